@@ -1,0 +1,99 @@
+//! Reading input without ever indexing it: every access says where and how much, and answers `None` outside.
+
+/// The `len` bytes at `at`, or `None` when they are not all there.
+#[inline]
+#[must_use]
+pub fn window(data: &[u8], at: u64, len: u64) -> Option<&[u8]> {
+    let start = usize::try_from(at).ok()?;
+    let end = start.checked_add(usize::try_from(len).ok()?)?;
+    data.get(start..end)
+}
+
+#[inline]
+fn array<const N: usize>(data: &[u8], at: usize) -> Option<[u8; N]> {
+    data.get(at..)?.first_chunk::<N>().copied()
+}
+
+/// The little-endian `u16` at `at`.
+#[inline]
+#[must_use]
+pub fn u16_le(data: &[u8], at: usize) -> Option<u16> {
+    array(data, at).map(u16::from_le_bytes)
+}
+
+/// The little-endian `u32` at `at`.
+#[inline]
+#[must_use]
+pub fn u32_le(data: &[u8], at: usize) -> Option<u32> {
+    array(data, at).map(u32::from_le_bytes)
+}
+
+/// The little-endian `u64` at `at`.
+#[inline]
+#[must_use]
+pub fn u64_le(data: &[u8], at: usize) -> Option<u64> {
+    array(data, at).map(u64::from_le_bytes)
+}
+
+/// The big-endian `u64` at `at`; etcd's own integers are stored this way round.
+#[inline]
+#[must_use]
+pub fn u64_be(data: &[u8], at: usize) -> Option<u64> {
+    array(data, at).map(u64::from_be_bytes)
+}
+
+/// Untrusted bytes as one line of printable text: what is UTF-8 and printable stays, the rest becomes `\xNN`.
+///
+/// Control characters, bidirectional overrides and the backslash itself are escaped, so that the result can go
+/// to a terminal and can be told apart from every other input.
+#[must_use]
+pub fn escape(data: &[u8]) -> String {
+    use std::fmt::Write as _;
+    let mut out = String::with_capacity(data.len());
+    for chunk in data.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            if c == '\\' {
+                out.push_str("\\\\");
+            } else if is_hostile(c) {
+                let mut utf8 = [0; 4];
+                for b in c.encode_utf8(&mut utf8).bytes() {
+                    let _ = write!(out, "\\x{b:02x}");
+                }
+            } else {
+                out.push(c);
+            }
+        }
+        for b in chunk.invalid() {
+            let _ = write!(out, "\\x{b:02x}");
+        }
+    }
+    out
+}
+
+/// A character that could change what a terminal shows around it: controls, bidirectional marks, line separators.
+#[must_use]
+pub fn is_hostile(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_end_where_the_data_ends() {
+        assert_eq!(window(b"abcd", 1, 3), Some(&b"bcd"[..]));
+        assert_eq!(window(b"abcd", 2, 3), None);
+        assert_eq!(window(b"abcd", u64::MAX, 2), None);
+        assert_eq!(u64_be(&[0, 0, 0, 0, 0, 0, 1, 2, 9], 0), Some(258));
+        assert_eq!(u64_le(&[0; 8], 1), None);
+    }
+
+    #[test]
+    fn escaped_bytes_are_printable_and_distinct() {
+        assert_eq!(escape(b"/registry/pods/a"), "/registry/pods/a");
+        assert_eq!(escape(b"a\\\x1b[2J\xff\n"), "a\\\\\\x1b[2J\\xff\\x0a");
+        assert_eq!(escape("\u{202e}x é".as_bytes()), "\\xe2\\x80\\xaex é");
+    }
+}

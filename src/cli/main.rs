@@ -1,0 +1,3 @@
+//! etcdsnap: the command line.
+
+fn main() {}

@@ -1,0 +1,284 @@
+//! What can go wrong, said once: [`Error`] ends a command, a [`Finding`] is something seen in the input on the way.
+
+use std::{collections::BTreeMap, fmt, io};
+
+use serde::Serialize;
+
+/// The library's result.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Whose fault an [`Error`] is; its number is the exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fault {
+    /// The content of the input: damaged, not a snapshot, not found in it.
+    Content = 1,
+    /// The caller: wrong usage.
+    Caller = 2,
+    /// The system: could not read or write, or the input changed while it was read.
+    System = 3,
+}
+
+/// Why a command could not do what it was asked to do.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The operating system refused.
+    #[error("{file}: cannot {doing}: {source}{}", At(*offset))]
+    Io {
+        /// The file as the user named it.
+        file: String,
+        /// What was being done: `open`, `read`, ...
+        doing: &'static str,
+        /// Where in the file, if it was being read.
+        offset: Option<u64>,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The input is not what it was when it was opened, so nothing that was said about it holds.
+    #[error("{file} changed while it was read: {what}{}", At(*offset))]
+    Changed {
+        /// The file as the user named it.
+        file: String,
+        /// What changed: its size, its modification time, ...
+        what: String,
+        /// The first byte that is known to be lost.
+        offset: Option<u64>,
+    },
+    /// Something else than an etcd backup, and named for what it is.
+    #[error("{file}: not an etcd snapshot: {what}")]
+    Foreign {
+        /// The file as the user named it.
+        file: String,
+        /// What it is.
+        what: String,
+        /// What to do instead.
+        hint: String,
+    },
+    /// An etcd backup that is too damaged to be opened at all.
+    #[error("{file}: {finding}")]
+    Damaged {
+        /// The file as the user named it.
+        file: String,
+        /// What is wrong with it.
+        finding: Box<Finding>,
+    },
+    /// What was asked for is not in the input.
+    #[error("{what}")]
+    NotFound {
+        /// What is missing, in a sentence.
+        what: String,
+        /// What to do next.
+        hint: Option<String>,
+    },
+    /// The call makes no sense, or is not precise enough.
+    #[error("{what}")]
+    Usage {
+        /// What is wrong with it.
+        what: String,
+        /// What to say instead.
+        hint: Option<String>,
+    },
+}
+
+impl Error {
+    /// Whose fault it is.
+    #[must_use]
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Io { .. } | Self::Changed { .. } => Fault::System,
+            Self::Foreign { .. } | Self::Damaged { .. } | Self::NotFound { .. } => Fault::Content,
+            Self::Usage { .. } => Fault::Caller,
+        }
+    }
+
+    /// What the person may do next, if there is something to say.
+    #[must_use]
+    pub fn hint(&self) -> Option<&str> {
+        match self {
+            Self::Io { .. } => None,
+            Self::Changed { .. } => Some("copy the file to where nothing writes to it, and read the copy"),
+            Self::Foreign { hint, .. } => Some(hint),
+            Self::Damaged { finding, .. } => finding.hint.as_deref(),
+            Self::NotFound { hint, .. } | Self::Usage { hint, .. } => hint.as_deref(),
+        }
+    }
+}
+
+struct At(Option<u64>);
+
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |at| write!(f, " (at offset {at:#x})"))
+    }
+}
+
+/// How bad a [`Finding`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Worth knowing; nothing is wrong.
+    Info,
+    /// All that could be checked is right, but something could not be, or will surprise.
+    Warning,
+    /// The input is damaged.
+    Error,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        })
+    }
+}
+
+/// One thing seen in the input, with its place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// A stable name for this kind of finding, such as `page-id`.
+    pub code: &'static str,
+    /// How bad it is.
+    pub severity: Severity,
+    /// What is wrong, in words.
+    pub what: String,
+    /// The file of a data directory that it is in; `None` for the db itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// Byte offset in that file.
+    pub offset: Option<u64>,
+    /// bbolt page number.
+    pub page: Option<u64>,
+    /// The key it concerns, escaped as [`crate::bytes::escape`] does.
+    pub key: Option<String>,
+    /// What to do next.
+    pub hint: Option<String>,
+}
+
+impl Finding {
+    /// A finding of `severity`; add its place with the methods below.
+    #[must_use]
+    pub fn new(severity: Severity, code: &'static str, what: impl Into<String>) -> Self {
+        Self { code, severity, what: what.into(), file: None, offset: None, page: None, key: None, hint: None }
+    }
+
+    /// Damage.
+    #[must_use]
+    pub fn error(code: &'static str, what: impl Into<String>) -> Self {
+        Self::new(Severity::Error, code, what)
+    }
+
+    /// Doubt.
+    #[must_use]
+    pub fn warning(code: &'static str, what: impl Into<String>) -> Self {
+        Self::new(Severity::Warning, code, what)
+    }
+
+    /// A remark.
+    #[must_use]
+    pub fn info(code: &'static str, what: impl Into<String>) -> Self {
+        Self::new(Severity::Info, code, what)
+    }
+
+    /// With its byte offset.
+    #[must_use]
+    pub fn at(mut self, offset: u64) -> Self {
+        self.offset = Some(offset);
+        self
+    }
+
+    /// With its page number.
+    #[must_use]
+    pub fn page(mut self, page: u64) -> Self {
+        self.page = Some(page);
+        self
+    }
+
+    /// With the key it concerns.
+    #[must_use]
+    pub fn key(mut self, key: &[u8]) -> Self {
+        self.key = Some(crate::bytes::escape(key));
+        self
+    }
+
+    /// With what to do next.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// With the file it is in.
+    #[must_use]
+    pub fn file(mut self, file: impl Into<String>) -> Self {
+        self.file = Some(file.into());
+        self
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(page) = self.page {
+            write!(f, "page {page}: ")?;
+        }
+        f.write_str(&self.what)?;
+        if let Some(key) = &self.key {
+            write!(f, " (key {key})")?;
+        }
+        write!(f, "{}", At(self.offset))
+    }
+}
+
+/// The findings of a run, in order: the first [`Findings::KEPT`] are kept, all are counted by code.
+#[derive(Debug, Clone, Default)]
+pub struct Findings {
+    list: Vec<Finding>,
+    counts: BTreeMap<(&'static str, Severity), u64>,
+}
+
+impl Findings {
+    /// So many are kept whole; a broken file may hold millions.
+    pub const KEPT: usize = 10_000;
+
+    /// Adds one.
+    pub fn push(&mut self, finding: Finding) {
+        let count = self.counts.entry((finding.code, finding.severity)).or_default();
+        *count = count.saturating_add(1);
+        if self.list.len() < Self::KEPT {
+            self.list.push(finding);
+        }
+    }
+
+    /// Adds all of `other`, after those that are here.
+    pub fn append(&mut self, other: Self) {
+        for (code, n) in other.counts {
+            let count = self.counts.entry(code).or_default();
+            *count = count.saturating_add(n);
+        }
+        let room = Self::KEPT.saturating_sub(self.list.len());
+        self.list.extend(other.list.into_iter().take(room));
+    }
+
+    /// Those that were kept, in the order they were seen.
+    #[must_use]
+    pub fn list(&self) -> &[Finding] {
+        &self.list
+    }
+
+    /// How many there were of each code, kept or not.
+    pub fn counts(&self) -> impl Iterator<Item = (&'static str, Severity, u64)> + '_ {
+        self.counts.iter().map(|((code, severity), n)| (*code, *severity, *n))
+    }
+
+    /// How many there were of this severity.
+    #[must_use]
+    pub fn count(&self, severity: Severity) -> u64 {
+        self.counts.iter().filter(|((_, s), _)| *s == severity).fold(0, |sum, (_, n)| sum.saturating_add(*n))
+    }
+
+    /// Whether one of them is damage.
+    #[must_use]
+    pub fn damaged(&self) -> bool {
+        self.count(Severity::Error) > 0
+    }
+}

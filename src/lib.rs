@@ -1,0 +1,13 @@
+//! etcdsnap opens any etcd backup offline.
+//!
+//! The way of the data is the order of the rooms, and each uses only those before it:
+//!
+//! ```text
+//! error bytes proto hash ─> source ─> bolt ─> etcd ─> k8s      the trunk: bytes on disk to Kubernetes objects
+//! ```
+
+pub mod bytes;
+pub mod error;
+pub mod proto;
+
+pub use error::{Error, Finding, Findings, Result};
