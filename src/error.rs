@@ -249,6 +249,11 @@ impl Findings {
         }
     }
 
+    /// Adds those that there are.
+    pub fn push_all(&mut self, findings: impl IntoIterator<Item = Finding>) {
+        findings.into_iter().for_each(|finding| self.push(finding));
+    }
+
     /// Adds all of `other`, after those that are here.
     pub fn append(&mut self, other: Self) {
         for (code, n) in other.counts {

@@ -6,8 +6,11 @@
 //! error bytes proto hash ─> source ─> bolt ─> etcd ─> k8s      the trunk: bytes on disk to Kubernetes objects
 //! ```
 
+pub mod bolt;
 pub mod bytes;
 pub mod error;
+pub mod etcd;
+pub mod hash;
 pub mod proto;
 
 pub use error::{Error, Finding, Findings, Result};

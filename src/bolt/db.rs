@@ -1,0 +1,160 @@
+//! A bbolt file, open: its metas chosen, its pages reachable by number.
+
+use super::{
+    layout::{Kind, PAGE_HEADER, Page, PageHeader, PageId},
+    meta::{Meta, MetaFault, page_size},
+};
+use crate::{Finding, Findings, bytes::window};
+
+/// A bbolt file over its bytes (a trailer cut off). Opening is cheap: only the metas are read.
+#[derive(Debug, Clone)]
+pub struct Db<'a> {
+    image: &'a [u8],
+    metas: [Result<Meta, MetaFault>; 2],
+    meta: Meta,
+    current: u8,
+}
+
+impl<'a> Db<'a> {
+    /// Opens the file whose bytes are `image`.
+    ///
+    /// # Errors
+    /// The one finding that keeps it shut: no meta page holds.
+    pub fn open(image: &'a [u8]) -> Result<Self, Finding> {
+        let size = page_size(image);
+        let first = Meta::read(image, 0);
+        let second = size.map_or(Err(MetaFault::Missing), |size| Meta::read(image, size.into()));
+        let (current, meta) = match (first, second) {
+            (Ok(a), Ok(b)) if b.txid > a.txid => (1, b),
+            (Ok(a), _) => (0, a),
+            (Err(_), Ok(b)) => (1, b),
+            (Err(a), Err(_)) => return Err(shut(image, a)),
+        };
+        Ok(Self { image, metas: [first, second], meta, current })
+    }
+
+    /// The meta that counts.
+    #[must_use]
+    pub fn meta(&self) -> &Meta {
+        &self.meta
+    }
+
+    /// Both metas as they stand in the file, or why they do not hold.
+    pub fn metas(&self) -> &[Result<Meta, MetaFault>; 2] {
+        &self.metas
+    }
+
+    /// Which of the metas counts, 0 or 1.
+    #[must_use]
+    pub fn current(&self) -> u8 {
+        self.current
+    }
+
+    /// Bytes in a page.
+    #[must_use]
+    pub fn page_size(&self) -> u64 {
+        self.meta.page_size.into()
+    }
+
+    /// The length of the database in bytes (`tx.Size()`); the file may be longer, or cut short.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.meta.high_water.0.saturating_mul(self.page_size())
+    }
+
+    /// The bytes that the database is read from.
+    #[must_use]
+    pub fn image(&self) -> &'a [u8] {
+        self.image
+    }
+
+    /// How many pages there are: up to the high-water mark, and no more than the file has room for.
+    #[must_use]
+    pub fn pages(&self) -> u64 {
+        let room = (self.image.len() as u64).checked_div(self.page_size()).unwrap_or(0);
+        self.meta.high_water.0.min(room)
+    }
+
+    /// What the metas and the file's length say against it.
+    #[must_use]
+    pub fn check_metas(&self) -> Findings {
+        let mut findings = Findings::default();
+        for (i, meta) in (0_u64..).zip(&self.metas) {
+            if let Err(fault) = meta {
+                let offset = i.saturating_mul(self.page_size());
+                let finding = Finding::warning("meta-invalid", format!("meta page {i} does not hold: {fault}"));
+                let hint = format!(
+                    "meta page {} (txid {}) is used instead; if the broken one was newer, the last transaction is missing",
+                    self.current, self.meta.txid
+                );
+                findings.push(finding.at(offset).page(i).hint(hint));
+            }
+        }
+        let have = self.image.len() as u64;
+        if self.size() > have {
+            let lost = self.size().saturating_sub(have);
+            findings.push(
+                Finding::error(
+                    "truncated",
+                    format!("the file is cut short: {lost} of {} bytes are missing", self.size()),
+                )
+                .at(have)
+                .hint("take the backup again, or copy it again from where it came from"),
+            );
+        }
+        findings
+    }
+
+    /// The page `id`, if its header holds.
+    ///
+    /// # Errors
+    /// What is wrong with the page, or with the number itself.
+    pub fn page(&self, id: PageId) -> Result<Page<'a>, Finding> {
+        let size = self.page_size();
+        if id.0 >= self.meta.high_water.0 {
+            let what = format!("out of bounds: the file's high-water mark is {}", self.meta.high_water);
+            return Err(Finding::error("page-out-of-bounds", what).page(id.0));
+        }
+        let offset = id.0.saturating_mul(size);
+        let beyond = || Finding::error("page-beyond-end", "it lies beyond the end of the file").page(id.0).at(offset);
+        let header = window(self.image, offset, PAGE_HEADER as u64).and_then(PageHeader::read).ok_or_else(beyond)?;
+        if header.id != id.0 {
+            let what = format!("expected to be page {id}, but self identifies as {}", header.id);
+            return Err(Finding::error("page-id", what).page(id.0).at(offset));
+        }
+        let kind = header.kind().ok_or_else(|| {
+            Finding::error("page-type", format!("has unexpected type/flags: {:#x}", header.flags)).page(id.0).at(offset)
+        })?;
+        let last = id.0.saturating_add(header.overflow.into());
+        if last >= self.meta.high_water.0 {
+            let what = format!("its {} overflow pages reach beyond the high-water mark", header.overflow);
+            return Err(Finding::error("page-overflow", what).page(id.0).at(offset));
+        }
+        let len = size.saturating_mul(u64::from(header.overflow).saturating_add(1));
+        let bytes = window(self.image, offset, len).ok_or_else(beyond)?;
+        Ok(Page { id, offset, kind, count: header.count, overflow: header.overflow, bytes })
+    }
+
+    /// The kind of page `id`, told from its header alone.
+    pub(super) fn peek(&self, id: PageId) -> Option<Kind> {
+        let offset = id.0.checked_mul(self.page_size())?;
+        let header = PageHeader::read(window(self.image, offset, PAGE_HEADER as u64)?)?;
+        header.kind().filter(|_| header.id == id.0)
+    }
+}
+
+fn shut(image: &[u8], fault: MetaFault) -> Finding {
+    if fault == MetaFault::BigEndian {
+        return Finding::error("meta-big-endian", "the db was written on a big-endian machine (s390x)")
+            .at(0)
+            .hint("read it where it was written: bbolt files are not portable between byte orders");
+    }
+    let what = if image.iter().take(1 << 16).all(|b| *b == 0) {
+        "both meta pages are gone: the file begins with zeros".to_owned()
+    } else {
+        format!("both meta pages are damaged; page 0: {fault}")
+    };
+    Finding::error("meta-both-invalid", what)
+        .at(0)
+        .hint("take another backup: without a meta page nothing says which pages count")
+}

@@ -1,0 +1,120 @@
+//! All leaves of a bucket on all cores, with results in key order.
+
+use rayon::prelude::*;
+
+use super::{
+    layout::Kind,
+    leaf::{self, Item, Leaf},
+    pages::PageSet,
+    walk::{Bucket, Node, TWICE, Walk},
+};
+use crate::{Finding, Findings, error::Severity};
+
+/// Parts a bucket is cut into for each thread: enough to level them, few enough that joining costs nothing.
+const PARTS_PER_THREAD: usize = 64;
+
+/// What came of a bucket's leaves.
+#[derive(Debug)]
+pub struct Fold<S, T> {
+    /// What all parts shared.
+    pub shared: S,
+    /// The parts, in key order.
+    pub parts: Vec<T>,
+    /// What was wrong on the way, in key order.
+    pub findings: Findings,
+    met: PageSet,
+}
+
+impl<'a> Walk<'a> {
+    /// Visits every leaf of `bucket` in parallel: the leaves are cut into parts, each part begins with `init` and
+    /// takes its leaves in key order; `shared` is there for all. The walk itself forgets the pages it met, so a
+    /// bucket can be folded again; [`Walk::enter`] makes it remember.
+    ///
+    /// Where a page is reached twice, who met it first depends on the threads: then all is thrown away and done
+    /// again in order, so the answer is always the same.
+    pub fn fold<S: Sync, T: Send>(
+        &self,
+        bucket: &Bucket<'a>,
+        shared: impl Fn() -> S,
+        init: impl Fn() -> T + Sync,
+        step: impl Fn(&S, &mut T, &Leaf<'_, 'a>) + Sync,
+    ) -> Fold<S, T> {
+        let met = self.met.clone();
+        let mut findings = Findings::default();
+        let units = self.units(&met, bucket, &mut findings);
+        let together = shared();
+        let part = |met: &PageSet, shared: &S, scratch: &mut Vec<Item<'a>>, units: &[Node<'a>]| {
+            let (mut state, mut findings) = (init(), Findings::default());
+            for unit in units {
+                self.leaves(met, *unit, scratch, &mut findings, &mut |leaf| step(shared, &mut state, leaf));
+            }
+            (state, findings)
+        };
+        let parts = PARTS_PER_THREAD.saturating_mul(rayon::current_num_threads()).max(1);
+        let size = units.len().div_ceil(parts).max(1);
+        let done: Vec<_> =
+            units.par_chunks(size).map_init(Vec::new, |scratch, units| part(&met, &together, scratch, units)).collect();
+        if !done.iter().any(|(_, findings)| findings.counts().any(|(code, ..)| code == TWICE)) {
+            return Fold::join(together, done, findings, met);
+        }
+        let (met, together, mut findings) = (self.met.clone(), shared(), Findings::default());
+        let units = self.units(&met, bucket, &mut findings);
+        let mut scratch = Vec::new();
+        let done = units.chunks(size).map(|units| part(&met, &together, &mut scratch, units)).collect();
+        Fold::join(together, done, findings, met)
+    }
+
+    /// The items of a small bucket, in key order.
+    pub fn items(&mut self, bucket: &Bucket<'a>, findings: &mut Findings) -> Vec<Item<'a>> {
+        let mut fold = self.fold(bucket, || (), Vec::new, |(), items: &mut Vec<_>, leaf| items.extend(leaf.items));
+        let items = std::mem::take(&mut fold.parts).into_iter().flatten().collect();
+        self.enter(fold, findings);
+        items
+    }
+
+    /// Remembers the pages that `fold` met, hands on what it found, and returns what its parts shared.
+    pub fn enter<S, T>(&mut self, fold: Fold<S, T>, findings: &mut Findings) -> S {
+        self.met = fold.met;
+        findings.append(fold.findings);
+        fold.shared
+    }
+
+    fn leaves(
+        &self,
+        met: &PageSet,
+        unit: Node<'a>,
+        scratch: &mut Vec<Item<'a>>,
+        findings: &mut Findings,
+        step: &mut impl FnMut(&Leaf<'_, 'a>),
+    ) {
+        if unit.page.kind == Kind::Leaf {
+            step(&leaf::read(unit.page, unit.bounds, scratch, findings));
+            return;
+        }
+        let mut children = Vec::new();
+        self.children(&unit, &mut children, findings);
+        for (id, bounds) in children {
+            match self.meet(met, id) {
+                Ok(page) if page.kind == Kind::Leaf => step(&leaf::read(page, bounds, scratch, findings)),
+                // A branch beside leaves: the tree is not level, which no bbolt writes.
+                Ok(page) => findings.push(
+                    Finding::new(Severity::Error, "page-type", "a branch where its siblings are leaves")
+                        .page(page.id.0)
+                        .at(page.offset),
+                ),
+                Err(finding) => findings.push(finding),
+            }
+        }
+    }
+}
+
+impl<S, T> Fold<S, T> {
+    fn join(shared: S, done: Vec<(T, Findings)>, mut findings: Findings, met: PageSet) -> Self {
+        let mut parts = Vec::with_capacity(done.len());
+        for (part, more) in done {
+            parts.push(part);
+            findings.append(more);
+        }
+        Self { shared, parts, findings, met }
+    }
+}

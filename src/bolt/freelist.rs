@@ -1,0 +1,66 @@
+//! The freelist, in each of its forms.
+
+use super::{
+    db::Db,
+    layout::{Kind, PAGE_HEADER, PageId},
+};
+use crate::{Finding, bytes::u64_le};
+
+/// The free pages as the file tells them.
+#[derive(Debug, Clone, Copy)]
+pub enum Freelist<'a> {
+    /// Not kept on disk: what no tree reaches is free. The rule for etcd on Linux (`NoFreelistSync`).
+    NotPersisted,
+    /// Kept on these pages.
+    Persisted {
+        /// Its page.
+        page: PageId,
+        /// How many further pages it covers.
+        overflow: u32,
+        /// The free page numbers, as little-endian `u64`s.
+        ids: &'a [u8],
+        /// Where the first of them stands in the file, in bytes.
+        offset: u64,
+    },
+}
+
+impl<'a> Freelist<'a> {
+    /// Finds the file's freelist.
+    ///
+    /// # Errors
+    /// What is wrong with the page that should hold it.
+    pub fn read(db: &Db<'a>) -> Result<Self, Finding> {
+        let Some(id) = db.meta().freelist else { return Ok(Self::NotPersisted) };
+        let page = db.page(id)?;
+        if page.kind != Kind::Freelist {
+            let what = format!("the freelist should be here, but it is a {:?} page", page.kind).to_lowercase();
+            return Err(Finding::error("freelist-type", what).page(id.0).at(page.offset));
+        }
+        let body = page.bytes.get(PAGE_HEADER..).unwrap_or_default();
+        // A count that does not fit 16 bits stands in front of the ids (`common.Page.FreelistPageCount`).
+        let (count, skip) = match page.count {
+            0xFFFF => (u64_le(body, 0).unwrap_or(0), 8),
+            count => (count.into(), 0_usize),
+        };
+        let ids = usize::try_from(count).ok().and_then(|n| n.checked_mul(8)).and_then(|len| {
+            let body = body.get(skip..)?;
+            body.get(..len)
+        });
+        let ids = ids.ok_or_else(|| {
+            Finding::error("freelist-count", format!("{count} free pages do not fit the freelist"))
+                .page(id.0)
+                .at(page.offset)
+        })?;
+        let offset = page.offset.saturating_add(PAGE_HEADER as u64).saturating_add(skip as u64);
+        Ok(Self::Persisted { page: id, overflow: page.overflow, ids, offset })
+    }
+
+    /// The free page numbers with their place in the file; none when they are not kept on disk.
+    pub fn ids(&self) -> impl Iterator<Item = (PageId, u64)> + 'a {
+        let (ids, offset): (&'a [u8], u64) = match *self {
+            Self::NotPersisted => (&[], 0),
+            Self::Persisted { ids, offset, .. } => (ids, offset),
+        };
+        ids.chunks_exact(8).zip((offset..).step_by(8)).filter_map(|(id, offset)| Some((PageId(u64_le(id, 0)?), offset)))
+    }
+}

@@ -1,0 +1,129 @@
+//! A leaf's items, every one checked before it is handed out.
+
+use super::layout::{ELEMENT, LeafElement, MAX_KEY, PAGE_HEADER, Page, element_at};
+use crate::{Finding, Findings, bytes::escape};
+
+/// A key and its value, borrowed from the page.
+#[derive(Debug, Clone, Copy)]
+pub struct Item<'a> {
+    /// The key, never empty.
+    pub key: &'a [u8],
+    /// The value; a bucket's header when `bucket` is set.
+    pub value: &'a [u8],
+    /// Whether the value is a bucket.
+    pub bucket: bool,
+    /// Where the key begins in the file, in bytes.
+    pub offset: u64,
+}
+
+/// A leaf page with the items of it that hold, in key order.
+#[derive(Debug)]
+pub struct Leaf<'s, 'a> {
+    /// The page.
+    pub page: Page<'a>,
+    /// Its items.
+    pub items: &'s [Item<'a>],
+    /// All keys and values in order, key before value, when they stand back to back as bbolt writes them.
+    pub run: Option<&'a [u8]>,
+}
+
+/// The keys that a page may hold, as its ancestors promise: `low <= key < high`.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Bounds<'a> {
+    pub(super) low: Option<&'a [u8]>,
+    pub(super) high: Option<&'a [u8]>,
+}
+
+impl<'a> Bounds<'a> {
+    /// What is wrong with `key` on a page with these bounds, behind `previous`.
+    #[inline]
+    pub(super) fn fault(&self, key: &[u8], previous: Option<&[u8]>) -> Option<(&'static str, String)> {
+        match (previous, self.low) {
+            (Some(p), _) if key == p => return Some(("key-order", "the key stands on the page twice".to_owned())),
+            (Some(p), _) if key < p => {
+                return Some(("key-order", format!("the key is less than the one before it, {}", escape(p))));
+            }
+            (None, Some(low)) if key < low => {
+                return Some(("key-bounds", format!("the first key is below the parent's key {}", escape(low))));
+            }
+            _ => {}
+        }
+        match self.high {
+            Some(high) if key >= high => {
+                Some(("key-bounds", format!("the key is not below the parent's next key {}", escape(high))))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Reads the leaf `page` into `items`; what does not hold is left out and told.
+///
+/// Items together may not be longer than their page, so a page costs no more than its bytes however often its
+/// elements claim the same ones.
+pub(super) fn read<'s, 'a>(
+    page: Page<'a>,
+    bounds: Bounds<'a>,
+    items: &'s mut Vec<Item<'a>>,
+    findings: &mut Findings,
+) -> Leaf<'s, 'a> {
+    items.clear();
+    let mut room = page.bytes.len().saturating_sub(PAGE_HEADER);
+    let mut run = Some((0_usize, 0_usize));
+    let mut previous = None;
+    for index in 0..usize::from(page.count) {
+        let at = element_at(index);
+        let tell =
+            |code, what: String| Finding::error(code, what).page(page.id.0).at(page.offset.saturating_add(at as u64));
+        let Some((element, start, middle, end)) = extent(&page, at) else {
+            findings.push(tell(
+                "element-out-of-page",
+                format!("element {index} of {} reaches outside the page", page.count),
+            ));
+            run = None;
+            if at >= page.bytes.len() {
+                break;
+            }
+            continue;
+        };
+        room = match room.checked_sub(end.saturating_sub(start).saturating_add(ELEMENT)) {
+            Some(room) => room,
+            None => {
+                findings.push(tell(
+                    "element-overlap",
+                    format!("its items are longer than the page, from element {index} of {} on", page.count),
+                ));
+                run = None;
+                break;
+            }
+        };
+        let (Some(key), Some(value)) = (page.bytes.get(start..middle), page.bytes.get(middle..end)) else { continue };
+        if key.is_empty() || key.len() > MAX_KEY {
+            findings.push(tell("key-size", format!("element {index} has a key of {} bytes", key.len())));
+            run = None;
+            continue;
+        }
+        if let Some((code, what)) = bounds.fault(key, previous) {
+            findings.push(tell(code, what).key(key));
+        }
+        previous = Some(key);
+        run = match run {
+            Some((_, 0)) => Some((start, end)),
+            Some((first, last)) if last == start => Some((first, end)),
+            _ => None,
+        };
+        let offset = page.offset.saturating_add(start as u64);
+        items.push(Item { key, value, bucket: element.is_bucket(), offset });
+    }
+    Leaf { page, items, run: run.and_then(|(start, end)| page.bytes.get(start..end)) }
+}
+
+/// The element at `at`, and where its key begins, its value begins and its value ends in the page.
+#[inline]
+fn extent(page: &Page<'_>, at: usize) -> Option<(LeafElement, usize, usize, usize)> {
+    let element = LeafElement::read(page.bytes, at)?;
+    let start = at.checked_add(element.pos as usize)?;
+    let middle = start.checked_add(element.ksize as usize)?;
+    let end = middle.checked_add(element.vsize as usize)?;
+    (end <= page.bytes.len()).then_some((element, start, middle, end))
+}

@@ -1,0 +1,143 @@
+//! The two meta pages, and how a page size is found when the first of them is broken.
+
+use std::fmt;
+
+use super::layout::{PAGE_HEADER, PageId};
+use crate::bytes::{u32_le, u64_le, window};
+
+/// `common.Magic`.
+const MAGIC: u32 = 0xED0C_DAED;
+/// `common.Version`.
+const VERSION: u32 = 2;
+/// `common.PgidNoFreelist`: the freelist is not kept on disk.
+const NO_FREELIST: u64 = u64::MAX;
+/// Bytes of a meta that its checksum covers.
+const SUMMED: u64 = 56;
+
+/// A meta page's content (`common.Meta`), 64 bytes after the page header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Meta {
+    /// Bytes in a page.
+    pub page_size: u32,
+    /// Root page of the root bucket.
+    pub root: PageId,
+    /// The page of the freelist, if one is kept on disk.
+    pub freelist: Option<PageId>,
+    /// The first page number that was never used: the file's length in pages.
+    pub high_water: PageId,
+    /// The transaction that wrote it.
+    pub txid: u64,
+}
+
+/// Why a meta does not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MetaFault {
+    /// The file ends before it.
+    Missing,
+    /// Another magic number than bbolt's.
+    Magic(u32),
+    /// bbolt's magic number, in the byte order of a big-endian machine.
+    BigEndian,
+    /// Another version than 2.
+    Version(u32),
+    /// Its checksum (FNV-1a 64) is not the one computed.
+    Checksum {
+        /// The one in the file.
+        stored: u64,
+        /// The one its bytes have.
+        computed: u64,
+    },
+    /// The checksum holds, but no bbolt has such pages.
+    PageSize(u32),
+}
+
+impl fmt::Display for MetaFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing => write!(f, "the file ends before it"),
+            Self::Magic(m) => write!(f, "magic {m:#010x}, expected {MAGIC:#010x}"),
+            Self::BigEndian => write!(f, "written by a big-endian machine (s390x)"),
+            Self::Version(v) => write!(f, "version {v}, expected {VERSION}"),
+            Self::Checksum { stored, computed } => write!(f, "checksum {stored:#018x}, computed {computed:#018x}"),
+            Self::PageSize(n) => write!(f, "page size {n}"),
+        }
+    }
+}
+
+/// FNV-1a, 64 bit (`hash/fnv.New64a`).
+pub(super) fn fnv1a(data: &[u8]) -> u64 {
+    data.iter().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3))
+}
+
+impl Meta {
+    /// The meta of the page that begins at `offset`, checked in the order of `Meta.Validate`.
+    pub(super) fn read(image: &[u8], offset: u64) -> Result<Self, MetaFault> {
+        let at = offset.checked_add(PAGE_HEADER as u64).ok_or(MetaFault::Missing)?;
+        let meta = window(image, at, 64).ok_or(MetaFault::Missing)?;
+        Self::parse(meta).ok_or(MetaFault::Missing)?
+    }
+
+    fn parse(meta: &[u8]) -> Option<Result<Self, MetaFault>> {
+        let (magic, version, page_size) = (u32_le(meta, 0)?, u32_le(meta, 4)?, u32_le(meta, 8)?);
+        let (stored, computed) = (u64_le(meta, 56)?, fnv1a(window(meta, 0, SUMMED)?));
+        let fault = if magic == MAGIC.swap_bytes() {
+            MetaFault::BigEndian
+        } else if magic != MAGIC {
+            MetaFault::Magic(magic)
+        } else if version != VERSION {
+            MetaFault::Version(version)
+        } else if stored != computed {
+            MetaFault::Checksum { stored, computed }
+        } else if !page_size.is_power_of_two() || !(1024..=65536).contains(&page_size) {
+            MetaFault::PageSize(page_size)
+        } else {
+            return Some(Ok(Self {
+                page_size,
+                root: PageId(u64_le(meta, 16)?),
+                freelist: Some(u64_le(meta, 32)?).filter(|id| *id != NO_FREELIST).map(PageId),
+                high_water: PageId(u64_le(meta, 40)?),
+                txid: u64_le(meta, 48)?,
+            }));
+        };
+        Some(Err(fault))
+    }
+}
+
+/// The page size of a file: what meta 0 says, else what a meta 1 says that is found at some page's end
+/// (`db.getPageSize`).
+pub(super) fn page_size(image: &[u8]) -> Option<u32> {
+    if let Ok(meta) = Meta::read(image, 0) {
+        return Some(meta.page_size);
+    }
+    (10..=16).map(|shift| 1_u64 << shift).find_map(|offset| {
+        Meta::read(image, offset).ok().map(|meta| meta.page_size).filter(|size| u64::from(*size) == offset)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fnv_vectors() {
+        assert_eq!(fnv1a(b""), 0xcbf2_9ce4_8422_2325);
+        assert_eq!(fnv1a(b"a"), 0xaf63_dc4c_8601_ec8c);
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_meta_is_named() {
+        let mut page = vec![0_u8; 80];
+        assert_eq!(Meta::read(&page, 0), Err(MetaFault::Magic(0)));
+        assert_eq!(Meta::read(&page, 1), Err(MetaFault::Missing));
+        assert_eq!(Meta::read(&page, u64::MAX), Err(MetaFault::Missing));
+        page[16..20].copy_from_slice(&MAGIC.to_be_bytes());
+        assert_eq!(Meta::read(&page, 0), Err(MetaFault::BigEndian));
+        page[16..20].copy_from_slice(&MAGIC.to_le_bytes());
+        assert_eq!(Meta::read(&page, 0), Err(MetaFault::Version(0)));
+        page[20] = 2;
+        assert!(matches!(Meta::read(&page, 0), Err(MetaFault::Checksum { stored: 0, .. })));
+        let sum = fnv1a(&page[16..72]);
+        page[72..80].copy_from_slice(&sum.to_le_bytes());
+        assert_eq!(Meta::read(&page, 0), Err(MetaFault::PageSize(0)));
+    }
+}

@@ -1,0 +1,37 @@
+//! bbolt pages: the file under every etcd backend. Knows nothing of etcd.
+//!
+//! ```text
+//! page 0   meta ┐ the one with the larger txid counts: page size, root bucket, high-water mark
+//! page 1   meta ┘
+//! page 2.. branch: key -> child page         every page: id, flags, count, overflow | elements | keys and values
+//!          leaf:   key -> value, or a bucket's header (root page, or a whole page inline)
+//!          freelist (etcd does not keep one on disk)
+//! ```
+//!
+//! [`Db::open`] reads the metas, [`Walk`] visits trees page by page and holds every invariant of bbolt's `tx.Check`
+//! while it does: what is wrong becomes a [`crate::Finding`], and the walk goes on around it. Work is bounded by the
+//! size of the file: no page is visited twice, and no page's items may be longer than the page.
+//!
+//! Mirrors `internal/common` and `tx_check.go` of `go.etcd.io/bbolt`.
+
+#![deny(clippy::arithmetic_side_effects)]
+
+mod check;
+mod db;
+mod fold;
+mod freelist;
+mod layout;
+mod leaf;
+mod meta;
+mod pages;
+mod walk;
+
+pub use check::check;
+pub use db::Db;
+pub use fold::Fold;
+pub use freelist::Freelist;
+pub use layout::{BucketHeader, Kind, Page, PageId};
+pub use leaf::{Item, Leaf};
+pub use meta::{Meta, MetaFault};
+pub use pages::PageSet;
+pub use walk::{Bucket, Root, Walk};

@@ -1,0 +1,204 @@
+//! A walk over a file's trees, which no page enters twice.
+
+use super::{
+    db::Db,
+    layout::{BUCKET_HEADER, BranchElement, BucketHeader, Kind, MAX_KEY, Page, PageHeader, PageId, element_at},
+    leaf::Bounds,
+    pages::PageSet,
+};
+use crate::{Finding, Findings};
+
+/// Trees deeper than this are not followed; bbolt's have a handful of levels.
+const MAX_DEPTH: usize = 64;
+
+/// Where a bucket's tree begins.
+#[derive(Debug, Clone, Copy)]
+pub enum Root<'a> {
+    /// At a page of its own.
+    Page(PageId),
+    /// In the bucket's value: one leaf, without a number.
+    Inline(Page<'a>),
+}
+
+/// A bucket: its name and where its tree begins.
+#[derive(Debug, Clone, Copy)]
+pub struct Bucket<'a> {
+    /// The name, as stored.
+    pub name: &'a [u8],
+    /// Where its tree begins.
+    pub root: Root<'a>,
+    /// Where its header stands in the file, in bytes.
+    pub offset: u64,
+}
+
+impl<'a> Bucket<'a> {
+    /// The bucket whose header is `value` at `offset`.
+    pub(super) fn read(name: &'a [u8], value: &'a [u8], offset: u64) -> Result<Self, Finding> {
+        let wrong = |what: &str| Finding::error("bucket-header", what).at(offset).key(name);
+        let header = BucketHeader::read(value).ok_or_else(|| wrong("a bucket's header is cut short"))?;
+        if header.root != PageId(0) {
+            return Ok(Self { name, root: Root::Page(header.root), offset });
+        }
+        let bytes = value.get(BUCKET_HEADER..).unwrap_or_default();
+        let page = PageHeader::read(bytes).ok_or_else(|| wrong("an inline bucket's page is cut short"))?;
+        match page.kind() {
+            Some(kind @ Kind::Leaf) => {
+                let offset = offset.saturating_add(BUCKET_HEADER as u64);
+                let page = Page { id: PageId(0), offset, kind, count: page.count, overflow: 0, bytes };
+                Ok(Self { name, root: Root::Inline(page), offset })
+            }
+            _ => Err(wrong("an inline bucket's page is not a leaf")),
+        }
+    }
+}
+
+/// A page of a tree with the bounds that its ancestors set.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Node<'a> {
+    pub(super) page: Page<'a>,
+    pub(super) bounds: Bounds<'a>,
+}
+
+/// Visits the trees of one file and remembers every page it met.
+#[derive(Debug)]
+pub struct Walk<'a> {
+    db: Db<'a>,
+    pub(super) met: PageSet,
+}
+
+impl<'a> Walk<'a> {
+    /// A walk that has met the two meta pages only.
+    #[must_use]
+    pub fn new(db: Db<'a>) -> Self {
+        let met = PageSet::new(db.pages());
+        met.insert(0);
+        met.insert(1);
+        Self { db, met }
+    }
+
+    /// The file it walks.
+    #[must_use]
+    pub fn db(&self) -> &Db<'a> {
+        &self.db
+    }
+
+    /// The top-level buckets, in key order.
+    pub fn buckets(&mut self, findings: &mut Findings) -> Vec<Bucket<'a>> {
+        let root = Bucket { name: b"", root: Root::Page(self.db.meta().root), offset: 0 };
+        let mut buckets = Vec::new();
+        let fold = self.fold(
+            &root,
+            || (),
+            Vec::new,
+            |(), found: &mut Vec<_>, leaf| {
+                found.extend(leaf.items.iter().map(|item| (*item, leaf.page.id)));
+            },
+        );
+        for (item, page) in fold.parts.iter().flatten() {
+            if !item.bucket {
+                let what = "the root bucket holds a key that is not a bucket";
+                findings.push(Finding::error("root-key", what).page(page.0).at(item.offset).key(item.key));
+                continue;
+            }
+            let offset = item.offset.saturating_add(item.key.len() as u64);
+            match Bucket::read(item.key, item.value, offset) {
+                Ok(bucket) => buckets.push(bucket),
+                Err(finding) => findings.push(finding.page(page.0)),
+            }
+        }
+        self.enter(fold, findings);
+        buckets
+    }
+
+    /// The lowest branches of a tree, in key order, each with the leaves below it as one unit of work.
+    pub(super) fn units(&self, met: &PageSet, bucket: &Bucket<'a>, findings: &mut Findings) -> Vec<Node<'a>> {
+        let root = match bucket.root {
+            Root::Inline(page) => return vec![Node { page, bounds: Bounds::default() }],
+            Root::Page(id) => id,
+        };
+        let (mut units, mut stack) = (Vec::new(), vec![(root, Bounds::default(), 0_usize)]);
+        let mut children = Vec::new();
+        while let Some((id, bounds, depth)) = stack.pop() {
+            // Leaves met here hang beside branches: a root leaf, or a tree that is not level.
+            match self.meet(met, id) {
+                Err(finding) => findings.push(finding),
+                Ok(page) if page.kind == Kind::Leaf => units.push(Node { page, bounds }),
+                Ok(page) => {
+                    let node = Node { page, bounds };
+                    if self.is_lowest(&page) || depth >= MAX_DEPTH {
+                        units.push(node);
+                    } else {
+                        self.children(&node, &mut children, findings);
+                        stack
+                            .extend(children.drain(..).rev().map(|(id, bounds)| (id, bounds, depth.saturating_add(1))));
+                    }
+                }
+            }
+        }
+        units
+    }
+
+    /// Whether the branch's children are leaves, told by the first whose header can be read.
+    fn is_lowest(&self, branch: &Page<'_>) -> bool {
+        (0..usize::from(branch.count))
+            .map_while(|index| BranchElement::read(branch.bytes, element_at(index)))
+            .find_map(|element| self.db.peek(element.child))
+            .is_none_or(|kind| kind != Kind::Branch)
+    }
+
+    /// The page `id`, entered for the first time.
+    pub(super) fn meet(&self, met: &PageSet, id: PageId) -> Result<Page<'a>, Finding> {
+        let page = self.db.page(id)?;
+        if !matches!(page.kind, Kind::Branch | Kind::Leaf) {
+            let what = format!("a tree leads to a {:?} page", page.kind).to_lowercase();
+            return Err(Finding::error("page-type", what).page(id.0).at(page.offset));
+        }
+        let mut pages = id.0..=id.0.saturating_add(page.overflow.into());
+        match pages.find(|page| !met.insert(*page)) {
+            None => Ok(page),
+            Some(twice) => Err(Finding::error(TWICE, "multiple references").page(twice).at(page.offset)),
+        }
+    }
+
+    /// The children of a branch with their bounds; what does not hold is told.
+    pub(super) fn children(&self, node: &Node<'a>, children: &mut Vec<(PageId, Bounds<'a>)>, findings: &mut Findings) {
+        let Node { page, bounds } = node;
+        children.clear();
+        let mut previous: Option<&'a [u8]> = None;
+        for index in 0..usize::from(page.count) {
+            let at = element_at(index);
+            let tell = |code, what: String| {
+                Finding::error(code, what).page(page.id.0).at(page.offset.saturating_add(at as u64))
+            };
+            let Some((element, key)) = branch_element(page, at) else {
+                let what = format!("element {index} of {} reaches outside the page", page.count);
+                findings.push(tell("element-out-of-page", what));
+                break;
+            };
+            if key.is_empty() || key.len() > MAX_KEY {
+                findings.push(tell("key-size", format!("element {index} has a key of {} bytes", key.len())));
+            }
+            if let Some((code, what)) = bounds.fault(key, previous) {
+                findings.push(tell(code, what).key(key));
+            }
+            if let Some((_, last)) = children.last_mut() {
+                last.high = Some(key);
+            }
+            children.push((element.child, Bounds { low: Some(key), high: bounds.high }));
+            previous = Some(key);
+        }
+        if page.count == 0 {
+            findings.push(Finding::error("branch-empty", "a branch without elements").page(page.id.0).at(page.offset));
+        }
+    }
+}
+
+/// The code of a page that is reached a second time.
+pub(super) const TWICE: &str = "page-multiple-references";
+
+fn branch_element<'a>(page: &Page<'a>, at: usize) -> Option<(BranchElement, &'a [u8])> {
+    let element = BranchElement::read(page.bytes, at)?;
+    let start = at.checked_add(element.pos as usize)?;
+    let key = page.bytes.get(start..start.checked_add(element.ksize as usize)?)?;
+    Some((element, key))
+}

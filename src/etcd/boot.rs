@@ -1,0 +1,1 @@
+//! What each etcd version does when it starts on a backend.

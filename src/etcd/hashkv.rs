@@ -1,0 +1,92 @@
+//! HashKV: the CRC-32C that members compare to see whether they hold the same data (`mvcc.HashStorage`).
+
+use super::{Revision, Snapshot, newest::NewestByKey, snapshot::hash_leaf};
+use crate::{
+    Result,
+    bolt::Item,
+    hash::{Crc32c, Crc32cWriter},
+};
+
+/// A HashKV and what it was taken over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HashKv {
+    /// The sum.
+    pub hash: u32,
+    /// Up to this main revision.
+    pub revision: i64,
+    /// The compacted revision, or -1.
+    pub compact_revision: i64,
+}
+
+#[derive(Default)]
+struct Part {
+    sum: Crc32cWriter,
+    /// Whether the leaf at hand was summed whole.
+    whole: bool,
+}
+
+impl<'a> Snapshot<'a> {
+    /// The HashKV up to revision `at`, or the last one: of the records behind the compacted revision, and of those
+    /// below it that a compaction at `at` would keep.
+    ///
+    /// The file is read twice: the newest record of each key has to be known before the first record is summed.
+    ///
+    /// # Errors
+    /// When the revision was compacted away, or is not there yet.
+    pub fn hashkv(&mut self, at: Option<i64>) -> Result<HashKv> {
+        let (keyspace, compacted) = (self.keyspace, self.keyspace.compacted());
+        let limit = at.unwrap_or(i64::MAX);
+        let first = keyspace.scan(
+            &self.walk,
+            NewestByKey::new,
+            Revision::default,
+            |_, _, _| {},
+            |newest, last, record| {
+                *last = record.revision;
+                if record.revision.main <= limit {
+                    newest.offer(record);
+                }
+            },
+        );
+        let Some(first) = first else {
+            let revision = self.check_revision(at, keyspace.head(Revision::default()))?;
+            return Ok(HashKv { hash: Crc32c::of(b"key").sum(), revision, compact_revision: compacted });
+        };
+        // The walk forgets the pages that the first reading met: the second meets them again.
+        let (newest, parts) = first.leave();
+        let revision = self.check_revision(at, keyspace.head(parts.into_iter().max().unwrap_or_default()))?;
+        let keep_all = newest.none_live();
+        let second = keyspace.scan(
+            &self.walk,
+            || (),
+            Part::default,
+            |(), part, leaf| {
+                // Behind the compacted revision everything counts: such a leaf is summed at one stroke.
+                let main = |item: Option<&Item<'_>>| Some(Revision::from_bucket_key(item?.key).ok()?.0.main);
+                let ends = main(leaf.items.first()).zip(main(leaf.items.last()));
+                part.whole = ends.is_some_and(|(first, last)| first > compacted && last <= revision);
+                if part.whole {
+                    hash_leaf(&mut part.sum, leaf);
+                }
+            },
+            |(), part, record| {
+                let main = record.revision.main;
+                if part.whole || main > revision {
+                    return;
+                }
+                let kept = main > compacted || keep_all || newest.live(record.kv.key) == Some(record.revision);
+                if kept && !(main == compacted && record.tombstone) {
+                    part.sum.update(record.bucket_key);
+                    part.sum.update(record.message);
+                }
+            },
+        );
+        let mut sum = Crc32c::of(b"key");
+        if let Some(second) = second {
+            for part in second.enter(&mut self.walk, &mut self.findings).1 {
+                sum = sum.join(part.sum.finish());
+            }
+        }
+        Ok(HashKv { hash: sum.sum(), revision, compact_revision: compacted })
+    }
+}

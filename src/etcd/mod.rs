@@ -1,0 +1,35 @@
+//! The etcd backend: what the buckets of `member/snap/db` mean, from etcd 3.3 to 3.7.
+//!
+//! ```text
+//! key              revision -> KeyValue: every change, in order; the state at a revision is made from them
+//! meta             consistent index, term, compaction, storage version
+//! members, members_removed, cluster, lease, alarm, auth, authUsers, authRoles
+//! ```
+//!
+//! [`Snapshot::load`] reads the small buckets into a [`State`] and leaves `key` where it is; [`Keyspace`] visits it:
+//! in revision order on all cores ([`Keyspace::scan`]), or as the state at a revision in key order ([`View`]).
+//!
+//! Mirrors `server/storage/schema` and `server/storage/mvcc` of `go.etcd.io/etcd`.
+
+#![deny(clippy::arithmetic_side_effects)]
+
+pub mod boot;
+mod hashkv;
+mod keyspace;
+mod newest;
+mod record;
+mod revision;
+mod snapshot;
+pub mod state;
+mod survey;
+mod view;
+
+pub use hashkv::HashKv;
+pub use keyspace::{Keyspace, Scan};
+pub use newest::{Newest, NewestByKey};
+pub use record::{KeyValue, Record};
+pub use revision::Revision;
+pub use snapshot::Snapshot;
+pub use state::State;
+pub use survey::Survey;
+pub use view::{Range, View};

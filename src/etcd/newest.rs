@@ -1,0 +1,102 @@
+//! The newest record of every key, found on all cores.
+
+use std::{
+    hash::BuildHasher as _,
+    sync::{Mutex, PoisonError},
+};
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+
+use super::{KeyValue, Record, Revision};
+
+/// Keys are spread over so many tables, each behind its own lock.
+const SHARDS: usize = 64;
+
+/// One key's newest record: 56 bytes, everything else is read again from the record when it is wanted.
+#[derive(Debug, Clone, Copy)]
+pub struct Newest<'a> {
+    /// The key.
+    pub key: &'a [u8],
+    /// The revision that wrote it.
+    pub revision: Revision,
+    message: &'a [u8],
+    tombstone: bool,
+}
+
+impl<'a> Newest<'a> {
+    /// What was written.
+    #[must_use]
+    pub fn kv(&self) -> KeyValue<'a> {
+        KeyValue::decode(self.message).unwrap_or_default()
+    }
+}
+
+/// The newest record of each key among those that were offered, in whatever order.
+#[derive(Debug)]
+pub struct NewestByKey<'a> {
+    hasher: DefaultHashBuilder,
+    shards: Vec<Mutex<HashTable<Newest<'a>>>>,
+}
+
+impl<'a> NewestByKey<'a> {
+    pub(super) fn new() -> Self {
+        Self {
+            // Seeded afresh in every run, so no input can be made to collide.
+            hasher: DefaultHashBuilder::default(),
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+        }
+    }
+
+    fn shard(&self, hash: u64) -> Option<&Mutex<HashTable<Newest<'a>>>> {
+        self.shards.get((hash >> 32) as usize % SHARDS)
+    }
+
+    /// Takes `record` unless its key has a newer one.
+    #[inline]
+    pub(super) fn offer(&self, record: &Record<'a>) {
+        let Record { revision, tombstone, kv, message, .. } = *record;
+        let newest = Newest { key: kv.key, revision, message, tombstone };
+        let hash = self.hasher.hash_one(kv.key);
+        let Some(shard) = self.shard(hash) else { return };
+        let mut table = shard.lock().unwrap_or_else(PoisonError::into_inner);
+        table
+            .entry(hash, |known| known.key == kv.key, |known| self.hasher.hash_one(known.key))
+            .and_modify(|known| {
+                if known.revision < revision {
+                    *known = newest;
+                }
+            })
+            .or_insert(newest);
+    }
+
+    /// The revision of the newest record of `key`, if it does not delete it.
+    pub(super) fn live(&self, key: &[u8]) -> Option<Revision> {
+        let hash = self.hasher.hash_one(key);
+        let table = self.shard(hash)?.lock().unwrap_or_else(PoisonError::into_inner);
+        table.find(hash, |known| known.key == key).filter(|known| !known.tombstone).map(|known| known.revision)
+    }
+
+    /// The live keys' records, in no order.
+    pub fn into_live(self) -> impl Iterator<Item = Newest<'a>> {
+        let shards = self.shards.into_iter();
+        let records = shards.flat_map(|shard| shard.into_inner().unwrap_or_else(PoisonError::into_inner));
+        records.filter(|newest| !newest.tombstone)
+    }
+
+    /// How many keys are live.
+    #[must_use]
+    pub fn count_live(&self) -> u64 {
+        let live = |shard: &Mutex<HashTable<Newest<'_>>>| {
+            shard.lock().unwrap_or_else(PoisonError::into_inner).iter().filter(|known| !known.tombstone).count() as u64
+        };
+        self.shards.iter().map(live).fold(0, u64::saturating_add)
+    }
+
+    /// Whether no key is live.
+    #[must_use]
+    pub fn none_live(&self) -> bool {
+        self.shards
+            .iter()
+            .all(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner).iter().all(|known| known.tombstone))
+    }
+}

@@ -1,0 +1,63 @@
+//! A revision: the number that etcd counts changes with, and the key of the `key` bucket.
+
+use std::fmt;
+
+use crate::bytes::u64_be;
+
+/// A change's number (`mvcc.Revision`): `main` counts transactions, `sub` the changes in one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Revision {
+    /// The transaction.
+    pub main: i64,
+    /// The change in it, from 0.
+    pub sub: i64,
+}
+
+impl fmt::Display for Revision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.main, self.sub)
+    }
+}
+
+impl Revision {
+    /// Reads a key of the `key` bucket (`mvcc.BytesToBucketKey`): 17 bytes, `main | '_' | sub`, and an 18th, `t`,
+    /// for a tombstone. The second value tells whether it is one.
+    ///
+    /// # Errors
+    /// What is wrong with the bytes, in etcd's words where it has some.
+    #[inline]
+    pub fn from_bucket_key(key: &[u8]) -> Result<(Self, bool), &'static str> {
+        let tombstone = match (key.len(), key.last()) {
+            (17, _) => false,
+            (18, Some(b't')) => true,
+            (18, _) => return Err("the mark behind the revision is not a tombstone's"),
+            _ => return Err("invalid revision length"),
+        };
+        let (Some(main), Some(b'_'), Some(sub)) = (u64_be(key, 0), key.get(8), u64_be(key, 9)) else {
+            return Err("invalid separator in bucket key");
+        };
+        let revision = Self { main: main.cast_signed(), sub: sub.cast_signed() };
+        if revision.main < 0 || revision.sub < 0 { Err("negative revision") } else { Ok((revision, tombstone)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bucket_keys() {
+        let mut key = *b"\0\0\0\0\0\0\x01\x02_\0\0\0\0\0\0\0\x03t";
+        let revision = Revision { main: 258, sub: 3 };
+        assert_eq!(Revision::from_bucket_key(&key), Ok((revision, true)));
+        assert_eq!(Revision::from_bucket_key(&key[..17]), Ok((revision, false)));
+        assert_eq!(Revision::from_bucket_key(&key[..16]), Err("invalid revision length"));
+        key[17] = b'x';
+        assert_eq!(Revision::from_bucket_key(&key), Err("the mark behind the revision is not a tombstone's"));
+        key[8] = b'-';
+        assert_eq!(Revision::from_bucket_key(&key[..17]), Err("invalid separator in bucket key"));
+        key[8] = b'_';
+        key[0] = 0x80;
+        assert_eq!(Revision::from_bucket_key(&key[..17]), Err("negative revision"));
+    }
+}

@@ -1,0 +1,96 @@
+//! A backend, open: its small buckets read, its keyspace ready to be visited.
+
+use super::{Keyspace, State};
+use crate::{
+    Finding, Findings,
+    bolt::{Bucket, Db, Leaf, Walk},
+    hash::{Crc32c, Crc32cWriter},
+};
+
+/// A backend over its bytes.
+#[derive(Debug)]
+pub struct Snapshot<'a> {
+    /// What the small buckets say.
+    pub state: State,
+    /// The `key` bucket.
+    pub keyspace: Keyspace<'a>,
+    /// What was wrong so far.
+    pub findings: Findings,
+    pub(super) walk: Walk<'a>,
+    /// Every bucket in order, with the sum of its content where it was read already.
+    pub(super) buckets: Vec<(Bucket<'a>, Option<Contents>)>,
+}
+
+/// What a bucket read whole comes to.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Contents {
+    pub(super) sum: Crc32c,
+    pub(super) items: u64,
+}
+
+impl<'a> Snapshot<'a> {
+    /// Opens the backend whose file's bytes are `image`, without a trailer.
+    ///
+    /// # Errors
+    /// The finding that keeps the file shut. Everything less is in [`Snapshot::findings`].
+    pub fn load(image: &'a [u8]) -> Result<Self, Finding> {
+        let db = Db::open(image)?;
+        let mut findings = db.check_metas();
+        let mut walk = Walk::new(db);
+        let (mut buckets, mut keyspace, mut state) = (Vec::new(), Keyspace::default(), State::default());
+        for bucket in walk.buckets(&mut findings) {
+            if bucket.name == b"key" {
+                keyspace.bucket = Some(bucket);
+                buckets.push((bucket, None));
+                continue;
+            }
+            let fold = walk.fold(
+                &bucket,
+                || (),
+                Default::default,
+                |(), (sum, items): &mut (Crc32cWriter, Vec<_>), leaf| {
+                    hash_leaf(sum, leaf);
+                    items.extend(leaf.items.iter().map(|item| (*item, leaf.page.id)));
+                },
+            );
+            let mut contents = Contents::default();
+            for (sum, items) in &fold.parts {
+                contents.sum = contents.sum.join(sum.finish());
+                contents.items = contents.items.saturating_add(items.len() as u64);
+                for (item, page) in items {
+                    if let Err(finding) = state.take(bucket.name, item) {
+                        findings.push(finding.at(item.offset).page(page.0).key(item.key));
+                    }
+                }
+            }
+            walk.enter(fold, &mut findings);
+            buckets.push((bucket, Some(contents)));
+        }
+        keyspace.finished = state.meta.finished_compact_rev;
+        keyspace.scheduled = state.meta.scheduled_compact_rev;
+        Ok(Self { state, keyspace, findings, walk, buckets })
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn db(&self) -> &Db<'a> {
+        self.walk.db()
+    }
+
+    /// The names of its buckets, in order.
+    pub fn bucket_names(&self) -> impl Iterator<Item = &'a [u8]> + '_ {
+        self.buckets.iter().map(|(bucket, _)| bucket.name)
+    }
+}
+
+/// Adds a leaf's keys and values in order: at one stroke when they stand back to back.
+#[inline]
+pub(super) fn hash_leaf(sum: &mut Crc32cWriter, leaf: &Leaf<'_, '_>) {
+    match leaf.run {
+        Some(run) => sum.update(run),
+        None => leaf.items.iter().for_each(|item| {
+            sum.update(item.key);
+            sum.update(item.value);
+        }),
+    }
+}

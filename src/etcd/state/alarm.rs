@@ -1,0 +1,61 @@
+//! The bucket `alarm`: each key is an `etcdserverpb.AlarmMember`, the values are empty (`schema/alarm.go`).
+
+use std::fmt;
+
+use super::malformed;
+use crate::{Finding, proto::Reader};
+
+/// An alarm that a member raised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Alarm {
+    /// Who raised it.
+    pub member: u64,
+    /// What for.
+    pub kind: AlarmKind,
+}
+
+/// `etcdserverpb.AlarmType`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AlarmKind {
+    /// 0, which no alarm in a backend has.
+    None,
+    /// The space quota is used up: writes are refused.
+    NoSpace,
+    /// The members' data differ: everything is refused.
+    Corrupt,
+    /// Another number.
+    Other(u64),
+}
+
+impl fmt::Display for AlarmKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.pad("NONE"),
+            Self::NoSpace => f.pad("NOSPACE"),
+            Self::Corrupt => f.pad("CORRUPT"),
+            Self::Other(n) => n.fmt(f),
+        }
+    }
+}
+
+impl Alarm {
+    pub(super) fn read(key: &[u8]) -> Result<Self, Finding> {
+        let wrong = malformed("alarm", "AlarmMember");
+        let (mut reader, mut alarm) = (Reader::new(key), Self { member: 0, kind: AlarmKind::None });
+        while let Some(field) = reader.next_field().map_err(&wrong)? {
+            match field.number {
+                1 => alarm.member = field.varint().map_err(&wrong)?,
+                2 => {
+                    alarm.kind = match field.varint().map_err(&wrong)? {
+                        0 => AlarmKind::None,
+                        1 => AlarmKind::NoSpace,
+                        2 => AlarmKind::Corrupt,
+                        n => AlarmKind::Other(n),
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(alarm)
+    }
+}

@@ -1,0 +1,40 @@
+//! The bucket `cluster` (`schema/membership.go`).
+
+use serde::Deserialize;
+
+use super::text;
+use crate::Finding;
+
+/// The bucket `cluster`.
+#[derive(Debug, Clone, Default)]
+pub struct Cluster {
+    /// `clusterVersion`: the version all members agreed on, such as `3.6.0`.
+    pub version: Option<String>,
+    /// `downgrade`: since etcd 3.5.
+    pub downgrade: Option<Downgrade>,
+}
+
+/// `serverversion.DowngradeInfo`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct Downgrade {
+    /// The version the cluster is to go down to.
+    pub target_version: String,
+    /// Whether the downgrade is under way.
+    pub enabled: bool,
+}
+
+impl Cluster {
+    pub(super) fn take(&mut self, key: &[u8], value: &[u8]) -> Result<(), Finding> {
+        match key {
+            b"clusterVersion" => self.version = Some(text(value)),
+            b"downgrade" => {
+                let downgrade = serde_json::from_slice(value)
+                    .map_err(|e| Finding::error("cluster-value", format!("not a DowngradeInfo: {e}")))?;
+                self.downgrade = Some(downgrade);
+            }
+            _ => return Err(Finding::warning("unknown-key", "a key that etcd does not have in the bucket cluster")),
+        }
+        Ok(())
+    }
+}

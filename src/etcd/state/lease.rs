@@ -1,0 +1,35 @@
+//! The bucket `lease` (`leasepb.Lease`).
+
+use super::malformed;
+use crate::{Finding, bytes::u64_be, proto::Reader};
+
+/// A lease. When it runs out is not stored: etcd grants it anew when it starts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Lease {
+    /// Its id.
+    pub id: i64,
+    /// Seconds it was granted for.
+    pub ttl: i64,
+    /// Seconds that were left at the last checkpoint; 0 without one.
+    pub remaining_ttl: i64,
+}
+
+impl Lease {
+    pub(super) fn read(key: &[u8], value: &[u8]) -> Result<Self, Finding> {
+        let wrong = malformed("lease", "Lease");
+        let (mut reader, mut lease) = (Reader::new(value), Self::default());
+        while let Some(field) = reader.next_field().map_err(&wrong)? {
+            match field.number {
+                1 => lease.id = field.int64().map_err(&wrong)?,
+                2 => lease.ttl = field.int64().map_err(&wrong)?,
+                3 => lease.remaining_ttl = field.int64().map_err(&wrong)?,
+                _ => {}
+            }
+        }
+        match u64_be(key, 0).filter(|_| key.len() == 8).map(u64::cast_signed) {
+            Some(id) if id == lease.id => Ok(lease),
+            Some(id) => Err(Finding::error("lease", format!("the lease under {id:x} says it is {:x}", lease.id))),
+            None => Err(Finding::error("lease", format!("a lease's key of {} bytes, expected 8", key.len()))),
+        }
+    }
+}

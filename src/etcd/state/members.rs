@@ -1,0 +1,61 @@
+//! The buckets `members` and `members_removed` (`schema/membership.go`).
+
+use serde::{Deserialize, Deserializer};
+
+use crate::{Finding, bytes::escape};
+
+/// A member (`membership.Member`), as JSON in the backend.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Member {
+    /// Its id.
+    pub id: u64,
+    /// Where the others reach it.
+    #[serde(rename = "peerURLs", deserialize_with = "nullable")]
+    pub peer_urls: Vec<String>,
+    /// Whether it does not vote.
+    #[serde(rename = "isLearner")]
+    pub is_learner: bool,
+    /// Its name; empty until it has started for the first time.
+    pub name: String,
+    /// Where clients reach it; empty until it has started for the first time.
+    #[serde(rename = "clientURLs", deserialize_with = "nullable")]
+    pub client_urls: Vec<String>,
+}
+
+fn nullable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+impl Member {
+    pub(super) fn read(key: &[u8], value: &[u8]) -> Result<Self, Finding> {
+        let id = hex_id(key)?;
+        let member: Self = serde_json::from_slice(value)
+            .map_err(|e| Finding::error("member", format!("member {id:x} is not a Member: {e}")))?;
+        if member.id == id {
+            Ok(member)
+        } else {
+            Err(Finding::error("member", format!("the member under {id:x} says it is {:x}", member.id)))
+        }
+    }
+
+    /// Whether it has ever started: only then it has published its name.
+    #[must_use]
+    pub fn started(&self) -> bool {
+        !self.name.is_empty()
+    }
+}
+
+/// An entry of `members_removed`: the id is all.
+pub(super) fn removed(key: &[u8]) -> Result<u64, Finding> {
+    hex_id(key)
+}
+
+/// Lowercase hex without padding, as Go's `%x` writes it.
+fn hex_id(key: &[u8]) -> Result<u64, Finding> {
+    std::str::from_utf8(key)
+        .ok()
+        .filter(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()))
+        .and_then(|hex| u64::from_str_radix(hex, 16).ok())
+        .ok_or_else(|| Finding::error("member-id", format!("{} is not a member's id", escape(key))))
+}

@@ -1,0 +1,64 @@
+//! The bucket `meta`: how far the backend is (`schema/{cindex,confstate,compaction,schema}.go`).
+
+use serde::Deserialize;
+
+use super::text;
+use crate::{Finding, bytes::u64_be, etcd::Revision};
+
+/// The bucket `meta`.
+#[derive(Debug, Clone, Default)]
+pub struct Meta {
+    /// `consistent_index`: the raft index of the last entry applied.
+    pub consistent_index: Option<u64>,
+    /// `term`: the raft term of that entry; since etcd 3.5.
+    pub term: Option<u64>,
+    /// `confState`: the voters when a conf change was last applied; since etcd 3.5, read by nobody.
+    pub conf_state: Option<ConfState>,
+    /// `scheduledCompactRev`: the last compaction that was begun.
+    pub scheduled_compact_rev: Option<Revision>,
+    /// `finishedCompactRev`: the last compaction that was finished.
+    pub finished_compact_rev: Option<Revision>,
+    /// `storageVersion`: the schema's version; since etcd 3.6.
+    pub storage_version: Option<String>,
+}
+
+/// `raftpb.ConfState`, as JSON in the backend.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct ConfState {
+    /// Members that vote.
+    pub voters: Vec<u64>,
+    /// Members that do not.
+    pub learners: Vec<u64>,
+    /// Voters of the configuration that is being left.
+    pub voters_outgoing: Vec<u64>,
+    /// Voters that become learners when it is left.
+    pub learners_next: Vec<u64>,
+    /// Whether it is left by itself.
+    pub auto_leave: Option<bool>,
+}
+
+impl Meta {
+    pub(super) fn take(&mut self, key: &[u8], value: &[u8]) -> Result<(), Finding> {
+        let wrong = |what: String| Finding::error("meta-value", what);
+        let number = || match value.len() {
+            8 => Ok(u64_be(value, 0)),
+            n => Err(wrong(format!("expected 8 bytes, got {n}"))),
+        };
+        let revision =
+            || Revision::from_bucket_key(value).map(|(revision, _)| Some(revision)).map_err(|e| wrong(e.to_owned()));
+        match key {
+            b"consistent_index" => self.consistent_index = number()?,
+            b"term" => self.term = number()?,
+            b"scheduledCompactRev" => self.scheduled_compact_rev = revision()?,
+            b"finishedCompactRev" => self.finished_compact_rev = revision()?,
+            b"storageVersion" => self.storage_version = Some(text(value)),
+            b"confState" => {
+                let state = serde_json::from_slice(value).map_err(|e| wrong(format!("not a ConfState: {e}")))?;
+                self.conf_state = Some(state);
+            }
+            _ => return Err(Finding::warning("unknown-key", "a key that etcd does not have in the bucket meta")),
+        }
+        Ok(())
+    }
+}

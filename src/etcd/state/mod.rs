@@ -1,0 +1,81 @@
+//! What the small buckets say: members, leases, alarms, auth, cluster, and how far the backend is. Owned and small.
+//!
+//! One file for each bucket's meaning, as etcd's `server/storage/schema` has it.
+
+mod alarm;
+mod auth;
+mod cluster;
+mod lease;
+mod members;
+mod meta;
+
+pub use alarm::{Alarm, AlarmKind};
+pub use auth::{Auth, Permission, PermissionKind, Role, User};
+pub use cluster::{Cluster, Downgrade};
+pub use lease::Lease;
+pub use members::Member;
+pub use meta::{ConfState, Meta};
+
+use crate::{Finding, bolt::Item, proto::Malformed};
+
+/// What the small buckets of a backend say.
+#[derive(Debug, Clone, Default)]
+pub struct State {
+    /// `meta`.
+    pub meta: Meta,
+    /// `members`, ascending by id.
+    pub members: Vec<Member>,
+    /// `members_removed`, ascending.
+    pub removed: Vec<u64>,
+    /// `cluster`.
+    pub cluster: Cluster,
+    /// `lease`, ascending by id.
+    pub leases: Vec<Lease>,
+    /// `alarm`.
+    pub alarms: Vec<Alarm>,
+    /// `auth`, `authUsers`, `authRoles`.
+    pub auth: Auth,
+}
+
+impl State {
+    /// Takes one item of `bucket`.
+    ///
+    /// # Errors
+    /// What is wrong with it, without its place; the item is left out.
+    pub(super) fn take(&mut self, bucket: &[u8], item: &Item<'_>) -> Result<(), Finding> {
+        let Item { key, value, bucket: nested, .. } = *item;
+        if nested {
+            return Err(Finding::error("nested-bucket", "a bucket inside a bucket: etcd has none"));
+        }
+        match bucket {
+            b"meta" => self.meta.take(key, value)?,
+            b"members" => self.members.push(Member::read(key, value)?),
+            b"members_removed" => self.removed.push(members::removed(key)?),
+            b"cluster" => self.cluster.take(key, value)?,
+            b"lease" => self.leases.push(Lease::read(key, value)?),
+            b"alarm" => self.alarms.push(Alarm::read(key)?),
+            b"auth" => self.auth.take(key, value)?,
+            b"authUsers" => self.auth.users.push(User::read(value)?),
+            b"authRoles" => self.auth.roles.push(Role::read(value)?),
+            _ => return Err(Finding::warning("unknown-bucket", "a key in a bucket that etcd does not have")),
+        }
+        // Hex ids without padding do not sort as numbers do.
+        self.members.sort_by_key(|member| member.id);
+        self.removed.sort_unstable();
+        Ok(())
+    }
+
+    /// The member with this id.
+    #[must_use]
+    pub fn member(&self, id: u64) -> Option<&Member> {
+        self.members.iter().find(|member| member.id == id)
+    }
+}
+
+fn malformed(code: &'static str, of: &'static str) -> impl Fn(Malformed) -> Finding {
+    move |malformed| Finding::error(code, format!("not a {of}: {malformed}"))
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}

@@ -1,0 +1,129 @@
+//! Everything that one pass over all records tells: the status hash, the counts, the newest records, what is wrong.
+
+use std::collections::VecDeque;
+
+use super::{
+    Keyspace, Record, Snapshot,
+    newest::NewestByKey,
+    snapshot::{Contents, hash_leaf},
+};
+use crate::{Finding, Findings, hash::Crc32cWriter};
+
+/// So many of the newest records are handed out, to tell the time by.
+const TAIL: usize = 256;
+
+/// What one pass tells (`etcdutl snapshot status` and more).
+#[derive(Debug)]
+pub struct Survey<'a> {
+    /// The status hash: CRC-32C over every bucket's name, keys and values.
+    pub hash: u32,
+    /// The last record's main revision, 0 without records.
+    pub revision: i64,
+    /// Keys in the last state (`totalKey` since etcd 3.6).
+    pub total_key: u64,
+    /// Items in all buckets (`totalKey` up to etcd 3.5).
+    pub total_records: u64,
+    /// Bytes in use: the high-water mark times the page size (`totalSize`).
+    pub total_size: u64,
+    /// The live keys.
+    pub live: NewestByKey<'a>,
+    /// The newest records, oldest first.
+    pub tail: VecDeque<Record<'a>>,
+}
+
+#[derive(Default)]
+struct Part<'a> {
+    sum: Crc32cWriter,
+    items: u64,
+    first: Option<Record<'a>>,
+    last: Option<Record<'a>>,
+    tail: VecDeque<Record<'a>>,
+    findings: Findings,
+}
+
+impl<'a> Snapshot<'a> {
+    /// Visits every record once. What is wrong with the file goes to [`Snapshot::findings`]; its pages count as met.
+    pub fn survey(&mut self) -> Survey<'a> {
+        let keyspace = self.keyspace;
+        let scan = keyspace.scan(
+            &self.walk,
+            NewestByKey::new,
+            Part::default,
+            |_, part, leaf| {
+                hash_leaf(&mut part.sum, leaf);
+                part.items = part.items.saturating_add(leaf.items.len() as u64);
+            },
+            |live, part, record| {
+                live.offer(record);
+                part.take(&keyspace, record);
+            },
+        );
+        let (live, parts) = match scan {
+            Some(scan) => scan.enter(&mut self.walk, &mut self.findings),
+            None => (NewestByKey::new(), Vec::new()),
+        };
+        let (mut keys, mut tail, mut last) = (Contents::default(), VecDeque::new(), None);
+        for mut part in parts {
+            keys.sum = keys.sum.join(part.sum.finish());
+            keys.items = keys.items.saturating_add(part.items);
+            if let (Some(before), Some(next)) = (&last, &part.first) {
+                self.findings.push_all(gap(&keyspace, before, next));
+            }
+            self.findings.append(part.findings);
+            tail.append(&mut part.tail);
+            tail.drain(..tail.len().saturating_sub(TAIL));
+            last = part.last.or(last);
+        }
+        let (mut sum, mut items) = (crate::hash::Crc32c::default(), 0_u64);
+        for (bucket, contents) in &self.buckets {
+            let contents = contents.unwrap_or(keys);
+            sum = sum.join(crate::hash::Crc32c::of(bucket.name)).join(contents.sum);
+            items = items.saturating_add(contents.items);
+        }
+        Survey {
+            hash: sum.sum(),
+            revision: last.map_or(0, |record| record.revision.main),
+            total_key: live.count_live(),
+            total_records: items,
+            total_size: self.db().size(),
+            live,
+            tail,
+        }
+    }
+
+    /// Holds the freelist against the pages that were met; call it behind [`Snapshot::survey`].
+    pub fn check_pages(&mut self) {
+        self.walk.check_pages(&mut self.findings);
+    }
+}
+
+impl<'a> Part<'a> {
+    fn take(&mut self, keyspace: &Keyspace<'a>, record: &Record<'a>) {
+        self.findings.push_all(record.check());
+        if let Some(last) = &self.last {
+            self.findings.push_all(gap(keyspace, last, record));
+        }
+        self.first.get_or_insert(*record);
+        self.last = Some(*record);
+        if self.tail.len() >= TAIL {
+            self.tail.pop_front();
+        }
+        self.tail.push_back(*record);
+    }
+}
+
+/// What is missing between two neighbouring records: above the compacted revision every transaction has left its
+/// records, numbered without a gap. Only the bump of a restore jumps.
+fn gap(keyspace: &Keyspace<'_>, before: &Record<'_>, next: &Record<'_>) -> Option<Finding> {
+    let (a, b, compacted) = (before.revision, next.revision, keyspace.compacted());
+    if b.main <= compacted || next.is_bump() {
+        return None;
+    }
+    let follows = (a.main > compacted && a.main == b.main && b.sub == a.sub.saturating_add(1))
+        || (b.main == a.main.max(compacted).saturating_add(1) && b.sub == 0);
+    if follows {
+        return None;
+    }
+    let what = format!("records are missing between the revisions {a} and {b}");
+    Some(Finding::error("revision-gap", what).at(next.offset).key(next.kv.key))
+}

@@ -1,0 +1,129 @@
+//! The state at a revision, in key order: what a `get` at that revision would have answered.
+
+use rayon::prelude::*;
+
+use super::{KeyValue, Newest, Revision, Snapshot, newest::NewestByKey};
+use crate::{Error, Result};
+
+/// Which keys: as `etcdctl get KEY [RANGE_END]` has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Range {
+    /// Every key.
+    All,
+    /// One key.
+    Key(Vec<u8>),
+    /// From the first, up to but without the second.
+    Between(Vec<u8>, Vec<u8>),
+    /// All keys that begin so.
+    Prefix(Vec<u8>),
+    /// This key and all behind it.
+    From(Vec<u8>),
+}
+
+impl Range {
+    /// Whether it holds `key`.
+    #[inline]
+    #[must_use]
+    pub fn contains(&self, key: &[u8]) -> bool {
+        match self {
+            Self::All => true,
+            Self::Key(one) => key == one,
+            Self::Between(start, end) => key >= start.as_slice() && key < end.as_slice(),
+            Self::Prefix(prefix) => key.starts_with(prefix),
+            Self::From(start) => key >= start.as_slice(),
+        }
+    }
+}
+
+/// The live keys at a revision, in key order.
+#[derive(Debug)]
+pub struct View<'a> {
+    /// The revision it is the state of.
+    pub revision: i64,
+    /// The last revision of the whole keyspace.
+    pub head: i64,
+    keys: Vec<Newest<'a>>,
+}
+
+impl<'a> Snapshot<'a> {
+    /// The state at revision `at`, or the last one, of the keys in `range`.
+    ///
+    /// # Errors
+    /// When the revision was compacted away, or is not there yet.
+    pub fn view(&mut self, at: Option<i64>, range: &Range) -> Result<View<'a>> {
+        let keyspace = self.keyspace;
+        let limit = at.unwrap_or(i64::MAX);
+        let scan = keyspace.scan(
+            &self.walk,
+            NewestByKey::new,
+            Revision::default,
+            |_, _, _| {},
+            |newest, last, record| {
+                *last = record.revision;
+                // The empty record of a bump stands for no key.
+                if record.revision.main <= limit && range.contains(record.kv.key) && !record.is_bump() {
+                    newest.offer(record);
+                }
+            },
+        );
+        let (newest, parts) = match scan {
+            Some(scan) => scan.enter(&mut self.walk, &mut self.findings),
+            None => (NewestByKey::new(), Vec::new()),
+        };
+        let head = keyspace.head(parts.into_iter().max().unwrap_or_default());
+        let revision = self.check_revision(at, head)?;
+        let mut keys: Vec<_> = newest.into_live().collect();
+        keys.par_sort_unstable_by_key(|newest| newest.key);
+        Ok(View { revision, head, keys })
+    }
+
+    /// The revision that `at` means in a keyspace whose last one is `head`.
+    pub(super) fn check_revision(&self, at: Option<i64>, head: i64) -> Result<i64> {
+        let compacted = self.keyspace.compacted();
+        let window = || {
+            let first = compacted.max(1);
+            Some(format!("the file holds the revisions {first} to {head}"))
+        };
+        match at {
+            None => Ok(head),
+            Some(at) if at < compacted => {
+                Err(Error::NotFound { what: format!("revision {at} has been compacted"), hint: window() })
+            }
+            Some(at) if at > head => {
+                Err(Error::NotFound { what: format!("revision {at} is a future revision"), hint: window() })
+            }
+            Some(at) => Ok(at),
+        }
+    }
+}
+
+impl<'a> View<'a> {
+    /// How many keys there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// The keys and what was written to them last, in key order.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = KeyValue<'a>> + ExactSizeIterator + '_ {
+        self.keys.iter().map(Newest::kv)
+    }
+
+    /// The keys alone, in order.
+    pub fn keys(&self) -> impl DoubleEndedIterator<Item = &'a [u8]> + ExactSizeIterator + '_ {
+        self.keys.iter().map(|newest| newest.key)
+    }
+
+    /// What was written last to `key`.
+    #[must_use]
+    pub fn get(&self, key: &[u8]) -> Option<KeyValue<'a>> {
+        let index = self.keys.binary_search_by(|newest| newest.key.cmp(key)).ok()?;
+        self.keys.get(index).map(Newest::kv)
+    }
+}
