@@ -12,5 +12,7 @@ pub mod error;
 pub mod etcd;
 pub mod hash;
 pub mod proto;
+pub mod source;
+pub mod verify;
 
 pub use error::{Error, Finding, Findings, Result};

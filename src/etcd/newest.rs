@@ -83,20 +83,25 @@ impl<'a> NewestByKey<'a> {
         records.filter(|newest| !newest.tombstone)
     }
 
+    /// Shows `each` the live keys' records, in no order.
+    pub fn for_each_live(&self, mut each: impl FnMut(&Newest<'a>)) {
+        for shard in &self.shards {
+            let table = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            table.iter().filter(|known| !known.tombstone).for_each(&mut each);
+        }
+    }
+
     /// How many keys are live.
     #[must_use]
     pub fn count_live(&self) -> u64 {
-        let live = |shard: &Mutex<HashTable<Newest<'_>>>| {
-            shard.lock().unwrap_or_else(PoisonError::into_inner).iter().filter(|known| !known.tombstone).count() as u64
-        };
-        self.shards.iter().map(live).fold(0, u64::saturating_add)
+        let mut count = 0_u64;
+        self.for_each_live(|_| count = count.saturating_add(1));
+        count
     }
 
     /// Whether no key is live.
     #[must_use]
     pub fn none_live(&self) -> bool {
-        self.shards
-            .iter()
-            .all(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner).iter().all(|known| known.tombstone))
+        self.count_live() == 0
     }
 }

@@ -91,6 +91,12 @@ impl<'a> Snapshot<'a> {
         }
     }
 
+    /// How many pages were met, the two metas among them.
+    #[must_use]
+    pub fn pages_met(&self) -> u64 {
+        self.walk.met()
+    }
+
     /// Holds the freelist against the pages that were met; call it behind [`Snapshot::survey`].
     pub fn check_pages(&mut self) {
         self.walk.check_pages(&mut self.findings);

@@ -1,0 +1,68 @@
+use std::io::Write as _;
+
+use clap::{Args, ValueEnum};
+use etcdsnap::etcd;
+use serde_json::json;
+
+use crate::{
+    failure::{Exit, Failure},
+    render::{self, etcdutl::Printer},
+    session::Session,
+};
+
+/// HashKV: the sum that members compare, of the last or an older revision
+///
+/// Equal to `etcdutl hashkv` and to the HashKV of a live member, without touching the file.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  etcdsnap hashkv backup.db
+  etcdsnap hashkv backup.db --rev 1200 -w json")]
+pub(crate) struct HashKv {
+    /// The backup
+    pub(crate) snapshot: String,
+    /// Up to this revision; 0 for the last
+    #[arg(long, value_name = "REVISION", default_value_t = 0)]
+    pub(crate) rev: i64,
+    /// The format
+    #[arg(short = 'w', long, short_alias = 'o', visible_alias = "output", value_enum, default_value_t = WriteOut::Simple)]
+    pub(crate) write_out: WriteOut,
+}
+
+/// The formats that etcdutl has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WriteOut {
+    /// Values on one line
+    Simple,
+    /// One JSON document
+    Json,
+    /// A name and a value a line
+    Fields,
+    /// A table
+    Table,
+}
+
+impl HashKv {
+    pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
+        let source = session.open(&self.snapshot)?;
+        let mut snapshot = session.load(&source)?;
+        let at = (self.rev != 0).then_some(self.rev);
+        let etcd::HashKv { hash, revision, compact_revision } = snapshot.hashkv(at)?;
+        let cells = [hash.to_string(), revision.to_string(), compact_revision.to_string()];
+        let [h, r, c] = cells.clone();
+        let printer = Printer {
+            fields: &[("Hash", h), ("Hash revision", r), ("Compact revision", c)],
+            table: (&["HASH", "HASH REVISION", "COMPACT REVISION"], &cells),
+        };
+        match self.write_out {
+            WriteOut::Simple => writeln!(session.out, "{}", cells.join(", "))?,
+            WriteOut::Fields => printer.fields(&mut session.out)?,
+            WriteOut::Table => printer.table(&mut session.out)?,
+            WriteOut::Json => {
+                let value = json!({"hash": hash, "hashRevision": revision, "compactRevision": compact_revision});
+                render::json(&mut session.out, &value, true)?;
+            }
+        }
+        session.close(&source, &snapshot.findings)
+    }
+}

@@ -1,0 +1,250 @@
+use std::io::{self, Write};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD, write::EncoderWriter};
+use clap::{Args, ValueEnum};
+use etcdsnap::{
+    Error,
+    etcd::{KeyValue, Range, View},
+};
+
+use crate::{
+    failure::{Exit, Failure},
+    render::quote,
+    session::Session,
+};
+
+/// Raw keys and values, as `etcdctl get` prints them
+///
+/// Without KEY: every key. Values are shown as they are stored, Secrets too.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  etcdsnap kv backup.db / --prefix --keys-only
+  etcdsnap kv backup.db /registry/namespaces/default --rev 1200 -w json
+  etcdsnap kv backup.db --count-only -w fields
+
+Exit status: 1 when the one KEY asked for is not there")]
+pub(crate) struct Kv {
+    /// The backup
+    snapshot: String,
+    /// The key, or the first key of a range
+    key: Option<String>,
+    /// The first key behind the range
+    range_end: Option<String>,
+    /// All keys that begin with KEY
+    #[arg(long, conflicts_with_all = ["range_end", "from_key"])]
+    prefix: bool,
+    /// KEY and all keys behind it
+    #[arg(long, conflicts_with = "range_end")]
+    from_key: bool,
+    /// Keys without values
+    #[arg(long)]
+    keys_only: bool,
+    /// How many there are, nothing else
+    #[arg(long, conflicts_with_all = ["keys_only", "print_value_only"])]
+    count_only: bool,
+    /// Values without keys
+    #[arg(long, conflicts_with = "keys_only")]
+    print_value_only: bool,
+    /// No more than N; 0 for all
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    limit: usize,
+    /// As of this revision; 0 for the last
+    #[arg(long, value_name = "REVISION", default_value_t = 0)]
+    rev: i64,
+    /// Sort by this
+    #[arg(long, value_enum, ignore_case = true, default_value_t = SortBy::Key)]
+    sort_by: SortBy,
+    /// In this order
+    #[arg(long, value_enum, ignore_case = true, default_value_t = Order::Ascend)]
+    order: Order,
+    /// Every byte as \xNN
+    #[arg(long)]
+    hex: bool,
+    /// The format
+    #[arg(short = 'w', long, short_alias = 'o', visible_alias = "output", value_enum, default_value_t = WriteOut::Simple)]
+    write_out: WriteOut,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum SortBy {
+    Key,
+    Create,
+    Modify,
+    Version,
+    Value,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Order {
+    Ascend,
+    Descend,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum WriteOut {
+    /// A key and a value, a line each
+    Simple,
+    /// One JSON document, base64 as etcdctl writes it
+    Json,
+    /// A name and a value a line
+    Fields,
+}
+
+impl Kv {
+    pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
+        let range = self.range();
+        let source = session.open(&self.snapshot)?;
+        let mut snapshot = session.load(&source)?;
+        let view = snapshot.view((self.rev != 0).then_some(self.rev), &range)?;
+        let exit = self.print(session, &view, &range)?;
+        Ok(exit.max(session.close(&source, &snapshot.findings)?))
+    }
+
+    fn range(&self) -> Range {
+        let bytes = |text: &Option<String>| text.clone().map(String::into_bytes);
+        match (bytes(&self.key), bytes(&self.range_end)) {
+            (None, _) => Range::All,
+            (Some(key), _) if self.prefix => Range::Prefix(key),
+            (Some(key), _) if self.from_key => Range::From(key),
+            (Some(key), Some(end)) => Range::Between(key, end),
+            (Some(key), None) => Range::Key(key),
+        }
+    }
+
+    fn print(&self, session: &mut Session, view: &View<'_>, range: &Range) -> Result<Exit, Failure> {
+        let shown = if self.limit == 0 { view.len() } else { self.limit.min(view.len()) };
+        let more = shown < view.len();
+        if self.count_only {
+            self.count(session, view)?;
+        } else {
+            let mut printer = Printer { kv: self, first: true };
+            printer.begin(&mut session.out, view)?;
+            if self.sort_by == SortBy::Key {
+                match self.order {
+                    Order::Ascend => view.iter().take(shown).try_for_each(|kv| printer.one(session, &kv))?,
+                    Order::Descend => view.iter().rev().take(shown).try_for_each(|kv| printer.one(session, &kv))?,
+                }
+            } else {
+                let mut sorted: Vec<_> = view.iter().collect();
+                sorted.sort_by(|a, b| self.compare(a, b));
+                sorted.iter().take(shown).try_for_each(|kv| printer.one(session, kv))?;
+            }
+            printer.end(&mut session.out, view, more)?;
+        }
+        match range {
+            Range::Key(key) if view.is_empty() => {
+                let revision = view.revision;
+                let what = format!("no key {} at revision {revision}", etcdsnap::bytes::escape(key));
+                let hint = Some("`--prefix --keys-only` lists the keys that begin so".to_owned());
+                Failure::from(Error::NotFound { what, hint }).say();
+                Ok(Exit::Content)
+            }
+            _ => Ok(Exit::Good),
+        }
+    }
+
+    fn count(&self, session: &mut Session, view: &View<'_>) -> io::Result<()> {
+        let (out, n, head) = (&mut session.out, view.len(), view.head);
+        match self.write_out {
+            WriteOut::Simple => writeln!(out, "{n}"),
+            WriteOut::Fields => writeln!(out, "\"Revision\" : {head}\n\"More\" : false\n\"Count\" : {n}"),
+            WriteOut::Json => writeln!(out, "{{\"header\":{{\"revision\":{head}}},\"count\":{n}}}"),
+        }
+    }
+
+    fn compare(&self, a: &KeyValue<'_>, b: &KeyValue<'_>) -> std::cmp::Ordering {
+        let order = match self.sort_by {
+            SortBy::Key => a.key.cmp(b.key),
+            SortBy::Create => a.create_revision.cmp(&b.create_revision),
+            SortBy::Modify => a.mod_revision.cmp(&b.mod_revision),
+            SortBy::Version => a.version.cmp(&b.version),
+            SortBy::Value => a.value.cmp(b.value),
+        };
+        if self.order == Order::Descend { order.reverse() } else { order }
+    }
+}
+
+/// Prints one key after the other, nothing is gathered.
+struct Printer<'k> {
+    kv: &'k Kv,
+    first: bool,
+}
+
+impl Printer<'_> {
+    fn begin(&self, out: &mut impl Write, view: &View<'_>) -> io::Result<()> {
+        match self.kv.write_out {
+            WriteOut::Simple => Ok(()),
+            WriteOut::Fields => writeln!(out, "\"Revision\" : {}", view.head),
+            WriteOut::Json => write!(out, "{{\"header\":{{\"revision\":{}}}", view.head),
+        }
+    }
+
+    fn one(&mut self, session: &mut Session, kv: &KeyValue<'_>) -> io::Result<()> {
+        let (keys, values) = (!self.kv.print_value_only, !self.kv.keys_only);
+        match self.kv.write_out {
+            WriteOut::Simple => {
+                if keys {
+                    self.line(session, kv.key)?;
+                }
+                // etcdctl leaves the value's line empty, and so a list of keys has a free line behind each.
+                self.line(session, if values { kv.value } else { b"" })
+            }
+            WriteOut::Fields => {
+                let lease = if self.kv.hex { format!("{:016x}", kv.lease) } else { kv.lease.to_string() };
+                let value = if values { kv.value } else { b"" };
+                let out = &mut session.out;
+                writeln!(out, "\"Key\" : {}\n\"CreateRevision\" : {}", quote(kv.key), kv.create_revision)?;
+                writeln!(out, "\"ModRevision\" : {}\n\"Version\" : {}", kv.mod_revision, kv.version)?;
+                writeln!(out, "\"Value\" : {}\n\"Lease\" : {lease}", quote(value))
+            }
+            WriteOut::Json => {
+                let out = &mut session.out;
+                out.write_all(if self.first { b",\"kvs\":[" } else { b"," })?;
+                self.first = false;
+                write!(out, "{{\"key\":\"{}\",\"create_revision\":{}", STANDARD.encode(kv.key), kv.create_revision)?;
+                write!(out, ",\"mod_revision\":{},\"version\":{}", kv.mod_revision, kv.version)?;
+                if values && !kv.value.is_empty() {
+                    out.write_all(b",\"value\":\"")?;
+                    let mut encoder = EncoderWriter::new(&mut *out, &STANDARD);
+                    encoder.write_all(kv.value)?;
+                    encoder.finish()?;
+                    drop(encoder);
+                    out.write_all(b"\"")?;
+                }
+                if kv.lease != 0 {
+                    write!(out, ",\"lease\":{}", kv.lease)?;
+                }
+                out.write_all(b"}")
+            }
+        }
+    }
+
+    fn line(&self, session: &mut Session, bytes: &[u8]) -> io::Result<()> {
+        if self.kv.hex {
+            bytes.iter().try_for_each(|b| write!(session.out, "\\x{b:02x}"))?;
+        } else {
+            session.untrusted(bytes)?;
+        }
+        session.out.write_all(b"\n")
+    }
+
+    fn end(&self, out: &mut impl Write, view: &View<'_>, more: bool) -> io::Result<()> {
+        match self.kv.write_out {
+            WriteOut::Simple => Ok(()),
+            WriteOut::Fields => writeln!(out, "\"More\" : {more}\n\"Count\" : {}", view.len()),
+            WriteOut::Json => {
+                if !self.first {
+                    out.write_all(b"]")?;
+                }
+                if more {
+                    out.write_all(b",\"more\":true")?;
+                }
+                if !view.is_empty() {
+                    write!(out, ",\"count\":{}", view.len())?;
+                }
+                writeln!(out, "}}")
+            }
+        }
+    }
+}

@@ -1,0 +1,161 @@
+use std::io::Write as _;
+
+use clap::{Args, ValueEnum};
+use etcdsnap::etcd::{State, state::Member};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    failure::{Exit, Failure},
+    render::{self, etcdutl::boxed, quote},
+    session::Session,
+};
+
+/// The members as `etcdctl member list` prints them, and the removed ones, alarms and auth
+///
+/// A snapshot does not hold the cluster's id: it is not shown.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  etcdsnap members backup.db
+  etcdsnap members backup.db -o json | jq '.members[].name'")]
+pub(crate) struct Members {
+    /// The backup
+    snapshot: String,
+    /// The format
+    #[arg(short = 'w', long, short_alias = 'o', visible_alias = "output", value_enum, default_value_t = WriteOut::Simple)]
+    write_out: WriteOut,
+    /// Ids as hex in `fields` too
+    #[arg(long)]
+    hex: bool,
+}
+
+/// The formats of `etcdctl member list`.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum WriteOut {
+    /// A member a line
+    Simple,
+    /// One JSON document
+    Json,
+    /// A name and a value a line
+    Fields,
+    /// A table
+    Table,
+}
+
+impl Members {
+    pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
+        let source = session.open(&self.snapshot)?;
+        let snapshot = session.load(&source)?;
+        let (state, out) = (&snapshot.state, &mut session.out);
+        match self.write_out {
+            WriteOut::Simple => {
+                for member in &state.members {
+                    writeln!(out, "{}", cells(member).join(", "))?;
+                }
+                rest(out, state)?;
+            }
+            WriteOut::Table => {
+                let rows: Vec<_> = state.members.iter().map(cells).collect();
+                boxed(out, &["ID", "STATUS", "NAME", "PEER ADDRS", "CLIENT ADDRS", "IS LEARNER"], &rows)?;
+                rest(out, state)?;
+            }
+            WriteOut::Fields => {
+                for member in &state.members {
+                    self.fields(out, member)?;
+                }
+            }
+            WriteOut::Json => render::json(out, &document(state), true)?,
+        }
+        session.close(&source, &snapshot.findings)
+    }
+
+    fn fields(&self, out: &mut impl std::io::Write, member: &Member) -> std::io::Result<()> {
+        let id = if self.hex { format!("{:x}", member.id) } else { member.id.to_string() };
+        writeln!(out, "\"ID\" : {id}")?;
+        writeln!(out, "\"Name\" : {}", quote(member.name.as_bytes()))?;
+        for url in &member.peer_urls {
+            writeln!(out, "\"PeerURL\" : {}", quote(url.as_bytes()))?;
+        }
+        for url in &member.client_urls {
+            writeln!(out, "\"ClientURL\" : {}", quote(url.as_bytes()))?;
+        }
+        writeln!(out, "\"IsLearner\" : {}\n", member.is_learner)
+    }
+}
+
+fn cells(member: &Member) -> Vec<String> {
+    vec![
+        format!("{:x}", member.id),
+        if member.started() { "started" } else { "unstarted" }.to_owned(),
+        etcdsnap::bytes::escape(member.name.as_bytes()),
+        etcdsnap::bytes::escape(member.peer_urls.join(",").as_bytes()),
+        etcdsnap::bytes::escape(member.client_urls.join(",").as_bytes()),
+        member.is_learner.to_string(),
+    ]
+}
+
+/// What `member list` does not tell.
+fn rest(out: &mut impl std::io::Write, state: &State) -> std::io::Result<()> {
+    let auth = &state.auth;
+    let quiet = state.removed.is_empty() && state.alarms.is_empty() && auth.users.is_empty() && !auth.enabled;
+    if quiet {
+        return Ok(());
+    }
+    writeln!(out)?;
+    for id in &state.removed {
+        writeln!(out, "removed: {id:x}")?;
+    }
+    for alarm in &state.alarms {
+        writeln!(out, "alarm: memberID:{} alarm:{} (member {:x})", alarm.member, alarm.kind, alarm.member)?;
+    }
+    if auth.enabled || !auth.users.is_empty() {
+        writeln!(out, "auth: {}", if auth.enabled { "enabled" } else { "disabled" })?;
+    }
+    for user in &auth.users {
+        let name = etcdsnap::bytes::escape(user.name.as_bytes());
+        writeln!(out, "user: {name}, roles: {}", etcdsnap::bytes::escape(user.roles.join(",").as_bytes()))?;
+    }
+    for role in &auth.roles {
+        writeln!(out, "role: {}", etcdsnap::bytes::escape(role.name.as_bytes()))?;
+    }
+    Ok(())
+}
+
+fn document(state: &State) -> Value {
+    let hex = |ids: &mut dyn Iterator<Item = u64>| ids.map(|id| format!("{id:x}")).collect::<Vec<_>>();
+    let alarms: Vec<_> = state
+        .alarms
+        .iter()
+        .map(|alarm| {
+            json!({"memberID": alarm.member, "memberIDHex": format!("{:x}", alarm.member), "alarm": alarm.kind.to_string()})
+        })
+        .collect();
+    let users: Vec<_> = state.auth.users.iter().map(|user| json!({"name": user.name, "roles": user.roles})).collect();
+    let roles: Vec<_> = state.auth.roles.iter().map(|role| json!({"name": role.name})).collect();
+    json!({
+        "members": state.members.iter().map(member).collect::<Vec<_>>(),
+        "memberIDsHex": hex(&mut state.members.iter().map(|member| member.id)),
+        "removed": state.removed,
+        "removedHex": hex(&mut state.removed.iter().copied()),
+        "alarms": alarms,
+        "auth": {"enabled": state.auth.enabled, "revision": state.auth.revision, "users": users, "roles": roles},
+    })
+}
+
+/// `etcdserverpb.Member` as Go writes it: what is empty is left out.
+fn member(member: &Member) -> Value {
+    let mut fields = Map::new();
+    fields.insert("ID".to_owned(), member.id.into());
+    if !member.name.is_empty() {
+        fields.insert("name".to_owned(), member.name.clone().into());
+    }
+    for (name, urls) in [("peerURLs", &member.peer_urls), ("clientURLs", &member.client_urls)] {
+        if !urls.is_empty() {
+            fields.insert(name.to_owned(), urls.clone().into());
+        }
+    }
+    if member.is_learner {
+        fields.insert("isLearner".to_owned(), true.into());
+    }
+    Value::Object(fields)
+}

@@ -1,0 +1,61 @@
+//! One command, one file: its arguments with their help, and what it does.
+
+mod hashkv;
+mod kv;
+mod members;
+mod snapshot;
+mod status;
+mod verify;
+
+use clap::Subcommand;
+
+use crate::{
+    failure::{Exit, Failure},
+    session::Session,
+};
+
+/// Every command.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Status(status::Status),
+    Verify(verify::Verify),
+    Hashkv(hashkv::HashKv),
+    Members(members::Members),
+    Kv(kv::Kv),
+    #[command(hide = true)]
+    Snapshot(snapshot::Snapshot),
+}
+
+impl Command {
+    /// Does it.
+    pub(crate) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
+        match self {
+            Self::Status(command) => command.run(session),
+            Self::Verify(command) => command.run(session),
+            Self::Hashkv(command) => command.run(session),
+            Self::Members(command) => command.run(session),
+            Self::Kv(command) => command.run(session),
+            Self::Snapshot(command) => command.run(session),
+        }
+    }
+}
+
+/// Does `each` for every file named; one that cannot be read is told and the others still have their turn.
+fn each_file(
+    session: &mut Session,
+    files: &[String],
+    mut each: impl FnMut(&mut Session, &str) -> Result<Exit, Failure>,
+) -> Result<Exit, Failure> {
+    let mut worst = Exit::Good;
+    for file in files {
+        match each(session, file) {
+            Ok(exit) => worst = worst.max(exit),
+            Err(failure @ Failure::Error(_)) => {
+                failure.say();
+                worst = worst.max(failure.exit());
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+    Ok(worst)
+}

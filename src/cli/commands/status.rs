@@ -1,0 +1,126 @@
+use std::io::Write as _;
+
+use clap::Args;
+use etcdsnap::{
+    error::Severity,
+    source::{Kind, Source},
+};
+use serde::Serialize;
+
+use super::each_file;
+use crate::{
+    args::Format,
+    failure::{Exit, Failure},
+    render::{self, Columns},
+    session::{Session, tell},
+};
+
+/// What a backup is and how much is in it: one row a file
+///
+/// The fields of `etcdutl snapshot status`, and: what kind of file it is and whether it has a trailer.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  etcdsnap status backup.db
+  etcdsnap status /var/lib/etcd -o json
+  etcdsnap status backups/*.db")]
+pub(crate) struct Status {
+    /// The backups
+    #[arg(required = true)]
+    snapshot: Vec<String>,
+    /// The format
+    #[arg(short, long, value_enum, default_value_t = Format::Table)]
+    output: Format,
+    /// Check the trailer too: a SHA-256 over the whole file
+    #[arg(long)]
+    check: bool,
+}
+
+/// One file's row; the names of `etcdutl snapshot status -w json` first.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Row {
+    hash: u32,
+    revision: i64,
+    total_key: u64,
+    total_size: u64,
+    version: String,
+    path: String,
+    kind: String,
+    trailer: &'static str,
+    total_records: u64,
+    hash_hex: String,
+    compact_revision: i64,
+    damaged: bool,
+}
+
+impl Status {
+    pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
+        let mut rows = Vec::new();
+        let exit = each_file(session, &self.snapshot, |session, file| {
+            let source = session.open(file)?;
+            let (row, exit) = self.row(session, &source)?;
+            rows.push(row);
+            Ok(exit)
+        })?;
+        match self.output {
+            Format::Table => table(&rows).write(&mut session.out)?,
+            Format::Ndjson => rows.iter().try_for_each(|row| render::json(&mut session.out, row, true))?,
+            Format::Json => match rows.as_slice() {
+                [row] => render::json(&mut session.out, row, false)?,
+                rows => render::json(&mut session.out, &rows, false)?,
+            },
+        }
+        session.out.flush()?;
+        Ok(exit)
+    }
+
+    fn row(&self, session: &Session, source: &Source) -> Result<(Row, Exit), Failure> {
+        let mut snapshot = session.load(source)?;
+        let survey = snapshot.survey();
+        snapshot.check_pages();
+        let trailer = match (source.db().trailer(), self.check) {
+            _ if source.kind() == Kind::DataDir => "none expected",
+            (None, _) => "absent",
+            (Some(_), false) => "present",
+            (Some(stored), true) if source.db().digests(|_| {})?.image == stored => "matches",
+            (Some(_), true) => "differs",
+        };
+        let row = Row {
+            hash: survey.hash,
+            revision: survey.revision,
+            total_key: survey.total_key,
+            total_size: survey.total_size,
+            version: snapshot.state.meta.storage_version.clone().unwrap_or_default(),
+            path: source.name().to_owned(),
+            kind: source.kind().to_string(),
+            trailer,
+            total_records: survey.total_records,
+            hash_hex: format!("{:x}", survey.hash),
+            compact_revision: snapshot.keyspace.compacted(),
+            damaged: snapshot.findings.count(Severity::Error) > 0,
+        };
+        source.intact()?;
+        let exit = tell(source.name(), &snapshot.findings);
+        Ok((row, if trailer == "differs" { exit.max(Exit::Content) } else { exit }))
+    }
+}
+
+fn table(rows: &[Row]) -> Columns {
+    let headers = ["FILE", "KIND", "HASH", "REVISION", "KEYS", "RECORDS", "SIZE", "VERSION", "TRAILER"];
+    let mut columns = Columns::new(&headers).right(&[2, 3, 4, 5, 6]);
+    for row in rows {
+        columns.row([
+            row.path.clone(),
+            row.kind.clone(),
+            row.hash_hex.clone(),
+            row.revision.to_string(),
+            row.total_key.to_string(),
+            row.total_records.to_string(),
+            render::bytes(row.total_size),
+            if row.version.is_empty() { "-".to_owned() } else { row.version.clone() },
+            row.trailer.to_owned(),
+        ]);
+    }
+    columns
+}

@@ -1,0 +1,204 @@
+use std::{cmp::Reverse, fs, io::Write as _, path::Path};
+
+use clap::Args;
+use etcdsnap::{
+    Error, Finding,
+    error::{Fault, Severity},
+    source,
+    verify::{Report, Trailer, Verdict, unreadable, verify},
+};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    args::Format,
+    failure::{Exit, Failure},
+    render::{self, Columns},
+    session::Session,
+};
+
+/// Is the backup good? Every check there is, with the place of everything that is wrong
+///
+/// A table of the files, newest content first, then the findings. `good`: everything was checked and is right.
+/// `doubtful`: all that can be checked is right, but nothing proves the values (no trailer), or it may be torn.
+/// `damaged`: something is wrong. A folder stands for the files in it.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  etcdsnap verify backup.db
+  etcdsnap verify backups/ && echo the newest is good
+  etcdsnap verify backups/*.db -o json
+
+Exit status: 0 good or doubtful (with --strict: good), 1 damaged, 3 could not be read or changed meanwhile")]
+pub(crate) struct Verify {
+    /// The backups
+    #[arg(required = true)]
+    snapshot: Vec<String>,
+    /// The format
+    #[arg(short, long, value_enum, default_value_t = Format::Table)]
+    output: Format,
+    /// Exit with 1 on doubt too
+    #[arg(long)]
+    strict: bool,
+}
+
+impl Verify {
+    pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
+        let (mut reports, mut worst) = (Vec::new(), Exit::Good);
+        let files = files(&self.snapshot);
+        for file in &files {
+            let report = one(session, file).unwrap_or_else(|error| {
+                // Among others, a file that is not one backup is a finding like any other.
+                let fault =
+                    if files.len() > 1 && error.fault() == Fault::Caller { Fault::Content } else { error.fault() };
+                worst = worst.max(fault.into());
+                refused(file, &error)
+            });
+            worst = worst.max(match report.verdict() {
+                Verdict::Damaged => Exit::Content,
+                Verdict::Doubtful if self.strict => Exit::Content,
+                Verdict::Doubtful | Verdict::Good => Exit::Good,
+            });
+            reports.push(report);
+        }
+        reports.sort_by_key(|report| Reverse(report.revision));
+        match self.output {
+            Format::Table => self.table(session, &reports)?,
+            Format::Ndjson => reports.iter().try_for_each(|r| render::json(&mut session.out, &document(r), true))?,
+            Format::Json => match reports.as_slice() {
+                [report] => render::json(&mut session.out, &document(report), false)?,
+                reports => {
+                    let documents: Vec<_> = reports.iter().map(document).collect();
+                    render::json(&mut session.out, &documents, false)?;
+                }
+            },
+        }
+        session.out.flush()?;
+        Ok(worst)
+    }
+
+    fn table(&self, session: &mut Session, reports: &[Report]) -> Result<(), Failure> {
+        let headers = ["FILE", "VERDICT", "REVISION", "KEYS", "SIZE", "VERSION", "TRAILER", "STARTS ON"];
+        let mut columns = Columns::new(&headers).right(&[2, 3, 4]);
+        for report in reports {
+            let or_dash = |text: Option<String>| text.filter(|t| !t.is_empty()).unwrap_or_else(|| "-".to_owned());
+            let starts = report.starts_on.iter().filter(|(_, startup)| startup.ok).map(|(etcd, _)| etcd.to_string());
+            columns.row([
+                report.path.clone(),
+                report.verdict().to_string(),
+                or_dash(report.revision.map(|n| n.to_string())),
+                or_dash(report.total_key.map(|n| n.to_string())),
+                or_dash(report.total_size.map(render::bytes)),
+                or_dash(report.version.clone()),
+                trailer(&report.trailer).to_owned(),
+                or_dash(Some(starts.collect::<Vec<_>>().join(" "))),
+            ]);
+        }
+        columns.write(&mut session.out)?;
+        for report in reports {
+            // Remarks on many files would bury what matters.
+            let worth = |finding: &&Finding| reports.len() == 1 || finding.severity > Severity::Info;
+            for finding in report.findings.list().iter().filter(worth) {
+                writeln!(session.out, "{}: {} {}: {finding}", report.path, finding.severity, finding.code)?;
+                if let Some(hint) = &finding.hint {
+                    writeln!(session.out, "    hint: {hint}")?;
+                }
+            }
+            let kept = report.findings.list().len() as u64;
+            let all = report.findings.counts().map(|(.., n)| n).sum::<u64>();
+            if all > kept {
+                writeln!(session.out, "{}: {} more findings", report.path, all - kept)?;
+            }
+        }
+        let newest = reports.iter().find(|report| report.verdict() == Verdict::Good);
+        writeln!(session.out, "newest good: {}", newest.map_or("none", |report| &report.path))?;
+        Ok(())
+    }
+}
+
+/// A folder of backups stands for what is in it; a data directory for itself.
+fn files(named: &[String]) -> Vec<String> {
+    let mut files = Vec::new();
+    for name in named {
+        let path = Path::new(name);
+        let entries = path.is_dir().then(|| fs::read_dir(path).ok()).flatten();
+        match entries {
+            Some(entries) if !source::is_data_dir(path) => {
+                let paths = entries.flatten().map(|entry| entry.path());
+                let backups = paths.filter(|path| path.is_file() || source::is_data_dir(path));
+                let mut inside: Vec<_> = backups.map(|path| path.to_string_lossy().into_owned()).collect();
+                inside.sort();
+                files.append(&mut inside);
+            }
+            _ => files.push(name.clone()),
+        }
+    }
+    files
+}
+
+fn one(session: &mut Session, file: &str) -> etcdsnap::Result<Report> {
+    let source = session.open_quietly(file)?;
+    let report = verify(&source)?;
+    source.intact()?;
+    Ok(report)
+}
+
+/// The report on a file that could not be opened.
+fn refused(file: &str, error: &Error) -> Report {
+    let finding = match error {
+        Error::Damaged { finding, .. } => finding.as_ref().clone(),
+        Error::Foreign { what, hint, .. } => {
+            Finding::error("foreign", format!("not an etcd snapshot: {what}")).hint(hint)
+        }
+        Error::Changed { .. } => Finding::error("changed", error.to_string()),
+        _ if error.fault() == Fault::System => Finding::error("unreadable", error.to_string()),
+        _ => Finding::error("not-one-snapshot", error.to_string()),
+    };
+    let hint = error.hint().filter(|_| finding.hint.is_none()).map(str::to_owned);
+    unreadable(
+        file,
+        match hint {
+            Some(hint) => finding.hint(hint),
+            None => finding,
+        },
+    )
+}
+
+fn trailer(trailer: &Trailer) -> &'static str {
+    match trailer {
+        Trailer::Matches => "matches",
+        Trailer::Differs { .. } => "differs",
+        Trailer::Absent => "absent",
+        Trailer::NotExpected => "none expected",
+        Trailer::Unknown => "-",
+    }
+}
+
+fn document(report: &Report) -> Value {
+    let hex = |sum: &[u8; 32]| sum.iter().map(|b| format!("{b:02x}")).collect::<String>();
+    let starts_on: Map<String, Value> = report
+        .starts_on
+        .iter()
+        .map(|(etcd, startup)| (etcd.to_string(), json!({"ok": startup.ok, "why": startup.why})))
+        .collect();
+    let counts: Vec<Value> = report
+        .findings
+        .counts()
+        .map(|(code, severity, count)| json!({"code": code, "severity": severity, "count": count}))
+        .collect();
+    json!({
+        "path": report.path,
+        "kind": report.kind.map(|kind| kind.to_string()),
+        "sha256": report.sha256.as_ref().map(hex),
+        "verdict": report.verdict().to_string(),
+        "trailer": trailer(&report.trailer),
+        "hash": report.hash,
+        "revision": report.revision,
+        "totalKey": report.total_key,
+        "totalSize": report.total_size,
+        "version": report.version,
+        "findings": report.findings.list(),
+        "findingCounts": counts,
+        "errors": report.findings.count(Severity::Error),
+        "startsOn": starts_on,
+    })
+}

@@ -1,0 +1,106 @@
+//! How a run ends: the exit code, and what is said when it could not do its job.
+
+use std::{any::Any, io, process::ExitCode};
+
+use etcdsnap::{Error, error::Fault};
+
+/// How a run ended that could do its job; worse ones order behind better ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Exit {
+    /// All is well.
+    Good = 0,
+    /// Something is wrong with the content, or it differs, or was not found.
+    Content = 1,
+    /// Wrong usage.
+    Caller = 2,
+    /// Could not read or write, or the input changed.
+    System = 3,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+impl From<Fault> for Exit {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Content => Self::Content,
+            Fault::Caller => Self::Caller,
+            Fault::System => Self::System,
+        }
+    }
+}
+
+/// Why a run could not do its job.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The library says why.
+    Error(Error),
+    /// The output could not be written.
+    Output(io::Error),
+    /// A panic was caught.
+    Panic(String),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
+impl From<serde_json::Error> for Failure {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Output(error.into())
+    }
+}
+
+impl Failure {
+    /// Says on stderr what went wrong and what to do; nothing when the reader of the output just went away.
+    pub(crate) fn say(&self) {
+        match self {
+            Self::Error(error) => {
+                eprintln!("error: {error}");
+                if let Some(hint) = error.hint() {
+                    eprintln!("hint: {hint}");
+                }
+            }
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+            Self::Output(error) => eprintln!("error: cannot write the output: {error}"),
+            Self::Panic(message) => {
+                eprintln!("error: etcdsnap stopped on a fault of its own: {message}");
+                eprintln!(
+                    "hint: if the input was not being changed meanwhile, please report this with the command line"
+                );
+            }
+        }
+    }
+
+    /// The exit code.
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::Error(error) => error.fault().into(),
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Good,
+            Self::Output(_) | Self::Panic(_) => Exit::System,
+        }
+    }
+
+    /// Both.
+    pub(crate) fn report(&self) -> ExitCode {
+        self.say();
+        self.exit().into()
+    }
+}
+
+/// What a panic said.
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "unknown".to_owned())
+}

@@ -1,0 +1,36 @@
+//! Values to text: one place for tables, one for JSON.
+
+pub(crate) mod etcdutl;
+mod quote;
+mod size;
+mod table;
+
+pub(crate) use quote::quote;
+pub(crate) use size::bytes;
+pub(crate) use table::Columns;
+
+use std::io::Write;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::failure::Failure;
+
+/// The version of the JSON documents' shape: it only ever grows.
+pub(crate) const SCHEMA_VERSION: u32 = 1;
+
+/// Writes `value` as a JSON document that says what wrote it; one line when `compact`.
+pub(crate) fn json(out: &mut impl Write, value: &impl Serialize, compact: bool) -> Result<(), Failure> {
+    let mut document = match serde_json::to_value(value)? {
+        Value::Object(fields) => fields,
+        other => Map::from_iter([("items".to_owned(), other)]),
+    };
+    document.insert("schemaVersion".to_owned(), SCHEMA_VERSION.into());
+    document.insert("tool".to_owned(), format!("etcdsnap {}", env!("CARGO_PKG_VERSION")).into());
+    if compact {
+        serde_json::to_writer(&mut *out, &document)?;
+    } else {
+        serde_json::to_writer_pretty(&mut *out, &document)?;
+    }
+    Ok(writeln!(out)?)
+}

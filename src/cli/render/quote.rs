@@ -1,0 +1,55 @@
+//! Go's `%q`.
+
+use std::fmt::Write as _;
+
+/// Bytes as Go's `strconv.Quote` writes them.
+pub(crate) fn quote(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len().saturating_add(2));
+    out.push('"');
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            escape(&mut out, c);
+        }
+        for b in chunk.invalid() {
+            let _ = write!(out, "\\x{b:02x}");
+        }
+    }
+    out.push('"');
+    out
+}
+
+fn escape(out: &mut String, c: char) {
+    match c {
+        '"' | '\\' => out.extend(['\\', c]),
+        '\x07' => out.push_str("\\a"),
+        '\x08' => out.push_str("\\b"),
+        '\x0c' => out.push_str("\\f"),
+        '\n' => out.push_str("\\n"),
+        '\r' => out.push_str("\\r"),
+        '\t' => out.push_str("\\t"),
+        '\x0b' => out.push_str("\\v"),
+        '\'' => out.push(c),
+        // What `escape_debug` leaves as it is behind another character is what Go calls printable.
+        c if format!("x{c}").escape_debug().count() == 2 => out.push(c),
+        c if c < ' ' || c == '\x7f' => {
+            let _ = write!(out, "\\x{:02x}", u32::from(c));
+        }
+        c if u32::from(c) < 0x1_0000 => {
+            let _ = write!(out, "\\u{:04x}", u32::from(c));
+        }
+        c => {
+            let _ = write!(out, "\\U{:08x}", u32::from(c));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quote;
+
+    #[test]
+    fn as_go_quotes() {
+        assert_eq!(quote(b"a\"\\\n\x01\x7f\xff'"), r#""a\"\\\n\x01\x7f\xff'""#);
+        assert_eq!(quote("é\u{301}\u{a0}\u{200b}😀\u{e0001}".as_bytes()), "\"é\u{301}\\u00a0\\u200b😀\\U000e0001\"");
+    }
+}

@@ -1,0 +1,82 @@
+//! What a file is that is no etcd backup, and what to do with it.
+
+use crate::{Error, bytes::escape};
+
+/// Names the file whose bytes are `bytes`.
+pub(super) fn foreign(file: &str, bytes: &[u8]) -> Error {
+    let (what, hint) = name(bytes);
+    Error::Foreign { file: file.to_owned(), what, hint: hint.to_owned() }
+}
+
+fn name(bytes: &[u8]) -> (String, &'static str) {
+    let has = |needle: &[u8]| bytes.get(..4096).unwrap_or(bytes).windows(needle.len().max(1)).any(|w| w == needle);
+    let (what, hint) = match bytes {
+        [] => ("the file is empty", "the backup never arrived: take it again, or look for an older one"),
+        [b'S', b'Q', b'L', b'i', b't', b'e', b' ', ..] => (
+            "an SQLite database",
+            "k3s keeps its state in SQLite unless it runs with embedded etcd: open it with sqlite3, or take a backup with \
+             `k3s etcd-snapshot save` where etcd is used",
+        ),
+        [b'a', b'g', b'e', b'-', b'e', b'n', b'c', b'r', b'y', b'p', b't', b'i', b'o', b'n', ..] => {
+            ("encrypted with age", "decrypt it first: age --decrypt")
+        }
+        [b'S', b'a', b'l', b't', b'e', b'd', b'_', b'_', ..] => {
+            ("encrypted with OpenSSL", "decrypt it first: openssl enc -d")
+        }
+        _ if bytes.starts_with(b"-----BEGIN PGP") || is_openpgp(bytes) => {
+            ("encrypted with OpenPGP", "decrypt it first: gpg --decrypt")
+        }
+        _ if bytes.starts_with(b"-----BEGIN AGE") => ("encrypted with age", "decrypt it first: age --decrypt"),
+        [0x7f, b'E', b'L', b'F', ..] => ("a program (ELF)", "name the backup, not the program"),
+        _ if bytes.iter().all(|b| *b == 0) => {
+            ("nothing but zeros", "its content was never written, or is lost: use another copy")
+        }
+        _ if has(b"\xef\xbf\xbd\xef\xbf\xbd\x0c\xef\xbf\xbd") => (
+            "an etcd snapshot that was taken for text on its way: bytes were replaced by U+FFFD",
+            "those bytes are lost: copy it again, in binary mode",
+        ),
+        _ if bytes.starts_with(b"[{\"etcdEvent\"") => (
+            "an incremental backup of etcd-backup-restore (Gardener)",
+            "open the full backup (Full-...) that it belongs to",
+        ),
+        [b'{' | b'[', ..] if is_text(bytes) => ("JSON text", "name the backup, not a document about it"),
+        _ if is_text(bytes) => ("text", "name the backup; if this was meant to be one, the download may have failed"),
+        _ => {
+            let start: Vec<String> = bytes.iter().take(16).map(|b| format!("{b:02x}")).collect();
+            return (
+                format!("unknown format, starts with {}", start.join(" ")),
+                "if it is encrypted, decrypt it first; if its first pages are lost, use another copy",
+            );
+        }
+    };
+    (what.to_owned(), hint)
+}
+
+/// A binary OpenPGP message: a packet of encrypted data or of a session key.
+fn is_openpgp(bytes: &[u8]) -> bool {
+    matches!(bytes, [0x84 | 0x85 | 0x8c | 0xc1 | 0xc3 | 0xd2, ..])
+        && matches!(bytes.get(1..4), Some([_, 3 | 4, _] | [0x0d, ..] | [_, _, 3]))
+}
+
+fn is_text(bytes: &[u8]) -> bool {
+    let head = bytes.get(..512).unwrap_or(bytes);
+    head.utf8_chunks().take(1).all(|chunk| {
+        chunk.valid().len() + 4 > head.len() && chunk.valid().chars().all(|c| !c.is_control() || c.is_whitespace())
+    })
+}
+
+/// An archive that holds no backup: what it holds instead.
+pub(super) fn without_backup(file: &str, of: &str, names: &[String]) -> Error {
+    let velero = names.iter().any(|name| name.ends_with("metadata/version"))
+        && names.iter().any(|name| name.starts_with("resources/") || name.contains("/resources/"));
+    let (what, hint) = if velero {
+        ("a Velero backup: objects as JSON, no etcd data".to_owned(), "read it with velero, or unpack it")
+    } else if names.is_empty() {
+        (format!("{of} with nothing in it"), "use another copy")
+    } else {
+        let some: Vec<_> = names.iter().take(5).map(|name| escape(name.as_bytes())).collect();
+        let more = if names.len() > some.len() { ", ..." } else { "" };
+        (format!("{of} without an etcd backup in it: {}{more}", some.join(", ")), "name the file that is the backup")
+    };
+    Error::Foreign { file: file.to_owned(), what, hint: hint.to_owned() }
+}

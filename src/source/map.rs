@@ -1,0 +1,205 @@
+//! The map and its guard: a file in memory that may shrink, or lie on a bad disk, without killing the process.
+//!
+//! The kernel answers a read behind the end of a mapped file, or of a sector that cannot be read, with SIGBUS. The
+//! handler here puts zero pages over the hole, notes the first byte that is lost, and lets the read go on: what was
+//! read is then wrong, but it is read as input like any other, and [`Map::hole`] tells before anybody is told that
+//! all went well. systemd's journal does the same.
+//!
+//! This is the one file with `unsafe` in it.
+
+#![allow(unsafe_code)]
+
+use std::{
+    fs::File,
+    io,
+    os::fd::{AsRawFd as _, FromRawFd as _},
+    path::Path,
+    sync::{
+        Once,
+        atomic::{AtomicI32, AtomicU64, AtomicUsize, Ordering::SeqCst},
+    },
+};
+
+use memmap2::{Advice, Mmap, MmapOptions};
+
+/// A file in memory, read-only.
+#[derive(Debug)]
+pub(super) struct Map {
+    map: Mmap,
+    guard: &'static Guard,
+}
+
+/// What the handler knows of one map. `start` is 0 while the slot is free, 1 while it is being filled.
+#[derive(Debug)]
+struct Guard {
+    start: AtomicUsize,
+    len: AtomicUsize,
+    fd: AtomicI32,
+    hole: AtomicU64,
+}
+
+const NO_HOLE: u64 = u64::MAX;
+/// A data directory has one db and a handful of segments; a thousand maps at once mean that something is wrong.
+static GUARDS: [Guard; 1024] = [const { Guard::free() }; 1024];
+
+impl Map {
+    /// Maps the first `len` bytes of `file`, which is not empty.
+    pub(super) fn new(file: &File, len: u64) -> io::Result<Self> {
+        install_handler();
+        let len = usize::try_from(len).map_err(|_| io::Error::from(io::ErrorKind::FileTooLarge))?;
+        // SAFETY: the map is read-only and every access is to bytes that may take any value. Another process may
+        // change them at any time: nothing above keeps a `&str` into it or reads a length twice, and
+        // `Source::intact` is asked before a result counts. Holes are closed by the handler.
+        let map = unsafe { MmapOptions::new().len(len).map(file)? };
+        // Only advice: without it cold files are read in smaller steps.
+        let _ = map.advise(Advice::Sequential);
+        let guard = Guard::take(map.as_ptr() as usize, len, file.as_raw_fd())?;
+        Ok(Self { map, guard })
+    }
+
+    /// The bytes; zeros where there is a hole.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.map
+    }
+
+    /// The first byte that was found to be lost.
+    pub(super) fn hole(&self) -> Option<u64> {
+        Some(self.guard.hole.load(SeqCst)).filter(|hole| *hole != NO_HOLE)
+    }
+}
+
+impl Drop for Map {
+    fn drop(&mut self) {
+        self.guard.start.store(0, SeqCst);
+    }
+}
+
+impl Guard {
+    const fn free() -> Self {
+        Self {
+            start: AtomicUsize::new(0),
+            len: AtomicUsize::new(0),
+            fd: AtomicI32::new(-1),
+            hole: AtomicU64::new(NO_HOLE),
+        }
+    }
+
+    fn take(start: usize, len: usize, fd: i32) -> io::Result<&'static Self> {
+        let guard = GUARDS
+            .iter()
+            .find(|guard| guard.start.compare_exchange(0, 1, SeqCst, SeqCst).is_ok())
+            .ok_or_else(|| io::Error::other("too many files are open at once"))?;
+        guard.len.store(len, SeqCst);
+        guard.fd.store(fd, SeqCst);
+        guard.hole.store(NO_HOLE, SeqCst);
+        guard.start.store(start, SeqCst);
+        Ok(guard)
+    }
+
+    /// Puts zeros over the hole around `address`: to the end of the map when the file was cut, one page when a
+    /// sector cannot be read. Only calls that are safe in a signal handler.
+    fn close_hole(&self, address: usize) -> bool {
+        let (start, len) = (self.start.load(SeqCst), self.len.load(SeqCst));
+        // SAFETY: sysconf and fstat are async-signal-safe; `stat` is a plain struct that fstat fills.
+        let (page, size) = unsafe {
+            let mut stat: libc::stat = std::mem::zeroed();
+            let known = libc::fstat(self.fd.load(SeqCst), &raw mut stat) == 0;
+            (libc::sysconf(libc::_SC_PAGESIZE) as usize, if known { stat.st_size as usize } else { 0 })
+        };
+        let offset = (address - start) & !(page - 1);
+        let cut = size <= offset + page;
+        let hole = if cut { len.next_multiple_of(page) - offset } else { page };
+        self.hole.fetch_min(if cut { size.min(offset + page) as u64 } else { offset as u64 }, SeqCst);
+        // SAFETY: the range lies in a map that this process owns (page-aligned, not beyond its last page), and
+        // nobody writes to it; mmap is a bare system call.
+        let zeros = unsafe {
+            let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED;
+            libc::mmap((start + offset) as *mut libc::c_void, hole, libc::PROT_READ, flags, -1, 0)
+        };
+        zeros != libc::MAP_FAILED
+    }
+}
+
+fn install_handler() {
+    static INSTALLED: Once = Once::new();
+    INSTALLED.call_once(|| {
+        // SAFETY: the handler has the signature that SA_SIGINFO asks for, and does only what a handler may.
+        unsafe {
+            let mut action: libc::sigaction = std::mem::zeroed();
+            let handler: extern "C" fn(i32, *mut libc::siginfo_t, *mut libc::c_void) = on_sigbus;
+            action.sa_sigaction = handler as usize;
+            action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
+            libc::sigemptyset(&raw mut action.sa_mask);
+            libc::sigaction(libc::SIGBUS, &raw const action, std::ptr::null_mut());
+        }
+    });
+}
+
+extern "C" fn on_sigbus(_: i32, info: *mut libc::siginfo_t, _: *mut libc::c_void) {
+    // SAFETY: the kernel hands over a valid siginfo; errno belongs to this thread.
+    let (address, errno) = unsafe { ((*info).si_addr() as usize, libc::__errno_location()) };
+    // SAFETY: as above.
+    let before = unsafe { *errno };
+    let inside = |guard: &&Guard| {
+        let start = guard.start.load(SeqCst);
+        start > 1 && address >= start && address - start < guard.len.load(SeqCst)
+    };
+    let closed = GUARDS.iter().find(inside).is_some_and(|guard| guard.close_hole(address));
+    // SAFETY: as above; with the default action back in place the fault comes again and ends the process, as it
+    // should when it is none of ours.
+    unsafe {
+        *errno = before;
+        if !closed {
+            libc::signal(libc::SIGBUS, libc::SIG_DFL);
+        }
+    }
+}
+
+/// Opens `path` for reading: without waiting for a writer, not to be inherited, without a trace in its atime where
+/// that is allowed.
+pub(super) fn open(path: &Path) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let with = |flags| std::fs::OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | flags).open(path);
+    match with(libc::O_NOATIME) {
+        // Only the owner may leave the atime alone.
+        Err(error) if error.raw_os_error() == Some(libc::EPERM) => with(0),
+        opened => opened,
+    }
+}
+
+/// Whether another process holds the file's lock, as a running etcd does. The lock is given back at once.
+pub(super) fn is_locked(file: &File) -> bool {
+    // SAFETY: flock takes a descriptor that is open.
+    unsafe {
+        if libc::flock(file.as_raw_fd(), libc::LOCK_SH | libc::LOCK_NB) == 0 {
+            libc::flock(file.as_raw_fd(), libc::LOCK_UN);
+            return false;
+        }
+    }
+    io::Error::last_os_error().raw_os_error() == Some(libc::EWOULDBLOCK)
+}
+
+/// A file in `dir` that has no name and is gone when it is closed, readable by nobody else.
+pub(super) fn nameless(dir: &Path) -> io::Result<File> {
+    use std::os::unix::ffi::OsStrExt as _;
+    let dir = std::ffi::CString::new(dir.as_os_str().as_bytes())?;
+    // SAFETY: a path that ends in zero, and constants.
+    let fd = unsafe { libc::open(dir.as_ptr(), libc::O_TMPFILE | libc::O_RDWR | libc::O_CLOEXEC, 0o600) };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: a descriptor that was just opened and belongs to nobody else.
+    Ok(unsafe { File::from_raw_fd(fd) })
+}
+
+/// Bytes that can still be written in the file system of `file`.
+pub(super) fn free_space(file: &File) -> io::Result<u64> {
+    // SAFETY: `stat` is a plain struct that fstatvfs fills.
+    unsafe {
+        let mut stat: libc::statvfs = std::mem::zeroed();
+        if libc::fstatvfs(file.as_raw_fd(), &raw mut stat) != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok((stat.f_bavail as u64).saturating_mul(stat.f_frsize as u64))
+    }
+}

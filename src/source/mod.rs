@@ -1,0 +1,171 @@
+//! What the user named, and how its bytes are reached.
+//!
+//! A SNAPSHOT is a file from `etcdctl snapshot save`, a bare copy of `member/snap/db`, or a data directory; each may
+//! be wrapped in gzip, zstd, xz, bzip2, zip or tar, or be the only one in a folder. What it is, is told by its content
+//! and never by its name; what it is not, is named too, with what to do.
+//!
+//! ```text
+//! open ─> a folder?  datadir, or the one snapshot in it
+//!      ─> a file?    sniff ─> bbolt: map it
+//!                          ─> a container: unpack it to a nameless file, sniff again
+//!                          ─> else: foreign says what it is
+//! ```
+//!
+//! Files are read through memory maps with a guard (`map`): what shrinks or cannot be read under the reader is told by
+//! [`Source::intact`], which every command asks before it reports success.
+
+mod datadir;
+mod foreign;
+mod map;
+mod open;
+mod part;
+mod sniff;
+mod unpack;
+
+use std::{fmt, path::PathBuf};
+
+pub use datadir::is_data_dir;
+pub use part::{Digests, Part};
+
+use crate::{Finding, Result};
+
+/// Where and how much may be unpacked.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The folder for unpacked files; `TMPDIR` by default.
+    pub tmp_dir: PathBuf,
+    /// No more than so many bytes are unpacked.
+    pub max_unpacked: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { tmp_dir: std::env::temp_dir(), max_unpacked: 64 << 30 }
+    }
+}
+
+/// What kind of backup it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A db with a trailer: from `snapshot save`.
+    Saved,
+    /// A db without: a copy of `member/snap/db`.
+    Copy,
+    /// A member's directory.
+    DataDir,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Saved => "snapshot",
+            Self::Copy => "db copy",
+            Self::DataDir => "data directory",
+        })
+    }
+}
+
+/// A layer around the backup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wrapping {
+    /// gzip, one or several members.
+    Gzip,
+    /// Zstandard.
+    Zstd,
+    /// xz.
+    Xz,
+    /// bzip2.
+    Bzip2,
+    /// A zip archive.
+    Zip,
+    /// A tar archive.
+    Tar,
+}
+
+impl fmt::Display for Wrapping {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Gzip => "gzip",
+            Self::Zstd => "zstd",
+            Self::Xz => "xz",
+            Self::Bzip2 => "bzip2",
+            Self::Zip => "zip",
+            Self::Tar => "tar",
+        })
+    }
+}
+
+/// A backup, open.
+#[derive(Debug)]
+pub struct Source {
+    name: String,
+    kind: Kind,
+    wrapping: Vec<Wrapping>,
+    db: Part,
+    wal: Vec<Part>,
+    snaps: Vec<Part>,
+    /// Files that are not read as they are, but must not change: the container.
+    watched: Vec<Part>,
+    notes: Vec<Finding>,
+}
+
+impl Source {
+    /// Opens what `name` stands for: a path, or `OUTER:INNER` for a file in a container or folder.
+    ///
+    /// # Errors
+    /// When it cannot be read, is no backup, or several.
+    pub fn open(name: &str, options: &Options) -> Result<Self> {
+        open::open(name, options)
+    }
+
+    /// As the user named it, with the part that was picked.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What kind of backup it is.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The layers around it, the outermost first.
+    #[must_use]
+    pub fn wrapping(&self) -> &[Wrapping] {
+        &self.wrapping
+    }
+
+    /// The db.
+    #[must_use]
+    pub fn db(&self) -> &Part {
+        &self.db
+    }
+
+    /// The log's segments of a data directory, by name.
+    #[must_use]
+    pub fn wal(&self) -> &[Part] {
+        &self.wal
+    }
+
+    /// The `.snap` files of a data directory, by name.
+    #[must_use]
+    pub fn snaps(&self) -> &[Part] {
+        &self.snaps
+    }
+
+    /// What was noticed while opening it.
+    #[must_use]
+    pub fn notes(&self) -> &[Finding] {
+        &self.notes
+    }
+
+    /// Whether everything that was read is still what it was.
+    ///
+    /// # Errors
+    /// [`crate::Error::Changed`], with the first byte that is lost.
+    pub fn intact(&self) -> Result<()> {
+        let files = [&self.db].into_iter().chain(&self.wal).chain(&self.snaps).chain(&self.watched);
+        files.into_iter().try_for_each(Part::intact)
+    }
+}

@@ -1,0 +1,222 @@
+//! From a name to the open files behind it.
+
+use std::{fs::File, path::Path};
+
+use super::{
+    Kind, Options, Source, Wrapping, datadir, foreign, map,
+    part::Part,
+    sniff::{HEAD, Sniffed, has_carriage_returns, sniff},
+    unpack,
+};
+use crate::{Error, Finding, Result, bytes::escape};
+
+/// Containers inside containers are followed so deep.
+const MAX_LAYERS: usize = 6;
+
+/// What is left when all wrapping is off.
+#[derive(Debug)]
+pub(super) enum Content {
+    /// One db.
+    Db(Part),
+    /// A member's directory.
+    DataDir { db: Part, wal: Vec<Part>, snaps: Vec<Part> },
+}
+
+pub(super) fn open(name: &str, options: &Options) -> Result<Source> {
+    let path = Path::new(name);
+    if path.symlink_metadata().is_ok() {
+        return open_path(name, path, None, options);
+    }
+    // OUTER:INNER; a file of that very name would have come first.
+    for (at, _) in name.rmatch_indices(':') {
+        if let Some((outer, inner)) =
+            name.split_at_checked(at).map(|(outer, rest)| (outer, rest.trim_start_matches(':')))
+            && Path::new(outer).exists()
+        {
+            return open_path(name, Path::new(outer), Some(inner), options);
+        }
+    }
+    Err(io_error(path, "open", std::io::ErrorKind::NotFound.into()))
+}
+
+fn io_error(path: &Path, doing: &'static str, source: std::io::Error) -> Error {
+    Error::Io { file: path.display().to_string(), doing, offset: None, source }
+}
+
+fn open_path(name: &str, path: &Path, pick: Option<&str>, options: &Options) -> Result<Source> {
+    let metadata = path.metadata().map_err(|e| io_error(path, "open", e))?;
+    if metadata.is_dir() {
+        return open_folder(name, path, pick, options);
+    }
+    let part = open_file(path)?;
+    let mut source = Unwrapped { name: name.to_owned(), wrapping: Vec::new(), watched: Vec::new() };
+    let content = source.unwrap(part, pick, options)?;
+    Ok(source.finish(content))
+}
+
+/// Opens a regular file, and nothing else.
+pub(super) fn open_file(path: &Path) -> Result<Part> {
+    let metadata = path.metadata().map_err(|e| io_error(path, "open", e))?;
+    let regular = |metadata: &std::fs::Metadata| {
+        let what = kind_of(metadata)?;
+        let what = format!("{}: {what}, not a file", path.display());
+        Some(Error::Usage {
+            what,
+            hint: Some("write it to a file first: a backup is read at many places at once".to_owned()),
+        })
+    };
+    // Before it is opened, because opening some devices does something; and after, because it may be another then.
+    if let Some(error) = regular(&metadata) {
+        return Err(error);
+    }
+    let file = map::open(path).map_err(|e| io_error(path, "open", e))?;
+    let metadata = file.metadata().map_err(|e| io_error(path, "look at", e))?;
+    regular(&metadata).map_or_else(|| Part::new(path.display().to_string(), file), Err)
+}
+
+fn kind_of(metadata: &std::fs::Metadata) -> Option<&'static str> {
+    use std::os::unix::fs::FileTypeExt as _;
+    let kind = metadata.file_type();
+    if kind.is_file() {
+        None
+    } else if kind.is_dir() {
+        Some("a folder")
+    } else if kind.is_fifo() {
+        Some("a pipe")
+    } else if kind.is_socket() {
+        Some("a socket")
+    } else {
+        Some("a device")
+    }
+}
+
+fn open_folder(name: &str, path: &Path, pick: Option<&str>, options: &Options) -> Result<Source> {
+    if pick.is_none()
+        && let Some(content) = datadir::open(path)?
+    {
+        return Ok(Unwrapped { name: name.to_owned(), wrapping: Vec::new(), watched: Vec::new() }.finish(content));
+    }
+    let mut found = Vec::new();
+    let names = datadir::names(path)?;
+    for entry in &names {
+        let inner = path.join(entry);
+        if datadir::is_data_dir(&inner) || looks_like_backup(&inner) {
+            found.push(entry.clone());
+        }
+    }
+    let one = pick_one(name, pick, &found, || foreign::without_backup(name, "a folder", &names))?;
+    let inner = path.join(&one);
+    let shown = inner.display().to_string();
+    open_path(&shown, &inner, None, options)
+}
+
+/// Whether the first bytes of a file are those of a backup or a container.
+fn looks_like_backup(path: &Path) -> bool {
+    use std::os::unix::fs::FileExt as _;
+    if !path.metadata().is_ok_and(|metadata| metadata.is_file()) {
+        return false;
+    }
+    let mut head = vec![0; HEAD];
+    let n = map::open(path).and_then(|file| file.read_at(&mut head, 0)).unwrap_or(0);
+    sniff(head.get(..n).unwrap_or_default()) != Sniffed::Other
+}
+
+/// The one that is meant among the backups `found` in `outer`.
+pub(super) fn pick_one(
+    outer: &str,
+    pick: Option<&str>,
+    found: &[String],
+    none: impl FnOnce() -> Error,
+) -> Result<String> {
+    let list = || found.iter().map(|name| escape(name.as_bytes())).collect::<Vec<_>>().join("\n  ");
+    match (pick, found) {
+        (Some(pick), _) => found.iter().find(|name| *name == pick).cloned().ok_or_else(|| Error::Usage {
+            what: format!("{outer}: there is no backup {pick} inside"),
+            hint: (!found.is_empty()).then(|| format!("it holds\n  {}", list())),
+        }),
+        (None, [one]) => Ok(one.clone()),
+        (None, []) => Err(none()),
+        (None, several) => Err(Error::Usage {
+            what: format!("{outer}: it holds {} backups:\n  {}", several.len(), list()),
+            hint: Some(format!("name one of them: {outer}:{}", several.first().map_or("", String::as_str))),
+        }),
+    }
+}
+
+/// A source whose wrapping comes off layer by layer.
+struct Unwrapped {
+    name: String,
+    wrapping: Vec<Wrapping>,
+    watched: Vec<Part>,
+}
+
+impl Unwrapped {
+    fn unwrap(&mut self, mut part: Part, mut pick: Option<&str>, options: &Options) -> Result<Content> {
+        loop {
+            let head = part.bytes().get(..HEAD).unwrap_or_else(|| part.bytes());
+            let wrapping = match sniff(head) {
+                Sniffed::Bbolt if has_carriage_returns(part.bytes()) => {
+                    return Err(Error::Foreign {
+                        file: self.name.clone(),
+                        what: "an etcd snapshot that was taken for text on its way: each line feed has got a carriage return"
+                            .to_owned(),
+                        hint: "copy it again, in binary mode".to_owned(),
+                    });
+                }
+                Sniffed::Bbolt => match pick {
+                    None => return Ok(Content::Db(part)),
+                    Some(pick) => {
+                        let what = format!("{}: not a container: there is no {pick} inside", self.name);
+                        return Err(Error::Usage { what, hint: None });
+                    }
+                },
+                Sniffed::Other => return Err(foreign::foreign(&self.name, part.bytes())),
+                Sniffed::Wrapped(_) if self.wrapping.len() >= MAX_LAYERS => {
+                    let what = format!("{MAX_LAYERS} containers inside each other");
+                    return Err(Error::Foreign { file: self.name.clone(), what, hint: "unpack it by hand".to_owned() });
+                }
+                Sniffed::Wrapped(wrapping) => wrapping,
+            };
+            self.wrapping.push(wrapping);
+            let unpacked = unpack::unpack(&self.name, part.bytes(), wrapping, pick, options)?;
+            self.watched.push(part);
+            part = match unpacked {
+                unpack::Unpacked::File { part, inner } => {
+                    if let Some(inner) = inner {
+                        pick = None;
+                        if !self.name.ends_with(&format!(":{inner}")) {
+                            self.name = format!("{}:{inner}", self.name);
+                        }
+                    }
+                    part
+                }
+                unpack::Unpacked::DataDir { db, wal, snaps } => return Ok(Content::DataDir { db, wal, snaps }),
+            };
+        }
+    }
+
+    fn finish(self, content: Content) -> Source {
+        let (db, wal, snaps, kind) = match content {
+            Content::Db(db) if db.trailer().is_some() => (db, Vec::new(), Vec::new(), Kind::Saved),
+            Content::Db(db) => (db, Vec::new(), Vec::new(), Kind::Copy),
+            Content::DataDir { db, wal, snaps } => (db, wal, snaps, Kind::DataDir),
+        };
+        let mut notes = Vec::new();
+        if self.watched.is_empty() && db.is_locked() {
+            let note = Finding::warning("in-use", "in use by a running etcd: what is read may be torn");
+            notes.push(note.hint("stop etcd, or take a backup with `etcdctl snapshot save`"));
+        }
+        let Self { name, wrapping, watched } = self;
+        Source { name, kind, wrapping, db, wal, snaps, watched, notes }
+    }
+}
+
+/// A nameless file in the folder for unpacked files.
+pub(super) fn scratch(options: &Options) -> Result<File> {
+    map::nameless(&options.tmp_dir).map_err(|source| Error::Io {
+        file: options.tmp_dir.display().to_string(),
+        doing: "make a file in (--tmp-dir names another folder)",
+        offset: None,
+        source,
+    })
+}

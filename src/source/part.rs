@@ -1,0 +1,174 @@
+//! One regular file, open and in memory, watched for changes.
+
+use std::{fs::File, fs::Metadata, io, os::unix::fs::FileExt as _, os::unix::fs::MetadataExt as _};
+
+use sha2::{Digest as _, Sha256};
+
+use super::map::{Map, is_locked};
+use crate::{Error, Result};
+
+/// SHA-256 takes its bytes in windows of this size: they stay in the cache, and a file that was cut is noticed.
+const WINDOW: usize = 256 * 1024;
+
+/// One file of a source.
+#[derive(Debug)]
+pub struct Part {
+    name: String,
+    file: File,
+    map: Option<Map>,
+    stamp: Stamp,
+}
+
+/// SHA-256 sums of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Digests {
+    /// Of everything before the trailer.
+    pub image: [u8; 32],
+    /// Of the whole file.
+    pub file: [u8; 32],
+}
+
+impl Part {
+    /// A part over `file`, called `name`.
+    pub(super) fn new(name: String, file: File) -> Result<Self> {
+        let fault = |doing, source| Error::Io { file: name.clone(), doing, offset: None, source };
+        let stamp = Stamp::of(&file.metadata().map_err(|e| fault("look at", e))?);
+        let map = match stamp.size {
+            0 => None,
+            size => Some(Map::new(&file, size).map_err(|e| fault("map", e))?),
+        };
+        Ok(Self { name, file, map, stamp })
+    }
+
+    /// Its name, for people.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// All its bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        self.map.as_ref().map(Map::bytes).unwrap_or_default()
+    }
+
+    /// Its length in bytes.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.stamp.size
+    }
+
+    /// Whether it is empty.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.stamp.size == 0
+    }
+
+    /// The bytes before the trailer, if it has one.
+    #[must_use]
+    pub fn image(&self) -> &[u8] {
+        let bytes = self.bytes();
+        bytes.split_last_chunk::<32>().filter(|_| self.has_trailer()).map_or(bytes, |(image, _)| image)
+    }
+
+    /// The SHA-256 that `snapshot save` appends. Pages are multiples of 512 bytes: 32 more are a trailer
+    /// (`etcdutl/snapshot.hasChecksum`).
+    #[must_use]
+    pub fn trailer(&self) -> Option<[u8; 32]> {
+        self.bytes().last_chunk().filter(|_| self.has_trailer()).copied()
+    }
+
+    fn has_trailer(&self) -> bool {
+        self.stamp.size % 512 == 32
+    }
+
+    /// Reads the whole file once for its SHA-256, telling `progress` how many bytes it has read.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or ends before it should.
+    pub fn digests(&self, progress: impl Fn(u64)) -> Result<Digests> {
+        let (mut sha, mut image, mut at) = (Sha256::new(), None, 0);
+        let (len, end) = (self.stamp.size, self.image().len() as u64);
+        let mut window = vec![0; WINDOW];
+        while at < len {
+            if at == end {
+                image = Some(sha.clone());
+            }
+            let until = if at < end { end } else { len };
+            let want = usize::try_from(until - at).unwrap_or(WINDOW).min(WINDOW);
+            let window = window.get_mut(..want).unwrap_or_default();
+            let n = match self.file.read_at(window, at) {
+                Ok(0) => {
+                    let what = format!("it ended at {at} of {len} bytes");
+                    return Err(Error::Changed { file: self.name.clone(), what, offset: Some(at) });
+                }
+                Ok(n) => n,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+                Err(source) => {
+                    return Err(Error::Io { file: self.name.clone(), doing: "read", offset: Some(at), source });
+                }
+            };
+            sha.update(window.get(..n).unwrap_or_default());
+            at += n as u64;
+            progress(at);
+        }
+        let image = image.unwrap_or_else(|| sha.clone()).finalize().into();
+        Ok(Digests { image, file: sha.finalize().into() })
+    }
+
+    /// Whether a running etcd holds it.
+    pub(super) fn is_locked(&self) -> bool {
+        is_locked(&self.file)
+    }
+
+    /// Whether it is still what it was when it was opened.
+    pub(super) fn intact(&self) -> Result<()> {
+        let changed = |what: &str, offset| Error::Changed { file: self.name.clone(), what: what.to_owned(), offset };
+        if let Some(hole) = self.map.as_ref().and_then(Map::hole) {
+            return Err(changed("bytes could not be read, or are gone", Some(hole)));
+        }
+        let now = self.file.metadata();
+        let now = now.map_err(|e| Error::Io { file: self.name.clone(), doing: "look at", offset: None, source: e })?;
+        match self.stamp.difference(&Stamp::of(&now)) {
+            None => Ok(()),
+            Some((what, offset)) => Err(changed(&what, offset)),
+        }
+    }
+}
+
+/// What tells that a file was changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    size: u64,
+    mtime: (i64, i64),
+    ctime: (i64, i64),
+    links: u64,
+    rights: (u32, u32, u32),
+}
+
+impl Stamp {
+    fn of(metadata: &Metadata) -> Self {
+        Self {
+            size: metadata.len(),
+            mtime: (metadata.mtime(), metadata.mtime_nsec()),
+            ctime: (metadata.ctime(), metadata.ctime_nsec()),
+            links: metadata.nlink(),
+            rights: (metadata.mode(), metadata.uid(), metadata.gid()),
+        }
+    }
+
+    /// What has happened to the content since. A new name, a removed one, other rights change the ctime alone and
+    /// are no harm: a file that is replaced by a rename stays readable as it was.
+    fn difference(&self, now: &Self) -> Option<(String, Option<u64>)> {
+        if now.size != self.size {
+            let what = format!("its size went from {} to {} bytes", self.size, now.size);
+            Some((what, Some(now.size.min(self.size))))
+        } else if now.mtime != self.mtime {
+            Some(("it was written to".to_owned(), None))
+        } else if now.ctime != self.ctime && (now.links, now.rights) == (self.links, self.rights) {
+            Some(("it was written to, and its time set back".to_owned(), None))
+        } else {
+            None
+        }
+    }
+}

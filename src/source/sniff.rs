@@ -1,0 +1,65 @@
+//! What a file is, told by its first bytes.
+
+use super::Wrapping;
+use crate::bytes::window;
+
+/// bbolt's magic number, and the same on a big-endian machine.
+const MAGIC: [[u8; 4]; 2] = [[0xED, 0xDA, 0x0C, 0xED], [0xED, 0x0C, 0xDA, 0xED]];
+
+/// So many first bytes are enough to tell: a second meta stands within 64 KiB.
+pub(super) const HEAD: usize = (64 << 10) + 4096;
+
+/// What the bytes are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sniffed {
+    /// A bbolt file, whole or not.
+    Bbolt,
+    /// Something around another file.
+    Wrapped(Wrapping),
+    /// Neither.
+    Other,
+}
+
+/// Tells by the first [`HEAD`] bytes.
+pub(super) fn sniff(head: &[u8]) -> Sniffed {
+    // A damaged first page does not hide the second: it stands where some page size says.
+    let places = [0].into_iter().chain((10..=16).map(|shift| 1_u64 << shift));
+    let magic = |place: u64| window(head, place + 16, 4).is_some_and(|m| MAGIC.iter().any(|magic| m == magic));
+    if places.into_iter().any(magic) {
+        return Sniffed::Bbolt;
+    }
+    let wrapping = match head {
+        [0x1f, 0x8b, 0x08, ..] => Wrapping::Gzip,
+        [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Wrapping::Zstd,
+        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Wrapping::Xz,
+        [b'B', b'Z', b'h', b'1'..=b'9', b'1', b'A', b'Y', b'&', b'S', b'Y', ..] => Wrapping::Bzip2,
+        [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => Wrapping::Zip,
+        _ if is_tar(head) => Wrapping::Tar,
+        _ => return Sniffed::Other,
+    };
+    Sniffed::Wrapped(wrapping)
+}
+
+/// A tar header: its magic, or, before there was one, its checksum.
+fn is_tar(head: &[u8]) -> bool {
+    if window(head, 257, 5) == Some(b"ustar") {
+        return true;
+    }
+    let (Some(header), Some(sum)) = (window(head, 0, 512), window(head, 148, 8)) else { return false };
+    let sum = std::str::from_utf8(sum).ok().map(|text| text.trim_matches(|c: char| c == ' ' || c == '\0'));
+    let stored = sum.and_then(|text| u32::from_str_radix(text, 8).ok());
+    let all: u32 = header.iter().map(|b| u32::from(*b)).sum();
+    let field: u32 = header.iter().skip(148).take(8).map(|b| u32::from(*b)).sum();
+    stored.is_some_and(|stored| stored != 0 && stored == all - field + 8 * u32::from(b' '))
+}
+
+/// Whether a bbolt file went through something that took it for text: its length is none that a db has, and a
+/// carriage return stands before each line feed.
+pub(super) fn has_carriage_returns(bytes: &[u8]) -> bool {
+    if matches!(bytes.len() % 512, 0 | 32) {
+        return false;
+    }
+    let head = bytes.get(..1 << 20).unwrap_or(bytes);
+    let feeds = head.iter().filter(|b| **b == b'\n').count();
+    feeds >= 8 && head.windows(2).filter(|pair| *pair == b"\r\n").count() == feeds
+}

@@ -1,0 +1,243 @@
+//! Taking one layer of wrapping off, into nameless files.
+
+use std::{
+    fs::File,
+    io::{self, Cursor, Read, Seek as _, SeekFrom, Write as _},
+};
+
+use super::{
+    Options, Wrapping, foreign, map,
+    open::{pick_one, scratch},
+    part::Part,
+    sniff::{HEAD, Sniffed, sniff},
+};
+use crate::{Error, Finding, Result};
+
+/// What a layer held.
+pub(super) enum Unpacked {
+    /// One file; its name when it was picked among others.
+    File { part: Part, inner: Option<String> },
+    /// The parts of a data directory.
+    DataDir { db: Part, wal: Vec<Part>, snaps: Vec<Part> },
+}
+
+/// Takes one layer off `bytes`.
+pub(super) fn unpack(
+    name: &str,
+    bytes: &[u8],
+    wrapping: Wrapping,
+    pick: Option<&str>,
+    options: &Options,
+) -> Result<Unpacked> {
+    let mut layer = Layer { name, wrapping, options, written: 0 };
+    let part = match wrapping {
+        Wrapping::Gzip => layer.file(name, flate2::bufread::MultiGzDecoder::new(bytes))?,
+        Wrapping::Bzip2 => layer.file(name, bzip2::bufread::MultiBzDecoder::new(bytes))?,
+        Wrapping::Xz => layer.file(name, lzma_rust2::XzReader::new(bytes, true))?,
+        Wrapping::Zstd => layer.file(name, ZstdFrames { rest: bytes, frame: None })?,
+        Wrapping::Tar => return layer.archive(pick, |visit| visit_tar(bytes, visit)),
+        Wrapping::Zip => return layer.archive(pick, |visit| visit_zip(bytes, visit)),
+    };
+    Ok(Unpacked::File { part, inner: None })
+}
+
+struct Layer<'a> {
+    name: &'a str,
+    wrapping: Wrapping,
+    options: &'a Options,
+    written: u64,
+}
+
+/// Called with each file of an archive.
+type Visit<'v> = &'v mut dyn FnMut(&str, &mut dyn Read) -> Result<()>;
+
+/// Why an archive could not be gone through.
+enum Broken {
+    Archive(io::Error),
+    Visit(Error),
+}
+
+impl Layer<'_> {
+    fn damaged(&self, error: &io::Error) -> Error {
+        let what = format!("the {} around it is damaged: {error}", self.wrapping);
+        let finding = Finding::error("container", what).hint("it was cut short or changed: use another copy of it");
+        Error::Damaged { file: self.name.to_owned(), finding: Box::new(finding) }
+    }
+
+    /// Unpacks `from` into a file of its own, called `name`. Runs of zeros are left out: a log's last segment has
+    /// 64 MB of them.
+    fn file(&mut self, name: &str, mut from: impl Read) -> Result<Part> {
+        let mut file = scratch(self.options)?;
+        let mut buffer = vec![0; 128 * 1024];
+        let mut room = 0_u64;
+        loop {
+            let n = match from.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(n) => n,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+                Err(e) => return Err(self.damaged(&e)),
+            };
+            self.written += n as u64;
+            if self.written > self.options.max_unpacked {
+                let what = format!("{}: it unpacks to more than {} bytes", self.name, self.options.max_unpacked);
+                return Err(Error::Usage { what, hint: Some("--max-unpacked BYTES allows more".to_owned()) });
+            }
+            let chunk = buffer.get(..n).unwrap_or_default();
+            let done = if chunk.iter().all(|b| *b == 0) {
+                file.seek(SeekFrom::Current(n as i64)).map(|_| ())
+            } else {
+                self.check_room(&file, &mut room, n as u64).and_then(|()| file.write_all(chunk))
+            };
+            done.map_err(|e| self.unwritable(e))?;
+        }
+        let end = file.stream_position().and_then(|end| file.set_len(end));
+        end.map_err(|e| self.unwritable(e))?;
+        Part::new(name.to_owned(), file)
+    }
+
+    /// Asks for free space every so often, to say so before the disk is full.
+    fn check_room(&self, file: &File, room: &mut u64, n: u64) -> io::Result<()> {
+        const STEP: u64 = 64 << 20;
+        if *room < n {
+            *room = map::free_space(file)?.min(STEP);
+            if *room < n {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+        }
+        *room -= n;
+        Ok(())
+    }
+
+    fn unwritable(&self, source: io::Error) -> Error {
+        let file = self.options.tmp_dir.display().to_string();
+        Error::Io { file, doing: "unpack into (--tmp-dir names another folder)", offset: None, source }
+    }
+
+    /// Finds the one backup in an archive and unpacks it.
+    fn archive(
+        &mut self,
+        pick: Option<&str>,
+        each: impl Fn(Visit<'_>) -> std::result::Result<(), Broken>,
+    ) -> Result<Unpacked> {
+        let (mut names, mut backups, mut dirs) = (Vec::new(), Vec::new(), Vec::new());
+        let whole = |this: &Self, result| match result {
+            Ok(()) => Ok(()),
+            Err(Broken::Visit(error)) => Err(error),
+            Err(Broken::Archive(error)) => Err(this.damaged(&error)),
+        };
+        let listed = each(&mut |name, content| {
+            let mut head = Vec::new();
+            // What is damaged here is damaged when it is unpacked, and told then.
+            let _ = content.take(HEAD as u64).read_to_end(&mut head);
+            if sniff(&head) != Sniffed::Other {
+                match name.strip_suffix("snap/db") {
+                    Some(member) if member.is_empty() || member.ends_with('/') => dirs.push(member.to_owned()),
+                    _ => backups.push(name.to_owned()),
+                }
+            }
+            names.push(name.to_owned());
+            Ok(())
+        });
+        whole(self, listed)?;
+        let has_log = |dir: &String| names.iter().any(|name| is_in(name, dir, "wal/", ".wal"));
+        let (dirs, bare): (Vec<_>, Vec<_>) = dirs.into_iter().partition(has_log);
+        backups.extend(bare.into_iter().map(|dir| format!("{dir}snap/db")));
+        // Snapshots that etcd keeps beside the db belong to the directory.
+        backups.retain(|name| !dirs.iter().any(|dir| is_in(name, dir, "", "")));
+        backups.extend(dirs.iter().map(|dir| format!("{dir}snap/db")));
+        backups.sort();
+        let of = format!("a {} archive", self.wrapping);
+        let one = pick_one(self.name, pick, &backups, || foreign::without_backup(self.name, &of, &names))?;
+        let dir = one.strip_suffix("snap/db").filter(|dir| dirs.iter().any(|known| known == dir)).map(str::to_owned);
+        let (mut db, mut wal, mut snaps) = (None, Vec::new(), Vec::new());
+        let unpacked = each(&mut |name, content| {
+            let full = format!("{}:{name}", self.name);
+            if name == one && db.is_none() {
+                db = Some(self.file(&full, content)?);
+            } else if let Some(dir) = &dir {
+                if is_in(name, dir, "wal/", ".wal") {
+                    wal.push(self.file(&full, content)?);
+                } else if is_in(name, dir, "snap/", ".snap") {
+                    snaps.push(self.file(&full, content)?);
+                }
+            }
+            Ok(())
+        });
+        whole(self, unpacked)?;
+        wal.sort_by(|a, b| a.name().cmp(b.name()));
+        snaps.sort_by(|a, b| a.name().cmp(b.name()));
+        let gone = || self.damaged(&io::ErrorKind::UnexpectedEof.into());
+        let part = db.ok_or_else(gone)?;
+        Ok(match dir {
+            Some(_) => Unpacked::DataDir { db: part, wal, snaps },
+            None => Unpacked::File { part, inner: Some(one) },
+        })
+    }
+}
+
+fn is_in(name: &str, dir: &str, folder: &str, ending: &str) -> bool {
+    name.strip_prefix(dir).and_then(|rest| rest.strip_prefix(folder)).is_some_and(|rest| rest.ends_with(ending))
+}
+
+fn visit_tar(bytes: &[u8], visit: Visit<'_>) -> std::result::Result<(), Broken> {
+    let mut archive = tar::Archive::new(bytes);
+    for entry in archive.entries().map_err(Broken::Archive)? {
+        let mut entry = entry.map_err(Broken::Archive)?;
+        if entry.header().entry_type().is_file() || entry.header().entry_type().is_gnu_sparse() {
+            let name = String::from_utf8_lossy(&entry.path_bytes()).trim_start_matches("./").to_owned();
+            visit(&name, &mut entry).map_err(Broken::Visit)?;
+        }
+    }
+    Ok(())
+}
+
+fn visit_zip(bytes: &[u8], visit: Visit<'_>) -> std::result::Result<(), Broken> {
+    let broken = |e: zip::result::ZipError| Broken::Archive(io::Error::other(e));
+    let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).map_err(broken)?;
+    for index in 0..archive.len() {
+        let mut entry = archive.by_index(index).map_err(broken)?;
+        if entry.is_file() {
+            let name = String::from_utf8_lossy(entry.name_raw()).trim_start_matches("./").to_owned();
+            visit(&name, &mut entry).map_err(Broken::Visit)?;
+        }
+    }
+    Ok(())
+}
+
+/// Zstandard frames one behind the other.
+struct ZstdFrames<'a> {
+    rest: &'a [u8],
+    frame: Option<ruzstd::decoding::StreamingDecoder<&'a [u8], ruzstd::decoding::FrameDecoder>>,
+}
+
+impl Read for ZstdFrames<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match &mut self.frame {
+                Some(frame) => match frame.read(buffer)? {
+                    0 => self.rest = self.frame.take().map_or(&[], |frame| frame.into_parts().0),
+                    n => return Ok(n),
+                },
+                None if self.rest.is_empty() => return Ok(0),
+                None => match skippable(self.rest) {
+                    Some(rest) => self.rest = rest,
+                    None => {
+                        self.frame =
+                            Some(ruzstd::decoding::StreamingDecoder::new(self.rest).map_err(io::Error::other)?);
+                    }
+                },
+            }
+        }
+    }
+}
+
+/// What follows a skippable frame, when one is first.
+fn skippable(rest: &[u8]) -> Option<&[u8]> {
+    match rest {
+        [0x50..=0x5f, 0x2a, 0x4d, 0x18, len @ ..] => {
+            let (len, rest) = len.split_first_chunk::<4>()?;
+            rest.get(u32::from_le_bytes(*len) as usize..)
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,79 @@
+//! Is this backup good? Every check there is, in one pass over the file beside one SHA-256 stream of it.
+//!
+//! ```text
+//! container and file      source: sniffed, unpacked, told apart
+//! trailer                 SHA-256 of everything before it            ┐ on one core
+//! metas, pages, freelist  bolt: every invariant of tx.Check          ┐
+//! revisions, KeyValues    etcd: each record, and none missing        │ on the others
+//! members, leases, ...    the small buckets, and how they fit        ┘
+//! ```
+
+mod report;
+mod state;
+mod trailer;
+
+pub use report::{Report, Verdict};
+pub use trailer::Trailer;
+
+use crate::{
+    Finding, Result,
+    etcd::{Snapshot, boot},
+    source::{Kind, Source},
+};
+
+/// Checks everything.
+///
+/// # Errors
+/// Only the system's: what is wrong with the input is in the report.
+pub fn verify(source: &Source) -> Result<Report> {
+    let part = source.db();
+    std::thread::scope(|scope| {
+        let digests = scope.spawn(|| part.digests(|_| {}));
+        // The stream takes one core whole; the checks take the others.
+        let threads = rayon::current_num_threads().saturating_sub(1).max(1);
+        let mut report = match rayon::ThreadPoolBuilder::new().num_threads(threads).build() {
+            Ok(pool) => pool.install(|| check(source)),
+            Err(_) => check(source),
+        };
+        let digests = match digests.join() {
+            Ok(digests) => digests?,
+            Err(panic) => std::panic::resume_unwind(panic),
+        };
+        report.sha256 = Some(digests.file);
+        report.judge_trailer(source, &digests);
+        report.refuse_damaged();
+        Ok(report)
+    })
+}
+
+fn check(source: &Source) -> Report {
+    let mut report = Report::new(source);
+    let mut snapshot = match Snapshot::load(source.db().image()) {
+        Ok(snapshot) => snapshot,
+        Err(finding) => {
+            report.findings.push(finding);
+            return report;
+        }
+    };
+    let survey = snapshot.survey();
+    snapshot.check_pages();
+    report.shape = Some(trailer::Shape::of(snapshot.db(), source.db().image().len() as u64));
+    report.revision = Some(survey.revision);
+    report.total_key = Some(survey.total_key);
+    report.total_size = Some(survey.total_size);
+    report.hash = Some(survey.hash);
+    report.version = snapshot.state.meta.storage_version.clone();
+    state::check(&snapshot, &survey, &mut report.findings);
+    report.findings.append(std::mem::take(&mut snapshot.findings));
+    let role = if source.kind() == Kind::DataDir { boot::Role::Member } else { boot::Role::Restored };
+    report.starts_on = boot::starts_on(&snapshot.state, role).to_vec();
+    report
+}
+
+/// What cannot be opened at all is reported like what is damaged.
+#[must_use]
+pub fn unreadable(path: &str, finding: Finding) -> Report {
+    let mut report = Report::empty(path);
+    report.findings.push(finding);
+    report
+}

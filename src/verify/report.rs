@@ -1,0 +1,113 @@
+//! What `verify` found out about one file.
+
+use std::fmt;
+
+use super::trailer::{Shape, Trailer};
+use crate::{
+    Findings,
+    error::Severity,
+    etcd::boot::{Minor, Startup},
+    source::{Digests, Kind, Source},
+};
+
+/// Whether a backup can be trusted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verdict {
+    /// Everything was checked and is right.
+    Good,
+    /// All that can be checked is right, but not all can be.
+    Doubtful,
+    /// Something is wrong.
+    Damaged,
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Good => "good",
+            Self::Doubtful => "doubtful",
+            Self::Damaged => "damaged",
+        })
+    }
+}
+
+/// What was found out about one file.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// The file as the user named it.
+    pub path: String,
+    /// What kind of backup it is.
+    pub kind: Option<Kind>,
+    /// SHA-256 of the whole (unpacked) file.
+    pub sha256: Option<[u8; 32]>,
+    /// The trailer.
+    pub trailer: Trailer,
+    /// The status hash.
+    pub hash: Option<u32>,
+    /// The last revision.
+    pub revision: Option<i64>,
+    /// Live keys.
+    pub total_key: Option<u64>,
+    /// Bytes in use.
+    pub total_size: Option<u64>,
+    /// The storage version.
+    pub version: Option<String>,
+    /// All that was found.
+    pub findings: Findings,
+    /// Which etcd versions start on it.
+    pub starts_on: Vec<(Minor, Startup)>,
+    pub(super) shape: Option<Shape>,
+}
+
+impl Report {
+    pub(super) fn empty(path: &str) -> Self {
+        Self {
+            path: path.to_owned(),
+            kind: None,
+            sha256: None,
+            trailer: Trailer::Unknown,
+            hash: None,
+            revision: None,
+            total_key: None,
+            total_size: None,
+            version: None,
+            findings: Findings::default(),
+            starts_on: Vec::new(),
+            shape: None,
+        }
+    }
+
+    pub(super) fn new(source: &Source) -> Self {
+        let mut report = Self { kind: Some(source.kind()), ..Self::empty(source.name()) };
+        report.findings.push_all(source.notes().iter().cloned());
+        report
+    }
+
+    pub(super) fn judge_trailer(&mut self, source: &Source, digests: &Digests) {
+        self.trailer = Trailer::judge(source, digests);
+        if let Some(shape) = self.shape {
+            self.findings.push_all(self.trailer.finding(source, shape));
+        }
+    }
+
+    /// What is damaged starts nowhere: no restore takes it as it is.
+    pub(super) fn refuse_damaged(&mut self) {
+        if self.findings.damaged() {
+            for (_, startup) in &mut self.starts_on {
+                *startup = Startup { ok: false, why: "damaged".to_owned() };
+            }
+        }
+    }
+
+    /// The verdict: damage damns, doubt stays doubt.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        if self.findings.damaged() {
+            Verdict::Damaged
+        } else if self.findings.count(Severity::Warning) > 0 {
+            Verdict::Doubtful
+        } else {
+            Verdict::Good
+        }
+    }
+}

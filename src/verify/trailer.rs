@@ -1,0 +1,106 @@
+//! The SHA-256 that `snapshot save` appends, and why it may be missing or wrong.
+
+use crate::{
+    Finding,
+    bolt::Db,
+    source::{Digests, Kind, Source},
+};
+
+/// What the trailer says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trailer {
+    /// It is the sum of what stands before it.
+    Matches,
+    /// It is not.
+    Differs {
+        /// The sum in the file.
+        stored: [u8; 32],
+        /// The sum of what stands before it.
+        computed: [u8; 32],
+    },
+    /// There is none.
+    Absent,
+    /// A data directory has none.
+    NotExpected,
+    /// The file could not be read that far.
+    Unknown,
+}
+
+/// How the file looks: as `snapshot save` writes it, or as a running etcd does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Shape {
+    /// Both metas say the same but for `txid`, and the first is one ahead (`Tx.WriteTo`).
+    saved: bool,
+    /// The length that the meta gives, in bytes.
+    size: u64,
+    /// The length there is, without a trailer, in bytes.
+    len: u64,
+}
+
+impl Shape {
+    pub(super) fn of(db: &Db<'_>, len: u64) -> Self {
+        let saved = match db.metas() {
+            [Ok(a), Ok(b)] => a.txid == b.txid.wrapping_add(1) && (a.root, a.high_water) == (b.root, b.high_water),
+            _ => false,
+        };
+        Self { saved, size: db.size(), len }
+    }
+}
+
+impl Trailer {
+    pub(super) fn judge(source: &Source, digests: &Digests) -> Self {
+        match source.db().trailer() {
+            _ if source.kind() == Kind::DataDir => Self::NotExpected,
+            None => Self::Absent,
+            Some(stored) if stored == digests.image => Self::Matches,
+            Some(stored) => Self::Differs { stored, computed: digests.image },
+        }
+    }
+
+    /// What there is to say about it.
+    pub(super) fn finding(&self, source: &Source, shape: Shape) -> Option<Finding> {
+        let end = source.db().image().len() as u64;
+        if shape.len < shape.size {
+            // A file that was cut short ends anywhere; it has no trailer, whatever its last bytes are.
+            return None;
+        }
+        match self {
+            Self::Differs { stored, computed } => {
+                let what = format!("the trailer is {}, but the content has {}", hex(stored), hex(computed));
+                let hint = if shape.saved {
+                    "the file is not what etcd wrote: bytes were changed after it was saved; use another copy of it"
+                } else {
+                    "a program has opened this file for writing since it was saved (etcdutl hashkv and etcd-dump-db do): \
+                     use an untouched copy of it"
+                };
+                Some(Finding::error("trailer-mismatch", what).at(end).hint(hint))
+            }
+            Self::Absent if shape.saved => Some(
+                Finding::warning(
+                    "trailer-absent",
+                    "no SHA-256 trailer, though the file was written by snapshot save: its end was cut off",
+                )
+                .at(end)
+                .hint("every page is there, but nothing proves the values; prefer a copy with its trailer"),
+            ),
+            Self::Absent => Some(
+                Finding::warning("trailer-absent", "no SHA-256 trailer: this is a plain copy of member/snap/db")
+                    .at(end)
+                    .hint(
+                        "nothing proves the values, and what etcd had only in its log is not in it; \
+                         etcdutl restores it with --skip-hash-check",
+                    ),
+            ),
+            Self::Matches if shape.len > shape.size => {
+                let extra = shape.len.saturating_sub(shape.size);
+                let what = format!("{extra} bytes stand between the end of the database and the trailer");
+                Some(Finding::warning("size-mismatch", what).at(shape.size))
+            }
+            Self::Matches | Self::NotExpected | Self::Unknown => None,
+        }
+    }
+}
+
+fn hex(bytes: &[u8; 32]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
