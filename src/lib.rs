@@ -15,4 +15,6 @@ pub mod proto;
 pub mod source;
 pub mod verify;
 
+pub mod k8s;
+
 pub use error::{Error, Finding, Findings, Result};

@@ -1,0 +1,118 @@
+//! From the bytes of one value to the object that kubectl would print.
+
+use std::borrow::Cow;
+
+use super::{
+    error::{SealName, Undecodable, Unknown},
+    json_read,
+    protobuf::{Decoder, Path},
+    stored::{Envelope, Stored},
+    table::table,
+    value::{Map, Value},
+    wire,
+};
+
+/// One object, as it is stored; [`Object::as_served`] makes it what an API server would answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Object<'a> {
+    /// The whole object, `apiVersion` and `kind` included.
+    pub value: Value<'a>,
+    /// Whether its kind is known; JSON and CBOR need no knowledge.
+    pub known: bool,
+    /// What the value has that the table of kinds does not know.
+    pub unknown: Vec<Unknown>,
+}
+
+/// Decodes one stored value.
+///
+/// A kind that is not in the table shows its `metadata`, which lies in the same place for all kinds, and the rest of
+/// its fields by their numbers.
+///
+/// # Errors
+/// When the value is no object, is encrypted, or is broken.
+pub fn decode(value: &[u8]) -> Result<Object<'_>, Undecodable> {
+    match Stored::new(value)? {
+        Stored::Protobuf(envelope) => protobuf(&envelope),
+        Stored::Json(text) => Ok(Object { value: json_read::parse(text)?, known: true, unknown: Vec::new() }),
+        Stored::Cbor(data) => Ok(Object { value: super::cbor::parse(data)?, known: true, unknown: Vec::new() }),
+        Stored::Encrypted(seal) => Err(Undecodable::Encrypted(Box::new(SealName::from(&seal)))),
+        Stored::Opaque => Err(Undecodable::Opaque(value.len())),
+    }
+}
+
+fn protobuf<'a>(envelope: &Envelope<'a>) -> Result<Object<'a>, Undecodable> {
+    let table = table();
+    let mut decoder = Decoder::new(table);
+    let kind = table.kind(envelope.api_version, envelope.kind);
+    let mut map = match kind {
+        Some(kind) => decoder.object(kind.message, envelope.raw, &Path::ROOT)?,
+        None => wire::unknown_kind(&mut decoder, envelope.raw)?,
+    };
+    map.insert("apiVersion", Value::str(envelope.api_version));
+    map.insert("kind", Value::str(envelope.kind));
+    Ok(Object { value: Value::Object(map), known: kind.is_some(), unknown: decoder.unknown })
+}
+
+impl<'a> Object<'a> {
+    /// `metadata`.
+    #[must_use]
+    pub fn metadata(&self) -> Option<&Map<'a>> {
+        self.value.get("metadata").and_then(Value::as_object)
+    }
+
+    /// `apiVersion`, empty when there is none.
+    #[must_use]
+    pub fn api_version(&self) -> &str {
+        self.text(&["apiVersion"])
+    }
+
+    /// `kind`, empty when there is none.
+    #[must_use]
+    pub fn kind(&self) -> &str {
+        self.text(&["kind"])
+    }
+
+    /// `metadata.name`, empty when there is none.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.text(&["metadata", "name"])
+    }
+
+    /// `metadata.namespace`, empty when there is none.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        self.text(&["metadata", "namespace"])
+    }
+
+    fn text(&self, path: &[&str]) -> &str {
+        self.value.at(path).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// Adds what an API server adds when it reads: `metadata.resourceVersion`, the revision the object was last
+    /// changed at, and the type of a StatefulSet's volume claims, which protobuf does not store.
+    pub fn as_served(&mut self, mod_revision: i64) {
+        let claims = self.kind() == "StatefulSet" && self.api_version().starts_with("apps/");
+        let Some(root) = self.value.as_object_mut() else { return };
+        if let Some(Value::Object(meta)) = root.get_mut("metadata") {
+            meta.insert("resourceVersion", Value::Str(Cow::Owned(mod_revision.to_string())));
+        }
+        if claims
+            && let Some(Value::Object(spec)) = root.get_mut("spec")
+            && let Some(Value::List(list)) = spec.get_mut("volumeClaimTemplates")
+        {
+            for claim in list.iter_mut().filter_map(Value::as_object_mut) {
+                claim.insert("apiVersion", Value::str("v1"));
+                claim.insert("kind", Value::str("PersistentVolumeClaim"));
+            }
+        }
+    }
+
+    /// Takes out `metadata.managedFields`, which kubectl hides.
+    pub fn hide_managed_fields(&mut self) {
+        if let Some(root) = self.value.as_object_mut()
+            && let Some(Value::Object(meta)) = root.get_mut("metadata")
+        {
+            meta.remove("managedFields");
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! What a stored value is, told by its first bytes: nothing else says so, and one keyspace mixes all of them.
+
+use super::special::field;
+use crate::proto::Malformed;
+
+/// The bytes before a protobuf value (`serializer/protobuf`).
+pub(super) const PROTOBUF: &[u8] = b"k8s\0";
+/// The bytes before a CBOR value: tag 55799, "self-described".
+pub(super) const CBOR: &[u8] = &[0xd9, 0xd9, 0xf7];
+/// The bytes before an encrypted value.
+pub(super) const ENCRYPTED: &[u8] = b"k8s:enc:";
+
+/// The form of one value.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Stored<'a> {
+    /// Built-in kinds, normally.
+    Protobuf(Envelope<'a>),
+    /// Custom resources, and their definitions.
+    Json(&'a [u8]),
+    /// Custom resources with the `CBORServingAndStorage` gate; with its tag.
+    Cbor(&'a [u8]),
+    /// Encrypted at rest.
+    Encrypted(Seal<'a>),
+    /// None of these.
+    Opaque,
+}
+
+impl<'a> Stored<'a> {
+    /// Looks at the first bytes; of a protobuf value also at its envelope.
+    ///
+    /// # Errors
+    /// When a protobuf value's envelope is broken.
+    pub fn new(value: &'a [u8]) -> Result<Self, Malformed> {
+        if let Some(envelope) = value.strip_prefix(PROTOBUF) {
+            return Envelope::read(envelope).map(Self::Protobuf);
+        }
+        if value.starts_with(ENCRYPTED) {
+            return Ok(Seal::read(value).map_or(Self::Opaque, Self::Encrypted));
+        }
+        Ok(match value.first() {
+            Some(b'{') => Self::Json(value),
+            _ if value.starts_with(CBOR) => Self::Cbor(value),
+            _ => Self::Opaque,
+        })
+    }
+}
+
+/// `runtime.Unknown`: what an object is, around its bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Envelope<'a> {
+    /// `apps/v1`.
+    pub api_version: &'a str,
+    /// `Deployment`.
+    pub kind: &'a str,
+    /// The object's message, without its TypeMeta.
+    pub raw: &'a [u8],
+}
+
+impl<'a> Envelope<'a> {
+    fn read(data: &'a [u8]) -> Result<Self, Malformed> {
+        let type_meta = field(data, 1)?.map_or(Ok(&[][..]), |f| f.bytes())?;
+        let name = |number| -> Result<&'a str, Malformed> {
+            let Some(f) = field(type_meta, number)? else { return Ok("") };
+            std::str::from_utf8(f.bytes()?).map_err(|_| Malformed { what: "type name that is not UTF-8", at: f.at })
+        };
+        let raw = field(data, 2)?.map_or(Ok(&[][..]), |f| f.bytes())?;
+        Ok(Self { api_version: name(1)?, kind: name(2)?, raw })
+    }
+}
+
+/// Who encrypted a value (`k8s.io/apiserver/pkg/storage/value/encrypt`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Provider {
+    /// AES-CBC with PKCS#7 padding.
+    AesCbc,
+    /// AES-GCM with the etcd key as additional data.
+    AesGcm,
+    /// XSalsa20 and Poly1305.
+    Secretbox,
+    /// A KMS plugin, one data key per value.
+    KmsV1,
+    /// A KMS plugin, one seed for many values.
+    KmsV2,
+    /// Something that begins like one of them.
+    Other,
+}
+
+impl Provider {
+    /// As an EncryptionConfiguration calls it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AesCbc => "aescbc",
+            Self::AesGcm => "aesgcm",
+            Self::Secretbox => "secretbox",
+            Self::KmsV1 => "kms v1",
+            Self::KmsV2 => "kms v2",
+            Self::Other => "an unknown provider",
+        }
+    }
+}
+
+/// An encrypted value, named but not opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seal<'a> {
+    /// Who encrypted it.
+    pub provider: Provider,
+    /// The name of the key, or of the KMS plugin: up to the first `:`, though a local key's name may have one.
+    pub name: &'a [u8],
+    /// All after the provider's own prefix: `NAME:` and the ciphertext. Who holds the configured names cuts here.
+    pub rest: &'a [u8],
+}
+
+impl<'a> Seal<'a> {
+    fn read(value: &'a [u8]) -> Option<Self> {
+        let providers: [(&[u8], Provider); 5] = [
+            (b"k8s:enc:aescbc:v1:", Provider::AesCbc),
+            (b"k8s:enc:aesgcm:v1:", Provider::AesGcm),
+            (b"k8s:enc:secretbox:v1:", Provider::Secretbox),
+            (b"k8s:enc:kms:v1:", Provider::KmsV1),
+            (b"k8s:enc:kms:v2:", Provider::KmsV2),
+        ];
+        let known = providers.iter().find_map(|(prefix, provider)| Some((*provider, value.strip_prefix(*prefix)?)));
+        let (provider, rest) = known.or_else(|| Some((Provider::Other, value.strip_prefix(ENCRYPTED)?)))?;
+        let end = rest.iter().take(512).position(|b| *b == b':').unwrap_or_default();
+        Some(Self { provider, name: rest.get(..end)?, rest })
+    }
+
+    /// The ciphertext, if the key's name has no `:`.
+    #[must_use]
+    pub fn payload(&self) -> &'a [u8] {
+        self.rest.get(self.name.len().saturating_add(1)..).unwrap_or_default()
+    }
+
+    /// The id that the KMS plugin gave to its own key, which only kms v2 stores (`EncryptedObject.keyID`).
+    #[must_use]
+    pub fn kms_key_id(&self) -> Option<&'a [u8]> {
+        if self.provider != Provider::KmsV2 {
+            return None;
+        }
+        field(self.payload(), 2).ok()??.bytes().ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_bytes_tell_the_form() {
+        assert_eq!(Stored::new(b"{}"), Ok(Stored::Json(b"{}")));
+        assert_eq!(Stored::new(b"12"), Ok(Stored::Opaque));
+        assert!(matches!(Stored::new(b"\xd9\xd9\xf7\xa0"), Ok(Stored::Cbor(_))));
+        let pod = b"k8s\0\x0a\x09\x0a\x02v1\x12\x03Pod\x12\x01x\x1a\x00\x22\x00";
+        let want = Envelope { api_version: "v1", kind: "Pod", raw: b"x" };
+        assert_eq!(Stored::new(pod), Ok(Stored::Protobuf(want)));
+        assert!(Stored::new(b"k8s\0\x0a\x09").is_err());
+    }
+
+    #[test]
+    fn encrypted_values_are_named() {
+        let seal = |value| match Stored::new(value) {
+            Ok(Stored::Encrypted(seal)) => (seal.provider, seal.name, seal.payload(), seal.kms_key_id()),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(
+            seal(b"k8s:enc:aescbc:v1:key1:\x01:\x02"),
+            (Provider::AesCbc, &b"key1"[..], &b"\x01:\x02"[..], None)
+        );
+        let kms = seal(b"k8s:enc:kms:v2:plug:\x12\x02id");
+        assert_eq!((kms.0, kms.1, kms.3), (Provider::KmsV2, &b"plug"[..], Some(&b"id"[..])));
+        assert_eq!(seal(b"k8s:enc:new:v9:k:x").0, Provider::Other);
+    }
+}

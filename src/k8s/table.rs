@@ -1,0 +1,216 @@
+//! The Kubernetes API as a table: for every message its fields by number, with what Go's struct tags say of them.
+//!
+//! `kinds.txt` is the union over Kubernetes 1.20 to 1.37, written by `tools/kinds`. It has three kinds of lines:
+//!
+//! ```text
+//! = apps/v1 Deployment apps/v1.Deployment deployments namespaced     a kind, its message, its resource, its scope
+//! @ apps/v1.DeploymentSpec                                           a message, whose fields follow
+//! 1 replicas int32 ?*                                                number, JSON name, type, flags
+//! ```
+//!
+//! A type is a scalar, one of Kubernetes' special types, or a message (it has a dot), after `[]` or `{}` when there
+//! are many. `?` is an omitempty that has a meaning, `*` a pointer, the name `-` a struct inlined into its owner.
+
+use std::{collections::HashMap, sync::OnceLock};
+
+/// What a field holds; the names are those of the Go types.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Type {
+    String,
+    Int32,
+    Int64,
+    Bool,
+    Bytes,
+    Double,
+    Time,
+    MicroTime,
+    Duration,
+    Quantity,
+    IntOrString,
+    /// `RawExtension`, `FieldsV1`, apiextensions' `JSON`: a message whose field 1 is JSON.
+    Raw,
+    /// `ExtraValue`, `Verbs`: a message whose field 1 is repeated, and a plain list in JSON.
+    Strings,
+    /// `JSONSchemaPropsOrBool`.
+    OrBool(u32),
+    /// `JSONSchemaPropsOrArray`.
+    OrArray(u32),
+    /// `JSONSchemaPropsOrStringArray`.
+    OrStrings(u32),
+    Message(u32),
+}
+
+/// How many of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shape {
+    One,
+    List,
+    Map,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Field {
+    pub(super) number: u32,
+    /// The name in JSON, empty when the field is inlined.
+    pub(super) name: &'static str,
+    pub(super) of: Type,
+    pub(super) shape: Shape,
+    /// Not printed when empty.
+    pub(super) omit: bool,
+    pub(super) pointer: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Message {
+    pub(super) fields: Vec<Field>,
+}
+
+impl Message {
+    /// The field of this number and its place; `hint` is the place of the field read before, as fields come in order.
+    #[inline]
+    pub(super) fn find(&self, number: u32, hint: usize) -> Option<(usize, &Field)> {
+        let rest = self.fields.iter().enumerate().skip(hint);
+        let found = rest.take(8).find(|(_, f)| f.number == number);
+        found.or_else(|| self.fields.iter().enumerate().find(|(_, f)| f.number == number))
+    }
+}
+
+/// A kind of object, such as `apps/v1 Deployment`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct KindEntry {
+    pub(super) api_version: &'static str,
+    pub(super) kind: &'static str,
+    /// The plural name of its resource; `None` for what is never stored.
+    pub(super) plural: Option<&'static str>,
+    pub(super) namespaced: bool,
+    pub(super) message: u32,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    messages: Vec<Message>,
+    kinds: Vec<KindEntry>,
+    by_kind: HashMap<(&'static str, &'static str), u32>,
+    object_meta: u32,
+}
+
+static TEXT: &str = include_str!("kinds.txt");
+
+/// The table, read at the first use (about a millisecond).
+pub(super) fn table() -> &'static Table {
+    static TABLE: OnceLock<Table> = OnceLock::new();
+    TABLE.get_or_init(|| Table::read(TEXT))
+}
+
+impl Table {
+    pub(super) fn message(&self, id: u32) -> Option<&Message> {
+        self.messages.get(id as usize)
+    }
+
+    pub(super) fn kinds(&self) -> &[KindEntry] {
+        &self.kinds
+    }
+
+    /// The kind of an envelope's TypeMeta.
+    pub(super) fn kind(&self, api_version: &str, kind: &str) -> Option<&KindEntry> {
+        // the keys are 'static, and a map of them can only be asked with a shorter life through a reborrow
+        let by_kind: &HashMap<(&str, &str), u32> = &self.by_kind;
+        by_kind.get(&(api_version, kind)).and_then(|at| self.kinds.get(*at as usize))
+    }
+
+    /// The message `ObjectMeta`, which every object has as its field 1.
+    pub(super) fn object_meta(&self) -> u32 {
+        self.object_meta
+    }
+
+    fn read(text: &'static str) -> Self {
+        let mut ids = HashMap::new();
+        for name in text.lines().filter_map(|l| l.strip_prefix("@ ")) {
+            let id = ids.len() as u32;
+            ids.insert(name, id);
+        }
+        let mut table =
+            Self { object_meta: ids.get("meta/v1.ObjectMeta").copied().unwrap_or_default(), ..Self::default() };
+        for line in text.lines() {
+            let mut words = line.split(' ');
+            match words.next() {
+                Some("=") => table.read_kind(&ids, words),
+                Some("@") => table.messages.push(Message { fields: Vec::new() }),
+                Some("#") | None => {}
+                Some(number) => {
+                    if let (Some(m), Some(f)) = (table.messages.last_mut(), read_field(&ids, number, words)) {
+                        m.fields.push(f);
+                    }
+                }
+            }
+        }
+        table
+    }
+
+    fn read_kind(&mut self, ids: &HashMap<&str, u32>, mut words: std::str::Split<'static, char>) {
+        let mut word = || words.next().unwrap_or_default();
+        let (api_version, kind, message, plural, scope) = (word(), word(), word(), word(), word());
+        let Some(message) = ids.get(message).copied() else { return };
+        let plural = Some(plural).filter(|p| *p != "-");
+        self.by_kind.insert((api_version, kind), self.kinds.len() as u32);
+        self.kinds.push(KindEntry { api_version, kind, plural, namespaced: scope == "namespaced", message });
+    }
+}
+
+fn read_field(ids: &HashMap<&str, u32>, number: &str, mut words: std::str::Split<'static, char>) -> Option<Field> {
+    let name = words.next()?;
+    let (of, flags) = (words.next()?, words.next().unwrap_or_default());
+    let (shape, of) = match (of.strip_prefix("[]"), of.strip_prefix("{}")) {
+        (Some(of), _) => (Shape::List, of),
+        (_, Some(of)) => (Shape::Map, of),
+        _ => (Shape::One, of),
+    };
+    Some(Field {
+        number: number.parse().ok()?,
+        name: if name == "-" { "" } else { name },
+        of: read_type(ids, of)?,
+        shape,
+        omit: flags.contains('?'),
+        pointer: flags.contains('*'),
+    })
+}
+
+fn read_type(ids: &HashMap<&str, u32>, name: &str) -> Option<Type> {
+    let message = |name: &str| ids.get(name).copied();
+    Some(match name {
+        "string" => Type::String,
+        "int32" => Type::Int32,
+        "int64" => Type::Int64,
+        "bool" => Type::Bool,
+        "bytes" => Type::Bytes,
+        "double" => Type::Double,
+        "time" => Type::Time,
+        "microtime" => Type::MicroTime,
+        "duration" => Type::Duration,
+        "quantity" => Type::Quantity,
+        "intorstring" => Type::IntOrString,
+        "raw" => Type::Raw,
+        "strings" => Type::Strings,
+        _ => match name.split_once(':') {
+            Some(("orbool", of)) => Type::OrBool(message(of)?),
+            Some(("orarray", of)) => Type::OrArray(message(of)?),
+            Some(("orstringarray", of)) => Type::OrStrings(message(of)?),
+            _ => Type::Message(message(name)?),
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_of_the_table_is_read() {
+        let fields = TEXT.lines().filter(|l| l.starts_with(|c: char| c.is_ascii_digit())).count();
+        assert_eq!(table().messages.iter().map(|m| m.fields.len()).sum::<usize>(), fields);
+        assert_eq!(table().kinds.len(), TEXT.lines().filter(|l| l.starts_with("= ")).count());
+        assert!(table().messages.iter().all(|m| m.fields.len() <= 128), "a message's fields are marked in a u128");
+        let pod = table().kind("v1", "Pod").unwrap();
+        assert_eq!((pod.plural, pod.namespaced), (Some("pods"), true));
+    }
+}

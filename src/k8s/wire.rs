@@ -1,0 +1,70 @@
+//! Protobuf without a description: what can still be said of a kind that the table does not know.
+
+use std::borrow::Cow;
+
+use super::{
+    error::Undecodable,
+    protobuf::{Decoder, Path},
+    table::table,
+    value::{Map, Value},
+};
+use crate::proto::{Reader, Wire};
+
+/// Deeper than this, what could be a message is shown as bytes.
+const MAX_DEPTH: u32 = 32;
+
+/// An object of an unknown kind: field 1 is its `metadata`, as of every kind; the others go by their numbers.
+pub(super) fn unknown_kind<'a>(decoder: &mut Decoder, data: &'a [u8]) -> Result<Map<'a>, Undecodable> {
+    let mut map = Map::default();
+    let mut reader = Reader::new(data);
+    while let Some(field) = reader.next_field()? {
+        if let (1, Wire::Len(bytes)) = (field.number, field.wire)
+            && let Ok(meta) = decoder.object(table().object_meta(), bytes, &Path::ROOT)
+        {
+            map.insert("metadata", Value::Object(meta));
+            continue;
+        }
+        decoder.unknown.push(super::error::Unknown { path: String::new(), number: field.number });
+        add(&mut map, field.number, guess(field.wire, 0));
+    }
+    Ok(map)
+}
+
+/// Puts a value under its number; when there are several they become a list.
+fn add<'a>(map: &mut Map<'a>, number: u32, value: Value<'a>) {
+    let name = number.to_string();
+    match map.get_mut(&name) {
+        Some(Value::List(list)) => list.push(value),
+        Some(one) => {
+            let first = std::mem::take(one);
+            *one = Value::List(vec![first, value]);
+        }
+        None => map.insert(name, value),
+    }
+}
+
+/// Bytes are text if they can be read, else a message if they parse as one, else bytes.
+fn guess(wire: Wire<'_>, depth: u32) -> Value<'_> {
+    match wire {
+        Wire::Varint(n) | Wire::Fixed64(n) => i64::try_from(n).map_or(Value::UInt(n), Value::Int),
+        Wire::Fixed32(n) => Value::Int(n.into()),
+        Wire::Len(bytes) | Wire::Group(bytes) => match std::str::from_utf8(bytes) {
+            Ok(text) if !text.chars().any(|c| c.is_control() && !c.is_whitespace()) && !bytes.starts_with(b"\n") => {
+                Value::str(text)
+            }
+            _ => message(bytes, depth).unwrap_or(Value::Bytes(Cow::Borrowed(bytes))),
+        },
+    }
+}
+
+fn message(data: &[u8], depth: u32) -> Option<Value<'_>> {
+    if depth >= MAX_DEPTH {
+        return None;
+    }
+    let mut map = Map::default();
+    let mut reader = Reader::new(data);
+    while let Some(field) = reader.next_field().ok()? {
+        add(&mut map, field.number, guess(field.wire, depth.saturating_add(1)));
+    }
+    Some(Value::Object(map))
+}
