@@ -1,11 +1,12 @@
 //! Objects are printed as Kubernetes prints them: checked against its own golden files.
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::{
     env, fs,
     path::{Path, PathBuf},
 };
 
-use etcdsnap::k8s::{self, Undecodable, Value, json};
+use etcdsnap::k8s::{self, Undecodable, Value, json, yaml};
 
 /// What a folder of golden files came to.
 #[derive(Default, Debug)]
@@ -43,7 +44,11 @@ fn check(folder: &Path) -> Tally {
         let gone = after.exists();
         let want = fs::read(if gone { after } else { pb.with_extension("json") }).unwrap();
         let want = k8s::decode(&want).unwrap().value;
-        if line(&object.value) == line(&want) || gone && holds(&object.value, &want) {
+        let mut lines = Vec::new();
+        yaml::write(&mut lines, &object.value);
+        if !gone && lines != fs::read(pb.with_extension("yaml")).unwrap() {
+            tally.different.push(format!("{name} as YAML\n{}", String::from_utf8_lossy(&lines)));
+        } else if line(&object.value) == line(&want) || gone && holds(&object.value, &want) {
             tally.same += 1;
         } else {
             tally.different.push(format!("{name}\n  have {}\n  want {}", line(&object.value), line(&want)));

@@ -102,7 +102,7 @@ impl<'a> Parser<'a> {
         while !self.ended() {
             match self.head()? {
                 Head { major: piece, argument: Some(len), .. } if piece == major => {
-                    out.extend_from_slice(self.bytes(len)?)
+                    out.extend_from_slice(self.bytes(len)?);
                 }
                 _ => return Err(self.fail("string of pieces that are none")),
             }

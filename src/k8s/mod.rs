@@ -2,7 +2,7 @@
 //!
 //! The API server stores an object under `/registry/RESOURCE[/NAMESPACE]/NAME` in one of four forms ([`Stored`]):
 //! protobuf in an envelope that names the kind, JSON, CBOR, or one of these encrypted. All of them become one tree of
-//! [`Value`]s, which [`json`] and `yaml` write as kubectl does.
+//! [`Value`]s, which [`json`] and [`yaml`] write as kubectl does.
 //!
 //! Protobuf alone does not say how it is printed: `omitempty`, pointers and inlined structs are only in the struct
 //! tags of the Go types. These are in a table (`kinds.txt`), made from the published Go modules by `tools/kinds`; the
@@ -23,6 +23,7 @@ mod stored;
 mod table;
 mod value;
 mod wire;
+pub mod yaml;
 
 pub use error::{SealName, Undecodable, Unknown};
 pub use object::{Object, decode};

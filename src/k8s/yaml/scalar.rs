@@ -1,0 +1,264 @@
+//! Text in the four styles of YAML, and the choice between them.
+
+use super::{Emitter, INDENT, WIDTH, resolve};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Style {
+    Plain,
+    Single,
+    Double,
+    Literal,
+}
+
+/// What is in a text, as far as it bears on its style (`yaml_emitter_analyze_scalar`).
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Analysis {
+    pub(super) multiline: bool,
+    plain: bool,
+    single: bool,
+    block: bool,
+}
+
+impl Analysis {
+    pub(super) fn of(text: &str) -> Self {
+        if text.is_empty() {
+            return Self { multiline: false, plain: true, single: true, block: false };
+        }
+        let mut indicators = text.starts_with("---") || text.starts_with("...");
+        let (mut breaks, mut special, mut edge_space, mut edge_break) = (false, false, false, false);
+        let (mut trailing_space, mut break_space, mut space_break) = (false, false, false);
+        let (mut after_space, mut after_break, mut after_blank) = (false, false, true);
+        let mut chars = text.chars().enumerate().peekable();
+        while let Some((i, c)) = chars.next() {
+            let next = chars.peek().map(|(_, c)| *c);
+            let before_blank = next.is_none_or(is_blank);
+            indicators |= match c {
+                '#' if i > 0 => after_blank,
+                '#' | ',' | '[' | ']' | '{' | '}' | '&' | '*' | '!' | '|' | '>' | '\'' | '"' | '%' | '@' | '`' => {
+                    i == 0
+                }
+                '?' | '-' => i == 0 && before_blank,
+                ':' => before_blank,
+                _ => false,
+            };
+            special |= !is_printable(c);
+            if c == ' ' {
+                edge_space |= i == 0;
+                trailing_space |= next.is_none();
+                break_space |= after_break;
+            } else if is_break(c) {
+                breaks = true;
+                edge_break |= i == 0 || next.is_none();
+                space_break |= after_space;
+            }
+            after_space = c == ' ';
+            after_break = is_break(c);
+            after_blank = is_blank(c) || is_break(c) || c == '\0';
+        }
+        let quoted = space_break || special;
+        let plain = !(edge_space || edge_break || trailing_space || break_space || quoted || breaks || indicators);
+        Self { multiline: breaks, plain, single: !(break_space || quoted), block: !(trailing_space || quoted) }
+    }
+
+    /// `encoder.stringv`, then `yaml_emitter_select_scalar_style`.
+    fn style(&self, text: &str, key: bool) -> Style {
+        let mut style = if text.contains('\n') {
+            Style::Literal
+        } else if resolve::is_text(text) {
+            Style::Plain
+        } else {
+            Style::Double
+        };
+        if key && self.multiline {
+            style = Style::Double;
+        }
+        if style == Style::Plain && (!self.plain || text.is_empty() && key) {
+            style = Style::Single;
+        }
+        if style == Style::Single && !self.single || style == Style::Literal && (!self.block || key) {
+            style = Style::Double;
+        }
+        style
+    }
+}
+
+impl Emitter<'_> {
+    /// A text in the style that go-yaml would choose; a simple key is never broken.
+    pub(super) fn text(&mut self, text: &str, analysis: &Analysis, key: bool) {
+        match analysis.style(text, key) {
+            Style::Plain => self.plain(text, !key),
+            Style::Single => self.single(text, !key),
+            Style::Double => self.double(text, !key),
+            Style::Literal => self.literal(text),
+        }
+    }
+
+    pub(super) fn plain(&mut self, text: &str, fold: bool) {
+        if !self.whitespace {
+            self.put(' ');
+        }
+        if fold && self.column.saturating_add(text.len()) > WIDTH {
+            self.folded(text, |_, _| {}, false);
+        } else {
+            self.out.extend_from_slice(text.as_bytes());
+            self.column = self.column.saturating_add(text.chars().count());
+        }
+        self.whitespace = false;
+        self.indention = false;
+    }
+
+    fn single(&mut self, text: &str, fold: bool) {
+        self.indicator(b"'", true, false, false);
+        let quote = |emitter: &mut Self, c| {
+            if c == '\'' {
+                emitter.put('\'');
+            }
+        };
+        if fold {
+            self.folded(text, quote, true);
+        } else {
+            for c in text.chars() {
+                quote(self, c);
+                self.put(c);
+            }
+        }
+        self.indicator(b"'", false, false, false);
+        self.whitespace = false;
+        self.indention = false;
+    }
+
+    /// Plain and single quoted text: a lone space behind the width becomes a line break.
+    fn folded(&mut self, text: &str, before: impl Fn(&mut Self, char), quoted: bool) {
+        let (mut spaces, mut breaks) = (false, false);
+        let last = text.len().saturating_sub(1);
+        let mut chars = text.char_indices().peekable();
+        while let Some((at, c)) = chars.next() {
+            let next = chars.peek().map(|(_, c)| *c);
+            if c == ' ' {
+                let inner = !quoted || at > 0 && at < last;
+                if !spaces && self.column > WIDTH && inner && next != Some(' ') {
+                    self.write_indent();
+                } else {
+                    self.put(' ');
+                }
+                spaces = true;
+            } else if is_break(c) {
+                if !breaks && c == '\n' {
+                    self.line_break();
+                }
+                self.write_break(c);
+                self.indention = true;
+                breaks = true;
+            } else {
+                if breaks {
+                    self.write_indent();
+                }
+                before(self, c);
+                self.put(c);
+                self.indention = false;
+                (spaces, breaks) = (false, false);
+            }
+        }
+    }
+
+    fn double(&mut self, text: &str, fold: bool) {
+        self.indicator(b"\"", true, false, false);
+        let mut spaces = false;
+        let last = text.len().saturating_sub(1);
+        let mut chars = text.char_indices().peekable();
+        while let Some((at, c)) = chars.next() {
+            if !is_printable(c) || is_break(c) || c == '"' || c == '\\' {
+                self.escape(c);
+                spaces = false;
+            } else if c == ' ' && fold && !spaces && self.column > WIDTH && at > 0 && at < last {
+                self.write_indent();
+                if chars.peek().is_some_and(|(_, c)| *c == ' ') {
+                    self.put('\\');
+                }
+                spaces = true;
+            } else {
+                self.put(c);
+                spaces = c == ' ';
+            }
+        }
+        self.indicator(b"\"", false, false, false);
+        self.whitespace = false;
+        self.indention = false;
+    }
+
+    fn escape(&mut self, c: char) {
+        let short = match c {
+            '\0' => '0',
+            '\u{7}' => 'a',
+            '\u{8}' => 'b',
+            '\t' => 't',
+            '\n' => 'n',
+            '\u{b}' => 'v',
+            '\u{c}' => 'f',
+            '\r' => 'r',
+            '\u{1b}' => 'e',
+            '"' | '\\' => c,
+            '\u{85}' => 'N',
+            '\u{a0}' => '_',
+            '\u{2028}' => 'L',
+            '\u{2029}' => 'P',
+            _ => {
+                let code = u32::from(c);
+                let escaped = match code {
+                    0..=0xff => format!("\\x{code:02X}"),
+                    0x100..=0xffff => format!("\\u{code:04X}"),
+                    _ => format!("\\U{code:08X}"),
+                };
+                escaped.chars().for_each(|c| self.put(c));
+                return;
+            }
+        };
+        self.put('\\');
+        self.put(short);
+    }
+
+    fn literal(&mut self, text: &str) {
+        self.indicator(b"|", true, false, false);
+        if text.starts_with(|c| c == ' ' || is_break(c)) {
+            let hint = INDENT.to_string();
+            self.indicator(hint.as_bytes(), false, false, false);
+        }
+        let mut from_end = text.chars().rev();
+        if !from_end.next().is_some_and(is_break) {
+            self.indicator(b"-", false, false, false);
+        } else if from_end.next().is_none_or(is_break) {
+            self.indicator(b"+", false, false, false);
+        }
+        self.line_break();
+        self.indention = true;
+        self.whitespace = true;
+        let mut breaks = true;
+        for c in text.chars() {
+            if is_break(c) {
+                self.write_break(c);
+                self.indention = true;
+                breaks = true;
+            } else {
+                if breaks {
+                    self.write_indent();
+                }
+                self.put(c);
+                self.indention = false;
+                breaks = false;
+            }
+        }
+    }
+}
+
+fn is_blank(c: char) -> bool {
+    c == ' ' || c == '\t'
+}
+
+fn is_break(c: char) -> bool {
+    matches!(c, '\r' | '\n' | '\u{85}' | '\u{2028}' | '\u{2029}')
+}
+
+/// What may stand unescaped; characters beyond U+FFFF may not.
+fn is_printable(c: char) -> bool {
+    matches!(c, '\n' | ' '..='~' | '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fefe}' | '\u{ff00}'..='\u{fffd}')
+}
