@@ -9,23 +9,29 @@
 //! decoder walks the wire by it. It holds every kind of Kubernetes 1.20 to 1.37; a field or kind that it does not hold
 //! is shown by its number and told.
 
-#![allow(dead_code)]
-
 mod cbor;
 mod error;
 mod gofmt;
 pub mod json;
 mod json_read;
+mod key;
+mod meta;
 mod object;
 mod protobuf;
+mod resources;
 mod special;
 mod stored;
+mod summary;
 mod table;
 mod value;
 mod wire;
 pub mod yaml;
 
 pub use error::{SealName, Undecodable, Unknown};
+pub use key::{Key, ObjectKey};
+pub use meta::{Meta, Moment};
 pub use object::{Object, decode};
+pub use resources::{Resource, Resources};
 pub use stored::{Envelope, Provider, Seal, Stored};
+pub use summary::Summary;
 pub use value::{Map, Value};

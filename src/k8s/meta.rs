@@ -1,0 +1,168 @@
+//! The few things that listings need of an object, without decoding the rest of it.
+
+use std::borrow::Cow;
+
+use super::{
+    decode,
+    error::{SealName, Undecodable},
+    gofmt,
+    special::{field, timestamp},
+    stored::{Envelope, Stored},
+    value::{Value, text},
+};
+use crate::proto::{Malformed, Reader};
+
+/// A moment as Kubernetes stores it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Moment {
+    /// Seconds since 1970.
+    pub seconds: i64,
+    /// Nanoseconds, from 0 on.
+    pub nanos: i32,
+}
+
+impl std::fmt::Display for Moment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(&gofmt::rfc3339(self.seconds))
+    }
+}
+
+/// Who an object is, and when it was last known to be touched.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Meta<'a> {
+    /// `apps/v1`.
+    pub api_version: Cow<'a, str>,
+    /// `Deployment`.
+    pub kind: Cow<'a, str>,
+    /// Empty for what has none.
+    pub namespace: Cow<'a, str>,
+    /// The name.
+    pub name: Cow<'a, str>,
+    /// The uid.
+    pub uid: Cow<'a, str>,
+    /// When it was created.
+    pub created: Option<Moment>,
+    /// The newest of creation, managedFields, and the times of Leases and Events: times that some program's clock
+    /// said. Not those that lie ahead by design, as a deletion's deadline or a certificate's end.
+    pub newest: Option<Moment>,
+}
+
+impl<'a> Meta<'a> {
+    /// Reads it from a stored value.
+    ///
+    /// # Errors
+    /// As [`decode`].
+    pub fn read(value: &'a [u8]) -> Result<Self, Undecodable> {
+        match Stored::new(value)? {
+            Stored::Protobuf(envelope) => Ok(Self::protobuf(&envelope)?),
+            Stored::Json(_) | Stored::Cbor(_) => Ok(Self::tree(&decode(value)?.value)),
+            Stored::Encrypted(seal) => Err(Undecodable::Encrypted(Box::new(SealName::from(&seal)))),
+            Stored::Opaque => Err(Undecodable::Opaque(value.len())),
+        }
+    }
+
+    fn protobuf(envelope: &Envelope<'a>) -> Result<Self, Malformed> {
+        let mut meta = Self { api_version: envelope.api_version.into(), kind: envelope.kind.into(), ..Self::default() };
+        let mut reader = Reader::new(envelope.raw);
+        // where kinds have times of their own, by field number: in the object, or one message further in
+        let (own, inner): (&[u32], Option<(u32, &[u32])>) = match envelope.kind {
+            "Event" if envelope.api_version == "v1" => (&[6, 7, 10], Some((11, &[2]))),
+            "Lease" => (&[], Some((2, &[3, 4]))),
+            "LeaseCandidate" => (&[], Some((2, &[2, 3]))),
+            _ => (&[], None),
+        };
+        while let Some(f) = reader.next_field()? {
+            if f.number == 1 {
+                meta.object_meta(f.bytes()?)?;
+            } else if own.contains(&f.number) {
+                meta.saw(f.bytes()?)?;
+            } else if let Some((number, times)) = inner
+                && f.number == number
+            {
+                let mut reader = Reader::new(f.bytes()?);
+                while let Some(f) = reader.next_field()? {
+                    if times.contains(&f.number) {
+                        meta.saw(f.bytes()?)?;
+                    }
+                }
+            }
+        }
+        Ok(meta)
+    }
+
+    fn object_meta(&mut self, data: &'a [u8]) -> Result<(), Malformed> {
+        let mut reader = Reader::new(data);
+        while let Some(f) = reader.next_field()? {
+            match f.number {
+                1 => self.name = text(f.bytes()?),
+                3 => self.namespace = text(f.bytes()?),
+                5 => self.uid = text(f.bytes()?),
+                8 => self.created = self.saw(f.bytes()?)?,
+                17 => {
+                    if let Some(time) = field(f.bytes()?, 4)? {
+                        self.saw(time.bytes()?)?;
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn saw(&mut self, time: &[u8]) -> Result<Option<Moment>, Malformed> {
+        let moment = timestamp(time)?.map(|(seconds, nanos)| Moment { seconds, nanos });
+        self.newest = self.newest.max(moment);
+        Ok(moment)
+    }
+
+    /// The same from a tree, which is what JSON and CBOR have to be read into anyway.
+    #[must_use]
+    pub fn tree(value: &Value<'_>) -> Self {
+        let owned = |path: &[&str]| {
+            value.at(path).and_then(Value::as_str).map_or(Cow::Borrowed(""), |t| Cow::Owned(t.to_owned()))
+        };
+        let moment = |v: Option<&Value<'_>>| v.and_then(Value::as_str).and_then(parse);
+        let managed = value.at(&["metadata", "managedFields"]).and_then(Value::as_list).unwrap_or_default();
+        let created = moment(value.at(&["metadata", "creationTimestamp"]));
+        let own: &[&[&str]] = match value.get("kind").and_then(Value::as_str) {
+            Some("Event") => {
+                &[&["firstTimestamp"], &["lastTimestamp"], &["eventTime"], &["series", "lastObservedTime"]]
+            }
+            Some("Lease" | "LeaseCandidate") => {
+                &[&["spec", "acquireTime"], &["spec", "renewTime"], &["spec", "pingTime"]]
+            }
+            _ => &[],
+        };
+        let times = own.iter().map(|path| moment(value.at(path))).chain(managed.iter().map(|m| moment(m.get("time"))));
+        Self {
+            api_version: owned(&["apiVersion"]),
+            kind: owned(&["kind"]),
+            namespace: owned(&["metadata", "namespace"]),
+            name: owned(&["metadata", "name"]),
+            uid: owned(&["metadata", "uid"]),
+            created,
+            newest: times.fold(created, Option::max),
+        }
+    }
+}
+
+fn parse(text: &str) -> Option<Moment> {
+    let stamp: jiff::Timestamp = text.parse().ok()?;
+    Some(Moment { seconds: stamp.as_second(), nanos: stamp.subsec_nanosecond() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn protobuf_and_json_say_the_same() {
+        for name in ["core.v1.Pod", "core.v1.Event", "apps.v1.StatefulSet"] {
+            let read = |ext| std::fs::read(format!("fixtures/k8s/{name}.{ext}")).unwrap();
+            let (pb, json) = (read("pb"), read("json"));
+            let (pb, json) = (Meta::read(&pb).unwrap(), Meta::read(&json).unwrap());
+            assert_eq!(pb, json);
+            assert_eq!(pb.created.unwrap().to_string(), "2008-01-01T01:01:01Z");
+        }
+    }
+}

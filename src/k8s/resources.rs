@@ -1,0 +1,266 @@
+//! The names of resources: what people type (`po`, `Pod`, `deployments.apps`) and what etcd's keys say (`minions`).
+
+use std::{borrow::Cow, sync::OnceLock};
+
+use super::{table::table, value::Value};
+
+/// One resource, as `kubectl api-resources` lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resource {
+    /// `apps`; empty for the core group.
+    pub group: Cow<'static, str>,
+    /// `deployments`.
+    pub plural: Cow<'static, str>,
+    /// `deployment`.
+    pub singular: Cow<'static, str>,
+    /// `Deployment`.
+    pub kind: Cow<'static, str>,
+    /// Whether its objects live in namespaces.
+    pub namespaced: bool,
+    /// `deploy`.
+    pub short: Vec<Cow<'static, str>>,
+    /// `all`, for what `get all` shows.
+    pub categories: Vec<Cow<'static, str>>,
+    /// What its keys begin with, between the API server's prefix and the next slash: `deployments`, `services/specs`.
+    pub stored: Cow<'static, str>,
+}
+
+impl Resource {
+    /// `deployments.apps`, or `pods`.
+    #[must_use]
+    pub fn full_name(&self) -> String {
+        qualified(&self.plural, &self.group)
+    }
+
+    /// `deployment.apps`, or `pod`: what kubectl writes before the slash and the name.
+    #[must_use]
+    pub fn singular_name(&self) -> String {
+        qualified(&self.singular, &self.group)
+    }
+
+    /// The resource that a stored CustomResourceDefinition defines, v1 or v1beta1.
+    #[must_use]
+    pub fn of_definition(definition: &Value<'_>) -> Option<Self> {
+        let spec = definition.get("spec")?;
+        let text = |path: &[&str]| spec.at(path).and_then(Value::as_str).filter(|t| !t.is_empty()).map(str::to_owned);
+        let texts = |path: &[&str]| -> Vec<Cow<'static, str>> {
+            let list = spec.at(path).and_then(Value::as_list).unwrap_or_default();
+            list.iter().filter_map(Value::as_str).map(|t| Cow::Owned(t.to_owned())).collect()
+        };
+        let (group, plural, kind) = (text(&["group"])?, text(&["names", "plural"])?, text(&["names", "kind"])?);
+        Some(Self {
+            stored: format!("{group}/{plural}").into(),
+            singular: text(&["names", "singular"]).unwrap_or_else(|| kind.to_lowercase()).into(),
+            namespaced: text(&["scope"]).is_none_or(|scope| scope != "Cluster"),
+            short: texts(&["names", "shortNames"]),
+            categories: texts(&["names", "categories"]),
+            group: group.into(),
+            plural: plural.into(),
+            kind: kind.into(),
+        })
+    }
+
+    /// Whether this is what a person means by `word`, without its group.
+    fn is_called(&self, word: &str) -> bool {
+        let names = [&self.plural, &self.singular, &self.kind];
+        names.into_iter().chain(&self.short).any(|name| name.eq_ignore_ascii_case(word))
+    }
+}
+
+fn qualified(name: &str, group: &str) -> String {
+    if group.is_empty() { name.to_owned() } else { format!("{name}.{group}") }
+}
+
+/// The resources of one keyspace: the built-in ones and those that its CustomResourceDefinitions define.
+#[derive(Debug, Clone)]
+pub struct Resources(Vec<Resource>);
+
+impl Default for Resources {
+    fn default() -> Self {
+        Self(builtin().to_vec())
+    }
+}
+
+impl Resources {
+    /// Adds one; of two with the same full name the later stays.
+    pub fn add(&mut self, resource: Resource) {
+        self.0.retain(|have| have.plural != resource.plural || have.group != resource.group);
+        self.0.push(resource);
+    }
+
+    /// All of them, built-in ones first.
+    #[must_use]
+    pub fn all(&self) -> &[Resource] {
+        &self.0
+    }
+
+    /// What a person means by `KIND`: plural, singular, kind or short name in any case, `NAME.GROUP`,
+    /// `NAME.VERSION.GROUP` (the version is not looked at, one form is stored) or a category such as `all`.
+    #[must_use]
+    pub fn find(&self, kind: &str) -> Vec<&Resource> {
+        let (word, rest) = kind.split_once('.').unwrap_or((kind, ""));
+        let group = rest.split_once('.').filter(|(v, _)| is_version(v)).map_or(rest, |(_, group)| group);
+        let called = self.0.iter().filter(|r| r.is_called(word));
+        let found: Vec<_> = called.filter(|r| rest.is_empty() || in_group(r, group)).collect();
+        match found.first() {
+            // a built-in one wins over a custom one of the same name, as in kubectl
+            Some(first) if rest.is_empty() => vec![*first],
+            Some(_) => found,
+            None => self.0.iter().filter(|r| r.categories.iter().any(|c| c == kind)).collect(),
+        }
+    }
+
+    /// The resource of this plural name and group.
+    #[must_use]
+    pub fn get(&self, group: &str, plural: &str) -> Option<&Resource> {
+        self.0.iter().find(|r| r.plural == plural && r.group == group)
+    }
+}
+
+/// `v1`, `v2beta1`.
+fn is_version(word: &str) -> bool {
+    word.strip_prefix('v').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+}
+
+/// Whether a resource is also served by `group`: Events and Ingresses had two, and are stored once. A group may be
+/// shortened from its end, as kubectl allows.
+fn in_group(resource: &Resource, group: &str) -> bool {
+    let fits = |have: &str| have == group || have.strip_prefix(group).is_some_and(|rest| rest.starts_with('.'));
+    fits(&resource.group)
+        || table().kinds().iter().any(|k| k.plural == Some(&*resource.plural) && fits(group_of(k.api_version)))
+}
+
+fn group_of(api_version: &'static str) -> &'static str {
+    api_version.split_once('/').map_or("", |(group, _)| group)
+}
+
+/// The built-in resources, each once, under the group it is known by today.
+pub(super) fn builtin() -> &'static [Resource] {
+    static BUILTIN: OnceLock<Vec<Resource>> = OnceLock::new();
+    BUILTIN.get_or_init(|| {
+        let mut all: Vec<Resource> = Vec::new();
+        for entry in table().kinds() {
+            let group = group_of(entry.api_version);
+            let Some(plural) = entry.plural else { continue };
+            let never_stored = matches!(plural, "evictions" | "componentstatuses");
+            let stored_elsewhere = all
+                .iter()
+                .any(|r| r.plural == plural && (r.group == group || matches!(group, "extensions" | "events.k8s.io")));
+            if never_stored || stored_elsewhere {
+                continue;
+            }
+            let (short, all_category) = nicknames(plural);
+            let resource = Resource {
+                group: group.into(),
+                plural: plural.into(),
+                singular: entry.kind.to_lowercase().into(),
+                kind: entry.kind.into(),
+                namespaced: entry.namespaced,
+                short: short.split(' ').filter(|s| !s.is_empty()).map(Cow::Borrowed).collect(),
+                categories: if all_category { vec!["all".into()] } else { Vec::new() },
+                stored: stored_as(group, plural),
+            };
+            // the deprecated group came first in the alphabet
+            all.retain(|r| r.plural != plural || r.group != "extensions");
+            all.push(resource);
+        }
+        all
+    })
+}
+
+/// `pkg/kubeapiserver/default_storage_factory_builder.go`, and what stores under its group as custom resources do.
+fn stored_as(group: &'static str, plural: &'static str) -> Cow<'static, str> {
+    match (group, plural) {
+        (_, "nodes") => "minions".into(),
+        (_, "services") => "services/specs".into(),
+        (_, "endpoints") => "services/endpoints".into(),
+        (_, "replicationcontrollers") => "controllers".into(),
+        (_, "ingresses") => "ingress".into(),
+        (_, "podsecuritypolicies") => "podsecuritypolicy".into(),
+        ("apiextensions.k8s.io" | "apiregistration.k8s.io", _) => format!("{group}/{plural}").into(),
+        _ => plural.into(),
+    }
+}
+
+/// Short names, and whether it is in the category `all` (`pkg/registry/*/*/storage`).
+fn nicknames(plural: &str) -> (&'static str, bool) {
+    match plural {
+        "pods" => ("po", true),
+        "services" => ("svc", true),
+        "replicationcontrollers" => ("rc", true),
+        "deployments" => ("deploy", true),
+        "daemonsets" => ("ds", true),
+        "statefulsets" => ("sts", true),
+        "replicasets" => ("rs", true),
+        "horizontalpodautoscalers" => ("hpa", true),
+        "cronjobs" => ("cj", true),
+        "jobs" => ("", true),
+        "configmaps" => ("cm", false),
+        "endpoints" => ("ep", false),
+        "events" => ("ev", false),
+        "limitranges" => ("limits", false),
+        "namespaces" => ("ns", false),
+        "nodes" => ("no", false),
+        "persistentvolumeclaims" => ("pvc", false),
+        "persistentvolumes" => ("pv", false),
+        "resourcequotas" => ("quota", false),
+        "serviceaccounts" => ("sa", false),
+        "customresourcedefinitions" => ("crd crds", false),
+        "certificatesigningrequests" => ("csr", false),
+        "ingresses" => ("ing", false),
+        "networkpolicies" => ("netpol", false),
+        "poddisruptionbudgets" => ("pdb", false),
+        "podsecuritypolicies" => ("psp", false),
+        "priorityclasses" => ("pc", false),
+        "storageclasses" => ("sc", false),
+        "volumeattributesclasses" => ("vac", false),
+        "ipaddresses" => ("ip", false),
+        "clustertrustbundles" => ("ctb", false),
+        _ => ("", false),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::k8s::decode;
+
+    fn found(resources: &Resources, kind: &str) -> Vec<String> {
+        resources.find(kind).iter().map(|r| r.full_name()).collect()
+    }
+
+    #[test]
+    fn people_name_resources_as_they_like() {
+        let resources = Resources::default();
+        for (kind, want) in [
+            ("po", "pods"),
+            ("Pod", "pods"),
+            ("deploy", "deployments.apps"),
+            ("deployments.apps", "deployments.apps"),
+            ("Deployment.v1.apps", "deployments.apps"),
+            ("deployments.extensions", "deployments.apps"),
+            ("ing", "ingresses.networking.k8s.io"),
+            ("ingresses.networking", "ingresses.networking.k8s.io"),
+            ("events.events.k8s.io", "events"),
+            ("ep", "endpoints"),
+            ("crd", "customresourcedefinitions.apiextensions.k8s.io"),
+            ("psp", "podsecuritypolicies.policy"),
+        ] {
+            assert_eq!(found(&resources, kind), [want], "{kind}");
+        }
+        assert!(found(&resources, "pods.apps").is_empty() && found(&resources, "nothing").is_empty());
+        assert_eq!(found(&resources, "all").len(), 10);
+        assert_eq!(resources.find("no")[0].stored, "minions");
+        assert_eq!(resources.find("deploy")[0].singular_name(), "deployment.apps");
+    }
+
+    #[test]
+    fn definitions_add_resources() {
+        let crd = br#"{"spec":{"group":"acme.io","scope":"Cluster","names":{"plural":"widgets","kind":"Widget","shortNames":["wd"]}}}"#;
+        let mut resources = Resources::default();
+        resources.add(Resource::of_definition(&decode(crd).unwrap().value).unwrap());
+        assert_eq!(found(&resources, "wd"), ["widgets.acme.io"]);
+        assert_eq!(found(&resources, "widget.v1.acme.io"), ["widgets.acme.io"]);
+        assert!(!resources.find("Widgets")[0].namespaced);
+    }
+}
