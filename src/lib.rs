@@ -11,10 +11,10 @@ pub mod bytes;
 pub mod error;
 pub mod etcd;
 pub mod hash;
+pub mod k8s;
 pub mod proto;
+pub mod select;
 pub mod source;
 pub mod verify;
-
-pub mod k8s;
 
 pub use error::{Error, Finding, Findings, Result};

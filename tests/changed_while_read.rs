@@ -1,6 +1,8 @@
 //! Promise 2: a file that shrinks or is written to while it is read is told with its offset, exit 3; one that is
 //! replaced by a rename stays readable.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
 use std::{
     fs::{self, File},
     io::{Read as _, Seek as _, SeekFrom, Write as _},

@@ -1,5 +1,7 @@
 //! One command, one file: its arguments with their help, and what it does.
 
+mod decode;
+mod get;
 mod hashkv;
 mod kv;
 mod members;
@@ -22,6 +24,8 @@ pub(crate) enum Command {
     Hashkv(hashkv::HashKv),
     Members(members::Members),
     Kv(kv::Kv),
+    Get(get::Get),
+    Decode(decode::Decode),
     #[command(hide = true)]
     Snapshot(snapshot::Snapshot),
 }
@@ -35,6 +39,8 @@ impl Command {
             Self::Hashkv(command) => command.run(session),
             Self::Members(command) => command.run(session),
             Self::Kv(command) => command.run(session),
+            Self::Get(command) => command.run(session),
+            Self::Decode(command) => command.run(session),
             Self::Snapshot(command) => command.run(session),
         }
     }

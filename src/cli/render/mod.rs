@@ -1,10 +1,14 @@
 //! Values to text: one place for tables, one for JSON.
 
 pub(crate) mod etcdutl;
+mod lines;
+mod objects;
 mod quote;
 mod size;
 mod table;
 
+pub(crate) use lines::Lines;
+pub(crate) use objects::ObjectList;
 pub(crate) use quote::quote;
 pub(crate) use size::bytes;
 pub(crate) use table::Columns;

@@ -31,6 +31,15 @@ pub fn write(out: &mut Vec<u8>, value: &Value<'_>) {
     emitter.write_indent();
 }
 
+/// Appends the value as one element of a sequence at the left margin, for a list that is written while it is read.
+pub fn write_item(out: &mut Vec<u8>, value: &Value<'_>) {
+    let mut emitter = Emitter { out, column: 0, indent: Some(0), whitespace: true, indention: true };
+    emitter.indicator(b"-", true, false, true);
+    emitter.node(value, false);
+    emitter.indent = None;
+    emitter.write_indent();
+}
+
 /// libyaml's `yaml_emitter_t`, as far as block style needs it.
 struct Emitter<'o> {
     out: &'o mut Vec<u8>,

@@ -1,0 +1,63 @@
+use std::io::{Read as _, Write as _};
+
+use clap::{Args, ValueEnum};
+use etcdsnap::{Error, bytes::escape, k8s};
+
+use super::get;
+use crate::{
+    failure::{Exit, Failure},
+    session::Session,
+};
+
+/// One stored value from stdin as YAML or JSON
+///
+/// Takes what etcd stores for Kubernetes: protobuf behind `k8s\0`, JSON, CBOR. What it prints is not masked.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  etcdctl get /registry/pods/shop/db-0 --print-value-only | etcdsnap decode
+  etcdsnap decode -o json < value.bin")]
+pub(crate) struct Decode {
+    /// The key the value was stored under: named in messages
+    #[arg(long)]
+    key: Option<String>,
+    /// The format
+    #[arg(short, long, value_enum, default_value_t = Output::Yaml)]
+    output: Output,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// As `kubectl -o yaml`
+    Yaml,
+    /// As `kubectl -o json`
+    Json,
+}
+
+/// etcd takes no request beyond a few MB; nothing that is stored is longer than this.
+const LONGEST: u64 = 512 << 20;
+
+impl Decode {
+    pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
+        let mut value = Vec::new();
+        let read = std::io::stdin().lock().take(LONGEST).read_to_end(&mut value);
+        read.map_err(|source| Error::Io { file: "stdin".to_owned(), doing: "read", offset: None, source })?;
+        let name = self.key.as_deref().map_or_else(|| "stdin".to_owned(), |key| escape(key.as_bytes()));
+        // etcdctl ends a value with a line feed of its own.
+        let object = k8s::decode(&value).or_else(|first| {
+            value.strip_suffix(b"\n").map_or(Err(first.clone()), |value| k8s::decode(value).map_err(|_| first))
+        });
+        let object = object.map_err(|why| Error::NotFound {
+            what: format!("{name}: {why}"),
+            hint: Some("a stored value begins with k8s\\0 (protobuf), { (JSON) or d9d9f7 (CBOR)".to_owned()),
+        })?;
+        for unknown in &object.unknown {
+            let path = escape(unknown.path.as_bytes());
+            eprintln!("warning: {name}: {path} has a field {} that this version does not know", unknown.number);
+        }
+        let mut out = Vec::new();
+        get::write(&mut out, &object.value, self.output == Output::Yaml);
+        session.out.write_all(&out)?;
+        Ok(Exit::Good)
+    }
+}

@@ -1,0 +1,183 @@
+use std::io::Write as _;
+
+use clap::{Args, ValueEnum};
+use etcdsnap::{
+    Error,
+    bytes::escape,
+    etcd::{KeyValue, Range, View},
+    k8s::{self, Object, Resources, Summary, Value, json, yaml},
+    select::{Selection, resources},
+};
+
+use crate::{
+    failure::{Exit, Failure},
+    render,
+    session::Session,
+};
+
+/// Objects as kubectl prints them; without a KIND one line for everything that is there
+///
+/// Without -n it is all namespaces. KIND is a plural, singular or short name, or RESOURCE.GROUP; kinds that the
+/// snapshot's own CustomResourceDefinitions define count too. What `yaml` and `json` print is not masked: Secrets are
+/// shown as they are stored.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  etcdsnap get backup.db
+  etcdsnap get backup.db deploy/web -n shop -o yaml
+  etcdsnap get backup.db --key /registry/pods/shop/db-0 -o json
+
+Exit status: 1 when an object that was named is not there, or one cannot be read")]
+pub(crate) struct Get {
+    /// The backup
+    snapshot: String,
+    /// KIND[/NAME] [NAME...]
+    #[arg(value_name = "KIND[/NAME]")]
+    what: Vec<String>,
+    /// Only this namespace
+    #[arg(short, long)]
+    namespace: Option<String>,
+    /// All namespaces (the default)
+    #[arg(short = 'A', long, conflicts_with = "namespace")]
+    all_namespaces: bool,
+    /// The object under this key of etcd
+    #[arg(long, conflicts_with_all = ["what", "namespace"])]
+    key: Option<String>,
+    /// As of this revision; 0 for the last
+    #[arg(long, value_name = "REVISION", default_value_t = 0)]
+    rev: i64,
+    /// The format
+    #[arg(short, long, value_enum, default_value_t = Output::Summary)]
+    output: Output,
+    /// Without the line of headers
+    #[arg(long)]
+    no_headers: bool,
+    /// With metadata.managedFields
+    #[arg(long)]
+    show_managed_fields: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// One line an object
+    Summary,
+    /// As `kubectl -o json`
+    Json,
+    /// As `kubectl -o yaml`
+    Yaml,
+    /// As `kubectl -o name`
+    Name,
+}
+
+impl Get {
+    pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
+        let source = session.open(&self.snapshot)?;
+        let mut snapshot = session.load(&source)?;
+        let range = self.key.clone().map_or(Range::All, |key| Range::Key(key.into_bytes()));
+        let view = snapshot.view((self.rev != 0).then_some(self.rev), &range)?;
+        let resources = resources(&view);
+        let selection = Selection::new(&self.what, self.namespace.as_deref(), &resources)?;
+        let found: Vec<_> = view.iter().filter(|kv| selection.matches(kv.key)).collect();
+        let mut exit = self.missing(&view, &selection, &found);
+        match self.output {
+            Output::Summary => self.summaries(session, &found, &resources)?,
+            Output::Name => names(session, &found, &resources)?,
+            Output::Json | Output::Yaml => exit = exit.max(self.objects(session, &selection, &found)?),
+        }
+        Ok(exit.max(session.close(&source, &snapshot.findings)?))
+    }
+
+    /// Tells what was named and is not there.
+    fn missing(&self, view: &View<'_>, selection: &Selection, found: &[KeyValue<'_>]) -> Exit {
+        let name_of = |kv: &KeyValue<'_>| k8s::Key::new(kv.key).object().map(|object| object.name.to_owned());
+        let have: Vec<_> = found.iter().filter_map(name_of).collect();
+        let mut missing: Vec<_> = selection.names().iter().filter(|name| !have.contains(name)).cloned().collect();
+        missing.extend(self.key.clone().filter(|_| found.is_empty()));
+        for name in &missing {
+            let kind = self.what.first().map_or("key", |kind| kind.split('/').next().unwrap_or(kind));
+            let place = self.namespace.as_ref().map(|ns| format!(" in namespace {ns}")).unwrap_or_default();
+            let what = format!("no {kind} {}{place} at revision {}", escape(name.as_bytes()), view.revision);
+            Failure::from(Error::NotFound { what, hint: None }).say();
+        }
+        if missing.is_empty() { Exit::Good } else { Exit::Content }
+    }
+
+    fn summaries(&self, session: &mut Session, found: &[KeyValue<'_>], resources: &Resources) -> Result<(), Failure> {
+        let mut lines = render::Lines::new(&["KIND", "NAMESPACE", "NAME", "CREATED"], self.no_headers);
+        for kv in found {
+            let line = Summary::new(kv.key, kv.value, resources);
+            lines.row(&mut session.out, summary(&line, kv.key))?;
+        }
+        Ok(lines.finish(&mut session.out)?)
+    }
+
+    fn objects(&self, session: &mut Session, selection: &Selection, found: &[KeyValue<'_>]) -> Result<Exit, Failure> {
+        let one = (self.key.is_some() || selection.names().len() == 1) && found.len() == 1;
+        let mut list = render::ObjectList::new(self.output == Output::Yaml, one);
+        let mut exit = Exit::Good;
+        for kv in found {
+            match decode(kv, self.show_managed_fields) {
+                Ok(object) => list.object(&mut session.out, &object.value)?,
+                Err(why) => {
+                    eprintln!("error: {}: {why}", escape(kv.key));
+                    exit = Exit::Content;
+                }
+            }
+        }
+        if found.is_empty() && (one || self.key.is_some() || !selection.names().is_empty()) {
+            return Ok(Exit::Content);
+        }
+        list.finish(&mut session.out)?;
+        Ok(exit)
+    }
+}
+
+/// The object under a key, as an API server would answer and kubectl would print it.
+fn decode<'a>(kv: &KeyValue<'a>, managed_fields: bool) -> Result<Object<'a>, k8s::Undecodable> {
+    let mut object = k8s::decode(kv.value)?;
+    object.as_served(kv.mod_revision);
+    if !managed_fields {
+        object.hide_managed_fields();
+    }
+    for unknown in &object.unknown {
+        let path = escape(unknown.path.as_bytes());
+        eprintln!("warning: {}: {path} has a field {} that this version does not know", escape(kv.key), unknown.number);
+    }
+    Ok(object)
+}
+
+/// Kind, namespace, name, and when it was created or what it is instead.
+fn summary(line: &Summary<'_>, key: &[u8]) -> [String; 4] {
+    let text = |text: &str| if text.is_empty() { "-".to_owned() } else { escape(text.as_bytes()) };
+    match line {
+        Summary::Object { kind, meta } => {
+            let created = meta.created.map_or_else(|| "-".to_owned(), |created| created.to_string());
+            [text(kind), text(&meta.namespace), text(&meta.name), created]
+        }
+        Summary::Encrypted { kind, namespace, name, seal } => {
+            [text(kind), text(namespace), text(name), format!("encrypted by {seal}")]
+        }
+        other => ["-".to_owned(), "-".to_owned(), escape(key), other.to_string()],
+    }
+}
+
+fn names(session: &mut Session, found: &[KeyValue<'_>], resources: &Resources) -> Result<(), Failure> {
+    for kv in found {
+        if let Summary::Object { kind, meta } = Summary::new(kv.key, kv.value, resources) {
+            writeln!(session.out, "{}/{}", escape(kind.as_bytes()), escape(meta.name.as_bytes()))?;
+        } else if let Summary::Encrypted { kind, name, .. } = Summary::new(kv.key, kv.value, resources) {
+            writeln!(session.out, "{}/{}", escape(kind.as_bytes()), escape(name.as_bytes()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes one object as YAML or JSON.
+pub(super) fn write(out: &mut Vec<u8>, value: &Value<'_>, as_yaml: bool) {
+    if as_yaml {
+        yaml::write(out, value);
+    } else {
+        json::pretty(out, value, 0);
+        out.push(b'\n');
+    }
+}

@@ -1,0 +1,48 @@
+//! What a keyspace says of the cluster that wrote it: who it is, when it was last alive, what encrypts its values.
+
+use std::collections::BTreeMap;
+
+use super::{
+    error::SealName,
+    meta::{Meta, Moment},
+    stored::Stored,
+};
+use crate::etcd::Survey;
+
+/// What is recognised in a keyspace.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Portrait {
+    /// The identity: the uid of the Namespace `kube-system`.
+    pub identity: Option<String>,
+    /// The newest timestamp in the newest records: creation, a change, a Lease's renewal, an Event.
+    pub newest: Option<Moment>,
+    /// How many live values each key of each provider encrypts, by name.
+    pub sealed: BTreeMap<String, u64>,
+}
+
+impl Portrait {
+    /// Looks at what one pass over the records has left.
+    #[must_use]
+    pub fn of(survey: &Survey<'_>) -> Self {
+        let mut portrait = Self::default();
+        let times = survey.tail.iter().filter_map(|record| Meta::read(record.kv.value).ok()?.newest);
+        portrait.newest = times.max();
+        let mut best: Option<&[u8]> = None;
+        survey.live.for_each_live(|newest| {
+            let value = newest.kv().value;
+            if value.starts_with(b"k8s:enc:") {
+                if let Ok(Stored::Encrypted(seal)) = Stored::new(value) {
+                    let count = portrait.sealed.entry(SealName::from(&seal).to_string()).or_default();
+                    *count = count.saturating_add(1);
+                }
+            } else if newest.key.ends_with(b"/namespaces/kube-system") && best.is_none_or(|key| newest.key < key) {
+                // Of several prefixes the first in key order counts, whatever order they are shown in.
+                if let Ok(meta) = Meta::read(value) {
+                    best = Some(newest.key);
+                    portrait.identity = Some(meta.uid.into_owned()).filter(|uid| !uid.is_empty());
+                }
+            }
+        });
+        portrait
+    }
+}

@@ -1,0 +1,92 @@
+//! Which objects are meant: kinds, names and namespaces, as kubectl has them.
+
+use std::collections::BTreeSet;
+
+use crate::{
+    Error, Result,
+    etcd::View,
+    k8s::{self, Key, ObjectKey, Resource, Resources},
+};
+
+/// The resources of a keyspace: the built-in ones and those its CustomResourceDefinitions define.
+#[must_use]
+pub fn resources(view: &View<'_>) -> Resources {
+    let mut resources = Resources::default();
+    for kv in view.iter() {
+        let is_definition = |object: &ObjectKey<'_>| object.resource == "customresourcedefinitions";
+        if Key::new(kv.key).object().is_some_and(is_definition)
+            && let Ok(object) = k8s::decode(kv.value)
+            && let Some(resource) = Resource::of_definition(&object.value)
+        {
+            resources.add(resource);
+        }
+    }
+    resources
+}
+
+/// What is asked for.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// Group and plural name; empty for every key.
+    kinds: Vec<(String, String)>,
+    names: BTreeSet<String>,
+    namespace: Option<String>,
+}
+
+impl Selection {
+    /// What `KIND[,KIND...][/NAME] [NAME...]` and `-n` mean.
+    ///
+    /// # Errors
+    /// When there is no such kind.
+    pub fn new(words: &[String], namespace: Option<&str>, resources: &Resources) -> Result<Self> {
+        let mut selection = Self { namespace: namespace.map(str::to_owned), ..Self::default() };
+        let Some((kinds, names)) = words.split_first() else { return Ok(selection) };
+        selection.names = names.iter().cloned().collect();
+        let kinds = match kinds.split_once('/') {
+            Some((kind, name)) => {
+                selection.names.insert(name.to_owned());
+                kind
+            }
+            None => kinds,
+        };
+        for kind in kinds.split(',') {
+            let found = resources.find(kind);
+            if found.is_empty() {
+                return Err(Error::NotFound {
+                    what: format!("the snapshot has no kind {kind:?}, and Kubernetes has none either"),
+                    hint: Some("without a KIND, `get` lists everything that is there".to_owned()),
+                });
+            }
+            let names = found.iter().map(|resource| (resource.group.to_string(), resource.plural.to_string()));
+            selection.kinds.extend(names);
+        }
+        Ok(selection)
+    }
+
+    /// Whether every key is asked for.
+    #[must_use]
+    pub fn is_everything(&self) -> bool {
+        self.kinds.is_empty() && self.namespace.is_none()
+    }
+
+    /// Whether single objects are asked for by name.
+    #[must_use]
+    pub fn names(&self) -> &BTreeSet<String> {
+        &self.names
+    }
+
+    /// Whether the object under `key` is asked for.
+    #[must_use]
+    pub fn matches(&self, key: &[u8]) -> bool {
+        if self.is_everything() {
+            return true;
+        }
+        let key = Key::new(key);
+        let Some(object) = key.object() else { return false };
+        let group = object.group.as_deref().unwrap_or_default();
+        let kind = |(g, plural): &(String, String)| g == group && *plural == object.resource;
+        (self.kinds.is_empty() || self.kinds.iter().any(kind))
+            && (self.names.is_empty() || self.names.contains(object.name))
+            && self.namespace.as_deref().is_none_or(|namespace| object.namespace == Some(namespace))
+    }
+}
