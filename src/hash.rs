@@ -50,6 +50,15 @@ impl Default for Crc32cWriter {
 }
 
 impl Crc32cWriter {
+    /// Goes on from the sum of bytes that came before (Go's `crc32.Update`, etcd's `pkg/crc.New`).
+    ///
+    /// How many those were is not known: the result is good for its sum, not for [`Crc32c::join`].
+    #[inline]
+    #[must_use]
+    pub fn continue_from(sum: u32) -> Self {
+        Self(Digest::new_with_init_state(Crc32Iscsi, u64::from(!sum)))
+    }
+
     /// Adds `data`.
     #[inline]
     pub fn update(&mut self, data: &[u8]) {
@@ -71,6 +80,24 @@ mod tests {
     fn castagnoli_and_not_the_zip_polynomial() {
         assert_eq!(Crc32c::of(b"123456789").sum(), 0xe306_9283);
         assert_eq!(Crc32c::default().sum(), 0);
+    }
+
+    #[test]
+    fn a_sum_goes_on_where_another_ended() {
+        let go_on = |sum, data: &[u8]| {
+            let mut writer = Crc32cWriter::continue_from(sum);
+            writer.update(data);
+            writer.finish().sum()
+        };
+        for cut in 0..=9 {
+            let (a, b) = b"123456789".split_at(cut);
+            assert_eq!(go_on(Crc32c::of(a).sum(), b), 0xe306_9283, "cut at {cut}");
+        }
+        assert_eq!(go_on(0xe306_9283, b""), 0xe306_9283);
+        // two records of a WAL that etcdutl wrote: metadata, and behind it snapshot{0,0}
+        let metadata = b"\x08\xcd\xd2\x91\x8b\xd2\xb8\x81\xcf\x8e\x01\x10\xb2\x98\xea\xf1\x94\x83\x86\xfc\xcd\x01";
+        assert_eq!(go_on(0, metadata), 0x5f91_c0bb);
+        assert_eq!(go_on(0x5f91_c0bb, b"\x08\x00\x10\x00"), 0xedb1_dd94);
     }
 
     #[test]
