@@ -1,10 +1,19 @@
 //! etcdsnap opens any etcd backup offline.
 //!
-//! The way of the data is the order of the rooms, and each uses only those before it:
+//! The way of the data is the order of the rooms; each uses only those before it, and a test holds it so:
 //!
 //! ```text
-//! error bytes proto hash ─> source ─> bolt ─> etcd ─> k8s      the trunk: bytes on disk to Kubernetes objects
+//!  error bytes proto hash ─> source ─> bolt ─> wal ─> etcd ─> k8s      the trunk: bytes on disk to Kubernetes objects
+//!                                                              │
+//!                                           verify   select ───┘      branches: is it good, what is asked for
 //! ```
+//!
+//! A command goes this way too. `verify backup.db`, say: [`source::Source::open`] finds out what the file is and maps
+//! it; [`etcd::Snapshot::load`] opens the bbolt file in it ([`bolt::Db`]) and reads the small buckets;
+//! [`etcd::Snapshot::survey`] walks the pages of the `key` bucket on all cores ([`bolt::Walk::fold`]) and decodes
+//! each record; [`verify::verify`] holds what came of it against the SHA-256 trailer and returns a
+//! [`verify::Report`], which the command line prints. What is wrong on the way is a [`Finding`] and ends nothing;
+//! what makes the answer impossible is an [`Error`].
 
 pub mod bolt;
 pub mod bytes;
@@ -16,5 +25,6 @@ pub mod proto;
 pub mod select;
 pub mod source;
 pub mod verify;
+pub mod wal;
 
 pub use error::{Error, Finding, Findings, Result};

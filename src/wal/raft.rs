@@ -1,0 +1,231 @@
+//! What the records hold: `raftpb`, and etcd's own metadata.
+
+use crate::proto::{Malformed, Reader, Wire};
+
+/// Whose log it is (`etcdserverpb.Metadata`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Metadata {
+    /// The member's id.
+    pub node_id: u64,
+    /// The cluster's id.
+    pub cluster_id: u64,
+}
+
+impl Metadata {
+    pub(super) fn decode(message: &[u8]) -> Result<Self, Malformed> {
+        let (mut reader, mut metadata) = (Reader::new(message), Self::default());
+        while let Some(field) = reader.next_field()? {
+            match field.number {
+                1 => metadata.node_id = field.varint()?,
+                2 => metadata.cluster_id = field.varint()?,
+                _ => return Err(Malformed { what: "a field that is not its own", at: field.at }),
+            }
+        }
+        if metadata.node_id == 0 || metadata.cluster_id == 0 {
+            return Err(Malformed { what: "no id", at: message.len() });
+        }
+        Ok(metadata)
+    }
+}
+
+/// What raft must not forget (`raftpb.HardState`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct HardState {
+    /// The term the member was in.
+    pub term: u64,
+    /// Whom it voted for in that term, or 0.
+    pub vote: u64,
+    /// The last entry that it knew to be committed. Written now and then: more may have been.
+    pub commit: u64,
+}
+
+impl HardState {
+    pub(super) fn decode(message: &[u8]) -> Result<Self, Malformed> {
+        let (mut reader, mut state) = (Reader::new(message), Self::default());
+        while let Some(field) = reader.next_field()? {
+            match field.number {
+                1 => state.term = field.varint()?,
+                2 => state.vote = field.varint()?,
+                3 => state.commit = field.varint()?,
+                _ => return Err(Malformed { what: "a field that is not its own", at: field.at }),
+            }
+        }
+        if state.term == 0 {
+            return Err(Malformed { what: "no term", at: message.len() });
+        }
+        Ok(state)
+    }
+}
+
+/// What an entry's data are (`raftpb.EntryType`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EntryKind {
+    /// An `etcdserverpb.InternalRaftRequest`, or nothing: a new leader's first entry.
+    Normal,
+    /// A [`ConfChange`].
+    ConfChange,
+    /// A `raftpb.ConfChangeV2`; no etcd writes one.
+    ConfChangeV2,
+    /// Another number; no etcd goes on behind one.
+    Unknown(i32),
+}
+
+/// One entry of raft's log (`raftpb.Entry`), borrowed from the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry<'a> {
+    /// Its place in raft's log, from 1.
+    pub index: u64,
+    /// The leader's term that it was proposed in.
+    pub term: u64,
+    /// What its data are.
+    pub kind: EntryKind,
+    /// What is to be done.
+    pub data: &'a [u8],
+    /// Which segment holds it; [`super::Log::file`] names it.
+    pub segment: usize,
+    /// Where its frame begins in that file.
+    pub offset: u64,
+}
+
+impl<'a> Entry<'a> {
+    pub(super) fn decode(message: &'a [u8], segment: usize, offset: u64) -> Result<Self, Malformed> {
+        let mut reader = Reader::new(message);
+        let mut entry = Self { index: 0, term: 0, kind: EntryKind::Normal, data: &[], segment, offset };
+        while let Some(field) = reader.next_field()? {
+            match field.number {
+                1 => {
+                    entry.kind = match field.varint()? as i32 {
+                        0 => EntryKind::Normal,
+                        1 => EntryKind::ConfChange,
+                        2 => EntryKind::ConfChangeV2,
+                        other => EntryKind::Unknown(other),
+                    }
+                }
+                2 => entry.term = field.varint()?,
+                3 => entry.index = field.varint()?,
+                4 => entry.data = field.bytes()?,
+                _ => {}
+            }
+        }
+        Ok(entry)
+    }
+
+    /// The change that an entry of kind [`EntryKind::ConfChange`] holds.
+    ///
+    /// # Errors
+    /// [`Malformed`], with the place in its data.
+    pub fn conf_change(&self) -> Result<ConfChange<'a>, Malformed> {
+        ConfChange::decode(self.data)
+    }
+}
+
+/// Who votes (`raftpb.ConfState`).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ConfState {
+    /// Members whose votes count.
+    pub voters: Vec<u64>,
+    /// Members that only listen.
+    pub learners: Vec<u64>,
+    /// Voters on the way out; etcd never has any.
+    pub voters_outgoing: Vec<u64>,
+    /// Learners to be, once the change is through; etcd never has any.
+    pub learners_next: Vec<u64>,
+    /// Whether raft ends the change by itself.
+    pub auto_leave: bool,
+}
+
+impl ConfState {
+    /// Decodes the message.
+    ///
+    /// # Errors
+    /// [`Malformed`], with the place in the message.
+    pub fn decode(message: &[u8]) -> Result<Self, Malformed> {
+        let (mut reader, mut state) = (Reader::new(message), Self::default());
+        while let Some(field) = reader.next_field()? {
+            let ids = match field.number {
+                1 => &mut state.voters,
+                2 => &mut state.learners,
+                3 => &mut state.voters_outgoing,
+                4 => &mut state.learners_next,
+                5 => {
+                    state.auto_leave = field.varint()? != 0;
+                    continue;
+                }
+                _ => continue,
+            };
+            // etcd writes one field an id; packed ones mean the same
+            match field.wire {
+                Wire::Len(packed) => unpack(packed, field.at, ids)?,
+                _ => ids.push(field.varint()?),
+            }
+        }
+        Ok(state)
+    }
+}
+
+fn unpack(mut packed: &[u8], at: usize, ids: &mut Vec<u64>) -> Result<(), Malformed> {
+    while !packed.is_empty() {
+        let end = packed.iter().position(|b| b & 0x80 == 0).unwrap_or(packed.len());
+        let (id, rest) = packed.split_at(end.saturating_add(1).min(packed.len()));
+        if id.len() > 10 || id.last().is_some_and(|b| b & 0x80 != 0) {
+            return Err(Malformed { what: "packed varint without an end", at });
+        }
+        ids.push(id.iter().rev().fold(0, |value, b| value << 7 | u64::from(b & 0x7f)));
+        packed = rest;
+    }
+    Ok(())
+}
+
+/// What a change does (`raftpb.ConfChangeType`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ConfChangeKind {
+    /// A voter comes, or a learner becomes one.
+    AddNode,
+    /// A member goes.
+    RemoveNode,
+    /// A member's URLs change.
+    UpdateNode,
+    /// A learner comes.
+    AddLearner,
+    /// Another number.
+    Unknown(i32),
+}
+
+/// A change of the members (`raftpb.ConfChange`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConfChange<'a> {
+    /// What it does.
+    pub kind: ConfChangeKind,
+    /// To whom.
+    pub node_id: u64,
+    /// The member as JSON, where one comes or changes.
+    pub context: &'a [u8],
+}
+
+impl<'a> ConfChange<'a> {
+    /// Decodes the message.
+    ///
+    /// # Errors
+    /// [`Malformed`], with the place in the message.
+    pub fn decode(message: &'a [u8]) -> Result<Self, Malformed> {
+        let mut reader = Reader::new(message);
+        let mut change = Self { kind: ConfChangeKind::AddNode, node_id: 0, context: &[] };
+        while let Some(field) = reader.next_field()? {
+            match field.number {
+                2 => {
+                    change.kind = match field.varint()? as i32 {
+                        0 => ConfChangeKind::AddNode,
+                        1 => ConfChangeKind::RemoveNode,
+                        2 => ConfChangeKind::UpdateNode,
+                        3 => ConfChangeKind::AddLearner,
+                        other => ConfChangeKind::Unknown(other),
+                    }
+                }
+                3 => change.node_id = field.varint()?,
+                4 => change.context = field.bytes()?,
+                _ => {}
+            }
+        }
+        Ok(change)
+    }
+}

@@ -1,0 +1,186 @@
+//! Adding the records up, by raft's rules.
+
+use super::{
+    RecordKind,
+    log::{Log, Snapshot},
+    raft::{Entry, EntryKind, HardState, Metadata},
+    records::{Record, Records},
+    segment::{Segment, SegmentName},
+};
+use crate::{Finding, Findings, error::Severity, proto::Malformed};
+
+/// Mirrors `WAL.ReadAll` from the first record on; where that ends with an error, this goes on.
+pub(super) fn read<'a>(segments: &[Segment<'a>], findings: &mut Findings) -> Log<'a> {
+    let mut records = Records::new(segments, findings);
+    let log = Log {
+        files: segments.iter().map(|segment| segment.name).collect(),
+        metadata: None,
+        hard_state: None,
+        snapshots: Vec::new(),
+        entries: Vec::new(),
+        overwritten: 0,
+        tail: records.tail(),
+    };
+    let name = segments.first().and_then(|segment| SegmentName::parse(segment.name));
+    let floor = name.map(|name| name.index.saturating_sub(1));
+    let mut reading = Reading { log, floor, head: false, damage: false, gaps: Vec::new() };
+    while let Some(record) = records.next_record(findings) {
+        reading.damage |= record.after_damage;
+        let finding = reading.take(&record);
+        findings.push_all(finding.map(|finding| finding.file(reading.log.file(record.segment)).at(record.offset)));
+    }
+    reading.log.tail = records.tail();
+    reading.finish(findings)
+}
+
+/// Entries that should be there, told when it is known what was committed.
+struct Gap {
+    from: u64,
+    next: u64,
+    segment: usize,
+    offset: u64,
+}
+
+struct Reading<'a> {
+    log: Log<'a>,
+    /// Up to here no entries are missed: a snapshot stands for them, or an older segment had them. `None` until it
+    /// is known where a log whose file has lost its name begins.
+    floor: Option<u64>,
+    /// Whether the record before was a segment's first.
+    head: bool,
+    /// Whether something behind the last entry could not be read.
+    damage: bool,
+    gaps: Vec<Gap>,
+}
+
+impl<'a> Reading<'a> {
+    fn take(&mut self, record: &Record<'a>) -> Option<Finding> {
+        let malformed = |code, what: &str, m: Malformed| Some(Finding::error(code, format!("not {what}: {m}")));
+        let head = std::mem::replace(&mut self.head, record.kind == RecordKind::Crc);
+        if head && record.kind != RecordKind::Metadata && !record.after_damage {
+            let what = format!("a segment's head holds {:?} where it says whose it is", record.kind);
+            return Some(Finding::error("wal-metadata", what));
+        }
+        let log = &mut self.log;
+        match record.kind {
+            RecordKind::Crc => None,
+            RecordKind::Metadata => match (Metadata::decode(record.data), log.metadata) {
+                (Err(m), _) => malformed("wal-metadata", "metadata", m),
+                (Ok(new), Some(old)) if new != old => {
+                    let (a, b) = ((old.node_id, old.cluster_id), (new.node_id, new.cluster_id));
+                    let what = format!("the log of member {:x} of cluster {:x}, but it began as", b.0, b.1);
+                    Some(Finding::error(
+                        "wal-metadata",
+                        format!("{what} that of member {:x} of cluster {:x}", a.0, a.1),
+                    ))
+                }
+                (Ok(new), _) => {
+                    log.metadata = Some(new);
+                    None
+                }
+            },
+            RecordKind::State => match HardState::decode(record.data) {
+                Err(m) => malformed("wal-state", "a hard state", m),
+                Ok(state) => {
+                    let back = log.hard_state.filter(|old| old.term > state.term || old.commit > state.commit);
+                    log.hard_state = Some(state);
+                    back.map(|old| {
+                        let what = format!("the hard state goes back: term {}, commit {}", old.term, old.commit);
+                        Finding::error("wal-state", format!("{what}, then {} and {}", state.term, state.commit))
+                    })
+                }
+            },
+            RecordKind::Snapshot => match Snapshot::decode(record) {
+                Err(m) => malformed("wal-snapshot", "a snapshot record", m),
+                Ok(snapshot) => self.snapshot(snapshot),
+            },
+            RecordKind::Entry => match Entry::decode(record.data, record.segment, record.offset) {
+                Err(m) => malformed("wal-entry", "an entry", m),
+                Ok(entry) => self.entry(entry),
+            },
+        }
+    }
+
+    fn snapshot(&mut self, snapshot: Snapshot<'a>) -> Option<Finding> {
+        let log = &mut self.log;
+        let twice = log.snapshots.iter().next_back().filter(|last| last.index == snapshot.index);
+        let finding = twice.filter(|last| last.term != snapshot.term).map(|last| {
+            let what = format!("the snapshot at index {} has term {}, but had", last.index, snapshot.term);
+            Finding::error("wal-snapshot", format!("{what} term {} before", last.term))
+        });
+        // one that does not stand on our own entries was received: raft forgets those that it did not know to be
+        // committed. Where something could not be read it may be our own all the same, and entries are missing
+        let own = log.entries.binary_search_by_key(&snapshot.index, |entry| entry.index);
+        let conflict = own.ok().and_then(|i| log.entries.get(i)).is_some_and(|entry| entry.term != snapshot.term);
+        let ahead = log.entries.last().is_some_and(|last| last.index < snapshot.index) && !self.damage;
+        if snapshot.index > 0 && (conflict || ahead) {
+            let commit = log.commit();
+            log.cut(log.entries.partition_point(|entry| entry.index <= commit));
+        }
+        if !self.damage {
+            self.floor = self.floor.map(|floor| floor.max(snapshot.index));
+        }
+        log.snapshots.push(snapshot);
+        finding
+    }
+
+    fn entry(&mut self, entry: Entry<'a>) -> Option<Finding> {
+        let log = &mut self.log;
+        let Some(before) = entry.index.checked_sub(1) else {
+            return Some(Finding::error("wal-entry", "an entry with index 0"));
+        };
+        log.cut(log.entries.partition_point(|old| old.index < entry.index));
+        while self.gaps.pop_if(|gap| gap.next >= entry.index).is_some() {}
+        let last = log.entries.last();
+        let expected = last.map_or(0, |last| last.index).max(*self.floor.get_or_insert(before));
+        if before > expected {
+            let (segment, offset) = (entry.segment, entry.offset);
+            self.gaps.push(Gap { from: expected.saturating_add(1), next: entry.index, segment, offset });
+        }
+        self.damage = false;
+        let finding = match entry.kind {
+            EntryKind::Unknown(_) | EntryKind::ConfChangeV2 => {
+                Some(format!("entry {} is of a type that no etcd writes: {:?}", entry.index, entry.kind))
+            }
+            EntryKind::ConfChange if entry.data.is_empty() => {
+                Some(format!("entry {} changes the members, but does not say how", entry.index))
+            }
+            EntryKind::ConfChange | EntryKind::Normal => last.filter(|last| last.term > entry.term).map(|last| {
+                format!("entry {} has term {}, but the one before it {}", entry.index, entry.term, last.term)
+            }),
+        };
+        log.entries.push(entry);
+        finding.map(|what| Finding::error("wal-entry", what))
+    }
+
+    fn finish(self, findings: &mut Findings) -> Log<'a> {
+        let Self { log, floor, gaps, .. } = self;
+        for gap in gaps {
+            let committed = log.commit() >= gap.from;
+            let severity = if committed { Severity::Error } else { Severity::Warning };
+            let lost = gap.next.saturating_sub(gap.from);
+            let known = if committed { "committed" } else { "not known to be committed" };
+            let what = format!("{lost} entries are missing before entry {}, from {} on, {known}", gap.next, gap.from);
+            findings.push(Finding::new(severity, "wal-gap", what).file(log.file(gap.segment)).at(gap.offset));
+        }
+        let last = log.entries.last().map(|last| last.index).max(floor);
+        if last.is_some_and(|last| log.commit() > last) {
+            let what = format!("the log does not reach entry {}, which was committed", log.commit());
+            let hint = "entries are lost: etcd does not start on such a log";
+            findings.push(Finding::error("wal-commit", what).file(log.file(log.tail.segment)).hint(hint));
+        }
+        let reached = log.entries.last().map_or(0, |last| last.index).max(log.commit());
+        if let Some(ahead) = log.snapshots.iter().rfind(|snapshot| snapshot.index > reached) {
+            let what = format!("a snapshot at index {}, but the log was committed to {}", ahead.index, log.commit());
+            let finding = Finding::warning("wal-snapshot", what).hint("etcd passes it over");
+            findings.push(finding.file(log.file(ahead.segment)).at(ahead.offset));
+        }
+        if log.files.is_empty() {
+            findings.push(Finding::error("wal-empty", "there is no log: not one segment"));
+        } else if log.metadata.is_none() {
+            let finding = Finding::error("wal-metadata", "the log does not say whose it is");
+            findings.push(finding.file(log.file(0)));
+        }
+        log
+    }
+}

@@ -1,0 +1,249 @@
+//! From the bytes of the segments to records that the running checksum proves.
+
+use super::{
+    layout::{FRAME, Frame, RawRecord, RecordKind, is_torn, is_zero},
+    log::Tail,
+    search::Search,
+    segment::{Segment, SegmentName, check_names},
+};
+use crate::{Finding, Findings, bytes::window, error::Severity};
+
+/// A record that holds (`walpb.Record`), with its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Record<'a> {
+    /// Which of the segments it is in.
+    pub segment: usize,
+    /// Where its frame begins in that file.
+    pub offset: u64,
+    /// What it holds.
+    pub kind: RecordKind,
+    /// The running checksum behind it.
+    pub crc: u32,
+    /// The message in it.
+    pub data: &'a [u8],
+    /// Whether something between the record before it and this one could not be read.
+    pub after_damage: bool,
+}
+
+/// Reads the records of one log, all segments, in order (`decoder.go`).
+#[derive(Debug)]
+pub struct Records<'s, 'a> {
+    segments: &'s [Segment<'a>],
+    current: usize,
+    at: usize,
+    /// The running checksum, unless damage has hidden it.
+    crc: Option<u32>,
+    damage: bool,
+    search: Search,
+}
+
+enum Step<'a> {
+    Take(RawRecord<'a>, RecordKind),
+    GoOn,
+    EndOfFile,
+}
+
+impl<'s, 'a> Records<'s, 'a> {
+    /// Starts at the first of `segments`, which are sorted by name. What their names say against them is told.
+    pub fn new(segments: &'s [Segment<'a>], findings: &mut Findings) -> Self {
+        check_names(segments, findings);
+        let bytes = segments.iter().fold(0, |sum: usize, segment| sum.saturating_add(segment.bytes.len()));
+        Self { segments, current: 0, at: 0, crc: Some(0), damage: false, search: Search::new(bytes) }
+    }
+
+    /// The next record that holds. What does not is told, and left out.
+    pub fn next_record(&mut self, findings: &mut Findings) -> Option<Record<'a>> {
+        loop {
+            let segment = *self.segments.get(self.current)?;
+            let (number, offset) = (self.current, self.at as u64);
+            let tell = |finding: Finding| findings.push(finding.file(segment.name).at(offset));
+            match self.step(segment.bytes, tell) {
+                Step::Take(raw, kind) => {
+                    let after_damage = std::mem::take(&mut self.damage);
+                    return Some(Record { segment: number, offset, kind, crc: raw.crc, data: raw.data, after_damage });
+                }
+                Step::GoOn => {}
+                Step::EndOfFile if self.is_last() => return None,
+                Step::EndOfFile => self.enter_next(),
+            }
+        }
+    }
+
+    /// Where it stands; behind the last record, the end of the log.
+    #[must_use]
+    pub fn tail(&self) -> Tail {
+        Tail { segment: self.current, offset: self.at as u64, crc: self.crc }
+    }
+
+    fn is_last(&self) -> bool {
+        self.current.saturating_add(1) >= self.segments.len()
+    }
+
+    fn enter_next(&mut self) {
+        let sequence = |i: usize| self.segments.get(i).and_then(|s| SegmentName::parse(s.name)).map(|n| n.sequence);
+        let next = self.current.saturating_add(1);
+        if let (Some(a), Some(b)) = (sequence(self.current), sequence(next))
+            && a.checked_add(1) != Some(b)
+        {
+            (self.crc, self.damage) = (None, true);
+        }
+        (self.current, self.at) = (next, 0);
+    }
+
+    fn step(&mut self, file: &'a [u8], mut tell: impl FnMut(Finding)) -> Step<'a> {
+        let left = file.len().saturating_sub(self.at);
+        if left == 0 {
+            return Step::EndOfFile;
+        }
+        let Some(frame) = Frame::read(file, self.at) else {
+            return self.lost(file, "the file ends inside the length of a record", tell);
+        };
+        if frame.is_end() {
+            return self.end(file, tell);
+        }
+        let begin = self.at.saturating_add(FRAME);
+        let body = window(file, begin as u64, frame.padded()).filter(|body| !body.is_empty());
+        let record = body.and_then(|body| window(body, 0, frame.len()));
+        let (Some(body), Some(message)) = (body, record) else {
+            let what = format!("a record of {} bytes, but the file has only {left} more", frame.len());
+            return self.lost(file, &what, tell);
+        };
+        let next = begin.saturating_add(body.len());
+        let raw = match RawRecord::decode(message) {
+            Ok(raw) => raw,
+            Err(malformed) => {
+                return self.bad(file, next, None, "wal-record", &format!("not a record: {malformed}"), tell);
+            }
+        };
+        let Some(computed) = self.check(file, &raw, next, &mut tell) else {
+            let computed = raw.checksum(self.crc.unwrap_or(0));
+            let what = format!("a record's checksum is {:08x}, but computed it is {computed:08x}", raw.crc);
+            return self.bad(file, next, Some(raw.crc), "wal-crc", &what, tell);
+        };
+        if frame != Frame::around(frame.len()) {
+            tell(Finding::error("wal-frame", "the byte that tells a record's padding is damaged; the record holds"));
+        }
+        if self.at == 0 && raw.kind() != Some(RecordKind::Crc) {
+            tell(Finding::error("wal-record", "the segment does not begin with a checksum"));
+        }
+        (self.at, self.crc) = (next, Some(computed));
+        let Some(kind) = raw.kind() else {
+            self.damage = true;
+            tell(Finding::error("wal-record", format!("a record of type {}, which no etcd knows", raw.number)));
+            return Step::GoOn;
+        };
+        Step::Take(RawRecord { crc: computed, ..raw }, kind)
+    }
+
+    /// The running checksum behind a record, or `None` where the record does not fit the one before it.
+    ///
+    /// The record behind it may tell that only a checksum is damaged, and not what it was taken of.
+    fn check(&self, file: &[u8], raw: &RawRecord<'_>, next: usize, tell: &mut impl FnMut(Finding)) -> Option<u32> {
+        let Some(before) = self.crc else { return Some(raw.crc) };
+        let stored = raw.crc;
+        let behind = |sum| RawRecord::exact(file, next).is_some_and(|(behind, _)| behind.follows(sum));
+        if raw.kind() == Some(RecordKind::Crc) {
+            if stored == before {
+                return Some(before);
+            }
+            let what = format!("the segment goes on from the checksum {stored:08x}, the one before it ends with");
+            let finding = Finding::error("wal-crc", format!("{what} {before:08x}"));
+            if behind(before) {
+                tell(finding.hint("what follows fits the latter: only this record is damaged"));
+                return Some(before);
+            }
+            // a log may be read from any of its segments on
+            if before != 0 {
+                tell(finding.hint("records are missing at the end of the segment before"));
+            }
+            return Some(stored);
+        }
+        let computed = raw.checksum(before);
+        if computed == stored {
+            return Some(computed);
+        }
+        if behind(computed) {
+            let what = format!("a record's checksum is {stored:08x} where {computed:08x} would fit; its data hold");
+            tell(Finding::error("wal-crc", what));
+            return Some(computed);
+        }
+        None
+    }
+
+    /// A record that does not hold: goes on behind it.
+    fn bad(
+        &mut self,
+        file: &'a [u8],
+        next: usize,
+        stored: Option<u32>,
+        code: &'static str,
+        what: &str,
+        mut tell: impl FnMut(Finding),
+    ) -> Step<'a> {
+        self.damage = true;
+        let begin = self.at.saturating_add(FRAME);
+        let torn = self.is_last() && file.get(begin..next).is_some_and(|body| is_torn(body, begin));
+        let fits = stored.filter(|sum| RawRecord::exact(file, next).is_some_and(|(behind, _)| behind.follows(*sum)));
+        // a value may hold what looks like a log: not searched where the frame's length can be trusted
+        let framed = RawRecord::exact(file, self.at).is_some();
+        let from = if framed { next } else { begin };
+        let further = fits.map(|_| next).or_else(|| self.search.find(self.current, file, from));
+        if torn {
+            tell(torn_tail(what, further.is_some()));
+        } else {
+            tell(Finding::error(code, what));
+        }
+        match further {
+            None if torn => return Step::EndOfFile,
+            Some(further) => (self.at, self.crc) = (further, fits),
+            None => (self.at, self.crc) = (next, stored),
+        }
+        Step::GoOn
+    }
+
+    /// A frame whose length says nothing: goes on where the log can be found again.
+    fn lost(&mut self, file: &[u8], what: &str, mut tell: impl FnMut(Finding)) -> Step<'a> {
+        self.damage = true;
+        let further = self.search.find(self.current, file, self.at.saturating_add(FRAME));
+        match further {
+            Some(at) => {
+                tell(Finding::error("wal-frame", format!("{what}; the log goes on at offset {at:#x}")));
+                (self.at, self.crc) = (at, None);
+                Step::GoOn
+            }
+            None if self.is_last() => {
+                tell(torn_tail(what, false));
+                Step::EndOfFile
+            }
+            None => {
+                tell(Finding::error("wal-frame", what));
+                self.crc = None;
+                Step::EndOfFile
+            }
+        }
+    }
+
+    /// A zero length: the end, unless something stands behind it.
+    fn end(&mut self, file: &[u8], mut tell: impl FnMut(Finding)) -> Step<'a> {
+        if is_zero(file.get(self.at..).unwrap_or_default()) {
+            return Step::EndOfFile;
+        }
+        self.damage = true;
+        let further = self.search.find(self.current, file, self.at.saturating_add(FRAME));
+        let what = "zeros where a record should be, and more behind them";
+        if self.is_last() {
+            tell(torn_tail(what, further.is_some()));
+        } else {
+            tell(Finding::error("wal-frame", what));
+        }
+        let Some(further) = further else { return Step::EndOfFile };
+        (self.at, self.crc) = (further, None);
+        Step::GoOn
+    }
+}
+
+fn torn_tail(what: &str, more: bool) -> Finding {
+    let more = if more { ", though intact records follow" } else { "" };
+    Finding::new(Severity::Warning, "wal-torn", format!("the log's end is torn: {what}"))
+        .hint(format!("etcd cuts the log off here at its next start{more}"))
+}

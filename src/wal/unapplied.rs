@@ -1,0 +1,38 @@
+//! How far the log is ahead of the db.
+
+use super::log::Log;
+
+/// The entries that the db does not hold yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Unapplied {
+    /// Those that etcd applies after a start: they count.
+    pub applied_at_start: u64,
+    /// Those behind them. The other members decide; a client may have been told that they are in.
+    pub past_commit: u64,
+    /// Those that nothing leads to: entries before them are missing.
+    pub behind_gap: u64,
+}
+
+impl Log<'_> {
+    /// What is in the log and not in a db whose consistent index is `consistent_index`, with so many `voters`
+    /// (learners do not count; see [`Log::voters`]).
+    ///
+    /// A member that is the only voter elects itself at its start, and what a leader has on its disk is then held by
+    /// a majority: it commits all of its log (`raft.maybeCommit`), however far the hard state on disk says it was.
+    /// Among several it takes part in what the others agree on; only what it knew to be committed is sure, and that
+    /// is all that it had applied, too: a hard state is not written for its commit alone.
+    #[must_use]
+    pub fn unapplied(&self, consistent_index: u64, voters: usize) -> Unapplied {
+        let new = self.entries().partition_point(|entry| entry.index <= consistent_index);
+        let new = self.entries().get(new..).unwrap_or_default();
+        let next = consistent_index.saturating_add(1);
+        let reached = new.iter().zip(next..).take_while(|(entry, index)| entry.index == *index).count();
+        let reached = new.get(..reached).unwrap_or_default();
+        let sure = if voters == 1 { reached.len() } else { reached.partition_point(|e| e.index <= self.commit()) };
+        Unapplied {
+            applied_at_start: sure as u64,
+            past_commit: reached.len().saturating_sub(sure) as u64,
+            behind_gap: new.len().saturating_sub(reached.len()) as u64,
+        }
+    }
+}
