@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use etcdsnap::k8s::{self, Undecodable, Value, json, yaml};
+use etcdsnap::k8s::{self, Resources, Summary, Undecodable, Value, json, yaml};
 
 /// What a folder of golden files came to.
 #[derive(Default, Debug)]
@@ -99,9 +99,103 @@ fn all_golden_objects_of_every_release() {
     }
 }
 
+/// A text of a record that `tools/kinds/random` wrote, and what follows it.
+fn part(data: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (len, rest) = data.split_first_chunk::<4>()?;
+    rest.split_at_checked(u32::from_le_bytes(*len) as usize)
+}
+
+/// go-yaml's order of names contradicts itself for odd ones, and it starts from Go's random order of maps.
+fn in_any_order(yaml: &[u8]) -> Vec<&[u8]> {
+    let mut lines: Vec<_> = yaml.split(|b| *b == b'\n').collect();
+    lines.sort();
+    lines
+}
+
+#[test]
+fn random_objects_of_every_kind() {
+    let Some(file) = env::var_os("ETCDSNAP_K8S_RANDOM") else {
+        println!("skipped: ETCDSNAP_K8S_RANDOM names no file of random objects");
+        return;
+    };
+    let data = fs::read(file).unwrap();
+    let (mut left, mut same, mut differ, mut differ_yaml, mut refused, mut disorder) = (data.as_slice(), 0, 0, 0, 0, 0);
+    while let Some((pb, rest)) = part(left) {
+        let (want, rest) = part(rest).unwrap();
+        let (want_yaml, rest) = part(rest).unwrap();
+        left = rest;
+        let object = k8s::decode(pb).unwrap();
+        let mut lines = Vec::new();
+        yaml::write(&mut lines, &object.value);
+        let have = line(&object.value);
+        if !object.known || !object.unknown.is_empty() || have.as_bytes() != want {
+            differ += 1;
+            if differ < 4 {
+                println!("JSON {}\n{have}\n{}", object.kind(), String::from_utf8_lossy(want));
+            }
+        } else if want_yaml.starts_with(b"error: ") {
+            refused += 1;
+        } else if lines != want_yaml && in_any_order(&lines) == in_any_order(want_yaml) {
+            disorder += 1;
+        } else if lines != want_yaml {
+            differ_yaml += 1;
+            let (have, want) = (String::from_utf8_lossy(&lines), String::from_utf8_lossy(want_yaml));
+            let first = have.lines().zip(want.lines()).find(|(have, want)| have != want);
+            println!("YAML {} {first:?}", object.kind());
+        } else {
+            same += 1;
+        }
+    }
+    println!("{same} same, {differ} differ, {differ_yaml} differ in YAML only, {refused} that Go cannot write as YAML");
+    println!("{disorder} with names that go-yaml orders now so, now otherwise");
+    assert_eq!((differ, differ_yaml), (0, 0));
+}
+
 #[test]
 fn what_is_no_object_is_named() {
     assert_eq!(k8s::decode(b"123"), Err(Undecodable::Opaque(3)));
     let sealed = k8s::decode(b"k8s:enc:secretbox:v1:sbx:\x00\x01").unwrap_err();
     assert_eq!(sealed.to_string(), "encrypted by secretbox (key sbx)");
+}
+
+/// Any bytes are decoded or refused, and what is decoded can be written.
+fn survives(value: &[u8]) {
+    let mut out = Vec::new();
+    if let Ok(mut object) = k8s::decode(value) {
+        object.as_served(1);
+        object.hide_managed_fields();
+        json::pretty(&mut out, &object.value, 0);
+        yaml::write(&mut out, &object.value);
+    }
+    let summary = Summary::new(b"/registry/ranges/x", value, &Resources::default());
+    out.extend(summary.to_string().bytes());
+}
+
+#[test]
+fn any_damage_to_a_value_is_survived() {
+    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut next = move || {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        usize::try_from(random >> 16).unwrap()
+    };
+    for entry in fs::read_dir("fixtures/k8s").unwrap() {
+        let whole = fs::read(entry.unwrap().path()).unwrap();
+        for _ in 0..300 {
+            let mut value = whole.clone();
+            for _ in 0..=next() % 4 {
+                let at = next() % value.len();
+                if let Some(byte) = value.get_mut(at.max(4)) {
+                    *byte = (next() & 0xff) as u8;
+                }
+            }
+            if next() % 4 == 0 {
+                value.truncate(next() % whole.len());
+            }
+            survives(&value);
+            // the same bytes as CBOR, which has no fixture
+            survives(&[&[0xd9, 0xd9, 0xf7], value.get(next() % whole.len()..).unwrap_or_default()].concat());
+        }
+    }
 }

@@ -10,6 +10,7 @@
 //! is shown by its number and told.
 
 mod cbor;
+mod definition;
 mod error;
 mod gofmt;
 pub mod json;

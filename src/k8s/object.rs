@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::{
+    definition,
     error::{SealName, Undecodable, Unknown},
     json_read,
     protobuf::{Decoder, Path},
@@ -88,22 +89,24 @@ impl<'a> Object<'a> {
         self.value.at(path).and_then(Value::as_str).unwrap_or_default()
     }
 
-    /// Adds what an API server adds when it reads: `metadata.resourceVersion`, the revision the object was last
-    /// changed at, and the type of a StatefulSet's volume claims, which protobuf does not store.
+    /// Does what an API server does when it reads: sets `metadata.resourceVersion` to the revision the object was last
+    /// changed at, serves CustomResourceDefinitions as v1, and fills in what it has defaults for whenever it reads.
+    ///
+    /// Those are few, as nearly all defaults were filled in before the object was stored. An object of an old API
+    /// version is not converted to the one that is served today.
     pub fn as_served(&mut self, mod_revision: i64) {
         let claims = self.kind() == "StatefulSet" && self.api_version().starts_with("apps/");
+        let volume = self.api_version() == "v1" && matches!(self.kind(), "PersistentVolume" | "PersistentVolumeClaim");
         let Some(root) = self.value.as_object_mut() else { return };
         if let Some(Value::Object(meta)) = root.get_mut("metadata") {
             meta.insert("resourceVersion", Value::Str(Cow::Owned(mod_revision.to_string())));
         }
-        if claims
-            && let Some(Value::Object(spec)) = root.get_mut("spec")
-            && let Some(Value::List(list)) = spec.get_mut("volumeClaimTemplates")
-        {
-            for claim in list.iter_mut().filter_map(Value::as_object_mut) {
-                claim.insert("apiVersion", Value::str("v1"));
-                claim.insert("kind", Value::str("PersistentVolumeClaim"));
-            }
+        if claims {
+            volume_claims(root);
+        } else if volume {
+            pending(root);
+        } else {
+            definition::to_v1(root);
         }
     }
 
@@ -114,5 +117,27 @@ impl<'a> Object<'a> {
         {
             meta.remove("managedFields");
         }
+    }
+}
+
+/// The claims of a StatefulSet have a type, which protobuf does not store.
+fn volume_claims(root: &mut Map<'_>) {
+    if let Some(Value::Object(spec)) = root.get_mut("spec")
+        && let Some(Value::List(list)) = spec.get_mut("volumeClaimTemplates")
+    {
+        for claim in list.iter_mut().filter_map(Value::as_object_mut) {
+            claim.insert("apiVersion", Value::str("v1"));
+            claim.insert("kind", Value::str("PersistentVolumeClaim"));
+            pending(claim);
+        }
+    }
+}
+
+/// A volume or claim without a phase is pending (`SetDefaults_PersistentVolumeClaim`).
+fn pending(root: &mut Map<'_>) {
+    if let Some(Value::Object(status)) = root.get_mut("status")
+        && status.get("phase").is_none()
+    {
+        status.insert("phase", Value::str("Pending"));
     }
 }

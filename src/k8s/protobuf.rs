@@ -251,6 +251,7 @@ impl Decoder {
         }
         let value = value.unwrap_or_else(|| match field.of {
             Type::Bytes => Value::Bytes(Cow::Borrowed(&[])),
+            Type::Strings => Value::List(Vec::new()),
             _ => self.zero(&Field { shape: Shape::One, pointer: false, ..*field }),
         });
         Ok((key, value))

@@ -67,7 +67,7 @@ pub(super) fn int_or_string(data: &[u8]) -> Result<Value<'_>, Malformed> {
     })
 }
 
-/// Named slices of strings, such as `Verbs`.
+/// Named slices of strings, such as `ExtraValue`: once there, it is a list, though an empty one.
 pub(super) fn strings(data: &[u8]) -> Result<Value<'_>, Malformed> {
     let (mut reader, mut list) = (Reader::new(data), Vec::new());
     while let Some(f) = reader.next_field()? {
@@ -75,5 +75,5 @@ pub(super) fn strings(data: &[u8]) -> Result<Value<'_>, Malformed> {
             list.push(Value::Str(text(f.bytes()?)));
         }
     }
-    Ok(if list.is_empty() { Value::Null } else { Value::List(list) })
+    Ok(Value::List(list))
 }
