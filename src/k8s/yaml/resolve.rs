@@ -5,7 +5,7 @@ pub(super) fn is_text(text: &str) -> bool {
     let Some(first) = text.bytes().next() else { return false };
     match first {
         b'y' | b'Y' | b'n' | b'N' | b't' | b'T' | b'f' | b'F' | b'o' | b'O' | b'~' => !is_word(text),
-        b'.' => !is_word(text) && !is_float(text),
+        b'.' => !(is_word(text) || underscores_part_digits(text) && is_float(&text.replace('_', ""))),
         b'0'..=b'9' | b'+' | b'-' => {
             let plain = text.replace('_', "");
             !(is_word(text) || is_base_60(text) || is_timestamp(text) || is_integer(&plain) || is_float(&plain))
@@ -30,6 +30,16 @@ fn is_float(text: &str) -> bool {
     let shaped = unsigned.starts_with(|c: char| c == '.' || c.is_ascii_digit());
     // with that beginning, Rust reads what the expression describes, and no words
     shaped && text.parse::<f64>().is_ok_and(f64::is_finite)
+}
+
+/// `strconv.underscoreOK`, which only numbers that begin with a point come to.
+fn underscores_part_digits(text: &str) -> bool {
+    let digit = |b: Option<u8>| b.is_some_and(|b| b.is_ascii_digit());
+    let pieces: Vec<&[u8]> = text.as_bytes().split(|b| *b == b'_').collect();
+    pieces.windows(2).all(|pair| match pair {
+        [before, after] => digit(before.last().copied()) && digit(after.first().copied()),
+        _ => true,
+    })
 }
 
 /// What `strconv.ParseInt` or `ParseUint` reads with base 0.
@@ -133,6 +143,7 @@ mod tests {
             "~",
             "null",
             ".5",
+            ".5_1",
             ".inf",
             "1",
             "-1",
@@ -176,6 +187,8 @@ mod tests {
             "100m",
             "e3",
             ".e3",
+            "._5",
+            ".5_",
             "0x1ffffffffffffffff",
             "inf",
             "nan",
