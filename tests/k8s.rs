@@ -199,3 +199,14 @@ fn any_damage_to_a_value_is_survived() {
         }
     }
 }
+
+#[test]
+fn the_deepest_nesting_that_is_read_can_be_written() {
+    for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
+        let nested = format!("{}1{}", open.repeat(399), close.repeat(399));
+        survives(format!("{{\"x\":{nested}}}").as_bytes());
+        assert!(k8s::decode(format!("{{\"x\":{nested}}}").as_bytes()).is_ok());
+        let deeper = format!("{{\"x\":{}1{}}}", open.repeat(4000), close.repeat(4000));
+        assert_eq!(k8s::decode(deeper.as_bytes()), Err(Undecodable::Deep));
+    }
+}

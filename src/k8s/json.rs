@@ -97,10 +97,21 @@ fn integer(out: &mut Vec<u8>, mut n: u64, negative: bool) {
     out.extend_from_slice(digits.get(20 - used..).unwrap_or_default());
 }
 
-/// Bytes that a string does not hold as they are: quotes, controls, what could end a script within HTML, and the first
-/// byte of U+2028 and U+2029.
+/// The bytes that a string does not hold as they are: quotes, controls, what could end a script within HTML, and the
+/// first byte of U+2028 and U+2029.
+#[allow(clippy::indexing_slicing)] // evaluated by the compiler
+static SPECIAL: [bool; 256] = {
+    let mut special = [false; 256];
+    let mut b = 0;
+    while b < 256 {
+        special[b] = matches!(b as u8, 0..0x20 | b'"' | b'\\' | b'<' | b'>' | b'&' | 0xe2);
+        b += 1;
+    }
+    special
+};
+
 fn is_special(b: u8) -> bool {
-    matches!(b, 0..0x20 | b'"' | b'\\' | b'<' | b'>' | b'&' | 0xe2)
+    SPECIAL.get(usize::from(b)).copied().unwrap_or(true)
 }
 
 fn string(out: &mut Vec<u8>, text: &str) {

@@ -24,6 +24,10 @@ impl Analysis {
         if text.is_empty() {
             return Self { multiline: false, plain: true, single: true, block: false };
         }
+        let word = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b'/');
+        if text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.bytes().all(word) {
+            return Self { multiline: false, plain: true, single: true, block: true };
+        }
         let mut indicators = text.starts_with("---") || text.starts_with("...");
         let (mut breaks, mut special, mut edge_space, mut edge_break) = (false, false, false, false);
         let (mut trailing_space, mut break_space, mut space_break) = (false, false, false);
