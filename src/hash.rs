@@ -2,6 +2,7 @@
 //! and SHA-256 for the trailer of a saved snapshot.
 
 use crc_fast::{CrcAlgorithm::Crc32Iscsi, Digest};
+use sha2::Digest as _;
 
 /// The CRC-32C of a run of bytes, and how many they were, so that sums of neighbouring runs can be joined.
 ///
@@ -72,6 +73,61 @@ impl Crc32cWriter {
     }
 }
 
+/// Takes a SHA-256 piece by piece, with the CPU's instructions.
+///
+/// One stream is one core's work from the first byte to the last, and the longest part of `verify`: on a CPU without
+/// SHA instructions it goes through ring's AVX2 code, measured at twice the speed of sha2's portable one.
+#[derive(Clone)]
+pub struct Sha256(Engine);
+
+#[derive(Clone)]
+enum Engine {
+    Sha2(sha2::Sha256),
+    #[cfg(target_arch = "x86_64")]
+    Ring(ring::digest::Context),
+}
+
+impl Default for Sha256 {
+    fn default() -> Self {
+        #[cfg(target_arch = "x86_64")]
+        if !std::arch::is_x86_feature_detected!("sha") {
+            return Self(Engine::Ring(ring::digest::Context::new(&ring::digest::SHA256)));
+        }
+        Self(Engine::Sha2(sha2::Sha256::new()))
+    }
+}
+
+impl Sha256 {
+    /// Adds `data`.
+    pub fn update(&mut self, data: &[u8]) {
+        match &mut self.0 {
+            Engine::Sha2(sha) => sha.update(data),
+            #[cfg(target_arch = "x86_64")]
+            Engine::Ring(sha) => sha.update(data),
+        }
+    }
+
+    /// The sum of all that was added.
+    #[must_use]
+    pub fn finish(self) -> [u8; 32] {
+        match self.0 {
+            Engine::Sha2(sha) => sha.finalize().into(),
+            #[cfg(target_arch = "x86_64")]
+            Engine::Ring(sha) => sha.finish().as_ref().first_chunk().copied().unwrap_or_default(),
+        }
+    }
+}
+
+/// Bytes as lowercase hex.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut out, b| {
+        let _ = write!(out, "{b:02x}");
+        out
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,6 +154,25 @@ mod tests {
         let metadata = b"\x08\xcd\xd2\x91\x8b\xd2\xb8\x81\xcf\x8e\x01\x10\xb2\x98\xea\xf1\x94\x83\x86\xfc\xcd\x01";
         assert_eq!(go_on(0, metadata), 0x5f91_c0bb);
         assert_eq!(go_on(0x5f91_c0bb, b"\x08\x00\x10\x00"), 0xedb1_dd94);
+    }
+
+    #[test]
+    fn both_sha_engines_say_the_same() {
+        let data: Vec<u8> = (0..1_000_000_u32).map(|i| (i * 31) as u8).collect();
+        let engines = [
+            Engine::Sha2(sha2::Sha256::new()),
+            #[cfg(target_arch = "x86_64")]
+            Engine::Ring(ring::digest::Context::new(&ring::digest::SHA256)),
+        ];
+        let sums = engines.map(|engine| {
+            let mut sha = Sha256(engine);
+            data.chunks(777).for_each(|chunk| sha.update(chunk));
+            sha.finish()
+        });
+        assert!(sums.iter().all(|sum| *sum == sums[0]));
+        let mut abc = Sha256::default();
+        abc.update(b"abc");
+        assert_eq!(hex(&abc.finish()), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     }
 
     #[test]

@@ -2,10 +2,8 @@
 
 use std::{fs::File, fs::Metadata, io, os::unix::fs::FileExt as _, os::unix::fs::MetadataExt as _};
 
-use sha2::{Digest as _, Sha256};
-
 use super::map::{Map, is_locked};
-use crate::{Error, Result};
+use crate::{Error, Result, hash::Sha256};
 
 /// SHA-256 takes its bytes in windows of this size: they stay in the cache, and a file that was cut is noticed.
 const WINDOW: usize = 256 * 1024;
@@ -87,7 +85,7 @@ impl Part {
     /// # Errors
     /// When the file cannot be read, or ends before it should.
     pub fn digests(&self, progress: impl Fn(u64)) -> Result<Digests> {
-        let (mut sha, mut image, mut at) = (Sha256::new(), None, 0);
+        let (mut sha, mut image, mut at) = (Sha256::default(), None, 0);
         let (len, end) = (self.stamp.size, self.image().len() as u64);
         let mut window = vec![0; WINDOW];
         while at < len {
@@ -112,8 +110,8 @@ impl Part {
             at += n as u64;
             progress(at);
         }
-        let image = image.unwrap_or_else(|| sha.clone()).finalize().into();
-        Ok(Digests { image, file: sha.finalize().into() })
+        let image = image.unwrap_or_else(|| sha.clone()).finish();
+        Ok(Digests { image, file: sha.finish() })
     }
 
     /// Whether a running etcd holds it.

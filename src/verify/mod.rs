@@ -18,6 +18,7 @@ pub use trailer::Trailer;
 use crate::{
     Finding, Result,
     etcd::{Snapshot, boot},
+    k8s::Portrait,
     source::{Kind, Source},
 };
 
@@ -63,6 +64,7 @@ fn check(source: &Source) -> Report {
     report.total_size = Some(survey.total_size);
     report.hash = Some(survey.hash);
     report.version = snapshot.state.meta.storage_version.clone();
+    report.portrait = Portrait::of(&survey);
     state::check(&snapshot, &survey, &mut report.findings);
     report.findings.append(std::mem::take(&mut snapshot.findings));
     let role = if source.kind() == Kind::DataDir { boot::Role::Member } else { boot::Role::Restored };

@@ -7,6 +7,7 @@ use crate::{
     Findings,
     error::Severity,
     etcd::boot::{Minor, Startup},
+    k8s::Portrait,
     source::{Digests, Kind, Source},
 };
 
@@ -52,6 +53,8 @@ pub struct Report {
     pub total_size: Option<u64>,
     /// The storage version.
     pub version: Option<String>,
+    /// What the keyspace says of its cluster.
+    pub portrait: Portrait,
     /// All that was found.
     pub findings: Findings,
     /// Which etcd versions start on it.
@@ -71,6 +74,7 @@ impl Report {
             total_key: None,
             total_size: None,
             version: None,
+            portrait: Portrait::default(),
             findings: Findings::default(),
             starts_on: Vec::new(),
             shape: None,

@@ -3,6 +3,7 @@
 use crate::{
     Finding,
     bolt::Db,
+    hash::hex,
     source::{Digests, Kind, Source},
 };
 
@@ -99,8 +100,4 @@ impl Trailer {
             Self::Matches | Self::NotExpected | Self::Unknown => None,
         }
     }
-}
-
-fn hex(bytes: &[u8; 32]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }

@@ -1,8 +1,9 @@
-use std::io::Write as _;
+use std::{collections::BTreeMap, io::Write as _};
 
 use clap::Args;
 use etcdsnap::{
     error::Severity,
+    k8s::Portrait,
     source::{Kind, Source},
 };
 use serde::Serialize;
@@ -51,6 +52,10 @@ struct Row {
     total_records: u64,
     hash_hex: String,
     compact_revision: i64,
+    newest_time: Option<String>,
+    identity: Option<String>,
+    /// Live values by the key that encrypts them.
+    encryption: BTreeMap<String, u64>,
     damaged: bool,
 }
 
@@ -79,6 +84,7 @@ impl Status {
         let mut snapshot = session.load(source)?;
         let survey = snapshot.survey();
         snapshot.check_pages();
+        let portrait = Portrait::of(&survey);
         let trailer = match (source.db().trailer(), self.check) {
             _ if source.kind() == Kind::DataDir => "none expected",
             (None, _) => "absent",
@@ -98,6 +104,9 @@ impl Status {
             total_records: survey.total_records,
             hash_hex: format!("{:x}", survey.hash),
             compact_revision: snapshot.keyspace.compacted(),
+            newest_time: portrait.newest.map(|newest| newest.to_string()),
+            identity: portrait.identity,
+            encryption: portrait.sealed,
             damaged: snapshot.findings.count(Severity::Error) > 0,
         };
         source.intact()?;
@@ -107,7 +116,20 @@ impl Status {
 }
 
 fn table(rows: &[Row]) -> Columns {
-    let headers = ["FILE", "KIND", "HASH", "REVISION", "KEYS", "RECORDS", "SIZE", "VERSION", "TRAILER"];
+    let headers = [
+        "FILE",
+        "KIND",
+        "HASH",
+        "REVISION",
+        "KEYS",
+        "RECORDS",
+        "SIZE",
+        "VERSION",
+        "TRAILER",
+        "NEWEST",
+        "IDENTITY",
+        "ENCRYPTED",
+    ];
     let mut columns = Columns::new(&headers).right(&[2, 3, 4, 5, 6]);
     for row in rows {
         columns.row([
@@ -120,7 +142,16 @@ fn table(rows: &[Row]) -> Columns {
             render::bytes(row.total_size),
             if row.version.is_empty() { "-".to_owned() } else { row.version.clone() },
             row.trailer.to_owned(),
+            row.newest_time.clone().unwrap_or_else(|| "-".to_owned()),
+            row.identity.clone().unwrap_or_else(|| "-".to_owned()),
+            encrypted(&row.encryption),
         ]);
     }
     columns
+}
+
+/// `2 aescbc (key key1), 1 secretbox (key sbx)`.
+fn encrypted(by_key: &BTreeMap<String, u64>) -> String {
+    let counts: Vec<_> = by_key.iter().map(|(key, n)| format!("{n} {key}")).collect();
+    if counts.is_empty() { "-".to_owned() } else { counts.join(", ") }
 }

@@ -4,7 +4,7 @@ use clap::Args;
 use etcdsnap::{
     Error, Finding,
     error::{Fault, Severity},
-    source,
+    hash, source,
     verify::{Report, Trailer, Verdict, unreadable, verify},
 };
 use serde_json::{Map, Value, json};
@@ -60,7 +60,8 @@ impl Verify {
             });
             reports.push(report);
         }
-        reports.sort_by_key(|report| Reverse(report.revision));
+        // Newest content first: what the clocks inside say, then the revisions.
+        reports.sort_by_key(|report| Reverse((report.portrait.newest, report.revision)));
         match self.output {
             Format::Table => self.table(session, &reports)?,
             Format::Ndjson => reports.iter().try_for_each(|r| render::json(&mut session.out, &document(r), true))?,
@@ -77,14 +78,15 @@ impl Verify {
     }
 
     fn table(&self, session: &mut Session, reports: &[Report]) -> Result<(), Failure> {
-        let headers = ["FILE", "VERDICT", "REVISION", "KEYS", "SIZE", "VERSION", "TRAILER", "STARTS ON"];
-        let mut columns = Columns::new(&headers).right(&[2, 3, 4]);
+        let headers = ["FILE", "VERDICT", "NEWEST", "REVISION", "KEYS", "SIZE", "VERSION", "TRAILER", "STARTS ON"];
+        let mut columns = Columns::new(&headers).right(&[3, 4, 5]);
         for report in reports {
             let or_dash = |text: Option<String>| text.filter(|t| !t.is_empty()).unwrap_or_else(|| "-".to_owned());
             let starts = report.starts_on.iter().filter(|(_, startup)| startup.ok).map(|(etcd, _)| etcd.to_string());
             columns.row([
                 report.path.clone(),
                 report.verdict().to_string(),
+                or_dash(report.portrait.newest.map(|newest| newest.to_string())),
                 or_dash(report.revision.map(|n| n.to_string())),
                 or_dash(report.total_key.map(|n| n.to_string())),
                 or_dash(report.total_size.map(render::bytes)),
@@ -174,7 +176,6 @@ fn trailer(trailer: &Trailer) -> &'static str {
 }
 
 fn document(report: &Report) -> Value {
-    let hex = |sum: &[u8; 32]| sum.iter().map(|b| format!("{b:02x}")).collect::<String>();
     let starts_on: Map<String, Value> = report
         .starts_on
         .iter()
@@ -188,7 +189,10 @@ fn document(report: &Report) -> Value {
     json!({
         "path": report.path,
         "kind": report.kind.map(|kind| kind.to_string()),
-        "sha256": report.sha256.as_ref().map(hex),
+        "sha256": report.sha256.map(|sum| hash::hex(&sum)),
+        "newest": report.portrait.newest.map(|newest| newest.to_string()),
+        "identity": report.portrait.identity,
+        "encryption": report.portrait.sealed,
         "verdict": report.verdict().to_string(),
         "trailer": trailer(&report.trailer),
         "hash": report.hash,
