@@ -95,6 +95,10 @@ impl Decoder {
                     if let Some(inner) = self.table.message(id) {
                         self.fields(inner, wire.bytes()?, &path.then("")?, out)?;
                     }
+                    if again {
+                        // or the entries, and every search among them, would grow with the input
+                        *out = Map::from_unsorted(std::mem::take(out)).into_entries();
+                    }
                 }
                 Shape::One => {
                     if again {

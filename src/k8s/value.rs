@@ -168,6 +168,11 @@ impl<'a> Map<'a> {
         &mut self.0
     }
 
+    /// The entries, in order.
+    pub(super) fn into_entries(self) -> Vec<(Cow<'a, str>, Value<'a>)> {
+        self.0
+    }
+
     /// Brings pushed entries into order, the last of each name staying.
     pub(super) fn sort(&mut self) {
         if self.0.is_sorted_by(|a, b| a.0 < b.0) {

@@ -15,32 +15,39 @@ const MAX_DEPTH: u32 = 32;
 
 /// An object of an unknown kind: field 1 is its `metadata`, as of every kind; the others go by their numbers.
 pub(super) fn unknown_kind<'a>(decoder: &mut Decoder, data: &'a [u8]) -> Result<Map<'a>, Undecodable> {
-    let mut map = Map::default();
+    let (mut metadata, mut fields) = (None, Vec::new());
     let mut reader = Reader::new(data);
     while let Some(field) = reader.next_field()? {
         if let (1, Wire::Len(bytes)) = (field.number, field.wire)
             && let Ok(meta) = decoder.object(table().object_meta(), bytes, &Path::ROOT)
         {
-            map.insert("metadata", Value::Object(meta));
+            metadata = Some(meta);
             continue;
         }
         decoder.unknown.push(super::error::Unknown { path: String::new(), number: field.number });
-        add(&mut map, field.number, guess(field.wire, 0));
+        fields.push((field.number, guess(field.wire, 0)));
+    }
+    let mut map = by_number(fields);
+    if let Some(meta) = metadata {
+        map.insert("metadata", Value::Object(meta));
     }
     Ok(map)
 }
 
-/// Puts a value under its number; when there are several they become a list.
-fn add<'a>(map: &mut Map<'a>, number: u32, value: Value<'a>) {
-    let name = number.to_string();
-    match map.get_mut(&name) {
-        Some(Value::List(list)) => list.push(value),
-        Some(one) => {
-            let first = std::mem::take(one);
-            *one = Value::List(vec![first, value]);
+/// Values by their numbers; those of one number become a list.
+fn by_number<'a>(mut fields: Vec<(u32, Value<'a>)>) -> Map<'a> {
+    fields.sort_by_key(|(number, _)| *number);
+    let mut entries: Vec<(Cow<'a, str>, Value<'a>)> = Vec::new();
+    let mut last = None;
+    for (number, value) in fields {
+        match entries.last_mut().filter(|_| last == Some(number)) {
+            Some((_, Value::List(list))) => list.push(value),
+            Some((_, one)) => *one = Value::List(vec![std::mem::take(one), value]),
+            None => entries.push((Cow::Owned(number.to_string()), value)),
         }
-        None => map.insert(name, value),
+        last = Some(number);
     }
+    Map::from_unsorted(entries)
 }
 
 /// Bytes are text if they can be read, else a message if they parse as one, else bytes.
@@ -61,10 +68,10 @@ fn message(data: &[u8], depth: u32) -> Option<Value<'_>> {
     if depth >= MAX_DEPTH {
         return None;
     }
-    let mut map = Map::default();
+    let mut fields = Vec::new();
     let mut reader = Reader::new(data);
     while let Some(field) = reader.next_field().ok()? {
-        add(&mut map, field.number, guess(field.wire, depth.saturating_add(1)));
+        fields.push((field.number, guess(field.wire, depth.saturating_add(1))));
     }
-    Some(Value::Object(map))
+    Some(Value::Object(by_number(fields)))
 }
