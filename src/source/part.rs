@@ -1,12 +1,19 @@
 //! One regular file, open and in memory, watched for changes.
 
-use std::{fs::File, fs::Metadata, io, os::unix::fs::FileExt as _, os::unix::fs::MetadataExt as _};
+use std::{
+    fs::{File, Metadata},
+    io,
+    os::unix::fs::{FileExt as _, MetadataExt as _},
+    sync::mpsc::{self, Receiver, SyncSender},
+};
 
 use super::map::{Map, is_locked};
 use crate::{Error, Result, hash::Sha256};
 
 /// SHA-256 takes its bytes in windows of this size: they stay in the cache, and a file that was cut is noticed.
-const WINDOW: usize = 256 * 1024;
+const WINDOW: usize = 128 * 1024;
+/// So many windows are read ahead.
+const WINDOWS: usize = 4;
 
 /// One file of a source.
 #[derive(Debug)]
@@ -80,38 +87,60 @@ impl Part {
         self.stamp.size % 512 == 32
     }
 
-    /// Reads the whole file once for its SHA-256, telling `progress` how many bytes it has read.
+    /// Reads the whole file once for its SHA-256, telling `progress` how many bytes it has summed. One thread reads
+    /// ahead while this one sums.
     ///
     /// # Errors
     /// When the file cannot be read, or ends before it should.
     pub fn digests(&self, progress: impl Fn(u64)) -> Result<Digests> {
-        let (mut sha, mut image, mut at) = (Sha256::default(), None, 0);
-        let (len, end) = (self.stamp.size, self.image().len() as u64);
-        let mut window = vec![0; WINDOW];
-        while at < len {
-            if at == end {
-                image = Some(sha.clone());
+        let (full, windows) = mpsc::sync_channel::<Result<Vec<u8>>>(WINDOWS);
+        let (back, empty) = mpsc::channel();
+        std::thread::scope(|scope| {
+            scope.spawn(move || self.read_ahead(&full, &empty));
+            let (mut sha, mut image, mut at) = (Sha256::default(), None, 0);
+            let end = self.image().len() as u64;
+            for window in windows {
+                let window = window?;
+                if at == end {
+                    image = Some(sha.clone());
+                }
+                sha.update(&window);
+                at += window.len() as u64;
+                progress(at);
+                // The reader may be done and gone.
+                let _ = back.send(window);
             }
+            let image = image.unwrap_or_else(|| sha.clone()).finish();
+            Ok(Digests { image, file: sha.finish() })
+        })
+    }
+
+    /// Sends the file window by window, cut where the trailer begins, until it ends, fails, or nobody listens.
+    fn read_ahead(&self, full: &SyncSender<Result<Vec<u8>>>, empty: &Receiver<Vec<u8>>) {
+        let (len, end, mut at) = (self.stamp.size, self.image().len() as u64, 0);
+        while at < len {
             let until = if at < end { end } else { len };
             let want = usize::try_from(until - at).unwrap_or(WINDOW).min(WINDOW);
-            let window = window.get_mut(..want).unwrap_or_default();
-            let n = match self.file.read_at(window, at) {
+            let mut window = empty.try_recv().unwrap_or_default();
+            window.resize(want, 0);
+            let sent = match self.file.read_at(&mut window, at) {
                 Ok(0) => {
                     let what = format!("it ended at {at} of {len} bytes");
-                    return Err(Error::Changed { file: self.name.clone(), what, offset: Some(at) });
+                    Err(Error::Changed { file: self.name.clone(), what, offset: Some(at) })
                 }
-                Ok(n) => n,
+                Ok(n) => {
+                    window.truncate(n);
+                    at += n as u64;
+                    Ok(window)
+                }
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-                Err(source) => {
-                    return Err(Error::Io { file: self.name.clone(), doing: "read", offset: Some(at), source });
-                }
+                Err(source) => Err(Error::Io { file: self.name.clone(), doing: "read", offset: Some(at), source }),
             };
-            sha.update(window.get(..n).unwrap_or_default());
-            at += n as u64;
-            progress(at);
+            let failed = sent.is_err();
+            if full.send(sent).is_err() || failed {
+                return;
+            }
         }
-        let image = image.unwrap_or_else(|| sha.clone()).finish();
-        Ok(Digests { image, file: sha.finish() })
     }
 
     /// Whether a running etcd holds it.
