@@ -6,12 +6,13 @@ use etcdsnap::{
     Error, Findings, Result,
     bytes::escape,
     error::Severity,
-    etcd::Snapshot,
-    source::{Options, Source},
+    etcd::{self, Snapshot},
+    source::{Kind, Options, Source},
 };
 
 use crate::{
     args::{Cli, Global},
+    evidence::{Evidence, Printed},
     failure::{Exit, Failure},
 };
 
@@ -22,18 +23,24 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Failure> {
         let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
     }
     let mut session = Session::new(&cli.global);
-    let exit = cli.command.run(&mut session)?;
-    session.out.flush()?;
-    Ok(exit)
+    let ended = cli.command.run(&mut session).and_then(|exit| {
+        session.out.flush()?;
+        Ok(exit)
+    });
+    if let Some(evidence) = &session.evidence {
+        let exit = ended.as_ref().map_or_else(Failure::exit, |exit| *exit);
+        evidence.write(session.out.get_ref(), exit as u8)?;
+    }
+    ended
 }
 
 /// What a command works with.
 pub(crate) struct Session {
     /// Data goes here.
-    pub(crate) out: BufWriter<StdoutLock<'static>>,
-    /// Whether a person sees it.
-    pub(crate) terminal: bool,
+    pub(crate) out: BufWriter<Printed<StdoutLock<'static>>>,
+    terminal: bool,
     options: Options,
+    evidence: Option<Evidence>,
 }
 
 impl Session {
@@ -43,7 +50,9 @@ impl Session {
         options.max_unpacked = global.max_unpacked.unwrap_or(options.max_unpacked);
         let stdout = io::stdout();
         let terminal = stdout.is_terminal();
-        Self { out: BufWriter::with_capacity(1 << 16, stdout.lock()), terminal, options }
+        let evidence = global.evidence.as_deref().map(Evidence::new);
+        let out = BufWriter::with_capacity(1 << 16, Printed::new(stdout.lock(), evidence.is_some()));
+        Self { out, terminal, options, evidence }
     }
 
     /// Opens what the user named.
@@ -57,22 +66,49 @@ impl Session {
 
     /// The same, for a command that reports the notes itself.
     pub(crate) fn open_quietly(&mut self, name: &str) -> Result<Source> {
-        Source::open(name, &self.options)
+        let source = Source::open(name, &self.options)?;
+        if let Some(evidence) = &mut self.evidence {
+            evidence.opened(&source)?;
+        }
+        Ok(source)
     }
 
-    /// Opens the backend in `source`.
+    /// Opens the backend in `source`, and says what its log holds besides.
     pub(crate) fn load<'s>(&self, source: &'s Source) -> Result<Snapshot<'s>> {
         let image = source.db().image();
-        Snapshot::load(image)
-            .map_err(|finding| Error::Damaged { file: source.name().to_owned(), finding: finding.into() })
+        let mut snapshot = Snapshot::load(image)
+            .map_err(|finding| Error::Damaged { file: source.name().to_owned(), finding: finding.into() })?;
+        if source.kind() == Kind::DataDir {
+            let unapplied = etcd::unapplied(source.wal(), &snapshot.state, &mut snapshot.findings);
+            let (more, unsure) = (unapplied.applied_at_start, unapplied.past_commit);
+            if more > 0 {
+                eprintln!("note: {}: {more} entries of the log are not in the db yet and not shown", source.name());
+            }
+            if unsure > 0 {
+                eprintln!("note: {}: {unsure} entries of the log are past the last commit on disk", source.name());
+            }
+        }
+        Ok(snapshot)
     }
 
-    /// Ends the reading of one input: writes out what there is, makes sure that it still is what was opened, tells
-    /// what is wrong with it.
-    pub(crate) fn close(&mut self, source: &Source, findings: &Findings) -> Result<Exit, Failure> {
+    /// Makes sure that the input still is what was opened. What was printed before goes out first.
+    pub(crate) fn intact(&mut self, source: &Source) -> Result<(), Failure> {
         self.out.flush()?;
-        source.intact()?;
+        if let Some(evidence) = &mut self.evidence {
+            evidence.closed(source)?;
+        }
+        Ok(source.intact()?)
+    }
+
+    /// Ends the reading of one input: makes sure of it, and tells what is wrong with it.
+    pub(crate) fn close(&mut self, source: &Source, findings: &Findings) -> Result<Exit, Failure> {
+        self.intact(source)?;
         Ok(tell(source.name(), findings))
+    }
+
+    /// Untrusted bytes for the output: raw into a pipe, escaped on a terminal.
+    pub(crate) fn untrusted(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if self.terminal { self.out.write_all(escape(bytes).as_bytes()) } else { self.out.write_all(bytes) }
     }
 }
 
@@ -80,7 +116,7 @@ impl Session {
 const TOLD: usize = 10;
 
 /// Tells the findings of a command that is not about them.
-pub(crate) fn tell(name: &str, findings: &Findings) -> Exit {
+fn tell(name: &str, findings: &Findings) -> Exit {
     let worth = findings.list().iter().filter(|finding| finding.severity > Severity::Info);
     for finding in worth.take(TOLD) {
         eprintln!("{}: {name}: {finding}", finding.severity);
@@ -94,11 +130,4 @@ pub(crate) fn tell(name: &str, findings: &Findings) -> Exit {
     }
     eprintln!("{name}: damaged; what is shown is what could be read");
     Exit::Content
-}
-
-impl Session {
-    /// Untrusted bytes for the output: raw into a pipe, escaped on a terminal.
-    pub(crate) fn untrusted(&mut self, bytes: &[u8]) -> io::Result<()> {
-        if self.terminal { self.out.write_all(escape(bytes).as_bytes()) } else { self.out.write_all(bytes) }
-    }
 }

@@ -160,6 +160,13 @@ impl Source {
         &self.notes
     }
 
+    /// The files on disk that it is made of: the outermost container, or the parts themselves.
+    pub fn files(&self) -> impl Iterator<Item = &Part> {
+        let outer = self.watched.first();
+        let parts = [&self.db].into_iter().chain(&self.wal).chain(&self.snaps);
+        outer.into_iter().chain(parts.filter(move |_| outer.is_none()))
+    }
+
     /// Whether everything that was read is still what it was.
     ///
     /// # Errors

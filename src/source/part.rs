@@ -69,6 +69,12 @@ impl Part {
         self.stamp.size == 0
     }
 
+    /// When it was last written to: seconds and nanoseconds since 1970.
+    #[must_use]
+    pub fn mtime(&self) -> (i64, i64) {
+        self.stamp.mtime
+    }
+
     /// The bytes before the trailer, if it has one.
     #[must_use]
     pub fn image(&self) -> &[u8] {

@@ -22,10 +22,8 @@ pub(super) enum Sniffed {
 
 /// Tells by the first [`HEAD`] bytes.
 pub(super) fn sniff(head: &[u8]) -> Sniffed {
-    // A damaged first page does not hide the second: it stands where some page size says.
-    let places = [0].into_iter().chain((10..=16).map(|shift| 1_u64 << shift));
-    let magic = |place: u64| window(head, place + 16, 4).is_some_and(|m| MAGIC.iter().any(|magic| m == magic));
-    if places.into_iter().any(magic) {
+    let magic = |page: u64| window(head, page + 16, 4).is_some_and(|m| MAGIC.iter().any(|magic| m == magic));
+    if magic(0) {
         return Sniffed::Bbolt;
     }
     let wrapping = match head {
@@ -35,6 +33,9 @@ pub(super) fn sniff(head: &[u8]) -> Sniffed {
         [b'B', b'Z', b'h', b'1'..=b'9', b'1', b'A', b'Y', b'&', b'S', b'Y', ..] => Wrapping::Bzip2,
         [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => Wrapping::Zip,
         _ if is_tar(head) => Wrapping::Tar,
+        // A damaged first page does not hide the second: it stands where some page size says. This comes last, because
+        // a db inside a tar may stand there too.
+        _ if (10..=16).any(|shift| magic(1 << shift)) => return Sniffed::Bbolt,
         _ => return Sniffed::Other,
     };
     Sniffed::Wrapped(wrapping)

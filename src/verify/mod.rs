@@ -8,6 +8,7 @@
 //! members, leases, ...    the small buckets, and how they fit        ┘
 //! ```
 
+mod log;
 mod report;
 mod state;
 mod trailer;
@@ -67,6 +68,7 @@ fn check(source: &Source) -> Report {
     report.portrait = Portrait::of(&survey);
     state::check(&snapshot, &survey, &mut report.findings);
     report.findings.append(std::mem::take(&mut snapshot.findings));
+    log::check(source, &snapshot.state, &mut report.findings);
     let role = if source.kind() == Kind::DataDir { boot::Role::Member } else { boot::Role::Restored };
     report.starts_on = boot::starts_on(&snapshot.state, role).to_vec();
     report

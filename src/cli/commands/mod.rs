@@ -1,9 +1,11 @@
 //! One command, one file: its arguments with their help, and what it does.
 
+mod completions;
 mod decode;
 mod get;
 mod hashkv;
 mod kv;
+mod man;
 mod members;
 mod snapshot;
 mod status;
@@ -26,6 +28,8 @@ pub(crate) enum Command {
     Kv(kv::Kv),
     Get(get::Get),
     Decode(decode::Decode),
+    Completions(completions::Completions),
+    Man(man::Man),
     #[command(hide = true)]
     Snapshot(snapshot::Snapshot),
 }
@@ -41,6 +45,8 @@ impl Command {
             Self::Kv(command) => command.run(session),
             Self::Get(command) => command.run(session),
             Self::Decode(command) => command.run(session),
+            Self::Completions(command) => command.run(session),
+            Self::Man(command) => command.run(session),
             Self::Snapshot(command) => command.run(session),
         }
     }

@@ -82,8 +82,7 @@ impl Status {
                 serde_json::Value::String(version)
             )?,
         }
-        out.flush()?;
-        source.intact()?;
+        session.intact(&source)?;
         Ok(Exit::Good)
     }
 }

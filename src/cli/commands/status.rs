@@ -13,7 +13,7 @@ use crate::{
     args::Format,
     failure::{Exit, Failure},
     render::{self, Columns},
-    session::{Session, tell},
+    session::Session,
 };
 
 /// What a backup is and how much is in it: one row a file
@@ -80,7 +80,7 @@ impl Status {
         Ok(exit)
     }
 
-    fn row(&self, session: &Session, source: &Source) -> Result<(Row, Exit), Failure> {
+    fn row(&self, session: &mut Session, source: &Source) -> Result<(Row, Exit), Failure> {
         let mut snapshot = session.load(source)?;
         let survey = snapshot.survey();
         snapshot.check_pages();
@@ -109,8 +109,7 @@ impl Status {
             encryption: portrait.sealed,
             damaged: snapshot.findings.count(Severity::Error) > 0,
         };
-        source.intact()?;
-        let exit = tell(source.name(), &snapshot.findings);
+        let exit = session.close(source, &snapshot.findings)?;
         Ok((row, if trailer == "differs" { exit.max(Exit::Content) } else { exit }))
     }
 }

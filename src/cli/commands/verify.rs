@@ -46,13 +46,16 @@ impl Verify {
         let (mut reports, mut worst) = (Vec::new(), Exit::Good);
         let files = files(&self.snapshot);
         for file in &files {
-            let report = one(session, file).unwrap_or_else(|error| {
-                // Among others, a file that is not one backup is a finding like any other.
-                let fault =
-                    if files.len() > 1 && error.fault() == Fault::Caller { Fault::Content } else { error.fault() };
-                worst = worst.max(fault.into());
-                refused(file, &error)
-            });
+            let report = match one(session, file) {
+                Ok(report) => report,
+                Err(Failure::Error(error)) => {
+                    // Among others, a file that is not one backup is a finding like any other.
+                    let among = files.len() > 1 && error.fault() == Fault::Caller;
+                    worst = worst.max(if among { Exit::Content } else { error.fault().into() });
+                    refused(file, &error)
+                }
+                Err(failure) => return Err(failure),
+            };
             worst = worst.max(match report.verdict() {
                 Verdict::Damaged => Exit::Content,
                 Verdict::Doubtful if self.strict => Exit::Content,
@@ -137,10 +140,10 @@ fn files(named: &[String]) -> Vec<String> {
     files
 }
 
-fn one(session: &mut Session, file: &str) -> etcdsnap::Result<Report> {
+fn one(session: &mut Session, file: &str) -> Result<Report, Failure> {
     let source = session.open_quietly(file)?;
     let report = verify(&source)?;
-    source.intact()?;
+    session.intact(&source)?;
     Ok(report)
 }
 

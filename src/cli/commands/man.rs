@@ -1,0 +1,35 @@
+use clap::{Args, CommandFactory as _};
+use etcdsnap::Error;
+
+use crate::{
+    args::Cli,
+    failure::{Exit, Failure},
+    session::Session,
+};
+
+/// The man page, on stdout
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  etcdsnap man > /usr/share/man/man1/etcdsnap.1
+  etcdsnap man verify | man -l -")]
+pub(crate) struct Man {
+    /// The page of this command
+    command: Option<String>,
+}
+
+impl Man {
+    pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
+        let mut page = Cli::command();
+        // Names the pages after the whole command: etcdsnap-verify.
+        page.build();
+        if let Some(name) = self.command {
+            page = page.find_subcommand(&name).cloned().ok_or_else(|| Error::Usage {
+                what: format!("there is no command {name:?}"),
+                hint: Some("`etcdsnap --help` lists them".to_owned()),
+            })?;
+        }
+        clap_mangen::Man::new(page).render(&mut session.out)?;
+        Ok(Exit::Good)
+    }
+}
