@@ -1,0 +1,171 @@
+#!/usr/bin/env bash
+# Builds the real programs that etcdsnap is compared with, from their published Go modules, and prints the folder that
+# holds them as its last line, for $ETCDSNAP_PEERS:
+#
+#   scripts/peers.sh           etcd, etcdctl 3.4 to 3.7, etcdutl 3.5 to 3.7, bbolt, etcd's dump tools (3 minutes, 2 cores)
+#   scripts/peers.sh kube      and kube-apiserver, kube-controller-manager, kubectl (10 minutes more); fixtures/cluster.sh
+#                              needs them, the tests do not
+#
+# The folder is ${XDG_CACHE_HOME:-~/.cache}/etcdsnap/peers/bin, or $ETCDSNAP_PEERS when that is set. Names carry the
+# version: etcd36, etcdctl36, etcdutl36. A program that is there in its pinned version is left alone.
+# Needs Go 1.24 or newer (which fetches the toolchain that a module asks for), and for etcd 3.4, which cannot be built
+# as a module, apt-get as root.
+set -euo pipefail
+
+etcd35=v3.5.33 etcd36=v3.6.14 etcd37=v3.7.1 bbolt=v1.5.0 kubernetes=v1.36.3
+
+bin=${ETCDSNAP_PEERS:-${XDG_CACHE_HOME:-$HOME/.cache}/etcdsnap/peers/bin}
+mkdir -p "$bin"
+bin=$(cd "$bin" && pwd)
+work=$(dirname "$bin")/mod
+export GOFLAGS=-buildvcs=false GOTOOLCHAIN=auto
+
+say() { echo "peers: $*" >&2; }
+
+# holds NAME VERSION MODULE: whether bin/NAME was built from that version of the module, by Go's own record in it.
+holds() { [ -x "$bin/$1" ] && go version -m "$bin/$1" 2> /dev/null | grep -qE "^\s+(mod|dep)\s+$3\s+$2(\s|$)"; }
+
+# module NAME: enters a scratch module.
+module() {
+  mkdir -p "$work/$1" && cd "$work/$1"
+  [ -f go.mod ] || go mod init "peers/$1" 2> /dev/null
+}
+
+# quietly COMMAND...: its output only if it fails.
+quietly() {
+  local out
+  out=$("$@" 2>&1) || { echo "$out" >&2; say "failed: $*"; return 1; }
+}
+
+# etcd's go.mod has replace directives, which `go install` refuses, so its programs are built as packages of a module
+# of ours; the server is a library function and needs a main.
+etcd() {
+  local version=$1 suffix=$2 root=go.etcd.io/etcd
+  holds "etcd$suffix" "$version" $root/server/v3 && holds "etcdctl$suffix" "$version" $root/etcdctl/v3 \
+    && holds "etcdutl$suffix" "$version" $root/etcdutl/v3 && return
+  say "etcd $version"
+  module "etcd$suffix"
+  quietly go get "$root/server/v3@$version" "$root/etcdctl/v3@$version" "$root/etcdutl/v3@$version"
+  mkdir -p server
+  cat > server/main.go << 'GO'
+package main
+
+import (
+	"os"
+
+	"go.etcd.io/etcd/server/v3/etcdmain"
+)
+
+func main() { etcdmain.Main(os.Args) }
+GO
+  cat > tools.go << 'GO'
+//go:build tools
+
+package tools
+
+import (
+	_ "go.etcd.io/etcd/etcdctl/v3"
+	_ "go.etcd.io/etcd/etcdutl/v3"
+)
+GO
+  go mod tidy -e > /dev/null 2>&1 || true # tidy minds test-only modules that no longer exist; the builds do not
+  quietly go build -o "$bin/etcd$suffix" ./server
+  quietly go build -o "$bin/etcdctl$suffix" $root/etcdctl/v3
+  quietly go build -o "$bin/etcdutl$suffix" $root/etcdutl/v3
+}
+
+# etcd 3.4 comes from the distribution: its module path lacks the /v3 that Go asks for.
+etcd34() {
+  [ -x "$bin/etcd34" ] && [ -x "$bin/etcdctl34" ] && return
+  say "etcd 3.4"
+  local server client
+  if ! server=$(type -P etcd) || ! client=$(type -P etcdctl); then
+    quietly apt_get etcd-server etcd-client
+    server=$(type -P etcd) client=$(type -P etcdctl)
+  fi
+  "$server" --version | grep -q '^etcd Version: 3\.4\.' || { say "$server is not etcd 3.4"; return 1; }
+  ln -sf "$server" "$bin/etcd34"
+  ln -sf "$client" "$bin/etcdctl34"
+}
+
+apt_get() {
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get install -y --no-install-recommends "$@" && return
+  apt-get update && apt-get install -y --no-install-recommends "$@"
+}
+
+bbolt() {
+  holds bbolt $bbolt go.etcd.io/bbolt && return
+  say "bbolt $bbolt"
+  module bbolt
+  quietly go get go.etcd.io/bbolt/cmd/bbolt@$bbolt
+  quietly go build -o "$bin/bbolt" go.etcd.io/bbolt/cmd/bbolt
+}
+
+# Of 3.6, the last line of etcd whose log dump prints right values.
+dump() {
+  holds etcd-dump-logs $etcd36 go.etcd.io/etcd/v3 && holds etcd-dump-db $etcd36 go.etcd.io/etcd/v3 && return
+  say "etcd-dump-logs, etcd-dump-db $etcd36"
+  module etcd-dump
+  quietly go get go.etcd.io/etcd/v3@$etcd36
+  quietly go build -o "$bin/etcd-dump-logs" go.etcd.io/etcd/v3/tools/etcd-dump-logs
+  quietly go build -o "$bin/etcd-dump-db" go.etcd.io/etcd/v3/tools/etcd-dump-db
+}
+
+# Kubernetes' own go.mod replaces every staging module by a folder; ours replaces it by the published version.
+kube() {
+  [ -x "$bin/kube-apiserver" ] && [ -x "$bin/kube-controller-manager" ] && [ -x "$bin/kubectl" ] && return
+  say "Kubernetes $kubernetes"
+  module kube
+  local source staging=v0.${kubernetes#v1.}
+  source=$(go mod download -json k8s.io/kubernetes@$kubernetes | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')
+  if ! grep -q k8s.io/kubernetes go.mod; then
+    sed -n '/^replace/,/)/p' "$source/go.mod" | awk -v v="$staging" '/=>/ {print "replace " $1 " => " $1 " " v}' >> go.mod
+    echo "require k8s.io/kubernetes $kubernetes" >> go.mod
+  fi
+  local name
+  for name in kube-apiserver:NewAPIServerCommand kube-controller-manager:NewControllerManagerCommand; do
+    mkdir -p "${name%%:*}"
+    cat > "${name%%:*}/main.go" << GO
+package main
+
+import (
+	"os"
+
+	"k8s.io/component-base/cli"
+	_ "k8s.io/component-base/logs/json/register"
+	_ "k8s.io/component-base/metrics/prometheus/clientgo"
+	_ "k8s.io/component-base/metrics/prometheus/version"
+	"k8s.io/kubernetes/cmd/${name%%:*}/app"
+)
+
+func main() { os.Exit(cli.Run(app.${name##*:}())) }
+GO
+  done
+  mkdir -p kubectl
+  cat > kubectl/main.go << 'GO'
+package main
+
+import (
+	"os"
+
+	"k8s.io/component-base/cli"
+	"k8s.io/kubectl/pkg/cmd"
+)
+
+func main() { os.Exit(cli.Run(cmd.NewDefaultKubectlCommand())) }
+GO
+  quietly go mod tidy
+  quietly go build -o "$bin/" ./kube-apiserver ./kube-controller-manager ./kubectl
+}
+
+command -v go > /dev/null || { say "needs Go: https://go.dev/dl/"; exit 2; }
+case ${1:-etcd} in etcd | kube) ;; *) say "unknown: $1"; exit 2 ;; esac
+etcd34
+etcd $etcd35 35
+etcd $etcd36 36
+etcd $etcd37 37
+bbolt
+dump
+[ "${1:-etcd}" != kube ] || kube
+echo "$bin"
