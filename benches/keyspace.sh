@@ -2,10 +2,10 @@
 # Makes the keyspace that is measured: about 2 GB of real Kubernetes objects in a snapshot of a real etcd 3.6.
 #   benches/keyspace.sh DIR [uncompacted]
 # gives DIR/kube-2g.db (compacted at 80 % of its revisions), and with `uncompacted` DIR/kube-2g-uncompacted.db too.
-# Needs the real programs (scripts/peers.sh), Go, and about 10 GB in DIR while it works; OBJECTS=N makes fewer objects.
+# Needs the real programs (.ci/peers.sh), Go, and about 10 GB in DIR while it works; OBJECTS=N makes fewer objects.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
-. "$root/scripts/etcd.sh"
+. "$root/.ci/etcd.sh"
 dir=$(mkdir -p "${1:?where to put it}" && cd "$1" && pwd)
 work=$(mktemp -d "$dir/.keyspace.XXXXXX")
 trap 'stop_etcd; rm -rf "$work"' EXIT

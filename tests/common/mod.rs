@@ -1,6 +1,6 @@
 //! The real programs, for tests that compare with them or let them start on what was written.
 //!
-//! `scripts/peers.sh` builds them; `$ETCDSNAP_PEERS` names the folder. Without it such a test says that it is skipped.
+//! `.ci/peers.sh` builds them; `$ETCDSNAP_PEERS` names the folder. Without it such a test says that it is skipped.
 
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

@@ -2,8 +2,8 @@
 # Builds the real programs that etcdsnap is compared with, from their published Go modules, and prints the folder that
 # holds them as its last line, for $ETCDSNAP_PEERS:
 #
-#   scripts/peers.sh           etcd, etcdctl 3.4 to 3.7, etcdutl 3.5 to 3.7, bbolt, etcd's dump tools (3 minutes, 2 cores)
-#   scripts/peers.sh kube      and kube-apiserver, kube-controller-manager, kubectl (10 minutes more); fixtures/cluster.sh
+#   .ci/peers.sh           etcd, etcdctl 3.4 to 3.7, etcdutl 3.5 to 3.7, bbolt, etcd's dump tools (3 minutes, 2 cores)
+#   .ci/peers.sh kube      and kube-apiserver, kube-controller-manager, kubectl (10 minutes more); fixtures/cluster.sh
 #                              needs them, the tests do not
 #
 # The folder is ${XDG_CACHE_HOME:-~/.cache}/etcdsnap/peers/bin, or $ETCDSNAP_PEERS when that is set. Names carry the

@@ -2,7 +2,7 @@
 # Only what was started here is stopped, by its process id.
 
 peers=${ETCDSNAP_PEERS:-${XDG_CACHE_HOME:-$HOME/.cache}/etcdsnap/peers/bin}
-[ -x "$peers/etcd36" ] || { echo "no etcd in $peers: run scripts/peers.sh" >&2; exit 2; }
+[ -x "$peers/etcd36" ] || { echo "no etcd in $peers: run .ci/peers.sh" >&2; exit 2; }
 
 # free_ports N: prints N ports that are free now.
 free_ports() {
