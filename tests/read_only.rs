@@ -28,6 +28,8 @@ fn no_command_leaves_a_trace() {
         &["hashkv", name],
         &["members", name],
         &["kv", name, "/", "--prefix"],
+        &["get", name, "-o", "json"],
+        &["get", name, "ns/default", "-o", "yaml"],
         &["snapshot", "status", name],
     ];
     for args in commands {

@@ -40,6 +40,9 @@ pub(crate) struct Global {
     /// Unpack no more than BYTES of compressed input
     #[arg(long, global = true, value_name = "BYTES")]
     pub(crate) max_unpacked: Option<u64>,
+    /// Tell how far a long job is where stderr is no terminal too, every 10 seconds
+    #[arg(long, global = true)]
+    pub(crate) progress: bool,
     /// Use N threads instead of one for each core
     #[arg(long, global = true, value_name = "N")]
     pub(crate) threads: Option<usize>,

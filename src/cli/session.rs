@@ -14,6 +14,7 @@ use crate::{
     args::{Cli, Global},
     evidence::{Evidence, Printed},
     failure::{Exit, Failure},
+    render::Progress,
 };
 
 /// Runs the command that was asked for.
@@ -40,6 +41,7 @@ pub(crate) struct Session {
     pub(crate) out: BufWriter<Printed<StdoutLock<'static>>>,
     terminal: bool,
     options: Options,
+    progress: bool,
     evidence: Option<Evidence>,
 }
 
@@ -52,7 +54,7 @@ impl Session {
         let terminal = stdout.is_terminal();
         let evidence = global.evidence.as_deref().map(Evidence::new);
         let out = BufWriter::with_capacity(1 << 16, Printed::new(stdout.lock(), evidence.is_some()));
-        Self { out, terminal, options, evidence }
+        Self { out, terminal, options, progress: global.progress, evidence }
     }
 
     /// Opens what the user named.
@@ -71,6 +73,11 @@ impl Session {
             evidence.opened(&source)?;
         }
         Ok(source)
+    }
+
+    /// Tells how far the reading of `source` is.
+    pub(crate) fn progress(&self, source: &Source) -> Progress {
+        Progress::new(source.name(), self.progress)
     }
 
     /// Opens the backend in `source`, and says what its log holds besides.

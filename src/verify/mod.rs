@@ -23,24 +23,24 @@ use crate::{
     source::{Kind, Source},
 };
 
-/// Checks everything.
+/// Checks everything, telling `progress` how many bytes of the db the longest check, the SHA-256, has behind it.
 ///
 /// # Errors
 /// Only the system's: what is wrong with the input is in the report.
-pub fn verify(source: &Source) -> Result<Report> {
-    let part = source.db();
+pub fn verify(source: &Source, progress: impl Fn(u64)) -> Result<Report> {
     std::thread::scope(|scope| {
-        let digests = scope.spawn(|| part.digests(|_| {}));
         // The stream takes one core whole; the checks take the others.
         let threads = rayon::current_num_threads().saturating_sub(1).max(1);
-        let mut report = match rayon::ThreadPoolBuilder::new().num_threads(threads).build() {
+        let checks = scope.spawn(move || match rayon::ThreadPoolBuilder::new().num_threads(threads).build() {
             Ok(pool) => pool.install(|| check(source)),
             Err(_) => check(source),
-        };
-        let digests = match digests.join() {
-            Ok(digests) => digests?,
+        });
+        let digests = source.db().digests(progress);
+        let mut report = match checks.join() {
+            Ok(report) => report,
             Err(panic) => std::panic::resume_unwind(panic),
         };
+        let digests = digests?;
         report.sha256 = Some(digests.file);
         report.judge_trailer(source, &digests);
         report.refuse_damaged();

@@ -89,7 +89,7 @@ impl Status {
             _ if source.kind() == Kind::DataDir => "none expected",
             (None, _) => "absent",
             (Some(_), false) => "present",
-            (Some(stored), true) if source.db().digests(|_| {})?.image == stored => "matches",
+            (Some(stored), true) if self.image_sum(session, source)? == stored => "matches",
             (Some(_), true) => "differs",
         };
         let row = Row {
@@ -111,6 +111,13 @@ impl Status {
         };
         let exit = session.close(source, &snapshot.findings)?;
         Ok((row, if trailer == "differs" { exit.max(Exit::Content) } else { exit }))
+    }
+}
+
+impl Status {
+    fn image_sum(&self, session: &Session, source: &Source) -> Result<[u8; 32], Failure> {
+        let progress = session.progress(source);
+        Ok(source.db().digests(|done| progress.tell(done, source.db().len()))?.image)
     }
 }
 

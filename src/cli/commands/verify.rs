@@ -142,7 +142,9 @@ fn files(named: &[String]) -> Vec<String> {
 
 fn one(session: &mut Session, file: &str) -> Result<Report, Failure> {
     let source = session.open_quietly(file)?;
-    let report = verify(&source)?;
+    let progress = session.progress(&source);
+    let report = verify(&source, |done| progress.tell(done, source.db().len()))?;
+    drop(progress);
     session.intact(&source)?;
     Ok(report)
 }

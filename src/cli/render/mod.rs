@@ -3,12 +3,14 @@
 pub(crate) mod etcdutl;
 mod lines;
 mod objects;
+mod progress;
 mod quote;
 mod size;
 mod table;
 
 pub(crate) use lines::Lines;
 pub(crate) use objects::ObjectList;
+pub(crate) use progress::Progress;
 pub(crate) use quote::quote;
 pub(crate) use size::bytes;
 pub(crate) use table::Columns;

@@ -1,0 +1,57 @@
+//! Promise 5: memory that is not the mapped file grows with the number of distinct keys, never with file size,
+//! revisions or the size of all values. Run under a limit on data memory, two threads.
+
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::process::Command;
+
+use common::{Etcd, Peers};
+
+/// Under `prlimit --data=BYTES`: the file map does not count there, all else does.
+#[track_caller]
+fn limited(megabytes: u32, args: &[&str]) {
+    let output = Command::new("prlimit")
+        .arg(format!("--data={}", u64::from(megabytes) << 20))
+        .arg(env!("CARGO_BIN_EXE_etcdsnap"))
+        .args(["--threads", "2"])
+        .args(args)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{args:?} under {megabytes} MB: {said}");
+}
+
+/// 300 MB in 240 revisions of 20 keys: three times what the commands may use.
+#[test]
+fn values_and_revisions_cost_no_memory() {
+    let Some(peers) = Peers::find("values_and_revisions_cost_no_memory") else { return };
+    let etcd = Etcd::start(&peers, "36");
+    let dir = tempfile::tempdir().unwrap();
+    let value = dir.path().join("value");
+    std::fs::write(&value, vec![b'v'; 1_250_000]).unwrap();
+    for i in 0..240 {
+        let mut put = peers.command("etcdctl36");
+        put.args(["--endpoints", &etcd.endpoint, "put", &format!("/key/{}", i % 20)]);
+        assert!(put.stdin(std::fs::File::open(&value).unwrap()).output().unwrap().status.success());
+    }
+    let file = dir.path().join("large.db");
+    let file = file.to_str().unwrap();
+    etcd.ctl(&["snapshot", "save", file]);
+    assert!(std::fs::metadata(file).unwrap().len() > 300_000_000);
+    for args in [&["status", file][..], &["verify", file], &["hashkv", file], &["kv", file], &["get", file]] {
+        limited(96, args);
+    }
+}
+
+#[test]
+fn small_files_need_little() {
+    for args in [
+        &["verify", "fixtures/kube.db"][..],
+        &["get", "fixtures/kube.db", "-o", "json"],
+        &["members", "fixtures/kube.db"],
+    ] {
+        limited(48, args);
+    }
+}
