@@ -3,8 +3,8 @@
 #   .ci/release.sh [TARGET...]      default: x86_64-unknown-linux-musl aarch64-unknown-linux-musl
 #
 # Rust brings musl's libc.a and start files for both targets, and rust-lld links for every one, so no cross compiler is
-# needed as long as a target has no C in it. x86_64 has: ring, whose C asks nothing of a libc, so any cc that makes
-# x86_64 code will do.
+# needed as long as a target has no C in it. x86_64 has: ring, whose C asks nothing of a libc, so the gcc of any
+# distribution for that machine will do (Debian: gcc-x86-64-linux-gnu, gcc-aarch64-linux-gnu).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 [ $# -gt 0 ] || set -- x86_64-unknown-linux-musl aarch64-unknown-linux-musl
@@ -21,10 +21,11 @@ export SOURCE_DATE_EPOCH
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct 2> /dev/null || echo 0)
 
 build() { # TARGET
-  local upper=${1^^}
+  local upper=${1^^} cc=${1%%-*}-linux-gnu-gcc
   upper=${upper//-/_}
+  type -P "$cc" > /dev/null || cc=cc
   rustup target add "$1" > /dev/null 2>&1 || true # where Rust comes without rustup, it has to have the target
-  env "CARGO_TARGET_${upper}_LINKER=rust-lld" "CARGO_TARGET_${upper}_RUSTFLAGS=$flags" "CC_${1//-/_}=${CC:-cc}" \
+  env "CARGO_TARGET_${upper}_LINKER=rust-lld" "CARGO_TARGET_${upper}_RUSTFLAGS=$flags" "CC_${1//-/_}=$cc" \
     cargo build --release --locked --target "$1"
   cp "$target_dir/$1/release/etcdsnap" "dist/etcdsnap-$version-$1"
 }
