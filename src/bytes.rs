@@ -70,6 +70,16 @@ pub fn escape(data: &[u8]) -> String {
     out
 }
 
+/// [`escape`] for messages: of what is long, the beginning and the length.
+#[must_use]
+pub fn excerpt(data: &[u8]) -> String {
+    const SHOWN: usize = 256;
+    match data.get(..SHOWN) {
+        Some(start) if data.len() > SHOWN => format!("{}... ({} bytes)", escape(start), data.len()),
+        _ => escape(data),
+    }
+}
+
 /// A character that could change what a terminal shows around it: controls, bidirectional marks, line separators.
 #[must_use]
 pub fn is_hostile(c: char) -> bool {

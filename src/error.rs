@@ -149,7 +149,7 @@ pub struct Finding {
     pub offset: Option<u64>,
     /// bbolt page number.
     pub page: Option<u64>,
-    /// The key it concerns, escaped as [`crate::bytes::escape`] does.
+    /// The key it concerns, escaped, and cut when it is long ([`crate::bytes::excerpt`]).
     pub key: Option<String>,
     /// What to do next.
     pub hint: Option<String>,
@@ -197,7 +197,7 @@ impl Finding {
     /// With the key it concerns.
     #[must_use]
     pub fn key(mut self, key: &[u8]) -> Self {
-        self.key = Some(crate::bytes::escape(key));
+        self.key = Some(crate::bytes::excerpt(key));
         self
     }
 
@@ -233,6 +233,7 @@ impl fmt::Display for Finding {
 #[derive(Debug, Clone, Default)]
 pub struct Findings {
     list: Vec<Finding>,
+    text: usize,
     counts: BTreeMap<(&'static str, Severity), u64>,
 }
 
@@ -240,13 +241,14 @@ impl Findings {
     /// So many are kept whole; a broken file may hold millions.
     pub const KEPT: usize = 10_000;
 
+    /// So many bytes of text are kept with them at the most: lists of many threads are held at once.
+    const KEPT_TEXT: usize = 1 << 20;
+
     /// Adds one.
     pub fn push(&mut self, finding: Finding) {
         let count = self.counts.entry((finding.code, finding.severity)).or_default();
         *count = count.saturating_add(1);
-        if self.list.len() < Self::KEPT {
-            self.list.push(finding);
-        }
+        self.keep(finding);
     }
 
     /// Adds those that there are.
@@ -260,8 +262,16 @@ impl Findings {
             let count = self.counts.entry(code).or_default();
             *count = count.saturating_add(n);
         }
-        let room = Self::KEPT.saturating_sub(self.list.len());
-        self.list.extend(other.list.into_iter().take(room));
+        other.list.into_iter().for_each(|finding| self.keep(finding));
+    }
+
+    fn keep(&mut self, finding: Finding) {
+        let text = [&finding.key, &finding.hint].into_iter().flatten().map(String::len);
+        let size = text.fold(finding.what.len(), usize::saturating_add);
+        if self.list.len() < Self::KEPT && self.text < Self::KEPT_TEXT {
+            self.text = self.text.saturating_add(size);
+            self.list.push(finding);
+        }
     }
 
     /// Those that were kept, in the order they were seen.

@@ -85,3 +85,12 @@ fn a_file_that_is_replaced_stays_readable() {
     let (code, said) = finish(child);
     assert_eq!((code, said.as_str()), (Some(0), ""));
 }
+
+#[test]
+fn a_file_that_is_moved_stays_readable() {
+    let (dir, file) = copy();
+    let child = start(&file, &["kv"]);
+    fs::rename(&file, dir.path().join("moved.db")).unwrap();
+    let (code, said) = finish(child);
+    assert_eq!((code, said.as_str()), (Some(0), ""));
+}

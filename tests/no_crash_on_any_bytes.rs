@@ -128,6 +128,14 @@ fn items_that_claim_the_same_bytes_end_at_once() {
     );
 }
 
+/// One record whose key is as long as the file: what is said about it is not.
+#[test]
+fn a_finding_stays_small() {
+    let key = vec![0xff_u8; 3_000_000];
+    let finding = etcdsnap::Finding::error("test", "a record").key(&key);
+    assert!(finding.to_string().len() < 2000);
+}
+
 fn fnv1a(data: &[u8]) -> u64 {
     data.iter().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3))
 }

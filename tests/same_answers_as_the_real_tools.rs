@@ -7,6 +7,7 @@ mod common;
 
 use std::{
     fs,
+    io::Read as _,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -60,7 +61,16 @@ fn the_status_of_every_fixture() {
     for (file, asked, answer) in expected() {
         let (file, Some((version, format))) = (file.to_str().unwrap(), asked.split_once(".status.")) else { continue };
         if version == "3.7" {
-            assert_eq!(ours(&["snapshot", "status", file, "-w", format]), answer, "{file} {format}");
+            // The alias takes the db alone, as etcdutl does.
+            let unpacked = tempfile::NamedTempFile::new().unwrap();
+            let mut bytes = fs::read(file).unwrap();
+            if file.ends_with(".gz") {
+                bytes.clear();
+                flate2::read::GzDecoder::new(fs::File::open(file).unwrap()).read_to_end(&mut bytes).unwrap();
+            }
+            fs::write(unpacked.path(), bytes).unwrap();
+            let name = unpacked.path().to_str().unwrap();
+            assert_eq!(ours(&["snapshot", "status", name, "-w", format]), answer, "{file} {format}");
         } else if format == "json" {
             let (theirs, mine) = (json(&answer), json(&ours(&["status", file, "-o", "json"])));
             // Up to 3.5 all records were counted.
@@ -187,6 +197,30 @@ fn a_live_member_of_each_version() {
         let members = etcd.ctl(&["member", "list"]);
         assert_eq!(ours(&["members", file]), members, "{version}");
     }
+}
+
+/// Where etcdutl refuses a file whose page headers are damaged, so does the alias.
+#[test]
+fn the_alias_refuses_what_etcdutl_refuses() {
+    let Some(peers) = Peers::find("the_alias_refuses_what_etcdutl_refuses") else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("damaged.db");
+    let bytes = fs::read("fixtures/small.db").unwrap();
+    let mut refused = 0;
+    for page in (0..bytes.len() - 32).step_by(4096) {
+        for at in [0, 8, 16, 24] {
+            let mut bytes = bytes.clone();
+            bytes[page + at] ^= 0x41;
+            fs::write(&file, bytes).unwrap();
+            let name = file.to_str().unwrap();
+            if !peers.run("etcdutl37", ["snapshot", "status", name]).status.success() {
+                let ours = Command::new(env!("CARGO_BIN_EXE_etcdsnap")).args(["snapshot", "status", name]).output();
+                assert!(!ours.unwrap().status.success(), "page at {page:#x}, byte {at}");
+                refused += 1;
+            }
+        }
+    }
+    assert!(refused >= 8, "etcdutl refused only {refused}");
 }
 
 /// The same call to etcdutl 3.7, on a copy because it may write, and to us.

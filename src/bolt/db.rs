@@ -90,6 +90,17 @@ impl<'a> Db<'a> {
                 findings.push(finding.at(offset).page(i).hint(hint));
             }
         }
+        for id in [PageId(0), PageId(1)] {
+            // The meta is read wherever it stands; bbolt's own check looks at the page around it too.
+            match self.page(id) {
+                Ok(page) if page.kind == Kind::Meta => {}
+                Ok(page) => {
+                    let what = format!("a meta page should be here, but it is a {:?} page", page.kind).to_lowercase();
+                    findings.push(Finding::error("page-type", what).page(id.0).at(page.offset));
+                }
+                Err(finding) => findings.push(finding),
+            }
+        }
         let have = self.image.len() as u64;
         if self.size() > have {
             let lost = self.size().saturating_sub(have);

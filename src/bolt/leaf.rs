@@ -1,7 +1,7 @@
 //! A leaf's items, every one checked before it is handed out.
 
 use super::layout::{ELEMENT, LeafElement, MAX_KEY, PAGE_HEADER, Page, element_at};
-use crate::{Finding, Findings, bytes::escape};
+use crate::{Finding, Findings, bytes::excerpt};
 
 /// A key and its value, borrowed from the page.
 #[derive(Debug, Clone, Copy)]
@@ -41,16 +41,16 @@ impl<'a> Bounds<'a> {
         match (previous, self.low) {
             (Some(p), _) if key == p => return Some(("key-order", "the key stands on the page twice".to_owned())),
             (Some(p), _) if key < p => {
-                return Some(("key-order", format!("the key is less than the one before it, {}", escape(p))));
+                return Some(("key-order", format!("the key is less than the one before it, {}", excerpt(p))));
             }
             (None, Some(low)) if key < low => {
-                return Some(("key-bounds", format!("the first key is below the parent's key {}", escape(low))));
+                return Some(("key-bounds", format!("the first key is below the parent's key {}", excerpt(low))));
             }
             _ => {}
         }
         match self.high {
             Some(high) if key >= high => {
-                Some(("key-bounds", format!("the key is not below the parent's next key {}", escape(high))))
+                Some(("key-bounds", format!("the key is not below the parent's next key {}", excerpt(high))))
             }
             _ => None,
         }

@@ -44,8 +44,8 @@ pub(crate) struct Global {
     #[arg(long, global = true)]
     pub(crate) progress: bool,
     /// Use N threads instead of one for each core
-    #[arg(long, global = true, value_name = "N")]
-    pub(crate) threads: Option<usize>,
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) threads: Option<u16>,
 }
 
 /// The format of a command that prints a table.

@@ -5,7 +5,8 @@
 
 use std::{
     fs::{self, File},
-    io::{self, BufRead as _, BufReader, Seek as _, SeekFrom, Write},
+    io::{self, Write},
+    os::unix::fs::{FileExt as _, MetadataExt as _},
     path::{Path, PathBuf},
 };
 
@@ -17,9 +18,14 @@ use etcdsnap::{
 use jiff::Timestamp;
 use serde::Serialize;
 
+/// No record is longer than this.
+const LONGEST: usize = 64 << 20;
+
 /// What is noted during a run.
 pub(crate) struct Evidence {
     path: PathBuf,
+    file: File,
+    id: (u64, u64),
     start: Timestamp,
     inputs: Vec<Input>,
 }
@@ -58,18 +64,42 @@ struct Output {
 }
 
 impl Evidence {
-    /// Begins the record that goes to `path`.
-    pub(crate) fn new(path: &Path) -> Self {
-        Self { path: path.to_owned(), start: Timestamp::now(), inputs: Vec::new() }
+    /// Begins the record that goes to `path`, which is opened now: a run that cannot be recorded does not begin.
+    pub(crate) fn new(path: &Path) -> Result<Self> {
+        let name = path.display().to_string();
+        let fault = |doing| {
+            let file = name.clone();
+            move |source| Error::Io { file, doing, offset: None, source }
+        };
+        let usage = |what: &str| Error::Usage { what: format!("{name}: {what}"), hint: None };
+        if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
+            return Err(usage("not a file: evidence is appended to a file of its own"));
+        }
+        let file = File::options().read(true).append(true).create(true).open(path).map_err(fault("open"))?;
+        file.lock().map_err(fault("lock"))?;
+        let metadata = file.metadata().map_err(fault("look at"))?;
+        let mut head = [0];
+        let n = file.read_at(&mut head, 0).map_err(fault("read"))?;
+        if n == 1 && head != *b"{" {
+            return Err(usage("not an evidence file: it does not begin with a record"));
+        }
+        let id = (metadata.dev(), metadata.ino());
+        Ok(Self { path: path.to_owned(), file, id, start: Timestamp::now(), inputs: Vec::new() })
     }
 
     /// Notes the files of `source` as they are before they are read.
     pub(crate) fn opened(&mut self, source: &Source) -> Result<()> {
         for part in source.files() {
+            if part.id() == self.id {
+                let what = format!("{}: the evidence would be written into the input", part.name());
+                return Err(Error::Usage { what, hint: None });
+            }
             self.inputs.push(Input {
                 path: part.name().to_owned(),
                 size: part.len(),
-                mtime: Timestamp::new(part.mtime().0, 0).unwrap_or_default().to_string(),
+                mtime: Timestamp::new(part.mtime().0, i32::try_from(part.mtime().1).unwrap_or(0))
+                    .unwrap_or_default()
+                    .to_string(),
                 sha256_before: hex(&part.digests(|_| {})?.file),
                 sha256_after: None,
             });
@@ -98,8 +128,6 @@ impl Evidence {
     pub(crate) fn write(&self, printed: &Printed<impl Write>, exit: u8) -> Result<()> {
         let fault =
             |doing| move |source| Error::Io { file: self.path.display().to_string(), doing, offset: None, source };
-        let mut file = File::options().read(true).append(true).create(true).open(&self.path).map_err(fault("open"))?;
-        file.lock().map_err(fault("lock"))?;
         let record = Record {
             schema_version: crate::render::SCHEMA_VERSION,
             tool: format!("etcdsnap {}", env!("CARGO_PKG_VERSION")),
@@ -111,30 +139,44 @@ impl Evidence {
             inputs: &self.inputs,
             outputs: [Output { path: "stdout", size: printed.size, sha256: hex(&printed.sum.clone().finish()) }],
             exit,
-            previous: last_line(&mut file).map_err(fault("read"))?,
+            previous: last_line(&self.file).map_err(fault("read"))?,
         };
         let mut line = serde_json::to_vec(&record).map_err(|e| fault("write")(e.into()))?;
         line.push(b'\n');
-        file.write_all(&line).and_then(|()| file.sync_all()).map_err(fault("write"))
+        (&self.file).write_all(&line).and_then(|()| self.file.sync_all()).map_err(fault("write"))
     }
 }
 
-/// The SHA-256 of the record that is last so far.
-fn last_line(file: &mut File) -> io::Result<Option<String>> {
-    file.seek(SeekFrom::Start(0))?;
-    let mut last = None;
-    for line in BufReader::new(file).split(b'\n') {
-        let mut sum = Sha256::default();
-        sum.update(&line?);
-        last = Some(hex(&sum.finish()));
+/// The SHA-256 of the record that is last so far: the file is read back from its end.
+fn last_line(file: &File) -> io::Result<Option<String>> {
+    let mut end = file.metadata()?.len();
+    let mut tail = Vec::new();
+    while end > 0 {
+        let start = end.saturating_sub(64 << 10);
+        let mut block = vec![0; usize::try_from(end - start).unwrap_or(0)];
+        file.read_exact_at(&mut block, start)?;
+        block.append(&mut tail);
+        tail = block;
+        let body = tail.strip_suffix(b"\n").unwrap_or(&tail);
+        if let Some(at) = body.iter().rposition(|b| *b == b'\n') {
+            return Ok(body.get(at.saturating_add(1)..).map(sum));
+        }
+        if tail.len() > LONGEST {
+            return Err(io::Error::other("its last line is no record"));
+        }
+        end = start;
     }
-    Ok(last)
+    Ok(Some(tail.strip_suffix(b"\n").unwrap_or(&tail)).filter(|line| !line.is_empty()).map(sum))
+}
+
+fn sum(line: &[u8]) -> String {
+    let mut sum = Sha256::default();
+    sum.update(line);
+    hex(&sum.finish())
 }
 
 fn own_sum() -> io::Result<String> {
-    let mut sum = Sha256::default();
-    sum.update(&fs::read(std::env::current_exe()?)?);
-    Ok(hex(&sum.finish()))
+    Ok(sum(&fs::read(std::env::current_exe()?)?))
 }
 
 /// An output that remembers what went through it.

@@ -1,8 +1,15 @@
 //! How a run ends: the exit code, and what is said when it could not do its job.
 
-use std::{any::Any, io, process::ExitCode};
+use std::{
+    io,
+    panic::PanicHookInfo,
+    process::ExitCode,
+    sync::{Mutex, PoisonError},
+};
 
 use etcdsnap::{Error, error::Fault};
+
+use crate::render::printable;
 
 /// How a run ended that could do its job; worse ones order behind better ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,7 +74,10 @@ impl Failure {
     pub(crate) fn say(&self) {
         match self {
             Self::Error(error) => {
-                eprintln!("error: {error}");
+                // Names may hold anything; a message may have more than one line.
+                let text = error.to_string();
+                let lines: Vec<_> = text.split('\n').map(|line| printable(line.to_owned())).collect();
+                eprintln!("error: {}", lines.join("\n"));
                 if let Some(hint) = error.hint() {
                     eprintln!("hint: {hint}");
                 }
@@ -99,8 +109,20 @@ impl Failure {
     }
 }
 
-/// What a panic said.
-pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "unknown".to_owned())
+/// What the first panic said, and where.
+static PANIC: Mutex<Option<String>> = Mutex::new(None);
+
+/// The panic hook: keeps what is said for the end.
+pub(crate) fn note_panic(panic: &PanicHookInfo<'_>) {
+    PANIC.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| {
+        let payload = panic.payload();
+        let text = payload.downcast_ref::<&str>().map(ToString::to_string);
+        let text = text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "unknown".to_owned());
+        panic.location().map_or(text.clone(), |place| format!("{text} ({place})"))
+    });
+}
+
+/// What was kept.
+pub(crate) fn noted_panic() -> String {
+    PANIC.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default()
 }

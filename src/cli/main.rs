@@ -15,10 +15,10 @@ fn main() -> ExitCode {
     let cli = args::Cli::parse();
     let failed = |failure: failure::Failure| failure.report();
     // Input that changes under a running sort can make it panic; that is an answer too, and no crash.
-    std::panic::set_hook(Box::new(|_| {}));
+    std::panic::set_hook(Box::new(failure::note_panic));
     match std::panic::catch_unwind(|| session::run(cli)) {
         Ok(Ok(exit)) => exit.into(),
         Ok(Err(failure)) => failed(failure),
-        Err(panic) => failed(failure::Failure::Panic(failure::panic_message(panic.as_ref()))),
+        Err(_) => failed(failure::Failure::Panic(failure::noted_panic())),
     }
 }

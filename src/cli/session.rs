@@ -21,16 +21,22 @@ use crate::{
 pub(crate) fn run(cli: Cli) -> Result<Exit, Failure> {
     if let Some(threads) = cli.global.threads {
         // Fails only when a pool is there already, and none is.
-        let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+        let _ = rayon::ThreadPoolBuilder::new().num_threads(threads.into()).build_global();
     }
-    let mut session = Session::new(&cli.global);
+    let mut session = Session::new(&cli.global)?;
     let ended = cli.command.run(&mut session).and_then(|exit| {
         session.out.flush()?;
         Ok(exit)
     });
     if let Some(evidence) = &session.evidence {
         let exit = ended.as_ref().map_or_else(Failure::exit, |exit| *exit);
-        evidence.write(session.out.get_ref(), exit as u8)?;
+        if let Err(error) = evidence.write(session.out.get_ref(), exit as u8) {
+            // Why the run failed comes first.
+            if let Err(failure) = &ended {
+                failure.say();
+            }
+            return Err(error.into());
+        }
     }
     ended
 }
@@ -46,15 +52,15 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    fn new(global: &Global) -> Self {
+    fn new(global: &Global) -> Result<Self> {
         let mut options = Options::default();
         options.tmp_dir = global.tmp_dir.clone().unwrap_or(options.tmp_dir);
         options.max_unpacked = global.max_unpacked.unwrap_or(options.max_unpacked);
         let stdout = io::stdout();
         let terminal = stdout.is_terminal();
-        let evidence = global.evidence.as_deref().map(Evidence::new);
+        let evidence = global.evidence.as_deref().map(Evidence::new).transpose()?;
         let out = BufWriter::with_capacity(1 << 16, Printed::new(stdout.lock(), evidence.is_some()));
-        Self { out, terminal, options, progress: global.progress, evidence }
+        Ok(Self { out, terminal, options, progress: global.progress, evidence })
     }
 
     /// Opens what the user named.

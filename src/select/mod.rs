@@ -49,11 +49,23 @@ impl Selection {
             }
             None => kinds,
         };
+        if let Some(word) = selection.names.iter().find(|name| name.is_empty() || name.contains('/')) {
+            return Err(Error::Usage {
+                what: format!("{word:?} is no object's name"),
+                hint: Some("one kind at a time: KIND NAME..., or KIND/NAME".to_owned()),
+            });
+        }
         for kind in kinds.split(',') {
+            if matches!(kind, "componentstatuses" | "componentstatus" | "cs") {
+                return Err(Error::NotFound {
+                    what: "ComponentStatuses are not stored: an API server makes them up when it is asked".to_owned(),
+                    hint: None,
+                });
+            }
             let found = resources.find(kind);
             if found.is_empty() {
                 return Err(Error::NotFound {
-                    what: format!("the snapshot has no kind {kind:?}, and Kubernetes has none either"),
+                    what: format!("no kind {kind:?} is known, and the snapshot defines none"),
                     hint: Some("without a KIND, `get` lists everything that is there".to_owned()),
                 });
             }

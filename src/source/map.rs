@@ -107,7 +107,7 @@ impl Guard {
             (libc::sysconf(libc::_SC_PAGESIZE) as usize, if known { stat.st_size as usize } else { 0 })
         };
         let offset = (address - start) & !(page - 1);
-        let cut = size <= offset + page;
+        let cut = size < len && size <= offset + page;
         let hole = if cut { len.next_multiple_of(page) - offset } else { page };
         self.hole.fetch_min(if cut { size.min(offset + page) as u64 } else { offset as u64 }, SeqCst);
         // SAFETY: the range lies in a map that this process owns (page-aligned, not beyond its last page), and

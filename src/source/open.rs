@@ -1,6 +1,6 @@
 //! From a name to the open files behind it.
 
-use std::{fs::File, path::Path};
+use std::{fs::File, io::ErrorKind, path::Path};
 
 use super::{
     Kind, Options, Source, Wrapping, datadir, foreign, map,
@@ -9,6 +9,9 @@ use super::{
     unpack,
 };
 use crate::{Error, Finding, Result, bytes::escape};
+
+/// Of many backups inside one, so many are listed.
+const LISTED: usize = 20;
 
 /// Containers inside containers are followed so deep.
 const MAX_LAYERS: usize = 6;
@@ -24,9 +27,11 @@ pub(super) enum Content {
 
 pub(super) fn open(name: &str, options: &Options) -> Result<Source> {
     let path = Path::new(name);
-    if path.symlink_metadata().is_ok() {
-        return open_path(name, path, None, options);
-    }
+    let missing = match path.symlink_metadata() {
+        Ok(_) => return open_path(name, path, None, options),
+        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => e,
+        Err(e) => return Err(io_error(path, "open", e)),
+    };
     // OUTER:INNER; a file of that very name would have come first.
     for (at, _) in name.rmatch_indices(':') {
         if let Some((outer, inner)) =
@@ -36,7 +41,7 @@ pub(super) fn open(name: &str, options: &Options) -> Result<Source> {
             return open_path(name, Path::new(outer), Some(inner), options);
         }
     }
-    Err(io_error(path, "open", std::io::ErrorKind::NotFound.into()))
+    Err(io_error(path, "open", missing))
 }
 
 fn io_error(path: &Path, doing: &'static str, source: std::io::Error) -> Error {
@@ -128,7 +133,11 @@ pub(super) fn pick_one(
     found: &[String],
     none: impl FnOnce() -> Error,
 ) -> Result<String> {
-    let list = || found.iter().map(|name| escape(name.as_bytes())).collect::<Vec<_>>().join("\n  ");
+    let list = || {
+        let more = if found.len() > LISTED { "\n  ..." } else { "" };
+        let names = found.iter().take(LISTED).map(|name| escape(name.as_bytes()));
+        format!("{}{more}", names.collect::<Vec<_>>().join("\n  "))
+    };
     match (pick, found) {
         (Some(pick), _) => found.iter().find(|name| *name == pick).cloned().ok_or_else(|| Error::Usage {
             what: format!("{outer}: there is no backup {pick} inside"),

@@ -69,6 +69,12 @@ impl Part {
         self.stamp.size == 0
     }
 
+    /// Which file it is: device and inode.
+    #[must_use]
+    pub fn id(&self) -> (u64, u64) {
+        self.stamp.id
+    }
+
     /// When it was last written to: seconds and nanoseconds since 1970.
     #[must_use]
     pub fn mtime(&self) -> (i64, i64) {
@@ -154,6 +160,10 @@ impl Part {
         is_locked(&self.file)
     }
 
+    fn is_elsewhere(&self) -> bool {
+        std::fs::metadata(&self.name).map_or(true, |named| (named.dev(), named.ino()) != self.stamp.id)
+    }
+
     /// Whether it is still what it was when it was opened.
     pub(super) fn intact(&self) -> Result<()> {
         let changed = |what: &str, offset| Error::Changed { file: self.name.clone(), what: what.to_owned(), offset };
@@ -164,6 +174,8 @@ impl Part {
         let now = now.map_err(|e| Error::Io { file: self.name.clone(), doing: "look at", offset: None, source: e })?;
         match self.stamp.difference(&Stamp::of(&now)) {
             None => Ok(()),
+            // Moved away: the name leads to another file now, or nowhere.
+            Some((_, None)) if (now.mtime(), now.mtime_nsec()) == self.stamp.mtime && self.is_elsewhere() => Ok(()),
             Some((what, offset)) => Err(changed(&what, offset)),
         }
     }
@@ -177,6 +189,7 @@ struct Stamp {
     ctime: (i64, i64),
     links: u64,
     rights: (u32, u32, u32),
+    id: (u64, u64),
 }
 
 impl Stamp {
@@ -187,11 +200,13 @@ impl Stamp {
             ctime: (metadata.ctime(), metadata.ctime_nsec()),
             links: metadata.nlink(),
             rights: (metadata.mode(), metadata.uid(), metadata.gid()),
+            id: (metadata.dev(), metadata.ino()),
         }
     }
 
-    /// What has happened to the content since. A new name, a removed one, other rights change the ctime alone and
-    /// are no harm: a file that is replaced by a rename stays readable as it was.
+    /// What may have happened to the content since. A link more or less and other rights explain a new ctime: a file
+    /// that is replaced by a rename stays readable as it was. A ctime that nothing explains may be content whose mtime
+    /// was set back, as `rsync --inplace -t` does: then nothing that was read is sure.
     fn difference(&self, now: &Self) -> Option<(String, Option<u64>)> {
         if now.size != self.size {
             let what = format!("its size went from {} to {} bytes", self.size, now.size);
@@ -199,7 +214,8 @@ impl Stamp {
         } else if now.mtime != self.mtime {
             Some(("it was written to".to_owned(), None))
         } else if now.ctime != self.ctime && (now.links, now.rights) == (self.links, self.rights) {
-            Some(("it was written to, and its time set back".to_owned(), None))
+            let what = "its attributes were changed, or it was written to and its time set back";
+            Some((what.to_owned(), None))
         } else {
             None
         }

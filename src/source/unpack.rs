@@ -1,6 +1,7 @@
 //! Taking one layer of wrapping off, into nameless files.
 
 use std::{
+    collections::HashSet,
     fs::File,
     io::{self, Cursor, Read, Seek as _, SeekFrom, Write as _},
 };
@@ -12,6 +13,9 @@ use super::{
     sniff::{HEAD, Sniffed, sniff},
 };
 use crate::{Error, Finding, Result};
+
+/// More files than this are not looked through.
+const MAX_FILES: usize = 20_000;
 
 /// What a layer held.
 pub(super) enum Unpacked {
@@ -126,6 +130,11 @@ impl Layer<'_> {
             Err(Broken::Archive(error)) => Err(this.damaged(&error)),
         };
         let listed = each(&mut |name, content| {
+            if names.len() >= MAX_FILES {
+                let what = format!("more than {MAX_FILES} files");
+                let hint = "no backup has so many: unpack it by hand".to_owned();
+                return Err(Error::Foreign { file: self.name.to_owned(), what, hint });
+            }
             let mut head = Vec::new();
             // What is damaged here is damaged when it is unpacked, and told then.
             let _ = content.take(HEAD as u64).read_to_end(&mut head);
@@ -139,16 +148,21 @@ impl Layer<'_> {
             Ok(())
         });
         whole(self, listed)?;
-        let has_log = |dir: &String| names.iter().any(|name| is_in(name, dir, "wal/", ".wal"));
-        let (dirs, bare): (Vec<_>, Vec<_>) = dirs.into_iter().partition(has_log);
+        let folder = |name: &str| name.rfind('/').and_then(|at| name.get(..=at)).unwrap_or_default().to_owned();
+        let logs: HashSet<_> = names.iter().filter(|name| name.ends_with(".wal")).map(|name| folder(name)).collect();
+        let (dirs, bare): (HashSet<_>, Vec<_>) = {
+            let (with, without): (Vec<_>, Vec<_>) =
+                dirs.into_iter().partition(|dir: &String| logs.contains(&format!("{dir}wal/")));
+            (with.into_iter().collect(), without)
+        };
         backups.extend(bare.into_iter().map(|dir| format!("{dir}snap/db")));
         // Snapshots that etcd keeps beside the db belong to the directory.
-        backups.retain(|name| !dirs.iter().any(|dir| is_in(name, dir, "", "")));
+        backups.retain(|name| !folder(name).strip_suffix("snap/").is_some_and(|dir| dirs.contains(dir)));
         backups.extend(dirs.iter().map(|dir| format!("{dir}snap/db")));
         backups.sort();
         let of = format!("a {} archive", self.wrapping);
         let one = pick_one(self.name, pick, &backups, || foreign::without_backup(self.name, &of, &names))?;
-        let dir = one.strip_suffix("snap/db").filter(|dir| dirs.iter().any(|known| known == dir)).map(str::to_owned);
+        let dir = one.strip_suffix("snap/db").filter(|dir| dirs.contains(*dir)).map(str::to_owned);
         let (mut db, mut wal, mut snaps) = (None, Vec::new(), Vec::new());
         let unpacked = each(&mut |name, content| {
             let full = format!("{}:{name}", self.name);

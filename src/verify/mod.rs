@@ -17,7 +17,8 @@ pub use report::{Report, Verdict};
 pub use trailer::Trailer;
 
 use crate::{
-    Finding, Result,
+    Error, Finding, Result,
+    error::Fault,
     etcd::{Snapshot, boot},
     k8s::Portrait,
     source::{Kind, Source},
@@ -74,10 +75,24 @@ fn check(source: &Source) -> Report {
     report
 }
 
-/// What cannot be opened at all is reported like what is damaged.
+/// The report on a file that could not be opened, for a table of many.
 #[must_use]
-pub fn unreadable(path: &str, finding: Finding) -> Report {
+pub fn unopened(path: &str, error: &Error) -> Report {
     let mut report = Report::empty(path);
-    report.findings.push(finding);
+    let (finding, unread) = match error {
+        Error::Damaged { finding, .. } => (finding.as_ref().clone(), None),
+        Error::Foreign { what, .. } => {
+            (Finding::error("foreign", format!("not an etcd snapshot: {what}")), Some("not a snapshot"))
+        }
+        Error::Changed { .. } => (Finding::error("changed", error.to_string()), Some("not read")),
+        _ if error.fault() == Fault::System => (Finding::error("unreadable", error.to_string()), Some("not read")),
+        _ => (Finding::error("not-one-snapshot", error.to_string()), Some("not read")),
+    };
+    let hint = error.hint().map(str::to_owned).filter(|_| finding.hint.is_none());
+    report.findings.push(match hint {
+        Some(hint) => finding.hint(hint),
+        None => finding,
+    });
+    report.unread = unread;
     report
 }

@@ -59,6 +59,8 @@ pub struct Report {
     pub findings: Findings,
     /// Which etcd versions start on it.
     pub starts_on: Vec<(Minor, Startup)>,
+    /// Why there is no verdict: `not a snapshot`, `not read`.
+    pub unread: Option<&'static str>,
     pub(super) shape: Option<Shape>,
 }
 
@@ -77,6 +79,7 @@ impl Report {
             portrait: Portrait::default(),
             findings: Findings::default(),
             starts_on: Vec::new(),
+            unread: None,
             shape: None,
         }
     }
@@ -103,15 +106,17 @@ impl Report {
         }
     }
 
-    /// The verdict: damage damns, doubt stays doubt.
+    /// The verdict: damage damns, doubt stays doubt. `None` for what was not read as a backup: nothing is known of it.
     #[must_use]
-    pub fn verdict(&self) -> Verdict {
-        if self.findings.damaged() {
-            Verdict::Damaged
+    pub fn verdict(&self) -> Option<Verdict> {
+        if self.unread.is_some() {
+            None
+        } else if self.findings.damaged() {
+            Some(Verdict::Damaged)
         } else if self.findings.count(Severity::Warning) > 0 {
-            Verdict::Doubtful
+            Some(Verdict::Doubtful)
         } else {
-            Verdict::Good
+            Some(Verdict::Good)
         }
     }
 }

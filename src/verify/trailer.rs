@@ -44,7 +44,7 @@ impl Shape {
             [Ok(a), Ok(b)] => a.txid == b.txid.wrapping_add(1) && (a.root, a.high_water) == (b.root, b.high_water),
             _ => false,
         };
-        Self { saved, size: db.size(), len }
+        Self { saved: saved && len == db.size(), size: db.size(), len }
     }
 }
 

@@ -1,7 +1,11 @@
 use std::io::{Read as _, Write as _};
 
 use clap::{Args, ValueEnum};
-use etcdsnap::{Error, bytes::escape, k8s};
+use etcdsnap::{
+    Error,
+    bytes::escape,
+    k8s::{self, Undecodable},
+};
 
 use super::get;
 use crate::{
@@ -49,7 +53,13 @@ impl Decode {
         });
         let object = object.map_err(|why| Error::NotFound {
             what: format!("{name}: {why}"),
-            hint: Some("a stored value begins with k8s\\0 (protobuf), { (JSON) or d9d9f7 (CBOR)".to_owned()),
+            hint: match why {
+                Undecodable::Opaque(0) => Some("stdin was empty".to_owned()),
+                Undecodable::Opaque(_) => {
+                    Some("a stored value begins with k8s\\0 (protobuf), { (JSON) or d9d9f7 (CBOR)".to_owned())
+                }
+                _ => None,
+            },
         })?;
         for unknown in &object.unknown {
             let path = escape(unknown.path.as_bytes());

@@ -1,6 +1,6 @@
 use std::io::Write as _;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, value_parser};
 use etcdsnap::{
     Error,
     bytes::escape,
@@ -44,7 +44,7 @@ pub(crate) struct Get {
     #[arg(long, conflicts_with_all = ["what", "namespace"])]
     key: Option<String>,
     /// As of this revision; 0 for the last
-    #[arg(long, value_name = "REVISION", default_value_t = 0)]
+    #[arg(long, value_name = "REVISION", default_value_t = 0, value_parser = value_parser!(i64).range(0..))]
     rev: i64,
     /// The format
     #[arg(short, long, value_enum, default_value_t = Output::Summary)]
@@ -163,11 +163,12 @@ fn summary(line: &Summary<'_>, key: &[u8]) -> [String; 4] {
 
 fn names(session: &mut Session, found: &[KeyValue<'_>], resources: &Resources) -> Result<(), Failure> {
     for kv in found {
-        if let Summary::Object { kind, meta } = Summary::new(kv.key, kv.value, resources) {
-            writeln!(session.out, "{}/{}", escape(kind.as_bytes()), escape(meta.name.as_bytes()))?;
-        } else if let Summary::Encrypted { kind, name, .. } = Summary::new(kv.key, kv.value, resources) {
-            writeln!(session.out, "{}/{}", escape(kind.as_bytes()), escape(name.as_bytes()))?;
-        }
+        let (kind, name) = match Summary::new(kv.key, kv.value, resources) {
+            Summary::Object { kind, meta } => (kind, meta.name),
+            Summary::Encrypted { kind, name, .. } => (kind, name.into()),
+            _ => continue,
+        };
+        writeln!(session.out, "{}/{}", escape(kind.as_bytes()), escape(name.as_bytes()))?;
     }
     Ok(())
 }

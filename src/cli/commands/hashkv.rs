@@ -1,6 +1,6 @@
 use std::io::Write as _;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, value_parser};
 use etcdsnap::etcd;
 use serde_json::json;
 
@@ -22,7 +22,7 @@ pub(crate) struct HashKv {
     /// The backup
     pub(crate) snapshot: String,
     /// Up to this revision; 0 for the last
-    #[arg(long, value_name = "REVISION", default_value_t = 0)]
+    #[arg(long, value_name = "REVISION", default_value_t = 0, value_parser = value_parser!(i64).range(0..))]
     pub(crate) rev: i64,
     /// The format
     #[arg(short = 'w', long, short_alias = 'o', visible_alias = "output", value_enum, default_value_t = WriteOut::Simple)]

@@ -1,7 +1,11 @@
-use std::io::{self, Write};
+use std::{
+    ffi::OsString,
+    io::{self, Write},
+    os::unix::ffi::OsStringExt as _,
+};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD, write::EncoderWriter};
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, value_parser};
 use etcdsnap::{
     Error,
     etcd::{KeyValue, Range, View},
@@ -9,7 +13,7 @@ use etcdsnap::{
 
 use crate::{
     failure::{Exit, Failure},
-    render::quote,
+    render::{SCHEMA_VERSION, TOOL, quote},
     session::Session,
 };
 
@@ -28,9 +32,9 @@ pub(crate) struct Kv {
     /// The backup
     snapshot: String,
     /// The key, or the first key of a range
-    key: Option<String>,
+    key: Option<OsString>,
     /// The first key behind the range
-    range_end: Option<String>,
+    range_end: Option<OsString>,
     /// All keys that begin with KEY
     #[arg(long, conflicts_with_all = ["range_end", "from_key"])]
     prefix: bool,
@@ -50,7 +54,7 @@ pub(crate) struct Kv {
     #[arg(long, value_name = "N", default_value_t = 0)]
     limit: usize,
     /// As of this revision; 0 for the last
-    #[arg(long, value_name = "REVISION", default_value_t = 0)]
+    #[arg(long, value_name = "REVISION", default_value_t = 0, value_parser = value_parser!(i64).range(0..))]
     rev: i64,
     /// Sort by this
     #[arg(long, value_enum, ignore_case = true, default_value_t = SortBy::Key)]
@@ -102,13 +106,14 @@ impl Kv {
     }
 
     fn range(&self) -> Range {
-        let bytes = |text: &Option<String>| text.clone().map(String::into_bytes);
+        let bytes = |text: &Option<OsString>| text.clone().map(OsString::into_vec);
         match (bytes(&self.key), bytes(&self.range_end)) {
             (None, _) => Range::All,
             (Some(key), _) if self.prefix => Range::Prefix(key),
             (Some(key), _) if self.from_key => Range::From(key),
-            (Some(key), Some(end)) => Range::Between(key, end),
-            (Some(key), None) => Range::Key(key),
+            // An empty end is none, as in etcdctl.
+            (Some(key), Some(end)) if !end.is_empty() => Range::Between(key, end),
+            (Some(key), _) => Range::Key(key),
         }
     }
 
@@ -149,7 +154,10 @@ impl Kv {
         match self.write_out {
             WriteOut::Simple => writeln!(out, "{n}"),
             WriteOut::Fields => writeln!(out, "\"Revision\" : {head}\n\"More\" : false\n\"Count\" : {n}"),
-            WriteOut::Json => writeln!(out, "{{\"header\":{{\"revision\":{head}}},\"count\":{n}}}"),
+            WriteOut::Json => writeln!(
+                out,
+                "{{\"header\":{{\"revision\":{head}}},\"count\":{n},\"schemaVersion\":{SCHEMA_VERSION},\"tool\":\"{TOOL}\"}}"
+            ),
         }
     }
 
@@ -243,7 +251,7 @@ impl Printer<'_> {
                 if !view.is_empty() {
                     write!(out, ",\"count\":{}", view.len())?;
                 }
-                writeln!(out, "}}")
+                writeln!(out, ",\"schemaVersion\":{SCHEMA_VERSION},\"tool\":\"{TOOL}\"}}")
             }
         }
     }

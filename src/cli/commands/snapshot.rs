@@ -1,7 +1,7 @@
 use std::io::Write as _;
 
 use clap::{Args, Subcommand};
-use etcdsnap::error::Severity;
+use etcdsnap::{Error, error::Severity, source::Kind};
 
 use super::hashkv::WriteOut;
 use crate::{
@@ -49,6 +49,12 @@ const UNSEEN: [&str; 9] =
 impl Status {
     fn run(self, session: &mut Session) -> Result<Exit, Failure> {
         let source = session.open(&self.filename)?;
+        // etcdutl takes the db itself and nothing around it.
+        if source.kind() == Kind::DataDir || !source.wrapping().is_empty() || source.name() != self.filename {
+            let what = format!("{}: invalid database", self.filename);
+            let hint = Some("`etcdsnap status` opens it: this alias answers as etcdutl does".to_owned());
+            return Err(Error::NotFound { what, hint }.into());
+        }
         let mut snapshot = session.load(&source)?;
         let survey = snapshot.survey();
         snapshot.check_pages();

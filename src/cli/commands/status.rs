@@ -69,10 +69,11 @@ impl Status {
             Ok(exit)
         })?;
         match self.output {
+            Format::Table if rows.is_empty() => {}
             Format::Table => table(&rows).write(&mut session.out)?,
             Format::Ndjson => rows.iter().try_for_each(|row| render::json(&mut session.out, row, true))?,
             Format::Json => match rows.as_slice() {
-                [row] => render::json(&mut session.out, row, false)?,
+                [row] if self.snapshot.len() == 1 => render::json(&mut session.out, row, false)?,
                 rows => render::json(&mut session.out, &rows, false)?,
             },
         }

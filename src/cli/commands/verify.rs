@@ -5,7 +5,7 @@ use etcdsnap::{
     Error, Finding,
     error::{Fault, Severity},
     hash, source,
-    verify::{Report, Trailer, Verdict, unreadable, verify},
+    verify::{Report, Trailer, Verdict, unopened, verify},
 };
 use serde_json::{Map, Value, json};
 
@@ -25,7 +25,7 @@ use crate::{
 #[command(after_help = "\
 Examples:
   etcdsnap verify backup.db
-  etcdsnap verify backups/ && echo the newest is good
+  etcdsnap verify --strict backups/ && echo all are good
   etcdsnap verify backups/*.db -o json
 
 Exit status: 0 good or doubtful (with --strict: good), 1 damaged, 3 could not be read or changed meanwhile")]
@@ -45,6 +45,10 @@ impl Verify {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
         let (mut reports, mut worst) = (Vec::new(), Exit::Good);
         let files = files(&self.snapshot);
+        if files.is_empty() {
+            let what = format!("{}: there is no backup in it", self.snapshot.join(", "));
+            return Err(Error::NotFound { what, hint: Some("is the backup's disk mounted?".to_owned()) }.into());
+        }
         for file in &files {
             let report = match one(session, file) {
                 Ok(report) => report,
@@ -52,14 +56,15 @@ impl Verify {
                     // Among others, a file that is not one backup is a finding like any other.
                     let among = files.len() > 1 && error.fault() == Fault::Caller;
                     worst = worst.max(if among { Exit::Content } else { error.fault().into() });
-                    refused(file, &error)
+                    unopened(file, &error)
                 }
                 Err(failure) => return Err(failure),
             };
             worst = worst.max(match report.verdict() {
-                Verdict::Damaged => Exit::Content,
-                Verdict::Doubtful if self.strict => Exit::Content,
-                Verdict::Doubtful | Verdict::Good => Exit::Good,
+                // What keeps a file from being read is counted above.
+                Some(Verdict::Damaged) => Exit::Content,
+                Some(Verdict::Doubtful) if self.strict => Exit::Content,
+                Some(Verdict::Doubtful | Verdict::Good) | None => Exit::Good,
             });
             reports.push(report);
         }
@@ -69,7 +74,7 @@ impl Verify {
             Format::Table => self.table(session, &reports)?,
             Format::Ndjson => reports.iter().try_for_each(|r| render::json(&mut session.out, &document(r), true))?,
             Format::Json => match reports.as_slice() {
-                [report] => render::json(&mut session.out, &document(report), false)?,
+                [report] if self.snapshot.len() == 1 => render::json(&mut session.out, &document(report), false)?,
                 reports => {
                     let documents: Vec<_> = reports.iter().map(document).collect();
                     render::json(&mut session.out, &documents, false)?;
@@ -88,7 +93,7 @@ impl Verify {
             let starts = report.starts_on.iter().filter(|(_, startup)| startup.ok).map(|(etcd, _)| etcd.to_string());
             columns.row([
                 report.path.clone(),
-                report.verdict().to_string(),
+                report.verdict().map_or(report.unread.unwrap_or_default().to_owned(), |verdict| verdict.to_string()),
                 or_dash(report.portrait.newest.map(|newest| newest.to_string())),
                 or_dash(report.revision.map(|n| n.to_string())),
                 or_dash(report.total_key.map(|n| n.to_string())),
@@ -102,8 +107,9 @@ impl Verify {
         for report in reports {
             // Remarks on many files would bury what matters.
             let worth = |finding: &&Finding| reports.len() == 1 || finding.severity > Severity::Info;
+            let path = render::printable(report.path.clone());
             for finding in report.findings.list().iter().filter(worth) {
-                writeln!(session.out, "{}: {} {}: {finding}", report.path, finding.severity, finding.code)?;
+                writeln!(session.out, "{path}: {} {}: {finding}", finding.severity, finding.code)?;
                 if let Some(hint) = &finding.hint {
                     writeln!(session.out, "    hint: {hint}")?;
                 }
@@ -111,11 +117,15 @@ impl Verify {
             let kept = report.findings.list().len() as u64;
             let all = report.findings.counts().map(|(.., n)| n).sum::<u64>();
             if all > kept {
-                writeln!(session.out, "{}: {} more findings", report.path, all - kept)?;
+                writeln!(session.out, "{path}: {} more findings", all - kept)?;
             }
         }
-        let newest = reports.iter().find(|report| report.verdict() == Verdict::Good);
-        writeln!(session.out, "newest good: {}", newest.map_or("none", |report| &report.path))?;
+        let newest = reports.iter().find(|report| report.verdict() == Some(Verdict::Good));
+        writeln!(
+            session.out,
+            "newest good: {}",
+            newest.map_or("none".to_owned(), |report| render::printable(report.path.clone()))
+        )?;
         Ok(())
     }
 }
@@ -149,27 +159,6 @@ fn one(session: &mut Session, file: &str) -> Result<Report, Failure> {
     Ok(report)
 }
 
-/// The report on a file that could not be opened.
-fn refused(file: &str, error: &Error) -> Report {
-    let finding = match error {
-        Error::Damaged { finding, .. } => finding.as_ref().clone(),
-        Error::Foreign { what, hint, .. } => {
-            Finding::error("foreign", format!("not an etcd snapshot: {what}")).hint(hint)
-        }
-        Error::Changed { .. } => Finding::error("changed", error.to_string()),
-        _ if error.fault() == Fault::System => Finding::error("unreadable", error.to_string()),
-        _ => Finding::error("not-one-snapshot", error.to_string()),
-    };
-    let hint = error.hint().filter(|_| finding.hint.is_none()).map(str::to_owned);
-    unreadable(
-        file,
-        match hint {
-            Some(hint) => finding.hint(hint),
-            None => finding,
-        },
-    )
-}
-
 fn trailer(trailer: &Trailer) -> &'static str {
     match trailer {
         Trailer::Matches => "matches",
@@ -198,7 +187,8 @@ fn document(report: &Report) -> Value {
         "newest": report.portrait.newest.map(|newest| newest.to_string()),
         "identity": report.portrait.identity,
         "encryption": report.portrait.sealed,
-        "verdict": report.verdict().to_string(),
+        "verdict": report.verdict().map(|verdict| verdict.to_string()),
+        "unread": report.unread,
         "trailer": trailer(&report.trailer),
         "hash": report.hash,
         "revision": report.revision,

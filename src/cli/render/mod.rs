@@ -13,7 +13,7 @@ pub(crate) use objects::ObjectList;
 pub(crate) use progress::Progress;
 pub(crate) use quote::quote;
 pub(crate) use size::bytes;
-pub(crate) use table::Columns;
+pub(crate) use table::{Columns, printable};
 
 use std::io::Write;
 
@@ -25,6 +25,9 @@ use crate::failure::Failure;
 /// The version of the JSON documents' shape: it only ever grows.
 pub(crate) const SCHEMA_VERSION: u32 = 1;
 
+/// What wrote them.
+pub(crate) const TOOL: &str = concat!("etcdsnap ", env!("CARGO_PKG_VERSION"));
+
 /// Writes `value` as a JSON document that says what wrote it; one line when `compact`.
 pub(crate) fn json(out: &mut impl Write, value: &impl Serialize, compact: bool) -> Result<(), Failure> {
     let mut document = match serde_json::to_value(value)? {
@@ -32,7 +35,7 @@ pub(crate) fn json(out: &mut impl Write, value: &impl Serialize, compact: bool) 
         other => Map::from_iter([("items".to_owned(), other)]),
     };
     document.insert("schemaVersion".to_owned(), SCHEMA_VERSION.into());
-    document.insert("tool".to_owned(), format!("etcdsnap {}", env!("CARGO_PKG_VERSION")).into());
+    document.insert("tool".to_owned(), TOOL.into());
     if compact {
         serde_json::to_writer(&mut *out, &document)?;
     } else {

@@ -2,7 +2,14 @@
 
 use std::io::{self, Write};
 
+use etcdsnap::bytes::{escape, is_hostile};
+
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets::NOTHING};
+
+/// The text as it is, or escaped when a character in it could do something to a terminal.
+pub(crate) fn printable(text: String) -> String {
+    if text.chars().any(is_hostile) { escape(text.as_bytes()) } else { text }
+}
 
 /// A table of a few rows; long lists are streamed instead.
 pub(crate) struct Columns(Table);
@@ -25,9 +32,9 @@ impl Columns {
         self
     }
 
-    /// Adds a row.
+    /// Adds a row. Cells are one line each, and cannot do anything to a terminal.
     pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        self.0.add_row(cells.into_iter().collect::<Vec<_>>());
+        self.0.add_row(cells.into_iter().map(printable).collect::<Vec<_>>());
     }
 
     /// Writes it.
