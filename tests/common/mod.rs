@@ -37,9 +37,14 @@ impl Peers {
         }
     }
 
+    /// Where `program` is.
+    pub fn path(&self, program: &str) -> PathBuf {
+        self.0.join(program)
+    }
+
     /// A command that runs `program`, such as `etcdutl36`, speaking of the v3 API.
     pub fn command(&self, program: &str) -> Command {
-        let mut command = Command::new(self.0.join(program));
+        let mut command = Command::new(self.path(program));
         // the older ones speak the v2 API unless they are told to, the newer ones warn when they are told
         if program == "etcdctl34" {
             command.env("ETCDCTL_API", "3");
