@@ -367,7 +367,7 @@ fn a_branch_names_the_trunk_and_its_own_friends() {
 #[test]
 fn an_unknown_room_or_name_is_caught() {
     assert_eq!(found("util.rs", ""), ["src/util.rs: the house has no room `util`"]);
-    assert_eq!(found("helpers/mod.rs", "").len(), 1);
+    assert_eq!(found("misc/mod.rs", "").len(), 1);
     caught("etcd/mod.rs", "use crate::util::sort;", "util");
     caught("etcd/mod.rs", "use crate::cli::args;", "cli");
 }
