@@ -3,7 +3,7 @@
 //! The way of the data is the order of the rooms; each uses only those before it, and a test holds it so:
 //!
 //! ```text
-//!  error bytes proto hash ─> source ─> bolt ─> wal ─> etcd ─> k8s      the trunk: bytes on disk to Kubernetes objects
+//!  bytes error proto hash ─> source ─> bolt ─> wal ─> etcd ─> k8s      the trunk: bytes on disk to Kubernetes objects
 //!                                                              │
 //!                                           verify   select ───┘      branches: is it good, what is asked for
 //! ```
