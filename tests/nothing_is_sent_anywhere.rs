@@ -32,7 +32,10 @@ fn no_command_makes_a_network_call() {
             .unwrap();
         assert!(traced.status.success(), "{}", String::from_utf8_lossy(&traced.stderr));
         let calls = std::fs::read_to_string(&log).unwrap();
-        let calls: Vec<_> = calls.lines().filter(|line| !line.contains("+++") && !line.contains("---")).collect();
+        // strace also notes threads that end: a call is a name and a parenthesis.
+        let names =
+            ["socket", "connect", "bind", "listen", "accept", "send", "recv", "shutdown", "getsockopt", "setsockopt"];
+        let calls: Vec<_> = calls.lines().filter(|line| names.iter().any(|name| line.contains(name))).collect();
         assert!(calls.is_empty(), "{args:?}: {calls:?}");
     }
 }
