@@ -64,14 +64,6 @@ impl<'a> Walk<'a> {
         Fold::join(together, done, findings, met)
     }
 
-    /// The items of a small bucket, in key order.
-    pub fn items(&mut self, bucket: &Bucket<'a>, findings: &mut Findings) -> Vec<Item<'a>> {
-        let mut fold = self.fold(bucket, || (), Vec::new, |(), items: &mut Vec<_>, leaf| items.extend(leaf.items));
-        let items = std::mem::take(&mut fold.parts).into_iter().flatten().collect();
-        self.enter(fold, findings);
-        items
-    }
-
     /// Remembers the pages that `fold` met, hands on what it found, and returns what its parts shared.
     pub fn enter<S, T>(&mut self, fold: Fold<S, T>, findings: &mut Findings) -> S {
         self.met = fold.met;

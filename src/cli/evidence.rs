@@ -44,7 +44,7 @@ struct Input {
 #[serde(rename_all = "camelCase")]
 struct Record<'a> {
     schema_version: u32,
-    tool: String,
+    tool: &'static str,
     tool_sha256: Option<String>,
     argv: Vec<String>,
     host: Option<String>,
@@ -130,7 +130,7 @@ impl Evidence {
             |doing| move |source| Error::Io { file: self.path.display().to_string(), doing, offset: None, source };
         let record = Record {
             schema_version: crate::render::SCHEMA_VERSION,
-            tool: format!("etcdsnap {}", env!("CARGO_PKG_VERSION")),
+            tool: crate::render::TOOL,
             tool_sha256: own_sum().ok(),
             argv: std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect(),
             host: fs::read_to_string("/proc/sys/kernel/hostname").ok().map(|name| name.trim().to_owned()),

@@ -66,6 +66,7 @@ impl<'a> Snapshot<'a> {
             walk.enter(fold, &mut findings);
             buckets.push((bucket, Some(contents)));
         }
+        state.settle();
         keyspace.finished = state.meta.finished_compact_rev;
         keyspace.scheduled = state.meta.scheduled_compact_rev;
         Ok(Self { state, keyspace, findings, walk, buckets })

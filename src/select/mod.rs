@@ -76,12 +76,11 @@ impl Selection {
     }
 
     /// Whether every key is asked for.
-    #[must_use]
-    pub fn is_everything(&self) -> bool {
+    fn is_everything(&self) -> bool {
         self.kinds.is_empty() && self.namespace.is_none()
     }
 
-    /// Whether single objects are asked for by name.
+    /// The names that are asked for; none for every object of a kind.
     #[must_use]
     pub fn names(&self) -> &BTreeSet<String> {
         &self.names

@@ -59,10 +59,13 @@ impl State {
             b"authRoles" => self.auth.roles.push(Role::read(value)?),
             _ => return Err(Finding::warning("unknown-bucket", "a key in a bucket that etcd does not have")),
         }
-        // Hex ids without padding do not sort as numbers do.
+        Ok(())
+    }
+
+    /// Puts in order what was taken: hex ids without padding do not sort as numbers do.
+    pub(super) fn settle(&mut self) {
         self.members.sort_by_key(|member| member.id);
         self.removed.sort_unstable();
-        Ok(())
     }
 
     /// The member with this id.
