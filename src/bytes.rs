@@ -80,6 +80,24 @@ pub fn excerpt(data: &[u8]) -> String {
     }
 }
 
+/// JSON with the characters escaped that Go's `encoding/json` escapes beyond what JSON asks for. All of them stand in
+/// strings only.
+#[must_use]
+pub fn go_json(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        match c {
+            '<' => out.push_str("\\u003c"),
+            '>' => out.push_str("\\u003e"),
+            '&' => out.push_str("\\u0026"),
+            '\u{2028}' => out.push_str("\\u2028"),
+            '\u{2029}' => out.push_str("\\u2029"),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
 /// A character that could change what a terminal shows around it: controls, bidirectional marks, line separators.
 #[must_use]
 pub fn is_hostile(c: char) -> bool {

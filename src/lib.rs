@@ -3,9 +3,9 @@
 //! The way of the data is the order of the rooms; each uses only those before it, and a test holds it so:
 //!
 //! ```text
-//!  bytes error proto hash ─> source ─> bolt ─> wal ─> etcd ─> k8s      the trunk: bytes on disk to Kubernetes objects
-//!                                                              │
-//!                                           verify   select ───┘      branches: is it good, what is asked for
+//!  bytes error proto hash ─> source ─> bolt ─> wal ─> snap ─> etcd ─> k8s      the trunk: bytes on disk to Kubernetes objects
+//!                                                                     │
+//!                                        restore <─ verify   select ──┘      branches: is it good, what is asked for
 //! ```
 //!
 //! A command goes this way too. `verify backup.db`, say: [`source::Source::open`] finds out what the file is and maps
@@ -23,6 +23,7 @@ pub mod hash;
 pub mod k8s;
 pub mod proto;
 pub mod select;
+pub mod snap;
 pub mod source;
 pub mod verify;
 pub mod wal;

@@ -10,7 +10,7 @@ use std::{
 
 /// The trunk, in the order of the data's way: a room may name every room of an earlier floor, none of its own.
 const TRUNK: &[&[&str]] =
-    &[&["bytes"], &["error"], &["proto"], &["hash"], &["source"], &["bolt"], &["wal", "snap"], &["etcd"], &["k8s"]];
+    &[&["bytes"], &["error"], &["proto"], &["hash"], &["source"], &["bolt"], &["wal"], &["snap"], &["etcd"], &["k8s"]];
 
 /// The branches, and which others each may name beside the whole trunk.
 const BRANCHES: &[(&str, &[&str])] = &[

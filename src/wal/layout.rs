@@ -27,7 +27,6 @@ impl Frame {
         Self(len | if pad == 0 { 0 } else { (0x80 | pad) << 56 })
     }
 
-    #[cfg(test)]
     pub(super) fn to_le_bytes(self) -> [u8; 8] {
         self.0.to_le_bytes()
     }

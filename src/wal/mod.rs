@@ -22,6 +22,8 @@
 //! warning; all else is damage. Where that is in doubt, the entries decide: one that is missing though a hard state
 //! says that it was committed was on disk once.
 //!
+//! [`Writer`] makes a new log, as a restored member has it.
+//!
 //! Mirrors `server/storage/wal` of `go.etcd.io/etcd` (`wal`, `walpb` before 3.5) and `raftpb` of `go.etcd.io/raft`.
 
 #![deny(clippy::arithmetic_side_effects)]
@@ -37,6 +39,7 @@ mod segment;
 mod tests;
 mod unapplied;
 mod voters;
+mod write;
 
 pub use layout::RecordKind;
 pub use log::{Log, Snapshot, Tail};
@@ -44,3 +47,4 @@ pub use raft::{ConfChange, ConfChangeKind, ConfState, Entry, EntryKind, HardStat
 pub use records::{Record, Records};
 pub use segment::{Segment, SegmentName};
 pub use unapplied::Unapplied;
+pub use write::{SEGMENT_SIZE, Writer};

@@ -1,6 +1,7 @@
-//! What the records hold: `raftpb`, and etcd's own metadata.
+//! What the records hold: `raftpb`, and etcd's own metadata. Written as etcd 3.5 and 3.6 do, zeros and all; every etcd
+//! from 3.4 to 3.7 reads that.
 
-use crate::proto::{Malformed, Reader, Wire};
+use crate::proto::{Malformed, Reader, Wire, Writer};
 
 /// Whose log it is (`etcdserverpb.Metadata`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -25,6 +26,10 @@ impl Metadata {
             return Err(Malformed { what: "no id", at: message.len() });
         }
         Ok(metadata)
+    }
+
+    pub(super) fn encode(&self) -> Vec<u8> {
+        Writer::new().varint(1, self.node_id).varint(2, self.cluster_id).finish()
     }
 }
 
@@ -54,6 +59,10 @@ impl HardState {
             return Err(Malformed { what: "no term", at: message.len() });
         }
         Ok(state)
+    }
+
+    pub(super) fn encode(&self) -> Vec<u8> {
+        Writer::new().varint(1, self.term).varint(2, self.vote).varint(3, self.commit).finish()
     }
 }
 
@@ -161,6 +170,15 @@ impl ConfState {
         }
         Ok(state)
     }
+
+    /// Encodes it.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let ids = [(1, &self.voters), (2, &self.learners), (3, &self.voters_outgoing), (4, &self.learners_next)];
+        let ids = ids.into_iter().flat_map(|(number, ids)| ids.iter().map(move |id| (number, *id)));
+        let message = ids.fold(Writer::new(), |message, (number, id)| message.varint(number, id));
+        message.varint(5, self.auto_leave.into()).finish()
+    }
 }
 
 fn unpack(mut packed: &[u8], at: usize, ids: &mut Vec<u64>) -> Result<(), Malformed> {
@@ -227,5 +245,19 @@ impl<'a> ConfChange<'a> {
             }
         }
         Ok(change)
+    }
+
+    /// Encodes it.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let kind = match self.kind {
+            ConfChangeKind::AddNode => 0,
+            ConfChangeKind::RemoveNode => 1,
+            ConfChangeKind::UpdateNode => 2,
+            ConfChangeKind::AddLearner => 3,
+            ConfChangeKind::Unknown(other) => i64::from(other).cast_unsigned(),
+        };
+        let message = Writer::new().varint(1, 0).varint(2, kind).varint(3, self.node_id);
+        message.bytes(4, self.context).finish()
     }
 }

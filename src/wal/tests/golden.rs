@@ -62,31 +62,34 @@ fn a_restored_members_log_is_read() {
     }
 }
 
-/// Three members, restored as m2 (etcd 3.5, 3.6): rebuilt from what is known of it, and held against its checksums.
+/// What etcdutl writes for `member` of these, in the order of their ids.
+fn written(member: u64, cluster_id: u64, members: &[(u64, &str)]) -> Vec<u8> {
+    let commit = members.len() as u64;
+    let voters: Vec<u64> = members.iter().map(|(id, _)| *id).collect();
+    let mut log = super::super::Writer::begin(&Metadata { node_id: member, cluster_id });
+    for (index, (id, json)) in (1..).zip(members) {
+        let change = ConfChange { kind: ConfChangeKind::AddNode, node_id: *id, context: json.as_bytes() };
+        log.conf_change(1, index, &change);
+    }
+    log.state(&HardState { term: 1, vote: voters[0], commit });
+    log.snapshot(1, commit, Some(&ConfState { voters, ..ConfState::default() }));
+    log.finish()
+}
+
+#[test]
+fn a_restored_members_log_is_written() {
+    let json = r#"{"id":10276657743932975437,"peerURLs":["http://localhost:2380"],"name":"default"}"#;
+    assert_eq!(written(NODE, 0xcdf8_1819_4e3a_8c32, &[(NODE, json)]), restored());
+}
+
+/// Three members, restored as m2 (etcd 3.5, 3.6).
 #[test]
 fn three_members_log_has_the_checksums_that_etcdutl_wrote() {
     let ids = [0x61b0_46c1_789d_11d8_u64, 0x7aa1_8119_1753_809e, 0x9852_1e8c_6c48_c6da];
-    let id_field = |out: &mut Vec<u8>, tag: u8, id: u64| {
-        out.push(tag);
-        varint(out, id);
-    };
-    let (mut metadata, mut conf, mut state) = (Vec::new(), Vec::new(), vec![8, 1]);
-    id_field(&mut metadata, 8, ids[0]);
-    id_field(&mut metadata, 16, 0x8e67_f3b9_7769_8ab3);
-    ids.iter().for_each(|id| id_field(&mut conf, 8, *id));
-    conf.extend_from_slice(&[0x28, 0]);
-    id_field(&mut state, 16, ids[0]);
-    state.extend_from_slice(&[24, 3]);
-    let mut log = Writer::default().record(4, None).record(1, Some(&metadata)).record(5, Some(&[8, 0, 16, 0]));
-    for (i, (id, (name, url))) in ids.iter().zip([("m2", 2), ("m3", 3), ("m1", 1)]).enumerate() {
-        let mut change = vec![8, 0, 16, 0];
-        id_field(&mut change, 24, *id);
-        let member = format!(r#"{{"id":{id},"peerURLs":["http://10.0.0.{url}:2380"],"name":"{name}"}}"#);
-        change.extend_from_slice(&[0x22, member.len() as u8]);
-        change.extend_from_slice(member.as_bytes());
-        log = log.entry_of(1, 1, i as u64 + 1, &change);
-    }
-    let file = log.record(3, Some(&state)).snapshot(1, 3, &conf).file;
+    let json = |id: u64, n: u8| format!(r#"{{"id":{id},"peerURLs":["http://10.0.0.{n}:2380"],"name":"m{n}"}}"#);
+    let members = [(ids[0], json(ids[0], 2)), (ids[1], json(ids[1], 3)), (ids[2], json(ids[2], 1))];
+    let members: Vec<_> = members.iter().map(|(id, json)| (*id, json.as_str())).collect();
+    let file = written(ids[0], 0x8e67_f3b9_7769_8ab3, &members);
     let segments = [Segment { name: NAME, bytes: &file }];
     let (mut findings, mut sums) = (Findings::default(), Vec::new());
     let mut records = Records::new(&segments, &mut findings);

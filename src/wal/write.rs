@@ -1,0 +1,71 @@
+//! A new log: the one segment that a restored member begins with.
+
+use super::{
+    layout::{Frame, RawRecord, RecordKind},
+    raft::{ConfChange, ConfState, HardState, Metadata},
+};
+use crate::proto;
+
+/// The length that etcd allocates for a segment ahead of its records (`SegmentSizeBytes`), in bytes.
+pub const SEGMENT_SIZE: u64 = 64_000_000;
+
+/// Writes the records of a first segment, chaining their checksums.
+#[derive(Debug)]
+pub struct Writer {
+    sum: u32,
+    file: Vec<u8>,
+}
+
+impl Writer {
+    /// A log of the member that `metadata` names, as far as etcd writes it before anything happened (`wal.Create`).
+    #[must_use]
+    pub fn begin(metadata: &Metadata) -> Self {
+        let mut log = Self { sum: 0, file: Vec::new() };
+        log.frame(&proto::Writer::new().varint(1, RecordKind::Crc as u64).varint(2, 0).finish());
+        log.record(RecordKind::Metadata, &metadata.encode());
+        log.snapshot(0, 0, None);
+        log
+    }
+
+    /// The entry `index`, which changes the members.
+    pub fn conf_change(&mut self, term: u64, index: u64, change: &ConfChange<'_>) {
+        let entry = proto::Writer::new().varint(1, 1).varint(2, term).varint(3, index).bytes(4, &change.encode());
+        self.record(RecordKind::Entry, &entry.finish());
+    }
+
+    /// What raft must not forget.
+    pub fn state(&mut self, state: &HardState) {
+        self.record(RecordKind::State, &state.encode());
+    }
+
+    /// That there is a snapshot of everything up to the entry `index`.
+    pub fn snapshot(&mut self, term: u64, index: u64, voters: Option<&ConfState>) {
+        let snapshot = proto::Writer::new().varint(1, index).varint(2, term);
+        let snapshot = match voters {
+            Some(voters) => snapshot.bytes(3, &voters.encode()),
+            None => snapshot,
+        };
+        self.record(RecordKind::Snapshot, &snapshot.finish());
+    }
+
+    /// The segment's bytes, up to the last record's end.
+    #[must_use]
+    pub fn finish(self) -> Vec<u8> {
+        self.file
+    }
+
+    fn record(&mut self, kind: RecordKind, data: &[u8]) {
+        let number = kind as i64;
+        self.sum = RawRecord { number, crc: 0, data }.checksum(self.sum);
+        let record = proto::Writer::new().varint(1, number.cast_unsigned()).varint(2, self.sum.into()).bytes(3, data);
+        self.frame(&record.finish());
+    }
+
+    fn frame(&mut self, record: &[u8]) {
+        let frame = Frame::around(record.len() as u64);
+        self.file.extend_from_slice(&frame.to_le_bytes());
+        self.file.extend_from_slice(record);
+        let padding = frame.padded().saturating_sub(frame.len());
+        self.file.extend((0..padding).map(|_| 0));
+    }
+}
