@@ -71,6 +71,30 @@ impl<'a> Walk<'a> {
         fold.shared
     }
 
+    /// Visits every leaf of `bucket` in key order, until `step` fails. The walk forgets the pages it met.
+    ///
+    /// # Errors
+    /// What `step` says.
+    pub fn in_order<E>(
+        &self,
+        bucket: &Bucket<'a>,
+        findings: &mut Findings,
+        mut step: impl FnMut(&Leaf<'_, 'a>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let (met, mut scratch, mut ended) = (self.met.clone(), Vec::new(), Ok(()));
+        for unit in self.units(&met, bucket, findings) {
+            self.leaves(&met, unit, &mut scratch, findings, &mut |leaf| {
+                if ended.is_ok() {
+                    ended = step(leaf);
+                }
+            });
+            if ended.is_err() {
+                break;
+            }
+        }
+        ended
+    }
+
     fn leaves(
         &self,
         met: &PageSet,

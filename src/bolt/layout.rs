@@ -47,6 +47,15 @@ impl Kind {
             _ => None,
         }
     }
+
+    pub(super) fn flags(self) -> u16 {
+        match self {
+            Self::Branch => 0x01,
+            Self::Leaf => 0x02,
+            Self::Meta => 0x04,
+            Self::Freelist => 0x10,
+        }
+    }
 }
 
 /// The first 16 bytes of a page (`common.Page`), as they stand.
@@ -70,6 +79,15 @@ impl PageHeader {
 
     pub(super) fn kind(&self) -> Option<Kind> {
         Kind::of(self.flags)
+    }
+
+    pub(super) fn encode(&self) -> [u8; PAGE_HEADER] {
+        join([
+            &self.id.to_le_bytes(),
+            &self.flags.to_le_bytes(),
+            &self.count.to_le_bytes(),
+            &self.overflow.to_le_bytes(),
+        ])
     }
 }
 
@@ -103,6 +121,10 @@ impl BranchElement {
         let next = |n: usize| at.checked_add(n);
         Some(Self { pos: u32_le(page, at)?, ksize: u32_le(page, next(4)?)?, child: PageId(u64_le(page, next(8)?)?) })
     }
+
+    pub(super) fn encode(&self) -> [u8; ELEMENT] {
+        join([&self.pos.to_le_bytes(), &self.ksize.to_le_bytes(), &self.child.0.to_le_bytes()])
+    }
 }
 
 /// `common.leafPageElement`.
@@ -130,6 +152,10 @@ impl LeafElement {
     pub(super) fn is_bucket(&self) -> bool {
         self.flags & 1 != 0
     }
+
+    pub(super) fn encode(&self) -> [u8; ELEMENT] {
+        join([&self.flags.to_le_bytes(), &self.pos.to_le_bytes(), &self.ksize.to_le_bytes(), &self.vsize.to_le_bytes()])
+    }
 }
 
 /// Where element `index` stands in its page, in bytes.
@@ -150,4 +176,17 @@ impl BucketHeader {
     pub(super) fn read(value: &[u8]) -> Option<Self> {
         Some(Self { root: PageId(u64_le(value, 0)?), sequence: u64_le(value, 8)? })
     }
+
+    pub(super) fn encode(&self) -> [u8; BUCKET_HEADER] {
+        join([&self.root.0.to_le_bytes(), &self.sequence.to_le_bytes()])
+    }
+}
+
+/// The fields of a struct one behind the other; together they are `N` bytes.
+pub(super) fn join<const N: usize, const F: usize>(fields: [&[u8]; F]) -> [u8; N] {
+    let mut out = [0; N];
+    for (to, from) in out.iter_mut().zip(fields.into_iter().flatten()) {
+        *to = *from;
+    }
+    out
 }

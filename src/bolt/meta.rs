@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::layout::{PAGE_HEADER, PageId};
+use super::layout::{Kind, PAGE_HEADER, PageHeader, PageId, join};
 use crate::bytes::{u32_le, u64_le, window};
 
 /// `common.Magic`.
@@ -13,6 +13,9 @@ const VERSION: u32 = 2;
 const NO_FREELIST: u64 = u64::MAX;
 /// Bytes of a meta that its checksum covers.
 const SUMMED: u64 = 56;
+
+/// Bytes of a meta page that say something: its header and its meta.
+pub(super) const META_PAGE: usize = 80;
 
 /// A meta page's content (`common.Meta`), 64 bytes after the page header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,6 +103,28 @@ impl Meta {
             }));
         };
         Some(Err(fault))
+    }
+}
+
+impl Meta {
+    /// The meta page that this is written to (`Meta.Write`): page 0 or 1, by the transaction's number; header and meta,
+    /// without the zeros behind them.
+    pub(super) fn encode(&self) -> [u8; META_PAGE] {
+        let number = self.txid % 2;
+        let header = PageHeader { id: number, flags: Kind::Meta.flags(), count: 0, overflow: 0 }.encode();
+        let freelist = self.freelist.map_or(NO_FREELIST, |page| page.0);
+        let summed: [u8; SUMMED as usize] = join([
+            &MAGIC.to_le_bytes(),
+            &VERSION.to_le_bytes(),
+            &self.page_size.to_le_bytes(),
+            &[0; 4],
+            &self.root.0.to_le_bytes(),
+            &[0; 8],
+            &freelist.to_le_bytes(),
+            &self.high_water.0.to_le_bytes(),
+            &self.txid.to_le_bytes(),
+        ]);
+        join([&header, &summed, &fnv1a(&summed).to_le_bytes()])
     }
 }
 

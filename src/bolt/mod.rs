@@ -12,6 +12,9 @@
 //! while it does: what is wrong becomes a [`crate::Finding`], and the walk goes on around it. Work is bounded by the
 //! size of the file: no page is visited twice, and no page's items may be longer than the page.
 //!
+//! [`Writer`] writes trees of new pages behind those of a file, or into a fresh one; no page that can be reached is
+//! written to, and a meta page comes last.
+//!
 //! Mirrors `internal/common` and `tx_check.go` of `go.etcd.io/bbolt`.
 
 #![deny(clippy::arithmetic_side_effects)]
@@ -25,6 +28,7 @@ mod leaf;
 mod meta;
 mod pages;
 mod walk;
+mod write;
 
 pub use check::check;
 pub use db::Db;
@@ -35,3 +39,4 @@ pub use leaf::{Item, Leaf};
 pub use meta::{Meta, MetaFault};
 pub use pages::PageSet;
 pub use walk::{Bucket, Root, Walk};
+pub use write::{Tree, Writer};

@@ -27,6 +27,8 @@ pub struct Bucket<'a> {
     pub name: &'a [u8],
     /// Where its tree begins.
     pub root: Root<'a>,
+    /// Its counter; etcd never uses it.
+    pub sequence: u64,
     /// Where its header stands in the file, in bytes.
     pub offset: u64,
 }
@@ -37,7 +39,7 @@ impl<'a> Bucket<'a> {
         let wrong = |what: &str| Finding::error("bucket-header", what).at(offset).key(name);
         let header = BucketHeader::read(value).ok_or_else(|| wrong("a bucket's header is cut short"))?;
         if header.root != PageId(0) {
-            return Ok(Self { name, root: Root::Page(header.root), offset });
+            return Ok(Self { name, root: Root::Page(header.root), sequence: header.sequence, offset });
         }
         let bytes = value.get(BUCKET_HEADER..).unwrap_or_default();
         let page = PageHeader::read(bytes).ok_or_else(|| wrong("an inline bucket's page is cut short"))?;
@@ -45,7 +47,7 @@ impl<'a> Bucket<'a> {
             Some(kind @ Kind::Leaf) => {
                 let offset = offset.saturating_add(BUCKET_HEADER as u64);
                 let page = Page { id: PageId(0), offset, kind, count: page.count, overflow: 0, bytes };
-                Ok(Self { name, root: Root::Inline(page), offset })
+                Ok(Self { name, root: Root::Inline(page), sequence: header.sequence, offset })
             }
             _ => Err(wrong("an inline bucket's page is not a leaf")),
         }
@@ -90,7 +92,7 @@ impl<'a> Walk<'a> {
 
     /// The top-level buckets, in key order.
     pub fn buckets(&mut self, findings: &mut Findings) -> Vec<Bucket<'a>> {
-        let root = Bucket { name: b"", root: Root::Page(self.db.meta().root), offset: 0 };
+        let root = Bucket { name: b"", root: Root::Page(self.db.meta().root), sequence: 0, offset: 0 };
         let mut buckets = Vec::new();
         let fold = self.fold(
             &root,
