@@ -43,6 +43,9 @@ pub enum Error {
         /// The first byte that is known to be lost.
         offset: Option<u64>,
     },
+    /// The person stopped it.
+    #[error("interrupted; nothing was changed")]
+    Interrupted,
     /// Something else than an etcd backup, and named for what it is.
     #[error("{file}: not an etcd snapshot: {what}")]
     Foreign {
@@ -84,7 +87,7 @@ impl Error {
     #[must_use]
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Io { .. } | Self::Changed { .. } => Fault::System,
+            Self::Io { .. } | Self::Changed { .. } | Self::Interrupted => Fault::System,
             Self::Foreign { .. } | Self::Damaged { .. } | Self::NotFound { .. } => Fault::Content,
             Self::Usage { .. } => Fault::Caller,
         }
@@ -94,7 +97,10 @@ impl Error {
     #[must_use]
     pub fn hint(&self) -> Option<&str> {
         match self {
-            Self::Io { .. } => None,
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
+                Some("there is no space left in that file system: make room, and run it again")
+            }
+            Self::Io { .. } | Self::Interrupted => None,
             Self::Changed { .. } => Some("copy the file to where nothing writes to it, and read the copy"),
             Self::Foreign { hint, .. } => Some(hint),
             Self::Damaged { finding, .. } => finding.hint.as_deref(),

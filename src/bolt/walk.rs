@@ -3,7 +3,7 @@
 use super::{
     db::Db,
     layout::{BUCKET_HEADER, BranchElement, BucketHeader, Kind, MAX_KEY, Page, PageHeader, PageId, element_at},
-    leaf::Bounds,
+    leaf::{self, Bounds, Item},
     pages::PageSet,
 };
 use crate::{Finding, Findings};
@@ -116,6 +116,30 @@ impl<'a> Walk<'a> {
         }
         self.enter(fold, findings);
         buckets
+    }
+
+    /// The last leaf of `bucket` that holds something: only the pages on the tree's right edge are read.
+    ///
+    /// # Errors
+    /// What is wrong with one of those pages.
+    pub fn last_leaf(&self, bucket: &Bucket<'a>) -> Result<Vec<Item<'a>>, Finding> {
+        let (met, mut findings, mut items, mut children) =
+            (self.met.clone(), Findings::default(), Vec::new(), Vec::new());
+        let mut stack = Vec::new();
+        let mut page = match bucket.root {
+            Root::Inline(page) => Some(page),
+            Root::Page(id) => Some(self.meet(&met, id)?),
+        };
+        while let Some(next) = page {
+            if next.kind == Kind::Branch {
+                self.children(&Node { page: next, bounds: Bounds::default() }, &mut children, &mut findings);
+                stack.extend(children.drain(..).map(|(id, _)| id));
+            } else if !leaf::read(next, Bounds::default(), &mut items, &mut findings).items.is_empty() {
+                break;
+            }
+            page = stack.pop().map(|id| self.meet(&met, id)).transpose()?;
+        }
+        findings.list().first().map_or(Ok(items), |finding| Err(finding.clone()))
     }
 
     /// The lowest branches of a tree, in key order, each with the leaves below it as one unit of work.

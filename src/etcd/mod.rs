@@ -14,6 +14,7 @@
 #![deny(clippy::arithmetic_side_effects)]
 
 pub mod boot;
+mod compaction;
 mod hashkv;
 mod keyspace;
 mod newest;
@@ -25,10 +26,11 @@ pub mod state;
 mod survey;
 mod view;
 
+pub use compaction::Compaction;
 pub use hashkv::HashKv;
 pub use keyspace::{Keyspace, Scan};
 pub use newest::{Newest, NewestByKey};
-pub use record::{KeyValue, Record};
+pub use record::{KeyValue, Record, tombstone};
 pub use replay::unapplied;
 pub use revision::Revision;
 pub use snapshot::Snapshot;

@@ -4,7 +4,7 @@ use super::Revision;
 use crate::{
     Finding,
     bolt::Item,
-    proto::{Malformed, Reader},
+    proto::{Malformed, Reader, Writer},
 };
 
 /// `mvccpb.KeyValue`, borrowed from the page.
@@ -45,6 +45,12 @@ impl<'a> KeyValue<'a> {
         }
         Ok(kv)
     }
+}
+
+/// The value of the record that deletes `key`.
+#[must_use]
+pub fn tombstone(key: &[u8]) -> Vec<u8> {
+    Writer::new().bytes(1, key).finish()
 }
 
 /// A record: what one revision did to one key.

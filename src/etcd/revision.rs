@@ -20,6 +20,19 @@ impl fmt::Display for Revision {
 }
 
 impl Revision {
+    /// The first change of the transaction `main`.
+    #[must_use]
+    pub fn first(main: i64) -> Self {
+        Self { main, sub: 0 }
+    }
+
+    /// The key of the `key` bucket (`mvcc.RevToBytes`); a tombstone's has its mark.
+    #[must_use]
+    pub fn to_bucket_key(self, tombstone: bool) -> Vec<u8> {
+        let mark = if tombstone { &b"t"[..] } else { b"" };
+        [&self.main.to_be_bytes()[..], b"_", &self.sub.to_be_bytes(), mark].concat()
+    }
+
     /// Reads a key of the `key` bucket (`mvcc.BytesToBucketKey`): 17 bytes, `main | '_' | sub`, and an 18th, `t`,
     /// for a tombstone. The second value tells whether it is one.
     ///
@@ -50,6 +63,7 @@ mod tests {
         let mut key = *b"\0\0\0\0\0\0\x01\x02_\0\0\0\0\0\0\0\x03t";
         let revision = Revision { main: 258, sub: 3 };
         assert_eq!(Revision::from_bucket_key(&key), Ok((revision, true)));
+        assert_eq!((revision.to_bucket_key(true), revision.to_bucket_key(false)), (key.to_vec(), key[..17].to_vec()));
         assert_eq!(Revision::from_bucket_key(&key[..17]), Ok((revision, false)));
         assert_eq!(Revision::from_bucket_key(&key[..16]), Err("invalid revision length"));
         key[17] = b'x';

@@ -1,6 +1,6 @@
 //! A backend, open: its small buckets read, its keyspace ready to be visited.
 
-use super::{Keyspace, State};
+use super::{Keyspace, Record, State};
 use crate::{
     Finding, Findings,
     bolt::{Bucket, Db, Leaf, Walk},
@@ -76,6 +76,40 @@ impl<'a> Snapshot<'a> {
     #[must_use]
     pub fn db(&self) -> &Db<'a> {
         self.walk.db()
+    }
+
+    /// A walk that has met nothing yet.
+    #[must_use]
+    pub fn fresh_walk(&self) -> Walk<'a> {
+        Walk::new(self.db().clone())
+    }
+
+    /// Its buckets, in order.
+    pub fn buckets(&self) -> impl Iterator<Item = &Bucket<'a>> + '_ {
+        self.buckets.iter().map(|(bucket, _)| bucket)
+    }
+
+    /// What a small bucket holds, as stored; nothing when there is none. What cannot be read is left out.
+    #[must_use]
+    pub fn items(&self, name: &str) -> Vec<(&'a [u8], &'a [u8])> {
+        let mut items = Vec::new();
+        if let Some(bucket) = self.buckets().find(|bucket| bucket.name == name.as_bytes()) {
+            // What is wrong in it was told when it was loaded.
+            let _: Result<(), ()> = self.fresh_walk().in_order(bucket, &mut Findings::default(), |leaf| {
+                items.extend(leaf.items.iter().map(|item| (item.key, item.value)));
+                Ok(())
+            });
+        }
+        items
+    }
+
+    /// The newest records, oldest first: those of the last leaf. Cheap.
+    ///
+    /// # Errors
+    /// What is wrong with a page on the way there, or with a record.
+    pub fn newest_records(&self) -> Result<Vec<Record<'a>>, Finding> {
+        let Some(bucket) = &self.keyspace.bucket else { return Ok(Vec::new()) };
+        self.fresh_walk().last_leaf(bucket)?.iter().map(Record::decode).collect()
     }
 
     /// The names of its buckets, in order.

@@ -118,6 +118,17 @@ impl Source {
         open::open(name, options)
     }
 
+    /// The copy `file` of this source's db, under the same name and of the same kind: for checking the copy instead.
+    ///
+    /// # Errors
+    /// When it cannot be mapped.
+    pub fn copy(&self, file: std::fs::File) -> Result<Self> {
+        let db = Part::new(self.db.name().to_owned(), file)?;
+        let (wal, snaps, watched) = (Vec::new(), Vec::new(), Vec::new());
+        let (name, wrapping, notes) = (self.name.clone(), self.wrapping.clone(), self.notes.clone());
+        Ok(Self { name, kind: self.kind, wrapping, db, wal, snaps, watched, notes })
+    }
+
     /// As the user named it, with the part that was picked.
     #[must_use]
     pub fn name(&self) -> &str {

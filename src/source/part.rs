@@ -2,7 +2,7 @@
 
 use std::{
     fs::{File, Metadata},
-    io,
+    io::{self, Write as _},
     os::unix::fs::{FileExt as _, MetadataExt as _},
     sync::mpsc::{self, Receiver, SyncSender},
 };
@@ -12,6 +12,8 @@ use crate::{Error, Result, hash::Sha256};
 
 /// SHA-256 takes its bytes in windows of this size: they stay in the cache, and a file that was cut is noticed.
 const WINDOW: usize = 128 * 1024;
+/// Copying goes in steps of so many bytes: small enough to be stopped.
+const COPIED: usize = 8 << 20;
 /// So many windows are read ahead.
 const WINDOWS: usize = 4;
 
@@ -155,6 +157,59 @@ impl Part {
         }
     }
 
+    /// Copies the whole file into `to`, which is empty, telling `progress` how many bytes are there; it says `false` to
+    /// stop. Shares the bytes where the file system can, copies them inside the kernel where that can.
+    ///
+    /// # Errors
+    /// When one of the two files cannot be read or written, or this one ends before it should; [`Error::Interrupted`].
+    pub fn copy_to(&self, to: &File, to_name: &str, progress: impl Fn(u64) -> bool) -> Result<()> {
+        let len = self.stamp.size;
+        if rustix::fs::ioctl_ficlone(to, &self.file).is_ok() {
+            return if progress(len) { Ok(()) } else { Err(Error::Interrupted) };
+        }
+        let unwritable = |source| Error::Io { file: to_name.to_owned(), doing: "write", offset: None, source };
+        let (mut at, mut in_kernel) = (0, true);
+        let mut window = Vec::new();
+        while at < len {
+            let want = usize::try_from(len - at).unwrap_or(COPIED).min(COPIED);
+            let copied = if in_kernel {
+                let mut from = at;
+                match rustix::fs::copy_file_range(&self.file, Some(&mut from), to, None, want) {
+                    Ok(n) => n,
+                    Err(rustix::io::Errno::INTR) => continue,
+                    Err(e) if is_full(e) => return Err(unwritable(e.into())),
+                    // Not between these two: what is wrong otherwise, reading and writing will tell.
+                    Err(_) => {
+                        in_kernel = false;
+                        continue;
+                    }
+                }
+            } else {
+                window.resize(want, 0);
+                match self.file.read_at(&mut window, at) {
+                    Ok(n) => {
+                        let read = window.get(..n).unwrap_or_default();
+                        (&*to).write_all(read).map_err(unwritable)?;
+                        n
+                    }
+                    Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+                    Err(source) => {
+                        return Err(Error::Io { file: self.name.clone(), doing: "read", offset: Some(at), source });
+                    }
+                }
+            };
+            if copied == 0 {
+                let what = format!("it ended at {at} of {len} bytes");
+                return Err(Error::Changed { file: self.name.clone(), what, offset: Some(at) });
+            }
+            at += copied as u64;
+            if !progress(at) {
+                return Err(Error::Interrupted);
+            }
+        }
+        Ok(())
+    }
+
     /// Whether a running etcd holds it.
     pub(super) fn is_locked(&self) -> bool {
         is_locked(&self.file)
@@ -179,6 +234,11 @@ impl Part {
             Some((what, offset)) => Err(changed(&what, offset)),
         }
     }
+}
+
+fn is_full(e: rustix::io::Errno) -> bool {
+    use rustix::io::Errno;
+    matches!(e, Errno::NOSPC | Errno::DQUOT | Errno::FBIG)
 }
 
 /// What tells that a file was changed.

@@ -7,7 +7,7 @@ use crate::{
 };
 
 pub(super) fn check(source: &Source, state: &State, findings: &mut Findings) {
-    if source.kind() != Kind::DataDir {
+    if source.kind() != Kind::DataDir || source.wal().is_empty() {
         return;
     }
     let unapplied = unapplied(source.wal(), state, findings);

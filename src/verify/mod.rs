@@ -41,15 +41,13 @@ pub fn verify(source: &Source, progress: impl Fn(u64)) -> Result<Report> {
             Ok(report) => report,
             Err(panic) => std::panic::resume_unwind(panic),
         };
-        let digests = digests?;
-        report.sha256 = Some(digests.file);
-        report.judge_trailer(source, &digests);
-        report.refuse_damaged();
+        report.conclude(source, &digests?);
         Ok(report)
     })
 }
 
-fn check(source: &Source) -> Report {
+/// Everything but the SHA-256: [`Report::conclude`] adds that.
+pub(crate) fn check(source: &Source) -> Report {
     let mut report = Report::new(source);
     let mut snapshot = match Snapshot::load(source.db().image()) {
         Ok(snapshot) => snapshot,

@@ -90,15 +90,14 @@ impl Report {
         report
     }
 
-    pub(super) fn judge_trailer(&mut self, source: &Source, digests: &Digests) {
+    /// Adds what the sums of the file's bytes say.
+    pub(crate) fn conclude(&mut self, source: &Source, digests: &Digests) {
+        self.sha256 = Some(digests.file);
         self.trailer = Trailer::judge(source, digests);
         if let Some(shape) = self.shape {
             self.findings.push_all(self.trailer.finding(source, shape));
         }
-    }
-
-    /// What is damaged starts nowhere: no restore takes it as it is.
-    pub(super) fn refuse_damaged(&mut self) {
+        // What is damaged starts nowhere: no restore takes it as it is.
         if self.findings.damaged() {
             for (_, startup) in &mut self.starts_on {
                 *startup = Startup { ok: false, why: "damaged".to_owned() };

@@ -1,11 +1,14 @@
 //! The buckets `members` and `members_removed` (`schema/membership.go`).
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::{Finding, bytes::escape};
+use crate::{
+    Finding,
+    bytes::{escape, go_json},
+};
 
 /// A member (`membership.Member`), as JSON in the backend.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct Member {
     /// Its id.
@@ -14,12 +17,13 @@ pub struct Member {
     #[serde(rename = "peerURLs", deserialize_with = "nullable")]
     pub peer_urls: Vec<String>,
     /// Whether it does not vote.
-    #[serde(rename = "isLearner")]
+    #[serde(rename = "isLearner", skip_serializing_if = "std::ops::Not::not")]
     pub is_learner: bool,
     /// Its name; empty until it has started for the first time.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub name: String,
     /// Where clients reach it; empty until it has started for the first time.
-    #[serde(rename = "clientURLs", deserialize_with = "nullable")]
+    #[serde(rename = "clientURLs", deserialize_with = "nullable", skip_serializing_if = "Vec::is_empty")]
     pub client_urls: Vec<String>,
 }
 
@@ -37,6 +41,19 @@ impl Member {
         } else {
             Err(Finding::error("member", format!("the member under {id:x} says it is {:x}", member.id)))
         }
+    }
+
+    /// Its key in the bucket.
+    #[must_use]
+    pub fn key(&self) -> Vec<u8> {
+        format!("{:x}", self.id).into_bytes()
+    }
+
+    /// It as JSON, as the backend and raft's conf changes have it.
+    #[must_use]
+    pub fn json(&self) -> Vec<u8> {
+        // A struct of numbers and strings can always be written.
+        go_json(&serde_json::to_string(self).unwrap_or_default()).into_bytes()
     }
 
     /// Whether it has ever started: only then it has published its name.

@@ -62,6 +62,30 @@ impl State {
         Ok(())
     }
 
+    /// This state with `bucket` holding these items and nothing else; it is one of the small ones.
+    ///
+    /// # Errors
+    /// What is wrong with one of the items.
+    pub fn with_bucket(mut self, bucket: &str, items: &[(Vec<u8>, Vec<u8>)]) -> Result<Self, Finding> {
+        match bucket {
+            "meta" => self.meta = Meta::default(),
+            "members" => self.members.clear(),
+            "members_removed" => self.removed.clear(),
+            "cluster" => self.cluster = Cluster::default(),
+            "lease" => self.leases.clear(),
+            "alarm" => self.alarms.clear(),
+            "auth" => self.auth = Auth { users: self.auth.users, roles: self.auth.roles, ..Auth::default() },
+            "authUsers" => self.auth.users.clear(),
+            "authRoles" => self.auth.roles.clear(),
+            _ => {}
+        }
+        for (key, value) in items {
+            self.take(bucket.as_bytes(), &Item { key, value, bucket: false, offset: 0 })?;
+        }
+        self.settle();
+        Ok(self)
+    }
+
     /// Puts in order what was taken: hex ids without padding do not sort as numbers do.
     pub(super) fn settle(&mut self) {
         self.members.sort_by_key(|member| member.id);

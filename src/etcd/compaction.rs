@@ -1,0 +1,41 @@
+//! What a compaction leaves (`mvcc.scheduleCompaction`).
+
+use super::{Record, Snapshot, newest::NewestByKey};
+
+/// A compaction at a revision: it knows which records are kept.
+#[derive(Debug)]
+pub struct Compaction<'a> {
+    at: i64,
+    newest: NewestByKey<'a>,
+}
+
+impl<'a> Snapshot<'a> {
+    /// The compaction at revision `at`: the newest record of each key up to it has to be known first.
+    #[must_use]
+    pub fn compaction(&self, at: i64) -> Compaction<'a> {
+        let scan = self.keyspace.scan(
+            &self.fresh_walk(),
+            NewestByKey::new,
+            || (),
+            |_, (), _| {},
+            |newest, (), record| {
+                if record.revision.main <= at {
+                    newest.offer(record);
+                }
+            },
+        );
+        Compaction { at, newest: scan.map_or_else(NewestByKey::new, |scan| scan.leave().0) }
+    }
+}
+
+impl Compaction<'_> {
+    /// Whether `record` is left: it is newer, or the newest of its key. A deletion is left when it was made at the very
+    /// revision, as etcd since 3.4.34 and 3.5.16 has it: a watch from there is told of it.
+    #[must_use]
+    pub fn keeps(&self, record: &Record<'_>) -> bool {
+        let main = record.revision.main;
+        main > self.at
+            || (record.tombstone && main == self.at)
+            || self.newest.live(record.kv.key) == Some(record.revision)
+    }
+}
