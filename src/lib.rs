@@ -22,6 +22,7 @@ pub mod etcd;
 pub mod hash;
 pub mod k8s;
 pub mod proto;
+pub mod restore;
 pub mod select;
 pub mod snap;
 pub mod source;
