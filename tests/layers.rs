@@ -350,7 +350,7 @@ fn climbing_out_by_super_is_caught() {
 fn a_room_of_a_single_file_is_a_room() {
     caught("hash.rs", "use crate::source::Source;", "source");
     caught("error.rs", "use crate::bytes::escape; use crate::proto;", "proto");
-    caught("snap.rs", "use crate::wal::Entry;", "wal");
+    caught("snap.rs", "use crate::etcd::State;", "etcd");
     fine("hash.rs", "use crate::proto;");
 }
 

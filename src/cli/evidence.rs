@@ -13,7 +13,7 @@ use std::{
 use etcdsnap::{
     Error, Result,
     hash::{Sha256, hex},
-    source::Source,
+    source::{Part, Source},
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -28,6 +28,7 @@ pub(crate) struct Evidence {
     id: (u64, u64),
     start: Timestamp,
     inputs: Vec<Input>,
+    outputs: Vec<Output>,
 }
 
 #[derive(Serialize)]
@@ -51,14 +52,14 @@ struct Record<'a> {
     start: String,
     end: String,
     inputs: &'a [Input],
-    outputs: [Output; 1],
+    outputs: Vec<&'a Output>,
     exit: u8,
     previous: Option<String>,
 }
 
 #[derive(Serialize)]
 struct Output {
-    path: &'static str,
+    path: String,
     size: u64,
     sha256: String,
 }
@@ -84,7 +85,7 @@ impl Evidence {
             return Err(usage("not an evidence file: it does not begin with a record"));
         }
         let id = (metadata.dev(), metadata.ino());
-        Ok(Self { path: path.to_owned(), file, id, start: Timestamp::now(), inputs: Vec::new() })
+        Ok(Self { path: path.to_owned(), file, id, start: Timestamp::now(), inputs: Vec::new(), outputs: Vec::new() })
     }
 
     /// Notes the files of `source` as they are before they are read.
@@ -124,10 +125,20 @@ impl Evidence {
         Ok(())
     }
 
+    /// Notes a file that was written.
+    pub(crate) fn wrote(&mut self, file: &Path) -> Result<()> {
+        let part = Part::open(file)?;
+        let sha256 = hex(&part.digests(|_| {})?.file);
+        self.outputs.push(Output { path: part.name().to_owned(), size: part.len(), sha256 });
+        Ok(())
+    }
+
     /// Appends the record.
     pub(crate) fn write(&self, printed: &Printed<impl Write>, exit: u8) -> Result<()> {
         let fault =
             |doing| move |source| Error::Io { file: self.path.display().to_string(), doing, offset: None, source };
+        let sha256 = hex(&printed.sum.clone().finish());
+        let stdout = Output { path: "stdout".to_owned(), size: printed.size, sha256 };
         let record = Record {
             schema_version: crate::render::SCHEMA_VERSION,
             tool: crate::render::TOOL,
@@ -137,7 +148,7 @@ impl Evidence {
             start: self.start.to_string(),
             end: Timestamp::now().to_string(),
             inputs: &self.inputs,
-            outputs: [Output { path: "stdout", size: printed.size, sha256: hex(&printed.sum.clone().finish()) }],
+            outputs: [&stdout].into_iter().chain(&self.outputs).collect(),
             exit,
             previous: last_line(&self.file).map_err(fault("read"))?,
         };

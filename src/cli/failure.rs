@@ -22,6 +22,8 @@ pub(crate) enum Exit {
     Caller = 2,
     /// Could not read or write, or the input changed.
     System = 3,
+    /// etcdutl's own for arguments that do not fit each other, by its alias only.
+    BadArguments = 128,
 }
 
 impl From<Exit> for ExitCode {

@@ -1,6 +1,9 @@
 //! One run: the output, the inputs that were opened, what is said about them at the end.
 
-use std::io::{self, BufWriter, IsTerminal as _, StdoutLock, Write};
+use std::{
+    io::{self, BufWriter, IsTerminal as _, StdoutLock, Write},
+    path::{Path, PathBuf},
+};
 
 use etcdsnap::{
     Error, Findings, Result,
@@ -47,6 +50,7 @@ pub(crate) struct Session {
     pub(crate) out: BufWriter<Printed<StdoutLock<'static>>>,
     terminal: bool,
     options: Options,
+    tmp_named: bool,
     progress: bool,
     evidence: Option<Evidence>,
 }
@@ -60,7 +64,22 @@ impl Session {
         let terminal = stdout.is_terminal();
         let evidence = global.evidence.as_deref().map(Evidence::new).transpose()?;
         let out = BufWriter::with_capacity(1 << 16, Printed::new(stdout.lock(), evidence.is_some()));
-        Ok(Self { out, terminal, options, progress: global.progress, evidence })
+        let tmp_named = global.tmp_dir.is_some();
+        Ok(Self { out, terminal, options, tmp_named, progress: global.progress, evidence })
+    }
+
+    /// Unpacks compressed input beside `path`, where there has to be room for it anyway, unless a folder was named.
+    pub(crate) fn unpack_near(&mut self, path: &Path) {
+        let near = path.ancestors().find(|dir| dir.is_dir()).filter(|_| !self.tmp_named);
+        if let Some(near) = near {
+            near.clone_into(&mut self.options.tmp_dir);
+        }
+    }
+
+    /// Notes the files that were written.
+    pub(crate) fn wrote(&mut self, files: &[PathBuf]) -> Result<()> {
+        let evidence = self.evidence.as_mut();
+        evidence.map_or(Ok(()), |evidence| files.iter().try_for_each(|file| evidence.wrote(file)))
     }
 
     /// Opens what the user named.

@@ -33,7 +33,7 @@ pub use error::{SealName, Undecodable, Unknown};
 pub use key::{Key, ObjectKey};
 pub use meta::{Meta, Moment};
 pub use object::{Object, decode};
-pub use portrait::Portrait;
+pub use portrait::{Installer, Portrait};
 pub use resources::{Resource, Resources};
 pub use stored::{Envelope, Provider, Seal, Stored};
 pub use summary::Summary;

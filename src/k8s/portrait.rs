@@ -18,6 +18,33 @@ pub struct Portrait {
     pub newest: Option<Moment>,
     /// How many live values each key of each provider encrypts, by name.
     pub sealed: BTreeMap<String, u64>,
+    /// What installed it.
+    pub installer: Option<Installer>,
+}
+
+/// What installs and runs a Kubernetes cluster's etcd, where it leaves a trace in the keyspace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Installer {
+    /// kubeadm: its ConfigMap `kubeadm-config`.
+    Kubeadm,
+    /// k3s or RKE2: their bootstrap data.
+    K3s,
+    /// OpenShift: its own resources' prefix.
+    OpenShift,
+}
+
+impl Installer {
+    fn of(key: &[u8]) -> Option<Self> {
+        if key.ends_with(b"/configmaps/kube-system/kubeadm-config") {
+            Some(Self::Kubeadm)
+        } else if key.starts_with(b"/bootstrap/") {
+            Some(Self::K3s)
+        } else if key.starts_with(b"/openshift.io/") {
+            Some(Self::OpenShift)
+        } else {
+            None
+        }
+    }
 }
 
 impl Portrait {
@@ -29,6 +56,7 @@ impl Portrait {
         portrait.newest = times.max();
         let mut best: Option<&[u8]> = None;
         survey.live.for_each_live(|newest| {
+            portrait.installer = portrait.installer.or_else(|| Installer::of(newest.key));
             let value = newest.kv().value;
             if value.starts_with(b"k8s:enc:") {
                 if let Ok(Stored::Encrypted(seal)) = Stored::new(value) {

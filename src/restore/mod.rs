@@ -1,5 +1,33 @@
-//! Making a data directory out of a snapshot.
+//! Making data directories out of a snapshot, with no etcd running.
+//!
+//! ```text
+//! NewCluster      whose member: ids from URLs and token
+//! Facts ─> Plan   what is going to be done, pure; it can be printed and thrown away
+//! apply           the db copied into a staging folder and summed there, verified, changed; WAL and .snap written;
+//!                 everything synced, read back, and shown by renames, member/ last
+//! ```
+//!
+//! Mirrors `etcdutl/snapshot/v3_snapshot.go`; with nothing but its flags the db holds what etcdutl's does.
 
+mod apply;
+mod carried;
+mod changes;
+mod cluster;
+mod copy;
+mod facts;
 mod manifest;
+mod member;
+mod place;
+mod plan;
+mod stage;
+mod verify;
 
+pub use apply::{Done, Job, Trust, apply};
+pub use changes::{Changes, Items};
+pub use cluster::{Id, NewCluster, NewMember, check_advertised};
+pub use copy::Watch;
+pub use facts::Facts;
 pub use manifest::Manifest;
+pub use place::{Owner, Place};
+pub use plan::{Bump, Carry, Compact, GUESS, Plan, Wanted};
+pub use verify::Restored;

@@ -193,7 +193,10 @@ pub(super) fn nameless(dir: &Path) -> io::Result<File> {
 }
 
 /// Bytes that can still be written in the file system of `file`.
-pub(super) fn free_space(file: &File) -> io::Result<u64> {
+///
+/// # Errors
+/// What the system says.
+pub fn free_space(file: &File) -> io::Result<u64> {
     // SAFETY: `stat` is a plain struct that fstatvfs fills.
     unsafe {
         let mut stat: libc::statvfs = std::mem::zeroed();

@@ -25,6 +25,7 @@ mod unpack;
 use std::{fmt, path::PathBuf};
 
 pub use datadir::is_data_dir;
+pub use map::free_space;
 pub use part::{Digests, Part};
 
 use crate::{Finding, Result};

@@ -2,12 +2,16 @@
 
 use std::{
     fs::{File, Metadata},
-    io::{self, Write as _},
+    io,
     os::unix::fs::{FileExt as _, MetadataExt as _},
+    path::Path,
     sync::mpsc::{self, Receiver, SyncSender},
 };
 
-use super::map::{Map, is_locked};
+use super::{
+    map::{Map, is_locked},
+    open::open_file,
+};
 use crate::{Error, Result, hash::Sha256};
 
 /// SHA-256 takes its bytes in windows of this size: they stay in the cache, and a file that was cut is noticed.
@@ -45,6 +49,14 @@ impl Part {
             size => Some(Map::new(&file, size).map_err(|e| fault("map", e))?),
         };
         Ok(Self { name, file, map, stamp })
+    }
+
+    /// Opens the regular file at `path`, which no container is around.
+    ///
+    /// # Errors
+    /// When it cannot be opened, or is not a file.
+    pub fn open(path: &Path) -> Result<Self> {
+        open_file(path)
     }
 
     /// Its name, for people.
@@ -107,10 +119,20 @@ impl Part {
     /// # Errors
     /// When the file cannot be read, or ends before it should.
     pub fn digests(&self, progress: impl Fn(u64)) -> Result<Digests> {
+        self.digests_behind(progress, |_| true)
+    }
+
+    /// The same for a file that is still being written: before it reads up to an offset it asks `ready`, which waits
+    /// until so much is there, or says `false` when it never will be.
+    ///
+    /// # Errors
+    /// As [`Part::digests`]; [`Error::Interrupted`] when the rest never came.
+    pub fn digests_behind(&self, progress: impl Fn(u64), ready: impl Fn(u64) -> bool + Sync) -> Result<Digests> {
         let (full, windows) = mpsc::sync_channel::<Result<Vec<u8>>>(WINDOWS);
         let (back, empty) = mpsc::channel();
         std::thread::scope(|scope| {
-            scope.spawn(move || self.read_ahead(&full, &empty));
+            let ready = &ready;
+            scope.spawn(move || self.read_ahead(&full, &empty, ready));
             let (mut sha, mut image, mut at) = (Sha256::default(), None, 0);
             let end = self.image().len() as u64;
             for window in windows {
@@ -130,11 +152,21 @@ impl Part {
     }
 
     /// Sends the file window by window, cut where the trailer begins, until it ends, fails, or nobody listens.
-    fn read_ahead(&self, full: &SyncSender<Result<Vec<u8>>>, empty: &Receiver<Vec<u8>>) {
+    fn read_ahead(
+        &self,
+        full: &SyncSender<Result<Vec<u8>>>,
+        empty: &Receiver<Vec<u8>>,
+        ready: &(impl Fn(u64) -> bool + Sync),
+    ) {
         let (len, end, mut at) = (self.stamp.size, self.image().len() as u64, 0);
         while at < len {
             let until = if at < end { end } else { len };
             let want = usize::try_from(until - at).unwrap_or(WINDOW).min(WINDOW);
+            if !ready(at + want as u64) {
+                // Nobody listens any more, or is told.
+                let _ = full.send(Err(Error::Interrupted));
+                return;
+            }
             let mut window = empty.try_recv().unwrap_or_default();
             window.resize(want, 0);
             let sent = match self.file.read_at(&mut window, at) {
@@ -157,16 +189,19 @@ impl Part {
         }
     }
 
-    /// Copies the whole file into `to`, which is empty, telling `progress` how many bytes are there; it says `false` to
-    /// stop. Shares the bytes where the file system can, copies them inside the kernel where that can.
+    /// Lets `to` share this file's bytes, where the file system can do that.
+    #[must_use]
+    pub fn clone_to(&self, to: &File) -> bool {
+        rustix::fs::ioctl_ficlone(to, &self.file).is_ok()
+    }
+
+    /// Copies the whole file into `to`, from its start, telling `progress` how many bytes are there; it says `false` to
+    /// stop. Inside the kernel, where that can.
     ///
     /// # Errors
     /// When one of the two files cannot be read or written, or this one ends before it should; [`Error::Interrupted`].
     pub fn copy_to(&self, to: &File, to_name: &str, progress: impl Fn(u64) -> bool) -> Result<()> {
         let len = self.stamp.size;
-        if rustix::fs::ioctl_ficlone(to, &self.file).is_ok() {
-            return if progress(len) { Ok(()) } else { Err(Error::Interrupted) };
-        }
         let unwritable = |source| Error::Io { file: to_name.to_owned(), doing: "write", offset: None, source };
         let (mut at, mut in_kernel) = (0, true);
         let mut window = Vec::new();
@@ -174,7 +209,8 @@ impl Part {
             let want = usize::try_from(len - at).unwrap_or(COPIED).min(COPIED);
             let copied = if in_kernel {
                 let mut from = at;
-                match rustix::fs::copy_file_range(&self.file, Some(&mut from), to, None, want) {
+                let mut into = at;
+                match rustix::fs::copy_file_range(&self.file, Some(&mut from), to, Some(&mut into), want) {
                     Ok(n) => n,
                     Err(rustix::io::Errno::INTR) => continue,
                     Err(e) if is_full(e) => return Err(unwritable(e.into())),
@@ -189,7 +225,7 @@ impl Part {
                 match self.file.read_at(&mut window, at) {
                     Ok(n) => {
                         let read = window.get(..n).unwrap_or_default();
-                        (&*to).write_all(read).map_err(unwritable)?;
+                        to.write_all_at(read, at).map_err(unwritable)?;
                         n
                     }
                     Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
@@ -211,7 +247,8 @@ impl Part {
     }
 
     /// Whether a running etcd holds it.
-    pub(super) fn is_locked(&self) -> bool {
+    #[must_use]
+    pub fn is_locked(&self) -> bool {
         is_locked(&self.file)
     }
 

@@ -8,11 +8,13 @@
 //! members, leases, ...    the small buckets, and how they fit        ┘
 //! ```
 
+mod doubt;
 mod log;
 mod report;
 mod state;
 mod trailer;
 
+pub use doubt::Doubt;
 pub use report::{Report, Verdict};
 pub use trailer::Trailer;
 
@@ -62,12 +64,14 @@ pub(crate) fn check(source: &Source) -> Report {
     report.revision = Some(survey.revision);
     report.total_key = Some(survey.total_key);
     report.total_size = Some(survey.total_size);
+    report.in_use = Some(snapshot.pages_met().saturating_mul(snapshot.db().page_size()));
     report.hash = Some(survey.hash);
     report.version = snapshot.state.meta.storage_version.clone();
     report.portrait = Portrait::of(&survey);
     state::check(&snapshot, &survey, &mut report.findings);
     report.findings.append(std::mem::take(&mut snapshot.findings));
     log::check(source, &snapshot.state, &mut report.findings);
+    report.findings.push_all(Doubt::about(source));
     let role = if source.kind() == Kind::DataDir { boot::Role::Member } else { boot::Role::Restored };
     report.starts_on = boot::starts_on(&snapshot.state, role).to_vec();
     report

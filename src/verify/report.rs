@@ -51,6 +51,8 @@ pub struct Report {
     pub total_key: Option<u64>,
     /// Bytes in use.
     pub total_size: Option<u64>,
+    /// Bytes on pages that are in use.
+    pub in_use: Option<u64>,
     /// The storage version.
     pub version: Option<String>,
     /// What the keyspace says of its cluster.
@@ -75,6 +77,7 @@ impl Report {
             revision: None,
             total_key: None,
             total_size: None,
+            in_use: None,
             version: None,
             portrait: Portrait::default(),
             findings: Findings::default(),

@@ -7,6 +7,7 @@ mod hashkv;
 mod kv;
 mod man;
 mod members;
+mod restore;
 mod snapshot;
 mod status;
 mod verify;
@@ -27,6 +28,7 @@ pub(crate) enum Command {
     Members(members::Members),
     Kv(kv::Kv),
     Get(get::Get),
+    Restore(Box<restore::Restore>),
     Decode(decode::Decode),
     Completions(completions::Completions),
     Man(man::Man),
@@ -44,6 +46,7 @@ impl Command {
             Self::Members(command) => command.run(session),
             Self::Kv(command) => command.run(session),
             Self::Get(command) => command.run(session),
+            Self::Restore(command) => command.run(session),
             Self::Decode(command) => command.run(session),
             Self::Completions(command) => command.run(session),
             Self::Man(command) => command.run(session),

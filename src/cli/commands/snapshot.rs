@@ -3,7 +3,7 @@ use std::io::Write as _;
 use clap::{Args, Subcommand};
 use etcdsnap::{Error, error::Severity, source::Kind};
 
-use super::hashkv::WriteOut;
+use super::{hashkv::WriteOut, restore};
 use crate::{
     failure::{Exit, Failure},
     render::{self, etcdutl::Printer},
@@ -21,6 +21,8 @@ pub(crate) struct Snapshot {
 enum Alias {
     /// As `etcdutl snapshot status`, byte for byte
     Status(Status),
+    /// As `etcdutl snapshot restore`, with its flags and defaults
+    Restore(Box<restore::Alias>),
 }
 
 #[derive(Debug, Args)]
@@ -37,8 +39,10 @@ struct Status {
 
 impl Snapshot {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
-        let Alias::Status(status) = self.command;
-        status.run(session)
+        match self.command {
+            Alias::Status(status) => status.run(session),
+            Alias::Restore(restore) => restore.run(session),
+        }
     }
 }
 

@@ -11,7 +11,7 @@ mod table;
 pub(crate) use lines::Lines;
 pub(crate) use objects::ObjectList;
 pub(crate) use progress::Progress;
-pub(crate) use quote::quote;
+pub(crate) use quote::{quote, shell};
 pub(crate) use size::bytes;
 pub(crate) use table::{Columns, printable};
 

@@ -1,4 +1,4 @@
-//! Go's `%q`.
+//! Go's `%q`, and a shell's words.
 
 use std::fmt::Write as _;
 
@@ -16,6 +16,16 @@ pub(crate) fn quote(bytes: &[u8]) -> String {
     }
     out.push('"');
     out
+}
+
+/// A word as a shell takes it.
+pub(crate) fn shell(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
 }
 
 fn escape(out: &mut String, c: char) {

@@ -4,7 +4,7 @@ use super::{malformed, text};
 use crate::{Finding, bytes::u64_be, proto::Reader};
 
 /// Who may do what.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Auth {
     /// `authEnabled`.
     pub enabled: bool,

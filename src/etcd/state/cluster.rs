@@ -6,7 +6,7 @@ use super::text;
 use crate::Finding;
 
 /// The bucket `cluster`.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Cluster {
     /// `clusterVersion`: the version all members agreed on, such as `3.6.0`.
     pub version: Option<String>,

@@ -6,7 +6,7 @@ use super::text;
 use crate::{Finding, bytes::u64_be, etcd::Revision};
 
 /// The bucket `meta`.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Meta {
     /// `consistent_index`: the raft index of the last entry applied.
     pub consistent_index: Option<u64>,

@@ -19,7 +19,7 @@ pub use meta::{ConfState, Meta};
 use crate::{Finding, bolt::Item, proto::Malformed};
 
 /// What the small buckets of a backend say.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct State {
     /// `meta`.
     pub meta: Meta,

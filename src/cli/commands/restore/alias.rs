@@ -1,0 +1,120 @@
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use etcdsnap::{
+    Error,
+    restore::{Bump, Carry, Facts, Job, NewCluster, Place, Plan, Trust, Wanted, check_advertised},
+    source::Kind,
+};
+
+use super::whose::TOKEN;
+use crate::{
+    failure::{Exit, Failure},
+    session::Session,
+};
+
+/// etcdutl's own flags and defaults, for scripts that call it
+#[derive(Debug, Args)]
+pub(crate) struct Alias {
+    /// The backup
+    filename: String,
+    /// The data directory
+    #[arg(long)]
+    data_dir: Option<PathBuf>,
+    /// The log's directory
+    #[arg(long)]
+    wal_dir: Option<PathBuf>,
+    /// The member's name
+    #[arg(long, default_value = "default")]
+    name: String,
+    /// The cluster's members
+    #[arg(long, default_value = "default=http://localhost:2380")]
+    initial_cluster: String,
+    /// What keeps clusters with the same URLs apart
+    #[arg(long, default_value = TOKEN)]
+    initial_cluster_token: String,
+    /// The member's peer URLs
+    #[arg(long, default_value = "http://localhost:2380")]
+    initial_advertise_peer_urls: String,
+    /// Take a backup that has no SHA-256 trailer, or a wrong one
+    #[arg(long)]
+    skip_hash_check: bool,
+    /// Raise the revision by so many
+    #[arg(long, default_value_t = 0)]
+    bump_revision: u64,
+    /// Mark what was before as compacted
+    #[arg(long)]
+    mark_compacted: bool,
+    /// Accepted and ignored: the db is not opened by bbolt
+    #[arg(long, hide = true)]
+    initial_memory_map_size: Option<u64>,
+    /// Accepted and ignored: no lock is waited for
+    #[arg(long, hide = true)]
+    timeout: Option<String>,
+    /// Accepted and ignored: nothing is printed
+    #[arg(short = 'w', long, hide = true)]
+    write_out: Option<String>,
+}
+
+impl Alias {
+    pub(crate) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
+        if (self.bump_revision == 0) == self.mark_compacted {
+            eprintln!("Error: --mark-compacted required if --revision-bump > 0");
+            return Ok(Exit::BadArguments);
+        }
+        let refused = |what: String| Failure::from(Error::NotFound { what, hint: None });
+        // etcdutl fails with 1 whatever is wrong
+        let caller = |error: Error| match error {
+            Error::Usage { what, hint } => Error::NotFound { what, hint },
+            error => error,
+        };
+        let cluster = NewCluster::parse(&self.initial_cluster, &self.initial_cluster_token, &[]).map_err(caller)?;
+        check_advertised(cluster.member(&self.name).map_err(caller)?, &self.initial_advertise_peer_urls)
+            .map_err(caller)?;
+        let data_dir = self.data_dir.unwrap_or_else(|| PathBuf::from(format!("{}.etcd", self.name)));
+        if data_dir.exists() && data_dir.read_dir().map_or(true, |mut entries| entries.next().is_some()) {
+            return Err(refused(format!(
+                "data-dir {:?} not empty or could not be read",
+                data_dir.display().to_string()
+            )));
+        }
+        if let Some(wal) = self.wal_dir.as_deref().filter(|wal| wal.exists()) {
+            return Err(refused(format!("wal-dir {:?} exists", wal.display().to_string())));
+        }
+        session.unpack_near(&data_dir);
+        let source = session.open(&self.filename)?;
+        if source.kind() == Kind::DataDir || !source.wrapping().is_empty() || source.name() != self.filename {
+            let what = format!("{}: not a snapshot file", self.filename);
+            let hint = Some("`etcdsnap restore` takes it: this alias does as etcdutl does".to_owned());
+            return Err(Error::NotFound { what, hint }.into());
+        }
+        let wanted = Wanted {
+            cluster,
+            members: vec![self.name.clone()],
+            carry: Carry::default(),
+            bump: Some(self.bump_revision).filter(|by| *by > 0).map(Bump::By),
+            past: None,
+            compact: None,
+            defrag: false,
+            for_etcd: None,
+            no_wal: false,
+        };
+        let plan = Plan::make(&Facts::gather(&source, &wanted.carry)?, &wanted).map_err(caller)?;
+        let wal_dir: Option<&Path> = self.wal_dir.as_deref();
+        let job = Job {
+            places: vec![Place::new(&self.name, &data_dir, wal_dir).map_err(caller)?],
+            destination: std::path::absolute(&data_dir).unwrap_or(data_dir),
+            trust: Trust { skip_hash_check: self.skip_hash_check, wrong_trailer: self.skip_hash_check, force: false },
+            keep_old: false,
+            owner: None,
+            mode: 0o700,
+            arguments: super::arguments(),
+        };
+        for warning in &plan.warnings {
+            eprintln!("warning: {}: {}", plan.source, warning.what);
+        }
+        super::run(session, &source, &plan, &job)?;
+        session.intact(&source)?;
+        Ok(Exit::Good)
+    }
+}

@@ -1,0 +1,314 @@
+mod alias;
+mod next;
+mod text;
+mod whose;
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, atomic::AtomicBool},
+};
+
+pub(super) use alias::Alias;
+use clap::{Args, ValueEnum};
+use etcdsnap::{
+    Error, Result,
+    etcd::boot::Minor,
+    restore::{Bump, Carry, Compact, Done, Facts, Job, Owner, Place, Plan, Trust, Wanted, Watch, apply},
+    source::Source,
+    verify::{Report, verify},
+};
+use serde_json::json;
+use whose::Whose;
+
+use crate::{
+    failure::{Exit, Failure},
+    render,
+    session::Session,
+};
+
+/// Make a data directory that etcd starts on
+///
+/// The backup is verified first, and everything is written beside the destination and renamed into place at the end:
+/// it is all there, or nothing is. Of DIR nothing but `member/` is touched. Say whose member it is with --member (as the
+/// snapshot knows it), with --from-manifest, or with etcdutl's flags.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  etcdsnap restore backup.db --data-dir /var/lib/etcd --member m1
+  etcdsnap restore backup.db --data-dir /var/lib/etcd --from-manifest /etc/kubernetes/manifests/etcd.yaml \\
+      --bump-revision auto --keep-old
+  etcdsnap restore backup.db --all-members --to ./restored
+  etcdsnap restore backup.db --data-dir d --member m1 --dry-run
+
+Exit status: 0 restored, 1 refused because of the backup, 2 wrong usage (also: there is a member already), 3 could not be
+read or written; unless it is 0 the destination is as it was")]
+pub(crate) struct Restore {
+    /// The backup
+    snapshot: String,
+    #[command(flatten)]
+    whose: Whose,
+    #[command(flatten)]
+    place: Where,
+    #[command(flatten)]
+    trust: TrustArgs,
+    #[command(flatten)]
+    revisions: Revisions,
+    #[command(flatten)]
+    carry: CarryArgs,
+    /// Print the plan, verify the backup, change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// The format of what is printed
+    #[arg(short, long, value_enum, default_value_t = Output::Text)]
+    output: Output,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// For people
+    Text,
+    /// One JSON document
+    Json,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Where")]
+struct Where {
+    /// The data directory: DIR/member is made
+    #[arg(long, value_name = "DIR", required_unless_present = "to")]
+    data_dir: Option<PathBuf>,
+    /// Put the log into DIR instead of member/wal
+    #[arg(long, value_name = "DIR")]
+    wal_dir: Option<PathBuf>,
+    /// With --all-members: DIR/NAME is made for each
+    #[arg(long, value_name = "DIR", requires = "all_members", conflicts_with_all = ["data_dir", "wal_dir"])]
+    to: Option<PathBuf>,
+    /// Rename a member that is there already to member.before-<UTC>
+    #[arg(long)]
+    keep_old: bool,
+    /// Give what is written to USER[:GROUP]
+    #[arg(long, value_name = "OWNER")]
+    owner: Option<String>,
+    /// The folders' mode, octal; files have it without x
+    #[arg(long, default_value = "0700", value_parser = mode)]
+    mode: u32,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "How much doubt is let through")]
+struct TrustArgs {
+    /// Take a backup that has no SHA-256 trailer, such as a copy of member/snap/db
+    #[arg(long)]
+    skip_hash_check: bool,
+    /// Take a damaged backup (with --skip-hash-check: one whose trailer is wrong); a file beside the result says so
+    #[arg(long)]
+    force: bool,
+    /// Take a data directory's db without its log
+    #[arg(long)]
+    no_wal: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Revisions")]
+struct Revisions {
+    /// Raise the revision by N, or behind all that is known, and mark what was before as compacted
+    #[arg(long, value_name = "N|auto", value_parser = bump)]
+    bump_revision: Option<Bump>,
+    /// Implied by --bump-revision, which etcdutl asks for both
+    #[arg(long, requires = "bump_revision")]
+    mark_compacted: bool,
+    /// A newer backup, or what is left of another member: --bump-revision auto goes behind it
+    #[arg(long, value_name = "SNAPSHOT")]
+    past: Vec<String>,
+    /// Give up the history before REV
+    #[arg(long, value_name = "REV|latest", value_parser = compact)]
+    compact: Option<Compact>,
+    /// Write the db afresh, without free pages (and without what --compact gives up)
+    #[arg(long)]
+    defrag: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "What is carried along otherwise")]
+struct CarryArgs {
+    /// Leave the alarms behind
+    #[arg(long)]
+    disarm_alarms: bool,
+    /// Turn auth off, keep users and roles
+    #[arg(long)]
+    reset_auth: bool,
+    /// Turn auth off, remove users and roles
+    #[arg(long)]
+    drop_auth: bool,
+    /// Remove the leases and the keys bound to them
+    #[arg(long)]
+    drop_leases: bool,
+    /// Remove the keys that begin with PREFIX
+    #[arg(long, value_name = "PREFIX", value_parser = prefix)]
+    drop_key: Vec<String>,
+    /// End a downgrade that is under way
+    #[arg(long)]
+    clear_downgrade: bool,
+    /// Make it start on this etcd
+    #[arg(long, value_name = "3.4|3.5|3.6|3.7", value_parser = etcd)]
+    for_etcd: Option<Minor>,
+}
+
+impl TrustArgs {
+    fn trust(&self) -> Trust {
+        let Self { skip_hash_check, force, .. } = *self;
+        Trust { skip_hash_check, wrong_trailer: skip_hash_check && force, force }
+    }
+}
+
+fn mode(text: &str) -> Result<u32, String> {
+    let mode = u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777);
+    let mode = mode.ok_or("not an octal mode such as 0700")?;
+    if mode & 0o700 == 0o700 { Ok(mode) } else { Err("the owner could not use it".to_owned()) }
+}
+
+fn bump(text: &str) -> Result<Bump, String> {
+    match text {
+        "auto" => Ok(Bump::Auto),
+        number => number.parse().map(Bump::By).map_err(|_| "neither a number nor auto".to_owned()),
+    }
+}
+
+fn compact(text: &str) -> Result<Compact, String> {
+    match text {
+        "latest" => Ok(Compact::Latest),
+        number => number.parse().map(Compact::At).map_err(|_| "neither a revision nor latest".to_owned()),
+    }
+}
+
+fn prefix(text: &str) -> Result<String, String> {
+    if text.is_empty() { Err("an empty prefix is every key".to_owned()) } else { Ok(text.to_owned()) }
+}
+
+fn etcd(text: &str) -> Result<Minor, String> {
+    let known = Minor::parse(text).filter(|etcd| etcdsnap::etcd::boot::JUDGED.contains(etcd));
+    known.ok_or_else(|| "one of 3.4, 3.5, 3.6, 3.7".to_owned())
+}
+
+impl Restore {
+    pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
+        // Unpacked where it is going to be, unless another folder is named.
+        let destination = self.place.to.clone().or_else(|| self.place.data_dir.clone()).unwrap_or_default();
+        session.unpack_near(&destination);
+        let source = session.open(&self.snapshot)?;
+        let carry = Carry {
+            disarm_alarms: self.carry.disarm_alarms,
+            reset_auth: self.carry.reset_auth,
+            drop_auth: self.carry.drop_auth,
+            drop_leases: self.carry.drop_leases,
+            drop_keys: self.carry.drop_key.iter().map(|prefix| prefix.clone().into_bytes()).collect(),
+            clear_downgrade: self.carry.clear_downgrade,
+        };
+        let mut facts = Facts::gather(&source, &carry)?;
+        let (cluster, members) = self.whose.cluster(&facts.state, &self.snapshot, &self.place)?;
+        let past = self.revisions.past.iter().map(|past| head_of(session, past)).collect::<Result<Vec<_>>>()?;
+        let wanted = Wanted {
+            cluster,
+            members,
+            carry,
+            bump: self.revisions.bump_revision,
+            past: past.into_iter().max(),
+            compact: self.revisions.compact,
+            defrag: self.revisions.defrag,
+            for_etcd: self.carry.for_etcd,
+            no_wal: self.trust.no_wal,
+        };
+        let job = Job {
+            places: self.places(&wanted.members)?,
+            destination: std::path::absolute(&destination).unwrap_or(destination),
+            trust: self.trust.trust(),
+            keep_old: self.place.keep_old,
+            owner: self.place.owner.as_deref().map(Owner::parse).transpose()?,
+            mode: self.place.mode,
+            arguments: arguments(),
+        };
+        let plan = Plan::make(&facts, &wanted)?;
+        job.look()?;
+        if self.dry_run {
+            let report = verified(session, &source)?;
+            facts.in_use = report.in_use;
+            let plan = Plan::make(&facts, &wanted)?;
+            let refused = job.trust.judge(&report);
+            match self.output {
+                Output::Text => {
+                    text::plan(&mut session.out, &plan, &job)?;
+                    text::verdict(&mut session.out, &report)?;
+                }
+                Output::Json => {
+                    let document = json!({"dryRun": true, "plan": plan, "source": text::source(&report)});
+                    render::json(&mut session.out, &document, false)?;
+                }
+            }
+            session.intact(&source)?;
+            return Ok(refused.map(|()| Exit::Good)?);
+        }
+        if self.output == Output::Text {
+            text::plan(&mut session.out, &plan, &job)?;
+            std::io::Write::flush(&mut session.out)?;
+        }
+        let done = run(session, &source, &plan, &job)?;
+        match self.output {
+            Output::Text => {
+                text::verdict(&mut session.out, &done.report)?;
+                text::done(&mut session.out, &done)?;
+                next::tell(&mut session.out, &plan, &job, &done)?;
+            }
+            Output::Json => {
+                let steps = next::flags(&plan, &job);
+                let document = json!({
+                    "dryRun": false, "plan": plan, "source": text::source(&done.report),
+                    "restored": text::restored(&done), "next": steps,
+                });
+                render::json(&mut session.out, &document, false)?;
+            }
+        }
+        session.intact(&source)?;
+        Ok(Exit::Good)
+    }
+
+    fn places(&self, members: &[String]) -> Result<Vec<Place>> {
+        let place = |member: &String| match (&self.place.to, &self.place.data_dir) {
+            (Some(to), _) => Place::new(member, &to.join(member), None),
+            (None, Some(data_dir)) => Place::new(member, data_dir, self.place.wal_dir.as_deref()),
+            (None, None) => Err(Error::Usage { what: "--data-dir is missing".to_owned(), hint: None }),
+        };
+        members.iter().map(place).collect()
+    }
+}
+
+/// Does it, watched: ^C ends it and leaves nothing behind; a second one ends it at once.
+fn run(session: &mut Session, source: &Source, plan: &Plan, job: &Job) -> Result<Done, Failure> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
+        // Without a handler the default ends the run, and the next one tidies up.
+        let _ = signal_hook::flag::register_conditional_shutdown(signal, Exit::System as i32, Arc::clone(&stop));
+        let _ = signal_hook::flag::register(signal, Arc::clone(&stop));
+    }
+    let progress = session.progress(source);
+    let done = apply(source, plan, job, Watch { stop: &stop, progress: &|done, all| progress.tell(done, all) })?;
+    drop(progress);
+    session.wrote(&done.files)?;
+    Ok(done)
+}
+
+fn verified(session: &Session, source: &Source) -> Result<Report> {
+    let progress = session.progress(source);
+    verify(source, |done| progress.tell(done, source.db().len()))
+}
+
+/// The last revision of another backup.
+fn head_of(session: &mut Session, name: &str) -> Result<i64> {
+    let source = session.open(name)?;
+    let facts = Facts::gather(&source, &Carry::default())?;
+    source.intact()?;
+    Ok(facts.head)
+}
+
+fn arguments() -> Vec<String> {
+    std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect()
+}

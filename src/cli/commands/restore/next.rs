@@ -1,0 +1,70 @@
+//! What comes after a restore: etcd's flags for each member, and what the cluster's installer asks for.
+
+use std::io::{self, Write};
+
+use etcdsnap::{
+    k8s::Installer,
+    restore::{Done, Job, Plan},
+};
+
+use crate::render::{printable, shell};
+
+/// How each member is started.
+pub(super) fn flags(plan: &Plan, job: &Job) -> Vec<String> {
+    let start = |place: &etcdsnap::restore::Place| {
+        let member = plan.cluster.member(&place.member).ok()?;
+        let urls = member.peer_urls.join(",");
+        let wal = place
+            .wal_dir
+            .as_ref()
+            .map_or(String::new(), |wal| format!(" --wal-dir {}", shell(&wal.display().to_string())));
+        Some(format!(
+            "etcd --name {} --data-dir {}{wal} --listen-peer-urls {} --listen-client-urls URLS --advertise-client-urls URLS",
+            shell(&place.member),
+            shell(&place.data_dir.display().to_string()),
+            shell(&urls),
+        ))
+    };
+    job.places.iter().filter_map(start).collect()
+}
+
+/// What to do next.
+pub(super) fn tell(out: &mut impl Write, plan: &Plan, job: &Job, done: &Done) -> io::Result<()> {
+    writeln!(out, "next")?;
+    for flags in flags(plan, job) {
+        writeln!(out, "  {}", printable(flags))?;
+    }
+    let (all, made) = (plan.cluster.members.len(), plan.members.len());
+    if made < all {
+        let missing = plan.cluster.members.iter().filter(|member| !plan.members.contains(&member.name));
+        let names: Vec<_> = missing.map(|member| member.name.as_str()).collect();
+        let names = printable(names.join(", "));
+        writeln!(
+            out,
+            "  restore {names} from this same backup with the same flags: {} of {all} have to be up",
+            all / 2 + 1
+        )?;
+    }
+    for line in installer(done.report.portrait.installer) {
+        writeln!(out, "  {line}")?;
+    }
+    Ok(())
+}
+
+fn installer(installer: Option<Installer>) -> &'static [&'static str] {
+    match installer {
+        Some(Installer::Kubeadm) => &[
+            "kubeadm: move etcd.yaml and kube-apiserver.yaml out of /etc/kubernetes/manifests before, and back when",
+            "         member/ is in /var/lib/etcd on every control plane node; then restart the kubelets",
+        ],
+        Some(Installer::K3s) => &[
+            "k3s, RKE2: stop the server, put member/ into server/db/etcd below its data directory (the folder's file",
+            "           `name` is the member's name), start it with the token of the backup's time",
+        ],
+        Some(Installer::OpenShift) => &[
+            "OpenShift: stop the static pods, put member/ into /var/lib/etcd on the recovery host, and go on with the",
+            "           documentation's steps after cluster-restore.sh has restored",
+        ],
+        None => &[],
+    }
+}

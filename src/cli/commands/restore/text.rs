@@ -1,0 +1,117 @@
+//! A plan and its end, for people and as JSON.
+
+use std::io::{self, Write};
+
+use etcdsnap::{
+    Finding,
+    hash::hex,
+    restore::{Changes, Done, Job, Plan},
+    verify::{Report, Trailer},
+};
+use serde_json::{Value, json};
+
+use crate::render::{bytes, printable};
+
+fn line(out: &mut impl Write, name: &str, text: &str) -> io::Result<()> {
+    writeln!(out, "  {name:<11} {}", printable(text.to_owned()))
+}
+
+/// What is going to be done.
+pub(super) fn plan(out: &mut impl Write, plan: &Plan, job: &Job) -> io::Result<()> {
+    let version = plan.version.as_ref().map_or(String::new(), |version| format!("storage version {version}, "));
+    let in_use = plan.in_use.map_or(String::new(), |used| format!(" ({} in use)", bytes(used)));
+    let (kind, revision, size) = (plan.kind, plan.revision, bytes(plan.total_size));
+    writeln!(out, "restore {}", printable(plan.source.clone()))?;
+    line(out, "from", &format!("{kind}, {version}revision {revision}, {size}{in_use}"))?;
+    for place in &job.places {
+        let wal = place.wal_dir.as_ref().map_or(String::new(), |wal| format!(", log in {}", wal.display()));
+        line(out, "to", &format!("{}{wal}", place.member_dir().display()))?;
+    }
+    for (n, member) in plan.cluster.members.iter().enumerate() {
+        let name = if n == 0 { "members" } else { "" };
+        let learner = if member.is_learner { ", learner" } else { "" };
+        line(out, name, &format!("{} {} {}{learner}", member.id, member.name, member.peer_urls.join(",")))?;
+    }
+    line(out, "cluster", &format!("{}, token {}", plan.cluster.id, plan.cluster.token))?;
+    for (n, change) in changes(&plan.changes).iter().enumerate() {
+        line(out, if n == 0 { "changes" } else { "" }, change)?;
+    }
+    let starts: Vec<_> =
+        plan.starts_on.iter().filter(|(_, startup)| startup.ok).map(|(etcd, _)| etcd.to_string()).collect();
+    line(out, "starts on", &if starts.is_empty() { "none".to_owned() } else { format!("etcd {}", starts.join(" ")) })?;
+    for (name, findings) in [("note", &plan.carried), ("warning", &plan.warnings)] {
+        findings.iter().try_for_each(|finding| note(out, name, finding))?;
+    }
+    Ok(())
+}
+
+fn note(out: &mut impl Write, name: &str, finding: &Finding) -> io::Result<()> {
+    line(out, name, &finding.what)?;
+    finding.hint.as_ref().map_or(Ok(()), |hint| line(out, "", &format!("  {hint}")))
+}
+
+fn changes(changes: &Changes) -> Vec<String> {
+    let mut lines = vec![format!("buckets {}", changes.buckets.keys().copied().collect::<Vec<_>>().join(", "))];
+    if let Some(at) = changes.deleted_at {
+        lines.push(format!("{} keys deleted, at revision {at}", changes.deleted.len()));
+    }
+    if let Some(at) = changes.compact_to {
+        let how = if changes.defrag { "left out" } else { "removed by etcd when it starts" };
+        lines.push(format!("history before revision {at} given up: {how}"));
+    }
+    if changes.defrag {
+        lines.push("written afresh, without free pages".to_owned());
+    }
+    if let Some(to) = changes.bump_to {
+        lines.push(format!("revision raised to {to}, all before it compacted"));
+    }
+    lines
+}
+
+/// What the check said.
+pub(super) fn verdict(out: &mut impl Write, report: &Report) -> io::Result<()> {
+    let trailer = match report.trailer {
+        Trailer::Matches => "SHA-256 trailer matches",
+        Trailer::Differs { .. } => "SHA-256 trailer differs",
+        Trailer::Absent => "no SHA-256 trailer",
+        Trailer::NotExpected | Trailer::Unknown => "a data directory has no trailer",
+    };
+    let verdict = report.verdict().map_or("not read".to_owned(), |verdict| verdict.to_string());
+    let (keys, errors) = (report.total_key.unwrap_or(0), report.findings.count(etcdsnap::error::Severity::Error));
+    let errors = if errors == 0 { String::new() } else { format!(", {errors} errors: `etcdsnap verify` lists them") };
+    line(out, "checked", &format!("{verdict}: {trailer}, {keys} keys{errors}"))
+}
+
+/// What was done.
+pub(super) fn done(out: &mut impl Write, done: &Done) -> io::Result<()> {
+    for kept in &done.kept {
+        line(out, "kept", &kept.display().to_string())?;
+    }
+    let restored = &done.restored;
+    let (revision, keys, size) = (restored.revision, restored.total_key, bytes(restored.total_size));
+    line(out, "restored", &format!("revision {revision}, {keys} keys, {size}, status hash {:x}", restored.hash))
+}
+
+/// The backup, as JSON.
+pub(super) fn source(report: &Report) -> Value {
+    json!({
+        "path": report.path,
+        "sha256": report.sha256.map(|sum| hex(&sum)),
+        "verdict": report.verdict().map(|verdict| verdict.to_string()),
+        "findings": report.findings.list(),
+    })
+}
+
+/// What was done, as JSON.
+pub(super) fn restored(done: &Done) -> Value {
+    let restored = &done.restored;
+    let paths = |paths: &[std::path::PathBuf]| paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>();
+    json!({
+        "hash": restored.hash,
+        "revision": restored.revision,
+        "totalKey": restored.total_key,
+        "totalSize": restored.total_size,
+        "files": paths(&done.files),
+        "kept": paths(&done.kept),
+    })
+}

@@ -1,0 +1,141 @@
+//! What a restore carries along, or changes, that people do not expect: told before it is done, with what to do.
+
+use super::{
+    facts::Facts,
+    plan::{Bump, GUESS, Plan, Wanted},
+};
+use crate::{Finding, etcd::state::AlarmKind};
+
+/// All there is to tell.
+pub(super) fn tell(facts: &Facts, wanted: &Wanted, plan: &Plan) -> Vec<Finding> {
+    let mut told = Vec::new();
+    of_members(facts, plan, &mut told);
+    of_alarms(facts, wanted, &mut told);
+    of_state(wanted, plan, &mut told);
+    of_revisions(facts, wanted, plan, &mut told);
+    let behind = facts.unapplied.applied_at_start.saturating_add(facts.unapplied.past_commit);
+    if behind > 0 {
+        let what = format!("{behind} entries of the log are not in the db, and are lost");
+        told.push(
+            Finding::warning("log-not-applied", what).hint("etcd itself applies them when it starts on the directory"),
+        );
+    }
+    told
+}
+
+fn of_members(facts: &Facts, plan: &Plan, told: &mut Vec<Finding>) {
+    let old = &facts.state.members;
+    let cluster = &plan.cluster;
+    if cluster.members.iter().any(|member| old.iter().any(|old| old.id == member.id.0)) {
+        let what = "the new members have ids of the old ones: same URLs, same token";
+        let hint = "an old member that still runs is taken for one of them: make sure that none does, or give \
+                    another --initial-cluster-token";
+        told.push(Finding::warning("same-ids", what).hint(hint));
+    }
+    let local = |url: &&String| ["://localhost:", "://127.0.0.1:", "://[::1]:"].iter().any(|host| url.contains(host));
+    if let Some(url) = cluster.members.iter().flat_map(|member| &member.peer_urls).find(local) {
+        let what = format!("{url} is advertised to the other members, for ever: a cluster of one machine only");
+        let finding = Finding::warning("localhost", what);
+        let known = old.iter().any(|old| old.peer_urls.contains(url));
+        told.push(if known { finding } else { finding.hint("--member NAME takes the URLs from the snapshot") });
+    }
+    for member in cluster.members.iter().filter(|member| !member.is_learner) {
+        if old.iter().any(|old| old.is_learner && old.name == member.name) {
+            let what = format!("{} was a learner, and is going to vote", member.name);
+            told.push(Finding::warning("learner", what).hint(format!("--learner {} keeps it one", member.name)));
+        }
+    }
+    let unstarted = old.iter().filter(|member| !member.started()).count();
+    if unstarted > 0 {
+        let what = format!("{unstarted} of the snapshot's members never started, and have no name");
+        told.push(Finding::info("unstarted", what).hint("add them again when the cluster is up"));
+    }
+    let gone = old.iter().filter(|old| old.started() && cluster.members.iter().all(|member| member.name != old.name));
+    let gone: Vec<_> = gone.map(|old| old.name.as_str()).collect();
+    if !gone.is_empty() {
+        let what = format!("not members any more: {}", gone.join(", "));
+        told.push(Finding::info("members-gone", what));
+    }
+    if facts.state.meta.conf_state.is_some() {
+        let what = "meta/confState keeps the old voters' ids: no etcd reads it, and etcdutl leaves it too";
+        told.push(Finding::info("conf-state", what));
+    }
+}
+
+fn of_alarms(facts: &Facts, wanted: &Wanted, told: &mut Vec<Finding>) {
+    let in_use = facts.in_use.map_or(String::new(), |used| format!(", {used} of them in use"));
+    for alarm in &facts.state.alarms {
+        let member = alarm.member;
+        let kind = alarm.kind;
+        if !wanted.carry.disarm_alarms {
+            let what =
+                format!("the alarm {kind} of member {member:x} goes along: etcd refuses writes until it is disarmed");
+            let hint = match kind {
+                AlarmKind::NoSpace => "--disarm-alarms, with --compact latest --defrag to make room",
+                _ => "--disarm-alarms, when you trust this backup",
+            };
+            told.push(Finding::warning("alarm", what).hint(hint));
+        } else if kind == AlarmKind::NoSpace && !(wanted.defrag && wanted.compact.is_some()) {
+            let what = format!(
+                "the db has {} bytes{in_use}: when that is over etcd's quota, the first write raises NOSPACE again",
+                facts.total_size
+            );
+            told.push(
+                Finding::warning("quota", what).hint("--compact latest --defrag, or a higher --quota-backend-bytes"),
+            );
+        }
+    }
+}
+
+fn of_state(wanted: &Wanted, plan: &Plan, told: &mut Vec<Finding>) {
+    if plan.state.auth.enabled {
+        let what = format!("auth stays on, with {} users and their passwords", plan.state.auth.users.len());
+        told.push(
+            Finding::warning("auth", what)
+                .hint("--reset-auth turns it off and keeps the users, --drop-auth removes them"),
+        );
+    }
+    if !plan.state.leases.is_empty() {
+        let what = format!("{} leases go along, and get their whole time again", plan.state.leases.len());
+        told.push(Finding::info("leases", what).hint("--drop-leases leaves them and their keys behind"));
+    }
+    if let Some(downgrade) = plan.state.cluster.downgrade.as_ref().filter(|downgrade| downgrade.enabled) {
+        let what = format!("a downgrade to {} is under way, and goes along", downgrade.target_version);
+        told.push(Finding::warning("downgrade", what).hint("--clear-downgrade ends it"));
+    }
+    match wanted.for_etcd {
+        Some(etcd) => {
+            let refuses = plan.starts_on.iter().find(|(version, startup)| *version == etcd && !startup.ok);
+            if let Some((_, startup)) = refuses {
+                told.push(Finding::warning("for-etcd", format!("etcd {etcd} will not start: {}", startup.why)));
+            }
+        }
+        None => {
+            for (etcd, startup) in plan.starts_on.iter().filter(|(_, startup)| !startup.ok) {
+                let what = format!("etcd {etcd} {}", startup.why);
+                told.push(Finding::info("starts-on", what).hint(format!("--for-etcd {etcd} makes it start")));
+            }
+        }
+    }
+}
+
+fn of_revisions(facts: &Facts, wanted: &Wanted, plan: &Plan, told: &mut Vec<Finding>) {
+    if facts.kubernetes && plan.changes.bump_to.is_none() {
+        let what =
+            "Kubernetes watches from revisions after this backup hang in silence until the new cluster gets there";
+        told.push(
+            Finding::warning("no-bump", what)
+                .hint("--bump-revision auto, with --past for newer backups and directories"),
+        );
+    }
+    if wanted.bump == Some(Bump::Auto) && wanted.past.is_none() {
+        let what = format!("how far the old cluster got is not known: {GUESS} more revisions are a guess");
+        told.push(
+            Finding::info("bump-guess", what).hint("--past SNAPSHOT, for each newer backup or data directory there is"),
+        );
+    }
+    if wanted.past.is_some_and(|past| past > plan.new_revision) {
+        let what = format!("the revision {} lies below one that the old cluster handed out", plan.new_revision);
+        told.push(Finding::warning("bump-low", what).hint("--bump-revision auto goes behind it"));
+    }
+}

@@ -1,0 +1,273 @@
+//! The cluster that is made: its members, their URLs and ids (`membership.NewClusterFromURLsMap`, `pkg/types/urls.go`).
+
+use serde::{Serialize, Serializer};
+use sha1::{Digest as _, Sha1};
+
+use crate::{Error, Result, etcd::State};
+
+/// More members than this no cluster has; the v2store's event history ends at 1000.
+const MAX_MEMBERS: usize = 100;
+
+/// An id of a member or a cluster. In JSON a number, as etcd has it; in text hex.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Id(pub u64);
+
+impl std::fmt::Display for Id {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:x}", self.0)
+    }
+}
+
+impl Serialize for Id {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// A member that is made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NewMember {
+    /// Its id, from its URLs and the token.
+    pub id: Id,
+    /// Its name.
+    pub name: String,
+    /// Where the others reach it, sorted.
+    #[serde(rename = "peerURLs")]
+    pub peer_urls: Vec<String>,
+    /// Whether it does not vote.
+    pub is_learner: bool,
+}
+
+/// The cluster that is made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NewCluster {
+    /// Its id, from its members' ids.
+    pub id: Id,
+    /// What keeps clusters with the same URLs apart (`--initial-cluster-token`).
+    pub token: String,
+    /// Its members, ascending by id: the order of raft's first entries.
+    pub members: Vec<NewMember>,
+}
+
+fn usage(what: impl Into<String>) -> Error {
+    Error::Usage { what: what.into(), hint: None }
+}
+
+impl NewCluster {
+    /// The cluster that `--initial-cluster` names, such as `m1=http://10.0.0.1:2380,m2=http://10.0.0.2:2380`; the members
+    /// that `learners` names do not vote.
+    ///
+    /// # Errors
+    /// In etcdutl's words, where it has some.
+    pub fn parse(initial_cluster: &str, token: &str, learners: &[String]) -> Result<Self> {
+        let mut named: Vec<(String, Vec<String>)> = Vec::new();
+        for piece in initial_cluster.split(',').filter(|piece| !piece.trim().is_empty()) {
+            let (name, url) = piece.split_once('=').unwrap_or((piece, ""));
+            match named.iter_mut().find(|(known, _)| known == name) {
+                Some((_, urls)) => urls.push(url.to_owned()),
+                None => named.push((name.to_owned(), vec![url.to_owned()])),
+            }
+        }
+        Self::of(named, token, learners)
+    }
+
+    /// The cluster of the snapshot's own members, learners as learners. Members that never started have no name and
+    /// are left out.
+    ///
+    /// # Errors
+    /// When there are none, or two of one name.
+    pub fn of_snapshot(state: &State, token: &str, learners: &[String]) -> Result<Self> {
+        let started: Vec<_> = state.members.iter().filter(|member| member.started()).collect();
+        let mut names: Vec<_> = started.iter().map(|member| member.name.as_str()).collect();
+        names.sort_unstable();
+        if let Some([twice, _]) = names.windows(2).find(|pair| matches!(pair, [a, b] if a == b)) {
+            let hint = "name the members with --name, --initial-cluster and --initial-advertise-peer-urls";
+            let what = format!("two of the snapshot's members are called {twice:?}");
+            return Err(Error::Usage { what, hint: Some(hint.to_owned()) });
+        }
+        let named = started.iter().map(|member| (member.name.clone(), member.peer_urls.clone())).collect();
+        let mut learners = learners.to_vec();
+        learners.extend(started.iter().filter(|member| member.is_learner).map(|member| member.name.clone()));
+        Self::of(named, token, &learners)
+    }
+
+    fn of(named: Vec<(String, Vec<String>)>, token: &str, learners: &[String]) -> Result<Self> {
+        let mut members = Vec::new();
+        for (name, urls) in named {
+            let peer_urls = peer_urls(urls.iter().map(String::as_str))?;
+            let is_learner = learners.contains(&name);
+            members.push(NewMember { id: member_id(&peer_urls, token), name, peer_urls, is_learner });
+        }
+        if members.is_empty() {
+            return Err(usage("the initial cluster configuration has no members"));
+        }
+        if members.len() > MAX_MEMBERS {
+            return Err(usage(format!("{} members: no cluster has more than {MAX_MEMBERS}", members.len())));
+        }
+        if let Some(name) = learners.iter().find(|name| members.iter().all(|member| member.name != **name)) {
+            return Err(usage(format!("couldn't find learner {name:?} in the initial cluster configuration")));
+        }
+        let mut urls: Vec<_> = members.iter().flat_map(|member| &member.peer_urls).collect();
+        urls.sort_unstable();
+        if urls.windows(2).any(|pair| matches!(pair, [a, b] if a == b)) {
+            let cluster = members.iter().flat_map(|m| m.peer_urls.iter().map(move |url| format!("{}={url}", m.name)));
+            let mut cluster: Vec<_> = cluster.collect();
+            cluster.sort();
+            return Err(usage(format!("initial cluster {} has duplicate url", cluster.join(","))));
+        }
+        if members.iter().all(|member| member.is_learner) {
+            return Err(usage("every member would be a learner: nobody would vote"));
+        }
+        members.sort_by_key(|member| member.id);
+        if let Some([same, _]) = members.windows(2).find(|pair| matches!(pair, [a, b] if a.id == b.id)) {
+            return Err(usage(format!("member exists with identical ID {}", same.id)));
+        }
+        let id = cluster_id(members.iter().map(|member| member.id));
+        Ok(Self { id, token: token.to_owned(), members })
+    }
+
+    /// The member called `name`.
+    ///
+    /// # Errors
+    /// That there is none, in etcdutl's words.
+    pub fn member(&self, name: &str) -> Result<&NewMember> {
+        let found = self.members.iter().find(|member| member.name == name);
+        found.ok_or_else(|| {
+            let names: Vec<_> = self.members.iter().map(|member| member.name.as_str()).collect();
+            let what = format!("couldn't find local name {name:?} in the initial cluster configuration");
+            Error::Usage { what, hint: Some(format!("its members are {}", names.join(", "))) }
+        })
+    }
+
+    /// What `--initial-cluster` says of it.
+    #[must_use]
+    pub fn initial_cluster(&self) -> String {
+        let mut members: Vec<_> = self.members.iter().collect();
+        members.sort_by_key(|member| &member.name);
+        let urls = members.iter().flat_map(|m| m.peer_urls.iter().map(move |url| format!("{}={url}", m.name)));
+        urls.collect::<Vec<_>>().join(",")
+    }
+}
+
+/// Holds `--initial-advertise-peer-urls` against the member's URLs in `--initial-cluster`. As text: etcdutl asks the DNS
+/// whether two names mean one host.
+///
+/// # Errors
+/// In etcdutl's words.
+pub fn check_advertised(member: &NewMember, advertised: &str) -> Result<()> {
+    let advertised = peer_urls(advertised.split(','))?;
+    let of_cluster: Vec<_> = member.peer_urls.iter().map(|url| format!("{}={url}", member.name)).collect();
+    let hint = Some("the URLs are compared as text: no name is resolved".to_owned());
+    if let Some(url) = member.peer_urls.iter().find(|url| !advertised.contains(url)) {
+        let (name, all) = (&member.name, advertised.join(","));
+        let what = format!("--initial-cluster has {name}={url} but missing from --initial-advertise-peer-urls={all}");
+        return Err(Error::Usage { what, hint });
+    }
+    if let Some(url) = advertised.iter().find(|url| !member.peer_urls.contains(url)) {
+        let cluster = of_cluster.join(",");
+        let what = format!("--initial-advertise-peer-urls has {url} but missing from --initial-cluster={cluster}");
+        return Err(Error::Usage { what, hint });
+    }
+    Ok(())
+}
+
+/// The URLs, checked and sorted (`types.NewURLs`).
+fn peer_urls<'a>(urls: impl Iterator<Item = &'a str>) -> Result<Vec<String>> {
+    let mut urls = urls.map(|url| peer_url(url.trim())).collect::<Result<Vec<_>>>()?;
+    if urls.is_empty() {
+        return Err(usage("no valid URLs given"));
+    }
+    urls.sort_unstable();
+    Ok(urls)
+}
+
+fn peer_url(url: &str) -> Result<String> {
+    let no_scheme = || usage(format!("URL scheme must be http, https, unix, or unixs: {url}"));
+    let (scheme, rest) = url.split_once("://").ok_or_else(no_scheme)?;
+    let scheme = scheme.to_ascii_lowercase();
+    match scheme.as_str() {
+        "http" | "https" => {}
+        "unix" | "unixs" => return Ok(format!("{scheme}://{rest}")),
+        _ => return Err(no_scheme()),
+    }
+    if rest.contains(|c: char| c.is_control() || c.is_whitespace() || matches!(c, '?' | '#' | '@' | '\\')) {
+        return Err(usage(format!("URL is not one of a peer: {url}")));
+    }
+    let (host, path) = rest.find('/').and_then(|at| rest.split_at_checked(at)).unwrap_or((rest, ""));
+    // The last colon is the port's, unless it stands in an IPv6 address.
+    let port = host.rsplit_once(':').filter(|(name, _)| !name.contains(':') || name.ends_with(']'));
+    if port.is_none_or(|(_, port)| !port.bytes().all(|b| b.is_ascii_digit())) {
+        return Err(usage(format!("URL address does not have the form \"host:port\": {url}")));
+    }
+    if !path.is_empty() {
+        return Err(usage(format!("URL must not contain a path: {url}")));
+    }
+    Ok(format!("{scheme}://{rest}"))
+}
+
+fn first_of(sha: Sha1) -> Id {
+    Id(sha.finalize().first_chunk().map_or(0, |first| u64::from_be_bytes(*first)))
+}
+
+/// A member's id (`membership.computeMemberID`): the URLs sorted.
+fn member_id(peer_urls: &[String], token: &str) -> Id {
+    let sha = peer_urls.iter().fold(Sha1::new(), Sha1::chain_update);
+    first_of(sha.chain_update(token))
+}
+
+/// A cluster's id (`RaftCluster.genID`): the ids ascending.
+fn cluster_id(members: impl Iterator<Item = Id>) -> Id {
+    first_of(members.fold(Sha1::new(), |sha, id| sha.chain_update(id.0.to_be_bytes())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(cluster: &str) -> Result<NewCluster> {
+        NewCluster::parse(cluster, "tok", &[])
+    }
+
+    #[test]
+    fn ids_are_those_of_etcd() {
+        let one = NewCluster::parse("default=http://localhost:2380", "etcd-cluster", &[]).unwrap();
+        assert_eq!((one.id.0, one.members[0].id.0), (0xcdf8_1819_4e3a_8c32, 0x8e9e_05c5_2164_694d));
+        let three = parse("m1=http://10.0.0.1:2380, m2=http://10.0.0.2:2380,m3=http://10.0.0.3:2380,").unwrap();
+        let ids: Vec<_> = three.members.iter().map(|m| (m.name.trim(), m.id.0)).collect();
+        let want = [("m2", 0x61b0_46c1_789d_11d8), ("m3", 0x7aa1_8119_1753_809e), ("m1", 0x9852_1e8c_6c48_c6da)];
+        assert_eq!((three.id.0, ids), (0x8e67_f3b9_7769_8ab3, want.to_vec()));
+    }
+
+    #[test]
+    fn what_is_wrong_with_urls_is_told_as_etcdutl_does() {
+        for (cluster, said) in [
+            ("default", "URL scheme must be http, https, unix, or unixs: "),
+            ("a=ftp://b:1", "URL scheme must be http, https, unix, or unixs: ftp://b:1"),
+            ("a=http://b", "URL address does not have the form \"host:port\": http://b"),
+            ("a=http://b:c", "URL address does not have the form \"host:port\": http://b:c"),
+            ("a=http://::1:2380", "URL address does not have the form \"host:port\": http://::1:2380"),
+            ("a=http://b:1/", "URL must not contain a path: http://b:1/"),
+            ("a=http://b:1,c=http://b:1", "initial cluster a=http://b:1,c=http://b:1 has duplicate url"),
+            ("", "the initial cluster configuration has no members"),
+        ] {
+            assert_eq!(parse(cluster).unwrap_err().to_string(), said, "{cluster}");
+        }
+        assert!(parse("a=http://[::1]:2380,b=unix://sock,c=HTTPS://x:1").is_ok());
+    }
+
+    #[test]
+    fn advertised_urls_are_those_of_the_cluster() {
+        let cluster = parse("a=http://b:1,a=http://b:2").unwrap();
+        let member = cluster.member("a").unwrap();
+        assert!(check_advertised(member, "http://b:2, http://b:1").is_ok());
+        let missing = check_advertised(member, "http://b:1").unwrap_err().to_string();
+        assert_eq!(
+            missing,
+            "--initial-cluster has a=http://b:2 but missing from --initial-advertise-peer-urls=http://b:1"
+        );
+        assert!(check_advertised(member, "http://b:1,http://b:2,http://b:3").is_err());
+        assert!(cluster.member("c").is_err());
+    }
+}

@@ -1,0 +1,155 @@
+//! The db into the staging: copied, synced and summed at once, and checked when it is all there. What is summed and checked
+//! is the copy, which nobody else can write to.
+
+use std::{
+    fs::File,
+    path::Path,
+    sync::{
+        Condvar, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
+    thread,
+};
+
+use super::stage::fault;
+use crate::{
+    Error, Result,
+    source::{Source, free_space},
+    verify::{self, Report},
+};
+
+/// So many new bytes are worth another sync: the disk writes while the sum is taken.
+const SYNCED: u64 = 32 << 20;
+
+/// How a long job is watched.
+#[derive(Clone, Copy)]
+pub struct Watch<'a> {
+    /// Set to stop it.
+    pub stop: &'a AtomicBool,
+    /// Told how many bytes of how many are done.
+    pub progress: &'a dyn Fn(u64, u64),
+}
+
+impl std::fmt::Debug for Watch<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Watch")
+    }
+}
+
+impl Watch<'_> {
+    /// Whether it is to be stopped.
+    pub(super) fn check(&self) -> Result<()> {
+        if self.stop.load(SeqCst) { Err(Error::Interrupted) } else { Ok(()) }
+    }
+}
+
+/// How far the copy is.
+#[derive(Debug, Clone, Copy, Default)]
+struct State {
+    copied: u64,
+    ended: bool,
+    failed: bool,
+}
+
+#[derive(Debug, Default)]
+struct Copied(Mutex<State>, Condvar);
+
+impl Copied {
+    fn tell(&self, tell: impl FnOnce(&mut State)) {
+        tell(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        self.1.notify_all();
+    }
+
+    /// Waits until the state is as wanted, or the copy has ended.
+    fn wait(&self, wanted: impl Fn(&State) -> bool) -> State {
+        let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let until = self.1.wait_while(state, |state| !wanted(state) && !state.ended && !state.failed);
+        *until.unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Copies the db of `source` into the empty file `to`, which is at `path`, and returns what is to be said about the copy.
+pub(super) fn copy(source: &Source, to: &File, path: &Path, watch: Watch<'_>) -> Result<Report> {
+    let (db, copied) = (source.db(), Copied::default());
+    let name = path.display().to_string();
+    to.set_len(db.len()).map_err(fault(path, "write"))?;
+    let cloned = db.clone_to(to);
+    if cloned {
+        copied.tell(|state| *state = State { copied: db.len(), ended: true, failed: false });
+    } else {
+        check_room(to, path, db.len())?;
+    }
+    let staged = source.copy(to.try_clone().map_err(fault(path, "open"))?)?;
+    thread::scope(|scope| {
+        let copier = scope.spawn(|| {
+            if cloned {
+                return Ok(());
+            }
+            let done = db.copy_to(to, &name, |at| {
+                copied.tell(|state| state.copied = at);
+                !watch.stop.load(SeqCst) && !copied.wait(|_| true).failed
+            });
+            copied.tell(|state| (state.ended, state.failed) = (true, state.failed || done.is_err()));
+            done
+        });
+        let syncer = scope.spawn(|| {
+            let mut synced = 0_u64;
+            loop {
+                let state = copied.wait(|state| state.copied >= synced.saturating_add(SYNCED));
+                let done = to.sync_data().map_err(fault(path, "sync"));
+                if done.is_err() {
+                    copied.tell(|state| state.failed = true);
+                }
+                if done.is_err() || state.ended || state.failed {
+                    return done;
+                }
+                synced = state.copied;
+            }
+        });
+        let checker = scope.spawn(|| {
+            let whole = !copied.wait(|state| state.ended).failed;
+            // One thread is left to the sum.
+            let threads = rayon::current_num_threads().saturating_sub(1).max(1);
+            let check = || whole.then(|| verify::check(&staged));
+            match rayon::ThreadPoolBuilder::new().num_threads(threads).build() {
+                Ok(pool) => pool.install(check),
+                Err(_) => check(),
+            }
+        });
+        let ready = |until| {
+            let state = copied.wait(|state| state.copied >= until);
+            state.copied >= until && !state.failed && !watch.stop.load(SeqCst)
+        };
+        let digests = staged.db().digests_behind(|done| (watch.progress)(done, db.len()), ready);
+        if digests.is_err() {
+            copied.tell(|state| state.failed = true);
+        }
+        // What failed first says why; the others were only stopped.
+        let copied = joined(copier.join());
+        let synced = joined(syncer.join());
+        let report = joined(checker.join());
+        match (copied, synced) {
+            (Err(Error::Interrupted), Err(error)) => return Err(error),
+            (copied, synced) => copied.and(synced)?,
+        }
+        let digests = digests?;
+        let mut report = report.ok_or(Error::Interrupted)?;
+        report.conclude(&staged, &digests);
+        Ok(report)
+    })
+}
+
+fn joined<T>(result: thread::Result<T>) -> T {
+    result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+/// Whether there is room for `need` more bytes where `file` is.
+pub(super) fn check_room(file: &File, path: &Path, need: u64) -> Result<()> {
+    let free = free_space(file).map_err(fault(path, "look for free space at"))?;
+    if free >= need {
+        return Ok(());
+    }
+    let what = format!("{need} bytes are needed, and {free} are free");
+    let source = std::io::Error::new(std::io::ErrorKind::StorageFull, what);
+    Err(fault(path, "write")(source))
+}

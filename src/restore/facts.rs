@@ -1,0 +1,89 @@
+//! What a plan has to know of the snapshot. Cheap to gather, unless keys are to be dropped: those have to be found.
+
+use std::collections::BTreeMap;
+
+use super::plan::Carry;
+use crate::{
+    Error, Result,
+    etcd::{Range, Revision, Snapshot, State, unapplied},
+    source::{Kind, Source},
+    wal::Unapplied,
+};
+
+/// What a plan has to know of the snapshot.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    /// The backup, as the user named it.
+    pub source: String,
+    /// What kind of backup it is.
+    pub kind: Kind,
+    /// Its length in bytes, up to the high-water mark.
+    pub total_size: u64,
+    /// Bytes of it that are in use, where the whole file was read.
+    pub in_use: Option<u64>,
+    /// What its small buckets say.
+    pub state: State,
+    /// The bucket `meta`, as stored.
+    pub meta: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// The bucket `cluster`, as stored.
+    pub cluster: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// The bucket `auth`, as stored.
+    pub auth: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// The last revision.
+    pub head: i64,
+    /// The compacted revision, or -1.
+    pub compacted: i64,
+    /// Whether it looks like the keyspace of a Kubernetes cluster.
+    pub kubernetes: bool,
+    /// The keys that are to be dropped, in order.
+    pub dropped: Vec<Vec<u8>>,
+    /// What the log of a data directory holds besides.
+    pub unapplied: Unapplied,
+}
+
+impl Facts {
+    /// Gathers them.
+    ///
+    /// # Errors
+    /// When the db cannot be opened, or its newest records cannot be reached.
+    pub fn gather(source: &Source, carry: &Carry) -> Result<Self> {
+        let damaged = |finding| Error::Damaged { file: source.name().to_owned(), finding: Box::new(finding) };
+        let mut snapshot = Snapshot::load(source.db().image()).map_err(damaged)?;
+        let newest = snapshot.newest_records().map_err(damaged)?;
+        let last = newest.last().map_or(Revision::default(), |record| record.revision);
+        let of_kubernetes = |key: &[u8]| [&b"/registry/"[..], b"/kubernetes.io/"].iter().any(|p| key.starts_with(p));
+        let owned = |bucket: &str| {
+            let items = snapshot.items(bucket).into_iter();
+            items.map(|(key, value)| (key.to_vec(), value.to_vec())).collect::<BTreeMap<_, _>>()
+        };
+        Ok(Self {
+            source: source.name().to_owned(),
+            kind: source.kind(),
+            total_size: snapshot.db().size(),
+            in_use: None,
+            meta: owned("meta"),
+            cluster: owned("cluster"),
+            auth: owned("auth"),
+            head: snapshot.keyspace.head(last),
+            compacted: snapshot.keyspace.compacted(),
+            kubernetes: newest.iter().any(|record| of_kubernetes(record.kv.key)),
+            dropped: dropped(&mut snapshot, carry)?,
+            unapplied: match source.kind() {
+                Kind::DataDir => unapplied(source.wal(), &snapshot.state, &mut snapshot.findings),
+                Kind::Saved | Kind::Copy => Unapplied::default(),
+            },
+            state: snapshot.state,
+        })
+    }
+}
+
+/// The live keys that are to be dropped.
+fn dropped(snapshot: &mut Snapshot<'_>, carry: &Carry) -> Result<Vec<Vec<u8>>> {
+    if !carry.drop_leases && carry.drop_keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let view = snapshot.view(None, &Range::All)?;
+    let prefixed = |key: &[u8]| carry.drop_keys.iter().any(|prefix| key.starts_with(prefix));
+    let gone = view.iter().filter(|kv| (carry.drop_leases && kv.lease != 0) || prefixed(kv.key));
+    Ok(gone.map(|kv| kv.key.to_vec()).collect())
+}

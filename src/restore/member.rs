@@ -1,0 +1,121 @@
+//! A member's own files beside the db: its log and its `.snap`. They tell raft that the cluster was made by adding each
+//! member, and that a snapshot was taken then.
+
+use std::{
+    fs::{self, File},
+    io::{self, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::Path,
+};
+
+use super::{
+    cluster::{NewCluster, NewMember},
+    stage::fault,
+};
+use crate::{
+    Result,
+    etcd::state::Member,
+    snap::{Snap, StoreMember, store},
+    wal::{self, ConfChange, ConfChangeKind, ConfState, HardState, Metadata},
+};
+
+/// The term of all that a restore writes.
+const TERM: u64 = 1;
+/// The log's one segment.
+pub(super) const SEGMENT: &str = "0000000000000000-0000000000000000.wal";
+
+/// Who votes and who listens.
+pub(super) fn conf_state(cluster: &NewCluster) -> ConfState {
+    let ids = |learner| {
+        let of_kind = cluster.members.iter().filter(move |member| member.is_learner == learner);
+        of_kind.map(|member| member.id.0).collect()
+    };
+    ConfState { voters: ids(false), learners: ids(true), ..ConfState::default() }
+}
+
+/// What raft must not forget: the first voter was voted for, and all of the log is committed.
+pub(super) fn hard_state(cluster: &NewCluster) -> HardState {
+    let vote = cluster.members.iter().find(|member| !member.is_learner).map_or(0, |member| member.id.0);
+    HardState { term: TERM, vote, commit: cluster.members.len() as u64 }
+}
+
+/// The log of `member`.
+pub(super) fn log(cluster: &NewCluster, member: &NewMember) -> Vec<u8> {
+    let mut log = wal::Writer::begin(&Metadata { node_id: member.id.0, cluster_id: cluster.id.0 });
+    for (index, member) in (1..).zip(&cluster.members) {
+        let json = Member {
+            id: member.id.0,
+            peer_urls: member.peer_urls.clone(),
+            is_learner: member.is_learner,
+            name: member.name.clone(),
+            client_urls: Vec::new(),
+        };
+        let kind = if member.is_learner { ConfChangeKind::AddLearner } else { ConfChangeKind::AddNode };
+        log.conf_change(TERM, index, &ConfChange { kind, node_id: member.id.0, context: &json.json() });
+    }
+    let state = hard_state(cluster);
+    log.state(&state);
+    log.snapshot(TERM, state.commit, Some(&conf_state(cluster)));
+    log.finish()
+}
+
+/// The `.snap`, the same for all members.
+pub(super) fn snap(cluster: &NewCluster) -> Snap {
+    let members: Vec<_> = cluster
+        .members
+        .iter()
+        .map(|member| StoreMember { id: member.id.0, peer_urls: &member.peer_urls, is_learner: member.is_learner })
+        .collect();
+    let commit = hard_state(cluster).commit;
+    Snap { index: commit, term: TERM, conf_state: conf_state(cluster), store: store(&members) }
+}
+
+/// Makes the file `path`, new.
+pub(super) fn create(path: &Path) -> Result<File> {
+    let options = || File::options().read(true).write(true).create_new(true).mode(0o600).open(path);
+    options().map_err(fault(path, "make"))
+}
+
+/// Writes the log's segment into `dir`, with the space that etcd allocates ahead.
+pub(super) fn write_log(dir: &Path, log: &[u8]) -> Result<()> {
+    let path = dir.join(SEGMENT);
+    let mut file = create(&path)?;
+    allocate(&file).and_then(|()| file.write_all(log)).map_err(fault(&path, "write"))?;
+    file.sync_all().map_err(fault(&path, "sync"))
+}
+
+fn allocate(file: &File) -> io::Result<()> {
+    use rustix::{fs::FallocateFlags, io::Errno};
+    match rustix::fs::fallocate(file, FallocateFlags::empty(), 0, wal::SEGMENT_SIZE) {
+        Ok(()) => Ok(()),
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) => file.set_len(wal::SEGMENT_SIZE),
+        Err(e) => Err(e.into()),
+    }
+}
+
+/// Writes the `.snap` into `dir`.
+pub(super) fn write_snap(dir: &Path, snap: &Snap) -> Result<()> {
+    let path = dir.join(snap.file_name());
+    let mut file = create(&path)?;
+    file.write_all(&snap.encode()).map_err(fault(&path, "write"))?;
+    file.sync_all().map_err(fault(&path, "sync"))
+}
+
+/// Gives everything at and below `path` its mode and its owner.
+pub(super) fn settle(path: &Path, mode: u32, owner: Option<super::Owner>) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let is_dir = path.is_dir();
+    // a file may be read and written, but not run
+    let bits = if is_dir { mode } else { mode & 0o666 };
+    fs::set_permissions(path, fs::Permissions::from_mode(bits)).map_err(fault(path, "change the mode of"))?;
+    if let Some(owner) = owner {
+        owner.give(path)?;
+    }
+    if is_dir {
+        for entry in fs::read_dir(path).map_err(fault(path, "list"))? {
+            settle(&entry.map_err(fault(path, "list"))?.path(), mode, owner)?;
+        }
+        super::stage::sync_dir(path)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,162 @@
+//! Where a restored member goes, looked at before anything is written. The unit is `member/`: nothing else in a data
+//! directory is touched.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use super::stage::fault;
+use crate::{Error, Result, source::Part};
+
+/// Where one member goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The member's name.
+    pub member: String,
+    /// Its data directory.
+    pub data_dir: PathBuf,
+    /// Where its log goes instead of `member/wal`.
+    pub wal_dir: Option<PathBuf>,
+}
+
+/// Who owns what is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Owner {
+    /// The user's id.
+    pub user: u32,
+    /// The group's id; `None` leaves the one that it gets.
+    pub group: Option<u32>,
+}
+
+fn usage(what: String, hint: &str) -> Error {
+    Error::Usage { what, hint: Some(hint.to_owned()) }
+}
+
+impl Place {
+    /// The place of `member` in `data_dir`, with its log elsewhere when `wal_dir` says so.
+    ///
+    /// # Errors
+    /// When the two cannot both be.
+    pub fn new(member: &str, data_dir: &Path, wal_dir: Option<&Path>) -> Result<Self> {
+        let absolute = |path: &Path| std::path::absolute(path).map_err(fault(path, "look at"));
+        let data_dir = absolute(data_dir)?;
+        let usual = data_dir.join("member").join("wal");
+        let wal_dir = wal_dir.map(absolute).transpose()?.filter(|wal| *wal != usual);
+        if let Some(wal) =
+            wal_dir.as_ref().filter(|wal| wal.starts_with(data_dir.join("member")) || data_dir.starts_with(wal))
+        {
+            let what = format!("--wal-dir {}: it cannot be in member/, or around the data directory", wal.display());
+            return Err(usage(what, "leave it out: the log goes to member/wal then"));
+        }
+        Ok(Self { member: member.to_owned(), data_dir, wal_dir })
+    }
+
+    /// `DATA_DIR/member`.
+    #[must_use]
+    pub fn member_dir(&self) -> PathBuf {
+        self.data_dir.join("member")
+    }
+
+    /// Where the log's segment comes to stand.
+    #[must_use]
+    pub fn final_wal(&self) -> PathBuf {
+        self.wal_dir.clone().unwrap_or_else(|| self.member_dir().join("wal"))
+    }
+
+    /// Looks whether a member can go there; one that is there already only makes room when it is to be kept aside.
+    ///
+    /// # Errors
+    /// Why not.
+    pub(super) fn look(&self, keep_old: bool) -> Result<()> {
+        let Self { data_dir, wal_dir, .. } = self;
+        if data_dir.exists() && !data_dir.is_dir() {
+            return Err(usage(format!("{}: not a folder", data_dir.display()), "name a folder, or a new name"));
+        }
+        let member = self.member_dir();
+        if data_dir.join("snap").join("db").is_file() {
+            let what = format!("{}: a member/ folder itself", data_dir.display());
+            return Err(usage(what, "name the folder around it"));
+        }
+        if has_content(&member)? {
+            let db = member.join("snap").join("db");
+            if db.is_file() && Part::open(&db)?.is_locked() {
+                let what = format!("{}: a running etcd holds it", member.display());
+                return Err(usage(what, "stop that etcd first"));
+            }
+            if !keep_old {
+                let what = format!("{}: there is a member already", member.display());
+                return Err(usage(what, "--keep-old renames it to member.before-<UTC>; or name another --data-dir"));
+            }
+        }
+        let Some(wal_dir) = wal_dir else { return Ok(()) };
+        if wal_dir.exists() && !wal_dir.is_dir() {
+            return Err(usage(format!("{}: not a folder", wal_dir.display()), "name a folder, or a new name"));
+        }
+        if has_content(wal_dir)? && !keep_old {
+            let what = format!("{}: there is something in it already", wal_dir.display());
+            return Err(usage(what, "--keep-old moves it aside; or name another --wal-dir"));
+        }
+        Ok(())
+    }
+}
+
+/// Whether there is something in the folder that counts. What a file system puts into its root does not, nor does a
+/// staging folder.
+pub(super) fn has_content(folder: &Path) -> Result<bool> {
+    Ok(!contents(folder)?.is_empty())
+}
+
+/// The names of what counts in the folder; none when there is no folder.
+pub(super) fn contents(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(folder) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) if e.kind() == std::io::ErrorKind::NotADirectory => return Ok(vec![folder.to_owned()]),
+        entries => entries.map_err(fault(folder, "list"))?,
+    };
+    let mut paths = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(fault(folder, "list"))?;
+        let name = entry.file_name();
+        if name != "lost+found" && name != super::stage::FOLDER {
+            paths.push(entry.path());
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+impl Owner {
+    /// Reads `USER`, `USER:GROUP` or `:GROUP`, by name or number. Names are those of `/etc/passwd` and `/etc/group`.
+    ///
+    /// # Errors
+    /// When there is no such user or group.
+    pub fn parse(text: &str) -> Result<Self> {
+        let (user, group) = text.split_once(':').map_or((text, None), |(user, group)| (user, Some(group)));
+        Ok(Self {
+            user: if user.is_empty() && group.is_some() { u32::MAX } else { id_of(user, "/etc/passwd", "user")? },
+            group: group
+                .filter(|group| !group.is_empty())
+                .map(|group| id_of(group, "/etc/group", "group"))
+                .transpose()?,
+        })
+    }
+
+    pub(super) fn give(self, path: &Path) -> Result<()> {
+        let user = Some(self.user).filter(|user| *user != u32::MAX);
+        std::os::unix::fs::lchown(path, user, self.group).map_err(fault(path, "change the owner of"))
+    }
+}
+
+/// The id of `name` in a file of `name:x:id:...` lines.
+fn id_of(name: &str, file: &str, what: &str) -> Result<u32> {
+    if let Ok(id) = name.parse() {
+        return Ok(id);
+    }
+    let lines = fs::read_to_string(file).unwrap_or_default();
+    let found = lines.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        (fields.next() == Some(name)).then(|| fields.nth(1)?.parse().ok())?
+    });
+    found.ok_or_else(|| usage(format!("--owner: no {what} {name:?} in {file}"), "say its number"))
+}
