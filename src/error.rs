@@ -64,6 +64,14 @@ pub enum Error {
         /// What is wrong with it.
         finding: Box<Finding>,
     },
+    /// The input can be read, but not used for this.
+    #[error("{what}")]
+    Refused {
+        /// Why not, in a sentence.
+        what: String,
+        /// What to do next.
+        hint: Option<String>,
+    },
     /// What was asked for is not in the input.
     #[error("{what}")]
     NotFound {
@@ -88,7 +96,9 @@ impl Error {
     pub fn fault(&self) -> Fault {
         match self {
             Self::Io { .. } | Self::Changed { .. } | Self::Interrupted => Fault::System,
-            Self::Foreign { .. } | Self::Damaged { .. } | Self::NotFound { .. } => Fault::Content,
+            Self::Foreign { .. } | Self::Damaged { .. } | Self::Refused { .. } | Self::NotFound { .. } => {
+                Fault::Content
+            }
             Self::Usage { .. } => Fault::Caller,
         }
     }
@@ -104,7 +114,7 @@ impl Error {
             Self::Changed { .. } => Some("copy the file to where nothing writes to it, and read the copy"),
             Self::Foreign { hint, .. } => Some(hint),
             Self::Damaged { finding, .. } => finding.hint.as_deref(),
-            Self::NotFound { hint, .. } | Self::Usage { hint, .. } => hint.as_deref(),
+            Self::Refused { hint, .. } | Self::NotFound { hint, .. } | Self::Usage { hint, .. } => hint.as_deref(),
         }
     }
 }

@@ -86,7 +86,7 @@ impl Trust {
     /// Why not, and what would let it through.
     pub fn judge(self, report: &Report) -> Result<()> {
         let Self { skip_hash_check, wrong_trailer, force } = self;
-        let refused = |what: String, hint: &str| Error::NotFound { what, hint: Some(hint.to_owned()) };
+        let refused = |what: String, hint: &str| Error::Refused { what, hint: Some(hint.to_owned()) };
         let path = &report.path;
         match &report.trailer {
             Trailer::Differs { stored, computed } if !wrong_trailer => {
@@ -179,7 +179,6 @@ pub fn apply(source: &Source, plan: &Plan, job: &Job, watch: Watch<'_>) -> Resul
 
 /// Writes the restored db to `path`, and returns what there is to say about the backup.
 fn write_db(source: &Source, plan: &Plan, job: &Job, path: &Path, watch: Watch<'_>) -> Result<(Report, File)> {
-    let file = member::create(path)?;
     let unwritten = |error| match error {
         Fault::Io(e) if e.kind() == std::io::ErrorKind::Interrupted => Error::Interrupted,
         Fault::Io(e) => fault(path, "write")(e),
@@ -187,12 +186,13 @@ fn write_db(source: &Source, plan: &Plan, job: &Job, path: &Path, watch: Watch<'
     };
     let load = |image| Snapshot::load(image).map_err(|finding| unwritten(Fault::Damaged(finding)));
     if !plan.changes.defrag {
-        let report = copy(source, &file, path, watch)?;
+        let (file, report) = copy(source, path, watch)?;
         job.trust.judge(&report)?;
         let staged = source.copy(file.try_clone().map_err(fault(path, "open"))?)?;
         plan.changes.write_over(&load(staged.db().image())?, &file).map_err(unwritten)?;
         return Ok((report, file));
     }
+    let file = member::create(path)?;
     check_room(&file, path, plan.in_use.unwrap_or(plan.total_size))?;
     let (report, written) = thread::scope(|scope| {
         let writer = scope.spawn(|| {

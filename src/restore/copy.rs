@@ -11,7 +11,7 @@ use std::{
     thread,
 };
 
-use super::stage::fault;
+use super::{member::create, stage::fault};
 use crate::{
     Error, Result,
     source::{Source, free_space},
@@ -68,21 +68,28 @@ impl Copied {
     }
 }
 
-/// Copies the db of `source` into the empty file `to`, which is at `path`, and returns what is to be said about the copy.
-pub(super) fn copy(source: &Source, to: &File, path: &Path, watch: Watch<'_>) -> Result<Report> {
+/// Makes the file `path` of the db of `source`: one that was unpacked by a link to it, another one by copying. The second
+/// value is what is to be said about it.
+pub(super) fn copy(source: &Source, path: &Path, watch: Watch<'_>) -> Result<(File, Report)> {
     let (db, copied) = (source.db(), Copied::default());
     let name = path.display().to_string();
-    to.set_len(db.len()).map_err(fault(path, "write"))?;
-    let cloned = db.clone_to(to);
-    if cloned {
+    let linked = db.link_to(path);
+    let file = match linked {
+        true => File::options().read(true).write(true).open(path).map_err(fault(path, "open"))?,
+        false => create(path)?,
+    };
+    let to = &file;
+    let shared = linked || db.clone_to(to);
+    if shared {
         copied.tell(|state| *state = State { copied: db.len(), ended: true, failed: false });
     } else {
         check_room(to, path, db.len())?;
+        to.set_len(db.len()).map_err(fault(path, "write"))?;
     }
     let staged = source.copy(to.try_clone().map_err(fault(path, "open"))?)?;
-    thread::scope(|scope| {
+    let report = thread::scope(|scope| {
         let copier = scope.spawn(|| {
-            if cloned {
+            if shared {
                 return Ok(());
             }
             let done = db.copy_to(to, &name, |at| {
@@ -136,7 +143,8 @@ pub(super) fn copy(source: &Source, to: &File, path: &Path, watch: Watch<'_>) ->
         let mut report = report.ok_or(Error::Interrupted)?;
         report.conclude(&staged, &digests);
         Ok(report)
-    })
+    })?;
+    Ok((file, report))
 }
 
 fn joined<T>(result: thread::Result<T>) -> T {

@@ -124,7 +124,7 @@ impl Source {
     /// # Errors
     /// When it cannot be mapped.
     pub fn copy(&self, file: std::fs::File) -> Result<Self> {
-        let db = Part::new(self.db.name().to_owned(), file)?;
+        let db = Part::own(self.db.name().to_owned(), file)?;
         let (wal, snaps, watched) = (Vec::new(), Vec::new(), Vec::new());
         let (name, wrapping, notes) = (self.name.clone(), self.wrapping.clone(), self.notes.clone());
         Ok(Self { name, kind: self.kind, wrapping, db, wal, snaps, watched, notes })

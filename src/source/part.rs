@@ -28,6 +28,8 @@ pub struct Part {
     file: File,
     map: Option<Map>,
     stamp: Stamp,
+    /// Whether this program made it, and nobody else writes to it.
+    own: bool,
 }
 
 /// SHA-256 sums of a file.
@@ -48,7 +50,12 @@ impl Part {
             0 => None,
             size => Some(Map::new(&file, size).map_err(|e| fault("map", e))?),
         };
-        Ok(Self { name, file, map, stamp })
+        Ok(Self { name, file, map, stamp, own: false })
+    }
+
+    /// The same over a file that this program made.
+    pub(super) fn own(name: String, file: File) -> Result<Self> {
+        Self::new(name, file).map(|part| Self { own: true, ..part })
     }
 
     /// Opens the regular file at `path`, which no container is around.
@@ -189,6 +196,15 @@ impl Part {
         }
     }
 
+    /// Gives a file that has no name yet, because it was unpacked, the name `path`: then nothing has to be copied.
+    #[must_use]
+    pub fn link_to(&self, path: &Path) -> bool {
+        use std::os::fd::AsRawFd as _;
+        let itself = format!("/proc/self/fd/{}", self.file.as_raw_fd());
+        let follow = rustix::fs::AtFlags::SYMLINK_FOLLOW;
+        self.own && rustix::fs::linkat(rustix::fs::CWD, itself, rustix::fs::CWD, path, follow).is_ok()
+    }
+
     /// Lets `to` share this file's bytes, where the file system can do that.
     #[must_use]
     pub fn clone_to(&self, to: &File) -> bool {
@@ -258,6 +274,9 @@ impl Part {
 
     /// Whether it is still what it was when it was opened.
     pub(super) fn intact(&self) -> Result<()> {
+        if self.own {
+            return Ok(());
+        }
         let changed = |what: &str, offset| Error::Changed { file: self.name.clone(), what: what.to_owned(), offset };
         if let Some(hole) = self.map.as_ref().and_then(Map::hole) {
             return Err(changed("bytes could not be read, or are gone", Some(hole)));

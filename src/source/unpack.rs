@@ -96,7 +96,7 @@ impl Layer<'_> {
         }
         let end = file.stream_position().and_then(|end| file.set_len(end));
         end.map_err(|e| self.unwritable(e))?;
-        Part::new(name.to_owned(), file)
+        Part::own(name.to_owned(), file)
     }
 
     /// Asks for free space every so often, to say so before the disk is full.

@@ -23,6 +23,7 @@ use crate::{
     error::Fault,
     etcd::{Snapshot, boot},
     k8s::Portrait,
+    snap::Snap,
     source::{Kind, Source},
 };
 
@@ -72,9 +73,19 @@ pub(crate) fn check(source: &Source) -> Report {
     report.findings.append(std::mem::take(&mut snapshot.findings));
     log::check(source, &snapshot.state, &mut report.findings);
     report.findings.push_all(Doubt::about(source));
-    let role = if source.kind() == Kind::DataDir { boot::Role::Member } else { boot::Role::Restored };
-    report.starts_on = boot::starts_on(&snapshot.state, role).to_vec();
+    report.starts_on = boot::starts_on(&snapshot.state, role(source)).to_vec();
     report
+}
+
+/// A restored member's v2store says nothing of the cluster's version, until etcd has taken a snapshot of its own.
+fn role(source: &Source) -> boot::Role {
+    let newest = source.snaps().iter().rev().find_map(|part| Snap::decode(part.bytes()).ok());
+    let says_version = |snap: &Snap| snap.store.windows(12).any(|at| at == b"\"/0/version\"");
+    match newest {
+        Some(snap) if !says_version(&snap) => boot::Role::Restored,
+        _ if source.kind() == Kind::DataDir => boot::Role::Member,
+        _ => boot::Role::Restored,
+    }
 }
 
 /// The report on a file that could not be opened, for a table of many.

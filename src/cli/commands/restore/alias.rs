@@ -62,10 +62,10 @@ impl Alias {
             eprintln!("Error: --mark-compacted required if --revision-bump > 0");
             return Ok(Exit::BadArguments);
         }
-        let refused = |what: String| Failure::from(Error::NotFound { what, hint: None });
+        let refused = |what: String| Failure::from(Error::Refused { what, hint: None });
         // etcdutl fails with 1 whatever is wrong
         let caller = |error: Error| match error {
-            Error::Usage { what, hint } => Error::NotFound { what, hint },
+            Error::Usage { what, hint } => Error::Refused { what, hint },
             error => error,
         };
         let cluster = NewCluster::parse(&self.initial_cluster, &self.initial_cluster_token, &[]).map_err(caller)?;
@@ -86,7 +86,7 @@ impl Alias {
         if source.kind() == Kind::DataDir || !source.wrapping().is_empty() || source.name() != self.filename {
             let what = format!("{}: not a snapshot file", self.filename);
             let hint = Some("`etcdsnap restore` takes it: this alias does as etcdutl does".to_owned());
-            return Err(Error::NotFound { what, hint }.into());
+            return Err(Error::Refused { what, hint }.into());
         }
         let wanted = Wanted {
             cluster,

@@ -301,12 +301,13 @@ fn verified(session: &Session, source: &Source) -> Result<Report> {
     verify(source, |done| progress.tell(done, source.db().len()))
 }
 
-/// The last revision of another backup.
+/// The highest revision that another backup may have: each entry of a log is one at the most.
 fn head_of(session: &mut Session, name: &str) -> Result<i64> {
     let source = session.open(name)?;
     let facts = Facts::gather(&source, &Carry::default())?;
     source.intact()?;
-    Ok(facts.head)
+    let behind = facts.unapplied.applied_at_start.saturating_add(facts.unapplied.past_commit);
+    Ok(facts.head.saturating_add_unsigned(behind))
 }
 
 fn arguments() -> Vec<String> {
