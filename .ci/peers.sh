@@ -3,8 +3,8 @@
 # holds them as its last line, for $ETCDSNAP_PEERS:
 #
 #   .ci/peers.sh           etcd, etcdctl 3.4 to 3.7, etcdutl 3.5 to 3.7, bbolt, etcd's dump tools (3 minutes, 2 cores)
-#   .ci/peers.sh kube      and kube-apiserver, kube-controller-manager, kubectl (10 minutes more); fixtures/cluster.sh
-#                              needs them, the tests do not
+#   .ci/peers.sh kube      and kube-apiserver, kube-controller-manager, kubectl (10 minutes more), for the drill
+#                              (tests/restore_drill.rs, skipped without them) and for fixtures/cluster.sh
 #
 # The folder is ${XDG_CACHE_HOME:-~/.cache}/etcdsnap/peers/bin, or $ETCDSNAP_PEERS when that is set. Names carry the
 # version: etcd36, etcdctl36, etcdutl36. A program that is there in its pinned version is left alone.
@@ -23,7 +23,7 @@ export GOFLAGS=-buildvcs=false GOTOOLCHAIN=auto
 say() { echo "peers: $*" >&2; }
 
 # holds NAME VERSION MODULE: whether bin/NAME was built from that version of the module, by Go's own record in it.
-holds() { [ -x "$bin/$1" ] && go version -m "$bin/$1" 2> /dev/null | grep -qE "^\s+(mod|dep)\s+$3\s+$2(\s|$)"; }
+holds() { [ -x "$bin/$1" ] && go version -m "$bin/$1" 2> /dev/null | grep -qE "^\s+(mod|dep|=>)\s+$3\s+$2(\s|$)"; }
 
 # module NAME: enters a scratch module.
 module() {
@@ -114,15 +114,15 @@ dump() {
 
 # Kubernetes' own go.mod replaces every staging module by a folder; ours replaces it by the published version.
 kube() {
-  [ -x "$bin/kube-apiserver" ] && [ -x "$bin/kube-controller-manager" ] && [ -x "$bin/kubectl" ] && return
-  say "Kubernetes $kubernetes"
-  module kube
   local source staging=v0.${kubernetes#v1.}
+  holds kube-apiserver $kubernetes k8s.io/kubernetes && holds kube-controller-manager $kubernetes k8s.io/kubernetes \
+    && holds kubectl "$staging" k8s.io/kubectl && return
+  say "Kubernetes $kubernetes"
+  rm -f "$work/kube/go.mod" "$work/kube/go.sum" # those of another version
+  module kube
   source=$(go mod download -json k8s.io/kubernetes@$kubernetes | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')
-  if ! grep -q k8s.io/kubernetes go.mod; then
-    sed -n '/^replace/,/)/p' "$source/go.mod" | awk -v v="$staging" '/=>/ {print "replace " $1 " => " $1 " " v}' >> go.mod
-    echo "require k8s.io/kubernetes $kubernetes" >> go.mod
-  fi
+  sed -n '/^replace/,/)/p' "$source/go.mod" | awk -v v="$staging" '/=>/ {print "replace " $1 " => " $1 " " v}' >> go.mod
+  echo "require k8s.io/kubernetes $kubernetes" >> go.mod
   local name
   for name in kube-apiserver:NewAPIServerCommand kube-controller-manager:NewControllerManagerCommand; do
     mkdir -p "${name%%:*}"
