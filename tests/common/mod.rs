@@ -37,6 +37,16 @@ impl Peers {
         }
     }
 
+    /// The same for a test that needs Kubernetes, too, which takes long to build.
+    pub fn find_kube(test: &str) -> Option<Self> {
+        let peers = Self::find(test)?;
+        if peers.path("kube-apiserver").exists() {
+            return Some(peers);
+        }
+        let _ = writeln!(std::io::stderr(), "skipped: {test} (no kube-apiserver in $ETCDSNAP_PEERS)");
+        None
+    }
+
     /// Where `program` is.
     pub fn path(&self, program: &str) -> PathBuf {
         self.0.join(program)

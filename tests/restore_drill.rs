@@ -1,0 +1,266 @@
+//! The drill: a Kubernetes cluster is lost and comes back from its backup, with a real kube-apiserver in front.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use std::{
+    fs::{self, File},
+    io::Write as _,
+    path::Path,
+    process::{Child, Command, Output, Stdio},
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use common::{Etcd, Peers, free_ports};
+use tempfile::TempDir;
+
+/// A real kube-apiserver that runs on an etcd. It is killed when this is dropped.
+struct Apiserver<'a> {
+    peers: &'a Peers,
+    child: Child,
+    home: TempDir,
+    port: u16,
+}
+
+impl<'a> Apiserver<'a> {
+    /// Starts it and waits until it is ready.
+    #[track_caller]
+    fn start(peers: &'a Peers, etcd: &Etcd) -> Self {
+        for _ in 0..5 {
+            let home = TempDir::new().unwrap();
+            let at = |name: &str| home.path().join(name);
+            fs::write(at("tokens"), "token,admin,admin,system:masters\n").unwrap();
+            let log = File::create(at("log")).unwrap();
+            let [port, _] = free_ports();
+            let child = peers
+                .command("kube-apiserver")
+                .args(["--etcd-servers", &etcd.endpoint, "--secure-port", &port.to_string()])
+                .args(["--bind-address", "127.0.0.1", "--advertise-address", "10.0.0.1"])
+                .args(["--service-cluster-ip-range", "10.96.0.0/16", "--authorization-mode", "RBAC"])
+                // nobody makes service accounts here, and a pod would wait for its own
+                .args(["--disable-admission-plugins", "ServiceAccount"])
+                .args(["--service-account-issuer", "https://cluster.example", "--token-auth-file"])
+                .arg(at("tokens"))
+                .arg("--cert-dir")
+                .arg(home.path())
+                .arg("--service-account-signing-key-file")
+                .arg(at("apiserver.key")) // which it makes itself, before it asks for this one
+                .arg("--service-account-key-file")
+                .arg(at("apiserver.key"))
+                .stdin(Stdio::null())
+                .stdout(log.try_clone().unwrap())
+                .stderr(log)
+                .spawn()
+                .unwrap();
+            let mut server = Self { peers, child, home, port };
+            if server.wait() {
+                return server;
+            }
+            let log = fs::read_to_string(server.home.path().join("log")).unwrap();
+            assert!(log.contains("address already in use"), "kube-apiserver does not start:\n{log}");
+        }
+        panic!("kube-apiserver finds no port")
+    }
+
+    /// Until it is ready; false when it ended or two minutes are over.
+    fn wait(&mut self) -> bool {
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_secs(120) {
+            if self.try_kubectl(&["get", "--raw", "/readyz"], "").status.success() {
+                return true;
+            }
+            if self.child.try_wait().unwrap().is_some() {
+                return false;
+            }
+            sleep(Duration::from_millis(500));
+        }
+        false
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = self.peers.command("kubectl");
+        command
+            .args(["--server", &format!("https://127.0.0.1:{}", self.port), "--token", "token"])
+            .args(["--insecure-skip-tls-verify", "--cache-dir"])
+            .arg(self.home.path().join("cache"))
+            .args(args)
+            .env("KUBECONFIG", "/dev/null")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    fn try_kubectl(&self, args: &[&str], input: &str) -> Output {
+        let mut child = self.command(args).spawn().unwrap();
+        // it may end without reading it
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        child.wait_with_output().unwrap()
+    }
+
+    #[track_caller]
+    fn kubectl(&self, args: &[&str]) -> String {
+        succeeded(&self.try_kubectl(args, ""))
+    }
+
+    #[track_caller]
+    fn apply(&self, objects: &str) {
+        succeeded(&self.try_kubectl(&["apply", "-f", "-"], objects));
+    }
+
+    /// Every object with its uid, but those that the control plane writes again and again.
+    fn objects(&self) -> Vec<String> {
+        let kinds = self.kubectl(&["api-resources", "--verbs", "list", "--output", "name"]);
+        let lasting = |kind: &&str| {
+            !["componentstatuses", "events", "events.events.k8s.io"].contains(kind) && !kind.starts_with("leases.")
+        };
+        let kinds = kinds.lines().filter(lasting).collect::<Vec<_>>().join(",");
+        let each =
+            r#"jsonpath={range .items[*]}{.kind}/{.metadata.namespace}/{.metadata.name} {.metadata.uid}{"\n"}{end}"#;
+        let mut objects: Vec<String> =
+            self.kubectl(&["get", &kinds, "--all-namespaces", "--output", each]).lines().map(str::to_owned).collect();
+        objects.sort();
+        objects
+    }
+
+    /// A watch of `resource` from `revision` on, which ends after five seconds.
+    fn watch(&self, resource: &str, revision: u64) -> Child {
+        let path = format!("/api/v1/namespaces/drill/{resource}?watch=1&timeoutSeconds=5&resourceVersion={revision}");
+        self.command(&["get", "--raw", &path]).spawn().unwrap()
+    }
+
+    /// The revision that a list of what is there now carries.
+    fn revision(&self) -> u64 {
+        let list = "/api/v1/namespaces/drill/configmaps?limit=1";
+        let list: serde_json::Value = serde_json::from_str(&self.kubectl(&["get", "--raw", list])).unwrap();
+        list.pointer("/metadata/resourceVersion").unwrap().as_str().unwrap().parse().unwrap()
+    }
+}
+
+impl Drop for Apiserver<'_> {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[track_caller]
+fn succeeded(output: &Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+const OBJECTS: &str = r#"
+{kind: Namespace, apiVersion: v1, metadata: {name: drill}}
+---
+{kind: ConfigMap, apiVersion: v1, metadata: {name: settings, namespace: drill}, data: {color: blue}}
+---
+{kind: Secret, apiVersion: v1, metadata: {name: password, namespace: drill}, stringData: {password: hunter2}}
+---
+{kind: Pod, apiVersion: v1, metadata: {name: worker, namespace: drill}, spec: {containers: [{name: c, image: i}]}}
+---
+kind: CustomResourceDefinition
+apiVersion: apiextensions.k8s.io/v1
+metadata: {name: widgets.acme.io}
+spec:
+  group: acme.io
+  scope: Namespaced
+  names: {plural: widgets, kind: Widget}
+  versions:
+  - {name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}
+"#;
+const WIDGET: &str = "{kind: Widget, apiVersion: acme.io/v1, metadata: {name: one, namespace: drill}, spec: {size: 5}}";
+
+fn config_map(name: &str) -> String {
+    format!("{{kind: ConfigMap, apiVersion: v1, metadata: {{name: {name}, namespace: drill}}}}")
+}
+
+fn event(name: &str) -> String {
+    let involved = "involvedObject: {kind: Pod, name: worker, namespace: drill}";
+    format!("{{kind: Event, apiVersion: v1, metadata: {{name: {name}, namespace: drill}}, {involved}}}")
+}
+
+/// All that a watch said until it ended.
+#[track_caller]
+fn said(watch: Child) -> String {
+    let output = watch.wait_with_output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    format!("{}{stderr}", String::from_utf8_lossy(&output.stdout))
+}
+
+fn restore(snapshot: &Path, data_dir: &Path, flags: &[&str]) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_etcdsnap"));
+    command.arg("restore").arg(snapshot).arg("--data-dir").arg(data_dir).args(["--member", "m1"]).args(flags);
+    succeeded(&command.output().unwrap());
+}
+
+/// Tries until it holds, or 60 seconds are over.
+fn until(mut holds: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !holds() && start.elapsed() < Duration::from_secs(60) {
+        sleep(Duration::from_secs(2));
+    }
+}
+
+#[test]
+fn a_cluster_comes_back_from_its_backup() {
+    let Some(peers) = Peers::find_kube("a_cluster_comes_back_from_its_backup") else { return };
+    let home = TempDir::new().unwrap();
+    let snapshot = home.path().join("backup.db");
+
+    let etcd = Etcd::start(&peers, "36");
+    let server = Apiserver::start(&peers, &etcd);
+    server.apply(OBJECTS);
+    server.kubectl(&["wait", "--for", "condition=established", "crd/widgets.acme.io"]);
+    server.apply(WIDGET);
+    let mut backed_up = Vec::new();
+    until(|| std::mem::replace(&mut backed_up, server.objects()) == backed_up); // it goes on writing after its start
+    etcd.ctl(&["snapshot", "save", snapshot.to_str().unwrap()]);
+
+    server.kubectl(&["delete", "pod", "worker", "--namespace", "drill"]);
+    server.apply(&config_map("late"));
+    let head = server.revision();
+    etcd.try_ctl(&["check", "datascale"]); // thousands of puts, more than a start of the apiserver makes
+    let handed_out = server.revision();
+    assert!(handed_out > head + 5000, "{head} to {handed_out}");
+    drop(server);
+    etcd.kill();
+
+    for (name, version, flags) in [
+        ("as it was", "36", [].as_slice()),
+        ("bumped", "37", ["--bump-revision", "1000000", "--mark-compacted"].as_slice()),
+    ] {
+        let data_dir = home.path().join(name);
+        restore(&snapshot, &data_dir, flags);
+        let etcd = Etcd::start_on(&peers, version, Some(&data_dir), &[]).unwrap();
+        let server = Apiserver::start(&peers, &etcd);
+
+        let mut restored = Vec::new();
+        until(|| {
+            restored = server.objects();
+            restored == backed_up
+        });
+        assert_eq!(restored, backed_up, "{name}");
+        let pods = server.kubectl(&["get", "pods", "--namespace", "drill", "--output", "name"]);
+        assert_eq!(pods, "pod/worker\n", "{name}");
+
+        // one that the apiserver answers from its watch cache, one for which it asks etcd each time
+        for (resource, object) in [("configmaps", config_map("new")), ("events", event("new"))] {
+            let now = server.revision();
+            let old = server.watch(resource, handed_out);
+            sleep(Duration::from_secs(1));
+            server.apply(&object);
+            let old = said(old);
+            if flags.is_empty() {
+                assert!(server.revision() < handed_out, "{name}: no longer a revision to come");
+                assert_eq!(old, "", "{name}, {resource}");
+            } else {
+                assert!(old.contains(r#""reason":"Expired","code":410"#), "{name}, {resource}: {old}");
+            }
+            let fresh = said(server.watch(resource, now));
+            assert!(fresh.contains(r#""type":"ADDED""#) && fresh.contains(r#""name":"new""#), "{name}: {fresh}");
+        }
+    }
+}
