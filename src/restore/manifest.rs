@@ -202,7 +202,7 @@ impl Call {
             }
         });
         let variable = format!("ETCD_{}", name.to_uppercase().replace('-', "_"));
-        let value = given.last().or_else(|| self.env.0.get(&variable).map(String::as_str));
+        let value = given.last().or_else(|| self.env.known.get(&variable).map(String::as_str));
         match value.filter(|value| !value.is_empty()) {
             Some(value) if value.contains(['$', '`']) => {
                 let value = excerpt(value.as_bytes());
@@ -249,38 +249,53 @@ enum Syntax {
     Shell,
 }
 
+impl Syntax {
+    /// The name of the variable behind a `$`, and what follows it.
+    fn variable(self, text: &str) -> Option<(&str, &str)> {
+        let [open, close] = if self == Self::Shell { ['{', '}'] } else { ['(', ')'] };
+        let bracketed = text.strip_prefix(open);
+        let text = bracketed.unwrap_or(text);
+        let in_name =
+            |c: char| c == '_' || c.is_ascii_alphanumeric() || self == Self::Kubernetes && matches!(c, '-' | '.');
+        let (name, after) = text.split_at_checked(text.find(|c| !in_name(c)).unwrap_or(text.len()))?;
+        match bracketed {
+            Some(_) => Some((name, after.strip_prefix(close)?)),
+            None => (self == Self::Shell).then_some((name, after)),
+        }
+    }
+}
+
 /// The variables whose values are known. What is not, keeps its `$`.
-struct Env(BTreeMap<String, String>);
+struct Env {
+    known: BTreeMap<String, String>,
+    /// So many bytes may still be put in: values that hold others, twice each, grow without end.
+    left: usize,
+}
 
 impl Env {
     fn of(container: &Value) -> Self {
-        let mut env = Self(BTreeMap::new());
+        let mut env = Self { known: BTreeMap::new(), left: 1 << 20 };
         for variable in list(container, "/env") {
             let Some(name) = text(variable, "name") else { continue };
             let value = match (variable.get("valueFrom"), text(variable, "value")) {
                 (Some(_), _) => format!("$({name})"),
                 (None, value) => env.expand(value.unwrap_or_default(), Syntax::Kubernetes),
             };
-            env.0.insert(name.to_owned(), value);
+            env.known.insert(name.to_owned(), value);
         }
         env
     }
 
-    fn expand(&self, text: &str, syntax: Syntax) -> String {
+    fn expand(&mut self, text: &str, syntax: Syntax) -> String {
         let mut expanded = String::new();
         let mut rest = text;
         while let Some((before, after)) = rest.split_once('$') {
-            let named = match syntax {
-                Syntax::Kubernetes => after.strip_prefix('(').and_then(|after| after.split_once(')')),
-                Syntax::Shell => after.strip_prefix('{').and_then(|after| after.split_once('}')).or_else(|| {
-                    let is_end = |c: char| c != '_' && !c.is_ascii_alphanumeric();
-                    after.split_at_checked(after.find(is_end).unwrap_or(after.len()))
-                }),
-            };
-            let known = named.and_then(|(name, after)| Some((self.0.get(name)?, after)));
             expanded.push_str(before);
-            expanded.push_str(known.map_or("$", |(value, _)| value));
-            rest = known.map_or(after, |(_, after)| after);
+            let known = syntax.variable(after).and_then(|(name, after)| Some((self.known.get(name)?.as_str(), after)));
+            let (value, after) = known.filter(|(value, _)| value.len() <= self.left).unwrap_or(("$", after));
+            self.left = self.left.saturating_sub(value.len());
+            expanded.push_str(value);
+            rest = after;
         }
         expanded + rest
     }
@@ -297,7 +312,7 @@ impl Env {
             }
             if call.is_empty() {
                 let assigned = words.iter().filter_map(|word| assignment(word));
-                self.0.extend(assigned.map(|(name, value)| (name.to_owned(), value.to_owned())));
+                self.known.extend(assigned.map(|(name, value)| (name.to_owned(), value.to_owned())));
             }
         }
         None
@@ -323,12 +338,11 @@ fn statements(script: &str) -> Vec<Vec<String>> {
                 quote = Some(c);
                 word.get_or_insert_default();
             }
-            '$' if chars.peek() == Some(&'(') => {
-                chars.next();
+            '(' if quote != Some('\'') && (depth > 0 || word.as_ref().is_some_and(|word| word.ends_with('$'))) => {
                 depth = depth.saturating_add(1);
-                word.get_or_insert_default().push_str("$(");
+                word.get_or_insert_default().push(c);
             }
-            ')' if depth > 0 && quote != Some('\'') => {
+            ')' if quote != Some('\'') && depth > 0 => {
                 depth = depth.saturating_sub(1);
                 word.get_or_insert_default().push(c);
             }
@@ -478,6 +492,8 @@ status: {}
         let script = "command: [/bin/sh, -ec]\nargs:\n- |\n  # etcd --name=no\n  rm -rf /var/lib/etcd; mkdir -p \"/var/lib/etcd\"\n  \
                       exec /bin/etcd --logger=zap \\\n    --name='a' \"--wal-dir\" /wal > /log 2>&1 || true\n  etcd --name=late";
         assert_eq!(read(script), wanted("a"));
+        let script = "command: [sh, -c, \"echo '$(' $(date '+(%s)') ; A=$(b (c) d; e) etcd --name a --wal-dir /wal\"]";
+        assert_eq!(read(script), wanted("a"));
         let tagged = Manifest { etcd_version: some("3.6.1"), ..wanted("a") };
         let image = "image: r.example:5000/coreos/etcd:v3.6.1-alpha.0@sha256:0123\nenv:\n";
         assert_eq!(
@@ -576,7 +592,13 @@ env:
         let bomb = format!("a: &a {text}\nb: [{}]", "*a,".repeat(1000));
         assert!(refused(&bomb).starts_with("neither YAML nor JSON"));
         refused(&"[".repeat(1_000_000));
-        refused(&pod(&format!("command: [sh, -c, '{}']", "$(${`\"".repeat(1000))));
+        for piece in ["$(", "${", "\\", "\"", "a=a$a$a;", "'"] {
+            let script = Value::from(piece.repeat(500_000 / piece.len()));
+            refused(&pod(&format!("command: [sh, -c, {script}]")));
+        }
+        let doubled = |i| format!("- {{name: A{i}, value: $(A{0})$(A{0})}}\n", i - 1);
+        let env: String = (1..100).map(doubled).collect();
+        refused(&pod(&format!("env:\n- {{name: A0, value: long}}\n{env}command: [etcd, --name=$(A99)]")));
     }
 
     #[test]
