@@ -33,7 +33,7 @@ pub struct Manifest {
     pub data_dir: Option<String>,
     /// `--wal-dir`, as the container sees it.
     pub wal_dir: Option<String>,
-    /// etcd's version, such as `3.5.15`, when the image's tag tells it.
+    /// etcd's version, such as `3.6.8`, when the image's tag tells it.
     pub etcd_version: Option<String>,
 }
 
@@ -136,7 +136,7 @@ fn without_etcd(documents: &[Value], containers: &[&Value]) -> Refusal {
     (what, "kubeadm writes the manifest of etcd to /etc/kubernetes/manifests/etcd.yaml")
 }
 
-/// The last name and the tag of a container's image: `etcd` and `3.5.15-0` of `registry.k8s.io/etcd:3.5.15-0@sha256:...`.
+/// The last name and the tag of a container's image: `etcd` and `3.6.8-0` of `registry.k8s.io/etcd:3.6.8-0@sha256:...`.
 fn image(container: &Value) -> (&str, &str) {
     let image = text(container, "image").unwrap_or_default();
     let image = image.split_once('@').map_or(image, |(image, _)| image);
@@ -368,13 +368,13 @@ fn statements(script: &str) -> Vec<Vec<String>> {
 mod tests {
     use super::*;
 
+    /// What kubeadm 1.36.3 writes.
     const KUBEADM: &str = r"
 apiVersion: v1
 kind: Pod
 metadata:
   annotations:
     kubeadm.kubernetes.io/etcd.advertise-client-urls: https://192.168.1.10:2379
-  creationTimestamp: null
   labels:
     component: etcd
     tier: control-plane
@@ -388,8 +388,7 @@ spec:
     - --cert-file=/etc/kubernetes/pki/etcd/server.crt
     - --client-cert-auth=true
     - --data-dir=/var/lib/etcd
-    - --experimental-initial-corrupt-check=true
-    - --experimental-watch-progress-notify-interval=5s
+    - --feature-gates=InitialCorruptCheck=true
     - --initial-advertise-peer-urls=https://192.168.1.10:2380
     - --initial-cluster=cp1=https://192.168.1.10:2380
     - --key-file=/etc/kubernetes/pki/etcd/server.key
@@ -403,23 +402,47 @@ spec:
     - --peer-trusted-ca-file=/etc/kubernetes/pki/etcd/ca.crt
     - --snapshot-count=10000
     - --trusted-ca-file=/etc/kubernetes/pki/etcd/ca.crt
-    image: registry.k8s.io/etcd:3.5.15-0
+    - --watch-progress-notify-interval=5s
+    image: registry.k8s.io/etcd:3.6.8-0
     imagePullPolicy: IfNotPresent
     livenessProbe:
       failureThreshold: 8
       httpGet:
         host: 127.0.0.1
         path: /livez
-        port: 2381
+        port: probe-port
         scheme: HTTP
       initialDelaySeconds: 10
       periodSeconds: 10
       timeoutSeconds: 15
     name: etcd
+    ports:
+    - containerPort: 2381
+      name: probe-port
+      protocol: TCP
+    readinessProbe:
+      failureThreshold: 3
+      httpGet:
+        host: 127.0.0.1
+        path: /readyz
+        port: probe-port
+        scheme: HTTP
+      periodSeconds: 1
+      timeoutSeconds: 15
     resources:
       requests:
         cpu: 100m
         memory: 100Mi
+    startupProbe:
+      failureThreshold: 24
+      httpGet:
+        host: 127.0.0.1
+        path: /readyz
+        port: probe-port
+        scheme: HTTP
+      initialDelaySeconds: 10
+      periodSeconds: 10
+      timeoutSeconds: 15
     volumeMounts:
     - mountPath: /var/lib/etcd
       name: etcd-data
@@ -453,7 +476,7 @@ status: {}
             initial_cluster: some("cp1=https://192.168.1.10:2380"),
             initial_advertise_peer_urls: some("https://192.168.1.10:2380"),
             data_dir: some("/var/lib/etcd"),
-            etcd_version: some("3.5.15"),
+            etcd_version: some("3.6.8"),
             ..Manifest::default()
         }
     }
