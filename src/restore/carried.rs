@@ -4,7 +4,7 @@ use super::{
     facts::Facts,
     plan::{Bump, GUESS, Plan, Wanted},
 };
-use crate::{Finding, etcd::state::AlarmKind};
+use crate::{Finding, error::Severity, etcd::state::AlarmKind};
 
 /// All there is to tell.
 pub(super) fn tell(facts: &Facts, wanted: &Wanted, plan: &Plan) -> Vec<Finding> {
@@ -112,8 +112,11 @@ fn of_state(wanted: &Wanted, plan: &Plan, told: &mut Vec<Finding>) {
         }
         None => {
             for (etcd, startup) in plan.starts_on.iter().filter(|(_, startup)| !startup.ok) {
-                let what = format!("etcd {etcd} {}", startup.why);
-                told.push(Finding::info("starts-on", what).hint(format!("--for-etcd {etcd} makes it start")));
+                let runs = wanted.runs == Some(*etcd);
+                let severity = if runs { Severity::Warning } else { Severity::Info };
+                let what =
+                    format!("etcd {etcd}{} {}", if runs { ", which the manifest runs," } else { "" }, startup.why);
+                told.push(Finding::new(severity, "starts-on", what).hint(format!("--for-etcd {etcd} makes it start")));
             }
         }
     }

@@ -41,6 +41,8 @@ pub struct Wanted {
     pub defrag: bool,
     /// The etcd that has to start on it.
     pub for_etcd: Option<Minor>,
+    /// The etcd that is known to be started on it.
+    pub runs: Option<Minor>,
     /// Whether a data directory's db is taken without its log.
     pub no_wal: bool,
 }

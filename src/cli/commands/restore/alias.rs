@@ -97,6 +97,7 @@ impl Alias {
             compact: None,
             defrag: false,
             for_etcd: None,
+            runs: None,
             no_wal: false,
         };
         let plan = Plan::make(&Facts::gather(&source, &wanted.carry)?, &wanted).map_err(caller)?;

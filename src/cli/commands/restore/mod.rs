@@ -18,7 +18,7 @@ use etcdsnap::{
     verify::{Report, verify},
 };
 use serde_json::json;
-use whose::Whose;
+use whose::{Chosen, Whose};
 
 use crate::{
     failure::{Exit, Failure},
@@ -205,7 +205,7 @@ impl Restore {
             clear_downgrade: self.carry.clear_downgrade,
         };
         let mut facts = Facts::gather(&source, &carry)?;
-        let (cluster, members) = self.whose.cluster(&facts.state, &self.snapshot, &self.place)?;
+        let Chosen { cluster, members, runs } = self.whose.choose(&facts.state, &self.snapshot, &self.place)?;
         let past = self.revisions.past.iter().map(|past| head_of(session, past)).collect::<Result<Vec<_>>>()?;
         let wanted = Wanted {
             cluster,
@@ -216,6 +216,7 @@ impl Restore {
             compact: self.revisions.compact,
             defrag: self.revisions.defrag,
             for_etcd: self.carry.for_etcd,
+            runs,
             no_wal: self.trust.no_wal,
         };
         let job = Job {

@@ -1,11 +1,11 @@
 //! Whose member is restored, in one of three ways; with none, the line that would fit.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use etcdsnap::{
     Error, Result,
-    etcd::State,
+    etcd::{State, boot::Minor},
     restore::{Manifest, NewCluster, check_advertised},
 };
 
@@ -22,7 +22,7 @@ pub(super) struct Whose {
     #[arg(long, value_name = "NAME", conflicts_with_all = ["from_manifest", "name", "initial_cluster", "all_members"])]
     member: Option<String>,
     /// As a static pod's manifest has it, such as kubeadm's etcd.yaml
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["name", "initial_cluster"])]
+    #[arg(long, value_name = "FILE", conflicts_with = "name")]
     from_manifest: Option<PathBuf>,
     /// Every member of the cluster, each into a folder of its name below --to
     #[arg(long, requires = "to", conflicts_with_all = ["name", "initial_advertise_peer_urls"])]
@@ -44,60 +44,87 @@ pub(super) struct Whose {
     learner: Vec<String>,
 }
 
+/// What was chosen.
+pub(super) struct Chosen {
+    pub(super) cluster: NewCluster,
+    /// The members whose directories are wanted.
+    pub(super) members: Vec<String>,
+    /// The etcd that is going to be started there.
+    pub(super) runs: Option<Minor>,
+}
+
 impl Whose {
     /// The cluster, and the members whose directories are wanted.
-    pub(super) fn cluster(&self, state: &State, snapshot: &str, place: &Where) -> Result<(NewCluster, Vec<String>)> {
-        let token = self.initial_cluster_token.as_deref();
+    pub(super) fn choose(&self, state: &State, snapshot: &str, place: &Where) -> Result<Chosen> {
         if let Some(file) = &self.from_manifest {
-            let manifest = Manifest::read(file)?;
-            let token = token.or(manifest.initial_cluster_token.as_deref()).unwrap_or(TOKEN);
-            let advertised =
-                self.initial_advertise_peer_urls.as_ref().or(manifest.initial_advertise_peer_urls.as_ref());
-            let cluster = manifest.initial_cluster.clone().or_else(|| {
-                let urls = advertised?.split(',').map(|url| format!("{}={}", manifest.name, url.trim()));
-                Some(urls.collect::<Vec<_>>().join(","))
-            });
-            let cluster = cluster.ok_or_else(|| Error::Usage {
-                what: format!("{}: it says neither --initial-cluster nor URLs", file.display()),
-                hint: Some("--member, or --name with --initial-cluster, say it".to_owned()),
-            })?;
-            let cluster = NewCluster::parse(&cluster, token, &self.learner)?;
-            return Self::one(cluster, &manifest.name, advertised.map(String::as_str), self.all_members);
+            return self.by_manifest(file, state, place);
         }
-        let token = token.unwrap_or(TOKEN);
+        let token = self.initial_cluster_token.as_deref().unwrap_or(TOKEN);
+        let of_snapshot = || NewCluster::of_snapshot(state, token, &self.learner);
         match (&self.member, &self.name, &self.initial_cluster) {
-            (Some(member), ..) => {
-                let cluster = NewCluster::of_snapshot(state, token, &self.learner)?;
-                Self::one(cluster, member, self.initial_advertise_peer_urls.as_deref(), false)
-            }
-            (None, None, None) if self.all_members => {
-                let cluster = NewCluster::of_snapshot(state, token, &self.learner)?;
-                Self::one(cluster, "", None, true)
-            }
+            (Some(member), ..) => self.chosen(of_snapshot()?, member, None),
+            (None, None, None) if self.all_members => self.chosen(of_snapshot()?, "", None),
             (None, None, None) => Err(self.fitting(state, snapshot, place)),
             (None, name, cluster) => {
                 let name = name.as_deref().unwrap_or("default");
                 let cluster = cluster.as_deref().unwrap_or("default=http://localhost:2380");
-                let cluster = NewCluster::parse(cluster, token, &self.learner)?;
-                Self::one(cluster, name, self.initial_advertise_peer_urls.as_deref(), self.all_members)
+                self.chosen(NewCluster::parse(cluster, token, &self.learner)?, name, None)
             }
         }
     }
 
-    fn one(cluster: NewCluster, name: &str, advertised: Option<&str>, all: bool) -> Result<(NewCluster, Vec<String>)> {
-        if all {
-            let names: Vec<_> = cluster.members.iter().map(|member| member.name.clone()).collect();
-            if let Some(name) = names.iter().find(|name| !is_file_name(name)) {
+    fn by_manifest(&self, file: &Path, state: &State, place: &Where) -> Result<Chosen> {
+        let manifest = Manifest::read(file)?;
+        let refused = |what: String, hint: String| {
+            Err(Error::Usage { what: format!("{}: {what}", file.display()), hint: Some(hint) })
+        };
+        if let Some(wal) = manifest.wal_dir.as_ref().filter(|_| place.wal_dir.is_none() && !self.all_members) {
+            return refused(format!("etcd looks for its log in {wal}"), "--wal-dir DIR puts it there".to_owned());
+        }
+        let token =
+            self.initial_cluster_token.as_deref().or(manifest.initial_cluster_token.as_deref()).unwrap_or(TOKEN);
+        let advertised = manifest.initial_advertise_peer_urls.as_deref();
+        let cluster = self.initial_cluster.clone().or_else(|| manifest.initial_cluster.clone()).or_else(|| {
+            let urls = advertised?.split(',').map(|url| format!("{}={}", manifest.name, url.trim()));
+            Some(urls.collect::<Vec<_>>().join(","))
+        });
+        let Some(cluster) = cluster else {
+            let what = "it says neither --initial-cluster nor URLs".to_owned();
+            return refused(what, "--initial-cluster says it".to_owned());
+        };
+        let parsed = NewCluster::parse(&cluster, token, &self.learner)?;
+        // kubeadm writes down the members that were there when this one came, and never again.
+        let known = state.members.iter().filter(|member| member.started()).map(|member| member.name.as_str());
+        let missing: Vec<_> = known.filter(|name| parsed.member(name).is_err()).collect();
+        let its_own = state.members.iter().any(|member| member.name == manifest.name);
+        if self.initial_cluster.is_none() && its_own && !missing.is_empty() {
+            let what = format!("its cluster is without {}, which the snapshot has", missing.join(", "));
+            let hint = format!(
+                "--member {} instead of it restores the snapshot's cluster; --initial-cluster {} beside it makes the smaller one",
+                shell(&manifest.name),
+                shell(&parsed.initial_cluster()),
+            );
+            return refused(what, hint);
+        }
+        let runs = manifest.etcd_version.as_deref().and_then(Minor::parse);
+        let advertised = advertised.filter(|_| self.initial_cluster.is_none());
+        Ok(Chosen { runs, ..self.chosen(parsed, &manifest.name, advertised)? })
+    }
+
+    fn chosen(&self, cluster: NewCluster, name: &str, advertised: Option<&str>) -> Result<Chosen> {
+        if self.all_members {
+            let members: Vec<_> = cluster.members.iter().map(|member| member.name.clone()).collect();
+            if let Some(name) = members.iter().find(|name| !is_file_name(name)) {
                 let what = format!("--all-members: {name:?} cannot be a folder's name");
                 return Err(Error::Usage { what, hint: Some("restore the members one by one".to_owned()) });
             }
-            return Ok((cluster, names));
+            return Ok(Chosen { cluster, members, runs: None });
         }
         let member = cluster.member(name)?;
-        if let Some(advertised) = advertised {
+        if let Some(advertised) = self.initial_advertise_peer_urls.as_deref().or(advertised) {
             check_advertised(member, advertised)?;
         }
-        Ok((cluster, vec![name.to_owned()]))
+        Ok(Chosen { members: vec![name.to_owned()], cluster, runs: None })
     }
 
     /// The refusal to guess, with the lines that would fit.
