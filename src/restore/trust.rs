@@ -1,0 +1,59 @@
+//! How much doubt about a backup is let through.
+
+use crate::{
+    Error, Result,
+    error::Severity,
+    hash::hex,
+    verify::{Report, Trailer},
+};
+
+/// How much doubt is let through.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Trust {
+    /// A backup without a trailer.
+    pub skip_hash_check: bool,
+    /// A backup whose trailer is wrong.
+    pub wrong_trailer: bool,
+    /// A backup that is damaged.
+    pub force: bool,
+}
+
+impl Trust {
+    /// Whether what `report` says of the backup is let through.
+    ///
+    /// # Errors
+    /// Why not, and what would let it through.
+    pub fn judge(self, report: &Report) -> Result<()> {
+        let Self { skip_hash_check, wrong_trailer, force } = self;
+        let refused = |what: String, hint: &str| Error::Refused { what, hint: Some(hint.to_owned()) };
+        let path = &report.path;
+        match &report.trailer {
+            Trailer::Differs { stored, computed } if !wrong_trailer => {
+                let (stored, computed) = (hex(stored), hex(computed));
+                let what = format!("{path}: expected sha256 {stored}, got {computed}");
+                let hint = "the file is not what was saved: use another copy of it; --skip-hash-check --force takes it as it is";
+                return Err(refused(what, hint));
+            }
+            Trailer::Absent if !skip_hash_check => {
+                let what = format!("{path}: snapshot missing hash: nothing proves that it is what was saved");
+                return Err(refused(what, "--skip-hash-check takes a copy of member/snap/db, which has none"));
+            }
+            _ => {}
+        }
+        let first = report
+            .findings
+            .list()
+            .iter()
+            .find(|finding| finding.severity == Severity::Error && finding.code != "trailer-mismatch");
+        match first {
+            Some(first) if !force => {
+                let what = format!("{path}: damaged: {first}");
+                Err(refused(
+                    what,
+                    "`etcdsnap verify` tells all; --force restores what can be read, and says so beside the result",
+                ))
+            }
+            _ => Ok(()),
+        }
+    }
+}
