@@ -43,6 +43,10 @@ fn values_and_revisions_cost_no_memory() {
     for args in [&["status", file][..], &["verify", file], &["hashkv", file], &["kv", file], &["get", file]] {
         limited(96, args);
     }
+    for more in [&[][..], &["--defrag", "--compact", "latest"]] {
+        let to = dir.path().join(format!("restored-{}", more.len())).display().to_string();
+        limited(96, &[&["restore", file, "--data-dir", &to, "--member", "m1"], more].concat());
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Promise 2: no panic, signal, hang or unbounded memory on any input: a located finding or a clear error.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::{fs, process::Command};
 
@@ -93,6 +93,39 @@ fn commands_end_with_1_on_what_is_damaged() {
         fs::write(&file, &bytes).unwrap();
         assert_eq!(exit(&["verify"], &file), 1, "byte {at} flipped");
     }
+}
+
+/// What is damaged is restored when that is forced, as far as it can be read, or refused; never half.
+#[test]
+fn a_forced_restore_ends_with_a_word() {
+    let dir = tempfile::tempdir().unwrap();
+    let (file, to) = (dir.path().join("damaged.db"), dir.path().join("to"));
+    let bytes = fs::read(SMALL).unwrap();
+    let named = ["--name", "m", "--initial-cluster", "m=http://h:1", "--force", "--skip-hash-check"];
+    let (mut restored, mut refused) = (0, 0);
+    for (n, at) in (0..bytes.len()).step_by(389).enumerate() {
+        let mut bytes = bytes.clone();
+        bytes[at] ^= 0x10;
+        fs::write(&file, &bytes).unwrap();
+        let more: &[&str] = match n % 3 {
+            0 => &[],
+            1 => &["--defrag", "--compact", "latest"],
+            _ => &["--bump-revision", "10", "--drop-leases"],
+        };
+        let args = [&["restore", "--data-dir", to.to_str().unwrap()], &named[..], more].concat();
+        match exit(&args, &file) {
+            0 => {
+                restored += 1;
+                assert!(to.join("member.etcdsnap.json").exists());
+                exit(&["verify"], &to);
+                fs::remove_dir_all(&to).unwrap();
+            }
+            1 => refused += 1,
+            other => panic!("byte {at} flipped: exit {other}"),
+        }
+        assert!(!to.exists());
+    }
+    assert!(restored > 10 && refused > 0, "{restored} restored, {refused} refused");
 }
 
 /// A leaf of 64 MB whose 65,000 items all claim the same 60 MB: 4 TB to sum, if one believed it.

@@ -21,6 +21,8 @@ fn no_command_leaves_a_trace() {
     fs::File::options().write(true).open(&file).unwrap().set_times(options).unwrap();
     let (before, folder) = (stamp(&file), stamp(dir.path()));
     let name = file.to_str().unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let restored = elsewhere.path().join("restored").display().to_string();
     let commands: &[&[&str]] = &[
         &["status", name],
         &["status", "--check", name],
@@ -31,6 +33,19 @@ fn no_command_leaves_a_trace() {
         &["get", name, "-o", "json"],
         &["get", name, "ns/default", "-o", "yaml"],
         &["snapshot", "status", name],
+        &["restore", name, "--data-dir", &restored, "--member", "m1"],
+        &[
+            "restore",
+            name,
+            "--data-dir",
+            &restored,
+            "--member",
+            "m1",
+            "--keep-old",
+            "--defrag",
+            "--bump-revision",
+            "auto",
+        ],
     ];
     for args in commands {
         let output = Command::new(env!("CARGO_BIN_EXE_etcdsnap")).args(*args).output().unwrap();

@@ -99,6 +99,11 @@ fn of_state(wanted: &Wanted, plan: &Plan, told: &mut Vec<Finding>) {
         let what = format!("{} leases go along, and get their whole time again", plan.state.leases.len());
         told.push(Finding::info("leases", what).hint("--drop-leases leaves them and their keys behind"));
     }
+    let dropped = !plan.changes.deleted.is_empty() || wanted.carry.drop_auth;
+    if dropped && !wanted.defrag {
+        let what = "what is dropped stays in the file's free pages until etcd writes over them";
+        told.push(Finding::info("free-pages", what).hint("--defrag leaves them behind"));
+    }
     if let Some(downgrade) = plan.state.cluster.downgrade.as_ref().filter(|downgrade| downgrade.enabled) {
         let what = format!("a downgrade to {} is under way, and goes along", downgrade.target_version);
         told.push(Finding::warning("downgrade", what).hint("--clear-downgrade ends it"));

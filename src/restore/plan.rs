@@ -154,8 +154,7 @@ impl Plan {
         buckets(facts, wanted, &mut changes);
         let mut state = facts.state.clone();
         for (bucket, items) in &changes.buckets {
-            // What was wrong with an item before is wrong still, and judged with the rest of the file.
-            state = state.clone().with_bucket(bucket, items).unwrap_or(state);
+            state = state.with_bucket(bucket, items);
         }
         let mut plan = Self {
             source: facts.source.clone(),

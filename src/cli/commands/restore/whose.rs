@@ -95,7 +95,8 @@ impl Whose {
         let parsed = NewCluster::parse(&cluster, token, &self.learner)?;
         // kubeadm writes down the members that were there when this one came, and never again.
         let known = state.members.iter().filter(|member| member.started()).map(|member| member.name.as_str());
-        let missing: Vec<_> = known.filter(|name| parsed.member(name).is_err()).collect();
+        let mut missing: Vec<_> = known.filter(|name| parsed.member(name).is_err()).collect();
+        missing.sort_unstable();
         let its_own = state.members.iter().any(|member| member.name == manifest.name);
         if self.initial_cluster.is_none() && its_own && !missing.is_empty() {
             let what = format!("its cluster is without {}, which the snapshot has", missing.join(", "));
@@ -113,7 +114,8 @@ impl Whose {
 
     fn chosen(&self, cluster: NewCluster, name: &str, advertised: Option<&str>) -> Result<Chosen> {
         if self.all_members {
-            let members: Vec<_> = cluster.members.iter().map(|member| member.name.clone()).collect();
+            let mut members: Vec<_> = cluster.members.iter().map(|member| member.name.clone()).collect();
+            members.sort();
             if let Some(name) = members.iter().find(|name| !is_file_name(name)) {
                 let what = format!("--all-members: {name:?} cannot be a folder's name");
                 return Err(Error::Usage { what, hint: Some("restore the members one by one".to_owned()) });
