@@ -2,7 +2,7 @@
 //!
 //! `.ci/peers.sh` builds them; `$ETCDSNAP_PEERS` names the folder. Without it such a test says that it is skipped.
 
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::{
     ffi::OsStr,
@@ -15,6 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use serde_json::Value;
 use tempfile::TempDir;
 
 /// The folder of the real programs.
@@ -78,6 +79,30 @@ impl Peers {
     }
 }
 
+/// Runs the program, which may fail.
+pub fn etcdsnap(args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_etcdsnap")).args(args).stdin(Stdio::null()).output().unwrap()
+}
+
+/// What `etcdsnap restore` prints; it must not fail.
+#[track_caller]
+pub fn restore(args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> String {
+    let all: Vec<_> = args.into_iter().map(|arg| arg.as_ref().to_owned()).collect();
+    let output = etcdsnap([OsStr::new("restore")].into_iter().chain(all.iter().map(AsRef::as_ref)));
+    assert!(output.status.success(), "restore {all:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Until `so` holds, which it must within 30 seconds.
+#[track_caller]
+pub fn eventually(what: &str, so: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !so() {
+        assert!(start.elapsed() < Duration::from_secs(30), "{what}: not within 30 seconds");
+        sleep(Duration::from_millis(100));
+    }
+}
+
 /// Two ports that are free now. Somebody may take them before they are used, so whoever asks has to try again.
 pub fn free_ports() -> [u16; 2] {
     let held = [(); 2].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
@@ -112,40 +137,77 @@ impl<'a> Etcd<'a> {
     ) -> Result<Self, String> {
         let mut tries = 5;
         loop {
-            let home = TempDir::new().unwrap();
-            let log = home.path().join("log");
-            let data_dir = data_dir.map_or_else(|| home.path().join("data"), Path::to_path_buf);
-            let [client, peer] = free_ports().map(|port| format!("http://127.0.0.1:{port}"));
-            let child = peers
-                .command(&format!("etcd{version}"))
-                .args(["--name", "m1", "--initial-cluster", &format!("m1={peer}"), "--data-dir"])
-                .arg(&data_dir)
-                .args(["--listen-client-urls", &client, "--advertise-client-urls", &client])
-                .args(["--listen-peer-urls", &peer, "--initial-advertise-peer-urls", &peer])
-                .args(flags)
-                .stdin(Stdio::null())
-                .stdout(File::create(&log).unwrap())
-                .stderr(File::options().append(true).open(&log).unwrap())
-                .spawn()
-                .unwrap();
-            let mut etcd = Self { peers, version, child, home, data_dir, endpoint: client };
+            let mut etcd = Self::spawn(peers, version, "m1", data_dir, free_ports(), flags);
             if etcd.wait() {
                 return Ok(etcd);
             }
-            drop(etcd.child.kill());
-            let log = fs::read_to_string(log).unwrap();
+            etcd.end();
             tries -= 1;
-            if tries == 0 || !log.contains("address already in use") {
-                return Err(log);
+            if tries == 0 || !etcd.lacks_a_port() {
+                return Err(etcd.log());
             }
         }
     }
 
-    /// Until it answers; false when it ended or 30 seconds are over.
+    /// Starts the members `m1`, `m2` and `m3` on what `make` puts into the folder DIR at DIR/NAME, for the
+    /// `--initial-cluster` that it is told, and waits until each knows the leader. The folder goes with the first part.
+    #[track_caller]
+    pub fn start_three(peers: &'a Peers, version: &'a str, make: impl Fn(&Path, &str)) -> (TempDir, Vec<Self>) {
+        for _ in 0..5 {
+            let dir = TempDir::new().unwrap();
+            let members = ["m1", "m2", "m3"].map(|name| (name, free_ports()));
+            make(dir.path(), &members.map(|(name, [_, peer])| format!("{name}=http://127.0.0.1:{peer}")).join(","));
+            let start = |(name, ports)| Self::spawn(peers, version, name, Some(&dir.path().join(name)), ports, &[]);
+            let mut members = members.map(start);
+            if members.iter_mut().all(Self::wait) {
+                return (dir, members.into());
+            }
+            let logs = members.each_ref().map(Self::log).join("\n\n");
+            assert!(members.iter().any(Self::lacks_a_port), "etcd{version} does not start:\n{logs}");
+        }
+        panic!("no free ports");
+    }
+
+    fn spawn(
+        peers: &'a Peers,
+        version: &'a str,
+        name: &str,
+        data_dir: Option<&Path>,
+        ports: [u16; 2],
+        flags: &[&str],
+    ) -> Self {
+        let home = TempDir::new().unwrap();
+        let log = home.path().join("log");
+        let data_dir = data_dir.map_or_else(|| home.path().join("data"), Path::to_path_buf);
+        let [client, peer] = ports.map(|port| format!("http://127.0.0.1:{port}"));
+        let child = peers
+            .command(&format!("etcd{version}"))
+            .args(["--name", name, "--initial-cluster", &format!("{name}={peer}"), "--data-dir"])
+            .arg(&data_dir)
+            .args(["--listen-client-urls", &client, "--advertise-client-urls", &client])
+            .args(["--listen-peer-urls", &peer, "--initial-advertise-peer-urls", &peer])
+            .args(flags)
+            .stdin(Stdio::null())
+            .stdout(File::create(&log).unwrap())
+            .stderr(File::options().append(true).open(&log).unwrap())
+            .spawn()
+            .unwrap();
+        Self { peers, version, child, home, data_dir, endpoint: client }
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.home.path().join("log")).unwrap()
+    }
+
+    fn lacks_a_port(&self) -> bool {
+        self.log().contains("address already in use")
+    }
+
+    /// Until it answers and knows a leader; false when it ended or 30 seconds are over.
     fn wait(&mut self) -> bool {
         let start = Instant::now();
         while start.elapsed() < Duration::from_secs(30) {
-            if self.try_ctl(&["endpoint", "health", "--command-timeout", "2s"]).status.success() {
+            if self.status().is_some_and(|status| status["leader"].as_u64().is_some_and(|leader| leader != 0)) {
                 return true;
             }
             if self.child.try_wait().unwrap().is_some() {
@@ -154,6 +216,19 @@ impl<'a> Etcd<'a> {
             sleep(Duration::from_millis(100));
         }
         false
+    }
+
+    /// What `endpoint status` says of it.
+    fn status(&self) -> Option<Value> {
+        let output = self.try_ctl(&["endpoint", "status", "--command-timeout", "2s", "-w", "json"]);
+        let status: Value = serde_json::from_slice(&output.stdout).ok()?;
+        Some(status.get(0)?.get("Status")?.clone())
+    }
+
+    /// Whether it leads.
+    pub fn leads(&self) -> bool {
+        let status = self.status().unwrap();
+        status["leader"] == status["header"]["member_id"]
     }
 
     /// Its data directory.
