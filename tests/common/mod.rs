@@ -195,7 +195,8 @@ impl<'a> Etcd<'a> {
         Self { peers, version, child, home, data_dir, endpoint: client }
     }
 
-    fn log(&self) -> String {
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
         fs::read_to_string(self.home.path().join("log")).unwrap()
     }
 
