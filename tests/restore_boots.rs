@@ -181,6 +181,35 @@ fn a_bump_hides_what_was_before_it() {
     });
 }
 
+/// What a compaction leaves, etcd's members compare by HashKV; at this revision of the fixtures a key is deleted.
+#[test]
+fn a_compaction_leaves_what_etcd_s_own_leaves() {
+    let Some(peers) = Peers::find("a_compaction_leaves_what_etcd_s_own_leaves") else { return };
+    let hash = |etcd: &Etcd<'_>| -> Value {
+        let said: Value = serde_json::from_str(&etcd.ctl(&["endpoint", "hashkv", "-w", "json"])).unwrap();
+        json!([said[0]["HashKV"]["hash"], said[0]["HashKV"]["compact_revision"]])
+    };
+    with_every_version(|version| {
+        let dir = tempfile::tempdir().unwrap();
+        let started = |name, flags| {
+            start(
+                &peers,
+                version,
+                &restored(&fixture(version), &dir.path().join(name), &format!("--reset-auth{flags}")),
+            )
+        };
+        let theirs = started("theirs", "");
+        theirs.ctl(&["compact", "--physical", "170"]);
+        for (name, flags) in [("scheduled", " --compact 170"), ("done", " --compact 170 --defrag")] {
+            let mine = started(name, flags);
+            assert_eq!(hash(&mine), hash(&theirs), "{version}{flags}");
+            let at = ["", "--from-key", "--rev", "170"];
+            assert_eq!(get(&mine, &at)["kvs"], get(&theirs, &at)["kvs"], "{version}{flags}");
+            assert!(said(&mine.try_ctl(&["get", "none", "--rev", "169"])).contains("revision has been compacted"));
+        }
+    });
+}
+
 #[test]
 fn a_full_db_takes_puts_again_once_it_is_compacted() {
     let Some(peers) = Peers::find("a_full_db_takes_puts_again_once_it_is_compacted") else { return };
