@@ -96,7 +96,7 @@ fn of_state(wanted: &Wanted, plan: &Plan, told: &mut Vec<Finding>) {
         );
     }
     if !plan.state.leases.is_empty() {
-        let what = format!("{} leases go along, and get their whole time again", plan.state.leases.len());
+        let what = format!("leases go along, and get their whole time again: {}", plan.state.leases.len());
         told.push(Finding::info("leases", what).hint("--drop-leases leaves them and their keys behind"));
     }
     let dropped = !plan.changes.deleted.is_empty() || wanted.carry.drop_auth;

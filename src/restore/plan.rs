@@ -269,7 +269,10 @@ fn buckets(facts: &Facts, wanted: &Wanted, changes: &mut Changes) {
     }
     let items = |map: BTreeMap<Vec<u8>, Vec<u8>>| map.into_iter().collect::<Items>();
     changes.buckets.insert("meta", items(meta));
-    changes.buckets.insert("cluster", items(of_cluster));
+    // It is made where there is none, as etcdutl does.
+    if of_cluster != facts.cluster || of_cluster.is_empty() {
+        changes.buckets.insert("cluster", items(of_cluster));
+    }
     let Carry { disarm_alarms, reset_auth, drop_auth, drop_leases, .. } = wanted.carry;
     if disarm_alarms {
         changes.buckets.insert("alarm", Vec::new());

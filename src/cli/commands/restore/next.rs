@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use etcdsnap::{
     k8s::Installer,
-    restore::{Done, Job, Plan},
+    restore::{Done, Job, NewMember, Plan},
 };
 
 use crate::render::{printable, shell};
@@ -34,16 +34,16 @@ pub(super) fn tell(out: &mut impl Write, plan: &Plan, job: &Job, done: &Done) ->
     for flags in flags(plan, job) {
         writeln!(out, "  {}", printable(flags))?;
     }
-    let (all, made) = (plan.cluster.members.len(), plan.members.len());
-    if made < all {
-        let missing = plan.cluster.members.iter().filter(|member| !plan.members.contains(&member.name));
-        let names: Vec<_> = missing.map(|member| member.name.as_str()).collect();
-        let names = printable(names.join(", "));
-        writeln!(
-            out,
-            "  restore {names} from this same backup with the same flags: {} of {all} have to be up",
-            all / 2 + 1
-        )?;
+    if plan.members.len() < plan.cluster.members.len() {
+        let names = |members: &mut dyn Iterator<Item = &NewMember>| {
+            printable(members.map(|member| member.name.as_str()).collect::<Vec<_>>().join(", "))
+        };
+        let all = &plan.cluster.members;
+        let missing = names(&mut all.iter().filter(|member| !plan.members.contains(&member.name)));
+        let quorum = all.iter().filter(|member| !member.is_learner).count() / 2 + 1;
+        let voters = names(&mut all.iter().filter(|member| !member.is_learner));
+        writeln!(out, "  restore {missing} from this same backup with the same flags")?;
+        writeln!(out, "  {quorum} of {voters} have to be up")?;
     }
     for line in installer(done.report.portrait.installer) {
         writeln!(out, "  {line}")?;
