@@ -13,7 +13,9 @@
 set -euo pipefail
 
 etcd35=v3.5.33 etcd36=v3.6.14 etcd37=v3.7.1 bbolt=v1.5.0 kubernetes=v1.36.3
+kinds=k8s.io/api@v0.37.2 # as in src/k8s/kinds
 
+root=$(cd "$(dirname "$0")/.." && pwd)
 bin=${ETCDSNAP_PEERS:-${XDG_CACHE_HOME:-$HOME/.cache}/etcdsnap/peers/bin}
 mkdir -p "$bin"
 bin=$(cd "$bin" && pwd)
@@ -159,6 +161,20 @@ GO
   quietly go build -o "$bin/" ./kube-apiserver ./kube-controller-manager ./kubectl
 }
 
+# What Go itself says about Kubernetes objects: the golden files of the published module, and objects that are filled at
+# random, as stored and as printed.
+objects() {
+  local dir
+  [ -d "$bin/k8s-testdata/" ] && [ -s "$bin/k8s-random.bin" ] && return
+  say "Kubernetes objects"
+  module kinds
+  dir=$(go mod download -json "$kinds" | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')
+  ln -sfn "$dir/testdata" "$bin/k8s-testdata"
+  cd "$root/src/k8s/kinds/random"
+  go run . 62 > "$bin/k8s-random.part" 2> /dev/null
+  mv "$bin/k8s-random.part" "$bin/k8s-random.bin"
+}
+
 command -v go > /dev/null || { say "needs Go: https://go.dev/dl/"; exit 2; }
 case ${1:-etcd} in etcd | kube) ;; *) say "unknown: $1"; exit 2 ;; esac
 etcd34
@@ -167,5 +183,6 @@ etcd $etcd36 36
 etcd $etcd37 37
 bbolt
 dump
+objects
 [ "${1:-etcd}" != kube ] || kube
 echo "$bin"

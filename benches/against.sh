@@ -4,22 +4,24 @@
 #
 # $ETCDSNAP is the program (default target/release/etcdsnap), $RUNS how often each runs (default 6). The runs of a pair
 # are interleaved and the first of each is thrown away, so that the page cache is warm and a change in the machine's
-# speed meets both. `etcdutl hashkv` writes, so it works on a scratch copy beside the file.
+# speed meets both. `etcdutl hashkv` writes, so it works on a scratch copy beside the file; restores go there too. $ROWS, a regular
+# expression, picks rows.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 . "$root/.ci/etcd.sh"
 keyspace=${1:?which snapshot}
 export ETCDSNAP=${ETCDSNAP:-${CARGO_TARGET_DIR:-$root/target}/release/etcdsnap}
 [ -x "$ETCDSNAP" ] || { echo "no $ETCDSNAP: cargo build --release, or say \$ETCDSNAP" >&2; exit 2; }
-scratch=$(mktemp "$(dirname "$keyspace")/.against.XXXXXX")
-trap 'rm -f "$scratch"' EXIT
-cp --reflink=auto "$keyspace" "$scratch"
+scratch=$(mktemp -d "$(dirname "$keyspace")/.against.XXXXXX")
+trap 'rm -rf "$scratch"' EXIT
+cp --reflink=auto "$keyspace" "$scratch/copy.db"
 
 python3 - "$keyspace" "$scratch" "$peers" "${RUNS:-6}" << 'PY'
-import os, statistics, subprocess, sys, time
+import os, re, shutil, statistics, subprocess, sys, time
 
 keyspace, scratch, peers, runs = *sys.argv[1:4], int(sys.argv[4])
 ours, utl = os.environ["ETCDSNAP"], f"{peers}/etcdutl37"
+target = f"{scratch}/restored"
 QUIET = dict(stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 def anonymous(pid):
@@ -35,6 +37,8 @@ def anonymous(pid):
 
 def run(command, sample, env=None):
     """Seconds, and the peak of RssAnon when it is sampled: a run is either timed or sampled, never both."""
+    shutil.rmtree(target, ignore_errors=True)
+    os.sync()
     start = time.monotonic()
     process = subprocess.Popen(command, env=env, **QUIET)
     peak = 0
@@ -46,6 +50,8 @@ def run(command, sample, env=None):
     return seconds, peak, code
 
 def measure(name, mine, theirs, label):
+    if not re.search(os.environ.get("ROWS", ""), name):
+        return
     times = {0: [], 1: []}
     for i in range(runs):
         for side, command in enumerate((mine, theirs)):
@@ -64,15 +70,23 @@ size = os.path.getsize(keyspace) / 1e9
 print(f"{os.path.basename(keyspace)}, {size:.2f} GB, {os.cpu_count()} cores, {runs - 1} runs each: median (min-max)\n")
 print("| | etcdsnap | the real tool | | RssAnon | its RssAnon |\n|---|---|---|---|---|---|")
 measure("status", [ours, "status", keyspace], [utl, "snapshot", "status", keyspace], "etcdutl 3.7")
-measure("hashkv", [ours, "hashkv", keyspace], [utl, "hashkv", scratch], "etcdutl 3.7")
+measure("hashkv", [ours, "hashkv", keyspace], [utl, "hashkv", f"{scratch}/copy.db"], "etcdutl 3.7")
 measure("verify", [ours, "verify", keyspace], ["openssl", "dgst", "-sha256", keyspace], "one SHA-256, openssl")
 
-print("\nunder prlimit --data=96M, two threads:")
+member = ["--data-dir", target, "--name", "m", "--initial-cluster", "m=http://h:1", "--initial-advertise-peer-urls", "http://h:1"]
+restore = [ours, "restore", keyspace, *member]
+measure("restore", restore, [utl, "snapshot", "restore", keyspace, *member], "etcdutl 3.7")
+measure("restore", restore, ["openssl", "dgst", "-sha256", keyspace], "one SHA-256, openssl")
+measure("restore", restore, ["dd", f"if={keyspace}", f"of={scratch}/dd", "bs=1M", "conv=fsync"], "dd conv=fsync")
+fresh = [*restore, "--defrag", "--compact", "latest"]
+measure("restore --defrag", fresh, [utl, "snapshot", "restore", keyspace, *member], "etcdutl 3.7, which does not")
+
+print("\nunder prlimit --data, two threads:")
 env = dict(os.environ, RAYON_NUM_THREADS="2")
 failed = False
-for command in ("status", "hashkv", "verify"):
-    seconds, peak, code = run(["prlimit", f"--data={96 << 20}", ours, command, keyspace], sample=True, env=env)
+for limit, command in [(96, ["status", keyspace]), (96, ["hashkv", keyspace]), (96, ["verify", keyspace]), (64, restore[1:])]:
+    seconds, peak, code = run(["prlimit", f"--data={limit << 20}", ours, *command], sample=True, env=env)
     failed |= code != 0
-    print(f"  {command}: exit {code}, {seconds:.2f} s, RssAnon {peak / 1e6:.0f} MB", flush=True)
+    print(f"  {command[0]}, {limit} MB: exit {code}, {seconds:.2f} s, RssAnon {peak / 1e6:.0f} MB", flush=True)
 sys.exit(failed)
 PY
