@@ -1,5 +1,5 @@
 //! The two sums that etcd uses: CRC-32C (Castagnoli) for the status hash, HashKV, the WAL and `.snap` files,
-//! and SHA-256 for the trailer of a saved snapshot.
+//! and SHA-256 for the trailer of a saved snapshot; and HMAC, which makes a keyed sum of the second.
 
 use crc_fast::{CrcAlgorithm::Crc32Iscsi, Digest};
 use sha2::Digest as _;
@@ -128,6 +128,21 @@ pub fn hex(bytes: &[u8]) -> String {
     })
 }
 
+/// HMAC-SHA-256 of `parts` one behind the other (Go's `crypto/hmac`, RFC 2104).
+#[must_use]
+pub fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
+    let sum = |parts: &[&[u8]]| {
+        let mut sha = Sha256::default();
+        parts.iter().for_each(|part| sha.update(part));
+        sha.finish()
+    };
+    let mut block = [0; 64];
+    let short = if key.len() > block.len() { &sum(&[key])[..] } else { key };
+    block.iter_mut().zip(short).for_each(|(byte, key)| *byte = *key);
+    let inner = sum(&[&[&block.map(|byte| byte ^ 0x36)[..]], parts].concat());
+    sum(&[&block.map(|byte| byte ^ 0x5c), &inner])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -173,6 +188,14 @@ mod tests {
         let mut abc = Sha256::default();
         abc.update(b"abc");
         assert_eq!(hex(&abc.finish()), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    }
+
+    #[test]
+    fn keyed_sums_are_those_of_rfc_4231() {
+        let want = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
+        assert_eq!(hex(&hmac_sha256(b"Jefe", &[b"what do ya want ", b"for nothing?"])), want);
+        let long = "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54";
+        assert_eq!(hex(&hmac_sha256(&[0xaa; 131], &[b"Test Using Larger Than Block-Size Key - Hash Key First"])), long);
     }
 
     #[test]

@@ -28,12 +28,59 @@ pub enum Undecodable {
     /// It is nested deeper than any real object.
     #[error("nested too deep")]
     Deep,
-    /// It is encrypted.
+    /// It is encrypted, and there are no keys.
     #[error("encrypted by {0}")]
     Encrypted(Box<SealName>),
+    /// It is encrypted, and the keys that there are do not open it.
+    #[error("encrypted by {seal}: {why}")]
+    Unopened {
+        /// By what.
+        seal: Box<SealName>,
+        /// Why not.
+        why: Unopened,
+    },
     /// It is none of the forms that Kubernetes stores objects in.
     #[error("not a Kubernetes object ({0} bytes)")]
     Opaque(usize),
+}
+
+/// Why the keys of a [`super::Ring`] do not open a value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unopened {
+    /// The configuration has no such key for the resource.
+    #[error("the encryption configuration has no such key for {}", .resource.as_deref().unwrap_or("any resource"))]
+    NoKey {
+        /// The resource, if the etcd key tells it.
+        resource: Option<String>,
+    },
+    /// A key of that name is there.
+    #[error("the key of that name is another one, or the value is damaged or was stored under another etcd key")]
+    WrongKey,
+    /// A KMS value, and its data key is not there.
+    #[error("its data key is needed, which {} encrypted as {encrypted} (--kms-keys)", Kms(key_id.as_deref()))]
+    NoDataKey {
+        /// The data key as it is stored, in base64: what the KMS has to decrypt.
+        encrypted: String,
+        /// The name that the KMS gave to its own key.
+        key_id: Option<String>,
+    },
+    /// A KMS value that is broken, or of a later version.
+    #[error("what its KMS provider stored beside it cannot be read")]
+    Envelope,
+    /// A provider that nobody knows.
+    #[error("nothing is known of this provider")]
+    Provider,
+}
+
+struct Kms<'a>(Option<&'a str>);
+
+impl std::fmt::Display for Kms<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            Some(id) => write!(f, "the KMS' key {id}"),
+            None => f.write_str("the KMS"),
+        }
+    }
 }
 
 /// By what a value is encrypted, owned.

@@ -1,8 +1,8 @@
 //! Kubernetes objects: from the bytes of one stored value to an object as kubectl prints it.
 //!
 //! The API server stores an object under `/registry/RESOURCE[/NAMESPACE]/NAME` in one of four forms ([`Stored`]):
-//! protobuf in an envelope that names the kind, JSON, CBOR, or one of these encrypted. All of them become one tree of
-//! [`Value`]s, which [`json`] and [`yaml`] write as kubectl does.
+//! protobuf in an envelope that names the kind, JSON, CBOR, or one of these encrypted, which a [`Ring`] of keys opens.
+//! All of them become one tree of [`Value`]s, which [`json`] and [`yaml`] write as kubectl does.
 //!
 //! Protobuf alone does not say how it is printed: `omitempty`, pointers and inlined structs are only in the struct
 //! tags of the Go types. These are in a table (`kinds.txt`), made from the published Go modules by `src/k8s/kinds`; the
@@ -21,6 +21,7 @@ mod object;
 mod portrait;
 mod protobuf;
 mod resources;
+mod seal;
 mod special;
 mod stored;
 mod summary;
@@ -29,12 +30,13 @@ mod value;
 mod wire;
 pub mod yaml;
 
-pub use error::{SealName, Undecodable, Unknown};
+pub use error::{SealName, Undecodable, Unknown, Unopened};
 pub use key::{Key, ObjectKey};
 pub use meta::{Meta, Moment};
 pub use object::{Object, decode};
 pub use portrait::{Installer, Portrait};
 pub use resources::{Resource, Resources};
+pub use seal::{Ring, is_encrypted};
 pub use stored::{Envelope, Provider, Seal, Stored};
 pub use summary::Summary;
 pub use value::{Map, Value};

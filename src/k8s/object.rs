@@ -22,9 +22,11 @@ pub struct Object<'a> {
     pub known: bool,
     /// What the value has that the table of kinds does not know.
     pub unknown: Vec<Unknown>,
+    /// Whether it was stored encrypted.
+    pub encrypted: bool,
 }
 
-/// Decodes one stored value.
+/// Decodes one stored value that is not encrypted; [`super::Ring::object`] takes those that are, too.
 ///
 /// A kind that is not in the table shows its `metadata`, which lies in the same place for all kinds, and the rest of
 /// its fields by their numbers.
@@ -34,8 +36,8 @@ pub struct Object<'a> {
 pub fn decode(value: &[u8]) -> Result<Object<'_>, Undecodable> {
     match Stored::new(value)? {
         Stored::Protobuf(envelope) => protobuf(&envelope),
-        Stored::Json(text) => Ok(Object { value: json_read::parse(text)?, known: true, unknown: Vec::new() }),
-        Stored::Cbor(data) => Ok(Object { value: super::cbor::parse(data)?, known: true, unknown: Vec::new() }),
+        Stored::Json(text) => Ok(Object::of(json_read::parse(text)?)),
+        Stored::Cbor(data) => Ok(Object::of(super::cbor::parse(data)?)),
         Stored::Encrypted(seal) => Err(Undecodable::Encrypted(Box::new(SealName::from(&seal)))),
         Stored::Opaque => Err(Undecodable::Opaque(value.len())),
     }
@@ -51,10 +53,14 @@ fn protobuf<'a>(envelope: &Envelope<'a>) -> Result<Object<'a>, Undecodable> {
     };
     map.insert("apiVersion", Value::str(envelope.api_version));
     map.insert("kind", Value::str(envelope.kind));
-    Ok(Object { value: Value::Object(map), known: kind.is_some(), unknown: decoder.unknown })
+    Ok(Object { known: kind.is_some(), unknown: decoder.unknown, ..Object::of(Value::Object(map)) })
 }
 
 impl<'a> Object<'a> {
+    fn of(value: Value<'a>) -> Self {
+        Self { value, known: true, unknown: Vec::new(), encrypted: false }
+    }
+
     /// `metadata`.
     #[must_use]
     pub fn metadata(&self) -> Option<&Map<'a>> {

@@ -37,6 +37,25 @@ impl<'a> Value<'a> {
         Self::Str(Cow::Borrowed(text))
     }
 
+    /// The same, borrowing from nothing.
+    #[must_use]
+    pub fn into_owned(self) -> Value<'static> {
+        match self {
+            Self::Null => Value::Null,
+            Self::Bool(value) => Value::Bool(value),
+            Self::Int(value) => Value::Int(value),
+            Self::UInt(value) => Value::UInt(value),
+            Self::Float(value) => Value::Float(value),
+            Self::Str(text) => Value::Str(Cow::Owned(text.into_owned())),
+            Self::Bytes(bytes) => Value::Bytes(Cow::Owned(bytes.into_owned())),
+            Self::List(list) => Value::List(list.into_iter().map(Value::into_owned).collect()),
+            Self::Object(Map(entries)) => {
+                let owned = |(name, value): (Cow<'_, str>, Value<'_>)| (name.into_owned().into(), value.into_owned());
+                Value::Object(Map(entries.into_iter().map(owned).collect()))
+            }
+        }
+    }
+
     /// The member of this name, if this is an object that has it.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Self> {

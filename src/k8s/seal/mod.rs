@@ -1,0 +1,155 @@
+//! Encryption at rest (`k8s.io/apiserver/pkg/server/options/encryptionconfig`): the keys, and what they open.
+//!
+//! ```text
+//! k8s:enc:PROVIDER:VERSION:NAME:     then, by provider
+//!     aescbc v1      IV (16), AES-CBC with PKCS#7 padding
+//!     aesgcm v1      nonce (12), AES-GCM over the value and the etcd key
+//!     secretbox v1   nonce (24), XSalsa20-Poly1305
+//!     kms v1         length (2), a data key that the KMS encrypted, nonce, AES-GCM (before 1.25: IV, AES-CBC)
+//!     kms v2         EncryptedObject: the same with names, or a seed that makes a key for each value
+//! ```
+//!
+//! [`Ring`] holds the keys of a run. It finds the provider as the API server does: by the resource that the etcd key
+//! names, then by the literal prefix of each provider that the configuration gives that resource, in order, until one
+//! opens the value.
+
+mod cipher;
+mod config;
+mod file;
+mod kms;
+
+use std::{borrow::Cow, fmt, path::Path};
+
+use super::{
+    error::{SealName, Undecodable, Unopened},
+    key::Key,
+    object::{Object, decode},
+    stored::{ENCRYPTED, Provider, Seal, Stored},
+};
+use crate::{Result, etcd::KeyValue};
+use config::EncryptionConfiguration;
+use kms::DataKeys;
+
+/// Bytes of a key: they are never shown.
+#[derive(Clone, PartialEq, Eq)]
+struct Secret(Vec<u8>);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(a key)")
+    }
+}
+
+/// The keys of a run, and the one place where stored values become objects.
+///
+/// Without keys it opens what is not encrypted. Mirrors `encryptionconfig.StaticTransformers`.
+#[derive(Debug, Default)]
+pub struct Ring {
+    configs: Vec<EncryptionConfiguration>,
+    data_keys: Option<DataKeys>,
+}
+
+impl Ring {
+    /// Reads the file of `--encryption-provider-config` and one with the data keys of KMS providers, if they are given.
+    ///
+    /// The first may also be OpenShift's `static_kuberesources_*.tar.gz`, or Secrets that hold such a file: then all
+    /// configurations in it count, the newest revision first.
+    ///
+    /// # Errors
+    /// When a file cannot be read, or does not hold usable keys.
+    pub fn read(encryption_config: Option<&Path>, kms_keys: Option<&Path>) -> Result<Self> {
+        Ok(Self {
+            configs: encryption_config.map(file::configurations).transpose()?.unwrap_or_default(),
+            data_keys: kms_keys.map(file::data_keys).transpose()?,
+        })
+    }
+
+    /// Whether there are any keys.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.configs.is_empty() && self.data_keys.is_none()
+    }
+
+    /// Adds the configurations that OpenShift keeps in the keyspace itself: Secrets `encryption-config...` in its own
+    /// namespaces, as `openshift-config-managed`. They hold the keys of its other API servers, and are encrypted with
+    /// those that this ring has already.
+    pub fn learn<'a>(&mut self, records: impl IntoIterator<Item = KeyValue<'a>>) {
+        for kv in records {
+            if holds_configuration(kv.key)
+                && let Ok(object) = self.object(kv.key, kv.value)
+            {
+                let found = file::in_secret(&object.value);
+                self.configs.extend(found);
+            }
+        }
+    }
+
+    /// The bytes that were encrypted, or those that are there when they are not encrypted.
+    ///
+    /// # Errors
+    /// When the keys do not open it.
+    pub fn open<'v>(&self, etcd_key: &[u8], value: &'v [u8]) -> Result<Cow<'v, [u8]>, Undecodable> {
+        if !is_encrypted(value) {
+            return Ok(Cow::Borrowed(value));
+        }
+        let Ok(Stored::Encrypted(seal)) = Stored::new(value) else { return Err(Undecodable::Opaque(value.len())) };
+        let name = || Box::new(SealName::from(&seal));
+        if self.is_empty() {
+            return Err(Undecodable::Encrypted(name()));
+        }
+        let opened = match seal.provider {
+            Provider::KmsV1 | Provider::KmsV2 => match &self.data_keys {
+                Some(keys) => keys.open(&seal, etcd_key),
+                None => Err(kms::missing(&seal)),
+            },
+            _ => self.by_configuration(&seal, value, etcd_key),
+        };
+        opened.map(Cow::Owned).map_err(|why| Undecodable::Unopened { seal: name(), why })
+    }
+
+    /// The object that the value stored under `etcd_key` holds.
+    ///
+    /// # Errors
+    /// As [`Ring::open`] and [`decode`].
+    pub fn object<'v>(&self, etcd_key: &[u8], value: &'v [u8]) -> Result<Object<'v>, Undecodable> {
+        match self.open(etcd_key, value)? {
+            Cow::Borrowed(value) => decode(value),
+            Cow::Owned(plain) => {
+                let object = decode(&plain)?;
+                Ok(Object { value: object.value.into_owned(), encrypted: true, ..object })
+            }
+        }
+    }
+
+    /// `prefixTransformers.TransformFromStorage`: a failure does not keep the next match from its try.
+    fn by_configuration(&self, seal: &Seal<'_>, value: &[u8], etcd_key: &[u8]) -> Result<Vec<u8>, Unopened> {
+        let key = Key::new(etcd_key);
+        let mut wrong = None;
+        for transformer in self.configs.iter().flat_map(|config| config.transformers(&key)) {
+            let Some(data) = value.strip_prefix(transformer.prefix.as_slice()) else { continue };
+            match transformer.open(data, etcd_key) {
+                Some(plain) => return Ok(plain),
+                None => wrong = Some(Unopened::WrongKey),
+            }
+        }
+        let resource = || key.object().map(|object| object.resource.to_string());
+        Err(wrong.unwrap_or_else(|| match seal.provider {
+            Provider::Other => Unopened::Provider,
+            _ => Unopened::NoKey { resource: resource() },
+        }))
+    }
+}
+
+/// Whether a value is stored encrypted (`identity.encryptedPrefix`).
+#[must_use]
+pub fn is_encrypted(value: &[u8]) -> bool {
+    value.starts_with(ENCRYPTED)
+}
+
+fn holds_configuration(key: &[u8]) -> bool {
+    Key::new(key).object().is_some_and(|object| {
+        object.resource == "secrets"
+            && object.namespace.is_some_and(|namespace| namespace.starts_with("openshift-"))
+            && object.name.starts_with("encryption-config")
+    })
+}
