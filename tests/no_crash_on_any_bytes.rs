@@ -7,6 +7,7 @@ use std::{fs, process::Command};
 use etcdsnap::{
     error::Severity,
     etcd::{Range, Snapshot},
+    k8s::Ring,
 };
 use proptest::prelude::*;
 
@@ -218,6 +219,24 @@ proptest! {
             })
         };
         prop_assert_eq!(told(), told());
+    }
+
+    /// Values that say they are encrypted, and keys that fit their names.
+    #[test]
+    fn no_encrypted_value_is_fatal(prefix in 0_usize..8, bytes in prop::collection::vec(any::<u8>(), 0..400), cut in 0_usize..60) {
+        let prefixes = [
+            "k8s:enc:secretbox:v1:sbx:", "k8s:enc:aescbc:v1:key1:", "k8s:enc:aesgcm:v1:2026:q4:", "k8s:enc:aesgcm:v1:2026:",
+            "k8s:enc:kms:v1:plug:", "k8s:enc:kms:v2:plug:", "k8s:enc:kms:v2:plug:\x28\x01\x0a", "k8s:enc:new:v1:k:",
+        ];
+        let dir = tempfile::tempdir().unwrap();
+        let keys = dir.path().join("keys");
+        fs::write(&keys, "plug: [AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=]").unwrap();
+        let ring = Ring::read(Some("fixtures/encryption.yaml".as_ref()), Some(&keys)).unwrap();
+        let value = [prefixes[prefix].as_bytes(), &bytes].concat();
+        let key = b"/registry/secrets/shop/db";
+        for value in [value.as_slice(), value.get(..cut).unwrap_or_default()] {
+            prop_assert!(ring.object(key, value).is_err() && Ring::default().object(key, value).is_err());
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, ValueEnum};
+use etcdsnap::{Result, k8s::Ring};
 
 use crate::commands::Command;
 
@@ -46,6 +47,33 @@ pub(crate) struct Global {
     /// Use N threads instead of one for each core
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) threads: Option<u16>,
+}
+
+/// The keys of encryption at rest, for every command that shows objects.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Encryption at rest")]
+pub(crate) struct Keys {
+    /// Open encrypted values with the keys in FILE, kube-apiserver's --encryption-provider-config
+    ///
+    /// The providers of each resource are tried in its order, as the API server does. FILE may also be OpenShift's
+    /// static_kuberesources_*.tar.gz, or a Secret that holds such a file; configurations that OpenShift keeps in the
+    /// snapshot are found there. A pipe will do.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) encryption_config: Option<PathBuf>,
+    /// Open values of KMS providers with the data keys in FILE
+    ///
+    /// FILE is YAML or JSON: by the name of each provider its data keys (of v2: or seeds) in base64, as the KMS decrypts
+    /// them, either as a list `[KEY, ...]`, all tried, or as `{ENCRYPTED: KEY, ...}` with the encrypted data keys that
+    /// are stored with the values. A value that lacks its key is told with its encrypted one.
+    #[arg(long, value_name = "FILE")]
+    kms_keys: Option<PathBuf>,
+}
+
+impl Keys {
+    /// Reads them; [`Ring::learn`] adds those that a snapshot holds itself.
+    pub(crate) fn ring(&self) -> Result<Ring> {
+        Ring::read(self.encryption_config.as_deref(), self.kms_keys.as_deref())
+    }
 }
 
 /// The format of a command that prints a table.

@@ -5,17 +5,17 @@ use std::collections::BTreeSet;
 use crate::{
     Error, Result,
     etcd::View,
-    k8s::{self, Key, ObjectKey, Resource, Resources},
+    k8s::{Key, ObjectKey, Resource, Resources, Ring},
 };
 
 /// The resources of a keyspace: the built-in ones and those its CustomResourceDefinitions define.
 #[must_use]
-pub fn resources(view: &View<'_>) -> Resources {
+pub fn resources(view: &View<'_>, ring: &Ring) -> Resources {
     let mut resources = Resources::default();
     for kv in view.iter() {
         let is_definition = |object: &ObjectKey<'_>| object.resource == "customresourcedefinitions";
         if Key::new(kv.key).object().is_some_and(is_definition)
-            && let Ok(object) = k8s::decode(kv.value)
+            && let Ok(object) = ring.object(kv.key, kv.value)
             && let Some(resource) = Resource::of_definition(&object.value)
         {
             resources.add(resource);

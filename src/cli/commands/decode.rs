@@ -4,30 +4,35 @@ use clap::{Args, ValueEnum};
 use etcdsnap::{
     Error,
     bytes::escape,
-    k8s::{self, Undecodable},
+    k8s::{Undecodable, Unopened},
 };
 
 use super::get;
 use crate::{
+    args::Keys,
     failure::{Exit, Failure},
     session::Session,
 };
 
 /// One stored value from stdin as YAML or JSON
 ///
-/// Takes what etcd stores for Kubernetes: protobuf behind `k8s\0`, JSON, CBOR. What it prints is not masked.
+/// Takes what etcd stores for Kubernetes: protobuf behind `k8s\0`, JSON, CBOR, and these encrypted. What it prints is not
+/// masked.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   etcdctl get /registry/pods/shop/db-0 --print-value-only | etcdsnap decode
-  etcdsnap decode -o json < value.bin")]
+  etcdsnap decode -o json < value.bin
+  etcdsnap decode --encryption-config encryption.yaml --key /registry/secrets/shop/db < value.bin")]
 pub(crate) struct Decode {
-    /// The key the value was stored under: named in messages
+    /// The key the value was stored under: named in messages, and needed to open what aesgcm or kms encrypted
     #[arg(long)]
     key: Option<String>,
     /// The format
     #[arg(short, long, value_enum, default_value_t = Output::Yaml)]
     output: Output,
+    #[command(flatten)]
+    keys: Keys,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -43,13 +48,15 @@ const LONGEST: u64 = 512 << 20;
 
 impl Decode {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
+        let ring = self.keys.ring()?;
         let mut value = Vec::new();
         let read = std::io::stdin().lock().take(LONGEST).read_to_end(&mut value);
         read.map_err(|source| Error::Io { file: "stdin".to_owned(), doing: "read", offset: None, source })?;
         let name = self.key.as_deref().map_or_else(|| "stdin".to_owned(), |key| escape(key.as_bytes()));
+        let decode = |value| ring.object(self.key.as_deref().unwrap_or_default().as_bytes(), value);
         // etcdctl ends a value with a line feed of its own.
-        let object = k8s::decode(&value).or_else(|first| {
-            value.strip_suffix(b"\n").map_or(Err(first.clone()), |value| k8s::decode(value).map_err(|_| first))
+        let object = decode(&value).or_else(|first| {
+            value.strip_suffix(b"\n").map_or(Err(first.clone()), |value| decode(value).map_err(|_| first))
         });
         let object = object.map_err(|why| Error::NotFound {
             what: format!("{name}: {why}"),
@@ -57,6 +64,10 @@ impl Decode {
                 Undecodable::Opaque(0) => Some("stdin was empty".to_owned()),
                 Undecodable::Opaque(_) => {
                     Some("a stored value begins with k8s\\0 (protobuf), { (JSON) or d9d9f7 (CBOR)".to_owned())
+                }
+                Undecodable::Encrypted(_) => Some("--encryption-config FILE opens it".to_owned()),
+                Undecodable::Unopened { why: Unopened::WrongKey, .. } if self.key.is_none() => {
+                    Some("aesgcm and kms need --key, the key it was stored under".to_owned())
                 }
                 _ => None,
             },

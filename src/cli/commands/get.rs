@@ -5,11 +5,12 @@ use etcdsnap::{
     Error,
     bytes::escape,
     etcd::{KeyValue, Range, View},
-    k8s::{self, Object, Resources, Summary, Value, json, yaml},
+    k8s::{self, Object, Resources, Ring, Summary, Value, json, yaml},
     select::{Selection, resources},
 };
 
 use crate::{
+    args::Keys,
     failure::{Exit, Failure},
     render,
     session::Session,
@@ -19,13 +20,14 @@ use crate::{
 ///
 /// Without -n it is all namespaces. KIND is a plural, singular or short name, or RESOURCE.GROUP; kinds that the
 /// snapshot's own CustomResourceDefinitions define count too. What `yaml` and `json` print is not masked: Secrets are
-/// shown as they are stored.
+/// shown as they are stored, or, where that is encrypted and there is a key, as they were before.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   etcdsnap get backup.db
   etcdsnap get backup.db deploy/web -n shop -o yaml
   etcdsnap get backup.db --key /registry/pods/shop/db-0 -o json
+  etcdsnap get backup.db secrets -n shop -o yaml --encryption-config encryption.yaml
 
 Exit status: 1 when an object that was named is not there, or one cannot be read")]
 pub(crate) struct Get {
@@ -55,6 +57,8 @@ pub(crate) struct Get {
     /// With metadata.managedFields
     #[arg(long)]
     show_managed_fields: bool,
+    #[command(flatten)]
+    keys: Keys,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -71,18 +75,23 @@ enum Output {
 
 impl Get {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
+        let mut ring = self.keys.ring()?;
         let source = session.open(&self.snapshot)?;
         let mut snapshot = session.load(&source)?;
-        let range = self.key.clone().map_or(Range::All, |key| Range::Key(key.into_bytes()));
+        let one = self.key.clone().map(|key| Range::Key(key.into_bytes()));
+        // more keys may be in the snapshot, anywhere
+        let range = one.clone().filter(|_| ring.is_empty()).unwrap_or(Range::All);
         let view = snapshot.view((self.rev != 0).then_some(self.rev), &range)?;
-        let resources = resources(&view);
+        ring.learn(view.iter());
+        let resources = resources(&view, &ring);
         let selection = Selection::new(&self.what, self.namespace.as_deref(), &resources)?;
-        let found: Vec<_> = view.iter().filter(|kv| selection.matches(kv.key)).collect();
+        let one = one.unwrap_or(Range::All);
+        let found: Vec<_> = view.iter().filter(|kv| selection.matches(kv.key) && one.contains(kv.key)).collect();
         let mut exit = self.missing(&view, &selection, &found);
         match self.output {
-            Output::Summary => self.summaries(session, &found, &resources)?,
+            Output::Summary => exit = exit.max(self.summaries(session, &found, &resources, &ring)?),
             Output::Name => names(session, &found, &resources)?,
-            Output::Json | Output::Yaml => exit = exit.max(self.objects(session, &selection, &found)?),
+            Output::Json | Output::Yaml => exit = exit.max(self.objects(session, &selection, &found, &ring)?),
         }
         Ok(exit.max(session.close(&source, &snapshot.findings)?))
     }
@@ -102,26 +111,41 @@ impl Get {
         if missing.is_empty() { Exit::Good } else { Exit::Content }
     }
 
-    fn summaries(&self, session: &mut Session, found: &[KeyValue<'_>], resources: &Resources) -> Result<(), Failure> {
+    fn summaries(
+        &self,
+        session: &mut Session,
+        found: &[KeyValue<'_>],
+        resources: &Resources,
+        ring: &Ring,
+    ) -> Result<Exit, Failure> {
         let mut lines = render::Lines::new(&["KIND", "NAMESPACE", "NAME", "CREATED"], self.no_headers);
+        let mut exit = Exit::Good;
         for kv in found {
-            let line = Summary::new(kv.key, kv.value, resources);
+            let opened = ring.open(kv.key, kv.value);
+            if let Err(why @ k8s::Undecodable::Unopened { .. }) = &opened {
+                exit = unreadable(kv.key, why);
+            }
+            let line = Summary::new(kv.key, opened.as_deref().unwrap_or(kv.value), resources);
             lines.row(&mut session.out, summary(&line, kv.key))?;
         }
-        Ok(lines.finish(&mut session.out)?)
+        lines.finish(&mut session.out)?;
+        Ok(exit)
     }
 
-    fn objects(&self, session: &mut Session, selection: &Selection, found: &[KeyValue<'_>]) -> Result<Exit, Failure> {
+    fn objects(
+        &self,
+        session: &mut Session,
+        selection: &Selection,
+        found: &[KeyValue<'_>],
+        ring: &Ring,
+    ) -> Result<Exit, Failure> {
         let one = (self.key.is_some() || selection.names().len() == 1) && found.len() == 1;
         let mut list = render::ObjectList::new(self.output == Output::Yaml, one);
         let mut exit = Exit::Good;
         for kv in found {
-            match decode(kv, self.show_managed_fields) {
+            match decode(kv, ring, self.show_managed_fields) {
                 Ok(object) => list.object(&mut session.out, &object.value)?,
-                Err(why) => {
-                    eprintln!("error: {}: {why}", escape(kv.key));
-                    exit = Exit::Content;
-                }
+                Err(why) => exit = unreadable(kv.key, &why),
             }
         }
         if found.is_empty() && (one || self.key.is_some() || !selection.names().is_empty()) {
@@ -133,8 +157,8 @@ impl Get {
 }
 
 /// The object under a key, as an API server would answer and kubectl would print it.
-fn decode<'a>(kv: &KeyValue<'a>, managed_fields: bool) -> Result<Object<'a>, k8s::Undecodable> {
-    let mut object = k8s::decode(kv.value)?;
+fn decode<'a>(kv: &KeyValue<'a>, ring: &Ring, managed_fields: bool) -> Result<Object<'a>, k8s::Undecodable> {
+    let mut object = ring.object(kv.key, kv.value)?;
     object.as_served(kv.mod_revision);
     if !managed_fields {
         object.hide_managed_fields();
@@ -144,6 +168,12 @@ fn decode<'a>(kv: &KeyValue<'a>, managed_fields: bool) -> Result<Object<'a>, k8s
         eprintln!("warning: {}: {path} has a field {} that this version does not know", escape(kv.key), unknown.number);
     }
     Ok(object)
+}
+
+/// Tells why a value is not shown.
+fn unreadable(key: &[u8], why: &k8s::Undecodable) -> Exit {
+    eprintln!("error: {}: {why}", escape(key));
+    Exit::Content
 }
 
 /// Kind, namespace, name, and when it was created or what it is instead.

@@ -76,13 +76,10 @@ pub(super) fn secretbox(key: &Secret, data: &[u8]) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::k8s::seal::unhex;
 
     const KEY: &[u8] = b"/registry/secrets/default/s1";
     const PLAIN: &[u8] = br#"{"kind":"Secret"}"#;
-
-    fn unhex(text: &str) -> Vec<u8> {
-        (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
-    }
 
     fn bytes(from: u8, n: u8) -> Secret {
         Secret((from..from + n).collect())

@@ -9,11 +9,13 @@ use crate::{
     k8s::key::{Key, ObjectKey},
 };
 
-/// The keys of local providers, for the resources that they encrypt. KMS providers have no keys here, and `identity`
-/// needs none.
+/// The keys of local providers, for the resources that they encrypt. KMS providers have no keys here, only names, and
+/// `identity` needs none.
 #[derive(Debug)]
 pub(super) struct EncryptionConfiguration {
     rules: Vec<(GroupResource, Vec<PrefixTransformer>)>,
+    /// Every name that a key or a KMS provider has.
+    pub(super) names: Vec<String>,
 }
 
 /// `schema.GroupResource`, either part `*` for any.
@@ -68,20 +70,26 @@ impl EncryptionConfiguration {
     /// # Errors
     /// What is wrong, and where in the document; no value from it is named, since any may be a key.
     pub(super) fn parse(document: &Value) -> Result<Self, String> {
-        let mut rules = Vec::new();
+        let (mut rules, mut names) = (Vec::new(), Vec::new());
         for (at, entry) in list(document, "resources", "")?.iter().enumerate() {
             let at = format!("resources[{at}]");
             let mut transformers = Vec::new();
             for (n, provider) in list(entry, "providers", &at)?.iter().enumerate() {
                 let at = format!("{at}.providers[{n}]");
                 let provider = provider.as_object().ok_or_else(|| format!("{at} is not an object"))?;
+                if let Some(kms) = provider.get("kms") {
+                    names.push(text(kms, "name", &format!("{at}.kms"))?.to_owned());
+                }
                 for (name, cipher) in
                     [("aescbc", Cipher::AesCbc), ("aesgcm", Cipher::AesGcm), ("secretbox", Cipher::Secretbox)]
                 {
                     let Some(provider) = provider.get(name) else { continue };
                     let at = format!("{at}.{name}");
                     for (n, key) in list(provider, "keys", &at)?.iter().enumerate() {
-                        transformers.push(transformer(name, cipher, key, &format!("{at}.keys[{n}]"))?);
+                        let at = format!("{at}.keys[{n}]");
+                        let key_name = text(key, "name", &at)?;
+                        transformers.push(transformer(name, key_name, cipher, text(key, "secret", &at)?, &at)?);
+                        names.push(key_name.to_owned());
                     }
                 }
             }
@@ -93,7 +101,7 @@ impl EncryptionConfiguration {
         if rules.is_empty() {
             return Err("resources is empty".to_owned());
         }
-        Ok(Self { rules })
+        Ok(Self { rules, names })
     }
 
     /// The transformers for the value under a key, in the order of their tries (`transformerFromOverrides`): those of
@@ -129,12 +137,8 @@ fn group_resource(key: &Key<'_>) -> Option<GroupResource> {
 }
 
 /// One entry of `keys`, checked as `validation_encryption.go` does.
-fn transformer(provider: &str, cipher: Cipher, key: &Value, at: &str) -> Result<PrefixTransformer, String> {
-    let text = |field| match key.get(field).and_then(Value::as_str) {
-        Some(text) if !text.is_empty() => Ok(text),
-        _ => Err(format!("{at} has no {field}")),
-    };
-    let (name, key) = (text("name")?, secret(text("secret")?).map_err(|why| format!("{at}.secret {why}"))?);
+fn transformer(provider: &str, name: &str, cipher: Cipher, key: &str, at: &str) -> Result<PrefixTransformer, String> {
+    let key = secret(key).map_err(|why| format!("{at}.secret {why}"))?;
     let (fits, want) = match cipher {
         Cipher::AesCbc | Cipher::AesGcm => (matches!(key.0.len(), 16 | 24 | 32), "16, 24 or 32"),
         Cipher::Secretbox => (key.0.len() == 32, "32"),
@@ -150,6 +154,11 @@ fn transformer(provider: &str, cipher: Cipher, key: &Value, at: &str) -> Result<
 pub(super) fn secret(text: &str) -> Result<Secret, &'static str> {
     let text = text.replace(['\r', '\n'], "");
     BASE64_STANDARD.decode(text).map(Secret).map_err(|_| "is not base64")
+}
+
+fn text<'a>(value: &'a Value, name: &str, at: &str) -> Result<&'a str, String> {
+    let text = value.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+    text.ok_or_else(|| format!("{at} has no {name}"))
 }
 
 fn list<'a>(value: &'a Value, name: &str, at: &str) -> Result<&'a [Value], String> {
@@ -170,7 +179,10 @@ mod tests {
         text.collect::<Vec<_>>().join(" ")
     }
 
-    fn config(rules: &[(&[&str], &[(&str, &str)])]) -> EncryptionConfiguration {
+    /// Resources, and the providers with the names of their keys.
+    type Rule<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)]);
+
+    fn config(rules: &[Rule<'_>]) -> EncryptionConfiguration {
         let secret = BASE64_STANDARD.encode([7; 32]);
         let entries: Vec<_> = rules
             .iter()

@@ -66,10 +66,10 @@ impl<'a> Envelope<'a> {
         Ok(Some(Self { encrypted_key: bytes(3)?, key_id: bytes(2)?, seed, data: bytes(1)? }))
     }
 
-    fn of(provider: Provider, payload: &'a [u8]) -> Result<Self, Unopened> {
-        let envelope = match provider {
-            Provider::KmsV2 => Self::v2(payload).ok().flatten(),
-            _ => Self::v1(payload),
+    fn of(seal: &Seal<'a>) -> Result<Self, Unopened> {
+        let envelope = match seal.provider {
+            Provider::KmsV2 => Self::v2(seal.payload()).ok().flatten(),
+            _ => Self::v1(seal.payload()),
         };
         envelope.ok_or(Unopened::Envelope)
     }
@@ -87,7 +87,7 @@ impl<'a> Envelope<'a> {
 
 /// Why a value does not open where no data keys are at hand.
 pub(super) fn missing(seal: &Seal<'_>) -> Unopened {
-    Envelope::of(seal.provider, seal.payload()).map_or_else(|why| why, |envelope| envelope.missing())
+    Envelope::of(seal).map_or_else(|why| why, |envelope| envelope.missing())
 }
 
 impl DataKeys {
@@ -126,23 +126,20 @@ impl DataKeys {
         Ok(Self(keys))
     }
 
+    /// The names of their providers.
+    pub(super) fn names(&self) -> impl Iterator<Item = &String> {
+        self.0.keys()
+    }
+
     /// Opens a value of a KMS provider.
     pub(super) fn open(&self, seal: &Seal<'_>, etcd_key: &[u8]) -> Result<Vec<u8>, Unopened> {
-        let of_name =
-            |(name, keys): (&String, _)| Some((seal.rest.strip_prefix(name.as_bytes())?.strip_prefix(b":")?, keys));
-        let mut why = None;
-        for (payload, keys) in self.0.iter().filter_map(of_name) {
-            match open(seal.provider, payload, keys, etcd_key) {
-                Ok(plain) => return Ok(plain),
-                Err(error) => why = Some(error),
-            }
-        }
-        Err(why.unwrap_or_else(|| missing(seal)))
+        let keys = std::str::from_utf8(seal.name).ok().and_then(|name| self.0.get(name));
+        open(seal, keys.map_or(&[], Vec::as_slice), etcd_key)
     }
 }
 
-fn open(provider: Provider, payload: &[u8], keys: &Vec<DataKey>, etcd_key: &[u8]) -> Result<Vec<u8>, Unopened> {
-    let envelope = Envelope::of(provider, payload)?;
+fn open(seal: &Seal<'_>, keys: &[DataKey], etcd_key: &[u8]) -> Result<Vec<u8>, Unopened> {
+    let envelope = Envelope::of(seal)?;
     let (mut named, mut any) = (Vec::new(), Vec::new());
     for key in keys {
         match &key.encrypted {
@@ -157,7 +154,7 @@ fn open(provider: Provider, payload: &[u8], keys: &Vec<DataKey>, etcd_key: &[u8]
         false => cipher::aes_gcm(key, envelope.data, etcd_key),
     };
     // before Kubernetes 1.25; it is the weaker proof of a key, so all are tried the other way first
-    let cbc = |key: &&Secret| (provider == Provider::KmsV1).then(|| cipher::aes_cbc(key, envelope.data)).flatten();
+    let cbc = |key: &&Secret| (seal.provider == Provider::KmsV1).then(|| cipher::aes_cbc(key, envelope.data)).flatten();
     let plain = named.iter().find_map(gcm).or_else(|| named.iter().find_map(cbc));
     plain.ok_or_else(|| if named.is_empty() { envelope.missing() } else { Unopened::WrongKey })
 }
@@ -167,7 +164,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::k8s::stored::Stored;
+    use crate::k8s::{seal::unhex, stored::Stored};
 
     const KEY: &[u8] = b"/registry/secrets/default/s1";
 
@@ -195,10 +192,6 @@ mod tests {
             "0a4d41c6f22677a437b41ea18ffe43c68bffa5a3d5a84d915415b46c693997ff74aa6b64e0d3931cc8f7bfcd12775eabfeafb7116d94145a31ebebb01db5bf2d136c15df082b570777eb359b27af6f12056b656b2d371a09777261707065642d3222120a0d612e6578616d706c652e636f6d1201782801",
         ),
     ];
-
-    fn unhex(text: &str) -> Vec<u8> {
-        (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
-    }
 
     fn value(prefix: &str, payload: &str) -> Vec<u8> {
         [prefix.as_bytes(), &unhex(payload)].concat()

@@ -72,10 +72,11 @@ impl Ring {
 
     /// Adds the configurations that OpenShift keeps in the keyspace itself: Secrets `encryption-config...` in its own
     /// namespaces, as `openshift-config-managed`. They hold the keys of its other API servers, and are encrypted with
-    /// those that this ring has already.
+    /// those that this ring has already; a ring without any learns nothing.
     pub fn learn<'a>(&mut self, records: impl IntoIterator<Item = KeyValue<'a>>) {
         for kv in records {
-            if holds_configuration(kv.key)
+            if !self.configs.is_empty()
+                && holds_configuration(kv.key)
                 && let Ok(object) = self.object(kv.key, kv.value)
             {
                 let found = file::in_secret(&object.value);
@@ -93,6 +94,7 @@ impl Ring {
             return Ok(Cow::Borrowed(value));
         }
         let Ok(Stored::Encrypted(seal)) = Stored::new(value) else { return Err(Undecodable::Opaque(value.len())) };
+        let seal = self.with_configured_name(seal);
         let name = || Box::new(SealName::from(&seal));
         if self.is_empty() {
             return Err(Undecodable::Encrypted(name()));
@@ -121,6 +123,15 @@ impl Ring {
         }
     }
 
+    /// With the name as it is configured: it may hold a `:`, which would end it otherwise.
+    fn with_configured_name<'v>(&self, seal: Seal<'v>) -> Seal<'v> {
+        let names = self.configs.iter().flat_map(|config| &config.names);
+        let names = names.chain(self.data_keys.iter().flat_map(DataKeys::names));
+        let is_it = |name: &&String| seal.rest.strip_prefix(name.as_bytes()).is_some_and(|rest| rest.starts_with(b":"));
+        let longest = names.filter(is_it).map(String::len).max().and_then(|len| seal.rest.get(..len));
+        Seal { name: longest.unwrap_or(seal.name), ..seal }
+    }
+
     /// `prefixTransformers.TransformFromStorage`: a failure does not keep the next match from its try.
     fn by_configuration(&self, seal: &Seal<'_>, value: &[u8], etcd_key: &[u8]) -> Result<Vec<u8>, Unopened> {
         let key = Key::new(etcd_key);
@@ -147,9 +158,17 @@ pub fn is_encrypted(value: &[u8]) -> bool {
 }
 
 fn holds_configuration(key: &[u8]) -> bool {
-    Key::new(key).object().is_some_and(|object| {
-        object.resource == "secrets"
-            && object.namespace.is_some_and(|namespace| namespace.starts_with("openshift-"))
-            && object.name.starts_with("encryption-config")
-    })
+    const NAME: &str = "encryption-config";
+    // of all keys only these few are worth a closer look
+    std::str::from_utf8(key).is_ok_and(|text| text.contains(NAME))
+        && Key::new(key).object().is_some_and(|object| {
+            object.resource == "secrets"
+                && object.namespace.is_some_and(|namespace| namespace.starts_with("openshift-"))
+                && object.name.starts_with(NAME)
+        })
+}
+
+#[cfg(test)]
+fn unhex(text: &str) -> Vec<u8> {
+    text.as_bytes().chunks(2).map(|two| u8::from_str_radix(str::from_utf8(two).unwrap(), 16).unwrap()).collect()
 }
