@@ -16,6 +16,7 @@ mod gofmt;
 pub mod json;
 mod json_read;
 mod key;
+mod mask;
 mod meta;
 mod object;
 mod portrait;
@@ -32,6 +33,7 @@ pub mod yaml;
 
 pub use error::{SealName, Undecodable, Unknown, Unopened};
 pub use key::{Key, ObjectKey};
+pub use mask::Mask;
 pub use meta::{Meta, Moment};
 pub use object::{Object, decode};
 pub use portrait::{Installer, Portrait};

@@ -1,0 +1,321 @@
+//! What is not for everybody's eyes, and what is shown in its place.
+//!
+//! A mask is the beginning of an HMAC under a key of the run: equal secrets have equal masks, so that a change shows,
+//! and nothing can be told from one without the key. It holds a `:`, so nobody takes it for base64 and applies it.
+
+use std::{
+    borrow::Cow,
+    fs::File,
+    io::{self, Read as _},
+    path::Path,
+};
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+
+use super::{
+    json,
+    key::{Key, ObjectKey},
+    object::Object,
+    value::Value,
+};
+use crate::{
+    Error, Result,
+    hash::{hex, hmac_sha256},
+};
+
+/// Annotations of a Secret that repeat what is in it: what `kubectl apply` was given, and the token that OpenShift puts
+/// beside a registry's password.
+const REPEATS: [&str; 2] = ["kubectl.kubernetes.io/last-applied-configuration", "openshift.io/token-secret.value"];
+
+/// Hides secrets, or shows them (`--reveal`). One for all inputs of a run.
+pub struct Mask(Option<Vec<u8>>);
+
+impl std::fmt::Debug for Mask {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.0.is_some() { "Mask" } else { "Mask (reveals)" })
+    }
+}
+
+/// What of an object is secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Secrecy {
+    Nothing,
+    /// A Secret: its content, and what repeats it.
+    Secret,
+    /// Everything but who it is.
+    All,
+    /// That too: an OAuth token's name is the token, or a hash of it.
+    Token,
+}
+
+impl Secrecy {
+    fn of(key: &Key<'_>, object: &Object<'_>) -> Self {
+        let resource = key.object().map(|object| object.resource.as_ref()).unwrap_or_default();
+        match object.kind() {
+            "OAuthAccessToken" | "OAuthAuthorizeToken" => Self::Token,
+            _ if is_token(resource) => Self::Token,
+            _ if object.encrypted && object.kind() != "Secret" => Self::All,
+            "OAuthClient" => Self::All,
+            "Secret" => Self::Secret,
+            _ if resource == "secrets" => Self::Secret,
+            _ => Self::Nothing,
+        }
+    }
+}
+
+fn is_token(resource: &str) -> bool {
+    matches!(resource, "oauthaccesstokens" | "oauthauthorizetokens")
+}
+
+impl Mask {
+    /// With a key that nobody knows: its masks can be compared with each other, and with no other run's.
+    ///
+    /// # Errors
+    /// When the system gives no random bytes.
+    pub fn random() -> Result<Self> {
+        let mut key = [0; 32];
+        let mut rest = &mut key[..];
+        while !rest.is_empty() {
+            let n = rustix::rand::getrandom(&mut *rest, rustix::rand::GetRandomFlags::empty());
+            let n = n.map_err(|errno| io_error("getrandom(2)", errno.into()))?;
+            rest = rest.get_mut(n..).unwrap_or_default();
+        }
+        Ok(Self(Some(key.to_vec())))
+    }
+
+    /// With the bytes of the file at `path` as key: runs with the same file can be compared.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is too short to keep a secret.
+    pub fn read(path: &Path) -> Result<Self> {
+        let file = path.display().to_string();
+        let mut key = Vec::new();
+        let read = File::open(path).and_then(|opened| opened.take(1 << 20).read_to_end(&mut key));
+        read.map_err(|source| io_error(&file, source))?;
+        if key.len() < 16 {
+            let what = format!("{file}: a mask's key has at least 16 bytes, this has {}", key.len());
+            return Err(Error::Usage { what, hint: Some("head -c 32 /dev/urandom > FILE makes one".to_owned()) });
+        }
+        Ok(Self(Some(key)))
+    }
+
+    /// One that hides nothing.
+    #[must_use]
+    pub fn reveal() -> Self {
+        Self(None)
+    }
+
+    /// Masks what is secret in an object, and says whether there was anything.
+    pub fn object(&self, key: &Key<'_>, object: &mut Object<'_>) -> bool {
+        let secrecy = Secrecy::of(key, object);
+        if self.0.is_none() || secrecy == Secrecy::Nothing {
+            return false;
+        }
+        let Some(root) = object.value.as_object_mut() else { return false };
+        for (name, value) in root.entries() {
+            match (name.as_ref(), secrecy) {
+                ("apiVersion" | "kind", _) => {}
+                ("metadata", _) => self.metadata(value, secrecy),
+                ("data" | "stringData", Secrecy::Secret) => self.content(value, name == "data"),
+                (_, Secrecy::Secret) => {}
+                _ => self.all(value),
+            }
+        }
+        true
+    }
+
+    /// The same of an object's name, where it is a secret itself.
+    #[must_use]
+    pub fn name<'k>(&self, key: &ObjectKey<'k>) -> Cow<'k, str> {
+        if is_token(&key.resource) { self.text(key.name) } else { Cow::Borrowed(key.name) }
+    }
+
+    /// The same of a key of etcd, which ends with the object's name.
+    #[must_use]
+    pub fn key<'k>(&self, etcd_key: &'k [u8]) -> Cow<'k, [u8]> {
+        match Key::new(etcd_key) {
+            Key::Object(key) if self.0.is_some() && is_token(&key.resource) => {
+                let end = etcd_key.len().saturating_sub(key.name.len());
+                let path = etcd_key.get(..end).unwrap_or_default();
+                Cow::Owned([path, self.name(&key).as_bytes()].concat())
+            }
+            _ => Cow::Borrowed(etcd_key),
+        }
+    }
+
+    /// The value under a key that holds no object: what k3s and RKE2 bootstrap their servers with, and what is
+    /// encrypted and cannot be opened anyway.
+    #[must_use]
+    pub fn value<'v>(&self, etcd_key: &[u8], value: &'v [u8]) -> Cow<'v, [u8]> {
+        let secret = etcd_key.starts_with(b"/bootstrap/") || super::is_encrypted(value);
+        match self.bytes(value) {
+            Some(mask) if secret => Cow::Owned(mask.into_bytes()),
+            _ => Cow::Borrowed(value),
+        }
+    }
+
+    /// The mask of anything else that is secret, such as a password's hash; `None` when it is to be shown.
+    #[must_use]
+    pub fn bytes(&self, secret: &[u8]) -> Option<String> {
+        let key = self.0.as_deref()?;
+        let mac = hmac_sha256(key, &[secret]);
+        Some(format!("masked:{}", hex(mac.first_chunk::<4>().unwrap_or(&[0; 4]))))
+    }
+
+    fn text<'t>(&self, secret: &'t str) -> Cow<'t, str> {
+        self.bytes(secret.as_bytes()).map_or(Cow::Borrowed(secret), Cow::Owned)
+    }
+
+    fn metadata(&self, metadata: &mut Value<'_>, secrecy: Secrecy) {
+        let Some(metadata) = metadata.as_object_mut() else { return };
+        if let Some(Value::Object(annotations)) = metadata.get_mut("annotations") {
+            let repeats = |name: &str| secrecy != Secrecy::Secret || REPEATS.contains(&name);
+            annotations.entries().iter_mut().filter(|(name, _)| repeats(name)).for_each(|(_, value)| self.all(value));
+        }
+        if secrecy == Secrecy::Token {
+            for name in ["name", "selfLink"] {
+                if let Some(value) = metadata.get_mut(name) {
+                    self.all(value);
+                }
+            }
+        }
+    }
+
+    /// A Secret's content, value by value; `data` is base64 where it was stored as JSON.
+    fn content(&self, value: &mut Value<'_>, base64: bool) {
+        let Some(map) = value.as_object_mut() else { return self.all(value) };
+        for (_, value) in map.entries() {
+            if base64
+                && let Value::Str(text) = value
+                && let Ok(bytes) = BASE64_STANDARD.decode(text.as_bytes())
+            {
+                *value = Value::Bytes(Cow::Owned(bytes));
+            }
+            self.all(value);
+        }
+    }
+
+    /// Every value in a tree; names stay.
+    fn all(&self, value: &mut Value<'_>) {
+        let mask = match value {
+            Value::Null => None,
+            Value::List(list) => {
+                list.iter_mut().for_each(|value| self.all(value));
+                None
+            }
+            Value::Object(map) => {
+                map.entries().iter_mut().for_each(|(_, value)| self.all(value));
+                None
+            }
+            Value::Str(text) => self.bytes(text.as_bytes()),
+            Value::Bytes(bytes) => self.bytes(bytes),
+            Value::Bool(_) | Value::Int(_) | Value::UInt(_) | Value::Float(_) => {
+                let mut text = Vec::new();
+                json::compact(&mut text, value);
+                self.bytes(&text)
+            }
+        };
+        if let Some(mask) = mask {
+            *value = Value::Str(Cow::Owned(mask));
+        }
+    }
+}
+
+fn io_error(file: &str, source: io::Error) -> Error {
+    Error::Io { file: file.to_owned(), doing: "read", offset: None, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::k8s::decode;
+
+    fn masked(mask: &Mask, key: &str, encrypted: bool, json: &str) -> (bool, String) {
+        let mut object = decode(json.as_bytes()).unwrap();
+        object.encrypted = encrypted;
+        let any = mask.object(&Key::new(key.as_bytes()), &mut object);
+        let mut out = Vec::new();
+        super::json::compact(&mut out, &object.value);
+        (any, String::from_utf8(out).unwrap())
+    }
+
+    fn fixed() -> Mask {
+        Mask(Some(b"0123456789abcdef".to_vec()))
+    }
+
+    const SECRET: &str = r#"{"apiVersion":"v1","data":{"a":"aHVudGVyMg==","b":"aHVudGVyMw=="},"kind":"Secret","metadata":{"annotations":{"kubectl.kubernetes.io/last-applied-configuration":"{hunter2}","note":"kept"},"labels":{"app":"web"},"name":"db","namespace":"shop"},"stringData":{"a":"hunter2"},"type":"Opaque"}"#;
+
+    #[test]
+    fn a_secret_shows_its_names_and_equal_masks_for_equal_values() {
+        let mask = fixed();
+        let (any, text) = masked(&mask, "/registry/secrets/shop/db", false, SECRET);
+        let hunter2 = mask.bytes(b"hunter2").unwrap();
+        assert_eq!(hunter2.len(), "masked:01234567".len());
+        assert!(any && !text.contains("hunter") && !text.contains("aHVud"), "{text}");
+        assert!(text.contains(&format!(r#""data":{{"a":"{hunter2}","b":"masked:"#)), "{text}");
+        assert!(text.contains(&format!(r#""stringData":{{"a":"{hunter2}"}}"#)), "{text}");
+        assert!(text.contains(r#""note":"kept""#) && text.contains(r#""type":"Opaque""#), "{text}");
+        assert!(text.contains(&mask.bytes(b"hunter3").unwrap()) && mask.bytes(b"hunter3").unwrap() != hunter2);
+        // the same in both forms that it may be stored in
+        let stored = b"k8s\0\x0a\x0c\x0a\x02v1\x12\x06Secret\x12\x14\x0a\x04\x0a\x02db\x12\x0c\x0a\x01a\x12\x07hunter2\x1a\0\"\0";
+        let mut object = decode(stored).unwrap();
+        mask.object(&Key::Other, &mut object);
+        assert_eq!(object.value.at(&["data", "a"]).and_then(Value::as_str), Some(hunter2.as_str()));
+    }
+
+    #[test]
+    fn what_was_encrypted_shows_only_who_it_is() {
+        let map = r#"{"apiVersion":"v1","data":{"dsn":"hunter2","n":7},"immutable":true,"kind":"ConfigMap","metadata":{"annotations":{"note":"hunter2"},"labels":{"app":"web"},"name":"m"}}"#;
+        let mask = fixed();
+        assert_eq!(masked(&mask, "/registry/configmaps/a/m", false, map), (false, map.to_owned()));
+        let (any, text) = masked(&mask, "/registry/configmaps/a/m", true, map);
+        assert!(any && !text.contains("hunter2") && !text.contains("true") && !text.contains(":7"), "{text}");
+        assert!(text.contains(r#""labels":{"app":"web"},"name":"m""#), "{text}");
+        // a Secret is a Secret, however it was stored
+        let (plain, sealed) = (masked(&mask, "", false, SECRET), masked(&mask, "", true, SECRET));
+        assert_eq!(plain, sealed);
+    }
+
+    #[test]
+    fn tokens_are_masked_by_name_too() {
+        let token = r#"{"apiVersion":"oauth.openshift.io/v1","clientName":"console","kind":"OAuthAccessToken","metadata":{"name":"sha256~abc","uid":"u-1"},"refreshToken":"r"}"#;
+        let (mask, key) = (fixed(), "/openshift.io/oauth/accesstokens/sha256~abc");
+        let (any, text) = masked(&mask, key, false, token);
+        assert!(any && !text.contains("abc") && !text.contains("console") && text.contains("u-1"), "{text}");
+        let shown = mask.bytes(b"sha256~abc").unwrap();
+        assert_eq!(mask.key(key.as_bytes()).as_ref(), format!("/openshift.io/oauth/accesstokens/{shown}").as_bytes());
+        assert_eq!(mask.name(Key::new(key.as_bytes()).object().unwrap()), shown);
+        assert_eq!(mask.key(b"/registry/secrets/a/b").as_ref(), b"/registry/secrets/a/b");
+        // known by its key alone, as protobuf of a kind that is not in the table
+        let unknown = r#"{"apiVersion":"x","kind":"X","metadata":{"name":"abc"}}"#;
+        assert!(!masked(&mask, key, false, unknown).1.contains("abc"));
+    }
+
+    #[test]
+    fn values_that_are_no_objects() {
+        let mask = fixed();
+        assert!(mask.value(b"/bootstrap/1a2b", b"ca key").starts_with(b"masked:"));
+        assert!(mask.value(b"/registry/secrets/a/b", b"k8s:enc:aescbc:v1:k:x").starts_with(b"masked:"));
+        assert_eq!(mask.value(b"compact_rev_key", b"7").as_ref(), b"7");
+    }
+
+    #[test]
+    fn masks_are_the_key_s_own_and_can_be_lifted() {
+        let (a, b) = (Mask::random().unwrap(), Mask::random().unwrap());
+        assert_ne!(a.bytes(b"x"), b.bytes(b"x"));
+        assert_eq!(a.bytes(b"x"), a.bytes(b"x"));
+        assert_eq!(format!("{:?}", fixed()), "Mask");
+        let reveal = Mask::reveal();
+        assert_eq!(masked(&reveal, "/registry/secrets/shop/db", true, SECRET), (false, SECRET.to_owned()));
+        assert_eq!(reveal.key(b"/openshift.io/oauth/accesstokens/t").as_ref(), b"/openshift.io/oauth/accesstokens/t");
+        assert_eq!(reveal.value(b"/bootstrap/1a2b", b"ca key").as_ref(), b"ca key");
+
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("mask.key");
+        std::fs::write(&file, "0123456789abcdef").unwrap();
+        assert_eq!(Mask::read(&file).unwrap().bytes(b"x"), fixed().bytes(b"x"));
+        std::fs::write(&file, "short").unwrap();
+        assert!(Mask::read(&file).unwrap_err().to_string().contains("at least 16 bytes"));
+        assert!(Mask::read(&dir.path().join("none")).is_err());
+    }
+}
