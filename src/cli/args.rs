@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, ValueEnum};
-use etcdsnap::{Result, k8s::Ring};
+use etcdsnap::{
+    Result,
+    k8s::{Mask, Ring},
+};
 
 use crate::commands::Command;
 
@@ -73,6 +76,29 @@ impl Keys {
     /// Reads them; [`Ring::learn`] adds those that a snapshot holds itself.
     pub(crate) fn ring(&self) -> Result<Ring> {
         Ring::read(self.encryption_config.as_deref(), self.kms_keys.as_deref())
+    }
+}
+
+/// What is not for everybody's eyes, for every command that compares or tells rather than hands out.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Secrets")]
+pub(crate) struct Masking {
+    /// Show secrets instead of a mask that is the same for equal ones
+    #[arg(long, conflicts_with = "mask_key")]
+    reveal: bool,
+    /// Make the masks with the key in FILE, so that those of several runs can be compared
+    #[arg(long, value_name = "FILE")]
+    mask_key: Option<PathBuf>,
+}
+
+impl Masking {
+    /// The mask of this run.
+    pub(crate) fn mask(&self) -> Result<Mask> {
+        match &self.mask_key {
+            _ if self.reveal => Ok(Mask::reveal()),
+            Some(path) => Mask::read(path),
+            None => Mask::random(),
+        }
     }
 }
 

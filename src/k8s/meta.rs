@@ -27,6 +27,17 @@ impl std::fmt::Display for Moment {
     }
 }
 
+/// What owns an object (`metav1.OwnerReference`).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Owner<'a> {
+    /// `ReplicaSet`.
+    pub kind: Cow<'a, str>,
+    /// Its name, in the same namespace or in none.
+    pub name: Cow<'a, str>,
+    /// Its uid: only this tells it from a later one of the same name.
+    pub uid: Cow<'a, str>,
+}
+
 /// Who an object is, and when it was last known to be touched.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Meta<'a> {
@@ -40,6 +51,8 @@ pub struct Meta<'a> {
     pub name: Cow<'a, str>,
     /// The uid.
     pub uid: Cow<'a, str>,
+    /// What owns it (`metadata.ownerReferences`).
+    pub owners: Vec<Owner<'a>>,
     /// When it was created.
     pub created: Option<Moment>,
     /// The newest of creation, managedFields, and the times of Leases and Events: times that some program's clock
@@ -98,6 +111,18 @@ impl<'a> Meta<'a> {
                 3 => self.namespace = text(f.bytes()?),
                 5 => self.uid = text(f.bytes()?),
                 8 => self.created = self.saw(f.bytes()?)?,
+                13 => {
+                    let (mut reader, mut owner) = (Reader::new(f.bytes()?), Owner::default());
+                    while let Some(f) = reader.next_field()? {
+                        match f.number {
+                            1 => owner.kind = text(f.bytes()?),
+                            3 => owner.name = text(f.bytes()?),
+                            4 => owner.uid = text(f.bytes()?),
+                            _ => {}
+                        }
+                    }
+                    self.owners.push(owner);
+                }
                 17 => {
                     if let Some(time) = field(f.bytes()?, 4)? {
                         self.saw(time.bytes()?)?;
@@ -121,6 +146,12 @@ impl<'a> Meta<'a> {
         let owned = |path: &[&str]| {
             value.at(path).and_then(Value::as_str).map_or(Cow::Borrowed(""), |t| Cow::Owned(t.to_owned()))
         };
+        let owner = |value: &Value<'_>| {
+            let owned =
+                |name| value.get(name).and_then(Value::as_str).map_or(Cow::Borrowed(""), |t| t.to_owned().into());
+            Owner { kind: owned("kind"), name: owned("name"), uid: owned("uid") }
+        };
+        let owners = value.at(&["metadata", "ownerReferences"]).and_then(Value::as_list).unwrap_or_default();
         let moment = |v: Option<&Value<'_>>| v.and_then(Value::as_str).and_then(parse);
         let managed = value.at(&["metadata", "managedFields"]).and_then(Value::as_list).unwrap_or_default();
         let created = moment(value.at(&["metadata", "creationTimestamp"]));
@@ -140,6 +171,7 @@ impl<'a> Meta<'a> {
             namespace: owned(&["metadata", "namespace"]),
             name: owned(&["metadata", "name"]),
             uid: owned(&["metadata", "uid"]),
+            owners: owners.iter().map(owner).collect(),
             created,
             newest: times.fold(created, Option::max),
         }

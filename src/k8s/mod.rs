@@ -34,7 +34,7 @@ pub mod yaml;
 pub use error::{SealName, Undecodable, Unknown, Unopened};
 pub use key::{Key, ObjectKey};
 pub use mask::Mask;
-pub use meta::{Meta, Moment};
+pub use meta::{Meta, Moment, Owner};
 pub use object::{Object, decode};
 pub use portrait::{Installer, Portrait};
 pub use resources::{Resource, Resources};

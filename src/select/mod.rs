@@ -1,6 +1,10 @@
 //! Which objects are meant: kinds, names and namespaces, as kubectl has them.
 
+mod family;
+
 use std::collections::BTreeSet;
+
+pub use family::{Family, Relative, Said, events};
 
 use crate::{
     Error, Result,

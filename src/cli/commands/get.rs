@@ -157,7 +157,7 @@ impl Get {
 }
 
 /// The object under a key, as an API server would answer and kubectl would print it.
-fn decode<'a>(kv: &KeyValue<'a>, ring: &Ring, managed_fields: bool) -> Result<Object<'a>, k8s::Undecodable> {
+pub(super) fn decode<'a>(kv: &KeyValue<'a>, ring: &Ring, managed_fields: bool) -> Result<Object<'a>, k8s::Undecodable> {
     let mut object = ring.object(kv.key, kv.value)?;
     object.as_served(kv.mod_revision);
     if !managed_fields {

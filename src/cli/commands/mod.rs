@@ -2,6 +2,7 @@
 
 mod completions;
 mod decode;
+mod describe;
 mod get;
 mod hashkv;
 mod kv;
@@ -28,6 +29,7 @@ pub(crate) enum Command {
     Members(members::Members),
     Kv(kv::Kv),
     Get(get::Get),
+    Describe(describe::Describe),
     Restore(Box<restore::Restore>),
     Decode(decode::Decode),
     Completions(completions::Completions),
@@ -46,6 +48,7 @@ impl Command {
             Self::Members(command) => command.run(session),
             Self::Kv(command) => command.run(session),
             Self::Get(command) => command.run(session),
+            Self::Describe(command) => command.run(session),
             Self::Restore(command) => command.run(session),
             Self::Decode(command) => command.run(session),
             Self::Completions(command) => command.run(session),

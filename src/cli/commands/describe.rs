@@ -1,0 +1,190 @@
+use std::io::Write as _;
+
+use clap::{Args, value_parser};
+use etcdsnap::{
+    Error,
+    bytes::escape,
+    etcd::{KeyValue, Range},
+    k8s::{Key, Object, Value, yaml},
+    select::{Family, Relative, Said, Selection, events, resources},
+};
+
+use super::get::decode;
+use crate::{
+    args::{Keys, Masking},
+    failure::{Exit, Failure},
+    render,
+    session::Session,
+};
+
+/// Objects in full: every field in sections, owners above, what it owns below, and the Events about it
+///
+/// Without -n it is all namespaces. KIND is as for `get`. What is secret is masked: equal secrets have equal masks.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  etcdsnap describe backup.db deploy web -n shop
+  etcdsnap describe backup.db node/worker-1
+
+Exit status: 1 when an object that was named is not there, or one cannot be read")]
+pub(crate) struct Describe {
+    /// The backup
+    snapshot: String,
+    /// KIND[/NAME] [NAME...]
+    #[arg(value_name = "KIND[/NAME]", required = true)]
+    what: Vec<String>,
+    /// Only this namespace
+    #[arg(short, long)]
+    namespace: Option<String>,
+    /// As of this revision; 0 for the last
+    #[arg(long, value_name = "REVISION", default_value_t = 0, value_parser = value_parser!(i64).range(0..))]
+    rev: i64,
+    #[command(flatten)]
+    keys: Keys,
+    #[command(flatten)]
+    masking: Masking,
+}
+
+/// It repeats the whole object, Secrets in the clear.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+impl Describe {
+    pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
+        let source = session.open(&self.snapshot)?;
+        let mut snapshot = session.load(&source)?;
+        let view = snapshot.view((self.rev != 0).then_some(self.rev), &Range::All)?;
+        let (mut ring, mask) = (self.keys.ring()?, self.masking.mask()?);
+        ring.learn(view.iter());
+        let resources = resources(&view, &ring);
+        let selection = Selection::new(&self.what, self.namespace.as_deref(), &resources)?;
+        let family = Family::of(&view, &resources, &ring);
+        let mut exit = Exit::Good;
+        let mut first = true;
+        for kv in view.iter().filter(|kv| selection.matches(kv.key)) {
+            match decode(&kv, &ring, false) {
+                Ok(mut object) => {
+                    mask.object(&Key::new(kv.key), &mut object);
+                    write!(session.out, "{}", if first { "" } else { "\n\n" })?;
+                    let events = events(&view, &ring, &object);
+                    describe(session, &kv, &object, &events, &family)?;
+                    first = false;
+                }
+                Err(why) => {
+                    eprintln!("error: {}: {why}", escape(kv.key));
+                    exit = Exit::Content;
+                }
+            }
+        }
+        if first && exit == Exit::Good {
+            let what = format!("there is no such object at revision {}", view.revision);
+            return Err(Error::NotFound { what, hint: None }.into());
+        }
+        Ok(exit.max(session.close(&source, &snapshot.findings)?))
+    }
+}
+
+fn describe(
+    session: &mut Session,
+    kv: &KeyValue<'_>,
+    object: &Object<'_>,
+    events: &[Said],
+    family: &Family,
+) -> Result<(), Failure> {
+    let text = |path: &[&str]| object.value.at(path).and_then(Value::as_str).unwrap_or_default();
+    let uid = text(&["metadata", "uid"]);
+    field(session, "Name", object.name())?;
+    field(session, "Namespace", object.namespace())?;
+    field(session, "Kind", &format!("{} ({})", object.kind(), object.api_version()))?;
+    field(session, "UID", uid)?;
+    field(session, "Created", text(&["metadata", "creationTimestamp"]))?;
+    field(session, "Deleted", text(&["metadata", "deletionTimestamp"]))?;
+    let lease = if kv.lease == 0 { String::new() } else { format!(", lease {:x}", kv.lease) };
+    let (created, changed, version) = (kv.create_revision, kv.mod_revision, kv.version);
+    field(session, "Revision", &format!("{changed}, created at {created}, written {version} times{lease}"))?;
+    for (name, title) in [("labels", "Labels"), ("annotations", "Annotations")] {
+        let map = object.value.at(&["metadata", name]).and_then(Value::as_object);
+        let shown = map.into_iter().flat_map(etcdsnap::k8s::Map::iter).filter(|(key, _)| key.as_ref() != LAST_APPLIED);
+        for (n, (key, value)) in shown.enumerate() {
+            let value = value.as_str().unwrap_or_default();
+            field(session, if n == 0 { title } else { " " }, &format!("{key}={value}"))?;
+        }
+    }
+    let finalizers = object.value.at(&["metadata", "finalizers"]).and_then(Value::as_list).unwrap_or_default();
+    let finalizers: Vec<_> = finalizers.iter().filter_map(Value::as_str).collect();
+    field(session, "Finalizers", &finalizers.join(", "))?;
+    relatives(session, "Owned by", &family.owners(uid))?;
+    for (name, value) in object.value.as_object().into_iter().flat_map(etcdsnap::k8s::Map::iter) {
+        if !matches!(name.as_ref(), "apiVersion" | "kind" | "metadata") {
+            section(session, name, value)?;
+        }
+    }
+    relatives(session, "Owns", &family.owned(uid))?;
+    if events.is_empty() {
+        return Ok(writeln!(session.out, "Events:       <none>")?);
+    }
+    writeln!(session.out, "Events:")?;
+    let mut lines = render::Lines::new(&["  LAST SEEN", "TYPE", "REASON", "COUNT", "FROM", "MESSAGE"], false);
+    for event in events {
+        let shown = |text: &str| escape(text.as_bytes());
+        let message = event.message.trim().replace('\n', " ");
+        lines.row(
+            &mut session.out,
+            [
+                format!("  {}", shown(&event.last)),
+                shown(&event.severity),
+                shown(&event.reason),
+                event.count.to_string(),
+                shown(&event.from),
+                shown(&message),
+            ],
+        )?;
+    }
+    Ok(lines.finish(&mut session.out)?)
+}
+
+/// A line, when there is something to say.
+fn field(session: &mut Session, name: &str, value: &str) -> Result<(), Failure> {
+    if value.is_empty() {
+        return Ok(());
+    }
+    let title = if name.trim().is_empty() { String::new() } else { format!("{name}:") };
+    writeln!(session.out, "{title:<13} {}", escape(value.as_bytes()))?;
+    Ok(())
+}
+
+fn relatives(session: &mut Session, title: &str, relatives: &[Relative]) -> Result<(), Failure> {
+    for (n, relative) in relatives.iter().enumerate() {
+        let gone = if relative.gone { " (not in this snapshot)" } else { "" };
+        let indent = "  ".repeat(relative.depth.saturating_sub(1));
+        let title = if n == 0 { format!("{title}:") } else { String::new() };
+        let name = escape(format!("{}/{}", relative.kind, relative.name).as_bytes());
+        writeln!(session.out, "{title:<13} {indent}{name}{gone}")?;
+    }
+    Ok(())
+}
+
+/// One field of the object as YAML, under a title in the manner of `kubectl describe`.
+fn section(session: &mut Session, name: &str, value: &Value<'_>) -> Result<(), Failure> {
+    let mut chars = name.chars();
+    let title: String = chars.next().into_iter().flat_map(char::to_uppercase).chain(chars).collect();
+    let title = escape(title.as_bytes());
+    let mut text = Vec::new();
+    match value {
+        Value::Object(_) | Value::List(_) => yaml::write(&mut text, value),
+        other => {
+            yaml::write(&mut text, other);
+            write!(session.out, "{:<13} ", format!("{title}:"))?;
+            return Ok(session.untrusted(text.trim_ascii_end())).and_then(|done| {
+                done?;
+                Ok(writeln!(session.out)?)
+            });
+        }
+    }
+    writeln!(session.out, "{title}:")?;
+    for line in text.split(|b| *b == b'\n').filter(|line| !line.is_empty()) {
+        write!(session.out, "  ")?;
+        session.untrusted(line)?;
+        writeln!(session.out)?;
+    }
+    Ok(())
+}

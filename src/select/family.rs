@@ -1,0 +1,162 @@
+//! What an object belongs to, what belongs to it, and what was said about it.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::{
+    etcd::View,
+    k8s::{Key, Meta, Object, Resources, Ring, Value},
+};
+
+/// Owners are followed so far.
+const MAX_DEPTH: usize = 16;
+
+/// An object, named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Relative {
+    /// How far it is: 1 for an owner, or what is owned, itself.
+    pub depth: usize,
+    /// `replicaset.apps`.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// Whether it is named by its uid, but not in the snapshot.
+    pub gone: bool,
+}
+
+/// Who owns whom in a keyspace, by uid.
+#[derive(Debug, Default)]
+pub struct Family {
+    known: HashMap<String, Entry>,
+    owned: HashMap<String, Vec<String>>,
+}
+
+#[derive(Debug, Default)]
+struct Entry {
+    kind: String,
+    name: String,
+    owners: Vec<(String, String, String)>,
+}
+
+impl Family {
+    /// Reads the metadata of every object; those that `ring` does not open, and broken ones, have none.
+    #[must_use]
+    pub fn of(view: &View<'_>, resources: &Resources, ring: &Ring) -> Self {
+        let mut family = Self::default();
+        for kv in view.iter() {
+            let key = Key::new(kv.key);
+            let Some(object) = key.object() else { continue };
+            let Ok(value) = ring.open(kv.key, kv.value) else { continue };
+            let Ok(meta) = Meta::read(&value) else { continue };
+            if meta.uid.is_empty() {
+                continue;
+            }
+            let group = object.group.as_deref().unwrap_or_default();
+            let kind = match resources.get(group, &object.resource) {
+                Some(resource) => resource.singular_name(),
+                None => meta.kind.to_lowercase(),
+            };
+            let uid = meta.uid.to_string();
+            for owner in &meta.owners {
+                family.owned.entry(owner.uid.to_string()).or_default().push(uid.clone());
+            }
+            let owners = meta.owners.iter();
+            let owners = owners.map(|o| (o.uid.to_string(), o.kind.to_lowercase(), o.name.to_string())).collect();
+            family.known.insert(uid, Entry { kind, name: meta.name.to_string(), owners });
+        }
+        family
+    }
+
+    /// What owns the object of this uid, and what owns that, and so on.
+    #[must_use]
+    pub fn owners(&self, uid: &str) -> Vec<Relative> {
+        let (mut found, mut seen, mut level) = (Vec::new(), HashSet::from([uid]), vec![uid]);
+        for depth in 1..=MAX_DEPTH {
+            let mut next = Vec::new();
+            for (uid, kind, name) in level.iter().filter_map(|uid| self.known.get(*uid)).flat_map(|e| &e.owners) {
+                if seen.insert(uid) {
+                    let known = self.known.get(uid);
+                    let kind = known.map_or(kind, |entry| &entry.kind).clone();
+                    found.push(Relative { depth, kind, name: name.clone(), gone: known.is_none() });
+                    next.push(uid.as_str());
+                }
+            }
+            level = next;
+        }
+        found
+    }
+
+    /// What the object of this uid owns, and what that owns, each below its owner.
+    #[must_use]
+    pub fn owned(&self, uid: &str) -> Vec<Relative> {
+        let (mut found, mut seen) = (Vec::new(), HashSet::from([uid.to_owned()]));
+        let mut stack: Vec<(usize, &str)> = vec![(0, uid)];
+        while let Some((depth, uid)) = stack.pop() {
+            if let Some(entry) = self.known.get(uid).filter(|_| depth > 0) {
+                found.push(Relative { depth, kind: entry.kind.clone(), name: entry.name.clone(), gone: false });
+            }
+            let children = self.owned.get(uid).into_iter().flatten().rev();
+            if depth < MAX_DEPTH {
+                for child in children {
+                    if seen.insert(child.clone()) {
+                        stack.push((depth.saturating_add(1), child));
+                    }
+                }
+            }
+        }
+        found
+    }
+}
+
+/// What was said about an object (`corev1.Event`).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Said {
+    /// When last, as stored.
+    pub last: String,
+    /// `Normal`, `Warning`.
+    pub severity: String,
+    /// `FailedScheduling`.
+    pub reason: String,
+    /// The program that says it.
+    pub from: String,
+    /// How often.
+    pub count: i64,
+    /// What.
+    pub message: String,
+}
+
+/// The Events about `object`, oldest first.
+#[must_use]
+pub fn events(view: &View<'_>, ring: &Ring, object: &Object<'_>) -> Vec<Said> {
+    let text = |value: &Value<'_>, path: &[&str]| value.at(path).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let uid = text(&object.value, &["metadata", "uid"]);
+    // Events about what lives in no namespace are in `default`.
+    let namespace = Some(object.namespace()).filter(|ns| !ns.is_empty()).unwrap_or("default");
+    let mut said = Vec::new();
+    for kv in view.iter() {
+        let key = Key::new(kv.key);
+        let of_events = key.object().is_some_and(|key| key.resource == "events" && key.namespace == Some(namespace));
+        let Some(event) = of_events.then(|| ring.object(kv.key, kv.value).ok()).flatten() else { continue };
+        let event = event.value;
+        let about = |path: &str| text(&event, &["involvedObject", path]);
+        let by_name = about("kind") == object.kind() && about("name") == object.name();
+        if !(about("uid") == uid || (about("uid").is_empty() && by_name)) {
+            continue;
+        }
+        let first =
+            |paths: &[&[&str]]| paths.iter().map(|p| text(&event, p)).find(|t| !t.is_empty()).unwrap_or_default();
+        let count = |path: &[&str]| match event.at(path) {
+            Some(Value::Int(count)) => Some(*count),
+            _ => None,
+        };
+        said.push(Said {
+            last: first(&[&["series", "lastObservedTime"], &["lastTimestamp"], &["eventTime"], &["firstTimestamp"]]),
+            severity: text(&event, &["type"]),
+            reason: text(&event, &["reason"]),
+            from: first(&[&["source", "component"], &["reportingComponent"]]),
+            count: count(&["series", "count"]).or_else(|| count(&["count"])).unwrap_or(1).max(1),
+            message: text(&event, &["message"]),
+        });
+    }
+    said.sort();
+    said
+}
