@@ -80,6 +80,11 @@ impl NewCluster {
     /// When there are none, or two of one name.
     pub fn of_snapshot(state: &State, token: &str, learners: &[String]) -> Result<Self> {
         let started: Vec<_> = state.members.iter().filter(|member| member.started()).collect();
+        if started.is_empty() {
+            let hint = "`etcdsnap verify` tells whether it is damaged; --name and --initial-cluster say whose member it is to be";
+            let what = "no member that has started is known to the snapshot".to_owned();
+            return Err(Error::Refused { what, hint: Some(hint.to_owned()) });
+        }
         let mut names: Vec<_> = started.iter().map(|member| member.name.as_str()).collect();
         names.sort_unstable();
         if let Some([twice, _]) = names.windows(2).find(|pair| matches!(pair, [a, b] if a == b)) {
