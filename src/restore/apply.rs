@@ -15,7 +15,7 @@ use super::{
     place::{Owner, Place},
     plan::Plan,
     show::journal,
-    stage::{Staging, fault},
+    stage::{Staging, fault, recover},
     staged::Staged,
     verify::Restored,
 };
@@ -60,6 +60,15 @@ pub struct Done {
 }
 
 impl Job {
+    /// Puts right what a run that was killed has left there.
+    ///
+    /// # Errors
+    /// As [`recover`].
+    pub fn recover(&self) -> Result<()> {
+        recover(&self.destination)?;
+        self.places.iter().filter_map(|place| place.wal_dir.as_deref()).try_for_each(recover)
+    }
+
     /// Looks whether it can be done, as far as that can be told before.
     ///
     /// # Errors
@@ -74,6 +83,7 @@ impl Job {
 /// # Errors
 /// What went wrong; then the destination is as it was.
 pub fn apply(source: &Source, plan: &Plan, job: &Job, watch: Watch<'_>) -> Result<Done> {
+    job.recover()?;
     job.look()?;
     let mut staging = Staging::create(&job.destination)?;
     let new = staging.path("new");
@@ -111,6 +121,8 @@ pub fn apply(source: &Source, plan: &Plan, job: &Job, watch: Watch<'_>) -> Resul
         return Err(fault(&new, "read back")(std::io::Error::other("the members' copies differ")));
     };
     source.intact()?;
+    // Somebody else may have been quicker.
+    job.look()?;
     let doubt = Doubt::of(&report, &job.arguments);
     let journal = journal(&staging, &staged, job, doubt.as_ref())?;
     member::settle(&new, job.mode, job.owner)?;

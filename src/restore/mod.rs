@@ -33,5 +33,6 @@ pub use facts::Facts;
 pub use manifest::Manifest;
 pub use place::{Owner, Place};
 pub use plan::{Bump, Carry, Compact, GUESS, Plan, Wanted};
+pub use stage::recover;
 pub use trust::Trust;
 pub use verify::Restored;

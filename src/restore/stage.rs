@@ -68,6 +68,8 @@ impl Step {
     }
 
     fn undo(&self) -> io::Result<()> {
+        // The folder may be gone that it came from: then only this is left of it.
+        self.from.parent().map_or(Ok(()), fs::create_dir_all)?;
         Self { from: self.to.clone(), to: self.from.clone(), ..self.clone() }.run()
     }
 }
@@ -92,19 +94,29 @@ pub(super) struct Staging {
     lock: File,
     /// Folders that had to be made for it, outermost first.
     made: Vec<PathBuf>,
+    /// What is in it is needed still.
+    keep: bool,
 }
 
 /// The folder that a result which becomes `destination` is staged in: inside it when it exists, else beside it.
 fn folder_for(destination: &Path) -> PathBuf {
-    match (destination.is_dir(), destination.parent(), destination.file_name()) {
-        (false, Some(parent), Some(name)) => {
-            let mut folder = std::ffi::OsString::from(".");
-            folder.push(name);
-            folder.push(FOLDER);
-            parent.join(folder)
-        }
-        _ => destination.join(FOLDER),
-    }
+    beside(destination).filter(|_| !destination.is_dir()).unwrap_or_else(|| destination.join(FOLDER))
+}
+
+fn beside(destination: &Path) -> Option<PathBuf> {
+    let mut folder = std::ffi::OsString::from(".");
+    folder.push(destination.file_name()?);
+    folder.push(FOLDER);
+    Some(destination.parent()?.join(folder))
+}
+
+/// Puts right what a run that was killed has left of its work on `destination`, which may be there since.
+///
+/// # Errors
+/// Why it cannot be put right; when another run is at it, too.
+pub fn recover(destination: &Path) -> Result<()> {
+    let folders = [Some(destination.join(FOLDER)), beside(destination)];
+    folders.into_iter().flatten().filter(|folder| folder.is_dir()).try_for_each(|folder| clear(&folder))
 }
 
 impl Staging {
@@ -121,7 +133,7 @@ impl Staging {
             error
         };
         let lock = claim(&root).map_err(unmake)?;
-        Ok(Self { root, lock, made })
+        Ok(Self { root, lock, made, keep: false })
     }
 
     /// A place in the folder.
@@ -142,25 +154,25 @@ impl Staging {
     }
 
     /// Does the renames: all of them, or none.
-    pub(super) fn publish(&self, journal: &Journal) -> Result<()> {
+    pub(super) fn publish(&mut self, journal: &Journal) -> Result<()> {
         let path = self.path(JOURNAL);
         let text = serde_json::to_vec(journal).map_err(|e| fault(&path, "write")(e.into()))?;
         let written = File::create_new(&path).and_then(|mut file| file.write_all(&text).and_then(|()| file.sync_all()));
         written.map_err(fault(&path, "write"))?;
         sync_dir(&self.root)?;
         let mut done = Vec::new();
-        for step in &journal.steps {
+        for step in journal.steps.iter().chain(&journal.after) {
             let result = step.run().map_err(fault(&step.to, "rename into place"));
             if result.is_ok() {
                 done.push(step);
             }
             if let Err(error) = result.and_then(|()| sync_parents(step)) {
-                // Newest first; what cannot be taken back is told by the error that is on its way.
-                done.iter().rev().for_each(|step| drop(step.undo().map(|()| sync_parents(step))));
+                // Newest first. What cannot be taken back now is left to the next run, with the journal.
+                let back = done.iter().rev().try_for_each(|step| step.undo().map(|()| drop(sync_parents(step))));
+                self.keep = back.is_err();
                 return Err(error);
             }
         }
-        tidy(journal);
         Ok(())
     }
 
@@ -172,13 +184,15 @@ impl Staging {
 
 impl Drop for Staging {
     fn drop(&mut self) {
-        // What cannot be removed now is removed by the next run.
-        let _ = fs::remove_dir_all(&self.root);
+        if !self.keep {
+            // What cannot be removed now is removed by the next run.
+            let _ = fs::remove_dir_all(&self.root);
+        }
         self.made.iter().rev().for_each(|folder| drop(fs::remove_dir(folder)));
     }
 }
 
-/// After the step that counts.
+/// After the step that counts, when that was done by a run that was killed.
 fn tidy(journal: &Journal) {
     for step in &journal.after {
         // What was moved aside stays in the staging folder otherwise, for the next run to move.
@@ -193,9 +207,7 @@ fn claim(folder: &Path) -> Result<File> {
     for _ in 0..3 {
         match fs::DirBuilder::new().mode(0o700).create(folder) {
             Ok(()) => {
-                let lock = File::open(folder).map_err(fault(folder, "open"))?;
-                lock.try_lock().map_err(|_| busy(folder))?;
-                if inode(folder).is_ok_and(|id| lock.metadata().is_ok_and(|m| id == (m.dev(), m.ino()))) {
+                if let Some(lock) = lock(folder)? {
                     return Ok(lock);
                 }
             }
@@ -204,6 +216,17 @@ fn claim(folder: &Path) -> Result<File> {
         }
     }
     Err(busy(folder))
+}
+
+/// Locks the folder; `None` when it went away meanwhile, as another run's does when that ends.
+fn lock(folder: &Path) -> Result<Option<File>> {
+    let lock = match File::open(folder) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        lock => lock.map_err(fault(folder, "open"))?,
+    };
+    lock.try_lock().map_err(|_| busy(folder))?;
+    let is_there = inode(folder).is_ok_and(|id| lock.metadata().is_ok_and(|m| id == (m.dev(), m.ino())));
+    Ok(Some(lock).filter(|_| is_there))
 }
 
 fn busy(folder: &Path) -> Error {
@@ -215,8 +238,7 @@ fn busy(folder: &Path) -> Error {
 
 /// Puts right what a run that was killed has left.
 fn clear(folder: &Path) -> Result<()> {
-    let lock = File::open(folder).map_err(fault(folder, "open"))?;
-    lock.try_lock().map_err(|_| busy(folder))?;
+    let Some(_lock) = lock(folder)? else { return Ok(()) };
     let journal = fs::read(folder.join(JOURNAL)).ok().and_then(|text| serde_json::from_slice::<Journal>(&text).ok());
     if let Some(journal) = journal {
         if journal.steps.last().is_some_and(Step::is_done) {

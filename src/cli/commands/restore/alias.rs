@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use etcdsnap::{
     Error,
-    restore::{Bump, Carry, Facts, Job, NewCluster, Place, Plan, Trust, Wanted, check_advertised},
+    restore::{Bump, Carry, Facts, Job, NewCluster, Place, Plan, Trust, Wanted, check_advertised, recover},
     source::Kind,
 };
 
@@ -72,6 +72,11 @@ impl Alias {
         check_advertised(cluster.member(&self.name).map_err(caller)?, &self.initial_advertise_peer_urls)
             .map_err(caller)?;
         let data_dir = self.data_dir.unwrap_or_else(|| PathBuf::from(format!("{}.etcd", self.name)));
+        [Some(data_dir.as_path()), self.wal_dir.as_deref()]
+            .into_iter()
+            .flatten()
+            .try_for_each(recover)
+            .map_err(caller)?;
         if data_dir.exists() && data_dir.read_dir().map_or(true, |mut entries| entries.next().is_some()) {
             return Err(refused(format!(
                 "data-dir {:?} not empty or could not be read",

@@ -229,6 +229,9 @@ impl Restore {
             arguments: arguments(),
         };
         let plan = Plan::make(&facts, &wanted)?;
+        if !self.dry_run {
+            job.recover()?;
+        }
         job.look()?;
         if self.dry_run {
             let report = verified(session, &source)?;

@@ -1,0 +1,419 @@
+//! Promise 3: all or nothing. Every call of a restore that writes fails once for want of space, and is killed once;
+//! what there was is there, or all that was wanted is, and the next run finds nothing in its way.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod common;
+
+use std::{
+    collections::HashMap,
+    fs,
+    io::Write as _,
+    path::Path,
+    process::{Command, Output, Stdio},
+    thread,
+    time::Duration,
+};
+
+use common::tree::{Tree, assert_one_sentence, can_run, ended, run_in};
+use flate2::{Compression, write::GzEncoder};
+use sha2::{Digest as _, Sha256};
+use tempfile::TempDir;
+
+/// The calls that change something or make it last. `?` is for those that a machine does not have.
+const WRITING: &str = "?write,?writev,?pwrite64,?pwritev,?copy_file_range,?sendfile,?fallocate,?ftruncate,?truncate,\
+    ?fsync,?fdatasync,?sync_file_range,?mkdir,?mkdirat,?open,?openat,?creat,?link,?linkat,?symlink,?symlinkat,?rename,\
+    ?renameat,?renameat2,?unlink,?unlinkat,?rmdir,?chmod,?fchmod,?fchmodat,?chown,?lchown,?fchown,?fchownat,?ioctl";
+
+/// A restore that is tried over and over.
+struct Scene {
+    dir: TempDir,
+    /// Makes what is there before, in an empty folder.
+    prepare: fn(&Path),
+    line: String,
+    /// What goes wrong in every run.
+    always: Option<String>,
+    before: Tree,
+    good: Tree,
+}
+
+/// One call of a run. strace counts for each name and each thread by itself, so a number alone would mean the first
+/// thread that gets so far, and never the others. Hence only the main thread is traced for its own calls; and for
+/// those of other threads all are, but only what they do to the one file that they work on.
+#[derive(Debug)]
+struct Call {
+    of_main: bool,
+    name: String,
+    nth: usize,
+    text: String,
+}
+
+impl Scene {
+    fn new(prepare: fn(&Path), line: &str) -> Self {
+        let small = fs::canonicalize("fixtures/small.db").unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let line = line.replace("SMALL", small.to_str().unwrap()).replace("HERE", dir.path().to_str().unwrap());
+        let line = format!("--threads 1 restore {line}");
+        let mut scene = Self { dir, prepare, line, always: None, before: Tree::default(), good: Tree::default() };
+        scene.reset();
+        scene.before = scene.now();
+        assert_eq!(run_in(scene.root(), &scene.line), (Some(0), String::new()));
+        scene.good = scene.now();
+        assert!(scene.good != scene.before && !scene.good.has_staging(), "{:?}", scene.good.names());
+        scene.reset();
+        scene
+    }
+
+    fn root(&self) -> &Path {
+        self.dir.path()
+    }
+
+    fn now(&self) -> Tree {
+        Tree::of(self.root())
+    }
+
+    fn reset(&self) {
+        for entry in fs::read_dir(self.root()).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { fs::remove_dir_all(path).unwrap() } else { fs::remove_file(path).unwrap() }
+        }
+        (self.prepare)(self.root());
+    }
+
+    fn strace(&self, args: &[&str]) -> (Output, String) {
+        let log = tempfile::NamedTempFile::new().unwrap();
+        let output = Command::new("strace")
+            .args(["-qq", "-y", "-o"])
+            .arg(log.path())
+            .args(["-e", &format!("trace={WRITING}"), "-e", "signal=none"])
+            .args(self.always.iter().flat_map(|inject| ["-e", inject]))
+            .args(args)
+            .arg(env!("CARGO_BIN_EXE_etcdsnap"))
+            .args(self.line.split_whitespace())
+            .current_dir(self.root())
+            .output()
+            .unwrap();
+        (output, fs::read_to_string(log.path()).unwrap())
+    }
+
+    /// The calls of a run that write to the folder.
+    fn calls(&self) -> Vec<Call> {
+        let (output, log) = self.strace(&["-f"]);
+        assert_eq!(ended(&output), (Some(0), String::new()));
+        self.reset();
+        let root = self.root().to_str().unwrap();
+        let mut counts: HashMap<(&str, &str), usize> = HashMap::new();
+        let mut calls = Vec::new();
+        let main = log.split_whitespace().next().unwrap();
+        for line in log.lines() {
+            let (thread, text) = line.split_once(' ').unwrap();
+            let Some((name, args)) = text.trim_start().split_once('(').filter(|_| !text.trim_start().starts_with('<'))
+            else {
+                continue;
+            };
+            let nth = counts.entry((thread, name)).and_modify(|n| *n += 1).or_insert(1);
+            let writes = match name {
+                "open" | "openat" => args.contains("O_CREAT") || args.contains("O_TMPFILE"),
+                "ioctl" => args.contains("FICLONE"),
+                _ => true,
+            };
+            if writes && args.contains(root) {
+                calls.push(Call { of_main: thread == main, name: name.to_owned(), nth: *nth, text: args.to_owned() });
+            }
+        }
+        // strace does one thing to a name.
+        calls.retain(|call| !self.always.as_ref().is_some_and(|inject| inject.contains(&call.name)));
+        assert!(calls.len() > 30 && calls.iter().any(|call| !call.of_main), "{calls:?}");
+        calls
+    }
+
+    /// A run in which `what` happens to `call`.
+    fn hit(&self, call: &Call, what: &str) -> (Output, String) {
+        let inject = format!("inject={}:{what}:when={}", call.name, call.nth);
+        if call.of_main {
+            return self.strace(&["-e", &inject]);
+        }
+        let root = self.root().to_str().unwrap();
+        let path = call.text.split(['<', '>', '"']).find(|text| text.starts_with(root)).unwrap();
+        self.strace(&["-f", "-P", path, "-e", &inject])
+    }
+
+    /// No space, at every call in turn.
+    fn runs_out_of_space(&self) {
+        for call in self.calls() {
+            let (output, log) = self.hit(&call, "error=ENOSPC");
+            let mut failed = log.lines().filter(|line| line.ends_with("(INJECTED)"));
+            assert!(failed.any(|line| line.contains(&call.name)), "not reached: {call:?}\n{log}");
+            let (code, said) = ended(&output);
+            let now = self.now();
+            // What could not be removed stays for the next run.
+            let left = call.name == "unlinkat" && now.has_staging();
+            let shown = if left { now.shown() } else { now };
+            if code == Some(3) {
+                assert_one_sentence(&said, self.root().to_str().unwrap());
+                assert_eq!(shown, self.before, "{call:?}: {said}");
+            } else {
+                assert_eq!((code, said.as_str()), (Some(0), ""), "{call:?}");
+                assert_eq!(shown, self.good, "{call:?}");
+            }
+            if left || code == Some(0) {
+                self.next_run_works(&call);
+                self.reset();
+            }
+        }
+        // After a failure all is as it was, so the next run is like the first.
+        assert_eq!(run_in(self.root(), &self.line), (Some(0), String::new()));
+        assert_eq!(self.now(), self.good);
+    }
+
+    /// kill -9, at every call in turn. The kernel keeps what was not synced: after a sync all is as it was before.
+    fn is_killed(&self) {
+        for call in self.calls().into_iter().filter(|call| !call.name.contains("sync")) {
+            let (output, log) = self.hit(&call, "signal=KILL");
+            assert!(output.status.code().is_none(), "not reached: {call:?}\n{log}");
+            self.nothing_is_lost(&call);
+            self.next_run_works(&call);
+            self.reset();
+        }
+    }
+
+    /// No rename is done any more, nor taken back, from each one on.
+    fn cannot_rename(&self) {
+        for call in self.calls().into_iter().filter(|call| call.name.starts_with("rename")) {
+            let inject = format!("inject={}:error=EIO:when={}+", call.name, call.nth);
+            let (code, said) = ended(&self.strace(&["-e", &inject]).0);
+            assert_eq!(code, Some(3), "{call:?}");
+            assert_one_sentence(&said, self.root().to_str().unwrap());
+            self.nothing_is_lost(&call);
+            self.next_run_works(&call);
+            self.reset();
+        }
+    }
+
+    /// What is to be seen is whole, and what was there is somewhere.
+    fn nothing_is_lost(&self, call: &Call) {
+        let (all, shown) = (self.now(), self.now().shown());
+        for (path, _) in shown.0.iter().filter(|(path, _)| path.ends_with("member")) {
+            let is = shown.below(path);
+            assert!([&self.before, &self.good].iter().any(|tree| tree.below(path) == is), "half of {path}: {call:?}");
+        }
+        for (path, entry) in &self.before.0 {
+            assert!(all.0.values().any(|kept| kept == entry), "{path} is lost: {call:?}");
+        }
+    }
+
+    /// The next run is like the first, or says that there is a member already when there is.
+    fn next_run_works(&self, after: &Call) {
+        let members = |tree: &Tree| -> Vec<Tree> {
+            let names = self.good.0.keys().filter(|path| path.ends_with("/member"));
+            names.map(|path| tree.below(path)).collect()
+        };
+        let complete = members(&self.now()) == members(&self.good);
+        let line = if complete { self.line.replace("--keep-old", "") } else { self.line.clone() };
+        let (code, said) = run_in(self.root(), &line);
+        assert_eq!(code, Some(if complete { 2 } else { 0 }), "after {after:?}: {said}");
+        if complete {
+            assert_one_sentence(&said, "already");
+        }
+        assert_eq!(self.now(), self.good, "after {after:?}");
+    }
+}
+
+fn has_strace(test: &str) -> bool {
+    can_run("strace", &["-V"], test)
+}
+
+fn nothing(_: &Path) {}
+
+fn a_file(root: &Path) {
+    fs::create_dir(root.join("dir")).unwrap();
+    fs::write(root.join("dir/name"), "m1").unwrap();
+}
+
+fn a_compressed_backup(root: &Path) {
+    a_file(root);
+    let mut gzip = GzEncoder::new(fs::File::create(root.join("small.gz")).unwrap(), Compression::fast());
+    gzip.write_all(&fs::read("fixtures/small.db").unwrap()).unwrap();
+    gzip.finish().unwrap();
+}
+
+fn restored(root: &Path, line: &str) {
+    let small = fs::canonicalize("fixtures/small.db").unwrap();
+    let line = format!("restore {} --member m1 --initial-cluster-token old {line}", small.display());
+    assert_eq!(run_in(root, &line), (Some(0), String::new()));
+}
+
+fn a_member(root: &Path) {
+    a_file(root);
+    restored(root, "--data-dir dir");
+}
+
+fn a_member_with_its_log_elsewhere(root: &Path) {
+    restored(root, "--data-dir dir --wal-dir log");
+}
+
+macro_rules! scenes {
+    ($($name:ident: $prepare:expr, $line:expr;)*) => {
+        $(mod $name {
+            use super::*;
+
+            #[test]
+            fn out_of_space() {
+                if has_strace(concat!(stringify!($name), "::out_of_space")) {
+                    Scene::new($prepare, $line).runs_out_of_space();
+                }
+            }
+
+            #[test]
+            fn killed() {
+                if has_strace(concat!(stringify!($name), "::killed")) {
+                    Scene::new($prepare, $line).is_killed();
+                }
+            }
+        })*
+    };
+}
+
+scenes! {
+    into_a_new_folder: nothing, "SMALL --member m1 --data-dir new";
+    into_a_folder_with_a_file: a_file, "SMALL --member m1 --data-dir dir";
+    in_place_of_a_member: a_member, "SMALL --member m1 --data-dir dir --keep-old";
+    with_the_log_elsewhere: nothing, "SMALL --member m1 --data-dir new --wal-dir log";
+    in_place_of_both: a_member_with_its_log_elsewhere, "SMALL --member m1 --data-dir dir --wal-dir log --keep-old";
+    from_a_compressed_backup: a_compressed_backup, "small.gz --member m1 --data-dir HERE/dir";
+    every_member: a_file, "SMALL --all-members --initial-cluster a=http://a:1,b=http://b:1 --to dir";
+}
+
+#[test]
+fn where_renames_end() {
+    if has_strace("where_renames_end") {
+        let line = "SMALL --member m1 --data-dir dir --wal-dir log --keep-old";
+        Scene::new(a_member_with_its_log_elsewhere, line).cannot_rename();
+    }
+}
+
+/// Without an exchange there is no member between two renames, and the next run puts it back.
+#[test]
+fn where_nothing_can_be_exchanged() {
+    if !has_strace("where_nothing_can_be_exchanged") {
+        return;
+    }
+    let mut scene = Scene::new(a_member, "SMALL --member m1 --data-dir dir --keep-old");
+    let tries = |call: &Call| call.text.contains("etcdsnap-restore/a\"");
+    let try_it = scene.calls().into_iter().find(tries).unwrap();
+    scene.always = Some(format!("inject={}:error=EOPNOTSUPP:when={}", try_it.name, try_it.nth));
+    assert!(!scene.calls().iter().any(|call| call.text.contains("RENAME_EXCHANGE")));
+    scene.reset();
+    scene.runs_out_of_space();
+    scene.reset();
+    scene.is_killed();
+}
+
+/// ^C ends the copy at its next step.
+#[test]
+fn stopped_by_the_person() {
+    if !has_strace("stopped_by_the_person") {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let (large, log) = (dir.path().join("large.db"), dir.path().join("log"));
+    fs::copy("fixtures/small.db", &large).unwrap();
+    fs::File::options().write(true).open(&large).unwrap().set_len(80 << 20).unwrap();
+    a_file(dir.path());
+    for (signal, destination) in [("INT", "dir"), ("TERM", "new/er")] {
+        let before = Tree::of(dir.path()).below("dir");
+        let mut strace = Command::new("strace");
+        // With -D it is the program itself that is started here, and that the signal goes to.
+        strace.args(["-D", "-f", "-qq", "-e", "trace=copy_file_range,ioctl", "-e", "inject=ioctl:error=EOPNOTSUPP"]);
+        strace.args(["-e", "inject=copy_file_range:delay_enter=300000", "-o"]).arg(&log);
+        let program = strace
+            .arg(env!("CARGO_BIN_EXE_etcdsnap"))
+            .args(["restore", "large.db", "--skip-hash-check", "--member", "m1", "--data-dir", destination])
+            .current_dir(dir.path())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        while !fs::read_to_string(&log).is_ok_and(|log| log.contains("copy_file_range")) {
+            thread::sleep(Duration::from_millis(10));
+        }
+        let id = program.id().to_string();
+        assert!(Command::new("kill").args([&format!("-{signal}"), &id]).status().unwrap().success());
+        let output = program.wait_with_output().unwrap();
+        let (code, said) = ended(&output);
+        assert_eq!(code, Some(3), "{said}");
+        assert_one_sentence(&said, "interrupted; nothing was changed");
+        assert!(fs::read_to_string(&log).unwrap().matches("copy_file_range(").count() < 5);
+        fs::remove_file(&log).unwrap();
+        assert_eq!(Tree::of(dir.path()).names(), ["dir", "dir/name", "large.db"]);
+        assert_eq!(Tree::of(dir.path()).below("dir"), before);
+    }
+}
+
+/// A backup with the trailer that fits it.
+fn sealed(image: &[u8]) -> Vec<u8> {
+    [image, &Sha256::digest(image)[..]].concat()
+}
+
+#[test]
+fn a_bad_source_leaves_all_as_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    a_file(dir.path());
+    let good = fs::read("fixtures/small.db").unwrap();
+    let image = &good[..good.len() - 32];
+    let flip = |bytes: &[u8], at: usize| {
+        let mut bytes = bytes.to_vec();
+        bytes[at] ^= 0x55;
+        bytes
+    };
+    // All that counts is on page 3.
+    let (header, value) = (3 * 4096, image.windows(5).position(|bytes| bytes == b"again").unwrap());
+    let cases = [
+        ("cut-to-half", good[..good.len() / 2].to_vec(), "cut-to-half: snapshot missing hash"),
+        ("cut-to-a-page", sealed(&image[..4096]), "cut-to-a-page: damaged"),
+        ("cut-to-nothing", Vec::new(), "cut-to-nothing"),
+        ("header-flipped", flip(&good, header), "header-flipped: expected sha256"),
+        ("header-flipped-and-sealed", sealed(&flip(image, header)), "header-flipped-and-sealed: damaged"),
+        ("value-flipped", flip(&good, value), "value-flipped: expected sha256"),
+        ("wrong-trailer", flip(&good, good.len() - 1), "wrong-trailer: expected sha256"),
+        ("no-trailer", image.to_vec(), "no-trailer: snapshot missing hash"),
+    ];
+    for (name, bytes, _) in &cases {
+        fs::write(dir.path().join(name), bytes).unwrap();
+    }
+    let before = Tree::of(dir.path());
+    for (name, _, about) in &cases {
+        for (place, about) in [
+            ("--name m1 --initial-cluster m1=http://h:1 --data-dir dir", *about),
+            ("--name m1 --initial-cluster m1=http://h:1 --data-dir un/der", *about),
+            ("--member m1 --data-dir new", ""),
+        ] {
+            let (code, said) = run_in(dir.path(), &format!("restore {name} {place}"));
+            assert_eq!(code, Some(1), "{name}: {said}");
+            assert_one_sentence(&said, about);
+            assert_eq!(Tree::of(dir.path()), before, "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_wrong_call_leaves_all_as_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    a_file(dir.path());
+    fs::copy("fixtures/small.db", dir.path().join("small.db")).unwrap();
+    let before = Tree::of(dir.path());
+    for (flags, about) in [
+        ("--name m1 --initial-cluster m2=http://h:2380", "m1"),
+        ("--name m1 --initial-cluster m1=http://h:1 --initial-advertise-peer-urls http://h:2", "http://h:1"),
+        ("--name m1 --initial-cluster m1=h", "URL scheme"),
+        ("--member m9", "m9"),
+        ("", "whose member"),
+    ] {
+        for destination in ["dir", "new"] {
+            let (code, said) = run_in(dir.path(), &format!("restore small.db --data-dir {destination} {flags}"));
+            assert_eq!(code, Some(2), "{flags}: {said}");
+            assert_one_sentence(&said, about);
+            assert_eq!(Tree::of(dir.path()), before, "{flags}");
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! What lies in a folder, to be compared, for tests of what is written.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    fs::{self, File},
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    io::{Read as _, Write as _},
+    os::unix::fs::MetadataExt as _,
+    path::Path,
+    process::{Command, Output},
+};
+
+/// One thing in a folder. Of a file, what it holds is summed up to a length that only the zeros of a log exceed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Entry {
+    pub mode: u32,
+    pub len: u64,
+    pub sum: u64,
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:o} {} {:04x}", self.mode & 0o7777, self.len, self.sum & 0xffff)
+    }
+}
+
+/// All that lies in a folder, by relative path. The time in a name is left out.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tree(pub BTreeMap<String, Entry>);
+
+impl Tree {
+    pub fn of(root: &Path) -> Self {
+        let mut tree = Self::default();
+        tree.add(root, "");
+        tree
+    }
+
+    fn add(&mut self, dir: &Path, below: &str) {
+        for entry in fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            let name = format!("{below}{}", timeless(path.file_name().unwrap().to_str().unwrap()));
+            let metadata = path.symlink_metadata().unwrap();
+            let mut held = Vec::new();
+            if metadata.is_dir() {
+                self.add(&path, &format!("{name}/"));
+            } else if metadata.is_file() {
+                File::open(&path).unwrap().take(64 << 10).read_to_end(&mut held).unwrap();
+            }
+            let mut sum = DefaultHasher::new();
+            held.hash(&mut sum);
+            let len = if metadata.is_dir() { 0 } else { metadata.len() };
+            let again = self.0.insert(name, Entry { mode: metadata.mode(), len, sum: sum.finish() });
+            assert!(again.is_none(), "{} twice", path.display());
+        }
+    }
+
+    /// What is below a folder of it.
+    pub fn below(&self, folder: &str) -> Self {
+        let inner = |path: &String| path.strip_prefix(folder)?.strip_prefix('/').map(str::to_owned);
+        Self(self.0.iter().filter_map(|(path, entry)| Some((inner(path)?, entry.clone()))).collect())
+    }
+
+    /// Without what an unfinished run works in.
+    pub fn shown(&self) -> Self {
+        let staged = |path: &str| path.contains("etcdsnap-restore");
+        Self(
+            self.0
+                .iter()
+                .filter(|(path, _)| !staged(path))
+                .map(|(path, entry)| (path.clone(), entry.clone()))
+                .collect(),
+        )
+    }
+
+    pub fn has_staging(&self) -> bool {
+        *self != self.shown()
+    }
+
+    pub fn names(&self) -> Vec<&str> {
+        self.0.keys().map(String::as_str).collect()
+    }
+}
+
+fn timeless(name: &str) -> String {
+    match name.split_once("before-2") {
+        Some((what, time)) => format!("{what}before-UTC{}", time.split_once('Z').unwrap().1),
+        None => name.to_owned(),
+    }
+}
+
+/// A command line of the program.
+pub fn etcdsnap<'a>(args: impl IntoIterator<Item = &'a str>) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_etcdsnap"));
+    command.args(args);
+    command
+}
+
+/// How a command ended, and what it said on stderr.
+pub fn ended(output: &Output) -> (Option<i32>, String) {
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+/// Runs a command line, words with a space between, in `dir`.
+#[track_caller]
+pub fn run_in(dir: &Path, line: &str) -> (Option<i32>, String) {
+    ended(&etcdsnap(line.split_whitespace()).current_dir(dir).output().unwrap())
+}
+
+/// One clear sentence, which is no panic, and names what it is about.
+#[track_caller]
+pub fn assert_one_sentence(said: &str, about: &str) {
+    let lines: Vec<_> = said.lines().filter(|line| line.starts_with("error: ")).collect();
+    assert!(lines.len() == 1 && lines.iter().all(|line| line.contains(about)), "not one sentence on {about}: {said}");
+    assert!(!said.contains("a fault of its own"), "{said}");
+}
+
+/// Whether `program` can be run; says that `test` is skipped when not.
+pub fn can_run(program: &str, args: &[&str], test: &str) -> bool {
+    let can = Command::new(program).args(args).output().is_ok_and(|output| output.status.success());
+    if !can {
+        let _ = writeln!(std::io::stderr(), "skipped: {test} (no {program} {})", args.join(" "));
+    }
+    can
+}
