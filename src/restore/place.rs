@@ -70,8 +70,10 @@ impl Place {
     /// Why not.
     pub(super) fn look(&self, keep_old: bool) -> Result<()> {
         let Self { data_dir, wal_dir, .. } = self;
-        if data_dir.exists() && !data_dir.is_dir() {
-            return Err(usage(format!("{}: not a folder", data_dir.display()), "name a folder, or a new name"));
+        for dir in [Some(data_dir), wal_dir.as_ref()].into_iter().flatten() {
+            if let Some(file) = dir.ancestors().find(|dir| dir.exists()).filter(|dir| !dir.is_dir()) {
+                return Err(usage(format!("{}: not a folder", file.display()), "name a folder, or a new name"));
+            }
         }
         let member = self.member_dir();
         if data_dir.join("snap").join("db").is_file() {
@@ -90,9 +92,6 @@ impl Place {
             }
         }
         let Some(wal_dir) = wal_dir else { return Ok(()) };
-        if wal_dir.exists() && !wal_dir.is_dir() {
-            return Err(usage(format!("{}: not a folder", wal_dir.display()), "name a folder, or a new name"));
-        }
         if has_content(wal_dir)? && !keep_old {
             let what = format!("{}: there is something in it already", wal_dir.display());
             return Err(usage(what, "--keep-old moves it aside; or name another --wal-dir"));

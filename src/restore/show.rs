@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use jiff::Timestamp;
@@ -36,7 +36,7 @@ pub(super) fn journal(staging: &Staging, staged: &[Staged<'_>], job: &Job, doubt
         if whole {
             continue;
         }
-        let before = one.place.data_dir.join(format!("member.before-{now}"));
+        let before = free(one.place.data_dir.join(format!("member.before-{now}")));
         let (old_doubt, new_doubt) = (Doubt::beside(&member), Doubt::beside(&one.data.join("member")));
         if old_doubt.exists() {
             // It is about the member that was there, and goes where that goes.
@@ -81,7 +81,7 @@ fn wal_steps(wal_dir: &Path, staging: &Staging, wal: &Path, now: &str, steps: &m
     // It may be a mount point, which cannot be renamed: what is in it can.
     let old = contents(wal_dir)?;
     if !old.is_empty() {
-        let (aside, before) = (staging.path("before"), wal_dir.join(format!("before-{now}")));
+        let (aside, before) = (staging.path("before"), free(wal_dir.join(format!("before-{now}"))));
         make_dir(&aside, 0o700)?;
         steps.push(Step::new(aside, before.clone(), false)?);
         for path in old {
@@ -91,4 +91,14 @@ fn wal_steps(wal_dir: &Path, staging: &Staging, wal: &Path, now: &str, steps: &m
     }
     steps.push(Step::new(wal.join(member::SEGMENT), wal_dir.join(member::SEGMENT), false)?);
     sync_dir(wal_dir)
+}
+
+/// The path, with a number behind it when it is taken: two runs may end in the same second.
+fn free(path: PathBuf) -> PathBuf {
+    let numbered = |n: u32| {
+        let mut name = path.clone().into_os_string();
+        name.push(format!("-{n}"));
+        PathBuf::from(name)
+    };
+    if path.exists() { (2..).map(numbered).find(|path| !path.exists()).unwrap_or(path) } else { path }
 }
