@@ -243,10 +243,9 @@ fn openshift_s_two_rings_made_by_hand() {
     let (old, new, second) = ([1; 32], [2; 32], [3; 32]);
     let path = |n| format!("static-pod-resources/kube-apiserver-pod-{n}/secrets/encryption-config/encryption-config");
     let (nine, ten) = (configuration("secrets", &old), configuration("secrets", &new));
-    tar_gz(
-        &file,
-        &[(&path(9), &nine), (&path(10), &ten), ("static-pod-resources/kube-apiserver-pod-10/x.yaml", "a: [")],
-    );
+    let broken = r#"{"kind": "EncryptionConfiguration"}"#;
+    let other = "static-pod-resources/kube-apiserver-pod-10/configmaps/pod.yaml";
+    tar_gz(&file, &[(&path(9), &nine), (&path(10), &ten), (&path(11), broken), (other, "a: [")]);
 
     let secret = |name: &str, file: &str| {
         let data = BASE64_STANDARD.encode(file);

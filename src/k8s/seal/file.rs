@@ -96,7 +96,12 @@ fn in_tar(bytes: &[u8]) -> io::Result<Vec<Result<EncryptionConfiguration, String
         found.push((Reverse(revision(&name)), configs));
     }
     found.sort_by_key(|(revision, _)| *revision);
-    Ok(found.into_iter().flat_map(|(_, configs)| configs).collect())
+    let mut configs: Vec<_> = found.into_iter().flat_map(|(_, configs)| configs).collect();
+    // a revision that was cut short does not stand in the way of the others
+    if configs.iter().any(Result::is_ok) {
+        configs.retain(Result::is_ok);
+    }
+    Ok(configs)
 }
 
 /// The number that a folder's name ends with, as in `kube-apiserver-pod-12`.
