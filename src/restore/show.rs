@@ -79,7 +79,10 @@ fn wal_steps(wal_dir: &Path, staging: &Staging, wal: &Path, now: &str, steps: &m
         return Ok(());
     }
     // It may be a mount point, which cannot be renamed: what is in it can.
-    let old = contents(wal_dir)?;
+    let aside_before =
+        |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("before-"));
+    let mut old = contents(wal_dir)?;
+    old.retain(|path| !aside_before(path));
     if !old.is_empty() {
         let (aside, before) = (staging.path("before"), free(wal_dir.join(format!("before-{now}"))));
         make_dir(&aside, 0o700)?;

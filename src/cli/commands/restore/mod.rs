@@ -41,7 +41,7 @@ Examples:
   etcdsnap restore backup.db --data-dir d --member m1 --dry-run
 
 Exit status: 0 restored, 1 refused because of the backup, 2 wrong usage (also: there is a member already), 3 could not be
-read or written; unless it is 0 the destination is as it was")]
+read or written; unless it is 0, or stderr says that it is restored, the destination is as it was")]
 pub(crate) struct Restore {
     /// The backup
     snapshot: String,
@@ -256,23 +256,33 @@ impl Restore {
             std::io::Write::flush(&mut session.out)?;
         }
         let done = run(session, &source, &plan, &job)?;
+        let told = self.tell(session, &plan, &job, &done);
+        if told.is_err() {
+            eprintln!("note: it is restored; only what there was to print about it is lost");
+        }
+        told?;
+        session.intact(&source)?;
+        Ok(Exit::Good)
+    }
+
+    /// Tells what was done.
+    fn tell(&self, session: &mut Session, plan: &Plan, job: &Job, done: &Done) -> Result<(), Failure> {
         match self.output {
             Output::Text => {
                 text::verdict(&mut session.out, &done.report)?;
-                text::done(&mut session.out, &done)?;
-                next::tell(&mut session.out, &plan, &job, &done)?;
+                text::done(&mut session.out, done)?;
+                next::tell(&mut session.out, plan, job, done)?;
             }
             Output::Json => {
-                let steps = next::flags(&plan, &job);
+                let steps = next::flags(plan, job);
                 let document = json!({
                     "dryRun": false, "plan": plan, "source": text::source(&done.report),
-                    "restored": text::restored(&done), "next": steps,
+                    "restored": text::restored(done), "next": steps,
                 });
                 render::json(&mut session.out, &document, false)?;
             }
         }
-        session.intact(&source)?;
-        Ok(Exit::Good)
+        Ok(std::io::Write::flush(&mut session.out)?)
     }
 
     fn places(&self, members: &[String]) -> Result<Vec<Place>> {
