@@ -21,6 +21,16 @@ pub struct Moment {
     pub nanos: i32,
 }
 
+impl Moment {
+    /// Reads an RFC 3339 time. The zero time of Go is none.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let stamp: jiff::Timestamp = text.parse().ok()?;
+        let moment = Self { seconds: stamp.as_second(), nanos: stamp.subsec_nanosecond() };
+        Some(moment).filter(|moment| *moment != Self { seconds: -62_135_596_800, nanos: 0 })
+    }
+}
+
 impl std::fmt::Display for Moment {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.pad(&gofmt::rfc3339(self.seconds))
@@ -152,7 +162,7 @@ impl<'a> Meta<'a> {
             Owner { kind: owned("kind"), name: owned("name"), uid: owned("uid") }
         };
         let owners = value.at(&["metadata", "ownerReferences"]).and_then(Value::as_list).unwrap_or_default();
-        let moment = |v: Option<&Value<'_>>| v.and_then(Value::as_str).and_then(parse);
+        let moment = |v: Option<&Value<'_>>| v.and_then(Value::as_str).and_then(Moment::parse);
         let managed = value.at(&["metadata", "managedFields"]).and_then(Value::as_list).unwrap_or_default();
         let created = moment(value.at(&["metadata", "creationTimestamp"]));
         let own: &[&[&str]] = match value.get("kind").and_then(Value::as_str) {
@@ -176,11 +186,6 @@ impl<'a> Meta<'a> {
             newest: times.fold(created, Option::max),
         }
     }
-}
-
-fn parse(text: &str) -> Option<Moment> {
-    let stamp: jiff::Timestamp = text.parse().ok()?;
-    Some(Moment { seconds: stamp.as_second(), nanos: stamp.subsec_nanosecond() })
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Which objects are meant: kinds, names and namespaces, as kubectl has them.
 
 mod family;
+pub mod printers;
 
 use std::collections::BTreeSet;
 
@@ -82,6 +83,12 @@ impl Selection {
     /// Whether every key is asked for.
     fn is_everything(&self) -> bool {
         self.kinds.is_empty() && self.namespace.is_none()
+    }
+
+    /// The kinds that are asked for, in that order, by group and plural name; none for every key.
+    #[must_use]
+    pub fn kinds(&self) -> &[(String, String)] {
+        &self.kinds
     }
 
     /// The names that are asked for; none for every object of a kind.

@@ -1,0 +1,22 @@
+//! What the printers' tests share.
+#![allow(clippy::unwrap_used)]
+
+use super::{Clock, Printer, Row};
+use crate::k8s::{self, Moment, Value};
+
+/// 2026-01-02T00:00:00Z.
+pub(super) const NOW: Clock = Clock(Some(Moment { seconds: 1_767_312_000, nanos: 0 }));
+
+/// A tree from JSON.
+pub(super) fn json(text: &str) -> Value<'_> {
+    k8s::decode(text.as_bytes()).unwrap().value
+}
+
+/// The row of an object in JSON.
+pub(super) fn row(resource: &str, text: &str) -> Row {
+    let (plural, group) = resource.split_once('.').unwrap_or((resource, ""));
+    let printer = Printer::builtin(group, plural);
+    let row = printer.row(&json(text), NOW);
+    assert_eq!(row.len(), printer.columns.len(), "{resource}");
+    row
+}
