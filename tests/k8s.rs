@@ -210,7 +210,7 @@ fn any_damage_to_a_value_is_survived() {
         usize::try_from(random >> 16).unwrap()
     };
     for entry in fs::read_dir("fixtures/k8s").unwrap() {
-        let whole = fs::read(entry.unwrap().path()).unwrap();
+        let Ok(whole) = fs::read(entry.unwrap().path()) else { continue };
         for _ in 0..300 {
             let mut value = whole.clone();
             for _ in 0..=next() % 4 {
