@@ -12,6 +12,20 @@ use crate::{Finding, Findings, hash::Crc32cWriter};
 /// So many of the newest records are handed out, to tell the time by.
 const TAIL: usize = 256;
 
+/// Puts a record behind the newest ones.
+pub(super) fn push_newest<'a>(tail: &mut VecDeque<Record<'a>>, record: &Record<'a>) {
+    if tail.len() >= TAIL {
+        tail.pop_front();
+    }
+    tail.push_back(*record);
+}
+
+/// Puts the newest records of the next part behind those of the parts before.
+pub(super) fn append_newest<'a>(tail: &mut VecDeque<Record<'a>>, mut next: VecDeque<Record<'a>>) {
+    tail.append(&mut next);
+    tail.drain(..tail.len().saturating_sub(TAIL));
+}
+
 /// What one pass tells (`etcdutl snapshot status` and more).
 #[derive(Debug)]
 pub struct Survey<'a> {
@@ -63,15 +77,14 @@ impl<'a> Snapshot<'a> {
             None => (NewestByKey::new(), Vec::new()),
         };
         let (mut keys, mut tail, mut last) = (Contents::default(), VecDeque::new(), None);
-        for mut part in parts {
+        for part in parts {
             keys.sum = keys.sum.join(part.sum.finish());
             keys.items = keys.items.saturating_add(part.items);
             if let (Some(before), Some(next)) = (&last, &part.first) {
                 self.findings.push_all(gap(&keyspace, before, next));
             }
             self.findings.append(part.findings);
-            tail.append(&mut part.tail);
-            tail.drain(..tail.len().saturating_sub(TAIL));
+            append_newest(&mut tail, part.tail);
             last = part.last.or(last);
         }
         let (mut sum, mut items) = (crate::hash::Crc32c::default(), 0_u64);
@@ -111,10 +124,7 @@ impl<'a> Part<'a> {
         }
         self.first.get_or_insert(*record);
         self.last = Some(*record);
-        if self.tail.len() >= TAIL {
-            self.tail.pop_front();
-        }
-        self.tail.push_back(*record);
+        push_newest(&mut self.tail, record);
     }
 }
 

@@ -1,8 +1,14 @@
 //! The state at a revision, in key order: what a `get` at that revision would have answered.
 
+use std::collections::VecDeque;
+
 use rayon::prelude::*;
 
-use super::{KeyValue, Newest, Revision, Snapshot, newest::NewestByKey};
+use super::{
+    KeyValue, Newest, Record, Revision, Snapshot,
+    newest::NewestByKey,
+    survey::{append_newest, push_newest},
+};
 use crate::{Error, Result};
 
 /// Which keys: as `etcdctl get KEY [RANGE_END]` has it.
@@ -42,6 +48,8 @@ pub struct View<'a> {
     pub revision: i64,
     /// The last revision of the whole keyspace.
     pub head: i64,
+    /// The newest records of the whole keyspace, oldest first, as [`super::Survey::tail`].
+    pub tail: VecDeque<Record<'a>>,
     keys: Vec<Newest<'a>>,
 }
 
@@ -56,10 +64,10 @@ impl<'a> Snapshot<'a> {
         let scan = keyspace.scan(
             &self.walk,
             NewestByKey::new,
-            Revision::default,
+            VecDeque::new,
             |_, _, _| {},
-            |newest, last, record| {
-                *last = record.revision;
+            |newest, tail, record| {
+                push_newest(tail, record);
                 // The empty record of a bump stands for no key.
                 if record.revision.main <= limit && range.contains(record.kv.key) && !record.is_bump() {
                     newest.offer(record);
@@ -70,11 +78,13 @@ impl<'a> Snapshot<'a> {
             Some(scan) => scan.enter(&mut self.walk, &mut self.findings),
             None => (NewestByKey::new(), Vec::new()),
         };
-        let head = keyspace.head(parts.into_iter().max().unwrap_or_default());
+        let mut tail = VecDeque::new();
+        parts.into_iter().for_each(|part| append_newest(&mut tail, part));
+        let head = keyspace.head(tail.back().map_or(Revision::default(), |record| record.revision));
         let revision = self.check_revision(at, head)?;
         let mut keys: Vec<_> = newest.into_live().collect();
         keys.par_sort_unstable_by_key(|newest| newest.key);
-        Ok(View { revision, head, keys })
+        Ok(View { revision, head, tail, keys })
     }
 
     /// The revision that `at` means in a keyspace whose last one is `head`.

@@ -7,7 +7,7 @@ use super::{
     meta::{Meta, Moment},
     stored::Stored,
 };
-use crate::etcd::Survey;
+use crate::etcd::{Record, Survey};
 
 /// What is recognised in a keyspace.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -48,12 +48,16 @@ impl Installer {
 }
 
 impl Portrait {
+    /// The newest timestamp in these records.
+    #[must_use]
+    pub fn newest<'r, 'a: 'r>(records: impl IntoIterator<Item = &'r Record<'a>>) -> Option<Moment> {
+        records.into_iter().filter_map(|record| Meta::read(record.kv.value).ok()?.newest).max()
+    }
+
     /// Looks at what one pass over the records has left.
     #[must_use]
     pub fn of(survey: &Survey<'_>) -> Self {
-        let mut portrait = Self::default();
-        let times = survey.tail.iter().filter_map(|record| Meta::read(record.kv.value).ok()?.newest);
-        portrait.newest = times.max();
+        let mut portrait = Self { newest: Self::newest(&survey.tail), ..Self::default() };
         let mut best: Option<&[u8]> = None;
         survey.live.for_each_live(|newest| {
             portrait.installer = portrait.installer.or_else(|| Installer::of(newest.key));
