@@ -54,6 +54,7 @@ fn small_files_need_little() {
     for args in [
         &["verify", "fixtures/kube.db"][..],
         &["get", "fixtures/kube.db", "-o", "json"],
+        &["get", "fixtures/kube.db", "all", "-o", "wide"],
         &["members", "fixtures/kube.db"],
     ] {
         limited(48, args);

@@ -1,3 +1,5 @@
+mod tables;
+
 use std::io::Write as _;
 
 use clap::{Args, ValueEnum, value_parser};
@@ -18,13 +20,16 @@ use crate::{
 
 /// Objects as kubectl prints them; without a KIND one line for everything that is there
 ///
-/// Without -n it is all namespaces. KIND is a plural, singular or short name, or RESOURCE.GROUP; kinds that the
-/// snapshot's own CustomResourceDefinitions define count too. What `yaml` and `json` print is not masked: Secrets are
-/// shown as they are stored, or, where that is encrypted and there is a key, as they were before.
+/// With a KIND it is the table that kubectl prints, column for column. What it tells as an age counts from the newest
+/// time in the snapshot, for a backup has no now. Without -n it is all namespaces. KIND is a plural, singular or short
+/// name, or RESOURCE.GROUP; kinds that the snapshot's own CustomResourceDefinitions define count too. What `yaml` and
+/// `json` print is not masked: Secrets are shown as they are stored, or, where that is encrypted and there is a key, as
+/// they were before.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   etcdsnap get backup.db
+  etcdsnap get backup.db pods -n shop -o wide
   etcdsnap get backup.db deploy/web -n shop -o yaml
   etcdsnap get backup.db --key /registry/pods/shop/db-0 -o json
   etcdsnap get backup.db secrets -n shop -o yaml --encryption-config encryption.yaml
@@ -48,12 +53,15 @@ pub(crate) struct Get {
     /// As of this revision; 0 for the last
     #[arg(long, value_name = "REVISION", default_value_t = 0, value_parser = value_parser!(i64).range(0..))]
     rev: i64,
-    /// The format
-    #[arg(short, long, value_enum, default_value_t = Output::Summary)]
-    output: Output,
+    /// The format: a table with a KIND, a summary without one
+    #[arg(short, long, value_enum)]
+    output: Option<Output>,
     /// Without the line of headers
     #[arg(long)]
     no_headers: bool,
+    /// With a column of labels behind the table
+    #[arg(long)]
+    show_labels: bool,
     /// With metadata.managedFields
     #[arg(long)]
     show_managed_fields: bool,
@@ -65,6 +73,10 @@ pub(crate) struct Get {
 enum Output {
     /// One line an object
     Summary,
+    /// As kubectl's table
+    Table,
+    /// As `kubectl -o wide`
+    Wide,
     /// As `kubectl -o json`
     Json,
     /// As `kubectl -o yaml`
@@ -88,12 +100,19 @@ impl Get {
         let one = one.unwrap_or(Range::All);
         let found: Vec<_> = view.iter().filter(|kv| selection.matches(kv.key) && one.contains(kv.key)).collect();
         let mut exit = self.missing(&view, &selection, &found);
-        match self.output {
+        match self.output() {
             Output::Summary => exit = exit.max(self.summaries(session, &found, &resources, &ring)?),
+            Output::Table | Output::Wide => {
+                exit = exit.max(self.tables(session, &view, &selection, &found, &resources, &ring)?);
+            }
             Output::Name => names(session, &found, &resources)?,
             Output::Json | Output::Yaml => exit = exit.max(self.objects(session, &selection, &found, &ring)?),
         }
         Ok(exit.max(session.close(&source, &snapshot.findings)?))
+    }
+
+    fn output(&self) -> Output {
+        self.output.unwrap_or(if self.what.is_empty() { Output::Summary } else { Output::Table })
     }
 
     /// Tells what was named and is not there.
@@ -140,7 +159,7 @@ impl Get {
         ring: &Ring,
     ) -> Result<Exit, Failure> {
         let one = (self.key.is_some() || selection.names().len() == 1) && found.len() == 1;
-        let mut list = render::ObjectList::new(self.output == Output::Yaml, one);
+        let mut list = render::ObjectList::new(self.output() == Output::Yaml, one);
         let mut exit = Exit::Good;
         for kv in found {
             match decode(kv, ring, self.show_managed_fields) {

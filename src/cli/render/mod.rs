@@ -1,6 +1,7 @@
 //! Values to text: one place for tables, one for JSON.
 
 pub(crate) mod etcdutl;
+mod grid;
 mod lines;
 mod objects;
 mod progress;
@@ -8,6 +9,7 @@ mod quote;
 mod size;
 mod table;
 
+pub(crate) use grid::Grid;
 pub(crate) use lines::Lines;
 pub(crate) use objects::ObjectList;
 pub(crate) use progress::Progress;

@@ -187,8 +187,7 @@ mod tests {
             // no target at all
             ("pods", "", "", "<unknown>/<nil>", "<nil>/<nil>"),
         ] {
-            let mut name = kind.to_owned();
-            name[..1].make_ascii_uppercase();
+            let name = kind.replacen(|_: char| true, &kind.chars().take(1).collect::<String>().to_uppercase(), 1);
             let of = |inner: &str| format!(r#"{{"type":"{name}","{kind}":{{{inner}}}}}"#);
             assert_eq!(v2(&of(spec), ""), without);
             assert_eq!(v2(&of(spec), &of(status)), with);

@@ -33,6 +33,11 @@ fn flow_schema(schema: &Value<'_>, clock: Clock) -> Row {
     ]
 }
 
+/// `FlowSchemaSequence.Less`: which schema is tried first.
+pub(super) fn precedence(schema: &Value<'_>) -> i64 {
+    schema.int("spec.matchingPrecedence")
+}
+
 /// `printPriorityLevelConfiguration`.
 fn priority_level(level: &Value<'_>, clock: Clock) -> Row {
     let limited = level.find("spec.limited");

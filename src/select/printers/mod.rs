@@ -68,6 +68,8 @@ pub struct Column {
 pub struct Printer {
     /// The columns, those of `-o wide` included.
     pub columns: Vec<Column>,
+    /// What the rows are ordered by before their keys; only FlowSchemas have it (`printFlowSchemaList`).
+    pub order: Option<fn(&Value<'_>) -> i64>,
     cells: Cells,
 }
 
@@ -88,7 +90,7 @@ impl Printer {
         match definition {
             Some(definition) => {
                 let (columns, custom) = Custom::new(definition);
-                Self { columns, cells: Cells::Custom(custom) }
+                Self { columns, order: None, cells: Cells::Custom(custom) }
             }
             None => Self::builtin(&resource.group, &resource.plural),
         }
@@ -102,7 +104,8 @@ impl Printer {
             let is_name = name == "Name" && plural != "storageversionmigrations";
             Column { name: name.into(), priority, is_name }
         });
-        Self { columns: columns.collect(), cells: Cells::Builtin(row) }
+        let order = (plural == "flowschemas").then_some(flowcontrol::precedence as fn(&Value<'_>) -> i64);
+        Self { columns: columns.collect(), order, cells: Cells::Builtin(row) }
     }
 
     /// The row of one object; relative times count from `clock`.

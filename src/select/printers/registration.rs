@@ -46,8 +46,8 @@ fn storage_version(version: &Value<'_>, clock: Clock) -> Row {
 /// `printStorageVersionMigration`.
 fn migration(migration: &Value<'_>, _: Clock) -> Row {
     let conditions = migration.list("status.conditions").iter().filter(|c| c.text("status") == "True");
-    let states = conditions.map(|condition| condition.text("type"));
-    let state = states.filter(|kind| matches!(*kind, "Running" | "Failed" | "Succeeded")).last();
+    let mut states = conditions.map(|condition| condition.text("type"));
+    let state = states.rfind(|kind| matches!(*kind, "Running" | "Failed" | "Succeeded"));
     let resource = qualified(migration.text("spec.resource.resource"), migration.text("spec.resource.group"));
     row![migration.name(), resource, state.unwrap_or("Unknown")]
 }

@@ -39,7 +39,7 @@ pub(super) fn as_selector(selector: Option<&Value<'_>>) -> Option<String> {
         };
         requirements.push((key, text));
     }
-    requirements.sort_by(|(a, _), (b, _)| a.cmp(b));
+    requirements.sort_by_key(|(key, _)| *key);
     let texts: Vec<_> = requirements.into_iter().map(|(_, text)| text).collect();
     Some(texts.join(","))
 }

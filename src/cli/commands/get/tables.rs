@@ -1,0 +1,206 @@
+//! `get` as tables: one for each kind, as kubectl prints them.
+
+use std::{collections::HashMap, io::Write as _};
+
+use etcdsnap::{
+    bytes::escape,
+    etcd::{KeyValue, View},
+    k8s::{Key, ObjectKey, Portrait, Resource, Resources, Ring, Summary, Undecodable, Value},
+    select::{
+        Selection,
+        printers::{Clock, Column, Printer, Row, format_labels},
+    },
+};
+
+use super::{Get, Output, decode, unreadable};
+use crate::{
+    failure::{Exit, Failure},
+    render::Grid,
+    session::Session,
+};
+
+/// One table, and what goes into it.
+struct Kind<'f, 'a> {
+    resource: Resource,
+    prefix: &'a str,
+    found: Vec<&'f KeyValue<'a>>,
+}
+
+impl Get {
+    /// Prints what was found in one table a kind.
+    pub(super) fn tables(
+        &self,
+        session: &mut Session,
+        view: &View<'_>,
+        selection: &Selection,
+        found: &[KeyValue<'_>],
+        resources: &Resources,
+        ring: &Ring,
+    ) -> Result<Exit, Failure> {
+        let kinds = by_kind(selection, found, resources);
+        let several = kinds.len() > 1;
+        let clock = Clock(Portrait::newest(&view.tail));
+        let (mut exit, mut any) = (Exit::Good, false);
+        for kind in kinds.iter().filter(|kind| !kind.found.is_empty()) {
+            if any && !self.no_headers {
+                writeln!(session.out)?;
+            }
+            any = true;
+            exit = exit.max(self.table(session, view, kind, several, clock, ring)?);
+        }
+        if !any && selection.names().is_empty() {
+            // kubectl names the namespace unless a kind has none
+            match &self.namespace {
+                Some(namespace) if kinds.iter().all(|kind| kind.resource.namespaced) => {
+                    eprintln!("No resources found in {} namespace.", escape(namespace.as_bytes()));
+                }
+                _ => eprintln!("No resources found"),
+            }
+        }
+        Ok(exit)
+    }
+
+    fn table(
+        &self,
+        session: &mut Session,
+        view: &View<'_>,
+        kind: &Kind<'_, '_>,
+        several: bool,
+        clock: Clock,
+        ring: &Ring,
+    ) -> Result<Exit, Failure> {
+        let resource = &kind.resource;
+        let definition =
+            format!("{}/apiextensions.k8s.io/customresourcedefinitions/{}", kind.prefix, resource.full_name());
+        let definition = view.get(definition.as_bytes());
+        let definition = definition.as_ref().and_then(|kv| decode(kv, ring, false).ok());
+        let printer = Printer::new(resource, definition.as_ref().map(|object| &object.value));
+        let layout = Layout {
+            columns: &printer.columns,
+            namespace: resource.namespaced && self.namespace.is_none(),
+            wide: self.output() == Output::Wide,
+            labels: self.show_labels,
+            kind: several.then(|| match &*resource.group {
+                "" => resource.kind.to_lowercase(),
+                group => format!("{}.{group}", resource.kind.to_lowercase()),
+            }),
+        };
+        let (mut grid, mut exit) = (Grid::default(), Exit::Good);
+        if !self.no_headers {
+            grid.row(&mut session.out, layout.headers())?;
+        }
+        let mut found = kind.found.clone();
+        if let Some(order) = printer.order {
+            found.sort_by_cached_key(|kv| decode(kv, ring, false).map_or(i64::MAX, |object| order(&object.value)));
+        }
+        for kv in found {
+            let row = match decode(kv, ring, false) {
+                Ok(object) => {
+                    let labels = object.metadata().and_then(|meta| meta.get("labels")).and_then(Value::as_object);
+                    layout.row(printer.row(&object.value, clock), object.namespace(), &format_labels(labels))
+                }
+                Err(why) => {
+                    if !matches!(why, Undecodable::Encrypted(_)) {
+                        exit = unreadable(kv.key, &why);
+                    }
+                    let key = Key::new(kv.key);
+                    let (namespace, name) = key.object().map_or((None, ""), |key| (key.namespace, key.name));
+                    layout.unreadable(namespace.unwrap_or_default(), name, &why)
+                }
+            };
+            grid.row(&mut session.out, row)?;
+        }
+        grid.flush(&mut session.out)?;
+        Ok(exit)
+    }
+}
+
+/// What is shown of a table's columns, and what kubectl puts around them (`decorateTable`).
+struct Layout<'p> {
+    columns: &'p [Column],
+    namespace: bool,
+    wide: bool,
+    labels: bool,
+    /// `pod`, to go before the names.
+    kind: Option<String>,
+}
+
+impl Layout<'_> {
+    fn headers(&self) -> Row {
+        let names = self.columns.iter().map(|column| column.name.to_uppercase()).collect();
+        self.around("NAMESPACE", names, "LABELS")
+    }
+
+    fn row(&self, mut cells: Row, namespace: &str, labels: &str) -> Row {
+        if let Some(kind) = &self.kind
+            && let Some((cell, _)) = cells.iter_mut().zip(self.columns).find(|(_, column)| column.is_name)
+        {
+            *cell = format!("{kind}/{cell}");
+        }
+        self.around(namespace, cells, labels)
+    }
+
+    /// The row of what has only a name: beside it stands why.
+    fn unreadable(&self, namespace: &str, name: &str, why: &Undecodable) -> Row {
+        let name = self.kind.as_ref().map_or_else(|| name.to_owned(), |kind| format!("{kind}/{name}"));
+        let why = match why {
+            Undecodable::Unopened { seal, .. } => format!("encrypted by {seal}"),
+            why => why.to_string(),
+        };
+        self.namespace.then(|| namespace.to_owned()).into_iter().chain([name, why]).collect()
+    }
+
+    fn around(&self, namespace: &str, cells: Row, labels: &str) -> Row {
+        let cells = cells.into_iter().zip(self.columns);
+        let shown = cells.filter(|(_, column)| self.wide || column.priority == 0).map(|(cell, _)| cell);
+        let front = self.namespace.then(|| namespace.to_owned());
+        front.into_iter().chain(shown).chain(self.labels.then(|| labels.to_owned())).collect()
+    }
+}
+
+/// What was found, by kind, in the order that the kinds were asked for; when none was, in the order of their keys.
+fn by_kind<'f, 'a>(selection: &Selection, found: &'f [KeyValue<'a>], resources: &Resources) -> Vec<Kind<'f, 'a>> {
+    let mut kinds: Vec<Kind<'f, 'a>> = Vec::new();
+    let mut places: HashMap<(String, String), usize> = HashMap::new();
+    for (group, plural) in selection.kinds() {
+        if let Some(resource) = resources.get(group, plural)
+            && !places.contains_key(&(group.clone(), plural.clone()))
+        {
+            places.insert((group.clone(), plural.clone()), kinds.len());
+            kinds.push(Kind { resource: resource.clone(), prefix: "/registry", found: Vec::new() });
+        }
+    }
+    for kv in found {
+        let key = Key::new(kv.key);
+        let Some(object) = key.object() else { continue };
+        let id = (object.group.as_deref().unwrap_or_default().to_owned(), object.resource.to_string());
+        let place = *places.entry(id).or_insert_with_key(|(group, plural)| {
+            let resource = resources.get(group, plural).cloned().unwrap_or_else(|| unknown(object, kv, resources));
+            kinds.push(Kind { resource, prefix: object.prefix, found: Vec::new() });
+            kinds.len().saturating_sub(1)
+        });
+        if let Some(kind) = kinds.get_mut(place) {
+            kind.prefix = object.prefix;
+            kind.found.push(kv);
+        }
+    }
+    kinds
+}
+
+/// A resource that nothing is known of but its keys.
+fn unknown(key: &ObjectKey<'_>, kv: &KeyValue<'_>, resources: &Resources) -> Resource {
+    let kind = match Summary::new(kv.key, kv.value, resources) {
+        Summary::Object { meta, .. } => meta.kind.into_owned(),
+        _ => key.resource.to_string(),
+    };
+    Resource {
+        group: key.group.as_deref().unwrap_or_default().to_owned().into(),
+        plural: key.resource.to_string().into(),
+        singular: kind.to_lowercase().into(),
+        kind: kind.into(),
+        namespaced: key.namespace.is_some(),
+        short: Vec::new(),
+        categories: Vec::new(),
+        stored: key.resource.to_string().into(),
+    }
+}
