@@ -1,0 +1,126 @@
+//! A real kube-apiserver and kubectl on a real etcd.
+
+use std::{
+    fs::{self, File},
+    io::Write as _,
+    process::{Child, Command, Output, Stdio},
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use tempfile::TempDir;
+
+use super::{Etcd, Peers, free_ports};
+
+/// A real kube-apiserver that runs on an etcd. It is killed when this is dropped.
+pub struct Apiserver<'a> {
+    peers: &'a Peers,
+    child: Child,
+    home: TempDir,
+    port: u16,
+}
+
+impl<'a> Apiserver<'a> {
+    /// Starts it and waits until it is ready.
+    #[track_caller]
+    pub fn start(peers: &'a Peers, etcd: &Etcd) -> Self {
+        for _ in 0..5 {
+            let home = TempDir::new().unwrap();
+            let at = |name: &str| home.path().join(name);
+            fs::write(at("tokens"), "token,admin,admin,system:masters\n").unwrap();
+            let log = File::create(at("log")).unwrap();
+            let [port, _] = free_ports();
+            let child = peers
+                .command("kube-apiserver")
+                .args(["--etcd-servers", &etcd.endpoint, "--secure-port", &port.to_string()])
+                .args(["--bind-address", "127.0.0.1", "--advertise-address", "10.0.0.1"])
+                .args(["--service-cluster-ip-range", "10.96.0.0/16", "--authorization-mode", "RBAC"])
+                // nobody makes service accounts here, and a pod would wait for its own
+                .args(["--disable-admission-plugins", "ServiceAccount"])
+                .args(["--service-account-issuer", "https://cluster.example", "--token-auth-file"])
+                .arg(at("tokens"))
+                .arg("--cert-dir")
+                .arg(home.path())
+                .arg("--service-account-signing-key-file")
+                .arg(at("apiserver.key")) // which it makes itself, before it asks for this one
+                .arg("--service-account-key-file")
+                .arg(at("apiserver.key"))
+                .stdin(Stdio::null())
+                .stdout(log.try_clone().unwrap())
+                .stderr(log)
+                .spawn()
+                .unwrap();
+            let mut server = Self { peers, child, home, port };
+            if server.wait() {
+                return server;
+            }
+            let log = fs::read_to_string(server.home.path().join("log")).unwrap();
+            assert!(log.contains("address already in use"), "kube-apiserver does not start:\n{log}");
+        }
+        panic!("kube-apiserver finds no port")
+    }
+
+    /// Until it is ready; false when it ended or two minutes are over.
+    fn wait(&mut self) -> bool {
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_secs(120) {
+            if self.try_kubectl(&["get", "--raw", "/readyz"], "").status.success() {
+                return true;
+            }
+            if self.child.try_wait().unwrap().is_some() {
+                return false;
+            }
+            sleep(Duration::from_millis(500));
+        }
+        false
+    }
+
+    /// A kubectl that speaks to it.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = self.peers.command("kubectl");
+        command
+            .args(["--server", &format!("https://127.0.0.1:{}", self.port), "--token", "token"])
+            .args(["--insecure-skip-tls-verify", "--cache-dir"])
+            .arg(self.home.path().join("cache"))
+            .args(args)
+            .env("KUBECONFIG", "/dev/null")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    /// Runs kubectl with this input; it may fail.
+    pub fn try_kubectl(&self, args: &[&str], input: &str) -> Output {
+        let mut child = self.command(args).spawn().unwrap();
+        // it may end without reading it
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        child.wait_with_output().unwrap()
+    }
+
+    /// What kubectl prints; it must not fail.
+    #[track_caller]
+    pub fn kubectl(&self, args: &[&str]) -> String {
+        succeeded(&self.try_kubectl(args, ""))
+    }
+
+    /// Applies objects.
+    #[track_caller]
+    pub fn apply(&self, objects: &str) {
+        succeeded(&self.try_kubectl(&["apply", "-f", "-"], objects));
+    }
+}
+
+impl Drop for Apiserver<'_> {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What a program printed that must not fail.
+#[track_caller]
+pub fn succeeded(output: &Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
