@@ -1,6 +1,55 @@
 //! Numbers, times and durations in the spelling of Go's standard library.
 
-use std::fmt::Write as _;
+use std::{borrow::Cow, fmt::Write as _};
+
+use super::{json::base64, value::Value};
+
+/// A value as `fmt.Sprint` writes what encoding/json decoded: text as it is, `[a b]`, `map[a:1 b:2]`, `<nil>`.
+#[must_use]
+pub fn sprint<'v>(value: &'v Value<'_>) -> Cow<'v, str> {
+    if let Value::Str(text) = value {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::new();
+    write_value(&mut out, value);
+    Cow::Owned(out)
+}
+
+fn write_value(out: &mut String, value: &Value<'_>) {
+    match value {
+        Value::Null => out.push_str("<nil>"),
+        Value::Bool(b) => out.push_str(if *b { "true" } else { "false" }),
+        Value::Int(n) => {
+            let _ = write!(out, "{n}");
+        }
+        Value::UInt(n) => float_g(out, *n as f64),
+        Value::Float(f) => float_g(out, *f),
+        Value::Str(text) => out.push_str(text),
+        Value::Bytes(bytes) => {
+            let mut text = Vec::new();
+            base64(&mut text, bytes);
+            out.push_str(&String::from_utf8_lossy(&text));
+        }
+        Value::List(list) => {
+            out.push('[');
+            for (i, element) in list.iter().enumerate() {
+                out.push_str(if i > 0 { " " } else { "" });
+                write_value(out, element);
+            }
+            out.push(']');
+        }
+        Value::Object(map) => {
+            out.push_str("map[");
+            for (i, (name, member)) in map.iter().enumerate() {
+                out.push_str(if i > 0 { " " } else { "" });
+                out.push_str(name);
+                out.push(':');
+                write_value(out, member);
+            }
+            out.push(']');
+        }
+    }
+}
 
 /// A float as encoding/json writes it: `e` form below 1e-6 and from 1e21 on, else plain (`floatEncoder`).
 pub(super) fn float(out: &mut String, f: f64) {
@@ -165,6 +214,14 @@ mod tests {
         ] {
             assert_eq!((json(f).as_str(), yaml(f).as_str()), (want_json, want_yaml));
         }
+    }
+
+    #[test]
+    fn values_are_printed_as_by_fmt() {
+        let value = crate::k8s::json_read::parse(br#"{"b":[1,"x",null,true],"a":{"f":1e6,"g":1e-5}}"#).unwrap();
+        assert_eq!(sprint(&value), "map[a:map[f:1e+06 g:1e-05] b:[1 x <nil> true]]");
+        assert_eq!(sprint(&Value::UInt(u64::MAX)), "1.8446744073709552e+19");
+        assert_eq!(sprint(&Value::Bytes(b"foo".into())), "Zm9v");
     }
 
     #[test]

@@ -32,6 +32,7 @@ mod wire;
 pub mod yaml;
 
 pub use error::{SealName, Undecodable, Unknown, Unopened};
+pub use gofmt::sprint;
 pub use key::{Key, ObjectKey};
 pub use mask::Mask;
 pub use meta::{Meta, Moment, Owner};

@@ -1,6 +1,7 @@
 //! Which objects are meant: kinds, names and namespaces, as kubectl has them.
 
 mod family;
+pub mod jsonpath;
 pub mod printers;
 
 use std::collections::BTreeSet;

@@ -1,0 +1,243 @@
+//! A template applied to an object (`client-go/util/jsonpath/jsonpath.go`).
+
+use super::{
+    compare::compare,
+    error::EvalError,
+    found::Found,
+    node::{Node, Param},
+};
+use crate::k8s::Value;
+
+/// So deep may ranges lie in one another.
+const DEPTH: usize = 64;
+
+/// An error, and whether something was found before it: for a filter without a comparison that counts.
+struct Fault {
+    why: EvalError,
+    some: bool,
+}
+
+type Walked<'v> = Result<Vec<Found<'v>>, Fault>;
+
+/// Fails as Go does where it returns its input beside the error.
+fn fail<T>(why: EvalError, input: &[Found<'_>]) -> Result<T, Fault> {
+    Err(Fault { why, some: !input.is_empty() })
+}
+
+/// The state of one run. Ranges are no nodes of their own: `range` and `end` are words that are counted.
+pub(super) struct Evaluator<'v> {
+    nodes: &'v [Node],
+    allow_missing_keys: bool,
+    begin_range: usize,
+    in_range: usize,
+    end_range: usize,
+    last_end: Option<usize>,
+}
+
+impl<'v> Evaluator<'v> {
+    pub(super) fn new(nodes: &'v [Node], allow_missing_keys: bool) -> Self {
+        Self { nodes, allow_missing_keys, begin_range: 0, in_range: 0, end_range: 0, last_end: None }
+    }
+
+    pub(super) fn find(mut self, data: &'v Value<'v>) -> Result<Vec<Vec<Found<'v>>>, EvalError> {
+        let mut results = Vec::new();
+        self.results(0, Found::In(data), &mut results).map_err(|fault| fault.why)?;
+        Ok(results)
+    }
+
+    /// `FindResults`, of the nodes from `from` on.
+    fn results(&mut self, from: usize, data: Found<'v>, out: &mut Vec<Vec<Found<'v>>>) -> Result<(), Fault> {
+        if self.in_range > DEPTH {
+            return fail(EvalError::Deep, &[]);
+        }
+        let input = [data];
+        let mut at = from;
+        while let Some(node) = self.nodes.get(at) {
+            let results = self.walk(&input, node)?;
+            let next = at.saturating_add(1);
+            if self.end_range > 0 && self.end_range <= self.in_range {
+                self.end_range = self.end_range.saturating_sub(1);
+                self.last_end = Some(at);
+                break;
+            }
+            if self.begin_range == 0 {
+                out.push(results);
+                at = next;
+                continue;
+            }
+            self.begin_range = self.begin_range.saturating_sub(1);
+            self.in_range = self.in_range.saturating_add(1);
+            if results.is_empty() {
+                // walked all the same, to find the end
+                self.results(next, Found::Nothing, &mut Vec::new())?;
+            }
+            for found in results {
+                let found = if found.is_null() { Found::Nothing } else { found };
+                self.results(next, found, out)?;
+            }
+            self.in_range = self.in_range.saturating_sub(1);
+            // without an end, what follows belongs to the outside too
+            at = self.last_end.filter(|end| *end >= next).map_or(next, |end| end.saturating_add(1));
+        }
+        Ok(())
+    }
+
+    fn walk(&mut self, input: &[Found<'v>], node: &'v Node) -> Walked<'v> {
+        match node {
+            Node::List(nodes) => self.list(input, nodes),
+            Node::Text(text) => Ok(vec![Found::Made(Value::str(text))]),
+            Node::Literal(value) => Ok(input.iter().map(|_| Found::Made(value.clone())).collect()),
+            Node::Field(name) => self.field(input, name),
+            Node::Array(params) => array(input, params),
+            Node::Filter { left, right, operator } => self.filter(input, left, operator, right),
+            Node::Wildcard => Ok(input.iter().flat_map(Found::members).collect()),
+            Node::Recursive => {
+                let mut out = Vec::new();
+                recursive(input, &mut out);
+                Ok(out)
+            }
+            Node::Union(lists) => {
+                let mut out = Vec::new();
+                for list in lists {
+                    match self.list(input, list) {
+                        Ok(found) => out.extend(found),
+                        Err(fault) => return fail(fault.why, input),
+                    }
+                }
+                Ok(out)
+            }
+            Node::Identifier(name) => self.identifier(input, name),
+        }
+    }
+
+    fn list(&mut self, input: &[Found<'v>], nodes: &'v [Node]) -> Walked<'v> {
+        let Some((first, rest)) = nodes.split_first() else { return Ok(input.to_vec()) };
+        rest.iter().try_fold(self.walk(input, first)?, |found, node| self.walk(&found, node))
+    }
+
+    fn identifier(&mut self, input: &[Found<'v>], name: &str) -> Walked<'v> {
+        match name {
+            "range" => {
+                self.begin_range = self.begin_range.saturating_add(1);
+                Ok(input.to_vec())
+            }
+            "end" if self.in_range == 0 => fail(EvalError::NothingToEnd, &[]),
+            "end" => {
+                self.end_range = self.end_range.saturating_add(1);
+                Ok(Vec::new())
+            }
+            _ => fail(EvalError::Identifier(name.to_owned()), input),
+        }
+    }
+
+    fn field(&self, input: &[Found<'v>], name: &str) -> Walked<'v> {
+        let member = |found: &Found<'v>| match found {
+            Found::In(value) => value.get(name).map(Found::In),
+            Found::Made(_) | Found::Nothing => None,
+        };
+        let out: Vec<_> = input.iter().filter_map(member).collect();
+        if out.is_empty() && !input.is_empty() && !self.allow_missing_keys {
+            return fail(EvalError::NotFound(name.to_owned()), &[]);
+        }
+        Ok(out)
+    }
+
+    fn filter(&mut self, input: &[Found<'v>], left: &'v [Node], operator: &str, right: &'v [Node]) -> Walked<'v> {
+        let mut out = Vec::new();
+        for found in input {
+            let Found::In(Value::List(list)) = found else {
+                let what =
+                    if matches!(found, Found::Nothing) { "<invalid reflect.Value>".into() } else { found.text() };
+                return fail(EvalError::NotFilterable(what.into_owned()), input);
+            };
+            for element in list {
+                let element = [Found::In(element)];
+                let lefts = self.list(&element, left);
+                if operator == "exists" {
+                    if lefts.map_or_else(|fault| fault.some, |found| !found.is_empty()) {
+                        out.extend(element);
+                    }
+                    continue;
+                }
+                let Some(a) = one(lefts, input)? else { continue };
+                let Some(b) = one(self.list(&element, right), input)? else { continue };
+                match compare(&a, operator, &b) {
+                    Ok(true) => out.extend(element),
+                    Ok(false) => {}
+                    Err(why) => return fail(why, &out),
+                }
+            }
+        }
+        Ok(out)
+    }
+}
+
+/// The one that a side of a comparison found, if it found any.
+fn one<'v>(found: Walked<'v>, input: &[Found<'v>]) -> Result<Option<Found<'v>>, Fault> {
+    match found {
+        Ok(found) if found.len() > 1 => fail(EvalError::Several, input),
+        Ok(found) => Ok(found.into_iter().next()),
+        Err(fault) => fail(fault.why, input),
+    }
+}
+
+/// `evalArray`; where Go would index nothing at all and panic, there is nothing.
+fn array<'v>(input: &[Found<'v>], params: &[Param; 3]) -> Walked<'v> {
+    let mut out = Vec::new();
+    for found in input {
+        let list = match found {
+            Found::In(Value::List(list)) => list,
+            Found::Nothing => continue,
+            found if found.is_null() => continue,
+            found => return fail(EvalError::NotArray(found.go_type()), input),
+        };
+        match slice(i64::try_from(list.len()).unwrap_or(i64::MAX), params) {
+            Ok(Some((start, end, step))) => {
+                let index = |n: i64| usize::try_from(n).unwrap_or(usize::MAX);
+                let part = list.get(index(start)..index(end)).unwrap_or_default();
+                out.extend(part.iter().step_by(index(step)).map(Found::In));
+            }
+            // Go looks at no further list then
+            Ok(None) => return Ok(out),
+            Err(why) => return fail(why, input),
+        }
+    }
+    Ok(out)
+}
+
+/// Start, end and step in a list of this length; nothing when start and end are the same.
+fn slice(length: i64, [from, to, step]: &[Param; 3]) -> Result<Option<(i64, i64, i64)>, EvalError> {
+    let mut start = if from.known { from.value } else { 0 };
+    if start < 0 {
+        start = start.wrapping_add(length);
+    }
+    let mut end = if to.known { to.value } else { length };
+    if end < 0 || end == 0 && to.derived {
+        end = end.wrapping_add(length);
+    }
+    let step = if step.known { step.value } else { 1 };
+    if start == end {
+        Ok(None)
+    } else if start >= length || start < 0 {
+        Err(EvalError::OutOfBounds { index: start, length })
+    } else if end > length || end < 0 {
+        Err(EvalError::OutOfBounds { index: end.wrapping_sub(1), length })
+    } else if start > end {
+        Err(EvalError::Backwards { start, end })
+    } else if step <= 0 {
+        Err(EvalError::Step)
+    } else {
+        Ok(Some((start, end, step)))
+    }
+}
+
+/// `evalRecursive`: everything that has members, parents first. No deeper than what was decoded.
+fn recursive<'v>(input: &[Found<'v>], out: &mut Vec<Found<'v>>) {
+    for found in input {
+        let members = found.members();
+        if !members.is_empty() {
+            out.push(found.clone());
+            recursive(&members, out);
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! kubectl's `-o jsonpath=TEMPLATE`, as client-go's `util/jsonpath` reads, applies and prints it.
+//!
+//! A template is text with expressions in braces: `{.a.b}` fields, `{['a.b']}` the same, `{.a[0]}`, `{.a[1:-1:2]}`,
+//! `{.a[*]}` elements, `{.a.*}` all members, `{..a}` at any depth, `{.a['b','c']}` several, `{.a[?(@.b=="c")]}` those of a
+//! list that pass (one comparison by `==`, `!=`, `<`, `<=`, `>`, `>=`, or the mere presence; no `&&`, as in kubectl),
+//! `{range .a[*]}...{end}`, `{"quoted\n"}`, `{@}` and `{$}` the object itself.
+//!
+//! Two things differ from Go: members come in the order of their names where Go's maps have none, and nesting is
+//! bounded.
+
+mod compare;
+mod error;
+mod eval;
+mod found;
+mod node;
+mod parser;
+mod quote;
+#[cfg(test)]
+mod tests;
+
+pub use error::{EvalError, SyntaxError};
+pub use found::Found;
+
+use crate::k8s::{Value, json};
+use eval::Evaluator;
+use node::Node;
+
+/// A template that was read (`jsonpath.JSONPath`).
+#[derive(Debug, Clone, PartialEq)]
+pub struct JsonPath {
+    nodes: Vec<Node>,
+    allow_missing_keys: bool,
+    output_json: bool,
+}
+
+impl JsonPath {
+    /// Reads a template (`JSONPath.Parse`).
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn parse(text: &str) -> Result<Self, SyntaxError> {
+        Ok(Self { nodes: parser::parse(text)?, allow_missing_keys: false, output_json: false })
+    }
+
+    /// Whether a field that is nowhere is nothing instead of an error (`JSONPath.AllowMissingKeys`).
+    #[must_use]
+    pub fn allow_missing_keys(mut self, allow: bool) -> Self {
+        self.allow_missing_keys = allow;
+        self
+    }
+
+    /// Whether each expression is printed as a JSON array of what it found (`JSONPath.EnableJSONOutput`).
+    #[must_use]
+    pub fn output_json(mut self, json: bool) -> Self {
+        self.output_json = json;
+        self
+    }
+
+    /// What each expression finds in `data`, in the order of printing (`JSONPath.FindResults`).
+    ///
+    /// # Errors
+    /// When the template does not fit.
+    pub fn find_results<'v>(&'v self, data: &'v Value<'v>) -> Result<Vec<Vec<Found<'v>>>, EvalError> {
+        Evaluator::new(&self.nodes, self.allow_missing_keys).find(data)
+    }
+
+    /// Appends what the template makes of `data` (`JSONPath.Execute`).
+    ///
+    /// # Errors
+    /// As [`JsonPath::find_results`].
+    pub fn execute(&self, out: &mut Vec<u8>, data: &Value<'_>) -> Result<(), EvalError> {
+        for results in self.find_results(data)? {
+            self.print_results(out, &results);
+        }
+        Ok(())
+    }
+
+    /// `JSONPath.PrintResults`
+    fn print_results(&self, out: &mut Vec<u8>, results: &[Found<'_>]) {
+        if self.output_json {
+            let list = results.iter().map(|found| found.value().cloned().unwrap_or_default()).collect();
+            json::pretty(out, &Value::List(list), 0);
+            out.push(b'\n');
+            return;
+        }
+        for (i, found) in results.iter().enumerate() {
+            if i > 0 {
+                out.push(b' ');
+            }
+            match found.value() {
+                Some(value @ (Value::List(_) | Value::Object(_))) => json::compact(out, value),
+                Some(Value::Null) => out.extend_from_slice(b"null"),
+                Some(_) => out.extend_from_slice(found.text().as_bytes()),
+                None => out.extend_from_slice(b"<no value>"),
+            }
+        }
+    }
+}
