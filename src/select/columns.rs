@@ -1,0 +1,181 @@
+//! `-o custom-columns`, as kubectl's `pkg/cmd/get/customcolumn.go` makes them.
+
+use super::jsonpath::{Found, JsonPath};
+use crate::{Error, Result, k8s::Value};
+
+/// What kubectl's sorter and columns take for a path: `a.b`, `.a.b`, `{a.b}`, `{.a.b}`; as a template
+/// (`RelaxedJSONPathExpression`).
+pub(super) fn relaxed(path: &str) -> Result<String> {
+    if path.is_empty() {
+        return Ok(String::new());
+    }
+    let inner = path.strip_prefix('{').and_then(|path| path.strip_suffix('}')).unwrap_or(path);
+    if inner.is_empty() || inner.contains(['{', '}']) {
+        return Err(Error::Usage {
+            what: "unexpected path string, expected a 'name1.name2' or '.name1.name2' or '{name1.name2}' or \
+                '{.name1.name2}'"
+                .to_owned(),
+            hint: Some(format!("it was {path:?}")),
+        });
+    }
+    let bare = inner.strip_prefix('.').filter(|bare| !bare.is_empty()).unwrap_or(inner);
+    Ok(format!("{{.{bare}}}"))
+}
+
+/// The path as kubectl reads it, missing keys allowed.
+pub(super) fn relaxed_path(path: &str) -> Result<JsonPath> {
+    let template = relaxed(path)?;
+    let parsed = JsonPath::parse(&template)
+        .map_err(|why| Error::Usage { what: format!("error parsing jsonpath {template}, {why}"), hint: None })?;
+    Ok(parsed.allow_missing_keys(true))
+}
+
+/// Columns that a person chose (`CustomColumnsPrinter`).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Columns(Vec<(String, JsonPath)>);
+
+impl Columns {
+    /// `NAME:.path,NAME:.path` (`NewCustomColumnsPrinterFromSpec`).
+    ///
+    /// # Errors
+    /// When it is not that.
+    pub fn from_spec(spec: &str) -> Result<Self> {
+        if spec.is_empty() {
+            return Err(usage("custom-columns format specified but no custom columns given"));
+        }
+        let column = |part: &str| match part.split_once(':') {
+            Some((header, path)) => Ok((header.to_owned(), relaxed_path(path)?)),
+            None => Err(usage(format!("unexpected custom-columns spec: {part}, expected <header>:<json-path-expr>"))),
+        };
+        Ok(Self(spec.split(',').map(column).collect::<Result<_>>()?))
+    }
+
+    /// The text of a file: a line of headers and a line of paths, separated by blanks
+    /// (`NewCustomColumnsPrinterFromTemplate`).
+    ///
+    /// # Errors
+    /// When it is not that.
+    pub fn from_template(text: &str) -> Result<Self> {
+        let mut lines = text.lines();
+        let mut line = |what| {
+            lines.next().map(|line| line.split_whitespace().collect::<Vec<_>>()).ok_or_else(|| {
+                usage(format!(
+                    "invalid template, missing {what} line. Expected format is one line of space separated headers, \
+                     one line of space separated column specs."
+                ))
+            })
+        };
+        let (headers, specs) = (line("header")?, line("spec")?);
+        let (a, b) = (headers.len(), specs.len());
+        if a != b {
+            return Err(usage(format!("number of headers ({a}) and field specifications ({b}) don't match")));
+        }
+        let column = |(header, path): (&str, &str)| Ok((header.to_owned(), relaxed_path(path)?));
+        Ok(Self(headers.into_iter().zip(specs).map(column).collect::<Result<_>>()?))
+    }
+
+    /// The line of headers, its cells separated by tabs.
+    #[must_use]
+    pub fn headers(&self) -> String {
+        self.0.iter().map(|(header, _)| header.as_str()).collect::<Vec<_>>().join("\t")
+    }
+
+    /// One object's line, its cells separated by tabs (`printOneObject`).
+    ///
+    /// # Errors
+    /// When a path does not fit.
+    pub fn row(&self, object: &Value<'_>) -> Result<String> {
+        let cell = |(header, path): &(String, JsonPath)| {
+            let values = path
+                .find_results(object)
+                .map_err(|why| Error::Refused { what: format!("column {header}: {why}"), hint: None })?;
+            let none = values.first().is_none_or(Vec::is_empty).then(|| "<none>".to_owned());
+            let texts = values.iter().flatten().map(|found| escape(found));
+            Ok(none.into_iter().chain(texts).collect::<Vec<_>>().join(","))
+        };
+        Ok(self.0.iter().map(cell).collect::<Result<Vec<String>>>()?.join("\t"))
+    }
+}
+
+/// What could do something to a terminal is spelled out (`printers.EscapeTerminal`).
+fn escape(found: &Found<'_>) -> String {
+    found.text().replace('\x1b', "^[").replace('\r', "\\r")
+}
+
+fn usage(what: impl Into<String>) -> Error {
+    Error::Usage { what: what.into(), hint: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::k8s::decode;
+
+    #[test]
+    fn paths_are_taken_as_people_write_them() {
+        for path in ["foo.bar", "{foo.bar}", ".foo.bar", "{.foo.bar}"] {
+            assert_eq!(relaxed(path).unwrap(), "{.foo.bar}");
+        }
+        assert_eq!(relaxed("").unwrap(), "");
+        assert_eq!(relaxed(".").unwrap(), "{..}");
+        for path in ["{foo.bar", "foo.bar}", "{foo.bar}}", "{{foo.bar}", "{}"] {
+            assert!(relaxed(path).is_err(), "{path}");
+        }
+    }
+
+    #[track_caller]
+    fn row(spec: &str, object: &str, want: &str) {
+        let object = decode(object.as_bytes()).unwrap();
+        assert_eq!(Columns::from_spec(spec).unwrap().row(&object.value).unwrap(), want, "{spec}");
+    }
+
+    const POD: &str = r#"{"metadata":{"name":"foo","labels":{"b":"2","a":"1"},"x":null},"n":1e6,"s":"a\u001b \r",
+        "spec":{"containers":[{"name":"fake0"},{"name":"fake1"},{"name":"fake2"},{"name":"fake3"}]}}"#;
+
+    #[test]
+    fn rows_have_what_the_paths_find() {
+        row("NAME:metadata.name,NONE:{.nope.deep}", POD, "foo\t<none>");
+        row("A:.metadata.labels,B:.metadata.x,C:.n,D:", POD, "map[a:1 b:2]\t<nil>\t1e+06\t<none>");
+        row("C:.s", POD, "a^[ \\r");
+        for (path, want) in [
+            ("[0].name", "fake0"),
+            ("[-4].name", "fake0"),
+            ("[0:0].name", "<none>"),
+            ("[1:].name", "fake1,fake2,fake3"),
+            ("[0:-1].name", "fake0,fake1,fake2"),
+            ("[-3:-1].name", "fake1,fake2"),
+            ("[:].name", "fake0,fake1,fake2,fake3"),
+            ("[?(@.name!='fake1')].name", "fake0,fake2,fake3"),
+        ] {
+            row(&format!("C:.spec.containers{path}"), POD, want);
+        }
+        let object = decode(POD.as_bytes()).unwrap();
+        for path in ["[5]", "[-5]", "[3:1]", "[-1:-2]"] {
+            let columns = Columns::from_spec(&format!("C:.spec.containers{path}.name")).unwrap();
+            assert!(columns.row(&object.value).is_err(), "{path}");
+        }
+    }
+
+    #[test]
+    fn specs_and_files() {
+        let want = Columns::from_spec("NAME:metadata.name,API_VERSION:apiVersion").unwrap();
+        assert_eq!(want.headers(), "NAME\tAPI_VERSION");
+        let file = "NAME               \tAPI_VERSION\r\n\t\t{metadata.name}    {apiVersion}";
+        assert_eq!(Columns::from_template(file).unwrap(), want);
+        for (spec, why) in [
+            ("", "custom-columns format specified but no custom columns given"),
+            ("invalid", "unexpected custom-columns spec: invalid, expected <header>:<json-path-expr>"),
+            ("invalid,foobar:blah", "unexpected custom-columns spec: invalid, expected <header>:<json-path-expr>"),
+            ("A:[", "error parsing jsonpath {.[}, unterminated array"),
+        ] {
+            assert_eq!(Columns::from_spec(spec).unwrap_err().to_string(), why);
+        }
+        for (file, why) in [
+            ("", "invalid template, missing header line."),
+            ("A B\n", "invalid template, missing spec line."),
+            ("A B\n.x", "number of headers (2) and field specifications (1) don't match"),
+        ] {
+            assert!(Columns::from_template(file).unwrap_err().to_string().starts_with(why));
+        }
+    }
+}

@@ -1,0 +1,311 @@
+//! `--field-selector`: which fields an object must have, as apimachinery's `pkg/fields` reads it and each kind's
+//! `pkg/registry/*/strategy.go` answers it.
+//!
+//! An API server knows a few fields of each kind. Some of them are no paths of the object, or have a value when the
+//! object says nothing; these are here. All others are paths, and so any path will do: what it finds is compared as
+//! `custom-columns` prints it, nothing being empty.
+
+use std::borrow::Cow;
+
+use super::{columns::relaxed_path, jsonpath::JsonPath};
+use crate::{
+    Error, Result,
+    k8s::{Value, sprint},
+};
+
+/// What fields must be (`fields.Selector`).
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct FieldSelector {
+    terms: Vec<Term>,
+    /// Whether an object was looked at.
+    used: bool,
+}
+
+/// `fields.hasTerm`, `fields.notHasTerm`
+#[derive(Debug, Clone, PartialEq)]
+struct Term {
+    field: String,
+    path: JsonPath,
+    equal: bool,
+    value: String,
+    /// Whether some object had it, or might have had it.
+    seen: bool,
+}
+
+impl FieldSelector {
+    /// Reads a selector; nothing selects everything (`fields.ParseSelector`).
+    ///
+    /// # Errors
+    /// When it is none, in apimachinery's words.
+    pub fn parse(text: &str) -> Result<Self> {
+        let mut terms = Vec::new();
+        for part in split_terms(text).filter(|part| !part.is_empty()) {
+            let Some((field, equal, value)) = split_term(part) else {
+                return Err(usage(format!("invalid selector: '{text}'; can't understand '{part}'")));
+            };
+            let (value, path) = (unescape(value)?, relaxed_path(field)?);
+            terms.push(Term { field: field.to_owned(), path, equal, value, seen: false });
+        }
+        Ok(Self { terms, used: false })
+    }
+
+    /// Whether this object is meant (`Selector.Matches`); remembers which fields there are.
+    pub fn matches(&mut self, object: &Value<'_>) -> bool {
+        self.used = true;
+        // all of them, to have seen them
+        self.terms.iter_mut().fold(true, |all, term| {
+            let named = special(object, &term.field);
+            term.seen |= named.is_some();
+            let value = named.unwrap_or_else(|| found(&term.path, object));
+            term.seen |= !value.is_empty();
+            all && (value == term.value) == term.equal
+        })
+    }
+
+    /// Whether each field was one that an object had or an API server knows.
+    ///
+    /// # Errors
+    /// When one was not: it is misspelled, and what was left out for it may be wrong.
+    pub fn finish(&self) -> Result<()> {
+        match self.terms.iter().find(|term| self.used && !term.seen) {
+            Some(term) => Err(Error::Usage {
+                what: format!("field label not supported: {}", term.field),
+                hint: Some("none of the objects has such a field, and it is none that an API server knows".to_owned()),
+            }),
+            None => Ok(()),
+        }
+    }
+}
+
+fn usage(what: String) -> Error {
+    let hint = "as in kubectl: FIELD=VALUE, FIELD!=VALUE, separated by commas; \\, and \\= and \\\\ in a value";
+    Error::Usage { what, hint: Some(hint.to_owned()) }
+}
+
+/// At each comma that has no backslash (`splitTerms`).
+fn split_terms(text: &str) -> impl Iterator<Item = &str> {
+    let mut escaped = false;
+    text.split(move |c| {
+        let comma = c == ',' && !escaped;
+        escaped = c == '\\' && !escaped;
+        comma
+    })
+}
+
+/// Field, whether it must be equal, and value (`splitTerm`).
+fn split_term(term: &str) -> Option<(&str, bool, &str)> {
+    let at = term.char_indices().find(|(at, c)| *c == '=' || term.get(*at..).is_some_and(|t| t.starts_with("!=")))?.0;
+    let (field, rest) = term.split_at_checked(at)?;
+    match rest.strip_prefix("!=") {
+        Some(value) => Some((field, false, value)),
+        None => Some((field, true, rest.strip_prefix("==").or_else(|| rest.strip_prefix('='))?)),
+    }
+}
+
+/// `UnescapeValue`
+fn unescape(value: &str) -> Result<String> {
+    let mut out = String::with_capacity(value.len());
+    let mut chars = value.chars();
+    while let Some(c) = chars.next() {
+        out.push(match c {
+            '\\' => match chars.next() {
+                Some(c @ ('\\' | ',' | '=')) => c,
+                c => {
+                    let sequence = c.map_or_else(|| "\\".to_owned(), |c| format!("\\{c}"));
+                    return Err(usage(format!("invalid field selector: invalid escape sequence: {sequence}")));
+                }
+            },
+            ',' | '=' => {
+                let code = u32::from(c);
+                return Err(usage(format!("invalid field selector: unescaped character in value: {code}")));
+            }
+            c => c,
+        });
+    }
+    Ok(out)
+}
+
+/// The fields that the API server knows and that are no paths, or are something when they are not there.
+fn special<'v>(object: &'v Value<'_>, field: &str) -> Option<Cow<'v, str>> {
+    let name = |value: Option<&'v Value<'_>>| value.and_then(Value::as_str).unwrap_or_default();
+    let group = name(object.get("apiVersion")).split_once('/').map_or("", |(group, _)| group);
+    if group.contains('.') && !group.ends_with(".k8s.io") {
+        return matches!(field, "metadata.name" | "metadata.namespace").then(|| at(object, field));
+    }
+    Some(match (name(object.get("kind")), field) {
+        (_, "metadata.name" | "metadata.namespace") => at(object, field),
+        ("Pod", "spec.host") => at(object, "spec.nodeName"),
+        ("Pod", "status.podIP") => {
+            let first = object.at(&["status", "podIPs"]).and_then(Value::as_list).and_then(<[_]>::first);
+            first.map_or_else(|| at(object, field), |first| at(first, "ip"))
+        }
+        // known to the API server, and empty for every pod
+        ("Pod", "status.podIPs") => Cow::Borrowed(""),
+        ("Pod", "spec.hostNetwork") | ("Node", "spec.unschedulable") => or(at(object, field), "false"),
+        ("ReplicationController" | "ReplicaSet", "status.replicas") => or(at(object, field), "0"),
+        ("Job", "status.successful") => or(at(object, "status.succeeded"), "0"),
+        ("Event", "source") => {
+            let component = at(object, "source.component");
+            if component.is_empty() { at(object, "reportingComponent") } else { component }
+        }
+        ("Event", "reportingController") => at(object, "reportingComponent"),
+        ("Event", _) if field.starts_with("regarding.") => {
+            at(object, &field.replacen("regarding", "involvedObject", 1))
+        }
+        (kind, _) if fields_of(kind).contains(&field) => at(object, field),
+        _ => return None,
+    })
+}
+
+/// The other fields that the API server knows, which are paths (`AddFieldLabelConversionFunc` in
+/// `pkg/apis/*/conversion.go`); an object that says nothing has the empty text there.
+fn fields_of(kind: &str) -> &'static [&'static str] {
+    match kind {
+        "Pod" => &[
+            "spec.nodeName",
+            "spec.restartPolicy",
+            "spec.schedulerName",
+            "spec.serviceAccountName",
+            "status.phase",
+            "status.nominatedNodeName",
+        ],
+        "Event" => &[
+            "involvedObject.kind",
+            "involvedObject.namespace",
+            "involvedObject.name",
+            "involvedObject.uid",
+            "involvedObject.apiVersion",
+            "involvedObject.resourceVersion",
+            "involvedObject.fieldPath",
+            "reason",
+            "reportingComponent",
+            "type",
+        ],
+        "Secret" => &["type"],
+        "Namespace" => &["status.phase"],
+        "Service" => &["spec.clusterIP", "spec.type"],
+        "CertificateSigningRequest" | "ClusterTrustBundle" => &["spec.signerName"],
+        "PodCertificateRequest" => &["spec.signerName", "spec.podName", "spec.nodeName"],
+        "ResourceSlice" => &["spec.nodeName", "spec.driver"],
+        "LeaseCandidate" => &["spec.leaseName"],
+        _ => &[],
+    }
+}
+
+fn or<'v>(text: Cow<'v, str>, default: &'static str) -> Cow<'v, str> {
+    if text.is_empty() { Cow::Borrowed(default) } else { text }
+}
+
+fn at<'v>(object: &'v Value<'_>, path: &str) -> Cow<'v, str> {
+    let value = path.split('.').try_fold(object, |value, name| value.get(name));
+    value.filter(|value| **value != Value::Null).map(sprint).unwrap_or_default()
+}
+
+/// What a path finds; a path that does not fit finds nothing.
+fn found<'v>(path: &JsonPath, object: &Value<'_>) -> Cow<'v, str> {
+    let results = path.find_results(object).unwrap_or_default();
+    let values = results.iter().flatten().filter(|found| found.value().is_some_and(|value| *value != Value::Null));
+    Cow::Owned(values.map(|found| found.text().into_owned()).collect::<Vec<_>>().join(","))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::k8s::decode;
+
+    fn matches(selector: &str, object: &str) -> bool {
+        let object = decode(object.as_bytes()).unwrap();
+        FieldSelector::parse(selector).unwrap().matches(&object.value)
+    }
+
+    #[test]
+    fn terms_are_split_at_commas() {
+        for (text, want) in [
+            ("a", &["a"] as &[&str]),
+            ("a=a,b==b,c!=c", &["a=a", "b==b", "c!=c"]),
+            (",a=a,", &["", "a=a", ""]),
+            (r"k=\,,k2=v2", &[r"k=\,", "k2=v2"]),
+            (r"k=\\,k2=v2", &[r"k=\\", "k2=v2"]),
+            (r"k=\\\,,k2=v2", &[r"k=\\\,", "k2=v2"]),
+            (r"k=\a\b\", &[r"k=\a\b\"]),
+            ("함=수,목=록", &["함=수", "목=록"]),
+        ] {
+            assert_eq!(split_terms(text).collect::<Vec<_>>(), want);
+        }
+        for (text, want) in [
+            ("simple=value", Some(("simple", true, "value"))),
+            ("simple==value", Some(("simple", true, "value"))),
+            ("simple!=value", Some(("simple", false, "value"))),
+            ("", None),
+            ("a!b", None),
+            ("key=", Some(("key", true, ""))),
+            ("=value", Some(("", true, "value"))),
+            ("key!value==x", Some(("key!value", true, "x"))),
+            ("key=a!=b", Some(("key", true, "a!=b"))),
+            ("목=록", Some(("목", true, "록"))),
+        ] {
+            assert_eq!(split_term(text), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn values_are_unescaped() {
+        for (text, want) in
+            [("", ""), ("a", "a"), (r"\,", ","), (r"\=\\\,", r"=\,"), ("함=".trim_end_matches('='), "함")]
+        {
+            assert_eq!(unescape(text).unwrap(), want);
+        }
+        for text in [r"\a", r"\", "=", ",", r"a\\\"] {
+            assert!(unescape(text).is_err(), "{text}");
+        }
+        let why = |text| FieldSelector::parse(text).unwrap_err().to_string();
+        assert_eq!(why("x=a,b"), "invalid selector: 'x=a,b'; can't understand 'b'");
+        assert_eq!(why("x==a==b"), "invalid field selector: unescaped character in value: 61");
+        assert_eq!(why(r"x=\a"), r"invalid field selector: invalid escape sequence: \a");
+        assert_eq!(why("x in (a)"), "invalid selector: 'x in (a)'; can't understand 'x in (a)'");
+    }
+
+    #[test]
+    fn each_kind_has_its_fields() {
+        let pod = r#"{"apiVersion":"v1","kind":"Pod","metadata":{"name":"a","namespace":"s"},"spec":{"nodeName":"n"},
+            "status":{"phase":"Running","podIPs":[{"ip":"10.0.0.1"},{"ip":"::1"}]}}"#;
+        let event = r#"{"apiVersion":"v1","kind":"Event","involvedObject":{"kind":"Pod","name":"a"},
+            "reportingComponent":"kubelet","source":{},"type":"Normal"}"#;
+        let job = r#"{"apiVersion":"batch/v1","kind":"Job","status":{"succeeded":2}}"#;
+        let widget = r#"{"apiVersion":"acme.io/v1","kind":"Job","spec":{"n":1.5,"on":true,"x":null},
+            "metadata":{"name":"w","labels":{"a.b/c":"d"}},"list":[{"k":"1"},{"k":"2"}]}"#;
+        for (selector, object) in [
+            ("", pod),
+            ("metadata.name=a,metadata.namespace==s,spec.nodeName!=m", pod),
+            ("spec.host=n,spec.hostNetwork=false,status.podIP=10.0.0.1", pod),
+            ("status.nominatedNodeName=,spec.serviceAccountName=", pod),
+            ("source=kubelet,reportingController=kubelet,regarding.name=a,involvedObject.kind=Pod", event),
+            ("involvedObject.fieldPath=", event),
+            ("status.successful=2", job),
+            ("status.successful=0", r#"{"apiVersion":"batch/v1","kind":"Job"}"#),
+            ("spec.unschedulable=false", r#"{"apiVersion":"v1","kind":"Node","spec":{}}"#),
+            ("status.replicas=0", r#"{"apiVersion":"apps/v1","kind":"ReplicaSet"}"#),
+            ("metadata.namespace=,spec.n=1.5,spec.on=true,spec.x=,status.successful=", widget),
+            (r"metadata.labels.a\.b/c=d,list[*].k=1\,2,list[0].k=1,list[9].k=", widget),
+        ] {
+            assert!(matches(selector, object), "{selector}");
+        }
+        for (selector, object) in
+            [("metadata.name!=a", pod), ("status.phase=Running,spec.nodeName=m", pod), ("type=Warning", event)]
+        {
+            assert!(!matches(selector, object), "{selector}");
+        }
+    }
+
+    #[test]
+    fn a_misspelled_field_is_told() {
+        let pod = decode(br#"{"apiVersion":"v1","kind":"Pod","spec":{"x":"y"}}"#).unwrap();
+        let finish = |text: &str| {
+            let mut selector = FieldSelector::parse(text).unwrap();
+            selector.matches(&pod.value);
+            selector.finish().map_err(|e| e.to_string())
+        };
+        assert_eq!(finish("spec.nodeName=n,spec.x!=y"), Ok(()));
+        assert_eq!(finish("status.phse!=Running"), Err("field label not supported: status.phse".to_owned()));
+    }
+}
