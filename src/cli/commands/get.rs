@@ -1,8 +1,10 @@
+mod pick;
 mod tables;
+mod template;
 
 use std::io::Write as _;
 
-use clap::{Args, ValueEnum, value_parser};
+use clap::{ArgAction, Args, ValueEnum, value_parser};
 use etcdsnap::{
     Error,
     bytes::escape,
@@ -11,6 +13,10 @@ use etcdsnap::{
     select::{Selection, resources},
 };
 
+use self::{
+    pick::Pick,
+    template::{Format, FormatParser, Template},
+};
 use crate::{
     args::Keys,
     failure::{Exit, Failure},
@@ -22,9 +28,12 @@ use crate::{
 ///
 /// With a KIND it is the table that kubectl prints, column for column. What it tells as an age counts from the newest
 /// time in the snapshot, for a backup has no now. Without -n it is all namespaces. KIND is a plural, singular or short
-/// name, or RESOURCE.GROUP; kinds that the snapshot's own CustomResourceDefinitions define count too. What `yaml` and
-/// `json` print is not masked: Secrets are shown as they are stored, or, where that is encrypted and there is a key, as
-/// they were before.
+/// name, or RESOURCE.GROUP; kinds that the snapshot's own CustomResourceDefinitions define count too; `all` is kubectl's.
+/// What `yaml`, `json` and templates print is not masked: Secrets are shown as they are stored, or, where that is
+/// encrypted and there is a key, as they were before.
+///
+/// One object is in memory at a time, also while it is selected and sorted by; but `jsonpath` needs the list it is applied
+/// to, and `custom-columns` the text of all lines.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -33,8 +42,11 @@ Examples:
   etcdsnap get backup.db deploy/web -n shop -o yaml
   etcdsnap get backup.db --key /registry/pods/shop/db-0 -o json
   etcdsnap get backup.db secrets -n shop -o yaml --encryption-config encryption.yaml
+  etcdsnap get backup.db pods -l app=web --field-selector spec.nodeName=node-a --sort-by .metadata.creationTimestamp
+  etcdsnap get backup.db pods -o jsonpath='{range .items[*]}{.metadata.name}{\"\\t\"}{.status.podIP}{\"\\n\"}{end}'
+  etcdsnap get backup.db nodes -o custom-columns=NAME:.metadata.name,CPU:.status.capacity.cpu
 
-Exit status: 1 when an object that was named is not there, or one cannot be read")]
+Exit status: 1 when an object that was named is not there, one cannot be read, or a template does not fit")]
 pub(crate) struct Get {
     /// The backup
     snapshot: String,
@@ -47,6 +59,8 @@ pub(crate) struct Get {
     /// All namespaces (the default)
     #[arg(short = 'A', long, conflicts_with = "namespace")]
     all_namespaces: bool,
+    #[command(flatten)]
+    pick: Pick,
     /// The object under this key of etcd
     #[arg(long, conflicts_with_all = ["what", "namespace"])]
     key: Option<String>,
@@ -54,8 +68,12 @@ pub(crate) struct Get {
     #[arg(long, value_name = "REVISION", default_value_t = 0, value_parser = value_parser!(i64).range(0..))]
     rev: i64,
     /// The format: a table with a KIND, a summary without one
-    #[arg(short, long, value_enum)]
-    output: Option<Output>,
+    #[arg(short, long, value_parser = FormatParser)]
+    output: Option<Format>,
+    /// Whether a template may name fields that no object has
+    #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set, num_args = 0..=1,
+          require_equals = true, default_missing_value = "true")]
+    allow_missing_template_keys: bool,
     /// Without the line of headers
     #[arg(long)]
     no_headers: bool,
@@ -87,6 +105,9 @@ enum Output {
 
 impl Get {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
+        let template = Template::read(self.output.as_ref(), self.allow_missing_template_keys)?;
+        let named = self.key.is_some() || self.what.len() > 1 || self.what.iter().any(|kind| kind.contains('/'));
+        let picker = self.pick.read(named)?;
         let mut ring = self.keys.ring()?;
         let source = session.open(&self.snapshot)?;
         let mut snapshot = session.load(&source)?;
@@ -100,19 +121,26 @@ impl Get {
         let one = one.unwrap_or(Range::All);
         let found: Vec<_> = view.iter().filter(|kv| selection.matches(kv.key) && one.contains(kv.key)).collect();
         let mut exit = self.missing(&view, &selection, &found);
-        match self.output() {
-            Output::Summary => exit = exit.max(self.summaries(session, &found, &resources, &ring)?),
-            Output::Table | Output::Wide => {
+        let (found, picked) = picker.pick(found, &ring)?;
+        exit = exit.max(picked);
+        match (self.output(), template) {
+            (_, Some(template)) => exit = exit.max(self.template(session, &selection, &found, &ring, &template)?),
+            (Output::Summary, _) => exit = exit.max(self.summaries(session, &found, &resources, &ring)?),
+            (Output::Table | Output::Wide, _) => {
                 exit = exit.max(self.tables(session, &view, &selection, &found, &resources, &ring)?);
             }
-            Output::Name => names(session, &found, &resources)?,
-            Output::Json | Output::Yaml => exit = exit.max(self.objects(session, &selection, &found, &ring)?),
+            (Output::Name, _) => names(session, &found, &resources)?,
+            (Output::Json | Output::Yaml, _) => exit = exit.max(self.objects(session, &selection, &found, &ring)?),
         }
         Ok(exit.max(session.close(&source, &snapshot.findings)?))
     }
 
     fn output(&self) -> Output {
-        self.output.unwrap_or(if self.what.is_empty() { Output::Summary } else { Output::Table })
+        match self.output {
+            Some(Format::Plain(output)) => output,
+            _ if self.what.is_empty() => Output::Summary,
+            _ => Output::Table,
+        }
     }
 
     /// Tells what was named and is not there.
@@ -151,6 +179,11 @@ impl Get {
         Ok(exit)
     }
 
+    /// Whether one object was asked for, which then is in no list.
+    fn is_alone(&self, selection: &Selection, found: &[KeyValue<'_>]) -> bool {
+        (self.key.is_some() || selection.names().len() == 1) && found.len() == 1
+    }
+
     fn objects(
         &self,
         session: &mut Session,
@@ -158,7 +191,7 @@ impl Get {
         found: &[KeyValue<'_>],
         ring: &Ring,
     ) -> Result<Exit, Failure> {
-        let one = (self.key.is_some() || selection.names().len() == 1) && found.len() == 1;
+        let one = self.is_alone(selection, found);
         let mut list = render::ObjectList::new(self.output() == Output::Yaml, one);
         let mut exit = Exit::Good;
         for kv in found {
@@ -173,12 +206,34 @@ impl Get {
         list.finish(&mut session.out)?;
         Ok(exit)
     }
+
+    fn template(
+        &self,
+        session: &mut Session,
+        selection: &Selection,
+        found: &[KeyValue<'_>],
+        ring: &Ring,
+        template: &Template,
+    ) -> Result<Exit, Failure> {
+        if found.is_empty() && (self.key.is_some() || !selection.names().is_empty()) {
+            return Ok(Exit::Content);
+        }
+        let mut exit = Exit::Good;
+        let objects = found.iter().filter_map(|kv| match decode(kv, ring, self.show_managed_fields) {
+            Ok(object) => Some(object.value),
+            Err(why) => {
+                exit = unreadable(kv.key, &why);
+                None
+            }
+        });
+        template.print(session, objects, self.is_alone(selection, found), self.no_headers)?;
+        Ok(exit)
+    }
 }
 
 /// The object under a key, as an API server would answer and kubectl would print it.
 pub(super) fn decode<'a>(kv: &KeyValue<'a>, ring: &Ring, managed_fields: bool) -> Result<Object<'a>, k8s::Undecodable> {
-    let mut object = ring.object(kv.key, kv.value)?;
-    object.as_served(kv.mod_revision);
+    let mut object = served(kv, ring)?;
     if !managed_fields {
         object.hide_managed_fields();
     }
@@ -186,6 +241,13 @@ pub(super) fn decode<'a>(kv: &KeyValue<'a>, ring: &Ring, managed_fields: bool) -
         let path = escape(unknown.path.as_bytes());
         eprintln!("warning: {}: {path} has a field {} that this version does not know", escape(kv.key), unknown.number);
     }
+    Ok(object)
+}
+
+/// The object under a key, as an API server would answer.
+fn served<'a>(kv: &KeyValue<'a>, ring: &Ring) -> Result<Object<'a>, k8s::Undecodable> {
+    let mut object = ring.object(kv.key, kv.value)?;
+    object.as_served(kv.mod_revision);
     Ok(object)
 }
 

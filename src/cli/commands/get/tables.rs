@@ -90,7 +90,7 @@ impl Get {
             grid.row(&mut session.out, layout.headers())?;
         }
         let mut found = kind.found.clone();
-        if let Some(order) = printer.order {
+        if let Some(order) = printer.order.filter(|_| !self.pick.sorts()) {
             found.sort_by_cached_key(|kv| decode(kv, ring, false).map_or(i64::MAX, |object| order(&object.value)));
         }
         for kv in found {
