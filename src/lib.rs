@@ -14,6 +14,11 @@
 //! each record; [`verify::verify`] holds what came of it against the SHA-256 trailer and returns a
 //! [`verify::Report`], which the command line prints. What is wrong on the way is a [`Finding`] and ends nothing;
 //! what makes the answer impossible is an [`Error`].
+//!
+//! `restore` goes on from there: [`restore::Facts`] of the snapshot and what is wanted make a [`restore::Plan`];
+//! [`restore::apply`] copies the db into a staging folder and lets the same checks run over the copy, writes what
+//! changes with [`bolt::Writer`], the member's log with [`wal::Writer`] and its [`snap::Snap`], reads all of it back,
+//! and shows it by renames.
 
 pub mod bolt;
 pub mod bytes;

@@ -5,10 +5,8 @@
 mod common;
 
 use std::{
-    fs::{self, File},
-    io::Write as _,
     path::Path,
-    process::{Child, Command, Output, Stdio},
+    process::{Child, Command},
     thread::sleep,
     time::{Duration, Instant},
 };

@@ -69,6 +69,10 @@ pub(crate) fn check(source: &Source) -> Report {
     report.hash = Some(survey.hash);
     report.version = snapshot.state.meta.storage_version.clone();
     report.portrait = Portrait::of(&survey);
+    for (key, values) in &report.portrait.sealed {
+        let what = format!("{values} values are encrypted by {key}");
+        report.findings.push(Finding::info("encryption", what));
+    }
     state::check(&snapshot, &survey, &mut report.findings);
     report.findings.append(std::mem::take(&mut snapshot.findings));
     log::check(source, &snapshot.state, &mut report.findings);
