@@ -9,6 +9,7 @@ use std::{
     collections::HashMap,
     fs,
     io::Write as _,
+    os::unix::fs::{MetadataExt as _, chown},
     path::Path,
     process::{Command, Output, Stdio},
     thread,
@@ -290,6 +291,42 @@ fn where_renames_end() {
         let line = "SMALL --member m1 --data-dir dir --wal-dir log --keep-old";
         Scene::new(a_member_with_its_log_elsewhere, line).cannot_rename();
     }
+}
+
+/// What was killed between the two renames of an old member has it in the staging folder.
+#[test]
+fn somebody_was_there_since_the_kill() {
+    if !has_strace("somebody_was_there_since_the_kill") {
+        return;
+    }
+    let scene = Scene::new(a_member, "SMALL --member m1 --data-dir dir --keep-old");
+    scene.strace(&["-e", "inject=renameat2:signal=KILL:when=3"]);
+    let staging = scene.root().join("dir/.etcdsnap-restore");
+    let old = staging.join("new/member/snap/db");
+    assert!(old.is_file());
+    let (there, moved) = (scene.root().join("dir"), scene.root().join("moved"));
+    let refused = |line: &str, about: &str| {
+        let before = Tree::of(scene.root());
+        let (code, said) = run_in(scene.root(), line);
+        assert_eq!(code, Some(2), "{said}");
+        assert_one_sentence(&said, about);
+        assert_eq!(Tree::of(scene.root()), before);
+    };
+    fs::rename(&there, &moved).unwrap();
+    refused(&scene.line.replace("dir --keep", "moved --keep"), "what it was to rename is not where it was");
+    fs::rename(&moved, &there).unwrap();
+    let journal = fs::read(staging.join("journal.json")).unwrap();
+    fs::write(staging.join("journal.json"), &journal[1..]).unwrap();
+    refused(&scene.line, "its journal cannot be read");
+    fs::write(staging.join("journal.json"), &journal).unwrap();
+    if fs::metadata(&staging).unwrap().uid() == 0 {
+        chown(&staging, Some(65534), None).unwrap();
+        refused(&scene.line, "another user has left it");
+        chown(&staging, Some(0), None).unwrap();
+    }
+    // Now it is put right.
+    assert_eq!(run_in(scene.root(), &scene.line), (Some(0), String::new()));
+    assert!(!Tree::of(scene.root()).has_staging());
 }
 
 /// Without an exchange there is no member between two renames, and the next run puts it back.

@@ -87,7 +87,8 @@ pub fn apply(source: &Source, plan: &Plan, job: &Job, watch: Watch<'_>) -> Resul
     job.look()?;
     let mut staging = Staging::create(&job.destination)?;
     let new = staging.path("new");
-    let staged: Vec<Staged> = job.places.iter().map(|place| Staged::make(place, job, &new)).collect::<Result<_>>()?;
+    let mut staged: Vec<Staged> =
+        job.places.iter().map(|place| Staged::make(place, job, &new)).collect::<Result<_>>()?;
     let Some(first) = staged.first() else { return Err(Error::Interrupted) };
     let (report, file) = write_db(source, plan, job, &first.db(), watch)?;
     let part = Part::open(&first.db())?;
@@ -130,7 +131,10 @@ pub fn apply(source: &Source, plan: &Plan, job: &Job, watch: Watch<'_>) -> Resul
         member::settle(&staged.wal, job.mode, job.owner)?;
     }
     watch.check()?;
-    staging.publish(&journal)?;
+    if let Err(error) = staging.publish(&journal) {
+        staged.iter_mut().filter_map(|staged| staged.wal_staging.as_mut()).for_each(|log| log.keep_with(&staging));
+        return Err(error);
+    }
     staging.keep_parents();
     let kept = journal.after.iter().map(|step| step.to.clone()).collect();
     let files = staged.iter().flat_map(|staged| staged.files(&snap.file_name())).collect();

@@ -7,10 +7,11 @@
 //!
 //! The folder is locked while it is worked in. One that nobody has locked was left by a kill or a power cut: the next
 //! run finds in its journal which renames were to be done, takes back those that were if the last of them was not, and
-//! removes it. A rename is told from one that was not done by the number of the inode that it moves.
+//! removes it. A rename is told from one that was not done by the number of the inode that it moves: where that is at
+//! neither end, somebody else has been there, and nothing is touched.
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, TryLockError},
     io::{self, Write as _},
     os::unix::fs::{DirBuilderExt as _, MetadataExt as _},
     path::{Path, PathBuf},
@@ -37,8 +38,8 @@ pub(super) struct Step {
     pub(super) to: PathBuf,
     /// The two change places, so that there is never none.
     pub(super) exchange: bool,
-    /// Device and inode of `from`.
-    id: (u64, u64),
+    /// Inode of `from`. Not its device: that may have another number when the machine has started again.
+    id: u64,
 }
 
 impl Step {
@@ -54,6 +55,10 @@ impl Step {
 
     fn is_done(&self) -> bool {
         inode(&self.to).is_ok_and(|id| id == self.id)
+    }
+
+    fn is_to_do(&self) -> bool {
+        inode(&self.from).is_ok_and(|id| id == self.id)
     }
 
     fn run(&self) -> io::Result<()> {
@@ -74,8 +79,8 @@ impl Step {
     }
 }
 
-fn inode(path: &Path) -> io::Result<(u64, u64)> {
-    path.symlink_metadata().map(|metadata| (metadata.dev(), metadata.ino()))
+fn inode(path: &Path) -> io::Result<u64> {
+    path.symlink_metadata().map(|metadata| metadata.ino())
 }
 
 /// The renames of a run. The last of `steps` is the one that counts; those of `after` tidy up.
@@ -155,11 +160,7 @@ impl Staging {
 
     /// Does the renames: all of them, or none.
     pub(super) fn publish(&mut self, journal: &Journal) -> Result<()> {
-        let path = self.path(JOURNAL);
-        let text = serde_json::to_vec(journal).map_err(|e| fault(&path, "write")(e.into()))?;
-        let written = File::create_new(&path).and_then(|mut file| file.write_all(&text).and_then(|()| file.sync_all()));
-        written.map_err(fault(&path, "write"))?;
-        sync_dir(&self.root)?;
+        self.write(journal)?;
         let mut done = Vec::new();
         for step in journal.steps.iter().chain(&journal.after) {
             let result = step.run().map_err(fault(&step.to, "rename into place"));
@@ -169,11 +170,26 @@ impl Staging {
             if let Err(error) = result.and_then(|()| sync_parents(step)) {
                 // Newest first. What cannot be taken back now is left to the next run, with the journal.
                 let back = done.iter().rev().try_for_each(|step| step.undo().map(|()| drop(sync_parents(step))));
-                self.keep = back.is_err();
+                self.keep = back.and_then(|()| forget(&self.root)).is_err();
                 return Err(error);
             }
         }
         Ok(())
+    }
+
+    /// Writes the journal: whole, or not at all.
+    fn write(&self, journal: &Journal) -> Result<()> {
+        let (part, path) = (self.path("journal.part"), self.path(JOURNAL));
+        let text = serde_json::to_vec(journal).map_err(|e| fault(&path, "write")(e.into()))?;
+        let written = File::create_new(&part).and_then(|mut file| file.write_all(&text).and_then(|()| file.sync_all()));
+        written.and_then(|()| fs::rename(&part, &path)).map_err(fault(&path, "write"))?;
+        sync_dir(&self.root)?;
+        self.root.parent().map_or(Ok(()), sync_dir)
+    }
+
+    /// Leaves the folder to the next run when `other` is left to it: the journal there leads to what is here.
+    pub(super) fn keep_with(&mut self, other: &Self) {
+        self.keep |= other.keep;
     }
 
     /// Keeps what had to be made above the folder: it holds the result now.
@@ -186,6 +202,7 @@ impl Drop for Staging {
     fn drop(&mut self) {
         if !self.keep {
             // What cannot be removed now is removed by the next run.
+            let _ = forget(&self.root);
             let _ = fs::remove_dir_all(&self.root);
         }
         self.made.iter().rev().for_each(|folder| drop(fs::remove_dir(folder)));
@@ -196,7 +213,7 @@ impl Drop for Staging {
 fn tidy(journal: &Journal) {
     for step in &journal.after {
         // What was moved aside stays in the staging folder otherwise, for the next run to move.
-        if inode(&step.from).is_ok_and(|id| id == step.id) && step.run().is_ok() {
+        if step.is_to_do() && step.run().is_ok() {
             let _ = sync_parents(step);
         }
     }
@@ -211,7 +228,7 @@ fn claim(folder: &Path) -> Result<File> {
                     return Ok(lock);
                 }
             }
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => clear(folder)?,
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists && !folder.is_symlink() => clear(folder)?,
             Err(e) => return Err(fault(folder, "make")(e)),
         }
     }
@@ -224,8 +241,12 @@ fn lock(folder: &Path) -> Result<Option<File>> {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
         lock => lock.map_err(fault(folder, "open"))?,
     };
-    lock.try_lock().map_err(|_| busy(folder))?;
-    let is_there = inode(folder).is_ok_and(|id| lock.metadata().is_ok_and(|m| id == (m.dev(), m.ino())));
+    lock.try_lock().map_err(|e| match e {
+        TryLockError::WouldBlock => busy(folder),
+        TryLockError::Error(e) => fault(folder, "lock")(e),
+    })?;
+    let id = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
+    let is_there = folder.symlink_metadata().is_ok_and(|there| lock.metadata().is_ok_and(|m| id(there) == id(m)));
     Ok(Some(lock).filter(|_| is_there))
 }
 
@@ -238,22 +259,55 @@ fn busy(folder: &Path) -> Error {
 
 /// Puts right what a run that was killed has left.
 fn clear(folder: &Path) -> Result<()> {
-    let Some(_lock) = lock(folder)? else { return Ok(()) };
-    let journal = fs::read(folder.join(JOURNAL)).ok().and_then(|text| serde_json::from_slice::<Journal>(&text).ok());
-    if let Some(journal) = journal {
+    let Some(lock) = lock(folder)? else { return Ok(()) };
+    // Its journal says what is renamed and removed: whoever may make folders here could have it say anything.
+    if lock.metadata().map_err(fault(folder, "look at"))?.uid() != rustix::process::geteuid().as_raw() {
+        return Err(unsure(folder, "another user has left it"));
+    }
+    let journal = read_journal(folder)?;
+    if let Some(journal) = &journal {
         if journal.steps.last().is_some_and(Step::is_done) {
-            tidy(&journal);
-            if let Some(kept) = journal.after.iter().find(|step| inode(&step.from).is_ok_and(|id| id == step.id)) {
+            tidy(journal);
+            if let Some(kept) = journal.after.iter().find(|step| step.is_to_do()) {
                 return Err(fault(&kept.to, "move the old member to")(io::ErrorKind::AlreadyExists.into()));
             }
         } else {
+            if journal.steps.iter().any(|step| !step.is_done() && !step.is_to_do()) {
+                return Err(unsure(folder, "what it was to rename is not where it was"));
+            }
             for step in journal.steps.iter().rev().filter(|step| step.is_done()) {
                 step.undo().map_err(fault(&step.from, "put back"))?;
             }
         }
+        forget(folder).map_err(fault(folder, "remove the journal in"))?;
         journal.also.iter().filter(|other| is_staging(other)).for_each(|other| drop(fs::remove_dir_all(other)));
     }
     fs::remove_dir_all(folder).map_err(fault(folder, "remove"))
+}
+
+/// The journal in `folder`; none when no rename was begun.
+fn read_journal(folder: &Path) -> Result<Option<Journal>> {
+    let path = folder.join(JOURNAL);
+    let text = match fs::read(&path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        text => text.map_err(fault(&path, "read"))?,
+    };
+    serde_json::from_slice(&text).map(Some).map_err(|_| unsure(folder, "its journal cannot be read"))
+}
+
+/// Removes the journal: what else is in the folder is not needed any more.
+fn forget(folder: &Path) -> io::Result<()> {
+    match fs::remove_file(folder.join(JOURNAL)) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+        _ => Ok(()),
+    }
+}
+
+fn unsure(folder: &Path, why: &str) -> Error {
+    Error::Usage {
+        what: format!("{}: a restore was broken off here, and {why}", folder.display()),
+        hint: Some("look into it: an old member may be there; then move it away".to_owned()),
+    }
 }
 
 fn is_staging(folder: &Path) -> bool {
