@@ -249,9 +249,13 @@ fn an_owner_and_a_mode() {
     for place in ["--data-dir new", "--data-dir dir --wal-dir log"] {
         assert_eq!(restore(dir, &format!("{place} {whose}")), DONE);
     }
+    // What has to be made above them is of no use to somebody who may not enter it.
+    assert_eq!(restore(dir, &format!("--data-dir far/off --wal-dir far/off/log {whose}")), DONE);
     let mut written: Vec<_> = MEMBER.iter().map(|name| format!("new/{name}")).collect();
     written.extend(MEMBER[..4].iter().map(|name| format!("dir/{name}")));
-    written.extend(["new".to_owned(), "log/0000000000000000-0000000000000000.wal".to_owned()]);
+    written.extend(
+        ["new", "far", "far/off", "far/off/log", "log/0000000000000000-0000000000000000.wal"].map(str::to_owned),
+    );
     for name in &written {
         let is = fs::metadata(dir.join(name)).unwrap();
         let mode = if is.is_dir() { 0o750 } else { 0o640 };
@@ -283,6 +287,31 @@ fn names_of_all_kinds() {
         assert!(!tree.has_staging(), "{place}: {:?}", tree.names());
         assert!(dir.join(is).join("member/snap/db").is_file(), "{place}: {:?}", tree.names());
     }
+}
+
+#[test]
+fn a_log_that_is_in_the_member_by_another_way() {
+    let dir = with_a_member();
+    let dir = dir.path();
+    symlink("dir", dir.join("link")).unwrap();
+    for wal in ["dir/member/log", "dir/../dir/member/wal", "link/member/wal", "link", "link/.."] {
+        refused(dir, &format!("--data-dir dir --keep-old --wal-dir {wal}"), 2, "it cannot be in member/");
+    }
+    refused(dir, "--data-dir new --wal-dir new/../new/member/wal", 2, "a folder that is not there");
+}
+
+/// On another disk, say: what is restored would not be there.
+#[test]
+fn a_member_that_is_a_link() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    fs::create_dir_all(dir.join("fast/member")).unwrap();
+    fs::create_dir(dir.join("dir")).unwrap();
+    symlink("../fast/member", dir.join("dir/member")).unwrap();
+    refused(dir, "--data-dir dir", 2, "dir/member: a symbolic link");
+    assert_eq!(restore(dir, "--data-dir fast"), DONE);
+    refused(dir, "--data-dir dir --keep-old", 2, "dir/member: a symbolic link");
+    assert!(dir.join("dir/member/snap/db").is_file());
 }
 
 #[test]
@@ -361,6 +390,14 @@ fn a_backup_that_has_to_be_unpacked() {
     fs::write(dir.join("cut.gz"), &gzip[..gzip.len() / 2]).unwrap();
     let before = Tree::of(dir);
     for place in ["new", "un/der"] {
+        // Beside where it goes, though the name is a relative one: there has to be room for it.
+        let elsewhere = Command::new(env!("CARGO_BIN_EXE_etcdsnap"))
+            .args(["restore", "whole.gz", "--member", "m1", "--dry-run", "--data-dir", place])
+            .current_dir(dir)
+            .env("TMPDIR", "/nowhere")
+            .output()
+            .unwrap();
+        assert_eq!(ended(&elsewhere), DONE);
         let (code, said) = run_in(dir, &format!("restore cut.gz --member m1 --data-dir {place}"));
         assert_eq!(code, Some(1), "{said}");
         assert_one_sentence(&said, "cut.gz: the gzip around it is damaged");

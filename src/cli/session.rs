@@ -70,6 +70,7 @@ impl Session {
 
     /// Unpacks compressed input beside `path`, where there has to be room for it anyway, unless a folder was named.
     pub(crate) fn unpack_near(&mut self, path: &Path) {
+        let path = std::path::absolute(path).unwrap_or_default();
         let near = path.ancestors().find(|dir| dir.is_dir()).filter(|_| !self.tmp_named);
         if let Some(near) = near {
             near.clone_into(&mut self.options.tmp_dir);

@@ -127,9 +127,11 @@ pub fn apply(source: &Source, plan: &Plan, job: &Job, watch: Watch<'_>) -> Resul
     let doubt = Doubt::of(&report, &job.arguments);
     let journal = journal(&staging, &staged, job, doubt.as_ref())?;
     member::settle(&new, job.mode, job.owner)?;
-    for staged in staged.iter().filter(|staged| staged.wal_staging.is_some()) {
+    for (staged, log) in staged.iter().filter_map(|staged| Some((staged, staged.wal_staging.as_ref()?))) {
         member::settle(&staged.wal, job.mode, job.owner)?;
+        log.made().iter().try_for_each(|folder| member::settle_one(folder, job.mode, job.owner))?;
     }
+    staging.made().iter().try_for_each(|folder| member::settle_one(folder, job.mode, job.owner))?;
     watch.check()?;
     if let Err(error) = staging.publish(&journal) {
         staged.iter_mut().filter_map(|staged| staged.wal_staging.as_mut()).for_each(|log| log.keep_with(&staging));

@@ -103,14 +103,9 @@ pub(super) fn write_snap(dir: &Path, snap: &Snap) -> Result<()> {
 
 /// Gives everything at and below `path` its mode and its owner.
 pub(super) fn settle(path: &Path, mode: u32, owner: Option<super::Owner>) -> Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
     let is_dir = path.is_dir();
     // a file may be read and written, but not run
-    let bits = if is_dir { mode } else { mode & 0o666 };
-    fs::set_permissions(path, fs::Permissions::from_mode(bits)).map_err(fault(path, "change the mode of"))?;
-    if let Some(owner) = owner {
-        owner.give(path)?;
-    }
+    settle_one(path, if is_dir { mode } else { mode & 0o666 }, owner)?;
     if is_dir {
         for entry in fs::read_dir(path).map_err(fault(path, "list"))? {
             settle(&entry.map_err(fault(path, "list"))?.path(), mode, owner)?;
@@ -118,4 +113,11 @@ pub(super) fn settle(path: &Path, mode: u32, owner: Option<super::Owner>) -> Res
         super::stage::sync_dir(path)?;
     }
     Ok(())
+}
+
+/// Gives `path` its mode and its owner.
+pub(super) fn settle_one(path: &Path, mode: u32, owner: Option<super::Owner>) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(fault(path, "change the mode of"))?;
+    owner.map_or(Ok(()), |owner| owner.give(path))
 }

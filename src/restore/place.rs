@@ -3,7 +3,7 @@
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
 };
 
 use super::stage::fault;
@@ -42,12 +42,15 @@ impl Place {
         let absolute = |path: &Path| std::path::absolute(path).map_err(fault(path, "look at"));
         let data_dir = absolute(data_dir)?;
         let usual = data_dir.join("member").join("wal");
+        let real_dir = real(&data_dir)?;
         let wal_dir = wal_dir.map(absolute).transpose()?.filter(|wal| *wal != usual);
-        if let Some(wal) =
-            wal_dir.as_ref().filter(|wal| wal.starts_with(data_dir.join("member")) || data_dir.starts_with(wal))
-        {
-            let what = format!("--wal-dir {}: it cannot be in member/, or around the data directory", wal.display());
-            return Err(usage(what, "leave it out: the log goes to member/wal then"));
+        if let Some(wal) = &wal_dir {
+            let real_wal = real(wal)?;
+            if real_wal.starts_with(real_dir.join("member")) || real_dir.starts_with(real_wal) {
+                let what =
+                    format!("--wal-dir {}: it cannot be in member/, or around the data directory", wal.display());
+                return Err(usage(what, "leave it out: the log goes to member/wal then"));
+            }
         }
         Ok(Self { member: member.to_owned(), data_dir, wal_dir })
     }
@@ -76,6 +79,10 @@ impl Place {
             }
         }
         let member = self.member_dir();
+        if member.is_symlink() {
+            let what = format!("{}: a symbolic link, and a folder is to stand there", member.display());
+            return Err(usage(what, "name the folder around what it leads to as --data-dir, or move the link away"));
+        }
         if data_dir.join("snap").join("db").is_file() {
             let what = format!("{}: a member/ folder itself", data_dir.display());
             return Err(usage(what, "name the folder around it"));
@@ -98,6 +105,21 @@ impl Place {
         }
         Ok(())
     }
+}
+
+/// The path without links and `..`, as far as there is something.
+fn real(path: &Path) -> Result<PathBuf> {
+    if path.to_str().is_none() {
+        return Err(usage(format!("{}: a name that is not UTF-8", path.display()), "name another one"));
+    }
+    let there = path.ancestors().find_map(|dir| Some((dir, fs::canonicalize(dir).ok()?)));
+    let (dir, real) = there.unwrap_or((Path::new(""), PathBuf::new()));
+    let missing = path.strip_prefix(dir).unwrap_or(path);
+    if missing.components().any(|part| part == Component::ParentDir) {
+        let what = format!("{}: it leads through a folder that is not there", path.display());
+        return Err(usage(what, "name it without .."));
+    }
+    Ok(real.join(missing))
 }
 
 /// Whether there is something in the folder that counts. What a file system puts into its root does not, nor does a

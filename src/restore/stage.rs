@@ -192,6 +192,11 @@ impl Staging {
         self.keep |= other.keep;
     }
 
+    /// Folders that had to be made above it, outermost first.
+    pub(super) fn made(&self) -> &[PathBuf] {
+        &self.made
+    }
+
     /// Keeps what had to be made above the folder: it holds the result now.
     pub(super) fn keep_parents(&mut self) {
         self.made.clear();
