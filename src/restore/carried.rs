@@ -142,8 +142,8 @@ fn of_revisions(facts: &Facts, wanted: &Wanted, plan: &Plan, told: &mut Vec<Find
             Finding::info("bump-guess", what).hint("--past SNAPSHOT, for each newer backup or data directory there is"),
         );
     }
-    if wanted.past.is_some_and(|past| past > plan.new_revision) {
-        let what = format!("the revision {} lies below one that the old cluster handed out", plan.new_revision);
+    if wanted.past.is_some_and(|past| past >= plan.new_revision) {
+        let what = format!("the revision {} is not above all that the old cluster handed out", plan.new_revision);
         told.push(Finding::warning("bump-low", what).hint("--bump-revision auto goes behind it"));
     }
 }

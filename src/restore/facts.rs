@@ -33,6 +33,8 @@ pub struct Facts {
     pub head: i64,
     /// The compacted revision, or -1.
     pub compacted: i64,
+    /// Whether the compaction there was begun and not finished.
+    pub compaction_pending: bool,
     /// Whether it looks like the keyspace of a Kubernetes cluster.
     pub kubernetes: bool,
     /// The keys that are to be dropped, in order.
@@ -66,6 +68,7 @@ impl Facts {
             auth: owned("auth"),
             head: snapshot.keyspace.head(last),
             compacted: snapshot.keyspace.compacted(),
+            compaction_pending: snapshot.keyspace.compaction_pending(),
             kubernetes: newest.iter().any(|record| of_kubernetes(record.kv.key)),
             dropped: dropped(&mut snapshot, carry)?,
             unapplied: match source.kind() {

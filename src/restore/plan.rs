@@ -189,7 +189,8 @@ fn revisions(facts: &Facts, wanted: &Wanted, changes: &mut Changes) -> Result<i6
     }
     changes.compact_to = match wanted.compact {
         None => None,
-        Some(Compact::Latest) => Some(head).filter(|head| *head > facts.compacted),
+        // One that was begun there is finished: what it gives up is still in the file.
+        Some(Compact::Latest) => Some(head).filter(|head| *head > facts.compacted || facts.compaction_pending),
         Some(Compact::At(at)) if at > head => {
             return Err(usage(
                 format!("--compact {at}: required revision is a future revision"),
