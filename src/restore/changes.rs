@@ -90,14 +90,13 @@ impl Changes {
             roots.insert(b"key".to_vec(), writer.finish(tree)?);
         }
         let mut root = Tree::default();
-        let kept = snapshot.buckets().map(|bucket| (bucket.name.to_vec(), None));
-        let written = roots.into_iter().map(|(name, root)| (name, Some(root)));
+        let kept = snapshot.buckets().map(|bucket| (bucket.name, Err(bucket)));
+        let written = roots.iter().map(|(name, page)| (name.as_slice(), Ok(*page)));
         let all: BTreeMap<_, _> = kept.chain(written).collect();
-        for (name, new) in &all {
-            match (new, snapshot.buckets().find(|bucket| bucket.name == name)) {
-                (Some(page), _) => writer.push_bucket(&mut root, name, *page)?,
-                (None, Some(bucket)) => writer.keep_bucket(&mut root, bucket)?,
-                (None, None) => {}
+        for (name, new) in all {
+            match new {
+                Ok(page) => writer.push_bucket(&mut root, name, page)?,
+                Err(bucket) => writer.keep_bucket(&mut root, bucket)?,
             }
         }
         let root = writer.finish(root)?;
@@ -156,6 +155,11 @@ impl Changes {
                 self.push_records(&mut writer, &mut tree)?;
             }
             roots.insert(bucket.name.to_vec(), writer.finish(tree)?);
+        }
+        if self.adds_records() && snapshot.keyspace.bucket.is_none() {
+            let mut tree = Tree::default();
+            self.push_records(&mut writer, &mut tree)?;
+            roots.insert(b"key".to_vec(), writer.finish(tree)?);
         }
         for (name, items) in &self.buckets {
             roots.insert(name.as_bytes().to_vec(), small(&mut writer, items)?);

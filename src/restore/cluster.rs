@@ -8,7 +8,7 @@ use crate::{Error, Result, etcd::State};
 /// More members than this no cluster has; the v2store's event history ends at 1000.
 const MAX_MEMBERS: usize = 100;
 
-/// An id of a member or a cluster. In JSON a number, as etcd has it; in text hex.
+/// An id of a member or a cluster; hex, as etcd prints it, in JSON too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Id(pub u64);
 

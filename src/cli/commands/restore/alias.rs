@@ -119,7 +119,10 @@ impl Alias {
         for warning in &plan.warnings {
             eprintln!("warning: {}: {}", plan.source, warning.what);
         }
-        super::run(session, &source, &plan, &job)?;
+        super::run(session, &source, &plan, &job).map_err(|failure| match failure {
+            Failure::Error(error) => caller(error).into(),
+            failure => failure,
+        })?;
         session.intact(&source)?;
         Ok(Exit::Good)
     }
