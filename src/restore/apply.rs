@@ -158,7 +158,17 @@ fn write_db(source: &Source, plan: &Plan, job: &Job, path: &Path, watch: Watch<'
         let (file, report) = copy(source, path, watch)?;
         job.trust.judge(&report)?;
         let staged = source.copy(file.try_clone().map_err(fault(path, "open"))?)?;
-        plan.changes.write_over(&load(staged.db().image())?, &file).map_err(unwritten)?;
+        let snapshot = load(staged.db().image())?;
+        if !Trust::is_damaged(&report) {
+            plan.changes.write_over(&snapshot, &file).map_err(unwritten)?;
+            return Ok((report, file));
+        }
+        // No etcd starts on a page that it cannot read: what can be read is written afresh.
+        let fresh = path.with_extension("fresh");
+        let file = member::create(&fresh)?;
+        let go_on = |_| !watch.stop.load(SeqCst);
+        plan.changes.write_fresh(&snapshot, &file, &mut Findings::default(), &go_on).map_err(unwritten)?;
+        std::fs::rename(&fresh, path).map_err(fault(path, "write"))?;
         return Ok((report, file));
     }
     let file = member::create(path)?;

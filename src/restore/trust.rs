@@ -2,7 +2,7 @@
 
 use crate::{
     Error, Result,
-    error::Severity,
+    error::{Finding, Severity},
     hash::hex,
     verify::{Report, Trailer},
 };
@@ -19,6 +19,11 @@ pub struct Trust {
 }
 
 impl Trust {
+    /// Whether more is wrong with the backup than its trailer.
+    pub(super) fn is_damaged(report: &Report) -> bool {
+        damage(report).is_some()
+    }
+
     /// Whether what `report` says of the backup is let through.
     ///
     /// # Errors
@@ -40,12 +45,7 @@ impl Trust {
             }
             _ => {}
         }
-        let first = report
-            .findings
-            .list()
-            .iter()
-            .find(|finding| finding.severity == Severity::Error && finding.code != "trailer-mismatch");
-        match first {
+        match damage(report) {
             Some(first) if !force => {
                 let what = format!("{path}: damaged: {first}");
                 Err(refused(
@@ -56,4 +56,10 @@ impl Trust {
             _ => Ok(()),
         }
     }
+}
+
+/// The first that is wrong besides the trailer.
+fn damage(report: &Report) -> Option<&Finding> {
+    let mut findings = report.findings.list().iter();
+    findings.find(|finding| finding.severity == Severity::Error && finding.code != "trailer-mismatch")
 }
