@@ -172,7 +172,8 @@ fn write_db(source: &Source, plan: &Plan, job: &Job, path: &Path, watch: Watch<'
         return Ok((report, file));
     }
     let file = member::create(path)?;
-    check_room(&file, path, plan.in_use.unwrap_or(plan.total_size))?;
+    // How much it will be is known only where the whole file was read before; else the disk says when it is full.
+    check_room(&file, path, plan.in_use.unwrap_or(0))?;
     let (report, written) = thread::scope(|scope| {
         let writer = scope.spawn(|| {
             let snapshot = load(source.db().image())?;

@@ -20,7 +20,8 @@ pub struct Trust {
 
 impl Trust {
     /// Whether more is wrong with the backup than its trailer.
-    pub(super) fn is_damaged(report: &Report) -> bool {
+    #[must_use]
+    pub fn is_damaged(report: &Report) -> bool {
         damage(report).is_some()
     }
 

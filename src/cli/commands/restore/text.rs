@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use etcdsnap::{
     Finding,
     hash::hex,
-    restore::{Changes, Done, Job, Plan},
+    restore::{Changes, Done, Job, Plan, Trust},
     verify::{Report, Trailer},
 };
 use serde_json::{Value, json};
@@ -86,6 +86,9 @@ pub(super) fn verdict(out: &mut impl Write, report: &Report) -> io::Result<()> {
 pub(super) fn done(out: &mut impl Write, done: &Done) -> io::Result<()> {
     for kept in &done.kept {
         line(out, "kept", &kept.display().to_string())?;
+    }
+    if Trust::is_damaged(&done.report) {
+        line(out, "note", "the db is damaged: it was written afresh, with what of it can be read")?;
     }
     let restored = &done.restored;
     let (revision, keys, size) = (restored.revision, restored.total_key, bytes(restored.total_size));
