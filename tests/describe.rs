@@ -43,6 +43,20 @@ fn secrets_are_masked_unless_they_are_asked_for() {
 }
 
 #[test]
+fn a_prefix_keeps_to_one_api_server() {
+    let of = |prefix: &str| {
+        let args = ["get", "fixtures/kube.db", "pods", "--prefix", prefix, "--no-headers"];
+        let output = Command::new(env!("CARGO_BIN_EXE_etcdsnap")).args(args).output().unwrap();
+        (output.status.code().unwrap(), output.stdout.split(|b| *b == b'\n').count())
+    };
+    assert_eq!(of("/registry"), of("registry/"));
+    assert!(of("/registry").1 > 5);
+    assert_eq!(of("/kubernetes.io").1, 1);
+    let (code, _, said) = describe(&["fixtures/kube.db", "deploy/web", "--prefix", "/other"]);
+    assert!(code == 1 && said.contains("there is no such object"), "{said}");
+}
+
+#[test]
 fn what_is_not_there_is_told() {
     let (code, _, said) = describe(&["fixtures/kube.db", "pod/none"]);
     assert!(code == 1 && said.contains("there is no such object"), "{said}");

@@ -9,7 +9,7 @@ use etcdsnap::{
     select::{Family, Relative, Said, Selection, events, resources},
 };
 
-use super::get::decode;
+use super::get::{decode, etcd_prefix};
 use crate::{
     args::{Keys, Masking},
     failure::{Exit, Failure},
@@ -36,6 +36,9 @@ pub(crate) struct Describe {
     /// Only this namespace
     #[arg(short, long)]
     namespace: Option<String>,
+    /// Only what is stored below PREFIX, the API server's --etcd-prefix; without it every prefix that is found counts
+    #[arg(long, value_name = "PREFIX", value_parser = etcd_prefix)]
+    prefix: Option<Range>,
     /// As of this revision; 0 for the last
     #[arg(long, value_name = "REVISION", default_value_t = 0, value_parser = value_parser!(i64).range(0..))]
     rev: i64,
@@ -58,9 +61,10 @@ impl Describe {
         let resources = resources(&view, &ring);
         let selection = Selection::new(&self.what, self.namespace.as_deref(), &resources)?;
         let family = Family::of(&view, &resources, &ring);
+        let below = self.prefix.clone().unwrap_or(Range::All);
         let mut exit = Exit::Good;
         let mut first = true;
-        for kv in view.iter().filter(|kv| selection.matches(kv.key)) {
+        for kv in view.iter().filter(|kv| selection.matches(kv.key) && below.contains(kv.key)) {
             match decode(&kv, &ring, false) {
                 Ok(mut object) => {
                     mask.object(&Key::new(kv.key), &mut object);

@@ -64,6 +64,9 @@ pub(crate) struct Get {
     /// The object under this key of etcd
     #[arg(long, conflicts_with_all = ["what", "namespace"])]
     key: Option<String>,
+    /// Only what is stored below PREFIX, the API server's --etcd-prefix; without it every prefix that is found counts
+    #[arg(long, value_name = "PREFIX", conflicts_with = "key", value_parser = etcd_prefix)]
+    prefix: Option<Range>,
     /// As of this revision; 0 for the last
     #[arg(long, value_name = "REVISION", default_value_t = 0, value_parser = value_parser!(i64).range(0..))]
     rev: i64,
@@ -103,6 +106,14 @@ enum Output {
     Name,
 }
 
+/// The keys below an API server's prefix, which begins with a slash whether it is written or not.
+pub(super) fn etcd_prefix(text: &str) -> Result<Range, String> {
+    match text.trim_matches('/') {
+        "" => Err("an empty prefix is every key".to_owned()),
+        prefix => Ok(Range::Prefix(format!("/{prefix}/").into_bytes())),
+    }
+}
+
 impl Get {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
         let template = Template::read(self.output.as_ref(), self.allow_missing_template_keys)?;
@@ -111,7 +122,7 @@ impl Get {
         let mut ring = self.keys.ring()?;
         let source = session.open(&self.snapshot)?;
         let mut snapshot = session.load(&source)?;
-        let one = self.key.clone().map(|key| Range::Key(key.into_bytes()));
+        let one = self.key.clone().map(|key| Range::Key(key.into_bytes())).or_else(|| self.prefix.clone());
         // more keys may be in the snapshot, anywhere
         let range = one.clone().filter(|_| ring.is_empty()).unwrap_or(Range::All);
         let view = snapshot.view((self.rev != 0).then_some(self.rev), &range)?;
