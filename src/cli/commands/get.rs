@@ -162,6 +162,9 @@ impl Get {
     /// Tells what was named and is not there.
     fn missing(&self, view: &View<'_>, selection: &Selection, found: &[KeyValue<'_>]) -> Exit {
         let name_of = |kv: &KeyValue<'_>| k8s::Key::new(kv.key).object().map(|object| object.name.to_owned());
+        if selection.names().is_empty() && self.key.is_none() {
+            return Exit::Good;
+        }
         let have: Vec<_> = found.iter().filter_map(name_of).collect();
         let mut missing: Vec<_> = selection.names().iter().filter(|name| !have.contains(name)).cloned().collect();
         missing.extend(self.key.clone().filter(|_| found.is_empty()));
