@@ -22,6 +22,7 @@
 
 pub mod bolt;
 pub mod bytes;
+pub mod diff;
 pub mod error;
 pub mod etcd;
 pub mod hash;

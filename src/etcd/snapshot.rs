@@ -112,6 +112,47 @@ impl<'a> Snapshot<'a> {
         self.fresh_walk().last_leaf(bucket)?.iter().map(Record::decode).collect()
     }
 
+    /// The records of the keys that `wanted` lets through, in order. Those that cannot be read are left out.
+    #[must_use]
+    pub fn records(&self, wanted: impl Fn(&[u8]) -> bool + Sync) -> Vec<Record<'a>> {
+        let scan = self.keyspace.scan(
+            &self.fresh_walk(),
+            || (),
+            Vec::new,
+            |(), _, _| {},
+            |(), records, record| {
+                if wanted(record.kv.key) {
+                    records.push(*record);
+                }
+            },
+        );
+        scan.map_or_else(Vec::new, |scan| scan.leave().1.concat())
+    }
+
+    /// Shows `each` every record in order, until that fails. Those that cannot be read go to `findings`.
+    ///
+    /// # Errors
+    /// What `each` says.
+    pub fn each_record<E>(
+        &self,
+        findings: &mut Findings,
+        mut each: impl FnMut(Record<'a>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let Some(bucket) = &self.keyspace.bucket else { return Ok(()) };
+        let mut wrong = Findings::default();
+        let ended = self.fresh_walk().in_order(bucket, findings, |leaf| {
+            for item in leaf.items {
+                match Record::decode(item) {
+                    Ok(record) => each(record)?,
+                    Err(finding) => wrong.push(finding.page(leaf.page.id.0)),
+                }
+            }
+            Ok(())
+        });
+        findings.append(wrong);
+        ended
+    }
+
     /// The names of its buckets, in order.
     pub fn bucket_names(&self) -> impl Iterator<Item = &'a [u8]> + '_ {
         self.buckets.iter().map(|(bucket, _)| bucket.name)

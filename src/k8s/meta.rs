@@ -29,6 +29,21 @@ impl Moment {
         let moment = Self { seconds: stamp.as_second(), nanos: stamp.subsec_nanosecond() };
         Some(moment).filter(|moment| *moment != Self { seconds: -62_135_596_800, nanos: 0 })
     }
+
+    /// It with milliseconds, cut off.
+    #[must_use]
+    pub fn millis(&self) -> String {
+        let mut text = gofmt::rfc3339_micro(self.seconds, self.nanos);
+        text.truncate(text.len().saturating_sub("000Z".len()));
+        text.push('Z');
+        text
+    }
+
+    /// Nanoseconds since 1970.
+    #[must_use]
+    pub fn nanoseconds(&self) -> i128 {
+        i128::from(self.seconds).saturating_mul(1_000_000_000).saturating_add(self.nanos.into())
+    }
 }
 
 impl std::fmt::Display for Moment {

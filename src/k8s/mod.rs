@@ -10,6 +10,7 @@
 //! is shown by its number and told.
 
 mod cbor;
+mod clock;
 mod definition;
 mod error;
 mod gofmt;
@@ -31,15 +32,16 @@ mod value;
 mod wire;
 pub mod yaml;
 
+pub use clock::{Clock, Gap};
 pub use error::{SealName, Undecodable, Unknown, Unopened};
 pub use gofmt::sprint;
 pub use key::{Key, ObjectKey};
 pub use mask::Mask;
 pub use meta::{Meta, Moment, Owner};
 pub use object::{Object, decode};
-pub use portrait::{Installer, Portrait};
+pub use portrait::{Installer, Portrait, identity};
 pub use resources::{Resource, Resources};
-pub use seal::{Ring, is_encrypted};
+pub use seal::{Ring, decode_opened, is_encrypted};
 pub use stored::{Envelope, Provider, Seal, Stored};
 pub use summary::Summary;
 pub use value::{Map, Value};

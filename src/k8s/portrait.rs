@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use super::{
     error::SealName,
     meta::{Meta, Moment},
+    seal::Ring,
     stored::Stored,
 };
-use crate::etcd::{Record, Survey};
+use crate::etcd::{KeyValue, Record, Survey};
 
 /// What is recognised in a keyspace.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -47,6 +48,19 @@ impl Installer {
     }
 }
 
+/// The identity of a keyspace: the uid of the Namespace `kube-system`, of the first of several prefixes in key order.
+/// `records` are in that order.
+#[must_use]
+pub fn identity<'a>(records: impl IntoIterator<Item = KeyValue<'a>>, ring: &Ring) -> Option<String> {
+    records.into_iter().filter(|kv| kv.key.ends_with(KUBE_SYSTEM)).find_map(|kv| {
+        let opened = ring.open(kv.key, kv.value).ok()?;
+        let uid = Meta::read(&opened).ok()?.uid.into_owned();
+        Some(uid).filter(|uid| !uid.is_empty())
+    })
+}
+
+const KUBE_SYSTEM: &[u8] = b"/namespaces/kube-system";
+
 impl Portrait {
     /// The newest timestamp in these records.
     #[must_use]
@@ -67,7 +81,7 @@ impl Portrait {
                     let count = portrait.sealed.entry(SealName::from(&seal).to_string()).or_default();
                     *count = count.saturating_add(1);
                 }
-            } else if newest.key.ends_with(b"/namespaces/kube-system") && best.is_none_or(|key| newest.key < key) {
+            } else if newest.key.ends_with(KUBE_SYSTEM) && best.is_none_or(|key| newest.key < key) {
                 // Of several prefixes the first in key order counts, whatever order they are shown in.
                 if let Ok(meta) = Meta::read(value) {
                     best = Some(newest.key);

@@ -3,14 +3,17 @@
 mod completions;
 mod decode;
 mod describe;
+mod diff;
 mod get;
 mod hashkv;
+mod history;
 mod kv;
 mod man;
 mod members;
 mod restore;
 mod snapshot;
 mod status;
+mod timeline;
 mod verify;
 
 use clap::Subcommand;
@@ -30,6 +33,9 @@ pub(crate) enum Command {
     Kv(kv::Kv),
     Get(get::Get),
     Describe(describe::Describe),
+    Diff(diff::Compare),
+    History(history::History),
+    Timeline(timeline::Timeline),
     Restore(Box<restore::Restore>),
     Decode(decode::Decode),
     Completions(completions::Completions),
@@ -49,6 +55,9 @@ impl Command {
             Self::Kv(command) => command.run(session),
             Self::Get(command) => command.run(session),
             Self::Describe(command) => command.run(session),
+            Self::Diff(command) => command.run(session),
+            Self::History(command) => command.run(session),
+            Self::Timeline(command) => command.run(session),
             Self::Restore(command) => command.run(session),
             Self::Decode(command) => command.run(session),
             Self::Completions(command) => command.run(session),

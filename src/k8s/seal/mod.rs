@@ -114,13 +114,7 @@ impl Ring {
     /// # Errors
     /// As [`Ring::open`] and [`decode`].
     pub fn object<'v>(&self, etcd_key: &[u8], value: &'v [u8]) -> Result<Object<'v>, Undecodable> {
-        match self.open(etcd_key, value)? {
-            Cow::Borrowed(value) => decode(value),
-            Cow::Owned(plain) => {
-                let object = decode(&plain)?;
-                Ok(Object { value: object.value.into_owned(), encrypted: true, ..object })
-            }
-        }
+        decode_opened(self.open(etcd_key, value)?)
     }
 
     /// With the name as it is configured: it may hold a `:`, which would end it otherwise.
@@ -155,6 +149,20 @@ impl Ring {
 #[must_use]
 pub fn is_encrypted(value: &[u8]) -> bool {
     value.starts_with(ENCRYPTED)
+}
+
+/// The object in what [`Ring::open`] opened.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_opened(opened: Cow<'_, [u8]>) -> Result<Object<'_>, Undecodable> {
+    match opened {
+        Cow::Borrowed(value) => decode(value),
+        Cow::Owned(plain) => {
+            let object = decode(&plain)?;
+            Ok(Object { value: object.value.into_owned(), encrypted: true, ..object })
+        }
+    }
 }
 
 fn holds_configuration(key: &[u8]) -> bool {

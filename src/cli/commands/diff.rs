@@ -1,0 +1,231 @@
+pub(super) mod document;
+mod head;
+mod tally;
+pub(super) mod text;
+
+use std::io::Write as _;
+
+use self::{document::Document, head::Head, tally::Tally};
+use super::get::etcd_prefix;
+use crate::{
+    args::{Keys, Masking},
+    failure::{Exit, Failure},
+    render,
+    session::Session,
+};
+use clap::{Args, ValueEnum};
+use etcdsnap::{
+    Error,
+    diff::{Diff, Difference, Entry, Ignore, Pair, Reason, Side, StateChange, states},
+    etcd::{Range, Snapshot, View},
+    k8s::{Map, Ring, Value, json},
+    select::{Selection, resources},
+    source::Source,
+};
+
+/// What changed between two backups, or two revisions of one
+///
+/// Added (+), removed (-), replaced (!: the same name, another uid) and changed (~) objects, and what changed in them field
+/// by field; items of a list are matched by what Kubernetes merges them by, not by their place. Equal means equal bytes
+/// after decryption: an equal revision proves nothing, for a restored cluster uses the same ones again. What is encrypted
+/// and has no key is not comparable (?), unless its bytes are equal.
+///
+/// Left out by default, but counted: managedFields, resourceVersion, generation, status, the times of Leases, Events, and
+/// what API servers keep for themselves. Secrets are masked; equal ones have equal masks.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  etcdsnap diff monday.db tuesday.db
+  etcdsnap diff monday.db tuesday.db deployments -n shop
+  etcdsnap diff monday.db tuesday.db deploy/web -n shop -o patch
+  etcdsnap diff monday.db tuesday.db --stat
+  etcdsnap diff monday.db tuesday.db --ignore spec.replicas --ignore 'spec.template.spec.containers[*].image'
+  etcdsnap diff backup.db --rev 1200..1300
+  etcdsnap diff monday.db tuesday.db -o json --encryption-config encryption.yaml | jq '.changed[].name'
+
+Exit status: 0 when nothing differs, 1 when something does, could not be compared, or a backup is damaged")]
+pub(crate) struct Compare {
+    /// The older backup
+    #[arg(value_name = "A")]
+    a: String,
+    /// The newer backup, unless --rev names two revisions of A; behind it which objects: KIND[/NAME] [NAME...]
+    #[arg(value_name = "B [KIND[/NAME]...]")]
+    rest: Vec<String>,
+    /// Two revisions of A instead of two backups
+    #[arg(long, value_name = "N..M", value_parser = revisions)]
+    rev: Option<(i64, i64)>,
+    /// Only this namespace
+    #[arg(short, long)]
+    namespace: Option<String>,
+    /// Only what is stored below PREFIX, the API server's --etcd-prefix
+    #[arg(long, value_name = "PREFIX", value_parser = etcd_prefix)]
+    prefix: Option<Range>,
+    /// Leave out this field and all below it: spec.replicas, spec.containers[name=web].image; [*] is any item
+    #[arg(long, value_name = "PATH")]
+    ignore: Vec<String>,
+    /// Leave out nothing but what --ignore names
+    #[arg(long)]
+    all: bool,
+    /// Compare the status too
+    #[arg(long)]
+    status: bool,
+    /// Counts and bytes by kind and namespace
+    #[arg(long, conflicts_with = "name_only")]
+    stat: bool,
+    /// Only which objects
+    #[arg(long)]
+    name_only: bool,
+    /// Compare keys and values as etcd has them, whatever they are
+    #[arg(long)]
+    raw: bool,
+    /// The format
+    #[arg(short, long, value_enum, default_value_t = Output::Text)]
+    output: Output,
+    #[command(flatten)]
+    keys: Keys,
+    #[command(flatten)]
+    masking: Masking,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// For people
+    Text,
+    /// One JSON document
+    Json,
+    /// The same as YAML
+    Yaml,
+    /// A JSON Patch (RFC 6902) for each object that changed, one a line
+    Patch,
+}
+
+fn revisions(text: &str) -> Result<(i64, i64), String> {
+    let number = |text: &str| text.parse::<i64>().ok().filter(|n| *n > 0);
+    let both = text.split_once("..").and_then(|(from, to)| Some((number(from)?, number(to)?)));
+    both.ok_or_else(|| "two revisions, such as 1200..1300".to_owned())
+}
+
+/// One side: what it is of, and its state.
+struct Opened<'o, 's> {
+    source: &'s Source,
+    snapshot: &'o Snapshot<'s>,
+    view: View<'s>,
+    ring: Ring,
+}
+
+impl<'o, 's> Opened<'o, 's> {
+    fn new(source: &'s Source, snapshot: &'o Snapshot<'s>, view: View<'s>, keys: &Keys) -> Result<Self, Error> {
+        let mut ring = keys.ring()?;
+        ring.learn(view.iter());
+        Ok(Self { source, snapshot, view, ring })
+    }
+}
+
+impl Compare {
+    pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
+        let a = session.open(&self.a)?;
+        let mut old = session.load(&a)?;
+        if let Some((from, to)) = self.rev {
+            let views = (old.view(Some(from), &Range::All)?, old.view(Some(to), &Range::All)?);
+            let from = Opened::new(&a, &old, views.0, &self.keys)?;
+            let to = Opened::new(&a, &old, views.1, &self.keys)?;
+            let exit = self.compare(session, &from, &to, &self.rest)?;
+            return Ok(exit.max(session.close(&a, &old.findings)?));
+        }
+        let Some((b, what)) = self.rest.split_first() else {
+            let what = "diff takes two backups, or one with --rev".to_owned();
+            let hint = Some(format!("etcdsnap diff {} OTHER", render::shell(&self.a)));
+            return Err(Error::Usage { what, hint }.into());
+        };
+        let b = session.open(b)?;
+        let mut new = session.load(&b)?;
+        let (old_view, new_view) = (old.view(None, &Range::All)?, new.view(None, &Range::All)?);
+        let from = Opened::new(&a, &old, old_view, &self.keys)?;
+        let to = Opened::new(&b, &new, new_view, &self.keys)?;
+        let exit = self.compare(session, &from, &to, what)?;
+        let closed = session.close(&a, &old.findings)?;
+        Ok(exit.max(closed).max(session.close(&b, &new.findings)?))
+    }
+
+    fn compare(
+        &self,
+        session: &mut Session,
+        from: &Opened<'_, '_>,
+        to: &Opened<'_, '_>,
+        what: &[String],
+    ) -> Result<Exit, Failure> {
+        let (old_resources, new_resources) = (resources(&from.view, &from.ring), resources(&to.view, &to.ring));
+        let namespace = self.namespace.as_deref();
+        // a kind may have been defined on one side only
+        let selection = Selection::new(what, namespace, &new_resources)
+            .or_else(|_| Selection::new(what, namespace, &old_resources))?;
+        let (mask, whole) = (self.masking.mask()?, what.is_empty() && namespace.is_none() && self.prefix.is_none());
+        let ignore = Ignore { all: self.all, status: self.status, events: self.all, paths: self.ignore.clone() };
+        let diff = Diff {
+            old: Side { view: &from.view, resources: &old_resources, ring: &from.ring },
+            new: Side { view: &to.view, resources: &new_resources, ring: &to.ring },
+            ignore: &ignore,
+            mask: &mask,
+            raw: self.raw,
+        };
+        let head = Head::new(from, to, self.rev.is_some());
+        let mut tally = Tally::default();
+        let below = self.prefix.as_ref().unwrap_or(&Range::All);
+        let wanted = |key: &[u8]| selection.matches(key) && below.contains(key);
+        let mut document = matches!(self.output, Output::Json | Output::Yaml)
+            .then(|| Document::new(self.output == Output::Yaml, self.stat, self.name_only));
+        match (&mut document, self.output) {
+            (Some(document), _) => document.head(&mut session.out, &head)?,
+            (None, Output::Text) if !self.name_only => text::head(session, &head)?,
+            (None, _) => {}
+        }
+        let related = diff.each(wanted, |pair, entry| {
+            tally.count(&entry);
+            match (&mut document, self.output) {
+                (Some(document), _) => document.entry(&mut session.out, pair, &entry),
+                (None, Output::Patch) => patch_line(session, &diff, &pair, &entry),
+                _ if self.stat => Ok(()),
+                _ => text::entry(session, &entry, self.name_only),
+            }
+        })?;
+        let changes = if whole && !self.raw { states(from.snapshot, to.snapshot, &mask) } else { Vec::new() };
+        let changes: Vec<_> = changes.into_iter().filter(|change| self.counts(change, &head, &mut tally)).collect();
+        tally.state = changes.len() as u64;
+        let notes = head.notes(related, &tally);
+        match (document, self.output) {
+            (Some(document), _) => {
+                let same_cluster = head.same_cluster(related);
+                document.finish(&mut session.out, &diff, &changes, &tally, (same_cluster, &notes))?;
+            }
+            (None, Output::Text) => text::finish(session, &changes, &tally, &notes, self.stat, self.name_only)?,
+            (None, _) => notes.iter().for_each(|note| eprintln!("note: {note}")),
+        }
+        Ok(if tally.differs() { Exit::Content } else { Exit::Good })
+    }
+
+    /// Whether a change beside the keys counts: the leases of a Kubernetes keyspace come and go.
+    fn counts(&self, change: &StateChange, head: &Head<'_>, tally: &mut Tally) -> bool {
+        let ignored = change.what == "lease" && !self.all && head.is_kubernetes();
+        if ignored {
+            tally.ignore(Reason::Leases);
+        }
+        !ignored
+    }
+}
+
+/// A changed object's patch, on a line.
+fn patch_line<'a>(
+    session: &mut Session,
+    diff: &Diff<'_, 'a>,
+    pair: &Pair<'a>,
+    entry: &Entry<'_>,
+) -> Result<(), Failure> {
+    let changed = matches!(entry.difference, Difference::Changed(_) | Difference::Replaced(_));
+    let (Some(of), Some(patch)) = (entry.newest(), changed.then(|| diff.patch(pair)).flatten()) else { return Ok(()) };
+    let mut line = Vec::new();
+    let mut members = document::reference(of);
+    members.push(("patch".into(), patch.into_owned()));
+    json::compact(&mut line, &Value::Object(Map::from_unsorted(members)));
+    line.push(b'\n');
+    Ok(session.out.write_all(&line)?)
+}

@@ -1,0 +1,204 @@
+//! One difference, told.
+
+use std::{borrow::Cow, collections::BTreeMap};
+
+use super::{
+    Diff, Ignore, Pair, Reason, Side,
+    fields::{Field, fields},
+};
+use crate::{
+    etcd::KeyValue,
+    k8s::{Key, Mask, Meta, Object, Stored, Undecodable, Value, decode, decode_opened, is_encrypted},
+};
+
+/// An object, or a key that is none.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Ref {
+    /// `deployment.apps`, as kubectl writes it before a name; empty for what is no object.
+    pub resource: String,
+    /// `Deployment`.
+    pub kind: String,
+    /// `apps/v1`; empty where the value could not be read.
+    pub api_version: String,
+    /// Empty for what lives in none.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// The key of etcd.
+    pub key: Vec<u8>,
+    /// The revision that wrote it last.
+    pub mod_revision: i64,
+    /// How many bytes the value has.
+    pub bytes: usize,
+    /// Whether the value is stored encrypted.
+    pub encrypted: bool,
+}
+
+/// What differs about one key.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Difference<'a> {
+    /// Only on the new side.
+    Added,
+    /// Only on the old side.
+    Removed,
+    /// An object of the same name with another uid: it was made again. The fields that differ besides.
+    Replaced(Vec<Field<'a>>),
+    /// The fields that differ.
+    Changed(Vec<Field<'a>>),
+    /// Other bytes, of what is no object; they are here when they may be shown.
+    Bytes {
+        /// What they were.
+        old: Option<Cow<'a, [u8]>>,
+        /// What they are.
+        new: Option<Cow<'a, [u8]>>,
+    },
+    /// Other bytes, for reasons that do not count.
+    Ignored,
+    /// One of the sides could not be read, and why.
+    NotComparable(String),
+}
+
+/// What differs about one key.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry<'a> {
+    /// The old one, if there is one.
+    pub old: Option<Ref>,
+    /// The new one, if there is one.
+    pub new: Option<Ref>,
+    /// What differs.
+    pub difference: Difference<'a>,
+    /// What was left out of it: by reason, how many fields, or 1 for the whole.
+    pub ignored: BTreeMap<Reason, u64>,
+}
+
+impl Entry<'_> {
+    /// The newer of the two.
+    #[must_use]
+    pub fn newest(&self) -> Option<&Ref> {
+        self.new.as_ref().or(self.old.as_ref())
+    }
+}
+
+/// What differs about a pair.
+pub(super) fn compare<'a>(diff: &Diff<'_, 'a>, pair: &Pair<'a>) -> Option<Entry<'a>> {
+    let key = Key::new(pair.key());
+    let reference = |side: &Side<'_, 'a>, kv: Option<KeyValue<'a>>| kv.map(|kv| reference(&kv, &key, side, diff));
+    let mut entry = Entry {
+        old: reference(&diff.old, pair.old),
+        new: reference(&diff.new, pair.new),
+        difference: Difference::Ignored,
+        ignored: BTreeMap::new(),
+    };
+    if !diff.raw
+        && let Some(reason) = diff.ignore.key(&key)
+    {
+        entry.ignored.insert(reason, 1);
+        return Some(entry);
+    }
+    entry.difference = match (pair.old, pair.new) {
+        (Some(old), Some(new)) if diff.raw => bytes(diff.mask, &key, &old, &new),
+        (Some(old), Some(new)) => match objects(diff, &key, &old, &new) {
+            Ok(None) => return None,
+            Ok(Some((a, b))) => {
+                let resource = key.object().map_or("", |object| object.resource.as_ref());
+                let fields = counting(fields(&a.value, &b.value), resource, diff.ignore, &mut entry.ignored);
+                match (uid(&a) == uid(&b), fields.is_empty()) {
+                    (false, _) => Difference::Replaced(fields),
+                    (true, false) => Difference::Changed(fields),
+                    // another form of the same: protobuf and JSON, say
+                    (true, true) if entry.ignored.is_empty() => return None,
+                    (true, true) => Difference::Ignored,
+                }
+            }
+            Err(why @ (Undecodable::Encrypted(_) | Undecodable::Unopened { .. })) => {
+                Difference::NotComparable(why.to_string())
+            }
+            Err(_) if key.object().is_none() => bytes(diff.mask, &key, &old, &new),
+            Err(why) => Difference::NotComparable(why.to_string()),
+        },
+        (Some(_), None) => Difference::Removed,
+        _ => Difference::Added,
+    };
+    Some(entry)
+}
+
+/// Both objects as they are shown; `None` when they are the same bytes once they are opened. What was encrypted on one
+/// side is masked on both.
+pub(super) fn objects<'a>(
+    diff: &Diff<'_, 'a>,
+    key: &Key<'_>,
+    old: &KeyValue<'a>,
+    new: &KeyValue<'a>,
+) -> Result<Option<(Object<'a>, Object<'a>)>, Undecodable> {
+    let (a, b) = (diff.old.ring.open(old.key, old.value)?, diff.new.ring.open(new.key, new.value)?);
+    if a == b {
+        return Ok(None);
+    }
+    let (mut a, mut b) = (decode_opened(a)?, decode_opened(b)?);
+    (a.encrypted, b.encrypted) = (a.encrypted || b.encrypted, a.encrypted || b.encrypted);
+    for (object, kv) in [(&mut a, old), (&mut b, new)] {
+        object.as_served(kv.mod_revision);
+        diff.mask.object(key, object);
+    }
+    Ok(Some((a, b)))
+}
+
+/// Those fields that count; the others are counted by reason.
+fn counting<'a>(
+    mut fields: Vec<Field<'a>>,
+    resource: &str,
+    ignore: &Ignore,
+    ignored: &mut BTreeMap<Reason, u64>,
+) -> Vec<Field<'a>> {
+    fields.retain(|field| match ignore.field(resource, &field.path) {
+        Some(reason) => {
+            let count = ignored.entry(reason).or_default();
+            *count = count.saturating_add(1);
+            false
+        }
+        None => true,
+    });
+    fields
+}
+
+fn uid<'o>(object: &'o Object<'_>) -> &'o str {
+    object.value.at(&["metadata", "uid"]).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// Other bytes of what is compared as such. Those of objects are not shown: what is secret in them is not known.
+fn bytes<'a>(mask: &Mask, key: &Key<'_>, old: &KeyValue<'a>, new: &KeyValue<'a>) -> Difference<'a> {
+    let shown = |kv: &KeyValue<'a>| {
+        let plain = match Stored::new(kv.value) {
+            Ok(Stored::Opaque) => true,
+            Ok(Stored::Json(_)) => decode(kv.value).is_ok_and(|object| object.kind().is_empty()),
+            _ => false,
+        };
+        (plain && matches!(key, Key::Other | Key::CompactRev)).then(|| mask.value(kv.key, kv.value))
+    };
+    Difference::Bytes { old: shown(old), new: shown(new) }
+}
+
+fn reference(kv: &KeyValue<'_>, key: &Key<'_>, side: &Side<'_, '_>, diff: &Diff<'_, '_>) -> Ref {
+    let mut of = Ref {
+        key: diff.mask.key(kv.key).into_owned(),
+        mod_revision: kv.mod_revision,
+        bytes: kv.value.len(),
+        encrypted: is_encrypted(kv.value),
+        ..Ref::default()
+    };
+    if let Some(object) = key.object() {
+        of.namespace = object.namespace.unwrap_or_default().to_owned();
+        of.name = diff.mask.name(object).into_owned();
+        let known = object.group.as_deref().and_then(|group| side.resources.get(group, &object.resource));
+        of.resource = known.map_or_else(|| object.resource.to_string(), crate::k8s::Resource::singular_name);
+        of.kind = known.map_or_else(String::new, |resource| resource.kind.to_string());
+    }
+    let opened = side.ring.open(kv.key, kv.value).ok();
+    if let Some(meta) = opened.as_ref().and_then(|value| Meta::read(value).ok()) {
+        of.api_version = meta.api_version.into_owned();
+        if of.kind.is_empty() {
+            of.kind = meta.kind.into_owned();
+        }
+    }
+    of
+}

@@ -1,0 +1,297 @@
+//! What changed between two values, field by field.
+//!
+//! Items of a list are matched by what Kubernetes merges them by (`patchMergeKey`, `listMapKey`): `name`,
+//! `containerPort`, `mountPath` and the like. Lists of plain values are compared as a whole, lists of objects that
+//! nothing tells apart by place.
+
+use std::{cmp::Ordering, collections::HashMap, fmt};
+
+use crate::k8s::Value;
+
+/// Values nested deeper are compared as a whole.
+const MAX_DEPTH: usize = 64;
+
+/// What tells the items of a list apart, by the list's name. Where the first key alone does, it is the only one.
+const MERGE_KEYS: [(&str, &[&[&str]]); 12] = [
+    ("ports", &[&["containerPort", "protocol"], &["port", "protocol"]]),
+    ("volumeMounts", &[&["mountPath"]]),
+    ("volumeDevices", &[&["devicePath"]]),
+    ("conditions", &[&["type"]]),
+    ("ownerReferences", &[&["uid"]]),
+    ("hostAliases", &[&["ip"]]),
+    ("podIPs", &[&["ip"]]),
+    ("hostIPs", &[&["ip"]]),
+    ("topologySpreadConstraints", &[&["topologyKey", "whenUnsatisfiable"]]),
+    ("taints", &[&["key", "effect"]]),
+    ("addresses", &[&["type", "address"]]),
+    ("managedFields", &[&["manager", "operation", "subresource"]]),
+];
+
+/// What tells those of any other list apart: the first that does.
+const ANY_MERGE_KEY: [&[&str]; 5] = [&["name"], &["type"], &["key"], &["host"], &["path"]];
+
+/// One step on the way to a field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// A member of an object.
+    Name(String),
+    /// An item of a list, by its merge key: `name=web`.
+    Item(String),
+    /// An item of a list, by its place.
+    Index(usize),
+    /// The order of a list's items.
+    Order,
+}
+
+/// The way to a field: `spec.containers[name=web].image`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Path(pub Vec<Step>);
+
+impl Path {
+    /// It with `[*]` for every item of a list.
+    #[must_use]
+    pub fn any_item(&self) -> String {
+        let any = |step: &Step| match step {
+            Step::Name(_) => step.clone(),
+            Step::Item(_) | Step::Index(_) | Step::Order => Step::Order,
+        };
+        Self(self.0.iter().map(any).collect()).to_string()
+    }
+}
+
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (n, step) in self.0.iter().enumerate() {
+            match step {
+                Step::Name(name) if name.is_empty() || name.contains(['.', '[', ']', '=']) => {
+                    write!(f, "[{}]", Value::str(name).to_json())?;
+                }
+                Step::Name(name) => write!(f, "{}{name}", if n == 0 { "" } else { "." })?,
+                Step::Item(key) => write!(f, "[{key}]")?,
+                Step::Index(at) => write!(f, "[{at}]")?,
+                Step::Order => write!(f, "[*]")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One field that differs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Field<'v> {
+    /// Which.
+    pub path: Path,
+    /// What it was; `None` when it was not there. Of an order, the items' merge keys.
+    pub old: Option<Value<'v>>,
+    /// What it is; `None` when it is gone.
+    pub new: Option<Value<'v>>,
+}
+
+/// All fields that differ, in the order of the values.
+#[must_use]
+pub fn fields<'v>(old: &Value<'v>, new: &Value<'v>) -> Vec<Field<'v>> {
+    let mut fields = Fields { path: Path::default(), found: Vec::new() };
+    fields.compare(Some(old), Some(new));
+    fields.found
+}
+
+struct Fields<'v> {
+    path: Path,
+    found: Vec<Field<'v>>,
+}
+
+impl<'v> Fields<'v> {
+    fn compare(&mut self, old: Option<&Value<'v>>, new: Option<&Value<'v>>) {
+        if old == new {
+            return;
+        }
+        let deep = self.path.0.len() < MAX_DEPTH;
+        match (old, new) {
+            (Some(Value::Object(a)), Some(Value::Object(b))) if deep => {
+                for (name, old, new) in join(a.iter(), b.iter()) {
+                    self.step(Step::Name(name.to_owned()), old, new);
+                }
+            }
+            (Some(Value::List(a)), Some(Value::List(b))) if deep && are_objects(a, b) => self.lists(a, b),
+            _ => self.differs(old.cloned(), new.cloned()),
+        }
+    }
+
+    fn step(&mut self, step: Step, old: Option<&Value<'v>>, new: Option<&Value<'v>>) {
+        self.path.0.push(step);
+        self.compare(old, new);
+        self.path.0.pop();
+    }
+
+    fn differs(&mut self, old: Option<Value<'v>>, new: Option<Value<'v>>) {
+        self.found.push(Field { path: self.path.clone(), old, new });
+    }
+
+    fn lists(&mut self, a: &[Value<'v>], b: &[Value<'v>]) {
+        let name = self.path.0.last().and_then(|step| if let Step::Name(name) = step { Some(name) } else { None });
+        let Some(matched) = Matched::new(name.map_or("", String::as_str), a, b) else {
+            for at in 0..a.len().max(b.len()) {
+                self.step(Step::Index(at), a.get(at), b.get(at));
+            }
+            return;
+        };
+        for (key, old, new) in &matched.items {
+            self.step(Step::Item(key.clone()), old.and_then(|at| a.get(at)), new.and_then(|at| b.get(at)));
+        }
+        if !matched.in_order() {
+            let keys = |of: fn(&(String, Option<usize>, Option<usize>)) -> Option<usize>| {
+                let mut keys: Vec<_> = matched.items.iter().filter_map(|item| Some((of(item)?, &item.0))).collect();
+                keys.sort_unstable();
+                Value::List(keys.into_iter().map(|(_, key)| Value::Str(key.clone().into())).collect())
+            };
+            self.path.0.push(Step::Order);
+            self.differs(Some(keys(|item| item.1)), Some(keys(|item| item.2)));
+            self.path.0.pop();
+        }
+    }
+}
+
+/// Members of both, by name: each side is sorted.
+pub(super) fn join<'m, 'v: 'm>(
+    a: impl Iterator<Item = &'m (std::borrow::Cow<'v, str>, Value<'v>)>,
+    b: impl Iterator<Item = &'m (std::borrow::Cow<'v, str>, Value<'v>)>,
+) -> impl Iterator<Item = (&'m str, Option<&'m Value<'v>>, Option<&'m Value<'v>>)> {
+    let (mut a, mut b) = (a.peekable(), b.peekable());
+    std::iter::from_fn(move || {
+        let order = match (a.peek(), b.peek()) {
+            (None, None) => return None,
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some((x, _)), Some((y, _))) => x.cmp(y),
+        };
+        let old = if order.is_le() { a.next() } else { None };
+        let new = if order.is_ge() { b.next() } else { None };
+        let (name, _) = old.or(new)?;
+        Some((name.as_ref(), old.map(|(_, value)| value), new.map(|(_, value)| value)))
+    })
+}
+
+/// Whether both lists hold objects, and each at least one.
+pub(super) fn are_objects(a: &[Value<'_>], b: &[Value<'_>]) -> bool {
+    !a.is_empty() && !b.is_empty() && a.iter().chain(b).all(|item| matches!(item, Value::Object(_)))
+}
+
+/// The items of two lists, side by side.
+pub(super) struct Matched {
+    /// Merge key and the place on either side: the old list's in its order, then those that are only in the new one.
+    pub(super) items: Vec<(String, Option<usize>, Option<usize>)>,
+}
+
+impl Matched {
+    /// Matches the items of the list `name`; `None` when nothing tells them apart.
+    pub(super) fn new(name: &str, a: &[Value<'_>], b: &[Value<'_>]) -> Option<Self> {
+        let own = MERGE_KEYS.iter().find(|(list, _)| *list == name).map_or(&[][..], |(_, keys)| keys);
+        own.iter().chain(&ANY_MERGE_KEY).find_map(|keys| {
+            let first = keys.get(..1).unwrap_or_default();
+            [first, keys].into_iter().find_map(|keys| Self::by(keys, a, b))
+        })
+    }
+
+    fn by(keys: &[&str], a: &[Value<'_>], b: &[Value<'_>]) -> Option<Self> {
+        let mut items = Vec::new();
+        let mut places = HashMap::new();
+        for (at, item) in a.iter().enumerate() {
+            let key = merge_key(keys, item)?;
+            if places.insert(key.clone(), items.len()).is_some() {
+                return None;
+            }
+            items.push((key, Some(at), None));
+        }
+        for (at, item) in b.iter().enumerate() {
+            let key = merge_key(keys, item)?;
+            match places.get(&key).and_then(|place| items.get_mut(*place)) {
+                Some((_, _, new @ None)) => *new = Some(at),
+                Some(_) => return None,
+                None => {
+                    places.insert(key.clone(), items.len());
+                    items.push((key, None, Some(at)));
+                }
+            }
+        }
+        Some(Self { items })
+    }
+
+    /// Whether those that are in both stand in the same order.
+    pub(super) fn in_order(&self) -> bool {
+        self.items.iter().filter(|(_, old, _)| old.is_some()).filter_map(|(_, _, new)| *new).is_sorted()
+    }
+}
+
+/// `name=web`, when the item has the first of the keys.
+fn merge_key(keys: &[&str], item: &Value<'_>) -> Option<String> {
+    let plain = |name: &str| match item.get(name)? {
+        Value::Str(text) => Some(format!("{name}={text}")),
+        Value::Int(n) => Some(format!("{name}={n}")),
+        _ => None,
+    };
+    let (first, more) = keys.split_first()?;
+    let key = plain(first)?;
+    Some(more.iter().filter_map(|name| plain(name)).fold(key, |key, part| format!("{key},{part}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::k8s;
+
+    fn told(name: &str, old: &str, new: &str) -> Vec<String> {
+        let json = |value: &str| format!("{{\"{name}\":{value}}}").into_bytes();
+        let (old, new) = (json(old), json(new));
+        let (old, new) = (k8s::decode(&old).unwrap().value, k8s::decode(&new).unwrap().value);
+        let show = |value: &Option<Value<'_>>| value.as_ref().map_or("-".to_owned(), Value::to_json);
+        fields(&old, &new).iter().map(|f| format!("{} {} {}", f.path, show(&f.old), show(&f.new))).collect()
+    }
+
+    #[test]
+    fn fields_are_named_by_their_way() {
+        assert_eq!(told("a", "1", "1"), [""; 0]);
+        assert_eq!(told("a", "1", "2"), ["a 1 2"]);
+        assert_eq!(told("a", r#"{"b":1,"c":2}"#, r#"{"b":3,"d":2}"#), ["a.b 1 3", "a.c 2 -", "a.d - 2"]);
+        assert_eq!(told("a", r#"{"x.y/z":"1"}"#, r#"{"x.y/z":"2"}"#), [r#"a["x.y/z"] "1" "2""#]);
+        assert_eq!(told("a", "[1,2]", "[1,3]"), ["a [1,2] [1,3]"]);
+        assert_eq!(told("a", "[]", r#"[{"name":"x"}]"#), [r#"a [] [{"name":"x"}]"#]);
+    }
+
+    #[test]
+    fn items_are_matched_by_their_merge_key_and_not_by_place() {
+        let (a, b) = (r#"{"name":"a","image":"1"}"#, r#"{"name":"b","image":"1"}"#);
+        let other = r#"{"name":"b","image":"2"}"#;
+        let c = "containers";
+        assert_eq!(
+            told(c, &format!("[{a},{b}]"), &format!("[{other}]")),
+            [r#"containers[name=a] {"image":"1","name":"a"} -"#, r#"containers[name=b].image "1" "2""#]
+        );
+        assert_eq!(told(c, &format!("[{a},{b}]"), &format!("[{a},{other}]")), [r#"containers[name=b].image "1" "2""#]);
+        assert_eq!(
+            told(c, &format!("[{b}]"), &format!("[{a},{b}]")),
+            [r#"containers[name=a] - {"image":"1","name":"a"}"#]
+        );
+        // nothing tells them apart
+        assert_eq!(told("a", r#"[{"q":1},{"q":1}]"#, r#"[{"q":1},{"q":2}]"#), ["a[1].q 1 2"]);
+    }
+
+    #[test]
+    fn an_order_that_changed_is_a_change() {
+        let (a, b) = (r#"{"name":"a"}"#, r#"{"name":"b"}"#);
+        assert_eq!(
+            told("initContainers", &format!("[{a},{b}]"), &format!("[{b},{a}]")),
+            [r#"initContainers[*] ["name=a","name=b"] ["name=b","name=a"]"#]
+        );
+    }
+
+    #[test]
+    fn ports_go_by_their_number_and_by_their_protocol_where_that_does_not_tell() {
+        let port = |x: u8| format!(r#"{{"name":"web","port":80,"protocol":"TCP","x":{x}}}"#);
+        let udp = r#"{"name":"dns","port":80,"protocol":"UDP"}"#;
+        assert_eq!(told("ports", &format!("[{}]", port(1)), &format!("[{}]", port(2))), ["ports[port=80].x 1 2"]);
+        assert_eq!(
+            told("ports", &format!("[{},{udp}]", port(1)), &format!("[{},{udp}]", port(2))),
+            ["ports[port=80,protocol=TCP].x 1 2"]
+        );
+    }
+}

@@ -1,0 +1,168 @@
+//! What the records of a keyspace did, one after the other.
+
+use std::collections::HashMap;
+
+use crate::{
+    Findings,
+    etcd::{KeyValue, Record, Snapshot},
+    k8s::{Moment, Object, Value},
+};
+
+use super::{Pair, WAVE, WAVE_BYTES};
+
+/// What a record did to its key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Verb {
+    /// It was not there before.
+    Create,
+    /// It was.
+    Update,
+    /// It is gone.
+    Delete,
+}
+
+impl Verb {
+    /// As Kubernetes' audit log names it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Delete => "delete",
+        }
+    }
+}
+
+/// A record, and what its key was before.
+#[derive(Debug, Clone, Copy)]
+pub struct Change<'a> {
+    /// The record.
+    pub record: Record<'a>,
+    /// The record before it, as far as it is known, and not a deletion.
+    pub old: Option<KeyValue<'a>>,
+    /// How many writes in between are not known: they were compacted.
+    pub missing: i64,
+}
+
+impl<'a> Change<'a> {
+    /// What it did.
+    #[must_use]
+    pub fn verb(&self) -> Verb {
+        match self.record {
+            Record { tombstone: true, .. } => Verb::Delete,
+            Record { kv: KeyValue { version: 1, .. }, .. } => Verb::Create,
+            _ => Verb::Update,
+        }
+    }
+
+    /// Both sides of it, to be compared.
+    #[must_use]
+    pub fn pair(&self) -> Pair<'a> {
+        Pair { old: self.old, new: (!self.record.tombstone).then_some(self.record.kv) }
+    }
+
+    /// The key.
+    #[must_use]
+    pub fn key(&self) -> &'a [u8] {
+        self.record.kv.key
+    }
+}
+
+/// Puts records of ascending revision one behind the other, key by key.
+#[derive(Debug, Default)]
+pub struct Chain<'a> {
+    newest: HashMap<&'a [u8], KeyValue<'a>>,
+}
+
+impl<'a> Chain<'a> {
+    /// What `record` changed, now that all before it were given.
+    pub fn link(&mut self, record: Record<'a>) -> Change<'a> {
+        let key = record.kv.key;
+        if record.tombstone {
+            return Change { record, old: self.newest.remove(key), missing: 0 };
+        }
+        let old = self.newest.insert(key, record.kv);
+        // One of an earlier generation says nothing of this one: its deletion is not there.
+        let old = old.filter(|old| old.create_revision == record.kv.create_revision);
+        let missing = record.kv.version.saturating_sub(1).saturating_sub(old.map_or(0, |old| old.version));
+        Change { record, old, missing: missing.max(0) }
+    }
+}
+
+/// Shows `each` what was done to the keys that `wanted` lets through, in order and in waves bounded by bytes, until that
+/// fails. What a compaction has left counts as done before, not as a change. Records that cannot be read are left out
+/// and go to `findings`.
+///
+/// # Errors
+/// What `each` says.
+pub fn changes<'a, E>(
+    snapshot: &Snapshot<'a>,
+    findings: &mut Findings,
+    wanted: impl Fn(&[u8]) -> bool,
+    mut each: impl FnMut(&[Change<'a>]) -> Result<(), E>,
+) -> Result<(), E> {
+    let compacted = snapshot.keyspace.compacted();
+    let (mut chain, mut wave, mut bytes) = (Chain::default(), Vec::with_capacity(WAVE), 0_usize);
+    snapshot.each_record(findings, |record| {
+        if record.is_bump() || !wanted(record.kv.key) {
+            return Ok(());
+        }
+        let change = chain.link(record);
+        if record.revision.main <= compacted {
+            return Ok(());
+        }
+        bytes = bytes.saturating_add(change.pair().bytes());
+        wave.push(change);
+        if wave.len() >= WAVE || bytes >= WAVE_BYTES {
+            each(&wave)?;
+            wave.clear();
+            bytes = 0;
+        }
+        Ok(())
+    })?;
+    each(&wave)
+}
+
+/// The program that made `new` of `old` (`metadata.managedFields[].manager`): of the entries that are not the same as
+/// before the one with the newest time. It is the name that a client gave itself, and not a person's.
+#[must_use]
+pub fn manager<'o>(old: Option<&Object<'_>>, new: &'o Object<'_>) -> Option<&'o str> {
+    let before = old.map_or(&[][..], managed_fields);
+    let time = |entry: &Value<'_>| entry.get("time").and_then(Value::as_str).and_then(Moment::parse);
+    let entries = managed_fields(new).iter().filter(|entry| !before.contains(entry));
+    entries.max_by_key(|entry| time(entry))?.get("manager")?.as_str()
+}
+
+fn managed_fields<'o, 'a>(object: &'o Object<'a>) -> &'o [Value<'a>] {
+    object.value.at(&["metadata", "managedFields"]).and_then(Value::as_list).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::etcd::Revision;
+
+    fn record(main: i64, create_revision: i64, version: i64) -> Record<'static> {
+        let kv = KeyValue { key: b"k", create_revision, mod_revision: main, version, ..KeyValue::default() };
+        let tombstone = version == 0;
+        let kv = if tombstone { KeyValue { key: b"k", ..KeyValue::default() } } else { kv };
+        let revision = Revision { main, sub: 0 };
+        Record { revision, tombstone, kv, bucket_key: &[], message: &[], offset: 0 }
+    }
+
+    #[test]
+    fn records_are_chained_by_generation() {
+        let mut chain = Chain::default();
+        let mut told = |record| {
+            let change = chain.link(record);
+            (change.verb().name(), change.old.map(|old| old.mod_revision), change.missing)
+        };
+        assert_eq!(told(record(5, 2, 3)), ("update", None, 2));
+        assert_eq!(told(record(6, 2, 4)), ("update", Some(5), 0));
+        assert_eq!(told(record(9, 2, 7)), ("update", Some(6), 2));
+        assert_eq!(told(record(10, 0, 0)), ("delete", Some(9), 0));
+        assert_eq!(told(record(11, 11, 1)), ("create", None, 0));
+        // its deletion and creation were compacted
+        assert_eq!(told(record(20, 19, 2)), ("update", None, 1));
+    }
+}

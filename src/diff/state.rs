@@ -1,0 +1,134 @@
+//! What changed beside the keys: members, alarms, leases, users and roles, the cluster's version.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    bytes::escape,
+    etcd::{
+        Snapshot,
+        state::{Permission, PermissionKind},
+    },
+    k8s::{Map, Mask, Value},
+    proto::Reader,
+};
+
+/// Something beside the keys that is not the same on both sides.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StateChange {
+    /// `member`, `removedMember`, `alarm`, `lease`, `user`, `role`, `auth` or `cluster`.
+    pub what: &'static str,
+    /// Which: an id in hex, or a name; empty where there is one only.
+    pub id: String,
+    /// What it was, field by field.
+    pub old: Option<Value<'static>>,
+    /// What it is.
+    pub new: Option<Value<'static>>,
+}
+
+/// Compares what the small buckets of two backends hold, in the order of [`StateChange::what`]'s list. What must differ
+/// (consistent index, term) is left out. A password is a mask of its hash.
+#[must_use]
+pub fn states(old: &Snapshot<'_>, new: &Snapshot<'_>, mask: &Mask) -> Vec<StateChange> {
+    let (mut old, mut new) = (entries(old, mask), entries(new, mask));
+    let ids: Vec<_> = old.keys().chain(new.keys().filter(|id| !old.contains_key(*id))).cloned().collect();
+    let mut changes: Vec<_> = ids
+        .into_iter()
+        .filter_map(|id| {
+            let (old, new) = (old.remove(&id), new.remove(&id));
+            let (what, id) = id;
+            (old != new).then_some(StateChange { what, id, old, new })
+        })
+        .collect();
+    let rank = |change: &StateChange| WHATS.iter().position(|what| *what == change.what);
+    changes.sort_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| a.id.cmp(&b.id)));
+    changes
+}
+
+const WHATS: [&str; 8] = ["member", "removedMember", "alarm", "lease", "user", "role", "auth", "cluster"];
+
+type Entries = BTreeMap<(&'static str, String), Value<'static>>;
+
+fn entries(snapshot: &Snapshot<'_>, mask: &Mask) -> Entries {
+    let state = &snapshot.state;
+    let mut entries = Entries::new();
+    let mut add = |what: &'static str, id: String, fields: Vec<(&'static str, Value<'static>)>| {
+        let fields = fields.into_iter().map(|(name, value)| (name.into(), value)).collect();
+        entries.insert((what, id), Value::Object(Map::from_unsorted(fields)));
+    };
+    for member in &state.members {
+        let fields = vec![
+            ("name", text(&member.name)),
+            ("peerURLs", texts(&member.peer_urls)),
+            ("clientURLs", texts(&member.client_urls)),
+            ("isLearner", Value::Bool(member.is_learner)),
+        ];
+        add("member", format!("{:x}", member.id), fields);
+    }
+    for id in &state.removed {
+        add("removedMember", format!("{id:x}"), Vec::new());
+    }
+    for alarm in &state.alarms {
+        add("alarm", format!("{} {:x}", alarm.kind, alarm.member), Vec::new());
+    }
+    for lease in &state.leases {
+        add("lease", format!("{:x}", lease.id), vec![("ttl", Value::Int(lease.ttl))]);
+    }
+    let passwords: BTreeMap<_, _> = snapshot.items("authUsers").into_iter().collect();
+    for user in &state.auth.users {
+        let hash = passwords.get(user.name.as_bytes()).and_then(|user| password(user)).unwrap_or_default();
+        let shown = mask.bytes(hash).unwrap_or_else(|| escape(hash));
+        let password = if hash.is_empty() { Value::Null } else { Value::Str(shown.into()) };
+        let fields =
+            vec![("roles", texts(&user.roles)), ("noPassword", Value::Bool(user.no_password)), ("password", password)];
+        add("user", user.name.clone(), fields);
+    }
+    for role in &state.auth.roles {
+        let permissions = role.permissions.iter().map(|permission| text(&allowed(permission))).collect();
+        add("role", role.name.clone(), vec![("permissions", Value::List(permissions))]);
+    }
+    let revision = state.auth.revision.map_or(Value::Null, Value::UInt);
+    add("auth", String::new(), vec![("enabled", Value::Bool(state.auth.enabled)), ("revision", revision)]);
+    let version = |version: &Option<String>| version.as_deref().map_or(Value::Null, text);
+    let downgrade = state.cluster.downgrade.as_ref().filter(|downgrade| downgrade.enabled);
+    let fields = vec![
+        ("clusterVersion", version(&state.cluster.version)),
+        ("storageVersion", version(&state.meta.storage_version)),
+        ("downgradeTo", downgrade.map_or(Value::Null, |downgrade| text(&downgrade.target_version))),
+    ];
+    add("cluster", String::new(), fields);
+    entries
+}
+
+fn text(text: &str) -> Value<'static> {
+    Value::Str(text.to_owned().into())
+}
+
+fn texts(texts: &[String]) -> Value<'static> {
+    Value::List(texts.iter().map(|item| text(item)).collect())
+}
+
+/// The hash in an `authpb.User`.
+fn password(user: &[u8]) -> Option<&[u8]> {
+    let mut reader = Reader::new(user);
+    while let Some(field) = reader.next_field().ok()? {
+        if field.number == 2 {
+            return field.bytes().ok();
+        }
+    }
+    None
+}
+
+/// `readwrite /a to /b`.
+fn allowed(permission: &Permission) -> String {
+    let kind = match permission.kind {
+        PermissionKind::Read => "read",
+        PermissionKind::Write => "write",
+        PermissionKind::ReadWrite => "readwrite",
+    };
+    let key = escape(&permission.key);
+    match permission.range_end.as_slice() {
+        [] => format!("{kind} {key}"),
+        [0] => format!("{kind} {key} and all behind it"),
+        end => format!("{kind} {key} to {}", escape(end)),
+    }
+}
