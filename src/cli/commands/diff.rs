@@ -126,9 +126,10 @@ impl Compare {
         let a = session.open(&self.a)?;
         let mut old = session.load(&a)?;
         if let Some((from, to)) = self.rev {
-            let views = (old.view(Some(from), &Range::All)?, old.view(Some(to), &Range::All)?);
-            let from = Opened::new(&a, &old, views.0, &self.keys)?;
-            let to = Opened::new(&a, &old, views.1, &self.keys)?;
+            let mut new = session.load(&a)?;
+            let (old_view, new_view) = (old.view(Some(from), &Range::All)?, new.view(Some(to), &Range::All)?);
+            let from = Opened::new(&a, &old, old_view, &self.keys)?;
+            let to = Opened::new(&a, &new, new_view, &self.keys)?;
             let exit = self.compare(session, &from, &to, &self.rest)?;
             return Ok(exit.max(session.close(&a, &old.findings)?));
         }

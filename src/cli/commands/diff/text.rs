@@ -166,12 +166,11 @@ pub(super) fn finish(
     }
     let reasons: Vec<_> = tally.ignored.iter().map(|(reason, n)| format!("{reason} {n}")).collect();
     if !reasons.is_empty() {
-        let only = tally.only_ignored;
-        writeln!(
-            session.out,
-            "left out: {} ({only} objects differ in nothing else; --all shows it)",
-            reasons.join(", ")
-        )?;
+        let only = match tally.only_ignored {
+            0 => String::new(),
+            n => format!(" ({n} objects differ in nothing else; --all shows them)"),
+        };
+        writeln!(session.out, "left out: {}{only}", reasons.join(", "))?;
     }
     notes.iter().try_for_each(|note| writeln!(session.out, "note: {}", printable(note.clone())))?;
     Ok(())
