@@ -3,7 +3,10 @@
 use serde::{Serialize, Serializer};
 use sha1::{Digest as _, Sha1};
 
-use crate::{Error, Result, etcd::State};
+use crate::{
+    Error, Result,
+    etcd::{State, state::Member},
+};
 
 /// More members than this no cluster has; the v2store's event history ends at 1000.
 const MAX_MEMBERS: usize = 100;
@@ -37,6 +40,19 @@ pub struct NewMember {
     pub peer_urls: Vec<String>,
     /// Whether it does not vote.
     pub is_learner: bool,
+}
+
+/// As the bucket `members` and raft's first entries have it, before it has published where clients reach it.
+impl From<&NewMember> for Member {
+    fn from(member: &NewMember) -> Self {
+        Self {
+            id: member.id.0,
+            peer_urls: member.peer_urls.clone(),
+            is_learner: member.is_learner,
+            name: member.name.clone(),
+            client_urls: Vec::new(),
+        }
+    }
 }
 
 /// The cluster that is made.

@@ -43,15 +43,9 @@ pub(super) fn hard_state(cluster: &NewCluster) -> HardState {
 pub(super) fn log(cluster: &NewCluster, member: &NewMember) -> Vec<u8> {
     let mut log = wal::Writer::begin(&Metadata { node_id: member.id.0, cluster_id: cluster.id.0 });
     for (index, member) in (1..).zip(&cluster.members) {
-        let json = Member {
-            id: member.id.0,
-            peer_urls: member.peer_urls.clone(),
-            is_learner: member.is_learner,
-            name: member.name.clone(),
-            client_urls: Vec::new(),
-        };
+        let context = Member::from(member).json();
         let kind = if member.is_learner { ConfChangeKind::AddLearner } else { ConfChangeKind::AddNode };
-        log.conf_change(TERM, index, &ConfChange { kind, node_id: member.id.0, context: &json.json() });
+        log.conf_change(TERM, index, &ConfChange { kind, node_id: member.id.0, context: &context });
     }
     let state = hard_state(cluster);
     log.state(&state);

@@ -226,15 +226,8 @@ fn revisions(facts: &Facts, wanted: &Wanted, changes: &mut Changes) -> Result<i6
 /// Decides about the small buckets.
 fn buckets(facts: &Facts, wanted: &Wanted, changes: &mut Changes) {
     let cluster = &wanted.cluster;
-    let member = |member: &NewMember| Member {
-        id: member.id.0,
-        peer_urls: member.peer_urls.clone(),
-        is_learner: member.is_learner,
-        name: member.name.clone(),
-        client_urls: Vec::new(),
-    };
     // in the order of their keys: hex ids without padding do not sort as numbers do
-    let members: BTreeMap<_, _> = cluster.members.iter().map(member).map(|m| (m.key(), m.json())).collect();
+    let members: BTreeMap<_, _> = cluster.members.iter().map(Member::from).map(|m| (m.key(), m.json())).collect();
     changes.buckets.insert("members", members.into_iter().collect());
     changes.buckets.insert("members_removed", Vec::new());
     let mut meta = facts.meta.clone();
