@@ -10,12 +10,14 @@ use std::{
 use super::{
     Trust,
     changes::Fault,
-    copy::{Watch, check_room, copy},
+    copy::{Watch, copy},
+    disk::{check_room, create, fault},
     member,
-    place::{Owner, Place},
+    owner::{Owner, settle, settle_one},
+    place::Place,
     plan::Plan,
     show::journal,
-    stage::{Staging, fault, recover},
+    stage::{Staging, recover},
     staged::Staged,
     verify::Restored,
 };
@@ -93,7 +95,7 @@ pub fn apply(source: &Source, plan: &Plan, job: &Job, watch: Watch<'_>) -> Resul
     let (report, file) = write_db(source, plan, job, &first.db(), watch)?;
     let part = Part::open(&first.db())?;
     for other in staged.iter().skip(1) {
-        let to = member::create(&other.db())?;
+        let to = create(&other.db())?;
         if !part.clone_to(&to) {
             check_room(&to, &other.db(), part.len())?;
             let name = other.db().display().to_string();
@@ -126,12 +128,12 @@ pub fn apply(source: &Source, plan: &Plan, job: &Job, watch: Watch<'_>) -> Resul
     job.look()?;
     let doubt = Doubt::of(&report, &job.arguments);
     let journal = journal(&staging, &staged, job, doubt.as_ref())?;
-    member::settle(&new, job.mode, job.owner)?;
+    settle(&new, job.mode, job.owner)?;
     for (staged, log) in staged.iter().filter_map(|staged| Some((staged, staged.wal_staging.as_ref()?))) {
-        member::settle(&staged.wal, job.mode, job.owner)?;
-        log.made().iter().try_for_each(|folder| member::settle_one(folder, job.mode, job.owner))?;
+        settle(&staged.wal, job.mode, job.owner)?;
+        log.made().iter().try_for_each(|folder| settle_one(folder, job.mode, job.owner))?;
     }
-    staging.made().iter().try_for_each(|folder| member::settle_one(folder, job.mode, job.owner))?;
+    staging.made().iter().try_for_each(|folder| settle_one(folder, job.mode, job.owner))?;
     watch.check()?;
     if let Err(error) = staging.publish(&journal) {
         staged.iter_mut().filter_map(|staged| staged.wal_staging.as_mut()).for_each(|log| log.keep_with(&staging));
@@ -165,13 +167,13 @@ fn write_db(source: &Source, plan: &Plan, job: &Job, path: &Path, watch: Watch<'
         }
         // No etcd starts on a page that it cannot read: what can be read is written afresh.
         let fresh = path.with_extension("fresh");
-        let file = member::create(&fresh)?;
+        let file = create(&fresh)?;
         let go_on = |_| !watch.stop.load(SeqCst);
         plan.changes.write_fresh(&snapshot, &file, &mut Findings::default(), &go_on).map_err(unwritten)?;
         std::fs::rename(&fresh, path).map_err(fault(path, "write"))?;
         return Ok((report, file));
     }
-    let file = member::create(path)?;
+    let file = create(path)?;
     // How much it will be is known only where the whole file was read before; else the disk says when it is full.
     check_room(&file, path, plan.in_use.unwrap_or(0))?;
     let (report, written) = thread::scope(|scope| {

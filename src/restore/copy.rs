@@ -11,10 +11,10 @@ use std::{
     thread,
 };
 
-use super::{member::create, stage::fault};
+use super::disk::{check_room, create, fault};
 use crate::{
     Error, Result,
-    source::{Source, free_space},
+    source::Source,
     verify::{self, Report},
 };
 
@@ -149,15 +149,4 @@ pub(super) fn copy(source: &Source, path: &Path, watch: Watch<'_>) -> Result<(Fi
 
 fn joined<T>(result: thread::Result<T>) -> T {
     result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-}
-
-/// Whether there is room for `need` more bytes where `file` is.
-pub(super) fn check_room(file: &File, path: &Path, need: u64) -> Result<()> {
-    let free = free_space(file).map_err(fault(path, "look for free space at"))?;
-    if free >= need {
-        return Ok(());
-    }
-    let what = format!("{need} bytes are needed, and {free} are free");
-    let source = std::io::Error::new(std::io::ErrorKind::StorageFull, what);
-    Err(fault(path, "write")(source))
 }

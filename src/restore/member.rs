@@ -2,15 +2,14 @@
 //! member, and that a snapshot was taken then.
 
 use std::{
-    fs::{self, File},
+    fs::File,
     io::{self, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
     path::Path,
 };
 
 use super::{
     cluster::{NewCluster, NewMember},
-    stage::fault,
+    disk::{create, fault},
 };
 use crate::{
     Result,
@@ -64,12 +63,6 @@ pub(super) fn snap(cluster: &NewCluster) -> Snap {
     Snap { index: commit, term: TERM, conf_state: conf_state(cluster), store: store(&members) }
 }
 
-/// Makes the file `path`, new.
-pub(super) fn create(path: &Path) -> Result<File> {
-    let options = || File::options().read(true).write(true).create_new(true).mode(0o600).open(path);
-    options().map_err(fault(path, "make"))
-}
-
 /// Writes the log's segment into `dir`, with the space that etcd allocates ahead.
 pub(super) fn write_log(dir: &Path, log: &[u8]) -> Result<()> {
     let path = dir.join(SEGMENT);
@@ -93,25 +86,4 @@ pub(super) fn write_snap(dir: &Path, snap: &Snap) -> Result<()> {
     let mut file = create(&path)?;
     file.write_all(&snap.encode()).map_err(fault(&path, "write"))?;
     file.sync_all().map_err(fault(&path, "sync"))
-}
-
-/// Gives everything at and below `path` its mode and its owner.
-pub(super) fn settle(path: &Path, mode: u32, owner: Option<super::Owner>) -> Result<()> {
-    let is_dir = path.is_dir();
-    // a file may be read and written, but not run
-    settle_one(path, if is_dir { mode } else { mode & 0o666 }, owner)?;
-    if is_dir {
-        for entry in fs::read_dir(path).map_err(fault(path, "list"))? {
-            settle(&entry.map_err(fault(path, "list"))?.path(), mode, owner)?;
-        }
-        super::stage::sync_dir(path)?;
-    }
-    Ok(())
-}
-
-/// Gives `path` its mode and its owner.
-pub(super) fn settle_one(path: &Path, mode: u32, owner: Option<super::Owner>) -> Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(fault(path, "change the mode of"))?;
-    owner.map_or(Ok(()), |owner| owner.give(path))
 }

@@ -6,7 +6,7 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-use super::stage::fault;
+use super::{disk::fault, stage};
 use crate::{Error, Result, source::Part};
 
 /// Where one member goes.
@@ -18,15 +18,6 @@ pub struct Place {
     pub data_dir: PathBuf,
     /// Where its log goes instead of `member/wal`.
     pub wal_dir: Option<PathBuf>,
-}
-
-/// Who owns what is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Owner {
-    /// The user's id.
-    pub user: u32,
-    /// The group's id; `None` leaves the one that it gets.
-    pub group: Option<u32>,
 }
 
 fn usage(what: String, hint: &str) -> Error {
@@ -139,45 +130,10 @@ pub(super) fn contents(folder: &Path) -> Result<Vec<PathBuf>> {
     for entry in entries {
         let entry = entry.map_err(fault(folder, "list"))?;
         let name = entry.file_name();
-        if name != "lost+found" && name != super::stage::FOLDER {
+        if name != "lost+found" && name != stage::FOLDER {
             paths.push(entry.path());
         }
     }
     paths.sort();
     Ok(paths)
-}
-
-impl Owner {
-    /// Reads `USER`, `USER:GROUP` or `:GROUP`, by name or number. Names are those of `/etc/passwd` and `/etc/group`.
-    ///
-    /// # Errors
-    /// When there is no such user or group.
-    pub fn parse(text: &str) -> Result<Self> {
-        let (user, group) = text.split_once(':').map_or((text, None), |(user, group)| (user, Some(group)));
-        Ok(Self {
-            user: if user.is_empty() && group.is_some() { u32::MAX } else { id_of(user, "/etc/passwd", "user")? },
-            group: group
-                .filter(|group| !group.is_empty())
-                .map(|group| id_of(group, "/etc/group", "group"))
-                .transpose()?,
-        })
-    }
-
-    pub(super) fn give(self, path: &Path) -> Result<()> {
-        let user = Some(self.user).filter(|user| *user != u32::MAX);
-        std::os::unix::fs::lchown(path, user, self.group).map_err(fault(path, "change the owner of"))
-    }
-}
-
-/// The id of `name` in a file of `name:x:id:...` lines.
-fn id_of(name: &str, file: &str, what: &str) -> Result<u32> {
-    if let Ok(id) = name.parse() {
-        return Ok(id);
-    }
-    let lines = fs::read_to_string(file).unwrap_or_default();
-    let found = lines.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        (fields.next() == Some(name)).then(|| fields.nth(1)?.parse().ok())?
-    });
-    found.ok_or_else(|| usage(format!("--owner: no {what} {name:?} in {file}"), "say its number"))
 }

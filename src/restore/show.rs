@@ -9,9 +9,11 @@ use jiff::Timestamp;
 
 use super::{
     apply::Job,
+    disk::{fault, make_dir, sync_dir},
+    journal::{Journal, Step},
     member,
     place::{contents, has_content},
-    stage::{Journal, Staging, Step, fault, make_dir, sync_dir},
+    stage::Staging,
     staged::Staged,
 };
 use crate::{Result, verify::Doubt};

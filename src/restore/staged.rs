@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use super::{
     apply::Job,
-    copy::check_room,
+    disk::{check_room, make_dir},
     member,
     place::Place,
     plan::Plan,
-    stage::{Staging, make_dir},
+    stage::Staging,
     verify::{self, Restored},
 };
 use crate::{Result, wal::SEGMENT_SIZE};

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use super::{
     cluster::NewMember,
+    disk::fault,
     member::{self, SEGMENT},
     plan::Plan,
-    stage::fault,
 };
 use crate::{
     Findings, Result,

@@ -1,0 +1,73 @@
+//! Whose what is written is, and who may do what with it.
+
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt as _, lchown},
+    path::Path,
+};
+
+use super::disk::{fault, sync_dir};
+use crate::{Error, Result};
+
+/// Who owns what is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Owner {
+    /// The user's id; `None` leaves the one that it gets.
+    pub user: Option<u32>,
+    /// The group's id; `None` leaves the one that it gets.
+    pub group: Option<u32>,
+}
+
+impl Owner {
+    /// Reads `USER`, `USER:GROUP` or `:GROUP`, by name or number. Names are those of `/etc/passwd` and `/etc/group`.
+    ///
+    /// # Errors
+    /// When there is no such user or group.
+    pub fn parse(text: &str) -> Result<Self> {
+        let (user, group) = text
+            .split_once(':')
+            .map_or((Some(text), ""), |(user, group)| (Some(user).filter(|user| !user.is_empty()), group));
+        let group = Some(group).filter(|group| !group.is_empty());
+        Ok(Self {
+            user: user.map(|user| id_of(user, "/etc/passwd", "user")).transpose()?,
+            group: group.map(|group| id_of(group, "/etc/group", "group")).transpose()?,
+        })
+    }
+}
+
+/// The id of `name` in a file of `name:x:id:...` lines.
+fn id_of(name: &str, file: &str, what: &str) -> Result<u32> {
+    if let Ok(id) = name.parse() {
+        return Ok(id);
+    }
+    let lines = fs::read_to_string(file).unwrap_or_default();
+    let found = lines.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        (fields.next() == Some(name)).then(|| fields.nth(1)?.parse().ok())?
+    });
+    found.ok_or_else(|| Error::Usage {
+        what: format!("--owner: no {what} {name:?} in {file}"),
+        hint: Some("say its number".to_owned()),
+    })
+}
+
+/// Gives everything at and below `path` its mode and its owner, and syncs the folders.
+pub(super) fn settle(path: &Path, mode: u32, owner: Option<Owner>) -> Result<()> {
+    let is_dir = path.is_dir();
+    // a file may be read and written, but not run
+    settle_one(path, if is_dir { mode } else { mode & 0o666 }, owner)?;
+    if is_dir {
+        for entry in fs::read_dir(path).map_err(fault(path, "list"))? {
+            settle(&entry.map_err(fault(path, "list"))?.path(), mode, owner)?;
+        }
+        sync_dir(path)?;
+    }
+    Ok(())
+}
+
+/// Gives `path` its mode and its owner.
+pub(super) fn settle_one(path: &Path, mode: u32, owner: Option<Owner>) -> Result<()> {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(fault(path, "change the mode of"))?;
+    let Some(Owner { user, group }) = owner else { return Ok(()) };
+    lchown(path, user, group).map_err(fault(path, "change the owner of"))
+}
