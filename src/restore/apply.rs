@@ -1,16 +1,11 @@
 //! Doing what was planned.
 
-use std::{
-    fs::File,
-    path::{Path, PathBuf},
-    sync::atomic::Ordering::SeqCst,
-    thread,
-};
+use std::{path::PathBuf, sync::atomic::Ordering::SeqCst, thread};
 
 use super::{
     Trust,
-    changes::Fault,
-    copy::{Watch, copy},
+    copy::Watch,
+    db,
     disk::{check_room, create, fault},
     member,
     owner::{Owner, settle, settle_one},
@@ -22,8 +17,7 @@ use super::{
     verify::Restored,
 };
 use crate::{
-    Error, Findings, Result,
-    etcd::Snapshot,
+    Error, Result,
     source::{Part, Source},
     verify::{Doubt, Report},
     wal::SEGMENT_SIZE,
@@ -92,7 +86,7 @@ pub fn apply(source: &Source, plan: &Plan, job: &Job, watch: Watch<'_>) -> Resul
     let mut staged: Vec<Staged> =
         job.places.iter().map(|place| Staged::make(place, job, &new)).collect::<Result<_>>()?;
     let Some(first) = staged.first() else { return Err(Error::Interrupted) };
-    let (report, file) = write_db(source, plan, job, &first.db(), watch)?;
+    let (report, file) = db::write(source, plan, job.trust, &first.db(), watch)?;
     let part = Part::open(&first.db())?;
     for other in staged.iter().skip(1) {
         let to = create(&other.db())?;
@@ -146,49 +140,4 @@ pub fn apply(source: &Source, plan: &Plan, job: &Job, watch: Watch<'_>) -> Resul
         staged.wal_staging.iter_mut().for_each(Staging::keep_parents);
     }
     Ok(Done { report, restored, kept, files })
-}
-
-/// Writes the restored db to `path`, and returns what there is to say about the backup.
-fn write_db(source: &Source, plan: &Plan, job: &Job, path: &Path, watch: Watch<'_>) -> Result<(Report, File)> {
-    let unwritten = |error| match error {
-        Fault::Io(e) if e.kind() == std::io::ErrorKind::Interrupted => Error::Interrupted,
-        Fault::Io(e) => fault(path, "write")(e),
-        Fault::Damaged(finding) => Error::Damaged { file: source.name().to_owned(), finding: Box::new(finding) },
-    };
-    let load = |image| Snapshot::load(image).map_err(|finding| unwritten(Fault::Damaged(finding)));
-    if !plan.changes.defrag {
-        let (file, report) = copy(source, path, watch)?;
-        job.trust.judge(&report)?;
-        let staged = source.copy(file.try_clone().map_err(fault(path, "open"))?)?;
-        let snapshot = load(staged.db().image())?;
-        if !Trust::is_damaged(&report) {
-            plan.changes.write_over(&snapshot, &file).map_err(unwritten)?;
-            return Ok((report, file));
-        }
-        // No etcd starts on a page that it cannot read: what can be read is written afresh.
-        let fresh = path.with_extension("fresh");
-        let file = create(&fresh)?;
-        let go_on = |_| !watch.stop.load(SeqCst);
-        plan.changes.write_fresh(&snapshot, &file, &mut Findings::default(), &go_on).map_err(unwritten)?;
-        std::fs::rename(&fresh, path).map_err(fault(path, "write"))?;
-        return Ok((report, file));
-    }
-    let file = create(path)?;
-    // How much it will be is known only where the whole file was read before; else the disk says when it is full.
-    check_room(&file, path, plan.in_use.unwrap_or(0))?;
-    let (report, written) = thread::scope(|scope| {
-        let writer = scope.spawn(|| {
-            let snapshot = load(source.db().image())?;
-            // What is wrong on the way is told by the check that runs beside this.
-            let mut findings = Findings::default();
-            let go_on = |_| !watch.stop.load(SeqCst);
-            plan.changes.write_fresh(&snapshot, &file, &mut findings, &go_on).map_err(unwritten)
-        });
-        let report = crate::verify::verify(source, |done| (watch.progress)(done, source.db().len()));
-        (report, writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-    });
-    written?;
-    let report = report?;
-    job.trust.judge(&report)?;
-    Ok((report, file))
 }

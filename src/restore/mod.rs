@@ -14,6 +14,7 @@ mod carried;
 mod changes;
 mod cluster;
 mod copy;
+mod db;
 mod disk;
 mod facts;
 mod journal;

@@ -2,7 +2,6 @@
 
 use crate::{
     Error, Result,
-    error::{Finding, Severity},
     hash::hex,
     verify::{Report, Trailer},
 };
@@ -19,12 +18,6 @@ pub struct Trust {
 }
 
 impl Trust {
-    /// Whether more is wrong with the backup than its trailer.
-    #[must_use]
-    pub fn is_damaged(report: &Report) -> bool {
-        damage(report).is_some()
-    }
-
     /// Whether what `report` says of the backup is let through.
     ///
     /// # Errors
@@ -46,7 +39,7 @@ impl Trust {
             }
             _ => {}
         }
-        match damage(report) {
+        match report.damage() {
             Some(first) if !force => {
                 let what = format!("{path}: damaged: {first}");
                 Err(refused(
@@ -57,10 +50,4 @@ impl Trust {
             _ => Ok(()),
         }
     }
-}
-
-/// The first that is wrong besides the trailer.
-fn damage(report: &Report) -> Option<&Finding> {
-    let mut findings = report.findings.list().iter();
-    findings.find(|finding| finding.severity == Severity::Error && finding.code != "trailer-mismatch")
 }

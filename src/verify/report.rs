@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::trailer::{Shape, Trailer};
 use crate::{
-    Findings,
+    Finding, Findings,
     error::Severity,
     etcd::boot::{Minor, Startup},
     k8s::Portrait,
@@ -120,5 +120,12 @@ impl Report {
         } else {
             Some(Verdict::Good)
         }
+    }
+
+    /// The first that is wrong besides the trailer: where only that differs, all can be read.
+    #[must_use]
+    pub fn damage(&self) -> Option<&Finding> {
+        let mut findings = self.findings.list().iter();
+        findings.find(|finding| finding.severity == Severity::Error && finding.code != "trailer-mismatch")
     }
 }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use etcdsnap::{
     Finding,
     hash::hex,
-    restore::{Changes, Done, Job, Plan, Trust},
+    restore::{Changes, Done, Job, Plan},
     verify::{Report, Trailer},
 };
 use serde_json::{Value, json};
@@ -87,7 +87,7 @@ pub(super) fn done(out: &mut impl Write, done: &Done) -> io::Result<()> {
     for kept in &done.kept {
         line(out, "kept", &kept.display().to_string())?;
     }
-    if Trust::is_damaged(&done.report) {
+    if done.report.damage().is_some() {
         line(out, "note", "the db is damaged: it was written afresh, with what of it can be read")?;
     }
     let restored = &done.restored;
