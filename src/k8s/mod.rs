@@ -44,4 +44,5 @@ pub use resources::{Resource, Resources};
 pub use seal::{Ring, decode_opened, is_encrypted};
 pub use stored::{Envelope, Provider, Seal, Stored};
 pub use summary::Summary;
+pub(crate) use summary::kind_of;
 pub use value::{Map, Value};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{
     error::SealName,
     meta::{Meta, Moment},
-    seal::Ring,
+    seal::{Ring, is_encrypted},
     stored::Stored,
 };
 use crate::etcd::{KeyValue, Record, Survey};
@@ -76,7 +76,7 @@ impl Portrait {
         survey.live.for_each_live(|newest| {
             portrait.installer = portrait.installer.or_else(|| Installer::of(newest.key));
             let value = newest.kv().value;
-            if value.starts_with(b"k8s:enc:") {
+            if is_encrypted(value) {
                 if let Ok(Stored::Encrypted(seal)) = Stored::new(value) {
                     let count = portrait.sealed.entry(SealName::from(&seal).to_string()).or_default();
                     *count = count.saturating_add(1);

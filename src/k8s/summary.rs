@@ -72,13 +72,13 @@ impl<'a> Summary<'a> {
             _ => {}
         }
         match Meta::read(value) {
-            Ok(meta) => Self::Object { kind: kind(&parsed, &meta, resources), meta },
+            Ok(meta) => Self::Object { kind: kind_of(&parsed, &meta, resources), meta },
             Err(Undecodable::Encrypted(seal)) => {
                 let (namespace, name) = match parsed.object() {
                     Some(object) => (object.namespace.unwrap_or_default(), object.name),
                     None => ("", ""),
                 };
-                Self::Encrypted { kind: kind(&parsed, &Meta::default(), resources), namespace, name, seal: *seal }
+                Self::Encrypted { kind: kind_of(&parsed, &Meta::default(), resources), namespace, name, seal: *seal }
             }
             Err(why) => opaque(why),
         }
@@ -86,7 +86,7 @@ impl<'a> Summary<'a> {
 }
 
 /// The kind as kubectl writes it before a name: by the key, which says the resource, else by the value.
-fn kind(key: &Key<'_>, meta: &Meta<'_>, resources: &Resources) -> String {
+pub(crate) fn kind_of(key: &Key<'_>, meta: &Meta<'_>, resources: &Resources) -> String {
     if let Some(object) = key.object() {
         let known = object.group.as_deref().and_then(|group| resources.get(group, &object.resource));
         if let Some(resource) = known {

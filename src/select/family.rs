@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::{
     etcd::View,
-    k8s::{Key, Meta, Object, Resources, Ring, Value},
+    k8s::{Key, Meta, Object, Resources, Ring, Value, kind_of},
 };
 
 /// Owners are followed so far.
@@ -44,17 +44,15 @@ impl Family {
         let mut family = Self::default();
         for kv in view.iter() {
             let key = Key::new(kv.key);
-            let Some(object) = key.object() else { continue };
+            if key.object().is_none() {
+                continue;
+            }
             let Ok(value) = ring.open(kv.key, kv.value) else { continue };
             let Ok(meta) = Meta::read(&value) else { continue };
             if meta.uid.is_empty() {
                 continue;
             }
-            let group = object.group.as_deref().unwrap_or_default();
-            let kind = match resources.get(group, &object.resource) {
-                Some(resource) => resource.singular_name(),
-                None => meta.kind.to_lowercase(),
-            };
+            let kind = kind_of(&key, &meta, resources);
             let uid = meta.uid.to_string();
             for owner in &meta.owners {
                 family.owned.entry(owner.uid.to_string()).or_default().push(uid.clone());
