@@ -7,7 +7,7 @@
 
 use std::borrow::Cow;
 
-use super::resources::builtin;
+use super::resources::stored_under;
 
 /// A key, read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,8 +89,7 @@ fn special(rest: &str) -> Option<Key<'_>> {
 
 /// `guess`: whether what is not in the table is taken for an object too.
 fn object<'a>(prefix: &'a str, rest: &'a str, guess: bool) -> Option<Key<'a>> {
-    for resource in builtin() {
-        let Some(path) = rest.strip_prefix(&*resource.stored).and_then(|rest| rest.strip_prefix('/')) else { continue };
+    if let Some((resource, path)) = stored_under(rest) {
         let (namespace, name) =
             if resource.namespaced { path.split_once('/').map(|(ns, name)| (Some(ns), name))? } else { (None, path) };
         let (group, resource) = (resource.group.as_ref(), resource.plural.as_ref());

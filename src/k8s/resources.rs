@@ -2,6 +2,8 @@
 
 use std::{borrow::Cow, sync::OnceLock};
 
+use hashbrown::HashMap;
+
 use super::{table::table, value::Value};
 
 /// One resource, as `kubectl api-resources` lists it.
@@ -168,6 +170,23 @@ pub(super) fn builtin() -> &'static [Resource] {
     })
 }
 
+/// The built-in resource whose keys begin as `key` does behind the API server's prefix, and what follows: of
+/// `services/specs/shop/web` the Services, and `shop/web`.
+pub(super) fn stored_under(key: &str) -> Option<(&'static Resource, &str)> {
+    static BY_PATH: OnceLock<HashMap<&str, &Resource>> = OnceLock::new();
+    let by_path = BY_PATH.get_or_init(|| {
+        let mut by_path = HashMap::new();
+        for resource in builtin() {
+            // of two the first in the table
+            by_path.entry(&*resource.stored).or_insert(resource);
+        }
+        by_path
+    });
+    // one part or two: no resource's path is the beginning of another one's
+    let mut slashes = key.match_indices('/').map(|(at, _)| at).take(2);
+    slashes.find_map(|at| Some((*by_path.get(key.get(..at)?)?, key.get(at.checked_add(1)?..)?)))
+}
+
 /// `pkg/kubeapiserver/default_storage_factory_builder.go`, and what stores under its group as custom resources do.
 fn stored_as(group: &'static str, plural: &'static str) -> Cow<'static, str> {
     match (group, plural) {
@@ -252,6 +271,21 @@ mod tests {
         assert_eq!(found(&resources, "all").len(), 10);
         assert_eq!(resources.find("no")[0].stored, "minions");
         assert_eq!(resources.find("deploy")[0].singular_name(), "deployment.apps");
+    }
+
+    #[test]
+    fn keys_tell_their_resource() {
+        let all: Vec<_> = builtin().iter().map(|r| &*r.stored).collect();
+        for path in &all {
+            assert!(path.split('/').count() <= 2, "{path}");
+            assert!(!all.iter().any(|other| other.starts_with(&format!("{path}/"))), "{path}");
+            let key = format!("{path}/a/b");
+            let first = all.iter().position(|other| other == path).unwrap();
+            assert_eq!(stored_under(&key), Some((&builtin()[first], "a/b")), "{path}");
+        }
+        for none in ["", "pods", "services/a/b", "acme.io/widgets/a", "podsa/b"] {
+            assert_eq!(stored_under(none), None, "{none}");
+        }
     }
 
     #[test]

@@ -32,9 +32,7 @@ pub fn resources(view: &View<'_>, ring: &Ring) -> Resources {
     let mut resources = Resources::default();
     for kv in view.iter() {
         let is_definition = |object: &ObjectKey<'_>| object.resource == "customresourcedefinitions";
-        let maybe = kv.key.windows(25).any(|part| part == b"customresourcedefinitions");
-        if maybe
-            && Key::new(kv.key).object().is_some_and(is_definition)
+        if Key::new(kv.key).object().is_some_and(is_definition)
             && let Ok(object) = ring.object(kv.key, kv.value)
             && let Some(resource) = Resource::of_definition(&object.value)
         {
