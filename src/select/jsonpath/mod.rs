@@ -70,13 +70,20 @@ impl JsonPath {
     /// As [`JsonPath::find_results`].
     pub fn execute(&self, out: &mut Vec<u8>, data: &Value<'_>) -> Result<(), EvalError> {
         for results in self.find_results(data)? {
-            self.print_results(out, &results);
+            self.print(out, &results);
         }
         Ok(())
     }
 
-    /// `JSONPath.PrintResults`
-    fn print_results(&self, out: &mut Vec<u8>, results: &[Found<'_>]) {
+    /// What was found, as text (`JSONPath.PrintResults`).
+    #[must_use]
+    pub fn print_results(&self, results: &[Found<'_>]) -> String {
+        let mut out = Vec::new();
+        self.print(&mut out, results);
+        String::from_utf8_lossy(&out).into_owned()
+    }
+
+    fn print(&self, out: &mut Vec<u8>, results: &[Found<'_>]) {
         if self.output_json {
             let list = results.iter().map(|found| found.value().cloned().unwrap_or_default()).collect();
             json::pretty(out, &Value::List(list), 0);

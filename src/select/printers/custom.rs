@@ -3,12 +3,15 @@
 
 use std::cmp::Reverse;
 
-use super::{Clock, Column, Row, fields::Fields, path::Path};
-use crate::k8s::{Moment, Value, json};
+use super::{Clock, Column, Row, fields::Fields};
+use crate::{
+    k8s::{Moment, Value, sprint},
+    select::jsonpath::{Found, JsonPath},
+};
 
 /// What fills a custom resource's columns behind its name.
 #[derive(Debug, Clone)]
-pub(super) struct Custom(Vec<(Type, Path)>);
+pub(super) struct Custom(Vec<(Type, JsonPath)>);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Type {
@@ -24,28 +27,26 @@ impl Custom {
     /// `tableconvertor.New` for the version that kubectl would ask for.
     pub(super) fn new(definition: &Value<'_>) -> (Vec<Column>, Self) {
         let name = |name: &str, priority, is_name| Column { name: name.to_owned().into(), priority, is_name };
+        let path = |path: &str| Some(JsonPath::parse(&format!("{{{path}}}")).ok()?.allow_missing_keys(true));
         let mut columns = vec![name("Name", 0, true)];
         let mut custom = Self(Vec::new());
         let defined = preferred(definition).map_or(&[][..], |version| version.list("additionalPrinterColumns"));
         for column in defined {
             // the API server's own converter ends at the first that it cannot parse
-            let Some(path) = Path::parse(column.text("jsonPath")) else { break };
+            let Some(path) = path(column.text("jsonPath")) else { break };
             columns.push(name(column.text("name"), column.int("priority"), false));
             custom.0.push((Type::of(column.text("type")), path));
         }
         if defined.is_empty() {
             columns.push(name("Age", 0, false));
-            custom.0.extend(Path::parse(".metadata.creationTimestamp").map(|path| (Type::Date, path)));
+            custom.0.extend(path(".metadata.creationTimestamp").map(|path| (Type::Date, path)));
         }
         (columns, custom)
     }
 
     /// `convertor.ConvertToTable`.
     pub(super) fn row(&self, object: &Value<'_>, clock: Clock) -> Row {
-        let cells = self
-            .0
-            .iter()
-            .map(|(kind, path)| path.first(object).map_or_else(String::new, |value| kind.cell(value, clock)));
+        let cells = self.0.iter().map(|(kind, path)| kind.cell(path, object, clock));
         std::iter::once(object.name().to_owned()).chain(cells).collect()
     }
 }
@@ -62,21 +63,26 @@ impl Type {
         }
     }
 
-    /// `cellForJSONValue`, and for text `JSONPath.PrintResults`.
-    fn cell(self, value: &Value<'_>, clock: Clock) -> String {
+    /// What the first value that `path` leads to looks like; nothing where it leads nowhere, or does not fit.
+    fn cell(self, path: &JsonPath, object: &Value<'_>, clock: Clock) -> String {
+        let first = path.find_results(object).ok().and_then(|found| found.into_iter().next()?.into_iter().next());
+        match (self, first) {
+            (_, None) => String::new(),
+            (Self::Text, Some(Found::In(Value::Null))) => path.print_results(&[Found::Nothing]),
+            (Self::Text, Some(found)) => path.print_results(&[found]),
+            (_, Some(Found::In(value))) => self.typed(value, clock),
+            (_, Some(Found::Made(_) | Found::Nothing)) => String::new(),
+        }
+    }
+
+    /// `cellForJSONValue`, and what kubectl makes of it. Integers beyond 64 bits are floats in Go.
+    fn typed(self, value: &Value<'_>, clock: Clock) -> String {
         match (self, value) {
-            (Self::Text, Value::Str(text)) => text.to_string(),
-            (Self::Text, Value::Null) => "<no value>".to_owned(),
-            (Self::Text | Self::Boolean, Value::Bool(flag)) => flag.to_string(),
-            (Self::Text | Self::Integer | Self::Number, Value::Int(int)) => int.to_string(),
-            (Self::Text | Self::Integer | Self::Number, Value::UInt(int)) => int.to_string(),
+            (Self::Boolean, Value::Bool(_))
+            | (Self::Integer | Self::Number, Value::Int(_))
+            | (Self::Number, Value::UInt(_) | Value::Float(_)) => sprint(value).into_owned(),
+            (Self::Integer, Value::UInt(int)) => (*int as f64 as i64).to_string(),
             (Self::Integer, Value::Float(float)) => (*float as i64).to_string(),
-            (Self::Text | Self::Number, Value::Float(float)) => format_float(*float),
-            (Self::Text, value) => {
-                let mut out = Vec::new();
-                json::compact(&mut out, value);
-                String::from_utf8_lossy(&out).into_owned()
-            }
             (Self::Date, Value::Str(text)) => match Moment::parse(text) {
                 Some(moment) => clock.since(Some(moment)),
                 None if matches!(&**text, "" | "null") => clock.since(None),
@@ -84,20 +90,6 @@ impl Type {
             },
             _ => String::new(),
         }
-    }
-}
-
-/// Go's `%v` of a float64.
-fn format_float(float: f64) -> String {
-    let size = float.abs();
-    if size == 0.0 || (1e-4..1e21).contains(&size) {
-        return float.to_string();
-    }
-    let text = format!("{float:e}");
-    let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-    match exponent.strip_prefix('-') {
-        Some(exponent) => format!("{digits}e-{exponent:0>2}"),
-        None => format!("{digits}e+{exponent:0>2}"),
     }
 }
 
@@ -147,7 +139,14 @@ mod tests {
             {"name":"Spec","type":"string","jsonPath":".spec.deep"},
             {"name":"When","type":"date","jsonPath":".metadata.creationTimestamp"},
             {"name":"Bad","type":"date","jsonPath":".spec.on"},{"name":"Worse","type":"date","jsonPath":".kind"},
-            {"name":"None","type":"string","jsonPath":".spec.nothing"}]},
+            {"name":"None","type":"string","jsonPath":".spec.nothing"},
+            {"name":"Deep","type":"integer","jsonPath":"..b[0]"},
+            {"name":"Slice","type":"string","jsonPath":".status.conditions[1:].type"},
+            {"name":"Null","type":"string","jsonPath":".spec.deep.a"},
+            {"name":"Odd","type":"string","jsonPath":".spec.deep[0]"},
+            {"name":"Bound","type":"string","jsonPath":".a}text{.b"},
+            {"name":"Not","type":"string","jsonPath":".spec[?(@.a"},
+            {"name":"Never","type":"string","jsonPath":".kind"}]},
             {"name":"v2","served":false}]}}"#,
         );
         let resource = Resource::of_definition(&definition).unwrap();
@@ -160,8 +159,10 @@ mod tests {
             {"type":"Ready","status":"True"}]}}"#,
         );
         let want = ["w", "3", "2.5", "true", "True", r#"{"a":null,"b":[1,"\u003c"]}"#, "60m", "", "<invalid>", ""];
-        assert_eq!(printer.row(&object, NOW), want);
-        assert_eq!(printer.row(&json("{}"), NOW), [""; 10]);
+        let row = printer.row(&object, NOW);
+        assert_eq!(row[..10], want);
+        assert_eq!(row[10..], ["1", "Ready", "<no value>", "", ""]);
+        assert_eq!(printer.row(&json("{}"), NOW), [""; 15]);
     }
 
     #[test]
@@ -180,9 +181,5 @@ mod tests {
         versions.sort_by_key(|version| priority(version));
         let want = ["v10", "v2", "v1", "v11beta2", "v3beta1", "v12alpha1", "v11alpha2", "v1alpha1", "foo1", "foo10"];
         assert_eq!(versions, want);
-        assert_eq!(
-            [0.0, 1e-5, 0.25, 5.0, 1e21, -2.5e-7].map(format_float),
-            ["0", "1e-05", "0.25", "5", "1e+21", "-2.5e-07"]
-        );
     }
 }

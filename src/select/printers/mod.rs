@@ -26,7 +26,6 @@ mod flowcontrol;
 mod generic;
 mod networking;
 mod nodes;
-mod path;
 mod pods;
 mod policy;
 mod rbac;
