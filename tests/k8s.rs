@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use common::Peers;
+use common::{Peers, random::damaged_values};
 
 use etcdsnap::k8s::{self, Resources, Summary, Undecodable, Value, json, yaml};
 
@@ -202,31 +202,15 @@ fn survives(value: &[u8]) {
 
 #[test]
 fn any_damage_to_a_value_is_survived() {
-    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut next = move || {
-        random ^= random << 13;
-        random ^= random >> 7;
-        random ^= random << 17;
-        usize::try_from(random >> 16).unwrap()
-    };
-    for entry in fs::read_dir("fixtures/k8s").unwrap() {
-        let Ok(whole) = fs::read(entry.unwrap().path()) else { continue };
-        for _ in 0..300 {
-            let mut value = whole.clone();
-            for _ in 0..=next() % 4 {
-                let at = next() % value.len();
-                if let Some(byte) = value.get_mut(at.max(4)) {
-                    *byte = (next() & 0xff) as u8;
-                }
-            }
-            if next() % 4 == 0 {
-                value.truncate(next() % whole.len());
-            }
-            survives(&value);
-            // the same bytes as CBOR, which has no fixture
-            survives(&[&[0xd9, 0xd9, 0xf7], value.get(next() % whole.len()..).unwrap_or_default()].concat());
+    damaged_values(300, |mut value, random| {
+        let whole = value.len();
+        if random.next() % 4 == 0 {
+            value.truncate(random.next() % whole);
         }
-    }
+        survives(&value);
+        // the same bytes as CBOR, which has no fixture
+        survives(&[&[0xd9, 0xd9, 0xf7], value.get(random.next() % whole..).unwrap_or_default()].concat());
+    });
 }
 
 #[test]

@@ -1,11 +1,14 @@
 //! `get KIND` prints the table that kubectl prints: `fixtures/k8s/tables`, by the real one of a restored `kube.db`.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::string_slice)]
 
+mod common;
+
 use std::{
     fs,
     process::{Command, Output},
 };
 
+use common::random::{damaged_values, stored_values};
 use etcdsnap::{
     k8s::{self, Moment, Resources, Value},
     select::printers::{Clock, Printer},
@@ -133,29 +136,13 @@ fn survives(object: &Value<'_>) {
 
 #[test]
 fn any_object_has_a_row() {
-    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut next = move || {
-        random ^= random << 13;
-        random ^= random >> 7;
-        random ^= random << 17;
-        usize::try_from(random >> 16).unwrap()
-    };
-    for entry in fs::read_dir("fixtures/k8s").unwrap() {
-        let Ok(whole) = fs::read(entry.unwrap().path()) else { continue };
-        for _ in 0..20 {
-            if let Ok(object) = k8s::decode(&whole) {
-                survives(&object.value);
-            }
-            let mut value = whole.clone();
-            for _ in 0..=next() % 4 {
-                let at = next() % value.len();
-                value[at.max(4)] = (next() & 0xff) as u8;
-            }
-            if let Ok(object) = k8s::decode(&value) {
-                survives(&object.value);
-            }
+    let survives = |value: &[u8]| {
+        if let Ok(object) = k8s::decode(value) {
+            survives(&object.value);
         }
-    }
+    };
+    stored_values().iter().for_each(|value| survives(value));
+    damaged_values(20, |value, _| survives(&value));
 }
 
 #[test]

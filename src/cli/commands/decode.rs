@@ -72,10 +72,7 @@ impl Decode {
                 _ => None,
             },
         })?;
-        for unknown in &object.unknown {
-            let path = escape(unknown.path.as_bytes());
-            eprintln!("warning: {name}: {path} has a field {} that this version does not know", unknown.number);
-        }
+        get::tell_unknown(&name, &object);
         let mut out = Vec::new();
         get::write(&mut out, &object.value, self.output == Output::Yaml);
         session.out.write_all(&out)?;

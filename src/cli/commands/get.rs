@@ -262,11 +262,16 @@ pub(super) fn decode<'a>(kv: &KeyValue<'a>, ring: &Ring, managed_fields: bool) -
     if !managed_fields {
         object.hide_managed_fields();
     }
+    tell_unknown(&escape(kv.key), &object);
+    Ok(object)
+}
+
+/// Tells of the fields of an object, called `name`, that are not known.
+pub(super) fn tell_unknown(name: &str, object: &Object<'_>) {
     for unknown in &object.unknown {
         let path = escape(unknown.path.as_bytes());
-        eprintln!("warning: {}: {path} has a field {} that this version does not know", escape(kv.key), unknown.number);
+        eprintln!("warning: {name}: {path} has a field {} that this version does not know", unknown.number);
     }
-    Ok(object)
 }
 
 /// The object under a key, as an API server would answer.

@@ -71,11 +71,10 @@ impl Status {
         match self.output {
             Format::Table if rows.is_empty() => {}
             Format::Table => table(&rows).write(&mut session.out)?,
-            Format::Ndjson => rows.iter().try_for_each(|row| render::json(&mut session.out, row, true))?,
-            Format::Json => match rows.as_slice() {
-                [row] if self.snapshot.len() == 1 => render::json(&mut session.out, row, false)?,
-                rows => render::json(&mut session.out, &rows, false)?,
-            },
+            Format::Json | Format::Ndjson => {
+                let (one, compact) = (self.snapshot.len() == 1, self.output == Format::Ndjson);
+                render::documents(&mut session.out, &rows, one, compact)?;
+            }
         }
         session.out.flush()?;
         Ok(exit)

@@ -72,14 +72,11 @@ impl Verify {
         reports.sort_by_key(|report| Reverse((report.portrait.newest, report.revision)));
         match self.output {
             Format::Table => self.table(session, &reports)?,
-            Format::Ndjson => reports.iter().try_for_each(|r| render::json(&mut session.out, &document(r), true))?,
-            Format::Json => match reports.as_slice() {
-                [report] if self.snapshot.len() == 1 => render::json(&mut session.out, &document(report), false)?,
-                reports => {
-                    let documents: Vec<_> = reports.iter().map(document).collect();
-                    render::json(&mut session.out, &documents, false)?;
-                }
-            },
+            Format::Json | Format::Ndjson => {
+                let documents: Vec<_> = reports.iter().map(document).collect();
+                let (one, compact) = (self.snapshot.len() == 1, self.output == Format::Ndjson);
+                render::documents(&mut session.out, &documents, one, compact)?;
+            }
         }
         session.out.flush()?;
         Ok(worst)

@@ -30,6 +30,21 @@ pub(crate) const SCHEMA_VERSION: u32 = 1;
 /// What wrote them.
 pub(crate) const TOOL: &str = concat!("etcdsnap ", env!("CARGO_PKG_VERSION"));
 
+/// Writes one document for each file: a line each when `compact`, else one alone as it is when only one file was named,
+/// and several as `items`.
+pub(crate) fn documents<T: Serialize>(
+    out: &mut impl Write,
+    documents: &[T],
+    one: bool,
+    compact: bool,
+) -> Result<(), Failure> {
+    match documents {
+        documents if compact => documents.iter().try_for_each(|document| json(out, document, true)),
+        [document] if one => json(out, document, false),
+        documents => json(out, &documents, false),
+    }
+}
+
 /// Writes `value` as a JSON document that says what wrote it; one line when `compact`.
 pub(crate) fn json(out: &mut impl Write, value: &impl Serialize, compact: bool) -> Result<(), Failure> {
     let mut document = match serde_json::to_value(value)? {
