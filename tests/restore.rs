@@ -103,8 +103,13 @@ fn a_bump_goes_behind_all_that_is_known() {
     assert!(codes(&guess, "carried").contains(&"bump-guess".to_owned()));
     // 189 and a fifth
     assert_eq!(plan(&["--bump-revision", "auto", "--past", "fixtures/three-members.db"])["newRevision"], 227);
-    let low = plan(&["--past", "fixtures/kube.db"]);
+    let low = plan(&["--bump-revision", "1", "--past", "fixtures/kube.db"]);
     assert!(codes(&low, "warnings").contains(&"bump-low".to_owned()));
+    let (_dir, to) = place();
+    let args = ["restore", "fixtures/etcd-3.6.db", "--data-dir", &to, "--member", "m1", "--past", "fixtures/kube.db"];
+    let (code, _, said) = run(&args);
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains("--past alone raises no revision") && said.contains("--bump-revision auto"), "{said}");
 }
 
 #[test]

@@ -204,6 +204,10 @@ fn revisions(facts: &Facts, wanted: &Wanted, changes: &mut Changes) -> Result<i6
         Some(Compact::At(at)) => Some(at),
     };
     let by = match wanted.bump {
+        None if wanted.past.is_some() => {
+            let hint = "--bump-revision auto goes behind what --past names, --bump-revision N raises the revision by N";
+            return Err(usage("--past alone raises no revision", hint));
+        }
         None => return Ok(head),
         Some(Bump::By(by)) => by,
         Some(Bump::Auto) => match wanted.past {

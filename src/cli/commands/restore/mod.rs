@@ -117,7 +117,7 @@ struct Revisions {
     /// Implied by --bump-revision, which etcdutl asks for both
     #[arg(long, requires = "bump_revision")]
     mark_compacted: bool,
-    /// A newer backup, or what is left of another member: --bump-revision auto goes behind it
+    /// A newer backup, or what is left of another member: --bump-revision auto goes behind it, and N is held against it
     #[arg(long, value_name = "SNAPSHOT")]
     past: Vec<String>,
     /// Give up the history before REV
