@@ -40,7 +40,14 @@ fn values_and_revisions_cost_no_memory() {
     let file = file.to_str().unwrap();
     etcd.ctl(&["snapshot", "save", file]);
     assert!(std::fs::metadata(file).unwrap().len() > 300_000_000);
-    for args in [&["status", file][..], &["verify", file], &["hashkv", file], &["kv", file], &["get", file]] {
+    for args in [
+        &["status", file][..],
+        &["verify", file],
+        &["hashkv", file],
+        &["kv", file],
+        &["kv", file, "-w", "ndjson"],
+        &["get", file],
+    ] {
         limited(96, args);
     }
     for more in [&[][..], &["--defrag", "--compact", "latest"]] {
@@ -54,6 +61,7 @@ fn small_files_need_little() {
     for args in [
         &["verify", "fixtures/kube.db"][..],
         &["get", "fixtures/kube.db", "-o", "json"],
+        &["get", "fixtures/kube.db", "-o", "ndjson"],
         &["get", "fixtures/kube.db", "all", "-o", "wide"],
         &["members", "fixtures/kube.db"],
     ] {

@@ -1,28 +1,26 @@
+mod lines;
 mod pick;
 mod tables;
 mod template;
 
-use std::io::Write as _;
-
+use self::{
+    lines::names,
+    pick::Pick,
+    template::{Format, FormatParser, Template},
+};
 use clap::{ArgAction, Args, ValueEnum, value_parser};
 use etcdsnap::{
     Error,
     bytes::escape,
     etcd::{KeyValue, Range, View},
-    k8s::{self, Object, Resources, Ring, Summary, Value, json, yaml},
+    k8s::{self, Object, Ring, Value, json, yaml},
     select::{Selection, resources},
-};
-use rayon::prelude::*;
-
-use self::{
-    pick::Pick,
-    template::{Format, FormatParser, Template},
 };
 
 use crate::{
     args::Keys,
     failure::{Exit, Failure},
-    render,
+    render::{ListForm, ObjectList},
     session::Session,
 };
 
@@ -31,7 +29,7 @@ use crate::{
 /// With a KIND it is the table that kubectl prints, column for column. What it tells as an age counts from the newest
 /// time in the snapshot, for a backup has no now. Without -n it is all namespaces. KIND is a plural, singular or short
 /// name, or RESOURCE.GROUP; kinds that the snapshot's own CustomResourceDefinitions define count too; `all` is kubectl's.
-/// What `yaml`, `json` and templates print is not masked: Secrets are shown as they are stored, or, where that is
+/// What `yaml`, `json`, `ndjson` and templates print is not masked: Secrets are shown as they are stored, or, where that is
 /// encrypted and there is a key, as they were before.
 ///
 /// One object is in memory at a time, also while it is selected and sorted by; but `jsonpath` needs the list it is applied
@@ -43,6 +41,7 @@ Examples:
   etcdsnap get backup.db pods -n shop -o wide
   etcdsnap get backup.db deploy/web -n shop -o yaml
   etcdsnap get backup.db --key /registry/pods/shop/db-0 -o json
+  etcdsnap get backup.db pods -o ndjson | jq -r .spec.nodeName | sort | uniq -c
   etcdsnap get backup.db secrets -n shop -o yaml --encryption-config encryption.yaml
   etcdsnap get backup.db pods -l app=web --field-selector spec.nodeName=node-a --sort-by .metadata.creationTimestamp
   etcdsnap get backup.db pods -o jsonpath='{range .items[*]}{.metadata.name}{\"\\t\"}{.status.podIP}{\"\\n\"}{end}'
@@ -102,14 +101,13 @@ enum Output {
     Wide,
     /// As `kubectl -o json`
     Json,
+    /// The same objects, one a line
+    Ndjson,
     /// As `kubectl -o yaml`
     Yaml,
     /// As `kubectl -o name`
     Name,
 }
-
-/// So many lines are made on all cores at once, and then written in order.
-const WAVE: usize = 4096;
 
 /// The keys below an API server's prefix, which begins with a slash whether it is written or not.
 pub(super) fn etcd_prefix(text: &str) -> Result<Range, String> {
@@ -146,7 +144,9 @@ impl Get {
                 exit = exit.max(self.tables(session, &view, &selection, &found, &resources, &ring)?);
             }
             (Output::Name, _) => names(session, &found, &resources)?,
-            (Output::Json | Output::Yaml, _) => exit = exit.max(self.objects(session, &selection, &found, &ring)?),
+            (Output::Json | Output::Ndjson | Output::Yaml, _) => {
+                exit = exit.max(self.objects(session, &selection, &found, &ring)?);
+            }
         }
         Ok(exit.max(session.close(&source, &snapshot.findings)?))
     }
@@ -177,33 +177,6 @@ impl Get {
         if missing.is_empty() { Exit::Good } else { Exit::Content }
     }
 
-    fn summaries(
-        &self,
-        session: &mut Session,
-        found: &[KeyValue<'_>],
-        resources: &Resources,
-        ring: &Ring,
-    ) -> Result<Exit, Failure> {
-        let mut lines = render::Lines::new(&["KIND", "NAMESPACE", "NAME", "CREATED"], self.no_headers);
-        let mut exit = Exit::Good;
-        let row = |kv: &KeyValue<'_>| {
-            let opened = ring.open(kv.key, kv.value);
-            let row = summary(&Summary::new(kv.key, opened.as_deref().unwrap_or(kv.value), resources), kv.key);
-            (row, opened.err().filter(|why| matches!(why, k8s::Undecodable::Unopened { .. })))
-        };
-        for wave in found.chunks(WAVE) {
-            let rows: Vec<_> = wave.par_iter().map(row).collect();
-            for (kv, (row, why)) in wave.iter().zip(rows) {
-                if let Some(why) = why {
-                    exit = unreadable(kv.key, &why);
-                }
-                lines.row(&mut session.out, row)?;
-            }
-        }
-        lines.finish(&mut session.out)?;
-        Ok(exit)
-    }
-
     /// Whether one object was asked for, which then is in no list.
     fn is_alone(&self, selection: &Selection, found: &[KeyValue<'_>]) -> bool {
         (self.key.is_some() || selection.names().len() == 1) && found.len() == 1
@@ -217,7 +190,12 @@ impl Get {
         ring: &Ring,
     ) -> Result<Exit, Failure> {
         let one = self.is_alone(selection, found);
-        let mut list = render::ObjectList::new(self.output() == Output::Yaml, one);
+        let form = match self.output() {
+            Output::Yaml => ListForm::Yaml,
+            Output::Ndjson => ListForm::Lines,
+            _ => ListForm::Json,
+        };
+        let mut list = ObjectList::new(form, one);
         let mut exit = Exit::Good;
         for kv in found {
             match decode(kv, ring, self.show_managed_fields) {
@@ -285,37 +263,6 @@ fn served<'a>(kv: &KeyValue<'a>, ring: &Ring) -> Result<Object<'a>, k8s::Undecod
 fn unreadable(key: &[u8], why: &k8s::Undecodable) -> Exit {
     eprintln!("error: {}: {why}", escape(key));
     Exit::Content
-}
-
-/// Kind, namespace, name, and when it was created or what it is instead.
-fn summary(line: &Summary<'_>, key: &[u8]) -> [String; 4] {
-    let text = |text: &str| if text.is_empty() { "-".to_owned() } else { escape(text.as_bytes()) };
-    match line {
-        Summary::Object { kind, meta } => {
-            let created = meta.created.map_or_else(|| "-".to_owned(), |created| created.to_string());
-            [text(kind), text(&meta.namespace), text(&meta.name), created]
-        }
-        Summary::Encrypted { kind, namespace, name, seal } => {
-            [text(kind), text(namespace), text(name), format!("encrypted by {seal}")]
-        }
-        other => ["-".to_owned(), "-".to_owned(), escape(key), other.to_string()],
-    }
-}
-
-fn names(session: &mut Session, found: &[KeyValue<'_>], resources: &Resources) -> Result<(), Failure> {
-    let name = |kv: &KeyValue<'_>| {
-        let (kind, name) = match Summary::new(kv.key, kv.value, resources) {
-            Summary::Object { kind, meta } => (kind, meta.name),
-            Summary::Encrypted { kind, name, .. } => (kind, name.into()),
-            _ => return None,
-        };
-        Some(format!("{}/{}\n", escape(kind.as_bytes()), escape(name.as_bytes())))
-    };
-    for wave in found.chunks(WAVE) {
-        let names: Vec<_> = wave.par_iter().filter_map(name).collect();
-        names.iter().try_for_each(|name| session.out.write_all(name.as_bytes()))?;
-    }
-    Ok(())
 }
 
 /// Writes one object as YAML or JSON.

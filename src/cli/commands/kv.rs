@@ -26,6 +26,7 @@ Examples:
   etcdsnap kv backup.db / --prefix --keys-only
   etcdsnap kv backup.db /registry/namespaces/default --rev 1200 -w json
   etcdsnap kv backup.db --count-only -w fields
+  etcdsnap kv backup.db -w ndjson | jq -r '.key | @base64d'
 
 Exit status: 1 when the one KEY asked for is not there")]
 pub(crate) struct Kv {
@@ -91,6 +92,8 @@ enum WriteOut {
     Simple,
     /// One JSON document, base64 as etcdctl writes it
     Json,
+    /// One JSON document a line and key
+    Ndjson,
     /// A name and a value a line
     Fields,
 }
@@ -154,7 +157,7 @@ impl Kv {
         match self.write_out {
             WriteOut::Simple => writeln!(out, "{n}"),
             WriteOut::Fields => writeln!(out, "\"Revision\" : {head}\n\"More\" : false\n\"Count\" : {n}"),
-            WriteOut::Json => writeln!(
+            WriteOut::Json | WriteOut::Ndjson => writeln!(
                 out,
                 "{{\"header\":{{\"revision\":{head}}},\"count\":{n},\"schemaVersion\":{SCHEMA_VERSION},\"tool\":\"{TOOL}\"}}"
             ),
@@ -182,7 +185,7 @@ struct Printer<'k> {
 impl Printer<'_> {
     fn begin(&self, out: &mut impl Write, view: &View<'_>) -> io::Result<()> {
         match self.kv.write_out {
-            WriteOut::Simple => Ok(()),
+            WriteOut::Simple | WriteOut::Ndjson => Ok(()),
             WriteOut::Fields => writeln!(out, "\"Revision\" : {}", view.head),
             WriteOut::Json => write!(out, "{{\"header\":{{\"revision\":{}}}", view.head),
         }
@@ -210,20 +213,13 @@ impl Printer<'_> {
                 let out = &mut session.out;
                 out.write_all(if self.first { b",\"kvs\":[" } else { b"," })?;
                 self.first = false;
-                write!(out, "{{\"key\":\"{}\",\"create_revision\":{}", STANDARD.encode(kv.key), kv.create_revision)?;
-                write!(out, ",\"mod_revision\":{},\"version\":{}", kv.mod_revision, kv.version)?;
-                if values && !kv.value.is_empty() {
-                    out.write_all(b",\"value\":\"")?;
-                    let mut encoder = EncoderWriter::new(&mut *out, &STANDARD);
-                    encoder.write_all(kv.value)?;
-                    encoder.finish()?;
-                    drop(encoder);
-                    out.write_all(b"\"")?;
-                }
-                if kv.lease != 0 {
-                    write!(out, ",\"lease\":{}", kv.lease)?;
-                }
+                json(out, kv, values)?;
                 out.write_all(b"}")
+            }
+            WriteOut::Ndjson => {
+                let out = &mut session.out;
+                json(out, kv, values)?;
+                writeln!(out, ",\"schemaVersion\":{SCHEMA_VERSION},\"tool\":\"{TOOL}\"}}")
             }
         }
     }
@@ -239,7 +235,7 @@ impl Printer<'_> {
 
     fn end(&self, out: &mut impl Write, view: &View<'_>, more: bool) -> io::Result<()> {
         match self.kv.write_out {
-            WriteOut::Simple => Ok(()),
+            WriteOut::Simple | WriteOut::Ndjson => Ok(()),
             WriteOut::Fields => writeln!(out, "\"More\" : {more}\n\"Count\" : {}", view.len()),
             WriteOut::Json => {
                 if !self.first {
@@ -255,4 +251,19 @@ impl Printer<'_> {
             }
         }
     }
+}
+
+/// An object of `mvccpb.KeyValue`'s fields as etcdctl writes it, open at its end.
+fn json(out: &mut impl Write, kv: &KeyValue<'_>, value: bool) -> io::Result<()> {
+    write!(out, "{{\"key\":\"{}\",\"create_revision\":{}", STANDARD.encode(kv.key), kv.create_revision)?;
+    write!(out, ",\"mod_revision\":{},\"version\":{}", kv.mod_revision, kv.version)?;
+    if value && !kv.value.is_empty() {
+        out.write_all(b",\"value\":\"")?;
+        let mut encoder = EncoderWriter::new(&mut *out, &STANDARD);
+        encoder.write_all(kv.value)?;
+        encoder.finish()?;
+        drop(encoder);
+        out.write_all(b"\"")?;
+    }
+    if kv.lease != 0 { write!(out, ",\"lease\":{}", kv.lease) } else { Ok(()) }
 }

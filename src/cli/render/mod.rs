@@ -11,7 +11,7 @@ mod table;
 
 pub(crate) use grid::Grid;
 pub(crate) use lines::Lines;
-pub(crate) use objects::ObjectList;
+pub(crate) use objects::{ListForm, ObjectList};
 pub(crate) use progress::Progress;
 pub(crate) use quote::{quote, shell};
 pub(crate) use size::bytes;

@@ -1,0 +1,82 @@
+//! `get` as a line for each object: what everything is, and names.
+
+use std::io::Write as _;
+
+use etcdsnap::{
+    bytes::escape,
+    etcd::KeyValue,
+    k8s::{self, Resources, Ring, Summary},
+};
+use rayon::prelude::*;
+
+use super::{Get, unreadable};
+use crate::{
+    failure::{Exit, Failure},
+    render,
+    session::Session,
+};
+
+/// So many lines are made on all cores at once, and then written in order.
+const WAVE: usize = 4096;
+
+impl Get {
+    /// Prints a line for everything that was found.
+    pub(super) fn summaries(
+        &self,
+        session: &mut Session,
+        found: &[KeyValue<'_>],
+        resources: &Resources,
+        ring: &Ring,
+    ) -> Result<Exit, Failure> {
+        let mut lines = render::Lines::new(&["KIND", "NAMESPACE", "NAME", "CREATED"], self.no_headers);
+        let mut exit = Exit::Good;
+        let row = |kv: &KeyValue<'_>| {
+            let opened = ring.open(kv.key, kv.value);
+            let row = summary(&Summary::new(kv.key, opened.as_deref().unwrap_or(kv.value), resources), kv.key);
+            (row, opened.err().filter(|why| matches!(why, k8s::Undecodable::Unopened { .. })))
+        };
+        for wave in found.chunks(WAVE) {
+            let rows: Vec<_> = wave.par_iter().map(row).collect();
+            for (kv, (row, why)) in wave.iter().zip(rows) {
+                if let Some(why) = why {
+                    exit = unreadable(kv.key, &why);
+                }
+                lines.row(&mut session.out, row)?;
+            }
+        }
+        lines.finish(&mut session.out)?;
+        Ok(exit)
+    }
+}
+
+/// Kind, namespace, name, and when it was created or what it is instead.
+fn summary(line: &Summary<'_>, key: &[u8]) -> [String; 4] {
+    let text = |text: &str| if text.is_empty() { "-".to_owned() } else { escape(text.as_bytes()) };
+    match line {
+        Summary::Object { kind, meta } => {
+            let created = meta.created.map_or_else(|| "-".to_owned(), |created| created.to_string());
+            [text(kind), text(&meta.namespace), text(&meta.name), created]
+        }
+        Summary::Encrypted { kind, namespace, name, seal } => {
+            [text(kind), text(namespace), text(name), format!("encrypted by {seal}")]
+        }
+        other => ["-".to_owned(), "-".to_owned(), escape(key), other.to_string()],
+    }
+}
+
+/// Prints the names of the objects that were found, as `kubectl -o name`.
+pub(super) fn names(session: &mut Session, found: &[KeyValue<'_>], resources: &Resources) -> Result<(), Failure> {
+    let name = |kv: &KeyValue<'_>| {
+        let (kind, name) = match Summary::new(kv.key, kv.value, resources) {
+            Summary::Object { kind, meta } => (kind, meta.name),
+            Summary::Encrypted { kind, name, .. } => (kind, name.into()),
+            _ => return None,
+        };
+        Some(format!("{}/{}\n", escape(kind.as_bytes()), escape(name.as_bytes())))
+    };
+    for wave in found.chunks(WAVE) {
+        let names: Vec<_> = wave.par_iter().filter_map(name).collect();
+        names.iter().try_for_each(|name| session.out.write_all(name.as_bytes()))?;
+    }
+    Ok(())
+}
