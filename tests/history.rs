@@ -96,6 +96,29 @@ fn a_timeline_tells_every_change_and_leaves_out_the_noise() {
     assert_eq!(run(&["timeline", FILE, "--since", "yesterday"]).2, 2);
 }
 
+#[test]
+fn a_time_stands_for_the_last_revision_known_to_be_written_by_then() {
+    let notes = ["configmap/notes", "-n", "pay", "-o", "name"];
+    let at = |time: &str, args: &[&str]| run(&[&["get", FILE, "--at", time], args].concat());
+    let bytes = fs::read(FILE).unwrap();
+    let clock = Clock::of(&Snapshot::load(&bytes).unwrap(), &Ring::default());
+    let (first, last) = clock.span().unwrap();
+    let (_, err, exit) = at("2026-11-21T02:00:00Z", &notes);
+    assert!(exit == 1 && err.contains("no revision is known to be written by") && err.contains("the Leases"), "{err}");
+    // the time of a renewal stands for its own revision, and so does all up to the next
+    let (revision, gap) = clock.revision(last).unwrap();
+    let (out, err, exit) = at(&last.millis().replace('Z', "999Z"), &["namespace/pay", "-o", "json"]);
+    assert!(exit == 0 && err.contains(&format!(" is revision {revision}: written at {}", last.millis())), "{err}");
+    assert!(gap.before.is_none() && out.contains("\"name\": \"pay\"") && !out.contains("\"env\": \"prod\""), "{out}");
+    let (out, err, _) = at("2126-01-01T00:00:00Z", &["namespace/pay", "-o", "json"]);
+    assert!(err.contains("this is its last state") && out.contains("\"env\": \"prod\""), "{err}");
+    assert_eq!(at("noon", &notes).2, 2);
+    assert!(first < last);
+    let times = format!("{}..{}", last.millis(), "2126-01-01T00:00:00Z");
+    let (out, _, exit) = run(&["diff", FILE, "namespaces", "--at", &times]);
+    assert!(exit == 1 && out.contains("+ metadata.labels.env: \"prod\""), "{out}");
+}
+
 /// Times never fall, each change lies in the gap that is told for it, and the API server's own timestamps say so too.
 #[test]
 fn the_clock_agrees_with_the_api_server() {

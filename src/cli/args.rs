@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, ValueEnum};
+use clap::{Args, Parser, ValueEnum, value_parser};
 use etcdsnap::{
-    Result,
-    k8s::{Mask, Ring},
+    Error, Result,
+    etcd::Snapshot,
+    k8s::{Clock, Gap, Mask, Moment, Portrait, Ring},
 };
 
 use crate::commands::Command;
@@ -100,6 +101,59 @@ impl Masking {
             None => Mask::random(),
         }
     }
+}
+
+/// Which state of the keyspace.
+#[derive(Debug, Args)]
+pub(crate) struct When {
+    /// As of this revision; 0 for the last
+    #[arg(long, value_name = "REVISION", default_value_t = 0, value_parser = value_parser!(i64).range(0..))]
+    rev: i64,
+    /// As of this time, such as 2026-11-21T02:04:00Z: the last revision that is known to be written by then
+    ///
+    /// Told from the Leases that Kubernetes' nodes and components renew every few seconds, so it may be a few seconds
+    /// early; which revision it is, and between which times, is said on stderr.
+    #[arg(long, value_name = "TIME", conflicts_with = "rev", value_parser = moment)]
+    at: Option<Moment>,
+}
+
+/// A time as Kubernetes writes it.
+pub(crate) fn moment(text: &str) -> Result<Moment, String> {
+    Moment::parse(text).ok_or_else(|| "a time such as 2026-11-21T02:04:00Z".to_owned())
+}
+
+impl When {
+    /// The revision that is meant; none for the last.
+    pub(crate) fn revision(&self, snapshot: &Snapshot<'_>, ring: &Ring) -> Result<Option<i64>> {
+        match self.at {
+            Some(at) => revision_at(at, snapshot, ring),
+            None => Ok((self.rev != 0).then_some(self.rev)),
+        }
+    }
+}
+
+/// The last revision that is known to be written at `at` or before; none for the last of all.
+pub(crate) fn revision_at(at: Moment, snapshot: &Snapshot<'_>, ring: &Ring) -> Result<Option<i64>> {
+    let clock = Clock::of(snapshot, ring);
+    let newest = snapshot.newest_records().ok().and_then(|records| Portrait::newest(&records));
+    let found = clock.revision(at);
+    if let (Some((_, Gap { before: None, .. })), Some(newest)) = (found, newest)
+        && at >= newest
+    {
+        eprintln!("note: nothing in the backup is newer than {newest}: this is its last state");
+        return Ok(None);
+    }
+    let Some((revision, gap)) = found else {
+        let what = format!("no revision is known to be written by {at}");
+        let hint = match clock.span() {
+            Some((first, last)) => format!("the Leases in the backup tell times from {first} to {last}; or use --rev"),
+            None => "there are no Leases in the backup to tell times from; use --rev".to_owned(),
+        };
+        return Err(Error::NotFound { what, hint: Some(hint) });
+    };
+    let [after, before] = [gap.after, gap.before].map(|at| at.map_or_else(|| "later".to_owned(), |at| at.millis()));
+    eprintln!("note: {at} is revision {revision}: written at {after}, and what comes next by {before}");
+    Ok(Some(revision))
 }
 
 /// The format of a command that prints a table.

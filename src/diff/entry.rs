@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     etcd::KeyValue,
-    k8s::{Key, Mask, Meta, Object, Stored, Undecodable, Value, decode, decode_opened, is_encrypted},
+    k8s::{Key, Mask, Meta, Object, Stored, Undecodable, Value, decode, decode_opened, is_encrypted, kind_of},
 };
 
 /// An object, or a key that is none.
@@ -186,19 +186,15 @@ fn reference(kv: &KeyValue<'_>, key: &Key<'_>, side: &Side<'_, '_>, diff: &Diff<
         encrypted: is_encrypted(kv.value),
         ..Ref::default()
     };
+    let opened = side.ring.open(kv.key, kv.value).ok();
+    let meta = opened.as_ref().and_then(|value| Meta::read(value).ok()).unwrap_or_default();
     if let Some(object) = key.object() {
         of.namespace = object.namespace.unwrap_or_default().to_owned();
         of.name = diff.mask.name(object).into_owned();
+        of.resource = kind_of(key, &meta, side.resources);
         let known = object.group.as_deref().and_then(|group| side.resources.get(group, &object.resource));
-        of.resource = known.map_or_else(|| object.resource.to_string(), crate::k8s::Resource::singular_name);
-        of.kind = known.map_or_else(String::new, |resource| resource.kind.to_string());
+        of.kind = known.map_or_else(|| meta.kind.to_string(), |resource| resource.kind.to_string());
     }
-    let opened = side.ring.open(kv.key, kv.value).ok();
-    if let Some(meta) = opened.as_ref().and_then(|value| Meta::read(value).ok()) {
-        of.api_version = meta.api_version.into_owned();
-        if of.kind.is_empty() {
-            of.kind = meta.kind.into_owned();
-        }
-    }
+    of.api_version = meta.api_version.into_owned();
     of
 }

@@ -1,6 +1,6 @@
 use std::io::Write as _;
 
-use clap::{Args, value_parser};
+use clap::Args;
 use etcdsnap::{
     Error,
     bytes::escape,
@@ -11,7 +11,7 @@ use etcdsnap::{
 
 use super::get::{decode, etcd_prefix};
 use crate::{
-    args::{Keys, Masking},
+    args::{Keys, Masking, When},
     failure::{Exit, Failure},
     render,
     session::Session,
@@ -39,9 +39,8 @@ pub(crate) struct Describe {
     /// Only what is stored below PREFIX, the API server's --etcd-prefix; without it every prefix that is found counts
     #[arg(long, value_name = "PREFIX", value_parser = etcd_prefix)]
     prefix: Option<Range>,
-    /// As of this revision; 0 for the last
-    #[arg(long, value_name = "REVISION", default_value_t = 0, value_parser = value_parser!(i64).range(0..))]
-    rev: i64,
+    #[command(flatten)]
+    when: When,
     #[command(flatten)]
     keys: Keys,
     #[command(flatten)]
@@ -55,8 +54,9 @@ impl Describe {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
         let source = session.open(&self.snapshot)?;
         let mut snapshot = session.load(&source)?;
-        let view = snapshot.view((self.rev != 0).then_some(self.rev), &Range::All)?;
         let (mut ring, mask) = (self.keys.ring()?, self.masking.mask()?);
+        let at = self.when.revision(&snapshot, &ring)?;
+        let view = snapshot.view(at, &Range::All)?;
         ring.learn(view.iter());
         let resources = resources(&view, &ring);
         let selection = Selection::new(&self.what, self.namespace.as_deref(), &resources)?;

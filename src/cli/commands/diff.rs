@@ -8,7 +8,7 @@ use std::io::Write as _;
 use self::{document::Document, head::Head, tally::Tally};
 use super::get::etcd_prefix;
 use crate::{
-    args::{Keys, Masking},
+    args::{Keys, Masking, revision_at},
     failure::{Exit, Failure},
     render,
     session::Session,
@@ -18,7 +18,7 @@ use etcdsnap::{
     Error,
     diff::{Diff, Difference, Entry, Ignore, Pair, Reason, Side, StateChange, states},
     etcd::{Range, Snapshot, View},
-    k8s::{Map, Ring, Value, json},
+    k8s::{Map, Moment, Ring, Value, json},
     select::{Selection, resources},
     source::Source,
 };
@@ -54,6 +54,9 @@ pub(crate) struct Compare {
     /// Two revisions of A instead of two backups
     #[arg(long, value_name = "N..M", value_parser = revisions)]
     rev: Option<(i64, i64)>,
+    /// Two times of A instead of two backups, as --at elsewhere
+    #[arg(long, value_name = "FROM..TO", value_parser = moments, conflicts_with = "rev")]
+    at: Option<(Moment, Moment)>,
     /// Only this namespace
     #[arg(short, long)]
     namespace: Option<String>,
@@ -99,6 +102,11 @@ enum Output {
     Patch,
 }
 
+fn moments(text: &str) -> Result<(Moment, Moment), String> {
+    let both = text.split_once("..").and_then(|(from, to)| Some((Moment::parse(from)?, Moment::parse(to)?)));
+    both.ok_or_else(|| "two times, such as 2026-11-21T02:00:00Z..2026-11-21T02:05:00Z".to_owned())
+}
+
 fn revisions(text: &str) -> Result<(i64, i64), String> {
     let number = |text: &str| text.parse::<i64>().ok().filter(|n| *n > 0);
     let both = text.split_once("..").and_then(|(from, to)| Some((number(from)?, number(to)?)));
@@ -125,16 +133,17 @@ impl Compare {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
         let a = session.open(&self.a)?;
         let mut old = session.load(&a)?;
-        if let Some((from, to)) = self.rev {
+        if self.is_one() {
             let mut new = session.load(&a)?;
-            let (old_view, new_view) = (old.view(Some(from), &Range::All)?, new.view(Some(to), &Range::All)?);
+            let (from, to) = self.revisions(&old)?;
+            let (old_view, new_view) = (old.view(from, &Range::All)?, new.view(to, &Range::All)?);
             let from = Opened::new(&a, &old, old_view, &self.keys)?;
             let to = Opened::new(&a, &new, new_view, &self.keys)?;
             let exit = self.compare(session, &from, &to, &self.rest)?;
             return Ok(exit.max(session.close(&a, &old.findings)?));
         }
         let Some((b, what)) = self.rest.split_first() else {
-            let what = "diff takes two backups, or one with --rev".to_owned();
+            let what = "diff takes two backups, or one with --rev or --at".to_owned();
             let hint = Some(format!("etcdsnap diff {} OTHER", render::shell(&self.a)));
             return Err(Error::Usage { what, hint }.into());
         };
@@ -146,6 +155,20 @@ impl Compare {
         let exit = self.compare(session, &from, &to, what)?;
         let closed = session.close(&a, &old.findings)?;
         Ok(exit.max(closed).max(session.close(&b, &new.findings)?))
+    }
+
+    /// Whether two states of one backup are compared.
+    fn is_one(&self) -> bool {
+        self.rev.is_some() || self.at.is_some()
+    }
+
+    /// Its two revisions; none for the last.
+    fn revisions(&self, snapshot: &Snapshot<'_>) -> Result<(Option<i64>, Option<i64>), Error> {
+        let Some((from, to)) = self.at else {
+            return Ok(self.rev.map(|(from, to)| (Some(from), Some(to))).unwrap_or_default());
+        };
+        let ring = self.keys.ring()?;
+        Ok((revision_at(from, snapshot, &ring)?, revision_at(to, snapshot, &ring)?))
     }
 
     fn compare(
@@ -169,7 +192,7 @@ impl Compare {
             mask: &mask,
             raw: self.raw,
         };
-        let head = Head::new(from, to, self.rev.is_some());
+        let head = Head::new(from, to, self.is_one());
         let mut tally = Tally::default();
         let below = self.prefix.as_ref().unwrap_or(&Range::All);
         let wanted = |key: &[u8]| selection.matches(key) && below.contains(key);

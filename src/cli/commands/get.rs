@@ -8,7 +8,7 @@ use self::{
     pick::Pick,
     template::{Format, FormatParser, Template},
 };
-use clap::{ArgAction, Args, ValueEnum, value_parser};
+use clap::{ArgAction, Args, ValueEnum};
 use etcdsnap::{
     Error,
     bytes::escape,
@@ -18,7 +18,7 @@ use etcdsnap::{
 };
 
 use crate::{
-    args::Keys,
+    args::{Keys, When},
     failure::{Exit, Failure},
     render::{ListForm, ObjectList},
     session::Session,
@@ -68,9 +68,8 @@ pub(crate) struct Get {
     /// Only what is stored below PREFIX, the API server's --etcd-prefix; without it every prefix that is found counts
     #[arg(long, value_name = "PREFIX", conflicts_with = "key", value_parser = etcd_prefix)]
     prefix: Option<Range>,
-    /// As of this revision; 0 for the last
-    #[arg(long, value_name = "REVISION", default_value_t = 0, value_parser = value_parser!(i64).range(0..))]
-    rev: i64,
+    #[command(flatten)]
+    when: When,
     /// The format: a table with a KIND, a summary without one
     #[arg(short, long, value_parser = FormatParser)]
     output: Option<Format>,
@@ -128,7 +127,8 @@ impl Get {
         let one = self.key.clone().map(|key| Range::Key(key.into_bytes())).or_else(|| self.prefix.clone());
         // more keys may be in the snapshot, anywhere
         let range = one.clone().filter(|_| ring.is_empty()).unwrap_or(Range::All);
-        let view = snapshot.view((self.rev != 0).then_some(self.rev), &range)?;
+        let at = self.when.revision(&snapshot, &ring)?;
+        let view = snapshot.view(at, &range)?;
         ring.learn(view.iter());
         let resources = resources(&view, &ring);
         let selection = Selection::new(&self.what, self.namespace.as_deref(), &resources)?;

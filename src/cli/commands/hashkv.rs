@@ -1,10 +1,11 @@
 use std::io::Write as _;
 
-use clap::{Args, ValueEnum, value_parser};
-use etcdsnap::etcd;
+use clap::{Args, ValueEnum};
+use etcdsnap::{etcd, k8s::Ring};
 use serde_json::json;
 
 use crate::{
+    args::When,
     failure::{Exit, Failure},
     render::{self, etcdutl::Printer},
     session::Session,
@@ -20,10 +21,9 @@ Examples:
   etcdsnap hashkv backup.db --rev 1200 -w json")]
 pub(crate) struct HashKv {
     /// The backup
-    pub(crate) snapshot: String,
-    /// Up to this revision; 0 for the last
-    #[arg(long, value_name = "REVISION", default_value_t = 0, value_parser = value_parser!(i64).range(0..))]
-    pub(crate) rev: i64,
+    snapshot: String,
+    #[command(flatten)]
+    when: When,
     /// The format
     #[arg(short = 'w', long, short_alias = 'o', visible_alias = "output", value_enum, default_value_t = WriteOut::Simple)]
     pub(crate) write_out: WriteOut,
@@ -46,7 +46,7 @@ impl HashKv {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
         let source = session.open(&self.snapshot)?;
         let mut snapshot = session.load(&source)?;
-        let at = (self.rev != 0).then_some(self.rev);
+        let at = self.when.revision(&snapshot, &Ring::default())?;
         let etcd::HashKv { hash, revision, compact_revision } = snapshot.hashkv(at)?;
         let cells = [hash.to_string(), revision.to_string(), compact_revision.to_string()];
         let [h, r, c] = cells.clone();

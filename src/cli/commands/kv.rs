@@ -5,13 +5,14 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD, write::EncoderWriter};
-use clap::{Args, ValueEnum, value_parser};
+use clap::{Args, ValueEnum};
 use etcdsnap::{
     Error,
     etcd::{KeyValue, Range, View},
 };
 
 use crate::{
+    args::When,
     failure::{Exit, Failure},
     render::{SCHEMA_VERSION, TOOL, quote},
     session::Session,
@@ -54,9 +55,8 @@ pub(crate) struct Kv {
     /// No more than N; 0 for all
     #[arg(long, value_name = "N", default_value_t = 0)]
     limit: usize,
-    /// As of this revision; 0 for the last
-    #[arg(long, value_name = "REVISION", default_value_t = 0, value_parser = value_parser!(i64).range(0..))]
-    rev: i64,
+    #[command(flatten)]
+    when: When,
     /// Sort by this
     #[arg(long, value_enum, ignore_case = true, default_value_t = SortBy::Key)]
     sort_by: SortBy,
@@ -103,7 +103,8 @@ impl Kv {
         let range = self.range();
         let source = session.open(&self.snapshot)?;
         let mut snapshot = session.load(&source)?;
-        let view = snapshot.view((self.rev != 0).then_some(self.rev), &range)?;
+        let at = self.when.revision(&snapshot, &etcdsnap::k8s::Ring::default())?;
+        let view = snapshot.view(at, &range)?;
         let exit = self.print(session, &view, &range)?;
         Ok(exit.max(session.close(&source, &snapshot.findings)?))
     }
