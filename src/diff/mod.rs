@@ -18,7 +18,10 @@ mod ignore;
 mod patch;
 mod state;
 
-use std::cmp::Ordering;
+use std::{
+    cmp::Ordering,
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+};
 
 use rayon::prelude::*;
 
@@ -37,6 +40,9 @@ use crate::{
 /// on in order.
 const WAVE: usize = 1024;
 const WAVE_BYTES: usize = 4 << 20;
+
+/// So many pairs are held against each other byte by byte at once.
+const BATCH: usize = 8192;
 
 /// One side of a comparison.
 #[derive(Debug, Clone, Copy)]
@@ -94,38 +100,53 @@ impl<'a> Diff<'_, 'a> {
     /// What `each` says.
     pub fn each<E>(
         &self,
-        wanted: impl Fn(&[u8]) -> bool,
+        wanted: impl Fn(&[u8]) -> bool + Sync,
         mut each: impl FnMut(Pair<'a>, Entry<'a>) -> Result<(), E>,
     ) -> Result<bool, E> {
-        let (mut a, mut b) = (self.old.view.iter().peekable(), self.new.view.iter().peekable());
-        let (mut wave, mut bytes, mut related) = (Vec::with_capacity(WAVE), 0_usize, false);
+        let related = AtomicBool::new(false);
+        let differs = |pair: &Pair<'a>| match (pair.old, pair.new) {
+            (Some(old), Some(new)) if old.value == new.value => {
+                if old == new {
+                    related.store(true, Relaxed);
+                }
+                false
+            }
+            _ => wanted(pair.key()),
+        };
+        let (mut batch, mut wave, mut bytes) = (Vec::with_capacity(BATCH), Vec::with_capacity(WAVE), 0_usize);
+        let mut pairs = self.pairs();
         loop {
+            batch.extend(pairs.by_ref().take(BATCH));
+            if batch.is_empty() {
+                break;
+            }
+            let differing: Vec<_> = batch.par_drain(..).filter(differs).collect();
+            for pair in differing {
+                bytes = bytes.saturating_add(pair.bytes());
+                wave.push(pair);
+                if wave.len() >= WAVE || bytes >= WAVE_BYTES {
+                    self.hand_on(&mut wave, &mut each)?;
+                    bytes = 0;
+                }
+            }
+        }
+        self.hand_on(&mut wave, &mut each)?;
+        Ok(related.into_inner())
+    }
+
+    /// All keys of both sides, in order.
+    fn pairs(&self) -> impl Iterator<Item = Pair<'a>> {
+        let (mut a, mut b) = (self.old.view.iter().peekable(), self.new.view.iter().peekable());
+        std::iter::from_fn(move || {
             let order = match (a.peek(), b.peek()) {
-                (None, None) => break,
+                (None, None) => return None,
                 (Some(_), None) => Ordering::Less,
                 (None, Some(_)) => Ordering::Greater,
                 (Some(a), Some(b)) => a.key.cmp(b.key),
             };
             let old = if order.is_le() { a.next() } else { None };
-            let pair = Pair { old, new: if order.is_ge() { b.next() } else { None } };
-            if let (Some(old), Some(new)) = (pair.old, pair.new)
-                && old.value == new.value
-            {
-                related |= old == new;
-                continue;
-            }
-            if !wanted(pair.key()) {
-                continue;
-            }
-            bytes = bytes.saturating_add(pair.bytes());
-            wave.push(pair);
-            if wave.len() >= WAVE || bytes >= WAVE_BYTES {
-                self.hand_on(&mut wave, &mut each)?;
-                bytes = 0;
-            }
-        }
-        self.hand_on(&mut wave, &mut each)?;
-        Ok(related)
+            Some(Pair { old, new: if order.is_ge() { b.next() } else { None } })
+        })
     }
 
     /// What differs about a pair; `None` when the content is the same and only its form differs.
