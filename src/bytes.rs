@@ -1,5 +1,7 @@
 //! Reading input without ever indexing it: every access says where and how much, and answers `None` outside.
 
+use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _};
+
 /// The `len` bytes at `at`, or `None` when they are not all there.
 #[inline]
 #[must_use]
@@ -70,6 +72,13 @@ pub fn escape(data: &[u8]) -> String {
     out
 }
 
+/// A file's name as text: as it is, or where it is no UTF-8, by [`escape`], so that no two are the same.
+#[must_use]
+pub fn file_name(name: impl AsRef<OsStr>) -> String {
+    let name = name.as_ref();
+    name.to_str().map_or_else(|| escape(name.as_bytes()), str::to_owned)
+}
+
 /// [`escape`] for messages: of what is long, the beginning and the length.
 #[must_use]
 pub fn excerpt(data: &[u8]) -> String {
@@ -116,6 +125,13 @@ mod tests {
         assert_eq!(window(b"abcd", u64::MAX, 2), None);
         assert_eq!(u64_be(&[0, 0, 0, 0, 0, 0, 1, 2, 9], 0), Some(258));
         assert_eq!(u64_le(&[0; 8], 1), None);
+    }
+
+    #[test]
+    fn names_of_files_are_told_apart() {
+        let name = |name: &[u8]| file_name(OsStr::from_bytes(name));
+        assert_eq!(name("a\\ü".as_bytes()), "a\\ü");
+        assert_eq!(name(b"a\\\xfc"), "a\\\\\\xfc");
     }
 
     #[test]

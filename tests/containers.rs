@@ -3,20 +3,22 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use std::{
+    ffi::{OsStr, OsString},
     fs,
     io::Write as _,
+    os::unix::ffi::{OsStrExt as _, OsStringExt as _},
     path::{Path, PathBuf},
     process::Command,
 };
 
-fn run(args: &[&str]) -> (i32, String, String) {
+fn run(args: &[impl AsRef<OsStr>]) -> (i32, String, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_etcdsnap")).args(args).output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
 }
 
-fn status(file: &Path) -> (i32, String, String) {
-    run(&["status", file.to_str().unwrap()])
+fn status(file: impl AsRef<OsStr>) -> (i32, String, String) {
+    run(&[OsStr::new("status"), file.as_ref()])
 }
 
 fn write(dir: &Path, name: &str, bytes: &[u8]) -> PathBuf {
@@ -85,6 +87,68 @@ fn one_of_several_is_picked() {
     fs::copy("fixtures/small.db", folder.path().join("y.db")).unwrap();
     assert_eq!(status(folder.path()).0, 2);
     assert_eq!(run(&["status", &format!("{}:y.db", folder.path().display())]).0, 0);
+}
+
+/// Linux takes any bytes for a name. Those that are no text are shown escaped, and may be typed so where they are inside.
+#[test]
+fn names_need_not_be_text() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = fs::read("fixtures/small.db").unwrap();
+    let odd = |name: &[u8]| dir.path().join(OsStr::from_bytes(name));
+    let with = |outer: &Path, inner: &[u8]| {
+        let joined = [outer.as_os_str().as_bytes(), b":", inner].concat();
+        OsString::from_vec(joined)
+    };
+    let (a, b) = (odd(b"\xff.db"), odd(b"\xfe.db"));
+    fs::copy("fixtures/small.db", &a).unwrap();
+    let (code, out, said) = status(&a);
+    assert!(code == 0 && said.is_empty() && out.contains("/\\xff.db "), "{out}{said}");
+    assert_eq!(status(dir.path()).0, 0);
+    fs::copy("fixtures/small.db", &b).unwrap();
+    let (code, _, said) = status(dir.path());
+    assert!(code == 2 && said.contains("\\xfe.db\n") && said.contains("\\xff.db\n"), "{said}");
+    for inner in [&b"\xff.db"[..], b"\\xff.db", b":\xfe.db"] {
+        let (code, _, said) = status(with(dir.path(), inner));
+        assert_eq!(code, 0, "{inner:?}: {said}");
+    }
+    assert_eq!(status(with(dir.path(), b"\xfd.db")).0, 2);
+    let evidence = dir.path().join("evidence").display().to_string();
+    let both = [OsStr::new("verify"), a.as_os_str(), b.as_os_str(), OsStr::new("--evidence"), OsStr::new(&evidence)];
+    let (code, out, said) = run(&both);
+    assert!(code == 0 && out.contains("/\\xff.db ") && out.contains("/\\xfe.db "), "{out}{said}");
+    assert!(fs::read_to_string(&evidence).unwrap().matches("sha256After\":\"").count() == 2);
+    // in an archive and around it
+    let mut zip = zip::ZipWriter::new(fs::File::create(odd(b"\xff.zip")).unwrap());
+    for name in ["one.db", "two.db"] {
+        zip.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+        zip.write_all(&db).unwrap();
+    }
+    zip.finish().unwrap();
+    assert_eq!(status(with(&odd(b"\xff.zip"), b"two.db")).0, 0);
+    assert_eq!(status(odd(b"\xff.zip")).0, 2);
+    let archive = odd(b"two.tar");
+    let tar = tar(&[("x1.db", &db), ("x2.db", &db)]);
+    // a name of another encoding, with the sum of its header
+    let renamed: Vec<u8> = tar.chunks(512).flat_map(|block| renamed(block, b"x2.db", b"\xe92.db")).collect();
+    fs::write(&archive, renamed).unwrap();
+    assert!(status(&archive).2.contains("\\xe92.db"));
+    assert_eq!(status(with(&archive, b"\xe92.db")).0, 0);
+    // what is offered can be typed into a shell
+    let (code, _, said) =
+        run(&[OsStr::new("restore"), a.as_os_str(), OsStr::new("--data-dir"), OsStr::new("/nowhere")]);
+    assert!(code == 2 && said.contains("etcdsnap restore $'") && said.contains("\\xff.db' --data-dir"), "{said}");
+}
+
+/// A block of an archive; when it is the header of `from`, of `to`.
+fn renamed(block: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+    let mut block = block.to_vec();
+    if block.starts_with(from) && block.get(257..262) == Some(b"ustar") {
+        block[..to.len()].copy_from_slice(to);
+        block[148..156].fill(b' ');
+        let sum: u32 = block.iter().map(|byte| u32::from(*byte)).sum();
+        block[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
+    }
+    block
 }
 
 #[test]

@@ -84,8 +84,8 @@ impl Session {
     }
 
     /// Opens what the user named.
-    pub(crate) fn open(&mut self, name: &str) -> Result<Source> {
-        let source = self.open_quietly(name)?;
+    pub(crate) fn open(&mut self, path: &Path) -> Result<Source> {
+        let source = self.open_quietly(path)?;
         for note in source.notes() {
             eprintln!("{}: {}: {note}", note.severity, source.name());
         }
@@ -93,8 +93,8 @@ impl Session {
     }
 
     /// The same, for a command that reports the notes itself.
-    pub(crate) fn open_quietly(&mut self, name: &str) -> Result<Source> {
-        let source = Source::open(name, &self.options)?;
+    pub(crate) fn open_quietly(&mut self, path: &Path) -> Result<Source> {
+        let source = Source::open(path, &self.options)?;
         if let Some(evidence) = &mut self.evidence {
             evidence.opened(&source)?;
         }

@@ -1,9 +1,12 @@
 //! A member's data directory: where its db, its log and its `.snap` files are.
 
-use std::path::{Path, PathBuf};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
 
 use super::{Part, open::Content, open::open_file};
-use crate::{Error, Result};
+use crate::{Error, Result, bytes::file_name};
 
 /// The folder that holds `snap` and `wal`: `DIR/member`, or DIR itself when it is `member`.
 fn member(dir: &Path) -> Option<PathBuf> {
@@ -21,22 +24,23 @@ pub(super) fn open(dir: &Path) -> Result<Option<Content>> {
     let Some(member) = member(dir) else { return Ok(None) };
     let db = open_file(&member.join("snap").join("db"))?;
     let parts = |folder: &Path, ending: &str| -> Result<Vec<Part>> {
-        names(folder)?.iter().filter(|name| name.ends_with(ending)).map(|name| open_file(&folder.join(name))).collect()
+        let names = names(folder)?.into_iter().filter(|name| name.as_encoded_bytes().ends_with(ending.as_bytes()));
+        names.map(|name| open_file(&folder.join(name))).collect()
     };
     let (wal, snaps) = (parts(&member.join("wal"), ".wal")?, parts(&member.join("snap"), ".snap")?);
     Ok(Some(Content::DataDir { db, wal, snaps }))
 }
 
 /// The names in a folder, sorted; none when there is no such folder.
-pub(super) fn names(folder: &Path) -> Result<Vec<String>> {
-    let fault = |source| Error::Io { file: folder.display().to_string(), doing: "list", offset: None, source };
+pub(super) fn names(folder: &Path) -> Result<Vec<OsString>> {
+    let fault = |source| Error::Io { file: file_name(folder), doing: "list", offset: None, source };
     let entries = match std::fs::read_dir(folder) {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries.map_err(fault)?,
     };
     let mut names = Vec::new();
     for entry in entries {
-        names.push(entry.map_err(fault)?.file_name().to_string_lossy().into_owned());
+        names.push(entry.map_err(fault)?.file_name());
     }
     names.sort();
     Ok(names)

@@ -22,7 +22,10 @@ mod part;
 mod sniff;
 mod unpack;
 
-use std::{fmt, path::PathBuf};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
 pub use datadir::is_data_dir;
 pub use map::free_space;
@@ -100,6 +103,7 @@ impl fmt::Display for Wrapping {
 #[derive(Debug)]
 pub struct Source {
     name: String,
+    path: PathBuf,
     kind: Kind,
     wrapping: Vec<Wrapping>,
     db: Part,
@@ -111,12 +115,12 @@ pub struct Source {
 }
 
 impl Source {
-    /// Opens what `name` stands for: a path, or `OUTER:INNER` for a file in a container or folder.
+    /// Opens what `path` stands for: a path, or `OUTER:INNER` for a file in a container or folder.
     ///
     /// # Errors
     /// When it cannot be read, is no backup, or several.
-    pub fn open(name: &str, options: &Options) -> Result<Self> {
-        open::open(name, options)
+    pub fn open(path: &Path, options: &Options) -> Result<Self> {
+        open::open(path, options)
     }
 
     /// The copy `file` of this source's db, under the same name and of the same kind: for checking the copy instead.
@@ -126,14 +130,21 @@ impl Source {
     pub fn copy(&self, file: std::fs::File) -> Result<Self> {
         let db = Part::own(self.db.name().to_owned(), file)?;
         let (wal, snaps, watched) = (Vec::new(), Vec::new(), Vec::new());
-        let (name, wrapping, notes) = (self.name.clone(), self.wrapping.clone(), self.notes.clone());
-        Ok(Self { name, kind: self.kind, wrapping, db, wal, snaps, watched, notes })
+        let (name, path) = (self.name.clone(), self.path.clone());
+        let (wrapping, notes) = (self.wrapping.clone(), self.notes.clone());
+        Ok(Self { name, path, kind: self.kind, wrapping, db, wal, snaps, watched, notes })
     }
 
-    /// As the user named it, with the part that was picked.
+    /// As the user named it, with the part that was picked, for people.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Where it lies, or the outermost layer around it.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// What kind of backup it is.

@@ -1,6 +1,12 @@
 //! From a name to the open files behind it.
 
-use std::{fs::File, io::ErrorKind, path::Path};
+use std::{
+    ffi::{OsStr, OsString},
+    fs::File,
+    io::ErrorKind,
+    os::unix::ffi::OsStrExt as _,
+    path::{Path, PathBuf},
+};
 
 use super::{
     Kind, Options, Source, Wrapping, datadir, foreign, map,
@@ -8,7 +14,10 @@ use super::{
     sniff::{HEAD, Sniffed, has_carriage_returns, sniff},
     unpack,
 };
-use crate::{Error, Finding, Result, bytes::escape};
+use crate::{
+    Error, Finding, Result,
+    bytes::{escape, file_name},
+};
 
 /// Of many backups inside one, so many are listed.
 const LISTED: usize = 20;
@@ -25,27 +34,28 @@ pub(super) enum Content {
     DataDir { db: Part, wal: Vec<Part>, snaps: Vec<Part> },
 }
 
-pub(super) fn open(name: &str, options: &Options) -> Result<Source> {
-    let path = Path::new(name);
+pub(super) fn open(path: &Path, options: &Options) -> Result<Source> {
     let missing = match path.symlink_metadata() {
-        Ok(_) => return open_path(name, path, None, options),
+        Ok(_) => return open_path(&file_name(path), path, None, options),
         Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => e,
         Err(e) => return Err(io_error(path, "open", e)),
     };
     // OUTER:INNER; a file of that very name would have come first.
-    for (at, _) in name.rmatch_indices(':') {
-        if let Some((outer, inner)) =
-            name.split_at_checked(at).map(|(outer, rest)| (outer, rest.trim_start_matches(':')))
-            && Path::new(outer).exists()
-        {
-            return open_path(name, Path::new(outer), Some(inner), options);
+    let name = path.as_os_str().as_bytes();
+    for (at, _) in name.iter().enumerate().rev().filter(|(_, byte)| **byte == b':') {
+        let Some((outer, inner)) = name.split_at_checked(at) else { continue };
+        let outer = Path::new(OsStr::from_bytes(outer));
+        if outer.exists() {
+            let colons = inner.iter().take_while(|byte| **byte == b':').count();
+            let inner = inner.get(colons..).unwrap_or_default();
+            return open_path(&file_name(path), outer, Some(&file_name(OsStr::from_bytes(inner))), options);
         }
     }
     Err(io_error(path, "open", missing))
 }
 
 fn io_error(path: &Path, doing: &'static str, source: std::io::Error) -> Error {
-    Error::Io { file: path.display().to_string(), doing, offset: None, source }
+    Error::Io { file: file_name(path), doing, offset: None, source }
 }
 
 fn open_path(name: &str, path: &Path, pick: Option<&str>, options: &Options) -> Result<Source> {
@@ -54,7 +64,7 @@ fn open_path(name: &str, path: &Path, pick: Option<&str>, options: &Options) -> 
         return open_folder(name, path, pick, options);
     }
     let part = open_file(path)?;
-    let mut source = Unwrapped { name: name.to_owned(), wrapping: Vec::new(), watched: Vec::new() };
+    let mut source = Unwrapped::new(name, path);
     let content = source.unwrap(part, pick, options)?;
     Ok(source.finish(content))
 }
@@ -64,7 +74,7 @@ pub(super) fn open_file(path: &Path) -> Result<Part> {
     let metadata = path.metadata().map_err(|e| io_error(path, "open", e))?;
     let regular = |metadata: &std::fs::Metadata| {
         let what = kind_of(metadata)?;
-        let what = format!("{}: {what}, not a file", path.display());
+        let what = format!("{}: {what}, not a file", file_name(path));
         Some(Error::Usage {
             what,
             hint: Some("write it to a file first: a backup is read at many places at once".to_owned()),
@@ -76,7 +86,7 @@ pub(super) fn open_file(path: &Path) -> Result<Part> {
     }
     let file = map::open(path).map_err(|e| io_error(path, "open", e))?;
     let metadata = file.metadata().map_err(|e| io_error(path, "look at", e))?;
-    regular(&metadata).map_or_else(|| Part::new(path.display().to_string(), file), Err)
+    regular(&metadata).map_or_else(|| Part::new(file_name(path), file), Err)
 }
 
 fn kind_of(metadata: &std::fs::Metadata) -> Option<&'static str> {
@@ -99,20 +109,19 @@ fn open_folder(name: &str, path: &Path, pick: Option<&str>, options: &Options) -
     if pick.is_none()
         && let Some(content) = datadir::open(path)?
     {
-        return Ok(Unwrapped { name: name.to_owned(), wrapping: Vec::new(), watched: Vec::new() }.finish(content));
+        return Ok(Unwrapped::new(name, path).finish(content));
     }
-    let mut found = Vec::new();
-    let names = datadir::names(path)?;
-    for entry in &names {
+    let entries = datadir::names(path)?;
+    let is_backup = |entry: &&OsString| {
         let inner = path.join(entry);
-        if datadir::is_data_dir(&inner) || looks_like_backup(&inner) {
-            found.push(entry.clone());
-        }
-    }
-    let one = pick_one(name, pick, &found, || foreign::without_backup(name, "a folder", &names))?;
-    let inner = path.join(&one);
-    let shown = inner.display().to_string();
-    open_path(&shown, &inner, None, options)
+        datadir::is_data_dir(&inner) || looks_like_backup(&inner)
+    };
+    let names = |entries: &mut dyn Iterator<Item = &OsString>| entries.map(file_name).collect::<Vec<_>>();
+    let found = names(&mut entries.iter().filter(is_backup));
+    let none = || foreign::without_backup(name, "a folder", &names(&mut entries.iter()));
+    let one = pick_one(name, pick, &found, none)?;
+    let inner = entries.iter().find(|entry| file_name(entry) == one).map_or_else(|| path.join(&one), |e| path.join(e));
+    open_path(&file_name(&inner), &inner, None, options)
 }
 
 /// Whether the first bytes of a file are those of a backup or a container.
@@ -155,11 +164,16 @@ pub(super) fn pick_one(
 /// A source whose wrapping comes off layer by layer.
 struct Unwrapped {
     name: String,
+    path: PathBuf,
     wrapping: Vec<Wrapping>,
     watched: Vec<Part>,
 }
 
 impl Unwrapped {
+    fn new(name: &str, path: &Path) -> Self {
+        Self { name: name.to_owned(), path: path.to_owned(), wrapping: Vec::new(), watched: Vec::new() }
+    }
+
     fn unwrap(&mut self, mut part: Part, mut pick: Option<&str>, options: &Options) -> Result<Content> {
         loop {
             let head = part.bytes().get(..HEAD).unwrap_or_else(|| part.bytes());
@@ -215,8 +229,8 @@ impl Unwrapped {
             let note = Finding::warning("in-use", "in use by a running etcd: what is read may be torn");
             notes.push(note.hint("stop etcd, or take a backup with `etcdctl snapshot save`"));
         }
-        let Self { name, wrapping, watched } = self;
-        Source { name, kind, wrapping, db, wal, snaps, watched, notes }
+        let Self { name, path, wrapping, watched } = self;
+        Source { name, path, kind, wrapping, db, wal, snaps, watched, notes }
     }
 }
 

@@ -2,8 +2,10 @@
 
 use std::{
     collections::HashSet,
+    ffi::OsStr,
     fs::File,
     io::{self, Cursor, Read, Seek as _, SeekFrom, Write as _},
+    os::unix::ffi::OsStrExt as _,
 };
 
 use super::{
@@ -12,7 +14,7 @@ use super::{
     part::Part,
     sniff::{HEAD, Sniffed, sniff},
 };
-use crate::{Error, Finding, Result};
+use crate::{Error, Finding, Result, bytes::file_name};
 
 /// More files than this are not looked through.
 const MAX_FILES: usize = 20_000;
@@ -198,7 +200,7 @@ fn visit_tar(bytes: &[u8], visit: Visit<'_>) -> std::result::Result<(), Broken> 
     for entry in archive.entries().map_err(Broken::Archive)? {
         let mut entry = entry.map_err(Broken::Archive)?;
         if entry.header().entry_type().is_file() || entry.header().entry_type().is_gnu_sparse() {
-            let name = String::from_utf8_lossy(&entry.path_bytes()).trim_start_matches("./").to_owned();
+            let name = file_name(OsStr::from_bytes(&entry.path_bytes())).trim_start_matches("./").to_owned();
             visit(&name, &mut entry).map_err(Broken::Visit)?;
         }
     }
@@ -211,7 +213,7 @@ fn visit_zip(bytes: &[u8], visit: Visit<'_>) -> std::result::Result<(), Broken> 
     for index in 0..archive.len() {
         let mut entry = archive.by_index(index).map_err(broken)?;
         if entry.is_file() {
-            let name = String::from_utf8_lossy(entry.name_raw()).trim_start_matches("./").to_owned();
+            let name = file_name(OsStr::from_bytes(entry.name_raw())).trim_start_matches("./").to_owned();
             visit(&name, &mut entry).map_err(Broken::Visit)?;
         }
     }

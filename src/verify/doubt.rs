@@ -75,7 +75,7 @@ impl Doubt {
         if !source.wrapping().is_empty() {
             return None;
         }
-        let path = Path::new(source.name());
+        let path = source.path();
         let member = path.join("member");
         let path = if source.kind() == Kind::DataDir && member.is_dir() { &member } else { path };
         let beside = Self::beside(path);

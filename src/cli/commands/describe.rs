@@ -1,4 +1,4 @@
-use std::io::Write as _;
+use std::{io::Write as _, path::PathBuf};
 
 use clap::Args;
 use etcdsnap::{
@@ -29,7 +29,7 @@ Examples:
 Exit status: 1 when an object that was named is not there, or one cannot be read")]
 pub(crate) struct Describe {
     /// The backup
-    snapshot: String,
+    snapshot: PathBuf,
     /// KIND[/NAME] [NAME...]
     #[arg(value_name = "KIND[/NAME]", required = true)]
     what: Vec<String>,

@@ -3,7 +3,7 @@ mod head;
 mod tally;
 pub(super) mod text;
 
-use std::io::Write as _;
+use std::{ffi::OsString, io::Write as _, path::PathBuf};
 
 use self::{document::Document, head::Head, tally::Tally};
 use super::get::etcd_prefix;
@@ -47,10 +47,10 @@ Exit status: 0 when nothing differs, 1 when something does, could not be compare
 pub(crate) struct Compare {
     /// The older backup
     #[arg(value_name = "A")]
-    a: String,
+    a: PathBuf,
     /// The newer backup, unless --rev names two revisions of A; behind it which objects: KIND[/NAME] [NAME...]
     #[arg(value_name = "B [KIND[/NAME]...]")]
-    rest: Vec<String>,
+    rest: Vec<OsString>,
     /// Two revisions of A instead of two backups
     #[arg(long, value_name = "N..M", value_parser = revisions)]
     rev: Option<(i64, i64)>,
@@ -113,6 +113,15 @@ fn revisions(text: &str) -> Result<(i64, i64), String> {
     both.ok_or_else(|| "two revisions, such as 1200..1300".to_owned())
 }
 
+/// KIND/NAME and so on, which are text.
+fn words(words: &[OsString]) -> Result<Vec<String>, Error> {
+    let text = |word: &OsString| {
+        let wrong = || Error::Usage { what: format!("{} is no KIND or NAME", word.display()), hint: None };
+        word.to_str().map(str::to_owned).ok_or_else(wrong)
+    };
+    words.iter().map(text).collect()
+}
+
 /// One side: what it is of, and its state.
 struct Opened<'o, 's> {
     source: &'s Source,
@@ -139,7 +148,7 @@ impl Compare {
             let (old_view, new_view) = (old.view(from, &Range::All)?, new.view(to, &Range::All)?);
             let from = Opened::new(&a, &old, old_view, &self.keys)?;
             let to = Opened::new(&a, &new, new_view, &self.keys)?;
-            let exit = self.compare(session, &from, &to, &self.rest)?;
+            let exit = self.compare(session, &from, &to, &words(&self.rest)?)?;
             return Ok(exit.max(session.close(&a, &old.findings)?));
         }
         let Some((b, what)) = self.rest.split_first() else {
@@ -147,12 +156,12 @@ impl Compare {
             let hint = Some(format!("etcdsnap diff {} OTHER", render::shell(&self.a)));
             return Err(Error::Usage { what, hint }.into());
         };
-        let b = session.open(b)?;
+        let b = session.open(b.as_ref())?;
         let mut new = session.load(&b)?;
         let (old_view, new_view) = (old.view(None, &Range::All)?, new.view(None, &Range::All)?);
         let from = Opened::new(&a, &old, old_view, &self.keys)?;
         let to = Opened::new(&b, &new, new_view, &self.keys)?;
-        let exit = self.compare(session, &from, &to, what)?;
+        let exit = self.compare(session, &from, &to, &words(what)?)?;
         let closed = session.close(&a, &old.findings)?;
         Ok(exit.max(closed).max(session.close(&b, &new.findings)?))
     }

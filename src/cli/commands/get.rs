@@ -8,6 +8,8 @@ use self::{
     pick::Pick,
     template::{Format, FormatParser, Template},
 };
+use std::path::PathBuf;
+
 use clap::{ArgAction, Args, ValueEnum};
 use etcdsnap::{
     Error,
@@ -50,7 +52,7 @@ Examples:
 Exit status: 1 when an object that was named is not there, one cannot be read, or a template does not fit")]
 pub(crate) struct Get {
     /// The backup
-    snapshot: String,
+    snapshot: PathBuf,
     /// KIND[/NAME] [NAME...]
     #[arg(value_name = "KIND[/NAME]")]
     what: Vec<String>,

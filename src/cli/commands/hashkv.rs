@@ -1,4 +1,4 @@
-use std::io::Write as _;
+use std::{io::Write as _, path::PathBuf};
 
 use clap::{Args, ValueEnum};
 use etcdsnap::{etcd, k8s::Ring};
@@ -21,7 +21,7 @@ Examples:
   etcdsnap hashkv backup.db --rev 1200 -w json")]
 pub(crate) struct HashKv {
     /// The backup
-    snapshot: String,
+    snapshot: PathBuf,
     #[command(flatten)]
     when: When,
     /// The format

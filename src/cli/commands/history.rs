@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, io::Write as _};
+use std::{collections::BTreeMap, io::Write as _, path::PathBuf};
 
 use clap::{Args, ValueEnum};
 use etcdsnap::{
@@ -45,7 +45,7 @@ Examples:
 Exit status: 1 when no revision of it is there")]
 pub(crate) struct History {
     /// The backup
-    snapshot: String,
+    snapshot: PathBuf,
     /// KIND/NAME, or KIND NAME...
     #[arg(value_name = "KIND/NAME", required_unless_present = "key")]
     what: Vec<String>,
@@ -60,7 +60,7 @@ pub(crate) struct History {
     prefix: Option<Range>,
     /// More backups of the same cluster
     #[arg(long, value_name = "SNAPSHOT")]
-    also: Vec<String>,
+    also: Vec<PathBuf>,
     /// Tell all fields: managedFields, resourceVersion, generation and the status too
     #[arg(long)]
     all: bool,

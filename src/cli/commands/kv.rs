@@ -2,6 +2,7 @@ use std::{
     ffi::OsString,
     io::{self, Write},
     os::unix::ffi::OsStringExt as _,
+    path::PathBuf,
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD, write::EncoderWriter};
@@ -32,7 +33,7 @@ Examples:
 Exit status: 1 when the one KEY asked for is not there")]
 pub(crate) struct Kv {
     /// The backup
-    snapshot: String,
+    snapshot: PathBuf,
     /// The key, or the first key of a range
     key: Option<OsString>,
     /// The first key behind the range

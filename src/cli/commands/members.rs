@@ -1,4 +1,4 @@
-use std::io::Write as _;
+use std::{io::Write as _, path::PathBuf};
 
 use clap::{Args, ValueEnum};
 use etcdsnap::etcd::{State, state::Member};
@@ -20,7 +20,7 @@ Examples:
   etcdsnap members backup.db -o json | jq '.members[].name'")]
 pub(crate) struct Members {
     /// The backup
-    snapshot: String,
+    snapshot: PathBuf,
     /// The format
     #[arg(short = 'w', long, short_alias = 'o', visible_alias = "output", value_enum, default_value_t = WriteOut::Simple)]
     write_out: WriteOut,

@@ -16,6 +16,8 @@ mod status;
 mod timeline;
 mod verify;
 
+use std::path::{Path, PathBuf};
+
 use clap::Subcommand;
 
 use crate::{
@@ -70,8 +72,8 @@ impl Command {
 /// Does `each` for every file named; one that cannot be read is told and the others still have their turn.
 fn each_file(
     session: &mut Session,
-    files: &[String],
-    mut each: impl FnMut(&mut Session, &str) -> Result<Exit, Failure>,
+    files: &[PathBuf],
+    mut each: impl FnMut(&mut Session, &Path) -> Result<Exit, Failure>,
 ) -> Result<Exit, Failure> {
     let mut worst = Exit::Good;
     for file in files {

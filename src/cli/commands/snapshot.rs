@@ -1,7 +1,7 @@
-use std::io::Write as _;
+use std::{io::Write as _, path::PathBuf};
 
 use clap::{Args, Subcommand};
-use etcdsnap::{Error, error::Severity, source::Kind};
+use etcdsnap::{Error, bytes::file_name, error::Severity, source::Kind};
 
 use super::{hashkv::WriteOut, restore};
 use crate::{
@@ -28,7 +28,7 @@ enum Alias {
 #[derive(Debug, Args)]
 struct Status {
     /// The backup
-    filename: String,
+    filename: PathBuf,
     /// The format
     #[arg(short = 'w', long, value_enum, default_value_t = WriteOut::Simple)]
     write_out: WriteOut,
@@ -54,8 +54,8 @@ impl Status {
     fn run(self, session: &mut Session) -> Result<Exit, Failure> {
         let source = session.open(&self.filename)?;
         // etcdutl takes the db itself and nothing around it.
-        if source.kind() == Kind::DataDir || !source.wrapping().is_empty() || source.name() != self.filename {
-            let what = format!("{}: invalid database", self.filename);
+        if source.kind() == Kind::DataDir || !source.wrapping().is_empty() || source.path() != self.filename {
+            let what = format!("{}: invalid database", file_name(&self.filename));
             let hint = Some("`etcdsnap status` opens it: this alias answers as etcdutl does".to_owned());
             return Err(Error::NotFound { what, hint }.into());
         }

@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, io::Write as _};
+use std::{collections::BTreeMap, io::Write as _, path::PathBuf};
 
 use clap::Args;
 use etcdsnap::{
@@ -28,7 +28,7 @@ Examples:
 pub(crate) struct Status {
     /// The backups
     #[arg(required = true)]
-    snapshot: Vec<String>,
+    snapshot: Vec<PathBuf>,
     /// The format
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     output: Format,

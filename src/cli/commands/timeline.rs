@@ -1,4 +1,4 @@
-use std::io::Write as _;
+use std::{io::Write as _, path::PathBuf};
 
 use clap::{Args, ValueEnum};
 use etcdsnap::{
@@ -36,7 +36,7 @@ Examples:
   etcdsnap timeline backup.db -o ndjson | jq -r 'select(.verb == \"delete\") | .key'")]
 pub(crate) struct Timeline {
     /// The backup
-    snapshot: String,
+    snapshot: PathBuf,
     /// KIND[/NAME] [NAME...]
     #[arg(value_name = "KIND[/NAME]")]
     what: Vec<String>,

@@ -1,8 +1,14 @@
-use std::{cmp::Reverse, fs, io::Write as _, path::Path};
+use std::{
+    cmp::Reverse,
+    fs,
+    io::Write as _,
+    path::{Path, PathBuf},
+};
 
 use clap::Args;
 use etcdsnap::{
     Error, Finding,
+    bytes::file_name,
     error::{Fault, Severity},
     hash, source,
     verify::{Report, Trailer, Verdict, unopened, verify},
@@ -32,7 +38,7 @@ Exit status: 0 good or doubtful (with --strict: good), 1 damaged, 3 could not be
 pub(crate) struct Verify {
     /// The backups
     #[arg(required = true)]
-    snapshot: Vec<String>,
+    snapshot: Vec<PathBuf>,
     /// The format
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     output: Format,
@@ -46,7 +52,8 @@ impl Verify {
         let (mut reports, mut worst) = (Vec::new(), Exit::Good);
         let files = files(&self.snapshot);
         if files.is_empty() {
-            let what = format!("{}: there is no backup in it", self.snapshot.join(", "));
+            let names: Vec<_> = self.snapshot.iter().map(file_name).collect();
+            let what = format!("{}: there is no backup in it", names.join(", "));
             return Err(Error::NotFound { what, hint: Some("is the backup's disk mounted?".to_owned()) }.into());
         }
         for file in &files {
@@ -56,7 +63,7 @@ impl Verify {
                     // Among others, a file that is not one backup is a finding like any other.
                     let among = files.len() > 1 && error.fault() == Fault::Caller;
                     worst = worst.max(if among { Exit::Content } else { error.fault().into() });
-                    unopened(file, &error)
+                    unopened(&file_name(file), &error)
                 }
                 Err(failure) => return Err(failure),
             };
@@ -128,26 +135,25 @@ impl Verify {
 }
 
 /// A folder of backups stands for what is in it; a data directory for itself.
-fn files(named: &[String]) -> Vec<String> {
+fn files(named: &[PathBuf]) -> Vec<PathBuf> {
     let mut files = Vec::new();
-    for name in named {
-        let path = Path::new(name);
+    for path in named {
         let entries = path.is_dir().then(|| fs::read_dir(path).ok()).flatten();
         match entries {
             Some(entries) if !source::is_data_dir(path) => {
                 let paths = entries.flatten().map(|entry| entry.path());
                 let backups = paths.filter(|path| path.is_file() || source::is_data_dir(path));
-                let mut inside: Vec<_> = backups.map(|path| path.to_string_lossy().into_owned()).collect();
+                let mut inside: Vec<_> = backups.collect();
                 inside.sort();
                 files.append(&mut inside);
             }
-            _ => files.push(name.clone()),
+            _ => files.push(path.clone()),
         }
     }
     files
 }
 
-fn one(session: &mut Session, file: &str) -> Result<Report, Failure> {
+fn one(session: &mut Session, file: &Path) -> Result<Report, Failure> {
     let source = session.open_quietly(file)?;
     let progress = session.progress(&source);
     let report = verify(&source, |done| progress.tell(done, source.db().len()))?;

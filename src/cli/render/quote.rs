@@ -1,6 +1,8 @@
 //! Go's `%q`, and a shell's words.
 
-use std::fmt::Write as _;
+use std::{ffi::OsStr, fmt::Write as _, os::unix::ffi::OsStrExt as _};
+
+use etcdsnap::bytes;
 
 /// Bytes as Go's `strconv.Quote` writes them.
 pub(crate) fn quote(bytes: &[u8]) -> String {
@@ -19,7 +21,10 @@ pub(crate) fn quote(bytes: &[u8]) -> String {
 }
 
 /// A word as a shell takes it.
-pub(crate) fn shell(word: &str) -> String {
+pub(crate) fn shell(word: impl AsRef<OsStr>) -> String {
+    let Some(word) = word.as_ref().to_str() else {
+        return format!("$'{}'", bytes::escape(word.as_ref().as_bytes()).replace('\'', "\\'"));
+    };
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()
@@ -55,7 +60,14 @@ fn escape(out: &mut String, c: char) {
 
 #[cfg(test)]
 mod tests {
-    use super::quote;
+    use super::*;
+
+    #[test]
+    fn a_shell_takes_any_name() {
+        for (word, want) in [(&b"a.db"[..], "a.db"), (b"it's", r"'it'\''s'"), (b"\xff's \\", r"$'\xff\'s \\'")] {
+            assert_eq!(shell(OsStr::from_bytes(word)), want);
+        }
+    }
 
     #[test]
     fn as_go_quotes() {

@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use etcdsnap::{
     Error,
+    bytes::file_name,
     restore::{Bump, Carry, Facts, Job, NewCluster, Place, Plan, Trust, Wanted, check_advertised, recover},
     source::Kind,
 };
@@ -17,7 +18,7 @@ use crate::{
 #[derive(Debug, Args)]
 pub(crate) struct Alias {
     /// The backup
-    filename: String,
+    filename: PathBuf,
     /// The data directory
     #[arg(long)]
     data_dir: Option<PathBuf>,
@@ -88,8 +89,8 @@ impl Alias {
         }
         session.unpack_near(&data_dir);
         let source = session.open(&self.filename)?;
-        if source.kind() == Kind::DataDir || !source.wrapping().is_empty() || source.name() != self.filename {
-            let what = format!("{}: not a snapshot file", self.filename);
+        if source.kind() == Kind::DataDir || !source.wrapping().is_empty() || source.path() != self.filename {
+            let what = format!("{}: not a snapshot file", file_name(&self.filename));
             let hint = Some("`etcdsnap restore` takes it: this alias does as etcdutl does".to_owned());
             return Err(Error::Refused { what, hint }.into());
         }

@@ -4,7 +4,7 @@ mod text;
 mod whose;
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, atomic::AtomicBool},
 };
 
@@ -44,7 +44,7 @@ Exit status: 0 restored, 1 refused because of the backup, 2 wrong usage (also: t
 read or written; unless it is 0, or stderr says that it is restored, the destination is as it was")]
 pub(crate) struct Restore {
     /// The backup
-    snapshot: String,
+    snapshot: PathBuf,
     #[command(flatten)]
     whose: Whose,
     #[command(flatten)]
@@ -119,7 +119,7 @@ struct Revisions {
     mark_compacted: bool,
     /// A newer backup, or what is left of another member: --bump-revision auto goes behind it, and N is held against it
     #[arg(long, value_name = "SNAPSHOT")]
-    past: Vec<String>,
+    past: Vec<PathBuf>,
     /// Give up the history before REV
     #[arg(long, value_name = "REV|latest", value_parser = compact)]
     compact: Option<Compact>,
@@ -316,8 +316,8 @@ fn verified(session: &Session, source: &Source) -> Result<Report> {
 }
 
 /// The highest revision that another backup may have: each entry of a log is one at the most.
-fn head_of(session: &mut Session, name: &str) -> Result<i64> {
-    let source = session.open(name)?;
+fn head_of(session: &mut Session, path: &Path) -> Result<i64> {
+    let source = session.open(path)?;
     let facts = Facts::gather(&source, &Carry::default())?;
     source.intact()?;
     let behind = facts.unapplied.applied_at_start.saturating_add(facts.unapplied.past_commit);

@@ -14,14 +14,11 @@ pub(super) fn flags(plan: &Plan, job: &Job) -> Vec<String> {
     let start = |place: &etcdsnap::restore::Place| {
         let member = plan.cluster.member(&place.member).ok()?;
         let urls = member.peer_urls.join(",");
-        let wal = place
-            .wal_dir
-            .as_ref()
-            .map_or(String::new(), |wal| format!(" --wal-dir {}", shell(&wal.display().to_string())));
+        let wal = place.wal_dir.as_ref().map_or(String::new(), |wal| format!(" --wal-dir {}", shell(wal)));
         Some(format!(
             "etcd --name {} --data-dir {}{wal} --listen-peer-urls {} --listen-client-urls URLS --advertise-client-urls URLS",
             shell(&place.member),
-            shell(&place.data_dir.display().to_string()),
+            shell(&place.data_dir),
             shell(&urls),
         ))
     };

@@ -55,7 +55,7 @@ pub(super) struct Chosen {
 
 impl Whose {
     /// The cluster, and the members whose directories are wanted.
-    pub(super) fn choose(&self, state: &State, snapshot: &str, place: &Where) -> Result<Chosen> {
+    pub(super) fn choose(&self, state: &State, snapshot: &Path, place: &Where) -> Result<Chosen> {
         if let Some(file) = &self.from_manifest {
             return self.by_manifest(file, state, place);
         }
@@ -103,7 +103,7 @@ impl Whose {
             let hint = format!(
                 "--member {} instead of it restores the snapshot's cluster; --initial-cluster {} beside it makes the smaller one",
                 shell(&manifest.name),
-                shell(&parsed.initial_cluster()),
+                shell(parsed.initial_cluster()),
             );
             return refused(what, hint);
         }
@@ -130,9 +130,9 @@ impl Whose {
     }
 
     /// The refusal to guess, with the lines that would fit.
-    fn fitting(&self, state: &State, snapshot: &str, place: &Where) -> Error {
-        let dir = place.data_dir.as_ref().map_or_else(|| "DIR".to_owned(), |dir| dir.display().to_string());
-        let line = format!("etcdsnap restore {} --data-dir {}", shell(snapshot), shell(&dir));
+    fn fitting(&self, state: &State, snapshot: &Path, place: &Where) -> Error {
+        let dir = place.data_dir.as_deref().unwrap_or(Path::new("DIR"));
+        let line = format!("etcdsnap restore {} --data-dir {}", shell(snapshot), shell(dir));
         let lines: Vec<_> = match NewCluster::of_snapshot(state, TOKEN, &self.learner) {
             Ok(cluster) => {
                 let mut names: Vec<_> = cluster.members.iter().map(|member| member.name.as_str()).collect();
