@@ -55,6 +55,8 @@ pub enum Error {
         what: String,
         /// What to do instead.
         hint: String,
+        /// Whether it may be a backup all the same, or what is left of one: empty, encrypted, of no known format.
+        may_be_one: bool,
     },
     /// An etcd backup that is too damaged to be opened at all.
     #[error("{file}: {finding}")]

@@ -101,6 +101,31 @@ fn a_folder_gives_one_table_and_the_newest_good_file() {
 }
 
 #[test]
+fn what_lies_beside_backups_is_told_and_does_not_count() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name).display().to_string();
+    let folder = dir.path().to_str().unwrap();
+    fs::write(at("SHA256SUMS"), "0123  kube.db\n").unwrap();
+    fs::write(at("status.json"), "{\"revision\":1}").unwrap();
+    // nothing in it is a backup
+    assert_eq!(verify(&[folder]).0, 1);
+    fs::copy("fixtures/kube.db", at("kube.db")).unwrap();
+    for more in [&[][..], &["--strict"]] {
+        let (code, out) = verify(&[&[folder], more].concat());
+        assert!(code == 0 && out.matches("not a snapshot").count() == 2, "{out}");
+        assert!(out.contains("not an etcd snapshot: text"), "{out}");
+    }
+    // named, they count
+    assert_eq!(verify(&[&at("kube.db"), &at("SHA256SUMS")]).0, 1);
+    assert_eq!(verify(&[folder, &at("status.json")]).0, 1);
+    // what may have been a backup counts, too
+    for lost in [&b""[..], &[0; 5000], b"\x01\x02\x03 no known beginning", b"age-encryption.org/v1\n"] {
+        fs::write(at("lost.db"), lost).unwrap();
+        assert_eq!(verify(&[folder]).0, 1, "{lost:?}");
+    }
+}
+
+#[test]
 fn which_etcd_starts_on_it() {
     let starts = |file: &str| {
         let report = report(Path::new(file)).1;

@@ -4,52 +4,59 @@ use crate::{Error, bytes::escape};
 
 /// Names the file whose bytes are `bytes`.
 pub(super) fn foreign(file: &str, bytes: &[u8]) -> Error {
-    let (what, hint) = name(bytes);
-    Error::Foreign { file: file.to_owned(), what, hint: hint.to_owned() }
+    let (what, hint, may_be_one) = name(bytes);
+    Error::Foreign { file: file.to_owned(), what, hint: hint.to_owned(), may_be_one }
 }
 
-fn name(bytes: &[u8]) -> (String, &'static str) {
+/// What it is, what to do with it, and whether it may be a backup all the same, or have been one.
+fn name(bytes: &[u8]) -> (String, &'static str, bool) {
     let has = |needle: &[u8]| bytes.get(..4096).unwrap_or(bytes).windows(needle.len().max(1)).any(|w| w == needle);
-    let (what, hint) = match bytes {
-        [] => ("the file is empty", "the backup never arrived: take it again, or look for an older one"),
+    let (what, hint, may_be_one) = match bytes {
+        [] => ("the file is empty", "the backup never arrived: take it again, or look for an older one", true),
         [b'S', b'Q', b'L', b'i', b't', b'e', b' ', ..] => (
             "an SQLite database",
             "k3s keeps its state in SQLite unless it runs with embedded etcd: open it with sqlite3, or take a backup with \
              `k3s etcd-snapshot save` where etcd is used",
+            false,
         ),
         [b'a', b'g', b'e', b'-', b'e', b'n', b'c', b'r', b'y', b'p', b't', b'i', b'o', b'n', ..] => {
-            ("encrypted with age", "decrypt it first: age --decrypt")
+            ("encrypted with age", "decrypt it first: age --decrypt", true)
         }
         [b'S', b'a', b'l', b't', b'e', b'd', b'_', b'_', ..] => {
-            ("encrypted with OpenSSL", "decrypt it first: openssl enc -d")
+            ("encrypted with OpenSSL", "decrypt it first: openssl enc -d", true)
         }
         _ if bytes.starts_with(b"-----BEGIN PGP") || is_openpgp(bytes) => {
-            ("encrypted with OpenPGP", "decrypt it first: gpg --decrypt")
+            ("encrypted with OpenPGP", "decrypt it first: gpg --decrypt", true)
         }
-        _ if bytes.starts_with(b"-----BEGIN AGE") => ("encrypted with age", "decrypt it first: age --decrypt"),
-        [0x7f, b'E', b'L', b'F', ..] => ("a program (ELF)", "name the backup, not the program"),
+        _ if bytes.starts_with(b"-----BEGIN AGE") => ("encrypted with age", "decrypt it first: age --decrypt", true),
+        [0x7f, b'E', b'L', b'F', ..] => ("a program (ELF)", "name the backup, not the program", false),
         _ if bytes.iter().all(|b| *b == 0) => {
-            ("nothing but zeros", "its content was never written, or is lost: use another copy")
+            ("nothing but zeros", "its content was never written, or is lost: use another copy", true)
         }
         _ if has(b"\xef\xbf\xbd\xef\xbf\xbd\x0c\xef\xbf\xbd") => (
             "an etcd snapshot that was taken for text on its way: bytes were replaced by U+FFFD",
             "those bytes are lost: copy it again, in binary mode",
+            true,
         ),
         _ if bytes.starts_with(b"[{\"etcdEvent\"") => (
             "an incremental backup of etcd-backup-restore (Gardener)",
             "open the full backup (Full-...) that it belongs to",
+            false,
         ),
-        [b'{' | b'[', ..] if is_text(bytes) => ("JSON text", "name the backup, not a document about it"),
-        _ if is_text(bytes) => ("text", "name the backup; if this was meant to be one, the download may have failed"),
+        [b'{' | b'[', ..] if is_text(bytes) => ("JSON text", "name the backup, not a document about it", false),
+        _ if is_text(bytes) => {
+            ("text", "name the backup; if this was meant to be one, the download may have failed", false)
+        }
         _ => {
             let start: Vec<String> = bytes.iter().take(16).map(|b| format!("{b:02x}")).collect();
             return (
                 format!("unknown format, starts with {}", start.join(" ")),
                 "if it is encrypted, decrypt it first; if its first pages are lost, use another copy",
+                true,
             );
         }
     };
-    (what.to_owned(), hint)
+    (what.to_owned(), hint, may_be_one)
 }
 
 /// A binary OpenPGP message: a packet of encrypted data or of a session key.
@@ -78,5 +85,5 @@ pub(super) fn without_backup(file: &str, of: &str, names: &[String]) -> Error {
         let more = if names.len() > some.len() { ", ..." } else { "" };
         (format!("{of} without an etcd backup in it: {}{more}", some.join(", ")), "name the file that is the backup")
     };
-    Error::Foreign { file: file.to_owned(), what, hint: hint.to_owned() }
+    Error::Foreign { file: file.to_owned(), what, hint: hint.to_owned(), may_be_one: names.is_empty() }
 }

@@ -184,6 +184,7 @@ impl Unwrapped {
                         what: "an etcd snapshot that was taken for text on its way: each line feed has got a carriage return"
                             .to_owned(),
                         hint: "copy it again, in binary mode".to_owned(),
+                        may_be_one: true,
                     });
                 }
                 Sniffed::Bbolt => match pick {
@@ -196,7 +197,8 @@ impl Unwrapped {
                 Sniffed::Other => return Err(foreign::foreign(&self.name, part.bytes())),
                 Sniffed::Wrapped(_) if self.wrapping.len() >= MAX_LAYERS => {
                     let what = format!("{MAX_LAYERS} containers inside each other");
-                    return Err(Error::Foreign { file: self.name.clone(), what, hint: "unpack it by hand".to_owned() });
+                    let hint = "unpack it by hand".to_owned();
+                    return Err(Error::Foreign { file: self.name.clone(), what, hint, may_be_one: true });
                 }
                 Sniffed::Wrapped(wrapping) => wrapping,
             };

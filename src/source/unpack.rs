@@ -135,7 +135,7 @@ impl Layer<'_> {
             if names.len() >= MAX_FILES {
                 let what = format!("more than {MAX_FILES} files");
                 let hint = "no backup has so many: unpack it by hand".to_owned();
-                return Err(Error::Foreign { file: self.name.to_owned(), what, hint });
+                return Err(Error::Foreign { file: self.name.to_owned(), what, hint, may_be_one: true });
             }
             let mut head = Vec::new();
             // What is damaged here is damaged when it is unpacked, and told then.

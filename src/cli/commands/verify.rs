@@ -26,7 +26,8 @@ use crate::{
 ///
 /// A table of the files, newest content first, then the findings. `good`: everything was checked and is right.
 /// `doubtful`: all that can be checked is right, but nothing proves the values (no trailer), or it may be torn.
-/// `damaged`: something is wrong. A folder stands for the files in it.
+/// `damaged`: something is wrong. A folder stands for the files in it; what is surely something else there, such as a list
+/// of sums, is told and does not count.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -56,13 +57,18 @@ impl Verify {
             let what = format!("{}: there is no backup in it", names.join(", "));
             return Err(Error::NotFound { what, hint: Some("is the backup's disk mounted?".to_owned()) }.into());
         }
-        for file in &files {
+        for File { path: file, inside } in &files {
             let report = match one(session, file) {
                 Ok(report) => report,
                 Err(Failure::Error(error)) => {
                     // Among others, a file that is not one backup is a finding like any other.
                     let among = files.len() > 1 && error.fault() == Fault::Caller;
-                    worst = worst.max(if among { Exit::Content } else { error.fault().into() });
+                    worst = worst.max(match error {
+                        // Sums and notes lie beside backups.
+                        Error::Foreign { may_be_one: false, .. } if *inside => Exit::Good,
+                        _ if among => Exit::Content,
+                        _ => error.fault().into(),
+                    });
                     unopened(&file_name(file), &error)
                 }
                 Err(failure) => return Err(failure),
@@ -74,6 +80,9 @@ impl Verify {
                 Some(Verdict::Doubtful | Verdict::Good) | None => Exit::Good,
             });
             reports.push(report);
+        }
+        if reports.iter().all(|report| report.unread.is_some()) {
+            worst = worst.max(Exit::Content);
         }
         // Newest content first: what the clocks inside say, then the revisions.
         reports.sort_by_key(|report| Reverse((report.portrait.newest, report.revision)));
@@ -134,8 +143,15 @@ impl Verify {
     }
 }
 
+/// A file to be looked at.
+struct File {
+    path: PathBuf,
+    /// Whether the folder that it is in was named.
+    inside: bool,
+}
+
 /// A folder of backups stands for what is in it; a data directory for itself.
-fn files(named: &[PathBuf]) -> Vec<PathBuf> {
+fn files(named: &[PathBuf]) -> Vec<File> {
     let mut files = Vec::new();
     for path in named {
         let entries = path.is_dir().then(|| fs::read_dir(path).ok()).flatten();
@@ -145,9 +161,9 @@ fn files(named: &[PathBuf]) -> Vec<PathBuf> {
                 let backups = paths.filter(|path| path.is_file() || source::is_data_dir(path));
                 let mut inside: Vec<_> = backups.collect();
                 inside.sort();
-                files.append(&mut inside);
+                files.extend(inside.into_iter().map(|path| File { path, inside: true }));
             }
-            _ => files.push(path.clone()),
+            _ => files.push(File { path: path.clone(), inside: false }),
         }
     }
     files
