@@ -5,7 +5,8 @@
 //! ```text
 //!  bytes error proto hash ─> source ─> bolt ─> wal ─> snap ─> etcd ─> k8s      the trunk: bytes on disk to Kubernetes objects
 //!                                                                     │
-//!                                        restore <─ verify   select ──┘      branches: is it good, what is asked for
+//!                                 restore <─ verify   select   diff ──┘      branches: is it good, what is asked for,
+//!                                                                            what changed
 //! ```
 //!
 //! A command goes this way too. `verify backup.db`, say: [`source::Source::open`] finds out what the file is and maps
@@ -15,7 +16,10 @@
 //! [`verify::Report`], which the command line prints. What is wrong on the way is a [`Finding`] and ends nothing;
 //! what makes the answer impossible is an [`Error`].
 //!
-//! `restore` goes on from there: [`restore::Facts`] of the snapshot and what is wanted make a [`restore::Plan`];
+//! `diff` walks the states of two snapshots side by side ([`etcd::View`], [`diff::Diff::each`]); `history` and `timeline`
+//! read the same out of the records of one ([`diff::changes`]).
+//!
+//! `restore` goes on from `verify`: [`restore::Facts`] of the snapshot and what is wanted make a [`restore::Plan`];
 //! [`restore::apply`] copies the db into a staging folder and lets the same checks run over the copy, writes what
 //! changes with [`bolt::Writer`], the member's log with [`wal::Writer`] and its [`snap::Snap`], reads all of it back,
 //! and shows it by renames.

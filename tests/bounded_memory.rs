@@ -47,6 +47,8 @@ fn values_and_revisions_cost_no_memory() {
         &["kv", file],
         &["kv", file, "-w", "ndjson"],
         &["get", file],
+        &["diff", file, file],
+        &["timeline", file],
     ] {
         limited(96, args);
     }
@@ -64,6 +66,8 @@ fn small_files_need_little() {
         &["get", "fixtures/kube.db", "-o", "ndjson"],
         &["get", "fixtures/kube.db", "all", "-o", "wide"],
         &["members", "fixtures/kube.db"],
+        &["diff", "fixtures/kube.db", "fixtures/kube.db", "-o", "json"],
+        &["timeline", "fixtures/kube.db"],
     ] {
         limited(48, args);
     }

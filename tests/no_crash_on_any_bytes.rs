@@ -2,12 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-use std::{fs, process::Command};
+use std::{convert::Infallible, fs, process::Command};
 
 use etcdsnap::{
+    Findings,
+    diff::changes,
     error::Severity,
     etcd::{Range, Snapshot},
-    k8s::Ring,
+    k8s::{Clock, Ring},
 };
 use proptest::prelude::*;
 
@@ -24,6 +26,18 @@ fn read_all(bytes: &[u8]) -> bool {
     let view = Snapshot::load(bytes).unwrap().view(None, &Range::All).map(|view| view.len() as u64);
     // The empty record of a bump counts for `totalKey`, as in etcdutl, but is no key.
     assert!(view.is_err() || view.unwrap() <= survey.total_key);
+    let mut changed = 0_u64;
+    let ended: Result<(), Infallible> = changes(
+        &again,
+        &mut Findings::default(),
+        |_| true,
+        |wave| {
+            changed += wave.len() as u64;
+            Ok(())
+        },
+    );
+    assert!(ended.is_ok() && changed <= survey.total_records, "{changed} changes");
+    assert!(Clock::of(&again, &Ring::default()).gap(7).width().is_none_or(|width| width >= 0));
     found || hashkv
 }
 

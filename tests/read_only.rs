@@ -32,6 +32,10 @@ fn no_command_leaves_a_trace() {
         &["kv", name, "/", "--prefix"],
         &["get", name, "-o", "json"],
         &["get", name, "ns/default", "-o", "yaml"],
+        &["diff", name, name],
+        &["diff", name, "--rev", "455..455", "-o", "json"],
+        &["history", name, "deploy/web"],
+        &["timeline", name],
         &["snapshot", "status", name],
         &["restore", name, "--data-dir", &restored, "--member", "m1"],
         &[
