@@ -47,16 +47,20 @@ type pattern struct {
 
 func main() {
 	endpoint := flag.String("endpoint", "http://127.0.0.1:2379", "the etcd to fill")
+	source := flag.String("patterns", "", "the etcd to take the patterns from, if it is another")
 	objects := flag.Int("objects", 180_000, "how many objects to make")
 	revisions := flag.Int("revisions", 4, "how many revisions of each")
 	compact := flag.Int("compact", 80, "compact at this percentage of the revisions; 0: do not")
 	flag.Parse()
 
-	client, err := clientv3.New(clientv3.Config{Endpoints: []string{*endpoint}})
-	must(err)
+	client := connect(*endpoint)
 	ctx := context.Background()
 	if *objects > 0 {
-		fill(ctx, client, patterns(ctx, client), *objects, *revisions)
+		from := client
+		if *source != "" {
+			from = connect(*source)
+		}
+		fill(ctx, client, patterns(ctx, from), *objects, *revisions)
 	}
 	now, err := client.Get(ctx, "\x00", clientv3.WithFromKey(), clientv3.WithCountOnly())
 	must(err)
@@ -67,6 +71,12 @@ func main() {
 		must(err)
 		fmt.Printf("compacted at revision %d\n", at)
 	}
+}
+
+func connect(endpoint string) *clientv3.Client {
+	client, err := clientv3.New(clientv3.Config{Endpoints: []string{endpoint}})
+	must(err)
+	return client
 }
 
 // patterns reads every namespaced object that decodes as a built-in kind.

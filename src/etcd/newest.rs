@@ -6,6 +6,7 @@ use std::{
 };
 
 use hashbrown::{DefaultHashBuilder, HashTable};
+use rayon::prelude::*;
 
 use super::{KeyValue, Record, Revision};
 
@@ -81,6 +82,26 @@ impl<'a> NewestByKey<'a> {
         let shards = self.shards.into_iter();
         let records = shards.flat_map(|shard| shard.into_inner().unwrap_or_else(PoisonError::into_inner));
         records.filter(|newest| !newest.tombstone)
+    }
+
+    /// The live keys' records, in key order.
+    ///
+    /// The keys lie all over the file, and looking at one there is what costs: so what follows their common start is
+    /// taken along, which settles nearly all of the order.
+    #[must_use]
+    pub fn into_sorted(self) -> Vec<Newest<'a>> {
+        let newest: Vec<_> = self.into_live().collect();
+        let first = newest.first().map_or(&b""[..], |newest| newest.key);
+        let common = newest.par_iter().map(|newest| first.iter().zip(newest.key).take_while(|(a, b)| a == b).count());
+        let common = common.min().unwrap_or(0);
+        let start = |newest: Newest<'a>| {
+            let mut start = [0; 32];
+            start.iter_mut().zip(newest.key.iter().skip(common)).for_each(|(to, byte)| *to = *byte);
+            (start, newest)
+        };
+        let mut sorted: Vec<_> = newest.into_par_iter().map(start).collect();
+        sorted.par_sort_unstable_by(|(a, x), (b, y)| a.cmp(b).then_with(|| x.key.cmp(y.key)));
+        sorted.into_iter().map(|(_, newest)| newest).collect()
     }
 
     /// Shows `each` the live keys' records, in no order.

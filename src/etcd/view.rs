@@ -2,8 +2,6 @@
 
 use std::collections::VecDeque;
 
-use rayon::prelude::*;
-
 use super::{
     KeyValue, Newest, Record, Revision, Snapshot,
     newest::NewestByKey,
@@ -82,9 +80,7 @@ impl<'a> Snapshot<'a> {
         parts.into_iter().for_each(|part| append_newest(&mut tail, part));
         let head = keyspace.head(tail.back().map_or(Revision::default(), |record| record.revision));
         let revision = self.check_revision(at, head)?;
-        let mut keys: Vec<_> = newest.into_live().collect();
-        keys.par_sort_unstable_by_key(|newest| newest.key);
-        Ok(View { revision, head, tail, keys })
+        Ok(View { revision, head, tail, keys: newest.into_sorted() })
     }
 
     /// The revision that `at` means in a keyspace whose last one is `head`.

@@ -8,7 +8,7 @@ use super::{
     seal::{Ring, is_encrypted},
     stored::Stored,
 };
-use crate::etcd::{KeyValue, Record, Survey};
+use crate::etcd::{Record, Survey, View};
 
 /// What is recognised in a keyspace.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -49,10 +49,10 @@ impl Installer {
 }
 
 /// The identity of a keyspace: the uid of the Namespace `kube-system`, of the first of several prefixes in key order.
-/// `records` are in that order.
 #[must_use]
-pub fn identity<'a>(records: impl IntoIterator<Item = KeyValue<'a>>, ring: &Ring) -> Option<String> {
-    records.into_iter().filter(|kv| kv.key.ends_with(KUBE_SYSTEM)).find_map(|kv| {
+pub fn identity(view: &View<'_>, ring: &Ring) -> Option<String> {
+    view.keys().filter(|key| key.ends_with(KUBE_SYSTEM)).find_map(|key| {
+        let kv = view.get(key)?;
         let opened = ring.open(kv.key, kv.value).ok()?;
         let uid = Meta::read(&opened).ok()?.uid.into_owned();
         Some(uid).filter(|uid| !uid.is_empty())

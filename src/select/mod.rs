@@ -30,9 +30,9 @@ use crate::{
 #[must_use]
 pub fn resources(view: &View<'_>, ring: &Ring) -> Resources {
     let mut resources = Resources::default();
-    for kv in view.iter() {
-        let is_definition = |object: &ObjectKey<'_>| object.resource == "customresourcedefinitions";
-        if Key::new(kv.key).object().is_some_and(is_definition)
+    let is_definition = |object: &ObjectKey<'_>| object.resource == "customresourcedefinitions";
+    for key in view.keys().filter(|key| Key::new(key).object().is_some_and(is_definition)) {
+        if let Some(kv) = view.get(key)
             && let Ok(object) = ring.object(kv.key, kv.value)
             && let Some(resource) = Resource::of_definition(&object.value)
         {

@@ -138,7 +138,7 @@ impl History {
 
     /// Backups of different clusters have nothing to do with each other.
     fn same_cluster(&self, opened: &[Opened<'_>]) -> Result<(), Failure> {
-        let identity = |side: &Opened<'_>| etcdsnap::k8s::identity(side.view.iter(), &side.ring);
+        let identity = |side: &Opened<'_>| etcdsnap::k8s::identity(&side.view, &side.ring);
         let Some((first, rest)) = opened.split_first() else { return Ok(()) };
         let this = identity(first);
         match rest.iter().find(|side| identity(side) != this) {

@@ -48,7 +48,7 @@ impl<'t> Told<'t> {
             path: side.source.name(),
             revision: side.view.revision,
             newest,
-            identity: identity(side.view.iter(), &side.ring),
+            identity: identity(&side.view, &side.ring),
             head: side.view.head,
             compacted: side.snapshot.keyspace.compacted(),
             damaged: side.snapshot.findings.damaged(),
