@@ -135,17 +135,18 @@ impl<'v> Fields<'v> {
             }
             return;
         };
-        for (key, old, new) in &matched.items {
+        for Item { key, old, new } in &matched.items {
             self.step(Step::Item(key.clone()), old.and_then(|at| a.get(at)), new.and_then(|at| b.get(at)));
         }
         if !matched.in_order() {
-            let keys = |of: fn(&(String, Option<usize>, Option<usize>)) -> Option<usize>| {
-                let mut keys: Vec<_> = matched.items.iter().filter_map(|item| Some((of(item)?, &item.0))).collect();
+            let keys = |place: fn(&Item) -> Option<usize>| {
+                let mut keys: Vec<_> =
+                    matched.items.iter().filter_map(|item| Some((place(item)?, &item.key))).collect();
                 keys.sort_unstable();
                 Value::List(keys.into_iter().map(|(_, key)| Value::Str(key.clone().into())).collect())
             };
             self.path.0.push(Step::Order);
-            self.differs(Some(keys(|item| item.1)), Some(keys(|item| item.2)));
+            self.differs(Some(keys(|item| item.old)), Some(keys(|item| item.new)));
             self.path.0.pop();
         }
     }
@@ -176,10 +177,19 @@ pub(super) fn are_objects(a: &[Value<'_>], b: &[Value<'_>]) -> bool {
     !a.is_empty() && !b.is_empty() && a.iter().chain(b).all(|item| matches!(item, Value::Object(_)))
 }
 
-/// The items of two lists, side by side.
+/// An item of either list, or of both.
+pub(super) struct Item {
+    /// Its merge key: `name=web`.
+    pub(super) key: String,
+    /// Its place in the old list.
+    pub(super) old: Option<usize>,
+    /// Its place in the new one.
+    pub(super) new: Option<usize>,
+}
+
+/// The items of two lists, side by side: the old list's in its order, then those that are only in the new one.
 pub(super) struct Matched {
-    /// Merge key and the place on either side: the old list's in its order, then those that are only in the new one.
-    pub(super) items: Vec<(String, Option<usize>, Option<usize>)>,
+    pub(super) items: Vec<Item>,
 }
 
 impl Matched {
@@ -200,16 +210,16 @@ impl Matched {
             if places.insert(key.clone(), items.len()).is_some() {
                 return None;
             }
-            items.push((key, Some(at), None));
+            items.push(Item { key, old: Some(at), new: None });
         }
         for (at, item) in b.iter().enumerate() {
             let key = merge_key(keys, item)?;
             match places.get(&key).and_then(|place| items.get_mut(*place)) {
-                Some((_, _, new @ None)) => *new = Some(at),
+                Some(Item { new: new @ None, .. }) => *new = Some(at),
                 Some(_) => return None,
                 None => {
                     places.insert(key.clone(), items.len());
-                    items.push((key, None, Some(at)));
+                    items.push(Item { key, old: None, new: Some(at) });
                 }
             }
         }
@@ -218,7 +228,7 @@ impl Matched {
 
     /// Whether those that are in both stand in the same order.
     pub(super) fn in_order(&self) -> bool {
-        self.items.iter().filter(|(_, old, _)| old.is_some()).filter_map(|(_, _, new)| *new).is_sorted()
+        self.items.iter().filter(|item| item.old.is_some()).filter_map(|item| item.new).is_sorted()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     Ignore,
-    fields::{Matched, Path, Step, are_objects, join},
+    fields::{Item, Matched, Path, Step, are_objects, join},
 };
 use crate::k8s::Value;
 
@@ -58,17 +58,17 @@ impl<'v> Patch<'_, 'v> {
         let Some(matched) = Matched::new(name.map_or("", String::as_str), a, b).filter(Matched::in_order) else {
             return self.operation("replace", new);
         };
-        for (key, old, new) in &matched.items {
+        for Item { key, old, new } in &matched.items {
             if let (Some(old), Some(new)) = (old, new) {
                 self.step(Step::Item(key.clone()), &old.to_string(), a.get(*old), b.get(*new));
             }
         }
-        for (key, old, _) in matched.items.iter().rev().filter(|(_, _, new)| new.is_none()) {
+        for Item { key, old, .. } in matched.items.iter().rev().filter(|item| item.new.is_none()) {
             if let Some(old) = old {
                 self.step(Step::Item(key.clone()), &old.to_string(), a.get(*old), None);
             }
         }
-        for (key, _, new) in matched.items.iter().filter(|(_, old, _)| old.is_none()) {
+        for Item { key, new, .. } in matched.items.iter().filter(|item| item.old.is_none()) {
             if let Some(new) = new {
                 self.step(Step::Item(key.clone()), &new.to_string(), None, b.get(*new));
             }

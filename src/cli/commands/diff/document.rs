@@ -132,16 +132,18 @@ impl<'a> Document<'a> {
     /// Begins a list.
     fn open(&mut self, out: &mut impl Write, name: &str) -> Result<(), Failure> {
         self.any = false;
-        Ok(if self.yaml { write!(out, "{name}:")? } else { write!(out, "    \"{name}\": [")? })
+        let begun = if self.yaml { format!("{name}:") } else { format!("    \"{name}\": [") };
+        Ok(out.write_all(begun.as_bytes())?)
     }
 
     fn close(&mut self, out: &mut impl Write) -> Result<(), Failure> {
-        Ok(match (self.yaml, self.any) {
-            (true, true) => (),
-            (true, false) => out.write_all(b" []\n")?,
-            (false, true) => out.write_all(b"\n    ],\n")?,
-            (false, false) => out.write_all(b"],\n")?,
-        })
+        let end: &[u8] = match (self.yaml, self.any) {
+            (true, true) => b"",
+            (true, false) => b" []\n",
+            (false, true) => b"\n    ],\n",
+            (false, false) => b"],\n",
+        };
+        Ok(out.write_all(end)?)
     }
 
     fn item(&mut self, out: &mut impl Write, entry: &Entry<'_>) -> Result<(), Failure> {

@@ -115,9 +115,10 @@ fn cut(text: &str, from: usize) -> String {
     if text.len() <= SHOWN {
         return text.to_owned();
     }
-    let start = text.floor_char_boundary(from.saturating_sub(SHOWN / 4).min(text.len().saturating_sub(SHOWN)));
+    let boundary = |at: usize| (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    let start = boundary(from.saturating_sub(SHOWN / 4).min(text.len().saturating_sub(SHOWN)));
     let start = if from < SHOWN / 2 { 0 } else { start };
-    let end = text.floor_char_boundary(start.saturating_add(SHOWN));
+    let end = boundary(start.saturating_add(SHOWN).min(text.len()));
     let (before, after) = (if start > 0 { "..." } else { "" }, if end < text.len() { "..." } else { "" });
     format!("{before}{}{after} ({} bytes)", text.get(start..end).unwrap_or_default(), text.len())
 }
