@@ -141,7 +141,11 @@ fn what_is_asked_for_and_what_is_not() {
     let stat = &document(&[BEFORE, AFTER, "--stat"])["stat"];
     let secrets = stat.as_array().unwrap().iter().find(|row| row["kind"] == "secret").unwrap();
     assert_eq!((&secrets["added"], &secrets["notComparable"]), (&json!(3), &json!(1)));
-    // a whole name that is a prefix of a longer one
+    let (out, _, _) = diff(&[BEFORE, AFTER, "-l", "env=prod", "--name-only"]);
+    assert_eq!(out, "~ namespace/pay\n");
+    let (out, err, exit) = diff(&[BEFORE, AFTER, "-l", "no=such"]);
+    assert!(exit == 0 && err.is_empty() && out.contains("0 added"), "{out}{err}");
+    assert_eq!(diff(&[BEFORE, AFTER, "-l", "a in"]).2, 2);
     let (_, err, exit) = diff(&[BEFORE, AFTER, "nosuchkind"]);
     assert!(exit == 1 && err.contains("no kind \"nosuchkind\""), "{err}");
 }

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, ValueEnum, value_parser};
 use etcdsnap::{
     Error, Result,
-    etcd::Snapshot,
+    etcd::{KeyValue, Snapshot},
     k8s::{Clock, Gap, Mask, Moment, Portrait, Ring},
+    select::LabelSelector,
 };
 
 use crate::commands::Command;
@@ -154,6 +155,14 @@ pub(crate) fn revision_at(at: Moment, snapshot: &Snapshot<'_>, ring: &Ring) -> R
     let [after, before] = [gap.after, gap.before].map(|at| at.map_or_else(|| "later".to_owned(), |at| at.millis()));
     eprintln!("note: {at} is revision {revision}: written at {after}, and what comes next by {before}");
     Ok(Some(revision))
+}
+
+/// Whether the object under a key has the labels that are asked for.
+pub(crate) fn is_labelled(labels: &Option<LabelSelector>, kv: &KeyValue<'_>, ring: &Ring) -> bool {
+    labels.as_ref().is_none_or(|labels| {
+        let object = ring.object(kv.key, kv.value);
+        object.is_ok_and(|object| labels.matches(object.metadata()))
+    })
 }
 
 /// The format of a command that prints a table.

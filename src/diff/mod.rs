@@ -93,14 +93,14 @@ pub struct Diff<'s, 'a> {
 }
 
 impl<'a> Diff<'_, 'a> {
-    /// Compares the keys that `wanted` lets through, and hands what differs to `each` in key order, until that fails.
+    /// Compares the pairs that `wanted` lets through, and hands what differs to `each` in key order, until that fails.
     /// Says whether the two have a record in common: the same key, value and revisions.
     ///
     /// # Errors
     /// What `each` says.
     pub fn each<E>(
         &self,
-        wanted: impl Fn(&[u8]) -> bool + Sync,
+        wanted: impl Fn(&Pair<'a>) -> bool + Sync,
         mut each: impl FnMut(Pair<'a>, Entry<'a>) -> Result<(), E>,
     ) -> Result<bool, E> {
         let related = AtomicBool::new(false);
@@ -111,7 +111,7 @@ impl<'a> Diff<'_, 'a> {
                 }
                 false
             }
-            _ => wanted(pair.key()),
+            _ => wanted(pair),
         };
         let (mut batch, mut wave, mut bytes) = (Vec::with_capacity(BATCH), Vec::with_capacity(WAVE), 0_usize);
         let mut pairs = self.pairs();

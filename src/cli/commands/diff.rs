@@ -8,7 +8,7 @@ use std::{ffi::OsString, io::Write as _, path::PathBuf};
 use self::{document::Document, head::Head, tally::Tally};
 use super::get::etcd_prefix;
 use crate::{
-    args::{Keys, Masking, revision_at},
+    args::{self, Keys, Masking, revision_at},
     failure::{Exit, Failure},
     render,
     session::Session,
@@ -19,7 +19,7 @@ use etcdsnap::{
     diff::{Diff, Difference, Entry, Ignore, Pair, Reason, Side, StateChange, states},
     etcd::{Range, Snapshot, View},
     k8s::{Map, Moment, Ring, Value, json},
-    select::{Selection, resources},
+    select::{LabelSelector, Selection, resources},
     source::Source,
 };
 
@@ -60,6 +60,9 @@ pub(crate) struct Compare {
     /// Only this namespace
     #[arg(short, long)]
     namespace: Option<String>,
+    /// Only objects that have these labels on either side, as `kubectl get -l` takes them
+    #[arg(short = 'l', long, value_name = "LABELS", value_parser = LabelSelector::parse)]
+    selector: Option<LabelSelector>,
     /// Only what is stored below PREFIX, the API server's --etcd-prefix
     #[arg(long, value_name = "PREFIX", value_parser = etcd_prefix)]
     prefix: Option<Range>,
@@ -166,6 +169,11 @@ impl Compare {
         Ok(exit.max(closed).max(session.close(&b, &new.findings)?))
     }
 
+    /// Whether not everything is compared.
+    fn selects(&self, what: &[String]) -> bool {
+        !what.is_empty() || self.namespace.is_some() || self.prefix.is_some() || self.selector.is_some()
+    }
+
     /// Whether two states of one backup are compared.
     fn is_one(&self) -> bool {
         self.rev.is_some() || self.at.is_some()
@@ -192,7 +200,7 @@ impl Compare {
         // a kind may have been defined on one side only
         let selection = Selection::new(what, namespace, &new_resources)
             .or_else(|_| Selection::new(what, namespace, &old_resources))?;
-        let (mask, whole) = (self.masking.mask()?, what.is_empty() && namespace.is_none() && self.prefix.is_none());
+        let (mask, whole) = (self.masking.mask()?, !self.selects(what));
         let ignore = Ignore { all: self.all, status: self.status, events: self.all, paths: self.ignore.clone() };
         let diff = Diff {
             old: Side { view: &from.view, resources: &old_resources, ring: &from.ring },
@@ -204,7 +212,11 @@ impl Compare {
         let head = Head::new(from, to, self.is_one());
         let mut tally = Tally::default();
         let below = self.prefix.as_ref().unwrap_or(&Range::All);
-        let wanted = |key: &[u8]| selection.matches(key) && below.contains(key);
+        let labelled = |pair: &Pair<'_>| {
+            let sides = [(pair.old, &from.ring), (pair.new, &to.ring)];
+            sides.iter().any(|(kv, ring)| kv.is_some_and(|kv| args::is_labelled(&self.selector, &kv, ring)))
+        };
+        let wanted = |pair: &Pair<'_>| selection.matches(pair.key()) && below.contains(pair.key()) && labelled(pair);
         let mut document = matches!(self.output, Output::Json | Output::Yaml)
             .then(|| Document::new(self.output == Output::Yaml, self.stat, self.name_only));
         match (&mut document, self.output) {

@@ -3,16 +3,16 @@ use std::{io::Write as _, path::PathBuf};
 use clap::{Args, ValueEnum};
 use etcdsnap::{
     Error, Findings,
-    diff::{Diff, Difference, Ignore, Side, changes},
+    diff::{Diff, Difference, Ignore, Pair, Side, changes},
     etcd::Range,
     k8s::{Clock, Moment},
-    select::{Selection, resources},
+    select::{LabelSelector, Selection, resources},
 };
 use rayon::prelude::*;
 
 use super::{diff::document, get::etcd_prefix, history::Told};
 use crate::{
-    args::{Keys, Masking},
+    args::{self, Keys, Masking},
     failure::{Exit, Failure},
     render::{self, printable},
     session::Session,
@@ -43,6 +43,9 @@ pub(crate) struct Timeline {
     /// Only this namespace
     #[arg(short, long)]
     namespace: Option<String>,
+    /// Only objects that had these labels before or have them then, as `kubectl get -l` takes them
+    #[arg(short = 'l', long, value_name = "LABELS", value_parser = LabelSelector::parse)]
+    selector: Option<LabelSelector>,
     /// Only what is stored below PREFIX, the API server's --etcd-prefix
     #[arg(long, value_name = "PREFIX", value_parser = etcd_prefix)]
     prefix: Option<Range>,
@@ -116,10 +119,13 @@ impl Timeline {
         let mut lines = render::Lines::new(&headers, self.no_headers || self.output == Output::Ndjson);
         let (mut findings, mut left_out) = (Findings::default(), 0_u64);
         let wanted = |key: &[u8]| selection.matches(key) && below.contains(key);
+        let labelled = |pair: &Pair<'_>| {
+            [pair.old, pair.new].iter().flatten().any(|kv| args::is_labelled(&self.selector, kv, &ring))
+        };
         changes(&snapshot, &mut findings, wanted, |wave| {
             let told: Vec<_> = wave
                 .par_iter()
-                .filter(|change| self.is_meant(change.record.revision.main, &clock))
+                .filter(|change| self.is_meant(change.record.revision.main, &clock) && labelled(&change.pair()))
                 .map(|change| Told::new(*change, &diff, clock.gap(change.record.revision.main), false))
                 .collect();
             for told in told {
