@@ -143,7 +143,7 @@ impl Evidence {
             schema_version: crate::render::SCHEMA_VERSION,
             tool: crate::render::TOOL,
             tool_sha256: own_sum().ok(),
-            argv: std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect(),
+            argv: crate::session::arguments(),
             host: fs::read_to_string("/proc/sys/kernel/hostname").ok().map(|name| name.trim().to_owned()),
             start: self.start.to_string(),
             end: Timestamp::now().to_string(),

@@ -3,6 +3,7 @@
 use std::{
     io::{self, BufWriter, IsTerminal as _, StdoutLock, Write},
     path::{Path, PathBuf},
+    sync::{Arc, atomic::AtomicBool},
 };
 
 use etcdsnap::{
@@ -143,6 +144,22 @@ impl Session {
     pub(crate) fn untrusted(&mut self, bytes: &[u8]) -> io::Result<()> {
         if self.terminal { self.out.write_all(escape(bytes).as_bytes()) } else { self.out.write_all(bytes) }
     }
+}
+
+/// Becomes true at ^C, so that a run can end and leave nothing behind; a second one ends it at once.
+pub(crate) fn stop_at_signal() -> Arc<AtomicBool> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
+        // Without a handler the default ends the run, and the next one tidies up.
+        let _ = signal_hook::flag::register_conditional_shutdown(signal, Exit::System as i32, Arc::clone(&stop));
+        let _ = signal_hook::flag::register(signal, Arc::clone(&stop));
+    }
+    stop
+}
+
+/// The command line.
+pub(crate) fn arguments() -> Vec<String> {
+    std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect()
 }
 
 /// So many findings are told on stderr by a command that is not about them.

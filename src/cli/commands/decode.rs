@@ -72,7 +72,7 @@ impl Decode {
                 _ => None,
             },
         })?;
-        get::tell_unknown(&name, &object);
+        get::tell_unknown(&name, &object.unknown);
         let mut out = Vec::new();
         get::write(&mut out, &object.value, self.output == Output::Yaml);
         session.out.write_all(&out)?;

@@ -3,24 +3,23 @@ mod pick;
 mod tables;
 mod template;
 
+pub(super) use self::pick::{Found, Which, etcd_prefix};
 use self::{
     lines::names,
-    pick::Pick,
     template::{Format, FormatParser, Template},
 };
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, ValueEnum};
 use etcdsnap::{
-    Error,
     bytes::escape,
-    etcd::{KeyValue, Range, View},
-    k8s::{self, Object, Ring, Value, json, yaml},
-    select::{Selection, resources},
+    etcd::KeyValue,
+    k8s::{self, Object, Ring, Unknown, Value, json, yaml},
+    select::{Selection, SortBy},
 };
 
 use crate::{
-    args::{Keys, When},
+    args::Keys,
     failure::{Exit, Failure},
     render::{ListForm, ObjectList},
     session::Session,
@@ -53,25 +52,14 @@ Exit status: 1 when an object that was named is not there, one cannot be read, o
 pub(crate) struct Get {
     /// The backup
     snapshot: PathBuf,
-    /// KIND[/NAME] [NAME...]
-    #[arg(value_name = "KIND[/NAME]")]
-    what: Vec<String>,
-    /// Only this namespace
-    #[arg(short, long)]
-    namespace: Option<String>,
-    /// All namespaces (the default)
-    #[arg(short = 'A', long, conflicts_with = "namespace")]
-    all_namespaces: bool,
     #[command(flatten)]
-    pick: Pick,
+    which: Which,
+    /// By this field, such as .metadata.creationTimestamp; objects without it first
+    #[arg(long, value_name = "PATH", default_value = "", hide_default_value = true)]
+    sort_by: String,
     /// The object under this key of etcd
-    #[arg(long, conflicts_with_all = ["what", "namespace"])]
+    #[arg(long, conflicts_with_all = ["what", "namespace", "prefix"])]
     key: Option<String>,
-    /// Only what is stored below PREFIX, the API server's --etcd-prefix; without it every prefix that is found counts
-    #[arg(long, value_name = "PREFIX", conflicts_with = "key", value_parser = etcd_prefix)]
-    prefix: Option<Range>,
-    #[command(flatten)]
-    when: When,
     /// The format: a table with a KIND, a summary without one
     #[arg(short, long, value_parser = FormatParser)]
     output: Option<Format>,
@@ -110,34 +98,18 @@ enum Output {
     Name,
 }
 
-/// The keys below an API server's prefix, which begins with a slash whether it is written or not.
-pub(super) fn etcd_prefix(text: &str) -> Result<Range, String> {
-    match text.trim_matches('/') {
-        "" => Err("an empty prefix is every key".to_owned()),
-        prefix => Ok(Range::Prefix(format!("/{prefix}/").into_bytes())),
-    }
-}
-
 impl Get {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
         let template = Template::read(self.output.as_ref(), self.allow_missing_template_keys)?;
-        let named = self.key.is_some() || self.what.len() > 1 || self.what.iter().any(|kind| kind.contains('/'));
-        let picker = self.pick.read(named)?;
+        let key = self.key.as_deref();
+        let sort = self.sorts().then(|| SortBy::parse(&self.sort_by)).transpose()?;
+        let picker = self.which.picker(key, sort)?;
         let mut ring = self.keys.ring()?;
         let source = session.open(&self.snapshot)?;
         let mut snapshot = session.load(&source)?;
-        let one = self.key.clone().map(|key| Range::Key(key.into_bytes())).or_else(|| self.prefix.clone());
-        // more keys may be in the snapshot, anywhere
-        let range = one.clone().filter(|_| ring.is_empty()).unwrap_or(Range::All);
-        let at = self.when.revision(&snapshot, &ring)?;
-        let view = snapshot.view(at, &range)?;
-        ring.learn(view.iter());
-        let resources = resources(&view, &ring);
-        let selection = Selection::new(&self.what, self.namespace.as_deref(), &resources)?;
-        let one = one.unwrap_or(Range::All);
-        let found: Vec<_> = view.iter().filter(|kv| selection.matches(kv.key) && one.contains(kv.key)).collect();
-        let mut exit = self.missing(&view, &selection, &found);
-        let (found, picked) = picker.pick(found, &ring)?;
+        let Found { view, resources, selection, objects, mut exit } =
+            self.which.find(&mut snapshot, &mut ring, key)?;
+        let (found, picked) = picker.pick(objects, &ring)?;
         exit = exit.max(picked);
         match (self.output(), template) {
             (_, Some(template)) => exit = exit.max(self.template(session, &selection, &found, &ring, &template)?),
@@ -156,27 +128,14 @@ impl Get {
     fn output(&self) -> Output {
         match self.output {
             Some(Format::Plain(output)) => output,
-            _ if self.what.is_empty() => Output::Summary,
+            _ if self.which.what.is_empty() => Output::Summary,
             _ => Output::Table,
         }
     }
 
-    /// Tells what was named and is not there.
-    fn missing(&self, view: &View<'_>, selection: &Selection, found: &[KeyValue<'_>]) -> Exit {
-        let name_of = |kv: &KeyValue<'_>| k8s::Key::new(kv.key).object().map(|object| object.name.to_owned());
-        if selection.names().is_empty() && self.key.is_none() {
-            return Exit::Good;
-        }
-        let have: Vec<_> = found.iter().filter_map(name_of).collect();
-        let mut missing: Vec<_> = selection.names().iter().filter(|name| !have.contains(name)).cloned().collect();
-        missing.extend(self.key.clone().filter(|_| found.is_empty()));
-        for name in &missing {
-            let kind = self.what.first().map_or("key", |kind| kind.split('/').next().unwrap_or(kind));
-            let place = self.namespace.as_ref().map(|ns| format!(" in namespace {ns}")).unwrap_or_default();
-            let what = format!("no {kind} {}{place} at revision {}", escape(name.as_bytes()), view.revision);
-            Failure::from(Error::NotFound { what, hint: None }).say();
-        }
-        if missing.is_empty() { Exit::Good } else { Exit::Content }
+    /// Whether a person chose the order.
+    fn sorts(&self) -> bool {
+        !self.sort_by.is_empty()
     }
 
     /// Whether one object was asked for, which then is in no list.
@@ -242,13 +201,13 @@ pub(super) fn decode<'a>(kv: &KeyValue<'a>, ring: &Ring, managed_fields: bool) -
     if !managed_fields {
         object.hide_managed_fields();
     }
-    tell_unknown(&escape(kv.key), &object);
+    tell_unknown(&escape(kv.key), &object.unknown);
     Ok(object)
 }
 
 /// Tells of the fields of an object, called `name`, that are not known.
-pub(super) fn tell_unknown(name: &str, object: &Object<'_>) {
-    for unknown in &object.unknown {
+pub(super) fn tell_unknown(name: &str, unknown: &[Unknown]) {
+    for unknown in unknown {
         let path = escape(unknown.path.as_bytes());
         eprintln!("warning: {name}: {path} has a field {} that this version does not know", unknown.number);
     }

@@ -50,7 +50,7 @@ impl Get {
         }
         if !any && selection.names().is_empty() {
             // kubectl names the namespace unless a kind has none
-            match &self.namespace {
+            match &self.which.namespace {
                 Some(namespace) if kinds.iter().all(|kind| kind.resource.namespaced) => {
                     eprintln!("No resources found in {} namespace.", escape(namespace.as_bytes()));
                 }
@@ -77,7 +77,7 @@ impl Get {
         let printer = Printer::new(resource, definition.as_ref().map(|object| &object.value));
         let layout = Layout {
             columns: &printer.columns,
-            namespace: resource.namespaced && self.namespace.is_none(),
+            namespace: resource.namespaced && self.which.namespace.is_none(),
             wide: self.output() == Output::Wide,
             labels: self.show_labels,
             kind: several.then(|| match &*resource.group {
@@ -90,7 +90,7 @@ impl Get {
             grid.row(&mut session.out, layout.headers())?;
         }
         let mut found = kind.found.clone();
-        if let Some(order) = printer.order.filter(|_| !self.pick.sorts()) {
+        if let Some(order) = printer.order.filter(|_| !self.sorts()) {
             found.sort_by_cached_key(|kv| decode(kv, ring, false).map_or(i64::MAX, |object| order(&object.value)));
         }
         for kv in found {

@@ -115,7 +115,7 @@ impl Alias {
             keep_old: false,
             owner: None,
             mode: 0o700,
-            arguments: super::arguments(),
+            arguments: crate::session::arguments(),
         };
         for warning in &plan.warnings {
             eprintln!("warning: {}: {}", plan.source, warning.what);

@@ -3,10 +3,7 @@ mod next;
 mod text;
 mod whose;
 
-use std::{
-    path::{Path, PathBuf},
-    sync::{Arc, atomic::AtomicBool},
-};
+use std::path::{Path, PathBuf};
 
 pub(super) use alias::Alias;
 use clap::{Args, ValueEnum};
@@ -23,7 +20,7 @@ use whose::{Chosen, Whose};
 use crate::{
     failure::{Exit, Failure},
     render,
-    session::Session,
+    session::{Session, arguments, stop_at_signal},
 };
 
 /// Make a data directory that etcd starts on
@@ -295,14 +292,9 @@ impl Restore {
     }
 }
 
-/// Does it, watched: ^C ends it and leaves nothing behind; a second one ends it at once.
+/// Does it, watched: ^C ends it and leaves nothing behind.
 fn run(session: &mut Session, source: &Source, plan: &Plan, job: &Job) -> Result<Done, Failure> {
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
-        // Without a handler the default ends the run, and the next one tidies up.
-        let _ = signal_hook::flag::register_conditional_shutdown(signal, Exit::System as i32, Arc::clone(&stop));
-        let _ = signal_hook::flag::register(signal, Arc::clone(&stop));
-    }
+    let stop = stop_at_signal();
     let progress = session.progress(source);
     let done = apply(source, plan, job, Watch { stop: &stop, progress: &|done, all| progress.tell(done, all) })?;
     drop(progress);
@@ -322,8 +314,4 @@ fn head_of(session: &mut Session, path: &Path) -> Result<i64> {
     source.intact()?;
     let behind = facts.unapplied.applied_at_start.saturating_add(facts.unapplied.past_commit);
     Ok(facts.head.saturating_add_unsigned(behind))
-}
-
-fn arguments() -> Vec<String> {
-    std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect()
 }
