@@ -5,7 +5,7 @@
 //! ```text
 //!  bytes error proto hash ─> source ─> bolt ─> wal ─> snap ─> etcd ─> k8s      the trunk: bytes on disk to Kubernetes objects
 //!                                                                     │
-//!                                 restore <─ verify   select   diff ──┘      branches: is it good, what is asked for,
+//!                         export, restore <─ verify   select   diff ──┘      branches: is it good, what is asked for,
 //!                                                                            what changed
 //! ```
 //!
@@ -19,6 +19,9 @@
 //! `diff` walks the states of two snapshots side by side ([`etcd::View`], [`diff::Diff::each`]); `history` and `timeline`
 //! read the same out of the records of one ([`diff::changes`]).
 //!
+//! `export` makes of the same state what another cluster takes and keeps ([`export::Exporter::object`]), in the order that
+//! applies, and shows it as one folder ([`export::Folder`]).
+//!
 //! `restore` goes on from `verify`: [`restore::Facts`] of the snapshot and what is wanted make a [`restore::Plan`];
 //! [`restore::apply`] copies the db into a staging folder and lets the same checks run over the copy, writes what
 //! changes with [`bolt::Writer`], the member's log with [`wal::Writer`] and its [`snap::Snap`], reads all of it back,
@@ -29,6 +32,7 @@ pub mod bytes;
 pub mod diff;
 pub mod error;
 pub mod etcd;
+pub mod export;
 pub mod hash;
 pub mod k8s;
 pub mod proto;

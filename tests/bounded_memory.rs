@@ -65,6 +65,7 @@ fn small_files_need_little() {
         &["get", "fixtures/kube.db", "-o", "json"],
         &["get", "fixtures/kube.db", "-o", "ndjson"],
         &["get", "fixtures/kube.db", "all", "-o", "wide"],
+        &["export", "fixtures/kube.db", "--all", "--to", "-"],
         &["members", "fixtures/kube.db"],
         &["diff", "fixtures/kube.db", "fixtures/kube.db", "-o", "json"],
         &["timeline", "fixtures/kube.db"],

@@ -109,12 +109,7 @@ fn what_is_restored_of_a_damaged_db_is_whole() {
     let dir = tempfile::tempdir().unwrap();
     let (file, to) = (dir.path().join("damaged.db"), dir.path().join("to"));
     let mut bytes = fs::read("fixtures/kube.db").unwrap();
-    // the first page of a `key` leaf: a revision's mark stands behind its elements
-    let leaf = (2..bytes.len() / 4096).map(|page| page * 4096).find(|at| {
-        let page = &bytes[*at..*at + 4096];
-        page[8..10] == [2, 0] && page.windows(9).any(|w| w[..6] == [0; 6] && w[8] == b'_')
-    });
-    let leaf = leaf.unwrap();
+    let leaf = common::key_leaf(&bytes);
     bytes[leaf..leaf + 16].fill(0);
     fs::write(&file, &bytes).unwrap();
     let run = |args: &[&str]| Command::new(env!("CARGO_BIN_EXE_etcdsnap")).args(args).output().unwrap();

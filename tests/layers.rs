@@ -18,6 +18,7 @@ const BRANCHES: &[(&str, &[&str])] = &[
     ("select", &[]),
     ("diff", &[]),
     ("salvage", &[]),
+    ("export", &["verify"]),
     ("restore", &["verify"]),
     ("catalog", &["verify", "diff"]),
 ];

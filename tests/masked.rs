@@ -51,6 +51,8 @@ fn secrets_are_in_no_output_but_where_they_are_asked_for() {
         for output in ["table", "ndjson"] {
             commands.push([&["timeline", file, "--all", "-o", output], &KEYS[..]].concat());
         }
+        commands.push([&["export", file, "--to", "-"], &KEYS[..]].concat());
+        commands.push([&["export", file, "--all", "--exact", "--to", "-"], &KEYS[..]].concat());
         commands.push([&["get", file], &KEYS[..]].concat());
         for output in ["wide", "name"] {
             commands.push([&["get", file, "secrets,configmaps", "-o", output], &KEYS[..]].concat());
@@ -64,6 +66,7 @@ fn secrets_are_in_no_output_but_where_they_are_asked_for() {
     for command in [
         [&["diff", BEFORE, AFTER, "--reveal"], &KEYS[..]].concat(),
         [&["history", AFTER, "--also", BEFORE, "--reveal"], &map[..], &KEYS[..]].concat(),
+        [&["export", AFTER, "--reveal", "--to", "-"], &KEYS[..]].concat(),
         [&["get", AFTER, "-o", "yaml"], &secret[..], &KEYS[..]].concat(),
         vec!["kv", BEFORE, "/registry/secrets/shop/plain-secret"],
     ] {

@@ -12,6 +12,7 @@ fn no_command_makes_a_network_call() {
     }
     let dir = tempfile::tempdir().unwrap();
     let (log, evidence) = (dir.path().join("calls"), dir.path().join("evidence"));
+    let exported = dir.path().join("exported");
     let file = "fixtures/kube.db";
     let commands: &[&[&str]] = &[
         &["status", file],
@@ -20,6 +21,7 @@ fn no_command_makes_a_network_call() {
         &["members", file],
         &["kv", file],
         &["get", file, "-o", "yaml"],
+        &["export", file, "--to", exported.to_str().unwrap()],
         &["verify", "fixtures/datadir-3.6.tar.gz"],
     ];
     for args in commands {

@@ -23,6 +23,7 @@ fn no_command_leaves_a_trace() {
     let name = file.to_str().unwrap();
     let elsewhere = tempfile::tempdir().unwrap();
     let restored = elsewhere.path().join("restored").display().to_string();
+    let exported = elsewhere.path().join("exported").display().to_string();
     let commands: &[&[&str]] = &[
         &["status", name],
         &["status", "--check", name],
@@ -36,6 +37,7 @@ fn no_command_leaves_a_trace() {
         &["diff", name, "--rev", "455..455", "-o", "json"],
         &["history", name, "deploy/web"],
         &["timeline", name],
+        &["export", name, "--to", &exported],
         &["snapshot", "status", name],
         &["restore", name, "--data-dir", &restored, "--member", "m1"],
         &[

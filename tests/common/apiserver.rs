@@ -1,4 +1,4 @@
-//! A real kube-apiserver and kubectl on a real etcd.
+//! A real kube-apiserver and kubectl on a real etcd, with a kube-controller-manager where there is to be life in it.
 
 use std::{
     fs::{self, File},
@@ -24,6 +24,20 @@ impl<'a> Apiserver<'a> {
     /// Starts it and waits until it is ready.
     #[track_caller]
     pub fn start(peers: &'a Peers, etcd: &Etcd) -> Self {
+        // nobody makes service accounts, and a pod would wait for its own
+        Self::start_with(peers, etcd, &["--disable-admission-plugins", "ServiceAccount"])
+    }
+
+    /// Starts it and its controllers, and waits until both are ready.
+    #[track_caller]
+    pub fn start_with_controllers(peers: &'a Peers, etcd: &Etcd) -> (Self, Controllers) {
+        let server = Self::start_with(peers, etcd, &[]);
+        let controllers = Controllers::start(&server);
+        (server, controllers)
+    }
+
+    #[track_caller]
+    fn start_with(peers: &'a Peers, etcd: &Etcd, flags: &[&str]) -> Self {
         for _ in 0..5 {
             let home = TempDir::new().unwrap();
             let at = |name: &str| home.path().join(name);
@@ -35,8 +49,7 @@ impl<'a> Apiserver<'a> {
                 .args(["--etcd-servers", &etcd.endpoint, "--secure-port", &port.to_string()])
                 .args(["--bind-address", "127.0.0.1", "--advertise-address", "10.0.0.1"])
                 .args(["--service-cluster-ip-range", "10.96.0.0/16", "--authorization-mode", "RBAC"])
-                // nobody makes service accounts here, and a pod would wait for its own
-                .args(["--disable-admission-plugins", "ServiceAccount"])
+                .args(flags)
                 .args(["--service-account-issuer", "https://cluster.example", "--token-auth-file"])
                 .arg(at("tokens"))
                 .arg("--cert-dir")
@@ -108,6 +121,53 @@ impl<'a> Apiserver<'a> {
     #[track_caller]
     pub fn apply(&self, objects: &str) {
         succeeded(&self.try_kubectl(&["apply", "-f", "-"], objects));
+    }
+}
+
+/// A real kube-controller-manager. It is killed when this is dropped.
+pub struct Controllers(Child);
+
+impl Controllers {
+    /// Starts it and waits until it has made what every Namespace has.
+    #[track_caller]
+    fn start(server: &Apiserver<'_>) -> Self {
+        let at = |name: &str| server.home.path().join(name);
+        let config = serde_json::json!({
+            "apiVersion": "v1", "kind": "Config", "current-context": "it",
+            "clusters": [{"name": "it", "cluster": {
+                "server": format!("https://127.0.0.1:{}", server.port), "insecure-skip-tls-verify": true,
+            }}],
+            "users": [{"name": "it", "user": {"token": "token"}}],
+            "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it"}}],
+        });
+        fs::write(at("kubeconfig"), config.to_string()).unwrap();
+        let log = File::create(at("controllers.log")).unwrap();
+        let child = server
+            .peers
+            .command("kube-controller-manager")
+            .args(["--secure-port", "0", "--leader-elect=false", "--kubeconfig"])
+            .arg(at("kubeconfig"))
+            .arg("--service-account-private-key-file")
+            .arg(at("apiserver.key"))
+            .arg("--root-ca-file")
+            .arg(at("apiserver.crt"))
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let controllers = Self(child);
+        super::eventually("kube-controller-manager makes the default ServiceAccount", || {
+            server.try_kubectl(&["get", "serviceaccount", "default"], "").status.success()
+        });
+        controllers
+    }
+}
+
+impl Drop for Controllers {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 

@@ -97,6 +97,15 @@ pub fn restore(args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// Where the first leaf of the `key` bucket begins: a revision's mark stands behind its elements.
+pub fn key_leaf(image: &[u8]) -> usize {
+    let is_leaf = |at: &usize| {
+        let page = &image[*at..*at + 4096];
+        page[8..10] == [2, 0] && page.windows(9).any(|w| w[..6] == [0; 6] && w[8] == b'_')
+    };
+    (2..image.len() / 4096).map(|page| page * 4096).find(is_leaf).unwrap()
+}
+
 /// Until `so` holds, which it must within 30 seconds.
 #[track_caller]
 pub fn eventually(what: &str, so: impl Fn() -> bool) {

@@ -63,7 +63,7 @@ impl Tree {
 
     /// Without what an unfinished run works in.
     pub fn shown(&self) -> Self {
-        let staged = |path: &str| path.contains("etcdsnap-restore");
+        let staged = |path: &str| path.contains(".etcdsnap-");
         Self(
             self.0
                 .iter()

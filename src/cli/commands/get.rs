@@ -107,8 +107,7 @@ impl Get {
         let mut ring = self.keys.ring()?;
         let source = session.open(&self.snapshot)?;
         let mut snapshot = session.load(&source)?;
-        let Found { view, resources, selection, objects, mut exit } =
-            self.which.find(&mut snapshot, &mut ring, key)?;
+        let Found { view, resources, selection, objects, mut exit } = self.which.find(&mut snapshot, &mut ring, key)?;
         let (found, picked) = picker.pick(objects, &ring)?;
         exit = exit.max(picked);
         match (self.output(), template) {

@@ -4,6 +4,7 @@ mod completions;
 mod decode;
 mod describe;
 mod diff;
+mod export;
 mod get;
 mod hashkv;
 mod history;
@@ -38,6 +39,7 @@ pub(crate) enum Command {
     Diff(diff::Compare),
     History(history::History),
     Timeline(timeline::Timeline),
+    Export(export::Export),
     Restore(Box<restore::Restore>),
     Decode(decode::Decode),
     Completions(completions::Completions),
@@ -60,6 +62,7 @@ impl Command {
             Self::Diff(command) => command.run(session),
             Self::History(command) => command.run(session),
             Self::Timeline(command) => command.run(session),
+            Self::Export(command) => command.run(session),
             Self::Restore(command) => command.run(session),
             Self::Decode(command) => command.run(session),
             Self::Completions(command) => command.run(session),

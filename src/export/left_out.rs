@@ -1,0 +1,222 @@
+//! Which objects are left out, and why: a cluster makes them by itself, they are of their moment only, or are secret.
+
+use std::{borrow::Cow, fmt};
+
+use super::Exporter;
+use crate::k8s::{Map, ObjectKey, Value};
+
+/// The kind of reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Why {
+    /// It cannot be read.
+    Unreadable,
+    /// It is secret, and nobody asked for it.
+    Secret,
+    /// A controller makes it, for another object.
+    Owned,
+    /// An API server or a controller makes it in every cluster.
+    Made,
+    /// A kubelet, a driver or an election makes it where it runs.
+    Running,
+    /// It is over: it would be done again, or means nothing any more.
+    Over,
+    /// It was being deleted.
+    Deleted,
+    /// It is no object of the API.
+    NoObject,
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Unreadable => "cannot be read",
+            Self::Secret => "secret: --reveal exports it",
+            Self::Owned => "made by a controller for its owner",
+            Self::Made => "made by every cluster itself",
+            Self::Running => "made by what runs in the cluster",
+            Self::Over => "over",
+            Self::Deleted => "being deleted",
+            Self::NoObject => "no object of the API",
+        })
+    }
+}
+
+/// Why an object is left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOut {
+    /// The kind of reason.
+    pub why: Why,
+    /// More about it; may be empty.
+    pub what: Cow<'static, str>,
+}
+
+impl LeftOut {
+    pub(super) fn new(why: Why, what: impl Into<Cow<'static, str>>) -> Self {
+        Self { why, what: what.into() }
+    }
+}
+
+impl fmt::Display for LeftOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.what.as_ref(), self.why) {
+            ("", why) => write!(f, "{why}"),
+            (what, Why::Unreadable) => f.write_str(what),
+            (what, why) => write!(f, "{why} ({what})"),
+        }
+    }
+}
+
+/// Why the object under `key` is left out, if it is.
+pub(super) fn judge(exporter: &Exporter<'_, '_>, key: &ObjectKey<'_>, object: &Value<'_>) -> Option<LeftOut> {
+    if is_deleted(object) {
+        return Some(LeftOut::new(Why::Deleted, ""));
+    }
+    if exporter.is_ending(key) {
+        return Some(LeftOut::new(Why::Deleted, "its Namespace is"));
+    }
+    let made = match key.group.as_deref().unwrap_or_default() {
+        "" => core(exporter, key, object),
+        "rbac.authorization.k8s.io" if label(object, "kubernetes.io/bootstrapping") == "rbac-defaults" => {
+            Some((Why::Made, "one of its roles"))
+        }
+        "flowcontrol.apiserver.k8s.io" if annotation(object, "apf.kubernetes.io/autoupdate-spec") == "true" => {
+            Some((Why::Made, "one of its priority levels"))
+        }
+        _ => others(key, object),
+    };
+    made.map(|(why, what)| LeftOut::new(why, what)).or_else(|| owned(key, object)).or_else(|| ended(key, object))
+}
+
+/// Kinds of the core group.
+fn core(exporter: &Exporter<'_, '_>, key: &ObjectKey<'_>, object: &Value<'_>) -> Option<(Why, &'static str)> {
+    let system =
+        matches!(key.namespace.unwrap_or(key.name), "default" | "kube-system" | "kube-public" | "kube-node-lease");
+    match (&*key.resource, key.name) {
+        ("events", _) => Some((Why::Over, "an Event")),
+        ("nodes", _) => Some((Why::Running, "a kubelet registers its Node")),
+        ("namespaces", name) if system && is_bare(object, &[("kubernetes.io/metadata.name", name)]) => {
+            Some((Why::Made, "it says nothing of its own"))
+        }
+        ("serviceaccounts", "default")
+            if is_bare(object, &[])
+                && !says(object, "imagePullSecrets")
+                && !says(object, "automountServiceAccountToken") =>
+        {
+            Some((Why::Made, "it says nothing of its own"))
+        }
+        ("services" | "endpoints", "kubernetes") if key.namespace == Some("default") => {
+            Some((Why::Made, "the API server's own"))
+        }
+        ("configmaps", "kube-root-ca.crt" | "openshift-service-ca.crt") => Some((Why::Made, "this cluster's CA")),
+        (
+            "configmaps",
+            "extension-apiserver-authentication" | "kube-apiserver-legacy-service-account-token-tracking",
+        ) if key.namespace == Some("kube-system") => Some((Why::Made, "the API server's own")),
+        ("configmaps", "cluster-info") if key.namespace == Some("kube-public") => {
+            Some((Why::Made, "how this cluster is reached"))
+        }
+        ("secrets", _) if text(object, &["type"]) == "kubernetes.io/service-account-token" => {
+            Some((Why::Made, "a token that only this cluster takes"))
+        }
+        ("endpoints" | "configmaps", _)
+            if !annotation(object, "control-plane.alpha.kubernetes.io/leader").is_empty() =>
+        {
+            Some((Why::Running, "an election"))
+        }
+        ("endpoints", _) if has_selector(exporter, key) => Some((Why::Owned, "its Service has a selector")),
+        ("pods", _) if !annotation(object, "kubernetes.io/config.mirror").is_empty() => {
+            Some((Why::Running, "a kubelet makes it of a static pod"))
+        }
+        _ => None,
+    }
+}
+
+/// Kinds of other groups.
+fn others(key: &ObjectKey<'_>, object: &Value<'_>) -> Option<(Why, &'static str)> {
+    match (&*key.resource, key.name) {
+        ("leases" | "leasecandidates", _) => Some((Why::Running, "a heartbeat or an election")),
+        ("csinodes" | "csistoragecapacities" | "resourceslices" | "volumeattachments" | "storageversions", _) => {
+            Some((Why::Running, "it tells what is there"))
+        }
+        ("certificatesigningrequests" | "podcertificaterequests", _) => Some((Why::Over, "a request")),
+        ("endpointslices", _) if !label(object, "endpointslice.kubernetes.io/managed-by").is_empty() => {
+            let by = label(object, "endpointslice.kubernetes.io/managed-by");
+            by.ends_with("controller.k8s.io").then_some((Why::Owned, "its Service has a selector"))
+        }
+        ("endpointslices", "kubernetes") if key.namespace == Some("default") => {
+            Some((Why::Made, "the API server's own"))
+        }
+        ("ipaddresses", _) => Some((Why::Owned, "its Service has the address")),
+        ("servicecidrs", "kubernetes") => Some((Why::Made, "the API server's own")),
+        ("priorityclasses", "system-cluster-critical" | "system-node-critical") => {
+            Some((Why::Made, "one of its classes"))
+        }
+        ("apiservices", _) if !label(object, "kube-aggregator.kubernetes.io/automanaged").is_empty() => {
+            Some((Why::Made, "one of its groups"))
+        }
+        _ => None,
+    }
+}
+
+/// What has a controller, which makes it again as soon as the owner is there.
+fn owned(key: &ObjectKey<'_>, object: &Value<'_>) -> Option<LeftOut> {
+    let owners = object.at(&["metadata", "ownerReferences"]).and_then(Value::as_list)?;
+    let owner = owners.iter().find(|owner| owner.get("controller") == Some(&Value::Bool(true)))?;
+    let (kind, name) = (text(owner, &["kind"]), text(owner, &["name"]));
+    match (&*key.resource, kind) {
+        ("pods", "Node") => Some(LeftOut::new(Why::Running, "a kubelet makes it of a static pod")),
+        // it says which volume holds the data
+        ("persistentvolumeclaims", "StatefulSet") => None,
+        _ => Some(LeftOut::new(Why::Owned, format!("{kind} {name}"))),
+    }
+}
+
+/// What has run to its end, and would run again.
+fn ended(key: &ObjectKey<'_>, object: &Value<'_>) -> Option<LeftOut> {
+    let is_met = |condition: &Value<'_>| {
+        matches!(text(condition, &["type"]), "Complete" | "Failed") && text(condition, &["status"]) == "True"
+    };
+    let ended = match (key.group.as_deref().unwrap_or_default(), &*key.resource) {
+        ("", "pods") => matches!(text(object, &["status", "phase"]), "Succeeded" | "Failed"),
+        ("batch", "jobs") => {
+            object.at(&["status", "conditions"]).and_then(Value::as_list).unwrap_or_default().iter().any(is_met)
+        }
+        _ => false,
+    };
+    ended.then(|| LeftOut::new(Why::Over, "it has ended, and would run again"))
+}
+
+/// Whether an object is on its way out.
+pub(super) fn is_deleted(object: &Value<'_>) -> bool {
+    !text(object, &["metadata", "deletionTimestamp"]).is_empty()
+}
+
+/// Whether the endpoints of this key are made for a Service.
+fn has_selector(exporter: &Exporter<'_, '_>, key: &ObjectKey<'_>) -> bool {
+    let service = exporter.namesake(key, "services/specs");
+    let selector = service.as_ref().and_then(|service| service.at(&["spec", "selector"])).and_then(Value::as_object);
+    selector.is_some_and(|selector| !selector.is_empty())
+}
+
+/// Whether it has no labels but these, and no annotations.
+fn is_bare(object: &Value<'_>, labels: &[(&str, &str)]) -> bool {
+    let map = |name| object.at(&["metadata", name]).and_then(Value::as_object).into_iter().flat_map(Map::iter);
+    let expected = |name: &str, value: &Value<'_>| labels.iter().any(|(n, v)| *n == name && value.as_str() == Some(v));
+    map("labels").all(|(name, value)| expected(name, value)) && map("annotations").next().is_none()
+}
+
+fn says(object: &Value<'_>, field: &str) -> bool {
+    object.get(field).is_some_and(|value| *value != Value::Null)
+}
+
+fn label<'o>(object: &'o Value<'_>, name: &str) -> &'o str {
+    text(object, &["metadata", "labels", name])
+}
+
+fn annotation<'o>(object: &'o Value<'_>, name: &str) -> &'o str {
+    text(object, &["metadata", "annotations", name])
+}
+
+fn text<'o>(object: &'o Value<'_>, path: &[&str]) -> &'o str {
+    object.at(path).and_then(Value::as_str).unwrap_or_default()
+}

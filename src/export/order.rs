@@ -1,0 +1,114 @@
+//! The order that applies: what the others need comes first.
+
+use crate::{
+    etcd::KeyValue,
+    k8s::{Key, ObjectKey, Resources},
+};
+
+/// Resources, in order; those of one line belong together. `*` is every one that is named nowhere, `.` every custom one.
+const ORDER: &[&str] = &[
+    "namespaces",
+    "customresourcedefinitions",
+    "priorityclasses runtimeclasses",
+    "storageclasses volumeattributesclasses csidrivers ingressclasses deviceclasses servicecidrs",
+    "prioritylevelconfigurations",
+    "flowschemas",
+    // what holds for pods, before there are any
+    "networkpolicies",
+    "limitranges",
+    "podsecuritypolicies",
+    "poddisruptionbudgets",
+    "serviceaccounts",
+    "secrets",
+    "configmaps",
+    "persistentvolumes",
+    "persistentvolumeclaims",
+    "clusterroles",
+    "clusterrolebindings",
+    "roles",
+    "rolebindings",
+    // a pod is told of the Services that were there before it
+    "services",
+    "endpoints endpointslices",
+    "resourceclaimtemplates resourceclaims",
+    "*",
+    "daemonsets",
+    "replicationcontrollers",
+    "replicasets",
+    "deployments deploymentconfigs",
+    "statefulsets",
+    "jobs",
+    "cronjobs",
+    // by now their Namespaces have ServiceAccounts
+    "pods",
+    // one that is new refuses pods until somebody has counted
+    "resourcequotas",
+    "horizontalpodautoscalers",
+    "ingresses routes",
+    // by now their controllers are there
+    ".",
+    // what has a say in everything that comes after it
+    "validatingadmissionpolicies mutatingadmissionpolicies",
+    "validatingadmissionpolicybindings mutatingadmissionpolicybindings",
+    "mutatingwebhookconfigurations",
+    "validatingwebhookconfigurations",
+    "apiservices",
+];
+
+/// Brings keys into the order that applies; what is equal in it stays in key order.
+pub fn sort(found: &mut [KeyValue<'_>]) {
+    let builtin = Resources::default();
+    // in key order, most have the resource of the one before
+    let mut last = (String::new(), String::new(), 0);
+    found.sort_by_cached_key(|kv| {
+        let key = Key::new(kv.key);
+        let Some(object) = key.object() else { return ORDER.len() };
+        let group = object.group.as_deref().unwrap_or_default();
+        if last.0 != group || last.1 != object.resource {
+            last = (group.to_owned(), object.resource.to_string(), rank(object, &builtin));
+        }
+        last.2
+    });
+}
+
+/// How many others come before this resource.
+fn rank(key: &ObjectKey<'_>, builtin: &Resources) -> usize {
+    let place = |name: &str| ORDER.iter().position(|line| line.split(' ').any(|have| have == name));
+    let group = key.group.as_deref().unwrap_or_default();
+    let is_known = builtin.get(group, &key.resource).is_some() || group.ends_with(".openshift.io");
+    let named = if is_known { place(&key.resource).or_else(|| place("*")) } else { place(".") };
+    named.unwrap_or(ORDER.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_need_comes_first() {
+        let keys = [
+            "/registry/namespaces/a",
+            "/registry/apiextensions.k8s.io/customresourcedefinitions/a",
+            "/registry/storageclasses/a",
+            "/registry/serviceaccounts/a/b",
+            "/registry/configmaps/a/b",
+            "/registry/persistentvolumes/a",
+            "/registry/persistentvolumeclaims/a/b",
+            "/registry/clusterroles/a",
+            "/registry/clusterrolebindings/a",
+            "/registry/services/specs/a/b",
+            "/registry/services/endpoints/a/b",
+            "/registry/podtemplates/a/b",
+            "/registry/deployments/a/b",
+            "/registry/pods/a/b",
+            "/registry/ingress/a/b",
+            "/registry/acme.io/services/a/b",
+            "/registry/validatingwebhookconfigurations/a",
+            "/registry/apiregistration.k8s.io/apiservices/a",
+        ];
+        let kv = |key: &&'static str| KeyValue { key: key.as_bytes(), ..KeyValue::default() };
+        let mut found: Vec<_> = keys.iter().rev().map(kv).collect();
+        sort(&mut found);
+        assert_eq!(found, keys.iter().map(kv).collect::<Vec<_>>());
+    }
+}
