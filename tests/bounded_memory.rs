@@ -47,7 +47,8 @@ fn values_and_revisions_cost_no_memory() {
         &["kv", file],
         &["kv", file, "-w", "ndjson"],
         &["get", file],
-        &["diff", file, file],
+        &["diff", file, "--rev", "20..240", "--raw", "-o", "json"],
+        &["history", file, "--key", "/key/7"],
         &["timeline", file],
     ] {
         limited(96, args);
@@ -67,7 +68,7 @@ fn small_files_need_little() {
         &["get", "fixtures/kube.db", "all", "-o", "wide"],
         &["export", "fixtures/kube.db", "--all", "--to", "-"],
         &["members", "fixtures/kube.db"],
-        &["diff", "fixtures/kube.db", "fixtures/kube.db", "-o", "json"],
+        &["diff", "fixtures/kube.db", "--rev", "300..300", "-o", "json"],
         &["timeline", "fixtures/kube.db"],
     ] {
         limited(48, args);

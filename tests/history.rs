@@ -6,7 +6,7 @@ mod common;
 
 use std::{convert::Infallible, fs};
 
-use common::etcdsnap;
+use common::{Etcd, Peers, etcdsnap};
 use etcdsnap::{
     Findings,
     diff::{Verb, changes},
@@ -78,6 +78,41 @@ fn more_backups_make_it_longer() {
     assert!(exit == 1 && err.contains("are not of the same cluster"), "{err}");
 }
 
+/// One backup, then a deletion and a compaction, then another; and a third of a cluster that was restored from the first.
+#[test]
+fn backups_are_joined_only_where_they_are_of_one_line() {
+    let Some(peers) = Peers::find("backups_are_joined_only_where_they_are_of_one_line") else { return };
+    let etcd = Etcd::start(&peers, "36");
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name).display().to_string();
+    let (first, second, other) = (at("first.db"), at("second.db"), at("other.db"));
+    etcd.ctl(&["put", "k", "one"]);
+    etcd.ctl(&["put", "k", "two"]);
+    etcd.ctl(&["snapshot", "save", &first]);
+    etcd.ctl(&["del", "k"]);
+    etcd.ctl(&["put", "x", "1"]);
+    etcd.ctl(&["compact", "5"]);
+    etcd.ctl(&["put", "k", "again"]);
+    etcd.ctl(&["put", "k", "and again"]);
+    etcd.ctl(&["del", "k"]);
+    etcd.ctl(&["put", "y", "1"]);
+    etcd.ctl(&["compact", "9"]);
+    etcd.ctl(&["snapshot", "save", &second]);
+    let (out, err, exit) = run(&["history", &second, "--key", "k", "--also", &first]);
+    assert_eq!((err.as_str(), exit), ("", 0));
+    assert!(out.contains("+ revision 2 ") && out.contains("~ revision 3 "), "{out}");
+    assert!(out.ends_with("- deleted between the revisions 3 and 10, which is compacted\n"), "{out}");
+
+    // restored at revision 3, and then another way
+    let etcd = Etcd::start(&peers, "36");
+    for value in ["one", "other", "more"] {
+        etcd.ctl(&["put", "k", value]);
+    }
+    etcd.ctl(&["snapshot", "save", &other]);
+    let (_, err, exit) = run(&["history", &other, "--key", "k", "--also", &first]);
+    assert!(exit == 1 && err.contains("hold different things at revision 3.0: the cluster was restored"), "{err}");
+}
+
 #[test]
 fn a_timeline_tells_every_change_and_leaves_out_the_noise() {
     let (out, err, exit) = run(&["timeline", FILE]);
@@ -108,7 +143,7 @@ fn a_time_stands_for_the_last_revision_known_to_be_written_by_then() {
     // the time of a renewal stands for its own revision, and so does all up to the next
     let (revision, gap) = clock.revision(last).unwrap();
     let (out, err, exit) = at(&last.millis().replace('Z', "999Z"), &["namespace/pay", "-o", "json"]);
-    assert!(exit == 0 && err.contains(&format!(" is revision {revision}: written at {}", last.millis())), "{err}");
+    assert!(exit == 0 && err.contains(&format!(" it was revision {revision}, written at {}", last.millis())), "{err}");
     assert!(gap.before.is_none() && out.contains("\"name\": \"pay\"") && !out.contains("\"env\": \"prod\""), "{out}");
     let (out, err, _) = at("2126-01-01T00:00:00Z", &["namespace/pay", "-o", "json"]);
     assert!(err.contains("this is its last state") && out.contains("\"env\": \"prod\""), "{err}");

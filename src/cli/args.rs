@@ -152,8 +152,9 @@ pub(crate) fn revision_at(at: Moment, snapshot: &Snapshot<'_>, ring: &Ring) -> R
         };
         return Err(Error::NotFound { what, hint: Some(hint) });
     };
-    let [after, before] = [gap.after, gap.before].map(|at| at.map_or_else(|| "later".to_owned(), |at| at.millis()));
-    eprintln!("note: {at} is revision {revision}: written at {after}, and what comes next by {before}");
+    let written = gap.after.map_or_else(String::new, |after| after.millis());
+    let next = gap.before.map_or_else(String::new, |before| format!(", the next that is known at {}", before.millis()));
+    eprintln!("note: at {} it was revision {revision}, written at {written}{next}", at.millis());
     Ok(Some(revision))
 }
 

@@ -4,11 +4,13 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use super::{
     Diff, Ignore, Pair, Reason, Side,
-    fields::{Field, fields},
+    fields::{Field, Path, fields},
 };
 use crate::{
     etcd::KeyValue,
-    k8s::{Key, Mask, Meta, Object, Stored, Undecodable, Value, decode, decode_opened, is_encrypted, kind_of},
+    k8s::{
+        Key, Mask, Meta, Object, Stored, Undecodable, Value, decode, decode_opened, is_bootstrap, is_encrypted, kind_of,
+    },
 };
 
 /// An object, or a key that is none.
@@ -96,12 +98,24 @@ pub(super) fn compare<'a>(diff: &Diff<'_, 'a>, pair: &Pair<'a>) -> Option<Entry<
         return Some(entry);
     }
     entry.difference = match (pair.old, pair.new) {
-        (Some(old), Some(new)) if diff.raw => bytes(diff.mask, &key, &old, &new),
-        (Some(old), Some(new)) => match objects(diff, &key, &old, &new) {
+        (Some(old), Some(new)) if diff.raw || is_bootstrap(old.key) => bytes(diff.mask, &key, &old, &new),
+        (Some(old), Some(new)) => match objects(diff, &old, &new) {
             Ok(None) => return None,
-            Ok(Some((a, b))) => {
+            Ok(Some((mut a, mut b))) => {
                 let resource = key.object().map_or("", |object| object.resource.as_ref());
-                let fields = counting(fields(&a.value, &b.value), resource, diff.ignore, &mut entry.ignored);
+                let plain = if diff.mask.hides(&key, &a) || diff.mask.hides(&key, &b) {
+                    let plain = counting(fields(&a.value, &b.value), resource, diff.ignore, &mut BTreeMap::new());
+                    diff.mask.object(&key, &mut a);
+                    diff.mask.object(&key, &mut b);
+                    plain
+                } else {
+                    Vec::new()
+                };
+                let mut fields = counting(fields(&a.value, &b.value), resource, diff.ignore, &mut entry.ignored);
+                if fields.is_empty() {
+                    // two secrets may have one mask
+                    fields.extend(plain.into_iter().next().map(hidden));
+                }
                 match (uid(&a) == uid(&b), fields.is_empty()) {
                     (false, _) => Difference::Replaced(fields),
                     (true, false) => Difference::Changed(fields),
@@ -122,11 +136,17 @@ pub(super) fn compare<'a>(diff: &Diff<'_, 'a>, pair: &Pair<'a>) -> Option<Entry<
     Some(entry)
 }
 
-/// Both objects as they are shown; `None` when they are the same bytes once they are opened. What was encrypted on one
-/// side is masked on both.
+/// That a field differs, and no more: which and how would tell.
+fn hidden(field: Field<'_>) -> Field<'static> {
+    let masked = |value: Option<_>| value.map(|_: Value<'_>| Value::str("masked"));
+    let path = field.path.0.into_iter().take(1).collect();
+    Field { path: Path(path), old: masked(field.old), new: masked(field.new) }
+}
+
+/// Both objects as an API server would answer; `None` when they are the same bytes once they are opened. What was
+/// encrypted on one side is secret on both.
 pub(super) fn objects<'a>(
     diff: &Diff<'_, 'a>,
-    key: &Key<'_>,
     old: &KeyValue<'a>,
     new: &KeyValue<'a>,
 ) -> Result<Option<(Object<'a>, Object<'a>)>, Undecodable> {
@@ -138,7 +158,6 @@ pub(super) fn objects<'a>(
     (a.encrypted, b.encrypted) = (a.encrypted || b.encrypted, a.encrypted || b.encrypted);
     for (object, kv) in [(&mut a, old), (&mut b, new)] {
         object.as_served(kv.mod_revision);
-        diff.mask.object(key, object);
     }
     Ok(Some((a, b)))
 }

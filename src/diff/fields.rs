@@ -6,6 +6,8 @@
 
 use std::{cmp::Ordering, collections::HashMap, fmt};
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+
 use crate::k8s::Value;
 
 /// Values nested deeper are compared as a whole.
@@ -87,22 +89,49 @@ pub struct Field<'v> {
     pub new: Option<Value<'v>>,
 }
 
-/// All fields that differ, in the order of the values.
+/// The paths of an object's fields have no more bytes than this together: each repeats the names above it, so what a
+/// small object comes to would have no bound.
+const MAX_PATHS: usize = 4 << 20;
+
+/// All fields that differ, in the order of the values. When there is no end to them, it is the top-level members.
 #[must_use]
 pub fn fields<'v>(old: &Value<'v>, new: &Value<'v>) -> Vec<Field<'v>> {
-    let mut fields = Fields { path: Path::default(), found: Vec::new() };
+    let mut fields = Fields { path: Path::default(), found: Vec::new(), left: MAX_PATHS };
     fields.compare(Some(old), Some(new));
-    fields.found
+    if fields.left > 0 {
+        return fields.found;
+    }
+    let members = |value: &'_ Value<'v>| value.as_object().cloned().unwrap_or_default();
+    let (old, new) = (members(old), members(new));
+    let differing = join(old.iter(), new.iter()).filter(|(_, old, new)| !is_same(*old, *new));
+    let whole = |(name, old, new): (&str, Option<&Value<'v>>, Option<&Value<'v>>)| Field {
+        path: Path(vec![Step::Name(name.to_owned())]),
+        old: old.cloned(),
+        new: new.cloned(),
+    };
+    differing.map(whole).collect()
+}
+
+/// Whether both are the same; bytes and their base64 are, for it depends on the form they were stored in.
+pub(super) fn is_same(old: Option<&Value<'_>>, new: Option<&Value<'_>>) -> bool {
+    match (old, new) {
+        (Some(Value::Bytes(bytes)), Some(Value::Str(text))) | (Some(Value::Str(text)), Some(Value::Bytes(bytes))) => {
+            BASE64_STANDARD.decode(text.as_bytes()).is_ok_and(|decoded| decoded == bytes.as_ref())
+        }
+        _ => old == new,
+    }
 }
 
 struct Fields<'v> {
     path: Path,
     found: Vec<Field<'v>>,
+    /// What is left of [`MAX_PATHS`].
+    left: usize,
 }
 
 impl<'v> Fields<'v> {
     fn compare(&mut self, old: Option<&Value<'v>>, new: Option<&Value<'v>>) {
-        if old == new {
+        if is_same(old, new) || self.left == 0 {
             return;
         }
         let deep = self.path.0.len() < MAX_DEPTH;
@@ -124,14 +153,27 @@ impl<'v> Fields<'v> {
     }
 
     fn differs(&mut self, old: Option<Value<'v>>, new: Option<Value<'v>>) {
-        self.found.push(Field { path: self.path.clone(), old, new });
+        let length = |step: &Step| match step {
+            Step::Name(text) | Step::Item(text) => text.len().saturating_add(24),
+            Step::Index(_) | Step::Order => 24,
+        };
+        self.left = self.path.0.iter().map(length).fold(self.left, usize::saturating_sub);
+        if self.left > 0 {
+            self.found.push(Field { path: self.path.clone(), old, new });
+        }
     }
 
     fn lists(&mut self, a: &[Value<'v>], b: &[Value<'v>]) {
         let name = self.path.0.last().and_then(|step| if let Step::Name(name) = step { Some(name) } else { None });
         let Some(matched) = Matched::new(name.map_or("", String::as_str), a, b) else {
-            for at in 0..a.len().max(b.len()) {
-                self.step(Step::Index(at), a.get(at), b.get(at));
+            // what one item more or less has moved is no change
+            let head = a.iter().zip(b).take_while(|(old, new)| old == new).count();
+            let (rest, more) = (a.get(head..).unwrap_or_default(), b.get(head..).unwrap_or_default());
+            let tail = rest.iter().rev().zip(more.iter().rev()).take_while(|(old, new)| old == new).count();
+            let (gone, come) = (rest.len().saturating_sub(tail), more.len().saturating_sub(tail));
+            for at in 0..gone.max(come) {
+                let side = |list: &'_ [Value<'v>], n: usize| list.get(at).filter(|_| at < n).cloned();
+                self.step(Step::Index(head.saturating_add(at)), side(rest, gone).as_ref(), side(more, come).as_ref());
             }
             return;
         };
@@ -283,6 +325,27 @@ mod tests {
         );
         // nothing tells them apart
         assert_eq!(told("a", r#"[{"q":1},{"q":1}]"#, r#"[{"q":1},{"q":2}]"#), ["a[1].q 1 2"]);
+        assert_eq!(
+            told("a", r#"[{"q":[1]},{"q":[2]}]"#, r#"[{"q":[3]},{"q":[1]},{"q":[2]}]"#),
+            [r#"a[0] - {"q":[3]}"#]
+        );
+    }
+
+    #[test]
+    fn long_names_over_many_fields_are_bounded() {
+        let object = |n: u8| {
+            let members: Vec<_> = (0..2000).map(|i| format!("\"{i}\":{n}")).collect();
+            format!("{{\"{}\":{{{}}}}}", "x".repeat(20_000), members.join(","))
+        };
+        let told = told("a", &object(1), &object(2));
+        assert_eq!(told.len(), 1);
+        assert!(told[0].starts_with("a {"));
+    }
+
+    #[test]
+    fn bytes_are_their_base64() {
+        let (bytes, text) = (Value::Bytes(b"hi"[..].into()), Value::str("aGk="));
+        assert!(fields(&bytes, &text).is_empty() && !fields(&bytes, &Value::str("aGl=")).is_empty());
     }
 
     #[test]

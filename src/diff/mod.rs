@@ -156,11 +156,14 @@ impl<'a> Diff<'_, 'a> {
     }
 
     /// What changed as a JSON Patch (RFC 6902): applied to the old object, it makes the new one, but for what is ignored.
-    /// `None` when the two are not both there and readable.
+    /// `None` when the two are not both there and readable, or hold what is masked: a mask is not to be applied.
     #[must_use]
     pub fn patch(&self, pair: &Pair<'a>) -> Option<Value<'a>> {
         let (key, old, new) = (Key::new(pair.key()), pair.old?, pair.new?);
-        let (a, b) = entry::objects(self, &key, &old, &new).ok()??;
+        let (a, b) = entry::objects(self, &old, &new).ok()??;
+        if self.mask.hides(&key, &a) || self.mask.hides(&key, &b) {
+            return None;
+        }
         let resource = key.object().map_or("", |object| object.resource.as_ref());
         Some(patch::patch(&a.value, &b.value, resource, self.ignore))
     }

@@ -2,7 +2,7 @@
 
 use super::{
     Ignore,
-    fields::{Item, Matched, Path, Step, are_objects, join},
+    fields::{Item, Matched, Path, Step, are_objects, is_same, join},
 };
 use crate::k8s::Value;
 
@@ -25,7 +25,7 @@ struct Patch<'i, 'v> {
 
 impl<'v> Patch<'_, 'v> {
     fn compare(&mut self, old: Option<&Value<'v>>, new: Option<&Value<'v>>) {
-        if old == new || self.ignore.field(self.resource, &self.path).is_some() {
+        if is_same(old, new) || self.ignore.field(self.resource, &self.path).is_some() {
             return;
         }
         match (old, new) {
@@ -68,11 +68,21 @@ impl<'v> Patch<'_, 'v> {
                 self.step(Step::Item(key.clone()), &old.to_string(), a.get(*old), None);
             }
         }
+        // where an item is left out, places do not tell where the others go: they go to the end
+        let left_out = matched.items.iter().any(|item| self.leaves_out(&item.key));
         for Item { key, new, .. } in matched.items.iter().filter(|item| item.old.is_none()) {
             if let Some(new) = new {
-                self.step(Step::Item(key.clone()), &new.to_string(), None, b.get(*new));
+                let place = if left_out { "-".to_owned() } else { new.to_string() };
+                self.step(Step::Item(key.clone()), &place, None, b.get(*new));
             }
         }
+    }
+
+    fn leaves_out(&mut self, key: &str) -> bool {
+        self.path.0.push(Step::Item(key.to_owned()));
+        let ignored = self.ignore.field(self.resource, &self.path).is_some();
+        self.path.0.pop();
+        ignored
     }
 
     fn operation(&mut self, op: &'static str, value: Option<&Value<'v>>) {
@@ -122,6 +132,11 @@ mod tests {
                 r#"{"op":"add","path":"/containers/1","value":{"name":"d"}}]"#
             )
         );
+        let ignore = Ignore { paths: vec!["containers[name=x]".to_owned()], ..Ignore::default() };
+        let (old, new) = (list(&[a]), list(&[r#"{"name":"x"}"#, a, b]));
+        let (old, new) = (k8s::decode(old.as_bytes()).unwrap().value, k8s::decode(new.as_bytes()).unwrap().value);
+        let patch = patch(&old, &new, "pods", &ignore).to_json();
+        assert_eq!(patch, r#"[{"op":"add","path":"/containers/-","value":{"name":"b"}}]"#);
         let turned = made(&list(&[a, b]), &list(&[b, a]));
         assert!(turned.starts_with(r#"[{"op":"replace","path":"/containers","value":["#), "{turned}");
     }

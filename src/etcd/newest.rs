@@ -91,12 +91,15 @@ impl<'a> NewestByKey<'a> {
     #[must_use]
     pub fn into_sorted(self) -> Vec<Newest<'a>> {
         let newest: Vec<_> = self.into_live().collect();
-        let first = newest.first().map_or(&b""[..], |newest| newest.key);
-        let common = newest.par_iter().map(|newest| first.iter().zip(newest.key).take_while(|(a, b)| a == b).count());
-        let common = common.min().unwrap_or(0);
+        // `/registry/`: how one of them begins, and likely all but a few
+        let typical = newest.get(newest.len() / 2).map_or(&b""[..], |newest| newest.key);
+        let slash = typical.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at).nth(1);
+        let common = typical.get(..=slash.unwrap_or(0)).unwrap_or_default();
         let start = |newest: Newest<'a>| {
+            let rest = newest.key.strip_prefix(common);
             let mut start = [0; 32];
-            start.iter_mut().zip(newest.key.iter().skip(common)).for_each(|(to, byte)| *to = *byte);
+            let (first, rest) = rest.map_or((if newest.key < common { 0 } else { 2 }, newest.key), |rest| (1, rest));
+            start.iter_mut().zip(std::iter::once(&first).chain(rest)).for_each(|(to, byte)| *to = *byte);
             (start, newest)
         };
         let mut sorted: Vec<_> = newest.into_par_iter().map(start).collect();

@@ -1,7 +1,10 @@
 //! When a revision was written: etcd does not say, but Kubernetes does.
 //!
 //! Nodes and components renew a Lease every few seconds, with the time in its value. Each renewal is a revision, so any
-//! other revision lies between two of them.
+//! other revision lies between two of them. The time is taken just before it is sent: what comes before a renewal was
+//! written by its time, and by as much later as the write took, which is little unless etcd is slow.
+
+use std::collections::HashMap;
 
 use super::{
     key::Key,
@@ -51,29 +54,23 @@ impl Clock {
                 };
                 // of all keys only these are worth a closer look
                 if !record.tombstone && record.kv.key.windows(8).any(|part| part == b"/leases/") {
-                    points.extend(renewed().map(|moment| (record.revision.main, moment)));
+                    points.extend(renewed().map(|moment| (record.revision.main, moment, record.kv.key)));
                 }
             },
         );
         Self::from_points(scan.map_or_else(Vec::new, |scan| scan.leave().1.concat()))
     }
 
-    fn from_points(points: Vec<(i64, Moment)>) -> Self {
-        // The longest run that never falls: `ends` holds, by length, the run that ends earliest.
-        let (mut ends, mut before): (Vec<usize>, Vec<Option<usize>>) = (Vec::new(), Vec::with_capacity(points.len()));
-        let time = |at: usize| points.get(at).map(|(_, moment)| *moment);
-        for (at, (_, moment)) in points.iter().enumerate() {
-            let length = ends.partition_point(|end| time(*end) <= Some(*moment));
-            before.push(length.checked_sub(1).and_then(|shorter| ends.get(shorter).copied()));
-            match ends.get_mut(length) {
-                Some(end) => *end = at,
-                None => ends.push(at),
-            }
-        }
-        let run = std::iter::successors(ends.last().copied(), |at| before.get(*at).copied().flatten());
-        let mut points: Vec<_> = run.filter_map(|at| points.get(at).copied()).collect();
-        points.reverse();
-        Self { points }
+    /// Of renewals, each with its Lease's key. A Lease of which most would run backwards is of a wrong clock: all of it is
+    /// left out, its first and last renewal too, which nothing else contradicts.
+    fn from_points(mut points: Vec<(i64, Moment, &[u8])>) -> Self {
+        let mut kept: HashMap<&[u8], (usize, usize)> = HashMap::new();
+        let run = longest_run(&points);
+        points.iter().for_each(|(.., key)| kept.entry(*key).or_default().1 += 1);
+        run.iter().filter_map(|at| points.get(*at)).for_each(|(.., key)| kept.entry(*key).or_default().0 += 1);
+        points.retain(|(.., key)| kept.get(key).is_some_and(|(kept, all)| kept.saturating_mul(2) > *all));
+        let run = longest_run(&points);
+        Self { points: run.iter().filter_map(|at| points.get(*at)).map(|(main, at, _)| (*main, *at)).collect() }
     }
 
     /// When the revision `main` was written.
@@ -101,6 +98,24 @@ impl Clock {
     }
 }
 
+/// The places of the longest run whose times never fall: `ends` holds, by length, the run that ends earliest.
+fn longest_run(points: &[(i64, Moment, &[u8])]) -> Vec<usize> {
+    let (mut ends, mut before): (Vec<usize>, Vec<Option<usize>>) = (Vec::new(), Vec::with_capacity(points.len()));
+    let time = |at: usize| points.get(at).map(|(_, moment, _)| *moment);
+    for (at, (_, moment, _)) in points.iter().enumerate() {
+        let length = ends.partition_point(|end| time(*end) <= Some(*moment));
+        before.push(length.checked_sub(1).and_then(|shorter| ends.get(shorter).copied()));
+        match ends.get_mut(length) {
+            Some(end) => *end = at,
+            None => ends.push(at),
+        }
+    }
+    let run = std::iter::successors(ends.last().copied(), |at| before.get(*at).copied().flatten());
+    let mut run: Vec<_> = run.collect();
+    run.reverse();
+    run
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,7 +125,7 @@ mod tests {
     }
 
     fn clock(points: &[(i64, i64)]) -> Clock {
-        Clock::from_points(points.iter().map(|(revision, seconds)| (*revision, at(*seconds))).collect())
+        Clock::from_points(points.iter().map(|(revision, seconds)| (*revision, at(*seconds), &b"node"[..])).collect())
     }
 
     #[test]
@@ -128,9 +143,23 @@ mod tests {
         assert_eq!(Clock::default().gap(7), Gap::default());
     }
 
+    /// One node is right, one an hour ahead and one behind; these two renew first and last.
     #[test]
     fn a_clock_that_is_wrong_does_not_set_it() {
-        let clock = clock(&[(1, 100), (2, 9_000), (3, 101), (4, 9_002), (5, 3), (6, 102), (7, 103)]);
-        assert_eq!(clock.points.iter().map(|(revision, _)| *revision).collect::<Vec<_>>(), [1, 3, 6, 7]);
+        let (right, ahead, behind) = (&b"a"[..], &b"b"[..], &b"c"[..]);
+        let points = [
+            (1, 3, behind),
+            (2, 100, right),
+            (3, 9_000, ahead),
+            (4, 101, right),
+            (5, 4, behind),
+            (6, 9_002, ahead),
+            (7, 102, right),
+            (8, 5, behind),
+            (9, 103, right),
+            (10, 9_004, ahead),
+        ];
+        let clock = Clock::from_points(points.iter().map(|(main, seconds, key)| (*main, at(*seconds), *key)).collect());
+        assert_eq!(clock.points.iter().map(|(revision, _)| *revision).collect::<Vec<_>>(), [2, 4, 7, 9]);
     }
 }

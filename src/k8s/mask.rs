@@ -63,6 +63,12 @@ impl Secrecy {
     }
 }
 
+/// Whether k3s and RKE2 keep under a key what they bootstrap their servers with.
+#[must_use]
+pub fn is_bootstrap(etcd_key: &[u8]) -> bool {
+    etcd_key.starts_with(b"/bootstrap/")
+}
+
 fn is_token(resource: &str) -> bool {
     matches!(resource, "oauthaccesstokens" | "oauthauthorizetokens")
 }
@@ -105,6 +111,12 @@ impl Mask {
         Self(None)
     }
 
+    /// Whether something is secret in an object, and to be masked.
+    #[must_use]
+    pub fn hides(&self, key: &Key<'_>, object: &Object<'_>) -> bool {
+        self.0.is_some() && Secrecy::of(key, object) != Secrecy::Nothing
+    }
+
     /// Masks what is secret in an object, and says whether there was anything.
     pub fn object(&self, key: &Key<'_>, object: &mut Object<'_>) -> bool {
         let secrecy = Secrecy::of(key, object);
@@ -117,7 +129,7 @@ impl Mask {
                 ("apiVersion" | "kind", _) => {}
                 ("metadata", _) => self.metadata(value, secrecy),
                 ("data" | "stringData", Secrecy::Secret) => self.content(value, name == "data"),
-                (_, Secrecy::Secret) => {}
+                ("type" | "immutable", Secrecy::Secret) => {}
                 _ => self.all(value),
             }
         }
@@ -147,7 +159,7 @@ impl Mask {
     /// encrypted and cannot be opened anyway.
     #[must_use]
     pub fn value<'v>(&self, etcd_key: &[u8], value: &'v [u8]) -> Cow<'v, [u8]> {
-        let secret = etcd_key.starts_with(b"/bootstrap/") || super::is_encrypted(value);
+        let secret = is_bootstrap(etcd_key) || super::is_encrypted(value);
         match self.bytes(value) {
             Some(mask) if secret => Cow::Owned(mask.into_bytes()),
             _ => Cow::Borrowed(value),
@@ -171,6 +183,16 @@ impl Mask {
         if let Some(Value::Object(annotations)) = metadata.get_mut("annotations") {
             let repeats = |name: &str| secrecy != Secrecy::Secret || REPEATS.contains(&name);
             annotations.entries().iter_mut().filter(|(name, _)| repeats(name)).for_each(|(_, value)| self.all(value));
+        }
+        // the items of sets are names in there
+        if secrecy != Secrecy::Secret
+            && let Some(Value::List(managed)) = metadata.get_mut("managedFields")
+        {
+            for fields in managed.iter_mut().filter_map(|entry| entry.as_object_mut()?.get_mut("fieldsV1")) {
+                if let Some(mask) = self.bytes(fields.to_json().as_bytes()) {
+                    *fields = Value::Str(Cow::Owned(mask));
+                }
+            }
         }
         if secrecy == Secrecy::Token {
             for name in ["name", "selfLink"] {
@@ -209,8 +231,9 @@ impl Mask {
             }
             Value::Str(text) => self.bytes(text.as_bytes()),
             Value::Bytes(bytes) => self.bytes(bytes),
+            // not the mask of the text that looks like it
             Value::Bool(_) | Value::Int(_) | Value::UInt(_) | Value::Float(_) => {
-                let mut text = Vec::new();
+                let mut text = b"\0".to_vec();
                 json::compact(&mut text, value);
                 self.bytes(&text)
             }

@@ -36,7 +36,7 @@ pub use clock::{Clock, Gap};
 pub use error::{SealName, Undecodable, Unknown, Unopened};
 pub use gofmt::sprint;
 pub use key::{Key, ObjectKey};
-pub use mask::Mask;
+pub use mask::{Mask, is_bootstrap};
 pub use meta::{Meta, Moment, Owner};
 pub use object::{Object, decode};
 pub use portrait::{Installer, Portrait, identity};

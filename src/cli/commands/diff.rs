@@ -10,7 +10,7 @@ use super::get::etcd_prefix;
 use crate::{
     args::{self, Keys, Masking, revision_at},
     failure::{Exit, Failure},
-    render,
+    render::{self, printable},
     session::Session,
 };
 use clap::{Args, ValueEnum};
@@ -18,7 +18,7 @@ use etcdsnap::{
     Error,
     diff::{Diff, Difference, Entry, Ignore, Pair, Reason, Side, StateChange, states},
     etcd::{Range, Snapshot, View},
-    k8s::{Map, Moment, Ring, Value, json},
+    k8s::{Moment, Ring, json},
     select::{LabelSelector, Selection, resources},
     source::Source,
 };
@@ -200,8 +200,17 @@ impl Compare {
         // a kind may have been defined on one side only
         let selection = Selection::new(what, namespace, &new_resources)
             .or_else(|_| Selection::new(what, namespace, &old_resources))?;
+        if self.output == Output::Patch && (self.stat || self.name_only) {
+            let what = "-o patch goes without --stat and --name-only".to_owned();
+            return Err(Error::Usage { what, hint: None }.into());
+        }
         let (mask, whole) = (self.masking.mask()?, !self.selects(what));
-        let ignore = Ignore { all: self.all, status: self.status, events: self.all, paths: self.ignore.clone() };
+        let ignore = Ignore {
+            all: self.all,
+            status: self.status,
+            events: self.all || !what.is_empty(),
+            paths: self.ignore.clone(),
+        };
         let diff = Diff {
             old: Side { view: &from.view, resources: &old_resources, ring: &from.ring },
             new: Side { view: &to.view, resources: &new_resources, ring: &to.ring },
@@ -224,11 +233,16 @@ impl Compare {
             (None, Output::Text) if !self.name_only => text::head(session, &head)?,
             (None, _) => {}
         }
+        let mut unpatched = 0_u64;
         let related = diff.each(wanted, |pair, entry| {
             tally.count(&entry);
             match (&mut document, self.output) {
                 (Some(document), _) => document.entry(&mut session.out, pair, &entry),
-                (None, Output::Patch) => patch_line(session, &diff, &pair, &entry),
+                (None, Output::Patch) => {
+                    let done = patch_line(session, &diff, &pair, &entry)?;
+                    unpatched = unpatched.saturating_add((!done).into());
+                    Ok(())
+                }
                 _ if self.stat => Ok(()),
                 _ => text::entry(session, &entry, self.name_only),
             }
@@ -236,14 +250,17 @@ impl Compare {
         let changes = if whole && !self.raw { states(from.snapshot, to.snapshot, &mask) } else { Vec::new() };
         let changes: Vec<_> = changes.into_iter().filter(|change| self.counts(change, &head, &mut tally)).collect();
         tally.state = changes.len() as u64;
-        let notes = head.notes(related, &tally);
+        let mut notes = head.notes(related, &tally);
+        if unpatched > 0 {
+            notes.push(format!("{unpatched} objects that changed hold secrets and have no patch; --reveal makes them"));
+        }
         match (document, self.output) {
             (Some(document), _) => {
                 let same_cluster = head.same_cluster(related);
                 document.finish(&mut session.out, &diff, &changes, &tally, (same_cluster, &notes))?;
             }
             (None, Output::Text) => text::finish(session, &changes, &tally, &notes, self.stat, self.name_only)?,
-            (None, _) => notes.iter().for_each(|note| eprintln!("note: {note}")),
+            (None, _) => notes.iter().for_each(|note| eprintln!("note: {}", printable(note.clone()))),
         }
         Ok(if tally.differs() { Exit::Content } else { Exit::Good })
     }
@@ -258,19 +275,21 @@ impl Compare {
     }
 }
 
-/// A changed object's patch, on a line.
+/// A changed object's patch, on a line; false when there has to be one and is none.
 fn patch_line<'a>(
     session: &mut Session,
     diff: &Diff<'_, 'a>,
     pair: &Pair<'a>,
     entry: &Entry<'_>,
-) -> Result<(), Failure> {
+) -> Result<bool, Failure> {
     let changed = matches!(entry.difference, Difference::Changed(_) | Difference::Replaced(_));
-    let (Some(of), Some(patch)) = (entry.newest(), changed.then(|| diff.patch(pair)).flatten()) else { return Ok(()) };
-    let mut line = Vec::new();
+    let Some(of) = entry.newest().filter(|_| changed) else { return Ok(true) };
+    let Some(patch) = diff.patch(pair) else { return Ok(false) };
     let mut members = document::reference(of);
     members.push(("patch".into(), patch.into_owned()));
-    json::compact(&mut line, &Value::Object(Map::from_unsorted(members)));
+    let mut line = Vec::new();
+    json::compact(&mut line, &document::stamped(members));
     line.push(b'\n');
-    Ok(session.out.write_all(&line)?)
+    session.out.write_all(&line)?;
+    Ok(true)
 }

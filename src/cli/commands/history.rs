@@ -1,23 +1,19 @@
+mod backups;
+mod told;
+
 use std::{collections::BTreeMap, io::Write as _, path::PathBuf};
 
 use clap::{Args, ValueEnum};
 use etcdsnap::{
     Error,
-    bytes::escape,
-    diff::{Chain, Change, Diff, Difference, Entry, Ignore, Side, Verb, manager},
-    etcd::{KeyValue, Range, Record, Snapshot, View},
-    k8s::{Clock, Gap, Map, Mask, Resources, Ring, Value, json},
-    select::{Selection, resources},
-    source::Source,
+    diff::{Chain, Diff, Ignore, Side},
+    etcd::{Range, Record},
+    k8s::{Gap, Map, Mask, Value, json},
 };
 
-use super::{
-    diff::{
-        document::{self, Members},
-        text,
-    },
-    get::etcd_prefix,
-};
+use self::backups::{Backup, Stored, find, select};
+pub(super) use self::told::Told;
+use super::{diff::document, get::etcd_prefix};
 use crate::{
     args::{Keys, Masking},
     failure::{Exit, Failure},
@@ -84,41 +80,22 @@ enum Output {
     Json,
 }
 
-/// One backup.
-struct Opened<'s> {
-    source: &'s Source,
-    snapshot: Snapshot<'s>,
-    view: View<'s>,
-    ring: Ring,
-    resources: Resources,
-    clock: Clock,
-}
-
-impl<'s> Opened<'s> {
-    /// The revisions that it holds whole.
-    fn window(&self) -> (i64, i64) {
-        (self.snapshot.keyspace.compacted().saturating_add(1).max(1), self.view.head)
-    }
-}
-
-/// A record, and which backup it is from.
-type From<'s> = (Record<'s>, usize);
-
 impl History {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
         let names: Vec<_> = std::iter::once(&self.snapshot).chain(&self.also).collect();
         let sources = names.iter().map(|name| session.open(name)).collect::<Result<Vec<_>, _>>()?;
         let mut opened = Vec::new();
         for source in &sources {
-            let mut snapshot = session.load(source)?;
-            let view = snapshot.view(None, &Range::All)?;
-            let mut ring = self.keys.ring()?;
-            ring.learn(view.iter());
-            let (clock, resources) = (Clock::of(&snapshot, &ring), resources(&view, &ring));
-            opened.push(Opened { source, snapshot, view, ring, resources, clock });
+            opened.push(Backup::new(source, session.load(source)?, &self.keys)?);
         }
-        self.same_cluster(&opened)?;
-        let found = self.find(&opened)?;
+        let found = match &self.key {
+            Some(one) => find(&opened, |key| one.as_bytes() == key)?,
+            None => {
+                let selection = select(&self.what, self.namespace.as_deref(), &opened)?;
+                let below = self.prefix.as_ref().unwrap_or(&Range::All);
+                find(&opened, |key| selection.matches(key) && below.contains(key))?
+            }
+        };
         if found.is_empty() {
             let what = self.key.clone().unwrap_or_else(|| self.what.join(" "));
             let what = format!("no revision of {} is there", printable(what));
@@ -136,77 +113,33 @@ impl History {
         Ok(exit)
     }
 
-    /// Backups of different clusters have nothing to do with each other.
-    fn same_cluster(&self, opened: &[Opened<'_>]) -> Result<(), Failure> {
-        let identity = |side: &Opened<'_>| etcdsnap::k8s::identity(&side.view, &side.ring);
-        let Some((first, rest)) = opened.split_first() else { return Ok(()) };
-        let this = identity(first);
-        match rest.iter().find(|side| identity(side) != this) {
-            None => Ok(()),
-            Some(other) => {
-                let what = format!("{} and {} are not of the same cluster", first.source.name(), other.source.name());
-                Err(Error::NotFound { what, hint: Some("kube-system has another uid there".to_owned()) }.into())
-            }
-        }
-    }
-
-    /// The records of the keys that are meant, by key, in order of their revisions.
-    fn find<'s>(&self, opened: &[Opened<'s>]) -> Result<BTreeMap<&'s [u8], Vec<From<'s>>>, Failure> {
-        let mut found: BTreeMap<&[u8], BTreeMap<_, From<'s>>> = BTreeMap::new();
-        let below = self.prefix.as_ref().unwrap_or(&Range::All);
-        for (at, side) in opened.iter().enumerate() {
-            let selection = match &self.key {
-                None => {
-                    let selection = Selection::new(&self.what, self.namespace.as_deref(), &side.resources)?;
-                    if selection.names().is_empty() {
-                        let what = "history takes an object: KIND/NAME".to_owned();
-                        let hint = Some("`timeline` shows what was done to all".to_owned());
-                        return Err(Error::Usage { what, hint }.into());
-                    }
-                    Some(selection)
-                }
-                Some(_) => None,
-            };
-            let wanted = |key: &[u8]| match (&selection, &self.key) {
-                (Some(selection), _) => selection.matches(key) && below.contains(key),
-                (None, one) => one.as_ref().is_some_and(|one| one.as_bytes() == key),
-            };
-            for record in side.snapshot.records(wanted) {
-                let same = found.entry(record.kv.key).or_default().entry(record.revision).or_insert((record, at));
-                if same.0.message != record.message {
-                    let what = format!(
-                        "{} and {} hold different things at revision {}: the cluster was restored in between",
-                        opened.get(same.1).map_or("", |side| side.source.name()),
-                        side.source.name(),
-                        record.revision
-                    );
-                    return Err(Error::NotFound { what, hint: Some("ask each for its own history".to_owned()) }.into());
-                }
-            }
-        }
-        Ok(found.into_iter().map(|(key, records)| (key, records.into_values().collect())).collect())
-    }
-
+    /// Shows `each` what the records of one key tell, in order.
     fn each<'s>(
         &self,
-        opened: &[Opened<'s>],
-        records: &[From<'s>],
+        backups: &[Backup<'s>],
+        records: &[Stored<'s>],
         mask: &Mask,
-        mut each: impl FnMut(&Told<'s, '_>) -> Result<(), Failure>,
+        mut each: impl FnMut(&Line<'s, '_>) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         let ignore = Ignore { all: self.all, status: self.status, events: true, paths: Vec::new() };
-        let mut chain = Chain::default();
-        for (record, at) in records {
-            let Some(side) = opened.get(*at) else { continue };
-            let this = Side { view: &side.view, resources: &side.resources, ring: &side.ring };
+        let (mut chain, mut last): (_, Option<Record<'_>>) = (Chain::default(), None);
+        for stored in records {
+            let (record, Some(backup)) = (stored.record, backups.get(stored.backup)) else { continue };
+            let this = Side { view: &backup.view, resources: &backup.resources, ring: &backup.ring };
             let diff = Diff { old: this, new: this, ignore: &ignore, mask, raw: false };
-            let change = chain.link(*record);
-            let compacted = opened.iter().all(|side| record.revision.main < side.window().0);
-            // the clock that knows best
-            let gaps = opened.iter().map(|side| side.clock.gap(record.revision.main));
-            let gap =
-                gaps.min_by_key(|gap| (gap.after.is_none(), gap.width().unwrap_or(i128::MAX))).unwrap_or_default();
-            each(&Told::new(change, &diff, gap, compacted))?;
+            let (change, main) = (chain.link(record), record.revision.main);
+            let compacted = backups.iter().all(|backup| main < backup.window().0);
+            if let Some(last) = last.filter(|last| change.is_another(last)) {
+                each(&Line::Gone(last.revision.main, record.kv.create_revision))?;
+            }
+            each(&Line::Change(Told::new(change, &diff, backups::gap(backups, main), compacted)))?;
+            last = Some(record);
+        }
+        let newest = backups.iter().max_by_key(|backup| backup.view.head);
+        if let (Some(last), Some(newest)) = (last.filter(|last| !last.tombstone), newest)
+            && newest.view.get(last.kv.key).is_none()
+        {
+            each(&Line::Gone(last.revision.main, newest.window().0))?;
         }
         Ok(())
     }
@@ -214,8 +147,8 @@ impl History {
     fn text(
         &self,
         session: &mut Session,
-        opened: &[Opened<'_>],
-        found: &BTreeMap<&[u8], Vec<From<'_>>>,
+        opened: &[Backup<'_>],
+        found: &BTreeMap<&[u8], Vec<Stored<'_>>>,
         mask: &Mask,
     ) -> Result<(), Failure> {
         for side in opened {
@@ -232,7 +165,13 @@ impl History {
         }
         for (key, records) in found {
             writeln!(session.out, "\n{}", printable(String::from_utf8_lossy(&mask.key(key)).into_owned()))?;
-            self.each(opened, records, mask, |told| told.text(session))?;
+            self.each(opened, records, mask, |line| match line {
+                Line::Change(told) => told.text(session),
+                Line::Gone(after, before) => Ok(writeln!(
+                    session.out,
+                    "- deleted between the revisions {after} and {before}, which is compacted"
+                )?),
+            })?;
         }
         Ok(())
     }
@@ -240,8 +179,8 @@ impl History {
     fn json(
         &self,
         session: &mut Session,
-        opened: &[Opened<'_>],
-        found: &BTreeMap<&[u8], Vec<From<'_>>>,
+        opened: &[Backup<'_>],
+        found: &BTreeMap<&[u8], Vec<Stored<'_>>>,
         mask: &Mask,
     ) -> Result<(), Failure> {
         let windows = opened.iter().map(|side| {
@@ -252,8 +191,15 @@ impl History {
         let windows = Value::List(windows.collect());
         let mut revisions = Vec::new();
         for records in found.values() {
-            self.each(opened, records, mask, |told| {
-                revisions.push(Value::Object(Map::from_unsorted(told.members())));
+            self.each(opened, records, mask, |line| {
+                revisions.push(match line {
+                    Line::Change(told) => Value::Object(Map::from_unsorted(told.members())),
+                    Line::Gone(after, before) => object(vec![
+                        ("verb", Value::str("delete")),
+                        ("afterRevision", Value::Int(*after)),
+                        ("beforeRevision", Value::Int(*before)),
+                    ]),
+                });
                 Ok(())
             })?;
         }
@@ -265,109 +211,14 @@ impl History {
     }
 }
 
+/// What is told of a key.
+enum Line<'s, 'm> {
+    /// A record.
+    Change(Told<'s, 'm>),
+    /// It went between these two revisions; its deletion is in none of the backups.
+    Gone(i64, i64),
+}
+
 fn object(members: Vec<(&'static str, Value<'static>)>) -> Value<'static> {
     Value::Object(Map::from_unsorted(members.into_iter().map(|(name, value)| (name.into(), value)).collect()))
-}
-
-/// A change, as `history` and `timeline` tell it.
-pub(super) struct Told<'s, 'm> {
-    pub(super) change: Change<'s>,
-    pub(super) entry: Option<Entry<'s>>,
-    pub(super) gap: Gap,
-    pub(super) manager: Option<String>,
-    /// It is the last of its key before the compaction.
-    compacted: bool,
-    mask: &'m Mask,
-}
-
-impl<'s, 'm> Told<'s, 'm> {
-    pub(super) fn new(change: Change<'s>, diff: &Diff<'m, 's>, gap: Gap, compacted: bool) -> Self {
-        let object = |kv: Option<KeyValue<'s>>| kv.and_then(|kv| diff.new.ring.object(kv.key, kv.value).ok());
-        let (old, new) = (object(change.old), object(change.pair().new));
-        let manager = new.as_ref().and_then(|new| manager(old.as_ref(), new)).map(str::to_owned);
-        Self { change, entry: diff.entry(&change.pair()), gap, manager, compacted, mask: diff.mask }
-    }
-
-    /// Its revision: that of the transaction, and which of its changes it is where it is not the first.
-    pub(super) fn revision(&self) -> String {
-        let revision = self.change.record.revision;
-        if revision.sub == 0 { revision.main.to_string() } else { revision.to_string() }
-    }
-
-    /// `deployment.apps/web`, or the key of what is no object.
-    pub(super) fn name(&self) -> String {
-        match self.entry.as_ref().and_then(Entry::newest) {
-            Some(of) if !of.resource.is_empty() => format!("{}/{}", of.resource, of.name),
-            _ => escape(&self.mask.key(self.change.key())),
-        }
-    }
-
-    /// Whether nothing changed that counts.
-    pub(super) fn is_quiet(&self) -> bool {
-        self.entry.as_ref().is_none_or(|entry| entry.difference == Difference::Ignored)
-    }
-
-    /// `2026-11-21T02:04:31.532Z +8.4s`.
-    pub(super) fn time(&self) -> [String; 2] {
-        let tenths = |width: i128| width.saturating_add(99_999_999) / 100_000_000;
-        let width = self.gap.width().map(tenths).map_or(String::new(), |n| format!("+{}.{}s", n / 10, n % 10));
-        [self.gap.after.map_or_else(|| "-".to_owned(), |at| at.millis()), width]
-    }
-
-    /// `create`, or what is known of it when it is all that a compaction has left.
-    fn verb(&self) -> &'static str {
-        if self.compacted { "compacted" } else { self.change.verb().name() }
-    }
-
-    fn text(&self, session: &mut Session) -> Result<(), Failure> {
-        let sign = match (self.compacted, self.change.verb()) {
-            (true, _) => '=',
-            (_, Verb::Create) => '+',
-            (_, Verb::Update) => '~',
-            (_, Verb::Delete) => '-',
-        };
-        let [after, width] = self.time();
-        let by = self.manager.as_ref().map_or(String::new(), |manager| printable(format!(" by {manager}")));
-        let verb = if self.compacted { "the last before the compaction" } else { self.verb() };
-        writeln!(session.out, "{sign} revision {}   {after} {width}   {verb}{by}", self.revision())?;
-        if self.change.missing > 0 && !self.compacted {
-            writeln!(session.out, "    {} writes before it were compacted", self.change.missing)?;
-        }
-        match &self.entry {
-            Some(entry) => text::details(session, entry),
-            None => Ok(()),
-        }
-    }
-
-    /// It as JSON.
-    pub(super) fn members(&self) -> Members {
-        let revision = self.change.record.revision;
-        let mut members = match &self.entry {
-            Some(entry) => entry.newest().map(document::reference).unwrap_or_default(),
-            None => Vec::new(),
-        };
-        if members.is_empty() {
-            let key = String::from_utf8_lossy(&self.mask.key(self.change.key())).into_owned();
-            members.push(("key".into(), Value::Str(key.into())));
-        }
-        // that of the record before, where it deletes
-        members.retain(|(name, _)| name != "modRevision");
-        members.push(("revision".into(), Value::Int(revision.main)));
-        members.push(("sub".into(), Value::Int(revision.sub)));
-        members.push(("verb".into(), Value::str(self.verb())));
-        members.push(("version".into(), Value::Int(self.change.record.kv.version)));
-        if self.change.missing > 0 {
-            members.push(("missing".into(), Value::Int(self.change.missing)));
-        }
-        for (name, moment) in [("after", self.gap.after), ("before", self.gap.before)] {
-            members.extend(moment.map(|moment| (name.into(), Value::Str(moment.millis().into()))));
-        }
-        members.extend(self.manager.clone().map(|manager| ("manager".into(), Value::Str(manager.into()))));
-        if let Some(Entry { difference: Difference::Changed(fields) | Difference::Replaced(fields), .. }) = &self.entry
-        {
-            let fields = fields.iter().map(|field| document::field(field).into_owned()).collect();
-            members.push(("fields".into(), Value::List(fields)));
-        }
-        members
-    }
 }

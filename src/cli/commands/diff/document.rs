@@ -148,7 +148,9 @@ impl<'a> Document<'a> {
 
     fn item(&mut self, out: &mut impl Write, entry: &Entry<'_>) -> Result<(), Failure> {
         self.buffer.clear();
-        let value = Value::Object(described(entry, self.name_only));
+        let name_only = || entry.newest().map(reference).unwrap_or_default();
+        let members = if self.name_only { name_only() } else { described(entry) };
+        let value = Value::Object(Map::from_unsorted(members));
         if self.yaml {
             self.buffer.extend_from_slice(if self.any { b"" } else { b"\n" });
             yaml::write_item(&mut self.buffer, &value);
@@ -208,8 +210,9 @@ pub(in crate::commands) fn reference(of: &Ref) -> Members {
     members
 }
 
-fn described<'v>(entry: &Entry<'v>, name_only: bool) -> Map<'v> {
-    let mut members: Vec<(Cow<'v, str>, Value<'v>)> = entry.newest().map(reference).unwrap_or_default();
+/// Which object, and what is told of it.
+pub(in crate::commands) fn described(entry: &Entry<'_>) -> Members {
+    let mut members = entry.newest().map(reference).unwrap_or_default();
     if let (Some(old), Some(new)) = (&entry.old, &entry.new) {
         members.push(("oldModRevision".into(), Value::Int(old.mod_revision)));
         if let Difference::Bytes { .. } = entry.difference {
@@ -218,9 +221,9 @@ fn described<'v>(entry: &Entry<'v>, name_only: bool) -> Map<'v> {
         }
     }
     match &entry.difference {
-        _ if name_only => {}
         Difference::Replaced(fields) | Difference::Changed(fields) => {
-            members.push(("fields".into(), Value::List(fields.iter().map(field).collect())));
+            let fields = fields.iter().map(|of| field(of).into_owned()).collect();
+            members.push(("fields".into(), Value::List(fields)));
         }
         Difference::Bytes { old: Some(old), new: Some(new) } => {
             let shown = |bytes: &[u8]| match std::str::from_utf8(bytes) {
@@ -230,13 +233,16 @@ fn described<'v>(entry: &Entry<'v>, name_only: bool) -> Map<'v> {
             members.extend([("old".into(), shown(old)), ("new".into(), shown(new))]);
         }
         Difference::NotComparable(why) => members.push(("why".into(), text(why))),
+        Difference::Ignored => {
+            let reasons = entry.ignored.keys().map(|reason| text(reason.name())).collect();
+            members.push(("ignored".into(), Value::List(reasons)));
+        }
         _ => {}
     }
-    Map::from_unsorted(members)
+    members
 }
 
-/// A field that differs.
-pub(in crate::commands) fn field<'v>(field: &Field<'v>) -> Value<'v> {
+fn field<'v>(field: &Field<'v>) -> Value<'v> {
     let mut members = vec![("path".into(), text(&field.path.to_string()))];
     members.extend(field.old.clone().map(|old| ("old".into(), old)));
     members.extend(field.new.clone().map(|new| ("new".into(), new)));

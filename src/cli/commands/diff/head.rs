@@ -85,8 +85,7 @@ impl<'t> Head<'t> {
         match (&self.from.identity, &self.to.identity) {
             _ if self.one => Some(true),
             (Some(from), Some(to)) => Some(from == to),
-            (None, None) => related.then_some(true),
-            _ => Some(false),
+            _ => related.then_some(true),
         }
     }
 
@@ -100,13 +99,17 @@ impl<'t> Head<'t> {
                 "not the same cluster: kube-system has the uid {a} in {} and {b} in {}",
                 from.path, to.path
             )),
-            (Some(false), ..) => notes.push("only one of the two is a Kubernetes keyspace".to_owned()),
-            (None, ..) => notes.push("the two have no record in common: they may be of different clusters".to_owned()),
+            (_, None, None) => {
+                notes.push("the two have no record in common: they may be of different clusters".to_owned())
+            }
+            _ => notes.push(
+                "only one of the two holds a Namespace kube-system: they may be of different clusters".to_owned(),
+            ),
         }
         let (older, newer) = if self.newer() == Newer::From { (to, from) } else { (from, to) };
         if !self.one && newer.compacted > older.head && self.same_cluster(related) == Some(true) {
             notes.push(format!(
-                "what was made and deleted again between the revisions {} and {} does not show: {} is compacted there",
+                "what was made and deleted again between the revisions {} and {} does not show, and {} is compacted there: no history tells it",
                 older.head, newer.compacted, newer.path
             ));
         }
