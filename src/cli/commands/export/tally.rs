@@ -67,7 +67,8 @@ impl Tally {
             [] => "there is no such object".to_owned(),
             reasons => format!("all is left out: {}", reasons.join(", ")),
         };
-        let hint = (!reasons.is_empty()).then(|| "--all leaves out nothing but what is secret, --reveal that neither");
+        let hint =
+            (!reasons.is_empty()).then_some("--all leaves out nothing but what is secret, --reveal that neither");
         Error::NotFound { what: format!("nothing to export: {what}"), hint: hint.map(str::to_owned) }
     }
 
@@ -107,7 +108,7 @@ impl Tally {
         let mut lines = Vec::new();
         if self.definitions {
             // A CustomResourceDefinition is no use before it is established.
-            let files = shell(&format!("{folder}/*-customresourcedefinition-*"));
+            let files = shell(format!("{folder}/*-customresourcedefinition-*"));
             lines.push(format!("kubectl apply -f {files}"));
             lines.push(format!("kubectl wait --for=condition=Established -f {files}"));
         }
