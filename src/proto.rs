@@ -39,6 +39,8 @@ pub struct Field<'a> {
     pub wire: Wire<'a>,
     /// Where the field's tag begins in the message.
     pub at: usize,
+    /// Where the field ends in the message.
+    pub end: usize,
 }
 
 impl<'a> Field<'a> {
@@ -61,6 +63,14 @@ impl<'a> Field<'a> {
             Wire::Len(b) => Ok(b),
             _ => Err(self.mismatch()),
         }
+    }
+
+    /// The payload as a message that `decode` reads; what is malformed in it is told with its place in the message
+    /// around it.
+    pub fn message<T>(&self, decode: impl FnOnce(&'a [u8]) -> Result<T, Malformed>) -> Result<T, Malformed> {
+        let bytes = self.bytes()?;
+        let start = self.end.saturating_sub(bytes.len());
+        decode(bytes).map_err(|inner| Malformed { at: start.saturating_add(inner.at), ..inner })
     }
 
     fn mismatch(&self) -> Malformed {
@@ -97,7 +107,7 @@ impl<'a> Reader<'a> {
         let at = self.at;
         let (number, wire_type) = self.tag(at)?;
         let wire = self.payload(number, wire_type, at, 0)?;
-        Ok(Some(Field { number, wire, at }))
+        Ok(Some(Field { number, wire, at, end: self.at }))
     }
 
     #[inline]
@@ -242,6 +252,15 @@ mod tests {
             out.push((f.number, f.wire));
         }
         Ok(out)
+    }
+
+    #[test]
+    fn what_is_malformed_in_a_message_is_told_with_its_place_around_it() {
+        let inner = |bytes| all(bytes).map(|fields| fields.len());
+        let outer = |data| Reader::new(data).next_field().unwrap().unwrap().message(inner);
+        assert_eq!(outer(&[0x12, 4, 0x08, 1, 0x08, 2]), Ok(2));
+        assert_eq!(outer(&[0x12, 4, 0x08, 1, 0x12, 9]).unwrap_err().at, 4);
+        assert_eq!(outer(&[0x08, 4]).unwrap_err().at, 0);
     }
 
     #[test]

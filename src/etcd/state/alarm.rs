@@ -38,6 +38,17 @@ impl fmt::Display for AlarmKind {
     }
 }
 
+impl AlarmKind {
+    pub(in crate::etcd) fn of(number: u64) -> Self {
+        match number {
+            0 => Self::None,
+            1 => Self::NoSpace,
+            2 => Self::Corrupt,
+            n => Self::Other(n),
+        }
+    }
+}
+
 impl Alarm {
     pub(super) fn read(key: &[u8]) -> Result<Self, Finding> {
         let wrong = malformed("alarm", "AlarmMember");
@@ -45,14 +56,7 @@ impl Alarm {
         while let Some(field) = reader.next_field().map_err(&wrong)? {
             match field.number {
                 1 => alarm.member = field.varint().map_err(&wrong)?,
-                2 => {
-                    alarm.kind = match field.varint().map_err(&wrong)? {
-                        0 => AlarmKind::None,
-                        1 => AlarmKind::NoSpace,
-                        2 => AlarmKind::Corrupt,
-                        n => AlarmKind::Other(n),
-                    }
-                }
+                2 => alarm.kind = AlarmKind::of(field.varint().map_err(&wrong)?),
                 _ => {}
             }
         }

@@ -1,7 +1,11 @@
 //! The buckets `auth`, `authUsers` and `authRoles` (`schema/auth*.go`, `authpb/auth.proto`).
 
 use super::{malformed, text};
-use crate::{Finding, bytes::u64_be, proto::Reader};
+use crate::{
+    Finding,
+    bytes::u64_be,
+    proto::{Malformed, Reader},
+};
 
 /// Who may do what.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -102,7 +106,7 @@ impl Role {
         while let Some(field) = reader.next_field().map_err(&wrong)? {
             match field.number {
                 1 => role.name = text(field.bytes().map_err(&wrong)?),
-                2 => role.permissions.push(Permission::read(field.bytes().map_err(&wrong)?)?),
+                2 => role.permissions.push(field.message(Permission::decode).map_err(&wrong)?),
                 _ => {}
             }
         }
@@ -111,21 +115,29 @@ impl Role {
 }
 
 impl Permission {
-    fn read(message: &[u8]) -> Result<Self, Finding> {
-        let wrong = malformed("auth-role", "Permission");
+    /// Decodes the message.
+    ///
+    /// # Errors
+    /// [`Malformed`], with the place in the message.
+    pub(in crate::etcd) fn decode(message: &[u8]) -> Result<Self, Malformed> {
         let (mut reader, mut permission) = (Reader::new(message), Self::default());
-        while let Some(field) = reader.next_field().map_err(&wrong)? {
+        while let Some(field) = reader.next_field()? {
             match field.number {
                 1 => {
-                    permission.kind = match field.varint().map_err(&wrong)? {
+                    permission.kind = match field.varint()? {
                         0 => PermissionKind::Read,
                         1 => PermissionKind::Write,
                         2 => PermissionKind::ReadWrite,
-                        n => return Err(Finding::error("auth-role", format!("a permission of type {n}"))),
+                        _ => {
+                            return Err(Malformed {
+                                what: "a permission of a type that etcd does not have",
+                                at: field.at,
+                            });
+                        }
                     }
                 }
-                2 => permission.key = field.bytes().map_err(&wrong)?.to_vec(),
-                3 => permission.range_end = field.bytes().map_err(&wrong)?.to_vec(),
+                2 => permission.key = field.bytes()?.to_vec(),
+                3 => permission.range_end = field.bytes()?.to_vec(),
                 _ => {}
             }
         }

@@ -1,0 +1,292 @@
+//! Requests about keys and values: `RangeRequest`, `PutRequest`, `DeleteRangeRequest`, `TxnRequest` of `rpc.proto`.
+
+use crate::proto::{Field, Malformed, Reader};
+
+/// Transactions nested deeper than this are refused: etcd has no limit, and nobody is near one.
+const MAX_DEPTH: u32 = 100;
+
+/// `etcdserverpb.RangeRequest`: which keys are read. How the answer is sorted and cut does not matter to the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RangeRead<'a> {
+    /// The first key.
+    pub key: &'a [u8],
+    /// The first key behind the range; empty for the one key, a zero byte for no end.
+    pub range_end: &'a [u8],
+    /// As of this revision; 0 for the last.
+    pub revision: i64,
+}
+
+/// `etcdserverpb.PutRequest`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Put<'a> {
+    /// The key.
+    pub key: &'a [u8],
+    /// The value.
+    pub value: &'a [u8],
+    /// The lease that the key hangs on from now, or 0.
+    pub lease: i64,
+    /// Whether the caller wants to see what was there before.
+    pub prev_kv: bool,
+    /// Whether the value stays; the key has to be there.
+    pub ignore_value: bool,
+    /// Whether the lease stays; the key has to be there.
+    pub ignore_lease: bool,
+}
+
+/// `etcdserverpb.DeleteRangeRequest`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DeleteRange<'a> {
+    /// The first key.
+    pub key: &'a [u8],
+    /// The first key behind the range; empty for the one key, a zero byte for no end.
+    pub range_end: &'a [u8],
+    /// Whether the caller wants to see what was there before.
+    pub prev_kv: bool,
+}
+
+/// `etcdserverpb.TxnRequest`. Its parts are read again whenever they are wanted: however small they are, and however
+/// many, they cost no memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Txn<'a> {
+    message: &'a [u8],
+}
+
+/// One step of a transaction (`etcdserverpb.RequestOp`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RequestOp<'a> {
+    /// 1: to read.
+    Range(RangeRead<'a>),
+    /// 2: to write a key.
+    Put(Put<'a>),
+    /// 3: to delete keys.
+    DeleteRange(DeleteRange<'a>),
+    /// 4: a transaction in the transaction.
+    Txn(Txn<'a>),
+    /// Nothing, or what a later etcd may have: those that are known here pass it over.
+    Empty,
+}
+
+/// What a transaction asks about some keys (`etcdserverpb.Compare`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Compare<'a> {
+    /// How what is there has to stand to what is given.
+    pub result: CompareResult,
+    /// What of the key is compared, and with what.
+    pub target: CompareTarget<'a>,
+    /// The first key.
+    pub key: &'a [u8],
+    /// The first key behind the range, for all of which it has to hold; empty for the one key, a zero byte for no end.
+    pub range_end: &'a [u8],
+}
+
+/// `etcdserverpb.Compare_CompareResult`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CompareResult {
+    /// 0: equal to it.
+    Equal,
+    /// 1: greater.
+    Greater,
+    /// 2: less.
+    Less,
+    /// 3: anything but equal.
+    NotEqual,
+    /// Another number: that always holds.
+    Unknown(i32),
+}
+
+/// `etcdserverpb.Compare_CompareTarget`, with what is compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CompareTarget<'a> {
+    /// 0: how many times it was written.
+    Version(i64),
+    /// 1: the revision that created it; 0 when it is not there.
+    Create(i64),
+    /// 2: the revision that wrote it last; 0 when it is not there.
+    Mod(i64),
+    /// 3: its value.
+    Value(&'a [u8]),
+    /// 4: its lease.
+    Lease(i64),
+    /// Another number: that is always equal.
+    Unknown(i32),
+}
+
+impl<'a> RangeRead<'a> {
+    pub(super) fn decode(message: &'a [u8]) -> Result<Self, Malformed> {
+        let (mut reader, mut range) = (Reader::new(message), Self::default());
+        while let Some(field) = reader.next_field()? {
+            match field.number {
+                1 => range.key = field.bytes()?,
+                2 => range.range_end = field.bytes()?,
+                4 => range.revision = field.int64()?,
+                3 | 5..=13 => drop(field.varint()?),
+                _ => {}
+            }
+        }
+        Ok(range)
+    }
+}
+
+impl<'a> Put<'a> {
+    pub(super) fn decode(message: &'a [u8]) -> Result<Self, Malformed> {
+        let (mut reader, mut put) = (Reader::new(message), Self::default());
+        while let Some(field) = reader.next_field()? {
+            match field.number {
+                1 => put.key = field.bytes()?,
+                2 => put.value = field.bytes()?,
+                3 => put.lease = field.int64()?,
+                4 => put.prev_kv = field.varint()? != 0,
+                5 => put.ignore_value = field.varint()? != 0,
+                6 => put.ignore_lease = field.varint()? != 0,
+                _ => {}
+            }
+        }
+        Ok(put)
+    }
+}
+
+impl<'a> DeleteRange<'a> {
+    pub(super) fn decode(message: &'a [u8]) -> Result<Self, Malformed> {
+        let (mut reader, mut delete) = (Reader::new(message), Self::default());
+        while let Some(field) = reader.next_field()? {
+            match field.number {
+                1 => delete.key = field.bytes()?,
+                2 => delete.range_end = field.bytes()?,
+                3 => delete.prev_kv = field.varint()? != 0,
+                _ => {}
+            }
+        }
+        Ok(delete)
+    }
+}
+
+impl<'a> Txn<'a> {
+    pub(super) fn decode(message: &'a [u8]) -> Result<Self, Malformed> {
+        check(message, 0)?;
+        Ok(Self { message })
+    }
+
+    /// The questions; all of them have to hold for [`Txn::success`].
+    pub fn compares(self) -> impl Iterator<Item = Compare<'a>> {
+        parts(self.message, 1, Compare::decode)
+    }
+
+    /// What is done when they hold.
+    pub fn success(self) -> impl Iterator<Item = RequestOp<'a>> {
+        parts(self.message, 2, RequestOp::decode)
+    }
+
+    /// What is done otherwise.
+    pub fn failure(self) -> impl Iterator<Item = RequestOp<'a>> {
+        parts(self.message, 3, RequestOp::decode)
+    }
+}
+
+/// The fields of one number, which were read once before: nothing is malformed here.
+fn parts<'a, T>(
+    message: &'a [u8],
+    number: u32,
+    decode: impl Fn(&'a [u8]) -> Result<T, Malformed>,
+) -> impl Iterator<Item = T> {
+    let mut reader = Reader::new(message);
+    std::iter::from_fn(move || reader.next_field().ok().flatten())
+        .filter(move |field| field.number == number)
+        .filter_map(move |field| decode(field.bytes().ok()?).ok())
+}
+
+/// Reads a transaction `depth` transactions deep, for what is wrong with it.
+fn check(message: &[u8], depth: u32) -> Result<(), Malformed> {
+    if depth >= MAX_DEPTH {
+        return Err(Malformed { what: "transactions nested too deep", at: 0 });
+    }
+    let mut reader = Reader::new(message);
+    while let Some(field) = reader.next_field()? {
+        match field.number {
+            1 => drop(field.message(Compare::decode)?),
+            2 | 3 => field.message(|op| {
+                RequestOp::decode(op)?;
+                let mut reader = Reader::new(op);
+                while let Some(field) = reader.next_field()? {
+                    if field.number == 4 {
+                        field.message(|txn| check(txn, depth.saturating_add(1)))?;
+                    }
+                }
+                Ok(())
+            })?,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+impl<'a> RequestOp<'a> {
+    /// What is in a nested transaction is not looked at: [`check`] does.
+    fn decode(message: &'a [u8]) -> Result<Self, Malformed> {
+        let (mut reader, mut op) = (Reader::new(message), Self::Empty);
+        while let Some(field) = reader.next_field()? {
+            op = match field.number {
+                1 => Self::Range(field.message(RangeRead::decode)?),
+                2 => Self::Put(field.message(Put::decode)?),
+                3 => Self::DeleteRange(field.message(DeleteRange::decode)?),
+                4 => Self::Txn(Txn { message: field.bytes()? }),
+                _ => continue,
+            }
+        }
+        Ok(op)
+    }
+}
+
+impl<'a> Compare<'a> {
+    fn decode(message: &'a [u8]) -> Result<Self, Malformed> {
+        let (mut reader, mut target, mut with) = (Reader::new(message), 0, None);
+        let mut compare =
+            Self { result: CompareResult::Equal, target: CompareTarget::Version(0), key: b"", range_end: b"" };
+        while let Some(field) = reader.next_field()? {
+            match field.number {
+                1 => compare.result = CompareResult::of(field.varint()?),
+                2 => target = field.varint()? as i32,
+                3 => compare.key = field.bytes()?,
+                4..=6 | 8 => {
+                    field.varint()?;
+                    with = Some(field);
+                }
+                7 => {
+                    field.bytes()?;
+                    with = Some(field);
+                }
+                64 => compare.range_end = field.bytes()?,
+                _ => {}
+            }
+        }
+        compare.target = CompareTarget::of(target, with.as_ref());
+        Ok(compare)
+    }
+}
+
+impl CompareResult {
+    fn of(number: u64) -> Self {
+        match number as i32 {
+            0 => Self::Equal,
+            1 => Self::Greater,
+            2 => Self::Less,
+            3 => Self::NotEqual,
+            other => Self::Unknown(other),
+        }
+    }
+}
+
+impl<'a> CompareTarget<'a> {
+    /// What is given for another target than the one that is named counts as not given: zero, or empty.
+    fn of(target: i32, with: Option<&Field<'a>>) -> Self {
+        let with = |number| with.filter(|field| field.number == number);
+        let number = |number| with(number).and_then(|field| field.int64().ok()).unwrap_or_default();
+        match target {
+            0 => Self::Version(number(4)),
+            1 => Self::Create(number(5)),
+            2 => Self::Mod(number(6)),
+            3 => Self::Value(with(7).and_then(|field| field.bytes().ok()).unwrap_or_default()),
+            4 => Self::Lease(number(8)),
+            other => Self::Unknown(other),
+        }
+    }
+}

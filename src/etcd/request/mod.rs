@@ -1,0 +1,345 @@
+//! What an entry of the log asks for: `etcdserverpb.InternalRaftRequest`, every kind that an etcd has ever proposed.
+//!
+//! ```text
+//! mod      which kind, and who asked         keys     range, put, delete_range, txn, compaction
+//! auth     users, roles, who may do what     v2       requests of the time before, which carried the member list
+//! ```
+//!
+//! Borrowed from the log. What it cannot be is an error with its place: a field of the wrong type, two requests in one,
+//! none. Fields that a later etcd has added to a request are passed over, as etcd itself does.
+
+mod auth;
+mod keys;
+mod v2;
+
+pub use auth::AuthOp;
+pub use keys::{Compare, CompareResult, CompareTarget, DeleteRange, Put, RangeRead, RequestOp, Txn};
+pub use v2::{V2Method, V2Request};
+
+use super::state::AlarmKind;
+use crate::{
+    proto::{Field, Malformed, Reader},
+    wal::{Entry, EntryKind},
+};
+
+/// `etcdserverpb.InternalRaftRequest`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request<'a> {
+    /// The number that the proposer gave it, to find the caller who waits for the answer.
+    pub id: u64,
+    /// Who asked. etcd has always sent it since 3.0, but where there is no caller, as at a lease that ran out.
+    pub header: Option<Header<'a>>,
+    /// What is asked for.
+    pub op: Op<'a>,
+}
+
+/// `etcdserverpb.RequestHeader`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Header<'a> {
+    /// As [`Request::id`]; one of the two is set.
+    pub id: u64,
+    /// Who asked, when auth was enabled; else empty.
+    pub username: &'a [u8],
+    /// The revision of users and roles that the caller's right to ask was checked at.
+    pub auth_revision: u64,
+}
+
+/// What is asked for. The names are those of the fields of `InternalRaftRequest`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Op<'a> {
+    /// 3: to read; nothing changes.
+    Range(RangeRead<'a>),
+    /// 4: to write one key.
+    Put(Put<'a>),
+    /// 5: to delete keys.
+    DeleteRange(DeleteRange<'a>),
+    /// 6: several of these, one set of two as the state is.
+    Txn(Txn<'a>),
+    /// 7: to forget what is older than this revision.
+    Compaction {
+        /// The revision.
+        revision: i64,
+        /// Whether the caller waits until it is done.
+        physical: bool,
+    },
+    /// 8: to make a lease.
+    LeaseGrant {
+        /// Its id.
+        id: i64,
+        /// Seconds it lives without being kept alive.
+        ttl: i64,
+    },
+    /// 9: to end a lease, and delete its keys: also how one that ran out is ended.
+    LeaseRevoke {
+        /// Its id.
+        id: i64,
+    },
+    /// 10: to raise an alarm or to end it.
+    Alarm {
+        /// Which of the two.
+        action: AlarmAction,
+        /// Whose alarm; 0 with [`AlarmAction::Get`] for all.
+        member: u64,
+        /// What for.
+        kind: AlarmKind,
+    },
+    /// 11: how long leases have still to live: id and seconds.
+    LeaseCheckpoint(Vec<(i64, i64)>),
+    /// 1000 to 1204: users, roles and their rights.
+    Auth(AuthOp<'a>),
+    /// 1300: the version that all members have agreed on.
+    ClusterVersionSet {
+        /// Such as `3.6.0`.
+        version: &'a [u8],
+    },
+    /// 1301: what a member says of itself when it starts.
+    ClusterMemberAttrSet {
+        /// Which member.
+        member: u64,
+        /// Its name.
+        name: &'a [u8],
+        /// Where clients reach it.
+        client_urls: Vec<&'a [u8]>,
+    },
+    /// 1302: that the cluster is to go down to a lower version, or no more.
+    DowngradeInfoSet {
+        /// Whether it is.
+        enabled: bool,
+        /// To which version.
+        version: &'a [u8],
+    },
+    /// 9900: nothing; only etcd's own tests send it.
+    DowngradeVersionTest {
+        /// A version.
+        version: &'a [u8],
+    },
+    /// 2, or the whole entry: a request of the v2 API.
+    V2(V2Request<'a>),
+    /// A request of a later etcd, by its field number: those that are known here do not go on behind it.
+    Unknown(u32),
+}
+
+/// `etcdserverpb.AlarmRequest_AlarmAction`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AlarmAction {
+    /// 0: to list them.
+    Get,
+    /// 1: to raise one.
+    Activate,
+    /// 2: to end one.
+    Deactivate,
+    /// Another number; etcd does nothing then.
+    Unknown(i32),
+}
+
+impl<'a> Request<'a> {
+    /// What `entry` asks for; `None` where it asks for nothing: a new leader's first entry, or a change of the members
+    /// ([`Entry::conf_change`]).
+    ///
+    /// # Errors
+    /// [`Malformed`], with the place in the entry's data.
+    pub fn of(entry: &Entry<'a>) -> Result<Option<Self>, Malformed> {
+        match entry.kind {
+            EntryKind::Normal if !entry.data.is_empty() => Self::decode(entry.data).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// Decodes the data of a normal entry. What is no `InternalRaftRequest` may be a request of the v2 API: that is how
+    /// etcd before 3.6 tells them apart.
+    ///
+    /// # Errors
+    /// [`Malformed`], with the place in the data.
+    pub fn decode(data: &'a [u8]) -> Result<Self, Malformed> {
+        Self::internal(data).or_else(|malformed| match V2Request::decode(data) {
+            Ok(request) => Ok(Self { id: request.id, header: None, op: Op::V2(request) }),
+            Err(_) => Err(malformed),
+        })
+    }
+
+    fn internal(data: &'a [u8]) -> Result<Self, Malformed> {
+        let (mut reader, mut id, mut header, mut op) = (Reader::new(data), 0, None, None);
+        let mut unknown = None;
+        while let Some(field) = reader.next_field()? {
+            match field.number {
+                1 => id = field.varint()?,
+                100 => header = Some(field.message(Header::decode)?),
+                _ => match Op::decode(&field)? {
+                    Op::Unknown(number) => unknown = unknown.or(Some(number)),
+                    _ if op.is_some() => return Err(Malformed { what: "two requests in one", at: field.at }),
+                    known => op = Some(known),
+                },
+            }
+        }
+        let op = op.or(unknown.map(Op::Unknown)).ok_or(Malformed { what: "no request", at: data.len() })?;
+        Ok(Self { id, header, op })
+    }
+
+    /// Who asked, when auth was enabled.
+    #[must_use]
+    pub fn username(&self) -> Option<&'a [u8]> {
+        self.header.map(|header| header.username).filter(|name| !name.is_empty())
+    }
+}
+
+impl<'a> Header<'a> {
+    fn decode(message: &'a [u8]) -> Result<Self, Malformed> {
+        let (mut reader, mut header) = (Reader::new(message), Self::default());
+        while let Some(field) = reader.next_field()? {
+            match field.number {
+                1 => header.id = field.varint()?,
+                2 => header.username = field.bytes()?,
+                3 => header.auth_revision = field.varint()?,
+                _ => {}
+            }
+        }
+        Ok(header)
+    }
+}
+
+impl<'a> Op<'a> {
+    fn decode(field: &Field<'a>) -> Result<Self, Malformed> {
+        Ok(match field.number {
+            2 => Self::V2(field.message(V2Request::decode)?),
+            3 => Self::Range(field.message(RangeRead::decode)?),
+            4 => Self::Put(field.message(Put::decode)?),
+            5 => Self::DeleteRange(field.message(DeleteRange::decode)?),
+            6 => Self::Txn(field.message(Txn::decode)?),
+            7 => field.message(numbers(&[1, 2], |[revision, physical]| Self::Compaction {
+                revision: revision.cast_signed(),
+                physical: physical != 0,
+            }))?,
+            8 => field.message(numbers(&[1, 2], |[ttl, id]| Self::LeaseGrant {
+                id: id.cast_signed(),
+                ttl: ttl.cast_signed(),
+            }))?,
+            9 => field.message(numbers(&[1], |[id]| Self::LeaseRevoke { id: id.cast_signed() }))?,
+            10 => field.message(numbers(&[1, 2, 3], |[action, member, kind]| Self::Alarm {
+                action: AlarmAction::of(action),
+                member,
+                kind: AlarmKind::of(kind),
+            }))?,
+            11 => Self::LeaseCheckpoint(field.message(checkpoints)?),
+            1000..=1204 => AuthOp::decode(field)?.map_or(Self::Unknown(field.number), Self::Auth),
+            1300 => field.message(strings(&[1], |[version]| Self::ClusterVersionSet { version }))?,
+            1301 => field.message(member_attributes)?,
+            1302 => field.message(downgrade)?,
+            9900 => field.message(strings(&[1], |[version]| Self::DowngradeVersionTest { version }))?,
+            other => Self::Unknown(other),
+        })
+    }
+
+    /// The name of its field of `InternalRaftRequest`, such as `delete_range`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Range(_) => "range",
+            Self::Put(_) => "put",
+            Self::DeleteRange(_) => "delete_range",
+            Self::Txn(_) => "txn",
+            Self::Compaction { .. } => "compaction",
+            Self::LeaseGrant { .. } => "lease_grant",
+            Self::LeaseRevoke { .. } => "lease_revoke",
+            Self::Alarm { .. } => "alarm",
+            Self::LeaseCheckpoint(_) => "lease_checkpoint",
+            Self::Auth(op) => op.name(),
+            Self::ClusterVersionSet { .. } => "cluster_version_set",
+            Self::ClusterMemberAttrSet { .. } => "cluster_member_attr_set",
+            Self::DowngradeInfoSet { .. } => "downgrade_info_set",
+            Self::DowngradeVersionTest { .. } => "downgrade_version_test",
+            Self::V2(_) => "v2",
+            Self::Unknown(_) => "unknown",
+        }
+    }
+}
+
+impl AlarmAction {
+    fn of(number: u64) -> Self {
+        match number as i32 {
+            0 => Self::Get,
+            1 => Self::Activate,
+            2 => Self::Deactivate,
+            other => Self::Unknown(other),
+        }
+    }
+}
+
+/// A reader of a message whose fields of these numbers are integers.
+fn numbers<'a, const N: usize, T>(
+    fields: &'static [u32; N],
+    make: impl FnOnce([u64; N]) -> T,
+) -> impl FnOnce(&'a [u8]) -> Result<T, Malformed> {
+    move |message| {
+        let (mut reader, mut values) = (Reader::new(message), [0; N]);
+        while let Some(field) = reader.next_field()? {
+            for (_, value) in fields.iter().zip(&mut values).filter(|(number, _)| **number == field.number) {
+                *value = field.varint()?;
+            }
+        }
+        Ok(make(values))
+    }
+}
+
+/// A reader of a message whose fields of these numbers are strings or bytes.
+fn strings<'a, const N: usize, T>(
+    fields: &'static [u32; N],
+    make: impl FnOnce([&'a [u8]; N]) -> T,
+) -> impl FnOnce(&'a [u8]) -> Result<T, Malformed> {
+    move |message| {
+        let (mut reader, mut values) = (Reader::new(message), [&[][..]; N]);
+        while let Some(field) = reader.next_field()? {
+            for (_, value) in fields.iter().zip(&mut values).filter(|(number, _)| **number == field.number) {
+                *value = field.bytes()?;
+            }
+        }
+        Ok(make(values))
+    }
+}
+
+fn checkpoints(message: &[u8]) -> Result<Vec<(i64, i64)>, Malformed> {
+    let (mut reader, mut all) = (Reader::new(message), Vec::new());
+    while let Some(field) = reader.next_field()? {
+        if field.number == 1 {
+            let one = numbers(&[1, 2], |[id, remaining]| (id.cast_signed(), remaining.cast_signed()));
+            all.push(field.message(one)?);
+        }
+    }
+    Ok(all)
+}
+
+fn member_attributes(message: &[u8]) -> Result<Op<'_>, Malformed> {
+    let (mut reader, mut member, mut name, mut client_urls) = (Reader::new(message), 0, &[][..], Vec::new());
+    while let Some(field) = reader.next_field()? {
+        match field.number {
+            1 => member = field.varint()?,
+            2 => field.message(|attributes| {
+                let mut reader = Reader::new(attributes);
+                while let Some(field) = reader.next_field()? {
+                    match field.number {
+                        1 => name = field.bytes()?,
+                        2 => client_urls.push(field.bytes()?),
+                        _ => {}
+                    }
+                }
+                Ok(())
+            })?,
+            _ => {}
+        }
+    }
+    Ok(Op::ClusterMemberAttrSet { member, name, client_urls })
+}
+
+fn downgrade(message: &[u8]) -> Result<Op<'_>, Malformed> {
+    let (mut reader, mut enabled, mut version) = (Reader::new(message), false, &[][..]);
+    while let Some(field) = reader.next_field()? {
+        match field.number {
+            1 => enabled = field.varint()? != 0,
+            2 => version = field.bytes()?,
+            _ => {}
+        }
+    }
+    Ok(Op::DowngradeInfoSet { enabled, version })
+}
+
+#[cfg(test)]
+mod tests;
