@@ -30,7 +30,7 @@ impl<'a> Walk<'a> {
     /// Checks one bucket's tree and returns the buckets inside it.
     fn check_bucket(&mut self, bucket: &Bucket<'a>, findings: &mut Findings) -> Vec<Bucket<'a>> {
         let fold = self.fold(
-            bucket,
+            Some(bucket),
             || (),
             Vec::new,
             |(), inner: &mut Vec<_>, leaf| {

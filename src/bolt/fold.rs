@@ -31,17 +31,21 @@ impl<'a> Walk<'a> {
     /// bucket can be folded again; [`Walk::enter`] makes it remember.
     ///
     /// Where a page is reached twice, who met it first depends on the threads: then all is thrown away and done
-    /// again in order, so the answer is always the same.
+    /// again in order, so the answer is always the same. Where there is no bucket there is no part.
     pub fn fold<S: Sync, T: Send>(
         &self,
-        bucket: &Bucket<'a>,
+        bucket: Option<&Bucket<'a>>,
         shared: impl Fn() -> S,
         init: impl Fn() -> T + Sync,
         step: impl Fn(&S, &mut T, &Leaf<'_, 'a>) + Sync,
     ) -> Fold<S, T> {
         let met = self.met.clone();
         let mut findings = Findings::default();
-        let units = self.units(&met, bucket, &mut findings);
+        let units = |met: &PageSet, findings: &mut Findings| match bucket {
+            Some(bucket) => self.units(met, bucket, findings),
+            None => Vec::new(),
+        };
+        let first = units(&met, &mut findings);
         let together = shared();
         let part = |met: &PageSet, shared: &S, scratch: &mut Vec<Item<'a>>, units: &[Node<'a>]| {
             let (mut state, mut findings) = (init(), Findings::default());
@@ -51,16 +55,16 @@ impl<'a> Walk<'a> {
             (state, findings)
         };
         let parts = PARTS_PER_THREAD.saturating_mul(rayon::current_num_threads()).max(1);
-        let size = units.len().div_ceil(parts).max(1);
+        let size = first.len().div_ceil(parts).max(1);
         let done: Vec<_> =
-            units.par_chunks(size).map_init(Vec::new, |scratch, units| part(&met, &together, scratch, units)).collect();
+            first.par_chunks(size).map_init(Vec::new, |scratch, units| part(&met, &together, scratch, units)).collect();
         if !done.iter().any(|(_, findings)| findings.counts().any(|(code, ..)| code == TWICE)) {
             return Fold::join(together, done, findings, met);
         }
         let (met, together, mut findings) = (self.met.clone(), shared(), Findings::default());
-        let units = self.units(&met, bucket, &mut findings);
         let mut scratch = Vec::new();
-        let done = units.chunks(size).map(|units| part(&met, &together, &mut scratch, units)).collect();
+        let done =
+            units(&met, &mut findings).chunks(size).map(|units| part(&met, &together, &mut scratch, units)).collect();
         Fold::join(together, done, findings, met)
     }
 

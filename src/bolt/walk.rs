@@ -95,7 +95,7 @@ impl<'a> Walk<'a> {
         let root = Bucket { name: b"", root: Root::Page(self.db.meta().root), sequence: 0, offset: 0 };
         let mut buckets = Vec::new();
         let fold = self.fold(
-            &root,
+            Some(&root),
             || (),
             Vec::new,
             |(), found: &mut Vec<_>, leaf| {

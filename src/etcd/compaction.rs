@@ -13,18 +13,8 @@ impl<'a> Snapshot<'a> {
     /// The compaction at revision `at`: the newest record of each key up to it has to be known first.
     #[must_use]
     pub fn compaction(&self, at: i64) -> Compaction<'a> {
-        let scan = self.keyspace.scan(
-            &self.fresh_walk(),
-            NewestByKey::new,
-            || (),
-            |_, (), _| {},
-            |newest, (), record| {
-                if record.revision.main <= at {
-                    newest.offer(record);
-                }
-            },
-        );
-        Compaction { at, newest: scan.map_or_else(NewestByKey::new, |scan| scan.leave().0) }
+        let scan = self.keyspace.newest(&self.fresh_walk(), || (), |(), record| record.revision.main <= at);
+        Compaction { at, newest: scan.leave().0 }
     }
 }
 

@@ -1,6 +1,6 @@
 //! HashKV: the CRC-32C that members compare to see whether they hold the same data (`mvcc.HashStorage`).
 
-use super::{Revision, Snapshot, newest::NewestByKey, snapshot::hash_leaf};
+use super::{Revision, Snapshot, snapshot::hash_leaf};
 use crate::{
     Result,
     bolt::Item,
@@ -36,22 +36,10 @@ impl<'a> Snapshot<'a> {
     pub fn hashkv(&mut self, at: Option<i64>) -> Result<HashKv> {
         let (keyspace, compacted) = (self.keyspace, self.keyspace.compacted());
         let limit = at.unwrap_or(i64::MAX);
-        let first = keyspace.scan(
-            &self.walk,
-            NewestByKey::new,
-            Revision::default,
-            |_, _, _| {},
-            |newest, last, record| {
-                *last = record.revision;
-                if record.revision.main <= limit {
-                    newest.offer(record);
-                }
-            },
-        );
-        let Some(first) = first else {
-            let revision = self.check_revision(at, keyspace.head(Revision::default()))?;
-            return Ok(HashKv { hash: Crc32c::of(b"key").sum(), revision, compact_revision: compacted });
-        };
+        let first = keyspace.newest(&self.walk, Revision::default, |last, record| {
+            *last = record.revision;
+            record.revision.main <= limit
+        });
         // The walk forgets the pages that the first reading met: the second meets them again.
         let (newest, parts) = first.leave();
         let revision = self.check_revision(at, keyspace.head(parts.into_iter().max().unwrap_or_default()))?;
@@ -82,10 +70,8 @@ impl<'a> Snapshot<'a> {
             },
         );
         let mut sum = Crc32c::of(b"key");
-        if let Some(second) = second {
-            for part in second.enter(&mut self.walk, &mut self.findings).1 {
-                sum = sum.join(part.sum.finish());
-            }
+        for part in second.enter(&mut self.walk, &mut self.findings).1 {
+            sum = sum.join(part.sum.finish());
         }
         Ok(HashKv { hash: sum.sum(), revision, compact_revision: compacted })
     }

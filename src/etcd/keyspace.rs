@@ -1,6 +1,6 @@
 //! The `key` bucket, visited in revision order.
 
-use super::{Record, Revision};
+use super::{NewestByKey, Record, Revision};
 use crate::{
     Findings,
     bolt::{Bucket, Fold, Leaf, Walk},
@@ -38,7 +38,7 @@ impl<'a> Keyspace<'a> {
     }
 
     /// Visits every record on all cores: each part of the bucket begins with `init` and takes its records in revision
-    /// order through `step`; before a leaf's records, `leaf` sees the leaf. `None` when there is no `key` bucket.
+    /// order through `step`; before a leaf's records, `leaf` sees the leaf.
     ///
     /// Records that cannot be decoded are left out and told.
     pub fn scan<S: Sync, T: Send>(
@@ -48,9 +48,9 @@ impl<'a> Keyspace<'a> {
         init: impl Fn() -> T + Sync,
         leaf: impl Fn(&S, &mut T, &Leaf<'_, 'a>) + Sync,
         step: impl Fn(&S, &mut T, &Record<'a>) + Sync,
-    ) -> Option<Scan<S, T>> {
-        let fold = walk.fold(
-            self.bucket.as_ref()?,
+    ) -> Scan<S, T> {
+        Scan(walk.fold(
+            self.bucket.as_ref(),
             shared,
             || (init(), Findings::default()),
             |shared, (part, findings), page| {
@@ -62,8 +62,28 @@ impl<'a> Keyspace<'a> {
                     }
                 }
             },
-        );
-        Some(Scan(fold))
+        ))
+    }
+
+    /// The newest record of each key, of the records that `counts` says yes to: it sees all of them, as the step of
+    /// [`Keyspace::scan`] does.
+    pub(super) fn newest<T: Send>(
+        &self,
+        walk: &Walk<'a>,
+        init: impl Fn() -> T + Sync,
+        counts: impl Fn(&mut T, &Record<'a>) -> bool + Sync,
+    ) -> Scan<NewestByKey<'a>, T> {
+        self.scan(
+            walk,
+            NewestByKey::new,
+            init,
+            |_, _, _| {},
+            |newest, part, record| {
+                if counts(part, record) {
+                    newest.offer(record);
+                }
+            },
+        )
     }
 }
 

@@ -45,7 +45,7 @@ impl<'a> Snapshot<'a> {
                 continue;
             }
             let fold = walk.fold(
-                &bucket,
+                Some(&bucket),
                 || (),
                 Default::default,
                 |(), (sum, items): &mut (Crc32cWriter, Vec<_>), leaf| {
@@ -126,7 +126,7 @@ impl<'a> Snapshot<'a> {
                 }
             },
         );
-        scan.map_or_else(Vec::new, |scan| scan.leave().1.concat())
+        scan.leave().1.concat()
     }
 
     /// Shows `each` every record in order, until that fails. Those that cannot be read go to `findings`.

@@ -72,10 +72,7 @@ impl<'a> Snapshot<'a> {
                 part.take(&keyspace, record);
             },
         );
-        let (live, parts) = match scan {
-            Some(scan) => scan.enter(&mut self.walk, &mut self.findings),
-            None => (NewestByKey::new(), Vec::new()),
-        };
+        let (live, parts) = scan.enter(&mut self.walk, &mut self.findings);
         let (mut keys, mut tail, mut last) = (Contents::default(), VecDeque::new(), None);
         for part in parts {
             keys.sum = keys.sum.join(part.sum.finish());

@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 
 use super::{
     KeyValue, Newest, Record, Revision, Snapshot,
-    newest::NewestByKey,
     survey::{append_newest, push_newest},
 };
 use crate::{Error, Result};
@@ -59,23 +58,12 @@ impl<'a> Snapshot<'a> {
     pub fn view(&mut self, at: Option<i64>, range: &Range) -> Result<View<'a>> {
         let keyspace = self.keyspace;
         let limit = at.unwrap_or(i64::MAX);
-        let scan = keyspace.scan(
-            &self.walk,
-            NewestByKey::new,
-            VecDeque::new,
-            |_, _, _| {},
-            |newest, tail, record| {
-                push_newest(tail, record);
-                // The empty record of a bump stands for no key.
-                if record.revision.main <= limit && range.contains(record.kv.key) && !record.is_bump() {
-                    newest.offer(record);
-                }
-            },
-        );
-        let (newest, parts) = match scan {
-            Some(scan) => scan.enter(&mut self.walk, &mut self.findings),
-            None => (NewestByKey::new(), Vec::new()),
-        };
+        let scan = keyspace.newest(&self.walk, VecDeque::new, |tail, record| {
+            push_newest(tail, record);
+            // The empty record of a bump stands for no key.
+            record.revision.main <= limit && range.contains(record.kv.key) && !record.is_bump()
+        });
+        let (newest, parts) = scan.enter(&mut self.walk, &mut self.findings);
         let mut tail = VecDeque::new();
         parts.into_iter().for_each(|part| append_newest(&mut tail, part));
         let head = keyspace.head(tail.back().map_or(Revision::default(), |record| record.revision));
