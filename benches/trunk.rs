@@ -39,17 +39,17 @@ fn backend(c: &mut Criterion) {
     let mut group = c.benchmark_group("backend");
     group.throughput(Throughput::Bytes(data.len() as u64));
     group.bench_function("check", |b| b.iter(|| bolt::check(&Db::open(black_box(&data)).unwrap())));
-    group.bench_function("survey", |b| b.iter(|| Snapshot::load(black_box(&data)).unwrap().survey().hash));
-    group.bench_function("hashkv", |b| b.iter(|| Snapshot::load(black_box(&data)).unwrap().hashkv(None).unwrap()));
+    group.bench_function("survey", |b| b.iter(|| Snapshot::open(black_box(&data)).unwrap().survey().hash));
+    group.bench_function("hashkv", |b| b.iter(|| Snapshot::open(black_box(&data)).unwrap().hashkv(None).unwrap()));
     group.bench_function("view", |b| {
-        b.iter(|| Snapshot::load(black_box(&data)).unwrap().view(None, &Range::All).unwrap().len());
+        b.iter(|| Snapshot::open(black_box(&data)).unwrap().view(None, &Range::All).unwrap().len());
     });
     group.finish();
 }
 
 fn objects(c: &mut Criterion) {
     let data = image();
-    let view = Snapshot::load(&data).unwrap().view(None, &Range::Prefix(b"/registry/".to_vec())).unwrap();
+    let view = Snapshot::open(&data).unwrap().view(None, &Range::Prefix(b"/registry/".to_vec())).unwrap();
     let values: Vec<_> = view.iter().map(|kv| kv.value).collect();
     let mut group = c.benchmark_group("objects");
     group.throughput(Throughput::Elements(values.len() as u64));

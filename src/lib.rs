@@ -10,7 +10,8 @@
 //! ```
 //!
 //! A command goes this way too. `verify backup.db`, say: [`source::Source::open`] finds out what the file is and maps
-//! it; [`etcd::Snapshot::load`] opens the bbolt file in it ([`bolt::Db`]) and reads the small buckets;
+//! it; [`etcd::Snapshot::load`] opens the bbolt file in it ([`bolt::Db`]), reads the small buckets, and does to them and
+//! to the keys what a data directory's log ([`wal::Log`]) says;
 //! [`etcd::Snapshot::survey`] walks the pages of the `key` bucket on all cores ([`bolt::Walk::fold`]) and decodes
 //! each record; [`verify::verify`] holds what came of it against the SHA-256 trailer and returns a
 //! [`verify::Report`], which the command line prints. What is wrong on the way is a [`Finding`] and ends nothing;

@@ -136,7 +136,7 @@ fn a_time_stands_for_the_last_revision_known_to_be_written_by_then() {
     let notes = ["configmap/notes", "-n", "pay", "-o", "name"];
     let at = |time: &str, args: &[&str]| run(&[&["get", FILE, "--at", time], args].concat());
     let bytes = fs::read(FILE).unwrap();
-    let clock = Clock::of(&Snapshot::load(&bytes).unwrap(), &Ring::default());
+    let clock = Clock::of(&Snapshot::open(&bytes).unwrap(), &Ring::default());
     let (first, last) = clock.span().unwrap();
     let (_, err, exit) = at("2026-11-21T02:00:00Z", &notes);
     assert!(exit == 1 && err.contains("no revision is known to be written by") && err.contains("the Leases"), "{err}");
@@ -159,7 +159,7 @@ fn a_time_stands_for_the_last_revision_known_to_be_written_by_then() {
 fn the_clock_agrees_with_the_api_server() {
     for (file, at_least) in [("fixtures/kube.db", 60), (FILE, 1)] {
         let bytes = fs::read(file).unwrap();
-        let snapshot = Snapshot::load(&bytes).unwrap();
+        let snapshot = Snapshot::open(&bytes).unwrap();
         let clock = Clock::of(&snapshot, &Ring::default());
         let (mut checked, mut last) = (0, None);
         let ended: Result<(), Infallible> = changes(

@@ -17,13 +17,13 @@ const SMALL: &str = "fixtures/small.db";
 
 /// Does everything that reads, and returns whether anything was found to be wrong.
 fn read_all(bytes: &[u8]) -> bool {
-    let Ok(mut snapshot) = Snapshot::load(bytes) else { return true };
+    let Ok(mut snapshot) = Snapshot::open(bytes) else { return true };
     let survey = snapshot.survey();
     snapshot.check_pages();
     let found = snapshot.findings.count(Severity::Info) < snapshot.findings.counts().map(|(.., n)| n).sum();
-    let mut again = Snapshot::load(bytes).unwrap();
+    let mut again = Snapshot::open(bytes).unwrap();
     let hashkv = again.hashkv(None).is_err();
-    let view = Snapshot::load(bytes).unwrap().view(None, &Range::All).map(|view| view.len() as u64);
+    let view = Snapshot::open(bytes).unwrap().view(None, &Range::All).map(|view| view.len() as u64);
     // The empty record of a bump counts for `totalKey`, as in etcdutl, but is no key.
     assert!(view.is_err() || view.unwrap() <= survey.total_key);
     let mut changed = 0_u64;
@@ -168,7 +168,7 @@ fn items_that_claim_the_same_bytes_end_at_once() {
             bytes[at + field..at + field + 4].copy_from_slice(&value.to_le_bytes());
         }
     }
-    let snapshot = Snapshot::load(&bytes).unwrap();
+    let snapshot = Snapshot::open(&bytes).unwrap();
     assert!(
         snapshot.findings.list().iter().any(|finding| finding.code == "element-overlap"),
         "{:?}",
@@ -226,7 +226,7 @@ proptest! {
         let at = at.index(bytes.len() / 8) * 8;
         bytes[at..at + 8].copy_from_slice(&child.to_le_bytes());
         let told = || {
-            Snapshot::load(&bytes).ok().map(|mut snapshot| {
+            Snapshot::open(&bytes).ok().map(|mut snapshot| {
                 let survey = snapshot.survey();
                 snapshot.check_pages();
                 (survey.hash, survey.total_key, snapshot.findings.list().to_vec())

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, ValueEnum, value_parser};
 use etcdsnap::{
     Error, Result,
-    etcd::{KeyValue, Snapshot},
+    etcd::{self, KeyValue, Load, Snapshot},
     k8s::{Clock, Gap, Mask, Moment, Portrait, Ring},
     select::LabelSelector,
 };
@@ -79,6 +79,46 @@ impl Keys {
     pub(crate) fn ring(&self) -> Result<Ring> {
         Ring::read(self.encryption_config.as_deref(), self.kms_keys.as_deref())
     }
+}
+
+/// How much of a data directory's log counts, for every command that reads one.
+#[derive(Debug, Clone, Copy, Args)]
+#[command(next_help_heading = "Of a data directory")]
+pub(crate) struct LogArgs {
+    /// Take its db without its log
+    ///
+    /// Otherwise the entries that the db does not hold yet are applied to it, as etcd does when it starts.
+    #[arg(long, conflicts_with_all = ["uncommitted", "to_index"])]
+    pub(crate) no_wal: bool,
+    /// Apply, or leave out, the log's entries past the last commit on disk
+    ///
+    /// A member that is not the only voter has them where it was stopped before it heard that they were agreed on; a
+    /// client may have been told so. They are left out unless they are kept.
+    #[arg(long, value_enum, value_name = "keep|drop", hide_possible_values = true)]
+    pub(crate) uncommitted: Option<Uncommitted>,
+    /// Apply no entry of the log behind N
+    #[arg(long, value_name = "N")]
+    pub(crate) to_index: Option<u64>,
+}
+
+impl LogArgs {
+    /// How the backup is read.
+    pub(crate) fn load(&self) -> Load {
+        let uncommitted = self.uncommitted.map(|what| match what {
+            Uncommitted::Keep => etcd::Uncommitted::Keep,
+            Uncommitted::Drop => etcd::Uncommitted::Drop,
+        });
+        Load { wal: !self.no_wal, uncommitted, to_index: self.to_index, to_revision: None }
+    }
+}
+
+/// What becomes of entries that are not known to be committed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Uncommitted {
+    /// Apply them
+    Keep,
+    /// Leave them out
+    Drop,
 }
 
 /// What is not for everybody's eyes, for every command that compares or tells rather than hands out.

@@ -7,11 +7,11 @@ use std::{
 };
 
 use etcdsnap::{
-    Error, Findings, Result,
+    Findings, Result,
     bytes::escape,
     error::Severity,
-    etcd::{self, Snapshot},
-    source::{Kind, Options, Source},
+    etcd::{Load, Snapshot},
+    source::{Options, Source},
 };
 
 use crate::{
@@ -107,20 +107,23 @@ impl Session {
         Progress::new(source.name(), self.progress)
     }
 
-    /// Opens the backend in `source`, and says what its log holds besides.
-    pub(crate) fn load<'s>(&self, source: &'s Source) -> Result<Snapshot<'s>> {
-        let image = source.db().image();
-        let mut snapshot = Snapshot::load(image)
-            .map_err(|finding| Error::Damaged { file: source.name().to_owned(), finding: finding.into() })?;
-        if source.kind() == Kind::DataDir {
-            let unapplied = etcd::unapplied(source.wal(), &snapshot.state, &mut snapshot.findings);
-            let (more, unsure) = (unapplied.applied_at_start, unapplied.past_commit);
-            if more > 0 {
-                eprintln!("note: {}: {more} entries of the log are not in the db yet and not shown", source.name());
+    /// Opens the backup in `source` as `load` has it, and says what of its log is shown and what is not.
+    pub(crate) fn load<'s>(&self, source: &'s Source, load: &Load) -> Result<Snapshot<'s>> {
+        let snapshot = Snapshot::load(source, load)?;
+        let Some(log) = snapshot.log else { return Ok(snapshot) };
+        let note = |what: String| eprintln!("note: {}: {what}", source.name());
+        let (more, unsure) = (log.unapplied.applied_at_start, log.unapplied.past_commit);
+        let left = more.saturating_add(unsure).saturating_sub(log.applied);
+        if log.applied > 0 {
+            note(format!("{} entries of the log, which the db does not hold yet, are applied", log.applied));
+        }
+        match load.uncommitted {
+            _ if left == 0 => {}
+            None if unsure == left => {
+                note(format!("{left} entries of the log are past the last commit on disk and left out"));
+                eprintln!("hint: --uncommitted keep applies them too: a client may have been told that they are in");
             }
-            if unsure > 0 {
-                eprintln!("note: {}: {unsure} entries of the log are past the last commit on disk", source.name());
-            }
+            _ => note(format!("{left} entries of the log are left out")),
         }
         Ok(snapshot)
     }

@@ -1,6 +1,6 @@
 //! The `key` bucket, visited in revision order.
 
-use super::{NewestByKey, Record, Revision};
+use super::{NewestByKey, Record, Revision, Tail};
 use crate::{
     Findings,
     bolt::{Bucket, Fold, Leaf, Walk},
@@ -11,6 +11,8 @@ use crate::{
 pub struct Keyspace<'a> {
     /// The `key` bucket; `None` when the file has none.
     pub bucket: Option<Bucket<'a>>,
+    /// The records behind it that no db holds yet: those of the log.
+    pub tail: Tail<'a>,
     /// `meta/finishedCompactRev`: records below are gone, but for the newest of each key.
     pub finished: Option<Revision>,
     /// `meta/scheduledCompactRev`: a compaction that may be half done when it is ahead of `finished`.
@@ -37,8 +39,14 @@ impl<'a> Keyspace<'a> {
         last.main.max(self.compacted()).max(1)
     }
 
+    /// What the db itself holds of it.
+    #[must_use]
+    pub fn without_tail(self) -> Self {
+        Self { tail: Tail::default(), ..self }
+    }
+
     /// Visits every record on all cores: each part of the bucket begins with `init` and takes its records in revision
-    /// order through `step`; before a leaf's records, `leaf` sees the leaf.
+    /// order through `step`; before a leaf's records, `leaf` sees the leaf. The last part is the tail.
     ///
     /// Records that cannot be decoded are left out and told.
     pub fn scan<S: Sync, T: Send>(
@@ -49,11 +57,11 @@ impl<'a> Keyspace<'a> {
         leaf: impl Fn(&S, &mut T, &Leaf<'_, 'a>) + Sync,
         step: impl Fn(&S, &mut T, &Record<'a>) + Sync,
     ) -> Scan<S, T> {
-        Scan(walk.fold(
+        let mut fold = walk.fold(
             self.bucket.as_ref(),
             shared,
             || (init(), Findings::default()),
-            |shared, (part, findings), page| {
+            |shared, (part, findings), page: &Leaf<'_, 'a>| {
                 leaf(shared, part, page);
                 for item in page.items {
                     match Record::decode(item) {
@@ -62,7 +70,13 @@ impl<'a> Keyspace<'a> {
                     }
                 }
             },
-        ))
+        );
+        if !self.tail.is_empty() {
+            let mut part = init();
+            self.tail.records().for_each(|record| step(&fold.shared, &mut part, &record));
+            fold.parts.push((part, Findings::default()));
+        }
+        Scan(fold)
     }
 
     /// The newest record of each key, of the records that `counts` says yes to: it sees all of them, as the step of

@@ -6,7 +6,8 @@
 //! members, members_removed, cluster, lease, alarm, auth, authUsers, authRoles
 //! ```
 //!
-//! [`Snapshot::load`] reads the small buckets into a [`State`] and leaves `key` where it is; [`Keyspace`] visits it:
+//! [`Snapshot::load`] reads the small buckets into a [`State`] and leaves `key` where it is; what a data directory's log
+//! holds besides becomes changes of the state and the keyspace's [`Tail`] (`replay`). [`Keyspace`] visits all records:
 //! in revision order on all cores ([`Keyspace::scan`]), or as the state at a revision in key order ([`View`]).
 //!
 //! Mirrors `server/storage/schema` and `server/storage/mvcc` of `go.etcd.io/etcd`.
@@ -17,6 +18,7 @@ pub mod boot;
 mod compaction;
 mod hashkv;
 mod keyspace;
+mod load;
 mod newest;
 mod record;
 mod replay;
@@ -25,17 +27,20 @@ mod revision;
 mod snapshot;
 pub mod state;
 mod survey;
+mod tail;
 mod view;
 
 pub use compaction::Compaction;
 pub use hashkv::HashKv;
 pub use keyspace::{Keyspace, Scan};
+pub use load::{Load, Uncommitted};
 pub use newest::{Newest, NewestByKey};
 pub use record::{KeyValue, Record, tombstone};
-pub use replay::unapplied;
+pub use replay::Replayed;
 pub use request::Request;
 pub use revision::Revision;
 pub use snapshot::Snapshot;
 pub use state::State;
 pub use survey::Survey;
+pub use tail::Tail;
 pub use view::{Range, View};

@@ -45,6 +45,17 @@ impl<'a> KeyValue<'a> {
         }
         Ok(kv)
     }
+
+    /// Encodes it as etcd does: what is zero or empty is left out.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let number =
+            |message: Writer, number, n: i64| if n == 0 { message } else { message.varint(number, n.cast_unsigned()) };
+        let bytes = |message: Writer, number, b: &[u8]| if b.is_empty() { message } else { message.bytes(number, b) };
+        let message = bytes(Writer::new(), 1, self.key);
+        let message = number(number(number(message, 2, self.create_revision), 3, self.mod_revision), 4, self.version);
+        number(bytes(message, 5, self.value), 6, self.lease).finish()
+    }
 }
 
 /// The value of the record that deletes `key`.
@@ -126,7 +137,7 @@ mod tests {
     fn a_key_value_as_etcd_writes_it() {
         let message = b"\x0a\x01k\x10\x02\x18\x05\x20\x03\x2a\x02vv\x30\x07";
         let kv = KeyValue { key: b"k", create_revision: 2, mod_revision: 5, version: 3, value: b"vv", lease: 7 };
-        assert_eq!(KeyValue::decode(message), Ok(kv));
+        assert_eq!((KeyValue::decode(message), kv.encode()), (Ok(kv), message.to_vec()));
         assert_eq!(KeyValue::decode(&message[..11]).unwrap_err().at, 9);
     }
 }

@@ -1,6 +1,8 @@
 //! A backend, open: its small buckets read, its keyspace ready to be visited.
 
-use super::{Keyspace, Record, State};
+use std::collections::BTreeMap;
+
+use super::{Keyspace, Record, Replayed, State, replay::Edits};
 use crate::{
     Finding, Findings,
     bolt::{Bucket, Db, Leaf, Walk},
@@ -16,6 +18,10 @@ pub struct Snapshot<'a> {
     pub keyspace: Keyspace<'a>,
     /// What was wrong so far.
     pub findings: Findings,
+    /// What became of the log of a data directory; `None` where there is none, or it was left out.
+    pub log: Option<Replayed>,
+    /// What the log changes in the small buckets.
+    pub(super) edits: Edits,
     pub(super) walk: Walk<'a>,
     /// Every bucket in order, with the sum of its content where it was read already.
     pub(super) buckets: Vec<(Bucket<'a>, Option<Contents>)>,
@@ -29,11 +35,12 @@ pub(super) struct Contents {
 }
 
 impl<'a> Snapshot<'a> {
-    /// Opens the backend whose file's bytes are `image`, without a trailer.
+    /// Opens the backend whose file's bytes are `image`, without a trailer; [`Snapshot::load`] opens a backup with all
+    /// that belongs to it.
     ///
     /// # Errors
     /// The finding that keeps the file shut. Everything less is in [`Snapshot::findings`].
-    pub fn load(image: &'a [u8]) -> Result<Self, Finding> {
+    pub fn open(image: &'a [u8]) -> Result<Self, Finding> {
         let db = Db::open(image)?;
         let mut findings = db.check_metas();
         let mut walk = Walk::new(db);
@@ -69,7 +76,7 @@ impl<'a> Snapshot<'a> {
         state.settle();
         keyspace.finished = state.meta.finished_compact_rev;
         keyspace.scheduled = state.meta.scheduled_compact_rev;
-        Ok(Self { state, keyspace, findings, walk, buckets })
+        Ok(Self { state, keyspace, findings, log: None, edits: Edits::default(), walk, buckets })
     }
 
     /// The file.
@@ -89,27 +96,33 @@ impl<'a> Snapshot<'a> {
         self.buckets.iter().map(|(bucket, _)| bucket)
     }
 
-    /// What a small bucket holds, as stored; nothing when there is none. What cannot be read is left out.
+    /// What a small bucket holds, as stored or as the log has it; nothing when there is none. What cannot be read is
+    /// left out.
     #[must_use]
-    pub fn items(&self, name: &str) -> Vec<(&'a [u8], &'a [u8])> {
-        let mut items = Vec::new();
+    pub fn items(&self, name: &str) -> BTreeMap<Vec<u8>, Vec<u8>> {
+        let mut items = BTreeMap::new();
         if let Some(bucket) = self.buckets().find(|bucket| bucket.name == name.as_bytes()) {
             // What is wrong in it was told when it was loaded.
             let _: Result<(), ()> = self.fresh_walk().in_order(bucket, &mut Findings::default(), |leaf| {
-                items.extend(leaf.items.iter().map(|item| (item.key, item.value)));
+                items.extend(leaf.items.iter().map(|item| (item.key.to_vec(), item.value.to_vec())));
                 Ok(())
             });
         }
+        self.edits.apply(name, &mut items);
         items
     }
 
-    /// The newest records, oldest first: those of the last leaf. Cheap.
+    /// The newest records, oldest first: those of the last leaf, and those of the log. Cheap.
     ///
     /// # Errors
     /// What is wrong with a page on the way there, or with a record.
     pub fn newest_records(&self) -> Result<Vec<Record<'a>>, Finding> {
-        let Some(bucket) = &self.keyspace.bucket else { return Ok(Vec::new()) };
-        self.fresh_walk().last_leaf(bucket)?.iter().map(Record::decode).collect()
+        let mut items = match &self.keyspace.bucket {
+            Some(bucket) => self.fresh_walk().last_leaf(bucket)?,
+            None => Vec::new(),
+        };
+        items.extend(self.keyspace.tail.items());
+        items.iter().map(Record::decode).collect()
     }
 
     /// The records of the keys that `wanted` lets through, in order. Those that cannot be read are left out.
@@ -138,19 +151,21 @@ impl<'a> Snapshot<'a> {
         findings: &mut Findings,
         mut each: impl FnMut(Record<'a>) -> Result<(), E>,
     ) -> Result<(), E> {
-        let Some(bucket) = &self.keyspace.bucket else { return Ok(()) };
-        let mut wrong = Findings::default();
-        let ended = self.fresh_walk().in_order(bucket, findings, |leaf| {
-            for item in leaf.items {
-                match Record::decode(item) {
-                    Ok(record) => each(record)?,
-                    Err(finding) => wrong.push(finding.page(leaf.page.id.0)),
+        if let Some(bucket) = &self.keyspace.bucket {
+            let mut wrong = Findings::default();
+            let ended = self.fresh_walk().in_order(bucket, findings, |leaf| {
+                for item in leaf.items {
+                    match Record::decode(item) {
+                        Ok(record) => each(record)?,
+                        Err(finding) => wrong.push(finding.page(leaf.page.id.0)),
+                    }
                 }
-            }
-            Ok(())
-        });
-        findings.append(wrong);
-        ended
+                Ok(())
+            });
+            findings.append(wrong);
+            ended?;
+        }
+        self.keyspace.tail.records().try_for_each(each)
     }
 
     /// The names of its buckets, in order.

@@ -31,9 +31,9 @@ pub(super) fn append_newest<'a>(tail: &mut VecDeque<Record<'a>>, mut next: VecDe
 pub struct Survey<'a> {
     /// The status hash: CRC-32C over every bucket's name, keys and values.
     pub hash: u32,
-    /// The last record's main revision, 0 without records.
+    /// The last record's main revision in the db, 0 without records.
     pub revision: i64,
-    /// Keys in the last state (`totalKey` since etcd 3.6).
+    /// Keys in the db's last state (`totalKey` since etcd 3.6).
     pub total_key: u64,
     /// Items in all buckets (`totalKey` up to etcd 3.5).
     pub total_records: u64,
@@ -57,8 +57,9 @@ struct Part<'a> {
 
 impl<'a> Snapshot<'a> {
     /// Visits every record once. What is wrong with the file goes to [`Snapshot::findings`]; its pages count as met.
+    /// What it counts and sums is what the db holds; the live keys and the newest records are those of the log, too.
     pub fn survey(&mut self) -> Survey<'a> {
-        let keyspace = self.keyspace;
+        let keyspace = self.keyspace.without_tail();
         let scan = keyspace.scan(
             &self.walk,
             NewestByKey::new,
@@ -90,10 +91,15 @@ impl<'a> Snapshot<'a> {
             sum = sum.join(crate::hash::Crc32c::of(bucket.name)).join(contents.sum);
             items = items.saturating_add(contents.items);
         }
+        let total_key = live.count_live();
+        for record in self.keyspace.tail.records() {
+            live.offer(&record);
+            push_newest(&mut tail, &record);
+        }
         Survey {
             hash: sum.sum(),
             revision: last.map_or(0, |record| record.revision.main),
-            total_key: live.count_live(),
+            total_key,
             total_records: items,
             total_size: self.db().size(),
             live,

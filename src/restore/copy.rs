@@ -14,6 +14,7 @@ use std::{
 use super::disk::{check_room, create, fault};
 use crate::{
     Error, Result,
+    etcd::Load,
     source::Source,
     verify::{self, Report},
 };
@@ -117,7 +118,7 @@ pub(super) fn copy(source: &Source, path: &Path, watch: Watch<'_>) -> Result<(Fi
             let whole = !copied.wait(|state| state.ended).failed;
             // One thread is left to the sum.
             let threads = rayon::current_num_threads().saturating_sub(1).max(1);
-            let check = || whole.then(|| verify::check(&staged));
+            let check = || whole.then(|| verify::check(&staged, &Load::default()));
             match rayon::ThreadPoolBuilder::new().num_threads(threads).build() {
                 Ok(pool) => pool.install(check),
                 Err(_) => check(),
@@ -140,7 +141,7 @@ pub(super) fn copy(source: &Source, path: &Path, watch: Watch<'_>) -> Result<(Fi
             (copied, synced) => copied.and(synced)?,
         }
         let digests = digests?;
-        let mut report = report.ok_or(Error::Interrupted)?;
+        let mut report = report.ok_or(Error::Interrupted)??;
         report.conclude(&staged, &digests);
         Ok(report)
     })?;

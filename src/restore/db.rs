@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     Error, Findings, Result,
-    etcd::Snapshot,
+    etcd::{Load, Snapshot},
     source::Source,
     verify::{Report, verify},
 };
@@ -36,7 +36,7 @@ pub(super) fn write(
         check_room(&file, path, plan.in_use.unwrap_or(0))?;
         let (report, written) = thread::scope(|scope| {
             let writer = scope.spawn(|| afresh(source, plan, &file, path, watch.stop));
-            let report = verify(source, |done| (watch.progress)(done, source.db().len()));
+            let report = verify(source, &Load::default(), |done| (watch.progress)(done, source.db().len()));
             (report, writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
         });
         written?;
@@ -69,7 +69,7 @@ fn afresh(source: &Source, plan: &Plan, file: &File, path: &Path, stop: &AtomicB
 }
 
 fn load(source: &Source) -> Result<Snapshot<'_>> {
-    Snapshot::load(source.db().image()).map_err(|finding| damaged(source, finding))
+    Snapshot::open(source.db().image()).map_err(|finding| damaged(source, finding))
 }
 
 fn damaged(source: &Source, finding: crate::Finding) -> Error {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::plan::Carry;
 use crate::{
     Error, Result,
-    etcd::{Range, Revision, Snapshot, State, unapplied},
+    etcd::{Load, Range, Revision, Snapshot, State},
     source::{Kind, Source},
     wal::Unapplied,
 };
@@ -44,37 +44,30 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// Gathers them.
+    /// Gathers them from the backup as `load` has it.
     ///
     /// # Errors
     /// When the db cannot be opened, or its newest records cannot be reached.
-    pub fn gather(source: &Source, carry: &Carry) -> Result<Self> {
+    pub fn gather(source: &Source, load: &Load, carry: &Carry) -> Result<Self> {
         let damaged = |finding| Error::Damaged { file: source.name().to_owned(), finding: Box::new(finding) };
-        let mut snapshot = Snapshot::load(source.db().image()).map_err(damaged)?;
+        let mut snapshot = Snapshot::load(source, load)?;
         let newest = snapshot.newest_records().map_err(damaged)?;
         let last = newest.last().map_or(Revision::default(), |record| record.revision);
         let of_kubernetes = |key: &[u8]| [&b"/registry/"[..], b"/kubernetes.io/"].iter().any(|p| key.starts_with(p));
-        let owned = |bucket: &str| {
-            let items = snapshot.items(bucket).into_iter();
-            items.map(|(key, value)| (key.to_vec(), value.to_vec())).collect::<BTreeMap<_, _>>()
-        };
         Ok(Self {
             source: source.name().to_owned(),
             kind: source.kind(),
             total_size: snapshot.db().size(),
             in_use: None,
-            meta: owned("meta"),
-            cluster: owned("cluster"),
-            auth: owned("auth"),
+            meta: snapshot.items("meta"),
+            cluster: snapshot.items("cluster"),
+            auth: snapshot.items("auth"),
             head: snapshot.keyspace.head(last),
             compacted: snapshot.keyspace.compacted(),
             compaction_pending: snapshot.keyspace.compaction_pending(),
             kubernetes: newest.iter().any(|record| of_kubernetes(record.kv.key)),
             dropped: dropped(&mut snapshot, carry)?,
-            unapplied: match source.kind() {
-                Kind::DataDir => unapplied(source.wal(), &snapshot.state, &mut snapshot.findings),
-                Kind::Saved | Kind::Copy => Unapplied::default(),
-            },
+            unapplied: snapshot.log.map(|log| log.unapplied).unwrap_or_default(),
             state: snapshot.state,
         })
     }

@@ -33,7 +33,7 @@ pub struct Restored {
 pub(super) fn db(path: &Path, plan: &Plan, damaged: bool) -> Result<Restored> {
     let wrong = |what: String| fault(path, "read back")(std::io::Error::other(what));
     let part = Part::open(path)?;
-    let mut snapshot = Snapshot::load(part.image()).map_err(|finding| wrong(finding.to_string()))?;
+    let mut snapshot = Snapshot::open(part.image()).map_err(|finding| wrong(finding.to_string()))?;
     let survey = snapshot.survey();
     snapshot.check_pages();
     if let Some(finding) = snapshot.findings.list().iter().find(|_| snapshot.findings.damaged() && !damaged) {

@@ -27,8 +27,10 @@ pub(super) fn open(dir: &Path) -> Result<Option<Content>> {
         let names = names(folder)?.into_iter().filter(|name| name.as_encoded_bytes().ends_with(ending.as_bytes()));
         names.map(|name| open_file(&folder.join(name))).collect()
     };
-    let (wal, snaps) = (parts(&member.join("wal"), ".wal")?, parts(&member.join("snap"), ".snap")?);
-    Ok(Some(Content::DataDir { db, wal, snaps }))
+    let snap = member.join("snap");
+    let (wal, snaps, snap_dbs) =
+        (parts(&member.join("wal"), ".wal")?, parts(&snap, ".snap")?, parts(&snap, ".snap.db")?);
+    Ok(Some(Content::DataDir { db, wal, snaps, snap_dbs }))
 }
 
 /// The names in a folder, sorted; none when there is no such folder.

@@ -16,6 +16,7 @@
 
 mod datadir;
 mod foreign;
+mod kept;
 mod map;
 mod open;
 mod part;
@@ -109,9 +110,11 @@ pub struct Source {
     db: Part,
     wal: Vec<Part>,
     snaps: Vec<Part>,
+    snap_dbs: Vec<Part>,
     /// Files that are not read as they are, but must not change: the container.
     watched: Vec<Part>,
     notes: Vec<Finding>,
+    kept: kept::Kept,
 }
 
 impl Source {
@@ -129,10 +132,21 @@ impl Source {
     /// When it cannot be mapped.
     pub fn copy(&self, file: std::fs::File) -> Result<Self> {
         let db = Part::own(self.db.name().to_owned(), file)?;
-        let (wal, snaps, watched) = (Vec::new(), Vec::new(), Vec::new());
         let (name, path) = (self.name.clone(), self.path.clone());
         let (wrapping, notes) = (self.wrapping.clone(), self.notes.clone());
-        Ok(Self { name, path, kind: self.kind, wrapping, db, wal, snaps, watched, notes })
+        Ok(Self {
+            name,
+            path,
+            kind: self.kind,
+            wrapping,
+            db,
+            wal: Vec::new(),
+            snaps: Vec::new(),
+            snap_dbs: Vec::new(),
+            watched: Vec::new(),
+            notes,
+            kept: kept::Kept::default(),
+        })
     }
 
     /// As the user named it, with the part that was picked, for people.
@@ -177,6 +191,20 @@ impl Source {
         &self.snaps
     }
 
+    /// The db that a data directory has received from the leader with the snapshot at the entry `index`, and not yet put
+    /// in the place of its own: `<index>.snap.db`.
+    #[must_use]
+    pub fn snap_db(&self, index: u64) -> Option<&Part> {
+        let name = format!("{index:016x}.snap.db");
+        self.snap_dbs.iter().find(|part| part.name().rsplit('/').next() == Some(&name))
+    }
+
+    /// Keeps bytes that were made from its parts as long as it is there itself, so that they can be borrowed from it
+    /// as the parts' own are.
+    pub(crate) fn keep(&self, bytes: Vec<u8>) -> &[u8] {
+        self.kept.keep(bytes)
+    }
+
     /// What was noticed while opening it.
     #[must_use]
     pub fn notes(&self) -> &[Finding] {
@@ -186,8 +214,7 @@ impl Source {
     /// The files on disk that it is made of: the outermost container, or the parts themselves.
     pub fn files(&self) -> impl Iterator<Item = &Part> {
         let outer = self.watched.first();
-        let parts = [&self.db].into_iter().chain(&self.wal).chain(&self.snaps);
-        outer.into_iter().chain(parts.filter(move |_| outer.is_none()))
+        outer.into_iter().chain(self.parts().filter(move |_| outer.is_none()))
     }
 
     /// Whether everything that was read is still what it was.
@@ -195,7 +222,10 @@ impl Source {
     /// # Errors
     /// [`crate::Error::Changed`], with the first byte that is lost.
     pub fn intact(&self) -> Result<()> {
-        let files = [&self.db].into_iter().chain(&self.wal).chain(&self.snaps).chain(&self.watched);
-        files.into_iter().try_for_each(Part::intact)
+        self.parts().chain(&self.watched).try_for_each(Part::intact)
+    }
+
+    fn parts(&self) -> impl Iterator<Item = &Part> {
+        [&self.db].into_iter().chain(&self.wal).chain(&self.snaps).chain(&self.snap_dbs)
     }
 }

@@ -9,7 +9,9 @@ use std::{
 };
 
 use super::{
-    Kind, Options, Source, Wrapping, datadir, foreign, map,
+    Kind, Options, Source, Wrapping, datadir, foreign,
+    kept::Kept,
+    map,
     part::Part,
     sniff::{HEAD, Sniffed, has_carriage_returns, sniff},
     unpack,
@@ -31,7 +33,7 @@ pub(super) enum Content {
     /// One db.
     Db(Part),
     /// A member's directory.
-    DataDir { db: Part, wal: Vec<Part>, snaps: Vec<Part> },
+    DataDir { db: Part, wal: Vec<Part>, snaps: Vec<Part>, snap_dbs: Vec<Part> },
 }
 
 pub(super) fn open(path: &Path, options: &Options) -> Result<Source> {
@@ -215,16 +217,19 @@ impl Unwrapped {
                     }
                     part
                 }
-                unpack::Unpacked::DataDir { db, wal, snaps } => return Ok(Content::DataDir { db, wal, snaps }),
+                unpack::Unpacked::DataDir { db, wal, snaps, snap_dbs } => {
+                    return Ok(Content::DataDir { db, wal, snaps, snap_dbs });
+                }
             };
         }
     }
 
     fn finish(self, content: Content) -> Source {
-        let (db, wal, snaps, kind) = match content {
-            Content::Db(db) if db.trailer().is_some() => (db, Vec::new(), Vec::new(), Kind::Saved),
-            Content::Db(db) => (db, Vec::new(), Vec::new(), Kind::Copy),
-            Content::DataDir { db, wal, snaps } => (db, wal, snaps, Kind::DataDir),
+        let none = Vec::new;
+        let (db, wal, snaps, snap_dbs, kind) = match content {
+            Content::Db(db) if db.trailer().is_some() => (db, none(), none(), none(), Kind::Saved),
+            Content::Db(db) => (db, none(), none(), none(), Kind::Copy),
+            Content::DataDir { db, wal, snaps, snap_dbs } => (db, wal, snaps, snap_dbs, Kind::DataDir),
         };
         let mut notes = Vec::new();
         if self.watched.is_empty() && db.is_locked() {
@@ -232,7 +237,7 @@ impl Unwrapped {
             notes.push(note.hint("stop etcd, or take a backup with `etcdctl snapshot save`"));
         }
         let Self { name, path, wrapping, watched } = self;
-        Source { name, path, kind, wrapping, db, wal, snaps, watched, notes }
+        Source { name, path, kind, wrapping, db, wal, snaps, snap_dbs, watched, notes, kept: Kept::default() }
     }
 }
 

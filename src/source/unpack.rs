@@ -24,7 +24,7 @@ pub(super) enum Unpacked {
     /// One file; its name when it was picked among others.
     File { part: Part, inner: Option<String> },
     /// The parts of a data directory.
-    DataDir { db: Part, wal: Vec<Part>, snaps: Vec<Part> },
+    DataDir { db: Part, wal: Vec<Part>, snaps: Vec<Part>, snap_dbs: Vec<Part> },
 }
 
 /// Takes one layer off `bytes`.
@@ -165,7 +165,7 @@ impl Layer<'_> {
         let of = format!("a {} archive", self.wrapping);
         let one = pick_one(self.name, pick, &backups, || foreign::without_backup(self.name, &of, &names))?;
         let dir = one.strip_suffix("snap/db").filter(|dir| dirs.contains(*dir)).map(str::to_owned);
-        let (mut db, mut wal, mut snaps) = (None, Vec::new(), Vec::new());
+        let (mut db, mut wal, mut snaps, mut snap_dbs) = (None, Vec::new(), Vec::new(), Vec::new());
         let unpacked = each(&mut |name, content| {
             let full = format!("{}:{name}", self.name);
             if name == one && db.is_none() {
@@ -175,6 +175,8 @@ impl Layer<'_> {
                     wal.push(self.file(&full, content)?);
                 } else if is_in(name, dir, "snap/", ".snap") {
                     snaps.push(self.file(&full, content)?);
+                } else if is_in(name, dir, "snap/", ".snap.db") {
+                    snap_dbs.push(self.file(&full, content)?);
                 }
             }
             Ok(())
@@ -185,7 +187,7 @@ impl Layer<'_> {
         let gone = || self.damaged(&io::ErrorKind::UnexpectedEof.into());
         let part = db.ok_or_else(gone)?;
         Ok(match dir {
-            Some(_) => Unpacked::DataDir { db: part, wal, snaps },
+            Some(_) => Unpacked::DataDir { db: part, wal, snaps, snap_dbs },
             None => Unpacked::File { part, inner: Some(one) },
         })
     }

@@ -21,27 +21,27 @@ pub use trailer::Trailer;
 use crate::{
     Error, Finding, Result,
     error::Fault,
-    etcd::{Snapshot, boot},
+    etcd::{Load, Snapshot, boot},
     k8s::Portrait,
     snap::Snap,
     source::{Kind, Source},
 };
 
-/// Checks everything, telling `progress` how many bytes of the db the longest check, the SHA-256, has behind it.
+/// Checks everything, with as much of a data directory's log as `load` says, telling `progress` how many bytes of the db the longest check, the SHA-256, has behind it.
 ///
 /// # Errors
-/// Only the system's: what is wrong with the input is in the report.
-pub fn verify(source: &Source, progress: impl Fn(u64)) -> Result<Report> {
+/// The system's, and where `load` does not fit the log: what is wrong with the input is in the report.
+pub fn verify(source: &Source, load: &Load, progress: impl Fn(u64)) -> Result<Report> {
     std::thread::scope(|scope| {
         // The stream takes one core whole; the checks take the others.
         let threads = rayon::current_num_threads().saturating_sub(1).max(1);
         let checks = scope.spawn(move || match rayon::ThreadPoolBuilder::new().num_threads(threads).build() {
-            Ok(pool) => pool.install(|| check(source)),
-            Err(_) => check(source),
+            Ok(pool) => pool.install(|| check(source, load)),
+            Err(_) => check(source, load),
         });
         let digests = source.db().digests(progress);
         let mut report = match checks.join() {
-            Ok(report) => report,
+            Ok(report) => report?,
             Err(panic) => std::panic::resume_unwind(panic),
         };
         report.conclude(source, &digests?);
@@ -50,14 +50,15 @@ pub fn verify(source: &Source, progress: impl Fn(u64)) -> Result<Report> {
 }
 
 /// Everything but the SHA-256: [`Report::conclude`] adds that.
-pub(crate) fn check(source: &Source) -> Report {
+pub(crate) fn check(source: &Source, load: &Load) -> Result<Report> {
     let mut report = Report::new(source);
-    let mut snapshot = match Snapshot::load(source.db().image()) {
+    let mut snapshot = match Snapshot::load(source, load) {
         Ok(snapshot) => snapshot,
-        Err(finding) => {
-            report.findings.push(finding);
-            return report;
+        Err(Error::Damaged { finding, .. }) => {
+            report.findings.push(*finding);
+            return Ok(report);
         }
+        Err(error) => return Err(error),
     };
     let survey = snapshot.survey();
     snapshot.check_pages();
@@ -75,10 +76,10 @@ pub(crate) fn check(source: &Source) -> Report {
     }
     state::check(&snapshot, &survey, &mut report.findings);
     report.findings.append(std::mem::take(&mut snapshot.findings));
-    log::check(source, &snapshot.state, &mut report.findings);
+    report.findings.push_all(log::check(&snapshot));
     report.findings.push_all(Doubt::about(source));
     report.starts_on = boot::starts_on(&snapshot.state, role(source)).to_vec();
-    report
+    Ok(report)
 }
 
 /// A restored member's v2store says nothing of the cluster's version, until etcd has taken a snapshot of its own.

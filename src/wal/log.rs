@@ -98,6 +98,12 @@ impl<'a> Log<'a> {
         &self.snapshots
     }
 
+    /// The last snapshot that counts: the one that etcd starts from.
+    #[must_use]
+    pub fn newest_snapshot(&self) -> Option<&Snapshot<'a>> {
+        self.snapshots.iter().filter(|snapshot| snapshot.index <= self.commit()).max_by_key(|snapshot| snapshot.index)
+    }
+
     /// The entries that were not overwritten, by index. Between two of them some may be missing.
     #[must_use]
     pub fn entries(&self) -> &[Entry<'a>] {

@@ -46,5 +46,5 @@ pub use log::{Log, Snapshot, Tail};
 pub use raft::{ConfChange, ConfChangeKind, ConfState, Entry, EntryKind, HardState, Metadata};
 pub use records::{Record, Records};
 pub use segment::{Segment, SegmentName};
-pub use unapplied::Unapplied;
+pub use unapplied::{Behind, Unapplied};
 pub use write::{SEGMENT_SIZE, Writer};

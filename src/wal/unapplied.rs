@@ -1,6 +1,29 @@
 //! How far the log is ahead of the db.
 
-use super::log::Log;
+use super::{log::Log, raft::Entry};
+
+/// The entries that the db does not hold yet, by what becomes of them.
+#[derive(Debug, Clone, Copy)]
+pub struct Behind<'l, 'a> {
+    /// Those that etcd applies after a start.
+    pub sure: &'l [Entry<'a>],
+    /// Those behind them.
+    pub unsure: &'l [Entry<'a>],
+    /// How many nothing leads to.
+    pub lost: usize,
+}
+
+impl Behind<'_, '_> {
+    /// How many there are.
+    #[must_use]
+    pub fn counts(&self) -> Unapplied {
+        Unapplied {
+            applied_at_start: self.sure.len() as u64,
+            past_commit: self.unsure.len() as u64,
+            behind_gap: self.lost as u64,
+        }
+    }
+}
 
 /// The entries that the db does not hold yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -13,7 +36,7 @@ pub struct Unapplied {
     pub behind_gap: u64,
 }
 
-impl Log<'_> {
+impl<'a> Log<'a> {
     /// What is in the log and not in a db whose consistent index is `consistent_index`, with so many `voters`
     /// (learners do not count; see [`Log::voters`]).
     ///
@@ -22,17 +45,15 @@ impl Log<'_> {
     /// Among several it takes part in what the others agree on; only what it knew to be committed is sure, and that
     /// is all that it had applied, too: a hard state is not written for its commit alone.
     #[must_use]
-    pub fn unapplied(&self, consistent_index: u64, voters: usize) -> Unapplied {
+    pub fn behind(&self, consistent_index: u64, voters: usize) -> Behind<'_, 'a> {
         let new = self.entries().partition_point(|entry| entry.index <= consistent_index);
         let new = self.entries().get(new..).unwrap_or_default();
         let next = consistent_index.saturating_add(1);
         let reached = new.iter().zip(next..).take_while(|(entry, index)| entry.index == *index).count();
         let reached = new.get(..reached).unwrap_or_default();
         let sure = if voters == 1 { reached.len() } else { reached.partition_point(|e| e.index <= self.commit()) };
-        Unapplied {
-            applied_at_start: sure as u64,
-            past_commit: reached.len().saturating_sub(sure) as u64,
-            behind_gap: new.len().saturating_sub(reached.len()) as u64,
-        }
+        let lost = new.len().saturating_sub(reached.len());
+        let (sure, unsure) = reached.split_at_checked(sure).unwrap_or((reached, &[]));
+        Behind { sure, unsure, lost }
     }
 }

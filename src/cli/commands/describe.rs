@@ -11,7 +11,7 @@ use etcdsnap::{
 
 use super::get::{decode, etcd_prefix};
 use crate::{
-    args::{Keys, Masking, When},
+    args::{Keys, LogArgs, Masking, When},
     failure::{Exit, Failure},
     render,
     session::Session,
@@ -45,6 +45,8 @@ pub(crate) struct Describe {
     keys: Keys,
     #[command(flatten)]
     masking: Masking,
+    #[command(flatten)]
+    log: LogArgs,
 }
 
 /// It repeats the whole object, Secrets in the clear.
@@ -53,7 +55,7 @@ const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 impl Describe {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
         let source = session.open(&self.snapshot)?;
-        let mut snapshot = session.load(&source)?;
+        let mut snapshot = session.load(&source, &self.log.load())?;
         let (mut ring, mask) = (self.keys.ring()?, self.masking.mask()?);
         let at = self.when.revision(&snapshot, &ring)?;
         let view = snapshot.view(at, &Range::All)?;

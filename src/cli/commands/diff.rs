@@ -8,7 +8,7 @@ use std::{ffi::OsString, io::Write as _, path::PathBuf};
 use self::{document::Document, head::Head, tally::Tally};
 use super::get::etcd_prefix;
 use crate::{
-    args::{self, Keys, Masking, revision_at},
+    args::{self, Keys, LogArgs, Masking, revision_at},
     failure::{Exit, Failure},
     render::{self, printable},
     session::Session,
@@ -91,6 +91,8 @@ pub(crate) struct Compare {
     keys: Keys,
     #[command(flatten)]
     masking: Masking,
+    #[command(flatten)]
+    log: LogArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -144,9 +146,9 @@ impl<'o, 's> Opened<'o, 's> {
 impl Compare {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
         let a = session.open(&self.a)?;
-        let mut old = session.load(&a)?;
+        let mut old = session.load(&a, &self.log.load())?;
         if self.is_one() {
-            let mut new = session.load(&a)?;
+            let mut new = session.load(&a, &self.log.load())?;
             let (from, to) = self.revisions(&old)?;
             let (old_view, new_view) = (old.view(from, &Range::All)?, new.view(to, &Range::All)?);
             let from = Opened::new(&a, &old, old_view, &self.keys)?;
@@ -160,7 +162,7 @@ impl Compare {
             return Err(Error::Usage { what, hint }.into());
         };
         let b = session.open(b.as_ref())?;
-        let mut new = session.load(&b)?;
+        let mut new = session.load(&b, &self.log.load())?;
         let (old_view, new_view) = (old.view(None, &Range::All)?, new.view(None, &Range::All)?);
         let from = Opened::new(&a, &old, old_view, &self.keys)?;
         let to = Opened::new(&b, &new, new_view, &self.keys)?;

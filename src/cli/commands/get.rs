@@ -19,7 +19,7 @@ use etcdsnap::{
 };
 
 use crate::{
-    args::Keys,
+    args::{Keys, LogArgs},
     failure::{Exit, Failure},
     render::{ListForm, ObjectList},
     session::Session,
@@ -78,6 +78,8 @@ pub(crate) struct Get {
     show_managed_fields: bool,
     #[command(flatten)]
     keys: Keys,
+    #[command(flatten)]
+    log: LogArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -106,7 +108,7 @@ impl Get {
         let picker = self.which.picker(key, sort)?;
         let mut ring = self.keys.ring()?;
         let source = session.open(&self.snapshot)?;
-        let mut snapshot = session.load(&source)?;
+        let mut snapshot = session.load(&source, &self.log.load())?;
         let Found { view, resources, selection, objects, mut exit } = self.which.find(&mut snapshot, &mut ring, key)?;
         let (found, picked) = picker.pick(objects, &ring)?;
         exit = exit.max(picked);

@@ -5,7 +5,7 @@ use etcdsnap::{etcd, k8s::Ring};
 use serde_json::json;
 
 use crate::{
-    args::When,
+    args::{LogArgs, When},
     failure::{Exit, Failure},
     render::{self, etcdutl::Printer},
     session::Session,
@@ -27,6 +27,8 @@ pub(crate) struct HashKv {
     /// The format
     #[arg(short = 'w', long, short_alias = 'o', visible_alias = "output", value_enum, default_value_t = WriteOut::Simple)]
     pub(crate) write_out: WriteOut,
+    #[command(flatten)]
+    log: LogArgs,
 }
 
 /// The formats that etcdutl has.
@@ -45,7 +47,7 @@ pub(crate) enum WriteOut {
 impl HashKv {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
         let source = session.open(&self.snapshot)?;
-        let mut snapshot = session.load(&source)?;
+        let mut snapshot = session.load(&source, &self.log.load())?;
         let at = self.when.revision(&snapshot, &Ring::default())?;
         let etcd::HashKv { hash, revision, compact_revision } = snapshot.hashkv(at)?;
         let cells = [hash.to_string(), revision.to_string(), compact_revision.to_string()];

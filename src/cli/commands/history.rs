@@ -15,7 +15,7 @@ use self::backups::{Backup, Stored, find, select};
 pub(super) use self::told::Told;
 use super::{diff::document, get::etcd_prefix};
 use crate::{
-    args::{Keys, Masking},
+    args::{Keys, LogArgs, Masking},
     failure::{Exit, Failure},
     render::printable,
     session::Session,
@@ -70,6 +70,8 @@ pub(crate) struct History {
     keys: Keys,
     #[command(flatten)]
     masking: Masking,
+    #[command(flatten)]
+    log: LogArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -86,7 +88,7 @@ impl History {
         let sources = names.iter().map(|name| session.open(name)).collect::<Result<Vec<_>, _>>()?;
         let mut opened = Vec::new();
         for source in &sources {
-            opened.push(Backup::new(source, session.load(source)?, &self.keys)?);
+            opened.push(Backup::new(source, session.load(source, &self.log.load())?, &self.keys)?);
         }
         let found = match &self.key {
             Some(one) => find(&opened, |key| one.as_bytes() == key)?,

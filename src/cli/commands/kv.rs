@@ -13,7 +13,7 @@ use etcdsnap::{
 };
 
 use crate::{
-    args::When,
+    args::{LogArgs, When},
     failure::{Exit, Failure},
     render::{SCHEMA_VERSION, TOOL, quote},
     session::Session,
@@ -70,6 +70,8 @@ pub(crate) struct Kv {
     /// The format
     #[arg(short = 'w', long, short_alias = 'o', visible_alias = "output", value_enum, default_value_t = WriteOut::Simple)]
     write_out: WriteOut,
+    #[command(flatten)]
+    log: LogArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -103,7 +105,7 @@ impl Kv {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
         let range = self.range();
         let source = session.open(&self.snapshot)?;
-        let mut snapshot = session.load(&source)?;
+        let mut snapshot = session.load(&source, &self.log.load())?;
         let at = self.when.revision(&snapshot, &etcdsnap::k8s::Ring::default())?;
         let view = snapshot.view(at, &range)?;
         let exit = self.print(session, &view, &range)?;

@@ -5,6 +5,7 @@ use etcdsnap::etcd::{State, state::Member};
 use serde_json::{Map, Value, json};
 
 use crate::{
+    args::LogArgs,
     failure::{Exit, Failure},
     render::{self, etcdutl::boxed, quote},
     session::Session,
@@ -27,6 +28,8 @@ pub(crate) struct Members {
     /// Ids as hex in `fields` too
     #[arg(long)]
     hex: bool,
+    #[command(flatten)]
+    log: LogArgs,
 }
 
 /// The formats of `etcdctl member list`.
@@ -45,7 +48,7 @@ enum WriteOut {
 impl Members {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
         let source = session.open(&self.snapshot)?;
-        let snapshot = session.load(&source)?;
+        let snapshot = session.load(&source, &self.log.load())?;
         let (state, out) = (&snapshot.state, &mut session.out);
         match self.write_out {
             WriteOut::Simple => {

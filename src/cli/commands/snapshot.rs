@@ -1,7 +1,7 @@
 use std::{io::Write as _, path::PathBuf};
 
 use clap::{Args, Subcommand};
-use etcdsnap::{Error, bytes::file_name, error::Severity, source::Kind};
+use etcdsnap::{Error, bytes::file_name, error::Severity, etcd::Load, source::Kind};
 
 use super::{hashkv::WriteOut, restore};
 use crate::{
@@ -59,7 +59,7 @@ impl Status {
             let hint = Some("`etcdsnap status` opens it: this alias answers as etcdutl does".to_owned());
             return Err(Error::NotFound { what, hint }.into());
         }
-        let mut snapshot = session.load(&source)?;
+        let mut snapshot = session.load(&source, &Load::default())?;
         let survey = snapshot.survey();
         snapshot.check_pages();
         let seen = |code: &str, severity| severity == Severity::Error && !UNSEEN.contains(&code);

@@ -3,14 +3,16 @@ use std::{collections::BTreeMap, io::Write as _, path::PathBuf};
 use clap::Args;
 use etcdsnap::{
     error::Severity,
+    etcd::Replayed,
     k8s::Portrait,
     source::{Kind, Source},
+    wal::Unapplied,
 };
 use serde::Serialize;
 
 use super::each_file;
 use crate::{
-    args::Format,
+    args::{Format, LogArgs},
     failure::{Exit, Failure},
     render::{self, Columns},
     session::Session,
@@ -18,7 +20,8 @@ use crate::{
 
 /// What a backup is and how much is in it: one row a file
 ///
-/// The fields of `etcdutl snapshot status`, and: what kind of file it is and whether it has a trailer.
+/// The fields of `etcdutl snapshot status`, and: what kind of file it is and whether it has a trailer. Of a data directory
+/// they are those of its db alone; LOG says what its log holds besides, and to which revision that leads.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -35,6 +38,8 @@ pub(crate) struct Status {
     /// Check the trailer too: a SHA-256 over the whole file
     #[arg(long)]
     check: bool,
+    #[command(flatten)]
+    log: LogArgs,
 }
 
 /// One file's row; the names of `etcdutl snapshot status -w json` first.
@@ -57,6 +62,36 @@ struct Row {
     /// Live values by the key that encrypts them.
     encryption: BTreeMap<String, u64>,
     damaged: bool,
+    /// What the log of a data directory holds that its db does not.
+    log: Option<Behind>,
+}
+
+/// How far a log is ahead of the db.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Behind {
+    entries: u64,
+    past_commit: u64,
+    /// The last entry that the other commands take into account.
+    index: u64,
+    /// And the revision that it leads to.
+    revision: i64,
+}
+
+impl Behind {
+    fn of(log: Replayed, db_revision: i64) -> Self {
+        let Unapplied { applied_at_start: entries, past_commit, .. } = log.unapplied;
+        Self { entries, past_commit, index: log.index, revision: log.revision.unwrap_or(db_revision) }
+    }
+
+    fn cell(&self) -> String {
+        let Self { entries, past_commit, revision, .. } = self;
+        match (entries, past_commit) {
+            (0, 0) => "in the db".to_owned(),
+            (_, 0) => format!("{entries} entries, revision {revision}"),
+            _ => format!("{entries} entries, revision {revision}, {past_commit} past the commit"),
+        }
+    }
 }
 
 impl Status {
@@ -81,7 +116,7 @@ impl Status {
     }
 
     fn row(&self, session: &mut Session, source: &Source) -> Result<(Row, Exit), Failure> {
-        let mut snapshot = session.load(source)?;
+        let mut snapshot = session.load(source, &self.log.load())?;
         let survey = snapshot.survey();
         snapshot.check_pages();
         let portrait = Portrait::of(&survey);
@@ -108,6 +143,7 @@ impl Status {
             identity: portrait.identity,
             encryption: portrait.sealed,
             damaged: snapshot.findings.count(Severity::Error) > 0,
+            log: snapshot.log.map(|log| Behind::of(log, survey.revision)),
         };
         let exit = session.close(source, &snapshot.findings)?;
         Ok((row, if trailer == "differs" { exit.max(Exit::Content) } else { exit }))
@@ -135,6 +171,7 @@ fn table(rows: &[Row]) -> Columns {
         "NEWEST",
         "IDENTITY",
         "ENCRYPTED",
+        "LOG",
     ];
     let mut columns = Columns::new(&headers).right(&[2, 3, 4, 5, 6]);
     for row in rows {
@@ -151,6 +188,7 @@ fn table(rows: &[Row]) -> Columns {
             row.newest_time.clone().unwrap_or_else(|| "-".to_owned()),
             row.identity.clone().unwrap_or_else(|| "-".to_owned()),
             encrypted(&row.encryption),
+            row.log.as_ref().map_or_else(|| "-".to_owned(), Behind::cell),
         ]);
     }
     columns

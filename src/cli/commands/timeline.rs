@@ -12,7 +12,7 @@ use rayon::prelude::*;
 
 use super::{diff::document, get::etcd_prefix, history::Told};
 use crate::{
-    args::{self, Keys, Masking},
+    args::{self, Keys, LogArgs, Masking},
     failure::{Exit, Failure},
     render::{self, printable},
     session::Session,
@@ -68,6 +68,8 @@ pub(crate) struct Timeline {
     keys: Keys,
     #[command(flatten)]
     masking: Masking,
+    #[command(flatten)]
+    log: LogArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -99,7 +101,7 @@ const PATHS: usize = 4;
 impl Timeline {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
         let source = session.open(&self.snapshot)?;
-        let mut snapshot = session.load(&source)?;
+        let mut snapshot = session.load(&source, &self.log.load())?;
         let view = snapshot.view(None, &Range::All)?;
         let (mut ring, mask) = (self.keys.ring()?, self.masking.mask()?);
         ring.learn(view.iter());

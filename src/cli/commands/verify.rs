@@ -10,13 +10,14 @@ use etcdsnap::{
     Error, Finding,
     bytes::file_name,
     error::{Fault, Severity},
+    etcd::Load,
     hash, source,
     verify::{Report, Trailer, Verdict, unopened, verify},
 };
 use serde_json::{Map, Value, json};
 
 use crate::{
-    args::Format,
+    args::{Format, LogArgs},
     failure::{Exit, Failure},
     render::{self, Columns},
     session::Session,
@@ -46,6 +47,8 @@ pub(crate) struct Verify {
     /// Exit with 1 on doubt too
     #[arg(long)]
     strict: bool,
+    #[command(flatten)]
+    log: LogArgs,
 }
 
 impl Verify {
@@ -58,7 +61,7 @@ impl Verify {
             return Err(Error::NotFound { what, hint: Some("is the backup's disk mounted?".to_owned()) }.into());
         }
         for File { path: file, inside } in &files {
-            let report = match one(session, file) {
+            let report = match one(session, file, &self.log.load()) {
                 Ok(report) => report,
                 Err(Failure::Error(error)) => {
                     // Among others, a file that is not one backup is a finding like any other.
@@ -169,10 +172,10 @@ fn files(named: &[PathBuf]) -> Vec<File> {
     files
 }
 
-fn one(session: &mut Session, file: &Path) -> Result<Report, Failure> {
+fn one(session: &mut Session, file: &Path, load: &Load) -> Result<Report, Failure> {
     let source = session.open_quietly(file)?;
     let progress = session.progress(&source);
-    let report = verify(&source, |done| progress.tell(done, source.db().len()))?;
+    let report = verify(&source, load, |done| progress.tell(done, source.db().len()))?;
     drop(progress);
     session.intact(&source)?;
     Ok(report)

@@ -1,6 +1,6 @@
 //! Requests about users, roles and rights: `Auth*Request` of `rpc.proto`, fields 1000 to 1204 of `InternalRaftRequest`.
 
-use super::strings;
+use super::fields::{numbers, strings};
 use crate::{
     etcd::state::Permission,
     proto::{Field, Malformed, Reader},
@@ -174,7 +174,7 @@ fn user_add(message: &[u8]) -> Result<AuthOp<'_>, Malformed> {
         match field.number {
             1 => name = field.bytes()?,
             2 => password = field.bytes()?,
-            3 => no_password = Some(field.message(super::numbers(&[1], |[set]| set != 0))?),
+            3 => no_password = Some(field.message(numbers(&[1], |[set]| set != 0))?),
             4 => hashed_password = field.bytes()?,
             _ => {}
         }

@@ -1,14 +1,16 @@
 //! What an entry of the log asks for: `etcdserverpb.InternalRaftRequest`, every kind that an etcd has ever proposed.
 //!
 //! ```text
-//! mod      which kind, and who asked         keys     range, put, delete_range, txn, compaction
+//! mod      which kind, and who asked         keys     range, put, delete_range, txn
 //! auth     users, roles, who may do what     v2       requests of the time before, which carried the member list
+//! fields   messages of a few fields
 //! ```
 //!
 //! Borrowed from the log. What it cannot be is an error with its place: a field of the wrong type, two requests in one,
 //! none. Fields that a later etcd has added to a request are passed over, as etcd itself does.
 
 mod auth;
+mod fields;
 mod keys;
 mod v2;
 
@@ -16,6 +18,7 @@ pub use auth::AuthOp;
 pub use keys::{Compare, CompareResult, CompareTarget, DeleteRange, Put, RangeRead, RequestOp, Txn};
 pub use v2::{V2Method, V2Request};
 
+use self::fields::{checkpoints, downgrade, member_attributes, numbers, strings};
 use super::state::AlarmKind;
 use crate::{
     proto::{Field, Malformed, Reader},
@@ -262,83 +265,6 @@ impl AlarmAction {
             other => Self::Unknown(other),
         }
     }
-}
-
-/// A reader of a message whose fields of these numbers are integers.
-fn numbers<'a, const N: usize, T>(
-    fields: &'static [u32; N],
-    make: impl FnOnce([u64; N]) -> T,
-) -> impl FnOnce(&'a [u8]) -> Result<T, Malformed> {
-    move |message| {
-        let (mut reader, mut values) = (Reader::new(message), [0; N]);
-        while let Some(field) = reader.next_field()? {
-            for (_, value) in fields.iter().zip(&mut values).filter(|(number, _)| **number == field.number) {
-                *value = field.varint()?;
-            }
-        }
-        Ok(make(values))
-    }
-}
-
-/// A reader of a message whose fields of these numbers are strings or bytes.
-fn strings<'a, const N: usize, T>(
-    fields: &'static [u32; N],
-    make: impl FnOnce([&'a [u8]; N]) -> T,
-) -> impl FnOnce(&'a [u8]) -> Result<T, Malformed> {
-    move |message| {
-        let (mut reader, mut values) = (Reader::new(message), [&[][..]; N]);
-        while let Some(field) = reader.next_field()? {
-            for (_, value) in fields.iter().zip(&mut values).filter(|(number, _)| **number == field.number) {
-                *value = field.bytes()?;
-            }
-        }
-        Ok(make(values))
-    }
-}
-
-fn checkpoints(message: &[u8]) -> Result<Vec<(i64, i64)>, Malformed> {
-    let (mut reader, mut all) = (Reader::new(message), Vec::new());
-    while let Some(field) = reader.next_field()? {
-        if field.number == 1 {
-            let one = numbers(&[1, 2], |[id, remaining]| (id.cast_signed(), remaining.cast_signed()));
-            all.push(field.message(one)?);
-        }
-    }
-    Ok(all)
-}
-
-fn member_attributes(message: &[u8]) -> Result<Op<'_>, Malformed> {
-    let (mut reader, mut member, mut name, mut client_urls) = (Reader::new(message), 0, &[][..], Vec::new());
-    while let Some(field) = reader.next_field()? {
-        match field.number {
-            1 => member = field.varint()?,
-            2 => field.message(|attributes| {
-                let mut reader = Reader::new(attributes);
-                while let Some(field) = reader.next_field()? {
-                    match field.number {
-                        1 => name = field.bytes()?,
-                        2 => client_urls.push(field.bytes()?),
-                        _ => {}
-                    }
-                }
-                Ok(())
-            })?,
-            _ => {}
-        }
-    }
-    Ok(Op::ClusterMemberAttrSet { member, name, client_urls })
-}
-
-fn downgrade(message: &[u8]) -> Result<Op<'_>, Malformed> {
-    let (mut reader, mut enabled, mut version) = (Reader::new(message), false, &[][..]);
-    while let Some(field) = reader.next_field()? {
-        match field.number {
-            1 => enabled = field.varint()? != 0,
-            2 => version = field.bytes()?,
-            _ => {}
-        }
-    }
-    Ok(Op::DowngradeInfoSet { enabled, version })
 }
 
 #[cfg(test)]

@@ -3,7 +3,10 @@
 use std::fmt;
 
 use super::malformed;
-use crate::{Finding, proto::Reader};
+use crate::{
+    Finding,
+    proto::{Reader, Writer},
+};
 
 /// An alarm that a member raised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +53,18 @@ impl AlarmKind {
 }
 
 impl Alarm {
+    /// Its key in the bucket.
+    pub(in crate::etcd) fn key(&self) -> Vec<u8> {
+        let kind = match self.kind {
+            AlarmKind::None => 0,
+            AlarmKind::NoSpace => 1,
+            AlarmKind::Corrupt => 2,
+            AlarmKind::Other(n) => n,
+        };
+        let message = if self.member == 0 { Writer::new() } else { Writer::new().varint(1, self.member) };
+        if kind == 0 { message.finish() } else { message.varint(2, kind).finish() }
+    }
+
     pub(super) fn read(key: &[u8]) -> Result<Self, Finding> {
         let wrong = malformed("alarm", "AlarmMember");
         let (mut reader, mut alarm) = (Reader::new(key), Self { member: 0, kind: AlarmKind::None });

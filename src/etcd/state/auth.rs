@@ -4,7 +4,7 @@ use super::{malformed, text};
 use crate::{
     Finding,
     bytes::u64_be,
-    proto::{Malformed, Reader},
+    proto::{Malformed, Reader, Writer},
 };
 
 /// Who may do what.
@@ -78,24 +78,63 @@ impl Auth {
     }
 }
 
-impl User {
-    pub(super) fn read(value: &[u8]) -> Result<Self, Finding> {
-        let wrong = malformed("auth-user", "User");
+/// `authpb.User` as stored, its password's hash included: for writing it again.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(in crate::etcd) struct StoredUser {
+    pub(in crate::etcd) name: Vec<u8>,
+    pub(in crate::etcd) password: Vec<u8>,
+    pub(in crate::etcd) roles: Vec<Vec<u8>>,
+    /// `options.no_password`; etcd before 3.4 writes no options.
+    pub(in crate::etcd) no_password: Option<bool>,
+}
+
+impl StoredUser {
+    pub(in crate::etcd) fn decode(value: &[u8]) -> Result<Self, Malformed> {
         let (mut reader, mut user) = (Reader::new(value), Self::default());
-        while let Some(field) = reader.next_field().map_err(&wrong)? {
+        while let Some(field) = reader.next_field()? {
             match field.number {
-                1 => user.name = text(field.bytes().map_err(&wrong)?),
-                3 => user.roles.push(text(field.bytes().map_err(&wrong)?)),
+                1 => user.name = field.bytes()?.to_vec(),
+                2 => user.password = field.bytes()?.to_vec(),
+                3 => user.roles.push(field.bytes()?.to_vec()),
                 4 => {
-                    let mut options = Reader::new(field.bytes().map_err(&wrong)?);
-                    while let Some(option) = options.next_field().map_err(&wrong)? {
-                        user.no_password |= option.number == 1 && option.varint().map_err(&wrong)? != 0;
+                    let mut options = Reader::new(field.bytes()?);
+                    let set = user.no_password.get_or_insert(false);
+                    while let Some(option) = options.next_field()? {
+                        *set |= option.number == 1 && option.varint()? != 0;
                     }
                 }
                 _ => {}
             }
         }
         Ok(user)
+    }
+
+    pub(in crate::etcd) fn encode(&self) -> Vec<u8> {
+        let message = Writer::new().bytes(1, &self.name);
+        let message = if self.password.is_empty() { message } else { message.bytes(2, &self.password) };
+        let message = self.roles.iter().fold(message, |message, role| message.bytes(3, role));
+        match self.no_password {
+            None => message.finish(),
+            Some(set) => message.bytes(4, if set { b"\x08\x01" } else { b"" }).finish(),
+        }
+    }
+
+    /// It without the role; `None` when it does not have it.
+    pub(in crate::etcd) fn without(&self, role: &[u8]) -> Option<Self> {
+        let kept: Vec<_> = self.roles.iter().filter(|known| *known != role).cloned().collect();
+        (kept.len() < self.roles.len()).then(|| Self { roles: kept, ..self.clone() })
+    }
+
+    /// It without its password.
+    pub(in crate::etcd) fn user(&self) -> User {
+        let roles = self.roles.iter().map(|role| text(role)).collect();
+        User { name: text(&self.name), roles, no_password: self.no_password.unwrap_or_default() }
+    }
+}
+
+impl User {
+    pub(super) fn read(value: &[u8]) -> Result<Self, Finding> {
+        Ok(StoredUser::decode(value).map_err(malformed("auth-user", "User"))?.user())
     }
 }
 
@@ -111,6 +150,25 @@ impl Role {
             }
         }
         Ok(role)
+    }
+
+    pub(in crate::etcd) fn encode(&self) -> Vec<u8> {
+        let message = Writer::new().bytes(1, self.name.as_bytes());
+        self.permissions.iter().fold(message, |message, permission| message.bytes(2, &permission.encode())).finish()
+    }
+
+    /// Adds what is allowed, in order of the keys, or changes it where the same range is there first with that key.
+    pub(in crate::etcd) fn grant(&mut self, permission: Permission) {
+        let at = self.permissions.partition_point(|known| known.key < permission.key);
+        match self.permissions.get_mut(at) {
+            Some(known) if (&known.key, &known.range_end) == (&permission.key, &permission.range_end) => {
+                known.kind = permission.kind;
+            }
+            _ => {
+                self.permissions.push(permission);
+                self.permissions.sort_by(|a, b| a.key.cmp(&b.key));
+            }
+        }
     }
 }
 
@@ -142,5 +200,12 @@ impl Permission {
             }
         }
         Ok(permission)
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        let kind = self.kind as u64;
+        let message = if kind == 0 { Writer::new() } else { Writer::new().varint(1, kind) };
+        let message = message.bytes(2, &self.key);
+        if self.range_end.is_empty() { message.finish() } else { message.bytes(3, &self.range_end).finish() }
     }
 }

@@ -1,6 +1,6 @@
 //! The bucket `cluster` (`schema/membership.go`).
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::text;
 use crate::Finding;
@@ -15,13 +15,21 @@ pub struct Cluster {
 }
 
 /// `serverversion.DowngradeInfo`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, rename_all = "kebab-case")]
 pub struct Downgrade {
     /// The version the cluster is to go down to.
     pub target_version: String,
     /// Whether the downgrade is under way.
     pub enabled: bool,
+}
+
+impl Downgrade {
+    /// It as JSON, as the backend has it.
+    pub(in crate::etcd) fn json(&self) -> Vec<u8> {
+        // A struct of a string and a bool can always be written.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
 }
 
 impl Cluster {

@@ -1,7 +1,11 @@
 //! The bucket `lease` (`leasepb.Lease`).
 
 use super::malformed;
-use crate::{Finding, bytes::u64_be, proto::Reader};
+use crate::{
+    Finding,
+    bytes::u64_be,
+    proto::{Reader, Writer},
+};
 
 /// A lease. When it runs out is not stored: etcd grants it anew when it starts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -31,5 +35,10 @@ impl Lease {
             Some(id) => Err(Finding::error("lease", format!("the lease under {id:x} says it is {:x}", lease.id))),
             None => Err(Finding::error("lease", format!("a lease's key of {} bytes, expected 8", key.len()))),
         }
+    }
+
+    pub(in crate::etcd) fn encode(&self) -> Vec<u8> {
+        let fields = [(1, self.id), (2, self.ttl), (3, self.remaining_ttl)].into_iter().filter(|(_, n)| *n != 0);
+        fields.fold(Writer::new(), |message, (number, n)| message.varint(number, n.cast_unsigned())).finish()
     }
 }

@@ -10,6 +10,7 @@ mod members;
 mod meta;
 
 pub use alarm::{Alarm, AlarmKind};
+pub(super) use auth::StoredUser;
 pub use auth::{Auth, Permission, PermissionKind, Role, User};
 pub use cluster::{Cluster, Downgrade};
 pub use lease::Lease;

@@ -29,8 +29,8 @@ fn the_checksum_runs_on_from_file_to_file() {
     // older segments are removed as etcd goes along
     let (log, findings) = read(&[(names[1], &second)]);
     assert_eq!((codes(&findings), indexes(&log)), (vec![], vec![4, 5, 6]));
-    assert_eq!(log.unapplied(3, 1), Unapplied { applied_at_start: 3, ..Unapplied::default() });
-    assert_eq!(log.unapplied(1, 1), Unapplied { behind_gap: 3, ..Unapplied::default() });
+    assert_eq!(log.behind(3, 1).counts(), Unapplied { applied_at_start: 3, ..Unapplied::default() });
+    assert_eq!(log.behind(1, 1).counts(), Unapplied { behind_gap: 3, ..Unapplied::default() });
     // a file that has lost its name
     let (log, findings) = read(&[("wal", &second)]);
     assert_eq!(codes(&findings), [("wal-sequence", Severity::Warning)]);
@@ -53,11 +53,11 @@ fn the_checksum_runs_on_from_file_to_file() {
 fn one_voter_has_all_of_its_log_and_several_what_was_committed() {
     let file = Writer::new().entries(1, 1..=10).state(1, 7).padded();
     let (log, _) = read(&[(NAME, &file)]);
-    assert_eq!(log.unapplied(4, 1), Unapplied { applied_at_start: 6, past_commit: 0, behind_gap: 0 });
-    assert_eq!(log.unapplied(4, 3), Unapplied { applied_at_start: 3, past_commit: 3, behind_gap: 0 });
-    assert_eq!(log.unapplied(8, 3), Unapplied { applied_at_start: 0, past_commit: 2, behind_gap: 0 });
-    assert_eq!(log.unapplied(10, 3), Unapplied::default());
-    assert_eq!(log.unapplied(u64::MAX, 1), Unapplied::default());
+    assert_eq!(log.behind(4, 1).counts(), Unapplied { applied_at_start: 6, past_commit: 0, behind_gap: 0 });
+    assert_eq!(log.behind(4, 3).counts(), Unapplied { applied_at_start: 3, past_commit: 3, behind_gap: 0 });
+    assert_eq!(log.behind(8, 3).counts(), Unapplied { applied_at_start: 0, past_commit: 2, behind_gap: 0 });
+    assert_eq!(log.behind(10, 3).counts(), Unapplied::default());
+    assert_eq!(log.behind(u64::MAX, 1).counts(), Unapplied::default());
 }
 
 #[test]
@@ -66,8 +66,8 @@ fn a_snapshot_from_the_leader_stands_for_the_entries_before_it() {
     let file = log.entries(2, 101..=103).padded();
     let (log, findings) = read(&[(NAME, &file)]);
     assert_eq!((codes(&findings), indexes(&log)), (vec![], vec![1, 2, 3, 101, 102, 103]));
-    assert_eq!(log.unapplied(100, 2), Unapplied { applied_at_start: 0, past_commit: 3, behind_gap: 0 });
-    assert_eq!(log.unapplied(2, 2).behind_gap, 3);
+    assert_eq!(log.behind(100, 2).counts(), Unapplied { applied_at_start: 0, past_commit: 3, behind_gap: 0 });
+    assert_eq!(log.behind(2, 2).counts().behind_gap, 3);
     assert_eq!(log.voters(), Some(BTreeSet::from([1, 9])));
 }
 

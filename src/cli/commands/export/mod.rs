@@ -13,7 +13,7 @@ use work::Work;
 
 use super::get::{Found, Which};
 use crate::{
-    args::Keys,
+    args::{Keys, LogArgs},
     failure::{Exit, Failure},
     render::TOOL,
     session::Session,
@@ -62,6 +62,8 @@ pub(crate) struct Export {
     reveal: bool,
     #[command(flatten)]
     keys: Keys,
+    #[command(flatten)]
+    log: LogArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -81,7 +83,8 @@ impl Export {
             look(&self.to)?;
         }
         let source = session.open(&self.snapshot)?;
-        let mut snapshot = session.load(&source)?;
+        let load = self.log.load();
+        let mut snapshot = session.load(&source, &load)?;
         let Found { view, objects, exit, .. } = self.which.find(&mut snapshot, &mut ring, None)?;
         let (mut found, picked) = picker.pick(objects, &ring)?;
         let exit = exit.max(picked);
@@ -104,7 +107,7 @@ impl Export {
             return Ok(exit.max(session.close(&source, &snapshot.findings)?));
         }
         let about = format!("{} at revision {}, by {TOOL}", source.name(), view.revision);
-        let (written, checked) = work.folder(session, &source, &found, &self.to, &about)?;
+        let (written, checked) = work.folder(session, (&source, &load), &found, &self.to, &about)?;
         let told = work.tally.tell_folder(&mut session.out, &written);
         if told.is_err() {
             eprintln!("note: it is exported; only what there was to print about it is lost");

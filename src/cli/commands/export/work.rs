@@ -11,7 +11,7 @@ use std::{
 use etcdsnap::{
     Error,
     bytes::escape,
-    etcd::KeyValue,
+    etcd::{KeyValue, Load},
     export::{Exporter, Folder, Written, file_name},
     k8s::{Object, json, yaml},
     source::Source,
@@ -63,7 +63,7 @@ impl<'v, 'a> Work<'v, 'a> {
     pub(super) fn folder(
         &mut self,
         session: &mut Session,
-        source: &Source,
+        (source, load): (&Source, &Load),
         found: &[KeyValue<'a>],
         to: &Path,
         about: &str,
@@ -72,7 +72,7 @@ impl<'v, 'a> Work<'v, 'a> {
         let go_on = || if stop.load(Relaxed) { Err(Error::Interrupted) } else { Ok(()) };
         let checked = AtomicU64::new(0);
         let (folder, report) = thread::scope(|scope| {
-            let checks = scope.spawn(|| verify(source, |done| checked.store(done, Relaxed)));
+            let checks = scope.spawn(|| verify(source, load, |done| checked.store(done, Relaxed)));
             let folder = self.files(session.progress(source), found, Folder::create(to, about)?, &go_on)?;
             let progress = session.progress(source);
             while !checks.is_finished() {

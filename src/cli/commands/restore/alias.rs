@@ -4,6 +4,7 @@ use clap::Args;
 use etcdsnap::{
     Error,
     bytes::file_name,
+    etcd::Load,
     restore::{Bump, Carry, Facts, Job, NewCluster, Place, Plan, Trust, Wanted, check_advertised, recover},
     source::Kind,
 };
@@ -106,7 +107,7 @@ impl Alias {
             runs: None,
             no_wal: false,
         };
-        let plan = Plan::make(&Facts::gather(&source, &wanted.carry)?, &wanted).map_err(caller)?;
+        let plan = Plan::make(&Facts::gather(&source, &Load::default(), &wanted.carry)?, &wanted).map_err(caller)?;
         let wal_dir: Option<&Path> = self.wal_dir.as_deref();
         let job = Job {
             places: vec![Place::new(&self.name, &data_dir, wal_dir).map_err(caller)?],

@@ -9,7 +9,7 @@ pub(super) use alias::Alias;
 use clap::{Args, ValueEnum};
 use etcdsnap::{
     Error, Result,
-    etcd::boot::Minor,
+    etcd::{Load, Uncommitted, boot::Minor},
     restore::{Bump, Carry, Compact, Done, Facts, Job, Owner, Place, Plan, Trust, Wanted, Watch, apply},
     source::Source,
     verify::{Report, verify},
@@ -201,7 +201,7 @@ impl Restore {
             drop_keys: self.carry.drop_key.iter().map(|prefix| prefix.clone().into_bytes()).collect(),
             clear_downgrade: self.carry.clear_downgrade,
         };
-        let mut facts = Facts::gather(&source, &carry)?;
+        let mut facts = Facts::gather(&source, &Load { wal: !self.trust.no_wal, ..Load::default() }, &carry)?;
         let Chosen { cluster, members, runs } = self.whose.choose(&facts.state, &self.snapshot, &self.place)?;
         let past = self.revisions.past.iter().map(|past| head_of(session, past)).collect::<Result<Vec<_>>>()?;
         let wanted = Wanted {
@@ -304,14 +304,14 @@ fn run(session: &mut Session, source: &Source, plan: &Plan, job: &Job) -> Result
 
 fn verified(session: &Session, source: &Source) -> Result<Report> {
     let progress = session.progress(source);
-    verify(source, |done| progress.tell(done, source.db().len()))
+    verify(source, &Load::default(), |done| progress.tell(done, source.db().len()))
 }
 
-/// The highest revision that another backup may have: each entry of a log is one at the most.
+/// The highest revision that another backup may have, with all that is in its log.
 fn head_of(session: &mut Session, path: &Path) -> Result<i64> {
     let source = session.open(path)?;
-    let facts = Facts::gather(&source, &Carry::default())?;
+    let load = Load { uncommitted: Some(Uncommitted::Keep), ..Load::default() };
+    let facts = Facts::gather(&source, &load, &Carry::default())?;
     source.intact()?;
-    let behind = facts.unapplied.applied_at_start.saturating_add(facts.unapplied.past_commit);
-    Ok(facts.head.saturating_add_unsigned(behind))
+    Ok(facts.head)
 }

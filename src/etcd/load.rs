@@ -1,0 +1,82 @@
+//! A backup as etcd would have it: the db, and of a data directory what its log holds besides.
+
+use super::{
+    Snapshot,
+    replay::{read_log, replay},
+};
+use crate::{
+    Error, Finding, Findings, Result,
+    source::{Kind, Part, Source},
+    wal::Log,
+};
+
+/// How a backup is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Load {
+    /// Whether a data directory's log is applied to its db.
+    pub wal: bool,
+    /// What becomes of the log's entries past the last commit on disk; without a decision they are left out.
+    pub uncommitted: Option<Uncommitted>,
+    /// No entry behind this one is applied.
+    pub to_index: Option<u64>,
+    /// Nothing is applied once this revision is reached.
+    pub to_revision: Option<i64>,
+}
+
+impl Default for Load {
+    fn default() -> Self {
+        Self { wal: true, uncommitted: None, to_index: None, to_revision: None }
+    }
+}
+
+/// What becomes of entries that a member of several has in its log but does not know to be committed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Uncommitted {
+    /// They are applied, as if they had been agreed on.
+    Keep,
+    /// They are left out.
+    Drop,
+}
+
+impl<'a> Snapshot<'a> {
+    /// Opens the backup in `source`, with its log as `load` says.
+    ///
+    /// # Errors
+    /// When the db cannot be opened, or the log does not lead to where it should. Everything less is in
+    /// [`Snapshot::findings`].
+    pub fn load(source: &'a Source, load: &Load) -> Result<Self> {
+        let damaged = |finding| Error::Damaged { file: source.name().to_owned(), finding: Box::new(finding) };
+        let mut snapshot = Self::open(source.db().image()).map_err(damaged)?;
+        if source.kind() == Kind::DataDir && !source.wal().is_empty() {
+            let mut findings = Findings::default();
+            let log = read_log(source, &mut findings);
+            if load.wal {
+                if let Some(received) = snapshot.received(source, &log, &mut findings) {
+                    snapshot = Self::open(received.image()).map_err(damaged)?;
+                }
+                snapshot.findings.append(findings);
+            }
+            snapshot.log = Some(replay(&mut snapshot, source, &log, load)?);
+        } else if load.to_index.is_some() {
+            let what = format!("{}: there is no log to read up to an entry", source.name());
+            let hint = Some("only a data directory has one".to_owned());
+            return Err(Error::Usage { what, hint });
+        }
+        Ok(snapshot)
+    }
+
+    /// The db that etcd puts in the place of this one: where a snapshot from the leader is ahead of it, the one that came
+    /// with that (`recoverSnapshotBackend`).
+    fn received<'s>(&self, source: &'s Source, log: &Log<'_>, findings: &mut Findings) -> Option<&'s Part> {
+        let index = self.state.meta.consistent_index.unwrap_or(0);
+        let ahead = log.newest_snapshot().map(|snapshot| snapshot.index).filter(|ahead| *ahead > index)?;
+        let what = format!("the db holds the entries up to {index}, but a snapshot goes up to {ahead}");
+        let received = source.snap_db(ahead);
+        findings.push(match received {
+            Some(part) => Finding::info("snap-db", format!("{what}: etcd takes {} in its place", part.name())),
+            None => Finding::error("snap-ahead", format!("{what}, and {ahead:016x}.snap.db is not there"))
+                .hint("etcd does not start on it: what lies between them is lost"),
+        });
+        received
+    }
+}

@@ -1,0 +1,149 @@
+//! The members and what they have agreed on, changed (`membership/cluster.go`, `EtcdServer.applyConfChange`).
+
+use serde::Deserialize;
+
+use super::apply::{Applier, Done, No};
+use crate::{
+    etcd::{
+        request::{V2Method, V2Request},
+        state::{Downgrade, Member},
+    },
+    wal::{ConfChange, ConfChangeKind, Entry},
+};
+
+/// What comes with a member (`membership.ConfigChangeContext`).
+#[derive(Debug, Deserialize)]
+struct Context {
+    #[serde(flatten)]
+    member: Member,
+    #[serde(default, rename = "isPromote")]
+    promote: bool,
+}
+
+/// What a member says of itself (`membership.Attributes`), as the v2 API has it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Attributes {
+    name: String,
+    #[serde(rename = "clientURLs")]
+    client_urls: Vec<String>,
+}
+
+impl<'a> Applier<'a> {
+    /// A change that does not fit the members any more is refused (`ValidateConfigurationChange`).
+    pub(super) fn conf_change(&mut self, entry: &Entry<'a>) -> Done {
+        let change = entry.conf_change().map_err(|malformed| No::Panic(malformed.to_string()))?;
+        let id = change.node_id;
+        if self.state.removed.binary_search(&id).is_ok() {
+            return Err(No::Refused);
+        }
+        match change.kind {
+            ConfChangeKind::AddNode | ConfChangeKind::AddLearner => {
+                let Context { member, promote } = context(&change)?;
+                if promote {
+                    let member = self.state.member(id).filter(|member| member.is_learner).ok_or(No::Refused)?;
+                    self.keep_member(Member { is_learner: false, ..member.clone() });
+                } else if self.state.member(id).is_some() {
+                    return Err(No::Refused);
+                } else {
+                    self.check_urls(&member)?;
+                    self.keep_member(member);
+                }
+            }
+            ConfChangeKind::RemoveNode => {
+                let key = self.state.member(id).ok_or(No::Refused)?.key();
+                self.edits.delete("members", key.clone());
+                self.edits.put("members_removed", key, b"removed");
+                self.state.members.retain(|member| member.id != id);
+                self.state.removed.push(id);
+            }
+            ConfChangeKind::UpdateNode => {
+                let member = self.state.member(id).ok_or(No::Refused)?.clone();
+                let peer_urls = context(&change)?.member.peer_urls;
+                let member = Member { peer_urls, ..member };
+                self.check_urls(&member)?;
+                self.keep_member(member);
+            }
+            ConfChangeKind::Unknown(kind) => {
+                return Err(No::Panic(format!("it changes the members in a way that no etcd knows: {kind}")));
+            }
+        }
+        self.state.settle();
+        Ok(())
+    }
+
+    /// No two members are reached at one URL.
+    fn check_urls(&self, member: &Member) -> Done {
+        let mut others = self.state.members.iter().filter(|other| other.id != member.id);
+        let taken = others.any(|other| other.peer_urls.iter().any(|url| member.peer_urls.contains(url)));
+        if taken { Err(No::Refused) } else { Ok(()) }
+    }
+
+    fn keep_member(&mut self, member: Member) {
+        self.edits.put("members", member.key(), member.json());
+        self.state.members.retain(|other| other.id != member.id);
+        self.state.members.push(member);
+        self.state.settle();
+    }
+
+    /// `RaftCluster.UpdateAttributes`.
+    pub(super) fn attributes(&mut self, id: u64, name: &[u8], client_urls: &[&[u8]]) -> Done {
+        let client_urls = client_urls.iter().map(|url| text(url)).collect();
+        self.publish(id, Attributes { name: text(name), client_urls })
+    }
+
+    fn publish(&mut self, id: u64, attributes: Attributes) -> Done {
+        let Attributes { name, client_urls } = attributes;
+        match self.state.member(id) {
+            Some(member) => {
+                self.keep_member(Member { name, client_urls, ..member.clone() });
+                Ok(())
+            }
+            None if self.state.removed.binary_search(&id).is_ok() => Ok(()),
+            None => Err(No::Panic(format!("member {id:x} says who it is, but is not listed"))),
+        }
+    }
+
+    pub(super) fn cluster_version(&mut self, version: &[u8]) {
+        self.state.cluster.version = Some(text(version));
+        self.edits.put("cluster", b"clusterVersion", version);
+    }
+
+    pub(super) fn downgrade(&mut self, enabled: bool, version: &[u8]) {
+        let target_version = if enabled { text(version) } else { String::new() };
+        let downgrade = Downgrade { target_version, enabled };
+        self.edits.put("cluster", b"downgrade", downgrade.json());
+        self.state.cluster.downgrade = Some(downgrade);
+    }
+
+    /// Of the v2 API only what is said of members and of the version has a place in the backend (`applierV2store.Put`).
+    pub(super) fn v2(&mut self, request: &V2Request<'a>) -> Done {
+        if request.method != V2Method::Put {
+            return Ok(());
+        }
+        if request.path == b"/0/version" {
+            self.cluster_version(request.val);
+            return Ok(());
+        }
+        let path = std::str::from_utf8(request.path).unwrap_or_default();
+        let member = path.strip_prefix("/0/members/").and_then(|rest| rest.strip_suffix("/attributes"));
+        let Some(id) = member.and_then(|hex| u64::from_str_radix(hex, 16).ok()) else { return Ok(()) };
+        let attributes = serde_json::from_slice(request.val)
+            .map_err(|e| No::Panic(format!("member {id:x} says of itself what is not JSON: {e}")))?;
+        self.publish(id, attributes)
+    }
+}
+
+fn context(change: &ConfChange<'_>) -> Done<Context> {
+    let context: Context = serde_json::from_slice(change.context)
+        .map_err(|e| No::Panic(format!("the member that it brings is not a Member: {e}")))?;
+    if context.member.id == change.node_id {
+        Ok(context)
+    } else {
+        Err(No::Panic(format!("it brings member {:x} as {:x}", context.member.id, change.node_id)))
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}

@@ -1,0 +1,163 @@
+//! What a data directory's log holds that its db does not, done to the db's state as etcd does it when it starts.
+//!
+//! ```text
+//! Log ─> which entries count ─> Named: what they name ─> Found: how that stands in the db
+//!                                                          └─> Applier: entry by entry ─> Tail, State, Edits
+//! ```
+//!
+//! `apply` keys and alarms · `txn` transactions · `leases` · `rights` who may · `auth` users and roles · `members` the cluster.
+//!
+//! Mirrors `server/etcdserver/{server.go,apply,txn}`, `server/{auth,lease}` and `membership` of `go.etcd.io/etcd`.
+
+mod apply;
+mod auth;
+mod edits;
+mod leases;
+mod members;
+mod named;
+mod rights;
+#[cfg(test)]
+mod tests;
+mod txn;
+
+pub(super) use edits::Edits;
+
+use self::{apply::Applier, named::Named};
+use super::{
+    Load, Request, Snapshot, State, Uncommitted,
+    request::{AuthOp, Op},
+    tail::Tail,
+};
+use crate::{
+    Error, Finding, Findings, Result,
+    source::Source,
+    wal::{Entry, Log, Segment, Unapplied},
+};
+
+/// What became of a data directory's log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Replayed {
+    /// What it holds that the db does not.
+    pub unapplied: Unapplied,
+    /// How many of these entries were done to the state.
+    pub applied: u64,
+    /// How many of them were past the last commit on disk.
+    pub uncommitted: u64,
+    /// The last entry that the state holds.
+    pub index: u64,
+    /// The last revision then; `None` when nothing was applied.
+    pub revision: Option<i64>,
+}
+
+/// The log of a data directory.
+pub(super) fn read_log<'a>(source: &'a Source, findings: &mut Findings) -> Log<'a> {
+    let segments: Vec<_> = source.wal().iter().map(|part| Segment { name: part.name(), bytes: part.bytes() }).collect();
+    Log::read(&segments, findings)
+}
+
+/// Does to `snapshot` what `load` says of the log of `source`.
+pub(super) fn replay<'a>(
+    snapshot: &mut Snapshot<'a>,
+    source: &'a Source,
+    log: &Log<'a>,
+    load: &Load,
+) -> Result<Replayed> {
+    let consistent_index = snapshot.state.meta.consistent_index.unwrap_or(0);
+    let behind = log.behind(consistent_index, voters(log, &snapshot.state));
+    let mut replayed = Replayed { unapplied: behind.counts(), index: consistent_index, ..Replayed::default() };
+    if !load.wal {
+        return Ok(replayed);
+    }
+    if behind.lost > 0 {
+        let what = format!("{} entries of the log cannot be reached: entries before them are missing", behind.lost);
+        snapshot.findings.push(Finding::error("log-gap", what));
+    }
+    let kept = if load.uncommitted == Some(Uncommitted::Keep) { behind.unsure } else { &[] };
+    let mut entries: Vec<&Entry<'a>> = behind.sure.iter().chain(kept).collect();
+    if let Some(to) = load.to_index {
+        let first = consistent_index;
+        let last = entries.last().map_or(first, |entry| entry.index);
+        if to < first || to > last {
+            let what = format!("{}: entry {to} is not one that it can be read up to", source.name());
+            let hint = Some(format!("the db holds the entries up to {first}, the log goes on to {last}"));
+            return Err(Error::NotFound { what, hint });
+        }
+        entries.truncate(entries.partition_point(|entry| entry.index <= to));
+    }
+    if entries.is_empty() {
+        return Ok(replayed);
+    }
+    let (entries, panic) = decode(entries);
+    let committed = behind.sure.len() as u64;
+    let halt = apply(snapshot, source, &entries, load.to_revision, &mut replayed);
+    replayed.uncommitted = replayed.applied.saturating_sub(committed);
+    if let Some((entry, what)) = halt.or(panic) {
+        let what = format!("etcd does not get over entry {}: {what}", entry.index);
+        let finding = Finding::error("log-entry", what).file(log.file(entry.segment)).at(entry.offset);
+        snapshot.findings.push(finding.hint("what stands behind it in the log is left out"));
+    }
+    Ok(replayed)
+}
+
+/// How many vote, so far as it matters: whether the member is the only one.
+fn voters(log: &Log<'_>, state: &State) -> usize {
+    let itself = log.metadata().map(|metadata| metadata.node_id);
+    let alone = match log.voters() {
+        Some(voters) => itself.is_some_and(|id| voters.len() == 1 && voters.contains(&id)),
+        // The log's first entries are purged: the members bucket is as near as one gets.
+        None => state.members.iter().filter(|member| !member.is_learner).count() == 1,
+    };
+    if alone { 1 } else { state.members.len().max(2) }
+}
+
+type Halt<'a> = (Entry<'a>, String);
+
+/// What the entries ask for, up to the first that cannot be read.
+fn decode<'a>(entries: Vec<&Entry<'a>>) -> (Vec<(Entry<'a>, Option<Request<'a>>)>, Option<Halt<'a>>) {
+    let mut decoded = Vec::new();
+    for entry in entries {
+        match Request::of(entry) {
+            Ok(request) => decoded.push((*entry, request)),
+            Err(malformed) => return (decoded, Some((*entry, malformed.to_string()))),
+        }
+    }
+    (decoded, None)
+}
+
+/// Does the entries to the snapshot, up to the revision `to`; returns the one that an etcd would panic on.
+fn apply<'a>(
+    snapshot: &mut Snapshot<'a>,
+    source: &'a Source,
+    entries: &[(Entry<'a>, Option<Request<'a>>)],
+    to: Option<i64>,
+    replayed: &mut Replayed,
+) -> Option<Halt<'a>> {
+    let requests = || entries.iter().filter_map(|(_, request)| request.as_ref());
+    let auth = snapshot.state.auth.enabled || requests().any(|request| request.op == Op::Auth(AuthOp::Enable));
+    let mut named = Named::default();
+    requests().for_each(|request| named.add(&request.op, auth));
+    let mut applier = Applier::new(snapshot, named.find(snapshot));
+    let (mut halt, mut last) = (None, None);
+    for (entry, request) in entries {
+        if to.is_some_and(|to| applier.revision >= to) {
+            break;
+        }
+        if let Err(what) = applier.apply(entry, request.as_ref()) {
+            halt = Some((*entry, what));
+            break;
+        }
+        replayed.applied = replayed.applied.saturating_add(1);
+        last = Some(entry);
+    }
+    replayed.revision = Some(applier.revision);
+    if let Some(last) = last {
+        replayed.index = last.index;
+        applier.reached(last.index, last.term);
+    }
+    let Applier { state, edits, tail, leases, .. } = applier;
+    snapshot.state = State { leases: leases.into_values().collect(), ..state };
+    snapshot.edits = edits;
+    snapshot.keyspace.tail = Tail::new(source.keep(tail.finish()));
+    snapshot.keyspace.scheduled = snapshot.state.meta.scheduled_compact_rev;
+    halt
+}

@@ -1,0 +1,119 @@
+//! Transactions (`server/etcdserver/txn/txn.go`).
+
+use std::cmp::Ordering;
+
+use super::apply::{Applier, Caller, Done, No, Write};
+use crate::etcd::{
+    KeyValue,
+    request::{Compare, CompareResult, CompareTarget, RequestOp, Txn},
+};
+
+impl<'a> Applier<'a> {
+    /// `Txn`: which way it goes is found out first, then whether all of it can be done, then it is done.
+    pub(super) fn txn_request(&mut self, caller: Caller<'a>, txn: Txn<'a>) -> Done {
+        self.check_alarms(puts(txn))?;
+        let reads = self.checks_reads();
+        self.check_txn(caller, txn, reads)?;
+        let mut path = Vec::new();
+        self.decide(txn, &mut path);
+        self.check_steps(txn, reads, &mut path.iter())?;
+        let mut write = self.begin();
+        self.execute(&mut write, txn, &mut path.iter())?;
+        self.end(&write);
+        Ok(())
+    }
+
+    /// Whether what a transaction reads can make it fail: etcd before 3.7 leaves out of it what nobody waits for.
+    fn checks_reads(&self) -> bool {
+        self.cluster_is(7)
+    }
+
+    /// `compareToPath`: which way each transaction goes, the outer before the inner; all see the state as it was before.
+    fn decide(&self, txn: Txn<'a>, path: &mut Vec<bool>) {
+        let holds = txn.compares().all(|compare| self.compare(&compare));
+        path.push(holds);
+        steps(txn, holds, &mut |step| {
+            if let RequestOp::Txn(inner) = step {
+                self.decide(inner, path);
+            }
+            Ok(())
+        })
+        .unwrap_or_default();
+    }
+
+    /// `applyCompare`: it has to hold for every key that is there; where none is, zero is compared, but no value.
+    fn compare(&self, compare: &Compare<'a>) -> bool {
+        let mut keys = self.live(compare.key, compare.range_end).peekable();
+        if keys.peek().is_none() {
+            return !matches!(compare.target, CompareTarget::Value(_)) && holds(compare, &KeyValue::default());
+        }
+        keys.all(|kv| holds(compare, kv))
+    }
+
+    /// `checkTxn`.
+    fn check_steps<'p>(&self, txn: Txn<'a>, reads: bool, path: &mut impl Iterator<Item = &'p bool>) -> Done {
+        let way = path.next().copied().unwrap_or_default();
+        steps(txn, way, &mut |step| match step {
+            RequestOp::Range(range) if reads && range.revision != 0 => {
+                let known = range.revision >= self.compacted && range.revision <= self.revision;
+                if known { Ok(()) } else { Err(No::Refused) }
+            }
+            RequestOp::Put(put) => {
+                let lacks_old = (put.ignore_value || put.ignore_lease) && !self.found.keys.contains_key(put.key);
+                let lacks_lease = put.lease != 0 && !self.leases.contains_key(&put.lease);
+                if lacks_old || lacks_lease { Err(No::Refused) } else { Ok(()) }
+            }
+            RequestOp::Txn(inner) => self.check_steps(inner, reads, path),
+            RequestOp::Range(_) | RequestOp::DeleteRange(_) | RequestOp::Empty => Ok(()),
+        })
+    }
+
+    /// `executeTxn`.
+    fn execute<'p>(&mut self, write: &mut Write, txn: Txn<'a>, path: &mut impl Iterator<Item = &'p bool>) -> Done {
+        let way = path.next().copied().unwrap_or_default();
+        steps(txn, way, &mut |step| match step {
+            RequestOp::Put(put) => self
+                .put(write, &put)
+                .map_err(|_| No::Panic("a transaction wants to keep what it has deleted before".to_owned())),
+            RequestOp::DeleteRange(delete) => {
+                self.delete_range(write, delete.key, delete.range_end);
+                Ok(())
+            }
+            RequestOp::Txn(inner) => self.execute(write, inner, path),
+            RequestOp::Range(_) | RequestOp::Empty => Ok(()),
+        })
+    }
+}
+
+/// Each step of one way.
+fn steps<'a>(txn: Txn<'a>, way: bool, step: &mut dyn FnMut(RequestOp<'a>) -> Done) -> Done {
+    if way { txn.success().try_for_each(step) } else { txn.failure().try_for_each(step) }
+}
+
+/// Whether it may put something, whichever way it goes (`BackendQuota.Cost`).
+fn puts(txn: Txn<'_>) -> bool {
+    txn.success().chain(txn.failure()).any(|step| match step {
+        RequestOp::Put(_) => true,
+        RequestOp::Txn(inner) => puts(inner),
+        RequestOp::Range(_) | RequestOp::DeleteRange(_) | RequestOp::Empty => false,
+    })
+}
+
+/// `compareKV`.
+fn holds(compare: &Compare<'_>, kv: &KeyValue<'_>) -> bool {
+    let order = match compare.target {
+        CompareTarget::Version(version) => kv.version.cmp(&version),
+        CompareTarget::Create(revision) => kv.create_revision.cmp(&revision),
+        CompareTarget::Mod(revision) => kv.mod_revision.cmp(&revision),
+        CompareTarget::Value(value) => kv.value.cmp(value),
+        CompareTarget::Lease(lease) => kv.lease.cmp(&lease),
+        CompareTarget::Unknown(_) => Ordering::Equal,
+    };
+    match compare.result {
+        CompareResult::Equal => order.is_eq(),
+        CompareResult::NotEqual => order.is_ne(),
+        CompareResult::Greater => order.is_gt(),
+        CompareResult::Less => order.is_lt(),
+        CompareResult::Unknown(_) => true,
+    }
+}

@@ -1,0 +1,77 @@
+//! Records that stand in no db yet: those of the log, as etcd would append them to the bucket `key`.
+
+use super::{Record, Revision};
+use crate::{
+    bolt::Item,
+    proto::{Reader, Writer},
+};
+
+/// Records in revision order, one behind the other: for each its key in the bucket (1), where its entry begins in the
+/// log's file (2), and what was written (3).
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Tail<'a>(&'a [u8]);
+
+impl<'a> Tail<'a> {
+    /// The records in `bytes`, which a [`TailWriter`] has written.
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Them, as items of the bucket.
+    pub fn items(self) -> impl Iterator<Item = Item<'a>> {
+        let mut reader = Reader::new(self.0);
+        let mut next = move || reader.next_field().ok().flatten();
+        std::iter::from_fn(move || {
+            let (key, offset, value) = (next()?, next()?, next()?);
+            let (key, value, offset) = (key.bytes().ok()?, value.bytes().ok()?, offset.varint().ok()?);
+            Some(Item { key, value, bucket: false, offset })
+        })
+    }
+
+    /// Them, decoded.
+    pub fn records(self) -> impl Iterator<Item = Record<'a>> {
+        self.items().filter_map(|item| Record::decode(&item).ok())
+    }
+}
+
+/// Writes a [`Tail`].
+#[derive(Debug, Default)]
+pub(super) struct TailWriter(Writer);
+
+impl TailWriter {
+    pub(super) fn push(&mut self, revision: Revision, tombstone: bool, message: &[u8], offset: u64) {
+        let writer = std::mem::take(&mut self.0);
+        self.0 = writer.bytes(1, &revision.to_bucket_key(tombstone)).varint(2, offset).bytes(3, message);
+    }
+
+    pub(super) fn finish(self) -> Vec<u8> {
+        self.0.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::etcd::{KeyValue, tombstone};
+
+    #[test]
+    fn records_are_read_as_they_were_written() {
+        let kv = KeyValue { key: b"k", create_revision: 5, mod_revision: 5, version: 1, value: b"", lease: -1 };
+        let mut tail = TailWriter::default();
+        tail.push(Revision::first(5), false, &kv.encode(), 640);
+        tail.push(Revision { main: 5, sub: 1 }, true, &tombstone(b"l"), 640);
+        let bytes = tail.finish();
+        let records: Vec<_> = Tail::new(&bytes).records().collect();
+        let got: Vec<_> = records.iter().map(|r| (r.revision, r.tombstone, r.kv.key, r.offset)).collect();
+        let second = Revision { main: 5, sub: 1 };
+        assert_eq!(got, [(Revision::first(5), false, &b"k"[..], 640), (second, true, b"l", 640)]);
+        assert_eq!(records[0].kv, kv);
+        assert!(records.iter().all(|record| record.check().is_none()));
+    }
+}
