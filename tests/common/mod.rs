@@ -5,7 +5,10 @@
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 pub mod apiserver;
+pub mod gateway;
 pub mod random;
+pub mod served;
+pub mod traffic;
 pub mod tree;
 
 use std::{
@@ -131,6 +134,8 @@ pub struct Etcd<'a> {
     data_dir: PathBuf,
     /// Where clients reach it.
     pub endpoint: String,
+    /// Its ports, for clients and for peers.
+    pub ports: [u16; 2],
 }
 
 impl<'a> Etcd<'a> {
@@ -181,7 +186,8 @@ impl<'a> Etcd<'a> {
         panic!("no free ports");
     }
 
-    fn spawn(
+    /// Starts the member `name` on ports that were free a moment ago; [`Etcd::wait`] tells whether it does.
+    pub fn spawn(
         peers: &'a Peers,
         version: &'a str,
         name: &str,
@@ -205,7 +211,7 @@ impl<'a> Etcd<'a> {
             .stderr(File::options().append(true).open(&log).unwrap())
             .spawn()
             .unwrap();
-        Self { peers, version, child, home, data_dir, endpoint: client }
+        Self { peers, version, child, home, data_dir, endpoint: client, ports }
     }
 
     /// What it has logged so far.
@@ -218,7 +224,7 @@ impl<'a> Etcd<'a> {
     }
 
     /// Until it answers and knows a leader; false when it ended or 30 seconds are over.
-    fn wait(&mut self) -> bool {
+    pub fn wait(&mut self) -> bool {
         let start = Instant::now();
         while start.elapsed() < Duration::from_secs(30) {
             if self.status().is_some_and(|status| status["leader"].as_u64().is_some_and(|leader| leader != 0)) {
@@ -243,6 +249,11 @@ impl<'a> Etcd<'a> {
     pub fn leads(&self) -> bool {
         let status = self.status().unwrap();
         status["leader"] == status["header"]["member_id"]
+    }
+
+    /// Sends it a signal, such as `-STOP`.
+    pub fn signal(&self, signal: &str) {
+        assert!(Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap().success());
     }
 
     /// Its data directory.
@@ -273,8 +284,7 @@ impl<'a> Etcd<'a> {
 
     /// Asks it to end and waits until it has, and keeps what is on disk likewise.
     pub fn stop(mut self) -> (TempDir, PathBuf) {
-        let asked = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
-        assert!(asked.success());
+        self.signal("-TERM");
         let start = Instant::now();
         while self.child.try_wait().unwrap().is_none() && start.elapsed() < Duration::from_secs(20) {
             sleep(Duration::from_millis(20));

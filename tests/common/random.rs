@@ -7,11 +7,16 @@ pub struct Random(u64);
 
 impl Default for Random {
     fn default() -> Self {
-        Self(0x9e37_79b9_7f4a_7c15)
+        Self::seeded(1)
     }
 }
 
 impl Random {
+    /// Others for each seed.
+    pub fn seeded(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
     /// The next one.
     pub fn next(&mut self) -> usize {
         self.0 ^= self.0 << 13;
