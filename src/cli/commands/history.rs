@@ -134,7 +134,7 @@ impl History {
             if let Some(last) = last.filter(|last| change.is_another(last)) {
                 each(&Line::Gone(last.revision.main, record.kv.create_revision))?;
             }
-            each(&Line::Change(Told::new(change, &diff, backups::gap(backups, main), compacted)))?;
+            each(&Line::Change(Box::new(Told::new(change, &diff, backups::gap(backups, main), compacted))))?;
             last = Some(record);
         }
         let newest = backups.iter().max_by_key(|backup| backup.view.head);
@@ -216,7 +216,7 @@ impl History {
 /// What is told of a key.
 enum Line<'s, 'm> {
     /// A record.
-    Change(Told<'s, 'm>),
+    Change(Box<Told<'s, 'm>>),
     /// It went between these two revisions; its deletion is in none of the backups.
     Gone(i64, i64),
 }

@@ -100,7 +100,7 @@ impl<'t> Head<'t> {
                 from.path, to.path
             )),
             (_, None, None) => {
-                notes.push("the two have no record in common: they may be of different clusters".to_owned())
+                notes.push("the two have no record in common: they may be of different clusters".to_owned());
             }
             _ => notes.push(
                 "only one of the two holds a Namespace kube-system: they may be of different clusters".to_owned(),
