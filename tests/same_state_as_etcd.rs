@@ -188,6 +188,7 @@ fn one_member_that_checks_rights() {
             let mut user = root.clone();
             user.log_in("u0", "pw");
             let [mut as_root, mut as_user] = [root, user].map(|gateway| Traffic::new(seed, gateway));
+            as_user.plain = version == "34";
             let mut dice = Dice::new(seed);
             for _ in 0..150 {
                 match dice.below(12) {

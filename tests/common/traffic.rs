@@ -36,13 +36,16 @@ impl Dice {
 pub struct Traffic {
     pub dice: Dice,
     pub gateway: Gateway,
+    /// Without what older releases do not check the rights of: transactions in transactions, and of what a transaction
+    /// puts the lease and what was there before. etcd 3.4.23 is one; 3.4.45, 3.5.33 and 3.6.14 check it.
+    pub plain: bool,
     leases: Vec<i64>,
     revision: i64,
 }
 
 impl Traffic {
     pub fn new(seed: u64, gateway: Gateway) -> Self {
-        Self { dice: Dice::new(seed), gateway, leases: Vec::new(), revision: 1 }
+        Self { dice: Dice::new(seed), gateway, plain: false, leases: Vec::new(), revision: 1 }
     }
 
     /// One request about keys and leases. etcd may refuse it: that is in the log, too.
@@ -138,9 +141,16 @@ impl Traffic {
 
     fn operation(&mut self, depth: u64) -> Value {
         match self.dice.below(6) {
-            0..=2 => json!({"request_put": self.put()}),
+            0..=2 => {
+                let mut put = self.put();
+                if self.plain {
+                    put["lease"] = 0.into();
+                    put["prev_kv"] = false.into();
+                }
+                json!({"request_put": put})
+            }
             3 => json!({"request_delete_range": self.delete()}),
-            4 if depth < 2 => json!({"request_txn": self.txn(depth + 1)}),
+            4 if depth < 2 && !self.plain => json!({"request_txn": self.txn(depth + 1)}),
             _ => json!({"request_range": {"key": b64(&self.dice.key())}}),
         }
     }

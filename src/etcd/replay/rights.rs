@@ -1,4 +1,5 @@
-//! Who may do what (`authApplierV3`, `auth/store.go`, `auth/range_perm_cache.go`).
+//! Who may do what (`authApplierV3`, `auth/store.go`, `auth/range_perm_cache.go`), as the newest release of each line has
+//! it: older ones ask for fewer rights, of a transaction in a transaction for none.
 
 use super::{
     apply::{Applier, Caller, Done, No},
@@ -87,18 +88,19 @@ impl<'a> Applier<'a> {
             .collect();
         allowed.sort_unstable();
         let (start, end) = bounds(key, range_end);
-        let mut at = start.to_vec();
+        let (mut at, mut begun) = (start.to_vec(), false);
         for (from, to) in allowed {
             if from > at.as_slice() {
                 break;
             }
             match to {
                 None => return true,
-                Some(to) if to > at => at = to,
+                Some(to) if to > at => (at, begun) = (to, true),
                 Some(_) => {}
             }
         }
-        end.is_some_and(|end| at >= end)
+        // A range that ends before it begins takes the right to where it begins.
+        begun && end.is_some_and(|end| at >= end)
     }
 }
 
