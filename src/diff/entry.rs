@@ -57,7 +57,7 @@ pub enum Difference<'a> {
     /// Other bytes, for reasons that do not count.
     Ignored,
     /// One of the sides could not be read, and why.
-    NotComparable(String),
+    NotComparable(Undecodable),
 }
 
 /// What differs about one key.
@@ -124,11 +124,9 @@ pub(super) fn compare<'a>(diff: &Diff<'_, 'a>, pair: &Pair<'a>) -> Option<Entry<
                     (true, true) => Difference::Ignored,
                 }
             }
-            Err(why @ (Undecodable::Encrypted(_) | Undecodable::Unopened { .. })) => {
-                Difference::NotComparable(why.to_string())
-            }
+            Err(why) if why.is_sealed() => Difference::NotComparable(why),
             Err(_) if key.object().is_none() => bytes(diff.mask, &key, &old, &new),
-            Err(why) => Difference::NotComparable(why.to_string()),
+            Err(why) => Difference::NotComparable(why),
         },
         (Some(_), None) => Difference::Removed,
         _ => Difference::Added,

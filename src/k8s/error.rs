@@ -44,6 +44,14 @@ pub enum Undecodable {
     Opaque(usize),
 }
 
+impl Undecodable {
+    /// Whether the right keys would open it.
+    #[must_use]
+    pub fn is_sealed(&self) -> bool {
+        matches!(self, Self::Encrypted(_) | Self::Unopened { .. })
+    }
+}
+
 /// Why the keys of a [`super::Ring`] do not open a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unopened {

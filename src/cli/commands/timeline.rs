@@ -182,7 +182,7 @@ fn row(told: &Told<'_, '_>) -> [String; 8] {
             let more = if more > 0 { format!(" and {more} more") } else { String::new() };
             format!("{}{more}", paths.join(", "))
         }
-        Some(Difference::NotComparable(why)) => why.clone(),
+        Some(Difference::NotComparable(why)) => why.to_string(),
         Some(Difference::Bytes { .. }) => "the value".to_owned(),
         _ => String::new(),
     };

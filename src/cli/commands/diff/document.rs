@@ -232,7 +232,7 @@ pub(in crate::commands) fn described(entry: &Entry<'_>) -> Members {
             };
             members.extend([("old".into(), shown(old)), ("new".into(), shown(new))]);
         }
-        Difference::NotComparable(why) => members.push(("why".into(), text(why))),
+        Difference::NotComparable(why) => members.push(("why".into(), text(&why.to_string()))),
         Difference::Ignored => {
             let reasons = entry.ignored.keys().map(|reason| text(reason.name())).collect();
             members.push(("ignored".into(), Value::List(reasons)));

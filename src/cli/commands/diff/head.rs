@@ -127,10 +127,8 @@ impl<'t> Head<'t> {
             }
         }
         if tally.not_comparable > 0 {
-            notes.push(format!(
-                "{} objects could not be compared: --encryption-config and --kms-keys open what is encrypted",
-                tally.not_comparable
-            ));
+            let open = if tally.sealed { ": --encryption-config and --kms-keys open what is encrypted" } else { "" };
+            notes.push(format!("{} objects could not be compared{open}", tally.not_comparable));
         }
         notes
     }

@@ -30,6 +30,8 @@ pub(super) struct Tally {
     pub(super) only_ignored: u64,
     /// Of the Events.
     pub(super) events: Counts,
+    /// Whether what could not be compared, or some of it, is encrypted.
+    pub(super) sealed: bool,
     /// Members, users and the like.
     pub(super) state: u64,
 }
@@ -68,6 +70,7 @@ impl Tally {
     /// Takes one.
     pub(super) fn count(&mut self, entry: &Entry<'_>) {
         entry.ignored.keys().for_each(|reason| self.ignore(*reason));
+        self.sealed |= matches!(&entry.difference, Difference::NotComparable(why) if why.is_sealed());
         if entry.ignored.contains_key(&Reason::Events) {
             self.events.count(entry);
         }

@@ -89,7 +89,7 @@ pub(in crate::commands) fn details(session: &mut Session, entry: &Entry<'_>) -> 
             let bytes = |of: &Option<etcdsnap::diff::Ref>| of.as_ref().map_or(0, |of| of.bytes);
             Ok(writeln!(session.out, "    {} -> {} bytes", bytes(&entry.old), bytes(&entry.new))?)
         }
-        Difference::NotComparable(why) => Ok(writeln!(session.out, "    {}", escape(why.as_bytes()))?),
+        Difference::NotComparable(why) => Ok(writeln!(session.out, "    {}", escape(why.to_string().as_bytes()))?),
         _ => Ok(()),
     }
 }
