@@ -28,6 +28,8 @@
 
 #![deny(clippy::arithmetic_side_effects)]
 
+mod conf_change;
+mod content;
 mod layout;
 mod log;
 mod raft;
@@ -41,9 +43,11 @@ mod unapplied;
 mod voters;
 mod write;
 
+pub use conf_change::{ConfChange, ConfChangeKind, ConfChangeV2};
+pub use content::Content;
 pub use layout::RecordKind;
 pub use log::{Log, Snapshot, Tail};
-pub use raft::{ConfChange, ConfChangeKind, ConfState, Entry, EntryKind, HardState, Metadata};
+pub use raft::{ConfState, Entry, EntryKind, HardState, Metadata};
 pub use records::{Record, Records};
 pub use segment::{Segment, SegmentName};
 pub use unapplied::{Behind, Unapplied};

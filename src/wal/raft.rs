@@ -1,6 +1,7 @@
 //! What the records hold: `raftpb`, and etcd's own metadata. Written as etcd 3.5 and 3.6 do, zeros and all; every etcd
 //! from 3.4 to 3.7 reads that.
 
+use super::conf_change::ConfChange;
 use crate::proto::{Malformed, Reader, Wire, Writer};
 
 /// Whose log it is (`etcdserverpb.Metadata`).
@@ -192,72 +193,4 @@ fn unpack(mut packed: &[u8], at: usize, ids: &mut Vec<u64>) -> Result<(), Malfor
         packed = rest;
     }
     Ok(())
-}
-
-/// What a change does (`raftpb.ConfChangeType`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ConfChangeKind {
-    /// A voter comes, or a learner becomes one.
-    AddNode,
-    /// A member goes.
-    RemoveNode,
-    /// A member's URLs change.
-    UpdateNode,
-    /// A learner comes.
-    AddLearner,
-    /// Another number.
-    Unknown(i32),
-}
-
-/// A change of the members (`raftpb.ConfChange`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ConfChange<'a> {
-    /// What it does.
-    pub kind: ConfChangeKind,
-    /// To whom.
-    pub node_id: u64,
-    /// The member as JSON, where one comes or changes.
-    pub context: &'a [u8],
-}
-
-impl<'a> ConfChange<'a> {
-    /// Decodes the message.
-    ///
-    /// # Errors
-    /// [`Malformed`], with the place in the message.
-    pub fn decode(message: &'a [u8]) -> Result<Self, Malformed> {
-        let mut reader = Reader::new(message);
-        let mut change = Self { kind: ConfChangeKind::AddNode, node_id: 0, context: &[] };
-        while let Some(field) = reader.next_field()? {
-            match field.number {
-                2 => {
-                    change.kind = match field.varint()? as i32 {
-                        0 => ConfChangeKind::AddNode,
-                        1 => ConfChangeKind::RemoveNode,
-                        2 => ConfChangeKind::UpdateNode,
-                        3 => ConfChangeKind::AddLearner,
-                        other => ConfChangeKind::Unknown(other),
-                    }
-                }
-                3 => change.node_id = field.varint()?,
-                4 => change.context = field.bytes()?,
-                _ => {}
-            }
-        }
-        Ok(change)
-    }
-
-    /// Encodes it.
-    #[must_use]
-    pub fn encode(&self) -> Vec<u8> {
-        let kind = match self.kind {
-            ConfChangeKind::AddNode => 0,
-            ConfChangeKind::RemoveNode => 1,
-            ConfChangeKind::UpdateNode => 2,
-            ConfChangeKind::AddLearner => 3,
-            ConfChangeKind::Unknown(other) => i64::from(other).cast_unsigned(),
-        };
-        let message = Writer::new().varint(1, 0).varint(2, kind).varint(3, self.node_id);
-        message.bytes(4, self.context).finish()
-    }
 }

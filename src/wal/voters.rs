@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::{
+    conf_change::ConfChangeKind,
     log::{Log, Snapshot},
-    raft::{ConfChangeKind, EntryKind},
+    raft::EntryKind,
 };
 
 impl Log<'_> {

@@ -1,8 +1,9 @@
 //! A new log: the one segment that a restored member begins with.
 
 use super::{
+    conf_change::ConfChange,
     layout::{Frame, RawRecord, RecordKind},
-    raft::{ConfChange, ConfState, HardState, Metadata},
+    raft::{ConfState, HardState, Metadata},
 };
 use crate::proto;
 

@@ -13,6 +13,8 @@ pub struct V2Request<'a> {
     pub path: &'a [u8],
     /// What is written.
     pub val: &'a [u8],
+    /// With [`V2Method::Sync`]: nodes that ran out by then are gone. Nanoseconds since 1970, else 0.
+    pub time: i64,
 }
 
 /// `Request.Method`.
@@ -55,7 +57,7 @@ impl V2Method {
 
 impl<'a> V2Request<'a> {
     pub(super) fn decode(message: &'a [u8]) -> Result<Self, Malformed> {
-        let (mut reader, mut id, mut method) = (Reader::new(message), 0, None);
+        let (mut reader, mut id, mut method, mut time) = (Reader::new(message), 0, None, 0);
         let [mut path, mut val] = [&[][..]; 2];
         while let Some(field) = reader.next_field()? {
             match field.number {
@@ -67,11 +69,12 @@ impl<'a> V2Request<'a> {
                 3 => path = field.bytes()?,
                 4 => val = field.bytes()?,
                 6 => drop(field.bytes()?),
-                5 | 7..=17 => drop(field.varint()?),
+                15 => time = field.int64()?,
+                5 | 7..=14 | 16 | 17 => drop(field.varint()?),
                 _ => return Err(Malformed { what: "a field that is not its own", at: field.at }),
             }
         }
         let method = method.ok_or(Malformed { what: "no method", at: message.len() })?;
-        Ok(Self { id, method, path, val })
+        Ok(Self { id, method, path, val, time })
     }
 }
