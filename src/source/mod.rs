@@ -20,6 +20,7 @@ mod kept;
 mod map;
 mod open;
 mod part;
+mod raft;
 mod sniff;
 mod unpack;
 
@@ -31,6 +32,7 @@ use std::{
 pub use datadir::is_data_dir;
 pub use map::free_space;
 pub use part::{Digests, Part};
+pub use raft::{RaftFiles, RaftKind};
 
 use crate::{Finding, Result};
 

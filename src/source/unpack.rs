@@ -47,6 +47,33 @@ pub(super) fn unpack(
     Ok(Unpacked::File { part, inner: None })
 }
 
+/// The files of an archive for whose names `wanted` holds, unpacked, by name.
+pub(super) fn select(
+    name: &str,
+    bytes: &[u8],
+    wrapping: Wrapping,
+    wanted: impl Fn(&str) -> bool,
+    options: &Options,
+) -> Result<Vec<(String, Part)>> {
+    let mut layer = Layer { name, wrapping, options, written: 0 };
+    let (mut parts, mut names) = (Vec::new(), 0);
+    let mut visit = |inner: &str, content: &mut dyn Read| {
+        layer.check_names(names)?;
+        names += 1;
+        if wanted(inner) {
+            parts.push((inner.to_owned(), layer.file(&format!("{name}:{inner}"), content)?));
+        }
+        Ok(())
+    };
+    let visited = match wrapping {
+        Wrapping::Zip => visit_zip(bytes, &mut visit),
+        _ => visit_tar(bytes, &mut visit),
+    };
+    layer.whole(visited)?;
+    parts.sort_by(|(a, _), (b, _)| a.cmp(b));
+    Ok(parts)
+}
+
 struct Layer<'a> {
     name: &'a str,
     wrapping: Wrapping,
@@ -68,6 +95,23 @@ impl Layer<'_> {
         let what = format!("the {} around it is damaged: {error}", self.wrapping);
         let finding = Finding::error("container", what).hint("it was cut short or changed: use another copy of it");
         Error::Damaged { file: self.name.to_owned(), finding: Box::new(finding) }
+    }
+
+    fn whole(&self, visited: std::result::Result<(), Broken>) -> Result<()> {
+        visited.map_err(|broken| match broken {
+            Broken::Visit(error) => error,
+            Broken::Archive(error) => self.damaged(&error),
+        })
+    }
+
+    /// Whether there may be one more file than so many.
+    fn check_names(&self, names: usize) -> Result<()> {
+        if names < MAX_FILES {
+            return Ok(());
+        }
+        let what = format!("more than {MAX_FILES} files");
+        let hint = "no backup has so many: unpack it by hand".to_owned();
+        Err(Error::Foreign { file: self.name.to_owned(), what, hint, may_be_one: true })
     }
 
     /// Unpacks `from` into a file of its own, called `name`. Runs of zeros are left out: a log's last segment has
@@ -126,17 +170,8 @@ impl Layer<'_> {
         each: impl Fn(Visit<'_>) -> std::result::Result<(), Broken>,
     ) -> Result<Unpacked> {
         let (mut names, mut backups, mut dirs) = (Vec::new(), Vec::new(), Vec::new());
-        let whole = |this: &Self, result| match result {
-            Ok(()) => Ok(()),
-            Err(Broken::Visit(error)) => Err(error),
-            Err(Broken::Archive(error)) => Err(this.damaged(&error)),
-        };
         let listed = each(&mut |name, content| {
-            if names.len() >= MAX_FILES {
-                let what = format!("more than {MAX_FILES} files");
-                let hint = "no backup has so many: unpack it by hand".to_owned();
-                return Err(Error::Foreign { file: self.name.to_owned(), what, hint, may_be_one: true });
-            }
+            self.check_names(names.len())?;
             let mut head = Vec::new();
             // What is damaged here is damaged when it is unpacked, and told then.
             let _ = content.take(HEAD as u64).read_to_end(&mut head);
@@ -149,7 +184,7 @@ impl Layer<'_> {
             names.push(name.to_owned());
             Ok(())
         });
-        whole(self, listed)?;
+        self.whole(listed)?;
         let folder = |name: &str| name.rfind('/').and_then(|at| name.get(..=at)).unwrap_or_default().to_owned();
         let logs: HashSet<_> = names.iter().filter(|name| name.ends_with(".wal")).map(|name| folder(name)).collect();
         let (dirs, bare): (HashSet<_>, Vec<_>) = {
@@ -181,7 +216,7 @@ impl Layer<'_> {
             }
             Ok(())
         });
-        whole(self, unpacked)?;
+        self.whole(unpacked)?;
         wal.sort_by(|a, b| a.name().cmp(b.name()));
         snaps.sort_by(|a, b| a.name().cmp(b.name()));
         let gone = || self.damaged(&io::ErrorKind::UnexpectedEof.into());

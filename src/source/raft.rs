@@ -1,0 +1,237 @@
+//! The raft files of a member, with its db or without: on the worst day they are all there is.
+//!
+//! A data directory, its folder `member`, `wal` or `snap`, one file, or any of these inside containers.
+
+use std::path::Path;
+
+use super::{
+    Options, Part, Wrapping, datadir,
+    open::{open_file, pick_one},
+    sniff::{HEAD, Sniffed, sniff},
+    unpack,
+};
+use crate::{Error, Finding, Result, bytes::file_name};
+
+/// Containers inside containers are followed so deep.
+const MAX_LAYERS: usize = 6;
+
+/// Which of the files are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RaftKind {
+    /// The log's segments; a single file is one.
+    Log,
+    /// What lies in `snap` beside the db, and the log that it belongs to; a single file is one of the former.
+    Snaps,
+}
+
+/// The raft files of one member, open.
+#[derive(Debug)]
+pub struct RaftFiles {
+    name: String,
+    wal: Vec<Part>,
+    snaps: Vec<Part>,
+    watched: Vec<Part>,
+    notes: Vec<Finding>,
+}
+
+impl RaftKind {
+    /// What the file of this name is, if it is wanted.
+    fn of(self, name: &str) -> Option<Self> {
+        let snap = [".snap", ".snap.db", ".broken"].iter().any(|ending| name.ends_with(ending));
+        if name.ends_with(".wal") {
+            Some(Self::Log)
+        } else {
+            // a segment that was set aside has that ending, too
+            Some(Self::Snaps).filter(|_| self == Self::Snaps && snap && !name.ends_with(".wal.broken"))
+        }
+    }
+
+    /// The folder that etcd keeps it in.
+    fn folder(self) -> &'static str {
+        match self {
+            Self::Log => "wal",
+            Self::Snaps => "snap",
+        }
+    }
+}
+
+impl RaftFiles {
+    /// Opens what `path` stands for: a path, or `OUTER:INNER` for the member of folder INNER in an archive.
+    ///
+    /// # Errors
+    /// When it cannot be read, or there is nothing of `kind`.
+    pub fn open(path: &Path, kind: RaftKind, options: &Options) -> Result<Self> {
+        let name = file_name(path);
+        if path.symlink_metadata().is_err()
+            && let Some((outer, inner)) = name.rsplit_once(':')
+            && Path::new(outer).is_file()
+        {
+            return Opening::new(outer, kind, options).file(Path::new(outer), Some(inner));
+        }
+        let opening = Opening::new(&name, kind, options);
+        if path.is_dir() { opening.folder(path) } else { opening.file(path, None) }
+    }
+
+    /// As the user named it, for people.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The log's segments, by name.
+    #[must_use]
+    pub fn wal(&self) -> &[Part] {
+        &self.wal
+    }
+
+    /// What is in `snap` beside the db, by name; none unless [`RaftKind::Snaps`] were wanted.
+    #[must_use]
+    pub fn snaps(&self) -> &[Part] {
+        &self.snaps
+    }
+
+    /// What was noticed while opening it.
+    #[must_use]
+    pub fn notes(&self) -> &[Finding] {
+        &self.notes
+    }
+
+    /// The files on disk that it is made of: the outermost container, or the parts themselves.
+    pub fn files(&self) -> impl Iterator<Item = &Part> {
+        let outer = self.watched.first();
+        outer.into_iter().chain(self.wal.iter().chain(&self.snaps).filter(move |_| outer.is_none()))
+    }
+
+    /// Whether everything that was read is still what it was.
+    ///
+    /// # Errors
+    /// [`crate::Error::Changed`], with the first byte that is lost.
+    pub fn intact(&self) -> Result<()> {
+        self.wal.iter().chain(&self.snaps).chain(&self.watched).try_for_each(Part::intact)
+    }
+}
+
+struct Opening<'o> {
+    files: RaftFiles,
+    kind: RaftKind,
+    options: &'o Options,
+}
+
+impl<'o> Opening<'o> {
+    fn new(name: &str, kind: RaftKind, options: &'o Options) -> Self {
+        let (wal, snaps, watched, notes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { files: RaftFiles { name: name.to_owned(), wal, snaps, watched, notes }, kind, options }
+    }
+
+    fn take(&mut self, kind: RaftKind, part: Part) {
+        match kind {
+            RaftKind::Log => self.files.wal.push(part),
+            RaftKind::Snaps => self.files.snaps.push(part),
+        }
+    }
+
+    /// A member's folder, or the one that is wanted itself.
+    fn folder(mut self, path: &Path) -> Result<RaftFiles> {
+        let member = [path.join("member"), path.to_owned()];
+        let member = member.iter().find(|dir| dir.join(self.kind.folder()).is_dir());
+        let folders = match member {
+            Some(dir) => vec![dir.join("snap"), dir.join("wal")],
+            // the log beside the folder of snapshots
+            None if self.kind == RaftKind::Snaps => vec![path.to_owned(), path.join("../wal")],
+            None => vec![path.to_owned()],
+        };
+        for folder in folders {
+            for name in datadir::names(&folder)? {
+                if let Some(kind) = self.kind.of(&file_name(&name)) {
+                    self.take(kind, open_file(&folder.join(&name))?);
+                }
+            }
+        }
+        self.finish()
+    }
+
+    fn file(mut self, path: &Path, pick: Option<&str>) -> Result<RaftFiles> {
+        let mut part = open_file(path)?;
+        for _ in 0..MAX_LAYERS {
+            let head = part.bytes().get(..HEAD).unwrap_or_else(|| part.bytes());
+            let wrapping = match sniff(head) {
+                Sniffed::Bbolt if self.kind == RaftKind::Log => return Err(self.nothing("a db, which has no log")),
+                Sniffed::Bbolt | Sniffed::Other => {
+                    self.take(self.kind, part);
+                    return self.finish();
+                }
+                Sniffed::Wrapped(wrapping) => wrapping,
+            };
+            if matches!(wrapping, Wrapping::Tar | Wrapping::Zip) {
+                self.archive(part.bytes(), wrapping, pick)?;
+                self.files.watched.push(part);
+                return self.finish();
+            }
+            // a segment is known by its name: that of the container without its ending
+            let name = part.name().to_owned();
+            let inner = [".gz", ".zst", ".xz", ".bz2"].iter().find_map(|ending| name.strip_suffix(ending));
+            let unpacked = unpack::unpack(inner.unwrap_or(&name), part.bytes(), wrapping, None, self.options)?;
+            self.files.watched.push(part);
+            part = match unpacked {
+                unpack::Unpacked::File { part, .. } => part,
+                unpack::Unpacked::DataDir { db, .. } => db,
+            };
+        }
+        Err(self.nothing("containers inside each other, too deep"))
+    }
+
+    /// The files of one member in an archive.
+    fn archive(&mut self, bytes: &[u8], wrapping: Wrapping, pick: Option<&str>) -> Result<()> {
+        let kind = self.kind;
+        let found = unpack::select(
+            &self.files.name,
+            bytes,
+            wrapping,
+            |name| kind.of(name).is_some() && pick.is_none_or(|pick| member(name) == pick),
+            self.options,
+        )?;
+        let of_kind = found.iter().filter(|(name, _)| kind.of(name) == Some(kind));
+        let mut members: Vec<_> = of_kind.map(|(name, _)| member(name).to_owned()).collect();
+        members.dedup();
+        let one = pick_one(&self.files.name, pick, &members, || self.nothing("an archive without them"))?;
+        for (name, part) in found.into_iter().filter(|(name, _)| member(name) == one) {
+            if let Some(kind) = kind.of(&name) {
+                self.take(kind, part);
+            }
+        }
+        Ok(())
+    }
+
+    fn nothing(&self, what: &str) -> Error {
+        let (wanted, hint) = match self.kind {
+            RaftKind::Log => {
+                ("segments of a write-ahead log (*.wal)", "name a data directory, its member/wal, or a .wal")
+            }
+            RaftKind::Snaps => ("raft snapshots (*.snap)", "name a data directory, its member/snap, or a .snap file"),
+        };
+        let what = format!("{}: no {wanted} there: {what}", self.files.name);
+        Error::NotFound { what, hint: Some(hint.to_owned()) }
+    }
+
+    fn finish(mut self) -> Result<RaftFiles> {
+        let wanted = match self.kind {
+            RaftKind::Log => &self.files.wal,
+            RaftKind::Snaps => &self.files.snaps,
+        };
+        if wanted.is_empty() {
+            return Err(self.nothing("a folder without them"));
+        }
+        if self.files.watched.is_empty() && self.files.wal.iter().any(Part::is_locked) {
+            let note = Finding::warning("in-use", "in use by a running etcd: what is read may be torn");
+            self.files.notes.push(note.hint("stop etcd, or read a copy"));
+        }
+        Ok(self.files)
+    }
+}
+
+/// The folder of the member that a file in an archive belongs to: what is before `wal/` or `snap/`.
+fn member(name: &str) -> &str {
+    let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let member = folder.strip_suffix("wal").or_else(|| folder.strip_suffix("snap"));
+    member.filter(|member| member.is_empty() || member.ends_with('/')).unwrap_or(folder).trim_end_matches('/')
+}
