@@ -8,6 +8,12 @@
 //!
 //! Mirrors `server/etcdserver/api/snap`, `v2store` and `membership/storev2.go` of `go.etcd.io/etcd`.
 
+mod choice;
+mod v2store;
+
+pub use choice::{taken, valid};
+pub use v2store::{V2Key, V2Member, V2Store};
+
 use std::fmt::Write as _;
 
 use crate::{
