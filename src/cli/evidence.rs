@@ -13,7 +13,7 @@ use std::{
 use etcdsnap::{
     Error, Result,
     hash::{Sha256, hex},
-    source::{Part, Source},
+    source::Part,
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -88,9 +88,9 @@ impl Evidence {
         Ok(Self { path: path.to_owned(), file, id, start: Timestamp::now(), inputs: Vec::new(), outputs: Vec::new() })
     }
 
-    /// Notes the files of `source` as they are before they are read.
-    pub(crate) fn opened(&mut self, source: &Source) -> Result<()> {
-        for part in source.files() {
+    /// Notes the files of an input as they are before they are read.
+    pub(crate) fn opened<'p>(&mut self, files: impl IntoIterator<Item = &'p Part>) -> Result<()> {
+        for part in files {
             if part.id() == self.id {
                 let what = format!("{}: the evidence would be written into the input", part.name());
                 return Err(Error::Usage { what, hint: None });
@@ -109,8 +109,8 @@ impl Evidence {
     }
 
     /// Notes them as they are after.
-    pub(crate) fn closed(&mut self, source: &Source) -> Result<()> {
-        for part in source.files() {
+    pub(crate) fn closed<'p>(&mut self, files: impl IntoIterator<Item = &'p Part>) -> Result<()> {
+        for part in files {
             let sum = hex(&part.digests(|_| {})?.file);
             let input = self.inputs.iter_mut().rev().find(|input| input.path == part.name());
             if let Some(input) = input {

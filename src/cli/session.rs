@@ -11,7 +11,7 @@ use etcdsnap::{
     bytes::escape,
     error::Severity,
     etcd::{Load, Snapshot},
-    source::{Options, Source},
+    source::{Options, RaftFiles, RaftKind, Source},
 };
 
 use crate::{
@@ -97,9 +97,30 @@ impl Session {
     pub(crate) fn open_quietly(&mut self, path: &Path) -> Result<Source> {
         let source = Source::open(path, &self.options)?;
         if let Some(evidence) = &mut self.evidence {
-            evidence.opened(&source)?;
+            evidence.opened(source.files())?;
         }
         Ok(source)
+    }
+
+    /// Opens the raft files that the user named.
+    pub(crate) fn open_raft(&mut self, path: &Path, kind: RaftKind) -> Result<RaftFiles> {
+        let files = RaftFiles::open(path, kind, &self.options)?;
+        if let Some(evidence) = &mut self.evidence {
+            evidence.opened(files.files())?;
+        }
+        for note in files.notes() {
+            eprintln!("{}: {}: {note}", note.severity, files.name());
+        }
+        Ok(files)
+    }
+
+    /// Makes sure that they still are what was opened. What was printed before goes out first.
+    pub(crate) fn intact_raft(&mut self, files: &RaftFiles) -> Result<(), Failure> {
+        self.out.flush()?;
+        if let Some(evidence) = &mut self.evidence {
+            evidence.closed(files.files())?;
+        }
+        Ok(files.intact()?)
     }
 
     /// Tells how far the reading of `source` is.
@@ -132,7 +153,7 @@ impl Session {
     pub(crate) fn intact(&mut self, source: &Source) -> Result<(), Failure> {
         self.out.flush()?;
         if let Some(evidence) = &mut self.evidence {
-            evidence.closed(source)?;
+            evidence.closed(source.files())?;
         }
         Ok(source.intact()?)
     }

@@ -6,6 +6,8 @@
 
 pub mod apiserver;
 pub mod gateway;
+pub mod gotext;
+pub mod log;
 pub mod random;
 pub mod served;
 pub mod traffic;

@@ -86,7 +86,8 @@ impl Members {
     }
 }
 
-fn cells(member: &Member) -> Vec<String> {
+/// A row of `member list`.
+pub(super) fn cells(member: &Member) -> Vec<String> {
     vec![
         format!("{:x}", member.id),
         if member.started() { "started" } else { "unstarted" }.to_owned(),
@@ -146,7 +147,7 @@ fn document(state: &State) -> Value {
 }
 
 /// `etcdserverpb.Member` as Go writes it: what is empty is left out.
-fn member(member: &Member) -> Value {
+pub(super) fn member(member: &Member) -> Value {
     let mut fields = Map::new();
     fields.insert("ID".to_owned(), member.id.into());
     if !member.name.is_empty() {

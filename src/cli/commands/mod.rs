@@ -12,10 +12,12 @@ mod kv;
 mod man;
 mod members;
 mod restore;
+mod snap;
 mod snapshot;
 mod status;
 mod timeline;
 mod verify;
+mod wal;
 
 use std::path::{Path, PathBuf};
 
@@ -41,6 +43,8 @@ pub(crate) enum Command {
     Timeline(timeline::Timeline),
     Export(export::Export),
     Restore(Box<restore::Restore>),
+    Wal(wal::Wal),
+    Snap(snap::Snaps),
     Decode(decode::Decode),
     Completions(completions::Completions),
     Man(man::Man),
@@ -64,6 +68,8 @@ impl Command {
             Self::Timeline(command) => command.run(session),
             Self::Export(command) => command.run(session),
             Self::Restore(command) => command.run(session),
+            Self::Wal(command) => command.run(session),
+            Self::Snap(command) => command.run(session),
             Self::Decode(command) => command.run(session),
             Self::Completions(command) => command.run(session),
             Self::Man(command) => command.run(session),

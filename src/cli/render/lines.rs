@@ -24,7 +24,8 @@ impl<const N: usize> Lines<N> {
         if self.page.len() >= PAGE { self.flush(out) } else { Ok(()) }
     }
 
-    fn flush(&mut self, out: &mut impl Write) -> io::Result<()> {
+    /// Writes what waits.
+    pub(crate) fn flush(&mut self, out: &mut impl Write) -> io::Result<()> {
         for row in &self.page {
             for (width, cell) in self.widths.iter_mut().zip(row) {
                 *width = (*width).max(cell.chars().count());

@@ -1,0 +1,50 @@
+//! A value that an entry writes: of a Kubernetes object only which one it is.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use etcdsnap::k8s::{Key, Meta, Moment, Stored, Summary, is_encrypted};
+use serde_json::{Value, json};
+
+use super::{request::Teller, tree::Tree};
+
+/// `{"size", "kind", "namespace", "name"}` of an object, else `{"size", "text"}`, or `base64` or `masked` in its place.
+pub(super) fn stored(teller: &Teller, key: &[u8], value: &[u8]) -> Value {
+    let tree = Tree::default().with("size", value.len().into());
+    let parsed = Key::new(key);
+    let named = |tree: Tree, kind: String| {
+        let tree = tree.with("kind", kind.into());
+        let Some(object) = parsed.object() else { return tree };
+        let tree = tree.text("namespace", object.namespace.unwrap_or_default().as_bytes());
+        tree.text("name", teller.mask.name(object).as_bytes())
+    };
+    match Summary::new(key, value, &teller.resources) {
+        Summary::Object { kind, .. } if !kind.is_empty() => named(tree, kind).value(),
+        Summary::Encrypted { kind, seal, .. } => named(tree, kind).with("encrypted", seal.to_string().into()).value(),
+        Summary::Range { .. } => tree.with("kind", "rangeallocation".into()).value(),
+        _ => {
+            let shown = teller.mask.value(key, value);
+            match std::str::from_utf8(&shown) {
+                _ if shown != value => tree.with("masked", String::from_utf8_lossy(&shown).into()),
+                // what is broken, or names no kind, may still be a Secret
+                _ if parsed.object().is_some() || is_object(value) => tree,
+                Ok(text) => tree.with("text", text.into()),
+                Err(_) => tree.with("base64", STANDARD.encode(value).into()),
+            }
+            .value()
+        }
+    }
+}
+
+/// Whether it is stored as only Kubernetes stores objects.
+fn is_object(value: &[u8]) -> bool {
+    !matches!(Stored::new(value), Ok(Stored::Opaque | Stored::Json(_)))
+}
+
+/// The newest time in a value, if it is an object: what some program's clock said.
+pub(super) fn time(value: &[u8]) -> Option<Moment> {
+    if is_encrypted(value) { None } else { Meta::read(value).ok()?.newest }
+}
+
+/// The members that a change is about, as JSON if they are.
+pub(super) fn members(context: &[u8]) -> Value {
+    serde_json::from_slice(context).unwrap_or_else(|_| json!(etcdsnap::bytes::escape(context)))
+}
