@@ -241,11 +241,13 @@ fn damage_is_told_at_its_place_and_takes_nothing_else_with_it() {
     }
 }
 
-/// The fixture, unpacked.
+/// The fixture, unpacked; its log without most of the zeros at its end.
 fn data_dir() -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     let fixture = fs::File::open("fixtures/datadir-3.6.tar.gz").unwrap();
     tar::Archive::new(flate2::read::GzDecoder::new(fixture)).unpack(dir.path()).unwrap();
+    let log = dir.path().join("datadir-3.6/member/wal").join(FIRST);
+    fs::File::options().write(true).open(log).unwrap().set_len(60_000).unwrap();
     dir
 }
 
@@ -268,16 +270,30 @@ fn a_log_is_found_wherever_it_lies() {
     let log = fs::read(member.join("wal").join(FIRST)).unwrap();
     let gz = fs::File::create(dir.path().join(format!("{FIRST}.gz"))).unwrap();
     let mut gz = flate2::write::GzEncoder::new(gz, flate2::Compression::fast());
-    std::io::Write::write_all(&mut gz, &log[..60_000]).unwrap();
+    std::io::Write::write_all(&mut gz, &log).unwrap();
     gz.finish().unwrap();
     assert_eq!(read(&dir.path().join(format!("{FIRST}.gz"))), all);
+    // in an archive without folders its name is no worse
+    let flat = dir.path().join("flat.tar");
+    let mut tar = tar::Builder::new(fs::File::create(&flat).unwrap());
+    let (_dir, path) = segment(&log);
+    tar.append_path_with_name(path, FIRST).unwrap();
+    tar.into_inner().unwrap();
+    assert_eq!(read(&flat), all);
+    // what is no log is told
     let (code, _, said) = wal(Path::new("fixtures/small.db"), &[]);
     assert!(code == 1 && said.contains("a db, which has no log"), "{said}");
+    for (name, none) in [("empty", &b""[..]), ("zeros", &[0; 4096]), ("text", b"not a log, but a line of text\n")] {
+        let path = dir.path().join(name);
+        fs::write(&path, none).unwrap();
+        let (code, records, said) = wal(&path, &[]);
+        assert!(code == 1 && records.is_empty() && said.contains("nothing of a log is in it"), "{name}: {said}");
+    }
     // two members in one archive
     let both = dir.path().join("both.tar");
     let mut tar = tar::Builder::new(fs::File::create(&both).unwrap());
     for name in ["a/wal", "b/wal"] {
-        let (_dir, path) = segment(&log[..60_000]);
+        let (_dir, path) = segment(&log);
         tar.append_path_with_name(path, format!("{name}/{FIRST}")).unwrap();
     }
     tar.into_inner().unwrap();
@@ -288,6 +304,7 @@ fn a_log_is_found_wherever_it_lies() {
     let document: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(places(document["records"].as_array().unwrap()), all);
     assert_eq!((&document["hardState"]["commit"], &document["entries"]["last"]), (&195.into(), &196.into()));
+    assert_eq!(document["entries"]["pastCommit"], 1);
     assert_eq!((&document["schemaVersion"], &document["findings"]), (&1.into(), &Value::Array(Vec::new())));
 }
 
@@ -321,6 +338,13 @@ fn a_snap_file_that_is_damaged_is_told_and_another_is_taken() {
         let (code, taken, said, _) = snap(&snaps);
         assert!(code == 1 && taken == [0x7b] && said.contains("00a4.snap: "), "cut at {at}: {said}");
     }
+    // what is none
+    let log = dir.path().join("datadir-3.6/member/wal").join(FIRST);
+    let (code, _, said, _) = snap(&log);
+    assert!(code == 1 && said.contains("no .snap file") && !said.contains("renames"), "{said}");
+    let (code, _, said, document) = snap(&snaps.join("db"));
+    assert_eq!((code, said.as_str(), &document["snaps"][0]["kind"]), (0, "", &"db".into()));
+    assert_eq!(document["snaps"][0]["index"], Value::Null);
     // as etcd leaves it at its next start; and what a leader sent
     fs::rename(&newest, newest.with_extension("snap.broken")).unwrap();
     fs::write(snaps.join("00000000000000b0.snap.db"), b"").unwrap();

@@ -178,8 +178,13 @@ impl<'a> Reading<'a> {
         if log.files.is_empty() {
             findings.push(Finding::error("wal-empty", "there is no log: not one segment"));
         } else if log.metadata.is_none() {
-            let finding = Finding::error("wal-metadata", "the log does not say whose it is");
-            findings.push(finding.file(log.file(0)));
+            let nothing = log.entries.is_empty() && log.snapshots.is_empty() && log.hard_state.is_none();
+            let finding = if nothing {
+                Finding::error("wal-empty", "nothing of a log is in it that could be read")
+            } else {
+                Finding::error("wal-metadata", "the log does not say whose it is")
+            };
+            findings.push(finding.file(log.file(0)).hint("etcd does not start on it"));
         }
         log
     }

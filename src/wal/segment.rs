@@ -21,10 +21,10 @@ pub struct SegmentName {
 }
 
 impl SegmentName {
-    /// Reads the last part of a path (`parseWALName`).
+    /// Reads the last part of a path, or of a place in an archive, `OUTER:INNER` (`parseWALName`).
     #[must_use]
     pub fn parse(path: &str) -> Option<Self> {
-        let name = path.rsplit('/').next()?.strip_suffix(".wal")?;
+        let name = path.rsplit(['/', ':']).next()?.strip_suffix(".wal")?;
         let (sequence, index) = name.split_once('-')?;
         let number = |hex: &str| {
             let sound = hex.len() == 16 && hex.bytes().all(|b| b.is_ascii_hexdigit());
@@ -75,6 +75,7 @@ mod tests {
     fn names_are_read_as_etcd_writes_them() {
         let name = SegmentName::parse("member/wal/0000000000000001-0000000000002a51.wal");
         assert_eq!(name, Some(SegmentName { sequence: 1, index: 0x2a51 }));
+        assert_eq!(SegmentName::parse("wal.tar:0000000000000001-0000000000002a51.wal"), name);
         for name in [
             "",
             "0.tmp",

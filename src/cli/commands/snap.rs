@@ -3,6 +3,7 @@ use std::{io::Write as _, path::PathBuf};
 use clap::{Args, ValueEnum};
 use etcdsnap::{
     Finding, Findings,
+    bolt::Db,
     bytes::escape,
     etcd::state::Member,
     k8s::Mask,
@@ -62,7 +63,7 @@ struct File<'p> {
     taken: bool,
 }
 
-/// What it is, by the name that etcd gives it.
+/// What it is, by the name that etcd gives it, else by what is in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Snap,
@@ -71,11 +72,12 @@ enum Kind {
 }
 
 impl Kind {
-    fn of(name: &str) -> Self {
-        if name.ends_with(".snap.db") {
-            Self::Db
-        } else if name.ends_with(".broken") {
+    fn of(part: &Part) -> Self {
+        let is = |ending| part.name().ends_with(ending);
+        if is(".broken") {
             Self::Broken
+        } else if is(".snap.db") || !is(".snap") && Db::open(part.bytes()).is_ok() {
+            Self::Db
         } else {
             Self::Snap
         }
@@ -92,7 +94,7 @@ impl Kind {
 
 impl<'p> File<'p> {
     fn read(part: &'p Part, findings: &mut Findings) -> Self {
-        let kind = Kind::of(part.name());
+        let kind = Kind::of(part);
         let mut file = Self { part, kind, snap: None, store: V2Store::default(), taken: false };
         if kind == Kind::Db {
             return file;
@@ -107,6 +109,8 @@ impl<'p> File<'p> {
         if let Err(malformed) = result {
             let finding = match kind {
                 Kind::Broken => Finding::info("snap-broken", format!("etcd has set it aside: {malformed}")),
+                _ if !part.name().ends_with(".snap") => Finding::error("snap", format!("no .snap file: {malformed}"))
+                    .hint("name a data directory, its member/snap, or a file in it"),
                 _ => Finding::error("snap", malformed.to_string())
                     .hint("etcd renames it to .broken at its next start, and takes the one before it"),
             };
@@ -122,7 +126,8 @@ impl<'p> File<'p> {
     /// The raft index that it stands at; where it cannot be read, or is a db, its name tells it.
     fn index(&self) -> Option<u64> {
         let name = self.name();
-        let by_name = || u64::from_str_radix(name.split('.').next()?.rsplit('-').next()?, 16).ok();
+        let number = |hex: &str| u64::from_str_radix(hex, 16).ok().filter(|_| hex.len() == 16);
+        let by_name = || number(name.split('.').next()?.rsplit('-').next()?);
         self.snap.as_ref().map(|snap| snap.index).or_else(by_name)
     }
 
@@ -132,7 +137,7 @@ impl<'p> File<'p> {
         let state = self.snap.as_ref().map(|snap| &snap.conf_state);
         let count = |n: usize| or(self.snap.as_ref().map(|_| n.to_string()));
         let note = match self.kind {
-            Kind::Db => "a db from the leader: see `etcdsnap status`",
+            Kind::Db => "a db: see `etcdsnap status`",
             Kind::Broken => "set aside by etcd",
             Kind::Snap if self.snap.is_none() => "damaged",
             Kind::Snap if self.taken => "etcd to 3.6 starts from it",

@@ -29,6 +29,15 @@ pub(super) fn text(out: &mut impl Write, log: &Log<'_>) -> io::Result<()> {
         let (first, last, n) = (first.index, last.index, entries.len());
         writeln!(out, "entries: {n}, from index {first} to {last}{over}")?;
     }
+    let past = past_commit(log);
+    if past > 0 {
+        let count = match log.voters().map(|voters| voters.len()) {
+            Some(1) => "they count all the same, as this member is the only voter",
+            Some(_) => "whether they count only the other members know",
+            None => "they count if this member is the only voter",
+        };
+        writeln!(out, "past the commit: {past}; {count}")?;
+    }
     if let Some((snapshot, state)) = last_conf_state(log) {
         let hex = |ids: &[u64]| ids.iter().map(|id| format!("{id:x}")).collect::<Vec<_>>().join(" ");
         let learners = match state.learners.as_slice() {
@@ -49,6 +58,12 @@ pub(super) fn text(out: &mut impl Write, log: &Log<'_>) -> io::Result<()> {
     writeln!(out)
 }
 
+/// How many entries stand behind the last that was committed.
+fn past_commit(log: &Log<'_>) -> usize {
+    let commit = log.hard_state().map_or(0, |state| state.commit);
+    log.entries().len() - log.entries().partition_point(|entry| entry.index <= commit)
+}
+
 /// It as JSON.
 pub(super) fn document(files: &RaftFiles, log: &Log<'_>) -> Map<String, Value> {
     let segments = files.wal().iter().map(|part| json!({"file": part.name(), "size": part.len()}));
@@ -66,6 +81,7 @@ pub(super) fn document(files: &RaftFiles, log: &Log<'_>) -> Map<String, Value> {
         "first": index(log.entries().first()),
         "last": index(log.entries().last()),
         "count": log.entries().len(),
+        "pastCommit": past_commit(log),
         "overwritten": log.overwritten(),
     });
     let snapshots = log.snapshots().iter().map(|snapshot| json!({"index": snapshot.index, "term": snapshot.term}));
