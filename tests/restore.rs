@@ -153,15 +153,51 @@ fn a_fresh_db_holds_the_same() {
     }
 }
 
+/// A data directory whose log is ahead of its db, in `dir`.
+fn data_dir(dir: &TempDir) -> String {
+    let tar = ["xzf", "fixtures/datadir-3.6.tar.gz", "-C", dir.path().to_str().unwrap()];
+    assert!(Command::new("tar").args(tar).status().unwrap().success());
+    dir.path().join("datadir-3.6").display().to_string()
+}
+
 #[test]
-fn a_data_directory_needs_a_word_about_its_log() {
-    let (_dir, to) = place();
-    let args = ["restore", "fixtures/datadir-3.6.tar.gz", "--data-dir", &to, "--member", "m1"];
+fn a_data_directory_is_restored_with_its_log() {
+    let (dir, to) = place();
+    let data = data_dir(&dir);
+    let done = json(&["restore", &data, "--data-dir", &to, "--member", "m1"]);
+    let status = json(&["status", &data]);
+    let (log, of) = (&done["plan"]["log"], &status["log"]);
+    assert_eq!((&log["entries"], &log["toIndex"], &log["toRevision"]), (&of["entries"], &of["index"], &of["revision"]));
+    assert_eq!((&log["fromRevision"], &done["restored"]["revision"]), (&status["revision"], &of["revision"]));
+    assert!(log["entries"].as_u64().unwrap() > 0 && !Path::new(&to).join("member.etcdsnap.json").exists(), "{log}");
+    for command in [&["hashkv"][..], &["kv", "", "--from-key"]] {
+        let [restored, shown] = [&to, &data].map(|of| good(&[&command[..1], &[of.as_str()], &command[1..]].concat()));
+        assert_eq!(restored, shown);
+    }
+    assert!(good(&["verify", &to, "--strict"]).contains("good"));
+}
+
+#[test]
+fn how_much_of_the_log_counts_is_said() {
+    let (dir, to) = place();
+    let data = data_dir(&dir);
+    let args = ["restore", &data, "--data-dir", &to, "--member", "m1", "--dry-run"];
+    let plan = |flags: &[&str]| json(&[&args[..], flags].concat())["plan"].clone();
+    let whole = plan(&[]);
+    let bare = plan(&["--no-wal"]);
+    assert_eq!((&bare["log"], &bare["newRevision"]), (&Value::Null, &whole["log"]["fromRevision"]));
+    assert!(codes(&bare, "warnings").contains(&"log-not-applied".to_owned()));
+    let from = whole["log"]["fromIndex"].as_u64().unwrap();
+    let some = plan(&["--to-index", &(from + 5).to_string()]);
+    let left = whole["log"]["entries"].as_u64().unwrap() - 5;
+    assert_eq!((some["log"]["entries"].as_u64(), some["log"]["leftOut"].as_u64()), (Some(5), Some(left)));
+    assert!(codes(&some, "warnings").contains(&"log-not-applied".to_owned()));
+    let (code, _, said) = run(&[&args[..], &["--to-index", "9999"]].concat());
+    assert!(code == 1 && said.contains("the log goes on to"), "{said}");
+    // etcd may have been told to keep its log elsewhere
+    fs::rename(dir.path().join("datadir-3.6/member/wal"), dir.path().join("wal")).unwrap();
     let (code, _, said) = run(&args);
-    assert!(code == 2 && said.contains("--no-wal") && said.contains("entries of the log are not in it"), "{said}");
-    let done = json(&[&args[..], &["--no-wal"]].concat());
-    assert!(codes(&done["plan"], "warnings").contains(&"log-not-applied".to_owned()));
-    assert!(!Path::new(&to).join("member.etcdsnap.json").exists());
+    assert!(code == 1 && said.contains("a data directory without a log") && said.contains("--no-wal"), "{said}");
 }
 
 /// Who the members are stands in the db, the log and the `.snap`; `verify` and `members` read them.

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     Error, Finding, Findings, Result,
-    source::{Kind, Part, Source},
+    source::{Part, Source},
     wal::Log,
 };
 
@@ -47,12 +47,13 @@ impl<'a> Snapshot<'a> {
     pub fn load(source: &'a Source, load: &Load) -> Result<Self> {
         let damaged = |finding| Error::Damaged { file: source.name().to_owned(), finding: Box::new(finding) };
         let mut snapshot = Self::open(source.db().image()).map_err(damaged)?;
-        if source.kind() == Kind::DataDir && !source.wal().is_empty() {
+        if !source.wal().is_empty() {
             let mut findings = Findings::default();
             let log = read_log(source, &mut findings);
             if load.wal {
                 if let Some(received) = snapshot.received(source, &log, &mut findings) {
                     snapshot = Self::open(received.image()).map_err(damaged)?;
+                    snapshot.received = Some(received);
                 }
                 snapshot.findings.append(findings);
             }

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::{Keyspace, Record, Replayed, State, replay::Edits};
+use super::{Keyspace, Record, Replayed, Revision, State, replay::Edits};
 use crate::{
     Finding, Findings,
     bolt::{Bucket, Db, Leaf, Walk},
     hash::{Crc32c, Crc32cWriter},
+    source::Part,
 };
 
 /// A backend over its bytes.
@@ -20,6 +21,8 @@ pub struct Snapshot<'a> {
     pub findings: Findings,
     /// What became of the log of a data directory; `None` where there is none, or it was left out.
     pub log: Option<Replayed>,
+    /// The db that it is of, where that is not the source's own: the one that came from the leader.
+    pub received: Option<&'a Part>,
     /// What the log changes in the small buckets.
     pub(super) edits: Edits,
     pub(super) walk: Walk<'a>,
@@ -76,7 +79,7 @@ impl<'a> Snapshot<'a> {
         state.settle();
         keyspace.finished = state.meta.finished_compact_rev;
         keyspace.scheduled = state.meta.scheduled_compact_rev;
-        Ok(Self { state, keyspace, findings, log: None, edits: Edits::default(), walk, buckets })
+        Ok(Self { state, keyspace, findings, log: None, received: None, edits: Edits::default(), walk, buckets })
     }
 
     /// The file.
@@ -110,6 +113,20 @@ impl<'a> Snapshot<'a> {
         }
         self.edits.apply(name, &mut items);
         items
+    }
+
+    /// The small buckets that the log changes.
+    pub fn edited(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.edits.buckets()
+    }
+
+    /// The last revision, with what the log adds. Cheap.
+    ///
+    /// # Errors
+    /// As [`Snapshot::newest_records`].
+    pub fn head(&self) -> Result<i64, Finding> {
+        let newest = self.newest_records()?;
+        Ok(self.keyspace.head(newest.last().map_or(Revision::default(), |record| record.revision)))
     }
 
     /// The newest records, oldest first: those of the last leaf, and those of the log. Cheap.

@@ -23,6 +23,12 @@ impl<'a> Tail<'a> {
         self.0.is_empty()
     }
 
+    /// Its bytes: about as many as it takes in the bucket.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Them, as items of the bucket.
     pub fn items(self) -> impl Iterator<Item = Item<'a>> {
         let mut reader = Reader::new(self.0);

@@ -78,7 +78,7 @@ impl Job {
 ///
 /// # Errors
 /// What went wrong; then the destination is as it was.
-pub fn apply(source: &Source, plan: &Plan, job: &Job, watch: Watch<'_>) -> Result<Done> {
+pub fn apply(source: &Source, plan: &Plan<'_>, job: &Job, watch: Watch<'_>) -> Result<Done> {
     job.recover()?;
     job.look()?;
     let mut staging = Staging::create(&job.destination)?;

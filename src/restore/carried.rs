@@ -2,28 +2,23 @@
 
 use super::{
     facts::Facts,
+    log,
     plan::{Bump, GUESS, Plan, Wanted},
 };
 use crate::{Finding, error::Severity, etcd::state::AlarmKind};
 
 /// All there is to tell.
-pub(super) fn tell(facts: &Facts, wanted: &Wanted, plan: &Plan) -> Vec<Finding> {
+pub(super) fn tell(facts: &Facts<'_>, wanted: &Wanted, plan: &Plan<'_>) -> Vec<Finding> {
     let mut told = Vec::new();
     of_members(facts, plan, &mut told);
     of_alarms(facts, wanted, &mut told);
     of_state(wanted, plan, &mut told);
     of_revisions(facts, wanted, plan, &mut told);
-    let behind = facts.unapplied.applied_at_start.saturating_add(facts.unapplied.past_commit);
-    if behind > 0 {
-        let what = format!("{behind} entries of the log are not in the db, and are lost");
-        told.push(
-            Finding::warning("log-not-applied", what).hint("etcd itself applies them when it starts on the directory"),
-        );
-    }
+    log::tell(facts, &mut told);
     told
 }
 
-fn of_members(facts: &Facts, plan: &Plan, told: &mut Vec<Finding>) {
+fn of_members(facts: &Facts<'_>, plan: &Plan<'_>, told: &mut Vec<Finding>) {
     let old = &facts.state.members;
     let cluster = &plan.cluster;
     if cluster.members.iter().any(|member| old.iter().any(|old| old.id == member.id.0)) {
@@ -62,7 +57,7 @@ fn of_members(facts: &Facts, plan: &Plan, told: &mut Vec<Finding>) {
     }
 }
 
-fn of_alarms(facts: &Facts, wanted: &Wanted, told: &mut Vec<Finding>) {
+fn of_alarms(facts: &Facts<'_>, wanted: &Wanted, told: &mut Vec<Finding>) {
     let in_use = facts.in_use.map_or(String::new(), |used| format!(", {used} of them in use"));
     for alarm in &facts.state.alarms {
         let member = alarm.member;
@@ -87,7 +82,7 @@ fn of_alarms(facts: &Facts, wanted: &Wanted, told: &mut Vec<Finding>) {
     }
 }
 
-fn of_state(wanted: &Wanted, plan: &Plan, told: &mut Vec<Finding>) {
+fn of_state(wanted: &Wanted, plan: &Plan<'_>, told: &mut Vec<Finding>) {
     if plan.state.auth.enabled {
         let what = format!("auth stays on, with {} users and their passwords", plan.state.auth.users.len());
         told.push(
@@ -127,7 +122,7 @@ fn of_state(wanted: &Wanted, plan: &Plan, told: &mut Vec<Finding>) {
     }
 }
 
-fn of_revisions(facts: &Facts, wanted: &Wanted, plan: &Plan, told: &mut Vec<Finding>) {
+fn of_revisions(facts: &Facts<'_>, wanted: &Wanted, plan: &Plan<'_>, told: &mut Vec<Finding>) {
     if facts.kubernetes && plan.changes.bump_to.is_none() {
         let what =
             "Kubernetes watches from revisions after this backup hang in silence until the new cluster gets there";

@@ -13,7 +13,7 @@ use serde::{Serialize, Serializer, ser::SerializeStruct as _};
 use crate::{
     Finding, Findings,
     bolt::{PageId, Tree, Writer},
-    etcd::{Compaction, Record, Revision, Snapshot, tombstone},
+    etcd::{Compaction, Record, Revision, Snapshot, Tail, tombstone},
 };
 
 /// What a small bucket holds, in key order.
@@ -21,9 +21,11 @@ pub type Items = Vec<(Vec<u8>, Vec<u8>)>;
 
 /// What is changed in the db.
 #[derive(Debug, Clone, Default)]
-pub struct Changes {
+pub struct Changes<'a> {
     /// Small buckets, and all that they hold then.
     pub buckets: BTreeMap<&'static str, Items>,
+    /// The records that the log adds.
+    pub tail: Tail<'a>,
     /// The revision that deletes keys.
     pub deleted_at: Option<i64>,
     /// The keys that it deletes, in order.
@@ -36,10 +38,11 @@ pub struct Changes {
     pub defrag: bool,
 }
 
-impl Serialize for Changes {
+impl Serialize for Changes<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = serializer.serialize_struct("Changes", 6)?;
+        let mut fields = serializer.serialize_struct("Changes", 7)?;
         fields.serialize_field("buckets", &self.buckets.keys().collect::<Vec<_>>())?;
+        fields.serialize_field("recordsAdded", &self.tail.items().count())?;
         fields.serialize_field("deletedKeys", &self.deleted.len())?;
         fields.serialize_field("deletedAt", &self.deleted_at)?;
         fields.serialize_field("bumpTo", &self.bump_to)?;
@@ -67,7 +70,7 @@ impl From<io::Error> for Fault {
 /// The output goes to disk in steps of so many bytes.
 const BUFFER: usize = 1 << 20;
 
-impl Changes {
+impl Changes<'_> {
     /// Writes them behind the pages of `snapshot`, which is what `file` holds, and makes them count.
     pub(super) fn write_over(&self, snapshot: &Snapshot<'_>, mut file: &File) -> Result<(), Fault> {
         let db = snapshot.db();
@@ -86,7 +89,7 @@ impl Changes {
                 Some(bucket) => Writer::<&File>::resume(db, bucket).map_err(Fault::Damaged)?,
                 None => Tree::default(),
             };
-            self.push_records(&mut writer, &mut tree)?;
+            self.push_records(&mut writer, &mut tree, None)?;
             roots.insert(b"key".to_vec(), writer.finish(tree)?);
         }
         let mut root = Tree::default();
@@ -152,13 +155,13 @@ impl Changes {
             })
             .map_err(Fault::Io)?;
             if is_key {
-                self.push_records(&mut writer, &mut tree)?;
+                self.push_records(&mut writer, &mut tree, kept)?;
             }
             roots.insert(bucket.name.to_vec(), writer.finish(tree)?);
         }
         if self.adds_records() && snapshot.keyspace.bucket.is_none() {
             let mut tree = Tree::default();
-            self.push_records(&mut writer, &mut tree)?;
+            self.push_records(&mut writer, &mut tree, compaction.as_ref())?;
             roots.insert(b"key".to_vec(), writer.finish(tree)?);
         }
         for (name, items) in &self.buckets {
@@ -181,7 +184,7 @@ impl Changes {
     }
 
     fn adds_records(&self) -> bool {
-        !self.deleted.is_empty() || self.bump_to.is_some()
+        !self.tail.is_empty() || !self.deleted.is_empty() || self.bump_to.is_some()
     }
 
     /// Whether the compaction gives up `record`: by itself, or because the key is deleted before it.
@@ -190,7 +193,18 @@ impl Changes {
         !compaction.keeps(record) || (self.deleted_at <= self.compact_to && deleted())
     }
 
-    fn push_records<W: Write>(&self, writer: &mut Writer<W>, tree: &mut Tree) -> io::Result<()> {
+    /// Adds those of the log, of which `kept` may give some up, then those of the plan's own.
+    fn push_records<W: Write>(
+        &self,
+        writer: &mut Writer<W>,
+        tree: &mut Tree,
+        kept: Option<&Compaction<'_>>,
+    ) -> io::Result<()> {
+        for record in self.tail.records() {
+            if !kept.is_some_and(|kept| self.gives_up(kept, &record)) {
+                writer.push(tree, record.bucket_key, record.message)?;
+            }
+        }
         for (sub, key) in (0..).zip(&self.deleted) {
             let revision = Revision { main: self.deleted_at.unwrap_or_default(), sub };
             writer.push(tree, &revision.to_bucket_key(true), &tombstone(key))?;

@@ -11,10 +11,12 @@ use std::{
     thread,
 };
 
-use super::disk::{check_room, create, fault};
+use super::{
+    disk::{check_room, create, fault},
+    plan::Plan,
+};
 use crate::{
     Error, Result,
-    etcd::Load,
     source::Source,
     verify::{self, Report},
 };
@@ -69,10 +71,10 @@ impl Copied {
     }
 }
 
-/// Makes the file `path` of the db of `source`: one that was unpacked by a link to it, another one by copying. The second
-/// value is what is to be said about it.
-pub(super) fn copy(source: &Source, path: &Path, watch: Watch<'_>) -> Result<(File, Report)> {
-    let (db, copied) = (source.db(), Copied::default());
+/// Makes the file `path` of the plan's db: one that was unpacked by a link to it, another one by copying. The second value is
+/// what is to be said about it, and about the log of `source`.
+pub(super) fn copy(source: &Source, plan: &Plan<'_>, path: &Path, watch: Watch<'_>) -> Result<(File, Report)> {
+    let (db, copied) = (plan.db, Copied::default());
     let name = path.display().to_string();
     let linked = db.link_to(path);
     let file = match linked {
@@ -84,7 +86,7 @@ pub(super) fn copy(source: &Source, path: &Path, watch: Watch<'_>) -> Result<(Fi
     if shared {
         copied.tell(|state| *state = State { copied: db.len(), ended: true, failed: false });
     } else {
-        check_room(to, path, db.len())?;
+        check_room(to, path, db.len().saturating_add(plan.changes.tail.len() as u64))?;
         to.set_len(db.len()).map_err(fault(path, "write"))?;
     }
     let staged = source.copy(to.try_clone().map_err(fault(path, "open"))?)?;
@@ -118,7 +120,7 @@ pub(super) fn copy(source: &Source, path: &Path, watch: Watch<'_>) -> Result<(Fi
             let whole = !copied.wait(|state| state.ended).failed;
             // One thread is left to the sum.
             let threads = rayon::current_num_threads().saturating_sub(1).max(1);
-            let check = || whole.then(|| verify::check(&staged, &Load::default()));
+            let check = || whole.then(|| verify::check(&staged, &plan.load));
             match rayon::ThreadPoolBuilder::new().num_threads(threads).build() {
                 Ok(pool) => pool.install(check),
                 Err(_) => check(),

@@ -17,15 +17,15 @@ use super::{
 };
 use crate::{
     Error, Findings, Result,
-    etcd::{Load, Snapshot},
-    source::Source,
+    etcd::Snapshot,
+    source::{Part, Source},
     verify::{Report, verify},
 };
 
 /// Writes the restored db to `path`, when the backup is good enough for `trust`; returns what there is to say about that.
 pub(super) fn write(
     source: &Source,
-    plan: &Plan,
+    plan: &Plan<'_>,
     trust: Trust,
     path: &Path,
     watch: Watch<'_>,
@@ -33,10 +33,10 @@ pub(super) fn write(
     if plan.changes.defrag {
         let file = create(path)?;
         // How much it will be is known only where the whole file was read before; else the disk says when it is full.
-        check_room(&file, path, plan.in_use.unwrap_or(0))?;
+        check_room(&file, path, plan.in_use.unwrap_or(0).saturating_add(plan.changes.tail.len() as u64))?;
         let (report, written) = thread::scope(|scope| {
-            let writer = scope.spawn(|| afresh(source, plan, &file, path, watch.stop));
-            let report = verify(source, &Load::default(), |done| (watch.progress)(done, source.db().len()));
+            let writer = scope.spawn(|| afresh(plan.db, plan, &file, path, watch.stop));
+            let report = verify(source, &plan.load, |done| (watch.progress)(done, source.db().len()));
             (report, writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
         });
         written?;
@@ -44,11 +44,11 @@ pub(super) fn write(
         trust.judge(&report)?;
         return Ok((report, file));
     }
-    let (file, report) = copy(source, path, watch)?;
+    let (file, report) = copy(source, plan, path, watch)?;
     trust.judge(&report)?;
-    let copied = source.copy(file.try_clone().map_err(fault(path, "open"))?)?;
+    let copied = Part::open(path)?;
     if report.damage().is_none() {
-        plan.changes.write_over(&load(&copied)?, &file).map_err(|error| unwritten(error, source, path))?;
+        plan.changes.write_over(&load(&copied, plan)?, &file).map_err(|error| unwritten(error, plan, path))?;
         return Ok((report, file));
     }
     // No etcd starts on a page that it cannot read: what can be read is written afresh.
@@ -59,27 +59,30 @@ pub(super) fn write(
     Ok((report, file))
 }
 
-/// Writes what of the db of `source` can be read, changed, into `file`, which becomes `path`.
-fn afresh(source: &Source, plan: &Plan, file: &File, path: &Path, stop: &AtomicBool) -> Result<()> {
+/// Writes what of `db` can be read, changed, into `file`, which becomes `path`.
+fn afresh(db: &Part, plan: &Plan<'_>, file: &File, path: &Path, stop: &AtomicBool) -> Result<()> {
     // What is wrong on the way is told by the check.
     let mut findings = Findings::default();
     let go_on = |_| !stop.load(SeqCst);
-    let written = plan.changes.write_fresh(&load(source)?, file, &mut findings, &go_on);
-    written.map_err(|error| unwritten(error, source, path))
+    let written = plan.changes.write_fresh(&load(db, plan)?, file, &mut findings, &go_on);
+    written.map_err(|error| unwritten(error, plan, path))
 }
 
-fn load(source: &Source) -> Result<Snapshot<'_>> {
-    Snapshot::open(source.db().image()).map_err(|finding| damaged(source, finding))
+/// `db`, and behind it the records of the log.
+fn load<'a>(db: &'a Part, plan: &Plan<'a>) -> Result<Snapshot<'a>> {
+    let mut snapshot = Snapshot::open(db.image()).map_err(|finding| damaged(plan, finding))?;
+    snapshot.keyspace.tail = plan.changes.tail;
+    Ok(snapshot)
 }
 
-fn damaged(source: &Source, finding: crate::Finding) -> Error {
-    Error::Damaged { file: source.name().to_owned(), finding: Box::new(finding) }
+fn damaged(plan: &Plan<'_>, finding: crate::Finding) -> Error {
+    Error::Damaged { file: plan.source.clone(), finding: Box::new(finding) }
 }
 
-fn unwritten(error: Fault, source: &Source, path: &Path) -> Error {
+fn unwritten(error: Fault, plan: &Plan<'_>, path: &Path) -> Error {
     match error {
         Fault::Io(e) if e.kind() == io::ErrorKind::Interrupted => Error::Interrupted,
         Fault::Io(e) => fault(path, "write")(e),
-        Fault::Damaged(finding) => damaged(source, finding),
+        Fault::Damaged(finding) => damaged(plan, finding),
     }
 }

@@ -2,26 +2,29 @@
 
 use std::collections::BTreeMap;
 
-use super::plan::Carry;
+use super::{changes::Items, plan::Carry};
 use crate::{
     Error, Result,
-    etcd::{Load, Range, Revision, Snapshot, State},
-    source::{Kind, Source},
-    wal::Unapplied,
+    etcd::{Load, Range, Replayed, Snapshot, State, Tail},
+    source::{Kind, Part, Source},
 };
 
 /// What a plan has to know of the snapshot.
 #[derive(Debug, Clone)]
-pub struct Facts {
+pub struct Facts<'a> {
     /// The backup, as the user named it.
     pub source: String,
     /// What kind of backup it is.
     pub kind: Kind,
+    /// How it is read.
+    pub load: Load,
+    /// Its db, or the one that etcd takes in the place of that.
+    pub db: &'a Part,
     /// Its length in bytes, up to the high-water mark.
     pub total_size: u64,
     /// Bytes of it that are in use, where the whole file was read.
     pub in_use: Option<u64>,
-    /// What its small buckets say.
+    /// What its small buckets say, with what its log does to them.
     pub state: State,
     /// The bucket `meta`, as stored.
     pub meta: BTreeMap<Vec<u8>, Vec<u8>>,
@@ -29,8 +32,14 @@ pub struct Facts {
     pub cluster: BTreeMap<Vec<u8>, Vec<u8>>,
     /// The bucket `auth`, as stored.
     pub auth: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// Further small buckets that its log changes, with all that they hold then.
+    pub edited: BTreeMap<&'static str, Items>,
+    /// The records that its log adds.
+    pub tail: Tail<'a>,
     /// The last revision.
     pub head: i64,
+    /// The last revision in the db.
+    pub db_head: i64,
     /// The compacted revision, or -1.
     pub compacted: i64,
     /// Whether the compaction there was begun and not finished.
@@ -39,35 +48,45 @@ pub struct Facts {
     pub kubernetes: bool,
     /// The keys that are to be dropped, in order.
     pub dropped: Vec<Vec<u8>>,
-    /// What the log of a data directory holds besides.
-    pub unapplied: Unapplied,
+    /// What became of the log.
+    pub log: Option<Replayed>,
 }
 
-impl Facts {
+impl<'a> Facts<'a> {
     /// Gathers them from the backup as `load` has it.
     ///
     /// # Errors
-    /// When the db cannot be opened, or its newest records cannot be reached.
-    pub fn gather(source: &Source, load: &Load, carry: &Carry) -> Result<Self> {
+    /// As [`Snapshot::load`]; when its newest records cannot be reached.
+    pub fn gather(source: &'a Source, load: &Load, carry: &Carry) -> Result<Self> {
         let damaged = |finding| Error::Damaged { file: source.name().to_owned(), finding: Box::new(finding) };
         let mut snapshot = Snapshot::load(source, load)?;
         let newest = snapshot.newest_records().map_err(damaged)?;
-        let last = newest.last().map_or(Revision::default(), |record| record.revision);
+        let head = snapshot.head().map_err(damaged)?;
+        let tail = std::mem::take(&mut snapshot.keyspace.tail);
+        let db_head = snapshot.head().map_err(damaged)?;
+        snapshot.keyspace.tail = tail;
+        let others = snapshot.edited().filter(|name| !["meta", "members", "members_removed"].contains(name));
+        let edited = others.map(|name| (name, snapshot.items(name).into_iter().collect())).collect();
         let of_kubernetes = |key: &[u8]| [&b"/registry/"[..], b"/kubernetes.io/"].iter().any(|p| key.starts_with(p));
         Ok(Self {
             source: source.name().to_owned(),
             kind: source.kind(),
+            load: *load,
+            db: snapshot.received.unwrap_or(source.db()),
             total_size: snapshot.db().size(),
             in_use: None,
             meta: snapshot.items("meta"),
             cluster: snapshot.items("cluster"),
             auth: snapshot.items("auth"),
-            head: snapshot.keyspace.head(last),
+            edited,
+            tail,
+            head,
+            db_head,
             compacted: snapshot.keyspace.compacted(),
             compaction_pending: snapshot.keyspace.compaction_pending(),
             kubernetes: newest.iter().any(|record| of_kubernetes(record.kv.key)),
             dropped: dropped(&mut snapshot, carry)?,
-            unapplied: snapshot.log.map(|log| log.unapplied).unwrap_or_default(),
+            log: snapshot.log,
             state: snapshot.state,
         })
     }

@@ -3,7 +3,8 @@
 //! ```text
 //! NewCluster      whose member: ids from URLs and token
 //! Facts ─> Plan   what is going to be done, pure; it can be printed and thrown away
-//! apply           the db copied into a staging folder and summed there, verified, changed; WAL and .snap written;
+//! apply           the db copied into a staging folder and summed there, verified, changed, what the log adds appended;
+//!                 WAL and .snap written;
 //!                 everything synced, read back, and shown by renames, member/ last
 //! ```
 //!
@@ -18,6 +19,7 @@ mod db;
 mod disk;
 mod facts;
 mod journal;
+mod log;
 mod manifest;
 mod member;
 mod owner;
@@ -34,6 +36,7 @@ pub use changes::{Changes, Items};
 pub use cluster::{Id, NewCluster, NewMember, check_advertised};
 pub use copy::Watch;
 pub use facts::Facts;
+pub use log::FromLog;
 pub use manifest::Manifest;
 pub use owner::Owner;
 pub use place::Place;

@@ -10,16 +10,17 @@ use super::{
     changes::{Changes, Items},
     cluster::{NewCluster, NewMember},
     facts::Facts,
+    log::FromLog,
 };
 use crate::{
     Error, Finding, Result,
     error::Severity,
     etcd::{
-        Revision, State,
+        Load, Revision, State,
         boot::{Minor, Role, Startup, starts_on},
         state::Member,
     },
-    source::Kind,
+    source::{Kind, Part},
 };
 
 /// What is wanted of a restore.
@@ -43,8 +44,6 @@ pub struct Wanted {
     pub for_etcd: Option<Minor>,
     /// The etcd that is known to be started on it.
     pub runs: Option<Minor>,
-    /// Whether a data directory's db is taken without its log.
-    pub no_wal: bool,
 }
 
 /// What a restore carries along unless it is told not to.
@@ -88,7 +87,7 @@ pub enum Compact {
 /// What a restore is going to do.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Plan {
+pub struct Plan<'a> {
     /// The backup, as the user named it.
     pub source: String,
     /// What kind of backup it is.
@@ -104,12 +103,14 @@ pub struct Plan {
     pub revision: i64,
     /// The revision that the restored cluster begins with.
     pub new_revision: i64,
+    /// What the log adds.
+    pub log: Option<FromLog>,
     /// The cluster that is made.
     pub cluster: NewCluster,
     /// The members whose directories are made, by name.
     pub members: Vec<String>,
     /// What is changed in the db.
-    pub changes: Changes,
+    pub changes: Changes<'a>,
     /// Which etcd versions start on the result.
     #[serde(serialize_with = "by_version")]
     pub starts_on: Vec<(Minor, Startup)>,
@@ -120,6 +121,12 @@ pub struct Plan {
     /// What the small buckets say when all is done.
     #[serde(skip)]
     pub state: State,
+    /// How the backup is read.
+    #[serde(skip)]
+    pub load: Load,
+    /// The db that is copied and changed.
+    #[serde(skip)]
+    pub db: &'a Part,
 }
 
 fn display<S: Serializer>(kind: &Kind, serializer: S) -> Result<S::Ok, S::Error> {
@@ -135,21 +142,16 @@ fn usage(what: impl Into<String>, hint: &str) -> Error {
     Error::Usage { what: what.into(), hint: Some(hint.to_owned()) }
 }
 
-impl Plan {
+impl<'a> Plan<'a> {
     /// Decides.
     ///
     /// # Errors
     /// When what is wanted cannot be had of this snapshot.
-    pub fn make(facts: &Facts, wanted: &Wanted) -> Result<Self> {
-        if facts.kind == Kind::DataDir && !wanted.no_wal {
-            let what = format!("{}: a data directory, whose log cannot be applied yet", facts.source);
-            let behind = facts.unapplied.applied_at_start.saturating_add(facts.unapplied.past_commit);
-            let hint = format!("--no-wal takes its db alone; {behind} entries of the log are not in it");
-            return Err(usage(what, &hint));
-        }
+    pub fn make(facts: &Facts<'a>, wanted: &Wanted) -> Result<Self> {
+        let log = FromLog::decide(facts)?;
         let members: Vec<&NewMember> =
             wanted.members.iter().map(|name| wanted.cluster.member(name)).collect::<Result<_>>()?;
-        let mut changes = Changes { defrag: wanted.defrag, ..Changes::default() };
+        let mut changes = Changes { defrag: wanted.defrag, tail: facts.tail, ..Changes::default() };
         let new_revision = revisions(facts, wanted, &mut changes)?;
         buckets(facts, wanted, &mut changes);
         let mut state = facts.state.clone();
@@ -164,6 +166,7 @@ impl Plan {
             version: facts.state.meta.storage_version.clone(),
             revision: facts.head,
             new_revision,
+            log,
             cluster: wanted.cluster.clone(),
             members: members.iter().map(|member| member.name.clone()).collect(),
             changes,
@@ -171,6 +174,8 @@ impl Plan {
             carried: Vec::new(),
             warnings: Vec::new(),
             state,
+            load: facts.load,
+            db: facts.db,
         };
         let told = carried::tell(facts, wanted, &plan);
         (plan.warnings, plan.carried) = told.into_iter().partition(|finding| finding.severity > Severity::Info);
@@ -179,7 +184,7 @@ impl Plan {
 }
 
 /// Decides about the records that are added to `key` and the compaction; returns the last revision then.
-fn revisions(facts: &Facts, wanted: &Wanted, changes: &mut Changes) -> Result<i64> {
+fn revisions(facts: &Facts<'_>, wanted: &Wanted, changes: &mut Changes<'_>) -> Result<i64> {
     let too_high = || usage("the revision would be higher than etcd can count", "take a smaller --bump-revision");
     let mut head = facts.head;
     if !facts.dropped.is_empty() {
@@ -228,7 +233,8 @@ fn revisions(facts: &Facts, wanted: &Wanted, changes: &mut Changes) -> Result<i6
 }
 
 /// Decides about the small buckets.
-fn buckets(facts: &Facts, wanted: &Wanted, changes: &mut Changes) {
+fn buckets(facts: &Facts<'_>, wanted: &Wanted, changes: &mut Changes<'_>) {
+    changes.buckets.clone_from(&facts.edited);
     let cluster = &wanted.cluster;
     // in the order of their keys: hex ids without padding do not sort as numbers do
     let members: BTreeMap<_, _> = cluster.members.iter().map(Member::from).map(|m| (m.key(), m.json())).collect();

@@ -43,7 +43,7 @@ impl<'a> Staged<'a> {
         self.snap.join("db")
     }
 
-    pub(super) fn read_back(&self, plan: &Plan, damaged: bool) -> Result<Restored> {
+    pub(super) fn read_back(&self, plan: &Plan<'_>, damaged: bool) -> Result<Restored> {
         verify::raft(&self.wal, &self.snap, plan, plan.cluster.member(&self.place.member)?)?;
         verify::db(&self.db(), plan, damaged)
     }

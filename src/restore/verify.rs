@@ -30,7 +30,7 @@ pub struct Restored {
 }
 
 /// Reads `snap/db` back. A source that was `damaged` is as damaged here.
-pub(super) fn db(path: &Path, plan: &Plan, damaged: bool) -> Result<Restored> {
+pub(super) fn db(path: &Path, plan: &Plan<'_>, damaged: bool) -> Result<Restored> {
     let wrong = |what: String| fault(path, "read back")(std::io::Error::other(what));
     let part = Part::open(path)?;
     let mut snapshot = Snapshot::open(part.image()).map_err(|finding| wrong(finding.to_string()))?;
@@ -69,7 +69,7 @@ fn difference(is: &State, should: &State) -> Option<&'static str> {
 }
 
 /// Reads the log in `wal` and the `.snap` in `snap` back.
-pub(super) fn raft(wal: &Path, snap: &Path, plan: &Plan, of: &NewMember) -> Result<()> {
+pub(super) fn raft(wal: &Path, snap: &Path, plan: &Plan<'_>, of: &NewMember) -> Result<()> {
     let wal = wal.join(SEGMENT);
     let wrong = |what: &str| fault(&wal, "read back")(std::io::Error::other(what.to_owned()));
     let part = Part::open(&wal)?;

@@ -128,11 +128,13 @@ impl Source {
         open::open(path, options)
     }
 
-    /// The copy `file` of this source's db, under the same name and of the same kind: for checking the copy instead.
+    /// The same source with `file`, a copy of its db or of the one that came from the leader, in the place of its db: for
+    /// checking the copy instead.
     ///
     /// # Errors
     /// When it cannot be mapped.
     pub fn copy(&self, file: std::fs::File) -> Result<Self> {
+        let again = |parts: &[Part]| parts.iter().map(Part::again).collect::<Result<Vec<_>>>();
         let db = Part::own(self.db.name().to_owned(), file)?;
         let (name, path) = (self.name.clone(), self.path.clone());
         let (wrapping, notes) = (self.wrapping.clone(), self.notes.clone());
@@ -142,9 +144,9 @@ impl Source {
             kind: self.kind,
             wrapping,
             db,
-            wal: Vec::new(),
-            snaps: Vec::new(),
-            snap_dbs: Vec::new(),
+            wal: again(&self.wal)?,
+            snaps: again(&self.snaps)?,
+            snap_dbs: again(&self.snap_dbs)?,
             watched: Vec::new(),
             notes,
             kept: kept::Kept::default(),

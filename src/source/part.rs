@@ -58,6 +58,13 @@ impl Part {
         Self::new(name, file).map(|part| Self { own: true, ..part })
     }
 
+    /// The same file once more.
+    pub(super) fn again(&self) -> Result<Self> {
+        let file = self.file.try_clone();
+        let file = file.map_err(|e| Error::Io { file: self.name.clone(), doing: "open", offset: None, source: e })?;
+        Self::new(self.name.clone(), file).map(|part| Self { own: self.own, ..part })
+    }
+
     /// Opens the regular file at `path`, which no container is around.
     ///
     /// # Errors

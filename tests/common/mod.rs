@@ -7,6 +7,7 @@
 pub mod apiserver;
 pub mod gateway;
 pub mod gotext;
+pub mod killed;
 pub mod log;
 pub mod random;
 pub mod served;

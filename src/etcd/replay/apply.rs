@@ -64,13 +64,17 @@ impl<'a> Applier<'a> {
     pub(super) fn new(snapshot: &Snapshot<'a>, found: Found<'a>) -> Self {
         let users = snapshot.items("authUsers").into_iter();
         let mut state = snapshot.state.clone();
+        let mut edits = Edits::default();
         // Every etcd counts it up from 0 when it starts.
-        state.auth.revision = state.auth.revision.filter(|revision| *revision != 0).or(Some(1));
+        if state.auth.revision.unwrap_or(0) == 0 {
+            state.auth.revision = Some(1);
+            edits.put("auth", b"authRevision", 1_u64.to_be_bytes());
+        }
         Self {
             users: users.filter_map(|(key, value)| Some((key, StoredUser::decode(&value).ok()?))).collect(),
             leases: state.leases.iter().map(|lease| (lease.id, *lease)).collect(),
             state,
-            edits: Edits::default(),
+            edits,
             tail: TailWriter::default(),
             revision: snapshot.keyspace.head(found.last),
             compacted: snapshot.keyspace.compacted(),

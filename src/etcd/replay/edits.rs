@@ -15,6 +15,11 @@ impl Edits {
         self.0.entry(bucket).or_default().insert(key.into(), None);
     }
 
+    /// The buckets that are changed.
+    pub(in crate::etcd) fn buckets(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.0.keys().copied()
+    }
+
     /// Does to the items of `bucket` what was done to it.
     pub(in crate::etcd) fn apply(&self, bucket: &str, items: &mut BTreeMap<Vec<u8>, Vec<u8>>) {
         for (key, value) in self.0.get(bucket).into_iter().flatten() {

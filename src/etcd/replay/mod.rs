@@ -43,6 +43,8 @@ pub struct Replayed {
     pub applied: u64,
     /// How many of them were past the last commit on disk.
     pub uncommitted: u64,
+    /// The last entry that the db holds.
+    pub from: u64,
     /// The last entry that the state holds.
     pub index: u64,
     /// The last revision then; `None` when nothing was applied.
@@ -64,7 +66,8 @@ pub(super) fn replay<'a>(
 ) -> Result<Replayed> {
     let consistent_index = snapshot.state.meta.consistent_index.unwrap_or(0);
     let behind = log.behind(consistent_index, voters(log, &snapshot.state));
-    let mut replayed = Replayed { unapplied: behind.counts(), index: consistent_index, ..Replayed::default() };
+    let (unapplied, from) = (behind.counts(), consistent_index);
+    let mut replayed = Replayed { unapplied, from, index: from, ..Replayed::default() };
     if !load.wal {
         return Ok(replayed);
     }
@@ -79,7 +82,9 @@ pub(super) fn replay<'a>(
         let last = entries.last().map_or(first, |entry| entry.index);
         if to < first || to > last {
             let what = format!("{}: entry {to} is not one that it can be read up to", source.name());
-            let hint = Some(format!("the db holds the entries up to {first}, the log goes on to {last}"));
+            let more = behind.unsure.last().filter(|entry| entry.index > last);
+            let more = more.map_or(String::new(), |end| format!("; with --uncommitted keep to {}", end.index));
+            let hint = Some(format!("the db holds the entries up to {first}, the log goes on to {last}{more}"));
             return Err(Error::NotFound { what, hint });
         }
         entries.truncate(entries.partition_point(|entry| entry.index <= to));

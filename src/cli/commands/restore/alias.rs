@@ -105,7 +105,6 @@ impl Alias {
             defrag: false,
             for_etcd: None,
             runs: None,
-            no_wal: false,
         };
         let plan = Plan::make(&Facts::gather(&source, &Load::default(), &wanted.carry)?, &wanted).map_err(caller)?;
         let wal_dir: Option<&Path> = self.wal_dir.as_deref();

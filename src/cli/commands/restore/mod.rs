@@ -18,6 +18,7 @@ use serde_json::json;
 use whose::{Chosen, Whose};
 
 use crate::{
+    args::LogArgs,
     failure::{Exit, Failure},
     render,
     session::{Session, arguments, stop_at_signal},
@@ -48,6 +49,8 @@ pub(crate) struct Restore {
     place: Where,
     #[command(flatten)]
     trust: TrustArgs,
+    #[command(flatten)]
+    log: LogArgs,
     #[command(flatten)]
     revisions: Revisions,
     #[command(flatten)]
@@ -100,9 +103,6 @@ struct TrustArgs {
     /// Take a damaged backup (with --skip-hash-check: one whose trailer is wrong); a file beside the result says so
     #[arg(long)]
     force: bool,
-    /// Take a data directory's db without its log
-    #[arg(long)]
-    no_wal: bool,
 }
 
 #[derive(Debug, Args)]
@@ -153,7 +153,7 @@ struct CarryArgs {
 
 impl TrustArgs {
     fn trust(&self) -> Trust {
-        let Self { skip_hash_check, force, .. } = *self;
+        let Self { skip_hash_check, force } = *self;
         Trust { skip_hash_check, wrong_trailer: skip_hash_check && force, force }
     }
 }
@@ -201,7 +201,8 @@ impl Restore {
             drop_keys: self.carry.drop_key.iter().map(|prefix| prefix.clone().into_bytes()).collect(),
             clear_downgrade: self.carry.clear_downgrade,
         };
-        let mut facts = Facts::gather(&source, &Load { wal: !self.trust.no_wal, ..Load::default() }, &carry)?;
+        let load = self.log.load();
+        let mut facts = Facts::gather(&source, &load, &carry)?;
         let Chosen { cluster, members, runs } = self.whose.choose(&facts.state, &self.snapshot, &self.place)?;
         let past = self.revisions.past.iter().map(|past| head_of(session, past)).collect::<Result<Vec<_>>>()?;
         let wanted = Wanted {
@@ -214,7 +215,6 @@ impl Restore {
             defrag: self.revisions.defrag,
             for_etcd: self.carry.for_etcd,
             runs,
-            no_wal: self.trust.no_wal,
         };
         let job = Job {
             places: self.places(&wanted.members)?,
@@ -231,7 +231,7 @@ impl Restore {
         }
         job.look()?;
         if self.dry_run {
-            let report = verified(session, &source)?;
+            let report = verified(session, &source, &load)?;
             facts.in_use = report.in_use;
             let plan = Plan::make(&facts, &wanted)?;
             let refused = job.trust.judge(&report);
@@ -263,7 +263,7 @@ impl Restore {
     }
 
     /// Tells what was done.
-    fn tell(&self, session: &mut Session, plan: &Plan, job: &Job, done: &Done) -> Result<(), Failure> {
+    fn tell(&self, session: &mut Session, plan: &Plan<'_>, job: &Job, done: &Done) -> Result<(), Failure> {
         match self.output {
             Output::Text => {
                 text::verdict(&mut session.out, &done.report)?;
@@ -293,7 +293,7 @@ impl Restore {
 }
 
 /// Does it, watched: ^C ends it and leaves nothing behind.
-fn run(session: &mut Session, source: &Source, plan: &Plan, job: &Job) -> Result<Done, Failure> {
+fn run(session: &mut Session, source: &Source, plan: &Plan<'_>, job: &Job) -> Result<Done, Failure> {
     let stop = stop_at_signal();
     let progress = session.progress(source);
     let done = apply(source, plan, job, Watch { stop: &stop, progress: &|done, all| progress.tell(done, all) })?;
@@ -302,9 +302,9 @@ fn run(session: &mut Session, source: &Source, plan: &Plan, job: &Job) -> Result
     Ok(done)
 }
 
-fn verified(session: &Session, source: &Source) -> Result<Report> {
+fn verified(session: &Session, source: &Source, load: &Load) -> Result<Report> {
     let progress = session.progress(source);
-    verify(source, &Load::default(), |done| progress.tell(done, source.db().len()))
+    verify(source, load, |done| progress.tell(done, source.db().len()))
 }
 
 /// The highest revision that another backup may have, with all that is in its log.

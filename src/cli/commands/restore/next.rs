@@ -10,7 +10,7 @@ use etcdsnap::{
 use crate::render::{printable, shell};
 
 /// How each member is started.
-pub(super) fn flags(plan: &Plan, job: &Job) -> Vec<String> {
+pub(super) fn flags(plan: &Plan<'_>, job: &Job) -> Vec<String> {
     let start = |place: &etcdsnap::restore::Place| {
         let member = plan.cluster.member(&place.member).ok()?;
         let urls = member.peer_urls.join(",");
@@ -26,7 +26,7 @@ pub(super) fn flags(plan: &Plan, job: &Job) -> Vec<String> {
 }
 
 /// What to do next.
-pub(super) fn tell(out: &mut impl Write, plan: &Plan, job: &Job, done: &Done) -> io::Result<()> {
+pub(super) fn tell(out: &mut impl Write, plan: &Plan<'_>, job: &Job, done: &Done) -> io::Result<()> {
     writeln!(out, "next")?;
     for flags in flags(plan, job) {
         writeln!(out, "  {}", printable(flags))?;

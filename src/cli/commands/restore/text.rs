@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use etcdsnap::{
     Finding,
     hash::hex,
-    restore::{Changes, Done, Job, Plan},
+    restore::{Changes, Done, FromLog, Job, Plan},
     verify::{Report, Trailer},
 };
 use serde_json::{Value, json};
@@ -17,12 +17,15 @@ fn line(out: &mut impl Write, name: &str, text: &str) -> io::Result<()> {
 }
 
 /// What is going to be done.
-pub(super) fn plan(out: &mut impl Write, plan: &Plan, job: &Job) -> io::Result<()> {
+pub(super) fn plan(out: &mut impl Write, plan: &Plan<'_>, job: &Job) -> io::Result<()> {
     let version = plan.version.as_ref().map_or(String::new(), |version| format!("storage version {version}, "));
     let in_use = plan.in_use.map_or(String::new(), |used| format!(" ({} in use)", bytes(used)));
     let (kind, revision, size) = (plan.kind, plan.revision, bytes(plan.total_size));
     writeln!(out, "restore {}", printable(plan.source.clone()))?;
     line(out, "from", &format!("{kind}, {version}revision {revision}, {size}{in_use}"))?;
+    if let Some(log) = &plan.log {
+        line(out, "log", &from_log(log))?;
+    }
     for place in &job.places {
         let wal = place.wal_dir.as_ref().map_or(String::new(), |wal| format!(", log in {}", wal.display()));
         line(out, "to", &format!("{}{wal}", place.member_dir().display()))?;
@@ -45,12 +48,23 @@ pub(super) fn plan(out: &mut impl Write, plan: &Plan, job: &Job) -> io::Result<(
     Ok(())
 }
 
+/// What comes of the log.
+fn from_log(log: &FromLog) -> String {
+    let FromLog { entries, from_index, to_index, from_revision, to_revision, .. } = *log;
+    let what = match entries {
+        0 => format!("nothing applied: the db ends at entry {from_index}"),
+        _ => format!("{entries} entries applied, to entry {to_index}, revision {from_revision} to {to_revision}"),
+    };
+    let left = |n: u64| if n == 0 { String::new() } else { format!(", {n} left out") };
+    format!("{what}{}", left(log.left_out))
+}
+
 fn note(out: &mut impl Write, name: &str, finding: &Finding) -> io::Result<()> {
     line(out, name, &finding.what)?;
     finding.hint.as_ref().map_or(Ok(()), |hint| line(out, "", &format!("  {hint}")))
 }
 
-fn changes(changes: &Changes) -> Vec<String> {
+fn changes(changes: &Changes<'_>) -> Vec<String> {
     let mut lines = vec![format!("buckets {}", changes.buckets.keys().copied().collect::<Vec<_>>().join(", "))];
     if let Some(at) = changes.deleted_at {
         lines.push(format!("{} keys deleted, at revision {at}", changes.deleted.len()));

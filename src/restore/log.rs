@@ -1,0 +1,99 @@
+//! What of a log is restored: decided, and told.
+
+use serde::Serialize;
+
+use super::facts::Facts;
+use crate::{Error, Finding, Result, etcd::Uncommitted, source::Kind};
+
+/// What the log adds to the db.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FromLog {
+    /// How many of its entries are applied.
+    pub entries: u64,
+    /// How many of these are past the last commit on disk.
+    pub uncommitted: u64,
+    /// How many are left out.
+    pub left_out: u64,
+    /// How many there are past the last commit on disk, applied or not.
+    pub past_commit: u64,
+    /// The last entry that the db holds.
+    pub from_index: u64,
+    /// The last entry that is restored.
+    pub to_index: u64,
+    /// The db's last revision.
+    pub from_revision: i64,
+    /// The last revision that is restored.
+    pub to_revision: i64,
+}
+
+impl FromLog {
+    /// What `facts` say of it; `None` where there is none, or it is not looked at.
+    ///
+    /// # Errors
+    /// When it is not clear how much of it counts.
+    pub(super) fn decide(facts: &Facts<'_>) -> Result<Option<Self>> {
+        if !facts.load.wal {
+            return Ok(None);
+        }
+        let Some(log) = facts.log else {
+            if facts.kind != Kind::DataDir {
+                return Ok(None);
+            }
+            let what =
+                format!("{}: a data directory without a log: what the db alone holds may not be all", facts.source);
+            let hint = "--no-wal takes the db alone".to_owned();
+            return Err(Error::Refused { what, hint: Some(hint) });
+        };
+        let (load, unsure) = (&facts.load, log.unapplied.past_commit);
+        // A place that was named, and reached, is a decision too.
+        let named = load.to_index.is_some() || load.to_revision.is_some();
+        if unsure > 0 && load.uncommitted.is_none() && !named {
+            let what = format!(
+                "{}: {unsure} entries of its log are past the last commit on disk: a client may have been told that they are in",
+                facts.source
+            );
+            let hint = "--uncommitted keep restores them too, --uncommitted drop leaves them out";
+            return Err(Error::Refused { what, hint: Some(hint.to_owned()) });
+        }
+        let all = log.unapplied.applied_at_start.saturating_add(unsure);
+        Ok(Some(Self {
+            entries: log.applied,
+            uncommitted: log.uncommitted,
+            left_out: all.saturating_sub(log.applied),
+            past_commit: unsure,
+            from_index: log.from,
+            to_index: log.index,
+            from_revision: facts.db_head,
+            to_revision: facts.head,
+        }))
+    }
+}
+
+/// What may surprise about it.
+pub(super) fn tell(facts: &Facts<'_>, told: &mut Vec<Finding>) {
+    let Some(log) = facts.log else { return };
+    let (more, unsure) = (log.unapplied.applied_at_start, log.unapplied.past_commit);
+    if log.uncommitted > 0 {
+        let what = format!("{} entries past the last commit on disk are restored", log.uncommitted);
+        told.push(
+            Finding::warning("uncommitted", what).hint("the other members, where they still are, may not have them"),
+        );
+    }
+    let left = more.saturating_add(unsure).saturating_sub(log.applied);
+    if left == 0 {
+        return;
+    }
+    let what = if !facts.load.wal {
+        format!("{left} entries of the log are not in the db, and are lost")
+    } else if facts.load.uncommitted == Some(Uncommitted::Drop) && left == unsure {
+        format!("{left} entries past the last commit on disk are left out, and are lost")
+    } else {
+        format!("{left} entries of the log, behind entry {}, are left out", log.index)
+    };
+    let hint = match facts.load.wal {
+        false => "etcd itself applies them when it starts on the directory",
+        true => "clients may have been told that they are in",
+    };
+    told.push(Finding::warning("log-not-applied", what).hint(hint));
+}
