@@ -99,6 +99,9 @@ pub(crate) struct LogArgs {
     /// Apply no entry of the log behind N
     #[arg(long, value_name = "N")]
     pub(crate) to_index: Option<u64>,
+    /// Apply no entry of the log once revision N is reached; a transaction is never split
+    #[arg(long, value_name = "N", value_parser = value_parser!(i64).range(1..))]
+    pub(crate) to_revision: Option<i64>,
 }
 
 impl LogArgs {
@@ -108,7 +111,8 @@ impl LogArgs {
             Uncommitted::Keep => etcd::Uncommitted::Keep,
             Uncommitted::Drop => etcd::Uncommitted::Drop,
         });
-        Load { wal: !self.no_wal, uncommitted, to_index: self.to_index, to_revision: None }
+        let (to_index, to_revision) = (self.to_index, self.to_revision);
+        Load { wal: !self.no_wal, uncommitted, to_index, to_revision, may_be_past: false }
     }
 }
 

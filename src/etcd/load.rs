@@ -1,4 +1,4 @@
-//! A backup as etcd would have it: the db, and of a data directory what its log holds besides.
+//! A backup as etcd would have it: the db, and what its log holds besides.
 
 use super::{
     Snapshot,
@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     Error, Finding, Findings, Result,
-    source::{Part, Source},
+    source::{Kind, Part, Source},
     wal::Log,
 };
 
@@ -19,13 +19,15 @@ pub struct Load {
     pub uncommitted: Option<Uncommitted>,
     /// No entry behind this one is applied.
     pub to_index: Option<u64>,
-    /// Nothing is applied once this revision is reached.
+    /// Nothing is applied once this revision is reached; it has to be reached.
     pub to_revision: Option<i64>,
+    /// Whether the db may be past that: then the caller leaves out what is behind it.
+    pub may_be_past: bool,
 }
 
 impl Default for Load {
     fn default() -> Self {
-        Self { wal: true, uncommitted: None, to_index: None, to_revision: None }
+        Self { wal: true, uncommitted: None, to_index: None, to_revision: None, may_be_past: false }
     }
 }
 
@@ -51,17 +53,30 @@ impl<'a> Snapshot<'a> {
             let mut findings = Findings::default();
             let log = read_log(source, &mut findings);
             if load.wal {
-                if let Some(received) = snapshot.received(source, &log, &mut findings) {
+                if source.kind() == Kind::DataDir
+                    && let Some(received) = snapshot.received(source, &log, &mut findings)
+                {
                     snapshot = Self::open(received.image()).map_err(damaged)?;
                     snapshot.received = Some(received);
                 }
                 snapshot.findings.append(findings);
+                if source.log_name().is_some() {
+                    snapshot.check_fit(source, &log)?;
+                }
             }
             snapshot.log = Some(replay(&mut snapshot, source, &log, load)?);
         } else if load.to_index.is_some() {
             let what = format!("{}: there is no log to read up to an entry", source.name());
             let hint = Some("only a data directory has one".to_owned());
             return Err(Error::Usage { what, hint });
+        }
+        if let Some(to) = load.to_revision {
+            let head = snapshot.head().map_err(damaged)?;
+            if to > head || (to < head && !load.may_be_past) {
+                let what = format!("{}: it cannot be read up to revision {to}: its last is {head}", source.name());
+                let hint = (to < head).then(|| format!("--rev {to} shows the keys as they were then"));
+                return Err(Error::NotFound { what, hint });
+            }
         }
         Ok(snapshot)
     }

@@ -16,6 +16,7 @@
 
 pub mod boot;
 mod compaction;
+mod fit;
 mod hashkv;
 mod keyspace;
 mod load;

@@ -72,7 +72,7 @@ impl<'a> Snapshot<'a> {
     }
 
     /// The revision that `at` means in a keyspace whose last one is `head`.
-    pub(super) fn check_revision(&self, at: Option<i64>, head: i64) -> Result<i64> {
+    pub(crate) fn check_revision(&self, at: Option<i64>, head: i64) -> Result<i64> {
         let compacted = self.keyspace.compacted();
         let window = || {
             let first = compacted.max(1);

@@ -95,7 +95,7 @@ fn of_state(wanted: &Wanted, plan: &Plan<'_>, told: &mut Vec<Finding>) {
         told.push(Finding::info("leases", what).hint("--drop-leases leaves them and their keys behind"));
     }
     let dropped = !plan.changes.deleted.is_empty() || wanted.carry.drop_auth;
-    if dropped && !wanted.defrag {
+    if dropped && !plan.changes.defrag {
         let what = "what is dropped stays in the file's free pages until etcd writes over them";
         told.push(Finding::info("free-pages", what).hint("--defrag leaves them behind"));
     }
@@ -123,6 +123,16 @@ fn of_state(wanted: &Wanted, plan: &Plan<'_>, told: &mut Vec<Finding>) {
 }
 
 fn of_revisions(facts: &Facts<'_>, wanted: &Wanted, plan: &Plan<'_>, told: &mut Vec<Finding>) {
+    if let Some(cut) = facts.cut {
+        let last = facts.db_head;
+        let what =
+            format!("only the keys go back to revision {cut}: members, leases, users and alarms are as of {last}");
+        told.push(Finding::warning("cut", what).hint("a db does not hold how those were before"));
+    }
+    if facts.orphans > 0 && !wanted.carry.drop_leases {
+        let what = format!("{} keys hang on leases that were gone by the db's last revision", facts.orphans);
+        told.push(Finding::warning("orphans", what).hint("they would stay for ever: --drop-leases removes them"));
+    }
     if facts.kubernetes && plan.changes.bump_to.is_none() {
         let what =
             "Kubernetes watches from revisions after this backup hang in silence until the new cluster gets there";
@@ -137,7 +147,7 @@ fn of_revisions(facts: &Facts<'_>, wanted: &Wanted, plan: &Plan<'_>, told: &mut 
             Finding::info("bump-guess", what).hint("--past SNAPSHOT, for each newer backup or data directory there is"),
         );
     }
-    if wanted.past.is_some_and(|past| past >= plan.new_revision) {
+    if plan.changes.bump_to.is_some() && wanted.past.max(wanted.known).is_some_and(|past| past >= plan.new_revision) {
         let what = format!("the revision {} is not above all that the old cluster handed out", plan.new_revision);
         told.push(Finding::warning("bump-low", what).hint("--bump-revision auto goes behind it"));
     }

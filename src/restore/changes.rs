@@ -26,6 +26,8 @@ pub struct Changes<'a> {
     pub buckets: BTreeMap<&'static str, Items>,
     /// The records that the log adds.
     pub tail: Tail<'a>,
+    /// The revision behind which the db's records are left out.
+    pub cut_after: Option<i64>,
     /// The revision that deletes keys.
     pub deleted_at: Option<i64>,
     /// The keys that it deletes, in order.
@@ -40,9 +42,10 @@ pub struct Changes<'a> {
 
 impl Serialize for Changes<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = serializer.serialize_struct("Changes", 7)?;
+        let mut fields = serializer.serialize_struct("Changes", 8)?;
         fields.serialize_field("buckets", &self.buckets.keys().collect::<Vec<_>>())?;
         fields.serialize_field("recordsAdded", &self.tail.items().count())?;
+        fields.serialize_field("cutAfter", &self.cut_after)?;
         fields.serialize_field("deletedKeys", &self.deleted.len())?;
         fields.serialize_field("deletedAt", &self.deleted_at)?;
         fields.serialize_field("bumpTo", &self.bump_to)?;
@@ -139,8 +142,9 @@ impl Changes<'_> {
             let mut last: Vec<u8> = Vec::new();
             walk.in_order(bucket, findings, |leaf| {
                 for item in leaf.items {
-                    let given_up =
-                        kept.is_some_and(|kept| Record::decode(item).is_ok_and(|record| self.gives_up(kept, &record)));
+                    let given_up = is_key
+                        && (kept.is_some() || self.cut_after.is_some())
+                        && Record::decode(item).is_ok_and(|record| self.gives_up(kept, &record));
                     // Keys that are out of order were told, and would spoil the order of all.
                     if given_up || item.bucket || (!last.is_empty() && item.key <= last.as_slice()) {
                         continue;
@@ -187,10 +191,14 @@ impl Changes<'_> {
         !self.tail.is_empty() || !self.deleted.is_empty() || self.bump_to.is_some()
     }
 
-    /// Whether the compaction gives up `record`: by itself, or because the key is deleted before it.
-    fn gives_up(&self, compaction: &Compaction<'_>, record: &Record<'_>) -> bool {
+    /// Whether `record` is not to be there: it is behind the cut, or the compaction gives it up, by itself or because the
+    /// key is deleted before it.
+    fn gives_up(&self, compaction: Option<&Compaction<'_>>, record: &Record<'_>) -> bool {
         let deleted = || self.deleted.binary_search_by(|key| key.as_slice().cmp(record.kv.key)).is_ok();
-        !compaction.keeps(record) || (self.deleted_at <= self.compact_to && deleted())
+        let compacted = |compaction: &Compaction<'_>| {
+            !compaction.keeps(record) || (self.deleted_at <= self.compact_to && deleted())
+        };
+        self.cut_after.is_some_and(|cut| record.revision.main > cut) || compaction.is_some_and(compacted)
     }
 
     /// Adds those of the log, of which `kept` may give some up, then those of the plan's own.
@@ -201,7 +209,7 @@ impl Changes<'_> {
         kept: Option<&Compaction<'_>>,
     ) -> io::Result<()> {
         for record in self.tail.records() {
-            if !kept.is_some_and(|kept| self.gives_up(kept, &record)) {
+            if !self.gives_up(kept, &record) {
                 writer.push(tree, record.bucket_key, record.message)?;
             }
         }

@@ -36,10 +36,16 @@ pub struct Facts<'a> {
     pub edited: BTreeMap<&'static str, Items>,
     /// The records that its log adds.
     pub tail: Tail<'a>,
-    /// The last revision.
+    /// How the log was named that was named apart.
+    pub log_name: Option<String>,
+    /// The last revision that is restored.
     pub head: i64,
     /// The last revision in the db.
     pub db_head: i64,
+    /// The revision behind which the db's own records are left out.
+    pub cut: Option<i64>,
+    /// Live keys whose leases the db does not know any more, because they are gone behind the cut.
+    pub orphans: usize,
     /// The compacted revision, or -1.
     pub compacted: i64,
     /// Whether the compaction there was begun and not finished.
@@ -65,6 +71,10 @@ impl<'a> Facts<'a> {
         let tail = std::mem::take(&mut snapshot.keyspace.tail);
         let db_head = snapshot.head().map_err(damaged)?;
         snapshot.keyspace.tail = tail;
+        let cut = load.to_revision.filter(|to| *to < head);
+        if cut.is_some() {
+            snapshot.check_revision(cut, head)?;
+        }
         let others = snapshot.edited().filter(|name| !["meta", "members", "members_removed"].contains(name));
         let edited = others.map(|name| (name, snapshot.items(name).into_iter().collect())).collect();
         let of_kubernetes = |key: &[u8]| [&b"/registry/"[..], b"/kubernetes.io/"].iter().any(|p| key.starts_with(p));
@@ -80,24 +90,35 @@ impl<'a> Facts<'a> {
             auth: snapshot.items("auth"),
             edited,
             tail,
-            head,
+            log_name: source.log_name().map(str::to_owned),
+            head: cut.unwrap_or(head),
             db_head,
+            cut,
+            orphans: cut.map_or(Ok(0), |cut| orphans(&mut snapshot, cut))?,
             compacted: snapshot.keyspace.compacted(),
             compaction_pending: snapshot.keyspace.compaction_pending(),
             kubernetes: newest.iter().any(|record| of_kubernetes(record.kv.key)),
-            dropped: dropped(&mut snapshot, carry)?,
+            dropped: dropped(&mut snapshot, cut, carry)?,
             log: snapshot.log,
             state: snapshot.state,
         })
     }
 }
 
+/// How many keys that live at `cut` hang on leases that are gone.
+fn orphans(snapshot: &mut Snapshot<'_>, cut: i64) -> Result<usize> {
+    let view = snapshot.view(Some(cut), &Range::All)?;
+    let leases = &snapshot.state.leases;
+    let gone = |id: i64| id != 0 && leases.iter().all(|lease| lease.id != id);
+    Ok(view.iter().filter(|kv| gone(kv.lease)).count())
+}
+
 /// The live keys that are to be dropped.
-fn dropped(snapshot: &mut Snapshot<'_>, carry: &Carry) -> Result<Vec<Vec<u8>>> {
+fn dropped(snapshot: &mut Snapshot<'_>, cut: Option<i64>, carry: &Carry) -> Result<Vec<Vec<u8>>> {
     if !carry.drop_leases && carry.drop_keys.is_empty() {
         return Ok(Vec::new());
     }
-    let view = snapshot.view(None, &Range::All)?;
+    let view = snapshot.view(cut, &Range::All)?;
     let prefixed = |key: &[u8]| carry.drop_keys.iter().any(|prefix| key.starts_with(prefix));
     let gone = view.iter().filter(|kv| (carry.drop_leases && kv.lease != 0) || prefixed(kv.key));
     Ok(gone.map(|kv| kv.key.to_vec()).collect())

@@ -6,9 +6,11 @@ use super::facts::Facts;
 use crate::{Error, Finding, Result, etcd::Uncommitted, source::Kind};
 
 /// What the log adds to the db.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FromLog {
+    /// How it was named, where it was named apart from the backup.
+    pub name: Option<String>,
     /// How many of its entries are applied.
     pub entries: u64,
     /// How many of these are past the last commit on disk.
@@ -42,7 +44,7 @@ impl FromLog {
             }
             let what =
                 format!("{}: a data directory without a log: what the db alone holds may not be all", facts.source);
-            let hint = "--no-wal takes the db alone".to_owned();
+            let hint = "--wal DIR names its log, --no-wal takes the db alone".to_owned();
             return Err(Error::Refused { what, hint: Some(hint) });
         };
         let (load, unsure) = (&facts.load, log.unapplied.past_commit);
@@ -58,6 +60,7 @@ impl FromLog {
         }
         let all = log.unapplied.applied_at_start.saturating_add(unsure);
         Ok(Some(Self {
+            name: facts.log_name.clone(),
             entries: log.applied,
             uncommitted: log.uncommitted,
             left_out: all.saturating_sub(log.applied),

@@ -36,6 +36,8 @@ pub struct Wanted {
     pub bump: Option<Bump>,
     /// The highest revision that is known from elsewhere.
     pub past: Option<i64>,
+    /// The highest revision in the backup and its log, where not all of them is restored.
+    pub known: Option<i64>,
     /// Which older revisions are given up.
     pub compact: Option<Compact>,
     /// Whether the db is written afresh, without free pages.
@@ -151,7 +153,10 @@ impl<'a> Plan<'a> {
         let log = FromLog::decide(facts)?;
         let members: Vec<&NewMember> =
             wanted.members.iter().map(|name| wanted.cluster.member(name)).collect::<Result<_>>()?;
-        let mut changes = Changes { defrag: wanted.defrag, tail: facts.tail, ..Changes::default() };
+        let (tail, cut_after) = (facts.tail, facts.cut);
+        // What is left out cannot be left in the file.
+        let defrag = wanted.defrag || cut_after.is_some();
+        let mut changes = Changes { defrag, tail, cut_after, ..Changes::default() };
         let new_revision = revisions(facts, wanted, &mut changes)?;
         buckets(facts, wanted, &mut changes);
         let mut state = facts.state.clone();
@@ -208,6 +213,7 @@ fn revisions(facts: &Facts<'_>, wanted: &Wanted, changes: &mut Changes<'_>) -> R
         }
         Some(Compact::At(at)) => Some(at),
     };
+    let known = wanted.known.unwrap_or(head).max(facts.db_head).max(head).cast_unsigned();
     let by = match wanted.bump {
         None if wanted.past.is_some() => {
             let hint = "--bump-revision auto goes behind what --past names, --bump-revision N raises the revision by N";
@@ -216,9 +222,9 @@ fn revisions(facts: &Facts<'_>, wanted: &Wanted, changes: &mut Changes<'_>) -> R
         None => return Ok(head),
         Some(Bump::By(by)) => by,
         Some(Bump::Auto) => match wanted.past {
-            None => GUESS,
+            None => known.saturating_add(GUESS).saturating_sub(head.cast_unsigned()),
             Some(past) => {
-                let highest = past.max(head).cast_unsigned();
+                let highest = past.cast_unsigned().max(known);
                 let target = highest.saturating_add(highest / 5).saturating_add(1);
                 target.saturating_sub(head.cast_unsigned())
             }

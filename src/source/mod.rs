@@ -111,6 +111,8 @@ pub struct Source {
     wrapping: Vec<Wrapping>,
     db: Part,
     wal: Vec<Part>,
+    /// A log that was named apart, in the place of `wal`.
+    log: Option<RaftFiles>,
     snaps: Vec<Part>,
     snap_dbs: Vec<Part>,
     /// Files that are not read as they are, but must not change: the container.
@@ -144,13 +146,26 @@ impl Source {
             kind: self.kind,
             wrapping,
             db,
-            wal: again(&self.wal)?,
+            wal: again(self.wal())?,
+            log: None,
             snaps: again(&self.snaps)?,
             snap_dbs: again(&self.snap_dbs)?,
             watched: Vec::new(),
             notes,
             kept: kept::Kept::default(),
         })
+    }
+
+    /// The same source with `log` in the place of its own log, or of the one that it lacks.
+    #[must_use]
+    pub fn with_log(self, log: RaftFiles) -> Self {
+        Self { log: Some(log), ..self }
+    }
+
+    /// How the log was named that was named apart.
+    #[must_use]
+    pub fn log_name(&self) -> Option<&str> {
+        self.log.as_ref().map(RaftFiles::name)
     }
 
     /// As the user named it, with the part that was picked, for people.
@@ -183,10 +198,10 @@ impl Source {
         &self.db
     }
 
-    /// The log's segments of a data directory, by name.
+    /// The log's segments, by name; none where there is no log.
     #[must_use]
     pub fn wal(&self) -> &[Part] {
-        &self.wal
+        self.log.as_ref().map_or(&self.wal, RaftFiles::wal)
     }
 
     /// The `.snap` files of a data directory, by name.
@@ -218,7 +233,8 @@ impl Source {
     /// The files on disk that it is made of: the outermost container, or the parts themselves.
     pub fn files(&self) -> impl Iterator<Item = &Part> {
         let outer = self.watched.first();
-        outer.into_iter().chain(self.parts().filter(move |_| outer.is_none()))
+        let log = self.log.iter().flat_map(RaftFiles::files);
+        outer.into_iter().chain(self.parts().filter(move |_| outer.is_none())).chain(log)
     }
 
     /// Whether everything that was read is still what it was.
@@ -226,7 +242,8 @@ impl Source {
     /// # Errors
     /// [`crate::Error::Changed`], with the first byte that is lost.
     pub fn intact(&self) -> Result<()> {
-        self.parts().chain(&self.watched).try_for_each(Part::intact)
+        self.parts().chain(&self.watched).try_for_each(Part::intact)?;
+        self.log.iter().try_for_each(RaftFiles::intact)
     }
 
     fn parts(&self) -> impl Iterator<Item = &Part> {

@@ -237,7 +237,20 @@ impl Unwrapped {
             notes.push(note.hint("stop etcd, or take a backup with `etcdctl snapshot save`"));
         }
         let Self { name, path, wrapping, watched } = self;
-        Source { name, path, kind, wrapping, db, wal, snaps, snap_dbs, watched, notes, kept: Kept::default() }
+        Source {
+            name,
+            path,
+            kind,
+            wrapping,
+            db,
+            wal,
+            log: None,
+            snaps,
+            snap_dbs,
+            watched,
+            notes,
+            kept: Kept::default(),
+        }
     }
 }
 

@@ -101,6 +101,7 @@ impl Alias {
             carry: Carry::default(),
             bump: Some(self.bump_revision).filter(|by| *by > 0).map(Bump::By),
             past: None,
+            known: None,
             compact: None,
             defrag: false,
             for_etcd: None,

@@ -1,24 +1,25 @@
 mod alias;
 mod next;
+mod reach;
 mod text;
 mod whose;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 pub(super) use alias::Alias;
 use clap::{Args, ValueEnum};
 use etcdsnap::{
     Error, Result,
-    etcd::{Load, Uncommitted, boot::Minor},
+    etcd::{Load, boot::Minor},
     restore::{Bump, Carry, Compact, Done, Facts, Job, Owner, Place, Plan, Trust, Wanted, Watch, apply},
     source::Source,
     verify::{Report, verify},
 };
+use reach::Reach;
 use serde_json::json;
 use whose::{Chosen, Whose};
 
 use crate::{
-    args::LogArgs,
     failure::{Exit, Failure},
     render,
     session::{Session, arguments, stop_at_signal},
@@ -28,7 +29,8 @@ use crate::{
 ///
 /// The backup is verified first, and everything is written beside the destination and renamed into place at the end:
 /// it is all there, or nothing is. Of DIR nothing but `member/` is touched. Say whose member it is with --member (as the
-/// snapshot knows it), with --from-manifest, or with etcdutl's flags.
+/// snapshot knows it), with --from-manifest, or with etcdutl's flags. A data directory is taken with its log, as etcd takes
+/// it when it starts; --wal rolls a snapshot forward.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -37,6 +39,8 @@ Examples:
       --bump-revision auto --keep-old
   etcdsnap restore backup.db --all-members --to ./restored
   etcdsnap restore backup.db --data-dir d --member m1 --dry-run
+  etcdsnap restore /mnt/dead/etcd --data-dir d --member m1
+  etcdsnap restore backup.db --wal /mnt/dead/etcd --to-revision 41207 --data-dir d --member m1
 
 Exit status: 0 restored, 1 refused because of the backup, 2 wrong usage (also: there is a member already), 3 could not be
 read or written; unless it is 0, or stderr says that it is restored, the destination is as it was")]
@@ -50,7 +54,7 @@ pub(crate) struct Restore {
     #[command(flatten)]
     trust: TrustArgs,
     #[command(flatten)]
-    log: LogArgs,
+    reach: Reach,
     #[command(flatten)]
     revisions: Revisions,
     #[command(flatten)]
@@ -192,7 +196,7 @@ impl Restore {
         // Unpacked where it is going to be, unless another folder is named.
         let destination = self.place.to.clone().or_else(|| self.place.data_dir.clone()).unwrap_or_default();
         session.unpack_near(&destination);
-        let source = session.open(&self.snapshot)?;
+        let source = self.reach.open(session, &self.snapshot)?;
         let carry = Carry {
             disarm_alarms: self.carry.disarm_alarms,
             reset_auth: self.carry.reset_auth,
@@ -201,16 +205,17 @@ impl Restore {
             drop_keys: self.carry.drop_key.iter().map(|prefix| prefix.clone().into_bytes()).collect(),
             clear_downgrade: self.carry.clear_downgrade,
         };
-        let load = self.log.load();
+        let load = self.reach.load(&source)?;
         let mut facts = Facts::gather(&source, &load, &carry)?;
         let Chosen { cluster, members, runs } = self.whose.choose(&facts.state, &self.snapshot, &self.place)?;
-        let past = self.revisions.past.iter().map(|past| head_of(session, past)).collect::<Result<Vec<_>>>()?;
+        let past = self.revisions.past.iter().map(|past| reach::head_of(session, past)).collect::<Result<Vec<_>>>()?;
         let wanted = Wanted {
             cluster,
             members,
             carry,
             bump: self.revisions.bump_revision,
             past: past.into_iter().max(),
+            known: self.revisions.bump_revision.map_or(Ok(None), |_| reach::known(&source, &load))?,
             compact: self.revisions.compact,
             defrag: self.revisions.defrag,
             for_etcd: self.carry.for_etcd,
@@ -305,13 +310,4 @@ fn run(session: &mut Session, source: &Source, plan: &Plan<'_>, job: &Job) -> Re
 fn verified(session: &Session, source: &Source, load: &Load) -> Result<Report> {
     let progress = session.progress(source);
     verify(source, load, |done| progress.tell(done, source.db().len()))
-}
-
-/// The highest revision that another backup may have, with all that is in its log.
-fn head_of(session: &mut Session, path: &Path) -> Result<i64> {
-    let source = session.open(path)?;
-    let load = Load { uncommitted: Some(Uncommitted::Keep), ..Load::default() };
-    let facts = Facts::gather(&source, &load, &Carry::default())?;
-    source.intact()?;
-    Ok(facts.head)
 }

@@ -50,13 +50,14 @@ pub(super) fn plan(out: &mut impl Write, plan: &Plan<'_>, job: &Job) -> io::Resu
 
 /// What comes of the log.
 fn from_log(log: &FromLog) -> String {
-    let FromLog { entries, from_index, to_index, from_revision, to_revision, .. } = *log;
+    let FromLog { entries, from_index, to_index, from_revision, to_revision, left_out, .. } = *log;
+    let name = log.name.as_ref().map_or(String::new(), |name| format!("{name}: "));
     let what = match entries {
         0 => format!("nothing applied: the db ends at entry {from_index}"),
         _ => format!("{entries} entries applied, to entry {to_index}, revision {from_revision} to {to_revision}"),
     };
-    let left = |n: u64| if n == 0 { String::new() } else { format!(", {n} left out") };
-    format!("{what}{}", left(log.left_out))
+    let left = if left_out == 0 { String::new() } else { format!(", {left_out} left out") };
+    format!("{name}{what}{left}")
 }
 
 fn note(out: &mut impl Write, name: &str, finding: &Finding) -> io::Result<()> {
@@ -66,6 +67,9 @@ fn note(out: &mut impl Write, name: &str, finding: &Finding) -> io::Result<()> {
 
 fn changes(changes: &Changes<'_>) -> Vec<String> {
     let mut lines = vec![format!("buckets {}", changes.buckets.keys().copied().collect::<Vec<_>>().join(", "))];
+    if let Some(cut) = changes.cut_after {
+        lines.push(format!("records behind revision {cut} left out"));
+    }
     if let Some(at) = changes.deleted_at {
         lines.push(format!("{} keys deleted, at revision {at}", changes.deleted.len()));
     }
