@@ -26,6 +26,9 @@ const WRITING: &str = "?write,?writev,?pwrite64,?pwritev,?copy_file_range,?sendf
     ?fsync,?fdatasync,?syncfs,?sync_file_range,?mkdir,?mkdirat,?open,?openat,?creat,?link,?linkat,?symlink,?symlinkat,?rename,\
     ?renameat,?renameat2,?unlink,?unlinkat,?rmdir,?chmod,?fchmod,?fchmodat,?chown,?lchown,?fchown,?fchownat,?ioctl";
 
+/// The log's only file.
+const SEGMENT: &str = "0000000000000000-0000000000000000.wal";
+
 /// A restore or an export that is tried over and over.
 struct Scene {
     dir: TempDir,
@@ -66,9 +69,13 @@ impl Scene {
         scene
     }
 
-    /// The folders that are there whole, or not at all.
+    /// The folders that are there whole, or not at all; in place, the one file.
     fn whole(&self) -> &'static str {
-        if self.line.contains(" export ") { "out" } else { "member" }
+        match &self.line {
+            line if line.contains(" export ") => "out",
+            line if line.contains(" force-new-cluster ") && line.contains(" --in-place") => SEGMENT,
+            _ => "member",
+        }
     }
 
     fn root(&self) -> &Path {
@@ -134,7 +141,8 @@ impl Scene {
         }
         // strace does one thing to a name.
         calls.retain(|call| !self.always.as_ref().is_some_and(|inject| inject.contains(&call.name)));
-        assert!(calls.len() > 20 && calls.iter().any(|call| !call.of_main), "{calls:?}");
+        let by_one = self.line.contains(" force-new-cluster ");
+        assert!(calls.len() > 20 && (by_one || calls.iter().any(|call| !call.of_main)), "{calls:?}");
         calls
     }
 
@@ -205,8 +213,8 @@ impl Scene {
     fn nothing_is_lost(&self, call: &Call) {
         let (all, shown) = (self.now(), self.now().shown());
         for (path, _) in shown.0.iter().filter(|(path, _)| path.ends_with(self.whole())) {
-            let is = shown.below(path);
-            assert!([&self.before, &self.good].iter().any(|tree| tree.below(path) == is), "half of {path}: {call:?}");
+            let is = shown.at(path);
+            assert!([&self.before, &self.good].iter().any(|tree| tree.at(path) == is), "half of {path}: {call:?}");
         }
         for (path, entry) in &self.before.0 {
             assert!(all.0.values().any(|kept| kept == entry), "{path} is lost: {call:?}");
@@ -217,7 +225,7 @@ impl Scene {
     fn next_run_works(&self, after: &Call) {
         let whole = |tree: &Tree| -> Vec<Tree> {
             let names = self.good.0.keys().filter(|path| path.split('/').next_back() == Some(self.whole()));
-            names.map(|path| tree.below(path)).collect()
+            names.map(|path| tree.at(path)).collect()
         };
         let complete = whole(&self.now()) == whole(&self.good);
         let line = if complete { self.line.replace("--keep-old", "") } else { self.line.clone() };
@@ -269,6 +277,14 @@ fn a_member(root: &Path) {
     restored(root, "--data-dir dir");
 }
 
+fn a_member_of_three(root: &Path) {
+    a_file(root);
+    let three = "--initial-cluster m1=http://127.0.0.1:1,m2=http://127.0.0.1:2,m3=http://127.0.0.1:3 --name m1";
+    let small = fs::canonicalize("fixtures/small.db").unwrap();
+    let line = format!("restore {} {three} --data-dir dir", small.display());
+    assert_eq!(run_in(root, &line), (Some(0), String::new()));
+}
+
 fn a_member_with_its_log_elsewhere(root: &Path) {
     restored(root, "--data-dir dir --wal-dir log");
 }
@@ -304,6 +320,8 @@ scenes! {
     from_a_compressed_backup: a_compressed_backup, "restore small.gz --member m1 --data-dir HERE/dir";
     an_export_into_a_new_folder: nothing, "export KUBE -n shop cm,svc,ing --to out";
     an_export_into_an_empty_folder: an_empty_folder, "export KUBE -n shop cm,svc,ing --to out";
+    a_member_alone_as_a_copy: a_member_of_three, "force-new-cluster --data-dir dir --to new";
+    a_member_alone_in_place: a_member_of_three, "force-new-cluster --data-dir dir --in-place --yes";
     every_member: a_file, "restore SMALL --all-members --initial-cluster a=http://a:1,b=http://b:1 --to dir";
 }
 

@@ -255,25 +255,8 @@ fn three_members_that_were_killed() {
 
 fn three(peers: &Peers, version: &str, seed: u64, what: &str) {
     let folder = TempDir::new().unwrap();
-    let names = ["m1", "m2", "m3"];
-    let ports = names.map(|_| free_ports());
-    let cluster: Vec<_> =
-        names.iter().zip(ports).map(|(name, [_, p])| format!("{name}=http://127.0.0.1:{p}")).collect();
-    let (cluster, flags) = (cluster.join(","), flags(seed));
-    let start = |at: &Path| {
-        let mut members: Vec<_> = names
-            .iter()
-            .zip(ports)
-            .map(|(name, ports)| {
-                let more = [&flags[..], &["--initial-cluster", &cluster]].concat();
-                Etcd::spawn(peers, version, name, Some(&at.join(name)), ports, &more)
-            })
-            .collect();
-        for member in &mut members {
-            assert!(member.wait(), "{what}: does not start:\n{}", member.log());
-        }
-        members
-    };
+    let (ports, flags) = ([(); 3].map(|()| free_ports()), flags(seed));
+    let start = |at: &Path| Etcd::three_at(peers, version, at, ports, &flags);
     let first = folder.path().join("first");
     std::fs::create_dir(&first).unwrap();
     let members = start(&first);

@@ -107,10 +107,7 @@ pub(crate) struct LogArgs {
 impl LogArgs {
     /// How the backup is read.
     pub(crate) fn load(&self) -> Load {
-        let uncommitted = self.uncommitted.map(|what| match what {
-            Uncommitted::Keep => etcd::Uncommitted::Keep,
-            Uncommitted::Drop => etcd::Uncommitted::Drop,
-        });
+        let uncommitted = self.uncommitted.map(Uncommitted::into);
         let (to_index, to_revision) = (self.to_index, self.to_revision);
         Load { wal: !self.no_wal, uncommitted, to_index, to_revision, may_be_past: false }
     }
@@ -123,6 +120,15 @@ pub(crate) enum Uncommitted {
     Keep,
     /// Leave them out
     Drop,
+}
+
+impl From<Uncommitted> for etcd::Uncommitted {
+    fn from(what: Uncommitted) -> Self {
+        match what {
+            Uncommitted::Keep => Self::Keep,
+            Uncommitted::Drop => Self::Drop,
+        }
+    }
 }
 
 /// What is not for everybody's eyes, for every command that compares or tells rather than hands out.

@@ -78,6 +78,11 @@ impl Session {
         }
     }
 
+    /// Looks for the log of a data directory in `wal_dir` and not in `member/wal`.
+    pub(crate) fn log_in(&mut self, wal_dir: Option<&Path>) {
+        self.options.wal_dir = wal_dir.map(Path::to_path_buf);
+    }
+
     /// Notes the files that were written.
     pub(crate) fn wrote(&mut self, files: &[PathBuf]) -> Result<()> {
         let evidence = self.evidence.as_mut();

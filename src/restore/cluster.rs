@@ -42,6 +42,14 @@ pub struct NewMember {
     pub is_learner: bool,
 }
 
+/// One that is there already.
+impl From<&Member> for NewMember {
+    fn from(member: &Member) -> Self {
+        let Member { id, name, peer_urls, is_learner, .. } = member.clone();
+        Self { id: Id(id), name, peer_urls, is_learner }
+    }
+}
+
 /// As the bucket `members` and raft's first entries have it, before it has published where clients reach it.
 impl From<&NewMember> for Member {
     fn from(member: &NewMember) -> Self {
@@ -195,7 +203,7 @@ pub fn check_advertised(member: &NewMember, advertised: &str) -> Result<()> {
 }
 
 /// The URLs, checked and sorted (`types.NewURLs`).
-fn peer_urls<'a>(urls: impl Iterator<Item = &'a str>) -> Result<Vec<String>> {
+pub(super) fn peer_urls<'a>(urls: impl Iterator<Item = &'a str>) -> Result<Vec<String>> {
     let mut urls = urls.map(|url| peer_url(url.trim())).collect::<Result<Vec<_>>>()?;
     if urls.is_empty() {
         return Err(usage("no valid URLs given"));

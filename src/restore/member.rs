@@ -65,10 +65,16 @@ pub(super) fn snap(cluster: &NewCluster) -> Snap {
 
 /// Writes the log's segment into `dir`, with the space that etcd allocates ahead.
 pub(super) fn write_log(dir: &Path, log: &[u8]) -> Result<()> {
-    let path = dir.join(SEGMENT);
-    let mut file = create(&path)?;
-    allocate(&file).and_then(|()| file.write_all(log)).map_err(fault(&path, "write"))?;
-    file.sync_all().map_err(fault(&path, "sync"))
+    write_segment(&dir.join(SEGMENT), &[log])
+}
+
+/// Writes a segment that holds `pieces` one behind the other, likewise.
+pub(super) fn write_segment(path: &Path, pieces: &[&[u8]]) -> Result<()> {
+    let mut file = create(path)?;
+    allocate(&file)
+        .and_then(|()| pieces.iter().try_for_each(|piece| file.write_all(piece)))
+        .map_err(fault(path, "write"))?;
+    file.sync_all().map_err(fault(path, "sync"))
 }
 
 fn allocate(file: &File) -> io::Result<()> {

@@ -8,6 +8,8 @@
 //!                 everything synced, read back, and shown by renames, member/ last
 //! ```
 //!
+//! `own` changes a member's own directory instead, which stays that member's.
+//!
 //! Mirrors `etcdutl/snapshot/v3_snapshot.go`; with nothing but its flags the db holds what etcdutl's does.
 
 mod apply;
@@ -22,6 +24,7 @@ mod journal;
 mod log;
 mod manifest;
 mod member;
+mod own;
 mod owner;
 mod place;
 mod plan;
@@ -38,6 +41,7 @@ pub use copy::Watch;
 pub use facts::Facts;
 pub use log::FromLog;
 pub use manifest::Manifest;
+pub use own::{Alone, Directory, LogEnd, Rewrite, Rewritten, Way, apply as rewrite, judge};
 pub use owner::Owner;
 pub use place::Place;
 pub use plan::{Bump, Carry, Compact, GUESS, Plan, Wanted};

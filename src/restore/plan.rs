@@ -135,7 +135,7 @@ fn display<S: Serializer>(kind: &Kind, serializer: S) -> Result<S::Ok, S::Error>
     serializer.collect_str(kind)
 }
 
-fn by_version<S: Serializer>(starts_on: &[(Minor, Startup)], serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn by_version<S: Serializer>(starts_on: &[(Minor, Startup)], serializer: S) -> Result<S::Ok, S::Error> {
     let entry = |startup: &Startup| serde_json::json!({"ok": startup.ok, "why": startup.why});
     serializer.collect_map(starts_on.iter().map(|(etcd, startup)| (etcd.to_string(), entry(startup))))
 }

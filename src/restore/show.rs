@@ -99,7 +99,7 @@ fn wal_steps(wal_dir: &Path, staging: &Staging, wal: &Path, now: &str, steps: &m
 }
 
 /// The path, with a number behind it when it is taken: two runs may end in the same second.
-fn free(path: PathBuf) -> PathBuf {
+pub(super) fn free(path: PathBuf) -> PathBuf {
     let numbered = |n: u32| {
         let mut name = path.clone().into_os_string();
         name.push(format!("-{n}"));

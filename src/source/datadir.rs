@@ -9,27 +9,28 @@ use super::{Part, open::Content, open::open_file};
 use crate::{Error, Result, bytes::file_name};
 
 /// The folder that holds `snap` and `wal`: `DIR/member`, or DIR itself when it is `member`.
-fn member(dir: &Path) -> Option<PathBuf> {
+#[must_use]
+pub fn member_dir(dir: &Path) -> Option<PathBuf> {
     [dir.join("member"), dir.to_owned()].into_iter().find(|dir| dir.join("snap").join("db").is_file())
 }
 
 /// Whether the folder is a data directory: it holds `member/snap/db`, or is `member` itself.
 #[must_use]
 pub fn is_data_dir(dir: &Path) -> bool {
-    member(dir).is_some()
+    member_dir(dir).is_some()
 }
 
-/// Opens the parts of the data directory `dir`.
-pub(super) fn open(dir: &Path) -> Result<Option<Content>> {
-    let Some(member) = member(dir) else { return Ok(None) };
+/// Opens the parts of the data directory `dir`, with its log in `wal_dir` when that is not `member/wal`.
+pub(super) fn open(dir: &Path, wal_dir: Option<&Path>) -> Result<Option<Content>> {
+    let Some(member) = member_dir(dir) else { return Ok(None) };
     let db = open_file(&member.join("snap").join("db"))?;
     let parts = |folder: &Path, ending: &str| -> Result<Vec<Part>> {
         let names = names(folder)?.into_iter().filter(|name| name.as_encoded_bytes().ends_with(ending.as_bytes()));
         names.map(|name| open_file(&folder.join(name))).collect()
     };
-    let snap = member.join("snap");
+    let (snap, wal) = (member.join("snap"), member.join("wal"));
     let (wal, snaps, snap_dbs) =
-        (parts(&member.join("wal"), ".wal")?, parts(&snap, ".snap")?, parts(&snap, ".snap.db")?);
+        (parts(wal_dir.unwrap_or(&wal), ".wal")?, parts(&snap, ".snap")?, parts(&snap, ".snap.db")?);
     Ok(Some(Content::DataDir { db, wal, snaps, snap_dbs }))
 }
 

@@ -29,7 +29,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub use datadir::is_data_dir;
+pub use datadir::{is_data_dir, member_dir};
 pub use map::free_space;
 pub use part::{Digests, Part};
 pub use raft::{RaftFiles, RaftKind};
@@ -43,11 +43,13 @@ pub struct Options {
     pub tmp_dir: PathBuf,
     /// No more than so many bytes are unpacked.
     pub max_unpacked: u64,
+    /// Where the log of a data directory is when it is not `member/wal`.
+    pub wal_dir: Option<PathBuf>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { tmp_dir: std::env::temp_dir(), max_unpacked: 64 << 30 }
+        Self { tmp_dir: std::env::temp_dir(), max_unpacked: 64 << 30, wal_dir: None }
     }
 }
 
@@ -208,6 +210,12 @@ impl Source {
     #[must_use]
     pub fn snaps(&self) -> &[Part] {
         &self.snaps
+    }
+
+    /// The dbs that a data directory has received from a leader, by name.
+    #[must_use]
+    pub fn snap_dbs(&self) -> &[Part] {
+        &self.snap_dbs
     }
 
     /// The db that a data directory has received from the leader with the snapshot at the entry `index`, and not yet put

@@ -109,7 +109,7 @@ fn kind_of(metadata: &std::fs::Metadata) -> Option<&'static str> {
 
 fn open_folder(name: &str, path: &Path, pick: Option<&str>, options: &Options) -> Result<Source> {
     if pick.is_none()
-        && let Some(content) = datadir::open(path)?
+        && let Some(content) = datadir::open(path, options.wal_dir.as_deref())?
     {
         return Ok(Unwrapped::new(name, path).finish(content));
     }

@@ -83,7 +83,7 @@ pub(crate) fn check(source: &Source, load: &Load) -> Result<Report> {
 }
 
 /// A restored member's v2store says nothing of the cluster's version, until etcd has taken a snapshot of its own.
-fn role(source: &Source) -> boot::Role {
+pub(crate) fn role(source: &Source) -> boot::Role {
     let newest = source.snaps().iter().rev().find_map(|part| Snap::decode(part.bytes()).ok());
     let says_version = |snap: &Snap| snap.store.windows(12).any(|at| at == b"\"/0/version\"");
     match newest {

@@ -70,7 +70,8 @@ impl<'a> ConfChange<'a> {
             ConfChangeKind::Unknown(other) => i64::from(other).cast_unsigned(),
         };
         let message = Writer::new().varint(1, 0).varint(2, kind).varint(3, self.node_id);
-        message.bytes(4, self.context).finish()
+        let message = if self.context.is_empty() { message } else { message.bytes(4, self.context) };
+        message.finish()
     }
 }
 

@@ -22,7 +22,7 @@
 //! warning; all else is damage. Where that is in doubt, the entries decide: one that is missing though a hard state
 //! says that it was committed was on disk once.
 //!
-//! [`Writer`] makes a new log, as a restored member has it.
+//! [`Writer`] makes a new log, as a restored member has it, or goes on with one.
 //!
 //! Mirrors `server/storage/wal` of `go.etcd.io/etcd` (`wal`, `walpb` before 3.5) and `raftpb` of `go.etcd.io/raft`.
 

@@ -1,4 +1,4 @@
-//! A new log: the one segment that a restored member begins with.
+//! A new log: the one segment that a restored member begins with; or more records behind those of an old one.
 
 use super::{
     conf_change::ConfChange,
@@ -10,7 +10,7 @@ use crate::proto;
 /// The length that etcd allocates for a segment ahead of its records (`SegmentSizeBytes`), in bytes.
 pub const SEGMENT_SIZE: u64 = 64_000_000;
 
-/// Writes the records of a first segment, chaining their checksums.
+/// Writes the records of a segment, chaining their checksums.
 #[derive(Debug)]
 pub struct Writer {
     sum: u32,
@@ -26,6 +26,12 @@ impl Writer {
         log.record(RecordKind::Metadata, &metadata.encode());
         log.snapshot(0, 0, None);
         log
+    }
+
+    /// What goes behind the last record of a segment that has the running checksum `sum` there.
+    #[must_use]
+    pub fn go_on(sum: u32) -> Self {
+        Self { sum, file: Vec::new() }
     }
 
     /// The entry `index`, which changes the members.
@@ -49,7 +55,7 @@ impl Writer {
         self.record(RecordKind::Snapshot, &snapshot.finish());
     }
 
-    /// The segment's bytes, up to the last record's end.
+    /// The bytes of the records.
     #[must_use]
     pub fn finish(self) -> Vec<u8> {
         self.file

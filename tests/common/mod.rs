@@ -189,6 +189,21 @@ impl<'a> Etcd<'a> {
         panic!("no free ports");
     }
 
+    /// Starts the members `m1`, `m2` and `m3` at AT/NAME on these ports, and waits until each knows the leader.
+    #[track_caller]
+    pub fn three_at(peers: &'a Peers, version: &'a str, at: &Path, ports: [[u16; 2]; 3], flags: &[&str]) -> Vec<Self> {
+        let named: Vec<_> = ["m1", "m2", "m3"].into_iter().zip(ports).collect();
+        let cluster: Vec<_> = named.iter().map(|(name, [_, p])| format!("{name}=http://127.0.0.1:{p}")).collect();
+        let cluster = cluster.join(",");
+        let more = [flags, &["--initial-cluster", &cluster]].concat();
+        let start = |(name, ports): &(&str, _)| Self::spawn(peers, version, name, Some(&at.join(name)), *ports, &more);
+        let mut members: Vec<_> = named.iter().map(start).collect();
+        for member in &mut members {
+            assert!(member.wait(), "etcd{version} does not start:\n{}", member.log());
+        }
+        members
+    }
+
     /// Starts the member `name` on ports that were free a moment ago; [`Etcd::wait`] tells whether it does.
     pub fn spawn(
         peers: &'a Peers,

@@ -61,6 +61,14 @@ impl Tree {
         Self(self.0.iter().filter_map(|(path, entry)| Some((inner(path)?, entry.clone()))).collect())
     }
 
+    /// What is there, and below it.
+    pub fn at(&self, path: &str) -> Self {
+        let is = |other: &String| other.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        Self(
+            self.0.iter().filter(|(other, _)| is(other)).map(|(other, entry)| (other.clone(), entry.clone())).collect(),
+        )
+    }
+
     /// Without what an unfinished run works in.
     pub fn shown(&self) -> Self {
         let staged = |path: &str| path.contains(".etcdsnap-");

@@ -4,7 +4,9 @@ mod completions;
 mod decode;
 mod describe;
 mod diff;
+mod directory;
 mod export;
+mod force_new_cluster;
 mod get;
 mod hashkv;
 mod history;
@@ -45,6 +47,7 @@ pub(crate) enum Command {
     Restore(Box<restore::Restore>),
     Wal(wal::Wal),
     Snap(snap::Snaps),
+    ForceNewCluster(force_new_cluster::ForceNewCluster),
     Decode(decode::Decode),
     Completions(completions::Completions),
     Man(man::Man),
@@ -70,6 +73,7 @@ impl Command {
             Self::Restore(command) => command.run(session),
             Self::Wal(command) => command.run(session),
             Self::Snap(command) => command.run(session),
+            Self::ForceNewCluster(command) => command.run(session),
             Self::Decode(command) => command.run(session),
             Self::Completions(command) => command.run(session),
             Self::Man(command) => command.run(session),

@@ -1,7 +1,7 @@
 mod alias;
 mod next;
 mod reach;
-mod text;
+pub(super) mod text;
 mod whose;
 
 use std::path::PathBuf;

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use etcdsnap::{
     Finding,
+    etcd::boot::{Minor, Startup},
     hash::hex,
     restore::{Changes, Done, FromLog, Job, Plan},
     verify::{Report, Trailer},
@@ -12,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::render::{bytes, printable};
 
-fn line(out: &mut impl Write, name: &str, text: &str) -> io::Result<()> {
+pub(in crate::commands) fn line(out: &mut impl Write, name: &str, text: &str) -> io::Result<()> {
     writeln!(out, "  {name:<11} {}", printable(text.to_owned()))
 }
 
@@ -39,9 +40,7 @@ pub(super) fn plan(out: &mut impl Write, plan: &Plan<'_>, job: &Job) -> io::Resu
     for (n, change) in changes(&plan.changes).iter().enumerate() {
         line(out, if n == 0 { "changes" } else { "" }, change)?;
     }
-    let starts: Vec<_> =
-        plan.starts_on.iter().filter(|(_, startup)| startup.ok).map(|(etcd, _)| etcd.to_string()).collect();
-    line(out, "starts on", &if starts.is_empty() { "none".to_owned() } else { format!("etcd {}", starts.join(" ")) })?;
+    line(out, "starts on", &starts(&plan.starts_on))?;
     for (name, findings) in [("note", &plan.carried), ("warning", &plan.warnings)] {
         findings.iter().try_for_each(|finding| note(out, name, finding))?;
     }
@@ -58,6 +57,13 @@ fn from_log(log: &FromLog) -> String {
     };
     let left = if left_out == 0 { String::new() } else { format!(", {left_out} left out") };
     format!("{name}{what}{left}")
+}
+
+/// Which etcd versions start.
+pub(in crate::commands) fn starts(starts_on: &[(Minor, Startup)]) -> String {
+    let starts = starts_on.iter().filter(|(_, startup)| startup.ok).map(|(etcd, _)| etcd.to_string());
+    let starts: Vec<_> = starts.collect();
+    if starts.is_empty() { "none".to_owned() } else { format!("etcd {}", starts.join(" ")) }
 }
 
 fn note(out: &mut impl Write, name: &str, finding: &Finding) -> io::Result<()> {
@@ -87,7 +93,7 @@ fn changes(changes: &Changes<'_>) -> Vec<String> {
 }
 
 /// What the check said.
-pub(super) fn verdict(out: &mut impl Write, report: &Report) -> io::Result<()> {
+pub(in crate::commands) fn verdict(out: &mut impl Write, report: &Report) -> io::Result<()> {
     let trailer = match report.trailer {
         Trailer::Matches => "SHA-256 trailer matches",
         Trailer::Differs { .. } => "SHA-256 trailer differs",
@@ -114,7 +120,7 @@ pub(super) fn done(out: &mut impl Write, done: &Done) -> io::Result<()> {
 }
 
 /// The backup, as JSON.
-pub(super) fn source(report: &Report) -> Value {
+pub(in crate::commands) fn source(report: &Report) -> Value {
     json!({
         "path": report.path,
         "sha256": report.sha256.map(|sum| hex(&sum)),

@@ -1,0 +1,189 @@
+//! What the commands share that change a member's own directory: which one, where the result goes, and when it is done.
+
+use std::{
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use clap::{Args, ValueEnum};
+use etcdsnap::{
+    Result,
+    restore::{Directory, Place, Rewrite, Rewritten, Watch, Way, judge, rewrite},
+    source::Source,
+    verify::{Report, verify},
+};
+use serde::Serialize;
+use serde_json::json;
+
+use super::restore::text::{line, source as told, verdict};
+use crate::{
+    failure::{Exit, Failure},
+    render,
+    session::{Session, arguments, stop_at_signal},
+};
+
+/// Which directory, and where the result goes.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Which directory, and where the result goes")]
+pub(super) struct DirectoryArgs {
+    /// The data directory of a member that is stopped
+    #[arg(long, value_name = "DIR")]
+    pub(super) data_dir: PathBuf,
+    /// Its log is in DIR and not in member/wal; a copy has it in member/wal
+    #[arg(long, value_name = "DIR")]
+    wal_dir: Option<PathBuf>,
+    /// Make the result in NEWDIR: a copy, which shares its blocks with DIR where the file system can do that
+    #[arg(long, value_name = "NEWDIR", required_unless_present = "in_place")]
+    to: Option<PathBuf>,
+    /// Change DIR itself; the file that is written anew is kept beside itself as it was, as NAME.before-<UTC>
+    #[arg(long, conflicts_with = "to")]
+    in_place: bool,
+    /// With --in-place: do it; otherwise the plan is printed, and nothing is changed
+    #[arg(long, requires = "in_place")]
+    yes: bool,
+    /// Print the plan, verify DIR, change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// The format of what is printed
+    #[arg(short, long, value_enum, default_value_t = Output::Text)]
+    output: Output,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// For people
+    Text,
+    /// One JSON document
+    Json,
+}
+
+/// What is going to be done, for people and as JSON.
+pub(super) trait Told: Rewrite + Serialize {
+    /// The plan.
+    fn tell(&self, out: &mut dyn Write, source: &Source) -> io::Result<()>;
+
+    /// What to do when it is done, the directory being `data_dir` then.
+    fn next(&self, data_dir: &Path) -> Vec<String>;
+}
+
+impl DirectoryArgs {
+    /// Opens it.
+    pub(super) fn open(&self, session: &mut Session) -> Result<Source> {
+        if self.in_place && self.yes && !self.dry_run {
+            Directory::recover(&self.data_dir, self.wal_dir.as_deref())?;
+        }
+        session.log_in(self.wal_dir.as_deref());
+        session.open(&self.data_dir)
+    }
+
+    /// The directory that `source` is.
+    pub(super) fn directory<'s>(&self, source: &'s Source) -> Result<Directory<'s>> {
+        Directory::new(source, self.wal_dir.as_deref())
+    }
+
+    /// Prints `plan` and does it, `force` or not.
+    pub(super) fn run(
+        &self,
+        session: &mut Session,
+        directory: &Directory<'_>,
+        plan: &impl Told,
+        force: bool,
+    ) -> Result<Exit, Failure> {
+        let source = directory.source;
+        let way = match &self.to {
+            Some(to) => Way::Copy(Place::new("member", to, None)?),
+            None => Way::InPlace,
+        };
+        let unsaid = self.in_place && !self.yes;
+        way.look(!self.dry_run)?;
+        let text = self.output == Output::Text;
+        if text {
+            plan.tell(&mut session.out, source)?;
+            self.tell_way(&mut session.out, directory, plan, &way)?;
+            session.out.flush()?;
+        }
+        if self.dry_run || unsaid {
+            let progress = session.progress(source);
+            let report = verify(source, &plan.load(), |done| progress.tell(done, source.db().len()))?;
+            drop(progress);
+            if text {
+                verdict(&mut session.out, &report)?;
+            } else {
+                let document = json!({"dryRun": true, "plan": plan, "source": told(&report)});
+                render::json(&mut session.out, &document, false)?;
+            }
+            session.intact(source)?;
+            judge(&report, force)?;
+            if unsaid && !self.dry_run {
+                eprintln!("error: nothing was changed: --in-place changes the only one there is");
+                eprintln!("hint: --yes does it; --to NEWDIR makes a copy instead");
+                return Ok(Exit::Caller);
+            }
+            return Ok(Exit::Good);
+        }
+        let stop = stop_at_signal();
+        let progress = session.progress(source);
+        let watch = Watch { stop: &stop, progress: &|done, all| progress.tell(done, all) };
+        let done = rewrite(directory, plan, &way, force, arguments(), watch)?;
+        drop(progress);
+        session.wrote(&done.files)?;
+        let told = self.tell_done(session, plan, &done);
+        if told.is_err() {
+            eprintln!("note: it is done; only what there was to print about it is lost");
+        }
+        told?;
+        session.intact(source)?;
+        Ok(Exit::Good)
+    }
+
+    fn tell_way(
+        &self,
+        out: &mut impl Write,
+        directory: &Directory<'_>,
+        plan: &impl Told,
+        way: &Way,
+    ) -> Result<(), Failure> {
+        match way {
+            Way::Copy(place) => line(out, "to", &format!("{}, a copy", place.member_dir().display()))?,
+            Way::InPlace => {
+                let path = directory.path_of(plan.old(directory.source)?);
+                line(out, "in place", &path.display().to_string())?;
+                line(out, "", "written anew; the one that is there is kept beside it, as NAME.before-<UTC>")?;
+            }
+        }
+        Ok(())
+    }
+
+    fn tell_done(&self, session: &mut Session, plan: &impl Told, done: &Rewritten) -> Result<(), Failure> {
+        let data_dir = self.to.as_ref().unwrap_or(&self.data_dir);
+        let next = plan.next(&std::path::absolute(data_dir).unwrap_or_else(|_| data_dir.clone()));
+        let out = &mut session.out;
+        match self.output {
+            Output::Text => {
+                verdict(out, &done.report)?;
+                if let Some(kept) = &done.kept {
+                    line(out, "kept", &kept.display().to_string())?;
+                }
+                line(out, "done", &summary(&done.report))?;
+                writeln!(out, "next")?;
+                next.iter().try_for_each(|step| writeln!(out, "  {}", render::printable(step.clone())))?;
+            }
+            Output::Json => {
+                let path = |path: &PathBuf| path.display().to_string();
+                let files: Vec<_> = done.files.iter().map(path).collect();
+                let document = json!({
+                    "dryRun": false, "plan": plan, "source": told(&done.report),
+                    "files": files, "kept": done.kept.as_ref().map(path), "next": next,
+                });
+                render::json(out, &document, false)?;
+            }
+        }
+        Ok(out.flush()?)
+    }
+}
+
+/// What etcd serves then.
+fn summary(report: &Report) -> String {
+    let number = |number: Option<u64>| number.unwrap_or(0);
+    format!("revision {}, {} keys", report.revision.unwrap_or(0), number(report.total_key))
+}

@@ -1,0 +1,112 @@
+use std::{
+    io::{self, Write},
+    path::Path,
+};
+
+use clap::Args;
+use etcdsnap::{
+    restore::{Alone, Id},
+    source::Source,
+};
+
+use super::{
+    directory::{DirectoryArgs, Told},
+    restore::text::{line, starts},
+};
+use crate::{
+    args::Uncommitted,
+    failure::{Exit, Failure},
+    render::{bytes, shell},
+    session::Session,
+};
+
+/// Let the last member of a dead cluster go on alone, with all that it holds
+///
+/// What etcd's flag of this name does when it starts, done to a directory that nobody runs: the member's log says that
+/// all others were removed. Its id and its cluster's stay, and any etcd starts on the result, with no flag. Other members
+/// are made anew: a directory of one that was removed must never be started again.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  etcdsnap force-new-cluster --data-dir /var/lib/etcd --to /var/lib/etcd.alone
+  etcdsnap force-new-cluster --data-dir /var/lib/etcd --in-place            # the plan
+  etcdsnap force-new-cluster --data-dir /var/lib/etcd --in-place --yes --uncommitted keep
+  etcdsnap force-new-cluster --data-dir d --to e --peer-urls https://10.0.0.9:2380
+
+Exit status: 0 done, 1 refused because of what the directory holds, 2 wrong usage (also: a running etcd holds it, nobody has
+decided about --uncommitted, --yes was not said), 3 could not be read or written; unless it is 0, nothing was changed")]
+pub(crate) struct ForceNewCluster {
+    #[command(flatten)]
+    directory: DirectoryArgs,
+    /// Commit, or drop, the log's entries past the last commit on disk
+    ///
+    /// A client may have been told that they are in: only the other members knew. etcd's own flag drops them. Where there
+    /// are any, this has to be said.
+    #[arg(long, value_enum, value_name = "keep|drop", hide_possible_values = true)]
+    uncommitted: Option<Uncommitted>,
+    /// Where other members are to reach this one [default: where they do now]
+    #[arg(long, value_name = "URL,...")]
+    peer_urls: Option<String>,
+    /// Go on with a damaged db as it is; a file beside a copy says so
+    #[arg(long)]
+    force: bool,
+}
+
+impl ForceNewCluster {
+    pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
+        let source = self.directory.open(session)?;
+        let directory = self.directory.directory(&source)?;
+        let uncommitted = self.uncommitted.map(Uncommitted::into);
+        let plan = Alone::plan(&directory, uncommitted, self.peer_urls.as_deref())?;
+        self.directory.run(session, &directory, &plan, self.force)
+    }
+}
+
+impl Told for Alone {
+    fn tell(&self, out: &mut dyn Write, source: &Source) -> io::Result<()> {
+        let mut out = out;
+        let version = self.version.as_ref().map_or(String::new(), |version| format!("storage version {version}, "));
+        let (revision, size) = (self.revision, bytes(self.total_size));
+        writeln!(out, "force-new-cluster {}", crate::render::printable(source.name().to_owned()))?;
+        line(&mut out, "from", &format!("{}, {version}revision {revision}, {size}", source.kind()))?;
+        let member = &self.member;
+        line(&mut out, "member", &format!("{}, keeps its id", listed(member.id, &member.name, &member.peer_urls)))?;
+        line(&mut out, "cluster", &format!("{}, keeps its id", self.cluster_id))?;
+        for (n, member) in self.removed.iter().enumerate() {
+            let name = if n == 0 { "removed" } else { "" };
+            line(&mut out, name, &listed(member.id, &member.name, &member.peer_urls))?;
+        }
+        let log = &self.log;
+        line(&mut out, "log", &format!("kept up to entry {}, committed on disk up to {}", log.kept, log.committed))?;
+        if log.dropped > 0 {
+            line(&mut out, "", &format!("{} entries behind it are dropped", log.dropped))?;
+        }
+        let added = log.last.saturating_sub(log.kept);
+        line(&mut out, "", &format!("{added} entries are added, up to {}", log.last))?;
+        line(&mut out, "starts on", &starts(&self.starts_on))
+    }
+
+    fn next(&self, data_dir: &Path) -> Vec<String> {
+        let member = &self.member;
+        let named = |name: &str| if name.is_empty() { "NAME".to_owned() } else { shell(name) };
+        let start = format!(
+            "etcd --name {} --data-dir {} --listen-peer-urls {} --listen-client-urls URLS --advertise-client-urls URLS",
+            named(&member.name),
+            shell(data_dir),
+            shell(member.peer_urls.join(",")),
+        );
+        let again = self.removed.iter().map(|member| {
+            let urls = shell(member.peer_urls.join(","));
+            format!(
+                "etcdctl member add {} --peer-urls {urls}   # with an empty data directory there",
+                named(&member.name)
+            )
+        });
+        [start].into_iter().chain(again).collect()
+    }
+}
+
+fn listed(id: u64, name: &str, urls: &[String]) -> String {
+    let name = if name.is_empty() { "-" } else { name };
+    format!("{} {name} {}", Id(id), urls.join(","))
+}

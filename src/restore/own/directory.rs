@@ -1,0 +1,115 @@
+//! The directory of a member that is stopped, and where its changed self goes.
+
+use std::{
+    fs,
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _},
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    Error, Result,
+    restore::{Owner, Place, disk::fault, recover},
+    source::{Kind, Part, Source, member_dir},
+};
+
+/// The directory of a member that is stopped.
+#[derive(Debug)]
+pub struct Directory<'s> {
+    /// Its parts.
+    pub source: &'s Source,
+    /// Its folder `member`.
+    pub member: PathBuf,
+    /// The folder of its log.
+    pub wal: PathBuf,
+}
+
+/// Where the changed directory goes.
+#[derive(Debug, Clone)]
+pub enum Way {
+    /// Into a directory of its own.
+    Copy(Place),
+    /// Where it is.
+    InPlace,
+}
+
+impl Way {
+    /// Looks whether the result can go there, when what an earlier run has left there is put right.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn look(&self, recover_first: bool) -> Result<()> {
+        let Self::Copy(place) = self else { return Ok(()) };
+        if recover_first {
+            recover(&place.data_dir)?;
+        }
+        place.look(false)
+    }
+}
+
+impl<'s> Directory<'s> {
+    /// Puts right what a run that was killed has left in the directory `path`, unless an etcd is running there.
+    ///
+    /// # Errors
+    /// Why it cannot be put right.
+    pub fn recover(path: &Path, wal_dir: Option<&Path>) -> Result<()> {
+        let Some(member) = member_dir(path) else { return Ok(()) };
+        if Part::open(&member.join("snap").join("db"))?.is_locked() {
+            return Ok(());
+        }
+        let wal = wal_dir.map_or_else(|| member.join("wal"), Path::to_path_buf);
+        [wal, member.join("snap")].iter().try_for_each(|folder| recover(folder))
+    }
+
+    /// The directory that `source` is, with its log in `wal_dir` when that is not `member/wal`.
+    ///
+    /// # Errors
+    /// When it is none, when it has no log, or when a running etcd holds it.
+    pub fn new(source: &'s Source, wal_dir: Option<&Path>) -> Result<Self> {
+        let usage = |what: &str, hint: &str| Error::Usage {
+            what: format!("{}: {what}", source.name()),
+            hint: Some(hint.to_owned()),
+        };
+        let path = std::path::absolute(source.path()).map_err(fault(source.path(), "look at"))?;
+        let member = member_dir(&path).filter(|_| source.kind() == Kind::DataDir && source.wrapping().is_empty());
+        let Some(member) = member else {
+            return Err(usage("not a data directory", "`etcdsnap restore` makes one out of a backup"));
+        };
+        let wal = wal_dir.map_or_else(|| Ok(member.join("wal")), std::path::absolute);
+        let wal = wal.map_err(fault(&member, "look at"))?;
+        let directory = Self { source, member, wal };
+        directory.check_stopped()?;
+        if source.wal().is_empty() {
+            let what = format!("there is no log in {}: only that says whose member it is", directory.wal.display());
+            return Err(usage(&what, "--wal-dir names the folder of a log that lies elsewhere"));
+        }
+        Ok(directory)
+    }
+
+    /// Makes sure that no etcd holds it.
+    ///
+    /// # Errors
+    /// That one does.
+    pub fn check_stopped(&self) -> Result<()> {
+        if !self.source.db().is_locked() {
+            return Ok(());
+        }
+        let what = format!("{}: a running etcd holds it", self.member.display());
+        Err(Error::Usage { what, hint: Some("stop that etcd first".to_owned()) })
+    }
+
+    /// Where the file of a part lies.
+    #[must_use]
+    pub fn path_of(&self, part: &Part) -> PathBuf {
+        let name = part.name().rsplit('/').next().unwrap_or_default();
+        let of_log = self.source.wal().iter().any(|segment| segment.id() == part.id());
+        if of_log { self.wal.join(name) } else { self.member.join("snap").join(name) }
+    }
+
+    /// Who owns `path`, and its mode: a copy has both. Nobody but root can give files away.
+    pub(super) fn rights(path: &Path) -> Result<(u32, Option<Owner>)> {
+        let metadata = fs::metadata(path).map_err(fault(path, "look at"))?;
+        let owner = Owner { user: Some(metadata.uid()), group: Some(metadata.gid()) };
+        let owner = Some(owner).filter(|_| rustix::process::geteuid().is_root());
+        Ok((metadata.permissions().mode() & 0o777, owner))
+    }
+}

@@ -1,0 +1,79 @@
+//! The log of a stopped member, as far as etcd would read it, and how it goes on.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    Error, Finding, Findings, Result,
+    error::Severity,
+    snap::Snap,
+    source::{Part, Source},
+    wal::{ConfChangeKind, ConfState, EntryKind, Log, Segment, SegmentName},
+};
+
+/// The segments of the log: files of other names are passed over, as etcd does.
+pub(super) fn segments(source: &Source) -> Vec<&Part> {
+    source.wal().iter().filter(|part| SegmentName::parse(part.name()).is_some()).collect()
+}
+
+/// The log with `last` in place of its last segment. What stands behind a torn record is left out: etcd cuts it off
+/// before it starts.
+///
+/// # Errors
+/// That it is damaged, and etcd would not start on it.
+pub(super) fn read<'a>(source: &'a Source, last: Option<&'a [u8]>) -> Result<Log<'a>> {
+    let mut segments: Vec<Segment<'a>> =
+        segments(source).into_iter().map(|part| Segment { name: part.name(), bytes: part.bytes() }).collect();
+    if let (Some(segment), Some(bytes)) = (segments.last_mut(), last) {
+        segment.bytes = bytes;
+    }
+    let mut findings = Findings::default();
+    let mut log = Log::read(&segments, &mut findings);
+    let torn = findings.list().iter().find(|finding| finding.code == "wal-torn").and_then(|finding| finding.offset);
+    if let Some(torn) = torn.filter(|torn| *torn < log.tail().offset)
+        && let Some(segment) = segments.last_mut()
+    {
+        segment.bytes = usize::try_from(torn).ok().and_then(|torn| segment.bytes.get(..torn)).unwrap_or_default();
+        findings = Findings::default();
+        log = Log::read(&segments, &mut findings);
+    }
+    match findings.list().iter().find(|finding| finding.severity == Severity::Error) {
+        Some(finding) => Err(unusable(source, finding.clone())),
+        None => Ok(log),
+    }
+}
+
+/// That no etcd goes on from here, because of `finding`.
+pub(super) fn unusable(source: &Source, finding: Finding) -> Error {
+    let hint = "no etcd goes on from such a log; `etcdsnap restore --no-wal` makes a new cluster of its db";
+    let file = finding.file.clone().unwrap_or_else(|| source.name().to_owned());
+    Error::Damaged { file, finding: Box::new(finding.hint(hint)) }
+}
+
+/// Everybody that raft knows at the entry `index`, and who of them only listens: those of the last snapshot, and what the
+/// entries behind it changed (`GetEffectiveNodeIDsFromWALEntries`).
+pub(super) fn known(source: &Source, log: &Log<'_>, index: u64) -> BTreeMap<u64, bool> {
+    let mut ids = BTreeMap::new();
+    let last = log.snapshots().iter().filter(|snapshot| snapshot.index <= index).max_by_key(|snapshot| snapshot.index);
+    let from = last.map_or(0, |snapshot| snapshot.index);
+    if let Some(snapshot) = last {
+        // Before 3.5 only the file says who votes.
+        let file = || -> Option<ConfState> {
+            let snaps = source.snaps().iter().filter_map(|part| Snap::decode(part.bytes()).ok());
+            let mut same = snaps.filter(|snap| (snap.index, snap.term) == (snapshot.index, snapshot.term));
+            same.next().map(|snap| snap.conf_state)
+        };
+        let state = snapshot.voters().or_else(file).unwrap_or_default();
+        ids.extend(state.voters.into_iter().map(|id| (id, false)));
+        ids.extend(state.learners.into_iter().map(|id| (id, true)));
+    }
+    let entries = log.entries().iter().filter(|entry| entry.index > from && entry.index <= index);
+    for change in entries.filter(|entry| entry.kind == EntryKind::ConfChange).filter_map(|e| e.conf_change().ok()) {
+        match change.kind {
+            ConfChangeKind::AddNode => drop(ids.insert(change.node_id, false)),
+            ConfChangeKind::AddLearner => drop(ids.insert(change.node_id, true)),
+            ConfChangeKind::RemoveNode => drop(ids.remove(&change.node_id)),
+            ConfChangeKind::UpdateNode | ConfChangeKind::Unknown(_) => {}
+        }
+    }
+    ids
+}
