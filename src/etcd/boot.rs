@@ -1,9 +1,9 @@
 //! Which etcd versions start on a backend, and what the others say (`schema.Validate`, `membership.mustDetectDowngrade`).
-//! Pure: it reads a [`State`] and nothing else.
+//! Pure: it reads a [`State`], and of a member's own directory a [`Bootstrap`].
 
 use std::fmt;
 
-use super::State;
+use super::{Bootstrap, State};
 
 /// An etcd release line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -48,24 +48,35 @@ pub struct Startup {
 
 /// What the backend is started as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
+pub enum Role<'b> {
     /// The result of a plain restore of this backend: new members, term 1, nothing else changed.
     Restored,
     /// A member's own directory, as it is.
-    Member,
+    Member(&'b Bootstrap),
 }
 
 /// Whether each of [`JUDGED`] starts on a backend that says `state`.
 #[must_use]
-pub fn starts_on(state: &State, role: Role) -> [(Minor, Startup); 4] {
+pub fn starts_on(state: &State, role: Role<'_>) -> [(Minor, Startup); 4] {
     JUDGED.map(|etcd| (etcd, start(etcd, state, role)))
 }
 
-fn start(etcd: Minor, state: &State, role: Role) -> Startup {
+fn start(etcd: Minor, state: &State, role: Role<'_>) -> Startup {
     let refused = |why: String| Startup { ok: false, why };
+    if let Role::Member(member) = role
+        && let Some(why) = stopped_by_files(etcd, state, member)
+    {
+        return refused(why);
+    }
     let storage = state.meta.storage_version.as_deref();
     let storage_minor = storage.and_then(Minor::parse);
-    let cluster = state.cluster.version.as_deref().and_then(Minor::parse);
+    // 3.4 and 3.5 look for the cluster's version in the v2store; a restore leaves that empty.
+    let v2 = if let Role::Member(member) = role { member.v2.as_ref() } else { None };
+    let cluster = match etcd.minor {
+        4 => v2.and_then(|v2| v2.version.as_deref()),
+        5 => v2.and_then(|v2| v2.agreed.as_deref()),
+        _ => state.cluster.version.as_deref(),
+    };
     match (etcd.minor, storage) {
         (4, Some(version)) if !matches!(storage_minor, Some(Minor { major: 3, minor: 4 | 5 })) => {
             return refused(format!("panics: unsupported storage version: {version}"));
@@ -75,9 +86,7 @@ fn start(etcd: Minor, state: &State, role: Role) -> Startup {
         }
         _ => {}
     }
-    // A restore leaves 3.4 and 3.5 no cluster version: they look for it in the v2store, which starts empty.
-    let reads_cluster_version = etcd.minor >= 6 || role == Role::Member;
-    if let Some(cluster) = cluster.filter(|cluster| reads_cluster_version && *cluster > etcd) {
+    if let Some(cluster) = cluster.and_then(Minor::parse).filter(|cluster| *cluster > etcd) {
         return refused(format!("refuses: the server is lower than the cluster version {cluster}"));
     }
     let downgrade = state.cluster.downgrade.as_ref().filter(|downgrade| downgrade.enabled);
@@ -94,6 +103,35 @@ fn start(etcd: Minor, state: &State, role: Role) -> Startup {
         _ => "starts".to_owned(),
     };
     Startup { ok: true, why }
+}
+
+/// What in a member's log and `.snap` files keeps an etcd from starting.
+fn stopped_by_files(etcd: Minor, state: &State, member: &Bootstrap) -> Option<String> {
+    let from = if etcd.minor < 7 { member.snap.as_ref().map(|snap| snap.index) } else { member.record.map(|at| at.0) };
+    if from.is_none() && !member.whole {
+        return Some(
+            "nothing to start from: the log's first entries are gone, and no snapshot stands for them".to_owned(),
+        );
+    }
+    let v2 = member.v2.as_ref().filter(|_| etcd.minor < 7);
+    if let Some(malformed) = v2.and_then(|v2| v2.unreadable.as_ref()) {
+        return Some(format!("panics: the v2store in the .snap file cannot be read: {malformed}"));
+    }
+    if let Some(key) = v2.and_then(|v2| v2.key.as_ref()).filter(|_| etcd.minor == 6) {
+        return Some(format!("refuses: the v2store holds custom content: {key}"));
+    }
+    let request = if etcd.minor < 7 { v2.and_then(|v2| v2.request) } else { member.v2_request };
+    if let Some(index) = request.filter(|_| etcd.minor > 5) {
+        let first = if etcd.minor > 6 { "; start 3.6 first, until it has taken a snapshot" } else { "" };
+        return Some(format!("panics: entry {index} of the log is a request of the v2 API{first}"));
+    }
+    let id = member.metadata?.node_id;
+    let listed = match etcd.minor {
+        ..6 => v2.is_none_or(|v2| v2.members.iter().any(|member| member.id == id)),
+        _ => state.member(id).is_some(),
+    };
+    let place = if etcd.minor < 6 { "v2store" } else { "db" };
+    (!listed).then(|| format!("does not find itself: the {place} does not list member {id:x}"))
 }
 
 #[cfg(test)]

@@ -47,8 +47,16 @@ impl<'a> Snapshot<'a> {
     /// When the db cannot be opened, or the log does not lead to where it should. Everything less is in
     /// [`Snapshot::findings`].
     pub fn load(source: &'a Source, load: &Load) -> Result<Self> {
+        Ok(Self::load_with_log(source, load)?.0)
+    }
+
+    /// As [`Snapshot::load`]; with the log, for who wants to know more of it.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn load_with_log(source: &'a Source, load: &Load) -> Result<(Self, Option<Log<'a>>)> {
         let damaged = |finding| Error::Damaged { file: source.name().to_owned(), finding: Box::new(finding) };
-        let mut snapshot = Self::open(source.db().image()).map_err(damaged)?;
+        let (mut snapshot, mut read) = (Self::open(source.db().image()).map_err(damaged)?, None);
         if !source.wal().is_empty() {
             let mut findings = Findings::default();
             let log = read_log(source, &mut findings);
@@ -65,6 +73,7 @@ impl<'a> Snapshot<'a> {
                 }
             }
             snapshot.log = Some(replay(&mut snapshot, source, &log, load)?);
+            read = Some(log);
         } else if load.to_index.is_some() {
             let what = format!("{}: there is no log to read up to an entry", source.name());
             let hint = Some("only a data directory has one".to_owned());
@@ -78,7 +87,7 @@ impl<'a> Snapshot<'a> {
                 return Err(Error::NotFound { what, hint });
             }
         }
-        Ok(snapshot)
+        Ok((snapshot, read))
     }
 
     /// The db that etcd puts in the place of this one: where a snapshot from the leader is ahead of it, the one that came

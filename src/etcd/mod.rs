@@ -15,6 +15,7 @@
 #![deny(clippy::arithmetic_side_effects)]
 
 pub mod boot;
+mod bootstrap;
 mod compaction;
 mod fit;
 mod hashkv;
@@ -31,6 +32,7 @@ mod survey;
 mod tail;
 mod view;
 
+pub use bootstrap::{Bootstrap, SnapFile, V2};
 pub use compaction::Compaction;
 pub use hashkv::HashKv;
 pub use keyspace::{Keyspace, Scan};

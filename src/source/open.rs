@@ -236,6 +236,12 @@ impl Unwrapped {
             let note = Finding::warning("in-use", "in use by a running etcd: what is read may be torn");
             notes.push(note.hint("stop etcd, or take a backup with `etcdctl snapshot save`"));
         }
+        if kind == Kind::DataDir && wal.is_empty() {
+            let note = Finding::warning("no-log", "there is no log: what etcd had only there is missing");
+            notes.push(
+                note.hint("it is in the folder that --wal-dir named, or lost; etcd would start a new cluster here"),
+            );
+        }
         let Self { name, path, wrapping, watched } = self;
         Source {
             name,

@@ -5,11 +5,12 @@
 //! trailer                 SHA-256 of everything before it            ┐ on one core
 //! metas, pages, freelist  bolt: every invariant of tx.Check          ┐
 //! revisions, KeyValues    etcd: each record, and none missing        │ on the others
-//! members, leases, ...    the small buckets, and how they fit        ┘
+//! members, leases, ...    the small buckets, and how they fit        │
+//! a member's directory    log and .snap files, and how they fit      ┘
 //! ```
 
 mod doubt;
-mod log;
+mod member;
 mod report;
 mod state;
 mod trailer;
@@ -21,9 +22,8 @@ pub use trailer::Trailer;
 use crate::{
     Error, Finding, Result,
     error::Fault,
-    etcd::{Load, Snapshot, boot},
+    etcd::{Bootstrap, Load, Snapshot, boot},
     k8s::Portrait,
-    snap::Snap,
     source::{Kind, Source},
 };
 
@@ -52,8 +52,8 @@ pub fn verify(source: &Source, load: &Load, progress: impl Fn(u64)) -> Result<Re
 /// Everything but the SHA-256: [`Report::conclude`] adds that.
 pub(crate) fn check(source: &Source, load: &Load) -> Result<Report> {
     let mut report = Report::new(source);
-    let mut snapshot = match Snapshot::load(source, load) {
-        Ok(snapshot) => snapshot,
+    let (mut snapshot, log) = match Snapshot::load_with_log(source, load) {
+        Ok(loaded) => loaded,
         Err(Error::Damaged { finding, .. }) => {
             report.findings.push(*finding);
             return Ok(report);
@@ -76,21 +76,14 @@ pub(crate) fn check(source: &Source, load: &Load) -> Result<Report> {
     }
     state::check(&snapshot, &survey, &mut report.findings);
     report.findings.append(std::mem::take(&mut snapshot.findings));
-    report.findings.push_all(log::check(&snapshot));
     report.findings.push_all(Doubt::about(source));
-    report.starts_on = boot::starts_on(&snapshot.state, role(source)).to_vec();
-    Ok(report)
-}
-
-/// A restored member's v2store says nothing of the cluster's version, until etcd has taken a snapshot of its own.
-pub(crate) fn role(source: &Source) -> boot::Role {
-    let newest = source.snaps().iter().rev().find_map(|part| Snap::decode(part.bytes()).ok());
-    let says_version = |snap: &Snap| snap.store.windows(12).any(|at| at == b"\"/0/version\"");
-    match newest {
-        Some(snap) if !says_version(&snap) => boot::Role::Restored,
-        _ if source.kind() == Kind::DataDir => boot::Role::Member,
-        _ => boot::Role::Restored,
+    report.member = log.filter(|_| source.kind() == Kind::DataDir).map(|log| Bootstrap::of(source, &log, &snapshot));
+    if let Some(member) = &report.member {
+        report.findings.push_all(member::check(&snapshot, member));
     }
+    let role = report.member.as_ref().map_or(boot::Role::Restored, boot::Role::Member);
+    report.starts_on = boot::starts_on(&snapshot.state, role).to_vec();
+    Ok(report)
 }
 
 /// The report on a file that could not be opened, for a table of many.

@@ -6,7 +6,10 @@ use super::trailer::{Shape, Trailer};
 use crate::{
     Finding, Findings,
     error::Severity,
-    etcd::boot::{Minor, Startup},
+    etcd::{
+        Bootstrap,
+        boot::{Minor, Startup},
+    },
     k8s::Portrait,
     source::{Digests, Kind, Source},
 };
@@ -57,6 +60,8 @@ pub struct Report {
     pub version: Option<String>,
     /// What the keyspace says of its cluster.
     pub portrait: Portrait,
+    /// What a member's log and `.snap` files say of it.
+    pub member: Option<Bootstrap>,
     /// All that was found.
     pub findings: Findings,
     /// Which etcd versions start on it.
@@ -80,6 +85,7 @@ impl Report {
             in_use: None,
             version: None,
             portrait: Portrait::default(),
+            member: None,
             findings: Findings::default(),
             starts_on: Vec::new(),
             unread: None,

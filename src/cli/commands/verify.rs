@@ -10,7 +10,7 @@ use etcdsnap::{
     Error, Finding,
     bytes::file_name,
     error::{Fault, Severity},
-    etcd::Load,
+    etcd::{Bootstrap, Load},
     hash, source,
     verify::{Report, Trailer, Verdict, unopened, verify},
 };
@@ -27,7 +27,8 @@ use crate::{
 ///
 /// A table of the files, newest content first, then the findings. `good`: everything was checked and is right.
 /// `doubtful`: all that can be checked is right, but nothing proves the values (no trailer), or it may be torn.
-/// `damaged`: something is wrong. A folder stands for the files in it; what is surely something else there, such as a list
+/// `damaged`: something is wrong. Of a data directory it tells, too, how db, log and `.snap` files fit, and where their
+/// member lists differ. STARTS ON: which etcd starts on it, or on what a plain restore makes of it. A folder stands for the files in it; what is surely something else there, such as a list
 /// of sums, is told and does not count.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -191,6 +192,30 @@ fn trailer(trailer: &Trailer) -> &'static str {
     }
 }
 
+/// What a member's log and `.snap` files say of it; ids as they are printed, since they are beyond 2^53.
+fn member(member: &Bootstrap) -> Value {
+    let hex = |id: u64| format!("{id:x}");
+    let state = member.hard_state.unwrap_or_default();
+    let (first, last) = member.entries.unzip();
+    json!({
+        "id": member.metadata.map(|of| hex(of.node_id)),
+        "clusterID": member.metadata.map(|of| hex(of.cluster_id)),
+        "term": state.term,
+        "vote": hex(state.vote),
+        "commit": state.commit,
+        "firstIndex": first,
+        "lastIndex": last,
+        "snap": member.snap.as_ref().map(|snap| json!({"file": snap.name, "index": snap.index, "term": snap.term})),
+        "snapshotRecord": member.record.map(|(index, term)| json!({"index": index, "term": term})),
+        "members": {
+            "db": member.db.iter().copied().map(hex).collect::<Vec<_>>(),
+            "snap": member.snap.as_ref().map(|snap| snap.members.iter().copied().map(hex).collect::<Vec<_>>()),
+            "v2store": member.v2.as_ref().map(|v2| v2.members.iter().map(|of| hex(of.id)).collect::<Vec<_>>()),
+            "voters": member.voters.as_ref().map(|voters| voters.iter().copied().map(hex).collect::<Vec<_>>()),
+        },
+    })
+}
+
 fn document(report: &Report) -> Value {
     let starts_on: Map<String, Value> = report
         .starts_on
@@ -209,6 +234,7 @@ fn document(report: &Report) -> Value {
         "newest": report.portrait.newest.map(|newest| newest.to_string()),
         "identity": report.portrait.identity,
         "encryption": report.portrait.sealed,
+        "member": report.member.as_ref().map(member),
         "verdict": report.verdict().map(|verdict| verdict.to_string()),
         "unread": report.unread,
         "trailer": trailer(&report.trailer),

@@ -13,11 +13,12 @@ use crate::{
 
 /// What comes with a member (`membership.ConfigChangeContext`).
 #[derive(Debug, Deserialize)]
-struct Context {
+pub(in crate::etcd) struct Context {
     #[serde(flatten)]
-    member: Member,
+    pub(in crate::etcd) member: Member,
+    /// Whether it is a learner that now votes.
     #[serde(default, rename = "isPromote")]
-    promote: bool,
+    pub(in crate::etcd) promote: bool,
 }
 
 /// What a member says of itself (`membership.Attributes`), as the v2 API has it.
@@ -39,7 +40,7 @@ impl<'a> Applier<'a> {
         }
         match change.kind {
             ConfChangeKind::AddNode | ConfChangeKind::AddLearner => {
-                let Context { member, promote } = context(&change)?;
+                let Context { member, promote } = context(&change).map_err(No::Panic)?;
                 if promote {
                     let member = self.state.member(id).filter(|member| member.is_learner).ok_or(No::Refused)?;
                     self.keep_member(Member { is_learner: false, ..member.clone() });
@@ -59,7 +60,7 @@ impl<'a> Applier<'a> {
             }
             ConfChangeKind::UpdateNode => {
                 let member = self.state.member(id).ok_or(No::Refused)?.clone();
-                let peer_urls = context(&change)?.member.peer_urls;
+                let peer_urls = context(&change).map_err(No::Panic)?.member.peer_urls;
                 let member = Member { peer_urls, ..member };
                 self.check_urls(&member)?;
                 self.keep_member(member);
@@ -134,13 +135,14 @@ impl<'a> Applier<'a> {
     }
 }
 
-fn context(change: &ConfChange<'_>) -> Done<Context> {
+/// The member that comes with `change`; else why an etcd would panic.
+pub(in crate::etcd) fn context(change: &ConfChange<'_>) -> Result<Context, String> {
     let context: Context = serde_json::from_slice(change.context)
-        .map_err(|e| No::Panic(format!("the member that it brings is not a Member: {e}")))?;
+        .map_err(|e| format!("the member that it brings is not a Member: {e}"))?;
     if context.member.id == change.node_id {
         Ok(context)
     } else {
-        Err(No::Panic(format!("it brings member {:x} as {:x}", context.member.id, change.node_id)))
+        Err(format!("it brings member {:x} as {:x}", context.member.id, change.node_id))
     }
 }
 

@@ -18,13 +18,12 @@ use super::{
 use crate::{
     Error, Finding, Result,
     etcd::{
-        Load, Revision, Snapshot, Uncommitted,
-        boot::{Minor, Startup, starts_on},
+        Bootstrap, Load, Revision, Snapshot, Uncommitted,
+        boot::{Minor, Role, Startup, starts_on},
         state::Member,
     },
     restore::{Id, NewMember, cluster::peer_urls, copy::Watch, disk::fault, member::write_segment, plan::by_version},
     source::{Part, Source},
-    verify::role,
     wal::{ConfChange, ConfChangeKind, HardState, Log, Tail, Writer},
 };
 
@@ -131,7 +130,7 @@ impl Alone {
                 dropped: end.saturating_sub(kept),
                 last,
             },
-            starts_on: starts_on(&snapshot.state, role(source)).to_vec(),
+            starts_on: starts_on(&snapshot.state, Role::Member(&Bootstrap::of(source, &log, &snapshot))).to_vec(),
             changes: members.changes,
             state: HardState { commit: last, ..state },
             tail: log.tail(),

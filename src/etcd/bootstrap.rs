@@ -1,0 +1,207 @@
+//! What etcd takes of a member's log and `.snap` files when it starts on them (`server/etcdserver/bootstrap.go`).
+//!
+//! ```text
+//! 3.4, 3.5    members and cluster version: the v2store of a .snap file, and what the log's entries behind it do to it
+//! 3.6         the same file, but only to see who votes; members and version: the db
+//! 3.7         opens no .snap file: the log's own last snapshot record stands for it
+//! ```
+
+use std::collections::BTreeSet;
+
+use super::{
+    Request, Snapshot,
+    replay::context,
+    request::{Op, V2Method, V2Request},
+};
+use crate::{
+    proto::Malformed,
+    snap::{Snap, V2Member, V2Store, taken},
+    source::Source,
+    wal::{ConfChangeKind, Entry, EntryKind, HardState, Log, Metadata},
+};
+
+/// What a member's raft files say of the member and its cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Bootstrap {
+    /// The members that the db lists after start, ascending.
+    pub db: Vec<u64>,
+    /// Whose log it is.
+    pub metadata: Option<Metadata>,
+    /// The last hard state.
+    pub hard_state: Option<HardState>,
+    /// The first and the last entry of the log, by index.
+    pub entries: Option<(u64, u64)>,
+    /// Index and term of the snapshot record that etcd 3.7 starts from; index 0 is the log's beginning.
+    pub record: Option<(u64, u64)>,
+    /// The `.snap` file that etcd 3.4 to 3.6 start from; without one they start from the log's beginning.
+    pub snap: Option<SnapFile>,
+    /// The `.snap` files that cannot be read.
+    pub broken: Vec<(String, Malformed)>,
+    /// Whether the log goes back to its beginning.
+    pub whole: bool,
+    /// Who votes, as raft has it.
+    pub voters: Option<BTreeSet<u64>>,
+    /// The v2store after start; `None` where nothing leads to it.
+    pub v2: Option<V2>,
+    /// The first request of the v2 API behind [`Bootstrap::record`], by its entry's index: etcd 3.7 stops there.
+    pub v2_request: Option<u64>,
+}
+
+/// A `.snap` file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SnapFile {
+    /// The file.
+    pub name: String,
+    /// The last entry that it holds.
+    pub index: u64,
+    /// That entry's term.
+    pub term: u64,
+    /// The members that its v2store lists, ascending.
+    pub members: Vec<u64>,
+}
+
+/// The v2store, as etcd 3.4 and 3.5 have it after they started.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct V2 {
+    /// The members.
+    pub members: Vec<V2Member>,
+    /// The ids of those that were removed.
+    pub removed: BTreeSet<u64>,
+    /// The cluster's version for etcd 3.4: it came by the v2 API.
+    pub version: Option<String>,
+    /// The same for etcd 3.5: it knows [`Op::ClusterVersionSet`] too.
+    pub agreed: Option<String>,
+    /// What is wrong with the store in the `.snap` file.
+    pub unreadable: Option<Malformed>,
+    /// A key of the v2 API's users in the `.snap` file.
+    pub key: Option<String>,
+    /// The first request behind it that changes such keys, by its entry's index.
+    pub request: Option<u64>,
+}
+
+impl Bootstrap {
+    /// What `log` and the `.snap` files of `source` lead to, with as many entries applied as `snapshot` has.
+    #[must_use]
+    pub fn of(source: &Source, log: &Log<'_>, snapshot: &Snapshot<'_>) -> Self {
+        let index = snapshot.log.map_or(0, |log| log.index);
+        let decoded: Vec<_> = source.snaps().iter().map(|part| (part, Snap::decode(part.bytes()))).collect();
+        let snaps: Vec<_> = decoded.iter().map(|(_, snap)| snap.as_ref().ok()).collect();
+        let broken = decoded.iter().filter_map(|(part, snap)| Some((part.name().to_owned(), snap.clone().err()?)));
+        let taken = taken(&snaps, log).and_then(|at| decoded.get(at));
+        let taken = taken.and_then(|(part, snap)| Some((part.name(), snap.as_ref().ok()?)));
+        let store = taken.map(|(_, snap)| V2Store::decode(&snap.store));
+        let record = log.newest_snapshot().map(|record| (record.index, record.term));
+        let entries = log.entries();
+        let behind = |from: u64| entries.iter().filter(move |entry| entry.index > from && entry.index <= index);
+        let whole = log.snapshots().iter().any(|record| record.index == 0);
+        let snap = taken.map(|(name, snap)| {
+            let listed = store.as_ref().and_then(|store| store.as_ref().ok());
+            let members = listed.map_or(Vec::new(), |store| store.members.iter().map(|member| member.id).collect());
+            SnapFile { name: name.to_owned(), index: snap.index, term: snap.term, members }
+        });
+        let from = snap.as_ref().map(|snap| snap.index).or(whole.then_some(0)).filter(|from| *from <= index);
+        let v2 = from.map(|from| {
+            let mut v2 = V2::of(store);
+            behind(from).for_each(|entry| v2.apply(entry));
+            v2
+        });
+        let v2_request = record.and_then(|(from, _)| {
+            let by_v2 = |entry: &&Entry<'_>| matches!(Request::of(entry), Ok(Some(Request { op: Op::V2(_), .. })));
+            behind(from).find(by_v2).map(|entry| entry.index)
+        });
+        Self {
+            db: snapshot.state.members.iter().map(|member| member.id).collect(),
+            metadata: log.metadata(),
+            hard_state: log.hard_state(),
+            entries: entries.first().zip(entries.last()).map(|(first, last)| (first.index, last.index)),
+            record,
+            snap,
+            broken: broken.collect(),
+            whole,
+            voters: log.voters(),
+            v2,
+            v2_request,
+        }
+    }
+
+    /// The last entry that the log knows of.
+    #[must_use]
+    pub fn last_index(&self) -> u64 {
+        self.entries.map_or(0, |(_, last)| last).max(self.record.map_or(0, |(index, _)| index))
+    }
+}
+
+impl V2 {
+    fn of(store: Option<Result<V2Store, Malformed>>) -> Self {
+        match store {
+            None => Self::default(),
+            Some(Err(malformed)) => Self { unreadable: Some(malformed), ..Self::default() },
+            Some(Ok(store)) => Self {
+                removed: store.removed.into_iter().collect(),
+                agreed: store.version.clone(),
+                version: store.version,
+                // `membership.IsMetaStoreOnly` looks at what is beside /0
+                key: store.keys.into_iter().map(|key| key.path).find(|path| !path.starts_with("/0/")),
+                members: store.members,
+                ..Self::default()
+            },
+        }
+    }
+
+    fn apply(&mut self, entry: &Entry<'_>) {
+        if entry.kind == EntryKind::ConfChange {
+            self.conf_change(entry);
+        } else if let Ok(Some(Request { op, .. })) = Request::of(entry) {
+            match op {
+                Op::ClusterVersionSet { version } => self.agreed = Some(text(version)),
+                Op::V2(request) => self.request(entry, &request),
+                _ => {}
+            }
+        }
+    }
+
+    /// What is refused when it is applied changes nothing; what cannot be read is told where the log is replayed.
+    fn conf_change(&mut self, entry: &Entry<'_>) {
+        let Ok(change) = entry.conf_change() else { return };
+        let id = change.node_id;
+        let known = self.members.iter_mut().find(|member| member.id == id);
+        match (change.kind, known) {
+            _ if self.removed.contains(&id) => {}
+            (ConfChangeKind::RemoveNode, Some(_)) => {
+                self.members.retain(|member| member.id != id);
+                self.removed.insert(id);
+            }
+            (ConfChangeKind::AddNode | ConfChangeKind::AddLearner, None) => {
+                let Ok(context) = context(&change) else { return };
+                let (peer_urls, is_learner) = (context.member.peer_urls, context.member.is_learner);
+                self.members.push(V2Member { id, peer_urls, is_learner, ..V2Member::default() });
+                self.members.sort_by_key(|member| member.id);
+            }
+            (ConfChangeKind::AddNode | ConfChangeKind::AddLearner, Some(member)) => {
+                member.is_learner &= !context(&change).is_ok_and(|context| context.promote);
+            }
+            (ConfChangeKind::UpdateNode, Some(member)) => {
+                if let Ok(context) = context(&change) {
+                    member.peer_urls = context.member.peer_urls;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn request(&mut self, entry: &Entry<'_>, request: &V2Request<'_>) {
+        let of_members = request.path.starts_with(b"/0/members/") && request.path.ends_with(b"/attributes");
+        match (request.method, request.path) {
+            (V2Method::Put, b"/0/version") => {
+                self.version = Some(text(request.val));
+                self.agreed.clone_from(&self.version);
+            }
+            (V2Method::Put, _) if of_members => {}
+            _ => self.request = self.request.or(Some(entry.index)),
+        }
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
