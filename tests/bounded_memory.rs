@@ -63,6 +63,38 @@ fn values_and_revisions_cost_no_memory() {
     }
 }
 
+/// 150 MB in a log that the db knows nothing of.
+#[test]
+fn what_is_in_the_log_costs_no_memory() {
+    let Some(peers) = Peers::find("what_is_in_the_log_costs_no_memory") else { return };
+    let flags = ["--backend-batch-interval", "1h", "--backend-batch-limit", "1000000", "--snapshot-count", "100000"];
+    let etcd = Etcd::start_on(&peers, "36", None, &flags).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("before.db").display().to_string();
+    etcd.ctl(&["snapshot", "save", &file]);
+    let value = dir.path().join("value");
+    for i in 0..120 {
+        std::fs::write(&value, vec![b'a'; 1_250_000]).unwrap();
+        let mut put = peers.command("etcdctl36");
+        put.args(["--endpoints", &etcd.endpoint, "put", &format!("/key/{}", i % 20)]);
+        assert!(put.stdin(std::fs::File::open(&value).unwrap()).output().unwrap().status.success());
+    }
+    let (_home, data) = etcd.kill();
+    let data = data.to_str().unwrap();
+    let to = |name: &str| dir.path().join(name).display().to_string();
+    for args in [
+        &["status", data][..],
+        &["hashkv", data],
+        &["kv", data],
+        &["restore", data, "--data-dir", &to("a"), "--member", "m1"],
+        &["restore", data, "--data-dir", &to("b"), "--member", "m1", "--defrag", "--compact", "latest"],
+        &["restore", &file, "--wal", data, "--data-dir", &to("c"), "--member", "m1"],
+    ] {
+        limited(96, args);
+    }
+    assert!(std::fs::metadata(dir.path().join("a/member/snap/db")).unwrap().len() > 150_000_000);
+}
+
 #[test]
 fn small_files_need_little() {
     for args in [

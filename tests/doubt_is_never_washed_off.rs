@@ -122,3 +122,34 @@ fn what_is_restored_of_a_damaged_db_is_whole() {
     let said = String::from_utf8_lossy(&verified.stdout);
     assert!(verified.status.success() && said.contains("made-in-doubt"), "{said}");
 }
+
+/// The log is looked at as closely as the db.
+#[test]
+fn doubt_about_the_log_goes_along_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let tar = fs::canonicalize("fixtures/datadir-3.6.tar.gz").unwrap();
+    assert!(Command::new("tar").arg("xzf").arg(&tar).arg("-C").arg(dir).status().unwrap().success());
+    let wal = dir.join("datadir-3.6/member/wal/0000000000000000-0000000000000000.wal");
+    let whole = fs::read(&wal).unwrap();
+    let end = whole.iter().rposition(|byte| *byte != 0).unwrap();
+    // a write that was under way, and a bit that fell over
+    let torn = whole[..end - 3].to_vec();
+    let mut damaged = whole;
+    damaged[end - 600] ^= 1;
+    for (name, bytes, flags, verdict) in [("torn", torn, "", "doubtful"), ("damaged", damaged, "--force", "damaged")] {
+        fs::write(&wal, bytes).unwrap();
+        let line = format!("datadir-3.6 --name a --data-dir of-{name}");
+        if !flags.is_empty() {
+            let (code, said) = restore(dir, &line);
+            assert_eq!(code, Some(1), "{name}: {said}");
+            assert!(!dir.join(format!("of-{name}")).exists());
+        }
+        let (code, said) = restore(dir, &format!("{line} {flags}"));
+        assert_eq!(code, Some(0), "{name}: {said}");
+        let beside = dir.join(format!("of-{name}")).join(BESIDE);
+        let doubt: Value = serde_json::from_slice(&fs::read(beside).unwrap()).unwrap();
+        assert_eq!(doubt["verdict"], verdict, "{doubt}");
+        assert!(doubt["findings"].to_string().contains("wal-"), "{doubt}");
+    }
+}

@@ -2,8 +2,10 @@
 
 use super::{Record, Revision};
 use crate::{
+    Result,
     bolt::Item,
     proto::{Reader, Writer},
+    source::Spool,
 };
 
 /// Records in revision order, one behind the other: for each its key in the bucket (1), where its entry begins in the
@@ -47,33 +49,50 @@ impl<'a> Tail<'a> {
 }
 
 /// Writes a [`Tail`].
-#[derive(Debug, Default)]
-pub(super) struct TailWriter(Writer);
+#[derive(Debug)]
+pub(super) struct TailWriter {
+    spool: Spool,
+    written: Result<()>,
+}
 
 impl TailWriter {
-    pub(super) fn push(&mut self, revision: Revision, tombstone: bool, message: &[u8], offset: u64) {
-        let writer = std::mem::take(&mut self.0);
-        self.0 = writer.bytes(1, &revision.to_bucket_key(tombstone)).varint(2, offset).bytes(3, message);
+    pub(super) fn new(spool: Spool) -> Self {
+        Self { spool, written: Ok(()) }
     }
 
-    pub(super) fn finish(self) -> Vec<u8> {
-        self.0.finish()
+    /// What goes wrong is told at the end.
+    pub(super) fn push(&mut self, revision: Revision, tombstone: bool, message: &[u8], offset: u64) {
+        if self.written.is_ok() {
+            let record = Writer::new().bytes(1, &revision.to_bucket_key(tombstone)).varint(2, offset).bytes(3, message);
+            self.written = self.spool.write(&record.finish());
+        }
+    }
+
+    /// All that was written.
+    ///
+    /// # Errors
+    /// When there was no room for it.
+    pub(super) fn finish(self) -> Result<Spool> {
+        self.written.map(|()| self.spool)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::etcd::{KeyValue, tombstone};
+    use crate::{
+        etcd::{KeyValue, tombstone},
+        source::{Options, Source},
+    };
 
     #[test]
     fn records_are_read_as_they_were_written() {
         let kv = KeyValue { key: b"k", create_revision: 5, mod_revision: 5, version: 1, value: b"", lease: -1 };
-        let mut tail = TailWriter::default();
+        let source = Source::open("fixtures/small.db".as_ref(), &Options::default()).unwrap();
+        let mut tail = TailWriter::new(source.spool());
         tail.push(Revision::first(5), false, &kv.encode(), 640);
         tail.push(Revision { main: 5, sub: 1 }, true, &tombstone(b"l"), 640);
-        let bytes = tail.finish();
-        let records: Vec<_> = Tail::new(&bytes).records().collect();
+        let records: Vec<_> = Tail::new(source.keep(tail.finish().unwrap()).unwrap()).records().collect();
         let got: Vec<_> = records.iter().map(|r| (r.revision, r.tombstone, r.kv.key, r.offset)).collect();
         let second = Revision { main: 5, sub: 1 };
         assert_eq!(got, [(Revision::first(5), false, &b"k"[..], 640), (second, true, b"l", 640)]);

@@ -1,22 +1,89 @@
-//! Bytes that were made from a source and are looked at as long as it is, as if they were one of its parts.
+//! Bytes that were made from a source and are looked at as long as it is, as if they were one of its parts: in memory while
+//! they are few, else in a nameless file.
 
-use std::sync::OnceLock;
+use std::{fs::File, io::Write as _, sync::OnceLock};
+
+use super::{Options, Part, open::scratch};
+use crate::{Error, Result};
+
+/// So many bytes are few.
+const FEW: usize = 4 << 20;
 
 /// A list that only grows, so that what is in it can be lent out.
 #[derive(Debug, Default)]
-pub(super) struct Kept(OnceLock<Box<(Vec<u8>, Self)>>);
+pub(super) struct Kept(OnceLock<Box<(Bytes, Self)>>);
+
+#[derive(Debug)]
+enum Bytes {
+    Few(Vec<u8>),
+    Many(Part),
+}
+
+impl Bytes {
+    fn get(&self) -> &[u8] {
+        match self {
+            Self::Few(bytes) => bytes,
+            Self::Many(part) => part.bytes(),
+        }
+    }
+}
 
 impl Kept {
-    /// Puts `bytes` at the end.
-    pub(super) fn keep(&self, bytes: Vec<u8>) -> &[u8] {
-        let (mut end, mut bytes) = (self, bytes);
+    /// Puts what was written to `spool` at the end.
+    pub(super) fn keep(&self, spool: Spool) -> Result<&[u8]> {
+        let (mut end, mut bytes) = (self, spool.finish()?);
         loop {
             match end.0.set(Box::new((bytes, Self::default()))) {
-                Ok(()) => return end.0.get().map(|last| last.0.as_slice()).unwrap_or_default(),
+                Ok(()) => return Ok(end.0.get().map(|last| last.0.get()).unwrap_or_default()),
                 Err(unset) => bytes = unset.0,
             }
-            let Some(next) = end.0.get() else { return &[] };
+            let Some(next) = end.0.get() else { return Ok(&[]) };
             end = &next.1;
+        }
+    }
+}
+
+/// Takes bytes that are made one behind the other.
+#[derive(Debug)]
+pub(crate) struct Spool {
+    options: Options,
+    few: Vec<u8>,
+    file: Option<File>,
+}
+
+impl Spool {
+    pub(super) fn new(options: &Options) -> Self {
+        Self { options: options.clone(), few: Vec::new(), file: None }
+    }
+
+    /// Adds `bytes`.
+    ///
+    /// # Errors
+    /// When there is no room for them.
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.few.extend_from_slice(bytes);
+        if self.few.len() > FEW { self.flush() } else { Ok(()) }
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => none.insert(scratch(&self.options)?),
+        };
+        let dir = &self.options.tmp_dir;
+        let fault = |source| Error::Io { file: dir.display().to_string(), doing: "write to", offset: None, source };
+        file.write_all(&self.few).map_err(fault)?;
+        self.few.clear();
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Bytes> {
+        if self.file.is_some() {
+            self.flush()?;
+        }
+        match self.file {
+            None => Ok(Bytes::Few(self.few)),
+            Some(file) => Part::own("what the log adds".to_owned(), file).map(Bytes::Many),
         }
     }
 }
@@ -27,8 +94,15 @@ mod tests {
 
     #[test]
     fn what_is_kept_stays_where_it_is() {
-        let kept = Kept::default();
-        let all: Vec<_> = (0..9_u8).map(|n| kept.keep(vec![n; 3])).collect();
-        assert!(all.iter().zip(0..9_u8).all(|(bytes, n)| *bytes == [n; 3]));
+        let (kept, options) = (Kept::default(), Options::default());
+        let keep = |n: u8| {
+            let mut spool = Spool::new(&options);
+            // every third is too much for memory
+            let times = if n.is_multiple_of(3) { FEW / 1000 + 2 } else { 1 };
+            (0..times).for_each(|_| spool.write(&[n; 1000]).unwrap());
+            (times * 1000, kept.keep(spool).unwrap())
+        };
+        let all: Vec<_> = (0..9).map(keep).collect();
+        assert!(all.iter().zip(0..9_u8).all(|((len, bytes), n)| bytes.len() == *len && bytes.iter().all(|b| *b == n)));
     }
 }

@@ -30,6 +30,7 @@ use std::{
 };
 
 pub use datadir::{is_data_dir, member_dir};
+pub(crate) use kept::Spool;
 pub use map::free_space;
 pub use part::{Digests, Part};
 pub use raft::{RaftFiles, RaftKind};
@@ -120,6 +121,7 @@ pub struct Source {
     /// Files that are not read as they are, but must not change: the container.
     watched: Vec<Part>,
     notes: Vec<Finding>,
+    options: Options,
     kept: kept::Kept,
 }
 
@@ -129,7 +131,7 @@ impl Source {
     /// # Errors
     /// When it cannot be read, is no backup, or several.
     pub fn open(path: &Path, options: &Options) -> Result<Self> {
-        open::open(path, options)
+        Ok(Self { options: options.clone(), ..open::open(path, options)? })
     }
 
     /// The same source with `file`, a copy of its db or of the one that came from the leader, in the place of its db: for
@@ -154,6 +156,7 @@ impl Source {
             snap_dbs: again(&self.snap_dbs)?,
             watched: Vec::new(),
             notes,
+            options: self.options.clone(),
             kept: kept::Kept::default(),
         })
     }
@@ -226,10 +229,17 @@ impl Source {
         self.snap_dbs.iter().find(|part| part.name().rsplit('/').next() == Some(&name))
     }
 
-    /// Keeps bytes that were made from its parts as long as it is there itself, so that they can be borrowed from it
-    /// as the parts' own are.
-    pub(crate) fn keep(&self, bytes: Vec<u8>) -> &[u8] {
-        self.kept.keep(bytes)
+    /// Takes bytes that are made from its parts, for [`Source::keep`].
+    pub(crate) fn spool(&self) -> Spool {
+        Spool::new(&self.options)
+    }
+
+    /// Keeps them as long as it is there itself, so that they can be borrowed from it as the parts' own are.
+    ///
+    /// # Errors
+    /// When there is no room for them.
+    pub(crate) fn keep(&self, spool: Spool) -> Result<&[u8]> {
+        self.kept.keep(spool)
     }
 
     /// What was noticed while opening it.

@@ -255,6 +255,7 @@ impl Unwrapped {
             snap_dbs,
             watched,
             notes,
+            options: Options::default(),
             kept: Kept::default(),
         }
     }

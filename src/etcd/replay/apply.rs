@@ -15,6 +15,7 @@ use crate::{
         tail::TailWriter,
         tombstone,
     },
+    source::Spool,
     wal::{Entry, EntryKind},
 };
 
@@ -61,7 +62,7 @@ pub(super) struct Applier<'a> {
 }
 
 impl<'a> Applier<'a> {
-    pub(super) fn new(snapshot: &Snapshot<'a>, found: Found<'a>) -> Self {
+    pub(super) fn new(snapshot: &Snapshot<'a>, found: Found<'a>, spool: Spool) -> Self {
         let users = snapshot.items("authUsers").into_iter();
         let mut state = snapshot.state.clone();
         let mut edits = Edits::default();
@@ -75,7 +76,7 @@ impl<'a> Applier<'a> {
             leases: state.leases.iter().map(|lease| (lease.id, *lease)).collect(),
             state,
             edits,
-            tail: TailWriter::default(),
+            tail: TailWriter::new(spool),
             revision: snapshot.keyspace.head(found.last),
             compacted: snapshot.keyspace.compacted(),
             found,

@@ -95,7 +95,7 @@ pub(super) fn replay<'a>(
     }
     let (entries, panic) = decode(entries);
     let committed = behind.sure.len() as u64;
-    let halt = apply(snapshot, source, &entries, load.to_revision, &mut replayed);
+    let halt = apply(snapshot, source, &entries, load.to_revision, &mut replayed)?;
     replayed.uncommitted = replayed.applied.saturating_sub(committed);
     if let Some((entry, what)) = halt.or(panic) {
         let what = format!("etcd does not get over entry {}: {what}", entry.index);
@@ -152,12 +152,12 @@ fn apply<'a>(
     entries: &[(Entry<'a>, Option<Request<'a>>)],
     to: Option<i64>,
     replayed: &mut Replayed,
-) -> Option<Halt<'a>> {
+) -> Result<Option<Halt<'a>>> {
     let requests = || entries.iter().filter_map(|(_, request)| request.as_ref());
     let auth = snapshot.state.auth.enabled || requests().any(|request| request.op == Op::Auth(AuthOp::Enable));
     let mut named = Named::default();
     requests().for_each(|request| named.add(&request.op, auth));
-    let mut applier = Applier::new(snapshot, named.find(snapshot));
+    let mut applier = Applier::new(snapshot, named.find(snapshot), source.spool());
     let (mut halt, mut last) = (None, None);
     for (entry, request) in entries {
         if to.is_some_and(|to| applier.revision >= to) {
@@ -178,7 +178,7 @@ fn apply<'a>(
     let Applier { state, edits, tail, leases, .. } = applier;
     snapshot.state = State { leases: leases.into_values().collect(), ..state };
     snapshot.edits = edits;
-    snapshot.keyspace.tail = Tail::new(source.keep(tail.finish()));
+    snapshot.keyspace.tail = Tail::new(source.keep(tail.finish()?)?);
     snapshot.keyspace.scheduled = snapshot.state.meta.scheduled_compact_rev;
-    halt
+    Ok(halt)
 }

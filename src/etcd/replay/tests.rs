@@ -24,7 +24,7 @@ fn applied<'a>(source: &'a Source, requests: &'a [Vec<u8>]) -> (Snapshot<'a>, Re
     let entries: Vec<_> =
         requests.iter().map(|data| (entry(data), Request::decode(data).ok())).filter(|(_, r)| r.is_some()).collect();
     let mut replayed = Replayed::default();
-    let halt = apply(&mut snapshot, source, &entries, None, &mut replayed);
+    let halt = apply(&mut snapshot, source, &entries, None, &mut replayed).unwrap();
     (snapshot, replayed, halt.map(|(_, what)| what))
 }
 
