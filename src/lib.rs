@@ -26,8 +26,8 @@
 //! `restore` goes on from `verify`: [`restore::Facts`] of the snapshot and what is wanted make a [`restore::Plan`];
 //! [`restore::apply`] copies the db into a staging folder and lets the same checks run over the copy, writes what
 //! changes with [`bolt::Writer`], the member's log with [`wal::Writer`] and its [`snap::Snap`], reads all of it back,
-//! and shows it by renames. `force-new-cluster` changes one file of a member's own directory in the same way
-//! ([`restore::Alone`], [`restore::rewrite`]).
+//! and shows it by renames. `force-new-cluster` and `migrate` change a few files of a member's own
+//! directory in the same way ([`restore::Alone`], [`restore::Migrate`], [`restore::rewrite`]).
 
 pub mod bolt;
 pub mod bytes;

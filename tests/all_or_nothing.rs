@@ -74,6 +74,7 @@ impl Scene {
         match &self.line {
             line if line.contains(" export ") => "out",
             line if line.contains(" force-new-cluster ") && line.contains(" --in-place") => SEGMENT,
+            line if line.contains(" migrate ") => "db",
             _ => "member",
         }
     }
@@ -141,7 +142,7 @@ impl Scene {
         }
         // strace does one thing to a name.
         calls.retain(|call| !self.always.as_ref().is_some_and(|inject| inject.contains(&call.name)));
-        let by_one = self.line.contains(" force-new-cluster ");
+        let by_one = [" force-new-cluster ", " migrate "].iter().any(|command| self.line.contains(command));
         assert!(calls.len() > 20 && (by_one || calls.iter().any(|call| !call.of_main)), "{calls:?}");
         calls
     }
@@ -322,6 +323,7 @@ scenes! {
     an_export_into_an_empty_folder: an_empty_folder, "export KUBE -n shop cm,svc,ing --to out";
     a_member_alone_as_a_copy: a_member_of_three, "force-new-cluster --data-dir dir --to new";
     a_member_alone_in_place: a_member_of_three, "force-new-cluster --data-dir dir --in-place --yes";
+    another_version_in_place: a_member, "migrate --data-dir dir --target-version 3.5 --in-place --yes";
     every_member: a_file, "restore SMALL --all-members --initial-cluster a=http://a:1,b=http://b:1 --to dir";
 }
 

@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Request, Snapshot,
+    Request, State,
     replay::context,
     request::{Op, V2Method, V2Request},
 };
@@ -80,20 +80,31 @@ pub struct V2 {
 }
 
 impl Bootstrap {
-    /// What `log` and the `.snap` files of `source` lead to, with as many entries applied as `snapshot` has.
+    /// What `log` and the `.snap` files of `source` lead to, with the entries up to `index` applied, and the db's `state`.
     #[must_use]
-    pub fn of(source: &Source, log: &Log<'_>, snapshot: &Snapshot<'_>) -> Self {
-        let index = snapshot.log.map_or(0, |log| log.index);
+    pub fn of(source: &Source, log: &Log<'_>, state: &State, index: u64) -> Self {
         let decoded: Vec<_> = source.snaps().iter().map(|part| (part, Snap::decode(part.bytes()))).collect();
         let snaps: Vec<_> = decoded.iter().map(|(_, snap)| snap.as_ref().ok()).collect();
         let broken = decoded.iter().filter_map(|(part, snap)| Some((part.name().to_owned(), snap.clone().err()?)));
         let taken = taken(&snaps, log).and_then(|at| decoded.get(at));
         let taken = taken.and_then(|(part, snap)| Some((part.name(), snap.as_ref().ok()?)));
-        let store = taken.map(|(_, snap)| V2Store::decode(&snap.store));
         let record = log.newest_snapshot().map(|record| (record.index, record.term));
+        Self { broken: broken.collect(), ..Self::from(taken, record, log, state, index) }
+    }
+
+    /// The same from the `.snap` file `taken` and the snapshot record `record`, whether they are there yet or not.
+    #[must_use]
+    pub fn from(
+        taken: Option<(&str, &Snap)>,
+        record: Option<(u64, u64)>,
+        log: &Log<'_>,
+        state: &State,
+        index: u64,
+    ) -> Self {
         let entries = log.entries();
         let behind = |from: u64| entries.iter().filter(move |entry| entry.index > from && entry.index <= index);
         let whole = log.snapshots().iter().any(|record| record.index == 0);
+        let store = taken.map(|(_, snap)| V2Store::decode(&snap.store));
         let snap = taken.map(|(name, snap)| {
             let listed = store.as_ref().and_then(|store| store.as_ref().ok());
             let members = listed.map_or(Vec::new(), |store| store.members.iter().map(|member| member.id).collect());
@@ -110,13 +121,13 @@ impl Bootstrap {
             behind(from).find(by_v2).map(|entry| entry.index)
         });
         Self {
-            db: snapshot.state.members.iter().map(|member| member.id).collect(),
+            db: state.members.iter().map(|member| member.id).collect(),
             metadata: log.metadata(),
             hard_state: log.hard_state(),
             entries: entries.first().zip(entries.last()).map(|(first, last)| (first.index, last.index)),
             record,
             snap,
-            broken: broken.collect(),
+            broken: Vec::new(),
             whole,
             voters: log.voters(),
             v2,

@@ -48,7 +48,7 @@ pub(super) fn write(
     trust.judge(&report)?;
     let copied = Part::open(path)?;
     if report.damage().is_none() {
-        plan.changes.write_over(&load(&copied, plan)?, &file).map_err(|error| unwritten(error, plan, path))?;
+        plan.changes.write_over(&load(&copied, plan)?, &file).map_err(|error| unwritten(error, &plan.source, path))?;
         return Ok((report, file));
     }
     // No etcd starts on a page that it cannot read: what can be read is written afresh.
@@ -65,24 +65,24 @@ fn afresh(db: &Part, plan: &Plan<'_>, file: &File, path: &Path, stop: &AtomicBoo
     let mut findings = Findings::default();
     let go_on = |_| !stop.load(SeqCst);
     let written = plan.changes.write_fresh(&load(db, plan)?, file, &mut findings, &go_on);
-    written.map_err(|error| unwritten(error, plan, path))
+    written.map_err(|error| unwritten(error, &plan.source, path))
 }
 
 /// `db`, and behind it the records of the log.
 fn load<'a>(db: &'a Part, plan: &Plan<'a>) -> Result<Snapshot<'a>> {
-    let mut snapshot = Snapshot::open(db.image()).map_err(|finding| damaged(plan, finding))?;
+    let mut snapshot = Snapshot::open(db.image()).map_err(|finding| damaged(&plan.source, finding))?;
     snapshot.keyspace.tail = plan.changes.tail;
     Ok(snapshot)
 }
 
-fn damaged(plan: &Plan<'_>, finding: crate::Finding) -> Error {
-    Error::Damaged { file: plan.source.clone(), finding: Box::new(finding) }
+fn damaged(source: &str, finding: crate::Finding) -> Error {
+    Error::Damaged { file: source.to_owned(), finding: Box::new(finding) }
 }
 
-fn unwritten(error: Fault, plan: &Plan<'_>, path: &Path) -> Error {
+pub(super) fn unwritten(error: Fault, source: &str, path: &Path) -> Error {
     match error {
         Fault::Io(e) if e.kind() == io::ErrorKind::Interrupted => Error::Interrupted,
         Fault::Io(e) => fault(path, "write")(e),
-        Fault::Damaged(finding) => damaged(plan, finding),
+        Fault::Damaged(finding) => damaged(source, finding),
     }
 }

@@ -41,7 +41,7 @@ pub use copy::Watch;
 pub use facts::Facts;
 pub use log::FromLog;
 pub use manifest::Manifest;
-pub use own::{Alone, Directory, LogEnd, Rewrite, Rewritten, Way, apply as rewrite, judge};
+pub use own::{Alone, Directory, LogEnd, Migrate, Rewrite, Rewritten, Way, apply as rewrite, judge};
 pub use owner::Owner;
 pub use place::Place;
 pub use plan::{Bump, Carry, Compact, GUESS, Plan, Wanted};

@@ -77,7 +77,10 @@ pub(crate) fn check(source: &Source, load: &Load) -> Result<Report> {
     state::check(&snapshot, &survey, &mut report.findings);
     report.findings.append(std::mem::take(&mut snapshot.findings));
     report.findings.push_all(Doubt::about(source));
-    report.member = log.filter(|_| source.kind() == Kind::DataDir).map(|log| Bootstrap::of(source, &log, &snapshot));
+    report.member = log.filter(|_| source.kind() == Kind::DataDir).map(|log| {
+        let index = snapshot.log.map_or(0, |replayed| replayed.index);
+        Bootstrap::of(source, &log, &snapshot.state, index)
+    });
     if let Some(member) = &report.member {
         report.findings.push_all(member::check(&snapshot, member));
     }

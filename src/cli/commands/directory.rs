@@ -35,7 +35,7 @@ pub(super) struct DirectoryArgs {
     /// Make the result in NEWDIR: a copy, which shares its blocks with DIR where the file system can do that
     #[arg(long, value_name = "NEWDIR", required_unless_present = "in_place")]
     to: Option<PathBuf>,
-    /// Change DIR itself; the file that is written anew is kept beside itself as it was, as NAME.before-<UTC>
+    /// Change DIR itself; what is written anew is kept beside itself as it was, as NAME.before-<UTC>
     #[arg(long, conflicts_with = "to")]
     in_place: bool,
     /// With --in-place: do it; otherwise the plan is printed, and nothing is changed
@@ -146,9 +146,10 @@ impl DirectoryArgs {
         match way {
             Way::Copy(place) => line(out, "to", &format!("{}, a copy", place.member_dir().display()))?,
             Way::InPlace => {
-                let path = directory.path_of(plan.old(directory.source)?);
-                line(out, "in place", &path.display().to_string())?;
-                line(out, "", "written anew; the one that is there is kept beside it, as NAME.before-<UTC>")?;
+                for (n, file) in plan.files(directory)?.iter().enumerate() {
+                    line(out, if n == 0 { "in place" } else { "" }, &file.display().to_string())?;
+                }
+                line(out, "", "written anew; what is there is kept beside it, as NAME.before-<UTC>")?;
             }
         }
         Ok(())
@@ -161,7 +162,7 @@ impl DirectoryArgs {
         match self.output {
             Output::Text => {
                 verdict(out, &done.report)?;
-                if let Some(kept) = &done.kept {
+                for kept in &done.kept {
                     line(out, "kept", &kept.display().to_string())?;
                 }
                 line(out, "done", &summary(&done.report))?;
@@ -170,10 +171,10 @@ impl DirectoryArgs {
             }
             Output::Json => {
                 let path = |path: &PathBuf| path.display().to_string();
-                let files: Vec<_> = done.files.iter().map(path).collect();
+                let [files, kept] = [&done.files, &done.kept].map(|paths| paths.iter().map(path).collect::<Vec<_>>());
                 let document = json!({
                     "dryRun": false, "plan": plan, "source": told(&done.report),
-                    "files": files, "kept": done.kept.as_ref().map(path), "next": next,
+                    "files": files, "kept": kept, "next": next,
                 });
                 render::json(out, &document, false)?;
             }

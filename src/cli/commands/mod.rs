@@ -13,6 +13,7 @@ mod history;
 mod kv;
 mod man;
 mod members;
+mod migrate;
 mod restore;
 mod snap;
 mod snapshot;
@@ -48,6 +49,7 @@ pub(crate) enum Command {
     Wal(wal::Wal),
     Snap(snap::Snaps),
     ForceNewCluster(force_new_cluster::ForceNewCluster),
+    Migrate(migrate::Migrate),
     Decode(decode::Decode),
     Completions(completions::Completions),
     Man(man::Man),
@@ -74,6 +76,7 @@ impl Command {
             Self::Wal(command) => command.run(session),
             Self::Snap(command) => command.run(session),
             Self::ForceNewCluster(command) => command.run(session),
+            Self::Migrate(command) => command.run(session),
             Self::Decode(command) => command.run(session),
             Self::Completions(command) => command.run(session),
             Self::Man(command) => command.run(session),

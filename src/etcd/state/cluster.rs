@@ -26,7 +26,8 @@ pub struct Downgrade {
 
 impl Downgrade {
     /// It as JSON, as the backend has it.
-    pub(in crate::etcd) fn json(&self) -> Vec<u8> {
+    #[must_use]
+    pub fn json(&self) -> Vec<u8> {
         // A struct of a string and a bool can always be written.
         serde_json::to_vec(self).unwrap_or_default()
     }

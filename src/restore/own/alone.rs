@@ -7,13 +7,13 @@
 //! Mirrors `bootstrapWALFromSnapshot` of `server/etcdserver/bootstrap.go` and `CreateConfigChangeEnts` of
 //! `server/storage/util.go` (`restartAsStandaloneNode` of `etcdserver/raft.go` before 3.6).
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Serialize, Serializer};
 
 use super::{
     Directory, Rewrite,
-    log::{self, segments, unusable},
+    log::{self, unusable},
 };
 use crate::{
     Error, Finding, Result,
@@ -22,9 +22,9 @@ use crate::{
         boot::{Minor, Role, Startup, starts_on},
         state::Member,
     },
-    restore::{Id, NewMember, cluster::peer_urls, copy::Watch, disk::fault, member::write_segment, plan::by_version},
+    restore::{Id, NewMember, cluster::peer_urls, copy::Watch, disk::fault, plan::by_version},
     source::{Part, Source},
-    wal::{ConfChange, ConfChangeKind, HardState, Log, Tail, Writer},
+    wal::{ConfChange, ConfChangeKind, HardState, Log, Tail},
 };
 
 /// What is going to be done to leave a member alone.
@@ -113,7 +113,7 @@ impl Alone {
         let last = kept.saturating_add(members.changes.len() as u64);
         let head = snapshot.newest_records().map_err(|finding| damaged(source, finding))?;
         let head = head.last().map_or(Revision::default(), |record| record.revision);
-        let segment = segments(source).last().map(|part| part.name().rsplit('/').next().unwrap_or_default().to_owned());
+        let segment = directory.path_of(log::last(source)?);
         Ok(Self {
             source: source.name().to_owned(),
             member: members.itself,
@@ -123,29 +123,20 @@ impl Alone {
             total_size: snapshot.db().size(),
             version: snapshot.state.meta.storage_version.clone(),
             log: LogEnd {
-                segment: segment.unwrap_or_default(),
+                segment: segment.file_name().unwrap_or_default().to_string_lossy().into_owned(),
                 committed: state.commit,
                 kept,
                 committed_now: kept.saturating_sub(state.commit),
                 dropped: end.saturating_sub(kept),
                 last,
             },
-            starts_on: starts_on(&snapshot.state, Role::Member(&Bootstrap::of(source, &log, &snapshot))).to_vec(),
+            starts_on: starts_on(&snapshot.state, Role::Member(&Bootstrap::of(source, &log, &snapshot.state, kept)))
+                .to_vec(),
             changes: members.changes,
             state: HardState { commit: last, ..state },
             tail: log.tail(),
             load,
         })
-    }
-
-    /// What is written behind the log's last record.
-    fn records(&self) -> Option<Vec<u8>> {
-        let mut writer = Writer::go_on(self.tail.crc.filter(|_| self.tail.offset > 0)?);
-        for (index, (kind, node_id, context)) in (self.log.kept.saturating_add(1)..).zip(&self.changes) {
-            writer.conf_change(self.state.term, index, &ConfChange { kind: *kind, node_id: *node_id, context });
-        }
-        writer.state(&self.state);
-        Some(writer.finish())
     }
 }
 
@@ -256,21 +247,20 @@ impl Rewrite for Alone {
         self.load
     }
 
-    fn old<'s>(&self, source: &'s Source) -> Result<&'s Part> {
-        let missing = || unusable(source, Finding::error("wal-empty", "there is no log: not one segment"));
-        segments(source).pop().ok_or_else(missing)
+    fn files(&self, directory: &Directory<'_>) -> Result<Vec<PathBuf>> {
+        Ok(vec![directory.path_of(log::last(directory.source)?)])
     }
 
-    fn write(&self, source: &Source, path: &Path, _: Watch<'_>) -> Result<()> {
-        let old = self.old(source)?.bytes();
-        let kept = usize::try_from(self.tail.offset).ok().and_then(|end| old.get(..end));
-        let Some((kept, records)) = kept.zip(self.records()) else {
-            return Err(unusable(source, Finding::error("wal-empty", "the last segment of the log holds nothing")));
-        };
-        write_segment(path, &[kept, &records])
+    fn write(&self, source: &Source, _: &Path, path: &Path, _: Watch<'_>) -> Result<()> {
+        log::write_on(source, self.tail, path, |writer| {
+            for (index, (kind, node_id, context)) in (self.log.kept.saturating_add(1)..).zip(&self.changes) {
+                writer.conf_change(self.state.term, index, &ConfChange { kind: *kind, node_id: *node_id, context });
+            }
+            writer.state(&self.state);
+        })
     }
 
-    fn check(&self, source: &Source, path: &Path) -> Result<()> {
+    fn check(&self, source: &Source, _: &Path, path: &Path) -> Result<()> {
         let wrong = |what: &str| fault(path, "read back")(std::io::Error::other(what.to_owned()));
         let part = Part::open(path)?;
         let log = log::read(source, Some(part.bytes())).map_err(|error| wrong(&error.to_string()))?;

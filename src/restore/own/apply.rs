@@ -1,6 +1,9 @@
 //! Doing it: as a copy, or in place.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use jiff::Timestamp;
 
@@ -15,7 +18,7 @@ use crate::{
         owner::{settle, settle_one},
         place::Place,
         show::{self, free},
-        stage::{Staging, recover},
+        stage::Staging,
         staged::Staged,
     },
     source::Part,
@@ -30,7 +33,7 @@ pub struct Rewritten {
     /// The files that were written, where they are now.
     pub files: Vec<PathBuf>,
     /// What was there, where it is kept.
-    pub kept: Option<PathBuf>,
+    pub kept: Vec<PathBuf>,
 }
 
 /// Does to `directory` what `change` says; damage in it is let through with `force`. All is there when it returns, or
@@ -87,20 +90,24 @@ fn copy(
     let mut staging = Staging::create(&job.destination)?;
     let new = staging.path("new");
     let staged = Staged::make(place, &job, &new)?;
-    let old = change.old(source)?;
+    let (snap, log) = (place.member_dir().join("snap"), place.final_wal());
+    let anew = change.files(directory)?;
+    let parts = [source.db()].into_iter().chain(source.snaps()).chain(source.snap_dbs()).chain(segments(source));
+    let mut all: Vec<_> = parts.map(|part| (directory.path_of(part), Some(part))).collect();
+    all.retain(|(path, _)| !anew.contains(path));
+    all.extend(anew.into_iter().map(|path| (path, None)));
     let mut files = Vec::new();
-    let log = segments(source).into_iter().map(|part| (part, &staged.wal, place.final_wal()));
-    let snap = place.member_dir().join("snap");
-    let parts = [source.db()].into_iter().chain(source.snaps()).chain(source.snap_dbs());
-    for (part, folder, shown) in parts.map(|part| (part, &staged.snap, snap.clone())).chain(log) {
-        let from = directory.path_of(part);
-        let name = from.file_name().unwrap_or_default();
+    for (file, part) in all {
+        let of_log = file.parent() == Some(&directory.wal);
+        let (folder, shown) = if of_log { (&staged.wal, &log) } else { (&staged.snap, &snap) };
+        let name = file.file_name().unwrap_or_default();
         let to = folder.join(name);
-        if part.id() == old.id() {
-            change.write(source, &to, watch)?;
-            change.check(source, &to)?;
-        } else {
-            copy_part(part, &to, watch)?;
+        match part {
+            Some(part) => drop(copy_part(part, &to, watch)?),
+            None => {
+                change.write(source, &file, &to, watch)?;
+                change.check(source, &file, &to)?;
+            }
         }
         files.push(shown.join(name));
         watch.check()?;
@@ -116,11 +123,11 @@ fn copy(
     watch.check()?;
     staging.publish(&journal)?;
     staging.keep_parents();
-    Ok(Rewritten { report, files, kept: None })
+    Ok(Rewritten { report, files, kept: Vec::new() })
 }
 
 /// Copies a part, shared where the file system can do that; what was copied is compared.
-fn copy_part(part: &Part, to: &std::path::Path, watch: Watch<'_>) -> Result<()> {
+pub(super) fn copy_part(part: &Part, to: &Path, watch: Watch<'_>) -> Result<fs::File> {
     use std::sync::atomic::Ordering::SeqCst;
     let file = create(to)?;
     let shared = part.clone_to(&file);
@@ -130,40 +137,82 @@ fn copy_part(part: &Part, to: &std::path::Path, watch: Watch<'_>) -> Result<()> 
     }
     file.sync_all().map_err(fault(to, "sync"))?;
     if shared || Part::open(to)?.bytes() == part.bytes() {
-        return Ok(());
+        return Ok(file);
     }
     Err(fault(to, "read back")(std::io::Error::other("it is not what was copied")))
 }
 
 fn in_place(directory: &Directory<'_>, change: &impl Rewrite, report: Report, watch: Watch<'_>) -> Result<Rewritten> {
     let source = directory.source;
-    let path = directory.path_of(change.old(source)?);
-    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return Err(Error::Interrupted) };
-    recover(folder)?;
-    let mut staging = Staging::create(folder)?;
-    let new = staging.path(name);
-    change.write(source, &new, watch)?;
-    change.check(source, &new)?;
-    let (mode, owner) = Directory::rights(&path)?;
-    settle_one(&new, mode, owner)?;
-    fs::File::open(&new).and_then(|file| file.sync_all()).map_err(fault(&new, "sync"))?;
-    sync_dir(&staging.path(""))?;
-    let now = Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
-    let mut before = path.clone().into_os_string();
-    before.push(format!(".before-{now}"));
-    let before = free(PathBuf::from(before));
-    let mut journal = Journal::default();
-    let old = Step::new(path.clone(), before.clone(), false)?;
-    if staging.can_exchange() {
-        journal.after.push(old.moved_from(new.clone()));
-        journal.steps.push(Step::new(new, path.clone(), true)?);
-    } else {
-        journal.steps.push(old);
-        journal.steps.push(Step::new(new, path.clone(), false)?);
+    let files = change.files(directory)?;
+    let now = Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
+    let (mut journal, mut kept) = (Journal::default(), Vec::new());
+    // One staging folder in each folder that something changes in; the journal in that of the last file leads to the others.
+    let mut stagings: Vec<Beside> = Vec::new();
+    for file in &files {
+        let (Some(folder), Some(name)) = (file.parent(), file.file_name()) else { return Err(Error::Interrupted) };
+        // The last file's is the last of them.
+        match stagings.iter().position(|beside| beside.folder == folder) {
+            Some(at) => {
+                let beside = stagings.remove(at);
+                stagings.push(beside);
+            }
+            None => stagings.push(Beside::new(folder)?),
+        }
+        let Some(beside) = stagings.last() else { continue };
+        let new = beside.staging.path(name);
+        change.write(source, file, &new, watch)?;
+        change.check(source, file, &new)?;
+        // A new one has the rights of the db.
+        let like = if file.exists() { file.clone() } else { directory.path_of(source.db()) };
+        let (mode, owner) = Directory::rights(&like)?;
+        settle_one(&new, mode, owner)?;
+        fs::File::open(&new).and_then(|file| file.sync_all()).map_err(fault(&new, "sync"))?;
+        sync_dir(&beside.staging.path(""))?;
+        kept.extend(beside.show(&new, file, &now, &mut journal)?);
+        watch.check()?;
     }
     source.intact()?;
     directory.check_stopped()?;
-    watch.check()?;
-    staging.publish(&journal)?;
-    Ok(Rewritten { report, files: vec![path], kept: Some(before) })
+    let Some(mut last) = stagings.pop() else { return Err(Error::Interrupted) };
+    journal.also.extend(stagings.iter().map(|other| other.staging.path("")));
+    if let Err(error) = last.staging.publish(&journal) {
+        stagings.iter_mut().for_each(|other| other.staging.keep_with(&last.staging));
+        return Err(error);
+    }
+    Ok(Rewritten { report, files, kept })
+}
+
+/// A folder that files change in, and the one that they are staged in.
+struct Beside {
+    folder: PathBuf,
+    staging: Staging,
+    can_exchange: bool,
+}
+
+impl Beside {
+    fn new(folder: &Path) -> Result<Self> {
+        let staging = Staging::create(folder)?;
+        Ok(Self { folder: folder.to_owned(), can_exchange: staging.can_exchange(), staging })
+    }
+
+    /// The renames that show `new` at `file`; returns where what is there is kept.
+    fn show(&self, new: &Path, file: &Path, now: &str, journal: &mut Journal) -> Result<Option<PathBuf>> {
+        if !file.exists() {
+            journal.steps.push(Step::new(new.to_owned(), file.to_owned(), false)?);
+            return Ok(None);
+        }
+        let mut before = file.as_os_str().to_owned();
+        before.push(format!(".before-{now}"));
+        let before = free(PathBuf::from(before));
+        let old = Step::new(file.to_owned(), before.clone(), false)?;
+        if self.can_exchange {
+            journal.after.push(old.moved_from(new.to_owned()));
+            journal.steps.push(Step::new(new.to_owned(), file.to_owned(), true)?);
+        } else {
+            journal.steps.push(old);
+            journal.steps.push(Step::new(new.to_owned(), file.to_owned(), false)?);
+        }
+        Ok(Some(before))
+    }
 }

@@ -57,7 +57,8 @@ impl<'s> Directory<'s> {
             return Ok(());
         }
         let wal = wal_dir.map_or_else(|| member.join("wal"), Path::to_path_buf);
-        [wal, member.join("snap")].iter().try_for_each(|folder| recover(folder))
+        // The journal of a run that changed both is in the latter.
+        [member.join("snap"), wal].iter().try_for_each(|folder| recover(folder))
     }
 
     /// The directory that `source` is, with its log in `wal_dir` when that is not `member/wal`.

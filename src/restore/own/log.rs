@@ -1,18 +1,42 @@
 //! The log of a stopped member, as far as etcd would read it, and how it goes on.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path};
 
 use crate::{
     Error, Finding, Findings, Result,
     error::Severity,
+    restore::member::write_segment,
     snap::Snap,
     source::{Part, Source},
-    wal::{ConfChangeKind, ConfState, EntryKind, Log, Segment, SegmentName},
+    wal::{ConfChangeKind, ConfState, EntryKind, Log, Segment, SegmentName, Tail, Writer},
 };
 
 /// The segments of the log: files of other names are passed over, as etcd does.
 pub(super) fn segments(source: &Source) -> Vec<&Part> {
     source.wal().iter().filter(|part| SegmentName::parse(part.name()).is_some()).collect()
+}
+
+/// The last of them.
+///
+/// # Errors
+/// That there is none.
+pub(super) fn last(source: &Source) -> Result<&Part> {
+    let missing = || unusable(source, Finding::error("wal-empty", "there is no log: not one segment"));
+    segments(source).pop().ok_or_else(missing)
+}
+
+/// Writes to `path` the last segment as far as `tail`, and the records that `more` adds there.
+///
+/// # Errors
+/// When it cannot be written, or there is nothing to go on from.
+pub(super) fn write_on(source: &Source, tail: Tail, path: &Path, more: impl FnOnce(&mut Writer)) -> Result<()> {
+    let kept = usize::try_from(tail.offset).ok().and_then(|end| last(source).ok()?.bytes().get(..end));
+    let Some((kept, sum)) = kept.filter(|kept| !kept.is_empty()).zip(tail.crc) else {
+        return Err(unusable(source, Finding::error("wal-empty", "the last segment of the log holds nothing")));
+    };
+    let mut writer = Writer::go_on(sum);
+    more(&mut writer);
+    write_segment(path, &[kept, &writer.finish()])
 }
 
 /// The log with `last` in place of its last segment. What stands behind a torn record is left out: etcd cuts it off

@@ -1,9 +1,11 @@
-//! A member's own directory with one file of it written anew: it stays who it is, with all that it holds.
+//! A member's own directory with a file or a few of it written anew: it stays who it is, with all that it holds.
 //!
 //! ```text
 //! alone      its log removes the others: a new last segment      (etcd's --force-new-cluster)
-//! apply      ┌ a copy: everything cloned or copied into a staging folder, the one file written anew, renamed into place
-//!            └ in place: the file staged beside the one that is there, which it changes places with and which is kept
+//! migrate    its db says another version: a new db               (etcdutl migrate)
+//!            and the log starts behind what that etcd would not get over: a .snap, a new last segment
+//! apply      ┌ a copy: everything else cloned or copied into a staging folder, which is renamed into place
+//!            └ in place: each file staged beside the one that is there, which it changes places with and which is kept
 //! ```
 //!
 //! A plan says what is going to be done and implements [`Rewrite`]; nothing is written before it was printed.
@@ -12,37 +14,40 @@ mod alone;
 mod apply;
 mod directory;
 mod log;
+mod migrate;
+mod outset;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub use alone::{Alone, LogEnd};
 pub use apply::{Rewritten, apply, judge};
 pub use directory::{Directory, Way};
+pub use migrate::Migrate;
 
 use super::copy::Watch;
-use crate::{
-    Result,
-    etcd::Load,
-    source::{Part, Source},
-};
+use crate::{Result, etcd::Load, source::Source};
 
-/// What is changed in a directory: one file.
+/// What is changed in a directory.
 pub trait Rewrite {
     /// How much of the log counts.
     fn load(&self) -> Load;
 
-    /// The file that is written anew.
-    fn old<'s>(&self, source: &'s Source) -> Result<&'s Part>;
+    /// The files that are written anew, or for the first time, where they come to lie; the one that makes the others
+    /// count is the last.
+    ///
+    /// # Errors
+    /// When there is nothing to go on from.
+    fn files(&self, directory: &Directory<'_>) -> Result<Vec<PathBuf>>;
 
-    /// Writes it to `path`, where nothing is, and syncs it.
+    /// Writes the one of them that comes to lie at `file` to `path`, where nothing is, and syncs it.
     ///
     /// # Errors
     /// When it cannot be written.
-    fn write(&self, source: &Source, path: &Path, watch: Watch<'_>) -> Result<()>;
+    fn write(&self, source: &Source, file: &Path, path: &Path, watch: Watch<'_>) -> Result<()>;
 
-    /// Reads back what was written to `path`.
+    /// Reads back what was written to `path` for `file`.
     ///
     /// # Errors
     /// When it is not what was planned.
-    fn check(&self, source: &Source, path: &Path) -> Result<()>;
+    fn check(&self, source: &Source, file: &Path, path: &Path) -> Result<()>;
 }

@@ -1,0 +1,83 @@
+use std::{
+    io::{self, Write},
+    path::Path,
+};
+
+use clap::Args;
+use etcdsnap::{
+    etcd::boot::{JUDGED, Minor},
+    restore::Migrate as Plan,
+    source::Source,
+};
+
+use super::{
+    directory::{DirectoryArgs, Told},
+    restore::text::{line, starts},
+};
+use crate::{
+    failure::{Exit, Failure},
+    render::{bytes, printable, shell},
+    session::Session,
+};
+
+/// Bring a member's directory to the storage version of another etcd
+///
+/// As `etcdutl migrate` does it, and the cluster's version goes down with it, below which no etcd starts. What is in the
+/// log stays there. Every member of the cluster has to be brought there.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  etcdsnap migrate --data-dir /var/lib/etcd --target-version 3.6 --to /var/lib/etcd-3.6
+  etcdsnap migrate --data-dir /var/lib/etcd --target-version 3.6 --in-place           # the plan
+  etcdsnap migrate --data-dir /var/lib/etcd --target-version 3.6 --in-place --yes
+
+Exit status: 0 done, 1 refused because of what the directory holds, 2 wrong usage (also: a running etcd holds it, it has that
+version already, --yes was not said), 3 could not be read or written; unless it is 0, nothing was changed")]
+pub(crate) struct Migrate {
+    #[command(flatten)]
+    directory: DirectoryArgs,
+    /// The etcd that is to start on it
+    #[arg(long, value_name = "3.5|3.6|3.7", value_parser = version)]
+    target_version: Minor,
+    /// Do it all the same where the log holds what that etcd does not know, or the db is damaged
+    #[arg(long)]
+    force: bool,
+}
+
+fn version(text: &str) -> Result<Minor, String> {
+    let known = Minor::parse(text).filter(|etcd| JUDGED.contains(etcd) && etcd.minor >= 5 && etcd.to_string() == text);
+    known.ok_or_else(|| "one of 3.5, 3.6, 3.7".to_owned())
+}
+
+impl Migrate {
+    pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
+        let source = self.directory.open(session)?;
+        let directory = self.directory.directory(&source)?;
+        let plan = Plan::plan(&directory, self.target_version, self.force)?;
+        self.directory.run(session, &directory, &plan, self.force)
+    }
+}
+
+impl Told for Plan {
+    fn tell(&self, out: &mut dyn Write, source: &Source) -> io::Result<()> {
+        let mut out = out;
+        writeln!(out, "migrate {}", printable(source.name().to_owned()))?;
+        let (kind, revision, size) = (source.kind(), self.revision, bytes(self.total_size));
+        line(&mut out, "from", &format!("{kind}, storage version {}, revision {revision}, {size}", self.from))?;
+        line(&mut out, "version", &format!("storage version {}.0", self.to))?;
+        if let Some((from, to)) = &self.cluster_version {
+            line(&mut out, "", &format!("cluster version {to}, it is {from}"))?;
+        }
+        if let Some(at) = self.snapshot_at {
+            line(&mut out, "log", &format!("starts behind entry {at}, the last that the db holds"))?;
+        }
+        if let Some(forced) = &self.forced {
+            line(&mut out, "warning", forced)?;
+        }
+        line(&mut out, "starts on", &starts(&self.starts_on))
+    }
+
+    fn next(&self, data_dir: &Path) -> Vec<String> {
+        vec![format!("etcd {}, with the member's flags and --data-dir {}", self.to, shell(data_dir))]
+    }
+}

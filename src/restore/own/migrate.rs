@@ -1,0 +1,229 @@
+//! The storage version of a stopped member's db, up or down, so that another etcd starts on it.
+//!
+//! Mirrors `etcdutl/etcdutl/migrate_command.go` and `server/storage/schema/{schema,migration}.go`; the bucket `meta` is
+//! what etcdutl makes of it. It leaves the cluster's version where it is, and no etcd starts below that: here it goes
+//! down, too, and the log starts behind the entries that have brought the cluster there ([`Outset`]).
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use serde::Serialize;
+
+use super::{
+    Directory, Rewrite,
+    apply::copy_part,
+    log::{self, unusable},
+    outset::{Outset, beyond},
+};
+use crate::{
+    Error, Finding, Result,
+    etcd::{
+        Bootstrap, Load, Request, Revision, Snapshot, State,
+        boot::{Minor, Role, Startup, starts_on},
+        request::Op,
+        state::Downgrade,
+    },
+    restore::{
+        changes::{Changes, Items},
+        copy::Watch,
+        db::unwritten,
+        disk::fault,
+        plan::by_version,
+    },
+    source::{Part, Source},
+    wal::Log,
+};
+
+/// What is going to be done to bring a db to another version.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Migrate {
+    /// The directory, as the user named it.
+    pub source: String,
+    /// The last revision in the db.
+    pub revision: i64,
+    /// The db's length in bytes, up to the high-water mark.
+    pub total_size: u64,
+    /// The storage version that it has.
+    pub from: String,
+    /// The one that it gets.
+    #[serde(serialize_with = "text")]
+    pub to: Minor,
+    /// The cluster's version, when that has to change.
+    pub cluster_version: Option<(String, String)>,
+    /// The entry that the log starts behind, when that has to change.
+    pub snapshot_at: Option<u64>,
+    /// Why etcdutl would not do it.
+    pub forced: Option<String>,
+    /// Which etcd versions start on the result.
+    #[serde(serialize_with = "by_version")]
+    pub starts_on: Vec<(Minor, Startup)>,
+    #[serde(skip)]
+    buckets: BTreeMap<&'static str, Items>,
+    #[serde(skip)]
+    state: State,
+    #[serde(skip)]
+    outset: Option<Outset>,
+}
+
+fn text<S: serde::Serializer>(version: &Minor, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(version)
+}
+
+/// The lowest etcd that has a storage version; below it none is stored.
+const FIRST: Minor = Minor { major: 3, minor: 6 };
+
+impl Migrate {
+    /// Decides; what etcdutl does with `force` only, this does with it only, too.
+    ///
+    /// # Errors
+    /// When the db does not say which version it has, is at `to` already, or holds what `to` does not know.
+    pub fn plan(directory: &Directory<'_>, to: Minor, force: bool) -> Result<Self> {
+        let source = directory.source;
+        let damaged = |finding| Error::Damaged { file: source.name().to_owned(), finding: Box::new(finding) };
+        let snapshot = Snapshot::open(source.db().image()).map_err(damaged)?;
+        let log = log::read(source, None)?;
+        let (meta, cluster) = (&snapshot.state.meta, &snapshot.state.cluster);
+        let at = meta.consistent_index.unwrap_or(0);
+        if let Some(ahead) = log.newest_snapshot().filter(|newest| newest.index > at) {
+            let what = format!("the db holds the entries up to {at}, but a snapshot goes up to {}", ahead.index);
+            return Err(unusable(source, Finding::error("snap-ahead", what)));
+        }
+        let from = match &meta.storage_version {
+            Some(version) => version.clone(),
+            None if meta.term.unwrap_or(0) > 0 => "3.5.0".to_owned(),
+            None => {
+                let what = format!("{}: missing term information: nothing says which version it has", source.name());
+                let hint = Some("it is of etcd 3.4 or older: start etcd 3.5 on it once".to_owned());
+                return Err(Error::Refused { what, hint });
+            }
+        };
+        let above = |version: &str| Minor::parse(version).is_some_and(|version| version > to);
+        let forced = if above(&from) { newer(&log, to) } else { None };
+        if let Some(why) = forced.as_ref().filter(|_| !force) {
+            let hint = Some(format!(
+                "an etcd {from} that is started and stopped may get over it; --force does it all the same"
+            ));
+            return Err(Error::Refused { what: format!("{}: {why}", source.name()), hint });
+        }
+        let mut buckets: BTreeMap<&'static str, Items> = BTreeMap::new();
+        let text = format!("{to}.0");
+        if Minor::parse(&from) != Some(to) {
+            let mut meta = snapshot.items("meta");
+            match to < FIRST {
+                true => drop(meta.remove(&b"storageVersion"[..])),
+                false => drop(meta.insert(b"storageVersion".to_vec(), text.clone().into_bytes())),
+            }
+            buckets.insert("meta", meta.into_iter().collect());
+        }
+        let cluster_version =
+            cluster.version.clone().filter(|version| above(version)).map(|version| (version, text.clone()));
+        let elsewhere =
+            |downgrade: &&Downgrade| downgrade.enabled && Minor::parse(&downgrade.target_version) != Some(to);
+        let downgrade = cluster.downgrade.as_ref().filter(elsewhere);
+        if cluster_version.is_some() || downgrade.is_some() {
+            let mut cluster = snapshot.items("cluster");
+            if cluster_version.is_some() {
+                cluster.insert(b"clusterVersion".to_vec(), text.into_bytes());
+            }
+            if downgrade.is_some() {
+                cluster.insert(b"downgrade".to_vec(), Downgrade::default().json());
+            }
+            buckets.insert("cluster", cluster.into_iter().collect());
+        }
+        if buckets.is_empty() {
+            let what = format!("{}: storage version up-to-date: it is {from} already", source.name());
+            return Err(Error::Usage { what, hint: Some(format!("etcd {to} starts on it as it is")) });
+        }
+        let state =
+            buckets.iter().fold(snapshot.state.clone(), |state, (bucket, items)| state.with_bucket(bucket, items));
+        let start = log.newest_snapshot().map_or(0, |newest| newest.index);
+        let elsewhere = cluster_version.is_some() || beyond(&log, start, to).is_some();
+        let outset = elsewhere.then(|| Outset::plan(source, &log, &snapshot.state, to)).transpose()?;
+        let bootstrap = match &outset {
+            Some(outset) => outset.bootstrap(&log, &state),
+            None => Bootstrap::of(source, &log, &state, u64::MAX),
+        };
+        let newest = snapshot.newest_records().map_err(damaged)?;
+        Ok(Self {
+            source: source.name().to_owned(),
+            revision: snapshot.keyspace.head(newest.last().map_or(Revision::default(), |record| record.revision)),
+            total_size: snapshot.db().size(),
+            from,
+            to,
+            cluster_version,
+            snapshot_at: outset.as_ref().map(Outset::index),
+            forced,
+            starts_on: starts_on(&state, Role::Member(&bootstrap)).to_vec(),
+            buckets,
+            state,
+            outset,
+        })
+    }
+}
+
+/// What in the log behind the last snapshot `to` does not know (`wal.MinimalEtcdVersion`): requests and their fields that
+/// a newer etcd brought. There is one since 3.5, which only etcd's tests send.
+fn newer(log: &Log<'_>, to: Minor) -> Option<String> {
+    let from = log.newest_snapshot().map_or(0, |newest| newest.index);
+    let entries = log.entries().iter().filter(|entry| entry.index > from);
+    let needs = entries.filter_map(|entry| match Request::of(entry).ok()??.op {
+        Op::DowngradeVersionTest { version } => Minor::parse(std::str::from_utf8(version).ok()?).max(Some(FIRST)),
+        _ => None,
+    });
+    let needs = needs.max().filter(|needs| *needs > to)?;
+    Some(format!(
+        "cannot downgrade storage, WAL contains newer entries, as the target version ({to}.0) is lower than the version \
+         ({needs}.0) detected from WAL logs"
+    ))
+}
+
+fn is_db(file: &Path) -> bool {
+    file.file_name().is_some_and(|name| name == "db")
+}
+
+impl Rewrite for Migrate {
+    fn load(&self) -> Load {
+        Load::default()
+    }
+
+    fn files(&self, directory: &Directory<'_>) -> Result<Vec<PathBuf>> {
+        let mut files = match &self.outset {
+            Some(outset) => outset.files(directory)?.to_vec(),
+            None => Vec::new(),
+        };
+        files.push(directory.path_of(directory.source.db()));
+        Ok(files)
+    }
+
+    fn write(&self, source: &Source, file: &Path, path: &Path, watch: Watch<'_>) -> Result<()> {
+        if let Some(outset) = self.outset.as_ref().filter(|_| !is_db(file)) {
+            return outset.write(source, file, path);
+        }
+        let file = copy_part(source.db(), path, watch)?;
+        let copied = Part::open(path)?;
+        let damaged = |finding| Error::Damaged { file: source.name().to_owned(), finding: Box::new(finding) };
+        let snapshot = Snapshot::open(copied.image()).map_err(damaged)?;
+        let changes = Changes { buckets: self.buckets.clone(), ..Changes::default() };
+        changes.write_over(&snapshot, &file).map_err(|error| unwritten(error, source.name(), path))?;
+        file.sync_all().map_err(fault(path, "sync"))
+    }
+
+    fn check(&self, source: &Source, file: &Path, path: &Path) -> Result<()> {
+        if let Some(outset) = self.outset.as_ref().filter(|_| !is_db(file)) {
+            return outset.check(source, file, path);
+        }
+        let wrong = |what: String| fault(path, "read back")(std::io::Error::other(what));
+        let part = Part::open(path)?;
+        let snapshot = Snapshot::open(part.image()).map_err(|finding| wrong(finding.to_string()))?;
+        if snapshot.state != self.state {
+            return Err(wrong("its small buckets are not what they should be".to_owned()));
+        }
+        let newest = snapshot.newest_records().map_err(|finding| wrong(finding.to_string()))?;
+        let last = newest.last().map_or(Revision::default(), |record| record.revision);
+        let revision = snapshot.keyspace.head(last);
+        if revision == self.revision { Ok(()) } else { Err(wrong(format!("the revision is {revision}"))) }
+    }
+}

@@ -1,0 +1,130 @@
+//! Where a log starts: at the last snapshot. Another one, at the entry that the db holds last, lets etcd begin there, and
+//! it does not have to read what another etcd has written before.
+//!
+//! What a member does now and then itself (`EtcdServer.snapshot`): first the `.snap`, then the record in the log. 3.4 and
+//! 3.5 take the members and the cluster's version from the v2store in it, which knows of members only, as a restored
+//! member's does.
+
+use std::{
+    fs::File,
+    io::Write as _,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    Directory,
+    log::{self, unusable},
+};
+use crate::{
+    Error, Finding, Result,
+    etcd::{Bootstrap, Request, State, boot::Minor, request::Op},
+    restore::disk::{create, fault},
+    snap::{Snap, StoreMember, store},
+    source::{Part, Source},
+    wal::{ConfState, HardState, Log, Tail},
+};
+
+/// The first etcd that reads nothing of the v2 API in its log.
+const NO_V2: Minor = Minor { major: 3, minor: 7 };
+
+/// A snapshot that is taken of a stopped member.
+#[derive(Debug, Clone)]
+pub(super) struct Outset {
+    snap: Snap,
+    state: HardState,
+    tail: Tail,
+}
+
+impl Outset {
+    /// The snapshot of a db that says `db`.
+    ///
+    /// # Errors
+    /// When the log does not go on from there, or holds behind it what `to` does not get over.
+    pub(super) fn plan(source: &Source, log: &Log<'_>, db: &State, to: Minor) -> Result<Self> {
+        let index = db.meta.consistent_index.unwrap_or(0);
+        let missing = |what: String| unusable(source, Finding::error("wal-commit", what));
+        let entry = log.entries().iter().find(|entry| entry.index == index).map(|entry| entry.term);
+        let term = entry.or_else(|| log.snapshots().iter().find(|s| s.index == index).map(|snapshot| snapshot.term));
+        let term =
+            term.ok_or_else(|| missing(format!("the db holds the entries up to {index}, but the log does not")))?;
+        let state = log.hard_state().ok_or_else(|| missing("the log was never in a cluster".to_owned()))?;
+        if let Some((at, what)) = beyond(log, index, to) {
+            let what = format!("{}: entry {at} of the log, which the db does not hold yet, {what}", source.name());
+            let hint = Some("start the etcd that it is of on it and stop it once: then the db holds it".to_owned());
+            return Err(Error::Refused { what, hint });
+        }
+        let of_kind = |learner| db.members.iter().filter(move |m| m.is_learner == learner).map(|m| m.id).collect();
+        let conf_state = ConfState { voters: of_kind(false), learners: of_kind(true), ..ConfState::default() };
+        let members: Vec<_> = db
+            .members
+            .iter()
+            .map(|m| StoreMember { id: m.id, peer_urls: &m.peer_urls, is_learner: m.is_learner })
+            .collect();
+        let snap = Snap { index, term, conf_state, store: store(&members) };
+        Ok(Self { snap, state: HardState { commit: state.commit.max(index), ..state }, tail: log.tail() })
+    }
+
+    /// The entry that the log starts behind.
+    pub(super) fn index(&self) -> u64 {
+        self.snap.index
+    }
+
+    /// What etcd takes of the log and of it when it starts, with the db's `state`.
+    pub(super) fn bootstrap(&self, log: &Log<'_>, state: &State) -> Bootstrap {
+        let record = (self.snap.index, self.snap.term);
+        Bootstrap::from(Some((&self.snap.file_name(), &self.snap)), Some(record), log, state, u64::MAX)
+    }
+
+    /// The `.snap`, and the log's last segment.
+    pub(super) fn files(&self, directory: &Directory<'_>) -> Result<[PathBuf; 2]> {
+        let snap = directory.member.join("snap").join(self.snap.file_name());
+        Ok([snap, directory.path_of(log::last(directory.source)?)])
+    }
+
+    /// Writes the one of them that comes to lie at `file` to `path`.
+    pub(super) fn write(&self, source: &Source, file: &Path, path: &Path) -> Result<()> {
+        if self.is_snap(file) {
+            let mut file: File = create(path)?;
+            let written = file.write_all(&self.snap.encode()).and_then(|()| file.sync_all());
+            return written.map_err(fault(path, "write"));
+        }
+        log::write_on(source, self.tail, path, |writer| {
+            writer.state(&self.state);
+            writer.snapshot(self.snap.term, self.snap.index, Some(&self.snap.conf_state));
+        })
+    }
+
+    /// Reads back what was written to `path` for `file`.
+    pub(super) fn check(&self, source: &Source, file: &Path, path: &Path) -> Result<()> {
+        let part = Part::open(path)?;
+        let as_planned = if self.is_snap(file) {
+            Snap::decode(part.bytes()).as_ref() == Ok(&self.snap)
+        } else {
+            let log = log::read(source, Some(part.bytes()))?;
+            let newest = log.newest_snapshot().map(|newest| (newest.index, newest.term, newest.voters()));
+            newest == Some((self.snap.index, self.snap.term, Some(self.snap.conf_state.clone())))
+                && log.hard_state() == Some(self.state)
+        };
+        let wrong = || fault(path, "read back")(std::io::Error::other("it is not what was planned"));
+        as_planned.then_some(()).ok_or_else(wrong)
+    }
+
+    fn is_snap(&self, file: &Path) -> bool {
+        file.extension().is_some_and(|ending| ending == "snap")
+    }
+}
+
+/// The first entry behind `index` that an etcd `to` does not get over when it starts, and why.
+pub(super) fn beyond(log: &Log<'_>, index: u64, to: Minor) -> Option<(u64, String)> {
+    let entries = log.entries().iter().filter(|entry| entry.index > index);
+    let why = |op: &Op<'_>| match op {
+        Op::ClusterVersionSet { version } => {
+            let version =
+                std::str::from_utf8(version).ok().filter(|text| Minor::parse(text).is_some_and(|v| v > to))?;
+            Some(format!("brings the cluster to {version}"))
+        }
+        Op::V2(_) if to >= NO_V2 => Some(format!("is a request of the v2 API, which etcd {to} does not read")),
+        _ => None,
+    };
+    entries.filter_map(|entry| Some((entry.index, why(&Request::of(entry).ok()??.op)?))).next()
+}
