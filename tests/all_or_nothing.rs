@@ -290,6 +290,19 @@ fn a_member_with_its_log_elsewhere(root: &Path) {
     restored(root, "--data-dir dir --wal-dir log");
 }
 
+/// A data directory whose log is ahead of its db; of its last segment without what is only set aside.
+fn a_log_that_is_ahead(root: &Path) {
+    a_file(root);
+    let mut tar = Command::new("tar");
+    assert!(tar.args(["xzf", "fixtures/datadir-3.6.tar.gz", "-C"]).arg(root).status().unwrap().success());
+    let wal = root.join("datadir-3.6/member/wal");
+    fs::remove_file(wal.join("0.tmp")).unwrap();
+    let segment = wal.join("0000000000000000-0000000000000000.wal");
+    let bytes = fs::read(&segment).unwrap();
+    let end = bytes.iter().rposition(|byte| *byte != 0).unwrap().next_multiple_of(4096);
+    fs::OpenOptions::new().write(true).open(&segment).unwrap().set_len(end as u64).unwrap();
+}
+
 macro_rules! scenes {
     ($($name:ident: $prepare:expr, $line:expr;)*) => {
         $(mod $name {
@@ -318,6 +331,7 @@ scenes! {
     in_place_of_a_member: a_member, "restore SMALL --member m1 --data-dir dir --keep-old";
     with_the_log_elsewhere: nothing, "restore SMALL --member m1 --data-dir new --wal-dir log";
     in_place_of_both: a_member_with_its_log_elsewhere, "restore SMALL --member m1 --data-dir dir --wal-dir log --keep-old";
+    with_a_log_that_is_ahead: a_log_that_is_ahead, "restore datadir-3.6 --member m1 --data-dir dir";
     from_a_compressed_backup: a_compressed_backup, "restore small.gz --member m1 --data-dir HERE/dir";
     an_export_into_a_new_folder: nothing, "export KUBE -n shop cm,svc,ing --to out";
     an_export_into_an_empty_folder: an_empty_folder, "export KUBE -n shop cm,svc,ing --to out";
