@@ -191,7 +191,8 @@ fn damage_is_told_at_its_place_and_takes_nothing_else_with_it() {
     assert_eq!((code, said.as_str(), records.len()), (0, "", offsets.len()));
     let all = places(&records);
     let at = |n: usize| usize::try_from(offsets[n]).unwrap();
-    for (n, offset) in offsets.iter().enumerate() {
+    // all of them are broken in tests/broken_log.rs
+    for (n, offset) in offsets.iter().enumerate().step_by(9) {
         let (from, to) = (at(n), if n + 1 < offsets.len() { at(n + 1) } else { whole.len() });
         let without = |left_out: &[u64]| -> BTreeMap<_, _> {
             all.iter().filter(|(at, _)| !left_out.contains(at)).map(|(at, of)| (*at, of.clone())).collect()

@@ -61,7 +61,16 @@ pub struct Tail {
     pub crc: Option<u32>,
 }
 
-/// The log of one member, as raft has it after reading it (`WAL.ReadAll`), older entries included.
+impl Tail {
+    /// Whether a record stands behind it, where etcd cuts it off.
+    #[must_use]
+    pub fn is_before(&self, record: &Record<'_>) -> bool {
+        (self.segment, self.offset) <= (record.segment, record.offset)
+    }
+}
+
+/// The log of one member, as raft has it after reading it (`WAL.ReadAll`), older entries included. It ends where it is
+/// torn, even if records stand behind that: etcd cuts them off.
 #[derive(Debug)]
 pub struct Log<'a> {
     pub(super) files: Vec<&'a str>,

@@ -1,7 +1,7 @@
 //! Adding the records up, by raft's rules.
 
 use super::{
-    RecordKind,
+    Content, RecordKind,
     log::{Log, Snapshot},
     raft::{Entry, EntryKind, HardState, Metadata},
     records::{Record, Records},
@@ -23,11 +23,16 @@ pub(super) fn read<'a>(segments: &[Segment<'a>], findings: &mut Findings) -> Log
     };
     let name = segments.first().and_then(|segment| SegmentName::parse(segment.name));
     let floor = name.map(|name| name.index.saturating_sub(1));
-    let mut reading = Reading { log, floor, head: false, damage: false, gaps: Vec::new() };
+    let mut reading = Reading { log, floor, head: false, damage: false, gaps: Vec::new(), cut_off: CutOff::default() };
     while let Some(record) = records.next_record(findings) {
+        if records.is_cut_off() {
+            reading.cut_off.count(&record);
+            continue;
+        }
         reading.damage |= record.after_damage;
-        let finding = reading.take(&record);
-        findings.push_all(finding.map(|finding| finding.file(reading.log.file(record.segment)).at(record.offset)));
+        let found = [reading.head(&record), reading.take(&record)];
+        let place = |finding: Finding| finding.file(reading.log.file(record.segment)).at(record.offset);
+        findings.push_all(found.into_iter().flatten().map(place));
     }
     reading.log.tail = records.tail();
     reading.finish(findings)
@@ -41,6 +46,23 @@ struct Gap {
     offset: u64,
 }
 
+/// What stands intact behind a torn place.
+#[derive(Default)]
+struct CutOff {
+    entries: u64,
+    commit: u64,
+}
+
+impl CutOff {
+    fn count(&mut self, record: &Record<'_>) {
+        match record.content() {
+            Ok(Content::Entry(_)) => self.entries = self.entries.saturating_add(1),
+            Ok(Content::State(state)) => self.commit = self.commit.max(state.commit),
+            _ => {}
+        }
+    }
+}
+
 struct Reading<'a> {
     log: Log<'a>,
     /// Up to here no entries are missed: a snapshot stands for them, or an older segment had them. `None` until it
@@ -51,16 +73,22 @@ struct Reading<'a> {
     /// Whether something behind the last entry could not be read.
     damage: bool,
     gaps: Vec<Gap>,
+    cut_off: CutOff,
 }
 
 impl<'a> Reading<'a> {
+    /// Behind a segment's checksum stands whose it is.
+    fn head(&mut self, record: &Record<'a>) -> Option<Finding> {
+        let head = std::mem::replace(&mut self.head, record.kind == RecordKind::Crc);
+        let missing = head && record.kind != RecordKind::Metadata && !record.after_damage;
+        missing.then(|| {
+            let what = format!("a segment's head holds {:?} where it says whose it is", record.kind);
+            Finding::error("wal-metadata", what)
+        })
+    }
+
     fn take(&mut self, record: &Record<'a>) -> Option<Finding> {
         let malformed = |code, what: &str, m: Malformed| Some(Finding::error(code, format!("not {what}: {m}")));
-        let head = std::mem::replace(&mut self.head, record.kind == RecordKind::Crc);
-        if head && record.kind != RecordKind::Metadata && !record.after_damage {
-            let what = format!("a segment's head holds {:?} where it says whose it is", record.kind);
-            return Some(Finding::error("wal-metadata", what));
-        }
         let log = &mut self.log;
         match record.kind {
             RecordKind::Crc => None,
@@ -129,6 +157,20 @@ impl<'a> Reading<'a> {
         let Some(before) = entry.index.checked_sub(1) else {
             return Some(Finding::error("wal-entry", "an entry with index 0"));
         };
+        let strange = match entry.kind {
+            EntryKind::Unknown(_) | EntryKind::ConfChangeV2 => {
+                Some(format!("entry {} is of a type that no etcd writes: {:?}", entry.index, entry.kind))
+            }
+            EntryKind::ConfChange if entry.data.is_empty() => {
+                Some(format!("entry {} changes the members, but does not say how", entry.index))
+            }
+            EntryKind::ConfChange | EntryKind::Normal => None,
+        };
+        // a hard state whose type is damaged reads as such an entry: it takes no other's place
+        if let Some(what) = strange.as_ref().filter(|_| log.entries.last().is_some_and(|old| old.index >= entry.index))
+        {
+            return Some(Finding::error("wal-entry", format!("{what}; it is passed by")));
+        }
         log.cut(log.entries.partition_point(|old| old.index < entry.index));
         while self.gaps.pop_if(|gap| gap.next >= entry.index).is_some() {}
         let last = log.entries.last();
@@ -138,32 +180,38 @@ impl<'a> Reading<'a> {
             self.gaps.push(Gap { from: expected.saturating_add(1), next: entry.index, segment, offset });
         }
         self.damage = false;
-        let finding = match entry.kind {
-            EntryKind::Unknown(_) | EntryKind::ConfChangeV2 => {
-                Some(format!("entry {} is of a type that no etcd writes: {:?}", entry.index, entry.kind))
-            }
-            EntryKind::ConfChange if entry.data.is_empty() => {
-                Some(format!("entry {} changes the members, but does not say how", entry.index))
-            }
-            EntryKind::ConfChange | EntryKind::Normal => last.filter(|last| last.term > entry.term).map(|last| {
+        let back = last.filter(|last| last.term > entry.term);
+        let finding = strange.or_else(|| {
+            back.map(|last| {
                 format!("entry {} has term {}, but the one before it {}", entry.index, entry.term, last.term)
-            }),
-        };
+            })
+        });
         log.entries.push(entry);
         finding.map(|what| Finding::error("wal-entry", what))
     }
 
     fn finish(self, findings: &mut Findings) -> Log<'a> {
-        let Self { log, floor, gaps, .. } = self;
+        let Self { log, floor, gaps, cut_off, .. } = self;
         for gap in gaps {
             let committed = log.commit() >= gap.from;
             let severity = if committed { Severity::Error } else { Severity::Warning };
-            let lost = gap.next.saturating_sub(gap.from);
             let known = if committed { "committed" } else { "not known to be committed" };
-            let what = format!("{lost} entries are missing before entry {}, from {} on, {known}", gap.next, gap.from);
+            let what = match (gap.from, gap.next.saturating_sub(1)) {
+                (from, to) if from == to => format!("entry {from} is missing, {known}"),
+                (from, to) => format!("the entries {from} to {to} are missing, {known}"),
+            };
             findings.push(Finding::new(severity, "wal-gap", what).file(log.file(gap.segment)).at(gap.offset));
         }
         let last = log.entries.last().map(|last| last.index).max(floor);
+        // a hard state that was written says that what it commits was on disk once
+        if cut_off.entries > 0 {
+            let lost = cut_off.commit > last.unwrap_or(0);
+            let severity = if lost { Severity::Error } else { Severity::Warning };
+            let known = if lost { "committed" } else { "not known to be committed" };
+            let what = format!("intact entries stand behind the torn place: {}, {known}", cut_off.entries);
+            let finding = Finding::new(severity, "wal-cut-off", what).hint("etcd cuts them off at its next start");
+            findings.push(finding.file(log.file(log.tail.segment)).at(log.tail.offset));
+        }
         if last.is_some_and(|last| log.commit() > last) {
             let what = format!("the log does not reach entry {}, which was committed", log.commit());
             let hint = "entries are lost: etcd does not start on such a log";

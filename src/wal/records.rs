@@ -34,6 +34,7 @@ pub struct Records<'s, 'a> {
     /// The running checksum, unless damage has hidden it.
     crc: Option<u32>,
     damage: bool,
+    torn: Option<Tail>,
     search: Search,
 }
 
@@ -48,7 +49,7 @@ impl<'s, 'a> Records<'s, 'a> {
     pub fn new(segments: &'s [Segment<'a>], findings: &mut Findings) -> Self {
         check_names(segments, findings);
         let bytes = segments.iter().fold(0, |sum: usize, segment| sum.saturating_add(segment.bytes.len()));
-        Self { segments, current: 0, at: 0, crc: Some(0), damage: false, search: Search::new(bytes) }
+        Self { segments, current: 0, at: 0, crc: Some(0), damage: false, torn: None, search: Search::new(bytes) }
     }
 
     /// The next record that holds. What does not is told, and left out.
@@ -69,10 +70,23 @@ impl<'s, 'a> Records<'s, 'a> {
         }
     }
 
-    /// Where it stands; behind the last record, the end of the log.
+    /// Where it stands; behind the last record, the end of the log. Where the log is torn that is there, and what
+    /// comes behind it is cut off.
     #[must_use]
     pub fn tail(&self) -> Tail {
-        Tail { segment: self.current, offset: self.at as u64, crc: self.crc }
+        self.torn.unwrap_or(Tail { segment: self.current, offset: self.at as u64, crc: self.crc })
+    }
+
+    /// Whether the log has ended, and what comes is cut off by etcd at its next start.
+    pub(super) fn is_cut_off(&self) -> bool {
+        self.torn.is_some()
+    }
+
+    fn torn(&mut self, what: &str, more: bool) -> Finding {
+        self.torn = Some(self.tail());
+        let more = if more { ", though intact records follow" } else { "" };
+        Finding::new(Severity::Warning, "wal-torn", format!("the log's end is torn: {what}"))
+            .hint(format!("etcd cuts the log off here at its next start{more}"))
     }
 
     fn is_last(&self) -> bool {
@@ -96,7 +110,7 @@ impl<'s, 'a> Records<'s, 'a> {
             return Step::EndOfFile;
         }
         let Some(frame) = Frame::read(file, self.at) else {
-            return self.lost(file, "the file ends inside the length of a record", tell);
+            return self.lost(file, "the file ends inside the length of a record", self.is_last(), tell);
         };
         if frame.is_end() {
             return self.end(file, tell);
@@ -105,8 +119,11 @@ impl<'s, 'a> Records<'s, 'a> {
         let body = window(file, begin as u64, frame.padded()).filter(|body| !body.is_empty());
         let record = body.and_then(|body| window(body, 0, frame.len()));
         let (Some(body), Some(message)) = (body, record) else {
-            let what = format!("a record of {} bytes, but the file has only {left} more", frame.len());
-            return self.lost(file, &what, tell);
+            let (what, torn) = match frame.len() {
+                0 => ("a record of no bytes".to_owned(), false),
+                len => (format!("a record of {len} bytes, but the file has only {left} more"), self.is_last()),
+            };
+            return self.lost(file, &what, torn, tell);
         };
         let next = begin.saturating_add(body.len());
         let raw = match RawRecord::decode(message) {
@@ -189,7 +206,7 @@ impl<'s, 'a> Records<'s, 'a> {
         let from = if framed { next } else { begin };
         let further = fits.map(|_| next).or_else(|| self.search.find(self.current, file, from));
         if torn {
-            tell(torn_tail(what, further.is_some()));
+            tell(self.torn(what, further.is_some()));
         } else {
             tell(Finding::error(code, what));
         }
@@ -202,25 +219,18 @@ impl<'s, 'a> Records<'s, 'a> {
     }
 
     /// A frame whose length says nothing: goes on where the log can be found again.
-    fn lost(&mut self, file: &[u8], what: &str, mut tell: impl FnMut(Finding)) -> Step<'a> {
+    fn lost(&mut self, file: &[u8], what: &str, torn: bool, mut tell: impl FnMut(Finding)) -> Step<'a> {
         self.damage = true;
         let further = self.search.find(self.current, file, self.at.saturating_add(FRAME));
         match further {
-            Some(at) => {
-                tell(Finding::error("wal-frame", format!("{what}; the log goes on at offset {at:#x}")));
-                (self.at, self.crc) = (at, None);
-                Step::GoOn
-            }
-            None if self.is_last() => {
-                tell(torn_tail(what, false));
-                Step::EndOfFile
-            }
-            None => {
-                tell(Finding::error("wal-frame", what));
-                self.crc = None;
-                Step::EndOfFile
-            }
+            _ if torn => tell(self.torn(what, further.is_some())),
+            Some(at) => tell(Finding::error("wal-frame", format!("{what}; the log goes on at offset {at:#x}"))),
+            None => tell(Finding::error("wal-frame", what)),
         }
+        self.crc = None;
+        let Some(further) = further else { return Step::EndOfFile };
+        self.at = further;
+        Step::GoOn
     }
 
     /// A zero length: the end, unless something stands behind it.
@@ -232,7 +242,7 @@ impl<'s, 'a> Records<'s, 'a> {
         let further = self.search.find(self.current, file, self.at.saturating_add(FRAME));
         let what = "zeros where a record should be, and more behind them";
         if self.is_last() {
-            tell(torn_tail(what, further.is_some()));
+            tell(self.torn(what, further.is_some()));
         } else {
             tell(Finding::error("wal-frame", what));
         }
@@ -240,10 +250,4 @@ impl<'s, 'a> Records<'s, 'a> {
         (self.at, self.crc) = (further, None);
         Step::GoOn
     }
-}
-
-fn torn_tail(what: &str, more: bool) -> Finding {
-    let more = if more { ", though intact records follow" } else { "" };
-    Finding::new(Severity::Warning, "wal-torn", format!("the log's end is torn: {what}"))
-        .hint(format!("etcd cuts the log off here at its next start{more}"))
 }

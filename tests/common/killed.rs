@@ -5,13 +5,14 @@ use std::{
     process::Command,
     sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
     thread,
+    time::Duration,
 };
 
 use serde_json::json;
 use tempfile::TempDir;
 
 use super::{
-    Etcd, Peers, eventually,
+    Etcd, Peers,
     gateway::{Gateway, b64},
     traffic::Traffic,
 };
@@ -38,14 +39,22 @@ pub fn copy(from: &Path, to: &Path) {
 }
 
 /// A real etcd on a copy of `data`, where the one was that wrote it: so it says the same of itself.
+#[track_caller]
 pub fn started_again<'a>(peers: &'a Peers, version: &'a str, data: &Path, ports: [u16; 2]) -> (TempDir, Etcd<'a>) {
-    let folder = TempDir::new().unwrap();
-    let again = folder.path().join("again");
-    copy(data, &again);
-    let etcd = Etcd::spawn(peers, version, "m1", Some(&again), ports, &[]);
-    let gateway = Gateway::new(&etcd.endpoint);
-    eventually("etcd starts again", || gateway.healthy());
-    (folder, etcd)
+    let mut tries = 20;
+    loop {
+        let folder = TempDir::new().unwrap();
+        let again = folder.path().join("again");
+        copy(data, &again);
+        let mut etcd = Etcd::spawn(peers, version, "m1", Some(&again), ports, &[]);
+        if etcd.wait_for_health() {
+            return (folder, etcd);
+        }
+        // some connection has it for a while
+        tries -= 1;
+        assert!(tries > 0 && etcd.lacks_a_port(), "etcd{version} does not start again:\n{}", etcd.log());
+        thread::sleep(Duration::from_secs(3));
+    }
 }
 
 /// Writes one number after the other until it is told to stop, and returns the last that was acknowledged.

@@ -5,6 +5,7 @@
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 pub mod apiserver;
+pub mod breaking;
 pub mod gateway;
 pub mod gotext;
 pub mod killed;
@@ -237,15 +238,27 @@ impl<'a> Etcd<'a> {
         fs::read_to_string(self.home.path().join("log")).unwrap()
     }
 
-    fn lacks_a_port(&self) -> bool {
+    /// Whether a port was taken that it was to listen on.
+    pub fn lacks_a_port(&self) -> bool {
         self.log().contains("address already in use")
     }
 
     /// Until it answers and knows a leader; false when it ended or 30 seconds are over.
     pub fn wait(&mut self) -> bool {
+        self.wait_until(|etcd| {
+            etcd.status().is_some_and(|status| status["leader"].as_u64().is_some_and(|leader| leader != 0))
+        })
+    }
+
+    /// Until it says that it is healthy, which it does without a user's name too; false as above.
+    pub fn wait_for_health(&mut self) -> bool {
+        self.wait_until(|etcd| gateway::Gateway::new(&etcd.endpoint).healthy())
+    }
+
+    fn wait_until(&mut self, so: impl Fn(&Self) -> bool) -> bool {
         let start = Instant::now();
         while start.elapsed() < Duration::from_secs(30) {
-            if self.status().is_some_and(|status| status["leader"].as_u64().is_some_and(|leader| leader != 0)) {
+            if so(self) {
                 return true;
             }
             if self.child.try_wait().unwrap().is_some() {

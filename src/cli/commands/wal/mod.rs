@@ -35,7 +35,8 @@ use crate::{
 /// Above the table stands whose log it is, what is committed, and who votes.
 ///
 /// SEQ and OFFSET are a record's place: the segment's number in its file name, and the byte its frame begins at. NOTE
-/// tells entries that a new leader's have overwritten, and those past the last commit on disk. TIME is the newest time
+/// tells entries that a new leader's have overwritten, those past the last commit on disk, and what stands behind a torn
+/// place, where etcd cuts the log off. TIME is the newest time
 /// in the objects that an entry writes (Leases, Events, managedFields): what some program's clock said. BY is the user,
 /// where auth was on, and the last four digits of the id of the member that the request was made to.
 ///

@@ -30,6 +30,8 @@ pub(super) struct Told<'a> {
     pub(super) kind: Cow<'static, str>,
     /// Why what it holds could not be read.
     pub(super) malformed: Option<Malformed>,
+    /// Whether it stands behind the place where the log is torn.
+    cut_off: bool,
     /// Whether a later record has taken its place.
     overwritten: bool,
     /// Whether the last hard state commits it; of entries only.
@@ -44,6 +46,7 @@ impl<'a> Told<'a> {
             request: None,
             kind: Cow::Borrowed(""),
             malformed: None,
+            cut_off: around.log.tail().is_before(&record),
             overwritten: false,
             committed: None,
         };
@@ -68,8 +71,9 @@ impl<'a> Told<'a> {
     fn entry(&mut self, entry: &Entry<'a>, around: &Around<'_, 'a>) -> &'static str {
         let at = around.log.entries().binary_search_by_key(&entry.index, |kept| kept.index);
         let kept = at.ok().and_then(|at| around.log.entries().get(at));
-        self.overwritten = kept.is_none_or(|kept| (kept.segment, kept.offset) != (entry.segment, entry.offset));
-        self.committed = Some(!self.overwritten && entry.index <= around.commit);
+        let is_kept = kept.is_some_and(|kept| (kept.segment, kept.offset) == (entry.segment, entry.offset));
+        self.overwritten = !is_kept && !self.cut_off;
+        self.committed = Some(is_kept && entry.index <= around.commit);
         match entry.kind {
             EntryKind::ConfChange => "conf_change",
             EntryKind::ConfChangeV2 => "conf_change_v2",
@@ -146,9 +150,10 @@ impl<'a> Told<'a> {
         let file = around.log.file(self.record.segment);
         let sequence = SegmentName::parse(file).map(|name| format!("{:x}", name.sequence));
         let base = file.rsplit(['/', ':']).next().unwrap_or(file);
-        let note = match (self.overwritten, self.committed) {
-            (true, _) => "overwritten",
-            (false, Some(false)) => "past commit",
+        let note = match self.committed {
+            _ if self.cut_off => "cut off",
+            _ if self.overwritten => "overwritten",
+            Some(false) => "past commit",
             _ => "-",
         };
         let what = match self.content {
@@ -179,6 +184,7 @@ impl<'a> Told<'a> {
         for (name, number) in [("term", self.term()), ("index", self.index())] {
             tree = number.into_iter().fold(tree, |tree, n| tree.with(name, n.into()));
         }
+        tree = tree.flag("cutOff", self.cut_off);
         if let Some(committed) = self.committed {
             tree = tree.with("committed", committed.into()).flag("overwritten", self.overwritten);
         }
