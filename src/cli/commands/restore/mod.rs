@@ -1,4 +1,5 @@
 mod alias;
+mod asked;
 mod next;
 mod reach;
 pub(super) mod text;
@@ -7,11 +8,12 @@ mod whose;
 use std::path::PathBuf;
 
 pub(super) use alias::Alias;
+use asked::{CarryArgs, Revisions, TrustArgs, Where};
 use clap::{Args, ValueEnum};
 use etcdsnap::{
     Error, Result,
-    etcd::{Load, boot::Minor},
-    restore::{Bump, Carry, Compact, Done, Facts, Job, Owner, Place, Plan, Trust, Wanted, Watch, apply},
+    etcd::Load,
+    restore::{Done, Facts, Job, Owner, Place, Plan, Wanted, Watch, apply},
     source::Source,
     verify::{Report, verify},
 };
@@ -75,136 +77,13 @@ enum Output {
     Json,
 }
 
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Where")]
-struct Where {
-    /// The data directory: DIR/member is made
-    #[arg(long, value_name = "DIR", required_unless_present = "to")]
-    data_dir: Option<PathBuf>,
-    /// Put the log into DIR instead of member/wal
-    #[arg(long, value_name = "DIR")]
-    wal_dir: Option<PathBuf>,
-    /// With --all-members: DIR/NAME is made for each
-    #[arg(long, value_name = "DIR", requires = "all_members", conflicts_with_all = ["data_dir", "wal_dir"])]
-    to: Option<PathBuf>,
-    /// Rename a member that is there already to member.before-<UTC>
-    #[arg(long)]
-    keep_old: bool,
-    /// Give what is written to USER[:GROUP]
-    #[arg(long, value_name = "OWNER")]
-    owner: Option<String>,
-    /// The folders' mode, octal; files have it without x
-    #[arg(long, default_value = "0700", value_parser = mode)]
-    mode: u32,
-}
-
-#[derive(Debug, Args)]
-#[command(next_help_heading = "How much doubt is let through")]
-struct TrustArgs {
-    /// Take a backup that has no SHA-256 trailer, such as a copy of member/snap/db
-    #[arg(long)]
-    skip_hash_check: bool,
-    /// Take a damaged backup (with --skip-hash-check: one whose trailer is wrong); a file beside the result says so
-    #[arg(long)]
-    force: bool,
-}
-
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Revisions")]
-struct Revisions {
-    /// Raise the revision by N, or behind all that is known, and mark what was before as compacted
-    #[arg(long, value_name = "N|auto", value_parser = bump)]
-    bump_revision: Option<Bump>,
-    /// Implied by --bump-revision, which etcdutl asks for both
-    #[arg(long, requires = "bump_revision")]
-    mark_compacted: bool,
-    /// A newer backup, or what is left of another member: --bump-revision auto goes behind it, and N is held against it
-    #[arg(long, value_name = "SNAPSHOT")]
-    past: Vec<PathBuf>,
-    /// Give up the history before REV
-    #[arg(long, value_name = "REV|latest", value_parser = compact)]
-    compact: Option<Compact>,
-    /// Write the db afresh, without free pages (and without what --compact gives up)
-    #[arg(long)]
-    defrag: bool,
-}
-
-#[derive(Debug, Args)]
-#[command(next_help_heading = "What is carried along otherwise")]
-struct CarryArgs {
-    /// Leave the alarms behind
-    #[arg(long)]
-    disarm_alarms: bool,
-    /// Turn auth off, keep users and roles
-    #[arg(long)]
-    reset_auth: bool,
-    /// Turn auth off, remove users and roles
-    #[arg(long)]
-    drop_auth: bool,
-    /// Remove the leases and the keys bound to them
-    #[arg(long)]
-    drop_leases: bool,
-    /// Remove the keys that begin with PREFIX
-    #[arg(long, value_name = "PREFIX", value_parser = prefix)]
-    drop_key: Vec<String>,
-    /// End a downgrade that is under way
-    #[arg(long)]
-    clear_downgrade: bool,
-    /// Make it start on this etcd
-    #[arg(long, value_name = "3.4|3.5|3.6|3.7", value_parser = etcd)]
-    for_etcd: Option<Minor>,
-}
-
-impl TrustArgs {
-    fn trust(&self) -> Trust {
-        let Self { skip_hash_check, force } = *self;
-        Trust { skip_hash_check, wrong_trailer: skip_hash_check && force, force }
-    }
-}
-
-fn mode(text: &str) -> Result<u32, String> {
-    let mode = u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777);
-    let mode = mode.ok_or("not an octal mode such as 0700")?;
-    if mode & 0o700 == 0o700 { Ok(mode) } else { Err("the owner could not use it".to_owned()) }
-}
-
-fn bump(text: &str) -> Result<Bump, String> {
-    match text {
-        "auto" => Ok(Bump::Auto),
-        number => number.parse().map(Bump::By).map_err(|_| "neither a number nor auto".to_owned()),
-    }
-}
-
-fn compact(text: &str) -> Result<Compact, String> {
-    match text {
-        "latest" => Ok(Compact::Latest),
-        number => number.parse().map(Compact::At).map_err(|_| "neither a revision nor latest".to_owned()),
-    }
-}
-
-fn prefix(text: &str) -> Result<String, String> {
-    if text.is_empty() { Err("an empty prefix is every key".to_owned()) } else { Ok(text.to_owned()) }
-}
-
-fn etcd(text: &str) -> Result<Minor, String> {
-    let known = Minor::parse(text).filter(|etcd| etcdsnap::etcd::boot::JUDGED.contains(etcd));
-    known.ok_or_else(|| "one of 3.4, 3.5, 3.6, 3.7".to_owned())
-}
-
 impl Restore {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
         // Unpacked where it is going to be, unless another folder is named.
         let destination = self.place.to.clone().or_else(|| self.place.data_dir.clone()).unwrap_or_default();
         session.unpack_near(&destination);
         let source = self.reach.open(session, &self.snapshot)?;
-        let carry = Carry {
-            disarm_alarms: self.carry.disarm_alarms,
-            reset_auth: self.carry.reset_auth,
-            drop_auth: self.carry.drop_auth,
-            drop_leases: self.carry.drop_leases,
-            drop_keys: self.carry.drop_key.iter().map(|prefix| prefix.clone().into_bytes()).collect(),
-            clear_downgrade: self.carry.clear_downgrade,
-        };
+        let carry = self.carry.carry();
         let load = self.reach.load(&source)?;
         let mut facts = Facts::gather(&source, &load, &carry)?;
         let Chosen { cluster, members, runs } = self.whose.choose(&facts.state, &self.snapshot, &self.place)?;

@@ -1,0 +1,138 @@
+//! What `restore` is asked for: where, how much doubt is let through, revisions, what is carried along.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use etcdsnap::{
+    etcd::boot::{JUDGED, Minor},
+    restore::{Bump, Carry, Compact, Trust},
+};
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Where")]
+pub(super) struct Where {
+    /// The data directory: DIR/member is made
+    #[arg(long, value_name = "DIR", required_unless_present = "to")]
+    pub(super) data_dir: Option<PathBuf>,
+    /// Put the log into DIR instead of member/wal
+    #[arg(long, value_name = "DIR")]
+    pub(super) wal_dir: Option<PathBuf>,
+    /// With --all-members: DIR/NAME is made for each
+    #[arg(long, value_name = "DIR", requires = "all_members", conflicts_with_all = ["data_dir", "wal_dir"])]
+    pub(super) to: Option<PathBuf>,
+    /// Rename a member that is there already to member.before-<UTC>
+    #[arg(long)]
+    pub(super) keep_old: bool,
+    /// Give what is written to USER[:GROUP]
+    #[arg(long, value_name = "OWNER")]
+    pub(super) owner: Option<String>,
+    /// The folders' mode, octal; files have it without x
+    #[arg(long, default_value = "0700", value_parser = mode)]
+    pub(super) mode: u32,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "How much doubt is let through")]
+pub(super) struct TrustArgs {
+    /// Take a backup that has no SHA-256 trailer, such as a copy of member/snap/db
+    #[arg(long)]
+    pub(super) skip_hash_check: bool,
+    /// Take a damaged backup (with --skip-hash-check: one whose trailer is wrong); a file beside the result says so
+    #[arg(long)]
+    pub(super) force: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Revisions")]
+pub(super) struct Revisions {
+    /// Raise the revision by N, or behind all that is known, and mark what was before as compacted
+    #[arg(long, value_name = "N|auto", value_parser = bump)]
+    pub(super) bump_revision: Option<Bump>,
+    /// Implied by --bump-revision, which etcdutl asks for both
+    #[arg(long, requires = "bump_revision")]
+    pub(super) mark_compacted: bool,
+    /// A newer backup, or what is left of another member: --bump-revision auto goes behind it, and N is held against it
+    #[arg(long, value_name = "SNAPSHOT")]
+    pub(super) past: Vec<PathBuf>,
+    /// Give up the history before REV
+    #[arg(long, value_name = "REV|latest", value_parser = compact)]
+    pub(super) compact: Option<Compact>,
+    /// Write the db afresh, without free pages (and without what --compact gives up)
+    #[arg(long)]
+    pub(super) defrag: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "What is carried along otherwise")]
+pub(super) struct CarryArgs {
+    /// Leave the alarms behind
+    #[arg(long)]
+    pub(super) disarm_alarms: bool,
+    /// Turn auth off, keep users and roles
+    #[arg(long)]
+    pub(super) reset_auth: bool,
+    /// Turn auth off, remove users and roles
+    #[arg(long)]
+    pub(super) drop_auth: bool,
+    /// Remove the leases and the keys bound to them
+    #[arg(long)]
+    pub(super) drop_leases: bool,
+    /// Remove the keys that begin with PREFIX
+    #[arg(long, value_name = "PREFIX", value_parser = prefix)]
+    pub(super) drop_key: Vec<String>,
+    /// End a downgrade that is under way
+    #[arg(long)]
+    pub(super) clear_downgrade: bool,
+    /// Make it start on this etcd
+    #[arg(long, value_name = "3.4|3.5|3.6|3.7", value_parser = etcd)]
+    pub(super) for_etcd: Option<Minor>,
+}
+
+impl TrustArgs {
+    pub(super) fn trust(&self) -> Trust {
+        let Self { skip_hash_check, force } = *self;
+        Trust { skip_hash_check, wrong_trailer: skip_hash_check && force, force }
+    }
+}
+
+impl CarryArgs {
+    pub(super) fn carry(&self) -> Carry {
+        Carry {
+            disarm_alarms: self.disarm_alarms,
+            reset_auth: self.reset_auth,
+            drop_auth: self.drop_auth,
+            drop_leases: self.drop_leases,
+            drop_keys: self.drop_key.iter().map(|prefix| prefix.clone().into_bytes()).collect(),
+            clear_downgrade: self.clear_downgrade,
+        }
+    }
+}
+
+fn mode(text: &str) -> Result<u32, String> {
+    let mode = u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777);
+    let mode = mode.ok_or("not an octal mode such as 0700")?;
+    if mode & 0o700 == 0o700 { Ok(mode) } else { Err("the owner could not use it".to_owned()) }
+}
+
+fn bump(text: &str) -> Result<Bump, String> {
+    match text {
+        "auto" => Ok(Bump::Auto),
+        number => number.parse().map(Bump::By).map_err(|_| "neither a number nor auto".to_owned()),
+    }
+}
+
+fn compact(text: &str) -> Result<Compact, String> {
+    match text {
+        "latest" => Ok(Compact::Latest),
+        number => number.parse().map(Compact::At).map_err(|_| "neither a revision nor latest".to_owned()),
+    }
+}
+
+fn prefix(text: &str) -> Result<String, String> {
+    if text.is_empty() { Err("an empty prefix is every key".to_owned()) } else { Ok(text.to_owned()) }
+}
+
+fn etcd(text: &str) -> Result<Minor, String> {
+    let known = Minor::parse(text).filter(|etcd| JUDGED.contains(etcd));
+    known.ok_or_else(|| "one of 3.4, 3.5, 3.6, 3.7".to_owned())
+}
