@@ -27,7 +27,8 @@ use crate::{
     source::{Kind, Source},
 };
 
-/// Checks everything, with as much of a data directory's log as `load` says, telling `progress` how many bytes of the db the longest check, the SHA-256, has behind it.
+/// Checks everything, with as much of a data directory's log as `load` says, telling `progress` how many bytes of the db
+/// the longest check, the SHA-256, has behind it.
 ///
 /// # Errors
 /// The system's, and where `load` does not fit the log: what is wrong with the input is in the report.
