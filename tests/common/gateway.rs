@@ -33,6 +33,12 @@ impl Gateway {
         self.send("GET", "/health?exclude=NOSPACE", "").is_ok_and(|answer| answer["health"] == "true")
     }
 
+    /// Which etcd it is, such as `3.6.14`.
+    pub fn version(&self) -> String {
+        let answer = self.send("GET", "/version", "").unwrap();
+        answer["etcdserver"].as_str().unwrap().to_owned()
+    }
+
     /// The answer; `Err` is what etcd said against it, or that there was none.
     pub fn ask(&self, path: &str, request: &Value) -> Result<Value, String> {
         self.send("POST", path, &request.to_string())

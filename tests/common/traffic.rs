@@ -36,16 +36,19 @@ impl Dice {
 pub struct Traffic {
     pub dice: Dice,
     pub gateway: Gateway,
-    /// Without what older releases do not check the rights of: transactions in transactions, and of what a transaction
-    /// puts the lease and what was there before. etcd 3.4.23 is one; 3.4.45, 3.5.33 and 3.6.14 check it.
+    /// Without what older releases do not check the rights of: of what a transaction puts, the lease and what was there
+    /// before. etcd 3.4.23 is one; 3.4.45, 3.5.33 and 3.6.14 check it.
     pub plain: bool,
+    /// No transactions in transactions: these do not check their rights either, nor whether there is space.
+    flat: bool,
     leases: Vec<i64>,
     revision: i64,
 }
 
 impl Traffic {
     pub fn new(seed: u64, gateway: Gateway) -> Self {
-        Self { dice: Dice::new(seed), gateway, plain: false, leases: Vec::new(), revision: 1 }
+        let flat = gateway.version().starts_with("3.4.");
+        Self { dice: Dice::new(seed), gateway, plain: false, flat, leases: Vec::new(), revision: 1 }
     }
 
     /// One request about keys and leases. etcd may refuse it: that is in the log, too.
@@ -150,7 +153,7 @@ impl Traffic {
                 json!({"request_put": put})
             }
             3 => json!({"request_delete_range": self.delete()}),
-            4 if depth < 2 && !self.plain => json!({"request_txn": self.txn(depth + 1)}),
+            4 if depth < 2 && !self.flat => json!({"request_txn": self.txn(depth + 1)}),
             _ => json!({"request_range": {"key": b64(&self.dice.key())}}),
         }
     }

@@ -90,7 +90,8 @@ fn steps<'a>(txn: Txn<'a>, way: bool, step: &mut dyn FnMut(RequestOp<'a>) -> Don
     if way { txn.success().try_for_each(step) } else { txn.failure().try_for_each(step) }
 }
 
-/// Whether it may put something, whichever way it goes (`BackendQuota.Cost`).
+/// Whether it may put something, whichever way it goes (`BackendQuota.Cost`, which did not count transactions in
+/// transactions before 3.6.14 and its like).
 fn puts(txn: Txn<'_>) -> bool {
     txn.success().chain(txn.failure()).any(|step| match step {
         RequestOp::Put(_) => true,
