@@ -86,15 +86,16 @@ fn start(etcd: Minor, state: &State, role: Role<'_>) -> Startup {
         }
         _ => {}
     }
-    if let Some(cluster) = cluster.and_then(Minor::parse).filter(|cluster| *cluster > etcd) {
-        return refused(format!("refuses: the server is lower than the cluster version {cluster}"));
-    }
-    let downgrade = state.cluster.downgrade.as_ref().filter(|downgrade| downgrade.enabled);
-    if let Some(downgrade) = downgrade.filter(|_| etcd.minor == 5)
-        && Minor::parse(&downgrade.target_version) != Some(etcd)
-    {
-        let target = &downgrade.target_version;
-        return refused(format!("refuses: a downgrade to {target} is under way"));
+    // 3.5 asks for the downgrade first, and when it is the one that is wanted for nothing else
+    let downgrade = state.cluster.downgrade.as_ref().filter(|downgrade| etcd.minor == 5 && downgrade.enabled);
+    match downgrade.map(|downgrade| downgrade.target_version.as_str()).filter(|target| !target.is_empty()) {
+        Some(target) if Minor::parse(target) == Some(etcd) => {}
+        Some(target) => return refused(format!("refuses: a downgrade to {target} is under way")),
+        None => {
+            if let Some(cluster) = cluster.and_then(Minor::parse).filter(|cluster| *cluster > etcd) {
+                return refused(format!("refuses: the server is lower than the cluster version {cluster}"));
+            }
+        }
     }
     let why = match (etcd.minor, storage) {
         (5, Some(version)) if storage_minor > Some(etcd) => {
@@ -127,7 +128,7 @@ fn stopped_by_files(etcd: Minor, state: &State, member: &Bootstrap) -> Option<St
     }
     let id = member.metadata?.node_id;
     let listed = match etcd.minor {
-        ..6 => v2.is_none_or(|v2| v2.members.iter().any(|member| member.id == id)),
+        ..6 => v2.is_none_or(|v2| v2.members.contains_key(&id)),
         _ => state.member(id).is_some(),
     };
     let place = if etcd.minor < 6 { "v2store" } else { "db" };
@@ -158,10 +159,13 @@ mod tests {
     }
 
     #[test]
-    fn a_downgrade_under_way_stops_3_5() {
+    fn a_downgrade_under_way_stops_3_5_unless_it_is_to_it() {
         let mut state = state(None, Some("3.5.0"));
-        let enabled = super::super::state::Downgrade { target_version: "3.4.0".to_owned(), enabled: true };
-        state.cluster.downgrade = Some(enabled);
-        assert_eq!(ok(&state), [true, false, true, true]);
+        let mut to = |target: &str| {
+            let target_version = target.to_owned();
+            state.cluster.downgrade = Some(super::super::state::Downgrade { target_version, enabled: true });
+            ok(&state)
+        };
+        assert_eq!((to("3.4.0"), to("3.5.0"), to("")), ([true, false, true, true], [true; 4], [true; 4]));
     }
 }

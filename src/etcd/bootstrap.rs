@@ -6,12 +6,13 @@
 //! 3.7         opens no .snap file: the log's own last snapshot record stands for it
 //! ```
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Request, State,
     replay::context,
     request::{Op, V2Method, V2Request},
+    state::text,
 };
 use crate::{
     proto::Malformed,
@@ -63,8 +64,8 @@ pub struct SnapFile {
 /// The v2store, as etcd 3.4 and 3.5 have it after they started.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct V2 {
-    /// The members.
-    pub members: Vec<V2Member>,
+    /// The members, by id.
+    pub members: BTreeMap<u64, V2Member>,
     /// The ids of those that were removed.
     pub removed: BTreeSet<u64>,
     /// The cluster's version for etcd 3.4: it came by the v2 API.
@@ -153,7 +154,7 @@ impl V2 {
                 version: store.version,
                 // `membership.IsMetaStoreOnly` looks at what is beside /0
                 key: store.keys.into_iter().map(|key| key.path).find(|path| !path.starts_with("/0/")),
-                members: store.members,
+                members: store.members.into_iter().map(|member| (member.id, member)).collect(),
                 ..Self::default()
             },
         }
@@ -175,18 +176,17 @@ impl V2 {
     fn conf_change(&mut self, entry: &Entry<'_>) {
         let Ok(change) = entry.conf_change() else { return };
         let id = change.node_id;
-        let known = self.members.iter_mut().find(|member| member.id == id);
+        let known = self.members.get_mut(&id);
         match (change.kind, known) {
             _ if self.removed.contains(&id) => {}
             (ConfChangeKind::RemoveNode, Some(_)) => {
-                self.members.retain(|member| member.id != id);
+                self.members.remove(&id);
                 self.removed.insert(id);
             }
             (ConfChangeKind::AddNode | ConfChangeKind::AddLearner, None) => {
                 let Ok(context) = context(&change) else { return };
                 let (peer_urls, is_learner) = (context.member.peer_urls, context.member.is_learner);
-                self.members.push(V2Member { id, peer_urls, is_learner, ..V2Member::default() });
-                self.members.sort_by_key(|member| member.id);
+                self.members.insert(id, V2Member { id, peer_urls, is_learner, ..V2Member::default() });
             }
             (ConfChangeKind::AddNode | ConfChangeKind::AddLearner, Some(member)) => {
                 member.is_learner &= !context(&change).is_ok_and(|context| context.promote);
@@ -211,8 +211,4 @@ impl V2 {
             _ => self.request = self.request.or(Some(entry.index)),
         }
     }
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
 }

@@ -91,7 +91,14 @@ fn of_state(wanted: &Wanted, plan: &Plan<'_>, told: &mut Vec<Finding>) {
         );
     }
     if !plan.state.leases.is_empty() {
-        let what = format!("leases go along, and get their whole time again: {}", plan.state.leases.len());
+        let kept = plan.state.leases.iter().filter(|lease| lease.remaining_ttl > 0).count();
+        let most = plan.state.leases.len();
+        let what = match kept {
+            0 => format!("leases go along, and get their whole time again: {most}"),
+            _ => format!(
+                "leases go along: {most}, of which {kept} get the time that they had left, the others all of it"
+            ),
+        };
         told.push(Finding::info("leases", what).hint("--drop-leases leaves them and their keys behind"));
     }
     let dropped = !plan.changes.deleted.is_empty() || wanted.carry.drop_auth;

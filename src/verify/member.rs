@@ -114,10 +114,10 @@ const HINT: &str = "etcd 3.4 and 3.5 go by the v2store, 3.6 and later by the db:
 /// In what the two lists differ, by id.
 fn v2_and_db<'s>(v2: &'s V2, snapshot: &'s Snapshot<'_>) -> impl Iterator<Item = (u64, String)> + 's {
     let state = &snapshot.state;
-    let both = state.members.iter().map(|member| member.id).chain(v2.members.iter().map(|member| member.id));
+    let both = state.members.iter().map(|member| member.id).chain(v2.members.keys().copied());
     let ids: BTreeSet<u64> = both.collect();
     ids.into_iter().filter_map(|id| {
-        let store = v2.members.iter().find(|member| member.id == id);
+        let store = v2.members.get(&id);
         let what = match (state.member(id), store) {
             (Some(db), None) => {
                 let gone = if v2.removed.contains(&id) { ": there it is removed" } else { "" };

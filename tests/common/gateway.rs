@@ -33,6 +33,11 @@ impl Gateway {
         self.send("GET", "/health?exclude=NOSPACE", "").is_ok_and(|answer| answer["health"] == "true")
     }
 
+    /// Whether it has logged in.
+    pub fn is_somebody(&self) -> bool {
+        self.token.is_some()
+    }
+
     /// Which etcd it is, such as `3.6.14`.
     pub fn version(&self) -> String {
         let answer = self.send("GET", "/version", "").unwrap();

@@ -39,7 +39,8 @@ pub struct Traffic {
     /// Without what older releases do not check the rights of: of what a transaction puts, the lease and what was there
     /// before. etcd 3.4.23 is one; 3.4.45, 3.5.33 and 3.6.14 check it.
     pub plain: bool,
-    /// No transactions in transactions: these do not check their rights either, nor whether there is space.
+    /// No transactions in transactions: these do not check their rights either, nor whether there is space. And no
+    /// permissions for a range that ends before it begins, which later ones refuse.
     flat: bool,
     leases: Vec<i64>,
     revision: i64,
@@ -79,8 +80,8 @@ impl Traffic {
     pub fn rare(&mut self) {
         let role = format!("r{}", self.dice.below(3));
         let user = format!("u{}", self.dice.below(3));
-        let (key, end) = (self.dice.key(), self.dice.key());
-        let end = if self.dice.one_in(3) { b64("\0") } else { b64(&end) };
+        let key = self.dice.key();
+        let end = if self.dice.one_in(3) { b64("\0") } else { self.end(&key, !self.flat) };
         let alarm = |action: &str| json!({"action": action, "memberID": 5, "alarm": "NOSPACE"});
         let (path, request) = match self.dice.below(12) {
             0 => ("/v3/maintenance/alarm", alarm("ACTIVATE")),
@@ -126,13 +127,22 @@ impl Traffic {
     }
 
     fn delete(&mut self) -> Value {
-        let mut delete = json!({"key": b64(&self.dice.key())});
+        let key = self.dice.key();
+        let mut delete = json!({"key": b64(&key)});
         match self.dice.below(8) {
             0 => delete["range_end"] = b64("\0").into(),
-            1 | 2 => delete["range_end"] = b64(&self.dice.key()).into(),
+            1 | 2 => delete["range_end"] = self.end(&key, true).into(),
             _ => {}
         }
         delete
+    }
+
+    /// The end of a range that begins with `key`, or before it if it may. Where rights are checked it may not: whether
+    /// etcd finds the right to such a range depends on the shape of a tree (`adt.IntervalTree.Contains`).
+    fn end(&mut self, key: &str, may: bool) -> String {
+        let end = self.dice.key();
+        let so = end.as_str() > key || (may && !self.gateway.is_somebody());
+        b64(if so { &end } else { "\0" })
     }
 
     fn txn(&mut self, depth: u64) -> Value {
@@ -161,7 +171,8 @@ impl Traffic {
     fn compare(&mut self) -> Value {
         let result = ["EQUAL", "GREATER", "LESS", "NOT_EQUAL"][self.dice.below(4) as usize];
         let revision = (self.revision - self.dice.below(9) as i64).max(0);
-        let mut compare = json!({"result": result, "key": b64(&self.dice.key())});
+        let key = self.dice.key();
+        let mut compare = json!({"result": result, "key": b64(&key)});
         let (target, field, with): (&str, &str, Value) = match self.dice.below(5) {
             0 => ("VERSION", "version", (self.dice.below(4) as i64).into()),
             1 => ("CREATE", "create_revision", if self.dice.one_in(2) { 0.into() } else { revision.into() }),
@@ -172,7 +183,7 @@ impl Traffic {
         compare["target"] = target.into();
         compare[field] = with;
         if self.dice.one_in(4) {
-            compare["range_end"] = if self.dice.one_in(2) { b64("\0") } else { b64(&self.dice.key()) }.into();
+            compare["range_end"] = if self.dice.one_in(2) { b64("\0") } else { self.end(&key, true) }.into();
         }
         compare
     }

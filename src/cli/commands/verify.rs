@@ -210,7 +210,7 @@ fn member(member: &Bootstrap) -> Value {
         "members": {
             "db": member.db.iter().copied().map(hex).collect::<Vec<_>>(),
             "snap": member.snap.as_ref().map(|snap| snap.members.iter().copied().map(hex).collect::<Vec<_>>()),
-            "v2store": member.v2.as_ref().map(|v2| v2.members.iter().map(|of| hex(of.id)).collect::<Vec<_>>()),
+            "v2store": member.v2.as_ref().map(|v2| v2.members.keys().map(|id| hex(*id)).collect::<Vec<_>>()),
             "voters": member.voters.as_ref().map(|voters| voters.iter().copied().map(hex).collect::<Vec<_>>()),
         },
     })

@@ -1,12 +1,13 @@
 //! One entry after the other, done to the state as etcd's applier does it.
 
-use std::collections::BTreeMap;
+use std::{cell::Cell, collections::BTreeMap};
 
 use super::{
     edits::Edits,
     named::{Found, span},
 };
 use crate::{
+    Findings,
     etcd::{
         KeyValue, Revision, Snapshot, State,
         boot::Minor,
@@ -18,6 +19,9 @@ use crate::{
     source::Spool,
     wal::{Entry, EntryKind},
 };
+
+/// So many steps a log may take in lists that it makes long itself: some ten seconds.
+const MOST_WORK: u64 = 1 << 31;
 
 /// Why a request changed nothing.
 #[derive(Debug)]
@@ -57,6 +61,9 @@ pub(super) struct Applier<'a> {
     pub(super) found: Found<'a>,
     pub(super) revision: i64,
     pub(super) compacted: i64,
+    pub(super) findings: Findings,
+    /// How many steps were taken in lists that a log can make as long as it likes, against [`MOST_WORK`].
+    work: Cell<u64>,
     /// Where the entry at hand begins in the log's file.
     offset: u64,
 }
@@ -79,15 +86,22 @@ impl<'a> Applier<'a> {
             tail: TailWriter::new(spool),
             revision: snapshot.keyspace.head(found.last),
             compacted: snapshot.keyspace.compacted(),
+            findings: Findings::default(),
+            work: Cell::new(0),
             found,
             offset: 0,
         }
     }
 
+    /// Notes so many steps.
+    pub(super) fn charge(&self, steps: usize) {
+        self.work.set(self.work.get().saturating_add(steps as u64));
+    }
+
     /// Does what `entry` asks for (`EtcdServer.apply`); `request` is what it holds.
     ///
     /// # Errors
-    /// Why an etcd would panic on it.
+    /// Why an etcd would panic on it, or that the log is made to keep one busy.
     pub(super) fn apply(&mut self, entry: &Entry<'a>, request: Option<&Request<'a>>) -> Result<(), String> {
         self.offset = entry.offset;
         let done = match (entry.kind, request) {
@@ -97,8 +111,11 @@ impl<'a> Applier<'a> {
             (kind, _) => Err(No::Panic(format!("it is of a type that no etcd writes: {kind:?}"))),
         };
         match done {
-            Ok(()) | Err(No::Refused) => Ok(()),
-            Err(No::Panic(what)) => Err(what),
+            Err(No::Panic(what)) => Err(format!("etcd does not get over entry {}: {what}", entry.index)),
+            Ok(()) | Err(No::Refused) if self.work.get() <= MOST_WORK => Ok(()),
+            Ok(()) | Err(No::Refused) => {
+                Err(format!("to apply the log up to entry {} has taken more steps than any real one does", entry.index))
+            }
         }
     }
 
@@ -155,6 +172,7 @@ impl<'a> Applier<'a> {
 
     /// Whether an alarm forbids a request (`applierV3Corrupt`, `applierV3Capped`); one that `grows` the db needs space.
     pub(super) fn check_alarms(&self, grows: bool) -> Done {
+        self.charge(self.state.alarms.len());
         let raised = |kind| self.state.alarms.iter().any(|alarm| alarm.kind == kind);
         let forbidden = raised(AlarmKind::Corrupt) || (grows && raised(AlarmKind::NoSpace));
         if forbidden { Err(No::Refused) } else { Ok(()) }
@@ -194,9 +212,7 @@ impl<'a> Applier<'a> {
         let kv = KeyValue { key: put.key, create_revision, mod_revision: write.main, version, value, lease };
         self.append(write, false, &kv.encode());
         self.detach(kv.key);
-        if let Some(keys) = self.found.attached.get_mut(&lease) {
-            keys.insert(kv.key);
-        }
+        self.attach(kv.key, lease)?;
         self.found.keys.insert(kv.key, kv);
         Ok(())
     }
@@ -224,6 +240,17 @@ impl<'a> Applier<'a> {
         write.sub = write.sub.saturating_add(1);
     }
 
+    /// `lessor.Attach`.
+    fn attach(&mut self, key: &'a [u8], lease: i64) -> Done {
+        if lease != 0 && !self.leases.contains_key(&lease) {
+            return Err(No::Panic(format!("a key is to stay on the lease {lease:x}, which is not there")));
+        }
+        if let Some(keys) = self.found.attached.get_mut(&lease) {
+            keys.insert(key);
+        }
+        Ok(())
+    }
+
     fn detach(&mut self, key: &[u8]) {
         let lease = self.found.keys.get(key).map(|kv| kv.lease);
         if let Some(keys) = lease.and_then(|lease| self.found.attached.get_mut(&lease)) {
@@ -245,6 +272,7 @@ impl<'a> Applier<'a> {
     }
 
     fn alarm(&mut self, action: AlarmAction, alarm: Alarm) {
+        self.charge(self.state.alarms.len());
         let known = self.state.alarms.contains(&alarm);
         match action {
             AlarmAction::Activate if !known && alarm.kind != AlarmKind::None => {

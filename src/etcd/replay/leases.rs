@@ -16,6 +16,8 @@ impl<'a> Applier<'a> {
             return Err(No::Refused);
         }
         self.keep_lease(Lease { id, ttl: ttl.max(MIN_LEASE_TTL), remaining_ttl: 0 });
+        // what hung on one of this id that is gone does not hang on this one
+        self.found.attached.entry(id).or_default().clear();
         Ok(())
     }
 

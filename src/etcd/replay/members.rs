@@ -6,7 +6,7 @@ use super::apply::{Applier, Done, No};
 use crate::{
     etcd::{
         request::{V2Method, V2Request},
-        state::{Downgrade, Member},
+        state::{Downgrade, Member, text},
     },
     wal::{ConfChange, ConfChangeKind, Entry},
 };
@@ -35,6 +35,7 @@ impl<'a> Applier<'a> {
     pub(super) fn conf_change(&mut self, entry: &Entry<'a>) -> Done {
         let change = entry.conf_change().map_err(|malformed| No::Panic(malformed.to_string()))?;
         let id = change.node_id;
+        self.charge(self.state.members.len().saturating_add(self.state.removed.len()));
         if self.state.removed.binary_search(&id).is_ok() {
             return Err(No::Refused);
         }
@@ -95,6 +96,7 @@ impl<'a> Applier<'a> {
 
     fn publish(&mut self, id: u64, attributes: Attributes) -> Done {
         let Attributes { name, client_urls } = attributes;
+        self.charge(self.state.members.len());
         match self.state.member(id) {
             Some(member) => {
                 self.keep_member(Member { name, client_urls, ..member.clone() });
@@ -144,8 +146,4 @@ pub(in crate::etcd) fn context(change: &ConfChange<'_>) -> Result<Context, Strin
     } else {
         Err(format!("it brings member {:x} as {:x}", context.member.id, change.node_id))
     }
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
 }

@@ -26,6 +26,7 @@ use self::{apply::Applier, named::Named};
 use super::{
     Load, Request, Snapshot, State, Uncommitted,
     request::{AuthOp, Op},
+    state::StoredUser,
     tail::Tail,
 };
 use crate::{
@@ -98,7 +99,6 @@ pub(super) fn replay<'a>(
     let halt = apply(snapshot, source, &entries, load.to_revision, &mut replayed)?;
     replayed.uncommitted = replayed.applied.saturating_sub(committed);
     if let Some((entry, what)) = halt.or(panic) {
-        let what = format!("etcd does not get over entry {}: {what}", entry.index);
         let finding = Finding::error("log-entry", what).file(log.file(entry.segment)).at(entry.offset);
         snapshot.findings.push(finding.hint("what stands behind it in the log is left out"));
     }
@@ -126,7 +126,10 @@ fn voters(log: &Log<'_>, state: &State) -> usize {
     let alone = match log.voters() {
         Some(voters) => itself.is_some_and(|id| voters.len() == 1 && voters.contains(&id)),
         // The log's first entries are purged: the members bucket is as near as one gets.
-        None => state.members.iter().filter(|member| !member.is_learner).count() == 1,
+        None => {
+            let mut voters = state.members.iter().filter(|member| !member.is_learner).map(|member| member.id);
+            voters.next().is_some_and(|voter| itself == Some(voter)) && voters.next().is_none()
+        }
     };
     if alone { 1 } else { state.members.len().max(2) }
 }
@@ -139,7 +142,10 @@ fn decode<'a>(entries: Vec<&Entry<'a>>) -> (Vec<(Entry<'a>, Option<Request<'a>>)
     for entry in entries {
         match Request::of(entry) {
             Ok(request) => decoded.push((*entry, request)),
-            Err(malformed) => return (decoded, Some((*entry, malformed.to_string()))),
+            Err(malformed) => {
+                let what = format!("etcd does not get over entry {}: {malformed}", entry.index);
+                return (decoded, Some((*entry, what)));
+            }
         }
     }
     (decoded, None)
@@ -175,7 +181,11 @@ fn apply<'a>(
         replayed.index = last.index;
         applier.reached(last.index, last.term);
     }
-    let Applier { state, edits, tail, leases, .. } = applier;
+    let Applier { mut state, edits, tail, leases, users, findings, .. } = applier;
+    if edits.buckets().any(|bucket| bucket == "authUsers") {
+        state.auth.users = users.values().map(StoredUser::user).collect();
+    }
+    snapshot.findings.append(findings);
     snapshot.state = State { leases: leases.into_values().collect(), ..state };
     snapshot.edits = edits;
     snapshot.keyspace.tail = Tail::new(source.keep(tail.finish()?)?);

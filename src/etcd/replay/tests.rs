@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    etcd::{Range, request::AlarmAction, state::AlarmKind},
+    etcd::{Range, state::AlarmKind},
     proto::Writer,
     source::Options,
     wal::EntryKind,
@@ -59,8 +59,56 @@ fn a_corrupt_alarm_stops_all_and_no_space_what_grows() {
     let broken = keys(&[put(b"zz1"), corrupt, put(b"zz2"), delete()]);
     assert_eq!(broken, (vec![b"zz1".to_vec()], vec![AlarmKind::Corrupt]));
     assert_eq!(keys(&[put(b"zz1"), no_space, alarm(2, 1), put(b"zz2")]), (two.to_vec(), vec![]));
-    assert_eq!(Request::decode(&alarm(3, 1)).unwrap().op.name(), "alarm");
-    assert_ne!(AlarmAction::Get, AlarmAction::Unknown(3));
+    for neither in [0, 3] {
+        assert_eq!(keys(&[alarm(neither, 1), put(b"zz1")]), (vec![b"zz1".to_vec()], vec![]));
+    }
+}
+
+/// A transaction with one step.
+fn txn(number: u32, step: Writer) -> Writer {
+    Writer::new().bytes(2, &Writer::new().bytes(number, &step.finish()).finish())
+}
+
+#[test]
+fn a_range_that_cannot_be_read_refuses_all_but_in_the_outermost_transaction() {
+    let source = source();
+    let holds = |message: Writer| {
+        let requests = [request(6, message)];
+        let (mut snapshot, ..) = applied(&source, &requests);
+        snapshot.view(None, &Range::Prefix(b"zz".to_vec())).unwrap().keys().count() == 1
+    };
+    let future = || Writer::new().bytes(1, b"a").varint(4, 1 << 40);
+    let put = || Writer::new().bytes(1, b"zz1").bytes(2, b"new");
+    let both = |range: Writer| {
+        let steps = [(1, range), (2, put())].map(|(number, step)| Writer::new().bytes(number, &step.finish()).finish());
+        Writer::new().bytes(2, &steps[0]).bytes(2, &steps[1])
+    };
+    assert!(holds(both(future())));
+    assert!(!holds(txn(4, both(future()))));
+    assert!(holds(txn(4, both(Writer::new().bytes(1, b"a")))));
+}
+
+#[test]
+fn a_lease_takes_its_own_keys_with_it() {
+    let source = source();
+    let lease = |number: u32| request(number, Writer::new().varint(1, 77).varint(if number == 8 { 2 } else { 1 }, 77));
+    let hung = |key: &[u8]| request(4, Writer::new().bytes(1, key).bytes(2, b"new").varint(3, 77));
+    let requests = [lease(8), hung(b"zz1"), lease(9), hung(b"zz2"), put(b"zz3"), lease(8), hung(b"zz3"), put(b"zz3")];
+    let (mut snapshot, ..) = applied(&source, &requests);
+    let view = snapshot.view(None, &Range::Prefix(b"zz".to_vec())).unwrap();
+    assert_eq!(view.keys().collect::<Vec<_>>(), [b"zz3"]);
+    assert_eq!(snapshot.state.leases.iter().filter(|lease| lease.id == 77).count(), 1);
+}
+
+#[test]
+fn a_password_that_every_member_hashes_itself_is_told() {
+    let source = source();
+    let requests = [request(1100, Writer::new().bytes(1, b"bob").bytes(2, b"secret"))];
+    let (snapshot, ..) = applied(&source, &requests);
+    assert!(snapshot.state.auth.users.iter().any(|user| user.name == "bob"));
+    let told: Vec<_> = snapshot.findings.list().iter().map(|finding| (finding.code, finding.what.as_str())).collect();
+    assert!(told.iter().any(|(code, what)| *code == "auth-password" && what.contains("bob")), "{told:?}");
+    assert!(told.iter().all(|(_, what)| !what.contains("secret")));
 }
 
 #[test]
@@ -71,7 +119,7 @@ fn what_no_etcd_gets_over_ends_it_and_is_told() {
     assert!(halt.unwrap().contains("field 4000"));
     let nobody = request(1301, Writer::new().varint(1, 0xbad).bytes(2, &Writer::new().bytes(1, b"x").finish()));
     let (_, _, halt) = applied(&source, &[nobody]);
-    assert_eq!(halt.unwrap(), "member bad says who it is, but is not listed");
+    assert_eq!(halt.unwrap(), "etcd does not get over entry 1: member bad says who it is, but is not listed");
 }
 
 #[test]

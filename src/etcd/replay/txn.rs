@@ -23,7 +23,8 @@ impl<'a> Applier<'a> {
         Ok(())
     }
 
-    /// Whether what a transaction reads can make it fail: etcd before 3.7 leaves out of it what nobody waits for.
+    /// Whether what a transaction reads itself can make it fail: etcd before 3.7 leaves out of it what nobody waits for
+    /// (`removeNeedlessRangeReqs`), but not out of the transactions in it.
     fn checks_reads(&self) -> bool {
         self.cluster_is(7)
     }
@@ -47,7 +48,7 @@ impl<'a> Applier<'a> {
         if keys.peek().is_none() {
             return !matches!(compare.target, CompareTarget::Value(_)) && holds(compare, &KeyValue::default());
         }
-        keys.all(|kv| holds(compare, kv))
+        keys.inspect(|_| self.charge(1)).all(|kv| holds(compare, kv))
     }
 
     /// `checkTxn`.
@@ -63,7 +64,7 @@ impl<'a> Applier<'a> {
                 let lacks_lease = put.lease != 0 && !self.leases.contains_key(&put.lease);
                 if lacks_old || lacks_lease { Err(No::Refused) } else { Ok(()) }
             }
-            RequestOp::Txn(inner) => self.check_steps(inner, reads, path),
+            RequestOp::Txn(inner) => self.check_steps(inner, true, path),
             RequestOp::Range(_) | RequestOp::DeleteRange(_) | RequestOp::Empty => Ok(()),
         })
     }

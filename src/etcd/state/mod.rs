@@ -103,6 +103,7 @@ fn malformed(code: &'static str, of: &'static str) -> impl Fn(Malformed) -> Find
     move |malformed| Finding::error(code, format!("not a {of}: {malformed}"))
 }
 
-fn text(bytes: &[u8]) -> String {
+/// A name as it can be shown.
+pub(in crate::etcd) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
