@@ -226,6 +226,12 @@ impl Finding {
         self
     }
 
+    /// It without the file, for where that is told already.
+    #[must_use]
+    pub fn bare(&self) -> Self {
+        Self { file: None, ..self.clone() }
+    }
+
     /// With the file it is in.
     #[must_use]
     pub fn file(mut self, file: impl Into<String>) -> Self {
@@ -243,7 +249,12 @@ impl fmt::Display for Finding {
         if let Some(key) = &self.key {
             write!(f, " (key {key})")?;
         }
-        write!(f, "{}", At(self.offset))
+        let file = self.file.as_deref().map(|file| file.rsplit(['/', ':']).next().unwrap_or(file));
+        match (self.offset, file) {
+            (Some(at), Some(file)) => write!(f, " (at offset {at:#x} of {file})"),
+            (None, Some(file)) => write!(f, " (in {file})"),
+            (at, None) => write!(f, "{}", At(at)),
+        }
     }
 }
 

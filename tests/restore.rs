@@ -200,6 +200,26 @@ fn how_much_of_the_log_counts_is_said() {
     assert!(code == 1 && said.contains("a data directory without a log") && said.contains("--no-wal"), "{said}");
 }
 
+#[test]
+fn what_is_wrong_with_the_log_is_not_said_of_the_db() {
+    let (dir, to) = place();
+    let data = data_dir(&dir);
+    let name = "0000000000000000-0000000000000000.wal";
+    let log = dir.path().join("datadir-3.6/member/wal").join(name);
+    let mut bytes = fs::read(&log).unwrap();
+    // the value of entry 190
+    bytes[0xcd60 + 40] ^= 1;
+    fs::write(&log, bytes).unwrap();
+    let args = ["restore", &data, "--data-dir", &to, "--member", "m1"];
+    let (code, out, said) = run(&args);
+    assert!(code == 1 && said.contains(&format!("{name}: damaged: a record's checksum")), "{said}");
+    assert!(out.contains("7 entries applied") && out.contains("6 behind a gap cannot be"), "{out}");
+    let (code, out, said) = run(&[&args[..], &["--force"]].concat());
+    assert!(code == 0 && !out.contains("the db is damaged"), "{out}{said}");
+    let (code, out, _) = run(&["verify", &data]);
+    assert!(code == 1 && out.contains(&format!("of {name})")), "{out}");
+}
+
 /// Who the members are stands in the db, the log and the `.snap`; `verify` and `members` read them.
 #[test]
 fn every_member_in_one_run() {

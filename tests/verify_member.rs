@@ -11,7 +11,8 @@ use std::{
     process::Command,
 };
 
-use common::{Etcd, Peers};
+use common::{Etcd, Peers, log::Segment};
+use etcdsnap::proto::Writer;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -128,6 +129,25 @@ fn members_that_only_the_db_lists() {
     assert!(!codes(&report).contains(&"members-differ"), "{report}");
     assert_eq!(report["startsOn"]["3.6"]["ok"], true, "{report}");
     written(&peers, "36", &data, 1);
+}
+
+/// No peers are needed: the first segment is gone, and the `.snap` files.
+#[test]
+fn a_log_that_has_lost_its_beginning() {
+    let home = TempDir::new().unwrap();
+    let fixture = fs::File::open("fixtures/datadir-3.6.tar.gz").unwrap();
+    tar::Archive::new(flate2::read::GzDecoder::new(fixture)).unpack(home.path()).unwrap();
+    let data = home.path().join("datadir-3.6");
+    snaps(&data).iter().for_each(|snap| fs::remove_file(snap).unwrap());
+    fs::remove_dir_all(data.join("member/wal")).unwrap();
+    fs::create_dir(data.join("member/wal")).unwrap();
+    let metadata = Writer::new().varint(1, 0x6df2_061c_1688_ed78).varint(2, 0xe1b7_d745_7184_e7c3).finish();
+    let log = Segment::default().record(4, &[]).record(1, &metadata);
+    let log = (183..190).fold(log, |log, index| log.entry(0, 2, index, b"")).state(2, 189);
+    fs::write(data.join("member/wal/0000000000000001-00000000000000b7.wal"), log.bytes).unwrap();
+    let report = verify(&data);
+    assert_eq!((codes(&report), &report["verdict"]), (vec!["log-begin"], &"doubtful".into()), "{report}");
+    assert!(VERSIONS.iter().all(|version| report["startsOn"][version.replace('3', "3.")]["ok"] == false), "{report}");
 }
 
 /// Files that were copied at different times, or of different lives of a member.

@@ -197,8 +197,10 @@ pub(crate) fn revision_at(at: Moment, snapshot: &Snapshot<'_>, ring: &Ring) -> R
     let Some((revision, gap)) = found else {
         let what = format!("no revision is known to be written by {at}");
         let hint = match clock.span() {
-            Some((first, last)) => format!("the Leases in the backup tell times from {first} to {last}; or use --rev"),
-            None => "there are no Leases in the backup to tell times from; use --rev".to_owned(),
+            Some((first, last)) => {
+                format!("the Leases in the backup tell times from {first} to {last}; or name a revision")
+            }
+            None => "there are no Leases in the backup to tell times from; name a revision".to_owned(),
         };
         return Err(Error::NotFound { what, hint: Some(hint) });
     };

@@ -47,7 +47,7 @@ pub(super) fn write(
     let (file, report) = copy(source, plan, path, watch)?;
     trust.judge(&report)?;
     let copied = Part::open(path)?;
-    if report.damage().is_none() {
+    if !report.db_damaged() {
         plan.changes.write_over(&load(&copied, plan)?, &file).map_err(|error| unwritten(error, &plan.source, path))?;
         return Ok((report, file));
     }

@@ -68,9 +68,8 @@ impl<'a> Facts<'a> {
         let mut snapshot = Snapshot::load(source, load)?;
         let newest = snapshot.newest_records().map_err(damaged)?;
         let head = snapshot.head().map_err(damaged)?;
-        let tail = std::mem::take(&mut snapshot.keyspace.tail);
-        let db_head = snapshot.head().map_err(damaged)?;
-        snapshot.keyspace.tail = tail;
+        let db = snapshot.received.unwrap_or(source.db());
+        let db_head = Snapshot::open(db.image()).and_then(|bare| bare.head()).map_err(damaged)?;
         let cut = load.to_revision.filter(|to| *to < head);
         if cut.is_some() {
             snapshot.check_revision(cut, head)?;
@@ -82,14 +81,14 @@ impl<'a> Facts<'a> {
             source: source.name().to_owned(),
             kind: source.kind(),
             load: *load,
-            db: snapshot.received.unwrap_or(source.db()),
+            db,
             total_size: snapshot.db().size(),
             in_use: None,
             meta: snapshot.items("meta"),
             cluster: snapshot.items("cluster"),
             auth: snapshot.items("auth"),
             edited,
-            tail,
+            tail: snapshot.keyspace.tail,
             log_name: source.log_name().map(str::to_owned),
             head: cut.unwrap_or(head),
             db_head,

@@ -17,6 +17,8 @@ pub struct FromLog {
     pub uncommitted: u64,
     /// How many are left out.
     pub left_out: u64,
+    /// How many stand behind a gap: they cannot be applied.
+    pub behind_gap: u64,
     /// How many there are past the last commit on disk, applied or not.
     pub past_commit: u64,
     /// The last entry that the db holds.
@@ -64,6 +66,7 @@ impl FromLog {
             entries: log.applied,
             uncommitted: log.uncommitted,
             left_out: all.saturating_sub(log.applied),
+            behind_gap: log.unapplied.behind_gap,
             past_commit: unsure,
             from_index: log.from,
             to_index: log.index,

@@ -41,11 +41,12 @@ impl Trust {
         }
         match report.damage() {
             Some(first) if !force => {
-                let what = format!("{path}: damaged: {first}");
-                Err(refused(
-                    what,
-                    "`etcdsnap verify` tells all; --force restores what can be read, and says so beside the result",
-                ))
+                let whose = first.file.as_ref().unwrap_or(path);
+                let tells = if first.file.is_some() { "wal" } else { "verify" };
+                let hint = format!(
+                    "`etcdsnap {tells}` tells all; --force restores what can be read, and says so beside the result"
+                );
+                Err(refused(format!("{whose}: damaged: {}", first.bare()), &hint))
             }
             _ => Ok(()),
         }

@@ -68,7 +68,10 @@ fn fit(snapshot: &Snapshot<'_>, member: &Bootstrap) -> Option<Finding> {
                     member of the db alone with --no-wal";
         return Some(Finding::error("db-ahead", what).hint(hint));
     }
-    None
+    let (first, _) = member.entries.filter(|_| !member.whole && member.snap.is_none() && member.record.is_none())?;
+    let what = format!("the log begins with entry {first}, and no snapshot stands for what was before it");
+    let hint = "no etcd starts on this directory; restore makes a member of the db and of what the log goes on with";
+    Some(Finding::warning("log-begin", what).hint(hint))
 }
 
 fn snaps(member: &Bootstrap) -> Vec<Finding> {

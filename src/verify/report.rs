@@ -134,4 +134,12 @@ impl Report {
         let mut findings = self.findings.list().iter();
         findings.find(|finding| finding.severity == Severity::Error && finding.code != "trailer-mismatch")
     }
+
+    /// Whether something is wrong with the db itself, and not with the log or how they fit.
+    #[must_use]
+    pub fn db_damaged(&self) -> bool {
+        const BESIDE: [&str; 3] = ["trailer-mismatch", "log-gap", "db-ahead"];
+        let mut errors = self.findings.list().iter().filter(|finding| finding.severity == Severity::Error);
+        errors.any(|finding| finding.file.is_none() && !BESIDE.contains(&finding.code))
+    }
 }

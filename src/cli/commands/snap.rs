@@ -221,7 +221,8 @@ impl Snaps {
         }
         session.intact_raft(&files)?;
         for finding in findings.list() {
-            eprintln!("{}: {}: {finding}", finding.severity, printable(finding.file.clone().unwrap_or_default()));
+            let file = printable(finding.file.clone().unwrap_or_default());
+            eprintln!("{}: {file}: {}", finding.severity, finding.bare());
             finding.hint.iter().for_each(|hint| eprintln!("    hint: {hint}"));
         }
         Ok(if findings.damaged() { Exit::Content } else { Exit::Good })

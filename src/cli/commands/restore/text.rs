@@ -21,7 +21,8 @@ pub(in crate::commands) fn line(out: &mut impl Write, name: &str, text: &str) ->
 pub(super) fn plan(out: &mut impl Write, plan: &Plan<'_>, job: &Job) -> io::Result<()> {
     let version = plan.version.as_ref().map_or(String::new(), |version| format!("storage version {version}, "));
     let in_use = plan.in_use.map_or(String::new(), |used| format!(" ({} in use)", bytes(used)));
-    let (kind, revision, size) = (plan.kind, plan.revision, bytes(plan.total_size));
+    let revision = plan.log.as_ref().map_or(plan.revision, |log| log.from_revision);
+    let (kind, size) = (plan.kind, bytes(plan.total_size));
     writeln!(out, "restore {}", printable(plan.source.clone()))?;
     line(out, "from", &format!("{kind}, {version}revision {revision}, {size}{in_use}"))?;
     if let Some(log) = &plan.log {
@@ -49,14 +50,15 @@ pub(super) fn plan(out: &mut impl Write, plan: &Plan<'_>, job: &Job) -> io::Resu
 
 /// What comes of the log.
 fn from_log(log: &FromLog) -> String {
-    let FromLog { entries, from_index, to_index, from_revision, to_revision, left_out, .. } = *log;
+    let FromLog { entries, from_index, to_index, from_revision, to_revision, left_out, behind_gap, .. } = *log;
     let name = log.name.as_ref().map_or(String::new(), |name| format!("{name}: "));
     let what = match entries {
         0 => format!("nothing applied: the db ends at entry {from_index}"),
         _ => format!("{entries} entries applied, to entry {to_index}, revision {from_revision} to {to_revision}"),
     };
     let left = if left_out == 0 { String::new() } else { format!(", {left_out} left out") };
-    format!("{name}{what}{left}")
+    let lost = if behind_gap == 0 { String::new() } else { format!(", {behind_gap} behind a gap cannot be") };
+    format!("{name}{what}{left}{lost}")
 }
 
 /// Which etcd versions start.
@@ -111,7 +113,7 @@ pub(super) fn done(out: &mut impl Write, done: &Done) -> io::Result<()> {
     for kept in &done.kept {
         line(out, "kept", &kept.display().to_string())?;
     }
-    if done.report.damage().is_some() {
+    if done.report.db_damaged() {
         line(out, "note", "the db is damaged: it was written afresh, with what of it can be read")?;
     }
     let restored = &done.restored;

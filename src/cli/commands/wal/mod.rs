@@ -190,7 +190,7 @@ impl<'w> Printer<'w> {
             self.lines.flush(&mut session.out)?;
             session.out.flush()?;
             let file = printable(finding.file.as_deref().unwrap_or(self.name).to_owned());
-            eprintln!("{}: {file}: {finding}", finding.severity);
+            eprintln!("{}: {file}: {}", finding.severity, finding.bare());
             if let Some(hint) = &finding.hint {
                 eprintln!("    hint: {hint}");
             }
