@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// So many steps a log may take in lists that it makes long itself: some ten seconds.
-const MOST_WORK: u64 = 1 << 31;
+const MOST_WORK: u64 = 1 << 29;
 
 /// Why a request changed nothing.
 #[derive(Debug)]
