@@ -42,6 +42,9 @@ pub struct Traffic {
     /// No transactions in transactions: these do not check their rights either, nor whether there is space. And no
     /// permissions for a range that ends before it begins, which later ones refuse.
     flat: bool,
+    /// Whether the transaction at hand deletes something. A put in it that keeps what was there may find nothing then,
+    /// and no etcd survives that.
+    deletes: bool,
     leases: Vec<i64>,
     revision: i64,
 }
@@ -49,7 +52,7 @@ pub struct Traffic {
 impl Traffic {
     pub fn new(seed: u64, gateway: Gateway) -> Self {
         let flat = gateway.version().starts_with("3.4.");
-        Self { dice: Dice::new(seed), gateway, plain: false, flat, leases: Vec::new(), revision: 1 }
+        Self { dice: Dice::new(seed), gateway, plain: false, flat, deletes: false, leases: Vec::new(), revision: 1 }
     }
 
     /// One request about keys and leases. etcd may refuse it: that is in the log, too.
@@ -146,6 +149,7 @@ impl Traffic {
     }
 
     fn txn(&mut self, depth: u64) -> Value {
+        self.deletes &= depth > 0;
         let compare: Vec<_> = (0..self.dice.below(3)).map(|_| self.compare()).collect();
         let success: Vec<_> = (0..self.dice.below(4)).map(|_| self.operation(depth)).collect();
         let failure: Vec<_> = (0..self.dice.below(4)).map(|_| self.operation(depth)).collect();
@@ -160,9 +164,16 @@ impl Traffic {
                     put["lease"] = 0.into();
                     put["prev_kv"] = false.into();
                 }
+                if self.deletes {
+                    put["ignore_value"] = false.into();
+                    put["ignore_lease"] = false.into();
+                }
                 json!({"request_put": put})
             }
-            3 => json!({"request_delete_range": self.delete()}),
+            3 => {
+                self.deletes = true;
+                json!({"request_delete_range": self.delete()})
+            }
             4 if depth < 2 && !self.flat => json!({"request_txn": self.txn(depth + 1)}),
             _ => json!({"request_range": {"key": b64(&self.dice.key())}}),
         }
