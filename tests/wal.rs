@@ -309,6 +309,55 @@ fn a_log_is_found_wherever_it_lies() {
     assert_eq!((&document["schemaVersion"], &document["findings"]), (&1.into(), &Value::Array(Vec::new())));
 }
 
+/// Another name than a segment's is none for etcd: it would be read behind the last, or before the first.
+#[test]
+fn what_is_no_segment_by_its_name_is_told_and_passed_over() {
+    let dir = data_dir();
+    let (data, tar) = (dir.path().join("datadir-3.6"), dir.path().join("data.tar"));
+    let log = data.join("member/wal");
+    let packed = || {
+        let mut archive = tar::Builder::new(fs::File::create(&tar).unwrap());
+        archive.append_dir_all("data", &data).unwrap();
+        archive.into_inner().unwrap();
+    };
+    let kv = |path: &Path| {
+        let output = etcdsnap(["kv", path.to_str().unwrap(), "--from-key", "", "-w", "json"]);
+        (output.status.code().unwrap(), output.stdout, String::from_utf8(output.stderr).unwrap())
+    };
+    let verified = |path: &Path| {
+        let output = etcdsnap(["verify", path.to_str().unwrap(), "-o", "json"]);
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let found = report["findings"].as_array().unwrap().iter().filter(|finding| finding["severity"] != "info");
+        let found = found.map(|finding| finding["code"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+        (report["verdict"].as_str().unwrap().to_owned(), found)
+    };
+    packed();
+    let (plain, records) = (kv(&data), wal(&data, &[]).1);
+    assert_eq!((plain.0, verified(&data).1), (0, Vec::<String>::new()));
+    for stray in ["backup-of-0.wal", "#0.wal"] {
+        fs::write(log.join(stray), &fs::read(log.join(FIRST)).unwrap()[..8000]).unwrap();
+        packed();
+        for path in [&data, &tar] {
+            let told = format!("{stray} is not the name of a segment: etcd passes it over");
+            let (code, keys, said) = kv(path);
+            assert!((code, &keys) == (0, &plain.1) && said.contains(&told), "{}: {said}", path.display());
+            let (code, again, said) = wal(path, &[]);
+            assert!(code == 0 && places(&again) == places(&records) && said.contains(&told), "{said}");
+            assert_eq!(verified(path), ("doubtful".to_owned(), vec!["wal-sequence".to_owned()]), "{stray}");
+        }
+        // the one file that is named may be called anything
+        assert!(!wal(&log.join(stray), &[]).1.is_empty());
+        fs::remove_file(log.join(stray)).unwrap();
+    }
+    // etcd takes any .wal for a log, and then finds no segment
+    fs::rename(log.join(FIRST), log.join("0.wal")).unwrap();
+    packed();
+    for path in [&data, &tar] {
+        assert_eq!(verified(path), ("damaged".to_owned(), ["wal-empty", "wal-sequence"].map(str::to_owned).to_vec()));
+        assert_eq!(wal(path, &[]).0, 1);
+    }
+}
+
 #[test]
 fn a_snap_file_that_is_damaged_is_told_and_another_is_taken() {
     let dir = data_dir();

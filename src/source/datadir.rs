@@ -5,8 +5,19 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Part, open::Content, open::open_file};
-use crate::{Error, Result, bytes::file_name};
+use super::{Part, SegmentName, open::open_file};
+use crate::{Error, Finding, Result, bytes::file_name};
+
+/// The parts of a member's data directory, each kind by name.
+#[derive(Debug)]
+pub(super) struct DataDir {
+    pub(super) db: Part,
+    pub(super) wal: Vec<Part>,
+    pub(super) snaps: Vec<Part>,
+    pub(super) snap_dbs: Vec<Part>,
+    /// What lies beside the log's segments and looks like one.
+    pub(super) passed_over: Vec<Finding>,
+}
 
 /// The folder that holds `snap` and `wal`: `DIR/member`, or DIR itself when it is `member`.
 #[must_use]
@@ -21,17 +32,24 @@ pub fn is_data_dir(dir: &Path) -> bool {
 }
 
 /// Opens the parts of the data directory `dir`, with its log in `wal_dir` when that is not `member/wal`.
-pub(super) fn open(dir: &Path, wal_dir: Option<&Path>) -> Result<Option<Content>> {
+pub(super) fn open(dir: &Path, wal_dir: Option<&Path>) -> Result<Option<DataDir>> {
     let Some(member) = member_dir(dir) else { return Ok(None) };
-    let db = open_file(&member.join("snap").join("db"))?;
-    let parts = |folder: &Path, ending: &str| -> Result<Vec<Part>> {
-        let names = names(folder)?.into_iter().filter(|name| name.as_encoded_bytes().ends_with(ending.as_bytes()));
-        names.map(|name| open_file(&folder.join(name))).collect()
+    let parts = |folder: &Path, wanted: fn(&str) -> bool| -> Result<Vec<Part>> {
+        let paths = names(folder)?.into_iter().map(|name| folder.join(name));
+        paths.filter(|path| wanted(&file_name(path))).map(|path| open_file(&path)).collect()
     };
     let (snap, wal) = (member.join("snap"), member.join("wal"));
-    let (wal, snaps, snap_dbs) =
-        (parts(wal_dir.unwrap_or(&wal), ".wal")?, parts(&snap, ".snap")?, parts(&snap, ".snap.db")?);
-    Ok(Some(Content::DataDir { db, wal, snaps, snap_dbs }))
+    let wal = wal_dir.unwrap_or(&wal);
+    Ok(Some(DataDir {
+        db: open_file(&snap.join("db"))?,
+        wal: parts(wal, |name| SegmentName::parse(name).is_some())?,
+        snaps: parts(&snap, |name| name.ends_with(".snap"))?,
+        snap_dbs: parts(&snap, |name| name.ends_with(".snap.db"))?,
+        passed_over: names(wal)?
+            .iter()
+            .filter_map(|name| SegmentName::passed_over(&file_name(wal.join(name))))
+            .collect(),
+    }))
 }
 
 /// The names in a folder, sorted; none when there is no such folder.

@@ -21,6 +21,7 @@ mod map;
 mod open;
 mod part;
 mod raft;
+mod segment;
 mod sniff;
 mod unpack;
 
@@ -34,6 +35,7 @@ pub(crate) use kept::Spool;
 pub use map::free_space;
 pub use part::{Digests, Part};
 pub use raft::{RaftFiles, RaftKind};
+pub use segment::SegmentName;
 
 use crate::{Finding, Result};
 

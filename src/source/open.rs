@@ -9,7 +9,9 @@ use std::{
 };
 
 use super::{
-    Kind, Options, Source, Wrapping, datadir, foreign,
+    Kind, Options, Source, Wrapping,
+    datadir::{self, DataDir},
+    foreign,
     kept::Kept,
     map,
     part::Part,
@@ -33,7 +35,7 @@ pub(super) enum Content {
     /// One db.
     Db(Part),
     /// A member's directory.
-    DataDir { db: Part, wal: Vec<Part>, snaps: Vec<Part>, snap_dbs: Vec<Part> },
+    DataDir(DataDir),
 }
 
 pub(super) fn open(path: &Path, options: &Options) -> Result<Source> {
@@ -109,9 +111,9 @@ fn kind_of(metadata: &std::fs::Metadata) -> Option<&'static str> {
 
 fn open_folder(name: &str, path: &Path, pick: Option<&str>, options: &Options) -> Result<Source> {
     if pick.is_none()
-        && let Some(content) = datadir::open(path, options.wal_dir.as_deref())?
+        && let Some(dir) = datadir::open(path, options.wal_dir.as_deref())?
     {
-        return Ok(Unwrapped::new(name, path).finish(content));
+        return Ok(Unwrapped::new(name, path).finish(Content::DataDir(dir)));
     }
     let entries = datadir::names(path)?;
     let is_backup = |entry: &&OsString| {
@@ -217,31 +219,37 @@ impl Unwrapped {
                     }
                     part
                 }
-                unpack::Unpacked::DataDir { db, wal, snaps, snap_dbs } => {
-                    return Ok(Content::DataDir { db, wal, snaps, snap_dbs });
-                }
+                unpack::Unpacked::DataDir(dir) => return Ok(Content::DataDir(dir)),
             };
         }
     }
 
     fn finish(self, content: Content) -> Source {
-        let none = Vec::new;
-        let (db, wal, snaps, snap_dbs, kind) = match content {
-            Content::Db(db) if db.trailer().is_some() => (db, none(), none(), none(), Kind::Saved),
-            Content::Db(db) => (db, none(), none(), none(), Kind::Copy),
-            Content::DataDir { db, wal, snaps, snap_dbs } => (db, wal, snaps, snap_dbs, Kind::DataDir),
+        let (dir, kind) = match content {
+            Content::Db(db) => {
+                let kind = if db.trailer().is_some() { Kind::Saved } else { Kind::Copy };
+                let (wal, snaps, snap_dbs, passed_over) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+                (DataDir { db, wal, snaps, snap_dbs, passed_over }, kind)
+            }
+            Content::DataDir(dir) => (dir, Kind::DataDir),
         };
+        let DataDir { db, wal, snaps, snap_dbs, passed_over } = dir;
         let mut notes = Vec::new();
         if self.watched.is_empty() && db.is_locked() {
             let note = Finding::warning("in-use", "in use by a running etcd: what is read may be torn");
             notes.push(note.hint("stop etcd, or take a backup with `etcdctl snapshot save`"));
         }
         if kind == Kind::DataDir && wal.is_empty() {
-            let note = Finding::warning("no-log", "there is no log: what etcd had only there is missing");
-            notes.push(
-                note.hint("it is in the folder that --wal-dir named, or lost; etcd would start a new cluster here"),
-            );
+            // any `.wal` is a log for etcd until it looks at the names
+            let (note, etcd) = if passed_over.is_empty() {
+                let note = Finding::warning("no-log", "there is no log: what etcd had only there is missing");
+                (note, "etcd would start a new cluster here")
+            } else {
+                (Finding::error("wal-empty", "there is no log: not one segment"), "etcd does not start here")
+            };
+            notes.push(note.hint(format!("it is in the folder that --wal-dir named, or lost; {etcd}")));
         }
+        notes.extend(passed_over);
         let Self { name, path, wrapping, watched } = self;
         Source {
             name,

@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use super::{
-    Options, Part, Wrapping, datadir,
+    Options, Part, SegmentName, Wrapping, datadir,
     open::{open_file, pick_one},
     sniff::{HEAD, Sniffed, sniff},
     unpack,
@@ -38,7 +38,7 @@ impl RaftKind {
     /// What the file of this name is, if it is wanted.
     fn of(self, name: &str) -> Option<Self> {
         let snap = [".snap", ".snap.db", ".broken"].iter().any(|ending| name.ends_with(ending));
-        if name.ends_with(".wal") {
+        if SegmentName::parse(name).is_some() {
             Some(Self::Log)
         } else {
             // a segment that was set aside has that ending, too
@@ -142,8 +142,11 @@ impl<'o> Opening<'o> {
         };
         for folder in folders {
             for name in datadir::names(&folder)? {
-                if let Some(kind) = self.kind.of(&file_name(&name)) {
-                    self.take(kind, open_file(&folder.join(&name))?);
+                let path = folder.join(name);
+                let name = file_name(&path);
+                self.files.notes.extend(SegmentName::passed_over(&name));
+                if let Some(kind) = self.kind.of(&name) {
+                    self.take(kind, open_file(&path)?);
                 }
             }
         }
@@ -174,7 +177,7 @@ impl<'o> Opening<'o> {
             self.files.watched.push(part);
             part = match unpacked {
                 unpack::Unpacked::File { part, .. } => part,
-                unpack::Unpacked::DataDir { db, .. } => db,
+                unpack::Unpacked::DataDir(dir) => dir.db,
             };
         }
         Err(self.nothing("containers inside each other, too deep"))
@@ -182,18 +185,21 @@ impl<'o> Opening<'o> {
 
     /// The files of one member in an archive.
     fn archive(&mut self, bytes: &[u8], wrapping: Wrapping, pick: Option<&str>) -> Result<()> {
-        let kind = self.kind;
-        let found = unpack::select(
-            &self.files.name,
-            bytes,
-            wrapping,
-            |name| kind.of(name).is_some() && pick.is_none_or(|pick| member(name) == pick),
-            self.options,
-        )?;
+        let (kind, mut passed_over) = (self.kind, Vec::new());
+        let wanted = |name: &str| {
+            if SegmentName::passed_over(name).is_some() {
+                passed_over.push(name.to_owned());
+            }
+            kind.of(name).is_some() && pick.is_none_or(|pick| member(name) == pick)
+        };
+        let found = unpack::select(&self.files.name, bytes, wrapping, wanted, self.options)?;
         let of_kind = found.iter().filter(|(name, _)| kind.of(name) == Some(kind));
         let mut members: Vec<_> = of_kind.map(|(name, _)| member(name).to_owned()).collect();
         members.dedup();
         let one = pick_one(&self.files.name, pick, &members, || self.nothing("an archive without them"))?;
+        for name in passed_over.iter().filter(|name| member(name) == one) {
+            self.files.notes.push(SegmentName::missing(&format!("{}:{name}", self.files.name)));
+        }
         for (name, part) in found.into_iter().filter(|(name, _)| member(name) == one) {
             if let Some(kind) = kind.of(&name) {
                 self.take(kind, part);

@@ -9,7 +9,9 @@ use std::{
 };
 
 use super::{
-    Options, Wrapping, foreign, map,
+    Options, SegmentName, Wrapping,
+    datadir::DataDir,
+    foreign, map,
     open::{pick_one, scratch},
     part::Part,
     sniff::{HEAD, Sniffed, sniff},
@@ -24,7 +26,7 @@ pub(super) enum Unpacked {
     /// One file; its name when it was picked among others.
     File { part: Part, inner: Option<String> },
     /// The parts of a data directory.
-    DataDir { db: Part, wal: Vec<Part>, snaps: Vec<Part>, snap_dbs: Vec<Part> },
+    DataDir(DataDir),
 }
 
 /// Takes one layer off `bytes`.
@@ -52,7 +54,7 @@ pub(super) fn select(
     name: &str,
     bytes: &[u8],
     wrapping: Wrapping,
-    wanted: impl Fn(&str) -> bool,
+    mut wanted: impl FnMut(&str) -> bool,
     options: &Options,
 ) -> Result<Vec<(String, Part)>> {
     let mut layer = Layer { name, wrapping, options, written: 0 };
@@ -201,13 +203,17 @@ impl Layer<'_> {
         let one = pick_one(self.name, pick, &backups, || foreign::without_backup(self.name, &of, &names))?;
         let dir = one.strip_suffix("snap/db").filter(|dir| dirs.contains(*dir)).map(str::to_owned);
         let (mut db, mut wal, mut snaps, mut snap_dbs) = (None, Vec::new(), Vec::new(), Vec::new());
+        let mut passed_over = Vec::new();
         let unpacked = each(&mut |name, content| {
             let full = format!("{}:{name}", self.name);
             if name == one && db.is_none() {
                 db = Some(self.file(&full, content)?);
             } else if let Some(dir) = &dir {
                 if is_in(name, dir, "wal/", ".wal") {
-                    wal.push(self.file(&full, content)?);
+                    match SegmentName::passed_over(&full) {
+                        Some(finding) => passed_over.push(finding),
+                        None => wal.push(self.file(&full, content)?),
+                    }
                 } else if is_in(name, dir, "snap/", ".snap") {
                     snaps.push(self.file(&full, content)?);
                 } else if is_in(name, dir, "snap/", ".snap.db") {
@@ -222,14 +228,15 @@ impl Layer<'_> {
         let gone = || self.damaged(&io::ErrorKind::UnexpectedEof.into());
         let part = db.ok_or_else(gone)?;
         Ok(match dir {
-            Some(_) => Unpacked::DataDir { db: part, wal, snaps, snap_dbs },
+            Some(_) => Unpacked::DataDir(DataDir { db: part, wal, snaps, snap_dbs, passed_over }),
             None => Unpacked::File { part, inner: Some(one) },
         })
     }
 }
 
 fn is_in(name: &str, dir: &str, folder: &str, ending: &str) -> bool {
-    name.strip_prefix(dir).and_then(|rest| rest.strip_prefix(folder)).is_some_and(|rest| rest.ends_with(ending))
+    let file = name.strip_prefix(dir).and_then(|rest| rest.strip_prefix(folder));
+    file.is_some_and(|file| !file.contains('/') && file.ends_with(ending))
 }
 
 fn visit_tar(bytes: &[u8], visit: Visit<'_>) -> std::result::Result<(), Broken> {

@@ -49,6 +49,6 @@ pub use layout::RecordKind;
 pub use log::{Log, Snapshot, Tail};
 pub use raft::{ConfState, Entry, EntryKind, HardState, Metadata};
 pub use records::{Record, Records};
-pub use segment::{Segment, SegmentName};
+pub use segment::Segment;
 pub use unapplied::{Behind, Unapplied};
 pub use write::{SEGMENT_SIZE, Writer};

@@ -5,9 +5,9 @@ use super::{
     log::{Log, Snapshot},
     raft::{Entry, EntryKind, HardState, Metadata},
     records::{Record, Records},
-    segment::{Segment, SegmentName},
+    segment::Segment,
 };
-use crate::{Finding, Findings, error::Severity, proto::Malformed};
+use crate::{Finding, Findings, error::Severity, proto::Malformed, source::SegmentName};
 
 /// Mirrors `WAL.ReadAll` from the first record on; where that ends with an error, this goes on.
 pub(super) fn read<'a>(segments: &[Segment<'a>], findings: &mut Findings) -> Log<'a> {

@@ -4,9 +4,9 @@ use super::{
     layout::{FRAME, Frame, RawRecord, RecordKind, is_torn, is_zero},
     log::Tail,
     search::Search,
-    segment::{Segment, SegmentName, check_names},
+    segment::{Segment, check_names},
 };
-use crate::{Finding, Findings, bytes::window, error::Severity};
+use crate::{Finding, Findings, bytes::window, error::Severity, source::SegmentName};
 
 /// A record that holds (`walpb.Record`), with its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -205,8 +205,7 @@ impl Snaps {
         let mut findings = Findings::default();
         let mut all: Vec<_> = files.snaps().iter().map(|part| File::read(part, &mut findings)).collect();
         // the log is told by `wal`
-        let segments: Vec<_> =
-            files.wal().iter().map(|part| Segment { name: part.name(), bytes: part.bytes() }).collect();
+        let segments: Vec<_> = files.wal().iter().map(Segment::from).collect();
         let log = (!segments.is_empty()).then(|| Log::read(&segments, &mut Findings::default()));
         if let Some(log) = &log {
             let snaps: Vec<_> = all.iter().map(|file| file.snap.as_ref().filter(|_| file.kind == Kind::Snap)).collect();

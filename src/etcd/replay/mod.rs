@@ -54,7 +54,7 @@ pub struct Replayed {
 
 /// The log of a data directory.
 pub(super) fn read_log<'a>(source: &'a Source, findings: &mut Findings) -> Log<'a> {
-    let segments: Vec<_> = source.wal().iter().map(|part| Segment { name: part.name(), bytes: part.bytes() }).collect();
+    let segments: Vec<_> = source.wal().iter().map(Segment::from).collect();
     Log::read(&segments, findings)
 }
 

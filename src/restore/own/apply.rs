@@ -7,7 +7,7 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::{Directory, Rewrite, Way, log::segments};
+use super::{Directory, Rewrite, Way};
 use crate::{
     Error, Result,
     restore::{
@@ -92,7 +92,7 @@ fn copy(
     let staged = Staged::make(place, &job, &new)?;
     let (snap, log) = (place.member_dir().join("snap"), place.final_wal());
     let anew = change.files(directory)?;
-    let parts = [source.db()].into_iter().chain(source.snaps()).chain(source.snap_dbs()).chain(segments(source));
+    let parts = [source.db()].into_iter().chain(source.snaps()).chain(source.snap_dbs()).chain(source.wal());
     let mut all: Vec<_> = parts.map(|part| (directory.path_of(part), Some(part))).collect();
     all.retain(|(path, _)| !anew.contains(path));
     all.extend(anew.into_iter().map(|path| (path, None)));

@@ -8,13 +8,8 @@ use crate::{
     restore::member::write_segment,
     snap::Snap,
     source::{Part, Source},
-    wal::{ConfChangeKind, ConfState, EntryKind, Log, Segment, SegmentName, Tail, Writer},
+    wal::{ConfChangeKind, ConfState, EntryKind, Log, Segment, Tail, Writer},
 };
-
-/// The segments of the log: files of other names are passed over, as etcd does.
-pub(super) fn segments(source: &Source) -> Vec<&Part> {
-    source.wal().iter().filter(|part| SegmentName::parse(part.name()).is_some()).collect()
-}
 
 /// The last of them.
 ///
@@ -22,7 +17,7 @@ pub(super) fn segments(source: &Source) -> Vec<&Part> {
 /// That there is none.
 pub(super) fn last(source: &Source) -> Result<&Part> {
     let missing = || unusable(source, Finding::error("wal-empty", "there is no log: not one segment"));
-    segments(source).pop().ok_or_else(missing)
+    source.wal().last().ok_or_else(missing)
 }
 
 /// Writes to `path` the last segment as far as `tail`, and the records that `more` adds there.
@@ -45,8 +40,7 @@ pub(super) fn write_on(source: &Source, tail: Tail, path: &Path, more: impl FnOn
 /// # Errors
 /// That it is damaged, and etcd would not start on it.
 pub(super) fn read<'a>(source: &'a Source, last: Option<&'a [u8]>) -> Result<Log<'a>> {
-    let mut segments: Vec<Segment<'a>> =
-        segments(source).into_iter().map(|part| Segment { name: part.name(), bytes: part.bytes() }).collect();
+    let mut segments: Vec<Segment<'a>> = source.wal().iter().map(Segment::from).collect();
     if let (Some(segment), Some(bytes)) = (segments.last_mut(), last) {
         segment.bytes = bytes;
     }

@@ -92,8 +92,7 @@ impl Wal {
             return Err(Error::Usage { what, hint: Some("--raw goes with -o json or -o ndjson".to_owned()) }.into());
         }
         let files = session.open_raft(&self.path, RaftKind::Log)?;
-        let segments: Vec<_> =
-            files.wal().iter().map(|part| Segment { name: part.name(), bytes: part.bytes() }).collect();
+        let segments: Vec<_> = files.wal().iter().map(Segment::from).collect();
         // once for what the records add up to, once to tell them
         let mut findings = Findings::default();
         let log = Log::read(&segments, &mut findings);

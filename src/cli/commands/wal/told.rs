@@ -10,7 +10,8 @@ use etcdsnap::{
     },
     k8s::Moment,
     proto::Malformed,
-    wal::{ConfChange, ConfChangeKind, ConfChangeV2, ConfState, Content, Entry, EntryKind, Record, SegmentName},
+    source::SegmentName,
+    wal::{ConfChange, ConfChangeKind, ConfChangeV2, ConfState, Content, Entry, EntryKind, Record},
 };
 use serde_json::{Map, Value, json};
 
