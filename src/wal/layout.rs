@@ -152,5 +152,5 @@ pub(super) fn is_torn(body: &[u8], offset: usize) -> bool {
 /// Whether all of `bytes` are zero.
 pub(super) fn is_zero(bytes: &[u8]) -> bool {
     // no early exit inside a piece: so the compiler makes it wide
-    bytes.chunks(4096).all(|piece| piece.iter().fold(0, |all, b| all | b) == 0)
+    bytes.chunks(SECTOR).all(|piece| piece.iter().fold(0, |all, b| all | b) == 0)
 }

@@ -48,8 +48,8 @@ impl<'s, 'a> Records<'s, 'a> {
     /// Starts at the first of `segments`, which are sorted by name. What their names say against them is told.
     pub fn new(segments: &'s [Segment<'a>], findings: &mut Findings) -> Self {
         check_names(segments, findings);
-        let bytes = segments.iter().fold(0, |sum: usize, segment| sum.saturating_add(segment.bytes.len()));
-        Self { segments, current: 0, at: 0, crc: Some(0), damage: false, torn: None, search: Search::new(bytes) }
+        let search = Search::new(segments.first().map_or(0, |segment| segment.bytes.len()));
+        Self { segments, current: 0, at: 0, crc: Some(0), damage: false, torn: None, search }
     }
 
     /// The next record that holds. What does not is told, and left out.
@@ -58,7 +58,13 @@ impl<'s, 'a> Records<'s, 'a> {
             let segment = *self.segments.get(self.current)?;
             let (number, offset) = (self.current, self.at as u64);
             let tell = |finding: Finding| findings.push(finding.file(segment.name).at(offset));
-            match self.step(segment.bytes, tell) {
+            let mut step = self.step(segment.bytes, tell);
+            if self.search.is_used_up() {
+                let what = "damaged records overlap each other too often: the rest of the segment is left out";
+                findings.push(Finding::error("wal-overlap", what).file(segment.name).at(offset));
+                (self.crc, self.damage, step) = (None, true, Step::EndOfFile);
+            }
+            match step {
                 Step::Take(raw, kind) => {
                     let after_damage = std::mem::take(&mut self.damage);
                     return Some(Record { segment: number, offset, kind, crc: raw.crc, data: raw.data, after_damage });
@@ -102,6 +108,7 @@ impl<'s, 'a> Records<'s, 'a> {
             (self.crc, self.damage) = (None, true);
         }
         (self.current, self.at) = (next, 0);
+        self.search = Search::new(self.segments.get(next).map_or(0, |segment| segment.bytes.len()));
     }
 
     fn step(&mut self, file: &'a [u8], mut tell: impl FnMut(Finding)) -> Step<'a> {
@@ -125,6 +132,9 @@ impl<'s, 'a> Records<'s, 'a> {
             };
             return self.lost(file, &what, torn, tell);
         };
+        if !self.search.draw(body.len()) {
+            return Step::EndOfFile;
+        }
         let next = begin.saturating_add(body.len());
         let raw = match RawRecord::decode(message) {
             Ok(raw) => raw,
@@ -132,10 +142,12 @@ impl<'s, 'a> Records<'s, 'a> {
                 return self.bad(file, next, None, "wal-record", &format!("not a record: {malformed}"), tell);
             }
         };
-        let Some(computed) = self.check(file, &raw, next, &mut tell) else {
-            let computed = raw.checksum(self.crc.unwrap_or(0));
-            let what = format!("a record's checksum is {:08x}, but computed it is {computed:08x}", raw.crc);
-            return self.bad(file, next, Some(raw.crc), "wal-crc", &what, tell);
+        let computed = match self.check(file, &raw, next, &mut tell) {
+            Ok(computed) => computed,
+            Err(computed) => {
+                let what = format!("a record's checksum is {:08x}, but computed it is {computed:08x}", raw.crc);
+                return self.bad(file, next, Some(raw.crc), "wal-crc", &what, tell);
+            }
         };
         if frame != Frame::around(frame.len()) {
             tell(Finding::error("wal-frame", "the byte that tells a record's padding is damaged; the record holds"));
@@ -152,39 +164,45 @@ impl<'s, 'a> Records<'s, 'a> {
         Step::Take(RawRecord { crc: computed, ..raw }, kind)
     }
 
-    /// The running checksum behind a record, or `None` where the record does not fit the one before it.
+    /// The running checksum behind a record; where the record does not fit the one before it, the one that would, as an
+    /// error.
     ///
     /// The record behind it may tell that only a checksum is damaged, and not what it was taken of.
-    fn check(&self, file: &[u8], raw: &RawRecord<'_>, next: usize, tell: &mut impl FnMut(Finding)) -> Option<u32> {
-        let Some(before) = self.crc else { return Some(raw.crc) };
+    fn check(
+        &mut self,
+        file: &[u8],
+        raw: &RawRecord<'_>,
+        next: usize,
+        tell: &mut impl FnMut(Finding),
+    ) -> Result<u32, u32> {
+        let Some(before) = self.crc else { return Ok(raw.crc) };
         let stored = raw.crc;
-        let behind = |sum| RawRecord::exact(file, next).is_some_and(|(behind, _)| behind.follows(sum));
         if raw.kind() == Some(RecordKind::Crc) {
             if stored == before {
-                return Some(before);
+                return Ok(before);
             }
             let what = format!("the segment goes on from the checksum {stored:08x}, the one before it ends with");
             let finding = Finding::error("wal-crc", format!("{what} {before:08x}"));
-            if behind(before) {
+            if self.search.follows(file, next, before) {
                 tell(finding.hint("what follows fits the latter: only this record is damaged"));
-                return Some(before);
+                return Ok(before);
             }
             // a log may be read from any of its segments on
             if before != 0 {
                 tell(finding.hint("records are missing at the end of the segment before"));
             }
-            return Some(stored);
+            return Ok(stored);
         }
         let computed = raw.checksum(before);
         if computed == stored {
-            return Some(computed);
+            return Ok(computed);
         }
-        if behind(computed) {
+        if self.search.follows(file, next, computed) {
             let what = format!("a record's checksum is {stored:08x} where {computed:08x} would fit; its data hold");
             tell(Finding::error("wal-crc", what));
-            return Some(computed);
+            return Ok(computed);
         }
-        None
+        Err(computed)
     }
 
     /// A record that does not hold: goes on behind it.
@@ -200,11 +218,11 @@ impl<'s, 'a> Records<'s, 'a> {
         self.damage = true;
         let begin = self.at.saturating_add(FRAME);
         let torn = self.is_last() && file.get(begin..next).is_some_and(|body| is_torn(body, begin));
-        let fits = stored.filter(|sum| RawRecord::exact(file, next).is_some_and(|(behind, _)| behind.follows(*sum)));
+        let fits = stored.filter(|sum| self.search.follows(file, next, *sum));
         // a value may hold what looks like a log: not searched where the frame's length can be trusted
         let framed = RawRecord::exact(file, self.at).is_some();
         let from = if framed { next } else { begin };
-        let further = fits.map(|_| next).or_else(|| self.search.find(self.current, file, from));
+        let further = fits.map(|_| next).or_else(|| self.search.find(file, from));
         if torn {
             tell(self.torn(what, further.is_some()));
         } else {
@@ -221,7 +239,7 @@ impl<'s, 'a> Records<'s, 'a> {
     /// A frame whose length says nothing: goes on where the log can be found again.
     fn lost(&mut self, file: &[u8], what: &str, torn: bool, mut tell: impl FnMut(Finding)) -> Step<'a> {
         self.damage = true;
-        let further = self.search.find(self.current, file, self.at.saturating_add(FRAME));
+        let further = self.search.find(file, self.at.saturating_add(FRAME));
         match further {
             _ if torn => tell(self.torn(what, further.is_some())),
             Some(at) => tell(Finding::error("wal-frame", format!("{what}; the log goes on at offset {at:#x}"))),
@@ -239,7 +257,7 @@ impl<'s, 'a> Records<'s, 'a> {
             return Step::EndOfFile;
         }
         self.damage = true;
-        let further = self.search.find(self.current, file, self.at.saturating_add(FRAME));
+        let further = self.search.find(file, self.at.saturating_add(FRAME));
         let what = "zeros where a record should be, and more behind them";
         if self.is_last() {
             tell(self.torn(what, further.is_some()));

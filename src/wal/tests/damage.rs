@@ -137,6 +137,12 @@ fn no_change_of_a_log_passes_unnoticed() {
     }
 }
 
+/// What stands before so many bytes of data, fewer than 2^28, in the record of an entry.
+fn claim(data: u64) -> Vec<u8> {
+    let seven = |shift: u32| (data >> shift & 0x7f) as u8;
+    vec![8, 2, 16, 1, 0x1a, 0x80 | seven(0), 0x80 | seven(7), 0x80 | seven(14), seven(21)]
+}
+
 /// Overlapping records that all but fit would ask for the square of the file's size.
 #[test]
 fn work_is_bounded_by_the_size_of_the_log() {
@@ -145,10 +151,8 @@ fn work_is_bounded_by_the_size_of_the_log() {
     let end = file.len() + 4_000_000;
     while file.len() < end {
         let left = (end - file.len()) as u64;
-        let mut record = vec![8, 2, 16, 1, 0x1a, 0x80 | (left & 0x7f) as u8, 0x80 | (left >> 7 & 0x7f) as u8];
-        record.extend_from_slice(&[0x80 | (left >> 14 & 0x7f) as u8, (left >> 21) as u8]);
-        let len = record.len() as u64 + left;
-        file.extend_from_slice(&Frame::around(len).to_le_bytes());
+        let record = claim(left);
+        file.extend_from_slice(&Frame::around(record.len() as u64 + left).to_le_bytes());
         file.extend_from_slice(&record);
         file.resize(file.len().next_multiple_of(8), 0);
     }
@@ -157,6 +161,29 @@ fn work_is_bounded_by_the_size_of_the_log() {
     let (_, findings) = read(&[(NAME, &file)]);
     assert!(!findings.list().is_empty());
     assert!(started.elapsed().as_secs() < 20);
+}
+
+/// Each frame claims the rest of the file, but its length cannot be trusted: the log goes on inside it.
+#[test]
+fn frames_that_overlap_do_not_end_more_than_their_segment() {
+    let head = Writer::new().entries(1, 1..=3);
+    let pair = Writer { crc: 1, file: Vec::new() }.record(2, Some(&[])).record(2, Some(b"xx")).file;
+    let (mut file, end) = (head.file, 1 << 20);
+    while file.len() + pair.len() + 32 < end {
+        file.extend_from_slice(&pair);
+        let left = (end - file.len() - 8) as u64 & !7;
+        let record = claim(left - 9);
+        file.extend_from_slice(&(left | 0x81 << 56).to_le_bytes());
+        file.extend_from_slice(&record);
+        file.resize(file.len().next_multiple_of(8), 1);
+    }
+    file.resize(end, 1);
+    let next = Writer::new().entries(1, 4..=6).padded();
+    let (log, findings) = read(&[(NAME, &file), ("0000000000000001-0000000000000004.wal", &next)]);
+    let codes = codes(&findings);
+    assert_eq!(codes.iter().filter(|code| **code == ("wal-overlap", Severity::Error)).count(), 1, "{codes:?}");
+    assert!(codes.len() < 200, "{} findings", codes.len());
+    assert_eq!(indexes(&log), [1, 2, 3, 4, 5, 6]);
 }
 
 proptest! {
