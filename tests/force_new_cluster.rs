@@ -6,6 +6,7 @@
 mod common;
 
 use std::{
+    fs,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -13,10 +14,12 @@ use std::{
 use common::{
     Etcd, Peers, etcdsnap, eventually, free_ports,
     gateway::Gateway,
+    log::{FIRST, Segment},
     served::{ours, shown_as_served, theirs},
     traffic::Traffic,
     tree::Tree,
 };
+use etcdsnap::proto::Writer;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -78,6 +81,25 @@ fn refused(code: i32, args: &[&str]) -> String {
     let output = etcdsnap([&["force-new-cluster"], args].concat());
     assert_eq!(output.status.code(), Some(code), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stderr).unwrap()
+}
+
+/// Raft numbers its entries with 64 bits: behind the last of them nothing goes on.
+#[test]
+fn no_entry_follows_the_last_number() {
+    let home = TempDir::new().unwrap();
+    let (data, to) = (home.path().join("datadir-3.6"), home.path().join("to"));
+    let fixture = fs::File::open("fixtures/datadir-3.6.tar.gz").unwrap();
+    tar::Archive::new(flate2::read::GzDecoder::new(fixture)).unpack(home.path()).unwrap();
+    let (db, key) = (data.join("member/snap/db"), b"consistent_index");
+    let mut bytes = fs::read(&db).unwrap();
+    let places: Vec<_> = (0..bytes.len() - 24).filter(|at| &bytes[*at..at + 16] == key).collect();
+    places.into_iter().for_each(|at| bytes[at + 16..at + 24].fill(0xff));
+    fs::write(&db, bytes).unwrap();
+    let before = Writer::new().varint(1, u64::MAX - 1).varint(2, 1).finish();
+    let log = Segment::first().state(1, u64::MAX).record(5, &before).entry(0, 1, u64::MAX, b"");
+    fs::write(data.join("member/wal").join(FIRST), &log.bytes).unwrap();
+    let said = refused(1, &["--data-dir", path(&data), "--to", path(&to), "--peer-urls", "http://127.0.0.1:1"]);
+    assert!(said.contains("no numbers left") && !to.exists(), "{said}");
 }
 
 fn path(path: &Path) -> &str {

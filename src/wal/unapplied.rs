@@ -48,8 +48,12 @@ impl<'a> Log<'a> {
     pub fn behind(&self, consistent_index: u64, voters: usize) -> Behind<'_, 'a> {
         let new = self.entries().partition_point(|entry| entry.index <= consistent_index);
         let new = self.entries().get(new..).unwrap_or_default();
-        let next = consistent_index.saturating_add(1);
-        let reached = new.iter().zip(next..).take_while(|(entry, index)| entry.index == *index).count();
+        let mut last = Some(consistent_index);
+        let leads_on = |entry: &&Entry<'a>| {
+            last = last.and_then(|last| last.checked_add(1)).filter(|next| *next == entry.index);
+            last.is_some()
+        };
+        let reached = new.iter().take_while(leads_on).count();
         let reached = new.get(..reached).unwrap_or_default();
         let sure = if voters == 1 { reached.len() } else { reached.partition_point(|e| e.index <= self.commit()) };
         let lost = new.len().saturating_sub(reached.len());

@@ -110,7 +110,10 @@ impl Alone {
             return Err(unusable(source, Finding::error("wal-commit", what)));
         }
         let members = Members::of(source, &log, &snapshot, metadata.node_id, kept, urls)?;
-        let last = kept.saturating_add(members.changes.len() as u64);
+        let last = kept.checked_add(members.changes.len() as u64).ok_or_else(|| {
+            let what = format!("behind entry {kept} the log has no numbers left");
+            unusable(source, Finding::error("wal-commit", what))
+        })?;
         let head = snapshot.newest_records().map_err(|finding| damaged(source, finding))?;
         let head = head.last().map_or(Revision::default(), |record| record.revision);
         let segment = directory.path_of(log::last(source)?);
@@ -253,7 +256,9 @@ impl Rewrite for Alone {
 
     fn write(&self, source: &Source, _: &Path, path: &Path, _: Watch<'_>) -> Result<()> {
         log::write_on(source, self.tail, path, |writer| {
-            for (index, (kind, node_id, context)) in (self.log.kept.saturating_add(1)..).zip(&self.changes) {
+            for (index, (kind, node_id, context)) in
+                (self.log.kept.saturating_add(1)..=self.log.last).zip(&self.changes)
+            {
                 writer.conf_change(self.state.term, index, &ConfChange { kind: *kind, node_id: *node_id, context });
             }
             writer.state(&self.state);

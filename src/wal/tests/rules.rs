@@ -61,6 +61,15 @@ fn one_voter_has_all_of_its_log_and_several_what_was_committed() {
 }
 
 #[test]
+fn the_last_numbers_of_all_are_counted() {
+    let log = Writer::new().entries(1, 1..=2).entries(1, u64::MAX - 1..=u64::MAX).state(1, 2).padded();
+    let (log, _) = read(&[(NAME, &log)]);
+    assert_eq!(log.behind(u64::MAX - 2, 1).counts(), Unapplied { applied_at_start: 2, past_commit: 0, behind_gap: 0 });
+    assert_eq!(log.behind(u64::MAX - 2, 3).counts(), Unapplied { applied_at_start: 0, past_commit: 2, behind_gap: 0 });
+    assert_eq!(log.behind(u64::MAX - 3, 1).counts().behind_gap, 2);
+}
+
+#[test]
 fn a_snapshot_from_the_leader_stands_for_the_entries_before_it() {
     let log = Writer::new().entries(1, 1..=5).state(1, 3).snapshot(2, 100, &[8, 1, 8, 9]).state(2, 100);
     let file = log.entries(2, 101..=103).padded();
