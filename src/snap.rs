@@ -11,7 +11,7 @@
 mod choice;
 mod v2store;
 
-pub use choice::{taken, valid};
+pub use choice::taken;
 pub use v2store::{V2Key, V2Member, V2Store};
 
 use std::fmt::Write as _;

@@ -101,16 +101,22 @@ impl<'a> Log<'a> {
         self.hard_state
     }
 
-    /// The snapshots, in the order of the log. Those above the hard state's commit do not count for etcd.
+    /// The snapshots, in the order of the log.
     #[must_use]
     pub fn snapshots(&self) -> &[Snapshot<'a>] {
         &self.snapshots
     }
 
-    /// The last snapshot that counts: the one that etcd starts from.
+    /// Those that count for etcd: it knows them to be committed (`ValidSnapshotEntries`).
+    pub fn valid_snapshots(&self) -> impl DoubleEndedIterator<Item = &Snapshot<'a>> {
+        self.snapshots.iter().filter(|snapshot| snapshot.index <= self.commit())
+    }
+
+    /// The last of them, wherever it stands: etcd 3.7 starts from it, earlier ones as a rule from its file
+    /// (`recoverSnapshot`, `LoadNewestAvailable`).
     #[must_use]
     pub fn newest_snapshot(&self) -> Option<&Snapshot<'a>> {
-        self.snapshots.iter().filter(|snapshot| snapshot.index <= self.commit()).max_by_key(|snapshot| snapshot.index)
+        self.valid_snapshots().next_back()
     }
 
     /// The entries that were not overwritten, by index. Between two of them some may be missing.

@@ -17,8 +17,8 @@ impl Log<'_> {
     #[must_use]
     pub fn voters(&self) -> Option<BTreeSet<u64>> {
         let commit = self.commit();
-        let tells = |s: &&Snapshot<'_>| s.index <= commit && (s.index == 0 || s.conf_state.is_some());
-        let last = self.snapshots().iter().filter(tells).max_by_key(|s| s.index)?;
+        let tells = |s: &&Snapshot<'_>| s.index == 0 || s.conf_state.is_some();
+        let last = self.valid_snapshots().rfind(tells)?;
         let state = last.voters().unwrap_or_default();
         let mut voters: BTreeSet<u64> = state.voters.into_iter().collect();
         let (mut removed, mut next) = (BTreeSet::new(), last.index);

@@ -7,7 +7,7 @@ use etcdsnap::{
     bytes::escape,
     etcd::state::Member,
     k8s::Mask,
-    snap::{Snap, V2Store, taken, valid},
+    snap::{Snap, V2Store, taken},
     source::{Part, RaftFiles, RaftKind},
     wal::{Log, Segment},
 };
@@ -236,7 +236,7 @@ impl Snaps {
         findings: &Findings,
     ) -> Result<(), Failure> {
         let mask = self.masking.mask()?;
-        let newest = log.and_then(|log| valid(log).next_back());
+        let newest = log.and_then(Log::newest_snapshot);
         let document = json!({
             "path": files.name(),
             "snaps": all.iter().map(|file| file.document(&mask)).collect::<Vec<_>>(),
@@ -263,7 +263,7 @@ fn table(session: &mut Session, all: &[File<'_>], log: Option<&Log<'_>>) -> Resu
         file.store.removed.iter().try_for_each(|id| writeln!(out, "removed: {id:x}"))?;
     }
     let Some(log) = log else { return Ok(()) };
-    if let Some(snapshot) = valid(log).next_back() {
+    if let Some(snapshot) = log.newest_snapshot() {
         let (index, term) = (snapshot.index, snapshot.term);
         writeln!(out, "\nthe log's newest snapshot, which etcd 3.7 goes by: index {index}, term {term}")?;
     }

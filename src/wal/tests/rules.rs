@@ -80,6 +80,17 @@ fn a_snapshot_from_the_leader_stands_for_the_entries_before_it() {
     assert_eq!(log.voters(), Some(BTreeSet::from([1, 9])));
 }
 
+/// As `recoverSnapshot` of etcd 3.7 has it: not the highest, but the last of those that were committed.
+#[test]
+fn the_last_committed_snapshot_is_the_newest() {
+    let log = Writer::new().entries(1, 1..=9).state(1, 8).snapshot(1, 6, &[8, 1]).snapshot(1, 4, &[8, 2]);
+    let file = log.snapshot(1, 9, &[8, 3]).padded();
+    let (log, _) = read(&[(NAME, &file)]);
+    assert_eq!(log.valid_snapshots().map(|snapshot| snapshot.index).collect::<Vec<_>>(), [0, 6, 4]);
+    assert_eq!(log.newest_snapshot().map(|snapshot| snapshot.index), Some(4));
+    assert_eq!(log.voters(), Some(BTreeSet::from([2])));
+}
+
 #[test]
 fn voters_are_those_at_the_commit() {
     let change = |kind: u8, id: u8| [8, 0, 16, kind, 24, id];
