@@ -9,7 +9,6 @@ mod tree;
 
 use std::{io::Write as _, path::PathBuf};
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use clap::Args;
 use etcdsnap::{
     Error, Finding, Findings,
@@ -77,12 +76,6 @@ pub(crate) struct Wal {
 struct Around<'l, 'a> {
     log: &'l Log<'a>,
     commit: u64,
-}
-
-impl Teller {
-    fn base64(&self, data: &[u8]) -> String {
-        STANDARD.encode(data)
-    }
 }
 
 impl Wal {

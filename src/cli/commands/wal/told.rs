@@ -2,6 +2,7 @@
 
 use std::{borrow::Cow, collections::BTreeSet};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use etcdsnap::{
     bytes::escape,
     etcd::{
@@ -202,7 +203,7 @@ impl<'a> Told<'a> {
             tree = tree.with(if self.request.is_some() { "request" } else { "content" }, what.into());
         }
         if raw {
-            tree = tree.with("data", teller.base64(record.data).into());
+            tree = tree.with("data", STANDARD.encode(record.data).into());
         }
         tree.0
     }
