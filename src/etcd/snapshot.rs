@@ -159,6 +159,19 @@ impl<'a> Snapshot<'a> {
         scan.leave().1.concat()
     }
 
+    /// Whether there is a record that is `wanted`, of any revision. Those that cannot be read are passed by.
+    #[must_use]
+    pub fn any_record(&self, wanted: impl Fn(&Record<'a>) -> bool + Sync) -> bool {
+        let scan = self.keyspace.scan(
+            &self.fresh_walk(),
+            || (),
+            || false,
+            |(), _, _| {},
+            |(), found, record| *found = *found || wanted(record),
+        );
+        scan.leave().1.contains(&true)
+    }
+
     /// Shows `each` every record in order, until that fails. Those that cannot be read go to `findings`.
     ///
     /// # Errors
