@@ -141,7 +141,8 @@ impl Scene {
             }
         }
         // strace does one thing to a name.
-        calls.retain(|call| !self.always.as_ref().is_some_and(|inject| inject.contains(&call.name)));
+        let always = |call: &Call| format!("inject={}:", call.name);
+        calls.retain(|call| !self.always.as_ref().is_some_and(|inject| inject.starts_with(&always(call))));
         let by_one = [" force-new-cluster ", " migrate "].iter().any(|command| self.line.contains(command));
         assert!(calls.len() > 20 && (by_one || calls.iter().any(|call| !call.of_main)), "{calls:?}");
         calls
@@ -160,7 +161,11 @@ impl Scene {
 
     /// No space, at every call in turn.
     fn runs_out_of_space(&self) {
-        for call in self.calls() {
+        self.runs_out_of_space_at(|_| true);
+    }
+
+    fn runs_out_of_space_at(&self, which: impl Fn(&Call) -> bool) {
+        for call in self.calls().into_iter().filter(which) {
             let (output, log) = self.hit(&call, "error=ENOSPC");
             let mut failed = log.lines().filter(|line| line.ends_with("(INJECTED)"));
             assert!(failed.any(|line| line.contains(&call.name)), "not reached: {call:?}\n{log}");
@@ -188,7 +193,11 @@ impl Scene {
 
     /// kill -9, at every call in turn. The kernel keeps what was not synced: after a sync all is as it was before.
     fn is_killed(&self) {
-        for call in self.calls().into_iter().filter(|call| !call.name.contains("sync")) {
+        self.is_killed_at(|call| !call.name.contains("sync"));
+    }
+
+    fn is_killed_at(&self, which: impl Fn(&Call) -> bool) {
+        for call in self.calls().into_iter().filter(which) {
             let (output, log) = self.hit(&call, "signal=KILL");
             assert!(output.status.code().is_none(), "not reached: {call:?}\n{log}");
             self.nothing_is_lost(&call);
@@ -400,6 +409,26 @@ fn where_nothing_can_be_exchanged() {
     scene.runs_out_of_space();
     scene.reset();
     scene.is_killed();
+}
+
+/// The same in place: there is no db, or no last segment, between two renames.
+#[test]
+fn where_nothing_can_be_exchanged_in_place() {
+    if !has_strace("where_nothing_can_be_exchanged_in_place") {
+        return;
+    }
+    let migrate = "migrate --data-dir dir --target-version 3.5 --in-place --yes";
+    let alone = "force-new-cluster --data-dir dir --in-place --yes";
+    for (prepare, line) in [(a_member as fn(&Path), migrate), (a_member_of_three, alone)] {
+        let mut scene = Scene::new(prepare, line);
+        // Nor is there one that does not replace.
+        scene.always = Some("inject=renameat2:error=EINVAL".to_owned());
+        let moves = |call: &Call| call.name == "rename";
+        assert!(scene.calls().into_iter().filter(moves).count() > 2);
+        scene.runs_out_of_space_at(moves);
+        scene.reset();
+        scene.is_killed_at(moves);
+    }
 }
 
 /// ^C ends the copy at its next step.

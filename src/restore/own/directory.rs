@@ -52,13 +52,16 @@ impl<'s> Directory<'s> {
     /// # Errors
     /// Why it cannot be put right.
     pub fn recover(path: &Path, wal_dir: Option<&Path>) -> Result<()> {
-        let Some(member) = member_dir(path) else { return Ok(()) };
-        if Part::open(&member.join("snap").join("db"))?.is_locked() {
+        let mut folders = [path.join("member"), path.to_owned()].into_iter();
+        let Some(member) = folders.find(|folder| folder.join("snap").is_dir()) else { return Ok(()) };
+        let (snap, wal) = (member.join("snap"), wal_dir.map_or_else(|| member.join("wal"), Path::to_path_buf));
+        // There is none between two renames, where nothing can be exchanged.
+        let db = snap.join("db");
+        if db.exists() && Part::open(&db)?.is_locked() {
             return Ok(());
         }
-        let wal = wal_dir.map_or_else(|| member.join("wal"), Path::to_path_buf);
-        // The journal of a run that changed both is in the latter.
-        [member.join("snap"), wal].iter().try_for_each(|folder| recover(folder))
+        // The journal of a run that changed both is in `snap`: it needs what is staged in the other.
+        [snap, wal].iter().try_for_each(|folder| recover(folder))
     }
 
     /// The directory that `source` is, with its log in `wal_dir` when that is not `member/wal`.
