@@ -12,7 +12,13 @@ use std::{
     process::Command,
 };
 
-use common::{Etcd, Peers, etcdsnap, free_ports, gateway::Gateway, served::theirs, traffic::Traffic, tree::Tree};
+use common::{
+    Etcd, Peers, etcdsnap, free_ports,
+    gateway::Gateway,
+    served::{ours, theirs},
+    traffic::Traffic,
+    tree::Tree,
+};
 use etcdsnap::etcd::Snapshot;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -175,4 +181,23 @@ fn three_members_go_down_together() {
     }
     members[2].ctl(&["put", "more", "x"]);
     assert_eq!(members[1].ctl(&["get", "more", "--print-value-only"]), "x\n");
+}
+
+/// A directory whose log is ahead of its db.
+fn unpacked(folder: &Path) -> PathBuf {
+    let tar = Command::new("tar").args(["xzf", "fixtures/datadir-3.6.tar.gz", "-C"]).arg(folder).status();
+    assert!(tar.unwrap().success());
+    folder.join("datadir-3.6")
+}
+
+#[test]
+fn what_is_served_then_is_of_the_log_too() {
+    let folder = TempDir::new().unwrap();
+    let (data, to) = (unpacked(folder.path()), folder.path().join("to"));
+    let (told, _) = migrate(0, &["--data-dir", path(&data), "--target-version", "3.7", "--to", path(&to)]);
+    let served = ours(&to, "kv", &[]);
+    let expected =
+        format!("revision {}, {} keys\n", served["header"]["revision"], served["kvs"].as_array().unwrap().len());
+    let of_db = format!("revision {}, ", ours(&to, "kv", &["--no-wal"])["header"]["revision"]);
+    assert!(told.contains(&expected) && !expected.starts_with(&of_db), "not {expected}: {told}");
 }

@@ -7,10 +7,11 @@ use std::{
 
 use clap::{Args, ValueEnum};
 use etcdsnap::{
-    Result,
+    Error, Result,
+    etcd::Snapshot,
     restore::{Directory, Place, Rewrite, Rewritten, Watch, Way, judge, rewrite},
     source::Source,
-    verify::{Report, verify},
+    verify::verify,
 };
 use serde::Serialize;
 use serde_json::json;
@@ -127,7 +128,7 @@ impl DirectoryArgs {
         let done = rewrite(directory, plan, &way, force, arguments(), watch)?;
         drop(progress);
         session.wrote(&done.files)?;
-        let told = self.tell_done(session, plan, &done);
+        let told = self.tell_done(session, source, plan, &done);
         if told.is_err() {
             eprintln!("note: it is done; only what there was to print about it is lost");
         }
@@ -155,7 +156,13 @@ impl DirectoryArgs {
         Ok(())
     }
 
-    fn tell_done(&self, session: &mut Session, plan: &impl Told, done: &Rewritten) -> Result<(), Failure> {
+    fn tell_done(
+        &self,
+        session: &mut Session,
+        source: &Source,
+        plan: &impl Told,
+        done: &Rewritten,
+    ) -> Result<(), Failure> {
         let data_dir = self.to.as_ref().unwrap_or(&self.data_dir);
         let next = plan.next(&std::path::absolute(data_dir).unwrap_or_else(|_| data_dir.clone()));
         let out = &mut session.out;
@@ -165,7 +172,7 @@ impl DirectoryArgs {
                 for kept in &done.kept {
                     line(out, "kept", &kept.display().to_string())?;
                 }
-                line(out, "done", &summary(&done.report))?;
+                line(out, "done", &served(source, plan)?)?;
                 writeln!(out, "next")?;
                 next.iter().try_for_each(|step| writeln!(out, "  {}", render::printable(step.clone())))?;
             }
@@ -183,8 +190,10 @@ impl DirectoryArgs {
     }
 }
 
-/// What etcd serves then.
-fn summary(report: &Report) -> String {
-    let number = |number: Option<u64>| number.unwrap_or(0);
-    format!("revision {}, {} keys", report.revision.unwrap_or(0), number(report.total_key))
+/// What etcd serves then: what the db holds, and what the log adds to that.
+fn served(source: &Source, plan: &impl Told) -> Result<String> {
+    let mut snapshot = Snapshot::load(source, &plan.load())?;
+    let damaged = |finding| Error::Damaged { file: source.name().to_owned(), finding: Box::new(finding) };
+    let revision = snapshot.head().map_err(damaged)?;
+    Ok(format!("revision {revision}, {} keys", snapshot.survey().live.count_live()))
 }
