@@ -16,7 +16,11 @@ use std::{
     time::Duration,
 };
 
-use common::tree::{Tree, assert_one_sentence, can_run, ended, run_in};
+use common::{
+    killed::patch,
+    served::ours,
+    tree::{Tree, assert_one_sentence, can_run, ended, run_in},
+};
 use flate2::{Compression, write::GzEncoder};
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
@@ -295,6 +299,16 @@ fn a_member_of_three(root: &Path) {
     assert_eq!(run_in(root, &line), (Some(0), String::new()));
 }
 
+/// Raft knows another than the db: the log starts elsewhere, and something changes in both folders.
+fn a_member_of_three_that_differ(root: &Path) {
+    a_member_of_three(root);
+    let dir = root.join("dir");
+    let members = ours(&dir, "members", &[]);
+    let id = members["members"].as_array().unwrap().iter().find(|m| m["name"] != "m1").unwrap()["ID"].as_u64().unwrap();
+    patch(&dir, &id.to_string(), &(id ^ 1).to_string());
+    patch(&dir, &format!("{id:x}"), &format!("{:x}", id ^ 1));
+}
+
 fn a_member_with_its_log_elsewhere(root: &Path) {
     restored(root, "--data-dir dir --wal-dir log");
 }
@@ -419,7 +433,8 @@ fn where_nothing_can_be_exchanged_in_place() {
     }
     let migrate = "migrate --data-dir dir --target-version 3.5 --in-place --yes";
     let alone = "force-new-cluster --data-dir dir --in-place --yes";
-    for (prepare, line) in [(a_member as fn(&Path), migrate), (a_member_of_three, alone)] {
+    let both = a_member_of_three_that_differ;
+    for (prepare, line) in [(a_member as fn(&Path), migrate), (a_member_of_three, alone), (both, alone)] {
         let mut scene = Scene::new(prepare, line);
         // Nor is there one that does not replace.
         scene.always = Some("inject=renameat2:error=EINVAL".to_owned());

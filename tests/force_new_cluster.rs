@@ -6,7 +6,7 @@
 mod common;
 
 use std::{
-    fs,
+    fs::{self, File},
     path::{Path, PathBuf},
     process::Command,
 };
@@ -14,12 +14,17 @@ use std::{
 use common::{
     Etcd, Peers, etcdsnap, eventually, free_ports,
     gateway::Gateway,
+    killed::patch,
     log::{FIRST, Segment},
     served::{ours, shown_as_served, theirs},
     traffic::Traffic,
     tree::Tree,
 };
-use etcdsnap::proto::Writer;
+use etcdsnap::{
+    Findings,
+    proto::{Reader, Writer},
+    wal::{self, RecordKind, Records},
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -255,5 +260,167 @@ fn a_learner_goes_on_alone() {
         let members = &theirs(&alone, &[], &["member", "list"])["members"];
         assert_eq!(members.as_array().map(Vec::len), Some(1), "{members}");
         assert_eq!((&members[0]["peerURLs"], &members[0]["isLearner"]), (&json!([new_url]), &Value::Null), "{members}");
+    }
+}
+
+/// Writes the log's one segment anew, with what `change` makes of each record.
+fn write_anew(data: &Path, change: impl Fn(RecordKind, &[u8]) -> Vec<u8>) {
+    let path = data.join("member/wal").join(FIRST);
+    let bytes = fs::read(&path).unwrap();
+    let segments = [wal::Segment { name: FIRST, bytes: &bytes }];
+    let (mut findings, mut anew) = (Findings::default(), Segment::default().record(4, &[]));
+    let mut records = Records::new(&segments, &mut findings);
+    while let Some(record) = records.next_record(&mut findings) {
+        if record.kind != RecordKind::Crc {
+            anew = anew.record(record.kind as u64, &change(record.kind, record.data));
+        }
+    }
+    fs::write(&path, anew.bytes).unwrap();
+}
+
+/// A member that no list has yet is added to what it is alone in then: that is what starts, or does not.
+#[test]
+fn who_is_not_listed_yet_is_added() {
+    let Some(peers) = Peers::find("who_is_not_listed_yet_is_added") else { return };
+    for version in ["34", "35", "36", "37"] {
+        let dead = dead(&peers, version);
+        let (folder, ports) = (TempDir::new().unwrap(), free_ports());
+        let (url, to) = (format!("http://127.0.0.1:{}", ports[1]), folder.path().join("to"));
+        write_anew(&dead.data, |kind, data| match kind {
+            RecordKind::Metadata => Writer::new().varint(1, 0xabcdef).varint(2, cluster_id(data)).finish(),
+            _ => data.to_vec(),
+        });
+        let args = ["--data-dir", path(&dead.data), "--to", path(&to), "--uncommitted", "keep", "--peer-urls", &url];
+        let told: Value = serde_json::from_str(&done(&[&args[..], &["-o", "json"]].concat())).unwrap();
+        assert_eq!(told["plan"]["removed"].as_array().map(Vec::len), Some(3), "{told}");
+        let minor = version.replacen('3', "3.", 1);
+        assert_eq!(told["plan"]["startsOn"][&minor]["ok"], true, "{told}");
+        let mut alone = Etcd::spawn(&peers, version, "new", Some(&to), ports, &[]);
+        assert!(alone.wait(), "etcd{version} does not start:\n{}", alone.log());
+        assert_eq!(alone.ctl(&["get", "last", "--print-value-only"]), "sure\n");
+        assert_eq!(theirs(&alone, &[], &["member", "list"])["members"].as_array().map(Vec::len), Some(1));
+    }
+}
+
+fn cluster_id(metadata: &[u8]) -> u64 {
+    let mut reader = Reader::new(metadata);
+    while let Some(field) = reader.next_field().unwrap() {
+        if field.number == 2 {
+            return field.varint().unwrap();
+        }
+    }
+    panic!("no cluster")
+}
+
+/// Raft knows somebody whom the db does not, and the db another: etcd refuses to remove the one, and 3.6 panics over the
+/// other.
+#[test]
+fn whom_only_raft_knows_votes_no_more() {
+    let Some(peers) = Peers::find("whom_only_raft_knows_votes_no_more") else { return };
+    for version in ["34", "35", "36", "37"] {
+        let dead = dead(&peers, version);
+        let folder = TempDir::new().unwrap();
+        let to = folder.path().join("to");
+        let listed = &ours(&dead.data, "members", &["--uncommitted", "drop"])["members"];
+        let other = listed.as_array().unwrap().iter().find(|member| member["name"] != dead.name.as_str()).unwrap();
+        let id = other["ID"].as_u64().unwrap();
+        // Another takes his place in the db.
+        patch(&dead.data, &id.to_string(), &(id ^ 1).to_string());
+        patch(&dead.data, &format!("{id:x}"), &format!("{:x}", id ^ 1));
+        let args = ["--data-dir", path(&dead.data), "--to", path(&to), "--uncommitted", "drop", "-o", "json"];
+        let told: Value = serde_json::from_str(&done(&args)).unwrap();
+        assert!(told["plan"]["log"]["snapshotAt"].is_u64(), "{told}");
+        let alone = dead.start(&peers, version, &to, &[]);
+        let members = &theirs(&alone, &[], &["member", "list"])["members"];
+        assert_eq!((members.as_array().map(Vec::len), &members[0]["name"]), (Some(1), &json!(dead.name)), "{members}");
+        goes_on(&peers, version, &alone);
+    }
+}
+
+/// A real directory of one member, and its folder.
+fn one() -> (TempDir, PathBuf) {
+    let home = TempDir::new().unwrap();
+    let fixture = File::open("fixtures/datadir-3.6.tar.gz").unwrap();
+    tar::Archive::new(flate2::read::GzDecoder::new(fixture)).unpack(home.path()).unwrap();
+    let data = home.path().join("datadir-3.6");
+    // without most of the zeros at its end
+    File::options().write(true).open(data.join("member/wal").join(FIRST)).unwrap().set_len(60_000).unwrap();
+    (home, data)
+}
+
+const MOVED: [&str; 2] = ["--peer-urls", "http://127.0.0.1:1"];
+
+#[test]
+fn a_place_that_will_not_do_is_told() {
+    let (home, data) = one();
+    let before = Tree::of(&data);
+    let told = refused(2, &[&["--data-dir", path(&data)], &MOVED[..]].concat());
+    assert!(told.contains("--to <NEWDIR>") && told.contains("--in-place"), "{told}");
+    for to in [data.join("sub"), data.join("member/snap/x"), data.clone()] {
+        let told = refused(2, &[&["--data-dir", path(&data), "--to", path(&to)], &MOVED[..]].concat());
+        assert!(told.contains("inside of what is copied"), "{told}");
+    }
+    let taken = home.path().join("taken");
+    fs::create_dir_all(taken.join("member/snap")).unwrap();
+    let told = refused(2, &[&["--data-dir", path(&data), "--to", path(&taken)], &MOVED[..]].concat());
+    assert!(told.contains("--to") && !told.contains("--keep-old"), "{told}");
+    assert_eq!(Tree::of(&data), before);
+}
+
+#[test]
+fn a_log_that_lies_elsewhere_is_the_members_own_and_is_told_next() {
+    let (home, data) = one();
+    let [wal, other] = ["wal", "other"].map(|name| home.path().join(name));
+    fs::rename(data.join("member/wal"), &wal).unwrap();
+    fs::create_dir(&other).unwrap();
+    let log = (1..300).fold(Segment::first(), |log, index| log.entry(0, 9, index, b"")).state(9, 299);
+    fs::write(other.join(FIRST), log.bytes).unwrap();
+    let args = |wal| [&["--data-dir", path(&data), "--wal-dir", path(wal), "--in-place", "--yes"], &MOVED[..]].concat();
+    let told = refused(1, &args(&other));
+    assert!(told.contains("another cluster"), "{told}");
+
+    // as etcd holds its log
+    let held = File::options().write(true).open(wal.join(FIRST)).unwrap();
+    rustix::fs::fcntl_lock(&held, rustix::fs::FlockOperation::NonBlockingLockExclusive).unwrap();
+    let told = refused(2, &args(&wal));
+    assert!(told.contains("a running etcd holds it"), "{told}");
+    drop(held);
+
+    let told = done(&args(&wal));
+    assert!(told.contains(&format!("--wal-dir {}", path(&wal))), "{told}");
+}
+
+/// No etcd starts on a log that has lost its beginning; nor does one when only its version is changed.
+#[test]
+fn a_log_that_has_lost_its_beginning_begins_anew() {
+    let (home, data) = one();
+    let snaps = fs::read_dir(data.join("member/snap")).unwrap().map(|entry| entry.unwrap().path());
+    snaps
+        .filter(|path| path.extension().is_some_and(|of| of == "snap"))
+        .for_each(|snap| fs::remove_file(snap).unwrap());
+    let metadata = Writer::new().varint(1, 0x6df2_061c_1688_ed78).varint(2, 0xe1b7_d745_7184_e7c3).finish();
+    let log = Segment::default().record(4, &[]).record(1, &metadata);
+    let log = (180..190).fold(log, |log, index| log.entry(0, 2, index, b"")).state(2, 189);
+    fs::remove_file(data.join("member/wal").join(FIRST)).unwrap();
+    fs::write(data.join("member/wal/0000000000000001-00000000000000b4.wal"), log.bytes).unwrap();
+    let to = home.path().join("to");
+    let args = [&["--data-dir", path(&data), "--to", path(&to)], &MOVED[..]].concat();
+    for more in [&[][..], &["--dry-run"]] {
+        let migrate = ["migrate", "--data-dir", path(&data), "--to", path(&to), "--target-version", "3.7"];
+        let output = etcdsnap([&migrate[..], more].concat());
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{told}");
+        assert!(told.contains("etcd 3.7 would not start on the result") && !to.exists(), "{told}");
+    }
+    let told = done(&args);
+    assert!(told.contains("starts on   etcd 3.5 3.6 3.7"), "{told}");
+    let shown = ours(&to, "kv", &[]);
+    let Some(peers) = Peers::find("a_log_that_has_lost_its_beginning_begins_anew") else { return };
+    for version in ["35", "36", "37"] {
+        let again = home.path().join(version);
+        copy(&to, &again);
+        let mut etcd = Etcd::spawn(&peers, version, "m1", Some(&again), free_ports(), &[]);
+        assert!(etcd.wait(), "{}", etcd.log());
+        assert_eq!(theirs(&etcd, &[], &["get", "", "--from-key"])["kvs"], shown["kvs"], "{version}");
     }
 }

@@ -9,15 +9,16 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
 };
 
 use common::{
-    Etcd, Peers, etcdsnap, free_ports,
+    Etcd, Peers, etcdsnap, eventually, free_ports,
     gateway::Gateway,
+    killed::patch,
     served::{ours, theirs},
     traffic::Traffic,
-    tree::Tree,
+    tree::{Tree, can_run},
 };
 use etcdsnap::etcd::Snapshot;
 use serde_json::{Value, json};
@@ -65,7 +66,7 @@ fn stopped(peers: &Peers, version: &str) -> Stopped {
     etcd.ctl(&["put", "last", "sure"]);
     // The version of the storage follows that of the cluster, which is agreed on after some seconds.
     let data = etcd.data_dir().to_path_buf();
-    common::eventually("the cluster has a version", || {
+    eventually("the cluster has a version", || {
         let output = etcdsnap(["status", path(&data), "-o", "json"]);
         let shown: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
         version == "35" && bucket_of(&data, "cluster") || shown["version"].as_str().is_some_and(|v| v.starts_with("3."))
@@ -169,7 +170,7 @@ fn three_members_go_down_together() {
     (0..60).for_each(|_| traffic.step());
     members[0].ctl(&["put", "last", "sure"]);
     let dirs: Vec<_> = members.iter().map(|member| member.data_dir().to_path_buf()).collect();
-    common::eventually("the cluster has a version", || dirs.iter().all(|data| bucket_of(data, "cluster")));
+    eventually("the cluster has a version", || dirs.iter().all(|data| bucket_of(data, "cluster")));
     let before = served(&members[0]);
     let _homes: Vec<_> = members.into_iter().map(Etcd::stop).collect();
     for data in &dirs {
@@ -200,4 +201,80 @@ fn what_is_served_then_is_of_the_log_too() {
         format!("revision {}, {} keys\n", served["header"]["revision"], served["kvs"].as_array().unwrap().len());
     let of_db = format!("revision {}, ", ours(&to, "kv", &["--no-wal"])["header"]["revision"]);
     assert!(told.contains(&expected) && !expected.starts_with(&of_db), "not {expected}: {told}");
+}
+
+/// Between the last look and the renames somebody starts an etcd: it has the old db open, and writes to what is kept.
+#[test]
+fn an_etcd_that_is_started_meanwhile_is_told_of() {
+    if !can_run("strace", &["-V"], "an_etcd_that_is_started_meanwhile_is_told_of") {
+        return;
+    }
+    let folder = TempDir::new().unwrap();
+    let data = unpacked(folder.path());
+    let snap = data.join("member/snap");
+    let mut strace = Command::new("strace");
+    strace.args([
+        "-f",
+        "-qq",
+        "-o",
+        "/dev/null",
+        "-e",
+        "trace=renameat2",
+        "-e",
+        "inject=renameat2:delay_enter=2000000",
+    ]);
+    strace.arg(env!("CARGO_BIN_EXE_etcdsnap")).args(["migrate", "--data-dir", path(&data), "--target-version", "3.7"]);
+    let run = strace.args(["--in-place", "--yes", "-o", "json"]).stdout(Stdio::piped()).spawn().unwrap();
+    eventually("the renames begin", || snap.join(".etcdsnap-restore/journal.json").exists());
+    let etcd = fs::File::options().write(true).open(snap.join("db")).unwrap();
+    etcd.lock().unwrap();
+    let output = run.wait_with_output().unwrap();
+    assert!(output.status.success());
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(told["warnings"][0].as_str().unwrap().contains("move what is kept back"), "{told}");
+    // What it says to do can be done.
+    drop(etcd);
+    let kept = told["kept"][0].as_str().unwrap();
+    fs::rename(kept, snap.join("db")).unwrap();
+    let again = ["--data-dir", path(&data), "--target-version", "3.7", "--in-place", "--yes", "-o", "json"];
+    let told: Value = serde_json::from_str(&migrate(0, &again).0).unwrap();
+    assert_eq!(told["warnings"], json!([]));
+}
+
+/// etcd 3.5 may have forgotten in the db that a learner was promoted.
+#[test]
+fn raft_says_who_votes() {
+    let Some(peers) = Peers::find("raft_says_who_votes") else { return };
+    let stopped = stopped(&peers, "36");
+    let client = format!(r#""clientURLs":["http://127.0.0.1:{}"]"#, stopped.ports[0]);
+    patch(&stopped.data, &client, r#""isLearner":true"#);
+    assert_eq!(ours(&stopped.data, "members", &["--no-wal"])["members"][0]["isLearner"], true);
+    for (to, versions) in [("3.5", &["35", "36"][..]), ("3.7", &["37"])] {
+        let folder = TempDir::new().unwrap();
+        let data = folder.path().join("to");
+        let (told, _) = migrate(0, &["--data-dir", path(&stopped.data), "--target-version", to, "--to", path(&data)]);
+        assert!(told.contains("votes, as raft has it"), "{told}");
+        for version in versions {
+            let mut etcd = Etcd::spawn(&peers, version, "m1", Some(&data), stopped.ports, &[]);
+            assert!(etcd.wait(), "etcd{version} does not start:\n{}", etcd.log());
+            etcd.ctl(&["put", "more", "x"]);
+            let members = &theirs(&etcd, &[], &["member", "list"])["members"];
+            assert_eq!(*members, stopped.served[2], "etcd{version}");
+            etcd.stop();
+        }
+    }
+}
+
+#[test]
+fn who_is_a_member_is_not_guessed() {
+    let folder = TempDir::new().unwrap();
+    let (data, to) = (unpacked(folder.path()), folder.path().join("to"));
+    let id = ours(&data, "members", &[])["members"][0]["ID"].as_u64().unwrap();
+    let (old, other) = (format!("{id:x}"), format!("{:x}", id ^ 1));
+    patch(&data, &id.to_string(), &(id ^ 1).to_string());
+    patch(&data, &old, &other);
+    let before = Tree::of(&data);
+    let (_, said) = migrate(1, &["--data-dir", path(&data), "--target-version", "3.5", "--to", path(&to)]);
+    assert!(said.contains(&format!("do not agree on member {old}")) && said.contains("etcdsnap restore"), "{said}");
+    assert!(!to.exists() && Tree::of(&data) == before);
 }

@@ -25,7 +25,7 @@ impl<'a> Snapshot<'a> {
     ///
     /// # Errors
     /// Why it does not.
-    pub(super) fn check_fit(&self, source: &Source, log: &Log<'a>) -> Result<()> {
+    pub(crate) fn check_fit(&self, source: &Source, log: &Log<'a>) -> Result<()> {
         let no = |what: String, hint: &str| {
             let what = format!("{}: {what}", source.name());
             Err(Error::Refused { what, hint: Some(hint.to_owned()) })

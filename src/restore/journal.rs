@@ -164,6 +164,11 @@ impl Journal {
     }
 }
 
+/// Whether there is a journal in the folder.
+pub(super) fn is_in(folder: &Path) -> bool {
+    folder.join(NAME).exists()
+}
+
 /// Removes the journal: what else is in the folder is not needed any more.
 pub(super) fn forget(folder: &Path) -> io::Result<()> {
     match fs::remove_file(folder.join(NAME)) {

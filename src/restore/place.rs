@@ -99,7 +99,7 @@ impl Place {
 }
 
 /// The path without links and `..`, as far as there is something.
-fn real(path: &Path) -> Result<PathBuf> {
+pub(super) fn real(path: &Path) -> Result<PathBuf> {
     if path.to_str().is_none() {
         return Err(usage(format!("{}: a name that is not UTF-8", path.display()), "name another one"));
     }

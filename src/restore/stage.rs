@@ -20,7 +20,7 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use super::{
     disk::fault,
-    journal::{Journal, forget, unsure},
+    journal::{self, Journal, forget, unsure},
 };
 use crate::{Error, Result};
 
@@ -56,6 +56,11 @@ fn beside(destination: &Path) -> Option<PathBuf> {
 pub fn recover(destination: &Path) -> Result<()> {
     let folders = [Some(destination.join(FOLDER)), beside(destination)];
     folders.into_iter().flatten().filter(|folder| folder.is_dir()).try_for_each(|folder| clear(&folder))
+}
+
+/// Whether a run that was killed has left word in `destination` of the renames that it was to do.
+pub(super) fn has_journal(destination: &Path) -> bool {
+    journal::is_in(&destination.join(FOLDER))
 }
 
 impl Staging {

@@ -167,10 +167,17 @@ pub(super) fn open(path: &Path) -> io::Result<File> {
     }
 }
 
-/// Whether another process holds the file's lock, as a running etcd does. The lock is given back at once.
+/// Whether another process holds the file's lock, as a running etcd does: of its db by flock, which is given back at
+/// once, of its log by a lock of the open file (`fileutil.TryLockFile`), which can be asked for.
 pub(super) fn is_locked(file: &File) -> bool {
-    // SAFETY: flock takes a descriptor that is open.
+    // SAFETY: both calls take a descriptor that is open; a flock of zeros is a lock of nothing.
     unsafe {
+        let mut lock: libc::flock = std::mem::zeroed();
+        lock.l_type = libc::F_RDLCK as libc::c_short;
+        let asked = libc::fcntl(file.as_raw_fd(), libc::F_OFD_GETLK, &raw mut lock);
+        if asked == 0 && lock.l_type != libc::F_UNLCK as libc::c_short {
+            return true;
+        }
         if libc::flock(file.as_raw_fd(), libc::LOCK_SH | libc::LOCK_NB) == 0 {
             libc::flock(file.as_raw_fd(), libc::LOCK_UN);
             return false;

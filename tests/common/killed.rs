@@ -1,6 +1,7 @@
 //! Members that are killed amid traffic, so that their logs hold what their dbs do not.
 
 use std::{
+    fs,
     path::{Path, PathBuf},
     process::Command,
     sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
@@ -87,4 +88,15 @@ pub fn killed<'a>(etcd: Etcd<'a>, seed: u64) -> (TempDir, PathBuf, u64) {
         killed
     });
     (killed.0, killed.1, acknowledged.load(SeqCst))
+}
+
+/// Another text of the same length wherever `old` is in the db.
+pub fn patch(data: &Path, old: &str, new: &str) {
+    let (path, new) = (data.join("member/snap/db"), format!("{new:<width$}", width = old.len()));
+    let mut bytes = fs::read(&path).unwrap();
+    let found = |at: &usize| bytes[*at..].starts_with(old.as_bytes());
+    let all: Vec<_> = (0..bytes.len() - old.len()).filter(found).collect();
+    assert!(!all.is_empty() && new.len() == old.len(), "no {old}");
+    all.into_iter().for_each(|at| bytes[at..at + old.len()].copy_from_slice(new.as_bytes()));
+    fs::write(&path, bytes).unwrap();
 }

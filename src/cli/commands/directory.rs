@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clap::{Args, ValueEnum};
+use clap::{ArgGroup, Args, ValueEnum};
 use etcdsnap::{
     Error, Result,
     etcd::Snapshot,
@@ -26,6 +26,7 @@ use crate::{
 /// Which directory, and where the result goes.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Which directory, and where the result goes")]
+#[command(group(ArgGroup::new("way").args(["to", "in_place"]).required(true)))]
 pub(super) struct DirectoryArgs {
     /// The data directory of a member that is stopped
     #[arg(long, value_name = "DIR")]
@@ -34,10 +35,10 @@ pub(super) struct DirectoryArgs {
     #[arg(long, value_name = "DIR")]
     wal_dir: Option<PathBuf>,
     /// Make the result in NEWDIR: a copy, which shares its blocks with DIR where the file system can do that
-    #[arg(long, value_name = "NEWDIR", required_unless_present = "in_place")]
+    #[arg(long, value_name = "NEWDIR")]
     to: Option<PathBuf>,
     /// Change DIR itself; what is written anew is kept beside itself as it was, as NAME.before-<UTC>
-    #[arg(long, conflicts_with = "to")]
+    #[arg(long)]
     in_place: bool,
     /// With --in-place: do it; otherwise the plan is printed, and nothing is changed
     #[arg(long, requires = "in_place")]
@@ -63,8 +64,8 @@ pub(super) trait Told: Rewrite + Serialize {
     /// The plan.
     fn tell(&self, out: &mut dyn Write, source: &Source) -> io::Result<()>;
 
-    /// What to do when it is done, the directory being `data_dir` then.
-    fn next(&self, data_dir: &Path) -> Vec<String>;
+    /// What to do when it is done, the directory being `data_dir` then, and its log in `wal_dir` when not in member/wal.
+    fn next(&self, data_dir: &Path, wal_dir: Option<&Path>) -> Vec<String>;
 }
 
 impl DirectoryArgs {
@@ -96,7 +97,7 @@ impl DirectoryArgs {
             None => Way::InPlace,
         };
         let unsaid = self.in_place && !self.yes;
-        way.look(!self.dry_run)?;
+        way.look(directory, !self.dry_run)?;
         let text = self.output == Output::Text;
         if text {
             plan.tell(&mut session.out, source)?;
@@ -114,7 +115,7 @@ impl DirectoryArgs {
                 render::json(&mut session.out, &document, false)?;
             }
             session.intact(source)?;
-            judge(&report, force)?;
+            judge(&report, plan, force)?;
             if unsaid && !self.dry_run {
                 eprintln!("error: nothing was changed: --in-place changes the only one there is");
                 eprintln!("hint: --yes does it; --to NEWDIR makes a copy instead");
@@ -164,13 +165,19 @@ impl DirectoryArgs {
         done: &Rewritten,
     ) -> Result<(), Failure> {
         let data_dir = self.to.as_ref().unwrap_or(&self.data_dir);
-        let next = plan.next(&std::path::absolute(data_dir).unwrap_or_else(|_| data_dir.clone()));
+        let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
+        let wal_dir = self.wal_dir.as_ref().filter(|_| self.to.is_none()).map(absolute);
+        let next = plan.next(&absolute(data_dir), wal_dir.as_deref());
+        let warnings: Vec<_> = done.started.then_some(STARTED).into_iter().collect();
         let out = &mut session.out;
         match self.output {
             Output::Text => {
                 verdict(out, &done.report)?;
                 for kept in &done.kept {
                     line(out, "kept", &kept.display().to_string())?;
+                }
+                for warning in &warnings {
+                    line(out, "warning", warning)?;
                 }
                 line(out, "done", &served(source, plan)?)?;
                 writeln!(out, "next")?;
@@ -181,7 +188,7 @@ impl DirectoryArgs {
                 let [files, kept] = [&done.files, &done.kept].map(|paths| paths.iter().map(path).collect::<Vec<_>>());
                 let document = json!({
                     "dryRun": false, "plan": plan, "source": told(&done.report),
-                    "files": files, "kept": kept, "next": next,
+                    "files": files, "kept": kept, "warnings": warnings, "next": next,
                 });
                 render::json(out, &document, false)?;
             }
@@ -189,6 +196,9 @@ impl DirectoryArgs {
         Ok(out.flush()?)
     }
 }
+
+const STARTED: &str = "an etcd was started here meanwhile, and goes on in what is kept: stop it, move what is kept back \
+    to its name, and run this again";
 
 /// What etcd serves then: what the db holds, and what the log adds to that.
 fn served(source: &Source, plan: &impl Told) -> Result<String> {

@@ -81,21 +81,29 @@ impl Told for Alone {
         if log.dropped > 0 {
             line(&mut out, "", &format!("{} entries behind it are dropped", log.dropped))?;
         }
+        if let Some(at) = log.snapshot_at {
+            let what =
+                format!("starts behind entry {at}, the last that the db holds: raft knew other members than the db");
+            line(&mut out, "", &what)?;
+        }
         let added = log.last.saturating_sub(log.kept);
         line(&mut out, "", &format!("{added} entries are added, up to {}", log.last))?;
         line(&mut out, "starts on", &starts(&self.starts_on))
     }
 
-    fn next(&self, data_dir: &Path) -> Vec<String> {
+    fn next(&self, data_dir: &Path, wal_dir: Option<&Path>) -> Vec<String> {
         let member = &self.member;
         let named = |name: &str| if name.is_empty() { "NAME".to_owned() } else { shell(name) };
+        let log = wal_dir.map_or(String::new(), |wal| format!(" --wal-dir {}", shell(wal)));
         let start = format!(
-            "etcd --name {} --data-dir {} --listen-peer-urls {} --listen-client-urls URLS --advertise-client-urls URLS",
+            "etcd --name {} --data-dir {}{log} --listen-peer-urls {} --listen-client-urls URLS --advertise-client-urls URLS",
             named(&member.name),
             shell(data_dir),
             shell(member.peer_urls.join(",")),
         );
-        let again = self.removed.iter().map(|member| {
+        // Where nobody says where a member was, it was none for the others.
+        let known = self.removed.iter().filter(|member| !member.peer_urls.is_empty());
+        let again = known.map(|member| {
             let urls = shell(member.peer_urls.join(","));
             format!(
                 "etcdctl member add {} --peer-urls {urls}   # with an empty data directory there",

@@ -23,7 +23,8 @@ use crate::{
 /// Bring a member's directory to the storage version of another etcd
 ///
 /// As `etcdutl migrate` does it, and the cluster's version goes down with it, below which no etcd starts. What is in the
-/// log stays there. Every member of the cluster has to be brought there.
+/// log stays there. A member that votes and that the db calls a learner still, as etcd 3.5 may leave it, votes in the db,
+/// too. Every member of the cluster has to be brought there.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -68,6 +69,9 @@ impl Told for Plan {
         if let Some((from, to)) = &self.cluster_version {
             line(&mut out, "", &format!("cluster version {to}, it is {from}"))?;
         }
+        for id in &self.promoted {
+            line(&mut out, "members", &format!("{id} votes, as raft has it; the db calls it a learner still"))?;
+        }
         if let Some(at) = self.snapshot_at {
             line(&mut out, "log", &format!("starts behind entry {at}, the last that the db holds"))?;
         }
@@ -77,7 +81,8 @@ impl Told for Plan {
         line(&mut out, "starts on", &starts(&self.starts_on))
     }
 
-    fn next(&self, data_dir: &Path) -> Vec<String> {
-        vec![format!("etcd {}, with the member's flags and --data-dir {}", self.to, shell(data_dir))]
+    fn next(&self, data_dir: &Path, wal_dir: Option<&Path>) -> Vec<String> {
+        let log = wal_dir.map_or(String::new(), |wal| format!(" --wal-dir {}", shell(wal)));
+        vec![format!("etcd {}, with the member's flags and --data-dir {}{log}", self.to, shell(data_dir))]
     }
 }

@@ -4,6 +4,9 @@
 //! committed are dropped (or kept, and committed), and entries that change the members are put behind the last one. etcd
 //! commits these in its memory; here a hard state says that they are, so that any etcd starts on the result, with no flag.
 //!
+//! etcd refuses to remove whom the db does not list, and 3.6 panics where its v2store does not: where raft knows others
+//! than the db, the log starts behind a snapshot with the db's members ([`Outset`]), and goes on from these.
+//!
 //! Mirrors `bootstrapWALFromSnapshot` of `server/etcdserver/bootstrap.go` and `CreateConfigChangeEnts` of
 //! `server/storage/util.go` (`restartAsStandaloneNode` of `etcdserver/raft.go` before 3.6).
 
@@ -14,13 +17,16 @@ use serde::{Serialize, Serializer};
 use super::{
     Directory, Rewrite,
     log::{self, unusable},
+    members::Members,
+    outset::Outset,
+    voters::{known, voting},
 };
 use crate::{
     Error, Finding, Result,
     etcd::{
         Bootstrap, Load, Revision, Snapshot, Uncommitted,
         boot::{Minor, Role, Startup, starts_on},
-        state::Member,
+        state::{Member, State},
     },
     restore::{Id, NewMember, cluster::peer_urls, copy::Watch, disk::fault, plan::by_version},
     source::{Part, Source},
@@ -59,6 +65,10 @@ pub struct Alone {
     #[serde(skip)]
     tail: Tail,
     #[serde(skip)]
+    outset: Option<Outset>,
+    #[serde(skip)]
+    after: State,
+    #[serde(skip)]
     load: Load,
 }
 
@@ -78,6 +88,8 @@ pub struct LogEnd {
     pub dropped: u64,
     /// The last entry that is written behind them.
     pub last: u64,
+    /// The entry that the log starts behind, where raft knew others than the db.
+    pub snapshot_at: Option<u64>,
 }
 
 fn listed<S: Serializer>(member: &Member, serializer: S) -> Result<S::Ok, S::Error> {
@@ -98,6 +110,7 @@ impl Alone {
         let source = directory.source;
         let urls = urls.map(|urls| peer_urls(urls.split(','))).transpose()?;
         let log = log::read(source, None)?;
+        directory.check_log(&log)?;
         let missing = |what: &str| unusable(source, Finding::error("wal-metadata", what));
         let metadata = log.metadata().ok_or_else(|| missing("the log does not say whose it is"))?;
         let state = log.hard_state().ok_or_else(|| missing("the log was never in a cluster"))?;
@@ -114,6 +127,13 @@ impl Alone {
             let what = format!("behind entry {kept} the log has no numbers left");
             unusable(source, Finding::error("wal-commit", what))
         })?;
+        let after = members.after(&snapshot.state);
+        let outset = members.differ.then(|| outset(source, &log)).transpose()?;
+        let mut bootstrap = match &outset {
+            Some(outset) => outset.bootstrap(&log, &after, kept),
+            None => Bootstrap::of(source, &log, &after, kept),
+        };
+        bootstrap.v2 = bootstrap.v2.map(|v2| members.v2_after(v2));
         let head = snapshot.newest_records().map_err(|finding| damaged(source, finding))?;
         let head = head.last().map_or(Revision::default(), |record| record.revision);
         let segment = directory.path_of(log::last(source)?);
@@ -132,12 +152,14 @@ impl Alone {
                 committed_now: kept.saturating_sub(state.commit),
                 dropped: end.saturating_sub(kept),
                 last,
+                snapshot_at: outset.as_ref().map(Outset::index),
             },
-            starts_on: starts_on(&snapshot.state, Role::Member(&Bootstrap::of(source, &log, &snapshot.state, kept)))
-                .to_vec(),
+            starts_on: starts_on(&after, Role::Member(&bootstrap)).to_vec(),
             changes: members.changes,
             state: HardState { commit: last, ..state },
             tail: log.tail(),
+            outset,
+            after,
             load,
         })
     }
@@ -145,6 +167,13 @@ impl Alone {
 
 fn damaged(source: &Source, finding: Finding) -> Error {
     Error::Damaged { file: source.name().to_owned(), finding: Box::new(finding) }
+}
+
+/// Where the log starts when raft and the db are to agree: with the members of the db.
+fn outset(source: &Source, log: &Log<'_>) -> Result<Outset> {
+    let db = Snapshot::open(source.db().image()).map_err(|finding| damaged(source, finding))?.state;
+    let raft = known(source, log, db.meta.consistent_index.unwrap_or(0), &db);
+    Outset::plan(source, log, &db, &voting(&db, &raft))
 }
 
 /// The directory as etcd has it at the last entry that counts.
@@ -177,85 +206,31 @@ fn load<'s>(
     }
 }
 
-/// Who is who, and what makes of them one.
-struct Members {
-    itself: Member,
-    others: Vec<Member>,
-    changes: Vec<(ConfChangeKind, u64, Vec<u8>)>,
-}
-
-impl Members {
-    /// Those that raft or the backend knows at the entry `index`, and the changes after which only `id` is left.
-    fn of(
-        source: &Source,
-        log: &Log<'_>,
-        snapshot: &Snapshot<'_>,
-        id: u64,
-        index: u64,
-        urls: Option<Vec<String>>,
-    ) -> Result<Self> {
-        let (state, mut known) = (&snapshot.state, log::known(source, log, index));
-        let usage = |what: String, hint: &str| Error::Usage {
-            what: format!("{}: {what}", source.name()),
-            hint: Some(hint.to_owned()),
-        };
-        if state.removed.binary_search(&id).is_ok() {
-            let what = format!("{}: member {id:x} was removed from its cluster, and no id comes back", source.name());
-            let hint = Some("`etcdsnap restore` makes a new cluster of what it holds".to_owned());
-            return Err(Error::Refused { what, hint });
-        }
-        let mut changes = Vec::new();
-        let before = state.member(id).cloned().unwrap_or(Member { id, ..Member::default() });
-        let mut itself = Member { is_learner: false, ..before };
-        match (known.remove(&id), &urls) {
-            (Some(false), _) => {}
-            // Alone, a learner would wait for a leader for ever.
-            (Some(true), _) => {
-                let promotion = format!(r#"{{"id":{id},"peerURLs":null,"isPromote":true}}"#);
-                changes.push((ConfChangeKind::AddNode, id, promotion.into_bytes()));
-            }
-            (None, Some(urls)) => {
-                itself.peer_urls.clone_from(urls);
-                let added = Member { id, peer_urls: urls.clone(), ..Member::default() };
-                changes.push((ConfChangeKind::AddNode, id, added.json()));
-            }
-            (None, None) => {
-                let what = format!("member {id:x} had not heard yet that it is one");
-                return Err(usage(what, "--peer-urls says where the others are to reach it"));
-            }
-        }
-        known
-            .extend(state.members.iter().filter(|member| member.id != id).map(|member| (member.id, member.is_learner)));
-        let other = |(other, is_learner): (&u64, &bool)| {
-            let unknown = || Member { id: *other, is_learner: *is_learner, ..Member::default() };
-            state.member(*other).cloned().unwrap_or_else(unknown)
-        };
-        let others: Vec<_> = known.iter().map(other).collect();
-        changes.extend(known.keys().map(|other| (ConfChangeKind::RemoveNode, *other, Vec::new())));
-        if let Some(urls) = urls.filter(|urls| *urls != itself.peer_urls) {
-            itself.peer_urls.clone_from(&urls);
-            let moved = Member { id, peer_urls: urls, ..Member::default() };
-            changes.push((ConfChangeKind::UpdateNode, id, moved.json()));
-        }
-        if changes.is_empty() {
-            let what = format!("member {id:x} is the only one already");
-            return Err(usage(what, "etcd starts on it as it is; --peer-urls changes where the others reach it"));
-        }
-        Ok(Self { itself, others, changes })
-    }
-}
-
 impl Rewrite for Alone {
     fn load(&self) -> Load {
         self.load
     }
 
-    fn files(&self, directory: &Directory<'_>) -> Result<Vec<PathBuf>> {
-        Ok(vec![directory.path_of(log::last(directory.source)?)])
+    fn stopped(&self) -> Option<String> {
+        let newest = self.starts_on.last().filter(|_| self.starts_on.iter().all(|(_, startup)| !startup.ok));
+        newest.map(|(etcd, startup)| format!("no etcd would start on the result: {etcd} says: {}", startup.why))
     }
 
-    fn write(&self, source: &Source, _: &Path, path: &Path, _: Watch<'_>) -> Result<()> {
+    fn files(&self, directory: &Directory<'_>) -> Result<Vec<PathBuf>> {
+        match &self.outset {
+            Some(outset) => Ok(outset.files(directory)?.to_vec()),
+            None => Ok(vec![directory.path_of(log::last(directory.source)?)]),
+        }
+    }
+
+    fn write(&self, source: &Source, file: &Path, path: &Path, _: Watch<'_>) -> Result<()> {
+        if let Some(outset) = self.outset.as_ref().filter(|outset| outset.is_snap(file)) {
+            return outset.write(source, file, path);
+        }
         log::write_on(source, self.tail, path, |writer| {
+            if let Some(outset) = &self.outset {
+                outset.record(writer);
+            }
             for (index, (kind, node_id, context)) in
                 (self.log.kept.saturating_add(1)..=self.log.last).zip(&self.changes)
             {
@@ -265,14 +240,20 @@ impl Rewrite for Alone {
         })
     }
 
-    fn check(&self, source: &Source, _: &Path, path: &Path) -> Result<()> {
+    fn check(&self, source: &Source, file: &Path, path: &Path) -> Result<()> {
+        if let Some(outset) = self.outset.as_ref().filter(|outset| outset.is_snap(file)) {
+            return outset.check(source, file, path);
+        }
         let wrong = |what: &str| fault(path, "read back")(std::io::Error::other(what.to_owned()));
         let part = Part::open(path)?;
         let log = log::read(source, Some(part.bytes())).map_err(|error| wrong(&error.to_string()))?;
         if log.hard_state() != Some(self.state) || log.entries().last().map(|last| last.index) != Some(self.log.last) {
             return Err(wrong("it does not end as planned"));
         }
-        let left: Vec<_> = log::known(source, &log, self.log.last).into_iter().collect();
+        if self.outset.as_ref().is_some_and(|outset| !outset.is_in(&log)) {
+            return Err(wrong("it does not start as planned"));
+        }
+        let left: Vec<_> = known(source, &log, self.log.last, &self.after).into_iter().collect();
         if left == [(self.member.id, false)] { Ok(()) } else { Err(wrong("its members are others")) }
     }
 }

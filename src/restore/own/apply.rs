@@ -34,6 +34,8 @@ pub struct Rewritten {
     pub files: Vec<PathBuf>,
     /// What was there, where it is kept.
     pub kept: Vec<PathBuf>,
+    /// Whether an etcd was started meanwhile: it goes on with what is kept.
+    pub started: bool,
 }
 
 /// Does to `directory` what `change` says; damage in it is let through with `force`. All is there when it returns, or
@@ -52,7 +54,7 @@ pub fn apply(
     let source = directory.source;
     let all = source.db().len();
     let mut report = verify(source, &change.load(), |done| (watch.progress)(done, all))?;
-    judge(&report, force)?;
+    judge(&report, change, force)?;
     report.path = source.name().to_owned();
     watch.check()?;
     match way {
@@ -61,15 +63,27 @@ pub fn apply(
     }
 }
 
-/// Whether what `report` says of the directory is let through.
+/// Whether what `report` says of the directory is let through, and what is to become of it.
 ///
 /// # Errors
 /// Why not.
-pub fn judge(report: &Report, force: bool) -> Result<()> {
-    let Some(first) = report.damage().filter(|_| !force) else { return Ok(()) };
-    let what = format!("{}: damaged: {first}", report.path);
-    let hint = "`etcdsnap verify` tells all; --force goes on with it as it is, and etcd may not start on it";
-    Err(Error::Refused { what, hint: Some(hint.to_owned()) })
+pub fn judge(report: &Report, change: &impl Rewrite, force: bool) -> Result<()> {
+    if force {
+        return Ok(());
+    }
+    let refused = |what: String, hint: &str| {
+        Err(Error::Refused { what: format!("{}: {what}", report.path), hint: Some(hint.to_owned()) })
+    };
+    if let Some(first) = report.damage() {
+        let hint = "`etcdsnap verify` tells all; --force goes on with it as it is, and etcd may not start on it";
+        return refused(format!("damaged: {first}"), hint);
+    }
+    match change.stopped() {
+        Some(why) => {
+            refused(why, "`etcdsnap restore` makes a new member of what it holds; --force does this all the same")
+        }
+        None => Ok(()),
+    }
 }
 
 fn copy(
@@ -123,7 +137,7 @@ fn copy(
     watch.check()?;
     staging.publish(&journal)?;
     staging.keep_parents();
-    Ok(Rewritten { report, files, kept: Vec::new() })
+    Ok(Rewritten { report, files, kept: Vec::new(), started: false })
 }
 
 /// Copies a part, shared where the file system can do that; what was copied is compared.
@@ -180,7 +194,8 @@ fn in_place(directory: &Directory<'_>, change: &impl Rewrite, report: Report, wa
         stagings.iter_mut().for_each(|other| other.staging.keep_with(&last.staging));
         return Err(error);
     }
-    Ok(Rewritten { report, files, kept })
+    // One that came before the renames has the old files open, whatever they are called now.
+    Ok(Rewritten { report, files, kept, started: source.db().is_locked() })
 }
 
 /// A folder that files change in, and the one that they are staged in.

@@ -8,8 +8,10 @@ use std::{
 
 use crate::{
     Error, Result,
-    restore::{Owner, Place, disk::fault, recover},
+    etcd::{Load, Snapshot},
+    restore::{Owner, Place, disk::fault, place::real, recover, stage::has_journal},
     source::{Kind, Part, Source, member_dir},
+    wal::Log,
 };
 
 /// The directory of a member that is stopped.
@@ -21,6 +23,8 @@ pub struct Directory<'s> {
     pub member: PathBuf,
     /// The folder of its log.
     pub wal: PathBuf,
+    /// Whether that was named apart.
+    pub apart: bool,
 }
 
 /// Where the changed directory goes.
@@ -33,16 +37,27 @@ pub enum Way {
 }
 
 impl Way {
-    /// Looks whether the result can go there, when what an earlier run has left there is put right.
+    /// Looks whether the result of changing `directory` can go there, when what an earlier run has left there is put
+    /// right.
     ///
     /// # Errors
     /// Why not.
-    pub fn look(&self, recover_first: bool) -> Result<()> {
+    pub fn look(&self, directory: &Directory<'_>, recover_first: bool) -> Result<()> {
         let Self::Copy(place) = self else { return Ok(()) };
+        let usage = |what: String| Error::Usage { what, hint: Some("name another folder with --to".to_owned()) };
+        let around = directory.member.parent().unwrap_or(&directory.member);
+        for own in [around, &directory.wal] {
+            if real(&place.data_dir)?.starts_with(real(own)?) {
+                return Err(usage(format!("{}: it would be inside of what is copied", place.data_dir.display())));
+            }
+        }
         if recover_first {
             recover(&place.data_dir)?;
         }
-        place.look(false)
+        place.look(false).map_err(|error| match error {
+            Error::Usage { what, .. } => usage(what),
+            other => other,
+        })
     }
 }
 
@@ -60,8 +75,10 @@ impl<'s> Directory<'s> {
         if db.exists() && Part::open(&db)?.is_locked() {
             return Ok(());
         }
-        // The journal of a run that changed both is in `snap`: it needs what is staged in the other.
-        [snap, wal].iter().try_for_each(|folder| recover(folder))
+        // A run that changed both has its journal in one: that needs what is staged in the other.
+        let mut folders = [snap, wal];
+        folders.sort_by_key(|folder| !has_journal(folder));
+        folders.iter().try_for_each(|folder| recover(folder))
     }
 
     /// The directory that `source` is, with its log in `wal_dir` when that is not `member/wal`.
@@ -80,7 +97,7 @@ impl<'s> Directory<'s> {
         };
         let wal = wal_dir.map_or_else(|| Ok(member.join("wal")), std::path::absolute);
         let wal = wal.map_err(fault(&member, "look at"))?;
-        let directory = Self { source, member, wal };
+        let directory = Self { source, member, wal, apart: wal_dir.is_some() };
         directory.check_stopped()?;
         if source.wal().is_empty() {
             let what = format!("there is no log in {}: only that says whose member it is", directory.wal.display());
@@ -89,15 +106,27 @@ impl<'s> Directory<'s> {
         Ok(directory)
     }
 
+    /// Makes sure that a log that was named apart is the one that goes on from the db, as far as can be told.
+    ///
+    /// # Errors
+    /// Why it is not.
+    pub(super) fn check_log(&self, log: &Log<'s>) -> Result<()> {
+        if !self.apart {
+            return Ok(());
+        }
+        let db = Snapshot::load(self.source, &Load { wal: false, ..Load::default() })?;
+        // One that has applied nothing yet goes with any log.
+        if db.state.meta.consistent_index.unwrap_or(0) == 0 { Ok(()) } else { db.check_fit(self.source, log) }
+    }
+
     /// Makes sure that no etcd holds it.
     ///
     /// # Errors
     /// That one does.
     pub fn check_stopped(&self) -> Result<()> {
-        if !self.source.db().is_locked() {
-            return Ok(());
-        }
-        let what = format!("{}: a running etcd holds it", self.member.display());
+        let held = self.source.wal().iter().any(Part::is_locked).then_some(&self.wal);
+        let Some(held) = self.source.db().is_locked().then_some(&self.member).or(held) else { return Ok(()) };
+        let what = format!("{}: a running etcd holds it", held.display());
         Err(Error::Usage { what, hint: Some("stop that etcd first".to_owned()) })
     }
 

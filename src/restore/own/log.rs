@@ -1,14 +1,13 @@
 //! The log of a stopped member, as far as etcd would read it, and how it goes on.
 
-use std::{collections::BTreeMap, path::Path};
+use std::path::Path;
 
 use crate::{
     Error, Finding, Findings, Result,
     error::Severity,
     restore::member::write_segment,
-    snap::Snap,
     source::{Part, Source},
-    wal::{ConfChangeKind, ConfState, EntryKind, Log, Segment, Tail, Writer},
+    wal::{Log, Segment, Tail, Writer},
 };
 
 /// The last of them.
@@ -67,31 +66,12 @@ pub(super) fn unusable(source: &Source, finding: Finding) -> Error {
     Error::Damaged { file, finding: Box::new(finding.hint(hint)) }
 }
 
-/// Everybody that raft knows at the entry `index`, and who of them only listens: those of the last snapshot, and what the
-/// entries behind it changed (`GetEffectiveNodeIDsFromWALEntries`).
-pub(super) fn known(source: &Source, log: &Log<'_>, index: u64) -> BTreeMap<u64, bool> {
-    let mut ids = BTreeMap::new();
-    let last = log.snapshots().iter().filter(|snapshot| snapshot.index <= index).max_by_key(|snapshot| snapshot.index);
-    let from = last.map_or(0, |snapshot| snapshot.index);
-    if let Some(snapshot) = last {
-        // Before 3.5 only the file says who votes.
-        let file = || -> Option<ConfState> {
-            let snaps = source.snaps().iter().filter_map(|part| Snap::decode(part.bytes()).ok());
-            let mut same = snaps.filter(|snap| (snap.index, snap.term) == (snapshot.index, snapshot.term));
-            same.next().map(|snap| snap.conf_state)
-        };
-        let state = snapshot.voters().or_else(file).unwrap_or_default();
-        ids.extend(state.voters.into_iter().map(|id| (id, false)));
-        ids.extend(state.learners.into_iter().map(|id| (id, true)));
-    }
-    let entries = log.entries().iter().filter(|entry| entry.index > from && entry.index <= index);
-    for change in entries.filter(|entry| entry.kind == EntryKind::ConfChange).filter_map(|e| e.conf_change().ok()) {
-        match change.kind {
-            ConfChangeKind::AddNode => drop(ids.insert(change.node_id, false)),
-            ConfChangeKind::AddLearner => drop(ids.insert(change.node_id, true)),
-            ConfChangeKind::RemoveNode => drop(ids.remove(&change.node_id)),
-            ConfChangeKind::UpdateNode | ConfChangeKind::Unknown(_) => {}
-        }
-    }
-    ids
+/// Makes sure that the db, which holds the entries up to `at`, goes as far as the snapshots do.
+///
+/// # Errors
+/// That it does not: then etcd takes another in its place.
+pub(super) fn reaches(source: &Source, log: &Log<'_>, at: u64) -> Result<()> {
+    let Some(ahead) = log.newest_snapshot().filter(|newest| newest.index > at) else { return Ok(()) };
+    let what = format!("the db holds the entries up to {at}, but a snapshot goes up to {}", ahead.index);
+    Err(unusable(source, Finding::error("snap-ahead", what)))
 }

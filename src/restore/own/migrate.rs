@@ -14,11 +14,12 @@ use serde::Serialize;
 use super::{
     Directory, Rewrite,
     apply::copy_part,
-    log::{self, unusable},
-    outset::{Outset, beyond},
+    log,
+    outset::{Outset, beyond, look_behind},
+    voters::{agreed, known},
 };
 use crate::{
-    Error, Finding, Result,
+    Error, Result,
     etcd::{
         Bootstrap, Load, Request, Revision, Snapshot, State,
         boot::{Minor, Role, Startup, starts_on},
@@ -26,6 +27,7 @@ use crate::{
         state::Downgrade,
     },
     restore::{
+        Id,
         changes::{Changes, Items},
         copy::Watch,
         db::unwritten,
@@ -53,6 +55,8 @@ pub struct Migrate {
     pub to: Minor,
     /// The cluster's version, when that has to change.
     pub cluster_version: Option<(String, String)>,
+    /// The members that vote, though the db says that they are learners: it says so no more.
+    pub promoted: Vec<Id>,
     /// The entry that the log starts behind, when that has to change.
     pub snapshot_at: Option<u64>,
     /// Why etcdutl would not do it.
@@ -85,12 +89,10 @@ impl Migrate {
         let damaged = |finding| Error::Damaged { file: source.name().to_owned(), finding: Box::new(finding) };
         let snapshot = Snapshot::open(source.db().image()).map_err(damaged)?;
         let log = log::read(source, None)?;
+        directory.check_log(&log)?;
         let (meta, cluster) = (&snapshot.state.meta, &snapshot.state.cluster);
         let at = meta.consistent_index.unwrap_or(0);
-        if let Some(ahead) = log.newest_snapshot().filter(|newest| newest.index > at) {
-            let what = format!("the db holds the entries up to {at}, but a snapshot goes up to {}", ahead.index);
-            return Err(unusable(source, Finding::error("snap-ahead", what)));
-        }
+        log::reaches(source, &log, at)?;
         let from = match &meta.storage_version {
             Some(version) => version.clone(),
             None if meta.term.unwrap_or(0) > 0 => "3.5.0".to_owned(),
@@ -137,13 +139,27 @@ impl Migrate {
             let what = format!("{}: storage version up-to-date: it is {from} already", source.name());
             return Err(Error::Usage { what, hint: Some(format!("etcd {to} starts on it as it is")) });
         }
+        let raft = known(source, &log, at, &snapshot.state);
+        let members = agreed(source, &snapshot.state, &raft);
+        // 3.7 takes from here who votes.
+        let promoted: Vec<_> =
+            members.iter().flatten().filter(|m| !snapshot.state.members.contains(m)).cloned().collect();
+        if !promoted.is_empty() {
+            let mut items = snapshot.items("members");
+            items.extend(promoted.iter().map(|member| (member.key(), member.json())));
+            buckets.insert("members", items.into_iter().collect());
+        }
         let state =
             buckets.iter().fold(snapshot.state.clone(), |state, (bucket, items)| state.with_bucket(bucket, items));
         let start = log.newest_snapshot().map_or(0, |newest| newest.index);
         let elsewhere = cluster_version.is_some() || beyond(&log, start, to).is_some();
-        let outset = elsewhere.then(|| Outset::plan(source, &log, &snapshot.state, to)).transpose()?;
+        let outset = || {
+            look_behind(source, &log, at, to)?;
+            Outset::plan(source, &log, &snapshot.state, &members?)
+        };
+        let outset = elsewhere.then(outset).transpose()?;
         let bootstrap = match &outset {
-            Some(outset) => outset.bootstrap(&log, &state),
+            Some(outset) => outset.bootstrap(&log, &state, u64::MAX),
             None => Bootstrap::of(source, &log, &state, u64::MAX),
         };
         let newest = snapshot.newest_records().map_err(damaged)?;
@@ -154,6 +170,7 @@ impl Migrate {
             from,
             to,
             cluster_version,
+            promoted: promoted.iter().map(|member| Id(member.id)).collect(),
             snapshot_at: outset.as_ref().map(Outset::index),
             forced,
             starts_on: starts_on(&state, Role::Member(&bootstrap)).to_vec(),
@@ -187,6 +204,11 @@ fn is_db(file: &Path) -> bool {
 impl Rewrite for Migrate {
     fn load(&self) -> Load {
         Load::default()
+    }
+
+    fn stopped(&self) -> Option<String> {
+        let (etcd, startup) = self.starts_on.iter().find(|(etcd, _)| *etcd == self.to)?;
+        (!startup.ok).then(|| format!("etcd {etcd} would not start on the result: {}", startup.why))
     }
 
     fn files(&self, directory: &Directory<'_>) -> Result<Vec<PathBuf>> {

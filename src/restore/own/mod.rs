@@ -3,7 +3,7 @@
 //! ```text
 //! alone      its log removes the others: a new last segment      (etcd's --force-new-cluster)
 //! migrate    its db says another version: a new db               (etcdutl migrate)
-//!            and the log starts behind what that etcd would not get over: a .snap, a new last segment
+//! outset     either's log starts behind what etcd would not get over: a .snap, a new last segment
 //! apply      ┌ a copy: everything else cloned or copied into a staging folder, which is renamed into place
 //!            └ in place: each file staged beside the one that is there, which it changes places with and which is kept
 //! ```
@@ -14,8 +14,10 @@ mod alone;
 mod apply;
 mod directory;
 mod log;
+mod members;
 mod migrate;
 mod outset;
+mod voters;
 
 use std::path::{Path, PathBuf};
 
@@ -31,6 +33,9 @@ use crate::{Result, etcd::Load, source::Source};
 pub trait Rewrite {
     /// How much of the log counts.
     fn load(&self) -> Load;
+
+    /// Why the etcd that is wanted, or any, does not start on the result.
+    fn stopped(&self) -> Option<String>;
 
     /// The files that are written anew, or for the first time, where they come to lie; the one that makes the others
     /// count is the last.

@@ -17,11 +17,11 @@ use super::{
 };
 use crate::{
     Error, Finding, Result,
-    etcd::{Bootstrap, Request, State, boot::Minor, request::Op},
+    etcd::{Bootstrap, Request, State, boot::Minor, request::Op, state::Member},
     restore::disk::{create, fault},
     snap::{Snap, StoreMember, store},
     source::{Part, Source},
-    wal::{ConfState, HardState, Log, Tail},
+    wal::{ConfState, HardState, Log, Tail, Writer},
 };
 
 /// The first etcd that reads nothing of the v2 API in its log.
@@ -36,27 +36,27 @@ pub(super) struct Outset {
 }
 
 impl Outset {
-    /// The snapshot of a db that says `db`.
+    /// The snapshot of a db that says `db`, its members voting as `members` do.
     ///
     /// # Errors
-    /// When the log does not go on from there, or holds behind it what `to` does not get over.
-    pub(super) fn plan(source: &Source, log: &Log<'_>, db: &State, to: Minor) -> Result<Self> {
+    /// When the log does not go on from there, or nobody votes.
+    pub(super) fn plan(source: &Source, log: &Log<'_>, db: &State, members: &[Member]) -> Result<Self> {
         let index = db.meta.consistent_index.unwrap_or(0);
+        log::reaches(source, log, index)?;
         let missing = |what: String| unusable(source, Finding::error("wal-commit", what));
         let entry = log.entries().iter().find(|entry| entry.index == index).map(|entry| entry.term);
         let term = entry.or_else(|| log.snapshots().iter().find(|s| s.index == index).map(|snapshot| snapshot.term));
         let term =
             term.ok_or_else(|| missing(format!("the db holds the entries up to {index}, but the log does not")))?;
         let state = log.hard_state().ok_or_else(|| missing("the log was never in a cluster".to_owned()))?;
-        if let Some((at, what)) = beyond(log, index, to) {
-            let what = format!("{}: entry {at} of the log, which the db does not hold yet, {what}", source.name());
-            let hint = Some("start the etcd that it is of on it and stop it once: then the db holds it".to_owned());
-            return Err(Error::Refused { what, hint });
-        }
-        let of_kind = |learner| db.members.iter().filter(move |m| m.is_learner == learner).map(|m| m.id).collect();
+        let of_kind = |learner| members.iter().filter(move |m| m.is_learner == learner).map(|m| m.id).collect();
         let conf_state = ConfState { voters: of_kind(false), learners: of_kind(true), ..ConfState::default() };
-        let members: Vec<_> = db
-            .members
+        if conf_state.voters.is_empty() {
+            let what = format!("{}: at entry {index}, the last that the db holds, no member votes", source.name());
+            let hint = "no etcd starts on such a log; `etcdsnap restore` makes a new cluster of what it holds";
+            return Err(Error::Refused { what, hint: Some(hint.to_owned()) });
+        }
+        let members: Vec<_> = members
             .iter()
             .map(|m| StoreMember { id: m.id, peer_urls: &m.peer_urls, is_learner: m.is_learner })
             .collect();
@@ -69,10 +69,10 @@ impl Outset {
         self.snap.index
     }
 
-    /// What etcd takes of the log and of it when it starts, with the db's `state`.
-    pub(super) fn bootstrap(&self, log: &Log<'_>, state: &State) -> Bootstrap {
+    /// What etcd takes of it and of the log up to the entry `index` when it starts, with the db's `state`.
+    pub(super) fn bootstrap(&self, log: &Log<'_>, state: &State, index: u64) -> Bootstrap {
         let record = (self.snap.index, self.snap.term);
-        Bootstrap::from(Some((&self.snap.file_name(), &self.snap)), Some(record), log, state, u64::MAX)
+        Bootstrap::from(Some((&self.snap.file_name(), &self.snap)), Some(record), log, state, index)
     }
 
     /// The `.snap`, and the log's last segment.
@@ -88,10 +88,19 @@ impl Outset {
             let written = file.write_all(&self.snap.encode()).and_then(|()| file.sync_all());
             return written.map_err(fault(path, "write"));
         }
-        log::write_on(source, self.tail, path, |writer| {
-            writer.state(&self.state);
-            writer.snapshot(self.snap.term, self.snap.index, Some(&self.snap.conf_state));
-        })
+        log::write_on(source, self.tail, path, |writer| self.record(writer))
+    }
+
+    /// Writes the records that make the log start behind it.
+    pub(super) fn record(&self, writer: &mut Writer) {
+        writer.state(&self.state);
+        writer.snapshot(self.snap.term, self.snap.index, Some(&self.snap.conf_state));
+    }
+
+    /// Whether `log` starts behind it.
+    pub(super) fn is_in(&self, log: &Log<'_>) -> bool {
+        let newest = log.newest_snapshot().map(|newest| (newest.index, newest.term, newest.voters()));
+        newest == Some((self.snap.index, self.snap.term, Some(self.snap.conf_state.clone())))
     }
 
     /// Reads back what was written to `path` for `file`.
@@ -101,17 +110,27 @@ impl Outset {
             Snap::decode(part.bytes()).as_ref() == Ok(&self.snap)
         } else {
             let log = log::read(source, Some(part.bytes()))?;
-            let newest = log.newest_snapshot().map(|newest| (newest.index, newest.term, newest.voters()));
-            newest == Some((self.snap.index, self.snap.term, Some(self.snap.conf_state.clone())))
-                && log.hard_state() == Some(self.state)
+            self.is_in(&log) && log.hard_state() == Some(self.state)
         };
         let wrong = || fault(path, "read back")(std::io::Error::other("it is not what was planned"));
         as_planned.then_some(()).ok_or_else(wrong)
     }
 
-    fn is_snap(&self, file: &Path) -> bool {
+    /// Whether the `.snap` comes to lie at `file`.
+    pub(super) fn is_snap(&self, file: &Path) -> bool {
         file.extension().is_some_and(|ending| ending == "snap")
     }
+}
+
+/// Makes sure that an etcd `to` gets over what is behind `index`, which the db does not hold.
+///
+/// # Errors
+/// That it does not.
+pub(super) fn look_behind(source: &Source, log: &Log<'_>, index: u64, to: Minor) -> Result<()> {
+    let Some((at, what)) = beyond(log, index, to) else { return Ok(()) };
+    let what = format!("{}: entry {at} of the log, which the db does not hold yet, {what}", source.name());
+    let hint = Some("start the etcd that it is of on it and stop it once: then the db holds it".to_owned());
+    Err(Error::Refused { what, hint })
 }
 
 /// The first entry behind `index` that an etcd `to` does not get over when it starts, and why.

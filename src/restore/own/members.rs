@@ -1,0 +1,111 @@
+//! Who is who in a directory, and the changes that make of them one.
+
+use super::voters::known;
+use crate::{
+    Error, Result,
+    etcd::{
+        Snapshot, V2,
+        state::{Member, State},
+    },
+    snap::V2Member,
+    source::Source,
+    wal::{ConfChangeKind, Log},
+};
+
+/// Who is who, and what makes of them one.
+pub(super) struct Members {
+    pub(super) itself: Member,
+    /// Whether it is added: no list has it yet.
+    joins: bool,
+    pub(super) others: Vec<Member>,
+    /// Whether raft knows others than the db.
+    pub(super) differ: bool,
+    pub(super) changes: Vec<(ConfChangeKind, u64, Vec<u8>)>,
+}
+
+impl Members {
+    /// What the db says when the changes are made.
+    pub(super) fn after(&self, before: &State) -> State {
+        let mut state = before.clone();
+        let listed = self.joins || state.member(self.itself.id).is_some();
+        state.removed.extend(state.members.iter().map(|member| member.id).filter(|id| *id != self.itself.id));
+        state.removed.sort_unstable();
+        state.members = listed.then(|| self.itself.clone()).into_iter().collect();
+        state
+    }
+
+    /// The v2store likewise.
+    pub(super) fn v2_after(&self, mut v2: V2) -> V2 {
+        let (id, peer_urls) = (self.itself.id, self.itself.peer_urls.clone());
+        let listed = self.joins || v2.members.contains_key(&id);
+        v2.members = listed.then(|| (id, V2Member { id, peer_urls, ..V2Member::default() })).into_iter().collect();
+        v2
+    }
+
+    /// Those that raft or the backend knows at the entry `index`, and the changes after which only `id` is left.
+    pub(super) fn of(
+        source: &Source,
+        log: &Log<'_>,
+        snapshot: &Snapshot<'_>,
+        id: u64,
+        index: u64,
+        urls: Option<Vec<String>>,
+    ) -> Result<Self> {
+        let (state, mut known) = (&snapshot.state, known(source, log, index, &snapshot.state));
+        let usage = |what: String, hint: &str| Error::Usage {
+            what: format!("{}: {what}", source.name()),
+            hint: Some(hint.to_owned()),
+        };
+        if state.removed.binary_search(&id).is_ok() {
+            let what = format!("{}: member {id:x} was removed from its cluster, and no id comes back", source.name());
+            let hint = match snapshot.log.is_some_and(|log| log.uncommitted > 0) {
+                true => "--uncommitted drop leaves that out, if it was not known to be committed",
+                false => "`etcdsnap restore` makes a new cluster of what it holds",
+            };
+            let hint = Some(hint.to_owned());
+            return Err(Error::Refused { what, hint });
+        }
+        let mut changes = Vec::new();
+        let before = state.member(id).cloned().unwrap_or(Member { id, ..Member::default() });
+        let mut itself = Member { is_learner: false, ..before };
+        let differ = known.len() != state.members.len() || known.keys().any(|id| state.member(*id).is_none());
+        // It is added where one of the two does not know it; where one calls it a learner, it is promoted: alone, it would
+        // wait for a leader for ever.
+        let learns = known.remove(&id).zip(state.member(id)).map(|(learns, member)| learns || member.is_learner);
+        match (learns, &urls) {
+            (Some(false), _) => {}
+            (Some(true), _) => {
+                let promotion = format!(r#"{{"id":{id},"peerURLs":null,"isPromote":true}}"#);
+                changes.push((ConfChangeKind::AddNode, id, promotion.into_bytes()));
+            }
+            (None, Some(urls)) => {
+                itself.peer_urls.clone_from(urls);
+                let added = Member { id, peer_urls: urls.clone(), ..Member::default() };
+                changes.push((ConfChangeKind::AddNode, id, added.json()));
+            }
+            (None, None) => {
+                let what = format!("member {id:x} had not heard yet that it is one");
+                return Err(usage(what, "--peer-urls says where the others are to reach it"));
+            }
+        }
+        known
+            .extend(state.members.iter().filter(|member| member.id != id).map(|member| (member.id, member.is_learner)));
+        let other = |(other, is_learner): (&u64, &bool)| {
+            let unknown = || Member { id: *other, is_learner: *is_learner, ..Member::default() };
+            state.member(*other).cloned().unwrap_or_else(unknown)
+        };
+        let others: Vec<_> = known.iter().map(other).collect();
+        let listed = state.members.iter().map(|member| member.id).filter(|other| *other != id);
+        changes.extend(listed.map(|other| (ConfChangeKind::RemoveNode, other, Vec::new())));
+        if let Some(urls) = urls.filter(|urls| *urls != itself.peer_urls) {
+            itself.peer_urls.clone_from(&urls);
+            let moved = Member { id, peer_urls: urls, ..Member::default() };
+            changes.push((ConfChangeKind::UpdateNode, id, moved.json()));
+        }
+        if changes.is_empty() && !differ {
+            let what = format!("member {id:x} is the only one already");
+            return Err(usage(what, "etcd starts on it as it is; --peer-urls changes where the others reach it"));
+        }
+        Ok(Self { itself, joins: learns.is_none(), others, differ, changes })
+    }
+}
