@@ -392,7 +392,7 @@ fn somebody_was_there_since_the_kill() {
         assert_eq!(Tree::of(scene.root()), before);
     };
     fs::rename(&there, &moved).unwrap();
-    refused(&scene.line.replace("dir --keep", "moved --keep"), "what it was to rename is not where it was");
+    refused(&scene.line.replace("dir --keep", "moved --keep"), "this is a copy, or was moved");
     fs::rename(&moved, &there).unwrap();
     let journal = fs::read(staging.join("journal.json")).unwrap();
     fs::write(staging.join("journal.json"), &journal[1..]).unwrap();

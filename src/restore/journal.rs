@@ -81,12 +81,15 @@ fn inode(path: &Path) -> io::Result<u64> {
 }
 
 /// The renames of a run. The last of `steps` is the one that counts; those of `after` tidy up.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
 pub(super) struct Journal {
     pub(super) steps: Vec<Step>,
     pub(super) after: Vec<Step>,
     /// Other folders that were staged in.
     pub(super) also: Vec<PathBuf>,
+    /// Where it was written: what it names is there, and not where it may have been copied to.
+    #[serde(default)]
+    folder: PathBuf,
 }
 
 /// Why the renames were not done, and whether those that were could be taken back.
@@ -117,7 +120,8 @@ impl Journal {
     /// Writes it into `folder`: whole, or not at all.
     fn write(&self, folder: &Path) -> Result<()> {
         let (part, path) = (folder.join("journal.part"), folder.join(NAME));
-        let text = serde_json::to_vec(self).map_err(|e| fault(&path, "write")(e.into()))?;
+        let whose = Self { folder: fs::canonicalize(folder).map_err(fault(folder, "look at"))?, ..self.clone() };
+        let text = serde_json::to_vec(&whose).map_err(|e| fault(&path, "write")(e.into()))?;
         let written = File::create_new(&part).and_then(|mut file| file.write_all(&text).and_then(|()| file.sync_all()));
         written.and_then(|()| fs::rename(&part, &path)).map_err(fault(&path, "write"))?;
         sync_dir(folder)?;
@@ -131,7 +135,12 @@ impl Journal {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
             text => text.map_err(fault(&path, "read"))?,
         };
-        serde_json::from_slice(&text).map(Some).map_err(|_| unsure(folder, "its journal cannot be read"))
+        let journal: Self = serde_json::from_slice(&text).map_err(|_| unsure(folder, "its journal cannot be read"))?;
+        if fs::canonicalize(folder).is_ok_and(|here| here != journal.folder) {
+            let what = format!("this is a copy, or was moved: it was in {}", journal.folder.display());
+            return Err(unsure(folder, &what));
+        }
+        Ok(Some(journal))
     }
 
     /// Puts right what a run that was killed has done of it: what is left to do is tidied up when the step that counts
@@ -182,5 +191,20 @@ pub(super) fn unsure(folder: &Path, why: &str) -> Error {
     Error::Usage {
         what: format!("{}: a restore was broken off here, and {why}", folder.display()),
         hint: Some("look into it: an old member may be there; then move it away".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_copied_journal_names_is_left_alone() {
+        let [here, copy] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+        Journal::default().write(here.path()).unwrap();
+        fs::copy(here.path().join(NAME), copy.path().join(NAME)).unwrap();
+        assert!(Journal::read(here.path()).unwrap().is_some());
+        let told = Journal::read(copy.path()).unwrap_err().to_string();
+        assert!(told.contains(&format!("it was in {}", here.path().display())), "{told}");
     }
 }
