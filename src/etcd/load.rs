@@ -55,7 +55,7 @@ impl<'a> Snapshot<'a> {
     /// # Errors
     /// The same.
     pub fn load_with_log(source: &'a Source, load: &Load) -> Result<(Self, Option<Log<'a>>)> {
-        let damaged = |finding| Error::Damaged { file: source.name().to_owned(), finding: Box::new(finding) };
+        let damaged = |finding| source.damaged(finding);
         let (mut snapshot, mut read) = (Self::open(source.db().image()).map_err(damaged)?, None);
         if !source.wal().is_empty() {
             let mut findings = Findings::default();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{changes::Items, plan::Carry};
 use crate::{
-    Error, Result,
+    Result,
     etcd::{Load, Range, Replayed, Snapshot, State, Tail},
     source::{Kind, Part, Source},
 };
@@ -64,7 +64,7 @@ impl<'a> Facts<'a> {
     /// # Errors
     /// As [`Snapshot::load`]; when its newest records cannot be reached.
     pub fn gather(source: &'a Source, load: &Load, carry: &Carry) -> Result<Self> {
-        let damaged = |finding| Error::Damaged { file: source.name().to_owned(), finding: Box::new(finding) };
+        let damaged = |finding| source.damaged(finding);
         let mut snapshot = Snapshot::load(source, load)?;
         let newest = snapshot.newest_records().map_err(damaged)?;
         let head = snapshot.head().map_err(damaged)?;

@@ -37,7 +37,7 @@ pub use part::{Digests, Part};
 pub use raft::{RaftFiles, RaftKind};
 pub use segment::SegmentName;
 
-use crate::{Finding, Result};
+use crate::{Error, Finding, Result};
 
 /// Where and how much may be unpacked.
 #[derive(Debug, Clone)]
@@ -173,6 +173,12 @@ impl Source {
     #[must_use]
     pub fn log_name(&self) -> Option<&str> {
         self.log.as_ref().map(RaftFiles::name)
+    }
+
+    /// That it is damaged, and `finding` says how.
+    #[must_use]
+    pub fn damaged(&self, finding: Finding) -> Error {
+        Error::Damaged { file: self.name().to_owned(), finding: Box::new(finding) }
     }
 
     /// As the user named it, with the part that was picked, for people.

@@ -5,9 +5,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clap::{ArgGroup, Args, ValueEnum};
+use clap::{ArgGroup, Args};
 use etcdsnap::{
-    Error, Result,
+    Result,
     etcd::Snapshot,
     restore::{Directory, Place, Rewrite, Rewritten, Watch, Way, judge, rewrite},
     source::Source,
@@ -16,7 +16,10 @@ use etcdsnap::{
 use serde::Serialize;
 use serde_json::json;
 
-use super::restore::text::{line, source as told, verdict};
+use super::restore::{
+    Output,
+    text::{line, source as told, verdict},
+};
 use crate::{
     failure::{Exit, Failure},
     render,
@@ -49,14 +52,6 @@ pub(super) struct DirectoryArgs {
     /// The format of what is printed
     #[arg(short, long, value_enum, default_value_t = Output::Text)]
     output: Output,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Output {
-    /// For people
-    Text,
-    /// One JSON document
-    Json,
 }
 
 /// What is going to be done, for people and as JSON.
@@ -203,7 +198,7 @@ const STARTED: &str = "an etcd was started here meanwhile, and goes on in what i
 /// What etcd serves then: what the db holds, and what the log adds to that.
 fn served(source: &Source, plan: &impl Told) -> Result<String> {
     let mut snapshot = Snapshot::load(source, &plan.load())?;
-    let damaged = |finding| Error::Damaged { file: source.name().to_owned(), finding: Box::new(finding) };
+    let damaged = |finding| source.damaged(finding);
     let revision = snapshot.head().map_err(damaged)?;
     Ok(format!("revision {revision}, {} keys", snapshot.survey().live.count_live()))
 }

@@ -24,7 +24,7 @@ use super::{
 use crate::{
     Error, Finding, Result,
     etcd::{
-        Bootstrap, Load, Revision, Snapshot, Uncommitted,
+        Bootstrap, Load, Snapshot, Uncommitted,
         boot::{Minor, Role, Startup, starts_on},
         state::{Member, State},
     },
@@ -134,15 +134,13 @@ impl Alone {
             None => Bootstrap::of(source, &log, &after, kept),
         };
         bootstrap.v2 = bootstrap.v2.map(|v2| members.v2_after(v2));
-        let head = snapshot.newest_records().map_err(|finding| damaged(source, finding))?;
-        let head = head.last().map_or(Revision::default(), |record| record.revision);
         let segment = directory.path_of(log::last(source)?);
         Ok(Self {
             source: source.name().to_owned(),
             member: members.itself,
             cluster_id: Id(metadata.cluster_id),
             removed: members.others,
-            revision: snapshot.keyspace.head(head),
+            revision: snapshot.head().map_err(|finding| source.damaged(finding))?,
             total_size: snapshot.db().size(),
             version: snapshot.state.meta.storage_version.clone(),
             log: LogEnd {
@@ -165,13 +163,9 @@ impl Alone {
     }
 }
 
-fn damaged(source: &Source, finding: Finding) -> Error {
-    Error::Damaged { file: source.name().to_owned(), finding: Box::new(finding) }
-}
-
 /// Where the log starts when raft and the db are to agree: with the members of the db.
 fn outset(source: &Source, log: &Log<'_>) -> Result<Outset> {
-    let db = Snapshot::open(source.db().image()).map_err(|finding| damaged(source, finding))?.state;
+    let db = Snapshot::open(source.db().image()).map_err(|finding| source.damaged(finding))?.state;
     let raft = known(source, log, db.meta.consistent_index.unwrap_or(0), &db);
     Outset::plan(source, log, &db, &voting(&db, &raft))
 }

@@ -21,7 +21,7 @@ use super::{
 use crate::{
     Error, Result,
     etcd::{
-        Bootstrap, Load, Request, Revision, Snapshot, State,
+        Bootstrap, Load, Request, Snapshot, State,
         boot::{Minor, Role, Startup, starts_on},
         request::Op,
         state::Downgrade,
@@ -86,7 +86,7 @@ impl Migrate {
     /// When the db does not say which version it has, is at `to` already, or holds what `to` does not know.
     pub fn plan(directory: &Directory<'_>, to: Minor, force: bool) -> Result<Self> {
         let source = directory.source;
-        let damaged = |finding| Error::Damaged { file: source.name().to_owned(), finding: Box::new(finding) };
+        let damaged = |finding| source.damaged(finding);
         let snapshot = Snapshot::open(source.db().image()).map_err(damaged)?;
         let log = log::read(source, None)?;
         directory.check_log(&log)?;
@@ -162,10 +162,9 @@ impl Migrate {
             Some(outset) => outset.bootstrap(&log, &state, u64::MAX),
             None => Bootstrap::of(source, &log, &state, u64::MAX),
         };
-        let newest = snapshot.newest_records().map_err(damaged)?;
         Ok(Self {
             source: source.name().to_owned(),
-            revision: snapshot.keyspace.head(newest.last().map_or(Revision::default(), |record| record.revision)),
+            revision: snapshot.head().map_err(damaged)?,
             total_size: snapshot.db().size(),
             from,
             to,
@@ -226,7 +225,7 @@ impl Rewrite for Migrate {
         }
         let file = copy_part(source.db(), path, watch)?;
         let copied = Part::open(path)?;
-        let damaged = |finding| Error::Damaged { file: source.name().to_owned(), finding: Box::new(finding) };
+        let damaged = |finding| source.damaged(finding);
         let snapshot = Snapshot::open(copied.image()).map_err(damaged)?;
         let changes = Changes { buckets: self.buckets.clone(), ..Changes::default() };
         changes.write_over(&snapshot, &file).map_err(|error| unwritten(error, source.name(), path))?;
@@ -243,9 +242,7 @@ impl Rewrite for Migrate {
         if snapshot.state != self.state {
             return Err(wrong("its small buckets are not what they should be".to_owned()));
         }
-        let newest = snapshot.newest_records().map_err(|finding| wrong(finding.to_string()))?;
-        let last = newest.last().map_or(Revision::default(), |record| record.revision);
-        let revision = snapshot.keyspace.head(last);
+        let revision = snapshot.head().map_err(|finding| wrong(finding.to_string()))?;
         if revision == self.revision { Ok(()) } else { Err(wrong(format!("the revision is {revision}"))) }
     }
 }

@@ -69,8 +69,9 @@ pub(crate) struct Restore {
     output: Output,
 }
 
+/// How a plan and its end are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Output {
+pub(super) enum Output {
     /// For people
     Text,
     /// One JSON document
