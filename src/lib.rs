@@ -45,4 +45,4 @@ pub mod source;
 pub mod verify;
 pub mod wal;
 
-pub use error::{Error, Finding, Findings, Result};
+pub use error::{Code, Error, Finding, Findings, Result};

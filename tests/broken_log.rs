@@ -169,7 +169,7 @@ fn check(whole: &Told, places: &[Range<usize>], Broken { what, log, at }: &Broke
         |told: &Told| -> Vec<_> { told.entries.iter().filter(|(.., place)| *place < start as u64).copied().collect() };
     assert_eq!(entries(now), entries(whole), "{what}");
     // what is behind a torn place is shown, but counts no more
-    if let Some(torn) = found.iter().find(|finding| finding.code == "wal-torn") {
+    if let Some(torn) = found.iter().find(|finding| finding.code == etcdsnap::Code::WalTorn) {
         assert!(now.entries.iter().all(|(.., place)| Some(*place) < torn.offset), "{what}");
         assert_eq!(Some(now.tail), torn.offset, "{what}");
     }
@@ -230,7 +230,7 @@ fn etcd_says_the_same_of_it() {
             Ok(etcd) => {
                 let theirs = theirs(&etcd, &[], &["get", "", "--from-key"]);
                 let revision = theirs["header"]["revision"].as_i64();
-                let at_its_end = report.findings.list().iter().any(|finding| finding.code == "wal-torn");
+                let at_its_end = report.findings.list().iter().any(|finding| finding.code == etcdsnap::Code::WalTorn);
                 if at_its_end || !damaged {
                     assert_eq!(shown, revision, "{what}");
                     let output = etcdsnap(["kv", member.dir.to_str().unwrap(), "-o", "json"]);
@@ -262,7 +262,7 @@ fn a_snap_file_that_is_broken_is_told() {
         for bytes in [&flipped, &whole[..at]] {
             fs::write(&snap, bytes).unwrap();
             let (report, shown) = member.verified();
-            let told = report.findings.list().iter().find(|finding| finding.code == "snap-broken");
+            let told = report.findings.list().iter().find(|finding| finding.code == etcdsnap::Code::SnapBroken);
             let file = told.and_then(|finding| finding.file.as_deref()).unwrap_or_default();
             assert!(file.ends_with("00a4.snap") && shown == all, "byte {at}: {:?}", report.findings.list());
         }

@@ -170,7 +170,7 @@ fn items_that_claim_the_same_bytes_end_at_once() {
     }
     let snapshot = Snapshot::open(&bytes).unwrap();
     assert!(
-        snapshot.findings.list().iter().any(|finding| finding.code == "element-overlap"),
+        snapshot.findings.list().iter().any(|finding| finding.code == etcdsnap::Code::ElementOverlap),
         "{:?}",
         snapshot.findings
     );
@@ -180,7 +180,7 @@ fn items_that_claim_the_same_bytes_end_at_once() {
 #[test]
 fn a_finding_stays_small() {
     let key = vec![0xff_u8; 3_000_000];
-    let finding = etcdsnap::Finding::error("test", "a record").key(&key);
+    let finding = etcdsnap::Finding::error(etcdsnap::Code::Record, "a record").key(&key);
     assert!(finding.to_string().len() < 2000);
 }
 

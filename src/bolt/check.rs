@@ -6,7 +6,7 @@ use super::{
     pages::PageSet,
     walk::{Bucket, Walk},
 };
-use crate::{Finding, Findings};
+use crate::{Code, Finding, Findings};
 
 /// Checks the whole file at the page level.
 ///
@@ -66,11 +66,11 @@ impl<'a> Walk<'a> {
         for (id, offset) in freelist.ids() {
             let tell = |code, what: &str| Finding::error(code, what).page(id.0).at(offset);
             if id.0 < 2 || id.0 >= pages {
-                findings.push(tell("freelist-bounds", "the freelist holds a page that the file does not have"));
+                findings.push(tell(Code::FreelistBounds, "the freelist holds a page that the file does not have"));
             } else if !free.insert(id.0) {
-                findings.push(tell("freelist-twice", "already freed: it is in the freelist twice"));
+                findings.push(tell(Code::FreelistTwice, "already freed: it is in the freelist twice"));
             } else if self.met.contains(id) {
-                findings.push(tell("page-reachable-free", "reachable, but the freelist holds it"));
+                findings.push(tell(Code::PageReachableFree, "reachable, but the freelist holds it"));
             }
         }
         if !whole {
@@ -95,7 +95,7 @@ impl<'a> Walk<'a> {
                 format!("pages {first} to {last} are neither reachable nor free")
             };
             let offset = first.saturating_mul(self.db().page_size());
-            findings.push(Finding::error("page-unreachable", what).page(first).at(offset));
+            findings.push(Finding::error(Code::PageUnreachable, what).page(first).at(offset));
         }
     }
 }

@@ -4,7 +4,7 @@ use super::{
     layout::{Kind, PAGE_HEADER, Page, PageHeader, PageId},
     meta::{Meta, MetaFault, page_size},
 };
-use crate::{Finding, Findings, bytes::window};
+use crate::{Code, Finding, Findings, bytes::window};
 
 /// A bbolt file over its bytes (a trailer cut off). Opening is cheap: only the metas are read.
 #[derive(Debug, Clone)]
@@ -82,7 +82,7 @@ impl<'a> Db<'a> {
         for (i, meta) in (0_u64..).zip(&self.metas) {
             if let Err(fault) = meta {
                 let offset = i.saturating_mul(self.page_size());
-                let finding = Finding::warning("meta-invalid", format!("meta page {i} does not hold: {fault}"));
+                let finding = Finding::warning(Code::MetaInvalid, format!("meta page {i} does not hold: {fault}"));
                 let hint = format!(
                     "meta page {} (txid {}) is used instead; if the broken one was newer, the last transaction is missing",
                     self.current, self.meta.txid
@@ -96,7 +96,7 @@ impl<'a> Db<'a> {
                 Ok(page) if page.kind == Kind::Meta => {}
                 Ok(page) => {
                     let what = format!("a meta page should be here, but it is a {:?} page", page.kind).to_lowercase();
-                    findings.push(Finding::error("page-type", what).page(id.0).at(page.offset));
+                    findings.push(Finding::error(Code::PageType, what).page(id.0).at(page.offset));
                 }
                 Err(finding) => findings.push(finding),
             }
@@ -106,7 +106,7 @@ impl<'a> Db<'a> {
             let lost = self.size().saturating_sub(have);
             findings.push(
                 Finding::error(
-                    "truncated",
+                    Code::Truncated,
                     format!("the file is cut short: {lost} of {} bytes are missing", self.size()),
                 )
                 .at(have)
@@ -124,22 +124,24 @@ impl<'a> Db<'a> {
         let size = self.page_size();
         if id.0 >= self.meta.high_water.0 {
             let what = format!("out of bounds: the file's high-water mark is {}", self.meta.high_water);
-            return Err(Finding::error("page-out-of-bounds", what).page(id.0));
+            return Err(Finding::error(Code::PageOutOfBounds, what).page(id.0));
         }
         let offset = id.0.saturating_mul(size);
-        let beyond = || Finding::error("page-beyond-end", "it lies beyond the end of the file").page(id.0).at(offset);
+        let beyond = || Finding::error(Code::PageBeyondEnd, "it lies beyond the end of the file").page(id.0).at(offset);
         let header = window(self.image, offset, PAGE_HEADER as u64).and_then(PageHeader::read).ok_or_else(beyond)?;
         if header.id != id.0 {
             let what = format!("expected to be page {id}, but self identifies as {}", header.id);
-            return Err(Finding::error("page-id", what).page(id.0).at(offset));
+            return Err(Finding::error(Code::PageId, what).page(id.0).at(offset));
         }
         let kind = header.kind().ok_or_else(|| {
-            Finding::error("page-type", format!("has unexpected type/flags: {:#x}", header.flags)).page(id.0).at(offset)
+            Finding::error(Code::PageType, format!("has unexpected type/flags: {:#x}", header.flags))
+                .page(id.0)
+                .at(offset)
         })?;
         let last = id.0.saturating_add(header.overflow.into());
         if last >= self.meta.high_water.0 {
             let what = format!("its {} overflow pages reach beyond the high-water mark", header.overflow);
-            return Err(Finding::error("page-overflow", what).page(id.0).at(offset));
+            return Err(Finding::error(Code::PageOverflow, what).page(id.0).at(offset));
         }
         let len = size.saturating_mul(u64::from(header.overflow).saturating_add(1));
         let bytes = window(self.image, offset, len).ok_or_else(beyond)?;
@@ -156,7 +158,7 @@ impl<'a> Db<'a> {
 
 fn shut(image: &[u8], fault: MetaFault) -> Finding {
     if fault == MetaFault::BigEndian {
-        return Finding::error("meta-big-endian", "the db was written on a big-endian machine (s390x)")
+        return Finding::error(Code::MetaBigEndian, "the db was written on a big-endian machine (s390x)")
             .at(0)
             .hint("read it where it was written: bbolt files are not portable between byte orders");
     }
@@ -165,7 +167,7 @@ fn shut(image: &[u8], fault: MetaFault) -> Finding {
     } else {
         format!("both meta pages are damaged; page 0: {fault}")
     };
-    Finding::error("meta-both-invalid", what)
+    Finding::error(Code::MetaBothInvalid, what)
         .at(0)
         .hint("take another backup: without a meta page nothing says which pages count")
 }

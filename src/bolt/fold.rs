@@ -8,7 +8,7 @@ use super::{
     pages::PageSet,
     walk::{Bucket, Node, TWICE, Walk},
 };
-use crate::{Finding, Findings, error::Severity};
+use crate::{Code, Finding, Findings, error::Severity};
 
 /// Parts a bucket is cut into for each thread: enough to level them, few enough that joining costs nothing.
 const PARTS_PER_THREAD: usize = 64;
@@ -118,7 +118,7 @@ impl<'a> Walk<'a> {
                 Ok(page) if page.kind == Kind::Leaf => step(&leaf::read(page, bounds, scratch, findings)),
                 // A branch beside leaves: the tree is not level, which no bbolt writes.
                 Ok(page) => findings.push(
-                    Finding::new(Severity::Error, "page-type", "a branch where its siblings are leaves")
+                    Finding::new(Severity::Error, Code::PageType, "a branch where its siblings are leaves")
                         .page(page.id.0)
                         .at(page.offset),
                 ),

@@ -4,7 +4,7 @@ use super::{
     db::Db,
     layout::{Kind, PAGE_HEADER, PageId},
 };
-use crate::{Finding, bytes::u64_le};
+use crate::{Code, Finding, bytes::u64_le};
 
 /// The free pages as the file tells them.
 #[derive(Debug, Clone, Copy)]
@@ -34,7 +34,7 @@ impl<'a> Freelist<'a> {
         let page = db.page(id)?;
         if page.kind != Kind::Freelist {
             let what = format!("the freelist should be here, but it is a {:?} page", page.kind).to_lowercase();
-            return Err(Finding::error("freelist-type", what).page(id.0).at(page.offset));
+            return Err(Finding::error(Code::FreelistType, what).page(id.0).at(page.offset));
         }
         let body = page.bytes.get(PAGE_HEADER..).unwrap_or_default();
         // A count that does not fit 16 bits stands in front of the ids (`common.Page.FreelistPageCount`).
@@ -47,7 +47,7 @@ impl<'a> Freelist<'a> {
             body.get(..len)
         });
         let ids = ids.ok_or_else(|| {
-            Finding::error("freelist-count", format!("{count} free pages do not fit the freelist"))
+            Finding::error(Code::FreelistCount, format!("{count} free pages do not fit the freelist"))
                 .page(id.0)
                 .at(page.offset)
         })?;

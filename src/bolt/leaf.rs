@@ -1,7 +1,7 @@
 //! A leaf's items, every one checked before it is handed out.
 
 use super::layout::{ELEMENT, LeafElement, MAX_KEY, PAGE_HEADER, Page, element_at};
-use crate::{Finding, Findings, bytes::excerpt};
+use crate::{Code, Finding, Findings, bytes::excerpt};
 
 /// A key and its value, borrowed from the page.
 #[derive(Debug, Clone, Copy)]
@@ -37,20 +37,20 @@ pub(super) struct Bounds<'a> {
 impl<'a> Bounds<'a> {
     /// What is wrong with `key` on a page with these bounds, behind `previous`.
     #[inline]
-    pub(super) fn fault(&self, key: &[u8], previous: Option<&[u8]>) -> Option<(&'static str, String)> {
+    pub(super) fn fault(&self, key: &[u8], previous: Option<&[u8]>) -> Option<(Code, String)> {
         match (previous, self.low) {
-            (Some(p), _) if key == p => return Some(("key-order", "the key stands on the page twice".to_owned())),
+            (Some(p), _) if key == p => return Some((Code::KeyOrder, "the key stands on the page twice".to_owned())),
             (Some(p), _) if key < p => {
-                return Some(("key-order", format!("the key is less than the one before it, {}", excerpt(p))));
+                return Some((Code::KeyOrder, format!("the key is less than the one before it, {}", excerpt(p))));
             }
             (None, Some(low)) if key < low => {
-                return Some(("key-bounds", format!("the first key is below the parent's key {}", excerpt(low))));
+                return Some((Code::KeyBounds, format!("the first key is below the parent's key {}", excerpt(low))));
             }
             _ => {}
         }
         match self.high {
             Some(high) if key >= high => {
-                Some(("key-bounds", format!("the key is not below the parent's next key {}", excerpt(high))))
+                Some((Code::KeyBounds, format!("the key is not below the parent's next key {}", excerpt(high))))
             }
             _ => None,
         }
@@ -77,7 +77,7 @@ pub(super) fn read<'s, 'a>(
             |code, what: String| Finding::error(code, what).page(page.id.0).at(page.offset.saturating_add(at as u64));
         let Some((element, start, middle, end)) = extent(&page, at) else {
             findings.push(tell(
-                "element-out-of-page",
+                Code::ElementOutOfPage,
                 format!("element {index} of {} reaches outside the page", page.count),
             ));
             run = None;
@@ -90,7 +90,7 @@ pub(super) fn read<'s, 'a>(
             Some(room) => room,
             None => {
                 findings.push(tell(
-                    "element-overlap",
+                    Code::ElementOverlap,
                     format!("its items are longer than the page, from element {index} of {} on", page.count),
                 ));
                 run = None;
@@ -99,7 +99,7 @@ pub(super) fn read<'s, 'a>(
         };
         let (Some(key), Some(value)) = (page.bytes.get(start..middle), page.bytes.get(middle..end)) else { continue };
         if key.is_empty() || key.len() > MAX_KEY {
-            findings.push(tell("key-size", format!("element {index} has a key of {} bytes", key.len())));
+            findings.push(tell(Code::KeySize, format!("element {index} has a key of {} bytes", key.len())));
             run = None;
             continue;
         }

@@ -6,7 +6,7 @@ use super::{
     leaf::{self, Bounds, Item},
     pages::PageSet,
 };
-use crate::{Finding, Findings};
+use crate::{Code, Finding, Findings};
 
 /// Trees deeper than this are not followed; bbolt's have a handful of levels.
 const MAX_DEPTH: usize = 64;
@@ -36,7 +36,7 @@ pub struct Bucket<'a> {
 impl<'a> Bucket<'a> {
     /// The bucket whose header is `value` at `offset`.
     pub(super) fn read(name: &'a [u8], value: &'a [u8], offset: u64) -> Result<Self, Finding> {
-        let wrong = |what: &str| Finding::error("bucket-header", what).at(offset).key(name);
+        let wrong = |what: &str| Finding::error(Code::BucketHeader, what).at(offset).key(name);
         let header = BucketHeader::read(value).ok_or_else(|| wrong("a bucket's header is cut short"))?;
         if header.root != PageId(0) {
             return Ok(Self { name, root: Root::Page(header.root), sequence: header.sequence, offset });
@@ -105,7 +105,7 @@ impl<'a> Walk<'a> {
         for (item, page) in fold.parts.iter().flatten() {
             if !item.bucket {
                 let what = "the root bucket holds a key that is not a bucket";
-                findings.push(Finding::error("root-key", what).page(page.0).at(item.offset).key(item.key));
+                findings.push(Finding::error(Code::RootKey, what).page(page.0).at(item.offset).key(item.key));
                 continue;
             }
             let offset = item.offset.saturating_add(item.key.len() as u64);
@@ -183,7 +183,7 @@ impl<'a> Walk<'a> {
         let page = self.db.page(id)?;
         if !matches!(page.kind, Kind::Branch | Kind::Leaf) {
             let what = format!("a tree leads to a {:?} page", page.kind).to_lowercase();
-            return Err(Finding::error("page-type", what).page(id.0).at(page.offset));
+            return Err(Finding::error(Code::PageType, what).page(id.0).at(page.offset));
         }
         let mut pages = id.0..=id.0.saturating_add(page.overflow.into());
         match pages.find(|page| !met.insert(*page)) {
@@ -204,11 +204,11 @@ impl<'a> Walk<'a> {
             };
             let Some((element, key)) = branch_element(page, at) else {
                 let what = format!("element {index} of {} reaches outside the page", page.count);
-                findings.push(tell("element-out-of-page", what));
+                findings.push(tell(Code::ElementOutOfPage, what));
                 break;
             };
             if key.is_empty() || key.len() > MAX_KEY {
-                findings.push(tell("key-size", format!("element {index} has a key of {} bytes", key.len())));
+                findings.push(tell(Code::KeySize, format!("element {index} has a key of {} bytes", key.len())));
             }
             if let Some((code, what)) = bounds.fault(key, previous) {
                 findings.push(tell(code, what).key(key));
@@ -220,13 +220,14 @@ impl<'a> Walk<'a> {
             previous = Some(key);
         }
         if page.count == 0 {
-            findings.push(Finding::error("branch-empty", "a branch without elements").page(page.id.0).at(page.offset));
+            findings
+                .push(Finding::error(Code::BranchEmpty, "a branch without elements").page(page.id.0).at(page.offset));
         }
     }
 }
 
 /// The code of a page that is reached a second time.
-pub(super) const TWICE: &str = "page-multiple-references";
+pub(super) const TWICE: Code = Code::PageMultipleReferences;
 
 fn branch_element<'a>(page: &Page<'a>, at: usize) -> Option<(BranchElement, &'a [u8])> {
     let element = BranchElement::read(page.bytes, at)?;

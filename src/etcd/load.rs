@@ -5,7 +5,7 @@ use super::{
     replay::{read_log, replay},
 };
 use crate::{
-    Error, Finding, Findings, Result,
+    Code, Error, Finding, Findings, Result,
     source::{Kind, Part, Source},
     wal::Log,
 };
@@ -98,8 +98,8 @@ impl<'a> Snapshot<'a> {
         let what = format!("the db holds the entries up to {index}, but a snapshot goes up to {ahead}");
         let received = source.snap_db(ahead);
         findings.push(match received {
-            Some(part) => Finding::info("snap-db", format!("{what}: etcd takes {} in its place", part.name())),
-            None => Finding::error("snap-ahead", format!("{what}, and {ahead:016x}.snap.db is not there"))
+            Some(part) => Finding::info(Code::SnapDb, format!("{what}: etcd takes {} in its place", part.name())),
+            None => Finding::error(Code::SnapAhead, format!("{what}, and {ahead:016x}.snap.db is not there"))
                 .hint("etcd does not start on it: what lies between them is lost"),
         });
         received

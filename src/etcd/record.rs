@@ -2,7 +2,7 @@
 
 use super::Revision;
 use crate::{
-    Finding,
+    Code, Finding,
     bolt::Item,
     proto::{Malformed, Reader, Writer},
 };
@@ -89,10 +89,10 @@ impl<'a> Record<'a> {
     #[inline]
     pub fn decode(item: &Item<'a>) -> Result<Self, Finding> {
         let (revision, tombstone) = Revision::from_bucket_key(item.key)
-            .map_err(|what| Finding::error("revision-key", what).at(item.offset).key(item.key))?;
+            .map_err(|what| Finding::error(Code::RevisionKey, what).at(item.offset).key(item.key))?;
         let kv = KeyValue::decode(item.value).map_err(|malformed| {
             let offset = item.offset.saturating_add(item.key.len() as u64).saturating_add(malformed.at as u64);
-            Finding::error("key-value", format!("revision {revision}: not a KeyValue: {malformed}")).at(offset)
+            Finding::error(Code::KeyValue, format!("revision {revision}: not a KeyValue: {malformed}")).at(offset)
         })?;
         Ok(Self { revision, tombstone, kv, bucket_key: item.key, message: item.value, offset: item.offset })
     }
@@ -124,7 +124,7 @@ impl<'a> Record<'a> {
         } else {
             return None;
         };
-        let finding = Finding::error("record", format!("revision {revision}: {what}"));
+        let finding = Finding::error(Code::Record, format!("revision {revision}: {what}"));
         Some(finding.at(self.offset).key(kv.key))
     }
 }

@@ -7,7 +7,7 @@ use super::{
     newest::NewestByKey,
     snapshot::{Contents, hash_leaf},
 };
-use crate::{Finding, Findings, hash::Crc32cWriter};
+use crate::{Code, Finding, Findings, hash::Crc32cWriter};
 
 /// So many of the newest records are handed out, to tell the time by.
 const TAIL: usize = 256;
@@ -144,5 +144,5 @@ fn gap(keyspace: &Keyspace<'_>, before: &Record<'_>, next: &Record<'_>) -> Optio
         return None;
     }
     let what = format!("records are missing between the revisions {a} and {b}");
-    Some(Finding::error("revision-gap", what).at(next.offset).key(next.kv.key))
+    Some(Finding::error(Code::RevisionGap, what).at(next.offset).key(next.kv.key))
 }

@@ -5,7 +5,7 @@ use super::{
     log,
     plan::{Bump, GUESS, Plan, Wanted},
 };
-use crate::{Finding, error::Severity, etcd::state::AlarmKind};
+use crate::{Code, Finding, error::Severity, etcd::state::AlarmKind};
 
 /// All there is to tell.
 pub(super) fn tell(facts: &Facts<'_>, wanted: &Wanted, plan: &Plan<'_>) -> Vec<Finding> {
@@ -25,35 +25,35 @@ fn of_members(facts: &Facts<'_>, plan: &Plan<'_>, told: &mut Vec<Finding>) {
         let what = "the new members have ids of the old ones: same URLs, same token";
         let hint = "an old member that still runs is taken for one of them: make sure that none does, or give \
                     another --initial-cluster-token";
-        told.push(Finding::warning("same-ids", what).hint(hint));
+        told.push(Finding::warning(Code::SameIds, what).hint(hint));
     }
     let local = |url: &&String| ["://localhost:", "://127.0.0.1:", "://[::1]:"].iter().any(|host| url.contains(host));
     if let Some(url) = cluster.members.iter().flat_map(|member| &member.peer_urls).find(local) {
         let what = format!("{url} is advertised to the other members, for ever: a cluster of one machine only");
-        let finding = Finding::warning("localhost", what);
+        let finding = Finding::warning(Code::Localhost, what);
         let known = old.iter().any(|old| old.peer_urls.contains(url));
         told.push(if known { finding } else { finding.hint("--member NAME takes the URLs from the snapshot") });
     }
     for member in cluster.members.iter().filter(|member| !member.is_learner) {
         if old.iter().any(|old| old.is_learner && old.name == member.name) {
             let what = format!("{} was a learner, and is going to vote", member.name);
-            told.push(Finding::warning("learner", what).hint(format!("--learner {} keeps it one", member.name)));
+            told.push(Finding::warning(Code::Learner, what).hint(format!("--learner {} keeps it one", member.name)));
         }
     }
     let unstarted = old.iter().filter(|member| !member.started()).count();
     if unstarted > 0 {
         let what = format!("{unstarted} of the snapshot's members never started, and have no name");
-        told.push(Finding::info("unstarted", what).hint("add them again when the cluster is up"));
+        told.push(Finding::info(Code::Unstarted, what).hint("add them again when the cluster is up"));
     }
     let gone = old.iter().filter(|old| old.started() && cluster.members.iter().all(|member| member.name != old.name));
     let gone: Vec<_> = gone.map(|old| old.name.as_str()).collect();
     if !gone.is_empty() {
         let what = format!("not members any more: {}", gone.join(", "));
-        told.push(Finding::info("members-gone", what));
+        told.push(Finding::info(Code::MembersGone, what));
     }
     if facts.state.meta.conf_state.is_some() {
         let what = "meta/confState keeps the old voters' ids: no etcd reads it, and etcdutl leaves it too";
-        told.push(Finding::info("conf-state", what));
+        told.push(Finding::info(Code::ConfState, what));
     }
 }
 
@@ -69,14 +69,15 @@ fn of_alarms(facts: &Facts<'_>, wanted: &Wanted, told: &mut Vec<Finding>) {
                 AlarmKind::NoSpace => "--disarm-alarms, with --compact latest --defrag to make room",
                 _ => "--disarm-alarms, when you trust this backup",
             };
-            told.push(Finding::warning("alarm", what).hint(hint));
+            told.push(Finding::warning(Code::Alarm, what).hint(hint));
         } else if kind == AlarmKind::NoSpace && !(wanted.defrag && wanted.compact.is_some()) {
             let what = format!(
                 "the db has {} bytes{in_use}: when that is over etcd's quota, the first write raises NOSPACE again",
                 facts.total_size
             );
             told.push(
-                Finding::warning("quota", what).hint("--compact latest --defrag, or a higher --quota-backend-bytes"),
+                Finding::warning(Code::Quota, what)
+                    .hint("--compact latest --defrag, or a higher --quota-backend-bytes"),
             );
         }
     }
@@ -86,7 +87,7 @@ fn of_state(wanted: &Wanted, plan: &Plan<'_>, told: &mut Vec<Finding>) {
     if plan.state.auth.enabled {
         let what = format!("auth stays on, with {} users and their passwords", plan.state.auth.users.len());
         told.push(
-            Finding::warning("auth", what)
+            Finding::warning(Code::Auth, what)
                 .hint("--reset-auth turns it off and keeps the users, --drop-auth removes them"),
         );
     }
@@ -99,22 +100,22 @@ fn of_state(wanted: &Wanted, plan: &Plan<'_>, told: &mut Vec<Finding>) {
                 "leases go along: {most}, of which {kept} get the time that they had left, the others all of it"
             ),
         };
-        told.push(Finding::info("leases", what).hint("--drop-leases leaves them and their keys behind"));
+        told.push(Finding::info(Code::Leases, what).hint("--drop-leases leaves them and their keys behind"));
     }
     let dropped = !plan.changes.deleted.is_empty() || wanted.carry.drop_auth;
     if dropped && !plan.changes.defrag {
         let what = "what is dropped stays in the file's free pages until etcd writes over them";
-        told.push(Finding::info("free-pages", what).hint("--defrag leaves them behind"));
+        told.push(Finding::info(Code::FreePages, what).hint("--defrag leaves them behind"));
     }
     if let Some(downgrade) = plan.state.cluster.downgrade.as_ref().filter(|downgrade| downgrade.enabled) {
         let what = format!("a downgrade to {} is under way, and goes along", downgrade.target_version);
-        told.push(Finding::warning("downgrade", what).hint("--clear-downgrade ends it"));
+        told.push(Finding::warning(Code::Downgrade, what).hint("--clear-downgrade ends it"));
     }
     match wanted.for_etcd {
         Some(etcd) => {
             let refuses = plan.starts_on.iter().find(|(version, startup)| *version == etcd && !startup.ok);
             if let Some((_, startup)) = refuses {
-                told.push(Finding::warning("for-etcd", format!("etcd {etcd} will not start: {}", startup.why)));
+                told.push(Finding::warning(Code::ForEtcd, format!("etcd {etcd} will not start: {}", startup.why)));
             }
         }
         None => {
@@ -123,7 +124,9 @@ fn of_state(wanted: &Wanted, plan: &Plan<'_>, told: &mut Vec<Finding>) {
                 let severity = if runs { Severity::Warning } else { Severity::Info };
                 let what =
                     format!("etcd {etcd}{} {}", if runs { ", which the manifest runs," } else { "" }, startup.why);
-                told.push(Finding::new(severity, "starts-on", what).hint(format!("--for-etcd {etcd} makes it start")));
+                told.push(
+                    Finding::new(severity, Code::StartsOn, what).hint(format!("--for-etcd {etcd} makes it start")),
+                );
             }
         }
     }
@@ -134,28 +137,29 @@ fn of_revisions(facts: &Facts<'_>, wanted: &Wanted, plan: &Plan<'_>, told: &mut 
         let last = facts.db_head;
         let what =
             format!("only the keys go back to revision {cut}: members, leases, users and alarms are as of {last}");
-        told.push(Finding::warning("cut", what).hint("a db does not hold how those were before"));
+        told.push(Finding::warning(Code::Cut, what).hint("a db does not hold how those were before"));
     }
     if facts.orphans > 0 && !wanted.carry.drop_leases {
         let what = format!("{} keys hang on leases that were gone by the db's last revision", facts.orphans);
-        told.push(Finding::warning("orphans", what).hint("they would stay for ever: --drop-leases removes them"));
+        told.push(Finding::warning(Code::Orphans, what).hint("they would stay for ever: --drop-leases removes them"));
     }
     if facts.kubernetes && plan.changes.bump_to.is_none() {
         let what =
             "Kubernetes watches from revisions after this backup hang in silence until the new cluster gets there";
         told.push(
-            Finding::warning("no-bump", what)
+            Finding::warning(Code::NoBump, what)
                 .hint("--bump-revision auto, with --past for newer backups and directories"),
         );
     }
     if wanted.bump == Some(Bump::Auto) && wanted.past.is_none() {
         let what = format!("how far the old cluster got is not known: {GUESS} more revisions are a guess");
         told.push(
-            Finding::info("bump-guess", what).hint("--past SNAPSHOT, for each newer backup or data directory there is"),
+            Finding::info(Code::BumpGuess, what)
+                .hint("--past SNAPSHOT, for each newer backup or data directory there is"),
         );
     }
     if plan.changes.bump_to.is_some() && wanted.past.max(wanted.known).is_some_and(|past| past >= plan.new_revision) {
         let what = format!("the revision {} is not above all that the old cluster handed out", plan.new_revision);
-        told.push(Finding::warning("bump-low", what).hint("--bump-revision auto goes behind it"));
+        told.push(Finding::warning(Code::BumpLow, what).hint("--bump-revision auto goes behind it"));
     }
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::facts::Facts;
-use crate::{Error, Finding, Result, etcd::Uncommitted, source::Kind};
+use crate::{Code, Error, Finding, Result, etcd::Uncommitted, source::Kind};
 
 /// What the log adds to the db.
 #[derive(Debug, Clone, Serialize)]
@@ -83,7 +83,8 @@ pub(super) fn tell(facts: &Facts<'_>, told: &mut Vec<Finding>) {
     if log.uncommitted > 0 {
         let what = format!("{} entries past the last commit on disk are restored", log.uncommitted);
         told.push(
-            Finding::warning("uncommitted", what).hint("the other members, where they still are, may not have them"),
+            Finding::warning(Code::Uncommitted, what)
+                .hint("the other members, where they still are, may not have them"),
         );
     }
     let left = more.saturating_add(unsure).saturating_sub(log.applied);
@@ -101,5 +102,5 @@ pub(super) fn tell(facts: &Facts<'_>, told: &mut Vec<Finding>) {
         false => "etcd itself applies them when it starts on the directory",
         true => "clients may have been told that they are in",
     };
-    told.push(Finding::warning("log-not-applied", what).hint(hint));
+    told.push(Finding::warning(Code::LogNotApplied, what).hint(hint));
 }

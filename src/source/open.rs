@@ -19,7 +19,7 @@ use super::{
     unpack,
 };
 use crate::{
-    Error, Finding, Result,
+    Code, Error, Finding, Result,
     bytes::{escape, file_name},
 };
 
@@ -236,16 +236,16 @@ impl Unwrapped {
         let DataDir { db, wal, snaps, snap_dbs, passed_over } = dir;
         let mut notes = Vec::new();
         if self.watched.is_empty() && db.is_locked() {
-            let note = Finding::warning("in-use", "in use by a running etcd: what is read may be torn");
+            let note = Finding::warning(Code::InUse, "in use by a running etcd: what is read may be torn");
             notes.push(note.hint("stop etcd, or take a backup with `etcdctl snapshot save`"));
         }
         if kind == Kind::DataDir && wal.is_empty() {
             // any `.wal` is a log for etcd until it looks at the names
             let (note, etcd) = if passed_over.is_empty() {
-                let note = Finding::warning("no-log", "there is no log: what etcd had only there is missing");
+                let note = Finding::warning(Code::NoLog, "there is no log: what etcd had only there is missing");
                 (note, "etcd would start a new cluster here")
             } else {
-                (Finding::error("wal-empty", "there is no log: not one segment"), "etcd does not start here")
+                (Finding::error(Code::WalEmpty, "there is no log: not one segment"), "etcd does not start here")
             };
             notes.push(note.hint(format!("it is in the folder that --wal-dir named, or lost; {etcd}")));
         }

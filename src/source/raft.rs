@@ -10,7 +10,7 @@ use super::{
     sniff::{HEAD, Sniffed, sniff},
     unpack,
 };
-use crate::{Error, Finding, Result, bytes::file_name};
+use crate::{Code, Error, Finding, Result, bytes::file_name};
 
 /// Containers inside containers are followed so deep.
 const MAX_LAYERS: usize = 6;
@@ -228,7 +228,7 @@ impl<'o> Opening<'o> {
             return Err(self.nothing("a folder without them"));
         }
         if self.files.watched.is_empty() && self.files.wal.iter().any(Part::is_locked) {
-            let note = Finding::warning("in-use", "in use by a running etcd: what is read may be torn");
+            let note = Finding::warning(Code::InUse, "in use by a running etcd: what is read may be torn");
             self.files.notes.push(note.hint("stop etcd, or read a copy"));
         }
         Ok(self.files)

@@ -1,6 +1,6 @@
 //! The names of the log's files.
 
-use crate::{Finding, bytes::escape};
+use crate::{Code, Finding, bytes::escape};
 
 /// A segment's name, `%016x-%016x.wal` (`walName` in `util.go`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +33,7 @@ impl SegmentName {
     pub(crate) fn missing(name: &str) -> Finding {
         let file = name.rsplit(['/', ':']).next().unwrap_or_default();
         let what = format!("{} is not the name of a segment: etcd passes it over", escape(file.as_bytes()));
-        Finding::warning("wal-sequence", what).file(name)
+        Finding::warning(Code::WalSequence, what).file(name)
     }
 }
 

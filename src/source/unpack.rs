@@ -16,7 +16,7 @@ use super::{
     part::Part,
     sniff::{HEAD, Sniffed, sniff},
 };
-use crate::{Error, Finding, Result, bytes::file_name};
+use crate::{Code, Error, Finding, Result, bytes::file_name};
 
 /// More files than this are not looked through.
 const MAX_FILES: usize = 20_000;
@@ -95,7 +95,7 @@ enum Broken {
 impl Layer<'_> {
     fn damaged(&self, error: &io::Error) -> Error {
         let what = format!("the {} around it is damaged: {error}", self.wrapping);
-        let finding = Finding::error("container", what).hint("it was cut short or changed: use another copy of it");
+        let finding = Finding::error(Code::Container, what).hint("it was cut short or changed: use another copy of it");
         Error::Damaged { file: self.name.to_owned(), finding: Box::new(finding) }
     }
 

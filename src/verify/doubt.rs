@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Report, Verdict};
 use crate::{
-    Finding,
+    Code, Finding,
     error::Severity,
     hash::hex,
     source::{Kind, Source},
@@ -87,6 +87,6 @@ impl Doubt {
             "" => format!("{} lies beside it: it was made from a doubtful backup", beside.display()),
             from => format!("it was made from {from}, which was {}{why}", doubt.verdict),
         };
-        Some(Finding::warning("made-in-doubt", what).hint(format!("{} says more", beside.display())))
+        Some(Finding::warning(Code::MadeInDoubt, what).hint(format!("{} says more", beside.display())))
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    Finding,
+    Code, Finding,
     etcd::{Bootstrap, Snapshot, V2},
 };
 
@@ -34,7 +34,7 @@ fn whose(snapshot: &Snapshot<'_>, member: &Bootstrap) -> Finding {
         state.commit,
         snapshot.log.map_or(0, |log| log.from),
     );
-    Finding::info("member", what)
+    Finding::info(Code::Member, what)
 }
 
 /// What of the log the db does not have.
@@ -44,7 +44,7 @@ fn behind(snapshot: &Snapshot<'_>) -> Vec<Finding> {
     let (more, unsure) = (log.unapplied.applied_at_start, log.unapplied.past_commit);
     if more > 0 {
         let what = format!("{more} entries of the log are not in the db yet; etcd applies them when it starts");
-        let finding = Finding::info("log-unapplied", what);
+        let finding = Finding::info(Code::LogUnapplied, what);
         told.push(match log.revision {
             Some(revision) => finding.hint(format!("the commands show what comes of it: revision {revision}")),
             None => finding,
@@ -54,7 +54,7 @@ fn behind(snapshot: &Snapshot<'_>) -> Vec<Finding> {
         let what = format!("{unsure} entries of the log are past the last commit on disk");
         let hint =
             "a client may have been told that they are in: only the other members know; --uncommitted keep shows them";
-        told.push(Finding::warning("log-past-commit", what).hint(hint));
+        told.push(Finding::warning(Code::LogPastCommit, what).hint(hint));
     }
     told
 }
@@ -66,12 +66,12 @@ fn fit(snapshot: &Snapshot<'_>, member: &Bootstrap) -> Option<Finding> {
         let what = format!("the db holds the entries up to {index}, but the log ends at {last}");
         let hint = "they were copied at different times: etcd would take no write until its log is as long; restore makes a \
                     member of the db alone with --no-wal";
-        return Some(Finding::error("db-ahead", what).hint(hint));
+        return Some(Finding::error(Code::DbAhead, what).hint(hint));
     }
     let (first, _) = member.entries.filter(|_| !member.whole && member.snap.is_none() && member.record.is_none())?;
     let what = format!("the log begins with entry {first}, and no snapshot stands for what was before it");
     let hint = "no etcd starts on this directory; restore makes a member of the db and of what the log goes on with";
-    Some(Finding::warning("log-begin", what).hint(hint))
+    Some(Finding::warning(Code::LogBegin, what).hint(hint))
 }
 
 fn snaps(member: &Bootstrap) -> Vec<Finding> {
@@ -80,7 +80,7 @@ fn snaps(member: &Bootstrap) -> Vec<Finding> {
         None => "etcd up to 3.6 sets it aside and goes by the log alone".to_owned(),
     };
     let one = |(name, malformed): &(String, _)| {
-        Finding::warning("snap-broken", format!("not a .snap file: {malformed}")).file(name).hint(instead.clone())
+        Finding::warning(Code::SnapBroken, format!("not a .snap file: {malformed}")).file(name).hint(instead.clone())
     };
     member.broken.iter().map(one).collect()
 }
@@ -91,7 +91,7 @@ fn members(snapshot: &Snapshot<'_>, member: &Bootstrap) -> Vec<Finding> {
     let own = member.metadata.map(|metadata| metadata.node_id);
     if let Some(id) = own.filter(|id| state.removed.binary_search(id).is_ok()) {
         let what = format!("the db says that this member, {id:x}, was removed from its cluster");
-        told.push(Finding::warning("member-removed", what).hint("the others will turn it away"));
+        told.push(Finding::warning(Code::MemberRemoved, what).hint("the others will turn it away"));
     }
     let v2 = member.v2.as_ref().filter(|v2| v2.unreadable.is_none());
     let mut differ: BTreeMap<u64, String> = v2.map(|v2| v2_and_db(v2, snapshot).collect()).unwrap_or_default();
@@ -107,7 +107,7 @@ fn members(snapshot: &Snapshot<'_>, member: &Bootstrap) -> Vec<Finding> {
             differ.entry(member.id).or_insert_with(what);
         }
     }
-    told.extend(differ.into_values().map(|what| Finding::warning("members-differ", what).hint(HINT)));
+    told.extend(differ.into_values().map(|what| Finding::warning(Code::MembersDiffer, what).hint(HINT)));
     told
 }
 

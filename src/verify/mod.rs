@@ -20,7 +20,7 @@ pub use report::{Report, Verdict};
 pub use trailer::Trailer;
 
 use crate::{
-    Error, Finding, Result,
+    Code, Error, Finding, Result,
     error::Fault,
     etcd::{Bootstrap, Load, Snapshot, boot},
     k8s::Portrait,
@@ -73,7 +73,7 @@ pub(crate) fn check(source: &Source, load: &Load) -> Result<Report> {
     report.portrait = Portrait::of(&survey);
     for (key, values) in &report.portrait.sealed {
         let what = format!("{values} values are encrypted by {key}");
-        report.findings.push(Finding::info("encryption", what));
+        report.findings.push(Finding::info(Code::Encryption, what));
     }
     state::check(&snapshot, &survey, &mut report.findings);
     report.findings.append(std::mem::take(&mut snapshot.findings));
@@ -97,11 +97,11 @@ pub fn unopened(path: &str, error: &Error) -> Report {
     let (finding, unread) = match error {
         Error::Damaged { finding, .. } => (finding.as_ref().clone(), None),
         Error::Foreign { what, .. } => {
-            (Finding::error("foreign", format!("not an etcd snapshot: {what}")), Some("not a snapshot"))
+            (Finding::error(Code::Foreign, format!("not an etcd snapshot: {what}")), Some("not a snapshot"))
         }
-        Error::Changed { .. } => (Finding::error("changed", error.to_string()), Some("not read")),
-        _ if error.fault() == Fault::System => (Finding::error("unreadable", error.to_string()), Some("not read")),
-        _ => (Finding::error("not-one-snapshot", error.to_string()), Some("not read")),
+        Error::Changed { .. } => (Finding::error(Code::Changed, error.to_string()), Some("not read")),
+        _ if error.fault() == Fault::System => (Finding::error(Code::Unreadable, error.to_string()), Some("not read")),
+        _ => (Finding::error(Code::NotOneSnapshot, error.to_string()), Some("not read")),
     };
     let hint = error.hint().map(str::to_owned).filter(|_| finding.hint.is_none());
     report.findings.push(match hint {

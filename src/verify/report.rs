@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::trailer::{Shape, Trailer};
 use crate::{
-    Finding, Findings,
+    Code, Finding, Findings,
     error::Severity,
     etcd::{
         Bootstrap,
@@ -132,13 +132,13 @@ impl Report {
     #[must_use]
     pub fn damage(&self) -> Option<&Finding> {
         let mut findings = self.findings.list().iter();
-        findings.find(|finding| finding.severity == Severity::Error && finding.code != "trailer-mismatch")
+        findings.find(|finding| finding.severity == Severity::Error && finding.code != Code::TrailerMismatch)
     }
 
     /// Whether something is wrong with the db itself, and not with the log or how they fit.
     #[must_use]
     pub fn db_damaged(&self) -> bool {
-        const BESIDE: [&str; 3] = ["trailer-mismatch", "log-gap", "db-ahead"];
+        const BESIDE: [Code; 3] = [Code::TrailerMismatch, Code::LogGap, Code::DbAhead];
         let mut errors = self.findings.list().iter().filter(|finding| finding.severity == Severity::Error);
         errors.any(|finding| finding.file.is_none() && !BESIDE.contains(&finding.code))
     }

@@ -3,40 +3,40 @@
 use std::collections::HashSet;
 
 use crate::{
-    Finding, Findings,
+    Code, Finding, Findings,
     etcd::{Snapshot, Survey},
 };
 
 pub(super) fn check(snapshot: &Snapshot<'_>, survey: &Survey<'_>, findings: &mut Findings) {
     let (state, keyspace) = (&snapshot.state, &snapshot.keyspace);
     if !snapshot.findings.damaged() && !snapshot.bucket_names().any(|name| name == b"key") {
-        let finding = Finding::error("bucket-missing", "there is no bucket `key`: this is no etcd backend");
+        let finding = Finding::error(Code::BucketMissing, "there is no bucket `key`: this is no etcd backend");
         findings.push(finding.hint("a bbolt file of another program? `etcdsnap` reads etcd's only"));
     }
     for member in &state.members {
         if state.removed.binary_search(&member.id).is_ok() {
             let what = format!("member {:x} is listed, and listed as removed", member.id);
-            findings.push(Finding::warning("member-removed", what));
+            findings.push(Finding::warning(Code::MemberRemoved, what));
         }
     }
     for alarm in &state.alarms {
         let what = format!("member {:x} has raised {}; a restore carries it along", alarm.member, alarm.kind);
-        findings.push(Finding::info("alarm", what));
+        findings.push(Finding::info(Code::Alarm, what));
     }
     if state.auth.enabled {
         let what = format!("auth is enabled, with {} users; a restore carries it along", state.auth.users.len());
-        findings.push(Finding::info("auth-enabled", what));
+        findings.push(Finding::info(Code::AuthEnabled, what));
     }
     if keyspace.compaction_pending() {
         let what = format!("a compaction at revision {} was begun and not finished", keyspace.compacted());
-        findings.push(Finding::info("compaction-pending", what).hint("etcd finishes it when it starts"));
+        findings.push(Finding::info(Code::CompactionPending, what).hint("etcd finishes it when it starts"));
     }
     if keyspace.finished > keyspace.scheduled {
-        findings.push(Finding::warning("compaction", "a compaction was finished that was never scheduled"));
+        findings.push(Finding::warning(Code::Compaction, "a compaction was finished that was never scheduled"));
     }
     if let Some(downgrade) = state.cluster.downgrade.as_ref().filter(|downgrade| downgrade.enabled) {
         let what = format!("a downgrade to {} is under way; a restore carries it along", downgrade.target_version);
-        findings.push(Finding::info("downgrade", what));
+        findings.push(Finding::info(Code::Downgrade, what));
     }
     let leases: HashSet<i64> = state.leases.iter().map(|lease| lease.id).collect();
     let mut lost = 0_u64;
@@ -50,12 +50,12 @@ pub(super) fn check(snapshot: &Snapshot<'_>, survey: &Survey<'_>, findings: &mut
     });
     if let Some(key) = example {
         let what = format!("{lost} keys hang on leases that are not there, and will never expire; the first of them");
-        findings.push(Finding::warning("lease-missing", what).key(key));
+        findings.push(Finding::warning(Code::LeaseMissing, what).key(key));
     }
     let (pages, used) = (snapshot.db().pages(), snapshot.pages_met());
     let free = pages.saturating_sub(used);
     if free > 0 && !snapshot.findings.damaged() {
         let what = format!("{free} of {pages} pages are free; they may still hold what was deleted, Secrets too");
-        findings.push(Finding::info("free-pages", what));
+        findings.push(Finding::info(Code::FreePages, what));
     }
 }

@@ -1,7 +1,7 @@
 //! The SHA-256 that `snapshot save` appends, and why it may be missing or wrong.
 
 use crate::{
-    Finding,
+    Code, Finding,
     bolt::Db,
     hash::hex,
     source::{Digests, Kind, Source},
@@ -74,18 +74,18 @@ impl Trailer {
                     "a program has opened this file for writing since it was saved (etcdutl hashkv and etcd-dump-db do): \
                      use an untouched copy of it"
                 };
-                Some(Finding::error("trailer-mismatch", what).at(end).hint(hint))
+                Some(Finding::error(Code::TrailerMismatch, what).at(end).hint(hint))
             }
             Self::Absent if shape.saved => Some(
                 Finding::warning(
-                    "trailer-absent",
+                    Code::TrailerAbsent,
                     "no SHA-256 trailer, though the file was written by snapshot save: its end was cut off",
                 )
                 .at(end)
                 .hint("every page is there, but nothing proves the values; prefer a copy with its trailer"),
             ),
             Self::Absent => Some(
-                Finding::warning("trailer-absent", "no SHA-256 trailer: this is a plain copy of member/snap/db")
+                Finding::warning(Code::TrailerAbsent, "no SHA-256 trailer: this is a plain copy of member/snap/db")
                     .at(end)
                     .hint(
                         "nothing proves the values, and what etcd had only in its log is not in it; \
@@ -95,7 +95,7 @@ impl Trailer {
             Self::Matches if shape.len > shape.size => {
                 let extra = shape.len.saturating_sub(shape.size);
                 let what = format!("{extra} bytes stand between the end of the database and the trailer");
-                Some(Finding::warning("size-mismatch", what).at(shape.size))
+                Some(Finding::warning(Code::SizeMismatch, what).at(shape.size))
             }
             Self::Matches | Self::NotExpected | Self::Unknown => None,
         }

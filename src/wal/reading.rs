@@ -7,7 +7,7 @@ use super::{
     records::{Record, Records},
     segment::Segment,
 };
-use crate::{Finding, Findings, error::Severity, proto::Malformed, source::SegmentName};
+use crate::{Code, Finding, Findings, error::Severity, proto::Malformed, source::SegmentName};
 
 /// Mirrors `WAL.ReadAll` from the first record on; where that ends with an error, this goes on.
 pub(super) fn read<'a>(segments: &[Segment<'a>], findings: &mut Findings) -> Log<'a> {
@@ -83,7 +83,7 @@ impl<'a> Reading<'a> {
         let missing = head && record.kind != RecordKind::Metadata && !record.after_damage;
         missing.then(|| {
             let what = format!("a segment's head holds {:?} where it says whose it is", record.kind);
-            Finding::error("wal-metadata", what)
+            Finding::error(Code::WalMetadata, what)
         })
     }
 
@@ -93,12 +93,12 @@ impl<'a> Reading<'a> {
         match record.kind {
             RecordKind::Crc => None,
             RecordKind::Metadata => match (Metadata::decode(record.data), log.metadata) {
-                (Err(m), _) => malformed("wal-metadata", "metadata", m),
+                (Err(m), _) => malformed(Code::WalMetadata, "metadata", m),
                 (Ok(new), Some(old)) if new != old => {
                     let (a, b) = ((old.node_id, old.cluster_id), (new.node_id, new.cluster_id));
                     let what = format!("the log of member {:x} of cluster {:x}, but it began as", b.0, b.1);
                     Some(Finding::error(
-                        "wal-metadata",
+                        Code::WalMetadata,
                         format!("{what} that of member {:x} of cluster {:x}", a.0, a.1),
                     ))
                 }
@@ -108,22 +108,22 @@ impl<'a> Reading<'a> {
                 }
             },
             RecordKind::State => match HardState::decode(record.data) {
-                Err(m) => malformed("wal-state", "a hard state", m),
+                Err(m) => malformed(Code::WalState, "a hard state", m),
                 Ok(state) => {
                     let back = log.hard_state.filter(|old| old.term > state.term || old.commit > state.commit);
                     log.hard_state = Some(state);
                     back.map(|old| {
                         let what = format!("the hard state goes back: term {}, commit {}", old.term, old.commit);
-                        Finding::error("wal-state", format!("{what}, then {} and {}", state.term, state.commit))
+                        Finding::error(Code::WalState, format!("{what}, then {} and {}", state.term, state.commit))
                     })
                 }
             },
             RecordKind::Snapshot => match Snapshot::decode(record) {
-                Err(m) => malformed("wal-snapshot", "a snapshot record", m),
+                Err(m) => malformed(Code::WalSnapshot, "a snapshot record", m),
                 Ok(snapshot) => self.snapshot(snapshot),
             },
             RecordKind::Entry => match Entry::decode(record.data, record.segment, record.offset) {
-                Err(m) => malformed("wal-entry", "an entry", m),
+                Err(m) => malformed(Code::WalEntry, "an entry", m),
                 Ok(entry) => self.entry(entry),
             },
         }
@@ -134,7 +134,7 @@ impl<'a> Reading<'a> {
         let twice = log.snapshots.iter().next_back().filter(|last| last.index == snapshot.index);
         let finding = twice.filter(|last| last.term != snapshot.term).map(|last| {
             let what = format!("the snapshot at index {} has term {}, but had", last.index, snapshot.term);
-            Finding::error("wal-snapshot", format!("{what} term {} before", last.term))
+            Finding::error(Code::WalSnapshot, format!("{what} term {} before", last.term))
         });
         // one that does not stand on our own entries was received: raft forgets those that it did not know to be
         // committed. Where something could not be read it may be our own all the same, and entries are missing
@@ -155,7 +155,7 @@ impl<'a> Reading<'a> {
     fn entry(&mut self, entry: Entry<'a>) -> Option<Finding> {
         let log = &mut self.log;
         let Some(before) = entry.index.checked_sub(1) else {
-            return Some(Finding::error("wal-entry", "an entry with index 0"));
+            return Some(Finding::error(Code::WalEntry, "an entry with index 0"));
         };
         let strange = match entry.kind {
             EntryKind::Unknown(_) | EntryKind::ConfChangeV2 => {
@@ -169,7 +169,7 @@ impl<'a> Reading<'a> {
         // a hard state whose type is damaged reads as such an entry: it takes no other's place
         if let Some(what) = strange.as_ref().filter(|_| log.entries.last().is_some_and(|old| old.index >= entry.index))
         {
-            return Some(Finding::error("wal-entry", format!("{what}; it is passed by")));
+            return Some(Finding::error(Code::WalEntry, format!("{what}; it is passed by")));
         }
         log.cut(log.entries.partition_point(|old| old.index < entry.index));
         while self.gaps.pop_if(|gap| gap.next >= entry.index).is_some() {}
@@ -187,7 +187,7 @@ impl<'a> Reading<'a> {
             })
         });
         log.entries.push(entry);
-        finding.map(|what| Finding::error("wal-entry", what))
+        finding.map(|what| Finding::error(Code::WalEntry, what))
     }
 
     fn finish(self, findings: &mut Findings) -> Log<'a> {
@@ -200,7 +200,7 @@ impl<'a> Reading<'a> {
                 (from, to) if from == to => format!("entry {from} is missing, {known}"),
                 (from, to) => format!("the entries {from} to {to} are missing, {known}"),
             };
-            findings.push(Finding::new(severity, "wal-gap", what).file(log.file(gap.segment)).at(gap.offset));
+            findings.push(Finding::new(severity, Code::WalGap, what).file(log.file(gap.segment)).at(gap.offset));
         }
         let last = log.entries.last().map(|last| last.index).max(floor);
         // a hard state that was written says that what it commits was on disk once
@@ -209,28 +209,28 @@ impl<'a> Reading<'a> {
             let severity = if lost { Severity::Error } else { Severity::Warning };
             let known = if lost { "committed" } else { "not known to be committed" };
             let what = format!("intact entries stand behind the torn place: {}, {known}", cut_off.entries);
-            let finding = Finding::new(severity, "wal-cut-off", what).hint("etcd cuts them off at its next start");
+            let finding = Finding::new(severity, Code::WalCutOff, what).hint("etcd cuts them off at its next start");
             findings.push(finding.file(log.file(log.tail.segment)).at(log.tail.offset));
         }
         if last.is_some_and(|last| log.commit() > last) {
             let what = format!("the log does not reach entry {}, which was committed", log.commit());
             let hint = "entries are lost: etcd does not start on such a log";
-            findings.push(Finding::error("wal-commit", what).file(log.file(log.tail.segment)).hint(hint));
+            findings.push(Finding::error(Code::WalCommit, what).file(log.file(log.tail.segment)).hint(hint));
         }
         let reached = log.entries.last().map_or(0, |last| last.index).max(log.commit());
         if let Some(ahead) = log.snapshots.iter().rfind(|snapshot| snapshot.index > reached) {
             let what = format!("a snapshot at index {}, but the log was committed to {}", ahead.index, log.commit());
-            let finding = Finding::warning("wal-snapshot", what).hint("etcd passes it over");
+            let finding = Finding::warning(Code::WalSnapshot, what).hint("etcd passes it over");
             findings.push(finding.file(log.file(ahead.segment)).at(ahead.offset));
         }
         if log.files.is_empty() {
-            findings.push(Finding::error("wal-empty", "there is no log: not one segment"));
+            findings.push(Finding::error(Code::WalEmpty, "there is no log: not one segment"));
         } else if log.metadata.is_none() {
             let nothing = log.entries.is_empty() && log.snapshots.is_empty() && log.hard_state.is_none();
             let finding = if nothing {
-                Finding::error("wal-empty", "nothing of a log is in it that could be read")
+                Finding::error(Code::WalEmpty, "nothing of a log is in it that could be read")
             } else {
-                Finding::error("wal-metadata", "the log does not say whose it is")
+                Finding::error(Code::WalMetadata, "the log does not say whose it is")
             };
             findings.push(finding.file(log.file(0)).hint("etcd does not start on it"));
         }

@@ -6,7 +6,7 @@ use super::{
     search::Search,
     segment::{Segment, check_names},
 };
-use crate::{Finding, Findings, bytes::window, error::Severity, source::SegmentName};
+use crate::{Code, Finding, Findings, bytes::window, error::Severity, source::SegmentName};
 
 /// A record that holds (`walpb.Record`), with its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +61,7 @@ impl<'s, 'a> Records<'s, 'a> {
             let mut step = self.step(segment.bytes, tell);
             if self.search.is_used_up() {
                 let what = "damaged records overlap each other too often: the rest of the segment is left out";
-                findings.push(Finding::error("wal-overlap", what).file(segment.name).at(offset));
+                findings.push(Finding::error(Code::WalOverlap, what).file(segment.name).at(offset));
                 (self.crc, self.damage, step) = (None, true, Step::EndOfFile);
             }
             match step {
@@ -91,7 +91,7 @@ impl<'s, 'a> Records<'s, 'a> {
     fn torn(&mut self, what: &str, more: bool) -> Finding {
         self.torn = Some(self.tail());
         let more = if more { ", though intact records follow" } else { "" };
-        Finding::new(Severity::Warning, "wal-torn", format!("the log's end is torn: {what}"))
+        Finding::new(Severity::Warning, Code::WalTorn, format!("the log's end is torn: {what}"))
             .hint(format!("etcd cuts the log off here at its next start{more}"))
     }
 
@@ -139,26 +139,26 @@ impl<'s, 'a> Records<'s, 'a> {
         let raw = match RawRecord::decode(message) {
             Ok(raw) => raw,
             Err(malformed) => {
-                return self.bad(file, next, None, "wal-record", &format!("not a record: {malformed}"), tell);
+                return self.bad(file, next, None, Code::WalRecord, &format!("not a record: {malformed}"), tell);
             }
         };
         let computed = match self.check(file, &raw, next, &mut tell) {
             Ok(computed) => computed,
             Err(computed) => {
                 let what = format!("a record's checksum is {:08x}, but computed it is {computed:08x}", raw.crc);
-                return self.bad(file, next, Some(raw.crc), "wal-crc", &what, tell);
+                return self.bad(file, next, Some(raw.crc), Code::WalCrc, &what, tell);
             }
         };
         if frame != Frame::around(frame.len()) {
-            tell(Finding::error("wal-frame", "the byte that tells a record's padding is damaged; the record holds"));
+            tell(Finding::error(Code::WalFrame, "the byte that tells a record's padding is damaged; the record holds"));
         }
         if self.at == 0 && raw.kind() != Some(RecordKind::Crc) {
-            tell(Finding::error("wal-record", "the segment does not begin with a checksum"));
+            tell(Finding::error(Code::WalRecord, "the segment does not begin with a checksum"));
         }
         (self.at, self.crc) = (next, Some(computed));
         let Some(kind) = raw.kind() else {
             self.damage = true;
-            tell(Finding::error("wal-record", format!("a record of type {}, which no etcd knows", raw.number)));
+            tell(Finding::error(Code::WalRecord, format!("a record of type {}, which no etcd knows", raw.number)));
             return Step::GoOn;
         };
         Step::Take(RawRecord { crc: computed, ..raw }, kind)
@@ -182,7 +182,7 @@ impl<'s, 'a> Records<'s, 'a> {
                 return Ok(before);
             }
             let what = format!("the segment goes on from the checksum {stored:08x}, the one before it ends with");
-            let finding = Finding::error("wal-crc", format!("{what} {before:08x}"));
+            let finding = Finding::error(Code::WalCrc, format!("{what} {before:08x}"));
             if self.search.follows(file, next, before) {
                 tell(finding.hint("what follows fits the latter: only this record is damaged"));
                 return Ok(before);
@@ -199,7 +199,7 @@ impl<'s, 'a> Records<'s, 'a> {
         }
         if self.search.follows(file, next, computed) {
             let what = format!("a record's checksum is {stored:08x} where {computed:08x} would fit; its data hold");
-            tell(Finding::error("wal-crc", what));
+            tell(Finding::error(Code::WalCrc, what));
             return Ok(computed);
         }
         Err(computed)
@@ -211,7 +211,7 @@ impl<'s, 'a> Records<'s, 'a> {
         file: &'a [u8],
         next: usize,
         stored: Option<u32>,
-        code: &'static str,
+        code: Code,
         what: &str,
         mut tell: impl FnMut(Finding),
     ) -> Step<'a> {
@@ -242,8 +242,8 @@ impl<'s, 'a> Records<'s, 'a> {
         let further = self.search.find(file, self.at.saturating_add(FRAME));
         match further {
             _ if torn => tell(self.torn(what, further.is_some())),
-            Some(at) => tell(Finding::error("wal-frame", format!("{what}; the log goes on at offset {at:#x}"))),
-            None => tell(Finding::error("wal-frame", what)),
+            Some(at) => tell(Finding::error(Code::WalFrame, format!("{what}; the log goes on at offset {at:#x}"))),
+            None => tell(Finding::error(Code::WalFrame, what)),
         }
         self.crc = None;
         let Some(further) = further else { return Step::EndOfFile };
@@ -262,7 +262,7 @@ impl<'s, 'a> Records<'s, 'a> {
         if self.is_last() {
             tell(self.torn(what, further.is_some()));
         } else {
-            tell(Finding::error("wal-frame", what));
+            tell(Finding::error(Code::WalFrame, what));
         }
         let Some(further) = further else { return Step::EndOfFile };
         (self.at, self.crc) = (further, None);

@@ -1,7 +1,7 @@
 //! The files of the log, and what their names tell.
 
 use crate::{
-    Finding, Findings,
+    Code, Finding, Findings,
     source::{Part, SegmentName},
 };
 
@@ -29,7 +29,7 @@ pub(super) fn check_names(segments: &[Segment<'_>], findings: &mut Findings) {
             continue;
         };
         if let Some(before) = last {
-            let mut tell = |what| findings.push(Finding::error("wal-sequence", what).file(segment.name));
+            let mut tell = |what| findings.push(Finding::error(Code::WalSequence, what).file(segment.name));
             match before.sequence.checked_add(1) {
                 Some(next) if next == name.sequence => {}
                 Some(next) if next < name.sequence => {

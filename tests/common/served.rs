@@ -59,7 +59,7 @@ pub fn known_as_served(data: &Path, load: &Load, gateway: &Gateway, what: &str) 
     let source = Source::open(data, &Options::default()).unwrap();
     let snapshot = Snapshot::load(&source, load).unwrap();
     // of etcd 3.4, which puts passwords as they are into its log
-    let told = snapshot.findings.list().iter().filter(|finding| finding.code != "auth-password");
+    let told = snapshot.findings.list().iter().filter(|finding| finding.code != etcdsnap::Code::AuthPassword);
     assert_eq!(told.collect::<Vec<_>>(), Vec::<&etcdsnap::Finding>::new(), "{what}");
     let state = &snapshot.state;
     let ask = |path: &str, request: Value| gateway.ask(path, &request).unwrap();

@@ -2,7 +2,7 @@ use std::{io::Write as _, path::PathBuf};
 
 use clap::{Args, ValueEnum};
 use etcdsnap::{
-    Finding, Findings,
+    Code, Finding, Findings,
     bolt::Db,
     bytes::escape,
     etcd::state::Member,
@@ -108,10 +108,12 @@ impl<'p> File<'p> {
         });
         if let Err(malformed) = result {
             let finding = match kind {
-                Kind::Broken => Finding::info("snap-broken", format!("etcd has set it aside: {malformed}")),
-                _ if !part.name().ends_with(".snap") => Finding::error("snap", format!("no .snap file: {malformed}"))
-                    .hint("name a data directory, its member/snap, or a file in it"),
-                _ => Finding::error("snap", malformed.to_string())
+                Kind::Broken => Finding::info(Code::SnapBroken, format!("etcd has set it aside: {malformed}")),
+                _ if !part.name().ends_with(".snap") => {
+                    Finding::error(Code::Snap, format!("no .snap file: {malformed}"))
+                        .hint("name a data directory, its member/snap, or a file in it")
+                }
+                _ => Finding::error(Code::Snap, malformed.to_string())
                     .hint("etcd renames it to .broken at its next start, and takes the one before it"),
             };
             findings.push(finding.at(malformed.at as u64).file(part.name()));

@@ -1,7 +1,7 @@
 use std::{io::Write as _, path::PathBuf};
 
 use clap::{Args, Subcommand};
-use etcdsnap::{Error, bytes::file_name, error::Severity, etcd::Load, source::Kind};
+use etcdsnap::{Code, Error, bytes::file_name, error::Severity, etcd::Load, source::Kind};
 
 use super::{hashkv::WriteOut, restore};
 use crate::{
@@ -47,8 +47,17 @@ impl Snapshot {
 }
 
 /// What does not keep etcdutl from its answer: it looks at pages, revisions and values, not at what they mean.
-const UNSEEN: [&str; 9] =
-    ["record", "revision-gap", "meta-value", "member", "member-id", "cluster-value", "lease", "auth-user", "auth-role"];
+const UNSEEN: [Code; 9] = [
+    Code::Record,
+    Code::RevisionGap,
+    Code::MetaValue,
+    Code::Member,
+    Code::MemberId,
+    Code::ClusterValue,
+    Code::Lease,
+    Code::AuthUser,
+    Code::AuthRole,
+];
 
 impl Status {
     fn run(self, session: &mut Session) -> Result<Exit, Failure> {
@@ -62,7 +71,7 @@ impl Status {
         let mut snapshot = session.load(&source, &Load::default())?;
         let survey = snapshot.survey();
         snapshot.check_pages();
-        let seen = |code: &str, severity| severity == Severity::Error && !UNSEEN.contains(&code);
+        let seen = |code: Code, severity| severity == Severity::Error && !UNSEEN.contains(&code);
         if snapshot.findings.counts().any(|(code, severity, _)| seen(code, severity)) {
             return session.close(&source, &snapshot.findings);
         }

@@ -7,7 +7,7 @@ use super::{
     rights::ROOT,
 };
 use crate::{
-    Finding,
+    Code, Finding,
     etcd::{
         request::AuthOp,
         state::{Permission, Role, StoredUser, text},
@@ -155,7 +155,7 @@ impl<'a> Applier<'a> {
         if !password.is_empty() && hashed.is_empty() {
             let what = format!("user {}: the log does not hold the password as it is stored", text(user));
             let hint = "etcd hashes it when it starts on the directory; in what is read or restored here, set it again";
-            self.findings.push(Finding::warning("auth-password", what).hint(hint));
+            self.findings.push(Finding::warning(Code::AuthPassword, what).hint(hint));
             return Ok(Vec::new());
         }
         STANDARD.decode(hashed).map_err(|_| No::Refused)

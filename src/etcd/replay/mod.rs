@@ -30,7 +30,7 @@ use super::{
     tail::Tail,
 };
 use crate::{
-    Error, Finding, Findings, Result,
+    Code, Error, Finding, Findings, Result,
     source::Source,
     wal::{Entry, Log, Segment, Unapplied},
 };
@@ -75,7 +75,7 @@ pub(super) fn replay<'a>(
     snapshot.findings.push_all(other_log(log, &snapshot.state));
     if behind.lost > 0 {
         let what = format!("{} entries of the log cannot be reached: entries before them are missing", behind.lost);
-        snapshot.findings.push(Finding::error("log-gap", what));
+        snapshot.findings.push(Finding::error(Code::LogGap, what));
     }
     let kept = if load.uncommitted == Some(Uncommitted::Keep) { behind.unsure } else { &[] };
     let mut entries: Vec<&Entry<'a>> = behind.sure.iter().chain(kept).collect();
@@ -99,7 +99,7 @@ pub(super) fn replay<'a>(
     let halt = apply(snapshot, source, &entries, load.to_revision, &mut replayed)?;
     replayed.uncommitted = replayed.applied.saturating_sub(committed);
     if let Some((entry, what)) = halt.or(panic) {
-        let finding = Finding::error("log-entry", what).file(log.file(entry.segment)).at(entry.offset);
+        let finding = Finding::error(Code::LogEntry, what).file(log.file(entry.segment)).at(entry.offset);
         snapshot.findings.push(finding.hint("what stands behind it in the log is left out"));
     }
     Ok(replayed)
@@ -113,7 +113,7 @@ fn other_log(log: &Log<'_>, state: &State) -> Option<Finding> {
     let entry = log.entries().get(at).filter(|entry| entry.term != term)?;
     let what =
         format!("entry {index}, the last in the db, is of term {} in the log, but the db has it of {term}", entry.term);
-    let finding = Finding::warning("log-of-another", what).file(log.file(entry.segment)).at(entry.offset);
+    let finding = Finding::warning(Code::LogOfAnother, what).file(log.file(entry.segment)).at(entry.offset);
     Some(finding.hint(
         "db and log are not of one member, or not of one life of it, unless etcd 3.4 has run on the db of a later one; \
          --no-wal leaves the log out",

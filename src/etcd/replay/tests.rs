@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::{
+    Code,
     etcd::{Range, state::AlarmKind},
     proto::Writer,
     source::Options,
@@ -107,7 +108,7 @@ fn a_password_that_every_member_hashes_itself_is_told() {
     let (snapshot, ..) = applied(&source, &requests);
     assert!(snapshot.state.auth.users.iter().any(|user| user.name == "bob"));
     let told: Vec<_> = snapshot.findings.list().iter().map(|finding| (finding.code, finding.what.as_str())).collect();
-    assert!(told.iter().any(|(code, what)| *code == "auth-password" && what.contains("bob")), "{told:?}");
+    assert!(told.iter().any(|(code, what)| *code == Code::AuthPassword && what.contains("bob")), "{told:?}");
     assert!(told.iter().all(|(_, what)| !what.contains("secret")));
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::malformed;
 use crate::{
-    Finding,
+    Code, Finding,
     proto::{Reader, Writer},
 };
 
@@ -66,7 +66,7 @@ impl Alarm {
     }
 
     pub(super) fn read(key: &[u8]) -> Result<Self, Finding> {
-        let wrong = malformed("alarm", "AlarmMember");
+        let wrong = malformed(Code::Alarm, "AlarmMember");
         let (mut reader, mut alarm) = (Reader::new(key), Self { member: 0, kind: AlarmKind::None });
         while let Some(field) = reader.next_field().map_err(&wrong)? {
             match field.number {

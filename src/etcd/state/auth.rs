@@ -2,7 +2,7 @@
 
 use super::{malformed, text};
 use crate::{
-    Finding,
+    Code, Finding,
     bytes::u64_be,
     proto::{Malformed, Reader, Writer},
 };
@@ -70,9 +70,9 @@ impl Auth {
             (b"authRevision", _) if value.len() == 8 => self.revision = u64_be(value, 0),
             (b"authEnabled" | b"authRevision", _) => {
                 let what = format!("a value of {} bytes that etcd does not write", value.len());
-                return Err(Finding::error("auth-value", what));
+                return Err(Finding::error(Code::AuthValue, what));
             }
-            _ => return Err(Finding::warning("unknown-key", "a key that etcd does not have in the bucket auth")),
+            _ => return Err(Finding::warning(Code::UnknownKey, "a key that etcd does not have in the bucket auth")),
         }
         Ok(())
     }
@@ -134,13 +134,13 @@ impl StoredUser {
 
 impl User {
     pub(super) fn read(value: &[u8]) -> Result<Self, Finding> {
-        Ok(StoredUser::decode(value).map_err(malformed("auth-user", "User"))?.user())
+        Ok(StoredUser::decode(value).map_err(malformed(Code::AuthUser, "User"))?.user())
     }
 }
 
 impl Role {
     pub(super) fn read(value: &[u8]) -> Result<Self, Finding> {
-        let wrong = malformed("auth-role", "Role");
+        let wrong = malformed(Code::AuthRole, "Role");
         let (mut reader, mut role) = (Reader::new(value), Self::default());
         while let Some(field) = reader.next_field().map_err(&wrong)? {
             match field.number {

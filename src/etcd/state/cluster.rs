@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::text;
-use crate::Finding;
+use crate::{Code, Finding};
 
 /// The bucket `cluster`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -39,10 +39,10 @@ impl Cluster {
             b"clusterVersion" => self.version = Some(text(value)),
             b"downgrade" => {
                 let downgrade = serde_json::from_slice(value)
-                    .map_err(|e| Finding::error("cluster-value", format!("not a DowngradeInfo: {e}")))?;
+                    .map_err(|e| Finding::error(Code::ClusterValue, format!("not a DowngradeInfo: {e}")))?;
                 self.downgrade = Some(downgrade);
             }
-            _ => return Err(Finding::warning("unknown-key", "a key that etcd does not have in the bucket cluster")),
+            _ => return Err(Finding::warning(Code::UnknownKey, "a key that etcd does not have in the bucket cluster")),
         }
         Ok(())
     }

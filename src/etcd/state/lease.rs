@@ -2,7 +2,7 @@
 
 use super::malformed;
 use crate::{
-    Finding,
+    Code, Finding,
     bytes::u64_be,
     proto::{Reader, Writer},
 };
@@ -20,7 +20,7 @@ pub struct Lease {
 
 impl Lease {
     pub(super) fn read(key: &[u8], value: &[u8]) -> Result<Self, Finding> {
-        let wrong = malformed("lease", "Lease");
+        let wrong = malformed(Code::Lease, "Lease");
         let (mut reader, mut lease) = (Reader::new(value), Self::default());
         while let Some(field) = reader.next_field().map_err(&wrong)? {
             match field.number {
@@ -32,8 +32,8 @@ impl Lease {
         }
         match u64_be(key, 0).filter(|_| key.len() == 8).map(u64::cast_signed) {
             Some(id) if id == lease.id => Ok(lease),
-            Some(id) => Err(Finding::error("lease", format!("the lease under {id:x} says it is {:x}", lease.id))),
-            None => Err(Finding::error("lease", format!("a lease's key of {} bytes, expected 8", key.len()))),
+            Some(id) => Err(Finding::error(Code::Lease, format!("the lease under {id:x} says it is {:x}", lease.id))),
+            None => Err(Finding::error(Code::Lease, format!("a lease's key of {} bytes, expected 8", key.len()))),
         }
     }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{
-    Finding,
+    Code, Finding,
     bytes::{escape, go_json},
 };
 
@@ -35,11 +35,11 @@ impl Member {
     pub(super) fn read(key: &[u8], value: &[u8]) -> Result<Self, Finding> {
         let id = hex_id(key)?;
         let member: Self = serde_json::from_slice(value)
-            .map_err(|e| Finding::error("member", format!("member {id:x} is not a Member: {e}")))?;
+            .map_err(|e| Finding::error(Code::Member, format!("member {id:x} is not a Member: {e}")))?;
         if member.id == id {
             Ok(member)
         } else {
-            Err(Finding::error("member", format!("the member under {id:x} says it is {:x}", member.id)))
+            Err(Finding::error(Code::Member, format!("the member under {id:x} says it is {:x}", member.id)))
         }
     }
 
@@ -74,5 +74,5 @@ fn hex_id(key: &[u8]) -> Result<u64, Finding> {
         .ok()
         .filter(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()))
         .and_then(|hex| u64::from_str_radix(hex, 16).ok())
-        .ok_or_else(|| Finding::error("member-id", format!("{} is not a member's id", escape(key))))
+        .ok_or_else(|| Finding::error(Code::MemberId, format!("{} is not a member's id", escape(key))))
 }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::text;
-use crate::{Finding, bytes::u64_be, etcd::Revision};
+use crate::{Code, Finding, bytes::u64_be, etcd::Revision};
 
 /// The bucket `meta`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub struct ConfState {
 
 impl Meta {
     pub(super) fn take(&mut self, key: &[u8], value: &[u8]) -> Result<(), Finding> {
-        let wrong = |what: String| Finding::error("meta-value", what);
+        let wrong = |what: String| Finding::error(Code::MetaValue, what);
         let number = || match value.len() {
             8 => Ok(u64_be(value, 0)),
             n => Err(wrong(format!("expected 8 bytes, got {n}"))),
@@ -57,7 +57,7 @@ impl Meta {
                 let state = serde_json::from_slice(value).map_err(|e| wrong(format!("not a ConfState: {e}")))?;
                 self.conf_state = Some(state);
             }
-            _ => return Err(Finding::warning("unknown-key", "a key that etcd does not have in the bucket meta")),
+            _ => return Err(Finding::warning(Code::UnknownKey, "a key that etcd does not have in the bucket meta")),
         }
         Ok(())
     }

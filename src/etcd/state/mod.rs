@@ -17,7 +17,7 @@ pub use lease::Lease;
 pub use members::Member;
 pub use meta::{ConfState, Meta};
 
-use crate::{Finding, bolt::Item, proto::Malformed};
+use crate::{Code, Finding, bolt::Item, proto::Malformed};
 
 /// What the small buckets of a backend say.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -46,7 +46,7 @@ impl State {
     pub(super) fn take(&mut self, bucket: &[u8], item: &Item<'_>) -> Result<(), Finding> {
         let Item { key, value, bucket: nested, .. } = *item;
         if nested {
-            return Err(Finding::error("nested-bucket", "a bucket inside a bucket: etcd has none"));
+            return Err(Finding::error(Code::NestedBucket, "a bucket inside a bucket: etcd has none"));
         }
         match bucket {
             b"meta" => self.meta.take(key, value)?,
@@ -58,7 +58,7 @@ impl State {
             b"auth" => self.auth.take(key, value)?,
             b"authUsers" => self.auth.users.push(User::read(value)?),
             b"authRoles" => self.auth.roles.push(Role::read(value)?),
-            _ => return Err(Finding::warning("unknown-bucket", "a key in a bucket that etcd does not have")),
+            _ => return Err(Finding::warning(Code::UnknownBucket, "a key in a bucket that etcd does not have")),
         }
         Ok(())
     }
@@ -99,7 +99,7 @@ impl State {
     }
 }
 
-fn malformed(code: &'static str, of: &'static str) -> impl Fn(Malformed) -> Finding {
+fn malformed(code: Code, of: &'static str) -> impl Fn(Malformed) -> Finding {
     move |malformed| Finding::error(code, format!("not a {of}: {malformed}"))
 }
 

@@ -22,7 +22,7 @@ use super::{
     voters::{known, voting},
 };
 use crate::{
-    Error, Finding, Result,
+    Code, Error, Finding, Result,
     etcd::{
         Bootstrap, Load, Snapshot, Uncommitted,
         boot::{Minor, Role, Startup, starts_on},
@@ -111,7 +111,7 @@ impl Alone {
         let urls = urls.map(|urls| peer_urls(urls.split(','))).transpose()?;
         let log = log::read(source, None)?;
         directory.check_log(&log)?;
-        let missing = |what: &str| unusable(source, Finding::error("wal-metadata", what));
+        let missing = |what: &str| unusable(source, Finding::error(Code::WalMetadata, what));
         let metadata = log.metadata().ok_or_else(|| missing("the log does not say whose it is"))?;
         let state = log.hard_state().ok_or_else(|| missing("the log was never in a cluster"))?;
         let (load, snapshot) = load(directory, &log, uncommitted)?;
@@ -120,12 +120,12 @@ impl Alone {
         let end = log.entries().last().map_or(0, |last| last.index).max(log.newest_snapshot().map_or(0, |s| s.index));
         if kept > end {
             let what = format!("the db holds the entries up to {kept}, but the log ends at {end}");
-            return Err(unusable(source, Finding::error("wal-commit", what)));
+            return Err(unusable(source, Finding::error(Code::WalCommit, what)));
         }
         let members = Members::of(source, &log, &snapshot, metadata.node_id, kept, urls)?;
         let last = kept.checked_add(members.changes.len() as u64).ok_or_else(|| {
             let what = format!("behind entry {kept} the log has no numbers left");
-            unusable(source, Finding::error("wal-commit", what))
+            unusable(source, Finding::error(Code::WalCommit, what))
         })?;
         let after = members.after(&snapshot.state);
         let outset = members.differ.then(|| outset(source, &log)).transpose()?;
@@ -193,7 +193,7 @@ fn load<'s>(
             --uncommitted keep commits them, --uncommitted drop leaves them out, as etcd's --force-new-cluster does";
         return Err(Error::Usage { what, hint: Some(hint.to_owned()) });
     }
-    let stops = |finding: &&Finding| ["log-gap", "log-entry", "snap-ahead"].contains(&finding.code);
+    let stops = |finding: &&Finding| [Code::LogGap, Code::LogEntry, Code::SnapAhead].contains(&finding.code);
     match snapshot.findings.list().iter().find(stops) {
         Some(finding) => Err(unusable(source, finding.clone())),
         None => Ok((load, snapshot)),

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::{
-    Error, Finding, Findings, Result,
+    Code, Error, Finding, Findings, Result,
     error::Severity,
     restore::member::write_segment,
     source::{Part, Source},
@@ -15,7 +15,7 @@ use crate::{
 /// # Errors
 /// That there is none.
 pub(super) fn last(source: &Source) -> Result<&Part> {
-    let missing = || unusable(source, Finding::error("wal-empty", "there is no log: not one segment"));
+    let missing = || unusable(source, Finding::error(Code::WalEmpty, "there is no log: not one segment"));
     source.wal().last().ok_or_else(missing)
 }
 
@@ -26,7 +26,7 @@ pub(super) fn last(source: &Source) -> Result<&Part> {
 pub(super) fn write_on(source: &Source, tail: Tail, path: &Path, more: impl FnOnce(&mut Writer)) -> Result<()> {
     let kept = usize::try_from(tail.offset).ok().and_then(|end| last(source).ok()?.bytes().get(..end));
     let Some((kept, sum)) = kept.filter(|kept| !kept.is_empty()).zip(tail.crc) else {
-        return Err(unusable(source, Finding::error("wal-empty", "the last segment of the log holds nothing")));
+        return Err(unusable(source, Finding::error(Code::WalEmpty, "the last segment of the log holds nothing")));
     };
     let mut writer = Writer::go_on(sum);
     more(&mut writer);
@@ -45,7 +45,7 @@ pub(super) fn read<'a>(source: &'a Source, last: Option<&'a [u8]>) -> Result<Log
     }
     let mut findings = Findings::default();
     let mut log = Log::read(&segments, &mut findings);
-    let torn = findings.list().iter().find(|finding| finding.code == "wal-torn").and_then(|finding| finding.offset);
+    let torn = findings.list().iter().find(|finding| finding.code == Code::WalTorn).and_then(|finding| finding.offset);
     if let Some(torn) = torn.filter(|torn| *torn < log.tail().offset)
         && let Some(segment) = segments.last_mut()
     {
@@ -73,5 +73,5 @@ pub(super) fn unusable(source: &Source, finding: Finding) -> Error {
 pub(super) fn reaches(source: &Source, log: &Log<'_>, at: u64) -> Result<()> {
     let Some(ahead) = log.newest_snapshot().filter(|newest| newest.index > at) else { return Ok(()) };
     let what = format!("the db holds the entries up to {at}, but a snapshot goes up to {}", ahead.index);
-    Err(unusable(source, Finding::error("snap-ahead", what)))
+    Err(unusable(source, Finding::error(Code::SnapAhead, what)))
 }

@@ -16,7 +16,7 @@ use super::{
     log::{self, unusable},
 };
 use crate::{
-    Error, Finding, Result,
+    Code, Error, Finding, Result,
     etcd::{Bootstrap, Request, State, boot::Minor, request::Op, state::Member},
     restore::disk::{create, fault},
     snap::{Snap, StoreMember, store},
@@ -43,7 +43,7 @@ impl Outset {
     pub(super) fn plan(source: &Source, log: &Log<'_>, db: &State, members: &[Member]) -> Result<Self> {
         let index = db.meta.consistent_index.unwrap_or(0);
         log::reaches(source, log, index)?;
-        let missing = |what: String| unusable(source, Finding::error("wal-commit", what));
+        let missing = |what: String| unusable(source, Finding::error(Code::WalCommit, what));
         let entry = log.entries().iter().find(|entry| entry.index == index).map(|entry| entry.term);
         let term = entry.or_else(|| log.snapshots().iter().find(|s| s.index == index).map(|snapshot| snapshot.term));
         let term =

@@ -23,8 +23,8 @@ fn one_bad_record_does_not_take_the_others_with_it() {
             }
             assert_eq!(findings.list()[0].offset, Some(at as u64), "bit {bit} of byte {i}");
             // a length that leads behind the file's end is the end of the log for etcd, whatever follows
-            if codes(&findings).contains(&("wal-torn", Severity::Warning)) {
-                assert!(codes(&findings).contains(&("wal-cut-off", Severity::Error)), "bit {bit} of byte {i}");
+            if codes(&findings).contains(&(Code::WalTorn, Severity::Warning)) {
+                assert!(codes(&findings).contains(&(Code::WalCutOff, Severity::Error)), "bit {bit} of byte {i}");
                 assert_eq!((indexes(&log), log.hard_state()), (vec![1, 2, 3], None), "bit {bit} of byte {i}");
                 continue;
             }
@@ -32,7 +32,7 @@ fn one_bad_record_does_not_take_the_others_with_it() {
             let lost = indexes(&log) == [1, 2, 3, 5, 6, 7, 8, 9];
             assert!(lost || indexes(&log).len() == 9, "bit {bit} of byte {i}: {:?}", indexes(&log));
             if lost {
-                assert!(codes(&findings).contains(&("wal-gap", Severity::Error)));
+                assert!(codes(&findings).contains(&(Code::WalGap, Severity::Error)));
                 assert_eq!(log.behind(2, 1).counts(), Unapplied { applied_at_start: 1, past_commit: 0, behind_gap: 5 });
             }
         }
@@ -55,20 +55,20 @@ fn a_torn_end_is_told_from_damage() {
     let mut changed = file.clone();
     changed[1030] ^= 1;
     changed.resize(64_000, 0);
-    for (file, code) in [(&torn, ("wal-torn", Severity::Warning)), (&changed, ("wal-crc", Severity::Error))] {
+    for (file, code) in [(&torn, (Code::WalTorn, Severity::Warning)), (&changed, (Code::WalCrc, Severity::Error))] {
         let (log, findings) = read(&[(NAME, file)]);
         assert_eq!((codes(&findings), indexes(&log)), (vec![code], vec![1, 2, 3]));
         assert_eq!(findings.list()[0].offset, Some(at as u64));
     }
     let (log, findings) = read(&[(NAME, &file[..1536])]);
-    assert_eq!((codes(&findings), indexes(&log)), (vec![("wal-torn", Severity::Warning)], vec![1, 2, 3]));
+    assert_eq!((codes(&findings), indexes(&log)), (vec![(Code::WalTorn, Severity::Warning)], vec![1, 2, 3]));
     assert_eq!(log.tail().offset, at as u64);
 
     // only the last file can be torn
     let mut first = next.0.clone();
     first[1024..1536].fill(0);
     let (log, findings) = read(&[(NAME, &first), (second, &next.1)]);
-    assert_eq!(codes(&findings), [("wal-crc", Severity::Error), ("wal-gap", Severity::Warning)]);
+    assert_eq!(codes(&findings), [(Code::WalCrc, Severity::Error), (Code::WalGap, Severity::Warning)]);
     assert_eq!(indexes(&log), [1, 2, 3, 5]);
 }
 
@@ -80,7 +80,7 @@ fn a_hole_of_zeros_is_damage_where_its_entries_were_committed() {
         let mut file = whole.clone().state(1, commit).padded();
         file[from..from + 48].fill(0);
         let (log, findings) = read(&[(NAME, &file)]);
-        assert_eq!(codes(&findings), [("wal-torn", Severity::Warning), ("wal-cut-off", severity)]);
+        assert_eq!(codes(&findings), [(Code::WalTorn, Severity::Warning), (Code::WalCutOff, severity)]);
         assert!(findings.list().iter().all(|finding| finding.offset == Some(from as u64)));
         assert_eq!((indexes(&log), log.hard_state(), log.tail().offset), (vec![1, 2, 3], None, from as u64));
     }
@@ -93,16 +93,24 @@ fn what_no_etcd_writes_is_told_and_passed_by() {
     let file = log.padded();
     let (log, findings) = read(&[(NAME, &file)]);
     let found: Vec<_> = findings.list().iter().map(|finding| finding.code).collect();
-    let want = ["wal-record", "wal-state", "wal-entry", "wal-entry", "wal-entry", "wal-entry", "wal-snapshot"];
+    let want = [
+        Code::WalRecord,
+        Code::WalState,
+        Code::WalEntry,
+        Code::WalEntry,
+        Code::WalEntry,
+        Code::WalEntry,
+        Code::WalSnapshot,
+    ];
     assert_eq!((found, indexes(&log)), (want.to_vec(), vec![1, 2, 3]));
 }
 
 #[test]
 fn absurd_lengths_are_lost_frames_and_not_allocations() {
     let torn = [u64::MAX, i64::MAX.cast_unsigned(), (1 << 56) - 1, 0x80 << 56 | 64_000_000, 1 << 40];
-    let torn = torn.map(|word| (word, ("wal-torn", Severity::Warning)));
+    let torn = torn.map(|word| (word, (Code::WalTorn, Severity::Warning)));
     // etcd does not take these for the end of the log
-    let empty = [1 << 63, 7 << 56].map(|word| (word, ("wal-frame", Severity::Error)));
+    let empty = [1 << 63, 7 << 56].map(|word| (word, (Code::WalFrame, Severity::Error)));
     for (word, told) in torn.into_iter().chain(empty) {
         let file = [&Writer::new().entry(1, 1).file[..], &word.to_le_bytes(), &[1; 64]].concat();
         let (log, findings) = read(&[(NAME, &file)]);
@@ -181,7 +189,7 @@ fn frames_that_overlap_do_not_end_more_than_their_segment() {
     let next = Writer::new().entries(1, 4..=6).padded();
     let (log, findings) = read(&[(NAME, &file), ("0000000000000001-0000000000000004.wal", &next)]);
     let codes = codes(&findings);
-    assert_eq!(codes.iter().filter(|code| **code == ("wal-overlap", Severity::Error)).count(), 1, "{codes:?}");
+    assert_eq!(codes.iter().filter(|code| **code == (Code::WalOverlap, Severity::Error)).count(), 1, "{codes:?}");
     assert!(codes.len() < 200, "{} findings", codes.len());
     assert_eq!(indexes(&log), [1, 2, 3, 4, 5, 6]);
 }

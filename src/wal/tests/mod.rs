@@ -7,7 +7,7 @@ mod golden;
 mod rules;
 
 use super::{layout::Frame, *};
-use crate::{Findings, error::Severity, hash::Crc32cWriter};
+use crate::{Code, Findings, error::Severity, hash::Crc32cWriter};
 
 const NAME: &str = "0000000000000000-0000000000000000.wal";
 fn read<'a>(files: &[(&'a str, &'a [u8])]) -> (Log<'a>, Findings) {
@@ -17,7 +17,7 @@ fn read<'a>(files: &[(&'a str, &'a [u8])]) -> (Log<'a>, Findings) {
     (log, findings)
 }
 
-fn codes(findings: &Findings) -> Vec<(&'static str, Severity)> {
+fn codes(findings: &Findings) -> Vec<(Code, Severity)> {
     findings.list().iter().map(|finding| (finding.code, finding.severity)).collect()
 }
 

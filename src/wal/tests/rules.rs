@@ -33,20 +33,20 @@ fn the_checksum_runs_on_from_file_to_file() {
     assert_eq!(log.behind(1, 1).counts(), Unapplied { behind_gap: 3, ..Unapplied::default() });
     // a file that has lost its name
     let (log, findings) = read(&[("wal", &second)]);
-    assert_eq!(codes(&findings), [("wal-sequence", Severity::Warning)]);
+    assert_eq!(codes(&findings), [(Code::WalSequence, Severity::Warning)]);
     assert_eq!(indexes(&log), [4, 5, 6]);
 
     // the first file has lost its last record
     let cut = Writer::new().entries(1, 1..=2).file;
     let (log, findings) = read(&[(names[0], &cut), (names[1], &second)]);
-    assert_eq!(codes(&findings), [("wal-crc", Severity::Error), ("wal-gap", Severity::Error)]);
+    assert_eq!(codes(&findings), [(Code::WalCrc, Severity::Error), (Code::WalGap, Severity::Error)]);
     assert_eq!(findings.list()[0].file.as_deref(), Some(names[1]));
     assert_eq!(indexes(&log), [1, 2, 4, 5, 6]);
 
     // a whole file is missing
     let names = [NAME, "0000000000000002-0000000000000004.wal"];
     let (_, findings) = read(&[(names[0], &cut), (names[1], &second)]);
-    assert_eq!(codes(&findings), [("wal-sequence", Severity::Error), ("wal-gap", Severity::Error)]);
+    assert_eq!(codes(&findings), [(Code::WalSequence, Severity::Error), (Code::WalGap, Severity::Error)]);
 }
 
 #[test]
@@ -102,15 +102,15 @@ fn voters_are_those_at_the_commit() {
     }
     let file = log.state(1, 6).padded();
     let (log, findings) = read(&[(NAME, &file)]);
-    assert_eq!((log.voters(), codes(&findings)), (None, vec![("wal-commit", Severity::Error)]));
+    assert_eq!((log.voters(), codes(&findings)), (None, vec![(Code::WalCommit, Severity::Error)]));
 }
 
 #[test]
 fn logs_of_two_members_in_one_are_told() {
     let file = Writer::new().record(1, Some(&[8, 1, 16, 3])).entry(1, 1).padded();
     let (log, findings) = read(&[(NAME, &file)]);
-    assert_eq!(codes(&findings), [("wal-metadata", Severity::Error)]);
+    assert_eq!(codes(&findings), [(Code::WalMetadata, Severity::Error)]);
     assert_eq!((log.metadata(), indexes(&log)), (Some(Metadata { node_id: 1, cluster_id: 2 }), vec![1]));
-    assert_eq!(codes(&read(&[]).1), [("wal-empty", Severity::Error)]);
-    assert_eq!(codes(&read(&[(NAME, &[0; 4096])]).1), [("wal-empty", Severity::Error)]);
+    assert_eq!(codes(&read(&[]).1), [(Code::WalEmpty, Severity::Error)]);
+    assert_eq!(codes(&read(&[(NAME, &[0; 4096])]).1), [(Code::WalEmpty, Severity::Error)]);
 }

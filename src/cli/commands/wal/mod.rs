@@ -11,7 +11,7 @@ use std::{io::Write as _, path::PathBuf};
 
 use clap::Args;
 use etcdsnap::{
-    Error, Finding, Findings,
+    Code, Error, Finding, Findings,
     error::Severity,
     k8s::Resources,
     source::{RaftFiles, RaftKind},
@@ -100,7 +100,7 @@ impl Wal {
             let told = Told::new(record, &around);
             if let Some(malformed) = told.malformed {
                 let what = format!("entry {} is no request that an etcd makes: {malformed}", told.index().unwrap_or(0));
-                let finding = Finding::error("wal-request", what).at(record.offset);
+                let finding = Finding::error(Code::WalRequest, what).at(record.offset);
                 let finding = finding.file(log.file(record.segment));
                 printer.say(session, &finding)?;
                 findings.push(finding);

@@ -1,8 +1,12 @@
 //! What can go wrong, said once: [`Error`] ends a command, a [`Finding`] is something seen in the input on the way.
 
+mod code;
+
 use std::{collections::BTreeMap, fmt, io};
 
 use serde::Serialize;
+
+pub use code::Code;
 
 /// The library's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -154,8 +158,8 @@ impl fmt::Display for Severity {
 /// One thing seen in the input, with its place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// A stable name for this kind of finding, such as `page-id`.
-    pub code: &'static str,
+    /// The kind of finding.
+    pub code: Code,
     /// How bad it is.
     pub severity: Severity,
     /// What is wrong, in words.
@@ -176,25 +180,25 @@ pub struct Finding {
 impl Finding {
     /// A finding of `severity`; add its place with the methods below.
     #[must_use]
-    pub fn new(severity: Severity, code: &'static str, what: impl Into<String>) -> Self {
+    pub fn new(severity: Severity, code: Code, what: impl Into<String>) -> Self {
         Self { code, severity, what: what.into(), file: None, offset: None, page: None, key: None, hint: None }
     }
 
     /// Damage.
     #[must_use]
-    pub fn error(code: &'static str, what: impl Into<String>) -> Self {
+    pub fn error(code: Code, what: impl Into<String>) -> Self {
         Self::new(Severity::Error, code, what)
     }
 
     /// Doubt.
     #[must_use]
-    pub fn warning(code: &'static str, what: impl Into<String>) -> Self {
+    pub fn warning(code: Code, what: impl Into<String>) -> Self {
         Self::new(Severity::Warning, code, what)
     }
 
     /// A remark.
     #[must_use]
-    pub fn info(code: &'static str, what: impl Into<String>) -> Self {
+    pub fn info(code: Code, what: impl Into<String>) -> Self {
         Self::new(Severity::Info, code, what)
     }
 
@@ -263,7 +267,7 @@ impl fmt::Display for Finding {
 pub struct Findings {
     list: Vec<Finding>,
     text: usize,
-    counts: BTreeMap<(&'static str, Severity), u64>,
+    counts: BTreeMap<(Code, Severity), u64>,
 }
 
 impl Findings {
@@ -310,7 +314,7 @@ impl Findings {
     }
 
     /// How many there were of each code, kept or not.
-    pub fn counts(&self) -> impl Iterator<Item = (&'static str, Severity, u64)> + '_ {
+    pub fn counts(&self) -> impl Iterator<Item = (Code, Severity, u64)> + '_ {
         self.counts.iter().map(|((code, severity), n)| (*code, *severity, *n))
     }
 
