@@ -13,7 +13,7 @@
 set -euo pipefail
 
 etcd35=v3.5.33 etcd36=v3.6.14 etcd37=v3.7.1 bbolt=v1.5.0 kubernetes=v1.36.3
-kinds=k8s.io/api@v0.37.2 # as in src/k8s/kinds
+kinds=k8s.io/api@v0.37.2 # as in tools/kinds
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 bin=${ETCDSNAP_PEERS:-${XDG_CACHE_HOME:-$HOME/.cache}/etcdsnap/peers/bin}
@@ -170,7 +170,7 @@ objects() {
   module kinds
   dir=$(go mod download -json "$kinds" | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')
   ln -sfn "$dir/testdata" "$bin/k8s-testdata"
-  cd "$root/src/k8s/kinds/random"
+  cd "$root/tools/kinds/random"
   go run . 62 > "$bin/k8s-random.part" 2> /dev/null
   mv "$bin/k8s-random.part" "$bin/k8s-random.bin"
 }

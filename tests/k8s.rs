@@ -130,7 +130,7 @@ fn all_golden_objects_of_every_release() {
     }
 }
 
-/// A text of a record that `src/k8s/kinds/random` wrote, and what follows it.
+/// A text of a record that `tools/kinds/random` wrote, and what follows it.
 fn part(data: &[u8]) -> Option<(&[u8], &[u8])> {
     let (len, rest) = data.split_first_chunk::<4>()?;
     rest.split_at_checked(u32::from_le_bytes(*len) as usize)

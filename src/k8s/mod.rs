@@ -5,7 +5,7 @@
 //! All of them become one tree of [`Value`]s, which [`json`] and [`yaml`] write as kubectl does.
 //!
 //! Protobuf alone does not say how it is printed: `omitempty`, pointers and inlined structs are only in the struct
-//! tags of the Go types. These are in a table (`kinds.txt`), made from the published Go modules by `src/k8s/kinds`; the
+//! tags of the Go types. These are in a table (`kinds.txt`), made from the published Go modules by `tools/kinds`; the
 //! decoder walks the wire by it. It holds every kind of Kubernetes 1.20 to 1.37; a field or kind that it does not hold
 //! is shown by its number and told.
 

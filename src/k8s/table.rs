@@ -1,6 +1,6 @@
 //! The Kubernetes API as a table: for every message its fields by number, with what Go's struct tags say of them.
 //!
-//! `kinds.txt` is the union over Kubernetes 1.20 to 1.37, written by `src/k8s/kinds`. It has three kinds of lines:
+//! `kinds.txt` is the union over Kubernetes 1.20 to 1.37, written by `tools/kinds`. It has three kinds of lines:
 //!
 //! ```text
 //! = apps/v1 Deployment apps/v1.Deployment deployments namespaced     a kind, its message, its resource, its scope
