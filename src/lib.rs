@@ -5,8 +5,8 @@
 //! ```text
 //!  bytes error proto hash ─> source ─> bolt ─> wal ─> snap ─> etcd ─> k8s      the trunk: bytes on disk to Kubernetes objects
 //!                                                                     │
-//!                         export, restore <─ verify   select   diff ──┘      branches: is it good, what is asked for,
-//!                                                                            what changed
+//!                export, restore <─ verify   print <─ select   diff ──┘      branches: is it good, what is asked for and
+//!                                                                            how it is printed, what changed
 //! ```
 //!
 //! A command goes this way too. `verify backup.db`, say: [`source::Source::open`] finds out what the file is and maps
@@ -37,6 +37,7 @@ pub mod etcd;
 pub mod export;
 pub mod hash;
 pub mod k8s;
+pub mod print;
 pub mod proto;
 pub mod restore;
 pub mod select;

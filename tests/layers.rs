@@ -16,6 +16,7 @@ const TRUNK: &[&[&str]] =
 const BRANCHES: &[(&str, &[&str])] = &[
     ("verify", &[]),
     ("select", &[]),
+    ("print", &["select"]),
     ("diff", &[]),
     ("salvage", &[]),
     ("export", &["verify"]),

@@ -11,7 +11,7 @@ use std::{
 use common::random::{damaged_values, stored_values};
 use etcdsnap::{
     k8s::{self, Moment, Resources, Value},
-    select::printers::{Clock, Printer},
+    print::{Clock, Printer},
 };
 
 /// What tells how long ago something was: kubectl counts from now.

@@ -7,7 +7,7 @@
 
 use std::borrow::Cow;
 
-use super::{columns::relaxed_path, jsonpath::JsonPath};
+use super::jsonpath::JsonPath;
 use crate::{
     Error, Result,
     k8s::{Value, sprint},
@@ -43,7 +43,7 @@ impl FieldSelector {
             let Some((field, equal, value)) = split_term(part) else {
                 return Err(usage(format!("invalid selector: '{text}'; can't understand '{part}'")));
             };
-            let (value, path) = (unescape(value)?, relaxed_path(field)?);
+            let (value, path) = (unescape(value)?, JsonPath::relaxed(field)?);
             terms.push(Term { field: field.to_owned(), path, equal, value, seen: false });
         }
         Ok(Self { terms, used: false })

@@ -1,24 +1,19 @@
-//! Which objects are meant, in which order, and what of them: kinds, names and namespaces, labels and fields, sort keys,
-//! templates and columns, as kubectl has them.
+//! Which objects are meant, in which order, and what of them: kinds, names and namespaces, labels and fields, sort keys and
+//! JSONPath templates, as kubectl has them.
 
-mod columns;
 mod family;
 mod fields;
 pub mod jsonpath;
 mod labels;
-pub mod printers;
 mod quantity;
 mod sort;
-mod tabwriter;
 
 use std::collections::BTreeSet;
 
-pub use columns::Columns;
 pub use family::{Family, Relative, Said, events};
 pub use fields::FieldSelector;
 pub use labels::LabelSelector;
 pub use sort::{SortBy, SortKey};
-pub use tabwriter::align;
 
 use crate::{
     Error, Result,

@@ -4,8 +4,7 @@
 //! among them, byte by byte. What is equal stays in its order, which in kubectl is left to chance.
 
 use super::{
-    columns::{relaxed, relaxed_path},
-    jsonpath::JsonPath,
+    jsonpath::{JsonPath, relaxed_template},
     quantity::Quantity,
 };
 use crate::{
@@ -46,7 +45,7 @@ impl SortBy {
     /// # Errors
     /// When it is no path.
     pub fn parse(path: &str) -> Result<Self> {
-        Ok(Self { template: relaxed(path)?, path: relaxed_path(path)? })
+        Ok(Self { template: relaxed_template(path)?, path: JsonPath::relaxed(path)? })
     }
 
     /// What `object` is sorted by.

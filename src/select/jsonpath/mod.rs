@@ -15,11 +15,13 @@ mod found;
 mod node;
 mod parser;
 mod quote;
+mod relaxed;
 #[cfg(test)]
 mod tests;
 
 pub use error::{EvalError, SyntaxError};
 pub use found::Found;
+pub(super) use relaxed::template as relaxed_template;
 
 use crate::k8s::{Value, json};
 use eval::Evaluator;

@@ -6,10 +6,8 @@ use etcdsnap::{
     bytes::escape,
     etcd::{KeyValue, View},
     k8s::{Key, ObjectKey, Portrait, Resource, Resources, Ring, Summary, Undecodable, Value},
-    select::{
-        Selection,
-        printers::{Clock, Column, Printer, Row, format_labels},
-    },
+    print::{Clock, Column, Printer, Row, format_labels},
+    select::Selection,
 };
 
 use super::{Get, Output, decode, unreadable};

@@ -10,7 +10,8 @@ use clap::{
 use etcdsnap::{
     Error,
     k8s::{Map, Value},
-    select::{Columns, align, jsonpath::JsonPath},
+    print::{Columns, align},
+    select::jsonpath::JsonPath,
 };
 
 use super::Output;

@@ -3,8 +3,9 @@
 use super::{
     Builtin, Clock, Row, containers,
     fields::{Fields, qualified},
-    format_labels, row,
-    selector::{as_selector, format_selector},
+    format_labels,
+    labels::{as_selector, format_selector},
+    row,
 };
 use crate::k8s::Value;
 

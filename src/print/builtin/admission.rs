@@ -1,6 +1,6 @@
 //! Webhooks and policies of admission.
 
-use super::{Builtin, Clock, Row, fields::Fields, row, selector::debug_selector};
+use super::{Builtin, Clock, Row, fields::Fields, labels::debug_selector, row};
 use crate::k8s::Value;
 
 pub(super) fn printer(plural: &str) -> Option<Builtin> {

@@ -1,7 +1,7 @@
 //! What the printers' tests share.
 #![allow(clippy::unwrap_used)]
 
-use super::{Clock, Printer, Row};
+use super::{Clock, Row, builtin};
 use crate::k8s::{self, Moment, Value};
 
 /// 2026-01-02T00:00:00Z.
@@ -15,7 +15,7 @@ pub(super) fn json(text: &str) -> Value<'_> {
 /// The row of an object in JSON.
 pub(super) fn row(resource: &str, text: &str) -> Row {
     let (plural, group) = resource.split_once('.').unwrap_or((resource, ""));
-    let printer = Printer::builtin(group, plural);
+    let printer = builtin::printer(group, plural);
     let row = printer.row(&json(text), NOW);
     assert_eq!(row.len(), printer.columns.len(), "{resource}");
     row

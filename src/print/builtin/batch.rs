@@ -3,8 +3,8 @@
 use super::{
     Builtin, Clock, Row, clock, containers,
     fields::{Fields, is_true},
+    labels::format_selector,
     row,
-    selector::format_selector,
 };
 use crate::k8s::Value;
 

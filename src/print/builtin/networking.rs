@@ -3,8 +3,8 @@
 use super::{
     Builtin, Clock, Row,
     fields::{Fields, or, qualified},
+    labels::format_selector,
     row,
-    selector::format_selector,
     services::load_balancer,
 };
 use crate::k8s::Value;

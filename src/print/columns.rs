@@ -1,34 +1,10 @@
 //! `-o custom-columns`, as kubectl's `pkg/cmd/get/customcolumn.go` makes them.
 
-use super::jsonpath::{Found, JsonPath};
-use crate::{Error, Result, k8s::Value};
-
-/// What kubectl's sorter and columns take for a path: `a.b`, `.a.b`, `{a.b}`, `{.a.b}`; as a template
-/// (`RelaxedJSONPathExpression`).
-pub(super) fn relaxed(path: &str) -> Result<String> {
-    if path.is_empty() {
-        return Ok(String::new());
-    }
-    let inner = path.strip_prefix('{').and_then(|path| path.strip_suffix('}')).unwrap_or(path);
-    if inner.is_empty() || inner.contains(['{', '}']) {
-        return Err(Error::Usage {
-            what: "unexpected path string, expected a 'name1.name2' or '.name1.name2' or '{name1.name2}' or \
-                '{.name1.name2}'"
-                .to_owned(),
-            hint: Some(format!("it was {path:?}")),
-        });
-    }
-    let bare = inner.strip_prefix('.').filter(|bare| !bare.is_empty()).unwrap_or(inner);
-    Ok(format!("{{.{bare}}}"))
-}
-
-/// The path as kubectl reads it, missing keys allowed.
-pub(super) fn relaxed_path(path: &str) -> Result<JsonPath> {
-    let template = relaxed(path)?;
-    let parsed = JsonPath::parse(&template)
-        .map_err(|why| Error::Usage { what: format!("error parsing jsonpath {template}, {why}"), hint: None })?;
-    Ok(parsed.allow_missing_keys(true))
-}
+use crate::{
+    Error, Result,
+    k8s::Value,
+    select::jsonpath::{Found, JsonPath},
+};
 
 /// Columns that a person chose (`CustomColumnsPrinter`).
 #[derive(Debug, Clone, PartialEq)]
@@ -44,7 +20,7 @@ impl Columns {
             return Err(usage("custom-columns format specified but no custom columns given"));
         }
         let column = |part: &str| match part.split_once(':') {
-            Some((header, path)) => Ok((header.to_owned(), relaxed_path(path)?)),
+            Some((header, path)) => Ok((header.to_owned(), JsonPath::relaxed(path)?)),
             None => Err(usage(format!("unexpected custom-columns spec: {part}, expected <header>:<json-path-expr>"))),
         };
         Ok(Self(spec.split(',').map(column).collect::<Result<_>>()?))
@@ -70,7 +46,7 @@ impl Columns {
         if a != b {
             return Err(usage(format!("number of headers ({a}) and field specifications ({b}) don't match")));
         }
-        let column = |(header, path): (&str, &str)| Ok((header.to_owned(), relaxed_path(path)?));
+        let column = |(header, path): (&str, &str)| Ok((header.to_owned(), JsonPath::relaxed(path)?));
         Ok(Self(headers.into_iter().zip(specs).map(column).collect::<Result<_>>()?))
     }
 
@@ -110,18 +86,6 @@ fn usage(what: impl Into<String>) -> Error {
 mod tests {
     use super::*;
     use crate::k8s::decode;
-
-    #[test]
-    fn paths_are_taken_as_people_write_them() {
-        for path in ["foo.bar", "{foo.bar}", ".foo.bar", "{.foo.bar}"] {
-            assert_eq!(relaxed(path).unwrap(), "{.foo.bar}");
-        }
-        assert_eq!(relaxed("").unwrap(), "");
-        assert_eq!(relaxed(".").unwrap(), "{..}");
-        for path in ["{foo.bar", "foo.bar}", "{foo.bar}}", "{{foo.bar}", "{}"] {
-            assert!(relaxed(path).is_err(), "{path}");
-        }
-    }
 
     #[track_caller]
     fn row(spec: &str, object: &str, want: &str) {

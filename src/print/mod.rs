@@ -1,0 +1,26 @@
+//! The tables that an API server makes of objects, and the text that kubectl makes of tables.
+//!
+//! ```text
+//!  Resource ──> Printer: columns, and a function from an object to a row      built-in kinds, one file an API group
+//!                                                                            custom kinds, by their definition
+//!  Columns: `-o custom-columns`, by JSONPath ──> lines with tabs ──> align
+//! ```
+//!
+//! The API server always makes the wide form, and kubectl leaves columns out.
+
+mod builtin;
+mod clock;
+mod columns;
+mod custom;
+mod fields;
+mod labels;
+mod printer;
+mod tabwriter;
+#[cfg(test)]
+mod testing;
+
+pub use clock::Clock;
+pub use columns::Columns;
+pub use labels::format_labels;
+pub use printer::{Column, Printer, Row};
+pub use tabwriter::align;
