@@ -11,7 +11,7 @@ use std::{
 use common::random::{damaged_values, stored_values};
 use etcdsnap::{
     k8s::{self, Moment, Resources, Value},
-    print::{Clock, Printer},
+    print::{Clock, TablePrinter},
 };
 
 /// What tells how long ago something was: kubectl counts from now.
@@ -127,10 +127,10 @@ fn survives(object: &Value<'_>) {
     let clock = Clock(Some(Moment { seconds: 1_800_000_000, nanos: 0 }));
     let resources = Resources::default();
     for resource in resources.all() {
-        let printer = Printer::new(resource, None);
+        let printer = TablePrinter::new(resource, None);
         assert_eq!(printer.row(object, clock).len(), printer.columns.len(), "{}", resource.full_name());
     }
-    let printer = Printer::new(&resources.all()[0], Some(object));
+    let printer = TablePrinter::new(&resources.all()[0], Some(object));
     assert_eq!(printer.row(object, clock).len(), printer.columns.len());
 }
 

@@ -3,93 +3,80 @@
 
 use std::cmp::Reverse;
 
-use super::{Clock, Column, Row, fields::Fields};
+use super::{Cell, Clock, Column, ColumnType, Row, fields::Fields};
 use crate::{
-    k8s::{Moment, Value, sprint},
+    k8s::{Moment, Value},
     select::jsonpath::{Found, JsonPath},
 };
 
-/// What fills a custom resource's columns behind its name.
+/// What fills a custom resource's columns after its name. A column of a type that is unknown has no cells.
 #[derive(Debug, Clone)]
-pub(super) struct Custom(Vec<(Type, JsonPath)>);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Type {
-    Text,
-    Integer,
-    Number,
-    Boolean,
-    Date,
-    Unknown,
-}
+pub(super) struct Custom(Vec<(Option<ColumnType>, JsonPath)>);
 
 impl Custom {
     /// `tableconvertor.New` for the version that kubectl would ask for.
     pub(super) fn new(definition: &Value<'_>) -> (Vec<Column>, Self) {
-        let name = |name: &str, priority, is_name| Column { name: name.to_owned().into(), priority, is_name };
         let path = |path: &str| Some(JsonPath::parse(&format!("{{{path}}}")).ok()?.allow_missing_keys(true));
-        let mut columns = vec![name("Name", 0, true)];
+        let mut columns = vec![column("Name", ColumnType::String, "name")];
         let mut custom = Self(Vec::new());
         let defined = preferred(definition).map_or(&[][..], |version| version.list("additionalPrinterColumns"));
-        for column in defined {
+        for defined in defined {
             // the API server's own converter ends at the first that it cannot parse
-            let Some(path) = path(column.text("jsonPath")) else { break };
-            columns.push(name(column.text("name"), column.int("priority"), false));
-            custom.0.push((Type::of(column.text("type")), path));
+            let Some(path) = path(defined.text("jsonPath")) else { break };
+            let kind = ColumnType::named(defined.text("type"));
+            columns.push(Column {
+                description: defined.text("description").to_owned().into(),
+                priority: defined.int("priority"),
+                ..column(defined.text("name"), kind.unwrap_or_default(), defined.text("format"))
+            });
+            custom.0.push((kind, path));
         }
         if defined.is_empty() {
-            columns.push(name("Age", 0, false));
-            custom.0.extend(path(".metadata.creationTimestamp").map(|path| (Type::Date, path)));
+            columns.push(column("Age", ColumnType::Date, ""));
+            custom.0.extend(path(".metadata.creationTimestamp").map(|path| (Some(ColumnType::Date), path)));
         }
         (columns, custom)
     }
 
     /// `convertor.ConvertToTable`.
     pub(super) fn row(&self, object: &Value<'_>, clock: Clock) -> Row {
-        let cells = self.0.iter().map(|(kind, path)| kind.cell(path, object, clock));
-        std::iter::once(object.name().to_owned()).chain(cells).collect()
+        let cells = self.0.iter().map(|(kind, path)| kind.map_or(Cell::Null, |kind| cell(kind, path, object, clock)));
+        std::iter::once(object.name().into()).chain(cells).collect()
     }
 }
 
-impl Type {
-    fn of(name: &str) -> Self {
-        match name {
-            "string" => Self::Text,
-            "integer" => Self::Integer,
-            "number" => Self::Number,
-            "boolean" => Self::Boolean,
-            "date" => Self::Date,
-            _ => Self::Unknown,
-        }
-    }
+fn column(name: &str, kind: ColumnType, format: &str) -> Column {
+    let (name, format) = (name.to_owned().into(), format.to_owned().into());
+    Column { name, kind, format, description: "".into(), priority: 0 }
+}
 
-    /// What the first value that `path` leads to looks like; nothing where it leads nowhere, or does not fit.
-    fn cell(self, path: &JsonPath, object: &Value<'_>, clock: Clock) -> String {
-        let first = path.find_results(object).ok().and_then(|found| found.into_iter().next()?.into_iter().next());
-        match (self, first) {
-            (_, None) => String::new(),
-            (Self::Text, Some(Found::In(Value::Null))) => path.print_results(&[Found::Nothing]),
-            (Self::Text, Some(found)) => path.print_results(&[found]),
-            (_, Some(Found::In(value))) => self.typed(value, clock),
-            (_, Some(Found::Made(_) | Found::Nothing)) => String::new(),
-        }
+/// The first value that `path` leads to; nothing where it leads nowhere, or does not fit.
+fn cell(kind: ColumnType, path: &JsonPath, object: &Value<'_>, clock: Clock) -> Cell {
+    let first = path.find_results(object).ok().and_then(|found| found.into_iter().next()?.into_iter().next());
+    match (kind, first) {
+        (_, None) => Cell::Null,
+        (ColumnType::String, Some(Found::In(Value::Null))) => path.print_results(&[Found::Nothing]).into(),
+        (ColumnType::String, Some(found)) => path.print_results(&[found]).into(),
+        (_, Some(Found::In(value))) => typed(kind, value, clock),
+        (_, Some(Found::Made(_) | Found::Nothing)) => Cell::Null,
     }
+}
 
-    /// `cellForJSONValue`, and what kubectl makes of it. Integers beyond 64 bits are floats in Go.
-    fn typed(self, value: &Value<'_>, clock: Clock) -> String {
-        match (self, value) {
-            (Self::Boolean, Value::Bool(_))
-            | (Self::Integer | Self::Number, Value::Int(_))
-            | (Self::Number, Value::UInt(_) | Value::Float(_)) => sprint(value).into_owned(),
-            (Self::Integer, Value::UInt(int)) => (*int as f64 as i64).to_string(),
-            (Self::Integer, Value::Float(float)) => (*float as i64).to_string(),
-            (Self::Date, Value::Str(text)) => match Moment::parse(text) {
-                Some(moment) => clock.since(Some(moment)),
-                None if matches!(&**text, "" | "null") => clock.since(None),
-                None => "<invalid>".to_owned(),
-            },
-            _ => String::new(),
-        }
+/// `cellForJSONValue`. Integers beyond 64 bits are floats in Go.
+fn typed(kind: ColumnType, value: &Value<'_>, clock: Clock) -> Cell {
+    match (kind, value) {
+        (ColumnType::Boolean, Value::Bool(is)) => Cell::Bool(*is),
+        (ColumnType::Integer | ColumnType::Number, Value::Int(number)) => Cell::Int(*number),
+        (ColumnType::Integer, Value::UInt(number)) => Cell::Int(*number as f64 as i64),
+        (ColumnType::Integer, Value::Float(number)) => Cell::Int(*number as i64),
+        (ColumnType::Number, Value::UInt(number)) => Cell::Float(*number as f64),
+        (ColumnType::Number, Value::Float(number)) => Cell::Float(*number),
+        (ColumnType::Date, Value::Str(text)) => match Moment::parse(text) {
+            Some(moment) => clock.since(Some(moment)).into(),
+            None if matches!(&**text, "" | "null") => clock.since(None).into(),
+            None => "<invalid>".into(),
+        },
+        _ => Cell::Null,
     }
 }
 
@@ -120,19 +107,23 @@ fn priority(version: &str) -> (Reverse<u8>, Reverse<u64>, Reverse<u64>, String) 
 mod tests {
     use super::{
         super::{
-            Printer,
+            TablePrinter,
             testing::{NOW, json},
         },
         *,
     };
     use crate::k8s::Resource;
 
+    fn texts(row: Row) -> Vec<String> {
+        row.into_iter().map(Cell::into_text).collect()
+    }
+
     #[test]
     fn columns_of_every_type() {
         let definition = json(
             r#"{"spec":{"group":"acme.io","names":{"plural":"widgets","kind":"Widget"},"versions":[
             {"name":"v1alpha1","served":true},{"name":"v1","served":true,"additionalPrinterColumns":[
-            {"name":"Size","type":"integer","jsonPath":".spec.size"},
+            {"name":"Size","type":"integer","format":"int32","description":"How big","jsonPath":".spec.size"},
             {"name":"Weight","type":"number","jsonPath":".spec.weight","priority":1},
             {"name":"On","type":"boolean","jsonPath":".spec.on"},
             {"name":"Ready","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].status"},
@@ -150,9 +141,17 @@ mod tests {
             {"name":"v2","served":false}]}}"#,
         );
         let resource = Resource::of_definition(&definition).unwrap();
-        let printer = Printer::new(&resource, Some(&definition));
+        let printer = TablePrinter::new(&resource, Some(&definition));
         let headers: Vec<_> = printer.columns.iter().map(|column| (&*column.name, column.priority)).collect();
         assert_eq!(headers[..3], [("Name", 0), ("Size", 0), ("Weight", 1)]);
+        let size = Column {
+            name: "Size".into(),
+            kind: ColumnType::Integer,
+            format: "int32".into(),
+            description: "How big".into(),
+            priority: 0,
+        };
+        assert!(printer.columns[0].is_name() && printer.columns[1] == size);
         let object = json(
             r#"{"kind":"Widget","metadata":{"name":"w","creationTimestamp":"2026-01-01T23:00:00Z"},"spec":{"size":3,"weight":2.5,
             "on":true,"deep":{"b":[1,"<"],"a":null}},"status":{"conditions":[{"type":"A","status":"no"},
@@ -160,18 +159,20 @@ mod tests {
         );
         let want = ["w", "3", "2.5", "true", "True", r#"{"a":null,"b":[1,"\u003c"]}"#, "60m", "", "<invalid>", ""];
         let row = printer.row(&object, NOW);
+        assert_eq!(row[1..4], [Cell::Int(3), Cell::Float(2.5), Cell::Bool(true)]);
+        let row = texts(row);
         assert_eq!(row[..10], want);
         assert_eq!(row[10..], ["1", "Ready", "<no value>", "", ""]);
-        assert_eq!(printer.row(&json("{}"), NOW), [""; 15]);
+        assert_eq!(texts(printer.row(&json("{}"), NOW)), [""; 15]);
     }
 
     #[test]
     fn without_columns_there_is_an_age() {
         let definition =
             json(r#"{"spec":{"group":"a.io","names":{"plural":"ws","kind":"W"},"versions":[{"name":"v1"}]}}"#);
-        let printer = Printer::new(&Resource::of_definition(&definition).unwrap(), Some(&definition));
+        let printer = TablePrinter::new(&Resource::of_definition(&definition).unwrap(), Some(&definition));
         assert_eq!(printer.columns.iter().map(|column| &*column.name).collect::<Vec<_>>(), ["Name", "Age"]);
-        assert_eq!(printer.row(&json(r#"{"metadata":{"name":"w"}}"#), NOW), ["w", ""]);
+        assert_eq!(texts(printer.row(&json(r#"{"metadata":{"name":"w"}}"#), NOW)), ["w", ""]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The tables that an API server makes of objects, and the text that kubectl makes of tables.
 //!
 //! ```text
-//!  Resource ──> Printer: columns, and a function from an object to a row      built-in kinds, one file an API group
+//!  Resource ──> TablePrinter: columns, and a function from an object to a row  built-in kinds, one file an API group
 //!                                                                            custom kinds, by their definition
 //!  Columns: `-o custom-columns`, by JSONPath ──> lines with tabs ──> align
 //! ```
@@ -15,6 +15,7 @@ mod custom;
 mod fields;
 mod labels;
 mod printer;
+mod table;
 mod tabwriter;
 #[cfg(test)]
 mod testing;
@@ -22,5 +23,6 @@ mod testing;
 pub use clock::Clock;
 pub use columns::Columns;
 pub use labels::format_labels;
-pub use printer::{Column, Printer, Row};
+pub use printer::TablePrinter;
+pub use table::{Cell, Column, ColumnType, Row};
 pub use tabwriter::align;

@@ -1,28 +1,11 @@
 //! The printer of a kind.
 
-use std::borrow::Cow;
-
-use super::{Clock, builtin, custom::Custom};
+use super::{Clock, Column, Row, builtin, custom::Custom};
 use crate::k8s::{Resource, Value};
-
-/// The cells of one object, one for each of its table's columns.
-pub type Row = Vec<String>;
-
-/// One column of a table (`metav1.TableColumnDefinition`).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Column {
-    /// Its header, in the spelling of the API.
-    pub name: Cow<'static, str>,
-    /// What is not 0 is shown by `-o wide` only.
-    pub priority: i64,
-    /// Whether it holds the object's name, before which kubectl writes the kind when there are several
-    /// (`Format: "name"`).
-    pub is_name: bool,
-}
 
 /// Makes the rows of one kind (`printers.TableGenerator`, `rest.TableConvertor`).
 #[derive(Debug, Clone)]
-pub struct Printer {
+pub struct TablePrinter {
     /// The columns, those of `-o wide` included.
     pub columns: Vec<Column>,
     /// What the rows are ordered by before their keys; only FlowSchemas have it (`printFlowSchemaList`).
@@ -36,7 +19,7 @@ pub(super) enum Cells {
     Custom(Custom),
 }
 
-impl Printer {
+impl TablePrinter {
     /// The printer of a resource; of a custom one, by its CustomResourceDefinition as v1. A kind that has no printer of
     /// its own shows its name and when it was created, as in the API server.
     #[must_use]

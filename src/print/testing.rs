@@ -1,7 +1,7 @@
 //! What the printers' tests share.
 #![allow(clippy::unwrap_used)]
 
-use super::{Clock, Row, builtin};
+use super::{Cell, Clock, builtin};
 use crate::k8s::{self, Moment, Value};
 
 /// 2026-01-02T00:00:00Z.
@@ -12,11 +12,11 @@ pub(super) fn json(text: &str) -> Value<'_> {
     k8s::decode(text.as_bytes()).unwrap().value
 }
 
-/// The row of an object in JSON.
-pub(super) fn row(resource: &str, text: &str) -> Row {
+/// The texts of an object's row, which is in JSON.
+pub(super) fn row(resource: &str, text: &str) -> Vec<String> {
     let (plural, group) = resource.split_once('.').unwrap_or((resource, ""));
     let printer = builtin::printer(group, plural);
     let row = printer.row(&json(text), NOW);
     assert_eq!(row.len(), printer.columns.len(), "{resource}");
-    row
+    row.into_iter().map(Cell::into_text).collect()
 }

@@ -5,9 +5,11 @@ use crate::k8s::Value;
 
 pub(super) fn printer(plural: &str) -> Option<Builtin> {
     Some(match plural {
-        "mutatingwebhookconfigurations" | "validatingwebhookconfigurations" => Builtin("Name, Webhooks, Age", webhooks),
-        "mutatingadmissionpolicies" => Builtin("Name, Mutations, ParamKind, Age", mutating_policy),
-        "validatingadmissionpolicies" => Builtin("Name, Validations, ParamKind, Age", validating_policy),
+        "mutatingwebhookconfigurations" | "validatingwebhookconfigurations" => {
+            Builtin("Name, Webhooks:integer, Age", webhooks)
+        }
+        "mutatingadmissionpolicies" => Builtin("Name, Mutations:integer, ParamKind, Age", mutating_policy),
+        "validatingadmissionpolicies" => Builtin("Name, Validations:integer, ParamKind, Age", validating_policy),
         "mutatingadmissionpolicybindings" | "validatingadmissionpolicybindings" => {
             Builtin("Name, PolicyName, ParamRef, Age", binding)
         }

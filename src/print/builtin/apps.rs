@@ -13,15 +13,18 @@ pub(super) fn printer(plural: &str) -> Option<Builtin> {
     Some(match plural {
         "controllerrevisions" => Builtin("Name, Controller, Revision, Age", controller_revision),
         "daemonsets" => {
-            let columns = "Name, Desired, Current, Ready, Up-to-date, Available, Node Selector, Age, +Containers, \
-                +Images, +Selector";
+            let columns = "Name, Desired:integer, Current:integer, Ready:integer, Up-to-date:integer, \
+                Available:integer, Node Selector, Age, +Containers, +Images, +Selector";
             Builtin(columns, daemon_set)
         }
         "deployments" => {
             let columns = "Name, Ready, Up-to-date, Available, Age, +Containers, +Images, +Selector";
             Builtin(columns, deployment)
         }
-        "replicasets" => Builtin("Name, Desired, Current, Ready, Age, +Containers, +Images, +Selector", replica_set),
+        "replicasets" => {
+            let columns = "Name, Desired:integer, Current:integer, Ready:integer, Age, +Containers, +Images, +Selector";
+            Builtin(columns, replica_set)
+        }
         "statefulsets" => Builtin("Name, Ready, Age, +Containers, +Images", stateful_set),
         _ => return None,
     })

@@ -17,7 +17,8 @@ fn autoscaler(autoscaler: &Value<'_>, clock: Clock) -> Row {
         autoscaler.name(),
         format!("{}/{}", target.text("kind"), target.text("name")),
         targets(autoscaler),
-        autoscaler.int_at("spec.minReplicas").unwrap_or(1),
+        // a text in the API server too
+        autoscaler.int_at("spec.minReplicas").unwrap_or(1).to_string(),
         autoscaler.int("spec.maxReplicas"),
         autoscaler.int("status.currentReplicas"),
         clock.age(autoscaler),

@@ -12,7 +12,7 @@ pub(super) fn printer(plural: &str) -> Option<Builtin> {
     Some(match plural {
         "jobs" => Builtin("Name, Status, Completions, Duration, Age, +Containers, +Images, +Selector", job),
         "cronjobs" => {
-            let columns = "Name, Schedule, Timezone, Suspend, Active, Last Schedule, Age, +Containers, +Images, \
+            let columns = "Name, Schedule, Timezone, Suspend:boolean, Active:integer, Last Schedule, Age, +Containers, +Images, \
                 +Selector";
             Builtin(columns, cron_job)
         }

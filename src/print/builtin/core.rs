@@ -18,7 +18,7 @@ pub(super) fn printer(plural: &str) -> Option<Builtin> {
         "namespaces" => Builtin("Name, Status, Age", namespace),
         "podtemplates" => Builtin("Name, Containers, Images, Pod Labels", pod_template),
         "replicationcontrollers" => {
-            let columns = "Name, Desired, Current, Ready, Age, +Containers, +Images, +Selector";
+            let columns = "Name, Desired:integer, Current:integer, Ready:integer, Age, +Containers, +Images, +Selector";
             Builtin(columns, replication_controller)
         }
         "resourcequotas" => Builtin("Name, Request, Limit, Age", resource_quota),

@@ -1,7 +1,7 @@
 //! The API server's flow control.
 
 use super::{
-    Builtin, Clock, Row,
+    Builtin, Cell, Clock, Row,
     fields::{Fields, condition},
     row,
 };
@@ -41,7 +41,7 @@ pub(super) fn precedence(schema: &Value<'_>) -> i64 {
 /// `printPriorityLevelConfiguration`.
 fn priority_level(level: &Value<'_>, clock: Clock) -> Row {
     let limited = level.find("spec.limited");
-    let none = |number: Option<i64>| number.map_or_else(|| "<none>".to_owned(), |number| number.to_string());
+    let none = |number: Option<i64>| number.map_or_else(|| Cell::from("<none>"), Cell::from);
     let shares = limited.map(|limited| {
         let before_v1beta3 = || limited.int_at("assuredConcurrencyShares");
         limited.int_at("nominalConcurrencyShares").or_else(before_v1beta3).unwrap_or(30)

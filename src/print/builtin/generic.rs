@@ -5,7 +5,7 @@ use crate::k8s::Value;
 
 /// `rest.NewDefaultTableConvertor`: Roles, ClusterRoles, LimitRanges, CustomResourceDefinitions and others.
 pub(super) fn printer() -> Builtin {
-    Builtin("Name, Created At", created)
+    Builtin("Name, Created At:date", created)
 }
 
 fn created(object: &Value<'_>, _: Clock) -> Row {

@@ -30,26 +30,34 @@ mod volumes;
 #[cfg(test)]
 use super::testing;
 use super::{
-    Clock, Column, Row, clock, fields,
+    Cell, Clock, Column, ColumnType, Row, clock, fields,
     labels::{self, format_labels},
-    printer::{Cells, Printer},
+    printer::{Cells, TablePrinter},
 };
 use crate::k8s::Value;
 
-/// A built-in kind's entry in `AddHandlers`: names of columns, `+` before those of `-o wide`, and what fills them.
+/// A built-in kind's entry in `AddHandlers`: its columns, and what fills them. A column is its name, after `+` when only
+/// `-o wide` shows it, and before `:TYPE` when its type is not `string`.
 struct Builtin(&'static str, fn(&Value<'_>, Clock) -> Row);
 
 /// The printer of a built-in kind. A kind that has none of its own shows its name and when it was created.
-pub(super) fn printer(group: &str, plural: &str) -> Printer {
+pub(super) fn printer(group: &str, plural: &str) -> TablePrinter {
     let Builtin(columns, row) = find(group, plural).unwrap_or_else(generic::printer);
-    let columns = columns.split(", ").map(|name| {
-        let (name, priority) = name.strip_prefix('+').map_or((name, 0), |name| (name, 1));
+    let columns = columns.split(", ").map(|column| {
+        let (column, priority) = column.strip_prefix('+').map_or((column, 0), |column| (column, 1));
+        let (name, kind) = column.split_once(':').unwrap_or((column, "string"));
         // of the API server's own definitions this one has no `Format: "name"`
         let is_name = name == "Name" && plural != "storageversionmigrations";
-        Column { name: name.into(), priority, is_name }
+        Column {
+            name: name.into(),
+            kind: ColumnType::named(kind).unwrap_or_default(),
+            format: if is_name { "name".into() } else { "".into() },
+            description: "".into(),
+            priority,
+        }
     });
     let order = (plural == "flowschemas").then_some(flowcontrol::precedence as fn(&Value<'_>) -> i64);
-    Printer { columns: columns.collect(), order, cells: Cells::Builtin(row) }
+    TablePrinter { columns: columns.collect(), order, cells: Cells::Builtin(row) }
 }
 
 fn find(group: &str, plural: &str) -> Option<Builtin> {
@@ -76,8 +84,8 @@ fn find(group: &str, plural: &str) -> Option<Builtin> {
     }
 }
 
-/// A row of whatever can be written.
+/// A row of whatever can be a cell.
 macro_rules! row {
-    ($($cell:expr),* $(,)?) => { vec![$($cell.to_string()),*] };
+    ($($cell:expr),* $(,)?) => { vec![$($crate::print::Cell::from($cell)),*] };
 }
 use row;

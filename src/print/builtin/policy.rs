@@ -4,7 +4,7 @@ use super::{Builtin, Clock, Row, fields::Fields, row};
 use crate::k8s::Value;
 
 pub(super) fn printer(plural: &str) -> Option<Builtin> {
-    let columns = "Name, Min Available, Max Unavailable, Allowed Disruptions, Age";
+    let columns = "Name, Min Available, Max Unavailable, Allowed Disruptions:integer, Age";
     (plural == "poddisruptionbudgets").then_some(Builtin(columns, budget))
 }
 

@@ -10,7 +10,8 @@ pub(super) fn printer(plural: &str) -> Option<Builtin> {
         "resourceclaims" => Builtin("Name, State, Age", resource_claim),
         "resourceslices" => Builtin("Name, Node, Driver, Pool, Age", resource_slice),
         "resourcepoolstatusrequests" => {
-            let columns = "Name, Driver, Total, Available, Allocated, Unavailable, Errors, Pools, Status, Completed";
+            let columns =
+                "Name, Driver, Total, Available, Allocated, Unavailable, Errors, Pools:integer, Status, Completed";
             Builtin(columns, pool_status_request)
         }
         _ => return None,

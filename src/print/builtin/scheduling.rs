@@ -6,7 +6,9 @@ use crate::k8s::Value;
 pub(super) fn printer(plural: &str) -> Option<Builtin> {
     Some(match plural {
         "podgroups" => Builtin("Name, Policy, Workload, Status, Age", pod_group),
-        "priorityclasses" => Builtin("Name, Value, Global-Default, Age, PreemptionPolicy", priority_class),
+        "priorityclasses" => {
+            Builtin("Name, Value:integer, Global-Default:boolean, Age, PreemptionPolicy", priority_class)
+        }
         "runtimeclasses" => Builtin("Name, Handler, Age", runtime_class),
         "workloads" => Builtin("Name, Age", workload),
         _ => return None,

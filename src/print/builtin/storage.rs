@@ -10,16 +10,16 @@ use crate::k8s::Value;
 pub(super) fn printer(plural: &str) -> Option<Builtin> {
     Some(match plural {
         "csidrivers" => {
-            let columns = "Name, AttachRequired, PodInfoOnMount, StorageCapacity, TokenRequests, RequiresRepublish, \
-                Modes, Age";
+            let columns = "Name, AttachRequired:boolean, PodInfoOnMount:boolean, StorageCapacity:boolean, \
+                TokenRequests, RequiresRepublish, Modes, Age";
             Builtin(columns, csi_driver)
         }
-        "csinodes" => Builtin("Name, Drivers, Age", csi_node),
+        "csinodes" => Builtin("Name, Drivers:integer, Age", csi_node),
         "storageclasses" => {
             let columns = "Name, Provisioner, ReclaimPolicy, VolumeBindingMode, AllowVolumeExpansion, Age";
             Builtin(columns, storage_class)
         }
-        "volumeattachments" => Builtin("Name, Attacher, PV, Node, Attached, Age", volume_attachment),
+        "volumeattachments" => Builtin("Name, Attacher, PV, Node, Attached:boolean, Age", volume_attachment),
         "volumeattributesclasses" => Builtin("Name, DriverName, Age", volume_attributes_class),
         _ => return None,
     })

@@ -6,7 +6,7 @@ use etcdsnap::{
     bytes::escape,
     etcd::{KeyValue, View},
     k8s::{Key, ObjectKey, Portrait, Resource, Resources, Ring, Summary, Undecodable, Value},
-    print::{Clock, Column, Printer, Row, format_labels},
+    print::{Cell, Clock, Column, Row, TablePrinter, format_labels},
     select::Selection,
 };
 
@@ -72,7 +72,7 @@ impl Get {
             format!("{}/apiextensions.k8s.io/customresourcedefinitions/{}", kind.prefix, resource.full_name());
         let definition = view.get(definition.as_bytes());
         let definition = definition.as_ref().and_then(|kv| decode(kv, ring, false).ok());
-        let printer = Printer::new(resource, definition.as_ref().map(|object| &object.value));
+        let printer = TablePrinter::new(resource, definition.as_ref().map(|object| &object.value));
         let layout = Layout {
             columns: &printer.columns,
             namespace: resource.namespaced && self.which.namespace.is_none(),
@@ -124,14 +124,15 @@ struct Layout<'p> {
 }
 
 impl Layout<'_> {
-    fn headers(&self) -> Row {
+    fn headers(&self) -> Vec<String> {
         let names = self.columns.iter().map(|column| column.name.to_uppercase()).collect();
         self.around("NAMESPACE", names, "LABELS")
     }
 
-    fn row(&self, mut cells: Row, namespace: &str, labels: &str) -> Row {
+    fn row(&self, row: Row, namespace: &str, labels: &str) -> Vec<String> {
+        let mut cells: Vec<_> = row.into_iter().map(Cell::into_text).collect();
         if let Some(kind) = &self.kind
-            && let Some((cell, _)) = cells.iter_mut().zip(self.columns).find(|(_, column)| column.is_name)
+            && let Some((cell, _)) = cells.iter_mut().zip(self.columns).find(|(_, column)| column.is_name())
         {
             *cell = format!("{kind}/{cell}");
         }
@@ -139,7 +140,7 @@ impl Layout<'_> {
     }
 
     /// The row of what has only a name: beside it stands why.
-    fn unreadable(&self, namespace: &str, name: &str, why: &Undecodable) -> Row {
+    fn unreadable(&self, namespace: &str, name: &str, why: &Undecodable) -> Vec<String> {
         let name = self.kind.as_ref().map_or_else(|| name.to_owned(), |kind| format!("{kind}/{name}"));
         let why = match why {
             Undecodable::Unopened { seal, .. } => format!("encrypted by {seal}"),
@@ -148,7 +149,7 @@ impl Layout<'_> {
         self.namespace.then(|| namespace.to_owned()).into_iter().chain([name, why]).collect()
     }
 
-    fn around(&self, namespace: &str, cells: Row, labels: &str) -> Row {
+    fn around(&self, namespace: &str, cells: Vec<String>, labels: &str) -> Vec<String> {
         let cells = cells.into_iter().zip(self.columns);
         let shown = cells.filter(|(_, column)| self.wide || column.priority == 0).map(|(cell, _)| cell);
         let front = self.namespace.then(|| namespace.to_owned());
