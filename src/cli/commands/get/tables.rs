@@ -1,12 +1,12 @@
 //! `get` as tables: one for each kind, as kubectl prints them.
 
-use std::{collections::HashMap, io::Write as _};
+use std::io::Write as _;
 
 use etcdsnap::{
     bytes::escape,
     etcd::{KeyValue, View},
-    k8s::{Key, ObjectKey, Portrait, Resource, Resources, Ring, Summary, Undecodable, Value},
-    print::{Cell, Clock, Column, Row, TablePrinter, format_labels},
+    k8s::{Key, Portrait, Resources, Ring, Undecodable, Value},
+    print::{Cell, Clock, Column, Listing, Row, format_labels},
     select::Selection,
 };
 
@@ -16,13 +16,6 @@ use crate::{
     render::Grid,
     session::Session,
 };
-
-/// One table, and what goes into it.
-struct Kind<'f, 'a> {
-    resource: Resource,
-    prefix: &'a str,
-    found: Vec<&'f KeyValue<'a>>,
-}
 
 impl Get {
     /// Prints what was found in one table a kind.
@@ -35,7 +28,7 @@ impl Get {
         resources: &Resources,
         ring: &Ring,
     ) -> Result<Exit, Failure> {
-        let kinds = by_kind(selection, found, resources);
+        let kinds = Listing::of(selection, found, resources);
         let several = kinds.len() > 1;
         let clock = Clock(Portrait::newest(&view.tail));
         let (mut exit, mut any) = (Exit::Good, false);
@@ -62,17 +55,13 @@ impl Get {
         &self,
         session: &mut Session,
         view: &View<'_>,
-        kind: &Kind<'_, '_>,
+        kind: &Listing<'_, '_>,
         several: bool,
         clock: Clock,
         ring: &Ring,
     ) -> Result<Exit, Failure> {
         let resource = &kind.resource;
-        let definition =
-            format!("{}/apiextensions.k8s.io/customresourcedefinitions/{}", kind.prefix, resource.full_name());
-        let definition = view.get(definition.as_bytes());
-        let definition = definition.as_ref().and_then(|kv| decode(kv, ring, false).ok());
-        let printer = TablePrinter::new(resource, definition.as_ref().map(|object| &object.value));
+        let printer = kind.printer(view, ring);
         let layout = Layout {
             columns: &printer.columns,
             namespace: resource.namespaced && self.which.namespace.is_none(),
@@ -154,52 +143,5 @@ impl Layout<'_> {
         let shown = cells.filter(|(_, column)| self.wide || column.priority == 0).map(|(cell, _)| cell);
         let front = self.namespace.then(|| namespace.to_owned());
         front.into_iter().chain(shown).chain(self.labels.then(|| labels.to_owned())).collect()
-    }
-}
-
-/// What was found, by kind, in the order that the kinds were asked for; when none was, in the order of their keys.
-fn by_kind<'f, 'a>(selection: &Selection, found: &'f [KeyValue<'a>], resources: &Resources) -> Vec<Kind<'f, 'a>> {
-    let mut kinds: Vec<Kind<'f, 'a>> = Vec::new();
-    let mut places: HashMap<(String, String), usize> = HashMap::new();
-    for (group, plural) in selection.kinds() {
-        if let Some(resource) = resources.get(group, plural)
-            && !places.contains_key(&(group.clone(), plural.clone()))
-        {
-            places.insert((group.clone(), plural.clone()), kinds.len());
-            kinds.push(Kind { resource: resource.clone(), prefix: "/registry", found: Vec::new() });
-        }
-    }
-    for kv in found {
-        let key = Key::new(kv.key);
-        let Some(object) = key.object() else { continue };
-        let id = (object.group.as_deref().unwrap_or_default().to_owned(), object.resource.to_string());
-        let place = *places.entry(id).or_insert_with_key(|(group, plural)| {
-            let resource = resources.get(group, plural).cloned().unwrap_or_else(|| unknown(object, kv, resources));
-            kinds.push(Kind { resource, prefix: object.prefix, found: Vec::new() });
-            kinds.len().saturating_sub(1)
-        });
-        if let Some(kind) = kinds.get_mut(place) {
-            kind.prefix = object.prefix;
-            kind.found.push(kv);
-        }
-    }
-    kinds
-}
-
-/// A resource that nothing is known of but its keys.
-fn unknown(key: &ObjectKey<'_>, kv: &KeyValue<'_>, resources: &Resources) -> Resource {
-    let kind = match Summary::new(kv.key, kv.value, resources) {
-        Summary::Object { meta, .. } => meta.kind.into_owned(),
-        _ => key.resource.to_string(),
-    };
-    Resource {
-        group: key.group.as_deref().unwrap_or_default().to_owned().into(),
-        plural: key.resource.to_string().into(),
-        singular: kind.to_lowercase().into(),
-        kind: kind.into(),
-        namespaced: key.namespace.is_some(),
-        short: Vec::new(),
-        categories: Vec::new(),
-        stored: key.resource.to_string().into(),
     }
 }

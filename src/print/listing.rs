@@ -1,0 +1,86 @@
+//! What was found, as one table for each kind.
+
+use std::collections::HashMap;
+
+use super::TablePrinter;
+use crate::{
+    etcd::{KeyValue, View},
+    k8s::{Key, ObjectKey, Resource, Resources, Ring, Summary},
+    select::Selection,
+};
+
+/// The objects of one kind, which go into one table.
+#[derive(Debug, Clone)]
+pub struct Listing<'f, 'a> {
+    /// Their kind.
+    pub resource: Resource,
+    /// The objects, in the order of their keys.
+    pub found: Vec<&'f KeyValue<'a>>,
+    /// The API server's prefix of their keys.
+    prefix: &'a str,
+}
+
+impl<'f, 'a> Listing<'f, 'a> {
+    /// What was found, by kind: first the kinds that `selection` names, in its order and with or without objects, then
+    /// others in the order of their keys. Keys that are no object's are left out.
+    #[must_use]
+    pub fn of(selection: &Selection, found: &'f [KeyValue<'a>], resources: &Resources) -> Vec<Self> {
+        let mut listings: Vec<Self> = Vec::new();
+        let mut places: HashMap<(String, String), usize> = HashMap::new();
+        for (group, plural) in selection.kinds() {
+            if let Some(resource) = resources.get(group, plural)
+                && !places.contains_key(&(group.clone(), plural.clone()))
+            {
+                places.insert((group.clone(), plural.clone()), listings.len());
+                listings.push(Self { resource: resource.clone(), found: Vec::new(), prefix: "/registry" });
+            }
+        }
+        for kv in found {
+            let key = Key::new(kv.key);
+            let Some(object) = key.object() else { continue };
+            let id = (object.group.as_deref().unwrap_or_default().to_owned(), object.resource.to_string());
+            let place = *places.entry(id).or_insert_with_key(|(group, plural)| {
+                let resource = resources.get(group, plural).cloned().unwrap_or_else(|| unknown(object, kv, resources));
+                listings.push(Self { resource, found: Vec::new(), prefix: object.prefix });
+                listings.len().saturating_sub(1)
+            });
+            if let Some(listing) = listings.get_mut(place) {
+                listing.prefix = object.prefix;
+                listing.found.push(kv);
+            }
+        }
+        listings
+    }
+
+    /// The printer of the kind: of a custom one, by the definition that `view` has beside the objects.
+    #[must_use]
+    pub fn printer(&self, view: &View<'_>, ring: &Ring) -> TablePrinter {
+        let name = self.resource.full_name();
+        let key = format!("{}/apiextensions.k8s.io/customresourcedefinitions/{name}", self.prefix);
+        let kv = view.get(key.as_bytes());
+        let definition = kv.and_then(|kv| {
+            let mut object = ring.object(kv.key, kv.value).ok()?;
+            object.as_served(kv.mod_revision);
+            Some(object)
+        });
+        TablePrinter::new(&self.resource, definition.as_ref().map(|object| &object.value))
+    }
+}
+
+/// A resource that nothing is known of but its keys.
+fn unknown(key: &ObjectKey<'_>, kv: &KeyValue<'_>, resources: &Resources) -> Resource {
+    let kind = match Summary::new(kv.key, kv.value, resources) {
+        Summary::Object { meta, .. } => meta.kind.into_owned(),
+        _ => key.resource.to_string(),
+    };
+    Resource {
+        group: key.group.as_deref().unwrap_or_default().to_owned().into(),
+        plural: key.resource.to_string().into(),
+        singular: kind.to_lowercase().into(),
+        kind: kind.into(),
+        namespaced: key.namespace.is_some(),
+        short: Vec::new(),
+        categories: Vec::new(),
+        stored: key.resource.to_string().into(),
+    }
+}
