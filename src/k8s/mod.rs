@@ -29,6 +29,7 @@ mod stored;
 mod summary;
 mod table;
 mod value;
+mod version;
 mod wire;
 pub mod yaml;
 
@@ -46,3 +47,4 @@ pub use stored::{Envelope, Provider, Seal, Stored};
 pub use summary::Summary;
 pub(crate) use summary::kind_of;
 pub use value::{Map, Value};
+pub use version::ApiVersion;

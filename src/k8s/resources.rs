@@ -4,7 +4,11 @@ use std::{borrow::Cow, sync::OnceLock};
 
 use hashbrown::HashMap;
 
-use super::{table::table, value::Value};
+use super::{
+    table::table,
+    value::Value,
+    version::{ApiVersion, precedence},
+};
 
 /// One resource, as `kubectl api-resources` lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +21,9 @@ pub struct Resource {
     pub singular: Cow<'static, str>,
     /// `Deployment`.
     pub kind: Cow<'static, str>,
+    /// The versions of its API within the group, in the order of discovery. Of a built-in kind all that Kubernetes 1.20
+    /// to 1.37 had, of a custom one those of its definition.
+    pub versions: Vec<ApiVersion>,
     /// Whether its objects live in namespaces.
     pub namespaced: bool,
     /// `deploy`.
@@ -40,6 +47,18 @@ impl Resource {
         qualified(&self.singular, &self.group)
     }
 
+    /// Whether an API server serves it: of the kinds that are known, ImageReviews are only sent to webhooks.
+    #[must_use]
+    pub fn is_served(&self) -> bool {
+        self.preferred().is_some()
+    }
+
+    /// The version that a client asks for that names none: of those that are served, the first in discovery.
+    #[must_use]
+    pub fn preferred(&self) -> Option<&ApiVersion> {
+        self.versions.iter().find(|version| version.served)
+    }
+
     /// The resource that a stored CustomResourceDefinition defines, v1 or v1beta1.
     #[must_use]
     pub fn of_definition(definition: &Value<'_>) -> Option<Self> {
@@ -53,6 +72,7 @@ impl Resource {
         Some(Self {
             stored: format!("{group}/{plural}").into(),
             singular: text(&["names", "singular"]).unwrap_or_else(|| kind.to_lowercase()).into(),
+            versions: versions_of(spec),
             namespaced: text(&["scope"]).is_none_or(|scope| scope != "Cluster"),
             short: texts(&["names", "shortNames"]),
             categories: texts(&["names", "categories"]),
@@ -67,6 +87,27 @@ impl Resource {
         let names = [&self.plural, &self.singular, &self.kind];
         names.into_iter().chain(&self.short).any(|name| name.eq_ignore_ascii_case(word))
     }
+}
+
+/// The versions of a definition's `spec`. v1beta1 may have a single one, by its name.
+fn versions_of(spec: &Value<'_>) -> Vec<ApiVersion> {
+    let name = |of: &Value<'_>, field| of.get(field).and_then(Value::as_str).map(|name| Cow::Owned(name.to_owned()));
+    let is = |of: &Value<'_>, flag, or| of.get(flag).map_or(or, |is| *is == Value::Bool(true));
+    let listed = spec.get("versions").and_then(Value::as_list).unwrap_or_default().iter();
+    let mut versions: Vec<_> = listed
+        .filter_map(|of| {
+            Some(ApiVersion {
+                name: name(of, "name")?,
+                served: is(of, "served", true),
+                stored: is(of, "storage", false),
+            })
+        })
+        .collect();
+    if versions.is_empty() {
+        versions.extend(name(spec, "version").map(|name| ApiVersion { name, served: true, stored: true }));
+    }
+    versions.sort_by(|a, b| precedence(&a.name).cmp(&precedence(&b.name)));
+    versions
 }
 
 fn qualified(name: &str, group: &str) -> String {
@@ -133,7 +174,12 @@ fn in_group(resource: &Resource, group: &str) -> bool {
 }
 
 fn group_of(api_version: &'static str) -> &'static str {
-    api_version.split_once('/').map_or("", |(group, _)| group)
+    split(api_version).0
+}
+
+/// Group and version: of `apps/v1` `apps` and `v1`, of `v1` nothing and `v1`.
+fn split(api_version: &'static str) -> (&'static str, &'static str) {
+    api_version.split_once('/').unwrap_or(("", api_version))
 }
 
 /// The built-in resources, each once, under the group it is known by today.
@@ -142,12 +188,16 @@ pub(super) fn builtin() -> &'static [Resource] {
     BUILTIN.get_or_init(|| {
         let mut all: Vec<Resource> = Vec::new();
         for entry in table().kinds() {
-            let group = group_of(entry.api_version);
+            let (group, version) = split(entry.api_version);
             let Some(plural) = entry.plural else { continue };
             let never_stored = matches!(plural, "evictions" | "componentstatuses");
-            let stored_elsewhere = all
-                .iter()
-                .any(|r| r.plural == plural && (r.group == group || matches!(group, "extensions" | "events.k8s.io")));
+            let version = ApiVersion { name: version.into(), served: group != "imagepolicy.k8s.io", stored: false };
+            if let Some(have) = all.iter_mut().find(|r| r.plural == plural && r.group == group) {
+                have.versions.push(version);
+                continue;
+            }
+            let stored_elsewhere =
+                all.iter().any(|r| r.plural == plural) && matches!(group, "extensions" | "events.k8s.io");
             if never_stored || stored_elsewhere {
                 continue;
             }
@@ -157,6 +207,7 @@ pub(super) fn builtin() -> &'static [Resource] {
                 plural: plural.into(),
                 singular: entry.kind.to_lowercase().into(),
                 kind: entry.kind.into(),
+                versions: vec![version],
                 namespaced: entry.namespaced,
                 short: short.split(' ').filter(|s| !s.is_empty()).map(Cow::Borrowed).collect(),
                 categories: if all_category { vec!["all".into()] } else { Vec::new() },
@@ -165,6 +216,9 @@ pub(super) fn builtin() -> &'static [Resource] {
             // the deprecated group came first in the alphabet
             all.retain(|r| r.plural != plural || r.group != "extensions");
             all.push(resource);
+        }
+        for resource in &mut all {
+            resource.versions.sort_by(|a, b| precedence(&a.name).cmp(&precedence(&b.name)));
         }
         all
     })
@@ -286,6 +340,46 @@ mod tests {
         for none in ["", "pods", "services/a/b", "acme.io/widgets/a", "podsa/b"] {
             assert_eq!(stored_under(none), None, "{none}");
         }
+    }
+
+    /// The versions of a resource, the stored one with `*`, those that are not served in parentheses.
+    fn versions(resource: &Resource) -> Vec<String> {
+        let shown = |v: &ApiVersion| match (v.served, v.stored) {
+            (true, stored) => format!("{}{}", v.name, if stored { "*" } else { "" }),
+            (false, stored) => format!("({}{})", v.name, if stored { "*" } else { "" }),
+        };
+        resource.versions.iter().map(shown).collect()
+    }
+
+    #[test]
+    fn resources_have_versions() {
+        let resources = Resources::default();
+        for (kind, want) in [
+            ("pods", &["v1"] as &[&str]),
+            ("deployments", &["v1", "v1beta2", "v1beta1"]),
+            ("horizontalpodautoscalers", &["v2", "v1", "v2beta2", "v2beta1"]),
+            ("ingresses", &["v1", "v1beta1"]),
+            ("events", &["v1"]),
+            ("imagereviews", &["(v1alpha1)"]),
+        ] {
+            assert_eq!(versions(resources.find(kind)[0]), want, "{kind}");
+        }
+        let unserved = resources.all().iter().filter(|resource| !resource.is_served());
+        assert_eq!(unserved.map(Resource::full_name).collect::<Vec<_>>(), ["imagereviews.imagepolicy.k8s.io"]);
+    }
+
+    #[test]
+    fn definitions_have_versions() {
+        let of = |spec: &str| {
+            let text = format!(r#"{{"spec":{{"group":"a.io","names":{{"plural":"ws","kind":"W"}},{spec}}}}}"#);
+            let resource = Resource::of_definition(&decode(text.as_bytes()).unwrap().value).unwrap();
+            (versions(&resource), resource.preferred().map(|version| version.name.to_string()))
+        };
+        let several = r#""versions":[{"name":"v1alpha1","served":true,"storage":true},{"name":"v2","served":false,
+            "storage":false},{"name":"v1","served":true,"storage":false},{"served":true}]"#;
+        assert_eq!(of(several), (["(v2)", "v1", "v1alpha1*"].map(str::to_owned).to_vec(), Some("v1".to_owned())));
+        assert_eq!(of(r#""version":"v1beta1""#), (vec!["v1beta1*".to_owned()], Some("v1beta1".to_owned())));
+        assert_eq!(of(r#""versions":[3,null]"#), (Vec::new(), None));
     }
 
     #[test]

@@ -1,11 +1,9 @@
 //! Custom resources, by their definitions' `additionalPrinterColumns`
 //! (apiextensions-apiserver, `pkg/registry/customresource/tableconvertor`).
 
-use std::cmp::Reverse;
-
 use super::{Cell, Clock, Column, ColumnType, Row, fields::Fields};
 use crate::{
-    k8s::{Moment, Value},
+    k8s::{ApiVersion, Moment, Value},
     select::jsonpath::{Found, JsonPath},
 };
 
@@ -14,12 +12,14 @@ use crate::{
 pub(super) struct Custom(Vec<(Option<ColumnType>, JsonPath)>);
 
 impl Custom {
-    /// `tableconvertor.New` for the version that kubectl would ask for.
-    pub(super) fn new(definition: &Value<'_>) -> (Vec<Column>, Self) {
+    /// `tableconvertor.New` for one version of a definition.
+    pub(super) fn new(definition: &Value<'_>, version: Option<&ApiVersion>) -> (Vec<Column>, Self) {
         let path = |path: &str| Some(JsonPath::parse(&format!("{{{path}}}")).ok()?.allow_missing_keys(true));
         let mut columns = vec![column("Name", ColumnType::String, "name")];
         let mut custom = Self(Vec::new());
-        let defined = preferred(definition).map_or(&[][..], |version| version.list("additionalPrinterColumns"));
+        let is_meant = |defined: &&Value<'_>| version.is_some_and(|version| defined.text("name") == version.name);
+        let version = definition.list("spec.versions").iter().find(is_meant);
+        let defined = version.map_or(&[][..], |version| version.list("additionalPrinterColumns"));
         for defined in defined {
             // the API server's own converter ends at the first that it cannot parse
             let Some(path) = path(defined.text("jsonPath")) else { break };
@@ -78,29 +78,6 @@ fn typed(kind: ColumnType, value: &Value<'_>, clock: Clock) -> Cell {
         },
         _ => Cell::Null,
     }
-}
-
-/// Of the versions that are served the one that discovery puts first.
-fn preferred<'v, 'a>(definition: &'v Value<'a>) -> Option<&'v Value<'a>> {
-    let served = definition.list("spec.versions").iter().filter(|version| version.flag_at("served") != Some(false));
-    served.min_by_key(|version| priority(version.text("name")))
-}
-
-/// `version.CompareKubeAwareVersionStrings`, least first: `v2`, `v1`, `v1beta2`, `v1beta1`, `v1alpha1`, then the rest by
-/// name.
-fn priority(version: &str) -> (Reverse<u8>, Reverse<u64>, Reverse<u64>, String) {
-    let parse = || {
-        let rest = version.strip_prefix('v')?;
-        let split = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
-        let (major, rest) = rest.split_at_checked(split)?;
-        let (stage, minor) = match rest {
-            "" => (3, "0"),
-            rest => rest.strip_prefix("beta").map(|n| (2, n)).or_else(|| Some((1, rest.strip_prefix("alpha")?)))?,
-        };
-        Some((stage, major.parse().ok()?, minor.parse().ok()?))
-    };
-    let (stage, major, minor) = parse().unwrap_or_default();
-    (Reverse(stage), Reverse(major), Reverse(minor), version.to_owned())
 }
 
 #[cfg(test)]
@@ -173,14 +150,5 @@ mod tests {
         let printer = TablePrinter::new(&Resource::of_definition(&definition).unwrap(), Some(&definition));
         assert_eq!(printer.columns.iter().map(|column| &*column.name).collect::<Vec<_>>(), ["Name", "Age"]);
         assert_eq!(texts(printer.row(&json(r#"{"metadata":{"name":"w"}}"#), NOW)), ["w", ""]);
-    }
-
-    #[test]
-    fn versions_are_preferred_as_discovery_orders_them() {
-        let mut versions =
-            ["foo10", "v1alpha1", "v3beta1", "v11alpha2", "foo1", "v10", "v2", "v12alpha1", "v11beta2", "v1"];
-        versions.sort_by_key(|version| priority(version));
-        let want = ["v10", "v2", "v1", "v11beta2", "v3beta1", "v12alpha1", "v11alpha2", "v1alpha1", "foo1", "foo10"];
-        assert_eq!(versions, want);
     }
 }

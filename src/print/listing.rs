@@ -78,6 +78,7 @@ fn unknown(key: &ObjectKey<'_>, kv: &KeyValue<'_>, resources: &Resources) -> Res
         plural: key.resource.to_string().into(),
         singular: kind.to_lowercase().into(),
         kind: kind.into(),
+        versions: Vec::new(),
         namespaced: key.namespace.is_some(),
         short: Vec::new(),
         categories: Vec::new(),

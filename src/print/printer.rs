@@ -20,13 +20,14 @@ pub(super) enum Cells {
 }
 
 impl TablePrinter {
-    /// The printer of a resource; of a custom one, by its CustomResourceDefinition as v1. A kind that has no printer of
+    /// The printer of a resource; of a custom one, by its CustomResourceDefinition as v1, in
+    /// the version that kubectl would ask for. A kind that has no printer of
     /// its own shows its name and when it was created, as in the API server.
     #[must_use]
     pub fn new(resource: &Resource, definition: Option<&Value<'_>>) -> Self {
         match definition {
             Some(definition) => {
-                let (columns, custom) = Custom::new(definition);
+                let (columns, custom) = Custom::new(definition, resource.preferred());
                 Self { columns, order: None, cells: Cells::Custom(custom) }
             }
             None => builtin::printer(&resource.group, &resource.plural),

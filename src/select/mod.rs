@@ -120,3 +120,36 @@ impl Selection {
             && self.namespace.as_deref().is_none_or(|namespace| object.namespace == Some(namespace))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        etcd::{Load, Range, Snapshot},
+        source::{Options, Source},
+    };
+
+    #[test]
+    fn objects_are_stored_in_a_version_of_their_resource() {
+        let source = Source::open("fixtures/kube.db".as_ref(), &Options::default()).unwrap();
+        let view = Snapshot::load(&source, &Load::default()).unwrap().view(None, &Range::All).unwrap();
+        let ring = Ring::default();
+        let resources = resources(&view, &ring);
+        let widgets = resources.get("acme.io", "widgets").unwrap();
+        assert!(widgets.versions.len() == 1 && widgets.preferred().is_some_and(|v| v.name == "v1" && v.stored));
+        let mut checked = 0;
+        for kv in view.iter() {
+            let key = Key::new(kv.key);
+            let Some(key) = key.object() else { continue };
+            let (group, plural) = (key.group.as_deref().unwrap_or_default(), &*key.resource);
+            let (Some(resource), Ok(object)) = (resources.get(group, plural), ring.object(kv.key, kv.value)) else {
+                continue;
+            };
+            let api_version = object.value.get("apiVersion").and_then(crate::k8s::Value::as_str).unwrap();
+            let version = api_version.rsplit('/').next().unwrap();
+            assert!(resource.versions.iter().any(|have| have.served && have.name == version), "{api_version} {plural}");
+            checked += 1;
+        }
+        assert!(checked > 200, "{checked}");
+    }
+}
