@@ -202,7 +202,7 @@ pub(crate) fn revision_at(at: Moment, snapshot: &Snapshot<'_>, ring: &Ring) -> R
             }
             None => "there are no Leases in the backup to tell times from; name a revision".to_owned(),
         };
-        return Err(Error::NotFound { what, hint: Some(hint) });
+        return Err(Error::not_found(what).hinted(hint));
     };
     let written = gap.after.map_or_else(String::new, |after| after.millis());
     let next = gap.before.map_or_else(String::new, |before| format!(", the next that is known at {}", before.millis()));

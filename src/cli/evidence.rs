@@ -70,9 +70,9 @@ impl Evidence {
         let name = path.display().to_string();
         let fault = |doing| {
             let file = name.clone();
-            move |source| Error::Io { file, doing, offset: None, source }
+            move |source| Error::io(file, doing, source)
         };
-        let usage = |what: &str| Error::Usage { what: format!("{name}: {what}"), hint: None };
+        let usage = |what: &str| Error::usage(format!("{name}: {what}"));
         if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
             return Err(usage("not a file: evidence is appended to a file of its own"));
         }
@@ -93,7 +93,7 @@ impl Evidence {
         for part in files {
             if part.id() == self.id {
                 let what = format!("{}: the evidence would be written into the input", part.name());
-                return Err(Error::Usage { what, hint: None });
+                return Err(Error::usage(what));
             }
             self.inputs.push(Input {
                 path: part.name().to_owned(),
@@ -135,8 +135,7 @@ impl Evidence {
 
     /// Appends the record.
     pub(crate) fn write(&self, printed: &Printed<impl Write>, exit: u8) -> Result<()> {
-        let fault =
-            |doing| move |source| Error::Io { file: self.path.display().to_string(), doing, offset: None, source };
+        let fault = |doing| move |source| Error::io(self.path.display().to_string(), doing, source);
         let sha256 = hex(&printed.sum.clone().finish());
         let stdout = Output { path: "stdout".to_owned(), size: printed.size, sha256 };
         let record = Record {

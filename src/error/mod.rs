@@ -97,6 +97,45 @@ pub enum Error {
 }
 
 impl Error {
+    /// The call makes no sense, or is not precise enough; `what` says why.
+    #[must_use]
+    pub fn usage(what: impl Into<String>) -> Self {
+        Self::Usage { what: what.into(), hint: None }
+    }
+
+    /// The input can be read, but not used for this; `what` says why.
+    #[must_use]
+    pub fn refused(what: impl Into<String>) -> Self {
+        Self::Refused { what: what.into(), hint: None }
+    }
+
+    /// The input does not hold what was asked for; `what` says what is missing.
+    #[must_use]
+    pub fn not_found(what: impl Into<String>) -> Self {
+        Self::NotFound { what: what.into(), hint: None }
+    }
+
+    /// The system refused to `doing` (`open`, `read`, ...) the file that the user knows as `file`.
+    #[must_use]
+    pub fn io(file: impl Into<String>, doing: &'static str, source: io::Error) -> Self {
+        Self::Io { file: file.into(), doing, offset: None, source }
+    }
+
+    /// Adds what to do next. Only [`Error::Usage`], [`Error::Refused`] and [`Error::NotFound`] take a hint.
+    #[must_use]
+    pub fn hinted(self, hint: impl Into<String>) -> Self {
+        self.hinted_if(Some(hint))
+    }
+
+    /// Adds what to do next, where there is something to do.
+    #[must_use]
+    pub fn hinted_if(mut self, new: Option<impl Into<String>>) -> Self {
+        if let Self::Refused { hint, .. } | Self::NotFound { hint, .. } | Self::Usage { hint, .. } = &mut self {
+            *hint = new.map(Into::into);
+        }
+        self
+    }
+
     /// Whose fault it is.
     #[must_use]
     pub fn fault(&self) -> Fault {

@@ -28,7 +28,7 @@ impl<'a> Snapshot<'a> {
     pub(crate) fn check_fit(&self, source: &Source, log: &Log<'a>) -> Result<()> {
         let no = |what: String, hint: &str| {
             let what = format!("{}: {what}", source.name());
-            Err(Error::Refused { what, hint: Some(hint.to_owned()) })
+            Err(Error::refused(what).hinted(hint))
         };
         let Some(index) = self.state.meta.consistent_index.filter(|index| *index > 0) else {
             let hint = "only a db with meta/consistent_index can be rolled forward";

@@ -77,14 +77,14 @@ impl<'a> Snapshot<'a> {
         } else if load.to_index.is_some() {
             let what = format!("{}: there is no log to read up to an entry", source.name());
             let hint = Some("only a data directory has one".to_owned());
-            return Err(Error::Usage { what, hint });
+            return Err(Error::usage(what).hinted_if(hint));
         }
         if let Some(to) = load.to_revision {
             let head = snapshot.head().map_err(damaged)?;
             if to > head || (to < head && !load.may_be_past) {
                 let what = format!("{}: it cannot be read up to revision {to}: its last is {head}", source.name());
                 let hint = (to < head).then(|| format!("--rev {to} shows the keys as they were then"));
-                return Err(Error::NotFound { what, hint });
+                return Err(Error::not_found(what).hinted_if(hint));
             }
         }
         Ok((snapshot, read))

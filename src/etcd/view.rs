@@ -81,10 +81,10 @@ impl<'a> Snapshot<'a> {
         match at {
             None => Ok(head),
             Some(at) if at < compacted => {
-                Err(Error::NotFound { what: format!("revision {at} has been compacted"), hint: window() })
+                Err(Error::not_found(format!("revision {at} has been compacted")).hinted_if(window()))
             }
             Some(at) if at > head => {
-                Err(Error::NotFound { what: format!("revision {at} is a future revision"), hint: window() })
+                Err(Error::not_found(format!("revision {at} is a future revision")).hinted_if(window()))
             }
             Some(at) => Ok(at),
         }

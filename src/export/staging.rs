@@ -116,13 +116,13 @@ fn busy(root: &Path) -> Error {
 }
 
 fn usage(path: &Path, what: &str, hint: &str) -> Error {
-    Error::Usage { what: format!("{}: {what}", path.display()), hint: Some(hint.to_owned()) }
+    Error::usage(format!("{}: {what}", path.display())).hinted(hint)
 }
 
 /// `Error::Io` for `path`.
 pub(super) fn fault(path: &Path, doing: &'static str) -> impl Fn(io::Error) -> Error {
     let file = path.display().to_string();
-    move |source| Error::Io { file: file.clone(), doing, offset: None, source }
+    move |source| Error::io(file.clone(), doing, source)
 }
 
 /// Makes a folder that nobody else looks into.

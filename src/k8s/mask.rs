@@ -100,7 +100,7 @@ impl Mask {
         read.map_err(|source| io_error(&file, source))?;
         if key.len() < 16 {
             let what = format!("{file}: a mask's key has at least 16 bytes, this has {}", key.len());
-            return Err(Error::Usage { what, hint: Some("head -c 32 /dev/urandom > FILE makes one".to_owned()) });
+            return Err(Error::usage(what).hinted("head -c 32 /dev/urandom > FILE makes one"));
         }
         Ok(Self(Some(key)))
     }
@@ -245,7 +245,7 @@ impl Mask {
 }
 
 fn io_error(file: &str, source: io::Error) -> Error {
-    Error::Io { file: file.to_owned(), doing: "read", offset: None, source }
+    Error::io(file, "read", source)
 }
 
 #[cfg(test)]

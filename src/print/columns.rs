@@ -62,9 +62,7 @@ impl Columns {
     /// When a path does not fit.
     pub fn row(&self, object: &Value<'_>) -> Result<String> {
         let cell = |(header, path): &(String, JsonPath)| {
-            let values = path
-                .find_results(object)
-                .map_err(|why| Error::Refused { what: format!("column {header}: {why}"), hint: None })?;
+            let values = path.find_results(object).map_err(|why| Error::refused(format!("column {header}: {why}")))?;
             let none = values.first().is_none_or(Vec::is_empty).then(|| "<none>".to_owned());
             let texts = values.iter().flatten().map(|found| escape(found));
             Ok(none.into_iter().chain(texts).collect::<Vec<_>>().join(","))
@@ -79,7 +77,7 @@ fn escape(found: &Found<'_>) -> String {
 }
 
 fn usage(what: impl Into<String>) -> Error {
-    Error::Usage { what: what.into(), hint: None }
+    Error::usage(what)
 }
 
 #[cfg(test)]

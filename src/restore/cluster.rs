@@ -76,7 +76,7 @@ pub struct NewCluster {
 }
 
 fn usage(what: impl Into<String>) -> Error {
-    Error::Usage { what: what.into(), hint: None }
+    Error::usage(what)
 }
 
 impl NewCluster {
@@ -107,14 +107,14 @@ impl NewCluster {
         if started.is_empty() {
             let hint = "`etcdsnap verify` tells whether it is damaged; --name and --initial-cluster say whose member it is to be";
             let what = "no member that has started is known to the snapshot".to_owned();
-            return Err(Error::Refused { what, hint: Some(hint.to_owned()) });
+            return Err(Error::refused(what).hinted(hint));
         }
         let mut names: Vec<_> = started.iter().map(|member| member.name.as_str()).collect();
         names.sort_unstable();
         if let Some([twice, _]) = names.windows(2).find(|pair| matches!(pair, [a, b] if a == b)) {
             let hint = "name the members with --name, --initial-cluster and --initial-advertise-peer-urls";
             let what = format!("two of the snapshot's members are called {twice:?}");
-            return Err(Error::Usage { what, hint: Some(hint.to_owned()) });
+            return Err(Error::usage(what).hinted(hint));
         }
         let named = started.iter().map(|member| (member.name.clone(), member.peer_urls.clone())).collect();
         let mut learners = learners.to_vec();
@@ -166,7 +166,7 @@ impl NewCluster {
         found.ok_or_else(|| {
             let names: Vec<_> = self.members.iter().map(|member| member.name.as_str()).collect();
             let what = format!("couldn't find local name {name:?} in the initial cluster configuration");
-            Error::Usage { what, hint: Some(format!("its members are {}", names.join(", "))) }
+            Error::usage(what).hinted(format!("its members are {}", names.join(", ")))
         })
     }
 
@@ -192,12 +192,12 @@ pub fn check_advertised(member: &NewMember, advertised: &str) -> Result<()> {
     if let Some(url) = member.peer_urls.iter().find(|url| !advertised.contains(url)) {
         let (name, all) = (&member.name, advertised.join(","));
         let what = format!("--initial-cluster has {name}={url} but missing from --initial-advertise-peer-urls={all}");
-        return Err(Error::Usage { what, hint });
+        return Err(Error::usage(what).hinted_if(hint));
     }
     if let Some(url) = advertised.iter().find(|url| !member.peer_urls.contains(url)) {
         let cluster = of_cluster.join(",");
         let what = format!("--initial-advertise-peer-urls has {url} but missing from --initial-cluster={cluster}");
-        return Err(Error::Usage { what, hint });
+        return Err(Error::usage(what).hinted_if(hint));
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ use crate::{Error, Result, source::free_space};
 /// `Error::Io` for `path`.
 pub(super) fn fault(path: &Path, doing: &'static str) -> impl Fn(io::Error) -> Error {
     let file = path.display().to_string();
-    move |source| Error::Io { file: file.clone(), doing, offset: None, source }
+    move |source| Error::io(file.clone(), doing, source)
 }
 
 /// Makes the file `path`, new.

@@ -188,10 +188,8 @@ pub(super) fn forget(folder: &Path) -> io::Result<()> {
 
 /// What cannot be put right without asking.
 pub(super) fn unsure(folder: &Path, why: &str) -> Error {
-    Error::Usage {
-        what: format!("{}: a restore was broken off here, and {why}", folder.display()),
-        hint: Some("look into it: an old member may be there; then move it away".to_owned()),
-    }
+    Error::usage(format!("{}: a restore was broken off here, and {why}", folder.display()))
+        .hinted("look into it: an old member may be there; then move it away")
 }
 
 #[cfg(test)]

@@ -47,7 +47,7 @@ impl FromLog {
             let what =
                 format!("{}: a data directory without a log: what the db alone holds may not be all", facts.source);
             let hint = "--wal DIR names its log, --no-wal takes the db alone".to_owned();
-            return Err(Error::Refused { what, hint: Some(hint) });
+            return Err(Error::refused(what).hinted(hint));
         };
         let (load, unsure) = (&facts.load, log.unapplied.past_commit);
         // A place that was named, and reached, is a decision too.
@@ -58,7 +58,7 @@ impl FromLog {
                 facts.source
             );
             let hint = "--uncommitted keep restores them too, --uncommitted drop leaves them out";
-            return Err(Error::Refused { what, hint: Some(hint.to_owned()) });
+            return Err(Error::refused(what).hinted(hint));
         }
         let all = log.unapplied.applied_at_start.saturating_add(unsure);
         Ok(Some(Self {

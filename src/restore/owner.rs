@@ -45,10 +45,7 @@ fn id_of(name: &str, file: &str, what: &str) -> Result<u32> {
         let mut fields = line.split(':');
         (fields.next() == Some(name)).then(|| fields.nth(1)?.parse().ok())?
     });
-    found.ok_or_else(|| Error::Usage {
-        what: format!("--owner: no {what} {name:?} in {file}"),
-        hint: Some("say its number".to_owned()),
-    })
+    found.ok_or_else(|| Error::usage(format!("--owner: no {what} {name:?} in {file}")).hinted("say its number"))
 }
 
 /// Gives everything at and below `path` its mode and its owner, and syncs the folders.

@@ -21,7 +21,7 @@ pub struct Place {
 }
 
 fn usage(what: String, hint: &str) -> Error {
-    Error::Usage { what, hint: Some(hint.to_owned()) }
+    Error::usage(what).hinted(hint)
 }
 
 impl Place {

@@ -141,7 +141,7 @@ pub(super) fn by_version<S: Serializer>(starts_on: &[(Minor, Startup)], serializ
 }
 
 fn usage(what: impl Into<String>, hint: &str) -> Error {
-    Error::Usage { what: what.into(), hint: Some(hint.to_owned()) }
+    Error::usage(what).hinted(hint)
 }
 
 impl<'a> Plan<'a> {

@@ -164,10 +164,8 @@ fn lock(folder: &Path) -> Result<Option<File>> {
 }
 
 fn busy(folder: &Path) -> Error {
-    Error::Usage {
-        what: format!("{}: another restore into the same place is under way", folder.display()),
-        hint: Some("wait until it ends".to_owned()),
-    }
+    Error::usage(format!("{}: another restore into the same place is under way", folder.display()))
+        .hinted("wait until it ends")
 }
 
 /// Puts right what a run that was killed has left.

@@ -24,7 +24,7 @@ impl Trust {
     /// Why not, and what would let it through.
     pub fn judge(self, report: &Report) -> Result<()> {
         let Self { skip_hash_check, wrong_trailer, force } = self;
-        let refused = |what: String, hint: &str| Error::Refused { what, hint: Some(hint.to_owned()) };
+        let refused = |what: String, hint: &str| Error::refused(what).hinted(hint);
         let path = &report.path;
         match &report.trailer {
             Trailer::Differs { stored, computed } if !wrong_trailer => {

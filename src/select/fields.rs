@@ -68,10 +68,8 @@ impl FieldSelector {
     /// When one was not: it is misspelled, and what was left out for it may be wrong.
     pub fn finish(&self) -> Result<()> {
         match self.terms.iter().find(|term| self.used && !term.seen) {
-            Some(term) => Err(Error::Usage {
-                what: format!("field label not supported: {}", term.field),
-                hint: Some("none of the objects has such a field, and it is none that an API server knows".to_owned()),
-            }),
+            Some(term) => Err(Error::usage(format!("field label not supported: {}", term.field))
+                .hinted("none of the objects has such a field, and it is none that an API server knows")),
             None => Ok(()),
         }
     }
@@ -79,7 +77,7 @@ impl FieldSelector {
 
 fn usage(what: String) -> Error {
     let hint = "as in kubectl: FIELD=VALUE, FIELD!=VALUE, separated by commas; \\, and \\= and \\\\ in a value";
-    Error::Usage { what, hint: Some(hint.to_owned()) }
+    Error::usage(what).hinted(hint)
 }
 
 /// At each comma that has no backslash (`splitTerms`).

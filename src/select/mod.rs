@@ -63,24 +63,19 @@ impl Selection {
             None => kinds,
         };
         if let Some(word) = selection.names.iter().find(|name| name.is_empty() || name.contains('/')) {
-            return Err(Error::Usage {
-                what: format!("{word:?} is no object's name"),
-                hint: Some("one kind at a time: KIND NAME..., or KIND/NAME".to_owned()),
-            });
+            return Err(Error::usage(format!("{word:?} is no object's name"))
+                .hinted("one kind at a time: KIND NAME..., or KIND/NAME"));
         }
         for kind in kinds.split(',') {
             if matches!(kind, "componentstatuses" | "componentstatus" | "cs") {
-                return Err(Error::NotFound {
-                    what: "ComponentStatuses are not stored: an API server makes them up when it is asked".to_owned(),
-                    hint: None,
-                });
+                return Err(Error::not_found(
+                    "ComponentStatuses are not stored: an API server makes them up when it is asked",
+                ));
             }
             let found = resources.find(kind);
             if found.is_empty() {
-                return Err(Error::NotFound {
-                    what: format!("no kind {kind:?} is known, and the snapshot defines none"),
-                    hint: Some("without a KIND, `get` lists everything that is there".to_owned()),
-                });
+                return Err(Error::not_found(format!("no kind {kind:?} is known, and the snapshot defines none"))
+                    .hinted("without a KIND, `get` lists everything that is there"));
             }
             let names = found.iter().map(|resource| (resource.group.to_string(), resource.plural.to_string()));
             selection.kinds.extend(names);

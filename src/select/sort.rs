@@ -53,7 +53,7 @@ impl SortBy {
     /// # Errors
     /// When the path does not fit.
     pub fn key(&self, object: &Value<'_>) -> Result<SortKey> {
-        let refused = |why| Error::Refused { what: format!("cannot sort by {}: {why}", self.template), hint: None };
+        let refused = |why| Error::refused(format!("cannot sort by {}: {why}", self.template));
         let values = self.path.find_results(object).map_err(refused)?;
         let Some(found) = values.first().and_then(|values| values.first()) else { return Ok(SortKey(Key::Missing)) };
         Ok(SortKey(match found.value() {
@@ -78,16 +78,14 @@ impl SortBy {
     /// When none of them has the field, or it has no order.
     pub fn sort<T>(&self, things: Vec<(SortKey, T)>) -> Result<Vec<T>> {
         if !things.is_empty() && things.iter().all(|(key, _)| key.0 == Key::Missing) {
-            return Err(Error::Refused {
-                what: format!("couldn't find any field with path {:?} in the list of objects", self.template),
-                hint: None,
-            });
+            return Err(Error::refused(format!(
+                "couldn't find any field with path {:?} in the list of objects",
+                self.template
+            )));
         }
         let sorted = merge_sort(things, &|a: &(SortKey, T), b: &(SortKey, T)| less(&a.0.0, &b.0.0));
-        let sorted = sorted.map_err(|what| Error::Refused {
-            what: format!("Field {} is an unsortable type: {what}", self.template),
-            hint: None,
-        })?;
+        let sorted =
+            sorted.map_err(|what| Error::refused(format!("Field {} is an unsortable type: {what}", self.template)))?;
         Ok(sorted.into_iter().map(|(_, thing)| thing).collect())
     }
 }

@@ -54,7 +54,7 @@ pub(super) fn open(dir: &Path, wal_dir: Option<&Path>) -> Result<Option<DataDir>
 
 /// The names in a folder, sorted; none when there is no such folder.
 pub(super) fn names(folder: &Path) -> Result<Vec<OsString>> {
-    let fault = |source| Error::Io { file: file_name(folder), doing: "list", offset: None, source };
+    let fault = |source| Error::io(file_name(folder), "list", source);
     let entries = match std::fs::read_dir(folder) {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries.map_err(fault)?,

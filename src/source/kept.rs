@@ -71,7 +71,7 @@ impl Spool {
             none => none.insert(scratch(&self.options)?),
         };
         let dir = &self.options.tmp_dir;
-        let fault = |source| Error::Io { file: dir.display().to_string(), doing: "write to", offset: None, source };
+        let fault = |source| Error::io(dir.display().to_string(), "write to", source);
         file.write_all(&self.few).map_err(fault)?;
         self.few.clear();
         Ok(())

@@ -59,7 +59,7 @@ pub(super) fn open(path: &Path, options: &Options) -> Result<Source> {
 }
 
 fn io_error(path: &Path, doing: &'static str, source: std::io::Error) -> Error {
-    Error::Io { file: file_name(path), doing, offset: None, source }
+    Error::io(file_name(path), doing, source)
 }
 
 fn open_path(name: &str, path: &Path, pick: Option<&str>, options: &Options) -> Result<Source> {
@@ -79,10 +79,7 @@ pub(super) fn open_file(path: &Path) -> Result<Part> {
     let regular = |metadata: &std::fs::Metadata| {
         let what = kind_of(metadata)?;
         let what = format!("{}: {what}, not a file", file_name(path));
-        Some(Error::Usage {
-            what,
-            hint: Some("write it to a file first: a backup is read at many places at once".to_owned()),
-        })
+        Some(Error::usage(what).hinted("write it to a file first: a backup is read at many places at once"))
     };
     // Before it is opened, because opening some devices does something; and after, because it may be another then.
     if let Some(error) = regular(&metadata) {
@@ -152,16 +149,14 @@ pub(super) fn pick_one(
         format!("{}{more}", names.collect::<Vec<_>>().join("\n  "))
     };
     match (pick, found) {
-        (Some(pick), _) => found.iter().find(|name| *name == pick).cloned().ok_or_else(|| Error::Usage {
-            what: format!("{outer}: there is no backup {pick} inside"),
-            hint: (!found.is_empty()).then(|| format!("it holds\n  {}", list())),
+        (Some(pick), _) => found.iter().find(|name| *name == pick).cloned().ok_or_else(|| {
+            Error::usage(format!("{outer}: there is no backup {pick} inside"))
+                .hinted_if((!found.is_empty()).then(|| format!("it holds\n  {}", list())))
         }),
         (None, [one]) => Ok(one.clone()),
         (None, []) => Err(none()),
-        (None, several) => Err(Error::Usage {
-            what: format!("{outer}: it holds {} backups:\n  {}", several.len(), list()),
-            hint: Some(format!("name one of them: {outer}:{}", several.first().map_or("", String::as_str))),
-        }),
+        (None, several) => Err(Error::usage(format!("{outer}: it holds {} backups:\n  {}", several.len(), list()))
+            .hinted(format!("name one of them: {outer}:{}", several.first().map_or("", String::as_str)))),
     }
 }
 
@@ -195,7 +190,7 @@ impl Unwrapped {
                     None => return Ok(Content::Db(part)),
                     Some(pick) => {
                         let what = format!("{}: not a container: there is no {pick} inside", self.name);
-                        return Err(Error::Usage { what, hint: None });
+                        return Err(Error::usage(what));
                     }
                 },
                 Sniffed::Other => return Err(foreign::foreign(&self.name, part.bytes())),
@@ -271,10 +266,7 @@ impl Unwrapped {
 
 /// A nameless file in the folder for unpacked files.
 pub(super) fn scratch(options: &Options) -> Result<File> {
-    map::nameless(&options.tmp_dir).map_err(|source| Error::Io {
-        file: options.tmp_dir.display().to_string(),
-        doing: "make a file in (--tmp-dir names another folder)",
-        offset: None,
-        source,
+    map::nameless(&options.tmp_dir).map_err(|source| {
+        Error::io(options.tmp_dir.display().to_string(), "make a file in (--tmp-dir names another folder)", source)
     })
 }

@@ -44,7 +44,7 @@ pub struct Digests {
 impl Part {
     /// A part over `file`, called `name`.
     pub(super) fn new(name: String, file: File) -> Result<Self> {
-        let fault = |doing, source| Error::Io { file: name.clone(), doing, offset: None, source };
+        let fault = |doing, source| Error::io(name.clone(), doing, source);
         let stamp = Stamp::of(&file.metadata().map_err(|e| fault("look at", e))?);
         let map = match stamp.size {
             0 => None,
@@ -61,7 +61,7 @@ impl Part {
     /// The same file once more.
     pub(super) fn again(&self) -> Result<Self> {
         let file = self.file.try_clone();
-        let file = file.map_err(|e| Error::Io { file: self.name.clone(), doing: "open", offset: None, source: e })?;
+        let file = file.map_err(|e| Error::io(self.name.clone(), "open", e))?;
         Self::new(self.name.clone(), file).map(|part| Self { own: self.own, ..part })
     }
 
@@ -225,7 +225,7 @@ impl Part {
     /// When one of the two files cannot be read or written, or this one ends before it should; [`Error::Interrupted`].
     pub fn copy_to(&self, to: &File, to_name: &str, progress: impl Fn(u64) -> bool) -> Result<()> {
         let len = self.stamp.size;
-        let unwritable = |source| Error::Io { file: to_name.to_owned(), doing: "write", offset: None, source };
+        let unwritable = |source| Error::io(to_name, "write", source);
         let (mut at, mut in_kernel) = (0, true);
         let mut window = Vec::new();
         while at < len {
@@ -289,7 +289,7 @@ impl Part {
             return Err(changed("bytes could not be read, or are gone", Some(hole)));
         }
         let now = self.file.metadata();
-        let now = now.map_err(|e| Error::Io { file: self.name.clone(), doing: "look at", offset: None, source: e })?;
+        let now = now.map_err(|e| Error::io(self.name.clone(), "look at", e))?;
         match self.stamp.difference(&Stamp::of(&now)) {
             None => Ok(()),
             // Moved away: the name leads to another file now, or nowhere.

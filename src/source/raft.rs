@@ -216,7 +216,7 @@ impl<'o> Opening<'o> {
             RaftKind::Snaps => ("raft snapshots (*.snap)", "name a data directory, its member/snap, or a .snap file"),
         };
         let what = format!("{}: no {wanted} there: {what}", self.files.name);
-        Error::NotFound { what, hint: Some(hint.to_owned()) }
+        Error::not_found(what).hinted(hint)
     }
 
     fn finish(mut self) -> Result<RaftFiles> {

@@ -132,7 +132,7 @@ impl Layer<'_> {
             self.written += n as u64;
             if self.written > self.options.max_unpacked {
                 let what = format!("{}: it unpacks to more than {} bytes", self.name, self.options.max_unpacked);
-                return Err(Error::Usage { what, hint: Some("--max-unpacked BYTES allows more".to_owned()) });
+                return Err(Error::usage(what).hinted("--max-unpacked BYTES allows more"));
             }
             let chunk = buffer.get(..n).unwrap_or_default();
             let done = if chunk.iter().all(|b| *b == 0) {
@@ -162,7 +162,7 @@ impl Layer<'_> {
 
     fn unwritable(&self, source: io::Error) -> Error {
         let file = self.options.tmp_dir.display().to_string();
-        Error::Io { file, doing: "unpack into (--tmp-dir names another folder)", offset: None, source }
+        Error::io(file, "unpack into (--tmp-dir names another folder)", source)
     }
 
     /// Finds the one backup in an archive and unpacks it.

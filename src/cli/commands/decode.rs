@@ -51,16 +51,15 @@ impl Decode {
         let ring = self.keys.ring()?;
         let mut value = Vec::new();
         let read = std::io::stdin().lock().take(LONGEST).read_to_end(&mut value);
-        read.map_err(|source| Error::Io { file: "stdin".to_owned(), doing: "read", offset: None, source })?;
+        read.map_err(|source| Error::io("stdin", "read", source))?;
         let name = self.key.as_deref().map_or_else(|| "stdin".to_owned(), |key| escape(key.as_bytes()));
         let decode = |value| ring.object(self.key.as_deref().unwrap_or_default().as_bytes(), value);
         // etcdctl ends a value with a line feed of its own.
         let object = decode(&value).or_else(|first| {
             value.strip_suffix(b"\n").map_or(Err(first.clone()), |value| decode(value).map_err(|_| first))
         });
-        let object = object.map_err(|why| Error::NotFound {
-            what: format!("{name}: {why}"),
-            hint: match why {
+        let object = object.map_err(|why| {
+            Error::not_found(format!("{name}: {why}")).hinted_if(match why {
                 Undecodable::Opaque(0) => Some("stdin was empty".to_owned()),
                 Undecodable::Opaque(_) => {
                     Some("a stored value begins with k8s\\0 (protobuf), { (JSON) or d9d9f7 (CBOR)".to_owned())
@@ -70,7 +69,7 @@ impl Decode {
                     Some("aesgcm and kms need --key, the key it was stored under".to_owned())
                 }
                 _ => None,
-            },
+            })
         })?;
         get::tell_unknown(&name, &object.unknown);
         let mut out = Vec::new();

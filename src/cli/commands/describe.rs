@@ -83,7 +83,7 @@ impl Describe {
         }
         if first && exit == Exit::Good {
             let what = format!("there is no such object at revision {}", view.revision);
-            return Err(Error::NotFound { what, hint: None }.into());
+            return Err(Error::not_found(what).into());
         }
         Ok(exit.max(session.close(&source, &snapshot.findings)?))
     }

@@ -121,7 +121,7 @@ fn revisions(text: &str) -> Result<(i64, i64), String> {
 /// KIND/NAME and so on, which are text.
 fn words(words: &[OsString]) -> Result<Vec<String>, Error> {
     let text = |word: &OsString| {
-        let wrong = || Error::Usage { what: format!("{} is no KIND or NAME", word.display()), hint: None };
+        let wrong = || Error::usage(format!("{} is no KIND or NAME", word.display()));
         word.to_str().map(str::to_owned).ok_or_else(wrong)
     };
     words.iter().map(text).collect()
@@ -159,7 +159,7 @@ impl Compare {
         let Some((b, what)) = self.rest.split_first() else {
             let what = "diff takes two backups, or one with --rev or --at".to_owned();
             let hint = Some(format!("etcdsnap diff {} OTHER", render::shell(&self.a)));
-            return Err(Error::Usage { what, hint }.into());
+            return Err(Error::usage(what).hinted_if(hint).into());
         };
         let b = session.open(b.as_ref())?;
         let mut new = session.load(&b, &self.log.load())?;
@@ -204,7 +204,7 @@ impl Compare {
             .or_else(|_| Selection::new(what, namespace, &old_resources))?;
         if self.output == Output::Patch && (self.stat || self.name_only) {
             let what = "-o patch goes without --stat and --name-only".to_owned();
-            return Err(Error::Usage { what, hint: None }.into());
+            return Err(Error::usage(what).into());
         }
         let (mask, whole) = (self.masking.mask()?, !self.selects(what));
         let ignore = Ignore {

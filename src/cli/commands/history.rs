@@ -101,7 +101,7 @@ impl History {
         if found.is_empty() {
             let what = self.key.clone().unwrap_or_else(|| self.what.join(" "));
             let what = format!("no revision of {} is there", printable(what));
-            return Err(Error::NotFound { what, hint: None }.into());
+            return Err(Error::not_found(what).into());
         }
         let mask = self.masking.mask()?;
         let mut exit = Exit::Good;

@@ -149,7 +149,7 @@ impl Kv {
                 let revision = view.revision;
                 let what = format!("no key {} at revision {revision}", etcdsnap::bytes::escape(key));
                 let hint = Some("`--prefix --keys-only` lists the keys that begin so".to_owned());
-                Failure::from(Error::NotFound { what, hint }).say();
+                Failure::from(Error::not_found(what).hinted_if(hint)).say();
                 Ok(Exit::Content)
             }
             _ => Ok(Exit::Good),

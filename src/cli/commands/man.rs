@@ -24,9 +24,8 @@ impl Man {
         // Names the pages after the whole command: etcdsnap-verify.
         page.build();
         if let Some(name) = self.command {
-            page = page.find_subcommand(&name).cloned().ok_or_else(|| Error::Usage {
-                what: format!("there is no command {name:?}"),
-                hint: Some("`etcdsnap --help` lists them".to_owned()),
+            page = page.find_subcommand(&name).cloned().ok_or_else(|| {
+                Error::usage(format!("there is no command {name:?}")).hinted("`etcdsnap --help` lists them")
             })?;
         }
         clap_mangen::Man::new(page).render(&mut session.out)?;

@@ -66,7 +66,7 @@ impl Status {
         if source.kind() == Kind::DataDir || !source.wrapping().is_empty() || source.path() != self.filename {
             let what = format!("{}: invalid database", file_name(&self.filename));
             let hint = Some("`etcdsnap status` opens it: this alias answers as etcdutl does".to_owned());
-            return Err(Error::NotFound { what, hint }.into());
+            return Err(Error::not_found(what).hinted_if(hint).into());
         }
         let mut snapshot = session.load(&source, &Load::default())?;
         let survey = snapshot.survey();

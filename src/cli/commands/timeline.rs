@@ -149,7 +149,7 @@ impl Timeline {
             eprintln!("note: {left_out} changes that tell nothing are left out; --all shows them");
         }
         if view.head == 0 {
-            return Err(Error::NotFound { what: "the backup holds no keys".to_owned(), hint: None }.into());
+            return Err(Error::not_found("the backup holds no keys").into());
         }
         findings.append(std::mem::take(&mut snapshot.findings));
         session.close(&source, &findings)

@@ -59,7 +59,7 @@ impl Verify {
         if files.is_empty() {
             let names: Vec<_> = self.snapshot.iter().map(file_name).collect();
             let what = format!("{}: there is no backup in it", names.join(", "));
-            return Err(Error::NotFound { what, hint: Some("is the backup's disk mounted?".to_owned()) }.into());
+            return Err(Error::not_found(what).hinted("is the backup's disk mounted?").into());
         }
         for File { path: file, inside } in &files {
             let report = match one(session, file, &self.log.load()) {

@@ -87,7 +87,7 @@ pub(super) fn replay<'a>(
             let more = behind.unsure.last().filter(|entry| entry.index > last);
             let more = more.map_or(String::new(), |end| format!("; with --uncommitted keep to {}", end.index));
             let hint = Some(format!("the db holds the entries up to {first}, the log goes on to {last}{more}"));
-            return Err(Error::NotFound { what, hint });
+            return Err(Error::not_found(what).hinted_if(hint));
         }
         entries.truncate(entries.partition_point(|entry| entry.index <= to));
     }

@@ -30,9 +30,9 @@ const MAX_MEMBER: u64 = 4 << 20;
 
 /// The configurations in the file at `path`, those to be tried first in front.
 pub(super) fn configurations(path: &Path) -> Result<Vec<EncryptionConfiguration>> {
-    let refused = |what: String| Error::Usage {
-        what: format!("{}: {what}", path.display()),
-        hint: Some("name the file of kube-apiserver's --encryption-provider-config".to_owned()),
+    let refused = |what: String| {
+        Error::usage(format!("{}: {what}", path.display()))
+            .hinted("name the file of kube-apiserver's --encryption-provider-config")
     };
     let bytes = read(path)?;
     let found = match window(&bytes, 257, 5) {
@@ -49,9 +49,9 @@ pub(super) fn configurations(path: &Path) -> Result<Vec<EncryptionConfiguration>
 /// The data keys in the file at `path`.
 pub(super) fn data_keys(path: &Path) -> Result<DataKeys> {
     let keys = documents(&read(path)?).and_then(|documents| DataKeys::parse(&documents));
-    keys.map_err(|what| Error::Usage {
-        what: format!("{}: {what}", path.display()),
-        hint: Some("it holds, by the name of each KMS provider, a list of its data keys in base64".to_owned()),
+    keys.map_err(|what| {
+        Error::usage(format!("{}: {what}", path.display()))
+            .hinted("it holds, by the name of each KMS provider, a list of its data keys in base64")
     })
 }
 
@@ -60,7 +60,7 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     let file = path.display().to_string();
     let io = |doing| {
         let file = file.clone();
-        move |source: io::Error| Error::Io { file, doing, offset: None, source }
+        move |source: io::Error| Error::io(file, doing, source)
     };
     let bytes = limited(File::open(path).map_err(io("open"))?).map_err(io("read"))?;
     if !bytes.starts_with(&[0x1f, 0x8b]) {

@@ -54,10 +54,9 @@ impl Manifest {
         let file = path.display().to_string();
         let fault = |doing| {
             let file = file.clone();
-            move |source: io::Error| Error::Io { file, doing, offset: None, source }
+            move |source: io::Error| Error::io(file, doing, source)
         };
-        let refused =
-            |(what, hint): Refusal| Error::Usage { what: format!("{file}: {what}"), hint: Some(hint.to_owned()) };
+        let refused = |(what, hint): Refusal| Error::usage(format!("{file}: {what}")).hinted(hint);
         // before it is opened, because to open a pipe is to wait for its writer
         if !metadata(path).map_err(fault("open"))?.is_file() {
             return Err(refused(("not a file".to_owned(), "name the manifest of the etcd pod")));

@@ -191,7 +191,7 @@ fn load<'s>(
         let what = format!("{}: {behind} entries of the log are past the last commit on disk", source.name());
         let hint = "a client may have been told that they are in, and only the other members knew: \
             --uncommitted keep commits them, --uncommitted drop leaves them out, as etcd's --force-new-cluster does";
-        return Err(Error::Usage { what, hint: Some(hint.to_owned()) });
+        return Err(Error::usage(what).hinted(hint));
     }
     let stops = |finding: &&Finding| [Code::LogGap, Code::LogEntry, Code::SnapAhead].contains(&finding.code);
     match snapshot.findings.list().iter().find(stops) {

@@ -71,9 +71,7 @@ pub fn judge(report: &Report, change: &impl Rewrite, force: bool) -> Result<()> 
     if force {
         return Ok(());
     }
-    let refused = |what: String, hint: &str| {
-        Err(Error::Refused { what: format!("{}: {what}", report.path), hint: Some(hint.to_owned()) })
-    };
+    let refused = |what: String, hint: &str| Err(Error::refused(format!("{}: {what}", report.path)).hinted(hint));
     if let Some(first) = report.damage() {
         let hint = "`etcdsnap verify` tells all; --force goes on with it as it is, and etcd may not start on it";
         return refused(format!("damaged: {first}"), hint);

@@ -44,7 +44,7 @@ impl Way {
     /// Why not.
     pub fn look(&self, directory: &Directory<'_>, recover_first: bool) -> Result<()> {
         let Self::Copy(place) = self else { return Ok(()) };
-        let usage = |what: String| Error::Usage { what, hint: Some("name another folder with --to".to_owned()) };
+        let usage = |what: String| Error::usage(what).hinted("name another folder with --to");
         let around = directory.member.parent().unwrap_or(&directory.member);
         for own in [around, &directory.wal] {
             if real(&place.data_dir)?.starts_with(real(own)?) {
@@ -86,10 +86,7 @@ impl<'s> Directory<'s> {
     /// # Errors
     /// When it is none, when it has no log, or when a running etcd holds it.
     pub fn new(source: &'s Source, wal_dir: Option<&Path>) -> Result<Self> {
-        let usage = |what: &str, hint: &str| Error::Usage {
-            what: format!("{}: {what}", source.name()),
-            hint: Some(hint.to_owned()),
-        };
+        let usage = |what: &str, hint: &str| Error::usage(format!("{}: {what}", source.name())).hinted(hint);
         let path = std::path::absolute(source.path()).map_err(fault(source.path(), "look at"))?;
         let member = member_dir(&path).filter(|_| source.kind() == Kind::DataDir && source.wrapping().is_empty());
         let Some(member) = member else {
@@ -127,7 +124,7 @@ impl<'s> Directory<'s> {
         let held = self.source.wal().iter().any(Part::is_locked).then_some(&self.wal);
         let Some(held) = self.source.db().is_locked().then_some(&self.member).or(held) else { return Ok(()) };
         let what = format!("{}: a running etcd holds it", held.display());
-        Err(Error::Usage { what, hint: Some("stop that etcd first".to_owned()) })
+        Err(Error::usage(what).hinted("stop that etcd first"))
     }
 
     /// Where the file of a part lies.

@@ -52,10 +52,7 @@ impl Members {
         urls: Option<Vec<String>>,
     ) -> Result<Self> {
         let (state, mut known) = (&snapshot.state, known(source, log, index, &snapshot.state));
-        let usage = |what: String, hint: &str| Error::Usage {
-            what: format!("{}: {what}", source.name()),
-            hint: Some(hint.to_owned()),
-        };
+        let usage = |what: String, hint: &str| Error::usage(format!("{}: {what}", source.name())).hinted(hint);
         if state.removed.binary_search(&id).is_ok() {
             let what = format!("{}: member {id:x} was removed from its cluster, and no id comes back", source.name());
             let hint = match snapshot.log.is_some_and(|log| log.uncommitted > 0) {
@@ -63,7 +60,7 @@ impl Members {
                 false => "`etcdsnap restore` makes a new cluster of what it holds",
             };
             let hint = Some(hint.to_owned());
-            return Err(Error::Refused { what, hint });
+            return Err(Error::refused(what).hinted_if(hint));
         }
         let mut changes = Vec::new();
         let before = state.member(id).cloned().unwrap_or(Member { id, ..Member::default() });

@@ -99,7 +99,7 @@ impl Migrate {
             None => {
                 let what = format!("{}: missing term information: nothing says which version it has", source.name());
                 let hint = Some("it is of etcd 3.4 or older: start etcd 3.5 on it once".to_owned());
-                return Err(Error::Refused { what, hint });
+                return Err(Error::refused(what).hinted_if(hint));
             }
         };
         let above = |version: &str| Minor::parse(version).is_some_and(|version| version > to);
@@ -108,7 +108,7 @@ impl Migrate {
             let hint = Some(format!(
                 "an etcd {from} that is started and stopped may get over it; --force does it all the same"
             ));
-            return Err(Error::Refused { what: format!("{}: {why}", source.name()), hint });
+            return Err(Error::refused(format!("{}: {why}", source.name())).hinted_if(hint));
         }
         let mut buckets: BTreeMap<&'static str, Items> = BTreeMap::new();
         let text = format!("{to}.0");
@@ -137,7 +137,7 @@ impl Migrate {
         }
         if buckets.is_empty() {
             let what = format!("{}: storage version up-to-date: it is {from} already", source.name());
-            return Err(Error::Usage { what, hint: Some(format!("etcd {to} starts on it as it is")) });
+            return Err(Error::usage(what).hinted(format!("etcd {to} starts on it as it is")));
         }
         let raft = known(source, &log, at, &snapshot.state);
         let members = agreed(source, &snapshot.state, &raft);

@@ -54,7 +54,7 @@ impl Outset {
         if conf_state.voters.is_empty() {
             let what = format!("{}: at entry {index}, the last that the db holds, no member votes", source.name());
             let hint = "no etcd starts on such a log; `etcdsnap restore` makes a new cluster of what it holds";
-            return Err(Error::Refused { what, hint: Some(hint.to_owned()) });
+            return Err(Error::refused(what).hinted(hint));
         }
         let members: Vec<_> = members
             .iter()
@@ -130,7 +130,7 @@ pub(super) fn look_behind(source: &Source, log: &Log<'_>, index: u64, to: Minor)
     let Some((at, what)) = beyond(log, index, to) else { return Ok(()) };
     let what = format!("{}: entry {at} of the log, which the db does not hold yet, {what}", source.name());
     let hint = Some("start the etcd that it is of on it and stop it once: then the db holds it".to_owned());
-    Err(Error::Refused { what, hint })
+    Err(Error::refused(what).hinted_if(hint))
 }
 
 /// The first entry behind `index` that an etcd `to` does not get over when it starts, and why.

@@ -91,5 +91,5 @@ pub(super) fn agreed(source: &Source, db: &State, raft: &BTreeMap<u64, bool>) ->
     let Some((id, why)) = only_raft.or_else(odd) else { return Ok(voting(db, raft)) };
     let what = format!("{}: the log and the db do not agree on member {id:x}: {why}", source.name());
     let hint = "`etcdsnap verify` shows both; `etcdsnap restore` makes a new cluster of what it holds";
-    Err(Error::Refused { what, hint: Some(hint.to_owned()) })
+    Err(Error::refused(what).hinted(hint))
 }

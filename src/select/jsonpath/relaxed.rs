@@ -10,12 +10,12 @@ pub(in crate::select) fn template(path: &str) -> Result<String> {
     }
     let inner = path.strip_prefix('{').and_then(|path| path.strip_suffix('}')).unwrap_or(path);
     if inner.is_empty() || inner.contains(['{', '}']) {
-        return Err(Error::Usage {
-            what: "unexpected path string, expected a 'name1.name2' or '.name1.name2' or '{name1.name2}' or \
+        return Err(Error::usage(
+            "unexpected path string, expected a 'name1.name2' or '.name1.name2' or '{name1.name2}' or \
                 '{.name1.name2}'"
                 .to_owned(),
-            hint: Some(format!("it was {path:?}")),
-        });
+        )
+        .hinted(format!("it was {path:?}")));
     }
     let bare = inner.strip_prefix('.').filter(|bare| !bare.is_empty()).unwrap_or(inner);
     Ok(format!("{{.{bare}}}"))
@@ -28,8 +28,8 @@ impl JsonPath {
     /// When it is none.
     pub fn relaxed(path: &str) -> Result<Self> {
         let template = template(path)?;
-        let parsed = Self::parse(&template)
-            .map_err(|why| Error::Usage { what: format!("error parsing jsonpath {template}, {why}"), hint: None })?;
+        let parsed =
+            Self::parse(&template).map_err(|why| Error::usage(format!("error parsing jsonpath {template}, {why}")))?;
         Ok(parsed.allow_missing_keys(true))
     }
 }

@@ -41,11 +41,10 @@ impl LabelSelector {
     /// # Errors
     /// When it is none, in apimachinery's words.
     pub fn parse(text: &str) -> Result<Self> {
-        let requirements = parser::parse(text).map_err(|why| Error::Usage {
-            what: format!("the provided selector {text:?} is not valid: {why}"),
-            hint: Some(
+        let requirements = parser::parse(text).map_err(|why| {
+            Error::usage(format!("the provided selector {text:?} is not valid: {why}")).hinted(
                 "as in kubectl: a=b, a!=b, a in (b,c), a notin (b,c), a, !a, a>1, separated by commas".to_owned(),
-            ),
+            )
         })?;
         Ok(Self(requirements))
     }

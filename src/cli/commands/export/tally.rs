@@ -69,7 +69,7 @@ impl Tally {
         };
         let hint =
             (!reasons.is_empty()).then_some("--all leaves out nothing but what is secret, --reveal that neither");
-        Error::NotFound { what: format!("nothing to export: {what}"), hint: hint.map(str::to_owned) }
+        Error::not_found(format!("nothing to export: {what}")).hinted_if(hint.map(str::to_owned))
     }
 
     /// Tells what is missing in a stream, on stderr.

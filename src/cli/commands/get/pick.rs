@@ -69,10 +69,7 @@ impl Which {
         let (labels, fields) = (self.selector.trim(), self.field_selector.trim());
         let selects = !labels.is_empty() || !fields.is_empty();
         if selects && named {
-            return Err(Error::Usage {
-                what: "name cannot be provided when a selector is specified".to_owned(),
-                hint: None,
-            });
+            return Err(Error::usage("name cannot be provided when a selector is specified"));
         }
         Ok(Picker { labels: LabelSelector::parse(labels)?, fields: FieldSelector::parse(fields)?, selects, sort })
     }
@@ -111,7 +108,7 @@ impl Which {
             let kind = self.what.first().map_or("key", |kind| kind.split('/').next().unwrap_or(kind));
             let place = self.namespace.as_ref().map(|ns| format!(" in namespace {ns}")).unwrap_or_default();
             let what = format!("no {kind} {}{place} at revision {}", escape(name.as_bytes()), view.revision);
-            Failure::from(Error::NotFound { what, hint: None }).say();
+            Failure::from(Error::not_found(what)).say();
         }
         if missing.is_empty() { Exit::Good } else { Exit::Content }
     }

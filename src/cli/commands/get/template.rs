@@ -87,14 +87,7 @@ impl Template {
     /// That of a format that has one.
     pub(super) fn read(format: Option<&Format>, allow_missing_keys: bool) -> Result<Option<Self>, Error> {
         let Some(Format::Template(kind, text)) = format else { return Ok(None) };
-        let read = |file: &str| {
-            fs::read_to_string(file).map_err(|source| Error::Io {
-                file: file.to_owned(),
-                doing: "read",
-                offset: None,
-                source,
-            })
-        };
+        let read = |file: &str| fs::read_to_string(file).map_err(|source| Error::io(file, "read", source));
         let text = match kind {
             Kind::JsonPathFile | Kind::CustomColumnsFile => &read(text)?,
             Kind::JsonPath | Kind::JsonPathAsJson | Kind::CustomColumns => text,
@@ -103,10 +96,8 @@ impl Template {
             Kind::CustomColumns => Self::Columns(Columns::from_spec(text)?),
             Kind::CustomColumnsFile => Self::Columns(Columns::from_template(text)?),
             Kind::JsonPath | Kind::JsonPathAsJson | Kind::JsonPathFile => {
-                let path = JsonPath::parse(text).map_err(|why| Error::Usage {
-                    what: format!("error parsing jsonpath {text}, {why}"),
-                    hint: None,
-                })?;
+                let path = JsonPath::parse(text)
+                    .map_err(|why| Error::usage(format!("error parsing jsonpath {text}, {why}")))?;
                 let path = path.allow_missing_keys(allow_missing_keys).output_json(*kind == Kind::JsonPathAsJson);
                 Self::JsonPath(path, text.clone())
             }
@@ -133,10 +124,8 @@ impl Template {
                     }
                 };
                 let mut out = Vec::new();
-                path.execute(&mut out, &data).map_err(|why| Error::Refused {
-                    what: format!("error executing jsonpath {text:?}: {why}"),
-                    hint: None,
-                })?;
+                path.execute(&mut out, &data)
+                    .map_err(|why| Error::refused(format!("error executing jsonpath {text:?}: {why}")))?;
                 session.out.write_all(&out)?;
             }
             Self::Columns(columns) => {

@@ -60,7 +60,7 @@ pub(super) fn select(what: &[String], namespace: Option<&str>, backups: &[Backup
     if selection.names().is_empty() {
         let what = "history takes an object: KIND/NAME".to_owned();
         let hint = Some("`timeline` shows what was done to all".to_owned());
-        return Err(Error::Usage { what, hint });
+        return Err(Error::usage(what).hinted_if(hint));
     }
     Ok(selection)
 }
@@ -80,7 +80,7 @@ pub(super) fn find<'s>(
         identities.iter().zip(identities.iter().skip(1)).find(|((_, a), (_, b))| a != b)
     {
         let what = format!("{name} and {other} are not of the same cluster");
-        return Err(Error::NotFound { what, hint: Some("kube-system has another uid there".to_owned()) });
+        return Err(Error::not_found(what).hinted("kube-system has another uid there"));
     }
     let mut found: BTreeMap<&[u8], BTreeMap<Revision, Stored<'s>>> = BTreeMap::new();
     for (at, backup) in backups.iter().enumerate() {
@@ -109,10 +109,8 @@ pub(super) fn find<'s>(
 fn restored(backups: &[Backup<'_>], one: usize, other: usize, revision: Revision) -> Error {
     let name = |at: usize| backups.get(at).map_or("", |backup| backup.source.name());
     let (one, other) = (name(one), name(other));
-    Error::NotFound {
-        what: format!(
-            "{one} and {other} hold different things at revision {revision}: the cluster was restored in between"
-        ),
-        hint: Some("ask each for its own history".to_owned()),
-    }
+    Error::not_found(format!(
+        "{one} and {other} hold different things at revision {revision}: the cluster was restored in between"
+    ))
+    .hinted("ask each for its own history")
 }

@@ -64,10 +64,10 @@ impl Alias {
             eprintln!("Error: --mark-compacted required if --revision-bump > 0");
             return Ok(Exit::BadArguments);
         }
-        let refused = |what: String| Failure::from(Error::Refused { what, hint: None });
+        let refused = |what: String| Failure::from(Error::refused(what));
         // etcdutl fails with 1 whatever is wrong
         let caller = |error: Error| match error {
-            Error::Usage { what, hint } => Error::Refused { what, hint },
+            Error::Usage { what, hint } => Error::refused(what).hinted_if(hint),
             error => error,
         };
         let cluster = NewCluster::parse(&self.initial_cluster, &self.initial_cluster_token, &[]).map_err(caller)?;
@@ -93,7 +93,7 @@ impl Alias {
         if source.kind() == Kind::DataDir || !source.wrapping().is_empty() || source.path() != self.filename {
             let what = format!("{}: not a snapshot file", file_name(&self.filename));
             let hint = Some("`etcdsnap restore` takes it: this alias does as etcdutl does".to_owned());
-            return Err(Error::Refused { what, hint }.into());
+            return Err(Error::refused(what).hinted_if(hint).into());
         }
         let wanted = Wanted {
             cluster,

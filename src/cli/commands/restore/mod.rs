@@ -171,7 +171,7 @@ impl Restore {
         let place = |member: &String| match (&self.place.to, &self.place.data_dir) {
             (Some(to), _) => Place::new(member, &to.join(member), None),
             (None, Some(data_dir)) => Place::new(member, data_dir, self.place.wal_dir.as_deref()),
-            (None, None) => Err(Error::Usage { what: "--data-dir is missing".to_owned(), hint: None }),
+            (None, None) => Err(Error::usage("--data-dir is missing")),
         };
         members.iter().map(place).collect()
     }

@@ -75,9 +75,8 @@ impl Whose {
 
     fn by_manifest(&self, file: &Path, state: &State, place: &Where) -> Result<Chosen> {
         let manifest = Manifest::read(file)?;
-        let refused = |what: String, hint: String| {
-            Err(Error::Usage { what: format!("{}: {what}", file.display()), hint: Some(hint) })
-        };
+        let refused =
+            |what: String, hint: String| Err(Error::usage(format!("{}: {what}", file.display())).hinted(hint));
         if let Some(wal) = manifest.wal_dir.as_ref().filter(|_| place.wal_dir.is_none() && !self.all_members) {
             return refused(format!("etcd looks for its log in {wal}"), "--wal-dir DIR puts it there".to_owned());
         }
@@ -118,7 +117,7 @@ impl Whose {
             members.sort();
             if let Some(name) = members.iter().find(|name| !is_file_name(name)) {
                 let what = format!("--all-members: {name:?} cannot be a folder's name");
-                return Err(Error::Usage { what, hint: Some("restore the members one by one".to_owned()) });
+                return Err(Error::usage(what).hinted("restore the members one by one"));
             }
             return Ok(Chosen { cluster, members, runs: None });
         }
@@ -144,7 +143,7 @@ impl Whose {
             )],
         };
         let what = "whose member it is was not said, and a guess would advertise localhost for ever";
-        Error::Usage { what: what.to_owned(), hint: Some(format!("this fits the snapshot:\n  {}", lines.join("\n  "))) }
+        Error::usage(what).hinted(format!("this fits the snapshot:\n  {}", lines.join("\n  ")))
     }
 }
 

@@ -82,7 +82,7 @@ impl Wal {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
         if self.raw && self.output == Format::Table {
             let what = "a table does not hold the records' bytes".to_owned();
-            return Err(Error::Usage { what, hint: Some("--raw goes with -o json or -o ndjson".to_owned()) }.into());
+            return Err(Error::usage(what).hinted("--raw goes with -o json or -o ndjson").into());
         }
         let files = session.open_raft(&self.path, RaftKind::Log)?;
         let segments: Vec<_> = files.wal().iter().map(Segment::from).collect();
