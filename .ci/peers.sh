@@ -4,7 +4,7 @@
 #
 #   .ci/peers.sh           etcd, etcdctl 3.4 to 3.7, etcdutl 3.5 to 3.7, bbolt, etcd's dump tools (3 minutes, 2 cores)
 #   .ci/peers.sh kube      and kube-apiserver, kube-controller-manager, kubectl (10 minutes more), for the drill
-#                              (tests/restore_drill.rs, skipped without them) and for fixtures/cluster.sh
+#                              (tests/it/restore_drill.rs, skipped without them) and for fixtures/cluster.sh
 #
 # The folder is ${XDG_CACHE_HOME:-~/.cache}/etcdsnap/peers/bin, or $ETCDSNAP_PEERS when that is set. Names carry the
 # version: etcd36, etcdctl36, etcdutl36. A program that is there in its pinned version is left alone.

@@ -1,6 +1,6 @@
-// Command random writes random objects of every kind, as stored and as printed by Go itself, for tests/k8s.rs:
+// Command random writes random objects of every kind, as stored and as printed by Go itself, for tests/it/k8s.rs:
 //
-//	go run . ROUNDS > $ETCDSNAP_PEERS/k8s-random.bin; cargo test --test k8s
+//	go run . ROUNDS > $ETCDSNAP_PEERS/k8s-random.bin; cargo test --test it k8s::
 //
 // A record is three texts, each after its length in 32 bits, little-endian: the stored protobuf, JSON with sorted
 // keys, YAML. Strings are nasty on purpose.

@@ -1,0 +1,94 @@
+//! Promise 2: a file that shrinks or is written to while it is read is told with its offset, exit 3; one that is
+//! replaced by a rename stays readable.
+
+use std::{
+    fs::{self, File},
+    io::{Read as _, Seek as _, SeekFrom, Write as _},
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+/// Starts a command that prints more than a pipe holds, and waits until it stands still.
+fn start(file: &Path, args: &[&str]) -> Child {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_etcdsnap"));
+    let child = command.args(args).arg(file).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let state = format!("/proc/{}/stat", child.id());
+    let mut still = 0;
+    while still < 20 {
+        std::thread::sleep(Duration::from_millis(10));
+        let stat = fs::read_to_string(&state).unwrap();
+        let sleeps = stat.rsplit(')').next().unwrap().trim_start().starts_with('S');
+        still = if sleeps { still + 1 } else { 0 };
+    }
+    child
+}
+
+/// Drains the pipe and returns the exit code and what was said.
+fn finish(mut child: Child) -> (Option<i32>, String) {
+    let (mut out, mut said) = (Vec::new(), String::new());
+    child.stdout.take().unwrap().read_to_end(&mut out).unwrap();
+    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert!(out.len() > 60_000, "the output did not fill the pipe");
+    (child.wait().unwrap().code(), said)
+}
+
+fn copy() -> (tempfile::TempDir, std::path::PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("kube.db");
+    fs::copy("fixtures/kube.db", &file).unwrap();
+    (dir, file)
+}
+
+#[test]
+fn a_file_that_is_cut_is_told_with_its_offset() {
+    let (_dir, file) = copy();
+    let child = start(&file, &["kv"]);
+    File::options().write(true).open(&file).unwrap().set_len(50_000).unwrap();
+    let (code, said) = finish(child);
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("changed while it was read") && said.contains("offset 0xc350"), "{said}");
+}
+
+#[test]
+fn a_file_that_is_emptied_is_told() {
+    let (_dir, file) = copy();
+    let child = start(&file, &["kv"]);
+    File::create(&file).unwrap();
+    let (code, said) = finish(child);
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("offset 0x0"), "{said}");
+}
+
+#[test]
+fn a_byte_that_changes_is_told() {
+    let (_dir, file) = copy();
+    let child = start(&file, &["kv"]);
+    let mut open = File::options().write(true).open(&file).unwrap();
+    open.seek(SeekFrom::Start(300_000)).unwrap();
+    open.write_all(b"x").unwrap();
+    drop(open);
+    let (code, said) = finish(child);
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("it was written to"), "{said}");
+}
+
+#[test]
+fn a_file_that_is_replaced_stays_readable() {
+    let (dir, file) = copy();
+    let child = start(&file, &["kv"]);
+    let other = dir.path().join("other");
+    fs::write(&other, b"something else").unwrap();
+    fs::rename(&other, &file).unwrap();
+    let (code, said) = finish(child);
+    assert_eq!((code, said.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn a_file_that_is_moved_stays_readable() {
+    let (dir, file) = copy();
+    let child = start(&file, &["kv"]);
+    fs::rename(&file, dir.path().join("moved.db")).unwrap();
+    let (code, said) = finish(child);
+    assert_eq!((code, said.as_str()), (Some(0), ""));
+}

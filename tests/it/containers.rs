@@ -1,0 +1,198 @@
+//! A backup is a backup inside gzip, zstd, xz, bzip2, zip and tar too, several deep; what is broken or too large is told.
+
+use std::{
+    ffi::{OsStr, OsString},
+    fs,
+    io::Write as _,
+    os::unix::ffi::{OsStrExt as _, OsStringExt as _},
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+fn run(args: &[impl AsRef<OsStr>]) -> (i32, String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_etcdsnap")).args(args).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+fn status(file: impl AsRef<OsStr>) -> (i32, String, String) {
+    run(&[OsStr::new("status"), file.as_ref()])
+}
+
+fn write(dir: &Path, name: &str, bytes: &[u8]) -> PathBuf {
+    let path = dir.join(name);
+    fs::write(&path, bytes).unwrap();
+    path
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    out.write_all(bytes).unwrap();
+    out.finish().unwrap()
+}
+
+fn tar(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut out = tar::Builder::new(Vec::new());
+    for (name, bytes) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o600);
+        out.append_data(&mut header, name, *bytes).unwrap();
+    }
+    out.into_inner().unwrap()
+}
+
+#[test]
+fn every_wrapping_comes_off() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = fs::read("fixtures/small.db").unwrap();
+    let mut bzip2 = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+    bzip2.write_all(&db).unwrap();
+    let zstd = ruzstd::encoding::compress_to_vec(&db[..], ruzstd::encoding::CompressionLevel::Fastest);
+    let (first, second) = db.split_at(9000);
+    let files = [
+        ("a.gz", gzip(&db)),
+        ("two-members", [gzip(first), gzip(second)].concat()),
+        ("c.bz2", bzip2.finish().unwrap()),
+        ("d.zst", zstd.clone()),
+        ("two-frames", [zstd, vec![0x50, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3]].concat()),
+        ("e.tar", tar(&[("README", b"text"), ("./backup", &db)])),
+        ("f.tgz", gzip(&tar(&[("backups/one.gz", &gzip(&db))]))),
+    ];
+    for (name, bytes) in files {
+        let file = write(dir.path(), name, &bytes);
+        let (code, out, said) = status(&file);
+        assert_eq!((code, said.as_str()), (0, ""), "{name}");
+        assert!(out.contains("snapshot") && out.contains("present"), "{name}: {out}");
+    }
+}
+
+#[test]
+fn one_of_several_is_picked() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = fs::read("fixtures/small.db").unwrap();
+    let file = write(dir.path(), "two.tar", &tar(&[("a.db", &db), ("b.db", &db)]));
+    let (code, _, said) = status(&file);
+    assert_eq!(code, 2);
+    assert!(said.contains("it holds 2 backups") && said.contains("two.tar:a.db"), "{said}");
+    let picked = format!("{}:b.db", file.display());
+    assert_eq!(run(&["status", &picked]).0, 0);
+    assert_eq!(run(&["status", &format!("{}:c.db", file.display())]).0, 2);
+    // A folder is a container too.
+    let folder = tempfile::tempdir().unwrap();
+    fs::copy("fixtures/small.db", folder.path().join("x.db")).unwrap();
+    assert_eq!(status(folder.path()).0, 0);
+    fs::copy("fixtures/small.db", folder.path().join("y.db")).unwrap();
+    assert_eq!(status(folder.path()).0, 2);
+    assert_eq!(run(&["status", &format!("{}:y.db", folder.path().display())]).0, 0);
+}
+
+/// Linux takes any bytes for a name. Those that are no text are shown escaped, and may be typed so where they are inside.
+#[test]
+fn names_need_not_be_text() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = fs::read("fixtures/small.db").unwrap();
+    let odd = |name: &[u8]| dir.path().join(OsStr::from_bytes(name));
+    let with = |outer: &Path, inner: &[u8]| {
+        let joined = [outer.as_os_str().as_bytes(), b":", inner].concat();
+        OsString::from_vec(joined)
+    };
+    let (a, b) = (odd(b"\xff.db"), odd(b"\xfe.db"));
+    fs::copy("fixtures/small.db", &a).unwrap();
+    let (code, out, said) = status(&a);
+    assert!(code == 0 && said.is_empty() && out.contains("/\\xff.db "), "{out}{said}");
+    assert_eq!(status(dir.path()).0, 0);
+    fs::copy("fixtures/small.db", &b).unwrap();
+    let (code, _, said) = status(dir.path());
+    assert!(code == 2 && said.contains("\\xfe.db\n") && said.contains("\\xff.db\n"), "{said}");
+    for inner in [&b"\xff.db"[..], b"\\xff.db", b":\xfe.db"] {
+        let (code, _, said) = status(with(dir.path(), inner));
+        assert_eq!(code, 0, "{inner:?}: {said}");
+    }
+    assert_eq!(status(with(dir.path(), b"\xfd.db")).0, 2);
+    let evidence = dir.path().join("evidence").display().to_string();
+    let both = [OsStr::new("verify"), a.as_os_str(), b.as_os_str(), OsStr::new("--evidence"), OsStr::new(&evidence)];
+    let (code, out, said) = run(&both);
+    assert!(code == 0 && out.contains("/\\xff.db ") && out.contains("/\\xfe.db "), "{out}{said}");
+    assert!(fs::read_to_string(&evidence).unwrap().matches("sha256After\":\"").count() == 2);
+    // in an archive and around it
+    let mut zip = zip::ZipWriter::new(fs::File::create(odd(b"\xff.zip")).unwrap());
+    for name in ["one.db", "two.db"] {
+        zip.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+        zip.write_all(&db).unwrap();
+    }
+    zip.finish().unwrap();
+    assert_eq!(status(with(&odd(b"\xff.zip"), b"two.db")).0, 0);
+    assert_eq!(status(odd(b"\xff.zip")).0, 2);
+    let archive = odd(b"two.tar");
+    let tar = tar(&[("x1.db", &db), ("x2.db", &db)]);
+    // a name of another encoding, with the sum of its header
+    let renamed: Vec<u8> = tar.chunks(512).flat_map(|block| renamed(block, b"x2.db", b"\xe92.db")).collect();
+    fs::write(&archive, renamed).unwrap();
+    assert!(status(&archive).2.contains("\\xe92.db"));
+    assert_eq!(status(with(&archive, b"\xe92.db")).0, 0);
+    // what is offered can be typed into a shell
+    let (code, _, said) =
+        run(&[OsStr::new("restore"), a.as_os_str(), OsStr::new("--data-dir"), OsStr::new("/nowhere")]);
+    assert!(code == 2 && said.contains("etcdsnap restore $'") && said.contains("\\xff.db' --data-dir"), "{said}");
+}
+
+/// A block of an archive; when it is the header of `from`, of `to`.
+fn renamed(block: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+    let mut block = block.to_vec();
+    if block.starts_with(from) && block.get(257..262) == Some(b"ustar") {
+        block[..to.len()].copy_from_slice(to);
+        block[148..156].fill(b' ');
+        let sum: u32 = block.iter().map(|byte| u32::from(*byte)).sum();
+        block[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
+    }
+    block
+}
+
+#[test]
+fn what_is_broken_or_too_large_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let whole = gzip(&fs::read("fixtures/kube.db").unwrap());
+    let cut = write(dir.path(), "cut.gz", &whole[..whole.len() / 2]);
+    let (code, _, said) = status(&cut);
+    assert_eq!(code, 1);
+    assert!(said.contains("the gzip around it is damaged"), "{said}");
+    let file = write(dir.path(), "whole.gz", &whole);
+    let (code, _, said) = run(&["status", file.to_str().unwrap(), "--max-unpacked", "1000"]);
+    assert_eq!(code, 2);
+    assert!(said.contains("--max-unpacked"), "{said}");
+    let (code, _, said) = run(&["status", file.to_str().unwrap(), "--tmp-dir", "/nowhere"]);
+    assert_eq!(code, 3);
+    assert!(said.contains("--tmp-dir"), "{said}");
+    for cut in (0..whole.len()).step_by(whole.len() / 40) {
+        let file = write(dir.path(), "cut", &whole[..cut]);
+        assert_eq!(status(&file).0, 1, "cut to {cut}");
+    }
+}
+
+#[test]
+fn what_is_no_file_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let fifo = dir.path().join("fifo");
+    assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    for (path, code, word) in [
+        (fifo.as_path(), 2, "a pipe"),
+        (Path::new("/dev/zero"), 2, "a device"),
+        (dir.path(), 1, "a folder without an etcd backup"),
+        (Path::new("/nowhere"), 3, "No such file"),
+    ] {
+        let (exit, _, said) = status(path);
+        assert_eq!(exit, code, "{said}");
+        assert!(said.contains(word), "{said}");
+    }
+}
+
+/// Names from outside cannot write over what is said about them.
+#[test]
+fn a_name_cannot_forge_an_answer() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("evil\nnewest good: \x1b[2Jevil.db");
+    fs::copy("fixtures/small.db", &file).unwrap();
+    let (_, out, _) = run(&["verify", file.to_str().unwrap()]);
+    assert!(!out.contains('\x1b') && out.lines().filter(|line| line.starts_with("newest good")).count() == 1, "{out}");
+}

@@ -1,0 +1,61 @@
+//! Objects in full, with their families and Events; secrets masked.
+
+use std::process::Command;
+
+fn describe(args: &[&str]) -> (i32, String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_etcdsnap")).arg("describe").args(args).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn a_family_is_shown_from_each_of_its_members() {
+    let (code, web, _) = describe(&["fixtures/kube.db", "deploy/web", "-n", "shop"]);
+    assert_eq!(code, 0);
+    assert!(
+        web.contains("Owns:         replicaset.apps/web-546f5ff66b\n                pod/web-546f5ff66b-fj4ch\n"),
+        "{web}"
+    );
+    assert!(web.contains("ScalingReplicaSet") && web.contains("\n  replicas: 3\n"), "{web}");
+    let (_, pod, _) = describe(&["fixtures/kube.db", "pod", "web-546f5ff66b-fj4ch", "-n", "shop"]);
+    assert!(
+        pod.contains("Owned by:     replicaset.apps/web-546f5ff66b\n                deployment.apps/web\n"),
+        "{pod}"
+    );
+}
+
+#[test]
+fn secrets_are_masked_unless_they_are_asked_for() {
+    let (_, masked, _) = describe(&["fixtures/kube.db", "secret/plain-secret", "-n", "shop"]);
+    assert!(masked.contains("password: masked:") && !masked.contains("last-applied"), "{masked}");
+    let (_, shown, _) = describe(&["fixtures/kube.db", "secret/plain-secret", "-n", "shop", "--reveal"]);
+    assert!(shown.contains("password: ") && !shown.contains("masked:"), "{shown}");
+    let args = ["fixtures/encrypted.db", "secrets"];
+    let (code, open, said) = describe(&args);
+    assert!(
+        code == 1 && said.contains("encrypted by aescbc (key key1)") && open.contains("Name:         plain\n"),
+        "{said}"
+    );
+    let (code, open, said) = describe(&[&args[..], &["--encryption-config", "fixtures/encryption.yaml"]].concat());
+    assert!(code == 0 && open.contains("Name:         box\n") && open.contains("masked:"), "{said}");
+}
+
+#[test]
+fn a_prefix_keeps_to_one_api_server() {
+    let of = |prefix: &str| {
+        let args = ["get", "fixtures/kube.db", "pods", "--prefix", prefix, "--no-headers"];
+        let output = Command::new(env!("CARGO_BIN_EXE_etcdsnap")).args(args).output().unwrap();
+        (output.status.code().unwrap(), output.stdout.split(|b| *b == b'\n').count())
+    };
+    assert_eq!(of("/registry"), of("registry/"));
+    assert!(of("/registry").1 > 5);
+    assert_eq!(of("/kubernetes.io").1, 1);
+    let (code, _, said) = describe(&["fixtures/kube.db", "deploy/web", "--prefix", "/other"]);
+    assert!(code == 1 && said.contains("there is no such object"), "{said}");
+}
+
+#[test]
+fn what_is_not_there_is_told() {
+    let (code, _, said) = describe(&["fixtures/kube.db", "pod/none"]);
+    assert!(code == 1 && said.contains("there is no such object"), "{said}");
+}

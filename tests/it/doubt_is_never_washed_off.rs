@@ -1,0 +1,151 @@
+//! Promise 7: what was made from a doubtful backup has a file beside it that says so, and `verify` reads it.
+
+use std::{fs, path::Path, process::Command};
+
+use crate::common::tree::{Tree, assert_one_sentence, etcdsnap, run_in};
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+const BESIDE: &str = "member.etcdsnap.json";
+
+/// A backup that is good, and others that are not, each with the flags that let it through.
+fn backups(dir: &Path) -> Vec<(&'static str, &'static str, &'static str)> {
+    let good = fs::read("fixtures/small.db").unwrap();
+    let (image, trailer) = good.split_at(good.len() - 32);
+    let mut damaged = image.to_vec();
+    // The number that the page has of itself on which all that counts lies.
+    damaged[3 * 4096] ^= 0xff;
+    let wrong = [image, &trailer.iter().map(|byte| !byte).collect::<Vec<_>>()].concat();
+    fs::write(dir.join("good"), &good).unwrap();
+    fs::write(dir.join("none"), image).unwrap();
+    fs::write(dir.join("wrong"), wrong).unwrap();
+    fs::write(dir.join("damaged"), [&damaged[..], &Sha256::digest(&damaged)].concat()).unwrap();
+    vec![
+        ("none", "--skip-hash-check", "doubtful"),
+        ("wrong", "--skip-hash-check --force", "damaged"),
+        ("damaged", "--force", "damaged"),
+    ]
+}
+
+fn restore(dir: &Path, line: &str) -> (Option<i32>, String) {
+    run_in(dir, &format!("restore --initial-cluster a=http://a:1,b=http://b:1 {line}"))
+}
+
+/// The codes of what `verify` finds in a data directory.
+fn found(dir: &Path, data_dir: &str) -> Vec<String> {
+    let output = etcdsnap(["verify", data_dir, "-o", "json"]).current_dir(dir).output().unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let report = report.get(0).unwrap_or(&report);
+    let findings = report["findings"].as_array().unwrap();
+    findings.iter().map(|finding| finding["code"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_restore_tells_of_its_backup() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    for (name, flags, verdict) in backups(dir) {
+        let before = Tree::of(dir);
+        let (code, said) = restore(dir, &format!("{name} --name a --data-dir of-{name}"));
+        assert_eq!(code, Some(1), "{name}: {said}");
+        assert_one_sentence(&said, name);
+        assert_eq!(Tree::of(dir), before);
+        for line in [format!("--name a --data-dir of-{name}"), format!("--all-members --to all-{name}")] {
+            let (code, said) = restore(dir, &format!("{name} {line} {flags}"));
+            assert_eq!(code, Some(0), "{line}: {said}");
+        }
+        for data_dir in [format!("of-{name}"), format!("all-{name}/a"), format!("all-{name}/b")] {
+            let doubt: Value = serde_json::from_slice(&fs::read(dir.join(&data_dir).join(BESIDE)).unwrap()).unwrap();
+            let sum = Sha256::digest(fs::read(dir.join(name)).unwrap());
+            let sum: String = sum.iter().map(|byte| format!("{byte:02x}")).collect();
+            assert_eq!((doubt["source"].as_str(), doubt["sha256"].as_str()), (Some(name), Some(sum.as_str())));
+            assert_eq!(doubt["verdict"], verdict, "{name}");
+            assert!(!doubt["findings"].as_array().unwrap().is_empty(), "{doubt}");
+            assert!(found(dir, &data_dir).contains(&"made-in-doubt".to_owned()), "{data_dir}");
+            let (_, said) = run_in(dir, &format!("verify {data_dir}"));
+            assert!(!said.contains("error: "), "{said}");
+        }
+    }
+}
+
+/// A good backup leaves no such file, and takes away one that told of what is no longer there.
+#[test]
+fn it_goes_with_what_it_tells_of() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    backups(dir);
+    assert_eq!(restore(dir, "none --name a --data-dir d --skip-hash-check"), (Some(0), String::new()));
+    assert_eq!(restore(dir, "good --name a --data-dir d --keep-old"), (Some(0), String::new()));
+    let kept = Tree::of(&dir.join("d"));
+    let kept: Vec<_> = kept.names().into_iter().filter(|name| !name.contains('/')).collect();
+    assert_eq!(kept, ["member", "member.before-UTC", "member.before-UTC.etcdsnap.json"]);
+    assert!(!found(dir, "d").contains(&"made-in-doubt".to_owned()));
+    // Nobody knows any more what it told of.
+    fs::create_dir(dir.join("stale")).unwrap();
+    fs::write(dir.join("stale").join(BESIDE), "{}").unwrap();
+    assert_eq!(restore(dir, "good --name a --data-dir stale"), (Some(0), String::new()));
+    assert!(!dir.join("stale").join(BESIDE).exists());
+}
+
+/// What was made from what was made in doubt is no better.
+#[test]
+fn it_is_handed_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    backups(dir);
+    assert_eq!(restore(dir, "wrong --name a --data-dir d --skip-hash-check --force").0, Some(0));
+    let (code, said) = restore(dir, "d --name a --data-dir e --no-wal");
+    assert!(code == Some(0), "{said}");
+    assert!(found(dir, "e").contains(&"made-in-doubt".to_owned()));
+}
+
+/// What of a damaged db can be read is written afresh: a tree with a hole in it would stop etcd.
+#[test]
+fn what_is_restored_of_a_damaged_db_is_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let (file, to) = (dir.path().join("damaged.db"), dir.path().join("to"));
+    let mut bytes = fs::read("fixtures/kube.db").unwrap();
+    let leaf = crate::common::key_leaf(&bytes);
+    bytes[leaf..leaf + 16].fill(0);
+    fs::write(&file, &bytes).unwrap();
+    let run = |args: &[&str]| Command::new(env!("CARGO_BIN_EXE_etcdsnap")).args(args).output().unwrap();
+    let (file, to) = (file.to_str().unwrap(), to.to_str().unwrap());
+    let args = ["restore", file, "--data-dir", to, "--name", "m", "--initial-cluster", "m=http://h:1"];
+    assert_eq!(run(&args).status.code(), Some(1));
+    let done = run(&[&args[..], &["--force", "--skip-hash-check"]].concat());
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let verified = run(&["verify", to]);
+    let said = String::from_utf8_lossy(&verified.stdout);
+    assert!(verified.status.success() && said.contains("made-in-doubt"), "{said}");
+}
+
+/// The log is looked at as closely as the db.
+#[test]
+fn doubt_about_the_log_goes_along_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let tar = fs::canonicalize("fixtures/datadir-3.6.tar.gz").unwrap();
+    assert!(Command::new("tar").arg("xzf").arg(&tar).arg("-C").arg(dir).status().unwrap().success());
+    let wal = dir.join("datadir-3.6/member/wal/0000000000000000-0000000000000000.wal");
+    let whole = fs::read(&wal).unwrap();
+    let end = whole.iter().rposition(|byte| *byte != 0).unwrap();
+    // a write that was under way, and a bit that fell over
+    let torn = whole[..end - 3].to_vec();
+    let mut damaged = whole;
+    damaged[end - 600] ^= 1;
+    for (name, bytes, flags, verdict) in [("torn", torn, "", "doubtful"), ("damaged", damaged, "--force", "damaged")] {
+        fs::write(&wal, bytes).unwrap();
+        let line = format!("datadir-3.6 --name a --data-dir of-{name}");
+        if !flags.is_empty() {
+            let (code, said) = restore(dir, &line);
+            assert_eq!(code, Some(1), "{name}: {said}");
+            assert!(!dir.join(format!("of-{name}")).exists());
+        }
+        let (code, said) = restore(dir, &format!("{line} {flags}"));
+        assert_eq!(code, Some(0), "{name}: {said}");
+        let beside = dir.join(format!("of-{name}")).join(BESIDE);
+        let doubt: Value = serde_json::from_slice(&fs::read(beside).unwrap()).unwrap();
+        assert_eq!(doubt["verdict"], verdict, "{doubt}");
+        assert!(doubt["findings"].to_string().contains("wal-"), "{doubt}");
+    }
+}

@@ -1,0 +1,186 @@
+//! What was done to an object, and when: out of the records of a backup.
+
+use std::{convert::Infallible, fs};
+
+use crate::common::{Etcd, Peers, etcdsnap};
+use etcdsnap::{
+    Findings,
+    diff::{Verb, changes},
+    etcd::Snapshot,
+    k8s::{Clock, Meta, Ring},
+};
+use serde_json::Value;
+
+const FILE: &str = "fixtures/kube-later.db";
+const NOTES: [&str; 6] = ["history", FILE, "configmap/notes", "-n", "pay", "-o"];
+
+/// Standard output, standard error, exit code.
+fn run(args: &[&str]) -> (String, String, i32) {
+    let output = etcdsnap(args);
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (text(output.stdout), text(output.stderr), output.status.code().unwrap())
+}
+
+/// Created, changed, compacted, changed, deleted, created again.
+#[test]
+fn an_object_through_a_compaction_and_a_deletion() {
+    let (out, err, exit) = run(&[&NOTES[..], &["json"]].concat());
+    assert_eq!((err.as_str(), exit), ("", 0));
+    let document: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((&document["windows"][0]["first"], &document["windows"][0]["last"]), (&463.into(), &505.into()));
+    let told: Vec<_> = document["revisions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|of| {
+            let fields = of["fields"].as_array().into_iter().flatten();
+            let fields: Vec<_> =
+                fields.map(|field| format!("{} {} {}", field["path"], field["old"], field["new"])).collect();
+            format!("{} {} {} {}", of["revision"], of["verb"], of["manager"], fields.join("; "))
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            r#"462 "compacted" "kubectl-patch" "#,
+            r#"463 "update" "kubectl-patch" "data.more" null "x"; "data.text" "second" "third""#,
+            r#"464 "delete" null "#,
+            r#"465 "create" "kubectl-create" "#,
+        ]
+    );
+    let (out, _, _) = run(&[&NOTES[..], &["text"]].concat());
+    assert!(
+        out.starts_with("fixtures/kube-later.db holds the revisions 463 (2026-") && out.contains("to 505 ("),
+        "{out}"
+    );
+    assert!(
+        out.contains("= revision 462   2026-") && out.contains("    ~ data.text: \"second\" -> \"third\""),
+        "{out}"
+    );
+    let (_, err, exit) = run(&["history", FILE, "configmap/none"]);
+    assert!(exit == 1 && err.contains("no revision of configmap/none is there"), "{err}");
+    assert_eq!(run(&["history", FILE, "configmaps"]).2, 2);
+}
+
+#[test]
+fn more_backups_make_it_longer() {
+    let alone = run(&["history", FILE, "deploy/web", "-n", "shop"]).0;
+    let (both, _, exit) = run(&["history", FILE, "deploy/web", "-n", "shop", "--also", "fixtures/kube.db"]);
+    assert_eq!(exit, 0);
+    assert!(!alone.contains("revision 259 ") && both.contains("+ revision 259 "), "{both}");
+    assert!(both.contains("fixtures/kube.db holds the revisions 1 "), "{both}");
+    assert!(both.contains("~ spec.replicas: 3 -> 5") && !both.contains("were compacted"), "{both}");
+    let (_, err, exit) = run(&["history", FILE, "deploy/web", "-n", "shop", "--also", "fixtures/encrypted.db"]);
+    assert!(exit == 1 && err.contains("are not of the same cluster"), "{err}");
+}
+
+/// One backup, then a deletion and a compaction, then another; and a third of a cluster that was restored from the first.
+#[test]
+fn backups_are_joined_only_where_they_are_of_one_line() {
+    let Some(peers) = Peers::find("backups_are_joined_only_where_they_are_of_one_line") else { return };
+    let etcd = Etcd::start(&peers, "36");
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name).display().to_string();
+    let (first, second, other) = (at("first.db"), at("second.db"), at("other.db"));
+    etcd.ctl(&["put", "k", "one"]);
+    etcd.ctl(&["put", "k", "two"]);
+    etcd.ctl(&["snapshot", "save", &first]);
+    etcd.ctl(&["del", "k"]);
+    etcd.ctl(&["put", "x", "1"]);
+    etcd.ctl(&["compact", "5"]);
+    etcd.ctl(&["put", "k", "again"]);
+    etcd.ctl(&["put", "k", "and again"]);
+    etcd.ctl(&["del", "k"]);
+    etcd.ctl(&["put", "y", "1"]);
+    etcd.ctl(&["compact", "9"]);
+    etcd.ctl(&["snapshot", "save", &second]);
+    let (out, err, exit) = run(&["history", &second, "--key", "k", "--also", &first]);
+    assert_eq!((err.as_str(), exit), ("", 0));
+    assert!(out.contains("+ revision 2 ") && out.contains("~ revision 3 "), "{out}");
+    assert!(out.ends_with("- deleted between the revisions 3 and 10, which is compacted\n"), "{out}");
+
+    // restored at revision 3, and then another way
+    let etcd = Etcd::start(&peers, "36");
+    for value in ["one", "other", "more"] {
+        etcd.ctl(&["put", "k", value]);
+    }
+    etcd.ctl(&["snapshot", "save", &other]);
+    let (_, err, exit) = run(&["history", &other, "--key", "k", "--also", &first]);
+    assert!(exit == 1 && err.contains("hold different things at revision 3.0: the cluster was restored"), "{err}");
+}
+
+#[test]
+fn a_timeline_tells_every_change_and_leaves_out_the_noise() {
+    let (out, err, exit) = run(&["timeline", FILE]);
+    assert_eq!(exit, 0);
+    assert!(err.contains("holds every change from revision 463 ") && err.contains("are left out"), "{err}");
+    for line in ["delete   ingress.networking.k8s.io/web", "create   secret/later-gcm", "kubectl-label "] {
+        assert!(out.contains(line), "{line}: {out}");
+    }
+    assert!(out.contains("spec.template.spec.containers[name=web].image") && !out.contains("lease"), "{out}");
+    let all = run(&["timeline", FILE, "--all", "-o", "ndjson"]).0;
+    assert_eq!(all.lines().count(), 505 - 462);
+    let some = run(&["timeline", FILE, "--all", "-o", "ndjson", "--since", "470", "--until", "479"]).0;
+    assert_eq!(some.lines().count(), 10);
+    let pods = run(&["timeline", FILE, "pods", "--no-headers"]).0;
+    assert!(pods.lines().count() > 4 && pods.lines().all(|line| line.contains("pod/")), "{pods}");
+    assert_eq!(run(&["timeline", FILE, "--since", "yesterday"]).2, 2);
+}
+
+#[test]
+fn a_time_stands_for_the_last_revision_known_to_be_written_by_then() {
+    let notes = ["configmap/notes", "-n", "pay", "-o", "name"];
+    let at = |time: &str, args: &[&str]| run(&[&["get", FILE, "--at", time], args].concat());
+    let bytes = fs::read(FILE).unwrap();
+    let clock = Clock::of(&Snapshot::open(&bytes).unwrap(), &Ring::default());
+    let (first, last) = clock.span().unwrap();
+    let (_, err, exit) = at("2026-11-21T02:00:00Z", &notes);
+    assert!(exit == 1 && err.contains("no revision is known to be written by") && err.contains("the Leases"), "{err}");
+    // the time of a renewal stands for its own revision, and so does all up to the next
+    let (revision, gap) = clock.revision(last).unwrap();
+    let (out, err, exit) = at(&last.millis().replace('Z', "999Z"), &["namespace/pay", "-o", "json"]);
+    assert!(exit == 0 && err.contains(&format!(" it was revision {revision}, written at {}", last.millis())), "{err}");
+    assert!(gap.before.is_none() && out.contains("\"name\": \"pay\"") && !out.contains("\"env\": \"prod\""), "{out}");
+    let (out, err, _) = at("2126-01-01T00:00:00Z", &["namespace/pay", "-o", "json"]);
+    assert!(err.contains("this is its last state") && out.contains("\"env\": \"prod\""), "{err}");
+    assert_eq!(at("noon", &notes).2, 2);
+    assert!(first < last);
+    let times = format!("{}..{}", last.millis(), "2126-01-01T00:00:00Z");
+    let (out, _, exit) = run(&["diff", FILE, "namespaces", "--at", &times]);
+    assert!(exit == 1 && out.contains("+ metadata.labels.env: \"prod\""), "{out}");
+}
+
+/// Times never fall, each change lies in the gap that is told for it, and the API server's own timestamps say so too.
+#[test]
+fn the_clock_agrees_with_the_api_server() {
+    for (file, at_least) in [("fixtures/kube.db", 60), (FILE, 1)] {
+        let bytes = fs::read(file).unwrap();
+        let snapshot = Snapshot::open(&bytes).unwrap();
+        let clock = Clock::of(&snapshot, &Ring::default());
+        let (mut checked, mut last) = (0, None);
+        let ended: Result<(), Infallible> = changes(
+            &snapshot,
+            &mut Findings::default(),
+            |_| true,
+            |wave| {
+                for change in wave {
+                    let gap = clock.gap(change.record.revision.main);
+                    assert!(gap.after >= last && gap.before.is_none_or(|before| Some(before) >= gap.after), "{gap:?}");
+                    last = gap.after;
+                    let meta = Meta::read(change.record.kv.value);
+                    let created = meta.ok().and_then(|meta| meta.created).filter(|_| change.verb() == Verb::Create);
+                    if let (Some(created), Some(after), Some(before)) = (created, gap.after, gap.before) {
+                        // whole seconds, taken a moment before they are written
+                        assert!(
+                            created.seconds >= after.seconds - 1 && created.seconds <= before.seconds,
+                            "{created} {gap:?}"
+                        );
+                        checked += 1;
+                    }
+                }
+                Ok(())
+            },
+        );
+        assert!(ended.is_ok() && checked >= at_least, "{file}: {checked}");
+    }
+}

@@ -1,0 +1,50 @@
+//! The tests of the program as its user sees it, in one binary: a module for each promise or command.
+//!
+//! One of them alone: `cargo test --test it restore::`. A test that needs a real etcd or Kubernetes is skipped, and says
+//! so, unless `$ETCDSNAP_PEERS` names the folder that `.ci/peers.sh` fills.
+
+#![allow(unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::indexing_slicing, clippy::string_slice)]
+
+mod common;
+
+mod all_or_nothing;
+mod bounded_memory;
+mod broken_log;
+mod changed_while_read;
+mod containers;
+mod describe;
+mod diff;
+mod doubt_is_never_washed_off;
+mod encryption;
+mod evidence;
+mod export;
+mod export_applies;
+mod force_new_cluster;
+mod history;
+mod k8s;
+mod masked;
+mod migrate;
+mod ndjson;
+mod no_crash_on_any_bytes;
+mod nothing_is_sent_anywhere;
+mod peers;
+mod read_only;
+mod readme;
+mod restore;
+mod restore_boots;
+mod restore_drill;
+mod restore_equals_etcdutl;
+mod restore_places;
+mod restored_log_is_served;
+mod rolled_forward;
+mod same_answers_as_the_real_tools;
+mod same_objects_as_kubectl;
+mod same_state_as_etcd;
+mod same_tables_as_kubectl;
+mod selectors;
+mod tables;
+mod verify;
+mod verify_member;
+mod wal;
+mod wal_equals_dump_logs;

@@ -1,0 +1,41 @@
+//! Promise 6: no network. Seen from outside: no command makes a network system call.
+
+use std::{io::Write as _, process::Command};
+
+#[test]
+fn no_command_makes_a_network_call() {
+    if Command::new("strace").arg("-V").output().is_err() {
+        let _ = writeln!(std::io::stderr(), "skipped: no_command_makes_a_network_call (no strace)");
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let (log, evidence) = (dir.path().join("calls"), dir.path().join("evidence"));
+    let exported = dir.path().join("exported");
+    let file = "fixtures/kube.db";
+    let commands: &[&[&str]] = &[
+        &["status", file],
+        &["verify", file, "--evidence", evidence.to_str().unwrap()],
+        &["hashkv", file],
+        &["members", file],
+        &["kv", file],
+        &["get", file, "-o", "yaml"],
+        &["export", file, "--to", exported.to_str().unwrap()],
+        &["verify", "fixtures/datadir-3.6.tar.gz"],
+    ];
+    for args in commands {
+        let traced = Command::new("strace")
+            .args(["-f", "-qq", "-e", "trace=%network", "-o"])
+            .arg(&log)
+            .arg(env!("CARGO_BIN_EXE_etcdsnap"))
+            .args(*args)
+            .output()
+            .unwrap();
+        assert!(traced.status.success(), "{}", String::from_utf8_lossy(&traced.stderr));
+        let calls = std::fs::read_to_string(&log).unwrap();
+        // strace also notes threads that end: a call is a name and a parenthesis.
+        let names =
+            ["socket", "connect", "bind", "listen", "accept", "send", "recv", "shutdown", "getsockopt", "setsockopt"];
+        let calls: Vec<_> = calls.lines().filter(|line| names.iter().any(|name| line.contains(name))).collect();
+        assert!(calls.is_empty(), "{args:?}: {calls:?}");
+    }
+}

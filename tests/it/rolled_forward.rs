@@ -1,0 +1,248 @@
+//! A snapshot, rolled forward by a log that reaches further, or cut at an earlier revision: a real etcd serves of it what the
+//! live one served when it was there.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use crate::common::{
+    Etcd, Peers, etcdsnap,
+    gateway::{Gateway, b64},
+    killed::copy,
+    restore,
+    served::{ours, theirs},
+    traffic::Traffic,
+};
+use etcdsnap::bolt::{Meta, PageId, Tree, Writer};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+const SINGLE: &str =
+    "--name m1 --initial-cluster m1=http://localhost:2380 --initial-advertise-peer-urls http://localhost:2380";
+
+/// What a live etcd served when this was its last revision.
+struct Served {
+    revision: i64,
+    kvs: Value,
+    hash: Value,
+    compacted: Value,
+}
+
+impl Served {
+    fn by(etcd: &Etcd<'_>) -> Self {
+        let all = theirs(etcd, &[], &["get", "", "--from-key"]);
+        let sum = &theirs(etcd, &[], &["endpoint", "hashkv"])[0]["HashKV"];
+        let (revision, compacted) = (all["header"]["revision"].as_i64().unwrap(), sum["compact_revision"].clone());
+        Self { revision, kvs: all["kvs"].clone(), hash: sum["hash"].clone(), compacted }
+    }
+
+    /// The same is served by `etcd`; whether the sums could be compared.
+    #[track_caller]
+    fn again_by(&self, etcd: &Etcd<'_>, what: &str) -> bool {
+        let now = Self::by(etcd);
+        assert_eq!((now.revision, &now.kvs), (self.revision, &self.kvs), "{what}");
+        let same = now.compacted == self.compacted;
+        assert!(!same || now.hash == self.hash, "{what}: HashKV {} {}", now.hash, self.hash);
+        same
+    }
+}
+
+fn started<'a>(peers: &'a Peers, version: &'a str, data: &Path) -> Etcd<'a> {
+    Etcd::start_on(peers, version, Some(data), &[]).unwrap_or_else(|log| panic!("etcd{version}:\n{log}"))
+}
+
+#[track_caller]
+fn restored(line: &str, to: &Path) -> Value {
+    let line = format!("{line} --data-dir {} {SINGLE} -o json", to.display());
+    serde_json::from_str(&restore(line.split_whitespace())).unwrap()
+}
+
+#[track_caller]
+fn refused(line: &str, why: &str) {
+    let line = format!("restore {line} --data-dir never-made {SINGLE}");
+    let output = etcdsnap(line.split_whitespace());
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(1) && said.contains(why), "{line}: {:?} {said}", output.status.code());
+    assert!(!Path::new("never-made").exists());
+}
+
+fn save(etcd: &Etcd<'_>, dir: &Path, name: &str) -> PathBuf {
+    let file = dir.join(name);
+    etcd.ctl(&["snapshot", "save", file.to_str().unwrap()]);
+    file
+}
+
+fn put(gateway: &Gateway, key: &str, value: &str) {
+    gateway.ask("/v3/kv/put", &json!({"key": b64(key), "value": b64(value)})).unwrap();
+}
+
+#[test]
+fn to_three_revisions() {
+    let Some(peers) = Peers::find("to_three_revisions") else { return };
+    let mut sums = 0;
+    for (seed, version) in [(11, "34"), (12, "35"), (13, "36"), (14, "37")] {
+        let etcd = Etcd::start(&peers, version);
+        let dir = TempDir::new().unwrap();
+        let mut traffic = Traffic::new(seed, Gateway::new(&etcd.endpoint));
+        (0..40).for_each(|_| traffic.step());
+        let saved = save(&etcd, dir.path(), "saved.db");
+        let mut served = Vec::new();
+        for _ in 0..3 {
+            (0..25).for_each(|_| traffic.step());
+            put(&traffic.gateway, "z", "the revision is this put's");
+            served.push(Served::by(&etcd));
+        }
+        (0..10).for_each(|_| traffic.step());
+        put(&traffic.gateway, "z", "the end");
+        let end = Served::by(&etcd);
+        let (_home, data) = etcd.kill();
+        for (n, served) in served.iter().enumerate() {
+            let what = format!("etcd {version}, seed {seed}, to {}", served.revision);
+            let (to, wal) = (dir.path().join(n.to_string()), data.join(["", "member", "member/wal"][n]));
+            let line = format!("{} --wal {} --to-revision {}", saved.display(), wal.display(), served.revision);
+            let done = restored(&line, &to);
+            assert_eq!(done["plan"]["log"]["toRevision"], served.revision, "{what}");
+            assert!(done["plan"]["log"]["leftOut"].as_u64().unwrap() > 0, "{what}");
+            sums += u32::from(served.again_by(&started(&peers, version, &to), &what));
+        }
+        let to = dir.path().join("end");
+        restored(&format!("{} --wal {}", saved.display(), data.display()), &to);
+        end.again_by(&started(&peers, version, &to), &format!("etcd {version}, seed {seed}, to the end"));
+    }
+    assert!(sums > 5, "hardly a HashKV was compared: {sums}");
+}
+
+#[test]
+fn back_to_a_revision_before_the_snapshot() {
+    let Some(peers) = Peers::find("back_to_a_revision_before_the_snapshot") else { return };
+    for version in ["34", "37"] {
+        let etcd = Etcd::start(&peers, version);
+        let dir = TempDir::new().unwrap();
+        let mut traffic = Traffic::new(3, Gateway::new(&etcd.endpoint));
+        (0..60).for_each(|_| traffic.step());
+        let lease = json!({"key": b64("leased"), "value": b64("v"), "lease": "77"});
+        traffic.gateway.ask("/v3/lease/grant", &json!({"TTL": 3600, "ID": 77})).unwrap();
+        traffic.gateway.ask("/v3/kv/put", &lease).unwrap();
+        let served = Served::by(&etcd);
+        traffic.gateway.ask("/v3/lease/revoke", &json!({"ID": "77"})).unwrap();
+        (0..20).for_each(|n| put(&traffic.gateway, &format!("later{n}"), "later"));
+        let saved = save(&etcd, dir.path(), "saved.db");
+        let last = Served::by(&etcd);
+        let (_home, data) = etcd.kill();
+        for source in [&saved, &data] {
+            let what = format!("etcd {version}, {}", source.display());
+            let to = dir.path().join(source.file_name().unwrap()).with_extension("back");
+            let line = format!("{} --to-revision {}", source.display(), served.revision);
+            let done = restored(&line, &to);
+            assert_eq!(done["plan"]["newRevision"], served.revision, "{what}");
+            assert!(done["plan"]["warnings"].to_string().contains("1 keys hang on leases that were gone"), "{what}");
+            assert!(served.again_by(&started(&peers, version, &to), &what), "{what}");
+            let later = fs::read(to.join("member/snap/db")).unwrap();
+            assert!(!later.windows(6).any(|at| at == b"later1"), "{what}: what was left out is in the file");
+            // a bump goes behind what the backup knows of, not behind what is left of it
+            let bumped = restored(&format!("{line} --bump-revision auto --dry-run"), &dir.path().join("none"));
+            assert!(bumped["plan"]["newRevision"].as_i64().unwrap() > last.revision + 1_000_000, "{what}");
+            // a command that shows a state has --rev for it
+            let shown = etcdsnap(["kv", source.to_str().unwrap(), "x", "--to-revision", &served.revision.to_string()]);
+            let said = String::from_utf8(shown.stderr).unwrap();
+            assert!(shown.status.code() == Some(1) && said.contains("--rev") || said.contains("is applied"), "{said}");
+        }
+        refused(&format!("{} --to-revision 99999", saved.display()), "cannot be read up to revision 99999");
+    }
+}
+
+/// Leases tell the time: what is restored is what the other commands show at that time.
+#[test]
+fn to_a_time() {
+    let dir = TempDir::new().unwrap();
+    let (to, at) = (dir.path().join("to"), "2026-11-21T02:04:10Z");
+    let done = restored(&format!("fixtures/kube.db --at {at}"), &to);
+    let kube = Path::new("fixtures/kube.db");
+    let shown = ours(kube, "kv", &["", "--from-key", "--at", at]);
+    assert_eq!(ours(&to, "kv", &["", "--from-key"])["kvs"], shown["kvs"]);
+    let now = &ours(kube, "kv", &["", "--from-key", "--limit", "1"])["header"]["revision"];
+    assert!(done["plan"]["newRevision"].as_i64() < now.as_i64(), "{now}");
+}
+
+#[test]
+fn by_a_log_that_does_not_fit() {
+    let Some(peers) = Peers::find("by_a_log_that_does_not_fit") else { return };
+    let dir = TempDir::new().unwrap();
+    let dir = dir.path();
+    let etcd = Etcd::start(&peers, "36");
+    let gateway = Gateway::new(&etcd.endpoint);
+    (0..20).for_each(|n| put(&gateway, &format!("first{n}"), "first"));
+    etcd.signal("-STOP");
+    copy(etcd.data_dir(), &dir.join("early"));
+    etcd.signal("-CONT");
+    let early = save(&etcd, dir, "early.db");
+    // more than a segment of the log
+    let megabyte = "v".repeat(1 << 20);
+    (0..70).for_each(|n| put(&gateway, &format!("large{}", n % 5), &megabyte));
+    (0..20).for_each(|n| put(&gateway, &format!("second{n}"), "second"));
+    let late = save(&etcd, dir, "late.db");
+    (0..20).for_each(|n| put(&gateway, &format!("third{n}"), "third"));
+    let end = Served::by(&etcd);
+    let (_home, data) = etcd.kill();
+    let wal = |data: &Path| data.join("member/wal").display().to_string();
+    let (early, late) = (early.display(), late.display());
+    let done = restored(&format!("{late} --wal {}", wal(&data)), &dir.join("fits"));
+    assert_eq!((&done["plan"]["log"]["entries"], &done["plan"]["newRevision"]), (&json!(20), &json!(end.revision)));
+    assert_eq!(done["source"]["verdict"], "good");
+
+    let first = dir.join("purged").join("0000000000000000-0000000000000000.wal");
+    copy(&data.join("member/wal"), &dir.join("purged"));
+    fs::remove_file(first).unwrap();
+    refused(&format!("{early} --wal {}", dir.join("purged").display()), "and the log begins at");
+    restored(&format!("{late} --wal {}", dir.join("purged").display()), &dir.join("purged-fits"));
+    refused(&format!("{late} --wal {}", wal(&dir.join("early"))), "and the log ends at");
+    refused(&format!("{early} --wal {}", dir.display()), "no segments of a write-ahead log");
+
+    // another cluster; and one that was restored from the same backup, so that its ids are the same
+    let other = Etcd::start(&peers, "36");
+    let more = Gateway::new(&other.endpoint);
+    (0..150).for_each(|n| put(&more, &format!("other{n}"), "other"));
+    let (_home, other) = other.kill();
+    refused(&format!("{late} --wal {}", wal(&other)), "the log knows member");
+    let to = dir.join("restored");
+    restore(["fixtures/etcd-3.6.db", "--data-dir", to.to_str().unwrap(), "--member", "m1", "--reset-auth"]);
+    for n in [0, 1] {
+        let again = dir.join(format!("again{n}"));
+        copy(&to, &again);
+        let etcd = started(&peers, "36", &again);
+        let gateway = Gateway::new(&etcd.endpoint);
+        (0..40).for_each(|i| put(&gateway, &format!("{n}-{i}"), "other"));
+        if n == 0 {
+            save(&etcd, dir, "again.db");
+        }
+        (0..20).for_each(|i| put(&gateway, &format!("{n}+{i}"), "other"));
+        drop(etcd);
+    }
+    let again = dir.join("again.db");
+    restored(&format!("{} --wal {}", again.display(), wal(&dir.join("again0"))), &dir.join("again-fits"));
+    refused(&format!("{} --wal {}", again.display(), wal(&dir.join("again1"))), "none is in it");
+
+    // a db that does not say how far it is
+    let bare = dir.join("bare.db");
+    fs::write(&bare, bare_db()).unwrap();
+    let line = format!("{} --skip-hash-check --wal {}", bare.display(), wal(&data));
+    refused(&line, "does not say which entries of a log it holds");
+}
+
+/// A db with no bucket but `key`, which is empty.
+fn bare_db() -> Vec<u8> {
+    let mut writer = Writer::new(vec![0; 2 * 4096], 4096, PageId(2));
+    let key = writer.finish(Tree::default()).unwrap();
+    let mut root = Tree::default();
+    writer.push_bucket(&mut root, b"key", key).unwrap();
+    let root = writer.finish(root).unwrap();
+    let (high_water, mut file) = writer.end();
+    for txid in [0, 1] {
+        let meta = Meta { page_size: 4096, root, freelist: None, high_water, txid };
+        let (at, page) = meta.commit(root, high_water);
+        let at = usize::try_from(at).unwrap();
+        file[at..at + page.len()].copy_from_slice(&page);
+    }
+    file
+}

@@ -1,0 +1,136 @@
+//! `verify`: each kind of bad file is told apart in words, and the newest good one of many is found.
+
+use std::{fs, io::Write as _, path::Path, process::Command};
+
+use serde_json::Value;
+
+fn verify(args: &[&str]) -> (i32, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_etcdsnap")).arg("verify").args(args).output().unwrap();
+    (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
+}
+
+fn report(file: &Path) -> (i32, Value) {
+    let (code, out) = verify(&[file.to_str().unwrap(), "-o", "json"]);
+    (code, serde_json::from_str(&out).unwrap())
+}
+
+/// The codes of the findings that are more than remarks.
+fn codes(report: &Value) -> Vec<&str> {
+    let findings = report["findings"].as_array().unwrap().iter();
+    findings.filter(|f| f["severity"] != "info").map(|f| f["code"].as_str().unwrap()).collect()
+}
+
+/// A folder of twelve files, one good and newest among several good ones.
+fn folder() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, bytes: &[u8]| fs::write(dir.path().join(name), bytes).unwrap();
+    let good = fs::read("fixtures/kube.db").unwrap();
+    let older = fs::read("fixtures/etcd-3.6.db").unwrap();
+    let at = good.windows(11).rposition(|w| w == b"kube-system").unwrap();
+    let mut flipped = good.clone();
+    flipped[at] ^= 1;
+    let (body, _) = good.split_last_chunk::<32>().unwrap();
+    write("a-good.db", &good);
+    write("b-older.db", &older);
+    write("c-flipped.db", &flipped);
+    write("d-no-trailer.db", body);
+    write("e-wrong-trailer.db", &[body, &[7; 32]].concat());
+    write("f-cut.db", &good[..400_000]);
+    let mut zip = zip::ZipWriter::new(fs::File::create(dir.path().join("g.zip")).unwrap());
+    zip.start_file("inner.db", zip::write::SimpleFileOptions::default()).unwrap();
+    zip.write_all(&older).unwrap();
+    zip.finish().unwrap();
+    fs::copy("fixtures/datadir-3.6.tar.gz", dir.path().join("h-datadir.tar.gz")).unwrap();
+    fs::copy("fixtures/live-3.6.db.gz", dir.path().join("i-copy.db.gz")).unwrap();
+    write("j-state.db", b"SQLite format 3\0and more");
+    write("k-empty.db", b"");
+    write("l-zeros.db", &[0; 100_000]);
+    dir
+}
+
+#[test]
+fn each_kind_of_bad_file_is_told_apart() {
+    let dir = folder();
+    let cases: &[(&str, i32, &str, &[&str], &str)] = &[
+        ("a-good.db", 0, "good", &[], ""),
+        ("b-older.db", 0, "good", &[], ""),
+        ("c-flipped.db", 1, "damaged", &["trailer-mismatch"], "bytes were changed after it was saved"),
+        ("d-no-trailer.db", 0, "doubtful", &["trailer-absent"], "prefer a copy with its trailer"),
+        ("e-wrong-trailer.db", 1, "damaged", &["trailer-mismatch"], "use another copy"),
+        ("g.zip", 0, "good", &[], ""),
+        ("h-datadir.tar.gz", 0, "good", &[], ""),
+        ("i-copy.db.gz", 0, "doubtful", &["trailer-absent"], "what etcd had only in its log is not in it"),
+        ("j-state.db", 1, "not a snapshot", &["foreign"], "k3s keeps its state in SQLite"),
+        ("k-empty.db", 1, "not a snapshot", &["foreign"], "take it again"),
+        ("l-zeros.db", 1, "not a snapshot", &["foreign"], "use another copy"),
+    ];
+    for (name, exit, verdict, want, hint) in cases {
+        let (code, report) = report(&dir.path().join(name));
+        let said = report["verdict"].as_str().or(report["unread"].as_str()).unwrap();
+        assert_eq!((code, said), (*exit, *verdict), "{name}: {report}");
+        assert_eq!(codes(&report), *want, "{name}");
+        assert!(report["findings"].to_string().contains(hint), "{name}: {report}");
+        assert_eq!(report["schemaVersion"], 1);
+    }
+    let (code, report) = report(&dir.path().join("f-cut.db"));
+    assert_eq!(code, 1);
+    let cut = report["findings"].as_array().unwrap().iter().find(|f| f["code"] == "truncated").unwrap();
+    assert_eq!(cut["offset"], 400_000);
+    // A file that was cut has no trailer that could be wrong.
+    assert!(!codes(&report).contains(&"trailer-mismatch"));
+}
+
+#[test]
+fn doubt_fails_only_a_strict_verify() {
+    let dir = folder();
+    let file = dir.path().join("d-no-trailer.db");
+    assert_eq!(verify(&[file.to_str().unwrap(), "--strict"]).0, 1);
+    assert_eq!(verify(&[dir.path().join("a-good.db").to_str().unwrap(), "--strict"]).0, 0);
+}
+
+#[test]
+fn a_folder_gives_one_table_and_the_newest_good_file() {
+    let dir = folder();
+    let (code, out) = verify(&[dir.path().to_str().unwrap()]);
+    assert_eq!(code, 1);
+    let rows = out.lines().skip(1).take_while(|line| !line.contains(": ")).count();
+    assert_eq!(rows, 12, "{out}");
+    assert_eq!(out.lines().last().unwrap(), format!("newest good: {}/a-good.db", dir.path().display()));
+}
+
+#[test]
+fn what_lies_beside_backups_is_told_and_does_not_count() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name).display().to_string();
+    let folder = dir.path().to_str().unwrap();
+    fs::write(at("SHA256SUMS"), "0123  kube.db\n").unwrap();
+    fs::write(at("status.json"), "{\"revision\":1}").unwrap();
+    // nothing in it is a backup
+    assert_eq!(verify(&[folder]).0, 1);
+    fs::copy("fixtures/kube.db", at("kube.db")).unwrap();
+    for more in [&[][..], &["--strict"]] {
+        let (code, out) = verify(&[&[folder], more].concat());
+        assert!(code == 0 && out.matches("not a snapshot").count() == 2, "{out}");
+        assert!(out.contains("not an etcd snapshot: text"), "{out}");
+    }
+    // named, they count
+    assert_eq!(verify(&[&at("kube.db"), &at("SHA256SUMS")]).0, 1);
+    assert_eq!(verify(&[folder, &at("status.json")]).0, 1);
+    // what may have been a backup counts, too
+    for lost in [&b""[..], &[0; 5000], b"\x01\x02\x03 no known beginning", b"age-encryption.org/v1\n"] {
+        fs::write(at("lost.db"), lost).unwrap();
+        assert_eq!(verify(&[folder]).0, 1, "{lost:?}");
+    }
+}
+
+#[test]
+fn which_etcd_starts_on_it() {
+    let starts = |file: &str| {
+        let report = report(Path::new(file)).1;
+        ["3.4", "3.5", "3.6", "3.7"].map(|etcd| report["startsOn"][etcd]["ok"].as_bool().unwrap())
+    };
+    assert_eq!(starts("fixtures/etcd-3.4.db"), [true; 4]);
+    assert_eq!(starts("fixtures/etcd-3.5.db"), [true; 4]);
+    assert_eq!(starts("fixtures/etcd-3.6.db"), [false, true, true, true]);
+    assert_eq!(starts("fixtures/etcd-3.7.db"), [false, true, false, true]);
+}

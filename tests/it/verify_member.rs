@@ -1,0 +1,189 @@
+//! `verify` of a member's directory: which etcd starts on it, and whether db, log and `.snap` files fit, held against
+//! the real ones.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use crate::common::{Etcd, Peers, log::Segment};
+use etcdsnap::proto::Writer;
+use serde_json::Value;
+use tempfile::TempDir;
+
+const VERSIONS: [&str; 4] = ["34", "35", "36", "37"];
+
+fn verify(dir: &Path) -> Value {
+    let output = Command::new(env!("CARGO_BIN_EXE_etcdsnap")).arg("verify").arg(dir).args(["-o", "json"]).output();
+    serde_json::from_slice(&output.unwrap().stdout).unwrap()
+}
+
+/// The codes of the findings that are more than remarks.
+fn codes(report: &Value) -> Vec<&str> {
+    let findings = report["findings"].as_array().unwrap().iter();
+    findings.filter(|f| f["severity"] != "info").map(|f| f["code"].as_str().unwrap()).collect()
+}
+
+fn copy(from: &Path, to: &TempDir) -> PathBuf {
+    let to = to.path().join("copy");
+    assert!(Command::new("cp").arg("-a").args([from, &to]).status().unwrap().success());
+    to
+}
+
+/// Starts etcd, on what is there, with so many writes, and kills it.
+fn written(peers: &Peers, version: &str, data: &Path, writes: usize) {
+    let etcd = Etcd::start_on(peers, version, Some(data), &["--snapshot-count", "10"]).unwrap();
+    for i in 0..writes {
+        etcd.ctl(&["put", &format!("/key/{}", i % 7), "value"]);
+    }
+    // so that the db has what the log has
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    etcd.kill();
+}
+
+fn snaps(data: &Path) -> Vec<PathBuf> {
+    let paths = fs::read_dir(data.join("member/snap")).unwrap().map(|entry| entry.unwrap().path());
+    let mut snaps: Vec<_> = paths.filter(|path| path.extension().is_some_and(|ending| ending == "snap")).collect();
+    snaps.sort();
+    snaps
+}
+
+/// Each etcd is started on a copy of `data`.
+fn starts_as_said(peers: &Peers, data: &Path, what: &str) {
+    let report = verify(data);
+    assert_eq!(report["verdict"], "good", "{what}: {report}");
+    for version in VERSIONS {
+        let said = &report["startsOn"][version.replace('3', "3.")];
+        let why = said["why"].as_str().unwrap();
+        // it looks at the storage version since 3.4.31
+        if version == "34" && why.contains("storage version") {
+            continue;
+        }
+        let home = TempDir::new().unwrap();
+        let started = Etcd::start_on(peers, version, Some(&copy(data, &home)), &[]).map(drop);
+        assert_eq!(said["ok"], started.is_ok(), "{what} on {version}, {why}: {started:?}");
+    }
+}
+
+/// With the whole log, and with `.snap` files that stand for its beginning.
+#[test]
+fn etcd_starts_as_said() {
+    let Some(peers) = Peers::find("etcd_starts_as_said") else { return };
+    for version in VERSIONS {
+        for writes in [2, 30] {
+            let home = TempDir::new().unwrap();
+            let data = home.path().join("data");
+            written(&peers, version, &data, writes);
+            assert_eq!(snaps(&data).is_empty(), writes == 2);
+            starts_as_said(&peers, &data, &format!("a directory of {version} with {writes} writes"));
+        }
+    }
+}
+
+#[test]
+fn keys_of_the_v2_api_stop_later_ones() {
+    let Some(peers) = Peers::find("keys_of_the_v2_api_stop_later_ones") else { return };
+    let home = TempDir::new().unwrap();
+    let data = home.path().join("data");
+    let flags = ["--enable-v2", "--snapshot-count", "10"];
+    let etcd = Etcd::start_on(&peers, "34", Some(&data), &flags).unwrap();
+    let mut set = peers.command("etcdctl34");
+    set.env("ETCDCTL_API", "2").args(["--endpoints", &etcd.endpoint, "set", "/a", "b"]);
+    assert!(set.output().unwrap().status.success());
+    etcd.kill();
+    assert!(snaps(&data).is_empty());
+    starts_as_said(&peers, &data, "a v2 key in the log");
+    written(&peers, "34", &data, 15);
+    assert!(!snaps(&data).is_empty());
+    let report = verify(&data);
+    assert!(report["startsOn"]["3.6"]["why"].as_str().unwrap().contains("/1/a"), "{report}");
+    starts_as_said(&peers, &data, "a v2 key in a .snap file");
+}
+
+/// etcdctl 3.4 leaves the old member in the db, where 3.4 and 3.5 do not look.
+#[test]
+fn members_that_only_the_db_lists() {
+    let Some(peers) = Peers::find("members_that_only_the_db_lists") else { return };
+    let home = TempDir::new().unwrap();
+    let (saved, data) = (home.path().join("saved.db"), home.path().join("data"));
+    Etcd::start(&peers, "35").ctl(&["snapshot", "save", saved.to_str().unwrap()]);
+    let args = ["snapshot", "restore", saved.to_str().unwrap(), "--data-dir", data.to_str().unwrap()];
+    let whose =
+        ["--name=m1", "--initial-cluster=m1=http://127.0.0.1:1", "--initial-advertise-peer-urls=http://127.0.0.1:1"];
+    assert!(peers.run("etcdctl34", args.into_iter().chain(whose)).status.success());
+    let report = verify(&data);
+    let differ = codes(&report).into_iter().filter(|code| *code == "members-differ");
+    assert_eq!((differ.count(), &report["verdict"]), (2, &"doubtful".into()), "{report}");
+    assert_ne!(report["member"]["members"]["db"], report["member"]["members"]["v2store"]);
+    let ok = |version: &str| report["startsOn"][version]["ok"].as_bool().unwrap();
+    assert_eq!(["3.4", "3.5", "3.6", "3.7"].map(ok), [true, true, false, false], "{report}");
+    assert!(Etcd::start_on(&peers, "36", Some(&copy(&data, &home)), &[]).is_err());
+    // as the hint says
+    written(&peers, "35", &data, 1);
+    let report = verify(&data);
+    assert!(!codes(&report).contains(&"members-differ"), "{report}");
+    assert_eq!(report["startsOn"]["3.6"]["ok"], true, "{report}");
+    written(&peers, "36", &data, 1);
+}
+
+/// No peers are needed: the first segment is gone, and the `.snap` files.
+#[test]
+fn a_log_that_has_lost_its_beginning() {
+    let home = TempDir::new().unwrap();
+    let fixture = fs::File::open("fixtures/datadir-3.6.tar.gz").unwrap();
+    tar::Archive::new(flate2::read::GzDecoder::new(fixture)).unpack(home.path()).unwrap();
+    let data = home.path().join("datadir-3.6");
+    snaps(&data).iter().for_each(|snap| fs::remove_file(snap).unwrap());
+    fs::remove_dir_all(data.join("member/wal")).unwrap();
+    fs::create_dir(data.join("member/wal")).unwrap();
+    let metadata = Writer::new().varint(1, 0x6df2_061c_1688_ed78).varint(2, 0xe1b7_d745_7184_e7c3).finish();
+    let log = Segment::default().record(4, &[]).record(1, &metadata);
+    let log = (183..190).fold(log, |log, index| log.entry(0, 2, index, b"")).state(2, 189);
+    fs::write(data.join("member/wal/0000000000000001-00000000000000b7.wal"), log.bytes).unwrap();
+    let report = verify(&data);
+    assert_eq!((codes(&report), &report["verdict"]), (vec!["log-begin"], &"doubtful".into()), "{report}");
+    assert!(VERSIONS.iter().all(|version| report["startsOn"][version.replace('3', "3.")]["ok"] == false), "{report}");
+}
+
+/// Files that were copied at different times, or of different lives of a member.
+#[test]
+fn a_db_and_a_log_that_do_not_fit() {
+    let Some(peers) = Peers::find("a_db_and_a_log_that_do_not_fit") else { return };
+    let homes = [(); 3].map(|()| TempDir::new().unwrap());
+    let data = homes[0].path().join("data");
+    written(&peers, "36", &data, 3);
+    let [one, other] = [&homes[1], &homes[2]].map(|home| copy(&data, home));
+    written(&peers, "36", &one, 20);
+    let db = |data: &Path| data.join("member/snap/db");
+    fs::copy(db(&one), db(&data)).unwrap();
+    let report = verify(&data);
+    assert_eq!((codes(&report), &report["verdict"]), (vec!["db-ahead"], &"damaged".into()), "{report}");
+    // two starts: the same entries are of a later term
+    written(&peers, "36", &other, 0);
+    written(&peers, "36", &other, 30);
+    fs::copy(db(&one), db(&other)).unwrap();
+    let report = verify(&other);
+    assert!(codes(&report).contains(&"log-of-another"), "{report}");
+    fs::remove_dir_all(other.join("member/wal")).unwrap();
+    assert!(codes(&verify(&other)).contains(&"no-log"));
+}
+
+#[test]
+fn a_broken_snap_file_is_passed_over() {
+    let Some(peers) = Peers::find("a_broken_snap_file_is_passed_over") else { return };
+    let home = TempDir::new().unwrap();
+    let data = home.path().join("data");
+    written(&peers, "36", &data, 30);
+    let (files, newest) = (snaps(&data), snaps(&data).pop().unwrap());
+    let mut bytes = fs::read(&newest).unwrap();
+    bytes[100] ^= 1;
+    fs::write(&newest, bytes).unwrap();
+    let report = verify(&data);
+    assert_eq!(codes(&report), ["snap-broken"], "{report}");
+    let taken = &files[files.len() - 2];
+    assert_eq!(report["member"]["snap"]["file"], taken.to_str().unwrap(), "{report}");
+    assert_eq!(report["startsOn"]["3.6"]["ok"], true);
+    let etcd = Etcd::start_on(&peers, "36", Some(&data), &[]).unwrap();
+    assert!(newest.with_extension("snap.broken").exists(), "{}", etcd.log());
+}
