@@ -31,9 +31,28 @@ use crate::{
     session::Session,
 };
 
-/// Every command.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Command {
+/// Makes [`Command`] of the list of commands.
+macro_rules! commands {
+    ($($(#[$attribute:meta])* $name:ident($arguments:ty),)+) => {
+        /// Every command with its arguments.
+        #[derive(Debug, Subcommand)]
+        pub(crate) enum Command {
+            $($(#[$attribute])* $name($arguments),)+
+        }
+
+        impl Command {
+            /// Runs the command.
+            pub(crate) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
+                match self {
+                    $(Self::$name(command) => command.run(session),)+
+                }
+            }
+        }
+    };
+}
+
+// In the order of `--help`.
+commands! {
     Status(status::Status),
     Verify(verify::Verify),
     Hashkv(hashkv::HashKv),
@@ -57,35 +76,7 @@ pub(crate) enum Command {
     Snapshot(snapshot::Snapshot),
 }
 
-impl Command {
-    /// Does it.
-    pub(crate) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
-        match self {
-            Self::Status(command) => command.run(session),
-            Self::Verify(command) => command.run(session),
-            Self::Hashkv(command) => command.run(session),
-            Self::Members(command) => command.run(session),
-            Self::Kv(command) => command.run(session),
-            Self::Get(command) => command.run(session),
-            Self::Describe(command) => command.run(session),
-            Self::Diff(command) => command.run(session),
-            Self::History(command) => command.run(session),
-            Self::Timeline(command) => command.run(session),
-            Self::Export(command) => command.run(session),
-            Self::Restore(command) => command.run(session),
-            Self::Wal(command) => command.run(session),
-            Self::Snap(command) => command.run(session),
-            Self::ForceNewCluster(command) => command.run(session),
-            Self::Migrate(command) => command.run(session),
-            Self::Decode(command) => command.run(session),
-            Self::Completions(command) => command.run(session),
-            Self::Man(command) => command.run(session),
-            Self::Snapshot(command) => command.run(session),
-        }
-    }
-}
-
-/// Does `each` for every file named; one that cannot be read is told and the others still have their turn.
+/// Runs `each` for every file. A file that cannot be read is reported, and does not keep the others from their turn.
 fn each_file(
     session: &mut Session,
     files: &[PathBuf],
