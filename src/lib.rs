@@ -37,6 +37,7 @@ pub mod etcd;
 pub mod export;
 pub mod hash;
 pub mod k8s;
+pub mod ordered;
 pub mod print;
 pub mod proto;
 pub mod restore;

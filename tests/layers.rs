@@ -17,8 +17,18 @@ use std::{
 use tokens::{group, tokens};
 
 /// The trunk, in the order of the data's way: a room may name every room of an earlier floor, none of its own.
-const TRUNK: &[&[&str]] =
-    &[&["bytes"], &["error"], &["proto"], &["hash"], &["source"], &["bolt"], &["wal"], &["snap"], &["etcd"], &["k8s"]];
+const TRUNK: &[&[&str]] = &[
+    &["bytes", "ordered"],
+    &["error"],
+    &["proto"],
+    &["hash"],
+    &["source"],
+    &["bolt"],
+    &["wal"],
+    &["snap"],
+    &["etcd"],
+    &["k8s"],
+];
 
 /// The branches, and which others each may name beside the whole trunk.
 const BRANCHES: &[(&str, &[&str])] = &[
