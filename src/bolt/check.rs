@@ -1,4 +1,4 @@
-//! Every invariant of bbolt's `tx.Check`, all violations told.
+//! Every invariant of bbolt's `tx.Check`; all violations are reported.
 
 use super::{
     db::Db,
@@ -10,8 +10,8 @@ use crate::{Code, Finding, Findings};
 
 /// Checks the whole file at the page level.
 ///
-/// In distinction from bbolt, nothing ends the check: a page that cannot be read is told, and what hangs on it is
-/// not counted as unreachable.
+/// Unlike bbolt, nothing ends the check: a page that cannot be read is reported, and the pages below it are not
+/// counted as unreachable.
 #[must_use]
 pub fn check(db: &Db<'_>) -> Findings {
     let mut findings = db.check_metas();
@@ -22,7 +22,7 @@ pub fn check(db: &Db<'_>) -> Findings {
         let inner = walk.check_bucket(&bucket, &mut findings);
         left.extend(inner.into_iter().rev());
     }
-    walk.check_pages(&mut findings);
+    walk.db().check_pages(&walk.met, &mut findings);
     findings
 }
 
@@ -50,26 +50,28 @@ impl<'a> Walk<'a> {
         self.enter(fold, findings);
         buckets
     }
+}
 
-    /// Holds the freelist against the pages that were met. Call it when every bucket has been entered.
+impl Db<'_> {
+    /// Compares the freelist with `met`, the pages that the trees of all buckets reach.
     ///
-    /// Without a freelist on disk what was not met is free, and nothing can be wrong. Where the tree is broken, pages
-    /// below the break were not met, and it says nothing about them.
-    pub fn check_pages(&self, findings: &mut Findings) {
+    /// Without a freelist on disk every page that was not met is free, and nothing can be wrong. When `findings` already
+    /// hold damage, pages below it were not met, and unreachable pages are not reported.
+    pub fn check_pages(&self, met: &PageSet, findings: &mut Findings) {
         let whole = !findings.damaged();
-        let freelist = match Freelist::read(self.db()) {
+        let freelist = match Freelist::read(self) {
             Ok(freelist) => freelist,
             Err(finding) => return findings.push(finding),
         };
         let Freelist::Persisted { page, overflow, .. } = freelist else { return };
-        let (free, pages) = (PageSet::new(self.db().pages()), self.db().pages());
+        let (free, pages) = (PageSet::new(self.pages()), self.pages());
         for (id, offset) in freelist.ids() {
             let tell = |code, what: &str| Finding::error(code, what).page(id.0).at(offset);
             if id.0 < 2 || id.0 >= pages {
                 findings.push(tell(Code::FreelistBounds, "the freelist holds a page that the file does not have"));
             } else if !free.insert(id.0) {
                 findings.push(tell(Code::FreelistTwice, "already freed: it is in the freelist twice"));
-            } else if self.met.contains(id) {
+            } else if met.contains(id) {
                 findings.push(tell(Code::PageReachableFree, "reachable, but the freelist holds it"));
             }
         }
@@ -81,7 +83,7 @@ impl<'a> Walk<'a> {
         }
         let lost = |id: &u64| {
             let id = super::PageId(*id);
-            !self.met.contains(id) && !free.contains(id)
+            !met.contains(id) && !free.contains(id)
         };
         let mut ids = (2..pages).filter(lost).peekable();
         while let Some(first) = ids.next() {
@@ -94,7 +96,7 @@ impl<'a> Walk<'a> {
             } else {
                 format!("pages {first} to {last} are neither reachable nor free")
             };
-            let offset = first.saturating_mul(self.db().page_size());
+            let offset = first.saturating_mul(self.page_size());
             findings.push(Finding::error(Code::PageUnreachable, what).page(first).at(offset));
         }
     }

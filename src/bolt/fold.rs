@@ -22,13 +22,14 @@ pub struct Fold<S, T> {
     pub parts: Vec<T>,
     /// What was wrong on the way, in key order.
     pub findings: Findings,
-    met: PageSet,
+    /// The pages met: those of this bucket, and those that the walk had met before.
+    pub met: PageSet,
 }
 
 impl<'a> Walk<'a> {
     /// Visits every leaf of `bucket` in parallel: the leaves are cut into parts, each part begins with `init` and
-    /// takes its leaves in key order; `shared` is there for all. The walk itself forgets the pages it met, so a
-    /// bucket can be folded again; [`Walk::enter`] makes it remember.
+    /// takes its leaves in key order; `shared` is there for all. The walk itself does not change, so a bucket can be
+    /// folded any number of times; [`Walk::enter`] adds the pages met to those of the walk.
     ///
     /// Where a page is reached twice, who met it first depends on the threads: then all is thrown away and done
     /// again in order, so the answer is always the same. Where there is no bucket there is no part.
@@ -68,7 +69,7 @@ impl<'a> Walk<'a> {
         Fold::join(together, done, findings, met)
     }
 
-    /// Remembers the pages that `fold` met, hands on what it found, and returns what its parts shared.
+    /// Adds the pages that `fold` met to those of the walk and its findings to `findings`; returns what its parts shared.
     pub fn enter<S, T>(&mut self, fold: Fold<S, T>, findings: &mut Findings) -> S {
         self.met = fold.met;
         findings.append(fold.findings);

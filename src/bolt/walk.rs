@@ -78,12 +78,6 @@ impl<'a> Walk<'a> {
         Self { db, met }
     }
 
-    /// How many pages it has met, the two metas among them.
-    #[must_use]
-    pub fn met(&self) -> u64 {
-        self.met.len()
-    }
-
     /// The file it walks.
     #[must_use]
     pub fn db(&self) -> &Db<'a> {

@@ -14,7 +14,7 @@ impl<'a> Snapshot<'a> {
     #[must_use]
     pub fn compaction(&self, at: i64) -> Compaction<'a> {
         let scan = self.keyspace.newest(&self.fresh_walk(), || (), |(), record| record.revision.main <= at);
-        Compaction { at, newest: scan.leave().0 }
+        Compaction { at, newest: scan.shared }
     }
 }
 

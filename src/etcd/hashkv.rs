@@ -2,13 +2,13 @@
 
 use super::{Revision, Snapshot, snapshot::hash_leaf};
 use crate::{
-    Result,
+    Findings, Result,
     bolt::Item,
     hash::{Crc32c, Crc32cWriter},
 };
 
-/// A HashKV and what it was taken over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A HashKV and the revisions it covers.
+#[derive(Debug, Clone)]
 pub struct HashKv {
     /// The sum.
     pub hash: u32,
@@ -16,6 +16,8 @@ pub struct HashKv {
     pub revision: i64,
     /// The compacted revision, or -1.
     pub compact_revision: i64,
+    /// What is wrong with the backup, as far as it was read for this: [`Snapshot::findings`], then what the records add.
+    pub findings: Findings,
 }
 
 #[derive(Default)]
@@ -33,16 +35,16 @@ impl<'a> Snapshot<'a> {
     ///
     /// # Errors
     /// When the revision was compacted away, or is not there yet.
-    pub fn hashkv(&mut self, at: Option<i64>) -> Result<HashKv> {
+    pub fn hashkv(&self, at: Option<i64>) -> Result<HashKv> {
         let (keyspace, compacted) = (self.keyspace, self.keyspace.compacted());
         let limit = at.unwrap_or(i64::MAX);
         let first = keyspace.newest(&self.walk, Revision::default, |last, record| {
             *last = record.revision;
             record.revision.main <= limit
         });
-        // The walk forgets the pages that the first reading met: the second meets them again.
-        let (newest, parts) = first.leave();
-        let revision = self.check_revision(at, keyspace.head(parts.into_iter().max().unwrap_or_default()))?;
+        let last = first.parts.into_iter().max().unwrap_or_default();
+        let revision = self.check_revision(at, keyspace.head(last))?;
+        let newest = first.shared;
         let keep_all = newest.none_live();
         let second = keyspace.scan(
             &self.walk,
@@ -69,10 +71,8 @@ impl<'a> Snapshot<'a> {
                 }
             },
         );
-        let mut sum = Crc32c::of(b"key");
-        for part in second.enter(&mut self.walk, &mut self.findings).1 {
-            sum = sum.join(part.sum.finish());
-        }
-        Ok(HashKv { hash: sum.sum(), revision, compact_revision: compacted })
+        let sum = second.parts.iter().fold(Crc32c::of(b"key"), |sum, part| sum.join(part.sum.finish()));
+        let findings = self.findings_and(second.findings);
+        Ok(HashKv { hash: sum.sum(), revision, compact_revision: compacted, findings })
     }
 }

@@ -3,7 +3,7 @@
 use super::{NewestByKey, Record, Revision, Tail};
 use crate::{
     Findings,
-    bolt::{Bucket, Fold, Leaf, Walk},
+    bolt::{Bucket, Leaf, PageSet, Walk},
 };
 
 /// All records of a backend, and where compaction stands.
@@ -48,7 +48,7 @@ impl<'a> Keyspace<'a> {
     /// Visits every record on all cores: each part of the bucket begins with `init` and takes its records in revision
     /// order through `step`; before a leaf's records, `leaf` sees the leaf. The last part is the tail.
     ///
-    /// Records that cannot be decoded are left out and told.
+    /// Records that cannot be decoded are left out and reported.
     pub fn scan<S: Sync, T: Send>(
         &self,
         walk: &Walk<'a>,
@@ -57,7 +57,7 @@ impl<'a> Keyspace<'a> {
         leaf: impl Fn(&S, &mut T, &Leaf<'_, 'a>) + Sync,
         step: impl Fn(&S, &mut T, &Record<'a>) + Sync,
     ) -> Scan<S, T> {
-        let mut fold = walk.fold(
+        let fold = walk.fold(
             self.bucket.as_ref(),
             shared,
             || (init(), Findings::default()),
@@ -71,12 +71,18 @@ impl<'a> Keyspace<'a> {
                 }
             },
         );
+        let (shared, mut findings) = (fold.shared, fold.findings);
+        let mut parts = Vec::with_capacity(fold.parts.len().saturating_add(1));
+        for (part, more) in fold.parts {
+            parts.push(part);
+            findings.append(more);
+        }
         if !self.tail.is_empty() {
             let mut part = init();
-            self.tail.records().for_each(|record| step(&fold.shared, &mut part, &record));
-            fold.parts.push((part, Findings::default()));
+            self.tail.records().for_each(|record| step(&shared, &mut part, &record));
+            parts.push(part);
         }
-        Scan(fold)
+        Scan { shared, parts, findings, met: fold.met }
     }
 
     /// The newest record of each key, of the records that `counts` says yes to: it sees all of them, as the step of
@@ -101,27 +107,15 @@ impl<'a> Keyspace<'a> {
     }
 }
 
-/// What came of a scan.
+/// What a scan of all records comes to.
 #[derive(Debug)]
-pub struct Scan<S, T>(Fold<S, (T, Findings)>);
-
-impl<S, T> Scan<S, T> {
-    /// Returns what was shared and the parts in revision order, and forgets which pages were met and what was wrong,
-    /// for a caller that is going to scan again.
-    pub fn leave(self) -> (S, Vec<T>) {
-        (self.0.shared, self.0.parts.into_iter().map(|(part, _)| part).collect())
-    }
-
-    /// Hands the pages that were met to `walk` and what was wrong to `findings`, and returns what was shared and the
-    /// parts in revision order.
-    pub fn enter(mut self, walk: &mut Walk<'_>, findings: &mut Findings) -> (S, Vec<T>) {
-        let parts = std::mem::take(&mut self.0.parts);
-        let shared = walk.enter(self.0, findings);
-        let mut out = Vec::with_capacity(parts.len());
-        for (part, more) in parts {
-            out.push(part);
-            findings.append(more);
-        }
-        (shared, out)
-    }
+pub struct Scan<S, T> {
+    /// What all parts shared.
+    pub shared: S,
+    /// The parts, in revision order.
+    pub parts: Vec<T>,
+    /// What is wrong with the pages, then with the records on them, in revision order.
+    pub findings: Findings,
+    /// The pages met, those that the walk had met before included.
+    pub met: PageSet,
 }

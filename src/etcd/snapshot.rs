@@ -17,7 +17,8 @@ pub struct Snapshot<'a> {
     pub state: State,
     /// The `key` bucket.
     pub keyspace: Keyspace<'a>,
-    /// What was wrong so far.
+    /// What was wrong when it was opened: with the metas, the small buckets and the log. A reading of the records hands
+    /// out these and its own.
     pub findings: Findings,
     /// What became of the log of a data directory; `None` where there is none, or it was left out.
     pub log: Option<Replayed>,
@@ -25,6 +26,7 @@ pub struct Snapshot<'a> {
     pub received: Option<&'a Part>,
     /// What the log changes in the small buckets.
     pub(super) edits: Edits,
+    /// A walk that has met the pages of the small buckets.
     pub(super) walk: Walk<'a>,
     /// Every bucket in order, with the sum of its content where it was read already.
     pub(super) buckets: Vec<(Bucket<'a>, Option<Contents>)>,
@@ -86,6 +88,13 @@ impl<'a> Snapshot<'a> {
     #[must_use]
     pub fn db(&self) -> &Db<'a> {
         self.walk.db()
+    }
+
+    /// The findings of the opening, then `more`.
+    pub(super) fn findings_and(&self, more: Findings) -> Findings {
+        let mut findings = self.findings.clone();
+        findings.append(more);
+        findings
     }
 
     /// A walk that has met nothing yet.
@@ -156,7 +165,7 @@ impl<'a> Snapshot<'a> {
                 }
             },
         );
-        scan.leave().1.concat()
+        scan.parts.concat()
     }
 
     /// Whether there is a record that is `wanted`, of any revision. Those that cannot be read are passed by.
@@ -169,7 +178,7 @@ impl<'a> Snapshot<'a> {
             |(), _, _| {},
             |(), found, record| *found = *found || wanted(record),
         );
-        scan.leave().1.contains(&true)
+        scan.parts.contains(&true)
     }
 
     /// Shows `each` every record in order, until that fails. Those that cannot be read go to `findings`.

@@ -1,4 +1,4 @@
-//! Everything that one pass over all records tells: the status hash, the counts, the newest records, what is wrong.
+//! One pass over all records: the status hash, the counts, the newest records, the findings.
 
 use std::collections::VecDeque;
 
@@ -26,7 +26,7 @@ pub(super) fn append_newest<'a>(tail: &mut VecDeque<Record<'a>>, mut next: VecDe
     tail.drain(..tail.len().saturating_sub(TAIL));
 }
 
-/// What one pass tells (`etcdutl snapshot status` and more).
+/// What one pass over all records and pages finds (`etcdutl snapshot status` and more).
 #[derive(Debug)]
 pub struct Survey<'a> {
     /// The status hash: CRC-32C over every bucket's name, keys and values.
@@ -43,6 +43,10 @@ pub struct Survey<'a> {
     pub live: NewestByKey<'a>,
     /// The newest records, oldest first.
     pub tail: VecDeque<Record<'a>>,
+    /// Pages that the trees reach, the two metas included.
+    pub pages_met: u64,
+    /// What is wrong with the file: [`Snapshot::findings`], then what the records add, then the freelist.
+    pub findings: Findings,
 }
 
 #[derive(Default)]
@@ -56,9 +60,10 @@ struct Part<'a> {
 }
 
 impl<'a> Snapshot<'a> {
-    /// Visits every record once. What is wrong with the file goes to [`Snapshot::findings`]; its pages count as met.
-    /// What it counts and sums is what the db holds; the live keys and the newest records are those of the log, too.
-    pub fn survey(&mut self) -> Survey<'a> {
+    /// Visits every record once, then compares the freelist with the pages met. Counts and sums are of what the db
+    /// holds; the live keys and the newest records include those of the log.
+    #[must_use]
+    pub fn survey(&self) -> Survey<'a> {
         let keyspace = self.keyspace.without_tail();
         let scan = keyspace.scan(
             &self.walk,
@@ -73,18 +78,20 @@ impl<'a> Snapshot<'a> {
                 part.take(&keyspace, record);
             },
         );
-        let (live, parts) = scan.enter(&mut self.walk, &mut self.findings);
+        let live = scan.shared;
+        let mut findings = self.findings_and(scan.findings);
         let (mut keys, mut tail, mut last) = (Contents::default(), VecDeque::new(), None);
-        for part in parts {
+        for part in scan.parts {
             keys.sum = keys.sum.join(part.sum.finish());
             keys.items = keys.items.saturating_add(part.items);
             if let (Some(before), Some(next)) = (&last, &part.first) {
-                self.findings.push_all(gap(&keyspace, before, next));
+                findings.push_all(gap(&keyspace, before, next));
             }
-            self.findings.append(part.findings);
+            findings.append(part.findings);
             append_newest(&mut tail, part.tail);
             last = part.last.or(last);
         }
+        self.db().check_pages(&scan.met, &mut findings);
         let (mut sum, mut items) = (crate::hash::Crc32c::default(), 0_u64);
         for (bucket, contents) in &self.buckets {
             let contents = contents.unwrap_or(keys);
@@ -104,18 +111,9 @@ impl<'a> Snapshot<'a> {
             total_size: self.db().size(),
             live,
             tail,
+            pages_met: scan.met.len(),
+            findings,
         }
-    }
-
-    /// How many pages were met, the two metas among them.
-    #[must_use]
-    pub fn pages_met(&self) -> u64 {
-        self.walk.met()
-    }
-
-    /// Holds the freelist against the pages that were met; call it behind [`Snapshot::survey`].
-    pub fn check_pages(&mut self) {
-        self.walk.check_pages(&mut self.findings);
     }
 }
 

@@ -6,7 +6,7 @@ use super::{
     KeyValue, Newest, Record, Revision, Snapshot,
     survey::{append_newest, push_newest},
 };
-use crate::{Error, Result};
+use crate::{Error, Findings, Result};
 
 /// Which keys: as `etcdctl get KEY [RANGE_END]` has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,15 +47,17 @@ pub struct View<'a> {
     pub head: i64,
     /// The newest records of the whole keyspace, oldest first, as [`super::Survey::tail`].
     pub tail: VecDeque<Record<'a>>,
+    /// What is wrong with the backup, as far as it was read for this: [`Snapshot::findings`], then what the records add.
+    pub findings: Findings,
     keys: Vec<Newest<'a>>,
 }
 
 impl<'a> Snapshot<'a> {
-    /// The state at revision `at`, or the last one, of the keys in `range`.
+    /// The state at revision `at`, or the last one, of the keys in `range`. Each call reads all records once.
     ///
     /// # Errors
     /// When the revision was compacted away, or is not there yet.
-    pub fn view(&mut self, at: Option<i64>, range: &Range) -> Result<View<'a>> {
+    pub fn view(&self, at: Option<i64>, range: &Range) -> Result<View<'a>> {
         let keyspace = self.keyspace;
         let limit = at.unwrap_or(i64::MAX);
         let scan = keyspace.newest(&self.walk, VecDeque::new, |tail, record| {
@@ -63,12 +65,12 @@ impl<'a> Snapshot<'a> {
             // The empty record of a bump stands for no key.
             record.revision.main <= limit && range.contains(record.kv.key) && !record.is_bump()
         });
-        let (newest, parts) = scan.enter(&mut self.walk, &mut self.findings);
         let mut tail = VecDeque::new();
-        parts.into_iter().for_each(|part| append_newest(&mut tail, part));
+        scan.parts.into_iter().for_each(|part| append_newest(&mut tail, part));
         let head = keyspace.head(tail.back().map_or(Revision::default(), |record| record.revision));
         let revision = self.check_revision(at, head)?;
-        Ok(View { revision, head, tail, keys: newest.into_sorted() })
+        let findings = self.findings_and(scan.findings);
+        Ok(View { revision, head, tail, findings, keys: scan.shared.into_sorted() })
     }
 
     /// The revision that `at` means in a keyspace whose last one is `head`.
@@ -119,5 +121,76 @@ impl<'a> View<'a> {
     pub fn get(&self, key: &[u8]) -> Option<KeyValue<'a>> {
         let index = self.keys.binary_search_by(|newest| newest.key.cmp(key)).ok()?;
         self.keys.get(index).map(Newest::kv)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::arithmetic_side_effects)]
+mod tests {
+    use super::*;
+    use crate::Code;
+
+    fn image(fixture: &str) -> Vec<u8> {
+        let mut bytes = std::fs::read(fixture).unwrap();
+        bytes.truncate(bytes.len() - 32);
+        bytes
+    }
+
+    fn keys<'a>(view: &View<'a>) -> Vec<(&'a [u8], i64)> {
+        view.iter().map(|kv| (kv.key, kv.mod_revision)).collect()
+    }
+
+    #[test]
+    fn views_at_several_revisions_exist_side_by_side() {
+        let image = image("fixtures/kube-later.db");
+        let snapshot = Snapshot::open(&image).unwrap();
+        let (all, head) = (Range::All, snapshot.head().unwrap());
+        let first = snapshot.keyspace.compacted().max(1);
+        let view = |at| snapshot.view(at, &all).unwrap();
+        let views = [view(Some(first)), view(Some(head - 10)), view(Some(head)), view(None)];
+        assert_eq!(views.each_ref().map(|view| view.revision), [first, head - 10, head, head]);
+        assert!(views.iter().all(|view| view.head == head && view.findings.list().is_empty()));
+        assert_eq!(keys(&views[2]), keys(&views[3]));
+        assert_ne!(keys(&views[1]), keys(&views[2]));
+        for view in &views {
+            let fresh = Snapshot::open(&image).unwrap().view(Some(view.revision), &all).unwrap();
+            assert_eq!(keys(view), keys(&fresh), "{}", view.revision);
+            assert!(view.iter().all(|kv| kv.mod_revision <= view.revision));
+        }
+    }
+
+    /// A page that is not found and a record that cannot be read, below what an open reads.
+    fn broken() -> Vec<u8> {
+        let mut image = image("fixtures/kube-later.db");
+        let records = Snapshot::open(&image).unwrap().records(|_| true);
+        let page = |offset: u64| offset as usize / 4096 * 4096;
+        let leaf = |at: &usize| image[*at..*at + 8] == (*at as u64 / 4096).to_le_bytes();
+        let record = records[10].offset as usize;
+        let leaf =
+            records.iter().map(|record| page(record.offset)).filter(leaf).find(|at| *at != page(records[10].offset));
+        image[record + 8] = b'-';
+        image[leaf.unwrap()] ^= 1;
+        image
+    }
+
+    #[test]
+    fn a_snapshot_is_read_any_number_of_times_in_any_order() {
+        let broken = broken();
+        let snapshot = Snapshot::open(&broken).unwrap();
+        let before = snapshot.findings.list().to_vec();
+        let (view, again) = (snapshot.view(None, &Range::All).unwrap(), snapshot.view(None, &Range::All).unwrap());
+        let codes: Vec<_> = view.findings.list().iter().map(|finding| finding.code).collect();
+        assert_eq!(codes, [Code::PageId, Code::RevisionKey]);
+        assert_eq!((keys(&view), view.findings.list()), (keys(&again), again.findings.list()));
+        let (survey, hashkv) = (snapshot.survey(), snapshot.hashkv(None).unwrap());
+        let fresh = || Snapshot::open(&broken).unwrap();
+        let (first_survey, first_hashkv) = (fresh().survey(), fresh().hashkv(None).unwrap());
+        let told = |survey: &crate::etcd::Survey<'_>| {
+            (survey.hash, survey.total_key, survey.pages_met, survey.findings.list().to_vec())
+        };
+        assert_eq!(told(&survey), told(&first_survey));
+        assert_eq!(hashkv.hash, first_hashkv.hash);
+        assert_eq!(hashkv.findings.list(), view.findings.list());
+        assert_eq!(snapshot.findings.list(), before);
     }
 }

@@ -58,7 +58,7 @@ impl Clock {
                 }
             },
         );
-        Self::from_points(scan.leave().1.concat())
+        Self::from_points(scan.parts.concat())
     }
 
     /// Of renewals, each with its Lease's key. A Lease of which most would run backwards is of a wrong clock: all of it is

@@ -65,7 +65,7 @@ impl<'a> Facts<'a> {
     /// As [`Snapshot::load`]; when its newest records cannot be reached.
     pub fn gather(source: &'a Source, load: &Load, carry: &Carry) -> Result<Self> {
         let damaged = |finding| source.damaged(finding);
-        let mut snapshot = Snapshot::load(source, load)?;
+        let snapshot = Snapshot::load(source, load)?;
         let newest = snapshot.newest_records().map_err(damaged)?;
         let head = snapshot.head().map_err(damaged)?;
         let db = snapshot.received.unwrap_or(source.db());
@@ -93,11 +93,11 @@ impl<'a> Facts<'a> {
             head: cut.unwrap_or(head),
             db_head,
             cut,
-            orphans: cut.map_or(Ok(0), |cut| orphans(&mut snapshot, cut))?,
+            orphans: cut.map_or(Ok(0), |cut| orphans(&snapshot, cut))?,
             compacted: snapshot.keyspace.compacted(),
             compaction_pending: snapshot.keyspace.compaction_pending(),
             kubernetes: newest.iter().any(|record| of_kubernetes(record.kv.key)),
-            dropped: dropped(&mut snapshot, cut, carry)?,
+            dropped: dropped(&snapshot, cut, carry)?,
             log: snapshot.log,
             state: snapshot.state,
         })
@@ -105,7 +105,7 @@ impl<'a> Facts<'a> {
 }
 
 /// How many keys that live at `cut` hang on leases that are gone.
-fn orphans(snapshot: &mut Snapshot<'_>, cut: i64) -> Result<usize> {
+fn orphans(snapshot: &Snapshot<'_>, cut: i64) -> Result<usize> {
     let view = snapshot.view(Some(cut), &Range::All)?;
     let leases = &snapshot.state.leases;
     let gone = |id: i64| id != 0 && leases.iter().all(|lease| lease.id != id);
@@ -113,7 +113,7 @@ fn orphans(snapshot: &mut Snapshot<'_>, cut: i64) -> Result<usize> {
 }
 
 /// The live keys that are to be dropped.
-fn dropped(snapshot: &mut Snapshot<'_>, cut: Option<i64>, carry: &Carry) -> Result<Vec<Vec<u8>>> {
+fn dropped(snapshot: &Snapshot<'_>, cut: Option<i64>, carry: &Carry) -> Result<Vec<Vec<u8>>> {
     if !carry.drop_leases && carry.drop_keys.is_empty() {
         return Ok(Vec::new());
     }

@@ -33,10 +33,9 @@ pub struct Restored {
 pub(super) fn db(path: &Path, plan: &Plan<'_>, damaged: bool) -> Result<Restored> {
     let wrong = |what: String| fault(path, "read back")(std::io::Error::other(what));
     let part = Part::open(path)?;
-    let mut snapshot = Snapshot::open(part.image()).map_err(|finding| wrong(finding.to_string()))?;
+    let snapshot = Snapshot::open(part.image()).map_err(|finding| wrong(finding.to_string()))?;
     let survey = snapshot.survey();
-    snapshot.check_pages();
-    if let Some(finding) = snapshot.findings.list().iter().find(|_| snapshot.findings.damaged() && !damaged) {
+    if let Some(finding) = survey.findings.list().iter().find(|_| survey.findings.damaged() && !damaged) {
         return Err(wrong(finding.to_string()));
     }
     let revision = snapshot.keyspace.head(crate::etcd::Revision::first(survey.revision));

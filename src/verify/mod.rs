@@ -53,7 +53,7 @@ pub fn verify(source: &Source, load: &Load, progress: impl Fn(u64)) -> Result<Re
 /// Everything but the SHA-256: [`Report::conclude`] adds that.
 pub(crate) fn check(source: &Source, load: &Load) -> Result<Report> {
     let mut report = Report::new(source);
-    let (mut snapshot, log) = match Snapshot::load_with_log(source, load) {
+    let (snapshot, log) = match Snapshot::load_with_log(source, load) {
         Ok(loaded) => loaded,
         Err(Error::Damaged { finding, .. }) => {
             report.findings.push(*finding);
@@ -62,12 +62,11 @@ pub(crate) fn check(source: &Source, load: &Load) -> Result<Report> {
         Err(error) => return Err(error),
     };
     let survey = snapshot.survey();
-    snapshot.check_pages();
     report.shape = Some(trailer::Shape::of(snapshot.db(), source.db().image().len() as u64));
     report.revision = Some(survey.revision);
     report.total_key = Some(survey.total_key);
     report.total_size = Some(survey.total_size);
-    report.in_use = Some(snapshot.pages_met().saturating_mul(snapshot.db().page_size()));
+    report.in_use = Some(survey.pages_met.saturating_mul(snapshot.db().page_size()));
     report.hash = Some(survey.hash);
     report.version = snapshot.state.meta.storage_version.clone();
     report.portrait = Portrait::of(&survey);
@@ -76,7 +75,7 @@ pub(crate) fn check(source: &Source, load: &Load) -> Result<Report> {
         report.findings.push(Finding::info(Code::Encryption, what));
     }
     state::check(&snapshot, &survey, &mut report.findings);
-    report.findings.append(std::mem::take(&mut snapshot.findings));
+    report.findings.append(survey.findings);
     report.findings.push_all(Doubt::about(source));
     report.member = log.filter(|_| source.kind() == Kind::DataDir).map(|log| {
         let index = snapshot.log.map_or(0, |replayed| replayed.index);

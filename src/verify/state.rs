@@ -9,7 +9,7 @@ use crate::{
 
 pub(super) fn check(snapshot: &Snapshot<'_>, survey: &Survey<'_>, findings: &mut Findings) {
     let (state, keyspace) = (&snapshot.state, &snapshot.keyspace);
-    if !snapshot.findings.damaged() && !snapshot.bucket_names().any(|name| name == b"key") {
+    if !survey.findings.damaged() && !snapshot.bucket_names().any(|name| name == b"key") {
         let finding = Finding::error(Code::BucketMissing, "there is no bucket `key`: this is no etcd backend");
         findings.push(finding.hint("a bbolt file of another program? `etcdsnap` reads etcd's only"));
     }
@@ -52,9 +52,9 @@ pub(super) fn check(snapshot: &Snapshot<'_>, survey: &Survey<'_>, findings: &mut
         let what = format!("{lost} keys hang on leases that are not there, and will never expire; the first of them");
         findings.push(Finding::warning(Code::LeaseMissing, what).key(key));
     }
-    let (pages, used) = (snapshot.db().pages(), snapshot.pages_met());
+    let (pages, used) = (snapshot.db().pages(), survey.pages_met);
     let free = pages.saturating_sub(used);
-    if free > 0 && !snapshot.findings.damaged() {
+    if free > 0 && !survey.findings.damaged() {
         let what = format!("{free} of {pages} pages are free; they may still hold what was deleted, Secrets too");
         findings.push(Finding::info(Code::FreePages, what));
     }

@@ -43,7 +43,7 @@ fn said(args: &[&str], stdin: &[u8]) -> (String, String, i32) {
 /// The value stored under a key of the fixture.
 fn stored(key: &str) -> Vec<u8> {
     let bytes = fs::read(FILE).unwrap();
-    let mut snapshot = Snapshot::open(&bytes).unwrap();
+    let snapshot = Snapshot::open(&bytes).unwrap();
     snapshot.view(None, &Range::Key(key.into())).unwrap().get(key.as_bytes()).unwrap().value.to_vec()
 }
 

@@ -55,7 +55,7 @@ const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 impl Describe {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
         let source = session.open(&self.snapshot)?;
-        let mut snapshot = session.load(&source, &self.log.load())?;
+        let snapshot = session.load(&source, &self.log.load())?;
         let (mut ring, mask) = (self.keys.ring()?, self.masking.mask()?);
         let at = self.when.revision(&snapshot, &ring)?;
         let view = snapshot.view(at, &Range::All)?;
@@ -85,7 +85,7 @@ impl Describe {
             let what = format!("there is no such object at revision {}", view.revision);
             return Err(Error::not_found(what).into());
         }
-        Ok(exit.max(session.close(&source, &snapshot.findings)?))
+        Ok(exit.max(session.close(&source, &view.findings)?))
     }
 }
 

@@ -146,15 +146,14 @@ impl<'o, 's> Opened<'o, 's> {
 impl Compare {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
         let a = session.open(&self.a)?;
-        let mut old = session.load(&a, &self.log.load())?;
+        let old = session.load(&a, &self.log.load())?;
         if self.is_one() {
-            let mut new = session.load(&a, &self.log.load())?;
             let (from, to) = self.revisions(&old)?;
-            let (old_view, new_view) = (old.view(from, &Range::All)?, new.view(to, &Range::All)?);
-            let from = Opened::new(&a, &old, old_view, &self.keys)?;
-            let to = Opened::new(&a, &new, new_view, &self.keys)?;
+            let (from, to) = (old.view(from, &Range::All)?, old.view(to, &Range::All)?);
+            let from = Opened::new(&a, &old, from, &self.keys)?;
+            let to = Opened::new(&a, &old, to, &self.keys)?;
             let exit = self.compare(session, &from, &to, &words(&self.rest)?)?;
-            return Ok(exit.max(session.close(&a, &old.findings)?));
+            return Ok(exit.max(session.close(&a, &from.view.findings)?));
         }
         let Some((b, what)) = self.rest.split_first() else {
             let what = "diff takes two backups, or one with --rev or --at".to_owned();
@@ -162,13 +161,13 @@ impl Compare {
             return Err(Error::usage(what).hinted_if(hint).into());
         };
         let b = session.open(b.as_ref())?;
-        let mut new = session.load(&b, &self.log.load())?;
+        let new = session.load(&b, &self.log.load())?;
         let (old_view, new_view) = (old.view(None, &Range::All)?, new.view(None, &Range::All)?);
         let from = Opened::new(&a, &old, old_view, &self.keys)?;
         let to = Opened::new(&b, &new, new_view, &self.keys)?;
         let exit = self.compare(session, &from, &to, &words(what)?)?;
-        let closed = session.close(&a, &old.findings)?;
-        Ok(exit.max(closed).max(session.close(&b, &new.findings)?))
+        let closed = session.close(&a, &from.view.findings)?;
+        Ok(exit.max(closed).max(session.close(&b, &to.view.findings)?))
     }
 
     /// Whether not everything is compared.

@@ -197,7 +197,7 @@ const STARTED: &str = "an etcd was started here meanwhile, and goes on in what i
 
 /// What etcd serves then: what the db holds, and what the log adds to that.
 fn served(source: &Source, plan: &impl Told) -> Result<String> {
-    let mut snapshot = Snapshot::load(source, &plan.load())?;
+    let snapshot = Snapshot::load(source, &plan.load())?;
     let damaged = |finding| source.damaged(finding);
     let revision = snapshot.head().map_err(damaged)?;
     Ok(format!("revision {revision}, {} keys", snapshot.survey().live.count_live()))

@@ -108,8 +108,8 @@ impl Get {
         let picker = self.which.picker(key, sort)?;
         let mut ring = self.keys.ring()?;
         let source = session.open(&self.snapshot)?;
-        let mut snapshot = session.load(&source, &self.log.load())?;
-        let Found { view, resources, selection, objects, mut exit } = self.which.find(&mut snapshot, &mut ring, key)?;
+        let snapshot = session.load(&source, &self.log.load())?;
+        let Found { view, resources, selection, objects, mut exit } = self.which.find(&snapshot, &mut ring, key)?;
         let (found, picked) = picker.pick(objects, &ring)?;
         exit = exit.max(picked);
         match (self.output(), template) {
@@ -123,7 +123,7 @@ impl Get {
                 exit = exit.max(self.objects(session, &selection, &found, &ring)?);
             }
         }
-        Ok(exit.max(session.close(&source, &snapshot.findings)?))
+        Ok(exit.max(session.close(&source, &view.findings)?))
     }
 
     fn output(&self) -> Output {

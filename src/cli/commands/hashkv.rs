@@ -47,9 +47,9 @@ pub(crate) enum WriteOut {
 impl HashKv {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
         let source = session.open(&self.snapshot)?;
-        let mut snapshot = session.load(&source, &self.log.load())?;
+        let snapshot = session.load(&source, &self.log.load())?;
         let at = self.when.revision(&snapshot, &Ring::default())?;
-        let etcd::HashKv { hash, revision, compact_revision } = snapshot.hashkv(at)?;
+        let etcd::HashKv { hash, revision, compact_revision, findings } = snapshot.hashkv(at)?;
         let cells = [hash.to_string(), revision.to_string(), compact_revision.to_string()];
         let [h, r, c] = cells.clone();
         let printer = Printer {
@@ -65,6 +65,6 @@ impl HashKv {
                 render::json(&mut session.out, &value, true)?;
             }
         }
-        session.close(&source, &snapshot.findings)
+        session.close(&source, &findings)
     }
 }

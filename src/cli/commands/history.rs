@@ -110,7 +110,7 @@ impl History {
             Output::Json => self.json(session, &opened, &found, &mask)?,
         }
         for side in &opened {
-            exit = exit.max(session.close(side.source, &side.snapshot.findings)?);
+            exit = exit.max(session.close(side.source, &side.view.findings)?);
         }
         Ok(exit)
     }

@@ -105,11 +105,11 @@ impl Kv {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
         let range = self.range();
         let source = session.open(&self.snapshot)?;
-        let mut snapshot = session.load(&source, &self.log.load())?;
+        let snapshot = session.load(&source, &self.log.load())?;
         let at = self.when.revision(&snapshot, &etcdsnap::k8s::Ring::default())?;
         let view = snapshot.view(at, &range)?;
         let exit = self.print(session, &view, &range)?;
-        Ok(exit.max(session.close(&source, &snapshot.findings)?))
+        Ok(exit.max(session.close(&source, &view.findings)?))
     }
 
     fn range(&self) -> Range {

@@ -68,12 +68,11 @@ impl Status {
             let hint = Some("`etcdsnap status` opens it: this alias answers as etcdutl does".to_owned());
             return Err(Error::not_found(what).hinted_if(hint).into());
         }
-        let mut snapshot = session.load(&source, &Load::default())?;
+        let snapshot = session.load(&source, &Load::default())?;
         let survey = snapshot.survey();
-        snapshot.check_pages();
         let seen = |code: Code, severity| severity == Severity::Error && !UNSEEN.contains(&code);
-        if snapshot.findings.counts().any(|(code, severity, _)| seen(code, severity)) {
-            return session.close(&source, &snapshot.findings);
+        if survey.findings.counts().any(|(code, severity, _)| seen(code, severity)) {
+            return session.close(&source, &survey.findings);
         }
         let version = snapshot.state.meta.storage_version.clone().unwrap_or_default();
         let (revision, keys, size) = (survey.revision, survey.total_key, survey.total_size);

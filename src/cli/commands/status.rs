@@ -116,9 +116,8 @@ impl Status {
     }
 
     fn row(&self, session: &mut Session, source: &Source) -> Result<(Row, Exit), Failure> {
-        let mut snapshot = session.load(source, &self.log.load())?;
+        let snapshot = session.load(source, &self.log.load())?;
         let survey = snapshot.survey();
-        snapshot.check_pages();
         let portrait = Portrait::of(&survey);
         let trailer = match (source.db().trailer(), self.check) {
             _ if source.kind() == Kind::DataDir => "none expected",
@@ -142,10 +141,10 @@ impl Status {
             newest_time: portrait.newest.map(|newest| newest.to_string()),
             identity: portrait.identity,
             encryption: portrait.sealed,
-            damaged: snapshot.findings.count(Severity::Error) > 0,
+            damaged: survey.findings.count(Severity::Error) > 0,
             log: snapshot.log.map(|log| Behind::of(log, survey.revision)),
         };
-        let exit = session.close(source, &snapshot.findings)?;
+        let exit = session.close(source, &survey.findings)?;
         Ok((row, if trailer == "differs" { exit.max(Exit::Content) } else { exit }))
     }
 }

@@ -101,7 +101,7 @@ const PATHS: usize = 4;
 impl Timeline {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
         let source = session.open(&self.snapshot)?;
-        let mut snapshot = session.load(&source, &self.log.load())?;
+        let snapshot = session.load(&source, &self.log.load())?;
         let view = snapshot.view(None, &Range::All)?;
         let (mut ring, mask) = (self.keys.ring()?, self.masking.mask()?);
         ring.learn(view.iter());
@@ -151,7 +151,7 @@ impl Timeline {
         if view.head == 0 {
             return Err(Error::not_found("the backup holds no keys").into());
         }
-        findings.append(std::mem::take(&mut snapshot.findings));
+        findings.append(view.findings);
         session.close(&source, &findings)
     }
 

@@ -101,17 +101,15 @@ impl<'a> Named<'a> {
                     }
                 },
             );
-            let (_, parts) = bound.leave();
-            self.keys.extend(parts.into_iter().flatten());
+            self.keys.extend(bound.parts.into_iter().flatten());
         }
         let scan = keyspace.newest(&walk, Revision::default, |last, record| {
             *last = record.revision.max(*last);
             self.holds(record.kv.key) && !record.is_bump()
         });
-        let (newest, lasts) = scan.leave();
-        let mut found = Found { last: lasts.into_iter().max().unwrap_or_default(), ..Found::default() };
+        let mut found = Found { last: scan.parts.into_iter().max().unwrap_or_default(), ..Found::default() };
         found.attached = self.leases.iter().map(|id| (*id, BTreeSet::new())).collect();
-        for newest in newest.into_live() {
+        for newest in scan.shared.into_live() {
             let kv = newest.kv();
             if let Some(keys) = found.attached.get_mut(&kv.lease) {
                 keys.insert(kv.key);

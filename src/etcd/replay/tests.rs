@@ -47,7 +47,7 @@ fn a_corrupt_alarm_stops_all_and_no_space_what_grows() {
     let source = source();
     let range = Range::Prefix(b"zz".to_vec());
     let keys = |requests: &[Vec<u8>]| {
-        let (mut snapshot, ..) = applied(&source, requests);
+        let (snapshot, ..) = applied(&source, requests);
         let alarms: Vec<_> = snapshot.state.alarms.iter().map(|alarm| alarm.kind).collect();
         (snapshot.view(None, &range).unwrap().keys().map(<[u8]>::to_vec).collect::<Vec<_>>(), alarms)
     };
@@ -75,7 +75,7 @@ fn a_range_that_cannot_be_read_refuses_all_but_in_the_outermost_transaction() {
     let source = source();
     let holds = |message: Writer| {
         let requests = [request(6, message)];
-        let (mut snapshot, ..) = applied(&source, &requests);
+        let (snapshot, ..) = applied(&source, &requests);
         snapshot.view(None, &Range::Prefix(b"zz".to_vec())).unwrap().keys().count() == 1
     };
     let future = || Writer::new().bytes(1, b"a").varint(4, 1 << 40);
@@ -95,7 +95,7 @@ fn a_lease_takes_its_own_keys_with_it() {
     let lease = |number: u32| request(number, Writer::new().varint(1, 77).varint(if number == 8 { 2 } else { 1 }, 77));
     let hung = |key: &[u8]| request(4, Writer::new().bytes(1, key).bytes(2, b"new").varint(3, 77));
     let requests = [lease(8), hung(b"zz1"), lease(9), hung(b"zz2"), put(b"zz3"), lease(8), hung(b"zz3"), put(b"zz3")];
-    let (mut snapshot, ..) = applied(&source, &requests);
+    let (snapshot, ..) = applied(&source, &requests);
     let view = snapshot.view(None, &Range::Prefix(b"zz".to_vec())).unwrap();
     assert_eq!(view.keys().collect::<Vec<_>>(), [b"zz3"]);
     assert_eq!(snapshot.state.leases.iter().filter(|lease| lease.id == 77).count(), 1);
@@ -141,7 +141,7 @@ fn it_ends_where_it_is_told_to() {
 
 /// What `requests` lead to from the db can be read; how many records are not as etcd would have them.
 fn sound(source: &Source, requests: &[Vec<u8>]) -> u64 {
-    let (mut snapshot, replayed, _) = applied(source, requests);
+    let (snapshot, replayed, _) = applied(source, requests);
     let view = snapshot.view(None, &Range::All).unwrap();
     assert!(replayed.revision.is_none_or(|revision| revision == view.head), "{replayed:?}, {}", view.head);
     assert_eq!(applied(source, requests).0.hashkv(None).unwrap().revision, view.head);

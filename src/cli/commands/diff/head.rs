@@ -51,7 +51,7 @@ impl<'t> Told<'t> {
             identity: identity(&side.view, &side.ring),
             head: side.view.head,
             compacted: side.snapshot.keyspace.compacted(),
-            damaged: side.snapshot.findings.damaged(),
+            damaged: side.view.findings.damaged(),
         }
     }
 }

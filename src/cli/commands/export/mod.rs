@@ -84,8 +84,8 @@ impl Export {
         }
         let source = session.open(&self.snapshot)?;
         let load = self.log.load();
-        let mut snapshot = session.load(&source, &load)?;
-        let Found { view, objects, exit, .. } = self.which.find(&mut snapshot, &mut ring, None)?;
+        let snapshot = session.load(&source, &load)?;
+        let Found { view, objects, exit, .. } = self.which.find(&snapshot, &mut ring, None)?;
         let (mut found, picked) = picker.pick(objects, &ring)?;
         let exit = exit.max(picked);
         if found.is_empty() && exit != Exit::Good {
@@ -104,7 +104,7 @@ impl Export {
             work.tally.tell_stream();
             streamed?;
             let exit = exit.max(work.tally.exit());
-            return Ok(exit.max(session.close(&source, &snapshot.findings)?));
+            return Ok(exit.max(session.close(&source, &view.findings)?));
         }
         let about = format!("{} at revision {}, by {TOOL}", source.name(), view.revision);
         let (written, checked) = work.folder(session, (&source, &load), &found, &self.to, &about)?;

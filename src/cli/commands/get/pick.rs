@@ -77,7 +77,7 @@ impl Which {
     /// Finds what is called so, or is under `key`; tells what is not there. `ring` learns the keys that are.
     pub(in crate::commands) fn find<'a>(
         &self,
-        snapshot: &mut Snapshot<'a>,
+        snapshot: &Snapshot<'a>,
         ring: &mut Ring,
         key: Option<&str>,
     ) -> Result<Found<'a>, Failure> {

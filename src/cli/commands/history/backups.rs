@@ -32,7 +32,7 @@ pub(super) struct Stored<'s> {
 }
 
 impl<'s> Backup<'s> {
-    pub(super) fn new(source: &'s Source, mut snapshot: Snapshot<'s>, keys: &Keys) -> Result<Self> {
+    pub(super) fn new(source: &'s Source, snapshot: Snapshot<'s>, keys: &Keys) -> Result<Self> {
         let view = snapshot.view(None, &Range::All)?;
         let mut ring = keys.ring()?;
         ring.learn(view.iter());
@@ -97,7 +97,7 @@ pub(super) fn find<'s>(
         let main = stored.record.revision.main;
         let lacks = |(at, backup): &(usize, &Backup<'_>)| {
             let (first, last) = backup.window();
-            (first..=last).contains(&main) && !stored.held.contains(at) && !backup.snapshot.findings.damaged()
+            (first..=last).contains(&main) && !stored.held.contains(at) && !backup.view.findings.damaged()
         };
         if let Some((at, _)) = backups.iter().enumerate().find(lacks) {
             return Err(restored(backups, stored.backup, at, stored.record.revision));
