@@ -169,6 +169,11 @@ impl Session {
         Ok(tell(source.name(), findings))
     }
 
+    /// Whether the output is a terminal, so that untrusted bytes are escaped.
+    pub(crate) fn is_terminal(&self) -> bool {
+        self.terminal
+    }
+
     /// Untrusted bytes for the output: raw into a pipe, escaped on a terminal.
     pub(crate) fn untrusted(&mut self, bytes: &[u8]) -> io::Result<()> {
         if self.terminal { self.out.write_all(escape(bytes).as_bytes()) } else { self.out.write_all(bytes) }

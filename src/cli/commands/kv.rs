@@ -9,7 +9,9 @@ use base64::{Engine as _, engine::general_purpose::STANDARD, write::EncoderWrite
 use clap::{Args, ValueEnum};
 use etcdsnap::{
     Error,
+    bytes::escape,
     etcd::{KeyValue, Range, View},
+    ordered::ordered_items,
 };
 
 use crate::{
@@ -130,24 +132,24 @@ impl Kv {
         if self.count_only {
             self.count(session, view)?;
         } else {
-            let mut printer = Printer { kv: self, first: true };
+            let printer = Printer { kv: self, terminal: session.is_terminal() };
             printer.begin(&mut session.out, view)?;
             if self.sort_by == SortBy::Key {
                 match self.order {
-                    Order::Ascend => view.iter().take(shown).try_for_each(|kv| printer.one(session, &kv))?,
-                    Order::Descend => view.iter().rev().take(shown).try_for_each(|kv| printer.one(session, &kv))?,
+                    Order::Ascend => printer.all(&mut session.out, view.iter().take(shown))?,
+                    Order::Descend => printer.all(&mut session.out, view.iter().rev().take(shown))?,
                 }
             } else {
                 let mut sorted: Vec<_> = view.iter().collect();
                 sorted.sort_by(|a, b| self.compare(a, b));
-                sorted.iter().take(shown).try_for_each(|kv| printer.one(session, kv))?;
+                printer.all(&mut session.out, sorted.into_iter().take(shown))?;
             }
             printer.end(&mut session.out, view, more)?;
         }
         match range {
             Range::Key(key) if view.is_empty() => {
                 let revision = view.revision;
-                let what = format!("no key {} at revision {revision}", etcdsnap::bytes::escape(key));
+                let what = format!("no key {} at revision {revision}", escape(key));
                 let hint = Some("`--prefix --keys-only` lists the keys that begin so".to_owned());
                 Failure::from(Error::not_found(what).hinted_if(hint)).say();
                 Ok(Exit::Content)
@@ -180,10 +182,10 @@ impl Kv {
     }
 }
 
-/// Prints one key after the other, nothing is gathered.
+/// Prints keys and values, in windows made on all cores.
 struct Printer<'k> {
     kv: &'k Kv,
-    first: bool,
+    terminal: bool,
 }
 
 impl Printer<'_> {
@@ -195,46 +197,52 @@ impl Printer<'_> {
         }
     }
 
-    fn one(&mut self, session: &mut Session, kv: &KeyValue<'_>) -> io::Result<()> {
+    fn all<'a>(&self, out: &mut impl Write, kvs: impl Iterator<Item = KeyValue<'a>> + Send) -> io::Result<()> {
+        let print = |window: Vec<(usize, KeyValue<'a>)>| {
+            let mut text = Vec::new();
+            let printed = window.iter().try_for_each(|(n, kv)| self.one(&mut text, *n == 0, kv));
+            printed.map(|()| text)
+        };
+        let size = |(_, kv): &(usize, KeyValue<'_>)| kv.key.len().saturating_add(kv.value.len());
+        ordered_items(kvs.enumerate(), size, print, |text| out.write_all(&text?))
+    }
+
+    fn one(&self, out: &mut Vec<u8>, first: bool, kv: &KeyValue<'_>) -> io::Result<()> {
         let (keys, values) = (!self.kv.print_value_only, !self.kv.keys_only);
         match self.kv.write_out {
             WriteOut::Simple => {
                 if keys {
-                    self.line(session, kv.key)?;
+                    self.line(out, kv.key)?;
                 }
-                // etcdctl leaves the value's line empty, and so a list of keys has a free line behind each.
-                self.line(session, if values { kv.value } else { b"" })
+                // etcdctl leaves the value's line empty, and so a list of keys has a free line after each.
+                self.line(out, if values { kv.value } else { b"" })
             }
             WriteOut::Fields => {
                 let lease = if self.kv.hex { format!("{:016x}", kv.lease) } else { kv.lease.to_string() };
                 let value = if values { kv.value } else { b"" };
-                let out = &mut session.out;
                 writeln!(out, "\"Key\" : {}\n\"CreateRevision\" : {}", quote(kv.key), kv.create_revision)?;
                 writeln!(out, "\"ModRevision\" : {}\n\"Version\" : {}", kv.mod_revision, kv.version)?;
                 writeln!(out, "\"Value\" : {}\n\"Lease\" : {lease}", quote(value))
             }
             WriteOut::Json => {
-                let out = &mut session.out;
-                out.write_all(if self.first { b",\"kvs\":[" } else { b"," })?;
-                self.first = false;
+                out.write_all(if first { b",\"kvs\":[" } else { b"," })?;
                 json(out, kv, values)?;
                 out.write_all(b"}")
             }
             WriteOut::Ndjson => {
-                let out = &mut session.out;
                 json(out, kv, values)?;
                 writeln!(out, ",\"schemaVersion\":{SCHEMA_VERSION},\"tool\":\"{TOOL}\"}}")
             }
         }
     }
 
-    fn line(&self, session: &mut Session, bytes: &[u8]) -> io::Result<()> {
-        if self.kv.hex {
-            bytes.iter().try_for_each(|b| write!(session.out, "\\x{b:02x}"))?;
-        } else {
-            session.untrusted(bytes)?;
+    fn line(&self, out: &mut Vec<u8>, bytes: &[u8]) -> io::Result<()> {
+        match (self.kv.hex, self.terminal) {
+            (true, _) => bytes.iter().try_for_each(|b| write!(out, "\\x{b:02x}"))?,
+            (false, true) => out.write_all(escape(bytes).as_bytes())?,
+            (false, false) => out.write_all(bytes)?,
         }
-        session.out.write_all(b"\n")
+        out.write_all(b"\n")
     }
 
     fn end(&self, out: &mut impl Write, view: &View<'_>, more: bool) -> io::Result<()> {
@@ -242,7 +250,7 @@ impl Printer<'_> {
             WriteOut::Simple | WriteOut::Ndjson => Ok(()),
             WriteOut::Fields => writeln!(out, "\"More\" : {more}\n\"Count\" : {}", view.len()),
             WriteOut::Json => {
-                if !self.first {
+                if !view.is_empty() {
                     out.write_all(b"]")?;
                 }
                 if more {
