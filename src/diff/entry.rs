@@ -3,8 +3,9 @@
 use std::{borrow::Cow, collections::BTreeMap};
 
 use super::{
-    Diff, Ignore, Pair, Reason, Side,
     fields::{Field, Path, fields},
+    ignore::{Ignore, Reason},
+    pair::{Diff, Pair, Side},
 };
 use crate::{
     etcd::KeyValue,

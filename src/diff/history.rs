@@ -8,7 +8,7 @@ use crate::{
     k8s::{Moment, Object, Value},
 };
 
-use super::{Pair, WAVE, WAVE_BYTES};
+use super::pair::{Pair, WAVE, WAVE_BYTES};
 
 /// What a record did to its key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

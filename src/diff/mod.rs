@@ -15,6 +15,7 @@ mod entry;
 mod fields;
 mod history;
 mod ignore;
+mod pair;
 mod patch;
 mod state;
 
@@ -29,68 +30,14 @@ pub use entry::{Difference, Entry, Ref};
 pub use fields::{Field, Path, Step, fields};
 pub use history::{Chain, Change, Verb, changes, manager};
 pub use ignore::{Ignore, Reason};
+pub use pair::{Diff, Pair, Side};
 pub use state::{StateChange, states};
 
-use crate::{
-    etcd::{KeyValue, View},
-    k8s::{Key, Mask, Resources, Ring, Value},
-};
-
-/// So many pairs are compared at once, or as many as have so many bytes; what they come to is held until it is handed
-/// on in order.
-const WAVE: usize = 1024;
-const WAVE_BYTES: usize = 4 << 20;
+use crate::k8s::{Key, Value};
+use pair::{WAVE, WAVE_BYTES};
 
 /// So many pairs are held against each other byte by byte at once.
 const BATCH: usize = 8192;
-
-/// One side of a comparison.
-#[derive(Debug, Clone, Copy)]
-pub struct Side<'s, 'a> {
-    /// The state.
-    pub view: &'s View<'a>,
-    /// Its resources.
-    pub resources: &'s Resources,
-    /// The keys for what is encrypted.
-    pub ring: &'s Ring,
-}
-
-/// A key that is on one side, or on both with other bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pair<'a> {
-    /// What the old side has.
-    pub old: Option<KeyValue<'a>>,
-    /// What the new side has.
-    pub new: Option<KeyValue<'a>>,
-}
-
-impl<'a> Pair<'a> {
-    /// The key.
-    #[must_use]
-    pub fn key(&self) -> &'a [u8] {
-        self.old.or(self.new).map_or(&[], |kv| kv.key)
-    }
-
-    fn bytes(&self) -> usize {
-        let len = |kv: Option<KeyValue<'_>>| kv.map_or(0, |kv| kv.value.len());
-        len(self.old).saturating_add(len(self.new))
-    }
-}
-
-/// A comparison of two states.
-#[derive(Debug, Clone, Copy)]
-pub struct Diff<'s, 'a> {
-    /// The old side.
-    pub old: Side<'s, 'a>,
-    /// The new side.
-    pub new: Side<'s, 'a>,
-    /// What does not count.
-    pub ignore: &'s Ignore,
-    /// What is not shown. Equality is found out before it is masked.
-    pub mask: &'s Mask,
-    /// Keys and their bytes are compared, whatever they are.
-    pub raw: bool,
-}
 
 impl<'a> Diff<'_, 'a> {
     /// Compares the pairs that `wanted` lets through, and hands what differs to `each` in key order, until that fails.

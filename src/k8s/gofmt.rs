@@ -1,8 +1,8 @@
-//! Numbers, times and durations in the spelling of Go's standard library.
+//! Numbers, times, durations and bytes in the spelling of Go's standard library.
 
 use std::{borrow::Cow, fmt::Write as _};
 
-use super::{json::base64, value::Value};
+use super::value::Value;
 
 /// A value as `fmt.Sprint` writes what encoding/json decoded: text as it is, `[a b]`, `map[a:1 b:2]`, `<nil>`.
 #[must_use]
@@ -183,6 +183,20 @@ fn fraction(out: &mut String, n: u64, unit: u64, digits: usize, name: &str) {
         out.push_str(fraction.trim_end_matches('0'));
     }
     out.push_str(name);
+}
+
+/// Standard base64 with padding, as encoding/json writes `[]byte`.
+pub(super) fn base64(out: &mut Vec<u8>, bytes: &[u8]) {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let digit = |n: u32| DIGITS.get((n & 63) as usize).copied().unwrap_or(b'=');
+    out.reserve(bytes.len().div_ceil(3).saturating_mul(4));
+    for chunk in bytes.chunks(3) {
+        let byte = |i: usize| u32::from(chunk.get(i).copied().unwrap_or(0));
+        let n = byte(0) << 16 | byte(1) << 8 | byte(2);
+        let third = if chunk.len() > 1 { digit(n >> 6) } else { b'=' };
+        let fourth = if chunk.len() > 2 { digit(n) } else { b'=' };
+        out.extend_from_slice(&[digit(n >> 18), digit(n >> 12), third, fourth]);
+    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,16 @@
 
 use super::{gofmt, value::Value};
 
+impl Value<'_> {
+    /// The value as JSON on one line.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let mut out = Vec::new();
+        compact(&mut out, self);
+        String::from_utf8_lossy(&out).into_owned()
+    }
+}
+
 /// Appends the value on one line.
 pub fn compact(out: &mut Vec<u8>, value: &Value<'_>) {
     Writer { out, indent: None }.value(value, 0);
@@ -33,7 +43,7 @@ impl Writer<'_> {
             Value::Str(text) => string(self.out, text),
             Value::Bytes(bytes) => {
                 self.out.push(b'"');
-                base64(self.out, bytes);
+                gofmt::base64(self.out, bytes);
                 self.out.push(b'"');
             }
             Value::List(list) => {
@@ -149,20 +159,6 @@ fn string(out: &mut Vec<u8>, text: &str) {
 
 fn hex(digit: u8) -> u8 {
     if digit < 10 { b'0'.wrapping_add(digit) } else { b'a'.wrapping_add(digit).wrapping_sub(10) }
-}
-
-/// Standard base64 with padding, as encoding/json writes `[]byte`.
-pub(super) fn base64(out: &mut Vec<u8>, bytes: &[u8]) {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let digit = |n: u32| DIGITS.get((n & 63) as usize).copied().unwrap_or(b'=');
-    out.reserve(bytes.len().div_ceil(3).saturating_mul(4));
-    for chunk in bytes.chunks(3) {
-        let byte = |i: usize| u32::from(chunk.get(i).copied().unwrap_or(0));
-        let n = byte(0) << 16 | byte(1) << 8 | byte(2);
-        let third = if chunk.len() > 1 { digit(n >> 6) } else { b'=' };
-        let fourth = if chunk.len() > 2 { digit(n) } else { b'=' };
-        out.extend_from_slice(&[digit(n >> 18), digit(n >> 12), third, fourth]);
-    }
 }
 
 #[cfg(test)]

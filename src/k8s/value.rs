@@ -104,14 +104,6 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// It as JSON on one line.
-    #[must_use]
-    pub fn to_json(&self) -> String {
-        let mut out = Vec::new();
-        super::json::compact(&mut out, self);
-        String::from_utf8_lossy(&out).into_owned()
-    }
-
     /// What `omitempty` leaves out, in Go's sense.
     #[must_use]
     pub(super) fn is_empty(&self) -> bool {

@@ -44,11 +44,11 @@ mod voters;
 mod write;
 
 pub use conf_change::{ConfChange, ConfChangeKind, ConfChangeV2};
-pub use content::Content;
+pub use content::{Content, Snapshot};
 pub use layout::RecordKind;
-pub use log::{Log, Snapshot, Tail};
+pub use log::Log;
 pub use raft::{ConfState, Entry, EntryKind, HardState, Metadata};
-pub use records::{Record, Records};
+pub use records::{Record, Records, Tail};
 pub use segment::Segment;
 pub use unapplied::{Behind, Unapplied};
 pub use write::{SEGMENT_SIZE, Writer};

@@ -2,40 +2,47 @@
 
 use super::{
     Content, RecordKind,
-    log::{Log, Snapshot},
+    content::Snapshot,
+    log::Log,
     raft::{Entry, EntryKind, HardState, Metadata},
     records::{Record, Records},
     segment::Segment,
 };
 use crate::{Code, Finding, Findings, error::Severity, proto::Malformed, source::SegmentName};
 
-/// Mirrors `WAL.ReadAll` from the first record on; where that ends with an error, this goes on.
-pub(super) fn read<'a>(segments: &[Segment<'a>], findings: &mut Findings) -> Log<'a> {
-    let mut records = Records::new(segments, findings);
-    let log = Log {
-        files: segments.iter().map(|segment| segment.name).collect(),
-        metadata: None,
-        hard_state: None,
-        snapshots: Vec::new(),
-        entries: Vec::new(),
-        overwritten: 0,
-        tail: records.tail(),
-    };
-    let name = segments.first().and_then(|segment| SegmentName::parse(segment.name));
-    let floor = name.map(|name| name.index.saturating_sub(1));
-    let mut reading = Reading { log, floor, head: false, damage: false, gaps: Vec::new(), cut_off: CutOff::default() };
-    while let Some(record) = records.next_record(findings) {
-        if records.is_cut_off() {
-            reading.cut_off.count(&record);
-            continue;
+impl<'a> Log<'a> {
+    /// Reads the log whose files are `segments`, sorted by name. All that is wrong with it is told.
+    ///
+    /// Mirrors `WAL.ReadAll` from the first record on; where that ends with an error, this goes on.
+    #[must_use]
+    pub fn read(segments: &[Segment<'a>], findings: &mut Findings) -> Self {
+        let mut records = Records::new(segments, findings);
+        let log = Self {
+            files: segments.iter().map(|segment| segment.name).collect(),
+            metadata: None,
+            hard_state: None,
+            snapshots: Vec::new(),
+            entries: Vec::new(),
+            overwritten: 0,
+            tail: records.tail(),
+        };
+        let name = segments.first().and_then(|segment| SegmentName::parse(segment.name));
+        let floor = name.map(|name| name.index.saturating_sub(1));
+        let mut reading =
+            Reading { log, floor, head: false, damage: false, gaps: Vec::new(), cut_off: CutOff::default() };
+        while let Some(record) = records.next_record(findings) {
+            if records.is_cut_off() {
+                reading.cut_off.count(&record);
+                continue;
+            }
+            reading.damage |= record.after_damage;
+            let found = [reading.head(&record), reading.take(&record)];
+            let place = |finding: Finding| finding.file(reading.log.file(record.segment)).at(record.offset);
+            findings.push_all(found.into_iter().flatten().map(place));
         }
-        reading.damage |= record.after_damage;
-        let found = [reading.head(&record), reading.take(&record)];
-        let place = |finding: Finding| finding.file(reading.log.file(record.segment)).at(record.offset);
-        findings.push_all(found.into_iter().flatten().map(place));
+        reading.log.tail = records.tail();
+        reading.finish(findings)
     }
-    reading.log.tail = records.tail();
-    reading.finish(findings)
 }
 
 /// Entries that should be there, told when it is known what was committed.

@@ -2,7 +2,6 @@
 
 use super::{
     layout::{FRAME, Frame, RawRecord, RecordKind, is_torn, is_zero},
-    log::Tail,
     search::Search,
     segment::{Segment, check_names},
 };
@@ -23,6 +22,25 @@ pub struct Record<'a> {
     pub data: &'a [u8],
     /// Whether something between the record before it and this one could not be read.
     pub after_damage: bool,
+}
+
+/// Where the log ends: the place at which another record would go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tail {
+    /// The last segment.
+    pub segment: usize,
+    /// The end of its last record, in bytes.
+    pub offset: u64,
+    /// The running checksum there; `None` where the record before could not be read.
+    pub crc: Option<u32>,
+}
+
+impl Tail {
+    /// Whether a record stands behind it, where etcd cuts it off.
+    #[must_use]
+    pub fn is_before(&self, record: &Record<'_>) -> bool {
+        (self.segment, self.offset) <= (record.segment, record.offset)
+    }
 }
 
 /// Reads the records of one log, all segments, in order (`decoder.go`).

@@ -2,11 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{
-    conf_change::ConfChangeKind,
-    log::{Log, Snapshot},
-    raft::EntryKind,
-};
+use super::{conf_change::ConfChangeKind, content::Snapshot, log::Log, raft::EntryKind};
 
 impl Log<'_> {
     /// Who votes when etcd starts on this log: the last snapshot's voters, and the changes behind it up to the hard

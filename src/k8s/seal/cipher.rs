@@ -13,7 +13,7 @@ use cbc::{
 use poly1305::Poly1305;
 use salsa20::XSalsa20;
 
-use super::Secret;
+use super::secret::Secret;
 use crate::{hash::hmac_sha256, k8s::stored::Stored};
 
 type Aes192Gcm = AesGcm<Aes192, U12>;
@@ -76,7 +76,7 @@ pub(super) fn secretbox(key: &Secret, data: &[u8]) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::k8s::seal::unhex;
+    use crate::k8s::seal::secret::unhex;
 
     const KEY: &[u8] = b"/registry/secrets/default/s1";
     const PLAIN: &[u8] = br#"{"kind":"Secret"}"#;

@@ -3,7 +3,7 @@
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::Value;
 
-use super::{Secret, cipher};
+use super::{cipher, secret::Secret};
 use crate::{
     bytes::excerpt,
     k8s::key::{Key, ObjectKey},

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::Value;
 
-use super::{Secret, cipher, config::secret};
+use super::{cipher, config::secret, secret::Secret};
 use crate::{
     bytes::{escape, excerpt},
     k8s::{
@@ -164,7 +164,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::k8s::{seal::unhex, stored::Stored};
+    use crate::k8s::{seal::secret::unhex, stored::Stored};
 
     const KEY: &[u8] = b"/registry/secrets/default/s1";
 

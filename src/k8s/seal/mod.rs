@@ -17,8 +17,9 @@ mod cipher;
 mod config;
 mod file;
 mod kms;
+mod secret;
 
-use std::{borrow::Cow, fmt, path::Path};
+use std::{borrow::Cow, path::Path};
 
 use super::{
     error::{SealName, Undecodable, Unopened},
@@ -29,16 +30,6 @@ use super::{
 use crate::{Result, etcd::KeyValue};
 use config::EncryptionConfiguration;
 use kms::DataKeys;
-
-/// Bytes of a key: they are never shown.
-#[derive(Clone, PartialEq, Eq)]
-struct Secret(Vec<u8>);
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("(a key)")
-    }
-}
 
 /// The keys of a run, and the one place where stored values become objects.
 ///
@@ -174,9 +165,4 @@ fn holds_configuration(key: &[u8]) -> bool {
                 && object.namespace.is_some_and(|namespace| namespace.starts_with("openshift-"))
                 && object.name.starts_with(NAME)
         })
-}
-
-#[cfg(test)]
-fn unhex(text: &str) -> Vec<u8> {
-    text.as_bytes().chunks(2).map(|two| u8::from_str_radix(str::from_utf8(two).unwrap(), 16).unwrap()).collect()
 }

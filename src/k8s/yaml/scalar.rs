@@ -1,6 +1,9 @@
 //! Text in the four styles of YAML, and the choice between them.
 
-use super::{Emitter, INDENT, WIDTH, resolve};
+use super::{
+    emitter::{Emitter, INDENT, WIDTH},
+    resolve,
+};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Style {

@@ -4,6 +4,7 @@
 //! separated by commas, must hold. `!=` and `notin` hold where there is no such label.
 
 mod parser;
+mod requirement;
 mod validation;
 
 use crate::{
@@ -11,29 +12,11 @@ use crate::{
     k8s::{Map, Value},
 };
 
+use requirement::Requirement;
+
 /// What labels must fulfil (`labels.Selector`).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LabelSelector(Vec<Requirement>);
-
-/// One condition (`labels.Requirement`).
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Requirement {
-    key: String,
-    operator: Operator,
-    /// In order, each once; what `>` and `<` compare with is a number.
-    values: Vec<String>,
-}
-
-/// `selection.Operator`; `=` and `==` are `In`, `!=` is `NotIn`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Operator {
-    In,
-    NotIn,
-    Exists,
-    DoesNotExist,
-    GreaterThan,
-    LessThan,
-}
 
 impl LabelSelector {
     /// Reads a selector; nothing selects everything (`labels.Parse`).
@@ -57,22 +40,6 @@ impl LabelSelector {
             let label = labels.and_then(|labels| labels.get(&requirement.key)).and_then(Value::as_str);
             requirement.matches(label)
         })
-    }
-}
-
-impl Requirement {
-    /// `Requirement.Matches`
-    fn matches(&self, label: Option<&str>) -> bool {
-        let has = |label: &str| self.values.iter().any(|value| value == label);
-        let numbers = || Some((label?.parse::<i64>().ok()?, self.values.first()?.parse::<i64>().ok()?));
-        match self.operator {
-            Operator::In => label.is_some_and(has),
-            Operator::NotIn => !label.is_some_and(has),
-            Operator::Exists => label.is_some(),
-            Operator::DoesNotExist => label.is_none(),
-            Operator::GreaterThan => numbers().is_some_and(|(label, value)| label > value),
-            Operator::LessThan => numbers().is_some_and(|(label, value)| label < value),
-        }
     }
 }
 

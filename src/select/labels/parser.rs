@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::{Operator, Requirement, validation};
+use super::{
+    requirement::{Operator, Requirement},
+    validation,
+};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Token {
