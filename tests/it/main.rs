@@ -15,6 +15,7 @@ mod changed_while_read;
 mod containers;
 mod describe;
 mod diff;
+mod docs;
 mod doubt_is_never_washed_off;
 mod encryption;
 mod evidence;
