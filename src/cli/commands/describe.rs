@@ -129,7 +129,7 @@ fn describe(
         return Ok(writeln!(session.out, "Events:       <none>")?);
     }
     writeln!(session.out, "Events:")?;
-    let mut lines = render::Lines::new(&["  LAST SEEN", "TYPE", "REASON", "COUNT", "FROM", "MESSAGE"], false);
+    let mut lines = render::Columns::new(&["  LAST SEEN", "TYPE", "REASON", "COUNT", "FROM", "MESSAGE"]);
     for event in events {
         let shown = |text: &str| escape(text.as_bytes());
         let message = event.message.trim().replace('\n', " ");

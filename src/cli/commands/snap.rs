@@ -253,8 +253,8 @@ fn table(session: &mut Session, all: &[File<'_>], log: Option<&Log<'_>>) -> Resu
     let headers =
         ["FILE", "TERM", "INDEX", "VOTERS", "LEARNERS", "MEMBERS", "REMOVED", "VERSION", "V2 KEYS", "SIZE", "NOTE"];
     let mut columns = Columns::new(&headers).right(&[1, 2, 9]);
-    all.iter().for_each(|file| columns.row(file.row()));
-    columns.write(&mut session.out)?;
+    all.iter().for_each(|file| columns.add(file.row()));
+    columns.finish(&mut session.out)?;
     let out = &mut session.out;
     let newest = all.iter().rfind(|file| file.taken).or_else(|| all.iter().rfind(|file| file.snap.is_some()));
     if let Some(file) = newest.filter(|file| !file.store.members.is_empty()) {

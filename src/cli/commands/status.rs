@@ -105,7 +105,7 @@ impl Status {
         })?;
         match self.output {
             Format::Table if rows.is_empty() => {}
-            Format::Table => table(&rows).write(&mut session.out)?,
+            Format::Table => table(&rows).finish(&mut session.out)?,
             Format::Json | Format::Ndjson => {
                 let (one, compact) = (self.snapshot.len() == 1, self.output == Format::Ndjson);
                 render::documents(&mut session.out, &rows, one, compact)?;
@@ -174,7 +174,7 @@ fn table(rows: &[Row]) -> Columns {
     ];
     let mut columns = Columns::new(&headers).right(&[2, 3, 4, 5, 6]);
     for row in rows {
-        columns.row([
+        columns.add([
             row.path.clone(),
             row.kind.clone(),
             row.hash_hex.clone(),

@@ -118,7 +118,8 @@ impl Timeline {
         eprintln!("note: {} holds every change from revision {first}{since} on", printable(source.name().to_owned()));
 
         let headers = ["REVISION", "TIME", "WITHIN", "VERB", "OBJECT", "NAMESPACE", "MANAGER", "CHANGED"];
-        let mut lines = render::Lines::new(&headers, self.no_headers || self.output == Output::Ndjson);
+        let without = self.no_headers || self.output == Output::Ndjson;
+        let mut lines = if without { render::Columns::bare() } else { render::Columns::new(&headers) };
         let (mut findings, mut left_out) = (Findings::default(), 0_u64);
         let wanted = |key: &[u8]| selection.matches(key) && below.contains(key);
         let labelled = |pair: &Pair<'_>| {

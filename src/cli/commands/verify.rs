@@ -108,7 +108,7 @@ impl Verify {
         for report in reports {
             let or_dash = |text: Option<String>| text.filter(|t| !t.is_empty()).unwrap_or_else(|| "-".to_owned());
             let starts = report.starts_on.iter().filter(|(_, startup)| startup.ok).map(|(etcd, _)| etcd.to_string());
-            columns.row([
+            columns.add([
                 report.path.clone(),
                 report.verdict().map_or(report.unread.unwrap_or_default().to_owned(), |verdict| verdict.to_string()),
                 or_dash(report.portrait.newest.map(|newest| newest.to_string())),
@@ -120,7 +120,7 @@ impl Verify {
                 or_dash(Some(starts.collect::<Vec<_>>().join(" "))),
             ]);
         }
-        columns.write(&mut session.out)?;
+        columns.finish(&mut session.out)?;
         for report in reports {
             // Remarks on many files would bury what matters.
             let worth = |finding: &&Finding| reports.len() == 1 || finding.severity > Severity::Info;

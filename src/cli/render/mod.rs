@@ -1,21 +1,17 @@
 //! Values to text: one place for tables, one for JSON.
 
+mod columns;
 pub(crate) mod etcdutl;
-mod grid;
-mod lines;
 mod objects;
 mod progress;
 mod quote;
 mod size;
-mod table;
 
-pub(crate) use grid::Grid;
-pub(crate) use lines::Lines;
+pub(crate) use columns::{Columns, printable};
 pub(crate) use objects::{ListForm, ObjectList};
 pub(crate) use progress::Progress;
 pub(crate) use quote::{quote, shell};
 pub(crate) use size::bytes;
-pub(crate) use table::{Columns, printable};
 
 use std::io::Write;
 

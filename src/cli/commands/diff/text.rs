@@ -202,10 +202,10 @@ fn table(session: &mut Session, tally: &Tally) -> Result<(), Failure> {
             counts.new_bytes,
         ];
         let cells = [kind.clone(), namespace.to_owned()].into_iter().chain(numbers.map(|n| n.to_string()));
-        table.row(cells);
+        table.add(cells);
     }
     if !tally.by_kind.is_empty() {
-        table.write(&mut session.out)?;
+        table.finish(&mut session.out)?;
     }
     Ok(())
 }

@@ -28,7 +28,10 @@ impl Get {
         resources: &Resources,
         ring: &Ring,
     ) -> Result<Exit, Failure> {
-        let mut lines = render::Lines::new(&["KIND", "NAMESPACE", "NAME", "CREATED"], self.no_headers);
+        let mut lines = match self.no_headers {
+            true => render::Columns::bare(),
+            false => render::Columns::new(&["KIND", "NAMESPACE", "NAME", "CREATED"]),
+        };
         let mut exit = Exit::Good;
         let row = |kv: &KeyValue<'_>| {
             let opened = ring.open(kv.key, kv.value);

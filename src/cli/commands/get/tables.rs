@@ -13,7 +13,7 @@ use etcdsnap::{
 use super::{Get, Output, decode, unreadable};
 use crate::{
     failure::{Exit, Failure},
-    render::Grid,
+    render::Columns,
     session::Session,
 };
 
@@ -72,9 +72,9 @@ impl Get {
                 group => format!("{}.{group}", resource.kind.to_lowercase()),
             }),
         };
-        let (mut grid, mut exit) = (Grid::default(), Exit::Good);
+        let (mut rows, mut exit) = (Columns::kubectl(), Exit::Good);
         if !self.no_headers {
-            grid.row(&mut session.out, layout.headers())?;
+            rows.row(&mut session.out, layout.headers())?;
         }
         let mut found = kind.found.clone();
         if let Some(order) = printer.order.filter(|_| !self.sorts()) {
@@ -95,9 +95,9 @@ impl Get {
                     layout.unreadable(namespace.unwrap_or_default(), name, &why)
                 }
             };
-            grid.row(&mut session.out, row)?;
+            rows.row(&mut session.out, row)?;
         }
-        grid.flush(&mut session.out)?;
+        rows.finish(&mut session.out)?;
         Ok(exit)
     }
 }

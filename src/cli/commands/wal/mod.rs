@@ -133,7 +133,7 @@ impl Wal {
 struct Printer<'w> {
     wal: &'w Wal,
     name: &'w str,
-    lines: render::Lines<9>,
+    lines: render::Columns,
     /// By their place in the log, the last first.
     findings: Vec<((usize, u64), Finding)>,
     any: bool,
@@ -152,7 +152,8 @@ impl<'w> Printer<'w> {
         findings.sort_by_key(|(place, _)| *place);
         findings.reverse();
         let without = wal.no_headers || wal.output != Format::Table;
-        Self { wal, name, lines: render::Lines::new(&headers, without), findings, any: false }
+        let lines = if without { render::Columns::bare() } else { render::Columns::new(&headers) };
+        Self { wal, name, lines, findings, any: false }
     }
 
     fn begin(&mut self, session: &mut Session, around: &Around<'_, '_>, files: &RaftFiles) -> Result<(), Failure> {

@@ -1,0 +1,188 @@
+//! Rows of text in columns, written while they are made.
+
+use std::io::{self, Write};
+
+use etcdsnap::bytes::{escape, is_hostile};
+use unicode_width::UnicodeWidthStr as _;
+
+/// Blanks between columns.
+const GAP: usize = 3;
+
+/// The narrowest column of kubectl's tables, with its gap.
+const KUBECTL_MIN: usize = 6;
+
+/// Text that may wait for the widths of its columns in kubectl's form, with what a cell costs besides.
+const PAGE_BYTES: usize = 16 << 20;
+
+/// Rows that may wait in a list.
+const PAGE_ROWS: usize = 1000;
+
+/// The text as it is, or escaped when a character in it could do something to a terminal.
+pub(crate) fn printable(text: String) -> String {
+    if text.chars().any(is_hostile) { escape(text.as_bytes()) } else { text }
+}
+
+/// Rows in columns. What streams them holds a page of rows until it knows how wide its columns are; columns only grow
+/// wider from one page to the next.
+pub(crate) struct Columns {
+    /// As kubectl's `printTable` and the `tabwriter` below it: a width is a number of characters, a cell ends at its first
+    /// line, and blanks at the end of a line stay.
+    kubectl: bool,
+    right: &'static [usize],
+    widths: Vec<usize>,
+    page: Vec<Vec<String>>,
+    size: usize,
+}
+
+impl Columns {
+    /// A list or table with these headers.
+    pub(crate) fn new(headers: &[&str]) -> Self {
+        let header = headers.iter().map(ToString::to_string).collect();
+        Self { page: vec![header], ..Self::bare() }
+    }
+
+    /// The same without a line of headers.
+    pub(crate) fn bare() -> Self {
+        Self { kubectl: false, right: &[], widths: Vec::new(), page: Vec::new(), size: 0 }
+    }
+
+    /// A table as kubectl prints it; its headers are a row.
+    pub(crate) fn kubectl() -> Self {
+        Self { kubectl: true, ..Self::bare() }
+    }
+
+    /// Aligns these columns right, as numbers are.
+    pub(crate) fn right(self, columns: &'static [usize]) -> Self {
+        Self { right: columns, ..self }
+    }
+
+    /// Adds a row, to be written with the others at the end. Cells cannot do anything to a terminal.
+    pub(crate) fn add(&mut self, cells: impl IntoIterator<Item = String>) {
+        let clean = if self.kubectl { one_line } else { printable };
+        let row: Vec<_> = cells.into_iter().map(clean).collect();
+        for cell in &row {
+            self.size = self.size.saturating_add(cell.len()).saturating_add(size_of::<String>());
+        }
+        self.page.push(row);
+    }
+
+    /// Adds a row, and writes the page when it is full.
+    pub(crate) fn row(&mut self, out: &mut impl Write, cells: impl IntoIterator<Item = String>) -> io::Result<()> {
+        self.add(cells);
+        let full = if self.kubectl { self.size >= PAGE_BYTES } else { self.page.len() >= PAGE_ROWS };
+        if full { self.flush(out) } else { Ok(()) }
+    }
+
+    /// Writes the rows that wait.
+    pub(crate) fn flush(&mut self, out: &mut impl Write) -> io::Result<()> {
+        self.widen();
+        let mut line = String::new();
+        for row in std::mem::take(&mut self.page) {
+            line.clear();
+            let last = row.len().saturating_sub(1);
+            for (i, (cell, column)) in row.iter().zip(&self.widths).enumerate() {
+                let blanks = column.saturating_sub(self.width(cell));
+                let (before, after) =
+                    if self.right.contains(&i) { (blanks.saturating_sub(GAP), GAP) } else { (0, blanks) };
+                line.extend(std::iter::repeat_n(' ', before));
+                line.push_str(cell);
+                if i < last {
+                    line.extend(std::iter::repeat_n(' ', after));
+                }
+            }
+            writeln!(out, "{}", if self.kubectl { &line } else { line.trim_end() })?;
+        }
+        self.size = 0;
+        Ok(())
+    }
+
+    /// Writes what is left.
+    pub(crate) fn finish(mut self, out: &mut impl Write) -> io::Result<()> {
+        self.flush(out)
+    }
+
+    /// Makes every column as wide as its widest cell in the page. The last cell of a row only counts where it is aligned
+    /// right.
+    fn widen(&mut self) {
+        let min = if self.kubectl { KUBECTL_MIN } else { GAP };
+        let mut widths = std::mem::take(&mut self.widths);
+        for row in &self.page {
+            widths.resize(widths.len().max(row.len()), min);
+            let last = row.len().saturating_sub(1);
+            for (i, (width, cell)) in widths.iter_mut().zip(row).enumerate() {
+                if i < last || self.right.contains(&i) {
+                    *width = (*width).max(self.width(cell).saturating_add(GAP));
+                }
+            }
+        }
+        self.widths = widths;
+    }
+
+    fn width(&self, cell: &str) -> usize {
+        if self.kubectl { cell.chars().count() } else { cell.width() }
+    }
+}
+
+/// A cell up to its first line's end, which does nothing to a terminal.
+fn one_line(mut cell: String) -> String {
+    if let Some(end) = cell.find(['\n', '\r', '\x0c']) {
+        cell.truncate(end);
+        cell.push_str("...");
+    }
+    if cell.contains('\x1b') {
+        cell = cell.replace('\x1b', "^[");
+    }
+    printable(cell)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn laid_out(mut columns: Columns, rows: &[&[&str]]) -> String {
+        let mut out = Vec::new();
+        for row in rows {
+            columns.row(&mut out, row.iter().map(ToString::to_string)).unwrap();
+        }
+        columns.finish(&mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn columns_are_as_wide_as_kubectls() {
+        let of = |rows| laid_out(Columns::kubectl(), rows);
+        let rows: &[&[&str]] = &[&["A", "NAME", "AGE"], &["b", "ünicode", ""], &["", "x", "9m"]];
+        assert_eq!(of(rows), "A     NAME      AGE\nb     ünicode   \n      x         9m\n");
+        assert_eq!(of(&[&["only"]]), "only\n");
+        assert_eq!(of(&[&["A", "B", "C"], &["a", "a long last cell"]]), "A     B     C\na     a long last cell\n");
+    }
+
+    #[test]
+    fn kubectls_cells_are_one_line() {
+        assert_eq!(laid_out(Columns::kubectl(), &[&["a\nb", "\x1b[31m", "t\tt"]]), "a...   ^[[31m   t\\x09t\n");
+    }
+
+    #[test]
+    fn lists_are_as_narrow_as_their_cells() {
+        let columns = Columns::new(&["A", "NAME", "N"]).right(&[2]);
+        let want = "A   NAME        N\nb   ünicode   100\n    日本\n    x\\x0ay\n";
+        assert_eq!(laid_out(columns, &[&["b", "ünicode", "100"], &["", "日本", ""], &["", "x\ny"]]), want);
+        assert_eq!(laid_out(Columns::bare(), &[&["日本", "x"], &["abcd", "y"]]), "日本   x\nabcd   y\n");
+    }
+
+    #[test]
+    fn pages_go_out_when_they_are_full() {
+        let (mut columns, mut out) = (Columns::kubectl(), Vec::new());
+        let big = "x".repeat(PAGE_BYTES);
+        columns.row(&mut out, ["a".to_owned(), big]).unwrap();
+        assert!(out.len() > PAGE_BYTES && columns.page.is_empty());
+        columns.row(&mut out, ["wider".to_owned(), "y".to_owned()]).unwrap();
+        columns.finish(&mut out).unwrap();
+        assert!(out.ends_with(b"\nwider   y\n"));
+        let (mut columns, mut out) = (Columns::bare(), Vec::new());
+        for n in 0..=PAGE_ROWS {
+            columns.row(&mut out, [n.to_string(), "x".to_owned()]).unwrap();
+        }
+        assert!(out.ends_with(b"\n999   x\n") && columns.page.len() == 1);
+    }
+}
