@@ -1,6 +1,6 @@
 //! Reading input without ever indexing it: every access says where and how much, and answers `None` outside.
 
-use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _};
+use std::{ffi::OsStr, ops::Range, os::unix::ffi::OsStrExt as _};
 
 /// The `len` bytes at `at`, or `None` when they are not all there.
 #[inline]
@@ -84,9 +84,17 @@ pub fn file_name(name: impl AsRef<OsStr>) -> String {
 pub fn excerpt(data: &[u8]) -> String {
     const SHOWN: usize = 256;
     match data.get(..SHOWN) {
-        Some(start) if data.len() > SHOWN => format!("{}... ({} bytes)", escape(start), data.len()),
+        Some(start) if data.len() > SHOWN => abridged(&escape(start), 0..SHOWN, data.len()),
         _ => escape(data),
     }
+}
+
+/// The part `shown` of a text of `whole` bytes that is too long to show: dots where something is left out, and the length.
+/// `range` is where the part is.
+#[must_use]
+pub fn abridged(shown: &str, range: Range<usize>, whole: usize) -> String {
+    let dots = |left_out| if left_out { "..." } else { "" };
+    format!("{}{shown}{} ({whole} bytes)", dots(range.start > 0), dots(range.end < whole))
 }
 
 /// JSON with the characters escaped that Go's `encoding/json` escapes beyond what JSON asks for. All of them stand in
@@ -132,6 +140,14 @@ mod tests {
         let name = |name: &[u8]| file_name(OsStr::from_bytes(name));
         assert_eq!(name("a\\ü".as_bytes()), "a\\ü");
         assert_eq!(name(b"a\\\xfc"), "a\\\\\\xfc");
+    }
+
+    #[test]
+    fn long_texts_are_abridged() {
+        assert_eq!(excerpt(&[b'x'; 256]), "x".repeat(256));
+        assert_eq!(excerpt(&[b'x'; 257]), format!("{}... (257 bytes)", "x".repeat(256)));
+        assert_eq!(abridged("b", 1..2, 3), "...b... (3 bytes)");
+        assert_eq!(abridged("c", 2..3, 3), "...c (3 bytes)");
     }
 
     #[test]

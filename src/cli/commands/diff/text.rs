@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use etcdsnap::{
-    bytes::escape,
+    bytes::{abridged, escape},
     diff::{Difference, Entry, Field, StateChange, fields},
     k8s::Value,
 };
@@ -119,8 +119,7 @@ fn cut(text: &str, from: usize) -> String {
     let start = boundary(from.saturating_sub(SHOWN / 4).min(text.len().saturating_sub(SHOWN)));
     let start = if from < SHOWN / 2 { 0 } else { start };
     let end = boundary(start.saturating_add(SHOWN).min(text.len()));
-    let (before, after) = (if start > 0 { "..." } else { "" }, if end < text.len() { "..." } else { "" });
-    format!("{before}{}{after} ({} bytes)", text.get(start..end).unwrap_or_default(), text.len())
+    abridged(text.get(start..end).unwrap_or_default(), start..end, text.len())
 }
 
 /// What changed beside the keys, and what it all comes to.

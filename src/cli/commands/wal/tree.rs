@@ -1,6 +1,6 @@
 //! A tree of what is set, and its text on one line.
 
-use etcdsnap::bytes::escape;
+use etcdsnap::bytes::{abridged, escape};
 use serde_json::{Map, Value};
 
 use super::request::Teller;
@@ -101,9 +101,8 @@ fn stored(value: &Map<String, Value>) -> String {
 fn word(text: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "/-_.:@*+\\".contains(c);
     let cut: String = text.chars().take(SHOWN).collect();
-    let more = if cut.len() < text.len() { format!("... ({} bytes)", text.len()) } else { String::new() };
-    let cut = if !cut.is_empty() && cut.chars().all(plain) { cut } else { quote(cut.as_bytes()) };
-    format!("{cut}{more}")
+    let shown = if !cut.is_empty() && cut.chars().all(plain) { cut.clone() } else { quote(cut.as_bytes()) };
+    if cut.len() < text.len() { abridged(&shown, 0..cut.len(), text.len()) } else { shown }
 }
 
 #[cfg(test)]
