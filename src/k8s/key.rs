@@ -7,7 +7,7 @@
 
 use std::borrow::Cow;
 
-use super::resources::stored_under;
+use super::builtin::stored_under;
 
 /// A key, read.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,6 +9,7 @@
 //! decoder walks the wire by it. It holds every kind of Kubernetes 1.20 to 1.37; a field or kind that it does not hold
 //! is shown by its number and told.
 
+mod builtin;
 mod cbor;
 mod clock;
 mod definition;
@@ -22,6 +23,7 @@ mod meta;
 mod object;
 mod portrait;
 mod protobuf;
+mod resource;
 mod resources;
 mod seal;
 mod special;
@@ -41,7 +43,8 @@ pub use mask::{Mask, is_bootstrap};
 pub use meta::{Meta, Moment, Owner};
 pub use object::{Object, decode};
 pub use portrait::{Installer, Portrait, identity};
-pub use resources::{Resource, Resources};
+pub use resource::Resource;
+pub use resources::Resources;
 pub use seal::{Ring, decode_opened, is_encrypted};
 pub use stored::{Envelope, Provider, Seal, Stored};
 pub use summary::Summary;

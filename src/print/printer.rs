@@ -1,6 +1,10 @@
 //! The printer of a kind.
 
-use super::{Clock, Column, Row, builtin, custom::Custom};
+use super::{
+    Clock, Column, Row,
+    builtin::{self, RowOf},
+    custom::Custom,
+};
 use crate::k8s::{Resource, Value};
 
 /// Makes the rows of one kind (`printers.TableGenerator`, `rest.TableConvertor`).
@@ -10,12 +14,12 @@ pub struct TablePrinter {
     pub columns: Vec<Column>,
     /// What the rows are ordered by before their keys; only FlowSchemas have it (`printFlowSchemaList`).
     pub order: Option<fn(&Value<'_>) -> i64>,
-    pub(super) cells: Cells,
+    cells: Cells,
 }
 
 #[derive(Debug, Clone)]
-pub(super) enum Cells {
-    Builtin(fn(&Value<'_>, Clock) -> Row),
+enum Cells {
+    Builtin(RowOf),
     Custom(Custom),
 }
 
@@ -30,7 +34,10 @@ impl TablePrinter {
                 let (columns, custom) = Custom::new(definition, resource.preferred());
                 Self { columns, order: None, cells: Cells::Custom(custom) }
             }
-            None => builtin::printer(&resource.group, &resource.plural),
+            None => {
+                let (columns, row) = builtin::printer(&resource.group, &resource.plural);
+                Self { columns, order: builtin::order(&resource.plural), cells: Cells::Builtin(row) }
+            }
         }
     }
 

@@ -15,8 +15,8 @@ pub(super) fn json(text: &str) -> Value<'_> {
 /// The texts of an object's row, which is in JSON.
 pub(super) fn row(resource: &str, text: &str) -> Vec<String> {
     let (plural, group) = resource.split_once('.').unwrap_or((resource, ""));
-    let printer = builtin::printer(group, plural);
-    let row = printer.row(&json(text), NOW);
-    assert_eq!(row.len(), printer.columns.len(), "{resource}");
+    let (columns, cells) = builtin::printer(group, plural);
+    let row = cells(&json(text), NOW);
+    assert_eq!(row.len(), columns.len(), "{resource}");
     row.into_iter().map(Cell::into_text).collect()
 }

@@ -88,7 +88,7 @@ fn metric(spec: &Value<'_>, status: Option<&Value<'_>>) -> String {
     let status = status.and_then(|status| status.find(source));
     let average = amount(spec, "target", "averageValue");
     let current = |what: &str| status.and_then(|status| amount(status, "current", what));
-    // a Quantity that is not there is printed by its nil pointer
+    // a missing Quantity is a nil pointer, and printed as such
     let nil_or = |value: Option<String>| value.unwrap_or_else(|| "<nil>".to_owned());
     let measured = |what: &str| if status.is_some() { nil_or(current(what)) } else { UNKNOWN.to_owned() };
     let or_unknown = |value: Option<String>| value.unwrap_or_else(|| UNKNOWN.to_owned());

@@ -32,16 +32,19 @@ use super::testing;
 use super::{
     Cell, Clock, Column, ColumnType, Row, clock, fields,
     labels::{self, format_labels},
-    printer::{Cells, TablePrinter},
 };
 use crate::k8s::Value;
 
 /// A built-in kind's entry in `AddHandlers`: its columns, and what fills them. A column is its name, after `+` when only
 /// `-o wide` shows it, and before `:TYPE` when its type is not `string`.
-struct Builtin(&'static str, fn(&Value<'_>, Clock) -> Row);
+struct Builtin(&'static str, RowOf);
 
-/// The printer of a built-in kind. A kind that has none of its own shows its name and when it was created.
-pub(super) fn printer(group: &str, plural: &str) -> TablePrinter {
+/// Makes the row of an object.
+pub(super) type RowOf = fn(&Value<'_>, Clock) -> Row;
+
+/// The columns of a built-in kind, and what fills them. A kind that has no printer of its own shows its name and when it
+/// was created.
+pub(super) fn printer(group: &str, plural: &str) -> (Vec<Column>, RowOf) {
     let Builtin(columns, row) = find(group, plural).unwrap_or_else(generic::printer);
     let columns = columns.split(", ").map(|column| {
         let (column, priority) = column.strip_prefix('+').map_or((column, 0), |column| (column, 1));
@@ -56,8 +59,12 @@ pub(super) fn printer(group: &str, plural: &str) -> TablePrinter {
             priority,
         }
     });
-    let order = (plural == "flowschemas").then_some(flowcontrol::precedence as fn(&Value<'_>) -> i64);
-    TablePrinter { columns: columns.collect(), order, cells: Cells::Builtin(row) }
+    (columns.collect(), row)
+}
+
+/// What the rows of a kind are ordered by before their keys.
+pub(super) fn order(plural: &str) -> Option<fn(&Value<'_>) -> i64> {
+    (plural == "flowschemas").then_some(flowcontrol::precedence)
 }
 
 fn find(group: &str, plural: &str) -> Option<Builtin> {

@@ -1,4 +1,4 @@
-//! Pods: what one word says of how they are (`printPod`).
+//! Pods, whose state is summed up in one word (`printPod`).
 
 use std::collections::BTreeMap;
 
@@ -68,7 +68,7 @@ impl Tally {
         tally
     }
 
-    /// Counts the init containers up to the first that is not done, and tells whether there is one.
+    /// Counts the init containers up to the first that is not done; returns whether there is one.
     fn init_containers(&mut self, pod: &Value<'_>, sidecars: &mut Self) -> bool {
         let containers = pod.list("spec.initContainers");
         let by_name: BTreeMap<_, _> = containers.iter().map(|container| (container.text("name"), container)).collect();
@@ -160,5 +160,4 @@ fn readiness_gates(pod: &Value<'_>) -> String {
 }
 
 #[cfg(test)]
-#[path = "pods_tests.rs"]
 mod tests;

@@ -1,0 +1,152 @@
+//! The built-in resources, by the table of kinds.
+
+use std::{borrow::Cow, sync::OnceLock};
+
+use hashbrown::HashMap;
+
+use super::{
+    resource::Resource,
+    table::table,
+    version::{ApiVersion, precedence},
+};
+
+/// The built-in resources, each once, under the group it is known by today.
+pub(super) fn builtin() -> &'static [Resource] {
+    static BUILTIN: OnceLock<Vec<Resource>> = OnceLock::new();
+    BUILTIN.get_or_init(|| {
+        let mut all: Vec<Resource> = Vec::new();
+        for entry in table().kinds() {
+            let (group, version) = split(entry.api_version);
+            let Some(plural) = entry.plural else { continue };
+            let never_stored = matches!(plural, "evictions" | "componentstatuses");
+            let version = ApiVersion { name: version.into(), served: group != "imagepolicy.k8s.io", stored: false };
+            if let Some(have) = all.iter_mut().find(|r| r.plural == plural && r.group == group) {
+                have.versions.push(version);
+                continue;
+            }
+            let stored_elsewhere =
+                all.iter().any(|r| r.plural == plural) && matches!(group, "extensions" | "events.k8s.io");
+            if never_stored || stored_elsewhere {
+                continue;
+            }
+            let (short, all_category) = nicknames(plural);
+            let resource = Resource {
+                group: group.into(),
+                plural: plural.into(),
+                singular: entry.kind.to_lowercase().into(),
+                kind: entry.kind.into(),
+                versions: vec![version],
+                namespaced: entry.namespaced,
+                short: short.split(' ').filter(|s| !s.is_empty()).map(Cow::Borrowed).collect(),
+                categories: if all_category { vec!["all".into()] } else { Vec::new() },
+                stored: stored_as(group, plural),
+            };
+            // the deprecated group came first in the alphabet
+            all.retain(|r| r.plural != plural || r.group != "extensions");
+            all.push(resource);
+        }
+        for resource in &mut all {
+            resource.versions.sort_by(|a, b| precedence(&a.name).cmp(&precedence(&b.name)));
+        }
+        all
+    })
+}
+
+/// The built-in resource whose keys begin as `key` does, which has no API server's prefix, and the rest of the key: of
+/// `services/specs/shop/web` the Services, and `shop/web`.
+pub(super) fn stored_under(key: &str) -> Option<(&'static Resource, &str)> {
+    static BY_PATH: OnceLock<HashMap<&str, &Resource>> = OnceLock::new();
+    let by_path = BY_PATH.get_or_init(|| {
+        let mut by_path = HashMap::new();
+        for resource in builtin() {
+            // of two the first in the table
+            by_path.entry(&*resource.stored).or_insert(resource);
+        }
+        by_path
+    });
+    // one part or two: no resource's path is the beginning of another one's
+    let mut slashes = key.match_indices('/').map(|(at, _)| at).take(2);
+    slashes.find_map(|at| Some((*by_path.get(key.get(..at)?)?, key.get(at.checked_add(1)?..)?)))
+}
+
+/// `pkg/kubeapiserver/default_storage_factory_builder.go`, and what stores under its group as custom resources do.
+fn stored_as(group: &'static str, plural: &'static str) -> Cow<'static, str> {
+    match (group, plural) {
+        (_, "nodes") => "minions".into(),
+        (_, "services") => "services/specs".into(),
+        (_, "endpoints") => "services/endpoints".into(),
+        (_, "replicationcontrollers") => "controllers".into(),
+        (_, "ingresses") => "ingress".into(),
+        (_, "podsecuritypolicies") => "podsecuritypolicy".into(),
+        ("apiextensions.k8s.io" | "apiregistration.k8s.io", _) => format!("{group}/{plural}").into(),
+        _ => plural.into(),
+    }
+}
+
+/// Short names, and whether it is in the category `all` (`pkg/registry/*/*/storage`).
+fn nicknames(plural: &str) -> (&'static str, bool) {
+    match plural {
+        "pods" => ("po", true),
+        "services" => ("svc", true),
+        "replicationcontrollers" => ("rc", true),
+        "deployments" => ("deploy", true),
+        "daemonsets" => ("ds", true),
+        "statefulsets" => ("sts", true),
+        "replicasets" => ("rs", true),
+        "horizontalpodautoscalers" => ("hpa", true),
+        "cronjobs" => ("cj", true),
+        "jobs" => ("", true),
+        "configmaps" => ("cm", false),
+        "endpoints" => ("ep", false),
+        "events" => ("ev", false),
+        "limitranges" => ("limits", false),
+        "namespaces" => ("ns", false),
+        "nodes" => ("no", false),
+        "persistentvolumeclaims" => ("pvc", false),
+        "persistentvolumes" => ("pv", false),
+        "resourcequotas" => ("quota", false),
+        "serviceaccounts" => ("sa", false),
+        "customresourcedefinitions" => ("crd crds", false),
+        "certificatesigningrequests" => ("csr", false),
+        "ingresses" => ("ing", false),
+        "networkpolicies" => ("netpol", false),
+        "poddisruptionbudgets" => ("pdb", false),
+        "podsecuritypolicies" => ("psp", false),
+        "priorityclasses" => ("pc", false),
+        "storageclasses" => ("sc", false),
+        "volumeattributesclasses" => ("vac", false),
+        "ipaddresses" => ("ip", false),
+        "clustertrustbundles" => ("ctb", false),
+        _ => ("", false),
+    }
+}
+
+/// The group of an API version.
+pub(super) fn group_of(api_version: &'static str) -> &'static str {
+    split(api_version).0
+}
+
+/// Group and version: of `apps/v1` `apps` and `v1`, of `v1` nothing and `v1`.
+fn split(api_version: &'static str) -> (&'static str, &'static str) {
+    api_version.split_once('/').unwrap_or(("", api_version))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_tell_their_resource() {
+        let all: Vec<_> = builtin().iter().map(|r| &*r.stored).collect();
+        for path in &all {
+            assert!(path.split('/').count() <= 2, "{path}");
+            assert!(!all.iter().any(|other| other.starts_with(&format!("{path}/"))), "{path}");
+            let key = format!("{path}/a/b");
+            let first = all.iter().position(|other| other == path).unwrap();
+            assert_eq!(stored_under(&key), Some((&builtin()[first], "a/b")), "{path}");
+        }
+        for none in ["", "pods", "services/a/b", "acme.io/widgets/a", "podsa/b"] {
+            assert_eq!(stored_under(none), None, "{none}");
+        }
+    }
+}
