@@ -3,7 +3,7 @@
 use super::fields::Fields;
 use crate::k8s::{Moment, Value};
 
-/// What relative times count from. A backup has no now: it is the newest time in it, when there is one.
+/// The time that ages count from: the newest in the backup, if there is one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Clock(pub Option<Moment>);
 
@@ -18,7 +18,7 @@ impl Clock {
         self.elapsed(then).unwrap_or_else(|| "<unknown>".to_owned())
     }
 
-    /// The same, nothing where there is no such moment.
+    /// How long ago a moment was; `None` without one.
     pub(super) fn elapsed(self, then: Option<Moment>) -> Option<String> {
         Some(human_duration(nanos_between(then?, self.0?)))
     }

@@ -4,7 +4,7 @@ use crate::k8s::{Map, Moment, Value};
 
 /// Access by dotted path.
 pub(super) trait Fields<'a> {
-    /// What a pointer points at: the value there, if it is set.
+    /// The value at a path, if it is set.
     fn find(&self, path: &str) -> Option<&Value<'a>>;
     /// A string; empty without one.
     fn text(&self, path: &str) -> &str;
@@ -12,17 +12,17 @@ pub(super) trait Fields<'a> {
     fn text_or<'t>(&'t self, path: &str, other: &'t str) -> &'t str;
     /// A number; 0 without one.
     fn int(&self, path: &str) -> i64;
-    /// A number behind a pointer.
+    /// A number, if it is set.
     fn int_at(&self, path: &str) -> Option<i64>;
-    /// A truth behind a pointer.
+    /// A boolean, if it is set.
     fn flag_at(&self, path: &str) -> Option<bool>;
     /// A list; empty without one.
     fn list(&self, path: &str) -> &[Value<'a>];
-    /// A map's size.
+    /// The number of a map's entries.
     fn len_of(&self, path: &str) -> usize;
     /// A map or struct.
     fn map(&self, path: &str) -> Option<&Map<'a>>;
-    /// A `resource.Quantity` or an `intstr.IntOrString` behind a pointer.
+    /// A `resource.Quantity` or an `intstr.IntOrString`, if it is set.
     fn scalar(&self, path: &str) -> Option<String>;
     /// A time that is not zero.
     fn time(&self, path: &str) -> Option<Moment>;
@@ -30,7 +30,7 @@ pub(super) trait Fields<'a> {
     fn name(&self) -> &str;
     /// An annotation; empty without one.
     fn annotation(&self, name: &str) -> &str;
-    /// Whether it is on its way out.
+    /// Whether the object is being deleted.
     fn deleted(&self) -> bool;
     /// The strings of a list.
     fn texts(&self, path: &str) -> Vec<&str>;
@@ -137,7 +137,7 @@ pub(super) fn list_with_more(list: &[String], most: usize) -> String {
     }
 }
 
-/// A resource or kind with its group behind it (`schema.GroupResource.String`).
+/// A resource or kind, followed by its group (`schema.GroupResource.String`).
 pub(super) fn qualified(name: &str, group: &str) -> String {
     if group.is_empty() { name.to_owned() } else { format!("{name}.{group}") }
 }

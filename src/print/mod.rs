@@ -2,16 +2,16 @@
 //!
 //! ```text
 //!  Resource ──> TablePrinter: columns, and a function from an object to a row  built-in kinds, one file an API group
-//!                                                                            custom kinds, by their definition
-//!  Columns: `-o custom-columns`, by JSONPath ──> lines with tabs ──> align
+//!                                                                              custom kinds, by their definition
+//!  CustomColumns: `-o custom-columns`, by JSONPath ──> lines with tabs ──> align
 //! ```
 //!
 //! The API server always makes the wide form, and kubectl leaves columns out.
 
 mod builtin;
 mod clock;
-mod columns;
 mod custom;
+mod custom_columns;
 mod fields;
 mod labels;
 mod listing;
@@ -22,7 +22,7 @@ mod tabwriter;
 mod testing;
 
 pub use clock::Clock;
-pub use columns::Columns;
+pub use custom_columns::CustomColumns;
 pub use labels::format_labels;
 pub use listing::Listing;
 pub use printer::TablePrinter;

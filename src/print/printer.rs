@@ -24,9 +24,8 @@ enum Cells {
 }
 
 impl TablePrinter {
-    /// The printer of a resource; of a custom one, by its CustomResourceDefinition as v1, in
-    /// the version that kubectl would ask for. A kind that has no printer of
-    /// its own shows its name and when it was created, as in the API server.
+    /// The printer of a resource; of a custom one, by its CustomResourceDefinition as v1, in the version that kubectl
+    /// would ask for. A kind without a printer of its own shows its name and when it was created, as in the API server.
     #[must_use]
     pub fn new(resource: &Resource, definition: Option<&Value<'_>>) -> Self {
         match definition {

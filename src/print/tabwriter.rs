@@ -8,7 +8,7 @@ const PADDING: usize = 3;
 /// lines that follow each other; the last cell of a line belongs to none.
 #[must_use]
 pub fn align(text: &str) -> String {
-    let mut columns = Columns::default();
+    let mut columns = Widths::default();
     let mut lines: Vec<Vec<&str>> = Vec::new();
     for line in text.split_terminator(['\n', '\x0c']) {
         let cells: Vec<&str> = line.split(['\t', '\x0b']).collect();
@@ -30,7 +30,7 @@ pub fn align(text: &str) -> String {
 
 /// The widths of the columns (`Writer.format`).
 #[derive(Default)]
-struct Columns {
+struct Widths {
     /// Of each line's cells but the last.
     widths: Vec<Vec<usize>>,
     /// The columns that the last line had: the line they begin at, and their width so far.
@@ -39,7 +39,7 @@ struct Columns {
     remembered: Vec<usize>,
 }
 
-impl Columns {
+impl Widths {
     fn line(&mut self, cells: impl ExactSizeIterator<Item = usize>) {
         let terminated = cells.len().saturating_sub(1);
         self.close(terminated);

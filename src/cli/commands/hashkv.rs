@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::{
     args::{LogArgs, When},
     failure::{Exit, Failure},
-    render::{self, etcdutl::Printer},
+    render::{self, etcdutl::Answer},
     session::Session,
 };
 
@@ -52,7 +52,7 @@ impl HashKv {
         let etcd::HashKv { hash, revision, compact_revision, findings } = snapshot.hashkv(at)?;
         let cells = [hash.to_string(), revision.to_string(), compact_revision.to_string()];
         let [h, r, c] = cells.clone();
-        let printer = Printer {
+        let printer = Answer {
             fields: &[("Hash", h), ("Hash revision", r), ("Compact revision", c)],
             table: (&["HASH", "HASH REVISION", "COMPACT REVISION"], &cells),
         };

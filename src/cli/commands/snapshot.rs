@@ -6,7 +6,7 @@ use etcdsnap::{Code, Error, bytes::file_name, error::Severity, etcd::Load, sourc
 use super::{hashkv::WriteOut, restore};
 use crate::{
     failure::{Exit, Failure},
-    render::{self, etcdutl::Printer},
+    render::{self, etcdutl::Answer},
     session::Session,
 };
 
@@ -86,7 +86,7 @@ impl Status {
             ("Version", version.clone()),
         ];
         let printer =
-            Printer { fields: &fields, table: (&["HASH", "REVISION", "TOTAL KEYS", "TOTAL SIZE", "VERSION"], &cells) };
+            Answer { fields: &fields, table: (&["HASH", "REVISION", "TOTAL KEYS", "TOTAL SIZE", "VERSION"], &cells) };
         let out = &mut session.out;
         match self.write_out {
             WriteOut::Simple => writeln!(out, "{}", cells.join(", "))?,

@@ -2,15 +2,15 @@
 
 use std::io::{self, Write};
 
-/// Rows of one printer: names for `fields`, headers for `table`, and what each format shows.
-pub(crate) struct Printer<'a> {
+/// One answer: names for `fields`, headers for `table`, and what each format shows.
+pub(crate) struct Answer<'a> {
     /// `"Name" : value` of `-w fields`.
     pub(crate) fields: &'a [(&'a str, String)],
     /// Headers and cells of `-w table`.
     pub(crate) table: (&'a [&'a str], &'a [String]),
 }
 
-impl Printer<'_> {
+impl Answer<'_> {
     /// `-w fields`.
     pub(crate) fn fields(&self, out: &mut impl Write) -> io::Result<()> {
         for (name, value) in self.fields {
@@ -25,7 +25,7 @@ impl Printer<'_> {
     }
 }
 
-/// A box, as `tablewriter` 1.x draws it: headers stand in the middle, cells on the right.
+/// A box, as `tablewriter` 1.x draws it: headers centred, cells aligned right.
 pub(crate) fn boxed(out: &mut impl Write, headers: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
     let mut widths: Vec<usize> = headers.iter().map(|header| header.chars().count()).collect();
     for row in rows {

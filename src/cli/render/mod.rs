@@ -41,7 +41,7 @@ pub(crate) fn documents<T: Serialize>(
     }
 }
 
-/// Writes `value` as a JSON document that says what wrote it; one line when `compact`.
+/// Writes `value` as a JSON document with the version of its shape and what wrote it; one line when `compact`.
 pub(crate) fn json(out: &mut impl Write, value: &impl Serialize, compact: bool) -> Result<(), Failure> {
     let mut document = match serde_json::to_value(value)? {
         Value::Object(fields) => fields,

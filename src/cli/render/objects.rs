@@ -24,7 +24,7 @@ pub(crate) struct ObjectList {
 }
 
 impl ObjectList {
-    /// A list in this form; `one` object stands alone.
+    /// A list in this form; `one` object is in no list.
     pub(crate) fn new(form: ListForm, one: bool) -> Self {
         Self { form, one, any: false, buffer: Vec::new() }
     }

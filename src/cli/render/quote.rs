@@ -44,7 +44,7 @@ fn escape(out: &mut String, c: char) {
         '\t' => out.push_str("\\t"),
         '\x0b' => out.push_str("\\v"),
         '\'' => out.push(c),
-        // What `escape_debug` leaves as it is behind another character is what Go calls printable.
+        // What `escape_debug` leaves as it is after another character is what Go calls printable.
         c if format!("x{c}").escape_debug().count() == 2 => out.push(c),
         c if c < ' ' || c == '\x7f' => {
             let _ = write!(out, "\\x{:02x}", u32::from(c));

@@ -10,7 +10,7 @@ use clap::{
 use etcdsnap::{
     Error,
     k8s::{Map, Value},
-    print::{Columns, align},
+    print::{CustomColumns, align},
     select::jsonpath::JsonPath,
 };
 
@@ -80,7 +80,7 @@ impl TypedValueParser for FormatParser {
 /// A template that was read.
 pub(super) enum Template {
     JsonPath(JsonPath, String),
-    Columns(Columns),
+    Columns(CustomColumns),
 }
 
 impl Template {
@@ -93,8 +93,8 @@ impl Template {
             Kind::JsonPath | Kind::JsonPathAsJson | Kind::CustomColumns => text,
         };
         Ok(Some(match kind {
-            Kind::CustomColumns => Self::Columns(Columns::from_spec(text)?),
-            Kind::CustomColumnsFile => Self::Columns(Columns::from_template(text)?),
+            Kind::CustomColumns => Self::Columns(CustomColumns::from_spec(text)?),
+            Kind::CustomColumnsFile => Self::Columns(CustomColumns::from_template(text)?),
             Kind::JsonPath | Kind::JsonPathAsJson | Kind::JsonPathFile => {
                 let path = JsonPath::parse(text)
                     .map_err(|why| Error::usage(format!("error parsing jsonpath {text}, {why}")))?;

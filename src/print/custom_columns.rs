@@ -6,11 +6,11 @@ use crate::{
     select::jsonpath::{Found, JsonPath},
 };
 
-/// Columns that a person chose (`CustomColumnsPrinter`).
+/// Columns chosen by the user (`CustomColumnsPrinter`).
 #[derive(Debug, Clone, PartialEq)]
-pub struct Columns(Vec<(String, JsonPath)>);
+pub struct CustomColumns(Vec<(String, JsonPath)>);
 
-impl Columns {
+impl CustomColumns {
     /// `NAME:.path,NAME:.path` (`NewCustomColumnsPrinterFromSpec`).
     ///
     /// # Errors
@@ -71,7 +71,7 @@ impl Columns {
     }
 }
 
-/// What could do something to a terminal is spelled out (`printers.EscapeTerminal`).
+/// The text with what could change a terminal spelled out (`printers.EscapeTerminal`).
 fn escape(found: &Found<'_>) -> String {
     found.text().replace('\x1b', "^[").replace('\r', "\\r")
 }
@@ -88,7 +88,7 @@ mod tests {
     #[track_caller]
     fn row(spec: &str, object: &str, want: &str) {
         let object = decode(object.as_bytes()).unwrap();
-        assert_eq!(Columns::from_spec(spec).unwrap().row(&object.value).unwrap(), want, "{spec}");
+        assert_eq!(CustomColumns::from_spec(spec).unwrap().row(&object.value).unwrap(), want, "{spec}");
     }
 
     const POD: &str = r#"{"metadata":{"name":"foo","labels":{"b":"2","a":"1"},"x":null},"n":1e6,"s":"a\u001b \r",
@@ -113,31 +113,31 @@ mod tests {
         }
         let object = decode(POD.as_bytes()).unwrap();
         for path in ["[5]", "[-5]", "[3:1]", "[-1:-2]"] {
-            let columns = Columns::from_spec(&format!("C:.spec.containers{path}.name")).unwrap();
+            let columns = CustomColumns::from_spec(&format!("C:.spec.containers{path}.name")).unwrap();
             assert!(columns.row(&object.value).is_err(), "{path}");
         }
     }
 
     #[test]
     fn specs_and_files() {
-        let want = Columns::from_spec("NAME:metadata.name,API_VERSION:apiVersion").unwrap();
+        let want = CustomColumns::from_spec("NAME:metadata.name,API_VERSION:apiVersion").unwrap();
         assert_eq!(want.headers(), "NAME\tAPI_VERSION");
         let file = "NAME               \tAPI_VERSION\r\n\t\t{metadata.name}    {apiVersion}";
-        assert_eq!(Columns::from_template(file).unwrap(), want);
+        assert_eq!(CustomColumns::from_template(file).unwrap(), want);
         for (spec, why) in [
             ("", "custom-columns format specified but no custom columns given"),
             ("invalid", "unexpected custom-columns spec: invalid, expected <header>:<json-path-expr>"),
             ("invalid,foobar:blah", "unexpected custom-columns spec: invalid, expected <header>:<json-path-expr>"),
             ("A:[", "error parsing jsonpath {.[}, unterminated array"),
         ] {
-            assert_eq!(Columns::from_spec(spec).unwrap_err().to_string(), why);
+            assert_eq!(CustomColumns::from_spec(spec).unwrap_err().to_string(), why);
         }
         for (file, why) in [
             ("", "invalid template, missing header line."),
             ("A B\n", "invalid template, missing spec line."),
             ("A B\n.x", "number of headers (2) and field specifications (1) don't match"),
         ] {
-            assert!(Columns::from_template(file).unwrap_err().to_string().starts_with(why));
+            assert!(CustomColumns::from_template(file).unwrap_err().to_string().starts_with(why));
         }
     }
 }
