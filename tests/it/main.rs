@@ -22,6 +22,7 @@ mod evidence;
 mod export;
 mod export_applies;
 mod force_new_cluster;
+mod help;
 mod history;
 mod k8s;
 mod masked;

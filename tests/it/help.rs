@@ -1,0 +1,55 @@
+//! The help of every command, short and long, as a whole: `help.txt`. A change of it is to be seen in a commit.
+//!
+//! `UPDATE_HELP=1 cargo test --test it help::` writes it anew.
+
+use std::{fs, process::Command};
+
+const FILE: &str = "tests/it/help.txt";
+
+/// Those that no list of commands names.
+const HIDDEN: &[&str] = &["snapshot"];
+
+fn help(words: &[&str], flag: &str) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_etcdsnap"));
+    let output = command.args(words).arg(flag).env("COLUMNS", "100").output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{words:?} {flag}: {output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The commands that a help lists.
+fn commands(help: &str) -> Vec<&str> {
+    let list = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    // a line that is indented deeper continues the one before
+    let names = list.filter_map(|line| line.strip_prefix("  ")?.split(' ').next());
+    names.filter(|name| !["", "help"].contains(name)).collect()
+}
+
+/// The help of a command, and of all below it.
+fn write(out: &mut String, words: &[&str]) {
+    for flag in ["-h", "--help"] {
+        let title = [&["etcdsnap"], words, &[flag]].concat().join(" ");
+        out.push_str(&format!("$ {title}\n{}\n", help(words, flag).trim_end()));
+        out.push('\n');
+    }
+    let help = help(words, "-h");
+    let hidden: &[&str] = if words.is_empty() { HIDDEN } else { &[] };
+    for command in commands(&help).iter().chain(hidden) {
+        write(out, &[words, &[*command]].concat());
+    }
+}
+
+#[test]
+fn what_help_says_is_known() {
+    let mut now = String::new();
+    write(&mut now, &[]);
+    assert!(now.matches("\n$ etcdsnap ").count() > 40, "{now}");
+    if std::env::var_os("UPDATE_HELP").is_some() {
+        fs::write(FILE, &now).unwrap();
+    }
+    let known = fs::read_to_string(FILE).unwrap();
+    let differs = known.lines().zip(now.lines()).position(|(known, now)| known != now);
+    let line = differs.unwrap_or(known.lines().count().min(now.lines().count()));
+    let at = |text: &str| text.lines().skip(line).take(3).map(|line| format!("    {line}\n")).collect::<String>();
+    let how = "UPDATE_HELP=1 cargo test --test it help:: writes it anew";
+    assert!(known == now, "{FILE}, line {}: known\n{}now\n{}{how}", line + 1, at(&known), at(&now));
+}
