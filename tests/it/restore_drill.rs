@@ -143,14 +143,14 @@ fn a_cluster_comes_back_from_its_backup() {
             let old = server.watch(resource, handed_out);
             sleep(Duration::from_secs(1));
             server.apply(&object);
-            let old = said(old);
+            let fresh = server.watch(resource, now);
+            let (old, fresh) = (said(old), said(fresh));
             if flags.is_empty() {
                 assert!(server.revision() < handed_out, "{name}: no longer a revision to come");
                 assert_eq!(old, "", "{name}, {resource}");
             } else {
                 assert!(old.contains(r#""reason":"Expired","code":410"#), "{name}, {resource}: {old}");
             }
-            let fresh = said(server.watch(resource, now));
             assert!(fresh.contains(r#""type":"ADDED""#) && fresh.contains(r#""name":"new""#), "{name}: {fresh}");
         }
     }

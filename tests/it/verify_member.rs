@@ -7,7 +7,7 @@ use std::{
     process::Command,
 };
 
-use crate::common::{Etcd, Peers, log::Segment};
+use crate::common::{Etcd, Peers, etcdsnap, eventually, log::Segment};
 use etcdsnap::proto::Writer;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -37,8 +37,11 @@ fn written(peers: &Peers, version: &str, data: &Path, writes: usize) {
     for i in 0..writes {
         etcd.ctl(&["put", &format!("/key/{}", i % 7), "value"]);
     }
-    // so that the db has what the log has
-    std::thread::sleep(std::time::Duration::from_secs(1));
+    eventually("the db has what the log has", || {
+        let output = etcdsnap(["status", data.to_str().unwrap(), "-o", "json"]);
+        let status: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        status["log"]["entries"] == 0
+    });
     etcd.kill();
 }
 

@@ -73,10 +73,10 @@ impl<'a> Apiserver<'a> {
         panic!("kube-apiserver finds no port")
     }
 
-    /// Until it is ready; false when it ended or two minutes are over.
+    /// Until it is ready; false when it ended or five minutes are over.
     fn wait(&mut self) -> bool {
         let start = Instant::now();
-        while start.elapsed() < Duration::from_secs(120) {
+        while start.elapsed() < Duration::from_secs(300) {
             if self.try_kubectl(&["get", "--raw", "/readyz"], "").status.success() {
                 return true;
             }
