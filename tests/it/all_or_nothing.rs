@@ -15,7 +15,7 @@ use std::{
 use crate::common::{
     killed::patch,
     served::ours,
-    tree::{Tree, assert_one_sentence, can_run, ended, run_in},
+    tree::{Tree, assert_one_sentence, can_run, ended, let_on, run_in},
 };
 use flate2::{Compression, write::GzEncoder};
 use sha2::{Digest as _, Sha256};
@@ -458,7 +458,8 @@ fn stopped_by_the_person() {
         let mut strace = Command::new("strace");
         // With -D it is the program itself that is started here, and that the signal goes to.
         strace.args(["-D", "-f", "-qq", "-e", "trace=copy_file_range,ioctl", "-e", "inject=ioctl:error=EOPNOTSUPP"]);
-        strace.args(["-e", "inject=copy_file_range:delay_enter=300000", "-o"]).arg(&log);
+        // The copy stands still at its first step while the signal is on its way.
+        strace.args(["-e", "inject=copy_file_range:signal=STOP:when=1", "-o"]).arg(&log);
         let program = strace
             .arg(env!("CARGO_BIN_EXE_etcdsnap"))
             .args(["restore", "large.db", "--skip-hash-check", "--member", "m1", "--data-dir", destination])
@@ -472,7 +473,7 @@ fn stopped_by_the_person() {
         }
         let id = program.id().to_string();
         assert!(Command::new("kill").args([&format!("-{signal}"), &id]).status().unwrap().success());
-        let output = program.wait_with_output().unwrap();
+        let output = let_on(program);
         let (code, said) = ended(&output);
         assert_eq!(code, Some(3), "{said}");
         assert_one_sentence(&said, "interrupted; nothing was changed");

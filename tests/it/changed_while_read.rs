@@ -13,13 +13,18 @@ use std::{
 fn start(file: &Path, args: &[&str]) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_etcdsnap"));
     let child = command.args(args).arg(file).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let state = format!("/proc/{}/stat", child.id());
-    let mut still = 0;
+    // the bytes in the pipe, and whether it sleeps
+    let state = || {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap();
+        let sleeps = stat.rsplit(')').next().unwrap().trim_start().starts_with('S');
+        (rustix::io::ioctl_fionread(child.stdout.as_ref().unwrap()).unwrap(), sleeps)
+    };
+    let (mut before, mut still) = (state(), 0);
     while still < 20 {
         std::thread::sleep(Duration::from_millis(10));
-        let stat = fs::read_to_string(&state).unwrap();
-        let sleeps = stat.rsplit(')').next().unwrap().trim_start().starts_with('S');
-        still = if sleeps { still + 1 } else { 0 };
+        let now = state();
+        still = if now == before && now.1 && now.0 > 32_768 { still + 1 } else { 0 };
+        before = now;
     }
     child
 }

@@ -220,9 +220,10 @@ fn an_etcd_that_is_started_meanwhile_is_told_of() {
         "inject=renameat2:delay_enter=2000000",
     ]);
     strace.arg(env!("CARGO_BIN_EXE_etcdsnap")).args(["migrate", "--data-dir", path(&data), "--target-version", "3.7"]);
+    // opened before: between the renames it may be too late for the old one
+    let etcd = fs::File::options().write(true).open(snap.join("db")).unwrap();
     let run = strace.args(["--in-place", "--yes", "-o", "json"]).stdout(Stdio::piped()).spawn().unwrap();
     eventually("the renames begin", || snap.join(".etcdsnap-restore/journal.json").exists());
-    let etcd = fs::File::options().write(true).open(snap.join("db")).unwrap();
     etcd.lock().unwrap();
     let output = run.wait_with_output().unwrap();
     assert!(output.status.success());

@@ -12,7 +12,7 @@ use std::{
 
 use crate::common::{
     Etcd, Peers,
-    tree::{Tree, assert_one_sentence, can_run, ended, etcdsnap, run_in},
+    tree::{Tree, assert_one_sentence, can_run, ended, etcdsnap, let_on, run_in},
 };
 use tempfile::TempDir;
 
@@ -334,17 +334,18 @@ fn two_at_once() {
     for place in ["--data-dir dir", "--data-dir new", "--data-dir one --wal-dir log"] {
         let log = tempfile::NamedTempFile::new().unwrap();
         let mut strace = Command::new("strace");
-        strace.args(["-f", "-qq", "-e", "trace=fallocate", "-e", "inject=fallocate:delay_enter=1500000", "-o"]);
+        // With -D it is the program itself that is started here. It stands still until it is let on.
+        strace.args(["-D", "-f", "-qq", "-e", "trace=fallocate", "-e", "inject=fallocate:signal=STOP:when=1", "-o"]);
         let strace = strace.arg(log.path()).arg(env!("CARGO_BIN_EXE_etcdsnap"));
         let first = strace.args(line(place).split_whitespace()).current_dir(dir).stdout(Stdio::null());
-        let mut first = first.spawn().unwrap();
+        let first = first.spawn().unwrap();
         while !fs::read_to_string(&log).unwrap().contains("fallocate") {
             thread::sleep(Duration::from_millis(10));
         }
         let (code, said) = restore(dir, place);
         assert_eq!(code, Some(2), "{said}");
         assert_one_sentence(&said, "another restore into the same place is under way");
-        assert!(first.wait().unwrap().success());
+        assert!(let_on(first).status.success());
         assert!(!Tree::of(dir).has_staging());
     }
 }

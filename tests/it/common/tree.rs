@@ -1,14 +1,16 @@
 //! What lies in a folder, to be compared, for tests of what is written.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     fs::{self, File},
     hash::{DefaultHasher, Hash as _, Hasher as _},
     io::{Read as _, Write as _},
     os::unix::fs::MetadataExt as _,
-    path::Path,
-    process::{Command, Output},
+    path::{Path, PathBuf},
+    process::{Child, Command, Output},
+    thread,
+    time::Duration,
 };
 
 /// One thing in a folder. Of a file, what it holds is summed up to a length that only the zeros of a log exceed.
@@ -25,7 +27,8 @@ impl fmt::Debug for Entry {
     }
 }
 
-/// All that lies in a folder, by relative path. The time in a name is left out.
+/// All that lies in a folder, by relative path. The time in a name is left out: what was set aside is numbered in the order
+/// in which it was, whether that was within one second or not.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tree(pub BTreeMap<String, Entry>);
 
@@ -37,9 +40,11 @@ impl Tree {
     }
 
     fn add(&mut self, dir: &Path, below: &str) {
-        for entry in fs::read_dir(dir).unwrap() {
-            let path = entry.unwrap().path();
-            let name = format!("{below}{}", timeless(path.file_name().unwrap().to_str().unwrap()));
+        let paths: Vec<_> = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+        let name = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().to_owned();
+        let asides: BTreeSet<_> = paths.iter().filter_map(|path| Some(Aside::in_name(&name(path))?.0)).collect();
+        for path in paths {
+            let name = format!("{below}{}", timeless(&name(&path), &asides));
             let metadata = path.symlink_metadata().unwrap();
             let mut held = Vec::new();
             if metadata.is_dir() {
@@ -90,11 +95,32 @@ impl Tree {
     }
 }
 
-fn timeless(name: &str) -> String {
-    match name.split_once("before-2") {
-        Some((what, time)) => format!("{what}before-UTC{}", time.split_once('Z').unwrap().1),
-        None => name.to_owned(),
+/// What a name says of when and how often something was set aside: `WHAT.before-TIME[-NUMBER]`.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Aside {
+    what: String,
+    time: String,
+    number: u32,
+}
+
+impl Aside {
+    /// It, and what stands behind it in the name.
+    fn in_name(name: &str) -> Option<(Self, &str)> {
+        let (what, time) = name.split_once("before-2")?;
+        let (time, rest) = time.split_once('Z')?;
+        let (number, more) = match rest.strip_prefix('-') {
+            Some(rest) => rest.split_at(rest.find('.').unwrap_or(rest.len())),
+            None => ("1", rest),
+        };
+        Some((Self { what: what.to_owned(), time: time.to_owned(), number: number.parse().unwrap() }, more))
     }
+}
+
+fn timeless(name: &str, asides: &BTreeSet<Aside>) -> String {
+    let Some((aside, more)) = Aside::in_name(name) else { return name.to_owned() };
+    let number = asides.iter().filter(|other| other.what == aside.what && **other <= aside).count();
+    let number = if number > 1 { format!("-{number}") } else { String::new() };
+    format!("{}before-UTC{number}{more}", aside.what)
 }
 
 /// A command line of the program.
@@ -107,6 +133,21 @@ pub fn etcdsnap<'a>(args: impl IntoIterator<Item = &'a str>) -> Command {
 /// How a command ended, and what it said on stderr.
 pub fn ended(output: &Output) -> (Option<i32>, String) {
     (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+/// Lets a program go on that stands still, or is about to, and waits for its end.
+pub fn let_on(mut program: Child) -> Output {
+    for n in 0.. {
+        if program.try_wait().unwrap().is_some() {
+            break;
+        }
+        // again now and then, as the first may have come too early; not all the time, as each breaks off a call
+        if n % 20 == 0 {
+            assert!(Command::new("kill").args(["-CONT", &program.id().to_string()]).status().unwrap().success());
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    program.wait_with_output().unwrap()
 }
 
 /// Runs a command line, words with a space between, in `dir`.
