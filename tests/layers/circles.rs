@@ -29,7 +29,6 @@ const ON_CIRCLES: &[&str] = &[
     "etcd/state",
     "export/left_out",
     "export/strip/pods",
-    "print/builtin",
     "restore/apply",
     "restore/own/apply",
     "restore/plan",

@@ -12,6 +12,7 @@ mod containers;
 mod coordination;
 mod core;
 mod discovery;
+mod entry;
 mod events;
 mod flowcontrol;
 mod generic;
@@ -34,13 +35,8 @@ use super::{
     labels::{self, format_labels},
 };
 use crate::k8s::Value;
-
-/// A built-in kind's entry in `AddHandlers`: its columns, and what fills them. A column is its name, after `+` when only
-/// `-o wide` shows it, and before `:TYPE` when its type is not `string`.
-struct Builtin(&'static str, RowOf);
-
-/// Makes the row of an object.
-pub(super) type RowOf = fn(&Value<'_>, Clock) -> Row;
+pub(super) use entry::RowOf;
+use entry::{Builtin, row};
 
 /// The columns of a built-in kind, and what fills them. A kind that has no printer of its own shows its name and when it
 /// was created.
@@ -90,9 +86,3 @@ fn find(group: &str, plural: &str) -> Option<Builtin> {
         _ => None,
     }
 }
-
-/// A row of whatever can be a cell.
-macro_rules! row {
-    ($($cell:expr),* $(,)?) => { vec![$($crate::print::Cell::from($cell)),*] };
-}
-use row;
