@@ -42,14 +42,14 @@ fn backend(c: &mut Criterion) {
     group.bench_function("survey", |b| b.iter(|| Snapshot::open(black_box(&data)).unwrap().survey().hash));
     group.bench_function("hashkv", |b| b.iter(|| Snapshot::open(black_box(&data)).unwrap().hashkv(None).unwrap()));
     group.bench_function("view", |b| {
-        b.iter(|| Snapshot::open(black_box(&data)).unwrap().view(None, &Range::All).unwrap().len());
+        b.iter(|| Snapshot::open(black_box(&data)).unwrap().view(None, &Range::ALL).unwrap().len());
     });
     group.finish();
 }
 
 fn objects(c: &mut Criterion) {
     let data = image();
-    let view = Snapshot::open(&data).unwrap().view(None, &Range::Prefix(b"/registry/".to_vec())).unwrap();
+    let view = Snapshot::open(&data).unwrap().view(None, &Range::prefix(b"/registry/")).unwrap();
     let values: Vec<_> = view.iter().map(|kv| kv.value).collect();
     let mut group = c.benchmark_group("objects");
     group.throughput(Throughput::Elements(values.len() as u64));

@@ -3,40 +3,10 @@
 use std::collections::VecDeque;
 
 use super::{
-    KeyValue, Newest, Record, Revision, Snapshot,
+    KeyValue, Newest, Range, Record, Revision, Snapshot,
     survey::{append_newest, push_newest},
 };
 use crate::{Error, Findings, Result};
-
-/// Which keys: as `etcdctl get KEY [RANGE_END]` has it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Range {
-    /// Every key.
-    All,
-    /// One key.
-    Key(Vec<u8>),
-    /// From the first, up to but without the second.
-    Between(Vec<u8>, Vec<u8>),
-    /// All keys that begin so.
-    Prefix(Vec<u8>),
-    /// This key and all behind it.
-    From(Vec<u8>),
-}
-
-impl Range {
-    /// Whether it holds `key`.
-    #[inline]
-    #[must_use]
-    pub fn contains(&self, key: &[u8]) -> bool {
-        match self {
-            Self::All => true,
-            Self::Key(one) => key == one,
-            Self::Between(start, end) => key >= start.as_slice() && key < end.as_slice(),
-            Self::Prefix(prefix) => key.starts_with(prefix),
-            Self::From(start) => key >= start.as_slice(),
-        }
-    }
-}
 
 /// The live keys at a revision, in key order.
 #[derive(Debug)]
@@ -57,7 +27,7 @@ impl<'a> Snapshot<'a> {
     ///
     /// # Errors
     /// When the revision was compacted away, or is not there yet.
-    pub fn view(&self, at: Option<i64>, range: &Range) -> Result<View<'a>> {
+    pub fn view(&self, at: Option<i64>, range: &Range<'_>) -> Result<View<'a>> {
         let keyspace = self.keyspace;
         let limit = at.unwrap_or(i64::MAX);
         let scan = keyspace.newest(&self.walk, VecDeque::new, |tail, record| {
@@ -94,6 +64,26 @@ impl<'a> Snapshot<'a> {
 }
 
 impl<'a> View<'a> {
+    /// The keys that `range` holds and what was written to them last, in key order. Found by binary search.
+    pub fn range<'v>(
+        &'v self,
+        range: &Range<'_>,
+    ) -> impl DoubleEndedIterator<Item = KeyValue<'a>> + ExactSizeIterator + use<'v, 'a> {
+        self.within(range).iter().map(Newest::kv)
+    }
+
+    /// How many keys `range` holds.
+    #[must_use]
+    pub fn count(&self, range: &Range<'_>) -> usize {
+        self.within(range).len()
+    }
+
+    fn within(&self, range: &Range<'_>) -> &[Newest<'a>] {
+        let first = self.keys.partition_point(|newest| newest.key < range.start());
+        let rest = self.keys.get(first..).unwrap_or_default();
+        rest.get(..rest.partition_point(|newest| !range.is_before(newest.key))).unwrap_or_default()
+    }
+
     /// How many keys there are.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -144,7 +134,7 @@ mod tests {
     fn views_at_several_revisions_exist_side_by_side() {
         let image = image("fixtures/kube-later.db");
         let snapshot = Snapshot::open(&image).unwrap();
-        let (all, head) = (Range::All, snapshot.head().unwrap());
+        let (all, head) = (Range::ALL, snapshot.head().unwrap());
         let first = snapshot.keyspace.compacted().max(1);
         let view = |at| snapshot.view(at, &all).unwrap();
         let views = [view(Some(first)), view(Some(head - 10)), view(Some(head)), view(None)];
@@ -157,6 +147,32 @@ mod tests {
             assert_eq!(keys(view), keys(&fresh), "{}", view.revision);
             assert!(view.iter().all(|kv| kv.mod_revision <= view.revision));
         }
+    }
+
+    #[test]
+    fn the_keys_of_a_range_are_those_that_it_holds() {
+        let image = image("fixtures/kube.db");
+        let view = Snapshot::open(&image).unwrap().view(None, &Range::ALL).unwrap();
+        let (some, last) = (view.keys().nth(7).unwrap(), view.keys().next_back().unwrap());
+        let ranges = [
+            Range::ALL,
+            Range::key(some),
+            Range::key(b"/registry/none"),
+            Range::prefix(b"/registry/pods/"),
+            Range::new(some, last),
+            Range::new(last, some),
+            Range::from_key(last),
+            Range::prefix(b"\xff"),
+        ];
+        for range in &ranges {
+            let want: Vec<_> = view.iter().filter(|kv| range.contains(kv.key)).collect();
+            assert_eq!(
+                (view.range(range).collect::<Vec<_>>(), view.count(range)),
+                (want.clone(), want.len()),
+                "{range:?}"
+            );
+        }
+        assert_eq!(ranges.map(|range| view.count(&range) > 1), [true, false, false, true, true, false, false, false]);
     }
 
     /// A page that is not found and a record that cannot be read, below what an open reads.
@@ -178,7 +194,7 @@ mod tests {
         let broken = broken();
         let snapshot = Snapshot::open(&broken).unwrap();
         let before = snapshot.findings.list().to_vec();
-        let (view, again) = (snapshot.view(None, &Range::All).unwrap(), snapshot.view(None, &Range::All).unwrap());
+        let (view, again) = (snapshot.view(None, &Range::ALL).unwrap(), snapshot.view(None, &Range::ALL).unwrap());
         let codes: Vec<_> = view.findings.list().iter().map(|finding| finding.code).collect();
         assert_eq!(codes, [Code::PageId, Code::RevisionKey]);
         assert_eq!((keys(&view), view.findings.list()), (keys(&again), again.findings.list()));

@@ -106,7 +106,7 @@ impl<'a> Facts<'a> {
 
 /// How many keys that live at `cut` hang on leases that are gone.
 fn orphans(snapshot: &Snapshot<'_>, cut: i64) -> Result<usize> {
-    let view = snapshot.view(Some(cut), &Range::All)?;
+    let view = snapshot.view(Some(cut), &Range::ALL)?;
     let leases = &snapshot.state.leases;
     let gone = |id: i64| id != 0 && leases.iter().all(|lease| lease.id != id);
     Ok(view.iter().filter(|kv| gone(kv.lease)).count())
@@ -117,7 +117,7 @@ fn dropped(snapshot: &Snapshot<'_>, cut: Option<i64>, carry: &Carry) -> Result<V
     if !carry.drop_leases && carry.drop_keys.is_empty() {
         return Ok(Vec::new());
     }
-    let view = snapshot.view(cut, &Range::All)?;
+    let view = snapshot.view(cut, &Range::ALL)?;
     let prefixed = |key: &[u8]| carry.drop_keys.iter().any(|prefix| key.starts_with(prefix));
     let gone = view.iter().filter(|kv| (carry.drop_leases && kv.lease != 0) || prefixed(kv.key));
     Ok(gone.map(|kv| kv.key.to_vec()).collect())

@@ -127,7 +127,7 @@ mod tests {
     #[test]
     fn objects_are_stored_in_a_version_of_their_resource() {
         let source = Source::open("fixtures/kube.db".as_ref(), &Options::default()).unwrap();
-        let view = Snapshot::load(&source, &Load::default()).unwrap().view(None, &Range::All).unwrap();
+        let view = Snapshot::load(&source, &Load::default()).unwrap().view(None, &Range::ALL).unwrap();
         let ring = Ring::default();
         let resources = resources(&view, &ring);
         let widgets = resources.get("acme.io", "widgets").unwrap();

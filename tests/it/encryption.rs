@@ -44,7 +44,7 @@ fn said(args: &[&str], stdin: &[u8]) -> (String, String, i32) {
 fn stored(key: &str) -> Vec<u8> {
     let bytes = fs::read(FILE).unwrap();
     let snapshot = Snapshot::open(&bytes).unwrap();
-    snapshot.view(None, &Range::Key(key.into())).unwrap().get(key.as_bytes()).unwrap().value.to_vec()
+    snapshot.view(None, &Range::key(key.as_bytes())).unwrap().get(key.as_bytes()).unwrap().value.to_vec()
 }
 
 #[test]

@@ -19,7 +19,7 @@ fn read_all(bytes: &[u8]) -> bool {
     let survey = snapshot.survey();
     let found = survey.findings.count(Severity::Info) < survey.findings.counts().map(|(.., n)| n).sum();
     let hashkv = snapshot.hashkv(None).is_err();
-    let view = snapshot.view(None, &Range::All).map(|view| view.len() as u64);
+    let view = snapshot.view(None, &Range::ALL).map(|view| view.len() as u64);
     // The empty record of a bump counts for `totalKey`, as in etcdutl, but is no key.
     assert!(view.is_err() || view.unwrap() <= survey.total_key);
     let mut changed = 0_u64;

@@ -38,7 +38,7 @@ pub(crate) struct Describe {
     namespace: Option<String>,
     /// Only what is stored below PREFIX, the API server's --etcd-prefix; without it every prefix that is found counts
     #[arg(long, value_name = "PREFIX", value_parser = etcd_prefix)]
-    prefix: Option<Range>,
+    prefix: Option<Range<'static>>,
     #[command(flatten)]
     when: When,
     #[command(flatten)]
@@ -58,12 +58,12 @@ impl Describe {
         let snapshot = session.load(&source, &self.log.load())?;
         let (mut ring, mask) = (self.keys.ring()?, self.masking.mask()?);
         let at = self.when.revision(&snapshot, &ring)?;
-        let view = snapshot.view(at, &Range::All)?;
+        let view = snapshot.view(at, &Range::ALL)?;
         ring.learn(view.iter());
         let resources = resources(&view, &ring);
         let selection = Selection::new(&self.what, self.namespace.as_deref(), &resources)?;
         let family = Family::of(&view, &resources, &ring);
-        let below = self.prefix.clone().unwrap_or(Range::All);
+        let below = self.prefix.clone().unwrap_or(Range::ALL);
         let mut exit = Exit::Good;
         let mut first = true;
         for kv in view.iter().filter(|kv| selection.matches(kv.key) && below.contains(kv.key)) {

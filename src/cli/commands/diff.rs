@@ -65,7 +65,7 @@ pub(crate) struct Compare {
     selector: Option<LabelSelector>,
     /// Only what is stored below PREFIX, the API server's --etcd-prefix
     #[arg(long, value_name = "PREFIX", value_parser = etcd_prefix)]
-    prefix: Option<Range>,
+    prefix: Option<Range<'static>>,
     /// Leave out this field and all below it: spec.replicas, spec.containers[name=web].image; [*] is any item
     #[arg(long, value_name = "PATH")]
     ignore: Vec<String>,
@@ -149,7 +149,7 @@ impl Compare {
         let old = session.load(&a, &self.log.load())?;
         if self.is_one() {
             let (from, to) = self.revisions(&old)?;
-            let (from, to) = (old.view(from, &Range::All)?, old.view(to, &Range::All)?);
+            let (from, to) = (old.view(from, &Range::ALL)?, old.view(to, &Range::ALL)?);
             let from = Opened::new(&a, &old, from, &self.keys)?;
             let to = Opened::new(&a, &old, to, &self.keys)?;
             let exit = self.compare(session, &from, &to, &words(&self.rest)?)?;
@@ -162,7 +162,7 @@ impl Compare {
         };
         let b = session.open(b.as_ref())?;
         let new = session.load(&b, &self.log.load())?;
-        let (old_view, new_view) = (old.view(None, &Range::All)?, new.view(None, &Range::All)?);
+        let (old_view, new_view) = (old.view(None, &Range::ALL)?, new.view(None, &Range::ALL)?);
         let from = Opened::new(&a, &old, old_view, &self.keys)?;
         let to = Opened::new(&b, &new, new_view, &self.keys)?;
         let exit = self.compare(session, &from, &to, &words(what)?)?;
@@ -221,7 +221,7 @@ impl Compare {
         };
         let head = Head::new(from, to, self.is_one());
         let mut tally = Tally::default();
-        let below = self.prefix.as_ref().unwrap_or(&Range::All);
+        let below = self.prefix.as_ref().unwrap_or(&Range::ALL);
         let labelled = |pair: &Pair<'_>| {
             let sides = [(pair.old, &from.ring), (pair.new, &to.ring)];
             sides.iter().any(|(kv, ring)| kv.is_some_and(|kv| args::is_labelled(&self.selector, &kv, ring)))

@@ -53,7 +53,7 @@ pub(crate) struct History {
     key: Option<String>,
     /// Only what is stored below PREFIX, the API server's --etcd-prefix
     #[arg(long, value_name = "PREFIX", value_parser = etcd_prefix)]
-    prefix: Option<Range>,
+    prefix: Option<Range<'static>>,
     /// More backups of the same cluster
     #[arg(long, value_name = "SNAPSHOT")]
     also: Vec<PathBuf>,
@@ -94,7 +94,7 @@ impl History {
             Some(one) => find(&opened, |key| one.as_bytes() == key)?,
             None => {
                 let selection = select(&self.what, self.namespace.as_deref(), &opened)?;
-                let below = self.prefix.as_ref().unwrap_or(&Range::All);
+                let below = self.prefix.as_ref().unwrap_or(&Range::ALL);
                 find(&opened, |key| selection.matches(key) && below.contains(key))?
             }
         };

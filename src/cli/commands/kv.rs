@@ -114,19 +114,17 @@ impl Kv {
         Ok(exit.max(session.close(&source, &view.findings)?))
     }
 
-    fn range(&self) -> Range {
+    fn range(&self) -> Range<'static> {
         let bytes = |text: &Option<OsString>| text.clone().map(OsString::into_vec);
-        match (bytes(&self.key), bytes(&self.range_end)) {
-            (None, _) => Range::All,
-            (Some(key), _) if self.prefix => Range::Prefix(key),
-            (Some(key), _) if self.from_key => Range::From(key),
-            // An empty end is none, as in etcdctl.
-            (Some(key), Some(end)) if !end.is_empty() => Range::Between(key, end),
-            (Some(key), _) => Range::Key(key),
+        match bytes(&self.key) {
+            None => Range::ALL,
+            Some(key) if self.prefix => Range::prefix(key),
+            Some(key) if self.from_key => Range::from_key(key),
+            Some(key) => Range::new(key, bytes(&self.range_end).unwrap_or_default()),
         }
     }
 
-    fn print(&self, session: &mut Session, view: &View<'_>, range: &Range) -> Result<Exit, Failure> {
+    fn print(&self, session: &mut Session, view: &View<'_>, range: &Range<'_>) -> Result<Exit, Failure> {
         let shown = if self.limit == 0 { view.len() } else { self.limit.min(view.len()) };
         let more = shown < view.len();
         if self.count_only {
@@ -146,8 +144,8 @@ impl Kv {
             }
             printer.end(&mut session.out, view, more)?;
         }
-        match range {
-            Range::Key(key) if view.is_empty() => {
+        match range.one() {
+            Some(key) if view.is_empty() => {
                 let revision = view.revision;
                 let what = format!("no key {} at revision {revision}", escape(key));
                 let hint = Some("`--prefix --keys-only` lists the keys that begin so".to_owned());

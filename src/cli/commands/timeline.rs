@@ -48,7 +48,7 @@ pub(crate) struct Timeline {
     selector: Option<LabelSelector>,
     /// Only what is stored below PREFIX, the API server's --etcd-prefix
     #[arg(long, value_name = "PREFIX", value_parser = etcd_prefix)]
-    prefix: Option<Range>,
+    prefix: Option<Range<'static>>,
     /// Only what may have been written at this time or later, or at this revision or later
     #[arg(long, value_name = "TIME|REVISION", value_parser = Point::parse)]
     since: Option<Point>,
@@ -102,7 +102,7 @@ impl Timeline {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
         let source = session.open(&self.snapshot)?;
         let snapshot = session.load(&source, &self.log.load())?;
-        let view = snapshot.view(None, &Range::All)?;
+        let view = snapshot.view(None, &Range::ALL)?;
         let (mut ring, mask) = (self.keys.ring()?, self.masking.mask()?);
         ring.learn(view.iter());
         let clock = Clock::of(&snapshot, &ring);
@@ -111,7 +111,7 @@ impl Timeline {
         let ignore = Ignore { all: self.all, status: true, events: true, paths: Vec::new() };
         let side = Side { view: &view, resources: &resources, ring: &ring };
         let diff = Diff { old: side, new: side, ignore: &ignore, mask: &mask, raw: false };
-        let below = self.prefix.clone().unwrap_or(Range::All);
+        let below = self.prefix.clone().unwrap_or(Range::ALL);
         let first = snapshot.keyspace.compacted().saturating_add(1).max(1);
         let from = clock.gap(first).after.or_else(|| clock.span().map(|span| span.0));
         let since = from.map_or(String::new(), |at| format!(" ({at})"));

@@ -1,15 +1,12 @@
 //! One entry after the other, done to the state as etcd's applier does it.
 
-use std::{cell::Cell, collections::BTreeMap};
+use std::{cell::Cell, collections::BTreeMap, ops::Bound};
 
-use super::{
-    edits::Edits,
-    named::{Found, span},
-};
+use super::{edits::Edits, named::Found};
 use crate::{
     Findings,
     etcd::{
-        KeyValue, Revision, Snapshot, State,
+        KeyValue, Range, Revision, Snapshot, State,
         boot::Minor,
         request::{AlarmAction, Op, Put, Request},
         state::{Alarm, AlarmKind, Lease, StoredUser},
@@ -136,7 +133,7 @@ impl<'a> Applier<'a> {
                 self.check_alarms(false)?;
                 self.check_delete(caller, delete)?;
                 let mut write = self.begin();
-                self.delete_range(&mut write, delete.key, delete.range_end);
+                self.delete_range(&mut write, delete.range());
                 self.end(&write);
                 Ok(())
             }
@@ -218,8 +215,8 @@ impl<'a> Applier<'a> {
     }
 
     /// `storeTxnWrite.DeleteRange`.
-    pub(super) fn delete_range(&mut self, write: &mut Write, key: &'a [u8], range_end: &'a [u8]) {
-        for key in self.live(key, range_end).map(|kv| kv.key).collect::<Vec<_>>() {
+    pub(super) fn delete_range(&mut self, write: &mut Write, range: Range<'a>) {
+        for key in self.live(range).map(|kv| kv.key).collect::<Vec<_>>() {
             self.append(write, true, &tombstone(key));
             self.detach(key);
             self.found.keys.remove(key);
@@ -227,11 +224,9 @@ impl<'a> Applier<'a> {
     }
 
     /// The live keys of a range, in order.
-    pub(super) fn live(&self, key: &'a [u8], range_end: &'a [u8]) -> impl Iterator<Item = &KeyValue<'a>> {
-        let (start, end) = span(key, range_end).unwrap_or((key, Some(key)));
-        let one = range_end.is_empty();
-        let keys = self.found.keys.range(start..).map(|(_, kv)| kv);
-        keys.take_while(move |kv| end.is_none_or(|end| kv.key < end || (one && kv.key == end)))
+    pub(super) fn live(&self, range: Range<'a>) -> impl Iterator<Item = &KeyValue<'a>> {
+        let keys = self.found.keys.range::<[u8], _>((Bound::Included(range.start()), Bound::Unbounded));
+        keys.map(|(_, kv)| kv).take_while(move |kv| !range.is_before(kv.key))
     }
 
     fn append(&mut self, write: &mut Write, tombstone: bool, message: &[u8]) {

@@ -178,6 +178,5 @@ impl<'a> Applier<'a> {
 
 /// `isValidPermissionRange`.
 fn is_range(permission: &Permission) -> bool {
-    let Permission { key, range_end, .. } = permission;
-    !key.is_empty() && (range_end.is_empty() || key < range_end || range_end == b"\0")
+    !permission.key.is_empty() && !permission.range().is_empty()
 }

@@ -1,7 +1,7 @@
 //! Leases made, ended and counted down (`server/lease/lessor.go`).
 
 use super::apply::{Applier, Caller, Done, No};
-use crate::etcd::state::Lease;
+use crate::etcd::{Range, state::Lease};
 
 /// `lease.MaxLeaseTTL`, in seconds.
 const MAX_LEASE_TTL: i64 = 9_000_000_000;
@@ -31,7 +31,7 @@ impl<'a> Applier<'a> {
         let keys = self.found.attached.get(&id).cloned().unwrap_or_default();
         let mut write = self.begin();
         for key in keys {
-            self.delete_range(&mut write, key, b"");
+            self.delete_range(&mut write, Range::key(key));
         }
         self.end(&write);
         self.edits.delete("lease", id.to_be_bytes());

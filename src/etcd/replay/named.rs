@@ -5,28 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use hashbrown::HashSet;
 
 use crate::etcd::{
-    KeyValue, Revision, Snapshot,
+    KeyValue, Range, Revision, Snapshot,
+    range::RangeSet,
     request::{Op, RequestOp, Txn},
 };
 
-/// The first key of a range and the first behind it; `None` for no end.
-pub(super) type Span<'a> = (&'a [u8], Option<&'a [u8]>);
-
-/// The span of a key and an end as etcd takes them: no end is the one key, a zero byte is everything behind it.
-/// `None` for the one key.
-pub(super) fn span<'a>(key: &'a [u8], range_end: &'a [u8]) -> Option<Span<'a>> {
-    match range_end {
-        [] => None,
-        [0] => Some((key, None)),
-        end => Some((key, Some(end))),
-    }
-}
-
-/// What the log names.
+/// The keys and leases that the log names.
 #[derive(Debug, Default)]
 pub(super) struct Named<'a> {
     keys: HashSet<&'a [u8]>,
-    spans: Vec<Span<'a>>,
+    ranges: Vec<Range<'a>>,
     leases: BTreeSet<i64>,
 }
 
@@ -49,7 +37,7 @@ impl<'a> Named<'a> {
                 self.keys.insert(put.key);
                 self.lease(put.lease, auth);
             }
-            Op::DeleteRange(delete) => self.range(delete.key, delete.range_end),
+            Op::DeleteRange(delete) => self.range(delete.key, delete.range()),
             Op::Txn(txn) => self.txn(*txn, auth),
             Op::LeaseRevoke { id } => self.lease(*id, true),
             _ => {}
@@ -62,22 +50,23 @@ impl<'a> Named<'a> {
         }
     }
 
-    fn range(&mut self, key: &'a [u8], range_end: &'a [u8]) {
-        match span(key, range_end) {
-            Some(span) => self.spans.push(span),
-            None => drop(self.keys.insert(key)),
+    fn range(&mut self, key: &'a [u8], range: Range<'a>) {
+        if range.one().is_some() {
+            self.keys.insert(key);
+        } else {
+            self.ranges.push(range);
         }
     }
 
     fn txn(&mut self, txn: Txn<'a>, auth: bool) {
-        txn.compares().for_each(|compare| self.range(compare.key, compare.range_end));
+        txn.compares().for_each(|compare| self.range(compare.key, compare.range()));
         for step in txn.success().chain(txn.failure()) {
             match step {
                 RequestOp::Put(put) => {
                     self.keys.insert(put.key);
                     self.lease(put.lease, auth);
                 }
-                RequestOp::DeleteRange(delete) => self.range(delete.key, delete.range_end),
+                RequestOp::DeleteRange(delete) => self.range(delete.key, delete.range()),
                 RequestOp::Txn(txn) => self.txn(txn, auth),
                 RequestOp::Range(_) | RequestOp::Empty => {}
             }
@@ -88,7 +77,8 @@ impl<'a> Named<'a> {
     /// a lease is known only when their newest records are.
     pub(super) fn find(mut self, snapshot: &Snapshot<'a>) -> Found<'a> {
         let (keyspace, walk) = (snapshot.keyspace, snapshot.fresh_walk());
-        self.merge_spans();
+        let ranges: RangeSet<'_> = self.ranges.into_iter().collect();
+        let holds = |keys: &HashSet<&[u8]>, key: &[u8]| ranges.contains(key) || keys.contains(key);
         if !self.leases.is_empty() {
             let bound = keyspace.scan(
                 &walk,
@@ -96,7 +86,10 @@ impl<'a> Named<'a> {
                 Vec::new,
                 |(), _, _| {},
                 |(), keys, record| {
-                    if record.kv.lease != 0 && self.leases.contains(&record.kv.lease) && !self.holds(record.kv.key) {
+                    if record.kv.lease != 0
+                        && self.leases.contains(&record.kv.lease)
+                        && !holds(&self.keys, record.kv.key)
+                    {
                         keys.push(record.kv.key);
                     }
                 },
@@ -105,7 +98,7 @@ impl<'a> Named<'a> {
         }
         let scan = keyspace.newest(&walk, Revision::default, |last, record| {
             *last = record.revision.max(*last);
-            self.holds(record.kv.key) && !record.is_bump()
+            holds(&self.keys, record.kv.key) && !record.is_bump()
         });
         let mut found = Found { last: scan.parts.into_iter().max().unwrap_or_default(), ..Found::default() };
         found.attached = self.leases.iter().map(|id| (*id, BTreeSet::new())).collect();
@@ -117,56 +110,5 @@ impl<'a> Named<'a> {
             found.keys.insert(kv.key, kv);
         }
         found
-    }
-
-    /// Puts the spans in order and lets no two overlap, so that a key is looked up in them at once.
-    fn merge_spans(&mut self) {
-        self.spans.sort_unstable();
-        let mut merged: Vec<Span<'a>> = Vec::new();
-        for (start, end) in self.spans.drain(..) {
-            match merged.last_mut() {
-                Some((_, None)) => break,
-                Some((_, Some(last))) if start <= *last => match end {
-                    Some(end) => *last = end.max(*last),
-                    None => {
-                        if let Some(last) = merged.last_mut() {
-                            last.1 = None;
-                        }
-                    }
-                },
-                _ => merged.push((start, end)),
-            }
-        }
-        self.spans = merged;
-    }
-
-    fn holds(&self, key: &[u8]) -> bool {
-        let behind = self.spans.partition_point(|(start, _)| *start <= key);
-        let span = behind.checked_sub(1).and_then(|at| self.spans.get(at));
-        span.is_some_and(|(_, end)| end.is_none_or(|end| key < end)) || self.keys.contains(key)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn spans_are_merged_and_keys_are_found_in_them() {
-        let mut named = Named::default();
-        named.range(b"m", b"p");
-        named.range(b"a", b"c");
-        named.range(b"b", b"d");
-        named.range(b"k", b"");
-        let holds = |named: &Named<'_>, keys: &[u8]| keys.iter().map(|key| named.holds(&[*key])).collect::<Vec<_>>();
-        named.merge_spans();
-        assert_eq!(named.spans.len(), 2);
-        assert_eq!(holds(&named, b"acdkmp"), [true, true, false, true, true, false]);
-        named.range(b"n", b"\0");
-        named.merge_spans();
-        assert_eq!(holds(&named, b"dmpz"), [false, true, true, true]);
-        named.range(b"z", b"a");
-        named.merge_spans();
-        assert_eq!(holds(&named, b"dz"), [false, true]);
     }
 }

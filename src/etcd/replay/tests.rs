@@ -45,7 +45,7 @@ fn alarm(action: u64, kind: u64) -> Vec<u8> {
 #[test]
 fn a_corrupt_alarm_stops_all_and_no_space_what_grows() {
     let source = source();
-    let range = Range::Prefix(b"zz".to_vec());
+    let range = Range::prefix(b"zz");
     let keys = |requests: &[Vec<u8>]| {
         let (snapshot, ..) = applied(&source, requests);
         let alarms: Vec<_> = snapshot.state.alarms.iter().map(|alarm| alarm.kind).collect();
@@ -76,7 +76,7 @@ fn a_range_that_cannot_be_read_refuses_all_but_in_the_outermost_transaction() {
     let holds = |message: Writer| {
         let requests = [request(6, message)];
         let (snapshot, ..) = applied(&source, &requests);
-        snapshot.view(None, &Range::Prefix(b"zz".to_vec())).unwrap().keys().count() == 1
+        snapshot.view(None, &Range::prefix(b"zz")).unwrap().keys().count() == 1
     };
     let future = || Writer::new().bytes(1, b"a").varint(4, 1 << 40);
     let put = || Writer::new().bytes(1, b"zz1").bytes(2, b"new");
@@ -96,7 +96,7 @@ fn a_lease_takes_its_own_keys_with_it() {
     let hung = |key: &[u8]| request(4, Writer::new().bytes(1, key).bytes(2, b"new").varint(3, 77));
     let requests = [lease(8), hung(b"zz1"), lease(9), hung(b"zz2"), put(b"zz3"), lease(8), hung(b"zz3"), put(b"zz3")];
     let (snapshot, ..) = applied(&source, &requests);
-    let view = snapshot.view(None, &Range::Prefix(b"zz".to_vec())).unwrap();
+    let view = snapshot.view(None, &Range::prefix(b"zz")).unwrap();
     assert_eq!(view.keys().collect::<Vec<_>>(), [b"zz3"]);
     assert_eq!(snapshot.state.leases.iter().filter(|lease| lease.id == 77).count(), 1);
 }
@@ -142,7 +142,7 @@ fn it_ends_where_it_is_told_to() {
 /// What `requests` lead to from the db can be read; how many records are not as etcd would have them.
 fn sound(source: &Source, requests: &[Vec<u8>]) -> u64 {
     let (snapshot, replayed, _) = applied(source, requests);
-    let view = snapshot.view(None, &Range::All).unwrap();
+    let view = snapshot.view(None, &Range::ALL).unwrap();
     assert!(replayed.revision.is_none_or(|revision| revision == view.head), "{replayed:?}, {}", view.head);
     assert_eq!(applied(source, requests).0.hashkv(None).unwrap().revision, view.head);
     snapshot.keyspace.tail.records().filter(|record| record.check().is_some()).count() as u64

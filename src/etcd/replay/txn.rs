@@ -44,7 +44,7 @@ impl<'a> Applier<'a> {
 
     /// `applyCompare`: it has to hold for every key that is there; where none is, zero is compared, but no value.
     fn compare(&self, compare: &Compare<'a>) -> bool {
-        let mut keys = self.live(compare.key, compare.range_end).peekable();
+        let mut keys = self.live(compare.range()).peekable();
         if keys.peek().is_none() {
             return !matches!(compare.target, CompareTarget::Value(_)) && holds(compare, &KeyValue::default());
         }
@@ -77,7 +77,7 @@ impl<'a> Applier<'a> {
                 .put(write, &put)
                 .map_err(|_| No::Panic("a transaction wants to keep what it has deleted before".to_owned())),
             RequestOp::DeleteRange(delete) => {
-                self.delete_range(write, delete.key, delete.range_end);
+                self.delete_range(write, delete.range());
                 Ok(())
             }
             RequestOp::Txn(inner) => self.execute(write, inner, path),

@@ -1,6 +1,9 @@
 //! Requests about keys and values: `RangeRequest`, `PutRequest`, `DeleteRangeRequest`, `TxnRequest` of `rpc.proto`.
 
-use crate::proto::{Field, Malformed, Reader};
+use crate::{
+    etcd::Range,
+    proto::{Field, Malformed, Reader},
+};
 
 /// Transactions nested deeper than this are refused: etcd has no limit, and nobody is near one.
 const MAX_DEPTH: u32 = 100;
@@ -10,7 +13,7 @@ const MAX_DEPTH: u32 = 100;
 pub struct RangeRead<'a> {
     /// The first key.
     pub key: &'a [u8],
-    /// The first key behind the range; empty for the one key, a zero byte for no end.
+    /// The end, as [`Range::new`] takes it.
     pub range_end: &'a [u8],
     /// As of this revision; 0 for the last.
     pub revision: i64,
@@ -38,7 +41,7 @@ pub struct Put<'a> {
 pub struct DeleteRange<'a> {
     /// The first key.
     pub key: &'a [u8],
-    /// The first key behind the range; empty for the one key, a zero byte for no end.
+    /// The end, as [`Range::new`] takes it.
     pub range_end: &'a [u8],
     /// Whether the caller wants to see what was there before.
     pub prev_kv: bool,
@@ -75,7 +78,7 @@ pub struct Compare<'a> {
     pub target: CompareTarget<'a>,
     /// The first key.
     pub key: &'a [u8],
-    /// The first key behind the range, for all of which it has to hold; empty for the one key, a zero byte for no end.
+    /// The end, as [`Range::new`] takes it: it has to hold for all keys.
     pub range_end: &'a [u8],
 }
 
@@ -112,6 +115,12 @@ pub enum CompareTarget<'a> {
 }
 
 impl<'a> RangeRead<'a> {
+    /// The keys it reads.
+    #[must_use]
+    pub fn range(&self) -> Range<'a> {
+        Range::new(self.key, self.range_end)
+    }
+
     pub(super) fn decode(message: &'a [u8]) -> Result<Self, Malformed> {
         let (mut reader, mut range) = (Reader::new(message), Self::default());
         while let Some(field) = reader.next_field()? {
@@ -146,6 +155,12 @@ impl<'a> Put<'a> {
 }
 
 impl<'a> DeleteRange<'a> {
+    /// The keys it deletes.
+    #[must_use]
+    pub fn range(&self) -> Range<'a> {
+        Range::new(self.key, self.range_end)
+    }
+
     pub(super) fn decode(message: &'a [u8]) -> Result<Self, Malformed> {
         let (mut reader, mut delete) = (Reader::new(message), Self::default());
         while let Some(field) = reader.next_field()? {
@@ -237,6 +252,12 @@ impl<'a> RequestOp<'a> {
 }
 
 impl<'a> Compare<'a> {
+    /// The keys it is about.
+    #[must_use]
+    pub fn range(&self) -> Range<'a> {
+        Range::new(self.key, self.range_end)
+    }
+
     fn decode(message: &'a [u8]) -> Result<Self, Malformed> {
         let (mut reader, mut target, mut with) = (Reader::new(message), 0, None);
         let mut compare =

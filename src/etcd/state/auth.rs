@@ -4,6 +4,7 @@ use super::{malformed, text};
 use crate::{
     Code, Finding,
     bytes::u64_be,
+    etcd::Range,
     proto::{Malformed, Reader, Writer},
 };
 
@@ -47,8 +48,16 @@ pub struct Permission {
     pub kind: PermissionKind,
     /// The first key.
     pub key: Vec<u8>,
-    /// The first key behind the range; empty for the one key, a zero byte for no end.
+    /// The end, as [`Range::new`] takes it.
     pub range_end: Vec<u8>,
+}
+
+impl Permission {
+    /// The keys it is about.
+    #[must_use]
+    pub fn range(&self) -> Range<'_> {
+        Range::new(&self.key, &self.range_end)
+    }
 }
 
 /// `authpb.Permission_Type`.

@@ -39,16 +39,16 @@ pub(in crate::commands) struct Which {
     field_selector: String,
     /// Only what is stored below PREFIX, the API server's --etcd-prefix; without it every prefix that is found counts
     #[arg(long, value_name = "PREFIX", value_parser = etcd_prefix)]
-    prefix: Option<Range>,
+    prefix: Option<Range<'static>>,
     #[command(flatten)]
     when: When,
 }
 
 /// The keys below an API server's prefix, which begins with a slash whether it is written or not.
-pub(in crate::commands) fn etcd_prefix(text: &str) -> Result<Range, String> {
+pub(in crate::commands) fn etcd_prefix(text: &str) -> Result<Range<'static>, String> {
     match text.trim_matches('/') {
         "" => Err("an empty prefix is every key".to_owned()),
-        prefix => Ok(Range::Prefix(format!("/{prefix}/").into_bytes())),
+        prefix => Ok(Range::prefix(format!("/{prefix}/").into_bytes())),
     }
 }
 
@@ -81,16 +81,16 @@ impl Which {
         ring: &mut Ring,
         key: Option<&str>,
     ) -> Result<Found<'a>, Failure> {
-        let one = key.map(|key| Range::Key(key.into())).or_else(|| self.prefix.clone());
+        let one = key.map(|key| Range::key(key.as_bytes())).or_else(|| self.prefix.clone());
         // more keys may be in the snapshot, anywhere
-        let range = one.clone().filter(|_| ring.is_empty()).unwrap_or(Range::All);
+        let range = one.clone().filter(|_| ring.is_empty()).unwrap_or(Range::ALL);
         let at = self.when.revision(snapshot, ring)?;
         let view = snapshot.view(at, &range)?;
         ring.learn(view.iter());
         let resources = resources(&view, ring);
         let selection = Selection::new(&self.what, self.namespace.as_deref(), &resources)?;
-        let one = one.unwrap_or(Range::All);
-        let objects: Vec<_> = view.iter().filter(|kv| selection.matches(kv.key) && one.contains(kv.key)).collect();
+        let one = one.unwrap_or(Range::ALL);
+        let objects: Vec<_> = view.range(&one).filter(|kv| selection.matches(kv.key)).collect();
         let exit = self.missing(&view, &selection, key, &objects);
         Ok(Found { view, resources, selection, objects, exit })
     }

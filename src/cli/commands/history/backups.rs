@@ -33,7 +33,7 @@ pub(super) struct Stored<'s> {
 
 impl<'s> Backup<'s> {
     pub(super) fn new(source: &'s Source, snapshot: Snapshot<'s>, keys: &Keys) -> Result<Self> {
-        let view = snapshot.view(None, &Range::All)?;
+        let view = snapshot.view(None, &Range::ALL)?;
         let mut ring = keys.ring()?;
         ring.learn(view.iter());
         let (clock, resources) = (Clock::of(&snapshot, &ring), resources(&view, &ring));
