@@ -43,7 +43,7 @@ impl<'a> Walk<'a> {
         let met = self.met.clone();
         let mut findings = Findings::default();
         let units = |met: &PageSet, findings: &mut Findings| match bucket {
-            Some(bucket) => self.units(met, bucket, findings),
+            Some(bucket) => self.units(met, bucket, None, findings),
             None => Vec::new(),
         };
         let first = units(&met, &mut findings);
@@ -51,7 +51,7 @@ impl<'a> Walk<'a> {
         let part = |met: &PageSet, shared: &S, scratch: &mut Vec<Item<'a>>, units: &[Node<'a>]| {
             let (mut state, mut findings) = (init(), Findings::default());
             for unit in units {
-                self.leaves(met, *unit, scratch, &mut findings, &mut |leaf| step(shared, &mut state, leaf));
+                self.leaves(met, *unit, None, scratch, &mut findings, &mut |leaf| step(shared, &mut state, leaf));
             }
             (state, findings)
         };
@@ -76,19 +76,45 @@ impl<'a> Walk<'a> {
         fold.shared
     }
 
-    /// Visits every leaf of `bucket` in key order, until `step` fails. The walk forgets the pages it met.
+    /// Visits every leaf of `bucket` in key order, until `step` fails.
     ///
     /// # Errors
-    /// What `step` says.
+    /// What `step` returns.
     pub fn in_order<E>(
         &self,
         bucket: &Bucket<'a>,
         findings: &mut Findings,
+        step: impl FnMut(&Leaf<'_, 'a>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.leaves_from(bucket, None, findings, step)
+    }
+
+    /// Visits the leaves of `bucket` in key order, until `step` fails, from the one that holds the first key that is `from`
+    /// or greater: smaller keys may precede it there. Only the pages on the way to these leaves are read, so nothing is
+    /// said about others.
+    ///
+    /// # Errors
+    /// What `step` returns.
+    pub fn seek<E>(
+        &self,
+        bucket: &Bucket<'a>,
+        from: &[u8],
+        findings: &mut Findings,
+        step: impl FnMut(&Leaf<'_, 'a>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.leaves_from(bucket, Some(from), findings, step)
+    }
+
+    fn leaves_from<E>(
+        &self,
+        bucket: &Bucket<'a>,
+        from: Option<&[u8]>,
+        findings: &mut Findings,
         mut step: impl FnMut(&Leaf<'_, 'a>) -> Result<(), E>,
     ) -> Result<(), E> {
         let (met, mut scratch, mut ended) = (self.met.clone(), Vec::new(), Ok(()));
-        for unit in self.units(&met, bucket, findings) {
-            self.leaves(&met, unit, &mut scratch, findings, &mut |leaf| {
+        for unit in self.units(&met, bucket, from, findings) {
+            self.leaves(&met, unit, from, &mut scratch, findings, &mut |leaf| {
                 if ended.is_ok() {
                     ended = step(leaf);
                 }
@@ -104,6 +130,7 @@ impl<'a> Walk<'a> {
         &self,
         met: &PageSet,
         unit: Node<'a>,
+        from: Option<&[u8]>,
         scratch: &mut Vec<Item<'a>>,
         findings: &mut Findings,
         step: &mut impl FnMut(&Leaf<'_, 'a>),
@@ -114,7 +141,7 @@ impl<'a> Walk<'a> {
         }
         let mut children = Vec::new();
         self.children(&unit, &mut children, findings);
-        for (id, bounds) in children {
+        for (id, bounds) in children.into_iter().filter(|(_, bounds)| bounds.reach(from)) {
             match self.meet(met, id) {
                 Ok(page) if page.kind == Kind::Leaf => step(&leaf::read(page, bounds, scratch, findings)),
                 // A branch beside leaves: the tree is not level, which no bbolt writes.

@@ -35,6 +35,12 @@ pub(super) struct Bounds<'a> {
 }
 
 impl<'a> Bounds<'a> {
+    /// Whether a key may be `from` or greater.
+    #[inline]
+    pub(super) fn reach(&self, from: Option<&[u8]>) -> bool {
+        from.zip(self.high).is_none_or(|(from, high)| from < high)
+    }
+
     /// What is wrong with `key` on a page with these bounds, behind `previous`.
     #[inline]
     pub(super) fn fault(&self, key: &[u8], previous: Option<&[u8]>) -> Option<(Code, String)> {

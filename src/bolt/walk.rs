@@ -137,7 +137,15 @@ impl<'a> Walk<'a> {
     }
 
     /// The lowest branches of a tree, in key order, each with the leaves below it as one unit of work.
-    pub(super) fn units(&self, met: &PageSet, bucket: &Bucket<'a>, findings: &mut Findings) -> Vec<Node<'a>> {
+    ///
+    /// Those whose keys are all below `from` are not entered.
+    pub(super) fn units(
+        &self,
+        met: &PageSet,
+        bucket: &Bucket<'a>,
+        from: Option<&[u8]>,
+        findings: &mut Findings,
+    ) -> Vec<Node<'a>> {
         let root = match bucket.root {
             Root::Inline(page) => return vec![Node { page, bounds: Bounds::default() }],
             Root::Page(id) => id,
@@ -155,8 +163,8 @@ impl<'a> Walk<'a> {
                         units.push(node);
                     } else {
                         self.children(&node, &mut children, findings);
-                        stack
-                            .extend(children.drain(..).rev().map(|(id, bounds)| (id, bounds, depth.saturating_add(1))));
+                        let ahead = children.drain(..).filter(|(_, bounds)| bounds.reach(from)).rev();
+                        stack.extend(ahead.map(|(id, bounds)| (id, bounds, depth.saturating_add(1))));
                     }
                 }
             }

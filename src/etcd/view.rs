@@ -114,8 +114,8 @@ impl<'a> View<'a> {
     }
 }
 
-#[cfg(test)]
 #[allow(clippy::arithmetic_side_effects)]
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::Code;
