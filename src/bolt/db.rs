@@ -12,7 +12,7 @@ pub struct Db<'a> {
     image: &'a [u8],
     metas: [Result<Meta, MetaFault>; 2],
     meta: Meta,
-    current: u8,
+    current: Option<u8>,
 }
 
 impl<'a> Db<'a> {
@@ -25,12 +25,24 @@ impl<'a> Db<'a> {
         let first = Meta::read(image, 0);
         let second = size.map_or(Err(MetaFault::Missing), |size| Meta::read(image, size.into()));
         let (current, meta) = match (first, second) {
-            (Ok(a), Ok(b)) if b.txid > a.txid => (1, b),
-            (Ok(a), _) => (0, a),
-            (Err(_), Ok(b)) => (1, b),
+            (Ok(a), Ok(b)) if b.txid > a.txid => (Some(1), b),
+            (Ok(a), _) => (Some(0), a),
+            (Err(_), Ok(b)) => (Some(1), b),
             (Err(a), Err(_)) => return Err(shut(image, a)),
         };
         Ok(Self { image, metas: [first, second], meta, current })
+    }
+
+    /// Opens the same with `meta` in place of those in the file, for a file of which none holds: pages can then be read by
+    /// number, and trees from whichever root the caller has found. [`Db::check_metas`] reports what is wrong with the file's
+    /// own.
+    ///
+    /// # Errors
+    /// When no bbolt has pages of that size.
+    pub fn assume(image: &'a [u8], meta: Meta) -> Result<Self, MetaFault> {
+        meta.check_page_size()?;
+        let metas = [0, meta.page_size.into()].map(|at| Meta::read(image, at));
+        Ok(Self { image, metas, meta, current: None })
     }
 
     /// The meta that counts.
@@ -44,9 +56,9 @@ impl<'a> Db<'a> {
         &self.metas
     }
 
-    /// Which of the metas counts, 0 or 1.
+    /// Which of the metas in the file counts, 0 or 1; `None` when it was opened by [`Db::assume`].
     #[must_use]
-    pub fn current(&self) -> u8 {
+    pub fn current(&self) -> Option<u8> {
         self.current
     }
 
@@ -80,15 +92,18 @@ impl<'a> Db<'a> {
     pub fn check_metas(&self) -> Findings {
         let mut findings = Findings::default();
         for (i, meta) in (0_u64..).zip(&self.metas) {
-            if let Err(fault) = meta {
+            if let (Err(fault), Some(current)) = (meta, self.current) {
                 let offset = i.saturating_mul(self.page_size());
                 let finding = Finding::warning(Code::MetaInvalid, format!("meta page {i} does not hold: {fault}"));
                 let hint = format!(
-                    "meta page {} (txid {}) is used instead; if the broken one was newer, the last transaction is missing",
-                    self.current, self.meta.txid
+                    "meta page {current} (txid {}) is used instead; if the broken one was newer, the last transaction is missing",
+                    self.meta.txid
                 );
                 findings.push(finding.at(offset).page(i).hint(hint));
             }
+        }
+        if let (None, Err(fault)) = (self.current, &self.metas[0]) {
+            findings.push(shut(self.image, *fault));
         }
         for id in [PageId(0), PageId(1)] {
             // The meta is read wherever it stands; bbolt's own check looks at the page around it too.
@@ -170,4 +185,66 @@ fn shut(image: &[u8], fault: MetaFault) -> Finding {
     Finding::error(Code::MetaBothInvalid, what)
         .at(0)
         .hint("take another backup: without a meta page nothing says which pages count")
+}
+
+#[allow(clippy::arithmetic_side_effects)]
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bolt::{BranchElement, Item, Leaf, LeafElement, Walk, element_at};
+
+    fn image(fixture: &str) -> Vec<u8> {
+        let mut bytes = std::fs::read(fixture).unwrap();
+        bytes.truncate(bytes.len() - 32);
+        bytes
+    }
+
+    #[test]
+    fn a_file_without_metas_is_read_with_an_assumed_one() {
+        let mut image = image("fixtures/small.db");
+        let whole = image.clone();
+        let meta = *Db::open(&whole).unwrap().meta();
+        image[..8192].fill(0);
+        let shut = Db::open(&image).unwrap_err();
+        let db = Db::assume(&image, meta).unwrap();
+        assert_eq!(
+            (db.current(), db.pages(), db.check_metas().list().first()),
+            (None, db.meta().high_water.0, Some(&shut))
+        );
+        let names =
+            |db| Walk::new(db).buckets(&mut Findings::default()).iter().map(|of| of.name.to_vec()).collect::<Vec<_>>();
+        assert_eq!(names(db), names(Db::open(&whole).unwrap()));
+        let odd = Db::assume(&image, Meta { page_size: 0, ..meta });
+        assert_eq!(odd.unwrap_err(), MetaFault::PageSize(0));
+    }
+
+    /// As an outsider reads it: header by header, element by element.
+    #[test]
+    fn single_pages_are_read_raw() {
+        let image = image("fixtures/kube.db");
+        let db = Db::open(&image).unwrap();
+        let (mut leaves, mut branches, mut findings, mut scratch) = (0, 0, Findings::default(), Vec::new());
+        for id in 2..db.pages() {
+            let Ok(page) = db.page(PageId(id)) else { continue };
+            let header = PageHeader::read(page.bytes).unwrap();
+            assert_eq!((header.id, header.kind(), header.count), (id, Some(page.kind), page.count));
+            let places = (0..usize::from(header.count)).map(element_at);
+            if page.kind == Kind::Leaf {
+                let elements: Vec<_> = places.map(|at| LeafElement::read(page.bytes, at).unwrap()).collect();
+                let items: &[Item<'_>] = Leaf::read(page, &mut scratch, &mut findings).items;
+                let sizes: Vec<_> = items.iter().map(|of| (of.key.len(), of.value.len(), of.bucket)).collect();
+                let of = |element: &LeafElement| (element.ksize as usize, element.vsize as usize, element.is_bucket());
+                assert_eq!(sizes, elements.iter().map(of).collect::<Vec<_>>());
+                leaves += 1;
+            } else if page.kind == Kind::Branch {
+                let keys: Vec<_> = places
+                    .map(|at| BranchElement::read(page.bytes, at).unwrap().key(page.bytes, at).unwrap())
+                    .collect();
+                assert!(keys.is_sorted());
+                branches += 1;
+            }
+        }
+        assert!(leaves > 10 && branches > 0, "{leaves} {branches}");
+        assert_eq!(findings.list(), []);
+    }
 }

@@ -58,17 +58,23 @@ impl Kind {
     }
 }
 
-/// The first 16 bytes of a page (`common.Page`), as they stand.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct PageHeader {
-    pub(super) id: u64,
-    pub(super) flags: u16,
-    pub(super) count: u16,
-    pub(super) overflow: u32,
+/// The first 16 bytes of a page (`common.Page`), unchecked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PageHeader {
+    /// Its number; in a sound page, its place in the file.
+    pub id: u64,
+    /// The bits that [`PageHeader::kind`] reads.
+    pub flags: u16,
+    /// How many elements follow.
+    pub count: u16,
+    /// How many further physical pages it covers.
+    pub overflow: u32,
 }
 
 impl PageHeader {
-    pub(super) fn read(page: &[u8]) -> Option<Self> {
+    /// The header of the page whose bytes begin with `page`; `None` when they are fewer than 16.
+    #[must_use]
+    pub fn read(page: &[u8]) -> Option<Self> {
         Some(Self {
             id: u64_le(page, 0)?,
             flags: u16_le(page, 8)?,
@@ -77,7 +83,9 @@ impl PageHeader {
         })
     }
 
-    pub(super) fn kind(&self) -> Option<Kind> {
+    /// What the page is; `None` for flags that bbolt does not write.
+    #[must_use]
+    pub fn kind(&self) -> Option<Kind> {
         Kind::of(self.flags)
     }
 
@@ -108,18 +116,30 @@ pub struct Page<'a> {
     pub bytes: &'a [u8],
 }
 
-/// `common.branchPageElement`: a lower bound for the keys of a child page.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct BranchElement {
-    pub(super) pos: u32,
-    pub(super) ksize: u32,
-    pub(super) child: PageId,
+/// `common.branchPageElement`, unchecked: a lower bound for the keys of a child page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BranchElement {
+    /// Where its key begins, in bytes from the element's own place.
+    pub pos: u32,
+    /// Bytes of the key.
+    pub ksize: u32,
+    /// The child page.
+    pub child: PageId,
 }
 
 impl BranchElement {
-    pub(super) fn read(page: &[u8], at: usize) -> Option<Self> {
+    /// The element at `at` ([`element_at`]) of the bytes of a page; `None` when it is outside of them.
+    #[must_use]
+    pub fn read(page: &[u8], at: usize) -> Option<Self> {
         let next = |n: usize| at.checked_add(n);
         Some(Self { pos: u32_le(page, at)?, ksize: u32_le(page, next(4)?)?, child: PageId(u64_le(page, next(8)?)?) })
+    }
+
+    /// Its key, when the element is at `at` of the bytes of `page`; `None` when the key is outside of them.
+    #[must_use]
+    pub fn key<'p>(&self, page: &'p [u8], at: usize) -> Option<&'p [u8]> {
+        let start = at.checked_add(self.pos as usize)?;
+        page.get(start..start.checked_add(self.ksize as usize)?)
     }
 
     pub(super) fn encode(&self) -> [u8; ELEMENT] {
@@ -127,18 +147,24 @@ impl BranchElement {
     }
 }
 
-/// `common.leafPageElement`.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct LeafElement {
-    pub(super) flags: u32,
-    pub(super) pos: u32,
-    pub(super) ksize: u32,
-    pub(super) vsize: u32,
+/// `common.leafPageElement`, unchecked: a key and its value, which follows the key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LeafElement {
+    /// The bits that [`LeafElement::is_bucket`] reads.
+    pub flags: u32,
+    /// Where its key begins, in bytes from the element's own place.
+    pub pos: u32,
+    /// Bytes of the key.
+    pub ksize: u32,
+    /// Bytes of the value.
+    pub vsize: u32,
 }
 
 impl LeafElement {
+    /// The element at `at` ([`element_at`]) of the bytes of a page; `None` when it is outside of them.
     #[inline]
-    pub(super) fn read(page: &[u8], at: usize) -> Option<Self> {
+    #[must_use]
+    pub fn read(page: &[u8], at: usize) -> Option<Self> {
         let element: &[u8; ELEMENT] = page.get(at..)?.first_chunk()?;
         Some(Self {
             flags: u32_le(element, 0)?,
@@ -148,8 +174,9 @@ impl LeafElement {
         })
     }
 
-    /// `common.BucketLeafFlag`: the value is a bucket.
-    pub(super) fn is_bucket(&self) -> bool {
+    /// Whether the value is a bucket (`common.BucketLeafFlag`).
+    #[must_use]
+    pub fn is_bucket(&self) -> bool {
         self.flags & 1 != 0
     }
 
@@ -158,8 +185,9 @@ impl LeafElement {
     }
 }
 
-/// Where element `index` stands in its page, in bytes.
-pub(super) fn element_at(index: usize) -> usize {
+/// The place of element `index` in its page, in bytes.
+#[must_use]
+pub fn element_at(index: usize) -> usize {
     index.saturating_mul(ELEMENT).saturating_add(PAGE_HEADER)
 }
 
@@ -173,7 +201,9 @@ pub struct BucketHeader {
 }
 
 impl BucketHeader {
-    pub(super) fn read(value: &[u8]) -> Option<Self> {
+    /// The header that the value of a bucket's element begins with; `None` when that has fewer than 16 bytes.
+    #[must_use]
+    pub fn read(value: &[u8]) -> Option<Self> {
         Some(Self { root: PageId(u64_le(value, 0)?), sequence: u64_le(value, 8)? })
     }
 

@@ -63,7 +63,15 @@ impl<'a> Bounds<'a> {
     }
 }
 
-/// Reads the leaf `page` into `items`; what does not hold is left out and told.
+impl<'s, 'a> Leaf<'s, 'a> {
+    /// Reads `page` as a leaf, by itself: keys that its place in a tree does not allow are not found. Elements that do not
+    /// hold are left out and reported. `items` is scratch space, to be used again for the next page.
+    pub fn read(page: Page<'a>, items: &'s mut Vec<Item<'a>>, findings: &mut Findings) -> Self {
+        read(page, Bounds::default(), items, findings)
+    }
+}
+
+/// Reads the leaf `page` into `items`; elements that do not hold are left out and reported.
 ///
 /// Items together may not be longer than their page, so a page costs no more than its bytes however often its
 /// elements claim the same ones.

@@ -80,6 +80,12 @@ impl Meta {
         Self::parse(meta).ok_or(MetaFault::Missing)?
     }
 
+    /// Whether a bbolt has pages of its size.
+    pub(super) fn check_page_size(&self) -> Result<(), MetaFault> {
+        let holds = self.page_size.is_power_of_two() && (1024..=65536).contains(&self.page_size);
+        if holds { Ok(()) } else { Err(MetaFault::PageSize(self.page_size)) }
+    }
+
     fn parse(meta: &[u8]) -> Option<Result<Self, MetaFault>> {
         let (magic, version, page_size) = (u32_le(meta, 0)?, u32_le(meta, 4)?, u32_le(meta, 8)?);
         let (stored, computed) = (u64_le(meta, 56)?, fnv1a(window(meta, 0, SUMMED)?));
@@ -91,16 +97,15 @@ impl Meta {
             MetaFault::Version(version)
         } else if stored != computed {
             MetaFault::Checksum { stored, computed }
-        } else if !page_size.is_power_of_two() || !(1024..=65536).contains(&page_size) {
-            MetaFault::PageSize(page_size)
         } else {
-            return Some(Ok(Self {
+            let meta = Self {
                 page_size,
                 root: PageId(u64_le(meta, 16)?),
                 freelist: Some(u64_le(meta, 32)?).filter(|id| *id != NO_FREELIST).map(PageId),
                 high_water: PageId(u64_le(meta, 40)?),
                 txid: u64_le(meta, 48)?,
-            }));
+            };
+            return Some(meta.check_page_size().map(|()| meta));
         };
         Some(Err(fault))
     }

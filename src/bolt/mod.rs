@@ -12,6 +12,9 @@
 //! while it does: what is wrong becomes a [`crate::Finding`], and the walk goes on around it. Work is bounded by the
 //! size of the file: no page is visited twice, and no page's items may be longer than the page.
 //!
+//! Below that is the raw layer, for a look at single pages: [`Db::page`], [`PageHeader`], [`BranchElement`],
+//! [`LeafElement`], [`Leaf::read`], [`Bucket::read`]. [`Db::assume`] opens a file of which no meta holds.
+//!
 //! [`Writer`] writes trees of new pages behind those of a file, or into a fresh one; no page that can be reached is
 //! written to, and a meta page comes last.
 //!
@@ -34,7 +37,7 @@ pub use check::check;
 pub use db::Db;
 pub use fold::Fold;
 pub use freelist::Freelist;
-pub use layout::{BucketHeader, Kind, Page, PageId};
+pub use layout::{BranchElement, BucketHeader, Kind, LeafElement, Page, PageHeader, PageId, element_at};
 pub use leaf::{Item, Leaf};
 pub use meta::{Meta, MetaFault};
 pub use pages::PageSet;

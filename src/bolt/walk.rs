@@ -3,7 +3,7 @@
 use super::{
     db::Db,
     layout::{BUCKET_HEADER, BranchElement, BucketHeader, Kind, MAX_KEY, Page, PageHeader, PageId, element_at},
-    leaf::{self, Bounds, Item},
+    leaf::{Bounds, Item, Leaf},
     pages::PageSet,
 };
 use crate::{Code, Finding, Findings};
@@ -34,8 +34,11 @@ pub struct Bucket<'a> {
 }
 
 impl<'a> Bucket<'a> {
-    /// The bucket whose header is `value` at `offset`.
-    pub(super) fn read(name: &'a [u8], value: &'a [u8], offset: u64) -> Result<Self, Finding> {
+    /// The bucket of an item of a leaf ([`super::Item`]): its key, its value, and where in the file the value begins.
+    ///
+    /// # Errors
+    /// What is wrong with the header, or with the page inside it.
+    pub fn read(name: &'a [u8], value: &'a [u8], offset: u64) -> Result<Self, Finding> {
         let wrong = |what: &str| Finding::error(Code::BucketHeader, what).at(offset).key(name);
         let header = BucketHeader::read(value).ok_or_else(|| wrong("a bucket's header is cut short"))?;
         if header.root != PageId(0) {
@@ -128,7 +131,7 @@ impl<'a> Walk<'a> {
             if next.kind == Kind::Branch {
                 self.children(&Node { page: next, bounds: Bounds::default() }, &mut children, &mut findings);
                 stack.extend(children.drain(..).map(|(id, _)| id));
-            } else if !leaf::read(next, Bounds::default(), &mut items, &mut findings).items.is_empty() {
+            } else if !Leaf::read(next, &mut items, &mut findings).items.is_empty() {
                 break;
             }
             page = stack.pop().map(|id| self.meet(&met, id)).transpose()?;
@@ -204,7 +207,8 @@ impl<'a> Walk<'a> {
             let tell = |code, what: String| {
                 Finding::error(code, what).page(page.id.0).at(page.offset.saturating_add(at as u64))
             };
-            let Some((element, key)) = branch_element(page, at) else {
+            let element = BranchElement::read(page.bytes, at);
+            let Some((element, key)) = element.and_then(|of| Some((of, of.key(page.bytes, at)?))) else {
                 let what = format!("element {index} of {} reaches outside the page", page.count);
                 findings.push(tell(Code::ElementOutOfPage, what));
                 break;
@@ -230,10 +234,3 @@ impl<'a> Walk<'a> {
 
 /// The code of a page that is reached a second time.
 pub(super) const TWICE: Code = Code::PageMultipleReferences;
-
-fn branch_element<'a>(page: &Page<'a>, at: usize) -> Option<(BranchElement, &'a [u8])> {
-    let element = BranchElement::read(page.bytes, at)?;
-    let start = at.checked_add(element.pos as usize)?;
-    let key = page.bytes.get(start..start.checked_add(element.ksize as usize)?)?;
-    Some((element, key))
-}

@@ -17,7 +17,7 @@ use std::io::{self, Write};
 use super::{
     db::Db,
     layout::{BranchElement, BucketHeader, ELEMENT, Kind, LeafElement, PAGE_HEADER, PageHeader, PageId},
-    leaf::{self, Bounds},
+    leaf::{Bounds, Leaf},
     meta::Meta,
     walk::{Bucket, Root, Walk},
 };
@@ -222,7 +222,7 @@ impl<W: Write> Writer<W> {
             page = walk.meet(&walk.met, last)?;
         }
         let mut level = Level::default();
-        for item in leaf::read(page, Bounds::default(), &mut items, &mut findings).items {
+        for item in Leaf::read(page, &mut items, &mut findings).items {
             let (ksize, vsize) = (item.key.len() as u32, item.value.len() as u32);
             level.add(Element { flags: item.bucket.into(), ksize, vsize, child: PageId(0) }, item.key, item.value);
         }
