@@ -3,10 +3,10 @@
 //! The way of the data is the order of the rooms; each uses only those before it, and a test holds it so:
 //!
 //! ```text
-//!  bytes error proto hash ─> source ─> bolt ─> wal ─> snap ─> etcd ─> k8s      the trunk: bytes on disk to Kubernetes objects
-//!                                                                     │
-//!                export, restore <─ verify   print <─ select   diff ──┘      branches: is it good, what is asked for and
-//!                                                                            how it is printed, what changed
+//!  bytes error proto hash ─> source ─> publish ─> bolt ─> wal ─> snap ─> etcd ─> k8s    the trunk: bytes on disk to
+//!                                                                                │     Kubernetes objects, and back
+//!                 export, restore <─ verify     print <─ select     diff ────────┘     branches: is it good, what is
+//!                                                               asked for and how it is printed, what changed
 //! ```
 //!
 //! A command goes this way too. `verify backup.db`, say: [`source::Source::open`] finds out what the file is and maps
@@ -40,6 +40,7 @@ pub mod k8s;
 pub mod ordered;
 pub mod print;
 pub mod proto;
+pub mod publish;
 pub mod restore;
 pub mod select;
 pub mod snap;

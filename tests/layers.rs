@@ -23,6 +23,7 @@ const TRUNK: &[&[&str]] = &[
     &["proto"],
     &["hash"],
     &["source"],
+    &["publish"],
     &["bolt"],
     &["wal"],
     &["snap"],

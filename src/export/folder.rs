@@ -1,11 +1,4 @@
-//! The files and their MANIFEST: all of them or none.
-//!
-//! ```text
-//! PARENT/.DIR.etcdsnap-export/     locked while it is worked in; one that nobody has locked was left by a kill
-//!     new/                         -> DIR, by one rename, which an empty DIR does not mind
-//!     left-out                     becomes the end of MANIFEST
-//! PARENT/DIR.etcdsnap.json         what is known against the source, there before DIR is
-//! ```
+//! The files and their MANIFEST, all of them or none, with what is known against the source beside the folder.
 
 use std::{
     fs::{self, File},
@@ -15,18 +8,20 @@ use std::{
 
 use rayon::prelude::*;
 
-use super::staging::{Staging, create, fault, look, make_dir, real, sync_dir};
 use crate::{
-    Result,
+    Error, Result,
     hash::{Sha256, hex},
-    verify::Doubt,
+    publish::{Doubt, Draft, Run, create, fault, make_dir},
 };
 
-/// A folder that is being written; gone when this is dropped before it was published.
+/// The lines about what was left out, until they become the end of MANIFEST.
+const LEFT_OUT: &str = "left-out";
+
+/// A folder that is being written; dropping it before it is published leaves nothing behind.
 #[derive(Debug)]
 pub struct Folder {
     to: PathBuf,
-    staging: Staging,
+    draft: Draft,
     manifest: BufWriter<File>,
     left_out: BufWriter<File>,
 }
@@ -50,13 +45,13 @@ impl Folder {
     pub fn create(to: &Path, about: &str) -> Result<Self> {
         let to = real(to)?;
         look(&to)?;
-        let staging = Staging::claim(&to)?;
-        let (new, left_out) = (staging.path("new"), staging.path("left-out"));
-        make_dir(&new)?;
+        let draft = Draft::create(&to, Run::Export)?;
+        let (new, left_out) = (draft.path(), draft.temporary(LEFT_OUT));
+        make_dir(&new, 0o700)?;
         let mut manifest = BufWriter::new(create(&new.join("MANIFEST"))?);
         writeln!(manifest, "# {about}").map_err(fault(&new, "write"))?;
         let left_out = BufWriter::new(create(&left_out)?);
-        Ok(Self { to, staging, manifest, left_out })
+        Ok(Self { to, draft, manifest, left_out })
     }
 
     /// Writes files, on all cores, and notes their sums in this order.
@@ -64,7 +59,7 @@ impl Folder {
     /// # Errors
     /// When one cannot be written.
     pub fn write(&mut self, files: &[(String, Vec<u8>)]) -> Result<()> {
-        let new = self.staging.path("new");
+        let new = self.draft.path();
         let write = |(name, bytes): &(String, Vec<u8>)| {
             let path = new.join(name);
             let mut file = create(&path)?;
@@ -85,63 +80,56 @@ impl Folder {
     /// # Errors
     /// When it cannot be written.
     pub fn leave_out(&mut self, what: &str) -> Result<()> {
-        writeln!(self.left_out, "# {what}").map_err(fault(&self.staging.path("left-out"), "write"))
+        writeln!(self.left_out, "# {what}").map_err(fault(&self.draft.temporary(LEFT_OUT), "write"))
     }
 
-    /// Shows the folder, and `doubt` beside it.
+    /// Renames the folder into place, with `doubt` beside it.
     ///
     /// # Errors
-    /// When it cannot; then all is as it was.
+    /// When that failed; then everything is as it was.
     pub fn publish(mut self, doubt: Option<&Doubt>) -> Result<Written> {
-        let new = self.staging.path("new");
-        self.end_manifest().map_err(fault(&new.join("MANIFEST"), "write"))?;
-        let told = self.staging.path("doubt");
-        if let Some(doubt) = doubt {
-            let text = serde_json::to_vec_pretty(doubt).map_err(|e| fault(&told, "write")(e.into()))?;
-            let mut file = create(&told)?;
-            file.write_all(&text).and_then(|()| file.sync_all()).map_err(fault(&told, "write"))?;
-        }
-        let before = fs::metadata(&self.to).ok().map(|metadata| metadata.permissions());
-        if let Some(before) = &before {
-            fs::set_permissions(&new, before.clone()).map_err(fault(&new, "change the mode of"))?;
-        }
-        // One sync of the file system: one for each of a hundred thousand small files takes minutes.
-        File::open(&new).and_then(|dir| Ok(rustix::fs::syncfs(dir)?)).map_err(fault(&new, "sync"))?;
-        let beside = Doubt::beside(&self.to);
-        // What lies beside a folder that is not there tells of nothing.
-        let stale = beside.exists().then(|| (beside.clone(), self.staging.path("stale")));
-        let steps = [stale, doubt.map(|_| (told, beside.clone())), Some((new, self.to.clone()))];
-        let steps: Vec<_> = steps.into_iter().flatten().collect();
-        for (n, (from, to)) in steps.iter().enumerate() {
-            if let Err(error) = fs::rename(from, to) {
-                self.undo(steps.get(..n).unwrap_or_default(), None);
-                return Err(fault(to, "rename into place")(error));
-            }
-        }
-        if let Err(error) = self.to.parent().map_or(Ok(()), sync_dir) {
-            self.undo(&steps, before);
-            return Err(error);
-        }
-        Ok(Written { manifest: self.to.join("MANIFEST"), folder: self.to, doubt: doubt.map(|_| beside) })
+        self.end_manifest().map_err(fault(&self.draft.path().join("MANIFEST"), "write"))?;
+        let doubt = self.draft.publish(doubt)?;
+        Ok(Written { manifest: self.to.join("MANIFEST"), folder: self.to, doubt })
     }
 
     fn end_manifest(&mut self) -> io::Result<()> {
         self.left_out.flush()?;
-        let mut left_out = File::open(self.staging.path("left-out"))?;
+        let mut left_out = File::open(self.draft.temporary(LEFT_OUT))?;
         writeln!(self.manifest, "# left out:")?;
         io::copy(&mut left_out, &mut self.manifest)?;
         self.manifest.flush()?;
         self.manifest.get_ref().sync_all()
     }
+}
 
-    /// Takes renames back, newest first, and puts the folder back that was there `before`.
-    fn undo(&self, steps: &[(PathBuf, PathBuf)], before: Option<fs::Permissions>) {
-        for (from, to) in steps.iter().rev() {
-            // What cannot be taken back is told by the error that it is done for.
-            let _ = fs::rename(to, from);
-        }
-        if let Some(before) = before {
-            let _ = fs::create_dir(&self.to).and_then(|()| fs::set_permissions(&self.to, before));
-        }
+/// Checks that `to` can become a folder of exported objects: it is not there, or empty. What a killed run has left of its
+/// work on it is cleaned up.
+///
+/// # Errors
+/// Why it cannot, such as another run that is at it.
+pub fn look(to: &Path) -> Result<()> {
+    let to = &real(to)?;
+    Draft::recover(to, Run::Export)?;
+    if !to.exists() {
+        let parent = to.parent().unwrap_or(to);
+        return if parent.is_dir() { Ok(()) } else { Err(usage(parent, "no such folder", "make it first")) };
     }
+    if !to.is_dir() {
+        return Err(usage(to, "not a folder", "name a new one"));
+    }
+    if fs::read_dir(to).map_err(fault(to, "list"))?.next().is_some() {
+        return Err(usage(to, "there is something in it already", "name a new folder"));
+    }
+    Ok(())
+}
+
+/// The absolute path, without links where it exists.
+fn real(to: &Path) -> Result<PathBuf> {
+    let real = if to.exists() { fs::canonicalize(to) } else { std::path::absolute(to) };
+    real.map_err(fault(to, "look at"))
+}
+
+fn usage(path: &Path, what: &str, hint: &str) -> Error {
+    Error::usage(format!("{}: {what}", path.display())).hinted(hint)
 }

@@ -14,14 +14,12 @@ mod folder;
 mod left_out;
 mod name;
 mod order;
-mod staging;
 mod strip;
 
-pub use folder::{Folder, Written};
+pub use folder::{Folder, Written, look};
 pub use left_out::{LeftOut, Why};
 pub use name::file_name;
 pub use order::sort;
-pub use staging::look;
 
 use std::collections::HashSet;
 

@@ -1,25 +1,13 @@
 //! Doing what was planned.
 
-use std::{path::PathBuf, sync::atomic::Ordering::SeqCst, thread};
+use std::{path::PathBuf, thread};
 
-use super::{
-    Trust,
-    copy::Watch,
-    db,
-    disk::{check_room, create, fault},
-    member,
-    owner::{Owner, settle, settle_one},
-    place::Place,
-    plan::Plan,
-    show::journal,
-    stage::{Staging, recover},
-    staged::Staged,
-    verify::Restored,
-};
+use super::{Trust, db, member, place::Place, plan::Plan, show::journal, staged::Staged, verify::Restored};
 use crate::{
     Error, Result,
+    publish::{Owner, Run, Staging, Watch, check_room, create, fault, recover, settle, settle_one},
     source::{Part, Source},
-    verify::{Doubt, Report},
+    verify::Report,
     wal::SEGMENT_SIZE,
 };
 
@@ -61,8 +49,9 @@ impl Job {
     /// # Errors
     /// As [`recover`].
     pub fn recover(&self) -> Result<()> {
-        recover(&self.destination)?;
-        self.places.iter().filter_map(|place| place.wal_dir.as_deref()).try_for_each(recover)
+        recover(&self.destination, Run::Restore)?;
+        let mut logs = self.places.iter().filter_map(|place| place.wal_dir.as_deref());
+        logs.try_for_each(|log| recover(log, Run::Restore))
     }
 
     /// Looks whether it can be done, as far as that can be told before.
@@ -81,7 +70,7 @@ impl Job {
 pub fn apply(source: &Source, plan: &Plan<'_>, job: &Job, watch: Watch<'_>) -> Result<Done> {
     job.recover()?;
     job.look()?;
-    let mut staging = Staging::create(&job.destination)?;
+    let mut staging = Staging::create(&job.destination, Run::Restore)?;
     let new = staging.path("new");
     let mut staged: Vec<Staged> =
         job.places.iter().map(|place| Staged::make(place, job, &new)).collect::<Result<_>>()?;
@@ -93,7 +82,7 @@ pub fn apply(source: &Source, plan: &Plan<'_>, job: &Job, watch: Watch<'_>) -> R
         if !part.clone_to(&to) {
             check_room(&to, &other.db(), part.len())?;
             let name = other.db().display().to_string();
-            part.copy_to(&to, &name, |_| !watch.stop.load(SeqCst))?;
+            part.copy_to(&to, &name, |_| !watch.stopped())?;
         }
         to.sync_all().map_err(fault(&other.db(), "sync"))?;
     }
@@ -120,7 +109,7 @@ pub fn apply(source: &Source, plan: &Plan<'_>, job: &Job, watch: Watch<'_>) -> R
     source.intact()?;
     // Somebody else may have been quicker.
     job.look()?;
-    let doubt = Doubt::of(&report, &job.arguments);
+    let doubt = report.doubt(&job.arguments);
     let journal = journal(&staging, &staged, job, doubt.as_ref())?;
     settle(&new, job.mode, job.owner)?;
     for (staged, log) in staged.iter().filter_map(|staged| Some((staged, staged.wal_staging.as_ref()?))) {

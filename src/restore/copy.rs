@@ -4,47 +4,20 @@
 use std::{
     fs::File,
     path::Path,
-    sync::{
-        Condvar, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering::SeqCst},
-    },
+    sync::{Condvar, Mutex, PoisonError, atomic::Ordering::SeqCst},
     thread,
 };
 
-use super::{
-    disk::{check_room, create, fault},
-    plan::Plan,
-};
+use super::plan::Plan;
 use crate::{
     Error, Result,
+    publish::{Watch, check_room, create, fault},
     source::Source,
     verify::{self, Report},
 };
 
 /// So many new bytes are worth another sync: the disk writes while the sum is taken.
 const SYNCED: u64 = 32 << 20;
-
-/// How a long job is watched.
-#[derive(Clone, Copy)]
-pub struct Watch<'a> {
-    /// Set to stop it.
-    pub stop: &'a AtomicBool,
-    /// Told how many bytes of how many are done.
-    pub progress: &'a dyn Fn(u64, u64),
-}
-
-impl std::fmt::Debug for Watch<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Watch")
-    }
-}
-
-impl Watch<'_> {
-    /// Whether it is to be stopped.
-    pub(super) fn check(&self) -> Result<()> {
-        if self.stop.load(SeqCst) { Err(Error::Interrupted) } else { Ok(()) }
-    }
-}
 
 /// How far the copy is.
 #[derive(Debug, Clone, Copy, Default)]
@@ -81,7 +54,7 @@ pub(super) fn copy(source: &Source, plan: &Plan<'_>, path: &Path, watch: Watch<'
         true => File::options().read(true).write(true).open(path).map_err(fault(path, "open"))?,
         false => create(path)?,
     };
-    let to = &file;
+    let (to, stop) = (&file, watch.stop);
     let shared = linked || db.clone_to(to);
     if shared {
         copied.tell(|state| *state = State { copied: db.len(), ended: true, failed: false });
@@ -97,7 +70,7 @@ pub(super) fn copy(source: &Source, plan: &Plan<'_>, path: &Path, watch: Watch<'
             }
             let done = db.copy_to(to, &name, |at| {
                 copied.tell(|state| state.copied = at);
-                !watch.stop.load(SeqCst) && !copied.wait(|_| true).failed
+                !stop.load(SeqCst) && !copied.wait(|_| true).failed
             });
             copied.tell(|state| (state.ended, state.failed) = (true, state.failed || done.is_err()));
             done
@@ -128,7 +101,7 @@ pub(super) fn copy(source: &Source, plan: &Plan<'_>, path: &Path, watch: Watch<'
         });
         let ready = |until| {
             let state = copied.wait(|state| state.copied >= until);
-            state.copied >= until && !state.failed && !watch.stop.load(SeqCst)
+            state.copied >= until && !state.failed && !stop.load(SeqCst)
         };
         let digests = staged.db().digests_behind(|done| (watch.progress)(done, db.len()), ready);
         if digests.is_err() {

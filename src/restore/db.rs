@@ -8,16 +8,11 @@ use std::{
     thread,
 };
 
-use super::{
-    Trust,
-    changes::Fault,
-    copy::{Watch, copy},
-    disk::{check_room, create, fault},
-    plan::Plan,
-};
+use super::{Trust, changes::Fault, copy::copy, plan::Plan};
 use crate::{
     Error, Findings, Result,
     etcd::Snapshot,
+    publish::{Watch, check_room, create, fault},
     source::{Part, Source},
     verify::{Report, verify},
 };

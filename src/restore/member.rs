@@ -7,13 +7,11 @@ use std::{
     path::Path,
 };
 
-use super::{
-    cluster::{NewCluster, NewMember},
-    disk::{create, fault},
-};
+use super::cluster::{NewCluster, NewMember};
 use crate::{
     Result,
     etcd::state::Member,
+    publish::{create, fault},
     snap::{Snap, StoreMember, store},
     wal::{self, ConfChange, ConfChangeKind, ConfState, HardState, Metadata},
 };

@@ -6,8 +6,11 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-use super::{disk::fault, stage};
-use crate::{Error, Result, source::Part};
+use crate::{
+    Error, Result,
+    publish::{Run, fault},
+    source::Part,
+};
 
 /// Where one member goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,11 +129,12 @@ pub(super) fn contents(folder: &Path) -> Result<Vec<PathBuf>> {
         Err(e) if e.kind() == std::io::ErrorKind::NotADirectory => return Ok(vec![folder.to_owned()]),
         entries => entries.map_err(fault(folder, "list"))?,
     };
+    let staging = Run::Restore.folder();
     let mut paths = Vec::new();
     for entry in entries {
         let entry = entry.map_err(fault(folder, "list"))?;
         let name = entry.file_name();
-        if name != "lost+found" && name != stage::FOLDER {
+        if name != "lost+found" && name != staging.as_str() {
             paths.push(entry.path());
         }
     }

@@ -4,14 +4,16 @@ use std::path::{Path, PathBuf};
 
 use super::{
     apply::Job,
-    disk::{check_room, make_dir},
     member,
     place::Place,
     plan::Plan,
-    stage::Staging,
     verify::{self, Restored},
 };
-use crate::{Result, wal::SEGMENT_SIZE};
+use crate::{
+    Result,
+    publish::{Run, Staging, check_room, make_dir},
+    wal::SEGMENT_SIZE,
+};
 
 /// One member in the staging.
 #[derive(Debug)]
@@ -30,7 +32,8 @@ impl<'a> Staged<'a> {
         let data = if inner.as_os_str().is_empty() { new.to_owned() } else { new.join(inner) };
         let snap = data.join("member").join("snap");
         make_dir(&snap, 0o700)?;
-        let wal_staging = place.wal_dir.as_deref().map(Staging::create).transpose()?;
+        let stage = |wal_dir| Staging::create(wal_dir, Run::Restore);
+        let wal_staging = place.wal_dir.as_deref().map(stage).transpose()?;
         let wal = wal_staging.as_ref().map_or_else(|| data.join("member").join("wal"), |staging| staging.path("new"));
         make_dir(&wal, 0o700)?;
         if let Some(staging) = &wal_staging {

@@ -4,13 +4,13 @@ use std::path::Path;
 
 use super::{
     cluster::NewMember,
-    disk::fault,
     member::{self, SEGMENT},
     plan::Plan,
 };
 use crate::{
     Findings, Result,
     etcd::{Snapshot, State},
+    publish::fault,
     snap::Snap,
     source::Part,
     wal::{Log, Segment},

@@ -9,13 +9,11 @@
 //! a member's directory    log and .snap files, and how they fit      ┘
 //! ```
 
-mod doubt;
 mod member;
 mod report;
 mod state;
 mod trailer;
 
-pub use doubt::Doubt;
 pub use report::{Report, Verdict};
 pub use trailer::Trailer;
 
@@ -24,6 +22,7 @@ use crate::{
     error::Fault,
     etcd::{Bootstrap, Load, Snapshot, boot},
     k8s::Portrait,
+    publish::Doubt,
     source::{Kind, Source},
 };
 

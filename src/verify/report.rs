@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
+
 use super::trailer::{Shape, Trailer};
 use crate::{
     Code, Finding, Findings,
@@ -10,9 +12,14 @@ use crate::{
         Bootstrap,
         boot::{Minor, Startup},
     },
+    hash::hex,
     k8s::Portrait,
+    publish::Doubt,
     source::{Digests, Kind, Source},
 };
+
+/// The most findings that a [`Doubt`] lists.
+const IN_DOUBT: usize = 100;
 
 /// Whether a backup can be trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -126,6 +133,23 @@ impl Report {
         } else {
             Some(Verdict::Good)
         }
+    }
+
+    /// What is written beside a result of this backup, made with `arguments`; `None` when the backup is good.
+    #[must_use]
+    pub fn doubt(&self, arguments: &[String]) -> Option<Doubt> {
+        let verdict = self.verdict().filter(|verdict| *verdict != Verdict::Good)?;
+        let findings = self.findings.list().iter().filter(|finding| finding.severity > Severity::Info);
+        Some(Doubt {
+            schema_version: 1,
+            tool: concat!("etcdsnap ", env!("CARGO_PKG_VERSION")).to_owned(),
+            made: Timestamp::now().to_string(),
+            source: self.path.clone(),
+            sha256: self.sha256.map(|sum| hex(&sum)).unwrap_or_default(),
+            verdict: verdict.to_string(),
+            findings: findings.take(IN_DOUBT).map(|finding| format!("{}: {finding}", finding.code)).collect(),
+            arguments: arguments.to_vec(),
+        })
     }
 
     /// The first that is wrong besides the trailer: where only that differs, all can be read.

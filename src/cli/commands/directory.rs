@@ -9,7 +9,8 @@ use clap::{ArgGroup, Args};
 use etcdsnap::{
     Result,
     etcd::Snapshot,
-    restore::{Directory, Place, Rewrite, Rewritten, Watch, Way, judge, rewrite},
+    publish::Watch,
+    restore::{Directory, Place, Rewrite, Rewritten, Way, judge, rewrite},
     source::Source,
     verify::verify,
 };

@@ -28,7 +28,8 @@ use crate::{
         boot::{Minor, Role, Startup, starts_on},
         state::{Member, State},
     },
-    restore::{Id, NewMember, cluster::peer_urls, copy::Watch, disk::fault, plan::by_version},
+    publish::{Watch, fault},
+    restore::{Id, NewMember, cluster::peer_urls, plan::by_version},
     source::{Part, Source},
     wal::{ConfChange, ConfChangeKind, HardState, Log, Tail},
 };

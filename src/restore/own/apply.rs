@@ -5,24 +5,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use jiff::Timestamp;
-
 use super::{Directory, Rewrite, Way};
 use crate::{
     Error, Result,
-    restore::{
-        Job, Trust,
-        copy::Watch,
-        disk::{check_room, create, fault, sync_dir},
-        journal::{Journal, Step},
-        owner::{settle, settle_one},
-        place::Place,
-        show::{self, free},
-        stage::Staging,
-        staged::Staged,
+    publish::{
+        Journal, Run, Staging, Step, Watch, check_room, create, fault, free_name, now, settle, settle_one, sync_dir,
     },
+    restore::{Job, Trust, place::Place, show, staged::Staged},
     source::Part,
-    verify::{Doubt, Report, verify},
+    verify::{Report, verify},
 };
 
 /// What was done.
@@ -99,7 +90,7 @@ fn copy(
     let job = Job { places, destination, trust, keep_old: false, owner, mode: mode | 0o700, arguments };
     job.recover()?;
     job.look()?;
-    let mut staging = Staging::create(&job.destination)?;
+    let mut staging = Staging::create(&job.destination, Run::Restore)?;
     let new = staging.path("new");
     let staged = Staged::make(place, &job, &new)?;
     let (snap, log) = (place.member_dir().join("snap"), place.final_wal());
@@ -128,7 +119,7 @@ fn copy(
     directory.check_stopped()?;
     // Somebody else may have been quicker.
     job.look()?;
-    let doubt = Doubt::of(&report, &job.arguments);
+    let doubt = report.doubt(&job.arguments);
     let journal = show::journal(&staging, std::slice::from_ref(&staged), &job, doubt.as_ref())?;
     settle(&new, job.mode, job.owner)?;
     staging.made().iter().try_for_each(|folder| settle_one(folder, job.mode, job.owner))?;
@@ -140,12 +131,11 @@ fn copy(
 
 /// Copies a part, shared where the file system can do that; what was copied is compared.
 pub(super) fn copy_part(part: &Part, to: &Path, watch: Watch<'_>) -> Result<fs::File> {
-    use std::sync::atomic::Ordering::SeqCst;
     let file = create(to)?;
     let shared = part.clone_to(&file);
     if !shared {
         check_room(&file, to, part.len())?;
-        part.copy_to(&file, &to.display().to_string(), |_| !watch.stop.load(SeqCst))?;
+        part.copy_to(&file, &to.display().to_string(), |_| !watch.stopped())?;
     }
     file.sync_all().map_err(fault(to, "sync"))?;
     if shared || Part::open(to)?.bytes() == part.bytes() {
@@ -157,7 +147,7 @@ pub(super) fn copy_part(part: &Part, to: &Path, watch: Watch<'_>) -> Result<fs::
 fn in_place(directory: &Directory<'_>, change: &impl Rewrite, report: Report, watch: Watch<'_>) -> Result<Rewritten> {
     let source = directory.source;
     let files = change.files(directory)?;
-    let now = Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
+    let now = now();
     let (mut journal, mut kept) = (Journal::default(), Vec::new());
     // One staging folder in each folder that something changes in; the journal in that of the last file leads to the others.
     let mut stagings: Vec<Beside> = Vec::new();
@@ -205,26 +195,26 @@ struct Beside {
 
 impl Beside {
     fn new(folder: &Path) -> Result<Self> {
-        let staging = Staging::create(folder)?;
+        let staging = Staging::create(folder, Run::Restore)?;
         Ok(Self { folder: folder.to_owned(), can_exchange: staging.can_exchange(), staging })
     }
 
     /// The renames that show `new` at `file`; returns where what is there is kept.
     fn show(&self, new: &Path, file: &Path, now: &str, journal: &mut Journal) -> Result<Option<PathBuf>> {
         if !file.exists() {
-            journal.steps.push(Step::new(new.to_owned(), file.to_owned(), false)?);
+            journal.steps.push(Step::rename(new.to_owned(), file.to_owned())?);
             return Ok(None);
         }
         let mut before = file.as_os_str().to_owned();
         before.push(format!(".before-{now}"));
-        let before = free(PathBuf::from(before));
-        let old = Step::new(file.to_owned(), before.clone(), false)?;
+        let before = free_name(PathBuf::from(before));
+        let old = Step::rename(file.to_owned(), before.clone())?;
         if self.can_exchange {
             journal.after.push(old.moved_from(new.to_owned()));
-            journal.steps.push(Step::new(new.to_owned(), file.to_owned(), true)?);
+            journal.steps.push(Step::exchange(new.to_owned(), file.to_owned())?);
         } else {
             journal.steps.push(old);
-            journal.steps.push(Step::new(new.to_owned(), file.to_owned(), false)?);
+            journal.steps.push(Step::rename(new.to_owned(), file.to_owned())?);
         }
         Ok(Some(before))
     }

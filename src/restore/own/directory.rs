@@ -9,7 +9,8 @@ use std::{
 use crate::{
     Error, Result,
     etcd::{Load, Snapshot},
-    restore::{Owner, Place, disk::fault, place::real, recover, stage::has_journal},
+    publish::{Owner, Run, fault, has_journal, recover},
+    restore::{Place, place::real},
     source::{Kind, Part, Source, member_dir},
     wal::Log,
 };
@@ -52,7 +53,7 @@ impl Way {
             }
         }
         if recover_first {
-            recover(&place.data_dir)?;
+            recover(&place.data_dir, Run::Restore)?;
         }
         place.look(false).map_err(|error| match error {
             Error::Usage { what, .. } => usage(what),
@@ -77,8 +78,8 @@ impl<'s> Directory<'s> {
         }
         // A run that changed both has its journal in one: that needs what is staged in the other.
         let mut folders = [snap, wal];
-        folders.sort_by_key(|folder| !has_journal(folder));
-        folders.iter().try_for_each(|folder| recover(folder))
+        folders.sort_by_key(|folder| !has_journal(folder, Run::Restore));
+        folders.iter().try_for_each(|folder| recover(folder, Run::Restore))
     }
 
     /// The directory that `source` is, with its log in `wal_dir` when that is not `member/wal`.

@@ -26,12 +26,11 @@ use crate::{
         request::Op,
         state::Downgrade,
     },
+    publish::{Watch, fault},
     restore::{
         Id,
         changes::{Changes, Items},
-        copy::Watch,
         db::unwritten,
-        disk::fault,
         plan::by_version,
     },
     source::{Part, Source},

@@ -26,8 +26,7 @@ pub use apply::{Rewritten, apply, judge};
 pub use directory::{Directory, Way};
 pub use migrate::Migrate;
 
-use super::copy::Watch;
-use crate::{Result, etcd::Load, source::Source};
+use crate::{Result, etcd::Load, publish::Watch, source::Source};
 
 /// What is changed in a directory.
 pub trait Rewrite {

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     Code, Error, Finding, Result,
     etcd::{Bootstrap, Request, State, boot::Minor, request::Op, state::Member},
-    restore::disk::{create, fault},
+    publish::{create, fault},
     snap::{Snap, StoreMember, store},
     source::{Part, Source},
     wal::{ConfState, HardState, Log, Tail, Writer},

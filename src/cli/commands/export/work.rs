@@ -15,7 +15,7 @@ use etcdsnap::{
     export::{Exporter, Folder, Written, file_name},
     k8s::{Object, json, yaml},
     source::Source,
-    verify::{Doubt, verify},
+    verify::verify,
 };
 use rayon::prelude::*;
 
@@ -85,7 +85,7 @@ impl<'v, 'a> Work<'v, 'a> {
         })?;
         let exit = session.close(source, &report.findings)?;
         go_on()?;
-        let written = folder.publish(Doubt::of(&report, &arguments()).as_ref())?;
+        let written = folder.publish(report.doubt(&arguments()).as_ref())?;
         session.wrote(std::slice::from_ref(&written.manifest))?;
         Ok((written, exit))
     }

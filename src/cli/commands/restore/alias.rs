@@ -5,7 +5,8 @@ use etcdsnap::{
     Error,
     bytes::file_name,
     etcd::Load,
-    restore::{Bump, Carry, Facts, Job, NewCluster, Place, Plan, Trust, Wanted, check_advertised, recover},
+    publish::{Run, recover},
+    restore::{Bump, Carry, Facts, Job, NewCluster, Place, Plan, Trust, Wanted, check_advertised},
     source::Kind,
 };
 
@@ -77,7 +78,7 @@ impl Alias {
         [Some(data_dir.as_path()), self.wal_dir.as_deref()]
             .into_iter()
             .flatten()
-            .try_for_each(recover)
+            .try_for_each(|folder| recover(folder, Run::Restore))
             .map_err(caller)?;
         if data_dir.exists() && data_dir.read_dir().map_or(true, |mut entries| entries.next().is_some()) {
             return Err(refused(format!(

@@ -13,7 +13,8 @@ use clap::{Args, ValueEnum};
 use etcdsnap::{
     Error, Result,
     etcd::Load,
-    restore::{Done, Facts, Job, Owner, Place, Plan, Wanted, Watch, apply},
+    publish::{Owner, Watch},
+    restore::{Done, Facts, Job, Place, Plan, Wanted, apply},
     source::Source,
     verify::{Report, verify},
 };

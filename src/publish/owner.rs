@@ -1,4 +1,4 @@
-//! Whose what is written is, and who may do what with it.
+//! Owner and mode of what is written.
 
 use std::{
     fs,
@@ -9,12 +9,12 @@ use std::{
 use super::disk::{fault, sync_dir};
 use crate::{Error, Result};
 
-/// Who owns what is written.
+/// The owner of what is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Owner {
-    /// The user's id; `None` leaves the one that it gets.
+    /// The user's id; `None` keeps that of the process.
     pub user: Option<u32>,
-    /// The group's id; `None` leaves the one that it gets.
+    /// The group's id; `None` keeps that of the process.
     pub group: Option<u32>,
 }
 
@@ -48,10 +48,13 @@ fn id_of(name: &str, file: &str, what: &str) -> Result<u32> {
     found.ok_or_else(|| Error::usage(format!("--owner: no {what} {name:?} in {file}")).hinted("say its number"))
 }
 
-/// Gives everything at and below `path` its mode and its owner, and syncs the folders.
-pub(super) fn settle(path: &Path, mode: u32, owner: Option<Owner>) -> Result<()> {
+/// Sets mode and owner of everything at and below `path`, and syncs the folders; files get the mode without the right to
+/// execute.
+///
+/// # Errors
+/// When one of them cannot be set.
+pub fn settle(path: &Path, mode: u32, owner: Option<Owner>) -> Result<()> {
     let is_dir = path.is_dir();
-    // a file may be read and written, but not run
     settle_one(path, if is_dir { mode } else { mode & 0o666 }, owner)?;
     if is_dir {
         for entry in fs::read_dir(path).map_err(fault(path, "list"))? {
@@ -62,8 +65,11 @@ pub(super) fn settle(path: &Path, mode: u32, owner: Option<Owner>) -> Result<()>
     Ok(())
 }
 
-/// Gives `path` its mode and its owner.
-pub(super) fn settle_one(path: &Path, mode: u32, owner: Option<Owner>) -> Result<()> {
+/// Sets mode and owner of `path`.
+///
+/// # Errors
+/// When one of them cannot be set.
+pub fn settle_one(path: &Path, mode: u32, owner: Option<Owner>) -> Result<()> {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(fault(path, "change the mode of"))?;
     let Some(Owner { user, group }) = owner else { return Ok(()) };
     lchown(path, user, group).map_err(fault(path, "change the owner of"))

@@ -1,8 +1,7 @@
-//! The renames that show a result, written down before the first is done: who finds them half done knows the way on, or
-//! back.
+//! The renames of a run, written down before the first is done, so that the next run can finish or undo them.
 //!
-//! A rename is told from one that was not done by the number of the inode that it moves: where that is at neither end,
-//! somebody else has been there, and nothing is touched.
+//! Whether a rename was done is seen from the inode number of what it moves. When that is at neither end, somebody else
+//! has been there, and nothing is touched.
 
 use std::{
     fs::{self, File},
@@ -14,30 +13,59 @@ use std::{
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use serde::{Deserialize, Serialize};
 
-use super::disk::{fault, sync_dir};
+use super::{
+    disk::{fault, sync_dir},
+    run::Run,
+};
 use crate::{Error, Result};
 
 const NAME: &str = "journal.json";
 
-/// One rename that shows something.
+/// One rename.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Step {
-    pub(super) from: PathBuf,
-    pub(super) to: PathBuf,
-    /// The two change places, so that there is never none.
-    pub(super) exchange: bool,
-    /// Inode of `from`. Not its device: that may have another number when the machine has started again.
+pub struct Step {
+    /// What is renamed.
+    pub from: PathBuf,
+    /// Its new path.
+    pub to: PathBuf,
+    /// Whether the two change places, so that there is always one at `to`.
+    exchange: bool,
+    /// Whether an empty folder at `to` is replaced.
+    #[serde(default)]
+    replace: bool,
+    /// Inode of `from`. Not its device: that may have another number after a reboot.
     id: u64,
 }
 
 impl Step {
-    pub(super) fn new(from: PathBuf, to: PathBuf, exchange: bool) -> Result<Self> {
+    /// Renames `from` to `to`, where nothing is.
+    ///
+    /// # Errors
+    /// When there is no `from`.
+    pub fn rename(from: PathBuf, to: PathBuf) -> Result<Self> {
         let id = inode(&from).map_err(fault(&from, "look at"))?;
-        Ok(Self { from, to, exchange, id })
+        Ok(Self { from, to, exchange: false, replace: false, id })
     }
 
-    /// The same inode, which an earlier step is going to have moved to `from`.
-    pub(super) fn moved_from(self, from: PathBuf) -> Self {
+    /// Lets `from` and `to` change places.
+    ///
+    /// # Errors
+    /// When there is no `from`.
+    pub fn exchange(from: PathBuf, to: PathBuf) -> Result<Self> {
+        Ok(Self { exchange: true, ..Self::rename(from, to)? })
+    }
+
+    /// Renames the folder `from` to `to`, where an empty folder is.
+    ///
+    /// # Errors
+    /// When there is no `from`.
+    pub(super) fn replace(from: PathBuf, to: PathBuf) -> Result<Self> {
+        Ok(Self { replace: true, ..Self::rename(from, to)? })
+    }
+
+    /// The same inode, which an earlier step will have moved to `from`.
+    #[must_use]
+    pub fn moved_from(self, from: PathBuf) -> Self {
         Self { from, ..self }
     }
 
@@ -50,6 +78,9 @@ impl Step {
     }
 
     fn run(&self) -> io::Result<()> {
+        if self.replace {
+            return fs::rename(&self.from, &self.to);
+        }
         let flags = if self.exchange { RenameFlags::EXCHANGE } else { RenameFlags::NOREPLACE };
         match renameat_with(CWD, &self.from, CWD, &self.to, flags) {
             // The file system has no such renames; what is at `to` is known not to be there.
@@ -61,8 +92,13 @@ impl Step {
     }
 
     fn undo(&self) -> io::Result<()> {
-        // The folder may be gone that it came from: then only this is left of it.
+        // The folder that it came from may be gone meanwhile: then it is all that is left of it.
         self.from.parent().map_or(Ok(()), fs::create_dir_all)?;
+        if self.replace {
+            fs::rename(&self.to, &self.from)?;
+            fs::create_dir(&self.to)?;
+            return fs::set_permissions(&self.to, fs::metadata(&self.from)?.permissions());
+        }
         Self { from: self.to.clone(), to: self.from.clone(), ..self.clone() }.run()
     }
 
@@ -80,28 +116,30 @@ fn inode(path: &Path) -> io::Result<u64> {
     path.symlink_metadata().map(|metadata| metadata.ino())
 }
 
-/// The renames of a run. The last of `steps` is the one that counts; those of `after` tidy up.
+/// The renames of a run.
 #[derive(Debug, Default, Clone, Serialize, Deserialize)]
-pub(super) struct Journal {
-    pub(super) steps: Vec<Step>,
-    pub(super) after: Vec<Step>,
-    /// Other folders that were staged in.
-    pub(super) also: Vec<PathBuf>,
-    /// Where it was written: what it names is there, and not where it may have been copied to.
+pub struct Journal {
+    /// Renames in order. The last one decides: when it was done, the run counts as done.
+    pub steps: Vec<Step>,
+    /// Renames after that, which tidy up.
+    pub after: Vec<Step>,
+    /// Staging folders besides the one that the journal is in.
+    pub also: Vec<PathBuf>,
+    /// The folder that it was written to. A copy of it elsewhere is not followed.
     #[serde(default)]
     folder: PathBuf,
 }
 
-/// Why the renames were not done, and whether those that were could be taken back.
-pub(super) struct Undone {
+/// Why the renames were not done, and whether those that were done could be undone.
+pub(super) struct Failed {
     pub(super) why: Error,
-    pub(super) taken_back: bool,
+    pub(super) undone: bool,
 }
 
 impl Journal {
-    /// Does the renames, all of them or none, with the journal in `folder` meanwhile.
-    pub(super) fn run(&self, folder: &Path) -> Result<(), Undone> {
-        self.write(folder).map_err(|why| Undone { why, taken_back: true })?;
+    /// Does all renames or none, with the journal in `folder` meanwhile.
+    pub(super) fn run(&self, folder: &Path) -> Result<(), Failed> {
+        self.write(folder).map_err(|why| Failed { why, undone: true })?;
         let mut done = Vec::new();
         for step in self.steps.iter().chain(&self.after) {
             let result = step.run().map_err(fault(&step.to, "rename into place"));
@@ -109,15 +147,15 @@ impl Journal {
                 done.push(step);
             }
             if let Err(why) = result.and_then(|()| step.sync_parents()) {
-                // Newest first. What cannot be taken back now is left to the next run, with the journal.
+                // Newest first. What cannot be undone now is left to the next run, with the journal.
                 let back = done.iter().rev().try_for_each(|step| step.undo().map(|()| drop(step.sync_parents())));
-                return Err(Undone { why, taken_back: back.and_then(|()| forget(folder)).is_ok() });
+                return Err(Failed { why, undone: back.and_then(|()| forget(folder)).is_ok() });
             }
         }
         Ok(())
     }
 
-    /// Writes it into `folder`: whole, or not at all.
+    /// Writes it into `folder`, all or nothing.
     fn write(&self, folder: &Path) -> Result<()> {
         let (part, path) = (folder.join("journal.part"), folder.join(NAME));
         let whose = Self { folder: fs::canonicalize(folder).map_err(fault(folder, "look at"))?, ..self.clone() };
@@ -129,23 +167,23 @@ impl Journal {
     }
 
     /// The journal in `folder`; none when no rename was begun.
-    pub(super) fn read(folder: &Path) -> Result<Option<Self>> {
+    pub(super) fn read(folder: &Path, run: Run) -> Result<Option<Self>> {
         let path = folder.join(NAME);
         let text = match fs::read(&path) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
             text => text.map_err(fault(&path, "read"))?,
         };
-        let journal: Self = serde_json::from_slice(&text).map_err(|_| unsure(folder, "its journal cannot be read"))?;
+        let journal: Self =
+            serde_json::from_slice(&text).map_err(|_| unsure(folder, run, "its journal cannot be read"))?;
         if fs::canonicalize(folder).is_ok_and(|here| here != journal.folder) {
             let what = format!("this is a copy, or was moved: it was in {}", journal.folder.display());
-            return Err(unsure(folder, &what));
+            return Err(unsure(folder, run, &what));
         }
         Ok(Some(journal))
     }
 
-    /// Puts right what a run that was killed has done of it: what is left to do is tidied up when the step that counts
-    /// was done, else all is taken back.
-    pub(super) fn recover(&self, folder: &Path) -> Result<()> {
+    /// Cleans up after a run that was killed: finishes the renames when the one that decides was done, else undoes them.
+    pub(super) fn recover(&self, folder: &Path, run: Run) -> Result<()> {
         if self.steps.last().is_some_and(Step::is_done) {
             self.tidy();
             if let Some(kept) = self.after.iter().find(|step| step.is_to_do()) {
@@ -153,7 +191,7 @@ impl Journal {
             }
         } else {
             if self.steps.iter().any(|step| !step.is_done() && !step.is_to_do()) {
-                return Err(unsure(folder, "what it was to rename is not where it was"));
+                return Err(unsure(folder, run, "what it was to rename is not where it was"));
             }
             for step in self.steps.iter().rev().filter(|step| step.is_done()) {
                 step.undo().map_err(fault(&step.from, "put back"))?;
@@ -162,7 +200,7 @@ impl Journal {
         forget(folder).map_err(fault(folder, "remove the journal in"))
     }
 
-    /// After the step that counts, when that was done by a run that was killed.
+    /// Does what is left to do of `after`.
     fn tidy(&self) {
         for step in &self.after {
             // What was moved aside stays in the staging folder otherwise, for the next run to move.
@@ -178,7 +216,7 @@ pub(super) fn is_in(folder: &Path) -> bool {
     folder.join(NAME).exists()
 }
 
-/// Removes the journal: what else is in the folder is not needed any more.
+/// Removes the journal: from here on what else is in the folder is not needed any more.
 pub(super) fn forget(folder: &Path) -> io::Result<()> {
     match fs::remove_file(folder.join(NAME)) {
         Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
@@ -186,9 +224,13 @@ pub(super) fn forget(folder: &Path) -> io::Result<()> {
     }
 }
 
-/// What cannot be put right without asking.
-pub(super) fn unsure(folder: &Path, why: &str) -> Error {
-    Error::usage(format!("{}: a restore was broken off here, and {why}", folder.display()))
+/// That a person has to look at it.
+pub(super) fn unsure(folder: &Path, run: Run, why: &str) -> Error {
+    let run = match run {
+        Run::Restore => "a restore",
+        Run::Export => "an export",
+    };
+    Error::usage(format!("{}: {run} was broken off here, and {why}", folder.display()))
         .hinted("look into it: an old member may be there; then move it away")
 }
 
@@ -198,11 +240,12 @@ mod tests {
 
     #[test]
     fn what_a_copied_journal_names_is_left_alone() {
+        let run = Run::Restore;
         let [here, copy] = [(); 2].map(|()| tempfile::tempdir().unwrap());
         Journal::default().write(here.path()).unwrap();
         fs::copy(here.path().join(NAME), copy.path().join(NAME)).unwrap();
-        assert!(Journal::read(here.path()).unwrap().is_some());
-        let told = Journal::read(copy.path()).unwrap_err().to_string();
+        assert!(Journal::read(here.path(), run).unwrap().is_some());
+        let told = Journal::read(copy.path(), run).unwrap_err().to_string();
         assert!(told.contains(&format!("it was in {}", here.path().display())), "{told}");
     }
 }

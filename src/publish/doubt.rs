@@ -1,26 +1,21 @@
-//! Doubt is never washed off: what was made from a doubtful backup has a file beside it that says so.
+//! What was made from a doubtful backup has a file beside it that says so, so that the doubt is not lost on the way.
 
 use std::{
     fs::File,
-    io::Read as _,
+    io::{Read as _, Write as _},
     path::{Path, PathBuf},
 };
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Report, Verdict};
+use super::disk::{create, fault};
 use crate::{
-    Code, Finding,
-    error::Severity,
-    hash::hex,
+    Code, Finding, Result,
     source::{Kind, Source},
 };
 
-/// No such file is longer, in bytes.
+/// The longest such file that is read, in bytes.
 const MAX_LEN: u64 = 1 << 20;
-/// So many findings are kept in it.
-const KEPT: usize = 100;
 
 /// What is known against a file or directory that was made from a doubtful backup: `NAME.etcdsnap.json` beside it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,24 +40,7 @@ pub struct Doubt {
 }
 
 impl Doubt {
-    /// What `report` says against the backup it is about; `None` when that is good.
-    #[must_use]
-    pub fn of(report: &Report, arguments: &[String]) -> Option<Self> {
-        let verdict = report.verdict().filter(|verdict| *verdict != Verdict::Good)?;
-        let told = report.findings.list().iter().filter(|finding| finding.severity > Severity::Info);
-        Some(Self {
-            schema_version: 1,
-            tool: concat!("etcdsnap ", env!("CARGO_PKG_VERSION")).to_owned(),
-            made: Timestamp::now().to_string(),
-            source: report.path.clone(),
-            sha256: report.sha256.map(|sum| hex(&sum)).unwrap_or_default(),
-            verdict: verdict.to_string(),
-            findings: told.take(KEPT).map(|finding| format!("{}: {finding}", finding.code)).collect(),
-            arguments: arguments.to_vec(),
-        })
-    }
-
-    /// Where it lies for what is at `path`.
+    /// The path of the file for what is at `path`.
     #[must_use]
     pub fn beside(path: &Path) -> PathBuf {
         let mut name = path.as_os_str().to_owned();
@@ -70,8 +48,19 @@ impl Doubt {
         PathBuf::from(name)
     }
 
-    /// What lies beside `source`, as a finding.
-    pub(super) fn about(source: &Source) -> Option<Finding> {
+    /// Writes it to the file `path`, which must not exist, and syncs it.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        let text = serde_json::to_vec_pretty(self).map_err(|e| fault(path, "write")(e.into()))?;
+        let mut file = create(path)?;
+        file.write_all(&text).and_then(|()| file.sync_all()).map_err(fault(path, "write"))
+    }
+
+    /// The file beside `source`, as a finding; `None` when there is none.
+    #[must_use]
+    pub fn about(source: &Source) -> Option<Finding> {
         if !source.wrapping().is_empty() {
             return None;
         }

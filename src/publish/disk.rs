@@ -1,0 +1,74 @@
+//! Files and folders that are written: created and synced, with errors that name them.
+
+use std::{
+    fs::{self, File},
+    io,
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    path::{Path, PathBuf},
+};
+
+use jiff::Timestamp;
+
+use crate::{Error, Result, source::free_space};
+
+/// Makes an [`Error::Io`] for `path` out of what the system reported.
+pub fn fault(path: &Path, doing: &'static str) -> impl Fn(io::Error) -> Error {
+    let file = path.display().to_string();
+    move |source| Error::io(file.clone(), doing, source)
+}
+
+/// Creates the file `path`, which must not exist, readable by its owner only: there may be secrets in it.
+///
+/// # Errors
+/// When it exists, or cannot be created.
+pub fn create(path: &Path) -> Result<File> {
+    let options = || File::options().read(true).write(true).create_new(true).mode(0o600).open(path);
+    options().map_err(fault(path, "make"))
+}
+
+/// Creates the folder `path`, and what is missing above it.
+///
+/// # Errors
+/// When it cannot be created.
+pub fn make_dir(path: &Path, mode: u32) -> Result<()> {
+    fs::DirBuilder::new().mode(mode).recursive(true).create(path).map_err(fault(path, "make"))
+}
+
+/// Syncs the folder `path`, so that the names in it survive a power cut.
+///
+/// # Errors
+/// When it cannot be synced.
+pub fn sync_dir(path: &Path) -> Result<()> {
+    File::open(path).and_then(|dir| dir.sync_all()).map_err(fault(path, "sync"))
+}
+
+/// Checks that `need` more bytes fit into the file system of `file`, which is at `path`.
+///
+/// # Errors
+/// When they do not.
+pub fn check_room(file: &File, path: &Path, need: u64) -> Result<()> {
+    let free = free_space(file).map_err(fault(path, "look for free space at"))?;
+    if free >= need {
+        return Ok(());
+    }
+    let what = format!("{need} bytes are needed, and {free} are free");
+    let source = io::Error::new(io::ErrorKind::StorageFull, what);
+    Err(fault(path, "write")(source))
+}
+
+/// The current time, UTC, as it is used in file names: `20261121T020405Z`.
+#[must_use]
+pub fn now() -> String {
+    Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string()
+}
+
+/// The path, with a number appended when it exists: two runs may end in the same second.
+#[must_use]
+pub fn free_name(path: PathBuf) -> PathBuf {
+    let numbered = |n: u32| {
+        let mut name = path.clone().into_os_string();
+        name.push(format!("-{n}"));
+        PathBuf::from(name)
+    };
+    if path.exists() { (2..).map(numbered).find(|path| !path.exists()).unwrap_or(path) } else { path }
+}

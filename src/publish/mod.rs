@@ -1,0 +1,30 @@
+//! All-or-nothing writing: a result is staged where nobody looks, and renamed into place when it is whole.
+//!
+//! ```text
+//! Staging   a locked folder beside the destination, removed when the run ends; one left by a kill or a power cut is
+//!           cleaned up by the next run
+//! Journal   the renames, written down before the first is done, so that the next run can finish or undo them
+//! Draft     one new file or folder, staged and renamed into place:
+//!               let draft = Draft::create(to, run)?;       write to draft.path()
+//!               draft.publish(doubt)?;
+//! Doubt     NAME.etcdsnap.json beside a result: what is known against the backup that it was made from
+//! Watch     progress and interruption of a long job
+//! ```
+
+mod disk;
+mod doubt;
+mod draft;
+mod journal;
+mod owner;
+mod run;
+mod stage;
+mod watch;
+
+pub use disk::{check_room, create, fault, free_name, make_dir, now, sync_dir};
+pub use doubt::Doubt;
+pub use draft::Draft;
+pub use journal::{Journal, Step};
+pub use owner::{Owner, settle, settle_one};
+pub use run::Run;
+pub use stage::{Staging, has_journal, recover};
+pub use watch::Watch;

@@ -1,0 +1,51 @@
+//! The kinds of run, and the names of their staging folders.
+
+use std::{
+    ffi::OsString,
+    fmt,
+    path::{Path, PathBuf},
+};
+
+/// The kind of a run: it names the staging folder, and the run in messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Run {
+    /// `restore`, and what rewrites a member's own directory.
+    Restore,
+    /// `export`.
+    Export,
+}
+
+impl fmt::Display for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Restore => "restore",
+            Self::Export => "export",
+        })
+    }
+}
+
+impl Run {
+    /// The name of its staging folder inside a destination, and the end of its name beside one.
+    #[must_use]
+    pub fn folder(self) -> String {
+        format!(".etcdsnap-{self}")
+    }
+
+    /// The staging folder inside `destination`.
+    pub(super) fn inside(self, destination: &Path) -> PathBuf {
+        destination.join(self.folder())
+    }
+
+    /// The staging folder beside `destination`; `None` when that has no name, such as `/`.
+    pub(super) fn beside(self, destination: &Path) -> Option<PathBuf> {
+        let mut name = OsString::from(".");
+        name.push(destination.file_name()?);
+        name.push(self.folder());
+        Some(destination.parent()?.join(name))
+    }
+
+    /// Whether `path` is called as such a folder is.
+    pub(super) fn is_folder(self, path: &Path) -> bool {
+        path.file_name().is_some_and(|name| name.to_string_lossy().ends_with(&self.folder()))
+    }
+}

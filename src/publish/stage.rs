@@ -1,0 +1,204 @@
+//! The staging folder: what is written is not seen before it is renamed into place.
+//!
+//! ```text
+//! inside DIR     DIR/.etcdsnap-RUN/           for what is added to a folder
+//! beside it      PARENT/.NAME.etcdsnap-RUN/   for what becomes NAME
+//! ```
+//!
+//! The folder is locked while it is used. One that nobody has locked was left by a kill or a power cut: the next run
+//! reads in its journal which renames were to be done, finishes or undoes them, and removes it.
+
+use std::{
+    fs::{self, File, TryLockError},
+    io,
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _},
+    path::{Path, PathBuf},
+};
+
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+
+use super::{
+    disk::fault,
+    journal::{self, Journal, forget, unsure},
+    run::Run,
+};
+use crate::{Error, Result};
+
+/// A locked staging folder; dropping it removes the folder, and what had to be created above it.
+#[derive(Debug)]
+pub struct Staging {
+    root: PathBuf,
+    lock: File,
+    /// Folders that had to be created for it, outermost first.
+    made: Vec<PathBuf>,
+    /// Whether what is in it is still needed.
+    keep: bool,
+}
+
+/// Cleans up what a killed run has left of its work on `destination`, in a staging folder inside it or beside it.
+///
+/// # Errors
+/// Why that is not possible, such as another run that uses the folder.
+pub fn recover(destination: &Path, run: Run) -> Result<()> {
+    let folders = [Some(run.inside(destination)), run.beside(destination)];
+    folders.into_iter().flatten().try_for_each(|folder| recover_in(&folder, run))
+}
+
+/// The same for one staging folder, which need not exist.
+pub(super) fn recover_in(folder: &Path, run: Run) -> Result<()> {
+    if folder.is_dir() { clear(folder, run) } else { Ok(()) }
+}
+
+/// Whether a killed run has left a journal in the folder `destination`.
+#[must_use]
+pub fn has_journal(destination: &Path, run: Run) -> bool {
+    journal::is_in(&run.inside(destination))
+}
+
+impl Staging {
+    /// Creates the folder for `destination`, and what is missing above it: inside `destination` when that exists, else
+    /// beside it. What a killed run has left there is cleaned up first.
+    ///
+    /// # Errors
+    /// When it cannot be created or cleaned up, or another run uses it.
+    pub fn create(destination: &Path, run: Run) -> Result<Self> {
+        let beside = run.beside(destination).filter(|_| !destination.is_dir());
+        Self::at(beside.unwrap_or_else(|| run.inside(destination)), run)
+    }
+
+    pub(super) fn at(root: PathBuf, run: Run) -> Result<Self> {
+        let made = match root.parent() {
+            Some(parent) => make_missing(parent)?,
+            None => Vec::new(),
+        };
+        let unmake = |error| {
+            made.iter().rev().for_each(|folder| drop(fs::remove_dir(folder)));
+            error
+        };
+        let lock = claim(&root, run).map_err(unmake)?;
+        Ok(Self { root, lock, made, keep: false })
+    }
+
+    /// The path of `inner` in the folder.
+    pub fn path(&self, inner: impl AsRef<Path>) -> PathBuf {
+        self.root.join(inner)
+    }
+
+    /// The open folder.
+    #[must_use]
+    pub fn folder(&self) -> &File {
+        &self.lock
+    }
+
+    /// Whether the file system lets two folders change places.
+    #[must_use]
+    pub fn can_exchange(&self) -> bool {
+        let (a, b) = (self.path("a"), self.path("b"));
+        let made = fs::create_dir(&a).and_then(|()| fs::create_dir(&b));
+        made.is_ok() && renameat_with(CWD, &a, CWD, &b, RenameFlags::EXCHANGE).is_ok()
+    }
+
+    /// Does all renames of `journal`, or none.
+    ///
+    /// # Errors
+    /// When one of them failed.
+    pub fn publish(&mut self, journal: &Journal) -> Result<()> {
+        journal.run(&self.root).map_err(|failed| {
+            self.keep = !failed.undone;
+            failed.why
+        })
+    }
+
+    /// Leaves the folder to the next run when `other` is left to it: the journal there names what is here.
+    pub fn keep_with(&mut self, other: &Self) {
+        self.keep |= other.keep;
+    }
+
+    /// Folders that had to be created above it, outermost first.
+    #[must_use]
+    pub fn made(&self) -> &[PathBuf] {
+        &self.made
+    }
+
+    /// Keeps the folders that had to be created above it: they hold the result now.
+    pub fn keep_parents(&mut self) {
+        self.made.clear();
+    }
+}
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        if !self.keep {
+            // What cannot be removed now is removed by the next run.
+            let _ = forget(&self.root);
+            let _ = fs::remove_dir_all(&self.root);
+        }
+        self.made.iter().rev().for_each(|folder| drop(fs::remove_dir(folder)));
+    }
+}
+
+/// Creates `folder` and locks it; one that a killed run has left is cleaned up first.
+fn claim(folder: &Path, run: Run) -> Result<File> {
+    for _ in 0..3 {
+        match fs::DirBuilder::new().mode(0o700).create(folder) {
+            Ok(()) => {
+                if let Some(lock) = lock(folder, run)? {
+                    return Ok(lock);
+                }
+            }
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists && !folder.is_symlink() => clear(folder, run)?,
+            Err(e) => return Err(fault(folder, "make")(e)),
+        }
+    }
+    Err(busy(folder, run))
+}
+
+/// Locks the folder; `None` when it is gone, as another run's is when that ends.
+fn lock(folder: &Path, run: Run) -> Result<Option<File>> {
+    let lock = match File::open(folder) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        lock => lock.map_err(fault(folder, "open"))?,
+    };
+    lock.try_lock().map_err(|e| match e {
+        TryLockError::WouldBlock => busy(folder, run),
+        TryLockError::Error(e) => fault(folder, "lock")(e),
+    })?;
+    let id = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
+    let is_there = folder.symlink_metadata().is_ok_and(|there| lock.metadata().is_ok_and(|m| id(there) == id(m)));
+    Ok(Some(lock).filter(|_| is_there))
+}
+
+fn busy(folder: &Path, run: Run) -> Error {
+    Error::usage(format!("{}: another {run} into the same place is under way", folder.display()))
+        .hinted("wait until it ends")
+}
+
+/// Finishes or undoes what a killed run has left in its staging folder, and removes that.
+fn clear(folder: &Path, run: Run) -> Result<()> {
+    let Some(lock) = lock(folder, run)? else { return Ok(()) };
+    // Its journal says what is renamed and removed: whoever may create folders here could make it say anything.
+    if lock.metadata().map_err(fault(folder, "look at"))?.uid() != rustix::process::geteuid().as_raw() {
+        return Err(unsure(folder, run, "another user has left it"));
+    }
+    if let Some(journal) = Journal::read(folder, run)? {
+        journal.recover(folder, run)?;
+        journal.also.iter().filter(|other| run.is_folder(other)).for_each(|other| drop(fs::remove_dir_all(other)));
+    }
+    fs::remove_dir_all(folder).map_err(fault(folder, "remove"))
+}
+
+/// Creates `folder` and what is missing above it; returns what was created, outermost first.
+fn make_missing(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut missing: Vec<_> =
+        folder.ancestors().take_while(|dir| !dir.as_os_str().is_empty() && !dir.exists()).collect();
+    missing.reverse();
+    let mut made: Vec<PathBuf> = Vec::new();
+    for dir in missing {
+        if let Err(e) = fs::DirBuilder::new().mode(0o700).create(dir) {
+            made.iter().rev().for_each(|dir| drop(fs::remove_dir(dir)));
+            return Err(fault(dir, "make")(e));
+        }
+        made.push(dir.to_owned());
+    }
+    Ok(made)
+}
