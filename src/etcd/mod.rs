@@ -8,7 +8,8 @@
 //!
 //! [`Snapshot::load`] reads the small buckets into a [`State`] and leaves `key` where it is; what a data directory's log
 //! holds besides becomes changes of the state and the keyspace's [`Tail`] (`replay`). [`Keyspace`] visits all records:
-//! in revision order on all cores ([`Keyspace::scan`]), or as the state at a revision in key order ([`View`]).
+//! in revision order on all cores ([`Keyspace::scan`]), or as the state at a revision in key order ([`View`]). [`rewrite`]
+//! writes a db.
 //!
 //! Mirrors `server/storage/schema` and `server/storage/mvcc` of `go.etcd.io/etcd`.
 
@@ -27,6 +28,7 @@ mod record;
 mod replay;
 pub mod request;
 mod revision;
+pub mod rewrite;
 mod snapshot;
 pub mod state;
 mod survey;

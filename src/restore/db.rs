@@ -2,13 +2,12 @@
 
 use std::{
     fs::File,
-    io,
     path::Path,
     sync::atomic::{AtomicBool, Ordering::SeqCst},
     thread,
 };
 
-use super::{Trust, changes::Fault, copy::copy, plan::Plan};
+use super::{Trust, copy::copy, plan::Plan};
 use crate::{
     Error, Findings, Result,
     etcd::Snapshot,
@@ -43,7 +42,7 @@ pub(super) fn write(
     trust.judge(&report)?;
     let copied = Part::open(path)?;
     if !report.db_damaged() {
-        plan.changes.write_over(&load(&copied, plan)?, &file).map_err(|error| unwritten(error, &plan.source, path))?;
+        plan.changes.write_over(&load(&copied, plan)?, &file).map_err(|error| error.error(&plan.source, path))?;
         return Ok((report, file));
     }
     // No etcd starts on a page that it cannot read: what can be read is written afresh.
@@ -60,7 +59,7 @@ fn afresh(db: &Part, plan: &Plan<'_>, file: &File, path: &Path, stop: &AtomicBoo
     let mut findings = Findings::default();
     let go_on = |_| !stop.load(SeqCst);
     let written = plan.changes.write_fresh(&load(db, plan)?, file, &mut findings, &go_on);
-    written.map_err(|error| unwritten(error, &plan.source, path))
+    written.map_err(|error| error.error(&plan.source, path))
 }
 
 /// `db`, and behind it the records of the log.
@@ -72,12 +71,4 @@ fn load<'a>(db: &'a Part, plan: &Plan<'a>) -> Result<Snapshot<'a>> {
 
 fn damaged(source: &str, finding: crate::Finding) -> Error {
     Error::Damaged { file: source.to_owned(), finding: Box::new(finding) }
-}
-
-pub(super) fn unwritten(error: Fault, source: &str, path: &Path) -> Error {
-    match error {
-        Fault::Io(e) if e.kind() == io::ErrorKind::Interrupted => Error::Interrupted,
-        Fault::Io(e) => fault(path, "write")(e),
-        Fault::Damaged(finding) => damaged(source, finding),
-    }
 }

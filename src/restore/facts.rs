@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{changes::Items, plan::Carry};
+use super::plan::Carry;
 use crate::{
     Result,
-    etcd::{Load, Range, Replayed, Snapshot, State, Tail},
+    etcd::{Load, Range, Replayed, Snapshot, State, Tail, rewrite::Items},
     source::{Kind, Part, Source},
 };
 

@@ -14,7 +14,6 @@
 
 mod apply;
 mod carried;
-mod changes;
 mod cluster;
 mod copy;
 mod db;
@@ -31,7 +30,6 @@ mod trust;
 mod verify;
 
 pub use apply::{Done, Job, apply};
-pub use changes::{Changes, Items};
 pub use cluster::{Id, NewCluster, NewMember, check_advertised};
 pub use facts::Facts;
 pub use log::FromLog;

@@ -7,7 +7,6 @@ use serde::{Serialize, Serializer};
 
 use super::{
     carried,
-    changes::{Changes, Items},
     cluster::{NewCluster, NewMember},
     facts::Facts,
     log::FromLog,
@@ -18,6 +17,7 @@ use crate::{
     etcd::{
         Load, Revision, State,
         boot::{Minor, Role, Startup, starts_on},
+        rewrite::{Changes, Items},
         state::Member,
     },
     source::{Kind, Part},

@@ -24,15 +24,11 @@ use crate::{
         Bootstrap, Load, Request, Snapshot, State,
         boot::{Minor, Role, Startup, starts_on},
         request::Op,
+        rewrite::{Changes, Items},
         state::Downgrade,
     },
     publish::{Watch, fault},
-    restore::{
-        Id,
-        changes::{Changes, Items},
-        db::unwritten,
-        plan::by_version,
-    },
+    restore::{Id, plan::by_version},
     source::{Part, Source},
     wal::Log,
 };
@@ -227,7 +223,7 @@ impl Rewrite for Migrate {
         let damaged = |finding| source.damaged(finding);
         let snapshot = Snapshot::open(copied.image()).map_err(damaged)?;
         let changes = Changes { buckets: self.buckets.clone(), ..Changes::default() };
-        changes.write_over(&snapshot, &file).map_err(|error| unwritten(error, source.name(), path))?;
+        changes.write_over(&snapshot, &file).map_err(|error| error.error(source.name(), path))?;
         file.sync_all().map_err(fault(path, "sync"))
     }
 

@@ -4,9 +4,12 @@ use std::io::{self, Write};
 
 use etcdsnap::{
     Finding,
-    etcd::boot::{Minor, Startup},
+    etcd::{
+        boot::{Minor, Startup},
+        rewrite::Changes,
+    },
     hash::hex,
-    restore::{Changes, Done, FromLog, Job, Plan},
+    restore::{Done, FromLog, Job, Plan},
     verify::{Report, Trailer},
 };
 use serde_json::{Value, json};

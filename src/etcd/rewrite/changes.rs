@@ -1,0 +1,164 @@
+//! The changes of a snapshot, and the two ways to write them.
+
+use std::{collections::BTreeMap, fs::File, io};
+
+use serde::{Serialize, Serializer, ser::SerializeStruct as _};
+
+use super::{DbWriter, Items, Unwritten};
+use crate::{
+    Findings,
+    bolt::{Tree, Writer},
+    etcd::{Compaction, Record, Revision, Snapshot, Tail, tombstone},
+};
+
+/// What is changed in the db.
+#[derive(Debug, Clone, Default)]
+pub struct Changes<'a> {
+    /// Small buckets, each with its new content.
+    pub buckets: BTreeMap<&'static str, Items>,
+    /// The records that the log adds.
+    pub tail: Tail<'a>,
+    /// The revision after which the db's records are left out.
+    pub cut_after: Option<i64>,
+    /// The revision that deletes keys.
+    pub deleted_at: Option<i64>,
+    /// The keys that it deletes, in order.
+    pub deleted: Vec<Vec<u8>>,
+    /// The revision of the empty record that raises the count.
+    pub bump_to: Option<i64>,
+    /// The revision before which history is removed.
+    pub compact_to: Option<i64>,
+    /// Whether the db is written afresh, without free pages.
+    pub defrag: bool,
+}
+
+impl Serialize for Changes<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("Changes", 8)?;
+        fields.serialize_field("buckets", &self.buckets.keys().collect::<Vec<_>>())?;
+        fields.serialize_field("recordsAdded", &self.tail.items().count())?;
+        fields.serialize_field("cutAfter", &self.cut_after)?;
+        fields.serialize_field("deletedKeys", &self.deleted.len())?;
+        fields.serialize_field("deletedAt", &self.deleted_at)?;
+        fields.serialize_field("bumpTo", &self.bump_to)?;
+        fields.serialize_field("compactTo", &self.compact_to)?;
+        fields.serialize_field("defrag", &self.defrag)?;
+        fields.end()
+    }
+}
+
+impl Changes<'_> {
+    /// Writes them as one more transaction of `snapshot`, which is what `file` holds.
+    ///
+    /// # Errors
+    /// What is wrong with the right edge of `key`, or with the file.
+    pub fn write_over(&self, snapshot: &Snapshot<'_>, file: &File) -> Result<(), Unwritten> {
+        let db = snapshot.db();
+        let mut out = DbWriter::over(file, db, snapshot.buckets().copied())?;
+        for (name, items) in &self.buckets {
+            out.small(name, items)?;
+        }
+        if self.adds_records() {
+            let mut tree = match &snapshot.keyspace.bucket {
+                Some(bucket) => Writer::<&File>::resume(db, bucket).map_err(Unwritten::Damaged)?,
+                None => Tree::default(),
+            };
+            self.push_records(&mut out, &mut tree, None)?;
+            out.bucket(b"key", tree)?;
+        }
+        Ok(out.end()?)
+    }
+
+    /// Writes `snapshot` with the changes into `file`, which is empty, calling `progress` with the number of bytes
+    /// written; it returns `false` to stop. What is wrong on the way goes to `findings`.
+    ///
+    /// # Errors
+    /// What is wrong with the file; [`io::ErrorKind::Interrupted`] when it was stopped.
+    pub fn write_fresh(
+        &self,
+        snapshot: &Snapshot<'_>,
+        file: &File,
+        findings: &mut Findings,
+        progress: &dyn Fn(u64) -> bool,
+    ) -> Result<(), Unwritten> {
+        let (meta, walk) = (snapshot.db().meta(), snapshot.fresh_walk());
+        let compaction = self.compact_to.map(|at| snapshot.compaction(at));
+        let mut out = DbWriter::fresh(file, meta.page_size, meta.txid)?;
+        let mut written = 0_u64;
+        for bucket in snapshot.buckets() {
+            if self.buckets.keys().any(|name| name.as_bytes() == bucket.name) {
+                continue;
+            }
+            let is_key = bucket.name == b"key";
+            let kept = compaction.as_ref().filter(|_| is_key);
+            let mut tree = Tree::default();
+            let mut last: Vec<u8> = Vec::new();
+            walk.in_order(bucket, findings, |leaf| {
+                for item in leaf.items {
+                    let given_up = is_key
+                        && (kept.is_some() || self.cut_after.is_some())
+                        && Record::decode(item).is_ok_and(|record| self.gives_up(kept, &record));
+                    // Keys out of order are findings already, and would spoil the order of all.
+                    if given_up || item.bucket || (!last.is_empty() && item.key <= last.as_slice()) {
+                        continue;
+                    }
+                    out.push(&mut tree, item.key, item.value)?;
+                    written = written.saturating_add((item.key.len() as u64).saturating_add(item.value.len() as u64));
+                }
+                if let Some(item) = leaf.items.last() {
+                    item.key.clone_into(&mut last);
+                }
+                if progress(written) { Ok(()) } else { Err(io::Error::from(io::ErrorKind::Interrupted)) }
+            })?;
+            if is_key {
+                self.push_records(&mut out, &mut tree, kept)?;
+            }
+            out.bucket(bucket.name, tree)?;
+        }
+        if self.adds_records() && snapshot.keyspace.bucket.is_none() {
+            let mut tree = Tree::default();
+            self.push_records(&mut out, &mut tree, compaction.as_ref())?;
+            out.bucket(b"key", tree)?;
+        }
+        for (name, items) in &self.buckets {
+            out.small(name, items)?;
+        }
+        Ok(out.end()?)
+    }
+
+    fn adds_records(&self) -> bool {
+        !self.tail.is_empty() || !self.deleted.is_empty() || self.bump_to.is_some()
+    }
+
+    /// Whether `record` is left out: it is after the cut, or the compaction removes it, by itself or because its key is
+    /// deleted up to there.
+    fn gives_up(&self, compaction: Option<&Compaction<'_>>, record: &Record<'_>) -> bool {
+        let deleted = || self.deleted.binary_search_by(|key| key.as_slice().cmp(record.kv.key)).is_ok();
+        let compacted = |compaction: &Compaction<'_>| {
+            !compaction.keeps(record) || (self.deleted_at <= self.compact_to && deleted())
+        };
+        self.cut_after.is_some_and(|cut| record.revision.main > cut) || compaction.is_some_and(compacted)
+    }
+
+    /// Adds the records of the log, of which `kept` may leave out some, then the deletions and the bump.
+    fn push_records(
+        &self,
+        out: &mut DbWriter<'_, '_>,
+        tree: &mut Tree,
+        kept: Option<&Compaction<'_>>,
+    ) -> io::Result<()> {
+        for record in self.tail.records() {
+            if !self.gives_up(kept, &record) {
+                out.push(tree, record.bucket_key, record.message)?;
+            }
+        }
+        for (sub, key) in (0..).zip(&self.deleted) {
+            let revision = Revision { main: self.deleted_at.unwrap_or_default(), sub };
+            out.push(tree, &revision.to_bucket_key(true), &tombstone(key))?;
+        }
+        if let Some(to) = self.bump_to {
+            out.push(tree, &Revision::first(to).to_bucket_key(false), &[])?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,14 @@
+//! Writing a db.
+//!
+//! ```text
+//! DbWriter::over     an existing db: one more transaction, whose pages come after all others; no page that can be reached
+//!                    is overwritten
+//! DbWriter::fresh    an empty file: page size, buckets and records, without free pages
+//! Changes            what is changed in a snapshot, written in one of the two ways
+//! ```
+
+mod changes;
+mod writer;
+
+pub use changes::Changes;
+pub use writer::{DbWriter, Items, Unwritten};
