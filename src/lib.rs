@@ -5,7 +5,7 @@
 //! ```text
 //!  bytes error proto hash ─> source ─> publish ─> bolt ─> wal ─> snap ─> etcd ─> k8s    the trunk: bytes on disk to
 //!                                                                                │     Kubernetes objects, and back
-//!                 export, restore <─ verify     print <─ select     diff ────────┘     branches: is it good, what is
+//!        restore, rewrite <─ verify     print <─ select     diff     export ─────┘     branches: is it good, what is
 //!                                                               asked for and how it is printed, what changed
 //! ```
 //!
@@ -23,11 +23,11 @@
 //! `export` makes of the same state what another cluster takes and keeps ([`export::Exporter::object`]), in the order that
 //! applies, and shows it as one folder ([`export::Folder`]).
 //!
-//! `restore` goes on from `verify`: [`restore::Facts`] of the snapshot and what is wanted make a [`restore::Plan`];
-//! [`restore::apply`] copies the db into a staging folder and lets the same checks run over the copy, writes what
-//! changes with [`bolt::Writer`], the member's log with [`wal::Writer`] and its [`snap::Snap`], reads all of it back,
-//! and shows it by renames. `force-new-cluster` and `migrate` change a few files of a member's own
-//! directory in the same way ([`restore::Alone`], [`restore::Migrate`], [`restore::rewrite`]).
+//! `restore` starts with `verify`, too: [`restore::Facts`] of the snapshot and [`restore::Wanted`] make a
+//! [`restore::Plan`]; [`restore::apply`] copies the db into a staging folder and runs the same checks over the copy, writes
+//! what changes ([`etcd::rewrite`]), the member's log ([`wal::Writer`]) and its [`snap::Snap`], reads all of it back, and
+//! renames it into place ([`publish::MemberDirs`]). `rewrite` changes a few files of a member's own directory in the same
+//! way: [`rewrite::Alone`] for `force-new-cluster`, [`rewrite::Migrate`] for `migrate`.
 
 pub mod bolt;
 pub mod bytes;
@@ -42,6 +42,7 @@ pub mod print;
 pub mod proto;
 pub mod publish;
 pub mod restore;
+pub mod rewrite;
 pub mod select;
 pub mod snap;
 pub mod source;

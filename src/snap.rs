@@ -14,12 +14,13 @@ mod v2store;
 pub use choice::taken;
 pub use v2store::{V2Key, V2Member, V2Store};
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, io::Write as _, path::Path};
 
 use crate::{
     bytes::go_json,
     hash::Crc32c,
     proto::{Malformed, Reader, Writer},
+    publish::{create, fault},
     wal::ConfState,
 };
 
@@ -103,6 +104,16 @@ impl Snap {
         let metadata = Writer::new().bytes(1, &self.conf_state.encode()).varint(2, self.index).varint(3, self.term);
         let data = Writer::new().bytes(1, &self.store).bytes(2, &metadata.finish()).finish();
         Writer::new().varint(1, Crc32c::of(&data).sum().into()).bytes(2, &data).finish()
+    }
+
+    /// Writes it to the new file `path`, and syncs that.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&self, path: &Path) -> crate::Result<()> {
+        let mut file = create(path)?;
+        file.write_all(&self.encode()).map_err(fault(path, "write"))?;
+        file.sync_all().map_err(fault(path, "sync"))
     }
 }
 

@@ -38,8 +38,9 @@ const BRANCHES: &[(&str, &[&str])] = &[
     ("print", &["select"]),
     ("diff", &[]),
     ("salvage", &[]),
-    ("export", &["verify"]),
+    ("export", &[]),
     ("restore", &["verify"]),
+    ("rewrite", &["verify"]),
     ("catalog", &["verify", "diff"]),
 ];
 

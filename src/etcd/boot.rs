@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use serde::Serializer;
+
 use super::{Bootstrap, State};
 
 /// An etcd release line.
@@ -44,6 +46,15 @@ pub struct Startup {
     pub ok: bool,
     /// What it would say, or what to keep in mind.
     pub why: String,
+}
+
+/// Serializes the startups as a map from version to `{ok, why}`.
+///
+/// # Errors
+/// The serializer's.
+pub fn by_version<S: Serializer>(starts_on: &[(Minor, Startup)], serializer: S) -> Result<S::Ok, S::Error> {
+    let entry = |startup: &Startup| serde_json::json!({"ok": startup.ok, "why": startup.why});
+    serializer.collect_map(starts_on.iter().map(|(etcd, startup)| (etcd.to_string(), entry(startup))))
 }
 
 /// What the backend is started as.

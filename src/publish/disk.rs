@@ -9,7 +9,11 @@ use std::{
 
 use jiff::Timestamp;
 
-use crate::{Error, Result, source::free_space};
+use super::watch::Watch;
+use crate::{
+    Error, Result,
+    source::{Part, free_space},
+};
 
 /// Makes an [`Error::Io`] for `path` out of what the system reported.
 pub fn fault(path: &Path, doing: &'static str) -> impl Fn(io::Error) -> Error {
@@ -54,6 +58,22 @@ pub fn check_room(file: &File, path: &Path, need: u64) -> Result<()> {
     let what = format!("{need} bytes are needed, and {free} are free");
     let source = io::Error::new(io::ErrorKind::StorageFull, what);
     Err(fault(path, "write")(source))
+}
+
+/// Copies `part` to the new file `path`, and syncs that. The second value tells whether the two share their blocks, which
+/// not every file system can do.
+///
+/// # Errors
+/// When it cannot be read or written, or was stopped.
+pub fn copy(part: &Part, path: &Path, watch: Watch<'_>) -> Result<(File, bool)> {
+    let file = create(path)?;
+    let shared = part.clone_to(&file);
+    if !shared {
+        check_room(&file, path, part.len())?;
+        part.copy_to(&file, &path.display().to_string(), |_| !watch.stopped())?;
+    }
+    file.sync_all().map_err(fault(path, "sync"))?;
+    Ok((file, shared))
 }
 
 /// The current time, UTC, as it is used in file names: `20261121T020405Z`.

@@ -7,10 +7,12 @@
 //! Draft     one new file or folder, staged and renamed into place:
 //!               let draft = Draft::create(to, run)?;       write to draft.path()
 //!               draft.publish(doubt)?;
+//! MemberDirs    the same for members' directories, `member/` and logs elsewhere
 //! Doubt     NAME.etcdsnap.json beside a result: what is known against the backup that it was made from
 //! Watch     progress and interruption of a long job
 //! ```
 
+mod data_dir;
 mod disk;
 mod doubt;
 mod draft;
@@ -20,7 +22,8 @@ mod run;
 mod stage;
 mod watch;
 
-pub use disk::{check_room, create, fault, free_name, make_dir, now, sync_dir};
+pub use data_dir::{Destination, MemberDir, MemberDirs, Place, real};
+pub use disk::{check_room, copy, create, fault, free_name, make_dir, now, sync_dir};
 pub use doubt::Doubt;
 pub use draft::Draft;
 pub use journal::{Journal, Step};

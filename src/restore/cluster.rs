@@ -1,31 +1,15 @@
 //! The cluster that is made: its members, their URLs and ids (`membership.NewClusterFromURLsMap`, `pkg/types/urls.go`).
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use sha1::{Digest as _, Sha1};
 
 use crate::{
     Error, Result,
-    etcd::{State, state::Member},
+    etcd::{Id, State, peer_urls, state::Member},
 };
 
 /// More members than this no cluster has; the v2store's event history ends at 1000.
 const MAX_MEMBERS: usize = 100;
-
-/// An id of a member or a cluster; hex, as etcd prints it, in JSON too.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Id(pub u64);
-
-impl std::fmt::Display for Id {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:x}", self.0)
-    }
-}
-
-impl Serialize for Id {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
 
 /// A member that is made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -40,14 +24,6 @@ pub struct NewMember {
     pub peer_urls: Vec<String>,
     /// Whether it does not vote.
     pub is_learner: bool,
-}
-
-/// One that is there already.
-impl From<&Member> for NewMember {
-    fn from(member: &Member) -> Self {
-        let Member { id, name, peer_urls, is_learner, .. } = member.clone();
-        Self { id: Id(id), name, peer_urls, is_learner }
-    }
 }
 
 /// As the bucket `members` and raft's first entries have it, before it has published where clients reach it.
@@ -200,40 +176,6 @@ pub fn check_advertised(member: &NewMember, advertised: &str) -> Result<()> {
         return Err(Error::usage(what).hinted_if(hint));
     }
     Ok(())
-}
-
-/// The URLs, checked and sorted (`types.NewURLs`).
-pub(super) fn peer_urls<'a>(urls: impl Iterator<Item = &'a str>) -> Result<Vec<String>> {
-    let mut urls = urls.map(|url| peer_url(url.trim())).collect::<Result<Vec<_>>>()?;
-    if urls.is_empty() {
-        return Err(usage("no valid URLs given"));
-    }
-    urls.sort_unstable();
-    Ok(urls)
-}
-
-fn peer_url(url: &str) -> Result<String> {
-    let no_scheme = || usage(format!("URL scheme must be http, https, unix, or unixs: {url}"));
-    let (scheme, rest) = url.split_once("://").ok_or_else(no_scheme)?;
-    let scheme = scheme.to_ascii_lowercase();
-    match scheme.as_str() {
-        "http" | "https" => {}
-        "unix" | "unixs" => return Ok(format!("{scheme}://{rest}")),
-        _ => return Err(no_scheme()),
-    }
-    if rest.contains(|c: char| c.is_control() || c.is_whitespace() || matches!(c, '?' | '#' | '@' | '\\')) {
-        return Err(usage(format!("URL is not one of a peer: {url}")));
-    }
-    let (host, path) = rest.find('/').and_then(|at| rest.split_at_checked(at)).unwrap_or((rest, ""));
-    // The last colon is the port's, unless it stands in an IPv6 address.
-    let port = host.rsplit_once(':').filter(|(name, _)| !name.contains(':') || name.ends_with(']'));
-    if port.is_none_or(|(_, port)| !port.bytes().all(|b| b.is_ascii_digit())) {
-        return Err(usage(format!("URL address does not have the form \"host:port\": {url}")));
-    }
-    if !path.is_empty() {
-        return Err(usage(format!("URL must not contain a path: {url}")));
-    }
-    Ok(format!("{scheme}://{rest}"))
 }
 
 fn first_of(sha: Sha1) -> Id {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::plan::Carry;
+use super::wanted::Carry;
 use crate::{
     Result,
     etcd::{Load, Range, Replayed, Snapshot, State, Tail, rewrite::Items},

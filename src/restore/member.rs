@@ -1,25 +1,14 @@
-//! A member's own files beside the db: its log and its `.snap`. They tell raft that the cluster was made by adding each
-//! member, and that a snapshot was taken then.
-
-use std::{
-    fs::File,
-    io::{self, Write as _},
-    path::Path,
-};
+//! A member's log and `.snap`: the cluster was made by adding each member, and a snapshot was taken then.
 
 use super::cluster::{NewCluster, NewMember};
 use crate::{
-    Result,
     etcd::state::Member,
-    publish::{create, fault},
     snap::{Snap, StoreMember, store},
     wal::{self, ConfChange, ConfChangeKind, ConfState, HardState, Metadata},
 };
 
 /// The term of all that a restore writes.
 const TERM: u64 = 1;
-/// The log's one segment.
-pub(super) const SEGMENT: &str = "0000000000000000-0000000000000000.wal";
 
 /// Who votes and who listens.
 pub(super) fn conf_state(cluster: &NewCluster) -> ConfState {
@@ -30,7 +19,7 @@ pub(super) fn conf_state(cluster: &NewCluster) -> ConfState {
     ConfState { voters: ids(false), learners: ids(true), ..ConfState::default() }
 }
 
-/// What raft must not forget: the first voter was voted for, and all of the log is committed.
+/// The hard state: the first voter was voted for, and all of the log is committed.
 pub(super) fn hard_state(cluster: &NewCluster) -> HardState {
     let vote = cluster.members.iter().find(|member| !member.is_learner).map_or(0, |member| member.id.0);
     HardState { term: TERM, vote, commit: cluster.members.len() as u64 }
@@ -59,35 +48,4 @@ pub(super) fn snap(cluster: &NewCluster) -> Snap {
         .collect();
     let commit = hard_state(cluster).commit;
     Snap { index: commit, term: TERM, conf_state: conf_state(cluster), store: store(&members) }
-}
-
-/// Writes the log's segment into `dir`, with the space that etcd allocates ahead.
-pub(super) fn write_log(dir: &Path, log: &[u8]) -> Result<()> {
-    write_segment(&dir.join(SEGMENT), &[log])
-}
-
-/// Writes a segment that holds `pieces` one behind the other, likewise.
-pub(super) fn write_segment(path: &Path, pieces: &[&[u8]]) -> Result<()> {
-    let mut file = create(path)?;
-    allocate(&file)
-        .and_then(|()| pieces.iter().try_for_each(|piece| file.write_all(piece)))
-        .map_err(fault(path, "write"))?;
-    file.sync_all().map_err(fault(path, "sync"))
-}
-
-fn allocate(file: &File) -> io::Result<()> {
-    use rustix::{fs::FallocateFlags, io::Errno};
-    match rustix::fs::fallocate(file, FallocateFlags::empty(), 0, wal::SEGMENT_SIZE) {
-        Ok(()) => Ok(()),
-        Err(Errno::OPNOTSUPP | Errno::NOSYS) => file.set_len(wal::SEGMENT_SIZE),
-        Err(e) => Err(e.into()),
-    }
-}
-
-/// Writes the `.snap` into `dir`.
-pub(super) fn write_snap(dir: &Path, snap: &Snap) -> Result<()> {
-    let path = dir.join(snap.file_name());
-    let mut file = create(&path)?;
-    file.write_all(&snap.encode()).map_err(fault(&path, "write"))?;
-    file.sync_all().map_err(fault(&path, "sync"))
 }

@@ -2,18 +2,14 @@
 
 use std::path::Path;
 
-use super::{
-    cluster::NewMember,
-    member::{self, SEGMENT},
-    plan::Plan,
-};
+use super::{cluster::NewMember, member, plan::Plan};
 use crate::{
     Findings, Result,
     etcd::{Snapshot, State},
     publish::fault,
     snap::Snap,
     source::Part,
-    wal::{Log, Segment},
+    wal::{FIRST_SEGMENT, Log, Segment},
 };
 
 /// What the restored db says.
@@ -69,10 +65,10 @@ fn difference(is: &State, should: &State) -> Option<&'static str> {
 
 /// Reads the log in `wal` and the `.snap` in `snap` back.
 pub(super) fn raft(wal: &Path, snap: &Path, plan: &Plan<'_>, of: &NewMember) -> Result<()> {
-    let wal = wal.join(SEGMENT);
+    let wal = wal.join(FIRST_SEGMENT);
     let wrong = |what: &str| fault(&wal, "read back")(std::io::Error::other(what.to_owned()));
     let part = Part::open(&wal)?;
-    let segments = [Segment { name: SEGMENT, bytes: part.bytes() }];
+    let segments = [Segment { name: FIRST_SEGMENT, bytes: part.bytes() }];
     let mut findings = Findings::default();
     let log = Log::read(&segments, &mut findings);
     if let Some(finding) = findings.list().first() {

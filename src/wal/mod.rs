@@ -30,6 +30,7 @@
 
 mod conf_change;
 mod content;
+mod file;
 mod layout;
 mod log;
 mod raft;
@@ -45,6 +46,7 @@ mod write;
 
 pub use conf_change::{ConfChange, ConfChangeKind, ConfChangeV2};
 pub use content::{Content, Snapshot};
+pub use file::{FIRST_SEGMENT, write_segment};
 pub use layout::RecordKind;
 pub use log::Log;
 pub use raft::{ConfState, Entry, EntryKind, HardState, Metadata};

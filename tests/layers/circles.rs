@@ -29,9 +29,6 @@ const ON_CIRCLES: &[&str] = &[
     "etcd/state",
     "export/left_out",
     "export/strip/pods",
-    "restore/apply",
-    "restore/own/apply",
-    "restore/plan",
     "source",
     "source/open",
 ];

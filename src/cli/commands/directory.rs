@@ -9,8 +9,8 @@ use clap::{ArgGroup, Args};
 use etcdsnap::{
     Result,
     etcd::Snapshot,
-    publish::Watch,
-    restore::{Directory, Place, Rewrite, Rewritten, Way, judge, rewrite},
+    publish::{Place, Watch},
+    rewrite::{Change, Directory, Rewritten, Way, apply, judge},
     source::Source,
     verify::verify,
 };
@@ -56,7 +56,7 @@ pub(super) struct DirectoryArgs {
 }
 
 /// What is going to be done, for people and as JSON.
-pub(super) trait Told: Rewrite + Serialize {
+pub(super) trait Told: Change + Serialize {
     /// The plan.
     fn tell(&self, out: &mut dyn Write, source: &Source) -> io::Result<()>;
 
@@ -122,7 +122,7 @@ impl DirectoryArgs {
         let stop = stop_at_signal();
         let progress = session.progress(source);
         let watch = Watch { stop: &stop, progress: &|done, all| progress.tell(done, all) };
-        let done = rewrite(directory, plan, &way, force, arguments(), watch)?;
+        let done = apply(directory, plan, &way, force, arguments(), watch)?;
         drop(progress);
         session.wrote(&done.files)?;
         let told = self.tell_done(session, source, plan, &done);

@@ -4,10 +4,7 @@ use std::{
 };
 
 use clap::Args;
-use etcdsnap::{
-    restore::{Alone, Id},
-    source::Source,
-};
+use etcdsnap::{etcd::Id, rewrite::Alone, source::Source};
 
 use super::{
     directory::{DirectoryArgs, Told},

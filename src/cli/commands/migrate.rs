@@ -6,7 +6,7 @@ use std::{
 use clap::Args;
 use etcdsnap::{
     etcd::boot::{JUDGED, Minor},
-    restore::Migrate as Plan,
+    rewrite::Migrate as Plan,
     source::Source,
 };
 

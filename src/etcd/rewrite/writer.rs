@@ -40,7 +40,7 @@ impl Unwritten {
     pub fn error(self, source: &str, path: &Path) -> Error {
         match self {
             Self::Io(e) if e.kind() == io::ErrorKind::Interrupted => Error::Interrupted,
-            Self::Io(source) => Error::Io { file: path.display().to_string(), doing: "write", offset: None, source },
+            Self::Io(source) => Error::io(path.display().to_string(), "write", source),
             Self::Damaged(finding) => Error::Damaged { file: source.to_owned(), finding: Box::new(finding) },
         }
     }

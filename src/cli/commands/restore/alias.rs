@@ -5,8 +5,8 @@ use etcdsnap::{
     Error,
     bytes::file_name,
     etcd::Load,
-    publish::{Run, recover},
-    restore::{Bump, Carry, Facts, Job, NewCluster, Place, Plan, Trust, Wanted, check_advertised},
+    publish::{Destination, Place, Run, recover},
+    restore::{Bump, Carry, Facts, Job, NewCluster, Plan, Trust, Wanted, check_advertised},
     source::Kind,
 };
 
@@ -110,15 +110,15 @@ impl Alias {
         };
         let plan = Plan::make(&Facts::gather(&source, &Load::default(), &wanted.carry)?, &wanted).map_err(caller)?;
         let wal_dir: Option<&Path> = self.wal_dir.as_deref();
-        let job = Job {
+        let to = Destination {
             places: vec![Place::new(&self.name, &data_dir, wal_dir).map_err(caller)?],
-            destination: std::path::absolute(&data_dir).unwrap_or(data_dir),
-            trust: Trust { skip_hash_check: self.skip_hash_check, wrong_trailer: self.skip_hash_check, force: false },
+            folder: std::path::absolute(&data_dir).unwrap_or(data_dir),
             keep_old: false,
             owner: None,
             mode: 0o700,
-            arguments: crate::session::arguments(),
         };
+        let trust = Trust { skip_hash_check: self.skip_hash_check, wrong_trailer: self.skip_hash_check, force: false };
+        let job = Job { to, trust, arguments: crate::session::arguments() };
         for warning in &plan.warnings {
             eprintln!("warning: {}: {}", plan.source, warning.what);
         }

@@ -13,8 +13,8 @@ use clap::{Args, ValueEnum};
 use etcdsnap::{
     Error, Result,
     etcd::Load,
-    publish::{Owner, Watch},
-    restore::{Done, Facts, Job, Place, Plan, Wanted, apply},
+    publish::{Destination, Owner, Place, Watch},
+    restore::{Done, Facts, Job, Plan, Wanted, apply},
     source::Source,
     verify::{Report, verify},
 };
@@ -102,20 +102,19 @@ impl Restore {
             for_etcd: self.carry.for_etcd,
             runs,
         };
-        let job = Job {
+        let to = Destination {
             places: self.places(&wanted.members)?,
-            destination: std::path::absolute(&destination).unwrap_or(destination),
-            trust: self.trust.trust(),
+            folder: std::path::absolute(&destination).unwrap_or(destination),
             keep_old: self.place.keep_old,
             owner: self.place.owner.as_deref().map(Owner::parse).transpose()?,
             mode: self.place.mode,
-            arguments: arguments(),
         };
+        let job = Job { to, trust: self.trust.trust(), arguments: arguments() };
         let plan = Plan::make(&facts, &wanted)?;
         if !self.dry_run {
-            job.recover()?;
+            job.to.recover()?;
         }
-        job.look()?;
+        job.to.look()?;
         if self.dry_run {
             let report = verified(session, &source, &load)?;
             facts.in_use = report.in_use;

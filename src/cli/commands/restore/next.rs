@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use etcdsnap::{
     k8s::Installer,
+    publish::Place,
     restore::{Done, Job, NewMember, Plan},
 };
 
@@ -11,7 +12,7 @@ use crate::render::{printable, shell};
 
 /// How each member is started.
 pub(super) fn flags(plan: &Plan<'_>, job: &Job) -> Vec<String> {
-    let start = |place: &etcdsnap::restore::Place| {
+    let start = |place: &Place| {
         let member = plan.cluster.member(&place.member).ok()?;
         let urls = member.peer_urls.join(",");
         let wal = place.wal_dir.as_ref().map_or(String::new(), |wal| format!(" --wal-dir {}", shell(wal)));
@@ -22,7 +23,7 @@ pub(super) fn flags(plan: &Plan<'_>, job: &Job) -> Vec<String> {
             shell(&urls),
         ))
     };
-    job.places.iter().filter_map(start).collect()
+    job.to.places.iter().filter_map(start).collect()
 }
 
 /// What to do next.

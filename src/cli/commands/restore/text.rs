@@ -31,7 +31,7 @@ pub(super) fn plan(out: &mut impl Write, plan: &Plan<'_>, job: &Job) -> io::Resu
     if let Some(log) = &plan.log {
         line(out, "log", &from_log(log))?;
     }
-    for place in &job.places {
+    for place in &job.to.places {
         let wal = place.wal_dir.as_ref().map_or(String::new(), |wal| format!(", log in {}", wal.display()));
         line(out, "to", &format!("{}{wal}", place.member_dir().display()))?;
     }

@@ -2,7 +2,7 @@
 //!
 //! Mirrors `etcdutl/etcdutl/migrate_command.go` and `server/storage/schema/{schema,migration}.go`; the bucket `meta` is
 //! what etcdutl makes of it. It leaves the cluster's version where it is, and no etcd starts below that: here it goes
-//! down, too, and the log starts behind the entries that have brought the cluster there ([`Outset`]).
+//! down, too, and the log starts behind the entries that have brought the cluster there ([`LogStart`]).
 
 use std::{
     collections::BTreeMap,
@@ -12,23 +12,22 @@ use std::{
 use serde::Serialize;
 
 use super::{
-    Directory, Rewrite,
-    apply::copy_part,
+    change::Change,
+    directory::{Directory, copy_part},
     log,
-    outset::{Outset, beyond, look_behind},
+    log_start::{LogStart, beyond, look_behind},
     voters::{agreed, known},
 };
 use crate::{
     Error, Result,
     etcd::{
-        Bootstrap, Load, Request, Snapshot, State,
-        boot::{Minor, Role, Startup, starts_on},
+        Bootstrap, Id, Load, Request, Snapshot, State,
+        boot::{Minor, Role, Startup, by_version, starts_on},
         request::Op,
         rewrite::{Changes, Items},
         state::Downgrade,
     },
     publish::{Watch, fault},
-    restore::{Id, plan::by_version},
     source::{Part, Source},
     wal::Log,
 };
@@ -64,7 +63,7 @@ pub struct Migrate {
     #[serde(skip)]
     state: State,
     #[serde(skip)]
-    outset: Option<Outset>,
+    log_start: Option<LogStart>,
 }
 
 fn text<S: serde::Serializer>(version: &Minor, serializer: S) -> Result<S::Ok, S::Error> {
@@ -148,13 +147,13 @@ impl Migrate {
             buckets.iter().fold(snapshot.state.clone(), |state, (bucket, items)| state.with_bucket(bucket, items));
         let start = log.newest_snapshot().map_or(0, |newest| newest.index);
         let elsewhere = cluster_version.is_some() || beyond(&log, start, to).is_some();
-        let outset = || {
+        let log_start = || {
             look_behind(source, &log, at, to)?;
-            Outset::plan(source, &log, &snapshot.state, &members?)
+            LogStart::plan(source, &log, &snapshot.state, &members?)
         };
-        let outset = elsewhere.then(outset).transpose()?;
-        let bootstrap = match &outset {
-            Some(outset) => outset.bootstrap(&log, &state, u64::MAX),
+        let log_start = elsewhere.then(log_start).transpose()?;
+        let bootstrap = match &log_start {
+            Some(log_start) => log_start.bootstrap(&log, &state, u64::MAX),
             None => Bootstrap::of(source, &log, &state, u64::MAX),
         };
         Ok(Self {
@@ -165,12 +164,12 @@ impl Migrate {
             to,
             cluster_version,
             promoted: promoted.iter().map(|member| Id(member.id)).collect(),
-            snapshot_at: outset.as_ref().map(Outset::index),
+            snapshot_at: log_start.as_ref().map(LogStart::index),
             forced,
             starts_on: starts_on(&state, Role::Member(&bootstrap)).to_vec(),
             buckets,
             state,
-            outset,
+            log_start,
         })
     }
 }
@@ -195,7 +194,7 @@ fn is_db(file: &Path) -> bool {
     file.file_name().is_some_and(|name| name == "db")
 }
 
-impl Rewrite for Migrate {
+impl Change for Migrate {
     fn load(&self) -> Load {
         Load::default()
     }
@@ -206,8 +205,8 @@ impl Rewrite for Migrate {
     }
 
     fn files(&self, directory: &Directory<'_>) -> Result<Vec<PathBuf>> {
-        let mut files = match &self.outset {
-            Some(outset) => outset.files(directory)?.to_vec(),
+        let mut files = match &self.log_start {
+            Some(log_start) => log_start.files(directory)?.to_vec(),
             None => Vec::new(),
         };
         files.push(directory.path_of(directory.source.db()));
@@ -215,8 +214,8 @@ impl Rewrite for Migrate {
     }
 
     fn write(&self, source: &Source, file: &Path, path: &Path, watch: Watch<'_>) -> Result<()> {
-        if let Some(outset) = self.outset.as_ref().filter(|_| !is_db(file)) {
-            return outset.write(source, file, path);
+        if let Some(log_start) = self.log_start.as_ref().filter(|_| !is_db(file)) {
+            return log_start.write(source, file, path);
         }
         let file = copy_part(source.db(), path, watch)?;
         let copied = Part::open(path)?;
@@ -228,8 +227,8 @@ impl Rewrite for Migrate {
     }
 
     fn check(&self, source: &Source, file: &Path, path: &Path) -> Result<()> {
-        if let Some(outset) = self.outset.as_ref().filter(|_| !is_db(file)) {
-            return outset.check(source, file, path);
+        if let Some(log_start) = self.log_start.as_ref().filter(|_| !is_db(file)) {
+            return log_start.check(source, file, path);
         }
         let wrong = |what: String| fault(path, "read back")(std::io::Error::other(what));
         let part = Part::open(path)?;

@@ -5,20 +5,16 @@
 //! 3.5 take the members and the cluster's version from the v2store in it, which knows of members only, as a restored
 //! member's does.
 
-use std::{
-    fs::File,
-    io::Write as _,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use super::{
-    Directory,
+    directory::Directory,
     log::{self, unusable},
 };
 use crate::{
     Code, Error, Finding, Result,
     etcd::{Bootstrap, Request, State, boot::Minor, request::Op, state::Member},
-    publish::{create, fault},
+    publish::fault,
     snap::{Snap, StoreMember, store},
     source::{Part, Source},
     wal::{ConfState, HardState, Log, Tail, Writer},
@@ -29,13 +25,13 @@ const NO_V2: Minor = Minor { major: 3, minor: 7 };
 
 /// A snapshot that is taken of a stopped member.
 #[derive(Debug, Clone)]
-pub(super) struct Outset {
+pub(super) struct LogStart {
     snap: Snap,
     state: HardState,
     tail: Tail,
 }
 
-impl Outset {
+impl LogStart {
     /// The snapshot of a db that says `db`, its members voting as `members` do.
     ///
     /// # Errors
@@ -84,9 +80,7 @@ impl Outset {
     /// Writes the one of them that comes to lie at `file` to `path`.
     pub(super) fn write(&self, source: &Source, file: &Path, path: &Path) -> Result<()> {
         if self.is_snap(file) {
-            let mut file: File = create(path)?;
-            let written = file.write_all(&self.snap.encode()).and_then(|()| file.sync_all());
-            return written.map_err(fault(path, "write"));
+            return self.snap.write(path);
         }
         log::write_on(source, self.tail, path, |writer| self.record(writer))
     }

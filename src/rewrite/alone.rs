@@ -5,7 +5,7 @@
 //! commits these in its memory; here a hard state says that they are, so that any etcd starts on the result, with no flag.
 //!
 //! etcd refuses to remove whom the db does not list, and 3.6 panics where its v2store does not: where raft knows others
-//! than the db, the log starts behind a snapshot with the db's members ([`Outset`]), and goes on from these.
+//! than the db, the log starts behind a snapshot with the db's members ([`LogStart`]), and goes on from these.
 //!
 //! Mirrors `bootstrapWALFromSnapshot` of `server/etcdserver/bootstrap.go` and `CreateConfigChangeEnts` of
 //! `server/storage/util.go` (`restartAsStandaloneNode` of `etcdserver/raft.go` before 3.6).
@@ -15,21 +15,22 @@ use std::path::{Path, PathBuf};
 use serde::{Serialize, Serializer};
 
 use super::{
-    Directory, Rewrite,
+    change::Change,
+    directory::Directory,
     log::{self, unusable},
+    log_start::LogStart,
     members::Members,
-    outset::Outset,
     voters::{known, voting},
 };
 use crate::{
     Code, Error, Finding, Result,
     etcd::{
-        Bootstrap, Load, Snapshot, Uncommitted,
-        boot::{Minor, Role, Startup, starts_on},
+        Bootstrap, Id, Load, Snapshot, Uncommitted,
+        boot::{Minor, Role, Startup, by_version, starts_on},
+        peer_urls,
         state::{Member, State},
     },
     publish::{Watch, fault},
-    restore::{Id, NewMember, cluster::peer_urls, plan::by_version},
     source::{Part, Source},
     wal::{ConfChange, ConfChangeKind, HardState, Log, Tail},
 };
@@ -66,7 +67,7 @@ pub struct Alone {
     #[serde(skip)]
     tail: Tail,
     #[serde(skip)]
-    outset: Option<Outset>,
+    log_start: Option<LogStart>,
     #[serde(skip)]
     after: State,
     #[serde(skip)]
@@ -93,12 +94,30 @@ pub struct LogEnd {
     pub snapshot_at: Option<u64>,
 }
 
+/// A member in a plan's JSON, with its id in hex.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Listed<'a> {
+    id: Id,
+    name: &'a str,
+    #[serde(rename = "peerURLs")]
+    peer_urls: &'a [String],
+    is_learner: bool,
+}
+
+impl<'a> From<&'a Member> for Listed<'a> {
+    fn from(member: &'a Member) -> Self {
+        let Member { id, name, peer_urls, is_learner, .. } = member;
+        Self { id: Id(*id), name, peer_urls, is_learner: *is_learner }
+    }
+}
+
 fn listed<S: Serializer>(member: &Member, serializer: S) -> Result<S::Ok, S::Error> {
-    NewMember::from(member).serialize(serializer)
+    Listed::from(member).serialize(serializer)
 }
 
 fn all_listed<S: Serializer>(members: &[Member], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(members.iter().map(NewMember::from))
+    serializer.collect_seq(members.iter().map(Listed::from))
 }
 
 impl Alone {
@@ -129,9 +148,9 @@ impl Alone {
             unusable(source, Finding::error(Code::WalCommit, what))
         })?;
         let after = members.after(&snapshot.state);
-        let outset = members.differ.then(|| outset(source, &log)).transpose()?;
-        let mut bootstrap = match &outset {
-            Some(outset) => outset.bootstrap(&log, &after, kept),
+        let log_start = members.differ.then(|| log_start(source, &log)).transpose()?;
+        let mut bootstrap = match &log_start {
+            Some(log_start) => log_start.bootstrap(&log, &after, kept),
             None => Bootstrap::of(source, &log, &after, kept),
         };
         bootstrap.v2 = bootstrap.v2.map(|v2| members.v2_after(v2));
@@ -151,13 +170,13 @@ impl Alone {
                 committed_now: kept.saturating_sub(state.commit),
                 dropped: end.saturating_sub(kept),
                 last,
-                snapshot_at: outset.as_ref().map(Outset::index),
+                snapshot_at: log_start.as_ref().map(LogStart::index),
             },
             starts_on: starts_on(&after, Role::Member(&bootstrap)).to_vec(),
             changes: members.changes,
             state: HardState { commit: last, ..state },
             tail: log.tail(),
-            outset,
+            log_start,
             after,
             load,
         })
@@ -165,10 +184,10 @@ impl Alone {
 }
 
 /// Where the log starts when raft and the db are to agree: with the members of the db.
-fn outset(source: &Source, log: &Log<'_>) -> Result<Outset> {
+fn log_start(source: &Source, log: &Log<'_>) -> Result<LogStart> {
     let db = Snapshot::open(source.db().image()).map_err(|finding| source.damaged(finding))?.state;
     let raft = known(source, log, db.meta.consistent_index.unwrap_or(0), &db);
-    Outset::plan(source, log, &db, &voting(&db, &raft))
+    LogStart::plan(source, log, &db, &voting(&db, &raft))
 }
 
 /// The directory as etcd has it at the last entry that counts.
@@ -201,7 +220,7 @@ fn load<'s>(
     }
 }
 
-impl Rewrite for Alone {
+impl Change for Alone {
     fn load(&self) -> Load {
         self.load
     }
@@ -212,19 +231,19 @@ impl Rewrite for Alone {
     }
 
     fn files(&self, directory: &Directory<'_>) -> Result<Vec<PathBuf>> {
-        match &self.outset {
-            Some(outset) => Ok(outset.files(directory)?.to_vec()),
+        match &self.log_start {
+            Some(log_start) => Ok(log_start.files(directory)?.to_vec()),
             None => Ok(vec![directory.path_of(log::last(directory.source)?)]),
         }
     }
 
     fn write(&self, source: &Source, file: &Path, path: &Path, _: Watch<'_>) -> Result<()> {
-        if let Some(outset) = self.outset.as_ref().filter(|outset| outset.is_snap(file)) {
-            return outset.write(source, file, path);
+        if let Some(log_start) = self.log_start.as_ref().filter(|log_start| log_start.is_snap(file)) {
+            return log_start.write(source, file, path);
         }
         log::write_on(source, self.tail, path, |writer| {
-            if let Some(outset) = &self.outset {
-                outset.record(writer);
+            if let Some(log_start) = &self.log_start {
+                log_start.record(writer);
             }
             for (index, (kind, node_id, context)) in
                 (self.log.kept.saturating_add(1)..=self.log.last).zip(&self.changes)
@@ -236,8 +255,8 @@ impl Rewrite for Alone {
     }
 
     fn check(&self, source: &Source, file: &Path, path: &Path) -> Result<()> {
-        if let Some(outset) = self.outset.as_ref().filter(|outset| outset.is_snap(file)) {
-            return outset.check(source, file, path);
+        if let Some(log_start) = self.log_start.as_ref().filter(|log_start| log_start.is_snap(file)) {
+            return log_start.check(source, file, path);
         }
         let wrong = |what: &str| fault(path, "read back")(std::io::Error::other(what.to_owned()));
         let part = Part::open(path)?;
@@ -245,7 +264,7 @@ impl Rewrite for Alone {
         if log.hard_state() != Some(self.state) || log.entries().last().map(|last| last.index) != Some(self.log.last) {
             return Err(wrong("it does not end as planned"));
         }
-        if self.outset.as_ref().is_some_and(|outset| !outset.is_in(&log)) {
+        if self.log_start.as_ref().is_some_and(|log_start| !log_start.is_in(&log)) {
             return Err(wrong("it does not start as planned"));
         }
         let left: Vec<_> = known(source, &log, self.log.last, &self.after).into_iter().collect();

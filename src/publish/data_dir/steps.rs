@@ -1,24 +1,34 @@
-//! The renames that show what was staged.
+//! The renames that put staged members into place.
 
 use std::path::{Path, PathBuf};
 
 use super::{
-    apply::Job,
-    member,
+    destination::Destination,
+    member_dir::MemberDir,
     place::{contents, has_content},
-    staged::Staged,
 };
 use crate::{
     Result,
-    publish::{Doubt, Journal, Staging, Step, free_name, make_dir, now, sync_dir},
+    publish::{
+        disk::{free_name, make_dir, now, sync_dir},
+        doubt::Doubt,
+        journal::{Journal, Step},
+        stage::Staging,
+    },
 };
 
-/// The renames that show the result: logs elsewhere first, `member/` last.
-pub(super) fn journal(staging: &Staging, staged: &[Staged<'_>], job: &Job, doubt: Option<&Doubt>) -> Result<Journal> {
+/// The renames that put `dirs`, staged in `staging`, into place, each with its `doubt`: logs elsewhere first, `member/`
+/// last.
+pub(super) fn journal(
+    staging: &Staging,
+    dirs: &[MemberDir<'_>],
+    to: &Destination,
+    doubt: Option<&Doubt>,
+) -> Result<Journal> {
     let mut journal = Journal::default();
     let now = now();
-    let whole = !job.destination.is_dir();
-    for (n, one) in staged.iter().enumerate() {
+    let whole = !to.folder.is_dir();
+    for (n, one) in dirs.iter().enumerate() {
         let aside = |name: &str| staging.path(format!("{name}-{n}"));
         if let (Some(wal_dir), Some(other)) = (&one.place.wal_dir, &one.wal_staging) {
             journal.also.push(other.path(""));
@@ -34,7 +44,7 @@ pub(super) fn journal(staging: &Staging, staged: &[Staged<'_>], job: &Job, doubt
         let before = free_name(one.place.data_dir.join(format!("member.before-{now}")));
         let (old_doubt, new_doubt) = (Doubt::beside(&member), Doubt::beside(&one.data.join("member")));
         if old_doubt.exists() {
-            // It is about the member that was there, and goes where that goes.
+            // It is about the member that is there, and goes where that goes.
             journal.steps.push(Step::rename(old_doubt.clone(), aside("doubt"))?);
         }
         if !one.place.data_dir.is_dir() {
@@ -62,12 +72,12 @@ pub(super) fn journal(staging: &Staging, staged: &[Staged<'_>], job: &Job, doubt
         }
     }
     if whole {
-        journal.steps.push(Step::rename(staging.path("new"), job.destination.clone())?);
+        journal.steps.push(Step::rename(staging.path("new"), to.folder.clone())?);
     }
     Ok(journal)
 }
 
-/// How the log comes to `wal_dir`.
+/// The renames that put the log in `wal` into `wal_dir`.
 fn wal_steps(wal_dir: &Path, staging: &Staging, wal: &Path, now: &str, steps: &mut Vec<Step>) -> Result<()> {
     if !wal_dir.is_dir() {
         steps.push(Step::rename(wal.to_owned(), wal_dir.to_owned())?);
@@ -87,6 +97,9 @@ fn wal_steps(wal_dir: &Path, staging: &Staging, wal: &Path, now: &str, steps: &m
             steps.push(Step::rename(path.clone(), before.join(name))?);
         }
     }
-    steps.push(Step::rename(wal.join(member::SEGMENT), wal_dir.join(member::SEGMENT))?);
+    for path in contents(wal)? {
+        let name = path.file_name().unwrap_or_default();
+        steps.push(Step::rename(path.clone(), wal_dir.join(name))?);
+    }
     sync_dir(wal_dir)
 }

@@ -1,5 +1,4 @@
-//! Where a restored member goes, looked at before anything is written. The unit is `member/`: nothing else in a data
-//! directory is touched.
+//! Where a member goes.
 
 use std::{
     fs,
@@ -8,7 +7,7 @@ use std::{
 
 use crate::{
     Error, Result,
-    publish::{Run, fault},
+    publish::{disk::fault, run::Run},
     source::Part,
 };
 
@@ -55,17 +54,17 @@ impl Place {
         self.data_dir.join("member")
     }
 
-    /// Where the log's segment comes to stand.
+    /// The folder of its log.
     #[must_use]
     pub fn final_wal(&self) -> PathBuf {
         self.wal_dir.clone().unwrap_or_else(|| self.member_dir().join("wal"))
     }
 
-    /// Looks whether a member can go there; one that is there already only makes room when it is to be kept aside.
+    /// Checks that a member can go there; one that exists is in the way unless `keep_old` moves it aside.
     ///
     /// # Errors
     /// Why not.
-    pub(super) fn look(&self, keep_old: bool) -> Result<()> {
+    pub fn look(&self, keep_old: bool) -> Result<()> {
         let Self { data_dir, wal_dir, .. } = self;
         for dir in [Some(data_dir), wal_dir.as_ref()].into_iter().flatten() {
             if let Some(file) = dir.ancestors().find(|dir| dir.exists()).filter(|dir| !dir.is_dir()) {
@@ -101,8 +100,11 @@ impl Place {
     }
 }
 
-/// The path without links and `..`, as far as there is something.
-pub(super) fn real(path: &Path) -> Result<PathBuf> {
+/// The path without links and `..`, as far as it exists.
+///
+/// # Errors
+/// When it is not UTF-8, or leads through a missing folder by `..`.
+pub fn real(path: &Path) -> Result<PathBuf> {
     if path.to_str().is_none() {
         return Err(usage(format!("{}: a name that is not UTF-8", path.display()), "name another one"));
     }
@@ -116,13 +118,12 @@ pub(super) fn real(path: &Path) -> Result<PathBuf> {
     Ok(real.join(missing))
 }
 
-/// Whether there is something in the folder that counts. What a file system puts into its root does not, nor does a
-/// staging folder.
+/// Whether the folder has [`contents`].
 pub(super) fn has_content(folder: &Path) -> Result<bool> {
     Ok(!contents(folder)?.is_empty())
 }
 
-/// The names of what counts in the folder; none when there is no folder.
+/// What is in the folder, apart from a file system's `lost+found` and a staging folder; nothing when there is no folder.
 pub(super) fn contents(folder: &Path) -> Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(folder) {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),

@@ -1,42 +1,43 @@
-//! Doing it: as a copy, or in place.
+//! Doing what was planned, as a copy or in place.
 
 use std::{
-    fs,
+    fs, io,
     path::{Path, PathBuf},
 };
 
-use super::{Directory, Rewrite, Way};
+use super::{
+    change::Change,
+    directory::{Directory, Way, copy_part},
+};
 use crate::{
     Error, Result,
     publish::{
-        Journal, Run, Staging, Step, Watch, check_room, create, fault, free_name, now, settle, settle_one, sync_dir,
+        Destination, Journal, MemberDir, MemberDirs, Place, Run, Staging, Step, Watch, fault, free_name, now,
+        settle_one, sync_dir,
     },
-    restore::{Job, Trust, place::Place, show, staged::Staged},
-    source::Part,
     verify::{Report, verify},
 };
 
 /// What was done.
 #[derive(Debug)]
 pub struct Rewritten {
-    /// What there is to say about the directory as it was.
+    /// What was found in the directory as it was.
     pub report: Report,
     /// The files that were written, where they are now.
     pub files: Vec<PathBuf>,
-    /// What was there, where it is kept.
+    /// The old files, where they are kept.
     pub kept: Vec<PathBuf>,
-    /// Whether an etcd was started meanwhile: it goes on with what is kept.
+    /// Whether an etcd was started meanwhile: it uses the old files.
     pub started: bool,
 }
 
-/// Does to `directory` what `change` says; damage in it is let through with `force`. All is there when it returns, or
-/// nothing is.
+/// Does to `directory` what `change` says, all or nothing; `force` lets damage in it through.
 ///
 /// # Errors
-/// What went wrong; then all is as it was.
+/// What went wrong; then everything is as it was.
 pub fn apply(
     directory: &Directory<'_>,
-    change: &impl Rewrite,
+    change: &impl Change,
     way: &Way,
     force: bool,
     arguments: Vec<String>,
@@ -54,11 +55,11 @@ pub fn apply(
     }
 }
 
-/// Whether what `report` says of the directory is let through, and what is to become of it.
+/// Checks that `report` on the directory, and the result of `change`, are good enough; `force` lets everything through.
 ///
 /// # Errors
-/// Why not.
-pub fn judge(report: &Report, change: &impl Rewrite, force: bool) -> Result<()> {
+/// Why they are not.
+pub fn judge(report: &Report, change: &impl Change, force: bool) -> Result<()> {
     if force {
         return Ok(());
     }
@@ -77,7 +78,7 @@ pub fn judge(report: &Report, change: &impl Rewrite, force: bool) -> Result<()> 
 
 fn copy(
     directory: &Directory<'_>,
-    change: &impl Rewrite,
+    change: &impl Change,
     place: &Place,
     arguments: Vec<String>,
     report: Report,
@@ -85,15 +86,26 @@ fn copy(
 ) -> Result<Rewritten> {
     let source = directory.source;
     let (mode, owner) = Directory::rights(&directory.member)?;
-    let (places, destination) = (vec![place.clone()], place.data_dir.clone());
-    let trust = Trust::default();
-    let job = Job { places, destination, trust, keep_old: false, owner, mode: mode | 0o700, arguments };
-    job.recover()?;
-    job.look()?;
-    let mut staging = Staging::create(&job.destination, Run::Restore)?;
-    let new = staging.path("new");
-    let staged = Staged::make(place, &job, &new)?;
-    let (snap, log) = (place.member_dir().join("snap"), place.final_wal());
+    let (places, folder) = (vec![place.clone()], place.data_dir.clone());
+    let to = Destination { places, folder, keep_old: false, owner, mode: mode | 0o700 };
+    let members = MemberDirs::create(&to)?;
+    let files =
+        members.dirs.iter().map(|dir| fill(dir, directory, change, watch)).collect::<Result<Vec<_>>>()?.concat();
+    source.intact()?;
+    directory.check_stopped()?;
+    members.publish(report.doubt(&arguments).as_ref(), watch)?;
+    Ok(Rewritten { report, files, kept: Vec::new(), started: false })
+}
+
+/// Copies and writes the files of `directory` into `dir`; returns where they are in the end.
+fn fill(
+    dir: &MemberDir<'_>,
+    directory: &Directory<'_>,
+    change: &impl Change,
+    watch: Watch<'_>,
+) -> Result<Vec<PathBuf>> {
+    let source = directory.source;
+    let (final_snap, final_wal) = (dir.place.member_dir().join("snap"), dir.place.final_wal());
     let anew = change.files(directory)?;
     let parts = [source.db()].into_iter().chain(source.snaps()).chain(source.snap_dbs()).chain(source.wal());
     let mut all: Vec<_> = parts.map(|part| (directory.path_of(part), Some(part))).collect();
@@ -102,7 +114,7 @@ fn copy(
     let mut files = Vec::new();
     for (file, part) in all {
         let of_log = file.parent() == Some(&directory.wal);
-        let (folder, shown) = if of_log { (&staged.wal, &log) } else { (&staged.snap, &snap) };
+        let (folder, final_folder) = if of_log { (&dir.wal, &final_wal) } else { (&dir.snap, &final_snap) };
         let name = file.file_name().unwrap_or_default();
         let to = folder.join(name);
         match part {
@@ -112,81 +124,53 @@ fn copy(
                 change.check(source, &file, &to)?;
             }
         }
-        files.push(shown.join(name));
+        files.push(final_folder.join(name));
         watch.check()?;
     }
-    source.intact()?;
-    directory.check_stopped()?;
-    // Somebody else may have been quicker.
-    job.look()?;
-    let doubt = report.doubt(&job.arguments);
-    let journal = show::journal(&staging, std::slice::from_ref(&staged), &job, doubt.as_ref())?;
-    settle(&new, job.mode, job.owner)?;
-    staging.made().iter().try_for_each(|folder| settle_one(folder, job.mode, job.owner))?;
-    watch.check()?;
-    staging.publish(&journal)?;
-    staging.keep_parents();
-    Ok(Rewritten { report, files, kept: Vec::new(), started: false })
+    Ok(files)
 }
 
-/// Copies a part, shared where the file system can do that; what was copied is compared.
-pub(super) fn copy_part(part: &Part, to: &Path, watch: Watch<'_>) -> Result<fs::File> {
-    let file = create(to)?;
-    let shared = part.clone_to(&file);
-    if !shared {
-        check_room(&file, to, part.len())?;
-        part.copy_to(&file, &to.display().to_string(), |_| !watch.stopped())?;
-    }
-    file.sync_all().map_err(fault(to, "sync"))?;
-    if shared || Part::open(to)?.bytes() == part.bytes() {
-        return Ok(file);
-    }
-    Err(fault(to, "read back")(std::io::Error::other("it is not what was copied")))
-}
-
-fn in_place(directory: &Directory<'_>, change: &impl Rewrite, report: Report, watch: Watch<'_>) -> Result<Rewritten> {
+fn in_place(directory: &Directory<'_>, change: &impl Change, report: Report, watch: Watch<'_>) -> Result<Rewritten> {
     let source = directory.source;
     let files = change.files(directory)?;
     let now = now();
     let (mut journal, mut kept) = (Journal::default(), Vec::new());
-    // One staging folder in each folder that something changes in; the journal in that of the last file leads to the others.
+    // One staging in each folder that something changes in; the journal in that of the last file names the others.
     let mut stagings: Vec<Beside> = Vec::new();
     for file in &files {
-        let (Some(folder), Some(name)) = (file.parent(), file.file_name()) else { return Err(Error::Interrupted) };
-        // The last file's is the last of them.
-        match stagings.iter().position(|beside| beside.folder == folder) {
-            Some(at) => {
-                let beside = stagings.remove(at);
-                stagings.push(beside);
-            }
-            None => stagings.push(Beside::new(folder)?),
-        }
-        let Some(beside) = stagings.last() else { continue };
+        let (Some(folder), Some(name)) = (file.parent(), file.file_name()) else {
+            return Err(fault(file, "replace")(io::ErrorKind::InvalidInput.into()));
+        };
+        let known = stagings.iter().position(|beside| beside.folder == folder);
+        let beside = known.map_or_else(|| Beside::new(folder), |at| Ok(stagings.remove(at)))?;
         let new = beside.staging.path(name);
         change.write(source, file, &new, watch)?;
         change.check(source, file, &new)?;
-        // A new one has the rights of the db.
+        // A new file gets the rights of the db.
         let like = if file.exists() { file.clone() } else { directory.path_of(source.db()) };
         let (mode, owner) = Directory::rights(&like)?;
         settle_one(&new, mode, owner)?;
         fs::File::open(&new).and_then(|file| file.sync_all()).map_err(fault(&new, "sync"))?;
         sync_dir(&beside.staging.path(""))?;
-        kept.extend(beside.show(&new, file, &now, &mut journal)?);
+        kept.extend(beside.steps(&new, file, &now, &mut journal)?);
         watch.check()?;
+        stagings.push(beside);
     }
     source.intact()?;
     directory.check_stopped()?;
-    let Some(mut last) = stagings.pop() else { return Err(Error::Interrupted) };
+    let Some(mut last) = stagings.pop() else {
+        return Err(Error::refused(format!("{}: there is nothing to change", source.name())));
+    };
     journal.also.extend(stagings.iter().map(|other| other.staging.path("")));
     if let Err(error) = last.staging.publish(&journal) {
         stagings.iter_mut().for_each(|other| other.staging.keep_with(&last.staging));
         return Err(error);
     }
-    // One that came before the renames has the old files open, whatever they are called now.
+    // An etcd that was started before the renames has the old files open, whatever they are called now.
     Ok(Rewritten { report, files, kept, started: source.db().is_locked() })
 }
 
-/// A folder that files change in, and the one that they are staged in.
+/// A folder that files change in, and its staging.
 struct Beside {
     folder: PathBuf,
     staging: Staging,
@@ -199,8 +183,8 @@ impl Beside {
         Ok(Self { folder: folder.to_owned(), can_exchange: staging.can_exchange(), staging })
     }
 
-    /// The renames that show `new` at `file`; returns where what is there is kept.
-    fn show(&self, new: &Path, file: &Path, now: &str, journal: &mut Journal) -> Result<Option<PathBuf>> {
+    /// Adds the renames that put `new` in the place of `file`; returns where the old file is kept.
+    fn steps(&self, new: &Path, file: &Path, now: &str, journal: &mut Journal) -> Result<Option<PathBuf>> {
         if !file.exists() {
             journal.steps.push(Step::rename(new.to_owned(), file.to_owned())?);
             return Ok(None);

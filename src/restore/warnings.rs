@@ -1,13 +1,14 @@
-//! What a restore carries along, or changes, that people do not expect: told before it is done, with what to do.
+//! Warnings and notes before a restore: what it keeps or changes that people do not expect, and what to do about it.
 
 use super::{
     facts::Facts,
     log,
-    plan::{Bump, GUESS, Plan, Wanted},
+    plan::Plan,
+    wanted::{Bump, GUESS, Wanted},
 };
 use crate::{Code, Finding, error::Severity, etcd::state::AlarmKind};
 
-/// All there is to tell.
+/// All of them.
 pub(super) fn tell(facts: &Facts<'_>, wanted: &Wanted, plan: &Plan<'_>) -> Vec<Finding> {
     let mut told = Vec::new();
     of_members(facts, plan, &mut told);

@@ -9,8 +9,7 @@ use std::{
 use crate::{
     Error, Result,
     etcd::{Load, Snapshot},
-    publish::{Owner, Run, fault, has_journal, recover},
-    restore::{Place, place::real},
+    publish::{Owner, Place, Run, Watch, copy, fault, has_journal, real, recover},
     source::{Kind, Part, Source, member_dir},
     wal::Log,
 };
@@ -143,4 +142,13 @@ impl<'s> Directory<'s> {
         let owner = Some(owner).filter(|_| rustix::process::geteuid().is_root());
         Ok((metadata.permissions().mode() & 0o777, owner))
     }
+}
+
+/// Copies a part; what does not share its blocks is compared.
+pub(super) fn copy_part(part: &Part, to: &Path, watch: Watch<'_>) -> Result<fs::File> {
+    let (file, shared) = copy(part, to, watch)?;
+    if shared || Part::open(to)?.bytes() == part.bytes() {
+        return Ok(file);
+    }
+    Err(fault(to, "read back")(std::io::Error::other("it is not what was copied")))
 }

@@ -5,9 +5,8 @@ use std::path::Path;
 use crate::{
     Code, Error, Finding, Findings, Result,
     error::Severity,
-    restore::member::write_segment,
     source::{Part, Source},
-    wal::{Log, Segment, Tail, Writer},
+    wal::{Log, Segment, Tail, Writer, write_segment},
 };
 
 /// The last of them.

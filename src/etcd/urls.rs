@@ -1,0 +1,40 @@
+//! The peer URLs of members (`pkg/types/urls.go`).
+
+use crate::{Error, Result};
+
+/// The URLs, checked and sorted (`types.NewURLs`).
+///
+/// # Errors
+/// What is wrong with one of them, in etcd's words.
+pub fn peer_urls<'a>(urls: impl Iterator<Item = &'a str>) -> Result<Vec<String>> {
+    let mut urls = urls.map(|url| peer_url(url.trim())).collect::<Result<Vec<_>>>()?;
+    if urls.is_empty() {
+        return Err(Error::usage("no valid URLs given"));
+    }
+    urls.sort_unstable();
+    Ok(urls)
+}
+
+fn peer_url(url: &str) -> Result<String> {
+    let no_scheme = || Error::usage(format!("URL scheme must be http, https, unix, or unixs: {url}"));
+    let (scheme, rest) = url.split_once("://").ok_or_else(no_scheme)?;
+    let scheme = scheme.to_ascii_lowercase();
+    match scheme.as_str() {
+        "http" | "https" => {}
+        "unix" | "unixs" => return Ok(format!("{scheme}://{rest}")),
+        _ => return Err(no_scheme()),
+    }
+    if rest.contains(|c: char| c.is_control() || c.is_whitespace() || matches!(c, '?' | '#' | '@' | '\\')) {
+        return Err(Error::usage(format!("URL is not one of a peer: {url}")));
+    }
+    let (host, path) = rest.find('/').and_then(|at| rest.split_at_checked(at)).unwrap_or((rest, ""));
+    // The last colon is the port's, unless it is in an IPv6 address.
+    let port = host.rsplit_once(':').filter(|(name, _)| !name.contains(':') || name.ends_with(']'));
+    if port.is_none_or(|(_, port)| !port.bytes().all(|b| b.is_ascii_digit())) {
+        return Err(Error::usage(format!("URL address does not have the form \"host:port\": {url}")));
+    }
+    if !path.is_empty() {
+        return Err(Error::usage(format!("URL must not contain a path: {url}")));
+    }
+    Ok(format!("{scheme}://{rest}"))
+}

@@ -1,0 +1,44 @@
+//! Where data directories go, and how.
+
+use std::path::PathBuf;
+
+use super::place::Place;
+use crate::{
+    Result,
+    publish::{owner::Owner, run::Run, stage::recover},
+};
+
+/// Where data directories go, and how.
+#[derive(Debug, Clone)]
+pub struct Destination {
+    /// The place of each member.
+    pub places: Vec<Place>,
+    /// The folder that is created or added to: the data directory, or the one that all of them are in.
+    pub folder: PathBuf,
+    /// Whether a member that exists is moved aside.
+    pub keep_old: bool,
+    /// The owner of what is written.
+    pub owner: Option<Owner>,
+    /// The folders' mode; files have the same without the right to execute.
+    pub mode: u32,
+}
+
+impl Destination {
+    /// Cleans up what a killed run has left there.
+    ///
+    /// # Errors
+    /// As [`recover`].
+    pub fn recover(&self) -> Result<()> {
+        recover(&self.folder, Run::Restore)?;
+        let mut logs = self.places.iter().filter_map(|place| place.wal_dir.as_deref());
+        logs.try_for_each(|log| recover(log, Run::Restore))
+    }
+
+    /// Checks that the members can go there, as far as that can be known before.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn look(&self) -> Result<()> {
+        self.places.iter().try_for_each(|place| place.look(self.keep_old))
+    }
+}

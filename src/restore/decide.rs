@@ -1,0 +1,183 @@
+//! The decisions of a restore, made before anything is written from what is wanted and what the snapshot holds. Pure.
+
+use std::collections::BTreeMap;
+
+use super::{
+    cluster::NewMember,
+    facts::Facts,
+    log::FromLog,
+    plan::Plan,
+    wanted::{Bump, Carry, Compact, GUESS, Wanted},
+    warnings,
+};
+use crate::{
+    Error, Result,
+    error::Severity,
+    etcd::{
+        Revision,
+        boot::{Minor, Role, starts_on},
+        rewrite::{Changes, Items},
+        state::Member,
+    },
+};
+
+fn usage(what: impl Into<String>, hint: &str) -> Error {
+    Error::usage(what).hinted(hint)
+}
+
+impl<'a> Plan<'a> {
+    /// Decides.
+    ///
+    /// # Errors
+    /// When what is wanted cannot be had of this snapshot.
+    pub fn make(facts: &Facts<'a>, wanted: &Wanted) -> Result<Self> {
+        let log = FromLog::decide(facts)?;
+        let members: Vec<&NewMember> =
+            wanted.members.iter().map(|name| wanted.cluster.member(name)).collect::<Result<_>>()?;
+        let (tail, cut_after) = (facts.tail, facts.cut);
+        // What is left out cannot be left in the file.
+        let defrag = wanted.defrag || cut_after.is_some();
+        let mut changes = Changes { defrag, tail, cut_after, ..Changes::default() };
+        let new_revision = revisions(facts, wanted, &mut changes)?;
+        buckets(facts, wanted, &mut changes);
+        let mut state = facts.state.clone();
+        for (bucket, items) in &changes.buckets {
+            state = state.with_bucket(bucket, items);
+        }
+        let mut plan = Self {
+            source: facts.source.clone(),
+            kind: facts.kind,
+            total_size: facts.total_size,
+            in_use: facts.in_use,
+            version: facts.state.meta.storage_version.clone(),
+            revision: facts.head,
+            new_revision,
+            log,
+            cluster: wanted.cluster.clone(),
+            members: members.iter().map(|member| member.name.clone()).collect(),
+            changes,
+            starts_on: starts_on(&state, Role::Restored).to_vec(),
+            carried: Vec::new(),
+            warnings: Vec::new(),
+            state,
+            load: facts.load,
+            db: facts.db,
+        };
+        let told = warnings::tell(facts, wanted, &plan);
+        (plan.warnings, plan.carried) = told.into_iter().partition(|finding| finding.severity > Severity::Info);
+        Ok(plan)
+    }
+}
+
+/// Decides about the records that are added to `key` and the compaction; returns the last revision then.
+fn revisions(facts: &Facts<'_>, wanted: &Wanted, changes: &mut Changes<'_>) -> Result<i64> {
+    let too_high = || usage("the revision would be higher than etcd can count", "take a smaller --bump-revision");
+    let mut head = facts.head;
+    if !facts.dropped.is_empty() {
+        head = head.checked_add(1).ok_or_else(too_high)?;
+        changes.deleted_at = Some(head);
+        changes.deleted.clone_from(&facts.dropped);
+    }
+    changes.compact_to = match wanted.compact {
+        None => None,
+        // One that was begun there is finished: what it gives up is still in the file.
+        Some(Compact::Latest) => Some(head).filter(|head| *head > facts.compacted || facts.compaction_pending),
+        Some(Compact::At(at)) if at > head => {
+            return Err(usage(
+                format!("--compact {at}: required revision is a future revision"),
+                &format!("the last one is {head}: --compact latest gives up all before it"),
+            ));
+        }
+        Some(Compact::At(at)) if at <= facts.compacted => {
+            let what = format!("--compact {at}: required revision has been compacted");
+            return Err(usage(what, &format!("the snapshot is compacted at {} already", facts.compacted)));
+        }
+        Some(Compact::At(at)) => Some(at),
+    };
+    let known = wanted.known.unwrap_or(head).max(facts.db_head).max(head).cast_unsigned();
+    let by = match wanted.bump {
+        None if wanted.past.is_some() => {
+            let hint = "--bump-revision auto goes behind what --past names, --bump-revision N raises the revision by N";
+            return Err(usage("--past alone raises no revision", hint));
+        }
+        None => return Ok(head),
+        Some(Bump::By(by)) => by,
+        Some(Bump::Auto) => match wanted.past {
+            None => known.saturating_add(GUESS).saturating_sub(head.cast_unsigned()),
+            Some(past) => {
+                let highest = past.cast_unsigned().max(known);
+                let target = highest.saturating_add(highest / 5).saturating_add(1);
+                target.saturating_sub(head.cast_unsigned())
+            }
+        },
+    };
+    let to = head.checked_add_unsigned(by).filter(|to| *to < i64::MAX).ok_or_else(too_high)?;
+    if by == 0 {
+        return Err(usage("--bump-revision 0 changes nothing", "leave it out, or say auto"));
+    }
+    changes.bump_to = Some(to);
+    Ok(to)
+}
+
+/// Decides about the small buckets.
+fn buckets(facts: &Facts<'_>, wanted: &Wanted, changes: &mut Changes<'_>) {
+    changes.buckets.clone_from(&facts.edited);
+    let cluster = &wanted.cluster;
+    // in the order of their keys: hex ids without padding do not sort as numbers do
+    let members: BTreeMap<_, _> = cluster.members.iter().map(Member::from).map(|m| (m.key(), m.json())).collect();
+    changes.buckets.insert("members", members.into_iter().collect());
+    changes.buckets.insert("members_removed", Vec::new());
+    let mut meta = facts.meta.clone();
+    let mut put = |key: &str, value: &[u8]| meta.insert(key.as_bytes().to_vec(), value.to_vec());
+    put("consistent_index", &(cluster.members.len() as u64).to_be_bytes());
+    put("term", &1_u64.to_be_bytes());
+    if let Some(at) = changes.compact_to {
+        let at = Revision::first(at).to_bucket_key(false);
+        put("scheduledCompactRev", &at);
+        if changes.defrag {
+            put("finishedCompactRev", &at);
+        }
+    }
+    if let Some(to) = changes.bump_to {
+        put("scheduledCompactRev", &Revision::first(to).to_bucket_key(false));
+    }
+    let mut of_cluster = facts.cluster.clone();
+    if let Some(etcd) = wanted.for_etcd {
+        let above = |version: &Option<String>| version.as_deref().and_then(Minor::parse).is_some_and(|v| v > etcd);
+        let version = format!("{etcd}.0").into_bytes();
+        // Up to 3.5 there is none; from 3.6 on it may be missing, and is 3.5 then.
+        if etcd.minor <= 5 {
+            meta.remove(&b"storageVersion"[..]);
+        } else if above(&facts.state.meta.storage_version) {
+            meta.insert(b"storageVersion".to_vec(), version.clone());
+        }
+        if above(&facts.state.cluster.version) {
+            of_cluster.insert(b"clusterVersion".to_vec(), version);
+        }
+    }
+    if wanted.carry.clear_downgrade && of_cluster.contains_key(&b"downgrade"[..]) {
+        of_cluster.insert(b"downgrade".to_vec(), br#"{"target-version":"","enabled":false}"#.to_vec());
+    }
+    let items = |map: BTreeMap<Vec<u8>, Vec<u8>>| map.into_iter().collect::<Items>();
+    changes.buckets.insert("meta", items(meta));
+    // It is made where there is none, as etcdutl does.
+    if of_cluster != facts.cluster || of_cluster.is_empty() {
+        changes.buckets.insert("cluster", items(of_cluster));
+    }
+    let Carry { disarm_alarms, reset_auth, drop_auth, drop_leases, .. } = wanted.carry;
+    if disarm_alarms {
+        changes.buckets.insert("alarm", Vec::new());
+    }
+    if drop_leases {
+        changes.buckets.insert("lease", Vec::new());
+    }
+    if (reset_auth || drop_auth) && !facts.auth.is_empty() {
+        let mut auth = facts.auth.clone();
+        auth.insert(b"authEnabled".to_vec(), vec![0]);
+        changes.buckets.insert("auth", items(auth));
+    }
+    if drop_auth {
+        changes.buckets.insert("authUsers", Vec::new());
+        changes.buckets.insert("authRoles", Vec::new());
+    }
+}
