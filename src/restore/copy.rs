@@ -89,15 +89,9 @@ pub(super) fn copy(source: &Source, plan: &Plan<'_>, path: &Path, watch: Watch<'
                 synced = state.copied;
             }
         });
-        let checker = scope.spawn(|| {
-            let whole = !copied.wait(|state| state.ended).failed;
-            // One thread is left to the sum.
-            let threads = rayon::current_num_threads().saturating_sub(1).max(1);
-            let check = || whole.then(|| verify::check(&staged, &plan.load));
-            match rayon::ThreadPoolBuilder::new().num_threads(threads).build() {
-                Ok(pool) => pool.install(check),
-                Err(_) => check(),
-            }
+        let checker = scope.spawn(|| match copied.wait(|state| state.ended).failed {
+            true => Err(Error::Interrupted),
+            false => verify::check(&staged, &plan.load),
         });
         let ready = |until| {
             let state = copied.wait(|state| state.copied >= until);
@@ -116,7 +110,7 @@ pub(super) fn copy(source: &Source, plan: &Plan<'_>, path: &Path, watch: Watch<'
             (copied, synced) => copied.and(synced)?,
         }
         let digests = digests?;
-        let mut report = report.ok_or(Error::Interrupted)??;
+        let mut report = report?;
         report.conclude(&staged, &digests);
         Ok(report)
     })?;

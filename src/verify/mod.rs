@@ -33,12 +33,7 @@ use crate::{
 /// The system's, and where `load` does not fit the log: what is wrong with the input is in the report.
 pub fn verify(source: &Source, load: &Load, progress: impl Fn(u64)) -> Result<Report> {
     std::thread::scope(|scope| {
-        // The stream takes one core whole; the checks take the others.
-        let threads = rayon::current_num_threads().saturating_sub(1).max(1);
-        let checks = scope.spawn(move || match rayon::ThreadPoolBuilder::new().num_threads(threads).build() {
-            Ok(pool) => pool.install(|| check(source, load)),
-            Err(_) => check(source, load),
-        });
+        let checks = scope.spawn(|| check(source, load));
         let digests = source.db().digests(progress);
         let mut report = match checks.join() {
             Ok(report) => report?,
@@ -49,8 +44,16 @@ pub fn verify(source: &Source, load: &Load, progress: impl Fn(u64)) -> Result<Re
     })
 }
 
-/// Everything but the SHA-256: [`Report::conclude`] adds that.
+/// Everything but the SHA-256, which [`Report::conclude`] adds, on all threads but the one that takes it.
 pub(crate) fn check(source: &Source, load: &Load) -> Result<Report> {
+    let threads = rayon::current_num_threads().saturating_sub(1).max(1);
+    match rayon::ThreadPoolBuilder::new().num_threads(threads).build() {
+        Ok(pool) => pool.install(|| checked(source, load)),
+        Err(_) => checked(source, load),
+    }
+}
+
+fn checked(source: &Source, load: &Load) -> Result<Report> {
     let mut report = Report::new(source);
     let (snapshot, log) = match Snapshot::load_with_log(source, load) {
         Ok(loaded) => loaded,
