@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::wanted::Carry;
 use crate::{
     Result,
-    etcd::{Load, Range, Replayed, Snapshot, State, Tail, rewrite::Items},
+    etcd::{Load, Range, Replayed, Snapshot, State, Tail, Uncommitted, rewrite::Items},
     source::{Kind, Part, Source},
 };
 
@@ -102,6 +102,24 @@ impl<'a> Facts<'a> {
             state: snapshot.state,
         })
     }
+}
+
+/// The highest revision of a backup, with everything in its log.
+///
+/// # Errors
+/// As [`Facts::gather`].
+pub fn highest_revision(source: &Source) -> Result<i64> {
+    let load = Load { uncommitted: Some(Uncommitted::Keep), ..Load::default() };
+    Ok(Facts::gather(source, &load, &Carry::default())?.head)
+}
+
+/// The highest revision of a backup of which `load` may leave out something; `None` when it leaves out nothing.
+///
+/// # Errors
+/// As [`Facts::gather`].
+pub fn known_beyond(source: &Source, load: &Load) -> Result<Option<i64>> {
+    let whole = Load { may_be_past: true, ..Load::default() };
+    (*load != whole).then(|| highest_revision(source)).transpose()
 }
 
 /// How many keys that live at `cut` hang on leases that are gone.

@@ -1,7 +1,8 @@
 //! Data directories out of a snapshot, with no etcd running.
 //!
 //! ```text
-//! NewCluster      whose member: ids from URLs and token
+//! Whose           whose member: as the snapshot, a manifest or flags say
+//! NewCluster      its cluster: ids from URLs and token
 //! Wanted, Facts   what is wanted, and what the snapshot holds
 //! Plan            what is going to be done, pure; it can be printed and thrown away
 //! apply           the db copied into the staging, summed there, verified and changed, what the log adds appended;
@@ -20,17 +21,21 @@ mod log;
 mod manifest;
 mod member;
 mod plan;
+mod rehearse;
 mod trust;
 mod verify;
 mod wanted;
 mod warnings;
+mod whose;
 
 pub use apply::{Done, Job, apply};
 pub use cluster::{NewCluster, NewMember, check_advertised};
-pub use facts::Facts;
+pub use facts::{Facts, highest_revision, known_beyond};
 pub use log::FromLog;
 pub use manifest::Manifest;
 pub use plan::Plan;
+pub use rehearse::rehearse;
 pub use trust::Trust;
 pub use verify::Restored;
 pub use wanted::{Bump, Carry, Compact, GUESS, Wanted};
+pub use whose::{Chosen, DEFAULT_TOKEN, NotChosen, Whose};

@@ -11,10 +11,12 @@ use super::{
 };
 use crate::{
     Error, Result,
+    etcd::Snapshot,
     publish::{
         Destination, Journal, MemberDir, MemberDirs, Place, Run, Staging, Step, Watch, fault, free_name, now,
         settle_one, sync_dir,
     },
+    source::Source,
     verify::{Report, verify},
 };
 
@@ -74,6 +76,15 @@ pub fn judge(report: &Report, change: &impl Change, force: bool) -> Result<()> {
         }
         None => Ok(()),
     }
+}
+
+/// What etcd serves on a changed directory: its last revision, and the number of its keys.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn served(source: &Source, change: &impl Change) -> Result<(i64, u64)> {
+    let snapshot = Snapshot::load(source, &change.load())?;
+    Ok((snapshot.head().map_err(|finding| source.damaged(finding))?, snapshot.survey().live.count_live()))
 }
 
 fn copy(

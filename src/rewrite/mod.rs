@@ -21,7 +21,7 @@ mod migrate;
 mod voters;
 
 pub use alone::{Alone, LogEnd};
-pub use apply::{Rewritten, apply, judge};
+pub use apply::{Rewritten, apply, judge, served};
 pub use change::Change;
 pub use directory::{Directory, Way};
 pub use migrate::Migrate;

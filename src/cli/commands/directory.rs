@@ -8,9 +8,8 @@ use std::{
 use clap::{ArgGroup, Args};
 use etcdsnap::{
     Result,
-    etcd::Snapshot,
     publish::{Place, Watch},
-    rewrite::{Change, Directory, Rewritten, Way, apply, judge},
+    rewrite::{Change, Directory, Rewritten, Way, apply, judge, served},
     source::Source,
     verify::verify,
 };
@@ -175,7 +174,8 @@ impl DirectoryArgs {
                 for warning in &warnings {
                     line(out, "warning", warning)?;
                 }
-                line(out, "done", &served(source, plan)?)?;
+                let (revision, keys) = served(source, plan)?;
+                line(out, "done", &format!("revision {revision}, {keys} keys"))?;
                 writeln!(out, "next")?;
                 next.iter().try_for_each(|step| writeln!(out, "  {}", render::printable(step.clone())))?;
             }
@@ -195,11 +195,3 @@ impl DirectoryArgs {
 
 const STARTED: &str = "an etcd was started here meanwhile, and goes on in what is kept: stop it, move what is kept back \
     to its name, and run this again";
-
-/// What etcd serves then: what the db holds, and what the log adds to that.
-fn served(source: &Source, plan: &impl Told) -> Result<String> {
-    let snapshot = Snapshot::load(source, &plan.load())?;
-    let damaged = |finding| source.damaged(finding);
-    let revision = snapshot.head().map_err(damaged)?;
-    Ok(format!("revision {revision}, {} keys", snapshot.survey().live.count_live()))
-}

@@ -6,11 +6,10 @@ use etcdsnap::{
     bytes::file_name,
     etcd::Load,
     publish::{Destination, Place, Run, recover},
-    restore::{Bump, Carry, Facts, Job, NewCluster, Plan, Trust, Wanted, check_advertised},
+    restore::{Bump, Carry, DEFAULT_TOKEN, Facts, Job, NewCluster, Plan, Trust, Wanted, check_advertised},
     source::Kind,
 };
 
-use super::whose::TOKEN;
 use crate::{
     failure::{Exit, Failure},
     session::Session,
@@ -34,7 +33,7 @@ pub(crate) struct Alias {
     #[arg(long, default_value = "default=http://localhost:2380")]
     initial_cluster: String,
     /// What keeps clusters with the same URLs apart
-    #[arg(long, default_value = TOKEN)]
+    #[arg(long, default_value = DEFAULT_TOKEN)]
     initial_cluster_token: String,
     /// The member's peer URLs
     #[arg(long, default_value = "http://localhost:2380")]

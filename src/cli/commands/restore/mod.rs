@@ -5,22 +5,20 @@ mod reach;
 pub(super) mod text;
 mod whose;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub(super) use alias::Alias;
 use asked::{CarryArgs, Revisions, TrustArgs, Where};
 use clap::{Args, ValueEnum};
 use etcdsnap::{
     Error, Result,
-    etcd::Load,
     publish::{Destination, Owner, Place, Watch},
-    restore::{Done, Facts, Job, Plan, Wanted, apply},
+    restore::{Chosen, Done, Facts, Job, Plan, Wanted, apply, highest_revision, known_beyond, rehearse},
     source::Source,
-    verify::{Report, verify},
 };
 use reach::Reach;
 use serde_json::json;
-use whose::{Chosen, Whose};
+use whose::WhoseArgs;
 
 use crate::{
     failure::{Exit, Failure},
@@ -51,7 +49,7 @@ pub(crate) struct Restore {
     /// The backup
     snapshot: PathBuf,
     #[command(flatten)]
-    whose: Whose,
+    whose: WhoseArgs,
     #[command(flatten)]
     place: Where,
     #[command(flatten)]
@@ -87,16 +85,16 @@ impl Restore {
         let source = self.reach.open(session, &self.snapshot)?;
         let carry = self.carry.carry();
         let load = self.reach.load(&source)?;
-        let mut facts = Facts::gather(&source, &load, &carry)?;
+        let facts = Facts::gather(&source, &load, &carry)?;
         let Chosen { cluster, members, runs } = self.whose.choose(&facts.state, &self.snapshot, &self.place)?;
-        let past = self.revisions.past.iter().map(|past| reach::head_of(session, past)).collect::<Result<Vec<_>>>()?;
+        let past = self.revisions.past.iter().map(|past| head_of(session, past)).collect::<Result<Vec<_>>>()?;
         let wanted = Wanted {
             cluster,
             members,
             carry,
             bump: self.revisions.bump_revision,
             past: past.into_iter().max(),
-            known: self.revisions.bump_revision.map_or(Ok(None), |_| reach::known(&source, &load))?,
+            known: self.revisions.bump_revision.map_or(Ok(None), |_| known_beyond(&source, &load))?,
             compact: self.revisions.compact,
             defrag: self.revisions.defrag,
             for_etcd: self.carry.for_etcd,
@@ -116,9 +114,10 @@ impl Restore {
         }
         job.to.look()?;
         if self.dry_run {
-            let report = verified(session, &source, &load)?;
-            facts.in_use = report.in_use;
-            let plan = Plan::make(&facts, &wanted)?;
+            let progress = session.progress(&source);
+            let all = source.db().len();
+            let (plan, report) = rehearse(&source, facts, &wanted, |done| progress.tell(done, all))?;
+            drop(progress);
             let refused = job.trust.judge(&report);
             match self.output {
                 Output::Text => {
@@ -187,7 +186,10 @@ fn run(session: &mut Session, source: &Source, plan: &Plan<'_>, job: &Job) -> Re
     Ok(done)
 }
 
-fn verified(session: &Session, source: &Source, load: &Load) -> Result<Report> {
-    let progress = session.progress(source);
-    verify(source, load, |done| progress.tell(done, source.db().len()))
+/// The highest revision that another backup may have, with all that is in its log.
+fn head_of(session: &mut Session, path: &Path) -> Result<i64> {
+    let source = session.open(path)?;
+    let head = highest_revision(&source)?;
+    source.intact()?;
+    Ok(head)
 }

@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use etcdsnap::{
     Result,
-    etcd::{Load, Snapshot, Uncommitted},
+    etcd::{Load, Snapshot},
     k8s::{Moment, Ring},
-    restore::{Carry, Facts},
     source::{RaftKind, Source},
 };
 
@@ -46,23 +45,4 @@ impl Reach {
         let to_revision = revision_at(at, &Snapshot::load(source, &load)?, &Ring::default())?;
         Ok(Load { to_revision, ..load })
     }
-}
-
-/// The highest revision that the backup knows of, where not all of it is restored.
-pub(super) fn known(source: &Source, load: &Load) -> Result<Option<i64>> {
-    let whole = Load { may_be_past: true, ..Load::default() };
-    (*load != whole).then(|| head(source)).transpose()
-}
-
-/// The highest revision that another backup may have, with all that is in its log.
-pub(super) fn head_of(session: &mut Session, path: &Path) -> Result<i64> {
-    let source = session.open(path)?;
-    let head = head(&source)?;
-    source.intact()?;
-    Ok(head)
-}
-
-fn head(source: &Source) -> Result<i64> {
-    let load = Load { uncommitted: Some(Uncommitted::Keep), ..Load::default() };
-    Ok(Facts::gather(source, &load, &Carry::default())?.head)
 }

@@ -1,23 +1,20 @@
-//! Whose member is restored, in one of three ways; with none, the line that would fit.
+//! Whose member is restored: the flags, and what is said when they do not make it clear.
 
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use etcdsnap::{
     Error, Result,
-    etcd::{State, boot::Minor},
-    restore::{Manifest, NewCluster, check_advertised},
+    etcd::State,
+    restore::{Chosen, DEFAULT_TOKEN, NewCluster, NotChosen, Whose},
 };
 
 use super::Where;
 use crate::render::shell;
 
-/// etcd's own default.
-pub(super) const TOKEN: &str = "etcd-cluster";
-
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Whose member")]
-pub(super) struct Whose {
+pub(super) struct WhoseArgs {
     /// As the snapshot knows it: name, URLs and cluster from its own members
     #[arg(long, value_name = "NAME", conflicts_with_all = ["from_manifest", "name", "initial_cluster", "all_members"])]
     member: Option<String>,
@@ -44,95 +41,53 @@ pub(super) struct Whose {
     learner: Vec<String>,
 }
 
-/// What was chosen.
-pub(super) struct Chosen {
-    pub(super) cluster: NewCluster,
-    /// The members whose directories are wanted.
-    pub(super) members: Vec<String>,
-    /// The etcd that is going to be started there.
-    pub(super) runs: Option<Minor>,
-}
-
-impl Whose {
+impl WhoseArgs {
     /// The cluster, and the members whose directories are wanted.
     pub(super) fn choose(&self, state: &State, snapshot: &Path, place: &Where) -> Result<Chosen> {
-        if let Some(file) = &self.from_manifest {
-            return self.by_manifest(file, state, place);
-        }
-        let token = self.initial_cluster_token.as_deref().unwrap_or(TOKEN);
-        let of_snapshot = || NewCluster::of_snapshot(state, token, &self.learner);
-        match (&self.member, &self.name, &self.initial_cluster) {
-            (Some(member), ..) => self.chosen(of_snapshot()?, member, None),
-            (None, None, None) if self.all_members => self.chosen(of_snapshot()?, "", None),
-            (None, None, None) => Err(self.fitting(state, snapshot, place)),
-            (None, name, cluster) => {
-                let name = name.as_deref().unwrap_or("default");
-                let cluster = cluster.as_deref().unwrap_or("default=http://localhost:2380");
-                self.chosen(NewCluster::parse(cluster, token, &self.learner)?, name, None)
-            }
-        }
-    }
-
-    fn by_manifest(&self, file: &Path, state: &State, place: &Where) -> Result<Chosen> {
-        let manifest = Manifest::read(file)?;
-        let refused =
-            |what: String, hint: String| Err(Error::usage(format!("{}: {what}", file.display())).hinted(hint));
-        if let Some(wal) = manifest.wal_dir.as_ref().filter(|_| place.wal_dir.is_none() && !self.all_members) {
-            return refused(format!("etcd looks for its log in {wal}"), "--wal-dir DIR puts it there".to_owned());
-        }
-        let token =
-            self.initial_cluster_token.as_deref().or(manifest.initial_cluster_token.as_deref()).unwrap_or(TOKEN);
-        let advertised = manifest.initial_advertise_peer_urls.as_deref();
-        let cluster = self.initial_cluster.clone().or_else(|| manifest.initial_cluster.clone()).or_else(|| {
-            let urls = advertised?.split(',').map(|url| format!("{}={}", manifest.name, url.trim()));
-            Some(urls.collect::<Vec<_>>().join(","))
-        });
-        let Some(cluster) = cluster else {
-            let what = "it says neither --initial-cluster nor URLs".to_owned();
-            return refused(what, "--initial-cluster says it".to_owned());
+        let whose = Whose {
+            member: self.member.clone(),
+            manifest: self.from_manifest.clone(),
+            all: self.all_members,
+            name: self.name.clone(),
+            initial_cluster: self.initial_cluster.clone(),
+            token: self.initial_cluster_token.clone(),
+            advertised: self.initial_advertise_peer_urls.clone(),
+            learners: self.learner.clone(),
+            log_apart: place.wal_dir.is_some(),
         };
-        let parsed = NewCluster::parse(&cluster, token, &self.learner)?;
-        // kubeadm writes down the members that were there when this one came, and never again.
-        let known = state.members.iter().filter(|member| member.started()).map(|member| member.name.as_str());
-        let mut missing: Vec<_> = known.filter(|name| parsed.member(name).is_err()).collect();
-        missing.sort_unstable();
-        let its_own = state.members.iter().any(|member| member.name == manifest.name);
-        if self.initial_cluster.is_none() && its_own && !missing.is_empty() {
-            let what = format!("its cluster is without {}, which the snapshot has", missing.join(", "));
-            let hint = format!(
-                "--member {} instead of it restores the snapshot's cluster; --initial-cluster {} beside it makes the smaller one",
-                shell(&manifest.name),
-                shell(parsed.initial_cluster()),
-            );
-            return refused(what, hint);
-        }
-        let runs = manifest.etcd_version.as_deref().and_then(Minor::parse);
-        let advertised = advertised.filter(|_| self.initial_cluster.is_none());
-        Ok(Chosen { runs, ..self.chosen(parsed, &manifest.name, advertised)? })
+        whose.choose(state).map_err(|why| self.unclear(why, state, snapshot, place))
     }
 
-    fn chosen(&self, cluster: NewCluster, name: &str, advertised: Option<&str>) -> Result<Chosen> {
-        if self.all_members {
-            let mut members: Vec<_> = cluster.members.iter().map(|member| member.name.clone()).collect();
-            members.sort();
-            if let Some(name) = members.iter().find(|name| !is_file_name(name)) {
-                let what = format!("--all-members: {name:?} cannot be a folder's name");
-                return Err(Error::usage(what).hinted("restore the members one by one"));
+    /// Why it is not clear, and what would make it so.
+    fn unclear(&self, why: NotChosen, state: &State, snapshot: &Path, place: &Where) -> Error {
+        let file = self.from_manifest.as_deref().unwrap_or(Path::new("")).display();
+        match why {
+            NotChosen::Unsaid => self.fitting(state, snapshot, place),
+            NotChosen::LogApart(wal) => {
+                Error::usage(format!("{file}: etcd looks for its log in {wal}")).hinted("--wal-dir DIR puts it there")
             }
-            return Ok(Chosen { cluster, members, runs: None });
+            NotChosen::NoCluster => Error::usage(format!("{file}: it says neither --initial-cluster nor URLs"))
+                .hinted("--initial-cluster says it"),
+            NotChosen::Smaller { member, missing, cluster } => {
+                let missing = missing.join(", ");
+                let hint = format!(
+                    "--member {} instead of it restores the snapshot's cluster; --initial-cluster {} beside it makes the smaller one",
+                    shell(&member),
+                    shell(cluster),
+                );
+                Error::usage(format!("{file}: its cluster is without {missing}, which the snapshot has")).hinted(hint)
+            }
+            NotChosen::FolderName(name) => Error::usage(format!("--all-members: {name:?} cannot be a folder's name"))
+                .hinted("restore the members one by one"),
+            NotChosen::Error(error) => error,
         }
-        let member = cluster.member(name)?;
-        if let Some(advertised) = self.initial_advertise_peer_urls.as_deref().or(advertised) {
-            check_advertised(member, advertised)?;
-        }
-        Ok(Chosen { members: vec![name.to_owned()], cluster, runs: None })
     }
 
     /// The refusal to guess, with the lines that would fit.
     fn fitting(&self, state: &State, snapshot: &Path, place: &Where) -> Error {
         let dir = place.data_dir.as_deref().unwrap_or(Path::new("DIR"));
         let line = format!("etcdsnap restore {} --data-dir {}", shell(snapshot), shell(dir));
-        let lines: Vec<_> = match NewCluster::of_snapshot(state, TOKEN, &self.learner) {
+        let lines: Vec<_> = match NewCluster::of_snapshot(state, DEFAULT_TOKEN, &self.learner) {
             Ok(cluster) => {
                 let mut names: Vec<_> = cluster.members.iter().map(|member| member.name.as_str()).collect();
                 names.sort_unstable();
@@ -145,8 +100,4 @@ impl Whose {
         let what = "whose member it is was not said, and a guess would advertise localhost for ever";
         Error::usage(what).hinted(format!("this fits the snapshot:\n  {}", lines.join("\n  ")))
     }
-}
-
-fn is_file_name(name: &str) -> bool {
-    !name.is_empty() && !name.contains(['/', '\0']) && !name.starts_with('.') && name != "lost+found"
 }
