@@ -1,4 +1,4 @@
-//! The cluster that is made: its members, their URLs and ids (`membership.NewClusterFromURLsMap`, `pkg/types/urls.go`).
+//! The new cluster: its members, their URLs and ids (`membership.NewClusterFromURLsMap`).
 
 use serde::Serialize;
 use sha1::{Digest as _, Sha1};
@@ -8,10 +8,10 @@ use crate::{
     etcd::{Id, State, peer_urls, state::Member},
 };
 
-/// More members than this no cluster has; the v2store's event history ends at 1000.
+/// The most members of a cluster; the v2store's event history ends at 1000.
 const MAX_MEMBERS: usize = 100;
 
-/// A member that is made.
+/// A new member.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NewMember {
@@ -19,14 +19,14 @@ pub struct NewMember {
     pub id: Id,
     /// Its name.
     pub name: String,
-    /// Where the others reach it, sorted.
+    /// Its peer URLs, sorted.
     #[serde(rename = "peerURLs")]
     pub peer_urls: Vec<String>,
     /// Whether it does not vote.
     pub is_learner: bool,
 }
 
-/// As the bucket `members` and raft's first entries have it, before it has published where clients reach it.
+/// As in the bucket `members` and raft's first entries, before it has published its client URLs.
 impl From<&NewMember> for Member {
     fn from(member: &NewMember) -> Self {
         Self {
@@ -39,7 +39,7 @@ impl From<&NewMember> for Member {
     }
 }
 
-/// The cluster that is made.
+/// A new cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NewCluster {
@@ -136,7 +136,7 @@ impl NewCluster {
     /// The member called `name`.
     ///
     /// # Errors
-    /// That there is none, in etcdutl's words.
+    /// When there is none, in etcdutl's words.
     pub fn member(&self, name: &str) -> Result<&NewMember> {
         let found = self.members.iter().find(|member| member.name == name);
         found.ok_or_else(|| {
@@ -146,7 +146,7 @@ impl NewCluster {
         })
     }
 
-    /// What `--initial-cluster` says of it.
+    /// The cluster as `--initial-cluster` takes it.
     #[must_use]
     pub fn initial_cluster(&self) -> String {
         let mut members: Vec<_> = self.members.iter().collect();
@@ -156,8 +156,8 @@ impl NewCluster {
     }
 }
 
-/// Holds `--initial-advertise-peer-urls` against the member's URLs in `--initial-cluster`. As text: etcdutl asks the DNS
-/// whether two names mean one host.
+/// Compares `--initial-advertise-peer-urls` with the member's URLs in `--initial-cluster`, as text: etcdutl resolves host
+/// names.
 ///
 /// # Errors
 /// In etcdutl's words.

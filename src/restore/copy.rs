@@ -1,5 +1,5 @@
-//! The db into the staging: copied, synced and summed at once, and checked when it is all there. What is summed and checked
-//! is the copy, which nobody else can write to.
+//! The db into the staging: copied, synced and summed at the same time, and checked when it is complete. The copy is what is
+//! summed and checked: nobody else can write to it.
 
 use std::{
     fs::File,
@@ -16,7 +16,7 @@ use crate::{
     verify::{self, Report},
 };
 
-/// So many new bytes are worth another sync: the disk writes while the sum is taken.
+/// New bytes after which there is another sync: the disk writes while the sum is taken.
 const SYNCED: u64 = 32 << 20;
 
 /// How far the copy is.
@@ -44,8 +44,8 @@ impl Copied {
     }
 }
 
-/// Makes the file `path` of the plan's db: one that was unpacked by a link to it, another one by copying. The second value is
-/// what is to be said about it, and about the log of `source`.
+/// Creates the file `path` from the plan's db: an unpacked one is linked, any other copied. The second value is the report on
+/// it and on the log of `source`.
 pub(super) fn copy(source: &Source, plan: &Plan<'_>, path: &Path, watch: Watch<'_>) -> Result<(File, Report)> {
     let (db, copied) = (plan.db, Copied::default());
     let name = path.display().to_string();
@@ -101,7 +101,7 @@ pub(super) fn copy(source: &Source, plan: &Plan<'_>, path: &Path, watch: Watch<'
         if digests.is_err() {
             copied.tell(|state| state.failed = true);
         }
-        // What failed first says why; the others were only stopped.
+        // The first failure is the reason; the others were only stopped.
         let copied = joined(copier.join());
         let synced = joined(syncer.join());
         let report = joined(checker.join());

@@ -1,4 +1,4 @@
-//! The restored db: the copy with the changes behind its pages, or all of it written afresh.
+//! The restored db: a copy with the changes as one more transaction, or all of it written afresh.
 
 use std::{
     fs::File,
@@ -16,7 +16,7 @@ use crate::{
     verify::{Report, verify},
 };
 
-/// Writes the restored db to `path`, when the backup is good enough for `trust`; returns what there is to say about that.
+/// Writes the restored db to `path`, when the backup is good enough for `trust`; returns the report on the backup.
 pub(super) fn write(
     source: &Source,
     plan: &Plan<'_>,
@@ -26,7 +26,7 @@ pub(super) fn write(
 ) -> Result<(Report, File)> {
     if plan.changes.defrag {
         let file = create(path)?;
-        // How much it will be is known only where the whole file was read before; else the disk says when it is full.
+        // The size is known only when the whole file was read before; otherwise the disk reports when it is full.
         check_room(&file, path, plan.in_use.unwrap_or(0).saturating_add(plan.changes.tail.len() as u64))?;
         let (report, written) = thread::scope(|scope| {
             let writer = scope.spawn(|| afresh(plan.db, plan, &file, path, watch.stop));
@@ -45,7 +45,7 @@ pub(super) fn write(
         plan.changes.write_over(&load(&copied, plan)?, &file).map_err(|error| error.error(&plan.source, path))?;
         return Ok((report, file));
     }
-    // No etcd starts on a page that it cannot read: what can be read is written afresh.
+    // No etcd starts on a page that it cannot read, so what can be read is written afresh.
     let fresh = path.with_extension("fresh");
     let file = create(&fresh)?;
     afresh(&copied, plan, &file, path, watch.stop)?;
@@ -53,16 +53,16 @@ pub(super) fn write(
     Ok((report, file))
 }
 
-/// Writes what of `db` can be read, changed, into `file`, which becomes `path`.
+/// Writes what can be read of `db`, with the changes, into `file`, which becomes `path`.
 fn afresh(db: &Part, plan: &Plan<'_>, file: &File, path: &Path, stop: &AtomicBool) -> Result<()> {
-    // What is wrong on the way is told by the check.
+    // The check reports what is wrong on the way.
     let mut findings = Findings::default();
     let go_on = |_| !stop.load(SeqCst);
     let written = plan.changes.write_fresh(&load(db, plan)?, file, &mut findings, &go_on);
     written.map_err(|error| error.error(&plan.source, path))
 }
 
-/// `db`, and behind it the records of the log.
+/// `db`, with the records of the log after its own.
 fn load<'a>(db: &'a Part, plan: &Plan<'a>) -> Result<Snapshot<'a>> {
     let mut snapshot = Snapshot::open(db.image()).map_err(|finding| damaged(&plan.source, finding))?;
     snapshot.keyspace.tail = plan.changes.tail;

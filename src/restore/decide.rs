@@ -26,16 +26,16 @@ fn usage(what: impl Into<String>, hint: &str) -> Error {
 }
 
 impl<'a> Plan<'a> {
-    /// Decides.
+    /// Plans a restore.
     ///
     /// # Errors
-    /// When what is wanted cannot be had of this snapshot.
+    /// When that is not possible with this snapshot.
     pub fn make(facts: &Facts<'a>, wanted: &Wanted) -> Result<Self> {
         let log = FromLog::decide(facts)?;
         let members: Vec<&NewMember> =
             wanted.members.iter().map(|name| wanted.cluster.member(name)).collect::<Result<_>>()?;
         let (tail, cut_after) = (facts.tail, facts.cut);
-        // What is left out cannot be left in the file.
+        // Records that are left out must not stay in the file.
         let defrag = wanted.defrag || cut_after.is_some();
         let mut changes = Changes { defrag, tail, cut_after, ..Changes::default() };
         let new_revision = revisions(facts, wanted, &mut changes)?;
@@ -80,7 +80,7 @@ fn revisions(facts: &Facts<'_>, wanted: &Wanted, changes: &mut Changes<'_>) -> R
     }
     changes.compact_to = match wanted.compact {
         None => None,
-        // One that was begun there is finished: what it gives up is still in the file.
+        // One that was begun is finished: what it removes is still in the file.
         Some(Compact::Latest) => Some(head).filter(|head| *head > facts.compacted || facts.compaction_pending),
         Some(Compact::At(at)) if at > head => {
             return Err(usage(
@@ -123,7 +123,7 @@ fn revisions(facts: &Facts<'_>, wanted: &Wanted, changes: &mut Changes<'_>) -> R
 fn buckets(facts: &Facts<'_>, wanted: &Wanted, changes: &mut Changes<'_>) {
     changes.buckets.clone_from(&facts.edited);
     let cluster = &wanted.cluster;
-    // in the order of their keys: hex ids without padding do not sort as numbers do
+    // In the order of their keys: hex ids without padding do not sort as numbers do.
     let members: BTreeMap<_, _> = cluster.members.iter().map(Member::from).map(|m| (m.key(), m.json())).collect();
     changes.buckets.insert("members", members.into_iter().collect());
     changes.buckets.insert("members_removed", Vec::new());
@@ -145,7 +145,7 @@ fn buckets(facts: &Facts<'_>, wanted: &Wanted, changes: &mut Changes<'_>) {
     if let Some(etcd) = wanted.for_etcd {
         let above = |version: &Option<String>| version.as_deref().and_then(Minor::parse).is_some_and(|v| v > etcd);
         let version = format!("{etcd}.0").into_bytes();
-        // Up to 3.5 there is none; from 3.6 on it may be missing, and is 3.5 then.
+        // Up to 3.5 there is none; from 3.6 on it may be missing, which means 3.5.
         if etcd.minor <= 5 {
             meta.remove(&b"storageVersion"[..]);
         } else if above(&facts.state.meta.storage_version) {
@@ -160,7 +160,7 @@ fn buckets(facts: &Facts<'_>, wanted: &Wanted, changes: &mut Changes<'_>) {
     }
     let items = |map: BTreeMap<Vec<u8>, Vec<u8>>| map.into_iter().collect::<Items>();
     changes.buckets.insert("meta", items(meta));
-    // It is made where there is none, as etcdutl does.
+    // It is created where there is none, as etcdutl does.
     if of_cluster != facts.cluster || of_cluster.is_empty() {
         changes.buckets.insert("cluster", items(of_cluster));
     }

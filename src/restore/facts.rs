@@ -1,4 +1,4 @@
-//! What a plan has to know of the snapshot. Cheap to gather, unless keys are to be dropped: those have to be found.
+//! What a plan needs to know of the snapshot. Cheap to gather, unless keys are to be dropped: those have to be found.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::{
     source::{Kind, Part, Source},
 };
 
-/// What a plan has to know of the snapshot.
+/// What a plan needs to know of the snapshot.
 #[derive(Debug, Clone)]
 pub struct Facts<'a> {
     /// The backup, as the user named it.
@@ -18,13 +18,13 @@ pub struct Facts<'a> {
     pub kind: Kind,
     /// How it is read.
     pub load: Load,
-    /// Its db, or the one that etcd takes in the place of that.
+    /// Its db, or the one that etcd takes in its place.
     pub db: &'a Part,
     /// Its length in bytes, up to the high-water mark.
     pub total_size: u64,
     /// Bytes of it that are in use, where the whole file was read.
     pub in_use: Option<u64>,
-    /// What its small buckets say, with what its log does to them.
+    /// The state of its small buckets, changed by its log.
     pub state: State,
     /// The bucket `meta`, as stored.
     pub meta: BTreeMap<Vec<u8>, Vec<u8>>,
@@ -32,34 +32,34 @@ pub struct Facts<'a> {
     pub cluster: BTreeMap<Vec<u8>, Vec<u8>>,
     /// The bucket `auth`, as stored.
     pub auth: BTreeMap<Vec<u8>, Vec<u8>>,
-    /// Further small buckets that its log changes, with all that they hold then.
+    /// Other small buckets that its log changes, with their new content.
     pub edited: BTreeMap<&'static str, Items>,
     /// The records that its log adds.
     pub tail: Tail<'a>,
-    /// How the log was named that was named apart.
+    /// The name of a log that was named separately.
     pub log_name: Option<String>,
     /// The last revision that is restored.
     pub head: i64,
     /// The last revision in the db.
     pub db_head: i64,
-    /// The revision behind which the db's own records are left out.
+    /// The revision after which the db's own records are left out.
     pub cut: Option<i64>,
-    /// Live keys whose leases the db does not know any more, because they are gone behind the cut.
+    /// The number of live keys whose leases are missing, because they ended after the cut.
     pub orphans: usize,
     /// The compacted revision, or -1.
     pub compacted: i64,
-    /// Whether the compaction there was begun and not finished.
+    /// Whether that compaction was begun and not finished.
     pub compaction_pending: bool,
     /// Whether it looks like the keyspace of a Kubernetes cluster.
     pub kubernetes: bool,
     /// The keys that are to be dropped, in order.
     pub dropped: Vec<Vec<u8>>,
-    /// What became of the log.
+    /// How the log was replayed.
     pub log: Option<Replayed>,
 }
 
 impl<'a> Facts<'a> {
-    /// Gathers them from the backup as `load` has it.
+    /// Gathers them from the backup, read as `load` says.
     ///
     /// # Errors
     /// As [`Snapshot::load`]; when its newest records cannot be reached.
@@ -122,7 +122,7 @@ pub fn known_beyond(source: &Source, load: &Load) -> Result<Option<i64>> {
     (*load != whole).then(|| highest_revision(source)).transpose()
 }
 
-/// How many keys that live at `cut` hang on leases that are gone.
+/// The number of keys that are live at `cut` and whose leases are missing.
 fn orphans(snapshot: &Snapshot<'_>, cut: i64) -> Result<usize> {
     let view = snapshot.view(Some(cut), &Range::ALL)?;
     let leases = &snapshot.state.leases;

@@ -1,4 +1,4 @@
-//! What of a log is restored: decided, and told.
+//! How much of a log is restored.
 
 use serde::Serialize;
 
@@ -9,17 +9,17 @@ use crate::{Code, Error, Finding, Result, etcd::Uncommitted, source::Kind};
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FromLog {
-    /// How it was named, where it was named apart from the backup.
+    /// Its name, when it was named separately from the backup.
     pub name: Option<String>,
-    /// How many of its entries are applied.
+    /// The number of its entries that are applied.
     pub entries: u64,
-    /// How many of these are past the last commit on disk.
+    /// The number of these that are past the last commit on disk.
     pub uncommitted: u64,
-    /// How many are left out.
+    /// The number of entries that are left out.
     pub left_out: u64,
-    /// How many stand behind a gap: they cannot be applied.
+    /// The number of entries after a gap, which cannot be applied.
     pub behind_gap: u64,
-    /// How many there are past the last commit on disk, applied or not.
+    /// The number of entries past the last commit on disk, applied or not.
     pub past_commit: u64,
     /// The last entry that the db holds.
     pub from_index: u64,
@@ -32,10 +32,10 @@ pub struct FromLog {
 }
 
 impl FromLog {
-    /// What `facts` say of it; `None` where there is none, or it is not looked at.
+    /// Decides; `None` when there is no log, or it is not used.
     ///
     /// # Errors
-    /// When it is not clear how much of it counts.
+    /// When it is not clear how much of the log counts.
     pub(super) fn decide(facts: &Facts<'_>) -> Result<Option<Self>> {
         if !facts.load.wal {
             return Ok(None);
@@ -50,7 +50,7 @@ impl FromLog {
             return Err(Error::refused(what).hinted(hint));
         };
         let (load, unsure) = (&facts.load, log.unapplied.past_commit);
-        // A place that was named, and reached, is a decision too.
+        // An entry or revision that was named, and reached, is a decision too.
         let named = load.to_index.is_some() || load.to_revision.is_some();
         if unsure > 0 && load.uncommitted.is_none() && !named {
             let what = format!(
@@ -76,7 +76,7 @@ impl FromLog {
     }
 }
 
-/// What may surprise about it.
+/// The warnings about it.
 pub(super) fn tell(facts: &Facts<'_>, told: &mut Vec<Finding>) {
     let Some(log) = facts.log else { return };
     let (more, unsure) = (log.unapplied.applied_at_start, log.unapplied.past_commit);

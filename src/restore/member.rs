@@ -7,10 +7,10 @@ use crate::{
     wal::{self, ConfChange, ConfChangeKind, ConfState, HardState, Metadata},
 };
 
-/// The term of all that a restore writes.
+/// The term of everything that a restore writes.
 const TERM: u64 = 1;
 
-/// Who votes and who listens.
+/// The voters and learners.
 pub(super) fn conf_state(cluster: &NewCluster) -> ConfState {
     let ids = |learner| {
         let of_kind = cluster.members.iter().filter(move |member| member.is_learner == learner);

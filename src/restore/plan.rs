@@ -30,7 +30,7 @@ pub struct Plan<'a> {
     pub version: Option<String>,
     /// The last revision in it.
     pub revision: i64,
-    /// The revision that the restored cluster begins with.
+    /// The last revision of the result.
     pub new_revision: i64,
     /// What the log adds.
     pub log: Option<FromLog>,
@@ -43,11 +43,11 @@ pub struct Plan<'a> {
     /// Which etcd versions start on the result.
     #[serde(serialize_with = "by_version")]
     pub starts_on: Vec<(Minor, Startup)>,
-    /// What is carried along and worth knowing.
+    /// Notes on what is kept.
     pub carried: Vec<Finding>,
-    /// What may surprise.
+    /// Warnings.
     pub warnings: Vec<Finding>,
-    /// What the small buckets say when all is done.
+    /// The state of the small buckets in the result.
     #[serde(skip)]
     pub state: State,
     /// How the backup is read.

@@ -1,4 +1,4 @@
-//! How much doubt about a backup is let through.
+//! How much doubt about a backup is accepted.
 
 use crate::{
     Error, Result,
@@ -6,7 +6,7 @@ use crate::{
     verify::{Report, Trailer},
 };
 
-/// How much doubt is let through.
+/// How much doubt is accepted.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Trust {
     /// A backup without a trailer.
@@ -18,10 +18,10 @@ pub struct Trust {
 }
 
 impl Trust {
-    /// Whether what `report` says of the backup is let through.
+    /// Checks that the backup of `report` is accepted.
     ///
     /// # Errors
-    /// Why not, and what would let it through.
+    /// Why it is not, and what would make it so.
     pub fn judge(self, report: &Report) -> Result<()> {
         let Self { skip_hash_check, wrong_trailer, force } = self;
         let refused = |what: String, hint: &str| Error::refused(what).hinted(hint);

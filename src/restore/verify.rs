@@ -1,4 +1,4 @@
-//! The result, read back before it is shown: what is there is what was planned.
+//! The result, read back before it is published and compared with the plan.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use crate::{
     wal::{FIRST_SEGMENT, Log, Segment},
 };
 
-/// What the restored db says.
+/// What the restored db holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Restored {
     /// The status hash.
@@ -25,7 +25,7 @@ pub struct Restored {
     pub total_size: u64,
 }
 
-/// Reads `snap/db` back. A source that was `damaged` is as damaged here.
+/// Reads `snap/db` back. A `damaged` source has a damaged result.
 pub(super) fn db(path: &Path, plan: &Plan<'_>, damaged: bool) -> Result<Restored> {
     let wrong = |what: String| fault(path, "read back")(std::io::Error::other(what));
     let part = Part::open(path)?;

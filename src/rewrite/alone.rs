@@ -1,11 +1,11 @@
-//! The last member of a dead cluster goes on alone, with the id that it has: its log says that all others were removed.
+//! The last member of a dead cluster continues alone, with its id: its log removes all other members.
 //!
-//! What etcd's `--force-new-cluster` does to the log when it starts, done to a stopped member: entries that are not
-//! committed are dropped (or kept, and committed), and entries that change the members are put behind the last one. etcd
-//! commits these in its memory; here a hard state says that they are, so that any etcd starts on the result, with no flag.
+//! This does to a stopped member's log what etcd's `--force-new-cluster` does when it starts: entries that are not
+//! committed are dropped (or kept, and committed), and entries that change the members are appended. etcd commits these in
+//! memory; here a hard state commits them, so that any etcd starts on the result without a flag.
 //!
-//! etcd refuses to remove whom the db does not list, and 3.6 panics where its v2store does not: where raft knows others
-//! than the db, the log starts behind a snapshot with the db's members ([`LogStart`]), and goes on from these.
+//! etcd refuses to remove a member that the db does not list, and 3.6 panics where its v2store does not. Where raft knows
+//! other members than the db, the log therefore starts after a snapshot with the db's members ([`LogStart`]).
 //!
 //! Mirrors `bootstrapWALFromSnapshot` of `server/etcdserver/bootstrap.go` and `CreateConfigChangeEnts` of
 //! `server/storage/util.go` (`restartAsStandaloneNode` of `etcdserver/raft.go` before 3.6).
@@ -35,16 +35,16 @@ use crate::{
     wal::{ConfChange, ConfChangeKind, HardState, Log, Tail},
 };
 
-/// What is going to be done to leave a member alone.
+/// The plan to continue with one member.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Alone {
     /// The directory, as the user named it.
     pub source: String,
-    /// The member, as it is then.
+    /// The member, as it is afterwards.
     #[serde(serialize_with = "listed")]
     pub member: Member,
-    /// Its cluster, whose id stays.
+    /// The id of its cluster, which stays.
     pub cluster_id: Id,
     /// The members that are removed.
     #[serde(serialize_with = "all_listed")]
@@ -55,7 +55,7 @@ pub struct Alone {
     pub total_size: u64,
     /// Its storage version.
     pub version: Option<String>,
-    /// Where the log ends, and how it goes on.
+    /// The end of the log, and what is appended.
     pub log: LogEnd,
     /// Which etcd versions start on the result.
     #[serde(serialize_with = "by_version")]
@@ -74,23 +74,23 @@ pub struct Alone {
     load: Load,
 }
 
-/// Where the log ends, and how it goes on.
+/// The end of the log, and what is appended.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LogEnd {
-    /// The segment that is written anew.
+    /// The segment that is replaced.
     pub segment: String,
-    /// The last entry that its hard state on disk calls committed.
+    /// The last entry that is committed by the hard state on disk.
     pub committed: u64,
     /// The last entry that is kept.
     pub kept: u64,
-    /// How many of those up to it were not known to be committed.
+    /// The number of kept entries that were not known to be committed.
     pub committed_now: u64,
-    /// How many entries behind it are dropped.
+    /// The number of entries after it, which are dropped.
     pub dropped: u64,
-    /// The last entry that is written behind them.
+    /// The last entry that is appended.
     pub last: u64,
-    /// The entry that the log starts behind, where raft knew others than the db.
+    /// The entry that the log starts after, where raft knew other members than the db.
     pub snapshot_at: Option<u64>,
 }
 
@@ -121,11 +121,11 @@ fn all_listed<S: Serializer>(members: &[Member], serializer: S) -> Result<S::Ok,
 }
 
 impl Alone {
-    /// Decides. `uncommitted` says what becomes of entries that are not known to be committed, `urls` is where the other
-    /// members are to reach this one when it is not where they do now, with commas between.
+    /// Plans. `uncommitted` decides about entries that are not known to be committed; `urls` are new peer URLs of this
+    /// member, separated by commas.
     ///
     /// # Errors
-    /// When the log cannot be gone on from, the member was removed or is the only one, or nobody has decided.
+    /// When the log cannot be continued, the member was removed or is the only one, or `uncommitted` is missing.
     pub fn plan(directory: &Directory<'_>, uncommitted: Option<Uncommitted>, urls: Option<&str>) -> Result<Self> {
         let source = directory.source;
         let urls = urls.map(|urls| peer_urls(urls.split(','))).transpose()?;
@@ -183,14 +183,14 @@ impl Alone {
     }
 }
 
-/// Where the log starts when raft and the db are to agree: with the members of the db.
+/// The start of the log with the members of the db.
 fn log_start(source: &Source, log: &Log<'_>) -> Result<LogStart> {
     let db = Snapshot::open(source.db().image()).map_err(|finding| source.damaged(finding))?.state;
     let raft = known(source, log, db.meta.consistent_index.unwrap_or(0), &db);
     LogStart::plan(source, log, &db, &voting(&db, &raft))
 }
 
-/// The directory as etcd has it at the last entry that counts.
+/// The directory's state at the last entry that counts.
 fn load<'s>(
     directory: &Directory<'s>,
     log: &Log<'_>,
@@ -200,7 +200,7 @@ fn load<'s>(
     let mut load = Load { uncommitted, ..Load::default() };
     let mut snapshot = Snapshot::load(source, &load)?;
     let replayed = snapshot.log.unwrap_or_default();
-    // What stands behind a torn record is cut off by etcd, however intact it is.
+    // etcd cuts off what follows a torn record, even if that is intact.
     let last = log.entries().last().map_or(0, |last| last.index);
     if replayed.index > last && replayed.applied > 0 {
         load.to_index = Some(last);

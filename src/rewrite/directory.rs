@@ -1,4 +1,4 @@
-//! The directory of a member that is stopped, and where its changed self goes.
+//! The directory of a stopped member, and where the result goes.
 
 use std::{
     fs,
@@ -14,34 +14,34 @@ use crate::{
     wal::Log,
 };
 
-/// The directory of a member that is stopped.
+/// The directory of a stopped member.
 #[derive(Debug)]
 pub struct Directory<'s> {
     /// Its parts.
     pub source: &'s Source,
-    /// Its folder `member`.
+    /// Its `member` folder.
     pub member: PathBuf,
     /// The folder of its log.
     pub wal: PathBuf,
-    /// Whether that was named apart.
+    /// Whether that was named separately.
     pub apart: bool,
 }
 
-/// Where the changed directory goes.
+/// Where the result goes.
 #[derive(Debug, Clone)]
 pub enum Way {
-    /// Into a directory of its own.
+    /// Into a new directory.
     Copy(Place),
-    /// Where it is.
+    /// Into the directory itself.
     InPlace,
 }
 
 impl Way {
-    /// Looks whether the result of changing `directory` can go there, when what an earlier run has left there is put
-    /// right.
+    /// Checks that the result of changing `directory` can go there; with `recover_first`, what a killed run has left there
+    /// is cleaned up before.
     ///
     /// # Errors
-    /// Why not.
+    /// Why it cannot.
     pub fn look(&self, directory: &Directory<'_>, recover_first: bool) -> Result<()> {
         let Self::Copy(place) = self else { return Ok(()) };
         let usage = |what: String| Error::usage(what).hinted("name another folder with --to");
@@ -62,20 +62,20 @@ impl Way {
 }
 
 impl<'s> Directory<'s> {
-    /// Puts right what a run that was killed has left in the directory `path`, unless an etcd is running there.
+    /// Cleans up what a killed run has left in the directory `path`, unless an etcd is running there.
     ///
     /// # Errors
-    /// Why it cannot be put right.
+    /// Why that is not possible.
     pub fn recover(path: &Path, wal_dir: Option<&Path>) -> Result<()> {
         let mut folders = [path.join("member"), path.to_owned()].into_iter();
         let Some(member) = folders.find(|folder| folder.join("snap").is_dir()) else { return Ok(()) };
         let (snap, wal) = (member.join("snap"), wal_dir.map_or_else(|| member.join("wal"), Path::to_path_buf));
-        // There is none between two renames, where nothing can be exchanged.
+        // Where nothing can be exchanged, there is no db between two renames.
         let db = snap.join("db");
         if db.exists() && Part::open(&db)?.is_locked() {
             return Ok(());
         }
-        // A run that changed both has its journal in one: that needs what is staged in the other.
+        // A run that changed both folders has its journal in one, and needs what is staged in the other.
         let mut folders = [snap, wal];
         folders.sort_by_key(|folder| !has_journal(folder, Run::Restore));
         folders.iter().try_for_each(|folder| recover(folder, Run::Restore))
@@ -84,7 +84,7 @@ impl<'s> Directory<'s> {
     /// The directory that `source` is, with its log in `wal_dir` when that is not `member/wal`.
     ///
     /// # Errors
-    /// When it is none, when it has no log, or when a running etcd holds it.
+    /// When it is no data directory, has no log, or is in use by a running etcd.
     pub fn new(source: &'s Source, wal_dir: Option<&Path>) -> Result<Self> {
         let usage = |what: &str, hint: &str| Error::usage(format!("{}: {what}", source.name())).hinted(hint);
         let path = std::path::absolute(source.path()).map_err(fault(source.path(), "look at"))?;
@@ -103,23 +103,23 @@ impl<'s> Directory<'s> {
         Ok(directory)
     }
 
-    /// Makes sure that a log that was named apart is the one that goes on from the db, as far as can be told.
+    /// Checks that a log that was named separately continues from the db, as far as that can be known.
     ///
     /// # Errors
-    /// Why it is not.
+    /// Why it does not.
     pub(super) fn check_log(&self, log: &Log<'s>) -> Result<()> {
         if !self.apart {
             return Ok(());
         }
         let db = Snapshot::load(self.source, &Load { wal: false, ..Load::default() })?;
-        // One that has applied nothing yet goes with any log.
+        // A db that has applied nothing yet fits any log.
         if db.state.meta.consistent_index.unwrap_or(0) == 0 { Ok(()) } else { db.check_fit(self.source, log) }
     }
 
-    /// Makes sure that no etcd holds it.
+    /// Checks that no etcd uses it.
     ///
     /// # Errors
-    /// That one does.
+    /// When one does.
     pub fn check_stopped(&self) -> Result<()> {
         let held = self.source.wal().iter().any(Part::is_locked).then_some(&self.wal);
         let Some(held) = self.source.db().is_locked().then_some(&self.member).or(held) else { return Ok(()) };
@@ -127,7 +127,7 @@ impl<'s> Directory<'s> {
         Err(Error::usage(what).hinted("stop that etcd first"))
     }
 
-    /// Where the file of a part lies.
+    /// The path of a part's file.
     #[must_use]
     pub fn path_of(&self, part: &Part) -> PathBuf {
         let name = part.name().rsplit('/').next().unwrap_or_default();
@@ -135,7 +135,7 @@ impl<'s> Directory<'s> {
         if of_log { self.wal.join(name) } else { self.member.join("snap").join(name) }
     }
 
-    /// Who owns `path`, and its mode: a copy has both. Nobody but root can give files away.
+    /// Mode and owner of `path`, for its copy. Only root can give files away.
     pub(super) fn rights(path: &Path) -> Result<(u32, Option<Owner>)> {
         let metadata = fs::metadata(path).map_err(fault(path, "look at"))?;
         let owner = Owner { user: Some(metadata.uid()), group: Some(metadata.gid()) };
@@ -144,7 +144,7 @@ impl<'s> Directory<'s> {
     }
 }
 
-/// Copies a part; what does not share its blocks is compared.
+/// Copies a part, and compares the copy unless it shares its blocks.
 pub(super) fn copy_part(part: &Part, to: &Path, watch: Watch<'_>) -> Result<fs::File> {
     let (file, shared) = copy(part, to, watch)?;
     if shared || Part::open(to)?.bytes() == part.bytes() {

@@ -1,4 +1,4 @@
-//! The log of a stopped member, as far as etcd would read it, and how it goes on.
+//! The log of a stopped member, as far as etcd would read it, and how it is continued.
 
 use std::path::Path;
 
@@ -9,19 +9,19 @@ use crate::{
     wal::{Log, Segment, Tail, Writer, write_segment},
 };
 
-/// The last of them.
+/// The last segment.
 ///
 /// # Errors
-/// That there is none.
+/// When there is none.
 pub(super) fn last(source: &Source) -> Result<&Part> {
     let missing = || unusable(source, Finding::error(Code::WalEmpty, "there is no log: not one segment"));
     source.wal().last().ok_or_else(missing)
 }
 
-/// Writes to `path` the last segment as far as `tail`, and the records that `more` adds there.
+/// Writes the last segment up to `tail` to `path`, with the records that `more` appends.
 ///
 /// # Errors
-/// When it cannot be written, or there is nothing to go on from.
+/// When it cannot be written, or there is no record to continue from.
 pub(super) fn write_on(source: &Source, tail: Tail, path: &Path, more: impl FnOnce(&mut Writer)) -> Result<()> {
     let kept = usize::try_from(tail.offset).ok().and_then(|end| last(source).ok()?.bytes().get(..end));
     let Some((kept, sum)) = kept.filter(|kept| !kept.is_empty()).zip(tail.crc) else {
@@ -32,11 +32,11 @@ pub(super) fn write_on(source: &Source, tail: Tail, path: &Path, more: impl FnOn
     write_segment(path, &[kept, &writer.finish()])
 }
 
-/// The log with `last` in place of its last segment. What stands behind a torn record is left out: etcd cuts it off
-/// before it starts.
+/// The log with `last` in place of its last segment. What follows a torn record is left out: etcd cuts it off before it
+/// starts.
 ///
 /// # Errors
-/// That it is damaged, and etcd would not start on it.
+/// When it is damaged, so that etcd would not start on it.
 pub(super) fn read<'a>(source: &'a Source, last: Option<&'a [u8]>) -> Result<Log<'a>> {
     let mut segments: Vec<Segment<'a>> = source.wal().iter().map(Segment::from).collect();
     if let (Some(segment), Some(bytes)) = (segments.last_mut(), last) {
@@ -58,17 +58,17 @@ pub(super) fn read<'a>(source: &'a Source, last: Option<&'a [u8]>) -> Result<Log
     }
 }
 
-/// That no etcd goes on from here, because of `finding`.
+/// The error that no etcd continues such a log, because of `finding`.
 pub(super) fn unusable(source: &Source, finding: Finding) -> Error {
     let hint = "no etcd goes on from such a log; `etcdsnap restore --no-wal` makes a new cluster of its db";
     let file = finding.file.clone().unwrap_or_else(|| source.name().to_owned());
     Error::Damaged { file, finding: Box::new(finding.hint(hint)) }
 }
 
-/// Makes sure that the db, which holds the entries up to `at`, goes as far as the snapshots do.
+/// Checks that the db, which holds the entries up to `at`, reaches as far as the snapshots.
 ///
 /// # Errors
-/// That it does not: then etcd takes another in its place.
+/// When it does not: then etcd takes another db in its place.
 pub(super) fn reaches(source: &Source, log: &Log<'_>, at: u64) -> Result<()> {
     let Some(ahead) = log.newest_snapshot().filter(|newest| newest.index > at) else { return Ok(()) };
     let what = format!("the db holds the entries up to {at}, but a snapshot goes up to {}", ahead.index);

@@ -1,9 +1,9 @@
-//! Where a log starts: at the last snapshot. Another one, at the entry that the db holds last, lets etcd begin there, and
-//! it does not have to read what another etcd has written before.
+//! The start of a log: its last snapshot. With a new one at the last entry that the db holds, etcd starts there and does not
+//! read what another etcd has written before.
 //!
-//! What a member does now and then itself (`EtcdServer.snapshot`): first the `.snap`, then the record in the log. 3.4 and
-//! 3.5 take the members and the cluster's version from the v2store in it, which knows of members only, as a restored
-//! member's does.
+//! A member does the same now and then (`EtcdServer.snapshot`): first the `.snap`, then the record in the log. etcd 3.4 and
+//! 3.5 take the members and the cluster's version from the v2store in it. Here that has only the members, as in a restored
+//! member.
 
 use std::path::{Path, PathBuf};
 
@@ -20,10 +20,10 @@ use crate::{
     wal::{ConfState, HardState, Log, Tail, Writer},
 };
 
-/// The first etcd that reads nothing of the v2 API in its log.
+/// The first etcd that does not read requests of the v2 API in its log.
 const NO_V2: Minor = Minor { major: 3, minor: 7 };
 
-/// A snapshot that is taken of a stopped member.
+/// A new snapshot of a stopped member.
 #[derive(Debug, Clone)]
 pub(super) struct LogStart {
     snap: Snap,
@@ -32,10 +32,10 @@ pub(super) struct LogStart {
 }
 
 impl LogStart {
-    /// The snapshot of a db that says `db`, its members voting as `members` do.
+    /// The snapshot of a db with the state `db`; `members` say who votes.
     ///
     /// # Errors
-    /// When the log does not go on from there, or nobody votes.
+    /// When the log does not continue from there, or nobody votes.
     pub(super) fn plan(source: &Source, log: &Log<'_>, db: &State, members: &[Member]) -> Result<Self> {
         let index = db.meta.consistent_index.unwrap_or(0);
         log::reaches(source, log, index)?;
@@ -60,12 +60,12 @@ impl LogStart {
         Ok(Self { snap, state: HardState { commit: state.commit.max(index), ..state }, tail: log.tail() })
     }
 
-    /// The entry that the log starts behind.
+    /// The entry that the log starts after.
     pub(super) fn index(&self) -> u64 {
         self.snap.index
     }
 
-    /// What etcd takes of it and of the log up to the entry `index` when it starts, with the db's `state`.
+    /// What etcd reads at its start from this and from the log up to the entry `index`, with the db's `state`.
     pub(super) fn bootstrap(&self, log: &Log<'_>, state: &State, index: u64) -> Bootstrap {
         let record = (self.snap.index, self.snap.term);
         Bootstrap::from(Some((&self.snap.file_name(), &self.snap)), Some(record), log, state, index)
@@ -77,7 +77,7 @@ impl LogStart {
         Ok([snap, directory.path_of(log::last(directory.source)?)])
     }
 
-    /// Writes the one of them that comes to lie at `file` to `path`.
+    /// Writes the new content of `file`, one of the two, to `path`.
     pub(super) fn write(&self, source: &Source, file: &Path, path: &Path) -> Result<()> {
         if self.is_snap(file) {
             return self.snap.write(path);
@@ -85,13 +85,13 @@ impl LogStart {
         log::write_on(source, self.tail, path, |writer| self.record(writer))
     }
 
-    /// Writes the records that make the log start behind it.
+    /// Writes the records that make the log start after it.
     pub(super) fn record(&self, writer: &mut Writer) {
         writer.state(&self.state);
         writer.snapshot(self.snap.term, self.snap.index, Some(&self.snap.conf_state));
     }
 
-    /// Whether `log` starts behind it.
+    /// Whether `log` starts after it.
     pub(super) fn is_in(&self, log: &Log<'_>) -> bool {
         let newest = log.newest_snapshot().map(|newest| (newest.index, newest.term, newest.voters()));
         newest == Some((self.snap.index, self.snap.term, Some(self.snap.conf_state.clone())))
@@ -110,16 +110,16 @@ impl LogStart {
         as_planned.then_some(()).ok_or_else(wrong)
     }
 
-    /// Whether the `.snap` comes to lie at `file`.
+    /// Whether `file` is the `.snap`.
     pub(super) fn is_snap(&self, file: &Path) -> bool {
         file.extension().is_some_and(|ending| ending == "snap")
     }
 }
 
-/// Makes sure that an etcd `to` gets over what is behind `index`, which the db does not hold.
+/// Checks that an etcd `to` can apply the entries after `index`, which the db does not hold.
 ///
 /// # Errors
-/// That it does not.
+/// When it cannot.
 pub(super) fn look_behind(source: &Source, log: &Log<'_>, index: u64, to: Minor) -> Result<()> {
     let Some((at, what)) = beyond(log, index, to) else { return Ok(()) };
     let what = format!("{}: entry {at} of the log, which the db does not hold yet, {what}", source.name());
@@ -127,7 +127,7 @@ pub(super) fn look_behind(source: &Source, log: &Log<'_>, index: u64, to: Minor)
     Err(Error::refused(what).hinted_if(hint))
 }
 
-/// The first entry behind `index` that an etcd `to` does not get over when it starts, and why.
+/// The first entry after `index` that an etcd `to` cannot apply when it starts, and why.
 pub(super) fn beyond(log: &Log<'_>, index: u64, to: Minor) -> Option<(u64, String)> {
     let entries = log.entries().iter().filter(|entry| entry.index > index);
     let why = |op: &Op<'_>| match op {

@@ -1,4 +1,4 @@
-//! Who is who in a directory, and the changes that make of them one.
+//! The members that a directory knows, and the changes that leave one of them.
 
 use super::voters::known;
 use crate::{
@@ -12,19 +12,19 @@ use crate::{
     wal::{ConfChangeKind, Log},
 };
 
-/// Who is who, and what makes of them one.
+/// The members that a directory knows, and the changes that leave one of them.
 pub(super) struct Members {
     pub(super) itself: Member,
-    /// Whether it is added: no list has it yet.
+    /// Whether it is added, because no list has it yet.
     joins: bool,
     pub(super) others: Vec<Member>,
-    /// Whether raft knows others than the db.
+    /// Whether raft knows other members than the db.
     pub(super) differ: bool,
     pub(super) changes: Vec<(ConfChangeKind, u64, Vec<u8>)>,
 }
 
 impl Members {
-    /// What the db says when the changes are made.
+    /// The db's state after the changes.
     pub(super) fn after(&self, before: &State) -> State {
         let mut state = before.clone();
         let listed = self.joins || state.member(self.itself.id).is_some();
@@ -34,7 +34,7 @@ impl Members {
         state
     }
 
-    /// The v2store likewise.
+    /// The v2store after the changes.
     pub(super) fn v2_after(&self, mut v2: V2) -> V2 {
         let (id, peer_urls) = (self.itself.id, self.itself.peer_urls.clone());
         let listed = self.joins || v2.members.contains_key(&id);
@@ -42,7 +42,7 @@ impl Members {
         v2
     }
 
-    /// Those that raft or the backend knows at the entry `index`, and the changes after which only `id` is left.
+    /// The members that raft or the db knows at the entry `index`, and the changes that leave only `id`.
     pub(super) fn of(
         source: &Source,
         log: &Log<'_>,
@@ -66,8 +66,8 @@ impl Members {
         let before = state.member(id).cloned().unwrap_or(Member { id, ..Member::default() });
         let mut itself = Member { is_learner: false, ..before };
         let differ = known.len() != state.members.len() || known.keys().any(|id| state.member(*id).is_none());
-        // It is added where one of the two does not know it; where one calls it a learner, it is promoted: alone, it would
-        // wait for a leader for ever.
+        // It is added where one of the two does not know it, and promoted where one has it as a learner: alone, a learner
+        // waits for a leader forever.
         let learns = known.remove(&id).zip(state.member(id)).map(|(learns, member)| learns || member.is_learner);
         match (learns, &urls) {
             (Some(false), _) => {}

@@ -1,8 +1,8 @@
 //! The storage version of a stopped member's db, up or down, so that another etcd starts on it.
 //!
 //! Mirrors `etcdutl/etcdutl/migrate_command.go` and `server/storage/schema/{schema,migration}.go`; the bucket `meta` is
-//! what etcdutl makes of it. It leaves the cluster's version where it is, and no etcd starts below that: here it goes
-//! down, too, and the log starts behind the entries that have brought the cluster there ([`LogStart`]).
+//! what etcdutl makes of it. etcdutl leaves the cluster's version as it is, and no etcd below that starts. Here it is lowered,
+//! too, and the log starts after the entries that have raised it ([`LogStart`]).
 
 use std::{
     collections::BTreeMap,
@@ -32,7 +32,7 @@ use crate::{
     wal::Log,
 };
 
-/// What is going to be done to bring a db to another version.
+/// The plan to bring a db to another version.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Migrate {
@@ -42,16 +42,16 @@ pub struct Migrate {
     pub revision: i64,
     /// The db's length in bytes, up to the high-water mark.
     pub total_size: u64,
-    /// The storage version that it has.
+    /// Its storage version.
     pub from: String,
-    /// The one that it gets.
+    /// Its new storage version.
     #[serde(serialize_with = "text")]
     pub to: Minor,
-    /// The cluster's version, when that has to change.
+    /// The cluster's version, old and new, when that has to change.
     pub cluster_version: Option<(String, String)>,
-    /// The members that vote, though the db says that they are learners: it says so no more.
+    /// The members that vote although the db has them as learners; they become voters in the db.
     pub promoted: Vec<Id>,
-    /// The entry that the log starts behind, when that has to change.
+    /// The entry that the log starts after, when that has to change.
     pub snapshot_at: Option<u64>,
     /// Why etcdutl would not do it.
     pub forced: Option<String>,
@@ -74,10 +74,10 @@ fn text<S: serde::Serializer>(version: &Minor, serializer: S) -> Result<S::Ok, S
 const FIRST: Minor = Minor { major: 3, minor: 6 };
 
 impl Migrate {
-    /// Decides; what etcdutl does with `force` only, this does with it only, too.
+    /// Plans. As in etcdutl, some things are done with `force` only.
     ///
     /// # Errors
-    /// When the db does not say which version it has, is at `to` already, or holds what `to` does not know.
+    /// When the db has no known version, is at `to` already, or holds what `to` does not know.
     pub fn plan(directory: &Directory<'_>, to: Minor, force: bool) -> Result<Self> {
         let source = directory.source;
         let damaged = |finding| source.damaged(finding);
@@ -135,7 +135,7 @@ impl Migrate {
         }
         let raft = known(source, &log, at, &snapshot.state);
         let members = agreed(source, &snapshot.state, &raft);
-        // 3.7 takes from here who votes.
+        // etcd 3.7 takes the voters from the db.
         let promoted: Vec<_> =
             members.iter().flatten().filter(|m| !snapshot.state.members.contains(m)).cloned().collect();
         if !promoted.is_empty() {
@@ -174,8 +174,8 @@ impl Migrate {
     }
 }
 
-/// What in the log behind the last snapshot `to` does not know (`wal.MinimalEtcdVersion`): requests and their fields that
-/// a newer etcd brought. There is one since 3.5, which only etcd's tests send.
+/// What `to` does not know in the log after the last snapshot (`wal.MinimalEtcdVersion`): requests and fields of a newer
+/// etcd. Since 3.5 there is one such request, which only etcd's tests send.
 fn newer(log: &Log<'_>, to: Minor) -> Option<String> {
     let from = log.newest_snapshot().map_or(0, |newest| newest.index);
     let entries = log.entries().iter().filter(|entry| entry.index > from);

@@ -30,7 +30,7 @@ impl Place {
     /// The place of `member` in `data_dir`, with its log elsewhere when `wal_dir` says so.
     ///
     /// # Errors
-    /// When the two cannot both be.
+    /// When the two do not fit each other.
     pub fn new(member: &str, data_dir: &Path, wal_dir: Option<&Path>) -> Result<Self> {
         let absolute = |path: &Path| std::path::absolute(path).map_err(fault(path, "look at"));
         let data_dir = absolute(data_dir)?;
