@@ -2,6 +2,10 @@
 
 use std::io::{self, Write};
 
+use comfy_table::{Cell, CellAlignment, ContentArrangement, ContentLineStyle, LineStyle, Table, TableStyle};
+
+use super::printable;
+
 /// One answer: names for `fields`, headers for `table`, and what each format shows.
 pub(crate) struct Answer<'a> {
     /// `"Name" : value` of `-w fields`.
@@ -25,25 +29,28 @@ impl Answer<'_> {
     }
 }
 
-/// A box, as `tablewriter` 1.x draws it: headers centred, cells aligned right.
+/// The lines of a box of Go's `tablewriter` 1.x.
+const BOX: TableStyle = TableStyle::new()
+    .top_border(LineStyle::new('┌', '─', '┬', '┐'))
+    .header_lines(ContentLineStyle::new('│', '│', '│'))
+    .header_separator(LineStyle::new('├', '─', '┼', '┤'))
+    .content_lines(ContentLineStyle::new('│', '│', '│'))
+    .bottom_border(LineStyle::new('└', '─', '┴', '┘'));
+
+/// A box as `tablewriter` draws it: headers centred, cells aligned right.
 pub(crate) fn boxed(out: &mut impl Write, headers: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
-    let mut widths: Vec<usize> = headers.iter().map(|header| header.chars().count()).collect();
-    for row in rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
-        }
-    }
-    let rule = |left: char, middle: &str, right: char| {
-        let bars: Vec<String> = widths.iter().map(|width| "─".repeat(width.saturating_add(2))).collect();
-        format!("{left}{}{right}", bars.join(middle))
+    // The odd blank of a centred header is on the right; comfy-table would put it on the left.
+    let centred = |(column, header): (usize, &&str)| {
+        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
+        let blanks = cells.max().unwrap_or(0).saturating_sub(header.chars().count());
+        format!("{header}{}", " ".repeat(blanks % 2))
     };
-    writeln!(out, "{}", rule('┌', "┬", '┐'))?;
-    let cells: Vec<_> = headers.iter().zip(&widths).map(|(header, width)| format!(" {header:^width$} ")).collect();
-    writeln!(out, "│{}│", cells.join("│"))?;
-    writeln!(out, "{}", rule('├', "┼", '┤'))?;
+    let aligned = |text: String, alignment| Cell::new(printable(text)).set_alignment(alignment);
+    let mut table = Table::new();
+    table.load_style(BOX).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(headers.iter().enumerate().map(centred).map(|header| aligned(header, CellAlignment::Center)));
     for row in rows {
-        let cells: Vec<_> = row.iter().zip(&widths).map(|(cell, width)| format!(" {cell:>width$} ")).collect();
-        writeln!(out, "│{}│", cells.join("│"))?;
+        table.add_row(row.iter().map(|cell| aligned(cell.clone(), CellAlignment::Right)));
     }
-    writeln!(out, "{}", rule('└', "┴", '┘'))
+    table.lines().try_for_each(|line| writeln!(out, "{line}"))
 }
