@@ -13,7 +13,7 @@ use std::{
 use etcdsnap::{
     Error, Result,
     hash::{Sha256, hex},
-    source::Part,
+    source::{Input, Part},
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -27,13 +27,16 @@ pub(crate) struct Evidence {
     file: File,
     id: (u64, u64),
     start: Timestamp,
-    inputs: Vec<Input>,
-    outputs: Vec<Output>,
+    inputs: Vec<InputFile>,
+    outputs: Vec<OutputFile>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Input {
+struct InputFile {
+    /// Device and inode: two files may have the same name for people.
+    #[serde(skip)]
+    id: (u64, u64),
     path: String,
     size: u64,
     mtime: String,
@@ -51,14 +54,14 @@ struct Record<'a> {
     host: Option<String>,
     start: String,
     end: String,
-    inputs: &'a [Input],
-    outputs: Vec<&'a Output>,
+    inputs: &'a [InputFile],
+    outputs: Vec<&'a OutputFile>,
     exit: u8,
     previous: Option<String>,
 }
 
 #[derive(Serialize)]
-struct Output {
+struct OutputFile {
     path: String,
     size: u64,
     sha256: String,
@@ -89,13 +92,14 @@ impl Evidence {
     }
 
     /// Notes the files of an input as they are before they are read.
-    pub(crate) fn opened<'p>(&mut self, files: impl IntoIterator<Item = &'p Part>) -> Result<()> {
-        for part in files {
+    pub(crate) fn opened(&mut self, input: &impl Input) -> Result<()> {
+        for part in input.files() {
             if part.id() == self.id {
                 let what = format!("{}: the evidence would be written into the input", part.name());
                 return Err(Error::usage(what));
             }
-            self.inputs.push(Input {
+            self.inputs.push(InputFile {
+                id: part.id(),
                 path: part.name().to_owned(),
                 size: part.len(),
                 mtime: Timestamp::new(part.mtime().0, i32::try_from(part.mtime().1).unwrap_or(0))
@@ -109,10 +113,10 @@ impl Evidence {
     }
 
     /// Notes them as they are after.
-    pub(crate) fn closed<'p>(&mut self, files: impl IntoIterator<Item = &'p Part>) -> Result<()> {
-        for part in files {
+    pub(crate) fn closed(&mut self, input: &impl Input) -> Result<()> {
+        for part in input.files() {
             let sum = hex(&part.digests(|_| {})?.file);
-            let input = self.inputs.iter_mut().rev().find(|input| input.path == part.name());
+            let input = self.inputs.iter_mut().rev().find(|input| input.id == part.id());
             if let Some(input) = input {
                 let same = input.sha256_before == sum;
                 input.sha256_after = Some(sum);
@@ -129,7 +133,7 @@ impl Evidence {
     pub(crate) fn wrote(&mut self, file: &Path) -> Result<()> {
         let part = Part::open(file)?;
         let sha256 = hex(&part.digests(|_| {})?.file);
-        self.outputs.push(Output { path: part.name().to_owned(), size: part.len(), sha256 });
+        self.outputs.push(OutputFile { path: part.name().to_owned(), size: part.len(), sha256 });
         Ok(())
     }
 
@@ -137,7 +141,7 @@ impl Evidence {
     pub(crate) fn write(&self, printed: &Printed<impl Write>, exit: u8) -> Result<()> {
         let fault = |doing| move |source| Error::io(self.path.display().to_string(), doing, source);
         let sha256 = hex(&printed.sum.clone().finish());
-        let stdout = Output { path: "stdout".to_owned(), size: printed.size, sha256 };
+        let stdout = OutputFile { path: "stdout".to_owned(), size: printed.size, sha256 };
         let record = Record {
             schema_version: crate::render::SCHEMA_VERSION,
             tool: crate::render::TOOL,

@@ -11,7 +11,7 @@ use etcdsnap::{
     bytes::escape,
     error::Severity,
     etcd::{Load, Snapshot},
-    source::{Options, RaftFiles, RaftKind, Source},
+    source::{Input, Options, RaftFiles, RaftKind, Source},
 };
 
 use crate::{
@@ -89,43 +89,26 @@ impl Session {
         evidence.map_or(Ok(()), |evidence| files.iter().try_for_each(|file| evidence.wrote(file)))
     }
 
-    /// Opens what the user named.
-    pub(crate) fn open(&mut self, path: &Path) -> Result<Source> {
-        let source = self.open_quietly(path)?;
-        for note in source.notes() {
-            eprintln!("{}: {}: {note}", note.severity, source.name());
-        }
+    /// Opens the backup that the user named.
+    pub(crate) fn open(&mut self, named: &Path) -> Result<Source> {
+        let source = self.open_quietly(named)?;
+        print_notes(&source);
         Ok(source)
     }
 
-    /// The same, for a command that reports the notes itself.
-    pub(crate) fn open_quietly(&mut self, path: &Path) -> Result<Source> {
-        let source = Source::open(path, &self.options)?;
-        if let Some(evidence) = &mut self.evidence {
-            evidence.opened(source.files())?;
-        }
+    /// Opens a backup for a command that reports the notes itself.
+    pub(crate) fn open_quietly(&mut self, named: &Path) -> Result<Source> {
+        let source = Source::open(named, &self.options)?;
+        self.evidence.as_mut().map_or(Ok(()), |evidence| evidence.opened(&source))?;
         Ok(source)
     }
 
     /// Opens the raft files that the user named.
-    pub(crate) fn open_raft(&mut self, path: &Path, kind: RaftKind) -> Result<RaftFiles> {
-        let files = RaftFiles::open(path, kind, &self.options)?;
-        if let Some(evidence) = &mut self.evidence {
-            evidence.opened(files.files())?;
-        }
-        for note in files.notes() {
-            eprintln!("{}: {}: {note}", note.severity, files.name());
-        }
+    pub(crate) fn open_raft(&mut self, named: &Path, kind: RaftKind) -> Result<RaftFiles> {
+        let files = RaftFiles::open(named, kind, &self.options)?;
+        self.evidence.as_mut().map_or(Ok(()), |evidence| evidence.opened(&files))?;
+        print_notes(&files);
         Ok(files)
-    }
-
-    /// Makes sure that they still are what was opened. What was printed before goes out first.
-    pub(crate) fn intact_raft(&mut self, files: &RaftFiles) -> Result<(), Failure> {
-        self.out.flush()?;
-        if let Some(evidence) = &mut self.evidence {
-            evidence.closed(files.files())?;
-        }
-        Ok(files.intact()?)
     }
 
     /// Tells how far the reading of `source` is.
@@ -155,12 +138,10 @@ impl Session {
     }
 
     /// Makes sure that the input still is what was opened. What was printed before goes out first.
-    pub(crate) fn intact(&mut self, source: &Source) -> Result<(), Failure> {
+    pub(crate) fn intact(&mut self, input: &impl Input) -> Result<(), Failure> {
         self.out.flush()?;
-        if let Some(evidence) = &mut self.evidence {
-            evidence.closed(source.files())?;
-        }
-        Ok(source.intact()?)
+        self.evidence.as_mut().map_or(Ok(()), |evidence| evidence.closed(input))?;
+        Ok(input.intact()?)
     }
 
     /// Ends the reading of one input: makes sure of it, and tells what is wrong with it.
@@ -177,6 +158,13 @@ impl Session {
     /// Untrusted bytes for the output: raw into a pipe, escaped on a terminal.
     pub(crate) fn untrusted(&mut self, bytes: &[u8]) -> io::Result<()> {
         if self.terminal { self.out.write_all(escape(bytes).as_bytes()) } else { self.out.write_all(bytes) }
+    }
+}
+
+/// Prints what was noticed while opening an input.
+fn print_notes(input: &impl Input) {
+    for note in input.notes() {
+        eprintln!("{}: {}: {note}", note.severity, input.origin().display);
     }
 }
 

@@ -130,7 +130,7 @@ impl<'s> Directory<'s> {
     /// The path of a part's file.
     #[must_use]
     pub fn path_of(&self, part: &Part) -> PathBuf {
-        let name = part.name().rsplit('/').next().unwrap_or_default();
+        let name = part.path().file_name().unwrap_or_default();
         let of_log = self.source.wal().iter().any(|segment| segment.id() == part.id());
         if of_log { self.wal.join(name) } else { self.member.join("snap").join(name) }
     }

@@ -3,7 +3,7 @@
 
 use std::{fs::File, io::Write as _, sync::OnceLock};
 
-use super::{Options, Part, open::scratch};
+use super::{Options, Part, locator::Origin, open::scratch};
 use crate::{Error, Result};
 
 /// So many bytes are few.
@@ -83,7 +83,9 @@ impl Spool {
         }
         match self.file {
             None => Ok(Bytes::Few(self.few)),
-            Some(file) => Part::own("what the log adds".to_owned(), file).map(Bytes::Many),
+            Some(file) => {
+                Part::own(Origin::file(&self.options.tmp_dir).inside("what the log adds"), file).map(Bytes::Many)
+            }
         }
     }
 }

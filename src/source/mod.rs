@@ -16,7 +16,9 @@
 
 mod datadir;
 mod foreign;
+mod input;
 mod kept;
+mod locator;
 mod map;
 mod open;
 mod part;
@@ -31,7 +33,9 @@ use std::{
 };
 
 pub use datadir::{is_data_dir, member_dir};
+pub use input::Input;
 pub(crate) use kept::Spool;
+pub use locator::{Locator, Origin};
 pub use map::free_space;
 pub use part::{Digests, Part};
 pub use raft::{RaftFiles, RaftKind};
@@ -110,8 +114,7 @@ impl fmt::Display for Wrapping {
 /// A backup, open.
 #[derive(Debug)]
 pub struct Source {
-    name: String,
-    path: PathBuf,
+    origin: Origin,
     kind: Kind,
     wrapping: Vec<Wrapping>,
     db: Part,
@@ -120,20 +123,20 @@ pub struct Source {
     log: Option<RaftFiles>,
     snaps: Vec<Part>,
     snap_dbs: Vec<Part>,
-    /// Files that are not read as they are, but must not change: the container.
-    watched: Vec<Part>,
+    /// The containers around it, the outermost first: they are unpacked, and must not change.
+    containers: Vec<Part>,
     notes: Vec<Finding>,
     options: Options,
     kept: kept::Kept,
 }
 
 impl Source {
-    /// Opens what `path` stands for: a path, or `OUTER:INNER` for a file in a container or folder.
+    /// Opens the backup at `named`: a path, or `OUTER:INNER` for a file in a container or folder ([`Locator`]).
     ///
     /// # Errors
     /// When it cannot be read, is no backup, or several.
-    pub fn open(path: &Path, options: &Options) -> Result<Self> {
-        Ok(Self { options: options.clone(), ..open::open(path, options)? })
+    pub fn open(named: &Path, options: &Options) -> Result<Self> {
+        Ok(Self { options: options.clone(), ..open::open(&Locator::parse(named)?, options)? })
     }
 
     /// The same source with `file`, a copy of its db or of the one that came from the leader, in the place of its db: for
@@ -143,21 +146,17 @@ impl Source {
     /// When it cannot be mapped.
     pub fn copy(&self, file: std::fs::File) -> Result<Self> {
         let again = |parts: &[Part]| parts.iter().map(Part::again).collect::<Result<Vec<_>>>();
-        let db = Part::own(self.db.name().to_owned(), file)?;
-        let (name, path) = (self.name.clone(), self.path.clone());
-        let (wrapping, notes) = (self.wrapping.clone(), self.notes.clone());
         Ok(Self {
-            name,
-            path,
+            origin: self.origin.clone(),
             kind: self.kind,
-            wrapping,
-            db,
+            wrapping: self.wrapping.clone(),
+            db: Part::own(self.db.origin().clone(), file)?,
             wal: again(self.wal())?,
             log: None,
             snaps: again(&self.snaps)?,
             snap_dbs: again(&self.snap_dbs)?,
-            watched: Vec::new(),
-            notes,
+            containers: Vec::new(),
+            notes: self.notes.clone(),
             options: self.options.clone(),
             kept: kept::Kept::default(),
         })
@@ -184,13 +183,13 @@ impl Source {
     /// As the user named it, with the part that was picked, for people.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.name
+        &self.origin.display
     }
 
     /// Where it lies, or the outermost layer around it.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.path
+        &self.origin.path
     }
 
     /// What kind of backup it is.
@@ -250,29 +249,35 @@ impl Source {
         self.kept.keep(spool)
     }
 
-    /// What was noticed while opening it.
-    #[must_use]
-    pub fn notes(&self) -> &[Finding] {
-        &self.notes
-    }
-
-    /// The files on disk that it is made of: the outermost container, or the parts themselves.
-    pub fn files(&self) -> impl Iterator<Item = &Part> {
-        let outer = self.watched.first();
-        let log = self.log.iter().flat_map(RaftFiles::files);
-        outer.into_iter().chain(self.parts().filter(move |_| outer.is_none())).chain(log)
-    }
-
-    /// Whether everything that was read is still what it was.
+    /// Makes sure that everything that was read is still what it was.
     ///
     /// # Errors
     /// [`crate::Error::Changed`], with the first byte that is lost.
     pub fn intact(&self) -> Result<()> {
-        self.parts().chain(&self.watched).try_for_each(Part::intact)?;
+        self.parts().chain(&self.containers).try_for_each(Part::intact)?;
         self.log.iter().try_for_each(RaftFiles::intact)
     }
 
     fn parts(&self) -> impl Iterator<Item = &Part> {
         [&self.db].into_iter().chain(&self.wal).chain(&self.snaps).chain(&self.snap_dbs)
+    }
+}
+
+impl Input for Source {
+    fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    fn notes(&self) -> &[Finding] {
+        &self.notes
+    }
+
+    fn files(&self) -> Vec<&Part> {
+        let log = self.log.iter().flat_map(RaftFiles::files);
+        input::on_disk(&self.containers, self.parts()).chain(log).collect()
+    }
+
+    fn intact(&self) -> Result<()> {
+        self.intact()
     }
 }

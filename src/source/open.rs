@@ -1,18 +1,13 @@
 //! From a name to the open files behind it.
 
-use std::{
-    ffi::{OsStr, OsString},
-    fs::File,
-    io::ErrorKind,
-    os::unix::ffi::OsStrExt as _,
-    path::{Path, PathBuf},
-};
+use std::{ffi::OsString, fs::File, path::Path};
 
 use super::{
     Kind, Options, Source, Wrapping,
     datadir::{self, DataDir},
     foreign,
     kept::Kept,
+    locator::{Locator, Origin},
     map,
     part::Part,
     sniff::{HEAD, Sniffed, has_carriage_returns, sniff},
@@ -27,7 +22,7 @@ use crate::{
 const LISTED: usize = 20;
 
 /// Containers inside containers are followed so deep.
-const MAX_LAYERS: usize = 6;
+pub(super) const MAX_LAYERS: usize = 6;
 
 /// What is left when all wrapping is off.
 #[derive(Debug)]
@@ -38,37 +33,21 @@ pub(super) enum Content {
     DataDir(DataDir),
 }
 
-pub(super) fn open(path: &Path, options: &Options) -> Result<Source> {
-    let missing = match path.symlink_metadata() {
-        Ok(_) => return open_path(&file_name(path), path, None, options),
-        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => e,
-        Err(e) => return Err(io_error(path, "open", e)),
-    };
-    // OUTER:INNER; a file of that very name would have come first.
-    let name = path.as_os_str().as_bytes();
-    for (at, _) in name.iter().enumerate().rev().filter(|(_, byte)| **byte == b':') {
-        let Some((outer, inner)) = name.split_at_checked(at) else { continue };
-        let outer = Path::new(OsStr::from_bytes(outer));
-        if outer.exists() {
-            let colons = inner.iter().take_while(|byte| **byte == b':').count();
-            let inner = inner.get(colons..).unwrap_or_default();
-            return open_path(&file_name(path), outer, Some(&file_name(OsStr::from_bytes(inner))), options);
-        }
-    }
-    Err(io_error(path, "open", missing))
+pub(super) fn open(named: &Locator, options: &Options) -> Result<Source> {
+    open_origin(Origin::file(named.outer()).inside(named.display()), named.inner(), options)
 }
 
 fn io_error(path: &Path, doing: &'static str, source: std::io::Error) -> Error {
     Error::io(file_name(path), doing, source)
 }
 
-fn open_path(name: &str, path: &Path, pick: Option<&str>, options: &Options) -> Result<Source> {
-    let metadata = path.metadata().map_err(|e| io_error(path, "open", e))?;
+fn open_origin(origin: Origin, pick: Option<&str>, options: &Options) -> Result<Source> {
+    let metadata = origin.path.metadata().map_err(|e| io_error(&origin.path, "open", e))?;
     if metadata.is_dir() {
-        return open_folder(name, path, pick, options);
+        return open_folder(origin, pick, options);
     }
-    let part = open_file(path)?;
-    let mut source = Unwrapped::new(name, path);
+    let part = open_file(&origin.path)?;
+    let mut source = Unwrapped::new(origin);
     let content = source.unwrap(part, pick, options)?;
     Ok(source.finish(content))
 }
@@ -87,7 +66,7 @@ pub(super) fn open_file(path: &Path) -> Result<Part> {
     }
     let file = map::open(path).map_err(|e| io_error(path, "open", e))?;
     let metadata = file.metadata().map_err(|e| io_error(path, "look at", e))?;
-    regular(&metadata).map_or_else(|| Part::new(file_name(path), file), Err)
+    regular(&metadata).map_or_else(|| Part::new(Origin::file(path), file), Err)
 }
 
 fn kind_of(metadata: &std::fs::Metadata) -> Option<&'static str> {
@@ -106,12 +85,13 @@ fn kind_of(metadata: &std::fs::Metadata) -> Option<&'static str> {
     }
 }
 
-fn open_folder(name: &str, path: &Path, pick: Option<&str>, options: &Options) -> Result<Source> {
+fn open_folder(origin: Origin, pick: Option<&str>, options: &Options) -> Result<Source> {
     if pick.is_none()
-        && let Some(dir) = datadir::open(path, options.wal_dir.as_deref())?
+        && let Some(dir) = datadir::open(&origin.path, options.wal_dir.as_deref())?
     {
-        return Ok(Unwrapped::new(name, path).finish(Content::DataDir(dir)));
+        return Ok(Unwrapped::new(origin).finish(Content::DataDir(dir)));
     }
+    let Origin { path, display: name } = &origin;
     let entries = datadir::names(path)?;
     let is_backup = |entry: &&OsString| {
         let inner = path.join(entry);
@@ -122,7 +102,7 @@ fn open_folder(name: &str, path: &Path, pick: Option<&str>, options: &Options) -
     let none = || foreign::without_backup(name, "a folder", &names(&mut entries.iter()));
     let one = pick_one(name, pick, &found, none)?;
     let inner = entries.iter().find(|entry| file_name(entry) == one).map_or_else(|| path.join(&one), |e| path.join(e));
-    open_path(&file_name(&inner), &inner, None, options)
+    open_origin(Origin::file(&inner), None, options)
 }
 
 /// Whether the first bytes of a file are those of a backup or a container.
@@ -162,15 +142,14 @@ pub(super) fn pick_one(
 
 /// A source whose wrapping comes off layer by layer.
 struct Unwrapped {
-    name: String,
-    path: PathBuf,
+    origin: Origin,
     wrapping: Vec<Wrapping>,
-    watched: Vec<Part>,
+    containers: Vec<Part>,
 }
 
 impl Unwrapped {
-    fn new(name: &str, path: &Path) -> Self {
-        Self { name: name.to_owned(), path: path.to_owned(), wrapping: Vec::new(), watched: Vec::new() }
+    fn new(origin: Origin) -> Self {
+        Self { origin, wrapping: Vec::new(), containers: Vec::new() }
     }
 
     fn unwrap(&mut self, mut part: Part, mut pick: Option<&str>, options: &Options) -> Result<Content> {
@@ -179,7 +158,7 @@ impl Unwrapped {
             let wrapping = match sniff(head) {
                 Sniffed::Bbolt if has_carriage_returns(part.bytes()) => {
                     return Err(Error::Foreign {
-                        file: self.name.clone(),
+                        file: self.origin.display.clone(),
                         what: "an etcd snapshot that was taken for text on its way: each line feed has got a carriage return"
                             .to_owned(),
                         hint: "copy it again, in binary mode".to_owned(),
@@ -189,27 +168,27 @@ impl Unwrapped {
                 Sniffed::Bbolt => match pick {
                     None => return Ok(Content::Db(part)),
                     Some(pick) => {
-                        let what = format!("{}: not a container: there is no {pick} inside", self.name);
+                        let what = format!("{}: not a container: there is no {pick} inside", self.origin.display);
                         return Err(Error::usage(what));
                     }
                 },
-                Sniffed::Other => return Err(foreign::foreign(&self.name, part.bytes())),
+                Sniffed::Other => return Err(foreign::foreign(&self.origin.display, part.bytes())),
                 Sniffed::Wrapped(_) if self.wrapping.len() >= MAX_LAYERS => {
                     let what = format!("{MAX_LAYERS} containers inside each other");
                     let hint = "unpack it by hand".to_owned();
-                    return Err(Error::Foreign { file: self.name.clone(), what, hint, may_be_one: true });
+                    return Err(Error::Foreign { file: self.origin.display.clone(), what, hint, may_be_one: true });
                 }
                 Sniffed::Wrapped(wrapping) => wrapping,
             };
             self.wrapping.push(wrapping);
-            let unpacked = unpack::unpack(&self.name, part.bytes(), wrapping, pick, options)?;
-            self.watched.push(part);
+            let unpacked = unpack::unpack(&self.origin, part.bytes(), wrapping, pick, options)?;
+            self.containers.push(part);
             part = match unpacked {
                 unpack::Unpacked::File { part, inner } => {
                     if let Some(inner) = inner {
                         pick = None;
-                        if !self.name.ends_with(&format!(":{inner}")) {
-                            self.name = format!("{}:{inner}", self.name);
+                        if !self.origin.display.ends_with(&format!(":{inner}")) {
+                            self.origin.display = format!("{}:{inner}", self.origin.display);
                         }
                     }
                     part
@@ -230,7 +209,7 @@ impl Unwrapped {
         };
         let DataDir { db, wal, snaps, snap_dbs, passed_over } = dir;
         let mut notes = Vec::new();
-        if self.watched.is_empty() && db.is_locked() {
+        if self.containers.is_empty() && db.is_locked() {
             let note = Finding::warning(Code::InUse, "in use by a running etcd: what is read may be torn");
             notes.push(note.hint("stop etcd, or take a backup with `etcdctl snapshot save`"));
         }
@@ -245,10 +224,9 @@ impl Unwrapped {
             notes.push(note.hint(format!("it is in the folder that --wal-dir named, or lost; {etcd}")));
         }
         notes.extend(passed_over);
-        let Self { name, path, wrapping, watched } = self;
+        let Self { origin, wrapping, containers } = self;
         Source {
-            name,
-            path,
+            origin,
             kind,
             wrapping,
             db,
@@ -256,7 +234,7 @@ impl Unwrapped {
             log: None,
             snaps,
             snap_dbs,
-            watched,
+            containers,
             notes,
             options: Options::default(),
             kept: Kept::default(),

@@ -9,6 +9,7 @@ use std::{
 };
 
 use super::{
+    locator::Origin,
     map::{Map, is_locked},
     open::open_file,
 };
@@ -24,7 +25,7 @@ const WINDOWS: usize = 4;
 /// One file of a source.
 #[derive(Debug)]
 pub struct Part {
-    name: String,
+    origin: Origin,
     file: File,
     map: Option<Map>,
     stamp: Stamp,
@@ -42,27 +43,34 @@ pub struct Digests {
 }
 
 impl Part {
-    /// A part over `file`, called `name`.
-    pub(super) fn new(name: String, file: File) -> Result<Self> {
-        let fault = |doing, source| Error::io(name.clone(), doing, source);
+    /// A part over `file`, which is the one at `origin`.
+    pub(super) fn new(origin: Origin, file: File) -> Result<Self> {
+        let fault = |doing, source| Error::io(&origin.display, doing, source);
         let stamp = Stamp::of(&file.metadata().map_err(|e| fault("look at", e))?);
         let map = match stamp.size {
             0 => None,
             size => Some(Map::new(&file, size).map_err(|e| fault("map", e))?),
         };
-        Ok(Self { name, file, map, stamp, own: false })
+        Ok(Self { origin, file, map, stamp, own: false })
     }
 
-    /// The same over a file that this program made.
-    pub(super) fn own(name: String, file: File) -> Result<Self> {
-        Self::new(name, file).map(|part| Self { own: true, ..part })
+    /// A part over a nameless file that this program made out of `origin`.
+    pub(super) fn own(origin: Origin, file: File) -> Result<Self> {
+        Self::new(origin, file).map(|part| Self { own: true, ..part })
     }
 
-    /// The same file once more.
+    /// A second part over the same file.
     pub(super) fn again(&self) -> Result<Self> {
-        let file = self.file.try_clone();
-        let file = file.map_err(|e| Error::io(self.name.clone(), "open", e))?;
-        Self::new(self.name.clone(), file).map(|part| Self { own: self.own, ..part })
+        let file = self.file.try_clone().map_err(|e| self.fault("open", None, e))?;
+        Self::new(self.origin.clone(), file).map(|part| Self { own: self.own, ..part })
+    }
+
+    fn fault(&self, doing: &'static str, offset: Option<u64>, source: io::Error) -> Error {
+        Error::Io { file: self.origin.display.clone(), doing, offset, source }
+    }
+
+    fn changed(&self, what: impl Into<String>, offset: Option<u64>) -> Error {
+        Error::Changed { file: self.origin.display.clone(), what: what.into(), offset }
     }
 
     /// Opens the regular file at `path`, which no container is around.
@@ -73,10 +81,21 @@ impl Part {
         open_file(path)
     }
 
-    /// Its name, for people.
+    /// Its name, for people; [`Part::path`] is what leads to it.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.name
+        &self.origin.display
+    }
+
+    /// Where it is on disk; of what was unpacked, the container.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.origin.path
+    }
+
+    /// Path and name.
+    pub(super) fn origin(&self) -> &Origin {
+        &self.origin
     }
 
     /// All its bytes.
@@ -184,17 +203,14 @@ impl Part {
             let mut window = empty.try_recv().unwrap_or_default();
             window.resize(want, 0);
             let sent = match self.file.read_at(&mut window, at) {
-                Ok(0) => {
-                    let what = format!("it ended at {at} of {len} bytes");
-                    Err(Error::Changed { file: self.name.clone(), what, offset: Some(at) })
-                }
+                Ok(0) => Err(self.changed(format!("it ended at {at} of {len} bytes"), Some(at))),
                 Ok(n) => {
                     window.truncate(n);
                     at += n as u64;
                     Ok(window)
                 }
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-                Err(source) => Err(Error::Io { file: self.name.clone(), doing: "read", offset: Some(at), source }),
+                Err(e) => Err(self.fault("read", Some(at), e)),
             };
             let failed = sent.is_err();
             if full.send(sent).is_err() || failed {
@@ -252,14 +268,11 @@ impl Part {
                         n
                     }
                     Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-                    Err(source) => {
-                        return Err(Error::Io { file: self.name.clone(), doing: "read", offset: Some(at), source });
-                    }
+                    Err(e) => return Err(self.fault("read", Some(at), e)),
                 }
             };
             if copied == 0 {
-                let what = format!("it ended at {at} of {len} bytes");
-                return Err(Error::Changed { file: self.name.clone(), what, offset: Some(at) });
+                return Err(self.changed(format!("it ended at {at} of {len} bytes"), Some(at)));
             }
             at += copied as u64;
             if !progress(at) {
@@ -275,8 +288,12 @@ impl Part {
         is_locked(&self.file)
     }
 
+    /// Whether its path leads to another file now, or nowhere. Where that cannot be seen, it is taken to lead here.
     fn is_elsewhere(&self) -> bool {
-        std::fs::metadata(&self.name).map_or(true, |named| (named.dev(), named.ino()) != self.stamp.id)
+        match std::fs::metadata(&self.origin.path) {
+            Ok(there) => (there.dev(), there.ino()) != self.stamp.id,
+            Err(e) => matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory),
+        }
     }
 
     /// Whether it is still what it was when it was opened.
@@ -284,17 +301,15 @@ impl Part {
         if self.own {
             return Ok(());
         }
-        let changed = |what: &str, offset| Error::Changed { file: self.name.clone(), what: what.to_owned(), offset };
         if let Some(hole) = self.map.as_ref().and_then(Map::hole) {
-            return Err(changed("bytes could not be read, or are gone", Some(hole)));
+            return Err(self.changed("bytes could not be read, or are gone", Some(hole)));
         }
-        let now = self.file.metadata();
-        let now = now.map_err(|e| Error::io(self.name.clone(), "look at", e))?;
+        let now = self.file.metadata().map_err(|e| self.fault("look at", None, e))?;
         match self.stamp.difference(&Stamp::of(&now)) {
             None => Ok(()),
-            // Moved away: the name leads to another file now, or nowhere.
+            // Moved away: the path leads to another file now, or nowhere.
             Some((_, None)) if (now.mtime(), now.mtime_nsec()) == self.stamp.mtime && self.is_elsewhere() => Ok(()),
-            Some((what, offset)) => Err(changed(&what, offset)),
+            Some((what, offset)) => Err(self.changed(what, offset)),
         }
     }
 }

@@ -5,15 +5,14 @@
 use std::path::Path;
 
 use super::{
-    Options, Part, SegmentName, Wrapping, datadir,
-    open::{open_file, pick_one},
+    Input, Options, Part, SegmentName, Wrapping, datadir,
+    input::on_disk,
+    locator::{Locator, Origin},
+    open::{MAX_LAYERS, open_file, pick_one},
     sniff::{HEAD, Sniffed, sniff},
     unpack,
 };
 use crate::{Code, Error, Finding, Result, bytes::file_name};
-
-/// Containers inside containers are followed so deep.
-const MAX_LAYERS: usize = 6;
 
 /// Which of the files are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,10 +26,10 @@ pub enum RaftKind {
 /// The raft files of one member, open.
 #[derive(Debug)]
 pub struct RaftFiles {
-    name: String,
+    origin: Origin,
     wal: Vec<Part>,
     snaps: Vec<Part>,
-    watched: Vec<Part>,
+    containers: Vec<Part>,
     notes: Vec<Finding>,
 }
 
@@ -56,26 +55,24 @@ impl RaftKind {
 }
 
 impl RaftFiles {
-    /// Opens what `path` stands for: a path, or `OUTER:INNER` for the member of folder INNER in an archive.
+    /// Opens the files at `named`: a path, or `OUTER:INNER` for the member of folder INNER in an archive ([`Locator`]).
     ///
     /// # Errors
     /// When it cannot be read, or there is nothing of `kind`.
-    pub fn open(path: &Path, kind: RaftKind, options: &Options) -> Result<Self> {
-        let name = file_name(path);
-        if path.symlink_metadata().is_err()
-            && let Some((outer, inner)) = name.rsplit_once(':')
-            && Path::new(outer).is_file()
-        {
-            return Opening::new(outer, kind, options).file(Path::new(outer), Some(inner));
-        }
-        let opening = Opening::new(&name, kind, options);
-        if path.is_dir() { opening.folder(path) } else { opening.file(path, None) }
+    pub fn open(named: &Path, kind: RaftKind, options: &Options) -> Result<Self> {
+        let named = Locator::parse(named)?;
+        let path = match named.inner() {
+            Some(inner) if named.outer().is_dir() => named.outer().join(inner),
+            _ => named.outer().to_owned(),
+        };
+        let opening = Opening::new(Origin::file(&path), kind, options);
+        if path.is_dir() { opening.folder(&path) } else { opening.file(&path, named.inner()) }
     }
 
     /// As the user named it, for people.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.name
+        &self.origin.display
     }
 
     /// The log's segments, by name.
@@ -89,25 +86,23 @@ impl RaftFiles {
     pub fn snaps(&self) -> &[Part] {
         &self.snaps
     }
+}
 
-    /// What was noticed while opening it.
-    #[must_use]
-    pub fn notes(&self) -> &[Finding] {
+impl Input for RaftFiles {
+    fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    fn notes(&self) -> &[Finding] {
         &self.notes
     }
 
-    /// The files on disk that it is made of: the outermost container, or the parts themselves.
-    pub fn files(&self) -> impl Iterator<Item = &Part> {
-        let outer = self.watched.first();
-        outer.into_iter().chain(self.wal.iter().chain(&self.snaps).filter(move |_| outer.is_none()))
+    fn files(&self) -> Vec<&Part> {
+        on_disk(&self.containers, self.wal.iter().chain(&self.snaps)).collect()
     }
 
-    /// Whether everything that was read is still what it was.
-    ///
-    /// # Errors
-    /// [`crate::Error::Changed`], with the first byte that is lost.
-    pub fn intact(&self) -> Result<()> {
-        self.wal.iter().chain(&self.snaps).chain(&self.watched).try_for_each(Part::intact)
+    fn intact(&self) -> Result<()> {
+        self.wal.iter().chain(&self.snaps).chain(&self.containers).try_for_each(Part::intact)
     }
 }
 
@@ -118,9 +113,9 @@ struct Opening<'o> {
 }
 
 impl<'o> Opening<'o> {
-    fn new(name: &str, kind: RaftKind, options: &'o Options) -> Self {
-        let (wal, snaps, watched, notes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { files: RaftFiles { name: name.to_owned(), wal, snaps, watched, notes }, kind, options }
+    fn new(origin: Origin, kind: RaftKind, options: &'o Options) -> Self {
+        let (wal, snaps, containers, notes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { files: RaftFiles { origin, wal, snaps, containers, notes }, kind, options }
     }
 
     fn take(&mut self, kind: RaftKind, part: Part) {
@@ -167,14 +162,15 @@ impl<'o> Opening<'o> {
             };
             if matches!(wrapping, Wrapping::Tar | Wrapping::Zip) {
                 self.archive(part.bytes(), wrapping, pick)?;
-                self.files.watched.push(part);
+                self.files.containers.push(part);
                 return self.finish();
             }
             // a segment is known by its name: that of the container without its ending
             let name = part.name().to_owned();
             let inner = [".gz", ".zst", ".xz", ".bz2"].iter().find_map(|ending| name.strip_suffix(ending));
-            let unpacked = unpack::unpack(inner.unwrap_or(&name), part.bytes(), wrapping, None, self.options)?;
-            self.files.watched.push(part);
+            let origin = self.files.origin.inside(inner.unwrap_or(&name));
+            let unpacked = unpack::unpack(&origin, part.bytes(), wrapping, None, self.options)?;
+            self.files.containers.push(part);
             part = match unpacked {
                 unpack::Unpacked::File { part, .. } => part,
                 unpack::Unpacked::DataDir(dir) => dir.db,
@@ -192,13 +188,13 @@ impl<'o> Opening<'o> {
             }
             kind.of(name).is_some() && pick.is_none_or(|pick| member(name) == pick)
         };
-        let found = unpack::select(&self.files.name, bytes, wrapping, wanted, self.options)?;
+        let found = unpack::select(&self.files.origin, bytes, wrapping, wanted, self.options)?;
         let of_kind = found.iter().filter(|(name, _)| kind.of(name) == Some(kind));
         let mut members: Vec<_> = of_kind.map(|(name, _)| member(name).to_owned()).collect();
         members.dedup();
-        let one = pick_one(&self.files.name, pick, &members, || self.nothing("an archive without them"))?;
+        let one = pick_one(self.files.name(), pick, &members, || self.nothing("an archive without them"))?;
         for name in passed_over.iter().filter(|name| member(name) == one) {
-            self.files.notes.push(SegmentName::missing(&format!("{}:{name}", self.files.name)));
+            self.files.notes.push(SegmentName::missing(&format!("{}:{name}", self.files.name())));
         }
         for (name, part) in found.into_iter().filter(|(name, _)| member(name) == one) {
             if let Some(kind) = kind.of(&name) {
@@ -215,7 +211,7 @@ impl<'o> Opening<'o> {
             }
             RaftKind::Snaps => ("raft snapshots (*.snap)", "name a data directory, its member/snap, or a .snap file"),
         };
-        let what = format!("{}: no {wanted} there: {what}", self.files.name);
+        let what = format!("{}: no {wanted} there: {what}", self.files.name());
         Error::not_found(what).hinted(hint)
     }
 
@@ -227,7 +223,7 @@ impl<'o> Opening<'o> {
         if wanted.is_empty() {
             return Err(self.nothing("a folder without them"));
         }
-        if self.files.watched.is_empty() && self.files.wal.iter().any(Part::is_locked) {
+        if self.files.containers.is_empty() && self.files.wal.iter().any(Part::is_locked) {
             let note = Finding::warning(Code::InUse, "in use by a running etcd: what is read may be torn");
             self.files.notes.push(note.hint("stop etcd, or read a copy"));
         }

@@ -11,7 +11,9 @@ use std::{
 use super::{
     Options, SegmentName, Wrapping,
     datadir::DataDir,
-    foreign, map,
+    foreign,
+    locator::Origin,
+    map,
     open::{pick_one, scratch},
     part::Part,
     sniff::{HEAD, Sniffed, sniff},
@@ -29,15 +31,15 @@ pub(super) enum Unpacked {
     DataDir(DataDir),
 }
 
-/// Takes one layer off `bytes`.
+/// Takes one layer off `bytes`, which are those of `origin`.
 pub(super) fn unpack(
-    name: &str,
+    origin: &Origin,
     bytes: &[u8],
     wrapping: Wrapping,
     pick: Option<&str>,
     options: &Options,
 ) -> Result<Unpacked> {
-    let mut layer = Layer { name, wrapping, options, written: 0 };
+    let (mut layer, name) = (Layer { origin, wrapping, options, written: 0 }, &origin.display);
     let part = match wrapping {
         Wrapping::Gzip => layer.file(name, flate2::bufread::MultiGzDecoder::new(bytes))?,
         Wrapping::Bzip2 => layer.file(name, bzip2::bufread::MultiBzDecoder::new(bytes))?,
@@ -51,19 +53,19 @@ pub(super) fn unpack(
 
 /// The files of an archive for whose names `wanted` holds, unpacked, by name.
 pub(super) fn select(
-    name: &str,
+    origin: &Origin,
     bytes: &[u8],
     wrapping: Wrapping,
     mut wanted: impl FnMut(&str) -> bool,
     options: &Options,
 ) -> Result<Vec<(String, Part)>> {
-    let mut layer = Layer { name, wrapping, options, written: 0 };
+    let mut layer = Layer { origin, wrapping, options, written: 0 };
     let (mut parts, mut names) = (Vec::new(), 0);
     let mut visit = |inner: &str, content: &mut dyn Read| {
         layer.check_names(names)?;
         names += 1;
         if wanted(inner) {
-            parts.push((inner.to_owned(), layer.file(&format!("{name}:{inner}"), content)?));
+            parts.push((inner.to_owned(), layer.file(&format!("{}:{inner}", origin.display), content)?));
         }
         Ok(())
     };
@@ -77,7 +79,7 @@ pub(super) fn select(
 }
 
 struct Layer<'a> {
-    name: &'a str,
+    origin: &'a Origin,
     wrapping: Wrapping,
     options: &'a Options,
     written: u64,
@@ -96,7 +98,7 @@ impl Layer<'_> {
     fn damaged(&self, error: &io::Error) -> Error {
         let what = format!("the {} around it is damaged: {error}", self.wrapping);
         let finding = Finding::error(Code::Container, what).hint("it was cut short or changed: use another copy of it");
-        Error::Damaged { file: self.name.to_owned(), finding: Box::new(finding) }
+        Error::Damaged { file: self.origin.display.clone(), finding: Box::new(finding) }
     }
 
     fn whole(&self, visited: std::result::Result<(), Broken>) -> Result<()> {
@@ -113,7 +115,7 @@ impl Layer<'_> {
         }
         let what = format!("more than {MAX_FILES} files");
         let hint = "no backup has so many: unpack it by hand".to_owned();
-        Err(Error::Foreign { file: self.name.to_owned(), what, hint, may_be_one: true })
+        Err(Error::Foreign { file: self.origin.display.clone(), what, hint, may_be_one: true })
     }
 
     /// Unpacks `from` into a file of its own, called `name`. Runs of zeros are left out: a log's last segment has
@@ -131,7 +133,8 @@ impl Layer<'_> {
             };
             self.written += n as u64;
             if self.written > self.options.max_unpacked {
-                let what = format!("{}: it unpacks to more than {} bytes", self.name, self.options.max_unpacked);
+                let what =
+                    format!("{}: it unpacks to more than {} bytes", self.origin.display, self.options.max_unpacked);
                 return Err(Error::usage(what).hinted("--max-unpacked BYTES allows more"));
             }
             let chunk = buffer.get(..n).unwrap_or_default();
@@ -144,7 +147,7 @@ impl Layer<'_> {
         }
         let end = file.stream_position().and_then(|end| file.set_len(end));
         end.map_err(|e| self.unwritable(e))?;
-        Part::own(name.to_owned(), file)
+        Part::own(self.origin.inside(name), file)
     }
 
     /// Asks for free space every so often, to say so before the disk is full.
@@ -200,12 +203,13 @@ impl Layer<'_> {
         backups.extend(dirs.iter().map(|dir| format!("{dir}snap/db")));
         backups.sort();
         let of = format!("a {} archive", self.wrapping);
-        let one = pick_one(self.name, pick, &backups, || foreign::without_backup(self.name, &of, &names))?;
+        let outer = &self.origin.display;
+        let one = pick_one(outer, pick, &backups, || foreign::without_backup(outer, &of, &names))?;
         let dir = one.strip_suffix("snap/db").filter(|dir| dirs.contains(*dir)).map(str::to_owned);
         let (mut db, mut wal, mut snaps, mut snap_dbs) = (None, Vec::new(), Vec::new(), Vec::new());
         let mut passed_over = Vec::new();
         let unpacked = each(&mut |name, content| {
-            let full = format!("{}:{name}", self.name);
+            let full = format!("{outer}:{name}");
             if name == one && db.is_none() {
                 db = Some(self.file(&full, content)?);
             } else if let Some(dir) = &dir {

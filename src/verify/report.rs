@@ -15,7 +15,7 @@ use crate::{
     hash::hex,
     k8s::Portrait,
     publish::Doubt,
-    source::{Digests, Kind, Source},
+    source::{Digests, Input as _, Kind, Source},
 };
 
 /// The most findings that a [`Doubt`] lists.

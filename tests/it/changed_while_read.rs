@@ -2,8 +2,10 @@
 //! replaced by a rename stays readable.
 
 use std::{
+    ffi::OsStr,
     fs::{self, File},
     io::{Read as _, Seek as _, SeekFrom, Write as _},
+    os::unix::ffi::OsStrExt as _,
     path::Path,
     process::{Child, Command, Stdio},
     time::Duration,
@@ -76,6 +78,29 @@ fn a_byte_that_changes_is_told() {
     let (code, said) = finish(child);
     assert_eq!(code, Some(3), "{said}");
     assert!(said.contains("it was written to"), "{said}");
+}
+
+/// Changes a byte in place and sets the time back, as `rsync --inplace -t` does.
+fn change_and_set_back(file: &Path) {
+    let before = fs::metadata(file).unwrap().modified().unwrap();
+    let mut open = File::options().write(true).open(file).unwrap();
+    open.seek(SeekFrom::Start(300_000)).unwrap();
+    open.write_all(b"x").unwrap();
+    open.set_modified(before).unwrap();
+}
+
+#[test]
+fn a_byte_that_changes_is_told_whatever_the_name_and_the_time_are() {
+    let (dir, file) = copy();
+    for name in [&b"plain.db"[..], b"caf\xe9.db"] {
+        let named = dir.path().join(OsStr::from_bytes(name));
+        fs::copy(&file, &named).unwrap();
+        let child = start(&named, &["kv"]);
+        change_and_set_back(&named);
+        let (code, said) = finish(child);
+        assert_eq!(code, Some(3), "{}: {said}", named.display());
+        assert!(said.contains("its time set back"), "{said}");
+    }
 }
 
 #[test]

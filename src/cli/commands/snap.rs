@@ -220,7 +220,7 @@ impl Snaps {
             Output::Table => table(session, &all, log.as_ref())?,
             Output::Json => self.json(session, &files, &all, log.as_ref(), &findings)?,
         }
-        session.intact_raft(&files)?;
+        session.intact(&files)?;
         for finding in findings.list() {
             let file = printable(finding.file.clone().unwrap_or_default());
             eprintln!("{}: {file}: {}", finding.severity, finding.bare());

@@ -115,7 +115,7 @@ impl Wal {
     }
 
     fn close(&self, session: &mut Session, files: &RaftFiles, findings: &Findings) -> Result<Exit, Failure> {
-        session.intact_raft(files)?;
+        session.intact(files)?;
         let all = findings.counts().fold(0, |all: u64, (.., n)| all.saturating_add(n));
         let more = all.saturating_sub(findings.list().len() as u64);
         if more > 0 {

@@ -1,0 +1,140 @@
+//! What the user named, and where on disk it was found.
+
+use std::{
+    ffi::OsStr,
+    io::ErrorKind,
+    os::unix::ffi::OsStrExt as _,
+    path::{Path, PathBuf},
+};
+
+use crate::{Error, Result, bytes::file_name};
+
+/// What the user named: `PATH`, or `OUTER:INNER` for a file or folder in a container or folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Locator {
+    outer: PathBuf,
+    inner: Option<String>,
+    display: String,
+}
+
+impl Locator {
+    /// Parses what was named. A file of that very name comes first, colons and all; then URLs, which are refused; then the
+    /// longest `OUTER` that exists.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for a URL, [`Error::Io`] when there is nothing of that name.
+    pub fn parse(named: &Path) -> Result<Self> {
+        let display = file_name(named);
+        let missing = match named.symlink_metadata() {
+            Ok(_) => return Ok(Self { outer: named.to_owned(), inner: None, display }),
+            Err(e) => e,
+        };
+        if matches!(missing.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) {
+            if let Some(scheme) = scheme(&display) {
+                let what = format!("{display}: {scheme}:// is not supported by this build");
+                return Err(Error::usage(what).hinted(fetch(scheme, &display)));
+            }
+            let bytes = named.as_os_str().as_bytes();
+            for (at, _) in bytes.iter().enumerate().rev().filter(|(_, byte)| **byte == b':') {
+                let Some((outer, inner)) = bytes.split_at_checked(at) else { continue };
+                let outer = Path::new(OsStr::from_bytes(outer));
+                if outer.exists() {
+                    let colons = inner.iter().take_while(|byte| **byte == b':').count();
+                    let inner = file_name(OsStr::from_bytes(inner.get(colons..).unwrap_or_default()));
+                    return Ok(Self { outer: outer.to_owned(), inner: Some(inner), display });
+                }
+            }
+        }
+        Err(Error::io(display, "open", missing))
+    }
+
+    /// The file or folder on disk.
+    #[must_use]
+    pub fn outer(&self) -> &Path {
+        &self.outer
+    }
+
+    /// The name of what was picked in it, as names in archives are displayed ([`file_name`]).
+    #[must_use]
+    pub fn inner(&self) -> Option<&str> {
+        self.inner.as_deref()
+    }
+
+    /// The whole, for people.
+    #[must_use]
+    pub fn display(&self) -> &str {
+        &self.display
+    }
+}
+
+/// The scheme of a URL, without `://`. One with a dot in it is a file's name, as in `member.tar://db`.
+fn scheme(name: &str) -> Option<&str> {
+    let (scheme, _) = name.split_once("://")?;
+    let mut letters = scheme.chars();
+    let first = letters.next().is_some_and(|c| c.is_ascii_alphabetic());
+    (first && scheme.len() > 1 && letters.all(|c| c.is_ascii_alphanumeric() || c == '+' || c == '-')).then_some(scheme)
+}
+
+/// How to get a file from there.
+fn fetch(scheme: &str, url: &str) -> String {
+    match scheme {
+        "s3" => format!("pipe it: aws s3 cp {url} - > FILE"),
+        "gs" => format!("pipe it: gcloud storage cat {url} > FILE"),
+        "http" | "https" => format!("pipe it: curl -f {url} > FILE"),
+        "file" => "name its path".to_owned(),
+        _ => "copy it to a file first, and name that".to_owned(),
+    }
+}
+
+/// Where a part's bytes come from: its identity on disk, apart from the text that people read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// The file on disk, in the bytes that the system knows it by; of what was unpacked, the container.
+    pub path: PathBuf,
+    /// Its name for people: escaped where it is not UTF-8, so never to be opened.
+    pub display: String,
+}
+
+impl Origin {
+    /// The file or folder at `path` itself.
+    #[must_use]
+    pub fn file(path: &Path) -> Self {
+        Self { path: path.to_owned(), display: file_name(path) }
+    }
+
+    /// What is called `display`, and comes out of this.
+    #[must_use]
+    pub fn inside(&self, display: impl Into<String>) -> Self {
+        Self { path: self.path.clone(), display: display.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_refused_unless_there_is_such_a_file() {
+        let refused = |url: &str| Locator::parse(Path::new(url)).unwrap_err();
+        let error = refused("s3://bucket/k");
+        assert_eq!(error.to_string(), "s3://bucket/k: s3:// is not supported by this build");
+        assert_eq!(error.hint(), Some("pipe it: aws s3 cp s3://bucket/k - > FILE"));
+        assert!(matches!(refused("a.tar://b"), Error::Io { .. }));
+        assert!(matches!(refused("c://b"), Error::Io { .. }));
+    }
+
+    #[test]
+    fn the_longest_outer_that_is_there_holds_the_inner() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["a", "a:b", "a:b:c"] {
+            std::fs::write(dir.path().join(name), b"").unwrap();
+        }
+        let parse = |name: &str| {
+            let locator = Locator::parse(&dir.path().join(name)).unwrap();
+            (locator.outer().file_name().unwrap().to_owned(), locator.inner().map(str::to_owned))
+        };
+        assert_eq!(parse("a:b:c"), ("a:b:c".into(), None));
+        assert_eq!(parse("a:b:d"), ("a:b".into(), Some("d".to_owned())));
+        assert_eq!(parse("a::x"), ("a".into(), Some("x".to_owned())));
+    }
+}
