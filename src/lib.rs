@@ -3,10 +3,10 @@
 //! The way of the data is the order of the rooms; each uses only those before it, and a test holds it so:
 //!
 //! ```text
-//!  bytes error proto hash ─> source ─> publish ─> bolt ─> wal ─> snap ─> etcd ─> k8s    the trunk: bytes on disk to
-//!                                                                                │     Kubernetes objects, and back
-//!        restore, rewrite <─ verify     print <─ select     diff     export ─────┘     branches: is it good, what is
-//!                                                               asked for and how it is printed, what changed
+//!  the trunk, bytes on disk to Kubernetes objects and back:
+//!      bytes error document proto hash ─> source ─> publish ─> bolt ─> wal ─> snap ─> etcd ─> k8s
+//!  branches from its end: is it good, what is asked for and how it is printed, what changed
+//!      verify ─> restore, rewrite    select ─> print    diff    export
 //! ```
 //!
 //! A command goes this way too. `verify backup.db`, say: [`source::Source::open`] finds out what the file is and maps
@@ -32,6 +32,7 @@
 pub mod bolt;
 pub mod bytes;
 pub mod diff;
+pub mod document;
 pub mod error;
 pub mod etcd;
 pub mod export;

@@ -20,6 +20,7 @@ use tokens::{group, tokens};
 const TRUNK: &[&[&str]] = &[
     &["bytes", "ordered"],
     &["error"],
+    &["document"],
     &["proto"],
     &["hash"],
     &["source"],

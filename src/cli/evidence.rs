@@ -11,7 +11,7 @@ use std::{
 };
 
 use etcdsnap::{
-    Error, Result,
+    Error, Result, document,
     hash::{Sha256, hex},
     source::{Input, Part},
 };
@@ -143,8 +143,8 @@ impl Evidence {
         let sha256 = hex(&printed.sum.clone().finish());
         let stdout = OutputFile { path: "stdout".to_owned(), size: printed.size, sha256 };
         let record = Record {
-            schema_version: crate::render::SCHEMA_VERSION,
-            tool: crate::render::TOOL,
+            schema_version: document::SCHEMA_VERSION,
+            tool: document::TOOL,
             tool_sha256: own_sum().ok(),
             argv: crate::session::arguments(),
             host: fs::read_to_string("/proc/sys/kernel/hostname").ok().map(|name| name.trim().to_owned()),

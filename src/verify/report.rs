@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::trailer::{Shape, Trailer};
 use crate::{
     Code, Finding, Findings,
+    document::{SCHEMA_VERSION, TOOL},
     error::Severity,
     etcd::{
         Bootstrap,
@@ -141,8 +142,8 @@ impl Report {
         let verdict = self.verdict().filter(|verdict| *verdict != Verdict::Good)?;
         let findings = self.findings.list().iter().filter(|finding| finding.severity > Severity::Info);
         Some(Doubt {
-            schema_version: 1,
-            tool: concat!("etcdsnap ", env!("CARGO_PKG_VERSION")).to_owned(),
+            schema_version: SCHEMA_VERSION,
+            tool: TOOL.to_owned(),
             made: Timestamp::now().to_string(),
             source: self.path.clone(),
             sha256: self.sha256.map(|sum| hex(&sum)).unwrap_or_default(),

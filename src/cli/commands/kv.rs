@@ -10,6 +10,7 @@ use clap::{Args, ValueEnum};
 use etcdsnap::{
     Error,
     bytes::escape,
+    document,
     etcd::{KeyValue, Range, View},
     ordered::ordered_items,
 };
@@ -17,7 +18,7 @@ use etcdsnap::{
 use crate::{
     args::{LogArgs, When},
     failure::{Exit, Failure},
-    render::{SCHEMA_VERSION, TOOL, quote},
+    render::quote,
     session::Session,
 };
 
@@ -161,10 +162,9 @@ impl Kv {
         match self.write_out {
             WriteOut::Simple => writeln!(out, "{n}"),
             WriteOut::Fields => writeln!(out, "\"Revision\" : {head}\n\"More\" : false\n\"Count\" : {n}"),
-            WriteOut::Json | WriteOut::Ndjson => writeln!(
-                out,
-                "{{\"header\":{{\"revision\":{head}}},\"count\":{n},\"schemaVersion\":{SCHEMA_VERSION},\"tool\":\"{TOOL}\"}}"
-            ),
+            WriteOut::Json | WriteOut::Ndjson => {
+                writeln!(out, "{{\"header\":{{\"revision\":{head}}},\"count\":{n},{}}}", document::stamp())
+            }
         }
     }
 
@@ -229,7 +229,7 @@ impl Printer<'_> {
             }
             WriteOut::Ndjson => {
                 json(out, kv, values)?;
-                writeln!(out, ",\"schemaVersion\":{SCHEMA_VERSION},\"tool\":\"{TOOL}\"}}")
+                writeln!(out, ",{}}}", document::stamp())
             }
         }
     }
@@ -257,7 +257,7 @@ impl Printer<'_> {
                 if !view.is_empty() {
                     write!(out, ",\"count\":{}", view.len())?;
                 }
-                writeln!(out, ",\"schemaVersion\":{SCHEMA_VERSION},\"tool\":\"{TOOL}\"}}")
+                writeln!(out, ",{}}}", document::stamp())
             }
         }
     }

@@ -15,16 +15,11 @@ pub(crate) use size::bytes;
 
 use std::io::Write;
 
+use etcdsnap::document::Document;
+pub(crate) use etcdsnap::document::{SCHEMA_VERSION, TOOL};
 use serde::Serialize;
-use serde_json::{Map, Value};
 
 use crate::failure::Failure;
-
-/// The version of the JSON documents' shape: it only ever grows.
-pub(crate) const SCHEMA_VERSION: u32 = 1;
-
-/// What wrote them.
-pub(crate) const TOOL: &str = concat!("etcdsnap ", env!("CARGO_PKG_VERSION"));
 
 /// Writes one document for each file: a line each when `compact`, else one alone as it is when only one file was named,
 /// and several as `items`.
@@ -37,22 +32,20 @@ pub(crate) fn documents<T: Serialize>(
     match documents {
         documents if compact => documents.iter().try_for_each(|document| json(out, document, true)),
         [document] if one => json(out, document, false),
-        documents => json(out, &documents, false),
+        documents => write(out, &Document::of_all(documents), false),
     }
 }
 
 /// Writes `value` as a JSON document with the version of its shape and what wrote it; one line when `compact`.
 pub(crate) fn json(out: &mut impl Write, value: &impl Serialize, compact: bool) -> Result<(), Failure> {
-    let mut document = match serde_json::to_value(value)? {
-        Value::Object(fields) => fields,
-        other => Map::from_iter([("items".to_owned(), other)]),
-    };
-    document.insert("schemaVersion".to_owned(), SCHEMA_VERSION.into());
-    document.insert("tool".to_owned(), TOOL.into());
+    write(out, &Document::new(value), compact)
+}
+
+fn write(out: &mut impl Write, document: &impl Serialize, compact: bool) -> Result<(), Failure> {
     if compact {
-        serde_json::to_writer(&mut *out, &document)?;
+        serde_json::to_writer(&mut *out, document)?;
     } else {
-        serde_json::to_writer_pretty(&mut *out, &document)?;
+        serde_json::to_writer_pretty(&mut *out, document)?;
     }
     Ok(writeln!(out)?)
 }

@@ -1,0 +1,93 @@
+//! JSON documents: the fields of a value, then the version of their shape and the tool that wrote them.
+//!
+//! A value says beside its own type how it is written (`impl Serialize`); nothing else decides names or order of fields.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+/// The version of the documents' shape. It only ever grows: fields are added, none is renamed or removed.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// What writes them: name and version.
+pub const TOOL: &str = concat!("etcdsnap ", env!("CARGO_PKG_VERSION"));
+
+/// A value with the stamp of a document at its end.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Document<T> {
+    #[serde(flatten)]
+    value: T,
+    schema_version: u32,
+    tool: &'static str,
+}
+
+/// Several values of one kind: `{"items": [...]}`.
+#[derive(Debug, Serialize)]
+pub struct Items<'a, T> {
+    items: &'a [T],
+}
+
+impl<T: Serialize> Document<T> {
+    /// The document of `value`, which is written as a JSON object.
+    pub fn new(value: T) -> Self {
+        Self { value, schema_version: SCHEMA_VERSION, tool: TOOL }
+    }
+}
+
+impl<'a, T: Serialize> Document<Items<'a, T>> {
+    /// One document of several values.
+    pub fn of_all(items: &'a [T]) -> Self {
+        Self::new(Items { items })
+    }
+}
+
+/// The last fields of a document that is written piece by piece: `"schemaVersion":1,"tool":"etcdsnap 0.1.0"`.
+#[must_use]
+pub fn stamp() -> String {
+    format!("\"schemaVersion\":{SCHEMA_VERSION},\"tool\":\"{TOOL}\"")
+}
+
+/// An id of a member, cluster or lease as etcd prints it: lowercase hex without padding. JSON readers round numbers
+/// beyond 2^53, so documents have ids in this form too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hex(pub u64);
+
+impl Hex {
+    /// Each of `ids`.
+    pub fn each<'i>(ids: impl IntoIterator<Item = &'i u64>) -> Vec<Self> {
+        ids.into_iter().copied().map(Self).collect()
+    }
+}
+
+impl fmt::Display for Hex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:x}", self.0)
+    }
+}
+
+impl Serialize for Hex {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// For `skip_serializing_if`: a flag that is not set.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+pub(crate) fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_stamp_comes_last() {
+        let value = serde_json::json!({"b": 1, "a": Hex(255)});
+        let text = serde_json::to_string(&Document::new(&value)).unwrap();
+        assert_eq!(text, format!("{{\"b\":1,\"a\":\"ff\",{}}}", stamp()));
+        let text = serde_json::to_string(&Document::of_all(&[1, 2])).unwrap();
+        assert_eq!(text, format!("{{\"items\":[1,2],{}}}", stamp()));
+    }
+}
