@@ -1,5 +1,7 @@
 //! HashKV: the CRC-32C that members compare to see whether they hold the same data (`mvcc.HashStorage`).
 
+use serde::Serialize;
+
 use super::{Revision, Snapshot, snapshot::hash_leaf};
 use crate::{
     Findings, Result,
@@ -8,15 +10,18 @@ use crate::{
 };
 
 /// A HashKV and the revisions it covers.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct HashKv {
     /// The sum.
     pub hash: u32,
     /// Up to this main revision.
+    #[serde(rename = "hashRevision")]
     pub revision: i64,
     /// The compacted revision, or -1.
     pub compact_revision: i64,
     /// What is wrong with the backup, as far as it was read for this: [`Snapshot::findings`], then what the records add.
+    #[serde(skip)]
     pub findings: Findings,
 }
 

@@ -13,6 +13,7 @@ mod builtin;
 mod cbor;
 mod clock;
 mod definition;
+mod describe;
 mod error;
 mod gofmt;
 pub mod json;
@@ -36,6 +37,7 @@ mod wire;
 pub mod yaml;
 
 pub use clock::{Clock, Gap};
+pub use describe::{Describer, Description};
 pub use error::{SealName, Undecodable, Unknown, Unopened};
 pub use gofmt::sprint;
 pub use key::{Key, ObjectKey};

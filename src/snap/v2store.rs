@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::proto::Malformed;
 
@@ -37,7 +37,7 @@ pub struct V2Member {
 }
 
 /// A key of the v2 API, or an empty folder of keys.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct V2Key {
     /// With the store's own prefix: `/1/a`.
     pub path: String,

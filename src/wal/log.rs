@@ -75,7 +75,8 @@ impl<'a> Log<'a> {
     }
 
     /// The hard state's commit, 0 without one.
-    pub(super) fn commit(&self) -> u64 {
+    #[must_use]
+    pub fn commit(&self) -> u64 {
         self.hard_state.map_or(0, |state| state.commit)
     }
 

@@ -38,6 +38,7 @@ mod reading;
 mod records;
 mod search;
 mod segment;
+mod summary;
 #[cfg(test)]
 mod tests;
 mod unapplied;
@@ -52,5 +53,6 @@ pub use log::Log;
 pub use raft::{ConfState, Entry, EntryKind, HardState, Metadata};
 pub use records::{Record, Records, Tail};
 pub use segment::Segment;
+pub use summary::{EntryCounts, SegmentFile, SnapshotRecord, Summary};
 pub use unapplied::{Behind, Unapplied};
 pub use write::{SEGMENT_SIZE, Writer};

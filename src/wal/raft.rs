@@ -1,8 +1,13 @@
 //! What the records hold: `raftpb`, and etcd's own metadata. Written as etcd 3.5 and 3.6 do, zeros and all; every etcd
 //! from 3.4 to 3.7 reads that.
 
+use serde::{Serialize, Serializer, ser::SerializeMap as _};
+
 use super::conf_change::ConfChange;
-use crate::proto::{Malformed, Reader, Wire, Writer};
+use crate::{
+    document::Hex,
+    proto::{Malformed, Reader, Wire, Writer},
+};
 
 /// Whose log it is (`etcdserverpb.Metadata`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -31,6 +36,17 @@ impl Metadata {
 
     pub(super) fn encode(&self) -> Vec<u8> {
         Writer::new().varint(1, self.node_id).varint(2, self.cluster_id).finish()
+    }
+}
+
+impl Serialize for Metadata {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_map(None)?;
+        fields.serialize_entry("nodeID", &self.node_id)?;
+        fields.serialize_entry("nodeIDHex", &Hex(self.node_id))?;
+        fields.serialize_entry("clusterID", &self.cluster_id)?;
+        fields.serialize_entry("clusterIDHex", &Hex(self.cluster_id))?;
+        fields.end()
     }
 }
 
@@ -64,6 +80,20 @@ impl HardState {
 
     pub(super) fn encode(&self) -> Vec<u8> {
         Writer::new().varint(1, self.term).varint(2, self.vote).varint(3, self.commit).finish()
+    }
+}
+
+/// A member that voted for nobody has no `vote`.
+impl Serialize for HardState {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_map(None)?;
+        fields.serialize_entry("term", &self.term)?;
+        if self.vote != 0 {
+            fields.serialize_entry("vote", &self.vote)?;
+            fields.serialize_entry("voteHex", &Hex(self.vote))?;
+        }
+        fields.serialize_entry("commit", &self.commit)?;
+        fields.end()
     }
 }
 
@@ -179,6 +209,27 @@ impl ConfState {
         let ids = ids.into_iter().flat_map(|(number, ids)| ids.iter().map(move |id| (number, *id)));
         let message = ids.fold(Writer::new(), |message, (number, id)| message.varint(number, id));
         message.varint(5, self.auto_leave.into()).finish()
+    }
+}
+
+/// Lists without members are left out.
+impl Serialize for ConfState {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_map(None)?;
+        let lists = [
+            ("voters", "votersHex", &self.voters),
+            ("learners", "learnersHex", &self.learners),
+            ("voters_outgoing", "voters_outgoingHex", &self.voters_outgoing),
+            ("learners_next", "learners_nextHex", &self.learners_next),
+        ];
+        for (name, hex, ids) in lists.into_iter().filter(|(.., ids)| !ids.is_empty()) {
+            fields.serialize_entry(name, ids)?;
+            fields.serialize_entry(hex, &Hex::each(ids))?;
+        }
+        if self.auto_leave {
+            fields.serialize_entry("auto_leave", &true)?;
+        }
+        fields.end()
     }
 }
 

@@ -21,8 +21,6 @@ const ON_CIRCLES: &[&str] = &[
     "cli/commands/diff/head",
     "cli/commands/export/work",
     "cli/commands/get",
-    "cli/commands/wal/request",
-    "cli/commands/wal/told",
     "etcd/replay",
     "etcd/replay/members",
     "etcd/request/fields",

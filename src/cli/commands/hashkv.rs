@@ -1,8 +1,7 @@
 use std::{io::Write as _, path::PathBuf};
 
 use clap::{Args, ValueEnum};
-use etcdsnap::{etcd, k8s::Ring};
-use serde_json::json;
+use etcdsnap::k8s::Ring;
 
 use crate::{
     args::{LogArgs, When},
@@ -49,8 +48,8 @@ impl HashKv {
         let source = session.open(&self.snapshot)?;
         let snapshot = session.load(&source, &self.log.load())?;
         let at = self.when.revision(&snapshot, &Ring::default())?;
-        let etcd::HashKv { hash, revision, compact_revision, findings } = snapshot.hashkv(at)?;
-        let cells = [hash.to_string(), revision.to_string(), compact_revision.to_string()];
+        let sum = snapshot.hashkv(at)?;
+        let cells = [sum.hash.to_string(), sum.revision.to_string(), sum.compact_revision.to_string()];
         let [h, r, c] = cells.clone();
         let printer = Answer {
             fields: &[("Hash", h), ("Hash revision", r), ("Compact revision", c)],
@@ -60,11 +59,8 @@ impl HashKv {
             WriteOut::Simple => writeln!(session.out, "{}", cells.join(", "))?,
             WriteOut::Fields => printer.fields(&mut session.out)?,
             WriteOut::Table => printer.table(&mut session.out)?,
-            WriteOut::Json => {
-                let value = json!({"hash": hash, "hashRevision": revision, "compactRevision": compact_revision});
-                render::json(&mut session.out, &value, true)?;
-            }
+            WriteOut::Json => render::json(&mut session.out, &sum, true)?,
         }
-        session.close(&source, &findings)
+        session.close(&source, &sum.findings)
     }
 }

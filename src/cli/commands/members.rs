@@ -1,8 +1,13 @@
 use std::{io::Write as _, path::PathBuf};
 
 use clap::{Args, ValueEnum};
-use etcdsnap::etcd::{State, state::Member};
-use serde_json::{Map, Value, json};
+use etcdsnap::{
+    bytes::escape,
+    etcd::{
+        State,
+        state::{ListedMember, Member},
+    },
+};
 
 use crate::{
     args::LogArgs,
@@ -53,12 +58,12 @@ impl Members {
         match self.write_out {
             WriteOut::Simple => {
                 for member in &state.members {
-                    writeln!(out, "{}", cells(member).join(", "))?;
+                    writeln!(out, "{}", cells(member.into()).join(", "))?;
                 }
                 rest(out, state)?;
             }
             WriteOut::Table => {
-                let rows: Vec<_> = state.members.iter().map(cells).collect();
+                let rows: Vec<_> = state.members.iter().map(|member| cells(member.into())).collect();
                 boxed(out, &["ID", "STATUS", "NAME", "PEER ADDRS", "CLIENT ADDRS", "IS LEARNER"], &rows)?;
                 rest(out, state)?;
             }
@@ -67,7 +72,7 @@ impl Members {
                     self.fields(out, member)?;
                 }
             }
-            WriteOut::Json => render::json(out, &document(state), true)?,
+            WriteOut::Json => render::json(out, state, true)?,
         }
         session.close(&source, &snapshot.findings)
     }
@@ -87,13 +92,13 @@ impl Members {
 }
 
 /// A row of `member list`.
-pub(super) fn cells(member: &Member) -> Vec<String> {
+pub(super) fn cells(member: ListedMember<'_>) -> Vec<String> {
     vec![
         format!("{:x}", member.id),
-        if member.started() { "started" } else { "unstarted" }.to_owned(),
-        etcdsnap::bytes::escape(member.name.as_bytes()),
-        etcdsnap::bytes::escape(member.peer_urls.join(",").as_bytes()),
-        etcdsnap::bytes::escape(member.client_urls.join(",").as_bytes()),
+        if member.name.is_empty() { "unstarted" } else { "started" }.to_owned(),
+        escape(member.name.as_bytes()),
+        escape(member.peer_urls.join(",").as_bytes()),
+        escape(member.client_urls.join(",").as_bytes()),
         member.is_learner.to_string(),
     ]
 }
@@ -116,50 +121,11 @@ fn rest(out: &mut impl std::io::Write, state: &State) -> std::io::Result<()> {
         writeln!(out, "auth: {}", if auth.enabled { "enabled" } else { "disabled" })?;
     }
     for user in &auth.users {
-        let name = etcdsnap::bytes::escape(user.name.as_bytes());
-        writeln!(out, "user: {name}, roles: {}", etcdsnap::bytes::escape(user.roles.join(",").as_bytes()))?;
+        let name = escape(user.name.as_bytes());
+        writeln!(out, "user: {name}, roles: {}", escape(user.roles.join(",").as_bytes()))?;
     }
     for role in &auth.roles {
-        writeln!(out, "role: {}", etcdsnap::bytes::escape(role.name.as_bytes()))?;
+        writeln!(out, "role: {}", escape(role.name.as_bytes()))?;
     }
     Ok(())
-}
-
-fn document(state: &State) -> Value {
-    let hex = |ids: &mut dyn Iterator<Item = u64>| ids.map(|id| format!("{id:x}")).collect::<Vec<_>>();
-    let alarms: Vec<_> = state
-        .alarms
-        .iter()
-        .map(|alarm| {
-            json!({"memberID": alarm.member, "memberIDHex": format!("{:x}", alarm.member), "alarm": alarm.kind.to_string()})
-        })
-        .collect();
-    let users: Vec<_> = state.auth.users.iter().map(|user| json!({"name": user.name, "roles": user.roles})).collect();
-    let roles: Vec<_> = state.auth.roles.iter().map(|role| json!({"name": role.name})).collect();
-    json!({
-        "members": state.members.iter().map(member).collect::<Vec<_>>(),
-        "memberIDsHex": hex(&mut state.members.iter().map(|member| member.id)),
-        "removed": state.removed,
-        "removedHex": hex(&mut state.removed.iter().copied()),
-        "alarms": alarms,
-        "auth": {"enabled": state.auth.enabled, "revision": state.auth.revision, "users": users, "roles": roles},
-    })
-}
-
-/// `etcdserverpb.Member` as Go writes it: what is empty is left out.
-pub(super) fn member(member: &Member) -> Value {
-    let mut fields = Map::new();
-    fields.insert("ID".to_owned(), member.id.into());
-    if !member.name.is_empty() {
-        fields.insert("name".to_owned(), member.name.clone().into());
-    }
-    for (name, urls) in [("peerURLs", &member.peer_urls), ("clientURLs", &member.client_urls)] {
-        if !urls.is_empty() {
-            fields.insert(name.to_owned(), urls.clone().into());
-        }
-    }
-    if member.is_learner {
-        fields.insert("isLearner".to_owned(), true.into());
-    }
-    Value::Object(fields)
 }

@@ -1,5 +1,7 @@
 //! The buckets `auth`, `authUsers` and `authRoles` (`schema/auth*.go`, `authpb/auth.proto`).
 
+use serde::Serialize;
+
 use super::{malformed, text};
 use crate::{
     Code, Finding,
@@ -8,8 +10,8 @@ use crate::{
     proto::{Malformed, Reader, Writer},
 };
 
-/// Who may do what.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// Who may do what. As JSON the names of users and roles, without permissions.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Auth {
     /// `authEnabled`.
     pub enabled: bool,
@@ -22,22 +24,24 @@ pub struct Auth {
 }
 
 /// `authpb.User`. Its password's hash is a secret and stays in the file.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct User {
     /// The name.
     pub name: String,
     /// The roles it has, by name.
     pub roles: Vec<String>,
     /// Whether it cannot log in by password.
+    #[serde(skip)]
     pub no_password: bool,
 }
 
 /// `authpb.Role`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Role {
     /// The name.
     pub name: String,
     /// What it allows.
+    #[serde(skip)]
     pub permissions: Vec<Permission>,
 }
 

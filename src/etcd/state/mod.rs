@@ -5,6 +5,7 @@
 mod alarm;
 mod auth;
 mod cluster;
+mod document;
 mod lease;
 mod members;
 mod meta;
@@ -13,6 +14,7 @@ pub use alarm::{Alarm, AlarmKind};
 pub(super) use auth::StoredUser;
 pub use auth::{Auth, Permission, PermissionKind, Role, User};
 pub use cluster::{Cluster, Downgrade};
+pub use document::ListedMember;
 pub use lease::Lease;
 pub use members::Member;
 pub use meta::{ConfState, Meta};

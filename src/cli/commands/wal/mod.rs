@@ -2,29 +2,25 @@
 
 mod filter;
 mod head;
-mod request;
-mod stored;
-mod told;
-mod tree;
+mod line;
 
 use std::{io::Write as _, path::PathBuf};
 
 use clap::Args;
 use etcdsnap::{
-    Code, Error, Finding, Findings,
+    Error, Finding, Findings, document,
     error::Severity,
-    k8s::Resources,
+    etcd::{LogFilter, LogItem, LogRecords},
+    k8s::{Describer, Description, Resources},
     source::{RaftFiles, RaftKind},
-    wal::{Log, Records, Segment},
+    wal::{Log, Segment, Summary},
 };
-use serde_json::Value;
 
-pub(super) use self::told::conf_state;
-use self::{filter::Filter, request::Teller, told::Told};
+use self::filter::Filter;
 use crate::{
     args::{Format, Masking},
     failure::{Exit, Failure},
-    render::{self, SCHEMA_VERSION, TOOL, printable},
+    render::{self, printable},
     session::Session,
 };
 
@@ -72,12 +68,6 @@ pub(crate) struct Wal {
     masking: Masking,
 }
 
-/// What the other records say about one.
-struct Around<'l, 'a> {
-    log: &'l Log<'a>,
-    commit: u64,
-}
-
 impl Wal {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
         if self.raw && self.output == Format::Table {
@@ -86,100 +76,73 @@ impl Wal {
         }
         let files = session.open_raft(&self.path, RaftKind::Log)?;
         let segments: Vec<_> = files.wal().iter().map(Segment::from).collect();
-        // once for what the records add up to, once to tell them
         let mut findings = Findings::default();
         let log = Log::read(&segments, &mut findings);
-        let around = Around { log: &log, commit: log.hard_state().map_or(0, |state| state.commit) };
-        let teller = Teller { mask: self.masking.mask()?, resources: Resources::default() };
-        let mut printer = Printer::new(&self, files.name(), &segments, &findings);
-        printer.begin(session, &around, &files)?;
-        let mut records = Records::new(&segments, &mut Findings::default());
-        let mut again = Findings::default();
-        while let Some(record) = records.next_record(&mut again) {
-            printer.tell(session, (record.segment, record.offset))?;
-            let told = Told::new(record, &around);
-            if let Some(malformed) = told.malformed {
-                let what = format!("entry {} is no request that an etcd makes: {malformed}", told.index().unwrap_or(0));
-                let finding = Finding::error(Code::WalRequest, what).at(record.offset);
-                let finding = finding.file(log.file(record.segment));
-                printer.say(session, &finding)?;
-                findings.push(finding);
-            }
-            if self.filter.takes(&told) {
-                printer.record(session, &told, &around, &teller)?;
+        let describer = Describer { mask: self.masking.mask()?, resources: Resources::default() };
+        let (filter, raw) = (LogFilter::from(self.filter), self.raw);
+        let mut printer = Printer::new(self.output, self.no_headers, files.name());
+        printer.begin(session, &Summary::of(&files, &log))?;
+        let mut records = LogRecords::new(&log, &segments, findings);
+        for item in &mut records {
+            match item {
+                LogItem::Finding(finding) => printer.finding(session, &finding)?,
+                LogItem::Record(record) if filter.takes(&record) => {
+                    printer.record(session, &describer.record(&record, raw))?;
+                }
+                LogItem::Record(_) => {}
             }
         }
-        printer.tell(session, (usize::MAX, u64::MAX))?;
+        let findings = records.into_findings();
         printer.end(session, &findings)?;
-        self.close(session, &files, &findings)
+        close(session, &files, &findings)
     }
+}
 
-    fn close(&self, session: &mut Session, files: &RaftFiles, findings: &Findings) -> Result<Exit, Failure> {
-        session.intact(files)?;
-        let all = findings.counts().fold(0, |all: u64, (.., n)| all.saturating_add(n));
-        let more = all.saturating_sub(findings.list().len() as u64);
-        if more > 0 {
-            eprintln!("{}: {more} more findings", printable(files.name().to_owned()));
-        }
-        if !findings.damaged() {
-            return Ok(Exit::Good);
-        }
-        eprintln!("{}: damaged; what is shown is what could be read", printable(files.name().to_owned()));
-        Ok(Exit::Content)
+fn close(session: &mut Session, files: &RaftFiles, findings: &Findings) -> Result<Exit, Failure> {
+    session.intact(files)?;
+    let all = findings.counts().fold(0, |all: u64, (.., n)| all.saturating_add(n));
+    let more = all.saturating_sub(findings.list().len() as u64);
+    if more > 0 {
+        eprintln!("{}: {more} more findings", printable(files.name().to_owned()));
     }
+    if !findings.damaged() {
+        return Ok(Exit::Good);
+    }
+    eprintln!("{}: damaged; what is shown is what could be read", printable(files.name().to_owned()));
+    Ok(Exit::Content)
 }
 
 /// Prints records as they come, and findings between them.
 struct Printer<'w> {
-    wal: &'w Wal,
+    output: Format,
+    headers: bool,
     name: &'w str,
     lines: render::Columns,
-    /// By their place in the log, the last first.
-    findings: Vec<((usize, u64), Finding)>,
     any: bool,
 }
 
 impl<'w> Printer<'w> {
-    fn new(wal: &'w Wal, name: &'w str, segments: &[Segment<'_>], findings: &Findings) -> Self {
-        let headers = ["SEQ", "OFFSET", "TYPE", "TERM", "INDEX", "NOTE", "TIME", "BY", "WHAT"];
-        let segment = |finding: &Finding| {
-            let file = finding.file.as_deref()?;
-            segments.iter().position(|segment| segment.name == file)
-        };
-        // what has no place is told at the end
-        let place = |finding: &Finding| (segment(finding).unwrap_or(usize::MAX), finding.offset.unwrap_or(u64::MAX));
-        let mut findings: Vec<_> = findings.list().iter().map(|finding| (place(finding), finding.clone())).collect();
-        findings.sort_by_key(|(place, _)| *place);
-        findings.reverse();
-        let without = wal.no_headers || wal.output != Format::Table;
-        let lines = if without { render::Columns::bare() } else { render::Columns::new(&headers) };
-        Self { wal, name, lines, findings, any: false }
+    fn new(output: Format, no_headers: bool, name: &'w str) -> Self {
+        let without = no_headers || output != Format::Table;
+        let lines = if without { render::Columns::bare() } else { render::Columns::new(&line::HEADERS) };
+        Self { output, headers: !no_headers, name, lines, any: false }
     }
 
-    fn begin(&mut self, session: &mut Session, around: &Around<'_, '_>, files: &RaftFiles) -> Result<(), Failure> {
-        match self.wal.output {
-            Format::Table if self.wal.no_headers => {}
-            Format::Table => head::text(&mut session.out, around.log)?,
+    fn begin(&mut self, session: &mut Session, log: &Summary<'_>) -> Result<(), Failure> {
+        match self.output {
+            Format::Table if self.headers => head::text(&mut session.out, log)?,
             Format::Json => {
-                let head = serde_json::to_string(&head::document(files, around.log))?;
+                let head = serde_json::to_string(log)?;
                 write!(session.out, "{},\n\"records\":[", head.strip_suffix('}').unwrap_or(&head))?;
             }
-            Format::Ndjson => {}
+            Format::Table | Format::Ndjson => {}
         }
         Ok(())
     }
 
-    /// Tells what was found up to this place.
-    fn tell(&mut self, session: &mut Session, place: (usize, u64)) -> Result<(), Failure> {
-        while let Some((_, finding)) = self.findings.pop_if(|(at, _)| *at <= place) {
-            self.say(session, &finding)?;
-        }
-        Ok(())
-    }
-
-    fn say(&mut self, session: &mut Session, finding: &Finding) -> Result<(), Failure> {
+    fn finding(&mut self, session: &mut Session, finding: &Finding) -> Result<(), Failure> {
         if finding.severity > Severity::Info {
-            // on a terminal it stands between the records
+            // on a terminal it comes between the records
             self.lines.flush(&mut session.out)?;
             session.out.flush()?;
             let file = printable(finding.file.as_deref().unwrap_or(self.name).to_owned());
@@ -191,37 +154,26 @@ impl<'w> Printer<'w> {
         Ok(())
     }
 
-    fn record<'a>(
-        &mut self,
-        session: &mut Session,
-        told: &Told<'a>,
-        around: &Around<'_, 'a>,
-        teller: &Teller,
-    ) -> Result<(), Failure> {
+    fn record(&mut self, session: &mut Session, record: &Description<'_>) -> Result<(), Failure> {
         let out = &mut session.out;
-        match self.wal.output {
-            Format::Table => self.lines.row(out, told.row(around, teller).map(printable))?,
+        match self.output {
+            Format::Table => self.lines.row(out, line::row(record))?,
             Format::Json => {
                 out.write_all(if self.any { b",\n" } else { b"\n" })?;
-                serde_json::to_writer(&mut *out, &told.document(around, teller, self.wal.raw))?;
+                serde_json::to_writer(&mut *out, record)?;
             }
-            Format::Ndjson => {
-                let document = Value::Object(told.document(around, teller, self.wal.raw));
-                render::json(out, &document, true)?;
-            }
+            Format::Ndjson => render::json(out, record, true)?,
         }
         self.any = true;
         Ok(())
     }
 
     fn end(self, session: &mut Session, findings: &Findings) -> Result<(), Failure> {
-        match self.wal.output {
+        match self.output {
             Format::Table => self.lines.finish(&mut session.out)?,
             Format::Json => {
                 let findings = serde_json::to_string(findings.list())?;
-                let end =
-                    format!("\n],\n\"findings\":{findings},\"schemaVersion\":{SCHEMA_VERSION},\"tool\":\"{TOOL}\"}}");
-                writeln!(session.out, "{end}")?;
+                writeln!(session.out, "\n],\n\"findings\":{findings},{}}}", document::stamp())?;
             }
             Format::Ndjson => {}
         }

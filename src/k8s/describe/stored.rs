@@ -1,27 +1,27 @@
-//! A value that an entry writes: of a Kubernetes object only which one it is.
+//! A value that an entry writes; of a Kubernetes object only its name.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use etcdsnap::k8s::{Key, Meta, Moment, Stored, Summary, is_encrypted};
 use serde_json::{Value, json};
 
-use super::{request::Teller, tree::Tree};
+use super::{Describer, tree::Tree};
+use crate::k8s::{Key, Meta, Moment, Stored, Summary, is_encrypted};
 
 /// `{"size", "kind", "namespace", "name"}` of an object, else `{"size", "text"}`, or `base64` or `masked` in its place.
-pub(super) fn stored(teller: &Teller, key: &[u8], value: &[u8]) -> Value {
+pub(super) fn stored(describer: &Describer, key: &[u8], value: &[u8]) -> Value {
     let tree = Tree::default().with("size", value.len().into());
     let parsed = Key::new(key);
     let named = |tree: Tree, kind: String| {
         let tree = tree.with("kind", kind.into());
         let Some(object) = parsed.object() else { return tree };
         let tree = tree.text("namespace", object.namespace.unwrap_or_default().as_bytes());
-        tree.text("name", teller.mask.name(object).as_bytes())
+        tree.text("name", describer.mask.name(object).as_bytes())
     };
-    match Summary::new(key, value, &teller.resources) {
+    match Summary::new(key, value, &describer.resources) {
         Summary::Object { kind, .. } if !kind.is_empty() => named(tree, kind).value(),
         Summary::Encrypted { kind, seal, .. } => named(tree, kind).with("encrypted", seal.to_string().into()).value(),
         Summary::Range { .. } => tree.with("kind", "rangeallocation".into()).value(),
         _ => {
-            let shown = teller.mask.value(key, value);
+            let shown = describer.mask.value(key, value);
             match std::str::from_utf8(&shown) {
                 _ if shown != value => tree.with("masked", String::from_utf8_lossy(&shown).into()),
                 // what is broken, or names no kind, may still be a Secret
@@ -44,7 +44,7 @@ pub(super) fn time(value: &[u8]) -> Option<Moment> {
     if is_encrypted(value) { None } else { Meta::read(value).ok()?.newest }
 }
 
-/// The members that a change is about, as JSON if they are.
-pub(super) fn members(context: &[u8]) -> Value {
-    serde_json::from_slice(context).unwrap_or_else(|_| json!(etcdsnap::bytes::escape(context)))
+/// The member that a conf change carries: the JSON it is stored as, else its bytes as text.
+pub(super) fn member(context: &[u8]) -> Value {
+    serde_json::from_slice(context).unwrap_or_else(|_| json!(crate::bytes::escape(context)))
 }

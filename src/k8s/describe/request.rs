@@ -1,7 +1,9 @@
-//! What an entry asks for as a tree, in the words of etcd's own messages; what is not set is left out, as in their text
-//! form. Secrets are masked here, before anything is printed.
+//! Requests as JSON, with the field names of etcd's own messages. What is not set is left out, as in their text form.
 
-use etcdsnap::{
+use serde_json::{Map, Value, json};
+
+use super::{Describer, stored::stored, tree::Tree};
+use crate::{
     bytes::escape,
     etcd::{
         request::{
@@ -10,21 +12,12 @@ use etcdsnap::{
         },
         state::{Permission, PermissionKind},
     },
-    k8s::{Mask, Resources},
 };
-use serde_json::{Map, Value, json};
 
-use super::{stored::stored, tree::Tree};
-
-/// What is needed to tell it.
-pub(super) struct Teller {
-    pub(super) mask: Mask,
-    pub(super) resources: Resources,
-}
-
-impl Teller {
-    /// What is asked for, without its name: `{"key": ..., "value": ...}`.
-    pub(super) fn op(&self, op: &Op<'_>) -> Map<String, Value> {
+impl Describer {
+    /// The fields of a request, without its name: `{"key": ..., "value": ...}`.
+    #[must_use]
+    pub fn op(&self, op: &Op<'_>) -> Map<String, Value> {
         let tree = Tree::default();
         match op {
             Op::Range(range) => range_read(range),
@@ -63,7 +56,7 @@ impl Teller {
     }
 
     fn put(&self, put: &Put<'_>) -> Map<String, Value> {
-        let tree = Tree::default().key("key", &self.mask.key(put.key));
+        let tree = Tree::default().text("key", &self.mask.key(put.key));
         // nothing is written where the value stays
         let tree = if put.ignore_value { tree } else { tree.with("value", stored(self, put.key, put.value)) };
         let tree = tree.id("lease", put.lease.cast_unsigned()).flag("prev_kv", put.prev_kv);
@@ -107,8 +100,8 @@ impl Teller {
             CompareTarget::Unknown(_) => ("UNKNOWN", "target", Value::Null),
         };
         Tree::default()
-            .key("key", &self.mask.key(compare.key))
-            .key("range_end", compare.range_end)
+            .text("key", &self.mask.key(compare.key))
+            .text("range_end", compare.range_end)
             .with("target", target.into())
             .with("result", result.into())
             .with(name, with)
@@ -145,7 +138,7 @@ impl Teller {
                 permission.iter().fold(tree, |tree, allowed| tree.with("perm", permission_of(allowed)))
             }
             AuthOp::RoleRevokePermission { role, key, range_end } => {
-                tree.text("role", role).key("key", key).key("range_end", range_end)
+                tree.text("role", role).text("key", key).text("range_end", range_end)
             }
         }
         .0
@@ -160,11 +153,11 @@ impl Teller {
 }
 
 fn range_read(range: &RangeRead<'_>) -> Map<String, Value> {
-    Tree::default().key("key", range.key).key("range_end", range.range_end).number("revision", range.revision).0
+    Tree::default().text("key", range.key).text("range_end", range.range_end).number("revision", range.revision).0
 }
 
-fn delete_range(teller: &Teller, delete: &DeleteRange<'_>) -> Map<String, Value> {
-    let tree = Tree::default().key("key", &teller.mask.key(delete.key)).key("range_end", delete.range_end);
+fn delete_range(describer: &Describer, delete: &DeleteRange<'_>) -> Map<String, Value> {
+    let tree = Tree::default().text("key", &describer.mask.key(delete.key)).text("range_end", delete.range_end);
     tree.flag("prev_kv", delete.prev_kv).0
 }
 
@@ -175,5 +168,5 @@ fn permission_of(allowed: &Permission) -> Value {
         PermissionKind::ReadWrite => "READWRITE",
     };
     let tree = Tree::default().with("permType", kind.into());
-    tree.key("key", &allowed.key).key("range_end", &allowed.range_end).value()
+    tree.text("key", &allowed.key).text("range_end", &allowed.range_end).value()
 }

@@ -1,0 +1,81 @@
+//! The small buckets as JSON: what `members -w json` prints.
+
+use serde::{Serialize, Serializer};
+
+use super::{Alarm, Auth, Member, State};
+use crate::{document::Hex, snap::V2Member};
+
+/// A member as Go writes `etcdserverpb.Member`: fields that are empty are left out.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct ListedMember<'m> {
+    /// Its id.
+    #[serde(rename = "ID")]
+    pub id: u64,
+    /// Its name; empty until it has started.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub name: &'m str,
+    /// Where the others reach it.
+    #[serde(rename = "peerURLs", skip_serializing_if = "<[_]>::is_empty")]
+    pub peer_urls: &'m [String],
+    /// Where clients reach it.
+    #[serde(rename = "clientURLs", skip_serializing_if = "<[_]>::is_empty")]
+    pub client_urls: &'m [String],
+    /// Whether it does not vote.
+    #[serde(rename = "isLearner", skip_serializing_if = "crate::document::is_false")]
+    pub is_learner: bool,
+}
+
+impl<'m> From<&'m Member> for ListedMember<'m> {
+    fn from(member: &'m Member) -> Self {
+        let Member { id, name, peer_urls, client_urls, is_learner } = member;
+        Self { id: *id, name, peer_urls, client_urls, is_learner: *is_learner }
+    }
+}
+
+impl<'m> From<&'m V2Member> for ListedMember<'m> {
+    fn from(member: &'m V2Member) -> Self {
+        let V2Member { id, name, peer_urls, client_urls, is_learner } = member;
+        Self { id: *id, name, peer_urls, client_urls, is_learner: *is_learner }
+    }
+}
+
+#[derive(Serialize)]
+struct Document<'s> {
+    members: Vec<ListedMember<'s>>,
+    #[serde(rename = "memberIDsHex")]
+    member_ids_hex: Vec<Hex>,
+    removed: &'s [u64],
+    #[serde(rename = "removedHex")]
+    removed_hex: Vec<Hex>,
+    alarms: &'s [Alarm],
+    auth: &'s Auth,
+}
+
+/// Members, alarms and auth; leases and permissions are not in it.
+impl Serialize for State {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Document {
+            members: self.members.iter().map(ListedMember::from).collect(),
+            member_ids_hex: self.members.iter().map(|member| Hex(member.id)).collect(),
+            removed: &self.removed,
+            removed_hex: Hex::each(&self.removed),
+            alarms: &self.alarms,
+            auth: &self.auth,
+        }
+        .serialize(serializer)
+    }
+}
+
+impl Serialize for Alarm {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Fields {
+            #[serde(rename = "memberID")]
+            member: u64,
+            #[serde(rename = "memberIDHex")]
+            hex: Hex,
+            alarm: String,
+        }
+        Fields { member: self.member, hex: Hex(self.member), alarm: self.kind.to_string() }.serialize(serializer)
+    }
+}
