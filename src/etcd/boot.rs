@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use serde::Serializer;
+use serde::{Serialize, Serializer};
 
 use super::{Bootstrap, State};
 
@@ -40,7 +40,7 @@ pub const JUDGED: [Minor; 4] = [
 ];
 
 /// Whether a release line starts, and why (not).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Startup {
     /// Whether it starts.
     pub ok: bool,
@@ -53,8 +53,7 @@ pub struct Startup {
 /// # Errors
 /// The serializer's.
 pub fn by_version<S: Serializer>(starts_on: &[(Minor, Startup)], serializer: S) -> Result<S::Ok, S::Error> {
-    let entry = |startup: &Startup| serde_json::json!({"ok": startup.ok, "why": startup.why});
-    serializer.collect_map(starts_on.iter().map(|(etcd, startup)| (etcd.to_string(), entry(startup))))
+    serializer.collect_map(starts_on.iter().map(|(etcd, startup)| (etcd.to_string(), startup)))
 }
 
 /// What the backend is started as.

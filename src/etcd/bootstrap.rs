@@ -8,6 +8,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Serialize, Serializer};
+
 use super::{
     Request, State,
     replay::context,
@@ -15,10 +17,11 @@ use super::{
     state::text,
 };
 use crate::{
+    document::Hex,
     proto::Malformed,
     snap::{Snap, V2Member, V2Store, taken},
     source::Source,
-    wal::{ConfChangeKind, Entry, EntryKind, HardState, Log, Metadata},
+    wal::{ConfChangeKind, Entry, EntryKind, HardState, Log, Metadata, SnapshotRecord},
 };
 
 /// What a member's raft files say of the member and its cluster.
@@ -140,6 +143,61 @@ impl Bootstrap {
     #[must_use]
     pub fn last_index(&self) -> u64 {
         self.entries.map_or(0, |(_, last)| last).max(self.record.map_or(0, |(index, _)| index))
+    }
+}
+
+/// Ids are hex, because JSON readers round numbers beyond 2^53.
+impl Serialize for Bootstrap {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Fields<'b> {
+            id: Option<Hex>,
+            #[serde(rename = "clusterID")]
+            cluster_id: Option<Hex>,
+            term: u64,
+            vote: Hex,
+            commit: u64,
+            first_index: Option<u64>,
+            last_index: Option<u64>,
+            snap: Option<SnapOf<'b>>,
+            snapshot_record: Option<SnapshotRecord>,
+            members: Lists,
+        }
+        #[derive(Serialize)]
+        struct SnapOf<'b> {
+            file: &'b str,
+            index: u64,
+            term: u64,
+        }
+        #[derive(Serialize)]
+        struct Lists {
+            db: Vec<Hex>,
+            snap: Option<Vec<Hex>>,
+            v2store: Option<Vec<Hex>>,
+            voters: Option<Vec<Hex>>,
+        }
+        let state = self.hard_state.unwrap_or_default();
+        let (first_index, last_index) = self.entries.unzip();
+        let snap = self.snap.as_ref();
+        Fields {
+            id: self.metadata.map(|of| Hex(of.node_id)),
+            cluster_id: self.metadata.map(|of| Hex(of.cluster_id)),
+            term: state.term,
+            vote: Hex(state.vote),
+            commit: state.commit,
+            first_index,
+            last_index,
+            snap: snap.map(|snap| SnapOf { file: &snap.name, index: snap.index, term: snap.term }),
+            snapshot_record: self.record.map(|(index, term)| SnapshotRecord { index, term }),
+            members: Lists {
+                db: Hex::each(&self.db),
+                snap: snap.map(|snap| Hex::each(&snap.members)),
+                v2store: self.v2.as_ref().map(|v2| Hex::each(v2.members.keys())),
+                voters: self.voters.as_ref().map(Hex::each),
+            },
+        }
+        .serialize(serializer)
     }
 }
 

@@ -87,10 +87,9 @@ impl LogFilter {
             && self.to_index.is_none_or(|to| index(&|index| index <= to))
             && self.term.is_none_or(|term| record.term() == Some(term))
             && (self.types.is_empty() || self.types.iter().any(|of| of.takes(record)))
-            && self
-                .prefix
-                .as_ref()
-                .is_none_or(|prefix| record.request.as_ref().is_some_and(|request| touches(&request.op, &Range::prefix(prefix))))
+            && self.prefix.as_ref().is_none_or(|prefix| {
+                record.request.as_ref().is_some_and(|request| touches(&request.op, &Range::prefix(prefix)))
+            })
     }
 }
 

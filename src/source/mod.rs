@@ -15,6 +15,7 @@
 //! [`Source::intact`], which every command asks before it reports success.
 
 mod datadir;
+mod folder;
 mod foreign;
 mod input;
 mod kept;
@@ -32,7 +33,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use serde::{Serialize, Serializer};
+
 pub use datadir::{is_data_dir, member_dir};
+pub use folder::{Candidate, candidates};
 pub use input::Input;
 pub(crate) use kept::Spool;
 pub use locator::{Locator, Origin};
@@ -78,6 +82,12 @@ impl fmt::Display for Kind {
             Self::Copy => "db copy",
             Self::DataDir => "data directory",
         })
+    }
+}
+
+impl Serialize for Kind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

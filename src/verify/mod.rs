@@ -9,12 +9,15 @@
 //! a member's directory    log and .snap files, and how they fit      ┘
 //! ```
 
+mod document;
 mod member;
 mod report;
 mod state;
+mod status;
 mod trailer;
 
 pub use report::{Report, Verdict};
+pub use status::{LogAhead, Status};
 pub use trailer::Trailer;
 
 use crate::{

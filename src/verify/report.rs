@@ -3,6 +3,7 @@
 use std::fmt;
 
 use jiff::Timestamp;
+use serde::Serialize;
 
 use super::trailer::{Shape, Trailer};
 use crate::{
@@ -23,7 +24,8 @@ use crate::{
 const IN_DOUBT: usize = 100;
 
 /// Whether a backup can be trusted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// Everything was checked and is right.
     Good,
@@ -110,7 +112,7 @@ impl Report {
     /// Adds what the sums of the file's bytes say.
     pub(crate) fn conclude(&mut self, source: &Source, digests: &Digests) {
         self.sha256 = Some(digests.file);
-        self.trailer = Trailer::judge(source, digests);
+        self.trailer = Trailer::judge(source, Some(digests));
         if let Some(shape) = self.shape {
             self.findings.push_all(self.trailer.finding(source, shape));
         }

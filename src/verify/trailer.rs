@@ -1,5 +1,9 @@
 //! The SHA-256 that `snapshot save` appends, and why it may be missing or wrong.
 
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
 use crate::{
     Code, Finding,
     bolt::Db,
@@ -23,8 +27,29 @@ pub enum Trailer {
     Absent,
     /// A data directory has none.
     NotExpected,
+    /// There is one, which was not compared with the content.
+    Unchecked,
     /// The file could not be read that far.
     Unknown,
+}
+
+impl fmt::Display for Trailer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Matches => "matches",
+            Self::Differs { .. } => "differs",
+            Self::Absent => "absent",
+            Self::NotExpected => "none expected",
+            Self::Unchecked => "present",
+            Self::Unknown => "-",
+        })
+    }
+}
+
+impl Serialize for Trailer {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
 }
 
 /// How the file looks: as `snapshot save` writes it, or as a running etcd does.
@@ -49,12 +74,14 @@ impl Shape {
 }
 
 impl Trailer {
-    pub(super) fn judge(source: &Source, digests: &Digests) -> Self {
-        match source.db().trailer() {
+    /// The trailer of `source`, whose db has these `digests`, if they were computed.
+    pub(super) fn judge(source: &Source, digests: Option<&Digests>) -> Self {
+        match (source.db().trailer(), digests) {
             _ if source.kind() == Kind::DataDir => Self::NotExpected,
-            None => Self::Absent,
-            Some(stored) if stored == digests.image => Self::Matches,
-            Some(stored) => Self::Differs { stored, computed: digests.image },
+            (None, _) => Self::Absent,
+            (Some(_), None) => Self::Unchecked,
+            (Some(stored), Some(digests)) if stored == digests.image => Self::Matches,
+            (Some(stored), Some(digests)) => Self::Differs { stored, computed: digests.image },
         }
     }
 
@@ -97,7 +124,7 @@ impl Trailer {
                 let what = format!("{extra} bytes stand between the end of the database and the trailer");
                 Some(Finding::warning(Code::SizeMismatch, what).at(shape.size))
             }
-            Self::Matches | Self::NotExpected | Self::Unknown => None,
+            Self::Matches | Self::NotExpected | Self::Unchecked | Self::Unknown => None,
         }
     }
 }

@@ -2,13 +2,9 @@ use std::{collections::BTreeMap, io::Write as _, path::PathBuf};
 
 use clap::Args;
 use etcdsnap::{
-    error::Severity,
-    etcd::Replayed,
-    k8s::Portrait,
     source::{Kind, Source},
-    wal::Unapplied,
+    verify::{self, LogAhead, Trailer},
 };
-use serde::Serialize;
 
 use super::each_file;
 use crate::{
@@ -42,64 +38,12 @@ pub(crate) struct Status {
     log: LogArgs,
 }
 
-/// One file's row; the names of `etcdutl snapshot status -w json` first.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Row {
-    hash: u32,
-    revision: i64,
-    total_key: u64,
-    total_size: u64,
-    version: String,
-    path: String,
-    kind: String,
-    trailer: &'static str,
-    total_records: u64,
-    hash_hex: String,
-    compact_revision: i64,
-    newest_time: Option<String>,
-    identity: Option<String>,
-    /// Live values by the key that encrypts them.
-    encryption: BTreeMap<String, u64>,
-    damaged: bool,
-    /// What the log of a data directory holds that its db does not.
-    log: Option<Behind>,
-}
-
-/// How far a log is ahead of the db.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Behind {
-    entries: u64,
-    past_commit: u64,
-    /// The last entry that the other commands take into account.
-    index: u64,
-    /// And the revision that it leads to.
-    revision: i64,
-}
-
-impl Behind {
-    fn of(log: Replayed, db_revision: i64) -> Self {
-        let Unapplied { applied_at_start: entries, past_commit, .. } = log.unapplied;
-        Self { entries, past_commit, index: log.index, revision: log.revision.unwrap_or(db_revision) }
-    }
-
-    fn cell(&self) -> String {
-        let Self { entries, past_commit, revision, .. } = self;
-        match (entries, past_commit) {
-            (0, 0) => "in the db".to_owned(),
-            (_, 0) => format!("{entries} entries, revision {revision}"),
-            _ => format!("{entries} entries, revision {revision}, {past_commit} past the commit"),
-        }
-    }
-}
-
 impl Status {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
         let mut rows = Vec::new();
         let exit = each_file(session, &self.snapshot, |session, file| {
             let source = session.open(file)?;
-            let (row, exit) = self.row(session, &source)?;
+            let (row, exit) = self.one(session, &source)?;
             rows.push(row);
             Ok(exit)
         })?;
@@ -115,48 +59,23 @@ impl Status {
         Ok(exit)
     }
 
-    fn row(&self, session: &mut Session, source: &Source) -> Result<(Row, Exit), Failure> {
+    fn one(&self, session: &mut Session, source: &Source) -> Result<(verify::Status, Exit), Failure> {
         let snapshot = session.load(source, &self.log.load())?;
-        let survey = snapshot.survey();
-        let portrait = Portrait::of(&survey);
-        let trailer = match (source.db().trailer(), self.check) {
-            _ if source.kind() == Kind::DataDir => "none expected",
-            (None, _) => "absent",
-            (Some(_), false) => "present",
-            (Some(stored), true) if self.image_sum(session, source)? == stored => "matches",
-            (Some(_), true) => "differs",
+        let digests = match source.db().trailer() {
+            Some(_) if self.check && source.kind() != Kind::DataDir => {
+                let progress = session.progress(source);
+                Some(source.db().digests(|done| progress.tell(done, source.db().len()))?)
+            }
+            _ => None,
         };
-        let row = Row {
-            hash: survey.hash,
-            revision: survey.revision,
-            total_key: survey.total_key,
-            total_size: survey.total_size,
-            version: snapshot.state.meta.storage_version.clone().unwrap_or_default(),
-            path: source.name().to_owned(),
-            kind: source.kind().to_string(),
-            trailer,
-            total_records: survey.total_records,
-            hash_hex: format!("{:x}", survey.hash),
-            compact_revision: snapshot.keyspace.compacted(),
-            newest_time: portrait.newest.map(|newest| newest.to_string()),
-            identity: portrait.identity,
-            encryption: portrait.sealed,
-            damaged: survey.findings.count(Severity::Error) > 0,
-            log: snapshot.log.map(|log| Behind::of(log, survey.revision)),
-        };
-        let exit = session.close(source, &survey.findings)?;
-        Ok((row, if trailer == "differs" { exit.max(Exit::Content) } else { exit }))
+        let status = verify::Status::of(source, &snapshot, digests.as_ref());
+        let exit = session.close(source, &status.findings)?;
+        let differs = matches!(status.trailer, Trailer::Differs { .. });
+        Ok((status, if differs { exit.max(Exit::Content) } else { exit }))
     }
 }
 
-impl Status {
-    fn image_sum(&self, session: &Session, source: &Source) -> Result<[u8; 32], Failure> {
-        let progress = session.progress(source);
-        Ok(source.db().digests(|done| progress.tell(done, source.db().len()))?.image)
-    }
-}
-
-fn table(rows: &[Row]) -> Columns {
+fn table(rows: &[verify::Status]) -> Columns {
     let headers = [
         "FILE",
         "KIND",
@@ -176,18 +95,18 @@ fn table(rows: &[Row]) -> Columns {
     for row in rows {
         columns.add([
             row.path.clone(),
-            row.kind.clone(),
+            row.kind.to_string(),
             row.hash_hex.clone(),
             row.revision.to_string(),
             row.total_key.to_string(),
             row.total_records.to_string(),
             render::bytes(row.total_size),
             if row.version.is_empty() { "-".to_owned() } else { row.version.clone() },
-            row.trailer.to_owned(),
+            row.trailer.to_string(),
             row.newest_time.clone().unwrap_or_else(|| "-".to_owned()),
             row.identity.clone().unwrap_or_else(|| "-".to_owned()),
             encrypted(&row.encryption),
-            row.log.as_ref().map_or_else(|| "-".to_owned(), Behind::cell),
+            row.log.as_ref().map_or_else(|| "-".to_owned(), ahead),
         ]);
     }
     columns
@@ -197,4 +116,13 @@ fn table(rows: &[Row]) -> Columns {
 fn encrypted(by_key: &BTreeMap<String, u64>) -> String {
     let counts: Vec<_> = by_key.iter().map(|(key, n)| format!("{n} {key}")).collect();
     if counts.is_empty() { "-".to_owned() } else { counts.join(", ") }
+}
+
+fn ahead(log: &LogAhead) -> String {
+    let LogAhead { entries, past_commit, revision, .. } = log;
+    match (entries, past_commit) {
+        (0, 0) => "in the db".to_owned(),
+        (_, 0) => format!("{entries} entries, revision {revision}"),
+        _ => format!("{entries} entries, revision {revision}, {past_commit} past the commit"),
+    }
 }

@@ -1,6 +1,5 @@
 use std::{
     cmp::Reverse,
-    fs,
     io::Write as _,
     path::{Path, PathBuf},
 };
@@ -10,11 +9,10 @@ use etcdsnap::{
     Error, Finding,
     bytes::file_name,
     error::{Fault, Severity},
-    etcd::{Bootstrap, Load},
-    hash, source,
-    verify::{Report, Trailer, Verdict, unopened, verify},
+    etcd::Load,
+    source::{Candidate, candidates},
+    verify::{Report, Verdict, unopened, verify},
 };
-use serde_json::{Map, Value, json};
 
 use crate::{
     args::{Format, LogArgs},
@@ -55,13 +53,13 @@ pub(crate) struct Verify {
 impl Verify {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
         let (mut reports, mut worst) = (Vec::new(), Exit::Good);
-        let files = files(&self.snapshot);
+        let files = candidates(&self.snapshot);
         if files.is_empty() {
             let names: Vec<_> = self.snapshot.iter().map(file_name).collect();
             let what = format!("{}: there is no backup in it", names.join(", "));
             return Err(Error::not_found(what).hinted("is the backup's disk mounted?").into());
         }
-        for File { path: file, inside } in &files {
+        for Candidate { path: file, in_folder } in &files {
             let report = match one(session, file, &self.log.load()) {
                 Ok(report) => report,
                 Err(Failure::Error(error)) => {
@@ -69,7 +67,7 @@ impl Verify {
                     let among = files.len() > 1 && error.fault() == Fault::Caller;
                     worst = worst.max(match error {
                         // Sums and notes lie beside backups.
-                        Error::Foreign { may_be_one: false, .. } if *inside => Exit::Good,
+                        Error::Foreign { may_be_one: false, .. } if *in_folder => Exit::Good,
                         _ if among => Exit::Content,
                         _ => error.fault().into(),
                     });
@@ -93,9 +91,8 @@ impl Verify {
         match self.output {
             Format::Table => self.table(session, &reports)?,
             Format::Json | Format::Ndjson => {
-                let documents: Vec<_> = reports.iter().map(document).collect();
                 let (one, compact) = (self.snapshot.len() == 1, self.output == Format::Ndjson);
-                render::documents(&mut session.out, &documents, one, compact)?;
+                render::documents(&mut session.out, &reports, one, compact)?;
             }
         }
         session.out.flush()?;
@@ -116,7 +113,7 @@ impl Verify {
                 or_dash(report.total_key.map(|n| n.to_string())),
                 or_dash(report.total_size.map(render::bytes)),
                 or_dash(report.version.clone()),
-                trailer(&report.trailer).to_owned(),
+                report.trailer.to_string(),
                 or_dash(Some(starts.collect::<Vec<_>>().join(" "))),
             ]);
         }
@@ -147,32 +144,6 @@ impl Verify {
     }
 }
 
-/// A file to be looked at.
-struct File {
-    path: PathBuf,
-    /// Whether the folder that it is in was named.
-    inside: bool,
-}
-
-/// A folder of backups stands for what is in it; a data directory for itself.
-fn files(named: &[PathBuf]) -> Vec<File> {
-    let mut files = Vec::new();
-    for path in named {
-        let entries = path.is_dir().then(|| fs::read_dir(path).ok()).flatten();
-        match entries {
-            Some(entries) if !source::is_data_dir(path) => {
-                let paths = entries.flatten().map(|entry| entry.path());
-                let backups = paths.filter(|path| path.is_file() || source::is_data_dir(path));
-                let mut inside: Vec<_> = backups.collect();
-                inside.sort();
-                files.extend(inside.into_iter().map(|path| File { path, inside: true }));
-            }
-            _ => files.push(File { path: path.clone(), inside: false }),
-        }
-    }
-    files
-}
-
 fn one(session: &mut Session, file: &Path, load: &Load) -> Result<Report, Failure> {
     let source = session.open_quietly(file)?;
     let progress = session.progress(&source);
@@ -180,72 +151,4 @@ fn one(session: &mut Session, file: &Path, load: &Load) -> Result<Report, Failur
     drop(progress);
     session.intact(&source)?;
     Ok(report)
-}
-
-fn trailer(trailer: &Trailer) -> &'static str {
-    match trailer {
-        Trailer::Matches => "matches",
-        Trailer::Differs { .. } => "differs",
-        Trailer::Absent => "absent",
-        Trailer::NotExpected => "none expected",
-        Trailer::Unknown => "-",
-    }
-}
-
-/// What a member's log and `.snap` files say of it; ids as they are printed, since they are beyond 2^53.
-fn member(member: &Bootstrap) -> Value {
-    let hex = |id: u64| format!("{id:x}");
-    let state = member.hard_state.unwrap_or_default();
-    let (first, last) = member.entries.unzip();
-    json!({
-        "id": member.metadata.map(|of| hex(of.node_id)),
-        "clusterID": member.metadata.map(|of| hex(of.cluster_id)),
-        "term": state.term,
-        "vote": hex(state.vote),
-        "commit": state.commit,
-        "firstIndex": first,
-        "lastIndex": last,
-        "snap": member.snap.as_ref().map(|snap| json!({"file": snap.name, "index": snap.index, "term": snap.term})),
-        "snapshotRecord": member.record.map(|(index, term)| json!({"index": index, "term": term})),
-        "members": {
-            "db": member.db.iter().copied().map(hex).collect::<Vec<_>>(),
-            "snap": member.snap.as_ref().map(|snap| snap.members.iter().copied().map(hex).collect::<Vec<_>>()),
-            "v2store": member.v2.as_ref().map(|v2| v2.members.keys().map(|id| hex(*id)).collect::<Vec<_>>()),
-            "voters": member.voters.as_ref().map(|voters| voters.iter().copied().map(hex).collect::<Vec<_>>()),
-        },
-    })
-}
-
-fn document(report: &Report) -> Value {
-    let starts_on: Map<String, Value> = report
-        .starts_on
-        .iter()
-        .map(|(etcd, startup)| (etcd.to_string(), json!({"ok": startup.ok, "why": startup.why})))
-        .collect();
-    let counts: Vec<Value> = report
-        .findings
-        .counts()
-        .map(|(code, severity, count)| json!({"code": code, "severity": severity, "count": count}))
-        .collect();
-    json!({
-        "path": report.path,
-        "kind": report.kind.map(|kind| kind.to_string()),
-        "sha256": report.sha256.map(|sum| hash::hex(&sum)),
-        "newest": report.portrait.newest.map(|newest| newest.to_string()),
-        "identity": report.portrait.identity,
-        "encryption": report.portrait.sealed,
-        "member": report.member.as_ref().map(member),
-        "verdict": report.verdict().map(|verdict| verdict.to_string()),
-        "unread": report.unread,
-        "trailer": trailer(&report.trailer),
-        "hash": report.hash,
-        "revision": report.revision,
-        "totalKey": report.total_key,
-        "totalSize": report.total_size,
-        "version": report.version,
-        "findings": report.findings.list(),
-        "findingCounts": counts,
-        "errors": report.findings.count(Severity::Error),
-        "startsOn": starts_on,
-    })
 }

@@ -103,7 +103,7 @@ pub(in crate::commands) fn verdict(out: &mut impl Write, report: &Report) -> io:
         Trailer::Matches => "SHA-256 trailer matches",
         Trailer::Differs { .. } => "SHA-256 trailer differs",
         Trailer::Absent => "no SHA-256 trailer",
-        Trailer::NotExpected | Trailer::Unknown => "a data directory has no trailer",
+        Trailer::NotExpected | Trailer::Unchecked | Trailer::Unknown => "a data directory has no trailer",
     };
     let verdict = report.verdict().map_or("not read".to_owned(), |verdict| verdict.to_string());
     let (keys, errors) = (report.total_key.unwrap_or(0), report.findings.count(etcdsnap::error::Severity::Error));

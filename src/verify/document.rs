@@ -1,0 +1,77 @@
+//! A report as JSON: what `verify -o json` prints.
+
+use std::collections::BTreeMap;
+
+use serde::{Serialize, Serializer};
+
+use super::{Report, Trailer, Verdict};
+use crate::{
+    Code, Finding,
+    error::Severity,
+    etcd::{
+        Bootstrap,
+        boot::{Minor, Startup, by_version},
+    },
+    hash::hex,
+    source::Kind,
+};
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Document<'r> {
+    path: &'r str,
+    kind: Option<Kind>,
+    sha256: Option<String>,
+    newest: Option<String>,
+    identity: Option<&'r str>,
+    encryption: &'r BTreeMap<String, u64>,
+    member: Option<&'r Bootstrap>,
+    verdict: Option<Verdict>,
+    unread: Option<&'static str>,
+    trailer: Trailer,
+    hash: Option<u32>,
+    revision: Option<i64>,
+    total_key: Option<u64>,
+    total_size: Option<u64>,
+    version: Option<&'r str>,
+    findings: &'r [Finding],
+    finding_counts: Vec<Count>,
+    errors: u64,
+    #[serde(serialize_with = "by_version")]
+    starts_on: &'r [(Minor, Startup)],
+}
+
+#[derive(Serialize)]
+struct Count {
+    code: Code,
+    severity: Severity,
+    count: u64,
+}
+
+impl Serialize for Report {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let counts = self.findings.counts();
+        Document {
+            path: &self.path,
+            kind: self.kind,
+            sha256: self.sha256.map(|sum| hex(&sum)),
+            newest: self.portrait.newest.map(|newest| newest.to_string()),
+            identity: self.portrait.identity.as_deref(),
+            encryption: &self.portrait.sealed,
+            member: self.member.as_ref(),
+            verdict: self.verdict(),
+            unread: self.unread,
+            trailer: self.trailer,
+            hash: self.hash,
+            revision: self.revision,
+            total_key: self.total_key,
+            total_size: self.total_size,
+            version: self.version.as_deref(),
+            findings: self.findings.list(),
+            finding_counts: counts.map(|(code, severity, count)| Count { code, severity, count }).collect(),
+            errors: self.findings.count(Severity::Error),
+            starts_on: &self.starts_on,
+        }
+        .serialize(serializer)
+    }
+}

@@ -1,0 +1,104 @@
+//! What a backup is and how much is in it, without checking everything.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::Trailer;
+use crate::{
+    Findings,
+    error::Severity,
+    etcd::{Replayed, Snapshot},
+    k8s::Portrait,
+    source::{Digests, Kind, Source},
+};
+
+/// The fields of `etcdutl snapshot status -w json` under their names, then the others.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Status {
+    /// The status hash: CRC-32C of all keys and values of the db.
+    pub hash: u32,
+    /// The last revision.
+    pub revision: i64,
+    /// Live keys.
+    pub total_key: u64,
+    /// Bytes in use, as etcdutl counts them.
+    pub total_size: u64,
+    /// The storage version; empty before etcd 3.6.
+    pub version: String,
+    /// The file as the user named it.
+    pub path: String,
+    /// What kind of backup it is.
+    pub kind: Kind,
+    /// The SHA-256 at its end.
+    pub trailer: Trailer,
+    /// Records of all revisions that are kept, tombstones too.
+    pub total_records: u64,
+    /// `hash` as hex without padding.
+    pub hash_hex: String,
+    /// The revision that the keyspace was compacted at; 0 without one.
+    pub compact_revision: i64,
+    /// The newest time in the objects, RFC 3339.
+    pub newest_time: Option<String>,
+    /// The uid of the Namespace `kube-system`.
+    pub identity: Option<String>,
+    /// Live values by the key that encrypts them.
+    pub encryption: BTreeMap<String, u64>,
+    /// Whether something is wrong with it.
+    pub damaged: bool,
+    /// What the log of a data directory holds that its db does not.
+    pub log: Option<LogAhead>,
+    /// What is wrong with it.
+    #[serde(skip)]
+    pub findings: Findings,
+}
+
+/// How far a log is ahead of the db.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LogAhead {
+    /// Entries that etcd applies when it starts.
+    pub entries: u64,
+    /// Entries past the last commit on disk.
+    pub past_commit: u64,
+    /// The raft index of the last entry that was applied to what was read.
+    pub index: u64,
+    /// The revision that it leads to.
+    pub revision: i64,
+}
+
+impl Status {
+    /// Surveys `snapshot`, which was read from `source`. The trailer is compared where the db's `digests` are given.
+    #[must_use]
+    pub fn of(source: &Source, snapshot: &Snapshot<'_>, digests: Option<&Digests>) -> Self {
+        let survey = snapshot.survey();
+        let portrait = Portrait::of(&survey);
+        Self {
+            hash: survey.hash,
+            revision: survey.revision,
+            total_key: survey.total_key,
+            total_size: survey.total_size,
+            version: snapshot.state.meta.storage_version.clone().unwrap_or_default(),
+            path: source.name().to_owned(),
+            kind: source.kind(),
+            trailer: Trailer::judge(source, digests),
+            total_records: survey.total_records,
+            hash_hex: format!("{:x}", survey.hash),
+            compact_revision: snapshot.keyspace.compacted(),
+            newest_time: portrait.newest.map(|newest| newest.to_string()),
+            identity: portrait.identity,
+            encryption: portrait.sealed,
+            damaged: survey.findings.count(Severity::Error) > 0,
+            log: snapshot.log.map(|log| LogAhead::of(&log, survey.revision)),
+            findings: survey.findings,
+        }
+    }
+}
+
+impl LogAhead {
+    fn of(log: &Replayed, db_revision: i64) -> Self {
+        let (entries, past_commit) = (log.unapplied.applied_at_start, log.unapplied.past_commit);
+        Self { entries, past_commit, index: log.index, revision: log.revision.unwrap_or(db_revision) }
+    }
+}
