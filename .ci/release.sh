@@ -26,8 +26,8 @@ build() { # TARGET
   type -P "$cc" > /dev/null || cc=cc
   rustup target add "$1" > /dev/null 2>&1 || true # where Rust comes without rustup, it has to have the target
   env "CARGO_TARGET_${upper}_LINKER=rust-lld" "CARGO_TARGET_${upper}_RUSTFLAGS=$flags" "CC_${1//-/_}=$cc" \
-    cargo build --release --locked --target "$1"
-  cp "$target_dir/$1/release/etcdsnap" "dist/etcdsnap-$version-$1"
+    cargo build --profile dist --locked --target "$1"
+  cp "$target_dir/$1/dist/etcdsnap" "dist/etcdsnap-$version-$1"
 }
 
 # Whether the program runs where there is nothing but itself and a snapshot: no libc, no /etc, no /proc.

@@ -4,7 +4,7 @@
 #
 # `diff --stat` of the two is held against `status` of the first, for there is no other tool.
 #
-# $ETCDSNAP is the program (default target/release/etcdsnap), $RUNS how often each runs (default 6). The runs of a pair
+# $ETCDSNAP is the program (default target/dist/etcdsnap), $RUNS how often each runs (default 6). The runs of a pair
 # are interleaved and the first of each is thrown away, so that the page cache is warm and a change in the machine's
 # speed meets both. `etcdutl hashkv` writes, so it works on a scratch copy beside the file; restores go there too. $ROWS, a regular
 # expression, picks rows.
@@ -12,8 +12,8 @@ set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 . "$root/.ci/etcd.sh"
 keyspace=${1:?which snapshot} later=${2:-}
-export ETCDSNAP=${ETCDSNAP:-${CARGO_TARGET_DIR:-$root/target}/release/etcdsnap}
-[ -x "$ETCDSNAP" ] || { echo "no $ETCDSNAP: cargo build --release, or say \$ETCDSNAP" >&2; exit 2; }
+export ETCDSNAP=${ETCDSNAP:-${CARGO_TARGET_DIR:-$root/target}/dist/etcdsnap}
+[ -x "$ETCDSNAP" ] || { echo "no $ETCDSNAP: cargo build --profile dist, or say \$ETCDSNAP" >&2; exit 2; }
 scratch=$(mktemp -d "$(dirname "$keyspace")/.against.XXXXXX")
 trap 'rm -rf "$scratch"' EXIT
 cp --reflink=auto "$keyspace" "$scratch/copy.db"
