@@ -1,6 +1,6 @@
 //! The `key` bucket, visited in revision order.
 
-use super::{NewestByKey, Record, Revision, Tail};
+use super::{AddedRecords, NewestByKey, Record, Revision};
 use crate::{
     Findings,
     bolt::{Bucket, Leaf, PageSet, Walk},
@@ -12,7 +12,7 @@ pub struct Keyspace<'a> {
     /// The `key` bucket; `None` when the file has none.
     pub bucket: Option<Bucket<'a>>,
     /// The records behind it that no db holds yet: those of the log.
-    pub tail: Tail<'a>,
+    pub log_records: AddedRecords<'a>,
     /// `meta/finishedCompactRev`: records below are gone, but for the newest of each key.
     pub finished: Option<Revision>,
     /// `meta/scheduledCompactRev`: a compaction that may be half done when it is ahead of `finished`.
@@ -41,12 +41,12 @@ impl<'a> Keyspace<'a> {
 
     /// What the db itself holds of it.
     #[must_use]
-    pub fn without_tail(self) -> Self {
-        Self { tail: Tail::default(), ..self }
+    pub fn without_log(self) -> Self {
+        Self { log_records: AddedRecords::default(), ..self }
     }
 
     /// Visits every record on all cores: each part of the bucket begins with `init` and takes its records in revision
-    /// order through `step`; before a leaf's records, `leaf` sees the leaf. The last part is the tail.
+    /// order through `step`; before a leaf's records, `leaf` sees the leaf. The last part holds the records of the log.
     ///
     /// Records that cannot be decoded are left out and reported.
     pub fn scan<S: Sync, T: Send>(
@@ -77,9 +77,9 @@ impl<'a> Keyspace<'a> {
             parts.push(part);
             findings.append(more);
         }
-        if !self.tail.is_empty() {
+        if !self.log_records.is_empty() {
             let mut part = init();
-            self.tail.records().for_each(|record| step(&shared, &mut part, &record));
+            self.log_records.records().for_each(|record| step(&shared, &mut part, &record));
             parts.push(part);
         }
         Scan { shared, parts, findings, met: fold.met }

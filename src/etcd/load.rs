@@ -69,7 +69,7 @@ impl<'a> Snapshot<'a> {
                 }
                 snapshot.findings.append(findings);
                 if source.log_name().is_some() {
-                    snapshot.check_fit(source, &log)?;
+                    snapshot.check_log_match(source, &log)?;
                 }
             }
             snapshot.log = Some(replay(&mut snapshot, source, &log, load)?);

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! [`Snapshot::load`] reads the small buckets into a [`State`] and leaves `key` where it is; what a data directory's log
-//! holds besides becomes changes of the state and the keyspace's [`Tail`] (`replay`). [`Keyspace`] visits all records:
+//! holds besides becomes changes of the state and the keyspace's [`AddedRecords`] (`replay`). [`Keyspace`] visits all records:
 //! in revision order on all cores ([`Keyspace::scan`]), or as the state at a revision in key order ([`View`]). [`rewrite`]
 //! writes a db.
 //!
@@ -15,15 +15,16 @@
 
 #![deny(clippy::arithmetic_side_effects)]
 
+mod added;
 pub mod boot;
 mod bootstrap;
 mod compaction;
-mod fit;
 mod hashkv;
 mod id;
 mod keyspace;
 mod load;
 mod log_filter;
+mod log_match;
 mod log_record;
 mod newest;
 mod range;
@@ -36,10 +37,10 @@ mod snap_files;
 mod snapshot;
 pub mod state;
 mod survey;
-mod tail;
 mod urls;
 mod view;
 
+pub use added::AddedRecords;
 pub use bootstrap::{Bootstrap, SnapFile, V2};
 pub use compaction::Compaction;
 pub use hashkv::HashKv;
@@ -58,6 +59,5 @@ pub use snap_files::{SnapFiles, SnapFormat, SnapshotFile};
 pub use snapshot::Snapshot;
 pub use state::State;
 pub use survey::Survey;
-pub use tail::Tail;
 pub use urls::peer_urls;
 pub use view::View;

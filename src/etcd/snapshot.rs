@@ -147,7 +147,7 @@ impl<'a> Snapshot<'a> {
             Some(bucket) => self.fresh_walk().last_leaf(bucket)?,
             None => Vec::new(),
         };
-        items.extend(self.keyspace.tail.items());
+        items.extend(self.keyspace.log_records.items());
         items.iter().map(Record::decode).collect()
     }
 
@@ -234,7 +234,7 @@ impl<'a> Snapshot<'a> {
             findings.append(wrong);
             ended?;
         }
-        self.keyspace.tail.records().filter(|record| !older(record.bucket_key)).try_for_each(each)
+        self.keyspace.log_records.records().filter(|record| !older(record.bucket_key)).try_for_each(each)
     }
 
     /// The names of its buckets, in order.

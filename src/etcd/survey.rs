@@ -9,21 +9,21 @@ use super::{
 };
 use crate::{Code, Finding, Findings, hash::Crc32cWriter};
 
-/// So many of the newest records are handed out, to tell the time by.
-const TAIL: usize = 256;
+/// How many of the newest records are handed out: they tell when the backup was taken.
+const RECENT: usize = 256;
 
-/// Puts a record behind the newest ones.
-pub(super) fn push_newest<'a>(tail: &mut VecDeque<Record<'a>>, record: &Record<'a>) {
-    if tail.len() >= TAIL {
-        tail.pop_front();
+/// Appends a record to the newest ones.
+pub(super) fn push_recent<'a>(recent: &mut VecDeque<Record<'a>>, record: &Record<'a>) {
+    if recent.len() >= RECENT {
+        recent.pop_front();
     }
-    tail.push_back(*record);
+    recent.push_back(*record);
 }
 
-/// Puts the newest records of the next part behind those of the parts before.
-pub(super) fn append_newest<'a>(tail: &mut VecDeque<Record<'a>>, mut next: VecDeque<Record<'a>>) {
-    tail.append(&mut next);
-    tail.drain(..tail.len().saturating_sub(TAIL));
+/// Appends the newest records of the next part to those of the parts before.
+pub(super) fn append_recent<'a>(recent: &mut VecDeque<Record<'a>>, mut next: VecDeque<Record<'a>>) {
+    recent.append(&mut next);
+    recent.drain(..recent.len().saturating_sub(RECENT));
 }
 
 /// What one pass over all records and pages finds (`etcdutl snapshot status` and more).
@@ -42,7 +42,7 @@ pub struct Survey<'a> {
     /// The live keys.
     pub live: NewestByKey<'a>,
     /// The newest records, oldest first.
-    pub tail: VecDeque<Record<'a>>,
+    pub recent: VecDeque<Record<'a>>,
     /// Pages that the trees reach, the two metas included.
     pub pages_met: u64,
     /// What is wrong with the file: [`Snapshot::findings`], then what the records add, then the freelist.
@@ -55,7 +55,7 @@ struct Part<'a> {
     items: u64,
     first: Option<Record<'a>>,
     last: Option<Record<'a>>,
-    tail: VecDeque<Record<'a>>,
+    recent: VecDeque<Record<'a>>,
     findings: Findings,
 }
 
@@ -64,7 +64,7 @@ impl<'a> Snapshot<'a> {
     /// holds; the live keys and the newest records include those of the log.
     #[must_use]
     pub fn survey(&self) -> Survey<'a> {
-        let keyspace = self.keyspace.without_tail();
+        let keyspace = self.keyspace.without_log();
         let scan = keyspace.scan(
             &self.walk,
             NewestByKey::new,
@@ -80,7 +80,7 @@ impl<'a> Snapshot<'a> {
         );
         let live = scan.shared;
         let mut findings = self.findings_and(scan.findings);
-        let (mut keys, mut tail, mut last) = (Contents::default(), VecDeque::new(), None);
+        let (mut keys, mut recent, mut last) = (Contents::default(), VecDeque::new(), None);
         for part in scan.parts {
             keys.sum = keys.sum.join(part.sum.finish());
             keys.items = keys.items.saturating_add(part.items);
@@ -88,7 +88,7 @@ impl<'a> Snapshot<'a> {
                 findings.push_all(gap(&keyspace, before, next));
             }
             findings.append(part.findings);
-            append_newest(&mut tail, part.tail);
+            append_recent(&mut recent, part.recent);
             last = part.last.or(last);
         }
         self.db().check_pages(&scan.met, &mut findings);
@@ -99,9 +99,9 @@ impl<'a> Snapshot<'a> {
             items = items.saturating_add(contents.items);
         }
         let total_key = live.count_live();
-        for record in self.keyspace.tail.records() {
+        for record in self.keyspace.log_records.records() {
             live.offer(&record);
-            push_newest(&mut tail, &record);
+            push_recent(&mut recent, &record);
         }
         Survey {
             hash: sum.sum(),
@@ -110,7 +110,7 @@ impl<'a> Snapshot<'a> {
             total_records: items,
             total_size: self.db().size(),
             live,
-            tail,
+            recent,
             pages_met: scan.met.len(),
             findings,
         }
@@ -125,7 +125,7 @@ impl<'a> Part<'a> {
         }
         self.first.get_or_insert(*record);
         self.last = Some(*record);
-        push_newest(&mut self.tail, record);
+        push_recent(&mut self.recent, record);
     }
 }
 

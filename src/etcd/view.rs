@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::{
     KeyValue, Newest, Range, Record, Revision, Snapshot,
-    survey::{append_newest, push_newest},
+    survey::{append_recent, push_recent},
 };
 use crate::{Error, Findings, Result};
 
@@ -15,8 +15,8 @@ pub struct View<'a> {
     pub revision: i64,
     /// The last revision of the whole keyspace.
     pub head: i64,
-    /// The newest records of the whole keyspace, oldest first, as [`super::Survey::tail`].
-    pub tail: VecDeque<Record<'a>>,
+    /// The newest records of the whole keyspace, oldest first, as [`super::Survey::recent`].
+    pub recent: VecDeque<Record<'a>>,
     /// What is wrong with the backup, as far as it was read for this: [`Snapshot::findings`], then what the records add.
     pub findings: Findings,
     keys: Vec<Newest<'a>>,
@@ -30,17 +30,17 @@ impl<'a> Snapshot<'a> {
     pub fn view(&self, at: Option<i64>, range: &Range<'_>) -> Result<View<'a>> {
         let keyspace = self.keyspace;
         let limit = at.unwrap_or(i64::MAX);
-        let scan = keyspace.newest(&self.walk, VecDeque::new, |tail, record| {
-            push_newest(tail, record);
+        let scan = keyspace.newest(&self.walk, VecDeque::new, |recent, record| {
+            push_recent(recent, record);
             // The empty record of a bump stands for no key.
             record.revision.main <= limit && range.contains(record.kv.key) && !record.is_bump()
         });
-        let mut tail = VecDeque::new();
-        scan.parts.into_iter().for_each(|part| append_newest(&mut tail, part));
-        let head = keyspace.head(tail.back().map_or(Revision::default(), |record| record.revision));
+        let mut recent = VecDeque::new();
+        scan.parts.into_iter().for_each(|part| append_recent(&mut recent, part));
+        let head = keyspace.head(recent.back().map_or(Revision::default(), |record| record.revision));
         let revision = self.check_revision(at, head)?;
         let findings = self.findings_and(scan.findings);
-        Ok(View { revision, head, tail, findings, keys: scan.shared.into_sorted() })
+        Ok(View { revision, head, recent, findings, keys: scan.shared.into_sorted() })
     }
 
     /// The revision that `at` means in a keyspace whose last one is `head`.

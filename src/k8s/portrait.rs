@@ -71,7 +71,7 @@ impl Portrait {
     /// Looks at what one pass over the records has left.
     #[must_use]
     pub fn of(survey: &Survey<'_>) -> Self {
-        let mut portrait = Self { newest: Self::newest(&survey.tail), ..Self::default() };
+        let mut portrait = Self { newest: Self::newest(&survey.recent), ..Self::default() };
         let mut best: Option<&[u8]> = None;
         survey.live.for_each_live(|newest| {
             portrait.installer = portrait.installer.or_else(|| Installer::of(newest.key));

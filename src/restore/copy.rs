@@ -59,7 +59,7 @@ pub(super) fn copy(source: &Source, plan: &Plan<'_>, path: &Path, watch: Watch<'
     if shared {
         copied.tell(|state| *state = State { copied: db.len(), ended: true, failed: false });
     } else {
-        check_room(to, path, db.len().saturating_add(plan.changes.tail.len() as u64))?;
+        check_room(to, path, db.len().saturating_add(plan.changes.log_records.len() as u64))?;
         to.set_len(db.len()).map_err(fault(path, "write"))?;
     }
     let staged = source.copy(to.try_clone().map_err(fault(path, "open"))?)?;

@@ -27,7 +27,7 @@ pub(super) fn write(
     if plan.changes.defrag {
         let file = create(path)?;
         // The size is known only when the whole file was read before; otherwise the disk reports when it is full.
-        check_room(&file, path, plan.in_use.unwrap_or(0).saturating_add(plan.changes.tail.len() as u64))?;
+        check_room(&file, path, plan.in_use.unwrap_or(0).saturating_add(plan.changes.log_records.len() as u64))?;
         let (report, written) = thread::scope(|scope| {
             let writer = scope.spawn(|| afresh(plan.db, plan, &file, path, watch.stop));
             let report = verify(source, &plan.load, |done| (watch.progress)(done, source.db().len()));
@@ -65,7 +65,7 @@ fn afresh(db: &Part, plan: &Plan<'_>, file: &File, path: &Path, stop: &AtomicBoo
 /// `db`, with the records of the log after its own.
 fn load<'a>(db: &'a Part, plan: &Plan<'a>) -> Result<Snapshot<'a>> {
     let mut snapshot = Snapshot::open(db.image()).map_err(|finding| damaged(&plan.source, finding))?;
-    snapshot.keyspace.tail = plan.changes.tail;
+    snapshot.keyspace.log_records = plan.changes.log_records;
     Ok(snapshot)
 }
 

@@ -34,10 +34,10 @@ impl<'a> Plan<'a> {
         let log = FromLog::decide(facts)?;
         let members: Vec<&NewMember> =
             wanted.members.iter().map(|name| wanted.cluster.member(name)).collect::<Result<_>>()?;
-        let (tail, cut_after) = (facts.tail, facts.cut);
+        let (log_records, cut_after) = (facts.log_records, facts.cut);
         // Records that are left out must not stay in the file.
         let defrag = wanted.defrag || cut_after.is_some();
-        let mut changes = Changes { defrag, tail, cut_after, ..Changes::default() };
+        let mut changes = Changes { defrag, log_records, cut_after, ..Changes::default() };
         let new_revision = revisions(facts, wanted, &mut changes)?;
         buckets(facts, wanted, &mut changes);
         let mut state = facts.state.clone();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::wanted::Carry;
 use crate::{
     Result,
-    etcd::{Load, Range, Replayed, Snapshot, State, Tail, Uncommitted, rewrite::Items},
+    etcd::{AddedRecords, Load, Range, Replayed, Snapshot, State, Uncommitted, rewrite::Items},
     source::{Kind, Part, Source},
 };
 
@@ -35,7 +35,7 @@ pub struct Facts<'a> {
     /// Other small buckets that its log changes, with their new content.
     pub edited: BTreeMap<&'static str, Items>,
     /// The records that its log adds.
-    pub tail: Tail<'a>,
+    pub log_records: AddedRecords<'a>,
     /// The name of a log that was named separately.
     pub log_name: Option<String>,
     /// The last revision that is restored.
@@ -88,7 +88,7 @@ impl<'a> Facts<'a> {
             cluster: snapshot.items("cluster"),
             auth: snapshot.items("auth"),
             edited,
-            tail: snapshot.keyspace.tail,
+            log_records: snapshot.keyspace.log_records,
             log_name: source.log_name().map(str::to_owned),
             head: cut.unwrap_or(head),
             db_head,

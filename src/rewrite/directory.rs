@@ -113,7 +113,7 @@ impl<'s> Directory<'s> {
         }
         let db = Snapshot::load(self.source, &Load { wal: false, ..Load::default() })?;
         // A db that has applied nothing yet fits any log.
-        if db.state.meta.consistent_index.unwrap_or(0) == 0 { Ok(()) } else { db.check_fit(self.source, log) }
+        if db.state.meta.consistent_index.unwrap_or(0) == 0 { Ok(()) } else { db.check_log_match(self.source, log) }
     }
 
     /// Checks that no etcd uses it.

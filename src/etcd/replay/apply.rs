@@ -7,10 +7,10 @@ use crate::{
     Findings,
     etcd::{
         KeyValue, Range, Revision, Snapshot, State,
+        added::AddedWriter,
         boot::Minor,
         request::{AlarmAction, Op, Put, Request},
         state::{Alarm, AlarmKind, Lease, StoredUser},
-        tail::TailWriter,
         tombstone,
     },
     source::Spool,
@@ -53,7 +53,7 @@ pub(super) struct Applier<'a> {
     pub(super) state: State,
     pub(super) users: BTreeMap<Vec<u8>, StoredUser>,
     pub(super) edits: Edits,
-    pub(super) tail: TailWriter,
+    pub(super) log_records: AddedWriter,
     pub(super) leases: BTreeMap<i64, Lease>,
     pub(super) found: Found<'a>,
     pub(super) revision: i64,
@@ -80,7 +80,7 @@ impl<'a> Applier<'a> {
             leases: state.leases.iter().map(|lease| (lease.id, *lease)).collect(),
             state,
             edits,
-            tail: TailWriter::new(spool),
+            log_records: AddedWriter::new(spool),
             revision: snapshot.keyspace.head(found.last),
             compacted: snapshot.keyspace.compacted(),
             findings: Findings::default(),
@@ -231,7 +231,7 @@ impl<'a> Applier<'a> {
 
     fn append(&mut self, write: &mut Write, tombstone: bool, message: &[u8]) {
         let revision = Revision { main: write.main, sub: write.sub };
-        self.tail.push(revision, tombstone, message, write.offset);
+        self.log_records.push(revision, tombstone, message, write.offset);
         write.sub = write.sub.saturating_add(1);
     }
 

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Log ─> which entries count ─> Named: what they name ─> Found: how that stands in the db
-//!                                                          └─> Applier: entry by entry ─> Tail, State, Edits
+//!                                                          └─> Applier: entry by entry ─> AddedRecords, State, Edits
 //! ```
 //!
 //! `apply` keys and alarms · `txn` transactions · `leases` · `rights` who may · `auth` users and roles · `members` the cluster.
@@ -25,9 +25,9 @@ pub(super) use {edits::Edits, members::context};
 use self::{apply::Applier, named::Named};
 use super::{
     Load, Request, Snapshot, State, Uncommitted,
+    added::AddedRecords,
     request::{AuthOp, Op},
     state::StoredUser,
-    tail::Tail,
 };
 use crate::{
     Code, Error, Finding, Findings, Result,
@@ -181,14 +181,14 @@ fn apply<'a>(
         replayed.index = last.index;
         applier.reached(last.index, last.term);
     }
-    let Applier { mut state, edits, tail, leases, users, findings, .. } = applier;
+    let Applier { mut state, edits, log_records, leases, users, findings, .. } = applier;
     if edits.buckets().any(|bucket| bucket == "authUsers") {
         state.auth.users = users.values().map(StoredUser::user).collect();
     }
     snapshot.findings.append(findings);
     snapshot.state = State { leases: leases.into_values().collect(), ..state };
     snapshot.edits = edits;
-    snapshot.keyspace.tail = Tail::new(source.keep(tail.finish()?)?);
+    snapshot.keyspace.log_records = AddedRecords::new(source.keep(log_records.finish()?)?);
     snapshot.keyspace.scheduled = snapshot.state.meta.scheduled_compact_rev;
     Ok(halt)
 }

@@ -8,7 +8,7 @@ use super::{DbWriter, Items, Unwritten};
 use crate::{
     Findings,
     bolt::{Tree, Writer},
-    etcd::{Compaction, Record, Revision, Snapshot, Tail, tombstone},
+    etcd::{AddedRecords, Compaction, Record, Revision, Snapshot, tombstone},
 };
 
 /// What is changed in the db.
@@ -17,7 +17,7 @@ pub struct Changes<'a> {
     /// Small buckets, each with its new content.
     pub buckets: BTreeMap<&'static str, Items>,
     /// The records that the log adds.
-    pub tail: Tail<'a>,
+    pub log_records: AddedRecords<'a>,
     /// The revision after which the db's records are left out.
     pub cut_after: Option<i64>,
     /// The revision that deletes keys.
@@ -36,7 +36,7 @@ impl Serialize for Changes<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut fields = serializer.serialize_struct("Changes", 8)?;
         fields.serialize_field("buckets", &self.buckets.keys().collect::<Vec<_>>())?;
-        fields.serialize_field("recordsAdded", &self.tail.items().count())?;
+        fields.serialize_field("recordsAdded", &self.log_records.items().count())?;
         fields.serialize_field("cutAfter", &self.cut_after)?;
         fields.serialize_field("deletedKeys", &self.deleted.len())?;
         fields.serialize_field("deletedAt", &self.deleted_at)?;
@@ -127,7 +127,7 @@ impl Changes<'_> {
     }
 
     fn adds_records(&self) -> bool {
-        !self.tail.is_empty() || !self.deleted.is_empty() || self.bump_to.is_some()
+        !self.log_records.is_empty() || !self.deleted.is_empty() || self.bump_to.is_some()
     }
 
     /// Whether `record` is left out: it is after the cut, or the compaction removes it, by itself or because its key is
@@ -147,7 +147,7 @@ impl Changes<'_> {
         tree: &mut Tree,
         kept: Option<&Compaction<'_>>,
     ) -> io::Result<()> {
-        for record in self.tail.records() {
+        for record in self.log_records.records() {
             if !self.gives_up(kept, &record) {
                 out.push(tree, record.bucket_key, record.message)?;
             }

@@ -43,7 +43,7 @@ impl Newer {
 
 impl<'t> Told<'t> {
     fn new(side: &'t Opened<'_, '_>, one: bool) -> Self {
-        let newest = if one { None } else { Portrait::newest(&side.view.tail) };
+        let newest = if one { None } else { Portrait::newest(&side.view.recent) };
         Self {
             path: side.source.name(),
             revision: side.view.revision,

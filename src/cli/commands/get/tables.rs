@@ -30,7 +30,7 @@ impl Get {
     ) -> Result<Exit, Failure> {
         let kinds = Listing::of(selection, found, resources);
         let several = kinds.len() > 1;
-        let clock = Clock(Portrait::newest(&view.tail));
+        let clock = Clock(Portrait::newest(&view.recent));
         let (mut exit, mut any) = (Exit::Good, false);
         for kind in kinds.iter().filter(|kind| !kind.found.is_empty()) {
             if any && !self.no_headers {

@@ -25,7 +25,7 @@ impl<'a> Snapshot<'a> {
     ///
     /// # Errors
     /// Why it does not.
-    pub(crate) fn check_fit(&self, source: &Source, log: &Log<'a>) -> Result<()> {
+    pub(crate) fn check_log_match(&self, source: &Source, log: &Log<'a>) -> Result<()> {
         let no = |what: String, hint: &str| {
             let what = format!("{}: {what}", source.name());
             Err(Error::refused(what).hinted(hint))

@@ -1,4 +1,4 @@
-//! Records that stand in no db yet: those of the log, as etcd would append them to the bucket `key`.
+//! The records of the log that the db does not hold yet, as etcd would append them to the bucket `key`.
 
 use super::{Record, Revision};
 use crate::{
@@ -8,13 +8,13 @@ use crate::{
     source::Spool,
 };
 
-/// Records in revision order, one behind the other: for each its key in the bucket (1), where its entry begins in the
+/// Records in revision order, one after the other: for each its key in the bucket (1), where its entry begins in the
 /// log's file (2), and what was written (3).
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Tail<'a>(&'a [u8]);
+pub struct AddedRecords<'a>(&'a [u8]);
 
-impl<'a> Tail<'a> {
-    /// The records in `bytes`, which a [`TailWriter`] has written.
+impl<'a> AddedRecords<'a> {
+    /// The records in `bytes`, which a [`AddedWriter`] has written.
     pub(super) fn new(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
@@ -31,7 +31,7 @@ impl<'a> Tail<'a> {
         self.0.len()
     }
 
-    /// Them, as items of the bucket.
+    /// The records as items of the bucket.
     pub fn items(self) -> impl Iterator<Item = Item<'a>> {
         let mut reader = Reader::new(self.0);
         let mut next = move || reader.next_field().ok().flatten();
@@ -42,25 +42,25 @@ impl<'a> Tail<'a> {
         })
     }
 
-    /// Them, decoded.
+    /// The records, decoded.
     pub fn records(self) -> impl Iterator<Item = Record<'a>> {
         self.items().filter_map(|item| Record::decode(&item).ok())
     }
 }
 
-/// Writes a [`Tail`].
+/// Writes a [`AddedRecords`].
 #[derive(Debug)]
-pub(super) struct TailWriter {
+pub(super) struct AddedWriter {
     spool: Spool,
     written: Result<()>,
 }
 
-impl TailWriter {
+impl AddedWriter {
     pub(super) fn new(spool: Spool) -> Self {
         Self { spool, written: Ok(()) }
     }
 
-    /// What goes wrong is told at the end.
+    /// Adds a record; an error is returned by [`AddedWriter::finish`].
     pub(super) fn push(&mut self, revision: Revision, tombstone: bool, message: &[u8], offset: u64) {
         if self.written.is_ok() {
             let record = Writer::new().bytes(1, &revision.to_bucket_key(tombstone)).varint(2, offset).bytes(3, message);
@@ -68,7 +68,7 @@ impl TailWriter {
         }
     }
 
-    /// All that was written.
+    /// The records written.
     ///
     /// # Errors
     /// When there was no room for it.
@@ -89,10 +89,10 @@ mod tests {
     fn records_are_read_as_they_were_written() {
         let kv = KeyValue { key: b"k", create_revision: 5, mod_revision: 5, version: 1, value: b"", lease: -1 };
         let source = Source::open("fixtures/small.db".as_ref(), &Options::default()).unwrap();
-        let mut tail = TailWriter::new(source.spool());
-        tail.push(Revision::first(5), false, &kv.encode(), 640);
-        tail.push(Revision { main: 5, sub: 1 }, true, &tombstone(b"l"), 640);
-        let records: Vec<_> = Tail::new(source.keep(tail.finish().unwrap()).unwrap()).records().collect();
+        let mut writer = AddedWriter::new(source.spool());
+        writer.push(Revision::first(5), false, &kv.encode(), 640);
+        writer.push(Revision { main: 5, sub: 1 }, true, &tombstone(b"l"), 640);
+        let records: Vec<_> = AddedRecords::new(source.keep(writer.finish().unwrap()).unwrap()).records().collect();
         let got: Vec<_> = records.iter().map(|r| (r.revision, r.tombstone, r.kv.key, r.offset)).collect();
         let second = Revision { main: 5, sub: 1 };
         assert_eq!(got, [(Revision::first(5), false, &b"k"[..], 640), (second, true, b"l", 640)]);
