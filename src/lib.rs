@@ -1,12 +1,26 @@
 //! etcdsnap opens any etcd backup offline.
 //!
+//! ```
+//! use etcdsnap::{etcd::{Load, Snapshot}, k8s::Ring, objects::{At, Cluster}, source::{Options, Source}};
+//!
+//! fn main() -> etcdsnap::Result<()> {
+//!     let source = Source::open("fixtures/kube.db".as_ref(), &Options::default())?;
+//!     let snapshot = Snapshot::load(&source, &Load::default())?;
+//!     let cluster = Cluster::open(&snapshot, Ring::default(), At::Revision(300))?;
+//!     for pod in cluster.list("pods")? {
+//!         println!("{}", pod?.name());
+//!     }
+//!     source.intact() // what was read is what the file still holds
+//! }
+//! ```
+//!
 //! The way of the data is the order of the rooms; each uses only those before it, and a test holds it so:
 //!
 //! ```text
 //!  the trunk, bytes on disk to Kubernetes objects and back:
 //!      bytes error document proto hash ─> source ─> publish ─> bolt ─> wal ─> snap ─> etcd ─> k8s
-//!  branches from its end: is it good, what is asked for and how it is printed, what changed
-//!      verify ─> restore, rewrite    select ─> print    diff    export
+//!  branches from its end: is it good, what is asked for and how it is printed, a cluster's objects, what changed
+//!      verify ─> restore, rewrite    select ─> print    select ─> objects ─> diff    verify, objects ─> export
 //! ```
 //!
 //! A command goes this way too. `verify backup.db`, say: [`source::Source::open`] finds out what the file is and maps
@@ -17,8 +31,9 @@
 //! [`verify::Report`], which the command line prints. What is wrong on the way is a [`Finding`] and ends nothing;
 //! what makes the answer impossible is an [`Error`].
 //!
-//! `diff` walks the states of two snapshots side by side ([`etcd::View`], [`diff::Diff::each`]); `history` and `timeline`
-//! read the same out of the records of one ([`diff::changes`]).
+//! A command about objects opens an [`objects::Cluster`]: the state at a revision, the keys to what is encrypted, the names
+//! of its resources. `diff` walks two of them side by side ([`diff::Diff::each`]); `history` and `timeline` read the same
+//! out of the records of one ([`diff::changes`]).
 //!
 //! `export` makes of the same state what another cluster takes and keeps ([`export::Exporter::object`]), in the order that
 //! applies, and shows it as one folder ([`export::Folder`]).
@@ -38,6 +53,7 @@ pub mod etcd;
 pub mod export;
 pub mod hash;
 pub mod k8s;
+pub mod objects;
 pub mod ordered;
 pub mod print;
 pub mod proto;

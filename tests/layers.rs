@@ -36,13 +36,14 @@ const TRUNK: &[&[&str]] = &[
 const BRANCHES: &[(&str, &[&str])] = &[
     ("verify", &[]),
     ("select", &[]),
+    ("objects", &["select"]),
     ("print", &["select"]),
-    ("diff", &[]),
+    ("diff", &["objects"]),
     ("salvage", &[]),
-    ("export", &[]),
+    ("export", &["verify", "objects"]),
     ("restore", &["verify"]),
     ("rewrite", &["verify"]),
-    ("catalog", &["verify", "diff"]),
+    ("catalog", &["verify", "objects", "diff"]),
 ];
 
 /// The one place where the compiler's promises are replaced by ours.

@@ -4,9 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, ValueEnum, value_parser};
 use etcdsnap::{
-    Error, Result,
-    etcd::{self, KeyValue, Load, Snapshot},
-    k8s::{Clock, Gap, Mask, Moment, Portrait, Ring},
+    Result,
+    diff::{Diff, Pair},
+    etcd::{self, Load, Snapshot},
+    k8s::{Mask, Moment, Ring},
+    objects::{At, Dated},
     select::LabelSelector,
 };
 
@@ -174,48 +176,44 @@ pub(crate) fn moment(text: &str) -> Result<Moment, String> {
 }
 
 impl When {
-    /// The revision that is meant; none for the last.
+    /// The revision that is meant; none for the last. Says which one a time comes to.
     pub(crate) fn revision(&self, snapshot: &Snapshot<'_>, ring: &Ring) -> Result<Option<i64>> {
         match self.at {
             Some(at) => revision_at(at, snapshot, ring),
             None => Ok((self.rev != 0).then_some(self.rev)),
         }
     }
-}
 
-/// The last revision that is known to be written at `at` or before; none for the last of all.
-pub(crate) fn revision_at(at: Moment, snapshot: &Snapshot<'_>, ring: &Ring) -> Result<Option<i64>> {
-    let clock = Clock::of(snapshot, ring);
-    let newest = snapshot.newest_records().ok().and_then(|records| Portrait::newest(&records));
-    let found = clock.revision(at);
-    if let (Some((_, Gap { before: None, .. })), Some(newest)) = (found, newest)
-        && at >= newest
-    {
-        eprintln!("note: nothing in the backup is newer than {newest}: this is its last state");
-        return Ok(None);
+    /// The same, to open a cluster at.
+    pub(crate) fn at(&self, snapshot: &Snapshot<'_>, ring: &Ring) -> Result<At> {
+        Ok(self.revision(snapshot, ring)?.map_or(At::Last, At::Revision))
     }
-    let Some((revision, gap)) = found else {
-        let what = format!("no revision is known to be written by {at}");
-        let hint = match clock.span() {
-            Some((first, last)) => {
-                format!("the Leases in the backup tell times from {first} to {last}; or name a revision")
-            }
-            None => "there are no Leases in the backup to tell times from; name a revision".to_owned(),
-        };
-        return Err(Error::not_found(what).hinted(hint));
-    };
-    let written = gap.after.map_or_else(String::new, |after| after.millis());
-    let next = gap.before.map_or_else(String::new, |before| format!(", the next that is known at {}", before.millis()));
-    eprintln!("note: at {} it was revision {revision}, written at {written}{next}", at.millis());
-    Ok(Some(revision))
 }
 
-/// Whether the object under a key has the labels that are asked for.
-pub(crate) fn is_labelled(labels: &Option<LabelSelector>, kv: &KeyValue<'_>, ring: &Ring) -> bool {
-    labels.as_ref().is_none_or(|labels| {
-        let object = ring.object(kv.key, kv.value);
-        object.is_ok_and(|object| labels.matches(object.metadata()))
-    })
+/// The last revision that is known to be written at `at` or before, and says which it is; none for the last of all.
+pub(crate) fn revision_at(at: Moment, snapshot: &Snapshot<'_>, ring: &Ring) -> Result<Option<i64>> {
+    let dated = Dated::of(snapshot, ring, at)?;
+    match dated {
+        Dated::Last { newest } => {
+            eprintln!("note: nothing in the backup is newer than {newest}: this is its last state");
+        }
+        Dated::Revision { revision, gap } => {
+            let written = gap.after.map_or_else(String::new, |after| after.millis());
+            let known = |before: Moment| format!(", the next that is known at {}", before.millis());
+            let next = gap.before.map_or_else(String::new, known);
+            eprintln!("note: at {} it was revision {revision}, written at {written}{next}", at.millis());
+        }
+    }
+    Ok(dated.revision())
+}
+
+/// Whether an object has the labels that are asked for, on either side.
+pub(crate) fn is_labelled(labels: &Option<LabelSelector>, diff: &Diff<'_, '_>, pair: &Pair<'_>) -> bool {
+    let has = |labels| {
+        let sides = [(pair.old, diff.old), (pair.new, diff.new)];
+        sides.iter().any(|(kv, side)| kv.is_some_and(|kv| side.is_labelled(&kv, labels)))
+    };
+    labels.as_ref().is_none_or(has)
 }
 
 /// The format of a command that prints a table.

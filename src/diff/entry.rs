@@ -5,13 +5,14 @@ use std::{borrow::Cow, collections::BTreeMap};
 use super::{
     fields::{Field, Path, fields},
     ignore::{Ignore, Reason},
-    pair::{Diff, Pair, Side},
+    pair::{Diff, Pair},
 };
 use crate::{
     etcd::KeyValue,
     k8s::{
         Key, Mask, Meta, Object, Stored, Undecodable, Value, decode, decode_opened, is_bootstrap, is_encrypted, kind_of,
     },
+    objects::Cluster,
 };
 
 /// An object, or a key that is none.
@@ -85,10 +86,10 @@ impl Entry<'_> {
 /// What differs about a pair.
 pub(super) fn compare<'a>(diff: &Diff<'_, 'a>, pair: &Pair<'a>) -> Option<Entry<'a>> {
     let key = Key::new(pair.key());
-    let reference = |side: &Side<'_, 'a>, kv: Option<KeyValue<'a>>| kv.map(|kv| reference(&kv, &key, side, diff));
+    let reference = |side: &Cluster<'a>, kv: Option<KeyValue<'a>>| kv.map(|kv| reference(&kv, &key, side, diff));
     let mut entry = Entry {
-        old: reference(&diff.old, pair.old),
-        new: reference(&diff.new, pair.new),
+        old: reference(diff.old, pair.old),
+        new: reference(diff.new, pair.new),
         difference: Difference::Ignored,
         ignored: BTreeMap::new(),
     };
@@ -196,7 +197,7 @@ fn bytes<'a>(mask: &Mask, key: &Key<'_>, old: &KeyValue<'a>, new: &KeyValue<'a>)
     Difference::Bytes { old: shown(old), new: shown(new) }
 }
 
-fn reference(kv: &KeyValue<'_>, key: &Key<'_>, side: &Side<'_, '_>, diff: &Diff<'_, '_>) -> Ref {
+fn reference(kv: &KeyValue<'_>, key: &Key<'_>, side: &Cluster<'_>, diff: &Diff<'_, '_>) -> Ref {
     let mut of = Ref {
         key: diff.mask.key(kv.key).into_owned(),
         mod_revision: kv.mod_revision,
@@ -209,7 +210,7 @@ fn reference(kv: &KeyValue<'_>, key: &Key<'_>, side: &Side<'_, '_>, diff: &Diff<
     if let Some(object) = key.object() {
         of.namespace = object.namespace.unwrap_or_default().to_owned();
         of.name = diff.mask.name(object).into_owned();
-        of.resource = kind_of(key, &meta, side.resources);
+        of.resource = kind_of(key, &meta, &side.resources);
         let known = object.group.as_deref().and_then(|group| side.resources.get(group, &object.resource));
         of.kind = known.map_or_else(|| meta.kind.to_string(), |resource| resource.kind.to_string());
     }

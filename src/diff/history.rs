@@ -8,7 +8,11 @@ use crate::{
     k8s::{Moment, Object, Value},
 };
 
-use super::pair::{Pair, WAVE, WAVE_BYTES};
+use super::pair::Pair;
+
+/// Changes handed on at once, or as many as have so many bytes.
+const WAVE: usize = 256;
+const WAVE_BYTES: usize = 1 << 20;
 
 /// What a record did to its key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -95,17 +99,16 @@ impl<'a> Chain<'a> {
     }
 }
 
-/// Shows `each` what was done to the keys that `wanted` lets through, in order and in waves bounded by bytes, until that
-/// fails. What a compaction has left counts as done before, not as a change. Records that cannot be read are left out
-/// and go to `findings`.
+/// Hands to `each` what was done to the keys that `wanted` lets through, in order and in waves bounded by bytes. What a
+/// compaction has left counts as done before, not as a change. Records that cannot be read go to `findings`.
 ///
 /// # Errors
-/// What `each` says.
+/// Those of `each`; they end it.
 pub fn changes<'a, E>(
     snapshot: &Snapshot<'a>,
     findings: &mut Findings,
     wanted: impl Fn(&[u8]) -> bool,
-    mut each: impl FnMut(&[Change<'a>]) -> Result<(), E>,
+    mut each: impl FnMut(Vec<Change<'a>>) -> Result<(), E>,
 ) -> Result<(), E> {
     let compacted = snapshot.keyspace.compacted();
     let (mut chain, mut wave, mut bytes) = (Chain::default(), Vec::with_capacity(WAVE), 0_usize);
@@ -120,13 +123,12 @@ pub fn changes<'a, E>(
         bytes = bytes.saturating_add(change.pair().bytes());
         wave.push(change);
         if wave.len() >= WAVE || bytes >= WAVE_BYTES {
-            each(&wave)?;
-            wave.clear();
+            each(std::mem::replace(&mut wave, Vec::with_capacity(WAVE)))?;
             bytes = 0;
         }
         Ok(())
     })?;
-    each(&wave)
+    each(wave)
 }
 
 /// The program that made `new` of `old` (`metadata.managedFields[].manager`): of the entries that `old` does not have the

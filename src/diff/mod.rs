@@ -9,15 +9,20 @@
 //!  View ─┘                       └─ opened, decoded, masked ─> fields ─> ignore ─> Entry
 //! ```
 //!
-//! Within one backup the records tell it one by one: a [`Change`] is a record and what its key was before.
+//! Within one backup each record is a [`Change`]: the record, and what its key was before. Its [`Detail`] says what differs,
+//! when it was written and by which program.
 
+mod detail;
 mod entry;
 mod fields;
 mod history;
 mod ignore;
+mod members;
 mod pair;
 mod patch;
+mod relation;
 mod state;
+mod tally;
 
 use std::{
     cmp::Ordering,
@@ -26,12 +31,16 @@ use std::{
 
 use rayon::prelude::*;
 
+pub use detail::{Detail, Occurrence, history};
 pub use entry::{Difference, Entry, Ref};
 pub use fields::{Field, Path, Step, fields};
 pub use history::{Chain, Change, Verb, changes, manager};
 pub use ignore::{Ignore, Reason};
-pub use pair::{Diff, Pair, Side};
+pub use members::Members;
+pub use pair::{Diff, Pair};
+pub use relation::{About, Newer, Relation};
 pub use state::{StateChange, states};
+pub use tally::{Counts, Tally};
 
 use crate::k8s::{Key, Value};
 use pair::{WAVE, WAVE_BYTES};

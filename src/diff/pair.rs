@@ -1,26 +1,12 @@
 //! What is compared with what.
 
 use super::ignore::Ignore;
-use crate::{
-    etcd::{KeyValue, View},
-    k8s::{Mask, Resources, Ring},
-};
+use crate::{etcd::KeyValue, k8s::Mask, objects::Cluster};
 
 /// So many pairs are compared at once, or as many as have so many bytes; what they come to is held until it is handed
 /// on in order.
 pub(super) const WAVE: usize = 1024;
 pub(super) const WAVE_BYTES: usize = 4 << 20;
-
-/// One side of a comparison.
-#[derive(Debug, Clone, Copy)]
-pub struct Side<'s, 'a> {
-    /// The state.
-    pub view: &'s View<'a>,
-    /// Its resources.
-    pub resources: &'s Resources,
-    /// The keys for what is encrypted.
-    pub ring: &'s Ring,
-}
 
 /// A key that is on one side, or on both with other bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,9 +34,9 @@ impl<'a> Pair<'a> {
 #[derive(Debug, Clone, Copy)]
 pub struct Diff<'s, 'a> {
     /// The old side.
-    pub old: Side<'s, 'a>,
+    pub old: &'s Cluster<'a>,
     /// The new side.
-    pub new: Side<'s, 'a>,
+    pub new: &'s Cluster<'a>,
     /// What does not count.
     pub ignore: &'s Ignore,
     /// What is not shown. Equality is found out before it is masked.

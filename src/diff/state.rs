@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::{Diff, Reason, Relation, Tally};
 use crate::{
     bytes::escape,
     etcd::{
@@ -23,6 +24,20 @@ pub struct StateChange {
     pub old: Option<Value<'static>>,
     /// What it is.
     pub new: Option<Value<'static>>,
+}
+
+impl Diff<'_, '_> {
+    /// What differs beside the keys, counted; the leases of a Kubernetes keyspace come and go, and are left out.
+    pub fn states(&self, relation: &Relation<'_>, tally: &mut Tally) -> Vec<StateChange> {
+        let mut changes = states(self.old.snapshot, self.new.snapshot, self.mask);
+        if !self.ignore.all && relation.is_kubernetes() {
+            let (leases, others): (Vec<_>, _) = changes.into_iter().partition(|change| change.what == "lease");
+            leases.iter().for_each(|_| tally.ignore(Reason::Leases));
+            changes = others;
+        }
+        tally.state = changes.len() as u64;
+        changes
+    }
 }
 
 /// Compares what the small buckets of two backends hold, in the order of [`StateChange::what`]'s list. What must differ

@@ -15,18 +15,21 @@ mod left_out;
 mod name;
 mod order;
 mod strip;
+mod work;
 
 pub use folder::{Folder, Written, look};
 pub use left_out::{LeftOut, Why};
 pub use name::file_name;
 pub use order::sort;
+pub use work::{Made, Stage, Tally};
 
 use std::collections::HashSet;
 
 use crate::{
     bytes::escape,
-    etcd::{KeyValue, View},
-    k8s::{Key, Mask, Object, ObjectKey, Ring, Undecodable, Value},
+    etcd::KeyValue,
+    k8s::{Key, Mask, Object, ObjectKey, Undecodable, Value},
+    objects::Cluster,
 };
 
 /// What goes along that otherwise would not.
@@ -43,8 +46,7 @@ pub struct Wanted {
 /// Makes objects that can be applied out of what is stored.
 #[derive(Debug)]
 pub struct Exporter<'v, 'a> {
-    view: &'v View<'a>,
-    ring: &'v Ring,
+    cluster: &'v Cluster<'a>,
     wanted: Wanted,
     mask: Mask,
     /// Prefix and name of the Namespaces that are being deleted.
@@ -52,21 +54,21 @@ pub struct Exporter<'v, 'a> {
 }
 
 impl<'v, 'a> Exporter<'v, 'a> {
-    /// For the objects of `view`; `mask` tells what is secret.
+    /// For the objects of `cluster`; `mask` knows what is secret.
     #[must_use]
-    pub fn new(view: &'v View<'a>, ring: &'v Ring, wanted: Wanted, mask: Mask) -> Self {
+    pub fn new(cluster: &'v Cluster<'a>, wanted: Wanted, mask: Mask) -> Self {
         let mut ending = HashSet::new();
-        for kv in view.iter() {
+        for kv in cluster.view.iter() {
             let maybe = kv.key.windows(12).any(|part| part == b"/namespaces/");
             if maybe
                 && let Key::Object(key @ ObjectKey { namespace: None, .. }) = Key::new(kv.key)
                 && key.resource == "namespaces"
-                && ring.object(kv.key, kv.value).is_ok_and(|object| left_out::is_deleted(&object.value))
+                && cluster.ring.object(kv.key, kv.value).is_ok_and(|object| left_out::is_deleted(&object.value))
             {
                 ending.insert((key.prefix, key.name));
             }
         }
-        Self { view, ring, wanted, mask, ending }
+        Self { cluster, wanted, mask, ending }
     }
 
     /// The object under a key, as it can be applied.
@@ -76,7 +78,7 @@ impl<'v, 'a> Exporter<'v, 'a> {
     pub fn object(&self, kv: &KeyValue<'a>) -> Result<Object<'a>, LeftOut> {
         let key = Key::new(kv.key);
         let Some(named) = key.object() else { return Err(LeftOut::new(Why::NoObject, "")) };
-        let mut object = self.ring.object(kv.key, kv.value).map_err(|why| match &why {
+        let mut object = self.cluster.ring.object(kv.key, kv.value).map_err(|why| match &why {
             Undecodable::Encrypted(_) | Undecodable::Unopened { .. } if !self.wanted.reveal => {
                 LeftOut::new(Why::Secret, why.to_string())
             }
@@ -109,8 +111,8 @@ impl<'v, 'a> Exporter<'v, 'a> {
     /// The object that is called the same, of another resource: `services/specs`.
     fn namesake(&self, key: &ObjectKey<'_>, stored: &str) -> Option<Value<'a>> {
         let path = format!("{}/{stored}/{}/{}", key.prefix, key.namespace?, key.name);
-        let kv = self.view.get(path.as_bytes())?;
-        self.ring.object(kv.key, kv.value).ok().map(|object| object.value)
+        let kv = self.cluster.view.get(path.as_bytes())?;
+        self.cluster.ring.object(kv.key, kv.value).ok().map(|object| object.value)
     }
 
     /// Whether the Namespace of an object is being deleted.

@@ -1,7 +1,6 @@
 //! Which objects are meant, in which order, and what of them: kinds, names and namespaces, labels and fields, sort keys and
 //! JSONPath templates, as kubectl has them.
 
-mod family;
 mod fields;
 pub mod jsonpath;
 mod labels;
@@ -10,32 +9,15 @@ mod sort;
 
 use std::collections::BTreeSet;
 
-pub use family::{Family, Relative, Said, events};
 pub use fields::FieldSelector;
 pub use labels::LabelSelector;
 pub use sort::{SortBy, SortKey};
 
 use crate::{
     Error, Result,
-    etcd::View,
-    k8s::{Key, ObjectKey, Resource, Resources, Ring},
+    etcd::Range,
+    k8s::{Key, Resources},
 };
-
-/// The resources of a keyspace: the built-in ones and those its CustomResourceDefinitions define.
-#[must_use]
-pub fn resources(view: &View<'_>, ring: &Ring) -> Resources {
-    let mut resources = Resources::default();
-    let is_definition = |object: &ObjectKey<'_>| object.resource == "customresourcedefinitions";
-    for key in view.keys().filter(|key| Key::new(key).object().is_some_and(is_definition)) {
-        if let Some(kv) = view.get(key)
-            && let Ok(object) = ring.object(kv.key, kv.value)
-            && let Some(resource) = Resource::of_definition(&object.value)
-        {
-            resources.add(resource);
-        }
-    }
-    resources
-}
 
 /// What is asked for.
 #[derive(Debug, Clone, Default)]
@@ -44,6 +26,8 @@ pub struct Selection {
     kinds: Vec<(String, String)>,
     names: BTreeSet<String>,
     namespace: Option<String>,
+    /// Of the keys of etcd; none for all.
+    range: Option<Range<'static>>,
 }
 
 impl Selection {
@@ -83,9 +67,10 @@ impl Selection {
         Ok(selection)
     }
 
-    /// Whether every key is asked for.
-    fn is_everything(&self) -> bool {
-        self.kinds.is_empty() && self.namespace.is_none()
+    /// The same, of the keys in `range` only.
+    #[must_use]
+    pub fn within(self, range: Option<Range<'static>>) -> Self {
+        Self { range, ..self }
     }
 
     /// The kinds that are asked for, in that order, by group and plural name; none for every key.
@@ -103,7 +88,10 @@ impl Selection {
     /// Whether the object under `key` is asked for.
     #[must_use]
     pub fn matches(&self, key: &[u8]) -> bool {
-        if self.is_everything() {
+        if self.range.as_ref().is_some_and(|range| !range.contains(key)) {
+            return false;
+        }
+        if self.kinds.is_empty() && self.namespace.is_none() {
             return true;
         }
         let key = Key::new(key);
@@ -113,38 +101,5 @@ impl Selection {
         (self.kinds.is_empty() || self.kinds.iter().any(kind))
             && (self.names.is_empty() || self.names.contains(object.name))
             && self.namespace.as_deref().is_none_or(|namespace| object.namespace == Some(namespace))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{
-        etcd::{Load, Range, Snapshot},
-        source::{Options, Source},
-    };
-
-    #[test]
-    fn objects_are_stored_in_a_version_of_their_resource() {
-        let source = Source::open("fixtures/kube.db".as_ref(), &Options::default()).unwrap();
-        let view = Snapshot::load(&source, &Load::default()).unwrap().view(None, &Range::ALL).unwrap();
-        let ring = Ring::default();
-        let resources = resources(&view, &ring);
-        let widgets = resources.get("acme.io", "widgets").unwrap();
-        assert!(widgets.versions.len() == 1 && widgets.preferred().is_some_and(|v| v.name == "v1" && v.stored));
-        let mut checked = 0;
-        for kv in view.iter() {
-            let key = Key::new(kv.key);
-            let Some(key) = key.object() else { continue };
-            let (group, plural) = (key.group.as_deref().unwrap_or_default(), &*key.resource);
-            let (Some(resource), Ok(object)) = (resources.get(group, plural), ring.object(kv.key, kv.value)) else {
-                continue;
-            };
-            let api_version = object.value.get("apiVersion").and_then(crate::k8s::Value::as_str).unwrap();
-            let version = api_version.rsplit('/').next().unwrap();
-            assert!(resource.versions.iter().any(|have| have.served && have.name == version), "{api_version} {plural}");
-            checked += 1;
-        }
-        assert!(checked > 200, "{checked}");
     }
 }

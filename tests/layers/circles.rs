@@ -18,8 +18,6 @@ use crate::{
 /// out. Those of `cli` are a crate of their own.
 const ON_CIRCLES: &[&str] = &[
     "cli/commands",
-    "cli/commands/diff/head",
-    "cli/commands/export/work",
     "cli/commands/get",
     "etcd/replay",
     "etcd/replay/members",

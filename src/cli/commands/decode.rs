@@ -5,9 +5,10 @@ use etcdsnap::{
     Error,
     bytes::escape,
     k8s::{Undecodable, Unopened},
+    objects::Form,
 };
 
-use super::get;
+use super::get::warn_unknown;
 use crate::{
     args::Keys,
     failure::{Exit, Failure},
@@ -71,9 +72,10 @@ impl Decode {
                 _ => None,
             })
         })?;
-        get::tell_unknown(&name, &object.unknown);
+        warn_unknown(&name, &object.unknown);
         let mut out = Vec::new();
-        get::write(&mut out, &object.value, self.output == Output::Yaml);
+        let form = if self.output == Output::Yaml { Form::Yaml } else { Form::Json };
+        form.item(&mut out, &object.value);
         session.out.write_all(&out)?;
         Ok(Exit::Good)
     }

@@ -6,10 +6,10 @@ use etcdsnap::{
     bytes::escape,
     etcd::{KeyValue, Range},
     k8s::{Key, Object, Value, yaml},
-    select::{Family, Relative, Said, Selection, events, resources},
+    objects::{Cluster, Family, Query, Relative, Said},
 };
 
-use super::get::{decode, etcd_prefix};
+use super::get::{decode, etcd_prefix, unreadable};
 use crate::{
     args::{Keys, LogArgs, Masking, When},
     failure::{Exit, Failure},
@@ -56,36 +56,30 @@ impl Describe {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
         let source = session.open(&self.snapshot)?;
         let snapshot = session.load(&source, &self.log.load())?;
-        let (mut ring, mask) = (self.keys.ring()?, self.masking.mask()?);
-        let at = self.when.revision(&snapshot, &ring)?;
-        let view = snapshot.view(at, &Range::ALL)?;
-        ring.learn(view.iter());
-        let resources = resources(&view, &ring);
-        let selection = Selection::new(&self.what, self.namespace.as_deref(), &resources)?;
-        let family = Family::of(&view, &resources, &ring);
-        let below = self.prefix.clone().unwrap_or(Range::ALL);
+        let (ring, mask) = (self.keys.ring()?, self.masking.mask()?);
+        let at = self.when.at(&snapshot, &ring)?;
+        let cluster = Cluster::open(&snapshot, ring, at)?;
+        let query = Query { what: self.what, namespace: self.namespace, range: self.prefix };
+        let found = cluster.find(&query)?;
+        let family = Family::of(&cluster);
         let mut exit = Exit::Good;
         let mut first = true;
-        for kv in view.iter().filter(|kv| selection.matches(kv.key) && below.contains(kv.key)) {
-            match decode(&kv, &ring, false) {
+        for kv in &found.objects {
+            match decode(&cluster, kv, false) {
                 Ok(mut object) => {
                     mask.object(&Key::new(kv.key), &mut object);
                     write!(session.out, "{}", if first { "" } else { "\n\n" })?;
-                    let events = events(&view, &ring, &object);
-                    describe(session, &kv, &object, &events, &family)?;
+                    describe(session, kv, &object, &cluster.events(&object), &family)?;
                     first = false;
                 }
-                Err(why) => {
-                    eprintln!("error: {}: {why}", escape(kv.key));
-                    exit = Exit::Content;
-                }
+                Err(why) => exit = unreadable(kv.key, &why),
             }
         }
         if first && exit == Exit::Good {
-            let what = format!("there is no such object at revision {}", view.revision);
+            let what = format!("there is no such object at revision {}", cluster.view.revision);
             return Err(Error::not_found(what).into());
         }
-        Ok(exit.max(session.close(&source, &view.findings)?))
+        Ok(exit.max(session.close(&source, cluster.findings())?))
     }
 }
 

@@ -3,18 +3,18 @@ use std::{io::Write as _, path::PathBuf};
 use clap::{Args, ValueEnum};
 use etcdsnap::{
     Error, Findings,
-    diff::{Diff, Difference, Ignore, Pair, Side, changes},
+    diff::{Change, Detail, Diff, Difference, Ignore, changes},
     etcd::Range,
-    k8s::{Clock, Moment},
-    select::{LabelSelector, Selection, resources},
+    objects::{At, Cluster, Period, Point, Query},
+    ordered::ordered,
+    select::LabelSelector,
 };
-use rayon::prelude::*;
 
-use super::{diff::document, get::etcd_prefix, history::Told};
+use super::{diff::document, get::etcd_prefix};
 use crate::{
-    args::{self, Keys, LogArgs, Masking},
+    args::{Keys, LogArgs, Masking, is_labelled},
     failure::{Exit, Failure},
-    render::{self, printable},
+    render::{self, gap, printable},
     session::Session,
 };
 
@@ -50,10 +50,10 @@ pub(crate) struct Timeline {
     #[arg(long, value_name = "PREFIX", value_parser = etcd_prefix)]
     prefix: Option<Range<'static>>,
     /// Only what may have been written at this time or later, or at this revision or later
-    #[arg(long, value_name = "TIME|REVISION", value_parser = Point::parse)]
+    #[arg(long, value_name = "TIME|REVISION", value_parser = point)]
     since: Option<Point>,
     /// Only what may have been written at this time or before, or at this revision or before
-    #[arg(long, value_name = "TIME|REVISION", value_parser = Point::parse)]
+    #[arg(long, value_name = "TIME|REVISION", value_parser = point)]
     until: Option<Point>,
     /// Leave out nothing
     #[arg(long)]
@@ -80,103 +80,80 @@ enum Output {
     Ndjson,
 }
 
-/// A place in time.
-#[derive(Debug, Clone, Copy)]
-enum Point {
-    Time(Moment),
-    Revision(i64),
+fn point(text: &str) -> Result<Point, String> {
+    Point::parse(text).ok_or_else(|| "a time such as 2026-11-21T02:00:00Z, or a revision".to_owned())
 }
 
-impl Point {
-    fn parse(text: &str) -> Result<Self, String> {
-        let time = || Moment::parse(text).map(Self::Time);
-        let point = text.parse().ok().filter(|n| *n > 0).map(Self::Revision).or_else(time);
-        point.ok_or_else(|| "a time such as 2026-11-21T02:00:00Z, or a revision".to_owned())
-    }
-}
-
-/// So many paths are told in a line.
+/// Changed paths that are named in a line.
 const PATHS: usize = 4;
 
 impl Timeline {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
         let source = session.open(&self.snapshot)?;
         let snapshot = session.load(&source, &self.log.load())?;
-        let view = snapshot.view(None, &Range::ALL)?;
-        let (mut ring, mask) = (self.keys.ring()?, self.masking.mask()?);
-        ring.learn(view.iter());
-        let clock = Clock::of(&snapshot, &ring);
-        let resources = resources(&view, &ring);
-        let selection = Selection::new(&self.what, self.namespace.as_deref(), &resources)?;
+        let cluster = Cluster::open(&snapshot, self.keys.ring()?, At::Last)?;
+        let (mask, clock, (first, _)) = (self.masking.mask()?, cluster.clock(), cluster.window());
+        let query = Query { what: self.what, namespace: self.namespace, range: self.prefix };
+        let selection = cluster.select(&query)?;
+        let period = Period { since: self.since, until: self.until };
         let ignore = Ignore { all: self.all, status: true, events: true, paths: Vec::new() };
-        let side = Side { view: &view, resources: &resources, ring: &ring };
-        let diff = Diff { old: side, new: side, ignore: &ignore, mask: &mask, raw: false };
-        let below = self.prefix.clone().unwrap_or(Range::ALL);
-        let first = snapshot.keyspace.compacted().saturating_add(1).max(1);
+        let diff = Diff { old: &cluster, new: &cluster, ignore: &ignore, mask: &mask, raw: false };
         let from = clock.gap(first).after.or_else(|| clock.span().map(|span| span.0));
         let since = from.map_or(String::new(), |at| format!(" ({at})"));
         eprintln!("note: {} holds every change from revision {first}{since} on", printable(source.name().to_owned()));
 
         let headers = ["REVISION", "TIME", "WITHIN", "VERB", "OBJECT", "NAMESPACE", "MANAGER", "CHANGED"];
-        let without = self.no_headers || self.output == Output::Ndjson;
-        let mut lines = if without { render::Columns::bare() } else { render::Columns::new(&headers) };
+        let table = self.output == Output::Table;
+        let mut lines =
+            if self.no_headers || !table { render::Columns::bare() } else { render::Columns::new(&headers) };
         let (mut findings, mut left_out) = (Findings::default(), 0_u64);
-        let wanted = |key: &[u8]| selection.matches(key) && below.contains(key);
-        let labelled = |pair: &Pair<'_>| {
-            [pair.old, pair.new].iter().flatten().any(|kv| args::is_labelled(&self.selector, kv, &ring))
-        };
-        changes(&snapshot, &mut findings, wanted, |wave| {
-            let told: Vec<_> = wave
-                .par_iter()
-                .filter(|change| self.is_meant(change.record.revision.main, &clock) && labelled(&change.pair()))
-                .map(|change| Told::new(*change, &diff, clock.gap(change.record.revision.main), false))
-                .collect();
-            for told in told {
-                if told.is_quiet() {
-                    left_out = left_out.saturating_add(1);
+        let make = |wave: Vec<Change<'_>>| {
+            let (mut rows, mut text, mut quiet) = (Vec::new(), String::new(), 0_u64);
+            for change in wave {
+                let revision = change.record.revision.main;
+                if !period.may_hold(revision, clock) || !is_labelled(&self.selector, &diff, &change.pair()) {
                     continue;
                 }
-                match self.output {
-                    Output::Table => lines.row(&mut session.out, row(&told))?,
-                    Output::Ndjson => {
-                        writeln!(session.out, "{}", document::stamped(told.members()).to_json())?;
-                    }
+                let detail = Detail::new(change, &diff, clock.gap(revision), false);
+                if detail.is_quiet() {
+                    quiet = quiet.saturating_add(1);
+                } else if table {
+                    rows.push(row(&detail));
+                } else {
+                    text.extend([document::stamped(detail.members()).to_json().as_str(), "\n"]);
                 }
             }
-            Ok::<_, Failure>(())
-        })?;
+            (rows, text, quiet)
+        };
+        ordered(
+            |give| {
+                let give = |wave| if give(wave) { Ok(()) } else { Err(()) };
+                // Ends early when nothing more is wanted.
+                let _: Result<(), ()> = changes(&snapshot, &mut findings, |key| selection.matches(key), give);
+            },
+            make,
+            |(rows, text, quiet)| {
+                left_out = left_out.saturating_add(quiet);
+                rows.into_iter().try_for_each(|row| lines.row(&mut session.out, row))?;
+                session.out.write_all(text.as_bytes())
+            },
+        )?;
         lines.finish(&mut session.out)?;
         if left_out > 0 {
             eprintln!("note: {left_out} changes that tell nothing are left out; --all shows them");
         }
-        if view.head == 0 {
+        if cluster.view.head == 0 {
             return Err(Error::not_found("the backup holds no keys").into());
         }
-        findings.append(view.findings);
+        findings.append(cluster.view.findings);
         session.close(&source, &findings)
-    }
-
-    fn is_meant(&self, revision: i64, clock: &Clock) -> bool {
-        let gap = clock.gap(revision);
-        let since = match self.since {
-            Some(Point::Revision(from)) => revision >= from,
-            Some(Point::Time(from)) => gap.before.is_none_or(|before| before >= from),
-            None => true,
-        };
-        let until = match self.until {
-            Some(Point::Revision(to)) => revision <= to,
-            Some(Point::Time(to)) => gap.after.is_none_or(|after| after <= to),
-            None => true,
-        };
-        since && until
     }
 }
 
-fn row(told: &Told<'_, '_>) -> [String; 8] {
-    let [after, width] = told.time();
-    let of = told.entry.as_ref().and_then(|entry| entry.newest());
-    let name = told.name();
-    let changed = match told.entry.as_ref().map(|entry| &entry.difference) {
+fn row(detail: &Detail<'_, '_>) -> [String; 8] {
+    let [after, width] = gap(&detail.gap);
+    let of = detail.entry.as_ref().and_then(|entry| entry.newest());
+    let changed = match detail.entry.as_ref().map(|entry| &entry.difference) {
         Some(Difference::Changed(fields) | Difference::Replaced(fields)) => {
             let paths: Vec<_> = fields.iter().take(PATHS).map(|field| field.path.to_string()).collect();
             let more = fields.len().saturating_sub(PATHS);
@@ -189,13 +166,13 @@ fn row(told: &Told<'_, '_>) -> [String; 8] {
     };
     let namespace = of.map_or("", |of| &of.namespace);
     [
-        told.revision(),
+        detail.revision(),
         after,
         width,
-        told.change.verb().name().to_owned(),
-        name,
+        detail.change.verb().name().to_owned(),
+        detail.name(),
         if namespace.is_empty() { "-".to_owned() } else { namespace.to_owned() },
-        told.manager.clone().unwrap_or_else(|| "-".to_owned()),
+        detail.manager.clone().unwrap_or_else(|| "-".to_owned()),
         changed,
     ]
     .map(printable)

@@ -2,24 +2,29 @@
 
 mod columns;
 pub(crate) mod etcdutl;
-mod objects;
 mod progress;
 mod quote;
 mod size;
 
 pub(crate) use columns::{Columns, printable};
-pub(crate) use objects::{ListForm, ObjectList};
 pub(crate) use progress::Progress;
 pub(crate) use quote::{quote, shell};
 pub(crate) use size::bytes;
 
 use std::io::Write;
 
-use etcdsnap::document::Document;
 pub(crate) use etcdsnap::document::{SCHEMA_VERSION, TOOL};
+use etcdsnap::{document::Document, k8s::Gap};
 use serde::Serialize;
 
 use crate::failure::Failure;
+
+/// When something happened: `2026-11-21T02:04:31.532Z`, and how much later at the most: `+8.4s`.
+pub(crate) fn gap(gap: &Gap) -> [String; 2] {
+    let tenths = |width: i128| width.saturating_add(99_999_999) / 100_000_000;
+    let width = gap.width().map(tenths).map_or(String::new(), |n| format!("+{}.{}s", n / 10, n % 10));
+    [gap.after.map_or_else(|| "-".to_owned(), |at| at.millis()), width]
+}
 
 /// Writes one document for each file: a line each when `compact`, else one alone as it is when only one file was named,
 /// and several as `items`.

@@ -1,14 +1,12 @@
 pub(super) mod document;
-mod head;
-mod tally;
 pub(super) mod text;
 
 use std::{ffi::OsString, io::Write as _, path::PathBuf};
 
-use self::{document::Document, head::Head, tally::Tally};
+use self::document::Document;
 use super::get::etcd_prefix;
 use crate::{
-    args::{self, Keys, LogArgs, Masking, revision_at},
+    args::{Keys, LogArgs, Masking, is_labelled, revision_at},
     failure::{Exit, Failure},
     render::{self, printable},
     session::Session,
@@ -16,10 +14,11 @@ use crate::{
 use clap::{Args, ValueEnum};
 use etcdsnap::{
     Error,
-    diff::{Diff, Difference, Entry, Ignore, Pair, Reason, Side, StateChange, states},
-    etcd::{Range, Snapshot, View},
-    k8s::{Moment, Ring, json},
-    select::{LabelSelector, Selection, resources},
+    diff::{Diff, Difference, Entry, Ignore, Pair, Relation, Tally},
+    etcd::{Range, Snapshot},
+    k8s::{Moment, json},
+    objects::{At, Cluster, Query},
+    select::LabelSelector,
     source::Source,
 };
 
@@ -127,33 +126,15 @@ fn words(words: &[OsString]) -> Result<Vec<String>, Error> {
     words.iter().map(text).collect()
 }
 
-/// One side: what it is of, and its state.
-struct Opened<'o, 's> {
-    source: &'s Source,
-    snapshot: &'o Snapshot<'s>,
-    view: View<'s>,
-    ring: Ring,
-}
-
-impl<'o, 's> Opened<'o, 's> {
-    fn new(source: &'s Source, snapshot: &'o Snapshot<'s>, view: View<'s>, keys: &Keys) -> Result<Self, Error> {
-        let mut ring = keys.ring()?;
-        ring.learn(view.iter());
-        Ok(Self { source, snapshot, view, ring })
-    }
-}
-
 impl Compare {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
         let a = session.open(&self.a)?;
         let old = session.load(&a, &self.log.load())?;
-        if self.is_one() {
-            let (from, to) = self.revisions(&old)?;
-            let (from, to) = (old.view(from, &Range::ALL)?, old.view(to, &Range::ALL)?);
-            let from = Opened::new(&a, &old, from, &self.keys)?;
-            let to = Opened::new(&a, &old, to, &self.keys)?;
+        if let Some((from, to)) = self.states(&old)? {
+            let from = self.side(&a, &old, from)?;
+            let to = self.side(&a, &old, to)?;
             let exit = self.compare(session, &from, &to, &words(&self.rest)?)?;
-            return Ok(exit.max(session.close(&a, &from.view.findings)?));
+            return Ok(exit.max(session.close(&a, from.findings())?));
         }
         let Some((b, what)) = self.rest.split_first() else {
             let what = "diff takes two backups, or one with --rev or --at".to_owned();
@@ -162,12 +143,14 @@ impl Compare {
         };
         let b = session.open(b.as_ref())?;
         let new = session.load(&b, &self.log.load())?;
-        let (old_view, new_view) = (old.view(None, &Range::ALL)?, new.view(None, &Range::ALL)?);
-        let from = Opened::new(&a, &old, old_view, &self.keys)?;
-        let to = Opened::new(&b, &new, new_view, &self.keys)?;
+        let (from, to) = (self.side(&a, &old, At::Last)?, self.side(&b, &new, At::Last)?);
         let exit = self.compare(session, &from, &to, &words(what)?)?;
-        let closed = session.close(&a, &from.view.findings)?;
-        Ok(exit.max(closed).max(session.close(&b, &to.view.findings)?))
+        let closed = session.close(&a, from.findings())?;
+        Ok(exit.max(closed).max(session.close(&b, to.findings())?))
+    }
+
+    fn side<'s>(&self, source: &'s Source, snapshot: &'s Snapshot<'s>, at: At) -> Result<Cluster<'s>, Error> {
+        Ok(Cluster::open(snapshot, self.keys.ring()?, at)?.named(source.name()))
     }
 
     /// Whether not everything is compared.
@@ -175,32 +158,26 @@ impl Compare {
         !what.is_empty() || self.namespace.is_some() || self.prefix.is_some() || self.selector.is_some()
     }
 
-    /// Whether two states of one backup are compared.
-    fn is_one(&self) -> bool {
-        self.rev.is_some() || self.at.is_some()
-    }
-
-    /// Its two revisions; none for the last.
-    fn revisions(&self, snapshot: &Snapshot<'_>) -> Result<(Option<i64>, Option<i64>), Error> {
+    /// The two states of one backup, where that is asked for.
+    fn states(&self, snapshot: &Snapshot<'_>) -> Result<Option<(At, At)>, Error> {
         let Some((from, to)) = self.at else {
-            return Ok(self.rev.map(|(from, to)| (Some(from), Some(to))).unwrap_or_default());
+            return Ok(self.rev.map(|(from, to)| (At::Revision(from), At::Revision(to))));
         };
         let ring = self.keys.ring()?;
-        Ok((revision_at(from, snapshot, &ring)?, revision_at(to, snapshot, &ring)?))
+        let at = |time| Ok::<_, Error>(revision_at(time, snapshot, &ring)?.map_or(At::Last, At::Revision));
+        Ok(Some((at(from)?, at(to)?)))
     }
 
     fn compare(
         &self,
         session: &mut Session,
-        from: &Opened<'_, '_>,
-        to: &Opened<'_, '_>,
+        from: &Cluster<'_>,
+        to: &Cluster<'_>,
         what: &[String],
     ) -> Result<Exit, Failure> {
-        let (old_resources, new_resources) = (resources(&from.view, &from.ring), resources(&to.view, &to.ring));
-        let namespace = self.namespace.as_deref();
+        let query = Query { what: what.to_vec(), namespace: self.namespace.clone(), range: self.prefix.clone() };
         // a kind may have been defined on one side only
-        let selection = Selection::new(what, namespace, &new_resources)
-            .or_else(|_| Selection::new(what, namespace, &old_resources))?;
+        let selection = to.select(&query).or_else(|_| from.select(&query))?;
         if self.output == Output::Patch && (self.stat || self.name_only) {
             let what = "-o patch goes without --stat and --name-only".to_owned();
             return Err(Error::usage(what).into());
@@ -212,26 +189,14 @@ impl Compare {
             events: self.all || !what.is_empty(),
             paths: self.ignore.clone(),
         };
-        let diff = Diff {
-            old: Side { view: &from.view, resources: &old_resources, ring: &from.ring },
-            new: Side { view: &to.view, resources: &new_resources, ring: &to.ring },
-            ignore: &ignore,
-            mask: &mask,
-            raw: self.raw,
-        };
-        let head = Head::new(from, to, self.is_one());
-        let mut tally = Tally::default();
-        let below = self.prefix.as_ref().unwrap_or(&Range::ALL);
-        let labelled = |pair: &Pair<'_>| {
-            let sides = [(pair.old, &from.ring), (pair.new, &to.ring)];
-            sides.iter().any(|(kv, ring)| kv.is_some_and(|kv| args::is_labelled(&self.selector, &kv, ring)))
-        };
-        let wanted = |pair: &Pair<'_>| selection.matches(pair.key()) && below.contains(pair.key()) && labelled(pair);
+        let diff = Diff { old: from, new: to, ignore: &ignore, mask: &mask, raw: self.raw };
+        let (relation, mut tally) = (Relation::of(from, to), Tally::default());
+        let wanted = |pair: &Pair<'_>| selection.matches(pair.key()) && is_labelled(&self.selector, &diff, pair);
         let mut document = matches!(self.output, Output::Json | Output::Yaml)
             .then(|| Document::new(self.output == Output::Yaml, self.stat, self.name_only));
         match (&mut document, self.output) {
-            (Some(document), _) => document.head(&mut session.out, &head)?,
-            (None, Output::Text) if !self.name_only => text::head(session, &head)?,
+            (Some(document), _) => document.head(&mut session.out, &relation)?,
+            (None, Output::Text) if !self.name_only => text::head(session, &relation)?,
             (None, _) => {}
         }
         let mut unpatched = 0_u64;
@@ -248,31 +213,24 @@ impl Compare {
                 _ => text::entry(session, &entry, self.name_only),
             }
         })?;
-        let changes = if whole && !self.raw { states(from.snapshot, to.snapshot, &mask) } else { Vec::new() };
-        let changes: Vec<_> = changes.into_iter().filter(|change| self.counts(change, &head, &mut tally)).collect();
-        tally.state = changes.len() as u64;
-        let mut notes = head.notes(related, &tally);
+        let changes = if whole && !self.raw { diff.states(&relation, &mut tally) } else { Vec::new() };
+        let mut notes = relation.notes(related, &tally);
+        if tally.not_comparable > 0 {
+            let open = if tally.sealed { ": --encryption-config and --kms-keys open what is encrypted" } else { "" };
+            notes.push(format!("{} objects could not be compared{open}", tally.not_comparable));
+        }
         if unpatched > 0 {
             notes.push(format!("{unpatched} objects that changed hold secrets and have no patch; --reveal makes them"));
         }
         match (document, self.output) {
             (Some(document), _) => {
-                let same_cluster = head.same_cluster(related);
+                let same_cluster = relation.same_cluster(related);
                 document.finish(&mut session.out, &diff, &changes, &tally, (same_cluster, &notes))?;
             }
             (None, Output::Text) => text::finish(session, &changes, &tally, &notes, self.stat, self.name_only)?,
             (None, _) => notes.iter().for_each(|note| eprintln!("note: {}", printable(note.clone()))),
         }
         Ok(if tally.differs() { Exit::Content } else { Exit::Good })
-    }
-
-    /// Whether a change beside the keys counts: the leases of a Kubernetes keyspace come and go.
-    fn counts(&self, change: &StateChange, head: &Head<'_>, tally: &mut Tally) -> bool {
-        let ignored = change.what == "lease" && !self.all && head.is_kubernetes();
-        if ignored {
-            tally.ignore(Reason::Leases);
-        }
-        !ignored
     }
 }
 
@@ -286,7 +244,7 @@ fn patch_line<'a>(
     let changed = matches!(entry.difference, Difference::Changed(_) | Difference::Replaced(_));
     let Some(of) = entry.newest().filter(|_| changed) else { return Ok(true) };
     let Some(patch) = diff.patch(pair) else { return Ok(false) };
-    let mut members = document::reference(of);
+    let mut members = of.members();
     members.push(("patch".into(), patch.into_owned()));
     let mut line = Vec::new();
     json::compact(&mut line, &document::stamped(members));

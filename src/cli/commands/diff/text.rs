@@ -4,14 +4,10 @@ use std::io::Write as _;
 
 use etcdsnap::{
     bytes::{abridged, escape},
-    diff::{Difference, Entry, Field, StateChange, fields},
+    diff::{Counts, Difference, Entry, Field, Newer, Ref, Relation, StateChange, Tally, fields},
     k8s::Value,
 };
 
-use super::{
-    head::{Head, Newer},
-    tally::{Counts, Tally},
-};
 use crate::{
     failure::Failure,
     render::{self, printable},
@@ -22,12 +18,12 @@ use crate::{
 const SHOWN: usize = 160;
 
 /// The first line: which is newer.
-pub(super) fn head(session: &mut Session, head: &Head<'_>) -> Result<(), Failure> {
-    let (from, to) = (&head.from, &head.to);
-    let (a, b) = (escape(from.path.as_bytes()), escape(to.path.as_bytes()));
+pub(super) fn head(session: &mut Session, relation: &Relation<'_>) -> Result<(), Failure> {
+    let (from, to) = (&relation.from, &relation.to);
+    let (a, b) = (escape(from.name.as_bytes()), escape(to.name.as_bytes()));
     let revisions = format!("revision {} to {}", from.revision, to.revision);
-    let line = match (head.newer(), from.newest.zip(to.newest)) {
-        _ if head.one => format!("{a}: {revisions}"),
+    let line = match (relation.newer(), from.newest.zip(to.newest)) {
+        _ if relation.one => format!("{a}: {revisions}"),
         (Newer::Neither, Some((at, _))) => format!("{a} and {b} are equally new: newest time {at}, {revisions}"),
         (newer, Some((at, then))) => {
             let (newer, older) = if newer == Newer::To { (b, a) } else { (a, b) };
@@ -86,7 +82,7 @@ pub(in crate::commands) fn details(session: &mut Session, entry: &Entry<'_>) -> 
             Ok(writeln!(session.out, "    {} -> {}", cut(&render::quote(old), 0), cut(&render::quote(new), 0))?)
         }
         Difference::Bytes { .. } => {
-            let bytes = |of: &Option<etcdsnap::diff::Ref>| of.as_ref().map_or(0, |of| of.bytes);
+            let bytes = |of: &Option<Ref>| of.as_ref().map_or(0, |of| of.bytes);
             Ok(writeln!(session.out, "    {} -> {} bytes", bytes(&entry.old), bytes(&entry.new))?)
         }
         Difference::NotComparable(why) => Ok(writeln!(session.out, "    {}", escape(why.to_string().as_bytes()))?),

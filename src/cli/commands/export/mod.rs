@@ -1,22 +1,23 @@
-mod tally;
-mod work;
+mod text;
 
-use std::path::PathBuf;
+use std::{io::Write as _, path::PathBuf, sync::atomic::Ordering::Relaxed};
 
 use clap::{Args, ValueEnum};
 use etcdsnap::{
-    etcd::{KeyValue, View},
-    export::{Exporter, Wanted, look, sort},
+    Error,
+    etcd::KeyValue,
+    export::{Exporter, Folder, Stage, Tally, Wanted, Why, look, sort},
     k8s::{Key, Mask},
+    objects::{Cluster, Form, Found},
 };
-use work::Work;
 
-use super::get::{Found, Which};
+use self::text::Secrets;
+use super::get::Which;
 use crate::{
     args::{Keys, LogArgs},
     failure::{Exit, Failure},
     render::TOOL,
-    session::Session,
+    session::{Session, arguments, stop_at_signal},
 };
 
 /// Objects as files that `kubectl apply` takes, and that are still there five minutes later
@@ -77,7 +78,7 @@ enum Output {
 impl Export {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
         let picker = self.which.picker(None, None)?;
-        let mut ring = self.keys.ring()?;
+        let ring = self.keys.ring()?;
         let mask = if self.reveal { Mask::reveal() } else { Mask::random()? };
         if self.to.as_os_str() != "-" {
             look(&self.to)?;
@@ -85,39 +86,73 @@ impl Export {
         let source = session.open(&self.snapshot)?;
         let load = self.log.load();
         let snapshot = session.load(&source, &load)?;
-        let Found { view, objects, exit, .. } = self.which.find(&snapshot, &mut ring, None)?;
-        let (mut found, picked) = picker.pick(objects, &ring)?;
-        let exit = exit.max(picked);
-        if found.is_empty() && exit != Exit::Good {
+        let (cluster, Found { mut objects, .. }, exit) = self.which.find(&snapshot, ring, None, picker)?;
+        if objects.is_empty() && exit != Exit::Good {
             return Ok(exit);
         }
         if let Some(namespace) = self.which.namespace.as_deref().filter(|_| self.which.what.is_empty()) {
-            let others = found.first().and_then(|kv| Key::new(kv.key).object().map(|key| key.prefix));
-            found.extend(others.and_then(|prefix| namespace_of(&view, prefix, namespace)));
+            let others = objects.first().and_then(|kv| Key::new(kv.key).object().map(|key| key.prefix));
+            objects.extend(others.and_then(|prefix| namespace_of(&cluster, prefix, namespace)));
         }
-        sort(&mut found);
+        sort(&mut objects);
         let wanted = Wanted { all: self.all, reveal: self.reveal, exact: self.exact };
-        let exporter = Exporter::new(&view, &ring, wanted, mask);
-        let mut work = Work::new(exporter, self.output);
+        let exporter = Exporter::new(&cluster, wanted, mask);
+        let (mut tally, mut secrets) = (Tally::default(), Secrets::default());
+        let form = if self.output == Output::Yaml { Form::Yaml } else { Form::Json };
         if self.to.as_os_str() == "-" {
-            let streamed = work.stream(session, &found);
-            work.tally.tell_stream();
+            let before: &[u8] = if form == Form::Yaml { b"---\n" } else { b"" };
+            let streamed = exporter.each(&objects, form, &mut tally, |kv, made| {
+                secrets.note(&exporter, kv, &made);
+                let Ok(made) = made else { return Ok(()) };
+                session.out.write_all(before)?;
+                Ok(session.out.write_all(&made.text)?)
+            });
+            let streamed = streamed.and_then(|()| Ok::<_, Failure>(tally.check()?));
+            text::stream(&tally, &secrets);
             streamed?;
-            let exit = exit.max(work.tally.exit());
-            return Ok(exit.max(session.close(&source, &view.findings)?));
+            return Ok(exit.max(read(&tally)).max(session.close(&source, cluster.findings())?));
         }
-        let about = format!("{} at revision {}, by {TOOL}", source.name(), view.revision);
-        let (written, checked) = work.folder(session, (&source, &load), &found, &self.to, &about)?;
-        let told = work.tally.tell_folder(&mut session.out, &written);
+        let about = format!("{} at revision {}, by {TOOL}", source.name(), cluster.view.revision);
+        let (stop, mut progress) = (stop_at_signal(), session.progress(&source));
+        let go_on = || if stop.load(Relaxed) { Err(Error::Interrupted) } else { Ok(()) };
+        let (mut folder, mut verifying) = (Folder::create(&self.to, &about)?, false);
+        let report = exporter.fill(
+            &mut folder,
+            (&objects, form),
+            (&source, &load),
+            &mut tally,
+            |kv, made| secrets.note(&exporter, kv, made),
+            |stage| {
+                if let Stage::Verifying { .. } = stage
+                    && !std::mem::replace(&mut verifying, true)
+                {
+                    progress = session.progress(&source);
+                }
+                let (Stage::Writing { done, all } | Stage::Verifying { done, all }) = stage;
+                progress.tell(done, all);
+                go_on()
+            },
+        )?;
+        drop(progress);
+        let exit = exit.max(session.close(&source, &report.findings)?);
+        go_on()?;
+        let written = folder.publish(report.doubt(&arguments()).as_ref())?;
+        session.wrote(std::slice::from_ref(&written.manifest))?;
+        let told = text::folder(&mut session.out, &tally, &secrets, &written);
         if told.is_err() {
             eprintln!("note: it is exported; only what there was to print about it is lost");
         }
         told?;
-        Ok(exit.max(work.tally.exit()).max(checked))
+        Ok(exit.max(read(&tally)))
     }
 }
 
 /// The object of a Namespace whose objects lie below `prefix`.
-fn namespace_of<'a>(view: &View<'a>, prefix: &str, namespace: &str) -> Option<KeyValue<'a>> {
-    view.get(format!("{prefix}/namespaces/{namespace}").as_bytes())
+fn namespace_of<'a>(cluster: &Cluster<'a>, prefix: &str, namespace: &str) -> Option<KeyValue<'a>> {
+    cluster.view.get(format!("{prefix}/namespaces/{namespace}").as_bytes())
+}
+
+/// Whether all could be read.
+fn read(tally: &Tally) -> Exit {
+    if tally.left_out.contains_key(&Why::Unreadable) { Exit::Content } else { Exit::Good }
 }

@@ -5,7 +5,8 @@ use std::io::Write as _;
 use etcdsnap::{
     bytes::escape,
     etcd::KeyValue,
-    k8s::{self, Resources, Ring, Summary},
+    k8s::{Summary, Undecodable},
+    objects::Cluster,
 };
 use rayon::prelude::*;
 
@@ -24,9 +25,8 @@ impl Get {
     pub(super) fn summaries(
         &self,
         session: &mut Session,
+        cluster: &Cluster<'_>,
         found: &[KeyValue<'_>],
-        resources: &Resources,
-        ring: &Ring,
     ) -> Result<Exit, Failure> {
         let mut lines = match self.no_headers {
             true => render::Columns::bare(),
@@ -34,9 +34,9 @@ impl Get {
         };
         let mut exit = Exit::Good;
         let row = |kv: &KeyValue<'_>| {
-            let opened = ring.open(kv.key, kv.value);
-            let row = summary(&Summary::new(kv.key, opened.as_deref().unwrap_or(kv.value), resources), kv.key);
-            (row, opened.err().filter(|why| matches!(why, k8s::Undecodable::Unopened { .. })))
+            let opened = cluster.ring.open(kv.key, kv.value);
+            let row = summary(&Summary::new(kv.key, opened.as_deref().unwrap_or(kv.value), &cluster.resources), kv.key);
+            (row, opened.err().filter(|why| matches!(why, Undecodable::Unopened { .. })))
         };
         for wave in found.chunks(WAVE) {
             let rows: Vec<_> = wave.par_iter().map(row).collect();
@@ -68,9 +68,9 @@ fn summary(line: &Summary<'_>, key: &[u8]) -> [String; 4] {
 }
 
 /// Prints the names of the objects that were found, as `kubectl -o name`.
-pub(super) fn names(session: &mut Session, found: &[KeyValue<'_>], resources: &Resources) -> Result<(), Failure> {
+pub(super) fn names(session: &mut Session, cluster: &Cluster<'_>, found: &[KeyValue<'_>]) -> Result<Exit, Failure> {
     let name = |kv: &KeyValue<'_>| {
-        let (kind, name) = match Summary::new(kv.key, kv.value, resources) {
+        let (kind, name) = match Summary::new(kv.key, kv.value, &cluster.resources) {
             Summary::Object { kind, meta } => (kind, meta.name),
             Summary::Encrypted { kind, name, .. } => (kind, name.into()),
             _ => return None,
@@ -81,5 +81,5 @@ pub(super) fn names(session: &mut Session, found: &[KeyValue<'_>], resources: &R
         let names: Vec<_> = wave.par_iter().filter_map(name).collect();
         names.iter().try_for_each(|name| session.out.write_all(name.as_bytes()))?;
     }
-    Ok(())
+    Ok(Exit::Good)
 }

@@ -1,9 +1,9 @@
 mod lines;
-mod pick;
 mod tables;
 mod template;
+mod which;
 
-pub(super) use self::pick::{Found, Which, etcd_prefix};
+pub(super) use self::which::{Which, etcd_prefix};
 use self::{
     lines::names,
     template::{Format, FormatParser, Template},
@@ -14,14 +14,15 @@ use clap::{ArgAction, Args, ValueEnum};
 use etcdsnap::{
     bytes::escape,
     etcd::KeyValue,
-    k8s::{self, Object, Ring, Unknown, Value, json, yaml},
-    select::{Selection, SortBy},
+    k8s::{Object, Undecodable, Unknown},
+    objects::{Cluster, Form, Found, List},
+    ordered::ordered_items,
+    select::SortBy,
 };
 
 use crate::{
     args::{Keys, LogArgs},
     failure::{Exit, Failure},
-    render::{ListForm, ObjectList},
     session::Session,
 };
 
@@ -106,24 +107,18 @@ impl Get {
         let key = self.key.as_deref();
         let sort = self.sorts().then(|| SortBy::parse(&self.sort_by)).transpose()?;
         let picker = self.which.picker(key, sort)?;
-        let mut ring = self.keys.ring()?;
+        let ring = self.keys.ring()?;
         let source = session.open(&self.snapshot)?;
         let snapshot = session.load(&source, &self.log.load())?;
-        let Found { view, resources, selection, objects, mut exit } = self.which.find(&snapshot, &mut ring, key)?;
-        let (found, picked) = picker.pick(objects, &ring)?;
-        exit = exit.max(picked);
-        match (self.output(), template) {
-            (_, Some(template)) => exit = exit.max(self.template(session, &selection, &found, &ring, &template)?),
-            (Output::Summary, _) => exit = exit.max(self.summaries(session, &found, &resources, &ring)?),
-            (Output::Table | Output::Wide, _) => {
-                exit = exit.max(self.tables(session, &view, &selection, &found, &resources, &ring)?);
-            }
-            (Output::Name, _) => names(session, &found, &resources)?,
-            (Output::Json | Output::Ndjson | Output::Yaml, _) => {
-                exit = exit.max(self.objects(session, &selection, &found, &ring)?);
-            }
-        }
-        Ok(exit.max(session.close(&source, &view.findings)?))
+        let (cluster, found, mut exit) = self.which.find(&snapshot, ring, key, picker)?;
+        exit = exit.max(match (self.output(), template) {
+            (_, Some(template)) => self.template(session, &cluster, &found, &template)?,
+            (Output::Summary, _) => self.summaries(session, &cluster, &found.objects)?,
+            (Output::Table | Output::Wide, _) => self.tables(session, &cluster, &found)?,
+            (Output::Name, _) => names(session, &cluster, &found.objects)?,
+            (Output::Json | Output::Ndjson | Output::Yaml, _) => self.objects(session, &cluster, &found)?,
+        });
+        Ok(exit.max(session.close(&source, cluster.findings())?))
     }
 
     fn output(&self) -> Output {
@@ -139,35 +134,60 @@ impl Get {
         !self.sort_by.is_empty()
     }
 
-    /// Whether one object was asked for, which then is in no list.
-    fn is_alone(&self, selection: &Selection, found: &[KeyValue<'_>]) -> bool {
-        (self.key.is_some() || selection.names().len() == 1) && found.len() == 1
+    /// Whether single objects were asked for, and not a list.
+    fn names(&self, found: &Found<'_>) -> bool {
+        self.key.is_some() || !found.selection.names().is_empty()
     }
 
-    fn objects(
-        &self,
-        session: &mut Session,
-        selection: &Selection,
-        found: &[KeyValue<'_>],
-        ring: &Ring,
-    ) -> Result<Exit, Failure> {
-        let one = self.is_alone(selection, found);
-        let form = match self.output() {
-            Output::Yaml => ListForm::Yaml,
-            Output::Ndjson => ListForm::Lines,
-            _ => ListForm::Json,
-        };
-        let mut list = ObjectList::new(form, one);
-        let mut exit = Exit::Good;
-        for kv in found {
-            match decode(kv, ring, self.show_managed_fields) {
-                Ok(object) => list.object(&mut session.out, &object.value)?,
-                Err(why) => exit = unreadable(kv.key, &why),
-            }
-        }
-        if found.is_empty() && (one || self.key.is_some() || !selection.names().is_empty()) {
+    /// Whether one object was asked for, which then is in no list.
+    fn is_alone(&self, found: &Found<'_>) -> bool {
+        (self.key.is_some() || found.selection.names().len() == 1) && found.objects.len() == 1
+    }
+
+    fn objects<'a>(&self, session: &mut Session, cluster: &Cluster<'a>, found: &Found<'a>) -> Result<Exit, Failure> {
+        if found.objects.is_empty() && self.names(found) {
             return Ok(Exit::Content);
         }
+        let form = match (self.output(), self.is_alone(found)) {
+            (Output::Yaml, true) => Form::Yaml,
+            (Output::Yaml, false) => Form::YamlList,
+            (Output::Ndjson, _) => Form::Lines,
+            (_, true) => Form::Json,
+            (_, false) => Form::JsonList,
+        };
+        let (mut list, mut exit) = (List::new(form), Exit::Good);
+        let make = |window: Vec<&KeyValue<'a>>| {
+            let (mut text, mut wrong) = (Vec::new(), Vec::new());
+            for kv in window {
+                match cluster.object(kv) {
+                    Ok(mut object) => {
+                        if !self.show_managed_fields {
+                            object.hide_managed_fields();
+                        }
+                        form.item(&mut text, &object.value);
+                        if !object.unknown.is_empty() {
+                            wrong.push((kv.key, Ok(object.unknown)));
+                        }
+                    }
+                    Err(why) => wrong.push((kv.key, Err(why))),
+                }
+            }
+            (text, wrong)
+        };
+        ordered_items(
+            found.objects.iter(),
+            |kv| kv.value.len(),
+            make,
+            |(text, wrong)| {
+                for (key, wrong) in wrong {
+                    match wrong {
+                        Ok(unknown) => warn_unknown(&escape(key), &unknown),
+                        Err(why) => exit = unreadable(key, &why),
+                    }
+                }
+                list.write(&mut session.out, &text)
+            },
+        )?;
         list.finish(&mut session.out)?;
         Ok(exit)
     }
@@ -175,64 +195,50 @@ impl Get {
     fn template(
         &self,
         session: &mut Session,
-        selection: &Selection,
-        found: &[KeyValue<'_>],
-        ring: &Ring,
+        cluster: &Cluster<'_>,
+        found: &Found<'_>,
         template: &Template,
     ) -> Result<Exit, Failure> {
-        if found.is_empty() && (self.key.is_some() || !selection.names().is_empty()) {
+        if found.objects.is_empty() && self.names(found) {
             return Ok(Exit::Content);
         }
         let mut exit = Exit::Good;
-        let objects = found.iter().filter_map(|kv| match decode(kv, ring, self.show_managed_fields) {
+        let objects = found.objects.iter().filter_map(|kv| match decode(cluster, kv, self.show_managed_fields) {
             Ok(object) => Some(object.value),
             Err(why) => {
                 exit = unreadable(kv.key, &why);
                 None
             }
         });
-        template.print(session, objects, self.is_alone(selection, found), self.no_headers)?;
+        template.print(session, objects, self.is_alone(found), self.no_headers)?;
         Ok(exit)
     }
 }
 
-/// The object under a key, as an API server would answer and kubectl would print it.
-pub(super) fn decode<'a>(kv: &KeyValue<'a>, ring: &Ring, managed_fields: bool) -> Result<Object<'a>, k8s::Undecodable> {
-    let mut object = served(kv, ring)?;
+/// Decodes an object as kubectl prints it, and warns of what is not known in it.
+pub(super) fn decode<'a>(
+    cluster: &Cluster<'a>,
+    kv: &KeyValue<'a>,
+    managed_fields: bool,
+) -> Result<Object<'a>, Undecodable> {
+    let mut object = cluster.object(kv)?;
     if !managed_fields {
         object.hide_managed_fields();
     }
-    tell_unknown(&escape(kv.key), &object.unknown);
+    warn_unknown(&escape(kv.key), &object.unknown);
     Ok(object)
 }
 
-/// Tells of the fields of an object, called `name`, that are not known.
-pub(super) fn tell_unknown(name: &str, unknown: &[Unknown]) {
+/// Warns of the fields of an object, called `name`, that are not known.
+pub(super) fn warn_unknown(name: &str, unknown: &[Unknown]) {
     for unknown in unknown {
         let path = escape(unknown.path.as_bytes());
         eprintln!("warning: {name}: {path} has a field {} that this version does not know", unknown.number);
     }
 }
 
-/// The object under a key, as an API server would answer.
-fn served<'a>(kv: &KeyValue<'a>, ring: &Ring) -> Result<Object<'a>, k8s::Undecodable> {
-    let mut object = ring.object(kv.key, kv.value)?;
-    object.as_served(kv.mod_revision);
-    Ok(object)
-}
-
-/// Tells why a value is not shown.
-fn unreadable(key: &[u8], why: &k8s::Undecodable) -> Exit {
+/// Reports why a value is not shown.
+pub(super) fn unreadable(key: &[u8], why: &Undecodable) -> Exit {
     eprintln!("error: {}: {why}", escape(key));
     Exit::Content
-}
-
-/// Writes one object as YAML or JSON.
-pub(super) fn write(out: &mut Vec<u8>, value: &Value<'_>, as_yaml: bool) {
-    if as_yaml {
-        yaml::write(out, value);
-    } else {
-        json::pretty(out, value, 0);
-        out.push(b'\n');
-    }
 }

@@ -4,10 +4,9 @@ use std::io::Write as _;
 
 use etcdsnap::{
     bytes::escape,
-    etcd::{KeyValue, View},
-    k8s::{Key, Portrait, Resources, Ring, Undecodable, Value},
+    k8s::{Key, Undecodable, Value},
+    objects::{Cluster, Found},
     print::{Cell, Clock, Column, Listing, Row, format_labels},
-    select::Selection,
 };
 
 use super::{Get, Output, decode, unreadable};
@@ -22,24 +21,21 @@ impl Get {
     pub(super) fn tables(
         &self,
         session: &mut Session,
-        view: &View<'_>,
-        selection: &Selection,
-        found: &[KeyValue<'_>],
-        resources: &Resources,
-        ring: &Ring,
+        cluster: &Cluster<'_>,
+        found: &Found<'_>,
     ) -> Result<Exit, Failure> {
-        let kinds = Listing::of(selection, found, resources);
+        let kinds = Listing::of(&found.selection, &found.objects, &cluster.resources);
         let several = kinds.len() > 1;
-        let clock = Clock(Portrait::newest(&view.recent));
+        let clock = Clock(cluster.newest());
         let (mut exit, mut any) = (Exit::Good, false);
         for kind in kinds.iter().filter(|kind| !kind.found.is_empty()) {
             if any && !self.no_headers {
                 writeln!(session.out)?;
             }
             any = true;
-            exit = exit.max(self.table(session, view, kind, several, clock, ring)?);
+            exit = exit.max(self.table(session, cluster, kind, several, clock)?);
         }
-        if !any && selection.names().is_empty() {
+        if !any && found.selection.names().is_empty() {
             // kubectl names the namespace unless a kind has none
             match &self.which.namespace {
                 Some(namespace) if kinds.iter().all(|kind| kind.resource.namespaced) => {
@@ -54,14 +50,13 @@ impl Get {
     fn table(
         &self,
         session: &mut Session,
-        view: &View<'_>,
+        cluster: &Cluster<'_>,
         kind: &Listing<'_, '_>,
         several: bool,
         clock: Clock,
-        ring: &Ring,
     ) -> Result<Exit, Failure> {
         let resource = &kind.resource;
-        let printer = kind.printer(view, ring);
+        let printer = kind.printer(&cluster.view, &cluster.ring);
         let layout = Layout {
             columns: &printer.columns,
             namespace: resource.namespaced && self.which.namespace.is_none(),
@@ -78,10 +73,10 @@ impl Get {
         }
         let mut found = kind.found.clone();
         if let Some(order) = printer.order.filter(|_| !self.sorts()) {
-            found.sort_by_cached_key(|kv| decode(kv, ring, false).map_or(i64::MAX, |object| order(&object.value)));
+            found.sort_by_cached_key(|kv| decode(cluster, kv, false).map_or(i64::MAX, |object| order(&object.value)));
         }
         for kv in found {
-            let row = match decode(kv, ring, false) {
+            let row = match decode(cluster, kv, false) {
                 Ok(object) => {
                     let labels = object.metadata().and_then(|meta| meta.get("labels")).and_then(Value::as_object);
                     layout.row(printer.row(&object.value, clock), object.namespace(), &format_labels(labels))

@@ -1,18 +1,16 @@
-mod backups;
-mod told;
+mod text;
 
-use std::{collections::BTreeMap, io::Write as _, path::PathBuf};
+use std::{io::Write as _, path::PathBuf};
 
 use clap::{Args, ValueEnum};
 use etcdsnap::{
     Error,
-    diff::{Chain, Diff, Ignore, Side},
-    etcd::{Range, Record},
-    k8s::{Gap, Map, Mask, Value, json},
+    diff::{Ignore, history},
+    etcd::Range,
+    k8s::{Map, Mask, Value, json},
+    objects::{At, Cluster, Joined, Query, Records},
 };
 
-use self::backups::{Backup, Stored, find, select};
-pub(super) use self::told::Told;
 use super::{diff::document, get::etcd_prefix};
 use crate::{
     args::{Keys, LogArgs, Masking},
@@ -86,141 +84,63 @@ impl History {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
         let names: Vec<_> = std::iter::once(&self.snapshot).chain(&self.also).collect();
         let sources = names.iter().map(|name| session.open(name)).collect::<Result<Vec<_>, _>>()?;
-        let mut opened = Vec::new();
-        for source in &sources {
-            opened.push(Backup::new(source, session.load(source, &self.log.load())?, &self.keys)?);
+        let load = |source| session.load(source, &self.log.load());
+        let snapshots = sources.iter().map(load).collect::<Result<Vec<_>, _>>()?;
+        let mut backups = Vec::new();
+        for (source, snapshot) in sources.iter().zip(&snapshots) {
+            backups.push(Cluster::open(snapshot, self.keys.ring()?, At::Last)?.named(source.name()));
         }
-        let found = match &self.key {
-            Some(one) => find(&opened, |key| one.as_bytes() == key)?,
-            None => {
-                let selection = select(&self.what, self.namespace.as_deref(), &opened)?;
-                let below = self.prefix.as_ref().unwrap_or(&Range::ALL);
-                find(&opened, |key| selection.matches(key) && below.contains(key))?
-            }
-        };
+        let range = self.key.as_ref().map(|key| Range::key(key.as_bytes().to_vec())).or(self.prefix);
+        let query = Query { what: self.what, namespace: self.namespace, range };
+        let joined = Joined { backups: &backups };
+        let selection = joined.select(&query)?;
+        if self.key.is_none() && selection.names().is_empty() {
+            let error = Error::usage("history takes an object: KIND/NAME");
+            return Err(error.hinted("`timeline` shows what was done to all").into());
+        }
+        let found = joined.records(|key| selection.matches(key))?;
         if found.is_empty() {
-            let what = self.key.clone().unwrap_or_else(|| self.what.join(" "));
+            let what = self.key.unwrap_or_else(|| query.what.join(" "));
             let what = format!("no revision of {} is there", printable(what));
             return Err(Error::not_found(what).into());
         }
-        let mask = self.masking.mask()?;
-        let mut exit = Exit::Good;
-        match self.output {
-            Output::Text => self.text(session, &opened, &found, &mask)?,
-            Output::Json => self.json(session, &opened, &found, &mask)?,
-        }
-        for side in &opened {
-            exit = exit.max(session.close(side.source, &side.view.findings)?);
-        }
-        Ok(exit)
-    }
-
-    /// Shows `each` what the records of one key tell, in order.
-    fn each<'s>(
-        &self,
-        backups: &[Backup<'s>],
-        records: &[Stored<'s>],
-        mask: &Mask,
-        mut each: impl FnMut(&Line<'s, '_>) -> Result<(), Failure>,
-    ) -> Result<(), Failure> {
         let ignore = Ignore { all: self.all, status: self.status, events: true, paths: Vec::new() };
-        let (mut chain, mut last): (_, Option<Record<'_>>) = (Chain::default(), None);
-        for stored in records {
-            let (record, Some(backup)) = (stored.record, backups.get(stored.backup)) else { continue };
-            let this = Side { view: &backup.view, resources: &backup.resources, ring: &backup.ring };
-            let diff = Diff { old: this, new: this, ignore: &ignore, mask, raw: false };
-            let (change, main) = (chain.link(record), record.revision.main);
-            let compacted = backups.iter().all(|backup| main < backup.window().0);
-            if let Some(last) = last.filter(|last| change.is_another(last)) {
-                each(&Line::Gone(last.revision.main, record.kv.create_revision))?;
-            }
-            each(&Line::Change(Box::new(Told::new(change, &diff, backups::gap(backups, main), compacted))))?;
-            last = Some(record);
+        let mask = self.masking.mask()?;
+        match self.output {
+            Output::Text => text::print(session, &joined, &found, &ignore, &mask)?,
+            Output::Json => json(session, &joined, &found, &ignore, &mask)?,
         }
-        let newest = backups.iter().max_by_key(|backup| backup.view.head);
-        if let (Some(last), Some(newest)) = (last.filter(|last| !last.tombstone), newest)
-            && newest.view.get(last.kv.key).is_none()
-        {
-            each(&Line::Gone(last.revision.main, newest.window().0))?;
-        }
-        Ok(())
-    }
-
-    fn text(
-        &self,
-        session: &mut Session,
-        opened: &[Backup<'_>],
-        found: &BTreeMap<&[u8], Vec<Stored<'_>>>,
-        mask: &Mask,
-    ) -> Result<(), Failure> {
-        for side in opened {
-            let ((first, last), name) = (side.window(), printable(side.source.name().to_owned()));
-            let time = |revision| {
-                let Gap { after, before } = side.clock.gap(revision);
-                after.or(before).map_or(String::new(), |at| format!(" ({at})"))
-            };
-            let (from, to) = (time(first), time(last));
-            writeln!(
-                session.out,
-                "{name} holds the revisions {first}{from} to {last}{to}, and of older ones the last of each key"
-            )?;
-        }
-        for (key, records) in found {
-            writeln!(session.out, "\n{}", printable(String::from_utf8_lossy(&mask.key(key)).into_owned()))?;
-            self.each(opened, records, mask, |line| match line {
-                Line::Change(told) => told.text(session),
-                Line::Gone(after, before) => Ok(writeln!(
-                    session.out,
-                    "- deleted between the revisions {after} and {before}, which is compacted"
-                )?),
-            })?;
-        }
-        Ok(())
-    }
-
-    fn json(
-        &self,
-        session: &mut Session,
-        opened: &[Backup<'_>],
-        found: &BTreeMap<&[u8], Vec<Stored<'_>>>,
-        mask: &Mask,
-    ) -> Result<(), Failure> {
-        let windows = opened.iter().map(|side| {
-            let (first, last) = side.window();
-            let path = Value::Str(side.source.name().to_owned().into());
-            object(vec![("path", path), ("first", Value::Int(first)), ("last", Value::Int(last))])
-        });
-        let windows = Value::List(windows.collect());
-        let mut revisions = Vec::new();
-        for records in found.values() {
-            self.each(opened, records, mask, |line| {
-                revisions.push(match line {
-                    Line::Change(told) => Value::Object(Map::from_unsorted(told.members())),
-                    Line::Gone(after, before) => object(vec![
-                        ("verb", Value::str("delete")),
-                        ("afterRevision", Value::Int(*after)),
-                        ("beforeRevision", Value::Int(*before)),
-                    ]),
-                });
-                Ok(())
-            })?;
-        }
-        let members = vec![("windows".into(), windows), ("revisions".into(), Value::List(revisions))];
-        let mut text = Vec::new();
-        json::pretty(&mut text, &document::stamped(members), 0);
-        text.push(b'\n');
-        Ok(session.out.write_all(&text)?)
+        sources
+            .iter()
+            .zip(&backups)
+            .try_fold(Exit::Good, |exit, (source, backup)| Ok(exit.max(session.close(source, backup.findings())?)))
     }
 }
 
-/// What is told of a key.
-enum Line<'s, 'm> {
-    /// A record.
-    Change(Box<Told<'s, 'm>>),
-    /// It went between these two revisions; its deletion is in none of the backups.
-    Gone(i64, i64),
-}
-
-fn object(members: Vec<(&'static str, Value<'static>)>) -> Value<'static> {
-    Value::Object(Map::from_unsorted(members.into_iter().map(|(name, value)| (name.into(), value)).collect()))
+fn json(
+    session: &mut Session,
+    joined: &Joined<'_, '_>,
+    found: &Records<'_>,
+    ignore: &Ignore,
+    mask: &Mask,
+) -> Result<(), Failure> {
+    let windows = joined.backups.iter().map(|backup| {
+        let (first, last) = backup.window();
+        let path = Value::Str(backup.name.to_owned().into());
+        let members = vec![("path", path), ("first", Value::Int(first)), ("last", Value::Int(last))];
+        Value::Object(Map::from_unsorted(members.into_iter().map(|(name, value)| (name.into(), value)).collect()))
+    });
+    let windows = Value::List(windows.collect());
+    let mut revisions = Vec::new();
+    for records in found.values() {
+        history(joined, records, ignore, mask, |occurrence| {
+            revisions.push(Value::Object(Map::from_unsorted(occurrence.members())));
+            Ok::<_, Failure>(())
+        })?;
+    }
+    let members = vec![("windows".into(), windows), ("revisions".into(), Value::List(revisions))];
+    let mut text = Vec::new();
+    json::pretty(&mut text, &document::stamped(members), 0);
+    text.push(b'\n');
+    Ok(session.out.write_all(&text)?)
 }

@@ -1,39 +1,45 @@
-//! How many of what.
+//! How much differs, by kind and namespace.
 
 use std::collections::BTreeMap;
 
-use etcdsnap::diff::{Difference, Entry, Reason};
+use super::{Difference, Entry, Reason, Ref};
 
 /// How much differs, of one kind in one namespace or of all.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Counts {
-    pub(super) added: u64,
-    pub(super) removed: u64,
-    pub(super) replaced: u64,
-    pub(super) changed: u64,
-    pub(super) not_comparable: u64,
+pub struct Counts {
+    /// Objects on the new side only.
+    pub added: u64,
+    /// Objects on the old side only.
+    pub removed: u64,
+    /// Objects of the same name with another uid.
+    pub replaced: u64,
+    /// Objects of which fields differ.
+    pub changed: u64,
+    /// Objects that could not be read on one of the sides.
+    pub not_comparable: u64,
     /// Bytes of the values that differ, on the old side.
-    pub(super) old_bytes: u64,
-    /// The same on the new side.
-    pub(super) new_bytes: u64,
+    pub old_bytes: u64,
+    /// Bytes of the values that differ, on the new side.
+    pub new_bytes: u64,
 }
 
-/// All of it.
+/// Counts of a whole comparison.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
-    pub(super) all: Counts,
+pub struct Tally {
+    /// Of all kinds.
+    pub all: Counts,
     /// By kind and namespace.
-    pub(super) by_kind: BTreeMap<(String, String), Counts>,
-    /// How many objects, or fields of them, were left out for what reason.
-    pub(super) ignored: BTreeMap<Reason, u64>,
+    pub by_kind: BTreeMap<(String, String), Counts>,
+    /// How many objects, or fields of them, were left out, by reason.
+    pub ignored: BTreeMap<Reason, u64>,
     /// Objects of which nothing counts.
-    pub(super) only_ignored: u64,
-    /// Of the Events.
-    pub(super) events: Counts,
-    /// Whether what could not be compared, or some of it, is encrypted.
-    pub(super) sealed: bool,
-    /// Members, users and the like.
-    pub(super) state: u64,
+    pub only_ignored: u64,
+    /// Of Events.
+    pub events: Counts,
+    /// Whether some of what could not be compared is encrypted.
+    pub sealed: bool,
+    /// How many members, users and the like differ.
+    pub state: u64,
 }
 
 impl std::ops::Deref for Tally {
@@ -54,21 +60,22 @@ impl Counts {
             (Difference::Changed(_) | Difference::Bytes { .. } | Difference::Ignored, ..) => &mut self.changed,
         };
         *count = count.saturating_add(1);
-        let bytes = |of: &Option<etcdsnap::diff::Ref>| of.as_ref().map_or(0, |of| of.bytes as u64);
+        let bytes = |of: &Option<Ref>| of.as_ref().map_or(0, |of| of.bytes as u64);
         self.old_bytes = self.old_bytes.saturating_add(bytes(&entry.old));
         self.new_bytes = self.new_bytes.saturating_add(bytes(&entry.new));
     }
 
     /// How many differ, or may.
-    pub(super) fn sum(&self) -> u64 {
+    #[must_use]
+    pub fn sum(&self) -> u64 {
         let counts = [self.added, self.removed, self.replaced, self.changed, self.not_comparable];
         counts.into_iter().fold(0, u64::saturating_add)
     }
 }
 
 impl Tally {
-    /// Takes one.
-    pub(super) fn count(&mut self, entry: &Entry<'_>) {
+    /// Counts a difference.
+    pub fn count(&mut self, entry: &Entry<'_>) {
         entry.ignored.keys().for_each(|reason| self.ignore(*reason));
         self.sealed |= matches!(&entry.difference, Difference::NotComparable(why) if why.is_sealed());
         if entry.ignored.contains_key(&Reason::Events) {
@@ -85,14 +92,15 @@ impl Tally {
         }
     }
 
-    /// One more that is left out.
-    pub(super) fn ignore(&mut self, reason: Reason) {
+    /// Counts one more that is left out.
+    pub fn ignore(&mut self, reason: Reason) {
         let count = self.ignored.entry(reason).or_default();
         *count = count.saturating_add(1);
     }
 
     /// Whether anything differs, or may.
-    pub(super) fn differs(&self) -> bool {
+    #[must_use]
+    pub fn differs(&self) -> bool {
         self.all.sum() > 0 || self.state > 0
     }
 }

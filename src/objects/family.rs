@@ -1,11 +1,9 @@
-//! What an object belongs to, what belongs to it, and what was said about it.
+//! The owners of an object, the objects it owns, and the Events about it.
 
 use std::collections::{HashMap, HashSet};
 
-use crate::{
-    etcd::View,
-    k8s::{Key, Meta, Object, Resources, Ring, Value, kind_of},
-};
+use super::Cluster;
+use crate::k8s::{Key, Meta, Object, Value, kind_of};
 
 /// Owners are followed so far.
 const MAX_DEPTH: usize = 16;
@@ -38,21 +36,21 @@ struct Entry {
 }
 
 impl Family {
-    /// Reads the metadata of every object; those that `ring` does not open, and broken ones, have none.
+    /// Reads the metadata of every object; those that cannot be opened, and broken ones, have none.
     #[must_use]
-    pub fn of(view: &View<'_>, resources: &Resources, ring: &Ring) -> Self {
+    pub fn of(cluster: &Cluster<'_>) -> Self {
         let mut family = Self::default();
-        for kv in view.iter() {
+        for kv in cluster.view.iter() {
             let key = Key::new(kv.key);
             if key.object().is_none() {
                 continue;
             }
-            let Ok(value) = ring.open(kv.key, kv.value) else { continue };
+            let Ok(value) = cluster.ring.open(kv.key, kv.value) else { continue };
             let Ok(meta) = Meta::read(&value) else { continue };
             if meta.uid.is_empty() {
                 continue;
             }
-            let kind = kind_of(&key, &meta, resources);
+            let kind = kind_of(&key, &meta, &cluster.resources);
             let uid = meta.uid.to_string();
             for owner in &meta.owners {
                 family.owned.entry(owner.uid.to_string()).or_default().push(uid.clone());
@@ -105,56 +103,65 @@ impl Family {
     }
 }
 
-/// What was said about an object (`corev1.Event`).
+/// An Event about an object (`corev1.Event`).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Said {
-    /// When last, as stored.
+    /// When it was seen last, as stored.
     pub last: String,
     /// `Normal`, `Warning`.
     pub severity: String,
     /// `FailedScheduling`.
     pub reason: String,
-    /// The program that says it.
+    /// The program that reports it.
     pub from: String,
-    /// How often.
+    /// How often it was seen.
     pub count: i64,
-    /// What.
+    /// What happened.
     pub message: String,
 }
 
-/// The Events about `object`, oldest first.
-#[must_use]
-pub fn events(view: &View<'_>, ring: &Ring, object: &Object<'_>) -> Vec<Said> {
-    let text = |value: &Value<'_>, path: &[&str]| value.at(path).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let uid = text(&object.value, &["metadata", "uid"]);
-    // Events about what lives in no namespace are in `default`.
-    let namespace = Some(object.namespace()).filter(|ns| !ns.is_empty()).unwrap_or("default");
-    let mut said = Vec::new();
-    for kv in view.iter() {
-        let key = Key::new(kv.key);
-        let of_events = key.object().is_some_and(|key| key.resource == "events" && key.namespace == Some(namespace));
-        let Some(event) = of_events.then(|| ring.object(kv.key, kv.value).ok()).flatten() else { continue };
-        let event = event.value;
-        let about = |path: &str| text(&event, &["involvedObject", path]);
-        let by_name = about("kind") == object.kind() && about("name") == object.name();
-        if !(about("uid") == uid || (about("uid").is_empty() && by_name)) {
-            continue;
+impl Cluster<'_> {
+    /// The Events about `object`, oldest first.
+    #[must_use]
+    pub fn events(&self, object: &Object<'_>) -> Vec<Said> {
+        let text =
+            |value: &Value<'_>, path: &[&str]| value.at(path).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let uid = text(&object.value, &["metadata", "uid"]);
+        // Events about what lives in no namespace are in `default`.
+        let namespace = Some(object.namespace()).filter(|ns| !ns.is_empty()).unwrap_or("default");
+        let mut said = Vec::new();
+        for kv in self.view.iter() {
+            let key = Key::new(kv.key);
+            let of_events =
+                key.object().is_some_and(|key| key.resource == "events" && key.namespace == Some(namespace));
+            let Some(event) = of_events.then(|| self.ring.object(kv.key, kv.value).ok()).flatten() else { continue };
+            let event = event.value;
+            let about = |path: &str| text(&event, &["involvedObject", path]);
+            let by_name = about("kind") == object.kind() && about("name") == object.name();
+            if !(about("uid") == uid || (about("uid").is_empty() && by_name)) {
+                continue;
+            }
+            let first =
+                |paths: &[&[&str]]| paths.iter().map(|p| text(&event, p)).find(|t| !t.is_empty()).unwrap_or_default();
+            let count = |path: &[&str]| match event.at(path) {
+                Some(Value::Int(count)) => Some(*count),
+                _ => None,
+            };
+            said.push(Said {
+                last: first(&[
+                    &["series", "lastObservedTime"],
+                    &["lastTimestamp"],
+                    &["eventTime"],
+                    &["firstTimestamp"],
+                ]),
+                severity: text(&event, &["type"]),
+                reason: text(&event, &["reason"]),
+                from: first(&[&["source", "component"], &["reportingComponent"]]),
+                count: count(&["series", "count"]).or_else(|| count(&["count"])).unwrap_or(1).max(1),
+                message: text(&event, &["message"]),
+            });
         }
-        let first =
-            |paths: &[&[&str]]| paths.iter().map(|p| text(&event, p)).find(|t| !t.is_empty()).unwrap_or_default();
-        let count = |path: &[&str]| match event.at(path) {
-            Some(Value::Int(count)) => Some(*count),
-            _ => None,
-        };
-        said.push(Said {
-            last: first(&[&["series", "lastObservedTime"], &["lastTimestamp"], &["eventTime"], &["firstTimestamp"]]),
-            severity: text(&event, &["type"]),
-            reason: text(&event, &["reason"]),
-            from: first(&[&["source", "component"], &["reportingComponent"]]),
-            count: count(&["series", "count"]).or_else(|| count(&["count"])).unwrap_or(1).max(1),
-            message: text(&event, &["message"]),
-        });
+        said.sort();
+        said
     }
-    said.sort();
-    said
 }

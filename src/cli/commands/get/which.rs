@@ -1,0 +1,93 @@
+//! Which of the objects: by what they are called, by what is in them, and in which order.
+
+use clap::Args;
+use etcdsnap::{
+    Error,
+    bytes::escape,
+    etcd::{Range, Snapshot},
+    k8s::Ring,
+    objects::{Cluster, Found, Picker, Query},
+    select::SortBy,
+};
+
+use super::unreadable;
+use crate::{
+    args::When,
+    failure::{Exit, Failure},
+};
+
+/// The flags, in kubectl's words.
+#[derive(Debug, Args)]
+pub(in crate::commands) struct Which {
+    /// KIND[/NAME] [NAME...]
+    #[arg(value_name = "KIND[/NAME]")]
+    pub(in crate::commands) what: Vec<String>,
+    /// Only this namespace
+    #[arg(short, long)]
+    pub(in crate::commands) namespace: Option<String>,
+    /// All namespaces (the default)
+    #[arg(short = 'A', long, conflicts_with = "namespace")]
+    all_namespaces: bool,
+    /// Only objects with these labels: a=b, a!=b, a in (b,c), a notin (b,c), a, !a, a>1, separated by commas
+    #[arg(short = 'l', long, value_name = "LABELS", default_value = "", hide_default_value = true)]
+    selector: String,
+    /// Only objects with these fields: a.b=c, a.b!=c, separated by commas
+    ///
+    /// The fields are those that an API server knows of each kind, such as spec.nodeName and status.podIP of pods,
+    /// source of events or status.successful of jobs, and besides, unlike there, any path as custom-columns takes it:
+    /// spec.replicas=3, spec.containers[0].image=nginx.
+    #[arg(long, value_name = "FIELDS", default_value = "", hide_default_value = true)]
+    field_selector: String,
+    /// Only what is stored below PREFIX, the API server's --etcd-prefix; without it every prefix that is found counts
+    #[arg(long, value_name = "PREFIX", value_parser = etcd_prefix)]
+    prefix: Option<Range<'static>>,
+    #[command(flatten)]
+    when: When,
+}
+
+/// The keys below an API server's prefix, which begins with a slash whether it is written or not.
+pub(in crate::commands) fn etcd_prefix(text: &str) -> Result<Range<'static>, String> {
+    match text.trim_matches('/') {
+        "" => Err("an empty prefix is every key".to_owned()),
+        prefix => Ok(Range::prefix(format!("/{prefix}/").into_bytes())),
+    }
+}
+
+impl Which {
+    /// Reads the selectors. What is `named` is not selected, as in kubectl: names, or one `key`.
+    pub(in crate::commands) fn picker(&self, key: Option<&str>, sort: Option<SortBy>) -> Result<Picker, Error> {
+        let named = key.is_some() || self.what.len() > 1 || self.what.iter().any(|kind| kind.contains('/'));
+        let selects = !self.selector.trim().is_empty() || !self.field_selector.trim().is_empty();
+        if selects && named {
+            return Err(Error::usage("name cannot be provided when a selector is specified"));
+        }
+        Picker::new(&self.selector, &self.field_selector, sort)
+    }
+
+    /// Opens the state that is meant and finds what is named, or is under `key`, and then what `picker` takes; reports what
+    /// is missing or cannot be read.
+    pub(in crate::commands) fn find<'s>(
+        &self,
+        snapshot: &'s Snapshot<'s>,
+        ring: Ring,
+        key: Option<&str>,
+        picker: Picker,
+    ) -> Result<(Cluster<'s>, Found<'s>, Exit), Failure> {
+        let range = key.map(|key| Range::key(key.as_bytes().to_vec())).or_else(|| self.prefix.clone());
+        let query = Query { what: self.what.clone(), namespace: self.namespace.clone(), range };
+        let at = self.when.at(snapshot, &ring)?;
+        let cluster = Cluster::open_range(snapshot, ring, at, query.range())?;
+        let mut found = cluster.find(&query)?;
+        let mut exit = Exit::Good;
+        for name in &found.missing {
+            let kind = self.what.first().map_or("key", |kind| kind.split('/').next().unwrap_or(kind));
+            let place = self.namespace.as_ref().map(|ns| format!(" in namespace {ns}")).unwrap_or_default();
+            let revision = cluster.view.revision;
+            let what = format!("no {kind} {}{place} at revision {revision}", escape(name.as_bytes()));
+            Failure::from(Error::not_found(what)).say();
+            exit = Exit::Content;
+        }
+        found.objects = cluster.pick(found.objects, picker, |value| exit = unreadable(value.key, &value.why))?;
+        Ok((cluster, found, exit))
+    }
+}

@@ -1,0 +1,145 @@
+//! A change in full: what differs, when it was written, and by which program. And all changes of a key, in order.
+
+use super::{Chain, Change, Diff, Difference, Entry, Ignore, Members, manager};
+use crate::{
+    bytes::escape,
+    etcd::{KeyValue, Record},
+    k8s::{Gap, Mask, Value},
+    objects::{Joined, Stored},
+};
+
+/// A change in full.
+#[derive(Debug)]
+pub struct Detail<'a, 'm> {
+    /// The change.
+    pub change: Change<'a>,
+    /// What differs; `None` when only the form of the object does.
+    pub entry: Option<Entry<'a>>,
+    /// Between which moments it was written.
+    pub gap: Gap,
+    /// The program that wrote it, as it named itself.
+    pub manager: Option<String>,
+    /// Whether it is the last of its key before the compaction: what it changed is not known.
+    pub compacted: bool,
+    mask: &'m Mask,
+}
+
+impl<'a, 'm> Detail<'a, 'm> {
+    /// Compares a change's two sides. Both sides of `diff` are the backup it is of.
+    #[must_use]
+    pub fn new(change: Change<'a>, diff: &Diff<'m, 'a>, gap: Gap, compacted: bool) -> Self {
+        let object = |kv: Option<KeyValue<'a>>| kv.and_then(|kv| diff.new.ring.object(kv.key, kv.value).ok());
+        let (old, new) = (object(change.old), object(change.pair().new));
+        let manager = new.as_ref().and_then(|new| manager(old.as_ref(), new)).map(str::to_owned);
+        Self { change, entry: diff.entry(&change.pair()), gap, manager, compacted, mask: diff.mask }
+    }
+
+    /// Its revision: that of the transaction, with its place in it where it is not the first.
+    #[must_use]
+    pub fn revision(&self) -> String {
+        let revision = self.change.record.revision;
+        if revision.sub == 0 { revision.main.to_string() } else { revision.to_string() }
+    }
+
+    /// `deployment.apps/web`, or the key of what is no object.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self.entry.as_ref().and_then(Entry::newest) {
+            Some(of) if !of.resource.is_empty() => format!("{}/{}", of.resource, of.name),
+            _ => escape(&self.mask.key(self.change.key())),
+        }
+    }
+
+    /// Whether nothing changed that counts.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        self.entry.as_ref().is_none_or(|entry| entry.difference == Difference::Ignored)
+    }
+
+    /// `create`, `update` or `delete`; `compacted` where it is all that a compaction has left.
+    #[must_use]
+    pub fn verb(&self) -> &'static str {
+        if self.compacted { "compacted" } else { self.change.verb().name() }
+    }
+
+    /// As members of a JSON object.
+    #[must_use]
+    pub fn members(&self) -> Members {
+        let revision = self.change.record.revision;
+        let mut members = self.entry.as_ref().map(Entry::members).unwrap_or_default();
+        if members.is_empty() {
+            let key = String::from_utf8_lossy(&self.mask.key(self.change.key())).into_owned();
+            members.push(("key".into(), Value::Str(key.into())));
+        }
+        // that of the record before, where it deletes
+        members.retain(|(name, _)| name != "modRevision" && name != "oldModRevision");
+        members.push(("revision".into(), Value::Int(revision.main)));
+        members.push(("sub".into(), Value::Int(revision.sub)));
+        members.push(("verb".into(), Value::str(self.verb())));
+        members.push(("version".into(), Value::Int(self.change.record.kv.version)));
+        if self.change.missing > 0 {
+            members.push(("missing".into(), Value::Int(self.change.missing)));
+        }
+        for (name, moment) in [("after", self.gap.after), ("before", self.gap.before)] {
+            members.extend(moment.map(|moment| (name.into(), Value::Str(moment.millis().into()))));
+        }
+        members.extend(self.manager.clone().map(|manager| ("manager".into(), Value::Str(manager.into()))));
+        members
+    }
+}
+
+/// What happened to a key.
+#[derive(Debug)]
+pub enum Occurrence<'a, 'm> {
+    /// A record.
+    Change(Box<Detail<'a, 'm>>),
+    /// It was deleted between these two revisions, by a record that no backup holds.
+    Deleted(i64, i64),
+}
+
+impl Occurrence<'_, '_> {
+    /// As members of a JSON object.
+    #[must_use]
+    pub fn members(&self) -> Members {
+        match self {
+            Self::Change(detail) => detail.members(),
+            Self::Deleted(after, before) => vec![
+                ("verb".into(), Value::str("delete")),
+                ("afterRevision".into(), Value::Int(*after)),
+                ("beforeRevision".into(), Value::Int(*before)),
+            ],
+        }
+    }
+}
+
+/// Hands to `each` what the records of one key tell, in order.
+///
+/// # Errors
+/// Those of `each`.
+pub fn history<'a, E>(
+    joined: &Joined<'_, 'a>,
+    records: &[Stored<'a>],
+    ignore: &Ignore,
+    mask: &Mask,
+    mut each: impl FnMut(&Occurrence<'a, '_>) -> Result<(), E>,
+) -> Result<(), E> {
+    let (mut chain, mut last): (_, Option<Record<'_>>) = (Chain::default(), None);
+    for stored in records {
+        let (record, Some(backup)) = (stored.record, joined.backups.get(stored.backup)) else { continue };
+        let diff = Diff { old: backup, new: backup, ignore, mask, raw: false };
+        let (change, main) = (chain.link(record), record.revision.main);
+        if let Some(last) = last.filter(|last| change.is_another(last)) {
+            each(&Occurrence::Deleted(last.revision.main, record.kv.create_revision))?;
+        }
+        let detail = Detail::new(change, &diff, joined.gap(main), joined.is_compacted(main));
+        each(&Occurrence::Change(Box::new(detail)))?;
+        last = Some(record);
+    }
+    let newest = joined.backups.iter().max_by_key(|backup| backup.view.head);
+    if let (Some(last), Some(newest)) = (last.filter(|last| !last.tombstone), newest)
+        && newest.view.get(last.kv.key).is_none()
+    {
+        each(&Occurrence::Deleted(last.revision.main, newest.window().0))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,147 @@
+//! How two states stand to each other: which is newer, and whether they are of one cluster.
+
+use std::{cmp::Ordering, ptr};
+
+use super::Tally;
+use crate::{k8s::Moment, objects::Cluster};
+
+/// One of two states that are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Newer {
+    /// The old side.
+    From,
+    /// The new side.
+    To,
+    /// They are equally new, or it is not known.
+    Neither,
+}
+
+impl Newer {
+    /// As JSON names it.
+    #[must_use]
+    pub fn name(self) -> Option<&'static str> {
+        match self {
+            Self::From => Some("from"),
+            Self::To => Some("to"),
+            Self::Neither => None,
+        }
+    }
+}
+
+/// What is known of one side.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct About<'a> {
+    /// The name of its backup.
+    pub name: &'a str,
+    /// The revision that is compared.
+    pub revision: i64,
+    /// The newest time in its backup; `None` where both sides are of one backup.
+    pub newest: Option<Moment>,
+    /// Its cluster's identity.
+    pub identity: Option<String>,
+    head: i64,
+    compacted: i64,
+    damaged: bool,
+}
+
+impl<'a> About<'a> {
+    fn new(side: &Cluster<'a>, one: bool) -> Self {
+        Self {
+            name: side.name,
+            revision: side.view.revision,
+            newest: if one { None } else { side.newest() },
+            identity: side.identity(),
+            head: side.view.head,
+            compacted: side.snapshot.keyspace.compacted(),
+            damaged: side.findings().damaged(),
+        }
+    }
+}
+
+/// Two states, and how they stand to each other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Relation<'a> {
+    /// The old side.
+    pub from: About<'a>,
+    /// The new side.
+    pub to: About<'a>,
+    /// Whether they are two states of one backup.
+    pub one: bool,
+}
+
+impl<'a> Relation<'a> {
+    /// Looks at both sides.
+    #[must_use]
+    pub fn of(from: &Cluster<'a>, to: &Cluster<'a>) -> Self {
+        let one = ptr::eq(from.snapshot, to.snapshot);
+        Self { from: About::new(from, one), to: About::new(to, one), one }
+    }
+
+    /// Whether Kubernetes wrote either side.
+    #[must_use]
+    pub fn is_kubernetes(&self) -> bool {
+        self.from.identity.is_some() || self.to.identity.is_some()
+    }
+
+    /// Which side is newer: by the newest time inside, or, of one backup, by the revision.
+    #[must_use]
+    pub fn newer(&self) -> Newer {
+        let order = match (self.from.newest, self.to.newest) {
+            _ if self.one => self.from.revision.cmp(&self.to.revision),
+            (Some(from), Some(to)) => from.cmp(&to),
+            _ => return Newer::Neither,
+        };
+        match order {
+            Ordering::Less => Newer::To,
+            Ordering::Equal => Newer::Neither,
+            Ordering::Greater => Newer::From,
+        }
+    }
+
+    /// Whether both are of one cluster; `None` where it is not known. `related`: they have a record in common.
+    #[must_use]
+    pub fn same_cluster(&self, related: bool) -> Option<bool> {
+        match (&self.from.identity, &self.to.identity) {
+            _ if self.one => Some(true),
+            (Some(from), Some(to)) => Some(from == to),
+            _ => related.then_some(true),
+        }
+    }
+
+    /// What a reader of the differences has to know, in sentences.
+    #[must_use]
+    pub fn notes(&self, related: bool, tally: &Tally) -> Vec<String> {
+        let mut notes = Vec::new();
+        let (from, to) = (&self.from, &self.to);
+        match (self.same_cluster(related), &from.identity, &to.identity) {
+            (Some(true), ..) => {}
+            (_, Some(a), Some(b)) => notes.push(format!(
+                "not the same cluster: kube-system has the uid {a} in {} and {b} in {}",
+                from.name, to.name
+            )),
+            (_, None, None) => {
+                notes.push("the two have no record in common: they may be of different clusters".to_owned());
+            }
+            _ => notes.push(
+                "only one of the two holds a Namespace kube-system: they may be of different clusters".to_owned(),
+            ),
+        }
+        let (older, newer) = if self.newer() == Newer::From { (to, from) } else { (from, to) };
+        if !self.one && newer.compacted > older.head && self.same_cluster(related) == Some(true) {
+            notes.push(format!(
+                "what was made and deleted again between the revisions {} and {} does not show, and {} is compacted there: no history tells it",
+                older.head, newer.compacted, newer.name
+            ));
+        }
+        let sides = [(from, "added", tally.added), (to, "removed", tally.removed)];
+        for (side, verb, count) in
+            sides.into_iter().take(if self.one { 1 } else { 2 }).filter(|(side, ..)| side.damaged)
+        {
+            notes.push(format!(
+                "{} is damaged: what could be read of it is compared, and the {count} objects told as {verb} may only be lost there",
+                side.name
+            ));
+        }
+        notes
+    }
+}

@@ -1,0 +1,191 @@
+//! Objects on their way out: made on all cores, handed on in order.
+
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    thread,
+    time::Duration,
+};
+
+use super::{Exporter, Folder, LeftOut, Why, file_name};
+use crate::{
+    Error, Result,
+    etcd::{KeyValue, Load},
+    k8s::{Object, Unknown},
+    objects::Form,
+    ordered::ordered_items,
+    source::Source,
+    verify::{Report, verify},
+};
+
+/// An object as text, and what it is.
+#[derive(Debug)]
+pub struct Made {
+    /// Its kind in small letters, namespace and name.
+    pub name: [String; 3],
+    /// Its text.
+    pub text: Vec<u8>,
+    /// Its fields that are not known.
+    pub unknown: Vec<Unknown>,
+}
+
+impl Made {
+    fn new(object: Object<'_>, form: Form) -> Self {
+        let name = [object.kind().to_lowercase(), object.namespace().to_owned(), object.name().to_owned()];
+        let mut text = Vec::new();
+        form.item(&mut text, &object.value);
+        Self { name, text, unknown: object.unknown }
+    }
+}
+
+/// How many objects were exported, and left out.
+#[derive(Debug, Default)]
+pub struct Tally {
+    /// Objects that were exported.
+    pub exported: u64,
+    /// Objects that were not, by reason.
+    pub left_out: BTreeMap<Why, u64>,
+    /// Whether there are CustomResourceDefinitions among those exported.
+    pub definitions: bool,
+    /// Whether there are Namespaces.
+    pub namespaces: bool,
+    /// Whether there are Pods.
+    pub pods: bool,
+}
+
+impl Tally {
+    fn count(&mut self, result: &Result<Made, LeftOut>) {
+        match result {
+            Ok(Made { name: [kind, ..], .. }) => {
+                self.exported = self.exported.saturating_add(1);
+                self.definitions |= kind == "customresourcedefinition";
+                self.namespaces |= kind == "namespace";
+                self.pods |= kind == "pod";
+            }
+            Err(left_out) => {
+                let count = self.left_out.entry(left_out.why).or_default();
+                *count = count.saturating_add(1);
+            }
+        }
+    }
+
+    /// Makes sure that there is something.
+    ///
+    /// # Errors
+    /// That no object was exported, and the reasons.
+    pub fn check(&self) -> Result<()> {
+        if self.exported > 0 {
+            return Ok(());
+        }
+        let reasons: Vec<_> = self.left_out.iter().map(|(why, count)| format!("{count} {why}")).collect();
+        let what = match reasons.as_slice() {
+            [] => "there is no such object".to_owned(),
+            reasons => format!("all is left out: {}", reasons.join(", ")),
+        };
+        let hint =
+            (!reasons.is_empty()).then_some("--all leaves out nothing but what is secret, --reveal that neither");
+        Err(Error::not_found(format!("nothing to export: {what}")).hinted_if(hint.map(str::to_owned)))
+    }
+}
+
+/// How far the filling of a folder is, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Objects are written: so much of the stored values.
+    Writing {
+        /// Done.
+        done: u64,
+        /// Of these.
+        all: u64,
+    },
+    /// The backup is verified: so much of the db.
+    Verifying {
+        /// Done.
+        done: u64,
+        /// Of these.
+        all: u64,
+    },
+}
+
+impl<'a> Exporter<'_, 'a> {
+    /// Makes the objects of `found` on all cores, and hands each to `each` in order, or why it is left out.
+    ///
+    /// # Errors
+    /// Those of `each`.
+    pub fn each<E>(
+        &self,
+        found: &[KeyValue<'a>],
+        form: Form,
+        tally: &mut Tally,
+        mut each: impl FnMut(&KeyValue<'a>, Result<Made, LeftOut>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.windows(found, form, |window| {
+            window.into_iter().try_for_each(|(kv, made)| {
+                tally.count(&made);
+                each(&kv, made)
+            })
+        })
+    }
+
+    /// Writes the objects of `found` into a folder, and meanwhile verifies the backup that they are from. `each` sees what
+    /// becomes of each object; `watch` how far it is, and may end it with an error.
+    ///
+    /// # Errors
+    /// When a file cannot be written, nothing is exported, or the backup cannot be read.
+    pub fn fill(
+        &self,
+        folder: &mut Folder,
+        (found, form): (&[KeyValue<'a>], Form),
+        (source, load): (&Source, &Load),
+        tally: &mut Tally,
+        mut each: impl FnMut(&KeyValue<'a>, &Result<Made, LeftOut>),
+        mut watch: impl FnMut(Stage) -> Result<()>,
+    ) -> Result<Report> {
+        let checked = AtomicU64::new(0);
+        thread::scope(|scope| {
+            let checks = scope.spawn(|| verify(source, load, |done| checked.store(done, Relaxed)));
+            let width = found.len().to_string().len().max(4);
+            let ending = if form == Form::Yaml { "yaml" } else { "json" };
+            let all = found.iter().fold(0, |all: u64, kv| all.saturating_add(kv.value.len() as u64));
+            let mut done = 0_u64;
+            self.windows(found, form, |window| {
+                let mut files = Vec::with_capacity(window.len());
+                for (kv, made) in window {
+                    tally.count(&made);
+                    each(&kv, &made);
+                    done = done.saturating_add(kv.value.len() as u64);
+                    match made {
+                        Ok(Made { name, text, .. }) => {
+                            let name = name.each_ref().map(String::as_str);
+                            files.push((file_name(tally.exported as usize, width, &name, ending), text));
+                        }
+                        Err(left_out) => folder.leave_out(&format!("{}: {left_out}", self.called(kv.key)))?,
+                    }
+                }
+                folder.write(&files)?;
+                watch(Stage::Writing { done, all })
+            })?;
+            tally.check()?;
+            while !checks.is_finished() {
+                watch(Stage::Verifying { done: checked.load(Relaxed), all: source.db().len() })?;
+                thread::sleep(Duration::from_millis(10));
+            }
+            checks.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
+    }
+
+    fn windows<E>(
+        &self,
+        found: &[KeyValue<'a>],
+        form: Form,
+        each: impl FnMut(Vec<(KeyValue<'a>, Result<Made, LeftOut>)>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let make = |kv: &KeyValue<'a>| (*kv, self.object(kv).map(|object| Made::new(object, form)));
+        ordered_items(
+            found.iter(),
+            |kv| kv.value.len().saturating_add(kv.key.len()),
+            |window| window.into_iter().map(make).collect(),
+            each,
+        )
+    }
+}

@@ -1,0 +1,128 @@
+//! Which state, by revision or by time, and what times come to.
+
+use crate::{
+    Error, Result,
+    etcd::Snapshot,
+    k8s::{Clock, Gap, Moment, Portrait, Ring},
+};
+
+/// A state of a backup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum At {
+    /// The last one.
+    #[default]
+    Last,
+    /// The one at a revision.
+    Revision(i64),
+    /// The one at a time: the last revision that is known to be written by then.
+    Time(Moment),
+}
+
+impl At {
+    /// The revision; `None` for the last one.
+    ///
+    /// # Errors
+    /// When no revision is known to be written by that time.
+    pub fn revision(self, snapshot: &Snapshot<'_>, ring: &Ring) -> Result<Option<i64>> {
+        match self {
+            Self::Last => Ok(None),
+            Self::Revision(revision) => Ok(Some(revision)),
+            Self::Time(moment) => Ok(Dated::of(snapshot, ring, moment)?.revision()),
+        }
+    }
+}
+
+/// What a time comes to in one backup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dated {
+    /// Nothing in the backup is newer: its last state.
+    Last {
+        /// The newest time in it.
+        newest: Moment,
+    },
+    /// The last revision that is known to be written by then.
+    Revision {
+        /// The revision.
+        revision: i64,
+        /// When it was written, and when the next one that is known to be later was.
+        gap: Gap,
+    },
+}
+
+impl Dated {
+    /// Looks a time up among the renewals of Leases.
+    ///
+    /// # Errors
+    /// When no revision is known to be written by then.
+    pub fn of(snapshot: &Snapshot<'_>, ring: &Ring, moment: Moment) -> Result<Self> {
+        let clock = Clock::of(snapshot, ring);
+        let newest = snapshot.newest_records().ok().and_then(|records| Portrait::newest(&records));
+        match (clock.revision(moment), newest) {
+            (Some((_, Gap { before: None, .. })), Some(newest)) if moment >= newest => Ok(Self::Last { newest }),
+            (Some((revision, gap)), _) => Ok(Self::Revision { revision, gap }),
+            (None, _) => {
+                let what = format!("no revision is known to be written by {moment}");
+                let hint = match clock.span() {
+                    Some((first, last)) => {
+                        format!("the Leases in the backup tell times from {first} to {last}; or name a revision")
+                    }
+                    None => "there are no Leases in the backup to tell times from; name a revision".to_owned(),
+                };
+                Err(Error::not_found(what).hinted(hint))
+            }
+        }
+    }
+
+    /// The revision; `None` for the last one.
+    #[must_use]
+    pub fn revision(&self) -> Option<i64> {
+        match self {
+            Self::Last { .. } => None,
+            Self::Revision { revision, .. } => Some(*revision),
+        }
+    }
+}
+
+/// One end of a [`Period`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Point {
+    /// A time.
+    Time(Moment),
+    /// A revision.
+    Revision(i64),
+}
+
+impl Point {
+    /// Reads a revision, or a time as Kubernetes writes it.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let time = || Moment::parse(text).map(Self::Time);
+        text.parse().ok().filter(|revision| *revision > 0).map(Self::Revision).or_else(time)
+    }
+}
+
+/// The changes between two points, both included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Period {
+    /// Where it begins; `None` for the first change.
+    pub since: Option<Point>,
+    /// Where it ends; `None` for the last change.
+    pub until: Option<Point>,
+}
+
+impl Period {
+    /// Whether a revision may be in it. Times are known within bounds only: what may have been written in it is in it.
+    #[must_use]
+    pub fn may_hold(&self, revision: i64, clock: &Clock) -> bool {
+        let gap = clock.gap(revision);
+        let since = self.since.is_none_or(|since| match since {
+            Point::Revision(from) => revision >= from,
+            Point::Time(from) => gap.before.is_none_or(|before| before >= from),
+        });
+        since
+            && self.until.is_none_or(|until| match until {
+                Point::Revision(to) => revision <= to,
+                Point::Time(to) => gap.after.is_none_or(|after| after <= to),
+            })
+    }
+}

@@ -1,0 +1,216 @@
+//! A state of one backup: its keys and values, and what is needed to read and name them.
+
+use std::{collections::BTreeSet, sync::OnceLock};
+
+use super::At;
+use crate::{
+    Error, Findings, Result,
+    bytes::escape,
+    etcd::{KeyValue, Range, Snapshot, View},
+    k8s::{Clock, Key, Moment, Object, Portrait, Resource, Resources, Ring, Undecodable, identity},
+    select::Selection,
+};
+
+/// The objects of one backup at one revision. Several may be open on one [`Snapshot`].
+#[derive(Debug)]
+pub struct Cluster<'a> {
+    /// The backup's name in messages; empty unless [`Cluster::named`] gave one.
+    pub name: &'a str,
+    /// The backup.
+    pub snapshot: &'a Snapshot<'a>,
+    /// Its keys and values at the revision.
+    pub view: View<'a>,
+    /// The keys to what is stored encrypted: those given, and those found in the backup.
+    pub ring: Ring,
+    /// The built-in resources, and those that the backup's CustomResourceDefinitions define.
+    pub resources: Resources,
+    /// What the keys of objects begin with: `/registry`.
+    prefixes: BTreeSet<&'a str>,
+    clock: OnceLock<Clock>,
+}
+
+impl<'a> Cluster<'a> {
+    /// The state of `snapshot` that `at` names. `ring` learns the keys that the backup itself holds.
+    ///
+    /// # Errors
+    /// When there is no such state: the revision is compacted or in the future, or no time is known.
+    pub fn open(snapshot: &'a Snapshot<'a>, ring: Ring, at: At) -> Result<Self> {
+        Self::open_range(snapshot, ring, at, &Range::ALL)
+    }
+
+    /// As [`Cluster::open`], with the keys in `range` only; with all keys where `ring` has some, for more of them may be
+    /// anywhere in the backup.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn open_range(snapshot: &'a Snapshot<'a>, mut ring: Ring, at: At, range: &Range<'_>) -> Result<Self> {
+        let range = if ring.is_empty() { range } else { &Range::ALL };
+        let view = snapshot.view(at.revision(snapshot, &ring)?, range)?;
+        ring.learn(view.iter());
+        let (mut resources, mut prefixes) = (Resources::default(), BTreeSet::new());
+        for key in view.keys() {
+            let parsed = Key::new(key);
+            let Some(object) = parsed.object() else { continue };
+            prefixes.insert(object.prefix);
+            if object.resource == "customresourcedefinitions"
+                && let Some(kv) = view.get(key)
+                && let Ok(object) = ring.object(kv.key, kv.value)
+                && let Some(resource) = Resource::of_definition(&object.value)
+            {
+                resources.add(resource);
+            }
+        }
+        Ok(Self { name: "", snapshot, view, ring, resources, prefixes, clock: OnceLock::new() })
+    }
+
+    /// Sets the backup's name in messages.
+    #[must_use]
+    pub fn named(self, name: &'a str) -> Self {
+        Self { name, ..self }
+    }
+
+    /// What is wrong with the backup, as far as it was read for this.
+    #[must_use]
+    pub fn findings(&self) -> &Findings {
+        &self.view.findings
+    }
+
+    /// The objects of a kind, named as kubectl takes it, in key order, each as an API server answers it; with the key of
+    /// one that cannot be read, why.
+    ///
+    /// # Errors
+    /// When there is no such kind.
+    pub fn list(&self, kind: &str) -> Result<impl Iterator<Item = Result<Object<'a>, Unreadable<'a>>> + '_> {
+        let selection = Selection::new(&[kind.to_owned()], None, &self.resources)?;
+        let objects = self.view.iter().filter(move |kv| selection.matches(kv.key));
+        Ok(objects.map(|kv| self.object(&kv).map_err(|why| Unreadable { key: kv.key, why })))
+    }
+
+    /// The object of a kind, namespace (empty for none) and name, as it is stored.
+    ///
+    /// # Errors
+    /// When there is no such kind.
+    pub fn get(&self, kind: &str, namespace: &str, name: &str) -> Result<Option<KeyValue<'a>>> {
+        let found = self.resources.find(kind);
+        if found.is_empty() {
+            return Err(Error::not_found(format!("no kind {kind:?} is known")));
+        }
+        let namespace = if namespace.is_empty() { String::new() } else { format!("{namespace}/") };
+        let path = |prefix: &&str, stored: &str| format!("{prefix}/{stored}/{namespace}{name}");
+        let keys = found.iter().flat_map(|r| self.prefixes.iter().map(|prefix| path(prefix, &r.stored)));
+        Ok(keys.into_iter().find_map(|key| self.view.get(key.as_bytes())))
+    }
+
+    /// The object in a stored value, as an API server answers it.
+    ///
+    /// # Errors
+    /// When it is none, or cannot be opened.
+    pub fn object(&self, kv: &KeyValue<'a>) -> Result<Object<'a>, Undecodable> {
+        let mut object = self.ring.object(kv.key, kv.value)?;
+        object.as_served(kv.mod_revision);
+        Ok(object)
+    }
+
+    /// When its revisions were written, told by the Leases in it. The first call reads all records once.
+    pub fn clock(&self) -> &Clock {
+        self.clock.get_or_init(|| Clock::of(self.snapshot, &self.ring))
+    }
+
+    /// The cluster's identity: the uid of the Namespace `kube-system`.
+    #[must_use]
+    pub fn identity(&self) -> Option<String> {
+        identity(&self.view, &self.ring)
+    }
+
+    /// The newest time in the backup, whatever the revision of the state.
+    #[must_use]
+    pub fn newest(&self) -> Option<Moment> {
+        Portrait::newest(&self.view.recent)
+    }
+
+    /// The first and the last revision of which the backup holds every change.
+    #[must_use]
+    pub fn window(&self) -> (i64, i64) {
+        (self.snapshot.keyspace.compacted().saturating_add(1).max(1), self.view.head)
+    }
+}
+
+/// A stored value that is no readable object.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Unreadable<'a> {
+    /// The key of etcd.
+    pub key: &'a [u8],
+    /// Why.
+    pub why: Undecodable,
+}
+
+impl std::fmt::Display for Unreadable<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", escape(self.key), self.why)
+    }
+}
+
+impl std::error::Error for Unreadable<'_> {}
+
+impl From<Unreadable<'_>> for Error {
+    fn from(unreadable: Unreadable<'_>) -> Self {
+        Self::not_found(unreadable.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        etcd::Load,
+        source::{Options, Source},
+    };
+
+    fn source() -> Source {
+        Source::open("fixtures/kube.db".as_ref(), &Options::default()).unwrap()
+    }
+
+    #[test]
+    fn several_states_of_one_backup_are_open_at_once() {
+        let source = source();
+        let snapshot = Snapshot::load(&source, &Load::default()).unwrap();
+        let last = Cluster::open(&snapshot, Ring::default(), At::Last).unwrap();
+        let (first, head) = last.window();
+        let before = Cluster::open(&snapshot, Ring::default(), At::Revision(first)).unwrap();
+        assert!(before.view.len() < last.view.len() && last.view.revision == head);
+        assert_eq!(before.identity(), last.identity());
+        let names = |cluster: &Cluster<'_>| -> Vec<String> {
+            cluster.list("ns").unwrap().map(|object| object.unwrap().name().to_owned()).collect()
+        };
+        assert!(names(&last).iter().any(|name| name == "kube-system"), "{:?}", names(&last));
+        let namespace = last.get("Namespace", "", "kube-system").unwrap().unwrap();
+        assert_eq!(namespace.key, b"/registry/namespaces/kube-system");
+        assert_eq!(last.get("namespaces", "", "nowhere").unwrap(), None);
+        assert!(last.get("nothing", "", "a").is_err() && last.list("nothing").is_err());
+        let (revision, _) = last.clock().revision(last.newest().unwrap()).unwrap();
+        let dated = Cluster::open(&snapshot, Ring::default(), At::Time(last.clock().span().unwrap().1)).unwrap();
+        assert!(dated.view.revision <= head && revision <= head);
+    }
+
+    #[test]
+    fn objects_are_stored_in_a_version_of_their_resource() {
+        let source = source();
+        let snapshot = Snapshot::load(&source, &Load::default()).unwrap();
+        let cluster = Cluster::open(&snapshot, Ring::default(), At::Last).unwrap();
+        let widgets = cluster.resources.get("acme.io", "widgets").unwrap();
+        assert!(widgets.versions.len() == 1 && widgets.preferred().is_some_and(|v| v.name == "v1" && v.stored));
+        let mut checked = 0;
+        for kv in cluster.view.iter() {
+            let key = Key::new(kv.key);
+            let Some(key) = key.object() else { continue };
+            let (group, plural) = (key.group.as_deref().unwrap_or_default(), &*key.resource);
+            let (Some(resource), Ok(object)) = (cluster.resources.get(group, plural), cluster.object(&kv)) else {
+                continue;
+            };
+            let version = object.api_version().rsplit('/').next().unwrap();
+            assert!(resource.versions.iter().any(|have| have.served && have.name == version), "{version} {plural}");
+            checked += 1;
+        }
+        assert!(checked > 200, "{checked}");
+    }
+}

@@ -1,0 +1,109 @@
+//! Several backups of one cluster, and the records of a key in all of them.
+
+use std::collections::BTreeMap;
+
+use super::{Cluster, Query};
+use crate::{
+    Error, Result,
+    etcd::{Record, Revision},
+    k8s::Gap,
+    select::Selection,
+};
+
+/// Backups of one cluster, each open at its last state.
+#[derive(Debug)]
+pub struct Joined<'c, 'a> {
+    /// The backups, in the order they were given.
+    pub backups: &'c [Cluster<'a>],
+}
+
+/// A record, and the backup it was read from.
+#[derive(Debug, Clone)]
+pub struct Stored<'a> {
+    /// The record.
+    pub record: Record<'a>,
+    /// The first of [`Joined::backups`] that holds it.
+    pub backup: usize,
+    /// All that hold it.
+    held: Vec<usize>,
+}
+
+/// Records by key, those of each in order of their revisions.
+pub type Records<'a> = BTreeMap<&'a [u8], Vec<Stored<'a>>>;
+
+impl<'c, 'a> Joined<'c, 'a> {
+    /// Makes sure that no two of them are of different clusters, by the uid of kube-system.
+    fn check(&self) -> Result<()> {
+        let known = |backup: &'c Cluster<'a>| Some((backup.name, backup.identity()?));
+        let identities: Vec<_> = self.backups.iter().filter_map(known).collect();
+        let mut neighbours = identities.iter().zip(identities.iter().skip(1));
+        if let Some(((name, _), (other, _))) = neighbours.find(|((_, a), (_, b))| a != b) {
+            let what = format!("{name} and {other} are not of the same cluster");
+            return Err(Error::not_found(what).hinted("kube-system has another uid there"));
+        }
+        Ok(())
+    }
+
+    /// Reads the words of a query by the first backup that knows the kinds: some may not define them.
+    ///
+    /// # Errors
+    /// When none knows them: what the first one says.
+    pub fn select(&self, query: &Query) -> Result<Selection> {
+        let mut selections = self.backups.iter().map(|backup| backup.select(query));
+        let first = selections.next().unwrap_or_else(|| Ok(Selection::default()));
+        first.or_else(|error| selections.find_map(Result::ok).ok_or(error))
+    }
+
+    /// The records of the keys that `wanted` lets through.
+    ///
+    /// # Errors
+    /// When two backups are not of one cluster, or it was restored between them: what one holds of a revision the other
+    /// must hold too, if it holds that revision at all.
+    pub fn records(&self, wanted: impl Fn(&[u8]) -> bool + Sync) -> Result<Records<'a>> {
+        self.check()?;
+        let mut found: BTreeMap<&[u8], BTreeMap<Revision, Stored<'a>>> = BTreeMap::new();
+        for (at, backup) in self.backups.iter().enumerate() {
+            for record in backup.snapshot.records(&wanted) {
+                let first = || Stored { record, backup: at, held: Vec::new() };
+                let stored = found.entry(record.kv.key).or_default().entry(record.revision).or_insert_with(first);
+                if stored.record.message != record.message {
+                    return Err(self.restored(stored.backup, at, record.revision));
+                }
+                stored.held.push(at);
+            }
+        }
+        for stored in found.values().flat_map(BTreeMap::values) {
+            let main = stored.record.revision.main;
+            let lacks = |(at, backup): &(usize, &Cluster<'_>)| {
+                let (first, last) = backup.window();
+                (first..=last).contains(&main) && !stored.held.contains(at) && !backup.findings().damaged()
+            };
+            if let Some((at, _)) = self.backups.iter().enumerate().find(lacks) {
+                return Err(self.restored(stored.backup, at, stored.record.revision));
+            }
+        }
+        Ok(found.into_iter().map(|(key, records)| (key, records.into_values().collect())).collect())
+    }
+
+    /// When a revision was written, by the clock that knows best.
+    #[must_use]
+    pub fn gap(&self, revision: i64) -> Gap {
+        let gaps = self.backups.iter().map(|backup| backup.clock().gap(revision));
+        gaps.min_by_key(|gap| (gap.after.is_none(), gap.width().unwrap_or(i128::MAX))).unwrap_or_default()
+    }
+
+    /// Whether every backup has compacted a revision: then only the last record of each key is left of it.
+    #[must_use]
+    pub fn is_compacted(&self, revision: i64) -> bool {
+        self.backups.iter().all(|backup| revision < backup.window().0)
+    }
+
+    fn restored(&self, one: usize, other: usize, revision: Revision) -> Error {
+        let name = |at: usize| self.backups.get(at).map_or("", |backup| backup.name);
+        let (one, other) = (name(one), name(other));
+        Error::not_found(format!(
+            "{one} and {other} hold different things at revision {revision}: the cluster was restored in between"
+        ))
+        .hinted("ask each for its own history")
+    }
+}

@@ -1,0 +1,25 @@
+//! A backup opened for its objects: the state at a revision, and what is needed to read and name what is in it.
+//!
+//! ```text
+//! Snapshot ─> Cluster ─┬─ list, get, object      one kind, one object, decoded as an API server answers
+//!   at an At           ├─ find, pick             kubectl's words, labels, fields, order
+//!                      └─ Joined                 several backups of one cluster
+//! ```
+//!
+//! A [`Cluster`] holds about 60 bytes a key; objects are decoded one at a time, when they are asked for.
+
+mod at;
+mod cluster;
+mod family;
+mod find;
+mod joined;
+mod list;
+mod pick;
+
+pub use at::{At, Dated, Period, Point};
+pub use cluster::{Cluster, Unreadable};
+pub use family::{Family, Relative, Said};
+pub use find::{Found, Query};
+pub use joined::{Joined, Records, Stored};
+pub use list::{Form, List};
+pub use pick::Picker;

@@ -1,0 +1,86 @@
+//! Objects by what is in them: labels, fields, and the order of a field.
+
+use super::{Cluster, Unreadable};
+use crate::{
+    Result,
+    etcd::KeyValue,
+    k8s::Key,
+    select::{FieldSelector, LabelSelector, SortBy, SortKey},
+};
+
+/// Labels and fields that objects must have, and the order they are wanted in.
+#[derive(Debug, Default)]
+pub struct Picker {
+    labels: LabelSelector,
+    fields: FieldSelector,
+    /// Whether there are any of the two.
+    selects: bool,
+    sort: Option<SortBy>,
+}
+
+impl Picker {
+    /// Reads the selectors as `kubectl get -l` and `--field-selector` take them; empty ones select everything.
+    ///
+    /// # Errors
+    /// When one is not valid.
+    pub fn new(labels: &str, fields: &str, sort: Option<SortBy>) -> Result<Self> {
+        let (labels, fields) = (labels.trim(), fields.trim());
+        let selects = !labels.is_empty() || !fields.is_empty();
+        Ok(Self { labels: LabelSelector::parse(labels)?, fields: FieldSelector::parse(fields)?, selects, sort })
+    }
+
+    /// Whether it leaves objects out.
+    #[must_use]
+    pub fn selects(&self) -> bool {
+        self.selects
+    }
+}
+
+impl<'a> Cluster<'a> {
+    /// Those of `found` that a picker takes, in its order. One object is decoded at a time; of each only what it is sorted
+    /// by is kept. `unreadable` sees what cannot be decoded and so is not taken.
+    ///
+    /// # Errors
+    /// When a field is selected that no object has, or the objects cannot be sorted by theirs.
+    pub fn pick(
+        &self,
+        found: Vec<KeyValue<'a>>,
+        mut picker: Picker,
+        mut unreadable: impl FnMut(Unreadable<'a>),
+    ) -> Result<Vec<KeyValue<'a>>> {
+        if !picker.selects && picker.sort.is_none() {
+            return Ok(found);
+        }
+        let mut picked = Vec::new();
+        for kv in found {
+            let key = match self.object(&kv) {
+                Ok(object) => {
+                    let meant = picker.labels.matches(object.metadata()) & picker.fields.matches(&object.value);
+                    if !meant {
+                        continue;
+                    }
+                    picker.sort.as_ref().map(|sort| sort.key(&object.value)).transpose()?
+                }
+                Err(_) if !picker.selects => None,
+                Err(why) => {
+                    if Key::new(kv.key).object().is_some() {
+                        unreadable(Unreadable { key: kv.key, why });
+                    }
+                    continue;
+                }
+            };
+            picked.push((key.unwrap_or(SortKey::MISSING), kv));
+        }
+        picker.fields.finish()?;
+        match &picker.sort {
+            Some(sort) => sort.sort(picked),
+            None => Ok(picked.into_iter().map(|(_, kv)| kv).collect()),
+        }
+    }
+
+    /// Whether the object in a stored value has the labels; not when it cannot be decoded.
+    #[must_use]
+    pub fn is_labelled(&self, kv: &KeyValue<'_>, labels: &LabelSelector) -> bool {
+        self.ring.object(kv.key, kv.value).is_ok_and(|object| labels.matches(object.metadata()))
+    }
+}
