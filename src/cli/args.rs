@@ -216,6 +216,15 @@ pub(crate) fn is_labelled(labels: &Option<LabelSelector>, diff: &Diff<'_, '_>, p
     labels.as_ref().is_none_or(has)
 }
 
+/// The format of a command that reports in sentences.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportFormat {
+    /// For people
+    Text,
+    /// One JSON document
+    Json,
+}
+
 /// The format of a command that prints a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {

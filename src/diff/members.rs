@@ -5,11 +5,24 @@ use std::borrow::Cow;
 use super::{Counts, Difference, Entry, Field, Ref, StateChange};
 use crate::{
     bytes::escape,
+    document::{SCHEMA_VERSION, TOOL},
     k8s::{Map, Value},
 };
 
 /// The members of a JSON object, in no order.
 pub type Members = Vec<(Cow<'static, str>, Value<'static>)>;
+
+/// A document of these members, stamped with the version of its shape and the tool that wrote it.
+#[must_use]
+pub fn stamped(mut members: Members) -> Value<'static> {
+    members.push(("schemaVersion".into(), Value::Int(SCHEMA_VERSION.into())));
+    members.push(("tool".into(), Value::str(TOOL)));
+    object(members)
+}
+
+pub(super) fn object(members: Members) -> Value<'static> {
+    Value::Object(Map::from_unsorted(members))
+}
 
 impl Ref {
     /// Which object it is; what is not known of it is left out.

@@ -13,6 +13,7 @@
 //! when it was written and by which program.
 
 mod detail;
+mod document;
 mod entry;
 mod fields;
 mod history;
@@ -32,11 +33,12 @@ use std::{
 use rayon::prelude::*;
 
 pub use detail::{Detail, Occurrence, history};
+pub use document::Document;
 pub use entry::{Difference, Entry, Ref};
 pub use fields::{Field, Path, Step, fields};
 pub use history::{Chain, Change, Verb, changes, manager};
 pub use ignore::{Ignore, Reason};
-pub use members::Members;
+pub use members::{Members, stamped};
 pub use pair::{Diff, Pair};
 pub use relation::{About, Newer, Relation};
 pub use state::{StateChange, states};

@@ -16,11 +16,9 @@ use etcdsnap::{
 use serde::Serialize;
 use serde_json::json;
 
-use super::restore::{
-    Output,
-    text::{line, source as told, verdict},
-};
+use super::restore::text::{line, source as told, verdict};
 use crate::{
+    args::ReportFormat,
     failure::{Exit, Failure},
     render,
     session::{Session, arguments, stop_at_signal},
@@ -50,8 +48,8 @@ pub(super) struct DirectoryArgs {
     #[arg(long)]
     dry_run: bool,
     /// The format of what is printed
-    #[arg(short, long, value_enum, default_value_t = Output::Text)]
-    output: Output,
+    #[arg(short, long, value_enum, default_value_t = ReportFormat::Text)]
+    output: ReportFormat,
 }
 
 /// What is going to be done, for people and as JSON.
@@ -93,7 +91,7 @@ impl DirectoryArgs {
         };
         let unsaid = self.in_place && !self.yes;
         way.look(directory, !self.dry_run)?;
-        let text = self.output == Output::Text;
+        let text = self.output == ReportFormat::Text;
         if text {
             plan.tell(&mut session.out, source)?;
             self.tell_way(&mut session.out, directory, plan, &way)?;
@@ -166,7 +164,7 @@ impl DirectoryArgs {
         let warnings: Vec<_> = done.started.then_some(STARTED).into_iter().collect();
         let out = &mut session.out;
         match self.output {
-            Output::Text => {
+            ReportFormat::Text => {
                 verdict(out, &done.report)?;
                 for kept in &done.kept {
                     line(out, "kept", &kept.display().to_string())?;
@@ -179,7 +177,7 @@ impl DirectoryArgs {
                 writeln!(out, "next")?;
                 next.iter().try_for_each(|step| writeln!(out, "  {}", render::printable(step.clone())))?;
             }
-            Output::Json => {
+            ReportFormat::Json => {
                 let path = |path: &PathBuf| path.display().to_string();
                 let [files, kept] = [&done.files, &done.kept].map(|paths| paths.iter().map(path).collect::<Vec<_>>());
                 let document = json!({

@@ -3,14 +3,14 @@ use std::{io::Write as _, path::PathBuf};
 use clap::{Args, ValueEnum};
 use etcdsnap::{
     Error, Findings,
-    diff::{Change, Detail, Diff, Difference, Ignore, changes},
+    diff::{Change, Detail, Diff, Difference, Ignore, changes, stamped},
     etcd::Range,
     objects::{At, Cluster, Period, Point, Query},
     ordered::ordered,
     select::LabelSelector,
 };
 
-use super::{diff::document, get::etcd_prefix};
+use super::get::etcd_prefix;
 use crate::{
     args::{Keys, LogArgs, Masking, is_labelled},
     failure::{Exit, Failure},
@@ -120,7 +120,7 @@ impl Timeline {
                 } else if table {
                     rows.push(row(&detail));
                 } else {
-                    text.extend([document::stamped(detail.members()).to_json().as_str(), "\n"]);
+                    text.extend([stamped(detail.members()).to_json().as_str(), "\n"]);
                 }
             }
             (rows, text, quiet)

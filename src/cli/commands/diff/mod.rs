@@ -1,9 +1,7 @@
-pub(super) mod document;
 pub(super) mod text;
 
 use std::{ffi::OsString, io::Write as _, path::PathBuf};
 
-use self::document::Document;
 use super::get::etcd_prefix;
 use crate::{
     args::{Keys, LogArgs, Masking, is_labelled, revision_at},
@@ -14,7 +12,7 @@ use crate::{
 use clap::{Args, ValueEnum};
 use etcdsnap::{
     Error,
-    diff::{Diff, Difference, Entry, Ignore, Pair, Relation, Tally},
+    diff::{Diff, Difference, Document, Entry, Ignore, Pair, Relation, Tally, stamped},
     etcd::{Range, Snapshot},
     k8s::{Moment, json},
     objects::{At, Cluster, Query},
@@ -203,7 +201,7 @@ impl Compare {
         let related = diff.each(wanted, |pair, entry| {
             tally.count(&entry);
             match (&mut document, self.output) {
-                (Some(document), _) => document.entry(&mut session.out, pair, &entry),
+                (Some(document), _) => Ok(document.entry(&mut session.out, pair, &entry)?),
                 (None, Output::Patch) => {
                     let done = patch_line(session, &diff, &pair, &entry)?;
                     unpatched = unpatched.saturating_add((!done).into());
@@ -247,7 +245,7 @@ fn patch_line<'a>(
     let mut members = of.members();
     members.push(("patch".into(), patch.into_owned()));
     let mut line = Vec::new();
-    json::compact(&mut line, &document::stamped(members));
+    json::compact(&mut line, &stamped(members));
     line.push(b'\n');
     session.out.write_all(&line)?;
     Ok(true)

@@ -7,8 +7,8 @@ use etcdsnap::{
     etcd::KeyValue,
     k8s::{Summary, Undecodable},
     objects::Cluster,
+    ordered::ordered_items,
 };
-use rayon::prelude::*;
 
 use super::{Get, unreadable};
 use crate::{
@@ -17,8 +17,9 @@ use crate::{
     session::Session,
 };
 
-/// So many lines are made on all cores at once, and then written in order.
-const WAVE: usize = 4096;
+fn size(kv: &&KeyValue<'_>) -> usize {
+    kv.key.len().saturating_add(kv.value.len())
+}
 
 impl Get {
     /// Prints a line for everything that was found.
@@ -36,17 +37,18 @@ impl Get {
         let row = |kv: &KeyValue<'_>| {
             let opened = cluster.ring.open(kv.key, kv.value);
             let row = summary(&Summary::new(kv.key, opened.as_deref().unwrap_or(kv.value), &cluster.resources), kv.key);
-            (row, opened.err().filter(|why| matches!(why, Undecodable::Unopened { .. })))
+            let wrong = opened.err().filter(|why| matches!(why, Undecodable::Unopened { .. }));
+            (row, wrong.map(|why| (kv.key.to_vec(), why)))
         };
-        for wave in found.chunks(WAVE) {
-            let rows: Vec<_> = wave.par_iter().map(row).collect();
-            for (kv, (row, why)) in wave.iter().zip(rows) {
-                if let Some(why) = why {
-                    exit = unreadable(kv.key, &why);
+        let make = |window: Vec<&KeyValue<'_>>| window.into_iter().map(row).collect::<Vec<_>>();
+        ordered_items(found.iter(), size, make, |rows| {
+            rows.into_iter().try_for_each(|(row, wrong)| {
+                if let Some((key, why)) = wrong {
+                    exit = unreadable(&key, &why);
                 }
-                lines.row(&mut session.out, row)?;
-            }
-        }
+                lines.row(&mut session.out, row)
+            })
+        })?;
         lines.finish(&mut session.out)?;
         Ok(exit)
     }
@@ -77,9 +79,7 @@ pub(super) fn names(session: &mut Session, cluster: &Cluster<'_>, found: &[KeyVa
         };
         Some(format!("{}/{}\n", escape(kind.as_bytes()), escape(name.as_bytes())))
     };
-    for wave in found.chunks(WAVE) {
-        let names: Vec<_> = wave.par_iter().filter_map(name).collect();
-        names.iter().try_for_each(|name| session.out.write_all(name.as_bytes()))?;
-    }
+    let make = |window: Vec<&KeyValue<'_>>| window.into_iter().filter_map(name).collect::<String>();
+    ordered_items(found.iter(), size, make, |names| session.out.write_all(names.as_bytes()))?;
     Ok(Exit::Good)
 }

@@ -4,12 +4,14 @@ use std::io::Write as _;
 
 use etcdsnap::{
     bytes::escape,
+    etcd::KeyValue,
     k8s::{Key, Undecodable, Value},
     objects::{Cluster, Found},
+    ordered::ordered_items,
     print::{Cell, Clock, Column, Listing, Row, format_labels},
 };
 
-use super::{Get, Output, decode, unreadable};
+use super::{Get, Output, decode, unreadable, warn_unknown};
 use crate::{
     failure::{Exit, Failure},
     render::Columns,
@@ -18,11 +20,11 @@ use crate::{
 
 impl Get {
     /// Prints what was found in one table a kind.
-    pub(super) fn tables(
+    pub(super) fn tables<'a>(
         &self,
         session: &mut Session,
-        cluster: &Cluster<'_>,
-        found: &Found<'_>,
+        cluster: &Cluster<'a>,
+        found: &Found<'a>,
     ) -> Result<Exit, Failure> {
         let kinds = Listing::of(&found.selection, &found.objects, &cluster.resources);
         let several = kinds.len() > 1;
@@ -47,11 +49,11 @@ impl Get {
         Ok(exit)
     }
 
-    fn table(
+    fn table<'a>(
         &self,
         session: &mut Session,
-        cluster: &Cluster<'_>,
-        kind: &Listing<'_, '_>,
+        cluster: &Cluster<'a>,
+        kind: &Listing<'_, 'a>,
         several: bool,
         clock: Clock,
     ) -> Result<Exit, Failure> {
@@ -75,23 +77,35 @@ impl Get {
         if let Some(order) = printer.order.filter(|_| !self.sorts()) {
             found.sort_by_cached_key(|kv| decode(cluster, kv, false).map_or(i64::MAX, |object| order(&object.value)));
         }
-        for kv in found {
-            let row = match decode(cluster, kv, false) {
-                Ok(object) => {
-                    let labels = object.metadata().and_then(|meta| meta.get("labels")).and_then(Value::as_object);
-                    layout.row(printer.row(&object.value, clock), object.namespace(), &format_labels(labels))
-                }
-                Err(why) => {
-                    if !matches!(why, Undecodable::Encrypted(_)) {
-                        exit = unreadable(kv.key, &why);
+        let row = |kv: &KeyValue<'a>| match cluster.object(kv) {
+            Ok(object) => {
+                let labels = object.metadata().and_then(|meta| meta.get("labels")).and_then(Value::as_object);
+                let row = layout.row(printer.row(&object.value, clock), object.namespace(), &format_labels(labels));
+                (row, kv.key, Ok(object.unknown))
+            }
+            Err(why) => {
+                let key = Key::new(kv.key);
+                let (namespace, name) = key.object().map_or((None, ""), |key| (key.namespace, key.name));
+                (layout.unreadable(namespace.unwrap_or_default(), name, &why), kv.key, Err(why))
+            }
+        };
+        let make = |window: Vec<&KeyValue<'a>>| window.into_iter().map(row).collect::<Vec<_>>();
+        ordered_items(
+            found.into_iter(),
+            |kv| kv.value.len(),
+            make,
+            |made| {
+                made.into_iter().try_for_each(|(row, key, noted)| {
+                    match noted {
+                        Ok(unknown) if unknown.is_empty() => {}
+                        Ok(unknown) => warn_unknown(&escape(key), &unknown),
+                        Err(Undecodable::Encrypted(_)) => {}
+                        Err(why) => exit = unreadable(key, &why),
                     }
-                    let key = Key::new(kv.key);
-                    let (namespace, name) = key.object().map_or((None, ""), |key| (key.namespace, key.name));
-                    layout.unreadable(namespace.unwrap_or_default(), name, &why)
-                }
-            };
-            rows.row(&mut session.out, row)?;
-        }
+                    rows.row(&mut session.out, row)
+                })
+            },
+        )?;
         rows.finish(&mut session.out)?;
         Ok(exit)
     }

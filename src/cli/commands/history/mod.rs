@@ -2,18 +2,18 @@ mod text;
 
 use std::{io::Write as _, path::PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use etcdsnap::{
     Error,
-    diff::{Ignore, history},
+    diff::{Ignore, history, stamped},
     etcd::Range,
     k8s::{Map, Mask, Value, json},
     objects::{At, Cluster, Joined, Query, Records},
 };
 
-use super::{diff::document, get::etcd_prefix};
+use super::get::etcd_prefix;
 use crate::{
-    args::{Keys, LogArgs, Masking},
+    args::{Keys, LogArgs, Masking, ReportFormat},
     failure::{Exit, Failure},
     render::printable,
     session::Session,
@@ -62,22 +62,14 @@ pub(crate) struct History {
     #[arg(long)]
     status: bool,
     /// The format
-    #[arg(short, long, value_enum, default_value_t = Output::Text)]
-    output: Output,
+    #[arg(short, long, value_enum, default_value_t = ReportFormat::Text)]
+    output: ReportFormat,
     #[command(flatten)]
     keys: Keys,
     #[command(flatten)]
     masking: Masking,
     #[command(flatten)]
     log: LogArgs,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Output {
-    /// For people
-    Text,
-    /// One JSON document
-    Json,
 }
 
 impl History {
@@ -107,8 +99,8 @@ impl History {
         let ignore = Ignore { all: self.all, status: self.status, events: true, paths: Vec::new() };
         let mask = self.masking.mask()?;
         match self.output {
-            Output::Text => text::print(session, &joined, &found, &ignore, &mask)?,
-            Output::Json => json(session, &joined, &found, &ignore, &mask)?,
+            ReportFormat::Text => text::print(session, &joined, &found, &ignore, &mask)?,
+            ReportFormat::Json => json(session, &joined, &found, &ignore, &mask)?,
         }
         sources
             .iter()
@@ -140,7 +132,7 @@ fn json(
     }
     let members = vec![("windows".into(), windows), ("revisions".into(), Value::List(revisions))];
     let mut text = Vec::new();
-    json::pretty(&mut text, &document::stamped(members), 0);
+    json::pretty(&mut text, &stamped(members), 0);
     text.push(b'\n');
     Ok(session.out.write_all(&text)?)
 }

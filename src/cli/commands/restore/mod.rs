@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 pub(super) use alias::Alias;
 use asked::{CarryArgs, Revisions, TrustArgs, Where};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use etcdsnap::{
     Error, Result,
     publish::{Destination, Owner, Place, Watch},
@@ -21,6 +21,7 @@ use serde_json::json;
 use whose::WhoseArgs;
 
 use crate::{
+    args::ReportFormat,
     failure::{Exit, Failure},
     render,
     session::{Session, arguments, stop_at_signal},
@@ -64,17 +65,8 @@ pub(crate) struct Restore {
     #[arg(long)]
     dry_run: bool,
     /// The format of what is printed
-    #[arg(short, long, value_enum, default_value_t = Output::Text)]
-    output: Output,
-}
-
-/// How a plan and its end are printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Output {
-    /// For people
-    Text,
-    /// One JSON document
-    Json,
+    #[arg(short, long, value_enum, default_value_t = ReportFormat::Text)]
+    output: ReportFormat,
 }
 
 impl Restore {
@@ -120,11 +112,11 @@ impl Restore {
             drop(progress);
             let refused = job.trust.judge(&report);
             match self.output {
-                Output::Text => {
+                ReportFormat::Text => {
                     text::plan(&mut session.out, &plan, &job)?;
                     text::verdict(&mut session.out, &report)?;
                 }
-                Output::Json => {
+                ReportFormat::Json => {
                     let document = json!({"dryRun": true, "plan": plan, "source": text::source(&report)});
                     render::json(&mut session.out, &document, false)?;
                 }
@@ -132,7 +124,7 @@ impl Restore {
             session.intact(&source)?;
             return Ok(refused.map(|()| Exit::Good)?);
         }
-        if self.output == Output::Text {
+        if self.output == ReportFormat::Text {
             text::plan(&mut session.out, &plan, &job)?;
             std::io::Write::flush(&mut session.out)?;
         }
@@ -149,12 +141,12 @@ impl Restore {
     /// Tells what was done.
     fn tell(&self, session: &mut Session, plan: &Plan<'_>, job: &Job, done: &Done) -> Result<(), Failure> {
         match self.output {
-            Output::Text => {
+            ReportFormat::Text => {
                 text::verdict(&mut session.out, &done.report)?;
                 text::done(&mut session.out, done)?;
                 next::tell(&mut session.out, plan, job, done)?;
             }
-            Output::Json => {
+            ReportFormat::Json => {
                 let steps = next::flags(plan, job);
                 let document = json!({
                     "dryRun": false, "plan": plan, "source": text::source(&done.report),

@@ -1,19 +1,20 @@
-//! The differences as one JSON or YAML document, written while they are found.
+//! Differences as one JSON or YAML document, written while they are found.
 
-use std::io::Write;
+use std::io::{self, Write};
 
-use etcdsnap::{
-    diff::{About, Diff, Difference, Entry, Members, Pair, Reason, Ref, Relation, StateChange, Tally},
+use super::{
+    Difference, Entry, Members, Pair, Reason, Ref, Relation, StateChange, Tally, members::object, pair::Diff,
+    relation::About,
+};
+use crate::{
+    document::{SCHEMA_VERSION, TOOL},
     k8s::{Map, Value, json, yaml},
 };
 
-use crate::{
-    failure::Failure,
-    render::{SCHEMA_VERSION, TOOL},
-};
-
-/// What is written of it so far. The changed ones go out as they are found; of the others only where they lie is kept.
-pub(super) struct Document<'a> {
+/// A document of differences. Changed objects are written as they are found; of the others only the place is kept until
+/// the end, where each kind of difference has its list.
+#[derive(Debug)]
+pub struct Document<'a> {
     yaml: bool,
     stat: bool,
     name_only: bool,
@@ -25,12 +26,18 @@ pub(super) struct Document<'a> {
 const REST: [&str; 4] = ["added", "removed", "replaced", "notComparable"];
 
 impl<'a> Document<'a> {
-    pub(super) fn new(yaml: bool, stat: bool, name_only: bool) -> Self {
+    /// An empty document, in YAML or else JSON; with counts only where `stat` is set, and with no more than which objects
+    /// differ where `name_only` is.
+    #[must_use]
+    pub fn new(yaml: bool, stat: bool, name_only: bool) -> Self {
         Self { yaml, stat, name_only, any: false, rest: Default::default(), buffer: Vec::new() }
     }
 
-    /// Begins it.
-    pub(super) fn head(&mut self, out: &mut impl Write, relation: &Relation<'_>) -> Result<(), Failure> {
+    /// Begins it with the two sides.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn head(&mut self, out: &mut impl Write, relation: &Relation<'_>) -> io::Result<()> {
         if !self.yaml {
             writeln!(out, "{{")?;
         }
@@ -42,8 +49,11 @@ impl<'a> Document<'a> {
         if self.stat { Ok(()) } else { self.open(out, "changed") }
     }
 
-    /// Takes one difference.
-    pub(super) fn entry(&mut self, out: &mut impl Write, pair: Pair<'a>, entry: &Entry<'_>) -> Result<(), Failure> {
+    /// Adds one difference.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn entry(&mut self, out: &mut impl Write, pair: Pair<'a>, entry: &Entry<'_>) -> io::Result<()> {
         let rest = match &entry.difference {
             _ if self.stat => return Ok(()),
             Difference::Added => 0,
@@ -59,15 +69,18 @@ impl<'a> Document<'a> {
         Ok(())
     }
 
-    /// Ends it.
-    pub(super) fn finish(
+    /// Ends it with what changed beside the keys, the counts, whether both sides are of one cluster, and `notes`.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn finish(
         mut self,
         out: &mut impl Write,
         diff: &Diff<'_, 'a>,
         changes: &[StateChange],
         tally: &Tally,
-        head: (Option<bool>, &[String]),
-    ) -> Result<(), Failure> {
+        (same_cluster, notes): (Option<bool>, &[String]),
+    ) -> io::Result<()> {
         if !self.stat {
             self.close(out)?;
             for (name, pairs) in REST.into_iter().zip(std::mem::take(&mut self.rest)) {
@@ -94,21 +107,20 @@ impl<'a> Document<'a> {
             let rows = rows.collect();
             self.member(out, "stat", Value::List(rows))?;
         }
-        let (same_cluster, notes) = head;
         self.member(out, "sameCluster", same_cluster.map_or(Value::Null, Value::Bool))?;
         self.member(out, "notes", Value::List(notes.iter().map(|note| text(note)).collect()))?;
         self.last(out, "summary", object(tally.members()))
     }
 
-    fn member(&mut self, out: &mut impl Write, name: &str, value: Value<'_>) -> Result<(), Failure> {
+    fn member(&mut self, out: &mut impl Write, name: &str, value: Value<'_>) -> io::Result<()> {
         self.last_but(out, name, value, b",\n")
     }
 
-    fn last(&mut self, out: &mut impl Write, name: &str, value: Value<'_>) -> Result<(), Failure> {
+    fn last(&mut self, out: &mut impl Write, name: &str, value: Value<'_>) -> io::Result<()> {
         self.last_but(out, name, value, b"\n}\n")
     }
 
-    fn last_but(&mut self, out: &mut impl Write, name: &str, value: Value<'_>, end: &[u8]) -> Result<(), Failure> {
+    fn last_but(&mut self, out: &mut impl Write, name: &str, value: Value<'_>, end: &[u8]) -> io::Result<()> {
         self.buffer.clear();
         if self.yaml {
             let member = Map::from_unsorted(vec![(name.into(), value)]);
@@ -118,27 +130,27 @@ impl<'a> Document<'a> {
             json::pretty(&mut self.buffer, &value, 1);
             self.buffer.extend_from_slice(end);
         }
-        Ok(out.write_all(&self.buffer)?)
+        out.write_all(&self.buffer)
     }
 
     /// Begins a list.
-    fn open(&mut self, out: &mut impl Write, name: &str) -> Result<(), Failure> {
+    fn open(&mut self, out: &mut impl Write, name: &str) -> io::Result<()> {
         self.any = false;
         let begun = if self.yaml { format!("{name}:") } else { format!("    \"{name}\": [") };
-        Ok(out.write_all(begun.as_bytes())?)
+        out.write_all(begun.as_bytes())
     }
 
-    fn close(&mut self, out: &mut impl Write) -> Result<(), Failure> {
+    fn close(&mut self, out: &mut impl Write) -> io::Result<()> {
         let end: &[u8] = match (self.yaml, self.any) {
             (true, true) => b"",
             (true, false) => b" []\n",
             (false, true) => b"\n    ],\n",
             (false, false) => b"],\n",
         };
-        Ok(out.write_all(end)?)
+        out.write_all(end)
     }
 
-    fn item(&mut self, out: &mut impl Write, entry: &Entry<'_>) -> Result<(), Failure> {
+    fn item(&mut self, out: &mut impl Write, entry: &Entry<'_>) -> io::Result<()> {
         self.buffer.clear();
         let name_only = || entry.newest().map(Ref::members).unwrap_or_default();
         let value = object(if self.name_only { name_only() } else { entry.members() });
@@ -150,23 +162,12 @@ impl<'a> Document<'a> {
             json::pretty(&mut self.buffer, &value, 2);
         }
         self.any = true;
-        Ok(out.write_all(&self.buffer)?)
+        out.write_all(&self.buffer)
     }
-}
-
-/// A document with these members that says what wrote it.
-pub(in crate::commands) fn stamped(mut members: Members) -> Value<'static> {
-    members.push(("schemaVersion".into(), Value::Int(SCHEMA_VERSION.into())));
-    members.push(("tool".into(), Value::str(TOOL)));
-    object(members)
 }
 
 fn text(text: &str) -> Value<'static> {
     Value::Str(text.to_owned().into())
-}
-
-fn object(members: Members) -> Value<'static> {
-    Value::Object(Map::from_unsorted(members))
 }
 
 fn side(side: &About<'_>) -> Value<'static> {
