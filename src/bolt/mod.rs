@@ -22,6 +22,7 @@
 
 #![deny(clippy::arithmetic_side_effects)]
 
+mod buckets;
 mod check;
 mod db;
 mod fold;

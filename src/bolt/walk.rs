@@ -87,34 +87,6 @@ impl<'a> Walk<'a> {
         &self.db
     }
 
-    /// The top-level buckets, in key order.
-    pub fn buckets(&mut self, findings: &mut Findings) -> Vec<Bucket<'a>> {
-        let root = Bucket { name: b"", root: Root::Page(self.db.meta().root), sequence: 0, offset: 0 };
-        let mut buckets = Vec::new();
-        let fold = self.fold(
-            Some(&root),
-            || (),
-            Vec::new,
-            |(), found: &mut Vec<_>, leaf| {
-                found.extend(leaf.items.iter().map(|item| (*item, leaf.page.id)));
-            },
-        );
-        for (item, page) in fold.parts.iter().flatten() {
-            if !item.bucket {
-                let what = "the root bucket holds a key that is not a bucket";
-                findings.push(Finding::error(Code::RootKey, what).page(page.0).at(item.offset).key(item.key));
-                continue;
-            }
-            let offset = item.offset.saturating_add(item.key.len() as u64);
-            match Bucket::read(item.key, item.value, offset) {
-                Ok(bucket) => buckets.push(bucket),
-                Err(finding) => findings.push(finding.page(page.0)),
-            }
-        }
-        self.enter(fold, findings);
-        buckets
-    }
-
     /// The last leaf of `bucket` that holds something: only the pages on the tree's right edge are read.
     ///
     /// # Errors

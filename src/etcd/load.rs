@@ -1,7 +1,7 @@
 //! A backup as etcd would have it: the db, and what its log holds besides.
 
 use super::{
-    Snapshot,
+    Load, Snapshot,
     replay::{read_log, replay},
 };
 use crate::{
@@ -9,36 +9,6 @@ use crate::{
     source::{Kind, Part, Source},
     wal::Log,
 };
-
-/// How a backup is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Load {
-    /// Whether a data directory's log is applied to its db.
-    pub wal: bool,
-    /// What becomes of the log's entries past the last commit on disk; without a decision they are left out.
-    pub uncommitted: Option<Uncommitted>,
-    /// No entry behind this one is applied.
-    pub to_index: Option<u64>,
-    /// Nothing is applied once this revision is reached; it has to be reached.
-    pub to_revision: Option<i64>,
-    /// Whether the db may be past that: then the caller leaves out what is behind it.
-    pub may_be_past: bool,
-}
-
-impl Default for Load {
-    fn default() -> Self {
-        Self { wal: true, uncommitted: None, to_index: None, to_revision: None, may_be_past: false }
-    }
-}
-
-/// What becomes of entries that a member of several has in its log but does not know to be committed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Uncommitted {
-    /// They are applied, as if they had been agreed on.
-    Keep,
-    /// They are left out.
-    Drop,
-}
 
 impl<'a> Snapshot<'a> {
     /// Opens the backup in `source`, with its log as `load` says.

@@ -3,7 +3,7 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::{
-    apply::{Applier, Caller, Done, No},
+    applier::{Applier, Caller, Done, No},
     rights::ROOT,
 };
 use crate::{
@@ -131,12 +131,6 @@ impl<'a> Applier<'a> {
         let role = self.known_role(name).ok_or(No::Refused)?;
         self.charge(role.permissions.len());
         Ok(role.clone())
-    }
-
-    pub(super) fn known_role(&self, name: &[u8]) -> Option<&Role> {
-        let (name, roles) = (String::from_utf8_lossy(name), &self.state.auth.roles);
-        let at = roles.binary_search_by(|known| known.name.as_str().cmp(&name)).ok()?;
-        roles.get(at)
     }
 
     fn keep_role(&mut self, role: Role) {

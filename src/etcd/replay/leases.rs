@@ -1,6 +1,6 @@
 //! Leases made, ended and counted down (`server/lease/lessor.go`).
 
-use super::apply::{Applier, Caller, Done, No};
+use super::applier::{Applier, Caller, Done, No};
 use crate::etcd::{Range, state::Lease};
 
 /// `lease.MaxLeaseTTL`, in seconds.

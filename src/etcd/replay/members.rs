@@ -2,24 +2,17 @@
 
 use serde::Deserialize;
 
-use super::apply::{Applier, Done, No};
+use super::{
+    applier::{Applier, Done, No},
+    context::{Context, context},
+};
 use crate::{
     etcd::{
         request::{V2Method, V2Request},
         state::{Downgrade, Member, text},
     },
-    wal::{ConfChange, ConfChangeKind, Entry},
+    wal::{ConfChangeKind, Entry},
 };
-
-/// What comes with a member (`membership.ConfigChangeContext`).
-#[derive(Debug, Deserialize)]
-pub(in crate::etcd) struct Context {
-    #[serde(flatten)]
-    pub(in crate::etcd) member: Member,
-    /// Whether it is a learner that now votes.
-    #[serde(default, rename = "isPromote")]
-    pub(in crate::etcd) promote: bool,
-}
 
 /// What a member says of itself (`membership.Attributes`), as the v2 API has it.
 #[derive(Debug, Default, Deserialize)]
@@ -134,16 +127,5 @@ impl<'a> Applier<'a> {
         let attributes = serde_json::from_slice(request.val)
             .map_err(|e| No::Panic(format!("member {id:x} says of itself what is not JSON: {e}")))?;
         self.publish(id, attributes)
-    }
-}
-
-/// The member that comes with `change`; else why an etcd would panic.
-pub(in crate::etcd) fn context(change: &ConfChange<'_>) -> Result<Context, String> {
-    let context: Context = serde_json::from_slice(change.context)
-        .map_err(|e| format!("the member that it brings is not a Member: {e}"))?;
-    if context.member.id == change.node_id {
-        Ok(context)
-    } else {
-        Err(format!("it brings member {:x} as {:x}", context.member.id, change.node_id))
     }
 }

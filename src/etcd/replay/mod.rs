@@ -9,20 +9,24 @@
 //!
 //! Mirrors `server/etcdserver/{server.go,apply,txn}`, `server/{auth,lease}` and `membership` of `go.etcd.io/etcd`.
 
+mod applier;
 mod apply;
 mod auth;
+mod context;
 mod edits;
 mod leases;
 mod members;
 mod named;
+mod replayed;
 mod rights;
 #[cfg(test)]
 mod tests;
 mod txn;
 
-pub(super) use {edits::Edits, members::context};
+pub use replayed::Replayed;
+pub(super) use {context::context, edits::Edits};
 
-use self::{apply::Applier, named::Named};
+use self::{applier::Applier, named::Named};
 use super::{
     Load, Request, Snapshot, State, Uncommitted,
     added::AddedRecords,
@@ -32,25 +36,8 @@ use super::{
 use crate::{
     Code, Error, Finding, Findings, Result,
     source::Source,
-    wal::{Entry, Log, Segment, Unapplied},
+    wal::{Entry, Log, Segment},
 };
-
-/// What became of a data directory's log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Replayed {
-    /// What it holds that the db does not.
-    pub unapplied: Unapplied,
-    /// How many of these entries were done to the state.
-    pub applied: u64,
-    /// How many of them were past the last commit on disk.
-    pub uncommitted: u64,
-    /// The last entry that the db holds.
-    pub from: u64,
-    /// The last entry that the state holds.
-    pub index: u64,
-    /// The last revision then; `None` when nothing was applied.
-    pub revision: Option<i64>,
-}
 
 /// The log of a data directory.
 pub(super) fn read_log<'a>(source: &'a Source, findings: &mut Findings) -> Log<'a> {

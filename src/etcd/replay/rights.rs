@@ -1,7 +1,7 @@
 //! Who may do what (`authApplierV3`, `auth/store.go`, `auth/range_perm_cache.go`), as the newest release of each line has
 //! it: older ones ask for fewer rights, of a transaction in a transaction for none.
 
-use super::apply::{Applier, Caller, Done, No};
+use super::applier::{Applier, Caller, Done, No};
 use crate::etcd::{
     Range,
     range::RangeSet,
@@ -61,6 +61,13 @@ impl<'a> Applier<'a> {
 
     fn user(&self, caller: Caller<'a>) -> Option<&StoredUser> {
         self.users.get(caller.username)
+    }
+
+    /// The role of that name.
+    pub(super) fn known_role(&self, name: &[u8]) -> Option<&Role> {
+        let (name, roles) = (String::from_utf8_lossy(name), &self.state.auth.roles);
+        let at = roles.binary_search_by(|known| known.name.as_str().cmp(&name)).ok()?;
+        roles.get(at)
     }
 
     /// `isOpPermitted`.

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::apply::{Applier, Caller, Done, No, Write};
+use super::applier::{Applier, Caller, Done, No, Write};
 use crate::etcd::{
     KeyValue,
     request::{Compare, CompareResult, CompareTarget, RequestOp, Txn},

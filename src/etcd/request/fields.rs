@@ -1,6 +1,5 @@
 //! Messages of a few fields, read by their numbers.
 
-use super::Op;
 use crate::proto::{Malformed, Reader};
 
 /// A reader of a message whose fields of these numbers are integers.
@@ -44,38 +43,4 @@ pub(super) fn checkpoints(message: &[u8]) -> Result<Vec<(i64, i64)>, Malformed> 
         }
     }
     Ok(all)
-}
-
-pub(super) fn member_attributes(message: &[u8]) -> Result<Op<'_>, Malformed> {
-    let (mut reader, mut member, mut name, mut client_urls) = (Reader::new(message), 0, &[][..], Vec::new());
-    while let Some(field) = reader.next_field()? {
-        match field.number {
-            1 => member = field.varint()?,
-            2 => field.message(|attributes| {
-                let mut reader = Reader::new(attributes);
-                while let Some(field) = reader.next_field()? {
-                    match field.number {
-                        1 => name = field.bytes()?,
-                        2 => client_urls.push(field.bytes()?),
-                        _ => {}
-                    }
-                }
-                Ok(())
-            })?,
-            _ => {}
-        }
-    }
-    Ok(Op::ClusterMemberAttrSet { member, name, client_urls })
-}
-
-pub(super) fn downgrade(message: &[u8]) -> Result<Op<'_>, Malformed> {
-    let (mut reader, mut enabled, mut version) = (Reader::new(message), false, &[][..]);
-    while let Some(field) = reader.next_field()? {
-        match field.number {
-            1 => enabled = field.varint()? != 0,
-            2 => version = field.bytes()?,
-            _ => {}
-        }
-    }
-    Ok(Op::DowngradeInfoSet { enabled, version })
 }

@@ -18,7 +18,7 @@ pub use auth::AuthOp;
 pub use keys::{Compare, CompareResult, CompareTarget, DeleteRange, Put, RangeRead, RequestOp, Txn};
 pub use v2::{V2Method, V2Request};
 
-use self::fields::{checkpoints, downgrade, member_attributes, numbers, strings};
+use self::fields::{checkpoints, numbers, strings};
 use super::state::AlarmKind;
 use crate::{
     proto::{Field, Malformed, Reader},
@@ -265,6 +265,40 @@ impl AlarmAction {
             other => Self::Unknown(other),
         }
     }
+}
+
+fn member_attributes(message: &[u8]) -> Result<Op<'_>, Malformed> {
+    let (mut reader, mut member, mut name, mut client_urls) = (Reader::new(message), 0, &[][..], Vec::new());
+    while let Some(field) = reader.next_field()? {
+        match field.number {
+            1 => member = field.varint()?,
+            2 => field.message(|attributes| {
+                let mut reader = Reader::new(attributes);
+                while let Some(field) = reader.next_field()? {
+                    match field.number {
+                        1 => name = field.bytes()?,
+                        2 => client_urls.push(field.bytes()?),
+                        _ => {}
+                    }
+                }
+                Ok(())
+            })?,
+            _ => {}
+        }
+    }
+    Ok(Op::ClusterMemberAttrSet { member, name, client_urls })
+}
+
+fn downgrade(message: &[u8]) -> Result<Op<'_>, Malformed> {
+    let (mut reader, mut enabled, mut version) = (Reader::new(message), false, &[][..]);
+    while let Some(field) = reader.next_field()? {
+        match field.number {
+            1 => enabled = field.varint()? != 0,
+            2 => version = field.bytes()?,
+            _ => {}
+        }
+    }
+    Ok(Op::DowngradeInfoSet { enabled, version })
 }
 
 #[cfg(test)]

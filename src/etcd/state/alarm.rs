@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::malformed;
+use super::values::malformed;
 use crate::{
     Code, Finding,
     proto::{Reader, Writer},

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{malformed, text};
+use super::values::{malformed, text};
 use crate::{
     Code, Finding,
     bytes::u64_be,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::text;
+use super::values::text;
 use crate::{Code, Finding};
 
 /// The bucket `cluster`.

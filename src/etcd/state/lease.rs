@@ -1,6 +1,6 @@
 //! The bucket `lease` (`leasepb.Lease`).
 
-use super::malformed;
+use super::values::malformed;
 use crate::{
     Code, Finding,
     bytes::u64_be,

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::text;
+use super::values::text;
 use crate::{Code, Finding, bytes::u64_be, etcd::Revision};
 
 /// The bucket `meta`.

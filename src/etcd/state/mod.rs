@@ -9,6 +9,7 @@ mod document;
 mod lease;
 mod members;
 mod meta;
+mod values;
 
 pub use alarm::{Alarm, AlarmKind};
 pub(super) use auth::StoredUser;
@@ -18,8 +19,9 @@ pub use document::ListedMember;
 pub use lease::Lease;
 pub use members::Member;
 pub use meta::{ConfState, Meta};
+pub(super) use values::text;
 
-use crate::{Code, Finding, bolt::Item, proto::Malformed};
+use crate::{Code, Finding, bolt::Item};
 
 /// What the small buckets of a backend say.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -99,13 +101,4 @@ impl State {
     pub fn member(&self, id: u64) -> Option<&Member> {
         self.members.iter().find(|member| member.id == id)
     }
-}
-
-fn malformed(code: Code, of: &'static str) -> impl Fn(Malformed) -> Finding {
-    move |malformed| Finding::error(code, format!("not a {of}: {malformed}"))
-}
-
-/// A name as it can be shown.
-pub(in crate::etcd) fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
 }
