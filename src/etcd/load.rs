@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     Code, Error, Finding, Findings, Result,
-    source::{Kind, Part, Source},
+    source::{BackupKind, Part, Source},
     wal::Log,
 };
 
@@ -31,7 +31,7 @@ impl<'a> Snapshot<'a> {
             let mut findings = Findings::default();
             let log = read_log(source, &mut findings);
             if load.wal {
-                if source.kind() == Kind::DataDir
+                if source.kind() == BackupKind::DataDir
                     && let Some(received) = snapshot.received(source, &log, &mut findings)
                 {
                     snapshot = Self::open(received.image()).map_err(damaged)?;

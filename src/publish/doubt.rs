@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::disk::{create, fault};
 use crate::{
     Code, Finding, Result,
-    source::{Kind, Source},
+    source::{BackupKind, Source},
 };
 
 /// The longest such file that is read, in bytes.
@@ -66,7 +66,7 @@ impl Doubt {
         }
         let path = source.path();
         let member = path.join("member");
-        let path = if source.kind() == Kind::DataDir && member.is_dir() { &member } else { path };
+        let path = if source.kind() == BackupKind::DataDir && member.is_dir() { &member } else { path };
         let beside = Self::beside(path);
         let mut text = Vec::new();
         File::open(&beside).ok()?.take(MAX_LEN).read_to_end(&mut text).ok()?;

@@ -6,7 +6,7 @@ use super::wanted::Carry;
 use crate::{
     Result,
     etcd::{AddedRecords, Load, Range, Replayed, Snapshot, State, Uncommitted, rewrite::Items},
-    source::{Kind, Part, Source},
+    source::{BackupKind, Part, Source},
 };
 
 /// What a plan needs to know of the snapshot.
@@ -15,7 +15,7 @@ pub struct Facts<'a> {
     /// The backup, as the user named it.
     pub source: String,
     /// What kind of backup it is.
-    pub kind: Kind,
+    pub kind: BackupKind,
     /// How it is read.
     pub load: Load,
     /// Its db, or the one that etcd takes in its place.

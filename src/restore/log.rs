@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::facts::Facts;
-use crate::{Code, Error, Finding, Result, etcd::Uncommitted, source::Kind};
+use crate::{Code, Error, Finding, Result, etcd::Uncommitted, source::BackupKind};
 
 /// What the log adds to the db.
 #[derive(Debug, Clone, Serialize)]
@@ -41,7 +41,7 @@ impl FromLog {
             return Ok(None);
         }
         let Some(log) = facts.log else {
-            if facts.kind != Kind::DataDir {
+            if facts.kind != BackupKind::DataDir {
                 return Ok(None);
             }
             let what =

@@ -10,7 +10,7 @@ use crate::{
         boot::{Minor, Startup, by_version},
         rewrite::Changes,
     },
-    source::{Kind, Part},
+    source::{BackupKind, Part},
 };
 
 /// What a restore is going to do.
@@ -21,7 +21,7 @@ pub struct Plan<'a> {
     pub source: String,
     /// What kind of backup it is.
     #[serde(serialize_with = "display")]
-    pub kind: Kind,
+    pub kind: BackupKind,
     /// Its length in bytes, up to the high-water mark.
     pub total_size: u64,
     /// Bytes of it that are in use, where the whole file was read.
@@ -58,6 +58,6 @@ pub struct Plan<'a> {
     pub db: &'a Part,
 }
 
-fn display<S: Serializer>(kind: &Kind, serializer: S) -> Result<S::Ok, S::Error> {
+fn display<S: Serializer>(kind: &BackupKind, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(kind)
 }

@@ -10,7 +10,7 @@ use crate::{
     Error, Result,
     etcd::{Load, Snapshot},
     publish::{Owner, Place, Run, Watch, copy, fault, has_journal, real, recover},
-    source::{Kind, Part, Source, member_dir},
+    source::{BackupKind, Part, Source, member_dir},
     wal::Log,
 };
 
@@ -88,7 +88,7 @@ impl<'s> Directory<'s> {
     pub fn new(source: &'s Source, wal_dir: Option<&Path>) -> Result<Self> {
         let usage = |what: &str, hint: &str| Error::usage(format!("{}: {what}", source.name())).hinted(hint);
         let path = std::path::absolute(source.path()).map_err(fault(source.path(), "look at"))?;
-        let member = member_dir(&path).filter(|_| source.kind() == Kind::DataDir && source.wrapping().is_empty());
+        let member = member_dir(&path).filter(|_| source.kind() == BackupKind::DataDir && source.wrapping().is_empty());
         let Some(member) = member else {
             return Err(usage("not a data directory", "`etcdsnap restore` makes one out of a backup"));
         };

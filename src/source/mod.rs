@@ -66,7 +66,7 @@ impl Default for Options {
 
 /// What kind of backup it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum BackupKind {
     /// A db with a trailer: from `snapshot save`.
     Saved,
     /// A db without: a copy of `member/snap/db`.
@@ -75,7 +75,7 @@ pub enum Kind {
     DataDir,
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for BackupKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Saved => "snapshot",
@@ -85,7 +85,7 @@ impl fmt::Display for Kind {
     }
 }
 
-impl Serialize for Kind {
+impl Serialize for BackupKind {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
@@ -125,7 +125,7 @@ impl fmt::Display for Wrapping {
 #[derive(Debug)]
 pub struct Source {
     origin: Origin,
-    kind: Kind,
+    kind: BackupKind,
     wrapping: Vec<Wrapping>,
     db: Part,
     wal: Vec<Part>,
@@ -204,7 +204,7 @@ impl Source {
 
     /// What kind of backup it is.
     #[must_use]
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> BackupKind {
         self.kind
     }
 

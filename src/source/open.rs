@@ -3,7 +3,7 @@
 use std::{ffi::OsString, fs::File, path::Path};
 
 use super::{
-    Kind, Options, Source, Wrapping,
+    BackupKind, Options, Source, Wrapping,
     datadir::{self, DataDir},
     foreign,
     kept::Kept,
@@ -201,11 +201,11 @@ impl Unwrapped {
     fn finish(self, content: Content) -> Source {
         let (dir, kind) = match content {
             Content::Db(db) => {
-                let kind = if db.trailer().is_some() { Kind::Saved } else { Kind::Copy };
+                let kind = if db.trailer().is_some() { BackupKind::Saved } else { BackupKind::Copy };
                 let (wal, snaps, snap_dbs, passed_over) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
                 (DataDir { db, wal, snaps, snap_dbs, passed_over }, kind)
             }
-            Content::DataDir(dir) => (dir, Kind::DataDir),
+            Content::DataDir(dir) => (dir, BackupKind::DataDir),
         };
         let DataDir { db, wal, snaps, snap_dbs, passed_over } = dir;
         let mut notes = Vec::new();
@@ -213,7 +213,7 @@ impl Unwrapped {
             let note = Finding::warning(Code::InUse, "in use by a running etcd: what is read may be torn");
             notes.push(note.hint("stop etcd, or take a backup with `etcdctl snapshot save`"));
         }
-        if kind == Kind::DataDir && wal.is_empty() {
+        if kind == BackupKind::DataDir && wal.is_empty() {
             // any `.wal` is a log for etcd until it looks at the names
             let (note, etcd) = if passed_over.is_empty() {
                 let note = Finding::warning(Code::NoLog, "there is no log: what etcd had only there is missing");

@@ -13,14 +13,14 @@ use crate::{
         boot::{Minor, Startup, by_version},
     },
     hash::hex,
-    source::Kind,
+    source::BackupKind,
 };
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Document<'r> {
     path: &'r str,
-    kind: Option<Kind>,
+    kind: Option<BackupKind>,
     sha256: Option<String>,
     newest: Option<String>,
     identity: Option<&'r str>,

@@ -26,7 +26,7 @@ use crate::{
     etcd::{Bootstrap, Load, Snapshot, boot},
     k8s::Portrait,
     publish::Doubt,
-    source::{Kind, Source},
+    source::{BackupKind, Source},
 };
 
 /// Checks everything, with as much of a data directory's log as `load` says, telling `progress` how many bytes of the db
@@ -82,7 +82,7 @@ fn checked(source: &Source, load: &Load) -> Result<Report> {
     state::check(&snapshot, &survey, &mut report.findings);
     report.findings.append(survey.findings);
     report.findings.push_all(Doubt::about(source));
-    report.member = log.filter(|_| source.kind() == Kind::DataDir).map(|log| {
+    report.member = log.filter(|_| source.kind() == BackupKind::DataDir).map(|log| {
         let index = snapshot.log.map_or(0, |replayed| replayed.index);
         Bootstrap::of(source, &log, &snapshot.state, index)
     });

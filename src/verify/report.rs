@@ -17,7 +17,7 @@ use crate::{
     hash::hex,
     k8s::Portrait,
     publish::Doubt,
-    source::{Digests, Input as _, Kind, Source},
+    source::{BackupKind, Digests, Input as _, Source},
 };
 
 /// The most findings that a [`Doubt`] lists.
@@ -51,7 +51,7 @@ pub struct Report {
     /// The file as the user named it.
     pub path: String,
     /// What kind of backup it is.
-    pub kind: Option<Kind>,
+    pub kind: Option<BackupKind>,
     /// SHA-256 of the whole (unpacked) file.
     pub sha256: Option<[u8; 32]>,
     /// The trailer.

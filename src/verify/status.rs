@@ -10,7 +10,7 @@ use crate::{
     error::Severity,
     etcd::{Replayed, Snapshot},
     k8s::Portrait,
-    source::{Digests, Kind, Source},
+    source::{BackupKind, Digests, Source},
 };
 
 /// The fields of `etcdutl snapshot status -w json` under their names, then the others.
@@ -30,7 +30,7 @@ pub struct Status {
     /// The file as the user named it.
     pub path: String,
     /// What kind of backup it is.
-    pub kind: Kind,
+    pub kind: BackupKind,
     /// The SHA-256 at its end.
     pub trailer: Trailer,
     /// Records of all revisions that are kept, tombstones too.

@@ -8,7 +8,7 @@ use crate::{
     Code, Finding,
     bolt::Db,
     hash::hex,
-    source::{Digests, Kind, Source},
+    source::{BackupKind, Digests, Source},
 };
 
 /// What the trailer says.
@@ -77,7 +77,7 @@ impl Trailer {
     /// The trailer of `source`, whose db has these `digests`, if they were computed.
     pub(super) fn judge(source: &Source, digests: Option<&Digests>) -> Self {
         match (source.db().trailer(), digests) {
-            _ if source.kind() == Kind::DataDir => Self::NotExpected,
+            _ if source.kind() == BackupKind::DataDir => Self::NotExpected,
             (None, _) => Self::Absent,
             (Some(_), None) => Self::Unchecked,
             (Some(stored), Some(digests)) if stored == digests.image => Self::Matches,

@@ -1,7 +1,7 @@
 use std::{io::Write as _, path::PathBuf};
 
 use clap::{Args, Subcommand};
-use etcdsnap::{Code, Error, bytes::file_name, error::Severity, etcd::Load, source::Kind};
+use etcdsnap::{Code, Error, bytes::file_name, error::Severity, etcd::Load, source::BackupKind};
 
 use super::{hashkv::WriteOut, restore};
 use crate::{
@@ -63,7 +63,7 @@ impl Status {
     fn run(self, session: &mut Session) -> Result<Exit, Failure> {
         let source = session.open(&self.filename)?;
         // etcdutl takes the db itself and nothing around it.
-        if source.kind() == Kind::DataDir || !source.wrapping().is_empty() || source.path() != self.filename {
+        if source.kind() == BackupKind::DataDir || !source.wrapping().is_empty() || source.path() != self.filename {
             let what = format!("{}: invalid database", file_name(&self.filename));
             let hint = Some("`etcdsnap status` opens it: this alias answers as etcdutl does".to_owned());
             return Err(Error::not_found(what).hinted_if(hint).into());

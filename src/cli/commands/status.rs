@@ -2,7 +2,7 @@ use std::{collections::BTreeMap, io::Write as _, path::PathBuf};
 
 use clap::Args;
 use etcdsnap::{
-    source::{Kind, Source},
+    source::{BackupKind, Source},
     verify::{self, LogAhead, Trailer},
 };
 
@@ -62,7 +62,7 @@ impl Status {
     fn one(&self, session: &mut Session, source: &Source) -> Result<(verify::Status, Exit), Failure> {
         let snapshot = session.load(source, &self.log.load())?;
         let digests = match source.db().trailer() {
-            Some(_) if self.check && source.kind() != Kind::DataDir => {
+            Some(_) if self.check && source.kind() != BackupKind::DataDir => {
                 let progress = session.progress(source);
                 Some(source.db().digests(|done| progress.tell(done, source.db().len()))?)
             }
