@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Part, SegmentName, open::open_file};
+use super::{Part, SegmentName};
 use crate::{Error, Finding, Result, bytes::file_name};
 
 /// The parts of a member's data directory, each kind by name.
@@ -36,12 +36,12 @@ pub(super) fn open(dir: &Path, wal_dir: Option<&Path>) -> Result<Option<DataDir>
     let Some(member) = member_dir(dir) else { return Ok(None) };
     let parts = |folder: &Path, wanted: fn(&str) -> bool| -> Result<Vec<Part>> {
         let paths = names(folder)?.into_iter().map(|name| folder.join(name));
-        paths.filter(|path| wanted(&file_name(path))).map(|path| open_file(&path)).collect()
+        paths.filter(|path| wanted(&file_name(path))).map(|path| Part::open(&path)).collect()
     };
     let (snap, wal) = (member.join("snap"), member.join("wal"));
     let wal = wal_dir.unwrap_or(&wal);
     Ok(Some(DataDir {
-        db: open_file(&snap.join("db"))?,
+        db: Part::open(&snap.join("db"))?,
         wal: parts(wal, |name| SegmentName::parse(name).is_some())?,
         snaps: parts(&snap, |name| name.ends_with(".snap"))?,
         snap_dbs: parts(&snap, |name| name.ends_with(".snap.db"))?,

@@ -3,7 +3,7 @@
 
 use std::{fs::File, io::Write as _, sync::OnceLock};
 
-use super::{Options, Part, locator::Origin, open::scratch};
+use super::{Options, Part, locator::Origin};
 use crate::{Error, Result};
 
 /// So many bytes are few.
@@ -68,7 +68,7 @@ impl Spool {
     fn flush(&mut self) -> Result<()> {
         let file = match &mut self.file {
             Some(file) => file,
-            none => none.insert(scratch(&self.options)?),
+            none => none.insert(self.options.scratch()?),
         };
         let dir = &self.options.tmp_dir;
         let fault = |source| Error::io(dir.display().to_string(), "write to", source);

@@ -1,6 +1,6 @@
-//! From a name to the open files behind it.
+//! From a name to the open files.
 
-use std::{ffi::OsString, fs::File, path::Path};
+use std::{ffi::OsString, path::Path};
 
 use super::{
     BackupKind, Options, Source, Wrapping,
@@ -10,86 +10,48 @@ use super::{
     locator::{Locator, Origin},
     map,
     part::Part,
+    pick::pick_one,
     sniff::{HEAD, Sniffed, has_carriage_returns, sniff},
     unpack,
 };
-use crate::{
-    Code, Error, Finding, Result,
-    bytes::{escape, file_name},
-};
-
-/// Of many backups inside one, so many are listed.
-const LISTED: usize = 20;
-
-/// Containers inside containers are followed so deep.
-pub(super) const MAX_LAYERS: usize = 6;
+use crate::{Code, Error, Finding, Result, bytes::file_name};
 
 /// What is left when all wrapping is off.
 #[derive(Debug)]
-pub(super) enum Content {
+enum Content {
     /// One db.
     Db(Part),
     /// A member's directory.
     DataDir(DataDir),
 }
 
-pub(super) fn open(named: &Locator, options: &Options) -> Result<Source> {
-    open_origin(Origin::file(named.outer()).inside(named.display()), named.inner(), options)
-}
-
-fn io_error(path: &Path, doing: &'static str, source: std::io::Error) -> Error {
-    Error::io(file_name(path), doing, source)
+impl Source {
+    /// Opens the backup at `named`: a path, or `OUTER:INNER` for a file in a container or folder ([`Locator`]).
+    ///
+    /// # Errors
+    /// When it cannot be read, is no backup, or several.
+    pub fn open(named: &Path, options: &Options) -> Result<Self> {
+        let named = Locator::parse(named)?;
+        open_origin(Origin::file(named.outer()).inside(named.display()), named.inner(), options)
+    }
 }
 
 fn open_origin(origin: Origin, pick: Option<&str>, options: &Options) -> Result<Source> {
-    let metadata = origin.path.metadata().map_err(|e| io_error(&origin.path, "open", e))?;
+    let metadata = origin.path.metadata().map_err(|e| Error::io(file_name(&origin.path), "open", e))?;
     if metadata.is_dir() {
         return open_folder(origin, pick, options);
     }
-    let part = open_file(&origin.path)?;
+    let part = Part::open(&origin.path)?;
     let mut source = Unwrapped::new(origin);
     let content = source.unwrap(part, pick, options)?;
-    Ok(source.finish(content))
-}
-
-/// Opens a regular file, and nothing else.
-pub(super) fn open_file(path: &Path) -> Result<Part> {
-    let metadata = path.metadata().map_err(|e| io_error(path, "open", e))?;
-    let regular = |metadata: &std::fs::Metadata| {
-        let what = kind_of(metadata)?;
-        let what = format!("{}: {what}, not a file", file_name(path));
-        Some(Error::usage(what).hinted("write it to a file first: a backup is read at many places at once"))
-    };
-    // Before it is opened, because opening some devices does something; and after, because it may be another then.
-    if let Some(error) = regular(&metadata) {
-        return Err(error);
-    }
-    let file = map::open(path).map_err(|e| io_error(path, "open", e))?;
-    let metadata = file.metadata().map_err(|e| io_error(path, "look at", e))?;
-    regular(&metadata).map_or_else(|| Part::new(Origin::file(path), file), Err)
-}
-
-fn kind_of(metadata: &std::fs::Metadata) -> Option<&'static str> {
-    use std::os::unix::fs::FileTypeExt as _;
-    let kind = metadata.file_type();
-    if kind.is_file() {
-        None
-    } else if kind.is_dir() {
-        Some("a folder")
-    } else if kind.is_fifo() {
-        Some("a pipe")
-    } else if kind.is_socket() {
-        Some("a socket")
-    } else {
-        Some("a device")
-    }
+    Ok(source.finish(content, options))
 }
 
 fn open_folder(origin: Origin, pick: Option<&str>, options: &Options) -> Result<Source> {
     if pick.is_none()
         && let Some(dir) = datadir::open(&origin.path, options.wal_dir.as_deref())?
     {
-        return Ok(Unwrapped::new(origin).finish(Content::DataDir(dir)));
+        return Ok(Unwrapped::new(origin).finish(Content::DataDir(dir), options));
     }
     let Origin { path, display: name } = &origin;
     let entries = datadir::names(path)?;
@@ -114,30 +76,6 @@ fn looks_like_backup(path: &Path) -> bool {
     let mut head = vec![0; HEAD];
     let n = map::open(path).and_then(|file| file.read_at(&mut head, 0)).unwrap_or(0);
     sniff(head.get(..n).unwrap_or_default()) != Sniffed::Other
-}
-
-/// The one that is meant among the backups `found` in `outer`.
-pub(super) fn pick_one(
-    outer: &str,
-    pick: Option<&str>,
-    found: &[String],
-    none: impl FnOnce() -> Error,
-) -> Result<String> {
-    let list = || {
-        let more = if found.len() > LISTED { "\n  ..." } else { "" };
-        let names = found.iter().take(LISTED).map(|name| escape(name.as_bytes()));
-        format!("{}{more}", names.collect::<Vec<_>>().join("\n  "))
-    };
-    match (pick, found) {
-        (Some(pick), _) => found.iter().find(|name| *name == pick).cloned().ok_or_else(|| {
-            Error::usage(format!("{outer}: there is no backup {pick} inside"))
-                .hinted_if((!found.is_empty()).then(|| format!("it holds\n  {}", list())))
-        }),
-        (None, [one]) => Ok(one.clone()),
-        (None, []) => Err(none()),
-        (None, several) => Err(Error::usage(format!("{outer}: it holds {} backups:\n  {}", several.len(), list()))
-            .hinted(format!("name one of them: {outer}:{}", several.first().map_or("", String::as_str)))),
-    }
 }
 
 /// A source whose wrapping comes off layer by layer.
@@ -173,8 +111,8 @@ impl Unwrapped {
                     }
                 },
                 Sniffed::Other => return Err(foreign::foreign(&self.origin.display, part.bytes())),
-                Sniffed::Wrapped(_) if self.wrapping.len() >= MAX_LAYERS => {
-                    let what = format!("{MAX_LAYERS} containers inside each other");
+                Sniffed::Wrapped(_) if self.wrapping.len() >= unpack::MAX_LAYERS => {
+                    let what = format!("{} containers inside each other", unpack::MAX_LAYERS);
                     let hint = "unpack it by hand".to_owned();
                     return Err(Error::Foreign { file: self.origin.display.clone(), what, hint, may_be_one: true });
                 }
@@ -198,7 +136,7 @@ impl Unwrapped {
         }
     }
 
-    fn finish(self, content: Content) -> Source {
+    fn finish(self, content: Content, options: &Options) -> Source {
         let (dir, kind) = match content {
             Content::Db(db) => {
                 let kind = if db.trailer().is_some() { BackupKind::Saved } else { BackupKind::Copy };
@@ -236,15 +174,8 @@ impl Unwrapped {
             snap_dbs,
             containers,
             notes,
-            options: Options::default(),
+            options: options.clone(),
             kept: Kept::default(),
         }
     }
-}
-
-/// A nameless file in the folder for unpacked files.
-pub(super) fn scratch(options: &Options) -> Result<File> {
-    map::nameless(&options.tmp_dir).map_err(|source| {
-        Error::io(options.tmp_dir.display().to_string(), "make a file in (--tmp-dir names another folder)", source)
-    })
 }

@@ -1,7 +1,7 @@
 //! One regular file, open and in memory, watched for changes.
 
 use std::{
-    fs::{File, Metadata},
+    fs::File,
     io,
     os::unix::fs::{FileExt as _, MetadataExt as _},
     path::Path,
@@ -10,10 +10,10 @@ use std::{
 
 use super::{
     locator::Origin,
-    map::{Map, is_locked},
-    open::open_file,
+    map::{self, Map, is_locked},
+    stamp::Stamp,
 };
-use crate::{Error, Result, hash::Sha256};
+use crate::{Error, Result, bytes::file_name, hash::Sha256};
 
 /// SHA-256 takes its bytes in windows of this size: they stay in the cache, and a file that was cut is noticed.
 const WINDOW: usize = 128 * 1024;
@@ -78,7 +78,20 @@ impl Part {
     /// # Errors
     /// When it cannot be opened, or is not a file.
     pub fn open(path: &Path) -> Result<Self> {
-        open_file(path)
+        let fault = |doing, source| Error::io(file_name(path), doing, source);
+        let metadata = path.metadata().map_err(|e| fault("open", e))?;
+        let regular = |metadata: &std::fs::Metadata| {
+            let what = kind_of(metadata)?;
+            let what = format!("{}: {what}, not a file", file_name(path));
+            Some(Error::usage(what).hinted("write it to a file first: a backup is read at many places at once"))
+        };
+        // Before it is opened, because opening some devices does something; and after, because it may be another then.
+        if let Some(error) = regular(&metadata) {
+            return Err(error);
+        }
+        let file = map::open(path).map_err(|e| fault("open", e))?;
+        let metadata = file.metadata().map_err(|e| fault("look at", e))?;
+        regular(&metadata).map_or_else(|| Self::new(Origin::file(path), file), Err)
     }
 
     /// Its name, for people; [`Part::path`] is what leads to it.
@@ -314,48 +327,24 @@ impl Part {
     }
 }
 
+/// What is at a path when it is not a regular file.
+fn kind_of(metadata: &std::fs::Metadata) -> Option<&'static str> {
+    use std::os::unix::fs::FileTypeExt as _;
+    let kind = metadata.file_type();
+    if kind.is_file() {
+        None
+    } else if kind.is_dir() {
+        Some("a folder")
+    } else if kind.is_fifo() {
+        Some("a pipe")
+    } else if kind.is_socket() {
+        Some("a socket")
+    } else {
+        Some("a device")
+    }
+}
+
 fn is_full(e: rustix::io::Errno) -> bool {
     use rustix::io::Errno;
     matches!(e, Errno::NOSPC | Errno::DQUOT | Errno::FBIG)
-}
-
-/// What tells that a file was changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stamp {
-    size: u64,
-    mtime: (i64, i64),
-    ctime: (i64, i64),
-    links: u64,
-    rights: (u32, u32, u32),
-    id: (u64, u64),
-}
-
-impl Stamp {
-    fn of(metadata: &Metadata) -> Self {
-        Self {
-            size: metadata.len(),
-            mtime: (metadata.mtime(), metadata.mtime_nsec()),
-            ctime: (metadata.ctime(), metadata.ctime_nsec()),
-            links: metadata.nlink(),
-            rights: (metadata.mode(), metadata.uid(), metadata.gid()),
-            id: (metadata.dev(), metadata.ino()),
-        }
-    }
-
-    /// What may have happened to the content since. A link more or less and other rights explain a new ctime: a file
-    /// that is replaced by a rename stays readable as it was. A ctime that nothing explains may be content whose mtime
-    /// was set back, as `rsync --inplace -t` does: then nothing that was read is sure.
-    fn difference(&self, now: &Self) -> Option<(String, Option<u64>)> {
-        if now.size != self.size {
-            let what = format!("its size went from {} to {} bytes", self.size, now.size);
-            Some((what, Some(now.size.min(self.size))))
-        } else if now.mtime != self.mtime {
-            Some(("it was written to".to_owned(), None))
-        } else if now.ctime != self.ctime && (now.links, now.rights) == (self.links, self.rights) {
-            let what = "its attributes were changed, or it was written to and its time set back";
-            Some((what.to_owned(), None))
-        } else {
-            None
-        }
-    }
 }

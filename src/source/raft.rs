@@ -8,7 +8,7 @@ use super::{
     Input, Options, Part, SegmentName, Wrapping, datadir,
     input::on_disk,
     locator::{Locator, Origin},
-    open::{MAX_LAYERS, open_file, pick_one},
+    pick::pick_one,
     sniff::{HEAD, Sniffed, sniff},
     unpack,
 };
@@ -141,7 +141,7 @@ impl<'o> Opening<'o> {
                 let name = file_name(&path);
                 self.files.notes.extend(SegmentName::passed_over(&name));
                 if let Some(kind) = self.kind.of(&name) {
-                    self.take(kind, open_file(&path)?);
+                    self.take(kind, Part::open(&path)?);
                 }
             }
         }
@@ -149,8 +149,8 @@ impl<'o> Opening<'o> {
     }
 
     fn file(mut self, path: &Path, pick: Option<&str>) -> Result<RaftFiles> {
-        let mut part = open_file(path)?;
-        for _ in 0..MAX_LAYERS {
+        let mut part = Part::open(path)?;
+        for _ in 0..unpack::MAX_LAYERS {
             let head = part.bytes().get(..HEAD).unwrap_or_else(|| part.bytes());
             let wrapping = match sniff(head) {
                 Sniffed::Bbolt if self.kind == RaftKind::Log => return Err(self.nothing("a db, which has no log")),

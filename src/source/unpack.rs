@@ -14,12 +14,14 @@ use super::{
     foreign,
     locator::Origin,
     map,
-    open::{pick_one, scratch},
     part::Part,
+    pick::pick_one,
     sniff::{HEAD, Sniffed, sniff},
 };
 use crate::{Code, Error, Finding, Result, bytes::file_name};
 
+/// The most containers inside each other.
+pub(super) const MAX_LAYERS: usize = 6;
 /// More files than this are not looked through.
 const MAX_FILES: usize = 20_000;
 
@@ -121,7 +123,7 @@ impl Layer<'_> {
     /// Unpacks `from` into a file of its own, called `name`. Runs of zeros are left out: a log's last segment has
     /// 64 MB of them.
     fn file(&mut self, name: &str, mut from: impl Read) -> Result<Part> {
-        let mut file = scratch(self.options)?;
+        let mut file = self.options.scratch()?;
         let mut buffer = vec![0; 128 * 1024];
         let mut room = 0_u64;
         loop {

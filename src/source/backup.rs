@@ -1,0 +1,172 @@
+//! A backup that is open, with all its parts.
+
+use std::{fs::File, path::Path};
+
+use super::{
+    BackupKind, Input, Options, Origin, Part, RaftFiles, Wrapping, input,
+    kept::{Kept, Spool},
+};
+use crate::{Error, Finding, Result};
+
+/// A backup, open.
+#[derive(Debug)]
+pub struct Source {
+    pub(super) origin: Origin,
+    pub(super) kind: BackupKind,
+    pub(super) wrapping: Vec<Wrapping>,
+    pub(super) db: Part,
+    pub(super) wal: Vec<Part>,
+    /// A log that was named apart, in the place of `wal`.
+    pub(super) log: Option<RaftFiles>,
+    pub(super) snaps: Vec<Part>,
+    pub(super) snap_dbs: Vec<Part>,
+    /// The containers around it, the outermost first: they are unpacked, and must not change.
+    pub(super) containers: Vec<Part>,
+    pub(super) notes: Vec<Finding>,
+    pub(super) options: Options,
+    pub(super) kept: Kept,
+}
+
+impl Source {
+    /// The same source with `file`, a copy of its db or of the one that came from the leader, in the place of its db: for
+    /// checking the copy instead.
+    ///
+    /// # Errors
+    /// When it cannot be mapped.
+    pub fn copy(&self, file: File) -> Result<Self> {
+        let again = |parts: &[Part]| parts.iter().map(Part::again).collect::<Result<Vec<_>>>();
+        Ok(Self {
+            origin: self.origin.clone(),
+            kind: self.kind,
+            wrapping: self.wrapping.clone(),
+            db: Part::own(self.db.origin().clone(), file)?,
+            wal: again(self.wal())?,
+            log: None,
+            snaps: again(&self.snaps)?,
+            snap_dbs: again(&self.snap_dbs)?,
+            containers: Vec::new(),
+            notes: self.notes.clone(),
+            options: self.options.clone(),
+            kept: Kept::default(),
+        })
+    }
+
+    /// The same source with `log` in the place of its own log, or of the one that it lacks.
+    #[must_use]
+    pub fn with_log(self, log: RaftFiles) -> Self {
+        Self { log: Some(log), ..self }
+    }
+
+    /// How the log was named that was named apart.
+    #[must_use]
+    pub fn log_name(&self) -> Option<&str> {
+        self.log.as_ref().map(RaftFiles::name)
+    }
+
+    /// That it is damaged, and `finding` says how.
+    #[must_use]
+    pub fn damaged(&self, finding: Finding) -> Error {
+        Error::Damaged { file: self.name().to_owned(), finding: Box::new(finding) }
+    }
+
+    /// As the user named it, with the part that was picked, for people.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.origin.display
+    }
+
+    /// Where it lies, or the outermost layer around it.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.origin.path
+    }
+
+    /// What kind of backup it is.
+    #[must_use]
+    pub fn kind(&self) -> BackupKind {
+        self.kind
+    }
+
+    /// The layers around it, the outermost first.
+    #[must_use]
+    pub fn wrapping(&self) -> &[Wrapping] {
+        &self.wrapping
+    }
+
+    /// The db.
+    #[must_use]
+    pub fn db(&self) -> &Part {
+        &self.db
+    }
+
+    /// The log's segments, by name; none where there is no log.
+    #[must_use]
+    pub fn wal(&self) -> &[Part] {
+        self.log.as_ref().map_or(&self.wal, RaftFiles::wal)
+    }
+
+    /// The `.snap` files of a data directory, by name.
+    #[must_use]
+    pub fn snaps(&self) -> &[Part] {
+        &self.snaps
+    }
+
+    /// The dbs that a data directory has received from a leader, by name.
+    #[must_use]
+    pub fn snap_dbs(&self) -> &[Part] {
+        &self.snap_dbs
+    }
+
+    /// The db that a data directory has received from the leader with the snapshot at the entry `index`, and not yet put
+    /// in the place of its own: `<index>.snap.db`.
+    #[must_use]
+    pub fn snap_db(&self, index: u64) -> Option<&Part> {
+        let name = format!("{index:016x}.snap.db");
+        self.snap_dbs.iter().find(|part| part.name().rsplit('/').next() == Some(&name))
+    }
+
+    /// Takes bytes that are made from its parts, for [`Source::keep`].
+    pub(crate) fn spool(&self) -> Spool {
+        Spool::new(&self.options)
+    }
+
+    /// Keeps them as long as it is there itself, so that they can be borrowed from it as the parts' own are.
+    ///
+    /// # Errors
+    /// When there is no room for them.
+    pub(crate) fn keep(&self, spool: Spool) -> Result<&[u8]> {
+        self.kept.keep(spool)
+    }
+
+    /// Makes sure that everything that was read is still what it was.
+    ///
+    /// # Errors
+    /// [`Error::Changed`], with the first byte that is lost.
+    pub fn intact(&self) -> Result<()> {
+        self.parts().chain(&self.containers).try_for_each(Part::intact)?;
+        self.log.iter().try_for_each(RaftFiles::intact)
+    }
+
+    fn parts(&self) -> impl Iterator<Item = &Part> {
+        [&self.db].into_iter().chain(&self.wal).chain(&self.snaps).chain(&self.snap_dbs)
+    }
+}
+
+impl Input for Source {
+    fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    fn notes(&self) -> &[Finding] {
+        &self.notes
+    }
+
+    fn files(&self) -> Vec<&Part> {
+        let log = self.log.iter().flat_map(RaftFiles::files);
+        input::on_disk(&self.containers, self.parts()).chain(log).collect()
+    }
+
+    fn intact(&self) -> Result<()> {
+        self.intact()
+    }
+}

@@ -1,0 +1,30 @@
+//! The choice among several backups in one input.
+
+use crate::{Error, Result, bytes::escape};
+
+/// The most backups of one input that are listed.
+const LISTED: usize = 20;
+
+/// The one that is meant among the backups `found` in `outer`.
+pub(super) fn pick_one(
+    outer: &str,
+    pick: Option<&str>,
+    found: &[String],
+    none: impl FnOnce() -> Error,
+) -> Result<String> {
+    let list = || {
+        let more = if found.len() > LISTED { "\n  ..." } else { "" };
+        let names = found.iter().take(LISTED).map(|name| escape(name.as_bytes()));
+        format!("{}{more}", names.collect::<Vec<_>>().join("\n  "))
+    };
+    match (pick, found) {
+        (Some(pick), _) => found.iter().find(|name| *name == pick).cloned().ok_or_else(|| {
+            Error::usage(format!("{outer}: there is no backup {pick} inside"))
+                .hinted_if((!found.is_empty()).then(|| format!("it holds\n  {}", list())))
+        }),
+        (None, [one]) => Ok(one.clone()),
+        (None, []) => Err(none()),
+        (None, several) => Err(Error::usage(format!("{outer}: it holds {} backups:\n  {}", several.len(), list()))
+            .hinted(format!("name one of them: {outer}:{}", several.first().map_or("", String::as_str)))),
+    }
+}
