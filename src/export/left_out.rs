@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt};
 
-use super::Exporter;
+use super::neighbours::{Neighbours, is_deleted};
 use crate::k8s::{Map, ObjectKey, Value};
 
 /// The kind of reason.
@@ -67,15 +67,15 @@ impl fmt::Display for LeftOut {
 }
 
 /// Why the object under `key` is left out, if it is.
-pub(super) fn judge(exporter: &Exporter<'_, '_>, key: &ObjectKey<'_>, object: &Value<'_>) -> Option<LeftOut> {
+pub(super) fn judge(neighbours: &Neighbours<'_, '_>, key: &ObjectKey<'_>, object: &Value<'_>) -> Option<LeftOut> {
     if is_deleted(object) {
         return Some(LeftOut::new(Why::Deleted, ""));
     }
-    if exporter.is_ending(key) {
+    if neighbours.is_ending(key) {
         return Some(LeftOut::new(Why::Deleted, "its Namespace is"));
     }
     let made = match key.group.as_deref().unwrap_or_default() {
-        "" => core(exporter, key, object),
+        "" => core(neighbours, key, object),
         "rbac.authorization.k8s.io" if label(object, "kubernetes.io/bootstrapping") == "rbac-defaults" => {
             Some((Why::Made, "one of its roles"))
         }
@@ -88,7 +88,7 @@ pub(super) fn judge(exporter: &Exporter<'_, '_>, key: &ObjectKey<'_>, object: &V
 }
 
 /// Kinds of the core group.
-fn core(exporter: &Exporter<'_, '_>, key: &ObjectKey<'_>, object: &Value<'_>) -> Option<(Why, &'static str)> {
+fn core(neighbours: &Neighbours<'_, '_>, key: &ObjectKey<'_>, object: &Value<'_>) -> Option<(Why, &'static str)> {
     let system =
         matches!(key.namespace.unwrap_or(key.name), "default" | "kube-system" | "kube-public" | "kube-node-lease");
     match (&*key.resource, key.name) {
@@ -123,7 +123,7 @@ fn core(exporter: &Exporter<'_, '_>, key: &ObjectKey<'_>, object: &Value<'_>) ->
         {
             Some((Why::Running, "an election"))
         }
-        ("endpoints", _) if has_selector(exporter, key) => Some((Why::Owned, "its Service has a selector")),
+        ("endpoints", _) if has_selector(neighbours, key) => Some((Why::Owned, "its Service has a selector")),
         ("pods", _) if !annotation(object, "kubernetes.io/config.mirror").is_empty() => {
             Some((Why::Running, "a kubelet makes it of a static pod"))
         }
@@ -186,14 +186,9 @@ fn ended(key: &ObjectKey<'_>, object: &Value<'_>) -> Option<LeftOut> {
     ended.then(|| LeftOut::new(Why::Over, "it has ended, and would run again"))
 }
 
-/// Whether an object is on its way out.
-pub(super) fn is_deleted(object: &Value<'_>) -> bool {
-    !text(object, &["metadata", "deletionTimestamp"]).is_empty()
-}
-
 /// Whether the endpoints of this key are made for a Service.
-fn has_selector(exporter: &Exporter<'_, '_>, key: &ObjectKey<'_>) -> bool {
-    let service = exporter.namesake(key, "services/specs");
+fn has_selector(neighbours: &Neighbours<'_, '_>, key: &ObjectKey<'_>) -> bool {
+    let service = neighbours.namesake(key, "services/specs");
     let selector = service.as_ref().and_then(|service| service.at(&["spec", "selector"])).and_then(Value::as_object);
     selector.is_some_and(|selector| !selector.is_empty())
 }

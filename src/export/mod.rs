@@ -13,6 +13,7 @@
 mod folder;
 mod left_out;
 mod name;
+mod neighbours;
 mod order;
 mod strip;
 mod work;
@@ -23,12 +24,11 @@ pub use name::file_name;
 pub use order::sort;
 pub use work::{Made, Stage, Tally};
 
-use std::collections::HashSet;
-
+use self::neighbours::Neighbours;
 use crate::{
     bytes::escape,
     etcd::KeyValue,
-    k8s::{Key, Mask, Object, ObjectKey, Undecodable, Value},
+    k8s::{Key, Mask, Object, Undecodable},
     objects::Cluster,
 };
 
@@ -49,26 +49,14 @@ pub struct Exporter<'v, 'a> {
     cluster: &'v Cluster<'a>,
     wanted: Wanted,
     mask: Mask,
-    /// Prefix and name of the Namespaces that are being deleted.
-    ending: HashSet<(&'a str, &'a str)>,
+    neighbours: Neighbours<'v, 'a>,
 }
 
 impl<'v, 'a> Exporter<'v, 'a> {
     /// For the objects of `cluster`; `mask` knows what is secret.
     #[must_use]
     pub fn new(cluster: &'v Cluster<'a>, wanted: Wanted, mask: Mask) -> Self {
-        let mut ending = HashSet::new();
-        for kv in cluster.view.iter() {
-            let maybe = kv.key.windows(12).any(|part| part == b"/namespaces/");
-            if maybe
-                && let Key::Object(key @ ObjectKey { namespace: None, .. }) = Key::new(kv.key)
-                && key.resource == "namespaces"
-                && cluster.ring.object(kv.key, kv.value).is_ok_and(|object| left_out::is_deleted(&object.value))
-            {
-                ending.insert((key.prefix, key.name));
-            }
-        }
-        Self { cluster, wanted, mask, ending }
+        Self { cluster, wanted, mask, neighbours: Neighbours::of(cluster) }
     }
 
     /// The object under a key, as it can be applied.
@@ -88,7 +76,7 @@ impl<'v, 'a> Exporter<'v, 'a> {
             return Err(LeftOut::new(Why::Unreadable, "of a kind that this version does not know"));
         }
         if !self.wanted.all {
-            left_out::judge(self, named, &object.value).map_or(Ok(()), Err)?;
+            left_out::judge(&self.neighbours, named, &object.value).map_or(Ok(()), Err)?;
         }
         if self.mask.object(&key, &mut object) {
             return Err(LeftOut::new(Why::Secret, if object.encrypted { "stored encrypted" } else { "" }));
@@ -106,17 +94,5 @@ impl<'v, 'a> Exporter<'v, 'a> {
         let (name, namespace) = (self.mask.name(object), object.namespace.unwrap_or_default());
         let slash = if namespace.is_empty() { "" } else { "/" };
         escape(format!("{} {namespace}{slash}{name}", object.resource).as_bytes())
-    }
-
-    /// The object that is called the same, of another resource: `services/specs`.
-    fn namesake(&self, key: &ObjectKey<'_>, stored: &str) -> Option<Value<'a>> {
-        let path = format!("{}/{stored}/{}/{}", key.prefix, key.namespace?, key.name);
-        let kv = self.cluster.view.get(path.as_bytes())?;
-        self.cluster.ring.object(kv.key, kv.value).ok().map(|object| object.value)
-    }
-
-    /// Whether the Namespace of an object is being deleted.
-    fn is_ending(&self, key: &ObjectKey<'_>) -> bool {
-        key.namespace.is_some_and(|namespace| self.ending.contains(&(key.prefix, namespace)))
     }
 }

@@ -1,7 +1,9 @@
 //! What of an object is not applied: what a server sets, and what only holds in the cluster that it is from.
 
+mod maps;
 mod pods;
 
+use self::maps::{child, remove_all, without};
 use crate::k8s::{Map, Value};
 
 /// Fields of `metadata` that a person sets.
@@ -111,25 +113,6 @@ fn job(root: &mut Map<'_>) {
     if let Some(metadata) = child(root, "metadata") {
         remove_all(metadata, "labels", &LABELS);
     }
-}
-
-/// The map in a map.
-fn child<'m, 'a>(map: &'m mut Map<'a>, name: &str) -> Option<&'m mut Map<'a>> {
-    map.get_mut(name).and_then(Value::as_object_mut)
-}
-
-/// Changes the map in a map, and takes it out when nothing is left in it.
-fn without(map: &mut Map<'_>, name: &str, change: impl FnOnce(&mut Map<'_>)) {
-    if let Some(inner) = child(map, name) {
-        change(inner);
-        if inner.is_empty() {
-            map.remove(name);
-        }
-    }
-}
-
-fn remove_all(map: &mut Map<'_>, name: &str, gone: &[&str]) {
-    without(map, name, |inner| gone.iter().for_each(|name| drop(inner.remove(name))));
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What of a Pod is not applied: the node it was on, and what admission puts into each of them anew.
 
-use super::child;
+use super::maps::child;
 use crate::k8s::{Map, Value};
 
 /// Where admission mounts the token of a Pod's ServiceAccount (`serviceaccount.DefaultAPITokenMountPath`).
