@@ -6,7 +6,7 @@ use clap::{Args, Parser, ValueEnum, value_parser};
 use etcdsnap::{
     Result,
     diff::{Diff, Pair},
-    etcd::{self, Load, Snapshot},
+    etcd::{self, Load, Range, Snapshot},
     k8s::{Mask, Moment, Ring},
     objects::{At, Dated},
     select::LabelSelector,
@@ -168,6 +168,14 @@ pub(crate) struct When {
     /// early; which revision it is, and between which times, is said on stderr.
     #[arg(long, value_name = "TIME", conflicts_with = "rev", value_parser = moment)]
     at: Option<Moment>,
+}
+
+/// The keys below an API server's prefix, which begins with a slash whether it is written or not.
+pub(crate) fn etcd_prefix(text: &str) -> Result<Range<'static>, String> {
+    match text.trim_matches('/') {
+        "" => Err("an empty prefix is every key".to_owned()),
+        prefix => Ok(Range::prefix(format!("/{prefix}/").into_bytes())),
+    }
 }
 
 /// A time as Kubernetes writes it.

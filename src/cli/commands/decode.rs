@@ -8,7 +8,7 @@ use etcdsnap::{
     objects::Form,
 };
 
-use super::get::warn_unknown;
+use super::object::warn_unknown;
 use crate::{
     args::Keys,
     failure::{Exit, Failure},

@@ -9,9 +9,9 @@ use etcdsnap::{
     objects::{Cluster, Family, Query, Relative, Said},
 };
 
-use super::get::{decode, etcd_prefix, unreadable};
+use super::object::{decode, unreadable};
 use crate::{
-    args::{Keys, LogArgs, Masking, When},
+    args::{Keys, LogArgs, Masking, When, etcd_prefix},
     failure::{Exit, Failure},
     render,
     session::Session,

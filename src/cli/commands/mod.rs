@@ -14,6 +14,7 @@ mod kv;
 mod man;
 mod members;
 mod migrate;
+mod object;
 mod restore;
 mod snap;
 mod snapshot;
@@ -21,8 +22,7 @@ mod status;
 mod timeline;
 mod verify;
 mod wal;
-
-use std::path::{Path, PathBuf};
+mod which;
 
 use clap::Subcommand;
 
@@ -74,24 +74,4 @@ commands! {
     Man(man::Man),
     #[command(hide = true)]
     Snapshot(snapshot::Snapshot),
-}
-
-/// Runs `each` for every file. A file that cannot be read is reported, and does not keep the others from their turn.
-fn each_file(
-    session: &mut Session,
-    files: &[PathBuf],
-    mut each: impl FnMut(&mut Session, &Path) -> Result<Exit, Failure>,
-) -> Result<Exit, Failure> {
-    let mut worst = Exit::Good;
-    for file in files {
-        match each(session, file) {
-            Ok(exit) => worst = worst.max(exit),
-            Err(failure @ Failure::Error(_)) => {
-                failure.say();
-                worst = worst.max(failure.exit());
-            }
-            Err(failure) => return Err(failure),
-        }
-    }
-    Ok(worst)
 }

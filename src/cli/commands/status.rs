@@ -1,4 +1,8 @@
-use std::{collections::BTreeMap, io::Write as _, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    io::Write as _,
+    path::{Path, PathBuf},
+};
 
 use clap::Args;
 use etcdsnap::{
@@ -6,7 +10,6 @@ use etcdsnap::{
     verify::{self, LogAhead, Trailer},
 };
 
-use super::each_file;
 use crate::{
     args::{Format, LogArgs},
     failure::{Exit, Failure},
@@ -73,6 +76,26 @@ impl Status {
         let differs = matches!(status.trailer, Trailer::Differs { .. });
         Ok((status, if differs { exit.max(Exit::Content) } else { exit }))
     }
+}
+
+/// Runs `each` for every file. A file that cannot be read is reported, and does not keep the others from their turn.
+fn each_file(
+    session: &mut Session,
+    files: &[PathBuf],
+    mut each: impl FnMut(&mut Session, &Path) -> Result<Exit, Failure>,
+) -> Result<Exit, Failure> {
+    let mut worst = Exit::Good;
+    for file in files {
+        match each(session, file) {
+            Ok(exit) => worst = worst.max(exit),
+            Err(failure @ Failure::Error(_)) => {
+                failure.say();
+                worst = worst.max(failure.exit());
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+    Ok(worst)
 }
 
 fn table(rows: &[verify::Status]) -> Columns {

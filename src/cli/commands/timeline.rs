@@ -10,9 +10,8 @@ use etcdsnap::{
     select::LabelSelector,
 };
 
-use super::get::etcd_prefix;
 use crate::{
-    args::{Keys, LogArgs, Masking, is_labelled},
+    args::{Keys, LogArgs, Masking, etcd_prefix, is_labelled},
     failure::{Exit, Failure},
     render::{self, gap, printable},
     session::Session,

@@ -2,9 +2,8 @@ pub(super) mod text;
 
 use std::{ffi::OsString, io::Write as _, path::PathBuf};
 
-use super::get::etcd_prefix;
 use crate::{
-    args::{Keys, LogArgs, Masking, is_labelled, revision_at},
+    args::{Keys, LogArgs, Masking, etcd_prefix, is_labelled, revision_at},
     failure::{Exit, Failure},
     render::{self, printable},
     session::Session,

@@ -12,7 +12,7 @@ use etcdsnap::{
 };
 
 use self::text::Secrets;
-use super::get::Which;
+use super::which::Which;
 use crate::{
     args::{Keys, LogArgs},
     failure::{Exit, Failure},

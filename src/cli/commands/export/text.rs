@@ -12,7 +12,7 @@ use etcdsnap::{
 };
 
 use crate::{
-    commands::get::warn_unknown,
+    commands::object::warn_unknown,
     render::{printable, shell},
 };
 

@@ -10,8 +10,9 @@ use etcdsnap::{
     ordered::ordered_items,
 };
 
-use super::{Get, unreadable};
+use super::args::Get;
 use crate::{
+    commands::object::unreadable,
     failure::{Exit, Failure},
     render,
     session::Session,

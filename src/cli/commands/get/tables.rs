@@ -11,8 +11,9 @@ use etcdsnap::{
     print::{Cell, Clock, Column, Listing, Row, format_labels},
 };
 
-use super::{Get, Output, decode, unreadable, warn_unknown};
+use super::{args::Get, format::Output};
 use crate::{
+    commands::object::{decode, unreadable, warn_unknown},
     failure::{Exit, Failure},
     render::Columns,
     session::Session,

@@ -1,12 +1,7 @@
 //! `-o jsonpath=`, `-o custom-columns=` and their like: what a person wrote says what is printed.
 
-use std::{ffi::OsStr, fs, io::Write as _};
+use std::{fs, io::Write as _};
 
-use clap::{
-    Arg, Command, ValueEnum as _,
-    builder::{PossibleValue, TypedValueParser},
-    error::{ContextKind, ContextValue, ErrorKind},
-};
 use etcdsnap::{
     Error,
     k8s::{Map, Value},
@@ -14,68 +9,8 @@ use etcdsnap::{
     select::jsonpath::JsonPath,
 };
 
-use super::Output;
+use super::format::{Format, Kind};
 use crate::{failure::Failure, session::Session};
-
-/// What `-o` says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Format {
-    /// One of those that need nothing more.
-    Plain(Output),
-    /// One that has a template, or the name of its file.
-    Template(Kind, String),
-}
-
-/// The formats that have a template.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    JsonPath,
-    JsonPathAsJson,
-    JsonPathFile,
-    CustomColumns,
-    CustomColumnsFile,
-}
-
-const KINDS: [(&str, Kind, &str, &str); 5] = [
-    ("jsonpath=", Kind::JsonPath, "jsonpath=TEMPLATE", "What a template finds, as `kubectl -o jsonpath`"),
-    ("jsonpath-as-json=", Kind::JsonPathAsJson, "jsonpath-as-json=TEMPLATE", "The same as JSON arrays"),
-    ("jsonpath-file=", Kind::JsonPathFile, "jsonpath-file=FILE", "The template is in a file"),
-    ("custom-columns=", Kind::CustomColumns, "custom-columns=NAME:PATH,...", "As `kubectl -o custom-columns`"),
-    ("custom-columns-file=", Kind::CustomColumnsFile, "custom-columns-file=FILE", "A line of names, a line of paths"),
-];
-
-/// Reads `-o`.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct FormatParser;
-
-impl TypedValueParser for FormatParser {
-    type Value = Format;
-
-    fn parse_ref(&self, command: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<Format, clap::Error> {
-        let text = value.to_string_lossy();
-        for (prefix, kind, ..) in KINDS {
-            if let Some(template) = text.strip_prefix(prefix).filter(|template| !template.is_empty()) {
-                return Ok(Format::Template(kind, template.to_owned()));
-            }
-        }
-        Output::from_str(&text, false).map(Format::Plain).map_err(|_| {
-            let mut error = clap::Error::new(ErrorKind::InvalidValue).with_cmd(command);
-            let names = self.possible_values().into_iter().flatten().map(|value| value.get_name().to_owned());
-            error.insert(
-                ContextKind::InvalidArg,
-                ContextValue::String(arg.map(ToString::to_string).unwrap_or_default()),
-            );
-            error.insert(ContextKind::InvalidValue, ContextValue::String(text.clone().into_owned()));
-            error.insert(ContextKind::ValidValue, ContextValue::Strings(names.collect()));
-            error
-        })
-    }
-
-    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
-        let plain = Output::value_variants().iter().filter_map(Output::to_possible_value);
-        Some(Box::new(plain.chain(KINDS.map(|(.., name, help)| PossibleValue::new(name).help(help)))))
-    }
-}
 
 /// A template that was read.
 pub(super) enum Template {
@@ -103,6 +38,7 @@ impl Template {
             }
         }))
     }
+
     /// Prints the objects, as a list unless one stands alone. A JSONPath needs the whole list at once; columns need one
     /// object at a time, and the text of all.
     pub(super) fn print<'a>(

@@ -11,9 +11,8 @@ use etcdsnap::{
     objects::{At, Cluster, Joined, Query, Records},
 };
 
-use super::get::etcd_prefix;
 use crate::{
-    args::{Keys, LogArgs, Masking, ReportFormat},
+    args::{Keys, LogArgs, Masking, ReportFormat, etcd_prefix},
     failure::{Exit, Failure},
     render::printable,
     session::Session,

@@ -10,21 +10,21 @@ use etcdsnap::{
     select::SortBy,
 };
 
-use super::unreadable;
+use super::object::unreadable;
 use crate::{
-    args::When,
+    args::{When, etcd_prefix},
     failure::{Exit, Failure},
 };
 
 /// The flags, in kubectl's words.
 #[derive(Debug, Args)]
-pub(in crate::commands) struct Which {
+pub(super) struct Which {
     /// KIND[/NAME] [NAME...]
     #[arg(value_name = "KIND[/NAME]")]
-    pub(in crate::commands) what: Vec<String>,
+    pub(super) what: Vec<String>,
     /// Only this namespace
     #[arg(short, long)]
-    pub(in crate::commands) namespace: Option<String>,
+    pub(super) namespace: Option<String>,
     /// All namespaces (the default)
     #[arg(short = 'A', long, conflicts_with = "namespace")]
     all_namespaces: bool,
@@ -45,17 +45,9 @@ pub(in crate::commands) struct Which {
     when: When,
 }
 
-/// The keys below an API server's prefix, which begins with a slash whether it is written or not.
-pub(in crate::commands) fn etcd_prefix(text: &str) -> Result<Range<'static>, String> {
-    match text.trim_matches('/') {
-        "" => Err("an empty prefix is every key".to_owned()),
-        prefix => Ok(Range::prefix(format!("/{prefix}/").into_bytes())),
-    }
-}
-
 impl Which {
     /// Reads the selectors. What is `named` is not selected, as in kubectl: names, or one `key`.
-    pub(in crate::commands) fn picker(&self, key: Option<&str>, sort: Option<SortBy>) -> Result<Picker, Error> {
+    pub(super) fn picker(&self, key: Option<&str>, sort: Option<SortBy>) -> Result<Picker, Error> {
         let named = key.is_some() || self.what.len() > 1 || self.what.iter().any(|kind| kind.contains('/'));
         let selects = !self.selector.trim().is_empty() || !self.field_selector.trim().is_empty();
         if selects && named {
@@ -66,7 +58,7 @@ impl Which {
 
     /// Opens the state that is meant and finds what is named, or is under `key`, and then what `picker` takes; reports what
     /// is missing or cannot be read.
-    pub(in crate::commands) fn find<'s>(
+    pub(super) fn find<'s>(
         &self,
         snapshot: &'s Snapshot<'s>,
         ring: Ring,

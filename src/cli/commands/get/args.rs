@@ -1,0 +1,93 @@
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args};
+use etcdsnap::objects::Found;
+
+use super::format::{Format, FormatParser, Output};
+use crate::{
+    args::{Keys, LogArgs},
+    commands::which::Which,
+};
+
+/// Objects as kubectl prints them; without a KIND one line for everything that is there
+///
+/// With a KIND it is the table that kubectl prints, column for column. What it tells as an age counts from the newest
+/// time in the snapshot, for a backup has no now. Without -n it is all namespaces. KIND is a plural, singular or short
+/// name, or RESOURCE.GROUP; kinds that the snapshot's own CustomResourceDefinitions define count too; `all` is kubectl's.
+/// What `yaml`, `json`, `ndjson` and templates print is not masked: Secrets are shown as they are stored, or, where that is
+/// encrypted and there is a key, as they were before.
+///
+/// One object is in memory at a time, also while it is selected and sorted by; but `jsonpath` needs the list it is applied
+/// to, and `custom-columns` the text of all lines.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  etcdsnap get backup.db
+  etcdsnap get backup.db pods -n shop -o wide
+  etcdsnap get backup.db deploy/web -n shop -o yaml
+  etcdsnap get backup.db --key /registry/pods/shop/db-0 -o json
+  etcdsnap get backup.db pods -o ndjson | jq -r .spec.nodeName | sort | uniq -c
+  etcdsnap get backup.db secrets -n shop -o yaml --encryption-config encryption.yaml
+  etcdsnap get backup.db pods -l app=web --field-selector spec.nodeName=node-a --sort-by .metadata.creationTimestamp
+  etcdsnap get backup.db pods -o jsonpath='{range .items[*]}{.metadata.name}{\"\\t\"}{.status.podIP}{\"\\n\"}{end}'
+  etcdsnap get backup.db nodes -o custom-columns=NAME:.metadata.name,CPU:.status.capacity.cpu
+
+Exit status: 1 when an object that was named is not there, one cannot be read, or a template does not fit")]
+pub(crate) struct Get {
+    /// The backup
+    pub(super) snapshot: PathBuf,
+    #[command(flatten)]
+    pub(super) which: Which,
+    /// By this field, such as .metadata.creationTimestamp; objects without it first
+    #[arg(long, value_name = "PATH", default_value = "", hide_default_value = true)]
+    pub(super) sort_by: String,
+    /// The object under this key of etcd
+    #[arg(long, conflicts_with_all = ["what", "namespace", "prefix"])]
+    pub(super) key: Option<String>,
+    /// The format: a table with a KIND, a summary without one
+    #[arg(short, long, value_parser = FormatParser)]
+    pub(super) output: Option<Format>,
+    /// Whether a template may name fields that no object has
+    #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set, num_args = 0..=1,
+          require_equals = true, default_missing_value = "true")]
+    pub(super) allow_missing_template_keys: bool,
+    /// Without the line of headers
+    #[arg(long)]
+    pub(super) no_headers: bool,
+    /// With a column of labels behind the table
+    #[arg(long)]
+    pub(super) show_labels: bool,
+    /// With metadata.managedFields
+    #[arg(long)]
+    pub(super) show_managed_fields: bool,
+    #[command(flatten)]
+    pub(super) keys: Keys,
+    #[command(flatten)]
+    pub(super) log: LogArgs,
+}
+
+impl Get {
+    /// The format that was asked for, or else the one that fits.
+    pub(super) fn output(&self) -> Output {
+        match self.output {
+            Some(Format::Plain(output)) => output,
+            _ if self.which.what.is_empty() => Output::Summary,
+            _ => Output::Table,
+        }
+    }
+
+    /// Whether a person chose the order.
+    pub(super) fn sorts(&self) -> bool {
+        !self.sort_by.is_empty()
+    }
+
+    /// Whether single objects were asked for, and not a list.
+    pub(super) fn names(&self, found: &Found<'_>) -> bool {
+        self.key.is_some() || !found.selection.names().is_empty()
+    }
+
+    /// Whether one object was asked for, which then is in no list.
+    pub(super) fn is_alone(&self, found: &Found<'_>) -> bool {
+        (self.key.is_some() || found.selection.names().len() == 1) && found.objects.len() == 1
+    }
+}

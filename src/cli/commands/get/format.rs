@@ -1,0 +1,87 @@
+//! What `-o` takes.
+
+use std::ffi::OsStr;
+
+use clap::{
+    Arg, Command, ValueEnum,
+    builder::{PossibleValue, TypedValueParser},
+    error::{ContextKind, ContextValue, ErrorKind},
+};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Output {
+    /// One line an object
+    Summary,
+    /// As kubectl's table
+    Table,
+    /// As `kubectl -o wide`
+    Wide,
+    /// As `kubectl -o json`
+    Json,
+    /// The same objects, one a line
+    Ndjson,
+    /// As `kubectl -o yaml`
+    Yaml,
+    /// As `kubectl -o name`
+    Name,
+}
+
+/// The value of `-o`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Format {
+    /// One of those that need nothing more.
+    Plain(Output),
+    /// One that has a template, or the name of its file.
+    Template(Kind, String),
+}
+
+/// The formats that have a template.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    JsonPath,
+    JsonPathAsJson,
+    JsonPathFile,
+    CustomColumns,
+    CustomColumnsFile,
+}
+
+const KINDS: [(&str, Kind, &str, &str); 5] = [
+    ("jsonpath=", Kind::JsonPath, "jsonpath=TEMPLATE", "What a template finds, as `kubectl -o jsonpath`"),
+    ("jsonpath-as-json=", Kind::JsonPathAsJson, "jsonpath-as-json=TEMPLATE", "The same as JSON arrays"),
+    ("jsonpath-file=", Kind::JsonPathFile, "jsonpath-file=FILE", "The template is in a file"),
+    ("custom-columns=", Kind::CustomColumns, "custom-columns=NAME:PATH,...", "As `kubectl -o custom-columns`"),
+    ("custom-columns-file=", Kind::CustomColumnsFile, "custom-columns-file=FILE", "A line of names, a line of paths"),
+];
+
+/// Reads `-o`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct FormatParser;
+
+impl TypedValueParser for FormatParser {
+    type Value = Format;
+
+    fn parse_ref(&self, command: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<Format, clap::Error> {
+        let text = value.to_string_lossy();
+        for (prefix, kind, ..) in KINDS {
+            if let Some(template) = text.strip_prefix(prefix).filter(|template| !template.is_empty()) {
+                return Ok(Format::Template(kind, template.to_owned()));
+            }
+        }
+        Output::from_str(&text, false).map(Format::Plain).map_err(|_| {
+            let mut error = clap::Error::new(ErrorKind::InvalidValue).with_cmd(command);
+            let names = self.possible_values().into_iter().flatten().map(|value| value.get_name().to_owned());
+            error.insert(
+                ContextKind::InvalidArg,
+                ContextValue::String(arg.map(ToString::to_string).unwrap_or_default()),
+            );
+            error.insert(ContextKind::InvalidValue, ContextValue::String(text.clone().into_owned()));
+            error.insert(ContextKind::ValidValue, ContextValue::Strings(names.collect()));
+            error
+        })
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let plain = Output::value_variants().iter().filter_map(Output::to_possible_value);
+        Some(Box::new(plain.chain(KINDS.map(|(.., name, help)| PossibleValue::new(name).help(help)))))
+    }
+}

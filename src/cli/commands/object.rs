@@ -1,0 +1,38 @@
+//! One stored object as several commands read it: what is wrong with it is reported on stderr.
+
+use etcdsnap::{
+    bytes::escape,
+    etcd::KeyValue,
+    k8s::{Object, Undecodable, Unknown},
+    objects::Cluster,
+};
+
+use crate::failure::Exit;
+
+/// Decodes an object as kubectl prints it, and warns of what is not known in it.
+pub(super) fn decode<'a>(
+    cluster: &Cluster<'a>,
+    kv: &KeyValue<'a>,
+    managed_fields: bool,
+) -> Result<Object<'a>, Undecodable> {
+    let mut object = cluster.object(kv)?;
+    if !managed_fields {
+        object.hide_managed_fields();
+    }
+    warn_unknown(&escape(kv.key), &object.unknown);
+    Ok(object)
+}
+
+/// Warns of the fields of an object, called `name`, that are not known.
+pub(super) fn warn_unknown(name: &str, unknown: &[Unknown]) {
+    for unknown in unknown {
+        let path = escape(unknown.path.as_bytes());
+        eprintln!("warning: {name}: {path} has a field {} that this version does not know", unknown.number);
+    }
+}
+
+/// Reports why a value is not shown.
+pub(super) fn unreadable(key: &[u8], why: &Undecodable) -> Exit {
+    eprintln!("error: {}: {why}", escape(key));
+    Exit::Content
+}
