@@ -13,7 +13,6 @@ pub(crate) use size::bytes;
 
 use std::io::Write;
 
-pub(crate) use etcdsnap::document::TOOL;
 use etcdsnap::{document::Document, k8s::Gap};
 use serde::Serialize;
 

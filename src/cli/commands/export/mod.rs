@@ -5,6 +5,7 @@ use std::{io::Write as _, path::PathBuf, sync::atomic::Ordering::Relaxed};
 use clap::{Args, ValueEnum};
 use etcdsnap::{
     Error,
+    document::TOOL,
     etcd::KeyValue,
     export::{Exporter, Folder, Stage, Tally, Wanted, Why, look, sort},
     k8s::{Key, Mask},
@@ -16,7 +17,6 @@ use super::which::Which;
 use crate::{
     args::{Keys, LogArgs},
     failure::{Exit, Failure},
-    render::TOOL,
     session::{Session, arguments, stop_at_signal},
 };
 
