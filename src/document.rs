@@ -48,25 +48,25 @@ pub fn stamp() -> String {
     format!("\"schemaVersion\":{SCHEMA_VERSION},\"tool\":\"{TOOL}\"")
 }
 
-/// An id of a member, cluster or lease as etcd prints it: lowercase hex without padding. JSON readers round numbers
-/// beyond 2^53, so documents have ids in this form too.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Hex(pub u64);
+/// An id of a member, cluster or lease as etcd prints it (`types.ID`): lowercase hex without padding. JSON readers round
+/// numbers beyond 2^53, so documents have ids in this form too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Id(pub u64);
 
-impl Hex {
+impl Id {
     /// Each of `ids`.
     pub fn each<'i>(ids: impl IntoIterator<Item = &'i u64>) -> Vec<Self> {
         ids.into_iter().copied().map(Self).collect()
     }
 }
 
-impl fmt::Display for Hex {
+impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:x}", self.0)
     }
 }
 
-impl Serialize for Hex {
+impl Serialize for Id {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn the_stamp_comes_last() {
-        let value = serde_json::json!({"b": 1, "a": Hex(255)});
+        let value = serde_json::json!({"b": 1, "a": Id(255)});
         let text = serde_json::to_string(&Document::new(&value)).unwrap();
         assert_eq!(text, format!("{{\"b\":1,\"a\":\"ff\",{}}}", stamp()));
         let text = serde_json::to_string(&Document::of_all(&[1, 2])).unwrap();

@@ -17,7 +17,7 @@ use super::{
     state::text,
 };
 use crate::{
-    document::Hex,
+    document::Id,
     proto::Malformed,
     snap::{Snap, V2Member, V2Store, taken},
     source::Source,
@@ -152,11 +152,11 @@ impl Serialize for Bootstrap {
         #[derive(Serialize)]
         #[serde(rename_all = "camelCase")]
         struct Fields<'b> {
-            id: Option<Hex>,
+            id: Option<Id>,
             #[serde(rename = "clusterID")]
-            cluster_id: Option<Hex>,
+            cluster_id: Option<Id>,
             term: u64,
-            vote: Hex,
+            vote: Id,
             commit: u64,
             first_index: Option<u64>,
             last_index: Option<u64>,
@@ -172,29 +172,29 @@ impl Serialize for Bootstrap {
         }
         #[derive(Serialize)]
         struct Lists {
-            db: Vec<Hex>,
-            snap: Option<Vec<Hex>>,
-            v2store: Option<Vec<Hex>>,
-            voters: Option<Vec<Hex>>,
+            db: Vec<Id>,
+            snap: Option<Vec<Id>>,
+            v2store: Option<Vec<Id>>,
+            voters: Option<Vec<Id>>,
         }
         let state = self.hard_state.unwrap_or_default();
         let (first_index, last_index) = self.entries.unzip();
         let snap = self.snap.as_ref();
         Fields {
-            id: self.metadata.map(|of| Hex(of.node_id)),
-            cluster_id: self.metadata.map(|of| Hex(of.cluster_id)),
+            id: self.metadata.map(|of| Id(of.node_id)),
+            cluster_id: self.metadata.map(|of| Id(of.cluster_id)),
             term: state.term,
-            vote: Hex(state.vote),
+            vote: Id(state.vote),
             commit: state.commit,
             first_index,
             last_index,
             snap: snap.map(|snap| SnapOf { file: &snap.name, index: snap.index, term: snap.term }),
             snapshot_record: self.record.map(|(index, term)| SnapshotRecord { index, term }),
             members: Lists {
-                db: Hex::each(&self.db),
-                snap: snap.map(|snap| Hex::each(&snap.members)),
-                v2store: self.v2.as_ref().map(|v2| Hex::each(v2.members.keys())),
-                voters: self.voters.as_ref().map(Hex::each),
+                db: Id::each(&self.db),
+                snap: snap.map(|snap| Id::each(&snap.members)),
+                v2store: self.v2.as_ref().map(|v2| Id::each(v2.members.keys())),
+                voters: self.voters.as_ref().map(Id::each),
             },
         }
         .serialize(serializer)

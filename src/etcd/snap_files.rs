@@ -6,7 +6,7 @@ use super::state::ListedMember;
 use crate::{
     Code, Finding, Findings,
     bolt::Db,
-    document::Hex,
+    document::Id,
     proto::Malformed,
     snap::{Snap, V2Store, taken},
     source::{Part, RaftFiles},
@@ -175,9 +175,9 @@ impl Serialize for SnapshotFile<'_> {
             conf_state: &'f ConfState,
             members: Vec<ListedMember<'f>>,
             #[serde(rename = "memberIDsHex")]
-            member_ids_hex: Vec<Hex>,
+            member_ids_hex: Vec<Id>,
             removed: &'f [u64],
-            removed_hex: Vec<Hex>,
+            removed_hex: Vec<Id>,
             version: Option<&'f str>,
             v2_keys: &'f [crate::snap::V2Key],
         }
@@ -185,9 +185,9 @@ impl Serialize for SnapshotFile<'_> {
             term: snap.term,
             conf_state: &snap.conf_state,
             members: self.members().collect(),
-            member_ids_hex: self.members().map(|member| Hex(member.id)).collect(),
+            member_ids_hex: self.members().map(|member| Id(member.id)).collect(),
             removed: &self.store.removed,
-            removed_hex: Hex::each(&self.store.removed),
+            removed_hex: Id::each(&self.store.removed),
             version: self.store.version.as_deref(),
             v2_keys: &self.store.keys,
         });

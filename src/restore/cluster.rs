@@ -5,7 +5,8 @@ use sha1::{Digest as _, Sha1};
 
 use crate::{
     Error, Result,
-    etcd::{Id, State, peer_urls, state::Member},
+    document::Id,
+    etcd::{State, peer_urls, state::Member},
 };
 
 /// The most members of a cluster; the v2store's event history ends at 1000.

@@ -24,8 +24,9 @@ use super::{
 };
 use crate::{
     Code, Error, Finding, Result,
+    document::Id,
     etcd::{
-        Bootstrap, Id, Load, Snapshot, Uncommitted,
+        Bootstrap, Load, Snapshot, Uncommitted,
         boot::{Minor, Role, Startup, by_version, starts_on},
         peer_urls,
         state::{Member, State},

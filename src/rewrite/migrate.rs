@@ -20,8 +20,9 @@ use super::{
 };
 use crate::{
     Error, Result,
+    document::Id,
     etcd::{
-        Bootstrap, Id, Load, Request, Snapshot, State,
+        Bootstrap, Load, Request, Snapshot, State,
         boot::{Minor, Role, Startup, by_version, starts_on},
         request::Op,
         rewrite::{Changes, Items},

@@ -5,7 +5,7 @@ use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
 use super::conf_change::ConfChange;
 use crate::{
-    document::Hex,
+    document::Id,
     proto::{Malformed, Reader, Wire, Writer},
 };
 
@@ -43,9 +43,9 @@ impl Serialize for Metadata {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut fields = serializer.serialize_map(None)?;
         fields.serialize_entry("nodeID", &self.node_id)?;
-        fields.serialize_entry("nodeIDHex", &Hex(self.node_id))?;
+        fields.serialize_entry("nodeIDHex", &Id(self.node_id))?;
         fields.serialize_entry("clusterID", &self.cluster_id)?;
-        fields.serialize_entry("clusterIDHex", &Hex(self.cluster_id))?;
+        fields.serialize_entry("clusterIDHex", &Id(self.cluster_id))?;
         fields.end()
     }
 }
@@ -90,7 +90,7 @@ impl Serialize for HardState {
         fields.serialize_entry("term", &self.term)?;
         if self.vote != 0 {
             fields.serialize_entry("vote", &self.vote)?;
-            fields.serialize_entry("voteHex", &Hex(self.vote))?;
+            fields.serialize_entry("voteHex", &Id(self.vote))?;
         }
         fields.serialize_entry("commit", &self.commit)?;
         fields.end()
@@ -224,7 +224,7 @@ impl Serialize for ConfState {
         ];
         for (name, hex, ids) in lists.into_iter().filter(|(.., ids)| !ids.is_empty()) {
             fields.serialize_entry(name, ids)?;
-            fields.serialize_entry(hex, &Hex::each(ids))?;
+            fields.serialize_entry(hex, &Id::each(ids))?;
         }
         if self.auto_leave {
             fields.serialize_entry("auto_leave", &true)?;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::{ConfState, HardState, Log, Metadata};
-use crate::{document::Hex, source::RaftFiles};
+use crate::{document::Id, source::RaftFiles};
 
 /// Whose log it is, what is committed, and who votes.
 #[derive(Debug, Clone, Serialize)]
@@ -34,7 +34,7 @@ pub struct Summary<'f> {
     /// The ids that vote at the commit, if the log tells.
     pub voters: Option<BTreeSet<u64>>,
     /// The same ids as hex.
-    pub voters_hex: Option<Vec<Hex>>,
+    pub voters_hex: Option<Vec<Id>>,
 }
 
 /// One segment.
@@ -95,7 +95,7 @@ impl<'f> Summary<'f> {
             snapshots: log.snapshots().iter().map(|of| SnapshotRecord { index: of.index, term: of.term }).collect(),
             conf_state,
             conf_state_index,
-            voters_hex: voters.as_ref().map(Hex::each),
+            voters_hex: voters.as_ref().map(Id::each),
             voters,
         }
     }

@@ -4,7 +4,7 @@ use std::{
 };
 
 use clap::Args;
-use etcdsnap::{etcd::Id, rewrite::Alone, source::Source};
+use etcdsnap::{document::Id, rewrite::Alone, source::Source};
 
 use super::{
     directory::{DirectoryArgs, Told},

@@ -3,7 +3,7 @@ use std::{io::Write as _, path::PathBuf};
 use clap::{Args, ValueEnum};
 use etcdsnap::{
     bytes::escape,
-    document::Hex,
+    document::Id,
     etcd::{SnapFiles, SnapFormat, SnapshotFile},
     source::RaftKind,
 };
@@ -103,7 +103,7 @@ fn table(session: &mut Session, all: &SnapFiles<'_>) -> Result<(), Failure> {
 fn row(file: &SnapshotFile<'_>) -> [String; 11] {
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
     let ids = |ids: &[u64]| {
-        let hex: Vec<_> = ids.iter().map(|id| Hex(*id).to_string()).collect();
+        let hex: Vec<_> = ids.iter().map(|id| Id(*id).to_string()).collect();
         (!hex.is_empty()).then(|| hex.join(","))
     };
     let (snap, store) = (file.snap.as_ref(), &file.store);

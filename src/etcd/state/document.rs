@@ -3,7 +3,7 @@
 use serde::{Serialize, Serializer};
 
 use super::{Alarm, Auth, Member, State};
-use crate::{document::Hex, snap::V2Member};
+use crate::{document::Id, snap::V2Member};
 
 /// A member as Go writes `etcdserverpb.Member`: fields that are empty are left out.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -43,10 +43,10 @@ impl<'m> From<&'m V2Member> for ListedMember<'m> {
 struct Document<'s> {
     members: Vec<ListedMember<'s>>,
     #[serde(rename = "memberIDsHex")]
-    member_ids_hex: Vec<Hex>,
+    member_ids_hex: Vec<Id>,
     removed: &'s [u64],
     #[serde(rename = "removedHex")]
-    removed_hex: Vec<Hex>,
+    removed_hex: Vec<Id>,
     alarms: &'s [Alarm],
     auth: &'s Auth,
 }
@@ -56,9 +56,9 @@ impl Serialize for State {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         Document {
             members: self.members.iter().map(ListedMember::from).collect(),
-            member_ids_hex: self.members.iter().map(|member| Hex(member.id)).collect(),
+            member_ids_hex: self.members.iter().map(|member| Id(member.id)).collect(),
             removed: &self.removed,
-            removed_hex: Hex::each(&self.removed),
+            removed_hex: Id::each(&self.removed),
             alarms: &self.alarms,
             auth: &self.auth,
         }
@@ -73,9 +73,9 @@ impl Serialize for Alarm {
             #[serde(rename = "memberID")]
             member: u64,
             #[serde(rename = "memberIDHex")]
-            hex: Hex,
+            hex: Id,
             alarm: String,
         }
-        Fields { member: self.member, hex: Hex(self.member), alarm: self.kind.to_string() }.serialize(serializer)
+        Fields { member: self.member, hex: Id(self.member), alarm: self.kind.to_string() }.serialize(serializer)
     }
 }

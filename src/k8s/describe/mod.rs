@@ -16,7 +16,7 @@ use self::{stored::member, tree::Tree};
 use super::Moment;
 use crate::{
     bytes::escape,
-    document::{Hex, is_false},
+    document::{Id, is_false},
     etcd::{
         LogRecord, Request,
         request::{Op, RequestOp, Txn},
@@ -60,7 +60,7 @@ pub struct Description<'a> {
     pub request_id: Option<u64>,
     /// The same as hex.
     #[serde(rename = "requestIDHex", skip_serializing_if = "Option::is_none")]
-    pub request_id_hex: Option<Hex>,
+    pub request_id_hex: Option<Id>,
     /// The last four hex digits of the id of the member that the request was made to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proposer: Option<String>,
@@ -99,7 +99,7 @@ impl Describer {
             overwritten: record.overwritten,
             time: record.request.as_ref().and_then(time).map(|time| time.millis()),
             request_id: id,
-            request_id_hex: id.map(Hex),
+            request_id_hex: id.map(Id),
             proposer: id.map(|id| format!("{:04x}", id >> 48)),
             not_before: id.map(|id| not_before(id).millis()),
             username: record.request.as_ref().and_then(Request::username).map(escape),

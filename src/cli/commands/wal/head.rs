@@ -5,7 +5,7 @@ use std::{
     io::{self, Write},
 };
 
-use etcdsnap::{document::Hex, wal::Summary};
+use etcdsnap::{document::Id, wal::Summary};
 
 pub(super) fn text(out: &mut impl Write, log: &Summary<'_>) -> io::Result<()> {
     if let Some(of) = log.metadata {
@@ -33,9 +33,9 @@ pub(super) fn text(out: &mut impl Write, log: &Summary<'_>) -> io::Result<()> {
     if let (Some(index), Some(state)) = (log.conf_state_index, &log.conf_state) {
         let learners = match state.learners.as_slice() {
             [] => String::new(),
-            ids => format!(", learners {}", hex(&Hex::each(ids))),
+            ids => format!(", learners {}", hex(&Id::each(ids))),
         };
-        let voters = hex(&Hex::each(&state.voters));
+        let voters = hex(&Id::each(&state.voters));
         writeln!(out, "conf state of the snapshot at index {index}: voters {voters}{learners}")?;
     }
     if let Some(voters) = &log.voters_hex {
@@ -44,6 +44,6 @@ pub(super) fn text(out: &mut impl Write, log: &Summary<'_>) -> io::Result<()> {
     writeln!(out)
 }
 
-fn hex(ids: &[Hex]) -> String {
-    ids.iter().map(Hex::to_string).collect::<Vec<_>>().join(" ")
+fn hex(ids: &[Id]) -> String {
+    ids.iter().map(Id::to_string).collect::<Vec<_>>().join(" ")
 }
