@@ -1,6 +1,6 @@
 //! A change in full: what differs, when it was written, and by which program. And all changes of a key, in order.
 
-use super::{Chain, Change, Diff, Difference, Entry, Ignore, Members, manager};
+use super::{Chain, Change, Diff, Difference, Entry, Ignore, Members, entry::compare, manager};
 use crate::{
     bytes::escape,
     etcd::{KeyValue, Record},
@@ -28,10 +28,17 @@ impl<'a, 'm> Detail<'a, 'm> {
     /// Compares a change's two sides. Both sides of `diff` are the backup it is of.
     #[must_use]
     pub fn new(change: Change<'a>, diff: &Diff<'m, 'a>, gap: Gap, compacted: bool) -> Self {
-        let object = |kv: Option<KeyValue<'a>>| kv.and_then(|kv| diff.new.ring.object(kv.key, kv.value).ok());
-        let (old, new) = (object(change.old), object(change.pair().new));
-        let manager = new.as_ref().and_then(|new| manager(old.as_ref(), new)).map(str::to_owned);
-        Self { change, entry: diff.entry(&change.pair()), gap, manager, compacted, mask: diff.mask }
+        let pair = change.pair();
+        let mut written_by = None;
+        let entry = compare(diff, &pair, |old, new| {
+            written_by = Some(manager(Some(old), new).map(str::to_owned));
+        });
+        let manager = written_by.unwrap_or_else(|| {
+            let object = |kv: Option<KeyValue<'a>>| kv.and_then(|kv| diff.new.ring.object(kv.key, kv.value).ok());
+            let (old, new) = (object(pair.old), object(pair.new));
+            manager(old.as_ref(), new.as_ref()?).map(str::to_owned)
+        });
+        Self { change, entry, gap, manager, compacted, mask: diff.mask }
     }
 
     /// Its revision: that of the transaction, with its place in it where it is not the first.

@@ -83,8 +83,12 @@ impl Entry<'_> {
     }
 }
 
-/// What differs about a pair.
-pub(super) fn compare<'a>(diff: &Diff<'_, 'a>, pair: &Pair<'a>) -> Option<Entry<'a>> {
+/// What differs about a pair. `decoded` sees both objects where they were decoded.
+pub(super) fn compare<'a>(
+    diff: &Diff<'_, 'a>,
+    pair: &Pair<'a>,
+    decoded: impl FnOnce(&Object<'a>, &Object<'a>),
+) -> Option<Entry<'a>> {
     let key = Key::new(pair.key());
     let reference = |side: &Cluster<'a>, kv: Option<KeyValue<'a>>| kv.map(|kv| reference(&kv, &key, side, diff));
     let mut entry = Entry {
@@ -104,6 +108,7 @@ pub(super) fn compare<'a>(diff: &Diff<'_, 'a>, pair: &Pair<'a>) -> Option<Entry<
         (Some(old), Some(new)) => match objects(diff, &old, &new) {
             Ok(None) => return None,
             Ok(Some((mut a, mut b))) => {
+                decoded(&a, &b);
                 let resource = key.object().map_or("", |object| object.resource.as_ref());
                 let plain = if diff.mask.hides(&key, &a) || diff.mask.hides(&key, &b) {
                     let plain = counting(fields(&a.value, &b.value), resource, diff.ignore, &mut BTreeMap::new());

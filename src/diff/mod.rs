@@ -110,7 +110,7 @@ impl<'a> Diff<'_, 'a> {
     /// What differs about a pair; `None` when the content is the same and only its form differs.
     #[must_use]
     pub fn entry(&self, pair: &Pair<'a>) -> Option<Entry<'a>> {
-        entry::compare(self, pair)
+        entry::compare(self, pair, |_, _| ())
     }
 
     /// What changed as a JSON Patch (RFC 6902): applied to the old object, it makes the new one, but for what is ignored.

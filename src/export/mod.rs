@@ -28,7 +28,7 @@ use self::neighbours::Neighbours;
 use crate::{
     bytes::escape,
     etcd::KeyValue,
-    k8s::{Key, Mask, Object, Undecodable},
+    k8s::{Key, ManagedFields, Mask, Object, Undecodable},
     objects::Cluster,
 };
 
@@ -66,12 +66,13 @@ impl<'v, 'a> Exporter<'v, 'a> {
     pub fn object(&self, kv: &KeyValue<'a>) -> Result<Object<'a>, LeftOut> {
         let key = Key::new(kv.key);
         let Some(named) = key.object() else { return Err(LeftOut::new(Why::NoObject, "")) };
-        let mut object = self.cluster.ring.object(kv.key, kv.value).map_err(|why| match &why {
-            Undecodable::Encrypted(_) | Undecodable::Unopened { .. } if !self.wanted.reveal => {
-                LeftOut::new(Why::Secret, why.to_string())
-            }
-            _ => LeftOut::new(Why::Unreadable, why.to_string()),
-        })?;
+        let mut object =
+            self.cluster.ring.object_with(kv.key, kv.value, ManagedFields::Hide).map_err(|why| match &why {
+                Undecodable::Encrypted(_) | Undecodable::Unopened { .. } if !self.wanted.reveal => {
+                    LeftOut::new(Why::Secret, why.to_string())
+                }
+                _ => LeftOut::new(Why::Unreadable, why.to_string()),
+            })?;
         if !object.known {
             return Err(LeftOut::new(Why::Unreadable, "of a kind that this version does not know"));
         }

@@ -45,6 +45,7 @@ pub use mask::{Mask, is_bootstrap};
 pub use meta::{Meta, Moment, Owner};
 pub use object::{Object, decode};
 pub use portrait::{Installer, Portrait, identity};
+pub use protobuf::ManagedFields;
 pub use resource::Resource;
 pub use resources::Resources;
 pub use seal::{Ring, decode_opened, is_encrypted};

@@ -6,7 +6,7 @@ use super::{
     definition,
     error::{SealName, Undecodable, Unknown},
     json_read,
-    protobuf::{Decoder, Path},
+    protobuf::{Decoder, ManagedFields, Path},
     stored::{Envelope, Stored},
     table::table,
     value::{Map, Value},
@@ -34,18 +34,30 @@ pub struct Object<'a> {
 /// # Errors
 /// When the value is no object, is encrypted, or is broken.
 pub fn decode(value: &[u8]) -> Result<Object<'_>, Undecodable> {
-    match Stored::new(value)? {
-        Stored::Protobuf(envelope) => protobuf(&envelope),
-        Stored::Json(text) => Ok(Object::of(json_read::parse(text)?)),
-        Stored::Cbor(data) => Ok(Object::of(super::cbor::parse(data)?)),
-        Stored::Encrypted(seal) => Err(Undecodable::Encrypted(Box::new(SealName::from(&seal)))),
-        Stored::Opaque => Err(Undecodable::Opaque(value.len())),
-    }
+    decode_with(value, ManagedFields::Keep)
 }
 
-fn protobuf<'a>(envelope: &Envelope<'a>) -> Result<Object<'a>, Undecodable> {
+/// As [`decode`], with or without `metadata.managedFields`.
+///
+/// # Errors
+/// The same.
+pub(super) fn decode_with(value: &[u8], managed_fields: ManagedFields) -> Result<Object<'_>, Undecodable> {
+    let mut object = match Stored::new(value)? {
+        Stored::Protobuf(envelope) => return protobuf(&envelope, managed_fields),
+        Stored::Json(text) => Object::of(json_read::parse(text)?),
+        Stored::Cbor(data) => Object::of(super::cbor::parse(data)?),
+        Stored::Encrypted(seal) => return Err(Undecodable::Encrypted(Box::new(SealName::from(&seal)))),
+        Stored::Opaque => return Err(Undecodable::Opaque(value.len())),
+    };
+    if managed_fields == ManagedFields::Hide {
+        object.hide_managed_fields();
+    }
+    Ok(object)
+}
+
+fn protobuf<'a>(envelope: &Envelope<'a>, managed_fields: ManagedFields) -> Result<Object<'a>, Undecodable> {
     let table = table();
-    let mut decoder = Decoder::new(table);
+    let mut decoder = Decoder::new(table, managed_fields);
     let kind = table.kind(envelope.api_version, envelope.kind);
     let mut map = match kind {
         Some(kind) => decoder.object(kind.message, envelope.raw, &Path::ROOT)?,
@@ -117,7 +129,7 @@ impl<'a> Object<'a> {
     }
 
     /// Takes out `metadata.managedFields`, which kubectl hides.
-    pub fn hide_managed_fields(&mut self) {
+    fn hide_managed_fields(&mut self) {
         if let Some(root) = self.value.as_object_mut()
             && let Some(Value::Object(meta)) = root.get_mut("metadata")
         {

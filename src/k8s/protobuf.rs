@@ -52,12 +52,25 @@ type Entries<'a> = Vec<(Cow<'a, str>, Value<'a>)>;
 
 pub(super) struct Decoder {
     table: &'static Table,
+    managed_fields: ManagedFields,
     pub(super) unknown: Vec<Unknown>,
 }
 
+/// What becomes of `metadata.managedFields`, often half of an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ManagedFields {
+    /// They are decoded.
+    Keep,
+    /// They are left out, as kubectl hides them; what is wrong with their messages is reported all the same.
+    Hide,
+}
+
+/// Its number in `ObjectMeta`.
+const MANAGED_FIELDS: u32 = 17;
+
 impl Decoder {
-    pub(super) fn new(table: &'static Table) -> Self {
-        Self { table, unknown: Vec::new() }
+    pub(super) fn new(table: &'static Table, managed_fields: ManagedFields) -> Self {
+        Self { table, managed_fields, unknown: Vec::new() }
     }
 
     /// The message `id` as an object. `spare` members may be added to it without growing it.
@@ -86,6 +99,14 @@ impl Decoder {
                 continue;
             };
             hint = at;
+            if wire.number == MANAGED_FIELDS
+                && self.managed_fields == ManagedFields::Hide
+                && field.name == "managedFields"
+                && let Type::Message(id) = field.of
+            {
+                self.pass_over(id, wire.bytes()?, &path.then(field.name)?)?;
+                continue;
+            }
             let bit = 1_u128 << (at & 127);
             let again = seen & bit != 0;
             seen |= bit;
@@ -130,6 +151,30 @@ impl Decoder {
             sort_maps(message, out);
         }
         self.absent(message, seen, out);
+        Ok(())
+    }
+
+    /// Reads over a message, for what is wrong with it.
+    fn pass_over(&mut self, id: u32, data: &[u8], path: &Path<'_>) -> Result<(), Undecodable> {
+        let Some(message) = self.table.message(id) else { return Ok(()) };
+        let mut reader = Reader::new(data);
+        while let Some(wire) = reader.next_field()? {
+            match message.find(wire.number, 0) {
+                None => self.unknown.push(Unknown { path: path.spell(), number: wire.number }),
+                Some((_, Field { of: Type::Message(id), name, .. })) => {
+                    self.pass_over(*id, wire.bytes()?, &path.then(name)?)?;
+                }
+                Some((_, Field { of: Type::Time, .. })) => {
+                    super::special::timestamp(wire.bytes()?)?;
+                }
+                Some((_, Field { of: Type::Raw, .. })) => {
+                    super::special::field(wire.bytes()?, 1)?;
+                }
+                Some(_) => {
+                    wire.bytes()?;
+                }
+            }
+        }
         Ok(())
     }
 

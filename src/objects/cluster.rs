@@ -7,7 +7,7 @@ use crate::{
     Error, Findings, Result,
     bytes::escape,
     etcd::{KeyValue, Range, Snapshot, View},
-    k8s::{Clock, Key, Moment, Object, Portrait, Resource, Resources, Ring, Undecodable, identity},
+    k8s::{Clock, Key, ManagedFields, Moment, Object, Portrait, Resource, Resources, Ring, Undecodable, identity},
     select::Selection,
 };
 
@@ -106,7 +106,15 @@ impl<'a> Cluster<'a> {
     /// # Errors
     /// When it is none, or cannot be opened.
     pub fn object(&self, kv: &KeyValue<'a>) -> Result<Object<'a>, Undecodable> {
-        let mut object = self.ring.object(kv.key, kv.value)?;
+        self.object_with(kv, ManagedFields::Keep)
+    }
+
+    /// As [`Cluster::object`], with or without `metadata.managedFields`.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn object_with(&self, kv: &KeyValue<'a>, managed_fields: ManagedFields) -> Result<Object<'a>, Undecodable> {
+        let mut object = self.ring.object_with(kv.key, kv.value, managed_fields)?;
         object.as_served(kv.mod_revision);
         Ok(object)
     }
@@ -175,8 +183,8 @@ mod tests {
         let source = source();
         let snapshot = Snapshot::load(&source, &Load::default()).unwrap();
         let last = Cluster::open(&snapshot, Ring::default(), At::Last).unwrap();
-        let (first, head) = last.window();
-        let before = Cluster::open(&snapshot, Ring::default(), At::Revision(first)).unwrap();
+        let (_, head) = last.window();
+        let before = Cluster::open(&snapshot, Ring::default(), At::Revision(300)).unwrap();
         assert!(before.view.len() < last.view.len() && last.view.revision == head);
         assert_eq!(before.identity(), last.identity());
         let names = |cluster: &Cluster<'_>| -> Vec<String> {

@@ -189,7 +189,6 @@ fn survives(value: &[u8]) {
     let mut out = Vec::new();
     if let Ok(mut object) = k8s::decode(value) {
         object.as_served(1);
-        object.hide_managed_fields();
         json::pretty(&mut out, &object.value, 0);
         yaml::write(&mut out, &object.value);
     }

@@ -5,7 +5,7 @@ use etcdsnap::{
     Error,
     bytes::escape,
     etcd::{KeyValue, Range},
-    k8s::{Key, Object, Value, yaml},
+    k8s::{Key, ManagedFields, Object, Value, yaml},
     objects::{Cluster, Family, Query, Relative, Said},
 };
 
@@ -65,7 +65,7 @@ impl Describe {
         let mut exit = Exit::Good;
         let mut first = true;
         for kv in &found.objects {
-            match decode(&cluster, kv, false) {
+            match decode(&cluster, kv, ManagedFields::Hide) {
                 Ok(mut object) => {
                     mask.object(&Key::new(kv.key), &mut object);
                     write!(session.out, "{}", if first { "" } else { "\n\n" })?;

@@ -3,7 +3,7 @@
 use etcdsnap::{
     bytes::escape,
     etcd::KeyValue,
-    k8s::{Object, Undecodable, Unknown},
+    k8s::{ManagedFields, Object, Undecodable, Unknown},
     objects::Cluster,
 };
 
@@ -13,12 +13,9 @@ use crate::failure::Exit;
 pub(super) fn decode<'a>(
     cluster: &Cluster<'a>,
     kv: &KeyValue<'a>,
-    managed_fields: bool,
+    managed_fields: ManagedFields,
 ) -> Result<Object<'a>, Undecodable> {
-    let mut object = cluster.object(kv)?;
-    if !managed_fields {
-        object.hide_managed_fields();
-    }
+    let object = cluster.object_with(kv, managed_fields)?;
     warn_unknown(&escape(kv.key), &object.unknown);
     Ok(object)
 }

@@ -24,7 +24,8 @@ use std::{borrow::Cow, path::Path};
 use super::{
     error::{SealName, Undecodable, Unopened},
     key::Key,
-    object::{Object, decode},
+    object::{Object, decode_with},
+    protobuf::ManagedFields,
     stored::{ENCRYPTED, Provider, Seal, Stored},
 };
 use crate::{Result, etcd::KeyValue};
@@ -105,7 +106,20 @@ impl Ring {
     /// # Errors
     /// As [`Ring::open`] and [`decode`].
     pub fn object<'v>(&self, etcd_key: &[u8], value: &'v [u8]) -> Result<Object<'v>, Undecodable> {
-        decode_opened(self.open(etcd_key, value)?)
+        self.object_with(etcd_key, value, ManagedFields::Keep)
+    }
+
+    /// As [`Ring::object`], with or without `metadata.managedFields`.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn object_with<'v>(
+        &self,
+        etcd_key: &[u8],
+        value: &'v [u8],
+        managed_fields: ManagedFields,
+    ) -> Result<Object<'v>, Undecodable> {
+        opened_object(self.open(etcd_key, value)?, managed_fields)
     }
 
     /// With the name as it is configured: it may hold a `:`, which would end it otherwise.
@@ -147,10 +161,14 @@ pub fn is_encrypted(value: &[u8]) -> bool {
 /// # Errors
 /// As [`decode`].
 pub fn decode_opened(opened: Cow<'_, [u8]>) -> Result<Object<'_>, Undecodable> {
+    opened_object(opened, ManagedFields::Keep)
+}
+
+fn opened_object(opened: Cow<'_, [u8]>, managed_fields: ManagedFields) -> Result<Object<'_>, Undecodable> {
     match opened {
-        Cow::Borrowed(value) => decode(value),
+        Cow::Borrowed(value) => decode_with(value, managed_fields),
         Cow::Owned(plain) => {
-            let object = decode(&plain)?;
+            let object = decode_with(&plain, managed_fields)?;
             Ok(Object { value: object.value.into_owned(), encrypted: true, ..object })
         }
     }

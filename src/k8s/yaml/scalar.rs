@@ -35,8 +35,13 @@ impl Analysis {
         let (mut breaks, mut special, mut edge_space, mut edge_break) = (false, false, false, false);
         let (mut trailing_space, mut break_space, mut space_break) = (false, false, false);
         let (mut after_space, mut after_break, mut after_blank) = (false, false, true);
-        let mut chars = text.chars().enumerate().peekable();
+        let mut chars = text.char_indices().peekable();
         while let Some((i, c)) = chars.next() {
+            if c.is_ascii_alphanumeric() {
+                while chars.next_if(|(_, c)| c.is_ascii_alphanumeric()).is_some() {}
+                (after_space, after_break, after_blank) = (false, false, false);
+                continue;
+            }
             let next = chars.peek().map(|(_, c)| *c);
             let before_blank = next.is_none_or(is_blank);
             indicators |= match c {
@@ -105,7 +110,7 @@ impl Emitter<'_> {
             self.put(' ');
         }
         if fold && self.column.saturating_add(text.len()) > WIDTH {
-            self.folded(text, |_, _| {}, false);
+            self.folded(text, false);
         } else {
             self.out.extend_from_slice(text.as_bytes());
             self.column = self.column.saturating_add(text.chars().count());
@@ -116,16 +121,13 @@ impl Emitter<'_> {
 
     fn single(&mut self, text: &str, fold: bool) {
         self.indicator(b"'", true, false, false);
-        let quote = |emitter: &mut Self, c| {
-            if c == '\'' {
-                emitter.put('\'');
-            }
-        };
         if fold {
-            self.folded(text, quote, true);
+            self.folded(text, true);
         } else {
             for c in text.chars() {
-                quote(self, c);
+                if c == '\'' {
+                    self.put('\'');
+                }
                 self.put(c);
             }
         }
@@ -135,15 +137,24 @@ impl Emitter<'_> {
     }
 
     /// Plain and single quoted text: a lone space behind the width becomes a line break.
-    fn folded(&mut self, text: &str, before: impl Fn(&mut Self, char), quoted: bool) {
+    fn folded(&mut self, text: &str, quoted: bool) {
         let (mut spaces, mut breaks) = (false, false);
-        let last = text.len().saturating_sub(1);
-        let mut chars = text.char_indices().peekable();
-        while let Some((at, c)) = chars.next() {
-            let next = chars.peek().map(|(_, c)| *c);
+        let mut rest = text;
+        while let Some((c, after)) = first(rest) {
+            let run = word(rest);
+            if let Some((word, after)) = rest.split_at_checked(run).filter(|_| run > 0) {
+                if breaks {
+                    self.write_indent();
+                }
+                self.run(word);
+                self.indention = false;
+                (spaces, breaks) = (false, false);
+                rest = after;
+                continue;
+            }
             if c == ' ' {
-                let inner = !quoted || at > 0 && at < last;
-                if !spaces && self.column > WIDTH && inner && next != Some(' ') {
+                let inner = !quoted || rest.len() < text.len() && !after.is_empty();
+                if !spaces && self.column > WIDTH && inner && !after.starts_with(' ') {
                     self.write_indent();
                 } else {
                     self.put(' ');
@@ -160,12 +171,21 @@ impl Emitter<'_> {
                 if breaks {
                     self.write_indent();
                 }
-                before(self, c);
+                if quoted && c == '\'' {
+                    self.put('\'');
+                }
                 self.put(c);
                 self.indention = false;
                 (spaces, breaks) = (false, false);
             }
+            rest = after;
         }
+    }
+
+    /// Puts ASCII text without breaks.
+    fn run(&mut self, text: &str) {
+        self.out.extend_from_slice(text.as_bytes());
+        self.column = self.column.saturating_add(text.len());
     }
 
     fn double(&mut self, text: &str, fold: bool) {
@@ -240,7 +260,9 @@ impl Emitter<'_> {
         self.indention = true;
         self.whitespace = true;
         let mut breaks = true;
-        for c in text.chars() {
+        let mut rest = text;
+        while let Some((c, after)) = first(rest) {
+            rest = after;
             if is_break(c) {
                 self.write_break(c);
                 self.indention = true;
@@ -250,11 +272,27 @@ impl Emitter<'_> {
                     self.write_indent();
                 }
                 self.put(c);
+                let end = rest.bytes().position(|b| !(b' '..=b'~').contains(&b)).unwrap_or(rest.len());
+                if let Some((line, after)) = rest.split_at_checked(end) {
+                    self.run(line);
+                    rest = after;
+                }
                 self.indention = false;
                 breaks = false;
             }
         }
     }
+}
+
+/// The first character, and what comes after it.
+fn first(text: &str) -> Option<(char, &str)> {
+    let mut chars = text.chars();
+    Some((chars.next()?, chars.as_str()))
+}
+
+/// Length of the ASCII word that a text begins with: nothing in it is a space, a break or a single quote.
+fn word(text: &str) -> usize {
+    text.bytes().take_while(|b| b.is_ascii_graphic() && *b != b'\'').count()
 }
 
 fn is_blank(c: char) -> bool {

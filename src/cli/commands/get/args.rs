@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args};
-use etcdsnap::objects::Found;
+use etcdsnap::{k8s::ManagedFields, objects::Found};
 
 use super::format::{Format, FormatParser, Output};
 use crate::{
@@ -79,6 +79,11 @@ impl Get {
     /// Whether a person chose the order.
     pub(super) fn sorts(&self) -> bool {
         !self.sort_by.is_empty()
+    }
+
+    /// Whether metadata.managedFields are shown.
+    pub(super) fn managed_fields(&self) -> ManagedFields {
+        if self.show_managed_fields { ManagedFields::Keep } else { ManagedFields::Hide }
     }
 
     /// Whether single objects were asked for, and not a list.

@@ -56,11 +56,8 @@ impl Get {
         let make = |window: Vec<&KeyValue<'a>>| {
             let (mut text, mut wrong) = (Vec::new(), Vec::new());
             for kv in window {
-                match cluster.object(kv) {
-                    Ok(mut object) => {
-                        if !self.show_managed_fields {
-                            object.hide_managed_fields();
-                        }
+                match cluster.object_with(kv, self.managed_fields()) {
+                    Ok(object) => {
                         form.item(&mut text, &object.value);
                         if !object.unknown.is_empty() {
                             wrong.push((kv.key, Ok(object.unknown)));
@@ -100,7 +97,7 @@ impl Get {
             return Ok(Exit::Content);
         }
         let mut exit = Exit::Good;
-        let objects = found.objects.iter().filter_map(|kv| match decode(cluster, kv, self.show_managed_fields) {
+        let objects = found.objects.iter().filter_map(|kv| match decode(cluster, kv, self.managed_fields()) {
             Ok(object) => Some(object.value),
             Err(why) => {
                 exit = unreadable(kv.key, &why);

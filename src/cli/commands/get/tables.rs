@@ -5,7 +5,7 @@ use std::io::Write as _;
 use etcdsnap::{
     bytes::escape,
     etcd::KeyValue,
-    k8s::{Key, Undecodable, Value},
+    k8s::{Key, ManagedFields, Undecodable, Value},
     objects::{Cluster, Found},
     ordered::ordered_items,
     print::{Cell, Clock, Column, Listing, Row, format_labels},
@@ -76,7 +76,9 @@ impl Get {
         }
         let mut found = kind.found.clone();
         if let Some(order) = printer.order.filter(|_| !self.sorts()) {
-            found.sort_by_cached_key(|kv| decode(cluster, kv, false).map_or(i64::MAX, |object| order(&object.value)));
+            found.sort_by_cached_key(|kv| {
+                decode(cluster, kv, ManagedFields::Hide).map_or(i64::MAX, |object| order(&object.value))
+            });
         }
         let row = |kv: &KeyValue<'a>| match cluster.object(kv) {
             Ok(object) => {
