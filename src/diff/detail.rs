@@ -4,7 +4,7 @@ use super::{Chain, Change, Diff, Difference, Entry, Ignore, Members, entry::comp
 use crate::{
     bytes::escape,
     etcd::{KeyValue, Record},
-    k8s::{Gap, Mask, Value},
+    k8s::{Gap, ManagedFields, Mask, Value},
     objects::{Joined, Stored},
 };
 
@@ -34,7 +34,9 @@ impl<'a, 'm> Detail<'a, 'm> {
             written_by = Some(manager(Some(old), new).map(str::to_owned));
         });
         let manager = written_by.unwrap_or_else(|| {
-            let object = |kv: Option<KeyValue<'a>>| kv.and_then(|kv| diff.new.ring.object(kv.key, kv.value).ok());
+            let object = |kv: Option<KeyValue<'a>>| {
+                kv.and_then(|kv| diff.new.ring.object_with(kv.key, kv.value, diff.managed_fields).ok())
+            };
             let (old, new) = (object(pair.old), object(pair.new));
             manager(old.as_ref(), new.as_ref()?).map(str::to_owned)
         });
@@ -133,7 +135,7 @@ pub fn history<'a, E>(
     let (mut chain, mut last): (_, Option<Record<'_>>) = (Chain::default(), None);
     for stored in records {
         let (record, Some(backup)) = (stored.record, joined.backups.get(stored.backup)) else { continue };
-        let diff = Diff { old: backup, new: backup, ignore, mask, raw: false };
+        let diff = Diff { old: backup, new: backup, ignore, mask, raw: false, managed_fields: ManagedFields::Keep };
         let (change, main) = (chain.link(record), record.revision.main);
         if let Some(last) = last.filter(|last| change.is_another(last)) {
             each(&Occurrence::Deleted(last.revision.main, record.kv.create_revision))?;

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     etcd::KeyValue,
     k8s::{
-        Key, Mask, Meta, Object, Stored, Undecodable, Value, decode, decode_opened, is_bootstrap, is_encrypted, kind_of,
+        Key, Mask, Meta, Object, Stored, Undecodable, Value, decode, is_bootstrap, is_encrypted, kind_of, opened_object,
     },
     objects::Cluster,
 };
@@ -159,7 +159,7 @@ pub(super) fn objects<'a>(
     if a == b {
         return Ok(None);
     }
-    let (mut a, mut b) = (decode_opened(a)?, decode_opened(b)?);
+    let (mut a, mut b) = (opened_object(a, diff.managed_fields)?, opened_object(b, diff.managed_fields)?);
     (a.encrypted, b.encrypted) = (a.encrypted || b.encrypted, a.encrypted || b.encrypted);
     for (object, kv) in [(&mut a, old), (&mut b, new)] {
         object.as_served(kv.mod_revision);
@@ -211,7 +211,7 @@ fn reference(kv: &KeyValue<'_>, key: &Key<'_>, side: &Cluster<'_>, diff: &Diff<'
         ..Ref::default()
     };
     let opened = side.ring.open(kv.key, kv.value).ok();
-    let meta = opened.as_ref().and_then(|value| Meta::read(value).ok()).unwrap_or_default();
+    let meta = opened.as_ref().and_then(|value| Meta::read_type(value).ok()).unwrap_or_default();
     if let Some(object) = key.object() {
         of.namespace = object.namespace.unwrap_or_default().to_owned();
         of.name = diff.mask.name(object).into_owned();

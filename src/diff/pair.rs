@@ -1,7 +1,11 @@
 //! What is compared with what.
 
 use super::ignore::Ignore;
-use crate::{etcd::KeyValue, k8s::Mask, objects::Cluster};
+use crate::{
+    etcd::KeyValue,
+    k8s::{ManagedFields, Mask},
+    objects::Cluster,
+};
 
 /// So many pairs are compared at once, or as many as have so many bytes; what they come to is held until it is handed
 /// on in order.
@@ -43,4 +47,6 @@ pub struct Diff<'s, 'a> {
     pub mask: &'s Mask,
     /// Keys and their bytes are compared, whatever they are.
     pub raw: bool,
+    /// How much of managedFields is decoded and compared, where they do not count.
+    pub managed_fields: ManagedFields,
 }

@@ -99,6 +99,19 @@ impl<'a> Meta<'a> {
         }
     }
 
+    /// Reads `api_version` and `kind`, and of a protobuf value no more.
+    ///
+    /// # Errors
+    /// As [`decode`].
+    pub fn read_type(value: &'a [u8]) -> Result<Self, Undecodable> {
+        match Stored::new(value)? {
+            Stored::Protobuf(Envelope { api_version, kind, .. }) => {
+                Ok(Self { api_version: api_version.into(), kind: kind.into(), ..Self::default() })
+            }
+            _ => Self::read(value),
+        }
+    }
+
     fn protobuf(envelope: &Envelope<'a>) -> Result<Self, Malformed> {
         let mut meta = Self { api_version: envelope.api_version.into(), kind: envelope.kind.into(), ..Self::default() };
         let mut reader = Reader::new(envelope.raw);

@@ -48,7 +48,7 @@ pub use portrait::{Installer, Portrait, identity};
 pub use protobuf::ManagedFields;
 pub use resource::Resource;
 pub use resources::Resources;
-pub use seal::{Ring, decode_opened, is_encrypted};
+pub use seal::{Ring, is_encrypted, opened_object};
 pub use stored::{Envelope, Provider, Seal, Stored};
 pub use summary::Summary;
 pub(crate) use summary::kind_of;

@@ -61,12 +61,17 @@ pub(super) struct Decoder {
 pub enum ManagedFields {
     /// They are decoded.
     Keep,
+    /// They are decoded without `fieldsV1`: who wrote, and when.
+    Names,
     /// They are left out, as kubectl hides them; what is wrong with their messages is reported all the same.
     Hide,
 }
 
 /// Its number in `ObjectMeta`.
 const MANAGED_FIELDS: u32 = 17;
+
+/// Number of `fieldsV1` in `ManagedFieldsEntry`.
+const FIELDS_V1: u32 = 7;
 
 impl Decoder {
     pub(super) fn new(table: &'static Table, managed_fields: ManagedFields) -> Self {
@@ -105,6 +110,14 @@ impl Decoder {
                 && let Type::Message(id) = field.of
             {
                 self.pass_over(id, wire.bytes()?, &path.then(field.name)?)?;
+                continue;
+            }
+            if wire.number == FIELDS_V1
+                && self.managed_fields == ManagedFields::Names
+                && field.name == "fieldsV1"
+                && field.of == Type::Raw
+            {
+                super::special::field(wire.bytes()?, 1)?;
                 continue;
             }
             let bit = 1_u128 << (at & 127);

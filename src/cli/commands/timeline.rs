@@ -5,6 +5,7 @@ use etcdsnap::{
     Error, Findings,
     diff::{Change, Detail, Diff, Difference, Ignore, changes, stamped},
     etcd::Range,
+    k8s::ManagedFields,
     objects::{At, Cluster, Period, Point, Query},
     ordered::ordered,
     select::LabelSelector,
@@ -96,13 +97,15 @@ impl Timeline {
         let selection = cluster.select(&query)?;
         let period = Period { since: self.since, until: self.until };
         let ignore = Ignore { all: self.all, status: true, events: true, paths: Vec::new() };
-        let diff = Diff { old: &cluster, new: &cluster, ignore: &ignore, mask: &mask, raw: false };
+        // what was ignored is not in the table
+        let table = self.output == Output::Table;
+        let managed_fields = if table && !self.all { ManagedFields::Names } else { ManagedFields::Keep };
+        let diff = Diff { old: &cluster, new: &cluster, ignore: &ignore, mask: &mask, raw: false, managed_fields };
         let from = clock.gap(first).after.or_else(|| clock.span().map(|span| span.0));
         let since = from.map_or(String::new(), |at| format!(" ({at})"));
         eprintln!("note: {} holds every change from revision {first}{since} on", printable(source.name().to_owned()));
 
         let headers = ["REVISION", "TIME", "WITHIN", "VERB", "OBJECT", "NAMESPACE", "MANAGER", "CHANGED"];
-        let table = self.output == Output::Table;
         let mut lines =
             if self.no_headers || !table { render::Columns::bare() } else { render::Columns::new(&headers) };
         let (mut findings, mut left_out) = (Findings::default(), 0_u64);

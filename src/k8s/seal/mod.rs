@@ -159,12 +159,8 @@ pub fn is_encrypted(value: &[u8]) -> bool {
 /// The object in what [`Ring::open`] opened.
 ///
 /// # Errors
-/// As [`decode`].
-pub fn decode_opened(opened: Cow<'_, [u8]>) -> Result<Object<'_>, Undecodable> {
-    opened_object(opened, ManagedFields::Keep)
-}
-
-fn opened_object(opened: Cow<'_, [u8]>, managed_fields: ManagedFields) -> Result<Object<'_>, Undecodable> {
+/// As [`decode`](super::decode).
+pub fn opened_object(opened: Cow<'_, [u8]>, managed_fields: ManagedFields) -> Result<Object<'_>, Undecodable> {
     match opened {
         Cow::Borrowed(value) => decode_with(value, managed_fields),
         Cow::Owned(plain) => {

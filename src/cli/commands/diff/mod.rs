@@ -13,7 +13,7 @@ use etcdsnap::{
     Error,
     diff::{Diff, Difference, Document, Entry, Ignore, Pair, Relation, Tally, stamped},
     etcd::{Range, Snapshot},
-    k8s::{Moment, json},
+    k8s::{ManagedFields, Moment, json},
     objects::{At, Cluster, Query},
     select::LabelSelector,
     source::Source,
@@ -186,7 +186,14 @@ impl Compare {
             events: self.all || !what.is_empty(),
             paths: self.ignore.clone(),
         };
-        let diff = Diff { old: from, new: to, ignore: &ignore, mask: &mask, raw: self.raw };
+        let diff = Diff {
+            old: from,
+            new: to,
+            ignore: &ignore,
+            mask: &mask,
+            raw: self.raw,
+            managed_fields: ManagedFields::Keep,
+        };
         let (relation, mut tally) = (Relation::of(from, to), Tally::default());
         let wanted = |pair: &Pair<'_>| selection.matches(pair.key()) && is_labelled(&self.selector, &diff, pair);
         let mut document = matches!(self.output, Output::Json | Output::Yaml)
