@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     disk::{fault, sync_dir},
+    json_path,
     run::Run,
 };
 use crate::{Error, Result};
@@ -25,8 +26,10 @@ const NAME: &str = "journal.json";
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Step {
     /// What is renamed.
+    #[serde(with = "json_path")]
     pub from: PathBuf,
     /// Its new path.
+    #[serde(with = "json_path")]
     pub to: PathBuf,
     /// Whether the two change places, so that there is always one at `to`.
     exchange: bool,
@@ -124,9 +127,10 @@ pub struct Journal {
     /// Renames after that, which tidy up.
     pub after: Vec<Step>,
     /// Staging folders besides the one that the journal is in.
+    #[serde(with = "json_path::list")]
     pub also: Vec<PathBuf>,
     /// The folder that it was written to. A copy of it elsewhere is not followed.
-    #[serde(default)]
+    #[serde(default, with = "json_path")]
     folder: PathBuf,
 }
 
@@ -236,7 +240,21 @@ pub(super) fn unsure(folder: &Path, run: Run, why: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _};
+
     use super::*;
+
+    #[test]
+    fn paths_that_are_not_utf8_come_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let odd = dir.path().join(OsStr::from_bytes(b"\xff"));
+        fs::create_dir(&odd).unwrap();
+        let step = Step::rename(odd.clone(), dir.path().join("to")).unwrap();
+        let journal = Journal { steps: vec![step], also: vec![odd.clone()], ..Journal::default() };
+        journal.write(&odd).unwrap();
+        let read = Journal::read(&odd, Run::Export).unwrap().unwrap();
+        assert_eq!((&read.steps[0].from, &read.steps[0].to, &read.also[0]), (&odd, &dir.path().join("to"), &odd));
+    }
 
     #[test]
     fn what_a_copied_journal_names_is_left_alone() {

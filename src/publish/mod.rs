@@ -17,6 +17,7 @@ mod disk;
 mod doubt;
 mod draft;
 mod journal;
+mod json_path;
 mod owner;
 mod run;
 mod stage;

@@ -1,8 +1,12 @@
 //! Objects to be applied: what is among the files, what is left out and said, where they may go.
 
 use std::{
+    ffi::OsStr,
     fs,
-    os::unix::fs::{PermissionsExt as _, symlink},
+    os::unix::{
+        ffi::OsStrExt as _,
+        fs::{PermissionsExt as _, symlink},
+    },
     path::Path,
     process::{Command, Output},
 };
@@ -216,6 +220,15 @@ fn a_full_disk() {
 }
 
 /// A backup that is not good: what can be read is exported, and beside it lies what is wrong.
+#[test]
+fn into_a_folder_whose_name_is_not_utf8() {
+    let dir = tempfile::tempdir().unwrap();
+    let to = dir.path().join(OsStr::from_bytes(b"out\xff"));
+    let run = Command::new(env!("CARGO_BIN_EXE_etcdsnap")).args(["export", KUBE, "--to"]).arg(&to).output().unwrap();
+    assert_eq!(ended(&run), (Some(0), String::new()));
+    assert!(to.join("MANIFEST").exists() && fs::read_dir(dir.path()).unwrap().count() == 1);
+}
+
 #[test]
 fn doubt_lies_beside() {
     let dir = tempfile::tempdir().unwrap();
