@@ -116,8 +116,9 @@ impl Evidence {
     pub(crate) fn closed(&mut self, input: &impl Input) -> Result<()> {
         for part in input.files() {
             let sum = hex(&part.digests(|_| {})?.file);
-            let input = self.inputs.iter_mut().rev().find(|input| input.id == part.id());
-            if let Some(input) = input {
+            // A file that was named twice is noted twice, and closed as often.
+            let is_it = |input: &&mut InputFile| input.id == part.id() && input.sha256_after.is_none();
+            if let Some(input) = self.inputs.iter_mut().find(is_it) {
                 let same = input.sha256_before == sum;
                 input.sha256_after = Some(sum);
                 if !same {

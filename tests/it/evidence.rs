@@ -38,6 +38,23 @@ fn each_record_carries_the_hash_of_the_one_before() {
 }
 
 #[test]
+fn a_file_that_is_named_twice_is_noted_twice() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let (file, link, log) = (at("small.db"), at("latest.db"), at("evidence.ndjson"));
+    fs::copy("fixtures/small.db", &file).unwrap();
+    std::os::unix::fs::symlink(&file, &link).unwrap();
+    for second in [&link, &file] {
+        assert_eq!(run(&["diff", &file, second, "--evidence", &log]).0, 0);
+    }
+    let inputs = |line: &str| serde_json::from_str::<Value>(line).unwrap()["inputs"].as_array().unwrap().clone();
+    let text = fs::read_to_string(&log).unwrap();
+    let inputs: Vec<_> = text.lines().flat_map(inputs).collect();
+    assert_eq!(inputs.len(), 4);
+    assert!(inputs.iter().all(|input| input["sha256After"] == input["sha256Before"]), "{text}");
+}
+
+#[test]
 fn it_is_written_into_no_backup_and_no_device() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("small.db");
