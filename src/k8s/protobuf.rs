@@ -27,11 +27,23 @@ pub(super) struct Path<'p> {
 impl<'p> Path<'p> {
     pub(super) const ROOT: Path<'static> = Path { owner: None, name: "", depth: 0 };
 
-    fn then(&'p self, name: &'p str) -> Result<Self, Undecodable> {
+    pub(super) fn then(&'p self, name: &'p str) -> Result<Self, Undecodable> {
         if self.depth >= MAX_DEPTH {
             return Err(Undecodable::Deep);
         }
         Ok(Self { owner: Some(self), name, depth: self.depth.saturating_add(1) })
+    }
+
+    /// Whether it leads through these names, outermost first, and no others.
+    fn is(&self, names: &[&str]) -> bool {
+        let mut at = Some(self).filter(|path| path.depth as usize == names.len());
+        names.iter().rev().all(|name| match at {
+            Some(path) if path.name == *name => {
+                at = path.owner;
+                true
+            }
+            _ => false,
+        })
     }
 
     fn spell(&self) -> String {
@@ -56,7 +68,7 @@ pub(super) struct Decoder {
     pub(super) unknown: Vec<Unknown>,
 }
 
-/// What becomes of `metadata.managedFields`, often half of an object.
+/// What becomes of `metadata.managedFields`, often half of an object. Those of a template in it stay, as in kubectl.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ManagedFields {
     /// They are decoded.
@@ -107,6 +119,7 @@ impl Decoder {
             if wire.number == MANAGED_FIELDS
                 && self.managed_fields == ManagedFields::Hide
                 && field.name == "managedFields"
+                && path.is(&["metadata"])
                 && let Type::Message(id) = field.of
             {
                 self.pass_over(id, wire.bytes()?, &path.then(field.name)?)?;
@@ -116,6 +129,7 @@ impl Decoder {
                 && self.managed_fields == ManagedFields::Names
                 && field.name == "fieldsV1"
                 && field.of == Type::Raw
+                && path.is(&["metadata", "managedFields"])
             {
                 super::special::field(wire.bytes()?, 1)?;
                 continue;

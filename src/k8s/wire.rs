@@ -16,10 +16,11 @@ const MAX_DEPTH: u32 = 32;
 /// An object of an unknown kind: field 1 is its `metadata`, as of every kind; the others go by their numbers.
 pub(super) fn unknown_kind<'a>(decoder: &mut Decoder, data: &'a [u8]) -> Result<Map<'a>, Undecodable> {
     let (mut metadata, mut fields) = (None, Vec::new());
+    let path = Path::ROOT.then("metadata")?;
     let mut reader = Reader::new(data);
     while let Some(field) = reader.next_field()? {
         if let (1, Wire::Len(bytes)) = (field.number, field.wire)
-            && let Ok(meta) = decoder.object(table().object_meta(), bytes, &Path::ROOT)
+            && let Ok(meta) = decoder.object(table().object_meta(), bytes, &path)
         {
             metadata = Some(meta);
             continue;

@@ -7,7 +7,7 @@ use std::{
 
 use crate::common::{Peers, random::damaged_values};
 
-use etcdsnap::k8s::{self, Resources, Summary, Undecodable, Value, json, yaml};
+use etcdsnap::k8s::{self, ManagedFields, Object, Resources, Ring, Summary, Undecodable, Value, json, yaml};
 
 /// What a folder of golden files came to.
 #[derive(Default, Debug)]
@@ -206,6 +206,43 @@ fn any_damage_to_a_value_is_survived() {
         survives(&value);
         // the same bytes as CBOR, which has no fixture
         survives(&[&[0xd9, 0xd9, 0xf7], value.get(random.next() % whole..).unwrap_or_default()].concat());
+    });
+}
+
+/// Takes out of an object's own managedFields what `mode` leaves out of protobuf.
+fn without_managed_fields(mut object: Object<'_>, mode: ManagedFields) -> Object<'_> {
+    let meta = object.value.as_object_mut().and_then(|root| root.get_mut("metadata"));
+    if let Some(meta) = meta.and_then(Value::as_object_mut) {
+        match meta.get_mut("managedFields") {
+            Some(_) if mode == ManagedFields::Hide => drop(meta.remove("managedFields")),
+            Some(Value::List(entries)) => entries.iter_mut().filter_map(Value::as_object_mut).for_each(|entry| {
+                entry.remove("fieldsV1");
+            }),
+            _ => {}
+        }
+    }
+    object.unknown.retain(|unknown| unknown.path != "metadata.managedFields.fieldsV1");
+    object
+}
+
+#[test]
+fn managed_fields_are_passed_over_where_kubectl_hides_them_and_nowhere_else() {
+    let check = |value: &[u8]| {
+        for mode in [ManagedFields::Hide, ManagedFields::Names] {
+            let have = Ring::default().object_with(b"", value, mode);
+            let want = k8s::decode(value).map(|object| without_managed_fields(object, mode));
+            assert_eq!(have, want, "{mode:?}");
+        }
+    };
+    for pb in fs::read_dir("fixtures/k8s").unwrap().map(|entry| entry.unwrap().path()) {
+        if pb.extension().is_some_and(|e| e == "pb") {
+            check(&fs::read(pb).unwrap());
+        }
+    }
+    damaged_values(100, |value, _| {
+        if value.starts_with(b"k8s\0") {
+            check(&value);
+        }
     });
 }
 
