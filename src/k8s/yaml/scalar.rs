@@ -307,3 +307,72 @@ fn is_break(c: char) -> bool {
 fn is_printable(c: char) -> bool {
     matches!(c, '\n' | ' '..='~' | '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fefe}' | '\u{ff00}'..='\u{fffd}')
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// go-yaml's `yaml_emitter_write_plain_scalar`, `..._single_quoted_scalar` and `..._literal_scalar`, a character at a
+    /// time.
+    fn by_character(emitter: &mut Emitter<'_>, text: &str, quoted: bool, literal: bool) {
+        let (mut spaces, mut breaks) = (false, literal);
+        let last = text.len().saturating_sub(1);
+        let mut chars = text.char_indices().peekable();
+        while let Some((at, c)) = chars.next() {
+            let next_is_space = chars.peek().is_some_and(|(_, c)| *c == ' ');
+            if c == ' ' && !literal {
+                let inner = !quoted || at > 0 && at < last;
+                if !spaces && emitter.column > WIDTH && inner && !next_is_space {
+                    emitter.write_indent();
+                } else {
+                    emitter.put(' ');
+                }
+                spaces = true;
+            } else if is_break(c) {
+                if !literal && !breaks && c == '\n' {
+                    emitter.line_break();
+                }
+                emitter.write_break(c);
+                (emitter.indention, breaks) = (true, true);
+            } else {
+                if breaks {
+                    emitter.write_indent();
+                }
+                if quoted && c == '\'' {
+                    emitter.put(c);
+                }
+                emitter.put(c);
+                (emitter.indention, spaces, breaks) = (false, false, false);
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn words_are_written_as_characters_are(
+            text in "([a-z:'\"#-]{1,9}|[ ]{1,3}|[\n\r\t]|[\u{85}\u{a0}\u{2028}é日\u{7f}\u{1F600}]|[a-z ]{60,90}){0,40}",
+            indent in 0_usize..20,
+        ) {
+            for (quoted, literal) in [(false, false), (true, false), (false, true)] {
+                let (mut have, mut want) = (Vec::new(), Vec::new());
+                let (mut a, mut b) = (Emitter::new(&mut have, Some(indent)), Emitter::new(&mut want, Some(indent)));
+                if literal {
+                    a.literal(&text);
+                    let head = a.out.iter().position(|b| *b == b'\n').unwrap() + 1;
+                    b.out.extend_from_slice(&a.out[..head]);
+                    (b.indention, b.whitespace) = (true, true);
+                } else {
+                    a.folded(&text, quoted);
+                }
+                by_character(&mut b, &text, quoted, literal);
+                prop_assert_eq!(
+                    (a.column, a.whitespace, a.indention),
+                    (b.column, b.whitespace, b.indention)
+                );
+                prop_assert_eq!(String::from_utf8(have), String::from_utf8(want));
+            }
+        }
+    }
+}
