@@ -12,12 +12,15 @@ const IN_FLIGHT: usize = 4;
 /// Size of a window, in the unit of its caller: bytes of stored keys and values.
 pub const WINDOW: usize = 128 << 10;
 
+/// What every item counts besides its size, so that a window of small or empty ones is bounded too.
+const ITEM: usize = 64;
+
 /// Gives `take` what `make` makes of every window that `produce` hands over, in that order.
 ///
 /// `produce` runs on a thread of its own and blocks while too many windows are in flight, so memory is bounded by the
 /// windows' size, not by their number. The function that `produce` gets returns whether more is wanted.
 ///
-/// Not to be called from a rayon task: the caller's thread waits.
+/// Within a rayon task one window is made after the other: the thread that waited might be the only one there is.
 ///
 /// # Errors
 /// The first error of `take`; `produce` is then told that no more is wanted.
@@ -26,6 +29,16 @@ pub fn ordered<W: Send, T: Send, E>(
     make: impl Fn(W) -> T + Sync,
     mut take: impl FnMut(T) -> Result<(), E>,
 ) -> Result<(), E> {
+    if rayon::current_thread_index().is_some() {
+        let mut taken = Ok(());
+        produce(&mut |window| {
+            if taken.is_ok() {
+                taken = take(make(window));
+            }
+            taken.is_ok()
+        });
+        return taken;
+    }
     let in_flight = rayon::current_num_threads().saturating_mul(IN_FLIGHT);
     let (queue, made) = mpsc::sync_channel::<mpsc::Receiver<T>>(in_flight);
     let make = &make;
@@ -63,7 +76,7 @@ pub fn ordered_items<I: Send, T: Send, E>(
     let produce = move |give: &mut dyn FnMut(Vec<I>) -> bool| {
         let (mut window, mut bytes) = (Vec::new(), 0_usize);
         for item in items {
-            bytes = bytes.saturating_add(size(&item));
+            bytes = bytes.saturating_add(size(&item)).saturating_add(ITEM);
             window.push(item);
             if bytes >= WINDOW {
                 bytes = 0;
@@ -112,6 +125,39 @@ mod tests {
         assert_eq!(ended, Err("enough"));
         let most = 52 + 2 * IN_FLIGHT * rayon::current_num_threads();
         assert!(made.load(SeqCst) <= most, "{} windows were made for 50", made.load(SeqCst));
+    }
+
+    #[test]
+    fn empty_items_do_not_come_in_one_window() {
+        let mut most = 0;
+        let done = ordered_items(
+            0..20_000,
+            |_| 0,
+            |window| window.len(),
+            |len| {
+                most = most.max(len);
+                Ok::<_, ()>(())
+            },
+        );
+        assert!(done.is_ok() && most == WINDOW / ITEM, "{most}");
+    }
+
+    #[test]
+    fn the_only_thread_of_a_pool_does_not_wait_for_itself() {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+        let mut sum = 0;
+        let ended = pool.install(|| {
+            ordered_items(
+                0..100_u64,
+                |_| WINDOW,
+                |window| window.iter().sum::<u64>(),
+                |made| {
+                    sum += made;
+                    if made >= 9 { Err("enough") } else { Ok(()) }
+                },
+            )
+        });
+        assert_eq!((ended, sum), (Err("enough"), 45));
     }
 
     #[test]
