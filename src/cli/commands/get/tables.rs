@@ -13,7 +13,7 @@ use etcdsnap::{
 
 use super::{args::Get, format::Output};
 use crate::{
-    commands::object::{decode, unreadable, warn_unknown},
+    commands::object::{unreadable, warn_unknown},
     failure::{Exit, Failure},
     render::Columns,
     session::Session,
@@ -77,7 +77,8 @@ impl Get {
         let mut found = kind.found.clone();
         if let Some(order) = printer.order.filter(|_| !self.sorts()) {
             found.sort_by_cached_key(|kv| {
-                decode(cluster, kv, ManagedFields::Hide).map_or(i64::MAX, |object| order(&object.value))
+                // What is wrong with it is reported with its row.
+                cluster.object_with(kv, ManagedFields::Hide).map_or(i64::MAX, |object| order(&object.value))
             });
         }
         let row = |kv: &KeyValue<'a>| match cluster.object(kv) {
