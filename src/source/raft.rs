@@ -2,7 +2,7 @@
 //!
 //! A data directory, its folder `member`, `wal` or `snap`, one file, or any of these inside containers.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{
     Input, Options, Part, SegmentName, Wrapping, datadir,
@@ -55,18 +55,24 @@ impl RaftKind {
 }
 
 impl RaftFiles {
-    /// Opens the files at `named`: a path, or `OUTER:INNER` for the member of folder INNER in an archive ([`Locator`]).
+    /// Opens the files at `named`: a path, or `OUTER:INNER` for the member of folder INNER in an archive, or what is called
+    /// INNER in a folder ([`Locator`]).
     ///
     /// # Errors
     /// When it cannot be read, or there is nothing of `kind`.
     pub fn open(named: &Path, kind: RaftKind, options: &Options) -> Result<Self> {
         let named = Locator::parse(named)?;
-        let path = match named.inner() {
-            Some(inner) if named.outer().is_dir() => named.outer().join(inner),
-            _ => named.outer().to_owned(),
-        };
-        let opening = Opening::new(Origin::file(&path), kind, options);
-        if path.is_dir() { opening.folder(&path) } else { opening.file(&path, named.inner()) }
+        match named.inner() {
+            Some(inner) if named.outer().is_dir() => {
+                Self::open_path(&entry(named.outer(), inner)?, None, kind, options)
+            }
+            inner => Self::open_path(named.outer(), inner, kind, options),
+        }
+    }
+
+    fn open_path(path: &Path, pick: Option<&str>, kind: RaftKind, options: &Options) -> Result<Self> {
+        let opening = Opening::new(Origin::file(path), kind, options);
+        if path.is_dir() { opening.folder(path) } else { opening.file(path, pick) }
     }
 
     /// As the user named it, for people.
@@ -155,6 +161,10 @@ impl<'o> Opening<'o> {
             let wrapping = match sniff(head) {
                 Sniffed::Bbolt if self.kind == RaftKind::Log => return Err(self.nothing("a db, which has no log")),
                 Sniffed::Bbolt | Sniffed::Other => {
+                    if let Some(pick) = pick {
+                        let what = format!("{}: not a container: there is no {pick} inside", self.files.name());
+                        return Err(Error::usage(what));
+                    }
                     self.take(self.kind, part);
                     return self.finish();
                 }
@@ -231,9 +241,44 @@ impl<'o> Opening<'o> {
     }
 }
 
+/// What is called `inner` in the folder `outer`.
+fn entry(outer: &Path, inner: &str) -> Result<PathBuf> {
+    let found = datadir::names(outer)?.into_iter().find(|name| file_name(name) == inner);
+    let missing = || Error::usage(format!("{}: there is no {inner} inside", file_name(outer)));
+    found.map(|name| outer.join(name)).ok_or_else(missing)
+}
+
 /// The folder of the member that a file in an archive belongs to: what is before `wal/` or `snap/`.
 fn member(name: &str) -> &str {
     let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
     let member = folder.strip_suffix("wal").or_else(|| folder.strip_suffix("snap"));
     member.filter(|member| member.is_empty() || member.ends_with('/')).unwrap_or(folder).trim_end_matches('/')
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{ffi::OsStr, fs, os::unix::ffi::OsStrExt as _};
+
+    use super::*;
+
+    #[test]
+    fn a_name_inside_is_one_of_what_is_there() {
+        const SEGMENT: &str = "0000000000000000-0000000000000000.wal";
+        let dir = tempfile::tempdir().unwrap();
+        let odd = dir.path().join(OsStr::from_bytes(b"\xff"));
+        fs::create_dir_all(odd.join("wal")).unwrap();
+        fs::write(odd.join("wal").join(SEGMENT), b"").unwrap();
+        fs::write(dir.path().join(SEGMENT), b"").unwrap();
+        fs::copy("fixtures/datadir-3.6.tar.gz", dir.path().join("a.tar.gz")).unwrap();
+        let open = |inner: &[u8]| {
+            let named = [dir.path().as_os_str().as_bytes(), inner].concat();
+            RaftFiles::open(Path::new(OsStr::from_bytes(&named)), RaftKind::Log, &Options::default())
+        };
+        for there in [&b":\xff"[..], b"/\xff", b":a.tar.gz", b":0000000000000000-0000000000000000.wal"] {
+            assert!(!open(there).unwrap().wal().is_empty());
+        }
+        for absent in [&b":/etc"[..], b":..", b":none", b"/0000000000000000-0000000000000000.wal:none"] {
+            assert!(matches!(open(absent).unwrap_err(), Error::Usage { .. }));
+        }
+    }
 }
