@@ -230,12 +230,11 @@ pub(super) fn forget(folder: &Path) -> io::Result<()> {
 
 /// That a person has to look at it.
 pub(super) fn unsure(folder: &Path, run: Run, why: &str) -> Error {
-    let run = match run {
-        Run::Restore => "a restore",
-        Run::Export => "an export",
+    let (run, hint) = match run {
+        Run::Restore => ("a restore", "look into it: an old member may be there; then move it away"),
+        Run::Export => ("an export", "look into it, then move it away"),
     };
-    Error::usage(format!("{}: {run} was broken off here, and {why}", folder.display()))
-        .hinted("look into it: an old member may be there; then move it away")
+    Error::usage(format!("{}: {run} was broken off here, and {why}", folder.display())).hinted(hint)
 }
 
 #[cfg(test)]
