@@ -22,6 +22,7 @@ mod key;
 mod mask;
 mod meta;
 mod object;
+mod path;
 mod portrait;
 mod protobuf;
 mod resource;

@@ -8,57 +8,11 @@ use std::borrow::Cow;
 use super::{
     error::{Undecodable, Unknown},
     json_read,
+    path::Path,
     table::{Field, Message, Shape, Table, Type},
     value::{Map, Value, text},
 };
 use crate::proto::{self, Reader, Wire};
-
-/// Messages nested deeper are refused; only `JSONSchemaProps` can nest at all.
-const MAX_DEPTH: u32 = 128;
-
-/// Where the decoder is, as a list of names that lives on the stack: a path is only spelled for what is unknown.
-#[derive(Clone, Copy)]
-pub(super) struct Path<'p> {
-    owner: Option<&'p Self>,
-    name: &'p str,
-    depth: u32,
-}
-
-impl<'p> Path<'p> {
-    pub(super) const ROOT: Path<'static> = Path { owner: None, name: "", depth: 0 };
-
-    pub(super) fn then(&'p self, name: &'p str) -> Result<Self, Undecodable> {
-        if self.depth >= MAX_DEPTH {
-            return Err(Undecodable::Deep);
-        }
-        Ok(Self { owner: Some(self), name, depth: self.depth.saturating_add(1) })
-    }
-
-    /// Whether it leads through these names, outermost first, and no others.
-    fn is(&self, names: &[&str]) -> bool {
-        let mut at = Some(self).filter(|path| path.depth as usize == names.len());
-        names.iter().rev().all(|name| match at {
-            Some(path) if path.name == *name => {
-                at = path.owner;
-                true
-            }
-            _ => false,
-        })
-    }
-
-    fn spell(&self) -> String {
-        let mut names = Vec::new();
-        let mut at = Some(self);
-        while let Some(path) = at {
-            if !path.name.is_empty() {
-                names.push(path.name);
-            }
-            at = path.owner;
-        }
-        names.reverse();
-        names.join(".")
-    }
-}
 
 type Entries<'a> = Vec<(Cow<'a, str>, Value<'a>)>;
 

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use super::{
     error::Undecodable,
-    protobuf::{Decoder, Path},
+    path::Path,
+    protobuf::Decoder,
     table::table,
     value::{Map, Value},
 };
