@@ -18,7 +18,7 @@
 //!
 //! ```text
 //!  the trunk, bytes on disk to Kubernetes objects and back:
-//!      bytes error document proto hash ─> source ─> publish ─> bolt ─> wal ─> snap ─> etcd ─> k8s
+//!      bytes ordered error document proto hash ─> source ─> publish ─> bolt ─> wal ─> snap ─> etcd ─> k8s
 //!  branches from its end: is it good, what is asked for and how it is printed, a cluster's objects, what changed
 //!      verify ─> restore, rewrite    select ─> print    select ─> objects ─> diff    verify, objects ─> export
 //! ```
