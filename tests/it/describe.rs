@@ -58,4 +58,7 @@ fn a_prefix_keeps_to_one_api_server() {
 fn what_is_not_there_is_told() {
     let (code, _, said) = describe(&["fixtures/kube.db", "pod/none"]);
     assert!(code == 1 && said.contains("there is no such object"), "{said}");
+    let (code, shown, said) = describe(&["fixtures/kube.db", "pod", "db-0", "none", "-n", "shop"]);
+    assert!(code == 1 && shown.contains("Name:         db-0\n"), "{shown}");
+    assert!(said.contains("no pod none in namespace shop at revision"), "{said}");
 }

@@ -9,7 +9,7 @@ use etcdsnap::{
     objects::{Cluster, Family, Query, Relative, Said},
 };
 
-use super::object::{decode, unreadable};
+use super::object::{decode, missing, unreadable};
 use crate::{
     args::{Keys, LogArgs, Masking, When, etcd_prefix},
     failure::{Exit, Failure},
@@ -62,7 +62,8 @@ impl Describe {
         let query = Query { what: self.what, namespace: self.namespace, range: self.prefix };
         let found = cluster.find(&query)?;
         let family = Family::of(&cluster);
-        let mut exit = Exit::Good;
+        // Where nothing is there, the run fails below.
+        let mut exit = if found.objects.is_empty() { Exit::Good } else { missing(&query, &found, &cluster) };
         let mut first = true;
         for kv in &found.objects {
             match decode(&cluster, kv, ManagedFields::Hide) {
@@ -75,7 +76,7 @@ impl Describe {
                 Err(why) => exit = unreadable(kv.key, &why),
             }
         }
-        if first && exit == Exit::Good {
+        if found.objects.is_empty() {
             let what = format!("there is no such object at revision {}", cluster.view.revision);
             return Err(Error::not_found(what).into());
         }

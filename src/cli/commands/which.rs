@@ -3,14 +3,13 @@
 use clap::Args;
 use etcdsnap::{
     Error,
-    bytes::escape,
     etcd::{Range, Snapshot},
     k8s::Ring,
     objects::{Cluster, Found, Picker, Query},
     select::SortBy,
 };
 
-use super::object::unreadable;
+use super::object::{missing, unreadable};
 use crate::{
     args::{When, etcd_prefix},
     failure::{Exit, Failure},
@@ -70,15 +69,7 @@ impl Which {
         let at = self.when.at(snapshot, &ring)?;
         let cluster = Cluster::open_range(snapshot, ring, at, query.range())?;
         let mut found = cluster.find(&query)?;
-        let mut exit = Exit::Good;
-        for name in &found.missing {
-            let kind = self.what.first().map_or("key", |kind| kind.split('/').next().unwrap_or(kind));
-            let place = self.namespace.as_ref().map(|ns| format!(" in namespace {ns}")).unwrap_or_default();
-            let revision = cluster.view.revision;
-            let what = format!("no {kind} {}{place} at revision {revision}", escape(name.as_bytes()));
-            Failure::from(Error::not_found(what)).say();
-            exit = Exit::Content;
-        }
+        let mut exit = missing(&query, &found, &cluster);
         found.objects = cluster.pick(found.objects, picker, |value| exit = unreadable(value.key, &value.why))?;
         Ok((cluster, found, exit))
     }
