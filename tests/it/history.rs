@@ -59,6 +59,8 @@ fn an_object_through_a_compaction_and_a_deletion() {
     );
     let (_, err, exit) = run(&["history", FILE, "configmap/none"]);
     assert!(exit == 1 && err.contains("no revision of configmap/none is there"), "{err}");
+    let (out, err, exit) = run(&["history", FILE, "configmap", "none", "notes", "-n", "pay"]);
+    assert!(exit == 1 && err == "error: no revision of none is there\n" && out.contains("revision 463"), "{err}");
     assert_eq!(run(&["history", FILE, "configmaps"]).2, 2);
 }
 

@@ -7,7 +7,7 @@ use etcdsnap::{
     Error,
     diff::{Ignore, history, stamped},
     etcd::Range,
-    k8s::{Map, Mask, Value, json},
+    k8s::{Key, Map, Mask, Value, json},
     objects::{At, Cluster, Joined, Query, Records},
 };
 
@@ -95,6 +95,12 @@ impl History {
             let what = format!("no revision of {} is there", printable(what));
             return Err(Error::not_found(what).into());
         }
+        let mut exit = Exit::Good;
+        let is_there = |name: &str| found.keys().any(|key| Key::new(key).object().is_some_and(|key| key.name == name));
+        for name in selection.names().iter().filter(|name| !is_there(name)) {
+            Failure::from(Error::not_found(format!("no revision of {} is there", printable(name.clone())))).say();
+            exit = Exit::Content;
+        }
         let ignore = Ignore { all: self.all, status: self.status, events: true, paths: Vec::new() };
         let mask = self.masking.mask()?;
         match self.output {
@@ -104,7 +110,7 @@ impl History {
         sources
             .iter()
             .zip(&backups)
-            .try_fold(Exit::Good, |exit, (source, backup)| Ok(exit.max(session.close(source, backup.findings())?)))
+            .try_fold(exit, |exit, (source, backup)| Ok(exit.max(session.close(source, backup.findings())?)))
     }
 }
 
