@@ -5,7 +5,7 @@ use super::{
     builtin::{self, RowOf},
     custom::Custom,
 };
-use crate::k8s::{Resource, Value};
+use crate::k8s::{ManagedFields, Resource, Value};
 
 /// Makes the rows of one kind (`printers.TableGenerator`, `rest.TableConvertor`).
 #[derive(Debug, Clone)]
@@ -37,6 +37,15 @@ impl TablePrinter {
                 let (columns, row) = builtin::printer(&resource.group, &resource.plural);
                 Self { columns, order: builtin::order(&resource.plural), cells: Cells::Builtin(row) }
             }
+        }
+    }
+
+    /// What the rows need of managedFields: only the columns of a custom kind may show them.
+    #[must_use]
+    pub fn managed_fields(&self) -> ManagedFields {
+        match self.cells {
+            Cells::Builtin(_) => ManagedFields::Hide,
+            Cells::Custom(_) => ManagedFields::Keep,
         }
     }
 

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use etcdsnap::{
     bytes::escape,
     etcd::KeyValue,
-    k8s::{Key, ManagedFields, Undecodable, Value},
+    k8s::{Key, Undecodable, Value},
     objects::{Cluster, Found},
     ordered::ordered_items,
     print::{Cell, Clock, Column, Listing, Row, format_labels},
@@ -78,10 +78,10 @@ impl Get {
         if let Some(order) = printer.order.filter(|_| !self.sorts()) {
             found.sort_by_cached_key(|kv| {
                 // What is wrong with it is reported with its row.
-                cluster.object_with(kv, ManagedFields::Hide).map_or(i64::MAX, |object| order(&object.value))
+                cluster.object_with(kv, printer.managed_fields()).map_or(i64::MAX, |object| order(&object.value))
             });
         }
-        let row = |kv: &KeyValue<'a>| match cluster.object(kv) {
+        let row = |kv: &KeyValue<'a>| match cluster.object_with(kv, printer.managed_fields()) {
             Ok(object) => {
                 let labels = object.metadata().and_then(|meta| meta.get("labels")).and_then(Value::as_object);
                 let row = layout.row(printer.row(&object.value, clock), object.namespace(), &format_labels(labels));
