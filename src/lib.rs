@@ -14,6 +14,19 @@
 //! }
 //! ```
 //!
+//! Start with these; the other types are what they are made of or answer with.
+//!
+//! | for | use |
+//! |---|---|
+//! | a backup: a file, a container, a data directory | [`source::Source`] |
+//! | etcd's state in it: keys, revisions, members, leases, auth, the log | [`etcd::Snapshot`], [`etcd::View`] |
+//! | Kubernetes objects, at a revision or a time | [`objects::Cluster`], [`k8s::Object`] |
+//! | whether it is good | [`verify::verify`], [`Finding`], [`Code`] |
+//! | what changed | [`diff::Diff`], [`diff::changes`] |
+//! | objects for another cluster | [`export::Exporter`] |
+//! | a data directory for an etcd | [`restore::Plan`], [`rewrite::Alone`], [`rewrite::Migrate`] |
+//! | pages and records by hand | [`bolt::Db`], [`bolt::Walk`], [`wal::Log`], [`snap::Snap`] |
+//!
 //! The way of the data is the order of the rooms; each uses only those before it, and a test holds it so:
 //!
 //! ```text

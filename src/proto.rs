@@ -53,7 +53,7 @@ impl<'a> Field<'a> {
     }
 
     /// The payload as a signed integer (`int64`: two's complement in the varint).
-    pub fn int64(&self) -> Result<i64, Malformed> {
+    pub(crate) fn int64(&self) -> Result<i64, Malformed> {
         self.varint().map(u64::cast_signed)
     }
 
@@ -67,7 +67,7 @@ impl<'a> Field<'a> {
 
     /// The payload as a message that `decode` reads; what is malformed in it is told with its place in the message
     /// around it.
-    pub fn message<T>(&self, decode: impl FnOnce(&'a [u8]) -> Result<T, Malformed>) -> Result<T, Malformed> {
+    pub(crate) fn message<T>(&self, decode: impl FnOnce(&'a [u8]) -> Result<T, Malformed>) -> Result<T, Malformed> {
         let bytes = self.bytes()?;
         let start = self.end.saturating_sub(bytes.len());
         decode(bytes).map_err(|inner| Malformed { at: start.saturating_add(inner.at), ..inner })

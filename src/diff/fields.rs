@@ -52,7 +52,7 @@ pub struct Path(pub Vec<Step>);
 impl Path {
     /// It with `[*]` for every item of a list.
     #[must_use]
-    pub fn any_item(&self) -> String {
+    pub(crate) fn any_item(&self) -> String {
         let any = |step: &Step| match step {
             Step::Name(_) => step.clone(),
             Step::Item(_) | Step::Index(_) | Step::Order => Step::Order,

@@ -72,7 +72,7 @@ pub struct Ignore {
 impl Ignore {
     /// Why a key's difference is left out whole.
     #[must_use]
-    pub fn key(&self, key: &Key<'_>) -> Option<Reason> {
+    pub(crate) fn key(&self, key: &Key<'_>) -> Option<Reason> {
         if self.all {
             return None;
         }
@@ -87,7 +87,7 @@ impl Ignore {
 
     /// Why a field of an object of `resource` is left out.
     #[must_use]
-    pub fn field(&self, resource: &str, path: &Path) -> Option<Reason> {
+    pub(crate) fn field(&self, resource: &str, path: &Path) -> Option<Reason> {
         if !self.paths.is_empty() {
             let (text, any) = (path.to_string(), path.any_item());
             if self.paths.iter().any(|ignored| is_below(&text, ignored) || is_below(&any, ignored)) {

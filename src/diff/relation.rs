@@ -19,7 +19,7 @@ pub enum Newer {
 impl Newer {
     /// As JSON names it.
     #[must_use]
-    pub fn name(self) -> Option<&'static str> {
+    pub(crate) fn name(self) -> Option<&'static str> {
         match self {
             Self::From => Some("from"),
             Self::To => Some("to"),
@@ -79,7 +79,7 @@ impl<'a> Relation<'a> {
 
     /// Whether Kubernetes wrote either side.
     #[must_use]
-    pub fn is_kubernetes(&self) -> bool {
+    pub(crate) fn is_kubernetes(&self) -> bool {
         self.from.identity.is_some() || self.to.identity.is_some()
     }
 

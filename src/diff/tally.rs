@@ -93,7 +93,7 @@ impl Tally {
     }
 
     /// Counts one more that is left out.
-    pub fn ignore(&mut self, reason: Reason) {
+    pub(crate) fn ignore(&mut self, reason: Reason) {
         let count = self.ignored.entry(reason).or_default();
         *count = count.saturating_add(1);
     }

@@ -24,6 +24,7 @@ pub enum Fault {
 
 /// Why a command could not do what it was asked to do.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
     /// The operating system refused.
     #[error("{file}: cannot {doing}: {source}{}", At(*offset))]

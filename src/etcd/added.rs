@@ -21,18 +21,18 @@ impl<'a> AddedRecords<'a> {
 
     /// Whether there are none.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// Its bytes: about as many as it takes in the bucket.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
 
     /// The records as items of the bucket.
-    pub fn items(self) -> impl Iterator<Item = Item<'a>> {
+    pub(crate) fn items(self) -> impl Iterator<Item = Item<'a>> {
         let mut reader = Reader::new(self.0);
         let mut next = move || reader.next_field().ok().flatten();
         std::iter::from_fn(move || {
@@ -43,7 +43,7 @@ impl<'a> AddedRecords<'a> {
     }
 
     /// The records, decoded.
-    pub fn records(self) -> impl Iterator<Item = Record<'a>> {
+    pub(crate) fn records(self) -> impl Iterator<Item = Record<'a>> {
         self.items().filter_map(|item| Record::decode(&item).ok())
     }
 }

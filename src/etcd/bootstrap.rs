@@ -86,7 +86,7 @@ pub struct V2 {
 impl Bootstrap {
     /// What `log` and the `.snap` files of `source` lead to, with the entries up to `index` applied, and the db's `state`.
     #[must_use]
-    pub fn of(source: &Source, log: &Log<'_>, state: &State, index: u64) -> Self {
+    pub(crate) fn of(source: &Source, log: &Log<'_>, state: &State, index: u64) -> Self {
         let decoded: Vec<_> = source.snaps().iter().map(|part| (part, Snap::decode(part.bytes()))).collect();
         let snaps: Vec<_> = decoded.iter().map(|(_, snap)| snap.as_ref().ok()).collect();
         let broken = decoded.iter().filter_map(|(part, snap)| Some((part.name().to_owned(), snap.clone().err()?)));
@@ -98,7 +98,7 @@ impl Bootstrap {
 
     /// The same from the `.snap` file `taken` and the snapshot record `record`, whether they are there yet or not.
     #[must_use]
-    pub fn from(
+    pub(crate) fn from(
         taken: Option<(&str, &Snap)>,
         record: Option<(u64, u64)>,
         log: &Log<'_>,
@@ -141,7 +141,7 @@ impl Bootstrap {
 
     /// The last entry that the log knows of.
     #[must_use]
-    pub fn last_index(&self) -> u64 {
+    pub(crate) fn last_index(&self) -> u64 {
         self.entries.map_or(0, |(_, last)| last).max(self.record.map_or(0, |(index, _)| index))
     }
 }

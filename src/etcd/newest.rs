@@ -27,7 +27,7 @@ pub struct Newest<'a> {
 impl<'a> Newest<'a> {
     /// What was written.
     #[must_use]
-    pub fn kv(&self) -> KeyValue<'a> {
+    pub(crate) fn kv(&self) -> KeyValue<'a> {
         KeyValue::decode(self.message).unwrap_or_default()
     }
 }
@@ -78,7 +78,7 @@ impl<'a> NewestByKey<'a> {
     }
 
     /// The live keys' records, in no order.
-    pub fn into_live(self) -> impl Iterator<Item = Newest<'a>> {
+    pub(crate) fn into_live(self) -> impl Iterator<Item = Newest<'a>> {
         let shards = self.shards.into_iter();
         let records = shards.flat_map(|shard| shard.into_inner().unwrap_or_else(PoisonError::into_inner));
         records.filter(|newest| !newest.tombstone)
@@ -89,7 +89,7 @@ impl<'a> NewestByKey<'a> {
     /// The keys lie all over the file, and looking at one there is what costs: so what follows their common start is
     /// taken along, which settles nearly all of the order.
     #[must_use]
-    pub fn into_sorted(self) -> Vec<Newest<'a>> {
+    pub(crate) fn into_sorted(self) -> Vec<Newest<'a>> {
         let newest: Vec<_> = self.into_live().collect();
         // `/registry/`: how one of them begins, and likely all but a few
         let typical = newest.get(newest.len() / 2).map_or(&b""[..], |newest| newest.key);
@@ -108,7 +108,7 @@ impl<'a> NewestByKey<'a> {
     }
 
     /// Shows `each` the live keys' records, in no order.
-    pub fn for_each_live(&self, mut each: impl FnMut(&Newest<'a>)) {
+    pub(crate) fn for_each_live(&self, mut each: impl FnMut(&Newest<'a>)) {
         for shard in &self.shards {
             let table = shard.lock().unwrap_or_else(PoisonError::into_inner);
             table.iter().filter(|known| !known.tombstone).for_each(&mut each);
@@ -117,7 +117,7 @@ impl<'a> NewestByKey<'a> {
 
     /// How many keys are live.
     #[must_use]
-    pub fn count_live(&self) -> u64 {
+    pub(crate) fn count_live(&self) -> u64 {
         let mut count = 0_u64;
         self.for_each_live(|_| count = count.saturating_add(1));
         count
@@ -125,7 +125,7 @@ impl<'a> NewestByKey<'a> {
 
     /// Whether no key is live.
     #[must_use]
-    pub fn none_live(&self) -> bool {
+    pub(crate) fn none_live(&self) -> bool {
         self.count_live() == 0
     }
 }

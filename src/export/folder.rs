@@ -58,7 +58,7 @@ impl Folder {
     ///
     /// # Errors
     /// When one cannot be written.
-    pub fn write(&mut self, files: &[(String, Vec<u8>)]) -> Result<()> {
+    pub(crate) fn write(&mut self, files: &[(String, Vec<u8>)]) -> Result<()> {
         let new = self.draft.path();
         let write = |(name, bytes): &(String, Vec<u8>)| {
             let path = new.join(name);
@@ -79,7 +79,7 @@ impl Folder {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn leave_out(&mut self, what: &str) -> Result<()> {
+    pub(crate) fn leave_out(&mut self, what: &str) -> Result<()> {
         writeln!(self.left_out, "# {what}").map_err(fault(&self.draft.temporary(LEFT_OUT), "write"))
     }
 

@@ -126,7 +126,7 @@ impl ColumnType {
 
     /// The type of this name.
     #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
+    pub(crate) fn named(name: &str) -> Option<Self> {
         Self::NAMES.iter().find(|(have, _)| *have == name).map(|(_, kind)| *kind)
     }
 

@@ -42,7 +42,7 @@ pub struct Doubt {
 impl Doubt {
     /// The path of the file for what is at `path`.
     #[must_use]
-    pub fn beside(path: &Path) -> PathBuf {
+    pub(crate) fn beside(path: &Path) -> PathBuf {
         let mut name = path.as_os_str().to_owned();
         name.push(".etcdsnap.json");
         PathBuf::from(name)
@@ -52,7 +52,7 @@ impl Doubt {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn write(&self, path: &Path) -> Result<()> {
+    pub(crate) fn write(&self, path: &Path) -> Result<()> {
         let text = serde_json::to_vec_pretty(self).map_err(|e| fault(path, "write")(e.into()))?;
         let mut file = create(path)?;
         file.write_all(&text).and_then(|()| file.sync_all()).map_err(fault(path, "write"))
@@ -60,7 +60,7 @@ impl Doubt {
 
     /// The file beside `source`, as a finding; `None` when there is none.
     #[must_use]
-    pub fn about(source: &Source) -> Option<Finding> {
+    pub(crate) fn about(source: &Source) -> Option<Finding> {
         if !source.wrapping().is_empty() {
             return None;
         }

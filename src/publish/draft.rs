@@ -36,7 +36,7 @@ impl Draft {
     ///
     /// # Errors
     /// Why that is not possible, such as another run that is at it.
-    pub fn recover(to: &Path, run: Run) -> Result<()> {
+    pub(crate) fn recover(to: &Path, run: Run) -> Result<()> {
         recover_in(&staging_of(to, run)?, run)
     }
 
@@ -45,19 +45,19 @@ impl Draft {
     ///
     /// # Errors
     /// When it cannot be staged, or another run is at it.
-    pub fn create(to: &Path, run: Run) -> Result<Self> {
+    pub(crate) fn create(to: &Path, run: Run) -> Result<Self> {
         Ok(Self { staging: Staging::at(staging_of(to, run)?, run)?, to: to.to_owned() })
     }
 
     /// Where the file or folder is to be created and written.
     #[must_use]
-    pub fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         self.staging.path("new")
     }
 
     /// The path for a temporary file beside it, removed at the end; not `new` or `doubt`.
     #[must_use]
-    pub fn temporary(&self, name: &str) -> PathBuf {
+    pub(crate) fn temporary(&self, name: &str) -> PathBuf {
         self.staging.path(name)
     }
 
@@ -66,7 +66,7 @@ impl Draft {
     ///
     /// # Errors
     /// When that failed; then everything is as it was.
-    pub fn publish(mut self, doubt: Option<&Doubt>) -> Result<Option<PathBuf>> {
+    pub(crate) fn publish(mut self, doubt: Option<&Doubt>) -> Result<Option<PathBuf>> {
         let (new, staged_doubt) = (self.path(), self.staging.path("doubt"));
         if let Some(doubt) = doubt {
             doubt.write(&staged_doubt)?;

@@ -45,7 +45,7 @@ impl Step {
     ///
     /// # Errors
     /// When there is no `from`.
-    pub fn rename(from: PathBuf, to: PathBuf) -> Result<Self> {
+    pub(crate) fn rename(from: PathBuf, to: PathBuf) -> Result<Self> {
         let id = inode(&from).map_err(fault(&from, "look at"))?;
         Ok(Self { from, to, exchange: false, replace: false, id })
     }
@@ -54,7 +54,7 @@ impl Step {
     ///
     /// # Errors
     /// When there is no `from`.
-    pub fn exchange(from: PathBuf, to: PathBuf) -> Result<Self> {
+    pub(crate) fn exchange(from: PathBuf, to: PathBuf) -> Result<Self> {
         Ok(Self { exchange: true, ..Self::rename(from, to)? })
     }
 
@@ -68,7 +68,7 @@ impl Step {
 
     /// The same inode, which an earlier step will have moved to `from`.
     #[must_use]
-    pub fn moved_from(self, from: PathBuf) -> Self {
+    pub(crate) fn moved_from(self, from: PathBuf) -> Self {
         Self { from, ..self }
     }
 

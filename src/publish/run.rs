@@ -27,7 +27,7 @@ impl fmt::Display for Run {
 impl Run {
     /// The name of its staging folder inside a destination, and the end of its name beside one.
     #[must_use]
-    pub fn folder(self) -> String {
+    pub(crate) fn folder(self) -> String {
         format!(".etcdsnap-{self}")
     }
 

@@ -61,7 +61,7 @@ impl Staging {
     ///
     /// # Errors
     /// When it cannot be created or cleaned up, or another run uses it.
-    pub fn create(destination: &Path, run: Run) -> Result<Self> {
+    pub(crate) fn create(destination: &Path, run: Run) -> Result<Self> {
         let beside = run.beside(destination).filter(|_| !destination.is_dir());
         Self::at(beside.unwrap_or_else(|| run.inside(destination)), run)
     }
@@ -80,19 +80,19 @@ impl Staging {
     }
 
     /// The path of `inner` in the folder.
-    pub fn path(&self, inner: impl AsRef<Path>) -> PathBuf {
+    pub(crate) fn path(&self, inner: impl AsRef<Path>) -> PathBuf {
         self.root.join(inner)
     }
 
     /// The open folder.
     #[must_use]
-    pub fn folder(&self) -> &File {
+    pub(crate) fn folder(&self) -> &File {
         &self.lock
     }
 
     /// Whether the file system lets two folders change places.
     #[must_use]
-    pub fn can_exchange(&self) -> bool {
+    pub(crate) fn can_exchange(&self) -> bool {
         let (a, b) = (self.path("a"), self.path("b"));
         let made = fs::create_dir(&a).and_then(|()| fs::create_dir(&b));
         made.is_ok() && renameat_with(CWD, &a, CWD, &b, RenameFlags::EXCHANGE).is_ok()
@@ -102,7 +102,7 @@ impl Staging {
     ///
     /// # Errors
     /// When one of them failed.
-    pub fn publish(&mut self, journal: &Journal) -> Result<()> {
+    pub(crate) fn publish(&mut self, journal: &Journal) -> Result<()> {
         journal.run(&self.root).map_err(|failed| {
             self.keep = !failed.undone;
             failed.why
@@ -110,18 +110,18 @@ impl Staging {
     }
 
     /// Leaves the folder to the next run when `other` is left to it: the journal there names what is here.
-    pub fn keep_with(&mut self, other: &Self) {
+    pub(crate) fn keep_with(&mut self, other: &Self) {
         self.keep |= other.keep;
     }
 
     /// Folders that had to be created above it, outermost first.
     #[must_use]
-    pub fn made(&self) -> &[PathBuf] {
+    pub(crate) fn made(&self) -> &[PathBuf] {
         &self.made
     }
 
     /// Keeps the folders that had to be created above it: they hold the result now.
-    pub fn keep_parents(&mut self) {
+    pub(crate) fn keep_parents(&mut self) {
         self.made.clear();
     }
 }

@@ -22,7 +22,7 @@ impl std::fmt::Debug for Watch<'_> {
 impl Watch<'_> {
     /// Whether the job is to be stopped.
     #[must_use]
-    pub fn stopped(&self) -> bool {
+    pub(crate) fn stopped(&self) -> bool {
         self.stop.load(SeqCst)
     }
 
@@ -30,7 +30,7 @@ impl Watch<'_> {
     ///
     /// # Errors
     /// [`Error::Interrupted`] when it is.
-    pub fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         if self.stopped() { Err(Error::Interrupted) } else { Ok(()) }
     }
 }

@@ -149,7 +149,7 @@ impl NewCluster {
 
     /// The cluster as `--initial-cluster` takes it.
     #[must_use]
-    pub fn initial_cluster(&self) -> String {
+    pub(crate) fn initial_cluster(&self) -> String {
         let mut members: Vec<_> = self.members.iter().collect();
         members.sort_by_key(|member| &member.name);
         let urls = members.iter().flat_map(|m| m.peer_urls.iter().map(move |url| format!("{}={url}", m.name)));

@@ -120,7 +120,7 @@ impl<'s> Directory<'s> {
     ///
     /// # Errors
     /// When one does.
-    pub fn check_stopped(&self) -> Result<()> {
+    pub(crate) fn check_stopped(&self) -> Result<()> {
         let held = self.source.wal().iter().any(Part::is_locked).then_some(&self.wal);
         let Some(held) = self.source.db().is_locked().then_some(&self.member).or(held) else { return Ok(()) };
         let what = format!("{}: a running etcd holds it", held.display());
@@ -129,7 +129,7 @@ impl<'s> Directory<'s> {
 
     /// The path of a part's file.
     #[must_use]
-    pub fn path_of(&self, part: &Part) -> PathBuf {
+    pub(crate) fn path_of(&self, part: &Part) -> PathBuf {
         let name = part.path().file_name().unwrap_or_default();
         let of_log = self.source.wal().iter().any(|segment| segment.id() == part.id());
         if of_log { self.wal.join(name) } else { self.member.join("snap").join(name) }

@@ -23,7 +23,7 @@ impl Locator {
     ///
     /// # Errors
     /// [`Error::Usage`] for a URL, [`Error::Io`] when there is nothing of that name.
-    pub fn parse(named: &Path) -> Result<Self> {
+    pub(crate) fn parse(named: &Path) -> Result<Self> {
         let display = file_name(named);
         let missing = match named.symlink_metadata() {
             Ok(_) => return Ok(Self { outer: named.to_owned(), inner: None, display }),
@@ -50,19 +50,19 @@ impl Locator {
 
     /// The file or folder on disk.
     #[must_use]
-    pub fn outer(&self) -> &Path {
+    pub(crate) fn outer(&self) -> &Path {
         &self.outer
     }
 
     /// The name of what was picked in it, as names in archives are displayed ([`file_name`]).
     #[must_use]
-    pub fn inner(&self) -> Option<&str> {
+    pub(crate) fn inner(&self) -> Option<&str> {
         self.inner.as_deref()
     }
 
     /// The whole, for people.
     #[must_use]
-    pub fn display(&self) -> &str {
+    pub(crate) fn display(&self) -> &str {
         &self.display
     }
 }
@@ -98,13 +98,13 @@ pub struct Origin {
 impl Origin {
     /// The file or folder at `path` itself.
     #[must_use]
-    pub fn file(path: &Path) -> Self {
+    pub(crate) fn file(path: &Path) -> Self {
         Self { path: path.to_owned(), display: file_name(path) }
     }
 
     /// What is called `display`, and comes out of this.
     #[must_use]
-    pub fn inside(&self, display: impl Into<String>) -> Self {
+    pub(crate) fn inside(&self, display: impl Into<String>) -> Self {
         Self { path: self.path.clone(), display: display.into() }
     }
 }

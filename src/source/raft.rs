@@ -89,7 +89,7 @@ impl RaftFiles {
 
     /// What is in `snap` beside the db, by name; none unless [`RaftKind::Snaps`] were wanted.
     #[must_use]
-    pub fn snaps(&self) -> &[Part] {
+    pub(crate) fn snaps(&self) -> &[Part] {
         &self.snaps
     }
 }

@@ -20,7 +20,7 @@ pub struct Writer {
 impl Writer {
     /// A log of the member that `metadata` names, as far as etcd writes it before anything happened (`wal.Create`).
     #[must_use]
-    pub fn begin(metadata: &Metadata) -> Self {
+    pub(crate) fn begin(metadata: &Metadata) -> Self {
         let mut log = Self { sum: 0, file: Vec::new() };
         log.frame(&proto::Writer::new().varint(1, RecordKind::Crc as u64).varint(2, 0).finish());
         log.record(RecordKind::Metadata, &metadata.encode());
@@ -30,23 +30,23 @@ impl Writer {
 
     /// What goes behind the last record of a segment that has the running checksum `sum` there.
     #[must_use]
-    pub fn go_on(sum: u32) -> Self {
+    pub(crate) fn go_on(sum: u32) -> Self {
         Self { sum, file: Vec::new() }
     }
 
     /// The entry `index`, which changes the members.
-    pub fn conf_change(&mut self, term: u64, index: u64, change: &ConfChange<'_>) {
+    pub(crate) fn conf_change(&mut self, term: u64, index: u64, change: &ConfChange<'_>) {
         let entry = proto::Writer::new().varint(1, 1).varint(2, term).varint(3, index).bytes(4, &change.encode());
         self.record(RecordKind::Entry, &entry.finish());
     }
 
     /// What raft must not forget.
-    pub fn state(&mut self, state: &HardState) {
+    pub(crate) fn state(&mut self, state: &HardState) {
         self.record(RecordKind::State, &state.encode());
     }
 
     /// That there is a snapshot of everything up to the entry `index`.
-    pub fn snapshot(&mut self, term: u64, index: u64, voters: Option<&ConfState>) {
+    pub(crate) fn snapshot(&mut self, term: u64, index: u64, voters: Option<&ConfState>) {
         let snapshot = proto::Writer::new().varint(1, index).varint(2, term);
         let snapshot = match voters {
             Some(voters) => snapshot.bytes(3, &voters.encode()),
@@ -57,7 +57,7 @@ impl Writer {
 
     /// The bytes of the records.
     #[must_use]
-    pub fn finish(self) -> Vec<u8> {
+    pub(crate) fn finish(self) -> Vec<u8> {
         self.file
     }
 

@@ -144,7 +144,7 @@ impl<'a> AuthOp<'a> {
 
     /// The name of its field of `InternalRaftRequest`.
     #[must_use]
-    pub fn name(&self) -> &'static str {
+    pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Enable => "auth_enable",
             Self::Disable => "auth_disable",

@@ -117,7 +117,7 @@ pub enum CompareTarget<'a> {
 impl<'a> RangeRead<'a> {
     /// The keys it reads.
     #[must_use]
-    pub fn range(&self) -> Range<'a> {
+    pub(crate) fn range(&self) -> Range<'a> {
         Range::new(self.key, self.range_end)
     }
 
@@ -157,7 +157,7 @@ impl<'a> Put<'a> {
 impl<'a> DeleteRange<'a> {
     /// The keys it deletes.
     #[must_use]
-    pub fn range(&self) -> Range<'a> {
+    pub(crate) fn range(&self) -> Range<'a> {
         Range::new(self.key, self.range_end)
     }
 
@@ -182,17 +182,17 @@ impl<'a> Txn<'a> {
     }
 
     /// The questions; all of them have to hold for [`Txn::success`].
-    pub fn compares(self) -> impl Iterator<Item = Compare<'a>> {
+    pub(crate) fn compares(self) -> impl Iterator<Item = Compare<'a>> {
         parts(self.message, 1, Compare::decode)
     }
 
     /// What is done when they hold.
-    pub fn success(self) -> impl Iterator<Item = RequestOp<'a>> {
+    pub(crate) fn success(self) -> impl Iterator<Item = RequestOp<'a>> {
         parts(self.message, 2, RequestOp::decode)
     }
 
     /// What is done otherwise.
-    pub fn failure(self) -> impl Iterator<Item = RequestOp<'a>> {
+    pub(crate) fn failure(self) -> impl Iterator<Item = RequestOp<'a>> {
         parts(self.message, 3, RequestOp::decode)
     }
 }
@@ -254,7 +254,7 @@ impl<'a> RequestOp<'a> {
 impl<'a> Compare<'a> {
     /// The keys it is about.
     #[must_use]
-    pub fn range(&self) -> Range<'a> {
+    pub(crate) fn range(&self) -> Range<'a> {
         Range::new(self.key, self.range_end)
     }
 

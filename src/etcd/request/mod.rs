@@ -153,7 +153,7 @@ impl<'a> Request<'a> {
     ///
     /// # Errors
     /// [`Malformed`], with the place in the data.
-    pub fn decode(data: &'a [u8]) -> Result<Self, Malformed> {
+    pub(crate) fn decode(data: &'a [u8]) -> Result<Self, Malformed> {
         Self::internal(data).or_else(|malformed| match V2Request::decode(data) {
             Ok(request) => Ok(Self { id: request.id, header: None, op: Op::V2(request) }),
             Err(_) => Err(malformed),
@@ -180,7 +180,7 @@ impl<'a> Request<'a> {
 
     /// Who asked, when auth was enabled.
     #[must_use]
-    pub fn username(&self) -> Option<&'a [u8]> {
+    pub(crate) fn username(&self) -> Option<&'a [u8]> {
         self.header.map(|header| header.username).filter(|name| !name.is_empty())
     }
 }
@@ -234,7 +234,7 @@ impl<'a> Op<'a> {
 
     /// The name of its field of `InternalRaftRequest`, such as `delete_range`.
     #[must_use]
-    pub fn name(&self) -> &'static str {
+    pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Range(_) => "range",
             Self::Put(_) => "put",

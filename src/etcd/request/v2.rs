@@ -37,7 +37,7 @@ pub enum V2Method {
 impl V2Method {
     /// As it is written.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Post => "POST",
             Self::Put => "PUT",

@@ -52,7 +52,7 @@ impl Changes<'_> {
     ///
     /// # Errors
     /// What is wrong with the right edge of `key`, or with the file.
-    pub fn write_over(&self, snapshot: &Snapshot<'_>, file: &File) -> Result<(), Unwritten> {
+    pub(crate) fn write_over(&self, snapshot: &Snapshot<'_>, file: &File) -> Result<(), Unwritten> {
         let db = snapshot.db();
         let mut out = DbWriter::over(file, db, snapshot.buckets().copied())?;
         for (name, items) in &self.buckets {
@@ -74,7 +74,7 @@ impl Changes<'_> {
     ///
     /// # Errors
     /// What is wrong with the file; [`io::ErrorKind::Interrupted`] when it was stopped.
-    pub fn write_fresh(
+    pub(crate) fn write_fresh(
         &self,
         snapshot: &Snapshot<'_>,
         file: &File,

@@ -37,7 +37,7 @@ impl From<io::Error> for Unwritten {
 impl Unwritten {
     /// As an error: of the backup `source`, or of the file `path` that was written.
     #[must_use]
-    pub fn error(self, source: &str, path: &Path) -> Error {
+    pub(crate) fn error(self, source: &str, path: &Path) -> Error {
         match self {
             Self::Io(e) if e.kind() == io::ErrorKind::Interrupted => Error::Interrupted,
             Self::Io(source) => Error::io(path.display().to_string(), "write", source),
@@ -64,7 +64,7 @@ impl<'f, 'a> DbWriter<'f, 'a> {
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn fresh(file: &'f File, page_size: u32, txid: u64) -> io::Result<Self> {
+    pub(crate) fn fresh(file: &'f File, page_size: u32, txid: u64) -> io::Result<Self> {
         let meta = |txid| Meta { page_size, root: PageId(0), freelist: None, high_water: PageId(0), txid };
         // Both metas lead to the same pages, as in a saved snapshot.
         let metas = vec![meta(txid), meta(txid.wrapping_add(1))];
@@ -75,7 +75,7 @@ impl<'f, 'a> DbWriter<'f, 'a> {
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn over(file: &'f File, db: &Db<'a>, buckets: impl Iterator<Item = Bucket<'a>>) -> io::Result<Self> {
+    pub(crate) fn over(file: &'f File, db: &Db<'a>, buckets: impl Iterator<Item = Bucket<'a>>) -> io::Result<Self> {
         let meta = *db.meta();
         // A trailer, or what a live db has allocated ahead, is no part of it.
         file.set_len(db.size())?;
@@ -93,7 +93,7 @@ impl<'f, 'a> DbWriter<'f, 'a> {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn push(&mut self, tree: &mut Tree, key: &[u8], value: &[u8]) -> io::Result<()> {
+    pub(crate) fn push(&mut self, tree: &mut Tree, key: &[u8], value: &[u8]) -> io::Result<()> {
         self.pages.push(tree, key, value)
     }
 
@@ -101,7 +101,7 @@ impl<'f, 'a> DbWriter<'f, 'a> {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn bucket(&mut self, name: &[u8], tree: Tree) -> io::Result<()> {
+    pub(crate) fn bucket(&mut self, name: &[u8], tree: Tree) -> io::Result<()> {
         let root = self.pages.finish(tree)?;
         self.written.insert(name.to_vec(), root);
         Ok(())
@@ -111,7 +111,7 @@ impl<'f, 'a> DbWriter<'f, 'a> {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn small(&mut self, name: &str, items: &Items) -> io::Result<()> {
+    pub(crate) fn small(&mut self, name: &str, items: &Items) -> io::Result<()> {
         let mut tree = Tree::default();
         for (key, value) in items {
             self.push(&mut tree, key, value)?;

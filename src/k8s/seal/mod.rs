@@ -104,7 +104,7 @@ impl Ring {
     /// The object that the value stored under `etcd_key` holds.
     ///
     /// # Errors
-    /// As [`Ring::open`] and [`decode`].
+    /// As [`Ring::open`] and [`decode`](super::decode).
     pub fn object<'v>(&self, etcd_key: &[u8], value: &'v [u8]) -> Result<Object<'v>, Undecodable> {
         self.object_with(etcd_key, value, ManagedFields::Keep)
     }

@@ -43,7 +43,7 @@ impl<'a> MemberDir<'a> {
 
     /// Its db.
     #[must_use]
-    pub fn db(&self) -> PathBuf {
+    pub(crate) fn db(&self) -> PathBuf {
         self.snap.join("db")
     }
 
@@ -51,7 +51,7 @@ impl<'a> MemberDir<'a> {
     ///
     /// # Errors
     /// When they do not.
-    pub fn check_log_room(&self, need: u64) -> Result<()> {
+    pub(crate) fn check_log_room(&self, need: u64) -> Result<()> {
         let staging = self.wal_staging.as_ref();
         staging.map_or(Ok(()), |staging| check_room(staging.folder(), &self.wal, need))
     }

@@ -29,7 +29,7 @@ impl<'a> MemberDirs<'a> {
     ///
     /// # Errors
     /// Why that is not possible.
-    pub fn create(to: &'a Destination) -> Result<Self> {
+    pub(crate) fn create(to: &'a Destination) -> Result<Self> {
         to.recover()?;
         to.look()?;
         let staging = Staging::create(&to.folder, Run::Restore)?;
@@ -40,7 +40,7 @@ impl<'a> MemberDirs<'a> {
 
     /// The folder in the staging that becomes the destination's, or is added to it.
     #[must_use]
-    pub fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         self.staging.path("new")
     }
 
@@ -48,7 +48,7 @@ impl<'a> MemberDirs<'a> {
     ///
     /// # Errors
     /// When they do not.
-    pub fn check_room(&self, need: u64) -> Result<()> {
+    pub(crate) fn check_room(&self, need: u64) -> Result<()> {
         check_room(self.staging.folder(), &self.path(), need)
     }
 
@@ -57,7 +57,7 @@ impl<'a> MemberDirs<'a> {
     ///
     /// # Errors
     /// When that failed or was stopped; then everything is as it was.
-    pub fn publish(mut self, doubt: Option<&Doubt>, watch: Watch<'_>) -> Result<Vec<PathBuf>> {
+    pub(crate) fn publish(mut self, doubt: Option<&Doubt>, watch: Watch<'_>) -> Result<Vec<PathBuf>> {
         let Destination { owner, mode, .. } = *self.to;
         // Somebody else may have been quicker.
         self.to.look()?;

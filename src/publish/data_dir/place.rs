@@ -56,7 +56,7 @@ impl Place {
 
     /// The folder of its log.
     #[must_use]
-    pub fn final_wal(&self) -> PathBuf {
+    pub(crate) fn final_wal(&self) -> PathBuf {
         self.wal_dir.clone().unwrap_or_else(|| self.member_dir().join("wal"))
     }
 
@@ -64,7 +64,7 @@ impl Place {
     ///
     /// # Errors
     /// Why not.
-    pub fn look(&self, keep_old: bool) -> Result<()> {
+    pub(crate) fn look(&self, keep_old: bool) -> Result<()> {
         let Self { data_dir, wal_dir, .. } = self;
         for dir in [Some(data_dir), wal_dir.as_ref()].into_iter().flatten() {
             if let Some(file) = dir.ancestors().find(|dir| dir.exists()).filter(|dir| !dir.is_dir()) {

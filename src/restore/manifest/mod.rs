@@ -50,7 +50,7 @@ impl Manifest {
     ///
     /// # Errors
     /// When it cannot be read, or does not say with which flags one etcd is started.
-    pub fn read(path: &Path) -> Result<Self> {
+    pub(crate) fn read(path: &Path) -> Result<Self> {
         let file = path.display().to_string();
         let fault = |doing| {
             let file = file.clone();

@@ -18,7 +18,7 @@ pub enum Found<'v> {
 impl<'v> Found<'v> {
     /// The value, if it is one.
     #[must_use]
-    pub fn value(&self) -> Option<&Value<'v>> {
+    pub(crate) fn value(&self) -> Option<&Value<'v>> {
         match self {
             Self::In(value) => Some(value),
             Self::Made(value) => Some(value),
@@ -28,7 +28,7 @@ impl<'v> Found<'v> {
 
     /// As Go's `fmt.Sprint` has it.
     #[must_use]
-    pub fn text(&self) -> Cow<'_, str> {
+    pub(crate) fn text(&self) -> Cow<'_, str> {
         match self {
             Self::Made(Value::UInt(byte)) => Cow::Owned(byte.to_string()),
             _ => self.value().map_or(Cow::Borrowed("<nil>"), sprint),

@@ -79,7 +79,7 @@ impl JsonPath {
 
     /// What was found, as text (`JSONPath.PrintResults`).
     #[must_use]
-    pub fn print_results(&self, results: &[Found<'_>]) -> String {
+    pub(crate) fn print_results(&self, results: &[Found<'_>]) -> String {
         let mut out = Vec::new();
         self.print(&mut out, results);
         String::from_utf8_lossy(&out).into_owned()

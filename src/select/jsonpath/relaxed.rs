@@ -26,7 +26,7 @@ impl JsonPath {
     ///
     /// # Errors
     /// When it is none.
-    pub fn relaxed(path: &str) -> Result<Self> {
+    pub(crate) fn relaxed(path: &str) -> Result<Self> {
         let template = template(path)?;
         let parsed =
             Self::parse(&template).map_err(|why| Error::usage(format!("error parsing jsonpath {template}, {why}")))?;
