@@ -14,7 +14,7 @@ use crate::{
 pub struct AddedRecords<'a>(&'a [u8]);
 
 impl<'a> AddedRecords<'a> {
-    /// The records in `bytes`, which a [`AddedWriter`] has written.
+    /// The records in `bytes`, which an [`AddedWriter`] has written.
     pub(super) fn new(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
@@ -25,7 +25,7 @@ impl<'a> AddedRecords<'a> {
         self.0.is_empty()
     }
 
-    /// Its bytes: about as many as it takes in the bucket.
+    /// Its length in bytes: about what the records take in the bucket.
     #[must_use]
     pub(crate) fn len(&self) -> usize {
         self.0.len()
@@ -48,7 +48,7 @@ impl<'a> AddedRecords<'a> {
     }
 }
 
-/// Writes a [`AddedRecords`].
+/// Writes [`AddedRecords`].
 #[derive(Debug)]
 pub(super) struct AddedWriter {
     spool: Spool,
