@@ -129,6 +129,34 @@ fn a_timeline_tells_every_change_and_leaves_out_the_noise() {
     assert_eq!(run(&["timeline", FILE, "--since", "yesterday"]).2, 2);
 }
 
+/// What is wrong is said once, and every change that can be read is there.
+#[test]
+fn a_timeline_of_a_damaged_backup() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("db");
+    let mut image = fs::read(FILE).unwrap();
+    image.truncate(image.len() - 32);
+    let leaf = crate::common::key_leaf(&image);
+    image[leaf] ^= 0xff;
+    fs::write(&file, &image).unwrap();
+    let (out, err, exit) = run(&["timeline", file.to_str().unwrap(), "--all", "--no-headers"]);
+    assert_eq!((exit, err.matches("self identifies as").count()), (1, 1), "{err}");
+    let mut findings = Findings::default();
+    let mut count = 0;
+    let snapshot = Snapshot::open(&image).unwrap();
+    let all: Result<(), Infallible> = changes(
+        &snapshot,
+        &mut findings,
+        |_| true,
+        |wave| {
+            count += wave.len();
+            Ok(())
+        },
+    );
+    all.unwrap();
+    assert_eq!(out.lines().count(), count);
+}
+
 #[test]
 fn a_time_stands_for_the_last_revision_known_to_be_written_by_then() {
     let notes = ["configmap/notes", "-n", "pay", "-o", "name"];

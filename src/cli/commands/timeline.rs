@@ -108,7 +108,7 @@ impl Timeline {
         let headers = ["REVISION", "TIME", "WITHIN", "VERB", "OBJECT", "NAMESPACE", "MANAGER", "CHANGED"];
         let mut lines =
             if self.no_headers || !table { render::Columns::bare() } else { render::Columns::new(&headers) };
-        let (mut findings, mut left_out) = (Findings::default(), 0_u64);
+        let mut left_out = 0_u64;
         let make = |wave: Vec<Change<'_>>| {
             let (mut rows, mut text, mut quiet) = (Vec::new(), String::new(), 0_u64);
             for change in wave {
@@ -130,8 +130,10 @@ impl Timeline {
         ordered(
             |give| {
                 let give = |wave| if give(wave) { Ok(()) } else { Err(()) };
+                // The cluster's findings are the same.
+                let mut again = Findings::default();
                 // Ends early when nothing more is wanted.
-                let _: Result<(), ()> = changes(&snapshot, &mut findings, |key| selection.matches(key), give);
+                let _: Result<(), ()> = changes(&snapshot, &mut again, |key| selection.matches(key), give);
             },
             make,
             |(rows, text, quiet)| {
@@ -147,8 +149,7 @@ impl Timeline {
         if cluster.view.head == 0 {
             return Err(Error::not_found("the backup holds no keys").into());
         }
-        findings.append(cluster.view.findings);
-        session.close(&source, &findings)
+        session.close(&source, cluster.findings())
     }
 }
 
