@@ -157,8 +157,13 @@ impl Session {
 
     /// Untrusted bytes for the output: raw into a pipe, escaped on a terminal.
     pub(crate) fn untrusted(&mut self, bytes: &[u8]) -> io::Result<()> {
-        if self.terminal { self.out.write_all(escape(bytes).as_bytes()) } else { self.out.write_all(bytes) }
+        untrusted(&mut self.out, self.terminal, bytes)
     }
+}
+
+/// The same into `out`, whose text ends on a terminal or not.
+pub(crate) fn untrusted(out: &mut impl Write, terminal: bool, bytes: &[u8]) -> io::Result<()> {
+    if terminal { out.write_all(escape(bytes).as_bytes()) } else { out.write_all(bytes) }
 }
 
 /// Prints what was noticed while opening an input.

@@ -19,7 +19,7 @@ use crate::{
     args::{LogArgs, When},
     failure::{Exit, Failure},
     render::quote,
-    session::Session,
+    session::{Session, untrusted},
 };
 
 /// Raw keys and values, as `etcdctl get` prints them
@@ -235,10 +235,10 @@ impl Printer<'_> {
     }
 
     fn line(&self, out: &mut Vec<u8>, bytes: &[u8]) -> io::Result<()> {
-        match (self.kv.hex, self.terminal) {
-            (true, _) => bytes.iter().try_for_each(|b| write!(out, "\\x{b:02x}"))?,
-            (false, true) => out.write_all(escape(bytes).as_bytes())?,
-            (false, false) => out.write_all(bytes)?,
+        if self.kv.hex {
+            bytes.iter().try_for_each(|b| write!(out, "\\x{b:02x}"))?;
+        } else {
+            untrusted(out, self.terminal, bytes)?;
         }
         out.write_all(b"\n")
     }
