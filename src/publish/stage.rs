@@ -67,16 +67,14 @@ impl Staging {
     }
 
     pub(super) fn at(root: PathBuf, run: Run) -> Result<Self> {
-        let made = match root.parent() {
-            Some(parent) => make_missing(parent)?,
-            None => Vec::new(),
-        };
-        let unmake = |error| {
-            made.iter().rev().for_each(|folder| drop(fs::remove_dir(folder)));
-            error
-        };
-        let lock = claim(&root, run).map_err(unmake)?;
-        Ok(Self { root, lock, made, keep: false })
+        let mut made = Vec::new();
+        match make_missing(root.parent(), &mut made).and_then(|()| claim(&root, run)) {
+            Ok(lock) => Ok(Self { root, lock, made, keep: false }),
+            Err(error) => {
+                unmake(&made);
+                Err(error)
+            }
+        }
     }
 
     /// The path of `inner` in the folder.
@@ -133,8 +131,13 @@ impl Drop for Staging {
             let _ = forget(&self.root);
             let _ = fs::remove_dir_all(&self.root);
         }
-        self.made.iter().rev().for_each(|folder| drop(fs::remove_dir(folder)));
+        unmake(&self.made);
     }
+}
+
+/// Removes folders that are empty, innermost first.
+fn unmake(made: &[PathBuf]) {
+    made.iter().rev().for_each(|folder| drop(fs::remove_dir(folder)));
 }
 
 /// Creates `folder` and locks it; one that a killed run has left is cleaned up first.
@@ -187,18 +190,18 @@ fn clear(folder: &Path, run: Run) -> Result<()> {
     fs::remove_dir_all(folder).map_err(fault(folder, "remove"))
 }
 
-/// Creates `folder` and what is missing above it; returns what was created, outermost first.
-fn make_missing(folder: &Path) -> Result<Vec<PathBuf>> {
-    let mut missing: Vec<_> =
-        folder.ancestors().take_while(|dir| !dir.as_os_str().is_empty() && !dir.exists()).collect();
+/// Creates `folder` and what is missing above it; adds what was created to `made`, outermost first.
+fn make_missing(folder: Option<&Path>, made: &mut Vec<PathBuf>) -> Result<()> {
+    let missing = folder.into_iter().flat_map(Path::ancestors);
+    let mut missing: Vec<_> = missing.take_while(|dir| !dir.as_os_str().is_empty() && !dir.exists()).collect();
     missing.reverse();
-    let mut made: Vec<PathBuf> = Vec::new();
     for dir in missing {
-        if let Err(e) = fs::DirBuilder::new().mode(0o700).create(dir) {
-            made.iter().rev().for_each(|dir| drop(fs::remove_dir(dir)));
-            return Err(fault(dir, "make")(e));
+        match fs::DirBuilder::new().mode(0o700).create(dir) {
+            Ok(()) => made.push(dir.to_owned()),
+            // Another run made it meanwhile, and removes it if it fails.
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => {}
+            Err(e) => return Err(fault(dir, "make")(e)),
         }
-        made.push(dir.to_owned());
     }
-    Ok(made)
+    Ok(())
 }

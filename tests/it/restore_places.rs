@@ -355,14 +355,14 @@ fn two_at_once() {
 fn two_at_any_moment() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
-    for round in 0..12 {
+    for round in 0..24 {
         let new = format!("{round}/new");
         let place = format!("--data-dir {new}");
         let codes = thread::scope(|scope| {
             let both = [0, 1].map(|n| {
                 let place = &place;
                 scope.spawn(move || {
-                    thread::sleep(Duration::from_millis(n * round * 10));
+                    thread::sleep(Duration::from_millis(n * (round / 2) * 10));
                     restore(dir, place)
                 })
             });
