@@ -23,7 +23,7 @@ fn get(args: &[&str]) -> Output {
 }
 
 /// Tables as rows of cells, each with the spaces behind it; what is relative to now is left out.
-fn cells<'t>(file: &str, text: &'t str) -> Vec<Vec<&'t str>> {
+pub(crate) fn cells<'t>(file: &str, text: &'t str) -> Vec<Vec<&'t str>> {
     let mut rows = Vec::new();
     for table in text.split("\n\n") {
         let header = table.lines().next().unwrap();

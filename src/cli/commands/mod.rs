@@ -58,7 +58,7 @@ commands! {
     Hashkv(hashkv::HashKv),
     Members(members::Members),
     Kv(kv::Kv),
-    Get(get::Get),
+    Get(Box<get::Get>),
     Describe(describe::Describe),
     Diff(diff::Compare),
     History(history::History),

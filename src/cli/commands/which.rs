@@ -28,8 +28,8 @@ pub(super) struct Which {
     #[arg(short = 'A', long, conflicts_with = "namespace")]
     all_namespaces: bool,
     /// Only objects with these labels: a=b, a!=b, a in (b,c), a notin (b,c), a, !a, a>1, separated by commas
-    #[arg(short = 'l', long, value_name = "LABELS", default_value = "", hide_default_value = true)]
-    selector: String,
+    #[arg(short = 'l', long, value_name = "LABELS")]
+    selector: Vec<String>,
     /// Only objects with these fields: a.b=c, a.b!=c, separated by commas
     ///
     /// The fields are those that an API server knows of each kind, such as spec.nodeName and status.podIP of pods,
@@ -48,28 +48,34 @@ impl Which {
     /// Reads the selectors. What is `named` is not selected, as in kubectl: names, or one `key`.
     pub(super) fn picker(&self, key: Option<&str>, sort: Option<SortBy>) -> Result<Picker, Error> {
         let named = key.is_some() || self.what.len() > 1 || self.what.iter().any(|kind| kind.contains('/'));
-        let selects = !self.selector.trim().is_empty() || !self.field_selector.trim().is_empty();
+        // kubectl takes the last one too, and does not say so
+        let selector = self.selector.last().map_or("", String::as_str);
+        if self.selector.len() > 1 {
+            eprintln!("note: -l was given {} times, only the last one counts: {selector:?}", self.selector.len());
+        }
+        let selects = !selector.trim().is_empty() || !self.field_selector.trim().is_empty();
         if selects && named {
             return Err(Error::usage("name cannot be provided when a selector is specified"));
         }
-        Picker::new(&self.selector, &self.field_selector, sort)
+        Picker::new(selector, &self.field_selector, sort)
     }
 
     /// Opens the state that is meant and finds what is named, or is under `key`, and then what `picker` takes; reports what
-    /// is missing or cannot be read.
+    /// cannot be read, and what is missing unless that is to be ignored.
     pub(super) fn find<'s>(
         &self,
         snapshot: &'s Snapshot<'s>,
         ring: Ring,
         key: Option<&str>,
         picker: Picker,
+        ignore_missing: bool,
     ) -> Result<(Cluster<'s>, Found<'s>, Exit), Failure> {
         let range = key.map(|key| Range::key(key.as_bytes().to_vec())).or_else(|| self.prefix.clone());
         let query = Query { what: self.what.clone(), namespace: self.namespace.clone(), range };
         let at = self.when.at(snapshot, &ring)?;
         let cluster = Cluster::open_range(snapshot, ring, at, query.range())?;
         let mut found = cluster.find(&query)?;
-        let mut exit = missing(&query, &found, &cluster);
+        let mut exit = if ignore_missing { Exit::Good } else { missing(&query, &found, &cluster) };
         found.objects = cluster.pick(found.objects, picker, |value| exit = unreadable(value.key, &value.why))?;
         Ok((cluster, found, exit))
     }

@@ -86,7 +86,7 @@ impl Export {
         let source = session.open(&self.snapshot)?;
         let load = self.log.load();
         let snapshot = session.load(&source, &load)?;
-        let (cluster, Found { mut objects, .. }, exit) = self.which.find(&snapshot, ring, None, picker)?;
+        let (cluster, Found { mut objects, .. }, exit) = self.which.find(&snapshot, ring, None, picker, false)?;
         if objects.is_empty() && exit != Exit::Good {
             return Ok(exit);
         }

@@ -1,9 +1,12 @@
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args};
-use etcdsnap::{k8s::ManagedFields, objects::Found};
+use etcdsnap::{Error, k8s::ManagedFields, objects::Found};
 
-use super::format::{Format, FormatParser, Output};
+use super::{
+    format::{Format, FormatParser, Output},
+    habits::Habits,
+};
 use crate::{
     args::{Keys, LogArgs},
     commands::which::Which,
@@ -24,6 +27,7 @@ use crate::{
 Examples:
   etcdsnap get backup.db
   etcdsnap get backup.db pods -n shop -o wide
+  etcdsnap get backup.db pods -L app,tier
   etcdsnap get backup.db deploy/web -n shop -o yaml
   etcdsnap get backup.db --key /registry/pods/shop/db-0 -o json
   etcdsnap get backup.db pods -o ndjson | jq -r .spec.nodeName | sort | uniq -c
@@ -54,9 +58,18 @@ pub(crate) struct Get {
     /// Without the line of headers
     #[arg(long)]
     pub(super) no_headers: bool,
-    /// With a column of labels behind the table
+    /// With these labels as columns: a,b
+    #[arg(short = 'L', long, value_name = "LABELS", value_delimiter = ',')]
+    pub(super) label_columns: Vec<String>,
+    /// With all labels as the last column of a table
     #[arg(long)]
     pub(super) show_labels: bool,
+    /// With the kind before each name in a table, as if several kinds were listed
+    #[arg(long)]
+    pub(super) show_kind: bool,
+    /// No error, and no output, where nothing that was asked for is there
+    #[arg(long)]
+    pub(super) ignore_not_found: bool,
     /// With metadata.managedFields
     #[arg(long)]
     pub(super) show_managed_fields: bool,
@@ -64,9 +77,23 @@ pub(crate) struct Get {
     pub(super) keys: Keys,
     #[command(flatten)]
     pub(super) log: LogArgs,
+    #[command(flatten)]
+    pub(super) habits: Habits,
 }
 
 impl Get {
+    /// Refuses what kubectl refuses, and what a backup cannot answer.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        self.habits.check(&self.snapshot, &self.which.what)?;
+        match &self.output {
+            Some(format) if self.show_labels && !format.is_table() => {
+                Err(Error::usage("--show-labels needs a table: leave out --output, or use -o wide")
+                    .hinted("-o json prints the labels of each object with the rest of it"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The format that was asked for, or else the one that fits.
     pub(super) fn output(&self) -> Output {
         match self.output {

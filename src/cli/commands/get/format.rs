@@ -45,6 +45,13 @@ pub(super) enum Kind {
     CustomColumnsFile,
 }
 
+impl Format {
+    /// Whether it is a table.
+    pub(super) fn is_table(&self) -> bool {
+        matches!(self, Self::Plain(Output::Table | Output::Wide))
+    }
+}
+
 const KINDS: [(&str, Kind, &str, &str); 5] = [
     ("jsonpath=", Kind::JsonPath, "jsonpath=TEMPLATE", "What a template finds, as `kubectl -o jsonpath`"),
     ("jsonpath-as-json=", Kind::JsonPathAsJson, "jsonpath-as-json=TEMPLATE", "The same as JSON arrays"),

@@ -1,5 +1,6 @@
 mod args;
 mod format;
+mod habits;
 mod lines;
 mod tables;
 mod template;
@@ -23,6 +24,7 @@ use crate::{
 
 impl Get {
     pub(in crate::commands) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
+        self.check()?;
         let template = Template::read(self.output.as_ref(), self.allow_missing_template_keys)?;
         let key = self.key.as_deref();
         let sort = self.sorts().then(|| SortBy::parse(&self.sort_by)).transpose()?;
@@ -30,7 +32,10 @@ impl Get {
         let ring = self.keys.ring()?;
         let source = session.open(&self.snapshot)?;
         let snapshot = session.load(&source, &self.log.load())?;
-        let (cluster, found, mut exit) = self.which.find(&snapshot, ring, key, picker)?;
+        let (cluster, found, mut exit) = self.which.find(&snapshot, ring, key, picker, self.ignore_not_found)?;
+        if self.ignore_not_found && found.objects.is_empty() {
+            return Ok(exit.max(session.close(&source, cluster.findings())?));
+        }
         exit = exit.max(match (self.output(), template) {
             (_, Some(template)) => self.template(session, &cluster, &found, &template)?,
             (Output::Summary, _) => self.summaries(session, &cluster, &found.objects)?,

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use etcdsnap::{
     bytes::escape,
     etcd::KeyValue,
-    k8s::{Key, Undecodable, Value},
+    k8s::{Key, Map, Undecodable, Value},
     objects::{Cluster, Found},
     ordered::ordered_items,
     print::{Cell, Clock, Column, Listing, Row, format_labels},
@@ -64,8 +64,9 @@ impl Get {
             columns: &printer.columns,
             namespace: resource.namespaced && self.which.namespace.is_none(),
             wide: self.output() == Output::Wide,
+            label_columns: &self.label_columns,
             labels: self.show_labels,
-            kind: several.then(|| match &*resource.group {
+            kind: (several || self.show_kind).then(|| match &*resource.group {
                 "" => resource.kind.to_lowercase(),
                 group => format!("{}.{group}", resource.kind.to_lowercase()),
             }),
@@ -84,7 +85,7 @@ impl Get {
         let row = |kv: &KeyValue<'a>| match cluster.object_with(kv, printer.managed_fields()) {
             Ok(object) => {
                 let labels = object.metadata().and_then(|meta| meta.get("labels")).and_then(Value::as_object);
-                let row = layout.row(printer.row(&object.value, clock), object.namespace(), &format_labels(labels));
+                let row = layout.row(printer.row(&object.value, clock), object.namespace(), labels);
                 (row, kv.key, Ok(object.unknown))
             }
             Err(why) => {
@@ -120,6 +121,9 @@ struct Layout<'p> {
     columns: &'p [Column],
     namespace: bool,
     wide: bool,
+    /// `-L`
+    label_columns: &'p [String],
+    /// `--show-labels`
     labels: bool,
     /// `pod`, to go before the names.
     kind: Option<String>,
@@ -128,17 +132,22 @@ struct Layout<'p> {
 impl Layout<'_> {
     fn headers(&self) -> Vec<String> {
         let names = self.columns.iter().map(|column| column.name.to_uppercase()).collect();
-        self.around("NAMESPACE", names, "LABELS")
+        // `formatLabelHeaders`
+        let last = |label: &String| label.rsplit('/').next().unwrap_or_default().to_uppercase();
+        let labels = self.label_columns.iter().map(last).chain(self.labels.then(|| "LABELS".to_owned()));
+        self.around("NAMESPACE", names, labels)
     }
 
-    fn row(&self, row: Row, namespace: &str, labels: &str) -> Vec<String> {
+    fn row(&self, row: Row, namespace: &str, labels: Option<&Map<'_>>) -> Vec<String> {
         let mut cells: Vec<_> = row.into_iter().map(Cell::into_text).collect();
         if let Some(kind) = &self.kind
             && let Some((cell, _)) = cells.iter_mut().zip(self.columns).find(|(_, column)| column.is_name())
         {
             *cell = format!("{kind}/{cell}");
         }
-        self.around(namespace, cells, labels)
+        let value = |label: &String| labels?.get(label)?.as_str().map(str::to_owned);
+        let columns = self.label_columns.iter().map(|label| value(label).unwrap_or_default());
+        self.around(namespace, cells, columns.chain(self.labels.then(|| format_labels(labels))))
     }
 
     /// The row of what has only a name: beside it stands why.
@@ -151,10 +160,10 @@ impl Layout<'_> {
         self.namespace.then(|| namespace.to_owned()).into_iter().chain([name, why]).collect()
     }
 
-    fn around(&self, namespace: &str, cells: Vec<String>, labels: &str) -> Vec<String> {
+    fn around(&self, namespace: &str, cells: Vec<String>, labels: impl Iterator<Item = String>) -> Vec<String> {
         let cells = cells.into_iter().zip(self.columns);
         let shown = cells.filter(|(_, column)| self.wide || column.priority == 0).map(|(cell, _)| cell);
         let front = self.namespace.then(|| namespace.to_owned());
-        front.into_iter().chain(shown).chain(self.labels.then(|| labels.to_owned())).collect()
+        front.into_iter().chain(shown).chain(labels).collect()
     }
 }

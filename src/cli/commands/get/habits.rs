@@ -1,0 +1,128 @@
+//! The flags of `kubectl get` that are about a server: they change nothing here, or are refused with what to type.
+
+use std::path::Path;
+
+use clap::{ArgAction, Args};
+use etcdsnap::{Error, bytes::escape};
+
+/// Flags that `kubectl get` has, and a backup no use for.
+#[derive(Debug, Args)]
+pub(super) struct Habits {
+    /// Has no effect: objects are never asked for in chunks
+    #[arg(long, value_name = "N", hide = true)]
+    chunk_size: Option<i64>,
+    /// Has no effect: tables have the columns that an API server prints
+    #[arg(long, hide = true, default_value_t = true, action = ArgAction::Set, num_args = 0..=1, require_equals = true,
+          default_missing_value = "true")]
+    server_print: bool,
+    /// Has no effect, with a note: which cluster it is, SNAPSHOT says
+    #[arg(long, value_name = "NAME", hide = true)]
+    context: Option<String>,
+    #[arg(long, value_name = "FILE", hide = true)]
+    kubeconfig: Option<String>,
+    #[arg(long, value_name = "NAME", hide = true)]
+    cluster: Option<String>,
+    #[arg(long, value_name = "NAME", hide = true)]
+    user: Option<String>,
+    #[arg(short, long, value_name = "URL", hide = true)]
+    server: Option<String>,
+    #[arg(long, value_name = "TIME", hide = true)]
+    request_timeout: Option<String>,
+    /// `status` and `resize` are the object itself
+    #[arg(long, value_name = "NAME", hide = true)]
+    subresource: Option<String>,
+    #[arg(short, long, hide = true)]
+    watch: bool,
+    #[arg(long, hide = true)]
+    watch_only: bool,
+    #[arg(long, hide = true)]
+    output_watch_events: bool,
+    #[arg(long, value_name = "PATH", hide = true)]
+    raw: Option<String>,
+    #[arg(short, long, value_name = "FILE", hide = true)]
+    filename: Vec<String>,
+    #[arg(short, long, value_name = "DIR", hide = true)]
+    kustomize: Option<String>,
+    #[arg(short = 'R', long, hide = true)]
+    recursive: bool,
+}
+
+impl Habits {
+    /// Refuses what a backup cannot answer, and says what has no effect.
+    pub(super) fn check(&self, snapshot: &Path, what: &[String]) -> Result<(), Error> {
+        let file = escape(snapshot.as_os_str().as_encoded_bytes());
+        if self.watch || self.watch_only || self.output_watch_events {
+            let kind = what.first().and_then(|kind| kind.split('/').next()).map_or(String::new(), |k| format!(" {k}"));
+            return Err(Error::usage("a backup does not change, there is nothing to watch")
+                .hinted(format!("etcdsnap timeline {file}{kind} lists every change that it holds")));
+        }
+        if let Some(path) = &self.raw {
+            return Err(
+                Error::usage("--raw asks a running API server, and a backup has none").hinted(asked_by(path, &file))
+            );
+        }
+        if !self.filename.is_empty() || self.kustomize.is_some() || self.recursive {
+            return Err(Error::usage("objects are not read from manifests, -f, -k and -R have no meaning here")
+                .hinted(format!("name the objects: etcdsnap get {file} KIND/NAME -n NAMESPACE")));
+        }
+        if let Some(name) = self.subresource.as_deref().filter(|name| !matches!(*name, "status" | "resize")) {
+            return Err(Error::usage(format!("subresource {name:?} is not stored, an API server makes it up"))
+                .hinted("without --subresource the whole object is printed"));
+        }
+        let servers = [
+            ("--context", &self.context),
+            ("--kubeconfig", &self.kubeconfig),
+            ("--cluster", &self.cluster),
+            ("--user", &self.user),
+            ("--server", &self.server),
+        ];
+        for (flag, _) in servers.iter().filter(|(_, value)| value.is_some()) {
+            eprintln!("note: {flag} has no effect, the objects are those of {file}");
+        }
+        if !self.server_print {
+            eprintln!("note: --server-print=false has no effect, the columns are those that an API server prints");
+        }
+        Ok(())
+    }
+}
+
+/// The call that prints what an API server has under a path.
+fn asked_by(path: &str, file: &str) -> String {
+    let path = path.split('?').next().unwrap_or_default();
+    let words: Vec<_> = path.split('/').filter(|word| !word.is_empty()).collect();
+    let (group, rest) = match words.as_slice() {
+        ["api", _, rest @ ..] => ("", rest),
+        ["apis", group, _, rest @ ..] => (*group, rest),
+        _ => ("", &[] as &[&str]),
+    };
+    let (namespace, rest) = match rest {
+        ["namespaces", namespace, rest @ ..] if !rest.is_empty() => (Some(namespace), rest),
+        _ => (None, rest),
+    };
+    let Some((resource, names)) = rest.split_first() else {
+        return format!("etcdsnap get {file} lists everything that the backup holds");
+    };
+    let group = if group.is_empty() { String::new() } else { format!(".{group}") };
+    let name = names.first().map_or(String::new(), |name| format!("/{name}"));
+    let namespace = namespace.map_or(String::new(), |namespace| format!(" -n {namespace}"));
+    format!("etcdsnap get {file} {resource}{group}{name}{namespace} -o json")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::asked_by;
+
+    #[test]
+    fn paths_of_an_api_server_are_calls() {
+        for (path, call) in [
+            ("/api/v1/namespaces/shop/pods/db-0", "etcdsnap get b pods/db-0 -n shop -o json"),
+            ("/api/v1/namespaces/shop/pods?limit=5", "etcdsnap get b pods -n shop -o json"),
+            ("/api/v1/namespaces/shop", "etcdsnap get b namespaces/shop -o json"),
+            ("/apis/apps/v1/deployments", "etcdsnap get b deployments.apps -o json"),
+            ("/healthz", "etcdsnap get b lists everything that the backup holds"),
+            ("/apis", "etcdsnap get b lists everything that the backup holds"),
+        ] {
+            assert_eq!(asked_by(path, "b"), call, "{path}");
+        }
+    }
+}
