@@ -172,6 +172,11 @@ impl<'a> Reader<'a> {
     #[inline]
     fn varint(&mut self, at: usize) -> Result<u64, Malformed> {
         let rest = self.data.get(self.at..).unwrap_or_default();
+        // Most are tags and lengths of one byte.
+        if let Some(byte @ ..0x80) = rest.first() {
+            self.at = self.at.saturating_add(1);
+            return Ok(u64::from(*byte));
+        }
         let mut value = 0_u64;
         for (i, byte) in rest.iter().take(10).enumerate() {
             if i == 9 && *byte > 1 {

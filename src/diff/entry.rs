@@ -90,46 +90,22 @@ pub(super) fn compare<'a>(
     decoded: impl FnOnce(&Object<'a>, &Object<'a>),
 ) -> Option<Entry<'a>> {
     let key = Key::new(pair.key());
-    let reference = |side: &Cluster<'a>, kv: Option<KeyValue<'a>>| kv.map(|kv| reference(&kv, &key, side, diff));
-    let mut entry = Entry {
-        old: reference(diff.old, pair.old),
-        new: reference(diff.new, pair.new),
-        difference: Difference::Ignored,
-        ignored: BTreeMap::new(),
-    };
-    if !diff.raw
-        && let Some(reason) = diff.ignore.key(&key)
-    {
-        entry.ignored.insert(reason, 1);
-        return Some(entry);
-    }
-    entry.difference = match (pair.old, pair.new) {
+    let mut ignored = BTreeMap::new();
+    let mut types = [None, None];
+    let difference = match (pair.old, pair.new) {
+        _ if !diff.raw
+            && let Some(reason) = diff.ignore.key(&key) =>
+        {
+            ignored.insert(reason, 1);
+            Difference::Ignored
+        }
         (Some(old), Some(new)) if diff.raw || is_bootstrap(old.key) => bytes(diff.mask, &key, &old, &new),
         (Some(old), Some(new)) => match objects(diff, &old, &new) {
             Ok(None) => return None,
-            Ok(Some((mut a, mut b))) => {
+            Ok(Some((a, b))) => {
                 decoded(&a, &b);
-                let resource = key.object().map_or("", |object| object.resource.as_ref());
-                let plain = if diff.mask.hides(&key, &a) || diff.mask.hides(&key, &b) {
-                    let plain = counting(fields(&a.value, &b.value), resource, diff.ignore, &mut BTreeMap::new());
-                    diff.mask.object(&key, &mut a);
-                    diff.mask.object(&key, &mut b);
-                    plain
-                } else {
-                    Vec::new()
-                };
-                let mut fields = counting(fields(&a.value, &b.value), resource, diff.ignore, &mut entry.ignored);
-                if fields.is_empty() {
-                    // two secrets may have one mask
-                    fields.extend(plain.into_iter().next().map(hidden));
-                }
-                match (uid(&a) == uid(&b), fields.is_empty()) {
-                    (false, _) => Difference::Replaced(fields),
-                    (true, false) => Difference::Changed(fields),
-                    // another form of the same: protobuf and JSON, say
-                    (true, true) if entry.ignored.is_empty() => return None,
-                    (true, true) => Difference::Ignored,
-                }
+                types = [type_of(&a), type_of(&b)].map(Some);
+                of_objects(diff, &key, a, b, &mut ignored)?
             }
             Err(why) if why.is_sealed() => Difference::NotComparable(why),
             Err(_) if key.object().is_none() => bytes(diff.mask, &key, &old, &new),
@@ -138,7 +114,51 @@ pub(super) fn compare<'a>(
         (Some(_), None) => Difference::Removed,
         _ => Difference::Added,
     };
-    Some(entry)
+    let [old, new] = types;
+    let reference =
+        |side: &Cluster<'a>, kv: Option<KeyValue<'a>>, of| kv.map(|kv| reference(&kv, &key, side, diff, of));
+    Some(Entry {
+        old: reference(diff.old, pair.old, old),
+        new: reference(diff.new, pair.new, new),
+        difference,
+        ignored,
+    })
+}
+
+/// What differs between two objects of one key; `None` when only the form that they are stored in does.
+fn of_objects<'a>(
+    diff: &Diff<'_, 'a>,
+    key: &Key<'_>,
+    mut a: Object<'a>,
+    mut b: Object<'a>,
+    ignored: &mut BTreeMap<Reason, u64>,
+) -> Option<Difference<'a>> {
+    let resource = key.object().map_or("", |object| object.resource.as_ref());
+    let plain = if diff.mask.hides(key, &a) || diff.mask.hides(key, &b) {
+        let plain = counting(fields(&a.value, &b.value), resource, diff.ignore, &mut BTreeMap::new());
+        diff.mask.object(key, &mut a);
+        diff.mask.object(key, &mut b);
+        plain
+    } else {
+        Vec::new()
+    };
+    let mut fields = counting(fields(&a.value, &b.value), resource, diff.ignore, ignored);
+    if fields.is_empty() {
+        // two secrets may have one mask
+        fields.extend(plain.into_iter().next().map(hidden));
+    }
+    match (uid(&a) == uid(&b), fields.is_empty()) {
+        (false, _) => Some(Difference::Replaced(fields)),
+        (true, false) => Some(Difference::Changed(fields)),
+        (true, true) if ignored.is_empty() => None,
+        (true, true) => Some(Difference::Ignored),
+    }
+}
+
+/// `apiVersion` and `kind` of a decoded object, and nothing else.
+fn type_of(object: &Object<'_>) -> Meta<'static> {
+    let text = |name| object.value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned().into();
+    Meta { api_version: text("apiVersion"), kind: text("kind"), ..Meta::default() }
 }
 
 /// That a field differs, and no more: which and how would tell.
@@ -202,7 +222,21 @@ fn bytes<'a>(mask: &Mask, key: &Key<'_>, old: &KeyValue<'a>, new: &KeyValue<'a>)
     Difference::Bytes { old: shown(old), new: shown(new) }
 }
 
-fn reference(kv: &KeyValue<'_>, key: &Key<'_>, side: &Cluster<'_>, diff: &Diff<'_, '_>) -> Ref {
+/// A side of a change. `decoded` is the type of the object where that was decoded: a value in JSON or CBOR would have to
+/// be read whole for it again.
+fn reference(
+    kv: &KeyValue<'_>,
+    key: &Key<'_>,
+    side: &Cluster<'_>,
+    diff: &Diff<'_, '_>,
+    decoded: Option<Meta<'static>>,
+) -> Ref {
+    let opened = side.ring.open(kv.key, kv.value).ok();
+    let is_whole = |value: &[u8]| matches!(Stored::new(value), Ok(Stored::Json(_) | Stored::Cbor(_)));
+    let meta = match (&opened, decoded) {
+        (Some(value), Some(decoded)) if is_whole(value) => decoded,
+        (opened, _) => opened.as_ref().and_then(|value| Meta::read_type(value).ok()).unwrap_or_default(),
+    };
     let mut of = Ref {
         key: diff.mask.key(kv.key).into_owned(),
         mod_revision: kv.mod_revision,
@@ -210,8 +244,6 @@ fn reference(kv: &KeyValue<'_>, key: &Key<'_>, side: &Cluster<'_>, diff: &Diff<'
         encrypted: is_encrypted(kv.value),
         ..Ref::default()
     };
-    let opened = side.ring.open(kv.key, kv.value).ok();
-    let meta = opened.as_ref().and_then(|value| Meta::read_type(value).ok()).unwrap_or_default();
     if let Some(object) = key.object() {
         of.namespace = object.namespace.unwrap_or_default().to_owned();
         of.name = diff.mask.name(object).into_owned();

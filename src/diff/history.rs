@@ -1,6 +1,6 @@
 //! What the records of a keyspace did, one after the other.
 
-use std::collections::HashMap;
+use hashbrown::HashMap;
 
 use crate::{
     Findings,
