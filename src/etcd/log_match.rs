@@ -1,24 +1,24 @@
 //! Whether a log that was named apart from a db is the one that goes on from it. A cluster that was restored from the
-//! same backup may have the same ids: so the entries that both should hold are compared, too.
+//! same backup may have the same ids, and a member that a later leader overruled has the cluster's own: so the entries that
+//! both should hold are compared, too.
 
-use hashbrown::HashSet;
-
-use super::{
-    Request, Snapshot,
-    request::{Op, RequestOp, Txn},
-};
+use super::{Snapshot, boot::Minor, log_overlap::Overlap};
 use crate::{
     Error, Result,
+    bytes::excerpt,
     source::Source,
     wal::{ConfChangeKind, Entry, EntryKind, Log},
 };
 
-/// So many of the last puts that both should hold are looked up.
-const LOOKED_UP: usize = 256;
-/// Fewer say nothing: they may have been refused, or deleted and compacted since.
+/// Fewer entries that put something, and of which the db has nothing, say nothing: they may have been refused, or deleted
+/// and compacted since.
 const ENOUGH: usize = 8;
 
-type Pairs<'a> = HashSet<(&'a [u8], &'a [u8])>;
+/// The first etcd that writes the term into its db. An earlier one leaves what it finds there as it is.
+const WITH_TERM: Minor = Minor { major: 3, minor: 5 };
+
+const OTHER: &str = "the log is of another cluster, of the same before it was restored, or of a member that a later leader \
+                     overruled: use the log of another member, or the backup without a log";
 
 impl<'a> Snapshot<'a> {
     /// Makes sure that `log` goes on from this db, as far as can be told.
@@ -48,26 +48,48 @@ impl<'a> Snapshot<'a> {
             let what = format!("it holds the entries up to {index}, and the log ends at {}", last.index);
             return no(what, "the log is older than the backup, or another cluster's");
         }
-        let before = entries.get(..entries.partition_point(|entry| entry.index <= index)).unwrap_or_default();
-        let at = before.last().filter(|entry| entry.index == index).map(|entry| entry.term);
-        let at = at.or_else(|| log.snapshots().iter().find(|s| s.index == index).map(|s| s.term));
-        let other = "the log is of another cluster, or of the same before it was restored";
-        if let (Some(own), Some(term)) = (self.state.meta.term.filter(|term| *term > 0), at)
-            && own != term
-        {
-            return no(format!("entry {index} has term {own} there, and term {term} in the log"), other);
+        let (before, after) = entries.split_at(entries.partition_point(|entry| entry.index <= index));
+        self.check_terms(log, index, before, after).or_else(|what| no(what, OTHER))?;
+        self.check_members(log, before).or_else(|what| no(what, OTHER))?;
+        let head = self.head().map_err(|finding| source.damaged(finding))?;
+        let overlap = Overlap::of(self, before, head);
+        if let Some((entry, key, revision)) = overlap.differs {
+            let key = excerpt(&key);
+            let what = format!(
+                "entry {entry} of the log puts {key}, and revision {revision}, which should be that, is another change"
+            );
+            return no(what, OTHER);
         }
-        self.check_members(log, before).or_else(|what| no(what, other))?;
-        let pairs = puts(before);
-        if pairs.len() >= ENOUGH {
-            let keys: HashSet<_> = pairs.iter().map(|(key, _)| *key).collect();
-            // most keys are none of them: a value is hashed for few
-            if !self.any_record(|of| keys.contains(of.kv.key) && pairs.contains(&(of.kv.key, of.kv.value))) {
-                let what = format!("of the last {} values that the log has before it, none is in it", pairs.len());
-                return no(what, other);
-            }
+        let unfound = overlap.unfound;
+        if overlap.found == 0 && overlap.puts >= ENOUGH {
+            let what = format!("of the {} values that the log puts before it, none is in it", overlap.puts);
+            return no(what, OTHER);
+        }
+        if unfound >= ENOUGH && unfound > overlap.found.saturating_mul(4) {
+            let what = format!("of the {} values that the log puts before it, {unfound} are not in it", overlap.puts);
+            return no(what, OTHER);
         }
         Ok(())
+    }
+
+    /// Terms never fall, and the last entry that the db holds has the same in both.
+    fn check_terms(&self, log: &Log<'_>, index: u64, before: &[Entry<'_>], after: &[Entry<'_>]) -> Result<(), String> {
+        let cluster = self.state.cluster.version.as_deref().and_then(Minor::parse);
+        let stale = cluster.is_some_and(|version| version < WITH_TERM);
+        let Some(own) = self.state.meta.term.filter(|term| *term > 0 && !stale) else { return Ok(()) };
+        let at = before.last().filter(|entry| entry.index == index).map(|entry| entry.term);
+        let at = at.or_else(|| log.snapshots().iter().find(|s| s.index == index).map(|s| s.term));
+        if let Some(term) = at.filter(|term| *term != own) {
+            return Err(format!("entry {index} has term {own} there, and term {term} in the log"));
+        }
+        let later = before.iter().find(|entry| entry.term > own);
+        match later.or_else(|| after.iter().find(|entry| entry.term < own)) {
+            Some(entry) => Err(format!(
+                "entry {index}, its last, has term {own}, and entry {} of the log has term {}",
+                entry.index, entry.term
+            )),
+            None => Ok(()),
+        }
     }
 
     /// Whose log it is has to be known, and who was added before.
@@ -91,32 +113,6 @@ impl<'a> Snapshot<'a> {
         match stranger.or_else(|| before.iter().filter_map(added).find(|id| !known(*id))) {
             Some(id) => Err(format!("the log knows member {id:x}, whom the backup does not")),
             None => Ok(()),
-        }
-    }
-}
-
-/// What the last of `entries` put.
-fn puts<'a>(entries: &[Entry<'a>]) -> Pairs<'a> {
-    let mut pairs = HashSet::new();
-    for entry in entries.iter().rev() {
-        match Request::of(entry).ok().flatten().map(|request| request.op) {
-            Some(Op::Put(put)) if !put.ignore_value => drop(pairs.insert((put.key, put.value))),
-            Some(Op::Txn(txn)) => of_txn(txn, &mut pairs),
-            _ => {}
-        }
-        if pairs.len() >= LOOKED_UP {
-            break;
-        }
-    }
-    pairs
-}
-
-fn of_txn<'a>(txn: Txn<'a>, pairs: &mut Pairs<'a>) {
-    for step in txn.success().chain(txn.failure()) {
-        match step {
-            RequestOp::Put(put) if !put.ignore_value => drop(pairs.insert((put.key, put.value))),
-            RequestOp::Txn(inner) => of_txn(inner, pairs),
-            _ => {}
         }
     }
 }

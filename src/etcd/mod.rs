@@ -24,6 +24,7 @@ mod keyspace;
 mod load;
 mod log_filter;
 mod log_match;
+mod log_overlap;
 mod log_record;
 mod newest;
 mod options;

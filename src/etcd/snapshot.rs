@@ -168,19 +168,6 @@ impl<'a> Snapshot<'a> {
         scan.parts.concat()
     }
 
-    /// Whether there is a record that is `wanted`, of any revision. Those that cannot be read are passed by.
-    #[must_use]
-    pub fn any_record(&self, wanted: impl Fn(&Record<'a>) -> bool + Sync) -> bool {
-        let scan = self.keyspace.scan(
-            &self.fresh_walk(),
-            || (),
-            || false,
-            |(), _, _| {},
-            |(), found, record| *found = *found || wanted(record),
-        );
-        scan.parts.contains(&true)
-    }
-
     /// Calls `each` with every record in order, those of the log last, until that fails. Records that cannot be read go to
     /// `findings`.
     ///

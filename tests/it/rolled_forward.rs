@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::common::{
-    Etcd, Peers, etcdsnap,
+    Etcd, Peers, etcdsnap, eventually, free_ports,
     gateway::{Gateway, b64},
     killed::copy,
     restore,
@@ -221,13 +221,72 @@ fn by_a_log_that_does_not_fit() {
     }
     let again = dir.join("again.db");
     restored(&format!("{} --wal {}", again.display(), wal(&dir.join("again0"))), &dir.join("again-fits"));
-    refused(&format!("{} --wal {}", again.display(), wal(&dir.join("again1"))), "none is in it");
+    refused(&format!("{} --wal {}", again.display(), wal(&dir.join("again1"))), "is another change");
 
     // a db that does not say how far it is
     let bare = dir.join("bare.db");
     fs::write(&bare, bare_db()).unwrap();
     let line = format!("{} --skip-hash-check --wal {}", bare.display(), wal(&data));
     refused(&line, "does not say which entries of a log it holds");
+}
+
+/// A leader that was cut off writes on into its own log, and a later leader overrules it: what is in that log was never
+/// agreed on.
+#[test]
+fn by_the_log_of_a_leader_that_was_overruled() {
+    let Some(peers) = Peers::find("by_the_log_of_a_leader_that_was_overruled") else { return };
+    for (version, txn, why) in [
+        ("34", false, "which should be that, is another change"),
+        ("34", true, "values that the log puts before it, none is in it"),
+        ("37", false, "has term 3 there, and term 2 in the log"),
+    ] {
+        let dir = TempDir::new().unwrap();
+        let mut members = started_three(&peers, version, dir.path());
+        let leader = members.remove(members.iter().position(Etcd::leads).unwrap());
+        let write = move |gateway: &Gateway, key: &str| {
+            let put = json!({"key": b64(key), "value": b64(key)});
+            let create = json!({"compare": [{"target": "CREATE", "key": b64(key), "create_revision": "0"}],
+                "success": [{"request_put": put}]});
+            if txn { gateway.ask("/v3/kv/txn", &create) } else { gateway.ask("/v3/kv/put", &put) }
+        };
+        let gateway = Gateway::new(&leader.endpoint);
+        (0..20).for_each(|n| drop(write(&gateway, &format!("agreed{n}")).unwrap()));
+        let others: Vec<_> = members.into_iter().map(|member| (member.ports, member.kill())).collect();
+        let waiting: Vec<_> = (0..80)
+            .map(|n| {
+                let gateway = gateway.clone();
+                std::thread::spawn(move || drop(write(&gateway, &format!("overruled{n:02}"))))
+            })
+            .collect();
+        let wal = leader.data_dir().join("member/wal/0000000000000000-0000000000000000.wal");
+        let is_in = |n: u64, log: &[u8]| log.windows(11).any(|at| at == format!("overruled{n:02}").as_bytes());
+        eventually("the cut off leader writes its log", || {
+            let log = fs::read(&wal).unwrap();
+            (0..80).all(|n| is_in(n, &log))
+        });
+        let (_home, overruled) = leader.kill();
+        waiting.into_iter().for_each(|one| one.join().unwrap());
+        let again = |(ports, (_, data)): &([u16; 2], (TempDir, PathBuf))| {
+            let name = data.file_name().unwrap().to_str().unwrap();
+            Etcd::spawn(&peers, version, name, Some(data), *ports, &[])
+        };
+        let members: Vec<_> = others.iter().map(again).collect();
+        eventually("a new leader", || members.iter().any(Etcd::leads));
+        let gateway = Gateway::new(&members.iter().find(|member| member.leads()).unwrap().endpoint);
+        (0..30).for_each(|n| drop(write(&gateway, &format!("new{n}")).unwrap()));
+        let saved = save(&members[0], dir.path(), "saved.db");
+        drop(members);
+        let line = |data: &Path| format!("{} --uncommitted keep --wal {}", saved.display(), data.display());
+        refused(&line(&overruled), why);
+        refused(&line(&overruled), "or of a member that a later leader overruled");
+        // the log of a member that agreed
+        restored(&line(&others[0].1.1), &dir.path().join("fits"));
+    }
+}
+
+/// Three members whose leader takes its time to notice that nobody follows.
+fn started_three<'a>(peers: &'a Peers, version: &'a str, at: &Path) -> Vec<Etcd<'a>> {
+    Etcd::three_at(peers, version, at, [(); 3].map(|()| free_ports()), &["--election-timeout", "10000"])
 }
 
 /// A db with no bucket but `key`, which is empty.

@@ -286,7 +286,7 @@ impl<'a> Etcd<'a> {
 
     /// Whether it leads.
     pub fn leads(&self) -> bool {
-        let status = self.status().unwrap();
+        let Some(status) = self.status() else { return false };
         status["leader"].is_string() && status["leader"] == status["header"]["member_id"]
     }
 

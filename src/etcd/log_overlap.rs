@@ -1,0 +1,185 @@
+//! The entries that a log and a db both hold, compared: read backwards, each revision of the db has to be what an entry
+//! writes, and what an entry surely writes has to be the db's next revision.
+//!
+//! ```text
+//! entries    95 put a    96 txn (failed)    97 put b    98 delete c    <- the last that the db holds
+//! revisions  41 a                           42 b        43 c deleted   <- the db's last
+//! ```
+//!
+//! Several alignments may fit for a while, because whether a transaction wrote anything is not in the log.
+
+use std::collections::BTreeSet;
+
+use super::{
+    Record, Request, Snapshot,
+    request::{AlarmAction, AuthOp, DeleteRange, Op, Put, RequestOp, Txn},
+};
+use crate::{Findings, wal::Entry};
+
+/// The most alignments that are followed at a time.
+const ALIGNMENTS: usize = 16;
+/// The number of a revision's changes that are compared.
+const CHANGES: usize = 16;
+
+/// What one revision of the db wrote.
+struct Written<'a> {
+    revision: i64,
+    records: Vec<Record<'a>>,
+}
+
+/// What an entry may write.
+enum Write<'a> {
+    Put(Put<'a>),
+    Txn(Txn<'a>),
+    Delete(DeleteRange<'a>),
+    /// The end of a lease: the keys that were bound to it.
+    Revoke,
+}
+
+/// How entries and a db compare.
+#[derive(Debug, Default)]
+pub(super) struct Overlap {
+    /// The number of entries that put a value.
+    pub(super) puts: usize,
+    /// The number of the db's revisions that entries write.
+    pub(super) found: usize,
+    /// The number of entries before the first of these that put a value, and of which the db has nothing although it was
+    /// not compacted there.
+    pub(super) unfound: usize,
+    /// An entry that puts a value into a key, and the revision of the db that should be that.
+    pub(super) differs: Option<(u64, Vec<u8>, i64)>,
+}
+
+impl Overlap {
+    /// Compares `entries`, up to the last one that `db` holds, with its last revision `head`.
+    pub(super) fn of<'a>(db: &Snapshot<'a>, entries: &[Entry<'a>], head: i64) -> Self {
+        let requests: Vec<_> = entries.iter().filter_map(|entry| Some((entry, Request::of(entry).ok()??.op))).collect();
+        let refusable = db.state.auth.enabled
+            || !db.state.alarms.is_empty()
+            || requests.iter().any(|(_, op)| {
+                matches!(op, Op::Auth(AuthOp::Enable) | Op::Alarm { action: AlarmAction::Activate, .. })
+            });
+        let writes: Vec<_> = requests.into_iter().filter_map(|(entry, op)| Some((entry, Write::of(op)?))).collect();
+        let written = written(db, head.saturating_sub(i64::try_from(writes.len()).unwrap_or(i64::MAX)));
+        let mut overlap = Self::default();
+        let mut left = BTreeSet::from([written.len()]);
+        for (entry, write) in writes.iter().rev() {
+            let puts = write.puts();
+            overlap.puts = overlap.puts.saturating_add(usize::from(puts));
+            let certain = !refusable && write.is_certain();
+            let mut next = BTreeSet::new();
+            for left in left {
+                let Some(at) = left.checked_sub(1).and_then(|last| written.get(last)) else {
+                    next.insert(left);
+                    continue;
+                };
+                if write.makes(at) {
+                    next.insert(left.saturating_sub(1));
+                }
+                // Revisions may be missing: compacted, or on a damaged page.
+                let after = written.get(left).map_or(head, |after| after.revision.saturating_sub(1));
+                if !certain || at.revision < after || at.revision <= db.keyspace.compacted() {
+                    next.insert(left);
+                } else if overlap.differs.is_none() {
+                    overlap.differs = Some((entry.index, write.key().to_vec(), at.revision));
+                }
+            }
+            if next.is_empty() {
+                return overlap;
+            }
+            overlap.differs = None;
+            while next.len() > ALIGNMENTS {
+                next.pop_last();
+            }
+            let best = next.first().copied().unwrap_or(0);
+            let found = written.len().saturating_sub(best);
+            let wanted = best.checked_sub(1).and_then(|last| written.get(last)).map(|at| at.revision);
+            if found > overlap.found {
+                (overlap.found, overlap.unfound) = (found, 0);
+            } else if wanted > Some(db.keyspace.compacted()) {
+                overlap.unfound = overlap.unfound.saturating_add(usize::from(puts));
+            }
+            left = next;
+        }
+        overlap
+    }
+}
+
+/// The revisions of `db` after `after`.
+fn written<'a>(db: &Snapshot<'a>, after: i64) -> Vec<Written<'a>> {
+    let mut all: Vec<Written<'a>> = Vec::new();
+    let first = after.saturating_add(1);
+    // What cannot be read is reported by the check of the backup.
+    let _: Result<(), ()> = db.each_record_from(first, &mut Findings::default(), |record| {
+        let revision = record.revision.main;
+        match all.last_mut().filter(|last| last.revision == revision) {
+            Some(last) if last.records.len() < CHANGES => last.records.push(record),
+            Some(_) => {}
+            None => all.push(Written { revision, records: vec![record] }),
+        }
+        Ok(())
+    });
+    all
+}
+
+impl<'a> Write<'a> {
+    fn of(op: Op<'a>) -> Option<Self> {
+        match op {
+            Op::Put(put) => Some(Self::Put(put)),
+            Op::Txn(txn) => Some(Self::Txn(txn)),
+            Op::DeleteRange(delete) => Some(Self::Delete(delete)),
+            Op::LeaseRevoke { .. } => Some(Self::Revoke),
+            _ => None,
+        }
+    }
+
+    /// Whether it writes in any case, where no right and no alarm is in the way.
+    fn is_certain(&self) -> bool {
+        matches!(self, Self::Put(put) if put.lease == 0 && !put.ignore_value && !put.ignore_lease)
+    }
+
+    /// Its key, of one put.
+    fn key(&self) -> &'a [u8] {
+        match self {
+            Self::Put(put) => put.key,
+            _ => b"",
+        }
+    }
+
+    fn puts(&self) -> bool {
+        match self {
+            Self::Put(_) => true,
+            Self::Txn(txn) => any(*txn, &|step| matches!(step, RequestOp::Put(_))),
+            Self::Delete(_) | Self::Revoke => false,
+        }
+    }
+
+    /// Whether it may have written this revision.
+    fn makes(&self, written: &Written<'_>) -> bool {
+        let mut records = written.records.iter();
+        match self {
+            Self::Put(put) => written.records.len() == 1 && records.all(|record| is_put(put, record)),
+            Self::Delete(delete) => records.all(|record| record.tombstone && delete.range().contains(record.kv.key)),
+            Self::Revoke => records.all(|record| record.tombstone),
+            Self::Txn(txn) => records.all(|record| {
+                any(*txn, &|step| match step {
+                    RequestOp::Put(put) => is_put(put, record),
+                    RequestOp::DeleteRange(delete) => record.tombstone && delete.range().contains(record.kv.key),
+                    _ => false,
+                })
+            }),
+        }
+    }
+}
+
+fn is_put(put: &Put<'_>, record: &Record<'_>) -> bool {
+    !record.tombstone && put.key == record.kv.key && (put.ignore_value || put.value == record.kv.value)
+}
+
+/// Whether a step of the transaction is wanted, or one of a transaction in it.
+fn any(txn: Txn<'_>, wanted: &dyn Fn(&RequestOp<'_>) -> bool) -> bool {
+    txn.success().chain(txn.failure()).any(|step| match step {
+        RequestOp::Txn(inner) => any(inner, wanted),
+        step => wanted(&step),
+    })
+}
