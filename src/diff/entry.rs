@@ -102,9 +102,11 @@ pub(super) fn compare<'a>(
         (Some(old), Some(new)) if diff.raw || is_bootstrap(old.key) => bytes(diff.mask, &key, &old, &new),
         (Some(old), Some(new)) => match objects(diff, &old, &new) {
             Ok(None) => return None,
-            Ok(Some((a, b))) => {
-                decoded(&a, &b);
+            Ok(Some((mut a, mut b))) => {
                 types = [type_of(&a), type_of(&b)].map(Some);
+                a.as_served(old.mod_revision);
+                b.as_served(new.mod_revision);
+                decoded(&a, &b);
                 of_objects(diff, &key, a, b, &mut ignored)?
             }
             Err(why) if why.is_sealed() => Difference::NotComparable(why),
@@ -168,8 +170,8 @@ fn hidden(field: Field<'_>) -> Field<'static> {
     Field { path: Path(path), old: masked(field.old), new: masked(field.new) }
 }
 
-/// Both objects as an API server would answer; `None` when they are the same bytes once they are opened. What was
-/// encrypted on one side is secret on both.
+/// Both objects as they are stored; `None` when they are the same bytes once they are opened. What was encrypted on one
+/// side is secret on both.
 pub(super) fn objects<'a>(
     diff: &Diff<'_, 'a>,
     old: &KeyValue<'a>,
@@ -181,9 +183,6 @@ pub(super) fn objects<'a>(
     }
     let (mut a, mut b) = (opened_object(a, diff.managed_fields)?, opened_object(b, diff.managed_fields)?);
     (a.encrypted, b.encrypted) = (a.encrypted || b.encrypted, a.encrypted || b.encrypted);
-    for (object, kv) in [(&mut a, old), (&mut b, new)] {
-        object.as_served(kv.mod_revision);
-    }
     Ok(Some((a, b)))
 }
 

@@ -118,7 +118,9 @@ impl<'a> Diff<'_, 'a> {
     #[must_use]
     pub fn patch(&self, pair: &Pair<'a>) -> Option<Value<'a>> {
         let (key, old, new) = (Key::new(pair.key()), pair.old?, pair.new?);
-        let (a, b) = entry::objects(self, &old, &new).ok()??;
+        let (mut a, mut b) = entry::objects(self, &old, &new).ok()??;
+        a.as_served(old.mod_revision);
+        b.as_served(new.mod_revision);
         if self.mask.hides(&key, &a) || self.mask.hides(&key, &b) {
             return None;
         }
