@@ -20,7 +20,7 @@ use crate::commands::Command;
 /// gzip, zstd, xz, bzip2, zip or tar, or a folder that holds exactly one of them. Nothing is ever written to it.
 #[derive(Debug, Parser)]
 #[command(name = "etcdsnap", version, max_term_width = 100, subcommand_required = true, arg_required_else_help = true)]
-#[command(after_help = EXIT_STATUS)]
+#[command(after_help = ENDING)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -28,7 +28,11 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-const EXIT_STATUS: &str = "\
+const ENDING: &str = "\
+Environment:
+  ETCDSNAP_SNAPSHOT  the SNAPSHOT of a command that is given none, as in `etcdsnap get pods -n shop`;
+                     a first argument that is a file still is the SNAPSHOT
+
 Exit status:
   0  good
   1  the content: damaged, not a snapshot, not found

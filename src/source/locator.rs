@@ -48,6 +48,12 @@ impl Locator {
         Err(Error::io(display, "open", missing))
     }
 
+    /// Whether something is there of the name that a person typed, in a container too, or it is a URL.
+    #[must_use]
+    pub fn is_there(named: &Path) -> bool {
+        !matches!(Self::parse(named), Err(Error::Io { .. }))
+    }
+
     /// The file or folder on disk.
     #[must_use]
     pub(crate) fn outer(&self) -> &Path {

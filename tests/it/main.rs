@@ -46,6 +46,7 @@ mod same_objects_as_kubectl;
 mod same_state_as_etcd;
 mod same_tables_as_kubectl;
 mod selectors;
+mod snapshot_named;
 mod tables;
 mod verify;
 mod verify_member;

@@ -1,0 +1,205 @@
+//! The words of the command line before they are parsed: which of them is the SNAPSHOT.
+//!
+//! `ETCDSNAP_SNAPSHOT` is put where a command that reads a SNAPSHOT was given none:
+//!
+//! ```text
+//! etcdsnap get      pods -n x       ->  etcdsnap get $ETCDSNAP_SNAPSHOT pods -n x
+//! etcdsnap -n x get pods            ->  etcdsnap get $ETCDSNAP_SNAPSHOT -n x pods
+//! etcdsnap get late.db pods         ->  as it is, with a note: late.db is a file that there is
+//! ```
+//!
+//! A command that changes a directory in place takes it by a flag, and so never from the environment.
+
+use std::{env, ffi::OsString, path::Path};
+
+use clap::{Arg, Command};
+use etcdsnap::{Error, Result, bytes::file_name, k8s::Resources, source::Locator};
+
+use crate::render::shell;
+
+/// The variable that names the SNAPSHOT.
+pub(crate) const VARIABLE: &str = "ETCDSNAP_SNAPSHOT";
+
+/// The command line with its SNAPSHOT, and the variable's value where that is it.
+pub(crate) fn complete(command: &Command, mut args: Vec<OsString>) -> Result<(Vec<OsString>, Option<OsString>)> {
+    let Some(Call { at, of }) = call(command, &mut args) else { return Ok((args, None)) };
+    let mut positionals = of.get_positionals();
+    if positionals.next().is_none_or(|first| first.get_id() != "snapshot") {
+        return Ok((args, None));
+    }
+    let rest = Rest::of(positionals.next());
+    let words = words(&args, at.saturating_add(1), |flag| takes_value(&[of, command], flag));
+    let first = words.first().and_then(|at| args.get(*at));
+    let variable = env::var_os(VARIABLE).filter(|file| !file.is_empty());
+    match (variable, first) {
+        (None, first) => match first.filter(|first| !is_file(first, rest)) {
+            Some(first) => misplaced(&args, at, &words, rest)
+                .or_else(|| no_file(of.get_name(), first, rest))
+                .map_or(Ok((args, None)), Err),
+            None => Ok((args, None)),
+        },
+        (Some(file), Some(first)) if rest.is_none() || is_file(first, rest) => {
+            eprintln!("note: {} is read, not {} of {VARIABLE}", file_name(first), file_name(&file));
+            Ok((args, None))
+        }
+        (Some(file), first) => {
+            if let Some(first) = first.filter(|first| Path::new(first).exists()) {
+                let name = file_name(first);
+                eprintln!("note: {name} is taken for a {}; ./{name} is the file", rest.name());
+            }
+            args.insert(at.saturating_add(1), file.clone());
+            Ok((args, Some(file)))
+        }
+    }
+}
+
+/// What follows the SNAPSHOT.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rest {
+    Nothing,
+    Keys,
+    Kinds,
+}
+
+impl Rest {
+    fn of(second: Option<&Arg>) -> Self {
+        match second {
+            None => Self::Nothing,
+            Some(arg) if arg.get_id() == "what" => Self::Kinds,
+            Some(_) => Self::Keys,
+        }
+    }
+
+    fn is_none(self) -> bool {
+        self == Self::Nothing
+    }
+
+    fn name(self) -> &'static str {
+        if self == Self::Kinds { "KIND" } else { "KEY" }
+    }
+}
+
+/// Where the command's name is, and the command.
+struct Call<'c> {
+    at: usize,
+    of: &'c Command,
+}
+
+/// Finds the command. Flags of its own that are before it, as kubectl allows, are moved after it.
+fn call<'c>(root: &'c Command, args: &mut Vec<OsString>) -> Option<Call<'c>> {
+    let kubectl = root.find_subcommand("get")?;
+    let takes_value = |flag: &Flag<'_>| takes_value(&[root, kubectl], flag);
+    let at = *words(args, 1, takes_value).first()?;
+    let of = args.get(at).and_then(|name| root.find_subcommand(name))?;
+    let (mut kept, mut moved) = (Vec::new(), Vec::new());
+    let (mut own, mut is_value) = (false, false);
+    for word in args.splice(1..at, []).collect::<Vec<_>>() {
+        let flag = Flag::of(&word).filter(|_| !is_value);
+        own = flag.as_ref().map_or(own, |flag| !flag.is_in(root));
+        is_value = flag.as_ref().is_some_and(takes_value);
+        if own { moved.push(word) } else { kept.push(word) }
+    }
+    let at = kept.len().saturating_add(1);
+    args.splice(1..1, kept);
+    let after = at.saturating_add(1);
+    args.splice(after..after, moved);
+    Some(Call { at, of })
+}
+
+/// A flag as it was typed, the last one of short ones that were typed together.
+struct Flag<'w> {
+    name: &'w str,
+    short: bool,
+    has_value: bool,
+}
+
+impl<'w> Flag<'w> {
+    fn of(word: &'w OsString) -> Option<Self> {
+        let text = word.to_str()?;
+        if let Some(long) = text.strip_prefix("--") {
+            let (name, value) = long.split_once('=').map_or((long, None), |(name, value)| (name, Some(value)));
+            return Some(Self { name, short: false, has_value: value.is_some() });
+        }
+        let shorts = text.strip_prefix('-').filter(|shorts| !shorts.is_empty())?;
+        Some(Self { name: shorts, short: true, has_value: false })
+    }
+
+    /// The argument of a command that it is.
+    fn find<'c>(&self, command: &'c Command) -> Option<&'c Arg> {
+        let first = self.name.chars().next();
+        command.get_arguments().find(|arg| match self.short {
+            true => arg.get_short().is_some() && arg.get_short() == first,
+            false => arg.get_long() == Some(self.name),
+        })
+    }
+
+    fn is_in(&self, command: &Command) -> bool {
+        matches!(self.name, "help" | "version" | "h" | "V") || self.find(command).is_some()
+    }
+}
+
+/// Whether the word after a flag is its value, by the first of `commands` that has the flag.
+fn takes_value(commands: &[&Command], flag: &Flag<'_>) -> bool {
+    let mut rest = flag.name;
+    loop {
+        let flag = Flag { name: rest, ..*flag };
+        let Some(arg) = commands.iter().find_map(|command| flag.find(command)) else { return false };
+        let takes = arg.get_action().takes_values() && !arg.is_require_equals_set() && !flag.has_value;
+        let mut chars = rest.chars();
+        chars.next();
+        rest = chars.as_str();
+        // `-nshop` has its value; `-An shop` does not
+        if !flag.short || takes || rest.is_empty() {
+            return takes && (!flag.short || rest.is_empty());
+        }
+    }
+}
+
+/// The places of the words from `from` on that are neither flags nor values of flags.
+fn words(args: &[OsString], from: usize, takes_value: impl Fn(&Flag<'_>) -> bool) -> Vec<usize> {
+    let (mut found, mut value, mut ended) = (Vec::new(), false, false);
+    for (at, word) in args.iter().enumerate().skip(from) {
+        let flag = if ended { None } else { Flag::of(word) };
+        match flag {
+            _ if value => value = false,
+            Some(_) if word == "--" => ended = true,
+            Some(flag) => value = takes_value(&flag),
+            None => found.push(at),
+        }
+    }
+    found
+}
+
+/// Whether a word can only be a SNAPSHOT: a file that there is and that no KIND is called, or what is written as a path.
+fn is_file(word: &OsString, rest: Rest) -> bool {
+    let path = Path::new(word);
+    let written = |begin: &str| path.as_os_str().as_encoded_bytes().starts_with(begin.as_bytes());
+    let is_path = written("./") || written("../") || word == "-" || rest == Rest::Kinds && written("/");
+    is_path || Locator::is_there(path) && !(rest == Rest::Kinds && is_kind(word)) && word != "/"
+}
+
+/// Whether a word is KIND[/NAME], of a built-in kind.
+fn is_kind(word: &OsString) -> bool {
+    let kinds = word.to_str().and_then(|word| word.split('/').next()).unwrap_or_default();
+    let resources = Resources::default();
+    kinds.split(',').all(|kind| !resources.find(kind).is_empty())
+}
+
+/// The reason where the file is one of the later words.
+fn misplaced(args: &[OsString], at: usize, words: &[usize], rest: Rest) -> Option<Error> {
+    let first = args.get(*words.first()?)?;
+    let file = *words.iter().skip(1).find(|at| args.get(**at).is_some_and(|word| is_file(word, rest)))?;
+    let name = args.get(at)?;
+    let others = args.iter().enumerate().skip(at.saturating_add(1)).filter(|(at, _)| *at != file);
+    let call: Vec<_> = [name, args.get(file)?].into_iter().chain(others.map(|(_, word)| word)).map(shell).collect();
+    let what = format!("there is no file {}", file_name(first));
+    Some(Error::usage(what).hinted(format!("the snapshot comes first: etcdsnap {}", call.join(" "))))
+}
+
+/// The reason where a KIND is all that was named.
+fn no_file(command: &str, first: &OsString, rest: Rest) -> Option<Error> {
+    let error = Error::usage(format!("there is no file {}", file_name(first)));
+    let call = format!("etcdsnap {command} FILE {}", file_name(first));
+    let hint = format!("the snapshot comes first: {call}; or {VARIABLE}=FILE names it for every call");
+    (rest == Rest::Kinds && is_kind(first)).then(|| error.hinted(hint))
+}
