@@ -67,6 +67,8 @@ pub struct Relation<'a> {
     pub to: About<'a>,
     /// Whether they are two states of one backup.
     pub one: bool,
+    /// Whether the side with the higher revision continues from the other one; `None` where the times decide.
+    pub continues: Option<bool>,
 }
 
 impl<'a> Relation<'a> {
@@ -74,7 +76,16 @@ impl<'a> Relation<'a> {
     #[must_use]
     pub fn of(from: &Cluster<'a>, to: &Cluster<'a>) -> Self {
         let one = ptr::eq(from.snapshot, to.snapshot);
-        Self { from: About::new(from, one), to: About::new(to, one), one }
+        let (a, b) = (About::new(from, one), About::new(to, one));
+        let others = a.identity.as_ref().zip(b.identity.as_ref()).is_some_and(|(a, b)| a != b);
+        let agree = a.newest.zip(b.newest).is_some_and(|(x, y)| x.cmp(&y) == a.head.cmp(&b.head));
+        let continues = match a.head.cmp(&b.head) {
+            _ if one || others || agree => None,
+            Ordering::Less => to.snapshot.continues(from.snapshot),
+            Ordering::Equal => None,
+            Ordering::Greater => from.snapshot.continues(to.snapshot),
+        };
+        Self { from: a, to: b, one, continues }
     }
 
     /// Whether Kubernetes wrote either side.
@@ -83,11 +94,12 @@ impl<'a> Relation<'a> {
         self.from.identity.is_some() || self.to.identity.is_some()
     }
 
-    /// Which side is newer: by the newest time inside, or, of one backup, by the revision.
+    /// Which side is newer: by the revision where one continues from the other, else by the newest time inside.
     #[must_use]
     pub fn newer(&self) -> Newer {
         let order = match (self.from.newest, self.to.newest) {
             _ if self.one => self.from.revision.cmp(&self.to.revision),
+            _ if self.continues == Some(true) => self.from.head.cmp(&self.to.head),
             (Some(from), Some(to)) => from.cmp(&to),
             _ => return Newer::Neither,
         };

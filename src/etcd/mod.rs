@@ -19,6 +19,7 @@ mod added;
 pub mod boot;
 mod bootstrap;
 mod compaction;
+mod descent;
 mod hashkv;
 mod keyspace;
 mod load;

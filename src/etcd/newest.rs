@@ -72,9 +72,7 @@ impl<'a> NewestByKey<'a> {
 
     /// The revision of the newest record of `key`, if it does not delete it.
     pub(super) fn live(&self, key: &[u8]) -> Option<Revision> {
-        let hash = self.hasher.hash_one(key);
-        let table = self.shard(hash)?.lock().unwrap_or_else(PoisonError::into_inner);
-        table.find(hash, |known| known.key == key).filter(|known| !known.tombstone).map(|known| known.revision)
+        self.find(key).filter(|known| !known.tombstone).map(|known| known.revision)
     }
 
     /// The live keys' records, in no order.
@@ -113,6 +111,30 @@ impl<'a> NewestByKey<'a> {
             let table = shard.lock().unwrap_or_else(PoisonError::into_inner);
             table.iter().filter(|known| !known.tombstone).for_each(&mut each);
         }
+    }
+
+    /// Whether each record here is the newest of its key in `other`, too; `None` where none is. A key that was deleted may
+    /// be gone there.
+    pub(super) fn agrees_with(&self, other: &Self) -> Option<bool> {
+        let mut common = None;
+        for shard in &self.shards {
+            for newest in shard.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+                match other.find(newest.key) {
+                    Some(found) if (found.revision, found.message) == (newest.revision, newest.message) => {
+                        common = Some(true);
+                    }
+                    None if newest.tombstone => {}
+                    _ => return Some(false),
+                }
+            }
+        }
+        common
+    }
+
+    fn find(&self, key: &[u8]) -> Option<Newest<'a>> {
+        let hash = self.hasher.hash_one(key);
+        let table = self.shard(hash)?.lock().unwrap_or_else(PoisonError::into_inner);
+        table.find(hash, |known| known.key == key).copied()
     }
 
     /// How many keys are live.

@@ -63,7 +63,7 @@ impl Clock {
 
     /// Of renewals, each with its Lease's key. A Lease of which most would run backwards is of a wrong clock: all of it is
     /// left out, its first and last renewal too, which nothing else contradicts.
-    fn from_points(mut points: Vec<(i64, Moment, &[u8])>) -> Self {
+    pub(super) fn from_points(mut points: Vec<(i64, Moment, &[u8])>) -> Self {
         let mut kept: HashMap<&[u8], (usize, usize)> = HashMap::new();
         let run = longest_run(&points);
         points.iter().for_each(|(.., key)| kept.entry(*key).or_default().1 += 1);

@@ -21,6 +21,7 @@ mod json_read;
 mod key;
 mod mask;
 mod meta;
+mod newest;
 mod object;
 mod path;
 mod portrait;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{
     error::SealName,
     meta::{Meta, Moment},
+    newest::newest,
     seal::{Ring, is_encrypted},
     stored::Stored,
 };
@@ -15,7 +16,8 @@ use crate::etcd::{Record, Survey, View};
 pub struct Portrait {
     /// The identity: the uid of the Namespace `kube-system`.
     pub identity: Option<String>,
-    /// The newest timestamp in the newest records: creation, a change, a Lease's renewal, an Event.
+    /// The newest time in the newest records that no clock in them contradicts: creation, a change, a Lease's renewal,
+    /// an Event.
     pub newest: Option<Moment>,
     /// How many live values each key of each provider encrypts, by name.
     pub sealed: BTreeMap<String, u64>,
@@ -62,10 +64,10 @@ pub fn identity(view: &View<'_>, ring: &Ring) -> Option<String> {
 const KUBE_SYSTEM: &[u8] = b"/namespaces/kube-system";
 
 impl Portrait {
-    /// The newest timestamp in these records.
+    /// The newest time in these records, oldest first: one that no clock in them contradicts.
     #[must_use]
     pub fn newest<'r, 'a: 'r>(records: impl IntoIterator<Item = &'r Record<'a>>) -> Option<Moment> {
-        records.into_iter().filter_map(|record| Meta::read(record.kv.value).ok()?.newest).max()
+        newest(records)
     }
 
     /// Looks at what one pass over the records has left.

@@ -24,6 +24,11 @@ pub(super) fn head(session: &mut Session, relation: &Relation<'_>) -> Result<(),
     let revisions = format!("revision {} to {}", from.revision, to.revision);
     let line = match (relation.newer(), from.newest.zip(to.newest)) {
         _ if relation.one => format!("{a}: {revisions}"),
+        (newer @ (Newer::From | Newer::To), times) if relation.continues == Some(true) => {
+            let (newer, older) = if newer == Newer::To { (b, a) } else { (a, b) };
+            let times = times.map_or(String::new(), |(at, then)| format!(", newest time {at} to {then}"));
+            format!("{newer} is newer than {older}, from whose last revision it continues: {revisions}{times}")
+        }
         (Newer::Neither, Some((at, _))) => format!("{a} and {b} are equally new: newest time {at}, {revisions}"),
         (newer, Some((at, then))) => {
             let (newer, older) = if newer == Newer::To { (b, a) } else { (a, b) };
