@@ -103,6 +103,11 @@ impl Session {
         Ok(source)
     }
 
+    /// Opens a backup once more that was opened before.
+    pub(crate) fn open_again(&self, named: &Path) -> Result<Source> {
+        Source::open(named, &self.options)
+    }
+
     /// Opens the raft files that the user named.
     pub(crate) fn open_raft(&mut self, named: &Path, kind: RaftKind) -> Result<RaftFiles> {
         let files = RaftFiles::open(named, kind, &self.options)?;

@@ -1,7 +1,9 @@
 //! A folder that was named in the place of the backups in it.
 
 use std::{
+    collections::HashSet,
     fs,
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
 };
 
@@ -16,18 +18,72 @@ pub struct Candidate {
     pub in_folder: bool,
 }
 
-/// What `named` means to a command on many backups: a folder is replaced by the files and data directories in it, sorted
-/// by name; a data directory is itself one. A folder that cannot be listed stays, so that opening it says why.
-#[must_use]
-pub fn candidates(named: &[PathBuf]) -> Vec<Candidate> {
-    named.iter().flat_map(|path| expand(path)).collect()
+/// What was named, as files and data directories.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Candidates {
+    /// What may be a backup.
+    pub files: Vec<Candidate>,
+    /// How many folders in the named ones were not entered.
+    pub not_entered: usize,
 }
 
-fn expand(path: &Path) -> Vec<Candidate> {
-    let entries = (path.is_dir() && !is_data_dir(path)).then(|| fs::read_dir(path).ok()).flatten();
-    let Some(entries) = entries else { return vec![Candidate { path: path.to_owned(), in_folder: false }] };
-    let paths = entries.flatten().map(|entry| entry.path());
-    let mut paths: Vec<_> = paths.filter(|path| path.is_file() || is_data_dir(path)).collect();
-    paths.sort();
-    paths.into_iter().map(|path| Candidate { path, in_folder: true }).collect()
+impl Candidates {
+    /// What `named` means to a command on many backups: a folder is replaced by the files and data directories in it,
+    /// sorted by name, with `recursive` also by those in the folders in it, each of which is entered once; a data directory
+    /// is itself one. A folder that cannot be listed stays, so that opening it says why.
+    #[must_use]
+    pub fn of(named: &[PathBuf], recursive: bool) -> Self {
+        let mut candidates = Self::default();
+        let mut entered = recursive.then(HashSet::new);
+        named.iter().for_each(|path| candidates.take(path, false, &mut entered));
+        candidates
+    }
+
+    fn take(&mut self, path: &Path, in_folder: bool, entered: &mut Option<HashSet<(u64, u64)>>) {
+        let entries = (path.is_dir() && !is_data_dir(path)).then(|| fs::read_dir(path).ok()).flatten();
+        let Some(entries) = entries else {
+            self.files.push(Candidate { path: path.to_owned(), in_folder });
+            return;
+        };
+        // A link may lead back.
+        if let Some(entered) = entered
+            && let Ok(folder) = fs::metadata(path)
+            && !entered.insert((folder.dev(), folder.ino()))
+        {
+            return;
+        }
+        let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+        paths.sort();
+        for path in paths {
+            if path.is_file() || is_data_dir(&path) || (entered.is_some() && path.is_dir()) {
+                self.take(&path, true, entered);
+            } else if path.is_dir() {
+                self.not_entered = self.not_entered.saturating_add(1);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_are_entered_once_or_counted() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        fs::create_dir_all(at("a/b")).unwrap();
+        fs::create_dir_all(at("m/member/snap")).unwrap();
+        for file in ["1.db", "a/2.db", "a/b/3.db", "m/member/snap/db"] {
+            fs::write(at(file), b"").unwrap();
+        }
+        std::os::unix::fs::symlink(dir.path(), at("a/back")).unwrap();
+        let of = |recursive| {
+            let Candidates { files, not_entered } = Candidates::of(&[dir.path().to_owned()], recursive);
+            let name = |file: Candidate| file.path.strip_prefix(dir.path()).unwrap().to_str().unwrap().to_owned();
+            (files.into_iter().map(name).collect::<Vec<_>>().join(" "), not_entered)
+        };
+        assert_eq!(of(false), ("1.db m".to_owned(), 1));
+        assert_eq!(of(true), ("1.db a/2.db a/b/3.db m".to_owned(), 0));
+    }
 }

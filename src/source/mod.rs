@@ -36,7 +36,7 @@ mod wrapping;
 
 pub use backup::Source;
 pub use datadir::{is_data_dir, member_dir};
-pub use folder::{Candidate, candidates};
+pub use folder::{Candidate, Candidates};
 pub use input::Input;
 pub(crate) use kept::Spool;
 pub use kind::BackupKind;

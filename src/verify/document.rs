@@ -39,6 +39,7 @@ struct Document<'r> {
     errors: u64,
     #[serde(serialize_with = "by_version")]
     starts_on: &'r [(Minor, Startup)],
+    newest_good: bool,
 }
 
 #[derive(Serialize)]
@@ -71,6 +72,7 @@ impl Serialize for Report {
             finding_counts: counts.map(|(code, severity, count)| Count { code, severity, count }).collect(),
             errors: self.findings.count(Severity::Error),
             starts_on: &self.starts_on,
+            newest_good: self.newest_good,
         }
         .serialize(serializer)
     }

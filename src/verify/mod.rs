@@ -11,11 +11,13 @@
 
 mod document;
 mod member;
+mod newest;
 mod report;
 mod state;
 mod status;
 mod trailer;
 
+pub use newest::newest_first;
 pub use report::{Report, Verdict};
 pub use status::{LogAhead, Status};
 pub use trailer::Trailer;

@@ -78,6 +78,8 @@ pub struct Report {
     pub starts_on: Vec<(Minor, Startup)>,
     /// Why there is no verdict: `not a snapshot`, `not read`.
     pub unread: Option<&'static str>,
+    /// Whether it is the newest good one of its cluster, among those it was compared with ([`super::newest_first`]).
+    pub newest_good: bool,
     pub(super) shape: Option<Shape>,
 }
 
@@ -99,6 +101,7 @@ impl Report {
             findings: Findings::default(),
             starts_on: Vec::new(),
             unread: None,
+            newest_good: false,
             shape: None,
         }
     }

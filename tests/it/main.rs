@@ -29,6 +29,7 @@ mod kubectl_flags;
 mod masked;
 mod migrate;
 mod ndjson;
+mod newest;
 mod no_crash_on_any_bytes;
 mod nothing_is_sent_anywhere;
 mod peers;

@@ -95,7 +95,37 @@ fn a_folder_gives_one_table_and_the_newest_good_file() {
     assert_eq!(code, 1);
     let rows = out.lines().skip(1).take_while(|line| !line.contains(": ")).count();
     assert_eq!(rows, 12, "{out}");
-    assert_eq!(out.lines().last().unwrap(), format!("newest good: {}/a-good.db", dir.path().display()));
+    let newest: Vec<_> = out.lines().filter(|line| line.starts_with("newest good")).collect();
+    let (dir, identity) = (dir.path().display(), "31cfb609-46b2-458b-9756-3fd167e1a0cf");
+    let want = [
+        format!("newest good of cluster {identity}: {dir}/a-good.db"),
+        format!("newest good of no known cluster: {dir}/b-older.db"),
+    ];
+    assert_eq!(newest, want);
+}
+
+#[test]
+fn folders_in_a_folder_are_entered_or_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir_all(dir.path().join("2026/11")).unwrap();
+    fs::copy("fixtures/kube-later.db", dir.path().join("2026/11/late.db")).unwrap();
+    let folder = dir.path().to_str().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_etcdsnap")).args(["verify", folder]).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(1) && said.contains("1 folder was not entered: -r enters them"), "{said}");
+    fs::copy("fixtures/kube.db", dir.path().join("early.db")).unwrap();
+    let (code, out) = verify(&[folder]);
+    let end = format!("1 folder was not entered: -r enters them\nnewest good: {folder}/early.db\n");
+    assert!(code == 0 && out.ends_with(&end), "{out}");
+    for flag in ["-r", "--recursive"] {
+        let (code, out) = verify(&[folder, flag]);
+        let end = format!("\nnewest good: {folder}/2026/11/late.db\n");
+        assert!(code == 0 && out.ends_with(&end) && !out.contains("not entered"), "{out}");
+    }
+    let (_, out) = verify(&[folder, "-r", "-o", "ndjson"]);
+    let good = out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["newestGood"].as_bool().unwrap());
+    let good: Vec<_> = good.collect();
+    assert_eq!(good, [true, false]);
 }
 
 #[test]

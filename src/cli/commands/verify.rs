@@ -1,5 +1,4 @@
 use std::{
-    cmp::Reverse,
     io::Write as _,
     path::{Path, PathBuf},
 };
@@ -9,9 +8,9 @@ use etcdsnap::{
     Error, Finding,
     bytes::file_name,
     error::{Fault, Severity},
-    etcd::Load,
-    source::{Candidate, candidates},
-    verify::{Report, Verdict, unopened, verify},
+    etcd::{Load, Snapshot},
+    source::{Candidate, Candidates},
+    verify::{Report, Verdict, newest_first, unopened, verify},
 };
 
 use crate::{
@@ -23,11 +22,13 @@ use crate::{
 
 /// Is the backup good? Every check there is, with the place of everything that is wrong
 ///
-/// A table of the files, newest content first, then the findings. `good`: everything was checked and is right.
+/// A table of the files, newest content first, then the findings, then the newest good one of each cluster. `good`: everything was checked and is right.
 /// `doubtful`: all that can be checked is right, but nothing proves the values (no trailer), or it may be torn.
 /// `damaged`: something is wrong. Of a data directory it tells, too, how db, log and `.snap` files fit, and where their
-/// member lists differ. STARTS ON: which etcd starts on it, or on what a plain restore makes of it. A folder stands for the files in it; what is surely something else there, such as a list
-/// of sums, is told and does not count.
+/// member lists differ. STARTS ON: which etcd starts on it, or on what a plain restore makes of it. A folder stands for the
+/// files in it, with -r also for those in its folders; what is surely something else there, such as a list of sums, is
+/// reported and does not count. Of two backups of one cluster the newer one is that which continues from the other, else
+/// that with the newer time inside; a time that other clocks of the cluster contradict does not count.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -43,6 +44,9 @@ pub(crate) struct Verify {
     /// The format
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     output: Format,
+    /// Enter the folders in a folder too
+    #[arg(short, long)]
+    recursive: bool,
     /// Exit with 1 on doubt too
     #[arg(long)]
     strict: bool,
@@ -53,11 +57,15 @@ pub(crate) struct Verify {
 impl Verify {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
         let (mut reports, mut worst) = (Vec::new(), Exit::Good);
-        let files = candidates(&self.snapshot);
+        let Candidates { files, not_entered } = Candidates::of(&self.snapshot, self.recursive);
         if files.is_empty() {
             let names: Vec<_> = self.snapshot.iter().map(file_name).collect();
             let what = format!("{}: there is no backup in it", names.join(", "));
-            return Err(Error::not_found(what).hinted("is the backup's disk mounted?").into());
+            let hint = match not_entered {
+                0 => "is the backup's disk mounted?".to_owned(),
+                _ => format!("{}: -r enters them", folders(not_entered)),
+            };
+            return Err(Error::not_found(what).hinted(hint).into());
         }
         for Candidate { path: file, in_folder } in &files {
             let report = match one(session, file, &self.log.load()) {
@@ -86,11 +94,18 @@ impl Verify {
         if reports.iter().all(|report| report.unread.is_some()) {
             worst = worst.max(Exit::Content);
         }
-        // Newest content first: what the clocks inside say, then the revisions.
-        reports.sort_by_key(|report| Reverse((report.portrait.newest, report.revision)));
+        let path = |at: usize| files.get(at).map(|file| file.path.as_path());
+        let order = newest_first(&mut reports, |later, earlier| {
+            path(later).zip(path(earlier)).is_some_and(|(later, earlier)| continues(session, later, earlier))
+        });
+        let mut reports: Vec<_> = reports.into_iter().map(Some).collect();
+        let reports: Vec<_> = order.into_iter().filter_map(|at| reports.get_mut(at)?.take()).collect();
         match self.output {
-            Format::Table => self.table(session, &reports)?,
+            Format::Table => self.table(session, &reports, not_entered)?,
             Format::Json | Format::Ndjson => {
+                if not_entered > 0 {
+                    eprintln!("note: {}: -r enters them", folders(not_entered));
+                }
                 let (one, compact) = (self.snapshot.len() == 1, self.output == Format::Ndjson);
                 render::documents(&mut session.out, &reports, one, compact)?;
             }
@@ -99,7 +114,7 @@ impl Verify {
         Ok(worst)
     }
 
-    fn table(&self, session: &mut Session, reports: &[Report]) -> Result<(), Failure> {
+    fn table(&self, session: &mut Session, reports: &[Report], not_entered: usize) -> Result<(), Failure> {
         let headers = ["FILE", "VERDICT", "NEWEST", "REVISION", "KEYS", "SIZE", "VERSION", "TRAILER", "STARTS ON"];
         let mut columns = Columns::new(&headers).right(&[3, 4, 5]);
         for report in reports {
@@ -134,14 +149,53 @@ impl Verify {
                 writeln!(session.out, "{path}: {} more findings", all - kept)?;
             }
         }
-        let newest = reports.iter().find(|report| report.verdict() == Some(Verdict::Good));
-        writeln!(
-            session.out,
-            "newest good: {}",
-            newest.map_or("none".to_owned(), |report| render::printable(report.path.clone()))
-        )?;
-        Ok(())
+        if not_entered > 0 {
+            writeln!(session.out, "{}: -r enters them", folders(not_entered))?;
+        }
+        newest_good(session, reports)
     }
+}
+
+/// The newest good one of each cluster; a cluster without one is listed, too.
+fn newest_good(session: &mut Session, reports: &[Report]) -> Result<(), Failure> {
+    let mut identities: Vec<Option<&str>> = Vec::new();
+    for report in reports.iter().filter(|report| report.portrait.identity.is_some() || report.newest_good) {
+        let identity = report.portrait.identity.as_deref();
+        if !identities.contains(&identity) {
+            identities.push(identity);
+        }
+    }
+    if identities.is_empty() {
+        identities.push(None);
+    }
+    let several = identities.len() > 1;
+    for identity in identities {
+        let is_it = |report: &&Report| report.newest_good && report.portrait.identity.as_deref() == identity;
+        let name = reports.iter().find(is_it).map_or("none".to_owned(), |of| render::printable(of.path.clone()));
+        let of = match identity {
+            _ if !several => String::new(),
+            Some(identity) => format!(" of cluster {}", render::printable(identity.to_owned())),
+            None => " of no known cluster".to_owned(),
+        };
+        writeln!(session.out, "newest good{of}: {name}")?;
+    }
+    Ok(())
+}
+
+/// How many folders were not entered.
+fn folders(n: usize) -> String {
+    if n == 1 { "1 folder was not entered".to_owned() } else { format!("{n} folders were not entered") }
+}
+
+/// Whether the backup `later` continues from the last revision of `earlier`; not when that cannot be found out.
+fn continues(session: &Session, later: &Path, earlier: &Path) -> bool {
+    let check = || {
+        let (later, earlier) = (session.open_again(later)?, session.open_again(earlier)?);
+        let load = Load::default();
+        Ok(Snapshot::load(&later, &load)?.continues(&Snapshot::load(&earlier, &load)?))
+    };
+    let checked: etcdsnap::Result<Option<bool>> = check();
+    checked.is_ok_and(|continues| continues == Some(true))
 }
 
 fn one(session: &mut Session, file: &Path, load: &Load) -> Result<Report, Failure> {

@@ -1,0 +1,83 @@
+//! Which of many backups is the newest.
+
+use std::{cmp::Reverse, collections::HashMap};
+
+use super::{Report, Verdict};
+use crate::k8s::Moment;
+
+/// The most backups that one is compared with.
+const ASKED: usize = 3;
+
+/// Marks the newest good report of each identity, and returns the places of `reports`, newest content first: by the times
+/// inside, then by the revisions. Where one backup continues from another of its identity, it is the newer one, whatever a
+/// wrong clock wrote; `continues` says so of two places, the later backup first, and is asked only where times and
+/// revisions contradict each other.
+pub fn newest_first(reports: &mut [Report], mut continues: impl FnMut(usize, usize) -> bool) -> Vec<usize> {
+    let mut order: Vec<_> = (0..reports.len()).collect();
+    let revision = |at: usize| reports.get(at).and_then(|report| report.revision);
+    order.sort_by_key(|at| Reverse(revision(*at)));
+    let mut times: Vec<Option<Moment>> = reports.iter().map(|report| report.portrait.newest).collect();
+    let mut later: HashMap<&str, Vec<usize>> = HashMap::new();
+    for at in &order {
+        let Some(report) = reports.get(*at) else { continue };
+        let Some(identity) = report.portrait.identity.as_deref() else { continue };
+        let others = later.entry(identity).or_default();
+        let behind = |other: &&usize| times.get(**other) < times.get(*at) && revision(**other) > report.revision;
+        // The nearest ones are the most likely to hold what this one ends with.
+        let mut nearest = others.iter().rev().filter(behind).take(ASKED);
+        if let Some(time) = nearest.find(|other| continues(**other, *at)).and_then(|other| times.get(*other).copied())
+            && let Some(own) = times.get_mut(*at)
+        {
+            *own = time;
+        }
+        others.push(*at);
+    }
+    let time = |at: usize| times.get(at).copied().flatten();
+    order.sort_by_key(|at| Reverse((time(*at), revision(*at))));
+    let mut seen: Vec<Option<String>> = Vec::new();
+    for at in &order {
+        let Some(report) = reports.get_mut(*at).filter(|report| report.verdict() == Some(Verdict::Good)) else {
+            continue;
+        };
+        report.newest_good = !seen.contains(&report.portrait.identity);
+        if report.newest_good {
+            seen.push(report.portrait.identity.clone());
+        }
+    }
+    order
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(path: &str, identity: &str, seconds: i64, revision: i64) -> Report {
+        let mut report = Report::empty(path);
+        report.portrait.identity = Some(identity.to_owned()).filter(|identity| !identity.is_empty());
+        report.portrait.newest = Some(Moment { seconds, nanos: 0 });
+        report.revision = Some(revision);
+        report
+    }
+
+    fn sorted(mut reports: Vec<Report>, continues: bool) -> Vec<String> {
+        let order = newest_first(&mut reports, |_, _| continues);
+        let name = |at: &usize| format!("{}{}", reports[*at].path, if reports[*at].newest_good { "*" } else { "" });
+        order.iter().map(name).collect()
+    }
+
+    #[test]
+    fn the_higher_revision_of_one_history_is_newer_whatever_the_clocks_say() {
+        let reports =
+            || vec![report("late", "a", 200, 20), report("wrong", "a", 9_999, 10), report("first", "a", 1, 1)];
+        assert_eq!(sorted(reports(), true), ["late*", "wrong", "first"]);
+        // Restored from an older one: the revisions began again.
+        assert_eq!(sorted(reports(), false), ["wrong*", "late", "first"]);
+    }
+
+    #[test]
+    fn each_identity_has_its_newest_good_one() {
+        let reports =
+            vec![report("a1", "a", 1, 1), report("b1", "b", 5, 1), report("a2", "a", 2, 2), report("none", "", 3, 9)];
+        assert_eq!(sorted(reports, true), ["b1*", "none*", "a2*", "a1"]);
+    }
+}

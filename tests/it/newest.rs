@@ -1,0 +1,96 @@
+//! Which backup is the newest, when one of the clocks that wrote their times was wrong.
+
+use std::{collections::HashSet, fs, path::Path, process::Command};
+
+use etcdsnap::etcd::Snapshot;
+use sha2::{Digest as _, Sha256};
+
+fn run(args: &[&str]) -> (i32, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_etcdsnap")).args(args).output().unwrap();
+    (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
+}
+
+/// The bytes of a snapshot file without its trailer.
+fn image(fixture: &str) -> Vec<u8> {
+    let mut image = fs::read(fixture).unwrap();
+    image.truncate(image.len() - 32);
+    image
+}
+
+/// A copy of a backup in `dir` whose Leases with `lease` in their keys were renewed in 2099, with a trailer that matches.
+/// Records that the later backup still holds stay as they are.
+fn renewed_in_2099(lease: &[u8], dir: &Path) -> String {
+    let (mut image, later) = (image("fixtures/kube.db"), image(LATER));
+    let kept: HashSet<_> =
+        Snapshot::open(&later).unwrap().records(|_| true).iter().map(|record| record.revision).collect();
+    let base = image.as_ptr() as usize;
+    let has = |key: &[u8], what: &[u8]| key.windows(what.len()).any(|part| part == what);
+    let wanted = |key: &[u8]| has(key, b"/leases/") && has(key, lease);
+    let values: Vec<_> = Snapshot::open(&image)
+        .unwrap()
+        .records(wanted)
+        .iter()
+        .filter(|record| !record.tombstone && !kept.contains(&record.revision))
+        .map(|record| (record.kv.value.as_ptr() as usize - base, record.kv.value.len()))
+        .collect();
+    assert!(values.len() > 2, "{}", values.len());
+    for (at, len) in values {
+        // The last time in a Lease is `renewTime`: field 1 of a Time, seconds as a varint of five bytes.
+        let seconds = |bytes: &[u8]| {
+            let [8, rest @ ..] = bytes else { return 0 };
+            rest.iter().take(5).rev().fold(0_u64, |n, byte| (n << 7) | u64::from(byte & 0x7f))
+        };
+        let value = &mut image[at..at + len];
+        let last = (0..value.len() - 6).rposition(|at| (1_790_000_000..1_800_000_000).contains(&seconds(&value[at..])));
+        let last = last.expect("a Lease has a time");
+        let mut later = seconds(&value[last..]) + 72 * 365 * 86_400;
+        for byte in &mut value[last + 1..last + 6] {
+            *byte = (*byte & 0x80) | (later & 0x7f) as u8;
+            later >>= 7;
+        }
+    }
+    let sum = Sha256::digest(&image);
+    image.extend_from_slice(&sum);
+    let path = dir.join("before.db");
+    fs::write(&path, image).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+const LATER: &str = "fixtures/kube-later.db";
+
+/// The first line of `diff`, and the last of `verify`.
+fn newer(older: &str) -> (String, String) {
+    let (_, diff) = run(&["diff", older, LATER, "ns", "--stat"]);
+    let (exit, table) = run(&["verify", older, LATER]);
+    assert_eq!(exit, 0, "{table}");
+    (diff.lines().next().unwrap().to_owned(), table.lines().last().unwrap().to_owned())
+}
+
+#[test]
+fn one_node_with_a_wrong_clock_makes_no_backup_newer() {
+    let dir = tempfile::tempdir().unwrap();
+    let before = renewed_in_2099(b"/apiserver-", dir.path());
+    let (diff, newest) = newer(&before);
+    let want = format!(
+        "{LATER} is newer than {before} by 9h2m: newest time 2026-11-21T02:04:31Z to 2026-11-21T11:06:46Z, revision 455 to 505"
+    );
+    assert_eq!((diff, newest), (want, format!("newest good: {LATER}")));
+    // AGE counts from there, too.
+    let pods = |file: &str| run(&["get", file, "pods", "-n", "shop"]);
+    assert_eq!(pods(&before), pods("fixtures/kube.db"));
+    let (_, status) = run(&["status", &before, "-o", "json"]);
+    assert!(status.contains(r#""newestTime": "2026-11-21T02:04:31Z""#), "{status}");
+}
+
+/// All clocks agree on 2099, but the other backup continues from the last revision of this one.
+#[test]
+fn the_higher_revision_of_one_history_is_newer() {
+    let dir = tempfile::tempdir().unwrap();
+    let before = renewed_in_2099(b"/", dir.path());
+    let (_, status) = run(&["status", &before, "-o", "json"]);
+    assert!(status.contains(r#""newestTime": "2098-"#), "{status}");
+    let (diff, newest) = newer(&before);
+    let want = format!("{LATER} is newer than {before}, from whose last revision it continues: revision 455 to 505");
+    assert!(diff.starts_with(&want), "{diff}");
+    assert_eq!(newest, format!("newest good: {LATER}"));
+}
