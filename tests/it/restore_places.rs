@@ -105,6 +105,50 @@ fn a_mount_point() {
     }
 }
 
+/// What is mounted in a member is moved aside with it, and comes back with the next boot: etcd would replay the old log.
+#[test]
+fn a_mount_point_in_the_member() {
+    let dir = with_a_member();
+    let (dir, test) = (dir.path(), "a_mount_point_in_the_member");
+    let as_root = fs::metadata(dir).unwrap().uid() == 0;
+    let unshare = if as_root { "-m" } else { "-rm" };
+    let member = dir.join("dir/member");
+    if !can_run("unshare", &[unshare, "mount", "-t", "tmpfs", "none", member.to_str().unwrap()], test) {
+        return;
+    }
+    for extra in ["empty/member", "log/on-it", "elsewhere"] {
+        fs::create_dir_all(dir.join(extra)).unwrap();
+    }
+    fs::write(dir.join("log/on-it/file"), "").unwrap();
+    let program = env!("CARGO_BIN_EXE_etcdsnap");
+    for (mount, place, about) in [
+        ("mount -t tmpfs none dir/member/wal", "--data-dir dir --keep-old", "dir/member/wal: a mount point"),
+        ("mount --bind elsewhere dir/member/wal", "--data-dir dir --keep-old", "dir/member/wal: a mount point"),
+        (
+            "mount --bind elsewhere dir/member/wal",
+            "--data-dir dir --keep-old --dry-run",
+            "dir/member/wal: a mount point",
+        ),
+        ("mount -t tmpfs none dir/member/snap", "--data-dir dir", "dir/member/snap: a mount point"),
+        (
+            "mount -t tmpfs none empty/member",
+            "--data-dir empty",
+            "empty/member: a mount point, which cannot be renamed",
+        ),
+        ("mount --bind elsewhere log/on-it", "--data-dir new --wal-dir log --keep-old", "log/on-it: a mount point"),
+    ] {
+        let before = Tree::of(dir);
+        let run = format!("{program} {}", line(place));
+        // No file can be written: it is refused before.
+        let script = format!("cd {}; {mount} && ulimit -f 0 && exec {run}", dir.display());
+        let output = Command::new("unshare").args([unshare, "sh", "-c", &script]).output().unwrap();
+        let (code, said) = ended(&output);
+        assert_eq!(code, Some(2), "{mount}: {said}");
+        assert_one_sentence(&said, about);
+        assert_eq!(Tree::of(dir), before);
+    }
+}
+
 #[test]
 fn a_member_that_is_there() {
     let dir = with_a_member();
@@ -178,6 +222,12 @@ fn a_log_on_another_file_system() {
     refused(dir, &place, 2, "log: there is something in it already");
     assert_eq!(restore(dir, &format!("{place} --keep-old")), DONE);
     assert_eq!(Tree::of(other.path()).names().len(), 4);
+    // by links, which are on this one
+    symlink(&log, dir.join("link")).unwrap();
+    symlink(other.path(), dir.join("far")).unwrap();
+    assert_eq!(restore(dir, "--data-dir new --wal-dir link --keep-old"), DONE);
+    assert_eq!(restore(dir, "--data-dir far"), DONE);
+    assert!(other.path().join("member/snap/db").is_file());
 }
 
 #[test]

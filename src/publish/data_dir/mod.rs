@@ -8,6 +8,7 @@
 mod destination;
 mod member_dir;
 mod member_dirs;
+mod mounts;
 mod place;
 mod steps;
 

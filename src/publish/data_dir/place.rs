@@ -5,6 +5,7 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
+use super::mounts::{is_mount, mount_below};
 use crate::{
     Error, Result,
     publish::{disk::fault, run::Run},
@@ -80,6 +81,7 @@ impl Place {
             let what = format!("{}: a member/ folder itself", data_dir.display());
             return Err(usage(what, "name the folder around it"));
         }
+        self.look_for_mounts(&member)?;
         if has_content(&member)? {
             let db = member.join("snap").join("db");
             if db.is_file() && Part::open(&db)?.is_locked() {
@@ -97,6 +99,30 @@ impl Place {
             return Err(usage(what, "--keep-old moves it aside; or name another --wal-dir"));
         }
         Ok(())
+    }
+
+    /// Checks that what is renamed is no mount point and has none in it.
+    fn look_for_mounts(&self, member: &Path) -> Result<()> {
+        if is_mount(member)? {
+            let what = format!("{}: a mount point, which cannot be renamed", member.display());
+            let data_dir = self.data_dir.display();
+            return Err(usage(what, &format!("mount it at {data_dir} instead, or restore into another folder")));
+        }
+        if let Some(mount) = mount_below(member)? {
+            let what = format!(
+                "{}: a mount point, which would be moved aside with the old member, and be in the new one after a reboot",
+                mount.display()
+            );
+            let hint = "unmount it first; a log on a file system of its own is to be outside of member/, where etcd's --wal-dir names it";
+            return Err(usage(what, hint));
+        }
+        match self.wal_dir.as_deref().map_or(Ok(None), mount_below)? {
+            Some(mount) => {
+                let what = format!("{}: a mount point, which cannot be moved aside", mount.display());
+                Err(usage(what, "unmount it first"))
+            }
+            None => Ok(()),
+        }
     }
 }
 
