@@ -2,6 +2,7 @@
 
 use super::{
     builtin::{builtin, group_of},
+    nearest::nearest,
     resource::Resource,
     table::table,
 };
@@ -43,6 +44,22 @@ impl Resources {
             Some(_) => found,
             None => self.0.iter().filter(|r| r.categories.iter().any(|c| c == kind)).collect(),
         }
+    }
+
+    /// The plural name of the resource that was meant by a misspelt name.
+    #[must_use]
+    pub fn nearest(&self, kind: &str) -> Option<String> {
+        let mut names = Vec::new();
+        for resource in &self.0 {
+            let plural = resource.plural.to_string();
+            names.push((plural.clone(), plural.clone()));
+            names.push((resource.full_name(), resource.full_name()));
+            names.push((resource.kind.to_lowercase(), plural.clone()));
+            names.push((resource.singular_name(), resource.full_name()));
+            names.extend(resource.short.iter().map(|short| (short.to_string(), plural.clone())));
+        }
+        let near = nearest(kind, names.iter().map(|(name, _)| name.as_str()))?;
+        names.iter().find(|(name, _)| name == near).map(|(_, meant)| meant.clone())
     }
 
     /// The resource of this plural name and group.
@@ -97,6 +114,21 @@ mod tests {
         assert_eq!(found(&resources, "all").len(), 10);
         assert_eq!(resources.find("no")[0].stored, "minions");
         assert_eq!(resources.find("deploy")[0].singular_name(), "deployment.apps");
+    }
+
+    #[test]
+    fn misspelt_names_are_near_those_that_there_are() {
+        let resources = Resources::default();
+        for (word, want) in [
+            ("deploymets", Some("deployments")),
+            ("Deploymnet", Some("deployments")),
+            ("pdos", Some("pods")),
+            ("scv", Some("services")),
+            ("deployments.app", Some("deployments.apps")),
+            ("misspelt.db", None),
+        ] {
+            assert_eq!(resources.nearest(word).as_deref(), want, "{word}");
+        }
     }
 
     #[test]

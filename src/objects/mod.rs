@@ -14,6 +14,7 @@ mod family;
 mod find;
 mod joined;
 mod list;
+mod namespaces;
 mod pick;
 
 pub use at::{At, Dated, Period, Point};
@@ -22,4 +23,5 @@ pub use family::{Family, Relative, Said};
 pub use find::{Found, Query};
 pub use joined::{Joined, Records, Stored};
 pub use list::{Form, List};
+pub use namespaces::NoNamespace;
 pub use pick::Picker;

@@ -59,7 +59,10 @@ impl Selection {
             let found = resources.find(kind);
             if found.is_empty() {
                 return Err(Error::not_found(format!("no kind {kind:?} is known, and the snapshot defines none"))
-                    .hinted("without a KIND, `get` lists everything that is there"));
+                    .hinted(resources.nearest(kind).map_or_else(
+                        || "without a KIND, `get` lists everything that is there".to_owned(),
+                        |near| format!("did you mean {near}?"),
+                    )));
             }
             let names = found.iter().map(|resource| (resource.group.to_string(), resource.plural.to_string()));
             selection.kinds.extend(names);

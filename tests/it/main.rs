@@ -28,6 +28,7 @@ mod k8s;
 mod kubectl_flags;
 mod masked;
 mod migrate;
+mod misspelt;
 mod ndjson;
 mod newest;
 mod no_crash_on_any_bytes;

@@ -9,7 +9,7 @@ use etcdsnap::{
     objects::{Cluster, Family, Query, Relative, Said},
 };
 
-use super::object::{decode, missing, unreadable};
+use super::object::{decode, missing, note_namespace, unreadable};
 use crate::{
     args::{Keys, LogArgs, Masking, When, etcd_prefix},
     failure::{Exit, Failure},
@@ -77,6 +77,7 @@ impl Describe {
             }
         }
         if found.objects.is_empty() {
+            note_namespace(&[&cluster], query.namespace.as_deref());
             let what = format!("there is no such object at revision {}", cluster.view.revision);
             return Err(Error::not_found(what).into());
         }

@@ -10,6 +10,9 @@ use etcdsnap::{
 
 use crate::failure::{Exit, Failure};
 
+/// So many namespaces are named.
+const NAMESPACES: usize = 30;
+
 /// Decodes an object as kubectl prints it, and warns of what is not known in it.
 pub(super) fn decode<'a>(
     cluster: &Cluster<'a>,
@@ -33,6 +36,24 @@ pub(super) fn warn_unknown(name: &str, unknown: &[Unknown]) {
 pub(super) fn unreadable(key: &[u8], why: &Undecodable) -> Exit {
     eprintln!("error: {}: {why}", escape(key));
     Exit::Content
+}
+
+/// Reports that a namespace is in none of the states, and those that there are.
+pub(super) fn note_namespace(clusters: &[&Cluster<'_>], namespace: Option<&str>) {
+    let Some(name) = namespace else { return };
+    let Some(absent) = clusters.iter().map(|cluster| cluster.no_namespace(name)).collect::<Option<Vec<_>>>() else {
+        return;
+    };
+    let Some((absent, cluster)) = absent.last().zip(clusters.last()) else { return };
+    let shown: Vec<_> = absent.there.iter().take(NAMESPACES).map(|name| escape(name.as_bytes())).collect();
+    let more = absent.there.len().saturating_sub(NAMESPACES);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let (name, revision) = (escape(name.as_bytes()), cluster.view.revision);
+    let there = if shown.is_empty() { "none".to_owned() } else { shown.join(", ") + &more };
+    eprintln!("note: there is no namespace {name} at revision {revision}; there are {there}");
+    if let Some(near) = &absent.nearest {
+        eprintln!("hint: did you mean -n {}?", escape(near.as_bytes()));
+    }
 }
 
 /// Reports what was named and is not there.

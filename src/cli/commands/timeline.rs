@@ -11,6 +11,7 @@ use etcdsnap::{
     select::LabelSelector,
 };
 
+use super::object::note_namespace;
 use crate::{
     args::{Keys, LogArgs, Masking, etcd_prefix, is_labelled},
     failure::{Exit, Failure},
@@ -95,6 +96,7 @@ impl Timeline {
         let (mask, clock, (first, _)) = (self.masking.mask()?, cluster.clock(), cluster.window());
         let query = Query { what: self.what, namespace: self.namespace, range: self.prefix };
         let selection = cluster.select(&query)?;
+        note_namespace(&[&cluster], query.namespace.as_deref());
         let period = Period { since: self.since, until: self.until };
         let ignore = Ignore { all: self.all, status: true, events: true, paths: Vec::new() };
         // what was ignored is not in the table

@@ -9,7 +9,7 @@ use etcdsnap::{
     select::SortBy,
 };
 
-use super::object::{missing, unreadable};
+use super::object::{missing, note_namespace, unreadable};
 use crate::{
     args::{When, etcd_prefix},
     failure::{Exit, Failure},
@@ -75,6 +75,9 @@ impl Which {
         let at = self.when.at(snapshot, &ring)?;
         let cluster = Cluster::open_range(snapshot, ring, at, query.range())?;
         let mut found = cluster.find(&query)?;
+        if found.objects.is_empty() && !ignore_missing {
+            note_namespace(&[&cluster], self.namespace.as_deref());
+        }
         let mut exit = if ignore_missing { Exit::Good } else { missing(&query, &found, &cluster) };
         found.objects = cluster.pick(found.objects, picker, |value| exit = unreadable(value.key, &value.why))?;
         Ok((cluster, found, exit))

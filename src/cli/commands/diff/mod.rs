@@ -2,6 +2,7 @@ pub(super) mod text;
 
 use std::{ffi::OsString, io::Write as _, path::PathBuf};
 
+use super::object::note_namespace;
 use crate::{
     args::{Keys, LogArgs, Masking, etcd_prefix, is_labelled, revision_at},
     failure::{Exit, Failure},
@@ -175,6 +176,7 @@ impl Compare {
         let query = Query { what: what.to_vec(), namespace: self.namespace.clone(), range: self.prefix.clone() };
         // a kind may have been defined on one side only
         let selection = to.select(&query).or_else(|_| from.select(&query))?;
+        note_namespace(&[from, to], query.namespace.as_deref());
         if self.output == Output::Patch && (self.stat || self.name_only) {
             let what = "-o patch goes without --stat and --name-only".to_owned();
             return Err(Error::usage(what).into());

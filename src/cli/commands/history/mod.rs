@@ -11,6 +11,7 @@ use etcdsnap::{
     objects::{At, Cluster, Joined, Query, Records},
 };
 
+use super::object::note_namespace;
 use crate::{
     args::{Keys, LogArgs, Masking, ReportFormat, etcd_prefix},
     failure::{Exit, Failure},
@@ -91,6 +92,7 @@ impl History {
         }
         let found = joined.records(|key| selection.matches(key))?;
         if found.is_empty() {
+            note_namespace(&backups.iter().collect::<Vec<_>>(), query.namespace.as_deref());
             let what = self.key.unwrap_or_else(|| query.what.join(" "));
             let what = format!("no revision of {} is there", printable(what));
             return Err(Error::not_found(what).into());

@@ -1,0 +1,40 @@
+//! The namespaces of a state.
+
+use std::collections::BTreeSet;
+
+use super::Cluster;
+use crate::k8s::{Key, nearest};
+
+/// A namespace that is not there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoNamespace {
+    /// The one that may have been meant.
+    pub nearest: Option<String>,
+    /// Those that there are.
+    pub there: Vec<String>,
+}
+
+impl<'a> Cluster<'a> {
+    /// The namespaces that have an object of their own, or objects in them.
+    #[must_use]
+    pub fn namespaces(&self) -> BTreeSet<&'a str> {
+        let mut names = BTreeSet::new();
+        for key in self.view.keys() {
+            let key = Key::new(key);
+            let Some(object) = key.object() else { continue };
+            names.extend(if object.resource == "namespaces" { Some(object.name) } else { object.namespace });
+        }
+        names
+    }
+
+    /// What there is instead of a namespace that is not there; `None` where it is.
+    #[must_use]
+    pub fn no_namespace(&self, name: &str) -> Option<NoNamespace> {
+        let there = self.namespaces();
+        let absent = !there.contains(name);
+        absent.then(|| NoNamespace {
+            nearest: nearest(name, there.iter().copied()).map(str::to_owned),
+            there: there.into_iter().map(str::to_owned).collect(),
+        })
+    }
+}

@@ -1,0 +1,59 @@
+//! Kinds and namespaces that are misspelt: an empty answer says so, and names those that there are.
+
+use std::process::Command;
+
+fn run(args: &[&str]) -> (i32, String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_etcdsnap")).args(args).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn a_misspelt_kind_is_answered_with_the_kind() {
+    for (kind, near) in [("deploymets", "deployments"), ("Pdos", "pods"), ("deployments.app", "deployments.apps")] {
+        for args in [
+            &["get", "fixtures/kube.db", kind] as &[&str],
+            &["describe", "fixtures/kube.db", kind, "web"],
+            &["timeline", "fixtures/kube.db", kind],
+            &["export", "fixtures/kube.db", kind, "--to", "-"],
+            &["diff", "fixtures/kube.db", "fixtures/kube-later.db", kind],
+        ] {
+            let (code, out, error) = run(args);
+            assert_eq!((code, out.as_str()), (1, ""), "{args:?}");
+            assert!(error.ends_with(&format!("hint: did you mean {near}?\n")), "{args:?}: {error}");
+        }
+    }
+    let (_, _, error) = run(&["get", "fixtures/kube.db", "gizmos"]);
+    assert!(error.ends_with("hint: without a KIND, `get` lists everything that is there\n"), "{error}");
+}
+
+#[test]
+fn a_misspelt_namespace_is_answered_with_those_that_there_are() {
+    let there = "default, kube-node-lease, kube-public, kube-system, pay, shop";
+    for args in [
+        &["get", "fixtures/kube.db", "pods", "-n", "shpo"] as &[&str],
+        &["get", "fixtures/kube.db", "pods", "-n", "shpo", "-o", "json"],
+        &["get", "fixtures/kube.db", "pods", "-n", "shpo", "-o", "jsonpath={.items}"],
+        &["get", "fixtures/kube.db", "deploy/web", "-n", "shpo"],
+        &["get", "fixtures/kube.db", "-n", "shpo"],
+        &["describe", "fixtures/kube.db", "deploy", "web", "-n", "shpo"],
+        &["history", "fixtures/kube.db", "deploy/web", "-n", "shpo"],
+        &["timeline", "fixtures/kube.db", "deploy", "-n", "shpo"],
+        &["export", "fixtures/kube.db", "-n", "shpo", "--to", "-"],
+        &["diff", "fixtures/kube.db", "fixtures/kube.db", "-n", "shpo"],
+    ] {
+        let (_, _, error) = run(args);
+        let note = error.lines().find(|line| line.contains("there is no namespace shpo")).unwrap_or_default();
+        assert!(note.starts_with("note: ") && note.ends_with(&format!("; there are {there}")), "{args:?}: {error}");
+        assert!(error.contains("\nhint: did you mean -n shop?\n"), "{args:?}: {error}");
+    }
+    // one that is there, and holds nothing of it; one that was made later
+    for args in [
+        &["get", "fixtures/kube.db", "deploy", "-n", "kube-public"] as &[&str],
+        &["get", "fixtures/kube.db", "deploy", "-n", "shpo", "--ignore-not-found"],
+        &["diff", "fixtures/kube.db", "fixtures/kube-later.db", "deploy", "-n", "shop"],
+    ] {
+        let (_, _, error) = run(args);
+        assert!(!error.contains("there is no namespace"), "{args:?}: {error}");
+    }
+}
