@@ -57,6 +57,8 @@
 //! renames it into place ([`publish::MemberDirs`]). `rewrite` changes a few files of a member's own directory in the same
 //! way: [`rewrite::Alone`] for `force-new-cluster`, [`rewrite::Migrate`] for `migrate`.
 
+#![deny(clippy::print_stderr, clippy::print_stdout)]
+
 pub mod bolt;
 pub mod bytes;
 pub mod diff;

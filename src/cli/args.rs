@@ -207,13 +207,13 @@ pub(crate) fn revision_at(at: Moment, snapshot: &Snapshot<'_>, ring: &Ring) -> R
     let dated = Dated::of(snapshot, ring, at)?;
     match dated {
         Dated::Last { newest } => {
-            eprintln!("note: nothing in the backup is newer than {newest}: this is its last state");
+            say!("note: nothing in the backup is newer than {newest}: this is its last state");
         }
         Dated::Revision { revision, gap } => {
             let written = gap.after.map_or_else(String::new, |after| after.millis());
             let known = |before: Moment| format!(", the next that is known at {}", before.millis());
             let next = gap.before.map_or_else(String::new, known);
-            eprintln!("note: at {} it was revision {revision}, written at {written}{next}", at.millis());
+            say!("note: at {} it was revision {revision}, written at {written}{next}", at.millis());
         }
     }
     Ok(dated.revision())

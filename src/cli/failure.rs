@@ -1,13 +1,14 @@
 //! How a run ends: the exit code, and what is said when it could not do its job.
 
 use std::{
+    ffi::OsString,
     io,
     panic::PanicHookInfo,
     process::ExitCode,
     sync::{Mutex, PoisonError},
 };
 
-use etcdsnap::{Error, error::Fault};
+use etcdsnap::{Error, bytes::is_hostile, error::Fault};
 
 use crate::render::printable;
 
@@ -72,25 +73,23 @@ impl From<serde_json::Error> for Failure {
 }
 
 impl Failure {
-    /// Says on stderr what went wrong and what to do; nothing when the reader of the output just went away.
+    /// Prints what went wrong and what to do on stderr; nothing when the reader of the output just went away.
     pub(crate) fn say(&self) {
         match self {
             Self::Error(error) => {
                 // Names may hold anything; a message may have more than one line.
                 let text = error.to_string();
                 let lines: Vec<_> = text.split('\n').map(|line| printable(line.to_owned())).collect();
-                eprintln!("error: {}", lines.join("\n"));
+                say!("error: {}", lines.join("\n"));
                 if let Some(hint) = error.hint() {
-                    eprintln!("hint: {hint}");
+                    say!("hint: {hint}");
                 }
             }
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
-            Self::Output(error) => eprintln!("error: cannot write the output: {error}"),
+            Self::Output(error) => say!("error: cannot write the output: {error}"),
             Self::Panic(message) => {
-                eprintln!("error: etcdsnap stopped on a fault of its own: {message}");
-                eprintln!(
-                    "hint: if the input was not being changed meanwhile, please report this with the command line"
-                );
+                say!("error: etcdsnap stopped on a fault of its own: {message}");
+                say!("hint: if the input was not being changed meanwhile, please report this with the command line");
             }
         }
     }
@@ -109,6 +108,19 @@ impl Failure {
         self.say();
         self.exit().into()
     }
+}
+
+/// Ends a run whose command line was not understood, or asked for help. A name that the shell has put there may be
+/// hostile, and clap prints it as it is.
+pub(crate) fn unparsed(error: &clap::Error) -> ExitCode {
+    let hostile = |arg: OsString| arg.to_string_lossy().chars().any(is_hostile);
+    if error.use_stderr() && std::env::args_os().any(hostile) {
+        say!("{}", error.to_string().trim_end());
+    } else {
+        // Nobody minds when it cannot be shown.
+        let _ = error.print();
+    }
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Exit::Caller as u8))
 }
 
 /// What the first panic said, and where.

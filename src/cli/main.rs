@@ -1,10 +1,15 @@
 //! etcdsnap, the command line: parse, run, say what went wrong, exit.
 
+// These end in a panic where nobody reads; `say!` and `Session::out` do not, and escape what is for a terminal.
+#![deny(clippy::print_stderr, clippy::print_stdout)]
+
+#[macro_use]
+mod render;
+
 mod args;
 mod commands;
 mod evidence;
 mod failure;
-mod render;
 mod session;
 mod words;
 
@@ -19,8 +24,12 @@ fn main() -> ExitCode {
         Ok(completed) => completed,
         Err(error) => return failure::Failure::from(error).report(),
     };
-    let matches = command.try_get_matches_from_mut(words).unwrap_or_else(|error| error.exit());
-    let cli = args::Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut command).exit());
+    let matches = command.try_get_matches_from_mut(words);
+    let parsed = matches.and_then(|matches| args::Cli::from_arg_matches(&matches).map_err(|e| e.format(&mut command)));
+    let cli = match parsed {
+        Ok(cli) => cli,
+        Err(error) => return failure::unparsed(&error),
+    };
     // Input that changes under a running sort can make it panic; that is an answer too, and no crash.
     std::panic::set_hook(Box::new(failure::note_panic));
     let exit = match std::panic::catch_unwind(|| session::run(cli)) {
@@ -29,7 +38,7 @@ fn main() -> ExitCode {
         Err(_) => failure::Failure::Panic(failure::noted_panic()).report(),
     };
     if let Some(file) = variable.filter(|_| exit != ExitCode::SUCCESS) {
-        eprintln!("note: SNAPSHOT is {}, of {}", file_name(file), words::VARIABLE);
+        say!("note: SNAPSHOT is {}, of {}", file_name(file), words::VARIABLE);
     }
     exit
 }

@@ -1,14 +1,13 @@
 //! One run: the output, the inputs that were opened, what is said about them at the end.
 
 use std::{
-    io::{self, BufWriter, IsTerminal as _, StdoutLock, Write},
+    io::{self, BufWriter, IsTerminal as _, StdoutLock, Write as _},
     path::{Path, PathBuf},
     sync::{Arc, atomic::AtomicBool},
 };
 
 use etcdsnap::{
     Findings, Result,
-    bytes::escape,
     error::Severity,
     etcd::{Load, Snapshot},
     source::{Input, Options, RaftFiles, RaftKind, Source},
@@ -18,7 +17,7 @@ use crate::{
     args::{Cli, Global},
     evidence::{Evidence, Printed},
     failure::{Exit, Failure},
-    render::Progress,
+    render::{Progress, Screen},
 };
 
 /// Runs the command that was asked for.
@@ -34,7 +33,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Failure> {
     });
     if let Some(evidence) = &session.evidence {
         let exit = ended.as_ref().map_or_else(Failure::exit, |exit| *exit);
-        if let Err(error) = evidence.write(session.out.get_ref(), exit as u8) {
+        if let Err(error) = evidence.write(session.out.get_ref().get_ref(), exit as u8) {
             // Why the run failed comes first.
             if let Err(failure) = &ended {
                 failure.say();
@@ -48,8 +47,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Failure> {
 /// What a command works with.
 pub(crate) struct Session {
     /// Data goes here.
-    pub(crate) out: BufWriter<Printed<StdoutLock<'static>>>,
-    terminal: bool,
+    pub(crate) out: Screen<BufWriter<Printed<StdoutLock<'static>>>>,
     options: Options,
     tmp_named: bool,
     progress: bool,
@@ -65,8 +63,9 @@ impl Session {
         let terminal = stdout.is_terminal();
         let evidence = global.evidence.as_deref().map(Evidence::new).transpose()?;
         let out = BufWriter::with_capacity(1 << 16, Printed::new(stdout.lock(), evidence.is_some()));
+        let out = Screen::new(out, terminal);
         let tmp_named = global.tmp_dir.is_some();
-        Ok(Self { out, terminal, options, tmp_named, progress: global.progress, evidence })
+        Ok(Self { out, options, tmp_named, progress: global.progress, evidence })
     }
 
     /// Unpacks compressed input beside `path`, where there has to be room for it anyway, unless a folder was named.
@@ -125,7 +124,7 @@ impl Session {
     pub(crate) fn load<'s>(&self, source: &'s Source, load: &Load) -> Result<Snapshot<'s>> {
         let snapshot = Snapshot::load(source, load)?;
         let Some(log) = snapshot.log else { return Ok(snapshot) };
-        let note = |what: String| eprintln!("note: {}: {what}", source.name());
+        let note = |what: String| say!("note: {}: {what}", source.name());
         let (more, unsure) = (log.unapplied.applied_at_start, log.unapplied.past_commit);
         let left = more.saturating_add(unsure).saturating_sub(log.applied);
         if log.applied > 0 {
@@ -135,7 +134,7 @@ impl Session {
             _ if left == 0 => {}
             None if unsure == left => {
                 note(format!("{left} entries of the log are past the last commit on disk and left out"));
-                eprintln!("hint: --uncommitted keep applies them too: a client may have been told that they are in");
+                say!("hint: --uncommitted keep applies them too: a client may have been told that they are in");
             }
             _ => note(format!("{left} entries of the log are left out")),
         }
@@ -154,27 +153,12 @@ impl Session {
         self.intact(source)?;
         Ok(tell(source.name(), findings))
     }
-
-    /// Whether the output is a terminal, so that untrusted bytes are escaped.
-    pub(crate) fn is_terminal(&self) -> bool {
-        self.terminal
-    }
-
-    /// Untrusted bytes for the output: raw into a pipe, escaped on a terminal.
-    pub(crate) fn untrusted(&mut self, bytes: &[u8]) -> io::Result<()> {
-        untrusted(&mut self.out, self.terminal, bytes)
-    }
-}
-
-/// The same into `out`, whose text ends on a terminal or not.
-pub(crate) fn untrusted(out: &mut impl Write, terminal: bool, bytes: &[u8]) -> io::Result<()> {
-    if terminal { out.write_all(escape(bytes).as_bytes()) } else { out.write_all(bytes) }
 }
 
 /// Prints what was noticed while opening an input.
 fn print_notes(input: &impl Input) {
     for note in input.notes() {
-        eprintln!("{}: {}: {note}", note.severity, input.origin().display);
+        say!("{}: {}: {note}", note.severity, input.origin().display);
     }
 }
 
@@ -201,15 +185,15 @@ const TOLD: usize = 10;
 fn tell(name: &str, findings: &Findings) -> Exit {
     let worth = findings.list().iter().filter(|finding| finding.severity > Severity::Info);
     for finding in worth.take(TOLD) {
-        eprintln!("{}: {name}: {finding}", finding.severity);
+        say!("{}: {name}: {finding}", finding.severity);
     }
     let all = findings.count(Severity::Error).saturating_add(findings.count(Severity::Warning));
     if all > TOLD as u64 {
-        eprintln!("{name}: {} more findings; `etcdsnap verify` lists them", all.saturating_sub(TOLD as u64));
+        say!("{name}: {} more findings; `etcdsnap verify` lists them", all.saturating_sub(TOLD as u64));
     }
     if !findings.damaged() {
         return Exit::Good;
     }
-    eprintln!("{name}: damaged; what is shown is what could be read");
+    say!("{name}: damaged; what is shown is what could be read");
     Exit::Content
 }

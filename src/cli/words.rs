@@ -39,13 +39,13 @@ pub(crate) fn complete(command: &Command, mut args: Vec<OsString>) -> Result<(Ve
             None => Ok((args, None)),
         },
         (Some(file), Some(first)) if rest.is_none() || is_file(first, rest) => {
-            eprintln!("note: {} is read, not {} of {VARIABLE}", file_name(first), file_name(&file));
+            say!("note: {} is read, not {} of {VARIABLE}", file_name(first), file_name(&file));
             Ok((args, None))
         }
         (Some(file), first) => {
             if let Some(first) = first.filter(|first| Path::new(first).exists()) {
                 let name = file_name(first);
-                eprintln!("note: {name} is taken for a {}; ./{name} is the file", rest.name());
+                say!("note: {name} is taken for a {}; ./{name} is the file", rest.name());
             }
             args.insert(at.saturating_add(1), file.clone());
             Ok((args, Some(file)))

@@ -50,6 +50,7 @@ mod same_tables_as_kubectl;
 mod selectors;
 mod snapshot_named;
 mod tables;
+mod terminal;
 mod verify;
 mod verify_member;
 mod wal;

@@ -3,7 +3,6 @@ use std::{io::Write as _, path::PathBuf};
 use clap::Args;
 use etcdsnap::{
     Error,
-    bytes::escape,
     etcd::{KeyValue, Range},
     k8s::{Key, ManagedFields, Object, Value, yaml},
     objects::{Cluster, Family, Query, Relative, Said},
@@ -127,17 +126,16 @@ fn describe(
     writeln!(session.out, "Events:")?;
     let mut lines = render::Columns::new(&["  LAST SEEN", "TYPE", "REASON", "COUNT", "FROM", "MESSAGE"]);
     for event in events {
-        let shown = |text: &str| escape(text.as_bytes());
         let message = event.message.trim().replace('\n', " ");
         lines.row(
             &mut session.out,
             [
-                format!("  {}", shown(&event.last)),
-                shown(&event.severity),
-                shown(&event.reason),
+                format!("  {}", event.last),
+                event.severity.clone(),
+                event.reason.clone(),
                 event.count.to_string(),
-                shown(&event.from),
-                shown(&message),
+                event.from.clone(),
+                message,
             ],
         )?;
     }
@@ -150,7 +148,7 @@ fn field(session: &mut Session, name: &str, value: &str) -> Result<(), Failure> 
         return Ok(());
     }
     let title = if name.trim().is_empty() { String::new() } else { format!("{name}:") };
-    writeln!(session.out, "{title:<13} {}", escape(value.as_bytes()))?;
+    writeln!(session.out, "{title:<13} {}", render::readable(value.as_bytes()))?;
     Ok(())
 }
 
@@ -159,7 +157,7 @@ fn relatives(session: &mut Session, title: &str, relatives: &[Relative]) -> Resu
         let gone = if relative.gone { " (not in this snapshot)" } else { "" };
         let indent = "  ".repeat(relative.depth.saturating_sub(1));
         let title = if n == 0 { format!("{title}:") } else { String::new() };
-        let name = escape(format!("{}/{}", relative.kind, relative.name).as_bytes());
+        let name = render::printable(format!("{}/{}", relative.kind, relative.name));
         writeln!(session.out, "{title:<13} {indent}{name}{gone}")?;
     }
     Ok(())
@@ -169,23 +167,21 @@ fn relatives(session: &mut Session, title: &str, relatives: &[Relative]) -> Resu
 fn section(session: &mut Session, name: &str, value: &Value<'_>) -> Result<(), Failure> {
     let mut chars = name.chars();
     let title: String = chars.next().into_iter().flat_map(char::to_uppercase).chain(chars).collect();
-    let title = escape(title.as_bytes());
+    let title = render::printable(title);
     let mut text = Vec::new();
     match value {
         Value::Object(_) | Value::List(_) => yaml::write(&mut text, value),
         other => {
             yaml::write(&mut text, other);
             write!(session.out, "{:<13} ", format!("{title}:"))?;
-            return Ok(session.untrusted(text.trim_ascii_end())).and_then(|done| {
-                done?;
-                Ok(writeln!(session.out)?)
-            });
+            session.out.write_all(text.trim_ascii_end())?;
+            return Ok(writeln!(session.out)?);
         }
     }
     writeln!(session.out, "{title}:")?;
     for line in text.split(|b| *b == b'\n').filter(|line| !line.is_empty()) {
         write!(session.out, "  ")?;
-        session.untrusted(line)?;
+        session.out.write_all(line)?;
         writeln!(session.out)?;
     }
     Ok(())

@@ -110,8 +110,8 @@ impl DirectoryArgs {
             session.intact(source)?;
             judge(&report, plan, force)?;
             if unsaid && !self.dry_run {
-                eprintln!("error: nothing was changed: --in-place changes the only one there is");
-                eprintln!("hint: --yes does it; --to NEWDIR makes a copy instead");
+                say!("error: nothing was changed: --in-place changes the only one there is");
+                say!("hint: --yes does it; --to NEWDIR makes a copy instead");
                 return Ok(Exit::Caller);
             }
             return Ok(Exit::Good);
@@ -124,7 +124,7 @@ impl DirectoryArgs {
         session.wrote(&done.files)?;
         let told = self.tell_done(session, source, plan, &done);
         if told.is_err() {
-            eprintln!("note: it is done; only what there was to print about it is lost");
+            say!("note: it is done; only what there was to print about it is lost");
         }
         told?;
         session.intact(source)?;

@@ -19,7 +19,7 @@ use crate::{
     args::{LogArgs, When},
     failure::{Exit, Failure},
     render::quote,
-    session::{Session, untrusted},
+    session::Session,
 };
 
 /// Raw keys and values, as `etcdctl get` prints them
@@ -131,7 +131,7 @@ impl Kv {
         if self.count_only {
             self.count(session, view)?;
         } else {
-            let printer = Printer { kv: self, terminal: session.is_terminal() };
+            let printer = Printer { kv: self };
             printer.begin(&mut session.out, view)?;
             if self.sort_by == SortBy::Key {
                 match self.order {
@@ -183,7 +183,6 @@ impl Kv {
 /// Prints keys and values, in windows made on all cores.
 struct Printer<'k> {
     kv: &'k Kv,
-    terminal: bool,
 }
 
 impl Printer<'_> {
@@ -238,7 +237,7 @@ impl Printer<'_> {
         if self.kv.hex {
             bytes.iter().try_for_each(|b| write!(out, "\\x{b:02x}"))?;
         } else {
-            untrusted(out, self.terminal, bytes)?;
+            out.write_all(bytes)?;
         }
         out.write_all(b"\n")
     }

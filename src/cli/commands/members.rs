@@ -1,18 +1,15 @@
 use std::{io::Write as _, path::PathBuf};
 
 use clap::{Args, ValueEnum};
-use etcdsnap::{
-    bytes::escape,
-    etcd::{
-        State,
-        state::{ListedMember, Member},
-    },
+use etcdsnap::etcd::{
+    State,
+    state::{ListedMember, Member},
 };
 
 use crate::{
     args::LogArgs,
     failure::{Exit, Failure},
-    render::{self, etcdutl::boxed, quote},
+    render::{self, etcdutl::boxed, printable, quote},
     session::Session,
 };
 
@@ -58,7 +55,7 @@ impl Members {
         match self.write_out {
             WriteOut::Simple => {
                 for member in &state.members {
-                    writeln!(out, "{}", cells(member.into()).join(", "))?;
+                    writeln!(out, "{}", printable(cells(member.into()).join(", ")))?;
                 }
                 rest(out, state)?;
             }
@@ -96,9 +93,9 @@ pub(super) fn cells(member: ListedMember<'_>) -> Vec<String> {
     vec![
         format!("{:x}", member.id),
         if member.name.is_empty() { "unstarted" } else { "started" }.to_owned(),
-        escape(member.name.as_bytes()),
-        escape(member.peer_urls.join(",").as_bytes()),
-        escape(member.client_urls.join(",").as_bytes()),
+        member.name.to_owned(),
+        member.peer_urls.join(","),
+        member.client_urls.join(","),
         member.is_learner.to_string(),
     ]
 }
@@ -121,11 +118,10 @@ fn rest(out: &mut impl std::io::Write, state: &State) -> std::io::Result<()> {
         writeln!(out, "auth: {}", if auth.enabled { "enabled" } else { "disabled" })?;
     }
     for user in &auth.users {
-        let name = escape(user.name.as_bytes());
-        writeln!(out, "user: {name}, roles: {}", escape(user.roles.join(",").as_bytes()))?;
+        writeln!(out, "{}", printable(format!("user: {}, roles: {}", user.name, user.roles.join(","))))?;
     }
     for role in &auth.roles {
-        writeln!(out, "role: {}", escape(role.name.as_bytes()))?;
+        writeln!(out, "{}", printable(format!("role: {}", role.name)))?;
     }
     Ok(())
 }

@@ -28,13 +28,13 @@ pub(super) fn decode<'a>(
 pub(super) fn warn_unknown(name: &str, unknown: &[Unknown]) {
     for unknown in unknown {
         let path = escape(unknown.path.as_bytes());
-        eprintln!("warning: {name}: {path} has a field {} that this version does not know", unknown.number);
+        say!("warning: {name}: {path} has a field {} that this version does not know", unknown.number);
     }
 }
 
 /// Reports why a value is not shown.
 pub(super) fn unreadable(key: &[u8], why: &Undecodable) -> Exit {
-    eprintln!("error: {}: {why}", escape(key));
+    say!("error: {}: {why}", escape(key));
     Exit::Content
 }
 
@@ -50,9 +50,9 @@ pub(super) fn note_namespace(clusters: &[&Cluster<'_>], namespace: Option<&str>)
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     let (name, revision) = (escape(name.as_bytes()), cluster.view.revision);
     let there = if shown.is_empty() { "none".to_owned() } else { shown.join(", ") + &more };
-    eprintln!("note: there is no namespace {name} at revision {revision}; there are {there}");
+    say!("note: there is no namespace {name} at revision {revision}; there are {there}");
     if let Some(near) = &absent.nearest {
-        eprintln!("hint: did you mean -n {}?", escape(near.as_bytes()));
+        say!("hint: did you mean -n {}?", escape(near.as_bytes()));
     }
 }
 

@@ -64,8 +64,8 @@ impl Snaps {
         session.intact(&files)?;
         for finding in all.findings.list() {
             let file = printable(finding.file.clone().unwrap_or_default());
-            eprintln!("{}: {file}: {}", finding.severity, finding.bare());
-            finding.hint.iter().for_each(|hint| eprintln!("    hint: {hint}"));
+            say!("{}: {file}: {}", finding.severity, finding.bare());
+            finding.hint.iter().for_each(|hint| say!("    hint: {hint}"));
         }
         Ok(if all.findings.damaged() { Exit::Content } else { Exit::Good })
     }
@@ -83,7 +83,7 @@ fn table(session: &mut Session, all: &SnapFiles<'_>) -> Result<(), Failure> {
     if let Some(file) = newest.filter(|file| !file.store.members.is_empty()) {
         writeln!(out, "\nmembers in {}:", escape(file.base_name().as_bytes()))?;
         for member in file.members() {
-            writeln!(out, "{}", cells(member).join(", "))?;
+            writeln!(out, "{}", printable(cells(member).join(", ")))?;
         }
         file.store.removed.iter().try_for_each(|id| writeln!(out, "removed: {id:x}"))?;
     }

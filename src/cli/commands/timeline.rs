@@ -105,7 +105,7 @@ impl Timeline {
         let diff = Diff { old: &cluster, new: &cluster, ignore: &ignore, mask: &mask, raw: false, managed_fields };
         let from = clock.gap(first).after.or_else(|| clock.span().map(|span| span.0));
         let since = from.map_or(String::new(), |at| format!(" ({at})"));
-        eprintln!("note: {} holds every change from revision {first}{since} on", printable(source.name().to_owned()));
+        say!("note: {} holds every change from revision {first}{since} on", printable(source.name().to_owned()));
 
         let headers = ["REVISION", "TIME", "WITHIN", "VERB", "OBJECT", "NAMESPACE", "MANAGER", "CHANGED"];
         let mut lines =
@@ -146,7 +146,7 @@ impl Timeline {
         )?;
         lines.finish(&mut session.out)?;
         if left_out > 0 {
-            eprintln!("note: {left_out} changes that tell nothing are left out; --all shows them");
+            say!("note: {left_out} changes that tell nothing are left out; --all shows them");
         }
         if cluster.view.head == 0 {
             return Err(Error::not_found("the backup holds no keys").into());

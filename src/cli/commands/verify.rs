@@ -104,7 +104,7 @@ impl Verify {
             Format::Table => self.table(session, &reports, not_entered)?,
             Format::Json | Format::Ndjson => {
                 if not_entered > 0 {
-                    eprintln!("note: {}: -r enters them", folders(not_entered));
+                    say!("note: {}: -r enters them", folders(not_entered));
                 }
                 let (one, compact) = (self.snapshot.len() == 1, self.output == Format::Ndjson);
                 render::documents(&mut session.out, &reports, one, compact)?;

@@ -51,7 +51,7 @@ impl Which {
         // kubectl takes the last one too, and does not say so
         let selector = self.selector.last().map_or("", String::as_str);
         if self.selector.len() > 1 {
-            eprintln!("note: -l was given {} times, only the last one counts: {selector:?}", self.selector.len());
+            say!("note: -l was given {} times, only the last one counts: {selector:?}", self.selector.len());
         }
         let selects = !selector.trim().is_empty() || !self.field_selector.trim().is_empty();
         if selects && named {

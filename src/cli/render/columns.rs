@@ -2,8 +2,9 @@
 
 use std::io::{self, Write};
 
-use etcdsnap::bytes::{escape, is_hostile};
 use unicode_width::UnicodeWidthStr as _;
+
+use super::screen::printable;
 
 /// Blanks between columns.
 const GAP: usize = 3;
@@ -16,11 +17,6 @@ const PAGE_BYTES: usize = 16 << 20;
 
 /// Rows that may wait in a list.
 const PAGE_ROWS: usize = 1000;
-
-/// The text as it is, or escaped when a character in it could do something to a terminal.
-pub(crate) fn printable(text: String) -> String {
-    if text.chars().any(is_hostile) { escape(text.as_bytes()) } else { text }
-}
 
 /// Rows in columns. What streams them holds a page of rows until it knows how wide its columns are; columns only grow
 /// wider from one page to the next.

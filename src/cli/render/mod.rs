@@ -1,14 +1,20 @@
 //! Values to text: one place for tables, one for JSON.
 
+#[macro_use]
+mod say;
+
 mod columns;
 pub(crate) mod etcdutl;
 mod progress;
 mod quote;
+mod screen;
 mod size;
 
-pub(crate) use columns::{Columns, printable};
+pub(crate) use columns::Columns;
 pub(crate) use progress::Progress;
 pub(crate) use quote::{quote, shell};
+pub(crate) use say::say_line;
+pub(crate) use screen::{Screen, printable, readable};
 pub(crate) use size::bytes;
 
 use std::io::Write;

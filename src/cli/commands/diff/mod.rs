@@ -234,7 +234,7 @@ impl Compare {
                 document.finish(&mut session.out, &diff, &changes, &tally, (same_cluster, &notes))?;
             }
             (None, Output::Text) => text::finish(session, &changes, &tally, &notes, self.stat, self.name_only)?,
-            (None, _) => notes.iter().for_each(|note| eprintln!("note: {}", printable(note.clone()))),
+            (None, _) => notes.iter().for_each(|note| say!("note: {}", printable(note.clone()))),
         }
         Ok(if tally.differs() { Exit::Content } else { Exit::Good })
     }

@@ -3,14 +3,14 @@
 use std::io::Write as _;
 
 use etcdsnap::{
-    bytes::{abridged, escape},
+    bytes::abridged,
     diff::{Counts, Difference, Entry, Field, Newer, Ref, Relation, StateChange, Tally, fields},
     k8s::Value,
 };
 
 use crate::{
     failure::Failure,
-    render::{self, printable},
+    render::{self, printable, readable},
     session::Session,
 };
 
@@ -20,7 +20,7 @@ const SHOWN: usize = 160;
 /// The first line: which is newer.
 pub(super) fn head(session: &mut Session, relation: &Relation<'_>) -> Result<(), Failure> {
     let (from, to) = (&relation.from, &relation.to);
-    let (a, b) = (escape(from.name.as_bytes()), escape(to.name.as_bytes()));
+    let (a, b) = (printable(from.name.to_owned()), printable(to.name.to_owned()));
     let revisions = format!("revision {} to {}", from.revision, to.revision);
     let line = match (relation.newer(), from.newest.zip(to.newest)) {
         _ if relation.one => format!("{a}: {revisions}"),
@@ -60,7 +60,7 @@ pub(super) fn entry(session: &mut Session, entry: &Entry<'_>, name_only: bool) -
     };
     let Some(of) = entry.newest() else { return Ok(()) };
     let name = match of.resource.as_str() {
-        "" => String::from_utf8(of.key.clone()).map_or_else(|_| escape(&of.key), printable),
+        "" => readable(&of.key),
         resource => printable(format!("{resource}/{}", of.name)),
     };
     let place = if of.namespace.is_empty() { String::new() } else { printable(format!(" -n {}", of.namespace)) };
@@ -90,7 +90,7 @@ pub(in crate::commands) fn details(session: &mut Session, entry: &Entry<'_>) -> 
             let bytes = |of: &Option<Ref>| of.as_ref().map_or(0, |of| of.bytes);
             Ok(writeln!(session.out, "    {} -> {} bytes", bytes(&entry.old), bytes(&entry.new))?)
         }
-        Difference::NotComparable(why) => Ok(writeln!(session.out, "    {}", escape(why.to_string().as_bytes()))?),
+        Difference::NotComparable(why) => Ok(writeln!(session.out, "    {}", printable(why.to_string()))?),
         _ => Ok(()),
     }
 }
@@ -145,7 +145,7 @@ pub(super) fn finish(
         }
     }
     if name_only {
-        notes.iter().for_each(|note| eprintln!("note: {}", printable(note.clone())));
+        notes.iter().for_each(|note| say!("note: {}", printable(note.clone())));
         return Ok(());
     }
     if stat {

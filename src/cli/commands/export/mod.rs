@@ -140,7 +140,7 @@ impl Export {
         session.wrote(std::slice::from_ref(&written.manifest))?;
         let told = text::folder(&mut session.out, &tally, &secrets, &written);
         if told.is_err() {
-            eprintln!("note: it is exported; only what there was to print about it is lost");
+            say!("note: it is exported; only what there was to print about it is lost");
         }
         told?;
         Ok(exit.max(read(&tally)))

@@ -29,7 +29,7 @@ impl Secrets {
         match made {
             Ok(made) => warn_unknown(&escape(kv.key), &made.unknown),
             Err(left_out) => match left_out.why {
-                Why::Unreadable => eprintln!("error: {}: {left_out}", exporter.called(kv.key)),
+                Why::Unreadable => say!("error: {}: {left_out}", exporter.called(kv.key)),
                 Why::Secret if self.0.len() < NAMED => self.0.push(exporter.called(kv.key)),
                 _ => {}
             },
@@ -39,12 +39,12 @@ impl Secrets {
 
 /// Reports on stderr what a stream lacks.
 pub(super) fn stream(tally: &Tally, secrets: &Secrets) {
-    let mut err = io::stderr();
-    // The stream is what counts, whether or not this can be printed.
-    let _ = left_out(&mut err, tally, secrets, "note: ");
+    let mut text = Vec::new();
+    // Writing to memory does not fail.
+    let _ = left_out(&mut text, tally, secrets, "note: ");
+    String::from_utf8_lossy(&text).lines().for_each(|line| say!("{line}"));
     if tally.definitions {
-        let _ =
-            writeln!(err, "note: custom resources are taken once their definitions are established: apply it twice");
+        say!("note: custom resources are taken once their definitions are established: apply it twice");
     }
 }
 

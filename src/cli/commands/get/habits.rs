@@ -77,10 +77,10 @@ impl Habits {
             ("--server", &self.server),
         ];
         for (flag, _) in servers.iter().filter(|(_, value)| value.is_some()) {
-            eprintln!("note: {flag} has no effect, the objects are those of {file}");
+            say!("note: {flag} has no effect, the objects are those of {file}");
         }
         if !self.server_print {
-            eprintln!("note: --server-print=false has no effect, the columns are those that an API server prints");
+            say!("note: --server-print=false has no effect, the columns are those that an API server prints");
         }
         Ok(())
     }

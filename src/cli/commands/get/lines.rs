@@ -3,7 +3,6 @@
 use std::io::Write as _;
 
 use etcdsnap::{
-    bytes::escape,
     etcd::KeyValue,
     k8s::{Summary, Undecodable},
     objects::Cluster,
@@ -14,7 +13,7 @@ use super::args::Get;
 use crate::{
     commands::object::unreadable,
     failure::{Exit, Failure},
-    render,
+    render::{self, printable, readable},
     session::Session,
 };
 
@@ -57,7 +56,7 @@ impl Get {
 
 /// Kind, namespace, name, and when it was created or what it is instead.
 fn summary(line: &Summary<'_>, key: &[u8]) -> [String; 4] {
-    let text = |text: &str| if text.is_empty() { "-".to_owned() } else { escape(text.as_bytes()) };
+    let text = |text: &str| if text.is_empty() { "-".to_owned() } else { text.to_owned() };
     match line {
         Summary::Object { kind, meta } => {
             let created = meta.created.map_or_else(|| "-".to_owned(), |created| created.to_string());
@@ -66,7 +65,7 @@ fn summary(line: &Summary<'_>, key: &[u8]) -> [String; 4] {
         Summary::Encrypted { kind, namespace, name, seal } => {
             [text(kind), text(namespace), text(name), format!("encrypted by {seal}")]
         }
-        other => ["-".to_owned(), "-".to_owned(), escape(key), other.to_string()],
+        other => ["-".to_owned(), "-".to_owned(), readable(key), other.to_string()],
     }
 }
 
@@ -78,7 +77,7 @@ pub(super) fn names(session: &mut Session, cluster: &Cluster<'_>, found: &[KeyVa
             Summary::Encrypted { kind, name, .. } => (kind, name.into()),
             _ => return None,
         };
-        Some(format!("{}/{}\n", escape(kind.as_bytes()), escape(name.as_bytes())))
+        Some(printable(format!("{kind}/{name}")) + "\n")
     };
     let make = |window: Vec<&KeyValue<'_>>| window.into_iter().filter_map(name).collect::<String>();
     ordered_items(found.iter(), size, make, |names| session.out.write_all(names.as_bytes()))?;

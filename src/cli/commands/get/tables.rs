@@ -42,9 +42,9 @@ impl Get {
             // kubectl names the namespace unless a kind has none
             match &self.which.namespace {
                 Some(namespace) if kinds.iter().all(|kind| kind.resource.namespaced) => {
-                    eprintln!("No resources found in {} namespace.", escape(namespace.as_bytes()));
+                    say!("No resources found in {} namespace.", escape(namespace.as_bytes()));
                 }
-                _ => eprintln!("No resources found"),
+                _ => say!("No resources found"),
             }
         }
         Ok(exit)

@@ -61,7 +61,7 @@ pub(crate) struct Alias {
 impl Alias {
     pub(crate) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
         if (self.bump_revision == 0) == self.mark_compacted {
-            eprintln!("Error: --mark-compacted required if --revision-bump > 0");
+            say!("Error: --mark-compacted required if --revision-bump > 0");
             return Ok(Exit::BadArguments);
         }
         let refused = |what: String| Failure::from(Error::refused(what));
@@ -119,7 +119,7 @@ impl Alias {
         let trust = Trust { skip_hash_check: self.skip_hash_check, wrong_trailer: self.skip_hash_check, force: false };
         let job = Job { to, trust, arguments: crate::session::arguments() };
         for warning in &plan.warnings {
-            eprintln!("warning: {}: {}", plan.source, warning.what);
+            say!("warning: {}: {}", plan.source, warning.what);
         }
         super::run(session, &source, &plan, &job).map_err(|failure| match failure {
             Failure::Error(error) => caller(error).into(),

@@ -131,7 +131,7 @@ impl Restore {
         let done = run(session, &source, &plan, &job)?;
         let told = self.tell(session, &plan, &job, &done);
         if told.is_err() {
-            eprintln!("note: it is restored; only what there was to print about it is lost");
+            say!("note: it is restored; only what there was to print about it is lost");
         }
         told?;
         session.intact(&source)?;

@@ -103,12 +103,12 @@ fn close(session: &mut Session, files: &RaftFiles, findings: &Findings) -> Resul
     let all = findings.counts().fold(0, |all: u64, (.., n)| all.saturating_add(n));
     let more = all.saturating_sub(findings.list().len() as u64);
     if more > 0 {
-        eprintln!("{}: {more} more findings", printable(files.name().to_owned()));
+        say!("{}: {more} more findings", printable(files.name().to_owned()));
     }
     if !findings.damaged() {
         return Ok(Exit::Good);
     }
-    eprintln!("{}: damaged; what is shown is what could be read", printable(files.name().to_owned()));
+    say!("{}: damaged; what is shown is what could be read", printable(files.name().to_owned()));
     Ok(Exit::Content)
 }
 
@@ -146,9 +146,9 @@ impl<'w> Printer<'w> {
             self.lines.flush(&mut session.out)?;
             session.out.flush()?;
             let file = printable(finding.file.as_deref().unwrap_or(self.name).to_owned());
-            eprintln!("{}: {file}: {}", finding.severity, finding.bare());
+            say!("{}: {file}: {}", finding.severity, finding.bare());
             if let Some(hint) = &finding.hint {
-                eprintln!("    hint: {hint}");
+                say!("    hint: {hint}");
             }
         }
         Ok(())

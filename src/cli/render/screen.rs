@@ -1,0 +1,114 @@
+//! Text on its way to a terminal, where no byte of the input may do anything but be seen.
+
+use std::io::{self, Write};
+
+use etcdsnap::bytes::is_hostile;
+
+/// A writer that escapes, where it ends on a terminal, what could change the text around it: control characters but
+/// line feed and tab, bidirectional marks, and what is not UTF-8. Anywhere else the bytes pass as they are.
+pub(crate) struct Screen<W> {
+    out: W,
+    terminal: bool,
+    /// The beginning of a character whose other bytes are still to come.
+    cut: Vec<u8>,
+}
+
+impl<W: Write> Screen<W> {
+    /// A writer to `out`, which is a terminal or not.
+    pub(crate) fn new(out: W, terminal: bool) -> Self {
+        Self { out, terminal, cut: Vec::new() }
+    }
+
+    /// The writer below.
+    pub(crate) fn get_ref(&self) -> &W {
+        &self.out
+    }
+}
+
+impl<W: Write> Write for Screen<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if !self.terminal {
+            return self.out.write(bytes);
+        }
+        let mut all = std::mem::take(&mut self.cut);
+        all.extend_from_slice(bytes);
+        let (whole, cut) = split_at_cut(&all);
+        self.cut = cut.to_vec();
+        self.out.write_all(escaped(whole, LAYOUT).as_bytes())?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let cut = std::mem::take(&mut self.cut);
+        self.out.write_all(escaped(&cut, LAYOUT).as_bytes())?;
+        self.out.flush()
+    }
+}
+
+/// The bytes up to a character that is not complete, and the beginning of that.
+fn split_at_cut(bytes: &[u8]) -> (&[u8], &[u8]) {
+    let last = bytes.utf8_chunks().last().map_or(&[][..], |chunk| chunk.invalid());
+    let cut = std::str::from_utf8(last).is_err_and(|e| e.error_len().is_none());
+    bytes.split_at_checked(bytes.len() - if cut { last.len() } else { 0 }).unwrap_or((bytes, &[]))
+}
+
+/// The control characters that lay out what is printed.
+const LAYOUT: &[char] = &['\n', '\t'];
+
+/// Returns `text` as one line that does nothing to a terminal.
+pub(crate) fn printable(text: String) -> String {
+    if text.chars().any(is_hostile) { readable(text.as_bytes()) } else { text }
+}
+
+/// Returns `bytes` as one line that does nothing to a terminal.
+pub(crate) fn readable(bytes: &[u8]) -> String {
+    escaped(bytes, &[])
+}
+
+/// Returns `bytes` as text, in which ASCII controls but those in `kept` and what is not UTF-8 are `\xNN`, and other
+/// characters that a terminal acts on `\uNNNN`, so that JSON and YAML stay valid. A backslash is not doubled: the text is
+/// for reading, and a pipe gets the bytes.
+fn escaped(bytes: &[u8], kept: &[char]) -> String {
+    use std::fmt::Write as _;
+    let mut out = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            // writing to a string does not fail
+            let _ = match c {
+                c if kept.contains(&c) => out.write_char(c),
+                c if c.is_ascii_control() => write!(out, "\\x{:02x}", u32::from(c)),
+                c if is_hostile(c) => write!(out, "\\u{:04x}", u32::from(c)),
+                c => out.write_char(c),
+            };
+        }
+        for byte in chunk.invalid() {
+            let _ = write!(out, "\\x{byte:02x}");
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(terminal: bool, pieces: &[&[u8]]) -> Vec<u8> {
+        let mut screen = Screen::new(Vec::new(), terminal);
+        pieces.iter().for_each(|piece| screen.write_all(piece).unwrap());
+        screen.flush().unwrap();
+        screen.out
+    }
+
+    #[test]
+    fn only_what_can_be_seen_reaches_a_terminal() {
+        let hostile = "a\x1b[31m\u{9b}2J\x07\r\u{202e}\\\té日\n".as_bytes();
+        assert_eq!(shown(false, &[hostile]), hostile);
+        let want = "a\\x1b[31m\\u009b2J\\x07\\x0d\\u202e\\\té日\n".as_bytes();
+        assert_eq!(shown(true, &[hostile]), want);
+        for at in 0..hostile.len() {
+            assert_eq!(shown(true, &[&hostile[..at], &hostile[at..]]), want, "cut at {at}");
+        }
+        assert_eq!(shown(true, &[b"\xff\xe2\x80", b"x\xe2\x80"]), b"\\xff\\xe2\\x80x\\xe2\\x80");
+        assert_eq!(shown(true, &[b"\xf0", b"\x9f", b"\x98", b"\x80\xf0\x9f"]), "😀\\xf0\\x9f".as_bytes());
+    }
+}
