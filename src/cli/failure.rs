@@ -9,6 +9,7 @@ use std::{
 };
 
 use etcdsnap::{Error, bytes::is_hostile, error::Fault};
+use signal_hook::{consts::SIGPIPE, low_level::emulate_default_handler};
 
 use crate::render::printable;
 
@@ -23,6 +24,8 @@ pub(crate) enum Exit {
     Caller = 2,
     /// Could not read or write, or the input changed.
     System = 3,
+    /// The reader of the output went away, as a shell shows the signal for it.
+    Pipe = 141,
     /// etcdutl's own for arguments that do not fit each other, by its alias only.
     BadArguments = 128,
 }
@@ -98,15 +101,20 @@ impl Failure {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Error(error) => error.fault().into(),
-            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Good,
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Pipe,
             Self::Output(_) | Self::Panic(_) => Exit::System,
         }
     }
 
-    /// Both.
+    /// Prints what went wrong, and ends the process as its exit code says: where the reader of the output went away, by
+    /// SIGPIPE as `cat` and kubectl, because what it did not read may be what is wrong with the backup.
     pub(crate) fn report(&self) -> ExitCode {
         self.say();
-        self.exit().into()
+        let exit = self.exit();
+        if exit == Exit::Pipe {
+            let _ = emulate_default_handler(SIGPIPE);
+        }
+        exit.into()
     }
 }
 

@@ -35,6 +35,7 @@ mod no_crash_on_any_bytes;
 mod nothing_is_sent_anywhere;
 mod peers;
 mod read_only;
+mod readers_go_away;
 mod readme;
 mod restore;
 mod restore_boots;

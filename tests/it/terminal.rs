@@ -58,7 +58,7 @@ fn hostile(len: usize, json: bool) -> String {
     let mut text = String::new();
     whole.chars().for_each(|c| {
         if text.len() + c.len_utf8() <= len {
-            text.push(c)
+            text.push(c);
         }
     });
     let left = len - text.len();
@@ -186,6 +186,8 @@ fn nothing_in_the_input_reaches_a_terminal_as_it_is() {
         ("wal", &[]),
         ("restore", &["--data-dir", "\x1b[2J/out", "--member", "m1", "--dry-run"]),
         ("restore", &["--data-dir", "\x1b[2J/out", "--member", "\x1b[2J", "--dry-run"]),
+        ("get", &["cm", "-n", "shop", "-o", "go-template={{range .items}}{{.data}}{{.metadata.name}}{{end}}"]),
+        ("get", &["cm", "-n", "shop", "-o", "kyaml"]),
         ("snapshot", &["status"]),
         ("\x1b[2J", &[]),
     ];
