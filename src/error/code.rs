@@ -39,7 +39,7 @@ macro_rules! codes {
 }
 
 codes! {
-    /// An alarm (NOSPACE, CORRUPT) is recorded. A restore keeps the alarm unless it is disarmed; as an error: a record of the bucket `alarm` is not an AlarmMember.
+    /// An alarm is recorded, and a restore keeps the alarm unless it is disarmed. CORRUPT: a member found that its data differ from the others', so the backup is doubtful; NOSPACE says nothing about the data. As an error: a record of the bucket `alarm` is not an AlarmMember.
     Alarm = "alarm",
     /// A restore keeps auth enabled, with the users and their passwords.
     Auth = "auth",
@@ -129,7 +129,7 @@ codes! {
     LogGap = "log-gap",
     /// Entries of the log are left out of the restored data.
     LogNotApplied = "log-not-applied",
-    /// The last entry in the db has another term in the log: db and log may not belong together.
+    /// The log may be of another member, or of an earlier life of this one: the last entry in the db has another term in the log; as an error: the db was restored, and the log knows of no restore.
     LogOfAnother = "log-of-another",
     /// Entries of the log are past the last commit on disk; a client may have been told that they were written.
     LogPastCommit = "log-past-commit",

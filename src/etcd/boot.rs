@@ -39,6 +39,16 @@ pub const JUDGED: [Minor; 4] = [
     Minor { major: 3, minor: 7 },
 ];
 
+/// The first etcd that writes the term into its db.
+const WITH_TERM: Minor = Minor { major: 3, minor: 5 };
+
+/// The term of the last entry in the db, where it can be known: etcd 3.4 leaves what an etcd 3.5 or a restore wrote.
+#[must_use]
+pub(super) fn known_term(state: &State) -> Option<u64> {
+    let cluster = state.cluster.version.as_deref().and_then(Minor::parse);
+    state.meta.term.filter(|term| *term > 0 && cluster.is_none_or(|version| version >= WITH_TERM))
+}
+
 /// Whether a release line starts, and why (not).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Startup {

@@ -2,7 +2,7 @@
 //! same backup may have the same ids, and a member that a later leader overruled has the cluster's own: so the entries that
 //! both should hold are compared, too.
 
-use super::{Snapshot, boot::Minor, log_overlap::Overlap};
+use super::{Snapshot, boot::known_term, log_overlap::Overlap};
 use crate::{
     Error, Result,
     bytes::excerpt,
@@ -13,9 +13,6 @@ use crate::{
 /// Fewer entries that put something, and of which the db has nothing, say nothing: they may have been refused, or deleted
 /// and compacted since.
 const ENOUGH: usize = 8;
-
-/// The first etcd that writes the term into its db. An earlier one leaves what it finds there as it is.
-const WITH_TERM: Minor = Minor { major: 3, minor: 5 };
 
 const OTHER: &str = "the log is of another cluster, of the same before it was restored, or of a member that a later leader \
                      overruled: use the log of another member, or the backup without a log";
@@ -74,9 +71,7 @@ impl<'a> Snapshot<'a> {
 
     /// Terms never fall, and the last entry that the db holds has the same in both.
     fn check_terms(&self, log: &Log<'_>, index: u64, before: &[Entry<'_>], after: &[Entry<'_>]) -> Result<(), String> {
-        let cluster = self.state.cluster.version.as_deref().and_then(Minor::parse);
-        let stale = cluster.is_some_and(|version| version < WITH_TERM);
-        let Some(own) = self.state.meta.term.filter(|term| *term > 0 && !stale) else { return Ok(()) };
+        let Some(own) = known_term(&self.state) else { return Ok(()) };
         let at = before.last().filter(|entry| entry.index == index).map(|entry| entry.term);
         let at = at.or_else(|| log.snapshots().iter().find(|s| s.index == index).map(|s| s.term));
         if let Some(term) = at.filter(|term| *term != own) {

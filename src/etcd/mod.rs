@@ -25,6 +25,7 @@ mod keyspace;
 mod load;
 mod log_filter;
 mod log_match;
+mod log_of_another;
 mod log_overlap;
 mod log_record;
 mod newest;

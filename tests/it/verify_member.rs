@@ -190,3 +190,56 @@ fn a_broken_snap_file_is_passed_over() {
     let etcd = Etcd::start_on(&peers, "36", Some(&data), &[]).unwrap();
     assert!(newest.with_extension("snap.broken").exists(), "{}", etcd.log());
 }
+
+/// The log of `old` in the place of that of `data`.
+fn with_log_of(old: &Path, data: &Path) {
+    let wal = data.join("member/wal");
+    let _ = fs::remove_dir_all(&wal);
+    assert!(Command::new("cp").arg("-r").args([&old.join("member/wal"), &wal]).status().unwrap().success());
+}
+
+#[track_caller]
+fn of_another_life(data: &Path, what: &str) {
+    let report = verify(data);
+    let findings = report["findings"].as_array().unwrap();
+    let found = findings.iter().find(|finding| finding["code"] == "log-of-another").unwrap_or(&Value::Null);
+    assert_eq!((&report["verdict"], &found["severity"]), (&"damaged".into(), &"error".into()), "{what}: {report}");
+    assert!(found.to_string().contains("the log of another life"), "{what}: {found}");
+    // All that shows what the log leads to fails, too.
+    let shown = etcdsnap(["kv", data.to_str().unwrap(), "--keys-only", "--prefix", ""]);
+    assert_eq!(shown.status.code(), Some(1), "{what}");
+    let alone = Command::new(env!("CARGO_BIN_EXE_etcdsnap")).arg("verify").arg(data).arg("--no-wal").output().unwrap();
+    assert_eq!(alone.status.code(), Some(0), "{what}");
+}
+
+/// A restored db, with the log that was there before: the log of the restore is elsewhere.
+#[test]
+fn a_restored_db_beside_the_log_of_an_earlier_life() {
+    let home = TempDir::new().unwrap();
+    let fixture = fs::File::open("fixtures/datadir-3.6.tar.gz").unwrap();
+    tar::Archive::new(flate2::read::GzDecoder::new(fixture)).unpack(home.path()).unwrap();
+    let [data, log] = ["data", "log"].map(|name| home.path().join(name));
+    let [to, log] = [&data, &log].map(|path| path.to_str().unwrap());
+    crate::common::restore(["fixtures/etcd-3.6.db", "--member", "m1", "--data-dir", to, "--wal-dir", log]);
+    with_log_of(&home.path().join("datadir-3.6"), &data);
+    of_another_life(&data, "with the .snap file of the restore");
+    snaps(&data).iter().for_each(|snap| fs::remove_file(snap).unwrap());
+    of_another_life(&data, "without it");
+}
+
+#[test]
+fn the_log_of_an_earlier_life_of_each_etcd() {
+    let Some(peers) = Peers::find("the_log_of_an_earlier_life_of_each_etcd") else { return };
+    for version in VERSIONS {
+        let home = TempDir::new().unwrap();
+        let [old, saved, data, log] = ["old", "saved.db", "data", "log"].map(|name| home.path().join(name));
+        let etcd = Etcd::start_on(&peers, version, Some(&old), &[]).unwrap();
+        (0..30).for_each(|i| drop(etcd.ctl(&["put", &format!("/key/{i}"), "value"])));
+        etcd.ctl(&["snapshot", "save", saved.to_str().unwrap()]);
+        etcd.stop();
+        let [saved, to, log] = [&saved, &data, &log].map(|path| path.to_str().unwrap());
+        crate::common::restore([saved, "--member", "m1", "--data-dir", to, "--wal-dir", log]);
+        with_log_of(&old, &data);
+        of_another_life(&data, version);
+    }
+}

@@ -30,6 +30,7 @@ use self::{applier::Applier, named::Named};
 use super::{
     Load, Request, Snapshot, State, Uncommitted,
     added::AddedRecords,
+    log_of_another::log_of_another,
     request::{AuthOp, Op},
     state::StoredUser,
 };
@@ -59,7 +60,8 @@ pub(super) fn replay<'a>(
     if !load.wal {
         return Ok(replayed);
     }
-    snapshot.findings.push_all(other_log(log, &snapshot.state));
+    let another = log_of_another(snapshot, source, log);
+    snapshot.findings.push_all(another);
     if behind.lost > 0 {
         let what = format!("{} entries of the log cannot be reached: entries before them are missing", behind.lost);
         snapshot.findings.push(Finding::error(Code::LogGap, what));
@@ -90,21 +92,6 @@ pub(super) fn replay<'a>(
         snapshot.findings.push(finding.hint("what stands behind it in the log is left out"));
     }
     Ok(replayed)
-}
-
-/// That the last entry in the db is another one in the log: raft never changes what was applied. No more than a doubt:
-/// etcd 3.4 leaves the term in a db of 3.5 as it was.
-fn other_log(log: &Log<'_>, state: &State) -> Option<Finding> {
-    let (index, term) = (state.meta.consistent_index?, state.meta.term.filter(|term| *term != 0)?);
-    let at = log.entries().binary_search_by_key(&index, |entry| entry.index).ok()?;
-    let entry = log.entries().get(at).filter(|entry| entry.term != term)?;
-    let what =
-        format!("entry {index}, the last in the db, is of term {} in the log, but the db has it of {term}", entry.term);
-    let finding = Finding::warning(Code::LogOfAnother, what).file(log.file(entry.segment)).at(entry.offset);
-    Some(finding.hint(
-        "db and log are not of one member, or not of one life of it, unless etcd 3.4 has run on the db of a later one; \
-         --no-wal leaves the log out",
-    ))
 }
 
 /// How many vote, so far as it matters: whether the member is the only one.
