@@ -25,7 +25,7 @@ pub use trailer::Trailer;
 use crate::{
     Code, Error, Finding, Result,
     error::Fault,
-    etcd::{Bootstrap, Load, Snapshot, boot},
+    etcd::{Bootstrap, Load, Snapshot, boot, state::AlarmKind},
     k8s::Portrait,
     publish::Doubt,
     source::{BackupKind, Source},
@@ -81,6 +81,7 @@ fn checked(source: &Source, load: &Load) -> Result<Report> {
         let what = format!("{values} values are encrypted by {key}");
         report.findings.push(Finding::info(Code::Encryption, what));
     }
+    report.content_alarm = snapshot.state.alarms.iter().any(|alarm| alarm.kind != AlarmKind::NoSpace);
     state::check(&snapshot, &survey, &mut report.findings);
     report.findings.append(survey.findings);
     report.findings.push_all(Doubt::about(source));

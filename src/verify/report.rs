@@ -80,6 +80,8 @@ pub struct Report {
     pub unread: Option<&'static str>,
     /// Whether it is the newest good one of its cluster, among those it was compared with ([`super::newest_first`]).
     pub newest_good: bool,
+    /// Whether an alarm is about the data: any but NOSPACE.
+    pub(super) content_alarm: bool,
     pub(super) shape: Option<Shape>,
 }
 
@@ -102,6 +104,7 @@ impl Report {
             starts_on: Vec::new(),
             unread: None,
             newest_good: false,
+            content_alarm: false,
             shape: None,
         }
     }
@@ -134,11 +137,17 @@ impl Report {
             None
         } else if self.findings.damaged() {
             Some(Verdict::Damaged)
-        } else if self.findings.count(Severity::Warning) > 0 {
+        } else if self.is_doubtful() {
             Some(Verdict::Doubtful)
         } else {
             Some(Verdict::Good)
         }
+    }
+
+    /// Whether a warning is about what is in it. The alarm NOSPACE is not: the data are as they should be.
+    fn is_doubtful(&self) -> bool {
+        let warnings = self.findings.counts().filter(|(_, severity, _)| *severity == Severity::Warning);
+        warnings.map(|(code, ..)| code).any(|code| code != Code::Alarm || self.content_alarm)
     }
 
     /// What is written beside a result of this backup, made with `arguments`; `None` when the backup is good.

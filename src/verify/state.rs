@@ -4,8 +4,28 @@ use std::collections::HashSet;
 
 use crate::{
     Code, Finding, Findings,
-    etcd::{Snapshot, Survey},
+    etcd::{
+        Snapshot, Survey,
+        state::{Alarm, AlarmKind},
+    },
 };
+
+fn alarm(alarm: &Alarm) -> Finding {
+    let Alarm { member, kind } = alarm;
+    let (means, hint) = match kind {
+        AlarmKind::NoSpace => (
+            "the db had reached its quota",
+            "etcd refuses writes until the alarm is disarmed: compact, defragment and disarm, or raise the quota",
+        ),
+        AlarmKind::Corrupt => (
+            "its data differed from the other members'",
+            "the data of one of the members are wrong, and may be these: compare with a backup of another member              (etcdsnap hashkv, etcdsnap diff) before you use them",
+        ),
+        AlarmKind::None | AlarmKind::Other(_) => ("this alarm is not known", "etcd may refuse requests because of it"),
+    };
+    let what = format!("member {member:x} has raised the alarm {kind}: {means}; a restore keeps the alarm");
+    Finding::warning(Code::Alarm, what).hint(hint)
+}
 
 pub(super) fn check(snapshot: &Snapshot<'_>, survey: &Survey<'_>, findings: &mut Findings) {
     let (state, keyspace) = (&snapshot.state, &snapshot.keyspace);
@@ -19,10 +39,7 @@ pub(super) fn check(snapshot: &Snapshot<'_>, survey: &Survey<'_>, findings: &mut
             findings.push(Finding::warning(Code::MemberRemoved, what));
         }
     }
-    for alarm in &state.alarms {
-        let what = format!("member {:x} has raised {}; a restore carries it along", alarm.member, alarm.kind);
-        findings.push(Finding::info(Code::Alarm, what));
-    }
+    findings.push_all(state.alarms.iter().map(alarm));
     if state.auth.enabled {
         let what = format!("auth is enabled, with {} users; a restore carries it along", state.auth.users.len());
         findings.push(Finding::info(Code::AuthEnabled, what));

@@ -164,3 +164,35 @@ fn which_etcd_starts_on_it() {
     assert_eq!(starts("fixtures/etcd-3.6.db"), [false, true, true, true]);
     assert_eq!(starts("fixtures/etcd-3.7.db"), [false, true, false, true]);
 }
+
+/// `fixtures/three-members.db`, whose alarm NOSPACE is a CORRUPT here.
+fn corrupt(dir: &Path) -> String {
+    let mut image = fs::read("fixtures/three-members.db").unwrap();
+    image.truncate(image.len() - 32);
+    let member = 0x526a_bfc2_6e9b_8740_u64;
+    let alarm = |kind| etcdsnap::proto::Writer::new().varint(1, member).varint(2, kind).finish();
+    let (no_space, corrupt) = (alarm(1), alarm(2));
+    let places: Vec<_> = (0..image.len() - no_space.len()).filter(|at| image[*at..].starts_with(&no_space)).collect();
+    assert!(!places.is_empty());
+    places.into_iter().for_each(|at| image[at..at + corrupt.len()].copy_from_slice(&corrupt));
+    let sum = <sha2::Sha256 as sha2::Digest>::digest(&image);
+    image.extend_from_slice(&sum);
+    let path = dir.join("corrupt.db");
+    fs::write(&path, image).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn an_alarm_about_the_data_is_a_doubt_about_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let (corrupt, no_space, good) = (corrupt(dir.path()), "fixtures/three-members.db", "fixtures/etcd-3.6.db");
+    let (code, out) = verify(&[good, &corrupt, no_space]);
+    let row = |file: &str| out.lines().find(|line| line.starts_with(file)).unwrap().split_whitespace().nth(1).unwrap();
+    assert_eq!((code, row(&corrupt), row(no_space), row(good)), (0, "doubtful", "good", "good"), "{out}");
+    for (file, alarm) in [(corrupt.as_str(), "CORRUPT"), (no_space, "NOSPACE")] {
+        let said = format!("{file}: warning alarm: member 526abfc26e9b8740 has raised the alarm {alarm}");
+        assert!(out.contains(&said), "{out}");
+    }
+    assert_eq!([&*corrupt, no_space].map(|file| verify(&[file, "--strict"]).0), [1, 0]);
+    assert_eq!(codes(&report(Path::new(&corrupt)).1), ["alarm"]);
+}
