@@ -51,6 +51,11 @@ fn write_value(out: &mut String, value: &Value<'_>) {
     }
 }
 
+/// `unicode.IsPrint`: what `escape_debug` leaves as it is after another character.
+pub(super) fn is_print(c: char) -> bool {
+    if c.is_ascii() { !c.is_ascii_control() } else { format!("x{c}").escape_debug().count() == 2 }
+}
+
 /// A float as encoding/json writes it: `e` form below 1e-6 and from 1e21 on, else plain (`floatEncoder`).
 pub(super) fn float(out: &mut String, f: f64) {
     let abs = f.abs();

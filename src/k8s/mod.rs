@@ -19,6 +19,7 @@ mod gofmt;
 pub mod json;
 mod json_read;
 mod key;
+pub mod kyaml;
 mod mask;
 mod meta;
 mod nearest;

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::k8s::{Value, json, yaml};
+use crate::k8s::{Value, json, kyaml, yaml};
 
 /// How objects are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,12 +11,16 @@ pub enum Form {
     Yaml,
     /// One object, as `kubectl -o json`.
     Json,
+    /// One object, as `kubectl -o kyaml`.
+    Kyaml,
     /// As JSON, one object a line.
     Lines,
     /// A `List` of objects, as `kubectl -o yaml`.
     YamlList,
     /// A `List` of objects, as `kubectl -o json`.
     JsonList,
+    /// A `List` of objects, as `kubectl -o kyaml`.
+    KyamlList,
 }
 
 impl Form {
@@ -32,6 +36,11 @@ impl Form {
             Self::JsonList => {
                 out.extend_from_slice(b",\n        ");
                 json::pretty(out, value, 2);
+            }
+            Self::Kyaml => kyaml::write(out, value),
+            Self::KyamlList => {
+                out.extend_from_slice(b", ");
+                kyaml::node(out, value, 1);
             }
             Self::Lines => {
                 json::compact(out, value);
@@ -72,6 +81,10 @@ impl List {
                 out.write_all(b"{\n    \"apiVersion\": \"v1\",\n    \"items\": [")?;
                 items.strip_prefix(b",").unwrap_or(items)
             }
+            (Form::KyamlList, false) => {
+                out.write_all(b"---\n{\n  apiVersion: \"v1\",\n  items: [")?;
+                items.strip_prefix(b", ").unwrap_or(items)
+            }
             _ => items,
         };
         self.any = true;
@@ -84,7 +97,7 @@ impl List {
     /// Those of `out`.
     pub fn finish(self, out: &mut impl Write) -> io::Result<()> {
         let end: &[u8] = match (self.form, self.any) {
-            (Form::Yaml | Form::Json | Form::Lines, _) => return Ok(()),
+            (Form::Yaml | Form::Json | Form::Kyaml | Form::Lines, _) => return Ok(()),
             (Form::YamlList, true) => b"kind: List\nmetadata:\n  resourceVersion: \"\"\n",
             (Form::YamlList, false) => b"apiVersion: v1\nitems: []\nkind: List\nmetadata:\n  resourceVersion: \"\"\n",
             (Form::JsonList, true) => {
@@ -92,6 +105,12 @@ impl List {
             }
             (Form::JsonList, false) => {
                 b"{\n    \"apiVersion\": \"v1\",\n    \"items\": [],\n    \"kind\": \"List\",\n    \"metadata\": {\n        \"resourceVersion\": \"\"\n    }\n}\n"
+            }
+            (Form::KyamlList, true) => {
+                b"],\n  kind: \"List\",\n  metadata: {\n    resourceVersion: \"\",\n  },\n}\n"
+            }
+            (Form::KyamlList, false) => {
+                b"---\n{\n  apiVersion: \"v1\",\n  items: [],\n  kind: \"List\",\n  metadata: {\n    resourceVersion: \"\",\n  },\n}\n"
             }
         };
         out.write_all(end)

@@ -2,6 +2,8 @@
 
 use std::process::{Command, Output};
 
+use etcdsnap::k8s::{decode, kyaml};
+
 use crate::{
     common::{Etcd, Peers, apiserver::Apiserver},
     tables::cells,
@@ -13,6 +15,13 @@ fn get(args: &[&str]) -> Output {
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// Whether two texts are the same, with the first line that is not.
+#[track_caller]
+fn same(ours: &str, theirs: &str, what: impl std::fmt::Debug) {
+    let differs = ours.lines().zip(theirs.lines()).find(|(ours, theirs)| ours != theirs);
+    assert!(ours == theirs, "{what:?}: {differs:?} of {} and {} bytes", ours.len(), theirs.len());
 }
 
 /// Tables, asked of both.
@@ -36,8 +45,22 @@ const ANSWERS: &[&[&str]] = &[
     &["pods", "nobody", "db-0", "-n", "shop", "--ignore-not-found", "-o", "name"],
     &["pods", "-n", "shop", "-l", "app=nobody", "--ignore-not-found"],
     &["pods", "-n", "shop", "-l", "app=nobody", "--ignore-not-found", "-o", "yaml"],
+    &["cm", "-n", "shop", "-o", "kyaml"],
+    &["cm/web-cfg", "-n", "shop", "-o", "kyaml"],
+    &["pods", "-A", "-o", "kyaml"],
+    &["secrets", "-A", "-o", "kyaml"],
+    &["crd", "-o", "kyaml"],
+    &["deploy/web", "-n", "shop", "-o", "kyaml", "--show-managed-fields"],
+    &["pods", "-n", "shop", "-l", "app=nobody", "-o", "kyaml"],
     &["pods/db-0", "-n", "shop", "--subresource", "status", "-o", "jsonpath={.metadata.name}"],
 ];
+
+/// Names and texts that YAML could take for something else, and lines of all kinds.
+const ODD: &str = r#"{"apiVersion":"v1","data":{"":"","-a":"x","0b11":"b","0o17":"o","0x1F":"x","0x1p-2":"f","1":"1",
+"1.5":"1.5","1.2.3":"v","1_0":"_","1e5":"e","1e999":"e","2026-11-26":"d","2026-02-30":"d","a b":"b","a-":"-","a.b/c-d":"k",
+"cr":"a\rb\r\n","end":"x\n","esc":"\u001b[31m\u0000\u0001","ff":"\f","inf":"i","infinity":"i","lines":"one\n  two\n\n\tthree",
+"n":"no","nan":"n","null":"null","off":"off","one":"a\tb\"\\","sp":" lead\n trail \n","t":"t","uni":"é 日本 😀 <&>","yEs":"y"},
+"kind":"ConfigMap","metadata":{"name":"odd","namespace":"default"},"more":{"a":[[1,2.5,-0.5,1e21],[],{}],"b":[{}],"c":[null,true]}}"#;
 
 #[test]
 fn flags_print_what_kubectl_prints() {
@@ -60,10 +83,14 @@ fn flags_print_what_kubectl_prints() {
     }
     for question in ANSWERS {
         let (ours, theirs) = (get(question), theirs(question));
-        assert_eq!(text(&ours.stdout), text(&theirs.stdout), "{question:?}: {}", text(&theirs.stderr));
+        same(&text(&ours.stdout), &text(&theirs.stdout), (question, text(&theirs.stderr)));
         assert_eq!(ours.status.success(), theirs.status.success(), "{question:?}: {}", text(&theirs.stderr));
         assert_eq!(ours.stderr.is_empty(), theirs.stderr.is_empty(), "{question:?}: {}", text(&ours.stderr));
     }
+    let made = server.try_kubectl(&["create", "--dry-run=client", "--validate=false", "-o", "kyaml", "-f", "-"], ODD);
+    let mut ours = Vec::new();
+    kyaml::write(&mut ours, &decode(ODD.as_bytes()).unwrap().value);
+    same(&text(&ours), &text(&made.stdout), text(&made.stderr));
 }
 
 #[test]

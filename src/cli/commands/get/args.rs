@@ -17,7 +17,7 @@ use crate::{
 /// With a KIND it is the table that kubectl prints, column for column. What it tells as an age counts from the newest
 /// time in the snapshot, for a backup has no now. Without -n it is all namespaces. KIND is a plural, singular or short
 /// name, or RESOURCE.GROUP; kinds that the snapshot's own CustomResourceDefinitions define count too; `all` is kubectl's.
-/// What `yaml`, `json`, `ndjson` and templates print is not masked: Secrets are shown as they are stored, or, where that is
+/// What `yaml`, `kyaml`, `json`, `ndjson` and templates print is not masked: Secrets are shown as they are stored, or, where that is
 /// encrypted and there is a key, as they were before.
 ///
 /// One object is in memory at a time, also while it is selected and sorted by; but `jsonpath` needs the list it is applied

@@ -22,6 +22,8 @@ pub(super) enum Output {
     Ndjson,
     /// As `kubectl -o yaml`
     Yaml,
+    /// As `kubectl -o kyaml`: YAML with every text in quotes
+    Kyaml,
     /// As `kubectl -o name`
     Name,
 }

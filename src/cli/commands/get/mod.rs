@@ -41,7 +41,9 @@ impl Get {
             (Output::Summary, _) => self.summaries(session, &cluster, &found.objects)?,
             (Output::Table | Output::Wide, _) => self.tables(session, &cluster, &found)?,
             (Output::Name, _) => names(session, &cluster, &found.objects)?,
-            (Output::Json | Output::Ndjson | Output::Yaml, _) => self.objects(session, &cluster, &found)?,
+            (Output::Json | Output::Ndjson | Output::Yaml | Output::Kyaml, _) => {
+                self.objects(session, &cluster, &found)?
+            }
         });
         Ok(exit.max(session.close(&source, cluster.findings())?))
     }
@@ -53,6 +55,8 @@ impl Get {
         let form = match (self.output(), self.is_alone(found)) {
             (Output::Yaml, true) => Form::Yaml,
             (Output::Yaml, false) => Form::YamlList,
+            (Output::Kyaml, true) => Form::Kyaml,
+            (Output::Kyaml, false) => Form::KyamlList,
             (Output::Ndjson, _) => Form::Lines,
             (_, true) => Form::Json,
             (_, false) => Form::JsonList,
