@@ -144,11 +144,17 @@ fn unmake(made: &[PathBuf]) {
 fn claim(folder: &Path, run: Run) -> Result<File> {
     for _ in 0..3 {
         match fs::DirBuilder::new().mode(0o700).create(folder) {
-            Ok(()) => {
-                if let Some(lock) = lock(folder, run)? {
-                    return Ok(lock);
+            Ok(()) => match lock(folder, run) {
+                Ok(Some(lock)) => return Ok(lock),
+                Ok(None) => {}
+                Err(error) => {
+                    // Unless another run has it, it would be left to nobody: not every file system has locks.
+                    if matches!(error, Error::Io { .. }) {
+                        let _ = fs::remove_dir(folder);
+                    }
+                    return Err(error);
                 }
-            }
+            },
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists && !folder.is_symlink() => clear(folder, run)?,
             Err(e) => return Err(fault(folder, "make")(e)),
         }

@@ -46,6 +46,8 @@ pub struct Chosen {
     pub members: Vec<String>,
     /// The etcd that is started there, where a manifest says it.
     pub runs: Option<Minor>,
+    /// The flags about TLS that it is started with, where a manifest has them: name and value.
+    pub tls: Vec<(&'static str, String)>,
 }
 
 /// Why nobody was chosen.
@@ -123,7 +125,7 @@ impl Whose {
         }
         let runs = manifest.etcd_version.as_deref().and_then(Minor::parse);
         let advertised = advertised.filter(|_| self.initial_cluster.is_none());
-        Ok(Chosen { runs, ..self.chosen(parsed, &manifest.name, advertised)? })
+        Ok(Chosen { runs, tls: manifest.tls.clone(), ..self.chosen(parsed, &manifest.name, advertised)? })
     }
 
     fn chosen(&self, cluster: NewCluster, name: &str, advertised: Option<&str>) -> Result<Chosen, NotChosen> {
@@ -133,16 +135,20 @@ impl Whose {
             if let Some(name) = members.iter().find(|name| !is_file_name(name)) {
                 return Err(NotChosen::FolderName(name.clone()));
             }
-            return Ok(Chosen { cluster, members, runs: None });
+            return Ok(Chosen { cluster, members, runs: None, tls: Vec::new() });
         }
         let member = cluster.member(name)?;
         if let Some(advertised) = self.advertised.as_deref().or(advertised) {
             check_advertised(member, advertised)?;
         }
-        Ok(Chosen { members: vec![name.to_owned()], cluster, runs: None })
+        Ok(Chosen { members: vec![name.to_owned()], cluster, runs: None, tls: Vec::new() })
     }
 }
 
 fn is_file_name(name: &str) -> bool {
-    !name.is_empty() && !name.contains(['/', '\0']) && !name.starts_with('.') && name != "lost+found"
+    !name.is_empty()
+        && !name.contains('/')
+        && !name.contains(char::is_control)
+        && !name.starts_with('.')
+        && name != "lost+found"
 }

@@ -416,6 +416,10 @@ fn where_nothing_can_be_exchanged() {
     scene.always = Some(format!("inject={}:error=EOPNOTSUPP:when={}", try_it.name, try_it.nth));
     assert!(!scene.calls().iter().any(|call| call.text.contains("RENAME_EXCHANGE")));
     scene.reset();
+    let (output, _) = scene.strace(&[]);
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(printed.contains("\n  kept        ") && printed.contains("dir/member.before-"), "{printed}");
+    scene.reset();
     scene.runs_out_of_space();
     scene.reset();
     scene.is_killed();

@@ -264,6 +264,31 @@ fn a_manifest_says_whose_member_it_is() {
     assert!(code == 2 && said.contains("looks for its log in /wal"), "{said}");
     let all = json(&[&args[..], &["--wal-dir", dir.path().join("wal").to_str().unwrap()]].concat());
     assert_eq!(all["plan"]["cluster"]["members"].as_array().unwrap().len(), 3);
+    // What comes next is what the manifest has.
+    let tls = "    - --client-cert-auth\n    - --cert-file=/pki/a.crt\n    - --peer-cert-file=/pki/p.crt\n";
+    write("m1", "m1=https://10.0.0.1:2380,m2=https://10.0.0.2:2380,m4=https://10.0.0.4:2380", tls);
+    let done = good(&args[..args.len() - 1]);
+    let next = done.split_once("\nnext\n").unwrap().1;
+    assert!(next.contains(" --cert-file=/pki/a.crt --client-cert-auth=true --peer-cert-file=/pki/p.crt\n"), "{next}");
+    assert!(next.contains("move etcd.yaml out of it") && next.contains("systemctl restart kubelet"), "{next}");
+}
+
+/// Of a data directory, what is doubtful is printed, and not that it has no trailer.
+#[test]
+fn why_a_backup_is_doubtful() {
+    let (dir, to) = place();
+    let checked = |snapshot: &str, more: &[&str]| {
+        let line = [&["restore", snapshot, "--data-dir", &to, "--member", "m1", "--dry-run"], more].concat();
+        let printed = good(&line);
+        printed.lines().find_map(|line| line.trim_start().strip_prefix("checked ")).unwrap().trim().to_owned()
+    };
+    assert_eq!(checked("fixtures/datadir-3.6.tar.gz", &[]), "good: 186 keys");
+    assert_eq!(checked("fixtures/small.db", &[]), "good: SHA-256 trailer matches, 3 keys");
+    let whole = fs::read("fixtures/small.db").unwrap();
+    let cut = dir.path().join("cut.db");
+    fs::write(&cut, &whole[..whole.len() - 8]).unwrap();
+    let why = "doubtful: the SHA-256 trailer was cut off: 24 of its 32 bytes are there, 3 keys";
+    assert_eq!(checked(cut.to_str().unwrap(), &["--skip-hash-check"]), why);
 }
 
 #[test]

@@ -369,7 +369,21 @@ fn no_folder_at_all() {
     refused(dir, "--data-dir file", 2, "file: not a folder");
     refused(dir, "--data-dir new --wal-dir file", 2, "file: not a folder");
     refused(dir, "--data-dir file/be/low", 2, "file: not a folder");
-    refused(dir, "--data-dir dangling", 3, "dangling");
+    for place in ["--data-dir dangling", "--data-dir dangling/be/low", "--data-dir new --wal-dir dangling"] {
+        refused(dir, place, 2, "dangling: a symbolic link that leads nowhere");
+    }
+    // Nothing is copied before.
+    for (name, about) in
+        [("x".repeat(300), "a name of 300 bytes is too long"), ("a\tb".to_owned(), "a control character")]
+    {
+        let before = Tree::of(dir);
+        let snapshot = small();
+        let args = ["restore", snapshot.to_str().unwrap(), "--member", "m1", "--data-dir", &name, "--dry-run"];
+        let (code, said) = ended(&etcdsnap(args).current_dir(dir).output().unwrap());
+        assert_eq!(code, Some(2), "{said}");
+        assert_one_sentence(&said, about);
+        assert_eq!(Tree::of(dir), before);
+    }
 }
 
 #[test]
@@ -397,6 +411,27 @@ fn two_at_once() {
         assert_one_sentence(&said, "another restore into the same place is under way");
         assert!(let_on(first).status.success());
         assert!(!Tree::of(dir).has_staging());
+    }
+}
+
+/// Some file systems have no locks.
+#[test]
+fn no_lock_to_be_had() {
+    if !can_run("strace", &["-V"], "no_lock_to_be_had") {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    fs::create_dir(dir.join("dir")).unwrap();
+    for place in ["--data-dir dir", "--data-dir new"] {
+        let before = Tree::of(dir);
+        let mut strace = Command::new("strace");
+        strace.args(["-f", "-qq", "-e", "trace=flock", "-e", "inject=flock:error=ENOLCK", "-o", "/dev/null"]);
+        strace.arg(env!("CARGO_BIN_EXE_etcdsnap")).args(line(place).split_whitespace());
+        let (code, said) = ended(&strace.current_dir(dir).output().unwrap());
+        assert_eq!(code, Some(3), "{said}");
+        assert_one_sentence(&said, "No locks available");
+        assert_eq!(Tree::of(dir), before);
     }
 }
 

@@ -61,7 +61,7 @@ impl<'a> MemberDirs<'a> {
         let Destination { owner, mode, .. } = *self.to;
         // Somebody else may have been quicker.
         self.to.look()?;
-        let journal = journal(&self.staging, &self.dirs, self.to, doubt)?;
+        let (journal, kept) = journal(&self.staging, &self.dirs, self.to, doubt)?;
         settle(&self.path(), mode, owner)?;
         for (dir, log) in self.dirs.iter().filter_map(|dir| Some((dir, dir.wal_staging.as_ref()?))) {
             settle(&dir.wal, mode, owner)?;
@@ -76,6 +76,6 @@ impl<'a> MemberDirs<'a> {
         }
         logs.for_each(Staging::keep_parents);
         self.staging.keep_parents();
-        Ok(journal.after.into_iter().map(|step| step.to).collect())
+        Ok(kept)
     }
 }

@@ -8,6 +8,7 @@ use std::{
 use super::mounts::{is_mount, mount_below};
 use crate::{
     Error, Result,
+    bytes::{escape, excerpt},
     publish::{disk::fault, run::Run},
     source::Part,
 };
@@ -68,6 +69,7 @@ impl Place {
     pub(crate) fn look(&self, keep_old: bool) -> Result<()> {
         let Self { data_dir, wal_dir, .. } = self;
         for dir in [Some(data_dir), wal_dir.as_ref()].into_iter().flatten() {
+            look_at_names(dir)?;
             if let Some(file) = dir.ancestors().find(|dir| dir.exists()).filter(|dir| !dir.is_dir()) {
                 return Err(usage(format!("{}: not a folder", file.display()), "name a folder, or a new name"));
             }
@@ -124,6 +126,28 @@ impl Place {
             None => Ok(()),
         }
     }
+}
+
+/// The longest name, in bytes, that leaves room for the name of the staging folder.
+const MAX_NAME: usize = 230;
+
+/// Checks the names on the way to `path` that are to be created, and that no link on it leads nowhere.
+fn look_at_names(path: &Path) -> Result<()> {
+    for dir in path.ancestors().take_while(|dir| !dir.exists()) {
+        if dir.is_symlink() {
+            let what = format!("{}: a symbolic link that leads nowhere", dir.display());
+            return Err(usage(what, "create the folder that it names, or remove the link"));
+        }
+        let name = dir.file_name().unwrap_or_default().as_encoded_bytes();
+        if name.len() > MAX_NAME {
+            let what = format!("{}: a name of {} bytes is too long for a folder", excerpt(name), name.len());
+            return Err(usage(what, "name a shorter one"));
+        }
+        if name.iter().any(u8::is_ascii_control) {
+            return Err(usage(format!("{}: a name with a control character", escape(name)), "name another one"));
+        }
+    }
+    Ok(())
 }
 
 /// The path without links and `..`, as far as it exists.

@@ -18,21 +18,21 @@ use crate::{
 };
 
 /// The renames that put `dirs`, staged in `staging`, into place, each with its `doubt`: logs elsewhere first, `member/`
-/// last.
+/// last. The second value is what is moved aside, where it is then.
 pub(super) fn journal(
     staging: &Staging,
     dirs: &[MemberDir<'_>],
     to: &Destination,
     doubt: Option<&Doubt>,
-) -> Result<Journal> {
-    let mut journal = Journal::default();
+) -> Result<(Journal, Vec<PathBuf>)> {
+    let (mut journal, mut kept) = (Journal::default(), Vec::new());
     let now = now();
     let whole = !to.folder.is_dir();
     for (n, one) in dirs.iter().enumerate() {
         let aside = |name: &str| staging.path(format!("{name}-{n}"));
         if let (Some(wal_dir), Some(other)) = (&one.place.wal_dir, &one.wal_staging) {
             journal.also.push(other.path(""));
-            wal_steps(wal_dir, other, &one.wal, &now, &mut journal.steps)?;
+            kept.extend(wal_steps(wal_dir, other, &one.wal, &now, &mut journal.steps)?);
         }
         let member = one.place.member_dir();
         if let Some(doubt) = doubt {
@@ -56,6 +56,9 @@ pub(super) fn journal(
         }
         let staged_member = one.data.join("member");
         let has_old = has_content(&member)?;
+        if has_old {
+            kept.push(before.clone());
+        }
         if has_old && staging.can_exchange() {
             journal.after.push(Step::rename(member.clone(), before.clone())?.moved_from(staged_member.clone()));
             journal.steps.push(Step::exchange(staged_member, member)?);
@@ -68,28 +71,36 @@ pub(super) fn journal(
             journal.steps.push(Step::rename(staged_member, member)?);
         }
         if has_old && old_doubt.exists() {
+            kept.push(Doubt::beside(&before));
             journal.after.push(Step::rename(old_doubt, Doubt::beside(&before))?.moved_from(aside("doubt")));
         }
     }
     if whole {
         journal.steps.push(Step::rename(staging.path("new"), to.folder.clone())?);
     }
-    Ok(journal)
+    Ok((journal, kept))
 }
 
-/// The renames that put the log in `wal` into `wal_dir`.
-fn wal_steps(wal_dir: &Path, staging: &Staging, wal: &Path, now: &str, steps: &mut Vec<Step>) -> Result<()> {
+/// The renames that put the log in `wal` into `wal_dir`; returns the folder that the old one is moved to.
+fn wal_steps(
+    wal_dir: &Path,
+    staging: &Staging,
+    wal: &Path,
+    now: &str,
+    steps: &mut Vec<Step>,
+) -> Result<Option<PathBuf>> {
     if !wal_dir.is_dir() {
         steps.push(Step::rename(wal.to_owned(), wal_dir.to_owned())?);
-        return Ok(());
+        return Ok(None);
     }
     // It may be a mount point, which cannot be renamed: what is in it can.
     let aside_before =
         |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("before-"));
     let mut old = contents(wal_dir)?;
     old.retain(|path| !aside_before(path));
-    if !old.is_empty() {
-        let (aside, before) = (staging.path("before"), free_name(wal_dir.join(format!("before-{now}"))));
+    let before = (!old.is_empty()).then(|| free_name(wal_dir.join(format!("before-{now}"))));
+    if let Some(before) = &before {
+        let aside = staging.path("before");
         make_dir(&aside, 0o700)?;
         steps.push(Step::rename(aside, before.clone())?);
         for path in old {
@@ -101,5 +112,6 @@ fn wal_steps(wal_dir: &Path, staging: &Staging, wal: &Path, now: &str, steps: &m
         let name = path.file_name().unwrap_or_default();
         steps.push(Step::rename(path.clone(), wal_dir.join(name))?);
     }
-    sync_dir(wal_dir)
+    sync_dir(wal_dir)?;
+    Ok(before)
 }

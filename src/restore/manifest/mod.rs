@@ -33,9 +33,37 @@ pub struct Manifest {
     pub data_dir: Option<String>,
     /// `--wal-dir`, as the container sees it.
     pub wal_dir: Option<String>,
+    /// The flags about TLS, such as `--cert-file`, in the order of [`TLS`].
+    pub tls: Vec<(&'static str, String)>,
     /// etcd's version, such as `3.6.8`, when the image's tag tells it.
     pub etcd_version: Option<String>,
 }
+
+/// The flags about TLS that an etcd is started with.
+const TLS: [&str; 19] = [
+    "cert-file",
+    "key-file",
+    "trusted-ca-file",
+    "client-cert-auth",
+    "client-crl-file",
+    "client-cert-allowed-hostname",
+    "auto-tls",
+    "peer-cert-file",
+    "peer-key-file",
+    "peer-trusted-ca-file",
+    "peer-client-cert-auth",
+    "peer-crl-file",
+    "peer-cert-allowed-cn",
+    "peer-cert-allowed-hostname",
+    "peer-auto-tls",
+    "self-signed-cert-validity",
+    "cipher-suites",
+    "tls-min-version",
+    "tls-max-version",
+];
+
+/// Those that may be given without a value.
+const SWITCHES: [&str; 4] = ["client-cert-auth", "auto-tls", "peer-client-cert-auth", "peer-auto-tls"];
 
 /// A larger file is no manifest.
 const MAX_LEN: u64 = 1 << 20;
@@ -186,6 +214,7 @@ impl Call {
             initial_cluster_token: self.value("initial-cluster-token")?,
             data_dir: self.value("data-dir")?,
             wal_dir: self.value("wal-dir")?,
+            tls: TLS.iter().filter_map(|name| Some((*name, self.value(name).ok()??))).collect(),
             etcd_version: self.etcd_version.clone(),
         })
     }
@@ -197,7 +226,14 @@ impl Call {
             let flag = word.strip_prefix("--").or_else(|| word.strip_prefix('-'))?;
             match flag.split_once('=') {
                 Some((flag, value)) => (flag == name).then_some(value),
-                None => next.filter(|_| flag == name).map(String::as_str),
+                None if flag == name => Some(match next {
+                    Some(value) if !value.starts_with('-') => value.as_str(),
+                    // Of a flag that may be given without a value.
+                    _ if SWITCHES.contains(&name) => "true",
+                    Some(value) => value.as_str(),
+                    None => return None,
+                }),
+                None => None,
             }
         });
         let variable = format!("ETCD_{}", name.to_uppercase().replace('-', "_"));

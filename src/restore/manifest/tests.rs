@@ -110,6 +110,21 @@ fn kubeadm() -> Manifest {
         initial_cluster: some("cp1=https://192.168.1.10:2380"),
         initial_advertise_peer_urls: some("https://192.168.1.10:2380"),
         data_dir: some("/var/lib/etcd"),
+        tls: [
+            ("cert-file", "server.crt"),
+            ("key-file", "server.key"),
+            ("trusted-ca-file", "ca.crt"),
+            ("client-cert-auth", "true"),
+            ("peer-cert-file", "peer.crt"),
+            ("peer-key-file", "peer.key"),
+            ("peer-trusted-ca-file", "ca.crt"),
+            ("peer-client-cert-auth", "true"),
+        ]
+        .map(|(name, value)| match value {
+            "true" => (name, value.to_owned()),
+            file => (name, format!("/etc/kubernetes/pki/etcd/{file}")),
+        })
+        .to_vec(),
         etcd_version: some("3.6.8"),
         ..Manifest::default()
     }
@@ -154,6 +169,15 @@ fn flags_stand_in_many_ways() {
     let tagged = Manifest { etcd_version: some("3.6.1"), ..wanted("a") };
     let image = "image: r.example:5000/coreos/etcd:v3.6.1-alpha.0@sha256:0123\nenv:\n";
     assert_eq!(read(&format!("{image}- {{name: ETCD_NAME, value: a}}\n- {{name: ETCD_WAL_DIR, value: /wal}}")), tagged);
+}
+
+#[test]
+fn a_switch_needs_no_value() {
+    let tls = |line: &str| read(&format!("command: [etcd, --name=a, {line}]")).tls;
+    let is = |value: &str| vec![("client-cert-auth", value.to_owned())];
+    assert_eq!(tls("--client-cert-auth, --data-dir, /d"), is("true"));
+    assert_eq!(tls("--client-cert-auth"), is("true"));
+    assert_eq!(tls("--client-cert-auth=false"), is("false"));
 }
 
 #[test]

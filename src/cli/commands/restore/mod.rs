@@ -16,6 +16,7 @@ use etcdsnap::{
     restore::{Chosen, Done, Facts, Job, Plan, Wanted, apply, highest_revision, known_beyond, rehearse},
     source::Source,
 };
+use next::ByManifest;
 use reach::Reach;
 use serde_json::json;
 use whose::WhoseArgs;
@@ -78,7 +79,7 @@ impl Restore {
         let carry = self.carry.carry();
         let load = self.reach.load(&source)?;
         let facts = Facts::gather(&source, &load, &carry)?;
-        let Chosen { cluster, members, runs } = self.whose.choose(&facts.state, &self.snapshot, &self.place)?;
+        let Chosen { cluster, members, runs, tls } = self.whose.choose(&facts.state, &self.snapshot, &self.place)?;
         let past = self.revisions.past.iter().map(|past| head_of(session, past)).collect::<Result<Vec<_>>>()?;
         let wanted = Wanted {
             cluster,
@@ -129,7 +130,8 @@ impl Restore {
             std::io::Write::flush(&mut session.out)?;
         }
         let done = run(session, &source, &plan, &job)?;
-        let told = self.tell(session, &plan, &job, &done);
+        let by = ByManifest { path: self.whose.manifest(), tls: &tls };
+        let told = self.tell(session, &plan, &job, &done, &by);
         if told.is_err() {
             say!("note: it is restored; only what there was to print about it is lost");
         }
@@ -139,15 +141,22 @@ impl Restore {
     }
 
     /// Tells what was done.
-    fn tell(&self, session: &mut Session, plan: &Plan<'_>, job: &Job, done: &Done) -> Result<(), Failure> {
+    fn tell(
+        &self,
+        session: &mut Session,
+        plan: &Plan<'_>,
+        job: &Job,
+        done: &Done,
+        by: &ByManifest<'_>,
+    ) -> Result<(), Failure> {
         match self.output {
             ReportFormat::Text => {
                 text::verdict(&mut session.out, &done.report)?;
                 text::done(&mut session.out, done)?;
-                next::tell(&mut session.out, plan, job, done)?;
+                next::tell(&mut session.out, plan, job, done, by)?;
             }
             ReportFormat::Json => {
-                let steps = next::flags(plan, job);
+                let steps = next::flags(plan, job, by);
                 let document = json!({
                     "dryRun": false, "plan": plan, "source": text::source(&done.report),
                     "restored": text::restored(done), "next": steps,

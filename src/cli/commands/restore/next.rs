@@ -1,6 +1,9 @@
 //! What comes after a restore: etcd's flags for each member, and what the cluster's installer asks for.
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    path::Path,
+};
 
 use etcdsnap::{
     k8s::Installer,
@@ -10,14 +13,23 @@ use etcdsnap::{
 
 use crate::render::{printable, shell};
 
+/// How a manifest starts etcd.
+pub(super) struct ByManifest<'a> {
+    /// The manifest's path.
+    pub(super) path: Option<&'a Path>,
+    /// The flags about TLS in it.
+    pub(super) tls: &'a [(&'static str, String)],
+}
+
 /// How each member is started.
-pub(super) fn flags(plan: &Plan<'_>, job: &Job) -> Vec<String> {
+pub(super) fn flags(plan: &Plan<'_>, job: &Job, by: &ByManifest<'_>) -> Vec<String> {
+    let tls: String = by.tls.iter().map(|(name, value)| format!(" --{name}={}", shell(value))).collect();
     let start = |place: &Place| {
         let member = plan.cluster.member(&place.member).ok()?;
         let urls = member.peer_urls.join(",");
         let wal = place.wal_dir.as_ref().map_or(String::new(), |wal| format!(" --wal-dir {}", shell(wal)));
         Some(format!(
-            "etcd --name {} --data-dir {}{wal} --listen-peer-urls {} --listen-client-urls URLS --advertise-client-urls URLS",
+            "etcd --name {} --data-dir {}{wal} --listen-peer-urls {} --listen-client-urls URLS --advertise-client-urls URLS{tls}",
             shell(&place.member),
             shell(&place.data_dir),
             shell(&urls),
@@ -27,9 +39,15 @@ pub(super) fn flags(plan: &Plan<'_>, job: &Job) -> Vec<String> {
 }
 
 /// What to do next.
-pub(super) fn tell(out: &mut impl Write, plan: &Plan<'_>, job: &Job, done: &Done) -> io::Result<()> {
+pub(super) fn tell(
+    out: &mut impl Write,
+    plan: &Plan<'_>,
+    job: &Job,
+    done: &Done,
+    by: &ByManifest<'_>,
+) -> io::Result<()> {
     writeln!(out, "next")?;
-    for flags in flags(plan, job) {
+    for flags in flags(plan, job, by) {
         writeln!(out, "  {}", printable(flags))?;
     }
     if plan.members.len() < plan.cluster.members.len() {
@@ -43,10 +61,26 @@ pub(super) fn tell(out: &mut impl Write, plan: &Plan<'_>, job: &Job, done: &Done
         writeln!(out, "  restore {missing} from this same backup with the same flags")?;
         writeln!(out, "  {quorum} of {voters} have to be up")?;
     }
+    if let Some(manifest) = by.path {
+        return by_manifest(out, manifest, done.report.portrait.installer == Some(Installer::Kubeadm));
+    }
     for line in installer(done.report.portrait.installer) {
         writeln!(out, "  {line}")?;
     }
     Ok(())
+}
+
+/// What to do with the manifest, by which the kubelet starts etcd.
+fn by_manifest(out: &mut impl Write, manifest: &Path, kubeadm: bool) -> io::Result<()> {
+    let name = manifest.file_name().unwrap_or_default().to_string_lossy();
+    let watched = manifest.parent().filter(|parent| parent.ends_with("manifests"));
+    let folder = watched.unwrap_or(Path::new("/etc/kubernetes/manifests"));
+    let (name, folder) = (printable(name.into_owned()), printable(folder.display().to_string()));
+    let apiserver = if kubeadm { " and kube-apiserver.yaml" } else { "" };
+    writeln!(out, "  the kubelet starts etcd, with the flags of {name}, while that is in {folder}:")?;
+    writeln!(out, "    move {name}{apiserver} out of it, and wait until their containers have ended")?;
+    writeln!(out, "    when member/ is in place on every member's node, move {name}{apiserver} back")?;
+    writeln!(out, "    when etcd answers: systemctl restart kubelet")
 }
 
 fn installer(installer: Option<Installer>) -> &'static [&'static str] {

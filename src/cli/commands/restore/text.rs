@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use etcdsnap::{
     Finding,
+    error::Severity,
     etcd::{
         boot::{Minor, Startup},
         rewrite::Changes,
@@ -99,16 +100,17 @@ fn changes(changes: &Changes<'_>) -> Vec<String> {
 
 /// What the check said.
 pub(in crate::commands) fn verdict(out: &mut impl Write, report: &Report) -> io::Result<()> {
-    let trailer = match report.trailer {
-        Trailer::Matches => "SHA-256 trailer matches",
-        Trailer::Differs { .. } => "SHA-256 trailer differs",
-        Trailer::Absent => "no SHA-256 trailer",
-        Trailer::NotExpected | Trailer::Unchecked | Trailer::Unknown => "a data directory has no trailer",
-    };
     let verdict = report.verdict().map_or("not read".to_owned(), |verdict| verdict.to_string());
-    let (keys, errors) = (report.total_key.unwrap_or(0), report.findings.count(etcdsnap::error::Severity::Error));
-    let errors = if errors == 0 { String::new() } else { format!(", {errors} errors: `etcdsnap verify` lists them") };
-    line(out, "checked", &format!("{verdict}: {trailer}, {keys} keys{errors}"))
+    let mut findings = report.findings.list().iter();
+    let why = match (findings.find(|finding| finding.severity > Severity::Info), &report.trailer) {
+        (Some(finding), _) => format!("{}, ", finding.what),
+        (None, Trailer::Matches) => "SHA-256 trailer matches, ".to_owned(),
+        (None, _) => String::new(),
+    };
+    let more = report.findings.count(Severity::Error).saturating_add(report.findings.count(Severity::Warning));
+    let more = if more < 2 { String::new() } else { format!(", {} more: `etcdsnap verify` lists them", more - 1) };
+    let keys = report.total_key.unwrap_or(0);
+    line(out, "checked", &format!("{verdict}: {why}{keys} keys{more}"))
 }
 
 /// What was done.

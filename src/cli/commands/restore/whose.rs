@@ -42,6 +42,11 @@ pub(super) struct WhoseArgs {
 }
 
 impl WhoseArgs {
+    /// The manifest that says whose member it is.
+    pub(super) fn manifest(&self) -> Option<&Path> {
+        self.from_manifest.as_deref()
+    }
+
     /// The cluster, and the members whose directories are wanted.
     pub(super) fn choose(&self, state: &State, snapshot: &Path, place: &Where) -> Result<Chosen> {
         let whose = Whose {
