@@ -45,7 +45,7 @@ impl<'a> Bounds<'a> {
     #[inline]
     pub(super) fn fault(&self, key: &[u8], previous: Option<&[u8]>) -> Option<(Code, String)> {
         match (previous, self.low) {
-            (Some(p), _) if key == p => return Some((Code::KeyOrder, "the key stands on the page twice".to_owned())),
+            (Some(p), _) if key == p => return Some((Code::KeyOrder, "duplicate key".to_owned())),
             (Some(p), _) if key < p => {
                 return Some((Code::KeyOrder, format!("the key is less than the one before it, {}", excerpt(p))));
             }

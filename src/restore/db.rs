@@ -33,12 +33,15 @@ pub(super) fn write(
             let report = verify(source, &plan.load, |done| (watch.progress)(done, source.db().len()));
             (report, writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
         });
+        source.intact()?;
         written?;
         let report = report?;
         trust.judge(&report)?;
         return Ok((report, file));
     }
     let (file, report) = copy(source, plan, path, watch)?;
+    // What changes while it is copied looks damaged.
+    source.intact()?;
     trust.judge(&report)?;
     let copied = Part::open(path)?;
     if !report.db_damaged() {

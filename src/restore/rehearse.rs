@@ -19,6 +19,7 @@ pub fn rehearse<'a>(
     progress: impl Fn(u64),
 ) -> Result<(Plan<'a>, Report)> {
     let report = verify(source, &facts.load, progress)?;
+    source.intact()?;
     let plan = Plan::make(&Facts { in_use: report.in_use, ..facts }, wanted)?;
     Ok((plan, report))
 }

@@ -63,10 +63,13 @@ impl Source {
         self.log.as_ref().map(RaftFiles::name)
     }
 
-    /// That it is damaged, and `finding` says how.
+    /// The error that it is damaged, because of `finding`; or that it changed while it was read, as the files of a running
+    /// etcd do, which makes them look damaged.
     #[must_use]
     pub fn damaged(&self, finding: Finding) -> Error {
-        Error::Damaged { file: self.name().to_owned(), finding: Box::new(finding) }
+        self.intact()
+            .err()
+            .unwrap_or_else(|| Error::Damaged { file: self.name().to_owned(), finding: Box::new(finding) })
     }
 
     /// As the user named it, with the part that was picked, for people.

@@ -11,6 +11,12 @@ use std::{
     time::Duration,
 };
 
+use etcdsnap::{
+    Error,
+    etcd::{Load, Snapshot},
+    source::{Options, Source},
+};
+
 /// Starts a command that prints more than a pipe holds, and waits until it stands still.
 fn start(file: &Path, args: &[&str]) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_etcdsnap"));
@@ -121,4 +127,14 @@ fn a_file_that_is_moved_stays_readable() {
     fs::rename(&file, dir.path().join("moved.db")).unwrap();
     let (code, said) = finish(child);
     assert_eq!((code, said.as_str()), (Some(0), ""));
+}
+
+/// As the files of a running etcd: read while they change, they look damaged.
+#[test]
+fn what_changes_is_not_called_damaged() {
+    let (_dir, file) = copy();
+    let source = Source::open(&file, &Options::default()).unwrap();
+    File::options().write(true).open(&file).unwrap().write_all(&[0xff; 8192]).unwrap();
+    let error = Snapshot::load(&source, &Load::default()).err().unwrap();
+    assert!(matches!(error, Error::Changed { .. }), "{error}");
 }
