@@ -99,7 +99,7 @@ fn start(etcd: Minor, state: &State, role: Role<'_>) -> Startup {
     };
     match (etcd.minor, storage) {
         (4, Some(version)) if !matches!(storage_minor, Some(Minor { major: 3, minor: 4 | 5 })) => {
-            return refused(format!("panics: unsupported storage version: {version}"));
+            return refused(format!("(3.4.31 and later) refuses: unsupported storage version: {version}"));
         }
         (6.., Some(version)) if storage_minor.is_some_and(|storage| storage > etcd) => {
             return refused(format!("refuses: version {version:?} is not supported (storage version)"));

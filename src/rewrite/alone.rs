@@ -209,10 +209,12 @@ fn load<'s>(
     }
     let behind = replayed.unapplied.past_commit;
     if behind > 0 && uncommitted.is_none() {
-        let what = format!("{}: {behind} entries of the log are past the last commit on disk", source.name());
+        let behind =
+            if behind == 1 { "1 entry of the log is".to_owned() } else { format!("{behind} entries of the log are") };
+        let what = format!("{}: {behind} past the last commit on disk", source.name());
         let hint = "a client may have been told that they are in, and only the other members knew: \
             --uncommitted keep commits them, --uncommitted drop leaves them out, as etcd's --force-new-cluster does";
-        return Err(Error::usage(what).hinted(hint));
+        return Err(Error::refused(what).hinted(hint));
     }
     let stops = |finding: &&Finding| [Code::LogGap, Code::LogEntry, Code::SnapAhead].contains(&finding.code);
     match snapshot.findings.list().iter().find(stops) {

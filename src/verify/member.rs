@@ -51,7 +51,9 @@ fn behind(snapshot: &Snapshot<'_>) -> Vec<Finding> {
         });
     }
     if unsure > 0 {
-        let what = format!("{unsure} entries of the log are past the last commit on disk");
+        let (unsure, are) =
+            if unsure == 1 { ("1 entry".to_owned(), "is") } else { (format!("{unsure} entries"), "are") };
+        let what = format!("{unsure} of the log {are} past the last commit on disk");
         let hint =
             "a client may have been told that they are in: only the other members know; --uncommitted keep shows them";
         told.push(Finding::warning(Code::LogPastCommit, what).hint(hint));

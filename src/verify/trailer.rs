@@ -11,6 +11,9 @@ use crate::{
     source::{BackupKind, Digests, Source},
 };
 
+/// The length of a trailer, in bytes.
+const TRAILER: u64 = 32;
+
 /// What the trailer says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trailer {
@@ -111,6 +114,15 @@ impl Trailer {
                 .at(end)
                 .hint("every page is there, but nothing proves the values; prefer a copy with its trailer"),
             ),
+            Self::Absent if (1..TRAILER).contains(&shape.len.saturating_sub(shape.size)) => {
+                let left = shape.len.saturating_sub(shape.size);
+                let what = format!("the SHA-256 trailer was cut off: {left} of its {TRAILER} bytes are there");
+                Some(
+                    Finding::warning(Code::TrailerAbsent, what)
+                        .at(shape.size)
+                        .hint("every page is there, but nothing proves the values; prefer a copy with its trailer"),
+                )
+            }
             Self::Absent => Some(
                 Finding::warning(Code::TrailerAbsent, "no SHA-256 trailer: this is a plain copy of member/snap/db")
                     .at(end)

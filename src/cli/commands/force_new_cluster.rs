@@ -30,8 +30,8 @@ Examples:
   etcdsnap force-new-cluster --data-dir /var/lib/etcd --in-place --yes --uncommitted keep
   etcdsnap force-new-cluster --data-dir d --to e --peer-urls https://10.0.0.9:2380
 
-Exit status: 0 done, 1 refused because of what the directory holds, 2 wrong usage (also: a running etcd holds it, nobody has
-decided about --uncommitted, --yes was not said), 3 could not be read or written; unless it is 0, nothing was changed")]
+Exit status: 0 done, 1 refused because of what the directory holds (also: --uncommitted has to decide), 2 wrong usage (also:
+a running etcd holds it, --yes was not said), 3 could not be read or written; unless it is 0, nothing was changed")]
 pub(crate) struct ForceNewCluster {
     #[command(flatten)]
     directory: DirectoryArgs,
