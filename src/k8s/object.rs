@@ -115,6 +115,7 @@ impl<'a> Object<'a> {
     /// version is not converted to the one that is served today.
     pub fn as_served(&mut self, mod_revision: i64) {
         let claims = self.kind() == "StatefulSet" && self.api_version().starts_with("apps/");
+        let job = self.kind() == "Job" && self.api_version().starts_with("batch/");
         let volume = self.api_version() == "v1" && matches!(self.kind(), "PersistentVolume" | "PersistentVolumeClaim");
         let Some(root) = self.value.as_object_mut() else { return };
         if let Some(Value::Object(meta)) = root.get_mut("metadata") {
@@ -124,6 +125,8 @@ impl<'a> Object<'a> {
             volume_claims(root);
         } else if volume {
             pending(root);
+        } else if job {
+            labels_of_template(root);
         } else {
             definition::to_v1(root);
         }
@@ -149,6 +152,18 @@ fn volume_claims(root: &mut Map<'_>) {
             claim.insert("kind", Value::str("PersistentVolumeClaim"));
             pending(claim);
         }
+    }
+}
+
+/// A Job without labels has those of its pods (`SetDefaults_Job`), which the API server adds after it has set defaults.
+fn labels_of_template(root: &mut Map<'_>) {
+    let is_empty = |labels: Option<&Value<'_>>| labels.and_then(Value::as_object).is_none_or(Map::is_empty);
+    let labels = root.get("spec").and_then(|spec| spec.at(&["template", "metadata", "labels"])).cloned();
+    if let Some(Value::Object(meta)) = root.get_mut("metadata")
+        && is_empty(meta.get("labels"))
+        && !is_empty(labels.as_ref())
+    {
+        meta.insert("labels", labels.unwrap_or_default());
     }
 }
 

@@ -80,7 +80,7 @@ impl<'a> Cluster<'a> {
 
     /// Whether the object in a stored value has the labels; not when it cannot be decoded.
     #[must_use]
-    pub fn is_labelled(&self, kv: &KeyValue<'_>, labels: &LabelSelector) -> bool {
-        self.ring.object(kv.key, kv.value).is_ok_and(|object| labels.matches(object.metadata()))
+    pub fn is_labelled(&self, kv: &KeyValue<'a>, labels: &LabelSelector) -> bool {
+        self.object(kv).is_ok_and(|object| labels.matches(object.metadata()))
     }
 }

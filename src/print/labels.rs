@@ -3,11 +3,13 @@
 use super::fields::Fields;
 use crate::k8s::{Map, Value};
 
-/// `labels.FormatLabels`: `a=b,c=d`, or `<none>`.
+/// `labels.FormatLabels`: `a=b,c=d`, or `<none>`. Go sorts the pairs as text, so that `a-b=` comes before `a=`.
 #[must_use]
 pub fn format_labels(labels: Option<&Map<'_>>) -> String {
     let labels = labels.into_iter().flatten();
-    let pairs: Vec<_> = labels.map(|(name, value)| format!("{name}={}", value.as_str().unwrap_or_default())).collect();
+    let mut pairs: Vec<_> =
+        labels.map(|(name, value)| format!("{name}={}", value.as_str().unwrap_or_default())).collect();
+    pairs.sort_unstable();
     if pairs.is_empty() { "<none>".to_owned() } else { pairs.join(",") }
 }
 
@@ -74,7 +76,7 @@ mod tests {
         assert_eq!(format_selector(None), "<none>");
         let broken = json(r#"{"matchExpressions":[{"key":"c","operator":"In"}]}"#);
         assert_eq!(format_selector(Some(&broken)), "<error>");
-        assert_eq!(format_labels(json(r#"{"b":"1","a":"2"}"#).as_object()), "a=2,b=1");
+        assert_eq!(format_labels(json(r#"{"b":"1","a":"2","a/b":"3","a-b":""}"#).as_object()), "a-b=,a/b=3,a=2,b=1");
         assert_eq!(format_labels(None), "<none>");
         let want = "&LabelSelector{MatchLabels:map[string]string{b: 1,},MatchExpressions:[]LabelSelectorRequirement{\
             LabelSelectorRequirement{Key:c,Operator:In,Values:[z y],},";
