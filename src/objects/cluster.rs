@@ -1,15 +1,20 @@
 //! A state of one backup: its keys and values, and what is needed to read and name them.
 
-use std::{collections::BTreeSet, sync::OnceLock};
+use std::{cmp::Reverse, collections::BTreeSet, sync::OnceLock};
 
 use super::At;
 use crate::{
     Error, Findings, Result,
     bytes::escape,
     etcd::{KeyValue, Range, Snapshot, View},
-    k8s::{Clock, Key, ManagedFields, Moment, Object, Portrait, Resource, Resources, Ring, Undecodable, identity},
+    k8s::{
+        Clock, Key, ManagedFields, Meta, Moment, Object, Portrait, Resource, Resources, Ring, Undecodable, identity,
+    },
     select::Selection,
 };
+
+/// How many of the objects that were written last may hold the newest time of a state.
+const RECENT: usize = 256;
 
 /// The objects of one backup at one revision. Several may be open on one [`Snapshot`].
 #[derive(Debug)]
@@ -134,6 +139,20 @@ impl<'a> Cluster<'a> {
     #[must_use]
     pub fn newest(&self) -> Option<Moment> {
         Portrait::newest(&self.view.recent)
+    }
+
+    /// The time that ages count from: the newest in the backup, or, of an older state, the newest time in it that its
+    /// revision may have been written at.
+    #[must_use]
+    pub fn now(&self) -> Option<Moment> {
+        if self.view.revision >= self.view.head {
+            return self.newest();
+        }
+        let mut records: Vec<_> = self.view.iter().collect();
+        records.sort_unstable_by_key(|kv| Reverse(kv.mod_revision));
+        let times = records.iter().take(RECENT).filter_map(|kv| Meta::read(kv.value).ok()?.newest);
+        let gap = self.clock().gap(self.view.revision);
+        times.filter(|time| gap.before.is_none_or(|before| *time <= before)).chain(gap.after).max()
     }
 
     /// The first and the last revision of which the backup holds every change.

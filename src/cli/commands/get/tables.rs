@@ -29,7 +29,7 @@ impl Get {
     ) -> Result<Exit, Failure> {
         let kinds = Listing::of(&found.selection, &found.objects, &cluster.resources);
         let several = kinds.len() > 1;
-        let clock = Clock(cluster.newest());
+        let clock = Clock(cluster.now());
         let (mut exit, mut any) = (Exit::Good, false);
         for kind in kinds.iter().filter(|kind| !kind.found.is_empty()) {
             if any && !self.no_headers {
