@@ -29,7 +29,7 @@ pub(super) fn builtin() -> &'static [Resource] {
             if never_stored || stored_elsewhere {
                 continue;
             }
-            let (short, all_category) = nicknames(plural);
+            let (short, in_all) = nicknames(plural);
             let resource = Resource {
                 group: group.into(),
                 plural: plural.into(),
@@ -38,7 +38,7 @@ pub(super) fn builtin() -> &'static [Resource] {
                 versions: vec![version],
                 namespaced: entry.namespaced,
                 short: short.split(' ').filter(|s| !s.is_empty()).map(Cow::Borrowed).collect(),
-                categories: if all_category { vec!["all".into()] } else { Vec::new() },
+                categories: category(group, in_all).into_iter().map(Cow::Borrowed).collect(),
                 stored: stored_as(group, plural),
             };
             // the deprecated group came first in the alphabet
@@ -118,6 +118,14 @@ fn nicknames(plural: &str) -> (&'static str, bool) {
         "ipaddresses" => ("ip", false),
         "clustertrustbundles" => ("ctb", false),
         _ => ("", false),
+    }
+}
+
+/// The category of a resource (`Categories` in `pkg/registry/*/*/storage`).
+fn category(group: &str, in_all: bool) -> Option<&'static str> {
+    match group {
+        "admissionregistration.k8s.io" | "apiextensions.k8s.io" | "apiregistration.k8s.io" => Some("api-extensions"),
+        _ => in_all.then_some("all"),
     }
 }
 

@@ -22,6 +22,8 @@ pub enum Key<'a> {
     PeerLease(&'a str),
     /// `compact_rev_key`: the revision up to which the API servers have compacted, in decimal.
     CompactRev,
+    /// k3s' certificates and tokens, encrypted by its own token.
+    Bootstrap(&'a str),
     /// Nothing that Kubernetes is known to write.
     Other,
 }
@@ -57,6 +59,9 @@ impl<'a> Key<'a> {
                 return special(rest).or_else(|| object(prefix, rest, true));
             }
         }
+        if let Some(name) = key.strip_prefix("/bootstrap/") {
+            return Some(Self::Bootstrap(name));
+        }
         if let Some(rest) = key.strip_prefix("/openshift.io/") {
             return openshift("/openshift.io", rest);
         }
@@ -65,6 +70,12 @@ impl<'a> Key<'a> {
         slashes
             .filter_map(|at| Some((key.get(..at)?, key.get(at.checked_add(1)?..)?)))
             .find_map(|(prefix, rest)| special(rest).or_else(|| object(prefix, rest, false)))
+    }
+
+    /// Whether what is under it is known to be no object.
+    #[must_use]
+    pub fn is_no_object(&self) -> bool {
+        matches!(self, Self::CompactRev | Self::Bootstrap(_))
     }
 
     /// The object's parts, if it is one.
@@ -183,6 +194,7 @@ mod tests {
             ("/registry/masterleases/10.0.0.1", "MasterLease(\"10.0.0.1\")"),
             ("/registry/peerserverleases/x", "PeerLease(\"x\")"),
             ("compact_rev_key", "CompactRev"),
+            ("/bootstrap/6ab8", "Bootstrap(\"6ab8\")"),
             ("/registry/health", "Other"),
             ("/registry/pods/a", "Other"),
             ("/registry/pods/a/b/c", "Other"),

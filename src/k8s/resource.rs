@@ -38,10 +38,10 @@ impl Resource {
         qualified(&self.plural, &self.group)
     }
 
-    /// `deployment.apps`, or `pod`: what kubectl writes before the slash and the name.
+    /// `deployment.apps`, or `pod`: what kubectl writes before the slash and the name, the KIND in lower case.
     #[must_use]
-    pub fn singular_name(&self) -> String {
-        qualified(&self.singular, &self.group)
+    pub fn kind_name(&self) -> String {
+        qualified(&self.kind.to_lowercase(), &self.group)
     }
 
     /// Whether an API server serves it: of the kinds that are known, ImageReviews are only sent to webhooks.
@@ -79,10 +79,19 @@ impl Resource {
         })
     }
 
-    /// Whether this is what a person means by `word`, without its group.
-    pub(super) fn is_called(&self, word: &str) -> bool {
-        let names = [&self.plural, &self.singular, &self.kind];
-        names.into_iter().chain(&self.short).any(|name| name.eq_ignore_ascii_case(word))
+    /// Whether `word` is its plural or singular name, in any case.
+    pub(super) fn is_named(&self, word: &str) -> bool {
+        self.plural.eq_ignore_ascii_case(word) || self.singular.eq_ignore_ascii_case(word)
+    }
+
+    /// Whether `word` is one of its short names, in any case.
+    pub(super) fn is_short_for(&self, word: &str) -> bool {
+        self.short.iter().any(|name| name.eq_ignore_ascii_case(word))
+    }
+
+    /// Whether `word` is its kind, in any case.
+    pub(super) fn is_kind(&self, word: &str) -> bool {
+        self.kind.eq_ignore_ascii_case(word)
     }
 }
 

@@ -18,10 +18,16 @@ impl Default for Resources {
 }
 
 impl Resources {
-    /// Adds one; of two with the same full name the later stays.
+    /// Adds one; of two with the same full name the later stays. Custom ones are in the order of discovery: by group.
     pub fn add(&mut self, resource: Resource) {
-        self.0.retain(|have| have.plural != resource.plural || have.group != resource.group);
-        self.0.push(resource);
+        let name = |resource: &Resource| (resource.group.clone(), resource.plural.clone());
+        if let Some(have) = self.0.iter_mut().find(|have| name(have) == name(&resource)) {
+            *have = resource;
+            return;
+        }
+        let custom = self.0.get(builtin().len()..).unwrap_or_default();
+        let at = custom.partition_point(|have| name(have) < name(&resource));
+        self.0.insert(self.0.len().saturating_sub(custom.len()).saturating_add(at), resource);
     }
 
     /// All of them, built-in ones first.
@@ -30,20 +36,43 @@ impl Resources {
         &self.0
     }
 
-    /// What a person means by `KIND`: plural, singular, kind or short name in any case, `NAME.GROUP`,
-    /// `NAME.VERSION.GROUP` (the version is not looked at, one form is stored) or a category such as `all`.
+    /// What a person means by `KIND`, as [`Resources::meant`], without the version.
     #[must_use]
     pub fn find(&self, kind: &str) -> Vec<&Resource> {
+        self.meant(kind).into_iter().map(|(resource, _)| resource).collect()
+    }
+
+    /// What a person means by `KIND`: plural, singular, kind or short name in any case, alone or as `NAME.GROUP` or
+    /// `NAME.VERSION.GROUP`, or else a category such as `all`; and the version that it names.
+    ///
+    /// As in kubectl a whole name goes before a short one, a group before one that begins so, and a built-in resource
+    /// before a custom one of the same name.
+    #[must_use]
+    pub fn meant<'k>(&self, kind: &'k str) -> Vec<(&Resource, Option<&'k str>)> {
         let (word, rest) = kind.split_once('.').unwrap_or((kind, ""));
-        let group = rest.split_once('.').filter(|(v, _)| is_version(v)).map_or(rest, |(_, group)| group);
-        let called = self.0.iter().filter(|r| r.is_called(word));
-        let found: Vec<_> = called.filter(|r| rest.is_empty() || in_group(r, group)).collect();
-        match found.first() {
-            // a built-in one wins over a custom one of the same name, as in kubectl
-            Some(first) if rest.is_empty() => vec![*first],
-            Some(_) => found,
-            None => self.0.iter().filter(|r| r.categories.iter().any(|c| c == kind)).collect(),
+        if let Some((version, group)) = rest.split_once('.')
+            && let Some(resource) = self.first(word, |resource| is_version(resource, version, group))
+        {
+            return vec![(resource, Some(version))];
         }
+        if let Some(resource) = self.called(word, rest) {
+            return vec![(resource, None)];
+        }
+        let members = self.0.iter().filter(|resource| resource.categories.iter().any(|category| category == kind));
+        members.map(|resource| (resource, None)).collect()
+    }
+
+    /// The resource that `word` means in a group, in one that begins so, or, without one, in any.
+    fn called(&self, word: &str, group: &str) -> Option<&Resource> {
+        let of_group = || self.first(word, |resource| is_group(resource, group));
+        let begins = || self.first(word, |resource| resource.group.starts_with(group));
+        if group.is_empty() { begins() } else { of_group().or_else(begins) }
+    }
+
+    /// The first resource that `word` names and `fits`.
+    fn first(&self, word: &str, fits: impl Fn(&Resource) -> bool) -> Option<&Resource> {
+        let ways: [fn(&Resource, &str) -> bool; 3] = [Resource::is_named, Resource::is_short_for, Resource::is_kind];
+        ways.iter().find_map(|way| self.0.iter().find(|resource| way(resource, word) && fits(resource)))
     }
 
     /// The plural name of the resource that was meant by a misspelt name.
@@ -55,7 +84,7 @@ impl Resources {
             names.push((plural.clone(), plural.clone()));
             names.push((resource.full_name(), resource.full_name()));
             names.push((resource.kind.to_lowercase(), plural.clone()));
-            names.push((resource.singular_name(), resource.full_name()));
+            names.push((resource.kind_name(), resource.full_name()));
             names.extend(resource.short.iter().map(|short| (short.to_string(), plural.clone())));
         }
         let near = nearest(kind, names.iter().map(|(name, _)| name.as_str()))?;
@@ -69,17 +98,25 @@ impl Resources {
     }
 }
 
-/// `v1`, `v2beta1`.
-fn is_version(word: &str) -> bool {
-    word.strip_prefix('v').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+/// Whether a resource is, or was once, of `group`: Events and Ingresses had two, and are stored once.
+fn is_group(resource: &Resource, group: &str) -> bool {
+    resource.group == group || former(resource).any(|api_version| group_of(api_version) == group)
 }
 
-/// Whether a resource is also served by `group`: Events and Ingresses had two, and are stored once. A group may be
-/// shortened from its end, as kubectl allows.
-fn in_group(resource: &Resource, group: &str) -> bool {
-    let fits = |have: &str| have == group || have.strip_prefix(group).is_some_and(|rest| rest.starts_with('.'));
-    fits(&resource.group)
-        || table().kinds().iter().any(|k| k.plural == Some(&*resource.plural) && fits(group_of(k.api_version)))
+/// Whether a resource has, or had once, this version of `group`.
+fn is_version(resource: &Resource, version: &str, group: &str) -> bool {
+    let named = |api_version: &str| match group {
+        "" => api_version == version,
+        group => api_version.split_once('/') == Some((group, version)),
+    };
+    resource.group == group && resource.versions.iter().any(|have| have.name == version) || former(resource).any(named)
+}
+
+/// The API versions that a built-in resource has, in all the groups that it ever had.
+fn former(resource: &Resource) -> impl Iterator<Item = &'static str> + '_ {
+    let is_builtin = builtin().iter().any(|have| have.plural == resource.plural && have.group == resource.group);
+    let kinds = table().kinds().iter().filter(move |kind| is_builtin && kind.plural == Some(&*resource.plural));
+    kinds.map(|kind| kind.api_version)
 }
 
 #[cfg(test)]
@@ -107,13 +144,28 @@ mod tests {
             ("ep", "endpoints"),
             ("crd", "customresourcedefinitions.apiextensions.k8s.io"),
             ("psp", "podsecuritypolicies.policy"),
+            ("pods.v1.", "pods"),
+            ("deployments.a", "deployments.apps"),
+            ("deploy.ap", "deployments.apps"),
+            ("Deployment.v1beta1.extensions", "deployments.apps"),
         ] {
             assert_eq!(found(&resources, kind), [want], "{kind}");
         }
-        assert!(found(&resources, "pods.apps").is_empty() && found(&resources, "nothing").is_empty());
+        for none in ["pods.apps", "nothing", "deployments.v9.apps", "deployments.v1.", "ALL"] {
+            assert!(found(&resources, none).is_empty(), "{none}");
+        }
         assert_eq!(found(&resources, "all").len(), 10);
         assert_eq!(resources.find("no")[0].stored, "minions");
-        assert_eq!(resources.find("deploy")[0].singular_name(), "deployment.apps");
+        assert_eq!(resources.find("deploy")[0].kind_name(), "deployment.apps");
+    }
+
+    /// The resource of a definition.
+    fn custom(group: &str, plural: &str, kind: &str, more: &str) -> Resource {
+        let names = format!(r#""plural":"{plural}","kind":"{kind}"{more}"#);
+        let versions = r#"[{"name":"v1"},{"name":"v2"}]"#;
+        let crd =
+            format!(r#"{{"spec":{{"group":"{group}","scope":"Cluster","names":{{{names}}},"versions":{versions}}}}}"#);
+        Resource::of_definition(&decode(crd.as_bytes()).unwrap().value).unwrap()
     }
 
     #[test]
@@ -133,11 +185,39 @@ mod tests {
 
     #[test]
     fn definitions_add_resources() {
-        let crd = br#"{"spec":{"group":"acme.io","scope":"Cluster","names":{"plural":"widgets","kind":"Widget","shortNames":["wd"]}}}"#;
         let mut resources = Resources::default();
-        resources.add(Resource::of_definition(&decode(crd).unwrap().value).unwrap());
+        resources.add(custom("acme.io", "widgets", "Widget", r#","shortNames":["wd"]"#));
         assert_eq!(found(&resources, "wd"), ["widgets.acme.io"]);
         assert_eq!(found(&resources, "widget.v1.acme.io"), ["widgets.acme.io"]);
+        assert_eq!(resources.meant("wd.v2.acme.io")[0].1, Some("v2"));
+        assert_eq!(resources.meant("wd.acme")[0].1, None);
         assert!(!resources.find("Widgets")[0].namespaced);
+    }
+
+    #[test]
+    fn a_group_goes_before_one_that_begins_so() {
+        let mut resources = Resources::default();
+        for group in ["apps.corp.example", "acme.io", "appsx.io"] {
+            resources.add(custom(group, "deployments", "Deployment", r#","singular":"deploy-it","shortNames":["po"]"#));
+        }
+        resources.add(custom("acme.io", "po", "Pole", ""));
+        for (kind, want) in [
+            ("deployments.apps", "deployments.apps"),
+            ("deployments.v1.apps", "deployments.apps"),
+            ("deployments.apps.", "deployments.apps.corp.example"),
+            ("deployments.apps.corp", "deployments.apps.corp.example"),
+            ("deployments.appsx", "deployments.appsx.io"),
+            ("deployments.a", "deployments.apps"),
+            ("deployments.ac", "deployments.acme.io"),
+            ("deployments.v2.acme.io", "deployments.acme.io"),
+            ("deployments", "deployments.apps"),
+            ("deploy-it", "deployments.acme.io"),
+            // a whole name goes before a short one
+            ("po", "po.acme.io"),
+            ("pole", "po.acme.io"),
+        ] {
+            assert_eq!(found(&resources, kind), [want], "{kind}");
+        }
+        assert_eq!(resources.all().last().unwrap().full_name(), "deployments.appsx.io");
     }
 }

@@ -90,7 +90,7 @@ pub(crate) fn kind_of(key: &Key<'_>, meta: &Meta<'_>, resources: &Resources) -> 
     if let Some(object) = key.object() {
         let known = object.group.as_deref().and_then(|group| resources.get(group, &object.resource));
         if let Some(resource) = known {
-            return resource.singular_name();
+            return resource.kind_name();
         }
     }
     let singular = meta.kind.to_lowercase();

@@ -4,16 +4,15 @@ use super::Cluster;
 use crate::{
     Result,
     etcd::{KeyValue, Range},
-    k8s::Key,
-    select::Selection,
+    select::{Name, Selection},
 };
 
 /// Which objects, in kubectl's words.
 #[derive(Debug, Clone, Default)]
 pub struct Query {
-    /// `KIND[,KIND...][/NAME] [NAME...]`; empty for every key.
+    /// `KIND[,KIND...] [NAME...]` or `KIND/NAME...`; empty for every key.
     pub what: Vec<String>,
-    /// Only this namespace.
+    /// Only this namespace; kinds that live in none are found all the same.
     pub namespace: Option<String>,
     /// Only keys in this range: below a prefix of the API server's, or one key. `None` for all.
     pub range: Option<Range<'static>>,
@@ -24,10 +23,10 @@ pub struct Query {
 pub struct Found<'a> {
     /// The words, read.
     pub selection: Selection,
-    /// What is called so, in key order, as it is stored.
+    /// What is called so, as it is stored: in the order of the kinds or names, and each kind in key order.
     pub objects: Vec<KeyValue<'a>>,
-    /// What was named and is not there: names, or the key.
-    pub missing: Vec<String>,
+    /// What was named and is not there: the kind as it was typed, or `key`, and the name.
+    pub missing: Vec<(String, String)>,
 }
 
 impl Query {
@@ -54,15 +53,11 @@ impl<'a> Cluster<'a> {
     /// As [`Cluster::select`].
     pub fn find(&self, query: &Query) -> Result<Found<'a>> {
         let selection = self.select(query)?;
-        let objects: Vec<_> = self.view.range(query.range()).filter(|kv| selection.matches(kv.key)).collect();
+        let (objects, missing) = selection.arrange(self.view.range(query.range()).collect(), |kv| kv.key);
+        let named = |name: &Name| (name.kind.clone(), name.name.clone());
+        let mut missing: Vec<_> = missing.into_iter().map(named).collect();
         let key = query.range().one().filter(|_| objects.is_empty());
-        let mut missing = Vec::new();
-        if !selection.names().is_empty() {
-            let keys = objects.iter().map(|kv| Key::new(kv.key));
-            let have: Vec<_> = keys.filter_map(|key| key.object().map(|object| object.name.to_owned())).collect();
-            missing.extend(selection.names().iter().filter(|name| !have.contains(name)).cloned());
-        }
-        missing.extend(key.map(|key| String::from_utf8_lossy(key).into_owned()));
+        missing.extend(key.map(|key| ("key".to_owned(), String::from_utf8_lossy(key).into_owned())));
         Ok(Found { selection, objects, missing })
     }
 }

@@ -3,7 +3,7 @@
 
 use super::{Cell, Clock, Column, ColumnType, Row, fields::Fields};
 use crate::{
-    k8s::{ApiVersion, Moment, Value},
+    k8s::{Moment, Value},
     select::jsonpath::{Found, JsonPath},
 };
 
@@ -13,11 +13,11 @@ pub(super) struct Custom(Vec<(Option<ColumnType>, JsonPath)>);
 
 impl Custom {
     /// `tableconvertor.New` for one version of a definition.
-    pub(super) fn new(definition: &Value<'_>, version: Option<&ApiVersion>) -> (Vec<Column>, Self) {
+    pub(super) fn new(definition: &Value<'_>, version: Option<&str>) -> (Vec<Column>, Self) {
         let path = |path: &str| Some(JsonPath::parse(&format!("{{{path}}}")).ok()?.allow_missing_keys(true));
         let mut columns = vec![column("Name", ColumnType::String, "name")];
         let mut custom = Self(Vec::new());
-        let is_meant = |defined: &&Value<'_>| version.is_some_and(|version| defined.text("name") == version.name);
+        let is_meant = |defined: &&Value<'_>| version.is_some_and(|version| defined.text("name") == version);
         let version = definition.list("spec.versions").iter().find(is_meant);
         let defined = version.map_or(&[][..], |version| version.list("additionalPrinterColumns"));
         for defined in defined {
@@ -118,7 +118,7 @@ mod tests {
             {"name":"v2","served":false}]}}"#,
         );
         let resource = Resource::of_definition(&definition).unwrap();
-        let printer = TablePrinter::new(&resource, Some(&definition));
+        let printer = TablePrinter::new(&resource, Some(&definition), None);
         let headers: Vec<_> = printer.columns.iter().map(|column| (&*column.name, column.priority)).collect();
         assert_eq!(headers[..3], [("Name", 0), ("Size", 0), ("Weight", 1)]);
         let size = Column {
@@ -147,7 +147,7 @@ mod tests {
     fn without_columns_there_is_an_age() {
         let definition =
             json(r#"{"spec":{"group":"a.io","names":{"plural":"ws","kind":"W"},"versions":[{"name":"v1"}]}}"#);
-        let printer = TablePrinter::new(&Resource::of_definition(&definition).unwrap(), Some(&definition));
+        let printer = TablePrinter::new(&Resource::of_definition(&definition).unwrap(), Some(&definition), None);
         assert_eq!(printer.columns.iter().map(|column| &*column.name).collect::<Vec<_>>(), ["Name", "Age"]);
         assert_eq!(texts(printer.row(&json(r#"{"metadata":{"name":"w"}}"#), NOW)), ["w", ""]);
     }

@@ -14,36 +14,48 @@ use crate::{
 pub struct Listing<'f, 'a> {
     /// Their kind.
     pub resource: Resource,
-    /// The objects, in the order of their keys.
+    /// The objects, in the order they were found.
     pub found: Vec<&'f KeyValue<'a>>,
+    /// The API version that was asked for.
+    version: Option<String>,
     /// The API server's prefix of their keys.
     prefix: &'a str,
 }
 
 impl<'f, 'a> Listing<'f, 'a> {
     /// What was found, by kind: first the kinds that `selection` names, in its order and with or without objects, then
-    /// others in the order of their keys. Keys that are no object's are left out.
+    /// others in the order they were found. Single objects are in one table while they are of one kind, as kubectl has
+    /// them. Keys that are no object's are left out.
     #[must_use]
     pub fn of(selection: &Selection, found: &'f [KeyValue<'a>], resources: &Resources) -> Vec<Self> {
         let mut listings: Vec<Self> = Vec::new();
         let mut places: HashMap<(String, String), usize> = HashMap::new();
-        for (group, plural) in selection.kinds() {
-            if let Some(resource) = resources.get(group, plural)
-                && !places.contains_key(&(group.clone(), plural.clone()))
-            {
-                places.insert((group.clone(), plural.clone()), listings.len());
-                listings.push(Self { resource: resource.clone(), found: Vec::new(), prefix: "/registry" });
+        let named = !selection.names().is_empty();
+        let asked = |group: &str, plural: &str| {
+            selection.kinds().iter().find(|kind| kind.group == group && kind.plural == plural)?.version.clone()
+        };
+        for kind in selection.kinds().iter().filter(|_| !named) {
+            if let Some(resource) = resources.get(&kind.group, &kind.plural) {
+                places.insert((kind.group.clone(), kind.plural.clone()), listings.len());
+                let (resource, version) = (resource.clone(), kind.version.clone());
+                listings.push(Self { resource, found: Vec::new(), version, prefix: "/registry" });
             }
         }
+        let mut last = None;
         for kv in found {
             let key = Key::new(kv.key);
             let Some(object) = key.object() else { continue };
             let id = (object.group.as_deref().unwrap_or_default().to_owned(), object.resource.to_string());
+            if named && places.get(&id).copied() != last {
+                places.remove(&id);
+            }
             let place = *places.entry(id).or_insert_with_key(|(group, plural)| {
                 let resource = resources.get(group, plural).cloned().unwrap_or_else(|| unknown(object, kv, resources));
-                listings.push(Self { resource, found: Vec::new(), prefix: object.prefix });
+                let version = asked(group, plural);
+                listings.push(Self { resource, found: Vec::new(), version, prefix: object.prefix });
                 listings.len().saturating_sub(1)
             });
+            last = Some(place);
             if let Some(listing) = listings.get_mut(place) {
                 listing.prefix = object.prefix;
                 listing.found.push(kv);
@@ -63,7 +75,8 @@ impl<'f, 'a> Listing<'f, 'a> {
             object.as_served(kv.mod_revision);
             Some(object)
         });
-        TablePrinter::new(&self.resource, definition.as_ref().map(|object| &object.value))
+        let definition = definition.as_ref().map(|object| &object.value);
+        TablePrinter::new(&self.resource, definition, self.version.as_deref())
     }
 }
 

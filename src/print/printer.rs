@@ -24,13 +24,14 @@ enum Cells {
 }
 
 impl TablePrinter {
-    /// The printer of a resource; of a custom one, by its CustomResourceDefinition as v1, in the version that kubectl
-    /// would ask for. A kind without a printer of its own shows its name and when it was created, as in the API server.
+    /// The printer of a resource; of a custom one, by its CustomResourceDefinition as v1, in `version` or the one that
+    /// kubectl would ask for. A kind without a printer of its own shows its name and when it was created, as in the API server.
     #[must_use]
-    pub fn new(resource: &Resource, definition: Option<&Value<'_>>) -> Self {
+    pub fn new(resource: &Resource, definition: Option<&Value<'_>>, version: Option<&str>) -> Self {
         match definition {
             Some(definition) => {
-                let (columns, custom) = Custom::new(definition, resource.preferred());
+                let preferred = || resource.preferred().map(|version| &*version.name);
+                let (columns, custom) = Custom::new(definition, version.or_else(preferred));
                 Self { columns, order: None, cells: Cells::Custom(custom) }
             }
             None => {

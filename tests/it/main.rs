@@ -56,3 +56,4 @@ mod verify;
 mod verify_member;
 mod wal;
 mod wal_equals_dump_logs;
+mod which_objects;

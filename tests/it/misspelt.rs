@@ -10,7 +10,7 @@ fn run(args: &[&str]) -> (i32, String, String) {
 
 #[test]
 fn a_misspelt_kind_is_answered_with_the_kind() {
-    for (kind, near) in [("deploymets", "deployments"), ("Pdos", "pods"), ("deployments.app", "deployments.apps")] {
+    for (kind, near) in [("deploymets", "deployments"), ("Pdos", "pods"), ("deployments.asp", "deployments.apps")] {
         for args in [
             &["get", "fixtures/kube.db", kind] as &[&str],
             &["describe", "fixtures/kube.db", kind, "web"],

@@ -63,7 +63,7 @@ fn everything_is_what_kubectl_calls_all() {
         assert!(kinds.iter().any(|have| have == kind), "{kind}");
     }
     assert!(!kinds.iter().any(|kind| kind == "configmap" || kind == "secret"));
-    assert_eq!(get(&["pods", "db-1", "db-0", "-o", "name"]), "pod/db-0\npod/db-1\n");
+    assert_eq!(get(&["pods", "db-1", "db-0", "-o", "name"]), "pod/db-1\npod/db-0\n");
 }
 
 #[test]
@@ -205,7 +205,7 @@ fn api() -> BTreeMap<String, String> {
             ),
         );
         for (_, plural, _) in of_group {
-            add(&format!("{prefix}/{plural}"), get(&[plural, "-o", "json"]));
+            add(&format!("{prefix}/{plural}"), get(&[plural, "-o", "json", "--show-managed-fields"]));
         }
     }
     add("/api", r#"{"kind":"APIVersions","versions":["v1"]}"#.to_owned());
@@ -216,7 +216,7 @@ fn api() -> BTreeMap<String, String> {
             r#"{{"kind":"APIGroupList","apiVersion":"v1","groups":[{{"name":"apps","versions":[{version}],"preferredVersion":{version}}}]}}"#
         ),
     );
-    add("/api/v1/namespaces/shop/pods/db-0", get(&["pods/db-0", "-n", "shop", "-o", "json"]));
+    add("/api/v1/namespaces/shop/pods/db-0", get(&["pods/db-0", "-n", "shop", "-o", "json", "--show-managed-fields"]));
     answers
 }
 

@@ -29,10 +29,10 @@ Exit status: 1 when an object that was named is not there, or one cannot be read
 pub(crate) struct Describe {
     /// The backup
     snapshot: PathBuf,
-    /// KIND[/NAME] [NAME...]
+    /// KIND[,KIND...] [NAME...], or KIND/NAME...
     #[arg(value_name = "KIND[/NAME]", required = true)]
     what: Vec<String>,
-    /// Only this namespace
+    /// Only this namespace; kinds that live in none are not affected
     #[arg(short, long)]
     namespace: Option<String>,
     /// Only what is stored below PREFIX, the API server's --etcd-prefix; without it every prefix that is found counts

@@ -58,10 +58,10 @@ pub(super) fn note_namespace(clusters: &[&Cluster<'_>], namespace: Option<&str>)
 
 /// Reports what was named and is not there.
 pub(super) fn missing(query: &Query, found: &Found<'_>, cluster: &Cluster<'_>) -> Exit {
-    for name in &found.missing {
-        let kind = query.what.first().map_or("key", |kind| kind.split('/').next().unwrap_or(kind));
+    for (kind, name) in &found.missing {
+        let (kind, name) = (escape(kind.as_bytes()), escape(name.as_bytes()));
         let place = query.namespace.as_ref().map(|ns| format!(" in namespace {ns}")).unwrap_or_default();
-        let what = format!("no {kind} {}{place} at revision {}", escape(name.as_bytes()), cluster.view.revision);
+        let what = format!("no {kind} {name}{place} at revision {}", cluster.view.revision);
         Failure::from(Error::not_found(what)).say();
     }
     if found.missing.is_empty() { Exit::Good } else { Exit::Content }

@@ -18,10 +18,10 @@ use crate::{
 /// The flags, in kubectl's words.
 #[derive(Debug, Args)]
 pub(super) struct Which {
-    /// KIND[/NAME] [NAME...]
+    /// KIND[,KIND...] [NAME...], or KIND/NAME...
     #[arg(value_name = "KIND[/NAME]")]
     pub(super) what: Vec<String>,
-    /// Only this namespace
+    /// Only this namespace; kinds that live in none are not affected
     #[arg(short, long)]
     pub(super) namespace: Option<String>,
     /// All namespaces (the default)

@@ -132,7 +132,7 @@ fn group_resource(key: &Key<'_>) -> Option<GroupResource> {
         Key::Range("servicenodeports") => core("servicenodeportallocations"),
         Key::Range(_) => core("serviceipallocations"),
         Key::MasterLease(_) | Key::PeerLease(_) => core("apiserveripinfo"),
-        Key::Object(_) | Key::CompactRev | Key::Other => None,
+        Key::Object(_) | Key::CompactRev | Key::Bootstrap(_) | Key::Other => None,
     }
 }
 

@@ -113,13 +113,13 @@ impl Get {
         if self.show_managed_fields { ManagedFields::Keep } else { ManagedFields::Hide }
     }
 
-    /// Whether single objects were asked for, and not a list.
-    pub(super) fn names(&self, found: &Found<'_>) -> bool {
-        self.key.is_some() || !found.selection.names().is_empty()
+    /// Whether one object was asked for, which then is in no list.
+    pub(super) fn asks_for_one(&self, found: &Found<'_>) -> bool {
+        self.key.is_some() || found.selection.names().len() == 1
     }
 
-    /// Whether one object was asked for, which then is in no list.
+    /// Whether one object was asked for, and one is there.
     pub(super) fn is_alone(&self, found: &Found<'_>) -> bool {
-        (self.key.is_some() || found.selection.names().len() == 1) && found.objects.len() == 1
+        self.asks_for_one(found) && found.objects.len() == 1
     }
 }

@@ -11,6 +11,7 @@ use self::{format::Output, lines::names, template::Template};
 use etcdsnap::{
     bytes::escape,
     etcd::KeyValue,
+    k8s::{Key, ManagedFields},
     objects::{Cluster, Form, Found, List},
     ordered::ordered_items,
     select::SortBy,
@@ -32,7 +33,10 @@ impl Get {
         let ring = self.keys.ring()?;
         let source = session.open(&self.snapshot)?;
         let snapshot = session.load(&source, &self.log.load())?;
-        let (cluster, found, mut exit) = self.which.find(&snapshot, ring, key, picker, self.ignore_not_found)?;
+        let (cluster, mut found, mut exit) = self.which.find(&snapshot, ring, key, picker, self.ignore_not_found)?;
+        if key.is_none() && (template.is_some() || self.output() != Output::Summary) {
+            found.objects.retain(|kv| !Key::new(kv.key).is_no_object());
+        }
         if self.ignore_not_found && found.objects.is_empty() {
             return Ok(exit.max(session.close(&source, cluster.findings())?));
         }
@@ -49,7 +53,7 @@ impl Get {
     }
 
     fn objects<'a>(&self, session: &mut Session, cluster: &Cluster<'a>, found: &Found<'a>) -> Result<Exit, Failure> {
-        if found.objects.is_empty() && self.names(found) {
+        if found.objects.is_empty() && self.asks_for_one(found) {
             return Ok(Exit::Content);
         }
         let form = match (self.output(), self.is_alone(found)) {
@@ -102,11 +106,12 @@ impl Get {
         found: &Found<'_>,
         template: &Template,
     ) -> Result<Exit, Failure> {
-        if found.objects.is_empty() && self.names(found) {
+        if found.objects.is_empty() && self.asks_for_one(found) {
             return Ok(Exit::Content);
         }
         let mut exit = Exit::Good;
-        let objects = found.objects.iter().filter_map(|kv| match decode(cluster, kv, self.managed_fields()) {
+        // kubectl hides managedFields in json and yaml only
+        let objects = found.objects.iter().filter_map(|kv| match decode(cluster, kv, ManagedFields::Keep) {
             Ok(object) => Some(object.value),
             Err(why) => {
                 exit = unreadable(kv.key, &why);

@@ -66,10 +66,7 @@ impl Get {
             wide: self.output() == Output::Wide,
             label_columns: &self.label_columns,
             labels: self.show_labels,
-            kind: (several || self.show_kind).then(|| match &*resource.group {
-                "" => resource.kind.to_lowercase(),
-                group => format!("{}.{group}", resource.kind.to_lowercase()),
-            }),
+            kind: (several || self.show_kind).then(|| resource.kind_name()),
         };
         let (mut rows, mut exit) = (Columns::kubectl(), Exit::Good);
         if !self.no_headers {

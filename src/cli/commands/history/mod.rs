@@ -7,7 +7,7 @@ use etcdsnap::{
     Error,
     diff::{Ignore, history, stamped},
     etcd::Range,
-    k8s::{Key, Map, Mask, Value, json},
+    k8s::{Map, Mask, Value, json},
     objects::{At, Cluster, Joined, Query, Records},
 };
 
@@ -98,9 +98,10 @@ impl History {
             return Err(Error::not_found(what).into());
         }
         let mut exit = Exit::Good;
-        let is_there = |name: &str| found.keys().any(|key| Key::new(key).object().is_some_and(|key| key.name == name));
-        for name in selection.names().iter().filter(|name| !is_there(name)) {
-            Failure::from(Error::not_found(format!("no revision of {} is there", printable(name.clone())))).say();
+        let (_, missing) = selection.arrange(found.keys().copied().collect(), |key| key);
+        for missing in missing {
+            let name = printable(missing.name.clone());
+            Failure::from(Error::not_found(format!("no revision of {name} is there"))).say();
             exit = Exit::Content;
         }
         let ignore = Ignore { all: self.all, status: self.status, events: true, paths: Vec::new() };
