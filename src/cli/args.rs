@@ -7,12 +7,12 @@ use etcdsnap::{
     Result,
     diff::{Diff, Pair},
     etcd::{self, Load, Range, Snapshot},
-    k8s::{Mask, Moment, Ring},
-    objects::{At, Dated},
+    k8s::{Mask, Ring},
+    objects::{At, Dated, Time},
     select::LabelSelector,
 };
 
-use crate::commands::Command;
+use crate::{commands::Command, render};
 
 /// Open any etcd backup offline: verify it, see what is inside.
 ///
@@ -166,12 +166,13 @@ pub(crate) struct When {
     /// As of this revision; 0 for the last
     #[arg(long, value_name = "REVISION", default_value_t = 0, value_parser = value_parser!(i64).range(0..))]
     rev: i64,
-    /// As of this time, such as 2026-11-21T02:04:00Z: the last revision that is known to be written by then
+    /// As of this time: the last revision that is known to be written by then
     ///
-    /// Told from the Leases that Kubernetes' nodes and components renew every few seconds, so it may be a few seconds
-    /// early; which revision it is, and between which times, is said on stderr.
-    #[arg(long, value_name = "TIME", conflicts_with = "rev", value_parser = moment)]
-    at: Option<Moment>,
+    /// TIME is 2026-11-21T02:04:00Z, "2026-11-21 02:04" or 2026-11-21 (UTC), or -10m: before the newest time in the backup.
+    /// The times in Kubernetes' objects tell when a revision was written, within a few seconds; so it may be a few seconds
+    /// early. Which revision it is, and between which times, is printed on stderr.
+    #[arg(long, value_name = "TIME", conflicts_with = "rev", value_parser = time, allow_hyphen_values = true)]
+    at: Option<Time>,
 }
 
 /// The keys below an API server's prefix, which begins with a slash whether it is written or not.
@@ -182,9 +183,9 @@ pub(crate) fn etcd_prefix(text: &str) -> Result<Range<'static>, String> {
     }
 }
 
-/// A time as Kubernetes writes it.
-pub(crate) fn moment(text: &str) -> Result<Moment, String> {
-    Moment::parse(text).ok_or_else(|| "a time such as 2026-11-21T02:04:00Z".to_owned())
+/// A time, as a person writes it.
+pub(crate) fn time(text: &str) -> Result<Time, String> {
+    Time::parse(text).ok_or_else(|| Time::FORMS.to_owned())
 }
 
 impl When {
@@ -203,17 +204,15 @@ impl When {
 }
 
 /// The last revision that is known to be written at `at` or before, and says which it is; none for the last of all.
-pub(crate) fn revision_at(at: Moment, snapshot: &Snapshot<'_>, ring: &Ring) -> Result<Option<i64>> {
+pub(crate) fn revision_at(at: Time, snapshot: &Snapshot<'_>, ring: &Ring) -> Result<Option<i64>> {
     let dated = Dated::of(snapshot, ring, at)?;
     match dated {
         Dated::Last { newest } => {
             say!("note: nothing in the backup is newer than {newest}: this is its last state");
         }
-        Dated::Revision { revision, gap } => {
-            let written = gap.after.map_or_else(String::new, |after| after.millis());
-            let known = |before: Moment| format!(", the next that is known at {}", before.millis());
-            let next = gap.before.map_or_else(String::new, known);
-            say!("note: at {} it was revision {revision}, written at {written}{next}", at.millis());
+        Dated::Revision { revision, gap, later } => {
+            let later = later.map_or_else(String::new, |later| format!("; revision {later} was written later"));
+            say!("note: this is revision {revision}, written {}{later}", render::written(&gap));
         }
     }
     Ok(dated.revision())

@@ -1,6 +1,10 @@
 //! A change in full: what differs, when it was written, and by which program. And all changes of a key, in order.
 
-use super::{Chain, Change, Diff, Difference, Entry, Ignore, Members, entry::compare, manager};
+use super::{
+    Chain, Change, Diff, Difference, Entry, Ignore, Members, Verb, Writer,
+    entry::compare,
+    writer::{Stamped, writer_alone, writer_of_change, writer_of_creation},
+};
 use crate::{
     bytes::escape,
     etcd::{KeyValue, Record},
@@ -17,8 +21,8 @@ pub struct Detail<'a, 'm> {
     pub entry: Option<Entry<'a>>,
     /// Between which moments it was written.
     pub gap: Gap,
-    /// The program that wrote it, as it named itself.
-    pub manager: Option<String>,
+    /// The program that wrote it; `None` where that is not certain.
+    pub writer: Option<Writer>,
     /// Whether it is the last of its key before the compaction: what it changed is not known.
     pub compacted: bool,
     mask: &'m Mask,
@@ -28,19 +32,15 @@ impl<'a, 'm> Detail<'a, 'm> {
     /// Compares a change's two sides. Both sides of `diff` are the backup it is of.
     #[must_use]
     pub fn new(change: Change<'a>, diff: &Diff<'m, 'a>, gap: Gap, compacted: bool) -> Self {
-        let pair = change.pair();
-        let mut written_by = None;
-        let entry = compare(diff, &pair, |old, new| {
-            written_by = Some(manager(Some(old), new).map(str::to_owned));
-        });
-        let manager = written_by.unwrap_or_else(|| {
-            let object = |kv: Option<KeyValue<'a>>| {
-                kv.and_then(|kv| diff.new.ring.object_with(kv.key, kv.value, diff.managed_fields).ok())
-            };
-            let (old, new) = (object(pair.old), object(pair.new));
-            manager(old.as_ref(), new.as_ref()?).map(str::to_owned)
-        });
-        Self { change, entry, gap, manager, compacted, mask: diff.mask }
+        let mut stamped = None;
+        let entry = compare(diff, &change.pair(), |old, new| stamped = Some(Stamped::of(old, new)));
+        let writer = match stamped {
+            Some(Stamped::By(manager)) if !compacted && change.missing == 0 => {
+                Some(Writer { manager, by_ownership: false })
+            }
+            _ => writer(&change, diff, &gap, compacted),
+        };
+        Self { change, entry, gap, writer, compacted, mask: diff.mask }
     }
 
     /// Its revision: that of the transaction, with its place in it where it is not the first.
@@ -92,8 +92,21 @@ impl<'a, 'm> Detail<'a, 'm> {
         for (name, moment) in [("after", self.gap.after), ("before", self.gap.before)] {
             members.extend(moment.map(|moment| (name.into(), Value::Str(moment.millis().into()))));
         }
-        members.extend(self.manager.clone().map(|manager| ("manager".into(), Value::Str(manager.into()))));
+        if let Some(Writer { manager, by_ownership }) = &self.writer {
+            members.push(("manager".into(), Value::Str(manager.clone().into())));
+            members.extend(by_ownership.then(|| ("managerByOwnership".into(), Value::Bool(true))));
+        }
         members
+    }
+}
+
+fn writer<'a>(change: &Change<'a>, diff: &Diff<'_, 'a>, gap: &Gap, compacted: bool) -> Option<Writer> {
+    let read = |kv: KeyValue<'a>| diff.new.ring.object_with(kv.key, kv.value, ManagedFields::Keep).ok();
+    let new = read(Some(change.record).filter(|record| !record.tombstone)?.kv)?;
+    match (change.verb(), change.old.and_then(read)) {
+        (Verb::Create, _) => writer_of_creation(&new),
+        (_, old) if compacted || change.missing > 0 => writer_alone(old.as_ref(), &new, gap),
+        (_, old) => writer_of_change(&old?, &new),
     }
 }
 

@@ -5,7 +5,6 @@ use hashbrown::HashMap;
 use crate::{
     Findings,
     etcd::{KeyValue, Record, Snapshot},
-    k8s::{Moment, Object, Value},
 };
 
 use super::pair::Pair;
@@ -129,27 +128,6 @@ pub fn changes<'a, E>(
         Ok(())
     })?;
     each(wave)
-}
-
-/// The program that made `new` of `old` (`metadata.managedFields[].manager`): of the entries that `old` does not have the
-/// newest, else of those whose time is another. One that only lost a field to somebody else keeps its time. It is the name
-/// that a client gave itself, and not a person's.
-#[must_use]
-pub fn manager<'o>(old: Option<&Object<'_>>, new: &'o Object<'_>) -> Option<&'o str> {
-    let before = old.map_or(&[][..], managed_fields);
-    let is_of = |a: &Value<'_>, b: &Value<'_>| {
-        ["manager", "operation", "subresource"].iter().all(|name| a.get(name) == b.get(name))
-    };
-    let time = |entry: &Value<'_>| entry.get("time").and_then(Value::as_str).and_then(Moment::parse);
-    let known = |entry: &Value<'_>| before.iter().find(|old| is_of(old, entry));
-    let newest = |entries: Vec<&'o Value<'_>>| entries.into_iter().max_by_key(|entry| time(entry));
-    let (old, new): (Vec<_>, Vec<_>) = managed_fields(new).iter().partition(|entry| known(entry).is_some());
-    let renewed = old.into_iter().filter(|entry| known(entry).is_some_and(|old| time(old) != time(entry)));
-    newest(new).or_else(|| newest(renewed.collect()))?.get("manager")?.as_str()
-}
-
-fn managed_fields<'o, 'a>(object: &'o Object<'a>) -> &'o [Value<'a>] {
-    object.value.at(&["metadata", "managedFields"]).and_then(Value::as_list).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ mod patch;
 mod relation;
 mod state;
 mod tally;
+mod writer;
 
 use std::{
     cmp::Ordering,
@@ -36,13 +37,14 @@ pub use detail::{Detail, Occurrence, history};
 pub use document::Document;
 pub use entry::{Difference, Entry, Ref};
 pub use fields::{Field, Path, Step, fields};
-pub use history::{Chain, Change, Verb, changes, manager};
+pub use history::{Chain, Change, Verb, changes};
 pub use ignore::{Ignore, Reason};
 pub use members::{Members, stamped};
 pub use pair::{Diff, Pair};
 pub use relation::{About, Newer, Relation};
 pub use state::{StateChange, states};
 pub use tally::{Counts, Tally};
+pub use writer::Writer;
 
 use crate::k8s::{Key, Value};
 use pair::{WAVE, WAVE_BYTES};

@@ -39,6 +39,15 @@ impl Moment {
         text
     }
 
+    /// It and so many nanoseconds.
+    #[must_use]
+    pub(crate) fn plus(self, nanos: i64) -> Self {
+        const SECOND: i64 = 1_000_000_000;
+        let nanos = i64::from(self.nanos).saturating_add(nanos);
+        let seconds = self.seconds.saturating_add(nanos.div_euclid(SECOND));
+        Self { seconds, nanos: i32::try_from(nanos.rem_euclid(SECOND)).unwrap_or_default() }
+    }
+
     /// Nanoseconds since 1970.
     #[must_use]
     pub fn nanoseconds(&self) -> i128 {
@@ -80,12 +89,27 @@ pub struct Meta<'a> {
     pub owners: Vec<Owner<'a>>,
     /// When it was created.
     pub created: Option<Moment>,
-    /// The newest of creation, managedFields, and the times of Leases and Events: times that some program's clock
-    /// said. Not those that lie ahead by design, as a deletion's deadline or a certificate's end.
-    pub newest: Option<Moment>,
+    /// The newest time in `metadata.managedFields`.
+    pub managed: Option<Moment>,
+    /// When its deletion was requested: `metadata.deletionTimestamp` without the grace period.
+    pub deleted: Option<Moment>,
+    /// The newest of a Lease's or Event's own times, which the client sets.
+    pub client: Option<Moment>,
 }
 
 impl<'a> Meta<'a> {
+    /// The newest time that an API server set: of the creation, of managedFields, of a request to delete it.
+    #[must_use]
+    pub fn stamped(&self) -> Option<Moment> {
+        self.created.max(self.managed).max(self.deleted)
+    }
+
+    /// The newest time in it that is not in the future by design, as a deletion's deadline or a certificate's end is.
+    #[must_use]
+    pub fn newest(&self) -> Option<Moment> {
+        self.stamped().max(self.client)
+    }
+
     /// Reads it from a stored value.
     ///
     /// # Errors
@@ -126,14 +150,14 @@ impl<'a> Meta<'a> {
             if f.number == 1 {
                 meta.object_meta(f.bytes()?)?;
             } else if own.contains(&f.number) {
-                meta.saw(f.bytes()?)?;
+                meta.client = meta.client.max(moment(f.bytes()?)?);
             } else if let Some((number, times)) = inner
                 && f.number == number
             {
                 let mut reader = Reader::new(f.bytes()?);
                 while let Some(f) = reader.next_field()? {
                     if times.contains(&f.number) {
-                        meta.saw(f.bytes()?)?;
+                        meta.client = meta.client.max(moment(f.bytes()?)?);
                     }
                 }
             }
@@ -142,13 +166,15 @@ impl<'a> Meta<'a> {
     }
 
     fn object_meta(&mut self, data: &'a [u8]) -> Result<(), Malformed> {
-        let mut reader = Reader::new(data);
+        let (mut reader, mut deadline, mut grace) = (Reader::new(data), None, 0);
         while let Some(f) = reader.next_field()? {
             match f.number {
                 1 => self.name = text(f.bytes()?),
                 3 => self.namespace = text(f.bytes()?),
                 5 => self.uid = text(f.bytes()?),
-                8 => self.created = self.saw(f.bytes()?)?,
+                8 => self.created = moment(f.bytes()?)?,
+                9 => deadline = moment(f.bytes()?)?,
+                10 => grace = f.int64()?,
                 13 => {
                     let (mut reader, mut owner) = (Reader::new(f.bytes()?), Owner::default());
                     while let Some(f) = reader.next_field()? {
@@ -163,19 +189,14 @@ impl<'a> Meta<'a> {
                 }
                 17 => {
                     if let Some(time) = field(f.bytes()?, 4)? {
-                        self.saw(time.bytes()?)?;
+                        self.managed = self.managed.max(moment(time.bytes()?)?);
                     }
                 }
                 _ => {}
             }
         }
+        self.deleted = deadline.map(|deadline| requested(deadline, grace));
         Ok(())
-    }
-
-    fn saw(&mut self, time: &[u8]) -> Result<Option<Moment>, Malformed> {
-        let moment = timestamp(time)?.map(|(seconds, nanos)| Moment { seconds, nanos });
-        self.newest = self.newest.max(moment);
-        Ok(moment)
     }
 
     /// The same from a tree, which is what JSON and CBOR have to be read into anyway.
@@ -190,9 +211,12 @@ impl<'a> Meta<'a> {
             Owner { kind: owned("kind"), name: owned("name"), uid: owned("uid") }
         };
         let owners = value.at(&["metadata", "ownerReferences"]).and_then(Value::as_list).unwrap_or_default();
-        let moment = |v: Option<&Value<'_>>| v.and_then(Value::as_str).and_then(Moment::parse);
+        let time = |v: Option<&Value<'_>>| v.and_then(Value::as_str).and_then(Moment::parse);
         let managed = value.at(&["metadata", "managedFields"]).and_then(Value::as_list).unwrap_or_default();
-        let created = moment(value.at(&["metadata", "creationTimestamp"]));
+        let grace = match value.at(&["metadata", "deletionGracePeriodSeconds"]) {
+            Some(Value::Int(grace)) => *grace,
+            _ => 0,
+        };
         let own: &[&[&str]] = match value.get("kind").and_then(Value::as_str) {
             Some("Event") => {
                 &[&["firstTimestamp"], &["lastTimestamp"], &["eventTime"], &["series", "lastObservedTime"]]
@@ -202,7 +226,6 @@ impl<'a> Meta<'a> {
             }
             _ => &[],
         };
-        let times = own.iter().map(|path| moment(value.at(path))).chain(managed.iter().map(|m| moment(m.get("time"))));
         Self {
             api_version: owned(&["apiVersion"]),
             kind: owned(&["kind"]),
@@ -210,10 +233,21 @@ impl<'a> Meta<'a> {
             name: owned(&["metadata", "name"]),
             uid: owned(&["metadata", "uid"]),
             owners: owners.iter().map(owner).collect(),
-            created,
-            newest: times.fold(created, Option::max),
+            created: time(value.at(&["metadata", "creationTimestamp"])),
+            managed: managed.iter().filter_map(|entry| time(entry.get("time"))).max(),
+            deleted: time(value.at(&["metadata", "deletionTimestamp"])).map(|deadline| requested(deadline, grace)),
+            client: own.iter().filter_map(|path| time(value.at(path))).max(),
         }
     }
+}
+
+fn moment(time: &[u8]) -> Result<Option<Moment>, Malformed> {
+    Ok(timestamp(time)?.map(|(seconds, nanos)| Moment { seconds, nanos }))
+}
+
+/// When a deletion was requested that is due at `deadline`, after `grace` seconds (`rest.BeforeDelete`).
+fn requested(deadline: Moment, grace: i64) -> Moment {
+    Moment { seconds: deadline.seconds.saturating_sub(grace), ..deadline }
 }
 
 #[cfg(test)]

@@ -48,6 +48,7 @@ pub use key::{Key, ObjectKey};
 pub use mask::{Mask, is_bootstrap};
 pub use meta::{Meta, Moment, Owner};
 pub use nearest::nearest;
+pub(crate) use newest::newest;
 pub use object::{Object, decode};
 pub use portrait::{Installer, Portrait, identity};
 pub use protobuf::ManagedFields;

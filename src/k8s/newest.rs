@@ -1,89 +1,28 @@
 //! The newest time in a backup, by the clocks that agree.
 //!
-//! A record's times are lower bounds: it was written when they had passed, if the clock was right. Renewals of Leases show
-//! which clocks are ([`Clock`]). A time is left out when a later revision was renewed before it, and so is one at the end
-//! that a single record gives, more than [`LONE`] seconds past all others.
-
-use std::collections::HashSet;
+//! A record's times are lower bounds: it was written when they had passed, if the clock was right. [`Clock`] tells which
+//! are; what is little past its newest time is as right.
 
 use super::{
     clock::Clock,
     meta::{Meta, Moment},
+    seal::Ring,
 };
 use crate::etcd::Record;
 
 /// Clocks of one cluster may differ by this many seconds.
 const SLACK: i64 = 60;
-/// No component of a running cluster is silent for this many seconds.
-const LONE: i64 = 3600;
-
-/// A time in a record.
-#[derive(Clone, Copy)]
-struct Seen<'a> {
-    main: i64,
-    key: &'a [u8],
-    time: Moment,
-    clock: Writer,
-}
-
-/// Whose clock a time is from.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Writer {
-    /// The program that renews a Lease.
-    Renewal,
-    /// The program that reports an Event, besides the API server.
-    Event,
-    /// The API server.
-    Server,
-}
 
 /// The newest time in `records`, oldest first, that no clock contradicts.
-pub(super) fn newest<'r, 'a: 'r>(records: impl IntoIterator<Item = &'r Record<'a>>) -> Option<Moment> {
-    let seen: Vec<_> = records.into_iter().filter_map(Seen::of).collect();
-    let of = |clock: Writer| seen.iter().filter(move |seen| seen.clock == clock);
-    let clock = clock(&of(Writer::Renewal).copied().collect::<Vec<_>>());
-    let renewed = clock.span().map(|(_, last)| last);
-    let fits = |seen: &&Seen<'_>| clock.gap(seen.main).before.is_none_or(|next| seen.time <= later(next, SLACK));
-    let (far, near): (Vec<&Seen<'_>>, Vec<_>) =
-        of(Writer::Server).filter(fits).partition(|seen| renewed.is_some_and(|last| seen.time > later(last, LONE)));
-    let far = Some(far).filter(|far| far.iter().map(|seen| seen.key).collect::<HashSet<_>>().len() > 1);
-    let served = near.into_iter().chain(far.into_iter().flatten()).map(|seen| seen.time).max();
-    let sure = renewed.max(served);
-    let reported = of(Writer::Event).map(|seen| seen.time);
-    sure.max(reported.filter(|time| sure.is_none_or(|sure| *time <= later(sure, SLACK))).max())
-}
-
-/// The clock of these renewals. Nothing comes after the last one to contradict it: far past all others, and the only one
-/// of its Lease, it is left out.
-fn clock(renewals: &[Seen<'_>]) -> Clock {
-    let of = |renewals: &[Seen<'_>]| {
-        Clock::from_points(renewals.iter().map(|seen| (seen.main, seen.time, seen.key)).collect())
-    };
-    if let Some((last, others)) = renewals.split_last()
-        && others.iter().all(|other| other.key != last.key)
-    {
-        let clock = of(others);
-        if clock.span().is_some_and(|(_, end)| last.time > later(end, LONE)) {
-            return clock;
-        }
-    }
-    of(renewals)
-}
-
-fn later(moment: Moment, seconds: i64) -> Moment {
-    Moment { seconds: moment.seconds.saturating_add(seconds), ..moment }
-}
-
-impl<'a> Seen<'a> {
-    fn of(record: &Record<'a>) -> Option<Self> {
-        let meta = Meta::read(record.kv.value).ok()?;
-        let clock = match &*meta.kind {
-            "Lease" => Writer::Renewal,
-            "Event" => Writer::Event,
-            _ => Writer::Server,
-        };
-        Some(Self { main: record.revision.main, key: record.kv.key, time: meta.newest?, clock })
-    }
+pub(crate) fn newest<'r, 'a: 'r>(records: impl IntoIterator<Item = &'r Record<'a>>, ring: &Ring) -> Option<Moment> {
+    let records: Vec<_> = records.into_iter().collect();
+    let sure = Clock::of_records(records.iter().copied(), ring).newest();
+    let latest = sure.map(|sure| sure.seconds.saturating_add(SLACK));
+    let times = records.iter().filter_map(|record| {
+        let opened = ring.open(record.kv.key, record.kv.value).ok()?;
+        Meta::read(&opened).ok()?.newest()
+    });
+    times.filter(|time| latest.is_none_or(|latest| time.seconds <= latest)).max()
 }
 
 #[allow(clippy::arithmetic_side_effects)]
@@ -108,18 +47,20 @@ mod tests {
         };
         let values: Vec<_> = written.iter().map(json).collect();
         let record = |(at, value): (usize, &'_ String)| {
+            let name = written[at].1;
+            let key = Box::leak(format!("/registry/leases/kube-node-lease/{name}").into_boxed_str()).as_bytes();
             let value = Box::leak(value.clone().into_boxed_str()).as_bytes();
             Record {
                 revision: Revision::first(at as i64 + 1),
                 tombstone: false,
-                kv: KeyValue { key: written[at].1.as_bytes(), value, ..KeyValue::default() },
+                kv: KeyValue { key, value, version: 2, ..KeyValue::default() },
                 bucket_key: b"",
                 message: b"",
                 offset: 0,
             }
         };
         let records: Vec<_> = values.iter().enumerate().map(record).collect();
-        newest(&records).map(|moment| moment.seconds)
+        newest(&records, &Ring::default()).map(|moment| moment.seconds)
     }
 
     #[test]

@@ -67,7 +67,7 @@ impl Portrait {
     /// The newest time in these records, oldest first: one that no clock in them contradicts.
     #[must_use]
     pub fn newest<'r, 'a: 'r>(records: impl IntoIterator<Item = &'r Record<'a>>) -> Option<Moment> {
-        newest(records)
+        newest(records, &Ring::default())
     }
 
     /// Looks at what one pass over the records has left.

@@ -1,9 +1,10 @@
 //! Which state, by revision or by time, and what times come to.
 
+use super::Time;
 use crate::{
     Error, Result,
     etcd::Snapshot,
-    k8s::{Clock, Gap, Moment, Portrait, Ring},
+    k8s::{Clock, Gap, Moment, Ring},
 };
 
 /// A state of a backup.
@@ -27,7 +28,7 @@ impl At {
         match self {
             Self::Last => Ok(None),
             Self::Revision(revision) => Ok(Some(revision)),
-            Self::Time(moment) => Ok(Dated::of(snapshot, ring, moment)?.revision()),
+            Self::Time(moment) => Ok(Dated::of(snapshot, ring, moment.into())?.revision()),
         }
     }
 }
@@ -44,33 +45,39 @@ pub enum Dated {
     Revision {
         /// The revision.
         revision: i64,
-        /// When it was written, and when the next one that is known to be later was.
+        /// When it was written.
         gap: Gap,
+        /// The first revision that is known to be written later.
+        later: Option<i64>,
     },
 }
 
 impl Dated {
-    /// Looks a time up among the renewals of Leases.
+    /// Looks a time up.
     ///
     /// # Errors
     /// When no revision is known to be written by then.
-    pub fn of(snapshot: &Snapshot<'_>, ring: &Ring, moment: Moment) -> Result<Self> {
+    pub fn of(snapshot: &Snapshot<'_>, ring: &Ring, time: Time) -> Result<Self> {
         let clock = Clock::of(snapshot, ring);
-        let newest = snapshot.newest_records().ok().and_then(|records| Portrait::newest(&records));
-        match (clock.revision(moment), newest) {
-            (Some((_, Gap { before: None, .. })), Some(newest)) if moment >= newest => Ok(Self::Last { newest }),
-            (Some((revision, gap)), _) => Ok(Self::Revision { revision, gap }),
-            (None, _) => {
-                let what = format!("no revision is known to be written by {moment}");
-                let hint = match clock.span() {
-                    Some((first, last)) => {
-                        format!("the Leases in the backup tell times from {first} to {last}; or name a revision")
-                    }
-                    None => "there are no Leases in the backup to tell times from; name a revision".to_owned(),
-                };
-                Err(Error::not_found(what).hinted(hint))
-            }
+        let no_times = "there are no Kubernetes objects in the backup that hold times; name a revision";
+        let Some(moment) = time.moment(&clock) else {
+            return Err(Error::not_found("no time in the backup is known").hinted(no_times));
+        };
+        // it may be cut to whole seconds
+        if let Some(newest) = clock.newest().filter(|newest| newest.seconds < moment.seconds) {
+            return Ok(Self::Last { newest });
         }
+        if let Some(revision) = clock.written_by(moment) {
+            return Ok(Self::Revision { revision, gap: clock.gap(revision), later: clock.written_after(moment) });
+        }
+        let what = format!("no revision is known to be written by {moment}");
+        let hint = match clock.span() {
+            Some((first, last)) => {
+                format!("the objects in the backup hold times from {first} to {last}; or name a revision")
+            }
+            None => no_times.to_owned(),
+        };
+        Err(Error::not_found(what).hinted(hint))
     }
 
     /// The revision; `None` for the last one.
@@ -87,16 +94,16 @@ impl Dated {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Point {
     /// A time.
-    Time(Moment),
+    Time(Time),
     /// A revision.
     Revision(i64),
 }
 
 impl Point {
-    /// Reads a revision, or a time as Kubernetes writes it.
+    /// Reads a revision, or a time as [`Time::parse`] does.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let time = || Moment::parse(text).map(Self::Time);
+        let time = || Time::parse(text).map(Self::Time);
         text.parse().ok().filter(|revision| *revision > 0).map(Self::Revision).or_else(time)
     }
 }
@@ -117,12 +124,12 @@ impl Period {
         let gap = clock.gap(revision);
         let since = self.since.is_none_or(|since| match since {
             Point::Revision(from) => revision >= from,
-            Point::Time(from) => gap.before.is_none_or(|before| before >= from),
+            Point::Time(from) => gap.before.is_none_or(|before| Some(before) >= from.moment(clock)),
         });
         since
             && self.until.is_none_or(|until| match until {
                 Point::Revision(to) => revision <= to,
-                Point::Time(to) => gap.after.is_none_or(|after| after <= to),
+                Point::Time(to) => to.moment(clock).is_none_or(|to| gap.after.is_none_or(|after| after <= to)),
             })
     }
 }

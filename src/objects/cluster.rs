@@ -1,20 +1,15 @@
 //! A state of one backup: its keys and values, and what is needed to read and name them.
 
-use std::{cmp::Reverse, collections::BTreeSet, sync::OnceLock};
+use std::{collections::BTreeSet, sync::OnceLock};
 
 use super::At;
 use crate::{
     Error, Findings, Result,
     bytes::escape,
     etcd::{KeyValue, Range, Snapshot, View},
-    k8s::{
-        Clock, Key, ManagedFields, Meta, Moment, Object, Portrait, Resource, Resources, Ring, Undecodable, identity,
-    },
+    k8s::{Clock, Key, ManagedFields, Moment, Object, Resource, Resources, Ring, Undecodable, identity, newest},
     select::Selection,
 };
-
-/// How many of the objects that were written last may hold the newest time of a state.
-const RECENT: usize = 256;
 
 /// The objects of one backup at one revision. Several may be open on one [`Snapshot`].
 #[derive(Debug)]
@@ -124,7 +119,7 @@ impl<'a> Cluster<'a> {
         Ok(object)
     }
 
-    /// When its revisions were written, told by the Leases in it. The first call reads all records once.
+    /// When its revisions were written, by the times in its objects. The first call reads all records once.
     pub fn clock(&self) -> &Clock {
         self.clock.get_or_init(|| Clock::of(self.snapshot, &self.ring))
     }
@@ -138,21 +133,16 @@ impl<'a> Cluster<'a> {
     /// The newest time in the backup, whatever the revision of the state.
     #[must_use]
     pub fn newest(&self) -> Option<Moment> {
-        Portrait::newest(&self.view.recent)
+        newest(&self.view.recent, &self.ring)
     }
 
-    /// The time that ages count from: the newest in the backup, or, of an older state, the newest time in it that its
-    /// revision may have been written at.
+    /// The time that ages count from: the newest in the backup, or, of an older state, the newest up to its revision.
     #[must_use]
     pub fn now(&self) -> Option<Moment> {
         if self.view.revision >= self.view.head {
             return self.newest();
         }
-        let mut records: Vec<_> = self.view.iter().collect();
-        records.sort_unstable_by_key(|kv| Reverse(kv.mod_revision));
-        let times = records.iter().take(RECENT).filter_map(|kv| Meta::read(kv.value).ok()?.newest);
-        let gap = self.clock().gap(self.view.revision);
-        times.filter(|time| gap.before.is_none_or(|before| *time <= before)).chain(gap.after).max()
+        self.clock().gap(self.view.revision).after
     }
 
     /// The first and the last revision of which the backup holds every change.
@@ -214,7 +204,7 @@ mod tests {
         assert_eq!(namespace.key, b"/registry/namespaces/kube-system");
         assert_eq!(last.get("namespaces", "", "nowhere").unwrap(), None);
         assert!(last.get("nothing", "", "a").is_err() && last.list("nothing").is_err());
-        let (revision, _) = last.clock().revision(last.newest().unwrap()).unwrap();
+        let revision = last.clock().written_by(last.newest().unwrap()).unwrap();
         let dated = Cluster::open(&snapshot, Ring::default(), At::Time(last.clock().span().unwrap().1)).unwrap();
         assert!(dated.view.revision <= head && revision <= head);
     }

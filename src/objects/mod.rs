@@ -16,6 +16,7 @@ mod joined;
 mod list;
 mod namespaces;
 mod pick;
+mod time;
 
 pub use at::{At, Dated, Period, Point};
 pub use cluster::{Cluster, Unreadable};
@@ -25,3 +26,4 @@ pub use joined::{Joined, Records, Stored};
 pub use list::{Form, List};
 pub use namespaces::NoNamespace;
 pub use pick::Picker;
+pub use time::Time;

@@ -7,7 +7,7 @@ use etcdsnap::{
     Findings,
     diff::{Verb, changes},
     etcd::Snapshot,
-    k8s::{Clock, Meta, Ring},
+    k8s::{Clock, Meta, Moment, Ring},
 };
 use serde_json::Value;
 
@@ -42,7 +42,8 @@ fn an_object_through_a_compaction_and_a_deletion() {
     assert_eq!(
         told,
         [
-            r#"462 "compacted" "kubectl-patch" "#,
+            // created and changed within one second
+            r#"462 "compacted" null "#,
             r#"463 "update" "kubectl-patch" "data.more" null "x"; "data.text" "second" "third""#,
             r#"464 "delete" null "#,
             r#"465 "create" "kubectl-create" "#,
@@ -165,19 +166,40 @@ fn a_time_stands_for_the_last_revision_known_to_be_written_by_then() {
     let clock = Clock::of(&Snapshot::open(&bytes).unwrap(), &Ring::default());
     let (first, last) = clock.span().unwrap();
     let (_, err, exit) = at("2026-11-21T02:00:00Z", &notes);
-    assert!(exit == 1 && err.contains("no revision is known to be written by") && err.contains("the Leases"), "{err}");
-    // the time of a renewal stands for its own revision, and so does all up to the next
-    let (revision, gap) = clock.revision(last).unwrap();
-    let (out, err, exit) = at(&last.millis().replace('Z', "999Z"), &["namespace/pay", "-o", "json"]);
-    assert!(exit == 0 && err.contains(&format!(" it was revision {revision}, written at {}", last.millis())), "{err}");
-    assert!(gap.before.is_none() && out.contains("\"name\": \"pay\"") && !out.contains("\"env\": \"prod\""), "{out}");
+    assert!(exit == 1 && err.contains("no revision is known to be written by"), "{err}");
+    assert!(err.contains(&format!("hold times from {first} to {last}")), "{err}");
+    // what was written before a Lease was renewed, and nothing that may be later
+    let (out, err, exit) = at("2026-11-21T11:06:46Z", &["namespace/pay", "-o", "json"]);
+    let revision = clock.written_by(Moment::parse("2026-11-21T11:06:46Z").unwrap()).unwrap();
+    assert!(exit == 0 && err.contains(&format!("note: this is revision {revision}, written at 2026-")), "{err}");
+    assert!(out.contains("\"name\": \"pay\"") && !out.contains("\"env\": \"prod\""), "{out}");
     let (out, err, _) = at("2126-01-01T00:00:00Z", &["namespace/pay", "-o", "json"]);
     assert!(err.contains("this is its last state") && out.contains("\"env\": \"prod\""), "{err}");
     assert_eq!(at("noon", &notes).2, 2);
     assert!(first < last);
-    let times = format!("{}..{}", last.millis(), "2126-01-01T00:00:00Z");
+    let times = format!("{}..{}", last.millis(), "2126-01-01");
     let (out, _, exit) = run(&["diff", FILE, "namespaces", "--at", &times]);
     assert!(exit == 1 && out.contains("+ metadata.labels.env: \"prod\""), "{out}");
+}
+
+/// A date is UTC; a time that begins with `-` counts from the newest in the backup.
+#[test]
+fn times_may_be_written_short() {
+    let revision = |time: &str| {
+        let (_, err, exit) = run(&["get", FILE, "ns", "--at", time, "-o", "name"]);
+        assert_eq!(exit, 0, "{err}");
+        err
+    };
+    // the newest time is 2026-11-21T11:06:46Z
+    let written = revision("2026-11-21T11:06:44Z");
+    assert!(written.contains("this is revision "), "{written}");
+    for same in ["2026-11-21 11:06:44", "-2s", "2026-11-21T12:06:44+01:00"] {
+        assert_eq!(revision(same), written, "{same}");
+    }
+    assert!(revision("2026-11-22").contains("this is its last state"));
+    let until = |time: &str| run(&["timeline", FILE, "--all", "--no-headers", "--until", time]).0;
+    assert_eq!(until("-20s"), until("2026-11-21T11:06:26Z"));
+    assert!(until("-20s").lines().count() < until("-5s").lines().count());
 }
 
 /// Times never fall, each change lies in the gap that is told for it, and the API server's own timestamps say so too.

@@ -35,23 +35,37 @@ fn renewed_in_2099(lease: &[u8], dir: &Path) -> String {
         .collect();
     assert!(values.len() > 2, "{}", values.len());
     for (at, len) in values {
-        // The last time in a Lease is `renewTime`: field 1 of a Time, seconds as a varint of five bytes.
-        let seconds = |bytes: &[u8]| {
-            let [8, rest @ ..] = bytes else { return 0 };
-            rest.iter().take(5).rev().fold(0_u64, |n, byte| (n << 7) | u64::from(byte & 0x7f))
-        };
         let value = &mut image[at..at + len];
-        let last = (0..value.len() - 6).rposition(|at| (1_790_000_000..1_800_000_000).contains(&seconds(&value[at..])));
-        let last = last.expect("a Lease has a time");
-        let mut later = seconds(&value[last..]) + 72 * 365 * 86_400;
-        for byte in &mut value[last + 1..last + 6] {
-            *byte = (*byte & 0x80) | (later & 0x7f) as u8;
-            later >>= 7;
-        }
+        let last = (0..value.len() - 6).rposition(|at| is_time(&value[at..])).expect("a Lease has a time");
+        set_later(&mut value[last..]);
     }
+    saved(image, dir, "before.db")
+}
+
+/// Field 1 of a Time, seconds as a varint of five bytes.
+fn seconds(bytes: &[u8]) -> u64 {
+    let [8, rest @ ..] = bytes else { return 0 };
+    rest.iter().take(5).rev().fold(0_u64, |n, byte| (n << 7) | u64::from(byte & 0x7f))
+}
+
+fn is_time(bytes: &[u8]) -> bool {
+    (1_790_000_000..1_800_000_000).contains(&seconds(bytes))
+}
+
+/// Adds 72 years to it.
+fn set_later(bytes: &mut [u8]) {
+    let mut later = seconds(bytes) + 72 * 365 * 86_400;
+    for byte in &mut bytes[1..6] {
+        *byte = (*byte & 0x80) | (later & 0x7f) as u8;
+        later >>= 7;
+    }
+}
+
+/// Writes a snapshot file with its trailer.
+fn saved(mut image: Vec<u8>, dir: &Path, name: &str) -> String {
     let sum = Sha256::digest(&image);
     image.extend_from_slice(&sum);
-    let path = dir.join("before.db");
+    let path = dir.join(name);
     fs::write(&path, image).unwrap();
     path.to_str().unwrap().to_owned()
 }
@@ -59,9 +73,9 @@ fn renewed_in_2099(lease: &[u8], dir: &Path) -> String {
 const LATER: &str = "fixtures/kube-later.db";
 
 /// The first line of `diff`, and the last of `verify`.
-fn newer(older: &str) -> (String, String) {
-    let (_, diff) = run(&["diff", older, LATER, "ns", "--stat"]);
-    let (exit, table) = run(&["verify", older, LATER]);
+fn newer(older: &str, later: &str) -> (String, String) {
+    let (_, diff) = run(&["diff", older, later, "ns", "--stat"]);
+    let (exit, table) = run(&["verify", older, later]);
     assert_eq!(exit, 0, "{table}");
     (diff.lines().next().unwrap().to_owned(), table.lines().last().unwrap().to_owned())
 }
@@ -70,7 +84,7 @@ fn newer(older: &str) -> (String, String) {
 fn one_node_with_a_wrong_clock_makes_no_backup_newer() {
     let dir = tempfile::tempdir().unwrap();
     let before = renewed_in_2099(b"/apiserver-", dir.path());
-    let (diff, newest) = newer(&before);
+    let (diff, newest) = newer(&before, LATER);
     let want = format!(
         "{LATER} is newer than {before} by 9h2m: newest time 2026-11-21T02:04:31Z to 2026-11-21T11:06:46Z, revision 455 to 505"
     );
@@ -82,15 +96,29 @@ fn one_node_with_a_wrong_clock_makes_no_backup_newer() {
     assert!(status.contains(r#""newestTime": "2026-11-21T02:04:31Z""#), "{status}");
 }
 
-/// All clocks agree on 2099, but the other backup continues from the last revision of this one.
+/// All clocks agree on 2098 up to the last revision of one backup, and on 2026 after it.
 #[test]
 fn the_higher_revision_of_one_history_is_newer() {
     let dir = tempfile::tempdir().unwrap();
-    let before = renewed_in_2099(b"/", dir.path());
+    let [before, later] = ["kube.db", "kube-later.db"].map(|name| {
+        let mut image = image(&format!("fixtures/{name}"));
+        let base = image.as_ptr() as usize;
+        let snapshot = Snapshot::open(&image).unwrap();
+        let records = snapshot.records(|_| true);
+        let old = records.iter().filter(|record| record.revision.main <= 455 && !record.kv.value.is_empty());
+        let values: Vec<_> =
+            old.map(|record| (record.kv.value.as_ptr() as usize - base, record.kv.value.len())).collect();
+        for (at, len) in values {
+            let value = &mut image[at..at + len];
+            let times: Vec<_> = (0..len.saturating_sub(6)).filter(|at| is_time(&value[*at..])).collect();
+            times.into_iter().for_each(|at| set_later(&mut value[at..]));
+        }
+        saved(image, dir.path(), name)
+    });
     let (_, status) = run(&["status", &before, "-o", "json"]);
     assert!(status.contains(r#""newestTime": "2098-"#), "{status}");
-    let (diff, newest) = newer(&before);
-    let want = format!("{LATER} is newer than {before}, from whose last revision it continues: revision 455 to 505");
+    let (diff, newest) = newer(&before, &later);
+    let want = format!("{later} is newer than {before}, from whose last revision it continues: revision 455 to 505");
     assert!(diff.starts_with(&want), "{diff}");
-    assert_eq!(newest, format!("newest good: {LATER}"));
+    assert_eq!(newest, format!("newest good: {later}"));
 }

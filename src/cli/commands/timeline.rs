@@ -6,7 +6,7 @@ use etcdsnap::{
     diff::{Change, Detail, Diff, Difference, Ignore, changes, stamped},
     etcd::Range,
     k8s::ManagedFields,
-    objects::{At, Cluster, Period, Point, Query},
+    objects::{At, Cluster, Period, Point, Query, Time},
     ordered::ordered,
     select::LabelSelector,
 };
@@ -22,9 +22,12 @@ use crate::{
 /// Every change that a backup holds, one a line: when, what, to which object, by which program
 ///
 /// A backup holds every change since its last compaction; Kubernetes compacts every 5 minutes, so a normal one goes back 5
-/// to 10 of them. TIME and WITHIN are told from the Leases that nodes and components renew every few seconds: a change was
-/// written at TIME or up to WITHIN later. MANAGER is the program that wrote it (metadata.managedFields[].manager), a name
-/// that it gave itself: not a person.
+/// to 10 of them.
+///
+/// etcd records no times; the objects hold some (creation, managedFields, deletion requests, the Leases that nodes renew). A
+/// change was written at TIME or up to WITHIN later, as far as the clocks of the API servers are right. MANAGER is the
+/// program that wrote it (metadata.managedFields[].manager), a name that it gave itself: not a person. It is `-` where that
+/// is not certain.
 ///
 /// Left out by default, but counted: renewals of Leases, what API servers keep for themselves, and writes that changed
 /// nothing but managedFields, resourceVersion or generation.
@@ -51,10 +54,10 @@ pub(crate) struct Timeline {
     #[arg(long, value_name = "PREFIX", value_parser = etcd_prefix)]
     prefix: Option<Range<'static>>,
     /// Only what may have been written at this time or later, or at this revision or later
-    #[arg(long, value_name = "TIME|REVISION", value_parser = point)]
+    #[arg(long, value_name = "TIME|REVISION", value_parser = point, allow_hyphen_values = true)]
     since: Option<Point>,
     /// Only what may have been written at this time or before, or at this revision or before
-    #[arg(long, value_name = "TIME|REVISION", value_parser = point)]
+    #[arg(long, value_name = "TIME|REVISION", value_parser = point, allow_hyphen_values = true)]
     until: Option<Point>,
     /// Leave out nothing
     #[arg(long)]
@@ -82,7 +85,7 @@ enum Output {
 }
 
 fn point(text: &str) -> Result<Point, String> {
-    Point::parse(text).ok_or_else(|| "a time such as 2026-11-21T02:00:00Z, or a revision".to_owned())
+    Point::parse(text).ok_or_else(|| format!("a revision, or {}", Time::FORMS))
 }
 
 /// Changed paths that are named in a line.
@@ -103,7 +106,8 @@ impl Timeline {
         let table = self.output == Output::Table;
         let managed_fields = if table && !self.all { ManagedFields::Names } else { ManagedFields::Keep };
         let diff = Diff { old: &cluster, new: &cluster, ignore: &ignore, mask: &mask, raw: false, managed_fields };
-        let from = clock.gap(first).after.or_else(|| clock.span().map(|span| span.0));
+        let gap = clock.gap(first);
+        let from = gap.after.or(gap.before);
         let since = from.map_or(String::new(), |at| format!(" ({at})"));
         say!("note: {} holds every change from revision {first}{since} on", printable(source.name().to_owned()));
 
@@ -177,7 +181,11 @@ fn row(detail: &Detail<'_, '_>) -> [String; 8] {
         detail.change.verb().name().to_owned(),
         detail.name(),
         if namespace.is_empty() { "-".to_owned() } else { namespace.to_owned() },
-        detail.manager.clone().unwrap_or_else(|| "-".to_owned()),
+        match &detail.writer {
+            Some(writer) if writer.by_ownership => format!("{} (by ownership)", writer.manager),
+            Some(writer) => writer.manager.clone(),
+            None => "-".to_owned(),
+        },
         changed,
     ]
     .map(printable)

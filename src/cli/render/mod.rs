@@ -19,16 +19,32 @@ pub(crate) use size::bytes;
 
 use std::io::Write;
 
-use etcdsnap::{document::Document, k8s::Gap};
+use etcdsnap::{
+    document::Document,
+    k8s::{Gap, Moment},
+};
 use serde::Serialize;
 
 use crate::failure::Failure;
 
-/// When something happened: `2026-11-21T02:04:31.532Z`, and how much later at the most: `+8.4s`.
+/// When something happened: `2026-11-21T02:04:31.532Z` or later, and how much later at the most: `+8.4s`.
 pub(crate) fn gap(gap: &Gap) -> [String; 2] {
+    let Some(after) = gap.after else { return ["-".to_owned(), String::new()] };
+    // the time is cut to milliseconds
+    let cut = Moment { nanos: after.nanos / 1_000_000 * 1_000_000, ..after };
     let tenths = |width: i128| width.saturating_add(99_999_999) / 100_000_000;
-    let width = gap.width().map(tenths).map_or(String::new(), |n| format!("+{}.{}s", n / 10, n % 10));
-    [gap.after.map_or_else(|| "-".to_owned(), |at| at.millis()), width]
+    let width = Gap { after: Some(cut), ..*gap }.width().map(tenths);
+    [after.millis(), width.map_or(String::new(), |n| format!("+{}.{}s", n / 10, n % 10))]
+}
+
+/// The same in words: `at 2026-11-21T02:04:31.532Z or up to 8.4s later`.
+pub(crate) fn written(of: &Gap) -> String {
+    match (of.after, of.before, gap(of)) {
+        (None, None, _) => "at an unknown time".to_owned(),
+        (None, Some(before), _) => format!("at {} or before", before.millis()),
+        (_, None, [after, _]) => format!("at {after} or later"),
+        (.., [after, width]) => format!("at {after} or up to {} later", width.trim_start_matches('+')),
+    }
 }
 
 /// Writes one document for each file: a line each when `compact`, else one alone as it is when only one file was named,

@@ -41,7 +41,7 @@ fn is_object(value: &[u8]) -> bool {
 
 /// The newest time in a value, if it is an object: what some program's clock said.
 pub(super) fn time(value: &[u8]) -> Option<Moment> {
-    if is_encrypted(value) { None } else { Meta::read(value).ok()?.newest }
+    if is_encrypted(value) { None } else { Meta::read(value).ok()?.newest() }
 }
 
 /// The member that a conf change carries: the JSON it is stored as, else its bytes as text.

@@ -14,8 +14,8 @@ use etcdsnap::{
     Error,
     diff::{Diff, Difference, Document, Entry, Ignore, Pair, Relation, Tally, stamped},
     etcd::{Range, Snapshot},
-    k8s::{ManagedFields, Moment, json},
-    objects::{At, Cluster, Query},
+    k8s::{ManagedFields, json},
+    objects::{At, Cluster, Query, Time},
     select::LabelSelector,
     source::Source,
 };
@@ -52,8 +52,8 @@ pub(crate) struct Compare {
     #[arg(long, value_name = "N..M", value_parser = revisions)]
     rev: Option<(i64, i64)>,
     /// Two times of A instead of two backups, as --at elsewhere
-    #[arg(long, value_name = "FROM..TO", value_parser = moments, conflicts_with = "rev")]
-    at: Option<(Moment, Moment)>,
+    #[arg(long, value_name = "FROM..TO", value_parser = times, conflicts_with = "rev", allow_hyphen_values = true)]
+    at: Option<(Time, Time)>,
     /// Only this namespace
     #[arg(short, long)]
     namespace: Option<String>,
@@ -104,9 +104,9 @@ enum Output {
     Patch,
 }
 
-fn moments(text: &str) -> Result<(Moment, Moment), String> {
-    let both = text.split_once("..").and_then(|(from, to)| Some((Moment::parse(from)?, Moment::parse(to)?)));
-    both.ok_or_else(|| "two times, such as 2026-11-21T02:00:00Z..2026-11-21T02:05:00Z".to_owned())
+fn times(text: &str) -> Result<(Time, Time), String> {
+    let both = text.split_once("..").and_then(|(from, to)| Some((Time::parse(from)?, Time::parse(to)?)));
+    both.ok_or_else(|| "two times, such as 2026-11-21T02:00:00Z..2026-11-21T02:05:00Z, or -10m..-5m".to_owned())
 }
 
 fn revisions(text: &str) -> Result<(i64, i64), String> {
@@ -162,7 +162,7 @@ impl Compare {
             return Ok(self.rev.map(|(from, to)| (At::Revision(from), At::Revision(to))));
         };
         let ring = self.keys.ring()?;
-        let at = |time| Ok::<_, Error>(revision_at(time, snapshot, &ring)?.map_or(At::Last, At::Revision));
+        let at = |time: Time| Ok::<_, Error>(revision_at(time, snapshot, &ring)?.map_or(At::Last, At::Revision));
         Ok(Some((at(from)?, at(to)?)))
     }
 

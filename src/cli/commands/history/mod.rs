@@ -25,8 +25,11 @@ use crate::{
 /// Kubernetes compacts every 5 minutes: a normal backup goes back 5 to 10 of them. The first line tells the window. More
 /// backups of the same cluster, with --also, make it longer; writes that are in none of them are counted.
 ///
-/// The time of a revision is told from the Leases that nodes and components renew every few seconds. `by` is the program
-/// that wrote it (metadata.managedFields[].manager), a name that it gave itself: not a person.
+/// etcd records no times; the objects hold some (creation, managedFields, deletion requests, the Leases that nodes renew). A
+/// revision was written at its time or up to `+N s` later, as far as the clocks of the API servers are right.
+///
+/// `by` is the program that wrote it (metadata.managedFields[].manager), a name that it gave itself: not a person. It is `-`
+/// where that is not certain. `by ownership`: no time shows it, but this manager alone owns what was changed.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -56,7 +56,13 @@ fn one(session: &mut Session, detail: &Detail<'_, '_>) -> Result<(), Failure> {
         (_, Verb::Delete) => ('-', verb.name()),
     };
     let [after, width] = gap(&detail.gap);
-    let by = detail.manager.as_ref().map_or(String::new(), |manager| printable(format!(" by {manager}")));
+    let by = match &detail.writer {
+        Some(writer) if writer.by_ownership => format!(" by {} (by ownership)", writer.manager),
+        Some(writer) => format!(" by {}", writer.manager),
+        None if verb == Verb::Delete => String::new(),
+        None => " by -".to_owned(),
+    };
+    let by = printable(by);
     writeln!(session.out, "{sign} revision {}   {after} {width}   {what}{by}", detail.revision())?;
     if detail.change.missing > 0 && !detail.compacted {
         writeln!(session.out, "    {} writes before it were compacted", detail.change.missing)?;

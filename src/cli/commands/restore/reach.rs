@@ -6,12 +6,13 @@ use clap::Args;
 use etcdsnap::{
     Result,
     etcd::{Load, Snapshot},
-    k8s::{Moment, Ring},
+    k8s::Ring,
+    objects::Time,
     source::{RaftKind, Source},
 };
 
 use crate::{
-    args::{LogArgs, moment, revision_at},
+    args::{LogArgs, revision_at, time},
     session::Session,
 };
 
@@ -23,9 +24,10 @@ pub(super) struct Reach {
     /// Apply the log in DIR: a member's member/wal or data directory, that reaches further than the backup
     #[arg(long, value_name = "DIR", conflicts_with = "no_wal")]
     wal: Option<PathBuf>,
-    /// Restore what was there at this time, such as 2026-11-21T02:04:00Z: told from Leases, as `get --at` does
-    #[arg(long, value_name = "TIME", conflicts_with_all = ["to_index", "to_revision"], value_parser = moment)]
-    at: Option<Moment>,
+    /// Restore what is known to be written by this time, as `get --at` finds it
+    #[arg(long, value_name = "TIME", conflicts_with_all = ["to_index", "to_revision"], value_parser = time,
+          allow_hyphen_values = true)]
+    at: Option<Time>,
 }
 
 impl Reach {

@@ -1,0 +1,168 @@
+//! Which program wrote a version of an object (`metadata.managedFields`).
+//!
+//! An API server stamps the entry of a manager whenever a write of it adds or changes a field. It stamps none for a request
+//! to delete, a removal of fields only, the binding of a pod or another encryption: the newest entry is older then.
+
+use super::{Field, Step, fields};
+use crate::k8s::{Gap, Meta, Moment, Object, Value};
+
+/// A newest time ties an entry to a write if this is known within so many seconds: twice what a request takes at the most.
+const TIED: i64 = 120;
+
+/// The program that wrote a version: a name that it gave itself, and not a person's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Writer {
+    /// The name (`managedFields[].manager`).
+    pub manager: String,
+    /// Whether no time shows it: it alone owns what was changed.
+    pub by_ownership: bool,
+}
+
+/// What the stamps of two versions, one just after the other, say of the writer of the second.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Stamped {
+    /// This manager's entry has a new time.
+    By(String),
+    /// Several have.
+    BySeveral,
+    /// None has.
+    No,
+}
+
+impl Stamped {
+    pub(super) fn of(old: &Object<'_>, new: &Object<'_>) -> Self {
+        match newest(&restamped(Some(old), new)) {
+            Some((_, Some(manager))) => Self::By(manager.to_owned()),
+            Some((_, None)) => Self::BySeveral,
+            None => Self::No,
+        }
+    }
+}
+
+/// Who made `new` of `old`, the version just before it: the manager whose entry has another time; else the one that alone
+/// owns all that was changed. `None` where that is not certain.
+pub(super) fn writer_of_change(old: &Object<'_>, new: &Object<'_>) -> Option<Writer> {
+    match Stamped::of(old, new) {
+        Stamped::By(manager) => Some(Writer { manager, by_ownership: false }),
+        Stamped::BySeveral => None,
+        Stamped::No => {
+            let manager = owner(&fields(&old.value, &new.value), new)?.to_owned();
+            Some(Writer { manager, by_ownership: true })
+        }
+    }
+}
+
+/// Who created an object.
+pub(super) fn writer_of_creation(new: &Object<'_>) -> Option<Writer> {
+    let (time, manager) = newest(&managed_fields(new).iter().collect::<Vec<_>>())?;
+    // one that was copied into etcd was changed before
+    let created = Meta::tree(&new.value).created?.seconds;
+    let manager = manager.filter(|_| time.seconds.abs_diff(created) <= 1)?;
+    Some(Writer { manager: manager.to_owned(), by_ownership: false })
+}
+
+/// Who wrote `new` where the version just before it is not known, `old` is an earlier one: the manager of the newest time, if
+/// this is between `gap`, the only one in its second, newer than the creation and a request to delete, and `gap` is narrow.
+pub(super) fn writer_alone(old: Option<&Object<'_>>, new: &Object<'_>, gap: &Gap) -> Option<Writer> {
+    let (time, manager) = newest(&managed_fields(new).iter().collect::<Vec<_>>())?;
+    let (after, before) = (gap.after?.seconds, gap.before?.seconds);
+    let meta = Meta::tree(&new.value);
+    let others = [meta.created, meta.deleted, bound(new)];
+    let is_last = others.iter().flatten().all(|other| other.seconds < time.seconds);
+    let is_inside = after <= time.seconds && (0..=TIED).contains(&before.saturating_sub(time.seconds));
+    let is_new = newest(&restamped(old, new)).is_some_and(|(newest, _)| newest == time);
+    let manager = manager.filter(|_| is_last && is_inside && is_new)?;
+    Some(Writer { manager: manager.to_owned(), by_ownership: false })
+}
+
+/// The entries that `old` does not have with the same time.
+fn restamped<'o, 'a>(old: Option<&Object<'_>>, new: &'o Object<'a>) -> Vec<&'o Value<'a>> {
+    let before = old.map_or(&[][..], managed_fields);
+    let same = |a: &Value<'_>, b: &Value<'_>| {
+        ["manager", "operation", "subresource", "time"].iter().all(|name| a.get(name) == b.get(name))
+    };
+    managed_fields(new).iter().filter(|entry| !before.iter().any(|old| same(old, entry))).collect()
+}
+
+fn managed_fields<'o, 'a>(object: &'o Object<'a>) -> &'o [Value<'a>] {
+    object.value.at(&["metadata", "managedFields"]).and_then(Value::as_list).unwrap_or_default()
+}
+
+fn time(value: Option<&Value<'_>>) -> Option<Moment> {
+    value.and_then(Value::as_str).and_then(Moment::parse)
+}
+
+/// The newest time of some entries, and its manager where it is the only one of that second.
+fn newest<'o>(entries: &[&'o Value<'_>]) -> Option<(Moment, Option<&'o str>)> {
+    let of = |entry: &&'o Value<'_>| Some((time(entry.get("time"))?, entry.get("manager")?.as_str()?));
+    let newest = entries.iter().filter_map(of).map(|(time, _)| time).max()?;
+    let mut managers = entries.iter().filter_map(of).filter(|(time, _)| time.seconds == newest.seconds);
+    let manager = managers.next().map(|(_, manager)| manager);
+    Some((newest, manager.filter(|first| managers.all(|(_, other)| other == *first))))
+}
+
+/// When a pod was bound to its node, which leaves no stamp.
+fn bound(object: &Object<'_>) -> Option<Moment> {
+    if object.kind() != "Pod" {
+        return None;
+    }
+    let conditions = object.value.at(&["status", "conditions"])?.as_list()?;
+    let is = |of: &Value<'_>, name, value| of.get(name).and_then(Value::as_str) == Some(value);
+    let scheduled = conditions.iter().find(|of| is(of, "type", "PodScheduled") && is(of, "status", "True"))?;
+    time(scheduled.get("lastTransitionTime"))
+}
+
+/// The manager that alone owns all that was added or changed. What is removed has no owner any more.
+fn owner<'o>(changed: &[Field<'_>], new: &'o Object<'_>) -> Option<&'o str> {
+    let entries = managed_fields(new);
+    let mut owner = None;
+    for field in changed.iter().filter(|field| counts(field)) {
+        let owns = |entry: &&Value<'_>| entry.get("fieldsV1").is_some_and(|set| is_in(&field.path.0, set));
+        let mut owners = entries.iter().filter(owns).filter_map(|entry| entry.get("manager")?.as_str());
+        let first = owners.next()?;
+        if owner.is_some_and(|owner| owner != first) || owners.any(|other| other != first) {
+            return None;
+        }
+        owner = Some(first);
+    }
+    owner
+}
+
+/// Whether a field is one that managers own, and not only removed.
+fn counts(field: &Field<'_>) -> bool {
+    let removed = match (&field.old, &field.new) {
+        (Some(Value::List(old)), Some(Value::List(new))) => new.iter().all(|item| old.contains(item)),
+        (_, new) => new.is_none(),
+    };
+
+    let name = |at: usize| match field.path.0.get(at) {
+        Some(Step::Name(name)) => name.as_str(),
+        _ => "",
+    };
+    let unowned = name(0) == "metadata" && ["managedFields", "resourceVersion", "generation"].contains(&name(1));
+    !removed && !unowned
+}
+
+/// Whether the way leads to what `set` (`fieldsV1`) holds: a leaf of it, or something that has leaves.
+fn is_in(path: &[Step], set: &Value<'_>) -> bool {
+    let Some((step, rest)) = path.split_first() else { return true };
+    let Some(members) = set.as_object() else { return false };
+    if members.iter().next().is_none() {
+        return true;
+    }
+    match step {
+        Step::Name(name) => set.get(&format!("f:{name}")).is_some_and(|inner| is_in(rest, inner)),
+        Step::Item(item) => members.iter().any(|(key, inner)| is_item(key, item) && is_in(rest, inner)),
+        Step::Index(_) | Step::Order => false,
+    }
+}
+
+/// Whether `k:{"name":"web"}` is the item `name=web`.
+fn is_item(key: &str, item: &str) -> bool {
+    let Some(Ok(keys)) = key.strip_prefix("k:").map(serde_json::from_str::<serde_json::Map<_, _>>) else {
+        return false;
+    };
+    let text = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let mut pairs = item.split(',').filter_map(|pair| pair.split_once('='));
+    pairs.all(|(name, value)| keys.get(name).is_some_and(|have| text(have) == value))
+}

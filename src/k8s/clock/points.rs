@@ -1,0 +1,112 @@
+//! What the times in a record say of its revision.
+
+use std::collections::HashMap;
+
+use crate::{
+    etcd::Record,
+    k8s::{Key, Meta, Moment, Ring},
+};
+
+const SECOND: i64 = 1_000_000_000;
+const MICROSECOND: i64 = 1_000;
+
+/// The times in one record.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Times<'a> {
+    pub(super) key: &'a [u8],
+    pub(super) revision: i64,
+    pub(super) create_revision: i64,
+    /// The creation's, or the newest of managedFields.
+    pub(super) stamped: Option<Moment>,
+    /// Whether it is an object that an API server has created by this very write, not one that was copied into etcd.
+    pub(super) is_created: bool,
+    /// When it was asked to be deleted.
+    pub(super) deleted: Option<Moment>,
+    /// When its holder renewed it, by the holder's clock; of Leases only.
+    pub(super) renewed: Option<Moment>,
+}
+
+impl<'a> Times<'a> {
+    /// Reads them; `None` where there is no readable object.
+    pub(super) fn of(record: &Record<'a>, ring: &Ring) -> Option<Self> {
+        let kv = &record.kv;
+        if record.tombstone || Key::new(kv.key).object().is_none() {
+            return None;
+        }
+        let opened = ring.open(kv.key, kv.value).ok()?;
+        let meta = Meta::read(&opened).ok()?;
+        let changed = meta.managed > meta.created.map(|created| created.plus(SECOND));
+        Some(Self {
+            key: kv.key,
+            revision: record.revision.main,
+            create_revision: kv.create_revision,
+            // what managedFields hold at a creation, the client may have put there
+            stamped: if kv.version == 1 { meta.created } else { meta.created.max(meta.managed) },
+            is_created: kv.version == 1 && !changed,
+            deleted: meta.deleted,
+            renewed: meta.client.filter(|_| meta.kind.starts_with("Lease")),
+        })
+    }
+}
+
+/// What a record says of when revisions were written.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Point<'a> {
+    /// Its key.
+    pub(super) key: &'a [u8],
+    /// Its revision.
+    pub(super) revision: i64,
+    /// The revision was written at this time or later.
+    pub(super) at: Moment,
+    /// What was read before the time was set was written by this one.
+    pub(super) until: Moment,
+    /// Whether the time was set for this very write.
+    pub(super) is_new: bool,
+    /// The revision that was read before the time was set.
+    pub(super) read: Option<i64>,
+    /// Whether it is by the clock of a Lease's holder alone.
+    pub(super) is_holders: bool,
+}
+
+/// What records say, in order of their revisions. One whose times are those of the version before it says nothing.
+pub(super) fn points<'a>(times: impl Iterator<Item = Times<'a>>) -> Vec<Point<'a>> {
+    let mut known: HashMap<&[u8], Times<'a>> = HashMap::new();
+    times
+        .filter_map(|times| {
+            let last = known.insert(times.key, times);
+            point(&times, last.filter(|last| last.create_revision == times.create_revision).as_ref())
+        })
+        .collect()
+}
+
+fn point<'a>(times: &Times<'a>, last: Option<&Times<'a>>) -> Option<Point<'a>> {
+    let (key, revision) = (times.key, times.revision);
+    let read = last.map(|last| last.revision);
+    let stamped = times.stamped.max(times.deleted);
+    let is_stamped = times.is_created
+        || last.is_some_and(|last| last.stamped < times.stamped)
+        // a later request may set it back
+        || last.is_some_and(|last| last.deleted.is_none() && times.deleted.is_some());
+    let renewed = times.renewed.filter(|renewed| last.is_none_or(|last| last.renewed < Some(*renewed)));
+    let agrees = |renewed: &Moment| stamped.is_some_and(|at| renewed.plus(SECOND) >= at && *renewed < at.plus(SECOND));
+    if let Some(renewed) = renewed.filter(agrees) {
+        let at = stamped.map_or(renewed, |stamped| stamped.max(renewed));
+        return Some(Point {
+            key,
+            revision,
+            at,
+            until: renewed.plus(MICROSECOND),
+            is_new: true,
+            read,
+            is_holders: false,
+        });
+    }
+    if let Some(at) = stamped
+        && last.is_none_or(|last| last.stamped.max(last.deleted) < stamped)
+    {
+        let read = read.filter(|_| is_stamped);
+        return Some(Point { key, revision, at, until: at.plus(SECOND), is_new: is_stamped, read, is_holders: false });
+    }
+    let at = renewed?;
+    Some(Point { key, revision, at, until: at.plus(MICROSECOND), is_new: true, read, is_holders: true })
+}

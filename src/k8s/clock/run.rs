@@ -1,0 +1,68 @@
+//! Which times are believed where they contradict each other.
+
+use std::collections::HashMap;
+
+use super::points::Point;
+
+/// No component of a running cluster is silent for this many seconds.
+const LONE: i64 = 3600;
+
+/// The points that are believed, in order. Of those that were set for their write, as many as possible whose times never
+/// fall; the others may be of any age, and are left out where a later one of the first is older.
+///
+/// A Lease of which most would run backwards is of a wrong clock: all of it is left out, its first and last renewal too,
+/// which nothing else contradicts.
+pub(super) fn consistent(points: Vec<Point<'_>>) -> Vec<Point<'_>> {
+    let (mut new, mut others): (Vec<_>, Vec<_>) = points.into_iter().partition(|point| point.is_new);
+    let mut kept: HashMap<&[u8], (usize, usize)> = HashMap::new();
+    for point in new.iter().filter(|point| point.is_holders) {
+        let (_, all) = kept.entry(point.key).or_default();
+        *all = all.saturating_add(1);
+    }
+    for point in longest_run(&new).iter().filter_map(|at| new.get(*at)) {
+        let (kept, _) = kept.entry(point.key).or_default();
+        *kept = kept.saturating_add(1);
+    }
+    let most = |point: &Point<'_>| kept.get(point.key).is_some_and(|(kept, all)| kept.saturating_mul(2) > *all);
+    new.retain(|point| !point.is_holders || most(point));
+    let mut run: Vec<_> = longest_run(&new).into_iter().filter_map(|at| new.get(at).copied()).collect();
+    others.retain(|point| {
+        let next = run.get(run.partition_point(|of| of.revision < point.revision));
+        next.is_none_or(|next| point.at.seconds <= next.at.seconds)
+    });
+    run.append(&mut others);
+    run.sort_by_key(|point| point.revision);
+    run
+}
+
+/// How many of the points, whose times rise, are not at the end, of a single key and more than [`LONE`] seconds past all
+/// others.
+pub(super) fn without_lone_end(points: &[Point<'_>]) -> usize {
+    let Some(last) = points.last() else { return 0 };
+    let start = points.iter().rposition(|point| point.key != last.key).map_or(0, |other| other.saturating_add(1));
+    let seconds = |at: usize| points.get(at).map(|point| point.at.seconds);
+    let is_far = |at: &usize| {
+        let before = at.checked_sub(1).and_then(seconds);
+        before.zip(seconds(*at)).is_some_and(|(before, at)| at.saturating_sub(before) > LONE)
+    };
+    (start..points.len()).find(is_far).unwrap_or(points.len())
+}
+
+/// The places of the longest run whose seconds never fall: `ends` holds, by length, the run that ends earliest.
+fn longest_run(points: &[Point<'_>]) -> Vec<usize> {
+    let (mut ends, mut before): (Vec<usize>, Vec<Option<usize>>) = (Vec::new(), Vec::with_capacity(points.len()));
+    // most times are whole seconds: within one, their order is not known
+    let time = |at: usize| points.get(at).map(|point| point.at.seconds);
+    for (at, point) in points.iter().enumerate() {
+        let length = ends.partition_point(|end| time(*end) <= Some(point.at.seconds));
+        before.push(length.checked_sub(1).and_then(|shorter| ends.get(shorter).copied()));
+        match ends.get_mut(length) {
+            Some(end) => *end = at,
+            None => ends.push(at),
+        }
+    }
+    let run = std::iter::successors(ends.last().copied(), |at| before.get(*at).copied().flatten());
+    let mut run: Vec<_> = run.collect();
+    run.reverse();
+    run
+}
