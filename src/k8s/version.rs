@@ -30,6 +30,12 @@ pub(super) fn precedence(version: &str) -> (Reverse<u8>, Reverse<u64>, Reverse<u
     (Reverse(stage), Reverse(major), Reverse(minor), version)
 }
 
+/// `v1`, not `v1beta1`.
+pub(super) fn is_stable(version: &str) -> bool {
+    let (Reverse(stage), ..) = precedence(version);
+    stage == 3
+}
+
 #[cfg(test)]
 mod tests {
     use super::precedence;
