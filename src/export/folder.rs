@@ -14,8 +14,38 @@ use crate::{
     publish::{Doubt, Draft, Run, create, fault, make_dir},
 };
 
-/// The lines about what was left out, until they become the end of MANIFEST.
-const LEFT_OUT: &str = "left-out";
+/// The comments at the end of MANIFEST, in the order of its sections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Note {
+    /// What was changed in an object.
+    Changed,
+    /// What exported objects need.
+    Needs,
+    /// What is not among the files.
+    LeftOut,
+}
+
+impl Note {
+    const ALL: [Self; 3] = [Self::Changed, Self::Needs, Self::LeftOut];
+
+    /// The title of the section.
+    fn title(self) -> &'static str {
+        match self {
+            Self::Changed => "changed",
+            Self::Needs => "needs",
+            Self::LeftOut => "left out",
+        }
+    }
+}
+
+/// The comments of one section, until they become part of MANIFEST.
+#[derive(Debug)]
+struct Notes {
+    of: Note,
+    any: bool,
+    path: PathBuf,
+    file: BufWriter<File>,
+}
 
 /// A folder that is being written; dropping it before it is published leaves nothing behind.
 #[derive(Debug)]
@@ -23,7 +53,7 @@ pub struct Folder {
     to: PathBuf,
     draft: Draft,
     manifest: BufWriter<File>,
-    left_out: BufWriter<File>,
+    notes: Vec<Notes>,
 }
 
 /// What was written.
@@ -46,12 +76,16 @@ impl Folder {
         let to = real(to)?;
         look(&to)?;
         let draft = Draft::create(&to, Run::Export)?;
-        let (new, left_out) = (draft.path(), draft.temporary(LEFT_OUT));
+        let new = draft.path();
         make_dir(&new, 0o700)?;
         let mut manifest = BufWriter::new(create(&new.join("MANIFEST"))?);
         writeln!(manifest, "# {about}").map_err(fault(&new, "write"))?;
-        let left_out = BufWriter::new(create(&left_out)?);
-        Ok(Self { to, draft, manifest, left_out })
+        let notes = |of: Note| {
+            let path = draft.temporary(of.title());
+            Ok(Notes { of, any: false, file: BufWriter::new(create(&path)?), path })
+        };
+        let notes = Note::ALL.into_iter().map(notes).collect::<Result<_>>()?;
+        Ok(Self { to, draft, manifest, notes })
     }
 
     /// Writes files, on all cores, and notes their sums in this order.
@@ -75,12 +109,14 @@ impl Folder {
         Ok(())
     }
 
-    /// Notes what is not among the files, in one line.
+    /// Notes something in one line of a section.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub(crate) fn leave_out(&mut self, what: &str) -> Result<()> {
-        writeln!(self.left_out, "# {what}").map_err(fault(&self.draft.temporary(LEFT_OUT), "write"))
+    pub(super) fn note(&mut self, of: Note, what: &str) -> Result<()> {
+        let Some(notes) = self.notes.iter_mut().find(|notes| notes.of == of) else { return Ok(()) };
+        notes.any = true;
+        writeln!(notes.file, "# {what}").map_err(fault(&notes.path, "write"))
     }
 
     /// Renames the folder into place, with `doubt` beside it.
@@ -94,10 +130,14 @@ impl Folder {
     }
 
     fn end_manifest(&mut self) -> io::Result<()> {
-        self.left_out.flush()?;
-        let mut left_out = File::open(self.draft.temporary(LEFT_OUT))?;
-        writeln!(self.manifest, "# left out:")?;
-        io::copy(&mut left_out, &mut self.manifest)?;
+        for notes in &mut self.notes {
+            notes.file.flush()?;
+            // the last section is there even when it is empty
+            if notes.any || notes.of == Note::LeftOut {
+                writeln!(self.manifest, "# {}:", notes.of.title())?;
+                io::copy(&mut File::open(&notes.path)?, &mut self.manifest)?;
+            }
+        }
         self.manifest.flush()?;
         self.manifest.get_ref().sync_all()
     }

@@ -1,9 +1,65 @@
 //! Which objects are left out, and why: a cluster makes them by itself, they are of their moment only, or are secret.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, collections::HashSet, fmt};
 
-use super::neighbours::{Neighbours, is_deleted};
+use super::neighbours::{Neighbours, deleted_at};
 use crate::k8s::{Map, ObjectKey, Value};
+
+/// The ServiceAccounts that kube-controller-manager makes for its controllers in kube-system, of Kubernetes 1.17 to 1.37
+/// (`--use-service-account-credentials`).
+const CONTROLLERS: &[&str] = &[
+    "attachdetach-controller",
+    "bootstrap-signer",
+    "certificate-controller",
+    "clusterrole-aggregation-controller",
+    "controller-discovery",
+    "cronjob-controller",
+    "daemon-set-controller",
+    "deployment-controller",
+    "device-taint-eviction-controller",
+    "disruption-controller",
+    "endpoint-controller",
+    "endpointslice-controller",
+    "endpointslicemirroring-controller",
+    "ephemeral-volume-controller",
+    "expand-controller",
+    "generic-garbage-collector",
+    "horizontal-pod-autoscaler",
+    "job-controller",
+    "kube-apiserver-serving-clustertrustbundle-publisher",
+    "legacy-service-account-token-cleaner",
+    "metadata-informers",
+    "namespace-controller",
+    "node-controller",
+    "persistent-volume-binder",
+    "pod-garbage-collector",
+    "podcertificaterequestcleaner",
+    "podgroup-protection-controller",
+    "pv-protection-controller",
+    "pvc-protection-controller",
+    "replicaset-controller",
+    "replication-controller",
+    "resource-claim-controller",
+    "resourcepoolstatusrequest-controller",
+    "resourcequota-controller",
+    "root-ca-cert-publisher",
+    "route-controller",
+    "selinux-warning-controller",
+    "service-account-controller",
+    "service-cidrs-controller",
+    "service-controller",
+    "shared-informers",
+    "statefulset-controller",
+    "storage-version-garbage-collector",
+    "storage-version-migrator-controller",
+    "taint-eviction-controller",
+    "token-cleaner",
+    "tokens-controller",
+    "ttl-after-finished-controller",
+    "ttl-controller",
+    "validatingadmissionpolicy-status-controller",
+    "volumeattributesclass-protection-controller",
+];
 
 /// The kind of reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,6 +78,8 @@ pub enum Why {
     Over,
     /// It was being deleted.
     Deleted,
+    /// No cluster serves it by default, neither in its version nor in one with the same schema.
+    NotServed,
     /// It is no object of the API.
     NoObject,
 }
@@ -36,6 +94,7 @@ impl fmt::Display for Why {
             Self::Running => "made by what runs in the cluster",
             Self::Over => "over",
             Self::Deleted => "being deleted",
+            Self::NotServed => "not served by default: --exact exports it as it is stored",
             Self::NoObject => "no object of the API",
         })
     }
@@ -60,19 +119,59 @@ impl fmt::Display for LeftOut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.what.as_ref(), self.why) {
             ("", why) => write!(f, "{why}"),
-            (what, Why::Unreadable) => f.write_str(what),
+            (what, Why::Unreadable | Why::NotServed) => f.write_str(what),
             (what, why) => write!(f, "{why} ({what})"),
         }
     }
 }
 
-/// Why the object under `key` is left out, if it is.
-pub(super) fn judge(neighbours: &Neighbours<'_, '_>, key: &ObjectKey<'_>, object: &Value<'_>) -> Option<LeftOut> {
-    if is_deleted(object) {
-        return Some(LeftOut::new(Why::Deleted, ""));
+/// What a person has named. It is exported even when it was being deleted.
+#[derive(Debug, Default)]
+pub(super) struct Named<'a> {
+    /// The keys of etcd of the objects that were named.
+    pub(super) keys: HashSet<&'a [u8]>,
+    pub(super) namespace: Option<String>,
+}
+
+impl Named<'_> {
+    /// Whether an object is named: by its name, or as the Namespace.
+    fn is_named(&self, etcd_key: &[u8], key: &ObjectKey<'_>) -> bool {
+        let is_namespace = key.resource == "namespaces" && self.namespace.as_deref() == Some(key.name);
+        is_namespace || self.keys.contains(etcd_key)
     }
-    if neighbours.is_ending(key) {
-        return Some(LeftOut::new(Why::Deleted, "its Namespace is"));
+
+    /// Whether an object is in the Namespace that is named.
+    fn holds(&self, key: &ObjectKey<'_>) -> bool {
+        key.namespace.is_some() && key.namespace == self.namespace.as_deref()
+    }
+}
+
+/// Why an object that was being deleted is left out, if it is. Those that go with a named Namespace are not.
+fn deleted(
+    neighbours: &Neighbours<'_, '_>,
+    named: &Named<'_>,
+    key: &ObjectKey<'_>,
+    at: Option<&str>,
+) -> Option<LeftOut> {
+    match (at, neighbours.ends_since(key)) {
+        (Some(at), Some(since)) if named.holds(key) && at >= since => None,
+        (Some(_), _) => Some(LeftOut::new(Why::Deleted, "")),
+        (None, Some(_)) if !named.holds(key) => Some(LeftOut::new(Why::Deleted, "its Namespace is")),
+        (None, _) => None,
+    }
+}
+
+/// Why the object under `key` is left out, if it is.
+pub(super) fn judge(
+    neighbours: &Neighbours<'_, '_>,
+    named: &Named<'_>,
+    (etcd_key, key): (&[u8], &ObjectKey<'_>),
+    object: &Value<'_>,
+) -> Option<LeftOut> {
+    if !named.is_named(etcd_key, key)
+        && let Some(left_out) = deleted(neighbours, named, key, deleted_at(object))
+    {
+        return Some(left_out);
     }
     let made = match key.group.as_deref().unwrap_or_default() {
         "" => core(neighbours, key, object),
@@ -97,12 +196,11 @@ fn core(neighbours: &Neighbours<'_, '_>, key: &ObjectKey<'_>, object: &Value<'_>
         ("namespaces", name) if system && is_bare(object, &[("kubernetes.io/metadata.name", name)]) => {
             Some((Why::Made, "it says nothing of its own"))
         }
-        ("serviceaccounts", "default")
-            if is_bare(object, &[])
-                && !says(object, "imagePullSecrets")
-                && !says(object, "automountServiceAccountToken") =>
+        ("serviceaccounts", "default") if is_bare_account(object) => Some((Why::Made, "it says nothing of its own")),
+        ("serviceaccounts", name)
+            if key.namespace == Some("kube-system") && CONTROLLERS.contains(&name) && is_bare_account(object) =>
         {
-            Some((Why::Made, "it says nothing of its own"))
+            Some((Why::Made, "the controller manager's own"))
         }
         ("services" | "endpoints", "kubernetes") if key.namespace == Some("default") => {
             Some((Why::Made, "the API server's own"))
@@ -198,6 +296,11 @@ fn is_bare(object: &Value<'_>, labels: &[(&str, &str)]) -> bool {
     let map = |name| object.at(&["metadata", name]).and_then(Value::as_object).into_iter().flat_map(Map::iter);
     let expected = |name: &str, value: &Value<'_>| labels.iter().any(|(n, v)| *n == name && value.as_str() == Some(v));
     map("labels").all(|(name, value)| expected(name, value)) && map("annotations").next().is_none()
+}
+
+/// Whether a ServiceAccount is as a controller makes it.
+fn is_bare_account(object: &Value<'_>) -> bool {
+    is_bare(object, &[]) && !says(object, "imagePullSecrets") && !says(object, "automountServiceAccountToken")
 }
 
 fn says(object: &Value<'_>, field: &str) -> bool {

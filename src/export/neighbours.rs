@@ -1,9 +1,9 @@
-//! What else the cluster holds that decides whether an object is left out.
+//! What else the cluster holds that decides whether an object is left out, and in which version it is exported.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use crate::{
-    k8s::{Key, ObjectKey, Value},
+    k8s::{Key, ObjectKey, Resource, Value},
     objects::Cluster,
 };
 
@@ -11,25 +11,49 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Neighbours<'v, 'a> {
     cluster: &'v Cluster<'a>,
-    /// Prefix and name of the Namespaces that are being deleted.
-    ending: HashSet<(&'a str, &'a str)>,
+    /// Prefix and name of the Namespaces that are being deleted, and since when.
+    ending: HashMap<(&'a str, &'a str), String>,
+    /// The CustomResourceDefinitions, by group and plural name.
+    definitions: HashMap<String, HashMap<String, Definition>>,
+}
+
+/// What a CustomResourceDefinition tells about versions.
+#[derive(Debug)]
+pub(super) struct Definition {
+    pub(super) resource: Resource,
+    /// Whether versions differ in more than their names.
+    pub(super) webhook: bool,
 }
 
 impl<'v, 'a> Neighbours<'v, 'a> {
-    /// Looks for the Namespaces of `cluster` that are being deleted.
+    /// Looks for the Namespaces of `cluster` that are being deleted, and for its CustomResourceDefinitions.
     pub(super) fn of(cluster: &'v Cluster<'a>) -> Self {
-        let mut ending = HashSet::new();
+        let mut neighbours = Self { cluster, ending: HashMap::new(), definitions: HashMap::new() };
         for kv in cluster.view.iter() {
-            let maybe = kv.key.windows(12).any(|part| part == b"/namespaces/");
-            if maybe
+            let has = |part: &[u8]| kv.key.windows(part.len()).any(|have| have == part);
+            if (has(b"/namespaces/") || has(b"/customresourcedefinitions/"))
                 && let Key::Object(key @ ObjectKey { namespace: None, .. }) = Key::new(kv.key)
-                && key.resource == "namespaces"
-                && cluster.ring.object(kv.key, kv.value).is_ok_and(|object| is_deleted(&object.value))
+                && let Ok(mut object) = cluster.ring.object(kv.key, kv.value)
             {
-                ending.insert((key.prefix, key.name));
+                object.as_served(kv.mod_revision);
+                match &*key.resource {
+                    "namespaces" => {
+                        let since = deleted_at(&object.value).map(str::to_owned);
+                        neighbours.ending.extend(since.map(|since| ((key.prefix, key.name), since)));
+                    }
+                    "customresourcedefinitions" => neighbours.define(&object.value),
+                    _ => {}
+                }
             }
         }
-        Self { cluster, ending }
+        neighbours
+    }
+
+    fn define(&mut self, definition: &Value<'_>) {
+        let Some(resource) = Resource::of_definition(definition) else { return };
+        let webhook = definition.at(&["spec", "conversion", "strategy"]).and_then(Value::as_str) == Some("Webhook");
+        let of_group = self.definitions.entry(resource.group.to_string()).or_default();
+        of_group.insert(resource.plural.to_string(), Definition { resource, webhook });
     }
 
     /// The object of the same name, of another resource: `services/specs`.
@@ -39,14 +63,21 @@ impl<'v, 'a> Neighbours<'v, 'a> {
         self.cluster.ring.object(kv.key, kv.value).ok().map(|object| object.value)
     }
 
-    /// Whether the Namespace of an object is being deleted.
-    pub(super) fn is_ending(&self, key: &ObjectKey<'_>) -> bool {
-        key.namespace.is_some_and(|namespace| self.ending.contains(&(key.prefix, namespace)))
+    /// Since when the Namespace of an object is being deleted, if it is.
+    pub(super) fn ends_since<'s>(&'s self, key: &'s ObjectKey<'_>) -> Option<&'s str> {
+        // the keys live as long as the backup, and a map of them can only be asked with a shorter life through a reborrow
+        let ending: &HashMap<(&str, &str), String> = &self.ending;
+        ending.get(&(key.prefix, key.namespace?)).map(String::as_str)
+    }
+
+    /// The definition of a custom resource.
+    pub(super) fn defined(&self, group: &str, plural: &str) -> Option<&Definition> {
+        self.definitions.get(group)?.get(plural)
     }
 }
 
-/// Whether an object is being deleted.
-pub(super) fn is_deleted(object: &Value<'_>) -> bool {
+/// When an object was to be deleted, if it was.
+pub(super) fn deleted_at<'o>(object: &'o Value<'_>) -> Option<&'o str> {
     let at = object.at(&["metadata", "deletionTimestamp"]).and_then(Value::as_str);
-    at.is_some_and(|at| !at.is_empty())
+    at.filter(|at| !at.is_empty())
 }

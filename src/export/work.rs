@@ -7,11 +7,11 @@ use std::{
     time::Duration,
 };
 
-use super::{Exporter, Folder, LeftOut, Why, file_name};
+use super::{Change, Exported, Exporter, Folder, LeftOut, Need, Needs, Reference, Why, file_name, folder::Note};
 use crate::{
     Error, Result,
     etcd::{KeyValue, Load},
-    k8s::{Object, Unknown},
+    k8s::Unknown,
     objects::Form,
     ordered::ordered_items,
     source::Source,
@@ -27,20 +27,25 @@ pub struct Made {
     pub text: Vec<u8>,
     /// Its fields that are not known.
     pub unknown: Vec<Unknown>,
+    /// What was changed in it besides what is stripped of each.
+    pub changes: Vec<Change>,
+    /// The other objects that it names.
+    needs: Vec<Reference>,
 }
 
 impl Made {
-    fn new(object: Object<'_>, form: Form) -> Self {
+    fn new(exported: Exported<'_>, form: Form) -> Self {
+        let Exported { object, changes, needs } = exported;
         let name = [object.kind().to_lowercase(), object.namespace().to_owned(), object.name().to_owned()];
         let mut text = Vec::new();
         form.item(&mut text, &object.value);
-        Self { name, text, unknown: object.unknown }
+        Self { name, text, unknown: object.unknown, changes, needs }
     }
 }
 
 /// How many objects were exported, and left out.
 #[derive(Debug, Default)]
-pub struct Tally {
+pub struct Tally<'a> {
     /// Objects that were exported.
     pub exported: u64,
     /// Objects that were not, by reason.
@@ -51,13 +56,34 @@ pub struct Tally {
     pub namespaces: bool,
     /// Whether there are Pods.
     pub pods: bool,
+    /// Objects whose version was changed, by the stored and the exported one.
+    pub versions: BTreeMap<(String, String), u64>,
+    /// Objects that were being deleted, and are exported all the same.
+    pub deleted: u64,
+    /// Objects that are exported in a version that no cluster serves by default.
+    pub not_served: u64,
+    /// What the exported objects need and the export does not hold, in key order.
+    pub needs: Vec<Need>,
+    /// What the exported objects name.
+    named: Needs<'a>,
 }
 
-impl Tally {
-    fn count(&mut self, result: &Result<Made, LeftOut>) {
+impl<'a> Tally<'a> {
+    fn count(&mut self, key: &'a [u8], result: &mut Result<Made, LeftOut>) {
         match result {
-            Ok(Made { name: [kind, ..], .. }) => {
+            Ok(Made { name: [kind, ..], changes, needs, .. }) => {
                 self.exported = self.exported.saturating_add(1);
+                self.named.note(key, std::mem::take(needs));
+                for change in changes {
+                    let count = match change {
+                        Change::Version { stored, exported } => {
+                            self.versions.entry((stored.clone(), exported.clone())).or_default()
+                        }
+                        Change::Deleted(_) => &mut self.deleted,
+                        Change::NotServed(_) => &mut self.not_served,
+                    };
+                    *count = count.saturating_add(1);
+                }
                 self.definitions |= kind == "customresourcedefinition";
                 self.namespaces |= kind == "namespace";
                 self.pods |= kind == "pod";
@@ -83,7 +109,7 @@ impl Tally {
             reasons => format!("all is left out: {}", reasons.join(", ")),
         };
         let hint =
-            (!reasons.is_empty()).then_some("--all leaves out nothing but what is secret, --reveal that neither");
+            (!reasons.is_empty()).then_some("--all exports everything except secrets; --reveal exports those too");
         Err(Error::not_found(format!("nothing to export: {what}")).hinted_if(hint.map(str::to_owned)))
     }
 }
@@ -116,15 +142,17 @@ impl<'a> Exporter<'_, 'a> {
         &self,
         found: &[KeyValue<'a>],
         form: Form,
-        tally: &mut Tally,
+        tally: &mut Tally<'a>,
         mut each: impl FnMut(&KeyValue<'a>, Result<Made, LeftOut>) -> Result<(), E>,
     ) -> Result<(), E> {
         self.windows(found, form, |window| {
-            window.into_iter().try_for_each(|(kv, made)| {
-                tally.count(&made);
+            window.into_iter().try_for_each(|(kv, mut made)| {
+                tally.count(kv.key, &mut made);
                 each(&kv, made)
             })
-        })
+        })?;
+        tally.needs = std::mem::take(&mut tally.named).list(|key, must| self.lack(key, must));
+        Ok(())
     }
 
     /// Writes the objects of `found` into a folder, and meanwhile verifies the backup that they are from. `each` sees what
@@ -137,7 +165,7 @@ impl<'a> Exporter<'_, 'a> {
         folder: &mut Folder,
         (found, form): (&[KeyValue<'a>], Form),
         (source, load): (&Source, &Load),
-        tally: &mut Tally,
+        tally: &mut Tally<'a>,
         mut each: impl FnMut(&KeyValue<'a>, &Result<Made, LeftOut>),
         mut watch: impl FnMut(Stage) -> Result<()>,
     ) -> Result<Report> {
@@ -150,22 +178,31 @@ impl<'a> Exporter<'_, 'a> {
             let mut done = 0_u64;
             self.windows(found, form, |window| {
                 let mut files = Vec::with_capacity(window.len());
-                for (kv, made) in window {
-                    tally.count(&made);
+                for (kv, mut made) in window {
+                    tally.count(kv.key, &mut made);
                     each(&kv, &made);
                     done = done.saturating_add(kv.value.len() as u64);
                     match made {
-                        Ok(Made { name, text, .. }) => {
+                        Ok(Made { name, text, changes, .. }) => {
+                            for change in changes {
+                                folder.note(Note::Changed, &format!("{}: {change}", self.called(kv.key)))?;
+                            }
                             let name = name.each_ref().map(String::as_str);
                             files.push((file_name(tally.exported as usize, width, &name, ending), text));
                         }
-                        Err(left_out) => folder.leave_out(&format!("{}: {left_out}", self.called(kv.key)))?,
+                        Err(left_out) => {
+                            folder.note(Note::LeftOut, &format!("{}: {left_out}", self.called(kv.key)))?;
+                        }
                     }
                 }
                 folder.write(&files)?;
                 watch(Stage::Writing { done, all })
             })?;
             tally.check()?;
+            tally.needs = std::mem::take(&mut tally.named).list(|key, must| self.lack(key, must));
+            for need in &tally.needs {
+                folder.note(Note::Needs, &self.describe(need))?;
+            }
             while !checks.is_finished() {
                 watch(Stage::Verifying { done: checked.load(Relaxed), all: source.db().len() })?;
                 thread::sleep(Duration::from_millis(10));

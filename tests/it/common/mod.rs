@@ -25,6 +25,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use base64::Engine as _;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -313,6 +314,14 @@ impl<'a> Etcd<'a> {
         let output = self.try_ctl(args);
         assert!(output.status.success(), "etcdctl {args:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Stores an object as JSON, as an API server might have: below `/registry/`.
+    #[track_caller]
+    pub fn store(&self, key: &str, object: &Value) {
+        let b64 = |text: &str| base64::engine::general_purpose::STANDARD.encode(text);
+        let put = json!({"key": b64(&format!("/registry/{key}")), "value": b64(&object.to_string())});
+        gateway::Gateway::new(&self.endpoint).ask("/v3/kv/put", &put).unwrap();
     }
 
     /// Ends it as a power cut would, and keeps what is on disk: the folder that it lives in, and its data directory.

@@ -1,3 +1,4 @@
+mod document;
 mod text;
 
 use std::{io::Write as _, path::PathBuf, sync::atomic::Ordering::Relaxed};
@@ -12,32 +13,45 @@ use etcdsnap::{
     objects::{Cluster, Form, Found},
 };
 
-use self::text::Secrets;
+use self::text::{Outcome, Secrets};
 use super::which::Which;
 use crate::{
     args::{Keys, LogArgs},
     failure::{Exit, Failure},
+    render::json,
     session::{Session, arguments, stop_at_signal},
 };
 
-/// Objects as files that `kubectl apply` takes, and that are still there five minutes later
+/// Objects as files for `kubectl apply` on another cluster
 ///
-/// Selected as for `get`; -n without a KIND takes the Namespace along. Left out is what a cluster makes by itself (what
-/// has a controller as owner, Endpoints of Services with a selector, kube-root-ca.crt, tokens, Nodes, Leases, built-in
-/// roles, ...), what is of its moment (Events, ended Jobs and Pods, objects being deleted), and what is secret. Each
-/// object is stripped of what a server sets (status, resourceVersion, managedFields, ...) and of what only holds in the
-/// cluster that it is from: uid, ownerReferences and finalizers, a Pod's node, a Service's clusterIP (its nodePorts
-/// stay), the uid of the claim that a volume is bound to (claim and volume still name each other), a Job's own selector.
+/// Objects are selected as for `get`; -n without a KIND includes the Namespace. Left out is what a cluster makes by itself
+/// (objects that have a controller as owner, Endpoints of Services with a selector, kube-root-ca.crt, tokens, Nodes,
+/// Leases, built-in roles, ...), what was valid at that time only (Events, ended Jobs and Pods, objects being deleted),
+/// and what is secret. Removed from each object is what a server sets (status, resourceVersion, managedFields, ...) and
+/// what is valid only in the cluster that it is from: uid, ownerReferences and finalizers, a Pod's node, a Service's
+/// clusterIP (nodePorts stay), the uid of the claim that a volume is bound to (claim and volume still name each other), a
+/// Job's own selector.
 ///
-/// DIR is all there or not at all: files numbered in the order that applies, and MANIFEST, which `sha256sum -c` reads and
-/// which tells what was left out, and why. When something is wrong with the backup, DIR.etcdsnap.json says so; what can
-/// be read is exported.
+/// An object that is named, and what is in a Namespace that is named, is exported even when it was being deleted.
+///
+/// Objects get a version that a cluster serves by default. A custom resource gets the storage version of its
+/// CustomResourceDefinition when its own version is no longer served; with a conversion webhook it is left out. A built-in
+/// kind gets its stable version when that has the same fields, and is left out otherwise.
+///
+/// `needs` lists what the exported objects refer to and the export does not contain: Namespaces,
+/// CustomResourceDefinitions, classes, volumes, ConfigMaps, Secrets, ServiceAccounts, roles, Services. References inside
+/// custom resources are not known.
+///
+/// DIR is written completely or not at all: files numbered in the order to apply them, and MANIFEST, which `sha256sum -c`
+/// reads and which lists what was changed, needed and left out, and why. When something is wrong with the backup,
+/// DIR.etcdsnap.json describes it; what can be read is exported.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   etcdsnap export backup.db --to ./cluster
   etcdsnap export backup.db -n shop --to ./shop --reveal
-  etcdsnap export backup.db deploy/web -n shop --rev 4711 --to - | kubectl apply -f -
+  etcdsnap export backup.db deploy/web -n shop --with-deps --to ./web
+  etcdsnap export backup.db deploy/web -n shop --rev 4711 --to - | kubectl apply --server-side -f -
   etcdsnap export backup.db secrets,cm -n shop --to ./shop --reveal --encryption-config encryption.yaml
 
 Exit status: 1 when an object that was named is not there, one cannot be read, all are left out, or the backup is damaged")]
@@ -52,13 +66,19 @@ pub(crate) struct Export {
     /// The format of the files
     #[arg(short, long, value_enum, default_value_t = Output::Yaml)]
     output: Output,
-    /// Leave out nothing but what is secret
+    /// Also export what the selected objects need; Secrets only with --reveal
+    #[arg(long)]
+    with_deps: bool,
+    /// Leave out only what is secret
     #[arg(long)]
     all: bool,
-    /// Keep uids, owners, finalizers, nodes and addresses: for the cluster that it is from
+    /// Keep uids, owners, finalizers, nodes, addresses and versions, for the cluster that the backup is from
     #[arg(long)]
     exact: bool,
-    /// Take Secrets, tokens and what was stored encrypted along
+    /// The format of the summary that is printed
+    #[arg(long, value_enum, default_value_t = Summary::Text, value_name = "FORMAT")]
+    summary: Summary,
+    /// Also export Secrets, tokens and what was stored encrypted
     #[arg(long, help_heading = "Secrets")]
     reveal: bool,
     #[command(flatten)]
@@ -75,18 +95,30 @@ enum Output {
     Json,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Summary {
+    /// For people
+    Text,
+    /// One JSON document
+    Json,
+}
+
 impl Export {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
         let picker = self.which.picker(None, None)?;
         let ring = self.keys.ring()?;
         let mask = if self.reveal { Mask::reveal() } else { Mask::random()? };
-        if self.to.as_os_str() != "-" {
+        let streams = self.to.as_os_str() == "-";
+        if !streams {
             look(&self.to)?;
+        } else if self.summary == Summary::Json {
+            return Err(Error::usage("--summary json: stdout has the objects").hinted("--to DIR").into());
         }
         let source = session.open(&self.snapshot)?;
         let load = self.log.load();
         let snapshot = session.load(&source, &load)?;
-        let (cluster, Found { mut objects, .. }, exit) = self.which.find(&snapshot, ring, None, picker, false)?;
+        let (cluster, Found { selection, mut objects, .. }, exit) =
+            self.which.find(&snapshot, ring, None, picker, false)?;
         if objects.is_empty() && exit != Exit::Good {
             return Ok(exit);
         }
@@ -94,12 +126,16 @@ impl Export {
             let others = objects.first().and_then(|kv| Key::new(kv.key).object().map(|key| key.prefix));
             objects.extend(others.and_then(|prefix| namespace_of(&cluster, prefix, namespace)));
         }
-        sort(&mut objects);
         let wanted = Wanted { all: self.all, reveal: self.reveal, exact: self.exact };
-        let exporter = Exporter::new(&cluster, wanted, mask);
+        let named = if selection.names().is_empty() { &[] } else { &*objects };
+        let exporter = Exporter::new(&cluster, wanted, mask).naming(named, self.which.namespace.as_deref());
+        if self.with_deps {
+            exporter.add_needs(&mut objects);
+        }
+        sort(&mut objects);
         let (mut tally, mut secrets) = (Tally::default(), Secrets::default());
         let form = if self.output == Output::Yaml { Form::Yaml } else { Form::Json };
-        if self.to.as_os_str() == "-" {
+        if streams {
             let before: &[u8] = if form == Form::Yaml { b"---\n" } else { b"" };
             let streamed = exporter.each(&objects, form, &mut tally, |kv, made| {
                 secrets.note(&exporter, kv, &made);
@@ -108,7 +144,7 @@ impl Export {
                 Ok(session.out.write_all(&made.text)?)
             });
             let streamed = streamed.and_then(|()| Ok::<_, Failure>(tally.check()?));
-            text::stream(&tally, &secrets);
+            text::stream(&Outcome { exporter: &exporter, tally: &tally, secrets: &secrets });
             streamed?;
             return Ok(exit.max(read(&tally)).max(session.close(&source, cluster.findings())?));
         }
@@ -138,11 +174,15 @@ impl Export {
         go_on()?;
         let written = folder.publish(report.doubt(&arguments()).as_ref())?;
         session.wrote(std::slice::from_ref(&written.manifest))?;
-        let told = text::folder(&mut session.out, &tally, &secrets, &written);
-        if told.is_err() {
-            say!("note: it is exported; only what there was to print about it is lost");
+        let outcome = Outcome { exporter: &exporter, tally: &tally, secrets: &secrets };
+        let printed = match self.summary {
+            Summary::Text => text::folder(&mut session.out, &outcome, &written).map_err(Failure::from),
+            Summary::Json => json(&mut session.out, &outcome.document(&written), false),
+        };
+        if printed.is_err() {
+            say!("note: export succeeded; its summary could not be printed");
         }
-        told?;
+        printed?;
         Ok(exit.max(read(&tally)))
     }
 }
@@ -153,6 +193,6 @@ fn namespace_of<'a>(cluster: &Cluster<'a>, prefix: &str, namespace: &str) -> Opt
 }
 
 /// Whether all could be read.
-fn read(tally: &Tally) -> Exit {
+fn read(tally: &Tally<'_>) -> Exit {
     if tally.left_out.contains_key(&Why::Unreadable) { Exit::Content } else { Exit::Good }
 }

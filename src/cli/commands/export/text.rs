@@ -21,7 +21,7 @@ const NAMED: usize = 10;
 
 /// The first secrets that were left out, by name.
 #[derive(Default)]
-pub(super) struct Secrets(Vec<String>);
+pub(super) struct Secrets(pub(super) Vec<String>);
 
 impl Secrets {
     /// Looks at what became of an object; reports at once what could not be read, or is not known in it.
@@ -37,60 +37,103 @@ impl Secrets {
     }
 }
 
+/// What came of an export.
+pub(super) struct Outcome<'r, 'v, 'a> {
+    pub(super) exporter: &'r Exporter<'v, 'a>,
+    pub(super) tally: &'r Tally<'a>,
+    pub(super) secrets: &'r Secrets,
+}
+
+impl Outcome<'_, '_, '_> {
+    /// What was changed in some objects and their readers have to know, in lines.
+    pub(super) fn changed(&self) -> Vec<String> {
+        let of = |count| format!("{count} object{}", if count == 1 { "" } else { "s" });
+        let versions = self.tally.versions.iter();
+        let mut lines: Vec<_> = versions
+            .map(|((stored, exported), count)| format!("{} stored as {stored}, exported as {exported}", of(*count)))
+            .collect();
+        let mut more = |count, what| lines.extend((count > 0).then(|| format!("{} {what}", of(count))));
+        more(self.tally.deleted, "being deleted, exported without deletionTimestamp and finalizers");
+        more(self.tally.not_served, "exported in a version that no cluster serves by default");
+        lines
+    }
+
+    fn changes(&self, out: &mut impl Write, before: &str) -> io::Result<()> {
+        for (n, line) in self.changed().iter().enumerate() {
+            writeln!(out, "{before}{:<11} {line}", if n == 0 { "changed" } else { "" })?;
+        }
+        let count = self.tally.needs.len();
+        if count > 0 {
+            let (objects, are) = if count == 1 { ("object", "is") } else { ("objects", "are") };
+            writeln!(out, "{before}{:<11} {count} {objects} that {are} not in the export", "needs")?;
+            for need in self.tally.needs.iter().take(NAMED) {
+                writeln!(out, "{before}{:<11}   {}", "", self.exporter.describe(need))?;
+            }
+            if count > NAMED {
+                writeln!(out, "{before}{:<11}   and {} more", "", count.saturating_sub(NAMED))?;
+            }
+        }
+        self.left_out(out, before)
+    }
+
+    fn left_out(&self, out: &mut impl Write, before: &str) -> io::Result<()> {
+        for (n, (why, count)) in self.tally.left_out.iter().enumerate() {
+            writeln!(out, "{before}{:<11} {count} {why}", if n == 0 { "left out" } else { "" })?;
+            if *why == Why::Secret {
+                for name in &self.secrets.0 {
+                    writeln!(out, "{before}{:<11}   {name}", "")?;
+                }
+                let more = count.saturating_sub(self.secrets.0.len() as u64);
+                if more > 0 {
+                    writeln!(out, "{before}{:<11}   and {more} more", "")?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The commands that make a cluster take the folder.
+    pub(super) fn next(&self, folder: &Path) -> Vec<String> {
+        let folder = folder.display().to_string();
+        let mut lines = Vec::new();
+        // objects over 256 KiB do not fit into the annotation that apply without --server-side makes
+        if self.tally.definitions {
+            // A CustomResourceDefinition is no use before it is established.
+            let files = shell(format!("{folder}/*-customresourcedefinition-*"));
+            lines.push(format!("kubectl apply --server-side -f {files}"));
+            lines.push(format!("kubectl wait --for=condition=Established -f {files}"));
+        }
+        lines.push(format!("kubectl apply --server-side -f {}", shell(&folder)));
+        if self.tally.namespaces && self.tally.pods {
+            lines.push(
+                "and again if a Pod was refused: a new Namespace has its ServiceAccount after a moment".to_owned(),
+            );
+        }
+        lines
+    }
+}
+
 /// Reports on stderr what a stream lacks.
-pub(super) fn stream(tally: &Tally, secrets: &Secrets) {
+pub(super) fn stream(outcome: &Outcome<'_, '_, '_>) {
     let mut text = Vec::new();
     // Writing to memory does not fail.
-    let _ = left_out(&mut text, tally, secrets, "note: ");
+    let _ = outcome.changes(&mut text, "note: ");
     String::from_utf8_lossy(&text).lines().for_each(|line| say!("{line}"));
-    if tally.definitions {
-        say!("note: custom resources are taken once their definitions are established: apply it twice");
+    if outcome.tally.definitions {
+        say!("note: custom resources are refused until their definitions are established: apply it twice");
     }
 }
 
 /// Reports what is in a folder, and what to do with it.
-pub(super) fn folder(out: &mut impl Write, tally: &Tally, secrets: &Secrets, written: &Written) -> io::Result<()> {
+pub(super) fn folder(out: &mut impl Write, outcome: &Outcome<'_, '_, '_>, written: &Written) -> io::Result<()> {
     let name = |path: &Path| printable(path.display().to_string());
     writeln!(out, "export {}", name(&written.folder))?;
-    writeln!(out, "  {:<11} {} objects", "exported", tally.exported)?;
-    left_out(out, tally, secrets, "  ")?;
-    writeln!(out, "  {:<11} {} (`sha256sum -c` reads it) names each", "manifest", name(&written.manifest))?;
+    writeln!(out, "  {:<11} {} objects", "exported", outcome.tally.exported)?;
+    outcome.changes(out, "  ")?;
+    writeln!(out, "  {:<11} {} (`sha256sum -c` reads it) lists each", "manifest", name(&written.manifest))?;
     if let Some(doubt) = &written.doubt {
         writeln!(out, "  {:<11} {} says what is wrong with the backup", "doubt", name(doubt))?;
     }
     writeln!(out, "next")?;
-    next(tally, &written.folder).into_iter().try_for_each(|line| writeln!(out, "  {}", printable(line)))
-}
-
-/// The commands that make a cluster take the folder.
-fn next(tally: &Tally, folder: &Path) -> Vec<String> {
-    let folder = folder.display().to_string();
-    let mut lines = Vec::new();
-    if tally.definitions {
-        // A CustomResourceDefinition is no use before it is established.
-        let files = shell(format!("{folder}/*-customresourcedefinition-*"));
-        lines.push(format!("kubectl apply -f {files}"));
-        lines.push(format!("kubectl wait --for=condition=Established -f {files}"));
-    }
-    lines.push(format!("kubectl apply -f {}", shell(&folder)));
-    if tally.namespaces && tally.pods {
-        lines.push("and again if a Pod was refused: a new Namespace has its ServiceAccount after a moment".to_owned());
-    }
-    lines
-}
-
-fn left_out(out: &mut impl Write, tally: &Tally, secrets: &Secrets, before: &str) -> io::Result<()> {
-    for (n, (why, count)) in tally.left_out.iter().enumerate() {
-        writeln!(out, "{before}{:<11} {count} {why}", if n == 0 { "left out" } else { "" })?;
-        if *why == Why::Secret {
-            for name in &secrets.0 {
-                writeln!(out, "{before}{:<11}   {name}", "")?;
-            }
-            let more = count.saturating_sub(secrets.0.len() as u64);
-            if more > 0 {
-                writeln!(out, "{before}{:<11}   and {more} more", "")?;
-            }
-        }
-    }
-    Ok(())
+    outcome.next(&written.folder).into_iter().try_for_each(|line| writeln!(out, "  {}", printable(line)))
 }

@@ -1,0 +1,178 @@
+//! One object, made to be applied.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::{
+    left_out::{LeftOut, Named, Why, judge},
+    needs::{Reference, references},
+    neighbours::{Neighbours, deleted_at},
+    strip::strip,
+    version::settle,
+};
+use crate::{
+    bytes::escape,
+    etcd::KeyValue,
+    k8s::{Key, ManagedFields, Mask, Object, ObjectKey, Undecodable},
+    objects::Cluster,
+};
+
+/// What is exported that otherwise would not be.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// What a cluster makes by itself, what is of its moment only, and what no cluster serves by default.
+    pub all: bool,
+    /// Secrets, and what was stored encrypted.
+    pub reveal: bool,
+    /// What only holds in the cluster that it is from: uids, owners, finalizers, addresses, nodes, versions.
+    pub exact: bool,
+}
+
+/// An object as it can be applied.
+#[derive(Debug)]
+pub struct Exported<'a> {
+    /// The object.
+    pub object: Object<'a>,
+    /// What was changed in it besides what is stripped of each.
+    pub changes: Vec<Change>,
+    /// The other objects that it names.
+    pub needs: Vec<Reference>,
+}
+
+/// What an object is called.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Who {
+    /// `apps`; empty for the core group.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub group: String,
+    /// `deployments`.
+    pub resource: String,
+    /// Its namespace; empty when it is in none.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub namespace: String,
+    /// Its name, masked where it is secret.
+    pub name: String,
+}
+
+/// A change to an object that its reader has to know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// It has another version than it is stored in.
+    Version {
+        /// The stored `apiVersion`.
+        stored: String,
+        /// The exported one.
+        exported: String,
+    },
+    /// It keeps the version that it is stored in, though no cluster may serve it.
+    NotServed(LeftOut),
+    /// It was to be deleted at this time.
+    Deleted(String),
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Version { stored, exported } => write!(f, "stored as {stored}, exported as {exported}"),
+            Self::NotServed(why) => write!(f, "exported as it is stored, but {why}"),
+            Self::Deleted(at) => {
+                write!(f, "being deleted since {at}: exported without deletionTimestamp and finalizers")
+            }
+        }
+    }
+}
+
+/// Makes objects that can be applied out of what is stored.
+#[derive(Debug)]
+pub struct Exporter<'v, 'a> {
+    pub(super) cluster: &'v Cluster<'a>,
+    wanted: Wanted,
+    mask: Mask,
+    neighbours: Neighbours<'v, 'a>,
+    named: Named<'a>,
+}
+
+impl<'v, 'a> Exporter<'v, 'a> {
+    /// An exporter of the objects of `cluster`; `mask` knows what is secret.
+    #[must_use]
+    pub fn new(cluster: &'v Cluster<'a>, wanted: Wanted, mask: Mask) -> Self {
+        Self { cluster, wanted, mask, neighbours: Neighbours::of(cluster), named: Named::default() }
+    }
+
+    /// Exports the `objects` that were named, and what is in the named `namespace`, even when it was being deleted.
+    #[must_use]
+    pub fn naming(self, objects: &[KeyValue<'a>], namespace: Option<&str>) -> Self {
+        let keys = objects.iter().map(|kv| kv.key).collect();
+        Self { named: Named { keys, namespace: namespace.map(str::to_owned) }, ..self }
+    }
+
+    /// The object under a key, as it can be applied.
+    ///
+    /// # Errors
+    /// Why it is left out.
+    pub fn object(&self, kv: &KeyValue<'a>) -> Result<Exported<'a>, LeftOut> {
+        let key = Key::new(kv.key);
+        let Some(named) = key.object() else { return Err(LeftOut::new(Why::NoObject, "")) };
+        let mut object =
+            self.cluster.ring.object_with(kv.key, kv.value, ManagedFields::Hide).map_err(|why| match &why {
+                Undecodable::Encrypted(_) | Undecodable::Unopened { .. } if !self.wanted.reveal => {
+                    LeftOut::new(Why::Secret, why.to_string())
+                }
+                _ => LeftOut::new(Why::Unreadable, why.to_string()),
+            })?;
+        if !object.known {
+            return Err(LeftOut::new(Why::Unreadable, "of a kind that this version does not know"));
+        }
+        if !self.wanted.all {
+            judge(&self.neighbours, &self.named, (kv.key, named), &object.value).map_or(Ok(()), Err)?;
+        }
+        if self.mask.object(&key, &mut object) {
+            return Err(LeftOut::new(Why::Secret, if object.encrypted { "stored encrypted" } else { "" }));
+        }
+        object.as_served(kv.mod_revision);
+        let mut changes: Vec<_> = self.version(named, &mut object)?.into_iter().collect();
+        changes.extend(deleted_at(&object.value).map(|at| Change::Deleted(at.to_owned())));
+        strip(&mut object.value, self.wanted.exact);
+        let needs = references(self.cluster, named, &object.value);
+        Ok(Exported { object, changes, needs })
+    }
+
+    /// Gives an object a version that the target serves.
+    fn version(&self, key: &ObjectKey<'_>, object: &mut Object<'_>) -> Result<Option<Change>, LeftOut> {
+        if self.wanted.exact {
+            return Ok(None);
+        }
+        match settle(&self.neighbours, key, &mut object.value) {
+            Ok(stored) => {
+                Ok(stored.map(|stored| Change::Version { stored, exported: object.api_version().to_owned() }))
+            }
+            Err(left_out) if self.wanted.all => Ok(Some(Change::NotServed(left_out))),
+            Err(left_out) => Err(left_out),
+        }
+    }
+
+    /// What the object under a key of etcd is called: `pods shop/web`; the key itself when it is no object's.
+    #[must_use]
+    pub fn called(&self, etcd_key: &[u8]) -> String {
+        if Key::new(etcd_key).object().is_none() {
+            return escape(etcd_key);
+        }
+        let who = self.who(etcd_key);
+        let slash = if who.namespace.is_empty() { "" } else { "/" };
+        escape(format!("{} {}{slash}{}", who.resource, who.namespace, who.name).as_bytes())
+    }
+
+    /// The resource, namespace and name of the object under a key of etcd; the key as the name when it is no object's.
+    #[must_use]
+    pub fn who(&self, etcd_key: &[u8]) -> Who {
+        let key = Key::new(etcd_key);
+        let Some(object) = key.object() else { return Who { name: escape(etcd_key), ..Who::default() } };
+        Who {
+            group: object.group.as_deref().unwrap_or_default().to_owned(),
+            resource: object.resource.to_string(),
+            namespace: object.namespace.unwrap_or_default().to_owned(),
+            name: self.mask.name(object).into_owned(),
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! What exported objects need and the export does not hold: Namespaces, definitions, classes, Secrets, ServiceAccounts.
+//!
+//! ```text
+//! fields       where an object of a kind names others
+//! references   what one object names, as keys of etcd
+//! Needs        all of them, with the first object that names each
+//! Need         one that is not exported, and why: not selected, left out, or not in the backup
+//! ```
+
+mod fields;
+mod references;
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    fmt,
+};
+
+use rayon::prelude::*;
+
+pub use self::references::Reference;
+pub(super) use self::references::references;
+use super::left_out::LeftOut;
+use crate::k8s::ObjectKey;
+
+/// What the objects of an export name, and which of them are exported.
+#[derive(Debug, Default)]
+pub struct Needs<'a> {
+    named: BTreeMap<Vec<u8>, Naming<'a>>,
+    exported: HashSet<&'a [u8]>,
+}
+
+#[derive(Debug)]
+struct Naming<'a> {
+    must: bool,
+    by: &'a [u8],
+    count: u64,
+}
+
+/// An object that exported objects need and that is not exported.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Need {
+    /// Its key of etcd.
+    pub key: Vec<u8>,
+    /// The key of the first object that needs it.
+    pub by: Vec<u8>,
+    /// How many objects need it.
+    pub count: u64,
+    /// Why it is not exported.
+    pub lack: Lack,
+}
+
+/// Why an object that is needed is not exported.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lack {
+    /// The backup holds it, and it was not selected.
+    NotSelected,
+    /// The backup holds it, and it is left out.
+    LeftOut(LeftOut),
+    /// The backup does not hold it.
+    Absent,
+}
+
+impl fmt::Display for Lack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotSelected => f.write_str("in the backup: --with-deps exports it"),
+            Self::LeftOut(left_out) => write!(f, "in the backup: {left_out}"),
+            Self::Absent => f.write_str("not in the backup"),
+        }
+    }
+}
+
+impl<'a> Needs<'a> {
+    /// Notes an exported object and what it names.
+    pub(super) fn note(&mut self, key: &'a [u8], references: Vec<Reference>) {
+        self.exported.insert(key);
+        for reference in references {
+            let naming = Naming { must: false, by: key, count: 0 };
+            let naming = self.named.entry(reference.key).or_insert(naming);
+            naming.must |= reference.must;
+            naming.count = naming.count.saturating_add(1);
+        }
+    }
+
+    /// What is needed and not exported, in key order; `lack` knows why, and whether it counts.
+    pub(super) fn list(&self, lack: impl Fn(&[u8], bool) -> Option<Lack> + Sync) -> Vec<Need> {
+        let lacking: Vec<_> = self.named.iter().filter(|(key, _)| !self.exported.contains(key.as_slice())).collect();
+        let need = |(key, naming): (&Vec<u8>, &Naming<'a>)| {
+            let lack = lack(key, naming.must)?;
+            Some(Need { key: key.clone(), by: naming.by.to_vec(), count: naming.count, lack })
+        };
+        lacking.into_par_iter().filter_map(need).collect()
+    }
+}
+
+/// Whether every cluster makes an object of this name by itself.
+pub(super) fn is_everywhere(key: &ObjectKey<'_>) -> bool {
+    match (&*key.resource, key.name) {
+        ("namespaces", name) => matches!(name, "default" | "kube-system" | "kube-public" | "kube-node-lease"),
+        ("serviceaccounts", name) => name == "default",
+        ("configmaps", name) => name == "kube-root-ca.crt",
+        ("priorityclasses" | "clusterroles", name) if name.starts_with("system-") || name.starts_with("system:") => {
+            true
+        }
+        ("clusterroles", name) => matches!(name, "admin" | "cluster-admin" | "edit" | "view"),
+        ("roles", name) => name.starts_with("system:") || name == "extension-apiserver-authentication-reader",
+        ("prioritylevelconfigurations", name) => matches!(name, "exempt" | "catch-all"),
+        _ => false,
+    }
+}
