@@ -36,7 +36,7 @@ impl Draft {
     ///
     /// # Errors
     /// Why that is not possible, such as another run that is at it.
-    pub(crate) fn recover(to: &Path, run: Run) -> Result<()> {
+    pub fn recover(to: &Path, run: Run) -> Result<()> {
         recover_in(&staging_of(to, run)?, run)
     }
 

@@ -23,7 +23,7 @@ mod run;
 mod stage;
 mod watch;
 
-pub use data_dir::{Destination, MemberDir, MemberDirs, Place, real};
+pub use data_dir::{Destination, MemberDir, MemberDirs, Place, check_names, real};
 pub use disk::{check_room, copy, create, fault, free_name, make_dir, now, sync_dir};
 pub use doubt::Doubt;
 pub use draft::Draft;

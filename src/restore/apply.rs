@@ -44,6 +44,7 @@ pub struct Done {
 /// # Errors
 /// What went wrong; then the destination is as it was.
 pub fn apply(source: &Source, plan: &Plan<'_>, job: &Job, watch: Watch<'_>) -> Result<Done> {
+    let cluster = plan.cluster()?;
     let members = MemberDirs::create(&job.to)?;
     let [first, others @ ..] = members.dirs.as_slice() else {
         return Err(Error::usage("no member is to be restored"));
@@ -54,9 +55,9 @@ pub fn apply(source: &Source, plan: &Plan<'_>, job: &Job, watch: Watch<'_>) -> R
     others.iter().try_for_each(|other| copy(&part, &other.db(), watch).map(drop))?;
     drop(part);
     members.check_room(SEGMENT_SIZE.saturating_mul(members.dirs.len() as u64))?;
-    let snap = member::snap(&plan.cluster);
+    let snap = member::snap(cluster);
     for dir in &members.dirs {
-        let log = member::log(&plan.cluster, plan.cluster.member(&dir.place.member)?);
+        let log = member::log(cluster, cluster.member(&dir.place.member)?);
         write_segment(&dir.wal.join(FIRST_SEGMENT), &[&log])?;
         snap.write(&dir.snap.join(snap.file_name()))?;
         watch.check()?;
@@ -80,7 +81,8 @@ pub fn apply(source: &Source, plan: &Plan<'_>, job: &Job, watch: Watch<'_>) -> R
 }
 
 fn read_back(dir: &MemberDir<'_>, plan: &Plan<'_>, damaged: bool) -> Result<Restored> {
-    verify::raft(&dir.wal, &dir.snap, plan, plan.cluster.member(&dir.place.member)?)?;
+    let cluster = plan.cluster()?;
+    verify::raft(&dir.wal, &dir.snap, cluster, cluster.member(&dir.place.member)?)?;
     verify::db(&dir.db(), plan, damaged)
 }
 

@@ -32,8 +32,10 @@ impl<'a> Plan<'a> {
     /// When that is not possible with this snapshot.
     pub fn make(facts: &Facts<'a>, wanted: &Wanted) -> Result<Self> {
         let log = FromLog::decide(facts)?;
-        let members: Vec<&NewMember> =
-            wanted.members.iter().map(|name| wanted.cluster.member(name)).collect::<Result<_>>()?;
+        let members: Vec<&NewMember> = match &wanted.cluster {
+            Some(cluster) => wanted.members.iter().map(|name| cluster.member(name)).collect::<Result<_>>()?,
+            None => Vec::new(),
+        };
         let (log_records, cut_after) = (facts.log_records, facts.cut);
         // Records that are left out must not stay in the file.
         let defrag = wanted.defrag || cut_after.is_some();
@@ -119,18 +121,30 @@ fn revisions(facts: &Facts<'_>, wanted: &Wanted, changes: &mut Changes<'_>) -> R
     Ok(to)
 }
 
+/// Whether the result is the state after an entry of the log, and nothing is left out of it or added.
+fn is_of_an_entry(facts: &Facts<'_>, wanted: &Wanted) -> bool {
+    let Carry { disarm_alarms, reset_auth, drop_auth, drop_leases, .. } = wanted.carry;
+    let changed = disarm_alarms || reset_auth || drop_auth || drop_leases || wanted.bump.is_some();
+    !changed && facts.cut.is_none() && facts.dropped.is_empty()
+}
+
 /// Decides about the small buckets.
 fn buckets(facts: &Facts<'_>, wanted: &Wanted, changes: &mut Changes<'_>) {
     changes.buckets.clone_from(&facts.edited);
-    let cluster = &wanted.cluster;
-    // In the order of their keys: hex ids without padding do not sort as numbers do.
-    let members: BTreeMap<_, _> = cluster.members.iter().map(Member::from).map(|m| (m.key(), m.json())).collect();
-    changes.buckets.insert("members", members.into_iter().collect());
-    changes.buckets.insert("members_removed", Vec::new());
     let mut meta = facts.meta.clone();
     let mut put = |key: &str, value: &[u8]| meta.insert(key.as_bytes().to_vec(), value.to_vec());
-    put("consistent_index", &(cluster.members.len() as u64).to_be_bytes());
-    put("term", &1_u64.to_be_bytes());
+    if let Some(cluster) = &wanted.cluster {
+        // In the order of their keys: hex ids without padding do not sort as numbers do.
+        let members: BTreeMap<_, _> = cluster.members.iter().map(Member::from).map(|m| (m.key(), m.json())).collect();
+        changes.buckets.insert("members", members.into_iter().collect());
+        changes.buckets.insert("members_removed", Vec::new());
+        put("consistent_index", &(cluster.members.len() as u64).to_be_bytes());
+        put("term", &1_u64.to_be_bytes());
+    } else if !is_of_an_entry(facts, wanted) {
+        // No log goes on from such a state.
+        meta.retain(|key, _| ![&b"consistent_index"[..], b"term"].contains(&key.as_slice()));
+    }
+    let mut put = |key: &str, value: &[u8]| meta.insert(key.as_bytes().to_vec(), value.to_vec());
     if let Some(at) = changes.compact_to {
         let at = Revision::first(at).to_bucket_key(false);
         put("scheduledCompactRev", &at);

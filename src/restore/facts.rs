@@ -32,7 +32,7 @@ pub struct Facts<'a> {
     pub cluster: BTreeMap<Vec<u8>, Vec<u8>>,
     /// The bucket `auth`, as stored.
     pub auth: BTreeMap<Vec<u8>, Vec<u8>>,
-    /// Other small buckets that its log changes, with their new content.
+    /// Small buckets that its log changes, with their new content.
     pub edited: BTreeMap<&'static str, Items>,
     /// The records that its log adds.
     pub log_records: AddedRecords<'a>,
@@ -74,8 +74,7 @@ impl<'a> Facts<'a> {
         if cut.is_some() {
             snapshot.check_revision(cut, head)?;
         }
-        let others = snapshot.edited().filter(|name| !["meta", "members", "members_removed"].contains(name));
-        let edited = others.map(|name| (name, snapshot.items(name).into_iter().collect())).collect();
+        let edited = snapshot.edited().map(|name| (name, snapshot.items(name).into_iter().collect())).collect();
         let of_kubernetes = |key: &[u8]| [&b"/registry/"[..], b"/kubernetes.io/"].iter().any(|p| key.starts_with(p));
         Ok(Self {
             source: source.name().to_owned(),

@@ -7,6 +7,7 @@
 //! Plan            what is going to be done, pure; it can be printed and thrown away
 //! apply           the db copied into the staging, summed there, verified and changed, what the log adds appended;
 //!                 log and .snap written; everything synced, read back, and published
+//! save            the same for one snapshot file, which keeps the backup's own members
 //! ```
 //!
 //! Mirrors `etcdutl/snapshot/v3_snapshot.go`; with nothing but its flags the db holds what etcdutl's does.
@@ -22,6 +23,7 @@ mod manifest;
 mod member;
 mod plan;
 mod rehearse;
+mod save;
 mod trust;
 mod verify;
 mod wanted;
@@ -35,6 +37,7 @@ pub use log::FromLog;
 pub use manifest::Manifest;
 pub use plan::Plan;
 pub use rehearse::rehearse;
+pub use save::{SaveJob, save};
 pub use trust::Trust;
 pub use verify::Restored;
 pub use wanted::{Bump, Carry, Compact, GUESS, Wanted};

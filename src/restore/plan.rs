@@ -4,7 +4,7 @@ use serde::{Serialize, Serializer};
 
 use super::{cluster::NewCluster, log::FromLog};
 use crate::{
-    Finding,
+    Error, Finding, Result,
     etcd::{
         Load, State,
         boot::{Minor, Startup, by_version},
@@ -34,8 +34,8 @@ pub struct Plan<'a> {
     pub new_revision: i64,
     /// What the log adds.
     pub log: Option<FromLog>,
-    /// The cluster that is made.
-    pub cluster: NewCluster,
+    /// The cluster that is made; `None` for a snapshot, which keeps the backup's own members.
+    pub cluster: Option<NewCluster>,
     /// The members whose directories are made, by name.
     pub members: Vec<String>,
     /// What is changed in the db.
@@ -58,6 +58,16 @@ pub struct Plan<'a> {
     pub db: &'a Part,
 }
 
-fn display<S: Serializer>(kind: &BackupKind, serializer: S) -> Result<S::Ok, S::Error> {
+impl Plan<'_> {
+    /// The cluster that is made.
+    ///
+    /// # Errors
+    /// When the plan is for a snapshot.
+    pub(super) fn cluster(&self) -> Result<&NewCluster> {
+        self.cluster.as_ref().ok_or_else(|| Error::usage("no member is to be restored"))
+    }
+}
+
+fn display<S: Serializer>(kind: &BackupKind, serializer: S) -> std::result::Result<S::Ok, S::Error> {
     serializer.collect_str(kind)
 }

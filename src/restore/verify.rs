@@ -2,7 +2,11 @@
 
 use std::path::Path;
 
-use super::{cluster::NewMember, member, plan::Plan};
+use super::{
+    cluster::{NewCluster, NewMember},
+    member,
+    plan::Plan,
+};
 use crate::{
     Findings, Result,
     etcd::{Snapshot, State},
@@ -64,7 +68,7 @@ fn difference(is: &State, should: &State) -> Option<&'static str> {
 }
 
 /// Reads the log in `wal` and the `.snap` in `snap` back.
-pub(super) fn raft(wal: &Path, snap: &Path, plan: &Plan<'_>, of: &NewMember) -> Result<()> {
+pub(super) fn raft(wal: &Path, snap: &Path, cluster: &NewCluster, of: &NewMember) -> Result<()> {
     let wal = wal.join(FIRST_SEGMENT);
     let wrong = |what: &str| fault(&wal, "read back")(std::io::Error::other(what.to_owned()));
     let part = Part::open(&wal)?;
@@ -75,12 +79,12 @@ pub(super) fn raft(wal: &Path, snap: &Path, plan: &Plan<'_>, of: &NewMember) -> 
         return Err(wrong(&finding.to_string()));
     }
     let whose = log.metadata().map(|metadata| (metadata.node_id, metadata.cluster_id));
-    if whose != Some((of.id.0, plan.cluster.id.0)) || log.hard_state() != Some(member::hard_state(&plan.cluster)) {
+    if whose != Some((of.id.0, cluster.id.0)) || log.hard_state() != Some(member::hard_state(cluster)) {
         return Err(wrong("it is another member's"));
     }
-    let should = member::snap(&plan.cluster);
+    let should = member::snap(cluster);
     let voters = log.snapshots().last().and_then(crate::wal::Snapshot::voters);
-    if voters.as_ref() != Some(&should.conf_state) || log.entries().len() != plan.cluster.members.len() {
+    if voters.as_ref() != Some(&should.conf_state) || log.entries().len() != cluster.members.len() {
         return Err(wrong("its members are others"));
     }
     let path = snap.join(should.file_name());

@@ -6,8 +6,8 @@ use crate::etcd::boot::Minor;
 /// What is wanted of a restore.
 #[derive(Debug, Clone)]
 pub struct Wanted {
-    /// The cluster that the members are of.
-    pub cluster: NewCluster,
+    /// The cluster that the members are of; `None` keeps the backup's own members, as a snapshot does.
+    pub cluster: Option<NewCluster>,
     /// The members whose directories are made, by name.
     pub members: Vec<String>,
     /// What is left out.

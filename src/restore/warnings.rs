@@ -21,7 +21,7 @@ pub(super) fn tell(facts: &Facts<'_>, wanted: &Wanted, plan: &Plan<'_>) -> Vec<F
 
 fn of_members(facts: &Facts<'_>, plan: &Plan<'_>, told: &mut Vec<Finding>) {
     let old = &facts.state.members;
-    let cluster = &plan.cluster;
+    let Some(cluster) = &plan.cluster else { return };
     if cluster.members.iter().any(|member| old.iter().any(|old| old.id == member.id.0)) {
         let what = "the new members have ids of the old ones: same URLs, same token";
         let hint = "an old member that still runs is taken for one of them: make sure that none does, or give \

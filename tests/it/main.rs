@@ -55,6 +55,7 @@ mod selectors;
 mod snapshot_named;
 mod tables;
 mod terminal;
+mod to_snapshot;
 mod verify;
 mod verify_member;
 mod wal;

@@ -15,4 +15,4 @@ mod steps;
 pub use destination::Destination;
 pub use member_dir::MemberDir;
 pub use member_dirs::MemberDirs;
-pub use place::{Place, real};
+pub use place::{Place, check_names, real};

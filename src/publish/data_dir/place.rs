@@ -69,7 +69,7 @@ impl Place {
     pub(crate) fn look(&self, keep_old: bool) -> Result<()> {
         let Self { data_dir, wal_dir, .. } = self;
         for dir in [Some(data_dir), wal_dir.as_ref()].into_iter().flatten() {
-            look_at_names(dir)?;
+            check_names(dir)?;
             if let Some(file) = dir.ancestors().find(|dir| dir.exists()).filter(|dir| !dir.is_dir()) {
                 return Err(usage(format!("{}: not a folder", file.display()), "name a folder, or a new name"));
             }
@@ -132,7 +132,10 @@ impl Place {
 const MAX_NAME: usize = 230;
 
 /// Checks the names on the way to `path` that are to be created, and that no link on it leads nowhere.
-fn look_at_names(path: &Path) -> Result<()> {
+///
+/// # Errors
+/// What is wrong with one of them.
+pub fn check_names(path: &Path) -> Result<()> {
     for dir in path.ancestors().take_while(|dir| !dir.exists()) {
         if dir.is_symlink() {
             let what = format!("{}: a symbolic link that leads nowhere", dir.display());

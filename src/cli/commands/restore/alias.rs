@@ -96,7 +96,7 @@ impl Alias {
             return Err(Error::refused(what).hinted_if(hint).into());
         }
         let wanted = Wanted {
-            cluster,
+            cluster: Some(cluster),
             members: vec![self.name.clone()],
             carry: Carry::default(),
             bump: Some(self.bump_revision).filter(|by| *by > 0).map(Bump::By),
@@ -121,7 +121,7 @@ impl Alias {
         for warning in &plan.warnings {
             say!("warning: {}: {}", plan.source, warning.what);
         }
-        super::run(session, &source, &plan, &job).map_err(|failure| match failure {
+        super::run(session, &source, &plan, &super::Target::Members(job)).map_err(|failure| match failure {
             Failure::Error(error) => caller(error).into(),
             failure => failure,
         })?;

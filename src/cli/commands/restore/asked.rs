@@ -12,7 +12,7 @@ use etcdsnap::{
 #[command(next_help_heading = "Where")]
 pub(super) struct Where {
     /// The data directory: DIR/member is made
-    #[arg(long, value_name = "DIR", required_unless_present = "to")]
+    #[arg(long, value_name = "DIR", required_unless_present_any = ["to", "to_snapshot"])]
     pub(super) data_dir: Option<PathBuf>,
     /// Put the log into DIR instead of member/wal
     #[arg(long, value_name = "DIR")]
@@ -20,6 +20,12 @@ pub(super) struct Where {
     /// With --all-members: DIR/NAME is made for each
     #[arg(long, value_name = "DIR", requires = "all_members", conflicts_with_all = ["data_dir", "wal_dir"])]
     pub(super) to: Option<PathBuf>,
+    /// Make no data directory, but FILE: a snapshot with its SHA-256, members as in the backup
+    ///
+    /// For what takes files: etcdutl, Talos, k3s, OpenShift. What would be restored is in it: the log, up to where it is
+    /// wanted, without what is left out.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["data_dir", "wal_dir", "to", "keep_old"])]
+    pub(super) to_snapshot: Option<PathBuf>,
     /// Rename a member that is there already to member.before-<UTC>
     #[arg(long)]
     pub(super) keep_old: bool,

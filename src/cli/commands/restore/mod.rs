@@ -2,6 +2,7 @@ mod alias;
 mod asked;
 mod next;
 mod reach;
+mod target;
 pub(super) mod text;
 mod whose;
 
@@ -13,12 +14,13 @@ use clap::Args;
 use etcdsnap::{
     Error, Result,
     publish::{Destination, Owner, Place, Watch},
-    restore::{Chosen, Done, Facts, Job, Plan, Wanted, apply, highest_revision, known_beyond, rehearse},
+    restore::{Done, Facts, Job, Plan, SaveJob, Wanted, highest_revision, known_beyond, rehearse},
     source::Source,
 };
 use next::ByManifest;
 use reach::Reach;
 use serde_json::json;
+use target::Target;
 use whose::WhoseArgs;
 
 use crate::{
@@ -44,6 +46,7 @@ Examples:
   etcdsnap restore backup.db --data-dir d --member m1 --dry-run
   etcdsnap restore /mnt/dead/etcd --data-dir d --member m1
   etcdsnap restore backup.db --wal /mnt/dead/etcd --to-revision 41207 --data-dir d --member m1
+  etcdsnap restore /mnt/dead/etcd --to-snapshot rescued.db
 
 Exit status: 0 restored, 1 refused because of the backup, 2 wrong usage (also: there is a member already), 3 could not be
 read or written; unless it is 0, or stderr says that it is restored, the destination is as it was")]
@@ -73,17 +76,21 @@ pub(crate) struct Restore {
 impl Restore {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
         // Unpacked where it is going to be, unless another folder is named.
-        let destination = self.place.to.clone().or_else(|| self.place.data_dir.clone()).unwrap_or_default();
+        let named = [&self.place.to, &self.place.data_dir, &self.place.to_snapshot].into_iter().flatten().next();
+        let destination = named.cloned().unwrap_or_default();
         session.unpack_near(&destination);
         let source = self.reach.open(session, &self.snapshot)?;
         let carry = self.carry.carry();
         let load = self.reach.load(&source)?;
         let facts = Facts::gather(&source, &load, &carry)?;
-        let Chosen { cluster, members, runs, tls } = self.whose.choose(&facts.state, &self.snapshot, &self.place)?;
+        let chosen = match self.place.to_snapshot {
+            None => Some(self.whose.choose(&facts.state, &self.snapshot, &self.place)?),
+            Some(_) => None,
+        };
         let past = self.revisions.past.iter().map(|past| head_of(session, past)).collect::<Result<Vec<_>>>()?;
         let wanted = Wanted {
-            cluster,
-            members,
+            cluster: chosen.as_ref().map(|chosen| chosen.cluster.clone()),
+            members: chosen.as_ref().map(|chosen| chosen.members.clone()).unwrap_or_default(),
             carry,
             bump: self.revisions.bump_revision,
             past: past.into_iter().max(),
@@ -91,30 +98,23 @@ impl Restore {
             compact: self.revisions.compact,
             defrag: self.revisions.defrag,
             for_etcd: self.carry.for_etcd,
-            runs,
+            runs: chosen.as_ref().and_then(|chosen| chosen.runs),
         };
-        let to = Destination {
-            places: self.places(&wanted.members)?,
-            folder: std::path::absolute(&destination).unwrap_or(destination),
-            keep_old: self.place.keep_old,
-            owner: self.place.owner.as_deref().map(Owner::parse).transpose()?,
-            mode: self.place.mode,
-        };
-        let job = Job { to, trust: self.trust.trust(), arguments: arguments() };
+        let to = self.target(destination, &wanted.members)?;
         let plan = Plan::make(&facts, &wanted)?;
         if !self.dry_run {
-            job.to.recover()?;
+            to.recover()?;
         }
-        job.to.look()?;
+        to.look()?;
         if self.dry_run {
             let progress = session.progress(&source);
             let all = source.db().len();
             let (plan, report) = rehearse(&source, facts, &wanted, |done| progress.tell(done, all))?;
             drop(progress);
-            let refused = job.trust.judge(&report);
+            let refused = to.trust().judge(&report);
             match self.output {
                 ReportFormat::Text => {
-                    text::plan(&mut session.out, &plan, &job)?;
+                    text::plan(&mut session.out, &plan, &to.places())?;
                     text::verdict(&mut session.out, &report)?;
                 }
                 ReportFormat::Json => {
@@ -126,12 +126,12 @@ impl Restore {
             return Ok(refused.map(|()| Exit::Good)?);
         }
         if self.output == ReportFormat::Text {
-            text::plan(&mut session.out, &plan, &job)?;
+            text::plan(&mut session.out, &plan, &to.places())?;
             std::io::Write::flush(&mut session.out)?;
         }
-        let done = run(session, &source, &plan, &job)?;
-        let by = ByManifest { path: self.whose.manifest(), tls: &tls };
-        let told = self.tell(session, &plan, &job, &done, &by);
+        let done = run(session, &source, &plan, &to)?;
+        let by = ByManifest { path: self.whose.manifest(), tls: chosen.as_ref().map_or(&[], |chosen| &chosen.tls) };
+        let told = self.tell(session, &plan, &to, &done, &by);
         if told.is_err() {
             say!("note: it is restored; only what there was to print about it is lost");
         }
@@ -145,7 +145,7 @@ impl Restore {
         &self,
         session: &mut Session,
         plan: &Plan<'_>,
-        job: &Job,
+        to: &Target,
         done: &Done,
         by: &ByManifest<'_>,
     ) -> Result<(), Failure> {
@@ -153,10 +153,10 @@ impl Restore {
             ReportFormat::Text => {
                 text::verdict(&mut session.out, &done.report)?;
                 text::done(&mut session.out, done)?;
-                next::tell(&mut session.out, plan, job, done, by)?;
+                next::tell(&mut session.out, plan, to, done, by)?;
             }
             ReportFormat::Json => {
-                let steps = next::flags(plan, job, by);
+                let steps = next::flags(plan, to, by);
                 let document = json!({
                     "dryRun": false, "plan": plan, "source": text::source(&done.report),
                     "restored": text::restored(done), "next": steps,
@@ -165,6 +165,23 @@ impl Restore {
             }
         }
         Ok(std::io::Write::flush(&mut session.out)?)
+    }
+
+    /// Where and how it is made.
+    fn target(&self, folder: PathBuf, members: &[String]) -> Result<Target> {
+        let owner = self.place.owner.as_deref().map(Owner::parse).transpose()?;
+        let (mode, trust, arguments) = (self.place.mode, self.trust.trust(), arguments());
+        if self.place.to_snapshot.is_some() {
+            return Ok(Target::File(SaveJob { to: folder, owner, mode, trust, arguments }));
+        }
+        let to = Destination {
+            places: self.places(members)?,
+            folder: std::path::absolute(&folder).unwrap_or(folder),
+            keep_old: self.place.keep_old,
+            owner,
+            mode,
+        };
+        Ok(Target::Members(Job { to, trust, arguments }))
     }
 
     fn places(&self, members: &[String]) -> Result<Vec<Place>> {
@@ -178,10 +195,10 @@ impl Restore {
 }
 
 /// Does it, watched: ^C ends it and leaves nothing behind.
-fn run(session: &mut Session, source: &Source, plan: &Plan<'_>, job: &Job) -> Result<Done, Failure> {
+fn run(session: &mut Session, source: &Source, plan: &Plan<'_>, to: &Target) -> Result<Done, Failure> {
     let stop = stop_at_signal();
     let progress = session.progress(source);
-    let done = apply(source, plan, job, Watch { stop: &stop, progress: &|done, all| progress.tell(done, all) })?;
+    let done = to.make(source, plan, Watch { stop: &stop, progress: &|done, all| progress.tell(done, all) })?;
     drop(progress);
     session.wrote(&done.files)?;
     Ok(done)

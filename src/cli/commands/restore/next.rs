@@ -8,9 +8,10 @@ use std::{
 use etcdsnap::{
     k8s::Installer,
     publish::Place,
-    restore::{Done, Job, NewMember, Plan},
+    restore::{Done, NewMember, Plan},
 };
 
+use super::target::Target;
 use crate::render::{printable, shell};
 
 /// How a manifest starts etcd.
@@ -22,10 +23,11 @@ pub(super) struct ByManifest<'a> {
 }
 
 /// How each member is started.
-pub(super) fn flags(plan: &Plan<'_>, job: &Job, by: &ByManifest<'_>) -> Vec<String> {
+pub(super) fn flags(plan: &Plan<'_>, to: &Target, by: &ByManifest<'_>) -> Vec<String> {
+    let Target::Members(job) = to else { return Vec::new() };
     let tls: String = by.tls.iter().map(|(name, value)| format!(" --{name}={}", shell(value))).collect();
     let start = |place: &Place| {
-        let member = plan.cluster.member(&place.member).ok()?;
+        let member = plan.cluster.as_ref()?.member(&place.member).ok()?;
         let urls = member.peer_urls.join(",");
         let wal = place.wal_dir.as_ref().map_or(String::new(), |wal| format!(" --wal-dir {}", shell(wal)));
         Some(format!(
@@ -42,19 +44,27 @@ pub(super) fn flags(plan: &Plan<'_>, job: &Job, by: &ByManifest<'_>) -> Vec<Stri
 pub(super) fn tell(
     out: &mut impl Write,
     plan: &Plan<'_>,
-    job: &Job,
+    to: &Target,
     done: &Done,
     by: &ByManifest<'_>,
 ) -> io::Result<()> {
     writeln!(out, "next")?;
-    for flags in flags(plan, job, by) {
+    if let Target::File(job) = to {
+        let file = printable(shell(&job.to));
+        writeln!(out, "  give {file} to what restores your cluster, such as one of:")?;
+        writeln!(out, "    etcdsnap restore {file} --data-dir DIR --member NAME")?;
+        writeln!(out, "    etcdutl snapshot restore {file} --data-dir DIR")?;
+        writeln!(out, "    talosctl bootstrap --recover-from={file}")?;
+        return writeln!(out, "    k3s server --cluster-reset --cluster-reset-restore-path={file}");
+    }
+    for flags in flags(plan, to, by) {
         writeln!(out, "  {}", printable(flags))?;
     }
-    if plan.members.len() < plan.cluster.members.len() {
+    let all = plan.cluster.as_ref().map_or(&[][..], |cluster| &cluster.members);
+    if plan.members.len() < all.len() {
         let names = |members: &mut dyn Iterator<Item = &NewMember>| {
             printable(members.map(|member| member.name.as_str()).collect::<Vec<_>>().join(", "))
         };
-        let all = &plan.cluster.members;
         let missing = names(&mut all.iter().filter(|member| !plan.members.contains(&member.name)));
         let quorum = all.iter().filter(|member| !member.is_learner).count() / 2 + 1;
         let voters = names(&mut all.iter().filter(|member| !member.is_learner));

@@ -10,7 +10,7 @@ use etcdsnap::{
         rewrite::Changes,
     },
     hash::hex,
-    restore::{Done, FromLog, Job, Plan},
+    restore::{Done, FromLog, Plan},
     verify::{Report, Trailer},
 };
 use serde_json::{Value, json};
@@ -21,8 +21,21 @@ pub(in crate::commands) fn line(out: &mut impl Write, name: &str, text: &str) ->
     writeln!(out, "  {name:<11} {}", printable(text.to_owned()))
 }
 
-/// What is going to be done.
-pub(super) fn plan(out: &mut impl Write, plan: &Plan<'_>, job: &Job) -> io::Result<()> {
+fn members(out: &mut impl Write, plan: &Plan<'_>) -> io::Result<()> {
+    let Some(cluster) = &plan.cluster else {
+        let names = plan.state.members.iter().map(|member| member.name.as_str());
+        return line(out, "members", &format!("as in the backup: {}", names.collect::<Vec<_>>().join(", ")));
+    };
+    for (n, member) in cluster.members.iter().enumerate() {
+        let name = if n == 0 { "members" } else { "" };
+        let learner = if member.is_learner { ", learner" } else { "" };
+        line(out, name, &format!("{} {} {}{learner}", member.id, member.name, member.peer_urls.join(",")))?;
+    }
+    line(out, "cluster", &format!("{}, token {}", cluster.id, cluster.token))
+}
+
+/// What is going to be done, and that it goes `to` these places.
+pub(super) fn plan(out: &mut impl Write, plan: &Plan<'_>, to: &[String]) -> io::Result<()> {
     let version = plan.version.as_ref().map_or(String::new(), |version| format!("storage version {version}, "));
     let in_use = plan.in_use.map_or(String::new(), |used| format!(" ({} in use)", bytes(used)));
     let revision = plan.log.as_ref().map_or(plan.revision, |log| log.from_revision);
@@ -32,16 +45,8 @@ pub(super) fn plan(out: &mut impl Write, plan: &Plan<'_>, job: &Job) -> io::Resu
     if let Some(log) = &plan.log {
         line(out, "log", &from_log(log))?;
     }
-    for place in &job.to.places {
-        let wal = place.wal_dir.as_ref().map_or(String::new(), |wal| format!(", log in {}", wal.display()));
-        line(out, "to", &format!("{}{wal}", place.member_dir().display()))?;
-    }
-    for (n, member) in plan.cluster.members.iter().enumerate() {
-        let name = if n == 0 { "members" } else { "" };
-        let learner = if member.is_learner { ", learner" } else { "" };
-        line(out, name, &format!("{} {} {}{learner}", member.id, member.name, member.peer_urls.join(",")))?;
-    }
-    line(out, "cluster", &format!("{}, token {}", plan.cluster.id, plan.cluster.token))?;
+    to.iter().try_for_each(|to| line(out, "to", to))?;
+    members(out, plan)?;
     for (n, change) in changes(&plan.changes).iter().enumerate() {
         line(out, if n == 0 { "changes" } else { "" }, change)?;
     }

@@ -14,6 +14,7 @@ use crate::render::shell;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Whose member")]
+#[group(id = "whose", multiple = true, conflicts_with = "to_snapshot")]
 pub(super) struct WhoseArgs {
     /// As the snapshot knows it: name, URLs and cluster from its own members
     #[arg(long, value_name = "NAME", conflicts_with_all = ["from_manifest", "name", "initial_cluster", "all_members"])]

@@ -1,0 +1,75 @@
+//! A plan for a snapshot, done: one file as `snapshot save` writes it, with its SHA-256 at the end.
+
+use std::{os::unix::fs::FileExt as _, path::PathBuf};
+
+use super::{
+    Trust,
+    apply::Done,
+    db,
+    plan::Plan,
+    verify::{self, Restored},
+};
+use crate::{
+    Error, Result,
+    bolt::Db,
+    publish::{Draft, Owner, Run, Watch, check_names, fault, real, settle_one},
+    source::{Part, Source},
+};
+
+/// Where a snapshot goes, and how.
+#[derive(Debug, Clone)]
+pub struct SaveJob {
+    /// The file that is made.
+    pub to: PathBuf,
+    /// Its owner.
+    pub owner: Option<Owner>,
+    /// Its mode, of which the right to execute is left out.
+    pub mode: u32,
+    /// How much doubt is let through.
+    pub trust: Trust,
+    /// The command line, for the file beside a result of a doubtful backup.
+    pub arguments: Vec<String>,
+}
+
+impl SaveJob {
+    /// Checks that the file can be made, as far as that can be known before; returns its path without links.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn look(&self) -> Result<PathBuf> {
+        let to = std::path::absolute(&self.to).map_err(fault(&self.to, "look at"))?;
+        check_names(&to)?;
+        if to.exists() {
+            let what = format!("{}: there is a file or folder of this name already", to.display());
+            return Err(Error::usage(what).hinted("name a new file"));
+        }
+        real(&to)
+    }
+}
+
+/// Does what `plan` says with `source`: writes one snapshot file, all or nothing.
+///
+/// # Errors
+/// What went wrong; then there is no file.
+pub fn save(source: &Source, plan: &Plan<'_>, job: &SaveJob, watch: Watch<'_>) -> Result<Done> {
+    let to = job.look()?;
+    let draft = Draft::create(&to, Run::Restore)?;
+    let path = draft.path();
+    let (report, file) = db::write(source, plan, job.trust, &path, watch)?;
+    let wrong = |what: String| fault(&path, "read back")(std::io::Error::other(what));
+    // What is after the last page is left over from the backup, such as its trailer.
+    let size =
+        Db::open(Part::open(&path)?.image()).map(|db| db.size()).map_err(|finding| wrong(finding.to_string()))?;
+    file.set_len(size).map_err(fault(&path, "write"))?;
+    let sum = Part::open(&path)?.digests(|done| (watch.progress)(done, size))?.image;
+    file.write_all_at(&sum, size).map_err(fault(&path, "write"))?;
+    let restored: Restored = verify::db(&path, plan, report.findings.damaged())?;
+    if Part::open(&path)?.trailer() != Some(sum) {
+        return Err(wrong("its trailer is not what was written".to_owned()));
+    }
+    settle_one(&path, job.mode & 0o666, job.owner)?;
+    source.intact()?;
+    watch.check()?;
+    let doubt = draft.publish(report.doubt(&job.arguments).as_ref())?;
+    Ok(Done { report, restored, kept: Vec::new(), files: [to].into_iter().chain(doubt).collect() })
+}
