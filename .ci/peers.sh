@@ -5,6 +5,7 @@
 #   .ci/peers.sh           etcd, etcdctl 3.4 to 3.7, etcdutl 3.5 to 3.7, bbolt, etcd's dump tools (3 minutes, 2 cores)
 #   .ci/peers.sh kube      and kube-apiserver, kube-controller-manager, kubectl (10 minutes more), for the drill
 #                              (tests/it/restore_drill.rs, skipped without them) and for fixtures/cluster.sh
+#   .ci/peers.sh v1.30.14  and those of that version, in a folder of this name beside the others: for .ci/versions.sh
 #
 # The folder is ${XDG_CACHE_HOME:-~/.cache}/etcdsnap/peers/bin, or $ETCDSNAP_PEERS when that is set. Names carry the
 # version: etcd36, etcdctl36, etcdutl36. A program that is there in its pinned version is left alone.
@@ -13,7 +14,6 @@
 set -euo pipefail
 
 etcd35=v3.5.33 etcd36=v3.6.14 etcd37=v3.7.1 bbolt=v1.5.0 kubernetes=v1.36.3
-kinds=k8s.io/api@v0.37.2 # as in tools/kinds
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 bin=${ETCDSNAP_PEERS:-${XDG_CACHE_HOME:-$HOME/.cache}/etcdsnap/peers/bin}
@@ -26,6 +26,11 @@ say() { echo "peers: $*" >&2; }
 
 # holds NAME VERSION MODULE: whether bin/NAME was built from that version of the module, by Go's own record in it.
 holds() { [ -x "$bin/$1" ] && go version -m "$bin/$1" 2> /dev/null | grep -qE "^\s+(mod|dep|=>)\s+$3\s+$2(\s|$)"; }
+
+# folder MODULE@VERSION: downloads a module and prints where it is.
+folder() {
+  go mod download -json "$1" | sed -n 's/.*"Dir": "\(.*\)".*/\1/p'
+}
 
 # module NAME: enters a scratch module.
 module() {
@@ -114,17 +119,19 @@ dump() {
   quietly go build -o "$bin/etcd-dump-db" go.etcd.io/etcd/v3/tools/etcd-dump-db
 }
 
-# Kubernetes' own go.mod replaces every staging module by a folder; ours replaces it by the published version.
+# kube VERSION FOLDER: kube-apiserver, kube-controller-manager and kubectl. Kubernetes' own go.mod replaces every staging
+# module by a folder; ours replaces it by the published version.
 kube() {
-  local source staging=v0.${kubernetes#v1.}
-  holds kube-apiserver $kubernetes k8s.io/kubernetes && holds kube-controller-manager $kubernetes k8s.io/kubernetes \
+  local version=$1 bin=$2 source staging=v0.${1#v1.}
+  holds kube-apiserver "$version" k8s.io/kubernetes && holds kube-controller-manager "$version" k8s.io/kubernetes \
     && holds kubectl "$staging" k8s.io/kubectl && return
-  say "Kubernetes $kubernetes"
-  rm -f "$work/kube/go.mod" "$work/kube/go.sum" # those of another version
+  say "Kubernetes $version"
+  rm -rf "$work/kube" # that of another version
+  mkdir -p "$bin"
   module kube
-  source=$(go mod download -json k8s.io/kubernetes@$kubernetes | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')
+  source=$(folder "k8s.io/kubernetes@$version")
   sed -n '/^replace/,/)/p' "$source/go.mod" | awk -v v="$staging" '/=>/ {print "replace " $1 " => " $1 " " v}' >> go.mod
-  echo "require k8s.io/kubernetes $kubernetes" >> go.mod
+  echo "require k8s.io/kubernetes $version" >> go.mod
   local name
   for name in kube-apiserver:NewAPIServerCommand kube-controller-manager:NewControllerManagerCommand; do
     mkdir -p "${name%%:*}"
@@ -161,22 +168,25 @@ GO
   quietly go build -o "$bin/" ./kube-apiserver ./kube-controller-manager ./kubectl
 }
 
-# What Go itself says about Kubernetes objects: the golden files of the published module, and objects that are filled at
-# random, as stored and as printed.
+# What Go itself says about Kubernetes objects: the golden files of k8s.io/api in every release that the table of kinds is
+# made of, and objects that are filled at random, as stored and as printed.
 objects() {
-  local dir
-  [ -d "$bin/k8s-testdata/" ] && [ -s "$bin/k8s-random.bin" ] && return
-  say "Kubernetes objects"
-  module kinds
-  dir=$(go mod download -json "$kinds" | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')
-  ln -sfn "$dir/testdata" "$bin/k8s-testdata"
+  local version
+  mkdir -p "$bin/k8s-golden"
+  while read -r version; do
+    [ -d "$bin/k8s-golden/$version/HEAD" ] && continue
+    say "golden objects of k8s.io/api $version"
+    ln -sfn "$(folder "k8s.io/api@$version")/testdata" "$bin/k8s-golden/$version"
+  done < "$root/tools/kinds/releases.txt"
+  [ -s "$bin/k8s-random.bin" ] && return
+  say "random objects"
   cd "$root/tools/kinds/random"
   go run . 62 > "$bin/k8s-random.part" 2> /dev/null
   mv "$bin/k8s-random.part" "$bin/k8s-random.bin"
 }
 
 command -v go > /dev/null || { say "needs Go: https://go.dev/dl/"; exit 2; }
-case ${1:-etcd} in etcd | kube) ;; *) say "unknown: $1"; exit 2 ;; esac
+case ${1:-etcd} in etcd | kube | v1.*) ;; *) say "unknown: $1"; exit 2 ;; esac
 etcd34
 etcd $etcd35 35
 etcd $etcd36 36
@@ -184,5 +194,8 @@ etcd $etcd37 37
 bbolt
 dump
 objects
-[ "${1:-etcd}" != kube ] || kube
+case ${1:-etcd} in
+  kube) kube $kubernetes "$bin" ;;
+  v1.*) kube "$1" "$bin/$1" ;;
+esac
 echo "$bin"

@@ -28,12 +28,20 @@ impl<'a> Snapshot<'a> {
     /// # Errors
     /// When the revision was compacted away, or is not there yet.
     pub fn view(&self, at: Option<i64>, range: &Range<'_>) -> Result<View<'a>> {
+        self.view_of(at, |key| range.contains(key))
+    }
+
+    /// As [`Snapshot::view`], of the keys that `wanted` lets through.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn view_of(&self, at: Option<i64>, wanted: impl Fn(&[u8]) -> bool + Sync) -> Result<View<'a>> {
         let keyspace = self.keyspace;
         let limit = at.unwrap_or(i64::MAX);
         let scan = keyspace.newest(&self.walk, VecDeque::new, |recent, record| {
             push_recent(recent, record);
             // The empty record of a bump stands for no key.
-            record.revision.main <= limit && range.contains(record.kv.key) && !record.is_bump()
+            record.revision.main <= limit && wanted(record.kv.key) && !record.is_bump()
         });
         let mut recent = VecDeque::new();
         scan.parts.into_iter().for_each(|part| append_recent(&mut recent, part));

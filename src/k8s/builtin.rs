@@ -18,15 +18,14 @@ pub(super) fn builtin() -> &'static [Resource] {
         for entry in table().kinds() {
             let (group, version) = split(entry.api_version);
             let Some(plural) = entry.plural else { continue };
-            let never_stored = matches!(plural, "evictions" | "componentstatuses");
-            let version = ApiVersion { name: version.into(), served: group != "imagepolicy.k8s.io", stored: false };
+            let version = ApiVersion { name: version.into(), served: true, stored: false };
             if let Some(have) = all.iter_mut().find(|r| r.plural == plural && r.group == group) {
                 have.versions.push(version);
                 continue;
             }
             let stored_elsewhere =
                 all.iter().any(|r| r.plural == plural) && matches!(group, "extensions" | "events.k8s.io");
-            if never_stored || stored_elsewhere {
+            if plural == "componentstatuses" || stored_elsewhere {
                 continue;
             }
             let (short, in_all) = nicknames(plural);

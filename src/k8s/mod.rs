@@ -6,8 +6,8 @@
 //!
 //! Protobuf alone does not say how it is printed: `omitempty`, pointers and inlined structs are only in the struct
 //! tags of the Go types. These are in a table (`kinds.txt`), made from the published Go modules by `tools/kinds`; the
-//! decoder walks the wire by it. It holds every kind of Kubernetes 1.20 to 1.37; a field or kind that it does not hold
-//! is shown by its number and told.
+//! decoder walks the wire by it. It holds every kind and field of Kubernetes 1.16 to 1.38, and how each [`Release`]
+//! prints them; a kind that it does not hold is shown by the numbers of its fields, a field is reported.
 
 mod builtin;
 mod cbor;
@@ -29,6 +29,7 @@ mod path;
 mod portrait;
 mod promotion;
 mod protobuf;
+mod release;
 mod resource;
 mod resources;
 mod seal;
@@ -54,6 +55,7 @@ pub use object::{Object, decode};
 pub use portrait::{Installer, Portrait, identity};
 pub use promotion::Promotion;
 pub use protobuf::ManagedFields;
+pub use release::Release;
 pub use resource::Resource;
 pub use resources::Resources;
 pub use seal::{Ring, is_encrypted, opened_object};

@@ -8,6 +8,7 @@ use super::{
     json_read,
     path::Path,
     protobuf::{Decoder, ManagedFields},
+    release::Release,
     stored::{Envelope, Stored},
     table::table,
     value::{Map, Value},
@@ -35,16 +36,20 @@ pub struct Object<'a> {
 /// # Errors
 /// When the value is no object, is encrypted, or is broken.
 pub fn decode(value: &[u8]) -> Result<Object<'_>, Undecodable> {
-    decode_with(value, ManagedFields::Keep)
+    decode_with(value, ManagedFields::Keep, Release::default())
 }
 
-/// As [`decode`], with or without `metadata.managedFields`.
+/// As [`decode`], with or without `metadata.managedFields`, as a release prints it.
 ///
 /// # Errors
 /// The same.
-pub(super) fn decode_with(value: &[u8], managed_fields: ManagedFields) -> Result<Object<'_>, Undecodable> {
+pub(super) fn decode_with(
+    value: &[u8],
+    managed_fields: ManagedFields,
+    release: Release,
+) -> Result<Object<'_>, Undecodable> {
     let mut object = match Stored::new(value)? {
-        Stored::Protobuf(envelope) => return protobuf(&envelope, managed_fields),
+        Stored::Protobuf(envelope) => return protobuf(&envelope, managed_fields, release),
         Stored::Json(text) => Object::of(json_read::parse(text)?),
         Stored::Cbor(data) => Object::of(super::cbor::parse(data)?),
         Stored::Encrypted(seal) => return Err(Undecodable::Encrypted(Box::new(SealName::from(&seal)))),
@@ -56,9 +61,13 @@ pub(super) fn decode_with(value: &[u8], managed_fields: ManagedFields) -> Result
     Ok(object)
 }
 
-fn protobuf<'a>(envelope: &Envelope<'a>, managed_fields: ManagedFields) -> Result<Object<'a>, Undecodable> {
+fn protobuf<'a>(
+    envelope: &Envelope<'a>,
+    managed_fields: ManagedFields,
+    release: Release,
+) -> Result<Object<'a>, Undecodable> {
     let table = table();
-    let mut decoder = Decoder::new(table, managed_fields);
+    let mut decoder = Decoder::new(table, managed_fields, release);
     let kind = table.kind(envelope.api_version, envelope.kind);
     let mut map = match kind {
         Some(kind) => decoder.object(kind.message, envelope.raw, &Path::ROOT)?,

@@ -9,6 +9,7 @@ use super::{
     error::{Undecodable, Unknown},
     json_read,
     path::Path,
+    release::Release,
     table::{Field, Message, Shape, Table, Type},
     value::{Map, Value, text},
 };
@@ -19,6 +20,7 @@ type Entries<'a> = Vec<(Cow<'a, str>, Value<'a>)>;
 pub(super) struct Decoder {
     table: &'static Table,
     managed_fields: ManagedFields,
+    release: Release,
     pub(super) unknown: Vec<Unknown>,
 }
 
@@ -40,8 +42,8 @@ const MANAGED_FIELDS: u32 = 17;
 const FIELDS_V1: u32 = 7;
 
 impl Decoder {
-    pub(super) fn new(table: &'static Table, managed_fields: ManagedFields) -> Self {
-        Self { table, managed_fields, unknown: Vec::new() }
+    pub(super) fn new(table: &'static Table, managed_fields: ManagedFields, release: Release) -> Self {
+        Self { table, managed_fields, release, unknown: Vec::new() }
     }
 
     /// The message `id` as an object. `spare` members may be added to it without growing it.
@@ -65,7 +67,7 @@ impl Decoder {
         let mut hint = 0;
         let mut reader = Reader::new(data);
         while let Some(wire) = reader.next_field()? {
-            let Some((at, field)) = message.find(wire.number, hint) else {
+            let Some((at, field)) = message.find(wire.number, hint, self.release) else {
                 self.unknown.push(Unknown { path: path.spell(), number: wire.number });
                 continue;
             };
@@ -88,7 +90,7 @@ impl Decoder {
                 super::special::field(wire.bytes()?, 1)?;
                 continue;
             }
-            let bit = 1_u128 << (at & 127);
+            let bit = 1_u128 << (field.slot & 127);
             let again = seen & bit != 0;
             seen |= bit;
             match field.shape {
@@ -107,7 +109,9 @@ impl Decoder {
                         out.retain(|(name, _)| name != field.name);
                     }
                     let value = self.one(field.of, &wire, path, field.name)?;
-                    if !(field.omit && !field.pointer && value.is_empty()) {
+                    // what the release does not have is only shown if it says something
+                    let omit = field.omit && !field.pointer || !field.is_in(self.release);
+                    if !(omit && value.is_empty()) {
                         out.push((Cow::Borrowed(field.name), value));
                     }
                 }
@@ -140,7 +144,7 @@ impl Decoder {
         let Some(message) = self.table.message(id) else { return Ok(()) };
         let mut reader = Reader::new(data);
         while let Some(wire) = reader.next_field()? {
-            match message.find(wire.number, 0) {
+            match message.find(wire.number, 0, self.release) {
                 None => self.unknown.push(Unknown { path: path.spell(), number: wire.number }),
                 Some((_, Field { of: Type::Message(id), name, .. })) => {
                     self.pass_over(*id, wire.bytes()?, &path.then(name)?)?;
@@ -161,8 +165,8 @@ impl Decoder {
 
     /// What Go prints of fields that were not on the wire.
     fn absent<'a>(&self, message: &Message, seen: u128, out: &mut Entries<'a>) {
-        for (at, field) in message.fields.iter().enumerate() {
-            if field.omit || seen & (1 << (at & 127)) != 0 {
+        for field in &message.fields {
+            if field.omit || !field.is_in(self.release) || seen & (1 << (field.slot & 127)) != 0 {
                 continue;
             }
             match field.of {

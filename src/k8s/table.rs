@@ -1,17 +1,23 @@
 //! The Kubernetes API as a table: for every message its fields by number, with what Go's struct tags say of them.
 //!
-//! `kinds.txt` is the union over Kubernetes 1.20 to 1.37, written by `tools/kinds`. It has three kinds of lines:
+//! `kinds.txt` is the union over Kubernetes 1.16 to 1.38, written by `tools/kinds`. It has three kinds of lines:
 //!
 //! ```text
 //! = apps/v1 Deployment apps/v1.Deployment deployments namespaced     a kind, its message, its resource, its scope
 //! @ apps/v1.DeploymentSpec                                           a message, whose fields follow
 //! 1 replicas int32 ?*                                                number, JSON name, type, flags
+//! 11 availableReplicas int32 - 23-                                   and the releases that print it so
+//! 11 availableReplicas int32 ? 22-22
 //! ```
 //!
 //! A type is a scalar, one of Kubernetes' special types, or a message (it has a dot), after `[]` or `{}` when there
 //! are many. `?` is an omitempty that has a meaning, `*` a pointer, the name `-` a struct inlined into its owner.
+//! Where releases print a field in several ways, it has a line for each, the newest first: number, name and type are
+//! the same in all of them.
 
 use std::{collections::HashMap, sync::OnceLock};
+
+use super::release::Release;
 
 /// What a field holds; the names are those of the Go types.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +64,18 @@ pub(super) struct Field {
     /// Not printed when empty.
     pub(super) omit: bool,
     pub(super) pointer: bool,
+    /// The same for all forms of one field, and for no other field of the message.
+    pub(super) slot: u8,
+    pub(super) since: Release,
+    pub(super) until: Release,
+}
+
+impl Field {
+    /// Whether a release has the field in this form.
+    #[inline]
+    pub(super) fn is_in(&self, release: Release) -> bool {
+        (self.since..=self.until).contains(&release)
+    }
 }
 
 #[derive(Debug)]
@@ -66,12 +84,15 @@ pub(super) struct Message {
 }
 
 impl Message {
-    /// The field of this number and its place; `hint` is the place of the field read before, as fields come in order.
+    /// The field of this number in the form of `release`, or in its newest form, and its place; `hint` is the place of
+    /// the field read before, as fields come in order.
     #[inline]
-    pub(super) fn find(&self, number: u32, hint: usize) -> Option<(usize, &Field)> {
-        let rest = self.fields.iter().enumerate().skip(hint);
-        let found = rest.take(8).find(|(_, f)| f.number == number);
-        found.or_else(|| self.fields.iter().enumerate().find(|(_, f)| f.number == number))
+    pub(super) fn find(&self, number: u32, hint: usize, release: Release) -> Option<(usize, &Field)> {
+        let from = |at| self.fields.iter().enumerate().skip(at);
+        let near = from(hint).take(8).find(|(_, f)| f.number == number);
+        let (at, first) = near.or_else(|| from(0).find(|(_, f)| f.number == number))?;
+        let mut forms = from(at).take_while(|(_, f)| f.number == number);
+        forms.find(|(_, f)| f.is_in(release)).or(Some((at, first)))
     }
 }
 
@@ -139,7 +160,11 @@ impl Table {
                 Some("#") | None => {}
                 Some(number) => {
                     if let (Some(m), Some(f)) = (table.messages.last_mut(), read_field(&ids, number, words)) {
-                        m.fields.push(f);
+                        let slot = m
+                            .fields
+                            .last()
+                            .map_or(0, |last| last.slot.saturating_add(u8::from(last.number != f.number)));
+                        m.fields.push(Field { slot, ..f });
                     }
                 }
             }
@@ -160,6 +185,7 @@ impl Table {
 fn read_field(ids: &HashMap<&str, u32>, number: &str, mut words: std::str::Split<'static, char>) -> Option<Field> {
     let name = words.next()?;
     let (of, flags) = (words.next()?, words.next().unwrap_or_default());
+    let (since, until) = words.next().and_then(|range| range.split_once('-')).unwrap_or_default();
     let (shape, of) = match (of.strip_prefix("[]"), of.strip_prefix("{}")) {
         (Some(of), _) => (Shape::List, of),
         (_, Some(of)) => (Shape::Map, of),
@@ -172,6 +198,9 @@ fn read_field(ids: &HashMap<&str, u32>, number: &str, mut words: std::str::Split
         shape,
         omit: flags.contains('?'),
         pointer: flags.contains('*'),
+        slot: 0,
+        since: Release::new(since.parse().unwrap_or(u8::MIN)),
+        until: Release::new(until.parse().unwrap_or(u8::MAX)),
     })
 }
 
@@ -209,7 +238,7 @@ mod tests {
         let fields = TEXT.lines().filter(|l| l.starts_with(|c: char| c.is_ascii_digit())).count();
         assert_eq!(table().messages.iter().map(|m| m.fields.len()).sum::<usize>(), fields);
         assert_eq!(table().kinds.len(), TEXT.lines().filter(|l| l.starts_with("= ")).count());
-        assert!(table().messages.iter().all(|m| m.fields.len() <= 128), "a message's fields are marked in a u128");
+        assert!(table().messages.iter().flat_map(|m| &m.fields).all(|f| f.slot < 128), "fields are marked in a u128");
         let pod = table().kind("v1", "Pod").unwrap();
         assert_eq!((pod.plural, pod.namespaced), (Some("pods"), true));
     }

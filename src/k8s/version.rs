@@ -7,7 +7,7 @@ use std::{borrow::Cow, cmp::Reverse};
 pub struct ApiVersion {
     /// `v1`, without its group.
     pub name: Cow<'static, str>,
-    /// Whether an API server serves it. For a built-in kind: whether one of the known releases does.
+    /// Whether an API server serves it. For a built-in kind: some release does.
     pub served: bool,
     /// Whether it is the one that objects are stored in. False for built-in kinds: theirs depends on the release.
     pub stored: bool,

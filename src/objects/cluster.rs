@@ -7,7 +7,9 @@ use crate::{
     Error, Findings, Result,
     bytes::escape,
     etcd::{KeyValue, Range, Snapshot, View},
-    k8s::{Clock, Key, ManagedFields, Moment, Object, Resource, Resources, Ring, Undecodable, identity, newest},
+    k8s::{
+        Clock, Key, ManagedFields, Moment, Object, Release, Resource, Resources, Ring, Undecodable, identity, newest,
+    },
     select::Selection,
 };
 
@@ -24,6 +26,8 @@ pub struct Cluster<'a> {
     pub ring: Ring,
     /// The built-in resources, and those that the backup's CustomResourceDefinitions define.
     pub resources: Resources,
+    /// The release of Kubernetes that wrote it, as far as is known; objects are printed as this release does.
+    pub release: Release,
     /// What the keys of objects begin with: `/registry`.
     prefixes: BTreeSet<&'a str>,
     clock: OnceLock<Clock>,
@@ -38,14 +42,15 @@ impl<'a> Cluster<'a> {
         Self::open_range(snapshot, ring, at, &Range::ALL)
     }
 
-    /// As [`Cluster::open`], with the keys in `range` only; with all keys where `ring` has some, for more of them may be
-    /// anywhere in the backup.
+    /// As [`Cluster::open`], with the keys in `range` and those that tell the release only; with all keys where `ring` has
+    /// some, for more of them may be anywhere in the backup.
     ///
     /// # Errors
     /// The same.
     pub fn open_range(snapshot: &'a Snapshot<'a>, mut ring: Ring, at: At, range: &Range<'_>) -> Result<Self> {
         let range = if ring.is_empty() { range } else { &Range::ALL };
-        let view = snapshot.view(at.revision(snapshot, &ring)?, range)?;
+        let wanted = |key: &[u8]| range.contains(key) || Release::is_told_by(key);
+        let view = snapshot.view_of(at.revision(snapshot, &ring)?, wanted)?;
         ring.learn(view.iter());
         let (mut resources, mut prefixes) = (Resources::default(), BTreeSet::new());
         for key in view.keys() {
@@ -60,7 +65,8 @@ impl<'a> Cluster<'a> {
                 resources.add(resource);
             }
         }
-        Ok(Self { name: "", snapshot, view, ring, resources, prefixes, clock: OnceLock::new() })
+        let release = Release::of(&view).unwrap_or_default();
+        Ok(Self { name: "", snapshot, view, ring, resources, release, prefixes, clock: OnceLock::new() })
     }
 
     /// Sets the backup's name in messages.
@@ -114,7 +120,7 @@ impl<'a> Cluster<'a> {
     /// # Errors
     /// The same.
     pub fn object_with(&self, kv: &KeyValue<'a>, managed_fields: ManagedFields) -> Result<Object<'a>, Undecodable> {
-        let mut object = self.ring.object_with(kv.key, kv.value, managed_fields)?;
+        let mut object = self.ring.object_of(self.release, kv.key, kv.value, managed_fields)?;
         object.as_served(kv.mod_revision);
         Ok(object)
     }

@@ -1,16 +1,51 @@
 package main
 
 import (
+	"cmp"
+	"fmt"
 	"log"
+	"maps"
+	"math/bits"
+	"slices"
+	"strconv"
 	"strings"
 )
 
-// table is the union over all releases.
-type table struct {
+// release is what one version of the modules holds.
+type release struct {
+	version  string
+	minor    int
 	messages map[string]*message
-	kinds    map[string]*kind
 	named    map[string]string // types that are no structs: strings, maps, aliases
+	kinds    []*kind
 }
+
+// table is the union of all releases, which are added to it newest first.
+type table struct {
+	messages map[string]*history
+	kinds    map[string]*kind
+	merged   map[string]bool // "minor from into", so that recursive messages end
+}
+
+// history is a message through all releases that have it.
+type history struct {
+	name   string
+	in     minors
+	fields map[int][]*variant // by number, the newest variant first
+}
+
+// variant is a field as some releases have it.
+type variant struct {
+	field
+	in      minors
+	renamed bool // its type had another name
+}
+
+// minors is a set of minor versions, a bit each.
+type minors uint64
+
+func (m minors) first() int { return bits.TrailingZeros64(uint64(m)) }
+func (m minors) last() int  { return 63 - bits.LeadingZeros64(uint64(m)) }
 
 // message is one Go struct, named like "core/v1.Pod".
 type message struct {
@@ -74,65 +109,114 @@ func (k *kind) apiVersion() string {
 	return k.group + "/" + k.version
 }
 
-func (k *kind) less(o *kind) bool {
-	if k.group != o.group {
-		return k.group < o.group
-	}
-	if k.version != o.version {
-		return k.version < o.version
-	}
-	return k.name < o.name
+func (k *kind) compare(o *kind) int {
+	return cmp.Or(cmp.Compare(k.group, o.group), cmp.Compare(k.version, o.version), cmp.Compare(k.name, o.name))
 }
 
-// add takes from a package what the table does not have yet. A field number that two releases give to two
-// different names would make a union impossible, so that is reported.
-func (t *table) add(module string, p *pkg) {
+// add takes what a package has.
+func (r *release) add(p *pkg) {
 	for _, m := range p.messages {
-		have := t.messages[m.name]
-		if have == nil {
-			t.messages[m.name] = m
-			continue
-		}
-		for _, f := range m.fields {
-			t.addField(module, have, f)
-		}
+		r.messages[m.name] = m
 	}
-	for id, kind := range p.named {
-		if t.named[id] == "" && kind != id {
-			t.named[id] = kind
-		}
-	}
-	for _, k := range p.kinds {
-		id := k.apiVersion() + " " + k.name
-		if t.kinds[id] == nil {
-			t.kinds[id] = k
-		}
-	}
-}
-
-func (t *table) addField(module string, have *message, f field) {
-	for _, h := range have.fields {
-		if h.number != f.number {
-			continue
-		}
-		if h.name != f.name || h.kind != f.kind {
-			log.Printf("%s: %s field %d was %s %s, is %s %s", module, have.name, f.number, f.name, f.kind, h.name, h.kind)
-		}
-		return
-	}
-	log.Printf("%s: %s field %d %s %s is gone since", module, have.name, f.number, f.name, f.kind)
-	f.omitempty, f.pointer = true, f.pointer || !f.canBeEmpty()
-	have.fields = append(have.fields, f)
+	maps.Copy(r.named, p.named)
+	r.kinds = append(r.kinds, p.kinds...)
 }
 
 // resolve replaces the named types of other packages by what they stand for.
-func (t *table) resolve() {
-	for _, m := range t.messages {
+func (r *release) resolve() {
+	for _, m := range r.messages {
 		for i := range m.fields {
 			f := &m.fields[i]
-			for ref := f.ref(); ref != "" && t.named[ref] != ""; ref = f.ref() {
-				f.kind = strings.TrimSuffix(f.kind, ref) + t.named[ref]
+			for ref := f.ref(); ref != "" && r.named[ref] != "" && r.named[ref] != ref; ref = f.ref() {
+				f.kind = strings.TrimSuffix(f.kind, ref) + r.named[ref]
 			}
 		}
 	}
+}
+
+// add takes what a release has and the newer ones have not.
+func (t *table) add(r *release) {
+	for _, name := range slices.Sorted(maps.Keys(r.messages)) {
+		t.merge(r, r.messages[name], name)
+	}
+	for _, k := range r.kinds {
+		id := k.apiVersion() + " " + k.name
+		if have := t.kinds[id]; have == nil {
+			t.kinds[id] = k
+		} else if *have != *k {
+			log.Fatalf("%s: %v is %v since", r.version, *k, *have)
+		}
+	}
+}
+
+// merge adds a release's message to the one of the name `into`.
+func (t *table) merge(r *release, m *message, into string) {
+	id := fmt.Sprint(r.version, m.name, " ", into)
+	if t.merged[id] {
+		return
+	}
+	t.merged[id] = true
+	h := t.messages[into]
+	if h == nil {
+		h = &history{name: into, fields: map[int][]*variant{}}
+		t.messages[into] = h
+	}
+	h.in |= 1 << r.minor
+	for _, f := range m.fields {
+		t.mergeField(r, h, f)
+	}
+}
+
+// mergeField adds a field to a message. One number with two names or types is a conflict, which a table of releases
+// alone cannot decide: a stored value does not say which release wrote it. There has been none but that the type got
+// another name or split off from a shared one; then the older type's fields are added to the newer type.
+func (t *table) mergeField(r *release, h *history, f field) {
+	variants := h.fields[f.number]
+	if len(variants) == 0 {
+		h.fields[f.number] = []*variant{{field: f, in: 1 << r.minor}}
+		return
+	}
+	newer := variants[len(variants)-1]
+	if from, into := f.ref(), newer.ref(); from != into && from != "" && into != "" {
+		if !newer.renamed {
+			log.Printf("%s: %s field %d %s is a %s, and a %s since", r.version, h.name, f.number, f.name, from, into)
+		}
+		newer.renamed = true
+		t.merge(r, r.messages[from], into)
+		f.kind = strings.TrimSuffix(f.kind, from) + into
+	}
+	switch {
+	case f.name != newer.name || f.kind != newer.kind:
+		log.Fatalf("%s: %s field %d is %s %s, and %s %s since", r.version, h.name, f.number, f.name, f.kind, newer.name, newer.kind)
+	case f.flags() == newer.flags():
+		newer.in |= 1 << r.minor
+	case newer.in&(1<<r.minor) == 0: // else two releases of one minor version: the newer one counts
+		log.Printf("%s: %s field %d %s is%s, and%s since", r.version, h.name, f.number, f.name, orNone(f.flags()), orNone(newer.flags()))
+		h.fields[f.number] = append(variants, &variant{field: f, in: 1 << r.minor})
+	}
+}
+
+func orNone(flags string) string {
+	return cmp.Or(flags, " always printed")
+}
+
+// suffix is a field's flags, and the minor versions that have it so, where these decide what is printed: a field that is
+// printed even if it is empty, or one with several forms.
+func (h *history) suffix(v *variant) string {
+	flags := v.flags()
+	if v.in == h.in || strings.Contains(flags, "?") && len(h.fields[v.number]) == 1 {
+		return flags
+	}
+	inside := (minors(2)<<v.in.last() - 1) &^ (minors(1)<<v.in.first() - 1)
+	if h.in&inside != v.in {
+		log.Fatalf("%s field %d %s came twice", h.name, v.number, v.name)
+	}
+	since, until := "", ""
+	if v.in.first() != h.in.first() {
+		since = strconv.Itoa(v.in.first())
+	}
+	if v.in.last() != h.in.last() {
+		until = strconv.Itoa(v.in.last())
+	}
+	return cmp.Or(flags, " -") + " " + since + "-" + until
 }

@@ -37,7 +37,7 @@ var specials = map[string]string{
 
 var basics = map[string]string{
 	"string": "string", "bool": "bool", "int32": "int32", "int64": "int64", "int": "int64",
-	"float64": "double",
+	"float64":   "double",
 	"types.UID": "string", "types.NodeName": "string",
 }
 
@@ -169,7 +169,8 @@ func (p *pkg) build() {
 func (p *pkg) kind(name string, m *message) *kind {
 	k := &kind{group: p.group, version: filepath.Base(p.path), name: name, message: m.name, scope: "-"}
 	c := p.comments[name]
-	if !strings.Contains(c, "+genclient\n") && name != "RangeAllocation" || strings.Contains(c, "+genclient:onlyVerbs=create\n") {
+	if !strings.Contains(c, "+genclient\n") && name != "RangeAllocation" || strings.Contains(c, "+genclient:onlyVerbs=create\n") ||
+		strings.Contains(c, "+genclient:noVerbs\n") {
 		return k
 	}
 	k.plural, k.scope = plural(name), "namespaced"

@@ -26,6 +26,7 @@ use super::{
     key::Key,
     object::{Object, decode_with},
     protobuf::ManagedFields,
+    release::Release,
     stored::{ENCRYPTED, Provider, Seal, Stored},
 };
 use crate::{Result, etcd::KeyValue};
@@ -119,7 +120,21 @@ impl Ring {
         value: &'v [u8],
         managed_fields: ManagedFields,
     ) -> Result<Object<'v>, Undecodable> {
-        opened_object(self.open(etcd_key, value)?, managed_fields)
+        self.object_of(Release::default(), etcd_key, value, managed_fields)
+    }
+
+    /// As [`Ring::object_with`], as a release prints it.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn object_of<'v>(
+        &self,
+        release: Release,
+        etcd_key: &[u8],
+        value: &'v [u8],
+        managed_fields: ManagedFields,
+    ) -> Result<Object<'v>, Undecodable> {
+        decode_opened(self.open(etcd_key, value)?, managed_fields, release)
     }
 
     /// With the name as it is configured: it may hold a `:`, which would end it otherwise.
@@ -161,10 +176,18 @@ pub fn is_encrypted(value: &[u8]) -> bool {
 /// # Errors
 /// As [`decode`](super::decode).
 pub fn opened_object(opened: Cow<'_, [u8]>, managed_fields: ManagedFields) -> Result<Object<'_>, Undecodable> {
+    decode_opened(opened, managed_fields, Release::default())
+}
+
+fn decode_opened(
+    opened: Cow<'_, [u8]>,
+    managed_fields: ManagedFields,
+    release: Release,
+) -> Result<Object<'_>, Undecodable> {
     match opened {
-        Cow::Borrowed(value) => decode_with(value, managed_fields),
+        Cow::Borrowed(value) => decode_with(value, managed_fields, release),
         Cow::Owned(plain) => {
-            let object = decode_with(&plain, managed_fields)?;
+            let object = decode_with(&plain, managed_fields, release)?;
             Ok(Object { value: object.value.into_owned(), encrypted: true, ..object })
         }
     }
