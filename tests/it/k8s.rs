@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::common::{Peers, random::damaged_values};
+use crate::common::{Peers, etcdsnap, random::damaged_values};
 
 use etcdsnap::k8s::{self, ManagedFields, Object, Release, Resources, Ring, Summary, Undecodable, Value, json, yaml};
 
@@ -283,6 +283,40 @@ fn the_deepest_nesting_that_is_read_can_be_written() {
         assert!(k8s::decode(format!("{{\"x\":{nested}}}").as_bytes()).is_ok());
         let deeper = format!("{{\"x\":{}1{}}}", open.repeat(4000), close.repeat(4000));
         assert_eq!(k8s::decode(deeper.as_bytes()), Err(Undecodable::Deep));
+    }
+}
+
+/// A copy of `fixtures/kube.db` whose owners by `apps/v1` have it in a field that OwnerReference never had.
+fn with_an_unknown_field(dir: &Path) -> PathBuf {
+    let mut image = fs::read("fixtures/kube.db").unwrap();
+    let at: Vec<usize> =
+        image.windows(9).enumerate().filter(|(_, w)| *w == b"\x2a\x07apps/v1").map(|(at, _)| at).collect();
+    at.into_iter().for_each(|at| image[at] = 0x12);
+    let file = dir.join("unknown.db");
+    fs::write(&file, image).unwrap();
+    file
+}
+
+#[test]
+fn unknown_fields_are_reported_once_for_each_resource() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = with_an_unknown_field(dir.path());
+    let calls: [&[&str]; 5] = [
+        &["get", "pods,replicasets", "-A"],
+        &["get", "pods,replicasets", "-A", "-o", "json"],
+        &["get", "pods,replicasets", "-A", "-o", "jsonpath={.items[*].metadata.name}"],
+        &["describe", "pods,replicasets"],
+        &["export", "pods,replicasets", "--all", "--to", "-"],
+    ];
+    for args in calls {
+        let args: Vec<&str> = args[..1].iter().chain([&file.to_str().unwrap()]).chain(&args[1..]).copied().collect();
+        let out = etcdsnap(&args);
+        let said = String::from_utf8(out.stderr).unwrap();
+        let warnings: Vec<_> = said.lines().filter(|line| line.contains("does not know")).collect();
+        let fields = "have fields that this version does not know: metadata.ownerReferences field 2";
+        let pods = format!("warning: 6 pods {fields}");
+        let web = format!("warning: /registry/replicasets/shop/web-546f5ff66b {}", fields.replace("have ", "has "));
+        assert_eq!(warnings, [pods, web], "{args:?}\n{said}");
     }
 }
 

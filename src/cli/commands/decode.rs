@@ -8,7 +8,7 @@ use etcdsnap::{
     objects::Form,
 };
 
-use super::object::warn_unknown;
+use super::unknown::UnknownFields;
 use crate::{
     args::Keys,
     failure::{Exit, Failure},
@@ -72,7 +72,7 @@ impl Decode {
                 _ => None,
             })
         })?;
-        warn_unknown(&name, &object.unknown);
+        UnknownFields::default().note_as(String::new(), || name.clone(), &object.unknown);
         let mut out = Vec::new();
         let form = if self.output == Output::Yaml { Form::Yaml } else { Form::Json };
         form.item(&mut out, &object.value);

@@ -8,7 +8,10 @@ use etcdsnap::{
     objects::{Cluster, Family, Query, Relative, Said},
 };
 
-use super::object::{decode, missing, note_namespace, unreadable};
+use super::{
+    object::{decode, missing, note_namespace, unreadable},
+    unknown::UnknownFields,
+};
 use crate::{
     args::{Keys, LogArgs, Masking, When, etcd_prefix},
     failure::{Exit, Failure},
@@ -63,9 +66,9 @@ impl Describe {
         let family = Family::of(&cluster);
         // Where nothing is there, the run fails below.
         let mut exit = if found.objects.is_empty() { Exit::Good } else { missing(&query, &found, &cluster) };
-        let mut first = true;
+        let (mut first, mut unknown) = (true, UnknownFields::default());
         for kv in &found.objects {
-            match decode(&cluster, kv, ManagedFields::Hide) {
+            match decode(&cluster, kv, ManagedFields::Hide, &mut unknown) {
                 Ok(mut object) => {
                     mask.object(&Key::new(kv.key), &mut object);
                     write!(session.out, "{}", if first { "" } else { "\n\n" })?;

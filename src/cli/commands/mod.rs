@@ -20,6 +20,7 @@ mod snap;
 mod snapshot;
 mod status;
 mod timeline;
+mod unknown;
 mod verify;
 mod wal;
 mod which;

@@ -4,32 +4,26 @@ use etcdsnap::{
     Error,
     bytes::escape,
     etcd::KeyValue,
-    k8s::{ManagedFields, Object, Undecodable, Unknown},
+    k8s::{ManagedFields, Object, Undecodable},
     objects::{Cluster, Found, Query},
 };
 
+use super::unknown::UnknownFields;
 use crate::failure::{Exit, Failure};
 
 /// So many namespaces are named.
 const NAMESPACES: usize = 30;
 
-/// Decodes an object as kubectl prints it, and warns of what is not known in it.
+/// Decodes an object as kubectl prints it, and notes what is not known in it.
 pub(super) fn decode<'a>(
     cluster: &Cluster<'a>,
     kv: &KeyValue<'a>,
     managed_fields: ManagedFields,
+    unknown: &mut UnknownFields,
 ) -> Result<Object<'a>, Undecodable> {
     let object = cluster.object_with(kv, managed_fields)?;
-    warn_unknown(&escape(kv.key), &object.unknown);
+    unknown.note(kv.key, &object.unknown);
     Ok(object)
-}
-
-/// Warns of the fields of an object, called `name`, that are not known.
-pub(super) fn warn_unknown(name: &str, unknown: &[Unknown]) {
-    for unknown in unknown {
-        let path = escape(unknown.path.as_bytes());
-        say!("warning: {name}: {path} has a field {} that this version does not know", unknown.number);
-    }
 }
 
 /// Reports why a value is not shown.

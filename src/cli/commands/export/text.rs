@@ -6,31 +6,33 @@ use std::{
 };
 
 use etcdsnap::{
-    bytes::escape,
     etcd::KeyValue,
     export::{Exporter, LeftOut, Made, Tally, Why, Written},
 };
 
 use crate::{
-    commands::object::warn_unknown,
+    commands::unknown::UnknownFields,
     render::{printable, shell},
 };
 
 /// Secrets that are named; more are counted.
 const NAMED: usize = 10;
 
-/// The first secrets that were left out, by name.
+/// The first secrets that were left out, by name, and what is not known in the others.
 #[derive(Default)]
-pub(super) struct Secrets(pub(super) Vec<String>);
+pub(super) struct Secrets {
+    pub(super) names: Vec<String>,
+    unknown: UnknownFields,
+}
 
 impl Secrets {
-    /// Looks at what became of an object; reports at once what could not be read, or is not known in it.
+    /// Looks at what became of an object; reports at once what could not be read, and in the end what is not known.
     pub(super) fn note(&mut self, exporter: &Exporter<'_, '_>, kv: &KeyValue<'_>, made: &Result<Made, LeftOut>) {
         match made {
-            Ok(made) => warn_unknown(&escape(kv.key), &made.unknown),
+            Ok(made) => self.unknown.note(kv.key, &made.unknown),
             Err(left_out) => match left_out.why {
                 Why::Unreadable => say!("error: {}: {left_out}", exporter.called(kv.key)),
-                Why::Secret if self.0.len() < NAMED => self.0.push(exporter.called(kv.key)),
+                Why::Secret if self.names.len() < NAMED => self.names.push(exporter.called(kv.key)),
                 _ => {}
             },
         }
@@ -80,10 +82,10 @@ impl Outcome<'_, '_, '_> {
         for (n, (why, count)) in self.tally.left_out.iter().enumerate() {
             writeln!(out, "{before}{:<11} {count} {why}", if n == 0 { "left out" } else { "" })?;
             if *why == Why::Secret {
-                for name in &self.secrets.0 {
+                for name in &self.secrets.names {
                     writeln!(out, "{before}{:<11}   {name}", "")?;
                 }
-                let more = count.saturating_sub(self.secrets.0.len() as u64);
+                let more = count.saturating_sub(self.secrets.names.len() as u64);
                 if more > 0 {
                     writeln!(out, "{before}{:<11}   and {more} more", "")?;
                 }

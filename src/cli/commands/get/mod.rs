@@ -9,7 +9,6 @@ pub(crate) use self::args::Get;
 use self::{format::Output, lines::names, template::Template};
 
 use etcdsnap::{
-    bytes::escape,
     etcd::KeyValue,
     k8s::{Key, ManagedFields},
     objects::{Cluster, Form, Found, List},
@@ -17,7 +16,10 @@ use etcdsnap::{
     select::SortBy,
 };
 
-use super::object::{decode, unreadable, warn_unknown};
+use super::{
+    object::{decode, unreadable},
+    unknown::UnknownFields,
+};
 use crate::{
     failure::{Exit, Failure},
     session::Session,
@@ -65,7 +67,7 @@ impl Get {
             (_, true) => Form::Json,
             (_, false) => Form::JsonList,
         };
-        let (mut list, mut exit) = (List::new(form), Exit::Good);
+        let (mut list, mut exit, mut unknown) = (List::new(form), Exit::Good, UnknownFields::default());
         let make = |window: Vec<&KeyValue<'a>>| {
             let (mut text, mut wrong) = (Vec::new(), Vec::new());
             for kv in window {
@@ -88,7 +90,7 @@ impl Get {
             |(text, wrong)| {
                 for (key, wrong) in wrong {
                     match wrong {
-                        Ok(unknown) => warn_unknown(&escape(key), &unknown),
+                        Ok(fields) => unknown.note(key, &fields),
                         Err(why) => exit = unreadable(key, &why),
                     }
                 }
@@ -109,9 +111,10 @@ impl Get {
         if found.objects.is_empty() && self.asks_for_one(found) {
             return Ok(Exit::Content);
         }
-        let mut exit = Exit::Good;
+        let (mut exit, mut unknown) = (Exit::Good, UnknownFields::default());
         // kubectl hides managedFields in json and yaml only
-        let objects = found.objects.iter().filter_map(|kv| match decode(cluster, kv, ManagedFields::Keep) {
+        let mut decode = |kv| decode(cluster, kv, ManagedFields::Keep, &mut unknown);
+        let objects = found.objects.iter().filter_map(|kv| match decode(kv) {
             Ok(object) => Some(object.value),
             Err(why) => {
                 exit = unreadable(kv.key, &why);

@@ -13,7 +13,7 @@ use etcdsnap::{
 
 use super::{args::Get, format::Output};
 use crate::{
-    commands::object::{unreadable, warn_unknown},
+    commands::{object::unreadable, unknown::UnknownFields},
     failure::{Exit, Failure},
     render::Columns,
     session::Session,
@@ -68,7 +68,7 @@ impl Get {
             labels: self.show_labels,
             kind: (several || self.show_kind).then(|| resource.kind_name()),
         };
-        let (mut rows, mut exit) = (Columns::kubectl(), Exit::Good);
+        let (mut rows, mut exit, mut unknown) = (Columns::kubectl(), Exit::Good, UnknownFields::default());
         if !self.no_headers {
             rows.row(&mut session.out, layout.headers())?;
         }
@@ -99,8 +99,7 @@ impl Get {
             |made| {
                 made.into_iter().try_for_each(|(row, key, noted)| {
                     match noted {
-                        Ok(unknown) if unknown.is_empty() => {}
-                        Ok(unknown) => warn_unknown(&escape(key), &unknown),
+                        Ok(fields) => unknown.note(key, &fields),
                         Err(Undecodable::Encrypted(_)) => {}
                         Err(why) => exit = unreadable(key, &why),
                     }
