@@ -9,6 +9,7 @@
 //!               draft.publish(doubt)?;
 //! MemberDirs    the same for members' directories, `member/` and logs elsewhere
 //! Doubt     NAME.etcdsnap.json beside a result: what is known against the backup that it was made from
+//! DirLock       one writer of a data directory at a time
 //! Watch     progress and interruption of a long job
 //! ```
 
@@ -18,6 +19,7 @@ mod doubt;
 mod draft;
 mod journal;
 mod json_path;
+mod lock;
 mod owner;
 mod run;
 mod stage;
@@ -28,6 +30,7 @@ pub use disk::{check_room, copy, create, fault, free_name, make_dir, now, sync_d
 pub use doubt::Doubt;
 pub use draft::Draft;
 pub use journal::{Journal, Step};
+pub use lock::DirLock;
 pub use owner::{Owner, settle, settle_one};
 pub use run::Run;
 pub use stage::{Staging, has_journal, recover};

@@ -20,6 +20,7 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 use super::{
     disk::fault,
     journal::{self, Journal, forget, unsure},
+    lock::busy,
     run::Run,
 };
 use crate::{Error, Result};
@@ -144,7 +145,7 @@ fn unmake(made: &[PathBuf]) {
 fn claim(folder: &Path, run: Run) -> Result<File> {
     for _ in 0..3 {
         match fs::DirBuilder::new().mode(0o700).create(folder) {
-            Ok(()) => match lock(folder, run) {
+            Ok(()) => match lock(folder) {
                 Ok(Some(lock)) => return Ok(lock),
                 Ok(None) => {}
                 Err(error) => {
@@ -159,17 +160,17 @@ fn claim(folder: &Path, run: Run) -> Result<File> {
             Err(e) => return Err(fault(folder, "make")(e)),
         }
     }
-    Err(busy(folder, run))
+    Err(busy(folder))
 }
 
 /// Locks the folder; `None` when it is gone, as another run's is when that ends.
-fn lock(folder: &Path, run: Run) -> Result<Option<File>> {
+fn lock(folder: &Path) -> Result<Option<File>> {
     let lock = match File::open(folder) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
         lock => lock.map_err(fault(folder, "open"))?,
     };
     lock.try_lock().map_err(|e| match e {
-        TryLockError::WouldBlock => busy(folder, run),
+        TryLockError::WouldBlock => busy(folder),
         TryLockError::Error(e) => fault(folder, "lock")(e),
     })?;
     let id = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
@@ -177,14 +178,9 @@ fn lock(folder: &Path, run: Run) -> Result<Option<File>> {
     Ok(Some(lock).filter(|_| is_there))
 }
 
-fn busy(folder: &Path, run: Run) -> Error {
-    Error::usage(format!("{}: another {run} into the same place is under way", folder.display()))
-        .hinted("wait until it ends")
-}
-
 /// Finishes or undoes what a killed run has left in its staging folder, and removes that.
 fn clear(folder: &Path, run: Run) -> Result<()> {
-    let Some(lock) = lock(folder, run)? else { return Ok(()) };
+    let Some(lock) = lock(folder)? else { return Ok(()) };
     // Its journal says what is renamed and removed: whoever may create folders here could make it say anything.
     if lock.metadata().map_err(fault(folder, "look at"))?.uid() != rustix::process::geteuid().as_raw() {
         return Err(unsure(folder, run, "another user has left it"));

@@ -143,6 +143,7 @@ fn fill(
 
 fn in_place(directory: &Directory<'_>, change: &impl Change, report: Report, watch: Watch<'_>) -> Result<Rewritten> {
     let source = directory.source;
+    let _lock = directory.lock_as_opened()?;
     let files = change.files(directory)?;
     let now = now();
     let (mut journal, mut kept) = (Journal::default(), Vec::new());

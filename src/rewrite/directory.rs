@@ -9,7 +9,7 @@ use std::{
 use crate::{
     Error, Result,
     etcd::{Load, Snapshot},
-    publish::{Owner, Place, Run, Watch, copy, fault, has_journal, real, recover},
+    publish::{DirLock, Owner, Place, Run, Watch, copy, fault, has_journal, real, recover},
     source::{BackupKind, Part, Source, member_dir},
     wal::Log,
 };
@@ -70,6 +70,7 @@ impl<'s> Directory<'s> {
         let mut folders = [path.join("member"), path.to_owned()].into_iter();
         let Some(member) = folders.find(|folder| folder.join("snap").is_dir()) else { return Ok(()) };
         let (snap, wal) = (member.join("snap"), wal_dir.map_or_else(|| member.join("wal"), Path::to_path_buf));
+        let _lock = Self::lock(&member, &wal)?;
         // Where nothing can be exchanged, there is no db between two renames.
         let db = snap.join("db");
         if db.exists() && Part::open(&db)?.is_locked() {
@@ -114,6 +115,23 @@ impl<'s> Directory<'s> {
         let db = Snapshot::load(self.source, &Load { wal: false, ..Load::default() })?;
         // A db that has applied nothing yet fits any log.
         if db.state.meta.consistent_index.unwrap_or(0) == 0 { Ok(()) } else { db.check_log_match(self.source, log) }
+    }
+
+    /// Locks the data directory that `member` is in, and the log's folder.
+    fn lock(member: &Path, wal: &Path) -> Result<DirLock> {
+        // The directory may be named by links.
+        let real = fs::canonicalize(member).map_err(fault(member, "look at"))?;
+        DirLock::take([real.parent().unwrap_or(&real), wal])
+    }
+
+    /// Locks it for a change in place: no other run writes there until the lock is dropped, and none has since it was opened.
+    ///
+    /// # Errors
+    /// When another run writes there, or has.
+    pub(super) fn lock_as_opened(&self) -> Result<DirLock> {
+        let lock = Self::lock(&self.member, &self.wal)?;
+        [self.source.db()].into_iter().chain(self.source.wal()).try_for_each(Part::is_at_its_path)?;
+        Ok(lock)
     }
 
     /// Checks that no etcd uses it.

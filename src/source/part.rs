@@ -309,6 +309,17 @@ impl Part {
         }
     }
 
+    /// Checks that its path still leads to it.
+    ///
+    /// # Errors
+    /// [`Error::Changed`], when it was moved away or replaced.
+    pub(crate) fn is_at_its_path(&self) -> Result<()> {
+        if self.own || !self.is_elsewhere() {
+            return Ok(());
+        }
+        Err(self.changed("another file is at its path now, or none", None))
+    }
+
     /// Whether it is still what it was when it was opened.
     pub(super) fn intact(&self) -> Result<()> {
         if self.own {

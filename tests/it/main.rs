@@ -36,6 +36,7 @@ mod ndjson;
 mod newest;
 mod no_crash_on_any_bytes;
 mod nothing_is_sent_anywhere;
+mod one_writer;
 mod peers;
 mod read_only;
 mod readers_go_away;

@@ -408,7 +408,7 @@ fn two_at_once() {
         }
         let (code, said) = restore(dir, place);
         assert_eq!(code, Some(2), "{said}");
-        assert_one_sentence(&said, "another restore into the same place is under way");
+        assert_one_sentence(&said, "another etcdsnap is writing there");
         assert!(let_on(first).status.success());
         assert!(!Tree::of(dir).has_staging());
     }

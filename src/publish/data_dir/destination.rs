@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::place::Place;
 use crate::{
     Result,
-    publish::{owner::Owner, run::Run, stage::recover},
+    publish::{lock::DirLock, owner::Owner, run::Run, stage::recover},
 };
 
 /// Where data directories go, and how.
@@ -29,6 +29,18 @@ impl Destination {
     /// # Errors
     /// As [`recover`].
     pub fn recover(&self) -> Result<()> {
+        let _lock = self.lock()?;
+        self.clean_up()
+    }
+
+    /// Locks what is written into.
+    pub(super) fn lock(&self) -> Result<DirLock> {
+        let logs = self.places.iter().filter_map(|place| place.wal_dir.as_deref());
+        DirLock::take(self.places.iter().map(|place| place.data_dir.as_path()).chain(logs))
+    }
+
+    /// As [`Destination::recover`], where all of it is locked.
+    pub(super) fn clean_up(&self) -> Result<()> {
         recover(&self.folder, Run::Restore)?;
         let mut logs = self.places.iter().filter_map(|place| place.wal_dir.as_deref());
         logs.try_for_each(|log| recover(log, Run::Restore))

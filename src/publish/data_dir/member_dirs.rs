@@ -8,6 +8,7 @@ use crate::{
     publish::{
         disk::check_room,
         doubt::Doubt,
+        lock::DirLock,
         owner::{settle, settle_one},
         run::Run,
         stage::Staging,
@@ -22,6 +23,7 @@ pub struct MemberDirs<'a> {
     pub dirs: Vec<MemberDir<'a>>,
     to: &'a Destination,
     staging: Staging,
+    _lock: DirLock,
 }
 
 impl<'a> MemberDirs<'a> {
@@ -30,12 +32,13 @@ impl<'a> MemberDirs<'a> {
     /// # Errors
     /// Why that is not possible.
     pub(crate) fn create(to: &'a Destination) -> Result<Self> {
-        to.recover()?;
+        let lock = to.lock()?;
+        to.clean_up()?;
         to.look()?;
         let staging = Staging::create(&to.folder, Run::Restore)?;
         let new = staging.path("new");
         let dirs = to.places.iter().map(|place| MemberDir::create(place, to, &new)).collect::<Result<_>>()?;
-        Ok(Self { dirs, to, staging })
+        Ok(Self { dirs, to, staging, _lock: lock })
     }
 
     /// The folder in the staging that becomes the destination's, or is added to it.
