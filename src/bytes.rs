@@ -1,4 +1,4 @@
-//! Reading input without ever indexing it: every access says where and how much, and answers `None` outside.
+//! Reading input without ever indexing it: every access names an offset and a length, and returns `None` outside.
 
 use std::{ffi::OsStr, ops::Range, os::unix::ffi::OsStrExt as _};
 
@@ -97,7 +97,7 @@ pub fn abridged(shown: &str, range: Range<usize>, whole: usize) -> String {
     format!("{}{shown}{} ({whole} bytes)", dots(range.start > 0), dots(range.end < whole))
 }
 
-/// JSON with the characters escaped that Go's `encoding/json` escapes beyond what JSON asks for. All of them stand in
+/// JSON with the characters escaped that Go's `encoding/json` escapes beyond what JSON asks for. All of them are in
 /// strings only.
 #[must_use]
 pub fn go_json(json: &str) -> String {

@@ -1,6 +1,6 @@
 //! JSON documents: the fields of a value, then the version of their shape and the tool that wrote them.
 //!
-//! A value says beside its own type how it is written (`impl Serialize`); nothing else decides names or order of fields.
+//! A value defines beside its own type how it is written (`impl Serialize`); nothing else decides names or order of fields.
 
 use std::fmt;
 

@@ -128,7 +128,7 @@ pub fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// HMAC-SHA-256 of `parts` one behind the other (Go's `crypto/hmac`, RFC 2104).
+/// HMAC-SHA-256 of `parts` in sequence (Go's `crypto/hmac`, RFC 2104).
 #[must_use]
 pub fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
     let sum = |parts: &[&[u8]]| {
@@ -165,7 +165,7 @@ mod tests {
             assert_eq!(go_on(Crc32c::of(a).sum(), b), 0xe306_9283, "cut at {cut}");
         }
         assert_eq!(go_on(0xe306_9283, b""), 0xe306_9283);
-        // two records of a WAL that etcdutl wrote: metadata, and behind it snapshot{0,0}
+        // two records of a WAL that etcdutl wrote: metadata, and after it snapshot{0,0}
         let metadata = b"\x08\xcd\xd2\x91\x8b\xd2\xb8\x81\xcf\x8e\x01\x10\xb2\x98\xea\xf1\x94\x83\x86\xfc\xcd\x01";
         assert_eq!(go_on(0, metadata), 0x5f91_c0bb);
         assert_eq!(go_on(0x5f91_c0bb, b"\x08\x00\x10\x00"), 0xedb1_dd94);

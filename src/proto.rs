@@ -3,7 +3,7 @@
 //!
 //! A message is a sequence of fields, each a varint tag `number << 3 | wire type` and a payload. The reader borrows
 //! from the input, copies nothing and trusts no length. The writer leaves nothing out by itself: which zeros are
-//! written is for the message to say, since gogo-proto writes those that Go's own leaves out.
+//! written is decided by the message, since gogo-proto writes those that Go's own leaves out.
 
 /// A message that cannot be read further, and where: `at` counts bytes from the start of the message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -65,7 +65,7 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// The payload as a message that `decode` reads; what is malformed in it is told with its place in the message
+    /// The payload as a message that `decode` reads; what is malformed in it is reported with its place in the message
     /// around it.
     pub(crate) fn message<T>(&self, decode: impl FnOnce(&'a [u8]) -> Result<T, Malformed>) -> Result<T, Malformed> {
         let bytes = self.bytes()?;

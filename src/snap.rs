@@ -1,4 +1,4 @@
-//! The `.snap` file: raft's snapshot, which holds the v2store as JSON and says who votes.
+//! The `.snap` file: raft's snapshot, which holds the v2store as JSON and the voters.
 //!
 //! ```text
 //! snap/<term>-<index>.snap     crc | raftpb.Snapshot: v2store JSON | ConfState, index, term
@@ -24,7 +24,7 @@ use crate::{
     wal::ConfState,
 };
 
-/// What a `.snap` file says (`raftpb.Snapshot`).
+/// The content of a `.snap` file (`raftpb.Snapshot`).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Snap {
     /// The raft index of the last entry in it.

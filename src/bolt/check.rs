@@ -66,13 +66,13 @@ impl Db<'_> {
         let Freelist::Persisted { page, overflow, .. } = freelist else { return };
         let (free, pages) = (PageSet::new(self.pages()), self.pages());
         for (id, offset) in freelist.ids() {
-            let tell = |code, what: &str| Finding::error(code, what).page(id.0).at(offset);
+            let fault = |code, what: &str| Finding::error(code, what).page(id.0).at(offset);
             if id.0 < 2 || id.0 >= pages {
-                findings.push(tell(Code::FreelistBounds, "the freelist holds a page that the file does not have"));
+                findings.push(fault(Code::FreelistBounds, "the freelist holds a page that the file does not have"));
             } else if !free.insert(id.0) {
-                findings.push(tell(Code::FreelistTwice, "already freed: it is in the freelist twice"));
+                findings.push(fault(Code::FreelistTwice, "already freed: it is in the freelist twice"));
             } else if met.contains(id) {
-                findings.push(tell(Code::PageReachableFree, "reachable, but the freelist holds it"));
+                findings.push(fault(Code::PageReachableFree, "reachable, but the freelist holds it"));
             }
         }
         if !whole {

@@ -51,7 +51,7 @@ impl<'a> Db<'a> {
         &self.meta
     }
 
-    /// Both metas as they stand in the file, or why they do not hold.
+    /// Both metas in the order of the file, or why they are invalid.
     pub fn metas(&self) -> &[Result<Meta, MetaFault>; 2] {
         &self.metas
     }
@@ -87,7 +87,7 @@ impl<'a> Db<'a> {
         self.meta.high_water.0.min(room)
     }
 
-    /// What the metas and the file's length say against it.
+    /// What is wrong with the metas and the file's length.
     #[must_use]
     pub fn check_metas(&self) -> Findings {
         let mut findings = Findings::default();
@@ -106,7 +106,7 @@ impl<'a> Db<'a> {
             findings.push(shut(self.image, *fault));
         }
         for id in [PageId(0), PageId(1)] {
-            // The meta is read wherever it stands; bbolt's own check looks at the page around it too.
+            // The meta is read wherever it is; bbolt's own check looks at the page around it too.
             match self.page(id) {
                 Ok(page) if page.kind == Kind::Meta => {}
                 Ok(page) => {
@@ -163,7 +163,7 @@ impl<'a> Db<'a> {
         Ok(Page { id, offset, kind, count: header.count, overflow: header.overflow, bytes })
     }
 
-    /// The kind of page `id`, told from its header alone.
+    /// The kind of page `id`, by its header alone.
     pub(super) fn peek(&self, id: PageId) -> Option<Kind> {
         let offset = id.0.checked_mul(self.page_size())?;
         let header = PageHeader::read(window(self.image, offset, PAGE_HEADER as u64)?)?;
@@ -184,7 +184,7 @@ fn shut(image: &[u8], fault: MetaFault) -> Finding {
     };
     Finding::error(Code::MetaBothInvalid, what)
         .at(0)
-        .hint("take another backup: without a meta page nothing says which pages count")
+        .hint("take another backup: without a meta page it is not known which pages are in use")
 }
 
 #[allow(clippy::arithmetic_side_effects)]

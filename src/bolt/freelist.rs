@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{Code, Finding, bytes::u64_le};
 
-/// The free pages as the file tells them.
+/// The free pages that the freelist of the file lists.
 #[derive(Debug, Clone, Copy)]
 pub enum Freelist<'a> {
     /// Not kept on disk: what no tree reaches is free. The rule for etcd on Linux (`NoFreelistSync`).
@@ -19,7 +19,7 @@ pub enum Freelist<'a> {
         overflow: u32,
         /// The free page numbers, as little-endian `u64`s.
         ids: &'a [u8],
-        /// Where the first of them stands in the file, in bytes.
+        /// Byte offset of the first of them in the file.
         offset: u64,
     },
 }
@@ -37,7 +37,7 @@ impl<'a> Freelist<'a> {
             return Err(Finding::error(Code::FreelistType, what).page(id.0).at(page.offset));
         }
         let body = page.bytes.get(PAGE_HEADER..).unwrap_or_default();
-        // A count that does not fit 16 bits stands in front of the ids (`common.Page.FreelistPageCount`).
+        // A count that does not fit 16 bits is stored before the ids (`common.Page.FreelistPageCount`).
         let (count, skip) = match page.count {
             0xFFFF => (u64_le(body, 0).unwrap_or(0), 8),
             count => (count.into(), 0_usize),

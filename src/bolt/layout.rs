@@ -108,7 +108,7 @@ pub struct Page<'a> {
     pub offset: u64,
     /// What it is.
     pub kind: Kind,
-    /// How many elements it says it has.
+    /// The number of elements by its header.
     pub count: u16,
     /// How many further physical pages it covers.
     pub overflow: u32,
@@ -212,7 +212,7 @@ impl BucketHeader {
     }
 }
 
-/// The fields of a struct one behind the other; together they are `N` bytes.
+/// The fields of a struct in sequence, `N` bytes together.
 pub(super) fn join<const N: usize, const F: usize>(fields: [&[u8]; F]) -> [u8; N] {
     let mut out = [0; N];
     for (to, from) in out.iter_mut().zip(fields.into_iter().flatten()) {

@@ -23,7 +23,7 @@ pub struct Leaf<'s, 'a> {
     pub page: Page<'a>,
     /// Its items.
     pub items: &'s [Item<'a>],
-    /// All keys and values in order, key before value, when they stand back to back as bbolt writes them.
+    /// All keys and values in order, key before value, when they are back to back as bbolt writes them.
     pub run: Option<&'a [u8]>,
 }
 
@@ -41,7 +41,7 @@ impl<'a> Bounds<'a> {
         from.zip(self.high).is_none_or(|(from, high)| from < high)
     }
 
-    /// What is wrong with `key` on a page with these bounds, behind `previous`.
+    /// What is wrong with `key` on a page with these bounds, after `previous`.
     #[inline]
     pub(super) fn fault(&self, key: &[u8], previous: Option<&[u8]>) -> Option<(Code, String)> {
         match (previous, self.low) {
@@ -87,10 +87,10 @@ pub(super) fn read<'s, 'a>(
     let mut previous = None;
     for index in 0..usize::from(page.count) {
         let at = element_at(index);
-        let tell =
+        let fault =
             |code, what: String| Finding::error(code, what).page(page.id.0).at(page.offset.saturating_add(at as u64));
         let Some((element, start, middle, end)) = extent(&page, at) else {
-            findings.push(tell(
+            findings.push(fault(
                 Code::ElementOutOfPage,
                 format!("element {index} of {} reaches outside the page", page.count),
             ));
@@ -103,7 +103,7 @@ pub(super) fn read<'s, 'a>(
         room = match room.checked_sub(end.saturating_sub(start).saturating_add(ELEMENT)) {
             Some(room) => room,
             None => {
-                findings.push(tell(
+                findings.push(fault(
                     Code::ElementOverlap,
                     format!("its items are longer than the page, from element {index} of {} on", page.count),
                 ));
@@ -113,12 +113,12 @@ pub(super) fn read<'s, 'a>(
         };
         let (Some(key), Some(value)) = (page.bytes.get(start..middle), page.bytes.get(middle..end)) else { continue };
         if key.is_empty() || key.len() > MAX_KEY {
-            findings.push(tell(Code::KeySize, format!("element {index} has a key of {} bytes", key.len())));
+            findings.push(fault(Code::KeySize, format!("element {index} has a key of {} bytes", key.len())));
             run = None;
             continue;
         }
         if let Some((code, what)) = bounds.fault(key, previous) {
-            findings.push(tell(code, what).key(key));
+            findings.push(fault(code, what).key(key));
         }
         previous = Some(key);
         run = match run {

@@ -14,7 +14,7 @@ const NO_FREELIST: u64 = u64::MAX;
 /// Bytes of a meta that its checksum covers.
 const SUMMED: u64 = 56;
 
-/// Bytes of a meta page that say something: its header and its meta.
+/// Bytes of a meta page in use: its header and its meta.
 pub(super) const META_PAGE: usize = 80;
 
 /// A meta page's content (`common.Meta`), 64 bytes after the page header.
@@ -113,7 +113,7 @@ impl Meta {
 
 impl Meta {
     /// The meta page that this is written to (`Meta.Write`): page 0 or 1, by the transaction's number; header and meta,
-    /// without the zeros behind them.
+    /// without the zeros after them.
     pub(super) fn encode(&self) -> [u8; META_PAGE] {
         let number = self.txid % 2;
         let header = PageHeader { id: number, flags: Kind::Meta.flags(), count: 0, overflow: 0 }.encode();
@@ -133,7 +133,7 @@ impl Meta {
     }
 }
 
-/// The page size of a file: what meta 0 says, else what a meta 1 says that is found at some page's end
+/// The page size of a file: that of meta 0, else that of a meta 1 found at some page's end
 /// (`db.getPageSize`).
 pub(super) fn page_size(image: &[u8]) -> Option<u32> {
     if let Ok(meta) = Meta::read(image, 0) {

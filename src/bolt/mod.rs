@@ -15,7 +15,7 @@
 //! Below that is the raw layer, for a look at single pages: [`Db::page`], [`PageHeader`], [`BranchElement`],
 //! [`LeafElement`], [`Leaf::read`], [`Bucket::read`]. [`Db::assume`] opens a file of which no meta holds.
 //!
-//! [`Writer`] writes trees of new pages behind those of a file, or into a fresh one; no page that can be reached is
+//! [`Writer`] writes trees of new pages after those of a file, or into a fresh one; no page that can be reached is
 //! written to, and a meta page comes last.
 //!
 //! Mirrors `internal/common` and `tx_check.go` of `go.etcd.io/bbolt`.

@@ -29,7 +29,7 @@ pub struct Bucket<'a> {
     pub root: Root<'a>,
     /// Its counter; etcd never uses it.
     pub sequence: u64,
-    /// Where its header stands in the file, in bytes.
+    /// Byte offset of its header in the file.
     pub offset: u64,
 }
 
@@ -147,7 +147,7 @@ impl<'a> Walk<'a> {
         units
     }
 
-    /// Whether the branch's children are leaves, told by the first whose header can be read.
+    /// Whether the branch's children are leaves, by the first whose header can be read.
     fn is_lowest(&self, branch: &Page<'_>) -> bool {
         (0..usize::from(branch.count))
             .map_while(|index| BranchElement::read(branch.bytes, element_at(index)))
@@ -169,27 +169,27 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The children of a branch with their bounds; what does not hold is told.
+    /// The children of a branch with their bounds; those that are invalid are reported.
     pub(super) fn children(&self, node: &Node<'a>, children: &mut Vec<(PageId, Bounds<'a>)>, findings: &mut Findings) {
         let Node { page, bounds } = node;
         children.clear();
         let mut previous: Option<&'a [u8]> = None;
         for index in 0..usize::from(page.count) {
             let at = element_at(index);
-            let tell = |code, what: String| {
+            let fault = |code, what: String| {
                 Finding::error(code, what).page(page.id.0).at(page.offset.saturating_add(at as u64))
             };
             let element = BranchElement::read(page.bytes, at);
             let Some((element, key)) = element.and_then(|of| Some((of, of.key(page.bytes, at)?))) else {
                 let what = format!("element {index} of {} reaches outside the page", page.count);
-                findings.push(tell(Code::ElementOutOfPage, what));
+                findings.push(fault(Code::ElementOutOfPage, what));
                 break;
             };
             if key.is_empty() || key.len() > MAX_KEY {
-                findings.push(tell(Code::KeySize, format!("element {index} has a key of {} bytes", key.len())));
+                findings.push(fault(Code::KeySize, format!("element {index} has a key of {} bytes", key.len())));
             }
             if let Some((code, what)) = bounds.fault(key, previous) {
-                findings.push(tell(code, what).key(key));
+                findings.push(fault(code, what).key(key));
             }
             if let Some((_, last)) = children.last_mut() {
                 last.high = Some(key);

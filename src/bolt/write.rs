@@ -1,4 +1,4 @@
-//! Writing: trees of new pages, one behind the other, and a meta page that makes them count.
+//! Writing: trees of new pages in sequence, and a meta page that refers to them.
 //!
 //! There are three things to write, and one way to do it:
 //!
@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{Finding, Findings};
 
-/// Writes pages one behind the other.
+/// Writes pages in sequence.
 #[derive(Debug)]
 pub struct Writer<W> {
     out: W,
@@ -43,7 +43,7 @@ struct Level {
     elements: Vec<Element>,
     /// Keys and values, back to back.
     blob: Vec<u8>,
-    /// Whether pages of this level stand already.
+    /// Whether pages of this level are written already.
     siblings: bool,
 }
 
@@ -97,15 +97,15 @@ impl Level {
 }
 
 impl<W: Write> Writer<W> {
-    /// A writer whose first page is `first`; `out` stands where that page begins.
+    /// A writer whose first page is `first`; `out` is at the start of that page.
     pub fn new(out: W, page_size: u32, first: PageId) -> Self {
         Self { out, page_size, next: first }
     }
 
-    /// Adds an item behind all others of `tree`.
+    /// Adds an item after all others of `tree`.
     ///
     /// # Errors
-    /// What `out` says; or that the item is too large for a page.
+    /// Errors of `out`, and an item that is too large for a page.
     pub fn push(&mut self, tree: &mut Tree, key: &[u8], value: &[u8]) -> io::Result<()> {
         self.item(tree, 0, key, value)
     }
@@ -172,7 +172,7 @@ impl<W: Write> Writer<W> {
     /// Writes what is left of `tree`, and returns its root page.
     ///
     /// # Errors
-    /// What `out` says.
+    /// Errors of `out`.
     pub fn finish(&mut self, mut tree: Tree) -> io::Result<PageId> {
         if tree.levels.is_empty() {
             tree.levels.push(Level::default());
@@ -246,7 +246,7 @@ fn least(level: usize) -> usize {
 }
 
 impl Meta {
-    /// The meta page that makes a new root count, and where in the file it goes, in bytes: the transaction behind this one.
+    /// The meta page that refers to a new root, and its byte offset in the file: the transaction after this one.
     /// The freelist is not kept: whoever opens the file next finds what is free.
     #[must_use]
     pub fn commit(&self, root: PageId, high_water: PageId) -> (u64, [u8; 80]) {

@@ -39,7 +39,7 @@ macro_rules! codes {
 }
 
 codes! {
-    /// An alarm is recorded, and a restore keeps the alarm unless it is disarmed. CORRUPT: a member found that its data differ from the others', so the backup is doubtful; NOSPACE says nothing about the data. As an error: a record of the bucket `alarm` is not an AlarmMember.
+    /// An alarm is recorded, and a restore keeps the alarm unless it is disarmed. CORRUPT: a member found that its data differ from the others', so the backup is doubtful; NOSPACE is no doubt about the data. As an error: a record of the bucket `alarm` is not an AlarmMember.
     Alarm = "alarm",
     /// A restore keeps auth enabled, with the users and their passwords.
     Auth = "auth",
@@ -131,11 +131,11 @@ codes! {
     LogNotApplied = "log-not-applied",
     /// The log may be of another member, or of an earlier life of this one: the last entry in the db has another term in the log; as an error: the db was restored, and the log knows of no restore.
     LogOfAnother = "log-of-another",
-    /// Entries of the log are past the last commit on disk; a client may have been told that they were written.
+    /// Entries of the log are past the last commit on disk; a client may have got the answer that they were written.
     LogPastCommit = "log-past-commit",
     /// The db does not hold all committed entries of the log; etcd applies them when it starts.
     LogUnapplied = "log-unapplied",
-    /// The input was made from a doubtful or damaged backup, as the file beside it says.
+    /// The input was made from a doubtful or damaged backup, as the doubt file beside it records.
     MadeInDoubt = "made-in-doubt",
     /// The member's id, term and indexes; as an error: a record of the bucket `members` cannot be read.
     Member = "member",
@@ -209,7 +209,7 @@ codes! {
     TrailerAbsent = "trailer-absent",
     /// The SHA-256 trailer does not match the content.
     TrailerMismatch = "trailer-mismatch",
-    /// The file is shorter than its meta page says.
+    /// The file is shorter than its meta page requires.
     Truncated = "truncated",
     /// Entries past the last commit on disk are restored.
     Uncommitted = "uncommitted",
@@ -221,7 +221,7 @@ codes! {
     Unreadable = "unreadable",
     /// Members of the snapshot never started, and have no name.
     Unstarted = "unstarted",
-    /// The log ends before the entry that it says was committed.
+    /// The log ends before the last committed entry.
     WalCommit = "wal-commit",
     /// The checksum of a log record does not match.
     WalCrc = "wal-crc",

@@ -1,4 +1,4 @@
-//! What can go wrong, said once: [`Error`] ends a command, a [`Finding`] is something seen in the input on the way.
+//! [`Error`] ends a command; a [`Finding`] is something seen in the input on the way.
 
 mod code;
 
@@ -35,10 +35,10 @@ pub enum Error {
         doing: &'static str,
         /// Where in the file, if it was being read.
         offset: Option<u64>,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// The input is not what it was when it was opened, so nothing that was said about it holds.
+    /// The input is not what it was when it was opened, so nothing that was printed about it is certain.
     #[error("{file} changed while it was read: {what}{}", At(*offset))]
     Changed {
         /// The file as the user named it.
@@ -92,25 +92,25 @@ pub enum Error {
     Usage {
         /// What is wrong with it.
         what: String,
-        /// What to say instead.
+        /// What to type instead.
         hint: Option<String>,
     },
 }
 
 impl Error {
-    /// The call makes no sense, or is not precise enough; `what` says why.
+    /// The call makes no sense, or is not precise enough; `what` is the reason.
     #[must_use]
     pub fn usage(what: impl Into<String>) -> Self {
         Self::Usage { what: what.into(), hint: None }
     }
 
-    /// The input can be read, but not used for this; `what` says why.
+    /// The input can be read, but not used for this; `what` is the reason.
     #[must_use]
     pub fn refused(what: impl Into<String>) -> Self {
         Self::Refused { what: what.into(), hint: None }
     }
 
-    /// The input does not hold what was asked for; `what` says what is missing.
+    /// The input does not hold what was asked for; `what` names what is missing.
     #[must_use]
     pub fn not_found(what: impl Into<String>) -> Self {
         Self::NotFound { what: what.into(), hint: None }
@@ -149,7 +149,7 @@ impl Error {
         }
     }
 
-    /// What the person may do next, if there is something to say.
+    /// What the person may do next, if anything.
     #[must_use]
     pub fn hint(&self) -> Option<&str> {
         match self {
@@ -270,7 +270,7 @@ impl Finding {
         self
     }
 
-    /// It without the file, for where that is told already.
+    /// The finding without its file, for lists that name the file already.
     #[must_use]
     pub fn bare(&self) -> Self {
         Self { file: None, ..self.clone() }

@@ -60,7 +60,7 @@ pub fn check_room(file: &File, path: &Path, need: u64) -> Result<()> {
     Err(fault(path, "write")(source))
 }
 
-/// Copies `part` to the new file `path`, and syncs that. The second value tells whether the two share their blocks, which
+/// Copies `part` to the new file `path`, and syncs that. The second value is whether the two share their blocks, which
 /// not every file system can do.
 ///
 /// # Errors

@@ -1,4 +1,4 @@
-//! What was made from a doubtful backup has a file beside it that says so, so that the doubt is not lost on the way.
+//! The doubt file: what was made from a doubtful backup has a file beside it that records the doubt.
 
 use std::{
     fs::File,
@@ -76,6 +76,6 @@ impl Doubt {
             "" => format!("{} lies beside it: it was made from a doubtful backup", beside.display()),
             from => format!("it was made from {from}, which was {}{why}", doubt.verdict),
         };
-        Some(Finding::warning(Code::MadeInDoubt, what).hint(format!("{} says more", beside.display())))
+        Some(Finding::warning(Code::MadeInDoubt, what).hint(format!("see {}", beside.display())))
     }
 }

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{Error, Result};
 
-/// A file or folder that is being written; dropping it before it is published leaves nothing behind.
+/// A file or folder that is being written; dropping it before it is published leaves nothing.
 #[derive(Debug)]
 pub struct Draft {
     to: PathBuf,

@@ -45,7 +45,8 @@ fn id_of(name: &str, file: &str, what: &str) -> Result<u32> {
         let mut fields = line.split(':');
         (fields.next() == Some(name)).then(|| fields.nth(1)?.parse().ok())?
     });
-    found.ok_or_else(|| Error::usage(format!("--owner: no {what} {name:?} in {file}")).hinted("say its number"))
+    found
+        .ok_or_else(|| Error::usage(format!("--owner: no {what} {name:?} in {file}")).hinted("give the number instead"))
 }
 
 /// Sets mode and owner of everything at and below `path`, and syncs the folders; files get the mode without the right to

@@ -181,7 +181,7 @@ fn lock(folder: &Path) -> Result<Option<File>> {
 /// Finishes or undoes what a killed run has left in its staging folder, and removes that.
 fn clear(folder: &Path, run: Run) -> Result<()> {
     let Some(lock) = lock(folder)? else { return Ok(()) };
-    // Its journal says what is renamed and removed: whoever may create folders here could make it say anything.
+    // Its journal decides what is renamed and removed: whoever may create folders here could write any journal.
     if lock.metadata().map_err(fault(folder, "look at"))?.uid() != rustix::process::geteuid().as_raw() {
         return Err(unsure(folder, run, "another user has left it"));
     }

@@ -133,7 +133,7 @@ impl Alone {
         let log = log::read(source, None)?;
         directory.check_log(&log)?;
         let missing = |what: &str| unusable(source, Finding::error(Code::WalMetadata, what));
-        let metadata = log.metadata().ok_or_else(|| missing("the log does not say whose it is"))?;
+        let metadata = log.metadata().ok_or_else(|| missing("the log has no metadata: whose it is, is not known"))?;
         let state = log.hard_state().ok_or_else(|| missing("the log was never in a cluster"))?;
         let (load, snapshot) = load(directory, &log, uncommitted)?;
         let applied = snapshot.log.map(|log| log.index).unwrap_or_default();

@@ -75,7 +75,7 @@ impl<'a> ConfChange<'a> {
     }
 }
 
-/// Several changes at once (`raftpb.ConfChangeV2`). No etcd proposes one, and none goes on behind one.
+/// Several changes at once (`raftpb.ConfChangeV2`). No etcd proposes one, and none continues after one.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ConfChangeV2<'a> {
     /// How it is to be made (`ConfChangeTransition`): 0 for raft to choose.

@@ -1,4 +1,4 @@
-//! What a record that holds says.
+//! The content of a valid record.
 
 use super::{
     layout::RecordKind,
@@ -26,7 +26,7 @@ impl<'a> Record<'a> {
     /// Decodes what it holds.
     ///
     /// # Errors
-    /// [`Malformed`], with the place in its data; [`super::Log::read`] tells it as a finding.
+    /// [`Malformed`], with the place in its data; [`super::Log::read`] makes a finding of it.
     pub fn content(&self) -> Result<Content<'a>, Malformed> {
         Ok(match self.kind {
             RecordKind::Metadata => Content::Metadata(Metadata::decode(self.data)?),
@@ -54,7 +54,7 @@ pub struct Snapshot<'a> {
 }
 
 impl Snapshot<'_> {
-    /// Who voted there, if the log says so.
+    /// Who voted there, if the log has it.
     #[must_use]
     pub fn voters(&self) -> Option<ConfState> {
         ConfState::decode(self.conf_state?).ok()

@@ -41,7 +41,7 @@ impl Frame {
         self.0 & (u64::MAX >> 8)
     }
 
-    /// Bytes in the record and in the padding that belongs behind so many.
+    /// Bytes of a record and of its padding.
     pub(super) fn padded(self) -> u64 {
         self.len().next_multiple_of(FRAME as u64)
     }
@@ -128,7 +128,7 @@ impl<'a> RawRecord<'a> {
         Some((record, begin.checked_add(body.len())?))
     }
 
-    /// The running checksum behind this record, from the one before it.
+    /// The running checksum after this record, from the one before it.
     pub(super) fn checksum(&self, before: u32) -> u32 {
         let mut sum = Crc32cWriter::continue_from(before);
         sum.update(self.data);

@@ -7,7 +7,7 @@ use super::{
 };
 
 /// The log of one member, as raft has it after reading it (`WAL.ReadAll`), older entries included. It ends where it is
-/// torn, even if records stand behind that: etcd cuts them off.
+/// torn, even if records follow: etcd cuts them off.
 #[derive(Debug)]
 pub struct Log<'a> {
     pub(super) files: Vec<&'a str>,
@@ -43,7 +43,7 @@ impl<'a> Log<'a> {
         self.snapshots.iter().filter(|snapshot| snapshot.index <= self.commit())
     }
 
-    /// The last of them, wherever it stands: etcd 3.7 starts from it, earlier ones as a rule from its file
+    /// The last of them, wherever it is: etcd 3.7 starts from it, earlier ones as a rule from its file
     /// (`recoverSnapshot`, `LoadNewestAvailable`).
     #[must_use]
     pub fn newest_snapshot(&self) -> Option<&Snapshot<'a>> {

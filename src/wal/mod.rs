@@ -11,7 +11,7 @@
 //!
 //! [`Records`] reads the segments of one log frame by frame and lets through what the running checksum proves;
 //! [`Log`] makes of it what raft would: the last hard state, the snapshots, the entries that were not overwritten.
-//! What is wrong becomes a [`crate::Finding`], and reading goes on behind it: from the frame's end where that can be
+//! What is wrong becomes a [`crate::Finding`], and reading continues after it: from the frame's end where that can be
 //! trusted, else from the next two frames whose checksums fit each other.
 //!
 //! The checksums cover the data alone, not a record's type: what a record holds is read strictly, so that an entry

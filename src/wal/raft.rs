@@ -106,7 +106,7 @@ pub enum EntryKind {
     ConfChange,
     /// A `raftpb.ConfChangeV2`; no etcd writes one.
     ConfChangeV2,
-    /// Another number; no etcd goes on behind one.
+    /// Another number; no etcd continues after one.
     Unknown(i32),
 }
 

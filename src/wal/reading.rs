@@ -11,7 +11,7 @@ use super::{
 use crate::{Code, Finding, Findings, error::Severity, proto::Malformed, source::SegmentName};
 
 impl<'a> Log<'a> {
-    /// Reads the log whose files are `segments`, sorted by name. All that is wrong with it is told.
+    /// Reads the log whose files are `segments`, sorted by name. All that is wrong with it is reported.
     ///
     /// Mirrors `WAL.ReadAll` from the first record on; where that ends with an error, this goes on.
     #[must_use]
@@ -45,7 +45,7 @@ impl<'a> Log<'a> {
     }
 }
 
-/// Entries that should be there, told when it is known what was committed.
+/// Entries that should be there, reported when it is known what was committed.
 struct Gap {
     from: u64,
     next: u64,
@@ -53,7 +53,7 @@ struct Gap {
     offset: u64,
 }
 
-/// What stands intact behind a torn place.
+/// What is intact after a torn place.
 #[derive(Default)]
 struct CutOff {
     entries: u64,
@@ -72,24 +72,24 @@ impl CutOff {
 
 struct Reading<'a> {
     log: Log<'a>,
-    /// Up to here no entries are missed: a snapshot stands for them, or an older segment had them. `None` until it
+    /// Up to here no entries are missed: a snapshot replaces them, or an older segment had them. `None` until it
     /// is known where a log whose file has lost its name begins.
     floor: Option<u64>,
     /// Whether the record before was a segment's first.
     head: bool,
-    /// Whether something behind the last entry could not be read.
+    /// Whether something after the last entry could not be read.
     damage: bool,
     gaps: Vec<Gap>,
     cut_off: CutOff,
 }
 
 impl<'a> Reading<'a> {
-    /// Behind a segment's checksum stands whose it is.
+    /// A segment's checksum is followed by the metadata: whose log it is.
     fn head(&mut self, record: &Record<'a>) -> Option<Finding> {
         let head = std::mem::replace(&mut self.head, record.kind == RecordKind::Crc);
         let missing = head && record.kind != RecordKind::Metadata && !record.after_damage;
         missing.then(|| {
-            let what = format!("a segment's head holds {:?} where it says whose it is", record.kind);
+            let what = format!("a segment's head holds {:?} where its metadata should be", record.kind);
             Finding::error(Code::WalMetadata, what)
         })
     }
@@ -143,7 +143,7 @@ impl<'a> Reading<'a> {
             let what = format!("the snapshot at index {} has term {}, but had", last.index, snapshot.term);
             Finding::error(Code::WalSnapshot, format!("{what} term {} before", last.term))
         });
-        // one that does not stand on our own entries was received: raft forgets those that it did not know to be
+        // one that does not follow our own entries was received: raft forgets those that it did not know to be
         // committed. Where something could not be read it may be our own all the same, and entries are missing
         let own = log.entries.binary_search_by_key(&snapshot.index, |entry| entry.index);
         let conflict = own.ok().and_then(|i| log.entries.get(i)).is_some_and(|entry| entry.term != snapshot.term);
@@ -169,7 +169,7 @@ impl<'a> Reading<'a> {
                 Some(format!("entry {} is of a type that no etcd writes: {:?}", entry.index, entry.kind))
             }
             EntryKind::ConfChange if entry.data.is_empty() => {
-                Some(format!("entry {} changes the members, but does not say how", entry.index))
+                Some(format!("entry {} changes the members, and its change cannot be read", entry.index))
             }
             EntryKind::ConfChange | EntryKind::Normal => None,
         };
@@ -210,12 +210,12 @@ impl<'a> Reading<'a> {
             findings.push(Finding::new(severity, Code::WalGap, what).file(log.file(gap.segment)).at(gap.offset));
         }
         let last = log.entries.last().map(|last| last.index).max(floor);
-        // a hard state that was written says that what it commits was on disk once
+        // when a hard state was written, what it commits was on disk
         if cut_off.entries > 0 {
             let lost = cut_off.commit > last.unwrap_or(0);
             let severity = if lost { Severity::Error } else { Severity::Warning };
             let known = if lost { "committed" } else { "not known to be committed" };
-            let what = format!("intact entries stand behind the torn place: {}, {known}", cut_off.entries);
+            let what = format!("intact entries follow the torn place: {}, {known}", cut_off.entries);
             let finding = Finding::new(severity, Code::WalCutOff, what).hint("etcd cuts them off at its next start");
             findings.push(finding.file(log.file(log.tail.segment)).at(log.tail.offset));
         }
@@ -237,7 +237,7 @@ impl<'a> Reading<'a> {
             let finding = if nothing {
                 Finding::error(Code::WalEmpty, "nothing of a log is in it that could be read")
             } else {
-                Finding::error(Code::WalMetadata, "the log does not say whose it is")
+                Finding::error(Code::WalMetadata, "the log has no metadata: whose it is, is not known")
             };
             findings.push(finding.file(log.file(0)).hint("etcd does not start on it"));
         }

@@ -16,7 +16,7 @@ pub struct Record<'a> {
     pub offset: u64,
     /// What it holds.
     pub kind: RecordKind,
-    /// The running checksum behind it.
+    /// The running checksum after it.
     pub crc: u32,
     /// The message in it.
     pub data: &'a [u8],
@@ -36,7 +36,7 @@ pub struct Tail {
 }
 
 impl Tail {
-    /// Whether a record stands behind it, where etcd cuts it off.
+    /// Whether a record follows, which etcd cuts off.
     #[must_use]
     pub fn is_before(&self, record: &Record<'_>) -> bool {
         (self.segment, self.offset) <= (record.segment, record.offset)
@@ -63,20 +63,20 @@ enum Step<'a> {
 }
 
 impl<'s, 'a> Records<'s, 'a> {
-    /// Starts at the first of `segments`, which are sorted by name. What their names say against them is told.
+    /// Starts at the first of `segments`, which are sorted by name. What is wrong with their names is reported.
     pub fn new(segments: &'s [Segment<'a>], findings: &mut Findings) -> Self {
         check_names(segments, findings);
         let search = Search::new(segments.first().map_or(0, |segment| segment.bytes.len()));
         Self { segments, current: 0, at: 0, crc: Some(0), damage: false, torn: None, search }
     }
 
-    /// The next record that holds. What does not is told, and left out.
+    /// The next valid record. Those that are not are reported, and left out.
     pub fn next_record(&mut self, findings: &mut Findings) -> Option<Record<'a>> {
         loop {
             let segment = *self.segments.get(self.current)?;
             let (number, offset) = (self.current, self.at as u64);
-            let tell = |finding: Finding| findings.push(finding.file(segment.name).at(offset));
-            let mut step = self.step(segment.bytes, tell);
+            let report = |finding: Finding| findings.push(finding.file(segment.name).at(offset));
+            let mut step = self.step(segment.bytes, report);
             if self.search.is_used_up() {
                 let what = "damaged records overlap each other too often: the rest of the segment is left out";
                 findings.push(Finding::error(Code::WalOverlap, what).file(segment.name).at(offset));
@@ -94,8 +94,8 @@ impl<'s, 'a> Records<'s, 'a> {
         }
     }
 
-    /// Where it stands; behind the last record, the end of the log. Where the log is torn that is there, and what
-    /// comes behind it is cut off.
+    /// Its position; after the last record, the end of the log. A torn log ends at the torn place, and what follows
+    /// is cut off.
     #[must_use]
     pub fn tail(&self) -> Tail {
         self.torn.unwrap_or(Tail { segment: self.current, offset: self.at as u64, crc: self.crc })
@@ -129,16 +129,16 @@ impl<'s, 'a> Records<'s, 'a> {
         self.search = Search::new(self.segments.get(next).map_or(0, |segment| segment.bytes.len()));
     }
 
-    fn step(&mut self, file: &'a [u8], mut tell: impl FnMut(Finding)) -> Step<'a> {
+    fn step(&mut self, file: &'a [u8], mut report: impl FnMut(Finding)) -> Step<'a> {
         let left = file.len().saturating_sub(self.at);
         if left == 0 {
             return Step::EndOfFile;
         }
         let Some(frame) = Frame::read(file, self.at) else {
-            return self.lost(file, "the file ends inside the length of a record", self.is_last(), tell);
+            return self.lost(file, "the file ends inside the length of a record", self.is_last(), report);
         };
         if frame.is_end() {
-            return self.end(file, tell);
+            return self.end(file, report);
         }
         let begin = self.at.saturating_add(FRAME);
         let body = window(file, begin as u64, frame.padded()).filter(|body| !body.is_empty());
@@ -148,7 +148,7 @@ impl<'s, 'a> Records<'s, 'a> {
                 0 => ("a record of no bytes".to_owned(), false),
                 len => (format!("a record of {len} bytes, but the file has only {left} more"), self.is_last()),
             };
-            return self.lost(file, &what, torn, tell);
+            return self.lost(file, &what, torn, report);
         };
         if !self.search.draw(body.len()) {
             return Step::EndOfFile;
@@ -157,41 +157,41 @@ impl<'s, 'a> Records<'s, 'a> {
         let raw = match RawRecord::decode(message) {
             Ok(raw) => raw,
             Err(malformed) => {
-                return self.bad(file, next, None, Code::WalRecord, &format!("not a record: {malformed}"), tell);
+                return self.bad(file, next, None, Code::WalRecord, &format!("not a record: {malformed}"), report);
             }
         };
-        let computed = match self.check(file, &raw, next, &mut tell) {
+        let computed = match self.check(file, &raw, next, &mut report) {
             Ok(computed) => computed,
             Err(computed) => {
                 let what = format!("a record's checksum is {:08x}, but computed it is {computed:08x}", raw.crc);
-                return self.bad(file, next, Some(raw.crc), Code::WalCrc, &what, tell);
+                return self.bad(file, next, Some(raw.crc), Code::WalCrc, &what, report);
             }
         };
         if frame != Frame::around(frame.len()) {
-            tell(Finding::error(Code::WalFrame, "the byte that tells a record's padding is damaged; the record holds"));
+            report(Finding::error(Code::WalFrame, "the byte with a record's padding is damaged; the record is valid"));
         }
         if self.at == 0 && raw.kind() != Some(RecordKind::Crc) {
-            tell(Finding::error(Code::WalRecord, "the segment does not begin with a checksum"));
+            report(Finding::error(Code::WalRecord, "the segment does not begin with a checksum"));
         }
         (self.at, self.crc) = (next, Some(computed));
         let Some(kind) = raw.kind() else {
             self.damage = true;
-            tell(Finding::error(Code::WalRecord, format!("a record of type {}, which no etcd knows", raw.number)));
+            report(Finding::error(Code::WalRecord, format!("a record of type {}, which no etcd knows", raw.number)));
             return Step::GoOn;
         };
         Step::Take(RawRecord { crc: computed, ..raw }, kind)
     }
 
-    /// The running checksum behind a record; where the record does not fit the one before it, the one that would, as an
+    /// The running checksum after a record; where the record does not fit the one before it, the one that would, as an
     /// error.
     ///
-    /// The record behind it may tell that only a checksum is damaged, and not what it was taken of.
+    /// The next record may show that only a checksum is damaged, and not the data.
     fn check(
         &mut self,
         file: &[u8],
         raw: &RawRecord<'_>,
         next: usize,
-        tell: &mut impl FnMut(Finding),
+        report: &mut impl FnMut(Finding),
     ) -> Result<u32, u32> {
         let Some(before) = self.crc else { return Ok(raw.crc) };
         let stored = raw.crc;
@@ -202,12 +202,12 @@ impl<'s, 'a> Records<'s, 'a> {
             let what = format!("the segment goes on from the checksum {stored:08x}, the one before it ends with");
             let finding = Finding::error(Code::WalCrc, format!("{what} {before:08x}"));
             if self.search.follows(file, next, before) {
-                tell(finding.hint("what follows fits the latter: only this record is damaged"));
+                report(finding.hint("what follows fits the latter: only this record is damaged"));
                 return Ok(before);
             }
             // a log may be read from any of its segments on
             if before != 0 {
-                tell(finding.hint("records are missing at the end of the segment before"));
+                report(finding.hint("records are missing at the end of the segment before"));
             }
             return Ok(stored);
         }
@@ -217,13 +217,13 @@ impl<'s, 'a> Records<'s, 'a> {
         }
         if self.search.follows(file, next, computed) {
             let what = format!("a record's checksum is {stored:08x} where {computed:08x} would fit; its data hold");
-            tell(Finding::error(Code::WalCrc, what));
+            report(Finding::error(Code::WalCrc, what));
             return Ok(computed);
         }
         Err(computed)
     }
 
-    /// A record that does not hold: goes on behind it.
+    /// An invalid record: continues after it.
     fn bad(
         &mut self,
         file: &'a [u8],
@@ -231,7 +231,7 @@ impl<'s, 'a> Records<'s, 'a> {
         stored: Option<u32>,
         code: Code,
         what: &str,
-        mut tell: impl FnMut(Finding),
+        mut report: impl FnMut(Finding),
     ) -> Step<'a> {
         self.damage = true;
         let begin = self.at.saturating_add(FRAME);
@@ -242,9 +242,9 @@ impl<'s, 'a> Records<'s, 'a> {
         let from = if framed { next } else { begin };
         let further = fits.map(|_| next).or_else(|| self.search.find(file, from));
         if torn {
-            tell(self.torn(what, further.is_some()));
+            report(self.torn(what, further.is_some()));
         } else {
-            tell(Finding::error(code, what));
+            report(Finding::error(code, what));
         }
         match further {
             None if torn => return Step::EndOfFile,
@@ -254,14 +254,14 @@ impl<'s, 'a> Records<'s, 'a> {
         Step::GoOn
     }
 
-    /// A frame whose length says nothing: goes on where the log can be found again.
-    fn lost(&mut self, file: &[u8], what: &str, torn: bool, mut tell: impl FnMut(Finding)) -> Step<'a> {
+    /// A frame whose length is wrong: continues where the log can be found again.
+    fn lost(&mut self, file: &[u8], what: &str, torn: bool, mut report: impl FnMut(Finding)) -> Step<'a> {
         self.damage = true;
         let further = self.search.find(file, self.at.saturating_add(FRAME));
         match further {
-            _ if torn => tell(self.torn(what, further.is_some())),
-            Some(at) => tell(Finding::error(Code::WalFrame, format!("{what}; the log goes on at offset {at:#x}"))),
-            None => tell(Finding::error(Code::WalFrame, what)),
+            _ if torn => report(self.torn(what, further.is_some())),
+            Some(at) => report(Finding::error(Code::WalFrame, format!("{what}; the log continues at offset {at:#x}"))),
+            None => report(Finding::error(Code::WalFrame, what)),
         }
         self.crc = None;
         let Some(further) = further else { return Step::EndOfFile };
@@ -269,18 +269,18 @@ impl<'s, 'a> Records<'s, 'a> {
         Step::GoOn
     }
 
-    /// A zero length: the end, unless something stands behind it.
-    fn end(&mut self, file: &[u8], mut tell: impl FnMut(Finding)) -> Step<'a> {
+    /// A zero length: the end, unless something follows.
+    fn end(&mut self, file: &[u8], mut report: impl FnMut(Finding)) -> Step<'a> {
         if is_zero(file.get(self.at..).unwrap_or_default()) {
             return Step::EndOfFile;
         }
         self.damage = true;
         let further = self.search.find(file, self.at.saturating_add(FRAME));
-        let what = "zeros where a record should be, and more behind them";
+        let what = "zeros where a record should be, and more after them";
         if self.is_last() {
-            tell(self.torn(what, further.is_some()));
+            report(self.torn(what, further.is_some()));
         } else {
-            tell(Finding::error(Code::WalFrame, what));
+            report(Finding::error(Code::WalFrame, what));
         }
         let Some(further) = further else { return Step::EndOfFile };
         (self.at, self.crc) = (further, None);

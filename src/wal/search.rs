@@ -1,4 +1,4 @@
-//! Finding the log again behind a frame whose length cannot be trusted, and how much may be looked through for that.
+//! Finding the log again after a frame whose length cannot be trusted, and how much may be looked through for that.
 
 use super::layout::{FRAME, RawRecord};
 
@@ -40,12 +40,12 @@ impl Search {
         self.budget.is_none()
     }
 
-    /// Whether a record stands at `at` that fits the running checksum `sum` before it.
+    /// Whether a record is at `at` that fits the running checksum `sum` before it.
     pub(super) fn follows(&mut self, file: &[u8], at: usize, sum: u32) -> bool {
         RawRecord::exact(file, at).is_some_and(|(record, _)| self.draw(record.data.len()) && record.follows(sum))
     }
 
-    /// The first place at or behind `from` where the log goes on.
+    /// The first offset at or after `from` where the log continues.
     pub(super) fn find(&mut self, file: &[u8], from: usize) -> Option<usize> {
         if let Some(last) = self.last
             && last.from <= from

@@ -1,4 +1,4 @@
-//! The files of the log, and what their names tell.
+//! The files of the log, and their names.
 
 use crate::{
     Code, Finding, Findings,
@@ -20,7 +20,7 @@ impl<'a> From<&'a Part> for Segment<'a> {
     }
 }
 
-/// What the names of the segments tell: one that is missing, out of order, or no segment (`isValidSeq`).
+/// What is wrong with the names of the segments: one is missing, out of order, or no segment (`isValidSeq`).
 pub(super) fn check_names(segments: &[Segment<'_>], findings: &mut Findings) {
     let mut last: Option<SegmentName> = None;
     for segment in segments {
@@ -29,14 +29,14 @@ pub(super) fn check_names(segments: &[Segment<'_>], findings: &mut Findings) {
             continue;
         };
         if let Some(before) = last {
-            let mut tell = |what| findings.push(Finding::error(Code::WalSequence, what).file(segment.name));
+            let mut report = |what| findings.push(Finding::error(Code::WalSequence, what).file(segment.name));
             match before.sequence.checked_add(1) {
                 Some(next) if next == name.sequence => {}
                 Some(next) if next < name.sequence => {
                     let lost = name.sequence.saturating_sub(next);
-                    tell(format!("{lost} segments are missing before it, from sequence {next:#x}"));
+                    report(format!("{lost} segments are missing before it, from sequence {next:#x}"));
                 }
-                _ => tell("out of order, or there twice".to_owned()),
+                _ => report("out of order, or there twice".to_owned()),
             }
         }
         last = Some(name);

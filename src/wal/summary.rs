@@ -31,7 +31,7 @@ pub struct Summary<'f> {
     /// The index of that record.
     #[serde(skip)]
     pub conf_state_index: Option<u64>,
-    /// The ids that vote at the commit, if the log tells.
+    /// The ids that vote at the commit, if the log has them.
     pub voters: Option<BTreeSet<u64>>,
     /// The same ids as hex.
     pub voters_hex: Option<Vec<Id>>,

@@ -7,7 +7,7 @@ use super::{log::Log, raft::Entry};
 pub struct Behind<'l, 'a> {
     /// Those that etcd applies after a start.
     pub sure: &'l [Entry<'a>],
-    /// Those behind them.
+    /// Those after them.
     pub unsure: &'l [Entry<'a>],
     /// How many nothing leads to.
     pub lost: usize,
@@ -30,7 +30,7 @@ impl Behind<'_, '_> {
 pub struct Unapplied {
     /// Those that etcd applies after a start: they count.
     pub applied_at_start: u64,
-    /// Those behind them. The other members decide; a client may have been told that they are in.
+    /// Those after them. The other members decide; a client may have got the answer that they are written.
     pub past_commit: u64,
     /// Those that nothing leads to: entries before them are missing.
     pub behind_gap: u64,
@@ -41,7 +41,7 @@ impl<'a> Log<'a> {
     /// (learners do not count; see [`Log::voters`]).
     ///
     /// A member that is the only voter elects itself at its start, and what a leader has on its disk is then held by
-    /// a majority: it commits all of its log (`raft.maybeCommit`), however far the hard state on disk says it was.
+    /// a majority: it commits all of its log (`raft.maybeCommit`), whatever commit the hard state on disk has.
     /// Among several it takes part in what the others agree on; only what it knew to be committed is sure, and that
     /// is all that it had applied, too: a hard state is not written for its commit alone.
     #[must_use]

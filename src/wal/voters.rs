@@ -1,20 +1,20 @@
-//! Who votes, told from the log alone.
+//! Who votes, by the log alone.
 
 use std::collections::BTreeSet;
 
 use super::{conf_change::ConfChangeKind, content::Snapshot, log::Log, raft::EntryKind};
 
 impl Log<'_> {
-    /// Who votes when etcd starts on this log: the last snapshot's voters, and the changes behind it up to the hard
-    /// state's commit. A change behind that cannot alter who decides about it.
+    /// Who votes when etcd starts on this log: the last snapshot's voters, and the changes after it up to the hard
+    /// state's commit. A change after that cannot alter who decides about it.
     ///
-    /// `None` when the log does not tell: its snapshots are of an etcd before 3.5, or entries are missing. A
+    /// `None` when the log does not have it: its snapshots are of an etcd before 3.5, or entries are missing. A
     /// change that etcd refused when it was applied (two `member add` at once with one URL) is taken as made.
     #[must_use]
     pub fn voters(&self) -> Option<BTreeSet<u64>> {
         let commit = self.commit();
-        let tells = |s: &&Snapshot<'_>| s.index == 0 || s.conf_state.is_some();
-        let last = self.valid_snapshots().rfind(tells)?;
+        let has_voters = |s: &&Snapshot<'_>| s.index == 0 || s.conf_state.is_some();
+        let last = self.valid_snapshots().rfind(has_voters)?;
         let state = last.voters().unwrap_or_default();
         let mut voters: BTreeSet<u64> = state.voters.into_iter().collect();
         let (mut removed, mut next) = (BTreeSet::new(), last.index);

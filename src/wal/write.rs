@@ -1,4 +1,4 @@
-//! A new log: the one segment that a restored member begins with; or more records behind those of an old one.
+//! A new log: the one segment that a restored member begins with; or more records after those of an old one.
 
 use super::{
     conf_change::ConfChange,
@@ -28,7 +28,7 @@ impl Writer {
         log
     }
 
-    /// What goes behind the last record of a segment that has the running checksum `sum` there.
+    /// What is appended to the last record of a segment that has the running checksum `sum` there.
     #[must_use]
     pub(crate) fn go_on(sum: u32) -> Self {
         Self { sum, file: Vec::new() }

@@ -16,7 +16,7 @@ use crate::{
     },
 };
 
-/// Members that are being written; dropping it before they are published leaves nothing behind.
+/// Members that are being written; dropping it before they are published leaves nothing.
 #[derive(Debug)]
 pub struct MemberDirs<'a> {
     /// The members, in the order of the destination's places.

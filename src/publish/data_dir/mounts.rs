@@ -13,7 +13,7 @@ use crate::{Result, publish::disk::fault};
 /// Folders deeper than this are not looked into: a member has two levels.
 const MAX_DEPTH: usize = 8;
 
-/// What a path is on: the device and, from Linux 5.8 on, the mount, which tells bind mounts apart.
+/// What a path is on: the device and, from Linux 5.8 on, the mount, which distinguishes bind mounts.
 type On = (u32, u32, Option<u64>);
 
 fn on(path: &Path) -> io::Result<On> {

@@ -29,7 +29,7 @@ fn usage(what: String, hint: &str) -> Error {
 }
 
 impl Place {
-    /// The place of `member` in `data_dir`, with its log elsewhere when `wal_dir` says so.
+    /// The place of `member` in `data_dir`, with its log in `wal_dir` when that is given.
     ///
     /// # Errors
     /// When the two do not fit each other.
@@ -76,7 +76,7 @@ impl Place {
         }
         let member = self.member_dir();
         if member.is_symlink() {
-            let what = format!("{}: a symbolic link, and a folder is to stand there", member.display());
+            let what = format!("{}: a symbolic link where a folder is needed", member.display());
             return Err(usage(what, "name the folder around what it leads to as --data-dir, or move the link away"));
         }
         if data_dir.join("snap").join("db").is_file() {
