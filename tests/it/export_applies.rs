@@ -1,18 +1,28 @@
 //! What is exported is taken by a new cluster, and still there after its controllers have looked at it. A real cluster
 //! says so: what it makes of the files is exported again, and is the same.
 
-use std::{collections::BTreeMap, fs, path::Path, process::Command, thread::sleep, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::Path,
+    process::Command,
+    thread::sleep,
+    time::{Duration, Instant},
+};
 
 use crate::common::{
     Etcd, Peers,
     apiserver::{Apiserver, succeeded},
     etcdsnap, eventually,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// So long controllers get: the garbage collector takes seconds for an owner that it does not know, a Pod on a node that
-/// is not there 40 seconds.
-const STAYS: Duration = Duration::from_secs(75);
+/// is not there 40 seconds. `.ci/export_stays.sh` waits longer.
+fn stays() -> Duration {
+    let named = std::env::var("ETCDSNAP_STAYS").ok();
+    Duration::from_secs(named.map_or(75, |seconds| seconds.parse().unwrap()))
+}
 
 /// What the fixture has none of: things that are bound, owned, finished, on their way out, or called oddly.
 const MORE: &str = r#"
@@ -50,7 +60,7 @@ const MORE: &str = r#"
 "#;
 
 /// What MANIFEST says of some.
-const LEFT_OUT: [(&str, &str); 12] = [
+const LEFT_OUT: [(&str, &str); 13] = [
     ("jobs pay/done", "it has ended"),
     ("secrets pay/token", "only this cluster takes"),
     ("endpoints pay/headless", "its Service has a selector"),
@@ -61,6 +71,7 @@ const LEFT_OUT: [(&str, &str); 12] = [
     ("pods shop/db-0", "StatefulSet db"),
     ("clusterroles cluster-admin", "one of its roles"),
     ("serviceaccounts pay/default", "nothing of its own"),
+    ("serviceaccounts kube-system/node-controller", "the controller manager's own"),
     ("services default/kubernetes", "the API server's own"),
     ("nodes node-a", "kubelet"),
 ];
@@ -93,9 +104,9 @@ fn ours(args: &[&str]) -> Vec<u8> {
 }
 
 /// The files of an export by their names without the number, and what it says is next.
-fn export(snapshot: &Path, to: &Path) -> (BTreeMap<String, String>, String) {
-    let output = etcdsnap(["export", path(snapshot), "--reveal", "-o", "json", "--to", path(to)]);
-    let said = succeeded(&output);
+fn export(snapshot: &Path, to: &Path, more: &[&str]) -> (BTreeMap<String, String>, String) {
+    let line = ["export", path(snapshot), "--reveal", "-o", "json", "--to", path(to)];
+    let said = succeeded(&etcdsnap([&line[..], more].concat()));
     let mut files = BTreeMap::new();
     for entry in fs::read_dir(to).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
@@ -121,9 +132,17 @@ fn lived(peers: &Peers, dir: &Path, file: &Path) {
     eventually("it is forgotten", || {
         server.try_kubectl(&["apply", "-f", "-"], &owner.replace("UID", &uid)).status.success()
     });
+    // more than the annotation of an apply without --server-side may hold
+    let big = json!({"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"name": "big", "namespace": "pay"}, "data": {"a": "x".repeat(300 << 10)}});
+    succeeded(&server.try_kubectl(&["create", "-f", "-"], &big.to_string()));
+    renamed(&server);
     let webhook = MORE.rsplit("---").next().unwrap();
     server.apply(webhook);
     server.kubectl(&["delete", "namespace", "going", "--wait=false"]);
+    eventually("what is in it is being deleted", || {
+        let at = "jsonpath={.metadata.deletionTimestamp}";
+        !server.kubectl(&["get", "configmap", "held", "-n", "going", "-o", at]).is_empty()
+    });
     eventually("the claim is bound", || {
         server.kubectl(&["get", "pvc", "bound", "-n", "pay", "-o", "jsonpath={.status.phase}"]) == "Bound"
     });
@@ -138,10 +157,33 @@ fn lived(peers: &Peers, dir: &Path, file: &Path) {
     etcd.ctl(&["snapshot", "save", path(file)]);
 }
 
+/// An object in a version that its definition once stored, and no longer serves.
+fn renamed(server: &Apiserver<'_>) {
+    let version = |name: &str, served: bool, storage: bool| {
+        let spec = json!({"type": "object", "properties": {"size": {"type": "integer"}}});
+        let schema = json!({"openAPIV3Schema": {"type": "object", "properties": {"spec": spec}}});
+        json!({"name": name, "served": served, "storage": storage, "schema": schema})
+    };
+    let definition = |versions: Value| {
+        json!({
+            "kind": "CustomResourceDefinition", "apiVersion": "apiextensions.k8s.io/v1", "metadata": {"name": "things.example.com"},
+            "spec": {"group": "example.com", "scope": "Namespaced", "names": {"plural": "things", "kind": "Thing"}, "versions": versions},
+        })
+        .to_string()
+    };
+    server.apply(&definition(json!([version("v1alpha1", true, true)])));
+    server.kubectl(&["wait", "--for=condition=Established", "crd/things.example.com"]);
+    server.apply(
+        r#"{kind: Thing, apiVersion: example.com/v1alpha1, metadata: {name: old, namespace: pay}, spec: {size: 3}}"#,
+    );
+    server.apply(&definition(json!([version("v1alpha1", false, false), version("v1", true, true)])));
+}
+
 /// What a new cluster has otherwise, by JSON pointer.
 fn differs(kind: &str) -> &'static [&'static str] {
     match kind {
         "Service" => &["/spec/clusterIP", "/spec/clusterIPs"],
+        "Thing" => &["/apiVersion"],
         "Job" => &["/spec/selector/matchLabels", "/spec/template/metadata/labels"],
         "Pod" => &[
             "/spec/nodeName",
@@ -183,26 +225,43 @@ fn said_by_people(object: &Value) -> Value {
     object
 }
 
+/// Runs the commands that an export prints as next; each of the files is applied, and definitions before that, too.
+fn apply(server: &Apiserver<'_>, next: &str, files: &BTreeMap<String, String>) {
+    let command = server.command(&[]);
+    let words: Vec<_> = command.get_args().map(|arg| format!("'{}'", arg.to_str().unwrap())).collect();
+    let kubectl = format!("kubectl() {{ {} {} \"$@\"; }}", command.get_program().to_str().unwrap(), words.join(" "));
+    let script: Vec<_> = next.lines().map(str::trim).filter(|line| line.starts_with("kubectl ")).collect();
+    let applied = Command::new("sh").args(["-ec", &format!("{kubectl}\n{}", script.join("\n"))]).output().unwrap();
+    let said = succeeded(&applied);
+    let definitions = files.keys().filter(|name| name.starts_with("customresourcedefinition-")).count();
+    assert_eq!(script.len(), if definitions > 0 { 3 } else { 1 }, "{next}");
+    let applied = said.lines().filter(|line| line.ends_with(" serverside-applied")).count();
+    assert_eq!(applied, files.len() + definitions, "{said}");
+}
+
 #[test]
 fn what_is_exported_applies_and_stays() {
     let Some(peers) = Peers::find_kube("what_is_exported_applies_and_stays") else { return };
     let dir = tempfile::tempdir().unwrap();
     let at = |name: &str| dir.path().join(name);
     lived(&peers, dir.path(), &at("a.db"));
-    let (files, next) = export(&at("a.db"), &at("of a"));
+    let (files, next) = export(&at("a.db"), &at("of a"), &[]);
     let manifest = fs::read_to_string(at("of a").join("MANIFEST")).unwrap();
+    assert!(!files.keys().any(|name| name.starts_with("serviceaccount-kube-system-")), "{:?}", files.keys());
 
     let etcd = Etcd::start(&peers, "36");
     let (server, _controllers) = Apiserver::start_with_controllers(&peers, &etcd);
-    let words: Vec<_> = server.command(&[]).get_args().map(|arg| format!("'{}'", arg.to_str().unwrap())).collect();
-    let kubectl = format!("kubectl() {{ {} {} \"$@\"; }}", path(&peers.path("kubectl")), words.join(" "));
-    let script: Vec<_> = next.lines().map(str::trim).filter(|line| line.starts_with("kubectl ")).collect();
-    let applied = Command::new("sh").args(["-ec", &format!("{kubectl}\n{}", script.join("\n"))]).output().unwrap();
-    let said = succeeded(&applied);
-    assert_eq!(script.len(), 3, "{next}");
-    assert_eq!(said.lines().filter(|line| line.ends_with(" created")).count(), files.len(), "{said}");
+    // some with what they need come first, into a cluster that holds nothing yet; then what was being deleted
+    let (some, next_of_some) = export(&at("a.db"), &at("some"), &["deploy,sts,widgets,things", "--with-deps"]);
+    apply(&server, &next_of_some, &some);
+    let (going, next_of_going) = export(&at("a.db"), &at("going"), &["-n", "going"]);
+    apply(&server, &next_of_going, &going);
+    assert_eq!(going.keys().collect::<Vec<_>>(), ["configmap-going-held.json", "namespace-going.json"]);
+    apply(&server, &next, &files);
 
-    sleep(STAYS);
+    let start = Instant::now();
+    sleep(stays());
+    eprintln!("{} objects applied, looked at after {} s", files.len() + going.len(), start.elapsed().as_secs());
     etcd.ctl(&["snapshot", "save", path(&at("b.db"))]);
     let (a, b) = (objects(&at("a.db")), objects(&at("b.db")));
     for file in files.values() {
@@ -217,11 +276,17 @@ fn what_is_exported_applies_and_stays() {
     assert_eq!(b["Deployment shop/web"]["status"]["replicas"], 3);
     assert_eq!(b["Endpoints pay/by-hand"]["subsets"], a["Endpoints pay/by-hand"]["subsets"]);
     assert_eq!(b["ConfigMap shop/owned"]["metadata"]["ownerReferences"], Value::Null);
+    assert_eq!(b["Thing pay/old"]["apiVersion"], "example.com/v1");
+    for called in ["Namespace /going", "ConfigMap going/held"] {
+        assert_ne!(a[called]["metadata"]["deletionTimestamp"], Value::Null, "{called}");
+        assert_eq!(b[called]["metadata"]["deletionTimestamp"], Value::Null, "{called}");
+    }
     for (called, why) in LEFT_OUT {
         let line = manifest.lines().find(|line| line.starts_with(&format!("# {called}: ")));
         assert!(line.is_some_and(|line| line.contains(why)), "{called}: {line:?}");
     }
-    let (again, _) = export(&at("b.db"), &at("of b"));
+    let (mut again, _) = export(&at("b.db"), &at("of b"), &[]);
+    again.retain(|name, _| !going.contains_key(name));
     assert_eq!(again.keys().collect::<Vec<_>>(), files.keys().collect::<Vec<_>>());
     for (name, file) in &files {
         assert_eq!(&again[name], file, "{name}");

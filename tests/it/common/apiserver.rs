@@ -145,7 +145,8 @@ impl Controllers {
         let child = server
             .peers
             .command("kube-controller-manager")
-            .args(["--secure-port", "0", "--leader-elect=false", "--kubeconfig"])
+            // a ServiceAccount for each controller, as kubeadm has it
+            .args(["--secure-port", "0", "--leader-elect=false", "--use-service-account-credentials", "--kubeconfig"])
             .arg(at("kubeconfig"))
             .arg("--service-account-private-key-file")
             .arg(at("apiserver.key"))
