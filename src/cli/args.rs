@@ -17,7 +17,8 @@ use crate::{commands::Command, render};
 /// Open any etcd backup offline: verify it, see what is inside.
 ///
 /// SNAPSHOT is a file from `etcdctl snapshot save`, a copy of `member/snap/db`, a data directory, any of these inside
-/// gzip, zstd, xz, bzip2, zip or tar, or a folder that holds exactly one of them. Nothing is ever written to it.
+/// gzip, zstd, xz, bzip2, zip or tar, a folder that holds exactly one of them, or - for standard input. Nothing is ever
+/// written to it.
 #[derive(Debug, Parser)]
 #[command(name = "etcdsnap", version, max_term_width = 100, subcommand_required = true, arg_required_else_help = true)]
 #[command(after_help = ENDING)]
@@ -46,10 +47,10 @@ pub(crate) struct Global {
     /// Append a record of this run (tool, arguments, inputs and their SHA-256 before and after) to FILE as NDJSON
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) evidence: Option<PathBuf>,
-    /// Unpack compressed input in DIR instead of $TMPDIR
+    /// Unpack compressed or piped input in DIR instead of $TMPDIR
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) tmp_dir: Option<PathBuf>,
-    /// Unpack no more than BYTES of compressed input
+    /// Unpack no more than BYTES of compressed or piped input
     #[arg(long, global = true, value_name = "BYTES")]
     pub(crate) max_unpacked: Option<u64>,
     /// Tell how far a long job is where stderr is no terminal too, every 10 seconds

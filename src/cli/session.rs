@@ -7,10 +7,10 @@ use std::{
 };
 
 use etcdsnap::{
-    Findings, Result,
+    Error, Findings, Result,
     error::Severity,
     etcd::{Load, Snapshot},
-    source::{Input, Options, RaftFiles, RaftKind, Source},
+    source::{Input, Options, RaftFiles, RaftKind, Source, is_stdin},
 };
 
 use crate::{
@@ -50,6 +50,7 @@ pub(crate) struct Session {
     pub(crate) out: Screen<BufWriter<Printed<StdoutLock<'static>>>>,
     options: Options,
     tmp_named: bool,
+    stdin_named: bool,
     progress: bool,
     evidence: Option<Evidence>,
 }
@@ -65,7 +66,7 @@ impl Session {
         let out = BufWriter::with_capacity(1 << 16, Printed::new(stdout.lock(), evidence.is_some()));
         let out = Screen::new(out, terminal);
         let tmp_named = global.tmp_dir.is_some();
-        Ok(Self { out, options, tmp_named, progress: global.progress, evidence })
+        Ok(Self { out, options, tmp_named, stdin_named: false, progress: global.progress, evidence })
     }
 
     /// Unpacks compressed input beside `path`, where there has to be room for it anyway, unless a folder was named.
@@ -97,9 +98,15 @@ impl Session {
 
     /// Opens a backup for a command that reports the notes itself.
     pub(crate) fn open_quietly(&mut self, named: &Path) -> Result<Source> {
+        self.note_stdin(named)?;
         let source = Source::open(named, &self.options)?;
         self.evidence.as_mut().map_or(Ok(()), |evidence| evidence.opened(&source))?;
         Ok(source)
+    }
+
+    /// Notes that standard input is named, which is one backup and no more.
+    fn note_stdin(&mut self, named: &Path) -> Result<()> {
+        if is_stdin(named) && std::mem::replace(&mut self.stdin_named, true) { Err(stdin_twice()) } else { Ok(()) }
     }
 
     /// Opens a backup once more that was opened before.
@@ -109,6 +116,7 @@ impl Session {
 
     /// Opens the raft files that the user named.
     pub(crate) fn open_raft(&mut self, named: &Path, kind: RaftKind) -> Result<RaftFiles> {
+        self.note_stdin(named)?;
         let files = RaftFiles::open(named, kind, &self.options)?;
         self.evidence.as_mut().map_or(Ok(()), |evidence| evidence.opened(&files))?;
         print_notes(&files);
@@ -153,6 +161,15 @@ impl Session {
         self.intact(source)?;
         Ok(tell(source.name(), findings))
     }
+}
+
+/// Refuses standard input where it is named more than once.
+pub(crate) fn one_stdin(named: &[PathBuf]) -> Result<()> {
+    if named.iter().filter(|path| is_stdin(path)).count() > 1 { Err(stdin_twice()) } else { Ok(()) }
+}
+
+fn stdin_twice() -> Error {
+    Error::usage("standard input (-) is named twice").hinted("write one of the two to a file")
 }
 
 /// Prints what was noticed while opening an input.

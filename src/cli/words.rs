@@ -22,6 +22,7 @@ pub(crate) const VARIABLE: &str = "ETCDSNAP_SNAPSHOT";
 
 /// The command line with its SNAPSHOT, and the variable's value where that is it.
 pub(crate) fn complete(command: &Command, mut args: Vec<OsString>) -> Result<(Vec<OsString>, Option<OsString>)> {
+    args.iter_mut().skip(1).for_each(name_stdin);
     let Some(Call { at, of }) = call(command, &mut args) else { return Ok((args, None)) };
     let mut positionals = of.get_positionals();
     if positionals.next().is_none_or(|first| first.get_id() != "snapshot") {
@@ -50,6 +51,13 @@ pub(crate) fn complete(command: &Command, mut args: Vec<OsString>) -> Result<(Ve
             args.insert(at.saturating_add(1), file.clone());
             Ok((args, Some(file)))
         }
+    }
+}
+
+/// A word such as `-:b.db`, for what is in standard input, would be parsed as flags.
+fn name_stdin(word: &mut OsString) {
+    if let Some(inner) = word.to_str().and_then(|word| word.strip_prefix("-:")) {
+        *word = format!("/dev/stdin:{inner}").into();
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::is_data_dir;
+use super::{is_data_dir, is_stdin};
 
 /// A file or data directory that may be a backup.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +40,8 @@ impl Candidates {
     }
 
     fn take(&mut self, path: &Path, in_folder: bool, entered: &mut Option<HashSet<(u64, u64)>>) {
-        let entries = (path.is_dir() && !is_data_dir(path)).then(|| fs::read_dir(path).ok()).flatten();
+        let is_folder = path.is_dir() && !is_data_dir(path) && !is_stdin(path);
+        let entries = is_folder.then(|| fs::read_dir(path).ok()).flatten();
         let Some(entries) = entries else {
             self.files.push(Candidate { path: path.to_owned(), in_folder });
             return;

@@ -7,9 +7,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::stdin;
 use crate::{Error, Result, bytes::file_name};
 
-/// What the user named: `PATH`, or `OUTER:INNER` for a file or folder in a container or folder.
+/// What the user named: `PATH`, `-` for standard input, or `OUTER:INNER` for a file or folder in a container or folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Locator {
     outer: PathBuf,
@@ -18,13 +19,17 @@ pub struct Locator {
 }
 
 impl Locator {
-    /// Parses what was named. A file of that very name comes first, colons and all; then URLs, which are refused; then the
-    /// longest `OUTER` that exists.
+    /// Parses what was named. Standard input comes first; then a file of that very name, colons and all; then URLs, which
+    /// are refused; then the longest `OUTER` that exists.
     ///
     /// # Errors
     /// [`Error::Usage`] for a URL, [`Error::Io`] when there is nothing of that name.
     pub(crate) fn parse(named: &Path) -> Result<Self> {
         let display = file_name(named);
+        if let Some(rest) = stdin::rest(&display) {
+            let inner = Some(rest.trim_start_matches(':')).filter(|inner| !inner.is_empty()).map(str::to_owned);
+            return Ok(Self { outer: stdin::NAME.into(), inner, display: format!("{}{rest}", stdin::NAME) });
+        }
         let missing = match named.symlink_metadata() {
             Ok(_) => return Ok(Self { outer: named.to_owned(), inner: None, display }),
             Err(e) => e,
@@ -52,6 +57,12 @@ impl Locator {
     #[must_use]
     pub fn is_there(named: &Path) -> bool {
         !matches!(Self::parse(named), Err(Error::Io { .. }))
+    }
+
+    /// Whether it is standard input, or in it.
+    #[must_use]
+    pub(crate) fn is_stdin(&self) -> bool {
+        self.outer.as_os_str() == stdin::NAME
     }
 
     /// The file or folder on disk.

@@ -5,7 +5,8 @@
 //! and never by its name; what it is not, is named too, with what to do.
 //!
 //! ```text
-//! open ─> a folder?  datadir, or the one snapshot in it
+//! open ─> `-`?          what comes from standard input, in a nameless file: as a file
+//!      ─> a folder?  datadir, or the one snapshot in it
 //!      ─> a file?    sniff ─> bbolt: map it
 //!                          ─> a container: unpack it to a nameless file, sniff again
 //!                          ─> else: foreign says what it is
@@ -28,9 +29,11 @@ mod options;
 mod part;
 mod pick;
 mod raft;
+mod scratch;
 mod segment;
 mod sniff;
 mod stamp;
+mod stdin;
 mod unpack;
 mod wrapping;
 
@@ -46,4 +49,5 @@ pub use options::Options;
 pub use part::{Digests, Part};
 pub use raft::{RaftFiles, RaftKind};
 pub use segment::SegmentName;
+pub use stdin::is_stdin;
 pub use wrapping::Wrapping;

@@ -12,7 +12,7 @@ use super::{
     part::Part,
     pick::pick_one,
     sniff::{HEAD, Sniffed, has_carriage_returns, sniff},
-    unpack,
+    stdin, unpack,
 };
 use crate::{Code, Error, Finding, Result, bytes::file_name};
 
@@ -32,6 +32,11 @@ impl Source {
     /// When it cannot be read, is no backup, or several.
     pub fn open(named: &Path, options: &Options) -> Result<Self> {
         let named = Locator::parse(named)?;
+        if named.is_stdin() {
+            let part = stdin::open(options)?;
+            let origin = part.origin().inside(named.display());
+            return open_part(part, origin, named.inner(), options);
+        }
         open_origin(Origin::file(named.outer()).inside(named.display()), named.inner(), options)
     }
 }
@@ -41,7 +46,10 @@ fn open_origin(origin: Origin, pick: Option<&str>, options: &Options) -> Result<
     if metadata.is_dir() {
         return open_folder(origin, pick, options);
     }
-    let part = Part::open(&origin.path)?;
+    open_part(Part::open(&origin.path)?, origin, pick, options)
+}
+
+fn open_part(part: Part, origin: Origin, pick: Option<&str>, options: &Options) -> Result<Source> {
     let mut source = Unwrapped::new(origin);
     let content = source.unwrap(part, pick, options)?;
     Ok(source.finish(content, options))

@@ -1,6 +1,11 @@
 //! How a source is opened.
 
-use std::{fs::File, path::PathBuf};
+use std::{
+    fs::File,
+    io,
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+};
 
 use super::map;
 use crate::{Error, Result};
@@ -23,11 +28,45 @@ impl Default for Options {
 }
 
 impl Options {
-    /// A nameless file in the folder for unpacked files.
+    /// A nameless file in the folder for unpacked files, readable by nobody else.
     pub(super) fn scratch(&self) -> Result<File> {
-        map::nameless(&self.tmp_dir).map_err(|source| {
+        // not every file system has files without a name
+        map::nameless(&self.tmp_dir).or_else(|_| unlinked(&self.tmp_dir)).map_err(|source| {
             let doing = "make a file in (--tmp-dir names another folder)";
             Error::io(self.tmp_dir.display().to_string(), doing, source)
         })
+    }
+}
+
+/// A file in `dir` whose name is gone as soon as it is open.
+fn unlinked(dir: &Path) -> io::Result<File> {
+    let mut tries = 0_u32;
+    loop {
+        let path = dir.join(format!(".etcdsnap-{}-{tries}", std::process::id()));
+        match File::options().read(true).write(true).create_new(true).mode(0o600).open(&path) {
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists && tries < 1000 => tries += 1,
+            Err(e) => return Err(e),
+            Ok(file) => return std::fs::remove_file(&path).map(|()| file),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{io::Write as _, os::unix::fs::MetadataExt as _};
+
+    use super::*;
+
+    #[test]
+    fn a_file_loses_its_name_where_none_can_be_made_without() {
+        let dir = tempfile::tempdir().unwrap();
+        let taken = dir.path().join(format!(".etcdsnap-{}-0", std::process::id()));
+        std::fs::write(&taken, b"another's").unwrap();
+        let mut file = unlinked(dir.path()).unwrap();
+        file.write_all(b"x").unwrap();
+        let metadata = file.metadata().unwrap();
+        assert_eq!((metadata.nlink(), metadata.mode() & 0o777), (0, 0o600));
+        assert_eq!(std::fs::read(&taken).unwrap(), b"another's");
+        assert_eq!(dir.path().read_dir().unwrap().count(), 1);
     }
 }

@@ -81,9 +81,11 @@ impl Part {
         let fault = |doing, source| Error::io(file_name(path), doing, source);
         let metadata = path.metadata().map_err(|e| fault("open", e))?;
         let regular = |metadata: &std::fs::Metadata| {
-            let what = kind_of(metadata)?;
-            let what = format!("{}: {what}, not a file", file_name(path));
-            Some(Error::usage(what).hinted("write it to a file first: a backup is read at many places at once"))
+            let kind = kind_of(metadata)?;
+            let what = format!("{}: {kind}, not a file", file_name(path));
+            let pipe = "etcdsnap reads it as standard input, which is called -: ... - < PIPE";
+            let file = "write it to a file first: a backup is read at many places at once";
+            Some(Error::usage(what).hinted(if kind == PIPE { pipe } else { file }))
         };
         // Before it is opened, because opening some devices does something; and after, because it may be another then.
         if let Some(error) = regular(&metadata) {
@@ -338,6 +340,8 @@ impl Part {
     }
 }
 
+const PIPE: &str = "a pipe";
+
 /// What is at a path when it is not a regular file.
 fn kind_of(metadata: &std::fs::Metadata) -> Option<&'static str> {
     use std::os::unix::fs::FileTypeExt as _;
@@ -347,7 +351,7 @@ fn kind_of(metadata: &std::fs::Metadata) -> Option<&'static str> {
     } else if kind.is_dir() {
         Some("a folder")
     } else if kind.is_fifo() {
-        Some("a pipe")
+        Some(PIPE)
     } else if kind.is_socket() {
         Some("a socket")
     } else {

@@ -10,7 +10,7 @@ use super::{
     locator::{Locator, Origin},
     pick::pick_one,
     sniff::{HEAD, Sniffed, sniff},
-    unpack,
+    stdin, unpack,
 };
 use crate::{Code, Error, Finding, Result, bytes::file_name};
 
@@ -62,6 +62,10 @@ impl RaftFiles {
     /// When it cannot be read, or there is nothing of `kind`.
     pub fn open(named: &Path, kind: RaftKind, options: &Options) -> Result<Self> {
         let named = Locator::parse(named)?;
+        if named.is_stdin() {
+            let part = stdin::open(options)?;
+            return Opening::new(part.origin().inside(named.display()), kind, options).part(part, named.inner());
+        }
         match named.inner() {
             Some(inner) if named.outer().is_dir() => {
                 Self::open_path(&entry(named.outer(), inner)?, None, kind, options)
@@ -72,7 +76,7 @@ impl RaftFiles {
 
     fn open_path(path: &Path, pick: Option<&str>, kind: RaftKind, options: &Options) -> Result<Self> {
         let opening = Opening::new(Origin::file(path), kind, options);
-        if path.is_dir() { opening.folder(path) } else { opening.file(path, pick) }
+        if path.is_dir() { opening.folder(path) } else { opening.part(Part::open(path)?, pick) }
     }
 
     /// As the user named it, for people.
@@ -154,8 +158,7 @@ impl<'o> Opening<'o> {
         self.finish()
     }
 
-    fn file(mut self, path: &Path, pick: Option<&str>) -> Result<RaftFiles> {
-        let mut part = Part::open(path)?;
+    fn part(mut self, mut part: Part, pick: Option<&str>) -> Result<RaftFiles> {
         for _ in 0..unpack::MAX_LAYERS {
             let head = part.bytes().get(..HEAD).unwrap_or_else(|| part.bytes());
             let wrapping = match sniff(head) {

@@ -3,8 +3,7 @@
 use std::{
     collections::HashSet,
     ffi::OsStr,
-    fs::File,
-    io::{self, Cursor, Read, Seek as _, SeekFrom, Write as _},
+    io::{self, Cursor, Read},
     os::unix::ffi::OsStrExt as _,
 };
 
@@ -13,9 +12,9 @@ use super::{
     datadir::DataDir,
     foreign,
     locator::Origin,
-    map,
     part::Part,
     pick::pick_one,
+    scratch::Scratch,
     sniff::{HEAD, Sniffed, sniff},
 };
 use crate::{Code, Error, Finding, Result, bytes::file_name};
@@ -41,7 +40,7 @@ pub(super) fn unpack(
     pick: Option<&str>,
     options: &Options,
 ) -> Result<Unpacked> {
-    let (mut layer, name) = (Layer { origin, wrapping, options, written: 0 }, &origin.display);
+    let (mut layer, name) = (Layer { origin, wrapping, scratch: Scratch::new(options) }, &origin.display);
     let part = match wrapping {
         Wrapping::Gzip => layer.file(name, flate2::bufread::MultiGzDecoder::new(bytes))?,
         Wrapping::Bzip2 => layer.file(name, bzip2::bufread::MultiBzDecoder::new(bytes))?,
@@ -61,7 +60,7 @@ pub(super) fn select(
     mut wanted: impl FnMut(&str) -> bool,
     options: &Options,
 ) -> Result<Vec<(String, Part)>> {
-    let mut layer = Layer { origin, wrapping, options, written: 0 };
+    let mut layer = Layer { origin, wrapping, scratch: Scratch::new(options) };
     let (mut parts, mut names) = (Vec::new(), 0);
     let mut visit = |inner: &str, content: &mut dyn Read| {
         layer.check_names(names)?;
@@ -83,8 +82,7 @@ pub(super) fn select(
 struct Layer<'a> {
     origin: &'a Origin,
     wrapping: Wrapping,
-    options: &'a Options,
-    written: u64,
+    scratch: Scratch<'a>,
 }
 
 /// Called with each file of an archive.
@@ -96,11 +94,15 @@ enum Broken {
     Visit(Error),
 }
 
+fn damaged(origin: &Origin, wrapping: Wrapping, error: &io::Error) -> Error {
+    let what = format!("the {wrapping} around it is damaged: {error}");
+    let finding = Finding::error(Code::Container, what).hint("it was cut short or changed: use another copy of it");
+    Error::Damaged { file: origin.display.clone(), finding: Box::new(finding) }
+}
+
 impl Layer<'_> {
     fn damaged(&self, error: &io::Error) -> Error {
-        let what = format!("the {} around it is damaged: {error}", self.wrapping);
-        let finding = Finding::error(Code::Container, what).hint("it was cut short or changed: use another copy of it");
-        Error::Damaged { file: self.origin.display.clone(), finding: Box::new(finding) }
+        damaged(self.origin, self.wrapping, error)
     }
 
     fn whole(&self, visited: std::result::Result<(), Broken>) -> Result<()> {
@@ -120,54 +122,12 @@ impl Layer<'_> {
         Err(Error::Foreign { file: self.origin.display.clone(), what, hint, may_be_one: true })
     }
 
-    /// Unpacks `from` into a file of its own, called `name`. Runs of zeros are left out: a log's last segment has
-    /// 64 MB of them.
-    fn file(&mut self, name: &str, mut from: impl Read) -> Result<Part> {
-        let mut file = self.options.scratch()?;
-        let mut buffer = vec![0; 128 * 1024];
-        let mut room = 0_u64;
-        loop {
-            let n = match from.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(n) => n,
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-                Err(e) => return Err(self.damaged(&e)),
-            };
-            self.written += n as u64;
-            if self.written > self.options.max_unpacked {
-                let what =
-                    format!("{}: it unpacks to more than {} bytes", self.origin.display, self.options.max_unpacked);
-                return Err(Error::usage(what).hinted("--max-unpacked BYTES allows more"));
-            }
-            let chunk = buffer.get(..n).unwrap_or_default();
-            let done = if chunk.iter().all(|b| *b == 0) {
-                file.seek(SeekFrom::Current(n as i64)).map(|_| ())
-            } else {
-                self.check_room(&file, &mut room, n as u64).and_then(|()| file.write_all(chunk))
-            };
-            done.map_err(|e| self.unwritable(e))?;
-        }
-        let end = file.stream_position().and_then(|end| file.set_len(end));
-        end.map_err(|e| self.unwritable(e))?;
-        Part::own(self.origin.inside(name), file)
-    }
-
-    /// Asks for free space every so often, to say so before the disk is full.
-    fn check_room(&self, file: &File, room: &mut u64, n: u64) -> io::Result<()> {
-        const STEP: u64 = 64 << 20;
-        if *room < n {
-            *room = map::free_space(file)?.min(STEP);
-            if *room < n {
-                return Err(io::ErrorKind::StorageFull.into());
-            }
-        }
-        *room -= n;
-        Ok(())
-    }
-
-    fn unwritable(&self, source: io::Error) -> Error {
-        let file = self.options.tmp_dir.display().to_string();
-        Error::io(file, "unpack into (--tmp-dir names another folder)", source)
+    /// Unpacks `from` into a file of its own, called `name`.
+    fn file(&mut self, name: &str, from: impl Read) -> Result<Part> {
+        let Layer { origin, wrapping, .. } = *self;
+        let damaged = |error| damaged(origin, wrapping, &error);
+        let file = self.scratch.take(from, &origin.display, "unpacks to", damaged)?;
+        Part::own(origin.inside(name), file)
     }
 
     /// Finds the one backup in an archive and unpacks it.

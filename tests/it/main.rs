@@ -54,6 +54,7 @@ mod same_state_as_etcd;
 mod same_tables_as_kubectl;
 mod selectors;
 mod snapshot_named;
+mod standard_input;
 mod tables;
 mod terminal;
 mod to_snapshot;

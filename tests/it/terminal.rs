@@ -4,7 +4,7 @@ use std::{
     ffi::{OsStr, OsString},
     fs::{self, File},
     io::Read as _,
-    os::unix::ffi::OsStrExt as _,
+    os::{fd::OwnedFd, unix::ffi::OsStrExt as _},
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -17,8 +17,8 @@ use rustix::{
     termios::{OptionalActions, OutputModes, tcgetattr, tcsetattr},
 };
 
-/// What `etcdsnap ARGS` prints on a terminal, on stdout and stderr together.
-fn on_a_terminal(args: &[&OsStr]) -> Vec<u8> {
+/// A terminal: what is written to the second is read from the first.
+pub fn terminal() -> (OwnedFd, OwnedFd) {
     let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&terminal).unwrap();
     unlockpt(&terminal).unwrap();
@@ -27,6 +27,12 @@ fn on_a_terminal(args: &[&OsStr]) -> Vec<u8> {
     let mut modes = tcgetattr(&end).unwrap();
     modes.output_modes.remove(OutputModes::OPOST); // which makes \r\n of \n
     tcsetattr(&end, OptionalActions::Now, &modes).unwrap();
+    (terminal, end)
+}
+
+/// What `etcdsnap ARGS` prints on a terminal, on stdout and stderr together.
+fn on_a_terminal(args: &[&OsStr]) -> Vec<u8> {
+    let (terminal, end) = terminal();
     let mut child = Command::new(env!("CARGO_BIN_EXE_etcdsnap"))
         .args(args)
         .stdin(Stdio::null())

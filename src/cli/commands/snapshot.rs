@@ -1,7 +1,16 @@
-use std::{io::Write as _, path::PathBuf};
+use std::{
+    io::Write as _,
+    path::{Path, PathBuf},
+};
 
 use clap::{Args, Subcommand};
-use etcdsnap::{Code, Error, bytes::file_name, error::Severity, etcd::Load, source::BackupKind};
+use etcdsnap::{
+    Code, Error,
+    bytes::file_name,
+    error::Severity,
+    etcd::Load,
+    source::{BackupKind, Source, is_stdin},
+};
 
 use super::{hashkv::WriteOut, restore};
 use crate::{
@@ -59,11 +68,17 @@ const UNSEEN: [Code; 9] = [
     Code::AuthRole,
 ];
 
+/// Whether `source` is a db itself, with nothing around it: all that etcdutl takes. Standard input is a file, too.
+pub(super) fn is_bare(source: &Source, named: &Path) -> bool {
+    let is_named = source.path() == named || is_stdin(named);
+    source.kind() != BackupKind::DataDir && source.wrapping().is_empty() && is_named
+}
+
 impl Status {
     fn run(self, session: &mut Session) -> Result<Exit, Failure> {
         let source = session.open(&self.filename)?;
         // etcdutl takes the db itself and nothing around it.
-        if source.kind() == BackupKind::DataDir || !source.wrapping().is_empty() || source.path() != self.filename {
+        if !is_bare(&source, &self.filename) {
             let what = format!("{}: invalid database", file_name(&self.filename));
             let hint = Some("`etcdsnap status` opens it: this alias answers as etcdutl does".to_owned());
             return Err(Error::not_found(what).hinted_if(hint).into());

@@ -17,7 +17,7 @@ use crate::{
     args::{Format, LogArgs},
     failure::{Exit, Failure},
     render::{self, Columns},
-    session::Session,
+    session::{Session, one_stdin},
 };
 
 /// Is the backup good? Every check there is, with the place of everything that is wrong
@@ -57,6 +57,7 @@ pub(crate) struct Verify {
 impl Verify {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
         let (mut reports, mut worst) = (Vec::new(), Exit::Good);
+        one_stdin(&self.snapshot)?;
         let Candidates { files, not_entered } = Candidates::of(&self.snapshot, self.recursive);
         if files.is_empty() {
             let names: Vec<_> = self.snapshot.iter().map(file_name).collect();

@@ -7,10 +7,10 @@ use etcdsnap::{
     etcd::Load,
     publish::{Destination, Place, Run, recover},
     restore::{Bump, Carry, DEFAULT_TOKEN, Facts, Job, NewCluster, Plan, Trust, Wanted, check_advertised},
-    source::BackupKind,
 };
 
 use crate::{
+    commands::snapshot::is_bare,
     failure::{Exit, Failure},
     session::Session,
 };
@@ -90,7 +90,7 @@ impl Alias {
         }
         session.unpack_near(&data_dir);
         let source = session.open(&self.filename)?;
-        if source.kind() == BackupKind::DataDir || !source.wrapping().is_empty() || source.path() != self.filename {
+        if !is_bare(&source, &self.filename) {
             let what = format!("{}: not a snapshot file", file_name(&self.filename));
             let hint = Some("`etcdsnap restore` takes it: this alias does as etcdutl does".to_owned());
             return Err(Error::refused(what).hinted_if(hint).into());

@@ -1,0 +1,65 @@
+//! Standard input as a backup: read once, into a nameless file, because a backup is read at many places at once.
+
+use std::{
+    fs::{self, File},
+    io::{self, IsTerminal as _, Seek as _},
+    os::fd::AsFd as _,
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+};
+
+use super::{Options, Origin, Part, scratch::Scratch};
+use crate::{Error, Result};
+
+/// How standard input is named.
+pub(super) const NAME: &str = "-";
+
+/// Where the system shows which file it is.
+const SHOWN: &str = "/proc/self/fd/0";
+
+/// What was read: the path, the file, and whether this program made it.
+static READ: Mutex<Option<(PathBuf, File, bool)>> = Mutex::new(None);
+
+/// What is behind the name of standard input in `named`: nothing, or `:INNER`.
+pub(super) fn rest(named: &str) -> Option<&str> {
+    let rest = ["/dev/stdin", NAME].iter().find_map(|name| named.strip_prefix(name))?;
+    (rest.is_empty() || rest.starts_with(':')).then_some(rest)
+}
+
+/// Whether `named` is standard input, or in it.
+#[must_use]
+pub fn is_stdin(named: &Path) -> bool {
+    named.to_str().and_then(rest).is_some()
+}
+
+/// Opens standard input; the same bytes however often it is opened.
+pub(super) fn open(options: &Options) -> Result<Part> {
+    let mut read = READ.lock().unwrap_or_else(PoisonError::into_inner);
+    let (path, file, own) = match &mut *read {
+        Some(read) => read,
+        none => none.insert(take(options)?),
+    };
+    let origin = Origin { path: path.clone(), display: NAME.to_owned() };
+    let file = file.try_clone().map_err(|e| fault("read", e))?;
+    if *own { Part::own(origin, file) } else { Part::new(origin, file) }
+}
+
+fn take(options: &Options) -> Result<(PathBuf, File, bool)> {
+    let stdin = io::stdin();
+    if stdin.is_terminal() {
+        let what = format!("{NAME}: standard input is a terminal");
+        return Err(Error::usage(what).hinted("pipe a backup into it: cat backup.db | etcdsnap verify -"));
+    }
+    let mut file = File::from(stdin.as_fd().try_clone_to_owned().map_err(|e| fault("read", e))?);
+    let metadata = file.metadata().map_err(|e| fault("read", e))?;
+    // A file that nobody has read from yet needs no copy.
+    if metadata.is_file() && file.stream_position().is_ok_and(|at| at == 0) {
+        return Ok((fs::read_link(SHOWN).unwrap_or_else(|_| SHOWN.into()), file, false));
+    }
+    let copied = Scratch::new(options).take(stdin.lock(), NAME, "is", |e| fault("read", e))?;
+    Ok((SHOWN.into(), copied, true))
+}
+
+fn fault(doing: &'static str, source: io::Error) -> Error {
+    Error::io(NAME, doing, source)
+}
