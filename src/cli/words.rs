@@ -93,10 +93,11 @@ struct Call<'c> {
     of: &'c Command,
 }
 
-/// Finds the command. Flags of its own that are before it, as kubectl allows, are moved after it.
+/// Finds the command. Flags of its own that are before it, as kubectl and etcdutl allow, are moved after it.
 fn call<'c>(root: &'c Command, args: &mut Vec<OsString>) -> Option<Call<'c>> {
-    let kubectl = root.find_subcommand("get")?;
-    let takes_value = |flag: &Flag<'_>| takes_value(&[root, kubectl], flag);
+    // of kubectl, and of etcdutl, where -w has a value
+    let (kubectl, etcdutl) = (root.find_subcommand("get")?, root.find_subcommand("snapshot")?);
+    let takes_value = |flag: &Flag<'_>| takes_value(&[root, etcdutl, kubectl], flag);
     let at = *words(args, 1, takes_value).first()?;
     let of = args.get(at).and_then(|name| root.find_subcommand(name))?;
     let (mut kept, mut moved) = (Vec::new(), Vec::new());

@@ -3,7 +3,7 @@
 use std::{fs::File, path::Path};
 
 use super::{
-    BackupKind, Input, Options, Origin, Part, RaftFiles, Wrapping, input,
+    BackupKind, Input, Options, Origin, Part, RaftFiles, Wrapping, input, is_stdin,
     kept::{Kept, Spool},
 };
 use crate::{Error, Finding, Result};
@@ -82,6 +82,13 @@ impl Source {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.origin.path
+    }
+
+    /// Whether it is a db with nothing around it, and `named` that file itself or standard input: what etcdutl takes.
+    #[must_use]
+    pub fn is_bare(&self, named: &Path) -> bool {
+        let is_itself = self.path() == named || is_stdin(named);
+        self.kind != BackupKind::DataDir && self.wrapping.is_empty() && is_itself
     }
 
     /// What kind of backup it is.

@@ -7,8 +7,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::stdin;
 use crate::{Error, Result, bytes::file_name};
+
+/// How standard input is named.
+pub(super) const STDIN: &str = "-";
 
 /// What the user named: `PATH`, `-` for standard input, or `OUTER:INNER` for a file or folder in a container or folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,9 +28,9 @@ impl Locator {
     /// [`Error::Usage`] for a URL, [`Error::Io`] when there is nothing of that name.
     pub(crate) fn parse(named: &Path) -> Result<Self> {
         let display = file_name(named);
-        if let Some(rest) = stdin::rest(&display) {
+        if let Some(rest) = in_stdin(&display) {
             let inner = Some(rest.trim_start_matches(':')).filter(|inner| !inner.is_empty()).map(str::to_owned);
-            return Ok(Self { outer: stdin::NAME.into(), inner, display: format!("{}{rest}", stdin::NAME) });
+            return Ok(Self { outer: STDIN.into(), inner, display: format!("{}{rest}", STDIN) });
         }
         let missing = match named.symlink_metadata() {
             Ok(_) => return Ok(Self { outer: named.to_owned(), inner: None, display }),
@@ -62,7 +64,7 @@ impl Locator {
     /// Whether it is standard input, or in it.
     #[must_use]
     pub(crate) fn is_stdin(&self) -> bool {
-        self.outer.as_os_str() == stdin::NAME
+        self.outer.as_os_str() == STDIN
     }
 
     /// The file or folder on disk.
@@ -82,6 +84,18 @@ impl Locator {
     pub(crate) fn display(&self) -> &str {
         &self.display
     }
+}
+
+/// What follows the name of standard input in `named`: nothing, or `:INNER`.
+fn in_stdin(named: &str) -> Option<&str> {
+    let rest = ["/dev/stdin", STDIN].iter().find_map(|name| named.strip_prefix(name))?;
+    (rest.is_empty() || rest.starts_with(':')).then_some(rest)
+}
+
+/// Whether `named` is standard input, or in it.
+#[must_use]
+pub fn is_stdin(named: &Path) -> bool {
+    named.to_str().and_then(in_stdin).is_some()
 }
 
 /// The scheme of a URL, without `://`. One with a dot in it is a file's name, as in `member.tar://db`.

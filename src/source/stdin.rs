@@ -4,33 +4,18 @@ use std::{
     fs::{self, File},
     io::{self, IsTerminal as _, Seek as _},
     os::fd::AsFd as _,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{Mutex, PoisonError},
 };
 
-use super::{Options, Origin, Part, scratch::Scratch};
+use super::{Options, Origin, Part, locator::STDIN, scratch::Scratch};
 use crate::{Error, Result};
-
-/// How standard input is named.
-pub(super) const NAME: &str = "-";
 
 /// Where the system shows which file it is.
 const SHOWN: &str = "/proc/self/fd/0";
 
 /// What was read: the path, the file, and whether this program made it.
 static READ: Mutex<Option<(PathBuf, File, bool)>> = Mutex::new(None);
-
-/// What is behind the name of standard input in `named`: nothing, or `:INNER`.
-pub(super) fn rest(named: &str) -> Option<&str> {
-    let rest = ["/dev/stdin", NAME].iter().find_map(|name| named.strip_prefix(name))?;
-    (rest.is_empty() || rest.starts_with(':')).then_some(rest)
-}
-
-/// Whether `named` is standard input, or in it.
-#[must_use]
-pub fn is_stdin(named: &Path) -> bool {
-    named.to_str().and_then(rest).is_some()
-}
 
 /// Opens standard input; the same bytes however often it is opened.
 pub(super) fn open(options: &Options) -> Result<Part> {
@@ -39,7 +24,7 @@ pub(super) fn open(options: &Options) -> Result<Part> {
         Some(read) => read,
         none => none.insert(take(options)?),
     };
-    let origin = Origin { path: path.clone(), display: NAME.to_owned() };
+    let origin = Origin { path: path.clone(), display: STDIN.to_owned() };
     let file = file.try_clone().map_err(|e| fault("read", e))?;
     if *own { Part::own(origin, file) } else { Part::new(origin, file) }
 }
@@ -47,7 +32,7 @@ pub(super) fn open(options: &Options) -> Result<Part> {
 fn take(options: &Options) -> Result<(PathBuf, File, bool)> {
     let stdin = io::stdin();
     if stdin.is_terminal() {
-        let what = format!("{NAME}: standard input is a terminal");
+        let what = format!("{STDIN}: standard input is a terminal");
         return Err(Error::usage(what).hinted("pipe a backup into it: cat backup.db | etcdsnap verify -"));
     }
     let mut file = File::from(stdin.as_fd().try_clone_to_owned().map_err(|e| fault("read", e))?);
@@ -56,10 +41,10 @@ fn take(options: &Options) -> Result<(PathBuf, File, bool)> {
     if metadata.is_file() && file.stream_position().is_ok_and(|at| at == 0) {
         return Ok((fs::read_link(SHOWN).unwrap_or_else(|_| SHOWN.into()), file, false));
     }
-    let copied = Scratch::new(options).take(stdin.lock(), NAME, "is", |e| fault("read", e))?;
+    let copied = Scratch::new(options).take(stdin.lock(), STDIN, "is", |e| fault("read", e))?;
     Ok((SHOWN.into(), copied, true))
 }
 
 fn fault(doing: &'static str, source: io::Error) -> Error {
-    Error::io(NAME, doing, source)
+    Error::io(STDIN, doing, source)
 }

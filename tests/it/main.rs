@@ -18,6 +18,7 @@ mod diff;
 mod docs;
 mod doubt_is_never_washed_off;
 mod encryption;
+mod etcdutl_syntax;
 mod evidence;
 mod export;
 mod export_applies;

@@ -1,16 +1,7 @@
-use std::{
-    io::Write as _,
-    path::{Path, PathBuf},
-};
+use std::{io::Write as _, path::PathBuf};
 
 use clap::{Args, Subcommand};
-use etcdsnap::{
-    Code, Error,
-    bytes::file_name,
-    error::Severity,
-    etcd::Load,
-    source::{BackupKind, Source, is_stdin},
-};
+use etcdsnap::{Code, Error, bytes::file_name, error::Severity, etcd::Load};
 
 use super::{hashkv::WriteOut, restore};
 use crate::{
@@ -21,16 +12,26 @@ use crate::{
 
 /// etcdutl's own commands, for scripts that call them
 #[derive(Debug, Args)]
+#[command(infer_subcommands = true)]
 pub(crate) struct Snapshot {
     #[command(subcommand)]
     command: Alias,
+    /// The format of `status`
+    #[arg(short = 'w', long, global = true, value_enum, default_value_t = WriteOut::Simple)]
+    write_out: WriteOut,
+    /// Accepted and ignored: no lock is taken
+    #[arg(long, global = true, hide = true)]
+    timeout: Option<String>,
 }
 
+/// As cobra takes them: a flag may be given again, and the last one counts.
 #[derive(Debug, Subcommand)]
 enum Alias {
     /// As `etcdutl snapshot status`, byte for byte
+    #[command(args_override_self = true)]
     Status(Status),
     /// As `etcdutl snapshot restore`, with its flags and defaults
+    #[command(args_override_self = true)]
     Restore(Box<restore::Alias>),
 }
 
@@ -38,18 +39,12 @@ enum Alias {
 struct Status {
     /// The backup
     filename: PathBuf,
-    /// The format
-    #[arg(short = 'w', long, value_enum, default_value_t = WriteOut::Simple)]
-    write_out: WriteOut,
-    /// Accepted and ignored: no lock is taken
-    #[arg(long, hide = true)]
-    timeout: Option<String>,
 }
 
 impl Snapshot {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
         match self.command {
-            Alias::Status(status) => status.run(session),
+            Alias::Status(status) => status.run(session, self.write_out),
             Alias::Restore(restore) => restore.run(session),
         }
     }
@@ -68,17 +63,11 @@ const UNSEEN: [Code; 9] = [
     Code::AuthRole,
 ];
 
-/// Whether `source` is a db itself, with nothing around it: all that etcdutl takes. Standard input is a file, too.
-pub(super) fn is_bare(source: &Source, named: &Path) -> bool {
-    let is_named = source.path() == named || is_stdin(named);
-    source.kind() != BackupKind::DataDir && source.wrapping().is_empty() && is_named
-}
-
 impl Status {
-    fn run(self, session: &mut Session) -> Result<Exit, Failure> {
+    fn run(self, session: &mut Session, write_out: WriteOut) -> Result<Exit, Failure> {
         let source = session.open(&self.filename)?;
         // etcdutl takes the db itself and nothing around it.
-        if !is_bare(&source, &self.filename) {
+        if !source.is_bare(&self.filename) {
             let what = format!("{}: invalid database", file_name(&self.filename));
             let hint = Some("`etcdsnap status` opens it: this alias answers as etcdutl does".to_owned());
             return Err(Error::not_found(what).hinted_if(hint).into());
@@ -103,7 +92,7 @@ impl Status {
         let printer =
             Answer { fields: &fields, table: (&["HASH", "REVISION", "TOTAL KEYS", "TOTAL SIZE", "VERSION"], &cells) };
         let out = &mut session.out;
-        match self.write_out {
+        match write_out {
             WriteOut::Simple => writeln!(out, "{}", cells.join(", "))?,
             WriteOut::Fields => printer.fields(out)?,
             WriteOut::Table => printer.table(out)?,

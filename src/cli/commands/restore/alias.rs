@@ -1,6 +1,6 @@
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{ArgAction, Args};
 use etcdsnap::{
     Error,
     bytes::file_name,
@@ -10,7 +10,6 @@ use etcdsnap::{
 };
 
 use crate::{
-    commands::snapshot::is_bare,
     failure::{Exit, Failure},
     session::Session,
 };
@@ -39,23 +38,19 @@ pub(crate) struct Alias {
     #[arg(long, default_value = "http://localhost:2380")]
     initial_advertise_peer_urls: String,
     /// Take a backup that has no SHA-256 trailer, or a wrong one
-    #[arg(long)]
+    #[arg(long, value_name = "BOOL", default_value_t = false, hide_default_value = true, action = ArgAction::Set,
+          num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = boolean)]
     skip_hash_check: bool,
     /// Raise the revision by so many
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, value_parser = uint)]
     bump_revision: u64,
     /// Mark what was before as compacted
-    #[arg(long)]
+    #[arg(long, value_name = "BOOL", default_value_t = false, hide_default_value = true, action = ArgAction::Set,
+          num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = boolean)]
     mark_compacted: bool,
     /// Accepted and ignored: the db is not opened by bbolt
-    #[arg(long, hide = true)]
+    #[arg(long, hide = true, value_parser = uint)]
     initial_memory_map_size: Option<u64>,
-    /// Accepted and ignored: no lock is waited for
-    #[arg(long, hide = true)]
-    timeout: Option<String>,
-    /// Accepted and ignored: nothing is printed
-    #[arg(short = 'w', long, hide = true)]
-    write_out: Option<String>,
 }
 
 impl Alias {
@@ -90,7 +85,7 @@ impl Alias {
         }
         session.unpack_near(&data_dir);
         let source = session.open(&self.filename)?;
-        if !is_bare(&source, &self.filename) {
+        if !source.is_bare(&self.filename) {
             let what = format!("{}: not a snapshot file", file_name(&self.filename));
             let hint = Some("`etcdsnap restore` takes it: this alias does as etcdutl does".to_owned());
             return Err(Error::refused(what).hinted_if(hint).into());
@@ -127,5 +122,44 @@ impl Alias {
         })?;
         session.intact(&source)?;
         Ok(Exit::Good)
+    }
+}
+
+/// A boolean as Go's `strconv.ParseBool` reads it.
+fn boolean(text: &str) -> Result<bool, String> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
+        _ => Err("true or false".to_owned()),
+    }
+}
+
+/// A number as Go's `strconv.ParseUint` with base 0 reads it: decimal, or 0x, 0o, 0b before it, with _ between digits.
+fn uint(text: &str) -> Result<u64, String> {
+    let lower = text.to_ascii_lowercase();
+    let (digits, base) = match lower.as_bytes() {
+        [b'0', b'x', ..] => (lower.get(2..), 16),
+        [b'0', b'o', ..] => (lower.get(2..), 8),
+        [b'0', b'b', ..] => (lower.get(2..), 2),
+        [b'0', _, ..] => (lower.get(1..), 8),
+        _ => (Some(lower.as_str()), 10),
+    };
+    let number = digits.filter(|digits| !digits.starts_with('+')).map(|digits| digits.replace('_', ""));
+    number.and_then(|number| u64::from_str_radix(&number, base).ok()).ok_or_else(|| "a whole number".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::uint;
+
+    #[test]
+    fn numbers_are_read_as_go_reads_them() {
+        for (text, want) in [("0", 0), ("1000", 1000), ("1_000_000", 1_000_000), ("0x10", 16), ("0b11", 3), ("010", 8)]
+        {
+            assert_eq!(uint(text), Ok(want), "{text}");
+        }
+        for text in ["", "-1", "+1", "0x", "1e9", "18446744073709551616"] {
+            assert!(uint(text).is_err(), "{text}");
+        }
     }
 }
