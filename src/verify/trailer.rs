@@ -55,11 +55,22 @@ impl Serialize for Trailer {
     }
 }
 
+/// Who wrote to the file last, by its metas.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Writer {
+    /// `Tx.WriteTo`, in one piece: both metas say the same but for `txid`, and the first is one ahead. Its `txid` is odd,
+    /// and a commit puts those into the second meta (`Meta.Write`).
+    WriteTo,
+    /// A commit, or `Tx.WriteTo`: when the first meta's `txid` is even, an empty commit leaves the same two metas.
+    Either,
+    /// A commit of a program that had the file open for writing.
+    Commit,
+}
+
 /// How the file looks: as `snapshot save` writes it, or as a running etcd does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Shape {
-    /// Both metas say the same but for `txid`, and the first is one ahead (`Tx.WriteTo`).
-    saved: bool,
+    writer: Writer,
     /// The length that the meta gives, in bytes.
     size: u64,
     /// The length there is, without a trailer, in bytes.
@@ -68,11 +79,21 @@ pub(super) struct Shape {
 
 impl Shape {
     pub(super) fn of(db: &Db<'_>, len: u64) -> Self {
-        let saved = match db.metas() {
-            [Ok(a), Ok(b)] => a.txid == b.txid.wrapping_add(1) && (a.root, a.high_water) == (b.root, b.high_water),
-            _ => false,
+        let writer = match db.metas() {
+            [Ok(a), Ok(b)]
+                if a.txid == b.txid.wrapping_add(1)
+                    && (a.root, a.freelist, a.high_water) == (b.root, b.freelist, b.high_water)
+                    && len == db.size() =>
+            {
+                if a.txid % 2 == 1 {
+                    Writer::WriteTo
+                } else {
+                    Writer::Either
+                }
+            }
+            _ => Writer::Commit,
         };
-        Self { saved: saved && len == db.size(), size: db.size(), len }
+        Self { writer, size: db.size(), len }
     }
 }
 
@@ -98,22 +119,23 @@ impl Trailer {
         match self {
             Self::Differs { stored, computed } => {
                 let what = format!("the trailer is {}, but the content has {}", hex(stored), hex(computed));
-                let hint = if shape.saved {
-                    "the file is not what etcd wrote: bytes were changed after it was saved; use another copy of it"
-                } else {
-                    "a program has opened this file for writing since it was saved (etcdutl hashkv and etcd-dump-db do): \
-                     use an untouched copy of it"
+                let hint = match shape.writer {
+                    Writer::WriteTo => {
+                        "no program has opened the file for writing since it was saved, yet its bytes were changed: use \
+                         another copy of it"
+                    }
+                    Writer::Either => {
+                        "bytes were changed after it was saved, or a program has opened it for writing (etcdutl hashkv and \
+                         etcd-dump-db do), which can leave the same traces: use another copy of it"
+                    }
+                    Writer::Commit => {
+                        "a program has opened the file for writing since it was saved (etcdutl hashkv and etcd-dump-db do), \
+                         which is enough to make the trailer differ; whether other bytes were changed, too, cannot be \
+                         told: use an untouched copy of it"
+                    }
                 };
                 Some(Finding::error(Code::TrailerMismatch, what).at(end).hint(hint))
             }
-            Self::Absent if shape.saved => Some(
-                Finding::warning(
-                    Code::TrailerAbsent,
-                    "no SHA-256 trailer, though the file was written by snapshot save: its end was cut off",
-                )
-                .at(end)
-                .hint("every page is there, but nothing proves the values; prefer a copy with its trailer"),
-            ),
             Self::Absent if (1..TRAILER).contains(&shape.len.saturating_sub(shape.size)) => {
                 let left = shape.len.saturating_sub(shape.size);
                 let what = format!("the SHA-256 trailer was cut off: {left} of its {TRAILER} bytes are there");
@@ -123,14 +145,7 @@ impl Trailer {
                         .hint("every page is there, but nothing proves the values; prefer a copy with its trailer"),
                 )
             }
-            Self::Absent => Some(
-                Finding::warning(Code::TrailerAbsent, "no SHA-256 trailer: this is a plain copy of member/snap/db")
-                    .at(end)
-                    .hint(
-                        "nothing proves the values, and what etcd had only in its log is not in it; \
-                         etcdutl restores it with --skip-hash-check",
-                    ),
-            ),
+            Self::Absent => Some(Self::absent(shape.writer).at(end)),
             Self::Matches if shape.len > shape.size => {
                 let extra = shape.len.saturating_sub(shape.size);
                 let what = format!("{extra} bytes stand between the end of the database and the trailer");
@@ -138,5 +153,26 @@ impl Trailer {
             }
             Self::Matches | Self::NotExpected | Self::Unchecked | Self::Unknown => None,
         }
+    }
+
+    fn absent(writer: Writer) -> Finding {
+        let (what, hint) = match writer {
+            Writer::WriteTo => (
+                "no SHA-256 trailer, though the file was written in one piece, as snapshot save does",
+                "its last 32 bytes were probably cut off; a .snap.db, which a leader sends, has none either; every page is \
+                 there, but nothing proves the values: prefer a copy with its trailer",
+            ),
+            Writer::Either => (
+                "no SHA-256 trailer: a plain copy of member/snap/db, or the end of a saved snapshot was cut off",
+                "nothing proves the values: prefer a copy with its trailer; of a plain copy, what etcd had only in its log \
+                 is not in it; etcdutl restores either with --skip-hash-check",
+            ),
+            Writer::Commit => (
+                "no SHA-256 trailer: this is a plain copy of member/snap/db",
+                "nothing proves the values, and what etcd had only in its log is not in it; etcdutl restores it with \
+                 --skip-hash-check",
+            ),
+        };
+        Finding::warning(Code::TrailerAbsent, what).hint(hint)
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{fs, io::Write as _, path::Path, process::Command};
 
+use crate::common::{Etcd, Peers};
 use serde_json::Value;
 
 fn verify(args: &[&str]) -> (i32, String) {
@@ -54,7 +55,7 @@ fn each_kind_of_bad_file_is_told_apart() {
     let cases: &[(&str, i32, &str, &[&str], &str)] = &[
         ("a-good.db", 0, "good", &[], ""),
         ("b-older.db", 0, "good", &[], ""),
-        ("c-flipped.db", 1, "damaged", &["trailer-mismatch"], "bytes were changed after it was saved"),
+        ("c-flipped.db", 1, "damaged", &["trailer-mismatch"], "no program has opened the file for writing"),
         ("d-no-trailer.db", 0, "doubtful", &["trailer-absent"], "prefer a copy with its trailer"),
         ("e-wrong-trailer.db", 1, "damaged", &["trailer-mismatch"], "use another copy"),
         ("g.zip", 0, "good", &[], ""),
@@ -78,6 +79,46 @@ fn each_kind_of_bad_file_is_told_apart() {
     assert_eq!(cut["offset"], 400_000);
     // A file that was cut has no trailer that could be wrong.
     assert!(!codes(&report).contains(&"trailer-mismatch"));
+}
+
+/// What is known of a trailer, and what is only likely: by the metas, a saved snapshot and the db of an etcd that was
+/// stopped can be the same.
+#[test]
+fn what_happened_to_a_trailer_is_said_as_far_as_it_is_known() {
+    let dir = tempfile::tempdir().unwrap();
+    let said = |name: &str, bytes: &[u8]| {
+        let path = dir.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        let (code, report) = report(&path);
+        let findings = report["findings"].as_array().unwrap().iter();
+        let about = findings.filter(|finding| finding["code"].as_str().unwrap().starts_with("trailer"));
+        (code, about.map(ToString::to_string).collect::<String>())
+    };
+    let without = |file: &str| fs::read(file).unwrap().split_last_chunk::<32>().unwrap().0.to_vec();
+    // a commit writes an odd txid into the other meta
+    let (code, odd) = said("odd.db", &without("fixtures/etcd-3.5.db"));
+    assert!(code == 0 && odd.contains("as snapshot save does") && odd.contains("probably cut off"), "{odd}");
+    let (code, even) = said("even.db", &without("fixtures/etcd-3.6.db"));
+    assert!(code == 0 && even.contains("a plain copy of member/snap/db, or the end of a saved snapshot"), "{even}");
+    let Some(peers) = Peers::find("what_happened_to_a_trailer_is_said_as_far_as_it_is_known") else { return };
+    for (file, certain) in [("fixtures/etcd-3.5.db", true), ("fixtures/etcd-3.6.db", false)] {
+        let opened = dir.path().join("opened.db");
+        fs::copy(file, &opened).unwrap();
+        peers.ask("etcdutl37", ["hashkv", opened.to_str().unwrap()]);
+        let (code, hint) = said("opened.db", &fs::read(&opened).unwrap());
+        assert!(code == 1 && hint.contains("etcdutl hashkv"), "{file}: {hint}");
+        assert_eq!(hint.contains("a program has opened the file for writing since"), certain, "{file}: {hint}");
+        assert_eq!(hint.contains("or a program has opened it for writing"), !certain, "{file}: {hint}");
+    }
+    // stopped often enough that the last commit, an empty one, is in the first meta
+    let home = tempfile::tempdir().unwrap();
+    let data = home.path().join("data");
+    for _ in 0..4 {
+        Etcd::start_on(&peers, "36", Some(&data), &[]).unwrap().stop();
+        let (code, copy) = said("copy.db", &fs::read(data.join("member/snap/db")).unwrap());
+        assert!(code == 0 && !copy.contains("as snapshot save does"), "{copy}");
+        assert!(copy.contains("plain copy of member/snap/db"), "{copy}");
+    }
 }
 
 #[test]
