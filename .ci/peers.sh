@@ -2,7 +2,7 @@
 # Builds the real programs that etcdsnap is compared with, from their published Go modules, and prints the folder that
 # holds them as its last line, for $ETCDSNAP_PEERS:
 #
-#   .ci/peers.sh           etcd, etcdctl 3.4 to 3.7, etcdutl 3.5 to 3.7, bbolt, etcd's dump tools (3 minutes, 2 cores)
+#   .ci/peers.sh           etcd, etcdctl 3.4 to 3.8, etcdutl 3.5 to 3.8, bbolt, etcd's dump tools (4 minutes, 2 cores)
 #   .ci/peers.sh kube      and kube-apiserver, kube-controller-manager, kubectl (10 minutes more), for the drill
 #                              (tests/it/restore_drill.rs, skipped without them) and for fixtures/cluster.sh
 #   .ci/peers.sh v1.30.14  and those of that version, in a folder of this name beside the others: for .ci/versions.sh
@@ -13,7 +13,7 @@
 # as a module, apt-get as root.
 set -euo pipefail
 
-etcd35=v3.5.33 etcd36=v3.6.14 etcd37=v3.7.1 bbolt=v1.5.0 kubernetes=v1.36.3
+etcd35=v3.5.33 etcd36=v3.6.16 etcd37=v3.7.3 etcd38=v3.8.0-alpha.0 dump=v3.6.14 bbolt=v1.5.0 kubernetes=v1.36.3
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 bin=${ETCDSNAP_PEERS:-${XDG_CACHE_HOME:-$HOME/.cache}/etcdsnap/peers/bin}
@@ -52,7 +52,8 @@ etcd() {
     && holds "etcdutl$suffix" "$version" $root/etcdutl/v3 && return
   say "etcd $version"
   module "etcd$suffix"
-  quietly go get "$root/server/v3@$version" "$root/etcdctl/v3@$version" "$root/etcdutl/v3@$version"
+  # api and client/pkg, too: v3.8.0-alpha.0 asks for those of a 3.7 beta, and calls itself that
+  quietly go get "$root/"{server,etcdctl,etcdutl,api,client/pkg}"/v3@$version"
   mkdir -p server
   cat > server/main.go << 'GO'
 package main
@@ -111,10 +112,10 @@ bbolt() {
 
 # Of 3.6, the last line of etcd whose log dump prints right values.
 dump() {
-  holds etcd-dump-logs $etcd36 go.etcd.io/etcd/v3 && holds etcd-dump-db $etcd36 go.etcd.io/etcd/v3 && return
-  say "etcd-dump-logs, etcd-dump-db $etcd36"
+  holds etcd-dump-logs $dump go.etcd.io/etcd/v3 && holds etcd-dump-db $dump go.etcd.io/etcd/v3 && return
+  say "etcd-dump-logs, etcd-dump-db $dump"
   module etcd-dump
-  quietly go get go.etcd.io/etcd/v3@$etcd36
+  quietly go get go.etcd.io/etcd/v3@$dump
   quietly go build -o "$bin/etcd-dump-logs" go.etcd.io/etcd/v3/tools/etcd-dump-logs
   quietly go build -o "$bin/etcd-dump-db" go.etcd.io/etcd/v3/tools/etcd-dump-db
 }
@@ -191,6 +192,7 @@ etcd34
 etcd $etcd35 35
 etcd $etcd36 36
 etcd $etcd37 37
+etcd $etcd38 38
 bbolt
 dump
 objects

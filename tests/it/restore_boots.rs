@@ -80,6 +80,25 @@ fn a_plain_restore_starts_where_the_plan_says() {
     }
 }
 
+/// 3.8 is not released yet, and not judged.
+#[test]
+fn etcd_3_8_starts_on_what_is_restored() {
+    let Some(peers) = Peers::find("etcd_3_8_starts_on_what_is_restored") else { return };
+    let dir = tempfile::tempdir().unwrap();
+    for made_by in VERSIONS {
+        let etcd = start(&peers, "38", &restored(&fixture(made_by), &dir.path().join(made_by), "--reset-auth"));
+        assert_eq!(get(&etcd, &["", "--from-key"])["kvs"], kept(made_by)["kvs"], "{made_by}");
+        assert_eq!(etcd.ctl(&["put", "after", "it"]), "OK\n", "{made_by}");
+        let saved = dir.path().join(format!("{made_by}.db"));
+        let saved = saved.to_str().unwrap();
+        etcd.ctl(&["snapshot", "save", saved]);
+        let before = get(&etcd, &["", "--from-key"]);
+        let again = dir.path().join(format!("{made_by}-again"));
+        let again = start(&peers, "38", &restored(saved, &again, "--skip-hash-check"));
+        assert_eq!(get(&again, &["", "--from-key"])["kvs"], before["kvs"], "{made_by} saved by 3.8");
+    }
+}
+
 #[test]
 fn three_members_of_one_run_outlive_their_leader() {
     let Some(peers) = Peers::find("three_members_of_one_run_outlive_their_leader") else { return };

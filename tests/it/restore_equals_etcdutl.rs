@@ -82,7 +82,7 @@ fn compare(peers: &Peers, flags: &[&str]) {
         restore(args(&mine));
         assert_eq!(peers.ask("bbolt", ["check".as_ref(), mine.join("member/snap/db").as_os_str()]), "OK\n", "{file}");
         let mine = Made::read(peers, &mine);
-        for etcdutl in ["etcdutl35", "etcdutl36", "etcdutl37"] {
+        for etcdutl in ["etcdutl35", "etcdutl36", "etcdutl37", "etcdutl38"] {
             let theirs = dir.path().join(etcdutl);
             peers.ask(etcdutl, [vec!["snapshot".to_owned(), "restore".to_owned()], args(&theirs)].concat());
             assert_eq!(mine, Made::read(peers, &theirs), "{file} {etcdutl} {flags:?}");

@@ -158,7 +158,7 @@ fn every_key_and_value() {
 #[test]
 fn a_live_member_of_each_version() {
     let Some(peers) = Peers::find("a_live_member_of_each_version") else { return };
-    for version in ["34", "35", "36", "37"] {
+    for version in ["34", "35", "36", "37", "38"] {
         let etcd = Etcd::start(&peers, version);
         for i in 0..30 {
             etcd.ctl(&["put", &format!("/k/{}", i % 7), &"v".repeat(i * 50)]);

@@ -22,7 +22,7 @@ use etcdsnap::etcd::{Load, Uncommitted};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-const VERSIONS: [&str; 4] = ["34", "35", "36", "37"];
+const VERSIONS: [&str; 5] = ["34", "35", "36", "37", "38"];
 const ROOT: [&str; 2] = ["--user", "root:pw"];
 
 fn runs() -> u64 {

@@ -84,6 +84,24 @@ fn etcd_starts_as_said() {
     }
 }
 
+/// etcd 3.8 is about to write none: what its log says stands for them.
+#[test]
+fn a_directory_without_snap_files_is_good() {
+    let Some(peers) = Peers::find("a_directory_without_snap_files_is_good") else { return };
+    let home = TempDir::new().unwrap();
+    let data = home.path().join("data");
+    written(&peers, "38", &data, 30);
+    for without in [false, true] {
+        if without {
+            snaps(&data).iter().for_each(|snap| fs::remove_file(snap).unwrap());
+        }
+        let report = verify(&data);
+        assert_eq!((&report["verdict"], codes(&report).as_slice()), (&Value::from("good"), &[][..]), "{report}");
+        let member = &report["member"];
+        assert_eq!((member["snap"].is_null(), member["snapshotRecord"]["index"].as_u64() > Some(0)), (without, true));
+    }
+}
+
 #[test]
 fn keys_of_the_v2_api_stop_later_ones() {
     let Some(peers) = Peers::find("keys_of_the_v2_api_stop_later_ones") else { return };

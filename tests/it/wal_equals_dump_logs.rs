@@ -255,7 +255,7 @@ fn check_snaps(peers: &Peers, data_dir: &Path) -> Value {
 #[test]
 fn entries_are_those_that_etcd_dump_logs_tells() {
     let Some(peers) = Peers::find("entries_are_those_that_etcd_dump_logs_tells") else { return };
-    for version in ["34", "35", "36", "37"] {
+    for version in ["34", "35", "36", "37", "38"] {
         let began = SystemTime::now();
         let flags = ["--snapshot-count", "20", "--quota-backend-bytes", "500000"];
         let etcd = Etcd::start_on(&peers, version, None, &flags).unwrap();
@@ -266,7 +266,7 @@ fn entries_are_those_that_etcd_dump_logs_tells() {
         assert!(entries > 70, "{version}: {entries}");
         let taken = check_snaps(&peers, &data_dir);
         assert_eq!(taken["members"][0]["name"], "m1");
-        if version != "37" {
+        if version < "37" {
             assert_eq!(taken["version"], format!("3.{}.0", version.trim_start_matches('3')), "{taken}");
         }
 
