@@ -12,6 +12,7 @@
 //! So a time is a lower bound for its revision and all later ones. A time that is new in version 8 is an upper bound for
 //! the revision of version 7 and all earlier ones. For its own revision it is one with [`LONGEST_REQUEST`] added.
 
+mod log;
 mod points;
 mod run;
 
@@ -19,7 +20,7 @@ use std::borrow::Borrow;
 
 use self::points::{Point, Times, points};
 use super::{meta::Moment, seal::Ring};
-use crate::etcd::{Record, Snapshot};
+use crate::etcd::{LogRecord, Record, Snapshot};
 
 /// The API server ends a request after so many nanoseconds (`--request-timeout`, 60 s by default): what it sets a time in
 /// is written by then.
@@ -71,6 +72,12 @@ impl Clock {
     #[must_use]
     pub fn of_records<'a, R: Borrow<Record<'a>>>(records: impl IntoIterator<Item = R>, ring: &Ring) -> Self {
         Self::from_times(records.into_iter().filter_map(|record| Times::of(record.borrow(), ring)))
+    }
+
+    /// The clock of a member's log: its revisions are the places of the records, from 0 on. What is encrypted has no time.
+    #[must_use]
+    pub fn of_log<'a>(records: impl IntoIterator<Item = LogRecord<'a>>) -> Self {
+        Self::from_times((0..).zip(records).flat_map(|(at, record)| log::times(at, &record)))
     }
 
     fn from_times<'a>(times: impl Iterator<Item = Times<'a>>) -> Self {

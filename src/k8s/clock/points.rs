@@ -44,8 +44,17 @@ impl<'a> Times<'a> {
             stamped: if kv.version == 1 { meta.created } else { meta.created.max(meta.managed) },
             is_created: kv.version == 1 && !changed,
             deleted: meta.deleted,
-            renewed: meta.client.filter(|_| meta.kind.starts_with("Lease")),
+            renewed: Self::renewed(&meta),
         })
+    }
+
+    /// With a time that an API server set, or etcd, and nothing else.
+    pub(super) fn stamped(revision: i64, key: &'a [u8], stamped: Option<Moment>) -> Self {
+        Self { key, revision, create_revision: 0, stamped, is_created: false, deleted: None, renewed: None }
+    }
+
+    pub(super) fn renewed(meta: &Meta<'_>) -> Option<Moment> {
+        meta.client.filter(|_| meta.kind.starts_with("Lease"))
     }
 }
 

@@ -55,6 +55,9 @@ pub struct Description<'a> {
     /// The newest time in the objects that it writes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time: Option<String>,
+    /// It was written at this time or later, by the log up to it; of entries only. It never falls.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
     /// The number that the proposer gave to its request (`idutil.Generator`).
     #[serde(rename = "requestID", skip_serializing_if = "Option::is_none")]
     pub request_id: Option<u64>,
@@ -98,6 +101,7 @@ impl Describer {
             committed: record.committed,
             overwritten: record.overwritten,
             time: record.request.as_ref().and_then(time).map(|time| time.millis()),
+            after: None,
             request_id: id,
             request_id_hex: id.map(Id),
             proposer: id.map(|id| format!("{:04x}", id >> 48)),

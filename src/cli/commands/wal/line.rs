@@ -39,7 +39,7 @@ pub(super) fn row(record: &Description<'_>) -> [String; 9] {
         or_dash(record.term.map(|n| n.to_string())),
         or_dash(record.index.map(|n| n.to_string())),
         note.to_owned(),
-        or_dash(record.time.clone()),
+        or_dash(record.after.clone()),
         or_dash(by),
         what,
     ]

@@ -11,7 +11,7 @@ use etcdsnap::{
     Error, Finding, Findings, document,
     error::Severity,
     etcd::{LogFilter, LogItem, LogRecords},
-    k8s::{Describer, Description, Resources},
+    k8s::{Clock, Describer, Description, Resources},
     source::{RaftFiles, RaftKind},
     wal::{Log, Segment, Summary},
 };
@@ -31,8 +31,8 @@ use crate::{
 ///
 /// SEQ and OFFSET are a record's place: the segment's number in its file name, and the byte its frame begins at. NOTE
 /// tells entries that a new leader's have overwritten, those past the last commit on disk, and what stands behind a torn
-/// place, where etcd cuts the log off. TIME is the newest time
-/// in the objects that an entry writes (Leases, Events, managedFields): what some program's clock said. BY is the user,
+/// place, where etcd cuts the log off. An entry was written at TIME or later, by the times in the objects that it and the
+/// entries before it write (creation, managedFields, deletion requests, Leases). BY is the user,
 /// where auth was on, and the last four digits of the id of the member that the request was made to.
 ///
 /// Of a Kubernetes object only kind, name and size are shown; passwords, tokens and what else is secret are masked.
@@ -82,14 +82,22 @@ impl Wal {
         let (filter, raw) = (LogFilter::from(self.filter), self.raw);
         let mut printer = Printer::new(self.output, self.no_headers, files.name());
         printer.begin(session, &Summary::of(&files, &log))?;
-        let mut records = LogRecords::new(&log, &segments, findings);
+        let clock =
+            Clock::of_log(LogRecords::new(&log, &segments, Findings::default()).filter_map(|item| match item {
+                LogItem::Record(record) => Some(record),
+                LogItem::Finding(_) => None,
+            }));
+        let (mut records, mut places) = (LogRecords::new(&log, &segments, findings), 0..);
         for item in &mut records {
             match item {
                 LogItem::Finding(finding) => printer.finding(session, &finding)?,
-                LogItem::Record(record) if filter.takes(&record) => {
-                    printer.record(session, &describer.record(&record, raw))?;
+                LogItem::Record(record) => {
+                    let place = places.next().filter(|_| record.is_entry());
+                    if filter.takes(&record) {
+                        let after = place.and_then(|place| clock.gap(place).after).map(|after| after.millis());
+                        printer.record(session, &Description { after, ..describer.record(&record, raw) })?;
+                    }
                 }
-                LogItem::Record(_) => {}
             }
         }
         let findings = records.into_findings();
