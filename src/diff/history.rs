@@ -109,7 +109,7 @@ pub fn changes<'a, E>(
     wanted: impl Fn(&[u8]) -> bool,
     mut each: impl FnMut(Vec<Change<'a>>) -> Result<(), E>,
 ) -> Result<(), E> {
-    let compacted = snapshot.keyspace.compacted();
+    let compacted = snapshot.keyspace.dropped();
     let (mut chain, mut wave, mut bytes) = (Chain::default(), Vec::with_capacity(WAVE), 0_usize);
     snapshot.each_record(findings, |record| {
         if record.is_bump() || !wanted(record.kv.key) {

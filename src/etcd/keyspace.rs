@@ -17,6 +17,8 @@ pub struct Keyspace<'a> {
     pub finished: Option<Revision>,
     /// `meta/scheduledCompactRev`: a compaction that may be half done when it is ahead of `finished`.
     pub scheduled: Option<Revision>,
+    /// The same of the db alone, without its log.
+    pub begun: Option<Revision>,
 }
 
 impl<'a> Keyspace<'a> {
@@ -25,6 +27,12 @@ impl<'a> Keyspace<'a> {
     #[must_use]
     pub fn compacted(&self) -> i64 {
         self.finished.max(self.scheduled).map_or(-1, |revision| revision.main)
+    }
+
+    /// The revision up to which records may be gone, or -1: a compaction that only the log asks for has taken none yet.
+    #[must_use]
+    pub fn dropped(&self) -> i64 {
+        self.finished.max(self.begun).map_or(-1, |revision| revision.main)
     }
 
     /// Whether a compaction was begun and not finished.

@@ -81,6 +81,7 @@ impl<'a> Snapshot<'a> {
         state.settle();
         keyspace.finished = state.meta.finished_compact_rev;
         keyspace.scheduled = state.meta.scheduled_compact_rev;
+        keyspace.begun = keyspace.scheduled;
         Ok(Self { state, keyspace, findings, log: None, received: None, edits: Edits::default(), walk, buckets })
     }
 

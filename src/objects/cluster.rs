@@ -154,7 +154,7 @@ impl<'a> Cluster<'a> {
     /// The first and the last revision of which the backup holds every change.
     #[must_use]
     pub fn window(&self) -> (i64, i64) {
-        (self.snapshot.keyspace.compacted().saturating_add(1).max(1), self.view.head)
+        (self.snapshot.keyspace.dropped().saturating_add(1).max(1), self.view.head)
     }
 }
 
