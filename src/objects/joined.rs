@@ -44,14 +44,15 @@ impl<'c, 'a> Joined<'c, 'a> {
         Ok(())
     }
 
-    /// Reads the words of a query by the first backup that knows the kinds: some may not define them.
+    /// Reads the words of a query by the first backup that knows the kinds, or knew them: some may not define them.
     ///
     /// # Errors
     /// When none knows them: what the first one says.
     pub fn select(&self, query: &Query) -> Result<Selection> {
         let mut selections = self.backups.iter().map(|backup| backup.select(query));
         let first = selections.next().unwrap_or_else(|| Ok(Selection::default()));
-        first.or_else(|error| selections.find_map(Result::ok).ok_or(error))
+        let former = || self.backups.iter().find_map(|backup| backup.select_former(query).ok());
+        first.or_else(|error| selections.find_map(Result::ok).or_else(former).ok_or(error))
     }
 
     /// The records of the keys that `wanted` lets through.

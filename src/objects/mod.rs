@@ -12,6 +12,7 @@ mod at;
 mod cluster;
 mod family;
 mod find;
+mod former;
 mod joined;
 mod list;
 mod namespaces;

@@ -3,7 +3,7 @@ use std::{io::Write as _, path::PathBuf};
 use clap::{Args, ValueEnum};
 use etcdsnap::{
     Error, Findings,
-    diff::{Change, Detail, Diff, Difference, Ignore, changes, stamped},
+    diff::{Change, Detail, Diff, Difference, Ignore, Verb, changes, stamped},
     etcd::Range,
     k8s::ManagedFields,
     objects::{At, Cluster, Period, Point, Query, Time},
@@ -37,6 +37,7 @@ Examples:
   etcdsnap timeline backup.db
   etcdsnap timeline backup.db pods,deployments -n shop
   etcdsnap timeline backup.db --since 2026-11-21T02:00:00Z --until 2026-11-21T02:05:00Z
+  etcdsnap timeline backup.db -A --since -10m --verb delete
   etcdsnap timeline backup.db -o ndjson | jq -r 'select(.verb == \"delete\") | .key'")]
 pub(crate) struct Timeline {
     /// The backup
@@ -47,6 +48,15 @@ pub(crate) struct Timeline {
     /// Only this namespace
     #[arg(short, long)]
     namespace: Option<String>,
+    /// All namespaces, which is the default
+    #[arg(short = 'A', long, conflicts_with = "namespace")]
+    all_namespaces: bool,
+    /// Only these verbs, with commas
+    #[arg(long, value_name = "VERB", value_delimiter = ',', value_parser = verb)]
+    verb: Vec<Verb>,
+    /// Only what these programs are known to have written, with commas
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    manager: Vec<String>,
     /// Only objects that had these labels before or have them then, as `kubectl get -l` takes them
     #[arg(short = 'l', long, value_name = "LABELS", value_parser = LabelSelector::parse)]
     selector: Option<LabelSelector>,
@@ -88,6 +98,11 @@ fn point(text: &str) -> Result<Point, String> {
     Point::parse(text).ok_or_else(|| format!("a revision, or {}", Time::FORMS))
 }
 
+fn verb(text: &str) -> Result<Verb, String> {
+    let verbs = [Verb::Create, Verb::Update, Verb::Delete];
+    verbs.into_iter().find(|verb| verb.name() == text).ok_or_else(|| "one of: create, update, delete".to_owned())
+}
+
 /// Changed paths that are named in a line.
 const PATHS: usize = 4;
 
@@ -98,7 +113,7 @@ impl Timeline {
         let cluster = Cluster::open(&snapshot, self.keys.ring()?, At::Last)?;
         let (mask, clock, (first, _)) = (self.masking.mask()?, cluster.clock(), cluster.window());
         let query = Query { what: self.what, namespace: self.namespace, range: self.prefix };
-        let selection = cluster.select(&query)?;
+        let selection = cluster.select_former(&query)?;
         note_namespace(&[&cluster], query.namespace.as_deref());
         let period = Period { since: self.since, until: self.until };
         let ignore = Ignore { all: self.all, status: true, events: true, paths: Vec::new() };
@@ -119,10 +134,16 @@ impl Timeline {
             let (mut rows, mut text, mut quiet) = (Vec::new(), String::new(), 0_u64);
             for change in wave {
                 let revision = change.record.revision.main;
-                if !period.may_hold(revision, clock) || !is_labelled(&self.selector, &diff, &change.pair()) {
+                let is_asked = self.verb.is_empty() || self.verb.contains(&change.verb());
+                if !is_asked || !period.may_hold(revision, clock) || !is_labelled(&self.selector, &diff, &change.pair())
+                {
                     continue;
                 }
                 let detail = Detail::new(change, &diff, clock.gap(revision), false);
+                let by = detail.writer.as_ref().map(|writer| &writer.manager);
+                if !self.manager.is_empty() && by.is_none_or(|by| !self.manager.contains(by)) {
+                    continue;
+                }
                 if detail.is_quiet() {
                     quiet = quiet.saturating_add(1);
                 } else if table {
