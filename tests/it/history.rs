@@ -60,6 +60,7 @@ fn an_object_through_a_compaction_and_a_deletion() {
     );
     let (_, err, exit) = run(&["history", FILE, "configmap/none"]);
     assert!(exit == 1 && err.contains("no revision of configmap/none is there"), "{err}");
+    assert!(err.contains("kube-later.db holds the revisions 463 (2026-") && err.contains("--also SNAPSHOT"), "{err}");
     let (out, err, exit) = run(&["history", FILE, "configmap", "none", "notes", "-n", "pay"]);
     assert!(exit == 1 && err == "error: no revision of none is there\n" && out.contains("revision 463"), "{err}");
     assert_eq!(run(&["history", FILE, "configmaps"]).2, 2);
@@ -112,6 +113,29 @@ fn backups_are_joined_only_where_they_are_of_one_line() {
     assert!(exit == 1 && err.contains("hold different things at revision 3.0: the cluster was restored"), "{err}");
 }
 
+/// The log of a data directory asks for a compaction that its db has not made: nothing is lost yet.
+#[test]
+fn what_the_log_alone_has_compacted_is_there() {
+    let Some(peers) = Peers::find("what_the_log_alone_has_compacted_is_there") else { return };
+    let etcd = Etcd::start(&peers, "36");
+    etcd.ctl(&["put", "k", "one"]);
+    etcd.ctl(&["put", "k", "two"]);
+    let (_home, dir) = etcd.stop();
+    let (db, before) = (dir.join("member/snap/db"), dir.join("before"));
+    fs::copy(&db, &before).unwrap();
+    let etcd = Etcd::start_on(&peers, "36", Some(&dir), &[]).unwrap();
+    etcd.ctl(&["put", "k", "three"]);
+    etcd.ctl(&["compact", "4"]);
+    etcd.ctl(&["put", "k", "four"]);
+    let _home = etcd.kill();
+    fs::rename(&before, &db).unwrap();
+    let dir = dir.to_str().unwrap();
+    let (out, err, exit) = run(&["history", dir, "--key", "k"]);
+    let signs: Vec<_> = out.lines().filter(|line| line.contains(" revision ")).map(|line| &line[..12]).collect();
+    assert_eq!((exit, signs), (0, vec!["+ revision 2", "~ revision 3", "~ revision 4", "~ revision 5"]), "{out}{err}");
+    assert_eq!(run(&["timeline", dir, "--all", "--no-headers"]).0.lines().count(), 4);
+}
+
 #[test]
 fn a_timeline_tells_every_change_and_leaves_out_the_noise() {
     let (out, err, exit) = run(&["timeline", FILE]);
@@ -128,6 +152,17 @@ fn a_timeline_tells_every_change_and_leaves_out_the_noise() {
     let pods = run(&["timeline", FILE, "pods", "--no-headers"]).0;
     assert!(pods.lines().count() > 4 && pods.lines().all(|line| line.contains("pod/")), "{pods}");
     assert_eq!(run(&["timeline", FILE, "--since", "yesterday"]).2, 2);
+    let only = |flags: &[&str], column: usize| {
+        let out = run(&[&["timeline", FILE, "--all", "--no-headers"], flags].concat()).0;
+        let cells = out.lines().map(|line| line.split_whitespace().nth(column).unwrap().to_owned());
+        cells.collect::<Vec<_>>()
+    };
+    let deleted = only(&["-A", "--verb", "delete"], 3);
+    assert!(deleted.len() > 5 && deleted.iter().all(|verb| verb == "delete"), "{deleted:?}");
+    assert_eq!(only(&["--verb", "create,update"], 3).len() + deleted.len(), 505 - 462);
+    let managers = only(&["--manager", "kubectl-patch,kubectl-label"], 6);
+    assert!(managers.len() == 4 && managers.iter().all(|name| name != "-"), "{managers:?}");
+    assert_eq!(run(&["timeline", FILE, "--verb", "patch"]).2, 2);
 }
 
 /// What is wrong is said once, and every change that can be read is there.

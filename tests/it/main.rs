@@ -9,6 +9,7 @@
 mod common;
 
 mod all_or_nothing;
+mod audited;
 mod bounded_memory;
 mod broken_log;
 mod changed_while_read;

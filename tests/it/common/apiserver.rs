@@ -18,6 +18,7 @@ pub struct Apiserver<'a> {
     child: Child,
     home: TempDir,
     port: u16,
+    audit: Option<TempDir>,
 }
 
 impl<'a> Apiserver<'a> {
@@ -34,6 +35,31 @@ impl<'a> Apiserver<'a> {
         let server = Self::start_with(peers, etcd, &[]);
         let controllers = Controllers::start(&server);
         (server, controllers)
+    }
+
+    /// The same, with an audit log of all that changes something.
+    #[track_caller]
+    pub fn start_audited(peers: &'a Peers, etcd: &Etcd) -> (Self, Controllers) {
+        let dir = TempDir::new().unwrap();
+        let policy = dir.path().join("policy.json");
+        let reads = ["get", "list", "watch"];
+        let rules = serde_json::json!({
+            "apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived", "ResponseStarted"],
+            "rules": [{"level": "None", "verbs": reads}, {"level": "RequestResponse", "omitManagedFields": true}],
+        });
+        fs::write(&policy, rules.to_string()).unwrap();
+        let (policy, log) = (policy.display().to_string(), dir.path().join("audit").display().to_string());
+        let mut server = Self::start_with(peers, etcd, &["--audit-policy-file", &policy, "--audit-log-path", &log]);
+        server.audit = Some(dir);
+        let controllers = Controllers::start(&server);
+        (server, controllers)
+    }
+
+    /// The events of its audit log.
+    pub fn audit_log(&self) -> Vec<serde_json::Value> {
+        let log = fs::read_to_string(self.audit.as_ref().unwrap().path().join("audit")).unwrap();
+        // the last one may be half written
+        log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
     }
 
     #[track_caller]
@@ -63,7 +89,7 @@ impl<'a> Apiserver<'a> {
                 .stderr(log)
                 .spawn()
                 .unwrap();
-            let mut server = Self { peers, child, home, port };
+            let mut server = Self { peers, child, home, port, audit: None };
             if server.wait() {
                 return server;
             }

@@ -9,6 +9,7 @@ use etcdsnap::{
     etcd::Range,
     k8s::{Map, Mask, Value, json},
     objects::{At, Cluster, Joined, Query, Records},
+    source::Source,
 };
 
 use super::object::note_namespace;
@@ -58,10 +59,10 @@ pub(crate) struct History {
     /// More backups of the same cluster
     #[arg(long, value_name = "SNAPSHOT")]
     also: Vec<PathBuf>,
-    /// Tell all fields: managedFields, resourceVersion, generation and the status too
+    /// Show all fields: managedFields, resourceVersion, generation and the status too
     #[arg(long)]
     all: bool,
-    /// Tell the status too
+    /// Show the status too; otherwise updates of nothing else are one line
     #[arg(long)]
     status: bool,
     /// The format
@@ -97,8 +98,9 @@ impl History {
         if found.is_empty() {
             note_namespace(&backups.iter().collect::<Vec<_>>(), query.namespace.as_deref());
             let what = self.key.unwrap_or_else(|| query.what.join(" "));
-            let what = format!("no revision of {} is there", printable(what));
-            return Err(Error::not_found(what).into());
+            let held: Vec<_> = backups.iter().map(|of| format!("{} holds {}", of.name, text::window(of))).collect();
+            let what = format!("no revision of {what} is there; {}", held.join("; "));
+            return Err(Error::not_found(printable(what)).hinted(elsewhere(&sources)).into());
         }
         let mut exit = Exit::Good;
         let (_, missing) = selection.arrange(found.keys().copied().collect(), |key| key);
@@ -118,6 +120,15 @@ impl History {
             .zip(&backups)
             .try_fold(exit, |exit, (source, backup)| Ok(exit.max(session.close(source, backup.findings())?)))
     }
+}
+
+/// Where else what is not in the backups may be.
+fn elsewhere(sources: &[Source]) -> String {
+    let log = sources.iter().find(|source| !source.wal().is_empty());
+    let log = log.map_or("a data directory's log".to_owned(), |source| source.name().to_owned());
+    format!(
+        "--also SNAPSHOT adds another backup of the cluster; `etcdsnap wal` shows {log}, which may reach further back"
+    )
 }
 
 fn json(

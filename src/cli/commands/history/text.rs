@@ -1,11 +1,11 @@
 //! The revisions of objects, for people.
 
-use std::io::Write as _;
+use std::{collections::BTreeSet, io::Write as _};
 
 use etcdsnap::{
     diff::{Detail, Difference, Ignore, Occurrence, Verb, history},
     k8s::{Gap, Mask},
-    objects::{Joined, Records},
+    objects::{Cluster, Joined, Records},
 };
 
 use crate::{
@@ -24,30 +24,101 @@ pub(super) fn print(
     mask: &Mask,
 ) -> Result<(), Failure> {
     for backup in joined.backups {
-        let ((first, last), name) = (backup.window(), printable(backup.name.to_owned()));
-        let time = |revision| {
-            let Gap { after, before } = backup.clock().gap(revision);
-            after.or(before).map_or(String::new(), |at| format!(" ({at})"))
-        };
-        let (from, to) = (time(first), time(last));
+        let held = window(backup);
         writeln!(
             session.out,
-            "{name} holds the revisions {first}{from} to {last}{to}, and of older ones the last of each key"
+            "{} holds {held}, and of older ones the last of each key",
+            printable(backup.name.to_owned())
         )?;
     }
     for (key, records) in found {
         writeln!(session.out, "\n{}", printable(String::from_utf8_lossy(&mask.key(key)).into_owned()))?;
+        let mut run = Run::default();
         history(joined, records, ignore, mask, |occurrence| match occurrence {
-            Occurrence::Change(change) => one(session, change),
+            Occurrence::Change(change) if is_only_ignored(change) => {
+                run.add(change);
+                Ok(())
+            }
+            Occurrence::Change(change) => {
+                write!(session.out, "{}{}", std::mem::take(&mut run).text(), head(change))?;
+                change.entry.as_ref().map_or(Ok(()), |entry| text::details(session, entry))
+            }
             Occurrence::Deleted(after, before) => {
+                write!(session.out, "{}", std::mem::take(&mut run).text())?;
                 Ok(writeln!(session.out, "- deleted between the revisions {after} and {before}, which is compacted")?)
             }
         })?;
+        write!(session.out, "{}", run.text())?;
     }
     Ok(())
 }
 
-fn one(session: &mut Session, detail: &Detail<'_, '_>) -> Result<(), Failure> {
+/// The revisions that a backup holds all of, and their times.
+pub(super) fn window(backup: &Cluster<'_>) -> String {
+    let time = |revision| {
+        let Gap { after, before } = backup.clock().gap(revision);
+        after.or(before).map_or(String::new(), |at| format!(" ({at})"))
+    };
+    let (first, last) = backup.window();
+    format!("the revisions {first}{} to {last}{}", time(first), time(last))
+}
+
+/// Whether it is an update of nothing that is shown.
+fn is_only_ignored(detail: &Detail<'_, '_>) -> bool {
+    let ignored = detail.entry.as_ref().is_some_and(|entry| entry.difference == Difference::Ignored);
+    ignored && !detail.compacted && detail.change.missing == 0 && detail.change.verb() == Verb::Update
+}
+
+/// Updates one after the other of nothing that is shown.
+#[derive(Default)]
+struct Run {
+    /// The first as it is printed alone, its revision, and that of the last.
+    first: (String, String),
+    last: String,
+    gap: Gap,
+    count: u64,
+    writers: BTreeSet<String>,
+    reasons: BTreeSet<&'static str>,
+}
+
+impl Run {
+    fn add(&mut self, detail: &Detail<'_, '_>) {
+        if self.count == 0 {
+            self.first = (head(detail), detail.revision());
+            self.gap.after = detail.gap.after;
+        }
+        self.count = self.count.saturating_add(1);
+        self.last = detail.revision();
+        self.gap.before = detail.gap.before;
+        let name = detail.writer.as_ref().map_or("-", |writer| &writer.manager);
+        self.writers.insert(name.to_owned());
+        let ignored = detail.entry.iter().flat_map(|entry| entry.ignored.keys());
+        self.reasons.extend(ignored.map(|reason| reason.name()));
+    }
+
+    fn text(self) -> String {
+        let [after, width] = gap(&self.gap);
+        let by = printable(Vec::from_iter(self.writers).join(", "));
+        let (head, first) = self.first;
+        let head = match self.count {
+            0 => return String::new(),
+            1 => head,
+            n => format!("~ revisions {first} to {}   {after} {width}   {n} updates by {by}\n", self.last),
+        };
+        // what every update changes says nothing
+        let own = |reason: &&&str| !["managedFields", "resourceVersion", "generation"].contains(*reason);
+        let shown: Vec<_> = self.reasons.iter().filter(own).copied().collect();
+        let (shown, flag) = match shown.as_slice() {
+            ["status"] => ("status".to_owned(), "--status"),
+            [] => (Vec::from_iter(self.reasons).join(", "), "--all"),
+            reasons => (reasons.join(", "), "--all"),
+        };
+        format!("{head}    only {shown} changed ({flag} shows it)\n")
+    }
+}
+
+/// What was done, when and by which program.
+fn head(detail: &Detail<'_, '_>) -> String {
     let verb = detail.change.verb();
     let (sign, what) = match (detail.compacted, verb) {
         (true, _) => ('=', "the last before the compaction"),
@@ -62,15 +133,9 @@ fn one(session: &mut Session, detail: &Detail<'_, '_>) -> Result<(), Failure> {
         None if verb == Verb::Delete => String::new(),
         None => " by -".to_owned(),
     };
-    let by = printable(by);
-    writeln!(session.out, "{sign} revision {}   {after} {width}   {what}{by}", detail.revision())?;
-    if detail.change.missing > 0 && !detail.compacted {
-        writeln!(session.out, "    {} writes before it were compacted", detail.change.missing)?;
-    }
-    let Some(entry) = &detail.entry else { return Ok(()) };
-    if entry.difference == Difference::Ignored {
-        let reasons: Vec<_> = entry.ignored.keys().map(|reason| reason.name()).collect();
-        writeln!(session.out, "    nothing but {} (--all tells it)", reasons.join(", "))?;
-    }
-    text::details(session, entry)
+    let missing = match detail.change.missing {
+        n if n > 0 && !detail.compacted => format!("    {n} writes before it were compacted\n"),
+        _ => String::new(),
+    };
+    format!("{sign} revision {}   {after} {width}   {what}{}\n{missing}", detail.revision(), printable(by))
 }
