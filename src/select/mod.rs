@@ -2,6 +2,7 @@
 //! JSONPath templates, as kubectl has them.
 
 mod fields;
+pub mod gotemplate;
 pub mod jsonpath;
 mod labels;
 mod quantity;

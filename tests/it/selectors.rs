@@ -137,7 +137,8 @@ fn mistakes_are_told() {
             2,
             "error: unexpected custom-columns spec: A, expected <header>:<json-path-expr>",
         ),
-        (&["pods", "-o", "jsonpath"], 2, "error: invalid value 'jsonpath' for '--output <OUTPUT>'"),
+        (&["pods", "-o", "jsonpath"], 2, "error: template format specified but no template given"),
+        (&["pods", "-o", "jsonpat"], 2, "error: invalid value 'jsonpat' for '--output <OUTPUT>'"),
         (
             &["pods", "-o", "jsonpath-file=/no/such"],
             3,

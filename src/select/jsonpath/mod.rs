@@ -21,6 +21,7 @@ mod tests;
 
 pub use error::{EvalError, SyntaxError};
 pub use found::Found;
+pub(super) use quote::unquote;
 pub(super) use relaxed::template as relaxed_template;
 
 use crate::k8s::{Value, json};

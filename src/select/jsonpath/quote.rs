@@ -3,7 +3,7 @@
 /// The text between quotes (`jsonpath.UnquoteExtend`), or `None` when an escape in it is none.
 ///
 /// Escaped bytes that are not UTF-8 together become U+FFFD, where Go keeps them.
-pub(super) fn unquote(text: &str) -> Option<String> {
+pub(in crate::select) fn unquote(text: &str) -> Option<String> {
     let quote = text.chars().next().filter(|c| matches!(c, '"' | '\''))?;
     let inner = text.strip_prefix(quote)?.strip_suffix(quote)?;
     if !inner.contains(['\\', quote]) {

@@ -20,8 +20,8 @@ use crate::{
 /// What `yaml`, `kyaml`, `json`, `ndjson` and templates print is not masked: Secrets are shown as they are stored, or, where that is
 /// encrypted and there is a key, as they were before.
 ///
-/// One object is in memory at a time, also while it is selected and sorted by; but `jsonpath` needs the list it is applied
-/// to, and `custom-columns` the text of all lines.
+/// One object is in memory at a time, also while it is selected and sorted by; but `jsonpath` and `go-template` need the list
+/// they are applied to, and `custom-columns` the text of all lines.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -34,6 +34,7 @@ Examples:
   etcdsnap get backup.db secrets -n shop -o yaml --encryption-config encryption.yaml
   etcdsnap get backup.db pods -l app=web --field-selector spec.nodeName=node-a --sort-by .metadata.creationTimestamp
   etcdsnap get backup.db pods -o jsonpath='{range .items[*]}{.metadata.name}{\"\\t\"}{.status.podIP}{\"\\n\"}{end}'
+  etcdsnap get backup.db secret/db -n shop -o go-template='{{.data.password | base64decode}}'
   etcdsnap get backup.db nodes -o custom-columns=NAME:.metadata.name,CPU:.status.capacity.cpu
 
 Exit status: 1 when an object that was named is not there, one cannot be read, or a template does not fit")]
@@ -51,6 +52,9 @@ pub(crate) struct Get {
     /// The format: a table with a KIND, a summary without one
     #[arg(short, long, value_parser = FormatParser)]
     pub(super) output: Option<Format>,
+    /// The template of --output, or its file; without --output a go-template
+    #[arg(long, value_name = "TEMPLATE")]
+    pub(super) template: Option<String>,
     /// Whether a template may name fields that no object has
     #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set, num_args = 0..=1,
           require_equals = true, default_missing_value = "true")]
@@ -98,6 +102,7 @@ impl Get {
     pub(super) fn output(&self) -> Output {
         match self.output {
             Some(Format::Plain(output)) => output,
+            _ if self.template.is_some() => Output::Json,
             _ if self.which.what.is_empty() => Output::Summary,
             _ => Output::Table,
         }

@@ -33,13 +33,15 @@ pub(super) enum Output {
 pub(super) enum Format {
     /// One of those that need nothing more.
     Plain(Output),
-    /// One that has a template, or the name of its file.
+    /// One that has a template, or the name of its file; empty where --template has it.
     Template(Kind, String),
 }
 
 /// The formats that have a template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
+    GoTemplate,
+    GoTemplateFile,
     JsonPath,
     JsonPathAsJson,
     JsonPathFile,
@@ -54,12 +56,18 @@ impl Format {
     }
 }
 
-const KINDS: [(&str, Kind, &str, &str); 5] = [
-    ("jsonpath=", Kind::JsonPath, "jsonpath=TEMPLATE", "What a template finds, as `kubectl -o jsonpath`"),
-    ("jsonpath-as-json=", Kind::JsonPathAsJson, "jsonpath-as-json=TEMPLATE", "The same as JSON arrays"),
-    ("jsonpath-file=", Kind::JsonPathFile, "jsonpath-file=FILE", "The template is in a file"),
-    ("custom-columns=", Kind::CustomColumns, "custom-columns=NAME:PATH,...", "As `kubectl -o custom-columns`"),
-    ("custom-columns-file=", Kind::CustomColumnsFile, "custom-columns-file=FILE", "A line of names, a line of paths"),
+/// Name, kind, and for the help: the name with what is written after it, and what it is.
+const KINDS: [(&str, Kind, &str, &str); 9] = [
+    ("jsonpath", Kind::JsonPath, "jsonpath=TEMPLATE", "What a template finds, as `kubectl -o jsonpath`"),
+    ("jsonpath-as-json", Kind::JsonPathAsJson, "jsonpath-as-json=TEMPLATE", "The same as JSON arrays"),
+    ("jsonpath-file", Kind::JsonPathFile, "jsonpath-file=FILE", "The template is in a file"),
+    ("go-template", Kind::GoTemplate, "go-template=TEMPLATE", "What a template of Go's text/template makes"),
+    ("go-template-file", Kind::GoTemplateFile, "go-template-file=FILE", "The template is in a file"),
+    ("custom-columns", Kind::CustomColumns, "custom-columns=NAME:PATH,...", "As `kubectl -o custom-columns`"),
+    ("custom-columns-file", Kind::CustomColumnsFile, "custom-columns-file=FILE", "A line of names, a line of paths"),
+    // kubectl's other names
+    ("template", Kind::GoTemplate, "", ""),
+    ("templatefile", Kind::GoTemplateFile, "", ""),
 ];
 
 /// Reads `-o`.
@@ -71,10 +79,9 @@ impl TypedValueParser for FormatParser {
 
     fn parse_ref(&self, command: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<Format, clap::Error> {
         let text = value.to_string_lossy();
-        for (prefix, kind, ..) in KINDS {
-            if let Some(template) = text.strip_prefix(prefix).filter(|template| !template.is_empty()) {
-                return Ok(Format::Template(kind, template.to_owned()));
-            }
+        let (name, template) = text.split_once('=').unwrap_or((&text, ""));
+        if let Some((_, kind, ..)) = KINDS.iter().find(|(known, ..)| *known == name) {
+            return Ok(Format::Template(*kind, template.to_owned()));
         }
         Output::from_str(&text, false).map(Format::Plain).map_err(|_| {
             let mut error = clap::Error::new(ErrorKind::InvalidValue).with_cmd(command);
@@ -91,6 +98,8 @@ impl TypedValueParser for FormatParser {
 
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
         let plain = Output::value_variants().iter().filter_map(Output::to_possible_value);
-        Some(Box::new(plain.chain(KINDS.map(|(.., name, help)| PossibleValue::new(name).help(help)))))
+        let listed = KINDS.into_iter().filter(|(.., help)| !help.is_empty());
+        let with = listed.map(|(.., name, help)| PossibleValue::new(name).help(help));
+        Some(Box::new(plain.chain(with)))
     }
 }

@@ -28,7 +28,8 @@ use crate::{
 impl Get {
     pub(in crate::commands) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
         self.check()?;
-        let template = Template::read(self.output.as_ref(), self.allow_missing_template_keys)?;
+        let template =
+            Template::read(self.output.as_ref(), self.template.as_deref(), self.allow_missing_template_keys)?;
         let key = self.key.as_deref();
         let sort = self.sorts().then(|| SortBy::parse(&self.sort_by)).transpose()?;
         let picker = self.which.picker(key, sort)?;

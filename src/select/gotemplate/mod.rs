@@ -1,0 +1,62 @@
+//! kubectl's `-o go-template=TEMPLATE`: Go's text/template, as kubectl gives it objects and functions.
+//!
+//! Actions are in double braces: `{{.a.b}}` a field, `{{range .items}}...{{else}}...{{end}}`, `{{if}}`, `{{with}}`,
+//! `{{$x := .a}}` variables, `{{.a | printf "%s" | len}}` pipelines, `{{define "x"}}...{{end}}{{template "x" .}}`,
+//! `{{- .a -}}` without the blanks around. A field that is missing is `<no value>`.
+//!
+//! What differs from Go: nesting is bounded, complex numbers, `%#v`, `%[1]d` and `%*d` are refused, and a slice ends at the
+//! length of a list, where Go has room after it.
+
+mod datum;
+mod error;
+mod escape;
+mod exec;
+mod functions;
+mod lexer;
+mod node;
+mod parser;
+mod printf;
+#[cfg(test)]
+mod tests;
+mod token;
+
+use std::collections::BTreeMap;
+
+pub use error::{ExecError, SyntaxError};
+
+use self::{datum::Datum, exec::Executor, node::Node};
+use crate::k8s::Value;
+
+/// A template that was read (`template.Template`).
+#[derive(Debug, Clone, PartialEq)]
+pub struct GoTemplate {
+    text: String,
+    templates: BTreeMap<String, Vec<Node>>,
+    allow_missing_keys: bool,
+}
+
+impl GoTemplate {
+    /// Reads a template (`Template.Parse`).
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn parse(text: &str) -> Result<Self, SyntaxError> {
+        Ok(Self { text: text.to_owned(), templates: parser::parse(text)?, allow_missing_keys: true })
+    }
+
+    /// Whether a field that is missing is no error (`missingkey=default`).
+    #[must_use]
+    pub fn allow_missing_keys(mut self, allow: bool) -> Self {
+        self.allow_missing_keys = allow;
+        self
+    }
+
+    /// Appends what the template makes of `data`, up to an error (`Template.Execute`).
+    ///
+    /// # Errors
+    /// When it does not fit.
+    pub fn execute<'v>(&'v self, out: &mut Vec<u8>, data: &'v Value<'v>) -> Result<(), ExecError> {
+        let Self { text, templates, allow_missing_keys } = self;
+        Executor { text, templates, allow_missing_keys: *allow_missing_keys, out }.execute(Datum::from(data))
+    }
+}
