@@ -40,7 +40,7 @@ pub const JUDGED: [Minor; 4] = [
 ];
 
 /// The first etcd that writes the term into its db.
-const WITH_TERM: Minor = Minor { major: 3, minor: 5 };
+pub(crate) const WITH_TERM: Minor = Minor { major: 3, minor: 5 };
 
 /// The term of the last entry in the db, where it can be known: etcd 3.4 leaves what an etcd 3.5 or a restore wrote.
 #[must_use]
@@ -117,6 +117,11 @@ fn start(etcd: Minor, state: &State, role: Role<'_>) -> Startup {
             }
         }
     }
+    if let Some(learners) = too_many_learners(etcd, state) {
+        return refused(format!(
+            "refuses: too many learner members, unless it is started with --max-learners {learners}"
+        ));
+    }
     let why = match (etcd.minor, storage) {
         (5, Some(version)) if storage_minor > Some(etcd) => {
             format!("starts; it ignores the storage version {version}, which a later upgrade may refuse")
@@ -124,6 +129,12 @@ fn start(etcd: Minor, state: &State, role: Role<'_>) -> Startup {
         _ => "starts".to_owned(),
     };
     Startup { ok: true, why }
+}
+
+/// The number of learners, when `etcd` starts with so many only if its flag `--max-learners` says so.
+pub(crate) fn too_many_learners(etcd: Minor, state: &State) -> Option<usize> {
+    let learners = state.members.iter().filter(|member| member.is_learner).count();
+    (etcd.minor >= 6 && learners > 1).then_some(learners)
 }
 
 /// What in a member's log and `.snap` files keeps an etcd from starting.

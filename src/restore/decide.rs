@@ -6,6 +6,7 @@ use super::{
     cluster::NewMember,
     facts::Facts,
     log::FromLog,
+    past::Past,
     plan::Plan,
     wanted::{Bump, Carry, Compact, GUESS, Wanted},
     warnings,
@@ -15,7 +16,7 @@ use crate::{
     error::Severity,
     etcd::{
         Revision,
-        boot::{Minor, Role, starts_on},
+        boot::{Minor, Role, WITH_TERM, starts_on},
         rewrite::{Changes, Items},
         state::Member,
     },
@@ -105,11 +106,15 @@ fn revisions(facts: &Facts<'_>, wanted: &Wanted, changes: &mut Changes<'_>) -> R
         None => return Ok(head),
         Some(Bump::By(by)) => by,
         Some(Bump::Auto) => match wanted.past {
-            None => known.saturating_add(GUESS).saturating_sub(head.cast_unsigned()),
-            Some(past) => {
-                let highest = past.cast_unsigned().max(known);
+            Some(Past { revision, is_end: true }) => {
+                let highest = revision.cast_unsigned().max(known);
                 let target = highest.saturating_add(highest / 5).saturating_add(1);
                 target.saturating_sub(head.cast_unsigned())
+            }
+            // Backups are lower bounds only.
+            past => {
+                let highest = past.map_or(0, |past| past.revision.cast_unsigned()).max(known);
+                highest.saturating_add(GUESS).saturating_sub(head.cast_unsigned())
             }
         },
     };
@@ -139,7 +144,12 @@ fn buckets(facts: &Facts<'_>, wanted: &Wanted, changes: &mut Changes<'_>) {
         changes.buckets.insert("members", members.into_iter().collect());
         changes.buckets.insert("members_removed", Vec::new());
         put("consistent_index", &(cluster.members.len() as u64).to_be_bytes());
-        put("term", &1_u64.to_be_bytes());
+        // etcd 3.4 would leave it as it is for ever.
+        if wanted.for_etcd.or(wanted.runs).is_some_and(|etcd| etcd < WITH_TERM) {
+            meta.remove(&b"term"[..]);
+        } else {
+            put("term", &1_u64.to_be_bytes());
+        }
     } else if !is_of_an_entry(facts, wanted) {
         // No log goes on from such a state.
         meta.retain(|key, _| ![&b"consistent_index"[..], b"term"].contains(&key.as_slice()));
@@ -169,7 +179,9 @@ fn buckets(facts: &Facts<'_>, wanted: &Wanted, changes: &mut Changes<'_>) {
             of_cluster.insert(b"clusterVersion".to_vec(), version);
         }
     }
-    if wanted.carry.clear_downgrade && of_cluster.contains_key(&b"downgrade"[..]) {
+    if (wanted.carry.clear_downgrade || facts.goes_down_above(wanted.for_etcd))
+        && of_cluster.contains_key(&b"downgrade"[..])
+    {
         of_cluster.insert(b"downgrade".to_vec(), br#"{"target-version":"","enabled":false}"#.to_vec());
     }
     let items = |map: BTreeMap<Vec<u8>, Vec<u8>>| map.into_iter().collect::<Items>();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::wanted::Carry;
 use crate::{
     Result,
-    etcd::{AddedRecords, Load, Range, Replayed, Snapshot, State, Uncommitted, rewrite::Items},
+    etcd::{AddedRecords, Load, Range, Replayed, Snapshot, State, Uncommitted, boot::Minor, rewrite::Items},
     source::{BackupKind, Part, Source},
 };
 
@@ -103,11 +103,20 @@ impl<'a> Facts<'a> {
     }
 }
 
+impl Facts<'_> {
+    /// Whether a downgrade is in progress that stops above the version `etcd`.
+    pub(super) fn goes_down_above(&self, etcd: Option<Minor>) -> bool {
+        let downgrade = self.state.cluster.downgrade.as_ref().filter(|downgrade| downgrade.enabled);
+        let target = downgrade.and_then(|downgrade| Minor::parse(&downgrade.target_version));
+        target.zip(etcd).is_some_and(|(target, etcd)| etcd < target)
+    }
+}
+
 /// The highest revision of a backup, with everything in its log.
 ///
 /// # Errors
 /// As [`Facts::gather`].
-pub fn highest_revision(source: &Source) -> Result<i64> {
+fn highest_revision(source: &Source) -> Result<i64> {
     let load = Load { uncommitted: Some(Uncommitted::Keep), ..Load::default() };
     Ok(Facts::gather(source, &load, &Carry::default())?.head)
 }

@@ -1,6 +1,6 @@
 //! What is wanted of a restore.
 
-use super::cluster::NewCluster;
+use super::{cluster::NewCluster, past::Past};
 use crate::etcd::boot::Minor;
 
 /// What is wanted of a restore.
@@ -15,7 +15,7 @@ pub struct Wanted {
     /// How far the revision is raised.
     pub bump: Option<Bump>,
     /// The highest revision that is known from elsewhere.
-    pub past: Option<i64>,
+    pub past: Option<Past>,
     /// The highest revision in the backup and its log, when not everything is restored.
     pub known: Option<i64>,
     /// Which older revisions are removed.
@@ -50,11 +50,11 @@ pub struct Carry {
 pub enum Bump {
     /// By this number.
     By(u64),
-    /// Beyond everything that is known, by a fifth; by [`GUESS`] when nothing is known.
+    /// Beyond everything that is known, by a fifth where the end of the old cluster is known, else by [`GUESS`].
     Auto,
 }
 
-/// The size of an automatic bump when nothing is known; OpenShift uses the same.
+/// The size of an automatic bump when the end is not known; OpenShift uses the same.
 pub const GUESS: u64 = 1_000_000_000;
 
 /// Which older revisions are removed.

@@ -6,14 +6,18 @@ use super::{
     plan::Plan,
     wanted::{Bump, GUESS, Wanted},
 };
-use crate::{Code, Finding, error::Severity, etcd::state::AlarmKind};
+use crate::{
+    Code, Finding,
+    error::Severity,
+    etcd::{boot::too_many_learners, state::AlarmKind},
+};
 
 /// All of them.
 pub(super) fn tell(facts: &Facts<'_>, wanted: &Wanted, plan: &Plan<'_>) -> Vec<Finding> {
     let mut told = Vec::new();
     of_members(facts, plan, &mut told);
     of_alarms(facts, wanted, &mut told);
-    of_state(wanted, plan, &mut told);
+    of_state(facts, wanted, plan, &mut told);
     of_revisions(facts, wanted, plan, &mut told);
     log::tell(facts, &mut told);
     told
@@ -84,7 +88,7 @@ fn of_alarms(facts: &Facts<'_>, wanted: &Wanted, told: &mut Vec<Finding>) {
     }
 }
 
-fn of_state(wanted: &Wanted, plan: &Plan<'_>, told: &mut Vec<Finding>) {
+fn of_state(facts: &Facts<'_>, wanted: &Wanted, plan: &Plan<'_>, told: &mut Vec<Finding>) {
     if plan.state.auth.enabled {
         let what = format!("auth stays on, with {} users and their passwords", plan.state.auth.users.len());
         told.push(
@@ -112,6 +116,10 @@ fn of_state(wanted: &Wanted, plan: &Plan<'_>, told: &mut Vec<Finding>) {
         let what = format!("a downgrade to {} is under way, and goes along", downgrade.target_version);
         told.push(Finding::warning(Code::Downgrade, what).hint("--clear-downgrade ends it"));
     }
+    if let Some(etcd) = wanted.for_etcd.filter(|_| facts.goes_down_above(wanted.for_etcd)) {
+        let what = format!("the downgrade that is in progress is ended: it would stop above etcd {etcd}");
+        told.push(Finding::info(Code::Downgrade, what));
+    }
     match wanted.for_etcd {
         Some(etcd) => {
             let refuses = plan.starts_on.iter().find(|(version, startup)| *version == etcd && !startup.ok);
@@ -125,9 +133,13 @@ fn of_state(wanted: &Wanted, plan: &Plan<'_>, told: &mut Vec<Finding>) {
                 let severity = if runs { Severity::Warning } else { Severity::Info };
                 let what =
                     format!("etcd {etcd}{} {}", if runs { ", which the manifest runs," } else { "" }, startup.why);
-                told.push(
-                    Finding::new(severity, Code::StartsOn, what).hint(format!("--for-etcd {etcd} makes it start")),
-                );
+                let hint = Some(format!("--for-etcd {etcd} makes it start"));
+                let hint = hint.filter(|_| too_many_learners(*etcd, &plan.state).is_none());
+                let finding = Finding::new(severity, Code::StartsOn, what);
+                told.push(match hint {
+                    Some(hint) => finding.hint(hint),
+                    None => finding,
+                });
             }
         }
     }
@@ -152,14 +164,16 @@ fn of_revisions(facts: &Facts<'_>, wanted: &Wanted, plan: &Plan<'_>, told: &mut 
                 .hint("--bump-revision auto, with --past for newer backups and directories"),
         );
     }
-    if wanted.bump == Some(Bump::Auto) && wanted.past.is_none() {
+    if wanted.bump == Some(Bump::Auto) && !wanted.past.is_some_and(|past| past.is_end) {
         let what = format!("how far the old cluster got is not known: {GUESS} more revisions are a guess");
         told.push(
             Finding::info(Code::BumpGuess, what)
-                .hint("--past SNAPSHOT, for each newer backup or data directory there is"),
+                .hint("--past DIR, for the data directories of most of its dead members: only they know its end"),
         );
     }
-    if plan.changes.bump_to.is_some() && wanted.past.max(wanted.known).is_some_and(|past| past >= plan.new_revision) {
+    if plan.changes.bump_to.is_some()
+        && wanted.past.map(|past| past.revision).max(wanted.known).is_some_and(|past| past >= plan.new_revision)
+    {
         let what = format!("the revision {} is not above all that the old cluster handed out", plan.new_revision);
         told.push(Finding::warning(Code::BumpLow, what).hint("--bump-revision auto goes behind it"));
     }

@@ -99,8 +99,10 @@ fn a_bump_goes_behind_all_that_is_known() {
     let guess = plan(&["--bump-revision", "auto"]);
     assert_eq!(guess["newRevision"], 1_000_000_173);
     assert!(codes(&guess, "carried").contains(&"bump-guess".to_owned()));
-    // 189 and a fifth
-    assert_eq!(plan(&["--bump-revision", "auto", "--past", "fixtures/three-members.db"])["newRevision"], 227);
+    // 189 is a lower bound: the cluster may have gone on after that backup
+    let past = plan(&["--bump-revision", "auto", "--past", "fixtures/three-members.db"]);
+    assert_eq!(past["newRevision"], 1_000_000_189);
+    assert!(codes(&past, "carried").contains(&"bump-guess".to_owned()));
     let low = plan(&["--bump-revision", "1", "--past", "fixtures/kube.db"]);
     assert!(codes(&low, "warnings").contains(&"bump-low".to_owned()));
     let (_dir, to) = place();
@@ -108,6 +110,35 @@ fn a_bump_goes_behind_all_that_is_known() {
     let (code, _, said) = run(&args);
     assert_eq!(code, 2, "{said}");
     assert!(said.contains("--past alone raises no revision") && said.contains("--bump-revision auto"), "{said}");
+}
+
+/// The only voter's directory, with its log, knows how far the cluster got.
+#[test]
+fn a_bump_goes_behind_the_end_that_a_dead_member_knows() {
+    let dead = "fixtures/datadir-3.6.tar.gz";
+    let end = json(&["restore", dead, "--member", "m1", "--data-dir", "d", "--uncommitted", "keep", "--dry-run"]);
+    let end = end["plan"]["revision"].as_i64().unwrap();
+    let past = |more: &[&str]| plan(&[&["--bump-revision", "auto", "--past", dead], more].concat());
+    assert_eq!(past(&[])["newRevision"], end + end / 5 + 1);
+    assert!(!codes(&past(&[]), "carried").contains(&"bump-guess".to_owned()));
+    // A backup that is newer than that directory shows that it is not the end.
+    assert_eq!(past(&["--past", "fixtures/kube.db"])["newRevision"], 1_000_000_455);
+}
+
+#[test]
+fn a_backup_of_another_cluster_says_nothing_about_revisions() {
+    let (_dir, to) = place();
+    let flags = ["--bump-revision", "auto", "--past", "fixtures/encrypted.db", "--dry-run"];
+    let whose = [
+        "--name",
+        "a",
+        "--initial-cluster",
+        "a=http://10.0.0.1:1",
+        "--initial-advertise-peer-urls",
+        "http://10.0.0.1:1",
+    ];
+    let (code, _, said) = run(&[&["restore", "fixtures/kube.db", "--data-dir", &to], &flags[..], &whose].concat());
+    assert!(code == 1 && said.contains("fixtures/encrypted.db: of another cluster"), "{said}");
 }
 
 #[test]

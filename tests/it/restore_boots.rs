@@ -151,6 +151,49 @@ fn a_learner_stays_a_learner_until_it_is_promoted() {
     }
 }
 
+/// etcd 3.6 and later take one learner unless a flag allows more.
+#[test]
+fn two_learners_start_as_the_plan_says() {
+    let Some(peers) = Peers::find("two_learners_start_as_the_plan_says") else { return };
+    for version in VERSIONS {
+        let home = tempfile::tempdir().unwrap();
+        let data = home.path().join("data");
+        let cluster = "m1=http://127.0.0.1:1,m2=http://127.0.0.1:2,m3=http://127.0.0.1:3";
+        let args = format!(
+            "fixtures/etcd-3.4.db --data-dir {} --name m1 --initial-cluster {cluster} --learner m2 --learner m3 --reset-auth \
+             --initial-advertise-peer-urls http://127.0.0.1:1 -o json",
+            data.display()
+        );
+        let done: Value = serde_json::from_str(&restore(args.split_whitespace())).unwrap();
+        let startup = &done["plan"]["startsOn"][dotted(version)];
+        let started = Etcd::start_on(&peers, version, Some(&data), &[]).map(drop);
+        assert_eq!(startup["ok"], started.is_ok(), "{version}: {startup} {started:?}");
+        if let Err(log) = started {
+            assert!(log.contains("too many learner members"), "{version}: {log}");
+            assert!(startup["why"].as_str().unwrap().contains("--max-learners 2"), "{startup}");
+            drop(Etcd::start_on(&peers, version, Some(&data), &["--max-learners", "2"]).unwrap());
+        }
+    }
+}
+
+#[test]
+fn a_downgrade_ends_where_an_older_etcd_has_to_start() {
+    let Some(peers) = Peers::find("a_downgrade_ends_where_an_older_etcd_has_to_start") else { return };
+    let home = tempfile::tempdir().unwrap();
+    let saved = home.path().join("saved.db");
+    let etcd = Etcd::start(&peers, "36");
+    eventually("a downgrade may begin", || etcd.try_ctl(&["downgrade", "enable", "3.5"]).status.success());
+    etcd.ctl(&["snapshot", "save", saved.to_str().unwrap()]);
+    drop(etcd);
+    for (line, warns) in [("3.4", false), ("3.5", true), ("3.6", true)] {
+        let args = format!("{} --member m1 --data-dir d --dry-run -o json --for-etcd {line}", saved.display());
+        let plan = &serde_json::from_str::<Value>(&restore(args.split_whitespace())).unwrap()["plan"];
+        let has = |of: &str| plan[of].as_array().unwrap().iter().any(|finding| finding["code"] == "downgrade");
+        assert_eq!((has("warnings"), has("carried")), (warns, !warns), "{line}: {plan}");
+        assert!(plan["startsOn"]["3.5"]["ok"] == true && plan["startsOn"][line]["ok"] == true, "{line}: {plan}");
+    }
+}
+
 #[test]
 fn dropped_leases_take_their_keys_along() {
     let Some(peers) = Peers::find("dropped_leases_take_their_keys_along") else { return };

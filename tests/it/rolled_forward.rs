@@ -113,6 +113,41 @@ fn to_three_revisions() {
     assert!(sums > 5, "hardly a HashKV was compared: {sums}");
 }
 
+/// etcd 3.4 leaves the term in its db as the restore wrote it, through any number of elections.
+#[test]
+fn what_etcd_34_wrote_after_a_restore() {
+    let Some(peers) = Peers::find("what_etcd_34_wrote_after_a_restore") else { return };
+    for (fixture, flags) in [("etcd-3.4.db", ""), ("etcd-3.4.db", "--for-etcd 3.4"), ("etcd-3.6.db", "--for-etcd 3.4")]
+    {
+        let dir = TempDir::new().unwrap();
+        let data = dir.path().join("data");
+        let whose =
+            "--name m1 --initial-cluster m1=http://127.0.0.1:1 --initial-advertise-peer-urls http://127.0.0.1:1";
+        let line = format!("fixtures/{fixture} --data-dir {} {whose} --reset-auth {flags}", data.display());
+        crate::common::restore(line.split_whitespace());
+        let term = || {
+            let db = fs::read(data.join("member/snap/db")).unwrap();
+            etcdsnap::etcd::Snapshot::open(&db).unwrap().state.meta.term
+        };
+        assert_eq!(term(), if flags.is_empty() { Some(1) } else { None });
+        for life in 0..2 {
+            let etcd = Etcd::start_on(&peers, "34", Some(&data), &[]).unwrap();
+            (0..20).for_each(|n| put(&Gateway::new(&etcd.endpoint), &format!("life{life}/{n}"), "v"));
+            if life == 0 {
+                save(&etcd, dir.path(), "saved.db");
+            }
+            etcd.stop();
+        }
+        let what = format!("{fixture} {flags}");
+        let verified = etcdsnap(["verify", data.to_str().unwrap()]);
+        let said = String::from_utf8(verified.stdout).unwrap();
+        assert!(verified.status.success() && !said.contains("log-of-another"), "{what}: {said}");
+        let saved = dir.path().join("saved.db");
+        let done = restored(&format!("{} --wal {}", saved.display(), data.display()), &dir.path().join("forward"));
+        assert!(done["plan"]["log"]["entries"].as_u64().unwrap() >= 20, "{what}: {done}");
+    }
+}
+
 #[test]
 fn back_to_a_revision_before_the_snapshot() {
     let Some(peers) = Peers::find("back_to_a_revision_before_the_snapshot") else { return };

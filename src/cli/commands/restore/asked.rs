@@ -4,9 +4,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 use etcdsnap::{
+    Result,
     etcd::boot::{JUDGED, Minor},
-    restore::{Bump, Carry, Compact, Trust},
+    restore::{Bump, Carry, Compact, Past, Trust},
+    source::Source,
 };
+
+use crate::session::Session;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Where")]
@@ -57,7 +61,11 @@ pub(super) struct Revisions {
     /// Implied by --bump-revision, which etcdutl asks for both
     #[arg(long, requires = "bump_revision")]
     pub(super) mark_compacted: bool,
-    /// A newer backup, or what is left of another member: --bump-revision auto goes behind it, and N is held against it
+    /// A newer backup, or the data directory of a dead member, which --bump-revision exceeds
+    ///
+    /// `auto` adds 1,000,000,000 to the highest revision that is known: a backup does not know how far the cluster got after
+    /// it. With the data directories of most of the voters, their logs included, it does, and `auto` adds a fifth. A backup of
+    /// another cluster, by the uid of kube-system, is refused.
     #[arg(long, value_name = "SNAPSHOT")]
     pub(super) past: Vec<PathBuf>,
     /// Give up the history before REV
@@ -92,6 +100,16 @@ pub(super) struct CarryArgs {
     /// Make it start on this etcd
     #[arg(long, value_name = "3.4|3.5|3.6|3.7", value_parser = etcd)]
     pub(super) for_etcd: Option<Minor>,
+}
+
+impl Revisions {
+    /// What the other backups say of how far the old cluster of `backup` got.
+    pub(super) fn past(&self, session: &mut Session, backup: &Source) -> Result<Option<Past>> {
+        let others = self.past.iter().map(|past| session.open(past)).collect::<Result<Vec<_>>>()?;
+        let past = Past::of(backup, &others)?;
+        others.iter().try_for_each(Source::intact)?;
+        Ok(past)
+    }
 }
 
 impl TrustArgs {

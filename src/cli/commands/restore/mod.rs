@@ -6,7 +6,7 @@ mod target;
 pub(super) mod text;
 mod whose;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 pub(super) use alias::Alias;
 use asked::{CarryArgs, Revisions, TrustArgs, Where};
@@ -14,7 +14,7 @@ use clap::Args;
 use etcdsnap::{
     Error, Result,
     publish::{Destination, Owner, Place, Watch},
-    restore::{Done, Facts, Job, Plan, SaveJob, Wanted, highest_revision, known_beyond, rehearse},
+    restore::{Done, Facts, Job, Plan, SaveJob, Wanted, known_beyond, rehearse},
     source::Source,
 };
 use next::ByManifest;
@@ -87,13 +87,13 @@ impl Restore {
             None => Some(self.whose.choose(&facts.state, &self.snapshot, &self.place)?),
             Some(_) => None,
         };
-        let past = self.revisions.past.iter().map(|past| head_of(session, past)).collect::<Result<Vec<_>>>()?;
+        let past = self.revisions.past(session, &source)?;
         let wanted = Wanted {
             cluster: chosen.as_ref().map(|chosen| chosen.cluster.clone()),
             members: chosen.as_ref().map(|chosen| chosen.members.clone()).unwrap_or_default(),
             carry,
             bump: self.revisions.bump_revision,
-            past: past.into_iter().max(),
+            past,
             known: self.revisions.bump_revision.map_or(Ok(None), |_| known_beyond(&source, &load))?,
             compact: self.revisions.compact,
             defrag: self.revisions.defrag,
@@ -202,12 +202,4 @@ fn run(session: &mut Session, source: &Source, plan: &Plan<'_>, to: &Target) -> 
     drop(progress);
     session.wrote(&done.files)?;
     Ok(done)
-}
-
-/// The highest revision that another backup may have, with all that is in its log.
-fn head_of(session: &mut Session, path: &Path) -> Result<i64> {
-    let source = session.open(path)?;
-    let head = highest_revision(&source)?;
-    source.intact()?;
-    Ok(head)
 }

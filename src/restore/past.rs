@@ -1,0 +1,103 @@
+//! What other backups say of how far the old cluster got.
+
+use std::collections::BTreeSet;
+
+use crate::{
+    Error, Result,
+    etcd::{Load, Range, Snapshot, Uncommitted},
+    k8s::{Ring, identity},
+    source::{BackupKind, Source},
+};
+
+/// The highest revision that is known from other backups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Past {
+    /// The revision.
+    pub revision: i64,
+    /// Whether the old cluster handed out none after it: the logs of most of its voters were read.
+    pub is_end: bool,
+}
+
+/// What one backup says.
+struct Known {
+    revision: i64,
+    identity: Option<String>,
+    log: Option<Voter>,
+}
+
+/// Whose log it is, and who votes.
+struct Voter {
+    id: u64,
+    cluster: u64,
+    voters: BTreeSet<u64>,
+}
+
+impl Past {
+    /// What `others` say of the cluster of `backup`; `None` without others. A backup is a lower bound only, as is the
+    /// directory of one member of several, which may have died before the others.
+    ///
+    /// # Errors
+    /// When one of them is of another cluster, by the uid of kube-system, or cannot be read.
+    pub fn of(backup: &Source, others: &[Source]) -> Result<Option<Self>> {
+        if others.is_empty() {
+            return Ok(None);
+        }
+        let own = Known::of(backup)?;
+        let known = others.iter().map(Known::of).collect::<Result<Vec<_>>>()?;
+        let stranger = others.iter().zip(&known).find_map(|(source, known)| {
+            let (a, b) = own.identity.as_ref().zip(known.identity.as_ref())?;
+            (a != b).then(|| {
+                let (name, backup) = (source.name(), backup.name());
+                let what =
+                    format!("{name}: of another cluster: kube-system has the uid {b} there, and {a} in {backup}");
+                Error::refused(what).hinted("its revisions say nothing about this one: leave it out")
+            })
+        });
+        if let Some(error) = stranger {
+            return Err(error);
+        }
+        let all = || known.iter().chain([&own]);
+        let logs = || all().filter_map(|known| Some((known.revision, known.log.as_ref()?)));
+        let end = logs().filter(|(_, log)| is_majority(log, logs().map(|(_, other)| other))).map(|_| ());
+        let read = logs().map(|(revision, _)| revision).max();
+        let revision = known.iter().map(|known| known.revision).max().unwrap_or_default();
+        Ok(Some(Self { revision, is_end: end.count() > 0 && read >= Some(revision) }))
+    }
+}
+
+/// Whether most voters of the cluster of `log` are among `logs`.
+fn is_majority<'l>(log: &Voter, logs: impl Iterator<Item = &'l Voter>) -> bool {
+    let of_it = logs.filter(|other| other.cluster == log.cluster && log.voters.contains(&other.id));
+    of_it.map(|other| other.id).collect::<BTreeSet<_>>().len() > log.voters.len() / 2
+}
+
+impl Known {
+    fn of(source: &Source) -> Result<Self> {
+        let load = Load { uncommitted: Some(Uncommitted::Keep), ..Load::default() };
+        let (snapshot, log) = Snapshot::load_with_log(source, &load)?;
+        let log = log.filter(|_| source.kind() == BackupKind::DataDir).and_then(|log| {
+            let of = log.metadata()?;
+            let listed = || snapshot.state.members.iter().filter(|member| !member.is_learner).map(|member| member.id);
+            let voters = log.voters().unwrap_or_else(|| listed().collect());
+            Some(Voter { id: of.node_id, cluster: of.cluster_id, voters })
+        });
+        let view = snapshot.view(None, &Range::ALL)?;
+        Ok(Self { revision: view.head, identity: identity(&view, &Ring::default()), log })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn most_voters_of_a_cluster_know_its_end() {
+        let log = |id, cluster| Voter { id, cluster, voters: (1..=3).collect() };
+        let is = |logs: &[Voter]| is_majority(&logs[0], logs.iter());
+        assert!(!is(&[log(1, 7)]) && is(&[log(1, 7), log(2, 7)]));
+        // Named twice, of another cluster, a learner.
+        assert!(!is(&[log(1, 7), log(1, 7)]) && !is(&[log(1, 7), log(2, 8)]) && !is(&[log(1, 7), log(9, 7)]));
+        let alone = Voter { id: 1, cluster: 7, voters: [1].into() };
+        assert!(is_majority(&alone, [&alone].into_iter()));
+    }
+}
