@@ -10,14 +10,15 @@ use etcdsnap::{
     Error, Findings, Result,
     error::Severity,
     etcd::{Load, Snapshot},
-    source::{Input, Options, RaftFiles, RaftKind, Source, is_stdin},
+    source::{Candidates, Input, Options, RaftFiles, RaftKind, Source, is_stdin},
+    verify::propose,
 };
 
 use crate::{
     args::{Cli, Global},
     evidence::{Evidence, Printed},
     failure::{Exit, Failure},
-    render::{Progress, Screen},
+    render::{Progress, Screen, shell},
 };
 
 /// Runs the command that was asked for.
@@ -99,7 +100,7 @@ impl Session {
     /// Opens a backup for a command that reports the notes itself.
     pub(crate) fn open_quietly(&mut self, named: &Path) -> Result<Source> {
         self.note_stdin(named)?;
-        let source = Source::open(named, &self.options)?;
+        let source = Source::open(named, &self.options).map_err(|error| self.with_newest(named, error))?;
         self.evidence.as_mut().map_or(Ok(()), |evidence| evidence.opened(&source))?;
         Ok(source)
     }
@@ -107,6 +108,22 @@ impl Session {
     /// Notes that standard input is named, which is one backup and no more.
     fn note_stdin(&mut self, named: &Path) -> Result<()> {
         if is_stdin(named) && std::mem::replace(&mut self.stdin_named, true) { Err(stdin_twice()) } else { Ok(()) }
+    }
+
+    /// `error`, with the newest good backup as the hint where `named` is a folder that holds several.
+    fn with_newest(&self, named: &Path, error: Error) -> Error {
+        let Error::Usage { what, hint } = error else { return error };
+        let files: Vec<_> = match named.is_dir() {
+            true => Candidates::of(&[named.to_owned()], false).files.into_iter().map(|file| file.path).collect(),
+            false => Vec::new(),
+        };
+        if files.len() < 2 {
+            return Error::usage(what).hinted_if(hint);
+        }
+        Error::usage(what).hinted(match propose(&files, &self.options) {
+            Some(path) => format!("the newest good one of them: {}", shell(path)),
+            None => format!("`etcdsnap verify {}` shows which is the newest good one", shell(named)),
+        })
     }
 
     /// Opens a backup once more that was opened before.

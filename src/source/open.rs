@@ -69,21 +69,43 @@ fn open_folder(origin: Origin, pick: Option<&str>, options: &Options) -> Result<
     };
     let names = |entries: &mut dyn Iterator<Item = &OsString>| entries.map(file_name).collect::<Vec<_>>();
     let found = names(&mut entries.iter().filter(is_backup));
+    let found = without_others(path, found, pick, options);
     let none = || foreign::without_backup(name, "a folder", &names(&mut entries.iter()));
     let one = pick_one(name, pick, &found, none)?;
     let inner = entries.iter().find(|entry| file_name(entry) == one).map_or_else(|| path.join(&one), |e| path.join(e));
     open_origin(Origin::file(&inner), None, options)
 }
 
+/// Of one backup and containers beside it, the backup, where the containers hold none: OpenShift's `cluster-backup.sh` puts
+/// its static pods' files, in a tar, beside the snapshot.
+fn without_others(folder: &Path, found: Vec<String>, pick: Option<&str>, options: &Options) -> Vec<String> {
+    let (containers, backups): (Vec<_>, Vec<_>) =
+        found.iter().map(|name| (name, folder.join(name))).partition(|(_, path)| is_container(path));
+    let [(backup, _)] = backups.as_slice() else { return found };
+    let holds_none = |path: &Path| {
+        matches!(open_origin(Origin::file(path), None, options), Err(Error::Foreign { may_be_one: false, .. }))
+    };
+    let one = pick.is_none() && containers.iter().all(|(_, path)| holds_none(path));
+    if one { vec![(*backup).clone()] } else { found }
+}
+
+/// Whether the first bytes of a file are those of a container.
+fn is_container(path: &Path) -> bool {
+    matches!(sniffed(path), Some(Sniffed::Wrapped(_)))
+}
+
 /// Whether the first bytes of a file are those of a backup or a container.
 fn looks_like_backup(path: &Path) -> bool {
+    sniffed(path).is_some_and(|sniffed| sniffed != Sniffed::Other)
+}
+
+/// What the first bytes of a regular file are those of.
+fn sniffed(path: &Path) -> Option<Sniffed> {
     use std::os::unix::fs::FileExt as _;
-    if !path.metadata().is_ok_and(|metadata| metadata.is_file()) {
-        return false;
-    }
+    path.metadata().ok().filter(std::fs::Metadata::is_file)?;
     let mut head = vec![0; HEAD];
     let n = map::open(path).and_then(|file| file.read_at(&mut head, 0)).unwrap_or(0);
-    sniff(head.get(..n).unwrap_or_default()) != Sniffed::Other
+    Some(sniff(head.get(..n).unwrap_or_default()))
 }
 
 /// A source whose wrapping comes off layer by layer.

@@ -25,6 +25,6 @@ pub(super) fn pick_one(
         (None, [one]) => Ok(one.clone()),
         (None, []) => Err(none()),
         (None, several) => Err(Error::usage(format!("{outer}: it holds {} backups:\n  {}", several.len(), list()))
-            .hinted(format!("name one of them: {outer}:{}", several.first().map_or("", String::as_str)))),
+            .hinted(format!("name one of them, such as {outer}:{}", several.first().map_or("", String::as_str)))),
     }
 }

@@ -17,7 +17,7 @@ mod state;
 mod status;
 mod trailer;
 
-pub use newest::newest_first;
+pub use newest::{newest_first, propose};
 pub use report::{Report, Verdict};
 pub use status::{LogAhead, Status};
 pub use trailer::Trailer;

@@ -1,9 +1,17 @@
 //! Which of many backups is the newest.
 
-use std::{cmp::Reverse, collections::HashMap};
+use std::{
+    cmp::Reverse,
+    collections::HashMap,
+    path::{Path, PathBuf},
+};
 
-use super::{Report, Verdict};
-use crate::k8s::Moment;
+use super::{Report, Verdict, verify};
+use crate::{
+    etcd::{Load, Snapshot},
+    k8s::{Moment, Portrait},
+    source::{Options, Source},
+};
 
 /// The most backups that one is compared with.
 const ASKED: usize = 3;
@@ -45,6 +53,28 @@ pub fn newest_first(reports: &mut [Report], mut continues: impl FnMut(usize, usi
         }
     }
     order
+}
+
+/// The newest good one of `files`, for a hint; `None` when it is not found with little work: only the newest few are
+/// verified, and none where one has to be unpacked.
+#[must_use]
+pub fn propose<'p>(files: &'p [PathBuf], options: &Options) -> Option<&'p PathBuf> {
+    let mut looked = Vec::new();
+    for file in files {
+        let Ok(source) = Source::open(file, options) else { continue };
+        if !source.wrapping().is_empty() {
+            return None;
+        }
+        let Ok(snapshot) = Snapshot::load(&source, &Load::default()) else { continue };
+        let (Ok(newest), Ok(head)) = (snapshot.newest_records(), snapshot.head()) else { continue };
+        looked.push((Portrait::newest(&newest), head, file));
+    }
+    looked.sort_by_key(|(newest, head, _)| Reverse((*newest, *head)));
+    let good = |file: &Path| {
+        let source = Source::open(file, options).ok()?;
+        verify(&source, &Load::default(), |_| {}).ok().filter(|report| report.verdict() == Some(Verdict::Good))
+    };
+    looked.into_iter().take(ASKED).map(|(.., file)| file).find(|file| good(file).is_some())
 }
 
 #[cfg(test)]

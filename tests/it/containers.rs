@@ -196,3 +196,50 @@ fn a_name_cannot_forge_an_answer() {
     let (_, out, _) = run(&["verify", file.to_str().unwrap()]);
     assert!(!out.contains('\x1b') && out.lines().filter(|line| line.starts_with("newest good")).count() == 1, "{out}");
 }
+
+/// OpenShift's cluster-backup.sh leaves a snapshot, and beside it its static pods' files in a tar.
+#[test]
+fn a_folder_with_a_snapshot_and_other_files_in_a_tar_is_one_backup() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    fs::copy("fixtures/kube.db", at("snapshot_2026-11-21_020500.db")).unwrap();
+    let gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    let mut tar = tar::Builder::new(gzip);
+    let mut header = tar::Header::new_gnu();
+    header.set_size(2);
+    header.set_mode(0o600);
+    let name = "static-pod-resources/kube-apiserver-pod-7/kube-apiserver-pod.yaml";
+    tar.append_data(&mut header, name, &b"{}"[..]).unwrap();
+    fs::write(at("static_kuberesources_2026-11-21_020500.tar.gz"), tar.into_inner().unwrap().finish().unwrap())
+        .unwrap();
+    let run = |args: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_etcdsnap")).args(args).output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    let folder = dir.path().to_str().unwrap();
+    assert_eq!(run(&["get", folder, "ns"]), run(&["get", "fixtures/kube.db", "ns"]));
+    let (code, out, _) = run(&["verify", folder, "--strict"]);
+    assert!(code == Some(0) && out.ends_with("snapshot_2026-11-21_020500.db\n"), "{out}");
+    // A backup in the tar would make it two.
+    fs::copy("fixtures/datadir-3.6.tar.gz", at("dir.tar.gz")).unwrap();
+    let (code, _, said) = run(&["get", folder, "ns"]);
+    assert!(code == Some(2) && said.contains("it holds 3 backups"), "{said}");
+}
+
+#[test]
+fn of_several_backups_in_a_folder_the_newest_good_one_is_proposed() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    fs::copy("fixtures/kube.db", at("a.db")).unwrap();
+    fs::copy("fixtures/kube-later.db", at("b.db")).unwrap();
+    let mut damaged = fs::read("fixtures/kube-later.db").unwrap();
+    let last = damaged.len() - 1;
+    damaged[last] ^= 1;
+    fs::write(at("c.db"), damaged).unwrap();
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_etcdsnap")).args(["get", dir.path().to_str().unwrap()]).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    let hint = format!("hint: the newest good one of them: {}\n", at("b.db").display());
+    assert!(output.status.code() == Some(2) && said.ends_with(&hint), "{said}");
+}
