@@ -44,6 +44,8 @@ pub(super) fn builtin() -> &'static [Resource] {
             all.retain(|r| r.plural != plural || r.group != "extensions");
             all.push(resource);
         }
+        // as in discovery, where this group follows the core group
+        all.sort_by_key(|resource| !matches!(&*resource.group, "" | "apiregistration.k8s.io"));
         for resource in &mut all {
             resource.versions.sort_by(|a, b| precedence(&a.name).cmp(&precedence(&b.name)));
         }

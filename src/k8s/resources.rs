@@ -103,13 +103,11 @@ fn is_group(resource: &Resource, group: &str) -> bool {
     resource.group == group || former(resource).any(|api_version| group_of(api_version) == group)
 }
 
-/// Whether a resource has, or had once, this version of `group`.
+/// Whether a resource has, or had once, this version of `group`, or, without one, of any.
 fn is_version(resource: &Resource, version: &str, group: &str) -> bool {
-    let named = |api_version: &str| match group {
-        "" => api_version == version,
-        group => api_version.split_once('/') == Some((group, version)),
-    };
-    resource.group == group && resource.versions.iter().any(|have| have.name == version) || former(resource).any(named)
+    let here = group.is_empty() || resource.group == group;
+    here && resource.versions.iter().any(|have| have.name == version)
+        || former(resource).any(|api_version| api_version.split_once('/') == Some((group, version)))
 }
 
 /// The API versions that a built-in resource has, in all the groups that it ever had.
@@ -145,13 +143,14 @@ mod tests {
             ("crd", "customresourcedefinitions.apiextensions.k8s.io"),
             ("psp", "podsecuritypolicies.policy"),
             ("pods.v1.", "pods"),
+            ("deployments.v1.", "deployments.apps"),
             ("deployments.a", "deployments.apps"),
             ("deploy.ap", "deployments.apps"),
             ("Deployment.v1beta1.extensions", "deployments.apps"),
         ] {
             assert_eq!(found(&resources, kind), [want], "{kind}");
         }
-        for none in ["pods.apps", "nothing", "deployments.v9.apps", "deployments.v1.", "ALL"] {
+        for none in ["pods.apps", "nothing", "deployments.v9.apps", "deployments.v9.", "ALL"] {
             assert!(found(&resources, none).is_empty(), "{none}");
         }
         assert_eq!(found(&resources, "all").len(), 10);

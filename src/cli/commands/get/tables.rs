@@ -30,13 +30,18 @@ impl Get {
         let kinds = Listing::of(&found.selection, &found.objects, &cluster.resources);
         let several = kinds.len() > 1;
         let clock = Clock(cluster.now());
-        let (mut exit, mut any) = (Exit::Good, false);
-        for kind in kinds.iter().filter(|kind| !kind.found.is_empty()) {
+        let (mut exit, mut any, mut namespaced) = (Exit::Good, false, false);
+        for kind in &kinds {
+            // as in kubectl, where the column stays for all the tables that follow
+            namespaced |= kind.resource.namespaced;
+            if kind.found.is_empty() {
+                continue;
+            }
             if any && !self.no_headers {
                 writeln!(session.out)?;
             }
             any = true;
-            exit = exit.max(self.table(session, cluster, kind, several, clock)?);
+            exit = exit.max(self.table(session, cluster, kind, several, namespaced, clock)?);
         }
         if !any && found.selection.names().is_empty() {
             // kubectl names the namespace unless a kind has none
@@ -56,13 +61,14 @@ impl Get {
         cluster: &Cluster<'a>,
         kind: &Listing<'_, 'a>,
         several: bool,
+        namespaced: bool,
         clock: Clock,
     ) -> Result<Exit, Failure> {
         let resource = &kind.resource;
         let printer = kind.printer(&cluster.view, &cluster.ring);
         let layout = Layout {
             columns: &printer.columns,
-            namespace: resource.namespaced && self.which.namespace.is_none(),
+            namespace: namespaced && self.which.namespace.is_none(),
             wide: self.output() == Output::Wide,
             label_columns: &self.label_columns,
             labels: self.show_labels,
