@@ -30,6 +30,7 @@ mod force_new_cluster;
 mod help;
 mod history;
 mod k8s;
+mod kubectl_calls;
 mod kubectl_flags;
 mod masked;
 mod migrate;
