@@ -66,7 +66,7 @@ impl Secrecy {
 /// Whether k3s and RKE2 keep under a key what they bootstrap their servers with.
 #[must_use]
 pub fn is_bootstrap(etcd_key: &[u8]) -> bool {
-    etcd_key.starts_with(b"/bootstrap/")
+    matches!(Key::new(etcd_key), Key::Bootstrap(_))
 }
 
 fn is_token(resource: &str) -> bool {

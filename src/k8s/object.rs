@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+
 use super::{
     definition,
     error::{SealName, Undecodable, Unknown},
@@ -111,6 +113,20 @@ impl<'a> Object<'a> {
     #[must_use]
     pub fn namespace(&self) -> &str {
         self.text(&["metadata", "namespace"])
+    }
+
+    /// How many bytes each value in `data` has: those of a Secret, which JSON has in base64.
+    #[must_use]
+    pub fn data_sizes(&self) -> Vec<(String, usize)> {
+        let data = self.value.get("data").and_then(Value::as_object).into_iter().flat_map(Map::iter);
+        let size = |value: &Value<'_>| match value {
+            Value::Bytes(bytes) => bytes.len(),
+            other => {
+                let text = other.as_str().unwrap_or_default();
+                BASE64_STANDARD.decode(text).map_or(text.len(), |bytes| bytes.len())
+            }
+        };
+        data.map(|(name, value)| (name.to_string(), size(value))).collect()
     }
 
     fn text(&self, path: &[&str]) -> &str {

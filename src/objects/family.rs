@@ -121,20 +121,26 @@ pub struct Said {
 }
 
 impl Cluster<'_> {
-    /// The Events about `object`, oldest first.
+    /// The Events about `object`, oldest first, and how many cannot be read and may be about it.
     #[must_use]
-    pub fn events(&self, object: &Object<'_>) -> Vec<Said> {
+    pub fn events(&self, object: &Object<'_>) -> (Vec<Said>, usize) {
         let text =
             |value: &Value<'_>, path: &[&str]| value.at(path).and_then(Value::as_str).unwrap_or_default().to_owned();
         let uid = text(&object.value, &["metadata", "uid"]);
         // Events about what lives in no namespace are in `default`.
         let namespace = Some(object.namespace()).filter(|ns| !ns.is_empty()).unwrap_or("default");
-        let mut said = Vec::new();
+        let (mut said, mut unreadable) = (Vec::new(), 0_usize);
         for kv in self.view.iter() {
             let key = Key::new(kv.key);
             let of_events =
                 key.object().is_some_and(|key| key.resource == "events" && key.namespace == Some(namespace));
-            let Some(event) = of_events.then(|| self.ring.object(kv.key, kv.value).ok()).flatten() else { continue };
+            if !of_events {
+                continue;
+            }
+            let Ok(event) = self.ring.object(kv.key, kv.value) else {
+                unreadable = unreadable.saturating_add(1);
+                continue;
+            };
             let event = event.value;
             let about = |path: &str| text(&event, &["involvedObject", path]);
             let by_name = about("kind") == object.kind() && about("name") == object.name();
@@ -162,6 +168,6 @@ impl Cluster<'_> {
             });
         }
         said.sort();
-        said
+        (said, unreadable)
     }
 }

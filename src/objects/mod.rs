@@ -8,6 +8,7 @@
 //!
 //! A [`Cluster`] holds about 60 bytes a key; objects are decoded one at a time, when they are asked for.
 
+mod allocation;
 mod at;
 mod cluster;
 mod family;
@@ -19,6 +20,7 @@ mod namespaces;
 mod pick;
 mod time;
 
+pub use allocation::{Allocation, Amount, Amounts, PodOnNode, amounts};
 pub use at::{At, Dated, Period, Point};
 pub use cluster::{Cluster, Unreadable};
 pub use family::{Family, Relative, Said};

@@ -14,7 +14,8 @@ impl Clock {
     }
 
     /// How long ago a moment was (`translateTimestampSince`, `translateMicroTimestampSince`).
-    pub(super) fn since(self, then: Option<Moment>) -> String {
+    #[must_use]
+    pub fn since(self, then: Option<Moment>) -> String {
         self.elapsed(then).unwrap_or_else(|| "<unknown>".to_owned())
     }
 

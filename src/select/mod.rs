@@ -12,6 +12,7 @@ use std::collections::HashMap;
 
 pub use fields::FieldSelector;
 pub use labels::LabelSelector;
+pub(crate) use quantity::Quantity;
 pub use sort::{SortBy, SortKey};
 
 use crate::{

@@ -1,10 +1,10 @@
-//! Amounts such as `100m` and `2Gi`, as far as sorting needs them (`apimachinery/pkg/api/resource`).
+//! Amounts such as `100m` and `2Gi`, as far as sorting and sums need them (`apimachinery/pkg/api/resource`).
 
 use std::cmp::Ordering;
 
 /// An amount: `0.DIGITS` times ten to the `point`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Quantity {
+pub(crate) struct Quantity {
     negative: bool,
     /// From 0 to 9, without zeros at either end; none for zero.
     digits: Vec<u8>,
@@ -13,7 +13,7 @@ pub(super) struct Quantity {
 
 impl Quantity {
     /// `resource.ParseQuantity`
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let negative = text.starts_with('-');
         let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
         let not_digit = |c: char| !c.is_ascii_digit();
@@ -46,6 +46,19 @@ impl Quantity {
         let most =
             Self { negative, digits: b"9223372036854775807".map(|digit| digit.wrapping_sub(b'0')).to_vec(), point: 19 };
         Some(if binary && quantity.magnitude(&most) == Ordering::Greater { most } else { quantity })
+    }
+
+    /// It in billionths, than which nothing is finer; the nearest number that there is, for one that is too large.
+    pub(crate) fn nanos(&self) -> i128 {
+        let most = if self.negative { i128::MIN } else { i128::MAX };
+        let number = self
+            .digits
+            .iter()
+            .try_fold(0_i128, |number, digit| number.checked_mul(10)?.checked_add(i128::from(*digit)));
+        let digits = i64::try_from(self.digits.len()).unwrap_or(i64::MAX);
+        let zeros = u32::try_from(self.point.saturating_sub(digits).saturating_add(9)).unwrap_or_default();
+        let nanos = number.and_then(|number| number.checked_mul(10_i128.checked_pow(zeros)?));
+        nanos.map_or(most, |nanos| if self.negative { nanos.saturating_neg() } else { nanos })
     }
 
     /// `Quantity.Cmp`
@@ -167,6 +180,9 @@ mod tests {
             ("-", "+"),
         ] {
             assert_eq!(Quantity::parse(a).unwrap().compare(&Quantity::parse(b).unwrap()), Ordering::Equal, "{a} {b}");
+        }
+        for (text, nanos) in [("0", 0), ("-1", -1_000_000_000), ("250m", 250_000_000), ("1n", 1), ("1e60", i128::MAX)] {
+            assert_eq!(Quantity::parse(text).unwrap().nanos(), nanos, "{text}");
         }
         for text in ["", "a", "1x", "1 ", "1.2.3", "--1", "1KiB", "1e", "web-0", "Pi", "e-30", "10.0.0.1"] {
             assert_eq!(Quantity::parse(text), None, "{text}");

@@ -2,6 +2,8 @@
 
 use std::process::Command;
 
+use crate::common::{Etcd, Peers};
+
 fn describe(args: &[&str]) -> (i32, String, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_etcdsnap")).arg("describe").args(args).output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
@@ -27,9 +29,9 @@ fn a_family_is_shown_from_each_of_its_members() {
 #[test]
 fn secrets_are_masked_unless_they_are_asked_for() {
     let (_, masked, _) = describe(&["fixtures/kube.db", "secret/plain-secret", "-n", "shop"]);
-    assert!(masked.contains("password: masked:") && !masked.contains("last-applied"), "{masked}");
+    assert!(masked.contains("  password:   24 bytes   masked:") && !masked.contains("last-applied"), "{masked}");
     let (_, shown, _) = describe(&["fixtures/kube.db", "secret/plain-secret", "-n", "shop", "--reveal"]);
-    assert!(shown.contains("password: ") && !shown.contains("masked:"), "{shown}");
+    assert!(shown.contains("  password:   24 bytes   ") && !shown.contains("masked:"), "{shown}");
     let args = ["fixtures/encrypted.db", "secrets"];
     let (code, open, said) = describe(&args);
     assert!(
@@ -61,4 +63,28 @@ fn what_is_not_there_is_told() {
     let (code, shown, said) = describe(&["fixtures/kube.db", "pod", "db-0", "none", "-n", "shop"]);
     assert!(code == 1 && shown.contains("Name:         db-0\n"), "{shown}");
     assert!(said.contains("no pod none in namespace shop at revision"), "{said}");
+}
+
+#[test]
+fn a_node_has_pods_and_what_cannot_be_read_is_reported() {
+    let (code, node, said) = describe(&["fixtures/kube.db", "node/node-a"]);
+    assert!(code == 0 && said.is_empty(), "{said}");
+    assert!(node.contains("\nNon-terminated Pods: (0 in total)\nAllocated resources: "), "{node}");
+    assert!(node.contains("\n  ephemeral-storage   0 (0%)     0 (0%)\n"), "{node}");
+    let Some(peers) = Peers::find("a_node_has_pods_and_what_cannot_be_read_is_reported") else { return };
+    let etcd = Etcd::start(&peers, "36");
+    let node = r#"{"apiVersion":"v1","kind":"Node","metadata":{"name":"n"},"status":{"capacity":{"cpu":"2"}}}"#;
+    let pod = r#"{"apiVersion":"v1","kind":"Pod","metadata":{"name":"p","namespace":"s"},"spec":{"nodeName":"n",
+        "containers":[{"name":"c","resources":{"requests":{"cpu":"500m"}}}]}}"#;
+    let sealed = "k8s:enc:aescbc:v1:lost:....";
+    for (key, value) in [("minions/n", node), ("pods/s/p", pod), ("pods/s/q", sealed), ("events/default/e", sealed)] {
+        etcd.ctl(&["put", &format!("/registry/{key}"), value]);
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let saved = dir.path().join("saved.db").display().to_string();
+    etcd.ctl(&["snapshot", "save", &saved]);
+    let (code, node, said) = describe(&[&saved, "node/n"]);
+    assert!(node.contains("  s           p      500m (25%)     0 (0%)"), "{node}");
+    assert!(said.contains("error: 1 Pods cannot be read") && said.contains("error: 1 Events cannot be read"), "{said}");
+    assert_eq!(code, 1);
 }

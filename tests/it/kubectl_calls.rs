@@ -126,6 +126,29 @@ fn compare(calls: &[Call], server: &Apiserver<'_>, snapshot: &str) -> Vec<String
     wrong.into_inner().unwrap()
 }
 
+/// The lines of what `describe` prints that count: the pods of a node and the sums of what they ask for, and the sizes of
+/// a Secret's values.
+fn counted(output: &Output) -> Vec<Vec<String>> {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let counts = |cells: &Vec<String>| cells.iter().any(|cell| cell.ends_with("%)") || cell.ends_with(" bytes"));
+    lines(&output.stdout).into_iter().filter(counts).collect()
+}
+
+/// A Node and a Secret are described with kubectl's numbers.
+fn described(server: &Apiserver<'_>, snapshot: &str) {
+    let both = |words: &[&str]| {
+        let theirs = server.try_kubectl(&[&["describe"], words].concat(), "");
+        [counted(&etcdsnap([&["describe", snapshot], words].concat())), counted(&theirs)]
+    };
+    let [ours, theirs] = both(&["node", "node-a"]);
+    assert!(theirs.len() == 7 && theirs.iter().any(|line| line[1] == "sidecar"), "{theirs:?}");
+    assert_eq!(ours, theirs);
+    let [mut ours, theirs] = both(&["secret", "typed", "-n", "pay"]);
+    assert_eq!(theirs, [["key:", "3 bytes"]]);
+    assert!(ours[0].pop().unwrap().starts_with("masked:"));
+    assert_eq!(ours, theirs);
+}
+
 #[test]
 fn same_answers_as_kubectl_on_a_restored_snapshot() {
     let Some(peers) = Peers::find_kube("same_answers_as_kubectl_on_a_restored_snapshot") else { return };
@@ -142,8 +165,12 @@ fn same_answers_as_kubectl_on_a_restored_snapshot() {
         server.apply(&fs::read_to_string(objects).unwrap());
         server.kubectl(&["wait", "--for", "condition=established", "crd", "--all"]);
     }
+    let resources = r#"{"cpu":"4","memory":"8Gi","ephemeral-storage":"10Gi","hugepages-2Mi":"64Mi","pods":"110"}"#;
+    let status = format!(r#"{{"status":{{"capacity":{resources},"allocatable":{resources}}}}}"#);
+    server.kubectl(&["patch", "node", "node-a", "--subresource", "status", "--type", "merge", "--patch", &status]);
     etcd.ctl(&["put", "compact_rev_key", "100"]);
     etcd.ctl(&["snapshot", "save", &snapshot]);
     let wrong = compare(&calls, &server, &snapshot);
+    described(&server, &snapshot);
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), calls.len(), wrong.join("\n\n"));
 }

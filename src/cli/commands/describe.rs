@@ -9,7 +9,8 @@ use etcdsnap::{
 };
 
 use super::{
-    object::{decode, missing, note_namespace, unreadable},
+    node,
+    object::{decode, missing, note_namespace, some_unreadable, unreadable},
     unknown::UnknownFields,
 };
 use crate::{
@@ -21,7 +22,7 @@ use crate::{
 
 /// Objects in full: every field in sections, owners above, what it owns below, and the Events about it
 ///
-/// Without -n it is all namespaces. KIND is as for `get`. What is secret is masked: equal secrets have equal masks.
+/// Of a Node also its pods and what they request. Without -n it is all namespaces. KIND is as for `get`. What is secret is masked: equal secrets have equal masks.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -70,9 +71,10 @@ impl Describe {
         for kv in &found.objects {
             match decode(&cluster, kv, ManagedFields::Hide, &mut unknown) {
                 Ok(mut object) => {
+                    let sizes = object.data_sizes();
                     mask.object(&Key::new(kv.key), &mut object);
                     write!(session.out, "{}", if first { "" } else { "\n\n" })?;
-                    describe(session, kv, &object, &cluster.events(&object), &family)?;
+                    exit = exit.max(describe(session, &cluster, kv, &object, &sizes, &family)?);
                     first = false;
                 }
                 Err(why) => exit = unreadable(kv.key, &why),
@@ -89,11 +91,12 @@ impl Describe {
 
 fn describe(
     session: &mut Session,
+    cluster: &Cluster<'_>,
     kv: &KeyValue<'_>,
     object: &Object<'_>,
-    events: &[Said],
+    sizes: &[(String, usize)],
     family: &Family,
-) -> Result<(), Failure> {
+) -> Result<Exit, Failure> {
     let text = |path: &[&str]| object.value.at(path).and_then(Value::as_str).unwrap_or_default();
     let uid = text(&["metadata", "uid"]);
     field(session, "Name", object.name())?;
@@ -118,11 +121,21 @@ fn describe(
     field(session, "Finalizers", &finalizers.join(", "))?;
     relatives(session, "Owned by", &family.owners(uid))?;
     for (name, value) in object.value.as_object().into_iter().flat_map(etcdsnap::k8s::Map::iter) {
-        if !matches!(name.as_ref(), "apiVersion" | "kind" | "metadata") {
-            section(session, name, value)?;
+        match name.as_ref() {
+            "apiVersion" | "kind" | "metadata" => {}
+            "data" if object.kind() == "Secret" => secret_data(session, sizes, value)?,
+            _ => section(session, name, value)?,
         }
     }
+    let is_node = object.kind() == "Node" && object.api_version() == "v1";
+    let exit = if is_node { node::describe(session, cluster, object)? } else { Exit::Good };
     relatives(session, "Owns", &family.owned(uid))?;
+    let (found, unreadable) = cluster.events(object);
+    events(session, &found)?;
+    Ok(exit.max(some_unreadable(unreadable, "Events")))
+}
+
+fn events(session: &mut Session, events: &[Said]) -> Result<(), Failure> {
     if events.is_empty() {
         return Ok(writeln!(session.out, "Events:       <none>")?);
     }
@@ -164,6 +177,23 @@ fn relatives(session: &mut Session, title: &str, relatives: &[Relative]) -> Resu
         writeln!(session.out, "{title:<13} {indent}{name}{gone}")?;
     }
     Ok(())
+}
+
+/// The content of a Secret: how many bytes each value has, and what is shown of it.
+fn secret_data(session: &mut Session, sizes: &[(String, usize)], data: &Value<'_>) -> Result<(), Failure> {
+    writeln!(session.out, "Data:")?;
+    let mut lines = render::Columns::bare();
+    for (name, size) in sizes {
+        let mut shown = Vec::new();
+        yaml::write(&mut shown, data.get(name).unwrap_or(&Value::Null));
+        let row = [
+            format!("  {}:", render::printable(name.clone())),
+            format!("{size} bytes"),
+            render::readable(shown.trim_ascii_end()),
+        ];
+        lines.row(&mut session.out, row)?;
+    }
+    Ok(lines.finish(&mut session.out)?)
 }
 
 /// One field of the object as YAML, under a title in the manner of `kubectl describe`.

@@ -14,6 +14,7 @@ mod kv;
 mod man;
 mod members;
 mod migrate;
+mod node;
 mod object;
 mod restore;
 mod snap;

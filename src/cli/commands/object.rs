@@ -32,6 +32,15 @@ pub(super) fn unreadable(key: &[u8], why: &Undecodable) -> Exit {
     Exit::Content
 }
 
+/// Reports that some of what should be counted or searched cannot be read.
+pub(super) fn some_unreadable(count: usize, what: &str) -> Exit {
+    if count == 0 {
+        return Exit::Good;
+    }
+    say!("error: {count} {what} cannot be read, and may be missing here; `get` names each and says why");
+    Exit::Content
+}
+
 /// Reports that a namespace is in none of the states, and those that there are.
 pub(super) fn note_namespace(clusters: &[&Cluster<'_>], namespace: Option<&str>) {
     let Some(name) = namespace else { return };
