@@ -14,6 +14,7 @@ mod cbor;
 mod clock;
 mod definition;
 mod describe;
+mod endpoint_slice;
 mod error;
 mod gofmt;
 pub mod json;

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 
 use super::{
-    definition,
+    definition, endpoint_slice,
     error::{SealName, Undecodable, Unknown},
     json_read,
     path::Path,
@@ -134,11 +134,16 @@ impl<'a> Object<'a> {
     }
 
     /// Does what an API server does when it reads: sets `metadata.resourceVersion` to the revision the object was last
-    /// changed at, serves CustomResourceDefinitions as v1, and fills in what it has defaults for whenever it reads.
+    /// changed at, serves CustomResourceDefinitions and EndpointSlices as v1, and fills in what it has defaults for whenever it reads.
     ///
     /// Those are few, as nearly all defaults were filled in before the object was stored. An object of an old API
     /// version is not converted to the one that is served today.
     pub fn as_served(&mut self, mod_revision: i64) {
+        self.as_served_by(Release::default(), mod_revision);
+    }
+
+    /// As [`Object::as_served`], by the API server of a release.
+    pub fn as_served_by(&mut self, release: Release, mod_revision: i64) {
         let claims = self.kind() == "StatefulSet" && self.api_version().starts_with("apps/");
         let job = self.kind() == "Job" && self.api_version().starts_with("batch/");
         let volume = self.api_version() == "v1" && matches!(self.kind(), "PersistentVolume" | "PersistentVolumeClaim");
@@ -154,6 +159,9 @@ impl<'a> Object<'a> {
             labels_of_template(root);
         } else {
             definition::to_v1(root);
+            if release >= endpoint_slice::SERVED_AS_V1 {
+                endpoint_slice::to_v1(root);
+            }
         }
     }
 

@@ -121,7 +121,7 @@ impl<'a> Cluster<'a> {
     /// The same.
     pub fn object_with(&self, kv: &KeyValue<'a>, managed_fields: ManagedFields) -> Result<Object<'a>, Undecodable> {
         let mut object = self.ring.object_of(self.release, kv.key, kv.value, managed_fields)?;
-        object.as_served(kv.mod_revision);
+        object.as_served_by(self.release, kv.mod_revision);
         Ok(object)
     }
 
