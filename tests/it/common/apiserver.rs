@@ -55,6 +55,14 @@ impl<'a> Apiserver<'a> {
         (server, controllers)
     }
 
+    /// The same with every version of every API that it knows.
+    #[track_caller]
+    pub fn start_with_all(peers: &'a Peers, etcd: &Etcd) -> (Self, Controllers) {
+        let server = Self::start_with(peers, etcd, &["--runtime-config=api/all=true", "--feature-gates=AllBeta=true"]);
+        let controllers = Controllers::start(&server);
+        (server, controllers)
+    }
+
     /// The events of its audit log.
     pub fn audit_log(&self) -> Vec<serde_json::Value> {
         let log = fs::read_to_string(self.audit.as_ref().unwrap().path().join("audit")).unwrap();

@@ -67,6 +67,20 @@ impl Peers {
         None
     }
 
+    /// The releases of Kubernetes that `.ci/versions.sh` has built.
+    pub fn releases(&self) -> Vec<String> {
+        let names = fs::read_dir(&self.dir).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap());
+        let mut releases: Vec<_> = names.filter(|name| name.starts_with("v1.")).collect();
+        releases.retain(|name| self.dir.join(name).join("kubectl").exists());
+        releases.sort();
+        releases
+    }
+
+    /// Kubernetes' programs in one of these.
+    pub fn of_release(&self, release: &str) -> Self {
+        Self { dir: self.dir.join(release), _kubernetes: None }
+    }
+
     /// Where `program` is.
     pub fn path(&self, program: &str) -> PathBuf {
         self.dir.join(program)
