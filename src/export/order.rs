@@ -55,8 +55,10 @@ const ORDER: &[&str] = &[
     "apiservices",
 ];
 
-/// Brings keys into the order that applies; what is equal in it stays in key order.
-pub fn sort(found: &mut [KeyValue<'_>]) {
+/// Brings keys into the order that applies, each once; what is equal in it is in key order.
+pub fn sort(found: &mut Vec<KeyValue<'_>>) {
+    found.sort_unstable_by_key(|kv| kv.key);
+    found.dedup_by_key(|kv| kv.key);
     let builtin = Resources::default();
     // in key order, most have the resource of the one before
     let mut last = (String::new(), String::new(), 0);
@@ -88,6 +90,7 @@ mod tests {
     fn what_others_need_comes_first() {
         let keys = [
             "/registry/namespaces/a",
+            "/registry/namespaces/b",
             "/registry/apiextensions.k8s.io/customresourcedefinitions/a",
             "/registry/storageclasses/a",
             "/registry/serviceaccounts/a/b",
@@ -107,7 +110,7 @@ mod tests {
             "/registry/apiregistration.k8s.io/apiservices/a",
         ];
         let kv = |key: &&'static str| KeyValue { key: key.as_bytes(), ..KeyValue::default() };
-        let mut found: Vec<_> = keys.iter().rev().map(kv).collect();
+        let mut found: Vec<_> = keys.iter().rev().chain(&keys).map(kv).collect();
         sort(&mut found);
         assert_eq!(found, keys.iter().map(kv).collect::<Vec<_>>());
     }

@@ -121,6 +121,15 @@ fn one_stream() {
     let (some, _) =
         good(&["export", KUBE, "pvc", "-l", "app=db", "--field-selector", "metadata.name=data-db-1", "--to", "-"]);
     assert_eq!(some.matches("\nkind: ").count(), 1);
+    // what lives in no namespace is not lost for -n, nor is anything there twice
+    let (some, _) = good(&["export", KUBE, "crd,widgets,ns", "-n", "shop", "--to", "-", "-o", "json"]);
+    let values = serde_json::Deserializer::from_str(&some).into_iter::<serde_json::Value>();
+    let kinds: Vec<_> = values.map(|value| value.unwrap()["kind"].as_str().unwrap().to_owned()).collect();
+    for kind in ["CustomResourceDefinition", "Widget", "Namespace"] {
+        assert!(kinds.iter().any(|have| have == kind), "{kinds:?}");
+    }
+    let (one, _) = good(&["export", KUBE, "cm/web-cfg", "cm/web-cfg", "-n", "shop", "--to", "-"]);
+    assert_eq!(one.matches("\nkind: ").count(), 1);
     // an earlier revision
     let (early, _) = good(&["export", KUBE, "ns", "--rev", "345", "--to", "-"]);
     assert!(!early.is_empty());

@@ -37,6 +37,10 @@ fn backup(peers: &Peers, file: &Path) {
     for (key, object) in [
         ("namespaces/going".to_owned(), namespace),
         ("namespaces/shop".to_owned(), stays),
+        (
+            "namespaces/empty".to_owned(),
+            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "empty"}}),
+        ),
         config_map("going", "held", Some("2026-11-20T10:00:03Z")),
         config_map("going", "earlier", Some("2026-11-19T00:00:00Z")),
         config_map("going", "untouched", None),
@@ -87,8 +91,10 @@ fn what_is_named_is_exported_though_it_was_being_deleted() {
     assert!(said.contains("2 objects being deleted, exported") && said.contains("1 being deleted\n"), "{said}");
     // not when nothing is named
     let (names, said) = exported(&[file, "cm,ns"]);
-    assert_eq!(names, ["Namespace shop", "ConfigMap kept"]);
+    assert_eq!(names, ["Namespace empty", "Namespace shop", "ConfigMap kept"]);
     assert!(said.contains("5 being deleted"), "{said}");
+    let (names, _) = exported(&[file, "-n", "empty"]);
+    assert_eq!(names, ["Namespace empty"]);
     // nor when another Namespace is
     let (names, _) = exported(&[file, "cm", "-n", "shop"]);
     assert_eq!(names, ["ConfigMap kept"]);

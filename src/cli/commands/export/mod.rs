@@ -7,10 +7,9 @@ use clap::{Args, ValueEnum};
 use etcdsnap::{
     Error,
     document::TOOL,
-    etcd::KeyValue,
     export::{Exporter, Folder, Stage, Tally, Wanted, Why, look, sort},
-    k8s::{Key, Mask},
-    objects::{Cluster, Form, Found},
+    k8s::Mask,
+    objects::{Form, Found},
 };
 
 use self::text::{Outcome, Secrets};
@@ -123,8 +122,7 @@ impl Export {
             return Ok(exit);
         }
         if let Some(namespace) = self.which.namespace.as_deref().filter(|_| self.which.what.is_empty()) {
-            let others = objects.first().and_then(|kv| Key::new(kv.key).object().map(|key| key.prefix));
-            objects.extend(others.and_then(|prefix| namespace_of(&cluster, prefix, namespace)));
+            objects.extend(cluster.get("namespaces", "", namespace)?);
         }
         let wanted = Wanted { all: self.all, reveal: self.reveal, exact: self.exact };
         let named = if selection.names().is_empty() { &[] } else { &*objects };
@@ -185,11 +183,6 @@ impl Export {
         printed?;
         Ok(exit.max(read(&tally)))
     }
-}
-
-/// The object of a Namespace whose objects lie below `prefix`.
-fn namespace_of<'a>(cluster: &Cluster<'a>, prefix: &str, namespace: &str) -> Option<KeyValue<'a>> {
-    cluster.view.get(format!("{prefix}/namespaces/{namespace}").as_bytes())
 }
 
 /// Whether all could be read.
