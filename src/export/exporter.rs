@@ -1,10 +1,9 @@
 //! One object, made to be applied.
 
-use std::fmt;
-
 use serde::Serialize;
 
 use super::{
+    change::Change,
     left_out::{LeftOut, Named, Why, judge},
     needs::{Reference, references},
     neighbours::{Neighbours, deleted_at},
@@ -55,34 +54,6 @@ pub struct Who {
     pub name: String,
 }
 
-/// A change to an object that its reader has to know.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Change {
-    /// It has another version than it is stored in.
-    Version {
-        /// The stored `apiVersion`.
-        stored: String,
-        /// The exported one.
-        exported: String,
-    },
-    /// It keeps the version that it is stored in, though no cluster may serve it.
-    NotServed(LeftOut),
-    /// It was to be deleted at this time.
-    Deleted(String),
-}
-
-impl fmt::Display for Change {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Version { stored, exported } => write!(f, "stored as {stored}, exported as {exported}"),
-            Self::NotServed(why) => write!(f, "exported as it is stored, but {why}"),
-            Self::Deleted(at) => {
-                write!(f, "being deleted since {at}: exported without deletionTimestamp and finalizers")
-            }
-        }
-    }
-}
-
 /// Makes objects that can be applied out of what is stored.
 #[derive(Debug)]
 pub struct Exporter<'v, 'a> {
@@ -131,7 +102,7 @@ impl<'v, 'a> Exporter<'v, 'a> {
             return Err(LeftOut::new(Why::Secret, if object.encrypted { "stored encrypted" } else { "" }));
         }
         object.as_served(kv.mod_revision);
-        let mut changes: Vec<_> = self.version(named, &mut object)?.into_iter().collect();
+        let mut changes = self.version(named, &mut object)?;
         changes.extend(deleted_at(&object.value).map(|at| Change::Deleted(at.to_owned())));
         strip(&mut object.value, self.wanted.exact);
         let needs = references(self.cluster, named, &object.value);
@@ -139,16 +110,13 @@ impl<'v, 'a> Exporter<'v, 'a> {
     }
 
     /// Gives an object a version that the target serves.
-    fn version(&self, key: &ObjectKey<'_>, object: &mut Object<'_>) -> Result<Option<Change>, LeftOut> {
+    fn version(&self, key: &ObjectKey<'_>, object: &mut Object<'_>) -> Result<Vec<Change>, LeftOut> {
         if self.wanted.exact {
-            return Ok(None);
+            return Ok(Vec::new());
         }
         match settle(&self.neighbours, key, &mut object.value) {
-            Ok(stored) => {
-                Ok(stored.map(|stored| Change::Version { stored, exported: object.api_version().to_owned() }))
-            }
-            Err(left_out) if self.wanted.all => Ok(Some(Change::NotServed(left_out))),
-            Err(left_out) => Err(left_out),
+            Err(left_out) if self.wanted.all => Ok(vec![Change::NotServed(left_out)]),
+            settled => settled,
         }
     }
 

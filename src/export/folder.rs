@@ -116,7 +116,9 @@ impl Folder {
     pub(super) fn note(&mut self, of: Note, what: &str) -> Result<()> {
         let Some(notes) = self.notes.iter_mut().find(|notes| notes.of == of) else { return Ok(()) };
         notes.any = true;
-        writeln!(notes.file, "# {what}").map_err(fault(&notes.path, "write"))
+        // names of fields and owners may be anything, and must not look like a line of their own
+        let line: String = what.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect();
+        writeln!(notes.file, "# {line}").map_err(fault(&notes.path, "write"))
     }
 
     /// Renames the folder into place, with `doubt` beside it.

@@ -4,6 +4,7 @@
 //! order     what the others need comes first: Namespaces, definitions, classes, ...; webhooks and APIServices last
 //! left_out  what a cluster makes by itself, what is of its moment only, and what is secret: with the reason
 //! version   one that the target serves
+//! prune     fields that the definition of a custom resource does not have
 //! strip     what a server sets, and what only holds in the cluster that it is from
 //! needs     what exported objects name and the export does not hold
 //! Folder    the files and their MANIFEST, all of them or none
@@ -12,6 +13,7 @@
 //! Whether it is right is seen where it is applied: an owner's uid that is not known there has the garbage collector
 //! delete the object within seconds, a volume that is bound to a claim's old uid is never bound again.
 
+mod change;
 mod deps;
 mod exporter;
 mod folder;
@@ -20,11 +22,13 @@ mod name;
 mod needs;
 mod neighbours;
 mod order;
+mod prune;
 mod strip;
 mod version;
 mod work;
 
-pub use exporter::{Change, Exported, Exporter, Wanted, Who};
+pub use change::Change;
+pub use exporter::{Exported, Exporter, Wanted, Who};
 pub use folder::{Folder, Written, look};
 pub use left_out::{LeftOut, Why};
 pub use name::file_name;

@@ -1,7 +1,8 @@
 //! What else the cluster holds that decides whether an object is left out, and in which version it is exported.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::OnceLock};
 
+use super::prune::Schema;
 use crate::{
     k8s::{Key, ObjectKey, Resource, Value},
     objects::Cluster,
@@ -14,12 +15,15 @@ pub(super) struct Neighbours<'v, 'a> {
     /// Prefix and name of the Namespaces that are being deleted, and since when.
     ending: HashMap<(&'a str, &'a str), String>,
     /// The CustomResourceDefinitions, by group and plural name.
-    definitions: HashMap<String, HashMap<String, Definition>>,
+    definitions: HashMap<String, HashMap<String, Definition<'a>>>,
 }
 
 /// What a CustomResourceDefinition tells about versions.
 #[derive(Debug)]
-pub(super) struct Definition {
+pub(super) struct Definition<'a> {
+    key: &'a [u8],
+    /// By version; read when an object is exported.
+    schemas: OnceLock<HashMap<String, Schema>>,
     pub(super) resource: Resource,
     /// Whether versions differ in more than their names.
     pub(super) webhook: bool,
@@ -41,7 +45,7 @@ impl<'v, 'a> Neighbours<'v, 'a> {
                         let since = deleted_at(&object.value).map(str::to_owned);
                         neighbours.ending.extend(since.map(|since| ((key.prefix, key.name), since)));
                     }
-                    "customresourcedefinitions" => neighbours.define(&object.value),
+                    "customresourcedefinitions" => neighbours.define(kv.key, &object.value),
                     _ => {}
                 }
             }
@@ -49,11 +53,11 @@ impl<'v, 'a> Neighbours<'v, 'a> {
         neighbours
     }
 
-    fn define(&mut self, definition: &Value<'_>) {
+    fn define(&mut self, key: &'a [u8], definition: &Value<'_>) {
         let Some(resource) = Resource::of_definition(definition) else { return };
         let webhook = definition.at(&["spec", "conversion", "strategy"]).and_then(Value::as_str) == Some("Webhook");
         let of_group = self.definitions.entry(resource.group.to_string()).or_default();
-        of_group.insert(resource.plural.to_string(), Definition { resource, webhook });
+        of_group.insert(resource.plural.to_string(), Definition { key, schemas: OnceLock::new(), resource, webhook });
     }
 
     /// The object of the same name, of another resource: `services/specs`.
@@ -71,8 +75,27 @@ impl<'v, 'a> Neighbours<'v, 'a> {
     }
 
     /// The definition of a custom resource.
-    pub(super) fn defined(&self, group: &str, plural: &str) -> Option<&Definition> {
+    pub(super) fn defined(&self, group: &str, plural: &str) -> Option<&Definition<'a>> {
         self.definitions.get(group)?.get(plural)
+    }
+
+    /// The schema of a version; `None` when every field is kept.
+    pub(super) fn schema<'d>(&self, definition: &'d Definition<'a>, version: &str) -> Option<&'d Schema> {
+        definition.schemas.get_or_init(|| self.schemas(definition.key).unwrap_or_default()).get(version)
+    }
+
+    fn schemas(&self, key: &[u8]) -> Option<HashMap<String, Schema>> {
+        let kv = self.cluster.view.get(key)?;
+        let definition = self.cluster.object(&kv).ok()?.value;
+        if definition.at(&["spec", "preserveUnknownFields"]) == Some(&Value::Bool(true)) {
+            return None;
+        }
+        let versions = definition.at(&["spec", "versions"])?.as_list()?.iter();
+        let schema = |version: &Value<'_>| {
+            let schema = version.at(&["schema", "openAPIV3Schema"])?;
+            Some((version.get("name")?.as_str()?.to_owned(), Schema::of_object(schema)))
+        };
+        Some(versions.filter_map(schema).collect())
     }
 }
 

@@ -10,15 +10,17 @@
 //! here (`pkg/apis/*/v1beta*/{conversion,defaults}.go`); what the other version would refuse is left out.
 
 use super::{
+    change::Change,
     left_out::{LeftOut, Why},
     neighbours::{Definition, Neighbours},
+    prune::prune,
 };
 use crate::k8s::{Map, ObjectKey, Promotion, Value};
 
 /// A selector that no Pod of a PodDisruptionBudget matches (`policy.NonV1beta1MatchNoneSelector`).
 const MATCHES_NONE: (&str, &str) = ("pdb.kubernetes.io/deprecated-v1beta1-empty-selector-match", "Exists");
 
-/// Gives an object a version that the target serves. Returns the version that it had, if it was another.
+/// Gives an object a version that the target serves, and the fields that this version has. Returns what was changed.
 ///
 /// # Errors
 /// Why there is none.
@@ -26,19 +28,17 @@ pub(super) fn settle(
     neighbours: &Neighbours<'_, '_>,
     key: &ObjectKey<'_>,
     object: &mut Value<'_>,
-) -> Result<Option<String>, LeftOut> {
-    let stored = text(object, "apiVersion").to_owned();
+) -> Result<Vec<Change>, LeftOut> {
     let group = key.group.as_deref().unwrap_or_default();
-    let to = match neighbours.defined(group, &key.resource) {
-        Some(definition) => version_for(definition, &stored)?.map(|version| format!("{group}/{version}")),
-        None => promoted(object)?.map(str::to_owned),
-    };
-    if text(object, "kind") == "CustomResourceDefinition" {
-        definition(object)?;
+    if let Some(definition) = neighbours.defined(group, &key.resource) {
+        return custom(neighbours, definition, object);
     }
-    let Some(to) = to else { return Ok(None) };
-    let kind = text(object, "kind").to_owned();
-    let Some(root) = object.as_object_mut() else { return Ok(None) };
+    if text(object, "kind") == "CustomResourceDefinition" {
+        acceptable(object)?;
+    }
+    let Some(to) = promoted(object)? else { return Ok(Vec::new()) };
+    let (stored, kind) = (text(object, "apiVersion").to_owned(), text(object, "kind").to_owned());
+    let Some(root) = object.as_object_mut() else { return Ok(Vec::new()) };
     match (stored.as_str(), kind.as_str()) {
         ("policy/v1beta1", "PodDisruptionBudget") => budget(root),
         ("flowcontrol.apiserver.k8s.io/v1beta3", "PriorityLevelConfiguration") => priority_level(root),
@@ -47,15 +47,38 @@ pub(super) fn settle(
         }
         _ => {}
     }
-    root.insert("apiVersion", Value::Str(to.into()));
-    Ok(Some(stored))
+    root.insert("apiVersion", Value::str(to));
+    Ok(vec![Change::Version { stored, exported: to.to_owned() }])
+}
+
+/// The same of a custom resource.
+fn custom(
+    neighbours: &Neighbours<'_, '_>,
+    definition: &Definition<'_>,
+    object: &mut Value<'_>,
+) -> Result<Vec<Change>, LeftOut> {
+    let stored = text(object, "apiVersion").to_owned();
+    let mut changes = Vec::new();
+    if let Some(version) = version_for(definition, &stored)? {
+        let exported = format!("{}/{version}", definition.resource.group);
+        if let Some(root) = object.as_object_mut() {
+            root.insert("apiVersion", Value::Str(exported.clone().into()));
+        }
+        changes.push(Change::Version { stored, exported });
+    }
+    let version = text(object, "apiVersion").rsplit('/').next().unwrap_or_default().to_owned();
+    let gone = neighbours.schema(definition, &version).map_or_else(Vec::new, |schema| prune(object, schema));
+    if !gone.is_empty() {
+        changes.push(Change::Pruned(gone));
+    }
+    Ok(changes)
 }
 
 /// The version in which an object that is stored as `api_version` is served, if it is another.
 ///
 /// # Errors
 /// When there is none, or only a webhook can make it.
-fn version_for<'d>(definition: &'d Definition, api_version: &str) -> Result<Option<&'d str>, LeftOut> {
+fn version_for<'d>(definition: &'d Definition<'_>, api_version: &str) -> Result<Option<&'d str>, LeftOut> {
     let stored = api_version.rsplit('/').next().unwrap_or_default();
     let mut served = definition.resource.versions.iter().filter(|version| version.served);
     if served.clone().any(|version| version.name == stored) {
@@ -85,8 +108,8 @@ fn promoted(object: &Value<'_>) -> Result<Option<&'static str>, LeftOut> {
     Err(LeftOut::new(Why::NotServed, what))
 }
 
-/// What apiextensions.k8s.io/v1 refuses in a new definition, but for what the API server's own check of the schema found.
-fn definition(object: &Value<'_>) -> Result<(), LeftOut> {
+/// Checks that apiextensions.k8s.io/v1 takes a new definition; what is wrong in its schema is known from its status.
+fn acceptable(object: &Value<'_>) -> Result<(), LeftOut> {
     let list = |path: &[&str]| object.at(path).and_then(Value::as_list).unwrap_or_default();
     let no_schema = |version: &&Value<'_>| version.at(&["schema", "openAPIV3Schema"]).is_none();
     let broken = |condition: &&Value<'_>| {

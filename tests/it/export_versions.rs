@@ -158,7 +158,7 @@ fn same() -> Vec<(String, Value)> {
             }}),
         ),
         object("example.com/plain/one", "example.com/v1alpha1", "plain", &json!({"spec": {"size": 3}})),
-        object("example.com/plain/two", "example.com/v1", "plain", &json!({"spec": {"size": 4}})),
+        object("example.com/plain/two", "example.com/v1", "plain", &json!({"spec": {"size": 4, "colour": "red"}})),
     ]
 }
 
@@ -270,6 +270,11 @@ fn what_an_api_server_makes_of_both_versions_is_the_same() {
         ),
         "{said}"
     );
+    // which the API server does not show either
+    assert!(said.contains("1 object exported without fields that their definitions do not have\n"), "{said}");
+    let manifest = fs::read_to_string(to.join("MANIFEST")).unwrap();
+    let line = "# plain two: exported without fields that its definition does not have: spec.colour\n";
+    assert!(manifest.contains(line), "{manifest}");
     for (key, _) in &objects {
         etcd.ctl(&["del", &format!("/registry/{key}")]);
     }

@@ -56,6 +56,7 @@ impl Outcome<'_, '_, '_> {
             .collect();
         let mut more = |count, what| lines.extend((count > 0).then(|| format!("{} {what}", of(count))));
         more(self.tally.deleted, "being deleted, exported without deletionTimestamp and finalizers");
+        more(self.tally.pruned, "exported without fields that their definitions do not have");
         more(self.tally.not_served, "exported in a version that no cluster serves by default");
         lines
     }
