@@ -12,7 +12,10 @@ use etcdsnap::{
     select::LabelSelector,
 };
 
-use crate::{commands::Command, render};
+use crate::{
+    commands::Command,
+    render::{self, ColorWhen},
+};
 
 /// Open any etcd backup offline: verify it, see what is inside.
 ///
@@ -45,20 +48,24 @@ Exit status:
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
     /// Append a record of this run (tool, arguments, inputs and their SHA-256 before and after) to FILE as NDJSON
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
     pub(crate) evidence: Option<PathBuf>,
     /// Unpack compressed or piped input in DIR instead of $TMPDIR
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", hide_short_help = true)]
     pub(crate) tmp_dir: Option<PathBuf>,
     /// Unpack no more than BYTES of compressed or piped input
-    #[arg(long, global = true, value_name = "BYTES")]
+    #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
     pub(crate) max_unpacked: Option<u64>,
-    /// Tell how far a long job is where stderr is no terminal too, every 10 seconds
-    #[arg(long, global = true)]
+    /// Print the progress of a long job every 10 seconds, even where stderr is no terminal
+    #[arg(long, global = true, hide_short_help = true)]
     pub(crate) progress: bool,
     /// Use N threads instead of one for each core
-    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, global = true, value_name = "N", hide_short_help = true,
+          value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) threads: Option<u16>,
+    /// Colour added, removed and changed lines, and verdicts
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = ColorWhen::Auto, hide_short_help = true)]
+    pub(crate) color: ColorWhen,
 }
 
 /// The keys of encryption at rest, for every command that shows objects.
@@ -69,15 +76,15 @@ pub(crate) struct Keys {
     ///
     /// The providers of each resource are tried in its order, as the API server does. FILE may also be OpenShift's
     /// static_kuberesources_*.tar.gz, or a Secret that holds such a file; configurations that OpenShift keeps in the
-    /// snapshot are found there. A pipe will do.
-    #[arg(long, value_name = "FILE")]
+    /// snapshot are found there. FILE may be a pipe.
+    #[arg(long, hide_short_help = true, value_name = "FILE")]
     pub(crate) encryption_config: Option<PathBuf>,
     /// Open values of KMS providers with the data keys in FILE
     ///
     /// FILE is YAML or JSON: by the name of each provider its data keys (of v2: or seeds) in base64, as the KMS decrypts
     /// them, either as a list `[KEY, ...]`, all tried, or as `{ENCRYPTED: KEY, ...}` with the encrypted data keys that
-    /// are stored with the values. A value that lacks its key is told with its encrypted one.
-    #[arg(long, value_name = "FILE")]
+    /// are stored with the values. A value that lacks its key is reported with its encrypted one.
+    #[arg(long, hide_short_help = true, value_name = "FILE")]
     kms_keys: Option<PathBuf>,
 }
 
@@ -95,19 +102,19 @@ pub(crate) struct LogArgs {
     /// Take its db without its log
     ///
     /// Otherwise the entries that the db does not hold yet are applied to it, as etcd does when it starts.
-    #[arg(long, conflicts_with_all = ["uncommitted", "to_index"])]
+    #[arg(long, hide_short_help = true, conflicts_with_all = ["uncommitted", "to_index"])]
     pub(crate) no_wal: bool,
     /// Apply, or leave out, the log's entries past the last commit on disk
     ///
-    /// A member that is not the only voter has them where it was stopped before it heard that they were agreed on; a
-    /// client may have been told so. They are left out unless they are kept.
-    #[arg(long, value_enum, value_name = "keep|drop", hide_possible_values = true)]
+    /// A member of several has such entries when it was stopped before it received that they are committed; a client may
+    /// have got the answer that they are written. They are left out unless this is `keep`.
+    #[arg(long, hide_short_help = true, value_enum, value_name = "keep|drop", hide_possible_values = true)]
     pub(crate) uncommitted: Option<Uncommitted>,
-    /// Apply no entry of the log behind N
-    #[arg(long, value_name = "N")]
+    /// Apply no entry of the log after entry N
+    #[arg(long, hide_short_help = true, value_name = "N")]
     pub(crate) to_index: Option<u64>,
     /// Apply no entry of the log once revision N is reached; a transaction is never split
-    #[arg(long, value_name = "N", value_parser = value_parser!(i64).range(1..))]
+    #[arg(long, hide_short_help = true, value_name = "N", value_parser = value_parser!(i64).range(1..))]
     pub(crate) to_revision: Option<i64>,
 }
 
@@ -138,7 +145,7 @@ impl From<Uncommitted> for etcd::Uncommitted {
     }
 }
 
-/// What is not for everybody's eyes, for every command that compares or tells rather than hands out.
+/// The mask of secrets, for commands that compare or report.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Secrets")]
 pub(crate) struct Masking {

@@ -65,7 +65,7 @@ impl Session {
         let terminal = stdout.is_terminal();
         let evidence = global.evidence.as_deref().map(Evidence::new).transpose()?;
         let out = BufWriter::with_capacity(1 << 16, Printed::new(stdout.lock(), evidence.is_some()));
-        let out = Screen::new(out, terminal);
+        let out = Screen::new(out, terminal).with_color(global.color.allows(terminal));
         let tmp_named = global.tmp_dir.is_some();
         Ok(Self { out, options, tmp_named, stdin_named: false, progress: global.progress, evidence })
     }

@@ -216,7 +216,7 @@ fn bytes<'a>(mask: &Mask, key: &Key<'_>, old: &KeyValue<'a>, new: &KeyValue<'a>)
             Ok(Stored::Json(_)) => decode(kv.value).is_ok_and(|object| object.kind().is_empty()),
             _ => false,
         };
-        (plain && matches!(key, Key::Other | Key::CompactRev)).then(|| mask.value(kv.key, kv.value))
+        (plain && matches!(key, Key::Other | Key::CompactRev | Key::Bootstrap(_))).then(|| mask.value(kv.key, kv.value))
     };
     Difference::Bytes { old: shown(old), new: shown(new) }
 }

@@ -100,7 +100,7 @@ fn names_need_not_be_text() {
     let (a, b) = (odd(b"\xff.db"), odd(b"\xfe.db"));
     fs::copy("fixtures/small.db", &a).unwrap();
     let (code, out, said) = status(&a);
-    assert!(code == 0 && said.is_empty() && out.contains("/\\xff.db "), "{out}{said}");
+    assert!(code == 0 && said.is_empty() && out.contains("/\\xff.db\n"), "{out}{said}");
     assert_eq!(status(dir.path()).0, 0);
     fs::copy("fixtures/small.db", &b).unwrap();
     let (code, _, said) = status(dir.path());

@@ -53,3 +53,17 @@ fn what_help_says_is_known() {
     let how = "UPDATE_HELP=1 cargo test --test it help:: writes it anew";
     assert!(known == now, "{FILE}, line {}: known\n{}now\n{}{how}", line + 1, at(&known), at(&now));
 }
+
+/// Colours are for terminals, or where they are asked for.
+#[test]
+fn colour_is_where_it_is_asked_for() {
+    let verdict = |args: &[&str], variables: &[(&str, &str)]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_etcdsnap"));
+        let command = command.args(["verify", "fixtures/etcd-3.6.db"]).args(args).envs(variables.iter().copied());
+        String::from_utf8(command.output().unwrap().stdout).unwrap()
+    };
+    let green = "\x1b[32mgood\x1b[0m";
+    assert!(!verdict(&[], &[]).contains('\x1b'));
+    assert!(!verdict(&["--color", "never"], &[]).contains('\x1b'));
+    assert!(verdict(&["--color", "always"], &[("NO_COLOR", "1")]).contains(green));
+}

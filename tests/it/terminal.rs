@@ -35,6 +35,8 @@ fn on_a_terminal(args: &[&OsStr]) -> Vec<u8> {
     let (terminal, end) = terminal();
     let mut child = Command::new(env!("CARGO_BIN_EXE_etcdsnap"))
         .args(args)
+        .env("TERM", "xterm")
+        .env_remove("NO_COLOR")
         .stdin(Stdio::null())
         .stdout(end.try_clone().unwrap())
         .stderr(end)
@@ -49,9 +51,13 @@ fn on_a_terminal(args: &[&OsStr]) -> Vec<u8> {
     seen
 }
 
-/// What is in `seen` that a terminal acts on, line feeds, tabs and the line of progress apart.
+/// The program's own colours.
+const COLORS: [&str; 5] = ["\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[35m", "\x1b[0m"];
+
+/// What is in `seen` that a terminal acts on, line feeds, tabs, colours and the line of progress apart.
 fn acted_on(seen: &[u8]) -> Option<String> {
-    let text = String::from_utf8(seen.to_vec()).expect("UTF-8 only").replace("\r\x1b[K", "");
+    let mut text = String::from_utf8(seen.to_vec()).expect("UTF-8 only").replace("\r\x1b[K", "");
+    COLORS.iter().for_each(|color| text = text.replace(color, ""));
     let acts = |c: char| {
         c.is_control() && !matches!(c, '\n' | '\t') || ('\u{202a}'..='\u{202e}').contains(&c) || c == '\u{61c}'
     };
@@ -256,4 +262,17 @@ fn what_a_terminal_shows_is_not_escaped_twice() {
     let json: serde_json::Value = serde_json::from_str(&seen).expect("JSON stays JSON");
     let text = json["items"].to_string();
     assert!(text.contains("\u{61c}") && text.contains("\u{9b}"));
+}
+
+#[test]
+fn signs_and_verdicts_have_colours() {
+    let seen =
+        |args: &[&str]| String::from_utf8(on_a_terminal(&args.iter().map(OsStr::new).collect::<Vec<_>>())).unwrap();
+    assert!(seen(&["verify", "fixtures/etcd-3.6.db"]).contains("\x1b[32mgood\x1b[0m   "));
+    let diff = ["diff", "fixtures/kube.db", "fixtures/kube-later.db", "deploy/web", "-n", "shop"];
+    let diff = seen(&diff);
+    assert!(
+        diff.contains("\x1b[33m~ deployment.apps/web") && diff.contains("\x1b[33m    ~ spec.replicas: 3 -> 5\x1b[0m\n")
+    );
+    assert!(!seen(&["diff", "fixtures/kube.db", "fixtures/kube-later.db", "--color", "never"]).contains('\x1b'));
 }

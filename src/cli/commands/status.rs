@@ -17,7 +17,7 @@ use crate::{
     session::Session,
 };
 
-/// What a backup is and how much is in it: one row a file
+/// What a backup is and how much is in it: a list, or of several backups a table
 ///
 /// The fields of `etcdutl snapshot status`, and: what kind of file it is and whether it has a trailer. Of a data directory
 /// they are those of its db alone; LOG says what its log holds besides, and to which revision that leads.
@@ -52,7 +52,10 @@ impl Status {
         })?;
         match self.output {
             Format::Table if rows.is_empty() => {}
-            Format::Table => table(&rows).finish(&mut session.out)?,
+            Format::Table => match rows.as_slice() {
+                [row] if self.snapshot.len() == 1 => list(row).finish(&mut session.out)?,
+                rows => table(rows).finish(&mut session.out)?,
+            },
             Format::Json | Format::Ndjson => {
                 let (one, compact) = (self.snapshot.len() == 1, self.output == Format::Ndjson);
                 render::documents(&mut session.out, &rows, one, compact)?;
@@ -98,41 +101,53 @@ fn each_file(
     Ok(worst)
 }
 
+/// The fields of a status, as the header of a table and in a list.
+const FIELDS: [(&str, &str); 13] = [
+    ("FILE", "File:"),
+    ("KIND", "Kind:"),
+    ("HASH", "Hash:"),
+    ("REVISION", "Revision:"),
+    ("KEYS", "Keys:"),
+    ("RECORDS", "Records:"),
+    ("SIZE", "Size:"),
+    ("VERSION", "Version:"),
+    ("TRAILER", "Trailer:"),
+    ("NEWEST", "Newest time:"),
+    ("IDENTITY", "Identity:"),
+    ("ENCRYPTED", "Encrypted:"),
+    ("LOG", "Log:"),
+];
+
 fn table(rows: &[verify::Status]) -> Columns {
-    let headers = [
-        "FILE",
-        "KIND",
-        "HASH",
-        "REVISION",
-        "KEYS",
-        "RECORDS",
-        "SIZE",
-        "VERSION",
-        "TRAILER",
-        "NEWEST",
-        "IDENTITY",
-        "ENCRYPTED",
-        "LOG",
-    ];
-    let mut columns = Columns::new(&headers).right(&[2, 3, 4, 5, 6]);
-    for row in rows {
-        columns.add([
-            row.path.clone(),
-            row.kind.to_string(),
-            row.hash_hex.clone(),
-            row.revision.to_string(),
-            row.total_key.to_string(),
-            row.total_records.to_string(),
-            render::bytes(row.total_size),
-            if row.version.is_empty() { "-".to_owned() } else { row.version.clone() },
-            row.trailer.to_string(),
-            row.newest_time.clone().unwrap_or_else(|| "-".to_owned()),
-            row.identity.clone().unwrap_or_else(|| "-".to_owned()),
-            encrypted(&row.encryption),
-            row.log.as_ref().map_or_else(|| "-".to_owned(), ahead),
-        ]);
+    let mut columns = Columns::new(&FIELDS.map(|(header, _)| header)).right(&[2, 3, 4, 5, 6]);
+    rows.iter().for_each(|row| columns.add(fields(row)));
+    columns
+}
+
+fn list(row: &verify::Status) -> Columns {
+    let mut columns = Columns::bare();
+    for ((_, name), field) in FIELDS.iter().zip(fields(row)) {
+        columns.add([(*name).to_owned(), field]);
     }
     columns
+}
+
+fn fields(row: &verify::Status) -> [String; FIELDS.len()] {
+    [
+        row.path.clone(),
+        row.kind.to_string(),
+        row.hash_hex.clone(),
+        row.revision.to_string(),
+        row.total_key.to_string(),
+        row.total_records.to_string(),
+        render::bytes(row.total_size),
+        if row.version.is_empty() { "-".to_owned() } else { row.version.clone() },
+        row.trailer.to_string(),
+        row.newest_time.clone().unwrap_or_else(|| "-".to_owned()),
+        row.identity.clone().unwrap_or_else(|| "-".to_owned()),
+        encrypted(&row.encryption),
+        row.log.as_ref().map_or_else(|| "-".to_owned(), ahead),
+    ]
 }
 
 /// `2 aescbc (key key1), 1 secretbox (key sbx)`.

@@ -16,7 +16,7 @@ use etcdsnap::{
 use crate::{
     args::{Format, LogArgs},
     failure::{Exit, Failure},
-    render::{self, Columns},
+    render::{self, Color, Columns},
     session::{Session, one_stdin},
 };
 
@@ -117,7 +117,7 @@ impl Verify {
 
     fn table(&self, session: &mut Session, reports: &[Report], not_entered: usize) -> Result<(), Failure> {
         let headers = ["FILE", "VERDICT", "NEWEST", "REVISION", "KEYS", "SIZE", "VERSION", "TRAILER", "STARTS ON"];
-        let mut columns = Columns::new(&headers).right(&[3, 4, 5]);
+        let mut columns = Columns::new(&headers).right(&[3, 4, 5]).colored(1, color);
         for report in reports {
             let or_dash = |text: Option<String>| text.filter(|t| !t.is_empty()).unwrap_or_else(|| "-".to_owned());
             let starts = report.starts_on.iter().filter(|(_, startup)| startup.ok).map(|(etcd, _)| etcd.to_string());
@@ -181,6 +181,16 @@ fn newest_good(session: &mut Session, reports: &[Report]) -> Result<(), Failure>
         writeln!(session.out, "newest good{of}: {name}")?;
     }
     Ok(())
+}
+
+/// The colour of a verdict.
+fn color(verdict: &str) -> Option<Color> {
+    match verdict {
+        "good" => Some(Color::Green),
+        "doubtful" => Some(Color::Yellow),
+        "damaged" => Some(Color::Red),
+        _ => None,
+    }
 }
 
 /// How many folders were not entered.

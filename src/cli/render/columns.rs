@@ -1,10 +1,13 @@
 //! Rows of text in columns, written while they are made.
 
-use std::io::{self, Write};
+use std::io;
 
 use unicode_width::UnicodeWidthStr as _;
 
-use super::screen::printable;
+use super::{
+    color::{Color, Ink},
+    screen::printable,
+};
 
 /// Blanks between columns.
 const GAP: usize = 3;
@@ -18,6 +21,9 @@ const PAGE_BYTES: usize = 16 << 20;
 /// Rows that may wait in a list.
 const PAGE_ROWS: usize = 1000;
 
+/// The colour of a cell by its text.
+type ColorOf = fn(&str) -> Option<Color>;
+
 /// Rows in columns. What streams them holds a page of rows until it knows how wide its columns are; columns only grow
 /// wider from one page to the next.
 pub(crate) struct Columns {
@@ -25,6 +31,7 @@ pub(crate) struct Columns {
     /// line, and blanks at the end of a line stay.
     kubectl: bool,
     right: &'static [usize],
+    color: Option<(usize, ColorOf)>,
     widths: Vec<usize>,
     page: Vec<Vec<String>>,
     size: usize,
@@ -39,7 +46,7 @@ impl Columns {
 
     /// The same without a line of headers.
     pub(crate) fn bare() -> Self {
-        Self { kubectl: false, right: &[], widths: Vec::new(), page: Vec::new(), size: 0 }
+        Self { kubectl: false, right: &[], color: None, widths: Vec::new(), page: Vec::new(), size: 0 }
     }
 
     /// A table as kubectl prints it; its headers are a row.
@@ -50,6 +57,11 @@ impl Columns {
     /// Aligns these columns right, as numbers are.
     pub(crate) fn right(self, columns: &'static [usize]) -> Self {
         Self { right: columns, ..self }
+    }
+
+    /// Colours the cells of one column.
+    pub(crate) fn colored(self, column: usize, color: ColorOf) -> Self {
+        Self { color: Some((column, color)), ..self }
     }
 
     /// Adds a row, to be written with the others at the end. Cells cannot do anything to a terminal.
@@ -63,14 +75,14 @@ impl Columns {
     }
 
     /// Adds a row, and writes the page when it is full.
-    pub(crate) fn row(&mut self, out: &mut impl Write, cells: impl IntoIterator<Item = String>) -> io::Result<()> {
+    pub(crate) fn row(&mut self, out: &mut impl Ink, cells: impl IntoIterator<Item = String>) -> io::Result<()> {
         self.add(cells);
         let full = if self.kubectl { self.size >= PAGE_BYTES } else { self.page.len() >= PAGE_ROWS };
         if full { self.flush(out) } else { Ok(()) }
     }
 
     /// Writes the rows that wait.
-    pub(crate) fn flush(&mut self, out: &mut impl Write) -> io::Result<()> {
+    pub(crate) fn flush(&mut self, out: &mut impl Ink) -> io::Result<()> {
         self.widen();
         let mut line = String::new();
         for row in std::mem::take(&mut self.page) {
@@ -81,7 +93,14 @@ impl Columns {
                 let (before, after) =
                     if self.right.contains(&i) { (blanks.saturating_sub(GAP), GAP) } else { (0, blanks) };
                 line.extend(std::iter::repeat_n(' ', before));
-                line.push_str(cell);
+                match self.color.filter(|(column, _)| *column == i).and_then(|(_, color)| color(cell)) {
+                    Some(color) => {
+                        out.write_all(line.as_bytes())?;
+                        line.clear();
+                        out.colored(Some(color), cell)?;
+                    }
+                    None => line.push_str(cell),
+                }
                 if i < last {
                     line.extend(std::iter::repeat_n(' ', after));
                 }
@@ -93,7 +112,7 @@ impl Columns {
     }
 
     /// Writes what is left.
-    pub(crate) fn finish(mut self, out: &mut impl Write) -> io::Result<()> {
+    pub(crate) fn finish(mut self, out: &mut impl Ink) -> io::Result<()> {
         self.flush(out)
     }
 
@@ -135,6 +154,14 @@ fn one_line(mut cell: String) -> String {
 mod tests {
     use super::*;
 
+    impl Ink for Vec<u8> {
+        fn colored(&mut self, color: Option<Color>, text: &str) -> io::Result<()> {
+            let text = color.map_or_else(|| text.to_owned(), |color| format!("<{color:?} {text}>"));
+            self.extend(text.bytes());
+            Ok(())
+        }
+    }
+
     fn laid_out(mut columns: Columns, rows: &[&[&str]]) -> String {
         let mut out = Vec::new();
         for row in rows {
@@ -164,6 +191,15 @@ mod tests {
         let want = "A   NAME        N\nb   ünicode   100\n    日本\n    x\\x0ay\n";
         assert_eq!(laid_out(columns, &[&["b", "ünicode", "100"], &["", "日本", ""], &["", "x\ny"]]), want);
         assert_eq!(laid_out(Columns::bare(), &[&["日本", "x"], &["abcd", "y"]]), "日本   x\nabcd   y\n");
+    }
+
+    #[test]
+    fn colours_do_not_count_as_width() {
+        let columns = Columns::bare().colored(1, |cell| (cell == "good").then_some(Color::Green));
+        assert_eq!(
+            laid_out(columns, &[&["a", "good", "x"], &["b", "damaged", "y"]]),
+            "a   <Green good>      x\nb   damaged   y\n"
+        );
     }
 
     #[test]

@@ -3,6 +3,7 @@
 #[macro_use]
 mod say;
 
+mod color;
 mod columns;
 pub(crate) mod etcdutl;
 mod progress;
@@ -10,6 +11,7 @@ mod quote;
 mod screen;
 mod size;
 
+pub(crate) use color::{Color, Ink, When as ColorWhen};
 pub(crate) use columns::Columns;
 pub(crate) use progress::Progress;
 pub(crate) use quote::{quote, shell};

@@ -4,11 +4,14 @@ use std::io::{self, Write};
 
 use etcdsnap::bytes::is_hostile;
 
+use super::color::{Color, END, Ink};
+
 /// A writer that escapes, where it ends on a terminal, what could change the text around it: control characters but
 /// line feed and tab, bidirectional marks, and what is not UTF-8. Anywhere else the bytes pass as they are.
 pub(crate) struct Screen<W> {
     out: W,
     terminal: bool,
+    color: bool,
     /// The beginning of a character whose other bytes are still to come.
     cut: Vec<u8>,
 }
@@ -16,7 +19,12 @@ pub(crate) struct Screen<W> {
 impl<W: Write> Screen<W> {
     /// A writer to `out`, which is a terminal or not.
     pub(crate) fn new(out: W, terminal: bool) -> Self {
-        Self { out, terminal, cut: Vec::new() }
+        Self { out, terminal, color: false, cut: Vec::new() }
+    }
+
+    /// With colours, or without.
+    pub(crate) fn with_color(self, color: bool) -> Self {
+        Self { color, ..self }
     }
 
     /// The writer below.
@@ -42,6 +50,15 @@ impl<W: Write> Write for Screen<W> {
         let cut = std::mem::take(&mut self.cut);
         self.out.write_all(escaped(&cut, LAYOUT).as_bytes())?;
         self.out.flush()
+    }
+}
+
+impl<W: Write> Ink for Screen<W> {
+    fn colored(&mut self, color: Option<Color>, text: &str) -> io::Result<()> {
+        let Some(color) = color.filter(|_| self.color) else { return self.write_all(text.as_bytes()) };
+        self.out.write_all(color.begin())?;
+        self.write_all(text.as_bytes())?;
+        self.out.write_all(END)
     }
 }
 
@@ -110,5 +127,17 @@ mod tests {
         }
         assert_eq!(shown(true, &[b"\xff\xe2\x80", b"x\xe2\x80"]), b"\\xff\\xe2\\x80x\\xe2\\x80");
         assert_eq!(shown(true, &[b"\xf0", b"\x9f", b"\x98", b"\x80\xf0\x9f"]), "😀\\xf0\\x9f".as_bytes());
+    }
+
+    #[test]
+    fn colours_are_around_text_that_has_none() {
+        let shown = |color| {
+            let mut screen = Screen::new(Vec::new(), true).with_color(color);
+            screen.colored(Some(Color::Red), "- \x1b[32m").unwrap();
+            screen.colored(None, "x").unwrap();
+            screen.out
+        };
+        assert_eq!(shown(false), b"- \\x1b[32mx");
+        assert_eq!(shown(true), b"\x1b[31m- \\x1b[32m\x1b[0mx");
     }
 }

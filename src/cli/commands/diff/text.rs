@@ -10,7 +10,7 @@ use etcdsnap::{
 
 use crate::{
     failure::Failure,
-    render::{self, printable, readable},
+    render::{self, Color, Ink as _, printable, readable},
     session::Session,
 };
 
@@ -37,7 +37,15 @@ pub(super) fn head(session: &mut Session, relation: &Relation<'_>) -> Result<(),
         }
         (_, None) => format!("{a} to {b}: {revisions}, no times to tell which is newer"),
     };
-    Ok(writeln!(session.out, "{line}\n")?)
+    writeln!(session.out, "{line}")?;
+    if !relation.one && relation.newer() == Newer::From {
+        let back = format!(
+            "the first one named is the newer one: + and - are what going back to {} would do",
+            printable(to.name.to_owned())
+        );
+        writeln!(session.out, "note: {back}")?;
+    }
+    Ok(writeln!(session.out)?)
 }
 
 /// `2d3h`, `4m10s`: the two largest units.
@@ -65,7 +73,7 @@ pub(super) fn entry(session: &mut Session, entry: &Entry<'_>, name_only: bool) -
     };
     let place = if of.namespace.is_empty() { String::new() } else { printable(format!(" -n {}", of.namespace)) };
     if name_only {
-        return Ok(writeln!(session.out, "{sign} {name}{place}")?);
+        return signed(session, "", sign, &format!("{name}{place}"));
     }
     let revisions = match (&entry.old, &entry.new) {
         (Some(old), Some(new)) => format!("{} -> {}", old.mod_revision, new.mod_revision),
@@ -75,7 +83,7 @@ pub(super) fn entry(session: &mut Session, entry: &Entry<'_>, name_only: bool) -
         Difference::Replaced(_) => ", made again under the same name",
         _ => "",
     };
-    writeln!(session.out, "{sign} {name}{place}   (revision {revisions}{what})")?;
+    signed(session, "", sign, &format!("{name}{place}   (revision {revisions}{what})"))?;
     details(session, entry)
 }
 
@@ -98,17 +106,33 @@ pub(in crate::commands) fn details(session: &mut Session, entry: &Entry<'_>) -> 
 fn field(session: &mut Session, field: &Field<'_>) -> Result<(), Failure> {
     let path = printable(field.path.to_string());
     let text = |value: &Value<'_>| printable(value.to_json());
-    let line = match (&field.old, &field.new) {
+    let (sign, line) = match (&field.old, &field.new) {
         (Some(old), Some(new)) => {
             let (old, new) = (text(old), text(new));
             let same = old.bytes().zip(new.bytes()).take_while(|(a, b)| a == b).count();
-            format!("~ {path}: {} -> {}", cut(&old, same), cut(&new, same))
+            ('~', format!("{path}: {} -> {}", cut(&old, same), cut(&new, same)))
         }
-        (None, Some(new)) => format!("+ {path}: {}", cut(&text(new), 0)),
-        (Some(old), None) => format!("- {path}: {}", cut(&text(old), 0)),
+        (None, Some(new)) => ('+', format!("{path}: {}", cut(&text(new), 0))),
+        (Some(old), None) => ('-', format!("{path}: {}", cut(&text(old), 0))),
         (None, None) => return Ok(()),
     };
-    Ok(writeln!(session.out, "    {line}")?)
+    signed(session, "    ", sign, &line)
+}
+
+/// A line that begins with a sign, in the colour of that.
+pub(in crate::commands) fn signed(session: &mut Session, indent: &str, sign: char, rest: &str) -> Result<(), Failure> {
+    session.out.colored(Color::of_sign(sign), &format!("{indent}{sign} {rest}"))?;
+    Ok(writeln!(session.out)?)
+}
+
+/// Lines of which the first begins with a sign, in the colour of that.
+pub(in crate::commands) fn signed_block(session: &mut Session, text: &str) -> Result<(), Failure> {
+    let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
+    if first.is_empty() {
+        return Ok(());
+    }
+    session.out.colored(first.chars().next().and_then(Color::of_sign), first)?;
+    Ok(write!(session.out, "\n{rest}")?)
 }
 
 /// The text, or as much of it from just before the byte at `from` on as is shown.
@@ -139,7 +163,7 @@ pub(super) fn finish(
             _ => '~',
         };
         let name = printable(format!("{} {}", change.what, change.id));
-        writeln!(session.out, "{sign} {}", name.trim_end())?;
+        signed(session, "", sign, name.trim_end())?;
         if let (Some(old), Some(new), false) = (&change.old, &change.new, name_only || stat) {
             fields(old, new).iter().try_for_each(|f| field(session, f))?;
         }

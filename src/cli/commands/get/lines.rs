@@ -31,7 +31,7 @@ impl Get {
     ) -> Result<Exit, Failure> {
         let mut lines = match self.no_headers {
             true => render::Columns::bare(),
-            false => render::Columns::new(&["KIND", "NAMESPACE", "NAME", "CREATED"]),
+            false => render::Columns::new(&["KIND", "NAMESPACE", "CREATED", "NAME"]),
         };
         let mut exit = Exit::Good;
         let row = |kv: &KeyValue<'_>| {
@@ -54,18 +54,18 @@ impl Get {
     }
 }
 
-/// Kind, namespace, name, and when it was created or what it is instead.
+/// Kind, namespace, when it was created or what it is instead, and the name, which is the only cell of any length.
 fn summary(line: &Summary<'_>, key: &[u8]) -> [String; 4] {
     let text = |text: &str| if text.is_empty() { "-".to_owned() } else { text.to_owned() };
     match line {
         Summary::Object { kind, meta } => {
             let created = meta.created.map_or_else(|| "-".to_owned(), |created| created.to_string());
-            [text(kind), text(&meta.namespace), text(&meta.name), created]
+            [text(kind), text(&meta.namespace), created, text(&meta.name)]
         }
         Summary::Encrypted { kind, namespace, name, seal } => {
-            [text(kind), text(namespace), text(name), format!("encrypted by {seal}")]
+            [text(kind), text(namespace), format!("encrypted by {seal}"), text(name)]
         }
-        other => ["-".to_owned(), "-".to_owned(), readable(key), other.to_string()],
+        other => ["-".to_owned(), "-".to_owned(), other.to_string(), readable(key)],
     }
 }
 

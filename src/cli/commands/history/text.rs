@@ -40,15 +40,17 @@ pub(super) fn print(
                 Ok(())
             }
             Occurrence::Change(change) => {
-                write!(session.out, "{}{}", std::mem::take(&mut run).text(), head(change))?;
+                text::signed_block(session, &std::mem::take(&mut run).text())?;
+                text::signed_block(session, &head(change))?;
                 change.entry.as_ref().map_or(Ok(()), |entry| text::details(session, entry))
             }
             Occurrence::Deleted(after, before) => {
-                write!(session.out, "{}", std::mem::take(&mut run).text())?;
-                Ok(writeln!(session.out, "- deleted between the revisions {after} and {before}, which is compacted")?)
+                text::signed_block(session, &std::mem::take(&mut run).text())?;
+                let what = format!("deleted between the revisions {after} and {before}, which is compacted");
+                text::signed(session, "", '-', &what)
             }
         })?;
-        write!(session.out, "{}", run.text())?;
+        text::signed_block(session, &run.text())?;
     }
     Ok(())
 }
