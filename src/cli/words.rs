@@ -20,7 +20,7 @@ use crate::render::shell;
 /// The variable that names the SNAPSHOT.
 pub(crate) const VARIABLE: &str = "ETCDSNAP_SNAPSHOT";
 
-/// The command line with its SNAPSHOT, and the variable's value where that is it.
+/// The command line with its SNAPSHOT, and the variable's value where that is it and was not reported.
 pub(crate) fn complete(command: &Command, mut args: Vec<OsString>) -> Result<(Vec<OsString>, Option<OsString>)> {
     args.iter_mut().skip(1).for_each(name_stdin);
     let Some(Call { at, of }) = call(command, &mut args) else { return Ok((args, None)) };
@@ -49,6 +49,11 @@ pub(crate) fn complete(command: &Command, mut args: Vec<OsString>) -> Result<(Ve
                 say!("note: {name} is taken for a {}; ./{name} is the file", rest.name());
             }
             args.insert(at.saturating_add(1), file.clone());
+            if matches!(of.get_name(), "restore" | "export") {
+                // what is made of it stays
+                say!("note: SNAPSHOT is {}, of {VARIABLE}", file_name(&file));
+                return Ok((args, None));
+            }
             Ok((args, Some(file)))
         }
     }
