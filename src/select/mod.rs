@@ -1,5 +1,5 @@
 //! Which objects are meant, in which order, and what of them: kinds, names and namespaces, labels and fields, sort keys and
-//! JSONPath templates, as kubectl has them.
+//! JSONPath and Go templates, as kubectl has them.
 
 mod fields;
 pub mod gotemplate;

@@ -24,8 +24,8 @@ pub(super) struct Which {
     /// Only this namespace; kinds that live in none are not affected
     #[arg(short, long)]
     pub(super) namespace: Option<String>,
-    /// All namespaces (the default)
-    #[arg(short = 'A', long, conflicts_with = "namespace")]
+    /// All namespaces (the default); -n does not count then
+    #[arg(short = 'A', long)]
     all_namespaces: bool,
     /// Only objects with these labels: a=b, a!=b, a in (b,c), a notin (b,c), a, !a, a>1, separated by commas
     #[arg(short = 'l', long, value_name = "LABELS")]
@@ -45,6 +45,11 @@ pub(super) struct Which {
 }
 
 impl Which {
+    /// Leaves out a namespace that `-A` overrides.
+    pub(super) fn settled(self) -> Self {
+        Self { namespace: self.namespace.filter(|_| !self.all_namespaces), ..self }
+    }
+
     /// Reads the selectors. What is `named` is not selected, as in kubectl: names, or one `key`.
     pub(super) fn picker(&self, key: Option<&str>, sort: Option<SortBy>) -> Result<Picker, Error> {
         let named = key.is_some() || self.what.len() > 1 || self.what.iter().any(|kind| kind.contains('/'));

@@ -103,7 +103,8 @@ enum Summary {
 }
 
 impl Export {
-    pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
+    pub(super) fn run(mut self, session: &mut Session) -> Result<Exit, Failure> {
+        self.which = self.which.settled();
         let picker = self.which.picker(None, None)?;
         let ring = self.keys.ring()?;
         let mask = if self.reveal { Mask::reveal() } else { Mask::random()? };

@@ -26,7 +26,8 @@ use crate::{
 };
 
 impl Get {
-    pub(in crate::commands) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
+    pub(in crate::commands) fn run(mut self, session: &mut Session) -> Result<Exit, Failure> {
+        self.which = self.which.settled();
         self.check()?;
         let template =
             Template::read(self.output.as_ref(), self.template.as_deref(), self.allow_missing_template_keys)?;
