@@ -1,4 +1,6 @@
-//! How a backup is read.
+//! How a backup is read, and which revisions are wanted of it.
+
+use crate::{Error, Result};
 
 /// How a backup is read, and how far its log is applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,4 +30,45 @@ pub enum Uncommitted {
     Keep,
     /// They are left out.
     Drop,
+}
+
+/// Which older revisions are removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compact {
+    /// Those before this one.
+    At(i64),
+    /// All but the last.
+    Latest,
+}
+
+impl Compact {
+    /// The revision to compact at, in a keyspace whose last one is `head`; `None` where nothing is left to remove.
+    ///
+    /// # Errors
+    /// When there is no such revision, or it was compacted.
+    pub(crate) fn revision(self, keyspace: &Compacted, head: i64) -> Result<Option<i64>> {
+        match self {
+            // One that was begun is finished: what it removes is still in the file.
+            Self::Latest => Ok(Some(head).filter(|head| *head > keyspace.at || keyspace.pending)),
+            Self::At(at) if at > head => {
+                let what = format!("--compact {at}: required revision is a future revision");
+                Err(Error::usage(what)
+                    .hinted(format!("the last one is {head}: --compact latest gives up all before it")))
+            }
+            Self::At(at) if at <= keyspace.at => {
+                let what = format!("--compact {at}: required revision has been compacted");
+                Err(Error::usage(what).hinted(format!("the snapshot is compacted at {} already", keyspace.at)))
+            }
+            Self::At(at) => Ok(Some(at)),
+        }
+    }
+}
+
+/// How far a keyspace is compacted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Compacted {
+    /// The revision, or -1.
+    pub(crate) at: i64,
+    /// Whether that compaction was begun and not finished.
+    pub(crate) pending: bool,
 }

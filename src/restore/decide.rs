@@ -8,14 +8,14 @@ use super::{
     log::FromLog,
     past::Past,
     plan::Plan,
-    wanted::{Bump, Carry, Compact, GUESS, Wanted},
+    wanted::{Bump, Carry, GUESS, Wanted},
     warnings,
 };
 use crate::{
     Error, Result,
     error::Severity,
     etcd::{
-        Revision,
+        Compacted, Revision,
         boot::{Minor, Role, WITH_TERM, starts_on},
         rewrite::{Changes, Items},
         state::Member,
@@ -81,22 +81,8 @@ fn revisions(facts: &Facts<'_>, wanted: &Wanted, changes: &mut Changes<'_>) -> R
         changes.deleted_at = Some(head);
         changes.deleted.clone_from(&facts.dropped);
     }
-    changes.compact_to = match wanted.compact {
-        None => None,
-        // One that was begun is finished: what it removes is still in the file.
-        Some(Compact::Latest) => Some(head).filter(|head| *head > facts.compacted || facts.compaction_pending),
-        Some(Compact::At(at)) if at > head => {
-            return Err(usage(
-                format!("--compact {at}: required revision is a future revision"),
-                &format!("the last one is {head}: --compact latest gives up all before it"),
-            ));
-        }
-        Some(Compact::At(at)) if at <= facts.compacted => {
-            let what = format!("--compact {at}: required revision has been compacted");
-            return Err(usage(what, &format!("the snapshot is compacted at {} already", facts.compacted)));
-        }
-        Some(Compact::At(at)) => Some(at),
-    };
+    let compacted = Compacted { at: facts.compacted, pending: facts.compaction_pending };
+    changes.compact_to = wanted.compact.map_or(Ok(None), |compact| compact.revision(&compacted, head))?;
     let known = wanted.known.unwrap_or(head).max(facts.db_head).max(head).cast_unsigned();
     let by = match wanted.bump {
         None if wanted.past.is_some() => {

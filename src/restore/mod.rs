@@ -42,5 +42,5 @@ pub use rehearse::rehearse;
 pub use save::{SaveJob, save};
 pub use trust::Trust;
 pub use verify::Restored;
-pub use wanted::{Bump, Carry, Compact, GUESS, Wanted};
+pub use wanted::{Bump, Carry, GUESS, Wanted};
 pub use whose::{Chosen, DEFAULT_TOKEN, NotChosen, Whose};

@@ -1,7 +1,7 @@
 //! What is wanted of a restore.
 
 use super::{cluster::NewCluster, past::Past};
-use crate::etcd::boot::Minor;
+use crate::etcd::{Compact, boot::Minor};
 
 /// What is wanted of a restore.
 #[derive(Debug, Clone)]
@@ -56,12 +56,3 @@ pub enum Bump {
 
 /// The size of an automatic bump when the end is not known; OpenShift uses the same.
 pub const GUESS: u64 = 1_000_000_000;
-
-/// Which older revisions are removed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Compact {
-    /// Those before this one.
-    At(i64),
-    /// All but the last.
-    Latest,
-}

@@ -20,6 +20,7 @@ use super::{
     log::{self, unusable},
     log_start::LogStart,
     members::Members,
+    requests::{Alarmed, Besides, Requests},
     voters::{known, voting},
 };
 use crate::{
@@ -56,6 +57,12 @@ pub struct Alone {
     pub total_size: u64,
     /// Its storage version.
     pub version: Option<String>,
+    /// The alarms that its members raised.
+    pub alarms: Vec<Alarmed>,
+    /// Whether they are disarmed.
+    pub disarm_alarms: bool,
+    /// The revision that etcd compacts at when it starts.
+    pub compact_to: Option<i64>,
     /// The end of the log, and what is appended.
     pub log: LogEnd,
     /// Which etcd versions start on the result.
@@ -63,6 +70,8 @@ pub struct Alone {
     pub starts_on: Vec<(Minor, Startup)>,
     #[serde(skip)]
     changes: Vec<(ConfChangeKind, u64, Vec<u8>)>,
+    #[serde(skip)]
+    requests: Requests,
     #[serde(skip)]
     state: HardState,
     #[serde(skip)]
@@ -123,11 +132,16 @@ fn all_listed<S: Serializer>(members: &[Member], serializer: S) -> Result<S::Ok,
 
 impl Alone {
     /// Plans. `uncommitted` decides about entries that are not known to be committed; `urls` are new peer URLs of this
-    /// member, separated by commas.
+    /// member, separated by commas; `besides` is what else etcd is to do when it starts.
     ///
     /// # Errors
     /// When the log cannot be continued, the member was removed or is the only one, or `uncommitted` is missing.
-    pub fn plan(directory: &Directory<'_>, uncommitted: Option<Uncommitted>, urls: Option<&str>) -> Result<Self> {
+    pub fn plan(
+        directory: &Directory<'_>,
+        uncommitted: Option<Uncommitted>,
+        urls: Option<&str>,
+        besides: Besides,
+    ) -> Result<Self> {
         let source = directory.source;
         let urls = urls.map(|urls| peer_urls(urls.split(','))).transpose()?;
         let log = log::read(source, None)?;
@@ -144,7 +158,10 @@ impl Alone {
             return Err(unusable(source, Finding::error(Code::WalCommit, what)));
         }
         let members = Members::of(source, &log, &snapshot, metadata.node_id, kept, urls)?;
-        let last = kept.checked_add(members.changes.len() as u64).ok_or_else(|| {
+        let revision = snapshot.head().map_err(|finding| source.damaged(finding))?;
+        let requests = Requests::of(&snapshot, besides, revision)?;
+        let added = requests.len().saturating_add(members.changes.len() as u64);
+        let last = kept.checked_add(added).ok_or_else(|| {
             let what = format!("behind entry {kept} the log has no numbers left");
             unusable(source, Finding::error(Code::WalCommit, what))
         })?;
@@ -161,9 +178,12 @@ impl Alone {
             member: members.itself,
             cluster_id: Id(metadata.cluster_id),
             removed: members.others,
-            revision: snapshot.head().map_err(|finding| source.damaged(finding))?,
+            revision,
             total_size: snapshot.db().size(),
             version: snapshot.state.meta.storage_version.clone(),
+            alarms: snapshot.state.alarms.iter().map(Alarmed::from).collect(),
+            disarm_alarms: besides.disarm_alarms,
+            compact_to: requests.compact_to,
             log: LogEnd {
                 segment: segment.file_name().unwrap_or_default().to_string_lossy().into_owned(),
                 committed: state.commit,
@@ -175,6 +195,7 @@ impl Alone {
             },
             starts_on: starts_on(&after, Role::Member(&bootstrap)).to_vec(),
             changes: members.changes,
+            requests,
             state: HardState { commit: last, ..state },
             tail: log.tail(),
             log_start,
@@ -252,6 +273,10 @@ impl Change for Alone {
                 (self.log.kept.saturating_add(1)..=self.log.last).zip(&self.changes)
             {
                 writer.conf_change(self.state.term, index, &ConfChange { kind: *kind, node_id: *node_id, context });
+            }
+            let first = self.log.kept.saturating_add(self.changes.len() as u64).saturating_add(1);
+            for (index, request) in self.requests.encoded(first) {
+                writer.request(self.state.term, index, &request);
             }
             writer.state(&self.state);
         })

@@ -18,6 +18,7 @@ mod log;
 mod log_start;
 mod members;
 mod migrate;
+mod requests;
 mod voters;
 
 pub use alone::{Alone, LogEnd};
@@ -25,3 +26,4 @@ pub use apply::{Rewritten, apply, judge, served};
 pub use change::Change;
 pub use directory::{Directory, Way};
 pub use migrate::Migrate;
+pub use requests::{Alarmed, Besides};

@@ -40,6 +40,12 @@ impl Writer {
         self.record(RecordKind::Entry, &entry.finish());
     }
 
+    /// The entry `index`, which asks for something: an encoded `InternalRaftRequest`.
+    pub(crate) fn request(&mut self, term: u64, index: u64, request: &[u8]) {
+        let entry = proto::Writer::new().varint(1, 0).varint(2, term).varint(3, index).bytes(4, request);
+        self.record(RecordKind::Entry, &entry.finish());
+    }
+
     /// What raft must not forget.
     pub(crate) fn state(&mut self, state: &HardState) {
         self.record(RecordKind::State, &state.encode());

@@ -423,3 +423,57 @@ fn a_log_that_has_lost_its_beginning_begins_anew() {
         assert_eq!(theirs(&etcd, &[], &["get", "", "--from-key"])["kvs"], shown["kvs"], "{version}");
     }
 }
+
+/// What is recorded stays unless it is disarmed; the log asks etcd for that, and for a compaction.
+fn alarms_are_kept_or_disarmed(peers: &Peers, version: &str) {
+    let home = TempDir::new().unwrap();
+    let ports = [(); 3].map(|()| free_ports());
+    let members = Etcd::three_at(peers, version, home.path(), ports, &[]);
+    (0..20).for_each(|n| drop(members[0].ctl(&["put", "key", &n.to_string()])));
+    let gateway = Gateway::new(&members[0].endpoint);
+    for alarm in ["NOSPACE", "CORRUPT"] {
+        let raised = json!({"action": "ACTIVATE", "memberID": "77", "alarm": alarm});
+        gateway.ask("/v3/maintenance/alarm", &raised).unwrap();
+    }
+    members.into_iter().for_each(|member| drop(member.kill()));
+    let dead = Dead { data: home.path().join("m1"), name: "m1".to_owned(), ports: ports[0], _home: home };
+    let folder = TempDir::new().unwrap();
+    let [kept, disarmed] = ["kept", "disarmed"].map(|name| folder.path().join(name));
+    let args = |to: &Path| {
+        ["--data-dir", path(&dead.data), "--to", path(to), "--uncommitted", "keep"].map(str::to_owned).to_vec()
+    };
+    let run = |to: &Path, more: &[&str]| {
+        let args = args(to);
+        done(&args.iter().map(String::as_str).chain(more.iter().copied()).collect::<Vec<_>>())
+    };
+    let told = run(&kept, &[]);
+    for alarm in ["NOSPACE of member 4d, kept", "CORRUPT of member 4d, kept"] {
+        assert!(told.contains(alarm) && told.contains("--disarm-alarms"), "{told}");
+    }
+    let etcd = dead.start(peers, version, &kept, &[]);
+    assert!(!etcd.try_ctl(&["put", "after", "x"]).status.success(), "etcd {version}");
+    drop(etcd);
+    let told = run(&disarmed, &["--disarm-alarms", "--compact", "latest"]);
+    assert!(told.contains("CORRUPT of member 4d, disarmed") && told.contains("etcdctl defrag"), "{told}");
+    let etcd = dead.start(peers, version, &disarmed, &[]);
+    etcd.ctl(&["put", "after", "x"]);
+    assert_eq!(etcd.ctl(&["alarm", "list"]), "", "etcd {version}");
+    let old = String::from_utf8(etcd.try_ctl(&["get", "key", "--rev", "5"]).stderr).unwrap();
+    assert!(old.contains("required revision has been compacted"), "etcd {version}: {old}");
+    assert_eq!(etcd.ctl(&["get", "key", "--print-value-only"]), "19\n");
+    shown_as_served_after(&disarmed, etcd);
+}
+
+#[test]
+fn alarms_are_kept_or_disarmed_34() {
+    if let Some(peers) = Peers::find("alarms_are_kept_or_disarmed_34") {
+        alarms_are_kept_or_disarmed(&peers, "34");
+    }
+}
+
+#[test]
+fn alarms_are_kept_or_disarmed_37() {
+    if let Some(peers) = Peers::find("alarms_are_kept_or_disarmed_37") {
+        alarms_are_kept_or_disarmed(&peers, "37");
+    }
+}

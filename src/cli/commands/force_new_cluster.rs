@@ -4,11 +4,19 @@ use std::{
 };
 
 use clap::Args;
-use etcdsnap::{document::Id, rewrite::Alone, source::Source};
+use etcdsnap::{
+    document::Id,
+    etcd::Compact,
+    rewrite::{Alone, Besides},
+    source::Source,
+};
 
 use super::{
     directory::{DirectoryArgs, Told},
-    restore::text::{line, starts},
+    restore::{
+        asked::compact,
+        text::{line, starts},
+    },
 };
 use crate::{
     args::Uncommitted,
@@ -44,6 +52,12 @@ pub(crate) struct ForceNewCluster {
     /// Where other members are to reach this one [default: where they do now]
     #[arg(long, value_name = "URL,...")]
     peer_urls: Option<String>,
+    /// Disarm the alarms that are recorded, CORRUPT and NOSPACE: with either of them etcd refuses writes
+    #[arg(long)]
+    disarm_alarms: bool,
+    /// Give up the history before REV; etcd does it when it starts, and `etcdctl defrag` makes the file smaller then
+    #[arg(long, value_name = "REV|latest", value_parser = compact)]
+    compact: Option<Compact>,
     /// Go on with a damaged db as it is; a file beside a copy says so
     #[arg(long)]
     force: bool,
@@ -54,7 +68,8 @@ impl ForceNewCluster {
         let source = self.directory.open(session)?;
         let directory = self.directory.directory(&source)?;
         let uncommitted = self.uncommitted.map(Uncommitted::into);
-        let plan = Alone::plan(&directory, uncommitted, self.peer_urls.as_deref())?;
+        let besides = Besides { disarm_alarms: self.disarm_alarms, compact: self.compact };
+        let plan = Alone::plan(&directory, uncommitted, self.peer_urls.as_deref(), besides)?;
         self.directory.run(session, &directory, &plan, self.force)
     }
 }
@@ -72,6 +87,19 @@ impl Told for Alone {
         for (n, member) in self.removed.iter().enumerate() {
             let name = if n == 0 { "removed" } else { "" };
             line(&mut out, name, &listed(member.id, &member.name, &member.peer_urls))?;
+        }
+        for alarm in &self.alarms {
+            let kept = match (alarm.alarm.as_str(), self.disarm_alarms) {
+                (_, true) => "disarmed",
+                ("CORRUPT", _) => {
+                    "kept: etcd refuses requests; its data may be the wrong ones, and --disarm-alarms trusts them"
+                }
+                _ => "kept: etcd refuses writes; --disarm-alarms --compact latest, and etcdctl defrag then, end that",
+            };
+            line(&mut out, "alarm", &format!("{} of member {}, {kept}", alarm.alarm, alarm.member))?;
+        }
+        if let Some(revision) = self.compact_to {
+            line(&mut out, "compacted", &format!("at revision {revision}, when etcd starts"))?;
         }
         let log = &self.log;
         line(&mut out, "log", &format!("kept up to entry {}, committed on disk up to {}", log.kept, log.committed))?;
@@ -107,7 +135,8 @@ impl Told for Alone {
                 named(&member.name)
             )
         });
-        [start].into_iter().chain(again).collect()
+        let defrag = self.compact_to.map(|_| "etcdctl defrag   # makes the file smaller".to_owned());
+        [start].into_iter().chain(defrag).chain(again).collect()
     }
 }
 

@@ -50,17 +50,22 @@ impl AlarmKind {
             n => Self::Other(n),
         }
     }
+
+    /// Its number.
+    pub(crate) fn number(self) -> u64 {
+        match self {
+            Self::None => 0,
+            Self::NoSpace => 1,
+            Self::Corrupt => 2,
+            Self::Other(n) => n,
+        }
+    }
 }
 
 impl Alarm {
     /// Its key in the bucket.
     pub(in crate::etcd) fn key(&self) -> Vec<u8> {
-        let kind = match self.kind {
-            AlarmKind::None => 0,
-            AlarmKind::NoSpace => 1,
-            AlarmKind::Corrupt => 2,
-            AlarmKind::Other(n) => n,
-        };
+        let kind = self.kind.number();
         let message = if self.member == 0 { Writer::new() } else { Writer::new().varint(1, self.member) };
         if kind == 0 { message.finish() } else { message.varint(2, kind).finish() }
     }

@@ -5,8 +5,11 @@ use std::path::PathBuf;
 use clap::Args;
 use etcdsnap::{
     Result,
-    etcd::boot::{JUDGED, Minor},
-    restore::{Bump, Carry, Compact, Past, Trust},
+    etcd::{
+        Compact,
+        boot::{JUDGED, Minor},
+    },
+    restore::{Bump, Carry, Past, Trust},
     source::Source,
 };
 
@@ -145,7 +148,7 @@ fn bump(text: &str) -> Result<Bump, String> {
     }
 }
 
-fn compact(text: &str) -> Result<Compact, String> {
+pub(in crate::commands) fn compact(text: &str) -> Result<Compact, String> {
     match text {
         "latest" => Ok(Compact::Latest),
         number => number.parse().map(Compact::At).map_err(|_| "neither a revision nor latest".to_owned()),

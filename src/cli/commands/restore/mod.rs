@@ -1,5 +1,5 @@
 mod alias;
-mod asked;
+pub(super) mod asked;
 mod next;
 mod reach;
 mod target;
