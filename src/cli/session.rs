@@ -148,20 +148,18 @@ impl Session {
     /// Opens the backup in `source` as `load` has it, and says what of its log is shown and what is not.
     pub(crate) fn load<'s>(&self, source: &'s Source, load: &Load) -> Result<Snapshot<'s>> {
         let snapshot = Snapshot::load(source, load)?;
-        let Some(log) = snapshot.log else { return Ok(snapshot) };
-        let note = |what: String| say!("note: {}: {what}", source.name());
-        let (more, unsure) = (log.unapplied.applied_at_start, log.unapplied.past_commit);
-        let left = more.saturating_add(unsure).saturating_sub(log.applied);
-        if log.applied > 0 {
-            note(format!("{} entries of the log, which the db does not hold yet, are applied", log.applied));
-        }
-        match load.uncommitted {
-            _ if left == 0 => {}
-            None if unsure == left => {
-                note(format!("{left} entries of the log are past the last commit on disk and left out"));
-                say!("hint: --uncommitted keep applies them too: a client may have been told that they are in");
-            }
-            _ => note(format!("{left} entries of the log are left out")),
+        note_log(source, load, &snapshot);
+        Ok(snapshot)
+    }
+
+    /// The same, with what was compacted where the log still holds all of it.
+    pub(crate) fn load_whole<'s>(&self, source: &'s Source, load: &Load) -> Result<Snapshot<'s>> {
+        let snapshot = Snapshot::load_whole(source, load)?;
+        note_log(source, load, &snapshot);
+        let keyspace = snapshot.keyspace;
+        if keyspace.dropped() < keyspace.compacted() {
+            let at = keyspace.compacted();
+            say!("note: {}: what was compacted at revision {at} is shown from its log", source.name());
         }
         Ok(snapshot)
     }
@@ -177,6 +175,25 @@ impl Session {
     pub(crate) fn close(&mut self, source: &Source, findings: &Findings) -> Result<Exit, Failure> {
         self.intact(source)?;
         Ok(tell(source.name(), findings))
+    }
+}
+
+/// Says what of a backup's log is shown and what is not.
+fn note_log(source: &Source, load: &Load, snapshot: &Snapshot<'_>) {
+    let Some(log) = snapshot.log else { return };
+    let note = |what: String| say!("note: {}: {what}", source.name());
+    let (more, unsure) = (log.unapplied.applied_at_start, log.unapplied.past_commit);
+    let left = more.saturating_add(unsure).saturating_sub(log.applied);
+    if log.applied > 0 {
+        note(format!("{} entries of the log, which the db does not hold yet, are applied", log.applied));
+    }
+    match load.uncommitted {
+        _ if left == 0 => {}
+        None if unsure == left => {
+            note(format!("{left} entries of the log are past the last commit on disk and left out"));
+            say!("hint: --uncommitted keep applies them too: a client may have been told that they are in");
+        }
+        _ => note(format!("{left} entries of the log are left out")),
     }
 }
 

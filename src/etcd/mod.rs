@@ -42,6 +42,7 @@ pub mod state;
 mod survey;
 mod urls;
 mod view;
+mod whole;
 
 pub use added::AddedRecords;
 pub use bootstrap::{Bootstrap, SnapFile, V2};

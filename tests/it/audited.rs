@@ -220,7 +220,7 @@ fn the_audit_log_of_a_real_api_server_agrees() {
     told(file.to_str().unwrap());
     drop(server);
     let (_home, dir) = etcd.stop();
-    logged(dir.to_str().unwrap());
+    logged(dir.to_str().unwrap(), &by_revision);
 }
 
 /// What the commands print of it.
@@ -237,7 +237,18 @@ fn told(file: &str) {
 }
 
 /// `wal` prints bounds that never fall, where the newest time in what an entry writes does.
-fn logged(dir: &str) {
+fn logged(dir: &str, by_revision: &HashMap<i64, Request>) {
+    // the log holds what was compacted
+    let output = etcdsnap(["timeline", dir, "--all", "-o", "ndjson"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    let changes: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let revision = |change: &Value| change["revision"].as_i64().unwrap();
+    assert_eq!((revision(&changes[0]), changes.len() as i64 + 1), (2, revision(changes.last().unwrap())));
+    let known: Vec<_> =
+        changes.iter().filter_map(|change| Some((change, by_revision.get(&revision(change))?))).collect();
+    let named = known.iter().filter(|(change, _)| change["manager"].is_string());
+    assert!(named.clone().count() > 100);
+    named.for_each(|(change, request)| assert_eq!(change["manager"], request.manager.as_str(), "{change}"));
     let output = etcdsnap(["wal", dir, "-o", "ndjson"]);
     let text = String::from_utf8(output.stdout).unwrap();
     let records: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();

@@ -136,6 +136,47 @@ fn what_the_log_alone_has_compacted_is_there() {
     assert_eq!(run(&["timeline", dir, "--all", "--no-headers"]).0.lines().count(), 4);
 }
 
+/// A log that begins with the first entry still holds what was compacted; that of a restored member does not begin there.
+#[test]
+fn what_was_compacted_is_read_from_the_log() {
+    let Some(peers) = Peers::find("what_was_compacted_is_read_from_the_log") else { return };
+    let etcd = Etcd::start(&peers, "36");
+    let home = tempfile::tempdir().unwrap();
+    let at = |name: &str| home.path().join(name).display().to_string();
+    let writes = |etcd: &Etcd<'_>, head: &str| {
+        for args in
+            [&["put", "k", "one"][..], &["put", "k", "two"], &["del", "k"], &["put", "k", "three"], &["put", "x", "1"]]
+        {
+            etcd.ctl(args);
+        }
+        etcd.ctl(&["compact", "--physical", head]);
+        etcd.ctl(&["put", "k", "four"]);
+    };
+    let signs = |dir: &str| {
+        let (out, err, exit) = run(&["history", dir, "--key", "k"]);
+        assert_eq!(exit, 0, "{err}");
+        out.lines()
+            .filter_map(|line| line.split_once("revision "))
+            .map(|(sign, rest)| format!("{sign}{}", rest.split_whitespace().next().unwrap()))
+            .collect::<Vec<_>>()
+    };
+    writes(&etcd, "6");
+    etcd.ctl(&["snapshot", "save", &at("saved.db")]);
+    let (_home, dir) = etcd.stop();
+    let dir = dir.to_str().unwrap();
+    assert_eq!(signs(dir), ["+ 2", "~ 3", "- 4", "+ 5", "~ 7"]);
+    let (out, err, _) = run(&["timeline", dir, "--all", "--no-headers"]);
+    assert!(out.lines().count() == 6 && err.contains("compacted at revision 6 is shown from its log"), "{out}{err}");
+    assert_eq!(signs(&at("saved.db")), ["= 5", "~ 7"]);
+
+    let restored = at("restored");
+    crate::common::restore([&at("saved.db"), "--data-dir", &restored, "--member", "m1"]);
+    let etcd = Etcd::start_on(&peers, "36", Some(restored.as_ref()), &[]).unwrap();
+    writes(&etcd, "12");
+    let _home = etcd.stop();
+    assert_eq!(signs(&restored), ["= 11", "~ 13"]);
+}
+
 #[test]
 fn a_timeline_tells_every_change_and_leaves_out_the_noise() {
     let (out, err, exit) = run(&["timeline", FILE]);

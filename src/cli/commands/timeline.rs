@@ -22,7 +22,7 @@ use crate::{
 /// Every change that a backup holds, one a line: when, what, to which object, by which program
 ///
 /// A backup holds every change since its last compaction; Kubernetes compacts every 5 minutes, so a normal one goes back 5
-/// to 10 of them.
+/// to 10 of them. Of a data directory whose log begins with the first entry, what was compacted is there too.
 ///
 /// etcd records no times; the objects hold some (creation, managedFields, deletion requests, the Leases that nodes renew). A
 /// change was written at TIME or up to WITHIN later, as far as the clocks of the API servers are right. MANAGER is the
@@ -109,7 +109,7 @@ const PATHS: usize = 4;
 impl Timeline {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
         let source = session.open(&self.snapshot)?;
-        let snapshot = session.load(&source, &self.log.load())?;
+        let snapshot = session.load_whole(&source, &self.log.load())?;
         let cluster = Cluster::open(&snapshot, self.keys.ring()?, At::Last)?;
         let (mask, clock, (first, _)) = (self.masking.mask()?, cluster.clock(), cluster.window());
         let query = Query { what: self.what, namespace: self.namespace, range: self.prefix };

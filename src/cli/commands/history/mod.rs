@@ -24,7 +24,8 @@ use crate::{
 ///
 /// A backup holds every change since its last compaction, and of what is older the newest state of each key only.
 /// Kubernetes compacts every 5 minutes: a normal backup goes back 5 to 10 of them. The first line tells the window. More
-/// backups of the same cluster, with --also, make it longer; writes that are in none of them are counted.
+/// backups of the same cluster, with --also, make it longer; writes that are in none of them are counted. Of a data
+/// directory whose log begins with the first entry, what was compacted is there too.
 ///
 /// etcd records no times; the objects hold some (creation, managedFields, deletion requests, the Leases that nodes renew). A
 /// revision was written at its time or up to `+N s` later, as far as the clocks of the API servers are right.
@@ -80,7 +81,7 @@ impl History {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
         let names: Vec<_> = std::iter::once(&self.snapshot).chain(&self.also).collect();
         let sources = names.iter().map(|name| session.open(name)).collect::<Result<Vec<_>, _>>()?;
-        let load = |source| session.load(source, &self.log.load());
+        let load = |source| session.load_whole(source, &self.log.load());
         let snapshots = sources.iter().map(load).collect::<Result<Vec<_>, _>>()?;
         let mut backups = Vec::new();
         for (source, snapshot) in sources.iter().zip(&snapshots) {
