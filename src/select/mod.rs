@@ -155,10 +155,15 @@ impl Selection {
         }
     }
 
-    /// Things in the order they are asked for, else in their own; and the names that none of them has.
+    /// Those of the things that are asked for, in the order they are asked for, else in their own; and the names that none
+    /// of them has.
     #[must_use]
-    pub fn arrange<'k, T: Copy>(&self, things: Vec<T>, key: impl Fn(&T) -> &'k [u8]) -> (Vec<T>, Vec<&Name>) {
-        let mut placed: Vec<(usize, T)> = Vec::with_capacity(things.len());
+    pub fn arrange<'k, T: Copy>(
+        &self,
+        things: impl IntoIterator<Item = T>,
+        key: impl Fn(&T) -> &'k [u8],
+    ) -> (Vec<T>, Vec<&Name>) {
+        let mut placed: Vec<(usize, T)> = Vec::new();
         for thing in things {
             placed.extend(self.places(key(&thing)).into_iter().map(|place| (place, thing)));
         }

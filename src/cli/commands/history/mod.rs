@@ -104,7 +104,7 @@ impl History {
             return Err(Error::not_found(printable(what)).hinted(elsewhere(&sources)).into());
         }
         let mut exit = Exit::Good;
-        let (_, missing) = selection.arrange(found.keys().copied().collect(), |key| key);
+        let (_, missing) = selection.arrange(found.keys().copied(), |key| key);
         for missing in missing {
             let name = printable(missing.name.clone());
             Failure::from(Error::not_found(format!("no revision of {name} is there"))).say();
