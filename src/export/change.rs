@@ -18,6 +18,8 @@ pub enum Change {
     NotServed(LeftOut),
     /// It was to be deleted at this time.
     Deleted(String),
+    /// An apply with `--server-side` refuses it, as a list has an item twice: which one.
+    NamedTwice(String),
     /// It lacks these fields, which its definition does not have.
     Pruned(Vec<String>),
 }
@@ -27,6 +29,7 @@ impl fmt::Display for Change {
         match self {
             Self::Version { stored, exported } => write!(f, "stored as {stored}, exported as {exported}"),
             Self::NotServed(why) => write!(f, "exported as it is stored, but {why}"),
+            Self::NamedTwice(what) => write!(f, "kubectl apply --server-side refuses it, apply it without: {what}"),
             Self::Pruned(fields) => {
                 write!(f, "exported without fields that its definition does not have: {}", fields.join(", "))
             }

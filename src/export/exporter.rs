@@ -5,9 +5,10 @@ use serde::Serialize;
 use super::{
     change::Change,
     left_out::{LeftOut, Named, Why, judge},
-    needs::{Reference, references},
+    needs::{Reference, pod_spec, references},
     neighbours::{Neighbours, deleted_at},
     strip::strip,
+    twice::named_twice,
     version::settle,
 };
 use crate::{
@@ -105,6 +106,8 @@ impl<'v, 'a> Exporter<'v, 'a> {
         let mut changes = self.version(named, &mut object)?;
         changes.extend(deleted_at(&object.value).map(|at| Change::Deleted(at.to_owned())));
         strip(&mut object.value, self.wanted.exact);
+        let pods = pod_spec(object.kind()).and_then(|path| object.value.at(path));
+        changes.extend(pods.and_then(named_twice).map(Change::NamedTwice));
         let needs = references(self.cluster, named, &object.value);
         Ok(Exported { object, changes, needs })
     }

@@ -6,6 +6,7 @@
 //! version   one that the target serves
 //! prune     fields that the definition of a custom resource does not have
 //! strip     what a server sets, and what only holds in the cluster that it is from
+//! twice     what apply --server-side refuses
 //! needs     what exported objects name and the export does not hold
 //! Folder    the files and their MANIFEST, all of them or none
 //! ```
@@ -24,6 +25,7 @@ mod neighbours;
 mod order;
 mod prune;
 mod strip;
+mod twice;
 mod version;
 mod work;
 

@@ -60,6 +60,8 @@ pub struct Tally<'a> {
     pub versions: BTreeMap<(String, String), u64>,
     /// Objects that were being deleted, and are exported all the same.
     pub deleted: u64,
+    /// Objects that an apply with `--server-side` refuses.
+    pub named_twice: u64,
     /// Custom resources that lack fields which their definitions do not have.
     pub pruned: u64,
     /// Objects that are exported in a version that no cluster serves by default.
@@ -82,6 +84,7 @@ impl<'a> Tally<'a> {
                             self.versions.entry((stored.clone(), exported.clone())).or_default()
                         }
                         Change::Deleted(_) => &mut self.deleted,
+                        Change::NamedTwice(_) => &mut self.named_twice,
                         Change::Pruned(_) => &mut self.pruned,
                         Change::NotServed(_) => &mut self.not_served,
                     };

@@ -285,6 +285,7 @@ fn what_an_api_server_makes_of_both_versions_is_the_same() {
     }
 
     discovered(&server);
+    refused_by_server_side_apply(&server, &etcd, dir.path());
 }
 
 /// What is stable is served by default, and nothing else is: so the rule says.
@@ -309,6 +310,26 @@ fn discovered(server: &Apiserver<'_>) {
         "storageversionmigrations.storagemigration.k8s.io",
     ];
     assert!(lacking.iter().all(|name| later.contains(&name.as_str())), "{lacking:?}");
+}
+
+/// What `--server-side` refuses is taken without it, as the export says.
+fn refused_by_server_side_apply(server: &Apiserver<'_>, etcd: &Etcd<'_>, dir: &Path) {
+    let spec = json!({
+        "replicas": 0, "selector": {"matchLabels": {"t": "w"}},
+        "template": {"metadata": {"labels": {"t": "w"}}, "spec": {"containers": [
+            {"name": "c", "image": "i", "env": [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]},
+        ]}},
+    });
+    let (_, twice) = object("deployments/default/twice", "apps/v1", "Deployment", &json!({"spec": spec}));
+    server.apply(&twice.to_string());
+    etcd.ctl(&["snapshot", "save", path(&dir.join("twice.db"))]);
+    server.kubectl(&["delete", "deployment", "twice", "-n", "default"]);
+    let to = dir.join("twice");
+    let said = succeeded(&etcdsnap(["export", path(&dir.join("twice.db")), "deploy/twice", "--to", path(&to)]));
+    assert!(said.contains("1 object to apply without --server-side"), "{said}");
+    let refused = server.try_kubectl(&["apply", "--server-side", "-f", path(&to)], "");
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("duplicate entries"), "{refused:?}");
+    server.kubectl(&["apply", "-f", path(&to)]);
 }
 
 #[test]

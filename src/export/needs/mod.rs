@@ -18,7 +18,7 @@ use std::{
 use rayon::prelude::*;
 
 pub use self::references::Reference;
-pub(super) use self::references::references;
+pub(super) use self::references::{pod_spec, references};
 use super::left_out::LeftOut;
 use crate::k8s::ObjectKey;
 

@@ -63,7 +63,7 @@ pub(in crate::export) fn references(cluster: &Cluster<'_>, key: &ObjectKey<'_>, 
 }
 
 /// Where the spec of the Pods is that an object is or makes.
-fn pod_spec(kind: &str) -> Option<&'static [&'static str]> {
+pub(in crate::export) fn pod_spec(kind: &str) -> Option<&'static [&'static str]> {
     match kind {
         "Pod" => Some(&["spec"]),
         "PodTemplate" => Some(&["template", "spec"]),

@@ -57,6 +57,7 @@ impl Outcome<'_, '_, '_> {
         let mut more = |count, what| lines.extend((count > 0).then(|| format!("{} {what}", of(count))));
         more(self.tally.deleted, "being deleted, exported without deletionTimestamp and finalizers");
         more(self.tally.pruned, "exported without fields that their definitions do not have");
+        more(self.tally.named_twice, "to apply without --server-side, as a list names an item twice");
         more(self.tally.not_served, "exported in a version that no cluster serves by default");
         lines
     }
