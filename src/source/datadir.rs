@@ -31,6 +31,13 @@ pub fn is_data_dir(dir: &Path) -> bool {
     member_dir(dir).is_some()
 }
 
+/// The first segment of the log in the folder `dir`, where that has the `member/wal` of a data directory, and no db.
+pub(super) fn log_without_db(dir: &Path) -> Option<PathBuf> {
+    let wal = dir.join("member").join("wal");
+    let names = if is_data_dir(dir) { Vec::new() } else { names(&wal).unwrap_or_default() };
+    names.into_iter().map(|name| wal.join(name)).find(|path| SegmentName::parse(&file_name(path)).is_some())
+}
+
 /// Opens the parts of the data directory `dir`, with its log in `wal_dir` when that is not `member/wal`.
 pub(super) fn open(dir: &Path, wal_dir: Option<&Path>) -> Result<Option<DataDir>> {
     let Some(member) = member_dir(dir) else { return Ok(None) };

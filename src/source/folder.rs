@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{is_data_dir, is_stdin};
+use super::{datadir, is_data_dir, is_stdin};
 
 /// A file or data directory that may be a backup.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +40,9 @@ impl Candidates {
     }
 
     fn take(&mut self, path: &Path, in_folder: bool, entered: &mut Option<HashSet<(u64, u64)>>) {
-        let is_folder = path.is_dir() && !is_data_dir(path) && !is_stdin(path);
+        // Opening what has lost its db says what it is.
+        let is_one = |path: &Path| is_data_dir(path) || datadir::log_without_db(path).is_some();
+        let is_folder = path.is_dir() && !is_one(path) && !is_stdin(path);
         let entries = is_folder.then(|| fs::read_dir(path).ok()).flatten();
         let Some(entries) = entries else {
             self.files.push(Candidate { path: path.to_owned(), in_folder });
@@ -56,7 +58,7 @@ impl Candidates {
         let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
         paths.sort();
         for path in paths {
-            if path.is_file() || is_data_dir(&path) || (entered.is_some() && path.is_dir()) {
+            if path.is_file() || is_one(&path) || (entered.is_some() && path.is_dir()) {
                 self.take(&path, true, entered);
             } else if path.is_dir() {
                 self.not_entered = self.not_entered.saturating_add(1);

@@ -1,5 +1,6 @@
 //! What a file is that is no etcd backup, and what to do with it.
 
+use super::framing::Framing;
 use crate::{Error, bytes::escape};
 
 /// Names the file whose bytes are `bytes`.
@@ -30,6 +31,7 @@ fn name(bytes: &[u8]) -> (String, &'static str, bool) {
         }
         _ if bytes.starts_with(b"-----BEGIN AGE") => ("encrypted with age", "decrypt it first: age --decrypt", true),
         [0x7f, b'E', b'L', b'F', ..] => ("a program (ELF)", "name the backup, not the program", false),
+        _ if Framing::of(bytes).is_some() => log(bytes),
         _ if bytes.iter().all(|b| *b == 0) => {
             ("nothing but zeros", "its content was never written, or is lost: use another copy", true)
         }
@@ -57,6 +59,39 @@ fn name(bytes: &[u8]) -> (String, &'static str, bool) {
         }
     };
     (what.to_owned(), hint, may_be_one)
+}
+
+/// A log's segment: what it is, what to do with it, and whether it may be a backup all the same.
+fn log(bytes: &[u8]) -> (&'static str, &'static str, bool) {
+    if is_old_log(bytes) {
+        (
+            "a log of etcd 2.0 to 2.2, of 2015",
+            "it holds keys of the v2 API alone, and no etcd 3 reads it as it is: start etcd 2.3 on a copy of its directory",
+            false,
+        )
+    } else {
+        (
+            "a segment of etcd's log",
+            "`etcdsnap wal` shows it; the keys are in the data directory that it is from",
+            false,
+        )
+    }
+}
+
+/// Whether `bytes` begin as a log of etcd 2.0 to 2.2, whose records have no padding.
+pub(super) fn is_old_log(bytes: &[u8]) -> bool {
+    Framing::of(bytes) == Some(Framing::Unpadded)
+}
+
+/// A data directory that has a log, which is `bytes`, and no db.
+pub(super) fn without_db(file: &str, bytes: &[u8]) -> Error {
+    let old = is_old_log(bytes).then(|| log(bytes));
+    let (what, hint, may_be_one) = old.unwrap_or((
+        "a data directory without its db (member/snap/db)",
+        "`etcdsnap wal` shows what is in its log",
+        true,
+    ));
+    Error::Foreign { file: file.to_owned(), what: what.to_owned(), hint: hint.to_owned(), may_be_one }
 }
 
 /// A binary OpenPGP message: a packet of encrypted data or of a session key.

@@ -19,6 +19,7 @@ mod backup;
 mod datadir;
 mod folder;
 mod foreign;
+mod framing;
 mod input;
 mod kept;
 mod kind;

@@ -70,7 +70,11 @@ fn open_folder(origin: Origin, pick: Option<&str>, options: &Options) -> Result<
     let names = |entries: &mut dyn Iterator<Item = &OsString>| entries.map(file_name).collect::<Vec<_>>();
     let found = names(&mut entries.iter().filter(is_backup));
     let found = without_others(path, found, pick, options);
-    let none = || foreign::without_backup(name, "a folder", &names(&mut entries.iter()));
+    let none = || match datadir::log_without_db(path).map(|segment| Part::open(&segment)) {
+        Some(Ok(segment)) => foreign::without_db(name, segment.bytes()),
+        Some(Err(error)) => error,
+        None => foreign::without_backup(name, "a folder", &names(&mut entries.iter())),
+    };
     let one = pick_one(name, pick, &found, none)?;
     let inner = entries.iter().find(|entry| file_name(entry) == one).map_or_else(|| path.join(&one), |e| path.join(e));
     open_origin(Origin::file(&inner), None, options)

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    Input, Options, Part, SegmentName, Wrapping, datadir,
+    Input, Options, Part, SegmentName, Wrapping, datadir, foreign,
     input::on_disk,
     locator::{Locator, Origin},
     pick::pick_one,
@@ -235,6 +235,11 @@ impl<'o> Opening<'o> {
         };
         if wanted.is_empty() {
             return Err(self.nothing("a folder without them"));
+        }
+        if self.kind == RaftKind::Log
+            && let Some(old) = self.files.wal.iter().find(|part| foreign::is_old_log(part.bytes()))
+        {
+            return Err(foreign::foreign(old.name(), old.bytes()));
         }
         if self.files.containers.is_empty() && self.files.wal.iter().any(Part::is_locked) {
             let note = Finding::warning(Code::InUse, "in use by a running etcd: what is read may be torn");

@@ -68,6 +68,47 @@ fn rare() -> Segment {
         .entry(0, 2, 13, &request(4, put(b"/registry/secrets/shop/broken", b"s3cr3t, and no object")))
 }
 
+/// What etcd 2.0 to 2.2 wrote is neither damaged nor torn, and no backup for etcd 3.
+#[test]
+fn a_log_of_2015_is_named() {
+    const OLD: &str = "a log of etcd 2.0 to 2.2";
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    fs::create_dir_all(data.join("member/wal")).unwrap();
+    fs::create_dir_all(data.join("member/snap")).unwrap();
+    let segment = data.join("member/wal").join(FIRST);
+    fs::copy("fixtures/etcd-2.0.wal", &segment).unwrap();
+    let (member, wal) = (data.join("member"), data.join("member/wal"));
+    for (command, path) in [
+        ("wal", &data),
+        ("wal", &member),
+        ("wal", &wal),
+        ("wal", &segment),
+        ("status", &data),
+        ("verify", &data),
+        ("status", &segment),
+        ("verify", &segment),
+        ("get", &data),
+    ] {
+        let output = etcdsnap([command, path.to_str().unwrap()]);
+        let said = String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{command} {}: {said}", path.display());
+        assert!(said.contains(OLD) && said.contains("etcd 2.3"), "{command} {}: {said}", path.display());
+        assert!(!said.contains("torn") && !said.contains("padding is damaged"), "{said}");
+    }
+    // among backups it is surely none; a later one without its db may have been one
+    let among = || etcdsnap(["verify", dir.path().to_str().unwrap(), "fixtures/small.db"]);
+    let output = among();
+    assert!(output.status.code() == Some(0) && String::from_utf8_lossy(&output.stdout).contains(OLD));
+    fs::write(&segment, rare().bytes).unwrap();
+    assert_eq!(among().status.code(), Some(1));
+    let output = etcdsnap(["status", data.to_str().unwrap()]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("a data directory without its db") && said.contains("etcdsnap wal"), "{said}");
+    let said = String::from_utf8(etcdsnap(["status", segment.to_str().unwrap()]).stderr).unwrap();
+    assert!(said.contains("a segment of etcd's log") && said.contains("etcdsnap wal"), "{said}");
+}
+
 #[test]
 fn what_is_rare_in_a_log_is_told() {
     let (_dir, path) = segment(&rare().bytes);
