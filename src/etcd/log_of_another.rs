@@ -1,6 +1,6 @@
 //! Whether the log beside a db is of another member, or of another life of it: from before a restore.
 
-use super::{Snapshot, State, boot::known_term};
+use super::{Request, Snapshot, State, boot::known_term, request::Op};
 use crate::{
     Code, Finding,
     snap::Snap,
@@ -28,7 +28,7 @@ fn earlier_life(snapshot: &Snapshot<'_>, source: &Source, log: &Log<'_>) -> Opti
     let what = if let Some((name, _)) = snaps.into_iter().find(|(_, snap)| unknown(snap)) {
         let name = name.rsplit('/').next().unwrap_or_default();
         format!("the db was restored, with {name}, and the log has no record of that")
-    } else if !restored && head > index.saturating_add(1).try_into().unwrap_or(i64::MAX) {
+    } else if !restored && head > index.saturating_add(1).try_into().unwrap_or(i64::MAX) && !may_be_migrated(log) {
         format!(
             "the db has revision {head} at entry {index}, and the log, which begins with entry 1, knows of no restore"
         )
@@ -41,6 +41,14 @@ fn earlier_life(snapshot: &Snapshot<'_>, source: &Source, log: &Log<'_>) -> Opti
         "etcd would apply that log to this db: find the log that the restore has written (etcd's --wal-dir), or leave the log \
          out with --no-wal",
     ))
+}
+
+/// Whether there are keys of the v2 API: what was migrated from there (`etcdctl migrate`) is in no entry.
+fn may_be_migrated(log: &Log<'_>) -> bool {
+    log.entries().iter().any(|entry| match Request::of(entry) {
+        Ok(Some(Request { op: Op::V2(request), .. })) => !request.path.starts_with(b"/0/"),
+        _ => false,
+    })
 }
 
 /// That the last entry in the db is another one in the log: raft never changes what was applied. No more than a doubt.
