@@ -157,7 +157,11 @@ fn keys_that_are_no_objects_are_no_error() {
     assert_eq!(asked.status.code(), Some(1));
     // what is under a key that nobody knows may have been an object
     etcd.ctl(&["put", "/registry/novelties/b/a", "garbled"]);
-    let output = etcdsnap(["get", &saved("garbled.db"), "-o", "json"]);
-    assert_eq!(output.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("/registry/novelties/b/a"));
+    let path = saved("garbled.db");
+    for format in ["json", "name"] {
+        let output = etcdsnap(["get", &path, "-o", format]);
+        assert_eq!(output.status.code(), Some(1), "{format}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("/registry/novelties/b/a"), "{format}");
+        assert!(String::from_utf8_lossy(&output.stdout).to_lowercase().contains("configmap"), "{format}");
+    }
 }

@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use etcdsnap::{
     etcd::KeyValue,
-    k8s::{Summary, Undecodable},
+    k8s::{Key, Summary, Undecodable},
     objects::Cluster,
     ordered::ordered_items,
 };
@@ -69,17 +69,29 @@ fn summary(line: &Summary<'_>, key: &[u8]) -> [String; 4] {
     }
 }
 
-/// Prints the names of the objects that were found, as `kubectl -o name`.
+/// Prints the names of the objects that were found, as `kubectl -o name`; reports those that cannot be read.
 pub(super) fn names(session: &mut Session, cluster: &Cluster<'_>, found: &[KeyValue<'_>]) -> Result<Exit, Failure> {
+    let mut exit = Exit::Good;
     let name = |kv: &KeyValue<'_>| {
         let (kind, name) = match Summary::new(kv.key, kv.value, &cluster.resources) {
             Summary::Object { kind, meta } => (kind, meta.name),
             Summary::Encrypted { kind, name, .. } => (kind, name.into()),
+            Summary::Opaque { why, .. } if Key::new(kv.key).object().is_some() => {
+                return Some(Err((kv.key.to_vec(), why)));
+            }
             _ => return None,
         };
-        Some(printable(format!("{kind}/{name}")) + "\n")
+        Some(Ok(printable(format!("{kind}/{name}")) + "\n"))
     };
-    let make = |window: Vec<&KeyValue<'_>>| window.into_iter().filter_map(name).collect::<String>();
-    ordered_items(found.iter(), size, make, |names| session.out.write_all(names.as_bytes()))?;
-    Ok(Exit::Good)
+    let make = |window: Vec<&KeyValue<'_>>| window.into_iter().filter_map(name).collect::<Vec<_>>();
+    ordered_items(found.iter(), size, make, |names| {
+        names.into_iter().try_for_each(|name| match name {
+            Ok(name) => session.out.write_all(name.as_bytes()),
+            Err((key, why)) => {
+                exit = unreadable(&key, &why);
+                Ok(())
+            }
+        })
+    })?;
+    Ok(exit)
 }
