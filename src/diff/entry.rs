@@ -107,7 +107,13 @@ pub(super) fn compare<'a>(
                 a.as_served(old.mod_revision);
                 b.as_served(new.mod_revision);
                 decoded(&a, &b);
-                of_objects(diff, &key, a, b, &mut ignored)?
+                let unknown = a.unknown != b.unknown;
+                match of_objects(diff, &key, a, b, &mut ignored) {
+                    None | Some(Difference::Ignored) if unknown => {
+                        Difference::NotComparable(Undecodable::UnknownFields)
+                    }
+                    difference => difference?,
+                }
             }
             Err(why) if why.is_sealed() => Difference::NotComparable(why),
             Err(_) if key.object().is_none() => bytes(diff.mask, &key, &old, &new),

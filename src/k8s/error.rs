@@ -1,7 +1,9 @@
 //! What can be wrong with a stored value.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
 use super::stored::Seal;
-use crate::proto::Malformed;
+use crate::proto::{Field, Malformed, Wire};
 
 /// Why a value is not shown as an object.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -39,6 +41,9 @@ pub enum Undecodable {
         /// Why not.
         why: Unopened,
     },
+    /// Of two objects: what differs is in fields that the table of kinds does not have.
+    #[error("only fields that this version does not know differ")]
+    UnknownFields,
     /// It is none of the forms that Kubernetes stores objects in.
     #[error("not a Kubernetes object ({0} bytes)")]
     Opaque(usize),
@@ -119,4 +124,18 @@ pub struct Unknown {
     pub path: String,
     /// The field's number.
     pub number: u32,
+    /// A hash of its value, as far as it is not shown: what differs here differs.
+    pub digest: u64,
+}
+
+impl Unknown {
+    pub(super) fn new(path: String, field: &Field<'_>) -> Self {
+        let mut hasher = DefaultHasher::new();
+        match field.wire {
+            Wire::Varint(number) | Wire::Fixed64(number) => number.hash(&mut hasher),
+            Wire::Fixed32(number) => number.hash(&mut hasher),
+            Wire::Len(bytes) | Wire::Group(bytes) => bytes.hash(&mut hasher),
+        }
+        Self { path, number: field.number, digest: hasher.finish() }
+    }
 }

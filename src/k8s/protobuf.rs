@@ -68,7 +68,7 @@ impl Decoder {
         let mut reader = Reader::new(data);
         while let Some(wire) = reader.next_field()? {
             let Some((at, field)) = message.find(wire.number, hint, self.release) else {
-                self.unknown.push(Unknown { path: path.spell(), number: wire.number });
+                self.unknown.push(Unknown::new(path.spell(), &wire));
                 continue;
             };
             hint = at;
@@ -145,7 +145,7 @@ impl Decoder {
         let mut reader = Reader::new(data);
         while let Some(wire) = reader.next_field()? {
             match message.find(wire.number, 0, self.release) {
-                None => self.unknown.push(Unknown { path: path.spell(), number: wire.number }),
+                None => self.unknown.push(Unknown::new(path.spell(), &wire)),
                 Some((_, Field { of: Type::Message(id), name, .. })) => {
                     self.pass_over(*id, wire.bytes()?, &path.then(name)?)?;
                 }
@@ -280,7 +280,7 @@ impl Decoder {
             match f.number {
                 1 => key = text(f.bytes()?),
                 2 => value = Some(self.one(field.of, &f, path, field.name)?),
-                _ => self.unknown.push(Unknown { path: path.then(field.name)?.spell(), number: f.number }),
+                _ => self.unknown.push(Unknown::new(path.then(field.name)?.spell(), &f)),
             }
         }
         let value = value.unwrap_or_else(|| match field.of {
@@ -299,7 +299,7 @@ impl Decoder {
             return Ok(Value::Null);
         }
         json_read::parse(raw).or_else(|_| {
-            self.unknown.push(Unknown { path: path.then(name)?.spell(), number: 1 });
+            self.unknown.push(Unknown { path: path.then(name)?.spell(), number: 1, digest: 0 });
             Ok(Value::Str(text(raw)))
         })
     }
@@ -320,7 +320,7 @@ impl Decoder {
                 (1, _) => schema = Some(self.object(id, f.bytes()?, path)?),
                 (2, Type::OrStrings(_)) => list.push(Value::Str(text(f.bytes()?))),
                 (2, _) => list.push(Value::Object(self.object(id, f.bytes()?, path)?)),
-                _ => self.unknown.push(Unknown { path: path.spell(), number: f.number }),
+                _ => self.unknown.push(Unknown::new(path.spell(), &f)),
             }
         }
         Ok(if list.is_empty() { schema.map_or(Value::Null, Value::Object) } else { Value::List(list) })

@@ -26,7 +26,7 @@ pub(super) fn unknown_kind<'a>(decoder: &mut Decoder, data: &'a [u8]) -> Result<
             metadata = Some(meta);
             continue;
         }
-        decoder.unknown.push(super::error::Unknown { path: String::new(), number: field.number });
+        decoder.unknown.push(super::error::Unknown::new(String::new(), &field));
         fields.push((field.number, guess(field.wire, 0)));
     }
     let mut map = by_number(fields);

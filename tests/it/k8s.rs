@@ -287,12 +287,15 @@ fn the_deepest_nesting_that_is_read_can_be_written() {
 }
 
 /// A copy of `fixtures/kube.db` whose owners by `apps/v1` have it in a field that OwnerReference never had.
-fn with_an_unknown_field(dir: &Path) -> PathBuf {
+fn with_an_unknown_field(dir: &Path, version: &[u8; 2]) -> PathBuf {
     let mut image = fs::read("fixtures/kube.db").unwrap();
     let at: Vec<usize> =
         image.windows(9).enumerate().filter(|(_, w)| *w == b"\x2a\x07apps/v1").map(|(at, _)| at).collect();
-    at.into_iter().for_each(|at| image[at] = 0x12);
-    let file = dir.join("unknown.db");
+    for at in at {
+        image[at] = 0x12;
+        image[at + 7..at + 9].copy_from_slice(version);
+    }
+    let file = dir.join(format!("{}.db", String::from_utf8_lossy(version)));
     fs::write(&file, image).unwrap();
     file
 }
@@ -300,7 +303,7 @@ fn with_an_unknown_field(dir: &Path) -> PathBuf {
 #[test]
 fn unknown_fields_are_reported_once_for_each_resource() {
     let dir = tempfile::tempdir().unwrap();
-    let file = with_an_unknown_field(dir.path());
+    let file = with_an_unknown_field(dir.path(), b"v1");
     let calls: [&[&str]; 5] = [
         &["get", "pods,replicasets", "-A"],
         &["get", "pods,replicasets", "-A", "-o", "json"],
@@ -318,6 +321,19 @@ fn unknown_fields_are_reported_once_for_each_resource() {
         let web = format!("warning: /registry/replicasets/shop/web-546f5ff66b {}", fields.replace("have ", "has "));
         assert_eq!(warnings, [pods, web], "{args:?}\n{said}");
     }
+}
+
+#[test]
+fn what_differs_in_unknown_fields_only_is_not_called_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let [old, new] = [b"v1", b"v2"].map(|version| with_an_unknown_field(dir.path(), version));
+    let out = etcdsnap([Path::new("diff"), &old, &new]);
+    let said = String::from_utf8(out.stdout).unwrap();
+    assert!(said.contains("? replicaset.apps/web-546f5ff66b"), "{said}");
+    assert_eq!(said.matches("only fields that this version does not know differ").count(), 9, "{said}");
+    assert_ne!(out.status.code(), Some(0));
+    let out = etcdsnap([Path::new("diff"), &old, &old]);
+    assert_eq!(out.status.code(), Some(0));
 }
 
 #[test]

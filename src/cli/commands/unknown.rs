@@ -46,7 +46,7 @@ impl UnknownFields {
             noted.first = name();
         }
         noted.objects = noted.objects.saturating_add(1);
-        for Unknown { path, number } in unknown {
+        for Unknown { path, number, .. } in unknown {
             if noted.fields.len() <= FIELDS {
                 let path = escape(path.as_bytes());
                 noted.fields.insert(format!("{path}{}field {number}", if path.is_empty() { "" } else { " " }));
