@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    os::unix::fs::{PermissionsExt as _, lchown},
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _, lchown},
     path::Path,
 };
 
@@ -19,6 +19,16 @@ pub struct Owner {
 }
 
 impl Owner {
+    /// The owner of the member in the data directory `dir`, or of the directory itself, when that is another than this
+    /// process's, which may give files away: only root can.
+    #[must_use]
+    pub fn of(dir: &Path) -> Option<Self> {
+        let there = fs::metadata(dir.join("member")).or_else(|_| fs::metadata(dir)).ok()?;
+        let (user, group) = (there.uid(), there.gid());
+        let own = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+        (own.0 == 0 && own != (user, group)).then_some(Self { user: Some(user), group: Some(group) })
+    }
+
     /// Reads `USER`, `USER:GROUP` or `:GROUP`, by name or number. Names are those of `/etc/passwd` and `/etc/group`.
     ///
     /// # Errors

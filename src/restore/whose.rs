@@ -4,23 +4,36 @@ use std::path::PathBuf;
 
 use super::{
     cluster::{NewCluster, check_advertised},
-    manifest::Manifest,
+    manifest::{Form, Manifest},
 };
 use crate::{
     Error, Result,
     etcd::{State, boot::Minor},
+    hash::hex,
+    publish::now,
 };
 
 /// etcd's default for `--initial-cluster-token`.
 pub const DEFAULT_TOKEN: &str = "etcd-cluster";
+
+/// A token that no other cluster has: the time, and 8 random bytes.
+///
+/// # Errors
+/// When the system gives no random bytes.
+pub fn fresh_token() -> Result<String> {
+    let mut random = [0; 8];
+    let made = rustix::rand::getrandom(&mut random[..], rustix::rand::GetRandomFlags::empty());
+    made.map_err(|errno| Error::io("getrandom(2)".to_owned(), "ask", errno.into()))?;
+    Ok(format!("etcdsnap-{}-{}", now(), hex(&random)))
+}
 
 /// What says whose member is restored.
 #[derive(Debug, Clone, Default)]
 pub struct Whose {
     /// The name of one of the snapshot's own members.
     pub member: Option<String>,
-    /// The manifest of a static pod.
-    pub manifest: Option<PathBuf>,
+    /// The manifest of a static pod, or etcd's own configuration.
+    pub manifest: Option<(PathBuf, Form)>,
     /// Whether every member of the cluster is restored.
     pub all: bool,
     /// The member's name (`--name`).
@@ -86,8 +99,9 @@ impl Whose {
     /// # Errors
     /// Why that is not clear.
     pub fn choose(&self, state: &State) -> Result<Chosen, NotChosen> {
-        if let Some(file) = &self.manifest {
-            return self.by_manifest(&Manifest::read(file)?, state);
+        if let Some((file, form)) = &self.manifest {
+            let manifest = Manifest::read(file, *form, self.initial_cluster.is_some())?;
+            return self.by_manifest(&manifest, state);
         }
         let token = self.token.as_deref().unwrap_or(DEFAULT_TOKEN);
         let of_snapshot = || NewCluster::of_snapshot(state, token, &self.learners);

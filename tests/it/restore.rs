@@ -304,6 +304,32 @@ fn a_manifest_says_whose_member_it_is() {
     assert!(next.contains("move etcd.yaml out of it") && next.contains("systemctl restart kubelet"), "{next}");
 }
 
+#[test]
+fn a_configuration_and_a_fresh_token() {
+    let (dir, to) = place();
+    let config = dir.path().join("config");
+    let file = config.to_str().unwrap();
+    let args = ["restore", "fixtures/three-members.db", "--data-dir", &to, "--from-config", file];
+    let cluster = "m1=https://10.0.0.1:2380,m2=https://10.0.0.2:2380,m4=https://10.0.0.4:2380";
+    let of = |more: &[&str]| json(&[&args[..], &["--dry-run"], more].concat())["plan"]["cluster"].clone();
+    fs::write(&config, format!("name: m1\ninitial-cluster: {cluster}\n")).unwrap();
+    let yaml = of(&[]);
+    fs::write(&config, format!("ETCD_NAME=m1\nETCD_INITIAL_CLUSTER={cluster}\n")).unwrap();
+    assert_eq!(of(&[]), yaml);
+    // what it lacks is given
+    fs::write(&config, "name: m1\n").unwrap();
+    let (code, _, said) = run(&args);
+    assert!(code == 2 && said.contains("neither --initial-cluster nor URLs"), "{said}");
+    assert_eq!(of(&["--initial-cluster", cluster]), yaml);
+    // each run has another token, and other ids by it
+    let given = ["--initial-cluster", cluster, "--fresh-token"];
+    let [a, b] = [of(&given), of(&given)];
+    assert!(a["id"] != b["id"] && a["id"] != yaml["id"] && a["token"] != b["token"], "{a} {b}");
+    let done = good(&[&args[..], &given].concat());
+    assert!(done.contains("instead of --fresh-token with --initial-cluster-token etcdsnap-"), "{done}");
+    assert!(!done.contains("the new members have ids of the old ones"), "{done}");
+}
+
 /// Of a data directory, what is doubtful is printed, and not that it has no trailer.
 #[test]
 fn why_a_backup_is_doubtful() {

@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     io::Write as _,
-    os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink},
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink},
     path::{Path, PathBuf},
     process::{Command, Stdio},
     thread,
@@ -307,6 +307,12 @@ fn an_owner_and_a_mode() {
         let mode = if is.is_dir() { 0o750 } else { 0o640 };
         assert_eq!((is.uid(), is.gid(), is.mode() & 0o7777), (user, group, mode), "{name}");
     }
+    // Whoever has the directory gets what is put there.
+    chown(dir.join("dir"), Some(user), Some(group)).unwrap();
+    assert_eq!(restore(dir, "--data-dir dir --keep-old"), DONE);
+    let is = fs::metadata(dir.join("dir/member/snap/db")).unwrap();
+    assert_eq!((is.uid(), is.gid()), (user, group));
+    chown(dir.join("dir"), Some(me.uid()), Some(me.gid())).unwrap();
     // They were there.
     for name in ["dir", "log"] {
         assert_eq!(fs::metadata(dir.join(name)).unwrap().uid(), me.uid());

@@ -4,6 +4,8 @@
 //! text ─> documents ─> pods ─> containers ─> the call of etcd: its flags, its environment ─> Manifest
 //! ```
 
+mod config;
+
 use std::{
     collections::BTreeMap,
     fs::{File, metadata},
@@ -73,41 +75,60 @@ const BY_FLAGS: &str = "say it with --name, --initial-cluster and --initial-adve
 /// Why the text is no good, and what to do instead.
 type Refusal = (String, &'static str);
 
+/// What is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// The manifest of an etcd pod, YAML or JSON.
+    Pod,
+    /// etcd's own configuration: the YAML of `--config-file`, or `ETCD_...` variables.
+    Config,
+}
+
 impl Manifest {
-    /// Reads the manifest, YAML or JSON, in the file at `path`.
+    /// Reads the file at `path`. Its `--initial-cluster` is left out when another one is `given`.
     ///
     /// # Errors
     /// When it cannot be read, or does not say with which flags one etcd is started.
-    pub(crate) fn read(path: &Path) -> Result<Self> {
+    pub(crate) fn read(path: &Path, form: Form, given: bool) -> Result<Self> {
         let file = path.display().to_string();
         let fault = |doing| {
             let file = file.clone();
             move |source: io::Error| Error::io(file, doing, source)
         };
         let refused = |(what, hint): Refusal| Error::usage(format!("{file}: {what}")).hinted(hint);
+        let (what, hint) = match form {
+            Form::Pod => ("a manifest", "name the manifest of the etcd pod"),
+            Form::Config => ("a configuration", "name the configuration of etcd"),
+        };
         // before it is opened, because to open a pipe is to wait for its writer
         if !metadata(path).map_err(fault("open"))?.is_file() {
-            return Err(refused(("not a file".to_owned(), "name the manifest of the etcd pod")));
+            return Err(refused(("not a file".to_owned(), hint)));
         }
         let mut bytes = Vec::new();
         let opened = File::open(path).map_err(fault("open"))?;
         opened.take(MAX_LEN.saturating_add(1)).read_to_end(&mut bytes).map_err(fault("read"))?;
         if bytes.len() as u64 > MAX_LEN {
-            return Err(refused((
-                "more than 1 MiB, so not a manifest".to_owned(),
-                "name the manifest of the etcd pod",
-            )));
+            return Err(refused((format!("more than 1 MiB, so not {what}"), hint)));
         }
-        Self::parse(&bytes).map_err(refused)
+        Self::parse(&bytes, form, given).map_err(refused)
     }
 
-    fn parse(bytes: &[u8]) -> Result<Self, Refusal> {
+    fn parse(bytes: &[u8], form: Form, given: bool) -> Result<Self, Refusal> {
+        if form == Form::Config {
+            let variables = config::variables(bytes);
+            let flags = match &variables {
+                Some(_) => Vec::new(),
+                None => config::flags(&documents(bytes).map_err(|(what, _)| (what, config::HINT))?)?,
+            };
+            let env = Env { known: variables.unwrap_or_default(), left: 0 };
+            return Call { flags, env, etcd_version: None }.manifest(given);
+        }
         let documents = documents(bytes)?;
         let pods: Vec<&Value> = objects(&documents).filter(|object| text(object, "kind") == Some("Pod")).collect();
         let containers: Vec<&Value> = pods.iter().flat_map(|pod| list(pod, "/spec/containers")).collect();
         let calls: Vec<Call> = containers.iter().filter_map(|container| Call::of(container)).collect();
         match calls.as_slice() {
-            [call] => call.manifest(),
+            [call] => call.manifest(given),
             [] => Err(without_etcd(&documents, &containers)),
             _ => Err((format!("it holds {} containers that run etcd", calls.len()), "one manifest for each member")),
         }
@@ -202,15 +223,16 @@ impl Call {
         Some(Self { flags, env, etcd_version: version.contains('.').then_some(version) })
     }
 
-    fn manifest(&self) -> Result<Manifest, Refusal> {
+    fn manifest(&self, given: bool) -> Result<Manifest, Refusal> {
         let name = self.value("name")?.ok_or_else(|| match self.value("config-file") {
             Ok(Some(file)) => (format!("its etcd reads its flags from a file, {}", excerpt(file.as_bytes())), BY_FLAGS),
             _ => ("its etcd gets no --name".to_owned(), BY_FLAGS),
         })?;
         Ok(Manifest {
             name,
-            initial_cluster: self.value("initial-cluster")?,
-            initial_advertise_peer_urls: self.value("initial-advertise-peer-urls")?,
+            // Where another cluster is given, that has the URLs too.
+            initial_cluster: if given { None } else { self.value("initial-cluster")? },
+            initial_advertise_peer_urls: if given { None } else { self.value("initial-advertise-peer-urls")? },
             initial_cluster_token: self.value("initial-cluster-token")?,
             data_dir: self.value("data-dir")?,
             wal_dir: self.value("wal-dir")?,
@@ -241,7 +263,15 @@ impl Call {
         match value.filter(|value| !value.is_empty()) {
             Some(value) if value.contains(['$', '`']) => {
                 let value = excerpt(value.as_bytes());
-                Err((format!("its etcd's --{name} is {value}, which is known only where the pod runs"), BY_FLAGS))
+                Err((
+                    format!("its etcd's --{name} is {value}, which is known only where the pod runs"),
+                    match name {
+                        "initial-cluster" | "initial-advertise-peer-urls" => {
+                            "--initial-cluster NAME=URL,... beside it says it"
+                        }
+                        _ => BY_FLAGS,
+                    },
+                ))
             }
             value => Ok(value.map(str::to_owned)),
         }

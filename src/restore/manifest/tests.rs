@@ -132,7 +132,7 @@ fn kubeadm() -> Manifest {
 
 #[track_caller]
 fn refused(text: &str) -> String {
-    Manifest::parse(text.as_bytes()).unwrap_err().0
+    Manifest::parse(text.as_bytes(), Form::Pod, false).unwrap_err().0
 }
 
 /// A pod of one container, which these lines describe.
@@ -142,17 +142,20 @@ fn pod(container: &str) -> String {
 
 #[track_caller]
 fn read(container: &str) -> Manifest {
-    Manifest::parse(pod(container).as_bytes()).unwrap()
+    Manifest::parse(pod(container).as_bytes(), Form::Pod, false).unwrap()
 }
 
 #[test]
 fn kubeadms_is_read() {
-    assert_eq!(Manifest::parse(KUBEADM.as_bytes()), Ok(kubeadm()));
+    assert_eq!(Manifest::parse(KUBEADM.as_bytes(), Form::Pod, false), Ok(kubeadm()));
     let json: Value = serde_saphyr::from_str(KUBEADM).unwrap();
-    assert_eq!(Manifest::parse(json.to_string().as_bytes()), Ok(kubeadm()));
+    assert_eq!(Manifest::parse(json.to_string().as_bytes(), Form::Pod, false), Ok(kubeadm()));
     let list = serde_json::json!({"kind": "List", "items": [{"kind": "ConfigMap"}, json]}).to_string();
-    assert_eq!(Manifest::parse(list.as_bytes()), Ok(kubeadm()));
-    assert_eq!(Manifest::parse(format!("# mine\n---\nkind: Service\n---{KUBEADM}").as_bytes()), Ok(kubeadm()));
+    assert_eq!(Manifest::parse(list.as_bytes(), Form::Pod, false), Ok(kubeadm()));
+    assert_eq!(
+        Manifest::parse(format!("# mine\n---\nkind: Service\n---{KUBEADM}").as_bytes(), Form::Pod, false),
+        Ok(kubeadm())
+    );
 }
 
 #[test]
@@ -257,7 +260,7 @@ fn what_is_no_such_manifest_is_named() {
         let said = refused(text);
         assert!(said.starts_with(what) && !said.contains('\n'), "{text}: {said}");
     }
-    assert!(Manifest::parse(b"\xff\xfe\x00name").is_err());
+    assert!(Manifest::parse(b"\xff\xfe\x00name", Form::Pod, false).is_err());
 }
 
 #[test]
@@ -279,12 +282,66 @@ fn a_few_bytes_do_not_become_many() {
 fn only_a_small_file_is_read() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("etcd.yaml");
-    assert!(matches!(Manifest::read(&path), Err(Error::Io { doing: "open", .. })));
+    assert!(matches!(Manifest::read(&path, Form::Pod, false), Err(Error::Io { doing: "open", .. })));
     std::fs::write(&path, KUBEADM).unwrap();
-    assert_eq!(Manifest::read(&path).unwrap(), kubeadm());
+    assert_eq!(Manifest::read(&path, Form::Pod, false).unwrap(), kubeadm());
     std::fs::write(&path, format!("{KUBEADM}{}", "#".repeat(1 << 20))).unwrap();
-    let said = Manifest::read(&path).unwrap_err();
+    let said = Manifest::read(&path, Form::Pod, false).unwrap_err();
     assert!(matches!(said, Error::Usage { .. }) && said.to_string().contains("more than 1 MiB"), "{said}");
-    let said = Manifest::read(dir.path()).unwrap_err();
+    let said = Manifest::read(dir.path(), Form::Pod, false).unwrap_err();
     assert!(matches!(said, Error::Usage { .. }) && said.to_string().ends_with("not a file"), "{said}");
+}
+
+/// As RKE2 1.33 writes it, and as kubespray does for systemd.
+#[test]
+fn etcds_own_configuration() {
+    let config = |text: &str| Manifest::parse(text.as_bytes(), Form::Config, false);
+    let tls = |dir: &str| {
+        let of = |name: &'static str, file: &str| (name, format!("{dir}/{file}"));
+        vec![
+            of("cert-file", "server.crt"),
+            ("client-cert-auth", "true".to_owned()),
+            of("peer-cert-file", "peer.crt"),
+            ("peer-client-cert-auth", "true".to_owned()),
+        ]
+    };
+    let is = Manifest {
+        name: "server-0-1a2b".to_owned(),
+        initial_cluster: some("server-0-1a2b=https://10.0.0.1:2380"),
+        initial_advertise_peer_urls: some("https://10.0.0.1:2380"),
+        data_dir: some("/var/lib/rancher/rke2/server/db/etcd"),
+        tls: tls("/tls"),
+        ..Manifest::default()
+    };
+    let yaml = "advertise-client-urls: https://10.0.0.1:2379\nclient-transport-security:\n  cert-file: /tls/server.crt\n  \
+                client-cert-auth: true\ndata-dir: /var/lib/rancher/rke2/server/db/etcd\nelection-timeout: 5000\n\
+                initial-advertise-peer-urls: https://10.0.0.1:2380\ninitial-cluster: server-0-1a2b=https://10.0.0.1:2380\n\
+                initial-cluster-state: new\nname: server-0-1a2b\npeer-transport-security:\n  cert-file: /tls/peer.crt\n  \
+                client-cert-auth: true\nsnapshot-count: 10000\n";
+    assert_eq!(config(yaml), Ok(is.clone()));
+    let env = "# etcd\nETCD_DATA_DIR=/var/lib/rancher/rke2/server/db/etcd\nETCD_NAME=\"server-0-1a2b\"\n\
+               ETCD_INITIAL_ADVERTISE_PEER_URLS=https://10.0.0.1:2380\nexport ETCD_CERT_FILE='/tls/server.crt'\n\
+               ETCD_INITIAL_CLUSTER=server-0-1a2b=https://10.0.0.1:2380\nETCD_CLIENT_CERT_AUTH=true\n\
+               ETCD_PEER_CERT_FILE=/tls/peer.crt\nETCD_PEER_CLIENT_CERT_AUTH=true\nETCDCTL_API=3\n";
+    assert_eq!(config(env), Ok(is));
+    for (text, what) in [
+        ("", "neither etcd's YAML nor"),
+        ("just words", "neither etcd's YAML nor"),
+        ("a: [b", "neither YAML nor JSON"),
+        ("data-dir: /d", "its etcd gets no --name"),
+        (KUBEADM, "a Kubernetes object"),
+    ] {
+        let said = config(text).unwrap_err().0;
+        assert!(said.starts_with(what), "{text}: {said}");
+    }
+}
+
+/// What is known only where the pod runs is given.
+#[test]
+fn a_cluster_that_is_given_is_not_looked_for() {
+    let text =
+        pod("command: [etcd, --name=m1, '--initial-cluster=$(CLUSTER)', '--initial-advertise-peer-urls=$(URL)']");
+    assert!(refused(&text).starts_with("its etcd's --initial-cluster is $(CLUSTER)"));
+    let read = Manifest::parse(text.as_bytes(), Form::Pod, true).unwrap();
+    assert_eq!(read, Manifest { name: "m1".to_owned(), ..Manifest::default() });
 }

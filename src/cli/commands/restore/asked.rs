@@ -36,7 +36,7 @@ pub(super) struct Where {
     /// Rename a member that is there already to member.before-<UTC>
     #[arg(long)]
     pub(super) keep_old: bool,
-    /// Give what is written to USER[:GROUP]
+    /// Give what is written to USER[:GROUP] [default: as root, the owner of the member or data directory that is there]
     #[arg(long, value_name = "OWNER")]
     pub(super) owner: Option<String>,
     /// The folders' mode, octal; files have it without x

@@ -130,7 +130,11 @@ impl Restore {
             std::io::Write::flush(&mut session.out)?;
         }
         let done = run(session, &source, &plan, &to)?;
-        let by = ByManifest { path: self.whose.manifest(), tls: chosen.as_ref().map_or(&[], |chosen| &chosen.tls) };
+        let by = ByManifest {
+            path: self.whose.manifest(),
+            fresh_token: self.whose.fresh_token,
+            tls: chosen.as_ref().map_or(&[], |chosen| &chosen.tls),
+        };
         let told = self.tell(session, &plan, &to, &done, &by);
         if told.is_err() {
             say!("note: it is restored; only what there was to print about it is lost");
@@ -178,7 +182,7 @@ impl Restore {
             places: self.places(members)?,
             folder: std::path::absolute(&folder).unwrap_or(folder),
             keep_old: self.place.keep_old,
-            owner,
+            owner: owner.or_else(|| Owner::of(&self.place.data_dir.clone().or(self.place.to.clone())?)),
             mode,
         };
         Ok(Target::Members(Job { to, trust, arguments }))

@@ -18,6 +18,8 @@ use crate::render::{printable, shell};
 pub(super) struct ByManifest<'a> {
     /// The manifest's path.
     pub(super) path: Option<&'a Path>,
+    /// Whether the cluster's token is a new one.
+    pub(super) fresh_token: bool,
     /// The flags about TLS in it.
     pub(super) tls: &'a [(&'static str, String)],
 }
@@ -68,7 +70,11 @@ pub(super) fn tell(
         let missing = names(&mut all.iter().filter(|member| !plan.members.contains(&member.name)));
         let quorum = all.iter().filter(|member| !member.is_learner).count() / 2 + 1;
         let voters = names(&mut all.iter().filter(|member| !member.is_learner));
-        writeln!(out, "  restore {missing} from this same backup with the same flags")?;
+        let token = plan.cluster.as_ref().filter(|_| by.fresh_token).map(|cluster| &cluster.token);
+        let token = token.map_or(String::new(), |token| {
+            format!(", and instead of --fresh-token with --initial-cluster-token {}", shell(token))
+        });
+        writeln!(out, "  restore {missing} from this same backup with the same flags{token}")?;
         writeln!(out, "  {quorum} of {voters} have to be up")?;
     }
     if let Some(manifest) = by.path {

@@ -6,7 +6,7 @@ use clap::Args;
 use etcdsnap::{
     Error, Result,
     etcd::State,
-    restore::{Chosen, DEFAULT_TOKEN, NewCluster, NotChosen, Whose},
+    restore::{Chosen, DEFAULT_TOKEN, Form, NewCluster, NotChosen, Whose, fresh_token},
 };
 
 use super::Where;
@@ -22,18 +22,24 @@ pub(super) struct WhoseArgs {
     /// As a static pod's manifest has it, such as kubeadm's etcd.yaml
     #[arg(long, value_name = "FILE", conflicts_with = "name")]
     from_manifest: Option<PathBuf>,
+    /// As etcd's own configuration has it: the YAML of --config-file (RKE2, k3s), or ETCD_... variables (systemd)
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["from_manifest", "member", "name"])]
+    from_config: Option<PathBuf>,
     /// Every member of the cluster, each into a folder of its name below --to
     #[arg(long, requires = "to", conflicts_with_all = ["name", "initial_advertise_peer_urls"])]
     all_members: bool,
     /// The member's name
     #[arg(long)]
     name: Option<String>,
-    /// The cluster's members: NAME=URL,...
+    /// The cluster's members: NAME=URL,...; beside a manifest or configuration, instead of those in it
     #[arg(long, value_name = "CLUSTER")]
     initial_cluster: Option<String>,
     /// What keeps clusters with the same URLs apart [default: etcd-cluster]
     #[arg(long, value_name = "TOKEN")]
     initial_cluster_token: Option<String>,
+    /// Take a new token, so that no member that still runs takes the new ones for the old
+    #[arg(long, conflicts_with = "initial_cluster_token")]
+    pub(super) fresh_token: bool,
     /// The member's peer URLs [default: those in --initial-cluster]
     #[arg(long, value_name = "URLS")]
     initial_advertise_peer_urls: Option<String>,
@@ -48,15 +54,21 @@ impl WhoseArgs {
         self.from_manifest.as_deref()
     }
 
+    /// The file that says whose member it is.
+    fn file(&self) -> Option<(&Path, Form)> {
+        let config = || Some((self.from_config.as_deref()?, Form::Config));
+        self.from_manifest.as_deref().map(|file| (file, Form::Pod)).or_else(config)
+    }
+
     /// The cluster, and the members whose directories are wanted.
     pub(super) fn choose(&self, state: &State, snapshot: &Path, place: &Where) -> Result<Chosen> {
         let whose = Whose {
             member: self.member.clone(),
-            manifest: self.from_manifest.clone(),
+            manifest: self.file().map(|(file, form)| (file.to_owned(), form)),
             all: self.all_members,
             name: self.name.clone(),
             initial_cluster: self.initial_cluster.clone(),
-            token: self.initial_cluster_token.clone(),
+            token: if self.fresh_token { Some(fresh_token()?) } else { self.initial_cluster_token.clone() },
             advertised: self.initial_advertise_peer_urls.clone(),
             learners: self.learner.clone(),
             log_apart: place.wal_dir.is_some(),
@@ -66,7 +78,7 @@ impl WhoseArgs {
 
     /// Why it is not clear, and what would make it so.
     fn unclear(&self, why: NotChosen, state: &State, snapshot: &Path, place: &Where) -> Error {
-        let file = self.from_manifest.as_deref().unwrap_or(Path::new("")).display();
+        let file = self.file().map_or(Path::new(""), |(file, _)| file).display();
         match why {
             NotChosen::Unsaid => self.fitting(state, snapshot, place),
             NotChosen::LogApart(wal) => {
