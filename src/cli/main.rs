@@ -6,6 +6,7 @@
 #[macro_use]
 mod render;
 
+mod agreement;
 mod args;
 mod commands;
 mod evidence;

@@ -78,6 +78,8 @@ impl Rest {
     fn of(second: Option<&Arg>) -> Self {
         match second {
             None => Self::Nothing,
+            // more of the same
+            Some(arg) if arg.get_id() == "members" => Self::Nothing,
             Some(arg) if arg.get_id() == "what" => Self::Kinds,
             Some(_) => Self::Keys,
         }

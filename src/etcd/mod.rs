@@ -16,6 +16,7 @@
 #![deny(clippy::arithmetic_side_effects)]
 
 mod added;
+mod agreement;
 pub mod boot;
 mod bootstrap;
 mod compaction;
@@ -45,6 +46,7 @@ mod view;
 mod whole;
 
 pub use added::AddedRecords;
+pub use agreement::{agreement, whose_log};
 pub use bootstrap::{Bootstrap, SnapFile, V2};
 pub use compaction::Compaction;
 pub use hashkv::HashKv;

@@ -28,6 +28,8 @@
 
 #![deny(clippy::arithmetic_side_effects)]
 
+mod agreement;
+mod compare;
 mod conf_change;
 mod content;
 mod file;
@@ -45,6 +47,8 @@ mod unapplied;
 mod voters;
 mod write;
 
+pub use agreement::{Agreed, Agreement, Held};
+pub use compare::{LogDiff, Span};
 pub use conf_change::{ConfChange, ConfChangeKind, ConfChangeV2};
 pub use content::{Content, Snapshot};
 pub use file::{FIRST_SEGMENT, write_segment};

@@ -287,6 +287,7 @@ fn by_the_log_of_a_leader_that_was_overruled() {
         let gateway = Gateway::new(&leader.endpoint);
         (0..20).for_each(|n| drop(write(&gateway, &format!("agreed{n}")).unwrap()));
         let others: Vec<_> = members.into_iter().map(|member| (member.ports, member.kill())).collect();
+        let others: [_; 2] = others.try_into().unwrap_or_else(|_| panic!("two others"));
         let waiting: Vec<_> = (0..80)
             .map(|n| {
                 let gateway = gateway.clone();
@@ -303,20 +304,59 @@ fn by_the_log_of_a_leader_that_was_overruled() {
         waiting.into_iter().for_each(|one| one.join().unwrap());
         let again = |(ports, (_, data)): &([u16; 2], (TempDir, PathBuf))| {
             let name = data.file_name().unwrap().to_str().unwrap();
-            Etcd::spawn(&peers, version, name, Some(data), *ports, &[])
+            // What is written after the backup is in the log alone.
+            let flags = ["--backend-batch-interval", "1h", "--backend-batch-limit", "1000000"];
+            Etcd::spawn(&peers, version, name, Some(data), *ports, &flags)
         };
         let members: Vec<_> = others.iter().map(again).collect();
         eventually("a new leader", || members.iter().any(Etcd::leads));
         let gateway = Gateway::new(&members.iter().find(|member| member.leads()).unwrap().endpoint);
         (0..30).for_each(|n| drop(write(&gateway, &format!("new{n}")).unwrap()));
         let saved = save(&members[0], dir.path(), "saved.db");
+        (0..5).for_each(|n| drop(write(&gateway, &format!("late{n}")).unwrap()));
         drop(members);
         let line = |data: &Path| format!("{} --uncommitted keep --wal {}", saved.display(), data.display());
         refused(&line(&overruled), why);
         refused(&line(&overruled), "or of a member that a later leader overruled");
         // the log of a member that agreed
         restored(&line(&others[0].1.1), &dir.path().join("fits"));
+        together(dir.path(), &overruled, others.each_ref().map(|(_, (_, data))| data.as_path()));
     }
+}
+
+/// The members' logs together say what one alone does not: which of them to keep, and that its last entry was agreed on.
+fn together(dir: &Path, overruled: &Path, agreed: [&Path; 2]) {
+    let all = [overruled, agreed[0], agreed[1]].map(|data| data.display().to_string());
+    let verified = etcdsnap(["verify"].into_iter().chain(all.iter().map(String::as_str)));
+    let table = String::from_utf8(verified.stdout).unwrap();
+    let said = table.split_once("members of cluster ").unwrap().1;
+    assert!(said.contains("3 of 3 voters are here") && said.contains(" is on 2 of 3 members: agreed"), "{said}");
+    assert!(said.contains(&format!("{}: its entries from ", all[0])) && said.contains("overruled them"), "{said}");
+    let kept = agreed.iter().position(|data| said.contains(&format!("keep {}\n", data.display()))).unwrap();
+    // alone it is undecided
+    refused(&all[kept + 1], "past the last commit on disk");
+    let done = restored(&all.join(" "), &dir.join("together"));
+    assert_eq!((&done["plan"]["source"], &done["plan"]["log"]["leftOut"]), (&json!(all[kept + 1]), &json!(0)));
+    let to = dir.join("together");
+    let has = |key: &str| etcdsnap(["kv", to.to_str().unwrap(), key]).status.success();
+    assert_eq!(["agreed0", "late4", "overruled00"].map(has), [true, true, false]);
+    // a minority proves nothing
+    let alone = etcdsnap(["restore", &all[0], &all[0], "--data-dir", "never-made", "--member", "m1"]);
+    assert!(
+        alone.status.code() == Some(1)
+            && String::from_utf8_lossy(&alone.stderr).contains("two of the logs are of one member")
+    );
+    let diff = |b: &str| {
+        let output = etcdsnap(["wal", &all[1], "--diff", b]);
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (code, same) = diff(&all[2]);
+    assert!(code == Some(0) && same.contains(": the same") && !same.contains("\n! "), "{same}");
+    let (code, differ) = diff(&all[0]);
+    assert!(
+        code == Some(1) && differ.contains(": the same") && differ.contains("\n! entr") && differ.contains("only in b"),
+        "{differ}"
+    );
 }
 
 /// Three members whose leader takes its time to notice that nobody follows.

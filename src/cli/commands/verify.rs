@@ -8,12 +8,13 @@ use etcdsnap::{
     Error, Finding,
     bytes::file_name,
     error::{Fault, Severity},
-    etcd::{Load, Snapshot},
-    source::{Candidate, Candidates},
+    etcd::{Load, Snapshot, agreement, whose_log},
+    source::{BackupKind, Candidate, Candidates, Source},
     verify::{Report, Verdict, newest_first, unopened, verify},
 };
 
 use crate::{
+    agreement::lines,
     args::{Format, LogArgs},
     failure::{Exit, Failure},
     render::{self, Color, Columns},
@@ -29,6 +30,7 @@ use crate::{
 /// files in it, with -r also for those in its folders; what is surely something else there, such as a list of sums, is
 /// reported and does not count. Of two backups of one cluster the newer one is that which continues from the other, else
 /// that with the newer time inside; a time that other clocks of the cluster contradict does not count.
+/// Of several data directories of one cluster the logs are compared: which one to keep, and what was agreed on.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -102,7 +104,11 @@ impl Verify {
         let mut reports: Vec<_> = reports.into_iter().map(Some).collect();
         let reports: Vec<_> = order.into_iter().filter_map(|at| reports.get_mut(at)?.take()).collect();
         match self.output {
-            Format::Table => self.table(session, &reports, not_entered)?,
+            Format::Table => {
+                self.table(session, &reports, not_entered)?;
+                let paths: Vec<_> = files.iter().map(|file| file.path.as_path()).collect();
+                members(session, &paths)?;
+            }
             Format::Json | Format::Ndjson => {
                 if not_entered > 0 {
                     say!("note: {}: -r enters them", folders(not_entered));
@@ -191,6 +197,30 @@ fn color(verdict: &str) -> Option<Color> {
         "damaged" => Some(Color::Red),
         _ => None,
     }
+}
+
+/// What the logs of several members of one cluster say together.
+fn members(session: &mut Session, paths: &[&Path]) -> Result<(), Failure> {
+    let opened = paths.iter().filter(|path| path.is_dir()).filter_map(|path| session.open_again(path).ok());
+    let sources: Vec<_> = opened.filter(|source| source.kind() == BackupKind::DataDir).collect();
+    let mut clusters: Vec<(u64, Vec<&Source>)> = Vec::new();
+    for source in &sources {
+        let Some(whose) = whose_log(source) else { continue };
+        match clusters.iter_mut().find(|(cluster, _)| *cluster == whose.cluster_id) {
+            Some((_, members)) => members.push(source),
+            None => clusters.push((whose.cluster_id, vec![source])),
+        }
+    }
+    for (cluster, members) in clusters.iter().filter(|(_, members)| members.len() > 1) {
+        let names: Vec<_> = members.iter().map(|member| member.name().to_owned()).collect();
+        let lines = match agreement(members) {
+            Ok(agreement) => lines(&agreement, &names),
+            Err(error) => vec![render::printable(error.to_string())],
+        };
+        writeln!(session.out, "members of cluster {cluster:x}:")?;
+        lines.iter().try_for_each(|line| writeln!(session.out, "  {line}"))?;
+    }
+    Ok(())
 }
 
 /// How many folders were not entered.

@@ -2,6 +2,7 @@
 
 #![allow(clippy::arithmetic_side_effects)]
 
+mod agreement;
 mod damage;
 mod golden;
 mod rules;

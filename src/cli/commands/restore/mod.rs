@@ -1,5 +1,6 @@
 mod alias;
 pub(super) mod asked;
+mod members;
 mod next;
 mod reach;
 mod target;
@@ -47,12 +48,19 @@ Examples:
   etcdsnap restore /mnt/dead/etcd --data-dir d --member m1
   etcdsnap restore backup.db --wal /mnt/dead/etcd --to-revision 41207 --data-dir d --member m1
   etcdsnap restore /mnt/dead/etcd --to-snapshot rescued.db
+  etcdsnap restore /mnt/m1/etcd /mnt/m2/etcd /mnt/m3/etcd --all-members --to ./restored
 
 Exit status: 0 restored, 1 refused because of the backup, 2 wrong usage (also: there is a member already), 3 could not be
 read or written; unless it is 0, or stderr says that it is restored, the destination is as it was")]
 pub(crate) struct Restore {
     /// The backup
     snapshot: PathBuf,
+    /// Data directories of other members of the same cluster
+    ///
+    /// Their logs are compared: the one that would be elected is restored, and what a majority proves decides about its
+    /// entries past the last commit on disk.
+    #[arg(value_name = "DIR", conflicts_with_all = ["wal", "no_wal"])]
+    members: Vec<PathBuf>,
     #[command(flatten)]
     whose: WhoseArgs,
     #[command(flatten)]
@@ -79,9 +87,13 @@ impl Restore {
         let named = [&self.place.to, &self.place.data_dir, &self.place.to_snapshot].into_iter().flatten().next();
         let destination = named.cloned().unwrap_or_default();
         session.unpack_near(&destination);
-        let source = self.reach.open(session, &self.snapshot)?;
+        let (source, decided) = match self.members.as_slice() {
+            [] => (self.reach.open(session, &self.snapshot)?, None),
+            others => members::choose(session, &self.snapshot, others)?,
+        };
         let carry = self.carry.carry();
         let load = self.reach.load(&source)?;
+        let load = decided.map_or(load, |decided| decided.or_as(&load));
         let facts = Facts::gather(&source, &load, &carry)?;
         let chosen = match self.place.to_snapshot {
             None => Some(self.whose.choose(&facts.state, &self.snapshot, &self.place)?),

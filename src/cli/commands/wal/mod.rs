@@ -1,5 +1,6 @@
 //! The write-ahead log, record by record.
 
+mod diff;
 mod filter;
 mod head;
 mod line;
@@ -47,12 +48,16 @@ Examples:
   etcdsnap wal member.tar.gz --prefix /registry/secrets/shop/ --type put,txn,delete_range
   etcdsnap wal member/wal/0000000000000003-000000000002a51c.wal --type conf_change
   etcdsnap wal /var/lib/etcd -o ndjson | jq -c 'select(.overwritten or .committed == false)'
+  etcdsnap wal /mnt/m1/etcd --diff /mnt/m2/etcd
 
-Exit status: 1 when the log is damaged; a torn end is no damage")]
+Exit status: 1 when the log is damaged, or with --diff differs; a torn end is no damage")]
 pub(crate) struct Wal {
     /// The data directory, folder or file
     #[arg(value_name = "PATH")]
     path: PathBuf,
+    /// Compare with the log of another member, entry by entry, instead of listing records
+    #[arg(long, value_name = "PATH")]
+    diff: Option<PathBuf>,
     /// Without what stands above the records, and the line of headers
     #[arg(long)]
     no_headers: bool,
@@ -73,6 +78,9 @@ impl Wal {
         if self.raw && self.output == Format::Table {
             let what = "a table does not hold the records' bytes".to_owned();
             return Err(Error::usage(what).hinted("--raw goes with -o json or -o ndjson").into());
+        }
+        if let Some(other) = &self.diff {
+            return diff::run(session, &self.path, other, self.output);
         }
         let files = session.open_raft(&self.path, RaftKind::Log)?;
         let segments: Vec<_> = files.wal().iter().map(Segment::from).collect();

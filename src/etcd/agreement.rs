@@ -1,0 +1,39 @@
+//! Several members' directories, compared.
+
+use super::{Snapshot, replay::read_log};
+use crate::{
+    Error, Findings, Result,
+    source::Source,
+    wal::{Agreement, Log, Metadata},
+};
+
+/// Compares the logs of `members`, data directories of one cluster.
+///
+/// # Errors
+/// Why they cannot be compared.
+pub fn agreement(members: &[&Source]) -> Result<Agreement> {
+    let refused = |what: String| Error::refused(format!("the members' logs cannot be compared: {what}"));
+    if let Some(other) = members.iter().find(|member| member.wal().is_empty()) {
+        return Err(refused(format!("{} has no log", other.name())));
+    }
+    let logs: Vec<_> = members.iter().map(|member| read(member)).collect();
+    let newest = members.iter().filter_map(|member| Snapshot::open(member.db().image()).ok());
+    let newest = newest.max_by_key(|snapshot| snapshot.state.meta.consistent_index);
+    let state = newest.map(|snapshot| snapshot.state).unwrap_or_default();
+    let voters = state.members.iter().filter(|member| !member.is_learner).map(|member| member.id).collect();
+    // A db holds nothing that was not committed.
+    Agreement::of(&logs, state.meta.consistent_index.unwrap_or(0), &voters).map_err(refused)
+}
+
+/// The log of a member, and whether it is damaged.
+fn read(member: &Source) -> (Log<'_>, bool) {
+    let mut findings = Findings::default();
+    let log = read_log(member, &mut findings);
+    (log, findings.damaged())
+}
+
+/// Whose log the data directory `source` has.
+#[must_use]
+pub fn whose_log(source: &Source) -> Option<Metadata> {
+    read_log(source, &mut Findings::default()).metadata()
+}

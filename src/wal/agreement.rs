@@ -1,0 +1,128 @@
+//! The logs of several members of one cluster, compared: what a majority holds was agreed on, or may have been, whatever
+//! commit the hard states on disk have; what no majority can hold never was.
+//!
+//! Of two logs the one whose last entry has the higher term, or with the same term the higher index, would be elected
+//! (`raft.isUpToDate`): every entry that was agreed on is in it, when a majority of the voters is there. An entry of the
+//! same index and term is the same in both, and so is all before it.
+
+use std::collections::BTreeSet;
+
+use super::{log::Log, raft::Entry};
+
+/// What is known of an entry that one member alone does not know to be committed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Agreed {
+    /// A majority of the voters holds it, or one of them knew that it was committed.
+    Yes,
+    /// No majority can hold it.
+    No,
+    /// The voters that are missing decide.
+    Open,
+}
+
+/// Entries that the same number of members hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Held {
+    /// The first of them.
+    pub first: u64,
+    /// The last of them.
+    pub last: u64,
+    /// The number of voters that hold them.
+    pub by: usize,
+    /// Whether they were agreed on.
+    pub agreed: Agreed,
+}
+
+/// The logs of several members of one cluster, compared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Agreement {
+    /// The place of the log that would be elected.
+    pub keep: usize,
+    /// The number of voters in the cluster.
+    pub voters: usize,
+    /// The number of them whose logs were compared.
+    pub here: usize,
+    /// Its entries past its own commit, in order.
+    pub held: Vec<Held>,
+    /// For each other log that holds entries that are not in it: its place, and the first of them.
+    pub overruled: Vec<(usize, u64)>,
+}
+
+impl Agreement {
+    /// Compares `logs`, each with whether it is damaged: what such a log lacks, it may have had. The entries
+    /// up to `committed` are known to be; `voters` are who votes where the log to keep does not have it.
+    ///
+    /// # Errors
+    /// Why they cannot be compared.
+    pub fn of(logs: &[(Log<'_>, bool)], committed: u64, voters: &BTreeSet<u64>) -> Result<Self, String> {
+        let ids: Vec<_> =
+            logs.iter().map(|(log, _)| log.metadata().map(|whose| (whose.cluster_id, whose.node_id))).collect();
+        let Some(ids) = ids.into_iter().collect::<Option<Vec<_>>>() else {
+            return Err("a log does not have whose it is".to_owned());
+        };
+        if let Some((cluster, _)) = ids.iter().find(|(cluster, _)| Some(*cluster) != ids.first().map(|first| first.0)) {
+            return Err(format!(
+                "one log is of cluster {:x}, another of {cluster:x}",
+                ids.first().map_or(0, |id| id.0)
+            ));
+        }
+        let distinct: BTreeSet<_> = ids.iter().collect();
+        if distinct.len() < ids.len() {
+            return Err("two of the logs are of one member".to_owned());
+        }
+        let end = |log: &Log<'_>| log.entries().last().map_or((0, 0), |last| (last.term, last.index));
+        let best = logs.iter().enumerate().max_by_key(|(at, (log, _))| (end(log), std::cmp::Reverse(*at)));
+        let Some((keep, (best, damaged))) = best else { return Err("there is no log".to_owned()) };
+        if *damaged {
+            return Err("the log with the newest entries is damaged".to_owned());
+        }
+        let voters = best.voters().unwrap_or_else(|| voters.clone());
+        let votes = |(_, id): &(&(Log<'_>, bool), &(u64, u64))| voters.contains(&id.1);
+        let here: Vec<_> = logs.iter().zip(&ids).filter(votes).map(|(log, _)| log).collect();
+        let majority = (voters.len() / 2).saturating_add(1);
+        let missing = voters.len().saturating_sub(here.iter().filter(|(_, damaged)| !damaged).count());
+        if here.len() < majority {
+            return Err(format!("{} of {} voters are here, which is no majority", here.len(), voters.len()));
+        }
+        let committed = logs.iter().map(|(log, _)| log.commit()).fold(committed, u64::max);
+        let mut held: Vec<Held> = Vec::new();
+        for entry in best.entries().iter().filter(|entry| entry.index > best.commit()) {
+            let by = here.iter().filter(|(log, _)| holds(log, entry)).count();
+            let agreed = if by >= majority || entry.index <= committed {
+                Agreed::Yes
+            } else if by.saturating_add(missing) < majority {
+                Agreed::No
+            } else {
+                Agreed::Open
+            };
+            match held.last_mut().filter(|last| (last.by, last.agreed) == (by, agreed)) {
+                Some(last) => last.last = entry.index,
+                None => held.push(Held { first: entry.index, last: entry.index, by, agreed }),
+            }
+        }
+        let overruled = logs.iter().enumerate().filter_map(|(at, (log, _))| {
+            let other = log.entries().iter().find(|entry| !holds(best, entry))?;
+            Some((at, other.index))
+        });
+        Ok(Self { keep, voters: voters.len(), here: here.len(), held, overruled: overruled.collect() })
+    }
+
+    /// The last entry that was agreed on, when it is known of all whether they were; `None` when it is not.
+    #[must_use]
+    pub fn last_agreed(&self) -> Option<u64> {
+        let open = self.held.iter().any(|held| held.agreed == Agreed::Open);
+        let agreed = self.held.iter().rev().find(|held| held.agreed == Agreed::Yes);
+        let before = self.held.first().map_or(0, |first| first.first.saturating_sub(1));
+        (!open).then(|| agreed.map_or(before, |held| held.last))
+    }
+}
+
+/// Whether the log holds the entry, or begins after it.
+fn holds(log: &Log<'_>, entry: &Entry<'_>) -> bool {
+    let entries = log.entries();
+    if entries.first().is_none_or(|first| entry.index < first.index) {
+        return entry.index <= log.commit();
+    }
+    let found = entries.binary_search_by_key(&entry.index, |entry| entry.index);
+    found.ok().and_then(|at| entries.get(at)).is_some_and(|same| same.term == entry.term)
+}

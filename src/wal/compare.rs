@@ -1,0 +1,62 @@
+//! Two logs, compared entry by entry.
+
+use serde::Serialize;
+
+use super::{log::Log, raft::Entry};
+
+/// Entries of consecutive numbers that compare in the same way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Span {
+    /// The first index.
+    pub first: u64,
+    /// The last index.
+    pub last: u64,
+    /// The term in the first log; `None` when that lacks them. Of what is the same in both, the last one's.
+    pub a: Option<u64>,
+    /// The term in the second log; `None` when that lacks them.
+    pub b: Option<u64>,
+    /// Whether both logs hold the same.
+    pub same: bool,
+}
+
+/// Two logs, compared entry by entry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LogDiff {
+    /// All indexes that one of the two holds, in order.
+    pub spans: Vec<Span>,
+}
+
+impl LogDiff {
+    /// Compares `a` with `b`.
+    #[must_use]
+    pub fn of(a: &Log<'_>, b: &Log<'_>) -> Self {
+        let (mut a, mut b) = (a.entries().iter().peekable(), b.entries().iter().peekable());
+        let mut spans: Vec<Span> = Vec::new();
+        loop {
+            let Some(index) = [a.peek(), b.peek()].into_iter().flatten().map(|entry| entry.index).min() else {
+                return Self { spans };
+            };
+            let (one, other) = (a.next_if(|entry| entry.index == index), b.next_if(|entry| entry.index == index));
+            let term = |entry: Option<&Entry<'_>>| entry.map(|entry| entry.term);
+            let equal = |(a, b): (&Entry<'_>, &Entry<'_>)| (a.term, a.kind, a.data) == (b.term, b.kind, b.data);
+            let same = one.zip(other).is_some_and(equal);
+            let span = Span { first: index, last: index, a: term(one), b: term(other), same };
+            let continues = |last: &&mut Span| {
+                last.last.checked_add(1) == Some(index)
+                    && ((same && last.same) || (!same && (last.a, last.b, last.same) == (span.a, span.b, false)))
+            };
+            match spans.last_mut().filter(continues) {
+                Some(last) => (last.last, last.a, last.b) = (index, span.a, span.b),
+                None => spans.push(span),
+            }
+        }
+    }
+
+    /// Whether the two hold the same, wherever both hold something.
+    #[must_use]
+    pub fn is_same(&self) -> bool {
+        self.spans.iter().all(|span| span.same || span.a.is_none() || span.b.is_none())
+    }
+}

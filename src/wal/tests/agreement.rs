@@ -1,0 +1,72 @@
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::wal::agreement::Agreed::{No, Open, Yes};
+
+/// A log of the member `id` of the voters 1, 2 and 3, whose snapshot is at entry 3: entries by term, and the commit.
+fn of(id: u8, entries: &[(u64, std::ops::RangeInclusive<u64>)], commit: u64) -> Vec<u8> {
+    let begin = Writer::default().record(4, None).record(1, Some(&[8, id, 16, 2])).snapshot(1, 3, &[8, 1, 8, 2, 8, 3]);
+    let log = entries.iter().fold(begin, |log, (term, range)| log.entries(*term, range.clone()));
+    log.state(9, commit).padded()
+}
+
+fn compared(logs: &[Vec<u8>], damaged: &[usize]) -> Result<Agreement, String> {
+    let names: Vec<_> = logs.iter().map(|bytes| [(NAME, bytes.as_slice())]).collect();
+    let whole: Vec<_> = names.iter().enumerate().map(|(at, files)| (read(files).0, damaged.contains(&at))).collect();
+    Agreement::of(&whole, 0, &BTreeSet::new())
+}
+
+fn held(logs: &[Vec<u8>], damaged: &[usize]) -> Vec<(u64, u64, usize, Agreed)> {
+    let all = compared(logs, damaged).unwrap().held;
+    all.iter().map(|held| (held.first, held.last, held.by, held.agreed)).collect()
+}
+
+#[test]
+fn what_a_majority_holds_was_agreed_on() {
+    let a = of(1, &[(1, 4..=9)], 6);
+    let b = of(2, &[(1, 4..=7)], 5);
+    let c = of(3, &[(1, 4..=6)], 5);
+    assert_eq!(held(&[a.clone(), b.clone(), c.clone()], &[]), [(7, 7, 2, Yes), (8, 9, 1, No)]);
+    let all = compared(&[c.clone(), a.clone(), b.clone()], &[]).unwrap();
+    assert_eq!(
+        (all.keep, all.voters, all.here, all.last_agreed(), all.overruled.as_slice()),
+        (1, 3, 3, Some(7), &[][..])
+    );
+    // what the third member may have
+    assert_eq!(held(&[a.clone(), b.clone()], &[]), [(7, 7, 2, Yes), (8, 9, 1, Open)]);
+    assert_eq!(compared(&[a.clone(), b.clone()], &[]).unwrap().last_agreed(), None);
+    // or had, before it was damaged
+    assert_eq!(held(&[a.clone(), b.clone(), c.clone()], &[2]), [(7, 7, 2, Yes), (8, 9, 1, Open)]);
+    assert_eq!(compared(std::slice::from_ref(&a), &[]).unwrap_err(), "1 of 3 voters are here, which is no majority");
+    assert_eq!(compared(&[a.clone(), a.clone()], &[]).unwrap_err(), "two of the logs are of one member");
+    assert!(compared(&[a, b, c], &[0]).unwrap_err().contains("is damaged"));
+}
+
+#[test]
+fn a_later_leader_overrules() {
+    // the longer log is of a leader that nobody followed
+    let (a, b, c) =
+        (of(1, &[(1, 4..=20)], 6), of(2, &[(1, 4..=7), (2, 8..=9)], 7), of(3, &[(1, 4..=7), (2, 8..=9)], 8));
+    let all = compared(&[a, b, c], &[]).unwrap();
+    assert_eq!((all.keep, all.overruled.as_slice(), all.last_agreed()), (1, &[(0, 8)][..], Some(9)));
+    // one that another member knew to be committed is agreed on, whoever holds it
+    let [one, other] = [of(1, &[(1, 4..=9)], 4), of(2, &[(1, 4..=5)], 5)];
+    assert_eq!(held(&[one, other], &[]), [(5, 5, 2, Yes), (6, 9, 1, Open)]);
+}
+
+#[test]
+fn two_logs_entry_by_entry() {
+    let [a, b] = [of(1, &[(1, 4..=9)], 6), of(2, &[(1, 5..=7), (2, 8..=11)], 5)];
+    let (files_a, files_b) = ([(NAME, a.as_slice())], [(NAME, b.as_slice())]);
+    let (a, b) = (read(&files_a).0, read(&files_b).0);
+    let spans = |diff: LogDiff| diff.spans.iter().map(|s| (s.first, s.last, s.a, s.b, s.same)).collect::<Vec<_>>();
+    let (diff, same) = (LogDiff::of(&a, &b), LogDiff::of(&a, &a));
+    assert_eq!((diff.is_same(), same.is_same(), same.spans.len()), (false, true, 1));
+    let want = [
+        (4, 4, Some(1), None, false),
+        (5, 7, Some(1), Some(1), true),
+        (8, 9, Some(1), Some(2), false),
+        (10, 11, None, Some(2), false),
+    ];
+    assert_eq!(spans(diff), want);
+}
