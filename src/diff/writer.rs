@@ -166,3 +166,35 @@ fn is_item(key: &str, item: &str) -> bool {
     let mut pairs = item.split(',').filter_map(|pair| pair.split_once('='));
     pairs.all(|(name, value)| keys.get(name).is_some_and(|have| text(have) == value))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::k8s::decode;
+
+    /// The writer of an object with these members of its metadata, written at second 10 to 12.
+    fn alone(metadata: &str) -> Option<String> {
+        let json = format!(
+            r#"{{"apiVersion":"v1","kind":"ConfigMap","metadata":{{"creationTimestamp":"2026-11-21T02:00:01Z",{metadata}}}}}"#
+        );
+        let at = |seconds| Moment::parse(&format!("2026-11-21T02:00:{seconds}Z"));
+        let gap = Gap { after: at(10), before: at(12) };
+        Some(writer_alone(None, &decode(json.as_bytes()).unwrap(), &gap)?.manager)
+    }
+
+    #[test]
+    fn a_writer_is_named_only_where_it_is_certain() {
+        let entry = |name: &str, second: u8| {
+            format!(r#"{{"manager":"{name}","operation":"Update","time":"2026-11-21T02:00:{second:02}Z"}}"#)
+        };
+        let entries = |entries: &[String]| format!(r#""managedFields":[{}]"#, entries.join(","));
+        let (old, new) = (entry("a", 9), entry("b", 10));
+        assert_eq!(alone(&entries(&[old.clone(), new.clone()])).as_deref(), Some("b"));
+        // a tie, a time before the window, one after it, a request to delete since
+        assert_eq!(alone(&entries(&[old.clone(), new.clone(), entry("c", 10)])), None);
+        assert_eq!(alone(&entries(&[old])), None);
+        assert_eq!(alone(&entries(&[new.clone(), entry("c", 13)])), None);
+        let deleted = r#","deletionTimestamp":"2026-11-21T02:00:41Z","deletionGracePeriodSeconds":30"#;
+        assert_eq!(alone(&format!("{}{deleted}", entries(&[new]))), None);
+    }
+}
