@@ -14,7 +14,7 @@
 //! }
 //! ```
 //!
-//! Start with these; the other types are what they are made of or answer with.
+//! Start with these; the other types are their parts and their results.
 //!
 //! | for | use |
 //! |---|---|
@@ -27,29 +27,29 @@
 //! | a data directory for an etcd | [`restore::Plan`], [`rewrite::Alone`], [`rewrite::Migrate`] |
 //! | pages and records by hand | [`bolt::Db`], [`bolt::Walk`], [`wal::Log`], [`snap::Snap`] |
 //!
-//! The way of the data is the order of the rooms; each uses only those before it, and a test holds it so:
+//! The rooms are in the order in which data passes through them. Each uses only those before it; a test checks that:
 //!
 //! ```text
 //!  the trunk, bytes on disk to Kubernetes objects and back:
 //!      bytes ordered error document proto hash ─> source ─> publish ─> bolt ─> wal ─> snap ─> etcd ─> k8s
-//!  branches from its end: is it good, what is asked for and how it is printed, a cluster's objects, what changed
+//!  branches from its end: checks, selection and printing, a cluster's objects, differences
 //!      verify ─> restore, rewrite    select ─> print    select ─> objects ─> diff    verify, objects ─> export
 //! ```
 //!
-//! A command goes this way too. `verify backup.db`, say: [`source::Source::open`] finds out what the file is and maps
-//! it; [`etcd::Snapshot::load`] opens the bbolt file in it ([`bolt::Db`]), reads the small buckets, and does to them and
-//! to the keys what a data directory's log ([`wal::Log`]) says;
+//! A command follows the same order. For `verify backup.db`, [`source::Source::open`] recognises the file and maps it;
+//! [`etcd::Snapshot::load`] opens the bbolt file in it ([`bolt::Db`]), reads the small buckets, and applies to them and
+//! to the keys the entries of a data directory's log ([`wal::Log`]);
 //! [`etcd::Snapshot::survey`] walks the pages of the `key` bucket on all cores ([`bolt::Walk::fold`]) and decodes
-//! each record; [`verify::verify`] holds what came of it against the SHA-256 trailer and returns a
-//! [`verify::Report`], which the command line prints. What is wrong on the way is a [`Finding`] and ends nothing;
-//! what makes the answer impossible is an [`Error`].
+//! each record; [`verify::verify`] compares the SHA-256 trailer and returns a
+//! [`verify::Report`], which the command line prints. Damage that is found on the way is a [`Finding`], and the command
+//! continues; what makes the answer impossible is an [`Error`].
 //!
 //! A command about objects opens an [`objects::Cluster`]: the state at a revision, the keys to what is encrypted, the names
-//! of its resources. `diff` walks two of them side by side ([`diff::Diff::each`]); `history` and `timeline` read the same
-//! out of the records of one ([`diff::changes`]).
+//! of its resources. `diff` walks two of them side by side ([`diff::Diff::each`]); `history` and `timeline` read
+//! changes from the records of one ([`diff::changes`]).
 //!
-//! `export` makes of the same state what another cluster takes and keeps ([`export::Exporter::object`]), in the order that
-//! applies, and shows it as one folder ([`export::Folder`]).
+//! `export` turns the objects of the same state into what another cluster accepts ([`export::Exporter::object`]), in
+//! the order in which they can be applied, and writes them as one folder ([`export::Folder`]).
 //!
 //! `restore` starts with `verify`, too: [`restore::Facts`] of the snapshot and [`restore::Wanted`] make a
 //! [`restore::Plan`]; [`restore::apply`] copies the db into a staging folder and runs the same checks over the copy, writes

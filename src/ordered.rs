@@ -6,24 +6,24 @@
 
 use std::{sync::mpsc, thread};
 
-/// Windows that are made, or wait to be taken, at once: so many for each thread.
+/// Number of windows per thread that are made, or wait to be taken, at once.
 const IN_FLIGHT: usize = 4;
 
 /// Size of a window, in the unit of its caller: bytes of stored keys and values.
 pub const WINDOW: usize = 128 << 10;
 
-/// What every item counts besides its size, so that a window of small or empty ones is bounded too.
+/// Size added for every item, so that a window of small or empty ones is bounded too.
 const ITEM: usize = 64;
 
-/// Gives `take` what `make` makes of every window that `produce` hands over, in that order.
+/// Calls `make` for every window that `produce` sends, and gives the results to `take` in the same order.
 ///
 /// `produce` runs on a thread of its own and blocks while too many windows are in flight, so memory is bounded by the
-/// windows' size, not by their number. The function that `produce` gets returns whether more is wanted.
+/// windows' size, not by their number. The function that `produce` receives returns whether more is wanted.
 ///
 /// Within a rayon task one window is made after the other: the thread that waited might be the only one there is.
 ///
 /// # Errors
-/// The first error of `take`; `produce` is then told that no more is wanted.
+/// The first error of `take`; `produce` then learns that no more is wanted.
 pub fn ordered<W: Send, T: Send, E>(
     produce: impl FnOnce(&mut dyn FnMut(W) -> bool) + Send,
     make: impl Fn(W) -> T + Sync,
@@ -57,13 +57,13 @@ pub fn ordered<W: Send, T: Send, E>(
                     wanted
                 });
             });
-            // A panic in `make` leaves its result unsent; the scope hands the panic on.
+            // A panic in `make` leaves its result unsent; the scope propagates the panic.
             made.into_iter().map_while(|result| result.recv().ok()).try_for_each(&mut take)
         })
     })
 }
 
-/// The same for the items of an iterator, cut into windows of about [`WINDOW`] by the `size` of each item.
+/// Calls [`ordered`] for the items of an iterator, in windows of about [`WINDOW`] by the `size` of each item.
 ///
 /// # Errors
 /// As [`ordered`].

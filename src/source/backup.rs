@@ -1,4 +1,4 @@
-//! A backup that is open, with all its parts.
+//! An open backup with all its parts.
 
 use std::{fs::File, path::Path};
 
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{Error, Finding, Result};
 
-/// A backup, open.
+/// An open backup.
 #[derive(Debug)]
 pub struct Source {
     pub(super) origin: Origin,
@@ -16,11 +16,11 @@ pub struct Source {
     pub(super) wrapping: Vec<Wrapping>,
     pub(super) db: Part,
     pub(super) wal: Vec<Part>,
-    /// A log that was named apart, in the place of `wal`.
+    /// The log that was named separately; it replaces `wal`.
     pub(super) log: Option<RaftFiles>,
     pub(super) snaps: Vec<Part>,
     pub(super) snap_dbs: Vec<Part>,
-    /// The containers around it, the outermost first: they are unpacked, and must not change.
+    /// The containers around the backup, outermost first: they are unpacked, and must not change.
     pub(super) containers: Vec<Part>,
     pub(super) notes: Vec<Finding>,
     pub(super) options: Options,
@@ -28,8 +28,8 @@ pub struct Source {
 }
 
 impl Source {
-    /// The same source with `file`, a copy of its db or of the one that came from the leader, in the place of its db: for
-    /// checking the copy instead.
+    /// Returns this source with its db replaced by `file`, a copy of the db or of the one that came from the leader:
+    /// for checking the copy instead.
     ///
     /// # Errors
     /// When it cannot be mapped.
@@ -51,20 +51,20 @@ impl Source {
         })
     }
 
-    /// The same source with `log` in the place of its own log, or of the one that it lacks.
+    /// Returns this source with `log` as its log.
     #[must_use]
     pub fn with_log(self, log: RaftFiles) -> Self {
         Self { log: Some(log), ..self }
     }
 
-    /// How the log was named that was named apart.
+    /// The name of the log that was named separately, as the user typed it.
     #[must_use]
     pub fn log_name(&self) -> Option<&str> {
         self.log.as_ref().map(RaftFiles::name)
     }
 
-    /// The error that it is damaged, because of `finding`; or that it changed while it was read, as the files of a running
-    /// etcd do, which makes them look damaged.
+    /// Error for the damage in `finding`; or for a change while the source was read, as the files of a running etcd
+    /// change, which makes them look damaged.
     #[must_use]
     pub fn damaged(&self, finding: Finding) -> Error {
         self.intact()
@@ -72,32 +72,33 @@ impl Source {
             .unwrap_or_else(|| Error::Damaged { file: self.name().to_owned(), finding: Box::new(finding) })
     }
 
-    /// As the user named it, with the part that was picked, for people.
+    /// The source's name for messages: as the user named it, with the part that was picked.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.origin.display
     }
 
-    /// Where it lies, or the outermost layer around it.
+    /// Path of the source, or of the outermost layer around it.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.origin.path
     }
 
-    /// Whether it is a db with nothing around it, and `named` that file itself or standard input: what etcdutl takes.
+    /// Whether the source is a db with no layer around it, and `named` is that file itself or standard input: what
+    /// etcdutl reads.
     #[must_use]
     pub fn is_bare(&self, named: &Path) -> bool {
         let is_itself = self.path() == named || is_stdin(named);
         self.kind != BackupKind::DataDir && self.wrapping.is_empty() && is_itself
     }
 
-    /// What kind of backup it is.
+    /// The kind of the backup.
     #[must_use]
     pub fn kind(&self) -> BackupKind {
         self.kind
     }
 
-    /// The layers around it, the outermost first.
+    /// The layers around the backup, outermost first.
     #[must_use]
     pub fn wrapping(&self) -> &[Wrapping] {
         &self.wrapping
@@ -127,20 +128,20 @@ impl Source {
         &self.snap_dbs
     }
 
-    /// The db that a data directory has received from the leader with the snapshot at the entry `index`, and not yet put
-    /// in the place of its own: `<index>.snap.db`.
+    /// The db that a data directory has received from the leader with the snapshot at the entry `index`, and that has
+    /// not yet replaced its own db: `<index>.snap.db`.
     #[must_use]
     pub fn snap_db(&self, index: u64) -> Option<&Part> {
         let name = format!("{index:016x}.snap.db");
         self.snap_dbs.iter().find(|part| part.name().rsplit('/').next() == Some(&name))
     }
 
-    /// Takes bytes that are made from its parts, for [`Source::keep`].
+    /// A buffer for bytes that are made from the source's parts, for [`Source::keep`].
     pub(crate) fn spool(&self) -> Spool {
         Spool::new(&self.options)
     }
 
-    /// Keeps them as long as it is there itself, so that they can be borrowed from it as the parts' own are.
+    /// Keeps the bytes of a [`Spool`] as long as the source itself, so that they can be borrowed as those of its parts.
     ///
     /// # Errors
     /// When there is no room for them.

@@ -15,7 +15,7 @@ pub(super) struct DataDir {
     pub(super) wal: Vec<Part>,
     pub(super) snaps: Vec<Part>,
     pub(super) snap_dbs: Vec<Part>,
-    /// What lies beside the log's segments and looks like one.
+    /// Findings for files beside the log's segments that look like one.
     pub(super) passed_over: Vec<Finding>,
 }
 

@@ -1,4 +1,4 @@
-//! A folder that was named in the place of the backups in it.
+//! A folder named instead of the backups in it.
 
 use std::{
     collections::HashSet,
@@ -12,25 +12,25 @@ use super::{datadir, is_data_dir, is_stdin};
 /// A file or data directory that may be a backup.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Candidate {
-    /// Where it is.
+    /// Its path.
     pub path: PathBuf,
-    /// Whether it was not named itself, but the folder that it is in.
+    /// Whether the user named not this file but its folder.
     pub in_folder: bool,
 }
 
-/// What was named, as files and data directories.
+/// The files and data directories that the user's arguments name.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Candidates {
-    /// What may be a backup.
+    /// Files and data directories that may be a backup.
     pub files: Vec<Candidate>,
-    /// How many folders in the named ones were not entered.
+    /// Number of folders in the named ones that were not entered.
     pub not_entered: usize,
 }
 
 impl Candidates {
-    /// What `named` means to a command on many backups: a folder is replaced by the files and data directories in it,
-    /// sorted by name, with `recursive` also by those in the folders in it, each of which is entered once; a data directory
-    /// is itself one. A folder that cannot be listed stays, so that opening it says why.
+    /// Expands `named` for a command on many backups: a folder is replaced by the files and data directories in it,
+    /// sorted by name. With `recursive` its subfolders are searched too, each once. A data directory is one backup.
+    /// A folder that cannot be listed is kept, so that opening it reports why.
     #[must_use]
     pub fn of(named: &[PathBuf], recursive: bool) -> Self {
         let mut candidates = Self::default();
@@ -40,7 +40,7 @@ impl Candidates {
     }
 
     fn take(&mut self, path: &Path, in_folder: bool, entered: &mut Option<HashSet<(u64, u64)>>) {
-        // Opening what has lost its db says what it is.
+        // Opening a data directory without its db reports that.
         let is_one = |path: &Path| is_data_dir(path) || datadir::log_without_db(path).is_some();
         let is_folder = path.is_dir() && !is_one(path) && !is_stdin(path);
         let entries = is_folder.then(|| fs::read_dir(path).ok()).flatten();

@@ -1,15 +1,15 @@
-//! What a file is that is no etcd backup, and what to do with it.
+//! Names the format of a file that is no etcd backup, with a hint.
 
 use super::framing::Framing;
 use crate::{Error, bytes::escape};
 
-/// Names the file whose bytes are `bytes`.
+/// Error that names the format of `bytes`.
 pub(super) fn foreign(file: &str, bytes: &[u8]) -> Error {
     let (what, hint, may_be_one) = name(bytes);
     Error::Foreign { file: file.to_owned(), what, hint: hint.to_owned(), may_be_one }
 }
 
-/// What it is, what to do with it, and whether it may be a backup all the same, or have been one.
+/// Format of `bytes`, a hint, and whether the file may still be a backup, or was one.
 fn name(bytes: &[u8]) -> (String, &'static str, bool) {
     let has = |needle: &[u8]| bytes.get(..4096).unwrap_or(bytes).windows(needle.len().max(1)).any(|w| w == needle);
     let (what, hint, may_be_one) = match bytes {
@@ -33,10 +33,10 @@ fn name(bytes: &[u8]) -> (String, &'static str, bool) {
         [0x7f, b'E', b'L', b'F', ..] => ("a program (ELF)", "name the backup, not the program", false),
         _ if Framing::of(bytes).is_some() => log(bytes),
         _ if bytes.iter().all(|b| *b == 0) => {
-            ("nothing but zeros", "its content was never written, or is lost: use another copy", true)
+            ("only zeros", "its content was never written, or is lost: use another copy", true)
         }
         _ if has(b"\xef\xbf\xbd\xef\xbf\xbd\x0c\xef\xbf\xbd") => (
-            "an etcd snapshot that was taken for text on its way: bytes were replaced by U+FFFD",
+            "an etcd snapshot that was copied as text: bytes were replaced by U+FFFD",
             "those bytes are lost: copy it again, in binary mode",
             true,
         ),
@@ -61,12 +61,12 @@ fn name(bytes: &[u8]) -> (String, &'static str, bool) {
     (what.to_owned(), hint, may_be_one)
 }
 
-/// A log's segment: what it is, what to do with it, and whether it may be a backup all the same.
+/// Format of a log's segment, a hint, and whether it may still be a backup.
 fn log(bytes: &[u8]) -> (&'static str, &'static str, bool) {
     if is_old_log(bytes) {
         (
             "a log of etcd 2.0 to 2.2, of 2015",
-            "it holds keys of the v2 API alone, and no etcd 3 reads it as it is: start etcd 2.3 on a copy of its directory",
+            "it holds only keys of the v2 API, and etcd 3 cannot read it: start etcd 2.3 on a copy of its directory",
             false,
         )
     } else {
@@ -83,7 +83,7 @@ pub(super) fn is_old_log(bytes: &[u8]) -> bool {
     Framing::of(bytes) == Some(Framing::Unpadded)
 }
 
-/// A data directory that has a log, which is `bytes`, and no db.
+/// Error for a data directory that has a log, which is `bytes`, and no db.
 pub(super) fn without_db(file: &str, bytes: &[u8]) -> Error {
     let old = is_old_log(bytes).then(|| log(bytes));
     let (what, hint, may_be_one) = old.unwrap_or((
@@ -107,14 +107,14 @@ fn is_text(bytes: &[u8]) -> bool {
     })
 }
 
-/// An archive that holds no backup: what it holds instead.
+/// Error for an archive without a backup: what it holds instead.
 pub(super) fn without_backup(file: &str, of: &str, names: &[String]) -> Error {
     let velero = names.iter().any(|name| name.ends_with("metadata/version"))
         && names.iter().any(|name| name.starts_with("resources/") || name.contains("/resources/"));
     let (what, hint) = if velero {
         ("a Velero backup: objects as JSON, no etcd data".to_owned(), "read it with velero, or unpack it")
     } else if names.is_empty() {
-        (format!("{of} with nothing in it"), "use another copy")
+        (format!("{of} that is empty"), "use another copy")
     } else {
         let some: Vec<_> = names.iter().take(5).map(|name| escape(name.as_bytes())).collect();
         let more = if names.len() > some.len() { ", ..." } else { "" };

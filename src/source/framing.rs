@@ -12,8 +12,8 @@ pub(super) enum Framing {
 }
 
 impl Framing {
-    /// The framing of the segment that begins with `head`; `None` when it does not begin as one, with a checksum and the
-    /// metadata.
+    /// The framing of the segment that begins with `head`; `None` when no checksum and metadata come first, as in every
+    /// segment.
     pub(super) fn of(head: &[u8]) -> Option<Self> {
         /// Type and checksum, the fields 1 and 2 of a record.
         const CRC: [u8; 3] = [0x08, 4, 0x10];

@@ -1,27 +1,27 @@
-//! What every kind of input has in common: it is opened, noted and closed in one way.
+//! The interface that every kind of input shares.
 
 use super::{Origin, Part};
 use crate::{Finding, Result};
 
-/// An input that is open. Its files are read while it is there, and have to stay what they were.
+/// An open input. Its files are read while it exists, and must not change.
 pub trait Input {
-    /// What the user named.
+    /// The input's name, as the user typed it.
     fn origin(&self) -> &Origin;
 
-    /// What was noticed while opening it.
+    /// Findings made while the input was opened.
     fn notes(&self) -> &[Finding];
 
-    /// The files on disk that it is made of: the outermost container, or the parts themselves.
+    /// The input's files on disk: the outermost container, or the parts themselves.
     fn files(&self) -> Vec<&Part>;
 
-    /// Makes sure that everything that was read is still what it was.
+    /// Checks that the files did not change while they were read.
     ///
     /// # Errors
     /// [`crate::Error::Changed`], with the first byte that is lost.
     fn intact(&self) -> Result<()>;
 }
 
-/// The outermost of `containers`, or without one the `parts` themselves.
+/// The outermost of `containers`; without one the `parts` themselves.
 pub(super) fn on_disk<'p>(
     containers: &'p [Part],
     parts: impl Iterator<Item = &'p Part>,

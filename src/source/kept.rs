@@ -1,15 +1,15 @@
-//! Bytes that were made from a source and are looked at as long as it is, as if they were one of its parts: in memory while
-//! they are few, else in a nameless file.
+//! Bytes made from a source, such as unpacked or joined ones, kept as long as the source: small ones in memory, others
+//! in a nameless file.
 
 use std::{fs::File, io::Write as _, sync::OnceLock};
 
 use super::{Options, Part, locator::Origin};
 use crate::{Error, Result};
 
-/// So many bytes are few.
+/// Data up to this size stay in memory.
 const FEW: usize = 4 << 20;
 
-/// A list that only grows, so that what is in it can be lent out.
+/// A list that only grows, so that its items can be borrowed while others are added.
 #[derive(Debug, Default)]
 pub(super) struct Kept(OnceLock<Box<(Bytes, Self)>>);
 
@@ -29,7 +29,7 @@ impl Bytes {
 }
 
 impl Kept {
-    /// Puts what was written to `spool` at the end.
+    /// Appends the bytes written to `spool`.
     pub(super) fn keep(&self, spool: Spool) -> Result<&[u8]> {
         let (mut end, mut bytes) = (self, spool.finish()?);
         loop {
@@ -43,7 +43,7 @@ impl Kept {
     }
 }
 
-/// Takes bytes that are made one behind the other.
+/// A buffer to which bytes are appended: in memory, or in a nameless file when they are many.
 #[derive(Debug)]
 pub(crate) struct Spool {
     options: Options,
@@ -84,7 +84,7 @@ impl Spool {
         match self.file {
             None => Ok(Bytes::Few(self.few)),
             Some(file) => {
-                Part::own(Origin::file(&self.options.tmp_dir).inside("what the log adds"), file).map(Bytes::Many)
+                Part::own(Origin::file(&self.options.tmp_dir).inside("bytes added by the log"), file).map(Bytes::Many)
             }
         }
     }

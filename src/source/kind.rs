@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 /// The kind of a backup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BackupKind {
-    /// A db with a trailer: from `snapshot save`.
+    /// A db with a trailer, from `snapshot save`.
     Saved,
     /// A db without a trailer: a copy of `member/snap/db`.
     Copy,

@@ -1,4 +1,4 @@
-//! What the user named, and where on disk it was found.
+//! Names of inputs as the user typed them, and the files that they refer to.
 
 use std::{
     ffi::OsStr,
@@ -9,10 +9,11 @@ use std::{
 
 use crate::{Error, Result, bytes::file_name};
 
-/// How standard input is named.
+/// The name of standard input.
 pub(super) const STDIN: &str = "-";
 
-/// What the user named: `PATH`, `-` for standard input, or `OUTER:INNER` for a file or folder in a container or folder.
+/// The name of an input: `PATH`, `-` for standard input, or `OUTER:INNER` for a file or folder in a container or
+/// folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Locator {
     outer: PathBuf,
@@ -21,11 +22,11 @@ pub struct Locator {
 }
 
 impl Locator {
-    /// Parses what was named. Standard input comes first; then a file of that very name, colons and all; then URLs, which
+    /// Parses a name. Standard input comes first; then a file of exactly that name, with its colons; then URLs, which
     /// are refused; then the longest `OUTER` that exists.
     ///
     /// # Errors
-    /// [`Error::Usage`] for a URL, [`Error::Io`] when there is nothing of that name.
+    /// [`Error::Usage`] for a URL, [`Error::Io`] when no such file exists.
     pub(crate) fn parse(named: &Path) -> Result<Self> {
         let display = file_name(named);
         if let Some(rest) = in_stdin(&display) {
@@ -55,13 +56,13 @@ impl Locator {
         Err(Error::io(display, "open", missing))
     }
 
-    /// Whether something is there of the name that a person typed, in a container too, or it is a URL.
+    /// Whether a name that was typed is that of a file, also in a container, or a URL.
     #[must_use]
     pub fn is_there(named: &Path) -> bool {
         !matches!(Self::parse(named), Err(Error::Io { .. }))
     }
 
-    /// Whether it is standard input, or in it.
+    /// Whether the input is standard input, or a file in it.
     #[must_use]
     pub(crate) fn is_stdin(&self) -> bool {
         self.outer.as_os_str() == STDIN
@@ -73,26 +74,26 @@ impl Locator {
         &self.outer
     }
 
-    /// The name of what was picked in it, as names in archives are displayed ([`file_name`]).
+    /// The name of the picked file inside, as names in archives are displayed ([`file_name`]).
     #[must_use]
     pub(crate) fn inner(&self) -> Option<&str> {
         self.inner.as_deref()
     }
 
-    /// The whole, for people.
+    /// The whole name, for messages.
     #[must_use]
     pub(crate) fn display(&self) -> &str {
         &self.display
     }
 }
 
-/// What follows the name of standard input in `named`: nothing, or `:INNER`.
+/// The rest of `named` after the name of standard input: empty, or `:INNER`.
 fn in_stdin(named: &str) -> Option<&str> {
     let rest = ["/dev/stdin", STDIN].iter().find_map(|name| named.strip_prefix(name))?;
     (rest.is_empty() || rest.starts_with(':')).then_some(rest)
 }
 
-/// Whether `named` is standard input, or in it.
+/// Whether `named` is standard input, or a file in it.
 #[must_use]
 pub fn is_stdin(named: &Path) -> bool {
     named.to_str().and_then(in_stdin).is_some()
@@ -106,34 +107,34 @@ fn scheme(name: &str) -> Option<&str> {
     (first && scheme.len() > 1 && letters.all(|c| c.is_ascii_alphanumeric() || c == '+' || c == '-')).then_some(scheme)
 }
 
-/// How to get a file from there.
+/// Hint for getting a file from a URL.
 fn fetch(scheme: &str, url: &str) -> String {
     match scheme {
         "s3" => format!("pipe it: aws s3 cp {url} - > FILE"),
         "gs" => format!("pipe it: gcloud storage cat {url} > FILE"),
         "http" | "https" => format!("pipe it: curl -f {url} > FILE"),
         "file" => "name its path".to_owned(),
-        _ => "copy it to a file first, and name that".to_owned(),
+        _ => "copy it to a file first, and name the file".to_owned(),
     }
 }
 
-/// Where a part's bytes come from: its identity on disk, apart from the text that people read.
+/// Where a part's bytes come from: its identity on disk, separate from its name in messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
-    /// The file on disk, in the bytes that the system knows it by; of what was unpacked, the container.
+    /// Path of the file on disk, in the system's bytes; for an unpacked part, that of the container.
     pub path: PathBuf,
-    /// Its name for people: escaped where it is not UTF-8, so never to be opened.
+    /// Name in messages: escaped where it is not UTF-8, so never to be opened.
     pub display: String,
 }
 
 impl Origin {
-    /// The file or folder at `path` itself.
+    /// Origin of the file or folder at `path`.
     #[must_use]
     pub(crate) fn file(path: &Path) -> Self {
         Self { path: path.to_owned(), display: file_name(path) }
     }
 
-    /// What is called `display`, and comes out of this.
+    /// Origin of a part that is unpacked from this one and called `display`.
     #[must_use]
     pub(crate) fn inside(&self, display: impl Into<String>) -> Self {
         Self { path: self.path.clone(), display: display.into() }

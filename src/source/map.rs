@@ -1,9 +1,9 @@
-//! The map and its guard: a file in memory that may shrink, or lie on a bad disk, without killing the process.
+//! Memory map with a guard: when the file shrinks, or its disk is bad, the process is not killed.
 //!
-//! The kernel answers a read behind the end of a mapped file, or of a sector that cannot be read, with SIGBUS. The
-//! handler here puts zero pages over the hole, notes the first byte that is lost, and lets the read go on: what was
-//! read is then wrong, but it is read as input like any other, and [`Map::hole`] tells before anybody is told that
-//! all went well. systemd's journal does the same.
+//! The kernel answers a read after the end of a mapped file, or of a sector that cannot be read, with SIGBUS. The
+//! handler here maps zero pages over the hole, notes the first byte that is lost, and lets the read continue. The
+//! result is then wrong; [`Map::hole`] reports it, and is checked before a command reports success.
+//! systemd's journal does the same.
 //!
 //! This is the one file with `unsafe` in it.
 
@@ -22,14 +22,14 @@ use std::{
 
 use memmap2::{Advice, Mmap, MmapOptions};
 
-/// A file in memory, read-only.
+/// A read-only memory map of a file.
 #[derive(Debug)]
 pub(super) struct Map {
     map: Mmap,
     guard: &'static Guard,
 }
 
-/// What the handler knows of one map. `start` is 0 while the slot is free, 1 while it is being filled.
+/// The handler's record of one map. `start` is 0 while the slot is free, 1 while it is being filled.
 #[derive(Debug)]
 struct Guard {
     start: AtomicUsize,
@@ -39,7 +39,7 @@ struct Guard {
 }
 
 const NO_HOLE: u64 = u64::MAX;
-/// A data directory has one db and a handful of segments; a thousand maps at once mean that something is wrong.
+/// A data directory has one db and a handful of segments; a thousand maps at once mean an error.
 static GUARDS: [Guard; 1024] = [const { Guard::free() }; 1024];
 
 impl Map {
@@ -49,7 +49,7 @@ impl Map {
         let len = usize::try_from(len).map_err(|_| io::Error::from(io::ErrorKind::FileTooLarge))?;
         // SAFETY: the map is read-only and every access is to bytes that may take any value. Another process may
         // change them at any time: nothing above keeps a `&str` into it or reads a length twice, and
-        // `Source::intact` is asked before a result counts. Holes are closed by the handler.
+        // `Source::intact` is called before a result counts. Holes are closed by the handler.
         let map = unsafe { MmapOptions::new().len(len).map(file)? };
         // Only advice: without it cold files are read in smaller steps.
         let _ = map.advise(Advice::Sequential);
@@ -57,12 +57,12 @@ impl Map {
         Ok(Self { map, guard })
     }
 
-    /// The bytes; zeros where there is a hole.
+    /// The bytes of the file; zeros where there is a hole.
     pub(super) fn bytes(&self) -> &[u8] {
         &self.map
     }
 
-    /// The first byte that was found to be lost.
+    /// Offset of the first lost byte that was found.
     pub(super) fn hole(&self) -> Option<u64> {
         Some(self.guard.hole.load(SeqCst)).filter(|hole| *hole != NO_HOLE)
     }
@@ -155,7 +155,7 @@ extern "C" fn on_sigbus(_: i32, info: *mut libc::siginfo_t, _: *mut libc::c_void
     }
 }
 
-/// Opens `path` for reading: without waiting for a writer, not to be inherited, without a trace in its atime where
+/// Opens `path` for reading: without waiting for a writer, closed on exec, and without a change of its atime where
 /// that is allowed.
 pub(super) fn open(path: &Path) -> io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt as _;
@@ -168,7 +168,7 @@ pub(super) fn open(path: &Path) -> io::Result<File> {
 }
 
 /// Whether another process holds the file's lock, as a running etcd does: of its db by flock, which is given back at
-/// once, of its log by a lock of the open file (`fileutil.TryLockFile`), which can be asked for.
+/// once, of its log by a lock of the open file (`fileutil.TryLockFile`), which can be queried.
 pub(super) fn is_locked(file: &File) -> bool {
     // SAFETY: both calls take a descriptor that is open; a flock of zeros is a lock of nothing.
     unsafe {
@@ -202,7 +202,7 @@ pub(super) fn nameless(dir: &Path) -> io::Result<File> {
 /// Bytes that can still be written in the file system of `file`.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub fn free_space(file: &File) -> io::Result<u64> {
     // SAFETY: `stat` is a plain struct that fstatvfs fills.
     unsafe {

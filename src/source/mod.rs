@@ -1,19 +1,19 @@
 //! What the user named, and how its bytes are reached.
 //!
 //! A SNAPSHOT is a file from `etcdctl snapshot save`, a bare copy of `member/snap/db`, or a data directory; each may
-//! be wrapped in gzip, zstd, xz, bzip2, zip or tar, or be the only one in a folder. What it is, is told by its content
-//! and never by its name; what it is not, is named too, with what to do.
+//! be wrapped in gzip, zstd, xz, bzip2, zip or tar, or be the only one in a folder. A file is recognised by its content
+//! and never by its name; a file that is no backup is named too, with a hint.
 //!
 //! ```text
 //! open ─> `-`?          what comes from standard input, in a nameless file: as a file
 //!      ─> a folder?  datadir, or the one snapshot in it
 //!      ─> a file?    sniff ─> bbolt: map it
 //!                          ─> a container: unpack it to a nameless file, sniff again
-//!                          ─> else: foreign says what it is
+//!                          ─> else: foreign names the format
 //! ```
 //!
-//! Files are read through memory maps with a guard (`map`): what shrinks or cannot be read under the reader is told by
-//! [`Source::intact`], which every command asks before it reports success.
+//! Files are read through memory maps with a guard (`map`): [`Source::intact`] reports a file that shrank or could not be
+//! read meanwhile; every command calls it before it reports success.
 
 mod backup;
 mod datadir;

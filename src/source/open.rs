@@ -1,4 +1,4 @@
-//! From a name to the open files.
+//! Opening of a backup by its name.
 
 use std::{ffi::OsString, path::Path};
 
@@ -16,10 +16,10 @@ use super::{
 };
 use crate::{Code, Error, Finding, Result, bytes::file_name};
 
-/// What is left when all wrapping is off.
+/// Content of an input after all its layers are removed.
 #[derive(Debug)]
 enum Content {
-    /// One db.
+    /// A single db.
     Db(Part),
     /// A member's directory.
     DataDir(DataDir),
@@ -80,8 +80,8 @@ fn open_folder(origin: Origin, pick: Option<&str>, options: &Options) -> Result<
     open_origin(Origin::file(&inner), None, options)
 }
 
-/// Of one backup and containers beside it, the backup, where the containers hold none: OpenShift's `cluster-backup.sh` puts
-/// its static pods' files, in a tar, beside the snapshot.
+/// The one backup in a folder that also has containers, where these hold no backup: OpenShift's `cluster-backup.sh`
+/// writes its static pods' files, in a tar, beside the snapshot.
 fn without_others(folder: &Path, found: Vec<String>, pick: Option<&str>, options: &Options) -> Vec<String> {
     let (containers, backups): (Vec<_>, Vec<_>) =
         found.iter().map(|name| (name, folder.join(name))).partition(|(_, path)| is_container(path));
@@ -103,7 +103,7 @@ fn looks_like_backup(path: &Path) -> bool {
     sniffed(path).is_some_and(|sniffed| sniffed != Sniffed::Other)
 }
 
-/// What the first bytes of a regular file are those of.
+/// Kind of a regular file by its first bytes.
 fn sniffed(path: &Path) -> Option<Sniffed> {
     use std::os::unix::fs::FileExt as _;
     path.metadata().ok().filter(std::fs::Metadata::is_file)?;
@@ -112,7 +112,7 @@ fn sniffed(path: &Path) -> Option<Sniffed> {
     Some(sniff(head.get(..n).unwrap_or_default()))
 }
 
-/// A source whose wrapping comes off layer by layer.
+/// A source whose layers are removed one by one.
 struct Unwrapped {
     origin: Origin,
     wrapping: Vec<Wrapping>,
@@ -131,7 +131,7 @@ impl Unwrapped {
                 Sniffed::Bbolt if has_carriage_returns(part.bytes()) => {
                     return Err(Error::Foreign {
                         file: self.origin.display.clone(),
-                        what: "an etcd snapshot that was taken for text on its way: each line feed has got a carriage return"
+                        what: "an etcd snapshot that was copied as text: a carriage return was added before each line feed"
                             .to_owned(),
                         hint: "copy it again, in binary mode".to_owned(),
                         may_be_one: true,

@@ -1,4 +1,4 @@
-//! How a source is opened.
+//! Options for opening a source.
 
 use std::{
     fs::File,
@@ -10,14 +10,14 @@ use std::{
 use super::map;
 use crate::{Error, Result};
 
-/// Where and how much may be unpacked.
+/// Folders and limits for opening a source.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// The folder for unpacked files; `TMPDIR` by default.
     pub tmp_dir: PathBuf,
-    /// The most bytes that are unpacked.
+    /// Limit on the bytes that are unpacked.
     pub max_unpacked: u64,
-    /// Where the log of a data directory is when it is not `member/wal`.
+    /// The folder of a data directory's log when it is not `member/wal`.
     pub wal_dir: Option<PathBuf>,
 }
 
@@ -32,7 +32,7 @@ impl Options {
     pub(super) fn scratch(&self) -> Result<File> {
         // not every file system has files without a name
         map::nameless(&self.tmp_dir).or_else(|_| unlinked(&self.tmp_dir)).map_err(|source| {
-            let doing = "make a file in (--tmp-dir names another folder)";
+            let doing = "create a temporary file in it; choose another folder with --tmp-dir";
             Error::io(self.tmp_dir.display().to_string(), doing, source)
         })
     }

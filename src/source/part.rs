@@ -15,11 +15,11 @@ use super::{
 };
 use crate::{Error, Result, bytes::file_name, hash::Sha256};
 
-/// SHA-256 takes its bytes in windows of this size: they stay in the cache, and a file that was cut is noticed.
+/// Size of the windows that are hashed: they fit the cache, and a file that was cut is noticed.
 const WINDOW: usize = 128 * 1024;
-/// Copying goes in steps of so many bytes: small enough to be stopped.
+/// Size of one copying step: small enough that copying can be stopped.
 const COPIED: usize = 8 << 20;
-/// So many windows are read ahead.
+/// Number of windows that are read ahead.
 const WINDOWS: usize = 4;
 
 /// One file of a source.
@@ -29,21 +29,21 @@ pub struct Part {
     file: File,
     map: Option<Map>,
     stamp: Stamp,
-    /// Whether this program made it, and nobody else writes to it.
+    /// Whether this program made the file, and nobody else writes to it.
     own: bool,
 }
 
 /// SHA-256 sums of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Digests {
-    /// Of everything before the trailer.
+    /// Digest of everything before the trailer.
     pub image: [u8; 32],
-    /// Of the whole file.
+    /// Digest of the whole file.
     pub file: [u8; 32],
 }
 
 impl Part {
-    /// A part over `file`, which is the one at `origin`.
+    /// A part for `file`, which is the one at `origin`.
     pub(super) fn new(origin: Origin, file: File) -> Result<Self> {
         let fault = |doing, source| Error::io(&origin.display, doing, source);
         let stamp = Stamp::of(&file.metadata().map_err(|e| fault("look at", e))?);
@@ -54,12 +54,12 @@ impl Part {
         Ok(Self { origin, file, map, stamp, own: false })
     }
 
-    /// A part over a nameless file that this program made out of `origin`.
+    /// A part for a nameless file that this program made from `origin`.
     pub(super) fn own(origin: Origin, file: File) -> Result<Self> {
         Self::new(origin, file).map(|part| Self { own: true, ..part })
     }
 
-    /// A second part over the same file.
+    /// A second part for the same file.
     pub(super) fn again(&self) -> Result<Self> {
         let file = self.file.try_clone().map_err(|e| self.fault("open", None, e))?;
         Self::new(self.origin.clone(), file).map(|part| Self { own: self.own, ..part })
@@ -73,7 +73,7 @@ impl Part {
         Error::Changed { file: self.origin.display.clone(), what: what.into(), offset }
     }
 
-    /// Opens the regular file at `path`, which no container is around.
+    /// Opens the regular file at `path`, which is not in a container.
     ///
     /// # Errors
     /// When it cannot be opened, or is not a file.
@@ -84,10 +84,11 @@ impl Part {
             let kind = kind_of(metadata)?;
             let what = format!("{}: {kind}, not a file", file_name(path));
             let pipe = "etcdsnap reads it as standard input, which is called -: ... - < PIPE";
-            let file = "write it to a file first: a backup is read at many places at once";
+            let file = "write it to a file first: a backup needs random access";
             Some(Error::usage(what).hinted(if kind == PIPE { pipe } else { file }))
         };
-        // Before it is opened, because opening some devices does something; and after, because it may be another then.
+        // Checked before it is opened, because opening a device may have an effect; and after, because it may be
+        // replaced.
         if let Some(error) = regular(&metadata) {
             return Err(error);
         }
@@ -96,48 +97,48 @@ impl Part {
         regular(&metadata).map_or_else(|| Self::new(Origin::file(path), file), Err)
     }
 
-    /// Its name, for people; [`Part::path`] is what leads to it.
+    /// The name in messages; use [`Part::path`] to open the file.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.origin.display
     }
 
-    /// Where it is on disk; of what was unpacked, the container.
+    /// Path on disk; for an unpacked part, that of the container.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.origin.path
     }
 
-    /// Path and name.
+    /// Path and name of the part.
     pub(super) fn origin(&self) -> &Origin {
         &self.origin
     }
 
-    /// All its bytes.
+    /// All bytes of the file.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         self.map.as_ref().map(Map::bytes).unwrap_or_default()
     }
 
-    /// Its length in bytes.
+    /// Length of the file in bytes.
     #[must_use]
     pub fn len(&self) -> u64 {
         self.stamp.size
     }
 
-    /// Whether it is empty.
+    /// Whether the file is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.stamp.size == 0
     }
 
-    /// Which file it is: device and inode.
+    /// Identity of the file: device and inode.
     #[must_use]
     pub fn id(&self) -> (u64, u64) {
         self.stamp.id
     }
 
-    /// When it was last written to: seconds and nanoseconds since 1970.
+    /// Time of the last write: seconds and nanoseconds since 1970.
     #[must_use]
     pub fn mtime(&self) -> (i64, i64) {
         self.stamp.mtime
@@ -150,7 +151,7 @@ impl Part {
         bytes.split_last_chunk::<32>().filter(|_| self.has_trailer()).map_or(bytes, |(image, _)| image)
     }
 
-    /// The SHA-256 that `snapshot save` appends. Pages are multiples of 512 bytes: 32 more are a trailer
+    /// The SHA-256 that `snapshot save` appends. Pages are multiples of 512 bytes, so 32 more bytes are a trailer
     /// (`etcdutl/snapshot.hasChecksum`).
     #[must_use]
     pub fn trailer(&self) -> Option<[u8; 32]> {
@@ -161,8 +162,8 @@ impl Part {
         self.stamp.size % 512 == 32
     }
 
-    /// Reads the whole file once for its SHA-256, telling `progress` how many bytes it has summed. One thread reads
-    /// ahead while this one sums.
+    /// Reads the whole file once for its SHA-256, and reports the hashed bytes to `progress`. One thread reads
+    /// ahead while this one hashes.
     ///
     /// # Errors
     /// When the file cannot be read, or ends before it should.
@@ -170,11 +171,11 @@ impl Part {
         self.digests_behind(progress, |_| true)
     }
 
-    /// The same for a file that is still being written: before it reads up to an offset it asks `ready`, which waits
-    /// until so much is there, or says `false` when it never will be.
+    /// Computes [`Part::digests`] of a file that is still being written: before reading up to an offset it calls
+    /// `ready`, which waits until the file has that length, or returns `false` when it never will.
     ///
     /// # Errors
-    /// As [`Part::digests`]; [`Error::Interrupted`] when the rest never came.
+    /// As [`Part::digests`]; [`Error::Interrupted`] when `ready` returned `false`.
     pub fn digests_behind(&self, progress: impl Fn(u64), ready: impl Fn(u64) -> bool + Sync) -> Result<Digests> {
         let (full, windows) = mpsc::sync_channel::<Result<Vec<u8>>>(WINDOWS);
         let (back, empty) = mpsc::channel();
@@ -191,7 +192,7 @@ impl Part {
                 sha.update(&window);
                 at += window.len() as u64;
                 progress(at);
-                // The reader may be done and gone.
+                // The reader may have ended.
                 let _ = back.send(window);
             }
             let image = image.unwrap_or_else(|| sha.clone()).finish();
@@ -211,7 +212,7 @@ impl Part {
             let until = if at < end { end } else { len };
             let want = usize::try_from(until - at).unwrap_or(WINDOW).min(WINDOW);
             if !ready(at + want as u64) {
-                // Nobody listens any more, or is told.
+                // The receiver is gone: there is nobody to report an error to.
                 let _ = full.send(Err(Error::Interrupted));
                 return;
             }
@@ -234,7 +235,7 @@ impl Part {
         }
     }
 
-    /// Gives a file that has no name yet, because it was unpacked, the name `path`: then nothing has to be copied.
+    /// Links an unpacked file, which has no name yet, at `path`: then nothing has to be copied.
     #[must_use]
     pub fn link_to(&self, path: &Path) -> bool {
         use std::os::fd::AsRawFd as _;
@@ -243,14 +244,14 @@ impl Part {
         self.own && rustix::fs::linkat(rustix::fs::CWD, itself, rustix::fs::CWD, path, follow).is_ok()
     }
 
-    /// Lets `to` share this file's bytes, where the file system can do that.
+    /// Makes `to` share this file's blocks, where the file system supports it.
     #[must_use]
     pub fn clone_to(&self, to: &File) -> bool {
         rustix::fs::ioctl_ficlone(to, &self.file).is_ok()
     }
 
-    /// Copies the whole file into `to`, from its start, telling `progress` how many bytes are there; it says `false` to
-    /// stop. Inside the kernel, where that can.
+    /// Copies the whole file into `to`, from its start, inside the kernel where that is possible. `progress` receives
+    /// the number of copied bytes, and returns `false` to stop.
     ///
     /// # Errors
     /// When one of the two files cannot be read or written, or this one ends before it should; [`Error::Interrupted`].
@@ -268,7 +269,7 @@ impl Part {
                     Ok(n) => n,
                     Err(rustix::io::Errno::INTR) => continue,
                     Err(e) if is_full(e) => return Err(unwritable(e.into())),
-                    // Not between these two: what is wrong otherwise, reading and writing will tell.
+                    // The kernel cannot copy between these two. Other errors appear again when reading and writing.
                     Err(_) => {
                         in_kernel = false;
                         continue;
@@ -303,7 +304,7 @@ impl Part {
         is_locked(&self.file)
     }
 
-    /// Whether its path leads to another file now, or nowhere. Where that cannot be seen, it is taken to lead here.
+    /// Whether another file is at the path now, or none. Where that cannot be checked, the answer is no.
     fn is_elsewhere(&self) -> bool {
         match std::fs::metadata(&self.origin.path) {
             Ok(there) => (there.dev(), there.ino()) != self.stamp.id,
@@ -311,7 +312,7 @@ impl Part {
         }
     }
 
-    /// Checks that its path still leads to it.
+    /// Checks that this file is still at its path.
     ///
     /// # Errors
     /// [`Error::Changed`], when it was moved away or replaced.
@@ -322,7 +323,7 @@ impl Part {
         Err(self.changed("another file is at its path now, or none", None))
     }
 
-    /// Whether it is still what it was when it was opened.
+    /// Checks that the file did not change since it was opened.
     pub(super) fn intact(&self) -> Result<()> {
         if self.own {
             return Ok(());
@@ -333,7 +334,7 @@ impl Part {
         let now = self.file.metadata().map_err(|e| self.fault("look at", None, e))?;
         match self.stamp.difference(&Stamp::of(&now)) {
             None => Ok(()),
-            // Moved away: the path leads to another file now, or nowhere.
+            // Moved away: another file is at the path now, or none.
             Some((_, None)) if (now.mtime(), now.mtime_nsec()) == self.stamp.mtime && self.is_elsewhere() => Ok(()),
             Some((what, offset)) => Err(self.changed(what, offset)),
         }
@@ -342,7 +343,7 @@ impl Part {
 
 const PIPE: &str = "a pipe";
 
-/// What is at a path when it is not a regular file.
+/// Kind of a file that is not a regular file.
 fn kind_of(metadata: &std::fs::Metadata) -> Option<&'static str> {
     use std::os::unix::fs::FileTypeExt as _;
     let kind = metadata.file_type();

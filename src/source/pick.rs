@@ -2,10 +2,10 @@
 
 use crate::{Error, Result, bytes::escape};
 
-/// The most backups of one input that are listed.
+/// Number of backups in one input that are listed at most.
 const LISTED: usize = 20;
 
-/// The one that is meant among the backups `found` in `outer`.
+/// Picks one of the backups `found` in `outer`.
 pub(super) fn pick_one(
     outer: &str,
     pick: Option<&str>,

@@ -1,4 +1,4 @@
-//! The raft files of a member, with its db or without: on the worst day they are all there is.
+//! The raft files of a member, with its db or without: after a disaster they may be all that is left.
 //!
 //! A data directory, its folder `member`, `wal` or `snap`, one file, or any of these inside containers.
 
@@ -14,16 +14,16 @@ use super::{
 };
 use crate::{Code, Error, Finding, Result, bytes::file_name};
 
-/// Which of the files are wanted.
+/// The files that are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RaftKind {
     /// The log's segments; a single file is one.
     Log,
-    /// What lies in `snap` beside the db, and the log that it belongs to; a single file is one of the former.
+    /// The files in `snap` beside the db, and the log that they belong to; a single file is a `.snap`.
     Snaps,
 }
 
-/// The raft files of one member, open.
+/// The open raft files of one member.
 #[derive(Debug)]
 pub struct RaftFiles {
     origin: Origin,
@@ -34,18 +34,18 @@ pub struct RaftFiles {
 }
 
 impl RaftKind {
-    /// What the file of this name is, if it is wanted.
+    /// The kind of the file `name`; `None` when it is not wanted.
     fn of(self, name: &str) -> Option<Self> {
         let snap = [".snap", ".snap.db", ".broken"].iter().any(|ending| name.ends_with(ending));
         if SegmentName::parse(name).is_some() {
             Some(Self::Log)
         } else {
-            // a segment that was set aside has that ending, too
+            // a broken segment that etcd renamed has that ending, too
             Some(Self::Snaps).filter(|_| self == Self::Snaps && snap && !name.ends_with(".wal.broken"))
         }
     }
 
-    /// The folder that etcd keeps it in.
+    /// The folder in which etcd keeps files of this kind.
     fn folder(self) -> &'static str {
         match self {
             Self::Log => "wal",
@@ -55,8 +55,8 @@ impl RaftKind {
 }
 
 impl RaftFiles {
-    /// Opens the files at `named`: a path, or `OUTER:INNER` for the member of folder INNER in an archive, or what is called
-    /// INNER in a folder ([`Locator`]).
+    /// Opens the files at `named`: a path, or `OUTER:INNER` for the member of folder INNER in an archive, or the entry
+    /// INNER of a folder ([`Locator`]).
     ///
     /// # Errors
     /// When it cannot be read, or there is nothing of `kind`.
@@ -79,7 +79,7 @@ impl RaftFiles {
         if path.is_dir() { opening.folder(path) } else { opening.part(Part::open(path)?, pick) }
     }
 
-    /// As the user named it, for people.
+    /// The name in messages, as the user typed it.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.origin.display
@@ -91,7 +91,7 @@ impl RaftFiles {
         &self.wal
     }
 
-    /// What is in `snap` beside the db, by name; none unless [`RaftKind::Snaps`] were wanted.
+    /// The files in `snap` beside the db, by name; none unless [`RaftKind::Snaps`] were wanted.
     #[must_use]
     pub(crate) fn snaps(&self) -> &[Part] {
         &self.snaps
@@ -135,7 +135,7 @@ impl<'o> Opening<'o> {
         }
     }
 
-    /// A member's folder, or the one that is wanted itself.
+    /// Opens a member's folder, or `wal` or `snap` itself.
     fn folder(mut self, path: &Path) -> Result<RaftFiles> {
         let member = [path.join("member"), path.to_owned()];
         let member = member.iter().find(|dir| dir.join(self.kind.folder()).is_dir());
@@ -189,7 +189,7 @@ impl<'o> Opening<'o> {
                 unpack::Unpacked::DataDir(dir) => dir.db,
             };
         }
-        Err(self.nothing("containers inside each other, too deep"))
+        Err(self.nothing("too many containers inside each other"))
     }
 
     /// The files of one member in an archive.
@@ -249,7 +249,7 @@ impl<'o> Opening<'o> {
     }
 }
 
-/// What is called `inner` in the folder `outer`.
+/// Path of the entry `inner` in the folder `outer`.
 fn entry(outer: &Path, inner: &str) -> Result<PathBuf> {
     let found = datadir::names(outer)?.into_iter().find(|name| file_name(name) == inner);
     let missing = || Error::usage(format!("{}: there is no {inner} inside", file_name(outer)));

@@ -8,11 +8,11 @@ use std::{
 use super::{Options, map};
 use crate::{Error, Result};
 
-/// Copies into nameless files, no more than is allowed in all, and says that the disk is full before it is.
+/// Copies data into nameless files. It stops at the allowed total, and before the disk is full.
 pub(super) struct Scratch<'o> {
     options: &'o Options,
     written: u64,
-    /// Bytes that can be written before the free space is asked for again.
+    /// Bytes that can be written before the free space is checked again.
     room: u64,
 }
 
@@ -25,7 +25,7 @@ impl<'o> Scratch<'o> {
     /// 64 MB of them.
     ///
     /// # Errors
-    /// What `broken` makes of an error of `from`; when `name` `is` too large; when there is no room.
+    /// The error that `broken` makes of one of `from`; when `name` `is` too large; when there is no space.
     pub(super) fn take(
         &mut self,
         mut from: impl Read,
@@ -45,7 +45,7 @@ impl<'o> Scratch<'o> {
             self.written = self.written.saturating_add(n as u64);
             if self.written > self.options.max_unpacked {
                 let what = format!("{name}: it {is} more than {} bytes", self.options.max_unpacked);
-                return Err(Error::usage(what).hinted("--max-unpacked BYTES allows more"));
+                return Err(Error::usage(what).hinted("--max-unpacked BYTES raises the limit"));
             }
             let chunk = buffer.get(..n).unwrap_or_default();
             let done = if chunk.iter().all(|b| *b == 0) {
@@ -60,7 +60,7 @@ impl<'o> Scratch<'o> {
         Ok(file)
     }
 
-    /// Asks for free space every so often, to say so before the disk is full.
+    /// Checks the free space from time to time, to fail before the disk is full.
     fn check_room(&mut self, file: &File, n: u64) -> io::Result<()> {
         const STEP: u64 = 64 << 20;
         if self.room < n {
@@ -74,6 +74,10 @@ impl<'o> Scratch<'o> {
     }
 
     fn unwritable(&self, source: io::Error) -> Error {
-        Error::io(self.options.tmp_dir.display().to_string(), "write to (--tmp-dir names another folder)", source)
+        Error::io(
+            self.options.tmp_dir.display().to_string(),
+            "write to it; choose another folder with --tmp-dir",
+            source,
+        )
     }
 }

@@ -5,14 +5,14 @@ use crate::{Code, Finding, bytes::escape};
 /// A segment's name, `%016x-%016x.wal` (`walName` in `util.go`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SegmentName {
-    /// Its place in the log, without gaps.
+    /// Sequence number in the log, without gaps.
     pub sequence: u64,
-    /// The index that the next entry had when it was cut.
+    /// Index of the next entry when the segment was created.
     pub index: u64,
 }
 
 impl SegmentName {
-    /// Reads the last part of a path, or of a place in an archive, `OUTER:INNER` (`parseWALName`).
+    /// Parses the last part of a path, or of a name in an archive, `OUTER:INNER` (`parseWALName`).
     #[must_use]
     pub fn parse(path: &str) -> Option<Self> {
         let name = path.rsplit(['/', ':']).next()?.strip_suffix(".wal")?;
@@ -24,15 +24,15 @@ impl SegmentName {
         Some(Self { sequence: number(sequence)?, index: number(index)? })
     }
 
-    /// What is said of the file `name` where it ends as a segment does, but is none (`checkWALNames`).
+    /// Finding for a file whose name ends as a segment's does, but is none (`checkWALNames`).
     pub(super) fn passed_over(name: &str) -> Option<Finding> {
         (name.ends_with(".wal") && Self::parse(name).is_none()).then(|| Self::missing(name))
     }
 
-    /// That `name` is not one.
+    /// Finding that `name` is not the name of a segment.
     pub(crate) fn missing(name: &str) -> Finding {
         let file = name.rsplit(['/', ':']).next().unwrap_or_default();
-        let what = format!("{} is not the name of a segment: etcd passes it over", escape(file.as_bytes()));
+        let what = format!("{} is not the name of a segment: etcd ignores it", escape(file.as_bytes()));
         Finding::warning(Code::WalSequence, what).file(name)
     }
 }

@@ -1,4 +1,4 @@
-//! What a file is, told by its first bytes.
+//! The kind of a file by its first bytes.
 
 use super::Wrapping;
 use crate::bytes::window;
@@ -6,21 +6,21 @@ use crate::bytes::window;
 /// bbolt's magic number, and the same on a big-endian machine.
 const MAGIC: [[u8; 4]; 2] = [[0xED, 0xDA, 0x0C, 0xED], [0xED, 0x0C, 0xDA, 0xED]];
 
-/// So many first bytes are enough to tell: a second meta stands within 64 KiB.
+/// Number of first bytes that are looked at: a second meta is within 64 KiB.
 pub(super) const HEAD: usize = (64 << 10) + 4096;
 
-/// What the bytes are.
+/// The kind of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sniffed {
     /// A bbolt file, whole or not.
     Bbolt,
-    /// Something around another file.
+    /// A container around another file.
     Wrapped(Wrapping),
-    /// Neither.
+    /// Anything else.
     Other,
 }
 
-/// Tells by the first [`HEAD`] bytes.
+/// Recognises a file by its first [`HEAD`] bytes.
 pub(super) fn sniff(head: &[u8]) -> Sniffed {
     let magic = |page: u64| window(head, page + 16, 4).is_some_and(|m| MAGIC.iter().any(|magic| m == magic));
     if magic(0) {
@@ -33,8 +33,8 @@ pub(super) fn sniff(head: &[u8]) -> Sniffed {
         [b'B', b'Z', b'h', b'1'..=b'9', b'1', b'A', b'Y', b'&', b'S', b'Y', ..] => Wrapping::Bzip2,
         [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => Wrapping::Zip,
         _ if is_tar(head) => Wrapping::Tar,
-        // A damaged first page does not hide the second: it stands where some page size says. This comes last, because
-        // a db inside a tar may stand there too.
+        // A damaged first page does not hide the second meta: it is at the end of a page of some size. This comes last,
+        // because a db inside a tar may be there too.
         _ if (10..=16).any(|shift| magic(1 << shift)) => return Sniffed::Bbolt,
         _ => return Sniffed::Other,
     };
@@ -54,8 +54,8 @@ fn is_tar(head: &[u8]) -> bool {
     stored.is_some_and(|stored| stored != 0 && stored == all - field + 8 * u32::from(b' '))
 }
 
-/// Whether a bbolt file went through something that took it for text: its length is none that a db has, and a
-/// carriage return stands before each line feed.
+/// Whether a bbolt file was copied as text: its length is not that of a db, and a
+/// carriage return is before each line feed.
 pub(super) fn has_carriage_returns(bytes: &[u8]) -> bool {
     if matches!(bytes.len() % 512, 0 | 32) {
         return false;

@@ -25,9 +25,9 @@ impl Stamp {
         }
     }
 
-    /// What may have happened to the content since. A link more or less and other rights explain a new ctime: a file
-    /// that is replaced by a rename stays readable as it was. A ctime that nothing explains may be content whose mtime
-    /// was set back, as `rsync --inplace -t` does: then nothing that was read is sure.
+    /// Describes a possible change of the content since. Another number of links and other permissions explain a new
+    /// ctime: a file that is replaced by a rename stays readable as it was. A new ctime without such a reason may be
+    /// changed content whose mtime was set back, as `rsync --inplace -t` does: then nothing that was read is certain.
     pub(super) fn difference(&self, now: &Self) -> Option<(String, Option<u64>)> {
         if now.size != self.size {
             let what = format!("its size went from {} to {} bytes", self.size, now.size);

@@ -1,4 +1,4 @@
-//! Standard input as a backup: read once, into a nameless file, because a backup is read at many places at once.
+//! Standard input as a backup: read once, into a nameless file, because a backup needs random access.
 
 use std::{
     fs::{self, File},
@@ -11,10 +11,10 @@ use std::{
 use super::{Options, Origin, Part, locator::STDIN, scratch::Scratch};
 use crate::{Error, Result};
 
-/// Where the system shows which file it is.
+/// Path under which the system shows the file that is standard input.
 const SHOWN: &str = "/proc/self/fd/0";
 
-/// What was read: the path, the file, and whether this program made it.
+/// The path, the file, and whether this program made it.
 static READ: Mutex<Option<(PathBuf, File, bool)>> = Mutex::new(None);
 
 /// Opens standard input; the same bytes however often it is opened.

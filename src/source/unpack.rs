@@ -1,4 +1,4 @@
-//! Taking one layer of wrapping off, into nameless files.
+//! Unpacking of one layer into nameless files.
 
 use std::{
     collections::HashSet,
@@ -19,12 +19,12 @@ use super::{
 };
 use crate::{Code, Error, Finding, Result, bytes::file_name};
 
-/// The most containers inside each other.
+/// Limit on containers inside each other.
 pub(super) const MAX_LAYERS: usize = 6;
-/// More files than this are not looked through.
+/// Limit on the files of one archive.
 const MAX_FILES: usize = 20_000;
 
-/// What a layer held.
+/// The content of a layer.
 pub(super) enum Unpacked {
     /// One file; its name when it was picked among others.
     File { part: Part, inner: Option<String> },
@@ -32,7 +32,7 @@ pub(super) enum Unpacked {
     DataDir(DataDir),
 }
 
-/// Takes one layer off `bytes`, which are those of `origin`.
+/// Unpacks one layer of `bytes`, which are those of `origin`.
 pub(super) fn unpack(
     origin: &Origin,
     bytes: &[u8],
@@ -85,10 +85,10 @@ struct Layer<'a> {
     scratch: Scratch<'a>,
 }
 
-/// Called with each file of an archive.
+/// A function called with each file of an archive.
 type Visit<'v> = &'v mut dyn FnMut(&str, &mut dyn Read) -> Result<()>;
 
-/// Why an archive could not be gone through.
+/// Error while the files of an archive were listed.
 enum Broken {
     Archive(io::Error),
     Visit(Error),
@@ -112,13 +112,13 @@ impl Layer<'_> {
         })
     }
 
-    /// Whether there may be one more file than so many.
+    /// Checks that one more file than `names` is within the limit.
     fn check_names(&self, names: usize) -> Result<()> {
         if names < MAX_FILES {
             return Ok(());
         }
         let what = format!("more than {MAX_FILES} files");
-        let hint = "no backup has so many: unpack it by hand".to_owned();
+        let hint = "unpack it by hand, and name the backup".to_owned();
         Err(Error::Foreign { file: self.origin.display.clone(), what, hint, may_be_one: true })
     }
 
@@ -140,7 +140,7 @@ impl Layer<'_> {
         let listed = each(&mut |name, content| {
             self.check_names(names.len())?;
             let mut head = Vec::new();
-            // What is damaged here is damaged when it is unpacked, and told then.
+            // Damage here is damage when it is unpacked, and is reported then.
             let _ = content.take(HEAD as u64).read_to_end(&mut head);
             if sniff(&head) != Sniffed::Other {
                 match name.strip_suffix("snap/db") {
@@ -230,7 +230,7 @@ fn visit_zip(bytes: &[u8], visit: Visit<'_>) -> std::result::Result<(), Broken> 
     Ok(())
 }
 
-/// Zstandard frames one behind the other.
+/// Zstandard frames in sequence.
 struct ZstdFrames<'a> {
     rest: &'a [u8],
     frame: Option<ruzstd::decoding::StreamingDecoder<&'a [u8], ruzstd::decoding::FrameDecoder>>,
@@ -257,7 +257,7 @@ impl Read for ZstdFrames<'_> {
     }
 }
 
-/// What follows a skippable frame, when one is first.
+/// The bytes after a leading skippable frame; `None` without one.
 fn skippable(rest: &[u8]) -> Option<&[u8]> {
     match rest {
         [0x50..=0x5f, 0x2a, 0x4d, 0x18, len @ ..] => {

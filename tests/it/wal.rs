@@ -375,7 +375,7 @@ fn what_is_no_segment_by_its_name_is_told_and_passed_over() {
         fs::write(log.join(stray), &fs::read(log.join(FIRST)).unwrap()[..8000]).unwrap();
         packed();
         for path in [&data, &tar] {
-            let told = format!("{stray} is not the name of a segment: etcd passes it over");
+            let told = format!("{stray} is not the name of a segment: etcd ignores it");
             let (code, keys, said) = kv(path);
             assert!((code, &keys) == (0, &plain.1) && said.contains(&told), "{}: {said}", path.display());
             let (code, again, said) = wal(path, &[]);
