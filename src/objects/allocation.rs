@@ -1,5 +1,5 @@
-//! What the pods on a node ask for, as `kubectl describe node` counts it (`describeNodeResource`, and `PodRequests` and
-//! `PodLimits` of `component-helpers/resource`).
+//! Requests and limits of the pods on a node, as `kubectl describe node` counts them (`describeNodeResource`, and
+//! `PodRequests` and `PodLimits` of `component-helpers/resource`).
 
 use std::{collections::BTreeMap, fmt};
 
@@ -20,31 +20,31 @@ pub struct Amount {
 /// Amounts by the names of their resources, such as `cpu`.
 pub type Amounts = BTreeMap<String, Amount>;
 
-/// A pod on a node, and what it asks for.
+/// A pod on a node, with its requests and limits.
 #[derive(Debug, Clone)]
 pub struct PodOnNode {
-    /// Its namespace.
+    /// The pod's namespace.
     pub namespace: String,
-    /// Its name.
+    /// The pod's name.
     pub name: String,
-    /// When it was created, as stored.
+    /// The pod's creation time, as stored.
     pub created: String,
-    /// What is reserved for it, as far as its containers have it by now.
+    /// The pod's requests, as far as its containers have them by now.
     pub requests: Amounts,
-    /// What it may use at most.
+    /// The pod's limits.
     pub limits: Amounts,
 }
 
-/// The pods on a node that have not ended, and what all of them ask for.
+/// The pods on a node that have not ended, with the sums of their requests and limits.
 #[derive(Debug, Clone, Default)]
 pub struct Allocation {
     /// The pods, in the order of their keys.
     pub pods: Vec<PodOnNode>,
-    /// The sum of what their specs request.
+    /// The sum of the requests in their specs.
     pub requests: Amounts,
     /// The sum of the limits in their specs.
     pub limits: Amounts,
-    /// Pods that cannot be read, and may be on the node.
+    /// Number of pods that cannot be read, and may be on the node.
     pub unreadable: usize,
 }
 
@@ -59,7 +59,7 @@ impl Amount {
         Self { nanos: self.nanos.saturating_add(other.nanos), binary }
     }
 
-    /// How many hundredths of `whole` it is, both in whole units, or thousandths of `cpu`; 0 of nothing.
+    /// Percentage of `whole`, both in whole units, or thousandths of `cpu`; 0 where `whole` is 0.
     #[must_use]
     pub fn percent(self, whole: Self, resource: &str) -> i64 {
         let unit: i128 = if resource == "cpu" { 1_000_000 } else { 1_000_000_000 };
@@ -151,8 +151,8 @@ fn raise(most: &mut Amounts, other: &Amounts) {
     }
 }
 
-/// What a pod asks for, `what` being its requests or its limits: of its containers together, or of an init container and
-/// the sidecars before it where that is more; its own where it has some; and its overhead.
+/// The requests or limits (`what`) of a pod: those of its containers together, or of an init container and
+/// the sidecars before it where that is more; those of the pod itself where it has some; and its overhead.
 fn of_pod(pod: &Value<'_>, what: &str, with_status: bool) -> Amounts {
     let list = |path: &[&str]| pod.at(path).and_then(Value::as_list).unwrap_or_default();
     let container = |container: &Value<'_>, with_status| of_container(pod, container, what, with_status);
@@ -181,7 +181,7 @@ fn of_pod(pod: &Value<'_>, what: &str, with_status: bool) -> Amounts {
     sum
 }
 
-/// What a container asks for, or has by now while its pod is resized (`determineEffectiveRequests`).
+/// Requests of a container, or those in effect while its pod is resized (`determineEffectiveRequests`).
 fn of_container(pod: &Value<'_>, container: &Value<'_>, what: &str, with_status: bool) -> Amounts {
     let list = |path: &[&str]| pod.at(path).and_then(Value::as_list).unwrap_or_default();
     let spec = amounts(container, &["resources", what]);

@@ -1,4 +1,4 @@
-//! Which state, by revision or by time, and what times come to.
+//! States by revision or by time, and the revision of a time.
 
 use super::Time;
 use crate::{
@@ -10,17 +10,17 @@ use crate::{
 /// A state of a backup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum At {
-    /// The last one.
+    /// The last state.
     #[default]
     Last,
-    /// The one at a revision.
+    /// The state at a revision.
     Revision(i64),
-    /// The one at a time: the last revision that is known to be written by then.
+    /// The state at a time: the last revision that is known to be written by then.
     Time(Moment),
 }
 
 impl At {
-    /// The revision; `None` for the last one.
+    /// The revision of the state; `None` for the last one.
     ///
     /// # Errors
     /// When no revision is known to be written by that time.
@@ -33,19 +33,19 @@ impl At {
     }
 }
 
-/// What a time comes to in one backup.
+/// The state of one backup at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dated {
-    /// Nothing in the backup is newer: its last state.
+    /// Nothing in the backup is newer than the time: its last state.
     Last {
-        /// The newest time in it.
+        /// The newest time in the backup.
         newest: Moment,
     },
     /// The last revision that is known to be written by then.
     Revision {
         /// The revision.
         revision: i64,
-        /// When it was written.
+        /// The time when it was written.
         gap: Gap,
         /// The first revision that is known to be written later.
         later: Option<i64>,
@@ -53,7 +53,7 @@ pub enum Dated {
 }
 
 impl Dated {
-    /// Looks a time up.
+    /// Finds the state at a time.
     ///
     /// # Errors
     /// When no revision is known to be written by then.
@@ -63,7 +63,7 @@ impl Dated {
         let Some(moment) = time.moment(&clock) else {
             return Err(Error::not_found("no time in the backup is known").hinted(no_times));
         };
-        // it may be cut to whole seconds
+        // the newest time may be cut to whole seconds
         if let Some(newest) = clock.newest().filter(|newest| newest.seconds < moment.seconds) {
             return Ok(Self::Last { newest });
         }
@@ -80,7 +80,7 @@ impl Dated {
         Err(Error::not_found(what).hinted(hint))
     }
 
-    /// The revision; `None` for the last one.
+    /// The revision of the state; `None` for the last one.
     #[must_use]
     pub fn revision(&self) -> Option<i64> {
         match self {
@@ -108,17 +108,18 @@ impl Point {
     }
 }
 
-/// The changes between two points, both included.
+/// A period of changes between two points, both included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Period {
-    /// Where it begins; `None` for the first change.
+    /// The beginning; `None` for the first change.
     pub since: Option<Point>,
-    /// Where it ends; `None` for the last change.
+    /// The end; `None` for the last change.
     pub until: Option<Point>,
 }
 
 impl Period {
-    /// Whether a revision may be in it. Times are known within bounds only: what may have been written in it is in it.
+    /// Whether a revision may be in the period. Times are known within bounds only: a revision counts if it may have
+    /// been⏎written in the period.
     #[must_use]
     pub fn may_hold(&self, revision: i64, clock: &Clock) -> bool {
         let gap = clock.gap(revision);

@@ -1,4 +1,4 @@
-//! A state of one backup: its keys and values, and what is needed to read and name them.
+//! A state of one backup: its keys and values, the encryption keys, and the names of its resources.
 
 use std::{collections::BTreeSet, sync::OnceLock};
 
@@ -18,23 +18,23 @@ use crate::{
 pub struct Cluster<'a> {
     /// The backup's name in messages; empty unless [`Cluster::named`] gave one.
     pub name: &'a str,
-    /// The backup.
+    /// The backup that was opened.
     pub snapshot: &'a Snapshot<'a>,
     /// Its keys and values at the revision.
     pub view: View<'a>,
-    /// The keys to what is stored encrypted: those given, and those found in the backup.
+    /// The encryption keys: those given, and those found in the backup.
     pub ring: Ring,
     /// The built-in resources, and those that the backup's CustomResourceDefinitions define.
     pub resources: Resources,
-    /// The release of Kubernetes that wrote it, as far as is known; objects are printed as this release does.
+    /// The release of Kubernetes that wrote the backup, as far as is known; objects are printed as by this release.
     pub release: Release,
-    /// What the keys of objects begin with: `/registry`.
+    /// Prefix of the keys of objects: `/registry`.
     prefixes: BTreeSet<&'a str>,
     clock: OnceLock<Clock>,
 }
 
 impl<'a> Cluster<'a> {
-    /// The state of `snapshot` that `at` names. `ring` learns the keys that the backup itself holds.
+    /// Opens the state of `snapshot` that `at` names. Encryption keys in the backup itself are added to `ring`.
     ///
     /// # Errors
     /// When there is no such state: the revision is compacted or in the future, or no time is known.
@@ -42,8 +42,8 @@ impl<'a> Cluster<'a> {
         Self::open_range(snapshot, ring, at, &Range::ALL)
     }
 
-    /// As [`Cluster::open`], with the keys in `range` and those that tell the release only; with all keys where `ring` has
-    /// some, for more of them may be anywhere in the backup.
+    /// As [`Cluster::open`], with only the keys in `range` and those that show the release; with all keys where `ring`
+    /// has encryption keys, because the backup may hold more of them anywhere.
     ///
     /// # Errors
     /// The same.
@@ -75,14 +75,14 @@ impl<'a> Cluster<'a> {
         Self { name, ..self }
     }
 
-    /// What is wrong with the backup, as far as it was read for this.
+    /// The findings about the backup, as far as it was read.
     #[must_use]
     pub fn findings(&self) -> &Findings {
         &self.view.findings
     }
 
-    /// The objects of a kind, named as kubectl takes it, in key order, each as an API server answers it; with the key of
-    /// one that cannot be read, why.
+    /// The objects of a kind, named as for kubectl, in key order, each as an API server returns it. For an object that
+    /// cannot be read: its key and the reason.
     ///
     /// # Errors
     /// When there is no such kind.
@@ -92,7 +92,7 @@ impl<'a> Cluster<'a> {
         Ok(objects.map(|kv| self.object(&kv).map_err(|why| Unreadable { key: kv.key, why })))
     }
 
-    /// The object of a kind, namespace (empty for none) and name, as it is stored.
+    /// The stored value of the object with this kind, namespace (empty for none) and name.
     ///
     /// # Errors
     /// When there is no such kind.
@@ -107,10 +107,10 @@ impl<'a> Cluster<'a> {
         Ok(keys.into_iter().find_map(|key| self.view.get(key.as_bytes())))
     }
 
-    /// The object in a stored value, as an API server answers it.
+    /// The object in a stored value, as an API server returns it.
     ///
     /// # Errors
-    /// When it is none, or cannot be opened.
+    /// When the value is no object, or cannot be decrypted.
     pub fn object(&self, kv: &KeyValue<'a>) -> Result<Object<'a>, Undecodable> {
         self.object_with(kv, ManagedFields::Keep)
     }
@@ -125,7 +125,7 @@ impl<'a> Cluster<'a> {
         Ok(object)
     }
 
-    /// When its revisions were written, by the times in its objects. The first call reads all records once.
+    /// The times of the backup's revisions, by the times in its objects. The first call reads all records once.
     pub fn clock(&self) -> &Clock {
         self.clock.get_or_init(|| Clock::of(self.snapshot, &self.ring))
     }
@@ -142,7 +142,7 @@ impl<'a> Cluster<'a> {
         newest(&self.view.recent, &self.ring)
     }
 
-    /// The time that ages count from: the newest in the backup, or, of an older state, the newest up to its revision.
+    /// The time that ages count from: the newest in the backup; for an older state, the newest up to its revision.
     #[must_use]
     pub fn now(&self) -> Option<Moment> {
         if self.view.revision >= self.view.head {
@@ -151,19 +151,19 @@ impl<'a> Cluster<'a> {
         self.clock().gap(self.view.revision).after
     }
 
-    /// The first and the last revision of which the backup holds every change.
+    /// The first and the last revision between which the backup holds every change.
     #[must_use]
     pub fn window(&self) -> (i64, i64) {
         (self.snapshot.keyspace.dropped().saturating_add(1).max(1), self.view.head)
     }
 }
 
-/// A stored value that is no readable object.
+/// Error for a stored value that is no readable object.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Unreadable<'a> {
     /// The key of etcd.
     pub key: &'a [u8],
-    /// Why.
+    /// The reason.
     pub why: Undecodable,
 }
 

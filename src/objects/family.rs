@@ -5,23 +5,23 @@ use std::collections::{HashMap, HashSet};
 use super::Cluster;
 use crate::k8s::{Key, Meta, Object, Value, kind_of};
 
-/// Owners are followed so far.
+/// Limit on the levels of owners that are followed.
 const MAX_DEPTH: usize = 16;
 
-/// An object, named.
+/// An owner of an object, or an object that it owns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Relative {
-    /// How far it is: 1 for an owner, or what is owned, itself.
+    /// Distance: 1 for a direct owner, or an object that is owned directly.
     pub depth: usize,
     /// `replicaset.apps`.
     pub kind: String,
-    /// Its name.
+    /// The object's name.
     pub name: String,
-    /// Whether it is named by its uid, but not in the snapshot.
+    /// Whether the object is only named as an owner, and is not in the snapshot.
     pub gone: bool,
 }
 
-/// Who owns whom in a keyspace, by uid.
+/// The owner references of a keyspace, by uid.
 #[derive(Debug, Default)]
 pub struct Family {
     known: HashMap<String, Entry>,
@@ -36,7 +36,7 @@ struct Entry {
 }
 
 impl Family {
-    /// Reads the metadata of every object; those that cannot be opened, and broken ones, have none.
+    /// Reads the metadata of every object; those that cannot be decrypted, and broken ones, have none.
     #[must_use]
     pub fn of(cluster: &Cluster<'_>) -> Self {
         let mut family = Self::default();
@@ -62,7 +62,7 @@ impl Family {
         family
     }
 
-    /// What owns the object of this uid, and what owns that, and so on.
+    /// The owners of the object with this uid, their owners, and so on.
     #[must_use]
     pub fn owners(&self, uid: &str) -> Vec<Relative> {
         let (mut found, mut seen, mut level) = (Vec::new(), HashSet::from([uid]), vec![uid]);
@@ -81,7 +81,7 @@ impl Family {
         found
     }
 
-    /// What the object of this uid owns, and what that owns, each below its owner.
+    /// The objects that the object with this uid owns, and those that these own, each after its owner.
     #[must_use]
     pub fn owned(&self, uid: &str) -> Vec<Relative> {
         let (mut found, mut seen) = (Vec::new(), HashSet::from([uid.to_owned()]));
@@ -106,30 +106,30 @@ impl Family {
 /// An Event about an object (`corev1.Event`).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Said {
-    /// When it was seen last, as stored.
+    /// The time when it was last seen, as stored.
     pub last: String,
     /// `Normal`, `Warning`.
     pub severity: String,
     /// `FailedScheduling`.
     pub reason: String,
-    /// The program that reports it.
+    /// The program that reported it.
     pub from: String,
-    /// How often it was seen.
+    /// Number of times it was seen.
     pub count: i64,
-    /// What happened.
+    /// The message.
     pub message: String,
 }
 
 impl Cluster<'_> {
-    /// The Events about `object`, oldest first, and how many cannot be read and may be about it.
+    /// The Events about `object`, oldest first, and the number of unreadable Events that may be about it.
     #[must_use]
     pub fn events(&self, object: &Object<'_>) -> (Vec<Said>, usize) {
         let text =
             |value: &Value<'_>, path: &[&str]| value.at(path).and_then(Value::as_str).unwrap_or_default().to_owned();
         let uid = text(&object.value, &["metadata", "uid"]);
-        // Events about what lives in no namespace are in `default`.
+        // Events about cluster-scoped objects are in `default`.
         let namespace = Some(object.namespace()).filter(|ns| !ns.is_empty()).unwrap_or("default");
-        let (mut said, mut unreadable) = (Vec::new(), 0_usize);
+        let (mut events, mut unreadable) = (Vec::new(), 0_usize);
         for kv in self.view.iter() {
             let key = Key::new(kv.key);
             let of_events =
@@ -153,7 +153,7 @@ impl Cluster<'_> {
                 Some(Value::Int(count)) => Some(*count),
                 _ => None,
             };
-            said.push(Said {
+            events.push(Said {
                 last: first(&[
                     &["series", "lastObservedTime"],
                     &["lastTimestamp"],
@@ -167,7 +167,7 @@ impl Cluster<'_> {
                 message: text(&event, &["message"]),
             });
         }
-        said.sort();
-        (said, unreadable)
+        events.sort();
+        (events, unreadable)
     }
 }

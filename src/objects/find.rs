@@ -1,4 +1,4 @@
-//! Objects by what they are called: kinds, names, a namespace, a prefix or one key.
+//! Selection of objects by kinds, names, a namespace, a prefix or one key.
 
 use super::Cluster;
 use crate::{
@@ -7,30 +7,30 @@ use crate::{
     select::{Name, Selection},
 };
 
-/// Which objects, in kubectl's words.
+/// A query for objects, as in kubectl.
 #[derive(Debug, Clone, Default)]
 pub struct Query {
     /// `KIND[,KIND...] [NAME...]` or `KIND/NAME...`; empty for every key.
     pub what: Vec<String>,
-    /// Only this namespace; kinds that live in none are found all the same.
+    /// Only this namespace; cluster-scoped kinds are found all the same.
     pub namespace: Option<String>,
     /// Only keys in this range: below a prefix of the API server's, or one key. `None` for all.
     pub range: Option<Range<'static>>,
 }
 
-/// What was found.
+/// The result of a query.
 #[derive(Debug)]
 pub struct Found<'a> {
-    /// The words, read.
+    /// The parsed query.
     pub selection: Selection,
-    /// What is called so, as it is stored: in the order of the kinds or names, and each kind in key order.
+    /// The stored objects: in the order of the kinds or names, and each kind in key order.
     pub objects: Vec<KeyValue<'a>>,
-    /// What was named and is not there: the kind as it was typed, or `key`, and the name.
+    /// The named objects that do not exist: the kind as it was typed, or `key`, and the name.
     pub missing: Vec<(String, String)>,
 }
 
 impl Query {
-    /// The keys that may have to be read.
+    /// The range of keys that may have to be read.
     #[must_use]
     pub fn range(&self) -> &Range<'static> {
         self.range.as_ref().unwrap_or(&Range::ALL)
@@ -38,7 +38,7 @@ impl Query {
 }
 
 impl<'a> Cluster<'a> {
-    /// Reads the words of a query.
+    /// Parses a query.
     ///
     /// # Errors
     /// When there is no such kind, or a word is no object's name.
@@ -47,7 +47,7 @@ impl<'a> Cluster<'a> {
         Ok(selection.within(query.range.clone()))
     }
 
-    /// Finds what is called so.
+    /// Finds the objects of a query.
     ///
     /// # Errors
     /// As [`Cluster::select`].

@@ -1,4 +1,4 @@
-//! The kinds that a backup knows no more: their CustomResourceDefinitions were deleted.
+//! Former kinds: their CustomResourceDefinitions were deleted before the backup.
 
 use super::{Cluster, Query};
 use crate::{
@@ -8,8 +8,8 @@ use crate::{
 };
 
 impl Cluster<'_> {
-    /// As [`Cluster::select`]; where a kind is not known, also by the older records of CustomResourceDefinitions and by the
-    /// keys of custom resources.
+    /// As [`Cluster::select`]; an unknown kind is also looked up in the older records of CustomResourceDefinitions and
+    /// in the keys of custom resources.
     ///
     /// # Errors
     /// The same.
@@ -20,7 +20,7 @@ impl Cluster<'_> {
         })
     }
 
-    /// The resources that there are and were, by all records.
+    /// The present and former resources, by all records.
     fn former_resources(&self) -> Resources {
         let mut resources = self.resources.clone();
         let is_custom = |key: &[u8]| {
@@ -37,7 +37,7 @@ impl Cluster<'_> {
             let object = self.ring.object(record.kv.key, record.kv.value).ok()?;
             Resource::of_definition(&object.value)
         });
-        // a definition tells more than a key
+        // a definition has more of the resource than a key
         let by_key = records.iter().filter_map(|record| of_key(record.kv.key));
         for resource in defined.chain(by_key) {
             if resources.get(&resource.group, &resource.plural).is_none() {
@@ -48,7 +48,7 @@ impl Cluster<'_> {
     }
 }
 
-/// What the key of a custom resource says of it.
+/// The resource as far as the key of one of its objects shows it.
 fn of_key(key: &[u8]) -> Option<Resource> {
     let key = Key::new(key);
     let object = key.object()?;

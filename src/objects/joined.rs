@@ -17,37 +17,37 @@ pub struct Joined<'c, 'a> {
     pub backups: &'c [Cluster<'a>],
 }
 
-/// A record, and the backup it was read from.
+/// A record, and the backups that hold it.
 #[derive(Debug, Clone)]
 pub struct Stored<'a> {
     /// The record.
     pub record: Record<'a>,
     /// The first of [`Joined::backups`] that holds it.
     pub backup: usize,
-    /// All that hold it.
+    /// All backups that hold it.
     held: Vec<usize>,
 }
 
-/// Records by key, those of each in order of their revisions.
+/// Records by key, in the order of their revisions.
 pub type Records<'a> = BTreeMap<&'a [u8], Vec<Stored<'a>>>;
 
 impl<'c, 'a> Joined<'c, 'a> {
-    /// Makes sure that no two of them are of different clusters, by the uid of kube-system.
+    /// Joins backups of one cluster, which is checked by the uid of kube-system.
     fn check(&self) -> Result<()> {
         let known = |backup: &'c Cluster<'a>| Some((backup.name, backup.identity()?));
         let identities: Vec<_> = self.backups.iter().filter_map(known).collect();
         let mut neighbours = identities.iter().zip(identities.iter().skip(1));
         if let Some(((name, _), (other, _))) = neighbours.find(|((_, a), (_, b))| a != b) {
             let what = format!("{name} and {other} are not of the same cluster");
-            return Err(Error::not_found(what).hinted("kube-system has another uid there"));
+            return Err(Error::not_found(what).hinted("their Namespaces kube-system have different uids"));
         }
         Ok(())
     }
 
-    /// Reads the words of a query by the first backup that knows the kinds, or knew them: some may not define them.
+    /// Parses a query by the first backup that has, or had, the kinds: others may not define them.
     ///
     /// # Errors
-    /// When none knows them: what the first one says.
+    /// When none knows the kinds: the error of the first backup.
     pub fn select(&self, query: &Query) -> Result<Selection> {
         let mut selections = self.backups.iter().map(|backup| backup.select(query));
         let first = selections.next().unwrap_or_else(|| Ok(Selection::default()));
@@ -58,8 +58,8 @@ impl<'c, 'a> Joined<'c, 'a> {
     /// The records of the keys that `wanted` lets through.
     ///
     /// # Errors
-    /// When two backups are not of one cluster, or it was restored between them: what one holds of a revision the other
-    /// must hold too, if it holds that revision at all.
+    /// When two backups are not of one cluster, or it was restored between them: a record of one must be in the other
+    /// too, if that holds its revision.
     pub fn records(&self, wanted: impl Fn(&[u8]) -> bool + Sync) -> Result<Records<'a>> {
         self.check()?;
         let mut found: BTreeMap<&[u8], BTreeMap<Revision, Stored<'a>>> = BTreeMap::new();
@@ -86,14 +86,14 @@ impl<'c, 'a> Joined<'c, 'a> {
         Ok(found.into_iter().map(|(key, records)| (key, records.into_values().collect())).collect())
     }
 
-    /// When a revision was written, by the clock that knows best.
+    /// The time when a revision was written, by the clock with the narrowest bounds.
     #[must_use]
     pub fn gap(&self, revision: i64) -> Gap {
         let gaps = self.backups.iter().map(|backup| backup.clock().gap(revision));
         gaps.min_by_key(|gap| (gap.after.is_none(), gap.width().unwrap_or(i128::MAX))).unwrap_or_default()
     }
 
-    /// Whether every backup has compacted a revision: then only the last record of each key is left of it.
+    /// Whether every backup has compacted a revision: then only the newest record of each key is left up to it.
     #[must_use]
     pub fn is_compacted(&self, revision: i64) -> bool {
         self.backups.iter().all(|backup| revision < backup.window().0)
@@ -103,8 +103,8 @@ impl<'c, 'a> Joined<'c, 'a> {
         let name = |at: usize| self.backups.get(at).map_or("", |backup| backup.name);
         let (one, other) = (name(one), name(other));
         Error::not_found(format!(
-            "{one} and {other} hold different things at revision {revision}: the cluster was restored in between"
+            "{one} and {other} differ at revision {revision}: the cluster was restored in between"
         ))
-        .hinted("ask each for its own history")
+        .hinted("show the history of each backup alone")
     }
 }

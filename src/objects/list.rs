@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use crate::k8s::{Value, json, kyaml, yaml};
 
-/// How objects are written.
+/// Format in which objects are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
     /// One object, as `kubectl -o yaml`.
@@ -13,7 +13,7 @@ pub enum Form {
     Json,
     /// One object, as `kubectl -o kyaml`.
     Kyaml,
-    /// As JSON, one object a line.
+    /// One JSON object a line.
     Lines,
     /// A `List` of objects, as `kubectl -o yaml`.
     YamlList,
@@ -50,7 +50,7 @@ impl Form {
     }
 }
 
-/// Objects, written while they are made.
+/// A writer of objects, one by one.
 #[derive(Debug)]
 pub struct List {
     form: Form,

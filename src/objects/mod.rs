@@ -1,4 +1,4 @@
-//! A backup opened for its objects: the state at a revision, and what is needed to read and name what is in it.
+//! A backup opened for its Kubernetes objects, at one revision.
 //!
 //! ```text
 //! Snapshot ─> Cluster ─┬─ list, get, object      one kind, one object, decoded as an API server answers

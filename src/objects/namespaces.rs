@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use super::Cluster;
 use crate::k8s::{Key, nearest};
 
-/// A namespace that is not there.
+/// A namespace that does not exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NoNamespace {
-    /// The one that may have been meant.
+    /// The existing namespace with the nearest name.
     pub nearest: Option<String>,
-    /// Those that there are.
+    /// The existing namespaces.
     pub there: Vec<String>,
 }
 
@@ -27,7 +27,7 @@ impl<'a> Cluster<'a> {
         names
     }
 
-    /// What there is instead of a namespace that is not there; `None` where it is.
+    /// The existing namespaces, when `name` is none of them; else `None`.
     #[must_use]
     pub fn no_namespace(&self, name: &str) -> Option<NoNamespace> {
         let there = self.namespaces();

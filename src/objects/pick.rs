@@ -1,4 +1,4 @@
-//! Objects by what is in them: labels, fields, and the order of a field.
+//! Selection of objects by their content: labels, fields, and the order of a field.
 
 use super::{Cluster, Unreadable};
 use crate::{
@@ -8,18 +8,18 @@ use crate::{
     select::{FieldSelector, LabelSelector, SortBy, SortKey},
 };
 
-/// Labels and fields that objects must have, and the order they are wanted in.
+/// Labels and fields that objects must have, and the order of the result.
 #[derive(Debug, Default)]
 pub struct Picker {
     labels: LabelSelector,
     fields: FieldSelector,
-    /// Whether there are any of the two.
+    /// Whether there are label or field selectors.
     selects: bool,
     sort: Option<SortBy>,
 }
 
 impl Picker {
-    /// Reads the selectors as `kubectl get -l` and `--field-selector` take them; empty ones select everything.
+    /// Parses the selectors of `kubectl get -l` and `--field-selector`; empty ones select everything.
     ///
     /// # Errors
     /// When one is not valid.
@@ -29,7 +29,7 @@ impl Picker {
         Ok(Self { labels: LabelSelector::parse(labels)?, fields: FieldSelector::parse(fields)?, selects, sort })
     }
 
-    /// Whether it leaves objects out.
+    /// Whether the picker may leave objects out.
     #[must_use]
     pub fn selects(&self) -> bool {
         self.selects
@@ -37,8 +37,8 @@ impl Picker {
 }
 
 impl<'a> Cluster<'a> {
-    /// Those of `found` that a picker takes, in its order. One object is decoded at a time; of each only what it is sorted
-    /// by is kept. `unreadable` sees what cannot be decoded and so is not taken.
+    /// Filters `found` with a picker, and sorts the result. One object is decoded at a time; of each only the sort key
+    /// is kept. `unreadable` is called for each object that cannot be decoded and so is left out.
     ///
     /// # Errors
     /// When a field is selected that no object has, or the objects cannot be sorted by theirs.
@@ -78,7 +78,7 @@ impl<'a> Cluster<'a> {
         }
     }
 
-    /// Whether the object in a stored value has the labels; not when it cannot be decoded.
+    /// Whether the object in a stored value has the labels; `false` when it cannot be decoded.
     #[must_use]
     pub fn is_labelled(&self, kv: &KeyValue<'a>, labels: &LabelSelector) -> bool {
         self.object(kv).is_ok_and(|object| labels.matches(object.metadata()))

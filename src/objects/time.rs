@@ -2,12 +2,12 @@
 
 use crate::k8s::{Clock, Moment};
 
-/// A time that was asked for.
+/// A time as the user typed it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Time {
-    /// This one.
+    /// A time on the calendar.
     At(Moment),
-    /// So many nanoseconds before the newest time in the backup.
+    /// Nanoseconds before the newest time in the backup.
     Back(i64),
 }
 
@@ -18,11 +18,11 @@ impl From<Moment> for Time {
 }
 
 impl Time {
-    /// What it may look like, for messages.
+    /// The accepted forms of a time, for messages.
     pub const FORMS: &str = "a time such as 2026-11-21T02:04:00Z, \"2026-11-21 02:04\" (UTC), 2026-11-21, or -10m (before \
          the newest time in the backup)";
 
-    /// Reads RFC 3339; a date, or a date and time without a zone, in UTC; or `-10m`, `-1h30m`, `-2d`.
+    /// Parses RFC 3339; a date, or a date and time without a zone, in UTC; or `-10m`, `-1h30m`, `-2d`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
@@ -35,7 +35,7 @@ impl Time {
         Moment::parse(text).or_else(|| in_utc(text)).map(Self::At)
     }
 
-    /// The moment, by a backup's clock; `None` where it counts from the newest time and there is none.
+    /// The moment, by a backup's clock; `None` when it is relative to the newest time and there is none.
     #[must_use]
     pub fn moment(self, clock: &Clock) -> Option<Moment> {
         match self {
@@ -46,7 +46,7 @@ impl Time {
 }
 
 fn in_utc(text: &str) -> Option<Moment> {
-    // jiff passes over a zone here
+    // jiff ignores a zone here
     let time = text.get("2026-11-21".len()..)?;
     if !time.bytes().all(|byte| byte.is_ascii_digit() || b"Tt :.".contains(&byte)) {
         return None;
