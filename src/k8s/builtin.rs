@@ -1,4 +1,4 @@
-//! The built-in resources, by the table of kinds.
+//! The built-in resources, from the table of kinds.
 
 use std::{borrow::Cow, sync::OnceLock};
 
@@ -10,7 +10,7 @@ use super::{
     version::{ApiVersion, precedence},
 };
 
-/// The built-in resources, each once, under the group it is known by today.
+/// The built-in resources, each once, under its present group.
 pub(super) fn builtin() -> &'static [Resource] {
     static BUILTIN: OnceLock<Vec<Resource>> = OnceLock::new();
     BUILTIN.get_or_init(|| {
@@ -53,8 +53,8 @@ pub(super) fn builtin() -> &'static [Resource] {
     })
 }
 
-/// The built-in resource whose keys begin as `key` does, which has no API server's prefix, and the rest of the key: of
-/// `services/specs/shop/web` the Services, and `shop/web`.
+/// The built-in resource of a `key` without the API server's prefix, and the rest of the key: for
+/// `services/specs/shop/web` Services and `shop/web`.
 pub(super) fn stored_under(key: &str) -> Option<(&'static Resource, &str)> {
     static BY_PATH: OnceLock<HashMap<&str, &Resource>> = OnceLock::new();
     let by_path = BY_PATH.get_or_init(|| {
@@ -70,7 +70,8 @@ pub(super) fn stored_under(key: &str) -> Option<(&'static Resource, &str)> {
     slashes.find_map(|at| Some((*by_path.get(key.get(..at)?)?, key.get(at.checked_add(1)?..)?)))
 }
 
-/// `pkg/kubeapiserver/default_storage_factory_builder.go`, and what stores under its group as custom resources do.
+/// `pkg/kubeapiserver/default_storage_factory_builder.go`, and the resources stored under their group, as custom
+/// resources are.
 fn stored_as(group: &'static str, plural: &'static str) -> Cow<'static, str> {
     match (group, plural) {
         (_, "nodes") => "minions".into(),
@@ -135,7 +136,7 @@ pub(super) fn group_of(api_version: &'static str) -> &'static str {
     split(api_version).0
 }
 
-/// Group and version: of `apps/v1` `apps` and `v1`, of `v1` nothing and `v1`.
+/// Group and version: for `apps/v1` `apps` and `v1`, for `v1` an empty group and `v1`.
 fn split(api_version: &'static str) -> (&'static str, &'static str) {
     api_version.split_once('/').unwrap_or(("", api_version))
 }

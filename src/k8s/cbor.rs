@@ -8,10 +8,10 @@ use super::{
     value::{Map, Value, text},
 };
 
-/// As deep as JSON may be.
+/// The limit on nesting, that of JSON.
 const MAX_DEPTH: u32 = 400;
 
-/// The one value that `data` holds.
+/// Decodes the one value in `data`.
 pub(super) fn parse(data: &[u8]) -> Result<Value<'_>, Undecodable> {
     let mut parser = Parser { data, at: 0 };
     let value = parser.value(0, false)?;
@@ -104,7 +104,7 @@ impl<'a> Parser<'a> {
                 Head { major: piece, argument: Some(len), .. } if piece == major => {
                     out.extend_from_slice(self.bytes(len)?);
                 }
-                _ => return Err(self.fail("string of pieces that are none")),
+                _ => return Err(self.fail("string whose pieces are not strings")),
             }
         }
         Ok(Cow::Owned(out))

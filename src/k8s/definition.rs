@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use super::value::{Map, Value};
 
-/// What v1beta1 has once for all versions and v1 has in each of them, with its place in a version.
+/// Fields that v1beta1 has once for all versions and v1 has in each of them, with their place in a version.
 const PER_VERSION: [(&str, &str); 4] = [
     ("validation", "schema"),
     ("subresources", "subresources"),
@@ -44,7 +44,7 @@ pub(super) fn to_v1(root: &mut Map<'_>) {
         }
     }
     spec.insert("versions", Value::List(versions));
-    // v1beta1 takes it for true when it is not there, v1 for false
+    // the default is true in v1beta1, false in v1
     match spec.remove("preserveUnknownFields") {
         Some(Value::Bool(false)) => {}
         _ => spec.insert("preserveUnknownFields", Value::Bool(true)),

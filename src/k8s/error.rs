@@ -1,87 +1,87 @@
-//! What can be wrong with a stored value.
+//! Errors of stored values.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use super::stored::Seal;
 use crate::proto::{Field, Malformed, Wire};
 
-/// Why a value is not shown as an object.
+/// Error that keeps a value from being shown as an object.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Undecodable {
-    /// Its protobuf is broken.
+    /// The protobuf is broken.
     #[error("broken protobuf: {0}")]
     Protobuf(#[from] Malformed),
-    /// Its JSON is broken.
+    /// The JSON is broken.
     #[error("broken JSON: {what} at byte {at}")]
     Json {
-        /// What is wrong.
+        /// The error.
         what: &'static str,
-        /// Where in the JSON text.
+        /// The offset in the JSON text.
         at: usize,
     },
-    /// Its CBOR is broken.
+    /// The CBOR is broken.
     #[error("broken CBOR: {what} at byte {at}")]
     Cbor {
-        /// What is wrong.
+        /// The error.
         what: &'static str,
-        /// Where in the CBOR.
+        /// The offset in the CBOR.
         at: usize,
     },
-    /// It is nested deeper than any real object.
+    /// The value is nested deeper than any real object.
     #[error("nested too deep")]
     Deep,
-    /// It is encrypted, and there are no keys.
+    /// The value is encrypted, and no keys were given.
     #[error("encrypted by {0}")]
     Encrypted(Box<SealName>),
-    /// It is encrypted, and the keys that there are do not open it.
+    /// The value is encrypted, and the given keys do not decrypt it.
     #[error("encrypted by {seal}: {why}")]
     Unopened {
-        /// By what.
+        /// The provider and its key.
         seal: Box<SealName>,
-        /// Why not.
+        /// The reason.
         why: Unopened,
     },
     /// Of two objects: what differs is in fields that the table of kinds does not have.
     #[error("only fields that this version does not know differ")]
     UnknownFields,
-    /// It is none of the forms that Kubernetes stores objects in.
+    /// The value has none of the forms in which Kubernetes stores objects.
     #[error("not a Kubernetes object ({0} bytes)")]
     Opaque(usize),
 }
 
 impl Undecodable {
-    /// Whether the right keys would open it.
+    /// Whether the right keys would decrypt the value.
     #[must_use]
     pub fn is_sealed(&self) -> bool {
         matches!(self, Self::Encrypted(_) | Self::Unopened { .. })
     }
 }
 
-/// Why the keys of a [`super::Ring`] do not open a value.
+/// Reason why the keys of a [`super::Ring`] do not decrypt a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unopened {
     /// The configuration has no such key for the resource.
     #[error("the encryption configuration has no such key for {}", .resource.as_deref().unwrap_or("any resource"))]
     NoKey {
-        /// The resource, if the etcd key tells it.
+        /// The resource, if the etcd key shows it.
         resource: Option<String>,
     },
-    /// A key of that name is there.
-    #[error("the key of that name is another one, or the value is damaged or was stored under another etcd key")]
+    /// A key of that name exists, and fails.
+    #[error("the key of that name is not the right one, or the value is damaged or was stored under another etcd key")]
     WrongKey,
-    /// A KMS value, and its data key is not there.
+    /// The data key of a KMS value was not given.
     #[error("its data key is needed, which {} encrypted as {encrypted} (--kms-keys)", Kms(key_id.as_deref()))]
     NoDataKey {
-        /// The data key as it is stored, in base64: what the KMS has to decrypt.
+        /// The encrypted data key as it is stored, in base64; the KMS can decrypt it.
         encrypted: String,
-        /// The name that the KMS gave to its own key.
+        /// The KMS' name for its own key.
         key_id: Option<String>,
     },
-    /// A KMS value that is broken, or of a later version.
-    #[error("what its KMS provider stored beside it cannot be read")]
+    /// A KMS value is broken, or of a later version.
+    #[error("the data of its KMS provider cannot be read")]
     Envelope,
-    /// A provider that nobody knows.
-    #[error("nothing is known of this provider")]
+    /// The provider is unknown.
+    #[error("unknown provider")]
     Provider,
 }
 
@@ -96,7 +96,7 @@ impl std::fmt::Display for Kms<'_> {
     }
 }
 
-/// By what a value is encrypted, owned.
+/// The provider and key of an encrypted value, owned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SealName {
     /// The provider, as `aescbc` or `kms v2`.
@@ -117,10 +117,10 @@ impl From<&Seal<'_>> for SealName {
     }
 }
 
-/// Something in a message that the table does not know: it is told, never dropped silently.
+/// A field that the table of kinds does not have: it is reported, never dropped silently.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unknown {
-    /// The message it is in, as a path of JSON names from the object down.
+    /// The message that has the field, as a path of JSON names from the object down.
     pub path: String,
     /// The field's number.
     pub number: u32,

@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt::Write as _};
 
 use super::value::Value;
 
-/// A value as `fmt.Sprint` writes what encoding/json decoded: text as it is, `[a b]`, `map[a:1 b:2]`, `<nil>`.
+/// A value as `fmt.Sprint` writes what encoding/json decoded: unquoted text, `[a b]`, `map[a:1 b:2]`, `<nil>`.
 #[must_use]
 pub fn sprint<'v>(value: &'v Value<'_>) -> Cow<'v, str> {
     if let Value::Str(text) = value {
@@ -51,7 +51,7 @@ fn write_value(out: &mut String, value: &Value<'_>) {
     }
 }
 
-/// `unicode.IsPrint`: what `escape_debug` leaves as it is after another character.
+/// `unicode.IsPrint`: characters that `escape_debug` does not escape after another one.
 pub(super) fn is_print(c: char) -> bool {
     if c.is_ascii() { !c.is_ascii_control() } else { format!("x{c}").escape_debug().count() == 2 }
 }
@@ -95,7 +95,7 @@ pub(super) fn rfc3339(seconds: i64) -> String {
     out
 }
 
-/// The form of `MicroTime`: six digits, whatever they are.
+/// The form of `MicroTime`: always six digits.
 pub(super) fn rfc3339_micro(seconds: i64, nanos: i32) -> String {
     let mut out = String::with_capacity(27);
     let whole = i64::from(nanos).div_euclid(1_000_000_000);

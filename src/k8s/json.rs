@@ -107,7 +107,7 @@ fn integer(out: &mut Vec<u8>, mut n: u64, negative: bool) {
     out.extend_from_slice(digits.get(20 - used..).unwrap_or_default());
 }
 
-/// The bytes that a string does not hold as they are: quotes, controls, what could end a script within HTML, and the
+/// The bytes that are escaped in a string: quotes, controls, those that could end a script within HTML, and the
 /// first byte of U+2028 and U+2029.
 #[allow(clippy::indexing_slicing)] // evaluated by the compiler
 static SPECIAL: [bool; 256] = {

@@ -1,4 +1,4 @@
-//! JSON text into [`Value`]s that borrow from it, as forgiving as Go where Go is: the last of two equal names wins,
+//! JSON text into [`Value`]s that borrow from it, as tolerant as Go: the last of two equal names wins,
 //! bytes that are not UTF-8 and lone surrogates become U+FFFD.
 
 use std::borrow::Cow;
@@ -11,7 +11,7 @@ use super::{
 /// Nesting deeper than this is refused: far beyond any object, and safe for the stack of a thread.
 const MAX_DEPTH: u32 = 400;
 
-/// The one value that `data` holds.
+/// Decodes the one value in `data`.
 pub(super) fn parse(data: &[u8]) -> Result<Value<'_>, Undecodable> {
     let mut parser = Parser { data, at: 0 };
     let value = parser.value(0)?;

@@ -1,15 +1,15 @@
-//! What a key of etcd says of the object behind it.
+//! Keys of etcd, and the objects that they name.
 //!
 //! The API server stores under `PREFIX/RESOURCE[/NAMESPACE]/NAME`. For built-in kinds RESOURCE is the plural name
 //! without its group, but for a few that kept older names; custom resources have `GROUP/PLURAL`. A name has no slash, so
-//! the number of parts tells whether there is a namespace. The prefix is `/registry` unless `--etcd-prefix` says other;
+//! the number of parts shows whether there is a namespace. The prefix is `/registry`, or that of `--etcd-prefix`;
 //! OpenShift uses `/kubernetes.io` for the same and `/openshift.io` for its own.
 
 use std::borrow::Cow;
 
 use super::builtin::stored_under;
 
-/// A key, read.
+/// A parsed key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Key<'a> {
     /// An object of a resource.
@@ -24,7 +24,7 @@ pub enum Key<'a> {
     CompactRev,
     /// k3s' certificates and tokens, encrypted by its own token.
     Bootstrap(&'a str),
-    /// Nothing that Kubernetes is known to write.
+    /// Any other key; Kubernetes is not known to write it.
     Other,
 }
 
@@ -33,18 +33,18 @@ pub enum Key<'a> {
 pub struct ObjectKey<'a> {
     /// `/registry`.
     pub prefix: &'a str,
-    /// The API group; `None` when the key does not tell, for a built-in resource that is not in the table.
+    /// The API group; `None` when it is not known, for a built-in resource that is not in the table.
     pub group: Option<Cow<'a, str>>,
     /// The plural name.
     pub resource: Cow<'a, str>,
-    /// The namespace, for what lives in one.
+    /// The namespace; `None` for cluster-scoped objects.
     pub namespace: Option<&'a str>,
     /// The name.
     pub name: &'a str,
 }
 
 impl<'a> Key<'a> {
-    /// Reads a key.
+    /// Parses a key.
     #[must_use]
     pub fn new(key: &'a [u8]) -> Self {
         if key == b"compact_rev_key" {
@@ -72,7 +72,7 @@ impl<'a> Key<'a> {
             .find_map(|(prefix, rest)| special(rest).or_else(|| object(prefix, rest, false)))
     }
 
-    /// Whether what is under it is known to be no object.
+    /// Whether the value is known to be no object.
     #[must_use]
     pub fn is_no_object(&self) -> bool {
         matches!(self, Self::CompactRev | Self::Bootstrap(_))
@@ -98,7 +98,7 @@ fn special(rest: &str) -> Option<Key<'_>> {
     }
 }
 
-/// `guess`: whether what is not in the table is taken for an object too.
+/// Parses the key of an object. With `guess`, a resource that is not in the table is accepted too.
 fn object<'a>(prefix: &'a str, rest: &'a str, guess: bool) -> Option<Key<'a>> {
     if let Some((resource, path)) = stored_under(rest) {
         let (namespace, name) =

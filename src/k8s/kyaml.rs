@@ -1,5 +1,5 @@
 //! [`Value`]s as KYAML, byte for byte as `kubectl -o kyaml` prints them: a form of YAML in which every text is quoted, and
-//! indentation means nothing (`sigs.k8s.io/yaml/kyaml`).
+//! indentation has no meaning (`sigs.k8s.io/yaml/kyaml`).
 //!
 //! One thing differs: kubectl reads the JSON back as YAML first, and fails on some control characters that JSON may hold.
 
@@ -19,7 +19,7 @@ pub fn node(out: &mut Vec<u8>, value: &Value<'_>, depth: usize) {
         Value::Str(text) => quoted(out, text, deeper, false),
         Value::List(list) if list.is_empty() => out.extend_from_slice(b"[]"),
         Value::Object(map) if map.is_empty() => out.extend_from_slice(b"{}"),
-        // brackets close together where all elements have their own
+        // brackets are joined where all elements have their own
         Value::List(list) if list.iter().all(|element| matches!(element, Value::List(_) | Value::Object(_))) => {
             for (i, element) in list.iter().enumerate() {
                 out.extend_from_slice(if i == 0 { b"[" } else { b", " });
@@ -69,7 +69,7 @@ fn quoted(out: &mut Vec<u8>, text: &str, depth: usize, compact: bool) {
     for c in text.chars() {
         if begins {
             indent(out, depth);
-            // blanks at the begin of a line count only when they are escaped
+            // blanks at the beginning of a line count only when they are escaped
             out.push(if c.is_whitespace() && c != '\n' { b'\\' } else { b' ' });
         }
         begins = folds && c == '\n';
@@ -118,7 +118,7 @@ fn escaped(out: &mut Vec<u8>, c: char, compact: bool) {
     out.extend_from_slice(escape.as_bytes());
 }
 
-/// Whether a name could be read as something else than itself (`needsQuotes`).
+/// Whether a name needs quotes, because it could be read as something else (`needsQuotes`).
 fn needs_quotes(name: &str) -> bool {
     let last = name.chars().count().saturating_sub(1);
     let allowed =
@@ -126,7 +126,7 @@ fn needs_quotes(name: &str) -> bool {
     name.is_empty() || !name.chars().enumerate().all(allowed) || is_ambiguous(name)
 }
 
-/// Whether YAML 1.1 or Go may take a name, of characters that are allowed, for null, a boolean, a number or a date
+/// Whether YAML 1.1 or Go may read a name of allowed characters as null, a boolean, a number or a date
 /// (`isTypeAmbiguous`).
 fn is_ambiguous(name: &str) -> bool {
     const WORDS: [&str; 11] = ["null", "true", "y", "yes", "on", "false", "n", "no", "off", "t", "f"];

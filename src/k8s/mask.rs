@@ -1,7 +1,8 @@
-//! What is not for everybody's eyes, and what is shown in its place.
+//! Secrets, and the masks that are shown instead.
 //!
 //! A mask is the beginning of an HMAC under a key of the run: equal secrets have equal masks, so that a change shows,
-//! and nothing can be told from one without the key. It holds a `:`, so nobody takes it for base64 and applies it.
+//! and without the key a mask reveals nothing. It has a `:`, so it is not valid base64 and cannot be applied by
+//! mistake.
 
 use std::{
     borrow::Cow,
@@ -23,8 +24,8 @@ use crate::{
     hash::{hex, hmac_sha256},
 };
 
-/// Annotations of a Secret that repeat what is in it: what `kubectl apply` was given, and the token that OpenShift puts
-/// beside a registry's password.
+/// Annotations of a Secret that repeat its content: the manifest of `kubectl apply`, and the token that OpenShift
+/// stores beside a registry's password.
 const REPEATS: [&str; 2] = ["kubectl.kubernetes.io/last-applied-configuration", "openshift.io/token-secret.value"];
 
 /// Hides secrets, or shows them (`--reveal`). One for all inputs of a run.
@@ -36,15 +37,15 @@ impl std::fmt::Debug for Mask {
     }
 }
 
-/// What of an object is secret.
+/// The secret part of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Secrecy {
     Nothing,
-    /// A Secret: its content, and what repeats it.
+    /// A Secret: its content, and annotations that repeat it.
     Secret,
-    /// Everything but who it is.
+    /// Everything but its identity.
     All,
-    /// That too: an OAuth token's name is the token, or a hash of it.
+    /// Everything and the name: an OAuth token's name is the token, or a hash of it.
     Token,
 }
 
@@ -63,7 +64,7 @@ impl Secrecy {
     }
 }
 
-/// Whether k3s and RKE2 keep under a key what they bootstrap their servers with.
+/// Whether k3s and RKE2 store the bootstrap data of their servers under a key.
 #[must_use]
 pub fn is_bootstrap(etcd_key: &[u8]) -> bool {
     matches!(Key::new(etcd_key), Key::Bootstrap(_))
@@ -74,7 +75,7 @@ fn is_token(resource: &str) -> bool {
 }
 
 impl Mask {
-    /// With a key that nobody knows: its masks can be compared with each other, and with no other run's.
+    /// A mask with a random key: its masks can be compared with each other, but not with those of another run.
     ///
     /// # Errors
     /// When the system gives no random bytes.
@@ -89,7 +90,7 @@ impl Mask {
         Ok(Self(Some(key.to_vec())))
     }
 
-    /// With the bytes of the file at `path` as key: runs with the same file can be compared.
+    /// A mask with the bytes of the file at `path` as key: runs with the same file can be compared.
     ///
     /// # Errors
     /// When it cannot be read, or is too short to keep a secret.
@@ -105,7 +106,7 @@ impl Mask {
         Ok(Self(Some(key)))
     }
 
-    /// One that hides nothing.
+    /// A mask that hides nothing.
     #[must_use]
     pub fn reveal() -> Self {
         Self(None)
@@ -117,7 +118,7 @@ impl Mask {
         self.0.is_some() && Secrecy::of(key, object) != Secrecy::Nothing
     }
 
-    /// Masks what is secret in an object, and says whether there was anything.
+    /// Masks what is secret in an object, and returns whether anything was.
     pub fn object(&self, key: &Key<'_>, object: &mut Object<'_>) -> bool {
         let secrecy = Secrecy::of(key, object);
         if self.0.is_none() || secrecy == Secrecy::Nothing {
@@ -136,13 +137,13 @@ impl Mask {
         true
     }
 
-    /// The same of an object's name, where it is a secret itself.
+    /// Masks an object's name, where it is a secret itself.
     #[must_use]
     pub fn name<'k>(&self, key: &ObjectKey<'k>) -> Cow<'k, str> {
         if is_token(&key.resource) { self.text(key.name) } else { Cow::Borrowed(key.name) }
     }
 
-    /// The same of a key of etcd, which ends with the object's name.
+    /// Masks the object's name at the end of a key of etcd, where it is a secret.
     #[must_use]
     pub fn key<'k>(&self, etcd_key: &'k [u8]) -> Cow<'k, [u8]> {
         match Key::new(etcd_key) {
@@ -155,8 +156,8 @@ impl Mask {
         }
     }
 
-    /// The value under a key that holds no object: what k3s and RKE2 bootstrap their servers with, and what is
-    /// encrypted and cannot be opened anyway.
+    /// Masks the value of a key that holds no object: the bootstrap data of k3s and RKE2, and encrypted values that
+    /// cannot be decrypted.
     #[must_use]
     pub fn value<'v>(&self, etcd_key: &[u8], value: &'v [u8]) -> Cow<'v, [u8]> {
         let secret = is_bootstrap(etcd_key) || super::is_encrypted(value);
@@ -166,7 +167,7 @@ impl Mask {
         }
     }
 
-    /// The mask of anything else that is secret, such as a password's hash; `None` when it is to be shown.
+    /// Masks any other secret, such as a password's hash; `None` when it is to be shown.
     #[must_use]
     pub fn bytes(&self, secret: &[u8]) -> Option<String> {
         let key = self.0.as_deref()?;
@@ -203,7 +204,7 @@ impl Mask {
         }
     }
 
-    /// A Secret's content, value by value; `data` is base64 where it was stored as JSON.
+    /// Masks a Secret's content, value by value; `data` is base64 where it was stored as JSON.
     fn content(&self, value: &mut Value<'_>, base64: bool) {
         let Some(map) = value.as_object_mut() else { return self.all(value) };
         for (_, value) in map.entries() {
@@ -217,7 +218,7 @@ impl Mask {
         }
     }
 
-    /// Every value in a tree; names stay.
+    /// Masks every value in a tree; names are kept.
     fn all(&self, value: &mut Value<'_>) {
         let mask = match value {
             Value::Null => None,
@@ -294,7 +295,7 @@ mod tests {
         let (any, text) = masked(&mask, "/registry/configmaps/a/m", true, map);
         assert!(any && !text.contains("hunter2") && !text.contains("true") && !text.contains(":7"), "{text}");
         assert!(text.contains(r#""labels":{"app":"web"},"name":"m""#), "{text}");
-        // a Secret is a Secret, however it was stored
+        // a Secret is masked in every stored form
         let (plain, sealed) = (masked(&mask, "", false, SECRET), masked(&mask, "", true, SECRET));
         assert_eq!(plain, sealed);
     }
@@ -309,7 +310,7 @@ mod tests {
         assert_eq!(mask.key(key.as_bytes()).as_ref(), format!("/openshift.io/oauth/accesstokens/{shown}").as_bytes());
         assert_eq!(mask.name(Key::new(key.as_bytes()).object().unwrap()), shown);
         assert_eq!(mask.key(b"/registry/secrets/a/b").as_ref(), b"/registry/secrets/a/b");
-        // known by its key alone, as protobuf of a kind that is not in the table
+        // recognised by its key alone, as protobuf of a kind that is not in the table
         let unknown = r#"{"apiVersion":"x","kind":"X","metadata":{"name":"abc"}}"#;
         assert!(!masked(&mask, key, false, unknown).1.contains("abc"));
     }

@@ -1,4 +1,4 @@
-//! The few things that listings need of an object, without decoding the rest of it.
+//! The metadata that listings need of an object, without decoding the rest.
 
 use std::borrow::Cow;
 
@@ -22,7 +22,7 @@ pub struct Moment {
 }
 
 impl Moment {
-    /// Reads an RFC 3339 time. The zero time of Go is none.
+    /// Parses an RFC 3339 time; `None` for Go's zero time.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let stamp: jiff::Timestamp = text.parse().ok()?;
@@ -30,7 +30,7 @@ impl Moment {
         Some(moment).filter(|moment| *moment != Self { seconds: -62_135_596_800, nanos: 0 })
     }
 
-    /// It with milliseconds, cut off.
+    /// The moment as text with milliseconds; the rest is cut off.
     #[must_use]
     pub fn millis(&self) -> String {
         let mut text = gofmt::rfc3339_micro(self.seconds, self.nanos);
@@ -39,7 +39,7 @@ impl Moment {
         text
     }
 
-    /// It and so many nanoseconds.
+    /// The moment plus a number of nanoseconds.
     #[must_use]
     pub(crate) fn plus(self, nanos: i64) -> Self {
         const SECOND: i64 = 1_000_000_000;
@@ -61,56 +61,57 @@ impl std::fmt::Display for Moment {
     }
 }
 
-/// What owns an object (`metav1.OwnerReference`).
+/// A reference to the owner of an object (`metav1.OwnerReference`).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Owner<'a> {
     /// `ReplicaSet`.
     pub kind: Cow<'a, str>,
-    /// Its name, in the same namespace or in none.
+    /// The owner's name; it is in the same namespace or cluster-scoped.
     pub name: Cow<'a, str>,
-    /// Its uid: only this tells it from a later one of the same name.
+    /// The owner's uid, which distinguishes it from a later object of the same name.
     pub uid: Cow<'a, str>,
 }
 
-/// Who an object is, and when it was last known to be touched.
+/// Identity of an object, and the times in it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Meta<'a> {
     /// `apps/v1`.
     pub api_version: Cow<'a, str>,
     /// `Deployment`.
     pub kind: Cow<'a, str>,
-    /// Empty for what has none.
+    /// The namespace; empty for cluster-scoped objects.
     pub namespace: Cow<'a, str>,
     /// The name.
     pub name: Cow<'a, str>,
     /// The uid.
     pub uid: Cow<'a, str>,
-    /// What owns it (`metadata.ownerReferences`).
+    /// The owners (`metadata.ownerReferences`).
     pub owners: Vec<Owner<'a>>,
-    /// When it was created.
+    /// The creation time.
     pub created: Option<Moment>,
     /// The newest time in `metadata.managedFields`.
     pub managed: Option<Moment>,
-    /// When its deletion was requested: `metadata.deletionTimestamp` without the grace period.
+    /// The time of the request to delete it: `metadata.deletionTimestamp` without the grace period.
     pub deleted: Option<Moment>,
-    /// The newest of a Lease's or Event's own times, which the client sets.
+    /// The newest of the own times of a Lease or an Event, which the client sets.
     pub client: Option<Moment>,
 }
 
 impl<'a> Meta<'a> {
-    /// The newest time that an API server set: of the creation, of managedFields, of a request to delete it.
+    /// The newest time set by an API server: of the creation, of managedFields, of a request to delete it.
     #[must_use]
     pub fn stamped(&self) -> Option<Moment> {
         self.created.max(self.managed).max(self.deleted)
     }
 
-    /// The newest time in it that is not in the future by design, as a deletion's deadline or a certificate's end is.
+    /// The newest time in the object, without those that are in the future by design, such as a deletion's deadline or
+    /// a certificate's end.
     #[must_use]
     pub fn newest(&self) -> Option<Moment> {
         self.stamped().max(self.client)
     }
 
-    /// Reads it from a stored value.
+    /// Reads the metadata of a stored value.
     ///
     /// # Errors
     /// As [`decode`].
@@ -123,7 +124,7 @@ impl<'a> Meta<'a> {
         }
     }
 
-    /// Reads `api_version` and `kind`, and of a protobuf value no more.
+    /// Reads `api_version` and `kind`; of a protobuf value no more.
     ///
     /// # Errors
     /// As [`decode`].
@@ -139,7 +140,7 @@ impl<'a> Meta<'a> {
     fn protobuf(envelope: &Envelope<'a>) -> Result<Self, Malformed> {
         let mut meta = Self { api_version: envelope.api_version.into(), kind: envelope.kind.into(), ..Self::default() };
         let mut reader = Reader::new(envelope.raw);
-        // where kinds have times of their own, by field number: in the object, or one message further in
+        // the own times of kinds, by field number: in the object, or one message below
         let (own, inner): (&[u32], Option<(u32, &[u32])>) = match envelope.kind {
             "Event" if envelope.api_version == "v1" => (&[6, 7, 10], Some((11, &[2]))),
             "Lease" => (&[], Some((2, &[3, 4]))),
@@ -199,7 +200,7 @@ impl<'a> Meta<'a> {
         Ok(())
     }
 
-    /// The same from a tree, which is what JSON and CBOR have to be read into anyway.
+    /// The metadata in a decoded tree: JSON and CBOR have to be read as a whole anyway.
     #[must_use]
     pub fn tree(value: &Value<'_>) -> Self {
         let owned = |path: &[&str]| {
@@ -245,7 +246,7 @@ fn moment(time: &[u8]) -> Result<Option<Moment>, Malformed> {
     Ok(timestamp(time)?.map(|(seconds, nanos)| Moment { seconds, nanos }))
 }
 
-/// When a deletion was requested that is due at `deadline`, after `grace` seconds (`rest.BeforeDelete`).
+/// The time of the request for a deletion that is due at `deadline`, after `grace` seconds (`rest.BeforeDelete`).
 fn requested(deadline: Moment, grace: i64) -> Moment {
     Moment { seconds: deadline.seconds.saturating_sub(grace), ..deadline }
 }

@@ -4,10 +4,10 @@
 //! protobuf in an envelope that names the kind, JSON, CBOR, or one of these encrypted, which a [`Ring`] of keys opens.
 //! All of them become one tree of [`Value`]s, which [`json`] and [`yaml`] write as kubectl does.
 //!
-//! Protobuf alone does not say how it is printed: `omitempty`, pointers and inlined structs are only in the struct
+//! Protobuf alone does not define how it is printed: `omitempty`, pointers and inlined structs are only in the struct
 //! tags of the Go types. These are in a table (`kinds.txt`), made from the published Go modules by `tools/kinds`; the
 //! decoder walks the wire by it. It holds every kind and field of Kubernetes 1.16 to 1.38, and how each [`Release`]
-//! prints them; a kind that it does not hold is shown by the numbers of its fields, a field is reported.
+//! prints them; an unknown kind is shown by the numbers of its fields, an unknown field is reported.
 
 mod builtin;
 mod cbor;

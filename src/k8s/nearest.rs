@@ -1,6 +1,6 @@
-//! Misspelt names.
+//! Suggestions for misspelt names.
 
-/// The name that was meant by a misspelt `word`: the nearest one, where few letters of it are wrong.
+/// The name nearest to a misspelt `word`, if few of its letters are wrong.
 #[must_use]
 pub fn nearest<'n>(word: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
     let word: Vec<char> = word.to_lowercase().chars().collect();
@@ -14,7 +14,7 @@ pub fn nearest<'n>(word: &str, names: impl IntoIterator<Item = &'n str>) -> Opti
     near.min_by_key(|(edits, _)| *edits).map(|(_, name)| name)
 }
 
-/// How many letters are more, fewer, others, or in the place of their neighbour (optimal string alignment).
+/// Number of letters that are added, missing, wrong or swapped (optimal string alignment).
 fn distance(a: &[char], b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut before: Vec<usize> = Vec::new();

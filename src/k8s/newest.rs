@@ -1,7 +1,7 @@
 //! The newest time in a backup, by the clocks that agree.
 //!
-//! A record's times are lower bounds: it was written when they had passed, if the clock was right. [`Clock`] tells which
-//! are; what is little past its newest time is as right.
+//! A record's times are lower bounds: it was written after them, if the clock was right. [`Clock`] finds the right
+//! ones; a time that is little past its newest is accepted too.
 
 use super::{
     clock::Clock,
@@ -33,7 +33,7 @@ mod tests {
 
     const YEAR_2099: i64 = 4_078_771_200;
 
-    /// Kind, name and seconds since 1970, as records of the revisions 1, 2, ...
+    /// Records of the revisions 1, 2, ... by kind, name and seconds since 1970.
     fn of(written: &[(&str, &str, i64)]) -> Option<i64> {
         let json = |(kind, name, seconds): &(&str, &str, i64)| {
             let time = Moment { seconds: *seconds, nanos: 0 };

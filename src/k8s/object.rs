@@ -1,4 +1,4 @@
-//! From the bytes of one value to the object that kubectl would print.
+//! Decoding of one value to the object that kubectl would print.
 
 use std::borrow::Cow;
 
@@ -17,14 +17,14 @@ use super::{
     wire,
 };
 
-/// One object, as it is stored; [`Object::as_served`] makes it what an API server would answer.
+/// One object, as it is stored; [`Object::as_served`] turns it into what an API server would return.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Object<'a> {
     /// The whole object, `apiVersion` and `kind` included.
     pub value: Value<'a>,
-    /// Whether its kind is known; JSON and CBOR need no knowledge.
+    /// Whether its kind is in the table; always true for JSON and CBOR, which need no table.
     pub known: bool,
-    /// What the value has that the table of kinds does not know.
+    /// The fields of the value that the table of kinds does not have.
     pub unknown: Vec<Unknown>,
     /// Whether it was stored encrypted.
     pub encrypted: bool,
@@ -32,8 +32,8 @@ pub struct Object<'a> {
 
 /// Decodes one stored value that is not encrypted; [`super::Ring::object`] takes those that are, too.
 ///
-/// A kind that is not in the table shows its `metadata`, which lies in the same place for all kinds, and the rest of
-/// its fields by their numbers.
+/// A kind that is not in the table is shown with its `metadata`, which has the same field number in all kinds, and the
+/// other fields by their numbers.
 ///
 /// # Errors
 /// When the value is no object, is encrypted, or is broken.
@@ -115,7 +115,7 @@ impl<'a> Object<'a> {
         self.text(&["metadata", "namespace"])
     }
 
-    /// How many bytes each value in `data` has: those of a Secret, which JSON has in base64.
+    /// The size in bytes of each value in a Secret's `data`, which is base64 in JSON.
     #[must_use]
     pub fn data_sizes(&self) -> Vec<(String, usize)> {
         let data = self.value.get("data").and_then(Value::as_object).into_iter().flat_map(Map::iter);
@@ -133,8 +133,9 @@ impl<'a> Object<'a> {
         self.value.at(path).and_then(Value::as_str).unwrap_or_default()
     }
 
-    /// Does what an API server does when it reads: sets `metadata.resourceVersion` to the revision the object was last
-    /// changed at, serves CustomResourceDefinitions and EndpointSlices as v1, and fills in what it has defaults for whenever it reads.
+    /// Changes the object as an API server does when it reads: sets `metadata.resourceVersion` to the revision the
+    /// object was last changed at, serves CustomResourceDefinitions and EndpointSlices as v1, and fills in the defaults
+    /// that it sets on every read.
     ///
     /// Those are few, as nearly all defaults were filled in before the object was stored. An object of an old API
     /// version is not converted to the one that is served today.
@@ -165,7 +166,7 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// Takes out `metadata.managedFields`, which kubectl hides.
+    /// Removes `metadata.managedFields`, which kubectl hides.
     fn hide_managed_fields(&mut self) {
         if let Some(root) = self.value.as_object_mut()
             && let Some(Value::Object(meta)) = root.get_mut("metadata")

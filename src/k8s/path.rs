@@ -5,7 +5,7 @@ use super::error::Undecodable;
 /// Messages nested deeper are refused; only `JSONSchemaProps` can nest at all.
 const MAX_DEPTH: u32 = 128;
 
-/// Where the decoder is, as a list of names that lives on the stack: a path is only spelled for what is unknown.
+/// Place of the decoder, as a list of names on the stack: a path is only formatted for an unknown field.
 #[derive(Clone, Copy)]
 pub(super) struct Path<'p> {
     owner: Option<&'p Self>,
@@ -23,7 +23,7 @@ impl<'p> Path<'p> {
         Ok(Self { owner: Some(self), name, depth: self.depth.saturating_add(1) })
     }
 
-    /// Whether it leads through these names, outermost first, and no others.
+    /// Whether the path consists of exactly these names, outermost first.
     pub(super) fn is(&self, names: &[&str]) -> bool {
         let mut at = Some(self).filter(|path| path.depth as usize == names.len());
         names.iter().rev().all(|name| match at {

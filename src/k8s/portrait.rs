@@ -1,4 +1,4 @@
-//! What a keyspace says of the cluster that wrote it: who it is, when it was last alive, what encrypts its values.
+//! Facts about the cluster that wrote a keyspace: its identity, its newest time, the encryption of its values.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::etcd::{Record, Survey, View};
 
-/// What is recognised in a keyspace.
+/// The facts that are recognised in a keyspace.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Portrait {
     /// The identity: the uid of the Namespace `kube-system`.
@@ -19,13 +19,13 @@ pub struct Portrait {
     /// The newest time in the newest records that no clock in them contradicts: creation, a change, a Lease's renewal,
     /// an Event.
     pub newest: Option<Moment>,
-    /// How many live values each key of each provider encrypts, by name.
+    /// Number of live values that each key of each provider encrypts, by name.
     pub sealed: BTreeMap<String, u64>,
-    /// What installed it.
+    /// The installer of the cluster.
     pub installer: Option<Installer>,
 }
 
-/// What installs and runs a Kubernetes cluster's etcd, where it leaves a trace in the keyspace.
+/// An installer of Kubernetes that leaves a trace in the keyspace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Installer {
     /// kubeadm: its ConfigMap `kubeadm-config`.
@@ -70,7 +70,7 @@ impl Portrait {
         newest(records, &Ring::default())
     }
 
-    /// Looks at what one pass over the records has left.
+    /// Collects the facts from the result of one pass over the records.
     #[must_use]
     pub fn of(survey: &Survey<'_>) -> Self {
         let mut portrait = Self { newest: Self::newest(&survey.recent), ..Self::default() };

@@ -9,21 +9,21 @@ use super::{
     version::{is_stable, precedence},
 };
 
-/// The fields of an object that every kind has, or that nobody applies.
+/// Fields that every kind has, or that are not applied.
 const COMMON: [&str; 4] = ["apiVersion", "kind", "metadata", "status"];
 
-/// What becomes of the `apiVersion` of an object in a cluster with default settings.
+/// The fate of an object's `apiVersion` in a cluster with default settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Promotion {
-    /// It is served; or the kind is not built in, and nothing is known about it.
+    /// The version is served; or the kind is not built in, and nothing is known about it.
     Served,
-    /// It is not served. This one is, and has each field that the object has.
+    /// The version is not served. This one is, and has each field of the object.
     To(&'static str),
-    /// It is not served, and the version that is lacks a field.
+    /// The version is not served, and the one that is lacks a field.
     Differs {
         /// The newest version that is served.
         served: &'static str,
-        /// The first field that it does not have, or has of another type.
+        /// The first field that it lacks, or has with another type.
         field: String,
     },
     /// No version of the kind is served.
@@ -63,7 +63,7 @@ impl Promotion {
 /// Compares the fields of `value` in two messages.
 ///
 /// # Errors
-/// The path of the first one that the second message does not have as the first one has it.
+/// The path of the first field that the second message lacks, or has with another type.
 fn compare(table: &Table, (from, to): (u32, u32), value: &Value<'_>, path: &str) -> Result<(), String> {
     let Some(map) = value.as_object().filter(|_| from != to) else { return Ok(()) };
     for (name, value) in map {
@@ -82,7 +82,7 @@ fn compare(table: &Table, (from, to): (u32, u32), value: &Value<'_>, path: &str)
     Ok(())
 }
 
-/// The same of one message or of many.
+/// Compares the fields of one message, or of each message in a list or map.
 fn inner(table: &Table, both: (u32, u32), shape: Shape, value: &Value<'_>, path: &str) -> Result<(), String> {
     match (shape, value) {
         (Shape::List, Value::List(list)) => {
@@ -190,8 +190,8 @@ mod tests {
         }
     }
 
-    /// The stable version has all fields of these. What is new among them needs a look: a field may mean something else
-    /// there, or have another default (see `export::version`).
+    /// Versions of which the stable version has all fields. Check each one that is added: a field may mean something
+    /// else there, or have another default (see `export::version`).
     #[test]
     fn kinds_whose_fields_are_all_in_the_stable_version_are_known() {
         let table = table();
@@ -249,7 +249,7 @@ storage.k8s.io/v1beta1: CSIDriver CSINode CSIStorageCapacity StorageClass Volume
 storagemigration.k8s.io/v1beta1: StorageVersionMigration
 ";
 
-    /// A field of one message that another lacks, but for `status`.
+    /// A field of one message that another lacks; `status` is not compared.
     fn lacks(table: &Table, from: u32, to: u32, seen: &mut Vec<(u32, u32)>) -> Option<String> {
         if from == to || seen.contains(&(from, to)) {
             return None;

@@ -1,7 +1,7 @@
 //! Protobuf messages into [`Value`]s, as Go's generated code decodes them and encoding/json then prints them.
 //!
-//! The wire says little: a zero may be written or not, and an absent struct is still printed where Go has no pointer.
-//! So what is printed follows the table, and the wire only fills it.
+//! The wire format is not enough: a zero may be written or not, and an absent struct is still printed where Go has no
+//! pointer. So the table decides what is printed, and the wire gives the values.
 
 use std::borrow::Cow;
 
@@ -24,18 +24,18 @@ pub(super) struct Decoder {
     pub(super) unknown: Vec<Unknown>,
 }
 
-/// What becomes of `metadata.managedFields`, often half of an object. Those of a template in it stay, as in kubectl.
+/// Handling of `metadata.managedFields`, often half of an object. Those of a template in it are kept, as in kubectl.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ManagedFields {
-    /// They are decoded.
+    /// The entries are decoded.
     Keep,
-    /// They are decoded without `fieldsV1`: who wrote, and when.
+    /// The entries are decoded without `fieldsV1`: only managers and times.
     Names,
-    /// They are left out, as kubectl hides them; what is wrong with their messages is reported all the same.
+    /// The entries are left out, as kubectl hides them; errors in their messages are still reported.
     Hide,
 }
 
-/// Its number in `ObjectMeta`.
+/// Number of `managedFields` in `ObjectMeta`.
 const MANAGED_FIELDS: u32 = 17;
 
 /// Number of `fieldsV1` in `ManagedFieldsEntry`.
@@ -109,7 +109,7 @@ impl Decoder {
                         out.retain(|(name, _)| name != field.name);
                     }
                     let value = self.one(field.of, &wire, path, field.name)?;
-                    // what the release does not have is only shown if it says something
+                    // a field that the release does not have is only shown if it is not empty
                     let omit = field.omit && !field.pointer || !field.is_in(self.release);
                     if !(omit && value.is_empty()) {
                         out.push((Cow::Borrowed(field.name), value));
@@ -139,7 +139,7 @@ impl Decoder {
         Ok(())
     }
 
-    /// Reads over a message, for what is wrong with it.
+    /// Reads a message only for its errors.
     fn pass_over(&mut self, id: u32, data: &[u8], path: &Path<'_>) -> Result<(), Undecodable> {
         let Some(message) = self.table.message(id) else { return Ok(()) };
         let mut reader = Reader::new(data);
@@ -163,7 +163,7 @@ impl Decoder {
         Ok(())
     }
 
-    /// What Go prints of fields that were not on the wire.
+    /// Adds the fields that Go prints though they were not on the wire.
     fn absent<'a>(&self, message: &Message, seen: u128, out: &mut Entries<'a>) {
         for field in &message.fields {
             if field.omit || !field.is_in(self.release) || seen & (1 << (field.slot & 127)) != 0 {
@@ -291,7 +291,7 @@ impl Decoder {
         Ok((key, value))
     }
 
-    /// JSON within protobuf. What does not parse stays as text, and is told.
+    /// JSON within protobuf. Invalid JSON is kept as text, and reported.
     fn raw<'a>(&mut self, data: &'a [u8], path: &Path<'_>, name: &str) -> Result<Value<'a>, Undecodable> {
         let Some(raw) = super::special::field(data, 1)? else { return Ok(Value::Null) };
         let raw = raw.bytes()?;

@@ -1,4 +1,4 @@
-//! Which release of Kubernetes wrote a backup: an empty field is printed by one release and left out by another.
+//! The release of Kubernetes that wrote a backup: an empty field is printed by one release and left out by another.
 
 use super::{
     special::field,
@@ -18,8 +18,8 @@ impl Default for Release {
     }
 }
 
-/// Ends of keys that an API server writes when it starts, and the first release that does so by default: the versions
-/// that it serves (`DefaultAPIResourceConfigSource`) and its roles (`bootstrappolicy`).
+/// Suffixes of keys that an API server writes when it starts, and the first release that does so by default: the
+/// versions that it serves (`DefaultAPIResourceConfigSource`) and its roles (`bootstrappolicy`).
 const STARTED: [(&str, Release); 11] = [
     ("/apiservices/v1.storagemigration.k8s.io", Release(37)),
     ("/apiservices/v1.resource.k8s.io", Release(34)),
@@ -34,7 +34,7 @@ const STARTED: [(&str, Release); 11] = [
     ("/apiservices/v1.apps", Release(16)),
 ];
 
-/// How many Nodes are looked at.
+/// Number of Nodes that are read.
 const NODES: usize = 100;
 
 impl Release {
@@ -52,13 +52,13 @@ impl Release {
         view.keys().filter_map(started).chain(nodes.filter_map(|kv| kubelet(&kv))).max()
     }
 
-    /// Whether [`Release::of`] would learn something from this key.
+    /// Whether [`Release::of`] uses this key.
     #[must_use]
     pub fn is_told_by(key: &[u8]) -> bool {
         started(key).is_some() || is_node(key)
     }
 
-    /// Of `v1.30.14+k3s1`, 1.30.
+    /// The release in a version such as `v1.30.14+k3s1`: 1.30.
     fn parse(version: &str) -> Option<Self> {
         version.strip_prefix("v1.")?.split('.').next()?.parse().ok().map(Self)
     }

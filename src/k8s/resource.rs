@@ -18,16 +18,16 @@ pub struct Resource {
     pub singular: Cow<'static, str>,
     /// `Deployment`.
     pub kind: Cow<'static, str>,
-    /// The versions of its API within the group, in the order of discovery. Of a built-in kind all that Kubernetes 1.20
-    /// to 1.37 had, of a custom one those of its definition.
+    /// The versions of its API within the group, in the order of discovery: for a built-in kind all that Kubernetes
+    /// 1.20 to 1.37 had, for a custom one those of its definition.
     pub versions: Vec<ApiVersion>,
-    /// Whether its objects live in namespaces.
+    /// Whether its objects are in namespaces.
     pub namespaced: bool,
     /// `deploy`.
     pub short: Vec<Cow<'static, str>>,
-    /// `all`, for what `get all` shows.
+    /// `all` for the resources that `get all` shows.
     pub categories: Vec<Cow<'static, str>>,
-    /// What its keys begin with, between the API server's prefix and the next slash: `deployments`, `services/specs`.
+    /// The part of its keys after the API server's prefix: `deployments`, `services/specs`.
     pub stored: Cow<'static, str>,
 }
 
@@ -44,13 +44,13 @@ impl Resource {
         qualified(&self.kind.to_lowercase(), &self.group)
     }
 
-    /// Whether an API server serves it: of the kinds that are known, ImageReviews are only sent to webhooks.
+    /// Whether an API server serves it: ImageReviews, among the known kinds, are only sent to webhooks.
     #[must_use]
     pub fn is_served(&self) -> bool {
         self.preferred().is_some()
     }
 
-    /// The version that a client asks for that names none: of those that are served, the first in discovery.
+    /// The version for a client that names none: of those that are served, the first in discovery.
     #[must_use]
     pub fn preferred(&self) -> Option<&ApiVersion> {
         self.versions.iter().find(|version| version.served)
@@ -95,7 +95,7 @@ impl Resource {
     }
 }
 
-/// The versions of a definition's `spec`. v1beta1 may have a single one, by its name.
+/// The versions in a definition's `spec`. v1beta1 may have a single one, by its name.
 fn versions_of(spec: &Value<'_>) -> Vec<ApiVersion> {
     let name = |of: &Value<'_>, field| of.get(field).and_then(Value::as_str).map(|name| Cow::Owned(name.to_owned()));
     let is = |of: &Value<'_>, flag, or| of.get(flag).map_or(or, |is| *is == Value::Bool(true));
@@ -125,7 +125,7 @@ mod tests {
     use super::*;
     use crate::k8s::{Resources, decode};
 
-    /// The versions of a resource, the stored one with `*`, those that are not served in parentheses.
+    /// The versions of a resource as text: the stored one with `*`, those that are not served in parentheses.
     fn versions(resource: &Resource) -> Vec<String> {
         let shown = |v: &ApiVersion| match (v.served, v.stored) {
             (true, stored) => format!("{}{}", v.name, if stored { "*" } else { "" }),

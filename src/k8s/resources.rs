@@ -1,4 +1,5 @@
-//! The names of resources: what people type (`po`, `Pod`, `deployments.apps`) and what etcd's keys say (`minions`).
+//! The names of resources, as users type them (`po`, `Pod`, `deployments.apps`) and as etcd's keys have them
+//! (`minions`).
 
 use super::{
     builtin::{builtin, group_of},
@@ -18,7 +19,8 @@ impl Default for Resources {
 }
 
 impl Resources {
-    /// Adds one; of two with the same full name the later stays. Custom ones are in the order of discovery: by group.
+    /// Adds a resource; of two with the same full name the later is kept. Custom ones are in the order of discovery: by
+    /// group.
     pub fn add(&mut self, resource: Resource) {
         let name = |resource: &Resource| (resource.group.clone(), resource.plural.clone());
         if let Some(have) = self.0.iter_mut().find(|have| name(have) == name(&resource)) {
@@ -30,23 +32,23 @@ impl Resources {
         self.0.insert(self.0.len().saturating_sub(custom.len()).saturating_add(at), resource);
     }
 
-    /// All of them, built-in ones first.
+    /// All resources, built-in ones first.
     #[must_use]
     pub fn all(&self) -> &[Resource] {
         &self.0
     }
 
-    /// What a person means by `KIND`, as [`Resources::meant`], without the version.
+    /// The resources that `KIND` names, as [`Resources::meant`], without the version.
     #[must_use]
     pub fn find(&self, kind: &str) -> Vec<&Resource> {
         self.meant(kind).into_iter().map(|(resource, _)| resource).collect()
     }
 
-    /// What a person means by `KIND`: plural, singular, kind or short name in any case, alone or as `NAME.GROUP` or
-    /// `NAME.VERSION.GROUP`, or else a category such as `all`; and the version that it names.
+    /// The resources that `KIND` names: plural, singular, kind or short name in any case, alone or as `NAME.GROUP` or
+    /// `NAME.VERSION.GROUP`, or else a category such as `all`; and the version in it.
     ///
-    /// As in kubectl a whole name goes before a short one, a group before one that begins so, and a built-in resource
-    /// before a custom one of the same name.
+    /// As in kubectl, a full name has priority over a short one, an exact group over one with that prefix, and a
+    /// built-in resource over a custom one of the same name.
     #[must_use]
     pub fn meant<'k>(&self, kind: &'k str) -> Vec<(&Resource, Option<&'k str>)> {
         let (word, rest) = kind.split_once('.').unwrap_or((kind, ""));
@@ -62,7 +64,7 @@ impl Resources {
         members.map(|resource| (resource, None)).collect()
     }
 
-    /// The resource that `word` means in a group, in one that begins so, or, without one, in any.
+    /// The resource that `word` names in a group, in one with that prefix, or, without a group, in any.
     fn called(&self, word: &str, group: &str) -> Option<&Resource> {
         let of_group = || self.first(word, |resource| is_group(resource, group));
         let begins = || self.first(word, |resource| resource.group.starts_with(group));
@@ -75,7 +77,7 @@ impl Resources {
         ways.iter().find_map(|way| self.0.iter().find(|resource| way(resource, word) && fits(resource)))
     }
 
-    /// The plural name of the resource that was meant by a misspelt name.
+    /// The plural name of the resource nearest to a misspelt name.
     #[must_use]
     pub fn nearest(&self, kind: &str) -> Option<String> {
         let mut names = Vec::new();
@@ -211,7 +213,7 @@ mod tests {
             ("deployments.v2.acme.io", "deployments.acme.io"),
             ("deployments", "deployments.apps"),
             ("deploy-it", "deployments.acme.io"),
-            // a whole name goes before a short one
+            // a full name has priority over a short one
             ("po", "po.acme.io"),
             ("pole", "po.acme.io"),
         ] {

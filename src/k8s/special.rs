@@ -6,7 +6,7 @@ use super::{
 };
 use crate::proto::{Field, Malformed, Reader};
 
-/// The last field of this number, as decoding it into a struct would leave it.
+/// The last field of this number: the one that decoding into a struct keeps.
 pub(super) fn field(data: &[u8], number: u32) -> Result<Option<Field<'_>>, Malformed> {
     let (mut reader, mut found) = (Reader::new(data), None);
     while let Some(f) = reader.next_field()? {
@@ -67,7 +67,7 @@ pub(super) fn int_or_string(data: &[u8]) -> Result<Value<'_>, Malformed> {
     })
 }
 
-/// Named slices of strings, such as `ExtraValue`: once there, it is a list, though an empty one.
+/// Named slices of strings, such as `ExtraValue`: a list, even an empty one, where the field is present.
 pub(super) fn strings(data: &[u8]) -> Result<Value<'_>, Malformed> {
     let (mut reader, mut list) = (Reader::new(data), Vec::new());
     while let Some(f) = reader.next_field()? {

@@ -1,4 +1,4 @@
-//! What a stored value is, told by its first bytes: nothing else says so, and one keyspace mixes all of them.
+//! The form of a stored value, by its first bytes: one keyspace may have all forms, and nothing else records them.
 
 use super::special::field;
 use crate::proto::Malformed;
@@ -13,20 +13,20 @@ pub(super) const ENCRYPTED: &[u8] = b"k8s:enc:";
 /// The form of one value.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Stored<'a> {
-    /// Built-in kinds, normally.
+    /// Protobuf: built-in kinds, normally.
     Protobuf(Envelope<'a>),
-    /// Custom resources, and their definitions.
+    /// JSON: custom resources, and their definitions.
     Json(&'a [u8]),
-    /// Custom resources with the `CBORServingAndStorage` gate; with its tag.
+    /// CBOR with its tag: custom resources with the `CBORServingAndStorage` gate.
     Cbor(&'a [u8]),
     /// Encrypted at rest.
     Encrypted(Seal<'a>),
-    /// None of these.
+    /// None of these forms.
     Opaque,
 }
 
 impl<'a> Stored<'a> {
-    /// Looks at the first bytes; of a protobuf value also at its envelope.
+    /// Finds the form by the first bytes; of a protobuf value also reads the envelope.
     ///
     /// # Errors
     /// When a protobuf value's envelope is broken.
@@ -45,7 +45,7 @@ impl<'a> Stored<'a> {
     }
 }
 
-/// `runtime.Unknown`: what an object is, around its bytes.
+/// The envelope of an object, with its kind (`runtime.Unknown`).
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Envelope<'a> {
     /// `apps/v1`.
@@ -68,7 +68,7 @@ impl<'a> Envelope<'a> {
     }
 }
 
-/// Who encrypted a value (`k8s.io/apiserver/pkg/storage/value/encrypt`).
+/// The provider that encrypted a value (`k8s.io/apiserver/pkg/storage/value/encrypt`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Provider {
     /// AES-CBC with PKCS#7 padding.
@@ -81,12 +81,12 @@ pub enum Provider {
     KmsV1,
     /// A KMS plugin, one seed for many values.
     KmsV2,
-    /// Something that begins like one of them.
+    /// An unknown provider.
     Other,
 }
 
 impl Provider {
-    /// As an EncryptionConfiguration calls it.
+    /// The provider's name in an EncryptionConfiguration.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -100,14 +100,15 @@ impl Provider {
     }
 }
 
-/// An encrypted value, named but not opened.
+/// An encrypted value, not decrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seal<'a> {
-    /// Who encrypted it.
+    /// The provider that encrypted it.
     pub provider: Provider,
     /// The name of the key, or of the KMS plugin: up to the first `:`, though a local key's name may have one.
     pub name: &'a [u8],
-    /// All after the provider's own prefix: `NAME:` and the ciphertext. Who holds the configured names cuts here.
+    /// All after the provider's own prefix: `NAME:` and the ciphertext. Only the configured names show where a name
+    /// ends.
     pub rest: &'a [u8],
 }
 

@@ -1,4 +1,4 @@
-//! One line for every key: the object behind it, or what else its value is.
+//! One line for every key: the object in its value, or what else the value is.
 
 use std::{borrow::Cow, fmt};
 
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::proto::Malformed;
 
-/// What lies under one key.
+/// The content of one key.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Summary<'a> {
     /// An object that can be read.
@@ -24,13 +24,13 @@ pub enum Summary<'a> {
     },
     /// An encrypted object, known by its key only.
     Encrypted {
-        /// `secret`, or nothing when the key does not tell.
+        /// `secret`; empty when the key does not show it.
         kind: String,
         /// From the key.
         namespace: &'a str,
         /// From the key.
         name: &'a str,
-        /// By what.
+        /// The provider and its key.
         seal: SealName,
     },
     /// A bitmap of addresses or ports.
@@ -39,22 +39,22 @@ pub enum Summary<'a> {
         name: &'a str,
         /// `10.96.0.0/16`.
         range: Cow<'a, str>,
-        /// How many are taken.
+        /// Number of addresses or ports that are allocated.
         allocated: u64,
     },
     /// The API server's compaction.
     CompactRev(i64),
-    /// Something else.
+    /// Any other value.
     Opaque {
-        /// How long it is.
+        /// The length in bytes.
         bytes: usize,
-        /// Why it could not be read.
+        /// The reason why it could not be read.
         why: Undecodable,
     },
 }
 
 impl<'a> Summary<'a> {
-    /// Looks at one record; kinds are named after `resources`.
+    /// Summarises one record; kinds are named by `resources`.
     #[must_use]
     pub fn new(key: &'a [u8], value: &'a [u8], resources: &Resources) -> Self {
         let opaque = |why| Self::Opaque { bytes: value.len(), why };
@@ -85,7 +85,7 @@ impl<'a> Summary<'a> {
     }
 }
 
-/// The kind as kubectl writes it before a name: by the key, which says the resource, else by the value.
+/// The kind as kubectl writes it before a name: by the resource in the key, else by the value.
 pub(crate) fn kind_of(key: &Key<'_>, meta: &Meta<'_>, resources: &Resources) -> String {
     if let Some(object) = key.object() {
         let known = object.group.as_deref().and_then(|group| resources.get(group, &object.resource));
@@ -110,7 +110,7 @@ fn allocation(value: &[u8]) -> Result<Option<(Cow<'_, str>, u64)>, Malformed> {
     Ok(Some((super::value::text(range.bytes()?), allocated)))
 }
 
-/// How many members a range has: `10.96.0.0/16` or `30000-32767`.
+/// Number of addresses or ports in a range: `10.96.0.0/16` or `30000-32767`.
 fn size(range: &str) -> Option<u128> {
     if let Some((first, last)) = range.split_once('-') {
         let (first, last): (u128, u128) = (first.parse().ok()?, last.parse().ok()?);

@@ -1,4 +1,4 @@
-//! The Kubernetes API as a table: for every message its fields by number, with what Go's struct tags say of them.
+//! The Kubernetes API as a table: for every message its fields by number, with the content of Go's struct tags.
 //!
 //! `kinds.txt` is the union over Kubernetes 1.16 to 1.38, written by `tools/kinds`. It has three kinds of lines:
 //!
@@ -19,7 +19,7 @@ use std::{collections::HashMap, sync::OnceLock};
 
 use super::release::Release;
 
-/// What a field holds; the names are those of the Go types.
+/// The type of a field; the names are those of the Go types.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Type {
     String,
@@ -46,7 +46,7 @@ pub(super) enum Type {
     Message(u32),
 }
 
-/// How many of them.
+/// The cardinality of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shape {
     One,
@@ -64,7 +64,7 @@ pub(super) struct Field {
     /// Not printed when empty.
     pub(super) omit: bool,
     pub(super) pointer: bool,
-    /// The same for all forms of one field, and for no other field of the message.
+    /// An id shared by all forms of one field, and by no other field of the message.
     pub(super) slot: u8,
     pub(super) since: Release,
     pub(super) until: Release,
@@ -101,7 +101,7 @@ impl Message {
 pub(super) struct KindEntry {
     pub(super) api_version: &'static str,
     pub(super) kind: &'static str,
-    /// The plural name of its resource; `None` for what is never stored.
+    /// The plural name of its resource; `None` for a kind that is never stored.
     pub(super) plural: Option<&'static str>,
     pub(super) namespaced: bool,
     pub(super) message: u32,

@@ -1,11 +1,11 @@
-//! One tree for all stored forms: what protobuf, JSON and CBOR are decoded into, and what JSON and YAML are written from.
+//! One tree for all stored forms: protobuf, JSON and CBOR are decoded into it, and JSON and YAML are written from it.
 
 use std::borrow::Cow;
 
 /// A value that borrows from the stored bytes wherever it can.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum Value<'a> {
-    /// Nothing.
+    /// Null.
     #[default]
     Null,
     /// True or false.
@@ -20,9 +20,9 @@ pub enum Value<'a> {
     Str(Cow<'a, str>),
     /// Bytes, which are printed in base64.
     Bytes(Cow<'a, [u8]>),
-    /// Many in order.
+    /// A list.
     List(Vec<Self>),
-    /// Many by name.
+    /// An object.
     Object(Map<'a>),
 }
 
@@ -37,7 +37,7 @@ impl<'a> Value<'a> {
         Self::Str(Cow::Borrowed(text))
     }
 
-    /// The same, borrowing from nothing.
+    /// A copy that borrows from nothing.
     #[must_use]
     pub fn into_owned(self) -> Value<'static> {
         match self {
@@ -104,7 +104,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// What `omitempty` leaves out, in Go's sense.
+    /// Whether Go's `omitempty` leaves the value out.
     #[must_use]
     pub(super) fn is_empty(&self) -> bool {
         match self {
@@ -126,7 +126,7 @@ impl<'a> Map<'a> {
         Self(Vec::with_capacity(n))
     }
 
-    /// A map of these; of two with the same name the later wins.
+    /// A map of these entries; of two with the same name the later wins.
     #[must_use]
     pub fn from_unsorted(entries: Vec<(Cow<'a, str>, Value<'a>)>) -> Self {
         let mut map = Self(entries);
@@ -147,7 +147,7 @@ impl<'a> Map<'a> {
         self.0.get_mut(at).map(|(_, v)| v)
     }
 
-    /// Puts a value, in place of the one that may be there.
+    /// Sets the value of a name, and replaces one that is there.
     pub fn insert(&mut self, name: impl Into<Cow<'a, str>>, value: Value<'a>) {
         let name = name.into();
         match self.position(&name) {
@@ -160,23 +160,23 @@ impl<'a> Map<'a> {
         }
     }
 
-    /// Takes a value out.
+    /// Removes a value, and returns it.
     pub fn remove(&mut self, name: &str) -> Option<Value<'a>> {
         self.position(name).ok().map(|at| self.0.remove(at).1)
     }
 
-    /// All, in order of their names.
+    /// The entries, in order of their names.
     pub fn iter(&self) -> std::slice::Iter<'_, (Cow<'a, str>, Value<'a>)> {
         self.0.iter()
     }
 
-    /// How many.
+    /// Number of entries.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there are none.
+    /// Whether the map is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -192,7 +192,7 @@ impl<'a> Map<'a> {
         self.0
     }
 
-    /// Brings pushed entries into order, the last of each name staying.
+    /// Sorts pushed entries; of each name the last is kept.
     pub(super) fn sort(&mut self) {
         if self.0.is_sorted_by(|a, b| a.0 < b.0) {
             return;

@@ -1,4 +1,4 @@
-//! Protobuf without a description: what can still be said of a kind that the table does not know.
+//! Protobuf without a description: decoding of kinds that are not in the table.
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::proto::{Reader, Wire};
 
-/// Deeper than this, what could be a message is shown as bytes.
+/// Limit on nesting; deeper messages are shown as bytes.
 const MAX_DEPTH: u32 = 32;
 
 /// An object of an unknown kind: field 1 is its `metadata`, as of every kind; the others go by their numbers.
@@ -36,7 +36,7 @@ pub(super) fn unknown_kind<'a>(decoder: &mut Decoder, data: &'a [u8]) -> Result<
     Ok(map)
 }
 
-/// Values by their numbers; those of one number become a list.
+/// Values by their field numbers; those of one number become a list.
 fn by_number<'a>(mut fields: Vec<(u32, Value<'a>)>) -> Map<'a> {
     fields.sort_by_key(|(number, _)| *number);
     let mut entries: Vec<(Cow<'a, str>, Value<'a>)> = Vec::new();

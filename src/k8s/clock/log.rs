@@ -1,4 +1,4 @@
-//! The times in what a log writes.
+//! Times in the records of a log.
 
 use super::points::Times;
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
     k8s::{Meta, Moment},
 };
 
-/// The times in the objects that a record writes. It is the `at`th of its log.
+/// The times in the objects that a record writes; `at` is its place in the log.
 pub(super) fn times<'a>(at: i64, record: &LogRecord<'a>) -> Vec<Times<'a>> {
     let mut written = Vec::new();
     match record.request.as_ref().map(|request| &request.op) {

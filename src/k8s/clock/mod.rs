@@ -1,4 +1,4 @@
-//! When a revision was written: etcd does not record it, but Kubernetes' objects hold times.
+//! Times of revisions: etcd does not record them, but Kubernetes' objects hold times.
 //!
 //! An API server sets `creationTimestamp`, the times in `managedFields` and `deletionTimestamp`, in whole seconds; the
 //! holder of a Lease sets `renewTime`, in microseconds. All of them are set before the object is written:
@@ -22,20 +22,20 @@ use self::points::{Point, Times, points};
 use super::{meta::Moment, seal::Ring};
 use crate::etcd::{LogRecord, Record, Snapshot};
 
-/// The API server ends a request after so many nanoseconds (`--request-timeout`, 60 s by default): what it sets a time in
-/// is written by then.
+/// The longest time of a request to the API server (`--request-timeout`, 60 s by default), in nanoseconds: an object in
+/// which it sets a time is written by then.
 const LONGEST_REQUEST: i64 = 60_000_000_000;
 
 /// The times in a keyspace's objects, as a clock for its revisions. It never runs backwards.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Clock {
-    /// Revisions, and times at or after which each was written; both rise.
+    /// Revisions and the times at or after which each was written; both rise.
     after: Vec<(i64, Moment)>,
-    /// Revisions, and times at or before which each was written; both rise.
+    /// Revisions and the times at or before which each was written; both rise.
     before: Vec<(i64, Moment)>,
 }
 
-/// Between which moments something happened.
+/// The moments between which something happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Gap {
     /// At this time or later; `None` before the first time that is known.
@@ -45,7 +45,7 @@ pub struct Gap {
 }
 
 impl Gap {
-    /// How wide it is, in nanoseconds.
+    /// The width in nanoseconds.
     #[must_use]
     pub fn width(&self) -> Option<i128> {
         Some(self.before?.nanoseconds().saturating_sub(self.after?.nanoseconds()))
@@ -74,7 +74,8 @@ impl Clock {
         Self::from_times(records.into_iter().filter_map(|record| Times::of(record.borrow(), ring)))
     }
 
-    /// The clock of a member's log: its revisions are the places of the records, from 0 on. What is encrypted has no time.
+    /// The clock of a member's log: its revisions are the places of the records, from 0 on. Encrypted objects have no
+    /// times.
     #[must_use]
     pub fn of_log<'a>(records: impl IntoIterator<Item = LogRecord<'a>>) -> Self {
         Self::from_times((0..).zip(records).flat_map(|(at, record)| log::times(at, &record)))
@@ -103,7 +104,7 @@ impl Clock {
         Self { after, before }
     }
 
-    /// When the revision `main` was written.
+    /// The moments between which the revision `main` was written.
     #[must_use]
     pub fn gap(&self, main: i64) -> Gap {
         let after = self.after.partition_point(|(revision, _)| *revision <= main).checked_sub(1);
@@ -142,7 +143,7 @@ impl Clock {
     }
 }
 
-/// The revisions that were written by a certain time, by what one record holds.
+/// Bounds on revisions by the times in one record.
 fn upper_bounds(point: &Point<'_>) -> impl Iterator<Item = (i64, Moment)> {
     let read = point.read.map(|revision| (revision, point.until));
     let own = point.is_new.then(|| (point.revision, point.until.plus(LONGEST_REQUEST)));
@@ -177,7 +178,7 @@ mod tests {
         Clock::from_times(all.into_iter())
     }
 
-    /// What is written before a Lease is renewed may be written after the time in it was set: the next one is the bound.
+    /// A write before a Lease's renewal may come after the time in it was set: the next renewal is the bound.
     #[test]
     fn a_revision_lies_between_two_times() {
         let clock = clock(vec![lease(b"a", &[(10, 100), (20, 110), (30, 120)])]);
@@ -194,18 +195,18 @@ mod tests {
         assert_eq!(Clock::default().gap(7), Gap::default());
     }
 
-    /// One node is right, one an hour ahead and one behind; these two renew first and last.
+    /// One node's clock is right, one an hour fast and one an hour slow; these two renew first and last.
     #[test]
     fn a_clock_that_is_wrong_does_not_set_it() {
         let right = lease(b"a", &[(2, 100), (4, 101), (7, 102), (9, 103)]);
         let ahead = lease(b"b", &[(3, 9_000), (6, 9_002), (10, 9_004)]);
-        let behind = lease(b"c", &[(1, 3), (5, 4), (8, 5)]);
-        let clock = clock(vec![right, ahead, behind]);
+        let slow = lease(b"c", &[(1, 3), (5, 4), (8, 5)]);
+        let clock = clock(vec![right, ahead, slow]);
         assert_eq!(clock.after.iter().map(|(revision, _)| *revision).collect::<Vec<_>>(), [2, 4, 7, 9]);
         assert_eq!(clock.newest(), Some(at(103)));
     }
 
-    /// The only Lease is of a node that is in the year 2099; the API server is not.
+    /// The only Lease is of a node whose clock is in the year 2099; the API server's clock is right.
     #[test]
     fn the_api_server_is_believed_rather_than_a_node() {
         let mut node = lease(b"node", &[(10, 4_073_000_000), (20, 4_073_000_010), (30, 4_073_000_020)]);
@@ -217,7 +218,7 @@ mod tests {
         assert_eq!(clock.gap(20), Gap { after: Some(at(110)), before: Some(at(121)) });
     }
 
-    /// A whole second stands for up to 0.999 s more.
+    /// A time in whole seconds may be up to 0.999 s too early.
     #[test]
     fn whole_seconds_are_padded() {
         let of = |key: &'static [u8], revision, version, seconds| Times {
@@ -229,7 +230,7 @@ mod tests {
             deleted: None,
             renewed: None,
         };
-        // a write that set no new time says nothing of the one before it
+        // a write that set no new time gives no bound for the one before it
         let clock = Clock::from_times(
             [of(b"a", 10, 1, 100), of(b"b", 11, 1, 100), of(b"b", 12, 2, 100), of(b"a", 13, 2, 102)].into_iter(),
         );

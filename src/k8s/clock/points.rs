@@ -1,4 +1,4 @@
-//! What the times in a record say of its revision.
+//! Bounds on a record's revision by the times in it.
 
 use std::collections::HashMap;
 
@@ -16,18 +16,18 @@ pub(super) struct Times<'a> {
     pub(super) key: &'a [u8],
     pub(super) revision: i64,
     pub(super) create_revision: i64,
-    /// The creation's, or the newest of managedFields.
+    /// The creation time, or the newest time in managedFields.
     pub(super) stamped: Option<Moment>,
-    /// Whether it is an object that an API server has created by this very write, not one that was copied into etcd.
+    /// Whether an API server created the object by this write; `false` for one that was copied into etcd.
     pub(super) is_created: bool,
-    /// When it was asked to be deleted.
+    /// The time of the request to delete it.
     pub(super) deleted: Option<Moment>,
-    /// When its holder renewed it, by the holder's clock; of Leases only.
+    /// The time of the renewal, by the holder's clock; of Leases only.
     pub(super) renewed: Option<Moment>,
 }
 
 impl<'a> Times<'a> {
-    /// Reads them; `None` where there is no readable object.
+    /// Reads the times in a record; `None` where there is no readable object.
     pub(super) fn of(record: &Record<'a>, ring: &Ring) -> Option<Self> {
         let kv = &record.kv;
         if record.tombstone || Key::new(kv.key).object().is_none() {
@@ -40,7 +40,7 @@ impl<'a> Times<'a> {
             key: kv.key,
             revision: record.revision.main,
             create_revision: kv.create_revision,
-            // what managedFields hold at a creation, the client may have put there
+            // at a creation the client may have set managedFields itself
             stamped: if kv.version == 1 { meta.created } else { meta.created.max(meta.managed) },
             is_created: kv.version == 1 && !changed,
             deleted: meta.deleted,
@@ -48,7 +48,7 @@ impl<'a> Times<'a> {
         })
     }
 
-    /// With a time that an API server set, or etcd, and nothing else.
+    /// Times with one that an API server or etcd set, and no other.
     pub(super) fn stamped(revision: i64, key: &'a [u8], stamped: Option<Moment>) -> Self {
         Self { key, revision, create_revision: 0, stamped, is_created: false, deleted: None, renewed: None }
     }
@@ -58,26 +58,26 @@ impl<'a> Times<'a> {
     }
 }
 
-/// What a record says of when revisions were written.
+/// A bound on the times of revisions, from one record.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Point<'a> {
-    /// Its key.
+    /// The record's key.
     pub(super) key: &'a [u8],
-    /// Its revision.
+    /// The record's revision.
     pub(super) revision: i64,
     /// The revision was written at this time or later.
     pub(super) at: Moment,
-    /// What was read before the time was set was written by this one.
+    /// Revisions that were read before the time was set were written at this time or earlier.
     pub(super) until: Moment,
-    /// Whether the time was set for this very write.
+    /// Whether the time was set for this write.
     pub(super) is_new: bool,
     /// The revision that was read before the time was set.
     pub(super) read: Option<i64>,
-    /// Whether it is by the clock of a Lease's holder alone.
+    /// Whether only the clock of a Lease's holder gives the time.
     pub(super) is_holders: bool,
 }
 
-/// What records say, in order of their revisions. One whose times are those of the version before it says nothing.
+/// The points of records, in order of their revisions. A record with the times of its previous version has none.
 pub(super) fn points<'a>(times: impl Iterator<Item = Times<'a>>) -> Vec<Point<'a>> {
     let mut known: HashMap<&[u8], Times<'a>> = HashMap::new();
     times

@@ -1,4 +1,4 @@
-//! Which times are believed where they contradict each other.
+//! Selection of the times that are used where they contradict each other.
 
 use std::collections::HashMap;
 
@@ -7,11 +7,11 @@ use super::points::Point;
 /// No component of a running cluster is silent for this many seconds.
 const LONE: i64 = 3600;
 
-/// The points that are believed, in order. Of those that were set for their write, as many as possible whose times never
+/// The points that are used, in order. Of those that were set for their write, as many as possible whose times never
 /// fall; the others may be of any age, and are left out where a later one of the first is older.
 ///
-/// A Lease of which most would run backwards is of a wrong clock: all of it is left out, its first and last renewal too,
-/// which nothing else contradicts.
+/// A Lease most of whose times would run backwards has a wrong clock: all its renewals are left out, the first and the
+/// last too, which no other time contradicts.
 pub(super) fn consistent(points: Vec<Point<'_>>) -> Vec<Point<'_>> {
     let (mut new, mut others): (Vec<_>, Vec<_>) = points.into_iter().partition(|point| point.is_new);
     let mut kept: HashMap<&[u8], (usize, usize)> = HashMap::new();
@@ -35,8 +35,8 @@ pub(super) fn consistent(points: Vec<Point<'_>>) -> Vec<Point<'_>> {
     run
 }
 
-/// How many of the points, whose times rise, are not at the end, of a single key and more than [`LONE`] seconds past all
-/// others.
+/// Number of points without those at the end that are of a single key and more than [`LONE`] seconds after all
+/// others; their times rise.
 pub(super) fn without_lone_end(points: &[Point<'_>]) -> usize {
     let Some(last) = points.last() else { return 0 };
     let start = points.iter().rposition(|point| point.key != last.key).map_or(0, |other| other.saturating_add(1));

@@ -1,12 +1,12 @@
-//! What it takes to describe a record.
+//! The settings for describing records.
 
 use crate::k8s::{Mask, Resources};
 
 /// Describes records.
 #[derive(Debug)]
 pub struct Describer {
-    /// Masks secrets.
+    /// The mask for secrets.
     pub mask: Mask,
-    /// Names the kinds.
+    /// The resources by which kinds are named.
     pub resources: Resources,
 }

@@ -30,7 +30,7 @@ use crate::{
 pub struct Description<'a> {
     /// The segment that it is in.
     pub file: &'a str,
-    /// Where its frame begins in that file, in bytes.
+    /// Byte offset of its frame in that file.
     pub offset: u64,
     /// Its type ([`LogRecord::type_name`]).
     #[serde(rename = "type")]
@@ -43,19 +43,19 @@ pub struct Description<'a> {
     /// The raft index.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub index: Option<u64>,
-    /// Whether etcd cuts it off.
+    /// Whether etcd truncates it.
     #[serde(skip_serializing_if = "is_false")]
     pub cut_off: bool,
     /// Whether an entry is committed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub committed: Option<bool>,
-    /// Whether a later entry has taken its place.
+    /// Whether a later entry has overwritten it.
     #[serde(skip_serializing_if = "is_false")]
     pub overwritten: bool,
     /// The newest time in the objects that it writes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time: Option<String>,
-    /// It was written at this time or later, by the log up to it; of entries only. It never falls.
+    /// The time at or after which it was written, by the log up to it; of entries only. It never falls.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
     /// The number that the proposer gave to its request (`idutil.Generator`).
@@ -64,22 +64,22 @@ pub struct Description<'a> {
     /// The same as hex.
     #[serde(rename = "requestIDHex", skip_serializing_if = "Option::is_none")]
     pub request_id_hex: Option<Id>,
-    /// The last four hex digits of the id of the member that the request was made to.
+    /// The last four hex digits of the id of the member that received the request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proposer: Option<String>,
-    /// The request was not made before this time, by the proposer's clock.
+    /// The earliest time of the request, by the proposer's clock.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_before: Option<String>,
-    /// Who made it, where auth was enabled.
+    /// The user who made it, where auth was enabled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
     /// The request ([`Describer::op`]).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request: Option<Map<String, Value>>,
-    /// What else the record holds.
+    /// The other content of the record.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content: Option<Map<String, Value>>,
-    /// Its bytes, base64, where they are wanted; nothing in them is masked.
+    /// Its bytes in base64, if they are wanted; nothing in them is masked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<String>,
 }
@@ -114,7 +114,7 @@ impl Describer {
     }
 }
 
-/// The newest time in the objects that a request writes: what some program's clock said.
+/// The newest time in the objects that a request writes, by some program's clock.
 fn time(request: &Request<'_>) -> Option<Moment> {
     match &request.op {
         Op::Put(put) => stored::time(put.value),
@@ -142,9 +142,10 @@ fn number(request: &Request<'_>) -> Option<u64> {
     header.or(Some(request.id)).filter(|id| *id != 0)
 }
 
-/// No request of this number was made before: the proposer's clock at its start, counted on with each request, is in it.
+/// The earliest time of a request with this number: it contains the proposer's clock at its start, plus one for each
+/// request.
 fn not_before(id: u64) -> Moment {
-    // 40 bits of milliseconds: they began again in 2004, and will in 2039
+    // 40 bits of milliseconds: they wrapped in 2004, and will in 2039
     let millis = (1_u64 << 40) | (id >> 8 & ((1 << 40) - 1));
     let nanos = i32::try_from(millis % 1000).unwrap_or_default().saturating_mul(1_000_000);
     Moment { seconds: i64::try_from(millis / 1000).unwrap_or_default(), nanos }

@@ -1,4 +1,4 @@
-//! Requests as JSON, with the field names of etcd's own messages. What is not set is left out, as in their text form.
+//! Requests as JSON, with the field names of etcd's own messages. Unset fields are left out, as in their text form.
 
 use serde_json::{Map, Value, json};
 

@@ -1,4 +1,4 @@
-//! A value that an entry writes; of a Kubernetes object only its name.
+//! A stored value, described; of a Kubernetes object only its name.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use super::{Describer, tree::Tree};
 use crate::k8s::{Key, Meta, Moment, Stored, Summary, is_encrypted};
 
-/// `{"size", "kind", "namespace", "name"}` of an object, else `{"size", "text"}`, or `base64` or `masked` in its place.
+/// `{"size", "kind", "namespace", "name"}` of an object, else `{"size", "text"}`, or with `base64` or `masked` instead
+/// of `text`.
 pub(super) fn stored(describer: &Describer, key: &[u8], value: &[u8]) -> Value {
     let tree = Tree::default().with("size", value.len().into());
     let parsed = Key::new(key);
@@ -24,7 +25,7 @@ pub(super) fn stored(describer: &Describer, key: &[u8], value: &[u8]) -> Value {
             let shown = describer.mask.value(key, value);
             match std::str::from_utf8(&shown) {
                 _ if shown != value => tree.with("masked", String::from_utf8_lossy(&shown).into()),
-                // what is broken, or names no kind, may still be a Secret
+                // a broken value, or one without a kind, may still be a Secret
                 _ if parsed.object().is_some() || is_object(value) => tree,
                 Ok(text) => tree.with("text", text.into()),
                 Err(_) => tree.with("base64", STANDARD.encode(value).into()),
@@ -34,12 +35,12 @@ pub(super) fn stored(describer: &Describer, key: &[u8], value: &[u8]) -> Value {
     }
 }
 
-/// Whether it is stored as only Kubernetes stores objects.
+/// Whether a value has a form in which only Kubernetes stores objects.
 fn is_object(value: &[u8]) -> bool {
     !matches!(Stored::new(value), Ok(Stored::Opaque | Stored::Json(_)))
 }
 
-/// The newest time in a value, if it is an object: what some program's clock said.
+/// The newest time in a value, if it is an object; set by some program's clock.
 pub(super) fn time(value: &[u8]) -> Option<Moment> {
     if is_encrypted(value) { None } else { Meta::read(value).ok()?.newest() }
 }

@@ -1,4 +1,4 @@
-//! JSON objects without what is not set.
+//! JSON objects without unset fields.
 
 use serde_json::{Map, Value};
 

@@ -1,5 +1,5 @@
-//! The ciphers behind the providers (`k8s.io/apiserver/pkg/storage/value/encrypt/{aes,secretbox}`): each takes what
-//! follows the text prefix, and gives the plaintext, or nothing when the key is not the one.
+//! The ciphers of the providers (`k8s.io/apiserver/pkg/storage/value/encrypt/{aes,secretbox}`): each decrypts the bytes
+//! after the text prefix, and returns `None` when the key is wrong.
 
 use aes_gcm::{
     Aes128Gcm, Aes256Gcm, AesGcm, KeyInit,
@@ -20,8 +20,8 @@ type Aes192Gcm = AesGcm<Aes192, U12>;
 
 /// `NewCBCTransformer`: IV (16 bytes), blocks, PKCS#7 padding.
 ///
-/// Nothing proves that the key is right but the padding, which one wrong key in 256 gets past: what comes out has to
-/// look like something that an API server stores, too.
+/// Only the padding proves that the key is right, and one wrong key in 256 passes that: the plaintext must also have
+/// a form that an API server stores.
 pub(super) fn aes_cbc(key: &Secret, data: &[u8]) -> Option<Vec<u8>> {
     fn open<C: BlockModeDecrypt + KeyIvInit>(key: &[u8], iv: &[u8], blocks: &[u8]) -> Option<Vec<u8>> {
         C::new_from_slices(key, iv).ok()?.decrypt_padded_vec::<Pkcs7>(blocks).ok()
@@ -49,8 +49,8 @@ pub(super) fn aes_gcm(key: &Secret, data: &[u8], etcd_key: &[u8]) -> Option<Vec<
     }
 }
 
-/// `NewHKDFExtendedNonceGCMTransformer`: info (32 bytes), then as [`aes_gcm`] under a key that the seed and the info
-/// make: HKDF-Expand with SHA-256, of which 32 bytes are the first block.
+/// `NewHKDFExtendedNonceGCMTransformer`: info (32 bytes), then as [`aes_gcm`] under a key derived from the seed
+/// and the info: HKDF-Expand with SHA-256, of which 32 bytes are the first block.
 pub(super) fn extended_nonce_gcm(seed: &Secret, data: &[u8], etcd_key: &[u8]) -> Option<Vec<u8>> {
     let (info, data) = data.split_at_checked(32)?;
     let key = Secret(hmac_sha256(&seed.0, &[info, &[1]]).to_vec());
@@ -85,7 +85,7 @@ mod tests {
         Secret((from..from + n).collect())
     }
 
-    // Each opens with the transformers of k8s.io/apiserver v0.37.2.
+    // The transformers of k8s.io/apiserver v0.37.2 decrypt each of them.
     const AESCBC: &str =
         "101112131415161718191a1b1c1d1e1f96d53b3f1d4737ef51eaf5ef90c15ca8247f3128921be97357df77f610174a1b";
     const AESGCM: &str = "a0a1a2a3a4a5a6a7a8a9aaab9d3a17442baf20854036e2b0751fb4fc0dfa27ae86c767c342880f61f726279111";

@@ -14,7 +14,7 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct EncryptionConfiguration {
     rules: Vec<(GroupResource, Vec<PrefixTransformer>)>,
-    /// Every name that a key or a KMS provider has.
+    /// The names of all keys and KMS providers.
     pub(super) names: Vec<String>,
 }
 
@@ -25,7 +25,7 @@ struct GroupResource {
     resource: String,
 }
 
-/// One key of a provider: what it opens begins with `prefix` (`storage/value.PrefixTransformer`).
+/// One key of a provider, for values that begin with `prefix` (`storage/value.PrefixTransformer`).
 #[derive(Debug, Clone)]
 pub(super) struct PrefixTransformer {
     pub(super) prefix: Vec<u8>,
@@ -41,7 +41,7 @@ enum Cipher {
 }
 
 impl PrefixTransformer {
-    /// Opens what follows the prefix.
+    /// Decrypts the bytes after the prefix.
     pub(super) fn open(&self, data: &[u8], etcd_key: &[u8]) -> Option<Vec<u8>> {
         match self.cipher {
             Cipher::AesCbc => cipher::aes_cbc(&self.key, data),
@@ -60,15 +60,15 @@ impl GroupResource {
 }
 
 impl EncryptionConfiguration {
-    /// Whether a document is one; the second is what it was called before Kubernetes 1.13.
+    /// Whether a document is an EncryptionConfiguration; before Kubernetes 1.13 its kind was EncryptionConfig.
     pub(super) fn is_one(document: &Value) -> bool {
         matches!(document.get("kind").and_then(Value::as_str), Some("EncryptionConfiguration" | "EncryptionConfig"))
     }
 
-    /// Takes the keys out of a document. Fields that it does not need are not looked at.
+    /// Reads the keys in a document. Other fields are not checked.
     ///
     /// # Errors
-    /// What is wrong, and where in the document; no value from it is named, since any may be a key.
+    /// The error and its place in the document, without a value from it, since any may be a key.
     pub(super) fn parse(document: &Value) -> Result<Self, String> {
         let (mut rules, mut names) = (Vec::new(), Vec::new());
         for (at, entry) in list(document, "resources", "")?.iter().enumerate() {
@@ -104,8 +104,8 @@ impl EncryptionConfiguration {
         Ok(Self { rules, names })
     }
 
-    /// The transformers for the value under a key, in the order of their tries (`transformerFromOverrides`): those of
-    /// the resource itself, else of its group, else of all. A key that names no resource gets every one.
+    /// The transformers for the value under a key, in the order in which they are tried (`transformerFromOverrides`):
+    /// those of the resource itself, else of its group, else of all. A key that names no resource gets every one.
     pub(super) fn transformers(&self, key: &Key<'_>) -> Vec<&PrefixTransformer> {
         let of = |wanted: &GroupResource| {
             let rules = self.rules.iter().filter(|(resource, _)| resource == wanted);
@@ -150,7 +150,7 @@ fn transformer(provider: &str, name: &str, cipher: Cipher, key: &str, at: &str) 
     Ok(PrefixTransformer { prefix: format!("k8s:enc:{provider}:v1:{name}:").into_bytes(), cipher, key })
 }
 
-/// A key from its base64 (Go's `StdEncoding`, which passes over line ends).
+/// Decodes a key from base64 (Go's `StdEncoding`, which ignores line ends).
 pub(super) fn secret(text: &str) -> Result<Secret, &'static str> {
     let text = text.replace(['\r', '\n'], "");
     BASE64_STANDARD.decode(text).map(Secret).map_err(|_| "is not base64")

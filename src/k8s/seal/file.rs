@@ -1,4 +1,4 @@
-//! The files that keys come in.
+//! Files with encryption keys.
 //!
 //! ```text
 //! gzip? ─> tar? ─> YAML or JSON documents ─> an EncryptionConfiguration, or Secrets that hold one
@@ -23,12 +23,12 @@ use crate::{
     k8s::value::Value,
 };
 
-/// A larger file holds no keys.
+/// Limit on the size of a file with keys.
 const MAX_FILE: u64 = 256 << 20;
-/// A larger file inside a tar holds none.
+/// Limit on the size of a file with keys inside a tar.
 const MAX_MEMBER: u64 = 4 << 20;
 
-/// The configurations in the file at `path`, those to be tried first in front.
+/// Reads the configurations in the file at `path`, in the order in which they are tried.
 pub(super) fn configurations(path: &Path) -> Result<Vec<EncryptionConfiguration>> {
     let refused = |what: String| {
         Error::usage(format!("{}: {what}", path.display()))
@@ -55,7 +55,7 @@ pub(super) fn data_keys(path: &Path) -> Result<DataKeys> {
     })
 }
 
-/// The whole file, without gzip around it. It may be a pipe, so that keys need not lie on a disk.
+/// Reads the whole file, unpacked if it is in gzip. It may be a pipe, so that keys need not be stored on a disk.
 fn read(path: &Path) -> Result<Vec<u8>> {
     let file = path.display().to_string();
     let io = |doing| {
@@ -73,12 +73,12 @@ fn limited(from: impl Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     from.take(MAX_FILE.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX_FILE {
-        return Err(io::Error::other("it is too large to be a file of keys"));
+        return Err(io::Error::other("too large for a file with keys"));
     }
     Ok(bytes)
 }
 
-/// OpenShift's `cluster-backup.sh` puts the files of each revision of its static pods into one tar:
+/// Reads the tar of OpenShift's `cluster-backup.sh`, with the files of each revision of its static pods:
 /// `static-pod-resources/kube-apiserver-pod-REVISION/secrets/encryption-config/encryption-config`.
 fn in_tar(bytes: &[u8]) -> io::Result<Vec<Result<EncryptionConfiguration, String>>> {
     let mut found = Vec::new();
@@ -97,7 +97,7 @@ fn in_tar(bytes: &[u8]) -> io::Result<Vec<Result<EncryptionConfiguration, String
     }
     found.sort_by_key(|(revision, _)| *revision);
     let mut configs: Vec<_> = found.into_iter().flat_map(|(_, configs)| configs).collect();
-    // a revision that was cut short does not stand in the way of the others
+    // a truncated revision does not prevent the use of the others
     if configs.iter().any(Result::is_ok) {
         configs.retain(Result::is_ok);
     }
@@ -109,7 +109,7 @@ fn revision(path: &str) -> Option<u64> {
     path.split('/').filter_map(|part| part.rsplit_once('-')?.1.parse().ok()).next_back()
 }
 
-/// The documents of a YAML or JSON text. An error says where, and nothing of the text: it is full of keys.
+/// Parses the documents of a YAML or JSON text. An error has its place but no text, which may hold keys.
 fn documents(bytes: &[u8]) -> Result<Vec<Json>, String> {
     if let Ok(json) = serde_json::from_slice(bytes) {
         return Ok(vec![json]);
@@ -144,7 +144,7 @@ fn in_documents(documents: &[Json]) -> Vec<Result<EncryptionConfiguration, Strin
     found
 }
 
-/// The same in one file of a Secret; another Secret in it would be none of Kubernetes' making.
+/// The configurations in one file of a Secret. Secrets in it are ignored: Kubernetes does not nest them.
 fn in_file(file: &[u8]) -> Vec<Result<EncryptionConfiguration, String>> {
     let documents = documents(file).unwrap_or_default();
     documents.iter().filter(|d| EncryptionConfiguration::is_one(d)).map(EncryptionConfiguration::parse).collect()

@@ -1,7 +1,7 @@
-//! Values that a KMS plugin's keys protect (`storage/value/encrypt/envelope`, `.../envelope/kmsv2`).
+//! Values encrypted with the keys of a KMS plugin (`storage/value/encrypt/envelope`, `.../envelope/kmsv2`).
 //!
-//! Each value carries the key that it is encrypted with, the data key, itself encrypted by the KMS. Only the KMS can
-//! open that, so whoever has asked it gives us the answers.
+//! Each value contains the data key that encrypts it, which is itself encrypted by the KMS. Only the KMS can decrypt
+//! the data key, so the user has to get it from there.
 
 use std::collections::BTreeMap;
 
@@ -22,9 +22,9 @@ use crate::{
 /// Data keys in plaintext, by the name of their provider:
 ///
 /// ```yaml
-/// my-plugin:                    # each is tried
+/// my-plugin:                    # a list: each key is tried
 /// - JDtMB9ia5cHEvhWg+RtmDkjtXsIVuYTSHXEFLNOk6hY=
-/// other-plugin:                 # or by what the KMS made of it, as the values have it
+/// other-plugin:                 # or by the encrypted data key, as in the values
 ///   AQICAHhd...: kjtijHkkKaNge+HGkFZKMnhL5yLwFj3vM3jvR1uF0Ow=
 /// ```
 #[derive(Debug, Default)]
@@ -36,11 +36,11 @@ struct DataKey {
     plain: Secret,
 }
 
-/// What a value holds beside its ciphertext.
+/// The data that a value holds beside its ciphertext.
 struct Envelope<'a> {
-    /// The data key, encrypted.
+    /// The encrypted data key.
     encrypted_key: &'a [u8],
-    /// The KMS' name for its own key, which v1 does not store.
+    /// The KMS' name for its own key; v1 does not store it.
     key_id: &'a [u8],
     /// Whether the data key is a seed for the real ones.
     seed: bool,
@@ -48,14 +48,14 @@ struct Envelope<'a> {
 }
 
 impl<'a> Envelope<'a> {
-    /// v1: what is encrypted follows the data key, which has its length in front.
+    /// Parses v1: the length of the data key, the data key, the ciphertext.
     fn v1(payload: &'a [u8]) -> Option<Self> {
         let (len, rest) = payload.split_first_chunk::<2>()?;
         let (encrypted_key, data) = rest.split_at_checked(usize::from(u16::from_be_bytes(*len)))?;
         Some(Self { encrypted_key, key_id: b"", seed: false, data })
     }
 
-    /// v2: `kmsv2.EncryptedObject`; `None` for a way of encryption that is not known.
+    /// Parses v2: `kmsv2.EncryptedObject`; `None` for an unknown kind of encryption.
     fn v2(payload: &'a [u8]) -> Result<Option<Self>, Malformed> {
         let bytes = |number| field(payload, number)?.map_or(Ok(&b""[..]), |field| field.bytes());
         let seed = match field(payload, 5)?.map_or(Ok(0), |field| field.varint())? {
@@ -74,7 +74,7 @@ impl<'a> Envelope<'a> {
         envelope.ok_or(Unopened::Envelope)
     }
 
-    /// That there is no key for it, and which one it is.
+    /// The error that the data key is missing, with the key.
     fn missing(&self) -> Unopened {
         const LONGEST: usize = 1024; // of v2; a longer one would fill the screen
         let encrypted = match self.encrypted_key.get(..LONGEST) {
@@ -85,16 +85,16 @@ impl<'a> Envelope<'a> {
     }
 }
 
-/// Why a value does not open where no data keys are at hand.
+/// The error for a value when no data keys were given.
 pub(super) fn missing(seal: &Seal<'_>) -> Unopened {
     Envelope::of(seal).map_or_else(|why| why, |envelope| envelope.missing())
 }
 
 impl DataKeys {
-    /// Takes them out of a document.
+    /// Reads the data keys in a document.
     ///
     /// # Errors
-    /// What is wrong with it, without a value from it.
+    /// The error, without a value from the document.
     pub(super) fn parse(documents: &[Value]) -> Result<Self, String> {
         let [Value::Object(providers)] = documents else { return Err("not one object".to_owned()) };
         let mut keys = BTreeMap::new();
@@ -126,12 +126,12 @@ impl DataKeys {
         Ok(Self(keys))
     }
 
-    /// The names of their providers.
+    /// The names of the providers.
     pub(super) fn names(&self) -> impl Iterator<Item = &String> {
         self.0.keys()
     }
 
-    /// Opens a value of a KMS provider.
+    /// Decrypts a value of a KMS provider.
     pub(super) fn open(&self, seal: &Seal<'_>, etcd_key: &[u8]) -> Result<Vec<u8>, Unopened> {
         let keys = std::str::from_utf8(seal.name).ok().and_then(|name| self.0.get(name));
         open(seal, keys.map_or(&[], Vec::as_slice), etcd_key)
@@ -153,7 +153,8 @@ fn open(seal: &Seal<'_>, keys: &[DataKey], etcd_key: &[u8]) -> Result<Vec<u8>, U
         true => cipher::extended_nonce_gcm(key, envelope.data, etcd_key),
         false => cipher::aes_gcm(key, envelope.data, etcd_key),
     };
-    // before Kubernetes 1.25; it is the weaker proof of a key, so all are tried the other way first
+    // AES-CBC was used before Kubernetes 1.25. It is the weaker proof of a key, so all keys are tried with AES-GCM
+    // first
     let cbc = |key: &&Secret| (seal.provider == Provider::KmsV1).then(|| cipher::aes_cbc(key, envelope.data)).flatten();
     let plain = named.iter().find_map(gcm).or_else(|| named.iter().find_map(cbc));
     plain.ok_or_else(|| if named.is_empty() { envelope.missing() } else { Unopened::WrongKey })

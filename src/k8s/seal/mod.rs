@@ -1,4 +1,4 @@
-//! Encryption at rest (`k8s.io/apiserver/pkg/server/options/encryptionconfig`): the keys, and what they open.
+//! Encryption at rest (`k8s.io/apiserver/pkg/server/options/encryptionconfig`): the keys, and the decryption of values.
 //!
 //! ```text
 //! k8s:enc:PROVIDER:VERSION:NAME:     then, by provider
@@ -11,7 +11,7 @@
 //!
 //! [`Ring`] holds the keys of a run. It finds the provider as the API server does: by the resource that the etcd key
 //! names, then by the literal prefix of each provider that the configuration gives that resource, in order, until one
-//! opens the value.
+//! decrypts the value.
 
 mod cipher;
 mod config;
@@ -35,7 +35,7 @@ use kms::DataKeys;
 
 /// The keys of a run, and the one place where stored values become objects.
 ///
-/// Without keys it opens what is not encrypted. Mirrors `encryptionconfig.StaticTransformers`.
+/// Without keys it reads only values that are not encrypted. Mirrors `encryptionconfig.StaticTransformers`.
 #[derive(Debug, Default)]
 pub struct Ring {
     configs: Vec<EncryptionConfiguration>,
@@ -43,10 +43,10 @@ pub struct Ring {
 }
 
 impl Ring {
-    /// Reads the file of `--encryption-provider-config` and one with the data keys of KMS providers, if they are given.
+    /// Reads the given files: that of `--encryption-provider-config`, and one with the data keys of KMS providers.
     ///
     /// The first may also be OpenShift's `static_kuberesources_*.tar.gz`, or Secrets that hold such a file: then all
-    /// configurations in it count, the newest revision first.
+    /// configurations in it are used, the newest revision first.
     ///
     /// # Errors
     /// When a file cannot be read, or does not hold usable keys.
@@ -63,9 +63,9 @@ impl Ring {
         self.configs.is_empty() && self.data_keys.is_none()
     }
 
-    /// Adds the configurations that OpenShift keeps in the keyspace itself: Secrets `encryption-config...` in its own
-    /// namespaces, as `openshift-config-managed`. They hold the keys of its other API servers, and are encrypted with
-    /// those that this ring has already; a ring without any learns nothing.
+    /// Adds the configurations that OpenShift stores in the keyspace itself: Secrets `encryption-config...` in its own
+    /// namespaces, such as `openshift-config-managed`. They hold the keys of its other API servers, and are encrypted
+    /// with those that this ring has already; to a ring without keys nothing is added.
     pub fn learn<'a>(&mut self, records: impl IntoIterator<Item = KeyValue<'a>>) {
         for kv in records {
             if !self.configs.is_empty()
@@ -78,10 +78,10 @@ impl Ring {
         }
     }
 
-    /// The bytes that were encrypted, or those that are there when they are not encrypted.
+    /// Decrypts a value; returns the bytes unchanged when they are not encrypted.
     ///
     /// # Errors
-    /// When the keys do not open it.
+    /// When the keys do not decrypt it.
     pub fn open<'v>(&self, etcd_key: &[u8], value: &'v [u8]) -> Result<Cow<'v, [u8]>, Undecodable> {
         if !is_encrypted(value) {
             return Ok(Cow::Borrowed(value));
@@ -137,7 +137,7 @@ impl Ring {
         decode_opened(self.open(etcd_key, value)?, managed_fields, release)
     }
 
-    /// With the name as it is configured: it may hold a `:`, which would end it otherwise.
+    /// The seal with the configured name, which may have a `:`; without the configuration it would end there.
     fn with_configured_name<'v>(&self, seal: Seal<'v>) -> Seal<'v> {
         let names = self.configs.iter().flat_map(|config| &config.names);
         let names = names.chain(self.data_keys.iter().flat_map(DataKeys::names));
@@ -146,7 +146,7 @@ impl Ring {
         Seal { name: longest.unwrap_or(seal.name), ..seal }
     }
 
-    /// `prefixTransformers.TransformFromStorage`: a failure does not keep the next match from its try.
+    /// `prefixTransformers.TransformFromStorage`: after a failure the next match is tried.
     fn by_configuration(&self, seal: &Seal<'_>, value: &[u8], etcd_key: &[u8]) -> Result<Vec<u8>, Unopened> {
         let key = Key::new(etcd_key);
         let mut wrong = None;
@@ -171,7 +171,7 @@ pub fn is_encrypted(value: &[u8]) -> bool {
     value.starts_with(ENCRYPTED)
 }
 
-/// The object in what [`Ring::open`] opened.
+/// Decodes the object in the bytes that [`Ring::open`] returned.
 ///
 /// # Errors
 /// As [`decode`](super::decode).
@@ -195,7 +195,7 @@ fn decode_opened(
 
 fn holds_configuration(key: &[u8]) -> bool {
     const NAME: &str = "encryption-config";
-    // of all keys only these few are worth a closer look
+    // only these few keys are parsed completely
     std::str::from_utf8(key).is_ok_and(|text| text.contains(NAME))
         && Key::new(key).object().is_some_and(|object| {
             object.resource == "secrets"

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Bytes of a key: they are never shown.
+/// Bytes of a key, which are never printed.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Secret(pub(super) Vec<u8>);
 

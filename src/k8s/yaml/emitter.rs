@@ -1,6 +1,6 @@
-//! Where the writer is on the page: columns, indentation, breaks.
+//! State of the YAML writer: columns, indentation, breaks.
 
-/// Lines are folded at the first space behind this column.
+/// Lines are folded at the first space after this column.
 pub(super) const WIDTH: usize = 80;
 /// Spaces a level.
 pub(super) const INDENT: usize = 2;
@@ -65,7 +65,7 @@ impl Emitter<'_> {
         self.column = 0;
     }
 
-    /// A break of the text itself; those of Unicode stay what they are.
+    /// Writes a line break of the text itself; those of Unicode are kept.
     pub(super) fn write_break(&mut self, c: char) {
         if c == '\n' {
             self.line_break();

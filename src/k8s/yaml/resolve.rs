@@ -1,4 +1,4 @@
-//! What YAML 1.1 would take for something else than text (`resolve.go`).
+//! Texts that YAML 1.1 would read as another type (`resolve.go`).
 
 /// Whether a plain scalar of this text is read back as text.
 pub(super) fn is_text(text: &str) -> bool {
@@ -63,7 +63,7 @@ fn is_integer(text: &str) -> bool {
     }
 }
 
-/// `[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?`, which other readers take for a number.
+/// `[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?`, which other readers parse as a number.
 fn is_base_60(text: &str) -> bool {
     let text = text.strip_prefix(['+', '-']).unwrap_or(text);
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));

@@ -13,7 +13,7 @@ pub(super) enum Style {
     Literal,
 }
 
-/// What is in a text, as far as it bears on its style (`yaml_emitter_analyze_scalar`).
+/// Properties of a text that decide its style (`yaml_emitter_analyze_scalar`).
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Analysis {
     pub(super) multiline: bool,
@@ -136,7 +136,7 @@ impl Emitter<'_> {
         self.indention = false;
     }
 
-    /// Plain and single quoted text: a lone space behind the width becomes a line break.
+    /// Writes plain and single quoted text: a single space after the width becomes a line break.
     fn folded(&mut self, text: &str, quoted: bool) {
         let (mut spaces, mut breaks) = (false, false);
         let mut rest = text;
@@ -303,7 +303,7 @@ fn is_break(c: char) -> bool {
     matches!(c, '\r' | '\n' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
-/// What may stand unescaped; characters beyond U+FFFF may not.
+/// Whether a character may be unescaped; those beyond U+FFFF may not.
 fn is_printable(c: char) -> bool {
     matches!(c, '\n' | ' '..='~' | '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fefe}' | '\u{ff00}'..='\u{fffd}')
 }
