@@ -1,4 +1,4 @@
-//! A change in full: what differs, when it was written, and by which program. And all changes of a key, in order.
+//! Changes in full: what differs, when it was written, and by which program; and all changes of a key, in order.
 
 use super::{
     Chain, Change, Diff, Difference, Entry, Ignore, Members, Verb, Writer,
@@ -17,19 +17,19 @@ use crate::{
 pub struct Detail<'a, 'm> {
     /// The change.
     pub change: Change<'a>,
-    /// What differs; `None` when only the form of the object does.
+    /// The differences; `None` when only the stored form of the object differs.
     pub entry: Option<Entry<'a>>,
-    /// Between which moments it was written.
+    /// The moments between which it was written.
     pub gap: Gap,
     /// The program that wrote it; `None` where that is not certain.
     pub writer: Option<Writer>,
-    /// Whether it is the last of its key before the compaction: what it changed is not known.
+    /// Whether it is the newest of its key before the compaction: what it changed is not known.
     pub compacted: bool,
     mask: &'m Mask,
 }
 
 impl<'a, 'm> Detail<'a, 'm> {
-    /// Compares a change's two sides. Both sides of `diff` are the backup it is of.
+    /// Compares the two sides of a change. Both sides of `diff` are the backup of the change.
     #[must_use]
     pub fn new(change: Change<'a>, diff: &Diff<'m, 'a>, gap: Gap, compacted: bool) -> Self {
         let mut stamped = None;
@@ -43,14 +43,14 @@ impl<'a, 'm> Detail<'a, 'm> {
         Self { change, entry, gap, writer, compacted, mask: diff.mask }
     }
 
-    /// Its revision: that of the transaction, with its place in it where it is not the first.
+    /// The revision: that of the transaction, and the change's place in it where it is not the first.
     #[must_use]
     pub fn revision(&self) -> String {
         let revision = self.change.record.revision;
         if revision.sub == 0 { revision.main.to_string() } else { revision.to_string() }
     }
 
-    /// `deployment.apps/web`, or the key of what is no object.
+    /// The object as `deployment.apps/web`, or the key of a value that is no object.
     #[must_use]
     pub fn name(&self) -> String {
         match self.entry.as_ref().and_then(Entry::newest) {
@@ -59,19 +59,19 @@ impl<'a, 'm> Detail<'a, 'm> {
         }
     }
 
-    /// Whether nothing changed that counts.
+    /// Whether only ignored fields changed.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
         self.entry.as_ref().is_none_or(|entry| entry.difference == Difference::Ignored)
     }
 
-    /// `create`, `update` or `delete`; `compacted` where it is all that a compaction has left.
+    /// The verb: `create`, `update` or `delete`; `compacted` for the record that a compaction has left.
     #[must_use]
     pub fn verb(&self) -> &'static str {
         if self.compacted { "compacted" } else { self.change.verb().name() }
     }
 
-    /// As members of a JSON object.
+    /// The members of a JSON object.
     #[must_use]
     pub fn members(&self) -> Members {
         let revision = self.change.record.revision;
@@ -80,7 +80,7 @@ impl<'a, 'm> Detail<'a, 'm> {
             let key = String::from_utf8_lossy(&self.mask.key(self.change.key())).into_owned();
             members.push(("key".into(), Value::Str(key.into())));
         }
-        // that of the record before, where it deletes
+        // for a deletion it is that of the record before
         members.retain(|(name, _)| name != "modRevision" && name != "oldModRevision");
         members.push(("revision".into(), Value::Int(revision.main)));
         members.push(("sub".into(), Value::Int(revision.sub)));
@@ -110,17 +110,17 @@ fn writer<'a>(change: &Change<'a>, diff: &Diff<'_, 'a>, gap: &Gap, compacted: bo
     }
 }
 
-/// What happened to a key.
+/// An event in the history of a key.
 #[derive(Debug)]
 pub enum Occurrence<'a, 'm> {
-    /// A record.
+    /// A record of the key.
     Change(Box<Detail<'a, 'm>>),
-    /// It was deleted between these two revisions, by a record that no backup holds.
+    /// A deletion between these two revisions, by a record that no backup holds.
     Deleted(i64, i64),
 }
 
 impl Occurrence<'_, '_> {
-    /// As members of a JSON object.
+    /// The members of a JSON object.
     #[must_use]
     pub fn members(&self) -> Members {
         match self {
@@ -134,7 +134,7 @@ impl Occurrence<'_, '_> {
     }
 }
 
-/// Hands to `each` what the records of one key tell, in order.
+/// Calls `each` with the events in the history of one key, in order.
 ///
 /// # Errors
 /// Those of `each`.

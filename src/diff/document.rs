@@ -1,4 +1,4 @@
-//! Differences as one JSON or YAML document, written while they are found.
+//! Differences as one JSON or YAML document, written one by one.
 
 use std::io::{self, Write};
 
@@ -11,8 +11,8 @@ use crate::{
     k8s::{Map, Value, json, yaml},
 };
 
-/// A document of differences. Changed objects are written as they are found; of the others only the place is kept until
-/// the end, where each kind of difference has its list.
+/// A writer of a document of differences. Changed objects are written as they are found; the others are kept, by
+/// reference only, until the end, where each kind of difference has its list.
 #[derive(Debug)]
 pub struct Document<'a> {
     yaml: bool,
@@ -26,14 +26,14 @@ pub struct Document<'a> {
 const REST: [&str; 4] = ["added", "removed", "replaced", "notComparable"];
 
 impl<'a> Document<'a> {
-    /// An empty document, in YAML or else JSON; with counts only where `stat` is set, and with no more than which objects
-    /// differ where `name_only` is.
+    /// An empty document, in YAML or JSON; with counts only where `stat` is set, and with only the names of the objects
+    /// where `name_only` is.
     #[must_use]
     pub fn new(yaml: bool, stat: bool, name_only: bool) -> Self {
         Self { yaml, stat, name_only, any: false, rest: Default::default(), buffer: Vec::new() }
     }
 
-    /// Begins it with the two sides.
+    /// Writes the beginning, with the two sides.
     ///
     /// # Errors
     /// Those of `out`.
@@ -69,7 +69,7 @@ impl<'a> Document<'a> {
         Ok(())
     }
 
-    /// Ends it with what changed beside the keys, the counts, whether both sides are of one cluster, and `notes`.
+    /// Writes the end: changes outside the keys, the counts, whether both sides are of one cluster, and `notes`.
     ///
     /// # Errors
     /// Those of `out`.

@@ -1,4 +1,4 @@
-//! One difference, told.
+//! The difference at one key.
 
 use std::{borrow::Cow, collections::BTreeMap};
 
@@ -15,75 +15,75 @@ use crate::{
     objects::Cluster,
 };
 
-/// An object, or a key that is none.
+/// A reference to an object, or to a key that holds none.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Ref {
-    /// `deployment.apps`, as kubectl writes it before a name; empty for what is no object.
+    /// `deployment.apps`, as kubectl writes it before a name; empty when it is no object.
     pub resource: String,
     /// `Deployment`.
     pub kind: String,
     /// `apps/v1`; empty where the value could not be read.
     pub api_version: String,
-    /// Empty for what lives in none.
+    /// The namespace; empty for cluster-scoped objects.
     pub namespace: String,
-    /// Its name.
+    /// The object's name.
     pub name: String,
     /// The key of etcd.
     pub key: Vec<u8>,
-    /// The revision that wrote it last.
+    /// The revision of the last write.
     pub mod_revision: i64,
-    /// How many bytes the value has.
+    /// Size of the value in bytes.
     pub bytes: usize,
     /// Whether the value is stored encrypted.
     pub encrypted: bool,
 }
 
-/// What differs about one key.
+/// The difference at one key.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Difference<'a> {
-    /// Only on the new side.
+    /// The key is only on the new side.
     Added,
-    /// Only on the old side.
+    /// The key is only on the old side.
     Removed,
-    /// An object of the same name with another uid: it was made again. The fields that differ besides.
+    /// The object has the same name and another uid: it was created again. The other fields that differ.
     Replaced(Vec<Field<'a>>),
     /// The fields that differ.
     Changed(Vec<Field<'a>>),
-    /// Other bytes, of what is no object; they are here when they may be shown.
+    /// The value is no object, and its bytes differ; they are set when they may be shown.
     Bytes {
-        /// What they were.
+        /// The old bytes.
         old: Option<Cow<'a, [u8]>>,
-        /// What they are.
+        /// The new bytes.
         new: Option<Cow<'a, [u8]>>,
     },
-    /// Other bytes, for reasons that do not count.
+    /// Only ignored fields differ.
     Ignored,
-    /// One of the sides could not be read, and why.
+    /// One of the sides could not be read; the reason.
     NotComparable(Undecodable),
 }
 
-/// What differs about one key.
+/// The difference at one key.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry<'a> {
-    /// The old one, if there is one.
+    /// The old side, if there is one.
     pub old: Option<Ref>,
-    /// The new one, if there is one.
+    /// The new side, if there is one.
     pub new: Option<Ref>,
-    /// What differs.
+    /// The kind of difference.
     pub difference: Difference<'a>,
-    /// What was left out of it: by reason, how many fields, or 1 for the whole.
+    /// Number of ignored fields by reason; 1 where the whole key is ignored.
     pub ignored: BTreeMap<Reason, u64>,
 }
 
 impl Entry<'_> {
-    /// The newer of the two.
+    /// The new side, or else the old one.
     #[must_use]
     pub fn newest(&self) -> Option<&Ref> {
         self.new.as_ref().or(self.old.as_ref())
     }
 }
 
-/// What differs about a pair. `decoded` sees both objects where they were decoded.
+/// Compares a pair. `decoded` is called with both objects where they were decoded.
 pub(super) fn compare<'a>(
     diff: &Diff<'_, 'a>,
     pair: &Pair<'a>,
@@ -133,7 +133,7 @@ pub(super) fn compare<'a>(
     })
 }
 
-/// What differs between two objects of one key; `None` when only the form that they are stored in does.
+/// Compares two objects of one key; `None` when only their stored forms differ.
 fn of_objects<'a>(
     diff: &Diff<'_, 'a>,
     key: &Key<'_>,
@@ -169,14 +169,14 @@ fn type_of(object: &Object<'_>) -> Meta<'static> {
     Meta { api_version: text("apiVersion"), kind: text("kind"), ..Meta::default() }
 }
 
-/// That a field differs, and no more: which and how would tell.
+/// A field with masked values and only the first name of its path: more could reveal the secret.
 fn hidden(field: Field<'_>) -> Field<'static> {
     let masked = |value: Option<_>| value.map(|_: Value<'_>| Value::str("masked"));
     let path = field.path.0.into_iter().take(1).collect();
     Field { path: Path(path), old: masked(field.old), new: masked(field.new) }
 }
 
-/// Both objects as they are stored; `None` when they are the same bytes once they are opened. What was encrypted on one
+/// Both objects as they are stored; `None` when their decrypted bytes are equal. A value that is encrypted on one
 /// side is secret on both.
 pub(super) fn objects<'a>(
     diff: &Diff<'_, 'a>,
@@ -192,7 +192,7 @@ pub(super) fn objects<'a>(
     Ok(Some((a, b)))
 }
 
-/// Those fields that count; the others are counted by reason.
+/// The fields that are not ignored; the others are counted by reason.
 fn counting<'a>(
     mut fields: Vec<Field<'a>>,
     resource: &str,
@@ -214,7 +214,7 @@ fn uid<'o>(object: &'o Object<'_>) -> &'o str {
     object.value.at(&["metadata", "uid"]).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// Other bytes of what is compared as such. Those of objects are not shown: what is secret in them is not known.
+/// A difference in bytes. Bytes of objects are not shown: it is not known what is secret in them.
 fn bytes<'a>(mask: &Mask, key: &Key<'_>, old: &KeyValue<'a>, new: &KeyValue<'a>) -> Difference<'a> {
     let shown = |kv: &KeyValue<'a>| {
         let plain = match Stored::new(kv.value) {

@@ -1,8 +1,8 @@
-//! What changed between two values, field by field.
+//! Differences between two values, field by field.
 //!
-//! Items of a list are matched by what Kubernetes merges them by (`patchMergeKey`, `listMapKey`): `name`,
-//! `containerPort`, `mountPath` and the like. Lists of plain values are compared as a whole, lists of objects that
-//! nothing tells apart by place.
+//! Items of a list are matched by their merge keys in Kubernetes (`patchMergeKey`, `listMapKey`): `name`,
+//! `containerPort`, `mountPath` and the like. Lists of plain values are compared as a whole, and lists of objects
+//! without a merge key by index.
 
 use std::{cmp::Ordering, collections::HashMap, fmt};
 
@@ -13,7 +13,7 @@ use crate::k8s::Value;
 /// Values nested deeper are compared as a whole.
 const MAX_DEPTH: usize = 64;
 
-/// What tells the items of a list apart, by the list's name. Where the first key alone does, it is the only one.
+/// Merge keys of lists, by the list's name. Only the first key is used where it is unique.
 const MERGE_KEYS: [(&str, &[&[&str]]); 12] = [
     ("ports", &[&["containerPort", "protocol"], &["port", "protocol"]]),
     ("volumeMounts", &[&["mountPath"]]),
@@ -29,28 +29,28 @@ const MERGE_KEYS: [(&str, &[&[&str]]); 12] = [
     ("managedFields", &[&["manager", "operation", "subresource"]]),
 ];
 
-/// What tells those of any other list apart: the first that does.
+/// Merge keys for any other list: the first one that is unique is used.
 const ANY_MERGE_KEY: [&[&str]; 5] = [&["name"], &["type"], &["key"], &["host"], &["path"]];
 
-/// One step on the way to a field.
+/// One step of the path to a field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
     /// A member of an object.
     Name(String),
     /// An item of a list, by its merge key: `name=web`.
     Item(String),
-    /// An item of a list, by its place.
+    /// An item of a list, by its index.
     Index(usize),
     /// The order of a list's items.
     Order,
 }
 
-/// The way to a field: `spec.containers[name=web].image`.
+/// The path to a field: `spec.containers[name=web].image`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Path(pub Vec<Step>);
 
 impl Path {
-    /// It with `[*]` for every item of a list.
+    /// The path as text with `[*]` for every item of a list.
     #[must_use]
     pub(crate) fn any_item(&self) -> String {
         let any = |step: &Step| match step {
@@ -81,19 +81,19 @@ impl fmt::Display for Path {
 /// One field that differs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Field<'v> {
-    /// Which.
+    /// The path of the field.
     pub path: Path,
-    /// What it was; `None` when it was not there. Of an order, the items' merge keys.
+    /// The old value; `None` when it was not set. For an order, the items' merge keys.
     pub old: Option<Value<'v>>,
-    /// What it is; `None` when it is gone.
+    /// The new value; `None` when it was removed.
     pub new: Option<Value<'v>>,
 }
 
-/// The paths of an object's fields have no more bytes than this together: each repeats the names above it, so what a
-/// small object comes to would have no bound.
+/// Limit on the bytes of all paths of an object's fields: each repeats the names above it, so the paths of a small
+/// object could need any amount of memory.
 const MAX_PATHS: usize = 4 << 20;
 
-/// All fields that differ, in the order of the values. When there is no end to them, it is the top-level members.
+/// All fields that differ, in the order of the values; when their paths exceed the limit, only the top-level members.
 #[must_use]
 pub fn fields<'v>(old: &Value<'v>, new: &Value<'v>) -> Vec<Field<'v>> {
     let mut fields = Fields { path: Path::default(), found: Vec::new(), left: MAX_PATHS };
@@ -112,7 +112,7 @@ pub fn fields<'v>(old: &Value<'v>, new: &Value<'v>) -> Vec<Field<'v>> {
     differing.map(whole).collect()
 }
 
-/// Whether both are the same; bytes and their base64 are, for it depends on the form they were stored in.
+/// Whether both are equal; bytes and their base64 are, since either may be stored.
 pub(super) fn is_same(old: Option<&Value<'_>>, new: Option<&Value<'_>>) -> bool {
     match (old, new) {
         (Some(Value::Bytes(bytes)), Some(Value::Str(text))) | (Some(Value::Str(text)), Some(Value::Bytes(bytes))) => {
@@ -125,7 +125,7 @@ pub(super) fn is_same(old: Option<&Value<'_>>, new: Option<&Value<'_>>) -> bool 
 struct Fields<'v> {
     path: Path,
     found: Vec<Field<'v>>,
-    /// What is left of [`MAX_PATHS`].
+    /// The rest of [`MAX_PATHS`].
     left: usize,
 }
 
@@ -166,7 +166,7 @@ impl<'v> Fields<'v> {
     fn lists(&mut self, a: &[Value<'v>], b: &[Value<'v>]) {
         let name = self.path.0.last().and_then(|step| if let Step::Name(name) = step { Some(name) } else { None });
         let Some(matched) = Matched::new(name.map_or("", String::as_str), a, b) else {
-            // what one item more or less has moved is no change
+            // items that only moved because of an added or removed one are no change
             let head = a.iter().zip(b).take_while(|(old, new)| old == new).count();
             let (rest, more) = (a.get(head..).unwrap_or_default(), b.get(head..).unwrap_or_default());
             let tail = rest.iter().rev().zip(more.iter().rev()).take_while(|(old, new)| old == new).count();
@@ -223,9 +223,9 @@ pub(super) fn are_objects(a: &[Value<'_>], b: &[Value<'_>]) -> bool {
 pub(super) struct Item {
     /// Its merge key: `name=web`.
     pub(super) key: String,
-    /// Its place in the old list.
+    /// Its index in the old list.
     pub(super) old: Option<usize>,
-    /// Its place in the new one.
+    /// Its index in the new list.
     pub(super) new: Option<usize>,
 }
 
@@ -235,7 +235,7 @@ pub(super) struct Matched {
 }
 
 impl Matched {
-    /// Matches the items of the list `name`; `None` when nothing tells them apart.
+    /// Matches the items of the list `name`; `None` when no merge key is unique.
     pub(super) fn new(name: &str, a: &[Value<'_>], b: &[Value<'_>]) -> Option<Self> {
         let own = MERGE_KEYS.iter().find(|(list, _)| *list == name).map_or(&[][..], |(_, keys)| keys);
         own.iter().chain(&ANY_MERGE_KEY).find_map(|keys| {
@@ -268,7 +268,7 @@ impl Matched {
         Some(Self { items })
     }
 
-    /// Whether those that are in both stand in the same order.
+    /// Whether the items that are in both lists are in the same order.
     pub(super) fn in_order(&self) -> bool {
         self.items.iter().filter(|item| item.old.is_some()).filter_map(|item| item.new).is_sorted()
     }
@@ -323,7 +323,7 @@ mod tests {
             told(c, &format!("[{b}]"), &format!("[{a},{b}]")),
             [r#"containers[name=a] - {"image":"1","name":"a"}"#]
         );
-        // nothing tells them apart
+        // no merge key is unique
         assert_eq!(told("a", r#"[{"q":1},{"q":1}]"#, r#"[{"q":1},{"q":2}]"#), ["a[1].q 1 2"]);
         assert_eq!(
             told("a", r#"[{"q":[1]},{"q":[2]}]"#, r#"[{"q":[3]},{"q":[1]},{"q":[2]}]"#),

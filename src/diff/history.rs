@@ -1,4 +1,4 @@
-//! What the records of a keyspace did, one after the other.
+//! Changes of a keyspace, record by record.
 
 use hashbrown::HashMap;
 
@@ -9,23 +9,23 @@ use crate::{
 
 use super::pair::Pair;
 
-/// Changes handed on at once, or as many as have so many bytes.
+/// Number of changes in one wave, and its size in bytes.
 const WAVE: usize = 256;
 const WAVE_BYTES: usize = 1 << 20;
 
-/// What a record did to its key.
+/// The effect of a record on its key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Verb {
-    /// It was not there before.
+    /// The key did not exist before.
     Create,
-    /// It was.
+    /// The key existed before.
     Update,
-    /// It is gone.
+    /// The key was deleted.
     Delete,
 }
 
 impl Verb {
-    /// As Kubernetes' audit log names it.
+    /// The verb in Kubernetes' audit log.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -36,19 +36,19 @@ impl Verb {
     }
 }
 
-/// A record, and what its key was before.
+/// A record, and its key's state before it.
 #[derive(Debug, Clone, Copy)]
 pub struct Change<'a> {
     /// The record.
     pub record: Record<'a>,
-    /// The record before it, as far as it is known, and not a deletion.
+    /// The record before it, if it is known and not a deletion.
     pub old: Option<KeyValue<'a>>,
-    /// How many writes in between are not known: they were compacted.
+    /// Number of writes in between that are not known because they were compacted.
     pub missing: i64,
 }
 
 impl<'a> Change<'a> {
-    /// What it did.
+    /// The verb.
     #[must_use]
     pub fn verb(&self) -> Verb {
         match self.record {
@@ -58,51 +58,51 @@ impl<'a> Change<'a> {
         }
     }
 
-    /// Whether `last`, the record before it, is of an object that was deleted since, by a record that is not there.
+    /// Whether `last`, the record before it, is of an object that was deleted since, by a record that is missing.
     #[must_use]
     pub fn is_another(&self, last: &Record<'_>) -> bool {
         !self.record.tombstone && !last.tombstone && last.kv.create_revision != self.record.kv.create_revision
     }
 
-    /// Both sides of it, to be compared.
+    /// Both sides of the change, for a comparison.
     #[must_use]
     pub fn pair(&self) -> Pair<'a> {
         Pair { old: self.old, new: (!self.record.tombstone).then_some(self.record.kv) }
     }
 
-    /// The key.
+    /// The key of the record.
     #[must_use]
     pub fn key(&self) -> &'a [u8] {
         self.record.kv.key
     }
 }
 
-/// Puts records of ascending revision one behind the other, key by key.
+/// Links records of ascending revision to their predecessors, key by key.
 #[derive(Debug, Default)]
 pub struct Chain<'a> {
     newest: HashMap<&'a [u8], KeyValue<'a>>,
 }
 
 impl<'a> Chain<'a> {
-    /// What `record` changed, now that all before it were given.
+    /// The change by `record`; all records before it were given already.
     pub fn link(&mut self, record: Record<'a>) -> Change<'a> {
         let key = record.kv.key;
         if record.tombstone {
             return Change { record, old: self.newest.remove(key), missing: 0 };
         }
         let old = self.newest.insert(key, record.kv);
-        // One of an earlier generation says nothing of this one: its deletion is not there.
+        // A record of an earlier generation is not the one before: its deletion is missing.
         let old = old.filter(|old| old.create_revision == record.kv.create_revision);
         let missing = record.kv.version.saturating_sub(1).saturating_sub(old.map_or(0, |old| old.version));
         Change { record, old, missing: missing.max(0) }
     }
 }
 
-/// Hands to `each` what was done to the keys that `wanted` lets through, in order and in waves bounded by bytes. What a
-/// compaction has left counts as done before, not as a change. Records that cannot be read go to `findings`.
+/// Calls `each` with the changes of the keys that `wanted` accepts, in order and in waves bounded by bytes. A record
+/// that a compaction has left is no change, only the state before one. Records that cannot be read go to `findings`.
 ///
 /// # Errors
-/// Those of `each`; they end it.
+/// Those of `each`; the first one ends the walk.
 pub fn changes<'a, E>(
     snapshot: &Snapshot<'a>,
     findings: &mut Findings,

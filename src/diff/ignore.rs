@@ -1,11 +1,11 @@
-//! What differs all the time and tells nothing.
+//! Differences that are always there and have no meaning.
 
 use std::fmt;
 
 use super::fields::{Path, Step};
 use crate::k8s::{Key, ObjectKey};
 
-/// Why a difference is left out.
+/// The reason why a difference is ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
     /// `metadata.managedFields`.
@@ -14,24 +14,24 @@ pub enum Reason {
     ResourceVersion,
     /// `metadata.generation`, `status.observedGeneration`.
     Generation,
-    /// A Lease that was renewed.
+    /// The renewal of a Lease.
     LeaseTimes,
-    /// By what running API servers tell that they are there: masterleases, peerserverleases, Leases of their own.
+    /// Heartbeats of API servers: masterleases, peerserverleases, their own Leases.
     ApiServers,
-    /// What API servers keep for themselves: which addresses and ports are taken, how far they compacted.
+    /// Internal state of API servers: allocated addresses and ports, the revision of the last compaction.
     Bookkeeping,
     /// An Event.
     Events,
-    /// A lease of etcd's, in a Kubernetes keyspace.
+    /// A lease of etcd, in a Kubernetes keyspace.
     Leases,
     /// A field of the status.
     Status,
-    /// What the user named.
+    /// A field that the user named.
     Asked,
 }
 
 impl Reason {
-    /// As JSON names it.
+    /// The reason's name in JSON.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -55,22 +55,22 @@ impl fmt::Display for Reason {
     }
 }
 
-/// What is left out.
+/// The settings for ignored differences.
 #[derive(Debug, Clone, Default)]
 pub struct Ignore {
-    /// Nothing is, but what the user named.
+    /// Only the fields that the user named are ignored.
     pub all: bool,
     /// The status counts.
     pub status: bool,
     /// Events count.
     pub events: bool,
-    /// Fields that do not count, and what is below them, as [`Path`] writes them: `spec.replicas`,
-    /// `spec.containers[name=web].image`; `[*]` stands for every item of a list.
+    /// Fields that are ignored with all fields below them, as [`Path`] writes them: `spec.replicas`,
+    /// `spec.containers[name=web].image`; `[*]` matches every item of a list.
     pub paths: Vec<String>,
 }
 
 impl Ignore {
-    /// Why a key's difference is left out whole.
+    /// The reason to ignore the whole difference at a key.
     #[must_use]
     pub(crate) fn key(&self, key: &Key<'_>) -> Option<Reason> {
         if self.all {
@@ -85,7 +85,7 @@ impl Ignore {
         }
     }
 
-    /// Why a field of an object of `resource` is left out.
+    /// The reason to ignore a field of an object of `resource`.
     #[must_use]
     pub(crate) fn field(&self, resource: &str, path: &Path) -> Option<Reason> {
         if !self.paths.is_empty() {
@@ -112,13 +112,13 @@ impl Ignore {
     }
 }
 
-/// The Lease by which a running API server tells that it is there (`kube-apiserver-...` before Kubernetes 1.26).
+/// Whether a key is of the heartbeat Lease of an API server (`kube-apiserver-...` before Kubernetes 1.26).
 fn is_apiserver(key: &ObjectKey<'_>) -> bool {
     let named = ["apiserver-", "kube-apiserver-"].iter().any(|start| key.name.starts_with(start));
     named && key.resource == "leases" && key.namespace == Some("kube-system")
 }
 
-/// Whether the field `text` is `ignored`, or lies in it.
+/// Whether the field `text` is `ignored`, or below it.
 fn is_below(text: &str, ignored: &str) -> bool {
     text.strip_prefix(ignored).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }

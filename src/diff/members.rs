@@ -1,4 +1,4 @@
-//! Differences as members of a JSON object; a document is made of them.
+//! Differences as members of a JSON object.
 
 use std::borrow::Cow;
 
@@ -25,7 +25,7 @@ pub(super) fn object(members: Members) -> Value<'static> {
 }
 
 impl Ref {
-    /// Which object it is; what is not known of it is left out.
+    /// The members that identify an object; unknown ones are left out.
     #[must_use]
     pub fn members(&self) -> Members {
         let texts = [
@@ -43,7 +43,7 @@ impl Ref {
 }
 
 impl Entry<'_> {
-    /// Which object, and what differs.
+    /// The members of a difference: the object, and what differs.
     #[must_use]
     pub fn members(&self) -> Members {
         let mut members = self.newest().map(Ref::members).unwrap_or_default();
@@ -78,7 +78,7 @@ impl Entry<'_> {
 }
 
 impl StateChange {
-    /// What it is, before and after.
+    /// The members of a change outside the keys, with old and new values.
     #[must_use]
     pub fn members(&self) -> Members {
         let mut members: Members =
@@ -90,7 +90,7 @@ impl StateChange {
 }
 
 impl Counts {
-    /// All of them.
+    /// The members of a tally.
     #[must_use]
     pub fn members(&self) -> Members {
         [

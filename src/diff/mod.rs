@@ -1,4 +1,4 @@
-//! What changed between two states of a keyspace: two backups, or two revisions of one.
+//! Differences between two states of a keyspace: two backups, or two revisions of one.
 //!
 //! Both are in key order, so one walk along the two finds what is on one side only; values that are equal byte for
 //! byte are equal and never decoded. The others are opened, decoded on all cores, and compared field by field.
@@ -9,8 +9,8 @@
 //!  View ─┘                       └─ opened, decoded, masked ─> fields ─> ignore ─> Entry
 //! ```
 //!
-//! Within one backup each record is a [`Change`]: the record, and what its key was before. Its [`Detail`] says what differs,
-//! when it was written and by which program.
+//! Within one backup each record is a [`Change`]: the record, and its key's state before. Its [`Detail`] has the
+//! differences, the time and the program that wrote it.
 
 mod detail;
 mod document;
@@ -49,15 +49,15 @@ pub use writer::Writer;
 use crate::k8s::{Key, Value};
 use pair::{WAVE, WAVE_BYTES};
 
-/// So many pairs are held against each other byte by byte at once.
+/// Number of pairs that are compared byte by byte at once.
 const BATCH: usize = 8192;
 
 impl<'a> Diff<'_, 'a> {
-    /// Compares the pairs that `wanted` lets through, and hands what differs to `each` in key order, until that fails.
-    /// Says whether the two have a record in common: the same key, value and revisions.
+    /// Compares the pairs that `wanted` accepts, and calls `each` with the differences in key order, until that fails.
+    /// Returns whether the two have a record in common: the same key, value and revisions.
     ///
     /// # Errors
-    /// What `each` says.
+    /// Those of `each`.
     pub fn each<E>(
         &self,
         wanted: impl Fn(&Pair<'a>) -> bool + Sync,
@@ -109,14 +109,14 @@ impl<'a> Diff<'_, 'a> {
         })
     }
 
-    /// What differs about a pair; `None` when the content is the same and only its form differs.
+    /// Compares a pair; `None` when the content is equal and only its stored form differs.
     #[must_use]
     pub fn entry(&self, pair: &Pair<'a>) -> Option<Entry<'a>> {
         entry::compare(self, pair, |_, _| ())
     }
 
-    /// What changed as a JSON Patch (RFC 6902): applied to the old object, it makes the new one, but for what is ignored.
-    /// `None` when the two are not both there and readable, or hold what is masked: a mask is not to be applied.
+    /// The change as a JSON Patch (RFC 6902): it turns the old object into the new one, except for ignored fields.
+    /// `None` when one of the two is missing or unreadable, or has masked values: a mask must not be applied.
     #[must_use]
     pub fn patch(&self, pair: &Pair<'a>) -> Option<Value<'a>> {
         let (key, old, new) = (Key::new(pair.key()), pair.old?, pair.new?);

@@ -1,4 +1,4 @@
-//! What is compared with what.
+//! Pairs of values that are compared.
 
 use super::ignore::Ignore;
 use crate::{
@@ -7,7 +7,7 @@ use crate::{
     objects::Cluster,
 };
 
-/// So many pairs are compared at once, or as many as have so many bytes; what they come to is held until it is handed
+/// Number of pairs that are compared at once, and their size in bytes; the results are kept until they are passed
 /// on in order.
 pub(super) const WAVE: usize = 1024;
 pub(super) const WAVE_BYTES: usize = 4 << 20;
@@ -15,9 +15,9 @@ pub(super) const WAVE_BYTES: usize = 4 << 20;
 /// A key that is on one side, or on both with other bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pair<'a> {
-    /// What the old side has.
+    /// The old value.
     pub old: Option<KeyValue<'a>>,
-    /// What the new side has.
+    /// The new value.
     pub new: Option<KeyValue<'a>>,
 }
 
@@ -41,12 +41,12 @@ pub struct Diff<'s, 'a> {
     pub old: &'s Cluster<'a>,
     /// The new side.
     pub new: &'s Cluster<'a>,
-    /// What does not count.
+    /// The ignored differences.
     pub ignore: &'s Ignore,
-    /// What is not shown. Equality is found out before it is masked.
+    /// The mask for secrets. Values are compared before they are masked.
     pub mask: &'s Mask,
-    /// Keys and their bytes are compared, whatever they are.
+    /// Whether keys and bytes are compared, without decoding.
     pub raw: bool,
-    /// How much of managedFields is decoded and compared, where they do not count.
+    /// Handling of managedFields where they are ignored.
     pub managed_fields: ManagedFields,
 }

@@ -1,4 +1,4 @@
-//! What changed as a JSON Patch (RFC 6902): applied to the old object, it makes the new one, but for what is ignored.
+//! Changes as a JSON Patch (RFC 6902): it turns the old object into the new one, except for ignored fields.
 
 use super::{
     Ignore,
@@ -6,7 +6,7 @@ use super::{
 };
 use crate::k8s::Value;
 
-/// The operations that make `new` of `old`, an object of `resource`: `op`, `path` and `value` each.
+/// The operations that turn `old`, an object of `resource`, into `new`: `op`, `path` and `value` each.
 pub(super) fn patch<'v>(old: &Value<'v>, new: &Value<'v>, resource: &str, ignore: &Ignore) -> Value<'v> {
     let mut patch = Patch { resource, ignore, path: Path::default(), pointer: String::new(), operations: Vec::new() };
     patch.compare(Some(old), Some(new));
@@ -16,9 +16,9 @@ pub(super) fn patch<'v>(old: &Value<'v>, new: &Value<'v>, resource: &str, ignore
 struct Patch<'i, 'v> {
     resource: &'i str,
     ignore: &'i Ignore,
-    /// The way as people read it, which tells what is ignored.
+    /// The readable path, by which fields are ignored.
     path: Path,
-    /// The same as RFC 6901 has it.
+    /// The path as a JSON Pointer (RFC 6901).
     pointer: String,
     operations: Vec<Value<'v>>,
 }
@@ -51,8 +51,8 @@ impl<'v> Patch<'_, 'v> {
         self.pointer.truncate(len);
     }
 
-    /// First what changes within items, at their old places; then those that go, from behind; then those that come, at
-    /// their new places. That is right as long as those that stay are in the same order; else the list is replaced.
+    /// First the changes within items, at their old indexes; then removals, from the end; then additions, at
+    /// their new indexes. This needs the kept items in the same order; else the list is replaced.
     fn lists(&mut self, a: &[Value<'v>], b: &[Value<'v>], new: Option<&Value<'v>>) {
         let name = self.path.0.last().and_then(|step| if let Step::Name(name) = step { Some(name) } else { None });
         let Some(matched) = Matched::new(name.map_or("", String::as_str), a, b).filter(Matched::in_order) else {
@@ -68,7 +68,7 @@ impl<'v> Patch<'_, 'v> {
                 self.step(Step::Item(key.clone()), &old.to_string(), a.get(*old), None);
             }
         }
-        // where an item is left out, places do not tell where the others go: they go to the end
+        // where an item is ignored, indexes are not known: new items go to the end
         let left_out = matched.items.iter().any(|item| self.leaves_out(&item.key));
         for Item { key, new, .. } in matched.items.iter().filter(|item| item.old.is_none()) {
             if let Some(new) = new {
@@ -93,7 +93,7 @@ impl<'v> Patch<'_, 'v> {
     }
 }
 
-/// A name as RFC 6901 escapes it.
+/// A name escaped as in RFC 6901.
 fn pointer(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }

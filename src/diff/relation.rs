@@ -1,23 +1,23 @@
-//! How two states stand to each other: which is newer, and whether they are of one cluster.
+//! The relation of two states: which is newer, and whether they are of one cluster.
 
 use std::{cmp::Ordering, ptr};
 
 use super::Tally;
 use crate::{k8s::Moment, objects::Cluster};
 
-/// One of two states that are compared.
+/// The newer of two states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Newer {
     /// The old side.
     From,
     /// The new side.
     To,
-    /// They are equally new, or it is not known.
+    /// Neither is newer, or it is not known.
     Neither,
 }
 
 impl Newer {
-    /// As JSON names it.
+    /// The name in JSON.
     #[must_use]
     pub(crate) fn name(self) -> Option<&'static str> {
         match self {
@@ -28,7 +28,7 @@ impl Newer {
     }
 }
 
-/// What is known of one side.
+/// Facts about one side.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct About<'a> {
     /// The name of its backup.
@@ -37,7 +37,7 @@ pub struct About<'a> {
     pub revision: i64,
     /// The newest time in its backup; `None` where both sides are of one backup.
     pub newest: Option<Moment>,
-    /// Its cluster's identity.
+    /// The identity of its cluster.
     pub identity: Option<String>,
     head: i64,
     compacted: i64,
@@ -58,7 +58,7 @@ impl<'a> About<'a> {
     }
 }
 
-/// Two states, and how they stand to each other.
+/// Two states and their relation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Relation<'a> {
     /// The old side.
@@ -72,7 +72,7 @@ pub struct Relation<'a> {
 }
 
 impl<'a> Relation<'a> {
-    /// Looks at both sides.
+    /// Determines the relation of both sides.
     #[must_use]
     pub fn of(from: &Cluster<'a>, to: &Cluster<'a>) -> Self {
         let one = ptr::eq(from.snapshot, to.snapshot);
@@ -94,7 +94,7 @@ impl<'a> Relation<'a> {
         self.from.identity.is_some() || self.to.identity.is_some()
     }
 
-    /// Which side is newer: by the revision where one continues from the other, else by the newest time inside.
+    /// The newer side: by the revision where one continues from the other, else by the newest time inside.
     #[must_use]
     pub fn newer(&self) -> Newer {
         let order = match (self.from.newest, self.to.newest) {
@@ -120,7 +120,7 @@ impl<'a> Relation<'a> {
         }
     }
 
-    /// What a reader of the differences has to know, in sentences.
+    /// Notes for the reader of the differences.
     #[must_use]
     pub fn notes(&self, related: bool, tally: &Tally) -> Vec<String> {
         let mut notes = Vec::new();
@@ -141,7 +141,7 @@ impl<'a> Relation<'a> {
         let (older, newer) = if self.newer() == Newer::From { (to, from) } else { (from, to) };
         if !self.one && newer.compacted > older.head && self.same_cluster(related) == Some(true) {
             notes.push(format!(
-                "what was made and deleted again between the revisions {} and {} does not show, and {} is compacted there: no history tells it",
+                "objects that were created and deleted between the revisions {} and {} are not shown, nor by history: {} is compacted there",
                 older.head, newer.compacted, newer.name
             ));
         }
@@ -150,7 +150,7 @@ impl<'a> Relation<'a> {
             sides.into_iter().take(if self.one { 1 } else { 2 }).filter(|(side, ..)| side.damaged)
         {
             notes.push(format!(
-                "{} is damaged: what could be read of it is compared, and the {count} objects told as {verb} may only be lost there",
+                "{} is damaged: only its readable part is compared, and the {count} objects listed as {verb} may only be lost there",
                 side.name
             ));
         }

@@ -1,4 +1,4 @@
-//! What changed beside the keys: members, alarms, leases, users and roles, the cluster's version.
+//! Changes outside the keys: members, alarms, leases, users and roles, the cluster's version.
 
 use std::collections::BTreeMap;
 
@@ -13,21 +13,22 @@ use crate::{
     proto::Reader,
 };
 
-/// Something beside the keys that is not the same on both sides.
+/// A difference outside the keys.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StateChange {
     /// `member`, `removedMember`, `alarm`, `lease`, `user`, `role`, `auth` or `cluster`.
     pub what: &'static str,
-    /// Which: an id in hex, or a name; empty where there is one only.
+    /// An id in hex, or a name; empty where only one can exist.
     pub id: String,
-    /// What it was, field by field.
+    /// The old fields.
     pub old: Option<Value<'static>>,
-    /// What it is.
+    /// The new fields.
     pub new: Option<Value<'static>>,
 }
 
 impl Diff<'_, '_> {
-    /// What differs beside the keys, counted; the leases of a Kubernetes keyspace come and go, and are left out.
+    /// The differences outside the keys. Leases of a Kubernetes keyspace, which change all the time, are only counted
+    /// as ignored.
     pub fn states(&self, relation: &Relation<'_>, tally: &mut Tally) -> Vec<StateChange> {
         let mut changes = states(self.old.snapshot, self.new.snapshot, self.mask);
         if !self.ignore.all && relation.is_kubernetes() {
@@ -40,8 +41,8 @@ impl Diff<'_, '_> {
     }
 }
 
-/// Compares what the small buckets of two backends hold, in the order of [`StateChange::what`]'s list. What must differ
-/// (consistent index, term) is left out. A password is a mask of its hash.
+/// Compares the small buckets of two backends, in the order of [`StateChange::what`]'s list. Fields that always differ
+/// (consistent index, term) are left out. A password is a mask of its hash.
 #[must_use]
 pub fn states(old: &Snapshot<'_>, new: &Snapshot<'_>, mask: &Mask) -> Vec<StateChange> {
     let (mut old, mut new) = (entries(old, mask), entries(new, mask));
@@ -133,7 +134,7 @@ fn password(user: &[u8]) -> Option<&[u8]> {
     None
 }
 
-/// `readwrite /a to /b`.
+/// A permission as text: `readwrite /a to /b`.
 fn allowed(permission: &Permission) -> String {
     let kind = match permission.kind {
         PermissionKind::Read => "read",
@@ -143,7 +144,7 @@ fn allowed(permission: &Permission) -> String {
     let key = escape(&permission.key);
     match permission.range_end.as_slice() {
         [] => format!("{kind} {key}"),
-        [0] => format!("{kind} {key} and all behind it"),
+        [0] => format!("{kind} {key} and all keys after it"),
         end => format!("{kind} {key} to {}", escape(end)),
     }
 }

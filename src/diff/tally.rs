@@ -1,10 +1,10 @@
-//! How much differs, by kind and namespace.
+//! Counts of differences, by kind and namespace.
 
 use std::collections::BTreeMap;
 
 use super::{Difference, Entry, Reason, Ref};
 
-/// How much differs, of one kind in one namespace or of all.
+/// Counts of differences, of one kind in one namespace or of all.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Objects on the new side only.
@@ -13,7 +13,7 @@ pub struct Counts {
     pub removed: u64,
     /// Objects of the same name with another uid.
     pub replaced: u64,
-    /// Objects of which fields differ.
+    /// Objects with fields that differ.
     pub changed: u64,
     /// Objects that could not be read on one of the sides.
     pub not_comparable: u64,
@@ -23,22 +23,22 @@ pub struct Counts {
     pub new_bytes: u64,
 }
 
-/// Counts of a whole comparison.
+/// The counts of a whole comparison.
 #[derive(Debug, Default)]
 pub struct Tally {
-    /// Of all kinds.
+    /// Counts of all kinds.
     pub all: Counts,
-    /// By kind and namespace.
+    /// Counts by kind and namespace.
     pub by_kind: BTreeMap<(String, String), Counts>,
-    /// How many objects, or fields of them, were left out, by reason.
+    /// Number of ignored objects or fields, by reason.
     pub ignored: BTreeMap<Reason, u64>,
-    /// Objects of which nothing counts.
+    /// Objects with only ignored differences.
     pub only_ignored: u64,
-    /// Of Events.
+    /// Counts of Events.
     pub events: Counts,
-    /// Whether some of what could not be compared is encrypted.
+    /// Whether some objects that could not be compared are encrypted.
     pub sealed: bool,
-    /// How many members, users and the like differ.
+    /// Number of members, users and the like that differ.
     pub state: u64,
 }
 
@@ -65,7 +65,7 @@ impl Counts {
         self.new_bytes = self.new_bytes.saturating_add(bytes(&entry.new));
     }
 
-    /// How many differ, or may.
+    /// Number of objects that differ, or may differ.
     #[must_use]
     pub fn sum(&self) -> u64 {
         let counts = [self.added, self.removed, self.replaced, self.changed, self.not_comparable];
@@ -92,13 +92,13 @@ impl Tally {
         }
     }
 
-    /// Counts one more that is left out.
+    /// Counts one more ignored difference.
     pub(crate) fn ignore(&mut self, reason: Reason) {
         let count = self.ignored.entry(reason).or_default();
         *count = count.saturating_add(1);
     }
 
-    /// Whether anything differs, or may.
+    /// Whether anything differs, or may differ.
     #[must_use]
     pub fn differs(&self) -> bool {
         self.all.sum() > 0 || self.state > 0

@@ -1,31 +1,32 @@
-//! Which program wrote a version of an object (`metadata.managedFields`).
+//! The program that wrote a version of an object (`metadata.managedFields`).
 //!
-//! An API server stamps the entry of a manager whenever a write of it adds or changes a field. It stamps none for a request
-//! to delete, a removal of fields only, the binding of a pod or another encryption: the newest entry is older then.
+//! An API server sets the time of a manager's entry whenever the manager adds or changes a field. It sets none for a
+//! request to delete, a removal of fields only, the binding of a pod or a re-encryption: then the newest entry is
+//! older.
 
 use super::{Field, Step, fields};
 use crate::k8s::{Gap, Meta, Moment, Object, Value};
 
-/// A newest time ties an entry to a write if this is known within so many seconds: twice what a request takes at the most.
+/// Limit on the bounds of a write, in seconds, for it to be matched with an entry's time: twice the longest request.
 const TIED: i64 = 120;
 
-/// The program that wrote a version: a name that it gave itself, and not a person's.
+/// The program that wrote a version, by the name that it gave itself; not a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Writer {
     /// The name (`managedFields[].manager`).
     pub manager: String,
-    /// Whether no time shows it: it alone owns what was changed.
+    /// Whether it is known by ownership only: no time shows it, but it alone owns what was changed.
     pub by_ownership: bool,
 }
 
-/// What the stamps of two versions, one just after the other, say of the writer of the second.
+/// The writer of a version, by the times of its entries and those of the version before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Stamped {
-    /// This manager's entry has a new time.
+    /// Only the entry of this manager has a new time.
     By(String),
-    /// Several have.
+    /// Several entries have a new time.
     BySeveral,
-    /// None has.
+    /// No entry has a new time.
     No,
 }
 
@@ -39,8 +40,8 @@ impl Stamped {
     }
 }
 
-/// Who made `new` of `old`, the version just before it: the manager whose entry has another time; else the one that alone
-/// owns all that was changed. `None` where that is not certain.
+/// The writer of `new`, whose previous version is `old`: the manager whose entry has another time; else the one that
+/// alone owns all that was changed. `None` where that is not certain.
 pub(super) fn writer_of_change(old: &Object<'_>, new: &Object<'_>) -> Option<Writer> {
     match Stamped::of(old, new) {
         Stamped::By(manager) => Some(Writer { manager, by_ownership: false }),
@@ -52,17 +53,18 @@ pub(super) fn writer_of_change(old: &Object<'_>, new: &Object<'_>) -> Option<Wri
     }
 }
 
-/// Who created an object.
+/// The creator of an object.
 pub(super) fn writer_of_creation(new: &Object<'_>) -> Option<Writer> {
     let (time, manager) = newest(&managed_fields(new).iter().collect::<Vec<_>>())?;
-    // one that was copied into etcd was changed before
+    // an object that was copied into etcd was changed before
     let created = Meta::tree(&new.value).created?.seconds;
     let manager = manager.filter(|_| time.seconds.abs_diff(created) <= 1)?;
     Some(Writer { manager: manager.to_owned(), by_ownership: false })
 }
 
-/// Who wrote `new` where the version just before it is not known, `old` is an earlier one: the manager of the newest time, if
-/// this is between `gap`, the only one in its second, newer than the creation and a request to delete, and `gap` is narrow.
+/// The writer of `new` where its previous version is not known, and `old` is an earlier one: the manager of the newest
+/// time, if that is within `gap`, the only one in its second, newer than the creation and a request to delete, and
+/// `gap` is narrow.
 pub(super) fn writer_alone(old: Option<&Object<'_>>, new: &Object<'_>, gap: &Gap) -> Option<Writer> {
     let (time, manager) = newest(&managed_fields(new).iter().collect::<Vec<_>>())?;
     let (after, before) = (gap.after?.seconds, gap.before?.seconds);
@@ -101,7 +103,7 @@ fn newest<'o>(entries: &[&'o Value<'_>]) -> Option<(Moment, Option<&'o str>)> {
     Some((newest, manager.filter(|first| managers.all(|(_, other)| other == *first))))
 }
 
-/// When a pod was bound to its node, which leaves no stamp.
+/// The time when a pod was bound to its node, which changes no entry.
 fn bound(object: &Object<'_>) -> Option<Moment> {
     if object.kind() != "Pod" {
         return None;
@@ -128,7 +130,7 @@ fn owner<'o>(changed: &[Field<'_>], new: &'o Object<'_>) -> Option<&'o str> {
     owner
 }
 
-/// Whether a field is one that managers own, and not only removed.
+/// Whether managers can own a field that was added or changed.
 fn counts(field: &Field<'_>) -> bool {
     let removed = match (&field.old, &field.new) {
         (Some(Value::List(old)), Some(Value::List(new))) => new.iter().all(|item| old.contains(item)),
@@ -143,7 +145,7 @@ fn counts(field: &Field<'_>) -> bool {
     !removed && !unowned
 }
 
-/// Whether the way leads to what `set` (`fieldsV1`) holds: a leaf of it, or something that has leaves.
+/// Whether a path leads to a leaf of `set` (`fieldsV1`), or to something with leaves.
 fn is_in(path: &[Step], set: &Value<'_>) -> bool {
     let Some((step, rest)) = path.split_first() else { return true };
     let Some(members) = set.as_object() else { return false };
