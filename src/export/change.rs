@@ -1,26 +1,26 @@
-//! What an export changes in an object besides what is stripped of each.
+//! Changes of an export to an object, besides the fields that are stripped from every object.
 
 use std::fmt;
 
 use super::left_out::LeftOut;
 
-/// A change to an object that its reader has to know.
+/// A change to an object that is reported.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
-    /// It has another version than it is stored in.
+    /// It is exported in another version than it is stored in.
     Version {
         /// The stored `apiVersion`.
         stored: String,
         /// The exported one.
         exported: String,
     },
-    /// It keeps the version that it is stored in, though no cluster may serve it.
+    /// It is exported in the version that it is stored in, though perhaps no cluster serves that.
     NotServed(LeftOut),
-    /// It was to be deleted at this time.
+    /// It was being deleted, since this time.
     Deleted(String),
-    /// An apply with `--server-side` refuses it, as a list has an item twice: which one.
+    /// `kubectl apply --server-side` refuses it, because this list has an item twice.
     NamedTwice(String),
-    /// It lacks these fields, which its definition does not have.
+    /// It is exported without these fields, which its definition does not have.
     Pruned(Vec<String>),
 }
 

@@ -1,4 +1,4 @@
-//! What exported objects need: why it is not exported, and how it can be.
+//! Objects that exported objects need: reasons why they are not exported, and how they can be.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -12,7 +12,7 @@ use super::{
 use crate::{etcd::KeyValue, k8s::Key};
 
 impl<'a> Exporter<'_, 'a> {
-    /// An object that is needed, in one line: `secrets shop/db: needed by deployments shop/web: not in the backup`.
+    /// A needed object in one line: `secrets shop/db: needed by deployments shop/web: not in the backup`.
     #[must_use]
     pub fn describe(&self, need: &Need) -> String {
         let others = match need.count.saturating_sub(1) {
@@ -23,7 +23,7 @@ impl<'a> Exporter<'_, 'a> {
         format!("{}: needed by {}{others}: {}", self.called(&need.key), self.called(&need.by), need.lack)
     }
 
-    /// Why an object that is named is not exported; `None` when every cluster has it, or it need not be there.
+    /// The reason why a referenced object is not exported; `None` when every cluster has it, or it is optional.
     pub(super) fn lack(&self, key: &[u8], must: bool) -> Option<Lack> {
         let Some(kv) = self.cluster.view.get(key) else {
             let everywhere = Key::new(key).object().is_some_and(is_everywhere);
@@ -36,8 +36,8 @@ impl<'a> Exporter<'_, 'a> {
         }
     }
 
-    /// Adds to `found` what those objects need and the backup holds, what that needs, and so on. What is left out is not
-    /// added.
+    /// Adds to `found` the objects in the backup that its objects need, those that these need, and so on. Objects that
+    /// are left out are not added.
     pub fn add_needs(&self, found: &mut Vec<KeyValue<'a>>) {
         let mut known: HashSet<&[u8]> = found.iter().map(|kv| kv.key).collect();
         let mut next = found.clone();

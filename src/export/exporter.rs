@@ -1,4 +1,4 @@
-//! One object, made to be applied.
+//! Export of one object, so that it can be applied.
 
 use serde::Serialize;
 
@@ -18,14 +18,14 @@ use crate::{
     objects::Cluster,
 };
 
-/// What is exported that otherwise would not be.
+/// Options to export what is left out by default.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Wanted {
-    /// What a cluster makes by itself, what is of its moment only, and what no cluster serves by default.
+    /// Exports also what every cluster creates itself, what is only temporary, and what no cluster serves by default.
     pub all: bool,
-    /// Secrets, and what was stored encrypted.
+    /// Exports also Secrets, and objects that were stored encrypted.
     pub reveal: bool,
-    /// What only holds in the cluster that it is from: uids, owners, finalizers, addresses, nodes, versions.
+    /// Keeps fields that are only valid in the original cluster: uids, owners, finalizers, addresses, nodes, versions.
     pub exact: bool,
 }
 
@@ -34,13 +34,13 @@ pub struct Wanted {
 pub struct Exported<'a> {
     /// The object.
     pub object: Object<'a>,
-    /// What was changed in it besides what is stripped of each.
+    /// The changes, besides the fields that are stripped from every object.
     pub changes: Vec<Change>,
-    /// The other objects that it names.
+    /// The other objects that the object refers to.
     pub needs: Vec<Reference>,
 }
 
-/// What an object is called.
+/// The name of an object, with its resource and namespace.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Who {
     /// `apps`; empty for the core group.
@@ -48,14 +48,14 @@ pub struct Who {
     pub group: String,
     /// `deployments`.
     pub resource: String,
-    /// Its namespace; empty when it is in none.
+    /// Its namespace; empty for cluster-scoped objects.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub namespace: String,
     /// Its name, masked where it is secret.
     pub name: String,
 }
 
-/// Makes objects that can be applied out of what is stored.
+/// Converts stored objects to ones that can be applied.
 #[derive(Debug)]
 pub struct Exporter<'v, 'a> {
     pub(super) cluster: &'v Cluster<'a>,
@@ -66,13 +66,13 @@ pub struct Exporter<'v, 'a> {
 }
 
 impl<'v, 'a> Exporter<'v, 'a> {
-    /// An exporter of the objects of `cluster`; `mask` knows what is secret.
+    /// An exporter of the objects of `cluster`; `mask` hides secrets.
     #[must_use]
     pub fn new(cluster: &'v Cluster<'a>, wanted: Wanted, mask: Mask) -> Self {
         Self { cluster, wanted, mask, neighbours: Neighbours::of(cluster), named: Named::default() }
     }
 
-    /// Exports the `objects` that were named, and what is in the named `namespace`, even when it was being deleted.
+    /// Exports the named `objects`, and those in the named `namespace`, even when they were being deleted.
     #[must_use]
     pub fn naming(self, objects: &[KeyValue<'a>], namespace: Option<&str>) -> Self {
         let keys = objects.iter().map(|kv| kv.key).collect();
@@ -82,7 +82,7 @@ impl<'v, 'a> Exporter<'v, 'a> {
     /// The object under a key, as it can be applied.
     ///
     /// # Errors
-    /// Why it is left out.
+    /// The reason why it is left out.
     pub fn object(&self, kv: &KeyValue<'a>) -> Result<Exported<'a>, LeftOut> {
         let key = Key::new(kv.key);
         let Some(named) = key.object() else { return Err(LeftOut::new(Why::NoObject, "")) };
@@ -112,7 +112,7 @@ impl<'v, 'a> Exporter<'v, 'a> {
         Ok(Exported { object, changes, needs })
     }
 
-    /// Gives an object a version that the target serves.
+    /// Converts an object to a version that the target serves.
     fn version(&self, key: &ObjectKey<'_>, object: &mut Object<'_>) -> Result<Vec<Change>, LeftOut> {
         if self.wanted.exact {
             return Ok(Vec::new());
@@ -123,7 +123,7 @@ impl<'v, 'a> Exporter<'v, 'a> {
         }
     }
 
-    /// What the object under a key of etcd is called: `pods shop/web`; the key itself when it is no object's.
+    /// The name of the object under a key of etcd: `pods shop/web`; the key itself when it is no object's.
     #[must_use]
     pub fn called(&self, etcd_key: &[u8]) -> String {
         if Key::new(etcd_key).object().is_none() {

@@ -1,4 +1,4 @@
-//! The files and their MANIFEST, all of them or none, with what is known against the source beside the folder.
+//! The folder of an export: the files and their MANIFEST, all of them or none, and a doubt file beside it.
 
 use std::{
     fs::{self, File},
@@ -17,11 +17,11 @@ use crate::{
 /// The comments at the end of MANIFEST, in the order of its sections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Note {
-    /// What was changed in an object.
+    /// The changes in objects.
     Changed,
-    /// What exported objects need.
+    /// The objects that exported objects need.
     Needs,
-    /// What is not among the files.
+    /// The objects that are left out.
     LeftOut,
 }
 
@@ -47,7 +47,7 @@ struct Notes {
     file: BufWriter<File>,
 }
 
-/// A folder that is being written; dropping it before it is published leaves nothing behind.
+/// A folder that is being written; dropping it before it is published leaves nothing.
 #[derive(Debug)]
 pub struct Folder {
     to: PathBuf,
@@ -56,22 +56,22 @@ pub struct Folder {
     notes: Vec<Notes>,
 }
 
-/// What was written.
+/// The result of a finished export.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Written {
-    /// The folder.
+    /// The path of the folder.
     pub folder: PathBuf,
-    /// Its MANIFEST.
+    /// The path of its MANIFEST.
     pub manifest: PathBuf,
-    /// What is known against the source, if there is something.
+    /// The path of the doubt file about the source, if there is one.
     pub doubt: Option<PathBuf>,
 }
 
 impl Folder {
-    /// Begins the folder that becomes `to`; `about` is the first line of its MANIFEST.
+    /// Creates the folder that becomes `to`; `about` is the first line of its MANIFEST.
     ///
     /// # Errors
-    /// Why there can be no such folder, as [`look`] tells it.
+    /// Those of [`look`].
     pub fn create(to: &Path, about: &str) -> Result<Self> {
         let to = real(to)?;
         look(&to)?;
@@ -109,14 +109,14 @@ impl Folder {
         Ok(())
     }
 
-    /// Notes something in one line of a section.
+    /// Adds a line to a section.
     ///
     /// # Errors
     /// When it cannot be written.
     pub(super) fn note(&mut self, of: Note, what: &str) -> Result<()> {
         let Some(notes) = self.notes.iter_mut().find(|notes| notes.of == of) else { return Ok(()) };
         notes.any = true;
-        // names of fields and owners may be anything, and must not look like a line of their own
+        // names of fields and owners may have any characters, and must not start a new line
         let line: String = what.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect();
         writeln!(notes.file, "# {line}").map_err(fault(&notes.path, "write"))
     }
@@ -124,7 +124,7 @@ impl Folder {
     /// Renames the folder into place, with `doubt` beside it.
     ///
     /// # Errors
-    /// When that failed; then everything is as it was.
+    /// When that failed; then nothing has changed.
     pub fn publish(mut self, doubt: Option<&Doubt>) -> Result<Written> {
         self.end_manifest().map_err(fault(&self.draft.path().join("MANIFEST"), "write"))?;
         let doubt = self.draft.publish(doubt)?;
@@ -134,7 +134,7 @@ impl Folder {
     fn end_manifest(&mut self) -> io::Result<()> {
         for notes in &mut self.notes {
             notes.file.flush()?;
-            // the last section is there even when it is empty
+            // the last section is written even when it is empty
             if notes.any || notes.of == Note::LeftOut {
                 writeln!(self.manifest, "# {}:", notes.of.title())?;
                 io::copy(&mut File::open(&notes.path)?, &mut self.manifest)?;
@@ -145,11 +145,11 @@ impl Folder {
     }
 }
 
-/// Checks that `to` can become a folder of exported objects: it is not there, or empty. What a killed run has left of its
-/// work on it is cleaned up.
+/// Checks that `to` can become a folder of exported objects: it does not exist, or is empty. Temporary files of a
+/// killed run are removed.
 ///
 /// # Errors
-/// Why it cannot, such as another run that is at it.
+/// The reason why it cannot, such as another run that writes it.
 pub fn look(to: &Path) -> Result<()> {
     let to = &real(to)?;
     Draft::recover(to, Run::Export)?;
@@ -161,7 +161,7 @@ pub fn look(to: &Path) -> Result<()> {
         return Err(usage(to, "not a folder", "name a new one"));
     }
     if fs::read_dir(to).map_err(fault(to, "list"))?.next().is_some() {
-        return Err(usage(to, "there is something in it already", "name a new folder"));
+        return Err(usage(to, "not empty", "name a new folder"));
     }
     Ok(())
 }

@@ -1,12 +1,12 @@
-//! Which objects are left out, and why: a cluster makes them by itself, they are of their moment only, or are secret.
+//! Objects that are left out, with the reason: a cluster creates them itself, they are only temporary, or are secret.
 
 use std::{borrow::Cow, collections::HashSet, fmt};
 
 use super::neighbours::{Neighbours, deleted_at};
 use crate::k8s::{Map, ObjectKey, Value};
 
-/// The ServiceAccounts that kube-controller-manager makes for its controllers in kube-system, of Kubernetes 1.17 to 1.37
-/// (`--use-service-account-credentials`).
+/// The ServiceAccounts that kube-controller-manager creates for its controllers in kube-system, of Kubernetes 1.17 to
+/// 1.37 (`--use-service-account-credentials`).
 const CONTROLLERS: &[&str] = &[
     "attachdetach-controller",
     "bootstrap-signer",
@@ -64,23 +64,23 @@ const CONTROLLERS: &[&str] = &[
 /// The kind of reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Why {
-    /// It cannot be read.
+    /// The object cannot be read.
     Unreadable,
-    /// It is secret, and nobody asked for it.
+    /// The object is secret, and `--reveal` was not given.
     Secret,
-    /// A controller makes it, for another object.
+    /// A controller creates the object for another one.
     Owned,
-    /// An API server or a controller makes it in every cluster.
+    /// An API server or a controller creates the object in every cluster.
     Made,
-    /// A kubelet, a driver or an election makes it where it runs.
+    /// A kubelet, a driver or a leader election creates the object where it runs.
     Running,
-    /// It is over: it would be done again, or means nothing any more.
+    /// The object has ended: it would run again, or has no meaning any more.
     Over,
-    /// It was being deleted.
+    /// The object was being deleted.
     Deleted,
-    /// No cluster serves it by default, neither in its version nor in one with the same schema.
+    /// No cluster serves the object by default, neither in its version nor in one with the same schema.
     NotServed,
-    /// It is no object of the API.
+    /// The value is no object of the API.
     NoObject,
 }
 
@@ -100,12 +100,12 @@ impl fmt::Display for Why {
     }
 }
 
-/// Why an object is left out.
+/// The reason why an object is left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeftOut {
     /// The kind of reason.
     pub why: Why,
-    /// More about it; may be empty.
+    /// Details of the reason; may be empty.
     pub what: Cow<'static, str>,
 }
 
@@ -125,7 +125,7 @@ impl fmt::Display for LeftOut {
     }
 }
 
-/// What a person has named. It is exported even when it was being deleted.
+/// The objects that the user named. They are exported even when they were being deleted.
 #[derive(Debug, Default)]
 pub(super) struct Named<'a> {
     /// The keys of etcd of the objects that were named.
@@ -140,13 +140,13 @@ impl Named<'_> {
         is_namespace || self.keys.contains(etcd_key)
     }
 
-    /// Whether an object is in the Namespace that is named.
+    /// Whether an object is in the named Namespace.
     fn holds(&self, key: &ObjectKey<'_>) -> bool {
         key.namespace.is_some() && key.namespace == self.namespace.as_deref()
     }
 }
 
-/// Why an object that was being deleted is left out, if it is. Those that go with a named Namespace are not.
+/// The reason to leave out an object that was being deleted. One that is deleted with a named Namespace is exported.
 fn deleted(
     neighbours: &Neighbours<'_, '_>,
     named: &Named<'_>,
@@ -161,7 +161,7 @@ fn deleted(
     }
 }
 
-/// Why the object under `key` is left out, if it is.
+/// The reason to leave out the object under `key`; `None` when it is exported.
 pub(super) fn judge(
     neighbours: &Neighbours<'_, '_>,
     named: &Named<'_>,
@@ -186,7 +186,7 @@ pub(super) fn judge(
     made.map(|(why, what)| LeftOut::new(why, what)).or_else(|| owned(key, object)).or_else(|| ended(key, object))
 }
 
-/// Kinds of the core group.
+/// The rules for kinds of the core group.
 fn core(neighbours: &Neighbours<'_, '_>, key: &ObjectKey<'_>, object: &Value<'_>) -> Option<(Why, &'static str)> {
     let system =
         matches!(key.namespace.unwrap_or(key.name), "default" | "kube-system" | "kube-public" | "kube-node-lease");
@@ -194,9 +194,9 @@ fn core(neighbours: &Neighbours<'_, '_>, key: &ObjectKey<'_>, object: &Value<'_>
         ("events", _) => Some((Why::Over, "an Event")),
         ("nodes", _) => Some((Why::Running, "a kubelet registers its Node")),
         ("namespaces", name) if system && is_bare(object, &[("kubernetes.io/metadata.name", name)]) => {
-            Some((Why::Made, "it says nothing of its own"))
+            Some((Why::Made, "it has only default content"))
         }
-        ("serviceaccounts", "default") if is_bare_account(object) => Some((Why::Made, "it says nothing of its own")),
+        ("serviceaccounts", "default") if is_bare_account(object) => Some((Why::Made, "it has only default content")),
         ("serviceaccounts", name)
             if key.namespace == Some("kube-system") && CONTROLLERS.contains(&name) && is_bare_account(object) =>
         {
@@ -229,12 +229,12 @@ fn core(neighbours: &Neighbours<'_, '_>, key: &ObjectKey<'_>, object: &Value<'_>
     }
 }
 
-/// Kinds of other groups.
+/// The rules for kinds of other groups.
 fn others(key: &ObjectKey<'_>, object: &Value<'_>) -> Option<(Why, &'static str)> {
     match (&*key.resource, key.name) {
         ("leases" | "leasecandidates", _) => Some((Why::Running, "a heartbeat or an election")),
         ("csinodes" | "csistoragecapacities" | "resourceslices" | "volumeattachments" | "storageversions", _) => {
-            Some((Why::Running, "it tells what is there"))
+            Some((Why::Running, "it describes running nodes, drivers or servers"))
         }
         ("certificatesigningrequests" | "podcertificaterequests", _) => Some((Why::Over, "a request")),
         ("endpointslices", _) if !label(object, "endpointslice.kubernetes.io/managed-by").is_empty() => {
@@ -256,20 +256,20 @@ fn others(key: &ObjectKey<'_>, object: &Value<'_>) -> Option<(Why, &'static str)
     }
 }
 
-/// What has a controller, which makes it again as soon as the owner is there.
+/// The reason to leave out an object with an owner, whose controller creates it again.
 fn owned(key: &ObjectKey<'_>, object: &Value<'_>) -> Option<LeftOut> {
     let owners = object.at(&["metadata", "ownerReferences"]).and_then(Value::as_list)?;
     let owner = owners.iter().find(|owner| owner.get("controller") == Some(&Value::Bool(true)))?;
     let (kind, name) = (text(owner, &["kind"]), text(owner, &["name"]));
     match (&*key.resource, kind) {
         ("pods", "Node") => Some(LeftOut::new(Why::Running, "a kubelet makes it of a static pod")),
-        // it says which volume holds the data
+        // the claim names the volume with the data
         ("persistentvolumeclaims", "StatefulSet") => None,
         _ => Some(LeftOut::new(Why::Owned, format!("{kind} {name}"))),
     }
 }
 
-/// What has run to its end, and would run again.
+/// The reason to leave out a Job or Pod that has ended, and would run again.
 fn ended(key: &ObjectKey<'_>, object: &Value<'_>) -> Option<LeftOut> {
     let is_met = |condition: &Value<'_>| {
         matches!(text(condition, &["type"]), "Complete" | "Failed") && text(condition, &["status"]) == "True"
@@ -284,26 +284,26 @@ fn ended(key: &ObjectKey<'_>, object: &Value<'_>) -> Option<LeftOut> {
     ended.then(|| LeftOut::new(Why::Over, "it has ended, and would run again"))
 }
 
-/// Whether the endpoints of this key are made for a Service.
+/// Whether a controller creates the endpoints of this key for a Service.
 fn has_selector(neighbours: &Neighbours<'_, '_>, key: &ObjectKey<'_>) -> bool {
     let service = neighbours.namesake(key, "services/specs");
     let selector = service.as_ref().and_then(|service| service.at(&["spec", "selector"])).and_then(Value::as_object);
     selector.is_some_and(|selector| !selector.is_empty())
 }
 
-/// Whether it has no labels but these, and no annotations.
+/// Whether the object has only these labels, and no annotations.
 fn is_bare(object: &Value<'_>, labels: &[(&str, &str)]) -> bool {
     let map = |name| object.at(&["metadata", name]).and_then(Value::as_object).into_iter().flat_map(Map::iter);
     let expected = |name: &str, value: &Value<'_>| labels.iter().any(|(n, v)| *n == name && value.as_str() == Some(v));
     map("labels").all(|(name, value)| expected(name, value)) && map("annotations").next().is_none()
 }
 
-/// Whether a ServiceAccount is as a controller makes it.
+/// Whether a ServiceAccount is as a controller creates it.
 fn is_bare_account(object: &Value<'_>) -> bool {
-    is_bare(object, &[]) && !says(object, "imagePullSecrets") && !says(object, "automountServiceAccountToken")
+    is_bare(object, &[]) && !has(object, "imagePullSecrets") && !has(object, "automountServiceAccountToken")
 }
 
-fn says(object: &Value<'_>, field: &str) -> bool {
+fn has(object: &Value<'_>, field: &str) -> bool {
     object.get(field).is_some_and(|value| *value != Value::Null)
 }
 

@@ -1,18 +1,18 @@
-//! Objects to be applied: which of a keyspace's objects another cluster takes and keeps, what of them, and in which order.
+//! Export: the objects of a keyspace in a form and an order in which another cluster accepts and keeps them.
 //!
 //! ```text
-//! order     what the others need comes first: Namespaces, definitions, classes, ...; webhooks and APIServices last
-//! left_out  what a cluster makes by itself, what is of its moment only, and what is secret: with the reason
-//! version   one that the target serves
+//! order     needed objects come first: Namespaces, definitions, classes, ...; webhooks and APIServices last
+//! left_out  what a cluster creates itself, what is temporary, and what is secret: with the reason
+//! version   conversion to a version that the target serves
 //! prune     fields that the definition of a custom resource does not have
-//! strip     what a server sets, and what only holds in the cluster that it is from
-//! twice     what apply --server-side refuses
-//! needs     what exported objects name and the export does not hold
+//! strip     fields that a server sets, or that are only valid in the original cluster
+//! twice     lists that apply --server-side refuses
+//! needs     objects that exported objects refer to and the export does not hold
 //! Folder    the files and their MANIFEST, all of them or none
 //! ```
 //!
-//! Whether it is right is seen where it is applied: an owner's uid that is not known there has the garbage collector
-//! delete the object within seconds, a volume that is bound to a claim's old uid is never bound again.
+//! Errors show only after the apply: with an owner's uid that is unknown there, the garbage collector
+//! deletes the object within seconds; a volume that is bound to a claim's old uid is never bound again.
 
 mod change;
 mod deps;

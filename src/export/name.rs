@@ -1,10 +1,10 @@
-//! What a file is called: names that every file system and shell takes.
+//! File names that every file system and shell accepts.
 
-/// No longer than this, in bytes: with its number and its ending a name has to stay below 255.
+/// Limit on a name in bytes: with its number and its ending it has to stay below 255.
 const MAX_STEM: usize = 200;
 
-/// `0012-deployment-shop-web.yaml`: the `number` in the order that applies, with as many digits as `width`, then what
-/// it is. Of what an object is called, all that is not a letter, a digit, `-` or `.` becomes `_`.
+/// A file name, `0012-deployment-shop-web.yaml`: the `number` in the order of applying, with `width` digits, then the
+/// name of the object, in which all but letters, digits, `-` and `.` becomes `_`.
 #[must_use]
 pub fn file_name(number: usize, width: usize, parts: &[&str], ending: &str) -> String {
     let parts: Vec<_> = parts.iter().copied().filter(|part| !part.is_empty()).collect();

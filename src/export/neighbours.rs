@@ -1,4 +1,4 @@
-//! What else the cluster holds that decides whether an object is left out, and in which version it is exported.
+//! Other objects of the cluster that decide whether an object is left out, and in which version it is exported.
 
 use std::{collections::HashMap, sync::OnceLock};
 
@@ -12,17 +12,17 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Neighbours<'v, 'a> {
     cluster: &'v Cluster<'a>,
-    /// Prefix and name of the Namespaces that are being deleted, and since when.
+    /// Namespaces that are being deleted, by prefix and name, with the time.
     ending: HashMap<(&'a str, &'a str), String>,
     /// The CustomResourceDefinitions, by group and plural name.
     definitions: HashMap<String, HashMap<String, Definition<'a>>>,
 }
 
-/// What a CustomResourceDefinition tells about versions.
+/// The versions in a CustomResourceDefinition.
 #[derive(Debug)]
 pub(super) struct Definition<'a> {
     key: &'a [u8],
-    /// By version; read when an object is exported.
+    /// The schemas by version; read when an object is exported.
     schemas: OnceLock<HashMap<String, Schema>>,
     pub(super) resource: Resource,
     /// Whether versions differ in more than their names.
@@ -30,7 +30,7 @@ pub(super) struct Definition<'a> {
 }
 
 impl<'v, 'a> Neighbours<'v, 'a> {
-    /// Looks for the Namespaces of `cluster` that are being deleted, and for its CustomResourceDefinitions.
+    /// Finds the Namespaces of `cluster` that are being deleted, and its CustomResourceDefinitions.
     pub(super) fn of(cluster: &'v Cluster<'a>) -> Self {
         let mut neighbours = Self { cluster, ending: HashMap::new(), definitions: HashMap::new() };
         for kv in cluster.view.iter() {
@@ -67,7 +67,7 @@ impl<'v, 'a> Neighbours<'v, 'a> {
         self.cluster.ring.object(kv.key, kv.value).ok().map(|object| object.value)
     }
 
-    /// Since when the Namespace of an object is being deleted, if it is.
+    /// The time since which the Namespace of an object is being deleted, if it is.
     pub(super) fn ends_since<'s>(&'s self, key: &'s ObjectKey<'_>) -> Option<&'s str> {
         // the keys live as long as the backup, and a map of them can only be asked with a shorter life through a reborrow
         let ending: &HashMap<(&str, &str), String> = &self.ending;
@@ -99,7 +99,7 @@ impl<'v, 'a> Neighbours<'v, 'a> {
     }
 }
 
-/// When an object was to be deleted, if it was.
+/// The deletion time of an object, if it was being deleted.
 pub(super) fn deleted_at<'o>(object: &'o Value<'_>) -> Option<&'o str> {
     let at = object.at(&["metadata", "deletionTimestamp"]).and_then(Value::as_str);
     at.filter(|at| !at.is_empty())

@@ -1,11 +1,11 @@
-//! The order that applies: what the others need comes first.
+//! The order of applying: needed objects come first.
 
 use crate::{
     etcd::KeyValue,
     k8s::{Key, ObjectKey, Resources},
 };
 
-/// Resources, in order; those of one line belong together. `*` is every one that is named nowhere, `.` every custom one.
+/// Resources, in order; those of one line belong together. `*` is every other built-in one, `.` every custom one.
 const ORDER: &[&str] = &[
     "namespaces",
     "customresourcedefinitions",
@@ -13,7 +13,7 @@ const ORDER: &[&str] = &[
     "storageclasses volumeattributesclasses csidrivers ingressclasses deviceclasses servicecidrs",
     "prioritylevelconfigurations",
     "flowschemas",
-    // what holds for pods, before there are any
+    // rules for pods, before the first pod
     "networkpolicies",
     "limitranges",
     "podsecuritypolicies",
@@ -27,7 +27,7 @@ const ORDER: &[&str] = &[
     "clusterrolebindings",
     "roles",
     "rolebindings",
-    // a pod is told of the Services that were there before it
+    // a pod gets the addresses of earlier Services in its environment
     "services",
     "endpoints endpointslices",
     "resourceclaimtemplates resourceclaims",
@@ -39,15 +39,15 @@ const ORDER: &[&str] = &[
     "statefulsets",
     "jobs",
     "cronjobs",
-    // by now their Namespaces have ServiceAccounts
+    // now their Namespaces have ServiceAccounts
     "pods",
-    // one that is new refuses pods until somebody has counted
+    // a new one refuses pods until the controller has computed its status
     "resourcequotas",
     "horizontalpodautoscalers",
     "ingresses routes",
-    // by now their controllers are there
+    // now their controllers exist
     ".",
-    // what has a say in everything that comes after it
+    // these can refuse or change every later object
     "validatingadmissionpolicies mutatingadmissionpolicies",
     "validatingadmissionpolicybindings mutatingadmissionpolicybindings",
     "mutatingwebhookconfigurations",
@@ -55,12 +55,12 @@ const ORDER: &[&str] = &[
     "apiservices",
 ];
 
-/// Brings keys into the order that applies, each once; what is equal in it is in key order.
+/// Sorts keys into the order of applying, each once; those of equal rank are in key order.
 pub fn sort(found: &mut Vec<KeyValue<'_>>) {
     found.sort_unstable_by_key(|kv| kv.key);
     found.dedup_by_key(|kv| kv.key);
     let builtin = Resources::default();
-    // in key order, most have the resource of the one before
+    // in key order, most keys have the resource of the key before
     let mut last = (String::new(), String::new(), 0);
     found.sort_by_cached_key(|kv| {
         let key = Key::new(kv.key);
@@ -73,7 +73,7 @@ pub fn sort(found: &mut Vec<KeyValue<'_>>) {
     });
 }
 
-/// How many others come before this resource.
+/// Rank of a resource.
 fn rank(key: &ObjectKey<'_>, builtin: &Resources) -> usize {
     let place = |name: &str| ORDER.iter().position(|line| line.split(' ').any(|have| have == name));
     let group = key.group.as_deref().unwrap_or_default();

@@ -5,16 +5,16 @@ use std::collections::HashMap;
 
 use crate::k8s::{Map, Value};
 
-/// The fields that each object has.
+/// The fields of every object.
 const META: [&str; 3] = ["apiVersion", "kind", "metadata"];
-/// Levels that are looked at; an API server takes no object that is deeper.
+/// Limit on nesting; an API server accepts no deeper object.
 const MAX_DEPTH: usize = 200;
 
-/// What of a schema decides which fields there are (`schema.Structural`).
+/// The part of a schema that decides which fields exist (`schema.Structural`).
 #[derive(Debug, Default)]
 pub(super) struct Schema {
     properties: HashMap<String, Self>,
-    /// Of the values of a map, if it may have any names; of no known shape without one.
+    /// The schema of the values of a map with any names; `None` for values of any shape.
     additional: Option<Option<Box<Self>>>,
     items: Option<Box<Self>>,
     preserves: bool,
@@ -46,7 +46,7 @@ impl Schema {
         }
     }
 
-    /// The schema of a field: `None` when there is no such field, else that of its value, if it is known.
+    /// The schema of a field: the outer `None` when there is no such field, the inner one when its schema is not known.
     fn field(&self, name: &str) -> Option<Option<&Self>> {
         self.properties.get(name).map(Some).or_else(|| Some(self.additional.as_ref()?.as_deref()))
     }
@@ -59,7 +59,7 @@ pub(super) fn prune(object: &mut Value<'_>, schema: &Schema) -> Vec<String> {
     gone
 }
 
-/// What is `kept` loses only what a schema inside of it lacks.
+/// In a value that is `kept`, only fields that an inner schema lacks are removed.
 fn walk(value: &mut Value<'_>, schema: Option<&Schema>, (kept, path): (bool, &str), gone: &mut Vec<String>) {
     let kept = kept || schema.is_some_and(|schema| schema.preserves);
     match value {
@@ -130,7 +130,7 @@ mod tests {
         );
         assert!(!text.contains("red") && !text.contains("age"), "{text}");
         assert!(prune(&mut object, &schema).is_empty());
-        // without a schema of its own an object has nothing but its metadata, and a map of any shape nothing inside
+        // without a schema of its own an object keeps only its metadata, and a map of any shape keeps nothing
         let none = Schema::of_object(&Value::Null);
         assert_eq!(prune(&mut object, &none), ["spec"]);
     }

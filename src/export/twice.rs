@@ -1,5 +1,5 @@
 //! Lists in which an item may be named once only when they are applied with `--server-side` (`+listMapKey` in
-//! `core/v1`). An API server takes them otherwise, and objects have such lists.
+//! `core/v1`). An API server accepts them in other requests, and stored objects have such lists.
 
 use std::collections::HashSet;
 

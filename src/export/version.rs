@@ -20,10 +20,10 @@ use crate::k8s::{Map, ObjectKey, Promotion, Value};
 /// A selector that no Pod of a PodDisruptionBudget matches (`policy.NonV1beta1MatchNoneSelector`).
 const MATCHES_NONE: (&str, &str) = ("pdb.kubernetes.io/deprecated-v1beta1-empty-selector-match", "Exists");
 
-/// Gives an object a version that the target serves, and the fields that this version has. Returns what was changed.
+/// Converts an object to a version that the target serves, and to the fields of that version. Returns the changes.
 ///
 /// # Errors
-/// Why there is none.
+/// The reason why there is no such version.
 pub(super) fn settle(
     neighbours: &Neighbours<'_, '_>,
     key: &ObjectKey<'_>,
@@ -51,7 +51,7 @@ pub(super) fn settle(
     Ok(vec![Change::Version { stored, exported: to.to_owned() }])
 }
 
-/// The same of a custom resource.
+/// Converts a custom resource.
 fn custom(
     neighbours: &Neighbours<'_, '_>,
     definition: &Definition<'_>,
@@ -77,7 +77,7 @@ fn custom(
 /// The version in which an object that is stored as `api_version` is served, if it is another.
 ///
 /// # Errors
-/// When there is none, or only a webhook can make it.
+/// When there is none, or only a webhook can convert to it.
 fn version_for<'d>(definition: &'d Definition<'_>, api_version: &str) -> Result<Option<&'d str>, LeftOut> {
     let stored = api_version.rsplit('/').next().unwrap_or_default();
     let mut served = definition.resource.versions.iter().filter(|version| version.served);
@@ -96,7 +96,7 @@ fn version_for<'d>(definition: &'d Definition<'_>, api_version: &str) -> Result<
     Ok(Some(&version.name))
 }
 
-/// The version of a built-in kind that is served, if it is another than the object's.
+/// The served version of a built-in kind, if it differs from the object's.
 fn promoted(object: &Value<'_>) -> Result<Option<&'static str>, LeftOut> {
     let stored = text(object, "apiVersion");
     let what = match Promotion::of(object) {
@@ -108,7 +108,7 @@ fn promoted(object: &Value<'_>) -> Result<Option<&'static str>, LeftOut> {
     Err(LeftOut::new(Why::NotServed, what))
 }
 
-/// Checks that apiextensions.k8s.io/v1 takes a new definition; what is wrong in its schema is known from its status.
+/// Checks that apiextensions.k8s.io/v1 accepts a new definition; errors in its schema are known from its status.
 fn acceptable(object: &Value<'_>) -> Result<(), LeftOut> {
     let list = |path: &[&str]| object.at(path).and_then(Value::as_list).unwrap_or_default();
     let no_schema = |version: &&Value<'_>| version.at(&["schema", "openAPIV3Schema"]).is_none();
@@ -150,7 +150,7 @@ fn budget(root: &mut Map<'_>) {
     }
 }
 
-/// Zero shares are the default of 30 in v1beta3, unless an annotation says that zero is meant; in v1 they are zero.
+/// Zero shares are the default of 30 in v1beta3, unless an annotation marks the zero as intended; in v1 they are zero.
 fn priority_level(root: &mut Map<'_>) {
     const ZERO: &str = "flowcontrol.k8s.io/v1beta3-preserve-zero-concurrency-shares";
     let annotations = root.get_mut("metadata").and_then(|metadata| metadata.as_object_mut()?.get_mut("annotations"));
@@ -163,7 +163,7 @@ fn priority_level(root: &mut Map<'_>) {
     }
 }
 
-/// What v1beta1 fills in otherwise than v1, and side effects that v1 refuses.
+/// Sets the defaults of v1beta1 that differ from those of v1, and refuses side effects that v1 refuses.
 fn webhooks(root: &mut Map<'_>) -> Result<(), LeftOut> {
     let Some(Value::List(webhooks)) = root.get_mut("webhooks") else { return Ok(()) };
     for webhook in webhooks.iter_mut().filter_map(Value::as_object_mut) {

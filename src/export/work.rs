@@ -1,4 +1,4 @@
-//! Objects on their way out: made on all cores, handed on in order.
+//! Export of many objects: converted on all cores, written in order.
 
 use std::{
     collections::BTreeMap,
@@ -18,18 +18,18 @@ use crate::{
     verify::{Report, verify},
 };
 
-/// An object as text, and what it is.
+/// An exported object as text.
 #[derive(Debug)]
 pub struct Made {
     /// Its kind in small letters, namespace and name.
     pub name: [String; 3],
     /// Its text.
     pub text: Vec<u8>,
-    /// Its fields that are not known.
+    /// Its unknown fields.
     pub unknown: Vec<Unknown>,
-    /// What was changed in it besides what is stripped of each.
+    /// The changes, besides the fields that are stripped from every object.
     pub changes: Vec<Change>,
-    /// The other objects that it names.
+    /// The other objects that the object refers to.
     needs: Vec<Reference>,
 }
 
@@ -43,12 +43,12 @@ impl Made {
     }
 }
 
-/// How many objects were exported, and left out.
+/// Counts of exported objects, and of those that were left out.
 #[derive(Debug, Default)]
 pub struct Tally<'a> {
     /// Objects that were exported.
     pub exported: u64,
-    /// Objects that were not, by reason.
+    /// Objects that were left out, by reason.
     pub left_out: BTreeMap<Why, u64>,
     /// Whether there are CustomResourceDefinitions among those exported.
     pub definitions: bool,
@@ -58,7 +58,7 @@ pub struct Tally<'a> {
     pub pods: bool,
     /// Objects whose version was changed, by the stored and the exported one.
     pub versions: BTreeMap<(String, String), u64>,
-    /// Objects that were being deleted, and are exported all the same.
+    /// Objects that are exported though they were being deleted.
     pub deleted: u64,
     /// Objects that an apply with `--server-side` refuses.
     pub named_twice: u64,
@@ -66,9 +66,9 @@ pub struct Tally<'a> {
     pub pruned: u64,
     /// Objects that are exported in a version that no cluster serves by default.
     pub not_served: u64,
-    /// What the exported objects need and the export does not hold, in key order.
+    /// The objects that exported ones need and the export does not hold, in key order.
     pub needs: Vec<Need>,
-    /// What the exported objects name.
+    /// The references of the exported objects.
     named: Needs<'a>,
 }
 
@@ -101,7 +101,7 @@ impl<'a> Tally<'a> {
         }
     }
 
-    /// Makes sure that there is something.
+    /// Checks that at least one object was exported.
     ///
     /// # Errors
     /// That no object was exported, and the reasons.
@@ -120,27 +120,28 @@ impl<'a> Tally<'a> {
     }
 }
 
-/// How far the filling of a folder is, in bytes.
+/// Progress of writing a folder, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
-    /// Objects are written: so much of the stored values.
+    /// Objects are being written: bytes of the stored values.
     Writing {
-        /// Done.
+        /// Bytes done.
         done: u64,
-        /// Of these.
+        /// Bytes in total.
         all: u64,
     },
-    /// The backup is verified: so much of the db.
+    /// The backup is being verified: bytes of the db.
     Verifying {
-        /// Done.
+        /// Bytes done.
         done: u64,
-        /// Of these.
+        /// Bytes in total.
         all: u64,
     },
 }
 
 impl<'a> Exporter<'_, 'a> {
-    /// Makes the objects of `found` on all cores, and hands each to `each` in order, or why it is left out.
+    /// Exports the objects of `found` on all cores, and calls `each` in order with each one, or the reason why it is
+    /// left out.
     ///
     /// # Errors
     /// Those of `each`.
@@ -161,8 +162,8 @@ impl<'a> Exporter<'_, 'a> {
         Ok(())
     }
 
-    /// Writes the objects of `found` into a folder, and meanwhile verifies the backup that they are from. `each` sees what
-    /// becomes of each object; `watch` how far it is, and may end it with an error.
+    /// Writes the objects of `found` into a folder, and verifies their backup at the same time. `each` receives the
+    /// result for each object; `watch` receives the progress, and may stop the work with an error.
     ///
     /// # Errors
     /// When a file cannot be written, nothing is exported, or the backup cannot be read.

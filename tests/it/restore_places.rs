@@ -219,7 +219,7 @@ fn a_log_on_another_file_system() {
     assert_eq!(Tree::of(dir).names().len(), 5);
     assert_eq!(Tree::of(other.path()).names(), ["log", "log/0000000000000000-0000000000000000.wal"]);
     fs::remove_dir_all(dir.join("dir")).unwrap();
-    refused(dir, &place, 2, "log: there is something in it already");
+    refused(dir, &place, 2, "log: not empty");
     assert_eq!(restore(dir, &format!("{place} --keep-old")), DONE);
     assert_eq!(Tree::of(other.path()).names().len(), 4);
     // by links, which are on this one
@@ -239,7 +239,7 @@ fn a_folder_for_the_log_that_is_there() {
     let before = inode();
     assert_eq!(restore(dir, "--data-dir dir --wal-dir log"), DONE);
     assert!(dir.join("log/0000000000000000-0000000000000000.wal").is_file() && !dir.join("dir/member/wal").exists());
-    refused(dir, "--data-dir other --wal-dir log", 2, "log: there is something in it already");
+    refused(dir, "--data-dir other --wal-dir log", 2, "log: not empty");
     assert_eq!(restore(dir, "--data-dir other --wal-dir log --keep-old"), DONE);
     let segment = "0000000000000000-0000000000000000.wal";
     let kept = format!("before-UTC/{segment}");

@@ -1,10 +1,10 @@
 //! The fields of built-in kinds that name other objects.
 
-/// A field that names another object: its path, where `[]` is each item of a list; what the keys of the other begin with;
-/// whether the object is no use without the other.
+/// A field that refers to another object: its path, where `[]` is each item of a list; the prefix of the other's keys;
+/// whether the object requires the other.
 pub(super) type Field = (&'static str, &'static str, bool);
 
-/// Of a Pod's spec.
+/// Fields of a Pod's spec.
 pub(super) const POD: &[Field] = &[
     ("serviceAccountName", "serviceaccounts/", true),
     ("imagePullSecrets[]", "secrets/", true),
@@ -28,7 +28,7 @@ pub(super) const POD: &[Field] = &[
     ("volumes[].storageos.secretRef", "secrets/", true),
 ];
 
-/// Of a container.
+/// Fields of a container.
 pub(super) const CONTAINER: &[Field] = &[
     ("env[].valueFrom.configMapKeyRef", "configmaps/", true),
     ("env[].valueFrom.secretKeyRef", "secrets/", true),
@@ -36,14 +36,14 @@ pub(super) const CONTAINER: &[Field] = &[
     ("envFrom[].secretRef", "secrets/", true),
 ];
 
-/// Of a claim's spec. Bound, it needs its volume, and no class.
+/// Fields of a claim's spec. A bound claim needs its volume, and no class.
 pub(super) const CLAIM: &[Field] = &[
     ("storageClassName", "storageclasses", true),
     ("volumeAttributesClassName", "volumeattributesclasses", true),
     ("volumeName", "persistentvolumes", true),
 ];
 
-/// Of a volume's spec.
+/// Fields of a volume's spec.
 pub(super) const VOLUME: &[Field] = &[
     ("storageClassName", "storageclasses", false),
     ("azureFile", "secrets/", true),
@@ -60,7 +60,7 @@ pub(super) const VOLUME: &[Field] = &[
     ("storageos.secretRef", "secrets/", true),
 ];
 
-/// Of other kinds.
+/// Fields of other kinds.
 pub(super) const OTHERS: &[(&str, &[Field])] = &[
     ("ServiceAccount", &[("imagePullSecrets[]", "secrets/", true)]),
     (

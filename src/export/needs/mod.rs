@@ -1,9 +1,9 @@
-//! What exported objects need and the export does not hold: Namespaces, definitions, classes, Secrets, ServiceAccounts.
+//! Objects that exported objects need and the export does not hold: Namespaces, definitions, classes, Secrets, ...
 //!
 //! ```text
-//! fields       where an object of a kind names others
-//! references   what one object names, as keys of etcd
-//! Needs        all of them, with the first object that names each
+//! fields       the fields of each kind that refer to others
+//! references   the objects that one object refers to, as keys of etcd
+//! Needs        all references, with the first object that has each
 //! Need         one that is not exported, and why: not selected, left out, or not in the backup
 //! ```
 
@@ -22,7 +22,7 @@ pub(super) use self::references::{pod_spec, references};
 use super::left_out::LeftOut;
 use crate::k8s::ObjectKey;
 
-/// What the objects of an export name, and which of them are exported.
+/// The references of an export's objects, and which of them are exported.
 #[derive(Debug, Default)]
 pub struct Needs<'a> {
     named: BTreeMap<Vec<u8>, Naming<'a>>,
@@ -43,13 +43,13 @@ pub struct Need {
     pub key: Vec<u8>,
     /// The key of the first object that needs it.
     pub by: Vec<u8>,
-    /// How many objects need it.
+    /// Number of objects that need it.
     pub count: u64,
-    /// Why it is not exported.
+    /// The reason why it is not exported.
     pub lack: Lack,
 }
 
-/// Why an object that is needed is not exported.
+/// The reason why a needed object is not exported.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lack {
     /// The backup holds it, and it was not selected.
@@ -71,7 +71,7 @@ impl fmt::Display for Lack {
 }
 
 impl<'a> Needs<'a> {
-    /// Notes an exported object and what it names.
+    /// Adds an exported object and its references.
     pub(super) fn note(&mut self, key: &'a [u8], references: Vec<Reference>) {
         self.exported.insert(key);
         for reference in references {
@@ -82,7 +82,7 @@ impl<'a> Needs<'a> {
         }
     }
 
-    /// What is needed and not exported, in key order; `lack` knows why, and whether it counts.
+    /// The needed objects that are not exported, in key order; `lack` returns the reason, or `None` to leave one out.
     pub(super) fn list(&self, lack: impl Fn(&[u8], bool) -> Option<Lack> + Sync) -> Vec<Need> {
         let lacking: Vec<_> = self.named.iter().filter(|(key, _)| !self.exported.contains(key.as_slice())).collect();
         let need = |(key, naming): (&Vec<u8>, &Naming<'a>)| {
@@ -93,7 +93,7 @@ impl<'a> Needs<'a> {
     }
 }
 
-/// Whether every cluster makes an object of this name by itself.
+/// Whether every cluster creates an object of this name itself.
 pub(super) fn is_everywhere(key: &ObjectKey<'_>) -> bool {
     match (&*key.resource, key.name) {
         ("namespaces", name) => matches!(name, "default" | "kube-system" | "kube-public" | "kube-node-lease"),

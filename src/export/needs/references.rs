@@ -1,6 +1,6 @@
-//! Which other objects an object names, by kind and field.
+//! References of an object to others, by kind and field.
 //!
-//! What a custom resource names in its own fields is not known.
+//! References in the own fields of a custom resource are not known.
 
 use super::fields::{CLAIM, CONTAINER, Field, OTHERS, POD, VOLUME};
 use crate::{
@@ -8,21 +8,21 @@ use crate::{
     objects::Cluster,
 };
 
-/// Another object that an object names.
+/// A reference to another object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reference {
     /// Its key of etcd.
     pub key: Vec<u8>,
-    /// Whether the object is no use without it. What need not be there counts only where the backup holds it.
+    /// Whether the object requires it. An optional one counts only where the backup holds it.
     pub must: bool,
 }
 
-/// Where the keys of definitions are.
+/// Prefix of the keys of CustomResourceDefinitions.
 const DEFINITIONS: &str = "apiextensions.k8s.io/customresourcedefinitions";
 
-/// Finds what the object under `key` names.
+/// Finds the references of the object under `key`.
 pub(in crate::export) fn references(cluster: &Cluster<'_>, key: &ObjectKey<'_>, object: &Value<'_>) -> Vec<Reference> {
-    // what OpenShift's own API server stores refers to what the other one does
+    // objects of OpenShift's own API server refer to those of the other one
     let prefix = if key.prefix == "/openshift.io" { "/kubernetes.io" } else { key.prefix };
     let mut found = Found { prefix, namespace: key.namespace.unwrap_or_default(), references: Vec::new() };
     if let Some(namespace) = key.namespace {
@@ -62,7 +62,7 @@ pub(in crate::export) fn references(cluster: &Cluster<'_>, key: &ObjectKey<'_>, 
     found.references
 }
 
-/// Where the spec of the Pods is that an object is or makes.
+/// The path of the Pod spec in an object that is or creates Pods.
 pub(in crate::export) fn pod_spec(kind: &str) -> Option<&'static [&'static str]> {
     match kind {
         "Pod" => Some(&["spec"]),
@@ -79,7 +79,7 @@ pub(in crate::export) fn pod_spec(kind: &str) -> Option<&'static [&'static str]>
     }
 }
 
-/// What was found of one object.
+/// The references of one object.
 struct Found<'k> {
     prefix: &'k str,
     namespace: &'k str,
@@ -105,7 +105,7 @@ impl Found<'_> {
         }
     }
 
-    /// Adds the object that a name or a reference names; a reference may be optional, or name a namespace.
+    /// Adds the object of a name or a reference; a reference may be optional, or have a namespace.
     fn named(&mut self, stored: &str, value: &Value<'_>, must: bool) {
         let (namespace, field) = (self.namespace, |names: &[&str]| {
             names.iter().find_map(|name| value.get(name).and_then(Value::as_str)).filter(|text| !text.is_empty())
@@ -152,7 +152,7 @@ impl Found<'_> {
         }
     }
 
-    /// Adds the object that a reference with `apiVersion` or `apiGroup`, and `kind`, names.
+    /// Adds the object of a reference with `apiVersion` or `apiGroup`, and `kind`.
     fn typed(&mut self, resources: &Resources, reference: Option<&Value<'_>>) {
         let Some(reference) = reference else { return };
         let text = |name: &str| reference.get(name).and_then(Value::as_str).unwrap_or_default();

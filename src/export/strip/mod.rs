@@ -1,4 +1,5 @@
-//! What of an object is not applied: what a server sets, and what only holds in the cluster that it is from.
+//! Removal of fields that are not applied: those that a server sets, and those that are only valid in the original
+//! cluster.
 
 mod maps;
 mod pods;
@@ -6,11 +7,11 @@ mod pods;
 use self::maps::{child, remove_all, without};
 use crate::k8s::{Map, Value};
 
-/// Fields of `metadata` that a person sets.
+/// Fields of `metadata` that a user sets.
 const KEPT: [&str; 4] = ["annotations", "labels", "name", "namespace"];
-/// Fields of `metadata` that mean something in the cluster that the object is from.
+/// Fields of `metadata` that have a meaning only in the original cluster.
 const EXACT: [&str; 3] = ["finalizers", "ownerReferences", "uid"];
-/// Annotations in which servers, controllers and kubectl note what they did.
+/// Annotations in which servers, controllers and kubectl record their work.
 const NOTES: [&str; 5] = [
     "deployment.kubernetes.io/desired-replicas",
     "deployment.kubernetes.io/max-replicas",
@@ -18,7 +19,7 @@ const NOTES: [&str; 5] = [
     "deprecated.daemonset.template.generation",
     "kubectl.kubernetes.io/last-applied-configuration",
 ];
-/// Annotations that tie a claim or a volume to what it is bound to.
+/// Annotations that bind a claim and a volume.
 const BOUND: [&str; 6] = [
     "pv.kubernetes.io/bind-completed",
     "pv.kubernetes.io/bound-by-controller",
@@ -28,7 +29,7 @@ const BOUND: [&str; 6] = [
     "volume.kubernetes.io/storage-provisioner",
 ];
 
-/// Strips an object; an `exact` one keeps what only holds in the cluster that it is from.
+/// Strips an object; an `exact` one keeps the fields that are only valid in the original cluster.
 pub(super) fn strip(object: &mut Value<'_>, exact: bool) {
     let text = |name: &str| object.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let (kind, api_version) = (text("kind"), text("apiVersion"));
@@ -56,7 +57,8 @@ fn metadata(root: &mut Map<'_>, exact: bool) {
     remove_all(metadata, "annotations", &NOTES);
 }
 
-/// The addresses of one cluster lie outside another's range, or are taken there. Ports are kept: firewalls know them.
+/// Strips a Service. Addresses of one cluster are outside another's range, or in use there. Ports are kept: firewalls
+/// use them.
 fn service(root: &mut Map<'_>) {
     let Some(spec) = child(root, "spec") else { return };
     if spec.get("clusterIP").and_then(Value::as_str) != Some("None") {
@@ -65,7 +67,7 @@ fn service(root: &mut Map<'_>) {
     }
 }
 
-/// Of tokens, and of what OpenShift makes for each account, the new cluster makes its own.
+/// Strips a ServiceAccount: the new cluster creates its own tokens, and OpenShift its own Secrets for each account.
 fn service_account(root: &mut Map<'_>) {
     root.remove("secrets");
     let name = root.get("metadata").and_then(|m| m.get("name")).and_then(Value::as_str).unwrap_or_default();
@@ -80,7 +82,8 @@ fn service_account(root: &mut Map<'_>) {
     }
 }
 
-/// Volume and claim name each other still, and bind once both are there. By a uid they never would.
+/// Strips a volume or a claim. They still refer to each other by name, and are bound once both exist; by uid they never
+/// would be.
 fn volume(root: &mut Map<'_>) {
     if let Some(metadata) = child(root, "metadata") {
         remove_all(metadata, "annotations", &BOUND);
@@ -98,7 +101,7 @@ fn claims(root: &mut Map<'_>) {
     }
 }
 
-/// The selector of a Job is its uid, but for those whose selector a person has written.
+/// Strips a Job: its selector is its uid, unless the user has set the selector.
 fn job(root: &mut Map<'_>) {
     const LABELS: [&str; 4] =
         ["batch.kubernetes.io/controller-uid", "batch.kubernetes.io/job-name", "controller-uid", "job-name"];
@@ -120,7 +123,7 @@ mod tests {
     use super::*;
     use crate::k8s::decode;
 
-    /// What is left of an object, without `kind` and `apiVersion`.
+    /// The stripped object, without `kind` and `apiVersion`.
     fn left(kind: &str, rest: &str, exact: bool) -> String {
         let json = format!(
             "{{\"apiVersion\":\"{}\",\"kind\":\"{kind}\",{rest}}}",
@@ -164,7 +167,7 @@ mod tests {
             exact.contains("node-a") && exact.contains("kube-api-access") && !exact.contains("ephemeral"),
             "{exact}"
         );
-        // a volume that a person has mounted there
+        // a volume that the user has mounted there
         let own = r#""spec":{"containers":[{"name":"a","volumeMounts":[{"mountPath":"/var/run/secrets/kubernetes.io/serviceaccount","name":"mine"}]}],"volumes":[{"name":"mine"}]}"#;
         assert_eq!(left("Pod", own, false), format!("{{{own}}}"));
     }

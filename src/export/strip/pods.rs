@@ -1,15 +1,15 @@
-//! What of a Pod is not applied: the node it was on, and what admission puts into each of them anew.
+//! Removal of fields of a Pod that are not applied: its node, and the fields that admission sets again.
 
 use super::maps::child;
 use crate::k8s::{Map, Value};
 
-/// Where admission mounts the token of a Pod's ServiceAccount (`serviceaccount.DefaultAPITokenMountPath`).
+/// Path at which admission mounts the token of a Pod's ServiceAccount (`serviceaccount.DefaultAPITokenMountPath`).
 const TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 /// Strips a Pod; an `exact` one keeps its node.
 pub(super) fn pod(root: &mut Map<'_>, exact: bool) {
     let Some(spec) = child(root, "spec") else { return };
-    // an API server refuses a Pod that is made with some, and such a priority as is not its class's
+    // an API server refuses a new Pod that has some, and a priority other than its class's
     for name in ["ephemeralContainers", "preemptionPolicy", "priority"] {
         spec.remove(name);
     }
@@ -34,7 +34,7 @@ pub(super) fn pod(root: &mut Map<'_>, exact: bool) {
     }
 }
 
-/// Takes out the mount of a token that admission has put there; notes its volume.
+/// Removes the mount of a token that admission has added, and returns its volume.
 fn unmount(container: &mut Map<'_>, gone: &mut Vec<String>) {
     let Some(Value::List(mounts)) = container.get_mut("volumeMounts") else { return };
     mounts.retain(|mount| {

@@ -97,7 +97,7 @@ impl Place {
         }
         let Some(wal_dir) = wal_dir else { return Ok(()) };
         if has_content(wal_dir)? && !keep_old {
-            let what = format!("{}: there is something in it already", wal_dir.display());
+            let what = format!("{}: not empty", wal_dir.display());
             return Err(usage(what, "--keep-old moves it aside; or name another --wal-dir"));
         }
         Ok(())
