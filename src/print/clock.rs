@@ -1,4 +1,4 @@
-//! How long ago: `k8s.io/apimachinery/pkg/util/duration`.
+//! Ages and durations as text (`k8s.io/apimachinery/pkg/util/duration`).
 
 use super::fields::Fields;
 use crate::k8s::{Moment, Value};
@@ -13,13 +13,13 @@ impl Clock {
         self.since(object.time("metadata.creationTimestamp"))
     }
 
-    /// How long ago a moment was (`translateTimestampSince`, `translateMicroTimestampSince`).
+    /// The time since a moment, as text (`translateTimestampSince`, `translateMicroTimestampSince`).
     #[must_use]
     pub fn since(self, then: Option<Moment>) -> String {
         self.elapsed(then).unwrap_or_else(|| "<unknown>".to_owned())
     }
 
-    /// How long ago a moment was; `None` without one.
+    /// The time since a moment; `None` without one.
     pub(super) fn elapsed(self, then: Option<Moment>) -> Option<String> {
         Some(human_duration(nanos_between(then?, self.0?)))
     }
@@ -32,17 +32,17 @@ fn nanos_between(from: Moment, to: Moment) -> i64 {
     i64::try_from(between).unwrap_or(if between < 0 { i64::MIN } else { i64::MAX })
 }
 
-/// How long it was from one moment to another.
+/// The time from one moment to another.
 pub(super) fn between(from: Moment, to: Moment) -> String {
     human_duration(nanos_between(from, to))
 }
 
-/// A duration of so many seconds.
+/// A duration of `seconds`.
 pub(super) fn seconds(seconds: i64) -> String {
     human_duration(seconds.saturating_mul(1_000_000_000))
 }
 
-/// `duration.HumanDuration`: two or three digits that matter.
+/// `duration.HumanDuration`: two or three significant digits.
 fn human_duration(nanos: i64) -> String {
     let seconds = nanos / 1_000_000_000;
     let (minutes, hours) = (seconds / 60, seconds / 3600);

@@ -7,7 +7,7 @@ use crate::{
     select::jsonpath::{Found, JsonPath},
 };
 
-/// What fills a custom resource's columns after its name. A column of a type that is unknown has no cells.
+/// The columns of a custom resource after its name. A column of an unknown type has no cells.
 #[derive(Debug, Clone)]
 pub(super) struct Custom(Vec<(Option<ColumnType>, JsonPath)>);
 
@@ -21,7 +21,7 @@ impl Custom {
         let version = definition.list("spec.versions").iter().find(is_meant);
         let defined = version.map_or(&[][..], |version| version.list("additionalPrinterColumns"));
         for defined in defined {
-            // the API server's own converter ends at the first that it cannot parse
+            // the API server's converter stops at the first column that it cannot parse
             let Some(path) = path(defined.text("jsonPath")) else { break };
             let kind = ColumnType::named(defined.text("type"));
             columns.push(Column {
@@ -50,7 +50,7 @@ fn column(name: &str, kind: ColumnType, format: &str) -> Column {
     Column { name, kind, format, description: "".into(), priority: 0 }
 }
 
-/// The first value that `path` leads to; nothing where it leads nowhere, or does not fit.
+/// The first value at `path`; `None` where there is none, or the path does not fit.
 fn cell(kind: ColumnType, path: &JsonPath, object: &Value<'_>, clock: Clock) -> Cell {
     let first = path.find_results(object).ok().and_then(|found| found.into_iter().next()?.into_iter().next());
     match (kind, first) {

@@ -1,4 +1,4 @@
-//! `-o custom-columns`, as kubectl's `pkg/cmd/get/customcolumn.go` makes them.
+//! `-o custom-columns`, as in kubectl's `pkg/cmd/get/customcolumn.go`.
 
 use crate::{
     Error, Result,
@@ -11,10 +11,10 @@ use crate::{
 pub struct CustomColumns(Vec<(String, JsonPath)>);
 
 impl CustomColumns {
-    /// `NAME:.path,NAME:.path` (`NewCustomColumnsPrinterFromSpec`).
+    /// Parses `NAME:.path,NAME:.path` (`NewCustomColumnsPrinterFromSpec`).
     ///
     /// # Errors
-    /// When it is not that.
+    /// When the text does not have this form.
     pub fn from_spec(spec: &str) -> Result<Self> {
         if spec.is_empty() {
             return Err(usage("custom-columns format specified but no custom columns given"));
@@ -26,11 +26,11 @@ impl CustomColumns {
         Ok(Self(spec.split(',').map(column).collect::<Result<_>>()?))
     }
 
-    /// The text of a file: a line of headers and a line of paths, separated by blanks
+    /// Parses the text of a file: a line of headers and a line of paths, separated by blanks
     /// (`NewCustomColumnsPrinterFromTemplate`).
     ///
     /// # Errors
-    /// When it is not that.
+    /// When the text does not have this form.
     pub fn from_template(text: &str) -> Result<Self> {
         let mut lines = text.lines();
         let mut line = |what| {
@@ -71,7 +71,7 @@ impl CustomColumns {
     }
 }
 
-/// The text with what could change a terminal spelled out (`printers.EscapeTerminal`).
+/// The text with terminal control sequences escaped (`printers.EscapeTerminal`).
 fn escape(found: &Found<'_>) -> String {
     found.text().replace('\x1b', "^[").replace('\r', "\\r")
 }

@@ -1,14 +1,14 @@
-//! Objects as Go's typed structs are read: what is absent, null or of another type is the zero value.
+//! Access to objects as to Go's typed structs: an absent field, null, or another type is the zero value.
 
 use crate::k8s::{Map, Moment, Value};
 
 /// Access by dotted path.
 pub(super) trait Fields<'a> {
-    /// The value at a path, if it is set.
+    /// The value at a path; `None` when it is not set.
     fn find(&self, path: &str) -> Option<&Value<'a>>;
     /// A string; empty without one.
     fn text(&self, path: &str) -> &str;
-    /// The string there, or another one where it is absent or empty.
+    /// The string, or a default where it is absent or empty.
     fn text_or<'t>(&'t self, path: &str, other: &'t str) -> &'t str;
     /// A number; 0 without one.
     fn int(&self, path: &str) -> i64;
@@ -113,7 +113,7 @@ impl<'a> Fields<'a> for Value<'a> {
     }
 }
 
-/// The text, or another one where it is empty.
+/// The text, or a default where it is empty.
 pub(super) fn or<'t>(text: &'t str, other: &'t str) -> &'t str {
     if text.is_empty() { other } else { text }
 }
@@ -128,7 +128,7 @@ pub(super) fn is_true(conditions: &[Value<'_>], kind: &str) -> bool {
     condition(conditions, kind).is_some_and(|condition| condition.text("status") == "True")
 }
 
-/// The first `most` of a list, and how many more there are (`listWithMoreString`).
+/// The first `most` of a list, and the number of the others (`listWithMoreString`).
 pub(super) fn list_with_more(list: &[String], most: usize) -> String {
     let shown = list.get(..most).unwrap_or(list).join(",");
     match list.len().checked_sub(most) {

@@ -13,7 +13,7 @@ pub fn format_labels(labels: Option<&Map<'_>>) -> String {
     if pairs.is_empty() { "<none>".to_owned() } else { pairs.join(",") }
 }
 
-/// `metav1.FormatLabelSelector`: as `kubectl -l` takes it, or `<none>`.
+/// `metav1.FormatLabelSelector`: in the form of `kubectl -l`, or `<none>`.
 pub(super) fn format_selector(selector: Option<&Value<'_>>) -> String {
     match as_selector(selector) {
         None => "<error>".to_owned(),
@@ -22,7 +22,7 @@ pub(super) fn format_selector(selector: Option<&Value<'_>>) -> String {
     }
 }
 
-/// `metav1.LabelSelectorAsSelector`, as text; nothing when it is no selector.
+/// `metav1.LabelSelectorAsSelector`, as text; `None` when it is no selector.
 pub(super) fn as_selector(selector: Option<&Value<'_>>) -> Option<String> {
     let Some(selector) = selector else { return Some(String::new()) };
     let mut requirements: Vec<(&str, String)> = Vec::new();
@@ -46,7 +46,7 @@ pub(super) fn as_selector(selector: Option<&Value<'_>>) -> Option<String> {
     Some(texts.join(","))
 }
 
-/// `LabelSelector.String` of the generated code, which policies' printers let through.
+/// `LabelSelector.String` of the generated code, which the printers of policies use.
 pub(super) fn debug_selector(selector: &Value<'_>) -> String {
     let labels = selector.map("matchLabels").into_iter().flatten();
     let labels = labels.map(|(name, value)| format!("{name}: {},", value.as_str().unwrap_or_default()));

@@ -1,4 +1,4 @@
-//! What was found, as one table for each kind.
+//! The found objects as one table for each kind.
 
 use std::collections::HashMap;
 
@@ -16,16 +16,16 @@ pub struct Listing<'f, 'a> {
     pub resource: Resource,
     /// The objects, in the order they were found.
     pub found: Vec<&'f KeyValue<'a>>,
-    /// The API version that was asked for.
+    /// The requested API version.
     version: Option<String>,
     /// The API server's prefix of their keys.
     prefix: &'a str,
 }
 
 impl<'f, 'a> Listing<'f, 'a> {
-    /// What was found, by kind: first the kinds that `selection` names, in its order and with or without objects, then
-    /// others in the order they were found. Single objects are in one table while they are of one kind, as kubectl has
-    /// them. Keys that are no object's are left out.
+    /// Groups found objects by kind: first the kinds that `selection` names, in its order and with or without objects,
+    /// then others in the order they were found. Consecutive named objects of one kind are in one table, as in kubectl.
+    /// Keys that hold no object are left out.
     #[must_use]
     pub fn of(selection: &Selection, found: &'f [KeyValue<'a>], resources: &Resources) -> Vec<Self> {
         let mut listings: Vec<Self> = Vec::new();
@@ -64,7 +64,7 @@ impl<'f, 'a> Listing<'f, 'a> {
         listings
     }
 
-    /// The printer of the kind: of a custom one, by the definition that `view` has beside the objects.
+    /// The printer of the kind; of a custom one, by its definition in `view`.
     #[must_use]
     pub fn printer(&self, view: &View<'_>, ring: &Ring) -> TablePrinter {
         let name = self.resource.full_name();
@@ -80,7 +80,7 @@ impl<'f, 'a> Listing<'f, 'a> {
     }
 }
 
-/// A resource that nothing is known of but its keys.
+/// A resource that is known only by its keys.
 fn unknown(key: &ObjectKey<'_>, kv: &KeyValue<'_>, resources: &Resources) -> Resource {
     let kind = match Summary::new(kv.key, kv.value, resources) {
         Summary::Object { meta, .. } => meta.kind.into_owned(),

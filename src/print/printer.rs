@@ -7,12 +7,12 @@ use super::{
 };
 use crate::k8s::{ManagedFields, Resource, Value};
 
-/// Makes the rows of one kind (`printers.TableGenerator`, `rest.TableConvertor`).
+/// A printer of one kind, which makes its rows (`printers.TableGenerator`, `rest.TableConvertor`).
 #[derive(Debug, Clone)]
 pub struct TablePrinter {
-    /// The columns, those of `-o wide` included.
+    /// The columns, with those of `-o wide`.
     pub columns: Vec<Column>,
-    /// What the rows are ordered by before their keys; only FlowSchemas have it (`printFlowSchemaList`).
+    /// The sort key of rows, before their keys of etcd; only FlowSchemas have one (`printFlowSchemaList`).
     pub order: Option<fn(&Value<'_>) -> i64>,
     cells: Cells,
 }
@@ -25,7 +25,8 @@ enum Cells {
 
 impl TablePrinter {
     /// The printer of a resource; of a custom one, by its CustomResourceDefinition as v1, in `version` or the one that
-    /// kubectl would ask for. A kind without a printer of its own shows its name and when it was created, as in the API server.
+    /// kubectl would ask for. A kind without a printer of its own shows its name and creation time, as in the API
+    /// server.
     #[must_use]
     pub fn new(resource: &Resource, definition: Option<&Value<'_>>, version: Option<&str>) -> Self {
         match definition {
@@ -41,7 +42,7 @@ impl TablePrinter {
         }
     }
 
-    /// What the rows need of managedFields: only the columns of a custom kind may show them.
+    /// The handling of managedFields: only the columns of a custom kind may show them.
     #[must_use]
     pub fn managed_fields(&self) -> ManagedFields {
         match self.cells {

@@ -7,10 +7,10 @@ use crate::k8s::{Value, sprint};
 /// The cells of one object, one for each of its table's columns.
 pub type Row = Vec<Cell>;
 
-/// One value of a row. An API server writes it as JSON; its text is what kubectl makes of that.
+/// One value of a row. An API server writes it as JSON, and kubectl prints that as text.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Cell {
-    /// Nothing: `null`, and no text.
+    /// Null, with an empty text.
     Null,
     /// A boolean.
     Bool(bool),
@@ -80,25 +80,25 @@ impl From<usize> for Cell {
 pub struct Column {
     /// Its header, in the spelling of the API.
     pub name: Cow<'static, str>,
-    /// What its cells hold.
+    /// The type of its cells.
     pub kind: ColumnType,
     /// An OpenAPI format, or `name` for the object's name; mostly empty.
     pub format: Cow<'static, str>,
-    /// What a custom column's definition says of it; empty for built-in kinds.
+    /// The description in a custom column's definition; empty for built-in kinds.
     pub description: Cow<'static, str>,
-    /// What is not 0 is shown by `-o wide` only.
+    /// The priority; a column with another one than 0 is shown by `-o wide` only.
     pub priority: i64,
 }
 
 impl Column {
-    /// Whether it holds the object's name, before which kubectl writes the kind when there are several.
+    /// Whether it holds the object's name; kubectl writes the kind before it when there are several kinds.
     #[must_use]
     pub fn is_name(&self) -> bool {
         self.format == "name" && self.kind == ColumnType::String
     }
 }
 
-/// The type of a column. What an API server puts into its cells may be of another type: counts are often integers in a
+/// The type of a column. An API server's cells may be of another type: counts are often integers in a
 /// column of strings.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum ColumnType {
@@ -111,7 +111,7 @@ pub enum ColumnType {
     Number,
     /// `boolean`.
     Boolean,
-    /// `date`: how long ago it was, in the column of a custom kind.
+    /// `date`: the time since then, in the column of a custom kind.
     Date,
 }
 

@@ -4,8 +4,8 @@
 const MIN_WIDTH: usize = 6;
 const PADDING: usize = 3;
 
-/// The lines of `text` with their cells, which end in tabs, aligned. A column is as wide as the widest of its cells in
-/// lines that follow each other; the last cell of a line belongs to none.
+/// Aligns the cells of `text`, which end in tabs. A column is as wide as the widest of its cells in
+/// consecutive lines; the last cell of a line belongs to no column.
 #[must_use]
 pub fn align(text: &str) -> String {
     let mut columns = Widths::default();
@@ -31,11 +31,11 @@ pub fn align(text: &str) -> String {
 /// The widths of the columns (`Writer.format`).
 #[derive(Default)]
 struct Widths {
-    /// Of each line's cells but the last.
+    /// The widths of each line's cells but the last.
     widths: Vec<Vec<usize>>,
     /// The columns that the last line had: the line they begin at, and their width so far.
     open: Vec<(usize, usize)>,
-    /// The widest of each column so far (`RememberWidths`).
+    /// The greatest width of each column so far (`RememberWidths`).
     remembered: Vec<usize>,
 }
 

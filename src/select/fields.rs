@@ -1,9 +1,9 @@
-//! `--field-selector`: which fields an object must have, as apimachinery's `pkg/fields` reads it and each kind's
-//! `pkg/registry/*/strategy.go` answers it.
+//! `--field-selector`: conditions on fields, parsed as by apimachinery's `pkg/fields` and answered as by each kind's
+//! `pkg/registry/*/strategy.go`.
 //!
-//! An API server knows a few fields of each kind. Some of them are no paths of the object, or have a value when the
-//! object says nothing; these are here. All others are paths, and so any path will do: what it finds is compared as
-//! `custom-columns` prints it, nothing being empty.
+//! An API server supports a few fields of each kind. Some of them are no paths of the object, or have a default value;
+//! these are here. All others are paths, so any path is accepted: its value is compared as
+//! `custom-columns` prints it, and a missing value is empty.
 
 use std::borrow::Cow;
 
@@ -13,11 +13,11 @@ use crate::{
     k8s::{Value, sprint},
 };
 
-/// What fields must be (`fields.Selector`).
+/// Conditions on fields (`fields.Selector`).
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct FieldSelector {
     terms: Vec<Term>,
-    /// Whether an object was looked at.
+    /// Whether an object was tested.
     used: bool,
 }
 
@@ -28,15 +28,15 @@ struct Term {
     path: JsonPath,
     equal: bool,
     value: String,
-    /// Whether some object had it, or might have had it.
+    /// Whether some object had the field, or could have had it.
     seen: bool,
 }
 
 impl FieldSelector {
-    /// Reads a selector; nothing selects everything (`fields.ParseSelector`).
+    /// Parses a selector; an empty one selects everything (`fields.ParseSelector`).
     ///
     /// # Errors
-    /// When it is none, in apimachinery's words.
+    /// When it is invalid, in apimachinery's words.
     pub fn parse(text: &str) -> Result<Self> {
         let mut terms = Vec::new();
         for part in split_terms(text).filter(|part| !part.is_empty()) {
@@ -49,10 +49,10 @@ impl FieldSelector {
         Ok(Self { terms, used: false })
     }
 
-    /// Whether this object is meant (`Selector.Matches`); remembers which fields there are.
+    /// Whether this object is selected (`Selector.Matches`); records which fields exist.
     pub fn matches(&mut self, object: &Value<'_>) -> bool {
         self.used = true;
-        // all of them, to have seen them
+        // every term is tested, to record its field
         self.terms.iter_mut().fold(true, |all, term| {
             let named = special(object, &term.field);
             term.seen |= named.is_some();
@@ -62,14 +62,14 @@ impl FieldSelector {
         })
     }
 
-    /// Whether each field was one that an object had or an API server knows.
+    /// Checks that each field is one that an object had or an API server supports.
     ///
     /// # Errors
-    /// When one was not: it is misspelled, and what was left out for it may be wrong.
+    /// When one is not: it is misspelled, and objects may have been left out by mistake.
     pub fn finish(&self) -> Result<()> {
         match self.terms.iter().find(|term| self.used && !term.seen) {
             Some(term) => Err(Error::usage(format!("field label not supported: {}", term.field))
-                .hinted("none of the objects has such a field, and it is none that an API server knows")),
+                .hinted("no object has such a field, and an API server does not support it")),
             None => Ok(()),
         }
     }
@@ -80,7 +80,7 @@ fn usage(what: String) -> Error {
     Error::usage(what).hinted(hint)
 }
 
-/// At each comma that has no backslash (`splitTerms`).
+/// Splits a selector at each comma without a backslash (`splitTerms`).
 fn split_terms(text: &str) -> impl Iterator<Item = &str> {
     let mut escaped = false;
     text.split(move |c| {
@@ -90,7 +90,7 @@ fn split_terms(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Field, whether it must be equal, and value (`splitTerm`).
+/// Splits a term into field, whether it must be equal, and value (`splitTerm`).
 fn split_term(term: &str) -> Option<(&str, bool, &str)> {
     let at = term.char_indices().find(|(at, c)| *c == '=' || term.get(*at..).is_some_and(|t| t.starts_with("!=")))?.0;
     let (field, rest) = term.split_at_checked(at)?;
@@ -123,7 +123,7 @@ fn unescape(value: &str) -> Result<String> {
     Ok(out)
 }
 
-/// The fields that the API server knows and that are no paths, or are something when they are not there.
+/// The value of a field that the API server supports and that is no path, or has a default.
 fn special<'v>(object: &'v Value<'_>, field: &str) -> Option<Cow<'v, str>> {
     let name = |value: Option<&'v Value<'_>>| value.and_then(Value::as_str).unwrap_or_default();
     let group = name(object.get("apiVersion")).split_once('/').map_or("", |(group, _)| group);
@@ -137,7 +137,7 @@ fn special<'v>(object: &'v Value<'_>, field: &str) -> Option<Cow<'v, str>> {
             let first = object.at(&["status", "podIPs"]).and_then(Value::as_list).and_then(<[_]>::first);
             first.map_or_else(|| at(object, field), |first| at(first, "ip"))
         }
-        // known to the API server, and empty for every pod
+        // supported by the API server, and empty for every pod
         ("Pod", "status.podIPs") => Cow::Borrowed(""),
         ("Pod", "spec.hostNetwork") | ("Node", "spec.unschedulable") => or(at(object, field), "false"),
         ("ReplicationController" | "ReplicaSet", "status.replicas") => or(at(object, field), "0"),
@@ -155,8 +155,8 @@ fn special<'v>(object: &'v Value<'_>, field: &str) -> Option<Cow<'v, str>> {
     })
 }
 
-/// The other fields that the API server knows, which are paths (`AddFieldLabelConversionFunc` in
-/// `pkg/apis/*/conversion.go`); an object that says nothing has the empty text there.
+/// Whether a field is one of the paths that the API server supports (`AddFieldLabelConversionFunc` in
+/// `pkg/apis/*/conversion.go`); in an object without it the value is empty.
 fn fields_of(kind: &str) -> &'static [&'static str] {
     match kind {
         "Pod" => &[
@@ -199,7 +199,7 @@ fn at<'v>(object: &'v Value<'_>, path: &str) -> Cow<'v, str> {
     value.filter(|value| **value != Value::Null).map(sprint).unwrap_or_default()
 }
 
-/// What a path finds; a path that does not fit finds nothing.
+/// The value at a path; empty for a path that does not fit.
 fn found<'v>(path: &JsonPath, object: &Value<'_>) -> Cow<'v, str> {
     let results = path.find_results(object).unwrap_or_default();
     let values = results.iter().flatten().filter(|found| found.value().is_some_and(|value| *value != Value::Null));

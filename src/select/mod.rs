@@ -1,5 +1,5 @@
-//! Which objects are meant, in which order, and what of them: kinds, names and namespaces, labels and fields, sort keys and
-//! JSONPath and Go templates, as kubectl has them.
+//! Selection of objects, their order and their fields, as in kubectl: kinds, names and namespaces, labels and fields,
+//! sort keys, JSONPath and Go templates.
 
 mod fields;
 pub mod gotemplate;
@@ -21,48 +21,48 @@ use crate::{
     k8s::{Key, ObjectKey, Resource, Resources},
 };
 
-/// What is asked for.
+/// The selected kinds and objects.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
-    /// Each once, in the order asked for; none for every key.
+    /// The kinds, each once, in the requested order; empty for every key.
     kinds: Vec<Kind>,
-    /// In the order asked for; none for every object of the kinds.
+    /// The named objects, in the requested order; empty for every object of the kinds.
     names: Vec<Name>,
-    /// The places in `names` of each name.
+    /// The indexes in `names` of each name.
     by_name: HashMap<String, Vec<usize>>,
     namespace: Option<String>,
-    /// Of the keys of etcd; none for all.
+    /// The range of etcd's keys; `None` for all.
     range: Option<Range<'static>>,
 }
 
-/// A kind that is asked for.
+/// A selected kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kind {
     /// Its API group; empty for the core group.
     pub group: String,
     /// Its plural name.
     pub plural: String,
-    /// The API version that was asked for, if any.
+    /// The requested API version, if any.
     pub version: Option<String>,
 }
 
-/// An object that is asked for by its name.
+/// An object that is selected by its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Name {
     /// Its kind, as it was typed.
     pub kind: String,
     /// Its name.
     pub name: String,
-    /// The places of what the kind means in [`Selection::kinds`].
+    /// The indexes in [`Selection::kinds`] of the kinds that the word names.
     kinds: Vec<usize>,
 }
 
 impl Selection {
-    /// What `KIND[,KIND...] [NAME...]` or `KIND/NAME...` and `-n` mean. The namespace is not looked at for kinds that
-    /// live in none, as in kubectl.
+    /// Parses `KIND[,KIND...] [NAME...]` or `KIND/NAME...` and `-n`. The namespace is ignored for cluster-scoped kinds,
+    /// as in kubectl.
     ///
     /// # Errors
-    /// When there is no such kind, or a word is neither.
+    /// When there is no such kind, or a word is neither a kind nor a name.
     pub fn new(words: &[String], namespace: Option<&str>, resources: &Resources) -> Result<Self> {
         let mut selection = Self { namespace: namespace.map(str::to_owned), ..Self::default() };
         for (kind, name) in pairs(words)? {
@@ -75,17 +75,17 @@ impl Selection {
         Ok(selection)
     }
 
-    /// Adds a kind, and returns the places of what it means.
+    /// Adds a kind, and returns the indexes of the kinds that it names.
     fn add(&mut self, kind: &str, resources: &Resources) -> Result<Vec<usize>> {
         if matches!(kind, "componentstatuses" | "componentstatus" | "cs") {
-            let what = "ComponentStatuses are not stored: an API server makes them up when it is asked";
+            let what = "ComponentStatuses are not stored: an API server computes them for each request";
             return Err(Error::not_found(what));
         }
         let meant = resources.meant(kind);
         if meant.is_empty() {
             return Err(Error::not_found(format!("no kind {kind:?} is known, and the snapshot defines none")).hinted(
                 resources.nearest(kind).map_or_else(
-                    || "without a KIND, `get` lists everything that is there".to_owned(),
+                    || "without a KIND, `get` lists everything in the backup".to_owned(),
                     |near| format!("did you mean {near}?"),
                 ),
             ));
@@ -101,31 +101,31 @@ impl Selection {
         Ok(meant.into_iter().map(place).collect())
     }
 
-    /// The same, of the keys in `range` only.
+    /// Limits the selection to the keys in `range`.
     #[must_use]
     pub fn within(self, range: Option<Range<'static>>) -> Self {
         Self { range, ..self }
     }
 
-    /// The kinds that are asked for, in that order; none for every key.
+    /// The selected kinds, in the requested order; empty for every key.
     #[must_use]
     pub fn kinds(&self) -> &[Kind] {
         &self.kinds
     }
 
-    /// The objects that are asked for by name, in that order; none for every object of a kind.
+    /// The objects selected by name, in the requested order; empty for every object of a kind.
     #[must_use]
     pub fn names(&self) -> &[Name] {
         &self.names
     }
 
-    /// Whether the object under `key` is asked for.
+    /// Whether the object under `key` is selected.
     #[must_use]
     pub fn matches(&self, key: &[u8]) -> bool {
         !self.places(key).is_empty()
     }
 
-    /// The places at which the object under `key` is asked for, among the names, or the kinds where there are no names.
+    /// The indexes of the object under `key` among the names, or among the kinds where there are no names.
     #[must_use]
     pub fn places(&self, key: &[u8]) -> Vec<usize> {
         let parsed = Key::new(key);
@@ -146,7 +146,7 @@ impl Selection {
         places.filter(|at| self.names.get(*at).is_some_and(|name| name.kinds.contains(&kind))).collect()
     }
 
-    /// Whether the namespace fits: that of an object which lives in none does, when its kind is asked for.
+    /// Whether the namespace matches; that of a cluster-scoped object always does when its kind is named.
     fn is_within(&self, object: &ObjectKey<'_>) -> bool {
         match (self.namespace.as_deref(), object.namespace) {
             (None, _) => true,
@@ -155,8 +155,8 @@ impl Selection {
         }
     }
 
-    /// Those of the things that are asked for, in the order they are asked for, else in their own; and the names that none
-    /// of them has.
+    /// Filters things by the selection, sorted into the requested order, or else in their own; and returns the names
+    /// that none of them has.
     #[must_use]
     pub fn arrange<'k, T: Copy>(
         &self,
@@ -174,7 +174,7 @@ impl Selection {
     }
 }
 
-/// Kinds, and a name each where there are names (`ResourceTypeOrNameArgs`): those of one kind after those of another.
+/// Parses kinds, and a name each where there are names (`ResourceTypeOrNameArgs`), kind after kind.
 fn pairs(words: &[String]) -> Result<Vec<(&str, Option<&str>)>> {
     let Some((kinds, names)) = words.split_first() else { return Ok(Vec::new()) };
     if words.iter().any(String::is_empty) {

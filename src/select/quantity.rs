@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Quantity {
     negative: bool,
-    /// From 0 to 9, without zeros at either end; none for zero.
+    /// Digits from 0 to 9, without zeros at either end; empty for zero.
     digits: Vec<u8>,
     point: i64,
 }
@@ -26,7 +26,7 @@ impl Quantity {
             return None;
         }
         let (binary, exponent) = scale(suffix)?;
-        // Go's way for small numbers takes a bare suffix for zero, the one for large numbers does not
+        // Go's parser for small numbers accepts a bare suffix as zero, the one for large numbers does not
         let bare = whole.is_empty() && fraction.is_empty() && !suffix.is_empty();
         if bare && (binary && exponent > 40 || !binary && exponent < -9) {
             return None;
@@ -48,7 +48,7 @@ impl Quantity {
         Some(if binary && quantity.magnitude(&most) == Ordering::Greater { most } else { quantity })
     }
 
-    /// It in billionths, than which nothing is finer; the nearest number that there is, for one that is too large.
+    /// The amount in billionths, the finest unit; for one that is too large, the nearest number that fits.
     pub(crate) fn nanos(&self) -> i128 {
         let most = if self.negative { i128::MIN } else { i128::MAX };
         let number = self
@@ -93,7 +93,7 @@ impl Quantity {
         }
     }
 
-    /// Nothing is finer than a billionth, and nothing that is there becomes nothing.
+    /// Rounds up to a billionth, so that no amount but zero becomes zero.
     fn round_up(&mut self) {
         let kept = self.point.saturating_add(9);
         if self.digits.is_empty() || i64::try_from(self.digits.len()).is_ok_and(|len| len <= kept) {
@@ -136,7 +136,7 @@ fn scale(suffix: &str) -> Option<(bool, i64)> {
     })
 }
 
-/// The digits times 1024; by how many places they grew.
+/// Multiplies the digits by 1024; returns the number of added places.
 fn times_1024(digits: &mut Vec<u8>) -> i64 {
     let mut carry = 0_u32;
     for digit in digits.iter_mut().rev() {

@@ -1,7 +1,7 @@
 //! `--sort-by`, as kubectl's `pkg/cmd/get/sorter.go` sorts: by one field, objects without it first.
 //!
 //! Numbers are compared as numbers, and so are two texts that are both quantities (`100m`, `2Gi`); other texts, times
-//! among them, byte by byte. What is equal stays in its order, which in kubectl is left to chance.
+//! among them, byte by byte. Equal objects keep their order, which in kubectl is random.
 
 use super::{
     jsonpath::{JsonPath, relaxed_template},
@@ -19,7 +19,7 @@ pub struct SortBy {
     path: JsonPath,
 }
 
-/// What an object has in that field; the object itself need not be kept.
+/// The value of an object in that field; the object itself need not be kept.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SortKey(Key);
 
@@ -30,25 +30,25 @@ enum Key {
     Int(i64),
     Float(f64),
     Text(String, Option<Quantity>),
-    /// What has no order.
+    /// The type that has no order.
     Other(&'static str),
 }
 
 impl SortKey {
-    /// That of what has no such field, or cannot be read.
+    /// The key of an object that has no such field, or cannot be read.
     pub const MISSING: Self = Self(Key::Missing);
 }
 
 impl SortBy {
-    /// `.path`, with or without dot and braces (`SortObjects`).
+    /// Parses `.path`, with or without dot and braces (`SortObjects`).
     ///
     /// # Errors
-    /// When it is no path.
+    /// When the path is invalid.
     pub fn parse(path: &str) -> Result<Self> {
         Ok(Self { template: relaxed_template(path)?, path: JsonPath::relaxed(path)? })
     }
 
-    /// What `object` is sorted by.
+    /// The sort key of `object`.
     ///
     /// # Errors
     /// When the path does not fit.
@@ -72,7 +72,7 @@ impl SortBy {
         }))
     }
 
-    /// Brings things into the order of their keys.
+    /// Sorts things by their keys.
     ///
     /// # Errors
     /// When none of them has the field, or it has no order.
@@ -106,7 +106,7 @@ fn less(a: &Key, b: &Key) -> Result<bool, &'static str> {
     })
 }
 
-/// Stable, and content with an order that contradicts itself, as that of texts of which only some are quantities.
+/// Sorts stably, and accepts an order that contradicts itself, as that of texts of which only some are quantities.
 fn merge_sort<T, E>(mut left: Vec<T>, less: &impl Fn(&T, &T) -> Result<bool, E>) -> Result<Vec<T>, E> {
     let len = left.len();
     if len < 2 {
@@ -129,7 +129,7 @@ mod tests {
     use super::*;
     use crate::k8s::decode;
 
-    /// The `n`s of the objects, which are JSON, sorted by `.v`.
+    /// The `n` of each JSON object, sorted by `.v`.
     fn sorted(values: &[&str]) -> Result<Vec<usize>> {
         let by = SortBy::parse(".v")?;
         let key = |(n, text): (usize, &&str)| {
@@ -156,7 +156,7 @@ mod tests {
         for (values, want) in cases {
             assert_eq!(sorted(values).unwrap(), want, "{values:?}");
         }
-        // quantities and other texts together have no order: any will do, without a fault
+        // quantities and other texts together have no order: any result is accepted, without a panic
         assert_eq!(sorted(&[r#""10""#, r#""9""#, r#""1a""#, r#""x""#]).unwrap().len(), 4);
     }
 

@@ -24,7 +24,7 @@ fn a_misspelt_kind_is_answered_with_the_kind() {
         }
     }
     let (_, _, error) = run(&["get", "fixtures/kube.db", "gizmos"]);
-    assert!(error.ends_with("hint: without a KIND, `get` lists everything that is there\n"), "{error}");
+    assert!(error.ends_with("hint: without a KIND, `get` lists everything in the backup\n"), "{error}");
 }
 
 #[test]

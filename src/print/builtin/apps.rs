@@ -1,4 +1,4 @@
-//! Deployments and what else keeps Pods running.
+//! Deployments and the other kinds that keep Pods running.
 
 use super::{
     Builtin, Clock, Row, containers,
@@ -96,7 +96,7 @@ fn controller_revision(revision: &Value<'_>, clock: Clock) -> Row {
     row![revision.name(), controller, revision.int("revision"), clock.age(revision)]
 }
 
-/// How many there should be: 1 where it is not said, as the API server's defaults have it.
+/// The desired number of replicas: 1 where it is not set, the API server's default.
 fn replicas(object: &Value<'_>) -> i64 {
     object.int_at("spec.replicas").unwrap_or(1)
 }

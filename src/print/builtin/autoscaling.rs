@@ -17,7 +17,7 @@ fn autoscaler(autoscaler: &Value<'_>, clock: Clock) -> Row {
         autoscaler.name(),
         format!("{}/{}", target.text("kind"), target.text("name")),
         targets(autoscaler),
-        // a text in the API server too
+        // a string in the API server too
         autoscaler.int_at("spec.minReplicas").unwrap_or(1).to_string(),
         autoscaler.int("spec.maxReplicas"),
         autoscaler.int("status.currentReplicas"),
@@ -53,7 +53,7 @@ fn list_of(text: &str) -> Option<Vec<Value<'_>>> {
     Some(k8s::decode(text.as_bytes()).ok()?.value.list("list").to_vec())
 }
 
-/// The metric that v1 means by its percentage of CPU.
+/// The metric of v1's percentage of CPU.
 fn cpu(field: &'static str, percent: i64) -> Value<'static> {
     let object = |entries: Vec<(&'static str, Value<'static>)>| {
         Value::Object(Map::from_unsorted(entries.into_iter().map(|(k, v)| (Cow::Borrowed(k), v)).collect()))
@@ -62,7 +62,7 @@ fn cpu(field: &'static str, percent: i64) -> Value<'static> {
     object(vec![("type", Value::str("Resource")), ("resource", resource)])
 }
 
-/// `formatHPAMetrics`: two metrics, and how many more there are.
+/// `formatHPAMetrics`: two metrics, and the number of the others.
 fn format_metrics(specs: &[Value<'_>], statuses: &[Value<'_>]) -> String {
     const MOST: usize = 2;
     let shown = specs.iter().enumerate().take(MOST).map(|(index, spec)| metric(spec, statuses.get(index)));
@@ -73,7 +73,7 @@ fn format_metrics(specs: &[Value<'_>], statuses: &[Value<'_>]) -> String {
     }
 }
 
-/// What is measured and what is aimed at, of one metric.
+/// The current and the target value of one metric.
 fn metric(spec: &Value<'_>, status: Option<&Value<'_>>) -> String {
     const UNKNOWN: &str = "<unknown>";
     let source = match spec.text("type") {
@@ -88,7 +88,7 @@ fn metric(spec: &Value<'_>, status: Option<&Value<'_>>) -> String {
     let status = status.and_then(|status| status.find(source));
     let average = amount(spec, "target", "averageValue");
     let current = |what: &str| status.and_then(|status| amount(status, "current", what));
-    // a missing Quantity is a nil pointer, and printed as such
+    // a missing Quantity is a nil pointer, and printed as `<nil>`
     let nil_or = |value: Option<String>| value.unwrap_or_else(|| "<nil>".to_owned());
     let measured = |what: &str| if status.is_some() { nil_or(current(what)) } else { UNKNOWN.to_owned() };
     let or_unknown = |value: Option<String>| value.unwrap_or_else(|| UNKNOWN.to_owned());
@@ -105,7 +105,7 @@ fn metric(spec: &Value<'_>, status: Option<&Value<'_>>) -> String {
     }
 }
 
-/// An amount of v2, `target.averageValue`, or of the versions before, `targetAverageValue` (an Object's: `averageValue`).
+/// A quantity: in v2 `target.averageValue`, before `targetAverageValue` (in an Object metric: `averageValue`).
 fn amount(source: &Value<'_>, side: &str, what: &str) -> Option<String> {
     let mut capital = what.to_owned();
     if let Some(first) = capital.get_mut(..1) {
@@ -175,7 +175,7 @@ mod tests {
                 "cpu: <unknown>/<auto>",
                 "cpu: <unknown>/<auto>",
             ),
-            // as versions before v2 have it
+            // in the form of versions before v2
             (
                 "resource",
                 r#""name":"cpu","targetAverageUtilization":80"#,

@@ -1,4 +1,4 @@
-//! The cells of what makes Pods.
+//! The cells of kinds that create Pods.
 
 use super::fields::Fields;
 use crate::k8s::Value;
@@ -11,7 +11,7 @@ pub(super) fn names_and_images(containers: &[Value<'_>]) -> [String; 2] {
     })
 }
 
-/// The same for the template of Pods in an object.
+/// The names and the images of the containers in an object's Pod template.
 pub(super) fn of_template(object: &Value<'_>) -> [String; 2] {
     names_and_images(object.list("spec.template.spec.containers"))
 }

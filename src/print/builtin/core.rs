@@ -1,4 +1,4 @@
-//! The core group, but for what has a file of its own.
+//! Kinds of the core group without a file of their own.
 
 use super::{
     Builtin, Clock, Row, containers, events, fields::Fields, format_labels, nodes, pods, row, services, volumes,

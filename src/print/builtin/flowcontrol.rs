@@ -33,7 +33,7 @@ fn flow_schema(schema: &Value<'_>, clock: Clock) -> Row {
     ]
 }
 
-/// `FlowSchemaSequence.Less`: which schema is tried first.
+/// `FlowSchemaSequence.Less`: the order in which schemas are tried.
 pub(super) fn precedence(schema: &Value<'_>) -> i64 {
     schema.int("spec.matchingPrecedence")
 }

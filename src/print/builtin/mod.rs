@@ -1,7 +1,7 @@
 //! The tables of the built-in kinds (`pkg/printers/internalversion`), one file for each API group.
 //!
-//! The API server converts to its internal types first, which have defaults filled in and one form for what had several
-//! over time; the functions here read the stored form and look at both places where that matters.
+//! The API server first converts objects to its internal types, which have defaults and one form for fields that had
+//! several over time. The functions here read the stored form, and both places of such a field.
 
 mod admission;
 mod apps;
@@ -38,8 +38,8 @@ use crate::k8s::Value;
 pub(super) use entry::RowOf;
 use entry::{Builtin, row};
 
-/// The columns of a built-in kind, and what fills them. A kind that has no printer of its own shows its name and when it
-/// was created.
+/// The columns of a built-in kind, and the function for its rows. A kind without a printer of its own shows its name
+/// and creation time.
 pub(super) fn printer(group: &str, plural: &str) -> (Vec<Column>, RowOf) {
     let Builtin(columns, row) = find(group, plural).unwrap_or_else(generic::printer);
     let columns = columns.split(", ").map(|column| {
@@ -58,7 +58,7 @@ pub(super) fn printer(group: &str, plural: &str) -> (Vec<Column>, RowOf) {
     (columns.collect(), row)
 }
 
-/// What the rows of a kind are ordered by before their keys.
+/// The sort key of a kind's rows, before their keys of etcd.
 pub(super) fn order(plural: &str) -> Option<fn(&Value<'_>) -> i64> {
     (plural == "flowschemas").then_some(flowcontrol::precedence)
 }

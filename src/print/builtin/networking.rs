@@ -33,7 +33,7 @@ fn ingress(ingress: &Value<'_>, clock: Clock) -> Row {
     ]
 }
 
-/// `formatHosts`: three hosts, and how many more rules there are.
+/// `formatHosts`: three hosts, and the number of the other rules.
 fn format_hosts(rules: &[Value<'_>]) -> String {
     const MOST: usize = 3;
     let (mut hosts, mut more) = (Vec::new(), false);

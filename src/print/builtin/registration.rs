@@ -1,4 +1,4 @@
-//! The API server's own: who serves an API, what objects are stored as, and their migration.
+//! Kinds of the API server itself: APIServices, StorageVersions and their migrations.
 
 use super::{
     Builtin, Clock, Row,

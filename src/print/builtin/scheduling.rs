@@ -1,4 +1,4 @@
-//! What schedules and runs Pods: priorities, groups, runtimes (`node.k8s.io`).
+//! Scheduling and running of Pods: priorities, groups, runtimes (`node.k8s.io`).
 
 use super::{Builtin, Clock, Row, fields::Fields, row};
 use crate::k8s::Value;

@@ -69,7 +69,7 @@ pub(super) fn endpoints(endpoints: &Value<'_>, clock: Clock) -> Row {
     row![endpoints.name(), format_endpoints(endpoints.list("subsets")), clock.age(endpoints)]
 }
 
-/// `formatEndpoints`: three addresses, and how many more there are.
+/// `formatEndpoints`: three addresses, and the number of the others.
 fn format_endpoints(subsets: &[Value<'_>]) -> String {
     const MOST: usize = 3;
     if subsets.is_empty() {

@@ -1,4 +1,4 @@
-//! Classes and drivers of storage; CSIStorageCapacities have no printer that is used.
+//! Classes and drivers of storage; the printer of CSIStorageCapacities is not used by the API server.
 
 use super::{
     Builtin, Clock, Row,

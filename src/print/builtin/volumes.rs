@@ -55,7 +55,7 @@ fn phase<'v>(object: &'v Value<'_>) -> &'v str {
     if object.deleted() { "Terminating" } else { object.text_or("status.phase", "Pending") }
 }
 
-/// `helper.GetPersistentVolumeClass`, `GetPersistentVolumeClaimClass`: the beta annotation goes first.
+/// `helper.GetPersistentVolumeClass`, `GetPersistentVolumeClaimClass`: the beta annotation has priority.
 fn class<'v>(object: &'v Value<'_>) -> &'v str {
     const BETA: &str = "volume.beta.kubernetes.io/storage-class";
     let beta = object.map("metadata.annotations").and_then(|annotations| annotations.get(BETA));

@@ -1,4 +1,4 @@
-//! What an expression of a template is.
+//! Values of expressions in a template.
 
 use std::{borrow::Cow, fmt::Write as _};
 
@@ -7,7 +7,7 @@ use crate::k8s::{Map, Value, sprint};
 /// A value (`reflect.Value` in Go).
 #[derive(Debug, Clone)]
 pub(super) enum Datum<'v> {
-    /// Nothing at all: a field that is missing (the zero `reflect.Value`).
+    /// No value: a missing field (the zero `reflect.Value`).
     Nothing,
     /// Null.
     Nil,
@@ -19,13 +19,13 @@ pub(super) enum Datum<'v> {
     /// A byte of a text.
     Byte(u8),
     Float(f64),
-    /// Text; what was base64 may be any bytes.
+    /// Text; decoded base64 may be any bytes.
     Text(Cow<'v, [u8]>),
     List(&'v [Value<'v>]),
     Map(&'v Map<'v>),
 }
 
-/// What comparisons tell apart (`basicKind`).
+/// The kinds of values in comparisons (`basicKind`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Basic {
     None,
@@ -53,12 +53,12 @@ impl<'v> From<&'v Value<'v>> for Datum<'v> {
 }
 
 impl<'v> Datum<'v> {
-    /// Text of the template's own.
+    /// Text from the template itself.
     pub(super) fn text(text: impl Into<String>) -> Self {
         Self::Text(Cow::Owned(text.into().into_bytes()))
     }
 
-    /// Null as a function or a variable sees it: nothing.
+    /// The value as a function or a variable receives it: null becomes no value.
     pub(super) fn unwrapped(self) -> Self {
         if matches!(self, Self::Nil) { Self::Nothing } else { self }
     }
@@ -67,7 +67,7 @@ impl<'v> Datum<'v> {
         matches!(self, Self::Nothing | Self::Nil)
     }
 
-    /// Whether it counts as true (`isTrue`).
+    /// Whether the value counts as true (`isTrue`).
     pub(super) fn is_true(&self) -> bool {
         match self {
             Self::Nothing | Self::Nil => false,
@@ -107,7 +107,7 @@ impl<'v> Datum<'v> {
         }
     }
 
-    /// The integer that it is.
+    /// The value as an integer, if it is one.
     pub(super) fn integer(&self) -> Option<i64> {
         match self {
             Self::Int(n) | Self::Int64(n) => Some(*n),
@@ -116,7 +116,7 @@ impl<'v> Datum<'v> {
         }
     }
 
-    /// As `fmt.Sprint` has it.
+    /// The value as bytes, as by `fmt.Sprint`.
     pub(super) fn print(&self, out: &mut Vec<u8>) {
         let mut text = String::new();
         match self {
@@ -146,7 +146,7 @@ impl<'v> Datum<'v> {
         out.extend_from_slice(text.as_bytes());
     }
 
-    /// The same as text.
+    /// The value as text.
     pub(super) fn shown(&self) -> String {
         let mut out = Vec::new();
         self.print(&mut out);

@@ -1,8 +1,8 @@
-//! Why a template cannot be read, or cannot be applied: text/template's own words.
+//! Errors of parsing and applying a template, in text/template's own words.
 
 use std::fmt::Write as _;
 
-/// Why a template is none.
+/// Error in the text of a template.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("template: output:{line}: {what}")]
 pub struct SyntaxError {
@@ -10,7 +10,7 @@ pub struct SyntaxError {
     pub(super) what: String,
 }
 
-/// Why a template does not fit an object.
+/// Error when a template is applied to an object.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("template: output:{line}:{column}: executing {} at <{at}>: {what}", quoted(.name))]
 pub struct ExecError {
@@ -23,7 +23,7 @@ pub struct ExecError {
     pub(super) what: String,
 }
 
-/// Text as Go's `%q` has it.
+/// Text as by Go's `%q`.
 pub(super) fn quoted(text: &str) -> String {
     let mut out = String::from("\"");
     for c in text.chars() {

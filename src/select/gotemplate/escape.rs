@@ -1,4 +1,4 @@
-//! Text for a page, a script or a URL (`HTMLEscapeString`, `JSEscapeString`, `url.QueryEscape`).
+//! Escaping for HTML, JavaScript and URLs (`HTMLEscapeString`, `JSEscapeString`, `url.QueryEscape`).
 
 use std::fmt::Write as _;
 

@@ -9,7 +9,7 @@ use super::{
     escape, printf,
 };
 
-/// Their names.
+/// The names of the functions.
 pub(super) const FUNCTIONS: [&str; 21] = [
     "and",
     "base64decode",
@@ -34,14 +34,14 @@ pub(super) const FUNCTIONS: [&str; 21] = [
     "urlquery",
 ];
 
-/// What an argument has to be.
+/// The required type of an argument.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Parameter {
     Any,
     Text,
 }
 
-/// How many arguments a function takes, and whether it takes more.
+/// The number of arguments of a function, and whether it accepts more.
 pub(super) fn arity(name: &str) -> (usize, bool) {
     match name {
         "base64decode" | "len" | "not" => (1, false),
@@ -51,7 +51,7 @@ pub(super) fn arity(name: &str) -> (usize, bool) {
     }
 }
 
-/// What the argument at a place has to be.
+/// The required type of the argument at a place.
 pub(super) fn parameter(name: &str, place: usize) -> Parameter {
     match (name, place) {
         ("base64decode" | "printf", 0) => Parameter::Text,
@@ -97,7 +97,7 @@ pub(super) fn call<'v>(name: &str, callee: &str, arguments: &[Datum<'v>]) -> Ans
 
 fn base64decode<'v>(text: &Datum<'v>) -> Answer<'v> {
     let Datum::Text(text) = text else { return Err("base64 decode failed".to_owned()) };
-    // as Go, lines may be broken
+    // as in Go, line breaks are allowed
     let text: Vec<u8> = text.iter().copied().filter(|b| !matches!(b, b'\n' | b'\r')).collect();
     let bytes = BASE64_STANDARD.decode(text).map_err(|why| {
         let at = match why {
@@ -125,7 +125,7 @@ fn length<'v>(item: &Datum<'v>) -> Answer<'v> {
     Ok(Datum::Int(i64::try_from(len).unwrap_or(i64::MAX)))
 }
 
-/// The place that an index is, up to `len`.
+/// The place of an index, up to `len`.
 fn place(index: &Datum<'_>, len: usize) -> Result<usize, String> {
     if index.is_nothing() {
         return Err("cannot index slice/array with nil".to_owned());

@@ -19,9 +19,9 @@ struct Lexer<'i> {
     /// Where the token begins.
     start: usize,
     pos: usize,
-    /// Parentheses that are open.
+    /// Number of open parentheses.
     depth: usize,
-    /// Where lines are counted to, and the line there.
+    /// The offset up to which lines are counted, and the line there.
     counted: (usize, usize),
     tokens: Vec<Token>,
 }
@@ -198,7 +198,7 @@ impl Lexer<'_> {
         Ok(false)
     }
 
-    /// Blanks, but for the one of ` -}}`.
+    /// Skips blanks, except the one of ` -}}`.
     fn space(&mut self) -> Kind {
         while self.peek().is_some_and(is_space) && right_delim(self.rest()).is_none() {
             self.next();
@@ -226,7 +226,7 @@ impl Lexer<'_> {
         Ok(Kind::RawString)
     }
 
-    /// What comes after `.` or `$`.
+    /// Reads the name after `.` or `$`.
     fn field(&mut self, kind: Kind) -> Result<Kind, String> {
         if self.at_terminator() {
             return Ok(if kind == Kind::Variable { kind } else { Kind::Dot });

@@ -1,11 +1,11 @@
-//! kubectl's `-o go-template=TEMPLATE`: Go's text/template, as kubectl gives it objects and functions.
+//! kubectl's `-o go-template=TEMPLATE`: Go's text/template, with kubectl's objects and functions.
 //!
 //! Actions are in double braces: `{{.a.b}}` a field, `{{range .items}}...{{else}}...{{end}}`, `{{if}}`, `{{with}}`,
 //! `{{$x := .a}}` variables, `{{.a | printf "%s" | len}}` pipelines, `{{define "x"}}...{{end}}{{template "x" .}}`,
-//! `{{- .a -}}` without the blanks around. A field that is missing is `<no value>`.
+//! `{{- .a -}}` without the blanks around. A missing field is `<no value>`.
 //!
-//! What differs from Go: nesting is bounded, complex numbers, `%#v`, `%[1]d` and `%*d` are refused, and a slice ends at the
-//! length of a list, where Go has room after it.
+//! Differences from Go: nesting is bounded, complex numbers, `%#v`, `%[1]d` and `%*d` are refused, and a slice ends at
+//! the length of a list, where Go allows its capacity.
 
 mod datum;
 mod error;
@@ -27,7 +27,7 @@ pub use error::{ExecError, SyntaxError};
 use self::{datum::Datum, exec::Executor, node::Node};
 use crate::k8s::Value;
 
-/// A template that was read (`template.Template`).
+/// A parsed template (`template.Template`).
 #[derive(Debug, Clone, PartialEq)]
 pub struct GoTemplate {
     text: String,
@@ -36,25 +36,25 @@ pub struct GoTemplate {
 }
 
 impl GoTemplate {
-    /// Reads a template (`Template.Parse`).
+    /// Parses a template (`Template.Parse`).
     ///
     /// # Errors
-    /// When it is none.
+    /// When the template is invalid.
     pub fn parse(text: &str) -> Result<Self, SyntaxError> {
         Ok(Self { text: text.to_owned(), templates: parser::parse(text)?, allow_missing_keys: true })
     }
 
-    /// Whether a field that is missing is no error (`missingkey=default`).
+    /// Sets whether a missing field is allowed (`missingkey=default`).
     #[must_use]
     pub fn allow_missing_keys(mut self, allow: bool) -> Self {
         self.allow_missing_keys = allow;
         self
     }
 
-    /// Appends what the template makes of `data`, up to an error (`Template.Execute`).
+    /// Appends the output of the template for `data`, up to an error (`Template.Execute`).
     ///
     /// # Errors
-    /// When it does not fit.
+    /// When the template does not fit.
     pub fn execute<'v>(&'v self, out: &mut Vec<u8>, data: &'v Value<'v>) -> Result<(), ExecError> {
         let Self { text, templates, allow_missing_keys } = self;
         Executor { text, templates, allow_missing_keys: *allow_missing_keys, out }.execute(Datum::from(data))

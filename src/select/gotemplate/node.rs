@@ -1,4 +1,4 @@
-//! A template that was read (`text/template/parse/node.go`), and its parts as text, for errors.
+//! The nodes of a parsed template (`text/template/parse/node.go`), and their text for errors.
 
 use std::fmt::{self, Display, Formatter};
 
@@ -25,7 +25,7 @@ pub(super) struct Branch {
     pub(super) otherwise: Vec<Node>,
 }
 
-/// Commands, each of which has the one before as last argument.
+/// Commands, each with the result of the one before as its last argument.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Pipe {
     pub(super) pos: usize,
@@ -39,14 +39,14 @@ pub(super) struct Pipe {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Command(pub(super) Vec<Operand>);
 
-/// A word of a command, with where it is.
+/// A word of a command, with its place.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Operand {
     pub(super) pos: usize,
     pub(super) term: Term,
 }
 
-/// What a word is.
+/// The kinds of words.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Term {
     Bool(bool),
@@ -66,7 +66,7 @@ pub(super) enum Term {
 pub(super) enum Number {
     Int(i64),
     Float(f64),
-    /// An integer that no `int` holds.
+    /// An integer beyond `int`.
     Overflow,
 }
 

@@ -1,4 +1,4 @@
-//! `print`, `println` and `printf`, as package fmt formats what templates hold.
+//! `print`, `println` and `printf`, as by package fmt.
 
 use super::{
     datum::Datum,
@@ -6,10 +6,10 @@ use super::{
 };
 use crate::k8s::Value;
 
-/// Longer text than this is not padded to.
+/// Limit on the width of padded text.
 const WIDEST: usize = 1 << 16;
 
-/// `fmt.Sprint`: a blank between two of which neither is text.
+/// `fmt.Sprint`: a blank between two values of which neither is text.
 pub(super) fn print(values: &[Datum<'_>]) -> Vec<u8> {
     let mut out = Vec::new();
     let is_text = |value: Option<&Datum<'_>>| matches!(value, Some(Datum::Text(_)));
@@ -23,7 +23,7 @@ pub(super) fn print(values: &[Datum<'_>]) -> Vec<u8> {
     out
 }
 
-/// `fmt.Sprintln`: a blank between any two.
+/// `fmt.Sprintln`: a blank between any two values.
 pub(super) fn println(values: &[Datum<'_>]) -> Vec<u8> {
     let mut out = Vec::new();
     for (i, value) in values.iter().enumerate() {
@@ -36,7 +36,7 @@ pub(super) fn println(values: &[Datum<'_>]) -> Vec<u8> {
     out
 }
 
-/// `evalArgs`: what is to be escaped.
+/// `evalArgs`: the text to be escaped.
 pub(super) fn evaluated(values: &[Datum<'_>]) -> String {
     let shown = values.iter().map(|value| match value.is_nothing() {
         true => Datum::text("<no value>"),
@@ -121,7 +121,7 @@ fn number(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Option<usize>
     number
 }
 
-/// `int=7`, as what does not fit is shown.
+/// `int=7`: a value that does not fit the verb.
 fn typed(value: &Datum<'_>) -> String {
     if value.is_nothing() { "<nil>".to_owned() } else { format!("{}={}", value.go_type(), value.shown()) }
 }
@@ -168,7 +168,7 @@ fn formatted(out: &mut Vec<u8>, value: &Datum<'_>, verb: char, flags: Flags) -> 
     Ok(())
 }
 
-/// An element or member, which is null by any verb.
+/// An element or member; null is accepted by any verb.
 fn element_of(out: &mut Vec<u8>, value: &Value<'_>, verb: char, flags: Flags) -> Result<(), String> {
     match value {
         Value::Null => out.extend_from_slice(b"<nil>"),

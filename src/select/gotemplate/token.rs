@@ -2,7 +2,7 @@
 
 use super::error::quoted;
 
-/// What a token is (`itemType`).
+/// The kinds of tokens (`itemType`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Error,
@@ -41,7 +41,7 @@ pub(super) enum Kind {
     With,
 }
 
-/// The words that are no function's name.
+/// The keywords.
 pub(super) const KEYWORDS: [(&str, Kind); 12] = [
     (".", Kind::Dot),
     ("block", Kind::Block),
@@ -57,7 +57,7 @@ pub(super) const KEYWORDS: [(&str, Kind); 12] = [
     ("with", Kind::With),
 ];
 
-/// A token, with where it begins.
+/// A token, with its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Token {
     pub(super) kind: Kind,

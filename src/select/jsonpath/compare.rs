@@ -5,7 +5,7 @@ use std::{borrow::Cow, cmp::Ordering};
 use super::{error::EvalError, found::Found};
 use crate::k8s::Value;
 
-/// What can be compared (`basicKind`).
+/// The kinds of values that can be compared (`basicKind`).
 enum Basic<'f> {
     Bool(bool),
     Int(i64),

@@ -1,15 +1,15 @@
-//! Why a template cannot be read, or cannot be applied: client-go's own words.
+//! Errors of parsing and applying a template, in client-go's own words.
 
-/// Why a template is none (`jsonpath.Parse`).
+/// Error in the text of a template (`jsonpath.Parse`).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SyntaxError {
     /// A brace that is not closed.
     #[error("unclosed action")]
     UnclosedAction,
-    /// A character that begins nothing.
+    /// A character that cannot begin a token.
     #[error("unrecognized character in action: {}", unicode(*.0))]
     Character(char),
-    /// Digits that are no number.
+    /// An invalid number.
     #[error("cannot parse number {0}")]
     Number(String),
     /// A bracket that is not closed.
@@ -30,13 +30,13 @@ pub enum SyntaxError {
     /// A quote that is not closed.
     #[error("unterminated quoted string")]
     UnterminatedQuote,
-    /// An escape that is none.
+    /// An invalid escape.
     #[error("unquote string {0} error invalid syntax")]
     Quote(String),
     /// `....`
     #[error("invalid multiple recursive descent")]
     Recursive,
-    /// Filters or unions in one another without end; ours, Go has no limit.
+    /// Filters or unions nested beyond the limit; Go has none.
     #[error("nested too deeply")]
     Deep,
 }
@@ -47,16 +47,16 @@ fn unicode(c: char) -> String {
     if c.is_control() { format!("U+{code:04X}") } else { format!("U+{code:04X} '{c}'") }
 }
 
-/// Why a template does not fit an object (`JSONPath.FindResults`).
+/// Error when a template is applied to an object (`JSONPath.FindResults`).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EvalError {
     /// No object has the field, and missing ones are not allowed.
     #[error("{0} is not found")]
     NotFound(String),
-    /// An index into something else than a list; the Go type of it.
+    /// An index into another type than a list, with its Go type.
     #[error("{0} is not array or slice")]
     NotArray(&'static str),
-    /// A filter on something else than a list.
+    /// A filter on another type than a list.
     #[error("{0} is not array or slice and cannot be filtered")]
     NotFilterable(String),
     /// An index that the list does not have.
@@ -64,24 +64,24 @@ pub enum EvalError {
     OutOfBounds {
         /// The index.
         index: i64,
-        /// How long the list is.
+        /// The length of the list.
         length: i64,
     },
     /// A slice that ends before it begins.
     #[error("starting index {start} is greater than ending index {end}")]
     Backwards {
-        /// Where it begins.
+        /// The start of the slice.
         start: i64,
-        /// Where it ends.
+        /// The end of the slice.
         end: i64,
     },
-    /// A slice that goes backwards, or nowhere.
+    /// A slice whose step is not positive.
     #[error("step must be > 0")]
     Step,
     /// An `end` too many.
     #[error("not in range, nothing to end")]
     NothingToEnd,
-    /// A bare word that means nothing.
+    /// An unknown bare word.
     #[error("unrecognized identifier {0}")]
     Identifier(String),
     /// A filter that compares with several values.
@@ -96,7 +96,7 @@ pub enum EvalError {
     /// Two types that have no order (`template.errBadComparison`).
     #[error("incompatible types for comparison")]
     Incompatible,
-    /// Ranges in one another without end; ours, Go has no limit.
+    /// Ranges nested beyond the limit; Go has none.
     #[error("ranges are nested too deeply")]
     Deep,
 }

@@ -8,10 +8,10 @@ use super::{
 };
 use crate::k8s::Value;
 
-/// So deep may ranges lie in one another.
+/// Limit on the nesting of ranges.
 const DEPTH: usize = 64;
 
-/// An error, and whether something was found before it: for a filter without a comparison that counts.
+/// An error, and whether something was found before it, which a filter without a comparison accepts.
 struct Fault {
     why: EvalError,
     some: bool,
@@ -24,7 +24,7 @@ fn fail<T>(why: EvalError, input: &[Found<'_>]) -> Result<T, Fault> {
     Err(Fault { why, some: !input.is_empty() })
 }
 
-/// The state of one run. Ranges are no nodes of their own: `range` and `end` are words that are counted.
+/// The state of one run. Ranges are no separate nodes: the words `range` and `end` are counted.
 pub(super) struct Evaluator<'v> {
     nodes: &'v [Node],
     allow_missing_keys: bool,
@@ -68,7 +68,7 @@ impl<'v> Evaluator<'v> {
             self.begin_range = self.begin_range.saturating_sub(1);
             self.in_range = self.in_range.saturating_add(1);
             if results.is_empty() {
-                // walked all the same, to find the end
+                // evaluated nevertheless, to find the end
                 self.results(next, Found::Nothing, &mut Vec::new())?;
             }
             for found in results {
@@ -172,7 +172,7 @@ impl<'v> Evaluator<'v> {
     }
 }
 
-/// The one that a side of a comparison found, if it found any.
+/// The one value of a side of a comparison, if there is any.
 fn one<'v>(found: Walked<'v>, input: &[Found<'v>]) -> Result<Option<Found<'v>>, Fault> {
     match found {
         Ok(found) if found.len() > 1 => fail(EvalError::Several, input),
@@ -181,7 +181,7 @@ fn one<'v>(found: Walked<'v>, input: &[Found<'v>]) -> Result<Option<Found<'v>>, 
     }
 }
 
-/// `evalArray`; where Go would index nothing at all and panic, there is nothing.
+/// `evalArray`; where Go would panic on an index of nothing, the result is empty.
 fn array<'v>(input: &[Found<'v>], params: &[Param; 3]) -> Walked<'v> {
     let mut out = Vec::new();
     for found in input {
@@ -197,7 +197,7 @@ fn array<'v>(input: &[Found<'v>], params: &[Param; 3]) -> Walked<'v> {
                 let part = list.get(index(start)..index(end)).unwrap_or_default();
                 out.extend(part.iter().step_by(index(step)).map(Found::In));
             }
-            // Go looks at no further list then
+            // Go evaluates no further list then
             Ok(None) => return Ok(out),
             Err(why) => return fail(why, input),
         }
@@ -205,7 +205,7 @@ fn array<'v>(input: &[Found<'v>], params: &[Param; 3]) -> Walked<'v> {
     Ok(out)
 }
 
-/// Start, end and step in a list of this length; nothing when start and end are the same.
+/// Start, end and step in a list of this length; `None` when start and end are equal.
 fn slice(length: i64, [from, to, step]: &[Param; 3]) -> Result<Option<(i64, i64, i64)>, EvalError> {
     let mut start = if from.known { from.value } else { 0 };
     if start < 0 {
@@ -231,7 +231,7 @@ fn slice(length: i64, [from, to, step]: &[Param; 3]) -> Result<Option<(i64, i64,
     }
 }
 
-/// `evalRecursive`: everything that has members, parents first. No deeper than what was decoded.
+/// `evalRecursive`: every value with members, parents first. The depth is bounded by that of the decoded object.
 fn recursive<'v>(input: &[Found<'v>], out: &mut Vec<Found<'v>>) {
     for found in input {
         let members = found.members();

@@ -1,22 +1,22 @@
-//! What an expression finds.
+//! Results of an expression.
 
 use std::borrow::Cow;
 
 use crate::k8s::{Value, sprint};
 
-/// One thing that an expression finds (a `reflect.Value` in Go).
+/// One result of an expression (a `reflect.Value` in Go).
 #[derive(Debug, Clone)]
 pub enum Found<'v> {
-    /// A value that stands in the object.
+    /// A value in the object.
     In(&'v Value<'v>),
-    /// A value of the template's own: text, a number, or a byte of a text ([`Value::UInt`]).
+    /// A value from the template itself: text, a number, or a byte of a text ([`Value::UInt`]).
     Made(Value<'v>),
-    /// Nothing: what a range over null has (the zero `reflect.Value`).
+    /// No value, as in a range over null (the zero `reflect.Value`).
     Nothing,
 }
 
 impl<'v> Found<'v> {
-    /// The value, if it is one.
+    /// The value, if there is one.
     #[must_use]
     pub(crate) fn value(&self) -> Option<&Value<'v>> {
         match self {
@@ -26,7 +26,7 @@ impl<'v> Found<'v> {
         }
     }
 
-    /// As Go's `fmt.Sprint` has it.
+    /// The result as text, as by Go's `fmt.Sprint`.
     #[must_use]
     pub(crate) fn text(&self) -> Cow<'_, str> {
         match self {
@@ -58,7 +58,7 @@ impl<'v> Found<'v> {
         }
     }
 
-    /// Its elements or members, or a text's bytes (`evalWildcard`).
+    /// The elements or members, or a text's bytes (`evalWildcard`).
     pub(super) fn members(&self) -> Vec<Self> {
         match self {
             Self::In(Value::List(list)) => list.iter().map(Self::In).collect(),

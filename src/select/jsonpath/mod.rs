@@ -1,11 +1,11 @@
-//! kubectl's `-o jsonpath=TEMPLATE`, as client-go's `util/jsonpath` reads, applies and prints it.
+//! kubectl's `-o jsonpath=TEMPLATE`, parsed, applied and printed as by client-go's `util/jsonpath`.
 //!
 //! A template is text with expressions in braces: `{.a.b}` fields, `{['a.b']}` the same, `{.a[0]}`, `{.a[1:-1:2]}`,
 //! `{.a[*]}` elements, `{.a.*}` all members, `{..a}` at any depth, `{.a['b','c']}` several, `{.a[?(@.b=="c")]}` those of a
 //! list that pass (one comparison by `==`, `!=`, `<`, `<=`, `>`, `>=`, or the mere presence; no `&&`, as in kubectl),
 //! `{range .a[*]}...{end}`, `{"quoted\n"}`, `{@}` and `{$}` the object itself.
 //!
-//! Two things differ from Go: members come in the order of their names where Go's maps have none, and nesting is
+//! Two differences from Go: members are in the order of their names, where Go's maps have no order, and nesting is
 //! bounded.
 
 mod compare;
@@ -28,7 +28,7 @@ use crate::k8s::{Value, json};
 use eval::Evaluator;
 use node::Node;
 
-/// A template that was read (`jsonpath.JSONPath`).
+/// A parsed template (`jsonpath.JSONPath`).
 #[derive(Debug, Clone, PartialEq)]
 pub struct JsonPath {
     nodes: Vec<Node>,
@@ -37,29 +37,29 @@ pub struct JsonPath {
 }
 
 impl JsonPath {
-    /// Reads a template (`JSONPath.Parse`).
+    /// Parses a template (`JSONPath.Parse`).
     ///
     /// # Errors
-    /// When it is none.
+    /// When the template is invalid.
     pub fn parse(text: &str) -> Result<Self, SyntaxError> {
         Ok(Self { nodes: parser::parse(text)?, allow_missing_keys: false, output_json: false })
     }
 
-    /// Whether a field that is nowhere is nothing instead of an error (`JSONPath.AllowMissingKeys`).
+    /// Sets whether a missing field is allowed, instead of an error (`JSONPath.AllowMissingKeys`).
     #[must_use]
     pub fn allow_missing_keys(mut self, allow: bool) -> Self {
         self.allow_missing_keys = allow;
         self
     }
 
-    /// Whether each expression is printed as a JSON array of what it found (`JSONPath.EnableJSONOutput`).
+    /// Sets whether each expression is printed as a JSON array of its results (`JSONPath.EnableJSONOutput`).
     #[must_use]
     pub fn output_json(mut self, json: bool) -> Self {
         self.output_json = json;
         self
     }
 
-    /// What each expression finds in `data`, in the order of printing (`JSONPath.FindResults`).
+    /// The results of each expression in `data`, in the order of printing (`JSONPath.FindResults`).
     ///
     /// # Errors
     /// When the template does not fit.
@@ -67,7 +67,7 @@ impl JsonPath {
         Evaluator::new(&self.nodes, self.allow_missing_keys).find(data)
     }
 
-    /// Appends what the template makes of `data` (`JSONPath.Execute`).
+    /// Appends the output of the template for `data` (`JSONPath.Execute`).
     ///
     /// # Errors
     /// As [`JsonPath::find_results`].
@@ -78,7 +78,7 @@ impl JsonPath {
         Ok(())
     }
 
-    /// What was found, as text (`JSONPath.PrintResults`).
+    /// The results as text (`JSONPath.PrintResults`).
     #[must_use]
     pub(crate) fn print_results(&self, results: &[Found<'_>]) -> String {
         let mut out = Vec::new();

@@ -1,4 +1,4 @@
-//! What a template is made of.
+//! The nodes of a template.
 
 use crate::k8s::Value;
 
@@ -17,9 +17,9 @@ pub(super) enum Node {
     Array([Param; 3]),
     /// `[?(left operator right)]` (`FilterNode`).
     Filter {
-        /// What stands before the operator.
+        /// The side before the operator.
         left: Vec<Self>,
-        /// What stands behind it.
+        /// The side after it.
         right: Vec<Self>,
         /// `==`, or `exists` when there is none.
         operator: String,
@@ -30,7 +30,7 @@ pub(super) enum Node {
     Recursive,
     /// `[a,b]` (`UnionNode`).
     Union(Vec<Vec<Self>>),
-    /// What stands in one pair of braces (`ListNode`).
+    /// The content of one pair of braces (`ListNode`).
     List(Vec<Self>),
 }
 

@@ -1,4 +1,4 @@
-//! From the text of a template to its nodes (`client-go/util/jsonpath/parser.go`).
+//! Parsing of a template to its nodes (`client-go/util/jsonpath/parser.go`).
 
 use super::{
     error::SyntaxError,
@@ -7,21 +7,21 @@ use super::{
 };
 use crate::k8s::Value;
 
-/// So deep may filters and unions lie in one another.
+/// Limit on the nesting of filters and unions.
 const DEPTH: u32 = 16;
 
-/// The nodes of a template: text and lists, in order (`Parser.Parse`).
+/// Parses the nodes of a template: text and lists, in order (`Parser.Parse`).
 pub(super) fn parse(text: &str) -> Result<Vec<Node>, SyntaxError> {
     Parser { input: text, pos: 0, start: 0, width: 0, depth: 0 }.template()
 }
 
 struct Parser<'t> {
     input: &'t str,
-    /// What is read next.
+    /// Offset of the next character.
     pos: usize,
-    /// Where the current token begins.
+    /// Offset of the current token.
     start: usize,
-    /// How long the last character was.
+    /// Length of the last character.
     width: usize,
     depth: u32,
 }
@@ -47,14 +47,14 @@ impl<'t> Parser<'t> {
         self.pos = self.pos.saturating_add(bytes);
     }
 
-    /// What was read since the last time (`consumeText`).
+    /// The text that was read since the last call (`consumeText`).
     fn consume(&mut self) -> &'t str {
         let text = self.input.get(self.start..self.pos).unwrap_or_default();
         self.start = self.pos;
         text
     }
 
-    /// Whether a backslash stands before the character that was just read, which is one byte long.
+    /// Whether a backslash is before the character that was just read, which is one byte long.
     fn is_escaped(&self) -> bool {
         self.pos.checked_sub(2).and_then(|at| self.input.as_bytes().get(at)) == Some(&b'\\')
     }
@@ -78,7 +78,7 @@ impl<'t> Parser<'t> {
         Ok(nodes)
     }
 
-    /// What stands in braces, behind the first one (`parseInsideAction`).
+    /// The content of braces, after the first one (`parseInsideAction`).
     fn action(&mut self) -> Result<Vec<Node>, SyntaxError> {
         let mut nodes = Vec::new();
         loop {
@@ -255,7 +255,7 @@ fn quoted_name(text: &str) -> Option<&str> {
     text.strip_prefix('\'')?.strip_suffix('\'').filter(|name| !name.contains('\''))
 }
 
-/// `^([^!<>=]+)([!<>=]+)(.+?)$`: the operator gives its last character away when nothing else is behind it.
+/// `^([^!<>=]+)([!<>=]+)(.+?)$`: the operator loses its last character when nothing else follows it.
 fn comparison(text: &str) -> Option<(&str, &str, &str)> {
     let is_operator = |c| matches!(c, '!' | '<' | '>' | '=');
     let (left, rest) = text.split_at_checked(text.find(is_operator)?).filter(|(left, _)| !left.is_empty())?;

@@ -1,6 +1,6 @@
 //! Quoted text within braces.
 
-/// The text between quotes (`jsonpath.UnquoteExtend`), or `None` when an escape in it is none.
+/// The text between quotes (`jsonpath.UnquoteExtend`), or `None` when an escape in it is invalid.
 ///
 /// Escaped bytes that are not UTF-8 together become U+FFFD, where Go keeps them.
 pub(in crate::select) fn unquote(text: &str) -> Option<String> {
@@ -21,7 +21,7 @@ pub(in crate::select) fn unquote(text: &str) -> Option<String> {
     Some(String::from_utf8_lossy(&out).into_owned())
 }
 
-/// What follows a backslash (`strconv.UnquoteChar`).
+/// Decodes the characters after a backslash (`strconv.UnquoteChar`).
 fn escape(chars: &mut std::str::Chars<'_>, quote: char, out: &mut Vec<u8>) -> Option<()> {
     let byte = match chars.next()? {
         'a' => 7,
@@ -45,7 +45,7 @@ fn escape(chars: &mut std::str::Chars<'_>, quote: char, out: &mut Vec<u8>) -> Op
     Some(())
 }
 
-/// `n` more digits behind `code`.
+/// Reads `n` more digits after `code`.
 fn digits(chars: &mut std::str::Chars<'_>, n: u32, radix: u32, code: u32) -> Option<u32> {
     (0..n).try_fold(code, |code, _| code.checked_mul(radix)?.checked_add(chars.next()?.to_digit(radix)?))
 }

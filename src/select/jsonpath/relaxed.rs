@@ -1,4 +1,4 @@
-//! Paths as `--sort-by` and `custom-columns` take them: `a.b`, `.a.b`, `{a.b}`, `{.a.b}`.
+//! Paths in the forms of `--sort-by` and `custom-columns`: `a.b`, `.a.b`, `{a.b}`, `{.a.b}`.
 
 use super::JsonPath;
 use crate::{Error, Result};
@@ -22,10 +22,10 @@ pub(in crate::select) fn template(path: &str) -> Result<String> {
 }
 
 impl JsonPath {
-    /// Reads a path of one of these forms; missing keys are allowed.
+    /// Parses a path of one of these forms; missing keys are allowed.
     ///
     /// # Errors
-    /// When it is none.
+    /// When the path is invalid.
     pub(crate) fn relaxed(path: &str) -> Result<Self> {
         let template = template(path)?;
         let parsed =

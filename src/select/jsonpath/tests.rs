@@ -1,9 +1,9 @@
-//! What client-go's own tests hold it to (`jsonpath_test.go`, `parser_test.go`), in our words.
+//! The cases of client-go's own tests (`jsonpath_test.go`, `parser_test.go`).
 
 use super::{EvalError, JsonPath};
 use crate::k8s::decode;
 
-/// What the template makes of a JSON text, which stands under `v` when it is no object; or the error.
+/// The output of a template for a JSON text, which is under `v` when it is no object; or the error.
 fn run(template: &str, data: &str, allow_missing: bool) -> Result<String, String> {
     let path = JsonPath::parse(template).map_err(|e| e.to_string())?.allow_missing_keys(allow_missing);
     let object = decode(data.as_bytes()).unwrap();

@@ -1,7 +1,7 @@
-//! `-l`: which labels an object must have, as apimachinery's `pkg/labels` reads and matches it.
+//! `-l`: conditions on labels, parsed and matched as by apimachinery's `pkg/labels`.
 //!
-//! `a=b`, `a==b`, `a!=b`, `a in (b,c)`, `a notin (b,c)`, `a` (is there), `!a` (is not), `a>1`, `a<1`; all of them,
-//! separated by commas, must hold. `!=` and `notin` hold where there is no such label.
+//! `a=b`, `a==b`, `a!=b`, `a in (b,c)`, `a notin (b,c)`, `a` (exists), `!a` (does not), `a>1`, `a<1`; all of them,
+//! separated by commas, must be true. `!=` and `notin` are true where there is no such label.
 
 mod parser;
 mod requirement;
@@ -14,15 +14,15 @@ use crate::{
 
 use requirement::Requirement;
 
-/// What labels must fulfil (`labels.Selector`).
+/// Conditions on labels (`labels.Selector`).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LabelSelector(Vec<Requirement>);
 
 impl LabelSelector {
-    /// Reads a selector; nothing selects everything (`labels.Parse`).
+    /// Parses a selector; an empty one selects everything (`labels.Parse`).
     ///
     /// # Errors
-    /// When it is none, in apimachinery's words.
+    /// When it is invalid, in apimachinery's words.
     pub fn parse(text: &str) -> Result<Self> {
         let requirements = parser::parse(text).map_err(|why| {
             Error::usage(format!("the provided selector {text:?} is not valid: {why}")).hinted(
@@ -32,7 +32,7 @@ impl LabelSelector {
         Ok(Self(requirements))
     }
 
-    /// Whether an object with this `metadata` is meant (`Selector.Matches`).
+    /// Whether an object with this `metadata` is selected (`Selector.Matches`).
     #[must_use]
     pub fn matches(&self, metadata: Option<&Map<'_>>) -> bool {
         let labels = metadata.and_then(|metadata| metadata.get("labels"));

@@ -1,4 +1,4 @@
-//! From text to requirements (`apimachinery/pkg/labels/selector.go`).
+//! Parsing of requirements (`apimachinery/pkg/labels/selector.go`).
 
 use std::collections::BTreeSet;
 
@@ -24,7 +24,7 @@ enum Token {
     OpenPar,
 }
 
-/// The next token of `text`, its literal, and what is left (`Lexer.Lex`).
+/// The next token of `text`, its literal, and the rest of the text (`Lexer.Lex`).
 fn lex(text: &str) -> (Token, &str, &str) {
     let text = text.trim_start_matches(is_space);
     let symbols = [
@@ -92,13 +92,13 @@ impl<'t> Parser<'t> {
         (token, literal)
     }
 
-    /// Takes a token where `in` and `notin` are words like others.
+    /// Takes a token where `in` and `notin` are ordinary words.
     fn value(&mut self) -> (Token, &'t str) {
         let (token, literal) = self.token();
         (if matches!(token, Token::In | Token::NotIn) { Token::Identifier } else { token }, literal)
     }
 
-    /// The same without taking it (`lookahead`).
+    /// The next token, without taking it (`lookahead`).
     fn value_ahead(&self) -> (Token, &'t str) {
         Self { rest: self.rest }.value()
     }

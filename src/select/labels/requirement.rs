@@ -1,11 +1,11 @@
-//! One condition that labels fulfil or not.
+//! One condition on labels.
 
 /// One condition (`labels.Requirement`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Requirement {
     pub(super) key: String,
     pub(super) operator: Operator,
-    /// In order, each once; what `>` and `<` compare with is a number.
+    /// The values, sorted and each once; for `>` and `<` a number.
     pub(super) values: Vec<String>,
 }
 

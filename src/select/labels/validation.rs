@@ -1,4 +1,4 @@
-//! What may be a label, and how apimachinery says that something may not (`pkg/api/validate/content`).
+//! Validation of labels, with apimachinery's messages (`pkg/api/validate/content`).
 
 const KEY: &str = "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric \
     character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is \
@@ -10,7 +10,7 @@ const SUBDOMAIN: &str = "a lowercase RFC 1123 subdomain must consist of lower ca
     and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is \
     '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
 
-/// Why this is no key of a label, if it is none (`content.IsLabelKey`).
+/// The reason why a label key is invalid, if it is (`content.IsLabelKey`).
 pub(super) fn label_key(key: &str) -> Option<String> {
     let parts: Vec<&str> = key.split('/').collect();
     let (prefix, name) = match parts.as_slice() {
@@ -45,7 +45,7 @@ pub(super) fn label_key(key: &str) -> Option<String> {
     (!errors.is_empty()).then(|| errors.join("; "))
 }
 
-/// What is wrong with the values that a label is compared with (the end of `labels.NewRequirement`).
+/// The error in the values that a label is compared with, if any (the end of `labels.NewRequirement`).
 pub(super) fn values(key: &str, values: &[String], numbers: bool) -> Vec<String> {
     let mut errors = Vec::new();
     for (i, value) in values.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! Pods, whose state is summed up in one word (`printPod`).
+//! Pods, with their state in one word (`printPod`).
 
 use std::collections::BTreeMap;
 
@@ -36,7 +36,7 @@ pub(super) fn pod(pod: &Value<'_>, clock: Clock) -> Row {
     ]
 }
 
-/// What the states of a Pod's containers come to.
+/// The sum of the states of a Pod's containers.
 #[derive(Default)]
 struct Tally {
     reason: String,

@@ -2,7 +2,7 @@
 
 use super::super::testing::row;
 
-/// Ready, status and restarts of a Pod with so many containers.
+/// Ready, status and restarts of a Pod with `n` containers.
 fn shown(containers: usize, init: &str, meta: &str, status: &str) -> Vec<String> {
     let containers = vec!["{}"; containers].join(",");
     let pod = format!(
@@ -12,7 +12,7 @@ fn shown(containers: usize, init: &str, meta: &str, status: &str) -> Vec<String>
     row("pods", &pod)[1..4].to_vec()
 }
 
-/// The status of a container: is it ready, how often restarted, its state, and when it last ended.
+/// The status of a container: whether it is ready, its restarts, its state, and its last end.
 fn container(ready: bool, restarts: usize, state: &str, ended: &str) -> String {
     let last = match ended {
         "" => String::new(),
@@ -62,7 +62,7 @@ fn containers_decide() {
     assert_eq!(shown(2, "", "", &status), ["1/2", "Running", "6"]);
     let status = format!(r#""phase":"Odd","reason":"podReason","containerStatuses":[{running}]"#);
     assert_eq!(shown(1, "", "", &status)[1], "podReason");
-    // an error is what counts when another container completed
+    // the error is shown when another container completed
     let crashed = container(false, 0, CRASHED, "");
     let status = format!(r#""phase":"Failed","containerStatuses":[{done},{running},{crashed}]"#);
     assert_eq!(shown(3, "", "", &status)[..2], ["1/3", "podCrash"]);

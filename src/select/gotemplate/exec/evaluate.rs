@@ -1,4 +1,4 @@
-//! What pipelines, words and calls are.
+//! Evaluation of pipelines, words and calls.
 
 use std::borrow::Cow;
 
@@ -36,7 +36,7 @@ impl<'t: 'v, 'v> Frame<'_, 't, '_, 'v> {
             Term::Variable(_, names) if !names.is_empty() => return self.operand(dot, first, given),
             _ => {}
         }
-        // a pipe in parentheses does not become what errors are at
+        // a pipe in parentheses does not change the place in errors
         if !matches!(first.term, Term::Pipe(_)) {
             self.at = At::Operand(first);
         }
@@ -82,7 +82,7 @@ impl<'t: 'v, 'v> Frame<'_, 't, '_, 'v> {
 
     fn fields(&mut self, mut value: Datum<'v>, names: &'t [String], given: bool) -> Run<Datum<'v>> {
         for (n, name) in names.iter().enumerate() {
-            // what comes out of a map has the type of its members
+            // the result of a map has the type of its members
             let is_member = n > 0;
             value = self.field(value, name, is_member, given && n.saturating_add(1) == names.len())?;
         }

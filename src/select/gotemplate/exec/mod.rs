@@ -10,10 +10,10 @@ use super::{
     node::{Branch, Command, Node, Operand, Pipe, call},
 };
 
-/// So deep may templates call one another.
+/// Limit on the depth of template calls.
 const DEPTH: usize = 100;
 
-/// What ends a list early.
+/// Reasons that end a list early.
 enum Stop {
     Break,
     Continue,
@@ -30,12 +30,12 @@ pub(super) struct Executor<'t, 'o> {
     pub(super) out: &'o mut Vec<u8>,
 }
 
-/// The state of one template of it.
+/// The state of one template in a run.
 struct Frame<'f, 't, 'o, 'v> {
     run: &'f mut Executor<'t, 'o>,
     name: &'t str,
     variables: Vec<(&'t str, Datum<'v>)>,
-    /// What is being evaluated, for errors.
+    /// The place that is being evaluated, for errors.
     at: At<'t>,
     depth: usize,
 }
@@ -167,7 +167,7 @@ impl<'t: 'v, 'v> Frame<'_, 't, '_, 'v> {
         Ok(())
     }
 
-    /// A round for each element; false when there is none.
+    /// Runs the body for each element; false when there is none.
     fn rounds(&mut self, branch: &'t Branch, elements: impl Iterator<Item = (Datum<'v>, Datum<'v>)>) -> Run<bool> {
         let (mark, mut any) = (self.variables.len(), false);
         for (index, element) in elements {
@@ -191,7 +191,7 @@ impl<'t: 'v, 'v> Frame<'_, 't, '_, 'v> {
         Ok(any)
     }
 
-    /// Sets a variable of a range, which is the last but `place` where it was declared with it.
+    /// Sets a variable of a range; one declared by the range is the last but `place`.
     fn round_variable(&mut self, pipe: &Pipe, name: &str, place: usize, value: Datum<'v>) -> Run<()> {
         if pipe.assigns {
             return self.set(name, value);

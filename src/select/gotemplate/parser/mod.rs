@@ -1,4 +1,4 @@
-//! Templates are read (`text/template/parse/parse.go`).
+//! Parsing of templates (`text/template/parse/parse.go`).
 
 mod pipeline;
 
@@ -12,12 +12,12 @@ use super::{
 };
 use crate::select::jsonpath::unquote;
 
-/// So deep may parts lie in one another.
+/// Limit on the nesting of parts.
 const DEPTH: usize = 100;
 
 type Parsed<T> = Result<T, SyntaxError>;
 
-/// The templates of a text by name; that of the text itself is `output`.
+/// Parses the templates of a text, by name; that of the text itself is `output`.
 pub(super) fn parse(text: &str) -> Parsed<BTreeMap<String, Vec<Node>>> {
     let mut parser = Parser {
         tokens: tokens(text),
@@ -38,12 +38,12 @@ struct Parser {
     tokens: Vec<Token>,
     /// The next token.
     at: usize,
-    /// The last token that was looked at.
+    /// The last token that was read.
     read: usize,
     /// The line where the action begins; 0 outside.
     action: usize,
     variables: Vec<String>,
-    /// Ranges around.
+    /// Number of enclosing ranges.
     ranges: usize,
     depth: usize,
     templates: BTreeMap<String, Vec<Node>>,
@@ -56,11 +56,11 @@ enum End {
     Else,
 }
 
-/// One more part of a list, or its end.
+/// The next part of a list, or its end.
 enum Part {
     Node(Node),
     End(End),
-    /// A definition, which is in no list.
+    /// A definition, which is not in a list.
     Nothing,
 }
 
@@ -129,7 +129,7 @@ impl Parser {
         parsed
     }
 
-    /// A template of this name; one that is empty may be defined again.
+    /// Adds a template of this name; an empty one may be defined again.
     fn add(&mut self, name: String, list: Vec<Node>) -> Parsed<()> {
         let is_empty =
             |list: &[Node]| list.iter().all(|node| matches!(node, Node::Text(text) if text.trim().is_empty()));
@@ -225,7 +225,7 @@ impl Parser {
         if self.ranges == 0 { self.fail(format!("{what} outside {{{{range}}}}")) } else { Ok(node) }
     }
 
-    /// The parts of a template of its own, which knows no variables but its `$`, to its end.
+    /// The parts of a separate template, which has only the variable `$`, to its end.
     fn definition(&mut self, name: String, context: &str) -> Parsed<()> {
         let outside = (std::mem::replace(&mut self.variables, vec!["$".to_owned()]), std::mem::take(&mut self.ranges));
         let (list, end) = self.list()?;
@@ -281,7 +281,7 @@ impl Parser {
         Ok(Branch { pipe, list, otherwise })
     }
 
-    /// What comes after `{{else`; `if` or `with` there has no end of its own.
+    /// Parses what follows `{{else`; an `if` or `with` there has no end of its own.
     fn otherwise(&mut self, context: &str) -> Parsed<Vec<Node>> {
         match (context, self.peek_non_space().kind) {
             ("if", Kind::If) => {

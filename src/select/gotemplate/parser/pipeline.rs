@@ -1,4 +1,4 @@
-//! Pipelines: commands, their words, constants.
+//! Parsing of pipelines: commands, their words, constants.
 
 use super::{Kind, Parsed, Parser, Token};
 use crate::select::{
