@@ -73,7 +73,7 @@ pub fn sort(found: &mut Vec<KeyValue<'_>>) {
     });
 }
 
-/// Rank of a resource.
+/// Position of a resource's line in [`ORDER`].
 fn rank(key: &ObjectKey<'_>, builtin: &Resources) -> usize {
     let place = |name: &str| ORDER.iter().position(|line| line.split(' ').any(|have| have == name));
     let group = key.group.as_deref().unwrap_or_default();

@@ -34,7 +34,7 @@ pub(super) fn pod(root: &mut Map<'_>, exact: bool) {
     }
 }
 
-/// Removes the mount of a token that admission has added, and returns its volume.
+/// Removes the mount of a token that admission has added, and adds its volume to `gone`.
 fn unmount(container: &mut Map<'_>, gone: &mut Vec<String>) {
     let Some(Value::List(mounts)) = container.get_mut("volumeMounts") else { return };
     mounts.retain(|mount| {
