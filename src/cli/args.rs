@@ -34,7 +34,7 @@ pub(crate) struct Cli {
 
 const ENDING: &str = "\
 Environment:
-  ETCDSNAP_SNAPSHOT  the SNAPSHOT of a command that is given none, as in `etcdsnap get pods -n shop`;
+  ETCDSNAP_SNAPSHOT  the SNAPSHOT of a command that is given none: `etcdsnap get pods -n shop`;
                      a first argument that is a file still is the SNAPSHOT
 
 Exit status:
@@ -177,8 +177,8 @@ pub(crate) struct When {
     /// As of this time: the last revision that is known to be written by then
     ///
     /// TIME is 2026-11-21T02:04:00Z, "2026-11-21 02:04" or 2026-11-21 (UTC), or -10m: before the newest time in the backup.
-    /// The times in Kubernetes' objects tell when a revision was written, within a few seconds; so it may be a few seconds
-    /// early. Which revision it is, and between which times, is printed on stderr.
+    /// The times in Kubernetes' objects show within a few seconds when a revision was written; so the revision may be a few
+    /// seconds early. Which one it is, and between which times it was written, is printed on stderr.
     #[arg(long, value_name = "TIME", conflicts_with = "rev", value_parser = time, allow_hyphen_values = true)]
     at: Option<Time>,
 }

@@ -54,6 +54,22 @@ fn what_help_says_is_known() {
     assert!(known == now, "{FILE}, line {}: known\n{}now\n{}{how}", line + 1, at(&known), at(&now));
 }
 
+/// `-h` is read on one screen; what is rarely used is in `--help` alone.
+#[test]
+fn short_help_fits_a_screen() {
+    let known = fs::read_to_string(FILE).unwrap();
+    let mut checked = 0;
+    for section in known.trim_start_matches("$ ").split("\n$ ") {
+        let (title, help) = section.split_once('\n').unwrap();
+        if title.ends_with(" -h") {
+            let lines = help.trim_end().lines().count();
+            assert!(lines <= 55, "{title}: {lines} lines");
+            checked += 1;
+        }
+    }
+    assert!(checked > 15, "{checked}");
+}
+
 /// Colours are for terminals, or where they are asked for.
 #[test]
 fn colour_is_where_it_is_asked_for() {

@@ -17,7 +17,7 @@ use crate::{
 
 /// One stored value from stdin as YAML or JSON
 ///
-/// Takes what etcd stores for Kubernetes: protobuf behind `k8s\0`, JSON, CBOR, and these encrypted. What it prints is not
+/// Takes what etcd stores for Kubernetes: protobuf after `k8s\0`, JSON, CBOR, and these encrypted. What it prints is not
 /// masked.
 #[derive(Debug, Args)]
 #[command(after_help = "\

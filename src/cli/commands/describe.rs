@@ -20,9 +20,11 @@ use crate::{
     session::Session,
 };
 
-/// Objects in full: every field in sections, owners above, what it owns below, and the Events about it
+/// Objects in full, with their owners, what they own, and their Events
 ///
-/// Of a Node also its pods and what they request. Without -n it is all namespaces. KIND is as for `get`. What is secret is masked: equal secrets have equal masks.
+/// Every field in sections, owners above, what it owns below, and the Events about it. For a Node also its pods and what
+/// they request. Without -n it is all namespaces. KIND is as for `get`. What is secret is masked: equal secrets have equal
+/// masks.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -38,7 +38,7 @@ pub(super) struct DirectoryArgs {
     /// Make the result in NEWDIR: a copy, which shares its blocks with DIR where the file system can do that
     #[arg(long, value_name = "NEWDIR")]
     to: Option<PathBuf>,
-    /// Change DIR itself; what is written anew is kept beside itself as it was, as NAME.before-<UTC>
+    /// Change DIR itself; each file that is replaced is kept beside it, as NAME.before-<UTC>
     #[arg(long)]
     in_place: bool,
     /// With --in-place: do it; otherwise the plan is printed, and nothing is changed

@@ -25,11 +25,11 @@ use crate::{
     session::Session,
 };
 
-/// Let the last member of a dead cluster go on alone, with all that it holds
+/// Let the last member of a dead cluster continue alone, with all that it holds
 ///
-/// What etcd's flag of this name does when it starts, done to a directory that nobody runs: the member's log says that
-/// all others were removed. Its id and its cluster's stay, and any etcd starts on the result, with no flag. Other members
-/// are made anew: a directory of one that was removed must never be started again.
+/// It does what etcd's flag of this name does at a start, to a directory that no etcd runs on: the member's log then has
+/// the removal of all other members. Its id and its cluster's id stay. Any etcd starts on the result, with no flag. Add
+/// the other members anew: never start the old directory of one of them again.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -38,15 +38,16 @@ Examples:
   etcdsnap force-new-cluster --data-dir /var/lib/etcd --in-place --yes --uncommitted keep
   etcdsnap force-new-cluster --data-dir d --to e --peer-urls https://10.0.0.9:2380
 
-Exit status: 0 done, 1 refused because of what the directory holds (also: --uncommitted has to decide), 2 wrong usage (also:
-a running etcd holds it, --yes was not said), 3 could not be read or written; unless it is 0, nothing was changed")]
+Exit status: 0 done; 1 refused because of what the directory holds, or --uncommitted has to decide;
+2 wrong usage, a running etcd, or no --yes; 3 could not be read or written.
+Unless it is 0, nothing was changed")]
 pub(crate) struct ForceNewCluster {
     #[command(flatten)]
     directory: DirectoryArgs,
     /// Commit, or drop, the log's entries past the last commit on disk
     ///
-    /// A client may have been told that they are in: only the other members knew. etcd's own flag drops them. Where there
-    /// are any, this has to be said.
+    /// A client may have got the answer that they are written: only the other members knew. etcd's own flag drops them.
+    /// Where there are any, you have to decide.
     #[arg(long, value_enum, value_name = "keep|drop", hide_possible_values = true)]
     uncommitted: Option<Uncommitted>,
     /// Where other members are to reach this one [default: where they do now]
@@ -58,7 +59,7 @@ pub(crate) struct ForceNewCluster {
     /// Give up the history before REV; etcd does it when it starts, and `etcdctl defrag` makes the file smaller then
     #[arg(long, value_name = "REV|latest", value_parser = compact)]
     compact: Option<Compact>,
-    /// Go on with a damaged db as it is; a file beside a copy says so
+    /// Continue with a damaged db as it is; a file beside a copy says so
     #[arg(long)]
     force: bool,
 }

@@ -10,9 +10,10 @@ use crate::{
     session::Session,
 };
 
-/// HashKV: the sum that members compare, of the last or an older revision
+/// HashKV, the sum that members compare
 ///
-/// Equal to `etcdutl hashkv` and to the HashKV of a live member, without touching the file.
+/// Equal to `etcdutl hashkv` and to the HashKV of a live member, without touching the file. It is of the last revision,
+/// or of an older one.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

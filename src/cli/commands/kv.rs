@@ -39,18 +39,18 @@ pub(crate) struct Kv {
     snapshot: PathBuf,
     /// The key, or the first key of a range
     key: Option<OsString>,
-    /// The first key behind the range
+    /// The first key after the range
     range_end: Option<OsString>,
     /// All keys that begin with KEY
     #[arg(long, conflicts_with_all = ["range_end", "from_key"])]
     prefix: bool,
-    /// KEY and all keys behind it
+    /// KEY and all keys after it
     #[arg(long, conflicts_with = "range_end")]
     from_key: bool,
     /// Keys without values
     #[arg(long)]
     keys_only: bool,
-    /// How many there are, nothing else
+    /// Only how many there are
     #[arg(long, conflicts_with_all = ["keys_only", "print_value_only"])]
     count_only: bool,
     /// Values without keys

@@ -13,9 +13,9 @@ use crate::{
     session::Session,
 };
 
-/// The members as `etcdctl member list` prints them, and the removed ones, alarms and auth
+/// Members, removed members, alarms, users and roles
 ///
-/// A snapshot does not hold the cluster's id: it is not shown.
+/// The members are printed as by `etcdctl member list`. A snapshot does not hold the cluster's id: it is not shown.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -22,9 +22,9 @@ use crate::{
 
 /// Bring a member's directory to the storage version of another etcd
 ///
-/// As `etcdutl migrate` does it, and the cluster's version goes down with it, below which no etcd starts. What is in the
-/// log stays there. A member that votes and that the db calls a learner still, as etcd 3.5 may leave it, votes in the db,
-/// too. Every member of the cluster has to be brought there.
+/// As `etcdutl migrate` does it. The cluster's version goes down with it: no etcd below that version starts. What is in
+/// the log stays there. A voting member that the db still calls a learner, as etcd 3.5 may leave it, becomes a voter in
+/// the db too. Do this for every member of the cluster.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -32,8 +32,9 @@ Examples:
   etcdsnap migrate --data-dir /var/lib/etcd --target-version 3.6 --in-place           # the plan
   etcdsnap migrate --data-dir /var/lib/etcd --target-version 3.6 --in-place --yes
 
-Exit status: 0 done, 1 refused because of what the directory holds, 2 wrong usage (also: a running etcd holds it, it has that
-version already, --yes was not said), 3 could not be read or written; unless it is 0, nothing was changed")]
+Exit status: 0 done; 1 refused because of what the directory holds;
+2 wrong usage, a running etcd, no --yes, or it has that version already;
+3 could not be read or written. Unless it is 0, nothing was changed")]
 pub(crate) struct Migrate {
     #[command(flatten)]
     directory: DirectoryArgs,

@@ -17,10 +17,11 @@ use crate::{
     session::Session,
 };
 
-/// What a backup is and how much is in it: a list, or of several backups a table
+/// What a backup is, and how much is in it
 ///
-/// The fields of `etcdutl snapshot status`, and: what kind of file it is and whether it has a trailer. Of a data directory
-/// they are those of its db alone; LOG says what its log holds besides, and to which revision that leads.
+/// A list for one backup, a table for several. The fields are those of `etcdutl snapshot status`, the kind of file, and
+/// whether it has a trailer. For a data directory they are those of its db alone; LOG says what its log holds besides, and
+/// to which revision that leads.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -19,7 +19,7 @@ use crate::{
     session::Session,
 };
 
-/// Every change that a backup holds, one a line: when, what, to which object, by which program
+/// Every change that a backup holds, one a line, with its time and program
 ///
 /// A backup holds every change since its last compaction; Kubernetes compacts every 5 minutes, so a normal one goes back 5
 /// to 10 of them. Of a data directory whose log begins with the first entry, what was compacted is there too.

@@ -21,16 +21,19 @@ use crate::{
     session::{Session, one_stdin},
 };
 
-/// Is the backup good? Every check there is, with the place of everything that is wrong
+/// Check everything: is the backup good, and where is it damaged?
 ///
-/// A table of the files, newest content first, then the findings, then the newest good one of each cluster. `good`: everything was checked and is right.
-/// `doubtful`: all that can be checked is right, but nothing proves the values (no trailer), or it may be torn.
-/// `damaged`: something is wrong. Of a data directory it tells, too, how db, log and `.snap` files fit, and where their
-/// member lists differ. STARTS ON: which etcd starts on it, or on what a plain restore makes of it. A folder stands for the
-/// files in it, with -r also for those in its folders; what is surely something else there, such as a list of sums, is
-/// reported and does not count. Of two backups of one cluster the newer one is that which continues from the other, else
-/// that with the newer time inside; a time that other clocks of the cluster contradict does not count.
-/// Of several data directories of one cluster the logs are compared: which one to keep, and what was agreed on.
+/// It prints a table of the files, newest content first, then the findings with their places, then the newest good one of
+/// each cluster. `good`: everything was checked and is right. `doubtful`: all that can be checked is right, but nothing
+/// proves the values (no trailer), or the file may be torn. `damaged`: something is wrong. STARTS ON: which etcd starts on
+/// it, or on what a plain restore makes of it.
+///
+/// A folder means the files in it; with -r also those in its folders. What is surely something else there, such as a list
+/// of sums, is reported and does not count. Of two backups of one cluster the newer one is that which continues from the
+/// other, else that with the newer time inside; a time that other clocks of the cluster contradict does not count.
+///
+/// For a data directory it also checks how db, log and `.snap` files fit, and where their member lists differ. For several
+/// directories of one cluster it compares the logs: which directory to keep, and what was agreed on.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

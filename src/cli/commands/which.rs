@@ -38,7 +38,7 @@ pub(super) struct Which {
     #[arg(long, value_name = "FIELDS", default_value = "", hide_default_value = true)]
     field_selector: String,
     /// Only what is stored below PREFIX, the API server's --etcd-prefix; without it every prefix that is found counts
-    #[arg(long, value_name = "PREFIX", value_parser = etcd_prefix)]
+    #[arg(long, value_name = "PREFIX", value_parser = etcd_prefix, hide_short_help = true)]
     prefix: Option<Range<'static>>,
     #[command(flatten)]
     when: When,

@@ -40,12 +40,13 @@ Examples:
   etcdsnap diff backup.db --rev 1200..1300
   etcdsnap diff monday.db tuesday.db -o json --encryption-config encryption.yaml | jq '.changed[].name'
 
-Exit status: 0 when nothing differs, 1 when something does, could not be compared, or a backup is damaged")]
+Exit status: 0 when nothing differs; 1 when something does or could not be compared, or a backup is
+damaged")]
 pub(crate) struct Compare {
     /// The older backup
     #[arg(value_name = "A")]
     a: PathBuf,
-    /// The newer backup, unless --rev names two revisions of A; behind it which objects: KIND[/NAME] [NAME...]
+    /// The newer backup, unless --rev names two revisions of A; after it the objects: KIND[/NAME] [NAME...]
     #[arg(value_name = "B [KIND[/NAME]...]")]
     rest: Vec<OsString>,
     /// Two revisions of A instead of two backups
@@ -66,7 +67,7 @@ pub(crate) struct Compare {
     /// Leave out this field and all below it: spec.replicas, spec.containers[name=web].image; [*] is any item
     #[arg(long, value_name = "PATH")]
     ignore: Vec<String>,
-    /// Leave out nothing but what --ignore names
+    /// Leave out only what --ignore names
     #[arg(long)]
     all: bool,
     /// Compare the status too

@@ -51,9 +51,10 @@ Examples:
   etcdsnap export backup.db -n shop --to ./shop --reveal
   etcdsnap export backup.db deploy/web -n shop --with-deps --to ./web
   etcdsnap export backup.db deploy/web -n shop --rev 4711 --to - | kubectl apply --server-side -f -
-  etcdsnap export backup.db secrets,cm -n shop --to ./shop --reveal --encryption-config encryption.yaml
+  etcdsnap export backup.db secrets -n shop --to ./shop --reveal --encryption-config keys.yaml
 
-Exit status: 1 when an object that was named is not there, one cannot be read, all are left out, or the backup is damaged")]
+Exit status: 1 when an object that was named is not there or cannot be read, all are left out, or the
+backup is damaged")]
 pub(crate) struct Export {
     /// The backup
     snapshot: PathBuf,

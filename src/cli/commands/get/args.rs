@@ -12,10 +12,10 @@ use crate::{
     commands::which::Which,
 };
 
-/// Objects as kubectl prints them; without a KIND one line for everything that is there
+/// Objects as kubectl prints them; without a KIND a list of everything
 ///
-/// With a KIND it is the table that kubectl prints, column for column. What it tells as an age counts from the newest
-/// time in the snapshot, for a backup has no now. Without -n it is all namespaces. KIND is a plural, singular or short
+/// With a KIND it is the table that kubectl prints, column for column. A backup has no "now": AGE counts from the newest
+/// time in it. Without -n it is all namespaces. KIND is a plural, singular or short
 /// name, or RESOURCE.GROUP; kinds that the snapshot's own CustomResourceDefinitions define count too; `all` is kubectl's.
 /// What `yaml`, `kyaml`, `json`, `ndjson` and templates print is not masked: Secrets are shown as they are stored, or, where that is
 /// encrypted and there is a key, as they were before.
@@ -25,19 +25,17 @@ use crate::{
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  etcdsnap get backup.db
+  etcdsnap get backup.db -n shop
   etcdsnap get backup.db pods -n shop -o wide
-  etcdsnap get backup.db pods -L app,tier
-  etcdsnap get backup.db deploy/web -n shop -o yaml
-  etcdsnap get backup.db --key /registry/pods/shop/db-0 -o json
-  etcdsnap get backup.db pods -o ndjson | jq -r .spec.nodeName | sort | uniq -c
+  etcdsnap get backup.db deploy/web -n shop -o yaml --at 2026-11-21T02:00:00Z
+  etcdsnap get backup.db pods -l app=web --field-selector spec.nodeName=node-a
   etcdsnap get backup.db secrets -n shop -o yaml --encryption-config encryption.yaml
-  etcdsnap get backup.db pods -l app=web --field-selector spec.nodeName=node-a --sort-by .metadata.creationTimestamp
-  etcdsnap get backup.db pods -o jsonpath='{range .items[*]}{.metadata.name}{\"\\t\"}{.status.podIP}{\"\\n\"}{end}'
   etcdsnap get backup.db secret/db -n shop -o go-template='{{.data.password | base64decode}}'
+  etcdsnap get backup.db pods -o jsonpath='{.items[*].status.podIP}'
   etcdsnap get backup.db nodes -o custom-columns=NAME:.metadata.name,CPU:.status.capacity.cpu
 
-Exit status: 1 when an object that was named is not there, one cannot be read, or a template does not fit")]
+Exit status: 1 when an object that was named is not there or cannot be read, or a template does not
+fit")]
 pub(crate) struct Get {
     /// The backup
     pub(super) snapshot: PathBuf,
@@ -47,17 +45,17 @@ pub(crate) struct Get {
     #[arg(long, value_name = "PATH", default_value = "", hide_default_value = true)]
     pub(super) sort_by: String,
     /// The object under this key of etcd
-    #[arg(long, conflicts_with_all = ["what", "namespace", "prefix"])]
+    #[arg(long, conflicts_with_all = ["what", "namespace", "prefix"], hide_short_help = true)]
     pub(super) key: Option<String>,
     /// The format: a table with a KIND, a summary without one
     #[arg(short, long, value_parser = FormatParser)]
     pub(super) output: Option<Format>,
     /// The template of --output, or its file; without --output a go-template
-    #[arg(long, value_name = "TEMPLATE")]
+    #[arg(long, value_name = "TEMPLATE", hide_short_help = true)]
     pub(super) template: Option<String>,
     /// Whether a template may name fields that no object has
     #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set, num_args = 0..=1,
-          require_equals = true, default_missing_value = "true")]
+          require_equals = true, default_missing_value = "true", hide_short_help = true)]
     pub(super) allow_missing_template_keys: bool,
     /// Without the line of headers
     #[arg(long)]
@@ -69,13 +67,13 @@ pub(crate) struct Get {
     #[arg(long)]
     pub(super) show_labels: bool,
     /// With the kind before each name in a table, as if several kinds were listed
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub(super) show_kind: bool,
     /// No error, and no output, where nothing that was asked for is there
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub(super) ignore_not_found: bool,
     /// With metadata.managedFields
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub(super) show_managed_fields: bool,
     #[command(flatten)]
     pub(super) keys: Keys,

@@ -23,7 +23,7 @@ use crate::{
 /// Every stored revision of an object, deletions too, and what changed at each
 ///
 /// A backup holds every change since its last compaction, and of what is older the newest state of each key only.
-/// Kubernetes compacts every 5 minutes: a normal backup goes back 5 to 10 of them. The first line tells the window. More
+/// Kubernetes compacts every 5 minutes: a normal backup goes back 5 to 10 of them. The first line names the window. More
 /// backups of the same cluster, with --also, make it longer; writes that are in none of them are counted. Of a data
 /// directory whose log begins with the first entry, what was compacted is there too.
 ///

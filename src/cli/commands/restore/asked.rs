@@ -22,14 +22,14 @@ pub(super) struct Where {
     #[arg(long, value_name = "DIR", required_unless_present_any = ["to", "to_snapshot"])]
     pub(super) data_dir: Option<PathBuf>,
     /// Put the log into DIR instead of member/wal
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", hide_short_help = true)]
     pub(super) wal_dir: Option<PathBuf>,
     /// With --all-members: DIR/NAME is made for each
     #[arg(long, value_name = "DIR", requires = "all_members", conflicts_with_all = ["data_dir", "wal_dir"])]
     pub(super) to: Option<PathBuf>,
-    /// Make no data directory, but FILE: a snapshot with its SHA-256, members as in the backup
+    /// Make a snapshot file instead, with its SHA-256
     ///
-    /// For what takes files: etcdutl, Talos, k3s, OpenShift. What would be restored is in it: the log, up to where it is
+    /// Its members are those of the backup. For what takes files: etcdutl, Talos, k3s, OpenShift. What would be restored is in it: the log, up to where it is
     /// wanted, without what is left out.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["data_dir", "wal_dir", "to", "keep_old"])]
     pub(super) to_snapshot: Option<PathBuf>,
@@ -37,68 +37,72 @@ pub(super) struct Where {
     #[arg(long)]
     pub(super) keep_old: bool,
     /// Give what is written to USER[:GROUP] [default: as root, the owner of the member or data directory that is there]
-    #[arg(long, value_name = "OWNER")]
+    #[arg(long, value_name = "OWNER", hide_short_help = true)]
     pub(super) owner: Option<String>,
     /// The folders' mode, octal; files have it without x
-    #[arg(long, default_value = "0700", value_parser = mode)]
+    #[arg(long, default_value = "0700", value_parser = mode, hide_short_help = true)]
     pub(super) mode: u32,
 }
 
 #[derive(Debug, Args)]
-#[command(next_help_heading = "How much doubt is let through")]
+#[command(next_help_heading = "A backup that is not good")]
 pub(super) struct TrustArgs {
-    /// Take a backup that has no SHA-256 trailer, such as a copy of member/snap/db
+    /// Take a backup without SHA-256 trailer, such as a copy of member/snap/db
     #[arg(long)]
     pub(super) skip_hash_check: bool,
-    /// Take a damaged backup (with --skip-hash-check: one whose trailer is wrong); a file beside the result says so
+    /// Take a damaged backup; a file beside the result says so
+    ///
+    /// With --skip-hash-check also one whose trailer is wrong.
     #[arg(long)]
     pub(super) force: bool,
 }
 
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Revisions")]
+#[command(next_help_heading = "What is changed in the db")]
 pub(super) struct Revisions {
-    /// Raise the revision by N, or behind all that is known, and mark what was before as compacted
+    /// Raise the revision by N, or past all that is known
+    ///
+    /// What was before is marked as compacted.
     #[arg(long, value_name = "N|auto", value_parser = bump)]
     pub(super) bump_revision: Option<Bump>,
     /// Implied by --bump-revision, which etcdutl asks for both
-    #[arg(long, requires = "bump_revision")]
+    #[arg(long, requires = "bump_revision", hide_short_help = true)]
     pub(super) mark_compacted: bool,
-    /// A newer backup, or the data directory of a dead member, which --bump-revision exceeds
+    /// A newer backup, or the data directory of a dead member: --bump-revision goes past it
     ///
     /// `auto` adds 1,000,000,000 to the highest revision that is known: a backup does not know how far the cluster got after
     /// it. With the data directories of most of the voters, their logs included, it does, and `auto` adds a fifth. A backup of
     /// another cluster, by the uid of kube-system, is refused.
-    #[arg(long, value_name = "SNAPSHOT")]
+    #[arg(long, value_name = "SNAPSHOT", hide_short_help = true)]
     pub(super) past: Vec<PathBuf>,
     /// Give up the history before REV
     #[arg(long, value_name = "REV|latest", value_parser = compact)]
     pub(super) compact: Option<Compact>,
-    /// Write the db afresh, without free pages (and without what --compact gives up)
-    #[arg(long)]
+    /// Write the db anew, without free pages and without what --compact gives up
+    #[arg(long, hide_short_help = true)]
     pub(super) defrag: bool,
 }
 
 #[derive(Debug, Args)]
-#[command(next_help_heading = "What is carried along otherwise")]
+#[command(next_help_heading = "What is changed in the db")]
 pub(super) struct CarryArgs {
-    /// Leave the alarms behind
+    /// Remove the alarms
     #[arg(long)]
     pub(super) disarm_alarms: bool,
     /// Turn auth off, keep users and roles
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub(super) reset_auth: bool,
     /// Turn auth off, remove users and roles
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub(super) drop_auth: bool,
     /// Remove the leases and the keys bound to them
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub(super) drop_leases: bool,
     /// Remove the keys that begin with PREFIX
-    #[arg(long, value_name = "PREFIX", value_parser = prefix)]
+    #[arg(long, value_name = "PREFIX", value_parser = prefix, hide_short_help = true)]
     pub(super) drop_key: Vec<String>,
     /// End a downgrade that is under way
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub(super) clear_downgrade: bool,
     /// Make it start on this etcd
     #[arg(long, value_name = "3.4|3.5|3.6|3.7", value_parser = etcd)]

@@ -33,25 +33,23 @@ use crate::{
 
 /// Make a data directory that etcd starts on
 ///
-/// The backup is verified first, and everything is written beside the destination and renamed into place at the end:
-/// it is all there, or nothing is. Of DIR nothing but `member/` is touched. Say whose member it is with --member (as the
-/// snapshot knows it), with --from-manifest, or with etcdutl's flags. A data directory is taken with its log, as etcd takes
-/// it when it starts; --wal rolls a snapshot forward.
+/// The backup is verified first. Everything is written beside the destination, and renamed into place at the end: all of
+/// it is there, or nothing is. In DIR only `member/` is changed. Say which member it is: with --member (as the snapshot
+/// knows it), with --from-manifest or --from-config, or with etcdutl's flags. A data directory is taken with its log, as
+/// etcd takes it when it starts. --wal rolls a snapshot forward.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  etcdsnap restore backup.db --data-dir /var/lib/etcd --member m1
-  etcdsnap restore backup.db --data-dir /var/lib/etcd --from-manifest /etc/kubernetes/manifests/etcd.yaml \\
-      --bump-revision auto --keep-old
-  etcdsnap restore backup.db --all-members --to ./restored
-  etcdsnap restore backup.db --data-dir d --member m1 --dry-run
+  etcdsnap restore backup.db --data-dir /var/lib/etcd --member m1 --dry-run
+  etcdsnap restore backup.db --data-dir /var/lib/etcd --from-manifest etcd.yaml --keep-old
+  etcdsnap restore backup.db --all-members --to ./restored --bump-revision auto
   etcdsnap restore /mnt/dead/etcd --data-dir d --member m1
   etcdsnap restore backup.db --wal /mnt/dead/etcd --to-revision 41207 --data-dir d --member m1
-  etcdsnap restore /mnt/dead/etcd --to-snapshot rescued.db
   etcdsnap restore /mnt/m1/etcd /mnt/m2/etcd /mnt/m3/etcd --all-members --to ./restored
 
-Exit status: 0 restored, 1 refused because of the backup, 2 wrong usage (also: there is a member already), 3 could not be
-read or written; unless it is 0, or stderr says that it is restored, the destination is as it was")]
+Exit status: 0 restored; 1 refused because of the backup; 2 wrong usage, or a member is there;
+3 could not be read or written. Unless it is 0, or stderr says \"restore succeeded\", nothing was
+changed")]
 pub(crate) struct Restore {
     /// The backup
     snapshot: PathBuf,
@@ -61,6 +59,12 @@ pub(crate) struct Restore {
     /// entries past the last commit on disk.
     #[arg(value_name = "DIR", conflicts_with_all = ["wal", "no_wal"])]
     members: Vec<PathBuf>,
+    /// Print the plan, verify the backup, change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// The format of what is printed
+    #[arg(short, long, value_enum, default_value_t = ReportFormat::Text)]
+    output: ReportFormat,
     #[command(flatten)]
     whose: WhoseArgs,
     #[command(flatten)]
@@ -73,12 +77,6 @@ pub(crate) struct Restore {
     revisions: Revisions,
     #[command(flatten)]
     carry: CarryArgs,
-    /// Print the plan, verify the backup, change nothing
-    #[arg(long)]
-    dry_run: bool,
-    /// The format of what is printed
-    #[arg(short, long, value_enum, default_value_t = ReportFormat::Text)]
-    output: ReportFormat,
 }
 
 impl Restore {
@@ -149,7 +147,7 @@ impl Restore {
         };
         let told = self.tell(session, &plan, &to, &done, &by);
         if told.is_err() {
-            say!("note: it is restored; only what there was to print about it is lost");
+            say!("note: restore succeeded; its summary could not be printed");
         }
         told?;
         session.intact(&source)?;

@@ -17,17 +17,18 @@ use crate::{
 };
 
 #[derive(Debug, Args)]
-#[command(next_help_heading = "How far it reaches")]
+#[command(next_help_heading = "How far it goes")]
 pub(super) struct Reach {
-    #[command(flatten)]
-    log: LogArgs,
-    /// Apply the log in DIR: a member's member/wal or data directory, that reaches further than the backup
+    /// Apply a log that goes further: a member's member/wal or data directory
     #[arg(long, value_name = "DIR", conflicts_with = "no_wal")]
     wal: Option<PathBuf>,
     /// Restore what is known to be written by this time, as `get --at` finds it
     #[arg(long, value_name = "TIME", conflicts_with_all = ["to_index", "to_revision"], value_parser = time,
           allow_hyphen_values = true)]
     at: Option<Time>,
+    // last, for its heading is that of what follows it
+    #[command(flatten)]
+    log: LogArgs,
 }
 
 impl Reach {

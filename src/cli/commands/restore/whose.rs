@@ -13,38 +13,42 @@ use super::Where;
 use crate::render::shell;
 
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Whose member")]
+#[command(next_help_heading = "Which member")]
 #[group(id = "whose", multiple = true, conflicts_with = "to_snapshot")]
 pub(super) struct WhoseArgs {
-    /// As the snapshot knows it: name, URLs and cluster from its own members
+    /// This member of the snapshot, with its URLs and its cluster
     #[arg(long, value_name = "NAME", conflicts_with_all = ["from_manifest", "name", "initial_cluster", "all_members"])]
     member: Option<String>,
-    /// As a static pod's manifest has it, such as kubeadm's etcd.yaml
+    /// The member that a static pod's manifest starts (kubeadm)
     #[arg(long, value_name = "FILE", conflicts_with = "name")]
     from_manifest: Option<PathBuf>,
-    /// As etcd's own configuration has it: the YAML of --config-file (RKE2, k3s), or ETCD_... variables (systemd)
+    /// The member of etcd's own configuration (RKE2, k3s, systemd)
+    ///
+    /// FILE is the YAML of etcd's --config-file, or a file of ETCD_... variables.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["from_manifest", "member", "name"])]
     from_config: Option<PathBuf>,
-    /// Every member of the cluster, each into a folder of its name below --to
+    /// Every member, each in a folder of its name below --to
     #[arg(long, requires = "to", conflicts_with_all = ["name", "initial_advertise_peer_urls"])]
     all_members: bool,
     /// The member's name
     #[arg(long)]
     name: Option<String>,
-    /// The cluster's members: NAME=URL,...; beside a manifest or configuration, instead of those in it
+    /// The cluster's members: NAME=URL,...
+    ///
+    /// With a manifest or configuration, they are used instead of those in it.
     #[arg(long, value_name = "CLUSTER")]
     initial_cluster: Option<String>,
     /// What keeps clusters with the same URLs apart [default: etcd-cluster]
-    #[arg(long, value_name = "TOKEN")]
+    #[arg(long, value_name = "TOKEN", hide_short_help = true)]
     initial_cluster_token: Option<String>,
     /// Take a new token, so that no member that still runs takes the new ones for the old
-    #[arg(long, conflicts_with = "initial_cluster_token")]
+    #[arg(long, conflicts_with = "initial_cluster_token", hide_short_help = true)]
     pub(super) fresh_token: bool,
     /// The member's peer URLs [default: those in --initial-cluster]
-    #[arg(long, value_name = "URLS")]
+    #[arg(long, value_name = "URLS", hide_short_help = true)]
     initial_advertise_peer_urls: Option<String>,
     /// This member is to be a learner
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", hide_short_help = true)]
     learner: Vec<String>,
 }
 

@@ -25,20 +25,20 @@ use crate::{
     session::Session,
 };
 
-/// What raft wrote into its log, record by record: entries decoded, damage told at its place
+/// Raft's log, record by record, with the place of any damage
 ///
 /// PATH is a data directory (with its db or without), its `member/wal`, one segment, or any of these inside containers.
-/// Above the table stands whose log it is, what is committed, and who votes.
+/// The lines before the table name the member, what is committed, and who votes.
 ///
 /// SEQ and OFFSET are a record's place: the segment's number in its file name, and the byte its frame begins at. NOTE
-/// tells entries that a new leader's have overwritten, those past the last commit on disk, and what stands behind a torn
+/// marks entries that a new leader's have overwritten, those past the last commit on disk, and what follows a torn
 /// place, where etcd cuts the log off. An entry was written at TIME or later, by the times in the objects that it and the
 /// entries before it write (creation, managedFields, deletion requests, Leases). BY is the user,
 /// where auth was on, and the last four digits of the id of the member that the request was made to.
 ///
 /// Of a Kubernetes object only kind, name and size are shown; passwords, tokens and what else is secret are masked.
 ///
-/// What is damaged is told on stderr where it stands among the records, and what can be read around it is shown. A torn
+/// Damage is reported on stderr at its place among the records, and what can be read around it is shown. A torn
 /// end, which etcd cuts off at its next start, is a warning.
 #[derive(Debug, Args)]
 #[command(after_help = "\
