@@ -1,5 +1,5 @@
 //! The README's examples are run: what it shows is what is printed. `...` stands for what is left out at the end of a
-//! line, and with it of an output.
+//! line, and with it of an output. Its other calls name commands and flags that exist.
 
 use std::{fs, process::Command};
 
@@ -21,4 +21,33 @@ fn what_the_readme_shows_is_what_is_printed() {
         }
     }
     assert!(checked >= 5);
+}
+
+/// The calls in the code of a Markdown text, up to a comment or a pipe. What is code is between two backquotes.
+fn calls(text: &str) -> Vec<String> {
+    let code = text.split('`').skip(1).step_by(2).map(|code| code.replace("\\\n", " "));
+    let lines: Vec<_> = code.flat_map(|code| code.lines().map(str::to_owned).collect::<Vec<_>>()).collect();
+    let calls = lines.iter().filter_map(|line| line.split_once("etcdsnap ").map(|(_, call)| call));
+    calls.map(|call| call.split(['#', '|']).next().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn the_calls_that_the_pages_name_exist() {
+    let help = fs::read_to_string("tests/it/help.txt").unwrap();
+    let mut checked = 0;
+    for page in ["README.md", "docs/export.md", "docs/data-directories.md"] {
+        for call in calls(&fs::read_to_string(page).unwrap()) {
+            let mut words = call.split_whitespace().skip_while(|word| word.starts_with("--"));
+            let command = words.next().unwrap_or_default();
+            let (_, help) = help.split_once(&format!("\n$ etcdsnap {command} --help\n")).expect(&call);
+            let help = help.split("\n$ etcdsnap ").next().unwrap();
+            for flag in words.filter(|word| word.starts_with("--")) {
+                let flag = flag.split('=').next().unwrap();
+                let is_flag = |word: &str| word == flag;
+                assert!(help.split(|c: char| c != '-' && !c.is_ascii_alphanumeric()).any(is_flag), "{flag}: {call}");
+            }
+            checked += 1;
+        }
+    }
+    assert!(checked > 60, "{checked}");
 }
