@@ -90,15 +90,11 @@ pub(super) fn compare<'a>(
     decoded: impl FnOnce(&Object<'a>, &Object<'a>),
 ) -> Option<Entry<'a>> {
     let key = Key::new(pair.key());
-    let mut ignored = BTreeMap::new();
+    let whole = if diff.raw { None } else { diff.ignore.key(&key) };
+    let mut ignored: BTreeMap<_, _> = whole.map(|reason| (reason, 1)).into_iter().collect();
     let mut types = [None, None];
     let difference = match (pair.old, pair.new) {
-        _ if !diff.raw
-            && let Some(reason) = diff.ignore.key(&key) =>
-        {
-            ignored.insert(reason, 1);
-            Difference::Ignored
-        }
+        _ if whole.is_some() => Difference::Ignored,
         (Some(old), Some(new)) if diff.raw || is_bootstrap(old.key) => bytes(diff.mask, &key, &old, &new),
         (Some(old), Some(new)) => match objects(diff, &old, &new) {
             Ok(None) => return None,
