@@ -1,7 +1,7 @@
 //! Is this backup good? Every check there is, in one pass over the file beside one SHA-256 stream of it.
 //!
 //! ```text
-//! container and file      source: sniffed, unpacked, told apart
+//! container and file      source: kind found by content, unpacked
 //! trailer                 SHA-256 of everything before it            ┐ on one core
 //! metas, pages, freelist  bolt: every invariant of tx.Check          ┐
 //! revisions, KeyValues    etcd: each record, and none missing        │ on the others
@@ -31,11 +31,11 @@ use crate::{
     source::{BackupKind, Source},
 };
 
-/// Checks everything, with as much of a data directory's log as `load` says, telling `progress` how many bytes of the db
-/// the longest check, the SHA-256, has behind it.
+/// Checks everything, with as much of a data directory's log as `load` asks for. `progress` gets the number of bytes of
+/// the db that the longest check, the SHA-256, has read.
 ///
 /// # Errors
-/// The system's, and where `load` does not fit the log: what is wrong with the input is in the report.
+/// Errors of the system, and a `load` that does not fit the log: what is wrong with the input is in the report.
 pub fn verify(source: &Source, load: &Load, progress: impl Fn(u64)) -> Result<Report> {
     std::thread::scope(|scope| {
         let checks = scope.spawn(|| check(source, load));
@@ -49,7 +49,7 @@ pub fn verify(source: &Source, load: &Load, progress: impl Fn(u64)) -> Result<Re
     })
 }
 
-/// Everything but the SHA-256, which [`Report::conclude`] adds, on all threads but the one that takes it.
+/// Runs all checks but the SHA-256, which [`Report::conclude`] adds, on all threads but the one that computes it.
 pub(crate) fn check(source: &Source, load: &Load) -> Result<Report> {
     let threads = rayon::current_num_threads().saturating_sub(1).max(1);
     match rayon::ThreadPoolBuilder::new().num_threads(threads).build() {

@@ -16,10 +16,10 @@ use crate::{
 /// The most backups that one is compared with.
 const ASKED: usize = 3;
 
-/// Marks the newest good report of each identity, and returns the places of `reports`, newest content first: by the times
-/// inside, then by the revisions. Where one backup continues from another of its identity, it is the newer one, whatever a
-/// wrong clock wrote; `continues` says so of two places, the later backup first, and is asked only where times and
-/// revisions contradict each other.
+/// Marks the newest good report of each identity, and returns the places of `reports`, newest content first: by the
+/// times inside, then by the revisions. Where one backup continues from another of its identity, it is the newer one,
+/// whatever a wrong clock wrote; `continues` decides that for two places, the later backup first, and is called only
+/// where times and revisions contradict each other.
 pub fn newest_first(reports: &mut [Report], mut continues: impl FnMut(usize, usize) -> bool) -> Vec<usize> {
     let mut order: Vec<_> = (0..reports.len()).collect();
     let revision = |at: usize| reports.get(at).and_then(|report| report.revision);
@@ -30,9 +30,9 @@ pub fn newest_first(reports: &mut [Report], mut continues: impl FnMut(usize, usi
         let Some(report) = reports.get(*at) else { continue };
         let Some(identity) = report.portrait.identity.as_deref() else { continue };
         let others = later.entry(identity).or_default();
-        let behind = |other: &&usize| times.get(**other) < times.get(*at) && revision(**other) > report.revision;
+        let lagging = |other: &&usize| times.get(**other) < times.get(*at) && revision(**other) > report.revision;
         // The nearest ones are the most likely to hold what this one ends with.
-        let mut nearest = others.iter().rev().filter(behind).take(ASKED);
+        let mut nearest = others.iter().rev().filter(lagging).take(ASKED);
         if let Some(time) = nearest.find(|other| continues(**other, *at)).and_then(|other| times.get(*other).copied())
             && let Some(own) = times.get_mut(*at)
         {

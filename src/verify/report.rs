@@ -1,4 +1,4 @@
-//! What `verify` found out about one file.
+//! The result of `verify` for one file.
 
 use std::fmt;
 
@@ -27,11 +27,11 @@ const IN_DOUBT: usize = 100;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
-    /// Everything was checked and is right.
+    /// Everything was checked, and no error was found.
     Good,
-    /// All that can be checked is right, but not all can be.
+    /// No error was found, but not everything could be checked.
     Doubtful,
-    /// Something is wrong.
+    /// An error was found.
     Damaged,
 }
 
@@ -45,7 +45,7 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// What was found out about one file.
+/// Result of the checks of one file.
 #[derive(Debug, Clone)]
 pub struct Report {
     /// The file as the user named it.
@@ -54,7 +54,7 @@ pub struct Report {
     pub kind: Option<BackupKind>,
     /// SHA-256 of the whole (unpacked) file.
     pub sha256: Option<[u8; 32]>,
-    /// The trailer.
+    /// The SHA-256 trailer.
     pub trailer: Trailer,
     /// The status hash.
     pub hash: Option<u32>,
@@ -68,11 +68,11 @@ pub struct Report {
     pub in_use: Option<u64>,
     /// The storage version.
     pub version: Option<String>,
-    /// What the keyspace says of its cluster.
+    /// Identity of the cluster, by its keyspace.
     pub portrait: Portrait,
-    /// What a member's log and `.snap` files say of it.
+    /// The member, by its log and `.snap` files.
     pub member: Option<Bootstrap>,
-    /// All that was found.
+    /// All findings.
     pub findings: Findings,
     /// Which etcd versions start on it.
     pub starts_on: Vec<(Minor, Startup)>,
@@ -115,14 +115,14 @@ impl Report {
         report
     }
 
-    /// Adds what the sums of the file's bytes say.
+    /// Adds the check of the trailer against the file's digests.
     pub(crate) fn conclude(&mut self, source: &Source, digests: &Digests) {
         self.sha256 = Some(digests.file);
         self.trailer = Trailer::judge(source, Some(digests));
         if let Some(shape) = self.shape {
             self.findings.push_all(self.trailer.finding(source, shape));
         }
-        // What is damaged starts nowhere: no restore takes it as it is.
+        // No etcd starts on a damaged db: no restore takes it as it is.
         if self.findings.damaged() {
             for (_, startup) in &mut self.starts_on {
                 *startup = Startup { ok: false, why: "damaged".to_owned() };
@@ -130,7 +130,7 @@ impl Report {
         }
     }
 
-    /// The verdict: damage damns, doubt stays doubt. `None` for what was not read as a backup: nothing is known of it.
+    /// The verdict: damaged with an error, doubtful with a doubt. `None` for a file that was not read as a backup.
     #[must_use]
     pub fn verdict(&self) -> Option<Verdict> {
         if self.unread.is_some() {
@@ -144,13 +144,13 @@ impl Report {
         }
     }
 
-    /// Whether a warning is about what is in it. The alarm NOSPACE is not: the data are as they should be.
+    /// Whether a warning puts the backup in doubt. The alarm NOSPACE does not: the data are complete.
     fn is_doubtful(&self) -> bool {
         let warnings = self.findings.counts().filter(|(_, severity, _)| *severity == Severity::Warning);
         warnings.map(|(code, ..)| code).any(|code| code != Code::Alarm || self.content_alarm)
     }
 
-    /// What is written beside a result of this backup, made with `arguments`; `None` when the backup is good.
+    /// Doubt file for a result that is made of this backup with `arguments`; `None` when the backup is good.
     #[must_use]
     pub fn doubt(&self, arguments: &[String]) -> Option<Doubt> {
         let verdict = self.verdict().filter(|verdict| *verdict != Verdict::Good)?;
@@ -167,14 +167,14 @@ impl Report {
         })
     }
 
-    /// The first that is wrong besides the trailer: where only that differs, all can be read.
+    /// First error that is not about the trailer: where only the trailer differs, everything can be read.
     #[must_use]
     pub fn damage(&self) -> Option<&Finding> {
         let mut findings = self.findings.list().iter();
         findings.find(|finding| finding.severity == Severity::Error && finding.code != Code::TrailerMismatch)
     }
 
-    /// Whether something is wrong with the db itself, and not with the log or how they fit.
+    /// Whether the db itself has an error, and not only the log or how the two fit.
     #[must_use]
     pub fn db_damaged(&self) -> bool {
         const BESIDE: [Code; 3] = [Code::TrailerMismatch, Code::LogGap, Code::DbAhead];

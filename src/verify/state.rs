@@ -1,4 +1,4 @@
-//! How the small buckets fit each other and the keys: mostly remarks on what a restore would carry along.
+//! Consistency of the small buckets with each other and with the keys, and notes on what a restore keeps.
 
 use std::collections::HashSet;
 
@@ -19,7 +19,8 @@ fn alarm(alarm: &Alarm) -> Finding {
         ),
         AlarmKind::Corrupt => (
             "its data differed from the other members'",
-            "the data of one of the members are wrong, and may be these: compare with a backup of another member              (etcdsnap hashkv, etcdsnap diff) before you use them",
+            "the data of one of the members are wrong, and may be these: compare with a backup of another member \
+             (etcdsnap hashkv, etcdsnap diff) before you use them",
         ),
         AlarmKind::None | AlarmKind::Other(_) => ("this alarm is not known", "etcd may refuse requests because of it"),
     };
@@ -30,29 +31,29 @@ fn alarm(alarm: &Alarm) -> Finding {
 pub(super) fn check(snapshot: &Snapshot<'_>, survey: &Survey<'_>, findings: &mut Findings) {
     let (state, keyspace) = (&snapshot.state, &snapshot.keyspace);
     if !survey.findings.damaged() && !snapshot.bucket_names().any(|name| name == b"key") {
-        let finding = Finding::error(Code::BucketMissing, "there is no bucket `key`: this is no etcd backend");
-        findings.push(finding.hint("a bbolt file of another program? `etcdsnap` reads etcd's only"));
+        let finding = Finding::error(Code::BucketMissing, "there is no bucket `key`: this is not an etcd backend");
+        findings.push(finding.hint("it may be a bbolt file of another program; `etcdsnap` reads only etcd's"));
     }
     for member in &state.members {
         if state.removed.binary_search(&member.id).is_ok() {
-            let what = format!("member {:x} is listed, and listed as removed", member.id);
+            let what = format!("member {:x} is listed as a member and as removed", member.id);
             findings.push(Finding::warning(Code::MemberRemoved, what));
         }
     }
     findings.push_all(state.alarms.iter().map(alarm));
     if state.auth.enabled {
-        let what = format!("auth is enabled, with {} users; a restore carries it along", state.auth.users.len());
+        let what = format!("auth is enabled, with {} users; a restore keeps auth enabled", state.auth.users.len());
         findings.push(Finding::info(Code::AuthEnabled, what));
     }
     if keyspace.compaction_pending() {
-        let what = format!("a compaction at revision {} was begun and not finished", keyspace.compacted());
+        let what = format!("a compaction at revision {} was started and not finished", keyspace.compacted());
         findings.push(Finding::info(Code::CompactionPending, what).hint("etcd finishes it when it starts"));
     }
     if keyspace.finished > keyspace.scheduled {
         findings.push(Finding::warning(Code::Compaction, "a compaction was finished that was never scheduled"));
     }
     if let Some(downgrade) = state.cluster.downgrade.as_ref().filter(|downgrade| downgrade.enabled) {
-        let what = format!("a downgrade to {} is under way; a restore carries it along", downgrade.target_version);
+        let what = format!("a downgrade to {} is in progress; a restore keeps it", downgrade.target_version);
         findings.push(Finding::info(Code::Downgrade, what));
     }
     let leases: HashSet<i64> = state.leases.iter().map(|lease| lease.id).collect();
@@ -66,7 +67,7 @@ pub(super) fn check(snapshot: &Snapshot<'_>, survey: &Survey<'_>, findings: &mut
         }
     });
     if let Some(key) = example {
-        let what = format!("{lost} keys hang on leases that are not there, and will never expire; the first of them");
+        let what = format!("{lost} keys reference missing leases and will never expire; the first of them");
         findings.push(Finding::warning(Code::LeaseMissing, what).key(key));
     }
     let (pages, used) = (snapshot.db().pages(), survey.pages_met);

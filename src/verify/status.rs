@@ -1,4 +1,4 @@
-//! What a backup is and how much is in it, without checking everything.
+//! Kind and size of a backup and of its content, without a check of everything.
 
 use std::collections::BTreeMap;
 
@@ -31,7 +31,7 @@ pub struct Status {
     pub path: String,
     /// What kind of backup it is.
     pub kind: BackupKind,
-    /// The SHA-256 at its end.
+    /// The SHA-256 trailer.
     pub trailer: Trailer,
     /// Records of all revisions that are kept, tombstones too.
     pub total_records: u64,
@@ -45,11 +45,11 @@ pub struct Status {
     pub identity: Option<String>,
     /// Live values by the key that encrypts them.
     pub encryption: BTreeMap<String, u64>,
-    /// Whether something is wrong with it.
+    /// Whether an error was found.
     pub damaged: bool,
-    /// What the log of a data directory holds that its db does not.
+    /// Entries in the log of a data directory that its db does not hold.
     pub log: Option<LogAhead>,
-    /// What is wrong with it.
+    /// All findings.
     #[serde(skip)]
     pub findings: Findings,
 }
@@ -62,9 +62,9 @@ pub struct LogAhead {
     pub entries: u64,
     /// Entries past the last commit on disk.
     pub past_commit: u64,
-    /// The raft index of the last entry that was applied to what was read.
+    /// The raft index of the last entry that is in what was read.
     pub index: u64,
-    /// The revision that it leads to.
+    /// The revision after that entry.
     pub revision: i64,
 }
 

@@ -14,25 +14,25 @@ use crate::{
 /// The length of a trailer, in bytes.
 const TRAILER: u64 = 32;
 
-/// What the trailer says.
+/// Result of comparing the trailer with the content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trailer {
-    /// It is the sum of what stands before it.
+    /// The trailer is the SHA-256 of the content.
     Matches,
-    /// It is not.
+    /// The trailer is not the SHA-256 of the content.
     Differs {
-        /// The sum in the file.
+        /// SHA-256 in the trailer.
         stored: [u8; 32],
-        /// The sum of what stands before it.
+        /// SHA-256 of the content.
         computed: [u8; 32],
     },
-    /// There is none.
+    /// The file has no trailer.
     Absent,
-    /// A data directory has none.
+    /// A data directory, whose db has no trailer.
     NotExpected,
-    /// There is one, which was not compared with the content.
+    /// A trailer that was not compared with the content.
     Unchecked,
-    /// The file could not be read that far.
+    /// The file could not be read up to the trailer.
     Unknown,
 }
 
@@ -55,10 +55,10 @@ impl Serialize for Trailer {
     }
 }
 
-/// Who wrote to the file last, by its metas.
+/// Kind of the last write to the file, by its metas.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Writer {
-    /// `Tx.WriteTo`, in one piece: both metas say the same but for `txid`, and the first is one ahead. Its `txid` is odd,
+    /// `Tx.WriteTo`, in one piece: both metas are equal but for `txid`, and the first is one ahead. Its `txid` is odd,
     /// and a commit puts those into the second meta (`Meta.Write`).
     WriteTo,
     /// A commit, or `Tx.WriteTo`: when the first meta's `txid` is even, an empty commit leaves the same two metas.
@@ -71,9 +71,9 @@ enum Writer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Shape {
     writer: Writer,
-    /// The length that the meta gives, in bytes.
+    /// Length of the database by its meta, in bytes.
     size: u64,
-    /// The length there is, without a trailer, in bytes.
+    /// Length of the file without a trailer, in bytes.
     len: u64,
 }
 
@@ -109,7 +109,7 @@ impl Trailer {
         }
     }
 
-    /// What there is to say about it.
+    /// Finding about a trailer that is missing, cut off or wrong.
     pub(super) fn finding(&self, source: &Source, shape: Shape) -> Option<Finding> {
         let end = source.db().image().len() as u64;
         if shape.len < shape.size {
@@ -118,7 +118,8 @@ impl Trailer {
         }
         match self {
             Self::Differs { stored, computed } => {
-                let what = format!("the trailer is {}, but the content has {}", hex(stored), hex(computed));
+                let what =
+                    format!("the SHA-256 trailer is {}, but the content's SHA-256 is {}", hex(stored), hex(computed));
                 let hint = match shape.writer {
                     Writer::WriteTo => {
                         "no program has opened the file for writing since it was saved, yet its bytes were changed: use \
@@ -130,25 +131,25 @@ impl Trailer {
                     }
                     Writer::Commit => {
                         "a program has opened the file for writing since it was saved (etcdutl hashkv and etcd-dump-db do), \
-                         which is enough to make the trailer differ; whether other bytes were changed, too, cannot be \
-                         told: use an untouched copy of it"
+                         which is enough to make the trailer differ; whether other bytes were changed, too, is not \
+                         known: use an untouched copy of it"
                     }
                 };
                 Some(Finding::error(Code::TrailerMismatch, what).at(end).hint(hint))
             }
             Self::Absent if (1..TRAILER).contains(&shape.len.saturating_sub(shape.size)) => {
                 let left = shape.len.saturating_sub(shape.size);
-                let what = format!("the SHA-256 trailer was cut off: {left} of its {TRAILER} bytes are there");
+                let what = format!("the SHA-256 trailer was cut off: {left} of its {TRAILER} bytes are in the file");
                 Some(
-                    Finding::warning(Code::TrailerAbsent, what)
-                        .at(shape.size)
-                        .hint("every page is there, but nothing proves the values; prefer a copy with its trailer"),
+                    Finding::warning(Code::TrailerAbsent, what).at(shape.size).hint(
+                        "every page is in the file, but nothing proves the values; prefer a copy with its trailer",
+                    ),
                 )
             }
             Self::Absent => Some(Self::absent(shape.writer).at(end)),
             Self::Matches if shape.len > shape.size => {
                 let extra = shape.len.saturating_sub(shape.size);
-                let what = format!("{extra} bytes stand between the end of the database and the trailer");
+                let what = format!("{extra} extra bytes between the end of the database and the trailer");
                 Some(Finding::warning(Code::SizeMismatch, what).at(shape.size))
             }
             Self::Matches | Self::NotExpected | Self::Unchecked | Self::Unknown => None,
