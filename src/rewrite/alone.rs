@@ -1,11 +1,12 @@
 //! The last member of a dead cluster continues alone, with its id: its log removes all other members.
 //!
 //! This does to a stopped member's log what etcd's `--force-new-cluster` does when it starts: entries that are not
-//! committed are dropped (or kept, and committed), and entries that change the members are appended. etcd commits these in
-//! memory; here a hard state commits them, so that any etcd starts on the result without a flag.
+//! committed are dropped (or kept, and committed), and entries that change the members are appended. etcd commits these
+//! in memory; here a hard state commits them, so that any etcd starts on the result without a flag.
 //!
-//! etcd refuses to remove a member that the db does not list, and 3.6 panics where its v2store does not. Where raft knows
-//! other members than the db, the log therefore starts after a snapshot with the db's members ([`LogStart`]).
+//! etcd refuses to remove a member that the db does not list, and 3.6 panics where its v2store does not. Where raft
+//! knows other members than the db, the log therefore starts after a snapshot with the members of the db
+//! ([`LogStart`]).
 //!
 //! Mirrors `bootstrapWALFromSnapshot` of `server/etcdserver/bootstrap.go` and `CreateConfigChangeEnts` of
 //! `server/storage/util.go` (`restartAsStandaloneNode` of `etcdserver/raft.go` before 3.6).
@@ -43,10 +44,10 @@ use crate::{
 pub struct Alone {
     /// The directory, as the user named it.
     pub source: String,
-    /// The member, as it is afterwards.
+    /// The member after the change.
     #[serde(serialize_with = "listed")]
     pub member: Member,
-    /// The id of its cluster, which stays.
+    /// The id of its cluster, which is kept.
     pub cluster_id: Id,
     /// The members that are removed.
     #[serde(serialize_with = "all_listed")]
@@ -63,7 +64,7 @@ pub struct Alone {
     pub disarm_alarms: bool,
     /// The revision that etcd compacts at when it starts.
     pub compact_to: Option<i64>,
-    /// The end of the log, and what is appended.
+    /// The end of the log, and the entries that are appended.
     pub log: LogEnd,
     /// Which etcd versions start on the result.
     #[serde(serialize_with = "by_version")]
@@ -84,7 +85,7 @@ pub struct Alone {
     load: Load,
 }
 
-/// The end of the log, and what is appended.
+/// The end of the log, and the entries that are appended.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LogEnd {
@@ -131,8 +132,8 @@ fn all_listed<S: Serializer>(members: &[Member], serializer: S) -> Result<S::Ok,
 }
 
 impl Alone {
-    /// Plans. `uncommitted` decides about entries that are not known to be committed; `urls` are new peer URLs of this
-    /// member, separated by commas; `besides` is what else etcd is to do when it starts.
+    /// Makes the plan. `uncommitted` decides about entries that are not known to be committed; `urls` are new peer URLs
+    /// of this member, separated by commas; `besides` is what else etcd is to do when it starts.
     ///
     /// # Errors
     /// When the log cannot be continued, the member was removed or is the only one, or `uncommitted` is missing.
@@ -147,8 +148,9 @@ impl Alone {
         let log = log::read(source, None)?;
         directory.check_log(&log)?;
         let missing = |what: &str| unusable(source, Finding::error(Code::WalMetadata, what));
-        let metadata = log.metadata().ok_or_else(|| missing("the log has no metadata: whose it is, is not known"))?;
-        let state = log.hard_state().ok_or_else(|| missing("the log was never in a cluster"))?;
+        let metadata = log.metadata().ok_or_else(|| missing("the log has no metadata: its member is not known"))?;
+        let state =
+            log.hard_state().ok_or_else(|| missing("the log has no hard state: its member was never in a cluster"))?;
         let (load, snapshot) = load(directory, &log, uncommitted)?;
         let applied = snapshot.log.map(|log| log.index).unwrap_or_default();
         let kept = applied.max(state.commit);
@@ -162,7 +164,7 @@ impl Alone {
         let requests = Requests::of(&snapshot, besides, revision)?;
         let added = requests.len().saturating_add(members.changes.len() as u64);
         let last = kept.checked_add(added).ok_or_else(|| {
-            let what = format!("behind entry {kept} the log has no numbers left");
+            let what = format!("entry {kept} is the last that a log can number");
             unusable(source, Finding::error(Code::WalCommit, what))
         })?;
         let after = members.after(&snapshot.state);
@@ -228,12 +230,12 @@ fn load<'s>(
         load.to_index = Some(last);
         snapshot = Snapshot::load(source, &load)?;
     }
-    let behind = replayed.unapplied.past_commit;
-    if behind > 0 && uncommitted.is_none() {
-        let behind =
-            if behind == 1 { "1 entry of the log is".to_owned() } else { format!("{behind} entries of the log are") };
-        let what = format!("{}: {behind} past the last commit on disk", source.name());
-        let hint = "a client may have been told that they are in, and only the other members knew: \
+    let unsure = replayed.unapplied.past_commit;
+    if unsure > 0 && uncommitted.is_none() {
+        let entries =
+            if unsure == 1 { "1 entry of the log is".to_owned() } else { format!("{unsure} entries of the log are") };
+        let what = format!("{}: {entries} past the last commit on disk", source.name());
+        let hint = "a client may have got the answer that they were written; only the other members know: \
             --uncommitted keep commits them, --uncommitted drop leaves them out, as etcd's --force-new-cluster does";
         return Err(Error::refused(what).hinted(hint));
     }
@@ -251,7 +253,7 @@ impl Change for Alone {
 
     fn stopped(&self) -> Option<String> {
         let newest = self.starts_on.last().filter(|_| self.starts_on.iter().all(|(_, startup)| !startup.ok));
-        newest.map(|(etcd, startup)| format!("no etcd would start on the result: {etcd} says: {}", startup.why))
+        newest.map(|(etcd, startup)| format!("no etcd would start on the result: etcd {etcd} {}", startup.why))
     }
 
     fn files(&self, directory: &Directory<'_>) -> Result<Vec<PathBuf>> {
@@ -296,6 +298,6 @@ impl Change for Alone {
             return Err(wrong("it does not start as planned"));
         }
         let left: Vec<_> = known(source, &log, self.log.last, &self.after).into_iter().collect();
-        if left == [(self.member.id, false)] { Ok(()) } else { Err(wrong("its members are others")) }
+        if left == [(self.member.id, false)] { Ok(()) } else { Err(wrong("its members are not those of the plan")) }
     }
 }

@@ -1,4 +1,4 @@
-//! Doing what was planned, as a copy or in place.
+//! Carries out a planned change, as a copy or in place.
 
 use std::{
     fs, io,
@@ -20,20 +20,20 @@ use crate::{
     verify::{Report, verify},
 };
 
-/// What was done.
+/// Result of a change.
 #[derive(Debug)]
 pub struct Rewritten {
-    /// What was found in the directory as it was.
+    /// Report on the directory before the change.
     pub report: Report,
     /// The files that were written, where they are now.
     pub files: Vec<PathBuf>,
     /// The old files, where they are kept.
     pub kept: Vec<PathBuf>,
-    /// Whether an etcd was started meanwhile: it uses the old files.
+    /// Whether an etcd was started during the change: it uses the old files.
     pub started: bool,
 }
 
-/// Does to `directory` what `change` says, all or nothing; `force` lets damage in it through.
+/// Carries out `change` in `directory`, all or nothing; with `force` also in a damaged one.
 ///
 /// # Errors
 /// What went wrong; then everything is as it was.
@@ -67,12 +67,13 @@ pub fn judge(report: &Report, change: &impl Change, force: bool) -> Result<()> {
     }
     let refused = |what: String, hint: &str| Err(Error::refused(format!("{}: {what}", report.path)).hinted(hint));
     if let Some(first) = report.damage() {
-        let hint = "`etcdsnap verify` tells all; --force goes on with it as it is, and etcd may not start on it";
+        let hint =
+            "`etcdsnap verify` lists everything that is wrong; --force continues, and etcd may not start on the result";
         return refused(format!("damaged: {first}"), hint);
     }
     match change.stopped() {
         Some(why) => {
-            refused(why, "`etcdsnap restore` makes a new member of what it holds; --force does this all the same")
+            refused(why, "`etcdsnap restore` makes a new member with its data; --force makes the change anyway")
         }
         None => Ok(()),
     }

@@ -1,4 +1,4 @@
-//! What a change of a directory has to say and do.
+//! The interface of a planned change of a directory.
 
 use std::path::{Path, PathBuf};
 
@@ -7,19 +7,19 @@ use crate::{Result, etcd::Load, publish::Watch, source::Source};
 
 /// A change of a directory, planned.
 pub trait Change {
-    /// How much of the log counts.
+    /// How far the log is applied.
     fn load(&self) -> Load;
 
-    /// Why the etcd that is wanted, or any, does not start on the result; `None` when it does.
+    /// Why the wanted etcd (without one: every etcd) does not start on the result; `None` when it starts.
     fn stopped(&self) -> Option<String>;
 
-    /// The paths of the files that are replaced or added; the one that makes the others count is the last.
+    /// The paths of the files that are replaced or added; the last one makes the change effective.
     ///
     /// # Errors
     /// When there is no log to continue.
     fn files(&self, directory: &Directory<'_>) -> Result<Vec<PathBuf>>;
 
-    /// Writes the new content of `file` to `path`, where nothing is, and syncs it.
+    /// Writes the new content of `file` to `path`, which does not exist yet, and syncs it.
     ///
     /// # Errors
     /// When it cannot be written.

@@ -17,13 +17,13 @@ use crate::{
 /// The directory of a stopped member.
 #[derive(Debug)]
 pub struct Directory<'s> {
-    /// Its parts.
+    /// The files of the directory.
     pub source: &'s Source,
-    /// Its `member` folder.
+    /// The `member` folder.
     pub member: PathBuf,
     /// The folder of its log.
     pub wal: PathBuf,
-    /// Whether that was named separately.
+    /// Whether the folder of the log was named separately.
     pub apart: bool,
 }
 
@@ -37,8 +37,8 @@ pub enum Way {
 }
 
 impl Way {
-    /// Checks that the result of changing `directory` can go there; with `recover_first`, what a killed run has left there
-    /// is cleaned up before.
+    /// Checks that the result of changing `directory` can go there; with `recover_first`, what a killed run has left
+    /// there is cleaned up first.
     ///
     /// # Errors
     /// Why it cannot.
@@ -48,7 +48,10 @@ impl Way {
         let around = directory.member.parent().unwrap_or(&directory.member);
         for own in [around, &directory.wal] {
             if real(&place.data_dir)?.starts_with(real(own)?) {
-                return Err(usage(format!("{}: it would be inside of what is copied", place.data_dir.display())));
+                return Err(usage(format!(
+                    "{}: it would be inside the directory that is copied",
+                    place.data_dir.display()
+                )));
             }
         }
         if recover_first {
@@ -91,15 +94,15 @@ impl<'s> Directory<'s> {
         let path = std::path::absolute(source.path()).map_err(fault(source.path(), "look at"))?;
         let member = member_dir(&path).filter(|_| source.kind() == BackupKind::DataDir && source.wrapping().is_empty());
         let Some(member) = member else {
-            return Err(usage("not a data directory", "`etcdsnap restore` makes one out of a backup"));
+            return Err(usage("not a data directory", "`etcdsnap restore` makes one from a backup"));
         };
         let wal = wal_dir.map_or_else(|| Ok(member.join("wal")), std::path::absolute);
         let wal = wal.map_err(fault(&member, "look at"))?;
         let directory = Self { source, member, wal, apart: wal_dir.is_some() };
         directory.check_stopped()?;
         if source.wal().is_empty() {
-            let what = format!("there is no log in {}: only that says whose member it is", directory.wal.display());
-            return Err(usage(&what, "--wal-dir names the folder of a log that lies elsewhere"));
+            let what = format!("there is no log in {}: only a log holds the member's id", directory.wal.display());
+            return Err(usage(&what, "--wal-dir names the folder of a log that is elsewhere"));
         }
         Ok(directory)
     }
@@ -113,7 +116,7 @@ impl<'s> Directory<'s> {
             return Ok(());
         }
         let db = Snapshot::load(self.source, &Load { wal: false, ..Load::default() })?;
-        // A db that has applied nothing yet fits any log.
+        // A db that has applied no entry yet fits any log.
         if db.state.meta.consistent_index.unwrap_or(0) == 0 { Ok(()) } else { db.check_log_match(self.source, log) }
     }
 
@@ -124,7 +127,8 @@ impl<'s> Directory<'s> {
         DirLock::take([real.parent().unwrap_or(&real), wal])
     }
 
-    /// Locks it for a change in place: no other run writes there until the lock is dropped, and none has since it was opened.
+    /// Locks the directory for a change in place: no other run writes there until the lock is dropped, and none has
+    /// since it was opened.
     ///
     /// # Errors
     /// When another run writes there, or has.
@@ -134,10 +138,10 @@ impl<'s> Directory<'s> {
         Ok(lock)
     }
 
-    /// Checks that no etcd uses it.
+    /// Checks that no etcd uses the directory.
     ///
     /// # Errors
-    /// When one does.
+    /// When an etcd uses it.
     pub(crate) fn check_stopped(&self) -> Result<()> {
         let held = self.source.wal().iter().any(Part::is_locked).then_some(&self.wal);
         let Some(held) = self.source.db().is_locked().then_some(&self.member).or(held) else { return Ok(()) };

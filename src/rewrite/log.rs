@@ -9,12 +9,12 @@ use crate::{
     wal::{Log, Segment, Tail, Writer, write_segment},
 };
 
-/// The last segment.
+/// The last segment of the log of `source`.
 ///
 /// # Errors
-/// When there is none.
+/// When the log has no segment.
 pub(super) fn last(source: &Source) -> Result<&Part> {
-    let missing = || unusable(source, Finding::error(Code::WalEmpty, "there is no log: not one segment"));
+    let missing = || unusable(source, Finding::error(Code::WalEmpty, "the log has no segment"));
     source.wal().last().ok_or_else(missing)
 }
 
@@ -25,7 +25,7 @@ pub(super) fn last(source: &Source) -> Result<&Part> {
 pub(super) fn write_on(source: &Source, tail: Tail, path: &Path, more: impl FnOnce(&mut Writer)) -> Result<()> {
     let kept = usize::try_from(tail.offset).ok().and_then(|end| last(source).ok()?.bytes().get(..end));
     let Some((kept, sum)) = kept.filter(|kept| !kept.is_empty()).zip(tail.crc) else {
-        return Err(unusable(source, Finding::error(Code::WalEmpty, "the last segment of the log holds nothing")));
+        return Err(unusable(source, Finding::error(Code::WalEmpty, "the last segment of the log is empty")));
     };
     let mut writer = Writer::go_on(sum);
     more(&mut writer);
@@ -60,7 +60,7 @@ pub(super) fn read<'a>(source: &'a Source, last: Option<&'a [u8]>) -> Result<Log
 
 /// The error that no etcd continues such a log, because of `finding`.
 pub(super) fn unusable(source: &Source, finding: Finding) -> Error {
-    let hint = "no etcd goes on from such a log; `etcdsnap restore --no-wal` makes a new cluster of its db";
+    let hint = "no etcd continues from such a log; `etcdsnap restore --no-wal` makes a new cluster of its db";
     let file = finding.file.clone().unwrap_or_else(|| source.name().to_owned());
     Error::Damaged { file, finding: Box::new(finding.hint(hint)) }
 }

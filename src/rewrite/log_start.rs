@@ -1,9 +1,9 @@
-//! The start of a log: its last snapshot. With a new one at the last entry that the db holds, etcd starts there and does not
-//! read what another etcd has written before.
+//! The start of a log: its last snapshot. With a new one at the last entry that the db holds, etcd starts there and
+//! does not read what another etcd wrote before it.
 //!
-//! A member does the same now and then (`EtcdServer.snapshot`): first the `.snap`, then the record in the log. etcd 3.4 and
-//! 3.5 take the members and the cluster's version from the v2store in it. Here that has only the members, as in a restored
-//! member.
+//! A member does the same now and then (`EtcdServer.snapshot`): first the `.snap`, then the record in the log. etcd 3.4
+//! and 3.5 take the members and the cluster's version from the v2store in it. Here that has only the members, as in a
+//! restored member.
 
 use std::path::{Path, PathBuf};
 
@@ -32,10 +32,10 @@ pub(super) struct LogStart {
 }
 
 impl LogStart {
-    /// The snapshot of a db with the state `db`; `members` say who votes.
+    /// The snapshot of a db with the state `db`; `members` holds the voters.
     ///
     /// # Errors
-    /// When the log does not continue from there, or nobody votes.
+    /// When the log does not continue from there, or there is no voter.
     pub(super) fn plan(source: &Source, log: &Log<'_>, db: &State, members: &[Member]) -> Result<Self> {
         let index = db.meta.consistent_index.unwrap_or(0);
         log::reaches(source, log, index)?;
@@ -44,12 +44,14 @@ impl LogStart {
         let term = entry.or_else(|| log.snapshots().iter().find(|s| s.index == index).map(|snapshot| snapshot.term));
         let term =
             term.ok_or_else(|| missing(format!("the db holds the entries up to {index}, but the log does not")))?;
-        let state = log.hard_state().ok_or_else(|| missing("the log was never in a cluster".to_owned()))?;
+        let state = log
+            .hard_state()
+            .ok_or_else(|| missing("the log has no hard state: its member was never in a cluster".to_owned()))?;
         let of_kind = |learner| members.iter().filter(move |m| m.is_learner == learner).map(|m| m.id).collect();
         let conf_state = ConfState { voters: of_kind(false), learners: of_kind(true), ..ConfState::default() };
         if conf_state.voters.is_empty() {
-            let what = format!("{}: at entry {index}, the last that the db holds, no member votes", source.name());
-            let hint = "no etcd starts on such a log; `etcdsnap restore` makes a new cluster of what it holds";
+            let what = format!("{}: at entry {index}, the last that the db holds, there is no voter", source.name());
+            let hint = "no etcd starts on such a log; `etcdsnap restore` makes a new cluster with its data";
             return Err(Error::refused(what).hinted(hint));
         }
         let members: Vec<_> = members
@@ -65,13 +67,14 @@ impl LogStart {
         self.snap.index
     }
 
-    /// What etcd reads at its start from this and from the log up to the entry `index`, with the db's `state`.
+    /// State that etcd reads at its start from this snapshot and from the log up to the entry `index`, with the db's
+    /// `state`.
     pub(super) fn bootstrap(&self, log: &Log<'_>, state: &State, index: u64) -> Bootstrap {
         let record = (self.snap.index, self.snap.term);
         Bootstrap::from(Some((&self.snap.file_name(), &self.snap)), Some(record), log, state, index)
     }
 
-    /// The `.snap`, and the log's last segment.
+    /// Paths of the `.snap` file and of the log's last segment.
     pub(super) fn files(&self, directory: &Directory<'_>) -> Result<[PathBuf; 2]> {
         let snap = directory.member.join("snap").join(self.snap.file_name());
         Ok([snap, directory.path_of(log::last(directory.source)?)])
@@ -85,13 +88,13 @@ impl LogStart {
         log::write_on(source, self.tail, path, |writer| self.record(writer))
     }
 
-    /// Writes the records that make the log start after it.
+    /// Writes the records that make the log start after this snapshot.
     pub(super) fn record(&self, writer: &mut Writer) {
         writer.state(&self.state);
         writer.snapshot(self.snap.term, self.snap.index, Some(&self.snap.conf_state));
     }
 
-    /// Whether `log` starts after it.
+    /// Whether `log` starts after this snapshot.
     pub(super) fn is_in(&self, log: &Log<'_>) -> bool {
         let newest = log.newest_snapshot().map(|newest| (newest.index, newest.term, newest.voters()));
         newest == Some((self.snap.index, self.snap.term, Some(self.snap.conf_state.clone())))
@@ -110,7 +113,7 @@ impl LogStart {
         as_planned.then_some(()).ok_or_else(wrong)
     }
 
-    /// Whether `file` is the `.snap`.
+    /// Whether `file` is the `.snap` file.
     pub(super) fn is_snap(&self, file: &Path) -> bool {
         file.extension().is_some_and(|ending| ending == "snap")
     }
@@ -119,11 +122,11 @@ impl LogStart {
 /// Checks that an etcd `to` can apply the entries after `index`, which the db does not hold.
 ///
 /// # Errors
-/// When it cannot.
+/// When it cannot apply them.
 pub(super) fn look_behind(source: &Source, log: &Log<'_>, index: u64, to: Minor) -> Result<()> {
     let Some((at, what)) = beyond(log, index, to) else { return Ok(()) };
     let what = format!("{}: entry {at} of the log, which the db does not hold yet, {what}", source.name());
-    let hint = Some("start the etcd that it is of on it and stop it once: then the db holds it".to_owned());
+    let hint = Some("start the etcd that wrote the log on it and stop it once: then the db holds the entry".to_owned());
     Err(Error::refused(what).hinted_if(hint))
 }
 

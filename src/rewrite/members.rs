@@ -15,10 +15,10 @@ use crate::{
 /// The members that a directory knows, and the changes that leave one of them.
 pub(super) struct Members {
     pub(super) itself: Member,
-    /// Whether it is added, because no list has it yet.
+    /// Whether the member is added, because no list has it yet.
     joins: bool,
     pub(super) others: Vec<Member>,
-    /// Whether raft knows other members than the db.
+    /// Whether raft has other members than the db.
     pub(super) differ: bool,
     pub(super) changes: Vec<(ConfChangeKind, u64, Vec<u8>)>,
 }
@@ -54,10 +54,13 @@ impl Members {
         let (state, mut known) = (&snapshot.state, known(source, log, index, &snapshot.state));
         let usage = |what: String, hint: &str| Error::usage(format!("{}: {what}", source.name())).hinted(hint);
         if state.removed.binary_search(&id).is_ok() {
-            let what = format!("{}: member {id:x} was removed from its cluster, and no id comes back", source.name());
+            let what = format!(
+                "{}: member {id:x} was removed from its cluster, and a removed id cannot be used again",
+                source.name()
+            );
             let hint = match snapshot.log.is_some_and(|log| log.uncommitted > 0) {
-                true => "--uncommitted drop leaves that out, if it was not known to be committed",
-                false => "`etcdsnap restore` makes a new cluster of what it holds",
+                true => "--uncommitted drop leaves out the removal, if its entry was not known to be committed",
+                false => "`etcdsnap restore` makes a new cluster with its data",
             };
             let hint = Some(hint.to_owned());
             return Err(Error::refused(what).hinted_if(hint));
@@ -66,8 +69,8 @@ impl Members {
         let before = state.member(id).cloned().unwrap_or(Member { id, ..Member::default() });
         let mut itself = Member { is_learner: false, ..before };
         let differ = known.len() != state.members.len() || known.keys().any(|id| state.member(*id).is_none());
-        // It is added where one of the two does not know it, and promoted where one has it as a learner: alone, a learner
-        // waits for a leader forever.
+        // The member is added where one of the two does not have it, and promoted where one has it as a learner: alone,
+        // a learner waits for a leader forever.
         let learns = known.remove(&id).zip(state.member(id)).map(|(learns, member)| learns || member.is_learner);
         match (learns, &urls) {
             (Some(false), _) => {}
@@ -81,8 +84,8 @@ impl Members {
                 changes.push((ConfChangeKind::AddNode, id, added.json()));
             }
             (None, None) => {
-                let what = format!("member {id:x} had not heard yet that it is one");
-                return Err(usage(what, "--peer-urls says where the others are to reach it"));
+                let what = format!("no member list holds member {id:x} yet, so its peer URLs are not known");
+                return Err(usage(what, "--peer-urls gives the URLs where the others reach it"));
             }
         }
         known
@@ -100,8 +103,8 @@ impl Members {
             changes.push((ConfChangeKind::UpdateNode, id, moved.json()));
         }
         if changes.is_empty() && !differ {
-            let what = format!("member {id:x} is the only one already");
-            return Err(usage(what, "etcd starts on it as it is; --peer-urls changes where the others reach it"));
+            let what = format!("member {id:x} is the only member already");
+            return Err(usage(what, "etcd starts on it as it is; --peer-urls changes its peer URLs"));
         }
         Ok(Self { itself, joins: learns.is_none(), others, differ, changes })
     }

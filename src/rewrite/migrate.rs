@@ -1,8 +1,8 @@
 //! The storage version of a stopped member's db, up or down, so that another etcd starts on it.
 //!
 //! Mirrors `etcdutl/etcdutl/migrate_command.go` and `server/storage/schema/{schema,migration}.go`; the bucket `meta` is
-//! what etcdutl makes of it. etcdutl leaves the cluster's version as it is, and no etcd below that starts. Here it is lowered,
-//! too, and the log starts after the entries that have raised it ([`LogStart`]).
+//! written as etcdutl writes it. etcdutl leaves the cluster's version as it is, and no lower etcd starts on that. Here
+//! it is lowered, too, and the log starts after the entries that raised it ([`LogStart`]).
 
 use std::{
     collections::BTreeMap,
@@ -54,7 +54,7 @@ pub struct Migrate {
     pub promoted: Vec<Id>,
     /// The entry that the log starts after, when that has to change.
     pub snapshot_at: Option<u64>,
-    /// Why etcdutl would not do it.
+    /// Why etcdutl would refuse the migration.
     pub forced: Option<String>,
     /// Which etcd versions start on the result.
     #[serde(serialize_with = "by_version")]
@@ -75,7 +75,7 @@ fn text<S: serde::Serializer>(version: &Minor, serializer: S) -> Result<S::Ok, S
 const FIRST: Minor = Minor { major: 3, minor: 6 };
 
 impl Migrate {
-    /// Plans. As in etcdutl, some things are done with `force` only.
+    /// Makes the plan. As in etcdutl, some migrations need `force`.
     ///
     /// # Errors
     /// When the db has no known version, is at `to` already, or holds what `to` does not know.
@@ -92,7 +92,7 @@ impl Migrate {
             Some(version) => version.clone(),
             None if meta.term.unwrap_or(0) > 0 => "3.5.0".to_owned(),
             None => {
-                let what = format!("{}: missing term information: nothing says which version it has", source.name());
+                let what = format!("{}: missing term information: its storage version is not known", source.name());
                 let hint = Some("it is of etcd 3.4 or older: start etcd 3.5 on it once".to_owned());
                 return Err(Error::refused(what).hinted_if(hint));
             }
@@ -101,7 +101,7 @@ impl Migrate {
         let forced = if above(&from) { newer(&log, to) } else { None };
         if let Some(why) = forced.as_ref().filter(|_| !force) {
             let hint = Some(format!(
-                "an etcd {from} that is started and stopped may get over it; --force does it all the same"
+                "start an etcd {from} on it and stop it once, which may remove them; --force migrates it as it is"
             ));
             return Err(Error::refused(format!("{}: {why}", source.name())).hinted_if(hint));
         }
@@ -175,8 +175,8 @@ impl Migrate {
     }
 }
 
-/// What `to` does not know in the log after the last snapshot (`wal.MinimalEtcdVersion`): requests and fields of a newer
-/// etcd. Since 3.5 there is one such request, which only etcd's tests send.
+/// Why `to` cannot read the log after the last snapshot (`wal.MinimalEtcdVersion`): it holds requests or fields of a
+/// newer etcd. Since 3.5 there is one such request, which only etcd's tests send.
 fn newer(log: &Log<'_>, to: Minor) -> Option<String> {
     let from = log.newest_snapshot().map_or(0, |newest| newest.index);
     let entries = log.entries().iter().filter(|entry| entry.index > from);

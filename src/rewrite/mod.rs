@@ -4,7 +4,7 @@
 //! Alone       its log removes the others: a new last segment     (etcd's --force-new-cluster)
 //! Migrate     its db has another storage version: a new db       (etcdutl migrate)
 //! LogStart    where one of the two needs it, the log starts after a new snapshot: a .snap, a new last segment
-//! apply       ┌ a copy: everything else cloned or copied into the staging
+//! apply       ┌ a copy: everything else cloned or copied into the staging folder
 //!             └ in place: each file staged beside the old one, exchanged with it, and the old one kept
 //! ```
 //!

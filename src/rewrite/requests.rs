@@ -1,4 +1,4 @@
-//! What a member that continues alone is asked for, besides to change its members: requests in the log, which every etcd
+//! Requests to a member that continues alone, other than changes of its members: entries of the log, which every etcd
 //! applies when it starts (`etcdserverpb.InternalRaftRequest`).
 
 use serde::Serialize;
@@ -10,19 +10,19 @@ use crate::{
     proto::Writer,
 };
 
-/// What a member that continues alone is asked for, besides to change its members.
+/// Requests to a member that continues alone, other than changes of its members.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Besides {
-    /// To disarm the alarms.
+    /// Whether the alarms are disarmed.
     pub disarm_alarms: bool,
-    /// To remove older revisions.
+    /// Which older revisions are removed.
     pub compact: Option<Compact>,
 }
 
 /// An alarm that is recorded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Alarmed {
-    /// The member that raised it.
+    /// The member that raised the alarm.
     pub member: Id,
     /// `NOSPACE`, `CORRUPT`.
     pub alarm: String,
@@ -55,7 +55,7 @@ impl Requests {
         Ok(Self { compact_to, fields })
     }
 
-    /// How many there are.
+    /// The number of requests.
     pub(super) fn len(&self) -> u64 {
         self.fields.len() as u64
     }
@@ -63,7 +63,7 @@ impl Requests {
     /// The requests, encoded, for the entries from `first` on.
     pub(super) fn encoded(&self, first: u64) -> impl Iterator<Item = (u64, Vec<u8>)> + '_ {
         (first..).zip(&self.fields).map(|(index, (number, content))| {
-            // etcd takes the number of a request from here, and there is nobody who waits for an answer.
+            // etcd takes the number of a request from here, and no client waits for an answer.
             let header = Writer::new().varint(1, index).finish();
             (index, Writer::new().bytes(*number, content).bytes(HEADER, &header).finish())
         })

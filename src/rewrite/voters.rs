@@ -1,4 +1,4 @@
-//! The members and voters: raft has them in the log, the db in its bucket `members`, and the two may differ.
+//! Members and voters: raft has them in the log, the db in its bucket `members`, and the two may differ.
 //!
 //! etcd 3.5 may forget in the db that a learner was promoted; raft is right then, as 3.6 has it when it starts
 //! (`RaftCluster.SyncLearnerPromotionIfNeeded`). 3.7 starts from the db's members, the others from raft's.
@@ -13,15 +13,15 @@ use crate::{
     wal::{ConfChange, ConfChangeKind, ConfState, EntryKind, Log},
 };
 
-/// The members that raft knows at the entry `index`, and whether each is a learner: those of the last snapshot, changed by
-/// the entries after it (`GetEffectiveNodeIDsFromWALEntries`). From the db's `state` there it is seen which additions etcd
-/// refused.
+/// The members that raft knows at the entry `index`, and whether each is a learner: those of the last snapshot, changed
+/// by the entries after it (`GetEffectiveNodeIDsFromWALEntries`). The db's `state` at that entry shows which additions
+/// etcd refused.
 pub(super) fn known(source: &Source, log: &Log<'_>, index: u64, state: &State) -> BTreeMap<u64, bool> {
     let mut ids = BTreeMap::new();
     let last = log.snapshots().iter().filter(|snapshot| snapshot.index <= index).max_by_key(|snapshot| snapshot.index);
     let from = last.map_or(0, |snapshot| snapshot.index);
     if let Some(snapshot) = last {
-        // Before 3.5 only the file has the voters.
+        // Before 3.5 only the `.snap` file has the voters.
         let file = || -> Option<ConfState> {
             let snaps = source.snaps().iter().filter_map(|part| Snap::decode(part.bytes()).ok());
             let mut same = snaps.filter(|snap| (snap.index, snap.term) == (snapshot.index, snapshot.term));
@@ -55,7 +55,7 @@ pub(super) fn known(source: &Source, log: &Log<'_>, index: u64, state: &State) -
 }
 
 /// Whether etcd refused an addition: of a URL that is `taken`, or the promotion of an unknown member
-/// (`ValidateConfigurationChange`). It did not where the db knows the member.
+/// (`ValidateConfigurationChange`). It did not where the db lists the member.
 fn is_refused(change: &ConfChange<'_>, state: &State, taken: &mut BTreeMap<u64, Vec<String>>) -> bool {
     let urls = serde_json::from_slice(change.context).map_or(Vec::new(), |member: Member| member.peer_urls);
     let is_listed = state.member(change.node_id).is_some() || state.removed.contains(&change.node_id);
@@ -66,7 +66,7 @@ fn is_refused(change: &ConfChange<'_>, state: &State, taken: &mut BTreeMap<u64, 
     refused
 }
 
-/// The members of the db, as voters and learners of `raft` where that knows them.
+/// The members of the db, as voters or learners by `raft` where raft has them.
 pub(super) fn voting(db: &State, raft: &BTreeMap<u64, bool>) -> Vec<Member> {
     let votes = |member: &Member| {
         let is_learner = raft.get(&member.id).copied().unwrap_or(member.is_learner);
@@ -75,21 +75,21 @@ pub(super) fn voting(db: &State, raft: &BTreeMap<u64, bool>) -> Vec<Member> {
     db.members.iter().map(votes).collect()
 }
 
-/// The same, when db and raft agree on the members, apart from promotions that only raft knows.
+/// As [`voting`], when db and raft agree on the members, apart from promotions that only raft has.
 ///
 /// # Errors
 /// When they do not agree.
 pub(super) fn agreed(source: &Source, db: &State, raft: &BTreeMap<u64, bool>) -> Result<Vec<Member>> {
-    let only_raft = raft.keys().find(|id| db.member(**id).is_none()).map(|id| (*id, "raft has it, the db has not"));
+    let only_raft = raft.keys().find(|id| db.member(**id).is_none()).map(|id| (*id, "raft has it, the db does not"));
     let odd = || {
         db.members.iter().find_map(|member| match raft.get(&member.id) {
-            None => Some((member.id, "the db has it, raft has not")),
-            Some(true) if !member.is_learner => Some((member.id, "it votes in the db, in raft it does not")),
+            None => Some((member.id, "the db has it, raft does not")),
+            Some(true) if !member.is_learner => Some((member.id, "it is a voter in the db, but not in raft")),
             Some(_) => None,
         })
     };
     let Some((id, why)) = only_raft.or_else(odd) else { return Ok(voting(db, raft)) };
     let what = format!("{}: the log and the db do not agree on member {id:x}: {why}", source.name());
-    let hint = "`etcdsnap verify` shows both; `etcdsnap restore` makes a new cluster of what it holds";
+    let hint = "`etcdsnap verify` shows both; `etcdsnap restore` makes a new cluster with its data";
     Err(Error::refused(what).hinted(hint))
 }

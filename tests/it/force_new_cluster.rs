@@ -203,7 +203,7 @@ fn the_last_of_three(peers: &Peers, version: &str) {
     assert_eq!(etcd.ctl(&["get", "more", "--print-value-only"]), "x\n");
     shown_as_served_after(&place, etcd);
     let again = refused(2, &[&in_place[..], &["--yes"]].concat());
-    assert!(again.contains("the only one already"), "{again}");
+    assert!(again.contains("the only member already"), "{again}");
 }
 
 /// What this program shows of the directory is as before, with one member.
@@ -357,7 +357,7 @@ fn a_place_that_will_not_do_is_told() {
     assert!(told.contains("--to <NEWDIR>") && told.contains("--in-place"), "{told}");
     for to in [data.join("sub"), data.join("member/snap/x"), data.clone()] {
         let told = refused(2, &[&["--data-dir", path(&data), "--to", path(&to)], &MOVED[..]].concat());
-        assert!(told.contains("inside of what is copied"), "{told}");
+        assert!(told.contains("inside the directory that is copied"), "{told}");
     }
     let taken = home.path().join("taken");
     fs::create_dir_all(taken.join("member/snap")).unwrap();
