@@ -8,24 +8,24 @@ use crate::{
     source::Spool,
 };
 
-/// Records in revision order, one after the other: for each its key in the bucket (1), where its entry begins in the
-/// log's file (2), and what was written (3).
+/// Records in revision order, one after the other: for each its key in the bucket (1), the offset of its entry in the
+/// log's file (2), and its value (3).
 #[derive(Debug, Clone, Copy, Default)]
 pub struct AddedRecords<'a>(&'a [u8]);
 
 impl<'a> AddedRecords<'a> {
-    /// The records in `bytes`, which an [`AddedWriter`] has written.
+    /// Reads the records in `bytes`, which an [`AddedWriter`] has written.
     pub(super) fn new(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
 
-    /// Whether there are none.
+    /// Whether there are no records.
     #[must_use]
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Its length in bytes: about what the records take in the bucket.
+    /// The length in bytes: about the size of the records in the bucket.
     #[must_use]
     pub(crate) fn len(&self) -> usize {
         self.0.len()

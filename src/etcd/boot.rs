@@ -1,5 +1,6 @@
-//! Which etcd versions start on a backend, and what the others say (`schema.Validate`, `membership.mustDetectDowngrade`).
-//! Pure: it reads a [`State`], and of a member's own directory a [`Bootstrap`].
+//! Which etcd versions start on a backend, and how the others fail (`schema.Validate`,
+//! `membership.mustDetectDowngrade`). It depends only on a [`State`] and, for a member's own directory, on a
+//! [`Bootstrap`].
 
 use std::fmt;
 
@@ -10,9 +11,9 @@ use super::{Bootstrap, State};
 /// An etcd release line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Minor {
-    /// 3.
+    /// The major version: 3.
     pub major: u32,
-    /// 4, 5, 6, 7.
+    /// The minor version: 4 to 7.
     pub minor: u32,
 }
 
@@ -31,7 +32,7 @@ impl Minor {
     }
 }
 
-/// The release lines that are judged.
+/// The release lines that are checked.
 pub const JUDGED: [Minor; 4] = [
     Minor { major: 3, minor: 4 },
     Minor { major: 3, minor: 5 },
@@ -54,19 +55,19 @@ pub(super) fn known_term(state: &State) -> Option<u64> {
 pub struct Startup {
     /// Whether it starts.
     pub ok: bool,
-    /// What it would say, or what to keep in mind.
+    /// Why it does not start, or a remark.
     pub why: String,
 }
 
 /// Serializes the startups as a map from version to `{ok, why}`.
 ///
 /// # Errors
-/// The serializer's.
+/// Errors of the serializer.
 pub fn by_version<S: Serializer>(starts_on: &[(Minor, Startup)], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_map(starts_on.iter().map(|(etcd, startup)| (etcd.to_string(), startup)))
 }
 
-/// What the backend is started as.
+/// How the backend is started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role<'b> {
     /// The result of a plain restore of this backend: new members, term 1, nothing else changed.
@@ -75,7 +76,7 @@ pub enum Role<'b> {
     Member(&'b Bootstrap),
 }
 
-/// Whether each of [`JUDGED`] starts on a backend that says `state`.
+/// Whether each of [`JUDGED`] starts on a backend with the state `state`.
 #[must_use]
 pub fn starts_on(state: &State, role: Role<'_>) -> [(Minor, Startup); 4] {
     JUDGED.map(|etcd| (etcd, start(etcd, state, role)))
@@ -106,11 +107,11 @@ fn start(etcd: Minor, state: &State, role: Role<'_>) -> Startup {
         }
         _ => {}
     }
-    // 3.5 asks for the downgrade first, and when it is the one that is wanted for nothing else
+    // 3.5 checks the downgrade first, and when that is a downgrade to this version, it checks nothing else
     let downgrade = state.cluster.downgrade.as_ref().filter(|downgrade| etcd.minor == 5 && downgrade.enabled);
     match downgrade.map(|downgrade| downgrade.target_version.as_str()).filter(|target| !target.is_empty()) {
         Some(target) if Minor::parse(target) == Some(etcd) => {}
-        Some(target) => return refused(format!("refuses: a downgrade to {target} is under way")),
+        Some(target) => return refused(format!("refuses: a downgrade to {target} is in progress")),
         None => {
             if let Some(cluster) = cluster.and_then(Minor::parse).filter(|cluster| *cluster > etcd) {
                 return refused(format!("refuses: the server is lower than the cluster version {cluster}"));
@@ -131,18 +132,18 @@ fn start(etcd: Minor, state: &State, role: Role<'_>) -> Startup {
     Startup { ok: true, why }
 }
 
-/// The number of learners, when `etcd` starts with so many only if its flag `--max-learners` says so.
+/// The number of learners, when `etcd` starts with so many only with its flag `--max-learners`.
 pub(crate) fn too_many_learners(etcd: Minor, state: &State) -> Option<usize> {
     let learners = state.members.iter().filter(|member| member.is_learner).count();
     (etcd.minor >= 6 && learners > 1).then_some(learners)
 }
 
-/// What in a member's log and `.snap` files keeps an etcd from starting.
+/// Why an etcd does not start on a member's log and `.snap` files.
 fn stopped_by_files(etcd: Minor, state: &State, member: &Bootstrap) -> Option<String> {
     let from = if etcd.minor < 7 { member.snap.as_ref().map(|snap| snap.index) } else { member.record.map(|at| at.0) };
     if from.is_none() && !member.whole {
         return Some(
-            "nothing to start from: the log's first entries are gone, and no snapshot stands for them".to_owned(),
+            "nothing to start from: the log's first entries are gone, and no snapshot includes them".to_owned(),
         );
     }
     let v2 = member.v2.as_ref().filter(|_| etcd.minor < 7);
@@ -163,7 +164,7 @@ fn stopped_by_files(etcd: Minor, state: &State, member: &Bootstrap) -> Option<St
         _ => state.member(id).is_some(),
     };
     let place = if etcd.minor < 6 { "v2store" } else { "db" };
-    (!listed).then(|| format!("does not find itself: the {place} does not list member {id:x}"))
+    (!listed).then(|| format!("does not find its own id: the {place} does not list member {id:x}"))
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
-//! What etcd takes of a member's log and `.snap` files when it starts on them (`server/etcdserver/bootstrap.go`).
+//! The state that etcd reads from a member's log and `.snap` files when it starts (`server/etcdserver/bootstrap.go`).
 //!
 //! ```text
-//! 3.4, 3.5    members and cluster version: the v2store of a .snap file, and what the log's entries behind it do to it
-//! 3.6         the same file, but only to see who votes; members and version: the db
-//! 3.7         opens no .snap file: the log's own last snapshot record stands for it
+//! 3.4, 3.5    members and cluster version: the v2store of a .snap file, changed by the log's entries after it
+//! 3.6         voters: the same file; members and version: the db
+//! 3.7         opens no .snap file: it uses the log's last snapshot record instead
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,12 +24,12 @@ use crate::{
     wal::{ConfChangeKind, Entry, EntryKind, HardState, Log, Metadata, SnapshotRecord},
 };
 
-/// What a member's raft files say of the member and its cluster.
+/// State of a member and its cluster, by the member's raft files.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Bootstrap {
     /// The members that the db lists after start, ascending.
     pub db: Vec<u64>,
-    /// Whose log it is.
+    /// The ids of the member and the cluster that the log belongs to.
     pub metadata: Option<Metadata>,
     /// The last hard state.
     pub hard_state: Option<HardState>,
@@ -39,24 +39,24 @@ pub struct Bootstrap {
     pub record: Option<(u64, u64)>,
     /// The `.snap` file that etcd 3.4 to 3.6 start from; without one they start from the log's beginning.
     pub snap: Option<SnapFile>,
-    /// The `.snap` files that cannot be read.
+    /// The names of the `.snap` files that cannot be read, and why.
     pub broken: Vec<(String, Malformed)>,
-    /// Whether the log goes back to its beginning.
+    /// Whether the log holds its first entry.
     pub whole: bool,
-    /// Who votes, as raft has it.
+    /// The voters, by raft.
     pub voters: Option<BTreeSet<u64>>,
-    /// The v2store after start; `None` where nothing leads to it.
+    /// The v2store after start; `None` where the files do not determine it.
     pub v2: Option<V2>,
-    /// The first request of the v2 API behind [`Bootstrap::record`], by its entry's index: etcd 3.7 stops there.
+    /// The first request of the v2 API after [`Bootstrap::record`], by its entry's index: etcd 3.7 panics there.
     pub v2_request: Option<u64>,
 }
 
 /// A `.snap` file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SnapFile {
-    /// The file.
+    /// The name of the file.
     pub name: String,
-    /// The last entry that it holds.
+    /// The index of the last entry that it includes.
     pub index: u64,
     /// That entry's term.
     pub term: u64,
@@ -64,27 +64,28 @@ pub struct SnapFile {
     pub members: Vec<u64>,
 }
 
-/// The v2store, as etcd 3.4 and 3.5 have it after they started.
+/// The v2store of etcd 3.4 and 3.5 after their start.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct V2 {
     /// The members, by id.
     pub members: BTreeMap<u64, V2Member>,
-    /// The ids of those that were removed.
+    /// The ids of removed members.
     pub removed: BTreeSet<u64>,
-    /// The cluster's version for etcd 3.4: it came by the v2 API.
+    /// The cluster's version for etcd 3.4, set by the v2 API.
     pub version: Option<String>,
-    /// The same for etcd 3.5: it knows [`Op::ClusterVersionSet`] too.
+    /// The cluster's version for etcd 3.5, which applies [`Op::ClusterVersionSet`] too.
     pub agreed: Option<String>,
-    /// What is wrong with the store in the `.snap` file.
+    /// Why the store in the `.snap` file cannot be read.
     pub unreadable: Option<Malformed>,
     /// A key of the v2 API's users in the `.snap` file.
     pub key: Option<String>,
-    /// The first request behind it that changes such keys, by its entry's index.
+    /// The first request after the `.snap` file that changes such keys, by its entry's index.
     pub request: Option<u64>,
 }
 
 impl Bootstrap {
-    /// What `log` and the `.snap` files of `source` lead to, with the entries up to `index` applied, and the db's `state`.
+    /// State by `log` and the `.snap` files of `source`, with the entries up to `index` applied, and by the db's
+    /// `state`.
     #[must_use]
     pub(crate) fn of(source: &Source, log: &Log<'_>, state: &State, index: u64) -> Self {
         let decoded: Vec<_> = source.snaps().iter().map(|part| (part, Snap::decode(part.bytes()))).collect();
@@ -96,7 +97,8 @@ impl Bootstrap {
         Self { broken: broken.collect(), ..Self::from(taken, record, log, state, index) }
     }
 
-    /// The same from the `.snap` file `taken` and the snapshot record `record`, whether they are there yet or not.
+    /// As [`Bootstrap::of`], from the `.snap` file `taken` and the snapshot record `record`, which may not be written
+    /// yet.
     #[must_use]
     pub(crate) fn from(
         taken: Option<(&str, &Snap)>,
@@ -106,7 +108,7 @@ impl Bootstrap {
         index: u64,
     ) -> Self {
         let entries = log.entries();
-        let behind = |from: u64| entries.iter().filter(move |entry| entry.index > from && entry.index <= index);
+        let after = |from: u64| entries.iter().filter(move |entry| entry.index > from && entry.index <= index);
         let whole = log.snapshots().iter().any(|record| record.index == 0);
         let store = taken.map(|(_, snap)| V2Store::decode(&snap.store));
         let snap = taken.map(|(name, snap)| {
@@ -117,12 +119,12 @@ impl Bootstrap {
         let from = snap.as_ref().map(|snap| snap.index).or(whole.then_some(0)).filter(|from| *from <= index);
         let v2 = from.map(|from| {
             let mut v2 = V2::of(store);
-            behind(from).for_each(|entry| v2.apply(entry));
+            after(from).for_each(|entry| v2.apply(entry));
             v2
         });
         let v2_request = record.and_then(|(from, _)| {
             let by_v2 = |entry: &&Entry<'_>| matches!(Request::of(entry), Ok(Some(Request { op: Op::V2(_), .. })));
-            behind(from).find(by_v2).map(|entry| entry.index)
+            after(from).find(by_v2).map(|entry| entry.index)
         });
         Self {
             db: state.members.iter().map(|member| member.id).collect(),
@@ -139,7 +141,7 @@ impl Bootstrap {
         }
     }
 
-    /// The last entry that the log knows of.
+    /// The index of the last entry in the log or in a snapshot.
     #[must_use]
     pub(crate) fn last_index(&self) -> u64 {
         self.entries.map_or(0, |(_, last)| last).max(self.record.map_or(0, |(index, _)| index))
@@ -210,7 +212,7 @@ impl V2 {
                 removed: store.removed.into_iter().collect(),
                 agreed: store.version.clone(),
                 version: store.version,
-                // `membership.IsMetaStoreOnly` looks at what is beside /0
+                // `membership.IsMetaStoreOnly` checks for nodes other than /0
                 key: store.keys.into_iter().map(|key| key.path).find(|path| !path.starts_with("/0/")),
                 members: store.members.into_iter().map(|member| (member.id, member)).collect(),
                 ..Self::default()
@@ -230,7 +232,8 @@ impl V2 {
         }
     }
 
-    /// What is refused when it is applied changes nothing; what cannot be read is told where the log is replayed.
+    /// Applies a change of the members. A refused one changes nothing; one that cannot be read is reported by the
+    /// replay.
     fn conf_change(&mut self, entry: &Entry<'_>) {
         let Ok(change) = entry.conf_change() else { return };
         let id = change.node_id;

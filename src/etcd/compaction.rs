@@ -1,8 +1,8 @@
-//! What a compaction leaves (`mvcc.scheduleCompaction`).
+//! The records that a compaction leaves (`mvcc.scheduleCompaction`).
 
 use super::{Record, Snapshot, newest::NewestByKey};
 
-/// A compaction at a revision: it knows which records are kept.
+/// A compaction at a revision, which decides which records are kept.
 #[derive(Debug)]
 pub struct Compaction<'a> {
     at: i64,
@@ -20,7 +20,7 @@ impl<'a> Snapshot<'a> {
 
 impl Compaction<'_> {
     /// Whether `record` is left: it is newer, or the newest of its key. A deletion is left when it was made at the very
-    /// revision, as etcd since 3.4.34 and 3.5.16 has it: a watch from there is told of it.
+    /// revision, as etcd since 3.4.34 and 3.5.16 has it: a watch from there gets its event.
     #[must_use]
     pub(crate) fn keeps(&self, record: &Record<'_>) -> bool {
         let main = record.revision.main;

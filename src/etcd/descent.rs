@@ -3,8 +3,8 @@
 use super::{NewestByKey, Snapshot};
 
 impl Snapshot<'_> {
-    /// Whether this keyspace continues from the last state of `older`: what it still holds of that time is what `older`
-    /// holds. `None` where they have no record in common, or `older` is not older. Reads all records of both once.
+    /// Whether this keyspace continues from the last state of `older`: its records of that time are those of `older`.
+    /// `None` where they have no record in common, or `older` is not older. Reads all records of both once.
     #[must_use]
     pub fn continues(&self, older: &Self) -> Option<bool> {
         let (end, head) = (older.head().ok()?, self.head().ok()?);
@@ -35,7 +35,7 @@ mod tests {
         let [early, late, other] = [&early, &late, &other].map(|image| Snapshot::open(image).unwrap());
         assert_eq!(late.continues(&early), Some(true));
         assert_eq!(late.continues(&late), Some(true));
-        // In that order only.
+        // `older` continues only in that order.
         assert_eq!(early.continues(&late), None);
         assert_eq!(late.continues(&other), Some(false));
     }

@@ -13,14 +13,14 @@ use crate::{
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HashKv {
-    /// The sum.
+    /// The CRC-32C.
     pub hash: u32,
-    /// Up to this main revision.
+    /// The last main revision that it covers.
     #[serde(rename = "hashRevision")]
     pub revision: i64,
     /// The compacted revision, or -1.
     pub compact_revision: i64,
-    /// What is wrong with the backup, as far as it was read for this: [`Snapshot::findings`], then what the records add.
+    /// Findings about the backup, as far as it was read for this: [`Snapshot::findings`], then those about the records.
     #[serde(skip)]
     pub findings: Findings,
 }
@@ -28,18 +28,18 @@ pub struct HashKv {
 #[derive(Default)]
 struct Part {
     sum: Crc32cWriter,
-    /// Whether the leaf at hand was summed whole.
+    /// Whether the current leaf was summed as a whole.
     whole: bool,
 }
 
 impl<'a> Snapshot<'a> {
-    /// The HashKV up to revision `at`, or the last one: of the records behind the compacted revision, and of those
+    /// The HashKV up to revision `at`, or the last one: of the records after the compacted revision, and of those
     /// below it that a compaction at `at` would keep.
     ///
     /// The file is read twice: the newest record of each key has to be known before the first record is summed.
     ///
     /// # Errors
-    /// When the revision was compacted away, or is not there yet.
+    /// When the revision has been compacted, or is a future revision.
     pub fn hashkv(&self, at: Option<i64>) -> Result<HashKv> {
         let (keyspace, compacted) = (self.keyspace, self.keyspace.compacted());
         let limit = at.unwrap_or(i64::MAX);
@@ -56,7 +56,7 @@ impl<'a> Snapshot<'a> {
             || (),
             Part::default,
             |(), part, leaf| {
-                // Behind the compacted revision everything counts: such a leaf is summed at one stroke.
+                // After the compacted revision every record counts: such a leaf is summed in one step.
                 let main = |item: Option<&Item<'_>>| Some(Revision::from_bucket_key(item?.key).ok()?.0.main);
                 let ends = main(leaf.items.first()).zip(main(leaf.items.last()));
                 part.whole = ends.is_some_and(|(first, last)| first > compacted && last <= revision);

@@ -6,36 +6,37 @@ use crate::{
     bolt::{Bucket, Leaf, PageSet, Walk},
 };
 
-/// All records of a backend, and where compaction stands.
+/// All records of a backend, and how far it is compacted.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Keyspace<'a> {
     /// The `key` bucket; `None` when the file has none.
     pub bucket: Option<Bucket<'a>>,
-    /// The records behind it that no db holds yet: those of the log.
+    /// The records of the log, after those of the bucket, that the db does not hold yet.
     pub log_records: AddedRecords<'a>,
     /// `meta/finishedCompactRev`: records below are gone, but for the newest of each key.
     pub finished: Option<Revision>,
     /// `meta/scheduledCompactRev`: a compaction that may be half done when it is ahead of `finished`.
     pub scheduled: Option<Revision>,
-    /// The same of the db alone, without its log.
+    /// Compacted revision of the db alone, without its log.
     pub begun: Option<Revision>,
 }
 
 impl<'a> Keyspace<'a> {
-    /// The revision below which nothing can be told, or -1: the scheduled compaction when one was not finished,
+    /// The revision below which the state is not known, or -1: the scheduled compaction when one was not finished,
     /// because etcd finishes it as soon as it starts (`mvcc.restore`).
     #[must_use]
     pub fn compacted(&self) -> i64 {
         self.finished.max(self.scheduled).map_or(-1, |revision| revision.main)
     }
 
-    /// The revision up to which records may be gone, or -1: a compaction that only the log asks for has taken none yet.
+    /// The revision up to which records may be gone, or -1: a compaction that only the log asks for has removed none
+    /// yet.
     #[must_use]
     pub fn dropped(&self) -> i64 {
         self.finished.max(self.begun).map_or(-1, |revision| revision.main)
     }
 
-    /// Whether a compaction was begun and not finished.
+    /// Whether a compaction was started and not finished.
     #[must_use]
     pub fn compaction_pending(&self) -> bool {
         self.scheduled > self.finished
@@ -47,7 +48,7 @@ impl<'a> Keyspace<'a> {
         last.main.max(self.compacted()).max(1)
     }
 
-    /// What the db itself holds of it.
+    /// Keyspace of the db alone, without its log.
     #[must_use]
     pub fn without_log(self) -> Self {
         Self { log_records: AddedRecords::default(), ..self }
@@ -93,7 +94,7 @@ impl<'a> Keyspace<'a> {
         Scan { shared, parts, findings, met: fold.met }
     }
 
-    /// The newest record of each key, of the records that `counts` says yes to: it sees all of them, as the step of
+    /// The newest record of each key, of the records for which `counts` is true: it sees all of them, as the step of
     /// [`Keyspace::scan`] does.
     pub(super) fn newest<T: Send>(
         &self,
@@ -115,15 +116,15 @@ impl<'a> Keyspace<'a> {
     }
 }
 
-/// What a scan of all records comes to.
+/// Result of a scan of all records.
 #[derive(Debug)]
 pub struct Scan<S, T> {
-    /// What all parts shared.
+    /// The context that all parts shared.
     pub shared: S,
     /// The parts, in revision order.
     pub parts: Vec<T>,
-    /// What is wrong with the pages, then with the records on them, in revision order.
+    /// Findings about the pages, then about the records on them, in revision order.
     pub findings: Findings,
-    /// The pages met, those that the walk had met before included.
+    /// The pages visited, including those that the walk had visited before.
     pub met: PageSet,
 }

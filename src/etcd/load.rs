@@ -1,4 +1,4 @@
-//! A backup as etcd would have it: the db, and what its log holds besides.
+//! A backup as etcd would start on it: the db, and the entries of its log that the db does not hold.
 
 use super::{
     Load, Snapshot,
@@ -11,19 +11,19 @@ use crate::{
 };
 
 impl<'a> Snapshot<'a> {
-    /// Opens the backup in `source`, with its log as `load` says.
+    /// Opens the backup in `source`, with its log as `load` asks for.
     ///
     /// # Errors
-    /// When the db cannot be opened, or the log does not lead to where it should. Everything less is in
+    /// When the db cannot be opened, or the log does not reach the revision or entry of `load`. All other findings are in
     /// [`Snapshot::findings`].
     pub fn load(source: &'a Source, load: &Load) -> Result<Self> {
         Ok(Self::load_with_log(source, load)?.0)
     }
 
-    /// As [`Snapshot::load`]; with the log, for who wants to know more of it.
+    /// As [`Snapshot::load`]; returns the log, too.
     ///
     /// # Errors
-    /// The same.
+    /// As [`Snapshot::load`].
     pub fn load_with_log(source: &'a Source, load: &Load) -> Result<(Self, Option<Log<'a>>)> {
         let damaged = |finding| source.damaged(finding);
         let (mut snapshot, mut read) = (Self::open(source.db().image()).map_err(damaged)?, None);
@@ -52,25 +52,26 @@ impl<'a> Snapshot<'a> {
         if let Some(to) = load.to_revision {
             let head = snapshot.head().map_err(damaged)?;
             if to > head || (to < head && !load.may_be_past) {
-                let what = format!("{}: it cannot be read up to revision {to}: its last is {head}", source.name());
-                let hint = (to < head).then(|| format!("--rev {to} shows the keys as they were then"));
+                let what =
+                    format!("{}: it cannot be read up to revision {to}: its last revision is {head}", source.name());
+                let hint = (to < head).then(|| format!("--rev {to} shows the keys at that revision"));
                 return Err(Error::not_found(what).hinted_if(hint));
             }
         }
         Ok((snapshot, read))
     }
 
-    /// The db that etcd puts in the place of this one: where a snapshot from the leader is ahead of it, the one that came
-    /// with that (`recoverSnapshotBackend`).
+    /// The db that replaces this one when etcd starts: where a snapshot from the leader is ahead of it, the one that
+    /// came with that snapshot (`recoverSnapshotBackend`).
     fn received<'s>(&self, source: &'s Source, log: &Log<'_>, findings: &mut Findings) -> Option<&'s Part> {
         let index = self.state.meta.consistent_index.unwrap_or(0);
         let ahead = log.newest_snapshot().map(|snapshot| snapshot.index).filter(|ahead| *ahead > index)?;
         let what = format!("the db holds the entries up to {index}, but a snapshot goes up to {ahead}");
         let received = source.snap_db(ahead);
         findings.push(match received {
-            Some(part) => Finding::info(Code::SnapDb, format!("{what}: etcd takes {} in its place", part.name())),
-            None => Finding::error(Code::SnapAhead, format!("{what}, and {ahead:016x}.snap.db is not there"))
-                .hint("etcd does not start on it: what lies between them is lost"),
+            Some(part) => Finding::info(Code::SnapDb, format!("{what}: etcd uses {} instead", part.name())),
+            None => Finding::error(Code::SnapAhead, format!("{what}, and {ahead:016x}.snap.db is missing"))
+                .hint("etcd does not start on it: the entries between them are lost"),
         });
         received
     }

@@ -1,4 +1,4 @@
-//! Which records of a log are meant.
+//! Filters on the records of a log.
 
 use std::str::FromStr;
 
@@ -7,25 +7,25 @@ use super::{
     request::{Op, RequestOp, Txn},
 };
 
-/// Filters on records; a record has to pass all of them.
+/// Filters on records; a record has to match all of them.
 #[derive(Debug, Clone, Default)]
 pub struct LogFilter {
     /// Entries and snapshots from this raft index on, and hard states that commit it.
     pub from_index: Option<u64>,
     /// Entries and snapshots up to this raft index, and hard states that commit no more.
     pub to_index: Option<u64>,
-    /// Of this raft term.
+    /// Records of this raft term.
     pub term: Option<u64>,
-    /// Of one of these types; all without one.
+    /// Records of one of these types; all types when empty.
     pub types: Vec<LogType>,
-    /// Entries that write, delete, read or compare keys that begin with this.
+    /// Entries that write, delete, read or compare keys with this prefix.
     pub prefix: Option<Vec<u8>>,
 }
 
-/// One type of records, or several.
+/// One type of records, or a group of types.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LogType {
-    /// The one of this [`LogRecord::type_name`].
+    /// Records with this [`LogRecord::type_name`].
     Named(&'static str),
     /// Every entry.
     Entry,
@@ -44,7 +44,7 @@ const TYPES: &str = "crc metadata state snapshot noop conf_change conf_change_v2
     auth_user_list auth_role_list auth_role_add auth_role_delete auth_role_get auth_role_grant_permission \
     auth_role_revoke_permission cluster_version_set cluster_member_attr_set downgrade_info_set downgrade_version_test v2";
 
-/// In the words of etcd-dump-logs too.
+/// Accepts the names of etcd-dump-logs too.
 impl FromStr for LogType {
     type Err = String;
 
@@ -79,7 +79,7 @@ impl LogType {
 }
 
 impl LogFilter {
-    /// Whether `record` passes.
+    /// Whether `record` matches.
     #[must_use]
     pub fn takes(&self, record: &LogRecord<'_>) -> bool {
         let index = |holds: &dyn Fn(u64) -> bool| record.index().is_some_and(holds);

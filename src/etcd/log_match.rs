@@ -1,5 +1,5 @@
-//! Whether a log that was named apart from a db is the one that goes on from it. A cluster that was restored from the
-//! same backup may have the same ids, and a member that a later leader overruled has the cluster's own: so the entries that
+//! Checks whether a log that was named separately continues from a db. A cluster that was restored from the same backup
+//! may have the same ids, and a member that a later leader overruled has the ids of the cluster: so the entries that
 //! both should hold are compared, too.
 
 use super::{Snapshot, boot::known_term, log_overlap::Overlap};
@@ -10,18 +10,18 @@ use crate::{
     wal::{ConfChangeKind, Entry, EntryKind, Log},
 };
 
-/// Fewer entries that put something, and of which the db has nothing, say nothing: they may have been refused, or deleted
-/// and compacted since.
+/// The number of puts without a trace in the db that prove a difference: fewer may have been refused, or deleted and
+/// compacted since.
 const ENOUGH: usize = 8;
 
 const OTHER: &str = "the log is of another cluster, of the same before it was restored, or of a member that a later leader \
                      overruled: use the log of another member, or the backup without a log";
 
 impl<'a> Snapshot<'a> {
-    /// Makes sure that `log` goes on from this db, as far as can be told.
+    /// Checks that `log` continues from this db, as far as the two show it.
     ///
     /// # Errors
-    /// Why it does not.
+    /// The reason why it does not continue from this db.
     pub(crate) fn check_log_match(&self, source: &Source, log: &Log<'a>) -> Result<()> {
         let no = |what: String, hint: &str| {
             let what = format!("{}: {what}", source.name());
@@ -29,7 +29,7 @@ impl<'a> Snapshot<'a> {
         };
         let Some(index) = self.state.meta.consistent_index.filter(|index| *index > 0) else {
             let hint = "only a db with meta/consistent_index can be rolled forward";
-            return no("it does not say which entries of a log it holds".to_owned(), hint);
+            return no("it has no record of which entries of the log it holds".to_owned(), hint);
         };
         let entries = log.entries();
         let (Some(first), Some(last)) = (entries.first(), entries.last()) else {
@@ -37,9 +37,10 @@ impl<'a> Snapshot<'a> {
         };
         if first.index > index.saturating_add(1) {
             let (missing, first) = (first.index.saturating_sub(index).saturating_sub(1), first.index);
-            let what =
-                format!("it holds the entries up to {index}, and the log begins at {first}: {missing} are missing");
-            return no(what, "an older copy of the log, or a newer backup, closes the gap");
+            let what = format!(
+                "it holds the entries up to {index}, and the log begins at {first}: {missing} entries are missing"
+            );
+            return no(what, "use an older copy of the log, or a newer backup");
         }
         if last.index < index {
             let what = format!("it holds the entries up to {index}, and the log ends at {}", last.index);
@@ -53,7 +54,7 @@ impl<'a> Snapshot<'a> {
         if let Some((entry, key, revision)) = overlap.differs {
             let key = excerpt(&key);
             let what = format!(
-                "entry {entry} of the log puts {key}, and revision {revision}, which should be that, is another change"
+                "entry {entry} of the log puts {key}, and revision {revision}, which should be that change, is another one"
             );
             return no(what, OTHER);
         }
@@ -69,7 +70,7 @@ impl<'a> Snapshot<'a> {
         Ok(())
     }
 
-    /// Terms never fall, and the last entry that the db holds has the same in both.
+    /// Checks the terms: they never decrease, and the last entry that the db holds has the same term in both.
     fn check_terms(&self, log: &Log<'_>, index: u64, before: &[Entry<'_>], after: &[Entry<'_>]) -> Result<(), String> {
         let Some(own) = known_term(&self.state) else { return Ok(()) };
         let at = before.last().filter(|entry| entry.index == index).map(|entry| entry.term);
@@ -87,7 +88,7 @@ impl<'a> Snapshot<'a> {
         }
     }
 
-    /// Whose log it is has to be known, and who was added before.
+    /// Checks the members: the backup has to know the member of the log, and those that were added before.
     fn check_members(&self, log: &Log<'_>, before: &[Entry<'_>]) -> Result<(), String> {
         let state = &self.state;
         if state.members.is_empty() {
@@ -106,7 +107,7 @@ impl<'a> Snapshot<'a> {
         let later = |id| log.entries().iter().skip(before.len()).any(|entry| added(entry) == Some(id));
         let stranger = own.filter(|id| !known(*id) && !later(*id));
         match stranger.or_else(|| before.iter().filter_map(added).find(|id| !known(*id))) {
-            Some(id) => Err(format!("the log knows member {id:x}, whom the backup does not")),
+            Some(id) => Err(format!("the log has member {id:x}, which is not in the backup")),
             None => Ok(()),
         }
     }

@@ -16,18 +16,18 @@ use super::{
 };
 use crate::{Findings, wal::Entry};
 
-/// The most alignments that are followed at a time.
+/// The maximum number of alignments that are followed at a time.
 const ALIGNMENTS: usize = 16;
 /// The number of a revision's changes that are compared.
 const CHANGES: usize = 16;
 
-/// What one revision of the db wrote.
+/// Changes of one revision of the db.
 struct Written<'a> {
     revision: i64,
     records: Vec<Record<'a>>,
 }
 
-/// What an entry may write.
+/// Changes that an entry may make.
 enum Write<'a> {
     Put(Put<'a>),
     Txn(Txn<'a>),
@@ -36,15 +36,15 @@ enum Write<'a> {
     Revoke,
 }
 
-/// How entries and a db compare.
+/// Result of comparing the entries of a log with a db.
 #[derive(Debug, Default)]
 pub(super) struct Overlap {
     /// The number of entries that put a value.
     pub(super) puts: usize,
     /// The number of the db's revisions that entries write.
     pub(super) found: usize,
-    /// The number of entries before the first of these that put a value, and of which the db has nothing although it was
-    /// not compacted there.
+    /// The number of entries before the first of these that put a value, and of which the db has nothing although it
+    /// was not compacted there.
     pub(super) unfound: usize,
     /// An entry that puts a value into a key, and the revision of the db that should be that.
     pub(super) differs: Option<(u64, Vec<u8>, i64)>,
@@ -109,7 +109,7 @@ impl Overlap {
 fn written<'a>(db: &Snapshot<'a>, after: i64) -> Vec<Written<'a>> {
     let mut all: Vec<Written<'a>> = Vec::new();
     let first = after.saturating_add(1);
-    // What cannot be read is reported by the check of the backup.
+    // Records that cannot be read are reported by the check of the backup.
     let _: Result<(), ()> = db.each_record_from(first, &mut Findings::default(), |record| {
         let revision = record.revision.main;
         match all.last_mut().filter(|last| last.revision == revision) {
@@ -133,12 +133,12 @@ impl<'a> Write<'a> {
         }
     }
 
-    /// Whether it writes in any case, where no right and no alarm is in the way.
+    /// Whether the entry writes in any case, unless a permission or an alarm prevents it.
     fn is_certain(&self) -> bool {
         matches!(self, Self::Put(put) if put.lease == 0 && !put.ignore_value && !put.ignore_lease)
     }
 
-    /// Its key, of one put.
+    /// The key, when the entry is one put.
     fn key(&self) -> &'a [u8] {
         match self {
             Self::Put(put) => put.key,
@@ -154,7 +154,7 @@ impl<'a> Write<'a> {
         }
     }
 
-    /// Whether it may have written this revision.
+    /// Whether the entry may have written this revision.
     fn makes(&self, written: &Written<'_>) -> bool {
         let mut records = written.records.iter();
         match self {
@@ -176,7 +176,7 @@ fn is_put(put: &Put<'_>, record: &Record<'_>) -> bool {
     !record.tombstone && put.key == record.kv.key && (put.ignore_value || put.value == record.kv.value)
 }
 
-/// Whether a step of the transaction is wanted, or one of a transaction in it.
+/// Whether `wanted` is true for a step of the transaction, or for one of a nested transaction.
 fn any(txn: Txn<'_>, wanted: &dyn Fn(&RequestOp<'_>) -> bool) -> bool {
     txn.success().chain(txn.failure()).any(|step| match step {
         RequestOp::Txn(inner) => any(inner, wanted),

@@ -1,4 +1,4 @@
-//! The log record by record, each with what it asks for and what became of it.
+//! The log record by record, each with its request and its state: committed, overwritten, torn.
 
 use super::Request;
 use crate::{
@@ -10,28 +10,28 @@ use crate::{
 /// One record of a member's log.
 #[derive(Debug, Clone)]
 pub struct LogRecord<'a> {
-    /// The record.
+    /// The raw record.
     pub record: Record<'a>,
     /// The name of the segment that it is in.
     pub file: &'a str,
-    /// Its message; `None` where that cannot be read, which [`Log::read`] reports.
+    /// The decoded message; `None` where it cannot be read, which [`Log::read`] reports.
     pub content: Option<Content<'a>>,
     /// The request that an entry carries.
     pub request: Option<Request<'a>>,
-    /// Its type: `crc`, `metadata`, `state`, `snapshot`; of an entry `noop`, `conf_change` or the request's name.
+    /// The type: `crc`, `metadata`, `state`, `snapshot`; of an entry `noop`, `conf_change` or the request's name.
     pub type_name: &'static str,
     /// Why an entry's request cannot be read.
     pub malformed: Option<Malformed>,
-    /// Whether it comes after the place where the log is torn: etcd cuts it off.
+    /// Whether the record is after the place where the log is torn: etcd cuts it off.
     pub cut_off: bool,
-    /// Whether a later entry has taken its place.
+    /// Whether a later entry has replaced it.
     pub overwritten: bool,
-    /// Whether the last hard state commits it; of entries only.
+    /// Whether the last hard state commits it; for entries only.
     pub committed: Option<bool>,
 }
 
 impl<'a> LogRecord<'a> {
-    /// Classifies `record`, which is one of `log`.
+    /// Classifies `record`, a record of `log`.
     #[must_use]
     pub fn of(record: Record<'a>, log: &Log<'a>) -> Self {
         let mut this = Self {
@@ -81,13 +81,13 @@ impl<'a> LogRecord<'a> {
         }
     }
 
-    /// Whether it is a raft entry.
+    /// Whether the record is a raft entry.
     #[must_use]
     pub fn is_entry(&self) -> bool {
         self.record.kind == RecordKind::Entry
     }
 
-    /// The raft index of an entry or snapshot; of a hard state, its commit.
+    /// The raft index of an entry or snapshot; the commit of a hard state.
     #[must_use]
     pub fn index(&self) -> Option<u64> {
         match self.content? {
@@ -109,9 +109,9 @@ impl<'a> LogRecord<'a> {
         }
     }
 
-    /// What is wrong with its request, if it cannot be read.
+    /// Finding about its request, if that cannot be read.
     fn finding(&self) -> Option<Finding> {
-        let what = format!("entry {} is no request that an etcd makes: {}", self.index().unwrap_or(0), self.malformed?);
+        let what = format!("entry {} is not a request of etcd: {}", self.index().unwrap_or(0), self.malformed?);
         Some(Finding::error(Code::WalRequest, what).at(self.record.offset).file(self.file))
     }
 }
@@ -121,17 +121,17 @@ impl<'a> LogRecord<'a> {
 pub enum LogItem<'a> {
     /// The next record.
     Record(LogRecord<'a>),
-    /// Something that is wrong at this place, or just before.
+    /// A finding at this place, or just before it.
     Finding(Finding),
 }
 
-/// Goes through a log in its order: the records, and the findings at their places between them.
+/// Iterator over a log in its order: the records, and the findings at their places between them.
 #[derive(Debug)]
 pub struct LogRecords<'l, 'a> {
     log: &'l Log<'a>,
     records: Records<'l, 'a>,
     next: Option<LogRecord<'a>>,
-    /// Those of the log by segment and offset, the last first; what has no place is at the end of the log.
+    /// Findings about the log by segment and offset, the last first; those without a place are at the end of the log.
     waiting: Vec<((usize, u64), Finding)>,
     findings: Findings,
 }
@@ -148,12 +148,12 @@ impl<'l, 'a> LogRecords<'l, 'a> {
         let mut waiting: Vec<_> = findings.list().iter().map(|finding| (place(finding), finding.clone())).collect();
         waiting.sort_by_key(|(place, _)| *place);
         waiting.reverse();
-        // what the names say against the segments is in `findings`
+        // findings about the names of the segments are in `findings`
         let records = Records::new(segments, &mut Findings::default());
         Self { log, records, next: None, waiting, findings }
     }
 
-    /// All findings: those of the log, and what was wrong with requests so far.
+    /// All findings: those about the log, and those about requests so far.
     #[must_use]
     pub fn into_findings(self) -> Findings {
         self.findings
@@ -173,7 +173,7 @@ impl<'a> Iterator for LogRecords<'_, 'a> {
         let place = self.next.as_ref().map_or((usize::MAX, u64::MAX), |next| (next.record.segment, next.record.offset));
         if let Some(finding) = own {
             self.findings.push(finding.clone());
-            // after the others of its place
+            // after the other findings at its place
             let at = self.waiting.partition_point(|(other, _)| *other > place);
             self.waiting.insert(at, (place, finding));
         }

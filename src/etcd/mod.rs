@@ -6,10 +6,10 @@
 //! members, members_removed, cluster, lease, alarm, auth, authUsers, authRoles
 //! ```
 //!
-//! [`Snapshot::load`] reads the small buckets into a [`State`] and leaves `key` where it is; what a data directory's log
-//! holds besides becomes changes of the state and the keyspace's [`AddedRecords`] (`replay`). [`Keyspace`] visits all records:
-//! in revision order on all cores ([`Keyspace::scan`]), or as the state at a revision in key order ([`View`]). [`rewrite`]
-//! writes a db.
+//! [`Snapshot::load`] reads the small buckets into a [`State`] and leaves `key` in the file; entries of a data
+//! directory's log that the db does not hold become changes of the state and the keyspace's [`AddedRecords`]
+//! (`replay`). [`Keyspace`] visits all records: in revision order on all cores ([`Keyspace::scan`]), or as the state at
+//! a revision in key order ([`View`]). [`rewrite`] writes a db.
 //!
 //! Mirrors `server/storage/schema` and `server/storage/mvcc` of `go.etcd.io/etcd`.
 

@@ -10,10 +10,10 @@ use rayon::prelude::*;
 
 use super::{KeyValue, Record, Revision};
 
-/// Keys are spread over so many tables, each behind its own lock.
+/// The number of tables that keys are spread over, each with its own lock.
 const SHARDS: usize = 64;
 
-/// One key's newest record: 56 bytes, everything else is read again from the record when it is wanted.
+/// One key's newest record: 56 bytes; everything else is read again from the record when needed.
 #[derive(Debug, Clone, Copy)]
 pub struct Newest<'a> {
     /// The key.
@@ -25,14 +25,14 @@ pub struct Newest<'a> {
 }
 
 impl<'a> Newest<'a> {
-    /// What was written.
+    /// The key-value pair that was written.
     #[must_use]
     pub(crate) fn kv(&self) -> KeyValue<'a> {
         KeyValue::decode(self.message).unwrap_or_default()
     }
 }
 
-/// The newest record of each key among those that were offered, in whatever order.
+/// The newest record of each key among those that were offered, in any order.
 #[derive(Debug)]
 pub struct NewestByKey<'a> {
     hasher: DefaultHashBuilder,
@@ -42,7 +42,7 @@ pub struct NewestByKey<'a> {
 impl<'a> NewestByKey<'a> {
     pub(super) fn new() -> Self {
         Self {
-            // Seeded afresh in every run, so no input can be made to collide.
+            // A new seed in every run, so that no input can be made to collide.
             hasher: DefaultHashBuilder::default(),
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
         }
@@ -84,12 +84,12 @@ impl<'a> NewestByKey<'a> {
 
     /// The live keys' records, in key order.
     ///
-    /// The keys lie all over the file, and looking at one there is what costs: so what follows their common start is
-    /// taken along, which settles nearly all of the order.
+    /// The keys are spread over the file, and reading one there is expensive: so the bytes after their common prefix
+    /// are copied, which decides nearly all comparisons.
     #[must_use]
     pub(crate) fn into_sorted(self) -> Vec<Newest<'a>> {
         let newest: Vec<_> = self.into_live().collect();
-        // `/registry/`: how one of them begins, and likely all but a few
+        // `/registry/`: the start of one key, and likely of all but a few
         let typical = newest.get(newest.len() / 2).map_or(&b""[..], |newest| newest.key);
         let slash = typical.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at).nth(1);
         let common = typical.get(..=slash.unwrap_or(0)).unwrap_or_default();
@@ -105,7 +105,7 @@ impl<'a> NewestByKey<'a> {
         sorted.into_iter().map(|(_, newest)| newest).collect()
     }
 
-    /// Shows `each` the live keys' records, in no order.
+    /// Calls `each` with the live keys' records, in no order.
     pub(crate) fn for_each_live(&self, mut each: impl FnMut(&Newest<'a>)) {
         for shard in &self.shards {
             let table = shard.lock().unwrap_or_else(PoisonError::into_inner);
@@ -113,8 +113,8 @@ impl<'a> NewestByKey<'a> {
         }
     }
 
-    /// Whether each record here is the newest of its key in `other`, too; `None` where none is. A key that was deleted may
-    /// be gone there.
+    /// Whether each record here is the newest of its key in `other`, too; `None` where none is. A key that was deleted
+    /// may be gone there.
     pub(super) fn agrees_with(&self, other: &Self) -> Option<bool> {
         let mut common = None;
         for shard in &self.shards {
@@ -137,7 +137,7 @@ impl<'a> NewestByKey<'a> {
         table.find(hash, |known| known.key == key).copied()
     }
 
-    /// How many keys are live.
+    /// The number of live keys.
     #[must_use]
     pub(crate) fn count_live(&self) -> u64 {
         let mut count = 0_u64;

@@ -1,4 +1,4 @@
-//! How a backup is read, and which revisions are wanted of it.
+//! Options: how a backup is read, and which of its revisions.
 
 use crate::{Error, Result};
 
@@ -7,13 +7,13 @@ use crate::{Error, Result};
 pub struct Load {
     /// Whether a data directory's log is applied to its db.
     pub wal: bool,
-    /// What becomes of the log's entries past the last commit on disk; without a decision they are left out.
+    /// Whether the log's entries past the last commit on disk are applied; without a decision they are left out.
     pub uncommitted: Option<Uncommitted>,
-    /// No entry after this one is applied.
+    /// The last entry that is applied.
     pub to_index: Option<u64>,
-    /// Nothing is applied once this revision is reached; it has to be reached.
+    /// The revision after which nothing is applied; it has to be reached.
     pub to_revision: Option<i64>,
-    /// Whether the db may be past that: then the caller leaves out the later records.
+    /// Whether the db may be past that revision: then the caller leaves out the later records.
     pub may_be_past: bool,
 }
 
@@ -23,21 +23,21 @@ impl Default for Load {
     }
 }
 
-/// What becomes of entries that a member of several has in its log but does not know to be committed.
+/// Treatment of entries that a member of several has in its log but does not know to be committed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Uncommitted {
-    /// They are applied, as if they had been agreed on.
+    /// The entries are applied as if they were committed.
     Keep,
-    /// They are left out.
+    /// The entries are left out.
     Drop,
 }
 
 /// Which older revisions are removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compact {
-    /// Those before this one.
+    /// Revisions before this one.
     At(i64),
-    /// All but the last.
+    /// All revisions but the last.
     Latest,
 }
 
@@ -48,12 +48,12 @@ impl Compact {
     /// When there is no such revision, or it was compacted.
     pub(crate) fn revision(self, keyspace: &Compacted, head: i64) -> Result<Option<i64>> {
         match self {
-            // One that was begun is finished: what it removes is still in the file.
+            // A compaction that was started is finished: the records that it removes may still be in the file.
             Self::Latest => Ok(Some(head).filter(|head| *head > keyspace.at || keyspace.pending)),
             Self::At(at) if at > head => {
                 let what = format!("--compact {at}: required revision is a future revision");
                 Err(Error::usage(what)
-                    .hinted(format!("the last one is {head}: --compact latest gives up all before it")))
+                    .hinted(format!("the last revision is {head}: --compact latest removes all before it")))
             }
             Self::At(at) if at <= keyspace.at => {
                 let what = format!("--compact {at}: required revision has been compacted");
@@ -69,6 +69,6 @@ impl Compact {
 pub(crate) struct Compacted {
     /// The revision, or -1.
     pub(crate) at: i64,
-    /// Whether that compaction was begun and not finished.
+    /// Whether that compaction was started and not finished.
     pub(crate) pending: bool,
 }

@@ -71,19 +71,19 @@ impl<'k> Range<'k> {
         Self { start, end }
     }
 
-    /// The first key it may hold.
+    /// The first key that the range may hold.
     #[must_use]
     pub fn start(&self) -> &[u8] {
         &self.start
     }
 
-    /// The key, when it is one.
+    /// The key, when the range is a single key.
     #[must_use]
     pub fn one(&self) -> Option<&[u8]> {
         (self.end == End::One).then_some(&*self.start)
     }
 
-    /// Whether `key` is greater than all keys in it.
+    /// Whether `key` is greater than all keys in the range.
     #[inline]
     #[must_use]
     pub fn is_before(&self, key: &[u8]) -> bool {
@@ -94,20 +94,20 @@ impl<'k> Range<'k> {
         }
     }
 
-    /// Whether it holds `key`.
+    /// Whether the range holds `key`.
     #[inline]
     #[must_use]
     pub fn contains(&self, key: &[u8]) -> bool {
         key >= &*self.start && !self.is_before(key)
     }
 
-    /// Whether it can hold no key.
+    /// Whether the range can hold no key.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.is_before(&self.start)
     }
 
-    /// Whether a key may be in both.
+    /// Whether a key may be in this range and in `other`.
     #[must_use]
     pub fn meets(&self, other: &Range<'_>) -> bool {
         let start = self.start.as_ref().max(&other.start);
@@ -130,7 +130,7 @@ type Bounds<'k> = (Cow<'k, [u8]>, Option<Cow<'k, [u8]>>);
 /// The keys of several ranges together.
 #[derive(Debug, Default)]
 pub(super) struct RangeSet<'k> {
-    /// In order; no two have a key in common or follow each other without a gap.
+    /// The ranges in order; no two have a key in common or follow each other without a gap.
     ranges: Vec<Bounds<'k>>,
 }
 

@@ -16,11 +16,11 @@ pub struct KeyValue<'a> {
     pub create_revision: i64,
     /// The main revision that wrote this value.
     pub mod_revision: i64,
-    /// How many times it was written since its creation.
+    /// The number of times it was written since its creation.
     pub version: i64,
     /// The value.
     pub value: &'a [u8],
-    /// The lease it hangs on, or 0.
+    /// The lease that the key is attached to, or 0.
     pub lease: i64,
 }
 
@@ -46,7 +46,7 @@ impl<'a> KeyValue<'a> {
         Ok(kv)
     }
 
-    /// Encodes it as etcd does: what is zero or empty is left out.
+    /// Encodes the message as etcd does: fields that are zero or empty are left out.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let number =
@@ -64,20 +64,20 @@ pub fn tombstone(key: &[u8]) -> Vec<u8> {
     Writer::new().bytes(1, key).finish()
 }
 
-/// A record: what one revision did to one key.
+/// A record: the change of one key by one revision.
 #[derive(Debug, Clone, Copy)]
 pub struct Record<'a> {
     /// Its revision.
     pub revision: Revision,
     /// Whether it deletes the key; only the key is set in `kv` then.
     pub tombstone: bool,
-    /// What was written.
+    /// The key-value pair that was written.
     pub kv: KeyValue<'a>,
     /// The revision as stored: the record's key in the bucket.
     pub bucket_key: &'a [u8],
-    /// What was written, as stored.
+    /// The key-value pair as stored.
     pub message: &'a [u8],
-    /// Where it stands in the file, in bytes.
+    /// The offset in the file, in bytes.
     pub offset: u64,
 }
 
@@ -85,7 +85,7 @@ impl<'a> Record<'a> {
     /// Decodes an item of the `key` bucket.
     ///
     /// # Errors
-    /// What is wrong with the revision or the value.
+    /// A finding about the revision or the value.
     #[inline]
     pub fn decode(item: &Item<'a>) -> Result<Self, Finding> {
         let (revision, tombstone) = Revision::from_bucket_key(item.key)
@@ -103,7 +103,7 @@ impl<'a> Record<'a> {
         self.kv == KeyValue::default()
     }
 
-    /// What is wrong with the record by itself.
+    /// Why the record is invalid by itself.
     pub fn check(&self) -> Option<Finding> {
         let Self { revision, tombstone, kv, .. } = self;
         let what = if self.is_bump() && !tombstone {

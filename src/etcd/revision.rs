@@ -1,4 +1,4 @@
-//! A revision: the number that etcd counts changes with, and the key of the `key` bucket.
+//! A revision: the number of a change, and the key of the `key` bucket.
 
 use std::fmt;
 
@@ -34,16 +34,16 @@ impl Revision {
     }
 
     /// Reads a key of the `key` bucket (`mvcc.BytesToBucketKey`): 17 bytes, `main | '_' | sub`, and an 18th, `t`,
-    /// for a tombstone. The second value tells whether it is one.
+    /// for a tombstone. The second value is whether it is one.
     ///
     /// # Errors
-    /// What is wrong with the bytes, in etcd's words where it has some.
+    /// Why the bytes are not a revision, in etcd's words where it has some.
     #[inline]
     pub fn from_bucket_key(key: &[u8]) -> Result<(Self, bool), &'static str> {
         let tombstone = match (key.len(), key.last()) {
             (17, _) => false,
             (18, Some(b't')) => true,
-            (18, _) => return Err("the mark behind the revision is not a tombstone's"),
+            (18, _) => return Err("the byte after the revision is not the tombstone mark"),
             _ => return Err("invalid revision length"),
         };
         let (Some(main), Some(b'_'), Some(sub)) = (u64_be(key, 0), key.get(8), u64_be(key, 9)) else {
@@ -67,7 +67,7 @@ mod tests {
         assert_eq!(Revision::from_bucket_key(&key[..17]), Ok((revision, false)));
         assert_eq!(Revision::from_bucket_key(&key[..16]), Err("invalid revision length"));
         key[17] = b'x';
-        assert_eq!(Revision::from_bucket_key(&key), Err("the mark behind the revision is not a tombstone's"));
+        assert_eq!(Revision::from_bucket_key(&key), Err("the byte after the revision is not the tombstone mark"));
         key[8] = b'-';
         assert_eq!(Revision::from_bucket_key(&key[..17]), Err("invalid separator in bucket key"));
         key[8] = b'_';

@@ -1,4 +1,4 @@
-//! The files in `member/snap` beside the db, and which of them etcd starts from.
+//! The files in `member/snap` other than the db, and which of them etcd starts from.
 
 use serde::Serialize;
 
@@ -23,7 +23,7 @@ pub struct SnapFiles<'s> {
     pub snaps: Vec<SnapshotFile<'s>>,
     /// The log's newest snapshot record, which etcd 3.7 starts from.
     pub newest_in_log: Option<SnapshotRecord>,
-    /// What is wrong with them.
+    /// Findings about the files.
     #[serde(serialize_with = "list")]
     pub findings: Findings,
     /// Whether the member has a log.
@@ -31,30 +31,30 @@ pub struct SnapFiles<'s> {
     pub has_log: bool,
 }
 
-/// One file.
+/// One file of `member/snap`.
 #[derive(Debug, Clone)]
 pub struct SnapshotFile<'s> {
-    /// Its name.
+    /// The name of the file.
     pub name: &'s str,
-    /// What it is.
+    /// The kind of the file.
     pub format: SnapFormat,
-    /// Its length, in bytes.
+    /// The length of the file, in bytes.
     pub size: u64,
-    /// What it holds; `None` for a db, and where it cannot be read.
+    /// The decoded content; `None` for a db, and for a file that cannot be read.
     pub snap: Option<Snap>,
-    /// The v2store in it.
+    /// The v2store in the file.
     pub store: V2Store,
-    /// Whether etcd up to 3.6 starts from it.
+    /// Whether etcd up to 3.6 starts from the file.
     pub taken: bool,
 }
 
-/// What a file is, by the name that etcd gives it, else by its content.
+/// The kind of a file, by the name that etcd gives it, else by its content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SnapFormat {
     /// A `.snap` file.
     Snap,
-    /// A whole db that the leader sent.
+    /// A complete db that the leader sent.
     Db,
     /// A `.snap` file that etcd has set aside.
     Broken,
@@ -81,7 +81,7 @@ impl<'s> SnapFiles<'s> {
         Self { path: files.name(), snaps, newest_in_log, findings, has_log: log.is_some() }
     }
 
-    /// Replaces the values of the v2 API's users, which hold their passwords' hashes, by what `mask` makes of them.
+    /// Replaces the values of the v2 API's users, which hold their passwords' hashes, by the result of `mask`.
     pub fn mask(&mut self, mask: impl Fn(&[u8]) -> Option<String>) {
         let keys = self.snaps.iter_mut().flat_map(|file| &mut file.store.keys);
         for value in keys.filter(|key| key.path.starts_with("/2/")).filter_map(|key| key.value.as_mut()) {
@@ -116,20 +116,20 @@ impl<'s> SnapshotFile<'s> {
     fn finding(&self, malformed: Malformed) -> Finding {
         match self.format {
             SnapFormat::Broken => Finding::info(Code::SnapBroken, format!("etcd has set it aside: {malformed}")),
-            _ if !self.name.ends_with(".snap") => Finding::error(Code::Snap, format!("no .snap file: {malformed}"))
+            _ if !self.name.ends_with(".snap") => Finding::error(Code::Snap, format!("not a .snap file: {malformed}"))
                 .hint("name a data directory, its member/snap, or a file in it"),
             _ => Finding::error(Code::Snap, malformed.to_string())
-                .hint("etcd renames it to .broken at its next start, and takes the one before it"),
+                .hint("etcd renames it to .broken at its next start, and uses the previous .snap file"),
         }
     }
 
-    /// Its name without the folder.
+    /// The name without the folder.
     #[must_use]
     pub fn base_name(&self) -> &'s str {
         self.name.rsplit(['/', ':']).next().unwrap_or_default()
     }
 
-    /// The last raft entry that it holds; of a db, and where it cannot be read, by its name.
+    /// The index of the last raft entry that the file includes; for a db, and for an unreadable file, by its name.
     #[must_use]
     pub fn index(&self) -> Option<u64> {
         let number = |hex: &str| u64::from_str_radix(hex, 16).ok().filter(|_| hex.len() == 16);
@@ -137,7 +137,7 @@ impl<'s> SnapshotFile<'s> {
         self.snap.as_ref().map(|snap| snap.index).or_else(by_name)
     }
 
-    /// The members in its v2store, by id.
+    /// The members in the file's v2store, by id.
     pub fn members(&self) -> impl Iterator<Item = ListedMember<'_>> {
         self.store.members.iter().map(ListedMember::from)
     }

@@ -1,4 +1,4 @@
-//! A backend, open: its small buckets read, its keyspace ready to be visited.
+//! An open backend: its small buckets are read, its keyspace is ready to be visited.
 
 use std::collections::BTreeMap;
 
@@ -13,26 +13,26 @@ use crate::{
 /// A backend over its bytes.
 #[derive(Debug)]
 pub struct Snapshot<'a> {
-    /// What the small buckets say.
+    /// The content of the small buckets.
     pub state: State,
     /// The `key` bucket.
     pub keyspace: Keyspace<'a>,
-    /// What was wrong when it was opened: with the metas, the small buckets and the log. A reading of the records hands
-    /// out these and its own.
+    /// Findings of the opening: about the metas, the small buckets and the log. A read of the records returns these and
+    /// its own.
     pub findings: Findings,
-    /// What became of the log of a data directory; `None` where there is none, or it was left out.
+    /// Result of the replay of a data directory's log; `None` where there is no log, or it was left out.
     pub log: Option<Replayed>,
-    /// The db that it is of, where that is not the source's own: the one that came from the leader.
+    /// The db that was opened, where that is not the source's own: the one that the leader sent.
     pub received: Option<&'a Part>,
-    /// What the log changes in the small buckets.
+    /// Changes of the small buckets by the log.
     pub(super) edits: Edits,
-    /// A walk that has met the pages of the small buckets.
+    /// A walk that has visited the pages of the small buckets.
     pub(super) walk: Walk<'a>,
     /// Every bucket in order, with the sum of its content where it was read already.
     pub(super) buckets: Vec<(Bucket<'a>, Option<Contents>)>,
 }
 
-/// What a bucket read whole comes to.
+/// Sum of a bucket that was read completely.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Contents {
     pub(super) sum: Crc32c,
@@ -44,7 +44,7 @@ impl<'a> Snapshot<'a> {
     /// that belongs to it.
     ///
     /// # Errors
-    /// The finding that keeps the file shut. Everything less is in [`Snapshot::findings`].
+    /// The finding that makes it impossible to open the file. All other findings are in [`Snapshot::findings`].
     pub fn open(image: &'a [u8]) -> Result<Self, Finding> {
         let db = Db::open(image)?;
         let mut findings = db.check_metas();
@@ -85,37 +85,37 @@ impl<'a> Snapshot<'a> {
         Ok(Self { state, keyspace, findings, log: None, received: None, edits: Edits::default(), walk, buckets })
     }
 
-    /// The file.
+    /// The db file.
     #[must_use]
     pub fn db(&self) -> &Db<'a> {
         self.walk.db()
     }
 
-    /// The findings of the opening, then `more`.
+    /// Joins the findings of the opening and `more`.
     pub(super) fn findings_and(&self, more: Findings) -> Findings {
         let mut findings = self.findings.clone();
         findings.append(more);
         findings
     }
 
-    /// A walk that has met nothing yet.
+    /// A walk that has visited no page yet.
     #[must_use]
     pub fn fresh_walk(&self) -> Walk<'a> {
         Walk::new(self.db().clone())
     }
 
-    /// Its buckets, in order.
+    /// The buckets, in order.
     pub fn buckets(&self) -> impl Iterator<Item = &Bucket<'a>> + '_ {
         self.buckets.iter().map(|(bucket, _)| bucket)
     }
 
-    /// What a small bucket holds, as stored or as the log has it; nothing when there is none. What cannot be read is
-    /// left out.
+    /// Content of a small bucket, as stored or as changed by the log; empty when there is no such bucket. Items that
+    /// cannot be read are left out.
     #[must_use]
     pub fn items(&self, name: &str) -> BTreeMap<Vec<u8>, Vec<u8>> {
         let mut items = BTreeMap::new();
         if let Some(bucket) = self.buckets().find(|bucket| bucket.name == name.as_bytes()) {
-            // What is wrong in it was told when it was loaded.
+            // Errors in it were reported when it was loaded.
             let _: Result<(), ()> = self.fresh_walk().in_order(bucket, &mut Findings::default(), |leaf| {
                 items.extend(leaf.items.iter().map(|item| (item.key.to_vec(), item.value.to_vec())));
                 Ok(())
@@ -130,7 +130,7 @@ impl<'a> Snapshot<'a> {
         self.edits.buckets()
     }
 
-    /// The last revision, with what the log adds. Cheap.
+    /// The last revision, including the records of the log. Cheap.
     ///
     /// # Errors
     /// As [`Snapshot::newest_records`].
@@ -142,7 +142,7 @@ impl<'a> Snapshot<'a> {
     /// The newest records, oldest first: those of the last leaf, and those of the log. Cheap.
     ///
     /// # Errors
-    /// What is wrong with a page on the way there, or with a record.
+    /// A finding about a page on the way there, or about a record.
     pub fn newest_records(&self) -> Result<Vec<Record<'a>>, Finding> {
         let mut items = match &self.keyspace.bucket {
             Some(bucket) => self.fresh_walk().last_leaf(bucket)?,
@@ -152,7 +152,7 @@ impl<'a> Snapshot<'a> {
         items.iter().map(Record::decode).collect()
     }
 
-    /// The records of the keys that `wanted` lets through, in order. Those that cannot be read are left out.
+    /// The records of the keys for which `wanted` is true, in order. Those that cannot be read are left out.
     #[must_use]
     pub fn records(&self, wanted: impl Fn(&[u8]) -> bool + Sync) -> Vec<Record<'a>> {
         let scan = self.keyspace.scan(
@@ -169,11 +169,11 @@ impl<'a> Snapshot<'a> {
         scan.parts.concat()
     }
 
-    /// Calls `each` with every record in order, those of the log last, until that fails. Records that cannot be read go to
-    /// `findings`.
+    /// Calls `each` with every record in order, those of the log last, until that fails. Records that cannot be read go
+    /// to `findings`.
     ///
     /// # Errors
-    /// What `each` returns.
+    /// The error that `each` returns.
     pub fn each_record<E>(
         &self,
         findings: &mut Findings,
@@ -182,11 +182,12 @@ impl<'a> Snapshot<'a> {
         self.each_from(None, findings, each)
     }
 
-    /// As [`Snapshot::each_record`], for the records whose main revision is `revision` or greater: what a watch that begins
-    /// there is told. The first is found by a seek in the tree, and pages that hold only older records are not read.
+    /// As [`Snapshot::each_record`], for the records whose main revision is `revision` or greater: the events of a
+    /// watch that begins there. The first is found by a seek in the tree, and pages that hold only older records are
+    /// not read.
     ///
     /// # Errors
-    /// What `each` returns.
+    /// The error that `each` returns.
     pub fn each_record_from<E>(
         &self,
         revision: i64,
@@ -225,13 +226,13 @@ impl<'a> Snapshot<'a> {
         self.keyspace.log_records.records().filter(|record| !older(record.bucket_key)).try_for_each(each)
     }
 
-    /// The names of its buckets, in order.
+    /// The names of the buckets, in order.
     pub fn bucket_names(&self) -> impl Iterator<Item = &'a [u8]> + '_ {
         self.buckets.iter().map(|(bucket, _)| bucket.name)
     }
 }
 
-/// Adds a leaf's keys and values in order: at one stroke when they stand back to back.
+/// Adds a leaf's keys and values in order: in one step when they are contiguous.
 #[inline]
 pub(super) fn hash_leaf(sum: &mut Crc32cWriter, leaf: &Leaf<'_, '_>) {
     match leaf.run {

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{Code, Finding, Findings, hash::Crc32cWriter};
 
-/// How many of the newest records are handed out: they tell when the backup was taken.
+/// The number of newest records that are returned: their times show when the backup was taken.
 const RECENT: usize = 256;
 
 /// Appends a record to the newest ones.
@@ -26,7 +26,7 @@ pub(super) fn append_recent<'a>(recent: &mut VecDeque<Record<'a>>, mut next: Vec
     recent.drain(..recent.len().saturating_sub(RECENT));
 }
 
-/// What one pass over all records and pages finds (`etcdutl snapshot status` and more).
+/// Result of one pass over all records and pages (`etcdutl snapshot status` and more).
 #[derive(Debug)]
 pub struct Survey<'a> {
     /// The status hash: CRC-32C over every bucket's name, keys and values.
@@ -45,7 +45,7 @@ pub struct Survey<'a> {
     pub recent: VecDeque<Record<'a>>,
     /// Pages that the trees reach, the two metas included.
     pub pages_met: u64,
-    /// What is wrong with the file: [`Snapshot::findings`], then what the records add, then the freelist.
+    /// Findings about the file: [`Snapshot::findings`], then those about the records, then those about the freelist.
     pub findings: Findings,
 }
 
@@ -60,8 +60,8 @@ struct Part<'a> {
 }
 
 impl<'a> Snapshot<'a> {
-    /// Visits every record once, then compares the freelist with the pages met. Counts and sums are of what the db
-    /// holds; the live keys and the newest records include those of the log.
+    /// Visits every record once, then compares the freelist with the pages visited. Counts and sums are of the db
+    /// alone; the live keys and the newest records include those of the log.
     #[must_use]
     pub fn survey(&self) -> Survey<'a> {
         let keyspace = self.keyspace.without_log();
@@ -129,8 +129,8 @@ impl<'a> Part<'a> {
     }
 }
 
-/// What is missing between two neighbouring records: above the compacted revision every transaction has left its
-/// records, numbered without a gap. Only the bump of a restore jumps.
+/// Finding about missing revisions between two neighbouring records: above the compacted revision the revisions have no
+/// gap, except for the bump of a restore.
 fn gap(keyspace: &Keyspace<'_>, before: &Record<'_>, next: &Record<'_>) -> Option<Finding> {
     let (a, b, compacted) = (before.revision, next.revision, keyspace.compacted());
     if b.main <= compacted || next.is_bump() {

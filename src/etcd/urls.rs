@@ -2,10 +2,10 @@
 
 use crate::{Error, Result};
 
-/// The URLs, checked and sorted (`types.NewURLs`).
+/// Checks and sorts URLs (`types.NewURLs`).
 ///
 /// # Errors
-/// What is wrong with one of them, in etcd's words.
+/// etcd's error for an invalid URL.
 pub fn peer_urls<'a>(urls: impl Iterator<Item = &'a str>) -> Result<Vec<String>> {
     let mut urls = urls.map(|url| peer_url(url.trim())).collect::<Result<Vec<_>>>()?;
     if urls.is_empty() {

@@ -1,4 +1,4 @@
-//! The state at a revision, in key order: what a `get` at that revision would have answered.
+//! The state at a revision, in key order: the answer of a `get` at that revision.
 
 use std::collections::VecDeque;
 
@@ -11,13 +11,13 @@ use crate::{Error, Findings, Result};
 /// The live keys at a revision, in key order.
 #[derive(Debug)]
 pub struct View<'a> {
-    /// The revision it is the state of.
+    /// The revision of the state.
     pub revision: i64,
     /// The last revision of the whole keyspace.
     pub head: i64,
-    /// The newest records of the whole keyspace, oldest first, as [`super::Survey::recent`].
+    /// The newest records of the whole keyspace, oldest first, as in [`super::Survey::recent`].
     pub recent: VecDeque<Record<'a>>,
-    /// What is wrong with the backup, as far as it was read for this: [`Snapshot::findings`], then what the records add.
+    /// Findings about the backup, as far as it was read for this: [`Snapshot::findings`], then those about the records.
     pub findings: Findings,
     keys: Vec<Newest<'a>>,
 }
@@ -26,21 +26,21 @@ impl<'a> Snapshot<'a> {
     /// The state at revision `at`, or the last one, of the keys in `range`. Each call reads all records once.
     ///
     /// # Errors
-    /// When the revision was compacted away, or is not there yet.
+    /// When the revision has been compacted, or is a future revision.
     pub fn view(&self, at: Option<i64>, range: &Range<'_>) -> Result<View<'a>> {
         self.view_of(at, |key| range.contains(key))
     }
 
-    /// As [`Snapshot::view`], of the keys that `wanted` lets through.
+    /// As [`Snapshot::view`], of the keys for which `wanted` is true.
     ///
     /// # Errors
-    /// The same.
+    /// As [`Snapshot::view`].
     pub fn view_of(&self, at: Option<i64>, wanted: impl Fn(&[u8]) -> bool + Sync) -> Result<View<'a>> {
         let keyspace = self.keyspace;
         let limit = at.unwrap_or(i64::MAX);
         let scan = keyspace.newest(&self.walk, VecDeque::new, |recent, record| {
             push_recent(recent, record);
-            // The empty record of a bump stands for no key.
+            // The empty record of a bump is no key.
             record.revision.main <= limit && wanted(record.kv.key) && !record.is_bump()
         });
         let mut recent = VecDeque::new();
@@ -72,7 +72,7 @@ impl<'a> Snapshot<'a> {
 }
 
 impl<'a> View<'a> {
-    /// The keys that `range` holds and what was written to them last, in key order. Found by binary search.
+    /// The keys in `range` with their newest records, in key order. Found by binary search.
     pub fn range<'v>(
         &'v self,
         range: &Range<'_>,
@@ -80,7 +80,7 @@ impl<'a> View<'a> {
         self.within(range).iter().map(Newest::kv)
     }
 
-    /// How many keys `range` holds.
+    /// The number of keys in `range`.
     #[must_use]
     pub fn count(&self, range: &Range<'_>) -> usize {
         self.within(range).len()
@@ -92,7 +92,7 @@ impl<'a> View<'a> {
         rest.get(..rest.partition_point(|newest| !range.is_before(newest.key))).unwrap_or_default()
     }
 
-    /// How many keys there are.
+    /// The number of keys.
     #[must_use]
     pub fn len(&self) -> usize {
         self.keys.len()
@@ -104,7 +104,7 @@ impl<'a> View<'a> {
         self.keys.is_empty()
     }
 
-    /// The keys and what was written to them last, in key order.
+    /// The keys with their newest records, in key order.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = KeyValue<'a>> + ExactSizeIterator + '_ {
         self.keys.iter().map(Newest::kv)
     }
@@ -114,7 +114,7 @@ impl<'a> View<'a> {
         self.keys.iter().map(|newest| newest.key)
     }
 
-    /// What was written last to `key`.
+    /// The newest record of `key`.
     #[must_use]
     pub fn get(&self, key: &[u8]) -> Option<KeyValue<'a>> {
         let index = self.keys.binary_search_by(|newest| newest.key.cmp(key)).ok()?;
@@ -209,10 +209,10 @@ mod tests {
         let (survey, hashkv) = (snapshot.survey(), snapshot.hashkv(None).unwrap());
         let fresh = || Snapshot::open(&broken).unwrap();
         let (first_survey, first_hashkv) = (fresh().survey(), fresh().hashkv(None).unwrap());
-        let told = |survey: &crate::etcd::Survey<'_>| {
+        let found = |survey: &crate::etcd::Survey<'_>| {
             (survey.hash, survey.total_key, survey.pages_met, survey.findings.list().to_vec())
         };
-        assert_eq!(told(&survey), told(&first_survey));
+        assert_eq!(found(&survey), found(&first_survey));
         assert_eq!(hashkv.hash, first_hashkv.hash);
         assert_eq!(hashkv.findings.list(), view.findings.list());
         assert_eq!(snapshot.findings.list(), before);

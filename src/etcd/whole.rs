@@ -1,5 +1,5 @@
-//! All that a data directory's log has done, where it begins with the first entry: also what a compaction has taken out of
-//! the db since.
+//! All changes that a data directory's log has made, where it begins with the first entry: including records that a
+//! compaction has removed from the db since.
 
 use hashbrown::HashMap;
 
@@ -14,11 +14,11 @@ use crate::{
 const PAGE_SIZE: u32 = 4096;
 
 impl<'a> Snapshot<'a> {
-    /// As [`Snapshot::load`]; with the records that were compacted, where the log holds every entry from the first on, and
-    /// done to an empty db they make all that the db holds.
+    /// As [`Snapshot::load`]; with the records that were compacted, where the log holds every entry from the first on,
+    /// and its entries, applied to an empty db, give all that the db holds.
     ///
     /// # Errors
-    /// The same.
+    /// As [`Snapshot::load`].
     pub fn load_whole(source: &'a Source, load: &Load) -> Result<Self> {
         let (snapshot, log) = Self::load_with_log(source, load)?;
         let log = log.filter(|log| load.wal && log.entries().first().is_some_and(|entry| entry.index == 1));
@@ -30,7 +30,8 @@ impl<'a> Snapshot<'a> {
         Ok(Self { findings, state, log: snapshot.log, ..whole })
     }
 
-    /// What the entries of the log up to the last one of this db make of an empty one; `None` where that is not this db.
+    /// Result of applying the log's entries, up to the last one of this db, to an empty db; `None` where it is not this
+    /// db.
     fn whole_of(&self, source: &'a Source, log: &Log<'a>) -> Option<Self> {
         let mut spool = source.spool();
         spool.write(&empty()?).ok()?;
@@ -42,7 +43,7 @@ impl<'a> Snapshot<'a> {
         (!whole.findings.damaged() && self.is_left_of(&whole)).then_some(whole)
     }
 
-    /// Whether a compaction of `whole` leaves this.
+    /// Whether a compaction of `whole` gives this snapshot.
     fn is_left_of(&self, whole: &Snapshot<'_>) -> bool {
         let dropped = self.keyspace.dropped();
         let mut all: HashMap<&[u8], &[u8]> = HashMap::new();

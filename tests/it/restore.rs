@@ -222,7 +222,7 @@ fn how_much_of_the_log_counts_is_said() {
     assert_eq!((some["log"]["entries"].as_u64(), some["log"]["leftOut"].as_u64()), (Some(5), Some(left)));
     assert!(codes(&some, "warnings").contains(&"log-not-applied".to_owned()));
     let (code, _, said) = run(&[&args[..], &["--to-index", "9999"]].concat());
-    assert!(code == 1 && said.contains("the log goes on to"), "{said}");
+    assert!(code == 1 && said.contains("the log continues to"), "{said}");
     // etcd may have been told to keep its log elsewhere
     fs::rename(dir.path().join("datadir-3.6/member/wal"), dir.path().join("wal")).unwrap();
     let (code, _, said) = run(&args);

@@ -239,7 +239,7 @@ fn by_a_log_that_does_not_fit() {
     let more = Gateway::new(&other.endpoint);
     (0..150).for_each(|n| put(&more, &format!("other{n}"), "other"));
     let (_home, other) = other.kill();
-    refused(&format!("{late} --wal {}", wal(&other)), "the log knows member");
+    refused(&format!("{late} --wal {}", wal(&other)), "the log has member");
     let to = dir.join("restored");
     restore(["fixtures/etcd-3.6.db", "--data-dir", to.to_str().unwrap(), "--member", "m1", "--reset-auth"]);
     for n in [0, 1] {
@@ -256,7 +256,7 @@ fn by_a_log_that_does_not_fit() {
     }
     let again = dir.join("again.db");
     restored(&format!("{} --wal {}", again.display(), wal(&dir.join("again0"))), &dir.join("again-fits"));
-    refused(&format!("{} --wal {}", again.display(), wal(&dir.join("again1"))), "is another change");
+    refused(&format!("{} --wal {}", again.display(), wal(&dir.join("again1"))), "is another one");
 
     // a db that does not say how far it is
     let bare = dir.join("bare.db");
@@ -271,7 +271,7 @@ fn by_a_log_that_does_not_fit() {
 fn by_the_log_of_a_leader_that_was_overruled() {
     let Some(peers) = Peers::find("by_the_log_of_a_leader_that_was_overruled") else { return };
     for (version, txn, why) in [
-        ("34", false, "which should be that, is another change"),
+        ("34", false, "which should be that change, is another one"),
         ("34", true, "values that the log puts before it, none is in it"),
         ("37", false, "has term 3 there, and term 2 in the log"),
     ] {

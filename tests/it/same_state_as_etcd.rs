@@ -232,7 +232,7 @@ fn one_member_with_a_db_from_its_leader() {
         let lost = etcdsnap(["kv", data.to_str().unwrap(), "--count-only"]);
         let told = String::from_utf8(lost.stderr).unwrap();
         assert_eq!(lost.status.code(), Some(1), "{what}: {told}");
-        assert!(told.contains(&format!("{index}.snap.db is not there")), "{what}: {told}");
+        assert!(told.contains(&format!("{index}.snap.db is missing")), "{what}: {told}");
     }
 }
 

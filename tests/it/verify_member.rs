@@ -222,7 +222,7 @@ fn of_another_life(data: &Path, what: &str) {
     let findings = report["findings"].as_array().unwrap();
     let found = findings.iter().find(|finding| finding["code"] == "log-of-another").unwrap_or(&Value::Null);
     assert_eq!((&report["verdict"], &found["severity"]), (&"damaged".into(), &"error".into()), "{what}: {report}");
-    assert!(found.to_string().contains("the log of another life"), "{what}: {found}");
+    assert!(found.to_string().contains("the log of this member before a restore"), "{what}: {found}");
     // All that shows what the log leads to fails, too.
     let shown = etcdsnap(["kv", data.to_str().unwrap(), "--keys-only", "--prefix", ""]);
     assert_eq!(shown.status.code(), Some(1), "{what}");

@@ -19,23 +19,23 @@ use crate::{
 /// Why a request changed nothing.
 #[derive(Debug)]
 pub(super) enum No {
-    /// etcd answers it with an error.
+    /// etcd answers the request with an error.
     Refused,
-    /// etcd panics on it, and does not start on this log.
+    /// etcd panics when it applies the request, and does not start on this log.
     Panic(String),
 }
 
-/// What a request comes to.
+/// Result of a request.
 pub(super) type Done<T = ()> = Result<T, No>;
 
-/// Who asks, for etcd's `auth.AuthInfo`.
+/// The user of a request (`auth.AuthInfo`).
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Caller<'a> {
     pub(super) username: &'a [u8],
     pub(super) auth_revision: u64,
 }
 
-/// The changes of one entry to the keys: they are one revision, if there are any.
+/// The changes of keys by one entry: one revision, if there are any.
 #[derive(Debug)]
 pub(super) struct Write {
     main: i64,
@@ -43,7 +43,7 @@ pub(super) struct Write {
     offset: u64,
 }
 
-/// The state, and what a replay has to know beside it.
+/// The state, and the other data of a replay.
 #[derive(Debug)]
 pub(super) struct Applier<'a> {
     pub(super) state: State,
@@ -55,9 +55,9 @@ pub(super) struct Applier<'a> {
     pub(super) revision: i64,
     pub(super) compacted: i64,
     pub(super) findings: Findings,
-    /// Steps taken in lists that a log can make as long as it likes.
+    /// The number of steps taken in lists whose length a log decides.
     pub(super) work: Cell<u64>,
-    /// Where the entry at hand begins in the log's file.
+    /// The offset of the current entry in the log's file.
     pub(super) offset: u64,
 }
 
@@ -66,7 +66,7 @@ impl<'a> Applier<'a> {
         let users = snapshot.items("authUsers").into_iter();
         let mut state = snapshot.state.clone();
         let mut edits = Edits::default();
-        // Every etcd counts it up from 0 when it starts.
+        // Every etcd counts from 0 when it starts.
         if state.auth.revision.unwrap_or(0) == 0 {
             state.auth.revision = Some(1);
             edits.put("auth", b"authRevision", 1_u64.to_be_bytes());
@@ -86,7 +86,7 @@ impl<'a> Applier<'a> {
         }
     }
 
-    /// Notes so many steps.
+    /// Counts `steps` more steps.
     pub(super) fn charge(&self, steps: usize) {
         self.work.set(self.work.get().saturating_add(steps as u64));
     }
@@ -109,7 +109,7 @@ impl<'a> Applier<'a> {
         }
     }
 
-    /// `txn.put`: what is to stay has to be there.
+    /// `txn.put`: a value or lease that is to be kept has to exist.
     pub(super) fn put(&mut self, write: &mut Write, put: &Put<'a>) -> Done {
         let old = self.found.keys.get(put.key);
         let (mut value, mut lease) = (put.value, put.lease);
@@ -152,7 +152,7 @@ impl<'a> Applier<'a> {
     /// `lessor.Attach`.
     fn attach(&mut self, key: &'a [u8], lease: i64) -> Done {
         if lease != 0 && !self.leases.contains_key(&lease) {
-            return Err(No::Panic(format!("a key is to stay on the lease {lease:x}, which is not there")));
+            return Err(No::Panic(format!("a key is to keep the lease {lease:x}, which does not exist")));
         }
         if let Some(keys) = self.found.attached.get_mut(&lease) {
             keys.insert(key);
@@ -173,7 +173,7 @@ impl<'a> Applier<'a> {
         version.is_some_and(|version| version >= Minor { major: 3, minor })
     }
 
-    /// Notes the last entry that was applied.
+    /// Records the last entry that was applied.
     pub(super) fn reached(&mut self, index: u64, term: u64) {
         let meta = &mut self.state.meta;
         meta.consistent_index = Some(index);

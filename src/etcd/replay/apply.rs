@@ -1,4 +1,4 @@
-//! One entry after the other, applied to the state as etcd's applier does it.
+//! Applies one entry after the other to the state, as etcd's applier does.
 
 use super::applier::{Applier, Caller, Done, No};
 use crate::{
@@ -10,33 +10,33 @@ use crate::{
     wal::{Entry, EntryKind},
 };
 
-/// So many steps a log may take in lists that it makes long itself: some ten seconds.
+/// The limit of steps in lists whose length a log decides: some ten seconds.
 const MOST_WORK: u64 = 1 << 29;
 
 impl<'a> Applier<'a> {
-    /// Does what `entry` asks for (`EtcdServer.apply`); `request` is what it holds.
+    /// Applies `entry`, which holds `request` (`EtcdServer.apply`).
     ///
     /// # Errors
-    /// Why an etcd would panic on it, or that the log is made to keep one busy.
+    /// Why an etcd would panic on it, or that the log needs too many steps.
     pub(super) fn apply(&mut self, entry: &Entry<'a>, request: Option<&Request<'a>>) -> Result<(), String> {
         self.offset = entry.offset;
         let done = match (entry.kind, request) {
             (EntryKind::Normal, None) => Ok(()),
             (EntryKind::Normal, Some(request)) => self.request(request),
             (EntryKind::ConfChange, _) => self.conf_change(entry),
-            (kind, _) => Err(No::Panic(format!("it is of a type that no etcd writes: {kind:?}"))),
+            (kind, _) => Err(No::Panic(format!("unknown type of entry: {kind:?}"))),
         };
         match done {
-            Err(No::Panic(what)) => Err(format!("etcd does not get over entry {}: {what}", entry.index)),
+            Err(No::Panic(what)) => Err(format!("etcd panics when it applies entry {}: {what}", entry.index)),
             Ok(()) | Err(No::Refused) if self.work.get() <= MOST_WORK => Ok(()),
             Ok(()) | Err(No::Refused) => {
-                Err(format!("to apply the log up to entry {} has taken more steps than any real one does", entry.index))
+                Err(format!("applying the log up to entry {} takes more steps than any real log needs", entry.index))
             }
         }
     }
 
-    /// `uberApplier.Apply` and what it goes through: alarms first, then rights, then the thing itself. How much room the
-    /// quota leaves is not asked: etcd applies what is in its log and raises the alarm behind it.
+    /// `uberApplier.Apply` and its chain: first alarms, then permissions, then the request itself. The space that the
+    /// quota leaves is not checked: etcd applies the entries of its log and raises the alarm afterwards.
     fn request(&mut self, request: &Request<'a>) -> Done {
         let caller = match request.header {
             Some(header) => Caller { username: header.username, auth_revision: header.auth_revision },
@@ -80,9 +80,7 @@ impl<'a> Applier<'a> {
             }
             Op::V2(request) => self.v2(request),
             Op::Range(_) | Op::DowngradeVersionTest { .. } => Ok(()),
-            Op::Unknown(number) => {
-                Err(No::Panic(format!("it asks for something of a later etcd, field {number} of its request")))
-            }
+            Op::Unknown(number) => Err(No::Panic(format!("unknown request of a later etcd, field {number}"))),
         }
     }
 
@@ -96,7 +94,7 @@ impl<'a> Applier<'a> {
         Ok(())
     }
 
-    /// `store.Compact`: what it gives up, etcd takes out when it has the time.
+    /// `store.Compact`: etcd removes the records later, in the background.
     fn compact(&mut self, at: i64) -> Done {
         self.check_alarms(false)?;
         if at <= self.compacted || at > self.revision {

@@ -143,12 +143,12 @@ impl<'a> Applier<'a> {
         }
     }
 
-    /// `selectPassword`. One that came as it is, from an etcd before 3.5, would be hashed with a salt of its own by each
-    /// member.
+    /// `selectPassword`. A password in plain text, from an etcd before 3.5, would be hashed by each member with its own
+    /// salt.
     fn select_password(&mut self, user: &[u8], password: &[u8], hashed: &[u8]) -> Done<Vec<u8>> {
         if !password.is_empty() && hashed.is_empty() {
-            let what = format!("user {}: the log does not hold the password as it is stored", text(user));
-            let hint = "etcd hashes it when it starts on the directory; in what is read or restored here, set it again";
+            let what = format!("user {}: the log does not hold the hash of the password that etcd stores", text(user));
+            let hint = "etcd hashes the password when it starts on the directory; after a restore, set it again";
             self.findings.push(Finding::warning(Code::AuthPassword, what).hint(hint));
             return Ok(Vec::new());
         }

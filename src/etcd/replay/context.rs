@@ -1,10 +1,10 @@
-//! The member that a change of the configuration brings.
+//! The member in a change of the configuration.
 
 use serde::Deserialize;
 
 use crate::{etcd::state::Member, wal::ConfChange};
 
-/// The member that a change of the configuration brings (`membership.ConfigChangeContext`).
+/// The member in a change of the configuration (`membership.ConfigChangeContext`).
 #[derive(Debug, Deserialize)]
 pub(in crate::etcd) struct Context {
     #[serde(flatten)]
@@ -14,16 +14,16 @@ pub(in crate::etcd) struct Context {
     pub(in crate::etcd) promote: bool,
 }
 
-/// The member that `change` brings.
+/// Decodes the member in `change`.
 ///
 /// # Errors
 /// Why an etcd would panic on it.
 pub(in crate::etcd) fn context(change: &ConfChange<'_>) -> Result<Context, String> {
-    let context: Context = serde_json::from_slice(change.context)
-        .map_err(|e| format!("the member that it brings is not a Member: {e}"))?;
+    let context: Context =
+        serde_json::from_slice(change.context).map_err(|e| format!("its context is not a Member: {e}"))?;
     if context.member.id == change.node_id {
         Ok(context)
     } else {
-        Err(format!("it brings member {:x} as {:x}", context.member.id, change.node_id))
+        Err(format!("its context is member {:x}, but it changes member {:x}", context.member.id, change.node_id))
     }
 }

@@ -1,8 +1,8 @@
-//! What the log changes in the small buckets, as etcd would write it.
+//! Changes of the small buckets by the log, as etcd would write them.
 
 use std::collections::BTreeMap;
 
-/// Items of the small buckets that are written behind the db; `None` for those that are deleted.
+/// Items of the small buckets that the log writes after the db; `None` for those that it deletes.
 #[derive(Debug, Clone, Default)]
 pub(in crate::etcd) struct Edits(BTreeMap<&'static str, BTreeMap<Vec<u8>, Option<Vec<u8>>>>);
 
@@ -20,7 +20,7 @@ impl Edits {
         self.0.keys().copied()
     }
 
-    /// Does to the items of `bucket` what was done to it.
+    /// Applies the changes of `bucket` to its items.
     pub(in crate::etcd) fn apply(&self, bucket: &str, items: &mut BTreeMap<Vec<u8>, Vec<u8>>) {
         for (key, value) in self.0.get(bucket).into_iter().flatten() {
             match value {

@@ -1,11 +1,11 @@
-//! Leases made, ended and counted down (`server/lease/lessor.go`).
+//! Leases granted, revoked and checkpointed (`server/lease/lessor.go`).
 
 use super::applier::{Applier, Caller, Done, No};
 use crate::etcd::{Range, state::Lease};
 
 /// `lease.MaxLeaseTTL`, in seconds.
 const MAX_LEASE_TTL: i64 = 9_000_000_000;
-/// What an etcd with the election timeout that it has by default makes of a shorter one, in seconds.
+/// The minimum time to live in an etcd with the default election timeout, in seconds.
 const MIN_LEASE_TTL: i64 = 2;
 
 impl<'a> Applier<'a> {
@@ -16,7 +16,7 @@ impl<'a> Applier<'a> {
             return Err(No::Refused);
         }
         self.keep_lease(Lease { id, ttl: ttl.max(MIN_LEASE_TTL), remaining_ttl: 0 });
-        // what hung on one of this id that is gone does not hang on this one
+        // keys of a former lease with this id are not attached to the new one
         self.found.attached.entry(id).or_default().clear();
         Ok(())
     }

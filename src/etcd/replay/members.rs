@@ -1,4 +1,4 @@
-//! The members and what they have agreed on, changed (`membership/cluster.go`, `EtcdServer.applyConfChange`).
+//! Changes of the members and of the cluster version (`membership/cluster.go`, `EtcdServer.applyConfChange`).
 
 use serde::Deserialize;
 
@@ -14,7 +14,7 @@ use crate::{
     wal::{ConfChangeKind, Entry},
 };
 
-/// What a member says of itself (`membership.Attributes`), as the v2 API has it.
+/// The attributes that a member publishes (`membership.Attributes`), as in the v2 API.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Attributes {
@@ -24,7 +24,7 @@ struct Attributes {
 }
 
 impl<'a> Applier<'a> {
-    /// A change that does not fit the members any more is refused (`ValidateConfigurationChange`).
+    /// Changes the members. A change that does not fit the members is refused (`ValidateConfigurationChange`).
     pub(super) fn conf_change(&mut self, entry: &Entry<'a>) -> Done {
         let change = entry.conf_change().map_err(|malformed| No::Panic(malformed.to_string()))?;
         let id = change.node_id;
@@ -60,14 +60,14 @@ impl<'a> Applier<'a> {
                 self.keep_member(member);
             }
             ConfChangeKind::Unknown(kind) => {
-                return Err(No::Panic(format!("it changes the members in a way that no etcd knows: {kind}")));
+                return Err(No::Panic(format!("unknown kind of change of the members: {kind}")));
             }
         }
         self.state.settle();
         Ok(())
     }
 
-    /// No two members are reached at one URL.
+    /// Whether no other member has one of the URLs.
     fn check_urls(&self, member: &Member) -> Done {
         let mut others = self.state.members.iter().filter(|other| other.id != member.id);
         let taken = others.any(|other| other.peer_urls.iter().any(|url| member.peer_urls.contains(url)));
@@ -96,7 +96,7 @@ impl<'a> Applier<'a> {
                 Ok(())
             }
             None if self.state.removed.binary_search(&id).is_ok() => Ok(()),
-            None => Err(No::Panic(format!("member {id:x} says who it is, but is not listed"))),
+            None => Err(No::Panic(format!("member {id:x} publishes its attributes, but is not listed"))),
         }
     }
 
@@ -112,7 +112,8 @@ impl<'a> Applier<'a> {
         self.state.cluster.downgrade = Some(downgrade);
     }
 
-    /// Of the v2 API only what is said of members and of the version has a place in the backend (`applierV2store.Put`).
+    /// `applierV2store.Put`: of the v2 API only the members' attributes and the cluster version are stored in the
+    /// backend.
     pub(super) fn v2(&mut self, request: &V2Request<'a>) -> Done {
         if request.method != V2Method::Put {
             return Ok(());
@@ -125,7 +126,7 @@ impl<'a> Applier<'a> {
         let member = path.strip_prefix("/0/members/").and_then(|rest| rest.strip_suffix("/attributes"));
         let Some(id) = member.and_then(|hex| u64::from_str_radix(hex, 16).ok()) else { return Ok(()) };
         let attributes = serde_json::from_slice(request.val)
-            .map_err(|e| No::Panic(format!("member {id:x} says of itself what is not JSON: {e}")))?;
+            .map_err(|e| No::Panic(format!("the attributes of member {id:x} are not JSON: {e}")))?;
         self.publish(id, attributes)
     }
 }

@@ -1,11 +1,12 @@
-//! What a data directory's log holds that its db does not, done to the db's state as etcd does it when it starts.
+//! Entries of a data directory's log that its db does not hold, applied to the db's state as etcd does when it starts.
 //!
 //! ```text
-//! Log ─> which entries count ─> Named: what they name ─> Found: how that stands in the db
-//!                                                          └─> Applier: entry by entry ─> AddedRecords, State, Edits
+//! Log ─> which entries count ─> Named: their keys, leases ─> Found: the same in the db
+//!                                                             └─> Applier: entry by entry ─> AddedRecords, State, Edits
 //! ```
 //!
-//! `apply` keys and alarms · `txn` transactions · `leases` · `rights` who may · `auth` users and roles · `members` the cluster.
+//! `apply` keys and alarms · `txn` transactions · `leases` · `rights` permissions · `auth` users and roles · `members`
+//! the cluster.
 //!
 //! Mirrors `server/etcdserver/{server.go,apply,txn}`, `server/{auth,lease}` and `membership` of `go.etcd.io/etcd`.
 
@@ -46,7 +47,7 @@ pub(super) fn read_log<'a>(source: &'a Source, findings: &mut Findings) -> Log<'
     Log::read(&segments, findings)
 }
 
-/// Does to `snapshot` what `load` says of the log of `source`.
+/// Applies the log of `source` to `snapshot`, as far as `load` asks for.
 pub(super) fn replay<'a>(
     snapshot: &mut Snapshot<'a>,
     source: &'a Source,
@@ -72,10 +73,10 @@ pub(super) fn replay<'a>(
         let first = consistent_index;
         let last = entries.last().map_or(first, |entry| entry.index);
         if to < first || to > last {
-            let what = format!("{}: entry {to} is not one that it can be read up to", source.name());
+            let what = format!("{}: it cannot be read up to entry {to}", source.name());
             let more = behind.unsure.last().filter(|entry| entry.index > last);
             let more = more.map_or(String::new(), |end| format!("; with --uncommitted keep to {}", end.index));
-            let hint = Some(format!("the db holds the entries up to {first}, the log goes on to {last}{more}"));
+            let hint = Some(format!("the db holds the entries up to {first}, the log continues to {last}{more}"));
             return Err(Error::not_found(what).hinted_if(hint));
         }
         entries.truncate(entries.partition_point(|entry| entry.index <= to));
@@ -89,17 +90,17 @@ pub(super) fn replay<'a>(
     replayed.uncommitted = replayed.applied.saturating_sub(committed);
     if let Some((entry, what)) = halt.or(panic) {
         let finding = Finding::error(Code::LogEntry, what).file(log.file(entry.segment)).at(entry.offset);
-        snapshot.findings.push(finding.hint("what stands behind it in the log is left out"));
+        snapshot.findings.push(finding.hint("the log's later entries are left out"));
     }
     Ok(replayed)
 }
 
-/// How many vote, so far as it matters: whether the member is the only one.
+/// The number of voters, as far as it matters: whether the member is the only one.
 fn voters(log: &Log<'_>, state: &State) -> usize {
     let itself = log.metadata().map(|metadata| metadata.node_id);
     let alone = match log.voters() {
         Some(voters) => itself.is_some_and(|id| voters.len() == 1 && voters.contains(&id)),
-        // The log's first entries are purged: the members bucket is as near as one gets.
+        // The log's first entries are purged: only the bucket `members` is left.
         None => {
             let mut voters = state.members.iter().filter(|member| !member.is_learner).map(|member| member.id);
             voters.next().is_some_and(|voter| itself == Some(voter)) && voters.next().is_none()
@@ -110,14 +111,14 @@ fn voters(log: &Log<'_>, state: &State) -> usize {
 
 type Halt<'a> = (Entry<'a>, String);
 
-/// What the entries ask for, up to the first that cannot be read.
+/// Decodes the requests of the entries, up to the first that cannot be read.
 fn decode<'a>(entries: Vec<&Entry<'a>>) -> (Vec<(Entry<'a>, Option<Request<'a>>)>, Option<Halt<'a>>) {
     let mut decoded = Vec::new();
     for entry in entries {
         match Request::of(entry) {
             Ok(request) => decoded.push((*entry, request)),
             Err(malformed) => {
-                let what = format!("etcd does not get over entry {}: {malformed}", entry.index);
+                let what = format!("etcd panics when it applies entry {}: {malformed}", entry.index);
                 return (decoded, Some((*entry, what)));
             }
         }
@@ -125,7 +126,7 @@ fn decode<'a>(entries: Vec<&Entry<'a>>) -> (Vec<(Entry<'a>, Option<Request<'a>>)
     (decoded, None)
 }
 
-/// Does the entries to the snapshot, up to the revision `to`; returns the one that an etcd would panic on.
+/// Applies the entries to the snapshot, up to the revision `to`; returns the entry that etcd would panic on.
 fn apply<'a>(
     snapshot: &mut Snapshot<'a>,
     source: &'a Source,

@@ -1,4 +1,4 @@
-//! The keys that the log names, as they stand in the db: what a replay has to know of it, and no more.
+//! The keys that the log names, with their state in the db: all that a replay needs of the db.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,19 +18,19 @@ pub(super) struct Named<'a> {
     leases: BTreeSet<i64>,
 }
 
-/// What the db holds of it.
+/// The named keys that the db holds.
 #[derive(Debug, Default)]
 pub(super) struct Found<'a> {
     /// The live keys.
     pub(super) keys: BTreeMap<&'a [u8], KeyValue<'a>>,
-    /// The keys that hang on the leases that are named.
+    /// The keys that are attached to the named leases.
     pub(super) attached: BTreeMap<i64, BTreeSet<&'a [u8]>>,
     /// The last revision.
     pub(super) last: Revision,
 }
 
 impl<'a> Named<'a> {
-    /// Adds what `op` names; with `auth`, also what has to be known to see whether it was allowed.
+    /// Adds the keys and leases that `op` names; with `auth`, also those that the check of its permissions needs.
     pub(super) fn add(&mut self, op: &Op<'a>, auth: bool) {
         match op {
             Op::Put(put) => {
@@ -73,8 +73,8 @@ impl<'a> Named<'a> {
         }
     }
 
-    /// Looks all of it up in `snapshot`, in one pass over its records; in two when leases are named: which keys hang on
-    /// a lease is known only when their newest records are.
+    /// Finds all of them in `snapshot`, in one pass over its records; in two when leases are named: the keys of a lease
+    /// are known only when their newest records are.
     pub(super) fn find(mut self, snapshot: &Snapshot<'a>) -> Found<'a> {
         let (keyspace, walk) = (snapshot.keyspace, snapshot.fresh_walk());
         let ranges: RangeSet<'_> = self.ranges.into_iter().collect();

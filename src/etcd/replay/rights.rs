@@ -1,5 +1,5 @@
-//! Who may do what (`authApplierV3`, `auth/store.go`, `auth/range_perm_cache.go`), as the newest release of each line has
-//! it: older ones ask for fewer rights, of a transaction in a transaction for none.
+//! Checks of permissions (`authApplierV3`, `auth/store.go`, `auth/range_perm_cache.go`), as in the newest release of
+//! each line: older ones require fewer permissions, and none for a nested transaction.
 
 use super::applier::{Applier, Caller, Done, No};
 use crate::etcd::{
@@ -9,7 +9,7 @@ use crate::etcd::{
     state::{Permission, PermissionKind, Role, StoredUser},
 };
 
-/// The user, and the role, that may do all.
+/// The user, and the role, with all permissions.
 pub(super) const ROOT: &[u8] = b"root";
 
 impl<'a> Applier<'a> {
@@ -27,7 +27,8 @@ impl<'a> Applier<'a> {
         if delete.prev_kv { self.permits(caller, &range, PermissionKind::Read) } else { Ok(()) }
     }
 
-    /// `checkTxnPermission`: of both ways, whichever it goes. What the outermost transaction `reads` may not count.
+    /// `checkTxnPermission`: of both branches, whichever is taken. Reads of the outermost transaction may not count
+    /// (`reads`).
     pub(super) fn check_txn(&self, caller: Caller<'a>, txn: Txn<'a>, reads: bool) -> Done {
         for compare in txn.compares() {
             self.permits(caller, &compare.range(), PermissionKind::Read)?;
@@ -44,7 +45,7 @@ impl<'a> Applier<'a> {
         Ok(())
     }
 
-    /// `checkLeasePuts`: who may end a lease, or hang a key on it, may write all its keys.
+    /// `checkLeasePuts`: a user may revoke a lease, or attach a key to it, with write permission for all its keys.
     pub(super) fn check_lease(&self, caller: Caller<'a>, id: i64) -> Done {
         if !self.leases.contains_key(&id) || self.is_admin(caller).is_ok() {
             return Ok(());
@@ -83,8 +84,8 @@ impl<'a> Applier<'a> {
         if is_root(user) || self.covers(user, range, kind) { Ok(()) } else { Err(No::Refused) }
     }
 
-    /// Whether the roles of a user together allow all of the range. Of a range that ends before it begins its first key
-    /// counts; where there are several permissions, etcd may miss that one, by the shape of its tree
+    /// Whether the roles of a user together allow all of the range. For a range that ends before it begins, its first
+    /// key counts; where there are several permissions, etcd may miss that one, by the shape of its tree
     /// (`adt.IntervalTree.Contains`).
     fn covers(&self, user: &StoredUser, range: &Range<'_>, kind: PermissionKind) -> bool {
         let permissions = user.roles.iter().filter_map(|role| self.known_role(role)).flat_map(|role: &Role| {

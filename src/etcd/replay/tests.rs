@@ -1,4 +1,4 @@
-//! The log of a real member, applied, cut, and damaged where its checksums do not tell.
+//! The log of a real member, applied, cut, and damaged where its checksums do not show it.
 
 use super::*;
 use crate::{
@@ -107,9 +107,10 @@ fn a_password_that_every_member_hashes_itself_is_told() {
     let requests = [request(1100, Writer::new().bytes(1, b"bob").bytes(2, b"secret"))];
     let (snapshot, ..) = applied(&source, &requests);
     assert!(snapshot.state.auth.users.iter().any(|user| user.name == "bob"));
-    let told: Vec<_> = snapshot.findings.list().iter().map(|finding| (finding.code, finding.what.as_str())).collect();
-    assert!(told.iter().any(|(code, what)| *code == Code::AuthPassword && what.contains("bob")), "{told:?}");
-    assert!(told.iter().all(|(_, what)| !what.contains("secret")));
+    let findings: Vec<_> =
+        snapshot.findings.list().iter().map(|finding| (finding.code, finding.what.as_str())).collect();
+    assert!(findings.iter().any(|(code, what)| *code == Code::AuthPassword && what.contains("bob")), "{findings:?}");
+    assert!(findings.iter().all(|(_, what)| !what.contains("secret")));
 }
 
 #[test]
@@ -120,7 +121,10 @@ fn what_no_etcd_gets_over_ends_it_and_is_told() {
     assert!(halt.unwrap().contains("field 4000"));
     let nobody = request(1301, Writer::new().varint(1, 0xbad).bytes(2, &Writer::new().bytes(1, b"x").finish()));
     let (_, _, halt) = applied(&source, &[nobody]);
-    assert_eq!(halt.unwrap(), "etcd does not get over entry 1: member bad says who it is, but is not listed");
+    assert_eq!(
+        halt.unwrap(),
+        "etcd panics when it applies entry 1: member bad publishes its attributes, but is not listed"
+    );
 }
 
 #[test]
@@ -135,11 +139,11 @@ fn it_ends_where_it_is_told_to() {
     }
     for to in [db - 1, last + 1] {
         let error = at(Load { to_index: Some(to), ..Load::default() }).unwrap_err();
-        assert!(error.to_string().ends_with(&format!("entry {to} is not one that it can be read up to")), "{error}");
+        assert!(error.to_string().ends_with(&format!("it cannot be read up to entry {to}")), "{error}");
     }
 }
 
-/// What `requests` lead to from the db can be read; how many records are not as etcd would have them.
+/// Applies `requests` to the db, reads the result, and returns the number of records that etcd would not write so.
 fn sound(source: &Source, requests: &[Vec<u8>]) -> u64 {
     let (snapshot, replayed, _) = applied(source, requests);
     let view = snapshot.view(None, &Range::ALL).unwrap();

@@ -9,7 +9,7 @@ use crate::etcd::{
 };
 
 impl<'a> Applier<'a> {
-    /// `Txn`: which way it goes is found out first, then whether all of it can be done, then it is done.
+    /// `Txn`: first the branches are chosen, then all steps are checked, then they are executed.
     pub(super) fn txn_request(&mut self, caller: Caller<'a>, txn: Txn<'a>) -> Done {
         self.check_alarms(puts(txn))?;
         let reads = self.checks_reads();
@@ -23,13 +23,14 @@ impl<'a> Applier<'a> {
         Ok(())
     }
 
-    /// Whether what a transaction reads itself can make it fail: etcd before 3.7 leaves out of it what nobody waits for
-    /// (`removeNeedlessRangeReqs`), but not out of the transactions in it.
+    /// Whether a transaction's own reads can make it fail: etcd before 3.7 leaves out reads whose answer no client
+    /// waits for (`removeNeedlessRangeReqs`), but not those of nested transactions.
     fn checks_reads(&self) -> bool {
         self.cluster_is(7)
     }
 
-    /// `compareToPath`: which way each transaction goes, the outer before the inner; all see the state as it was before.
+    /// `compareToPath`: the branch of each transaction, the outer before the inner; all see the state before the first
+    /// step.
     fn decide(&self, txn: Txn<'a>, path: &mut Vec<bool>) {
         let holds = txn.compares().all(|compare| self.compare(&compare));
         path.push(holds);
@@ -42,7 +43,7 @@ impl<'a> Applier<'a> {
         .unwrap_or_default();
     }
 
-    /// `applyCompare`: it has to hold for every key that is there; where none is, zero is compared, but no value.
+    /// `applyCompare`: the condition has to hold for every key; without a key, zero is compared, but no value.
     fn compare(&self, compare: &Compare<'a>) -> bool {
         let mut keys = self.live(compare.range()).peekable();
         if keys.peek().is_none() {
@@ -75,7 +76,7 @@ impl<'a> Applier<'a> {
         steps(txn, way, &mut |step| match step {
             RequestOp::Put(put) => self
                 .put(write, &put)
-                .map_err(|_| No::Panic("a transaction wants to keep what it has deleted before".to_owned())),
+                .map_err(|_| No::Panic("a transaction keeps a value or lease that it deleted before".to_owned())),
             RequestOp::DeleteRange(delete) => {
                 self.delete_range(write, delete.range());
                 Ok(())
@@ -86,13 +87,13 @@ impl<'a> Applier<'a> {
     }
 }
 
-/// Each step of one way.
+/// Each step of one branch.
 fn steps<'a>(txn: Txn<'a>, way: bool, step: &mut dyn FnMut(RequestOp<'a>) -> Done) -> Done {
     if way { txn.success().try_for_each(step) } else { txn.failure().try_for_each(step) }
 }
 
-/// Whether it may put something, whichever way it goes (`BackendQuota.Cost`, which did not count transactions in
-/// transactions before 3.6.14 and its like).
+/// Whether a transaction may put a key in one of its branches (`BackendQuota.Cost`, which did not count nested
+/// transactions before 3.6.14 and the releases of the other lines at that time).
 fn puts(txn: Txn<'_>) -> bool {
     txn.success().chain(txn.failure()).any(|step| match step {
         RequestOp::Put(_) => true,

@@ -6,102 +6,102 @@ use crate::{
     proto::{Field, Malformed, Reader},
 };
 
-/// What is asked about users and roles. Passwords are bcrypt hashes, but in logs of etcd before 3.4.1, which took them
-/// as they are.
+/// Request about users, roles and rights. Passwords are bcrypt hashes, except in logs of etcd before 3.4.1, which hold
+/// them in plain text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AuthOp<'a> {
-    /// 1000: to check rights from now on.
+    /// 1000: enables auth.
     Enable,
-    /// 1011: to check them no more.
+    /// 1011: disables auth.
     Disable,
-    /// 1012: that a user has logged in.
+    /// 1012: records that a user has logged in.
     Authenticate {
-        /// Who.
+        /// Name of the user.
         name: &'a [u8],
-        /// The password: empty since etcd 3.1, which checks it before.
+        /// The password: empty since etcd 3.1, which checks it before it proposes the request.
         password: &'a [u8],
-        /// The token that was given out.
+        /// The token that was issued.
         simple_token: &'a [u8],
     },
-    /// 1013: whether rights are checked.
+    /// 1013: asks whether auth is enabled.
     Status,
-    /// 1100.
+    /// 1100: adds a user.
     UserAdd {
-        /// Who.
+        /// Name of the user.
         name: &'a [u8],
-        /// The password as it is, of an old etcd.
+        /// The password in plain text, of an old etcd.
         password: &'a [u8],
-        /// Its bcrypt hash, base64.
+        /// The password's bcrypt hash, base64.
         hashed_password: &'a [u8],
         /// Whether the user cannot log in by password; `None` without options.
         no_password: Option<bool>,
     },
-    /// 1101.
+    /// 1101: deletes a user.
     UserDelete {
-        /// Who.
+        /// Name of the user.
         name: &'a [u8],
     },
-    /// 1102.
+    /// 1102: reads a user.
     UserGet {
-        /// Who.
+        /// Name of the user.
         name: &'a [u8],
     },
-    /// 1103.
+    /// 1103: changes a user's password.
     UserChangePassword {
-        /// Whose.
+        /// Name of the user.
         name: &'a [u8],
-        /// The password as it is, of an old etcd.
+        /// The password in plain text, of an old etcd.
         password: &'a [u8],
-        /// Its bcrypt hash, base64.
+        /// The password's bcrypt hash, base64.
         hashed_password: &'a [u8],
     },
-    /// 1104.
+    /// 1104: grants a role to a user.
     UserGrantRole {
-        /// To whom.
+        /// Name of the user.
         user: &'a [u8],
-        /// Which.
+        /// Name of the role.
         role: &'a [u8],
     },
-    /// 1105.
+    /// 1105: revokes a role from a user.
     UserRevokeRole {
-        /// From whom.
+        /// Name of the user.
         name: &'a [u8],
-        /// Which.
+        /// Name of the role.
         role: &'a [u8],
     },
-    /// 1106.
+    /// 1106: lists the users.
     UserList,
-    /// 1107.
+    /// 1107: lists the roles.
     RoleList,
-    /// 1200.
+    /// 1200: adds a role.
     RoleAdd {
-        /// Which.
+        /// Name of the role.
         name: &'a [u8],
     },
-    /// 1201.
+    /// 1201: deletes a role.
     RoleDelete {
-        /// Which.
+        /// Name of the role.
         role: &'a [u8],
     },
-    /// 1202.
+    /// 1202: reads a role.
     RoleGet {
-        /// Which.
+        /// Name of the role.
         role: &'a [u8],
     },
-    /// 1203.
+    /// 1203: grants a permission to a role.
     RoleGrantPermission {
-        /// To which role.
+        /// Name of the role.
         name: &'a [u8],
-        /// What it allows; `None` is refused.
+        /// The permission; etcd refuses `None`.
         permission: Option<Permission>,
     },
-    /// 1204.
+    /// 1204: revokes a permission from a role.
     RoleRevokePermission {
-        /// From which role.
+        /// Name of the role.
         role: &'a [u8],
         /// The first key.
         key: &'a [u8],
-        /// The first key behind the range; empty for the one key, a zero byte for no end.
+        /// The first key after the range; empty for the one key, a zero byte for no end.
         range_end: &'a [u8],
     },
 }

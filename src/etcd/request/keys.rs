@@ -5,17 +5,17 @@ use crate::{
     proto::{Field, Malformed, Reader},
 };
 
-/// Transactions nested deeper than this are refused: etcd has no limit, and nobody is near one.
+/// The deepest nesting of transactions that is read: etcd has no limit, and real transactions are far from this one.
 const MAX_DEPTH: u32 = 100;
 
-/// `etcdserverpb.RangeRequest`: which keys are read. How the answer is sorted and cut does not matter to the log.
+/// `etcdserverpb.RangeRequest`: which keys are read. How the answer is sorted and limited does not matter for the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RangeRead<'a> {
     /// The first key.
     pub key: &'a [u8],
     /// The end, as [`Range::new`] takes it.
     pub range_end: &'a [u8],
-    /// As of this revision; 0 for the last.
+    /// The revision to read at; 0 for the last.
     pub revision: i64,
 }
 
@@ -26,13 +26,13 @@ pub struct Put<'a> {
     pub key: &'a [u8],
     /// The value.
     pub value: &'a [u8],
-    /// The lease that the key hangs on from now, or 0.
+    /// The lease that the key is attached to, or 0.
     pub lease: i64,
-    /// Whether the caller wants to see what was there before.
+    /// Whether the answer returns the previous key-value pairs.
     pub prev_kv: bool,
-    /// Whether the value stays; the key has to be there.
+    /// Whether the value is kept; the key has to exist.
     pub ignore_value: bool,
-    /// Whether the lease stays; the key has to be there.
+    /// Whether the lease is kept; the key has to exist.
     pub ignore_lease: bool,
 }
 
@@ -43,12 +43,12 @@ pub struct DeleteRange<'a> {
     pub key: &'a [u8],
     /// The end, as [`Range::new`] takes it.
     pub range_end: &'a [u8],
-    /// Whether the caller wants to see what was there before.
+    /// Whether the answer returns the previous key-value pairs.
     pub prev_kv: bool,
 }
 
-/// `etcdserverpb.TxnRequest`. Its parts are read again whenever they are wanted: however small they are, and however
-/// many, they cost no memory.
+/// `etcdserverpb.TxnRequest`. Its parts are decoded again each time they are used, so that they take no memory, however
+/// many there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Txn<'a> {
     message: &'a [u8],
@@ -57,65 +57,65 @@ pub struct Txn<'a> {
 /// One step of a transaction (`etcdserverpb.RequestOp`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RequestOp<'a> {
-    /// 1: to read.
+    /// 1: read keys.
     Range(RangeRead<'a>),
-    /// 2: to write a key.
+    /// 2: write a key.
     Put(Put<'a>),
-    /// 3: to delete keys.
+    /// 3: delete keys.
     DeleteRange(DeleteRange<'a>),
-    /// 4: a transaction in the transaction.
+    /// 4: a nested transaction.
     Txn(Txn<'a>),
-    /// Nothing, or what a later etcd may have: those that are known here pass it over.
+    /// Nothing, or an operation of a later etcd, which the versions known here ignore.
     Empty,
 }
 
-/// What a transaction asks about some keys (`etcdserverpb.Compare`).
+/// A condition of a transaction on some keys (`etcdserverpb.Compare`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Compare<'a> {
-    /// How what is there has to stand to what is given.
+    /// The comparison of the stored value with the given one that has to hold.
     pub result: CompareResult,
-    /// What of the key is compared, and with what.
+    /// The attribute of the key that is compared, and the given value.
     pub target: CompareTarget<'a>,
     /// The first key.
     pub key: &'a [u8],
-    /// The end, as [`Range::new`] takes it: it has to hold for all keys.
+    /// The end, as [`Range::new`] takes it: the condition has to hold for all keys.
     pub range_end: &'a [u8],
 }
 
 /// `etcdserverpb.Compare_CompareResult`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CompareResult {
-    /// 0: equal to it.
+    /// 0: equal.
     Equal,
     /// 1: greater.
     Greater,
     /// 2: less.
     Less,
-    /// 3: anything but equal.
+    /// 3: not equal.
     NotEqual,
-    /// Another number: that always holds.
+    /// Another number: the condition always holds.
     Unknown(i32),
 }
 
-/// `etcdserverpb.Compare_CompareTarget`, with what is compared with.
+/// `etcdserverpb.Compare_CompareTarget`, with the given value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CompareTarget<'a> {
-    /// 0: how many times it was written.
+    /// 0: the key's version, the number of times it was written since its creation.
     Version(i64),
-    /// 1: the revision that created it; 0 when it is not there.
+    /// 1: the revision that created the key; 0 when it does not exist.
     Create(i64),
-    /// 2: the revision that wrote it last; 0 when it is not there.
+    /// 2: the revision that wrote the key last; 0 when it does not exist.
     Mod(i64),
-    /// 3: its value.
+    /// 3: the key's value.
     Value(&'a [u8]),
-    /// 4: its lease.
+    /// 4: the key's lease.
     Lease(i64),
-    /// Another number: that is always equal.
+    /// Another number: always equal.
     Unknown(i32),
 }
 
 impl<'a> RangeRead<'a> {
-    /// The keys it reads.
+    /// The keys that the request reads.
     #[must_use]
     pub(crate) fn range(&self) -> Range<'a> {
         Range::new(self.key, self.range_end)
@@ -155,7 +155,7 @@ impl<'a> Put<'a> {
 }
 
 impl<'a> DeleteRange<'a> {
-    /// The keys it deletes.
+    /// The keys that the request deletes.
     #[must_use]
     pub(crate) fn range(&self) -> Range<'a> {
         Range::new(self.key, self.range_end)
@@ -181,23 +181,23 @@ impl<'a> Txn<'a> {
         Ok(Self { message })
     }
 
-    /// The questions; all of them have to hold for [`Txn::success`].
+    /// The conditions; all have to hold for [`Txn::success`].
     pub(crate) fn compares(self) -> impl Iterator<Item = Compare<'a>> {
         parts(self.message, 1, Compare::decode)
     }
 
-    /// What is done when they hold.
+    /// The operations that are executed when all conditions hold.
     pub(crate) fn success(self) -> impl Iterator<Item = RequestOp<'a>> {
         parts(self.message, 2, RequestOp::decode)
     }
 
-    /// What is done otherwise.
+    /// The operations that are executed when a condition does not hold.
     pub(crate) fn failure(self) -> impl Iterator<Item = RequestOp<'a>> {
         parts(self.message, 3, RequestOp::decode)
     }
 }
 
-/// The fields of one number, which were read once before: nothing is malformed here.
+/// The fields of one number. They were checked when the transaction was decoded: none is malformed here.
 fn parts<'a, T>(
     message: &'a [u8],
     number: u32,
@@ -209,7 +209,7 @@ fn parts<'a, T>(
         .filter_map(move |field| decode(field.bytes().ok()?).ok())
 }
 
-/// Reads a transaction `depth` transactions deep, for what is wrong with it.
+/// Checks a transaction that is nested `depth` transactions deep.
 fn check(message: &[u8], depth: u32) -> Result<(), Malformed> {
     if depth >= MAX_DEPTH {
         return Err(Malformed { what: "transactions nested too deep", at: 0 });
@@ -235,7 +235,7 @@ fn check(message: &[u8], depth: u32) -> Result<(), Malformed> {
 }
 
 impl<'a> RequestOp<'a> {
-    /// What is in a nested transaction is not looked at: [`check`] does.
+    /// Decodes the operation. The content of a nested transaction is not checked: [`check`] does that.
     fn decode(message: &'a [u8]) -> Result<Self, Malformed> {
         let (mut reader, mut op) = (Reader::new(message), Self::Empty);
         while let Some(field) = reader.next_field()? {
@@ -252,7 +252,7 @@ impl<'a> RequestOp<'a> {
 }
 
 impl<'a> Compare<'a> {
-    /// The keys it is about.
+    /// The keys that are compared.
     #[must_use]
     pub(crate) fn range(&self) -> Range<'a> {
         Range::new(self.key, self.range_end)
@@ -297,7 +297,7 @@ impl CompareResult {
 }
 
 impl<'a> CompareTarget<'a> {
-    /// What is given for another target than the one that is named counts as not given: zero, or empty.
+    /// A value given for another target than the named one counts as not given: zero, or empty.
     fn of(target: i32, with: Option<&Field<'a>>) -> Self {
         let with = |number| with.filter(|field| field.number == number);
         let number = |number| with(number).and_then(|field| field.int64().ok()).unwrap_or_default();

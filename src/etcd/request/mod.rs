@@ -1,13 +1,13 @@
-//! What an entry of the log asks for: `etcdserverpb.InternalRaftRequest`, every kind that an etcd has ever proposed.
+//! The request in an entry of the log: `etcdserverpb.InternalRaftRequest`, every kind that an etcd has ever proposed.
 //!
 //! ```text
-//! mod      which kind, and who asked         keys     range, put, delete_range, txn
-//! auth     users, roles, who may do what     v2       requests of the time before, which carried the member list
+//! mod      kind and user of a request        keys     range, put, delete_range, txn
+//! auth     users, roles, permissions         v2       requests of the v2 API, which carried the member list
 //! fields   messages of a few fields
 //! ```
 //!
-//! Borrowed from the log. What it cannot be is an error with its place: a field of the wrong type, two requests in one,
-//! none. Fields that a later etcd has added to a request are passed over, as etcd itself does.
+//! Requests borrow from the log. Malformed ones are errors with their place: a field of the wrong type, two requests in
+//! one, none. Fields that a later etcd has added to a request are ignored, as etcd itself does.
 
 mod auth;
 mod fields;
@@ -28,115 +28,115 @@ use crate::{
 /// `etcdserverpb.InternalRaftRequest`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request<'a> {
-    /// The number that the proposer gave it, to find the caller who waits for the answer.
+    /// The number that the proposer gave the request, to find the client that waits for the answer.
     pub id: u64,
-    /// Who asked. etcd has always sent it since 3.0, but where there is no caller, as at a lease that ran out.
+    /// The header with the user. etcd has sent it since 3.0, except where there is no client, as for an expired lease.
     pub header: Option<Header<'a>>,
-    /// What is asked for.
+    /// The operation.
     pub op: Op<'a>,
 }
 
 /// `etcdserverpb.RequestHeader`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Header<'a> {
-    /// As [`Request::id`]; one of the two is set.
+    /// The number, as [`Request::id`]; one of the two is set.
     pub id: u64,
-    /// Who asked, when auth was enabled; else empty.
+    /// The user, when auth was enabled; else empty.
     pub username: &'a [u8],
-    /// The revision of users and roles that the caller's right to ask was checked at.
+    /// The revision of users and roles at which the user's permission was checked.
     pub auth_revision: u64,
 }
 
-/// What is asked for. The names are those of the fields of `InternalRaftRequest`.
+/// The operation of a request. The names are those of the fields of `InternalRaftRequest`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Op<'a> {
-    /// 3: to read; nothing changes.
+    /// 3: read keys; nothing changes.
     Range(RangeRead<'a>),
-    /// 4: to write one key.
+    /// 4: write one key.
     Put(Put<'a>),
-    /// 5: to delete keys.
+    /// 5: delete keys.
     DeleteRange(DeleteRange<'a>),
-    /// 6: several of these, one set of two as the state is.
+    /// 6: a transaction: one of two lists of operations, by the state of some keys.
     Txn(Txn<'a>),
-    /// 7: to forget what is older than this revision.
+    /// 7: compact the keyspace.
     Compaction {
-        /// The revision.
+        /// The revision that is compacted at.
         revision: i64,
-        /// Whether the caller waits until it is done.
+        /// Whether the client waits until the compaction is finished.
         physical: bool,
     },
-    /// 8: to make a lease.
+    /// 8: grant a lease.
     LeaseGrant {
-        /// Its id.
+        /// The id of the lease.
         id: i64,
-        /// Seconds it lives without being kept alive.
+        /// Time to live in seconds, without a keepalive.
         ttl: i64,
     },
-    /// 9: to end a lease, and delete its keys: also how one that ran out is ended.
+    /// 9: revoke a lease and delete its keys; etcd also revokes an expired lease so.
     LeaseRevoke {
-        /// Its id.
+        /// The id of the lease.
         id: i64,
     },
-    /// 10: to raise an alarm or to end it.
+    /// 10: raise or disarm an alarm.
     Alarm {
-        /// Which of the two.
+        /// The action.
         action: AlarmAction,
-        /// Whose alarm; 0 with [`AlarmAction::Get`] for all.
+        /// The member; 0 with [`AlarmAction::Get`] for all.
         member: u64,
-        /// What for.
+        /// The type of the alarm.
         kind: AlarmKind,
     },
-    /// 11: how long leases have still to live: id and seconds.
+    /// 11: the remaining time to live of leases: id and seconds.
     LeaseCheckpoint(Vec<(i64, i64)>),
-    /// 1000 to 1204: users, roles and their rights.
+    /// 1000 to 1204: users, roles and permissions.
     Auth(AuthOp<'a>),
-    /// 1300: the version that all members have agreed on.
+    /// 1300: the cluster version.
     ClusterVersionSet {
-        /// Such as `3.6.0`.
+        /// A version such as `3.6.0`.
         version: &'a [u8],
     },
-    /// 1301: what a member says of itself when it starts.
+    /// 1301: the attributes that a member publishes when it starts.
     ClusterMemberAttrSet {
-        /// Which member.
+        /// The id of the member.
         member: u64,
-        /// Its name.
+        /// The name of the member.
         name: &'a [u8],
-        /// Where clients reach it.
+        /// The client URLs of the member.
         client_urls: Vec<&'a [u8]>,
     },
-    /// 1302: that the cluster is to go down to a lower version, or no more.
+    /// 1302: start or cancel a downgrade of the cluster.
     DowngradeInfoSet {
-        /// Whether it is.
+        /// Whether the downgrade is enabled.
         enabled: bool,
-        /// To which version.
+        /// The target version.
         version: &'a [u8],
     },
-    /// 9900: nothing; only etcd's own tests send it.
+    /// 9900: no operation; only etcd's own tests send it.
     DowngradeVersionTest {
         /// A version.
         version: &'a [u8],
     },
     /// 2, or the whole entry: a request of the v2 API.
     V2(V2Request<'a>),
-    /// A request of a later etcd, by its field number: those that are known here do not go on behind it.
+    /// A request of a later etcd, by its field number: the versions known here panic when they apply it.
     Unknown(u32),
 }
 
 /// `etcdserverpb.AlarmRequest_AlarmAction`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AlarmAction {
-    /// 0: to list them.
+    /// 0: list alarms.
     Get,
-    /// 1: to raise one.
+    /// 1: raise an alarm.
     Activate,
-    /// 2: to end one.
+    /// 2: disarm an alarm.
     Deactivate,
-    /// Another number; etcd does nothing then.
+    /// Another number; etcd ignores it.
     Unknown(i32),
 }
 
 impl<'a> Request<'a> {
-    /// What `entry` asks for; `None` where it asks for nothing: a new leader's first entry, or a change of the members
+    /// The request in `entry`; `None` for an entry without one: a new leader's first entry, or a change of the members
     /// ([`Entry::conf_change`]).
     ///
     /// # Errors
@@ -148,8 +148,8 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// Decodes the data of a normal entry. What is no `InternalRaftRequest` may be a request of the v2 API: that is how
-    /// etcd before 3.6 tells them apart.
+    /// Decodes the data of a normal entry. Data that are not an `InternalRaftRequest` may be a request of the v2 API:
+    /// etcd before 3.6 distinguishes the two in the same way.
     ///
     /// # Errors
     /// [`Malformed`], with the place in the data.
@@ -178,7 +178,7 @@ impl<'a> Request<'a> {
         Ok(Self { id, header, op })
     }
 
-    /// Who asked, when auth was enabled.
+    /// The user, when auth was enabled.
     #[must_use]
     pub(crate) fn username(&self) -> Option<&'a [u8]> {
         self.header.map(|header| header.username).filter(|name| !name.is_empty())

@@ -1,4 +1,4 @@
-//! Requests as etcd writes them, and what is none.
+//! Requests as etcd writes them, and bytes that are no request.
 
 use super::*;
 use crate::{

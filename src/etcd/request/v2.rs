@@ -1,41 +1,41 @@
-//! Requests of the v2 API (`etcdserverpb.Request`), up to etcd 3.5: of its keys, and of what members say of themselves.
+//! Requests of the v2 API (`etcdserverpb.Request`), up to etcd 3.5: its keys, and the attributes that members publish.
 
 use crate::proto::{Malformed, Reader};
 
 /// `etcdserverpb.Request`. etcd 3.4 and 3.5 publish a member's name and the cluster's version by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct V2Request<'a> {
-    /// The number that the proposer gave it.
+    /// The number that the proposer gave the request.
     pub id: u64,
-    /// What is asked for.
+    /// The method.
     pub method: V2Method,
-    /// Of which node, such as `/0/members/8e9e05c52164694d/attributes`; the users' own are below `/1`.
+    /// Path of the node, such as `/0/members/8e9e05c52164694d/attributes`; the users' nodes are below `/1`.
     pub path: &'a [u8],
-    /// What is written.
+    /// The value that is written.
     pub val: &'a [u8],
-    /// With [`V2Method::Sync`]: nodes that ran out by then are gone. Nanoseconds since 1970, else 0.
+    /// With [`V2Method::Sync`]: nodes that expired by then are removed. Nanoseconds since 1970, else 0.
     pub time: i64,
 }
 
 /// `Request.Method`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum V2Method {
-    /// To make a node with a name in order.
+    /// Create a node with a name in order.
     Post,
-    /// To write a node.
+    /// Write a node.
     Put,
-    /// To delete a node.
+    /// Delete a node.
     Delete,
-    /// To read a node, in order with what is written.
+    /// Read a node, in the order of the log.
     Qget,
-    /// To read a node.
+    /// Read a node.
     Get,
-    /// To let nodes run out.
+    /// Remove expired nodes.
     Sync,
 }
 
 impl V2Method {
-    /// As it is written.
+    /// Name of the method in the message.
     #[must_use]
     pub(crate) fn name(self) -> &'static str {
         match self {

@@ -11,7 +11,7 @@ use crate::{
     etcd::{AddedRecords, Compaction, Record, Revision, Snapshot, tombstone},
 };
 
-/// What is changed in the db.
+/// Changes of a db.
 #[derive(Debug, Clone, Default)]
 pub struct Changes<'a> {
     /// Small buckets, each with its new content.
@@ -28,7 +28,7 @@ pub struct Changes<'a> {
     pub bump_to: Option<i64>,
     /// The revision before which history is removed.
     pub compact_to: Option<i64>,
-    /// Whether the db is written afresh, without free pages.
+    /// Whether a new db is written, without free pages.
     pub defrag: bool,
 }
 
@@ -48,10 +48,10 @@ impl Serialize for Changes<'_> {
 }
 
 impl Changes<'_> {
-    /// Writes them as one more transaction of `snapshot`, which is what `file` holds.
+    /// Writes the changes as one more transaction of `snapshot`, which is the content of `file`.
     ///
     /// # Errors
-    /// What is wrong with the right edge of `key`, or with the file.
+    /// Errors of the right edge of `key`, or of the file.
     pub(crate) fn write_over(&self, snapshot: &Snapshot<'_>, file: &File) -> Result<(), Unwritten> {
         let db = snapshot.db();
         let mut out = DbWriter::over(file, db, snapshot.buckets().copied())?;
@@ -70,10 +70,10 @@ impl Changes<'_> {
     }
 
     /// Writes `snapshot` with the changes into `file`, which is empty, calling `progress` with the number of bytes
-    /// written; it returns `false` to stop. What is wrong on the way goes to `findings`.
+    /// written; it returns `false` to stop. Errors found in `snapshot` go to `findings`.
     ///
     /// # Errors
-    /// What is wrong with the file; [`io::ErrorKind::Interrupted`] when it was stopped.
+    /// Errors of the file; [`io::ErrorKind::Interrupted`] when it was stopped.
     pub(crate) fn write_fresh(
         &self,
         snapshot: &Snapshot<'_>,
@@ -98,7 +98,7 @@ impl Changes<'_> {
                     let given_up = is_key
                         && (kept.is_some() || self.cut_after.is_some())
                         && Record::decode(item).is_ok_and(|record| self.gives_up(kept, &record));
-                    // Keys out of order are findings already, and would spoil the order of all.
+                    // Keys out of order are findings already, and would break the order of all keys.
                     if given_up || item.bucket || (!last.is_empty() && item.key <= last.as_slice()) {
                         continue;
                     }

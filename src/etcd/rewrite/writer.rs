@@ -1,4 +1,4 @@
-//! Buckets into a db file: over an existing db, or afresh.
+//! Writes buckets to a db file: as a transaction of an existing db, or as a new db.
 
 use std::{
     collections::BTreeMap,
@@ -13,7 +13,7 @@ use crate::{
     bolt::{Bucket, Db, Meta, PageId, Tree, Writer},
 };
 
-/// What a small bucket holds, in key order.
+/// Items of a small bucket, in key order.
 pub type Items = Vec<(Vec<u8>, Vec<u8>)>;
 
 /// Bytes of output that are written at once.
@@ -22,9 +22,9 @@ const BUFFER: usize = 1 << 20;
 /// Why a db could not be written.
 #[derive(Debug)]
 pub enum Unwritten {
-    /// Because of the db that is read.
+    /// An error of the db that is read.
     Damaged(Finding),
-    /// Because of the file that is written.
+    /// An error of the file that is written.
     Io(io::Error),
 }
 
@@ -35,7 +35,7 @@ impl From<io::Error> for Unwritten {
 }
 
 impl Unwritten {
-    /// As an error: of the backup `source`, or of the file `path` that was written.
+    /// Converts to an error of the backup `source`, or of the file `path` that was written.
     #[must_use]
     pub(crate) fn error(self, source: &str, path: &Path) -> Error {
         match self {
@@ -46,21 +46,22 @@ impl Unwritten {
     }
 }
 
-/// Writes a db bucket by bucket; nothing counts before [`DbWriter::end`].
+/// Writes a db bucket by bucket; nothing takes effect before [`DbWriter::end`].
 #[derive(Debug)]
 pub struct DbWriter<'f, 'a> {
     file: &'f File,
     pages: Writer<BufWriter<&'f File>>,
     written: BTreeMap<Vec<u8>, PageId>,
     kept: Vec<Bucket<'a>>,
-    /// The metas that those which are written follow.
+    /// The metas before those that are written.
     metas: Vec<Meta>,
     /// Whether the pages have to be on disk before the meta is written.
     ordered: bool,
 }
 
 impl<'f, 'a> DbWriter<'f, 'a> {
-    /// Begins a new db in `file`, which is empty, with pages of `page_size` bytes; its transactions are those after `txid`.
+    /// Begins a new db in `file`, which is empty, with pages of `page_size` bytes; its transactions are those after
+    /// `txid`.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -77,7 +78,7 @@ impl<'f, 'a> DbWriter<'f, 'a> {
     /// When the file cannot be written.
     pub(crate) fn over(file: &'f File, db: &Db<'a>, buckets: impl Iterator<Item = Bucket<'a>>) -> io::Result<Self> {
         let meta = *db.meta();
-        // A trailer, or what a live db has allocated ahead, is no part of it.
+        // A trailer, or space that a running etcd has allocated ahead, is not part of the db.
         file.set_len(db.size())?;
         let writer = Self::begin(file, meta.page_size, meta.high_water, vec![meta])?;
         Ok(Self { kept: buckets.collect(), ordered: true, ..writer })
@@ -97,7 +98,7 @@ impl<'f, 'a> DbWriter<'f, 'a> {
         self.pages.push(tree, key, value)
     }
 
-    /// Writes the rest of `tree`, which is all of the bucket `name`.
+    /// Writes the rest of `tree`, the content of the bucket `name`.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -119,7 +120,7 @@ impl<'f, 'a> DbWriter<'f, 'a> {
         self.bucket(name.as_bytes(), tree)
     }
 
-    /// Writes the root bucket, and the metas that make everything count.
+    /// Writes the root bucket, and the metas that make all changes take effect.
     ///
     /// # Errors
     /// When they cannot be written.

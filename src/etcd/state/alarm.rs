@@ -11,9 +11,9 @@ use crate::{
 /// An alarm that a member raised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Alarm {
-    /// Who raised it.
+    /// The member that raised the alarm.
     pub member: u64,
-    /// What for.
+    /// The type of the alarm.
     pub kind: AlarmKind,
 }
 
@@ -22,9 +22,9 @@ pub struct Alarm {
 pub enum AlarmKind {
     /// 0, which no alarm in a backend has.
     None,
-    /// The space quota is used up: writes are refused.
+    /// NOSPACE: the space quota is used up, and writes are refused.
     NoSpace,
-    /// The members' data differ: everything is refused.
+    /// CORRUPT: the members' data differ, and all requests are refused.
     Corrupt,
     /// Another number.
     Other(u64),
@@ -51,7 +51,7 @@ impl AlarmKind {
         }
     }
 
-    /// Its number.
+    /// The number of the type.
     pub(crate) fn number(self) -> u64 {
         match self {
             Self::None => 0,
@@ -63,7 +63,7 @@ impl AlarmKind {
 }
 
 impl Alarm {
-    /// Its key in the bucket.
+    /// The alarm's key in the bucket.
     pub(in crate::etcd) fn key(&self) -> Vec<u8> {
         let kind = self.kind.number();
         let message = if self.member == 0 { Writer::new() } else { Writer::new().varint(1, self.member) };

@@ -10,12 +10,12 @@ use crate::{
     proto::{Malformed, Reader, Writer},
 };
 
-/// Who may do what. As JSON the names of users and roles, without permissions.
+/// Users, roles and permissions. As JSON the names of users and roles, without permissions.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Auth {
     /// `authEnabled`.
     pub enabled: bool,
-    /// `authRevision`: counts changes to all of this.
+    /// `authRevision`: counts changes of users, roles and permissions.
     pub revision: Option<u64>,
     /// The users, by name.
     pub users: Vec<User>,
@@ -28,9 +28,9 @@ pub struct Auth {
 pub struct User {
     /// The name.
     pub name: String,
-    /// The roles it has, by name.
+    /// The names of the user's roles.
     pub roles: Vec<String>,
-    /// Whether it cannot log in by password.
+    /// Whether the user cannot log in by password.
     #[serde(skip)]
     pub no_password: bool,
 }
@@ -40,7 +40,7 @@ pub struct User {
 pub struct Role {
     /// The name.
     pub name: String,
-    /// What it allows.
+    /// The permissions of the role.
     #[serde(skip)]
     pub permissions: Vec<Permission>,
 }
@@ -48,7 +48,7 @@ pub struct Role {
 /// `authpb.Permission`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Permission {
-    /// What is allowed.
+    /// The kind of access.
     pub kind: PermissionKind,
     /// The first key.
     pub key: Vec<u8>,
@@ -57,7 +57,7 @@ pub struct Permission {
 }
 
 impl Permission {
-    /// The keys it is about.
+    /// The keys that the permission is for.
     #[must_use]
     pub fn range(&self) -> Range<'_> {
         Range::new(&self.key, &self.range_end)
@@ -67,12 +67,12 @@ impl Permission {
 /// `authpb.Permission_Type`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum PermissionKind {
-    /// To read.
+    /// Reading.
     #[default]
     Read,
-    /// To write.
+    /// Writing.
     Write,
-    /// Both.
+    /// Reading and writing.
     ReadWrite,
 }
 
@@ -132,13 +132,13 @@ impl StoredUser {
         }
     }
 
-    /// It without the role; `None` when it does not have it.
+    /// The user without the role; `None` when the user does not have it.
     pub(in crate::etcd) fn without(&self, role: &[u8]) -> Option<Self> {
         let kept: Vec<_> = self.roles.iter().filter(|known| *known != role).cloned().collect();
         (kept.len() < self.roles.len()).then(|| Self { roles: kept, ..self.clone() })
     }
 
-    /// It without its password.
+    /// The user without the password's hash.
     pub(in crate::etcd) fn user(&self) -> User {
         let roles = self.roles.iter().map(|role| text(role)).collect();
         User { name: text(&self.name), roles, no_password: self.no_password.unwrap_or_default() }
@@ -170,7 +170,7 @@ impl Role {
         self.permissions.iter().fold(message, |message, permission| message.bytes(2, &permission.encode())).finish()
     }
 
-    /// Adds what is allowed, in order of the keys, or changes it where the same range is there first with that key.
+    /// Adds a permission in the order of the keys, or changes the first one with that key when it has the same range.
     pub(in crate::etcd) fn grant(&mut self, permission: Permission) {
         let at = self.permissions.partition_point(|known| known.key < permission.key);
         match self.permissions.get_mut(at) {

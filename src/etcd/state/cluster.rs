@@ -18,14 +18,14 @@ pub struct Cluster {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, rename_all = "kebab-case")]
 pub struct Downgrade {
-    /// The version the cluster is to go down to.
+    /// The target version.
     pub target_version: String,
-    /// Whether the downgrade is under way.
+    /// Whether the downgrade is in progress.
     pub enabled: bool,
 }
 
 impl Downgrade {
-    /// It as JSON, as the backend has it.
+    /// The JSON that the backend stores.
     #[must_use]
     pub fn json(&self) -> Vec<u8> {
         // A struct of a string and a bool can always be written.

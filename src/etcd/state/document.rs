@@ -5,22 +5,22 @@ use serde::{Serialize, Serializer};
 use super::{Alarm, Auth, Member, State};
 use crate::{document::Id, snap::V2Member};
 
-/// A member as Go writes `etcdserverpb.Member`: fields that are empty are left out.
+/// A member as Go writes `etcdserverpb.Member`: empty fields are left out.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct ListedMember<'m> {
     /// Its id.
     #[serde(rename = "ID")]
     pub id: u64,
-    /// Its name; empty until it has started.
+    /// The name; empty until the member has started.
     #[serde(skip_serializing_if = "str::is_empty")]
     pub name: &'m str,
-    /// Where the others reach it.
+    /// The peer URLs.
     #[serde(rename = "peerURLs", skip_serializing_if = "<[_]>::is_empty")]
     pub peer_urls: &'m [String],
-    /// Where clients reach it.
+    /// The client URLs.
     #[serde(rename = "clientURLs", skip_serializing_if = "<[_]>::is_empty")]
     pub client_urls: &'m [String],
-    /// Whether it does not vote.
+    /// Whether the member is a learner, which does not vote.
     #[serde(rename = "isLearner", skip_serializing_if = "crate::document::is_false")]
     pub is_learner: bool,
 }
@@ -51,7 +51,7 @@ struct Document<'s> {
     auth: &'s Auth,
 }
 
-/// Members, alarms and auth; leases and permissions are not in it.
+/// Serializes members, alarms and auth, without leases and permissions.
 impl Serialize for State {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         Document {

@@ -7,14 +7,14 @@ use crate::{
     proto::{Reader, Writer},
 };
 
-/// A lease. When it runs out is not stored: etcd grants it anew when it starts.
+/// A lease. The time of its expiry is not stored: etcd grants it again when it starts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Lease {
     /// Its id.
     pub id: i64,
-    /// Seconds it was granted for.
+    /// The time to live that was granted, in seconds.
     pub ttl: i64,
-    /// Seconds that were left at the last checkpoint; 0 without one.
+    /// The remaining time to live at the last checkpoint, in seconds; 0 without one.
     pub remaining_ttl: i64,
 }
 
@@ -32,8 +32,11 @@ impl Lease {
         }
         match u64_be(key, 0).filter(|_| key.len() == 8).map(u64::cast_signed) {
             Some(id) if id == lease.id => Ok(lease),
-            Some(id) => Err(Finding::error(Code::Lease, format!("the lease under {id:x} says it is {:x}", lease.id))),
-            None => Err(Finding::error(Code::Lease, format!("a lease's key of {} bytes, expected 8", key.len()))),
+            Some(id) => Err(Finding::error(
+                Code::Lease,
+                format!("the key is lease {id:x}, but its value is lease {:x}", lease.id),
+            )),
+            None => Err(Finding::error(Code::Lease, format!("the key of a lease has {} bytes, expected 8", key.len()))),
         }
     }
 

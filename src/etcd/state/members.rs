@@ -13,16 +13,16 @@ use crate::{
 pub struct Member {
     /// Its id.
     pub id: u64,
-    /// Where the others reach it.
+    /// The peer URLs.
     #[serde(rename = "peerURLs", deserialize_with = "nullable")]
     pub peer_urls: Vec<String>,
-    /// Whether it does not vote.
+    /// Whether the member is a learner, which does not vote.
     #[serde(rename = "isLearner", skip_serializing_if = "std::ops::Not::not")]
     pub is_learner: bool,
-    /// Its name; empty until it has started for the first time.
+    /// The name; empty until the member has started for the first time.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub name: String,
-    /// Where clients reach it; empty until it has started for the first time.
+    /// The client URLs; empty until the member has started for the first time.
     #[serde(rename = "clientURLs", deserialize_with = "nullable", skip_serializing_if = "Vec::is_empty")]
     pub client_urls: Vec<String>,
 }
@@ -39,31 +39,34 @@ impl Member {
         if member.id == id {
             Ok(member)
         } else {
-            Err(Finding::error(Code::Member, format!("the member under {id:x} says it is {:x}", member.id)))
+            Err(Finding::error(
+                Code::Member,
+                format!("the key is member {id:x}, but its value is member {:x}", member.id),
+            ))
         }
     }
 
-    /// Its key in the bucket.
+    /// The member's key in the bucket.
     #[must_use]
     pub fn key(&self) -> Vec<u8> {
         format!("{:x}", self.id).into_bytes()
     }
 
-    /// It as JSON, as the backend and raft's conf changes have it.
+    /// The member as JSON, as in the backend and in raft's conf changes.
     #[must_use]
     pub fn json(&self) -> Vec<u8> {
         // A struct of numbers and strings can always be written.
         go_json(&serde_json::to_string(self).unwrap_or_default()).into_bytes()
     }
 
-    /// Whether it has ever started: only then it has published its name.
+    /// Whether the member has ever started: only then it has published its name.
     #[must_use]
     pub fn started(&self) -> bool {
         !self.name.is_empty()
     }
 }
 
-/// An entry of `members_removed`: the id is all.
+/// An entry of `members_removed`: only an id.
 pub(super) fn removed(key: &[u8]) -> Result<u64, Finding> {
     hex_id(key)
 }
@@ -74,5 +77,5 @@ fn hex_id(key: &[u8]) -> Result<u64, Finding> {
         .ok()
         .filter(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()))
         .and_then(|hex| u64::from_str_radix(hex, 16).ok())
-        .ok_or_else(|| Finding::error(Code::MemberId, format!("{} is not a member's id", escape(key))))
+        .ok_or_else(|| Finding::error(Code::MemberId, format!("{} is not a member id", escape(key))))
 }

@@ -1,4 +1,4 @@
-//! The bucket `meta`: how far the backend is (`schema/{cindex,confstate,compaction,schema}.go`).
+//! The bucket `meta`: last applied entry, compaction, version (`schema/{cindex,confstate,compaction,schema}.go`).
 
 use serde::Deserialize;
 
@@ -12,9 +12,9 @@ pub struct Meta {
     pub consistent_index: Option<u64>,
     /// `term`: the raft term of that entry; since etcd 3.5.
     pub term: Option<u64>,
-    /// `confState`: the voters when a conf change was last applied; since etcd 3.5, read by nobody.
+    /// `confState`: the voters when a conf change was last applied; since etcd 3.5, never read by etcd.
     pub conf_state: Option<ConfState>,
-    /// `scheduledCompactRev`: the last compaction that was begun.
+    /// `scheduledCompactRev`: the last compaction that was started.
     pub scheduled_compact_rev: Option<Revision>,
     /// `finishedCompactRev`: the last compaction that was finished.
     pub finished_compact_rev: Option<Revision>,
@@ -26,15 +26,15 @@ pub struct Meta {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct ConfState {
-    /// Members that vote.
+    /// The voters.
     pub voters: Vec<u64>,
-    /// Members that do not.
+    /// The learners.
     pub learners: Vec<u64>,
     /// Voters of the configuration that is being left.
     pub voters_outgoing: Vec<u64>,
     /// Voters that become learners when it is left.
     pub learners_next: Vec<u64>,
-    /// Whether it is left by itself.
+    /// Whether raft leaves the joint configuration automatically.
     pub auto_leave: Option<bool>,
 }
 

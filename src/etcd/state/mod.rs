@@ -1,4 +1,4 @@
-//! What the small buckets say: members, leases, alarms, auth, cluster, and how far the backend is. Owned and small.
+//! Content of the small buckets: members, leases, alarms, auth, cluster, and the last applied entry. Owned and small.
 //!
 //! One file for each bucket's meaning, as etcd's `server/storage/schema` has it.
 
@@ -23,7 +23,7 @@ pub(super) use values::text;
 
 use crate::{Code, Finding, bolt::Item};
 
-/// What the small buckets of a backend say.
+/// Content of the small buckets of a backend.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct State {
     /// `meta`.
@@ -43,14 +43,14 @@ pub struct State {
 }
 
 impl State {
-    /// Takes one item of `bucket`.
+    /// Adds one item of `bucket`.
     ///
     /// # Errors
-    /// What is wrong with it, without its place; the item is left out.
+    /// A finding about the item, without its place; the item is left out.
     pub(super) fn take(&mut self, bucket: &[u8], item: &Item<'_>) -> Result<(), Finding> {
         let Item { key, value, bucket: nested, .. } = *item;
         if nested {
-            return Err(Finding::error(Code::NestedBucket, "a bucket inside a bucket: etcd has none"));
+            return Err(Finding::error(Code::NestedBucket, "a bucket inside a bucket: etcd has no such bucket"));
         }
         match bucket {
             b"meta" => self.meta.take(key, value)?,
@@ -90,7 +90,7 @@ impl State {
         self
     }
 
-    /// Puts in order what was taken: hex ids without padding do not sort as numbers do.
+    /// Sorts the items: hex ids without padding do not sort as numbers do.
     pub(super) fn settle(&mut self) {
         self.members.sort_by_key(|member| member.id);
         self.removed.sort_unstable();

@@ -1,4 +1,4 @@
-//! What the small buckets' values have in common.
+//! Helpers for the values of all small buckets.
 
 use crate::{Code, Finding, proto::Malformed};
 
