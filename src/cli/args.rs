@@ -95,10 +95,36 @@ impl Keys {
     }
 }
 
-/// How much of a data directory's log counts, for every command that reads one.
+/// The log of a data directory, for every command that reads one.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Of a data directory", mut_arg("log_dir", |arg| arg.conflicts_with("no_wal")))]
+pub(crate) struct LogArgs {
+    #[command(flatten)]
+    pub(crate) dir: LogDir,
+    #[command(flatten)]
+    limits: LogLimits,
+}
+
+impl LogArgs {
+    /// How the backup is read.
+    pub(crate) fn load(&self) -> Load {
+        self.limits.load()
+    }
+}
+
+/// Where the log of a data directory is.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Of a data directory")]
+pub(crate) struct LogDir {
+    /// Read its log from DIR, where etcd's own --wal-dir names one, instead of member/wal
+    #[arg(id = "log_dir", long = "wal-dir", hide_short_help = true, value_name = "DIR")]
+    pub(crate) folder: Option<PathBuf>,
+}
+
+/// How much of a data directory's log counts.
 #[derive(Debug, Clone, Copy, Args)]
 #[command(next_help_heading = "Of a data directory")]
-pub(crate) struct LogArgs {
+pub(crate) struct LogLimits {
     /// Take its db without its log
     ///
     /// Otherwise the entries that the db does not hold yet are applied to it, as etcd does when it starts.
@@ -118,7 +144,7 @@ pub(crate) struct LogArgs {
     pub(crate) to_revision: Option<i64>,
 }
 
-impl LogArgs {
+impl LogLimits {
     /// How the backup is read.
     pub(crate) fn load(&self) -> Load {
         let uncommitted = self.uncommitted.map(Uncommitted::into);

@@ -8,14 +8,15 @@ use std::{
 
 use etcdsnap::{
     Error, Findings, Result,
+    bytes::file_name,
     error::Severity,
     etcd::{Load, Snapshot},
-    source::{Candidates, Input, Options, RaftFiles, RaftKind, Source, is_stdin},
+    source::{Candidates, Input, Options, RaftFiles, RaftKind, Source, is_data_dir, is_log_dir, is_stdin},
     verify::propose,
 };
 
 use crate::{
-    args::{Cli, Global},
+    args::{Cli, Global, LogDir},
     evidence::{Evidence, Printed},
     failure::{Exit, Failure},
     render::{Progress, Screen, shell},
@@ -82,6 +83,34 @@ impl Session {
     /// Looks for the log of a data directory in `wal_dir` and not in `member/wal`.
     pub(crate) fn log_in(&mut self, wal_dir: Option<&Path>) {
         self.options.wal_dir = wal_dir.map(Path::to_path_buf);
+    }
+
+    /// Looks for the log of the data directory that `named` has in the folder that `log` names.
+    ///
+    /// # Errors
+    /// When there is no segment in that folder, or not one data directory in `named`, whose log it would be.
+    pub(crate) fn log_of<'p>(&mut self, log: &LogDir, named: impl IntoIterator<Item = &'p Path>) -> Result<()> {
+        let Some(folder) = log.folder.as_deref() else { return Ok(()) };
+        let named: Vec<_> = named.into_iter().collect();
+        match named.iter().filter(|path| is_data_dir(path)).count() {
+            1 => {}
+            0 => {
+                let names: Vec<_> = named.iter().map(file_name).collect();
+                let what =
+                    format!("--wal-dir is the log of a data directory, and none was named: {}", names.join(", "));
+                return Err(Error::usage(what).hinted("name the folder that holds member/, or leave --wal-dir out"));
+            }
+            n => {
+                let what = format!("--wal-dir is the log of one data directory, and {n} were named");
+                return Err(Error::usage(what).hinted("name each in a run of its own, with its log"));
+            }
+        }
+        if !is_log_dir(folder)? {
+            let what = format!("{}: no segments of a write-ahead log (*.wal) in it", file_name(folder));
+            return Err(Error::not_found(what).hinted("--wal-dir takes the folder that holds the .wal files"));
+        }
+        self.log_in(Some(folder));
+        Ok(())
     }
 
     /// Notes the files that were written.
@@ -207,7 +236,7 @@ fn stdin_twice() -> Error {
 }
 
 /// Prints what was noticed while opening an input.
-fn print_notes(input: &impl Input) {
+pub(crate) fn print_notes(input: &impl Input) {
     for note in input.notes() {
         say!("{}: {}: {note}", note.severity, input.origin().display);
     }

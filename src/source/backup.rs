@@ -6,7 +6,7 @@ use super::{
     BackupKind, Input, Options, Origin, Part, RaftFiles, Wrapping, input, is_stdin,
     kept::{Kept, Spool},
 };
-use crate::{Error, Finding, Result};
+use crate::{Code, Error, Finding, Result};
 
 /// An open backup.
 #[derive(Debug)]
@@ -53,7 +53,8 @@ impl Source {
 
     /// Returns this source with `log` as its log.
     #[must_use]
-    pub fn with_log(self, log: RaftFiles) -> Self {
+    pub fn with_log(mut self, log: RaftFiles) -> Self {
+        self.notes.retain(|note| note.code != Code::NoLog);
         Self { log: Some(log), ..self }
     }
 

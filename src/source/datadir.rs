@@ -31,6 +31,14 @@ pub fn is_data_dir(dir: &Path) -> bool {
     member_dir(dir).is_some()
 }
 
+/// Whether the folder `dir` holds segments of a log.
+///
+/// # Errors
+/// When it cannot be listed.
+pub fn is_log_dir(dir: &Path) -> Result<bool> {
+    Ok(names(dir)?.iter().any(|name| SegmentName::parse(&file_name(name)).is_some()))
+}
+
 /// The first segment of the log in the folder `dir`, where that has the `member/wal` of a data directory, and no db.
 pub(super) fn log_without_db(dir: &Path) -> Option<PathBuf> {
     let wal = dir.join("member").join("wal");

@@ -39,7 +39,7 @@ mod unpack;
 mod wrapping;
 
 pub use backup::Source;
-pub use datadir::{is_data_dir, member_dir};
+pub use datadir::{is_data_dir, is_log_dir, member_dir};
 pub use folder::{Candidate, Candidates};
 pub use input::Input;
 pub(crate) use kept::Spool;

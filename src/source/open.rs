@@ -193,7 +193,8 @@ impl Unwrapped {
             } else {
                 (Finding::error(Code::WalEmpty, "there is no log: not one segment"), "etcd does not start here")
             };
-            notes.push(note.hint(format!("it is in the folder that --wal-dir named, or lost; {etcd}")));
+            let place = "name etcd's --wal-dir, where it had one, with --wal-dir (`restore`: --wal)";
+            notes.push(note.hint(format!("{place}; else the log is lost, and {etcd}")));
         }
         notes.extend(passed_over);
         let Self { origin, wrapping, containers } = self;

@@ -139,11 +139,12 @@ impl<'o> Opening<'o> {
     fn folder(mut self, path: &Path) -> Result<RaftFiles> {
         let member = [path.join("member"), path.to_owned()];
         let member = member.iter().find(|dir| dir.join(self.kind.folder()).is_dir());
-        let folders = match member {
-            Some(dir) => vec![dir.join("snap"), dir.join("wal")],
+        let folders = match (member, self.elsewhere(path)) {
+            (_, Some(folders)) => folders.to_vec(),
+            (Some(dir), None) => vec![dir.join("snap"), dir.join("wal")],
             // the log beside the folder of snapshots
-            None if self.kind == RaftKind::Snaps => vec![path.to_owned(), path.join("../wal")],
-            None => vec![path.to_owned()],
+            (None, None) if self.kind == RaftKind::Snaps => vec![path.to_owned(), path.join("../wal")],
+            (None, None) => vec![path.to_owned()],
         };
         for folder in folders {
             for name in datadir::names(&folder)? {
@@ -156,6 +157,11 @@ impl<'o> Opening<'o> {
             }
         }
         self.finish()
+    }
+
+    /// The folders of the member at `path` where its log is not in `member/wal`.
+    fn elsewhere(&self, path: &Path) -> Option<[PathBuf; 2]> {
+        Some([datadir::member_dir(path)?.join("snap"), self.options.wal_dir.clone()?])
     }
 
     fn part(mut self, mut part: Part, pick: Option<&str>) -> Result<RaftFiles> {

@@ -10,7 +10,7 @@ use etcdsnap::{
 
 use super::members::cells;
 use crate::{
-    args::Masking,
+    args::{LogDir, Masking},
     failure::{Exit, Failure},
     render::{self, Columns, printable},
     session::Session,
@@ -39,6 +39,8 @@ pub(crate) struct Snaps {
     output: Output,
     #[command(flatten)]
     masking: Masking,
+    #[command(flatten)]
+    log: LogDir,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -51,6 +53,7 @@ enum Output {
 
 impl Snaps {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
+        session.log_of(&self.log, [self.path.as_path()])?;
         let files = session.open_raft(&self.path, RaftKind::Snaps)?;
         let mut all = SnapFiles::read(&files);
         match self.output {

@@ -73,6 +73,7 @@ impl Verify {
             };
             return Err(Error::not_found(what).hinted(hint).into());
         }
+        session.log_of(&self.log.dir, files.iter().map(|file| file.path.as_path()))?;
         for Candidate { path: file, in_folder } in &files {
             let report = match one(session, file, &self.log.load()) {
                 Ok(report) => report,

@@ -1,6 +1,10 @@
 pub(super) mod text;
 
-use std::{ffi::OsString, io::Write as _, path::PathBuf};
+use std::{
+    ffi::OsString,
+    io::Write as _,
+    path::{Path, PathBuf},
+};
 
 use super::object::note_namespace;
 use crate::{
@@ -127,6 +131,7 @@ fn words(words: &[OsString]) -> Result<Vec<String>, Error> {
 
 impl Compare {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
+        session.log_of(&self.log.dir, [Path::new(&self.a)].into_iter().chain(self.rest.first().map(Path::new)))?;
         let a = session.open(&self.a)?;
         let old = session.load(&a, &self.log.load())?;
         if let Some((from, to)) = self.states(&old)? {

@@ -115,6 +115,7 @@ impl Export {
         } else if self.summary == Summary::Json {
             return Err(Error::usage("--summary json: stdout has the objects").hinted("--to DIR").into());
         }
+        session.log_of(&self.log.dir, [self.snapshot.as_path()])?;
         let source = session.open(&self.snapshot)?;
         let load = self.log.load();
         let snapshot = session.load(&source, &load)?;

@@ -12,8 +12,8 @@ use etcdsnap::{
 };
 
 use crate::{
-    args::{LogArgs, revision_at, time},
-    session::Session,
+    args::{LogLimits, revision_at, time},
+    session::{Session, print_notes},
 };
 
 #[derive(Debug, Args)]
@@ -28,17 +28,17 @@ pub(super) struct Reach {
     at: Option<Time>,
     // last, for its heading is that of what follows it
     #[command(flatten)]
-    log: LogArgs,
+    log: LogLimits,
 }
 
 impl Reach {
     /// Opens the backup, and its log where that was named.
     pub(super) fn open(&self, session: &mut Session, snapshot: &Path) -> Result<Source> {
-        let source = session.open(snapshot)?;
-        match &self.wal {
-            Some(wal) => Ok(source.with_log(session.open_raft(wal, RaftKind::Log)?)),
-            None => Ok(source),
-        }
+        let Some(wal) = &self.wal else { return session.open(snapshot) };
+        let source = session.open_quietly(snapshot)?;
+        let source = source.with_log(session.open_raft(wal, RaftKind::Log)?);
+        print_notes(&source);
+        Ok(source)
     }
 
     /// How the backup is read: a db that is past what is wanted will do.

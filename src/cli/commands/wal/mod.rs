@@ -19,7 +19,7 @@ use etcdsnap::{
 
 use self::filter::Filter;
 use crate::{
-    args::{Format, Masking},
+    args::{Format, LogDir, Masking},
     failure::{Exit, Failure},
     render::{self, printable},
     session::Session,
@@ -71,6 +71,8 @@ pub(crate) struct Wal {
     filter: Filter,
     #[command(flatten)]
     masking: Masking,
+    #[command(flatten)]
+    log: LogDir,
 }
 
 impl Wal {
@@ -79,6 +81,8 @@ impl Wal {
             let what = "a table does not hold the records' bytes".to_owned();
             return Err(Error::usage(what).hinted("--raw goes with -o json or -o ndjson").into());
         }
+        session
+            .log_of(&self.log, [Some(&self.path), self.diff.as_ref()].into_iter().flatten().map(PathBuf::as_path))?;
         if let Some(other) = &self.diff {
             return diff::run(session, &self.path, other, self.output);
         }
