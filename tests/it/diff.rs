@@ -195,7 +195,7 @@ fn a_broken_side_is_told() {
             if err.contains("damaged") {
                 told += 1;
                 assert_eq!(exit, 1);
-                assert!(out.contains("broken.db is damaged: what could be read of it is compared"), "{out}");
+                assert!(out.contains("broken.db is damaged: only its readable part is compared"), "{out}");
                 let document = document(&files);
                 assert!(document["notes"].to_string().contains("is damaged"), "{document}");
             }
@@ -205,4 +205,12 @@ fn a_broken_side_is_told() {
     fs::write(&broken, &good[..100]).unwrap();
     let (out, err, exit) = diff(&[BEFORE, broken_name]);
     assert!(out.contains("broken.db is damaged") && err.contains("cut short") && exit == 1, "{out}{err}");
+}
+
+/// What was written between two times that come to one revision is unknown, and not nothing.
+#[test]
+fn two_times_of_one_revision_are_noted() {
+    let (out, err, exit) = diff(&[AFTER, "--at", "2026-11-21T11:06:22Z..2026-11-21T11:06:46Z"]);
+    assert!(exit == 0 && out.contains("revision 462 to 462"), "{out}");
+    assert!(err.contains("note: both times come to the same revision"), "{err}");
 }

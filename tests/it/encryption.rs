@@ -70,7 +70,8 @@ fn without_a_key_values_are_named_and_the_rest_is_shown() {
         assert!(out.contains(line), "{out}");
     }
     let (out, err, exit) = said(&["get", FILE, "secrets", "-n", "shop", "-o", "json"], b"");
-    assert_eq!((err.lines().count(), exit), (4, 1), "{err}");
+    assert_eq!((err.lines().count(), exit), (5, 1), "{err}");
+    assert_eq!(err.matches("hint: --encryption-config FILE").count(), 1, "{err}");
     assert!(err.contains("error: /registry/secrets/shop/cbc: encrypted by aescbc (key key1)\n"), "{err}");
     let list: serde_json::Value = serde_json::from_str(&out).unwrap();
     assert_eq!(list["items"].as_array().unwrap().len(), 1);
@@ -95,7 +96,7 @@ fn a_wrong_key_is_told_for_each_value_and_the_rest_is_shown() {
     let wrong = BASE64_STANDARD.encode([9; 32]);
     fs::write(&file, good.replace(old, &wrong)).unwrap();
     let config = file.to_str().unwrap();
-    let told = "error: /registry/secrets/shop/left-over: encrypted by aescbc (key key1): the key of that name is another one, \
+    let told = "error: /registry/secrets/shop/left-over: encrypted by aescbc (key key1): the key of that name is not the right one, \
                 or the value is damaged or was stored under another etcd key\n";
     let (out, err, exit) = said(&["get", FILE, "secrets", "-o", "json", "--encryption-config", config], b"");
     assert_eq!((err.as_str(), exit), (told, 1));
@@ -112,7 +113,7 @@ fn a_wrong_key_is_told_for_each_value_and_the_rest_is_shown() {
     .unwrap();
     let (_, err, _) = said(&["get", FILE, "secret/gcm", "-o", "yaml", "--encryption-config", config], b"");
     assert!(
-        err.contains("secrets/shop/gcm: encrypted by aesgcm (key 2026:q4): the key of that name is another one"),
+        err.contains("secrets/shop/gcm: encrypted by aesgcm (key 2026:q4): the key of that name is not the right one"),
         "{err}"
     );
 

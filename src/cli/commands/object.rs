@@ -1,5 +1,7 @@
 //! One stored object as several commands read it: what is wrong with it is reported on stderr.
 
+use std::sync::Once;
+
 use etcdsnap::{
     Error,
     bytes::escape,
@@ -26,9 +28,13 @@ pub(super) fn decode<'a>(
     Ok(object)
 }
 
-/// Reports why a value is not shown.
+/// Reports why a value is not shown, and once what opens an encrypted one.
 pub(super) fn unreadable(key: &[u8], why: &Undecodable) -> Exit {
+    static HINTED: Once = Once::new();
     say!("error: {}: {why}", escape(key));
+    if matches!(why, Undecodable::Encrypted(_)) {
+        HINTED.call_once(|| say!("hint: --encryption-config FILE, or --kms-keys FILE, opens what is encrypted"));
+    }
     Exit::Content
 }
 

@@ -169,7 +169,13 @@ impl Compare {
         };
         let ring = self.keys.ring()?;
         let at = |time: Time| Ok::<_, Error>(revision_at(time, snapshot, &ring)?.map_or(At::Last, At::Revision));
-        Ok(Some((at(from)?, at(to)?)))
+        let (from, to) = (at(from)?, at(to)?);
+        if from == to {
+            say!(
+                "note: both times come to the same revision, so no difference can show; --rev N..M compares revisions"
+            );
+        }
+        Ok(Some((from, to)))
     }
 
     fn compare(
