@@ -137,7 +137,7 @@ impl Occurrence<'_, '_> {
 /// Calls `each` with the events in the history of one key, in order.
 ///
 /// # Errors
-/// Those of `each`.
+/// Errors of `each`.
 pub fn history<'a, E>(
     joined: &Joined<'_, 'a>,
     records: &[Stored<'a>],

@@ -36,7 +36,7 @@ impl<'a> Document<'a> {
     /// Writes the beginning, with the two sides.
     ///
     /// # Errors
-    /// Those of `out`.
+    /// Errors of `out`.
     pub fn head(&mut self, out: &mut impl Write, relation: &Relation<'_>) -> io::Result<()> {
         if !self.yaml {
             writeln!(out, "{{")?;
@@ -52,7 +52,7 @@ impl<'a> Document<'a> {
     /// Adds one difference.
     ///
     /// # Errors
-    /// Those of `out`.
+    /// Errors of `out`.
     pub fn entry(&mut self, out: &mut impl Write, pair: Pair<'a>, entry: &Entry<'_>) -> io::Result<()> {
         let rest = match &entry.difference {
             _ if self.stat => return Ok(()),
@@ -72,7 +72,7 @@ impl<'a> Document<'a> {
     /// Writes the end: changes outside the keys, the counts, whether both sides are of one cluster, and `notes`.
     ///
     /// # Errors
-    /// Those of `out`.
+    /// Errors of `out`.
     pub fn finish(
         mut self,
         out: &mut impl Write,

@@ -291,7 +291,7 @@ mod tests {
     use super::*;
     use crate::k8s;
 
-    fn told(name: &str, old: &str, new: &str) -> Vec<String> {
+    fn listed(name: &str, old: &str, new: &str) -> Vec<String> {
         let json = |value: &str| format!("{{\"{name}\":{value}}}").into_bytes();
         let (old, new) = (json(old), json(new));
         let (old, new) = (k8s::decode(&old).unwrap().value, k8s::decode(&new).unwrap().value);
@@ -300,33 +300,36 @@ mod tests {
     }
 
     #[test]
-    fn fields_are_named_by_their_way() {
-        assert_eq!(told("a", "1", "1"), [""; 0]);
-        assert_eq!(told("a", "1", "2"), ["a 1 2"]);
-        assert_eq!(told("a", r#"{"b":1,"c":2}"#, r#"{"b":3,"d":2}"#), ["a.b 1 3", "a.c 2 -", "a.d - 2"]);
-        assert_eq!(told("a", r#"{"x.y/z":"1"}"#, r#"{"x.y/z":"2"}"#), [r#"a["x.y/z"] "1" "2""#]);
-        assert_eq!(told("a", "[1,2]", "[1,3]"), ["a [1,2] [1,3]"]);
-        assert_eq!(told("a", "[]", r#"[{"name":"x"}]"#), [r#"a [] [{"name":"x"}]"#]);
+    fn fields_are_named_by_their_path() {
+        assert_eq!(listed("a", "1", "1"), [""; 0]);
+        assert_eq!(listed("a", "1", "2"), ["a 1 2"]);
+        assert_eq!(listed("a", r#"{"b":1,"c":2}"#, r#"{"b":3,"d":2}"#), ["a.b 1 3", "a.c 2 -", "a.d - 2"]);
+        assert_eq!(listed("a", r#"{"x.y/z":"1"}"#, r#"{"x.y/z":"2"}"#), [r#"a["x.y/z"] "1" "2""#]);
+        assert_eq!(listed("a", "[1,2]", "[1,3]"), ["a [1,2] [1,3]"]);
+        assert_eq!(listed("a", "[]", r#"[{"name":"x"}]"#), [r#"a [] [{"name":"x"}]"#]);
     }
 
     #[test]
-    fn items_are_matched_by_their_merge_key_and_not_by_place() {
+    fn items_are_matched_by_their_merge_key_and_not_by_index() {
         let (a, b) = (r#"{"name":"a","image":"1"}"#, r#"{"name":"b","image":"1"}"#);
         let other = r#"{"name":"b","image":"2"}"#;
         let c = "containers";
         assert_eq!(
-            told(c, &format!("[{a},{b}]"), &format!("[{other}]")),
+            listed(c, &format!("[{a},{b}]"), &format!("[{other}]")),
             [r#"containers[name=a] {"image":"1","name":"a"} -"#, r#"containers[name=b].image "1" "2""#]
         );
-        assert_eq!(told(c, &format!("[{a},{b}]"), &format!("[{a},{other}]")), [r#"containers[name=b].image "1" "2""#]);
         assert_eq!(
-            told(c, &format!("[{b}]"), &format!("[{a},{b}]")),
+            listed(c, &format!("[{a},{b}]"), &format!("[{a},{other}]")),
+            [r#"containers[name=b].image "1" "2""#]
+        );
+        assert_eq!(
+            listed(c, &format!("[{b}]"), &format!("[{a},{b}]")),
             [r#"containers[name=a] - {"image":"1","name":"a"}"#]
         );
         // no merge key is unique
-        assert_eq!(told("a", r#"[{"q":1},{"q":1}]"#, r#"[{"q":1},{"q":2}]"#), ["a[1].q 1 2"]);
+        assert_eq!(listed("a", r#"[{"q":1},{"q":1}]"#, r#"[{"q":1},{"q":2}]"#), ["a[1].q 1 2"]);
         assert_eq!(
-            told("a", r#"[{"q":[1]},{"q":[2]}]"#, r#"[{"q":[3]},{"q":[1]},{"q":[2]}]"#),
+            listed("a", r#"[{"q":[1]},{"q":[2]}]"#, r#"[{"q":[3]},{"q":[1]},{"q":[2]}]"#),
             [r#"a[0] - {"q":[3]}"#]
         );
     }
@@ -337,9 +340,9 @@ mod tests {
             let members: Vec<_> = (0..2000).map(|i| format!("\"{i}\":{n}")).collect();
             format!("{{\"{}\":{{{}}}}}", "x".repeat(20_000), members.join(","))
         };
-        let told = told("a", &object(1), &object(2));
-        assert_eq!(told.len(), 1);
-        assert!(told[0].starts_with("a {"));
+        let fields = listed("a", &object(1), &object(2));
+        assert_eq!(fields.len(), 1);
+        assert!(fields[0].starts_with("a {"));
     }
 
     #[test]
@@ -352,7 +355,7 @@ mod tests {
     fn an_order_that_changed_is_a_change() {
         let (a, b) = (r#"{"name":"a"}"#, r#"{"name":"b"}"#);
         assert_eq!(
-            told("initContainers", &format!("[{a},{b}]"), &format!("[{b},{a}]")),
+            listed("initContainers", &format!("[{a},{b}]"), &format!("[{b},{a}]")),
             [r#"initContainers[*] ["name=a","name=b"] ["name=b","name=a"]"#]
         );
     }
@@ -361,9 +364,9 @@ mod tests {
     fn ports_go_by_their_number_and_by_their_protocol_where_that_does_not_tell() {
         let port = |x: u8| format!(r#"{{"name":"web","port":80,"protocol":"TCP","x":{x}}}"#);
         let udp = r#"{"name":"dns","port":80,"protocol":"UDP"}"#;
-        assert_eq!(told("ports", &format!("[{}]", port(1)), &format!("[{}]", port(2))), ["ports[port=80].x 1 2"]);
+        assert_eq!(listed("ports", &format!("[{}]", port(1)), &format!("[{}]", port(2))), ["ports[port=80].x 1 2"]);
         assert_eq!(
-            told("ports", &format!("[{},{udp}]", port(1)), &format!("[{},{udp}]", port(2))),
+            listed("ports", &format!("[{},{udp}]", port(1)), &format!("[{},{udp}]", port(2))),
             ["ports[port=80,protocol=TCP].x 1 2"]
         );
     }

@@ -102,7 +102,7 @@ impl<'a> Chain<'a> {
 /// that a compaction has left is no change, only the state before one. Records that cannot be read go to `findings`.
 ///
 /// # Errors
-/// Those of `each`; the first one ends the walk.
+/// Errors of `each`; the first one ends the walk.
 pub fn changes<'a, E>(
     snapshot: &Snapshot<'a>,
     findings: &mut Findings,
@@ -146,16 +146,16 @@ mod tests {
     #[test]
     fn records_are_chained_by_generation() {
         let mut chain = Chain::default();
-        let mut told = |record| {
+        let mut linked = |record| {
             let change = chain.link(record);
             (change.verb().name(), change.old.map(|old| old.mod_revision), change.missing)
         };
-        assert_eq!(told(record(5, 2, 3)), ("update", None, 2));
-        assert_eq!(told(record(6, 2, 4)), ("update", Some(5), 0));
-        assert_eq!(told(record(9, 2, 7)), ("update", Some(6), 2));
-        assert_eq!(told(record(10, 0, 0)), ("delete", Some(9), 0));
-        assert_eq!(told(record(11, 11, 1)), ("create", None, 0));
+        assert_eq!(linked(record(5, 2, 3)), ("update", None, 2));
+        assert_eq!(linked(record(6, 2, 4)), ("update", Some(5), 0));
+        assert_eq!(linked(record(9, 2, 7)), ("update", Some(6), 2));
+        assert_eq!(linked(record(10, 0, 0)), ("delete", Some(9), 0));
+        assert_eq!(linked(record(11, 11, 1)), ("create", None, 0));
         // its deletion and creation were compacted
-        assert_eq!(told(record(20, 19, 2)), ("update", None, 1));
+        assert_eq!(linked(record(20, 19, 2)), ("update", None, 1));
     }
 }

@@ -1,7 +1,7 @@
 //! Differences between two states of a keyspace: two backups, or two revisions of one.
 //!
-//! Both are in key order, so one walk along the two finds what is on one side only; values that are equal byte for
-//! byte are equal and never decoded. The others are opened, decoded on all cores, and compared field by field.
+//! Both states are in key order, so one walk along the two finds what is on one side only; values that are equal byte
+//! for byte are equal and never decoded. The others are opened, decoded on all cores, and compared field by field.
 //!
 //! ```text
 //!  View ─┐                          same bytes: equal
@@ -57,7 +57,7 @@ impl<'a> Diff<'_, 'a> {
     /// Returns whether the two have a record in common: the same key, value and revisions.
     ///
     /// # Errors
-    /// Those of `each`.
+    /// Errors of `each`.
     pub fn each<E>(
         &self,
         wanted: impl Fn(&Pair<'a>) -> bool + Sync,

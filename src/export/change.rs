@@ -7,20 +7,20 @@ use super::left_out::LeftOut;
 /// A change to an object that is reported.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
-    /// It is exported in another version than it is stored in.
+    /// The object is exported in another version than it is stored in.
     Version {
         /// The stored `apiVersion`.
         stored: String,
         /// The exported one.
         exported: String,
     },
-    /// It is exported in the version that it is stored in, though perhaps no cluster serves that.
+    /// The object is exported in its stored version, though perhaps no cluster serves that.
     NotServed(LeftOut),
-    /// It was being deleted, since this time.
+    /// The object was being deleted, since this time.
     Deleted(String),
     /// `kubectl apply --server-side` refuses it, because this list has an item twice.
     NamedTwice(String),
-    /// It is exported without these fields, which its definition does not have.
+    /// The object is exported without these fields, which its definition does not have.
     Pruned(Vec<String>),
 }
 

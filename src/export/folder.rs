@@ -71,7 +71,7 @@ impl Folder {
     /// Creates the folder that becomes `to`; `about` is the first line of its MANIFEST.
     ///
     /// # Errors
-    /// Those of [`look`].
+    /// Errors of [`look`].
     pub fn create(to: &Path, about: &str) -> Result<Self> {
         let to = real(to)?;
         look(&to)?;
@@ -124,7 +124,7 @@ impl Folder {
     /// Renames the folder into place, with `doubt` beside it.
     ///
     /// # Errors
-    /// When that failed; then nothing has changed.
+    /// When the rename failed; then nothing has changed.
     pub fn publish(mut self, doubt: Option<&Doubt>) -> Result<Written> {
         self.end_manifest().map_err(fault(&self.draft.path().join("MANIFEST"), "write"))?;
         let doubt = self.draft.publish(doubt)?;

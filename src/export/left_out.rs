@@ -91,7 +91,7 @@ impl fmt::Display for Why {
             Self::Secret => "secret: --reveal exports it",
             Self::Owned => "made by a controller for its owner",
             Self::Made => "made by every cluster itself",
-            Self::Running => "made by what runs in the cluster",
+            Self::Running => "made by components that run in the cluster",
             Self::Over => "over",
             Self::Deleted => "being deleted",
             Self::NotServed => "not served by default: --exact exports it as it is stored",
@@ -211,10 +211,10 @@ fn core(neighbours: &Neighbours<'_, '_>, key: &ObjectKey<'_>, object: &Value<'_>
             "extension-apiserver-authentication" | "kube-apiserver-legacy-service-account-token-tracking",
         ) if key.namespace == Some("kube-system") => Some((Why::Made, "the API server's own")),
         ("configmaps", "cluster-info") if key.namespace == Some("kube-public") => {
-            Some((Why::Made, "how this cluster is reached"))
+            Some((Why::Made, "the address of this cluster"))
         }
         ("secrets", _) if text(object, &["type"]) == "kubernetes.io/service-account-token" => {
-            Some((Why::Made, "a token that only this cluster takes"))
+            Some((Why::Made, "a token that only this cluster accepts"))
         }
         ("endpoints" | "configmaps", _)
             if !annotation(object, "control-plane.alpha.kubernetes.io/leader").is_empty() =>
@@ -223,7 +223,7 @@ fn core(neighbours: &Neighbours<'_, '_>, key: &ObjectKey<'_>, object: &Value<'_>
         }
         ("endpoints", _) if has_selector(neighbours, key) => Some((Why::Owned, "its Service has a selector")),
         ("pods", _) if !annotation(object, "kubernetes.io/config.mirror").is_empty() => {
-            Some((Why::Running, "a kubelet makes it of a static pod"))
+            Some((Why::Running, "a kubelet creates it for a static pod"))
         }
         _ => None,
     }
@@ -262,7 +262,7 @@ fn owned(key: &ObjectKey<'_>, object: &Value<'_>) -> Option<LeftOut> {
     let owner = owners.iter().find(|owner| owner.get("controller") == Some(&Value::Bool(true)))?;
     let (kind, name) = (text(owner, &["kind"]), text(owner, &["name"]));
     match (&*key.resource, kind) {
-        ("pods", "Node") => Some(LeftOut::new(Why::Running, "a kubelet makes it of a static pod")),
+        ("pods", "Node") => Some(LeftOut::new(Why::Running, "a kubelet creates it for a static pod")),
         // the claim names the volume with the data
         ("persistentvolumeclaims", "StatefulSet") => None,
         _ => Some(LeftOut::new(Why::Owned, format!("{kind} {name}"))),

@@ -77,7 +77,7 @@ fn custom(
 /// The version in which an object that is stored as `api_version` is served, if it is another.
 ///
 /// # Errors
-/// When there is none, or only a webhook can convert to it.
+/// When no version is served, or only a webhook can convert to one.
 fn version_for<'d>(definition: &'d Definition<'_>, api_version: &str) -> Result<Option<&'d str>, LeftOut> {
     let stored = api_version.rsplit('/').next().unwrap_or_default();
     let mut served = definition.resource.versions.iter().filter(|version| version.served);
@@ -90,7 +90,7 @@ fn version_for<'d>(definition: &'d Definition<'_>, api_version: &str) -> Result<
     };
     if definition.webhook {
         return Err(lacks(
-            "only the conversion webhook of its CustomResourceDefinition makes a version that is served",
+            "only the conversion webhook of its CustomResourceDefinition converts it to a version that is served",
         ));
     }
     Ok(Some(&version.name))

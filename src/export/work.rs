@@ -21,11 +21,11 @@ use crate::{
 /// An exported object as text.
 #[derive(Debug)]
 pub struct Made {
-    /// Its kind in small letters, namespace and name.
+    /// The object's kind in lower case, namespace and name.
     pub name: [String; 3],
-    /// Its text.
+    /// The object's text.
     pub text: Vec<u8>,
-    /// Its unknown fields.
+    /// The object's unknown fields.
     pub unknown: Vec<Unknown>,
     /// The changes, besides the fields that are stripped from every object.
     pub changes: Vec<Change>,
@@ -104,7 +104,7 @@ impl<'a> Tally<'a> {
     /// Checks that at least one object was exported.
     ///
     /// # Errors
-    /// That no object was exported, and the reasons.
+    /// When no object was exported; the message has the reasons.
     pub fn check(&self) -> Result<()> {
         if self.exported > 0 {
             return Ok(());
@@ -144,7 +144,7 @@ impl<'a> Exporter<'_, 'a> {
     /// left out.
     ///
     /// # Errors
-    /// Those of `each`.
+    /// Errors of `each`.
     pub fn each<E>(
         &self,
         found: &[KeyValue<'a>],

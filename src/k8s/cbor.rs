@@ -1,4 +1,4 @@
-//! CBOR (RFC 8949) into [`Value`]s, in the dialect of `apimachinery/pkg/runtime/serializer/cbor`: text lies in byte
+//! CBOR (RFC 8949) into [`Value`]s, in the dialect of `apimachinery/pkg/runtime/serializer/cbor`: text is in byte
 //! strings, and real bytes are marked by tag 22, which asks for base64 in JSON.
 
 use std::borrow::Cow;

@@ -13,7 +13,7 @@ const PER_VERSION: [(&str, &str); 4] = [
     ("selectableFields", "selectableFields"),
 ];
 
-/// Turns a v1beta1 definition into v1; any other object stays as it is.
+/// Turns a v1beta1 definition into v1; any other object is not changed.
 pub(super) fn to_v1(root: &mut Map<'_>) {
     let is = |name, text| root.get(name).and_then(Value::as_str) == Some(text);
     if !is("kind", "CustomResourceDefinition") || !is("apiVersion", "apiextensions.k8s.io/v1beta1") {

@@ -9,7 +9,7 @@ use super::{
 /// The first release that serves v1.
 pub(super) const SERVED_AS_V1: Release = Release::new(21);
 
-/// Turns a v1beta1 EndpointSlice into v1; any other object stays as it is.
+/// Turns a v1beta1 EndpointSlice into v1; any other object is not changed.
 pub(super) fn to_v1(root: &mut Map<'_>) {
     let is = |name, text| root.get(name).and_then(Value::as_str) == Some(text);
     if !is("kind", "EndpointSlice") || !is("apiVersion", "discovery.k8s.io/v1beta1") {

@@ -124,7 +124,7 @@ pub struct Unknown {
     pub path: String,
     /// The field's number.
     pub number: u32,
-    /// A hash of its value, as far as it is not shown: what differs here differs.
+    /// Hash of the part of its value that is not shown, so that a difference in it is found.
     pub digest: u64,
 }
 

@@ -1,7 +1,7 @@
 //! Keys of etcd, and the objects that they name.
 //!
 //! The API server stores under `PREFIX/RESOURCE[/NAMESPACE]/NAME`. For built-in kinds RESOURCE is the plural name
-//! without its group, but for a few that kept older names; custom resources have `GROUP/PLURAL`. A name has no slash, so
+//! without its group, except a few that kept older names; custom resources have `GROUP/PLURAL`. A name has no slash, so
 //! the number of parts shows whether there is a namespace. The prefix is `/registry`, or that of `--etcd-prefix`;
 //! OpenShift uses `/kubernetes.io` for the same and `/openshift.io` for its own.
 

@@ -1,7 +1,7 @@
 //! [`Value`]s as KYAML, byte for byte as `kubectl -o kyaml` prints them: a form of YAML in which every text is quoted, and
 //! indentation has no meaning (`sigs.k8s.io/yaml/kyaml`).
 //!
-//! One thing differs: kubectl reads the JSON back as YAML first, and fails on some control characters that JSON may hold.
+//! One difference: kubectl reads the JSON back as YAML first, and fails on some control characters that JSON may hold.
 
 use super::{gofmt, json, value::Value};
 

@@ -93,7 +93,7 @@ impl Mask {
     /// A mask with the bytes of the file at `path` as key: runs with the same file can be compared.
     ///
     /// # Errors
-    /// When it cannot be read, or is too short to keep a secret.
+    /// When the file cannot be read, or is too short for a secret key.
     pub fn read(path: &Path) -> Result<Self> {
         let file = path.display().to_string();
         let mut key = Vec::new();
@@ -185,7 +185,7 @@ impl Mask {
             let repeats = |name: &str| secrecy != Secrecy::Secret || REPEATS.contains(&name);
             annotations.entries().iter_mut().filter(|(name, _)| repeats(name)).for_each(|(_, value)| self.all(value));
         }
-        // the items of sets are names in there
+        // the items of sets are names in fieldsV1
         if secrecy != Secrecy::Secret
             && let Some(Value::List(managed)) = metadata.get_mut("managedFields")
         {

@@ -68,7 +68,7 @@ mod tests {
         assert_eq!(of(&[]), None);
         assert_eq!(of(&[("Pod", "a", 100)]), Some(100));
         assert_eq!(of(&[("Lease", "n1", 100)]), Some(100));
-        // A record without a new time takes nothing back.
+        // A record without a new time does not lower the newest time.
         assert_eq!(of(&[("Pod", "a", 100), ("Pod", "b", 90), ("Secret", "c", 7), ("Secret", "d", 8)]), Some(100));
         assert_eq!(of(&[("Lease", "n1", 100), ("Pod", "a", 103), ("Lease", "n2", 102), ("Pod", "b", 5)]), Some(103));
     }

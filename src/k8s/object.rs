@@ -30,7 +30,7 @@ pub struct Object<'a> {
     pub encrypted: bool,
 }
 
-/// Decodes one stored value that is not encrypted; [`super::Ring::object`] takes those that are, too.
+/// Decodes one stored value that is not encrypted; [`super::Ring::object`] also decrypts.
 ///
 /// A kind that is not in the table is shown with its `metadata`, which has the same field number in all kinds, and the
 /// other fields by their numbers.
@@ -44,7 +44,7 @@ pub fn decode(value: &[u8]) -> Result<Object<'_>, Undecodable> {
 /// As [`decode`], with or without `metadata.managedFields`, as a release prints it.
 ///
 /// # Errors
-/// The same.
+/// As [`decode`].
 pub(super) fn decode_with(
     value: &[u8],
     managed_fields: ManagedFields,

@@ -337,7 +337,7 @@ fn entry<'a, 'e>(
     if !again {
         out.push((Cow::Borrowed(name), new()));
     }
-    // pieces of one field lie together, so it is nearly always the last
+    // pieces of one field are adjacent, so it is nearly always the last
     out.iter_mut().rev().find(|(have, _)| have == name).map(|(_, v)| v)
 }
 

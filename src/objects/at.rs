@@ -61,7 +61,7 @@ impl Dated {
         let clock = Clock::of(snapshot, ring);
         let no_times = "there are no Kubernetes objects in the backup that hold times; name a revision";
         let Some(moment) = time.moment(&clock) else {
-            return Err(Error::not_found("no time in the backup is known").hinted(no_times));
+            return Err(Error::not_found("the backup has no known times").hinted(no_times));
         };
         // the newest time may be cut to whole seconds
         if let Some(newest) = clock.newest().filter(|newest| newest.seconds < moment.seconds) {

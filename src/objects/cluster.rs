@@ -20,7 +20,7 @@ pub struct Cluster<'a> {
     pub name: &'a str,
     /// The backup that was opened.
     pub snapshot: &'a Snapshot<'a>,
-    /// Its keys and values at the revision.
+    /// The keys and values at the revision.
     pub view: View<'a>,
     /// The encryption keys: those given, and those found in the backup.
     pub ring: Ring,
@@ -46,7 +46,7 @@ impl<'a> Cluster<'a> {
     /// has encryption keys, because the backup may hold more of them anywhere.
     ///
     /// # Errors
-    /// The same.
+    /// As [`Cluster::open`].
     pub fn open_range(snapshot: &'a Snapshot<'a>, mut ring: Ring, at: At, range: &Range<'_>) -> Result<Self> {
         let range = if ring.is_empty() { range } else { &Range::ALL };
         let wanted = |key: &[u8]| range.contains(key) || Release::is_told_by(key);
@@ -118,7 +118,7 @@ impl<'a> Cluster<'a> {
     /// As [`Cluster::object`], with or without `metadata.managedFields`.
     ///
     /// # Errors
-    /// The same.
+    /// As [`Cluster::object`].
     pub fn object_with(&self, kv: &KeyValue<'a>, managed_fields: ManagedFields) -> Result<Object<'a>, Undecodable> {
         let mut object = self.ring.object_of(self.release, kv.key, kv.value, managed_fields)?;
         object.as_served_by(self.release, kv.mod_revision);

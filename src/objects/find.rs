@@ -12,7 +12,7 @@ use crate::{
 pub struct Query {
     /// `KIND[,KIND...] [NAME...]` or `KIND/NAME...`; empty for every key.
     pub what: Vec<String>,
-    /// Only this namespace; cluster-scoped kinds are found all the same.
+    /// Only this namespace; cluster-scoped kinds are always found.
     pub namespace: Option<String>,
     /// Only keys in this range: below a prefix of the API server's, or one key. `None` for all.
     pub range: Option<Range<'static>>,

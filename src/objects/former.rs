@@ -12,7 +12,7 @@ impl Cluster<'_> {
     /// in the keys of custom resources.
     ///
     /// # Errors
-    /// The same.
+    /// As [`Cluster::select`].
     pub fn select_former(&self, query: &Query) -> Result<Selection> {
         self.select(query).or_else(|error| {
             let selection = Selection::new(&query.what, query.namespace.as_deref(), &self.former_resources());

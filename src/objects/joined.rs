@@ -55,7 +55,7 @@ impl<'c, 'a> Joined<'c, 'a> {
         first.or_else(|error| selections.find_map(Result::ok).or_else(former).ok_or(error))
     }
 
-    /// The records of the keys that `wanted` lets through.
+    /// The records of the keys that `wanted` accepts.
     ///
     /// # Errors
     /// When two backups are not of one cluster, or it was restored between them: a record of one must be in the other

@@ -24,7 +24,7 @@ pub enum Form {
 }
 
 impl Form {
-    /// Appends an object's text, as [`List::write`] takes it.
+    /// Appends an object's text in the form for [`List::write`].
     pub fn item(self, out: &mut Vec<u8>, value: &Value<'_>) {
         match self {
             Self::Yaml => yaml::write(out, value),
@@ -67,7 +67,7 @@ impl List {
     /// Writes the text of the next objects, as [`Form::item`] makes it.
     ///
     /// # Errors
-    /// Those of `out`.
+    /// Errors of `out`.
     pub fn write(&mut self, out: &mut impl Write, items: &[u8]) -> io::Result<()> {
         if items.is_empty() {
             return Ok(());
@@ -94,7 +94,7 @@ impl List {
     /// Ends the list.
     ///
     /// # Errors
-    /// Those of `out`.
+    /// Errors of `out`.
     pub fn finish(self, out: &mut impl Write) -> io::Result<()> {
         let end: &[u8] = match (self.form, self.any) {
             (Form::Yaml | Form::Json | Form::Kyaml | Form::Lines, _) => return Ok(()),

@@ -1,4 +1,4 @@
-//! A time as a person writes it.
+//! Times as users write them.
 
 use crate::k8s::{Clock, Moment};
 

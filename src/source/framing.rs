@@ -2,7 +2,7 @@
 
 use crate::bytes::{u64_le, window};
 
-/// How a log's records are framed.
+/// The framing of a log's records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Framing {
     /// Padded to eight bytes, since etcd 2.3.

@@ -5,7 +5,7 @@
 //! result is then wrong; [`Map::hole`] reports it, and is checked before a command reports success.
 //! systemd's journal does the same.
 //!
-//! This is the one file with `unsafe` in it.
+//! Only this file has `unsafe` code.
 
 #![allow(unsafe_code)]
 
@@ -145,7 +145,7 @@ extern "C" fn on_sigbus(_: i32, info: *mut libc::siginfo_t, _: *mut libc::c_void
         start > 1 && address >= start && address - start < guard.len.load(SeqCst)
     };
     let closed = GUARDS.iter().find(inside).is_some_and(|guard| guard.close_hole(address));
-    // SAFETY: as above; with the default action back in place the fault comes again and ends the process, as it
+    // SAFETY: as above; with the default action back in place the fault occurs again and ends the process, as it
     // should when it is none of ours.
     unsafe {
         *errno = before;
@@ -186,7 +186,7 @@ pub(super) fn is_locked(file: &File) -> bool {
     io::Error::last_os_error().raw_os_error() == Some(libc::EWOULDBLOCK)
 }
 
-/// A file in `dir` that has no name and is gone when it is closed, readable by nobody else.
+/// A file in `dir` without a name, removed when it is closed, readable by nobody else.
 pub(super) fn nameless(dir: &Path) -> io::Result<File> {
     use std::os::unix::ffi::OsStrExt as _;
     let dir = std::ffi::CString::new(dir.as_os_str().as_bytes())?;

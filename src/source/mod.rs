@@ -1,4 +1,4 @@
-//! What the user named, and how its bytes are reached.
+//! Inputs that the user named, and access to their bytes.
 //!
 //! A SNAPSHOT is a file from `etcdctl snapshot save`, a bare copy of `member/snap/db`, or a data directory; each may
 //! be wrapped in gzip, zstd, xz, bzip2, zip or tar, or be the only one in a folder. A file is recognised by its content

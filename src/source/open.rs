@@ -29,7 +29,7 @@ impl Source {
     /// Opens the backup at `named`: a path, or `OUTER:INNER` for a file in a container or folder ([`Locator`]).
     ///
     /// # Errors
-    /// When it cannot be read, is no backup, or several.
+    /// When the input cannot be read, is no backup, or holds several.
     pub fn open(named: &Path, options: &Options) -> Result<Self> {
         let named = Locator::parse(named)?;
         if named.is_stdin() {
@@ -188,7 +188,8 @@ impl Unwrapped {
         if kind == BackupKind::DataDir && wal.is_empty() {
             // any `.wal` is a log for etcd until it looks at the names
             let (note, etcd) = if passed_over.is_empty() {
-                let note = Finding::warning(Code::NoLog, "there is no log: what etcd had only there is missing");
+                let note =
+                    Finding::warning(Code::NoLog, "there is no log: entries that were only in the log are missing");
                 (note, "etcd would start a new cluster here")
             } else {
                 (Finding::error(Code::WalEmpty, "there is no log: not one segment"), "etcd does not start here")

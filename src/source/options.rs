@@ -38,7 +38,7 @@ impl Options {
     }
 }
 
-/// A file in `dir` whose name is gone as soon as it is open.
+/// A file in `dir` whose name is removed as soon as it is open.
 fn unlinked(dir: &Path) -> io::Result<File> {
     let mut tries = 0_u32;
     loop {

@@ -76,7 +76,7 @@ impl Part {
     /// Opens the regular file at `path`, which is not in a container.
     ///
     /// # Errors
-    /// When it cannot be opened, or is not a file.
+    /// When the file cannot be opened, or is not a regular file.
     pub fn open(path: &Path) -> Result<Self> {
         let fault = |doing, source| Error::io(file_name(path), doing, source);
         let metadata = path.metadata().map_err(|e| fault("open", e))?;
@@ -200,7 +200,7 @@ impl Part {
         })
     }
 
-    /// Sends the file window by window, cut where the trailer begins, until it ends, fails, or nobody listens.
+    /// Sends the file window by window, cut where the trailer begins, until it ends, fails, or the receiver is gone.
     fn read_ahead(
         &self,
         full: &SyncSender<Result<Vec<u8>>>,

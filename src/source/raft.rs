@@ -59,7 +59,7 @@ impl RaftFiles {
     /// INNER of a folder ([`Locator`]).
     ///
     /// # Errors
-    /// When it cannot be read, or there is nothing of `kind`.
+    /// When the input cannot be read, or holds no files of `kind`.
     pub fn open(named: &Path, kind: RaftKind, options: &Options) -> Result<Self> {
         let named = Locator::parse(named)?;
         if named.is_stdin() {

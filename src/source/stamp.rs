@@ -2,7 +2,7 @@
 
 use std::{fs::Metadata, os::unix::fs::MetadataExt as _};
 
-/// What the file system reports of a file: a later difference is a change of it.
+/// The file system's metadata of a file: a later difference is a change of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stamp {
     pub(super) size: u64,

@@ -37,7 +37,7 @@ fn take(options: &Options) -> Result<(PathBuf, File, bool)> {
     }
     let mut file = File::from(stdin.as_fd().try_clone_to_owned().map_err(|e| fault("read", e))?);
     let metadata = file.metadata().map_err(|e| fault("read", e))?;
-    // A file that nobody has read from yet needs no copy.
+    // A file that has not been read from yet needs no copy.
     if metadata.is_file() && file.stream_position().is_ok_and(|at| at == 0) {
         return Ok((fs::read_link(SHOWN).unwrap_or_else(|_| SHOWN.into()), file, false));
     }

@@ -134,7 +134,7 @@ fn files_that_hold_no_keys_are_refused_without_their_text() {
         format!("kind: EncryptionConfiguration\nresources: [{{resources: [secrets], providers: [{{aescbc: {keys}}}]}}]")
     };
     for (flag, content, want) in [
-        ("--encryption-config", "kind: Pod".to_owned(), "no EncryptionConfiguration is in it"),
+        ("--encryption-config", "kind: Pod".to_owned(), "it holds no EncryptionConfiguration"),
         ("--encryption-config", config(format!("{secret}: [")), "neither YAML nor JSON (line "),
         (
             "--encryption-config",

@@ -62,7 +62,7 @@ const MORE: &str = r#"
 /// What MANIFEST says of some.
 const LEFT_OUT: [(&str, &str); 13] = [
     ("jobs pay/done", "it has ended"),
-    ("secrets pay/token", "only this cluster takes"),
+    ("secrets pay/token", "only this cluster accepts"),
     ("endpoints pay/headless", "its Service has a selector"),
     ("namespaces going", "being deleted"),
     ("configmaps going/held", "being deleted"),

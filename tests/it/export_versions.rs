@@ -202,7 +202,7 @@ fn differs() -> Vec<((String, Value), &'static str)> {
         (definition("converted", &webhooks), ""),
         (
             lacks("converted"),
-            "stored as example.com/v1alpha1; only the conversion webhook of its CustomResourceDefinition makes a version that is served",
+            "stored as example.com/v1alpha1; only the conversion webhook of its CustomResourceDefinition converts it to a version that is served",
         ),
         (definition("unserved", &unserved), ""),
         (lacks("unserved"), "stored as example.com/v1alpha1; its CustomResourceDefinition serves no version"),

@@ -1,5 +1,5 @@
 //! Promise 4: `get` answers as a real kubectl does, call by call, on a restored snapshot; where it does not,
-//! docs/kubectl.md says why.
+//! docs/kubectl.md gives the reason.
 //!
 //! The calls are in `kubectl_calls.txt`. Ages are left out: kubectl counts from now, a backup from its newest time.
 

@@ -61,7 +61,7 @@ pub struct Description<'a> {
     /// The number that the proposer gave to its request (`idutil.Generator`).
     #[serde(rename = "requestID", skip_serializing_if = "Option::is_none")]
     pub request_id: Option<u64>,
-    /// The same as hex.
+    /// The number of the request in hex.
     #[serde(rename = "requestIDHex", skip_serializing_if = "Option::is_none")]
     pub request_id_hex: Option<Id>,
     /// The last four hex digits of the id of the member that received the request.

@@ -57,7 +57,7 @@ impl Describer {
 
     fn put(&self, put: &Put<'_>) -> Map<String, Value> {
         let tree = Tree::default().text("key", &self.mask.key(put.key));
-        // nothing is written where the value stays
+        // no value is written where it is kept (`ignore_value`)
         let tree = if put.ignore_value { tree } else { tree.with("value", stored(self, put.key, put.value)) };
         let tree = tree.id("lease", put.lease.cast_unsigned()).flag("prev_kv", put.prev_kv);
         tree.flag("ignore_value", put.ignore_value).flag("ignore_lease", put.ignore_lease).0

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::Describer;
 use crate::bytes::escape;
 
-/// A JSON object that takes only fields that are set.
+/// A JSON object to which only set fields are added.
 #[derive(Default)]
 pub(super) struct Tree(pub(super) Map<String, Value>);
 

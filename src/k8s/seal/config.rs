@@ -94,7 +94,8 @@ impl EncryptionConfiguration {
                 }
             }
             for resource in list(entry, "resources", &at)? {
-                let resource = resource.as_str().ok_or_else(|| format!("{at}.resources holds what is no text"))?;
+                let resource =
+                    resource.as_str().ok_or_else(|| format!("{at}.resources has an item that is not a string"))?;
                 rules.push((GroupResource::parse(resource), transformers.clone()));
             }
         }

@@ -41,7 +41,7 @@ pub(super) fn configurations(path: &Path) -> Result<Vec<EncryptionConfiguration>
     };
     let found = found.into_iter().collect::<Result<Vec<_>, _>>().map_err(refused)?;
     if found.is_empty() {
-        return Err(refused("no EncryptionConfiguration is in it".to_owned()));
+        return Err(refused("it holds no EncryptionConfiguration".to_owned()));
     }
     Ok(found)
 }

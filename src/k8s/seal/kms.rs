@@ -101,7 +101,7 @@ impl DataKeys {
         for (name, value) in providers {
             let shown = escape(name.as_bytes());
             let plain = |key: &Value| {
-                let key = secret(key.as_str().ok_or_else(|| format!("{shown} has a key that is no text"))?);
+                let key = secret(key.as_str().ok_or_else(|| format!("{shown} has a key that is not a string"))?);
                 let key = key.map_err(|why| format!("{shown} has a key that {why}"))?;
                 if !matches!(key.0.len(), 16 | 24 | 32..) {
                     return Err(format!("{shown} has a key of {} bytes; data keys have 32", key.0.len()));
@@ -249,7 +249,7 @@ mod tests {
         for (document, want) in [
             (json!([]), "not one object"),
             (json!({"plug": "c2VjcmV0"}), "plug is neither a list of keys nor keys by name"),
-            (json!({"plug": [7]}), "plug has a key that is no text"),
+            (json!({"plug": [7]}), "plug has a key that is not a string"),
             (json!({"plug": ["c2Vj!"]}), "plug has a key that is not base64"),
             (json!({"plug": ["c2VjcmV0"]}), "plug has a key of 6 bytes; data keys have 32"),
             (json!({"plug": {"c2Vj!": "c2VjcmV0"}}), "plug has a name that is not base64"),

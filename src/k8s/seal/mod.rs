@@ -113,7 +113,7 @@ impl Ring {
     /// As [`Ring::object`], with or without `metadata.managedFields`.
     ///
     /// # Errors
-    /// The same.
+    /// As [`Ring::object`].
     pub fn object_with<'v>(
         &self,
         etcd_key: &[u8],
@@ -126,7 +126,7 @@ impl Ring {
     /// As [`Ring::object_with`], as a release prints it.
     ///
     /// # Errors
-    /// The same.
+    /// As [`Ring::object`].
     pub fn object_of<'v>(
         &self,
         release: Release,

@@ -32,7 +32,7 @@ fn is_float(text: &str) -> bool {
     shaped && text.parse::<f64>().is_ok_and(f64::is_finite)
 }
 
-/// `strconv.underscoreOK`, which only numbers that begin with a point come to.
+/// `strconv.underscoreOK`, used only for numbers that begin with a point.
 fn underscores_part_digits(text: &str) -> bool {
     let digit = |b: Option<u8>| b.is_some_and(|b| b.is_ascii_digit());
     let pieces: Vec<&[u8]> = text.as_bytes().split(|b| *b == b'_').collect();
@@ -42,7 +42,7 @@ fn underscores_part_digits(text: &str) -> bool {
     })
 }
 
-/// What `strconv.ParseInt` or `ParseUint` reads with base 0.
+/// Whether `strconv.ParseInt` or `ParseUint` parses the text with base 0.
 fn is_integer(text: &str) -> bool {
     let negative = text.starts_with('-');
     let signed = text.starts_with(['+', '-']);
@@ -77,7 +77,8 @@ fn is_base_60(text: &str) -> bool {
         && rest.all(|p| matches!(p.as_bytes(), [b'0'..=b'9'] | [b'0'..=b'5', b'0'..=b'9']))
 }
 
-/// What `parseTimestamp` reads: a date, or a date and a time after `T`, `t` with a zone, or after spaces without.
+/// Whether `parseTimestamp` parses the text: a date, or a date and a time after `T`, `t` with a zone, or after spaces
+/// without.
 fn is_timestamp(text: &str) -> bool {
     timestamp(text).is_some()
 }

@@ -16,7 +16,7 @@ pub(super) fn tokens(input: &str) -> Vec<Token> {
 
 struct Lexer<'i> {
     input: &'i str,
-    /// Where the token begins.
+    /// Offset of the token.
     start: usize,
     pos: usize,
     /// Number of open parentheses.

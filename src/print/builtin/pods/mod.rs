@@ -36,7 +36,7 @@ pub(super) fn pod(pod: &Value<'_>, clock: Clock) -> Row {
     ]
 }
 
-/// The sum of the states of a Pod's containers.
+/// Summary of the states of a Pod's containers.
 #[derive(Default)]
 struct Tally {
     reason: String,

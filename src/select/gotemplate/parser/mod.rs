@@ -49,7 +49,7 @@ struct Parser {
     templates: BTreeMap<String, Vec<Node>>,
 }
 
-/// What ends a list.
+/// The actions that end a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
     End,
