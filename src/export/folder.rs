@@ -161,7 +161,7 @@ pub fn look(to: &Path) -> Result<()> {
         return Err(usage(to, "not a folder", "name a new one"));
     }
     if fs::read_dir(to).map_err(fault(to, "list"))?.next().is_some() {
-        return Err(usage(to, "not empty", "name a new folder"));
+        return Err(usage(to, "already has files in it", "name a new folder"));
     }
     Ok(())
 }
