@@ -15,34 +15,34 @@ use crate::{
     wal::{FIRST_SEGMENT, SEGMENT_SIZE, write_segment},
 };
 
-/// Where and how a plan is done.
+/// Destination of a restore, and how it is written.
 #[derive(Debug, Clone)]
 pub struct Job {
     /// Where the members go.
     pub to: Destination,
-    /// How much doubt is let through.
+    /// How much doubt is accepted.
     pub trust: Trust,
     /// The command line, for the file beside a result of a doubtful backup.
     pub arguments: Vec<String>,
 }
 
-/// What was done.
+/// Result of a restore.
 #[derive(Debug)]
 pub struct Done {
-    /// What was found in the backup.
+    /// Report on the backup.
     pub report: Report,
     /// What the restored db holds.
     pub restored: Restored,
-    /// What was moved aside, where it is now.
+    /// The paths of members that were moved aside.
     pub kept: Vec<PathBuf>,
     /// The files that were written, where they are now.
     pub files: Vec<PathBuf>,
 }
 
-/// Does what `plan` says with `source`, all or nothing.
+/// Carries out `plan` with `source`, all or nothing.
 ///
 /// # Errors
-/// What went wrong; then the destination is as it was.
+/// Any error; then the destination is unchanged.
 pub fn apply(source: &Source, plan: &Plan<'_>, job: &Job, watch: Watch<'_>) -> Result<Done> {
     let cluster = plan.cluster()?;
     let members = MemberDirs::create(&job.to)?;

@@ -16,11 +16,11 @@ const MAX_MEMBERS: usize = 100;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NewMember {
-    /// Its id, from its URLs and the token.
+    /// The member's id, from its URLs and the token.
     pub id: Id,
-    /// Its name.
+    /// The member's name.
     pub name: String,
-    /// Its peer URLs, sorted.
+    /// The member's peer URLs, sorted.
     #[serde(rename = "peerURLs")]
     pub peer_urls: Vec<String>,
     /// Whether it does not vote.
@@ -44,9 +44,9 @@ impl From<&NewMember> for Member {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NewCluster {
-    /// Its id, from its members' ids.
+    /// The cluster's id, from its members' ids.
     pub id: Id,
-    /// What keeps clusters with the same URLs apart (`--initial-cluster-token`).
+    /// The token that distinguishes clusters with the same URLs (`--initial-cluster-token`).
     pub token: String,
     /// Its members, ascending by id: the order of raft's first entries.
     pub members: Vec<NewMember>,
@@ -57,8 +57,8 @@ fn usage(what: impl Into<String>) -> Error {
 }
 
 impl NewCluster {
-    /// The cluster that `--initial-cluster` names, such as `m1=http://10.0.0.1:2380,m2=http://10.0.0.2:2380`; the members
-    /// that `learners` names do not vote.
+    /// The cluster that `--initial-cluster` names, such as `m1=http://10.0.0.1:2380,m2=http://10.0.0.2:2380`; the
+    /// members that `learners` names do not vote.
     ///
     /// # Errors
     /// In etcdutl's words, where it has some.
@@ -82,7 +82,7 @@ impl NewCluster {
     pub fn of_snapshot(state: &State, token: &str, learners: &[String]) -> Result<Self> {
         let started: Vec<_> = state.members.iter().filter(|member| member.started()).collect();
         if started.is_empty() {
-            let hint = "`etcdsnap verify` tells whether it is damaged; --name and --initial-cluster say whose member it is to be";
+            let hint = "`etcdsnap verify` shows whether it is damaged; --name and --initial-cluster name the member";
             let what = "no member that has started is known to the snapshot".to_owned();
             return Err(Error::refused(what).hinted(hint));
         }
@@ -157,8 +157,8 @@ impl NewCluster {
     }
 }
 
-/// Compares `--initial-advertise-peer-urls` with the member's URLs in `--initial-cluster`, as text: etcdutl resolves host
-/// names.
+/// Compares `--initial-advertise-peer-urls` with the member's URLs in `--initial-cluster`, as text: etcdutl resolves
+/// host names.
 ///
 /// # Errors
 /// In etcdutl's words.

@@ -1,5 +1,5 @@
-//! The db into the staging: copied, synced and summed at the same time, and checked when it is complete. The copy is what is
-//! summed and checked: nobody else can write to it.
+//! The db into the staging: copied, synced and summed at the same time, and checked when it is complete. The copy is
+//! what is summed and checked: nobody else can write to it.
 
 use std::{
     fs::File,
@@ -31,8 +31,8 @@ struct State {
 struct Copied(Mutex<State>, Condvar);
 
 impl Copied {
-    fn tell(&self, tell: impl FnOnce(&mut State)) {
-        tell(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    fn update(&self, update: impl FnOnce(&mut State)) {
+        update(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
         self.1.notify_all();
     }
 
@@ -44,8 +44,8 @@ impl Copied {
     }
 }
 
-/// Creates the file `path` from the plan's db: an unpacked one is linked, any other copied. The second value is the report on
-/// it and on the log of `source`.
+/// Creates the file `path` from the plan's db: an unpacked one is linked, any other copied. The second value is the
+/// report on it and on the log of `source`.
 pub(super) fn copy(source: &Source, plan: &Plan<'_>, path: &Path, watch: Watch<'_>) -> Result<(File, Report)> {
     let (db, copied) = (plan.db, Copied::default());
     let name = path.display().to_string();
@@ -57,7 +57,7 @@ pub(super) fn copy(source: &Source, plan: &Plan<'_>, path: &Path, watch: Watch<'
     let (to, stop) = (&file, watch.stop);
     let shared = linked || db.clone_to(to);
     if shared {
-        copied.tell(|state| *state = State { copied: db.len(), ended: true, failed: false });
+        copied.update(|state| *state = State { copied: db.len(), ended: true, failed: false });
     } else {
         check_room(to, path, db.len().saturating_add(plan.changes.log_records.len() as u64))?;
         to.set_len(db.len()).map_err(fault(path, "write"))?;
@@ -69,10 +69,10 @@ pub(super) fn copy(source: &Source, plan: &Plan<'_>, path: &Path, watch: Watch<'
                 return Ok(());
             }
             let done = db.copy_to(to, &name, |at| {
-                copied.tell(|state| state.copied = at);
+                copied.update(|state| state.copied = at);
                 !stop.load(SeqCst) && !copied.wait(|_| true).failed
             });
-            copied.tell(|state| (state.ended, state.failed) = (true, state.failed || done.is_err()));
+            copied.update(|state| (state.ended, state.failed) = (true, state.failed || done.is_err()));
             done
         });
         let syncer = scope.spawn(|| {
@@ -81,7 +81,7 @@ pub(super) fn copy(source: &Source, plan: &Plan<'_>, path: &Path, watch: Watch<'
                 let state = copied.wait(|state| state.copied >= synced.saturating_add(SYNCED));
                 let done = to.sync_data().map_err(fault(path, "sync"));
                 if done.is_err() {
-                    copied.tell(|state| state.failed = true);
+                    copied.update(|state| state.failed = true);
                 }
                 if done.is_err() || state.ended || state.failed {
                     return done;
@@ -99,7 +99,7 @@ pub(super) fn copy(source: &Source, plan: &Plan<'_>, path: &Path, watch: Watch<'
         };
         let digests = staged.db().digests_behind(|done| (watch.progress)(done, db.len()), ready);
         if digests.is_err() {
-            copied.tell(|state| state.failed = true);
+            copied.update(|state| state.failed = true);
         }
         // The first failure is the reason; the others were only stopped.
         let copied = joined(copier.join());

@@ -1,4 +1,4 @@
-//! The restored db: a copy with the changes as one more transaction, or all of it written afresh.
+//! The restored db: a copy with the changes as one more transaction, or a new db.
 
 use std::{
     fs::File,
@@ -29,7 +29,7 @@ pub(super) fn write(
         // The size is known only when the whole file was read before; otherwise the disk reports when it is full.
         check_room(&file, path, plan.in_use.unwrap_or(0).saturating_add(plan.changes.log_records.len() as u64))?;
         let (report, written) = thread::scope(|scope| {
-            let writer = scope.spawn(|| afresh(plan.db, plan, &file, path, watch.stop));
+            let writer = scope.spawn(|| write_new(plan.db, plan, &file, path, watch.stop));
             let report = verify(source, &plan.load, |done| (watch.progress)(done, source.db().len()));
             (report, writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
         });
@@ -48,16 +48,16 @@ pub(super) fn write(
         plan.changes.write_over(&load(&copied, plan)?, &file).map_err(|error| error.error(&plan.source, path))?;
         return Ok((report, file));
     }
-    // No etcd starts on a page that it cannot read, so what can be read is written afresh.
+    // No etcd starts on a page that it cannot read, so all that can be read is written to a new db.
     let fresh = path.with_extension("fresh");
     let file = create(&fresh)?;
-    afresh(&copied, plan, &file, path, watch.stop)?;
+    write_new(&copied, plan, &file, path, watch.stop)?;
     std::fs::rename(&fresh, path).map_err(fault(path, "write"))?;
     Ok((report, file))
 }
 
 /// Writes what can be read of `db`, with the changes, into `file`, which becomes `path`.
-fn afresh(db: &Part, plan: &Plan<'_>, file: &File, path: &Path, stop: &AtomicBool) -> Result<()> {
+fn write_new(db: &Part, plan: &Plan<'_>, file: &File, path: &Path, stop: &AtomicBool) -> Result<()> {
     // The check reports what is wrong on the way.
     let mut findings = Findings::default();
     let go_on = |_| !stop.load(SeqCst);

@@ -66,8 +66,8 @@ impl<'a> Plan<'a> {
             load: facts.load,
             db: facts.db,
         };
-        let told = warnings::tell(facts, wanted, &plan);
-        (plan.warnings, plan.carried) = told.into_iter().partition(|finding| finding.severity > Severity::Info);
+        let findings = warnings::all(facts, wanted, &plan);
+        (plan.warnings, plan.carried) = findings.into_iter().partition(|finding| finding.severity > Severity::Info);
         Ok(plan)
     }
 }
@@ -86,7 +86,8 @@ fn revisions(facts: &Facts<'_>, wanted: &Wanted, changes: &mut Changes<'_>) -> R
     let known = wanted.known.unwrap_or(head).max(facts.db_head).max(head).cast_unsigned();
     let by = match wanted.bump {
         None if wanted.past.is_some() => {
-            let hint = "--bump-revision auto goes behind what --past names, --bump-revision N raises the revision by N";
+            let hint =
+                "--bump-revision auto goes past the backups of --past, --bump-revision N raises the revision by N";
             return Err(usage("--past alone raises no revision", hint));
         }
         None => return Ok(head),
@@ -106,7 +107,7 @@ fn revisions(facts: &Facts<'_>, wanted: &Wanted, changes: &mut Changes<'_>) -> R
     };
     let to = head.checked_add_unsigned(by).filter(|to| *to < i64::MAX).ok_or_else(too_high)?;
     if by == 0 {
-        return Err(usage("--bump-revision 0 changes nothing", "leave it out, or say auto"));
+        return Err(usage("--bump-revision 0 changes nothing", "leave it out, or use auto"));
     }
     changes.bump_to = Some(to);
     Ok(to)
@@ -137,7 +138,7 @@ fn buckets(facts: &Facts<'_>, wanted: &Wanted, changes: &mut Changes<'_>) {
             put("term", &1_u64.to_be_bytes());
         }
     } else if !is_of_an_entry(facts, wanted) {
-        // No log goes on from such a state.
+        // No log continues from such a state.
         meta.retain(|key, _| ![&b"consistent_index"[..], b"term"].contains(&key.as_slice()));
     }
     let mut put = |key: &str, value: &[u8]| meta.insert(key.as_bytes().to_vec(), value.to_vec());

@@ -1,4 +1,4 @@
-//! What a plan needs to know of the snapshot. Cheap to gather, unless keys are to be dropped: those have to be found.
+//! Facts about the snapshot that a plan needs. Cheap to gather, unless keys are to be dropped: those have to be found.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::{
     source::{BackupKind, Part, Source},
 };
 
-/// What a plan needs to know of the snapshot.
+/// Facts about the snapshot that a plan needs.
 #[derive(Debug, Clone)]
 pub struct Facts<'a> {
     /// The backup, as the user named it.
@@ -18,7 +18,7 @@ pub struct Facts<'a> {
     pub kind: BackupKind,
     /// How it is read.
     pub load: Load,
-    /// Its db, or the one that etcd takes in its place.
+    /// The db of the backup, or the one that etcd uses instead.
     pub db: &'a Part,
     /// Its length in bytes, up to the high-water mark.
     pub total_size: u64,
@@ -59,7 +59,7 @@ pub struct Facts<'a> {
 }
 
 impl<'a> Facts<'a> {
-    /// Gathers them from the backup, read as `load` says.
+    /// Gathers the facts from the backup, read as `load` asks for.
     ///
     /// # Errors
     /// As [`Snapshot::load`]; when its newest records cannot be reached.

@@ -1,11 +1,11 @@
-//! How much of a log is restored.
+//! The part of a log that is restored.
 
 use serde::Serialize;
 
 use super::facts::Facts;
 use crate::{Code, Error, Finding, Result, etcd::Uncommitted, source::BackupKind};
 
-/// What the log adds to the db.
+/// The entries of the log that are added to the db.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FromLog {
@@ -35,7 +35,7 @@ impl FromLog {
     /// Decides; `None` when there is no log, or it is not used.
     ///
     /// # Errors
-    /// When it is not clear how much of the log counts.
+    /// When it is not clear how far the log is to be applied.
     pub(super) fn decide(facts: &Facts<'_>) -> Result<Option<Self>> {
         if !facts.load.wal {
             return Ok(None);
@@ -44,8 +44,7 @@ impl FromLog {
             if facts.kind != BackupKind::DataDir {
                 return Ok(None);
             }
-            let what =
-                format!("{}: a data directory without a log: what the db alone holds may not be all", facts.source);
+            let what = format!("{}: a data directory without a log: the db alone may be incomplete", facts.source);
             let hint = "--wal DIR names its log, --no-wal takes the db alone".to_owned();
             return Err(Error::refused(what).hinted(hint));
         };
@@ -54,7 +53,8 @@ impl FromLog {
         let named = load.to_index.is_some() || load.to_revision.is_some();
         if unsure > 0 && load.uncommitted.is_none() && !named {
             let what = format!(
-                "{}: {unsure} entries of its log are past the last commit on disk: a client may have been told that they are in",
+                "{}: {unsure} entries of its log are past the last commit on disk: \
+                 a client may have got the answer that they were written",
                 facts.source
             );
             let hint = "--uncommitted keep restores them too, --uncommitted drop leaves them out";
@@ -76,13 +76,13 @@ impl FromLog {
     }
 }
 
-/// The warnings about it.
-pub(super) fn tell(facts: &Facts<'_>, told: &mut Vec<Finding>) {
+/// Adds the warnings about the log.
+pub(super) fn warnings(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
     let Some(log) = facts.log else { return };
     let (more, unsure) = (log.unapplied.applied_at_start, log.unapplied.past_commit);
     if log.uncommitted > 0 {
         let what = format!("{} entries past the last commit on disk are restored", log.uncommitted);
-        told.push(
+        findings.push(
             Finding::warning(Code::Uncommitted, what)
                 .hint("the other members, where they still are, may not have them"),
         );
@@ -96,11 +96,11 @@ pub(super) fn tell(facts: &Facts<'_>, told: &mut Vec<Finding>) {
     } else if facts.load.uncommitted == Some(Uncommitted::Drop) && left == unsure {
         format!("{left} entries past the last commit on disk are left out, and are lost")
     } else {
-        format!("{left} entries of the log, behind entry {}, are left out", log.index)
+        format!("{left} entries of the log, after entry {}, are left out", log.index)
     };
     let hint = match facts.load.wal {
         false => "etcd itself applies them when it starts on the directory",
-        true => "clients may have been told that they are in",
+        true => "clients may have got the answer that they were written",
     };
-    told.push(Finding::warning(Code::LogNotApplied, what).hint(hint));
+    findings.push(Finding::warning(Code::LogNotApplied, what).hint(hint));
 }

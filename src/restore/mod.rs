@@ -1,7 +1,7 @@
 //! Data directories out of a snapshot, with no etcd running.
 //!
 //! ```text
-//! Whose           whose member: as the snapshot, a manifest or flags say
+//! Whose           which member: by the snapshot, a manifest or flags
 //! NewCluster      its cluster: ids from URLs and token
 //! Wanted, Facts   what is wanted, and what the snapshot holds
 //! Plan            what is going to be done, pure; it can be printed and thrown away
@@ -10,7 +10,7 @@
 //! save            the same for one snapshot file, which keeps the backup's own members
 //! ```
 //!
-//! Mirrors `etcdutl/snapshot/v3_snapshot.go`; with nothing but its flags the db holds what etcdutl's does.
+//! Mirrors `etcdutl/snapshot/v3_snapshot.go`; with its flags only, the db is equal to etcdutl's.
 
 mod apply;
 mod cluster;

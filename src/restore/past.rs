@@ -1,4 +1,4 @@
-//! What other backups say of how far the old cluster got.
+//! The last revision of the old cluster, as far as other backups show it.
 
 use std::collections::BTreeSet;
 
@@ -18,14 +18,14 @@ pub struct Past {
     pub is_end: bool,
 }
 
-/// What one backup says.
+/// What one backup shows about the old cluster.
 struct Known {
     revision: i64,
     identity: Option<String>,
     log: Option<Voter>,
 }
 
-/// Whose log it is, and who votes.
+/// Identity of a log's member, and the voters.
 struct Voter {
     id: u64,
     cluster: u64,
@@ -33,8 +33,8 @@ struct Voter {
 }
 
 impl Past {
-    /// What `others` say of the cluster of `backup`; `None` without others. A backup is a lower bound only, as is the
-    /// directory of one member of several, which may have died before the others.
+    /// What `others` show about the cluster of `backup`; `None` without others. A backup is a lower bound only, as is
+    /// the directory of one member of several, which may have died before the others.
     ///
     /// # Errors
     /// When one of them is of another cluster, by the uid of kube-system, or cannot be read.
@@ -50,7 +50,7 @@ impl Past {
                 let (name, backup) = (source.name(), backup.name());
                 let what =
                     format!("{name}: of another cluster: kube-system has the uid {b} there, and {a} in {backup}");
-                Error::refused(what).hinted("its revisions say nothing about this one: leave it out")
+                Error::refused(what).hinted("its revisions have no relation to this one: leave it out")
             })
         });
         if let Some(error) = stranger {

@@ -1,4 +1,4 @@
-//! What a restore is going to do: it can be printed and thrown away.
+//! The plan of a restore, which can be printed without being carried out.
 
 use serde::{Serialize, Serializer};
 
@@ -13,7 +13,7 @@ use crate::{
     source::{BackupKind, Part},
 };
 
-/// What a restore is going to do.
+/// The plan of a restore.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Plan<'a> {
@@ -32,13 +32,13 @@ pub struct Plan<'a> {
     pub revision: i64,
     /// The last revision of the result.
     pub new_revision: i64,
-    /// What the log adds.
+    /// The entries that the log adds.
     pub log: Option<FromLog>,
     /// The cluster that is made; `None` for a snapshot, which keeps the backup's own members.
     pub cluster: Option<NewCluster>,
     /// The members whose directories are made, by name.
     pub members: Vec<String>,
-    /// What is changed in the db.
+    /// The changes of the db.
     pub changes: Changes<'a>,
     /// Which etcd versions start on the result.
     #[serde(serialize_with = "by_version")]

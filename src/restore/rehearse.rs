@@ -7,11 +7,11 @@ use crate::{
     verify::{Report, verify},
 };
 
-/// Verifies the backup, calling `progress` with the number of bytes read, and plans again with what the db is known to use
-/// then.
+/// Verifies the backup, calling `progress` with the number of bytes read, and plans again with what the db is known to
+/// use then.
 ///
 /// # Errors
-/// Those of [`verify`] and [`Plan::make`].
+/// The errors of [`verify`] and [`Plan::make`].
 pub fn rehearse<'a>(
     source: &Source,
     facts: Facts<'a>,

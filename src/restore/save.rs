@@ -16,16 +16,16 @@ use crate::{
     source::{Part, Source},
 };
 
-/// Where a snapshot goes, and how.
+/// Destination of a snapshot file.
 #[derive(Debug, Clone)]
 pub struct SaveJob {
     /// The file that is made.
     pub to: PathBuf,
-    /// Its owner.
+    /// The owner of the file.
     pub owner: Option<Owner>,
-    /// Its mode, of which the right to execute is left out.
+    /// The mode of the file, without the right to execute.
     pub mode: u32,
-    /// How much doubt is let through.
+    /// How much doubt is accepted.
     pub trust: Trust,
     /// The command line, for the file beside a result of a doubtful backup.
     pub arguments: Vec<String>,
@@ -47,10 +47,10 @@ impl SaveJob {
     }
 }
 
-/// Does what `plan` says with `source`: writes one snapshot file, all or nothing.
+/// Carries out `plan` with `source`: writes one snapshot file, all or nothing.
 ///
 /// # Errors
-/// What went wrong; then there is no file.
+/// Any error; then there is no file.
 pub fn save(source: &Source, plan: &Plan<'_>, job: &SaveJob, watch: Watch<'_>) -> Result<Done> {
     let to = job.look()?;
     let draft = Draft::create(&to, Run::Restore)?;

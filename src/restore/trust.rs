@@ -42,9 +42,10 @@ impl Trust {
         match report.damage() {
             Some(first) if !force => {
                 let whose = first.file.as_ref().unwrap_or(path);
-                let tells = if first.file.is_some() { "wal" } else { "verify" };
+                let lister = if first.file.is_some() { "wal" } else { "verify" };
                 let hint = format!(
-                    "`etcdsnap {tells}` tells all; --force restores what can be read, and says so beside the result"
+                    "`etcdsnap {lister}` lists all errors; --force restores what can be read, and records the damage \
+                     beside the result"
                 );
                 Err(refused(format!("{whose}: damaged: {}", first.bare()), &hint))
             }

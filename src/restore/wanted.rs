@@ -1,16 +1,16 @@
-//! What is wanted of a restore.
+//! Options of a restore.
 
 use super::{cluster::NewCluster, past::Past};
 use crate::etcd::{Compact, boot::Minor};
 
-/// What is wanted of a restore.
+/// Options of a restore.
 #[derive(Debug, Clone)]
 pub struct Wanted {
     /// The cluster that the members are of; `None` keeps the backup's own members, as a snapshot does.
     pub cluster: Option<NewCluster>,
     /// The members whose directories are made, by name.
     pub members: Vec<String>,
-    /// What is left out.
+    /// Parts of the state that are left out.
     pub carry: Carry,
     /// How far the revision is raised.
     pub bump: Option<Bump>,
@@ -20,7 +20,7 @@ pub struct Wanted {
     pub known: Option<i64>,
     /// Which older revisions are removed.
     pub compact: Option<Compact>,
-    /// Whether the db is written afresh, without free pages.
+    /// Whether a new db is written, without free pages.
     pub defrag: bool,
     /// The etcd that has to start on it.
     pub for_etcd: Option<Minor>,
@@ -28,12 +28,12 @@ pub struct Wanted {
     pub runs: Option<Minor>,
 }
 
-/// What a restore leaves out; by default nothing.
+/// Parts of the state that a restore leaves out; by default none.
 #[derive(Debug, Clone, Default)]
 pub struct Carry {
     /// The alarms.
     pub disarm_alarms: bool,
-    /// That auth is enabled; users and roles are kept.
+    /// Whether auth is turned off; users and roles are kept.
     pub reset_auth: bool,
     /// Auth, with users and roles.
     pub drop_auth: bool,
@@ -41,7 +41,7 @@ pub struct Carry {
     pub drop_leases: bool,
     /// The keys with these prefixes.
     pub drop_keys: Vec<Vec<u8>>,
-    /// A downgrade that is under way.
+    /// A downgrade that is in progress.
     pub clear_downgrade: bool,
 }
 

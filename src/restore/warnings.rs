@@ -12,75 +12,76 @@ use crate::{
     etcd::{boot::too_many_learners, state::AlarmKind},
 };
 
-/// All of them.
-pub(super) fn tell(facts: &Facts<'_>, wanted: &Wanted, plan: &Plan<'_>) -> Vec<Finding> {
-    let mut told = Vec::new();
-    of_members(facts, plan, &mut told);
-    of_alarms(facts, wanted, &mut told);
-    of_state(facts, wanted, plan, &mut told);
-    of_revisions(facts, wanted, plan, &mut told);
-    log::tell(facts, &mut told);
-    told
+/// All warnings about a plan, and notes on what it keeps.
+pub(super) fn all(facts: &Facts<'_>, wanted: &Wanted, plan: &Plan<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    of_members(facts, plan, &mut findings);
+    of_alarms(facts, wanted, &mut findings);
+    of_state(facts, wanted, plan, &mut findings);
+    of_revisions(facts, wanted, plan, &mut findings);
+    log::warnings(facts, &mut findings);
+    findings
 }
 
-fn of_members(facts: &Facts<'_>, plan: &Plan<'_>, told: &mut Vec<Finding>) {
+fn of_members(facts: &Facts<'_>, plan: &Plan<'_>, findings: &mut Vec<Finding>) {
     let old = &facts.state.members;
     let Some(cluster) = &plan.cluster else { return };
     if cluster.members.iter().any(|member| old.iter().any(|old| old.id == member.id.0)) {
         let what = "the new members have ids of the old ones: same URLs, same token";
         let hint = "an old member that still runs is taken for one of them: make sure that none does, or give \
                     another --initial-cluster-token";
-        told.push(Finding::warning(Code::SameIds, what).hint(hint));
+        findings.push(Finding::warning(Code::SameIds, what).hint(hint));
     }
     let local = |url: &&String| ["://localhost:", "://127.0.0.1:", "://[::1]:"].iter().any(|host| url.contains(host));
     if let Some(url) = cluster.members.iter().flat_map(|member| &member.peer_urls).find(local) {
         let what = format!("{url} is advertised to the other members, for ever: a cluster of one machine only");
         let finding = Finding::warning(Code::Localhost, what);
         let known = old.iter().any(|old| old.peer_urls.contains(url));
-        told.push(if known { finding } else { finding.hint("--member NAME takes the URLs from the snapshot") });
+        findings.push(if known { finding } else { finding.hint("--member NAME takes the URLs from the snapshot") });
     }
     for member in cluster.members.iter().filter(|member| !member.is_learner) {
         if old.iter().any(|old| old.is_learner && old.name == member.name) {
             let what = format!("{} was a learner, and is going to vote", member.name);
-            told.push(Finding::warning(Code::Learner, what).hint(format!("--learner {} keeps it one", member.name)));
+            findings
+                .push(Finding::warning(Code::Learner, what).hint(format!("--learner {} keeps it one", member.name)));
         }
     }
     let unstarted = old.iter().filter(|member| !member.started()).count();
     if unstarted > 0 {
         let what = format!("{unstarted} of the snapshot's members never started, and have no name");
-        told.push(Finding::info(Code::Unstarted, what).hint("add them again when the cluster is up"));
+        findings.push(Finding::info(Code::Unstarted, what).hint("add them again when the cluster is up"));
     }
     let gone = old.iter().filter(|old| old.started() && cluster.members.iter().all(|member| member.name != old.name));
     let gone: Vec<_> = gone.map(|old| old.name.as_str()).collect();
     if !gone.is_empty() {
         let what = format!("not members any more: {}", gone.join(", "));
-        told.push(Finding::info(Code::MembersGone, what));
+        findings.push(Finding::info(Code::MembersGone, what));
     }
     if facts.state.meta.conf_state.is_some() {
         let what = "meta/confState keeps the old voters' ids: no etcd reads it, and etcdutl leaves it too";
-        told.push(Finding::info(Code::ConfState, what));
+        findings.push(Finding::info(Code::ConfState, what));
     }
 }
 
-fn of_alarms(facts: &Facts<'_>, wanted: &Wanted, told: &mut Vec<Finding>) {
+fn of_alarms(facts: &Facts<'_>, wanted: &Wanted, findings: &mut Vec<Finding>) {
     let in_use = facts.in_use.map_or(String::new(), |used| format!(", {used} of them in use"));
     for alarm in &facts.state.alarms {
         let member = alarm.member;
         let kind = alarm.kind;
         if !wanted.carry.disarm_alarms {
             let what =
-                format!("the alarm {kind} of member {member:x} goes along: etcd refuses writes until it is disarmed");
+                format!("the alarm {kind} of member {member:x} is kept: etcd refuses writes until it is disarmed");
             let hint = match kind {
                 AlarmKind::NoSpace => "--disarm-alarms, with --compact latest --defrag to make room",
                 _ => "--disarm-alarms, when you trust this backup",
             };
-            told.push(Finding::warning(Code::Alarm, what).hint(hint));
+            findings.push(Finding::warning(Code::Alarm, what).hint(hint));
         } else if kind == AlarmKind::NoSpace && !(wanted.defrag && wanted.compact.is_some()) {
             let what = format!(
                 "the db has {} bytes{in_use}: when that is over etcd's quota, the first write raises NOSPACE again",
                 facts.total_size
             );
-            told.push(
+            findings.push(
                 Finding::warning(Code::Quota, what)
                     .hint("--compact latest --defrag, or a higher --quota-backend-bytes"),
             );
@@ -88,10 +89,10 @@ fn of_alarms(facts: &Facts<'_>, wanted: &Wanted, told: &mut Vec<Finding>) {
     }
 }
 
-fn of_state(facts: &Facts<'_>, wanted: &Wanted, plan: &Plan<'_>, told: &mut Vec<Finding>) {
+fn of_state(facts: &Facts<'_>, wanted: &Wanted, plan: &Plan<'_>, findings: &mut Vec<Finding>) {
     if plan.state.auth.enabled {
         let what = format!("auth stays on, with {} users and their passwords", plan.state.auth.users.len());
-        told.push(
+        findings.push(
             Finding::warning(Code::Auth, what)
                 .hint("--reset-auth turns it off and keeps the users, --drop-auth removes them"),
         );
@@ -100,31 +101,31 @@ fn of_state(facts: &Facts<'_>, wanted: &Wanted, plan: &Plan<'_>, told: &mut Vec<
         let kept = plan.state.leases.iter().filter(|lease| lease.remaining_ttl > 0).count();
         let most = plan.state.leases.len();
         let what = match kept {
-            0 => format!("leases go along, and get their whole time again: {most}"),
+            0 => format!("leases are kept, and get their full time to live again: {most}"),
             _ => format!(
-                "leases go along: {most}, of which {kept} get the time that they had left, the others all of it"
+                "leases are kept: {most}, of which {kept} get their remaining time to live, the others the full one"
             ),
         };
-        told.push(Finding::info(Code::Leases, what).hint("--drop-leases leaves them and their keys behind"));
+        findings.push(Finding::info(Code::Leases, what).hint("--drop-leases removes them and their keys"));
     }
     let dropped = !plan.changes.deleted.is_empty() || wanted.carry.drop_auth;
     if dropped && !plan.changes.defrag {
-        let what = "what is dropped stays in the file's free pages until etcd writes over them";
-        told.push(Finding::info(Code::FreePages, what).hint("--defrag leaves them behind"));
+        let what = "dropped data stay in the file's free pages until etcd overwrites them";
+        findings.push(Finding::info(Code::FreePages, what).hint("--defrag leaves out free pages"));
     }
     if let Some(downgrade) = plan.state.cluster.downgrade.as_ref().filter(|downgrade| downgrade.enabled) {
-        let what = format!("a downgrade to {} is under way, and goes along", downgrade.target_version);
-        told.push(Finding::warning(Code::Downgrade, what).hint("--clear-downgrade ends it"));
+        let what = format!("a downgrade to {} is in progress, and is kept", downgrade.target_version);
+        findings.push(Finding::warning(Code::Downgrade, what).hint("--clear-downgrade ends it"));
     }
     if let Some(etcd) = wanted.for_etcd.filter(|_| facts.goes_down_above(wanted.for_etcd)) {
         let what = format!("the downgrade that is in progress is ended: it would stop above etcd {etcd}");
-        told.push(Finding::info(Code::Downgrade, what));
+        findings.push(Finding::info(Code::Downgrade, what));
     }
     match wanted.for_etcd {
         Some(etcd) => {
             let refuses = plan.starts_on.iter().find(|(version, startup)| *version == etcd && !startup.ok);
             if let Some((_, startup)) = refuses {
-                told.push(Finding::warning(Code::ForEtcd, format!("etcd {etcd} will not start: {}", startup.why)));
+                findings.push(Finding::warning(Code::ForEtcd, format!("etcd {etcd} will not start: {}", startup.why)));
             }
         }
         None => {
@@ -136,7 +137,7 @@ fn of_state(facts: &Facts<'_>, wanted: &Wanted, plan: &Plan<'_>, told: &mut Vec<
                 let hint = Some(format!("--for-etcd {etcd} makes it start"));
                 let hint = hint.filter(|_| too_many_learners(*etcd, &plan.state).is_none());
                 let finding = Finding::new(severity, Code::StartsOn, what);
-                told.push(match hint {
+                findings.push(match hint {
                     Some(hint) => finding.hint(hint),
                     None => finding,
                 });
@@ -145,28 +146,28 @@ fn of_state(facts: &Facts<'_>, wanted: &Wanted, plan: &Plan<'_>, told: &mut Vec<
     }
 }
 
-fn of_revisions(facts: &Facts<'_>, wanted: &Wanted, plan: &Plan<'_>, told: &mut Vec<Finding>) {
+fn of_revisions(facts: &Facts<'_>, wanted: &Wanted, plan: &Plan<'_>, findings: &mut Vec<Finding>) {
     if let Some(cut) = facts.cut {
         let last = facts.db_head;
         let what =
             format!("only the keys go back to revision {cut}: members, leases, users and alarms are as of {last}");
-        told.push(Finding::warning(Code::Cut, what).hint("a db does not hold how those were before"));
+        findings.push(Finding::warning(Code::Cut, what).hint("a db does not hold their earlier state"));
     }
     if facts.orphans > 0 && !wanted.carry.drop_leases {
-        let what = format!("{} keys hang on leases that were gone by the db's last revision", facts.orphans);
-        told.push(Finding::warning(Code::Orphans, what).hint("they would stay for ever: --drop-leases removes them"));
+        let what = format!("{} keys reference leases that were removed by the db's last revision", facts.orphans);
+        findings.push(Finding::warning(Code::Orphans, what).hint("they will never expire: --drop-leases removes them"));
     }
     if facts.kubernetes && plan.changes.bump_to.is_none() {
         let what =
             "Kubernetes watches from revisions after this backup hang in silence until the new cluster gets there";
-        told.push(
+        findings.push(
             Finding::warning(Code::NoBump, what)
                 .hint("--bump-revision auto, with --past for newer backups and directories"),
         );
     }
     if wanted.bump == Some(Bump::Auto) && !wanted.past.is_some_and(|past| past.is_end) {
         let what = format!("how far the old cluster got is not known: {GUESS} more revisions are a guess");
-        told.push(
+        findings.push(
             Finding::info(Code::BumpGuess, what)
                 .hint("--past DIR, for the data directories of most of its dead members: only they know its end"),
         );
@@ -175,6 +176,6 @@ fn of_revisions(facts: &Facts<'_>, wanted: &Wanted, plan: &Plan<'_>, told: &mut 
         && wanted.past.map(|past| past.revision).max(wanted.known).is_some_and(|past| past >= plan.new_revision)
     {
         let what = format!("the revision {} is not above all that the old cluster handed out", plan.new_revision);
-        told.push(Finding::warning(Code::BumpLow, what).hint("--bump-revision auto goes behind it"));
+        findings.push(Finding::warning(Code::BumpLow, what).hint("--bump-revision auto goes past it"));
     }
 }

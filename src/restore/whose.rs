@@ -1,4 +1,4 @@
-//! Whose member is restored: as the snapshot, a manifest or flags say.
+//! Which member is restored: by the snapshot, a manifest or flags.
 
 use std::path::PathBuf;
 
@@ -27,7 +27,7 @@ pub fn fresh_token() -> Result<String> {
     Ok(format!("etcdsnap-{}-{}", now(), hex(&random)))
 }
 
-/// What says whose member is restored.
+/// The source of the member's identity.
 #[derive(Debug, Clone, Default)]
 pub struct Whose {
     /// The name of one of the snapshot's own members.
@@ -50,14 +50,14 @@ pub struct Whose {
     pub log_apart: bool,
 }
 
-/// Whose member is restored.
+/// The members that are restored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Chosen {
     /// The cluster.
     pub cluster: NewCluster,
     /// The members whose directories are made, by name.
     pub members: Vec<String>,
-    /// The etcd that is started there, where a manifest says it.
+    /// The etcd that is started there, where a manifest has its version.
     pub runs: Option<Minor>,
     /// The flags about TLS that it is started with, where a manifest has them: name and value.
     pub tls: Vec<(&'static str, String)>,
@@ -66,24 +66,24 @@ pub struct Chosen {
 /// Why nobody was chosen.
 #[derive(Debug)]
 pub enum NotChosen {
-    /// Nothing says whose member it is.
+    /// No member is named.
     Unsaid,
     /// The manifest has the log in a folder of its own, and the restore does not.
     LogApart(String),
-    /// The manifest says neither its cluster nor its URLs.
+    /// The manifest has neither its cluster nor its URLs.
     NoCluster,
     /// The manifest's cluster lacks members that the snapshot has.
     Smaller {
         /// The manifest's own member.
         member: String,
-        /// Those it lacks, sorted.
+        /// The members it lacks, sorted.
         missing: Vec<String>,
-        /// Its cluster, as `--initial-cluster` takes it.
+        /// The cluster of the manifest, as `--initial-cluster` takes it.
         cluster: String,
     },
     /// A member's name that cannot be a folder's.
     FolderName(String),
-    /// Something else.
+    /// Another error.
     Error(Error),
 }
 

@@ -171,7 +171,10 @@ fn back_to_a_revision_before_the_snapshot() {
             let line = format!("{} --to-revision {}", source.display(), served.revision);
             let done = restored(&line, &to);
             assert_eq!(done["plan"]["newRevision"], served.revision, "{what}");
-            assert!(done["plan"]["warnings"].to_string().contains("1 keys hang on leases that were gone"), "{what}");
+            assert!(
+                done["plan"]["warnings"].to_string().contains("1 keys reference leases that were removed"),
+                "{what}"
+            );
             assert!(served.again_by(&started(&peers, version, &to), &what), "{what}");
             let later = fs::read(to.join("member/snap/db")).unwrap();
             assert!(!later.windows(6).any(|at| at == b"later1"), "{what}: what was left out is in the file");

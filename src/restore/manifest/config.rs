@@ -1,5 +1,5 @@
-//! etcd's own configuration: the YAML of `--config-file`, as RKE2 and k3s write it, or a file of `ETCD_...` variables, as
-//! systemd reads it.
+//! etcd's own configuration: the YAML of `--config-file`, as RKE2 and k3s write it, or a file of `ETCD_...` variables,
+//! as systemd reads it.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ pub(super) fn variables(bytes: &[u8]) -> Option<BTreeMap<String, String>> {
     Some(known).filter(|known| !known.is_empty())
 }
 
-/// The flags that the YAML `documents` stand for.
+/// The flags that are equal to the YAML `documents`.
 ///
 /// # Errors
 /// What is wrong, and what to do.

@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use crate::{Error, Result, bytes::excerpt};
 
-/// What the manifest of an etcd pod, as kubeadm writes it, says about its member.
+/// The member in the manifest of an etcd pod, as kubeadm writes it.
 ///
 /// Each is as etcd gets it, from its flags or, where a flag is not given, from `ETCD_...` variables.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub struct Manifest {
     pub wal_dir: Option<String>,
     /// The flags about TLS, such as `--cert-file`, in the order of [`TLS`].
     pub tls: Vec<(&'static str, String)>,
-    /// etcd's version, such as `3.6.8`, when the image's tag tells it.
+    /// etcd's version, such as `3.6.8`, when the image's tag has it.
     pub etcd_version: Option<String>,
 }
 
@@ -64,13 +64,14 @@ const TLS: [&str; 19] = [
     "tls-max-version",
 ];
 
-/// Those that may be given without a value.
+/// The flags that may be given without a value.
 const SWITCHES: [&str; 4] = ["client-cert-auth", "auto-tls", "peer-client-cert-auth", "peer-auto-tls"];
 
 /// A larger file is no manifest.
 const MAX_LEN: u64 = 1 << 20;
 
-const BY_FLAGS: &str = "say it with --name, --initial-cluster and --initial-advertise-peer-urls, or with --member NAME";
+const BY_FLAGS: &str =
+    "name the member with --name, --initial-cluster and --initial-advertise-peer-urls, or with --member NAME";
 
 /// Why the text is no good, and what to do instead.
 type Refusal = (String, &'static str);
@@ -88,7 +89,7 @@ impl Manifest {
     /// Reads the file at `path`. Its `--initial-cluster` is left out when another one is `given`.
     ///
     /// # Errors
-    /// When it cannot be read, or does not say with which flags one etcd is started.
+    /// When it cannot be read, or does not hold the flags with which one etcd is started.
     pub(crate) fn read(path: &Path, form: Form, given: bool) -> Result<Self> {
         let file = path.display().to_string();
         let fault = |doing| {
@@ -241,7 +242,7 @@ impl Call {
         })
     }
 
-    /// What etcd takes for the flag: the last one given, or else the variable.
+    /// The value that etcd takes for the flag: the last one given, or else the variable.
     fn value(&self, name: &str) -> Result<Option<String>, Refusal> {
         let following = self.flags.iter().skip(1).map(Some).chain([None]);
         let given = self.flags.iter().zip(following).filter_map(|(word, next)| {
@@ -267,7 +268,7 @@ impl Call {
                     format!("its etcd's --{name} is {value}, which is known only where the pod runs"),
                     match name {
                         "initial-cluster" | "initial-advertise-peer-urls" => {
-                            "--initial-cluster NAME=URL,... beside it says it"
+                            "add --initial-cluster NAME=URL,... to give them"
                         }
                         _ => BY_FLAGS,
                     },
@@ -300,7 +301,7 @@ fn is_variable(name: &str) -> bool {
     !name.starts_with(|c: char| c.is_ascii_digit()) && name.bytes().all(|b| b == b'_' || b.is_ascii_alphanumeric())
 }
 
-/// The text behind a shell's `-c`, which may stand among other letters.
+/// The text after a shell's `-c`, which may be among other letters.
 fn script(args: &[String]) -> Option<&str> {
     let is_c = |arg: &String| arg.starts_with('-') && !arg.starts_with("--") && arg.contains('c');
     let at = args.iter().position(is_c)?;
@@ -315,7 +316,7 @@ enum Syntax {
 }
 
 impl Syntax {
-    /// The name of the variable behind a `$`, and what follows it.
+    /// The name of the variable after a `$`, and the text that follows it.
     fn variable(self, text: &str) -> Option<(&str, &str)> {
         let [open, close] = if self == Self::Shell { ['{', '}'] } else { ['(', ')'] };
         let bracketed = text.strip_prefix(open);
@@ -384,7 +385,8 @@ impl Env {
     }
 }
 
-/// The words of each simple command of a shell script. Quotes are gone; what is to be put in at run time, `$...`, stays.
+/// The words of each simple command of a shell script. Quotes are gone; what is to be put in at run time, `$...`,
+/// stays.
 fn statements(script: &str) -> Vec<Vec<String>> {
     let mut statements = vec![Vec::new()];
     let mut word: Option<String> = None;
