@@ -1,10 +1,10 @@
-//! What several members' logs say together, for people.
+//! Text output of the comparison of several members' logs.
 
 use etcdsnap::wal::{Agreed, Agreement, Held};
 
 use crate::render::printable;
 
-/// A line for each thing that is known; `names` are those of the logs.
+/// The lines about an agreement; `names` are the names of the logs.
 pub(crate) fn lines(agreement: &Agreement, names: &[String]) -> Vec<String> {
     let Agreement { keep, voters, here, held, overruled } = agreement;
     let name = |at: usize| names.get(at).cloned().map(printable).unwrap_or_default();

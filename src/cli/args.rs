@@ -1,4 +1,4 @@
-//! What every command shares: the root of the command line and its global flags.
+//! Arguments of all commands: the root of the command line and its global flags.
 
 use std::path::PathBuf;
 
@@ -81,9 +81,9 @@ pub(crate) struct Keys {
     pub(crate) encryption_config: Option<PathBuf>,
     /// Open values of KMS providers with the data keys in FILE
     ///
-    /// FILE is YAML or JSON: by the name of each provider its data keys (of v2: or seeds) in base64, as the KMS decrypts
-    /// them, either as a list `[KEY, ...]`, all tried, or as `{ENCRYPTED: KEY, ...}` with the encrypted data keys that
-    /// are stored with the values. A value that lacks its key is reported with its encrypted one.
+    /// FILE is YAML or JSON: by the name of each provider its data keys (of v2: or seeds) in base64, as the KMS
+    /// decrypts them, either as a list `[KEY, ...]`, all tried, or as `{ENCRYPTED: KEY, ...}` with the encrypted data
+    /// keys that are stored with the values. A value that lacks its key is reported with its encrypted one.
     #[arg(long, hide_short_help = true, value_name = "FILE")]
     kms_keys: Option<PathBuf>,
 }
@@ -121,7 +121,7 @@ pub(crate) struct LogDir {
     pub(crate) folder: Option<PathBuf>,
 }
 
-/// How much of a data directory's log counts.
+/// How far a data directory's log is applied.
 #[derive(Debug, Clone, Copy, Args)]
 #[command(next_help_heading = "Of a data directory")]
 pub(crate) struct LogLimits {
@@ -132,8 +132,8 @@ pub(crate) struct LogLimits {
     pub(crate) no_wal: bool,
     /// Apply, or leave out, the log's entries past the last commit on disk
     ///
-    /// A member of several has such entries when it was stopped before it received that they are committed; a client may
-    /// have got the answer that they are written. They are left out unless this is `keep`.
+    /// A member of several has such entries when it was stopped before it received that they are committed; a client
+    /// may have got the answer that they are written. They are left out unless this is `keep`.
     #[arg(long, hide_short_help = true, value_enum, value_name = "keep|drop", hide_possible_values = true)]
     pub(crate) uncommitted: Option<Uncommitted>,
     /// Apply no entry of the log after entry N
@@ -202,9 +202,9 @@ pub(crate) struct When {
     rev: i64,
     /// As of this time: the last revision that is known to be written by then
     ///
-    /// TIME is 2026-11-21T02:04:00Z, "2026-11-21 02:04" or 2026-11-21 (UTC), or -10m: before the newest time in the backup.
-    /// The times in Kubernetes' objects show within a few seconds when a revision was written; so the revision may be a few
-    /// seconds early. Which one it is, and between which times it was written, is printed on stderr.
+    /// TIME is 2026-11-21T02:04:00Z, "2026-11-21 02:04" or 2026-11-21 (UTC), or -10m: before the newest time in the
+    /// backup. The times in Kubernetes' objects show within a few seconds when a revision was written; so the revision
+    /// may be a few seconds early. Which one it is, and between which times it was written, is printed on stderr.
     #[arg(long, value_name = "TIME", conflicts_with = "rev", value_parser = time, allow_hyphen_values = true)]
     at: Option<Time>,
 }
@@ -223,7 +223,7 @@ pub(crate) fn time(text: &str) -> Result<Time, String> {
 }
 
 impl When {
-    /// The revision that is meant; none for the last. Says which one a time comes to.
+    /// The revision of the flags; none for the last. Prints the revision that was found for a time.
     pub(crate) fn revision(&self, snapshot: &Snapshot<'_>, ring: &Ring) -> Result<Option<i64>> {
         match self.at {
             Some(at) => revision_at(at, snapshot, ring),
@@ -237,7 +237,7 @@ impl When {
     }
 }
 
-/// The last revision that is known to be written at `at` or before, and says which it is; none for the last of all.
+/// The last revision that is known to be written at `at` or before, which is printed; none for the last of all.
 pub(crate) fn revision_at(at: Time, snapshot: &Snapshot<'_>, ring: &Ring) -> Result<Option<i64>> {
     let dated = Dated::of(snapshot, ring, at)?;
     match dated {

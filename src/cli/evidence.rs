@@ -1,4 +1,4 @@
-//! `--evidence FILE`: what a run did, in a chain that shows when a link is missing.
+//! `--evidence FILE`: a record of each run, in a chain that shows when a record is missing.
 //!
 //! One JSON record a line: the tool and its own SHA-256, the arguments, host, start and end, every input with its
 //! SHA-256 before and after, what was printed with its SHA-256, the exit code, and the SHA-256 of the line before.
@@ -18,10 +18,10 @@ use etcdsnap::{
 use jiff::Timestamp;
 use serde::Serialize;
 
-/// No record is longer than this.
+/// The maximum length of a record.
 const LONGEST: usize = 64 << 20;
 
-/// What is noted during a run.
+/// The record of a run.
 pub(crate) struct Evidence {
     path: PathBuf,
     file: File,
@@ -34,7 +34,7 @@ pub(crate) struct Evidence {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct InputFile {
-    /// Device and inode: two files may have the same name for people.
+    /// Device and inode: two files may have the same display name.
     #[serde(skip)]
     id: (u64, u64),
     path: String,
@@ -68,7 +68,7 @@ struct OutputFile {
 }
 
 impl Evidence {
-    /// Begins the record that goes to `path`, which is opened now: a run that cannot be recorded does not begin.
+    /// Begins the record that goes to `path`, which is opened now: a run that cannot be recorded does not start.
     pub(crate) fn new(path: &Path) -> Result<Self> {
         let name = path.display().to_string();
         let fault = |doing| {
@@ -91,7 +91,7 @@ impl Evidence {
         Ok(Self { path: path.to_owned(), file, id, start: Timestamp::now(), inputs: Vec::new(), outputs: Vec::new() })
     }
 
-    /// Notes the files of an input as they are before they are read.
+    /// Records the files of an input before they are read.
     pub(crate) fn opened(&mut self, input: &impl Input) -> Result<()> {
         for part in input.files() {
             if part.id() == self.id {
@@ -112,7 +112,7 @@ impl Evidence {
         Ok(())
     }
 
-    /// Notes them as they are after.
+    /// Records the files of an input after they were read.
     pub(crate) fn closed(&mut self, input: &impl Input) -> Result<()> {
         for part in input.files() {
             let sum = hex(&part.digests(|_| {})?.file);
@@ -122,7 +122,7 @@ impl Evidence {
                 let same = input.sha256_before == sum;
                 input.sha256_after = Some(sum);
                 if !same {
-                    let what = "its SHA-256 is another than before".to_owned();
+                    let what = "its SHA-256 differs from the one before".to_owned();
                     return Err(Error::Changed { file: part.name().to_owned(), what, offset: None });
                 }
             }
@@ -130,7 +130,7 @@ impl Evidence {
         Ok(())
     }
 
-    /// Notes a file that was written.
+    /// Records a file that was written.
     pub(crate) fn wrote(&mut self, file: &Path) -> Result<()> {
         let part = Part::open(file)?;
         let sha256 = hex(&part.digests(|_| {})?.file);
@@ -162,7 +162,7 @@ impl Evidence {
     }
 }
 
-/// The SHA-256 of the record that is last so far: the file is read back from its end.
+/// The SHA-256 of the last record: the file is read from its end.
 fn last_line(file: &File) -> io::Result<Option<String>> {
     let mut end = file.metadata()?.len();
     let mut tail = Vec::new();
@@ -177,7 +177,7 @@ fn last_line(file: &File) -> io::Result<Option<String>> {
             return Ok(body.get(at.saturating_add(1)..).map(sum));
         }
         if tail.len() > LONGEST {
-            return Err(io::Error::other("its last line is no record"));
+            return Err(io::Error::other("its last line is not a record"));
         }
         end = start;
     }
@@ -194,7 +194,7 @@ fn own_sum() -> io::Result<String> {
     Ok(sum(&fs::read(std::env::current_exe()?)?))
 }
 
-/// An output that remembers what went through it.
+/// An output that computes the SHA-256 of what is written.
 pub(crate) struct Printed<W> {
     out: W,
     sum: Sha256,
@@ -203,7 +203,7 @@ pub(crate) struct Printed<W> {
 }
 
 impl<W> Printed<W> {
-    /// Remembers only when it is `wanted`.
+    /// Computes the SHA-256 only when it is `wanted`.
     pub(crate) fn new(out: W, wanted: bool) -> Self {
         Self { out, sum: Sha256::default(), size: 0, wanted }
     }

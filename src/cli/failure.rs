@@ -1,4 +1,4 @@
-//! How a run ends: the exit code, and what is said when it could not do its job.
+//! The end of a run: its exit code, and the message when it failed.
 
 use std::{
     ffi::OsString,
@@ -13,20 +13,20 @@ use signal_hook::{consts::SIGPIPE, low_level::emulate_default_handler};
 
 use crate::render::printable;
 
-/// How a run ended that could do its job; worse ones order behind better ones.
+/// The exit of a run that did its job; better ones order before worse ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Exit {
-    /// All is well.
+    /// Success.
     Good = 0,
-    /// Something is wrong with the content, or it differs, or was not found.
+    /// The content is damaged, differs, or was not found.
     Content = 1,
     /// Wrong usage.
     Caller = 2,
     /// Could not read or write, or the input changed.
     System = 3,
-    /// The reader of the output went away, as a shell shows the signal for it.
+    /// The reader of the output is gone; the code is the one that a shell reports for SIGPIPE.
     Pipe = 141,
-    /// etcdutl's own for arguments that do not fit each other, by its alias only.
+    /// etcdutl's code for conflicting arguments, used by its alias only.
     BadArguments = 128,
 }
 
@@ -46,10 +46,10 @@ impl From<Fault> for Exit {
     }
 }
 
-/// Why a run could not do its job.
+/// Why a run failed.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// The library says why.
+    /// An error of the library.
     Error(Error),
     /// The output could not be written.
     Output(io::Error),
@@ -76,7 +76,7 @@ impl From<serde_json::Error> for Failure {
 }
 
 impl Failure {
-    /// Prints what went wrong and what to do on stderr; nothing when the reader of the output just went away.
+    /// Prints the error and its hint on stderr; nothing when only the reader of the output is gone.
     pub(crate) fn say(&self) {
         match self {
             Self::Error(error) => {
@@ -91,8 +91,8 @@ impl Failure {
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
             Self::Output(error) => say!("error: cannot write the output: {error}"),
             Self::Panic(message) => {
-                say!("error: etcdsnap stopped on a fault of its own: {message}");
-                say!("hint: if the input was not being changed meanwhile, please report this with the command line");
+                say!("error: etcdsnap stopped because of a bug: {message}");
+                say!("hint: if the input was not changed during the run, please report this with the command line");
             }
         }
     }
@@ -106,8 +106,8 @@ impl Failure {
         }
     }
 
-    /// Prints what went wrong, and ends the process as its exit code says: where the reader of the output went away, by
-    /// SIGPIPE as `cat` and kubectl, because what it did not read may be what is wrong with the backup.
+    /// Prints the error, and ends the process with its exit code: where the reader of the output is gone, by SIGPIPE as
+    /// `cat` and kubectl do, because the reader may have missed a finding.
     pub(crate) fn report(&self) -> ExitCode {
         self.say();
         let exit = self.exit();
@@ -131,10 +131,10 @@ pub(crate) fn unparsed(error: &clap::Error) -> ExitCode {
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Exit::Caller as u8))
 }
 
-/// What the first panic said, and where.
+/// Message and place of the first panic.
 static PANIC: Mutex<Option<String>> = Mutex::new(None);
 
-/// The panic hook: keeps what is said for the end.
+/// The panic hook: keeps the message for the end.
 pub(crate) fn note_panic(panic: &PanicHookInfo<'_>) {
     PANIC.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| {
         let payload = panic.payload();
@@ -144,7 +144,7 @@ pub(crate) fn note_panic(panic: &PanicHookInfo<'_>) {
     });
 }
 
-/// What was kept.
+/// The message that was kept.
 pub(crate) fn noted_panic() -> String {
     PANIC.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default()
 }

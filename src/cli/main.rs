@@ -1,4 +1,4 @@
-//! etcdsnap, the command line: parse, run, say what went wrong, exit.
+//! etcdsnap, the command line: parse, run, print the error, exit.
 
 // These end in a panic where nobody reads; `say!` and `Session::out` do not, and escape what is for a terminal.
 #![deny(clippy::print_stderr, clippy::print_stdout)]

@@ -1,4 +1,4 @@
-//! One run: the output, the inputs that were opened, what is said about them at the end.
+//! One run: the output, the inputs that were opened, and the messages about them at the end.
 
 use std::{
     io::{self, BufWriter, IsTerminal as _, StdoutLock, Write as _},
@@ -46,9 +46,9 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Failure> {
     ended
 }
 
-/// What a command works with.
+/// The context of a command.
 pub(crate) struct Session {
-    /// Data goes here.
+    /// The output of data.
     pub(crate) out: Screen<BufWriter<Printed<StdoutLock<'static>>>>,
     options: Options,
     tmp_named: bool,
@@ -113,7 +113,7 @@ impl Session {
         Ok(())
     }
 
-    /// Notes the files that were written.
+    /// Records the files that were written.
     pub(crate) fn wrote(&mut self, files: &[PathBuf]) -> Result<()> {
         let evidence = self.evidence.as_mut();
         evidence.map_or(Ok(()), |evidence| files.iter().try_for_each(|file| evidence.wrote(file)))
@@ -169,45 +169,46 @@ impl Session {
         Ok(files)
     }
 
-    /// Tells how far the reading of `source` is.
+    /// Progress of reading `source`.
     pub(crate) fn progress(&self, source: &Source) -> Progress {
         Progress::new(source.name(), self.progress)
     }
 
-    /// Opens the backup in `source` as `load` has it, and says what of its log is shown and what is not.
+    /// Opens the backup in `source` as `load` asks for, and prints which entries of its log are applied and which are
+    /// not.
     pub(crate) fn load<'s>(&self, source: &'s Source, load: &Load) -> Result<Snapshot<'s>> {
         let snapshot = Snapshot::load(source, load)?;
         note_log(source, load, &snapshot);
         Ok(snapshot)
     }
 
-    /// The same, with what was compacted where the log still holds all of it.
+    /// As [`Session::load`], with the compacted records where the log still holds all of them.
     pub(crate) fn load_whole<'s>(&self, source: &'s Source, load: &Load) -> Result<Snapshot<'s>> {
         let snapshot = Snapshot::load_whole(source, load)?;
         note_log(source, load, &snapshot);
         let keyspace = snapshot.keyspace;
         if keyspace.dropped() < keyspace.compacted() {
             let at = keyspace.compacted();
-            say!("note: {}: what was compacted at revision {at} is shown from its log", source.name());
+            say!("note: {}: records compacted at revision {at} are shown from its log", source.name());
         }
         Ok(snapshot)
     }
 
-    /// Makes sure that the input still is what was opened. What was printed before goes out first.
+    /// Checks that the input did not change since it was opened. Buffered output is written first.
     pub(crate) fn intact(&mut self, input: &impl Input) -> Result<(), Failure> {
         self.out.flush()?;
         self.evidence.as_mut().map_or(Ok(()), |evidence| evidence.closed(input))?;
         Ok(input.intact()?)
     }
 
-    /// Ends the reading of one input: makes sure of it, and tells what is wrong with it.
+    /// Ends the reading of one input: checks that it did not change, and prints its findings.
     pub(crate) fn close(&mut self, source: &Source, findings: &Findings) -> Result<Exit, Failure> {
         self.intact(source)?;
-        Ok(tell(source.name(), findings))
+        Ok(print_findings(source.name(), findings))
     }
 }
 
-/// Says what of a backup's log is shown and what is not.
+/// Prints which entries of a backup's log are applied and which are not.
 fn note_log(source: &Source, load: &Load, snapshot: &Snapshot<'_>) {
     let Some(log) = snapshot.log else { return };
     let note = |what: String| say!("note: {}: {what}", source.name());
@@ -220,7 +221,7 @@ fn note_log(source: &Source, load: &Load, snapshot: &Snapshot<'_>) {
         _ if left == 0 => {}
         None if unsure == left => {
             note(format!("{left} entries of the log are past the last commit on disk and left out"));
-            say!("hint: --uncommitted keep applies them too: a client may have been told that they are in");
+            say!("hint: --uncommitted keep applies them too: a client may have got the answer that they were written");
         }
         _ => note(format!("{left} entries of the log are left out")),
     }
@@ -235,14 +236,14 @@ fn stdin_twice() -> Error {
     Error::usage("standard input (-) is named twice").hinted("write one of the two to a file")
 }
 
-/// Prints what was noticed while opening an input.
+/// Prints the notes about an input from its opening.
 pub(crate) fn print_notes(input: &impl Input) {
     for note in input.notes() {
         say!("{}: {}: {note}", note.severity, input.origin().display);
     }
 }
 
-/// Becomes true at ^C, so that a run can end and leave nothing behind; a second one ends it at once.
+/// A flag that becomes true at ^C, so that a run can end and remove its files; a second ^C ends it at once.
 pub(crate) fn stop_at_signal() -> Arc<AtomicBool> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
@@ -258,22 +259,22 @@ pub(crate) fn arguments() -> Vec<String> {
     std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect()
 }
 
-/// So many findings are told on stderr by a command that is not about them.
-const TOLD: usize = 10;
+/// The number of findings that a command other than `verify` prints on stderr.
+const SHOWN: usize = 10;
 
-/// Tells the findings of a command that is not about them.
-fn tell(name: &str, findings: &Findings) -> Exit {
+/// Prints the findings of a command other than `verify`.
+fn print_findings(name: &str, findings: &Findings) -> Exit {
     let worth = findings.list().iter().filter(|finding| finding.severity > Severity::Info);
-    for finding in worth.take(TOLD) {
+    for finding in worth.take(SHOWN) {
         say!("{}: {name}: {finding}", finding.severity);
     }
     let all = findings.count(Severity::Error).saturating_add(findings.count(Severity::Warning));
-    if all > TOLD as u64 {
-        say!("{name}: {} more findings; `etcdsnap verify` lists them", all.saturating_sub(TOLD as u64));
+    if all > SHOWN as u64 {
+        say!("{name}: {} more findings; `etcdsnap verify` lists them", all.saturating_sub(SHOWN as u64));
     }
     if !findings.damaged() {
         return Exit::Good;
     }
-    say!("{name}: damaged; what is shown is what could be read");
+    say!("{name}: damaged; the output holds what could be read");
     Exit::Content
 }

@@ -59,10 +59,10 @@ fn an_object_through_a_compaction_and_a_deletion() {
         "{out}"
     );
     let (_, err, exit) = run(&["history", FILE, "configmap/none"]);
-    assert!(exit == 1 && err.contains("no revision of configmap/none is there"), "{err}");
+    assert!(exit == 1 && err.contains("no revision of configmap/none found"), "{err}");
     assert!(err.contains("kube-later.db holds the revisions 463 (2026-") && err.contains("--also SNAPSHOT"), "{err}");
     let (out, err, exit) = run(&["history", FILE, "configmap", "none", "notes", "-n", "pay"]);
-    assert!(exit == 1 && err == "error: no revision of none is there\n" && out.contains("revision 463"), "{err}");
+    assert!(exit == 1 && err == "error: no revision of none found\n" && out.contains("revision 463"), "{err}");
     assert_eq!(run(&["history", FILE, "configmaps"]).2, 2);
 }
 
@@ -166,7 +166,7 @@ fn what_was_compacted_is_read_from_the_log() {
     let dir = dir.to_str().unwrap();
     assert_eq!(signs(dir), ["+ 2", "~ 3", "- 4", "+ 5", "~ 7"]);
     let (out, err, _) = run(&["timeline", dir, "--all", "--no-headers"]);
-    assert!(out.lines().count() == 6 && err.contains("compacted at revision 6 is shown from its log"), "{out}{err}");
+    assert!(out.lines().count() == 6 && err.contains("compacted at revision 6 are shown from its log"), "{out}{err}");
     assert_eq!(signs(&at("saved.db")), ["= 5", "~ 7"]);
 
     let restored = at("restored");

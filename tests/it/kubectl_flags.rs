@@ -315,7 +315,7 @@ fn flags_about_a_server_say_what_to_do_instead() {
         ),
         (
             &["deploy/web", "--subresource=scale"],
-            "subresource \"scale\" is not stored, an API server makes it up",
+            "subresource \"scale\" is not stored; an API server computes it",
             "without --subresource the whole object is printed",
         ),
         (

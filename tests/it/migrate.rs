@@ -121,7 +121,7 @@ fn the_db_says_what_it_says_after_etcdutl_and_etcd_starts() {
             copy(&stopped.data, &place);
             let in_place = ["--data-dir", path(&place), "--target-version", to, "--in-place"];
             let (plan, unsaid) = migrate(2, &in_place);
-            assert!(plan.contains(&format!("storage version {to}.0")) && unsaid.contains("--yes does it"), "{plan}");
+            assert!(plan.contains(&format!("storage version {to}.0")) && unsaid.contains("--yes changes it"), "{plan}");
             assert_eq!(Tree::of(&place), before);
             let (told, _) = migrate(0, &[&in_place[..], &["--yes", "-o", "json"]].concat());
             let told: Value = serde_json::from_str(&told).unwrap();
@@ -228,7 +228,7 @@ fn an_etcd_that_is_started_meanwhile_is_told_of() {
     let output = run.wait_with_output().unwrap();
     assert!(output.status.success());
     let told: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert!(told["warnings"][0].as_str().unwrap().contains("move what is kept back"), "{told}");
+    assert!(told["warnings"][0].as_str().unwrap().contains("rename them back"), "{told}");
     // What it says to do can be done.
     drop(etcd);
     let kept = told["kept"][0].as_str().unwrap();
@@ -250,7 +250,7 @@ fn raft_says_who_votes() {
         let folder = TempDir::new().unwrap();
         let data = folder.path().join("to");
         let (told, _) = migrate(0, &["--data-dir", path(&stopped.data), "--target-version", to, "--to", path(&data)]);
-        assert!(told.contains("votes, as raft has it"), "{told}");
+        assert!(told.contains("is a voter in raft"), "{told}");
         for version in versions {
             let mut etcd = Etcd::spawn(&peers, version, "m1", Some(&data), stopped.ports, &[]);
             assert!(etcd.wait(), "etcd{version} does not start:\n{}", etcd.log());

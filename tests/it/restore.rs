@@ -242,7 +242,7 @@ fn what_is_wrong_with_the_log_is_not_said_of_the_db() {
     let args = ["restore", &data, "--data-dir", &to, "--member", "m1"];
     let (code, out, said) = run(&args);
     assert!(code == 1 && said.contains(&format!("{name}: damaged: a record's checksum")), "{said}");
-    assert!(out.contains("7 entries applied") && out.contains("6 behind a gap cannot be"), "{out}");
+    assert!(out.contains("7 entries applied") && out.contains("6 after a gap cannot be applied"), "{out}");
     let (code, out, said) = run(&[&args[..], &["--force"]].concat());
     assert!(code == 0 && !out.contains("the db is damaged"), "{out}{said}");
     let (code, out, _) = run(&["verify", &data]);
@@ -344,7 +344,7 @@ fn why_a_backup_is_doubtful() {
     let whole = fs::read("fixtures/small.db").unwrap();
     let cut = dir.path().join("cut.db");
     fs::write(&cut, &whole[..whole.len() - 8]).unwrap();
-    let why = "doubtful: the SHA-256 trailer was cut off: 24 of its 32 bytes are there, 3 keys";
+    let why = "doubtful: the SHA-256 trailer was cut off: 24 of its 32 bytes are in the file, 3 keys";
     assert_eq!(checked(cut.to_str().unwrap(), &["--skip-hash-check"]), why);
 }
 

@@ -22,9 +22,9 @@ use crate::{
 
 /// Objects in full, with their owners, what they own, and their Events
 ///
-/// Every field in sections, owners above, what it owns below, and the Events about it. For a Node also its pods and what
-/// they request. Without -n it is all namespaces. KIND is as for `get`. What is secret is masked: equal secrets have equal
-/// masks.
+/// Every field in sections, owners above, what it owns below, and the Events about it. For a Node also its pods and
+/// what they request. Without -n it is all namespaces. KIND is as for `get`. What is secret is masked: equal secrets
+/// have equal masks.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -161,7 +161,7 @@ fn events(session: &mut Session, events: &[Said]) -> Result<(), Failure> {
     Ok(lines.finish(&mut session.out)?)
 }
 
-/// A line, when there is something to say.
+/// A line, when its value is not empty.
 fn field(session: &mut Session, name: &str, value: &str) -> Result<(), Failure> {
     if value.is_empty() {
         return Ok(());

@@ -1,4 +1,4 @@
-//! What the commands share that change a member's own directory: which one, where the result goes, and when it is done.
+//! Arguments of the commands that change a member's own directory: the directory, the destination, the confirmation.
 
 use std::{
     io::{self, Write},
@@ -16,7 +16,7 @@ use etcdsnap::{
 use serde::Serialize;
 use serde_json::json;
 
-use super::restore::text::{line, source as told, verdict};
+use super::restore::text::{line, source as checked, verdict};
 use crate::{
     args::ReportFormat,
     failure::{Exit, Failure},
@@ -52,17 +52,18 @@ pub(super) struct DirectoryArgs {
     output: ReportFormat,
 }
 
-/// What is going to be done, for people and as JSON.
-pub(super) trait Told: Change + Serialize {
+/// A plan, with its text and JSON output.
+pub(super) trait Planned: Change + Serialize {
     /// The plan.
     fn tell(&self, out: &mut dyn Write, source: &Source) -> io::Result<()>;
 
-    /// What to do when it is done, the directory being `data_dir` then, and its log in `wal_dir` when not in member/wal.
+    /// What to do when it is done, the directory being `data_dir` then, and its log in `wal_dir` when not in
+    /// member/wal.
     fn next(&self, data_dir: &Path, wal_dir: Option<&Path>) -> Vec<String>;
 }
 
 impl DirectoryArgs {
-    /// Opens it.
+    /// Opens the directory.
     pub(super) fn open(&self, session: &mut Session) -> Result<Source> {
         if self.in_place && self.yes && !self.dry_run {
             Directory::recover(&self.data_dir, self.wal_dir.as_deref())?;
@@ -76,12 +77,12 @@ impl DirectoryArgs {
         Directory::new(source, self.wal_dir.as_deref())
     }
 
-    /// Prints `plan` and does it, `force` or not.
+    /// Prints `plan` and carries it out; with `force` also in a damaged directory.
     pub(super) fn run(
         &self,
         session: &mut Session,
         directory: &Directory<'_>,
-        plan: &impl Told,
+        plan: &impl Planned,
         force: bool,
     ) -> Result<Exit, Failure> {
         let source = directory.source;
@@ -104,14 +105,14 @@ impl DirectoryArgs {
             if text {
                 verdict(&mut session.out, &report)?;
             } else {
-                let document = json!({"dryRun": true, "plan": plan, "source": told(&report)});
+                let document = json!({"dryRun": true, "plan": plan, "source": checked(&report)});
                 render::json(&mut session.out, &document, false)?;
             }
             session.intact(source)?;
             judge(&report, plan, force)?;
             if unsaid && !self.dry_run {
-                say!("error: nothing was changed: --in-place changes the only one there is");
-                say!("hint: --yes does it; --to NEWDIR makes a copy instead");
+                say!("error: nothing was changed: --in-place changes the directory itself");
+                say!("hint: --yes changes it; --to NEWDIR makes a copy instead");
                 return Ok(Exit::Caller);
             }
             return Ok(Exit::Good);
@@ -122,11 +123,11 @@ impl DirectoryArgs {
         let done = apply(directory, plan, &way, force, arguments(), watch)?;
         drop(progress);
         session.wrote(&done.files)?;
-        let told = self.tell_done(session, source, plan, &done);
-        if told.is_err() {
-            say!("note: it is done; only what there was to print about it is lost");
+        let printed = self.tell_done(session, source, plan, &done);
+        if printed.is_err() {
+            say!("note: the change succeeded; its summary could not be printed");
         }
-        told?;
+        printed?;
         session.intact(source)?;
         Ok(Exit::Good)
     }
@@ -135,7 +136,7 @@ impl DirectoryArgs {
         &self,
         out: &mut impl Write,
         directory: &Directory<'_>,
-        plan: &impl Told,
+        plan: &impl Planned,
         way: &Way,
     ) -> Result<(), Failure> {
         match way {
@@ -144,7 +145,7 @@ impl DirectoryArgs {
                 for (n, file) in plan.files(directory)?.iter().enumerate() {
                     line(out, if n == 0 { "in place" } else { "" }, &file.display().to_string())?;
                 }
-                line(out, "", "written anew; what is there is kept beside it, as NAME.before-<UTC>")?;
+                line(out, "", "new content; the old file is kept beside it, as NAME.before-<UTC>")?;
             }
         }
         Ok(())
@@ -154,7 +155,7 @@ impl DirectoryArgs {
         &self,
         session: &mut Session,
         source: &Source,
-        plan: &impl Told,
+        plan: &impl Planned,
         done: &Rewritten,
     ) -> Result<(), Failure> {
         let data_dir = self.to.as_ref().unwrap_or(&self.data_dir);
@@ -181,7 +182,7 @@ impl DirectoryArgs {
                 let path = |path: &PathBuf| path.display().to_string();
                 let [files, kept] = [&done.files, &done.kept].map(|paths| paths.iter().map(path).collect::<Vec<_>>());
                 let document = json!({
-                    "dryRun": false, "plan": plan, "source": told(&done.report),
+                    "dryRun": false, "plan": plan, "source": checked(&done.report),
                     "files": files, "kept": kept, "warnings": warnings, "next": next,
                 });
                 render::json(out, &document, false)?;
@@ -191,5 +192,5 @@ impl DirectoryArgs {
     }
 }
 
-const STARTED: &str = "an etcd was started here meanwhile, and goes on in what is kept: stop it, move what is kept back \
-    to its name, and run this again";
+const STARTED: &str = "an etcd was started here during the change, and uses the old files that are kept: stop it, rename them \
+    back, and run this again";

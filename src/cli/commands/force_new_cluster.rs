@@ -12,7 +12,7 @@ use etcdsnap::{
 };
 
 use super::{
-    directory::{DirectoryArgs, Told},
+    directory::{DirectoryArgs, Planned},
     restore::{
         asked::compact,
         text::{line, starts},
@@ -27,9 +27,9 @@ use crate::{
 
 /// Let the last member of a dead cluster continue alone, with all that it holds
 ///
-/// It does what etcd's flag of this name does at a start, to a directory that no etcd runs on: the member's log then has
-/// the removal of all other members. Its id and its cluster's id stay. Any etcd starts on the result, with no flag. Add
-/// the other members anew: never start the old directory of one of them again.
+/// It does what etcd's flag of this name does at a start, to a directory that no etcd runs on: the member's log then
+/// has the removal of all other members. Its id and its cluster's id stay. Any etcd starts on the result, with no flag.
+/// Add the other members anew: never start the old directory of one of them again.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -56,10 +56,10 @@ pub(crate) struct ForceNewCluster {
     /// Disarm the alarms that are recorded, CORRUPT and NOSPACE: with either of them etcd refuses writes
     #[arg(long)]
     disarm_alarms: bool,
-    /// Give up the history before REV; etcd does it when it starts, and `etcdctl defrag` makes the file smaller then
+    /// Remove the history before REV; etcd does it when it starts, and `etcdctl defrag` then makes the file smaller
     #[arg(long, value_name = "REV|latest", value_parser = compact)]
     compact: Option<Compact>,
-    /// Continue with a damaged db as it is; a file beside a copy says so
+    /// Continue with a damaged db as it is; a file beside a copy records the damage
     #[arg(long)]
     force: bool,
 }
@@ -75,7 +75,7 @@ impl ForceNewCluster {
     }
 }
 
-impl Told for Alone {
+impl Planned for Alone {
     fn tell(&self, out: &mut dyn Write, source: &Source) -> io::Result<()> {
         let mut out = out;
         let version = self.version.as_ref().map_or(String::new(), |version| format!("storage version {version}, "));
@@ -105,11 +105,11 @@ impl Told for Alone {
         let log = &self.log;
         line(&mut out, "log", &format!("kept up to entry {}, committed on disk up to {}", log.kept, log.committed))?;
         if log.dropped > 0 {
-            line(&mut out, "", &format!("{} entries behind it are dropped", log.dropped))?;
+            line(&mut out, "", &format!("{} entries after it are dropped", log.dropped))?;
         }
         if let Some(at) = log.snapshot_at {
             let what =
-                format!("starts behind entry {at}, the last that the db holds: raft knew other members than the db");
+                format!("starts after entry {at}, the last that the db holds: raft had other members than the db");
             line(&mut out, "", &what)?;
         }
         let added = log.last.saturating_sub(log.kept);
@@ -127,7 +127,7 @@ impl Told for Alone {
             shell(data_dir),
             shell(member.peer_urls.join(",")),
         );
-        // Where nobody says where a member was, it was none for the others.
+        // A member without peer URLs was none for the others.
         let known = self.removed.iter().filter(|member| !member.peer_urls.is_empty());
         let again = known.map(|member| {
             let urls = shell(member.peer_urls.join(","));

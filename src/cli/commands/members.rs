@@ -101,7 +101,7 @@ pub(super) fn cells(member: ListedMember<'_>) -> Vec<String> {
     ]
 }
 
-/// What `member list` does not tell.
+/// The parts of the output that `member list` does not print.
 fn rest(out: &mut impl std::io::Write, state: &State) -> std::io::Result<()> {
     let auth = &state.auth;
     let quiet = state.removed.is_empty() && state.alarms.is_empty() && auth.users.is_empty() && !auth.enabled;

@@ -11,7 +11,7 @@ use etcdsnap::{
 };
 
 use super::{
-    directory::{DirectoryArgs, Told},
+    directory::{DirectoryArgs, Planned},
     restore::text::{line, starts},
 };
 use crate::{
@@ -38,10 +38,10 @@ Exit status: 0 done; 1 refused because of what the directory holds;
 pub(crate) struct Migrate {
     #[command(flatten)]
     directory: DirectoryArgs,
-    /// The etcd that is to start on it
+    /// The etcd version that is to start on it
     #[arg(long, value_name = "3.5|3.6|3.7", value_parser = version)]
     target_version: Minor,
-    /// Do it all the same where the log holds what that etcd does not know, or the db is damaged
+    /// Migrate even if the log holds entries that this etcd does not know, or the db is damaged
     #[arg(long)]
     force: bool,
 }
@@ -60,7 +60,7 @@ impl Migrate {
     }
 }
 
-impl Told for Plan {
+impl Planned for Plan {
     fn tell(&self, out: &mut dyn Write, source: &Source) -> io::Result<()> {
         let mut out = out;
         writeln!(out, "migrate {}", printable(source.name().to_owned()))?;
@@ -68,13 +68,13 @@ impl Told for Plan {
         line(&mut out, "from", &format!("{kind}, storage version {}, revision {revision}, {size}", self.from))?;
         line(&mut out, "version", &format!("storage version {}.0", self.to))?;
         if let Some((from, to)) = &self.cluster_version {
-            line(&mut out, "", &format!("cluster version {to}, it is {from}"))?;
+            line(&mut out, "", &format!("cluster version {to}, was {from}"))?;
         }
         for id in &self.promoted {
-            line(&mut out, "members", &format!("{id} votes, as raft has it; the db calls it a learner still"))?;
+            line(&mut out, "members", &format!("{id} is a voter in raft, but still a learner in the db"))?;
         }
         if let Some(at) = self.snapshot_at {
-            line(&mut out, "log", &format!("starts behind entry {at}, the last that the db holds"))?;
+            line(&mut out, "log", &format!("starts after entry {at}, the last that the db holds"))?;
         }
         if let Some(forced) = &self.forced {
             line(&mut out, "warning", forced)?;

@@ -13,7 +13,7 @@ use etcdsnap::{
 use super::unknown::UnknownFields;
 use crate::failure::{Exit, Failure};
 
-/// So many namespaces are named.
+/// The number of namespaces that are named.
 const NAMESPACES: usize = 30;
 
 /// Decodes an object as kubectl prints it, and notes what is not known in it.
@@ -43,7 +43,7 @@ pub(super) fn some_unreadable(count: usize, what: &str) -> Exit {
     if count == 0 {
         return Exit::Good;
     }
-    say!("error: {count} {what} cannot be read, and may be missing here; `get` names each and says why");
+    say!("error: {count} {what} cannot be read, and may be missing here; `get` lists each with the reason");
     Exit::Content
 }
 

@@ -19,7 +19,7 @@ use crate::{
 /// Raft's .snap files: up to which entry, who votes, and the v2store's members
 ///
 /// PATH is one file, or a data directory: then all of its member/snap, the newest last, and which of them etcd starts
-/// from, by what the log says. etcd 3.4 and 3.5 take the members from such a file, 3.6 who votes; 3.7 opens none.
+/// from, by the log. etcd 3.4 and 3.5 take the members from such a file, 3.6 who votes; 3.7 opens none.
 ///
 /// A `.snap.db` is a whole db that the leader sent: `etcdsnap status` and all other commands open it.
 #[derive(Debug, Args)]

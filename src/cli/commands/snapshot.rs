@@ -50,7 +50,7 @@ impl Snapshot {
     }
 }
 
-/// What does not keep etcdutl from its answer: it looks at pages, revisions and values, not at what they mean.
+/// Findings that do not stop etcdutl: it checks pages, revisions and values, not their meaning.
 const UNSEEN: [Code; 9] = [
     Code::Record,
     Code::RevisionGap,

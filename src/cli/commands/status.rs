@@ -20,8 +20,8 @@ use crate::{
 /// What a backup is, and how much is in it
 ///
 /// A list for one backup, a table for several. The fields are those of `etcdutl snapshot status`, the kind of file, and
-/// whether it has a trailer. For a data directory they are those of its db alone; LOG says what its log holds besides, and
-/// to which revision that leads.
+/// whether it has a trailer. For a data directory they are those of its db alone; LOG shows what its log holds besides,
+/// and to which revision that leads.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -21,13 +21,13 @@ use crate::{
 
 /// Every change that a backup holds, one a line, with its time and program
 ///
-/// A backup holds every change since its last compaction; Kubernetes compacts every 5 minutes, so a normal one goes back 5
-/// to 10 of them. Of a data directory whose log begins with the first entry, what was compacted is there too.
+/// A backup holds every change since its last compaction; Kubernetes compacts every 5 minutes, so a normal one goes
+/// back 5 to 10 of them. For a data directory whose log begins with the first entry, compacted changes are shown too.
 ///
-/// etcd records no times; the objects hold some (creation, managedFields, deletion requests, the Leases that nodes renew). A
-/// change was written at TIME or up to WITHIN later, as far as the clocks of the API servers are right. MANAGER is the
-/// program that wrote it (metadata.managedFields[].manager), a name that it gave itself: not a person. It is `-` where that
-/// is not certain.
+/// etcd records no times; the objects hold some (creation, managedFields, deletion requests, the Leases that nodes
+/// renew). A change was written at TIME or up to WITHIN later, as far as the clocks of the API servers are right.
+/// MANAGER is the program that wrote it (metadata.managedFields[].manager), a name that it gave itself: not a person.
+/// It is `-` where that is not certain.
 ///
 /// Left out by default, but counted: renewals of Leases, what API servers keep for themselves, and writes that changed
 /// nothing but managedFields, resourceVersion or generation.
@@ -172,7 +172,7 @@ impl Timeline {
         )?;
         lines.finish(&mut session.out)?;
         if left_out > 0 {
-            say!("note: {left_out} changes that tell nothing are left out; --all shows them");
+            say!("note: {left_out} changes of no interest are left out; --all shows them");
         }
         if cluster.view.head == 0 {
             return Err(Error::not_found("the backup holds no keys").into());

@@ -23,17 +23,18 @@ use crate::{
 
 /// Check everything: is the backup good, and where is it damaged?
 ///
-/// It prints a table of the files, newest content first, then the findings with their places, then the newest good one of
-/// each cluster. `good`: everything was checked and is right. `doubtful`: all that can be checked is right, but nothing
-/// proves the values (no trailer), or the file may be torn. `damaged`: something is wrong. STARTS ON: which etcd starts on
-/// it, or on what a plain restore makes of it.
+/// It prints a table of the files, newest content first, then the findings with their places, then the newest good one
+/// of each cluster. `good`: everything was checked and is right. `doubtful`: all that can be checked is right, but
+/// nothing proves the values (no trailer), or the file may be torn. `damaged`: something is wrong. STARTS ON: which
+/// etcd starts on it, or on what a plain restore makes of it.
 ///
-/// A folder means the files in it; with -r also those in its folders. What is surely something else there, such as a list
-/// of sums, is reported and does not count. Of two backups of one cluster the newer one is that which continues from the
-/// other, else that with the newer time inside; a time that other clocks of the cluster contradict does not count.
+/// A folder means the files in it; with -r also those in its folders. What is surely something else there, such as a
+/// list of sums, is reported and does not count. Of two backups of one cluster the newer one is that which continues
+/// from the other, else that with the newer time inside; a time that other clocks of the cluster contradict does not
+/// count.
 ///
-/// For a data directory it also checks how db, log and `.snap` files fit, and where their member lists differ. For several
-/// directories of one cluster it compares the logs: which directory to keep, and what was agreed on.
+/// For a data directory it also checks how db, log and `.snap` files fit, and where their member lists differ. For
+/// several directories of one cluster it compares the logs: which directory to keep, and what was agreed on.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -203,7 +204,7 @@ fn color(verdict: &str) -> Option<Color> {
     }
 }
 
-/// What the logs of several members of one cluster say together.
+/// Agreement of the logs of several members of one cluster.
 fn members(session: &mut Session, paths: &[&Path]) -> Result<(), Failure> {
     let opened = paths.iter().filter(|path| path.is_dir()).filter_map(|path| session.open_again(path).ok());
     let sources: Vec<_> = opened.filter(|source| source.kind() == BackupKind::DataDir).collect();
@@ -232,7 +233,7 @@ fn folders(n: usize) -> String {
     if n == 1 { "1 folder was not entered".to_owned() } else { format!("{n} folders were not entered") }
 }
 
-/// Whether the backup `later` continues from the last revision of `earlier`; not when that cannot be found out.
+/// Whether the backup `later` continues from the last revision of `earlier`; false when that cannot be decided.
 fn continues(session: &Session, later: &Path, earlier: &Path) -> bool {
     let check = || {
         let (later, earlier) = (session.open_again(later)?, session.open_again(earlier)?);

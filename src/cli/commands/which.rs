@@ -53,7 +53,7 @@ impl Which {
     /// Reads the selectors. What is `named` is not selected, as in kubectl: names, or one `key`.
     pub(super) fn picker(&self, key: Option<&str>, sort: Option<SortBy>) -> Result<Picker, Error> {
         let named = key.is_some() || self.what.len() > 1 || self.what.iter().any(|kind| kind.contains('/'));
-        // kubectl takes the last one too, and does not say so
+        // kubectl takes the last one too, without a message
         let selector = self.selector.last().map_or("", String::as_str);
         if self.selector.len() > 1 {
             say!("note: -l was given {} times, only the last one counts: {selector:?}", self.selector.len());
@@ -65,8 +65,8 @@ impl Which {
         Picker::new(selector, &self.field_selector, sort)
     }
 
-    /// Opens the state that is meant and finds what is named, or is under `key`, and then what `picker` takes; reports what
-    /// cannot be read, and what is missing unless that is to be ignored.
+    /// Opens the state that is meant and finds what is named, or is under `key`, and then what `picker` takes; reports
+    /// what cannot be read, and what is missing unless that is to be ignored.
     pub(super) fn find<'s>(
         &self,
         snapshot: &'s Snapshot<'s>,

@@ -15,20 +15,20 @@ const GAP: usize = 3;
 /// The narrowest column of kubectl's tables, with its gap.
 const KUBECTL_MIN: usize = 6;
 
-/// Text that may wait for the widths of its columns in kubectl's form, with what a cell costs besides.
+/// The size of text that may wait for the widths of its columns in kubectl's form, with the overhead of the cells.
 const PAGE_BYTES: usize = 16 << 20;
 
-/// Rows that may wait in a list.
+/// The number of rows that may wait in a list.
 const PAGE_ROWS: usize = 1000;
 
 /// The colour of a cell by its text.
 type ColorOf = fn(&str) -> Option<Color>;
 
-/// Rows in columns. What streams them holds a page of rows until it knows how wide its columns are; columns only grow
-/// wider from one page to the next.
+/// Rows in columns. A page of rows is held until the widths of its columns are known; columns only grow wider from one
+/// page to the next.
 pub(crate) struct Columns {
-    /// As kubectl's `printTable` and the `tabwriter` below it: a width is a number of characters, a cell ends at its first
-    /// line, and blanks at the end of a line stay.
+    /// As kubectl's `printTable` and the `tabwriter` below it: a width is a number of characters, a cell ends at its
+    /// first line, and blanks at the end of a line stay.
     kubectl: bool,
     right: &'static [usize],
     color: Option<(usize, ColorOf)>,
@@ -44,7 +44,7 @@ impl Columns {
         Self { page: vec![header], ..Self::bare() }
     }
 
-    /// The same without a line of headers.
+    /// A list without a line of headers.
     pub(crate) fn bare() -> Self {
         Self { kubectl: false, right: &[], color: None, widths: Vec::new(), page: Vec::new(), size: 0 }
     }
@@ -54,7 +54,7 @@ impl Columns {
         Self { kubectl: true, ..Self::bare() }
     }
 
-    /// Aligns these columns right, as numbers are.
+    /// Aligns these columns right, for numbers.
     pub(crate) fn right(self, columns: &'static [usize]) -> Self {
         Self { right: columns, ..self }
     }
@@ -111,13 +111,13 @@ impl Columns {
         Ok(())
     }
 
-    /// Writes what is left.
+    /// Writes the rows that are left.
     pub(crate) fn finish(mut self, out: &mut impl Ink) -> io::Result<()> {
         self.flush(out)
     }
 
-    /// Makes every column as wide as its widest cell in the page. The last cell of a row only counts where it is aligned
-    /// right.
+    /// Makes every column as wide as its widest cell in the page. The last cell of a row only counts where it is
+    /// aligned right.
     fn widen(&mut self) {
         let min = if self.kubectl { KUBECTL_MIN } else { GAP };
         let mut widths = std::mem::take(&mut self.widths);
@@ -138,7 +138,7 @@ impl Columns {
     }
 }
 
-/// A cell up to its first line's end, which does nothing to a terminal.
+/// A cell up to its first line's end, safe for a terminal.
 fn one_line(mut cell: String) -> String {
     if let Some(end) = cell.find(['\n', '\r', '\x0c']) {
         cell.truncate(end);

@@ -29,7 +29,7 @@ use serde::Serialize;
 
 use crate::failure::Failure;
 
-/// When something happened: `2026-11-21T02:04:31.532Z` or later, and how much later at the most: `+8.4s`.
+/// The time of a change: `2026-11-21T02:04:31.532Z` or later, and how much later at the most: `+8.4s`.
 pub(crate) fn gap(gap: &Gap) -> [String; 2] {
     let Some(after) = gap.after else { return ["-".to_owned(), String::new()] };
     // the time is cut to milliseconds
@@ -39,7 +39,7 @@ pub(crate) fn gap(gap: &Gap) -> [String; 2] {
     [after.millis(), width.map_or(String::new(), |n| format!("+{}.{}s", n / 10, n % 10))]
 }
 
-/// The same in words: `at 2026-11-21T02:04:31.532Z or up to 8.4s later`.
+/// The time of a change in words: `at 2026-11-21T02:04:31.532Z or up to 8.4s later`.
 pub(crate) fn written(of: &Gap) -> String {
     match (of.after, of.before, gap(of)) {
         (None, None, _) => "at an unknown time".to_owned(),

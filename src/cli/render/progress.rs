@@ -1,5 +1,4 @@
-//! How far a long job is: on a terminal a line that is written over, without one a line every ten seconds when it is
-//! asked for.
+//! Progress of a long job: on a terminal a line that is overwritten, without one a line every ten seconds on request.
 
 use std::{
     cell::Cell,
@@ -9,7 +8,7 @@ use std::{
 
 use super::bytes;
 
-/// Tells on stderr how far a job is, once it has taken a second.
+/// Progress of a job, printed on stderr when it takes longer than a second.
 pub(crate) struct Progress {
     name: String,
     start: Instant,
@@ -19,7 +18,7 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// For the job on `name`; without a terminal only when it is `asked` for.
+    /// Progress of the job on `name`; without a terminal only when it is `asked` for.
     pub(crate) fn new(name: &str, asked: bool) -> Self {
         let terminal = std::io::stderr().is_terminal();
         let every = match (terminal, asked) {
@@ -31,7 +30,7 @@ impl Progress {
         Self { name, start: Instant::now(), every, terminal, told: Cell::new(None) }
     }
 
-    /// `done` of `all` bytes are done.
+    /// Prints that `done` of `all` bytes are done, when a line is due.
     pub(crate) fn tell(&self, done: u64, all: u64) {
         let Some(every) = self.every else { return };
         let took = self.start.elapsed();

@@ -7,7 +7,8 @@ use std::{
 
 use super::screen::Screen;
 
-/// Prints a line on stderr, as `eprintln!` does, and does not mind when nobody reads it: the exit code has the answer.
+/// Prints a line on stderr, as `eprintln!` does, but without a panic when stderr is closed: the exit code has the
+/// answer.
 macro_rules! say {
     ($($arguments:tt)*) => {
         $crate::render::say_line(format_args!($($arguments)*))

@@ -1,4 +1,4 @@
-//! Text on its way to a terminal, where no byte of the input may do anything but be seen.
+//! Text for a terminal, on which no byte of the input may act.
 
 use std::io::{self, Write};
 
@@ -27,7 +27,7 @@ impl<W: Write> Screen<W> {
         Self { color, ..self }
     }
 
-    /// The writer below.
+    /// The inner writer.
     pub(crate) fn get_ref(&self) -> &W {
         &self.out
     }
@@ -72,19 +72,19 @@ fn split_at_cut(bytes: &[u8]) -> (&[u8], &[u8]) {
 /// The control characters that lay out what is printed.
 const LAYOUT: &[char] = &['\n', '\t'];
 
-/// Returns `text` as one line that does nothing to a terminal.
+/// Returns `text` as one line that is safe for a terminal.
 pub(crate) fn printable(text: String) -> String {
     if text.chars().any(is_hostile) { readable(text.as_bytes()) } else { text }
 }
 
-/// Returns `bytes` as one line that does nothing to a terminal.
+/// Returns `bytes` as one line that is safe for a terminal.
 pub(crate) fn readable(bytes: &[u8]) -> String {
     escaped(bytes, &[])
 }
 
 /// Returns `bytes` as text, in which ASCII controls but those in `kept` and what is not UTF-8 are `\xNN`, and other
-/// characters that a terminal acts on `\uNNNN`, so that JSON and YAML stay valid. A backslash is not doubled: the text is
-/// for reading, and a pipe gets the bytes.
+/// characters that a terminal acts on `\uNNNN`, so that JSON and YAML stay valid. A backslash is not doubled: the text
+/// is for reading, and a pipe gets the bytes.
 fn escaped(bytes: &[u8], kept: &[char]) -> String {
     use std::fmt::Write as _;
     let mut out = String::with_capacity(bytes.len());

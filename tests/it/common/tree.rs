@@ -161,7 +161,7 @@ pub fn run_in(dir: &Path, line: &str) -> (Option<i32>, String) {
 pub fn assert_one_sentence(said: &str, about: &str) {
     let lines: Vec<_> = said.lines().filter(|line| line.starts_with("error: ")).collect();
     assert!(lines.len() == 1 && lines.iter().all(|line| line.contains(about)), "not one sentence on {about}: {said}");
-    assert!(!said.contains("a fault of its own"), "{said}");
+    assert!(!said.contains("because of a bug"), "{said}");
 }
 
 /// Whether `program` can be run; says that `test` is skipped when not.

@@ -15,7 +15,7 @@ pub(super) struct Habits {
     #[arg(long, hide = true, default_value_t = true, action = ArgAction::Set, num_args = 0..=1, require_equals = true,
           default_missing_value = "true")]
     server_print: bool,
-    /// Has no effect, with a note: which cluster it is, SNAPSHOT says
+    /// Has no effect, with a note: SNAPSHOT is the cluster
     #[arg(long, value_name = "NAME", hide = true)]
     context: Option<String>,
     #[arg(long, value_name = "FILE", hide = true)]
@@ -48,7 +48,7 @@ pub(super) struct Habits {
 }
 
 impl Habits {
-    /// Refuses what a backup cannot answer, and says what has no effect.
+    /// Refuses flags that a backup cannot answer, and prints a note for flags without effect.
     pub(super) fn check(&self, snapshot: &Path, what: &[String]) -> Result<(), Error> {
         let file = escape(snapshot.as_os_str().as_encoded_bytes());
         if self.watch || self.watch_only || self.output_watch_events {
@@ -66,7 +66,7 @@ impl Habits {
                 .hinted(format!("name the objects: etcdsnap get {file} KIND/NAME -n NAMESPACE")));
         }
         if let Some(name) = self.subresource.as_deref().filter(|name| !matches!(*name, "status" | "resize")) {
-            return Err(Error::usage(format!("subresource {name:?} is not stored, an API server makes it up"))
+            return Err(Error::usage(format!("subresource {name:?} is not stored; an API server computes it"))
                 .hinted("without --subresource the whole object is printed"));
         }
         let servers = [

@@ -152,7 +152,7 @@ impl Layout<'_> {
         self.around(namespace, cells, columns.chain(self.labels.then(|| format_labels(labels))))
     }
 
-    /// The row of what has only a name: beside it stands why.
+    /// The row of an object that has only a name, with the reason.
     fn unreadable(&self, namespace: &str, name: &str, why: &Undecodable) -> Vec<String> {
         let name = self.kind.as_ref().map_or_else(|| name.to_owned(), |kind| format!("{kind}/{name}"));
         let why = match why {

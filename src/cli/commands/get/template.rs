@@ -1,4 +1,4 @@
-//! `-o jsonpath=`, `-o go-template=`, `-o custom-columns=` and their like: what a person wrote says what is printed.
+//! `-o jsonpath=`, `-o go-template=`, `-o custom-columns=` and the other formats with a template.
 
 use std::{fs, io::Write as _};
 
@@ -65,8 +65,8 @@ impl Template {
         }))
     }
 
-    /// Prints the objects, as a list unless one stands alone. A JSONPath or Go template needs the whole list at once; columns need one
-    /// object at a time, and the text of all.
+    /// Prints the objects, as a list unless a single one was asked for. A JSONPath or Go template needs the whole list
+    /// at once; columns need one object at a time, and the text of all.
     pub(super) fn print<'a>(
         &self,
         session: &mut Session,

@@ -23,15 +23,15 @@ use crate::{
 /// Every stored revision of an object, deletions too, and what changed at each
 ///
 /// A backup holds every change since its last compaction, and of what is older the newest state of each key only.
-/// Kubernetes compacts every 5 minutes: a normal backup goes back 5 to 10 of them. The first line names the window. More
-/// backups of the same cluster, with --also, make it longer; writes that are in none of them are counted. Of a data
-/// directory whose log begins with the first entry, what was compacted is there too.
+/// Kubernetes compacts every 5 minutes: a normal backup goes back 5 to 10 of them. The first line names the window.
+/// More backups of the same cluster, with --also, make it longer; writes that are in none of them are counted. For a
+/// data directory whose log begins with the first entry, compacted revisions are shown too.
 ///
-/// etcd records no times; the objects hold some (creation, managedFields, deletion requests, the Leases that nodes renew). A
-/// revision was written at its time or up to `+N s` later, as far as the clocks of the API servers are right.
+/// etcd records no times; the objects hold some (creation, managedFields, deletion requests, the Leases that nodes
+/// renew). A revision was written at its time or up to `+N s` later, as far as the clocks of the API servers are right.
 ///
-/// `by` is the program that wrote it (metadata.managedFields[].manager), a name that it gave itself: not a person. It is `-`
-/// where that is not certain. `by ownership`: no time shows it, but this manager alone owns what was changed.
+/// `by` is the program that wrote it (metadata.managedFields[].manager), a name that it gave itself: not a person. It
+/// is `-` where that is not certain. `by ownership`: no time shows it, but this manager alone owns what was changed.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -101,14 +101,14 @@ impl History {
             note_namespace(&backups.iter().collect::<Vec<_>>(), query.namespace.as_deref());
             let what = self.key.unwrap_or_else(|| query.what.join(" "));
             let held: Vec<_> = backups.iter().map(|of| format!("{} holds {}", of.name, text::window(of))).collect();
-            let what = format!("no revision of {what} is there; {}", held.join("; "));
+            let what = format!("no revision of {what} found; {}", held.join("; "));
             return Err(Error::not_found(printable(what)).hinted(elsewhere(&sources)).into());
         }
         let mut exit = Exit::Good;
         let (_, missing) = selection.arrange(found.keys().copied(), |key| key);
         for missing in missing {
             let name = printable(missing.name.clone());
-            Failure::from(Error::not_found(format!("no revision of {name} is there"))).say();
+            Failure::from(Error::not_found(format!("no revision of {name} found"))).say();
             exit = Exit::Content;
         }
         let ignore = Ignore { all: self.all, status: self.status, events: true, paths: Vec::new() };
@@ -124,7 +124,7 @@ impl History {
     }
 }
 
-/// Where else what is not in the backups may be.
+/// Other places where a revision that is not in the backups may be.
 fn elsewhere(sources: &[Source]) -> String {
     let log = sources.iter().find(|source| !source.wal().is_empty());
     let log = log.map_or("a data directory's log".to_owned(), |source| source.name().to_owned());

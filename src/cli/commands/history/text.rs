@@ -107,7 +107,7 @@ impl Run {
             1 => head,
             n => format!("~ revisions {first} to {}   {after} {width}   {n} updates by {by}\n", self.last),
         };
-        // what every update changes says nothing
+        // fields that every update changes carry no information
         let own = |reason: &&&str| !["managedFields", "resourceVersion", "generation"].contains(*reason);
         let shown: Vec<_> = self.reasons.iter().filter(own).copied().collect();
         let (shown, flag) = match shown.as_slice() {

@@ -41,7 +41,7 @@ pub(crate) struct Alias {
     #[arg(long, value_name = "BOOL", default_value_t = false, hide_default_value = true, action = ArgAction::Set,
           num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = boolean)]
     skip_hash_check: bool,
-    /// Raise the revision by so many
+    /// Raise the revision by N
     #[arg(long, default_value_t = 0, value_parser = uint)]
     bump_revision: u64,
     /// Mark what was before as compacted

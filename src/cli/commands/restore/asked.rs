@@ -1,4 +1,4 @@
-//! What `restore` is asked for: where, how much doubt is let through, revisions, what is carried along.
+//! Arguments of `restore`: the destination, the accepted doubt, revisions, what is kept.
 
 use std::path::PathBuf;
 
@@ -29,8 +29,8 @@ pub(super) struct Where {
     pub(super) to: Option<PathBuf>,
     /// Make a snapshot file instead, with its SHA-256
     ///
-    /// Its members are those of the backup. For what takes files: etcdutl, Talos, k3s, OpenShift. What would be restored is in it: the log, up to where it is
-    /// wanted, without what is left out.
+    /// Its members are those of the backup. For what takes files: etcdutl, Talos, k3s, OpenShift. What would be
+    /// restored is in it: the log, up to where it is wanted, without what is left out.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["data_dir", "wal_dir", "to", "keep_old"])]
     pub(super) to_snapshot: Option<PathBuf>,
     /// Rename a member that is there already to member.before-<UTC>
@@ -50,7 +50,7 @@ pub(super) struct TrustArgs {
     /// Take a backup without SHA-256 trailer, such as a copy of member/snap/db
     #[arg(long)]
     pub(super) skip_hash_check: bool,
-    /// Take a damaged backup; a file beside the result says so
+    /// Take a damaged backup; a file beside the result records the damage
     ///
     /// With --skip-hash-check also one whose trailer is wrong.
     #[arg(long)]
@@ -70,15 +70,15 @@ pub(super) struct Revisions {
     pub(super) mark_compacted: bool,
     /// A newer backup, or the data directory of a dead member: --bump-revision goes past it
     ///
-    /// `auto` adds 1,000,000,000 to the highest revision that is known: a backup does not know how far the cluster got after
-    /// it. With the data directories of most of the voters, their logs included, it does, and `auto` adds a fifth. A backup of
-    /// another cluster, by the uid of kube-system, is refused.
+    /// `auto` adds 1,000,000,000 to the highest revision that is known: a backup does not show how many revisions
+    /// followed it. The data directories of most of the voters, with their logs, do, and `auto` then adds only a fifth.
+    /// A backup of another cluster, by the uid of kube-system, is refused.
     #[arg(long, value_name = "SNAPSHOT", hide_short_help = true)]
     pub(super) past: Vec<PathBuf>,
-    /// Give up the history before REV
+    /// Remove the history before REV
     #[arg(long, value_name = "REV|latest", value_parser = compact)]
     pub(super) compact: Option<Compact>,
-    /// Write the db anew, without free pages and without what --compact gives up
+    /// Write a new db, without free pages and without the history that --compact removes
     #[arg(long, hide_short_help = true)]
     pub(super) defrag: bool,
 }
@@ -101,7 +101,7 @@ pub(super) struct CarryArgs {
     /// Remove the keys that begin with PREFIX
     #[arg(long, value_name = "PREFIX", value_parser = prefix, hide_short_help = true)]
     pub(super) drop_key: Vec<String>,
-    /// End a downgrade that is under way
+    /// End a downgrade that is in progress
     #[arg(long, hide_short_help = true)]
     pub(super) clear_downgrade: bool,
     /// Make it start on this etcd
@@ -110,7 +110,7 @@ pub(super) struct CarryArgs {
 }
 
 impl Revisions {
-    /// What the other backups say of how far the old cluster of `backup` got.
+    /// The last revision of the old cluster of `backup`, as far as the other backups show it.
     pub(super) fn past(&self, session: &mut Session, backup: &Source) -> Result<Option<Past>> {
         let others = self.past.iter().map(|past| session.open(past)).collect::<Result<Vec<_>>>()?;
         let past = Past::of(backup, &others)?;

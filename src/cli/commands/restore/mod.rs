@@ -33,10 +33,10 @@ use crate::{
 
 /// Make a data directory that etcd starts on
 ///
-/// The backup is verified first. Everything is written beside the destination, and renamed into place at the end: all of
-/// it is there, or nothing is. In DIR only `member/` is changed. Say which member it is: with --member (as the snapshot
-/// knows it), with --from-manifest or --from-config, or with etcdutl's flags. A data directory is taken with its log, as
-/// etcd takes it when it starts. --wal rolls a snapshot forward.
+/// The backup is verified first. Everything is written beside the destination, and renamed into place at the end: all
+/// of it is there, or nothing is. In DIR only `member/` is changed. Name the member with --member (as in the
+/// snapshot), with --from-manifest or --from-config, or with etcdutl's flags. A data directory is taken with
+/// its log, as etcd takes it when it starts. --wal rolls a snapshot forward.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -145,16 +145,16 @@ impl Restore {
             fresh_token: self.whose.fresh_token,
             tls: chosen.as_ref().map_or(&[], |chosen| &chosen.tls),
         };
-        let told = self.tell(session, &plan, &to, &done, &by);
-        if told.is_err() {
+        let printed = self.tell(session, &plan, &to, &done, &by);
+        if printed.is_err() {
             say!("note: restore succeeded; its summary could not be printed");
         }
-        told?;
+        printed?;
         session.intact(&source)?;
         Ok(Exit::Good)
     }
 
-    /// Tells what was done.
+    /// Prints the result.
     fn tell(
         &self,
         session: &mut Session,
@@ -181,7 +181,7 @@ impl Restore {
         Ok(std::io::Write::flush(&mut session.out)?)
     }
 
-    /// Where and how it is made.
+    /// Destination and options of the result.
     fn target(&self, folder: PathBuf, members: &[String]) -> Result<Target> {
         let owner = self.place.owner.as_deref().map(Owner::parse).transpose()?;
         let (mode, trust, arguments) = (self.place.mode, self.trust.trust(), arguments());
@@ -208,7 +208,7 @@ impl Restore {
     }
 }
 
-/// Does it, watched: ^C ends it and leaves nothing behind.
+/// Carries out the plan; ^C ends it and leaves no files.
 fn run(session: &mut Session, source: &Source, plan: &Plan<'_>, to: &Target) -> Result<Done, Failure> {
     let stop = stop_at_signal();
     let progress = session.progress(source);

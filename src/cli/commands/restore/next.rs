@@ -1,4 +1,4 @@
-//! What comes after a restore: etcd's flags for each member, and what the cluster's installer asks for.
+//! The steps after a restore: etcd's flags for each member, and the steps of the cluster's installer.
 
 use std::{
     io::{self, Write},
@@ -42,7 +42,7 @@ pub(super) fn flags(plan: &Plan<'_>, to: &Target, by: &ByManifest<'_>) -> Vec<St
     job.to.places.iter().filter_map(start).collect()
 }
 
-/// What to do next.
+/// Prints the next steps.
 pub(super) fn tell(
     out: &mut impl Write,
     plan: &Plan<'_>,
@@ -86,7 +86,7 @@ pub(super) fn tell(
     Ok(())
 }
 
-/// What to do with the manifest, by which the kubelet starts etcd.
+/// Prints the steps for the manifest with which the kubelet starts etcd.
 fn by_manifest(out: &mut impl Write, manifest: &Path, kubeadm: bool) -> io::Result<()> {
     let name = manifest.file_name().unwrap_or_default().to_string_lossy();
     let watched = manifest.parent().filter(|parent| parent.ends_with("manifests"));
@@ -110,7 +110,7 @@ fn installer(installer: Option<Installer>) -> &'static [&'static str] {
             "           `name` is the member's name), start it with the token of the backup's time",
         ],
         Some(Installer::OpenShift) => &[
-            "OpenShift: stop the static pods, put member/ into /var/lib/etcd on the recovery host, and go on with the",
+            "OpenShift: stop the static pods, put member/ into /var/lib/etcd on the recovery host, and continue with the",
             "           documentation's steps after cluster-restore.sh has restored",
         ],
         None => &[],

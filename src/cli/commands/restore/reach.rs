@@ -1,4 +1,4 @@
-//! How far what is restored reaches: the log that goes on from the backup, and where to stop.
+//! How far a restore reaches: the log that continues from the backup, and where to stop.
 
 use std::path::{Path, PathBuf};
 

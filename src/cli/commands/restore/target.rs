@@ -1,4 +1,4 @@
-//! What is made of a backup: members' directories, or one snapshot file.
+//! The result of a restore: members' directories, or one snapshot file.
 
 use etcdsnap::{
     Result,
@@ -7,7 +7,7 @@ use etcdsnap::{
     source::Source,
 };
 
-/// Where a plan is done.
+/// Destination of a plan.
 pub(super) enum Target {
     /// Members' directories.
     Members(Job),
@@ -16,7 +16,7 @@ pub(super) enum Target {
 }
 
 impl Target {
-    /// Cleans up what a killed run has left there.
+    /// Removes the files that a killed run has left there.
     pub(super) fn recover(&self) -> Result<()> {
         match self {
             Self::Members(job) => job.to.recover(),
@@ -24,7 +24,7 @@ impl Target {
         }
     }
 
-    /// Checks that it can go there.
+    /// Checks that the result can be written there.
     pub(super) fn look(&self) -> Result<()> {
         match self {
             Self::Members(job) => job.to.look(),
@@ -32,7 +32,7 @@ impl Target {
         }
     }
 
-    /// Where it goes, for people.
+    /// The destination as text.
     pub(super) fn places(&self) -> Vec<String> {
         let Job { to, .. } = match self {
             Self::Members(job) => job,
@@ -45,7 +45,7 @@ impl Target {
         to.places.iter().map(of).collect()
     }
 
-    /// How much doubt is let through.
+    /// How much doubt is accepted.
     pub(super) fn trust(&self) -> Trust {
         match self {
             Self::Members(job) => job.trust,
@@ -53,7 +53,7 @@ impl Target {
         }
     }
 
-    /// Does the plan.
+    /// Carries out the plan.
     pub(super) fn make(&self, source: &Source, plan: &Plan<'_>, watch: Watch<'_>) -> Result<Done> {
         match self {
             Self::Members(job) => apply(source, plan, job, watch),

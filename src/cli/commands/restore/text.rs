@@ -1,4 +1,4 @@
-//! A plan and its end, for people and as JSON.
+//! Text and JSON output of a plan and of its result.
 
 use std::io::{self, Write};
 
@@ -34,7 +34,7 @@ fn members(out: &mut impl Write, plan: &Plan<'_>) -> io::Result<()> {
     line(out, "cluster", &format!("{}, token {}", cluster.id, cluster.token))
 }
 
-/// What is going to be done, and that it goes `to` these places.
+/// Prints the plan and the places `to` which it writes.
 pub(super) fn plan(out: &mut impl Write, plan: &Plan<'_>, to: &[String]) -> io::Result<()> {
     let version = plan.version.as_ref().map_or(String::new(), |version| format!("storage version {version}, "));
     let in_use = plan.in_use.map_or(String::new(), |used| format!(" ({} in use)", bytes(used)));
@@ -57,7 +57,7 @@ pub(super) fn plan(out: &mut impl Write, plan: &Plan<'_>, to: &[String]) -> io::
     Ok(())
 }
 
-/// What comes of the log.
+/// Result of applying the log.
 fn from_log(log: &FromLog) -> String {
     let FromLog { entries, from_index, to_index, from_revision, to_revision, left_out, behind_gap, .. } = *log;
     let name = log.name.as_ref().map_or(String::new(), |name| format!("{name}: "));
@@ -66,11 +66,11 @@ fn from_log(log: &FromLog) -> String {
         _ => format!("{entries} entries applied, to entry {to_index}, revision {from_revision} to {to_revision}"),
     };
     let left = if left_out == 0 { String::new() } else { format!(", {left_out} left out") };
-    let lost = if behind_gap == 0 { String::new() } else { format!(", {behind_gap} behind a gap cannot be") };
+    let lost = if behind_gap == 0 { String::new() } else { format!(", {behind_gap} after a gap cannot be applied") };
     format!("{name}{what}{left}{lost}")
 }
 
-/// Which etcd versions start.
+/// The etcd versions that start, as text.
 pub(in crate::commands) fn starts(starts_on: &[(Minor, Startup)]) -> String {
     let starts = starts_on.iter().filter(|(_, startup)| startup.ok).map(|(etcd, _)| etcd.to_string());
     let starts: Vec<_> = starts.collect();
@@ -85,17 +85,17 @@ fn note(out: &mut impl Write, name: &str, finding: &Finding) -> io::Result<()> {
 fn changes(changes: &Changes<'_>) -> Vec<String> {
     let mut lines = vec![format!("buckets {}", changes.buckets.keys().copied().collect::<Vec<_>>().join(", "))];
     if let Some(cut) = changes.cut_after {
-        lines.push(format!("records behind revision {cut} left out"));
+        lines.push(format!("records after revision {cut} left out"));
     }
     if let Some(at) = changes.deleted_at {
         lines.push(format!("{} keys deleted, at revision {at}", changes.deleted.len()));
     }
     if let Some(at) = changes.compact_to {
         let how = if changes.defrag { "left out" } else { "removed by etcd when it starts" };
-        lines.push(format!("history before revision {at} given up: {how}"));
+        lines.push(format!("history before revision {at} removed: {how}"));
     }
     if changes.defrag {
-        lines.push("written afresh, without free pages".to_owned());
+        lines.push("written as a new db, without free pages".to_owned());
     }
     if let Some(to) = changes.bump_to {
         lines.push(format!("revision raised to {to}, all before it compacted"));
@@ -103,7 +103,7 @@ fn changes(changes: &Changes<'_>) -> Vec<String> {
     lines
 }
 
-/// What the check said.
+/// Prints the verdict of the check.
 pub(in crate::commands) fn verdict(out: &mut impl Write, report: &Report) -> io::Result<()> {
     let verdict = report.verdict().map_or("not read".to_owned(), |verdict| verdict.to_string());
     let mut findings = report.findings.list().iter();
@@ -118,13 +118,13 @@ pub(in crate::commands) fn verdict(out: &mut impl Write, report: &Report) -> io:
     line(out, "checked", &format!("{verdict}: {why}{keys} keys{more}"))
 }
 
-/// What was done.
+/// Prints the result.
 pub(super) fn done(out: &mut impl Write, done: &Done) -> io::Result<()> {
     for kept in &done.kept {
         line(out, "kept", &kept.display().to_string())?;
     }
     if done.report.db_damaged() {
-        line(out, "note", "the db is damaged: it was written afresh, with what of it can be read")?;
+        line(out, "note", "the db is damaged: a new db was written, with all that could be read")?;
     }
     let restored = &done.restored;
     let (revision, keys, size) = (restored.revision, restored.total_key, bytes(restored.total_size));
@@ -141,7 +141,7 @@ pub(in crate::commands) fn source(report: &Report) -> Value {
     })
 }
 
-/// What was done, as JSON.
+/// The result, as JSON.
 pub(super) fn restored(done: &Done) -> Value {
     let restored = &done.restored;
     let paths = |paths: &[std::path::PathBuf]| paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>();

@@ -1,4 +1,4 @@
-//! Whose member is restored: the flags, and what is said when they do not make it clear.
+//! Which member is restored: the flags, and the error when they do not name one.
 
 use std::path::{Path, PathBuf};
 
@@ -53,12 +53,12 @@ pub(super) struct WhoseArgs {
 }
 
 impl WhoseArgs {
-    /// The manifest that says whose member it is.
+    /// The manifest that describes the member.
     pub(super) fn manifest(&self) -> Option<&Path> {
         self.from_manifest.as_deref()
     }
 
-    /// The file that says whose member it is.
+    /// The file that describes the member.
     fn file(&self) -> Option<(&Path, Form)> {
         let config = || Some((self.from_config.as_deref()?, Form::Config));
         self.from_manifest.as_deref().map(|file| (file, Form::Pod)).or_else(config)
@@ -80,7 +80,7 @@ impl WhoseArgs {
         whose.choose(state).map_err(|why| self.unclear(why, state, snapshot, place))
     }
 
-    /// Why it is not clear, and what would make it so.
+    /// The error that no member, or no cluster, is named, with a hint.
     fn unclear(&self, why: NotChosen, state: &State, snapshot: &Path, place: &Where) -> Error {
         let file = self.file().map_or(Path::new(""), |(file, _)| file).display();
         match why {
@@ -88,12 +88,12 @@ impl WhoseArgs {
             NotChosen::LogApart(wal) => {
                 Error::usage(format!("{file}: etcd looks for its log in {wal}")).hinted("--wal-dir DIR puts it there")
             }
-            NotChosen::NoCluster => Error::usage(format!("{file}: it says neither --initial-cluster nor URLs"))
-                .hinted("--initial-cluster says it"),
+            NotChosen::NoCluster => Error::usage(format!("{file}: it has neither --initial-cluster nor URLs"))
+                .hinted("--initial-cluster gives the members"),
             NotChosen::Smaller { member, missing, cluster } => {
                 let missing = missing.join(", ");
                 let hint = format!(
-                    "--member {} instead of it restores the snapshot's cluster; --initial-cluster {} beside it makes the smaller one",
+                    "--member {} instead restores the snapshot's cluster; with --initial-cluster {} it is the smaller one",
                     shell(&member),
                     shell(cluster),
                 );
@@ -105,7 +105,7 @@ impl WhoseArgs {
         }
     }
 
-    /// The refusal to guess, with the lines that would fit.
+    /// The error that no member was named, with the commands that fit.
     fn fitting(&self, state: &State, snapshot: &Path, place: &Where) -> Error {
         let dir = place.data_dir.as_deref().unwrap_or(Path::new("DIR"));
         let line = format!("etcdsnap restore {} --data-dir {}", shell(snapshot), shell(dir));
@@ -119,7 +119,8 @@ impl WhoseArgs {
                 "{line} --name NAME --initial-cluster NAME=http://HOST:2380 --initial-advertise-peer-urls http://HOST:2380"
             )],
         };
-        let what = "whose member it is was not said, and a guess would advertise localhost for ever";
-        Error::usage(what).hinted(format!("this fits the snapshot:\n  {}", lines.join("\n  ")))
+        let what = "no member was named (--member, --from-manifest or --name); etcdutl's default would advertise \
+                    http://localhost";
+        Error::usage(what).hinted(format!("these commands fit the snapshot:\n  {}", lines.join("\n  ")))
     }
 }

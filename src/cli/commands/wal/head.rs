@@ -24,9 +24,9 @@ pub(super) fn text(out: &mut impl Write, log: &Summary<'_>) -> io::Result<()> {
     }
     if entries.past_commit > 0 {
         let count = match log.voters.as_ref().map(BTreeSet::len) {
-            Some(1) => "they count all the same, as this member is the only voter",
-            Some(_) => "whether they count only the other members know",
-            None => "they count if this member is the only voter",
+            Some(1) => "they are committed, as this member is the only voter",
+            Some(_) => "only the other members know whether they are committed",
+            None => "they are committed if this member is the only voter",
         };
         writeln!(out, "past the commit: {}; {count}", entries.past_commit)?;
     }

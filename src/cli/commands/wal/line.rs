@@ -45,7 +45,7 @@ pub(super) fn row(record: &Description<'_>) -> [String; 9] {
     ]
 }
 
-/// So many characters of a text are shown on a line.
+/// The number of characters of a text that are shown on a line.
 const SHOWN: usize = 80;
 
 /// A tree on one line: `key=/app/a value="1"`.
@@ -69,7 +69,7 @@ fn term(value: &Value) -> String {
     }
 }
 
-/// What was stored, in as few words.
+/// A short text for a stored value.
 fn stored(value: &Map<String, Value>) -> String {
     let text = |name| value.get(name).and_then(Value::as_str);
     let size = value.get("size").and_then(Value::as_u64).unwrap_or_default();
@@ -84,7 +84,7 @@ fn stored(value: &Map<String, Value>) -> String {
     }
 }
 
-/// A text that can be told from what is around it.
+/// A text, in quotes where it could be confused with the text around it.
 fn word(text: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "/-_.:@*+\\".contains(c);
     let cut: String = text.chars().take(SHOWN).collect();

@@ -32,9 +32,9 @@ use crate::{
 ///
 /// SEQ and OFFSET are a record's place: the segment's number in its file name, and the byte its frame begins at. NOTE
 /// marks entries that a new leader's have overwritten, those past the last commit on disk, and what follows a torn
-/// place, where etcd cuts the log off. An entry was written at TIME or later, by the times in the objects that it and the
-/// entries before it write (creation, managedFields, deletion requests, Leases). BY is the user,
-/// where auth was on, and the last four digits of the id of the member that the request was made to.
+/// place, where etcd cuts the log off. An entry was written at TIME or later, by the times in the objects that it and
+/// the entries before it write (creation, managedFields, deletion requests, Leases). BY is the user, where auth was on,
+/// and the last four digits of the id of the member that the request was made to.
 ///
 /// Of a Kubernetes object only kind, name and size are shown; passwords, tokens and what else is secret are masked.
 ///
@@ -58,10 +58,10 @@ pub(crate) struct Wal {
     /// Compare with the log of another member, entry by entry, instead of listing records
     #[arg(long, value_name = "PATH")]
     diff: Option<PathBuf>,
-    /// Without what stands above the records, and the line of headers
+    /// Print no lines before the table, and no line of headers
     #[arg(long)]
     no_headers: bool,
-    /// Each record's bytes too, base64: nothing in them is masked; with json and ndjson
+    /// Print each record's bytes too, in base64 and not masked; with json and ndjson
     #[arg(long)]
     raw: bool,
     /// The format
@@ -128,7 +128,7 @@ fn close(session: &mut Session, files: &RaftFiles, findings: &Findings) -> Resul
     if !findings.damaged() {
         return Ok(Exit::Good);
     }
-    say!("{}: damaged; what is shown is what could be read", printable(files.name().to_owned()));
+    say!("{}: damaged; the output holds what could be read", printable(files.name().to_owned()));
     Ok(Exit::Content)
 }
 
