@@ -53,8 +53,8 @@ pub(super) fn known_term(state: &State) -> Option<u64> {
 /// Whether a release line starts, and why (not).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Startup {
-    /// Whether it starts.
-    pub ok: bool,
+    /// Whether it starts; `None` for one that is not judged.
+    pub ok: Option<bool>,
     /// Why it does not start, or a remark.
     pub why: String,
 }
@@ -76,14 +76,24 @@ pub enum Role<'b> {
     Member(&'b Bootstrap),
 }
 
-/// Whether each of [`JUDGED`] starts on a backend with the state `state`.
+/// Whether each of [`JUDGED`] starts on a backend with the state `state`. A newer etcd that wrote it follows, not judged.
 #[must_use]
-pub fn starts_on(state: &State, role: Role<'_>) -> [(Minor, Startup); 4] {
-    JUDGED.map(|etcd| (etcd, start(etcd, state, role)))
+pub fn starts_on(state: &State, role: Role<'_>) -> Vec<(Minor, Startup)> {
+    let judged = JUDGED.iter().map(|etcd| (*etcd, start(*etcd, state, role)));
+    let why = |writer| format!("wrote it, and is not judged: whether etcd {writer} starts is not known");
+    let unjudged = newer_writer(state).map(|writer| (writer, Startup { ok: None, why: why(writer) }));
+    judged.chain(unjudged).collect()
+}
+
+/// The etcd that wrote the backend, when it is newer than all of [`JUDGED`].
+fn newer_writer(state: &State) -> Option<Minor> {
+    let versions = [&state.meta.storage_version, &state.cluster.version];
+    let writer = versions.into_iter().flatten().filter_map(|version| Minor::parse(version)).max();
+    writer.filter(|writer| JUDGED.iter().all(|judged| writer > judged))
 }
 
 fn start(etcd: Minor, state: &State, role: Role<'_>) -> Startup {
-    let refused = |why: String| Startup { ok: false, why };
+    let refused = |why: String| Startup { ok: Some(false), why };
     if let Role::Member(member) = role
         && let Some(why) = stopped_by_files(etcd, state, member)
     {
@@ -129,7 +139,7 @@ fn start(etcd: Minor, state: &State, role: Role<'_>) -> Startup {
         }
         _ => "starts".to_owned(),
     };
-    Startup { ok: true, why }
+    Startup { ok: Some(true), why }
 }
 
 /// The number of learners, when `etcd` starts with so many only with its flag `--max-learners`.
@@ -178,16 +188,25 @@ mod tests {
         state
     }
 
-    fn ok(state: &State) -> [bool; 4] {
-        starts_on(state, Role::Restored).map(|(_, startup)| startup.ok)
+    fn ok(state: &State) -> Vec<Option<bool>> {
+        starts_on(state, Role::Restored).into_iter().map(|(_, startup)| startup.ok).collect()
     }
 
     #[test]
     fn the_matrix_of_restored_snapshots() {
-        assert_eq!(ok(&state(None, Some("3.4.0"))), [true; 4]);
-        assert_eq!(ok(&state(None, Some("3.5.0"))), [true; 4]);
-        assert_eq!(ok(&state(Some("3.6.0"), Some("3.6.0"))), [false, true, true, true]);
-        assert_eq!(ok(&state(Some("3.7.0"), Some("3.7.0"))), [false, true, false, true]);
+        assert_eq!(ok(&state(None, Some("3.4.0"))), [Some(true); 4]);
+        assert_eq!(ok(&state(None, Some("3.5.0"))), [Some(true); 4]);
+        assert_eq!(ok(&state(Some("3.6.0"), Some("3.6.0"))), [false, true, true, true].map(Some));
+        assert_eq!(ok(&state(Some("3.7.0"), Some("3.7.0"))), [false, true, false, true].map(Some));
+    }
+
+    #[test]
+    fn a_newer_etcd_that_wrote_it_is_named_and_not_judged() {
+        let ends =
+            |state: State| starts_on(&state, Role::Restored).pop().map(|(etcd, startup)| (etcd.minor, startup.ok));
+        assert_eq!(ends(state(Some("3.8.0"), Some("3.8.0"))), Some((8, None)));
+        assert_eq!(ends(state(None, Some("3.10.0"))), Some((10, None)));
+        assert_eq!(ends(state(Some("3.7.0"), Some("3.7.0"))), Some((7, Some(true))));
     }
 
     #[test]
@@ -198,6 +217,7 @@ mod tests {
             state.cluster.downgrade = Some(super::super::state::Downgrade { target_version, enabled: true });
             ok(&state)
         };
-        assert_eq!((to("3.4.0"), to("3.5.0"), to("")), ([true, false, true, true], [true; 4], [true; 4]));
+        assert_eq!(to("3.4.0"), [true, false, true, true].map(Some));
+        assert_eq!((to("3.5.0"), to("")), (vec![Some(true); 4], vec![Some(true); 4]));
     }
 }

@@ -59,7 +59,7 @@ impl<'a> Plan<'a> {
             cluster: wanted.cluster.clone(),
             members: members.iter().map(|member| member.name.clone()).collect(),
             changes,
-            starts_on: starts_on(&state, Role::Restored).to_vec(),
+            starts_on: starts_on(&state, Role::Restored),
             carried: Vec::new(),
             warnings: Vec::new(),
             state,

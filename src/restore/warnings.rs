@@ -123,13 +123,14 @@ fn of_state(facts: &Facts<'_>, wanted: &Wanted, plan: &Plan<'_>, findings: &mut 
     }
     match wanted.for_etcd {
         Some(etcd) => {
-            let refuses = plan.starts_on.iter().find(|(version, startup)| *version == etcd && !startup.ok);
+            let refuses =
+                plan.starts_on.iter().find(|(version, startup)| *version == etcd && startup.ok == Some(false));
             if let Some((_, startup)) = refuses {
                 findings.push(Finding::warning(Code::ForEtcd, format!("etcd {etcd} will not start: {}", startup.why)));
             }
         }
         None => {
-            for (etcd, startup) in plan.starts_on.iter().filter(|(_, startup)| !startup.ok) {
+            for (etcd, startup) in plan.starts_on.iter().filter(|(_, startup)| startup.ok == Some(false)) {
                 let runs = wanted.runs == Some(*etcd);
                 let severity = if runs { Severity::Warning } else { Severity::Info };
                 let what =

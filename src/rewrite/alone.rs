@@ -195,7 +195,7 @@ impl Alone {
                 last,
                 snapshot_at: log_start.as_ref().map(LogStart::index),
             },
-            starts_on: starts_on(&after, Role::Member(&bootstrap)).to_vec(),
+            starts_on: starts_on(&after, Role::Member(&bootstrap)),
             changes: members.changes,
             requests,
             state: HardState { commit: last, ..state },
@@ -252,7 +252,8 @@ impl Change for Alone {
     }
 
     fn stopped(&self) -> Option<String> {
-        let newest = self.starts_on.last().filter(|_| self.starts_on.iter().all(|(_, startup)| !startup.ok));
+        let newest =
+            self.starts_on.last().filter(|_| self.starts_on.iter().all(|(_, startup)| startup.ok == Some(false)));
         newest.map(|(etcd, startup)| format!("no etcd would start on the result: etcd {etcd} {}", startup.why))
     }
 

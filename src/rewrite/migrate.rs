@@ -167,7 +167,7 @@ impl Migrate {
             promoted: promoted.iter().map(|member| Id(member.id)).collect(),
             snapshot_at: log_start.as_ref().map(LogStart::index),
             forced,
-            starts_on: starts_on(&state, Role::Member(&bootstrap)).to_vec(),
+            starts_on: starts_on(&state, Role::Member(&bootstrap)),
             buckets,
             state,
             log_start,
@@ -202,7 +202,7 @@ impl Change for Migrate {
 
     fn stopped(&self) -> Option<String> {
         let (etcd, startup) = self.starts_on.iter().find(|(etcd, _)| *etcd == self.to)?;
-        (!startup.ok).then(|| format!("etcd {etcd} would not start on the result: {}", startup.why))
+        (startup.ok == Some(false)).then(|| format!("etcd {etcd} would not start on the result: {}", startup.why))
     }
 
     fn files(&self, directory: &Directory<'_>) -> Result<Vec<PathBuf>> {

@@ -93,7 +93,7 @@ fn checked(source: &Source, load: &Load) -> Result<Report> {
         report.findings.push_all(member::check(&snapshot, member));
     }
     let role = report.member.as_ref().map_or(boot::Role::Restored, boot::Role::Member);
-    report.starts_on = boot::starts_on(&snapshot.state, role).to_vec();
+    report.starts_on = boot::starts_on(&snapshot.state, role);
     Ok(report)
 }
 

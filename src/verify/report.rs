@@ -125,7 +125,7 @@ impl Report {
         // No etcd starts on a damaged db: no restore takes it as it is.
         if self.findings.damaged() {
             for (_, startup) in &mut self.starts_on {
-                *startup = Startup { ok: false, why: "damaged".to_owned() };
+                *startup = Startup { ok: Some(false), why: "damaged".to_owned() };
             }
         }
     }

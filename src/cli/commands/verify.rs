@@ -131,7 +131,10 @@ impl Verify {
         let mut columns = Columns::new(&headers).right(&[3, 4, 5]).colored(1, color);
         for report in reports {
             let or_dash = |text: Option<String>| text.filter(|t| !t.is_empty()).unwrap_or_else(|| "-".to_owned());
-            let starts = report.starts_on.iter().filter(|(_, startup)| startup.ok).map(|(etcd, _)| etcd.to_string());
+            let starts = report.starts_on.iter().filter_map(|(etcd, startup)| match startup.ok {
+                Some(ok) => ok.then(|| etcd.to_string()),
+                None => Some(format!("({etcd} wrote it: not judged)")),
+            });
             columns.add([
                 report.path.clone(),
                 report.verdict().map_or(report.unread.unwrap_or_default().to_owned(), |verdict| verdict.to_string()),

@@ -72,9 +72,11 @@ fn from_log(log: &FromLog) -> String {
 
 /// The etcd versions that start, as text.
 pub(in crate::commands) fn starts(starts_on: &[(Minor, Startup)]) -> String {
-    let starts = starts_on.iter().filter(|(_, startup)| startup.ok).map(|(etcd, _)| etcd.to_string());
-    let starts: Vec<_> = starts.collect();
-    if starts.is_empty() { "none".to_owned() } else { format!("etcd {}", starts.join(" ")) }
+    let of = |ok: Option<bool>| starts_on.iter().filter(move |(_, startup)| startup.ok == ok).map(|(etcd, _)| etcd);
+    let starts: Vec<_> = of(Some(true)).map(Minor::to_string).collect();
+    let starts = if starts.is_empty() { "none".to_owned() } else { format!("etcd {}", starts.join(" ")) };
+    let unjudged = of(None).map(|etcd| format!("written by etcd {etcd}, which is not judged"));
+    [starts].into_iter().chain(unjudged).collect::<Vec<_>>().join("; ")
 }
 
 fn note(out: &mut impl Write, name: &str, finding: &Finding) -> io::Result<()> {
