@@ -162,6 +162,12 @@ impl Alone {
         let members = Members::of(source, &log, &snapshot, metadata.node_id, kept, urls)?;
         let revision = snapshot.head().map_err(|finding| source.damaged(finding))?;
         let requests = Requests::of(&snapshot, besides, revision)?;
+        if members.unchanged() && requests.len() == 0 {
+            let what = format!("{}: member {:x} is the only member already", source.name(), metadata.node_id);
+            let hint = "etcd starts on it as it is; --peer-urls changes its peer URLs, --compact gives up history, \
+                --disarm-alarms disarms alarms";
+            return Err(Error::usage(what).hinted(hint));
+        }
         let added = requests.len().saturating_add(members.changes.len() as u64);
         let last = kept.checked_add(added).ok_or_else(|| {
             let what = format!("entry {kept} is the last that a log can number");

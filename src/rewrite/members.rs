@@ -34,6 +34,11 @@ impl Members {
         state
     }
 
+    /// Whether the member is the only one already, so that nothing changes.
+    pub(super) const fn unchanged(&self) -> bool {
+        self.changes.is_empty() && !self.differ
+    }
+
     /// The v2store after the changes.
     pub(super) fn v2_after(&self, mut v2: V2) -> V2 {
         let (id, peer_urls) = (self.itself.id, self.itself.peer_urls.clone());
@@ -101,10 +106,6 @@ impl Members {
             itself.peer_urls.clone_from(&urls);
             let moved = Member { id, peer_urls: urls, ..Member::default() };
             changes.push((ConfChangeKind::UpdateNode, id, moved.json()));
-        }
-        if changes.is_empty() && !differ {
-            let what = format!("member {id:x} is the only member already");
-            return Err(usage(what, "etcd starts on it as it is; --peer-urls changes its peer URLs"));
         }
         Ok(Self { itself, joins: learns.is_none(), others, differ, changes })
     }

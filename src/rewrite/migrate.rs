@@ -16,6 +16,7 @@ use super::{
     directory::{Directory, copy_part},
     log,
     log_start::{LogStart, beyond, look_behind},
+    requests::Alarmed,
     voters::{agreed, known},
 };
 use crate::{
@@ -52,6 +53,8 @@ pub struct Migrate {
     pub cluster_version: Option<(String, String)>,
     /// The members that vote although the db has them as learners; they become voters in the db.
     pub promoted: Vec<Id>,
+    /// The alarms that its members raised, which are kept.
+    pub alarms: Vec<Alarmed>,
     /// The entry that the log starts after, when that has to change.
     pub snapshot_at: Option<u64>,
     /// Why etcdutl would refuse the migration.
@@ -165,6 +168,7 @@ impl Migrate {
             to,
             cluster_version,
             promoted: promoted.iter().map(|member| Id(member.id)).collect(),
+            alarms: alarms(source, &snapshot),
             snapshot_at: log_start.as_ref().map(LogStart::index),
             forced,
             starts_on: starts_on(&state, Role::Member(&bootstrap)),
@@ -173,6 +177,13 @@ impl Migrate {
             log_start,
         })
     }
+}
+
+/// The alarms after the log's entries; those of the db where the log cannot be applied, which the checks report.
+fn alarms(source: &Source, db: &Snapshot<'_>) -> Vec<Alarmed> {
+    let served = Snapshot::load(source, &Load::default());
+    let state = served.as_ref().map_or(&db.state, |served| &served.state);
+    state.alarms.iter().map(Alarmed::from).collect()
 }
 
 /// Why `to` cannot read the log after the last snapshot (`wal.MinimalEtcdVersion`): it holds requests or fields of a

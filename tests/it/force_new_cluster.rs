@@ -450,6 +450,23 @@ fn alarms_are_kept_or_disarmed(peers: &Peers, version: &str) {
     for alarm in ["NOSPACE of member 4d, kept", "CORRUPT of member 4d, kept"] {
         assert!(told.contains(alarm) && told.contains("--disarm-alarms"), "{told}");
     }
+    // Also of the only member, which has nothing else to change.
+    let again = folder.path().join("again");
+    let only = ["--data-dir", path(&kept), "--to", path(&again)];
+    let told = done(&[&only[..], &["--disarm-alarms"]].concat());
+    assert!(told.contains("CORRUPT of member 4d, disarmed"), "{told}");
+    let etcd = dead.start(peers, version, &again, &[]);
+    etcd.ctl(&["put", "after", "x"]);
+    assert_eq!(etcd.ctl(&["alarm", "list"]), "", "etcd {version}");
+    drop(etcd);
+    if version == "37" {
+        let to = folder.path().join("migrated");
+        let plan = ["migrate", "--data-dir", path(&kept), "--to", path(&to), "--target-version", "3.6", "--dry-run"];
+        let told = String::from_utf8(etcdsnap(plan).stdout).unwrap();
+        let alarms =
+            ["NOSPACE of member 4d, kept: etcd refuses writes", "CORRUPT of member 4d, kept: etcd refuses requests"];
+        assert!(alarms.iter().all(|alarm| told.contains(alarm)), "{told}");
+    }
     let etcd = dead.start(peers, version, &kept, &[]);
     assert!(!etcd.try_ctl(&["put", "after", "x"]).status.success(), "etcd {version}");
     drop(etcd);

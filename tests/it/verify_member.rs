@@ -102,6 +102,38 @@ fn a_directory_without_snap_files_is_good() {
     }
 }
 
+/// etcd 3.8 is not released yet: what was written by it is good, and where it starts is not known.
+#[test]
+fn an_etcd_that_is_not_judged_is_named() {
+    let Some(peers) = Peers::find("an_etcd_that_is_not_judged_is_named") else { return };
+    let home = TempDir::new().unwrap();
+    let (data, alone) = (home.path().join("data"), home.path().join("alone"));
+    let etcd = Etcd::start_on(&peers, "38", Some(&data), &[]).unwrap();
+    etcd.ctl(&["put", "key", "value"]);
+    let saved = home.path().join("saved.db");
+    eventually("the storage has a version", || {
+        etcd.ctl(&["snapshot", "save", saved.to_str().unwrap()]);
+        let output = etcdsnap(["status", saved.to_str().unwrap(), "-o", "json"]);
+        let status: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        status["version"] == "3.8.0"
+    });
+    etcd.stop();
+    for file in [&data, &saved] {
+        let report = verify(file);
+        let unknown = &report["startsOn"]["3.8"];
+        assert!(unknown["ok"].is_null() && unknown["why"].as_str().unwrap().contains("not judged"), "{report}");
+        let table = String::from_utf8(etcdsnap(["verify", file.to_str().unwrap()]).stdout).unwrap();
+        assert!(table.contains("(3.8 wrote it: not judged)"), "{table}");
+    }
+    let [data, to] = [&data, &alone].map(|path| path.to_str().unwrap());
+    let asked = ["--data-dir", data, "--to", to, "--compact", "latest", "--uncommitted", "keep"];
+    let output = etcdsnap([&["force-new-cluster"], &asked[..]].concat());
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(told.contains("written by etcd 3.8, which is not judged"), "{told}{:?}", output.stderr);
+    let etcd = Etcd::start_on(&peers, "38", Some(&alone), &[]).unwrap();
+    assert_eq!(etcd.ctl(&["get", "key", "--print-value-only"]), "value\n");
+}
+
 #[test]
 fn keys_of_the_v2_api_stop_later_ones() {
     let Some(peers) = Peers::find("keys_of_the_v2_api_stop_later_ones") else { return };

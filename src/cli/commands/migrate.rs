@@ -73,6 +73,11 @@ impl Planned for Plan {
         for id in &self.promoted {
             line(&mut out, "members", &format!("{id} is a voter in raft, but still a learner in the db"))?;
         }
+        for alarm in &self.alarms {
+            let refuses = if alarm.alarm == "CORRUPT" { "requests" } else { "writes" };
+            let what = format!("{} of member {}, kept: etcd refuses {refuses}", alarm.alarm, alarm.member);
+            line(&mut out, "alarm", &what)?;
+        }
         if let Some(at) = self.snapshot_at {
             line(&mut out, "log", &format!("starts after entry {at}, the last that the db holds"))?;
         }
