@@ -43,6 +43,24 @@ Exit status:
   2  the call: wrong usage
   3  the system: could not read or write, or the input changed while it was read";
 
+/// The namespace that a command is limited to, as kubectl has it.
+#[derive(Debug, Args)]
+pub(crate) struct InNamespace {
+    /// Only this namespace; kinds that live in none are not affected
+    #[arg(short, long)]
+    namespace: Option<String>,
+    /// All namespaces (the default); -n does not count then
+    #[arg(short = 'A', long, hide_short_help = true)]
+    all_namespaces: bool,
+}
+
+impl InNamespace {
+    /// The namespace, unless `-A` overrides it.
+    pub(crate) fn only(&self) -> Option<String> {
+        self.namespace.clone().filter(|_| !self.all_namespaces)
+    }
+}
+
 /// Flags of every command.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Global options")]

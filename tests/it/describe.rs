@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::common::{Etcd, Peers};
+use crate::common::{Etcd, Peers, etcdsnap};
 
 fn describe(args: &[&str]) -> (i32, String, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_etcdsnap")).arg("describe").args(args).output().unwrap();
@@ -40,6 +40,26 @@ fn secrets_are_masked_unless_they_are_asked_for() {
     );
     let (code, open, said) = describe(&[&args[..], &["--encryption-config", "fixtures/encryption.yaml"]].concat());
     assert!(code == 0 && open.contains("Name:         box\n") && open.contains("masked:"), "{said}");
+}
+
+/// As kubectl users type it, and over -n, as there.
+#[test]
+fn all_namespaces_is_taken_everywhere() {
+    let of = |words: &[&str], more: &[&str]| {
+        let output = etcdsnap([words, more].concat());
+        (output.status.code(), output.stdout, String::from_utf8(output.stderr).unwrap())
+    };
+    for words in [
+        &["describe", "fixtures/kube.db", "pods"][..],
+        &["history", "fixtures/kube.db", "pod/db-0"],
+        &["timeline", "fixtures/kube.db", "pods"],
+        &["diff", "fixtures/kube.db", "fixtures/kube-later.db", "pods"],
+    ] {
+        let all = of(words, &[]);
+        assert!(!all.1.is_empty(), "{words:?}: {}", all.2);
+        assert_eq!(of(words, &["-A"]), all, "{words:?}");
+        assert_eq!(of(words, &["-n", "pay", "--all-namespaces"]), all, "{words:?}");
+    }
 }
 
 #[test]

@@ -14,7 +14,7 @@ use super::{
     unknown::UnknownFields,
 };
 use crate::{
-    args::{Keys, LogArgs, Masking, When, etcd_prefix},
+    args::{InNamespace, Keys, LogArgs, Masking, When, etcd_prefix},
     failure::{Exit, Failure},
     render,
     session::Session,
@@ -38,9 +38,8 @@ pub(crate) struct Describe {
     /// KIND[,KIND...] [NAME...], or KIND/NAME...
     #[arg(value_name = "KIND[/NAME]", required = true)]
     what: Vec<String>,
-    /// Only this namespace; kinds that live in none are not affected
-    #[arg(short, long)]
-    namespace: Option<String>,
+    #[command(flatten)]
+    within: InNamespace,
     /// Only what is stored below PREFIX, the API server's --etcd-prefix; without it every prefix that is found counts
     #[arg(long, value_name = "PREFIX", value_parser = etcd_prefix)]
     prefix: Option<Range<'static>>,
@@ -65,7 +64,7 @@ impl Describe {
         let (ring, mask) = (self.keys.ring()?, self.masking.mask()?);
         let at = self.when.at(&snapshot, &ring)?;
         let cluster = Cluster::open(&snapshot, ring, at)?;
-        let query = Query { what: self.what, namespace: self.namespace, range: self.prefix };
+        let query = Query { what: self.what, namespace: self.within.only(), range: self.prefix };
         let found = cluster.find(&query)?;
         let family = Family::of(&cluster);
         // Where nothing is there, the run fails below.

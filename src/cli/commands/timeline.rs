@@ -13,7 +13,7 @@ use etcdsnap::{
 
 use super::object::note_namespace;
 use crate::{
-    args::{Keys, LogArgs, Masking, etcd_prefix, is_labelled},
+    args::{InNamespace, Keys, LogArgs, Masking, etcd_prefix, is_labelled},
     failure::{Exit, Failure},
     render::{self, gap, printable},
     session::Session,
@@ -45,12 +45,8 @@ pub(crate) struct Timeline {
     /// KIND[/NAME] [NAME...]
     #[arg(value_name = "KIND[/NAME]")]
     what: Vec<String>,
-    /// Only this namespace
-    #[arg(short, long)]
-    namespace: Option<String>,
-    /// All namespaces, which is the default
-    #[arg(short = 'A', long, conflicts_with = "namespace")]
-    all_namespaces: bool,
+    #[command(flatten)]
+    within: InNamespace,
     /// Only these verbs, with commas
     #[arg(long, value_name = "VERB", value_delimiter = ',', value_parser = verb)]
     verb: Vec<Verb>,
@@ -113,7 +109,7 @@ impl Timeline {
         let snapshot = session.load_whole(&source, &self.log.load())?;
         let cluster = Cluster::open(&snapshot, self.keys.ring()?, At::Last)?;
         let (mask, clock, (first, _)) = (self.masking.mask()?, cluster.clock(), cluster.window());
-        let query = Query { what: self.what, namespace: self.namespace, range: self.prefix };
+        let query = Query { what: self.what, namespace: self.within.only(), range: self.prefix };
         let selection = cluster.select_former(&query)?;
         note_namespace(&[&cluster], query.namespace.as_deref());
         let period = Period { since: self.since, until: self.until };

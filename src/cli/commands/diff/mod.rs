@@ -8,7 +8,7 @@ use std::{
 
 use super::object::note_namespace;
 use crate::{
-    args::{Keys, LogArgs, Masking, etcd_prefix, is_labelled, revision_at},
+    args::{InNamespace, Keys, LogArgs, Masking, etcd_prefix, is_labelled, revision_at},
     failure::{Exit, Failure},
     render::{self, printable},
     session::Session,
@@ -59,9 +59,8 @@ pub(crate) struct Compare {
     /// Two times of A instead of two backups, as --at elsewhere
     #[arg(long, value_name = "FROM..TO", value_parser = times, conflicts_with = "rev", allow_hyphen_values = true)]
     at: Option<(Time, Time)>,
-    /// Only this namespace
-    #[arg(short, long)]
-    namespace: Option<String>,
+    #[command(flatten)]
+    within: InNamespace,
     /// Only objects that have these labels on either side, as `kubectl get -l` takes them
     #[arg(short = 'l', long, value_name = "LABELS", value_parser = LabelSelector::parse)]
     selector: Option<LabelSelector>,
@@ -159,7 +158,7 @@ impl Compare {
 
     /// Whether not everything is compared.
     fn selects(&self, what: &[String]) -> bool {
-        !what.is_empty() || self.namespace.is_some() || self.prefix.is_some() || self.selector.is_some()
+        !what.is_empty() || self.within.only().is_some() || self.prefix.is_some() || self.selector.is_some()
     }
 
     /// The two states of one backup, where that is asked for.
@@ -185,7 +184,7 @@ impl Compare {
         to: &Cluster<'_>,
         what: &[String],
     ) -> Result<Exit, Failure> {
-        let query = Query { what: what.to_vec(), namespace: self.namespace.clone(), range: self.prefix.clone() };
+        let query = Query { what: what.to_vec(), namespace: self.within.only(), range: self.prefix.clone() };
         // a kind may have been defined on one side only
         let selection = to.select(&query).or_else(|_| from.select(&query))?;
         note_namespace(&[from, to], query.namespace.as_deref());

@@ -14,7 +14,7 @@ use etcdsnap::{
 
 use super::object::note_namespace;
 use crate::{
-    args::{Keys, LogArgs, Masking, ReportFormat, etcd_prefix},
+    args::{InNamespace, Keys, LogArgs, Masking, ReportFormat, etcd_prefix},
     failure::{Exit, Failure},
     render::printable,
     session::Session,
@@ -48,9 +48,8 @@ pub(crate) struct History {
     /// KIND/NAME, or KIND NAME...
     #[arg(value_name = "KIND/NAME", required_unless_present = "key")]
     what: Vec<String>,
-    /// Only this namespace
-    #[arg(short, long)]
-    namespace: Option<String>,
+    #[command(flatten)]
+    within: InNamespace,
     /// What is stored under this key of etcd
     #[arg(long, conflicts_with_all = ["what", "namespace"])]
     key: Option<String>,
@@ -89,7 +88,7 @@ impl History {
             backups.push(Cluster::open(snapshot, self.keys.ring()?, At::Last)?.named(source.name()));
         }
         let range = self.key.as_ref().map(|key| Range::key(key.as_bytes().to_vec())).or(self.prefix);
-        let query = Query { what: self.what, namespace: self.namespace, range };
+        let query = Query { what: self.what, namespace: self.within.only(), range };
         let joined = Joined { backups: &backups };
         let selection = joined.select(&query)?;
         if self.key.is_none() && selection.names().is_empty() {
