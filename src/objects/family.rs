@@ -26,6 +26,8 @@ pub struct Relative {
 pub struct Family {
     known: HashMap<String, Entry>,
     owned: HashMap<String, Vec<String>>,
+    /// Number of objects whose owners and uid are not known: encrypted without a key, or broken.
+    pub unopened: usize,
 }
 
 #[derive(Debug, Default)]
@@ -45,8 +47,11 @@ impl Family {
             if key.object().is_none() {
                 continue;
             }
-            let Ok(value) = cluster.ring.open(kv.key, kv.value) else { continue };
-            let Ok(meta) = Meta::read(&value) else { continue };
+            let opened = cluster.ring.open(kv.key, kv.value).ok();
+            let Some(meta) = opened.as_deref().and_then(|value| Meta::read(value).ok()) else {
+                family.unopened = family.unopened.saturating_add(1);
+                continue;
+            };
             if meta.uid.is_empty() {
                 continue;
             }

@@ -42,6 +42,17 @@ fn secrets_are_masked_unless_they_are_asked_for() {
     assert!(code == 0 && open.contains("Name:         box\n") && open.contains("masked:"), "{said}");
 }
 
+/// An object that cannot be opened does not show its owners.
+#[test]
+fn relatives_that_cannot_be_opened_are_counted() {
+    let args = ["fixtures/encrypted.db", "apiservice/v1.apps"];
+    let (code, shown, said) = describe(&args);
+    assert!(code == 0 && shown.contains("Name:         v1.apps\n"), "{said}");
+    assert!(said.contains("objects cannot be opened, and may be missing under \"Owned by\" and \"Owns\""), "{said}");
+    let (code, _, said) = describe(&[&args[..], &["--encryption-config", "fixtures/encryption.yaml"]].concat());
+    assert_eq!((code, said.as_str()), (0, ""));
+}
+
 /// As kubectl users type it, and over -n, as there.
 #[test]
 fn all_namespaces_is_taken_everywhere() {

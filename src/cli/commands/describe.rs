@@ -87,7 +87,17 @@ impl Describe {
             let what = format!("there is no such object at revision {}", cluster.view.revision);
             return Err(Error::not_found(what).into());
         }
+        note_unopened(family.unopened);
         Ok(exit.max(session.close(&source, cluster.findings())?))
+    }
+}
+
+/// Reports that relatives may be missing: an object that cannot be opened does not show its owners.
+fn note_unopened(count: usize) {
+    match count {
+        0 => {}
+        1 => say!("note: 1 object cannot be opened, and may be missing under \"Owned by\" and \"Owns\""),
+        n => say!("note: {n} objects cannot be opened, and may be missing under \"Owned by\" and \"Owns\""),
     }
 }
 
@@ -121,7 +131,7 @@ fn describe(
     let finalizers = object.value.at(&["metadata", "finalizers"]).and_then(Value::as_list).unwrap_or_default();
     let finalizers: Vec<_> = finalizers.iter().filter_map(Value::as_str).collect();
     field(session, "Finalizers", &finalizers.join(", "))?;
-    relatives(session, "Owned by", &family.owners(uid))?;
+    relatives(session, "Owned by", &family.owners(uid), family)?;
     for (name, value) in object.value.as_object().into_iter().flat_map(etcdsnap::k8s::Map::iter) {
         match name.as_ref() {
             "apiVersion" | "kind" | "metadata" => {}
@@ -131,7 +141,7 @@ fn describe(
     }
     let is_node = object.kind() == "Node" && object.api_version() == "v1";
     let exit = if is_node { node::describe(session, cluster, object)? } else { Exit::Good };
-    relatives(session, "Owns", &family.owned(uid))?;
+    relatives(session, "Owns", &family.owned(uid), family)?;
     let (found, unreadable) = cluster.events(object);
     events(session, &found)?;
     Ok(exit.max(some_unreadable(unreadable, "Events")))
@@ -170,9 +180,11 @@ fn field(session: &mut Session, name: &str, value: &str) -> Result<(), Failure> 
     Ok(())
 }
 
-fn relatives(session: &mut Session, title: &str, relatives: &[Relative]) -> Result<(), Failure> {
+fn relatives(session: &mut Session, title: &str, relatives: &[Relative], family: &Family) -> Result<(), Failure> {
+    let absent =
+        if family.unopened == 0 { " (not in this snapshot)" } else { " (not in this snapshot, or not opened)" };
     for (n, relative) in relatives.iter().enumerate() {
-        let gone = if relative.gone { " (not in this snapshot)" } else { "" };
+        let gone = if relative.gone { absent } else { "" };
         let indent = "  ".repeat(relative.depth.saturating_sub(1));
         let title = if n == 0 { format!("{title}:") } else { String::new() };
         let name = render::printable(format!("{}/{}", relative.kind, relative.name));
