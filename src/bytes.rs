@@ -72,11 +72,13 @@ pub fn escape(data: &[u8]) -> String {
     out
 }
 
-/// A file's name as text: as it is, or where it is no UTF-8, by [`escape`], so that no two are the same.
+/// A file's name as text: as it is, or by [`escape`] where it is no UTF-8 or has a `\x` itself, so that no two are the
+/// same.
 #[must_use]
 pub fn file_name(name: impl AsRef<OsStr>) -> String {
     let name = name.as_ref();
-    name.to_str().map_or_else(|| escape(name.as_bytes()), str::to_owned)
+    let as_is = name.to_str().filter(|name| !name.contains("\\x"));
+    as_is.map_or_else(|| escape(name.as_bytes()), str::to_owned)
 }
 
 /// [`escape`] for messages: of what is long, the beginning and the length.
@@ -140,6 +142,7 @@ mod tests {
         let name = |name: &[u8]| file_name(OsStr::from_bytes(name));
         assert_eq!(name("a\\ü".as_bytes()), "a\\ü");
         assert_eq!(name(b"a\\\xfc"), "a\\\\\\xfc");
+        assert_ne!(name(b"a\xff"), name(b"a\\xff"));
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! The choice among several backups in one input.
 
-use crate::{Error, Result, bytes::escape};
+use crate::{
+    Error, Result,
+    bytes::{escape, file_name, is_hostile},
+};
 
 /// Number of backups in one input that are listed at most.
 const LISTED: usize = 20;
@@ -14,11 +17,11 @@ pub(super) fn pick_one(
 ) -> Result<String> {
     let list = || {
         let more = if found.len() > LISTED { "\n  ..." } else { "" };
-        let names = found.iter().take(LISTED).map(|name| escape(name.as_bytes()));
+        let names = found.iter().take(LISTED).map(|name| shown(name));
         format!("{}{more}", names.collect::<Vec<_>>().join("\n  "))
     };
     match (pick, found) {
-        (Some(pick), _) => found.iter().find(|name| *name == pick).cloned().ok_or_else(|| {
+        (Some(pick), _) => named(outer, pick, found)?.cloned().ok_or_else(|| {
             Error::usage(format!("{outer}: there is no backup {pick} inside"))
                 .hinted_if((!found.is_empty()).then(|| format!("it holds\n  {}", list())))
         }),
@@ -26,5 +29,47 @@ pub(super) fn pick_one(
         (None, []) => Err(none()),
         (None, several) => Err(Error::usage(format!("{outer}: it holds {} backups:\n  {}", several.len(), list()))
             .hinted(format!("name one of them, such as {outer}:{}", several.first().map_or("", String::as_str)))),
+    }
+}
+
+/// The one of `found` that `pick` is the name of, or that is listed as what was typed.
+pub(super) fn named<'f>(outer: &str, pick: &str, found: &'f [String]) -> Result<Option<&'f String>> {
+    let mut names = found.iter().filter(|name| *name == pick || file_name(shown(name)) == pick);
+    let first = names.next();
+    match (first, names.find(|other| Some(*other) != first)) {
+        (Some(one), Some(other)) => {
+            let what = format!("{outer}: two names inside match: {} and {}", shown(one), shown(other));
+            let hint = r"write a backslash of the name as \\, and other bytes by the shell's $'...'";
+            Err(Error::usage(what).hinted(hint))
+        }
+        _ => Ok(first),
+    }
+}
+
+/// A name as it is listed.
+fn shown(name: &str) -> String {
+    if name.chars().any(is_hostile) { escape(name.as_bytes()) } else { name.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _, slice};
+
+    use super::*;
+
+    #[test]
+    fn names_that_look_alike_are_not_mixed_up() {
+        let name = |bytes: &[u8]| file_name(OsStr::from_bytes(bytes));
+        let (byte, text) = (name(b"a\xff"), name(br"a\xff"));
+        let pick = |typed: &[u8], found: &[String]| {
+            pick_one("dir", Some(&name(typed)), found, || Error::usage("none")).map_err(|error| error.to_string())
+        };
+        let both = [text.clone(), byte.clone()];
+        assert_eq!(pick(b"a\xff", &both).as_ref(), Ok(&byte));
+        assert_eq!(pick(br"a\\xff", &both).as_ref(), Ok(&text));
+        assert_eq!(pick(br"a\xff", &both).unwrap_err(), r"dir: two names inside match: a\\xff and a\xff");
+        assert_eq!(pick(br"a\xff", slice::from_ref(&byte)).as_ref(), Ok(&byte));
+        assert_eq!(pick(br"a\xff", slice::from_ref(&text)).as_ref(), Ok(&text));
+        assert_eq!(pick(br"a\x1b", &[name(b"a\x1b")]).unwrap(), "a\x1b");
     }
 }

@@ -8,7 +8,7 @@ use super::{
     Input, Options, Part, SegmentName, Wrapping, datadir, foreign,
     input::on_disk,
     locator::{Locator, Origin},
-    pick::pick_one,
+    pick::{named, pick_one},
     sniff::{HEAD, Sniffed, sniff},
     stdin, unpack,
 };
@@ -257,7 +257,10 @@ impl<'o> Opening<'o> {
 
 /// Path of the entry `inner` in the folder `outer`.
 fn entry(outer: &Path, inner: &str) -> Result<PathBuf> {
-    let found = datadir::names(outer)?.into_iter().find(|name| file_name(name) == inner);
+    let entries = datadir::names(outer)?;
+    let names: Vec<_> = entries.iter().map(file_name).collect();
+    let one = named(&file_name(outer), inner, &names)?;
+    let found = entries.iter().find(|entry| Some(&file_name(entry)) == one);
     let missing = || Error::usage(format!("{}: there is no {inner} inside", file_name(outer)));
     found.map(|name| outer.join(name)).ok_or_else(missing)
 }
