@@ -200,7 +200,7 @@ fn where_it_cannot_go() {
     fs::write(at("full/file"), "").unwrap();
     let line = |to: &str| vec!["export".to_owned(), KUBE.to_owned(), "cm".to_owned(), "--to".to_owned(), to.to_owned()];
     for (to, code, about) in [
-        (at("full"), 2, "full: not empty"),
+        (at("full"), 2, "full: already has files in it"),
         (at("full/file"), 2, "full/file: not a folder"),
         (at("none/out"), 2, "none: no such folder"),
         ("/".into(), 2, "/: it cannot be made"),
