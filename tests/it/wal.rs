@@ -428,7 +428,7 @@ fn a_snap_file_that_is_damaged_is_told_and_another_is_taken() {
     // what is none
     let log = dir.path().join("datadir-3.6/member/wal").join(FIRST);
     let (code, _, said, _) = snap(&log);
-    assert!(code == 1 && said.contains("no .snap file") && !said.contains("renames"), "{said}");
+    assert!(code == 1 && said.contains("not a .snap file") && !said.contains("renames"), "{said}");
     let (code, _, said, document) = snap(&snaps.join("db"));
     assert_eq!((code, said.as_str(), &document["snaps"][0]["kind"]), (0, "", &"db".into()));
     assert_eq!(document["snaps"][0]["index"], Value::Null);
