@@ -55,9 +55,13 @@ pub fn check_room(file: &File, path: &Path, need: u64) -> Result<()> {
     if free >= need {
         return Ok(());
     }
+    Err(no_room(path, need, free))
+}
+
+/// The error for a file system at `path` that lacks room.
+pub(super) fn no_room(path: &Path, need: u64, free: u64) -> Error {
     let what = format!("{need} bytes are needed, and {free} are free");
-    let source = io::Error::new(io::ErrorKind::StorageFull, what);
-    Err(fault(path, "write")(source))
+    fault(path, "write")(io::Error::new(io::ErrorKind::StorageFull, what))
 }
 
 /// Copies `part` to the new file `path`, and syncs that. The second value is whether the two share their blocks, which

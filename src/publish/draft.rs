@@ -14,6 +14,7 @@ use super::{
     disk::fault,
     doubt::Doubt,
     journal::{Journal, Step},
+    rehearsal::Move,
     run::Run,
     stage::{Staging, recover_in},
 };
@@ -38,6 +39,14 @@ impl Draft {
     /// Why that is not possible, such as another run that is at it.
     pub fn recover(to: &Path, run: Run) -> Result<()> {
         recover_in(&staging_of(to, run)?, run)
+    }
+
+    /// The rename that [`Draft::publish`] ends with.
+    ///
+    /// # Errors
+    /// When `to` has no name.
+    pub(crate) fn rename(to: &Path, run: Run) -> Result<Move> {
+        Ok(Move { from: staging_of(to, run)?.join("new"), to: to.to_owned() })
     }
 
     /// Begins what becomes `to`, an absolute path without links: nothing is there, or an empty folder that is replaced by

@@ -10,6 +10,7 @@
 //! MemberDirs    the same for members' directories, `member/` and logs elsewhere
 //! Doubt     NAME.etcdsnap.json beside a result: what is known against the backup that it was made from
 //! DirLock       one writer of a data directory at a time
+//! Rehearsal     what a run is going to rename, and whether it has the rights and the room for it
 //! Watch     progress and interruption of a long job
 //! ```
 
@@ -21,6 +22,7 @@ mod journal;
 mod json_path;
 mod lock;
 mod owner;
+mod rehearsal;
 mod run;
 mod stage;
 mod watch;
@@ -32,6 +34,8 @@ pub use draft::Draft;
 pub use journal::{Journal, Step};
 pub use lock::DirLock;
 pub use owner::{Owner, settle, settle_one};
+pub(crate) use rehearsal::Blocks;
+pub use rehearsal::{Denied, Move, Rehearsal, Room};
 pub use run::Run;
 pub use stage::{Staging, has_journal, recover};
 pub use watch::Watch;

@@ -63,8 +63,13 @@ impl Staging {
     /// # Errors
     /// When it cannot be created or cleaned up, or another run uses it.
     pub(crate) fn create(destination: &Path, run: Run) -> Result<Self> {
+        Self::at(Self::root(destination, run), run)
+    }
+
+    /// The folder that is created for `destination`.
+    pub(super) fn root(destination: &Path, run: Run) -> PathBuf {
         let beside = run.beside(destination).filter(|_| !destination.is_dir());
-        Self::at(beside.unwrap_or_else(|| run.inside(destination)), run)
+        beside.unwrap_or_else(|| run.inside(destination))
     }
 
     pub(super) fn at(root: PathBuf, run: Run) -> Result<Self> {

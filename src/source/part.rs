@@ -30,7 +30,7 @@ pub struct Part {
     map: Option<Map>,
     stamp: Stamp,
     /// Whether this program made the file, and nobody else writes to it.
-    own: bool,
+    pub(crate) own: bool,
 }
 
 /// SHA-256 sums of a file.

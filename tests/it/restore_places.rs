@@ -495,3 +495,98 @@ fn a_backup_that_has_to_be_unpacked() {
         fs::remove_dir_all(dir.join(place.split('/').next().unwrap())).unwrap();
     }
 }
+
+/// What a dry run prints as JSON.
+fn rehearsed(dir: &Path, place: &str) -> serde_json::Value {
+    let before = Tree::of(dir);
+    let line = format!("{} --dry-run -o json", line(place));
+    let output = etcdsnap(line.split_whitespace()).current_dir(dir).output().unwrap();
+    assert_eq!(ended(&output), DONE, "{place}");
+    assert_eq!(Tree::of(dir), before, "{place}");
+    serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()["destination"].take()
+}
+
+#[test]
+fn a_dry_run_shows_the_renames() {
+    for (place, renames) in [
+        ("--data-dir new", &[".new.etcdsnap-restore/new -> new"][..]),
+        ("--data-dir empty", &["empty/.etcdsnap-restore/new/member -> empty/member"]),
+        (
+            "--data-dir dir --keep-old",
+            &["dir/member -> dir/member.before-<UTC>", "dir/.etcdsnap-restore/new/member -> dir/member"],
+        ),
+        (
+            "--data-dir empty --wal-dir far/log",
+            &["far/.log.etcdsnap-restore/new -> far/log", "empty/.etcdsnap-restore/new/member -> empty/member"],
+        ),
+        (
+            "--data-dir new --wal-dir log --keep-old",
+            &[
+                "log/0.wal -> log/before-<UTC>/0.wal",
+                "log/.etcdsnap-restore/new/0000000000000000-0000000000000000.wal -> log/0000000000000000-0000000000000000.wal",
+                ".new.etcdsnap-restore/new -> new",
+            ],
+        ),
+    ] {
+        let dir = with_a_member();
+        let dir = dir.path();
+        ["empty", "log"].iter().for_each(|name| fs::create_dir(dir.join(name)).unwrap());
+        fs::write(dir.join("log/0.wal"), "").unwrap();
+        let destination = rehearsed(dir, place);
+        let path = |path: &serde_json::Value| {
+            Path::new(path.as_str().unwrap()).strip_prefix(dir).unwrap().to_str().unwrap().to_owned()
+        };
+        let shown = destination["renames"].as_array().unwrap().iter();
+        let shown: Vec<_> = shown.map(|step| (path(&step["from"]), path(&step["to"]))).collect();
+        assert_eq!(shown.iter().map(|(from, to)| format!("{from} -> {to}")).collect::<Vec<_>>(), renames, "{place}");
+        let (code, said) = restore(dir, place);
+        assert_eq!(code, Some(0), "{place}: {said}");
+        let tree = Tree::of(dir);
+        let names = tree.names();
+        for (_, to) in shown {
+            assert!(names.contains(&to.replace("<UTC>", "UTC").as_str()), "{place}: no {to} in {names:?}");
+        }
+    }
+}
+
+#[test]
+fn a_dry_run_finds_no_room_and_no_rights() {
+    let test = "a_dry_run_finds_no_room_and_no_rights";
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    fs::create_dir(dir.join("disk")).unwrap();
+    let as_root = fs::metadata(dir).unwrap().uid() == 0;
+    let unshare = if as_root { "-m" } else { "-rm" };
+    if !can_run("unshare", &[unshare, "mount", "-t", "tmpfs", "none", dir.join("disk").to_str().unwrap()], test) {
+        return;
+    }
+    let program = env!("CARGO_BIN_EXE_etcdsnap");
+    for (mount, code, about) in
+        [("size=1m", 3, "bytes are needed"), ("size=128m", 0, ""), ("size=128m,ro", 3, "Read-only file system")]
+    {
+        for place in ["--data-dir disk/new", "--data-dir disk", "--data-dir ok --wal-dir disk/log"] {
+            let run = format!("{program} {} --dry-run -o json", line(place));
+            // No file can be written: it is found out by looking.
+            let script = format!(
+                "cd {}; mount -t tmpfs -o {mount} none disk && ulimit -f 0; {run}; code=$?; find disk >&2; exit $code",
+                dir.display()
+            );
+            let output = Command::new("unshare").args([unshare, "sh", "-c", &script]).output().unwrap();
+            let (exit, said) = ended(&output);
+            assert_eq!(exit, Some(code), "{mount} {place}: {said}");
+            let said = said.strip_suffix("disk\n").unwrap();
+            if code == 0 {
+                assert_eq!(said, "");
+            } else {
+                assert_one_sentence(said, about);
+                assert!(said.contains(dir.join("disk").to_str().unwrap()), "{said}");
+            }
+            let shown: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+            let room = shown["destination"]["room"].as_array().unwrap();
+            let lacks = |room: &serde_json::Value| room["needed"].as_u64() > room["free"].as_u64();
+            assert_eq!(room.iter().any(lacks), mount == "size=1m", "{mount} {place}: {shown}");
+            let denied = shown["destination"]["denied"].as_array().unwrap();
+            assert_eq!(denied.is_empty(), !mount.ends_with("ro"), "{mount} {place}: {shown}");
+        }
+    }
+}

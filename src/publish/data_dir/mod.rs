@@ -10,6 +10,7 @@ mod member_dir;
 mod member_dirs;
 mod mounts;
 mod place;
+mod renames;
 mod steps;
 
 pub use destination::Destination;

@@ -6,6 +6,7 @@ use super::{
     destination::Destination,
     member_dir::MemberDir,
     place::{contents, has_content},
+    renames::is_aside,
 };
 use crate::{
     Result,
@@ -94,10 +95,8 @@ fn wal_steps(
         return Ok(None);
     }
     // It may be a mount point, which cannot be renamed: what is in it can.
-    let aside_before =
-        |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("before-"));
     let mut old = contents(wal_dir)?;
-    old.retain(|path| !aside_before(path));
+    old.retain(|path| !is_aside(path));
     let before = (!old.is_empty()).then(|| free_name(wal_dir.join(format!("before-{now}"))));
     if let Some(before) = &before {
         let aside = staging.path("before");

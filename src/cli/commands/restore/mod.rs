@@ -59,7 +59,7 @@ pub(crate) struct Restore {
     /// entries past the last commit on disk.
     #[arg(value_name = "DIR", conflicts_with_all = ["wal", "no_wal"])]
     members: Vec<PathBuf>,
-    /// Print the plan, verify the backup, change nothing
+    /// Print the plan and the renames, verify the backup, check free space and rights; change nothing
     #[arg(long)]
     dry_run: bool,
     /// The format of what is printed
@@ -122,18 +122,22 @@ impl Restore {
             let (plan, report) = rehearse(&source, facts, &wanted, |done| progress.tell(done, all))?;
             drop(progress);
             let refused = to.trust().judge(&report);
+            let rehearsal = to.rehearse(&plan)?;
             match self.output {
                 ReportFormat::Text => {
                     text::plan(&mut session.out, &plan, &to.places())?;
+                    text::rehearsal(&mut session.out, &rehearsal)?;
                     text::verdict(&mut session.out, &report)?;
                 }
                 ReportFormat::Json => {
-                    let document = json!({"dryRun": true, "plan": plan, "source": text::source(&report)});
+                    let document = json!({
+                        "dryRun": true, "plan": plan, "destination": rehearsal, "source": text::source(&report),
+                    });
                     render::json(&mut session.out, &document, false)?;
                 }
             }
             session.intact(&source)?;
-            return Ok(refused.map(|()| Exit::Good)?);
+            return Ok(refused.and_then(|()| rehearsal.check()).map(|()| Exit::Good)?);
         }
         if self.output == ReportFormat::Text {
             text::plan(&mut session.out, &plan, &to.places())?;

@@ -2,7 +2,7 @@
 
 use etcdsnap::{
     Result,
-    publish::{Draft, Run, Watch},
+    publish::{Draft, Rehearsal, Run, Watch},
     restore::{Done, Job, Plan, SaveJob, Trust, apply, save},
     source::Source,
 };
@@ -29,6 +29,14 @@ impl Target {
         match self {
             Self::Members(job) => job.to.look(),
             Self::File(job) => job.look().map(drop),
+        }
+    }
+
+    /// What is going to be renamed, and whether there are the rights and the room for `plan`; nothing is written.
+    pub(super) fn rehearse(&self, plan: &Plan<'_>) -> Result<Rehearsal> {
+        match self {
+            Self::Members(job) => job.rehearse(plan),
+            Self::File(job) => job.rehearse(plan),
         }
     }
 

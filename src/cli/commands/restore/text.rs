@@ -10,6 +10,7 @@ use etcdsnap::{
         rewrite::Changes,
     },
     hash::hex,
+    publish::{Move, Rehearsal, Room},
     restore::{Done, FromLog, Plan},
     verify::{Report, Trailer},
 };
@@ -53,6 +54,22 @@ pub(super) fn plan(out: &mut impl Write, plan: &Plan<'_>, to: &[String]) -> io::
     line(out, "starts on", &starts(&plan.starts_on))?;
     for (name, findings) in [("note", &plan.carried), ("warning", &plan.warnings)] {
         findings.iter().try_for_each(|finding| note(out, name, finding))?;
+    }
+    Ok(())
+}
+
+/// The renames at the end, and the room for what is written.
+pub(super) fn rehearsal(out: &mut impl Write, rehearsal: &Rehearsal) -> io::Result<()> {
+    for (n, Move { from, to }) in rehearsal.renames.iter().enumerate() {
+        line(out, if n == 0 { "renames" } else { "" }, &format!("{} -> {}", from.display(), to.display()))?;
+    }
+    for denied in &rehearsal.denied {
+        line(out, "rights", &format!("{}: {}", denied.folder.display(), denied.why))?;
+    }
+    for Room { folder, needed, free, may_share, .. } in &rehearsal.room {
+        let less = if *may_share { ", less where blocks are shared" } else { "" };
+        let room = format!("{} needed{less}, {} free in {}", bytes(*needed), bytes(*free), folder.display());
+        line(out, "room", &room)?;
     }
     Ok(())
 }
