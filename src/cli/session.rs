@@ -206,6 +206,11 @@ impl Session {
         self.intact(source)?;
         Ok(print_findings(source.name(), findings))
     }
+
+    /// Ends the reading of one input that holds nothing of what was asked for. What is wrong with it may be why.
+    pub(crate) fn without(&mut self, source: &Source, findings: &Findings, error: impl Into<Failure>) -> Failure {
+        self.close(source, findings).err().unwrap_or_else(|| error.into())
+    }
 }
 
 /// Prints which entries of a backup's log are applied and which are not.

@@ -56,7 +56,8 @@ impl<'a> Snapshot<'a> {
         let compacted = self.keyspace.compacted();
         let window = || {
             let first = compacted.max(1);
-            Some(format!("the file holds the revisions {first} to {head}"))
+            let damage = if self.findings.damaged() { ", as far as it can be read: it is damaged" } else { "" };
+            Some(format!("the file holds the revisions {first} to {head}{damage}"))
         };
         match at {
             None => Ok(head),

@@ -59,10 +59,7 @@ impl Dated {
     /// When no revision is known to be written by then.
     pub fn of(snapshot: &Snapshot<'_>, ring: &Ring, time: Time) -> Result<Self> {
         let clock = Clock::of(snapshot, ring);
-        let no_times = "there are no Kubernetes objects in the backup that hold times; name a revision";
-        let Some(moment) = time.moment(&clock) else {
-            return Err(Error::not_found("the backup has no known times").hinted(no_times));
-        };
+        let Some(moment) = time.moment(&clock) else { return Err(no_times()) };
         // the newest time may be cut to whole seconds
         if let Some(newest) = clock.newest().filter(|newest| newest.seconds < moment.seconds) {
             return Ok(Self::Last { newest });
@@ -75,7 +72,7 @@ impl Dated {
             Some((first, last)) => {
                 format!("the objects in the backup hold times from {first} to {last}; or name a revision")
             }
-            None => no_times.to_owned(),
+            None => NO_TIMES.to_owned(),
         };
         Err(Error::not_found(what).hinted(hint))
     }
@@ -89,6 +86,12 @@ impl Dated {
         }
     }
 }
+
+fn no_times() -> Error {
+    Error::not_found("the backup has no known times").hinted(NO_TIMES)
+}
+
+const NO_TIMES: &str = "there are no Kubernetes objects in the backup that hold times; name a revision";
 
 /// One end of a [`Period`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,8 +121,17 @@ pub struct Period {
 }
 
 impl Period {
+    /// Makes sure that there are times to compare its own with.
+    ///
+    /// # Errors
+    /// When it has one, and none is known.
+    pub fn check(&self, clock: &Clock) -> Result<()> {
+        let by_time = |point| matches!(point, Some(Point::Time(_)));
+        if clock.newest().is_none() && (by_time(self.since) || by_time(self.until)) { Err(no_times()) } else { Ok(()) }
+    }
+
     /// Whether a revision may be in the period. Times are known within bounds only: a revision counts if it may have
-    /// been⏎written in the period.
+    /// been written in the period.
     #[must_use]
     pub fn may_hold(&self, revision: i64, clock: &Clock) -> bool {
         let gap = clock.gap(revision);

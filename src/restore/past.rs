@@ -22,6 +22,7 @@ pub struct Past {
 struct Known {
     revision: i64,
     identity: Option<String>,
+    members: BTreeSet<u64>,
     log: Option<Voter>,
 }
 
@@ -33,8 +34,9 @@ struct Voter {
 }
 
 impl Past {
-    /// What `others` show about the cluster of `backup`; `None` without others. A backup is a lower bound only, as is
-    /// the directory of one member of several, which may have died before the others.
+    /// What `others` show about the cluster of `backup`; `None` without others. A backup is a lower bound only, as is the
+    /// directory of one member of several, which may have died before the others, and one that is damaged or has neither
+    /// kube-system nor a member in common with `backup`.
     ///
     /// # Errors
     /// When one of them is of another cluster, by the uid of kube-system, or cannot be read.
@@ -57,11 +59,12 @@ impl Past {
             return Err(error);
         }
         let all = || known.iter().chain([&own]);
-        let logs = || all().filter_map(|known| Some((known.revision, known.log.as_ref()?)));
+        let of_it = |known: &&Known| own.is_of_one_cluster(known);
+        let logs = || all().filter(of_it).filter_map(|known| Some((known.revision, known.log.as_ref()?)));
         let end = logs().filter(|(_, log)| is_majority(log, logs().map(|(_, other)| other))).map(|_| ());
         let read = logs().map(|(revision, _)| revision).max();
         let revision = known.iter().map(|known| known.revision).max().unwrap_or_default();
-        Ok(Some(Self { revision, is_end: end.count() > 0 && read >= Some(revision) }))
+        Ok(Some(Self { revision, is_end: end.count() > 0 && read >= Some(revision.max(own.revision)) }))
     }
 }
 
@@ -82,7 +85,14 @@ impl Known {
             Some(Voter { id: of.node_id, cluster: of.cluster_id, voters })
         });
         let view = snapshot.view(None, &Range::ALL)?;
-        Ok(Self { revision: view.head, identity: identity(&view, &Ring::default()), log })
+        let log = log.filter(|_| !view.findings.damaged());
+        let members = snapshot.state.members.iter().map(|member| member.id).collect();
+        Ok(Self { revision: view.head, identity: identity(&view, &Ring::default()), members, log })
+    }
+
+    /// Whether it is known that both are of one cluster.
+    fn is_of_one_cluster(&self, other: &Self) -> bool {
+        self.identity.is_some() && self.identity == other.identity || !self.members.is_disjoint(&other.members)
     }
 }
 

@@ -234,6 +234,52 @@ fn a_timeline_of_a_damaged_backup() {
     assert_eq!(out.lines().count(), count);
 }
 
+/// A backup without times cannot be asked for a period.
+#[test]
+fn a_period_of_a_backup_that_holds_no_times() {
+    for period in [["--since", "-1m"], ["--until", "2020-01-01"]] {
+        let (out, err, exit) = run(&[&["timeline", "fixtures/etcd-3.6.db"][..], &period].concat());
+        assert!(exit == 1 && out.is_empty() && err.contains("the backup has no known times"), "{err}");
+    }
+    assert_eq!(run(&["timeline", "fixtures/etcd-3.6.db", "--since", "170"]).2, 0);
+}
+
+/// Where only the latest time is known at which a revision was written, it is not shown as its time.
+#[test]
+fn the_first_revision_has_an_upper_bound() {
+    let (_, err, _) = run(&["timeline", "fixtures/encrypted.db"]);
+    assert!(err.contains("from revision 1 (by 2026-11-21T08:15:39Z) on"), "{err}");
+}
+
+/// What is not found in a damaged backup may be in what cannot be read of it.
+#[test]
+fn a_damaged_backup_that_lacks_an_object() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("cut.db");
+    fs::write(&file, &fs::read(FILE).unwrap()[..100_000]).unwrap();
+    let (file, to) = (file.to_str().unwrap(), dir.path().join("to"));
+    let web = ["deploy/web", "-n", "shop"];
+    let commands: [&[&str]; 5] = [
+        &["get", file],
+        &["describe", file],
+        &["history", file],
+        &["export", file, "--to", "-"],
+        &["export", file, "--to", to.to_str().unwrap()],
+    ];
+    for command in commands {
+        let (_, err, exit) = run(&[command, &web].concat());
+        assert!(exit == 1 && err.contains("damaged"), "{command:?}: {err}");
+    }
+    for command in &commands[3..] {
+        let (_, err, exit) = run(command);
+        assert!(exit == 1 && err.contains("damaged") && err.contains("nothing to export"), "{command:?}: {err}");
+    }
+    let (_, err, exit) = run(&["kv", file, "--rev", "300"]);
+    assert!(exit == 1 && err.contains("future revision") && err.contains("damaged"), "{err}");
+    let (_, err, exit) = run(&["timeline", file]);
+    assert!(exit == 1 && !err.contains("holds every change") && err.contains("some may be missing"), "{err}");
+}
+
 #[test]
 fn a_time_stands_for_the_last_revision_known_to_be_written_by_then() {
     let notes = ["configmap/notes", "-n", "pay", "-o", "name"];

@@ -112,17 +112,25 @@ fn a_bump_goes_behind_all_that_is_known() {
     assert!(said.contains("--past alone raises no revision") && said.contains("--bump-revision auto"), "{said}");
 }
 
-/// The only voter's directory, with its log, knows how far the cluster got.
+/// The only voter's directory, with its log, knows how far its own cluster got.
 #[test]
 fn a_bump_goes_behind_the_end_that_a_dead_member_knows() {
     let dead = "fixtures/datadir-3.6.tar.gz";
-    let end = json(&["restore", dead, "--member", "m1", "--data-dir", "d", "--uncommitted", "keep", "--dry-run"]);
-    let end = end["plan"]["revision"].as_i64().unwrap();
-    let past = |more: &[&str]| plan(&[&["--bump-revision", "auto", "--past", dead], more].concat());
-    assert_eq!(past(&[])["newRevision"], end + end / 5 + 1);
-    assert!(!codes(&past(&[]), "carried").contains(&"bump-guess".to_owned()));
+    let (_dir, own) = place();
+    run(&["restore", dead, "--to-snapshot", &own, "--no-wal"]);
+    let known =
+        |args: &[&str]| json(&[&["restore"], args, &["--member", "m1", "--data-dir", "d", "--dry-run"]].concat());
+    let end = known(&[dead, "--uncommitted", "keep"])["plan"]["revision"].as_i64().unwrap();
+    let past = |backup: &str, past: &[&str]| {
+        let plan = known(&[&[backup, "--bump-revision", "auto", "--past", dead], past].concat())["plan"].clone();
+        (plan["newRevision"].as_i64().unwrap(), codes(&plan, "carried").contains(&"bump-guess".to_owned()))
+    };
+    assert_eq!(past(&own, &[]), (end + end / 5 + 1, false));
     // A backup that is newer than that directory shows that it is not the end.
-    assert_eq!(past(&["--past", "fixtures/kube.db"])["newRevision"], 1_000_000_455);
+    assert_eq!(past(&own, &["--past", "fixtures/kube.db"]), (1_000_000_455, true));
+    // Another cluster's directory says nothing of this one, newer or older.
+    assert_eq!(past("fixtures/etcd-3.6.db", &[]), (1_000_000_000 + end, true));
+    assert_eq!(past("fixtures/kube.db", &[]), (1_000_000_455, true));
 }
 
 #[test]

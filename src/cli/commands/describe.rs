@@ -85,7 +85,7 @@ impl Describe {
         if found.objects.is_empty() {
             note_namespace(&[&cluster], query.namespace.as_deref());
             let what = format!("there is no such object at revision {}", cluster.view.revision);
-            return Err(Error::not_found(what).into());
+            return Err(session.without(&source, cluster.findings(), Error::not_found(what)));
         }
         note_unopened(family.unopened);
         Ok(exit.max(session.close(&source, cluster.findings())?))

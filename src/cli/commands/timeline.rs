@@ -118,10 +118,14 @@ impl Timeline {
         let table = self.output == Output::Table;
         let managed_fields = if table && !self.all { ManagedFields::Names } else { ManagedFields::Keep };
         let diff = Diff { old: &cluster, new: &cluster, ignore: &ignore, mask: &mask, raw: false, managed_fields };
-        let gap = clock.gap(first);
-        let from = gap.after.or(gap.before);
-        let since = from.map_or(String::new(), |at| format!(" ({at})"));
-        say!("note: {} holds every change from revision {first}{since} on", printable(source.name().to_owned()));
+        period.check(clock).map_err(|error| session.without(&source, cluster.findings(), error))?;
+        let since = render::dated(clock.gap(first));
+        let name = printable(source.name().to_owned());
+        if cluster.findings().damaged() {
+            say!("note: {name} is damaged: of the changes from revision {first}{since} on some may be missing");
+        } else {
+            say!("note: {name} holds every change from revision {first}{since} on");
+        }
 
         let headers = ["REVISION", "TIME", "WITHIN", "VERB", "OBJECT", "NAMESPACE", "MANAGER", "CHANGED"];
         let mut lines =

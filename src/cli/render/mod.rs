@@ -49,6 +49,12 @@ pub(crate) fn written(of: &Gap) -> String {
     }
 }
 
+/// Behind a revision: ` (2026-11-21T02:04:31.532Z)`, or ` (by` that time where only the latest is known.
+pub(crate) fn dated(of: Gap) -> String {
+    let by = of.before.map(|at| format!(" (by {at})"));
+    of.after.map(|at| format!(" ({at})")).or(by).unwrap_or_default()
+}
+
 /// Writes one document for each file: a line each when `compact`, else one alone as it is when only one file was named,
 /// and several as `items`.
 pub(crate) fn documents<T: Serialize>(

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::k8s::Value;
 
-/// Limit on the width of padded text.
+/// Limit on a width or precision.
 const WIDEST: usize = 1 << 16;
 
 /// `fmt.Sprint`: a blank between two values of which neither is text.
@@ -78,9 +78,9 @@ pub(super) fn printf(format: &Datum<'_>, values: &[Datum<'_>]) -> Result<Vec<u8>
                 _ => flags.space = true,
             }
         }
-        flags.width = number(&mut chars);
+        flags.width = number(&mut chars)?;
         if chars.next_if_eq(&'.').is_some() {
-            flags.precision = Some(number(&mut chars).unwrap_or(0));
+            flags.precision = Some(number(&mut chars)?.unwrap_or(0));
         }
         match chars.next() {
             None => out.extend_from_slice(b"%!(NOVERB)"),
@@ -113,12 +113,15 @@ fn push(out: &mut Vec<u8>, c: char) {
 }
 
 /// A width or precision.
-fn number(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Option<usize> {
+fn number(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Result<Option<usize>, String> {
     let mut number = None;
     while let Some(digit) = chars.next_if(char::is_ascii_digit).and_then(|c| c.to_digit(10)) {
-        number = Some(number.unwrap_or(0_usize).saturating_mul(10).saturating_add(digit as usize).min(WIDEST));
+        number = Some(number.unwrap_or(0_usize).saturating_mul(10).saturating_add(digit as usize));
     }
-    number
+    if number > Some(WIDEST) {
+        return Err(format!("printf: a width or precision over {WIDEST} is not supported"));
+    }
+    Ok(number)
 }
 
 /// `int=7`: a value that does not fit the verb.

@@ -122,7 +122,7 @@ impl Export {
         let (cluster, Found { selection, mut objects, .. }, exit) =
             self.which.find(&snapshot, ring, None, picker, false)?;
         if objects.is_empty() && exit != Exit::Good {
-            return Ok(exit);
+            return Ok(exit.max(session.close(&source, cluster.findings())?));
         }
         if let Some(namespace) = self.which.namespace.as_deref().filter(|_| self.which.what.is_empty()) {
             objects.extend(cluster.get("namespaces", "", namespace)?);
@@ -146,7 +146,7 @@ impl Export {
             });
             let streamed = streamed.and_then(|()| Ok::<_, Failure>(tally.check()?));
             text::stream(&Outcome { exporter: &exporter, tally: &tally, secrets: &secrets });
-            streamed?;
+            streamed.map_err(|failure| session.without(&source, cluster.findings(), failure))?;
             return Ok(exit.max(read(&tally)).max(session.close(&source, cluster.findings())?));
         }
         let about = format!("{} at revision {}, by {TOOL}", source.name(), cluster.view.revision);
@@ -169,8 +169,12 @@ impl Export {
                 progress.tell(done, all);
                 go_on()
             },
-        )?;
+        );
         drop(progress);
+        let report = match report {
+            Err(error) if tally.exported == 0 => return Err(session.without(&source, cluster.findings(), error)),
+            report => report?,
+        };
         let exit = exit.max(session.close(&source, &report.findings)?);
         go_on()?;
         let written = folder.publish(report.doubt(&arguments()).as_ref())?;

@@ -101,6 +101,9 @@ impl History {
             let what = self.key.unwrap_or_else(|| query.what.join(" "));
             let held: Vec<_> = backups.iter().map(|of| format!("{} holds {}", of.name, text::window(of))).collect();
             let what = format!("no revision of {what} found; {}", held.join("; "));
+            for (source, backup) in sources.iter().zip(&backups) {
+                session.close(source, backup.findings())?;
+            }
             return Err(Error::not_found(printable(what)).hinted(elsewhere(&sources)).into());
         }
         let mut exit = Exit::Good;

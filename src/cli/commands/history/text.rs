@@ -11,7 +11,7 @@ use etcdsnap::{
 use crate::{
     commands::diff::text,
     failure::Failure,
-    render::{gap, printable},
+    render::{dated, gap, printable},
     session::Session,
 };
 
@@ -57,10 +57,7 @@ pub(super) fn print(
 
 /// The revisions that a backup holds all of, and their times.
 pub(super) fn window(backup: &Cluster<'_>) -> String {
-    let time = |revision| {
-        let Gap { after, before } = backup.clock().gap(revision);
-        after.or(before).map_or(String::new(), |at| format!(" ({at})"))
-    };
+    let time = |revision| dated(backup.clock().gap(revision));
     let (first, last) = backup.window();
     format!("the revisions {first}{} to {last}{}", time(first), time(last))
 }

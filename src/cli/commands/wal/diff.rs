@@ -19,10 +19,11 @@ use crate::{
 /// Compares the logs at `a` and `b`.
 pub(super) fn run(session: &mut Session, a: &Path, b: &Path, output: Format) -> Result<Exit, Failure> {
     let (a, b) = (session.open_raft(a, RaftKind::Log)?, session.open_raft(b, RaftKind::Log)?);
-    let mut findings = Findings::default();
+    let mut findings = [Findings::default(), Findings::default()];
+    let [of_a, of_b] = &mut findings;
     let (segments_a, segments_b): (Vec<_>, Vec<_>) =
         (a.wal().iter().map(Segment::from).collect(), b.wal().iter().map(Segment::from).collect());
-    let (log_a, log_b) = (Log::read(&segments_a, &mut findings), Log::read(&segments_b, &mut findings));
+    let (log_a, log_b) = (Log::read(&segments_a, of_a), Log::read(&segments_b, of_b));
     let diff = LogDiff::of(&log_a, &log_b);
     if output == Format::Table {
         table(session, &[(&a, &log_a), (&b, &log_b)], &diff)?;
@@ -34,10 +35,12 @@ pub(super) fn run(session: &mut Session, a: &Path, b: &Path, output: Format) -> 
     }
     session.intact(&a)?;
     session.intact(&b)?;
-    if findings.damaged() {
-        say!("damaged; what is compared is what could be read");
+    let damaged = [&a, &b].into_iter().zip(&findings).filter(|(_, findings)| findings.damaged());
+    let damaged: Vec<_> = damaged.map(|(files, _)| printable(files.name().to_owned())).collect();
+    for name in &damaged {
+        say!("{name}: damaged; what is compared is what could be read");
     }
-    Ok(if diff.is_same() && !findings.damaged() { Exit::Good } else { Exit::Content })
+    Ok(if diff.is_same() && damaged.is_empty() { Exit::Good } else { Exit::Content })
 }
 
 fn table(session: &mut Session, logs: &[(&RaftFiles, &Log<'_>); 2], diff: &LogDiff) -> Result<(), Failure> {
