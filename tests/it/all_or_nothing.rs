@@ -545,7 +545,7 @@ fn a_wrong_call_leaves_all_as_it_was() {
         ("--name m1 --initial-cluster m1=http://h:1 --initial-advertise-peer-urls http://h:2", "http://h:1"),
         ("--name m1 --initial-cluster m1=h", "URL scheme"),
         ("--member m9", "m9"),
-        ("", "whose member"),
+        ("", "no member was named"),
     ] {
         for destination in ["dir", "new"] {
             let (code, said) = run_in(dir.path(), &format!("restore small.db --data-dir {destination} {flags}"));
