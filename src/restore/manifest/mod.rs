@@ -35,7 +35,7 @@ pub struct Manifest {
     pub data_dir: Option<String>,
     /// `--wal-dir`, as the container sees it.
     pub wal_dir: Option<String>,
-    /// The flags about TLS, such as `--cert-file`, in the order of [`TLS`].
+    /// The flags about TLS, such as `--cert-file`, in a fixed order.
     pub tls: Vec<(&'static str, String)>,
     /// etcd's version, such as `3.6.8`, when the image's tag has it.
     pub etcd_version: Option<String>,
