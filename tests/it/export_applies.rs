@@ -70,7 +70,7 @@ const LEFT_OUT: [(&str, &str); 13] = [
     ("replicasets shop/web-546f5ff66b", "Deployment web"),
     ("pods shop/db-0", "StatefulSet db"),
     ("clusterroles cluster-admin", "one of its roles"),
-    ("serviceaccounts pay/default", "nothing of its own"),
+    ("serviceaccounts pay/default", "only default content"),
     ("serviceaccounts kube-system/node-controller", "the controller manager's own"),
     ("services default/kubernetes", "the API server's own"),
     ("nodes node-a", "kubelet"),
