@@ -326,6 +326,6 @@ fn of_one_member_with_a_db_from_its_leader() {
         }
         std::fs::remove_file(snap.join(format!("{index}.snap.db"))).unwrap();
         let said = refused(&data, "");
-        assert!(said.contains(".snap.db is not there"), "{said}");
+        assert!(said.contains(".snap.db is missing"), "{said}");
     }
 }

@@ -265,7 +265,7 @@ fn by_a_log_that_does_not_fit() {
     let bare = dir.join("bare.db");
     fs::write(&bare, bare_db()).unwrap();
     let line = format!("{} --skip-hash-check --wal {}", bare.display(), wal(&data));
-    refused(&line, "does not say which entries of a log it holds");
+    refused(&line, "has no record of which entries of the log it holds");
 }
 
 /// A leader that was cut off writes on into its own log, and a later leader overrules it: what is in that log was never
