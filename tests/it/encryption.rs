@@ -1,11 +1,6 @@
 //! Encryption at rest: what a real API server encrypted opens and is what kubectl said; what does not open is told.
 
-use std::{
-    fs,
-    io::Write as _,
-    path::Path,
-    process::{Command, Output, Stdio},
-};
+use std::{fs, path::Path, process::Output};
 
 use aes_gcm::{
     Aes256Gcm, KeyInit as _,
@@ -18,19 +13,15 @@ use etcdsnap::{
 };
 use serde_json::json;
 
+use crate::common::tree::fed;
+
 const FILE: &str = "fixtures/encrypted.db";
 const CONFIG: &str = "fixtures/encryption.yaml";
 
 fn run(args: &[&str], stdin: &[u8]) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_etcdsnap"))
-        .args(args)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(stdin).unwrap();
-    child.wait_with_output().unwrap()
+    let (output, written) = fed(args, stdin);
+    written.unwrap();
+    output
 }
 
 /// Standard output, standard error, exit code.

@@ -2,31 +2,22 @@
 
 use std::{
     fs::{self, File},
-    io::Write as _,
     path::Path,
-    process::{Command, Output, Stdio},
+    process::{Command, Output},
 };
 
-use crate::{common::tree::Tree, terminal::terminal};
+use crate::{
+    common::tree::{Tree, fed},
+    terminal::terminal,
+};
 use serde_json::Value;
 
 const KUBE: &str = "fixtures/kube.db";
 
-/// Runs `etcdsnap ARGS` with a pipe as its standard input, from which it gets `bytes`.
+/// Runs `etcdsnap ARGS` with a pipe as its standard input, from which it gets `bytes`. A run that is refused does not read
+/// all of them.
 fn piped(args: &[&str], bytes: &[u8]) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_etcdsnap"))
-        .args(args)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    std::thread::scope(|scope| {
-        // a run that is refused does not read it
-        scope.spawn(move || stdin.write_all(bytes));
-        child.wait_with_output().unwrap()
-    })
+    fed(args, bytes).0
 }
 
 /// Runs `etcdsnap ARGS` with the file as its standard input.

@@ -5,10 +5,10 @@ use std::{
     fmt,
     fs::{self, File},
     hash::{DefaultHasher, Hash as _, Hasher as _},
-    io::{Read as _, Write as _},
+    io::{self, Read as _, Write as _},
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
-    process::{Child, Command, Output},
+    process::{Child, Command, Output, Stdio},
     thread,
     time::Duration,
 };
@@ -128,6 +128,19 @@ pub fn etcdsnap<'a>(args: impl IntoIterator<Item = &'a str>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_etcdsnap"));
     command.args(args);
     command
+}
+
+/// Runs `etcdsnap ARGS` with a pipe as its standard input. The second value is whether `bytes` went into the pipe.
+pub fn fed(args: &[&str], bytes: &[u8]) -> (Output, io::Result<()>) {
+    let mut command = etcdsnap(args.iter().copied());
+    let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    thread::scope(|scope| {
+        let written = scope.spawn(move || stdin.write_all(bytes));
+        let output = child.wait_with_output().unwrap();
+        (output, written.join().unwrap())
+    })
 }
 
 /// How a command ended, and what it said on stderr.
