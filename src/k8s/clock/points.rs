@@ -1,6 +1,6 @@
 //! Bounds on a record's revision by the times in it.
 
-use std::collections::HashMap;
+use hashbrown::HashMap;
 
 use crate::{
     etcd::Record,
