@@ -5,7 +5,7 @@
 #
 # Run it with the binary from before a change and with the one from after it: `diff -ra OUTDIR1 OUTDIR2` is what changed
 # for users. A file holds the call, its exit status, stdout and stderr. What differs from run to run (the temporary
-# folder, the clock, the binary's own digest) is replaced by a word, so two runs of one binary are equal.
+# folder, the clock, free space, the binary's own digest) is replaced by a word, so two runs of one binary are equal.
 set -euo pipefail
 [ $# = 2 ] || { echo "usage: .ci/corpus.sh BINARY OUTDIR" >&2; exit 2; }
 [ -x "$1" ] && [ -f "$1" ] || { echo "$1 is not a program" >&2; exit 2; }
@@ -42,6 +42,7 @@ days="$(date -u +%F)|$(date -u -d tomorrow +%F)"
 comparable() {
   sed -E -e "s#$work/run#RUN#g; s#$work#TEMP#g" \
     -e "s/($days)T[0-9:.]+Z/NOW/g; s/(${days//-/})T?-?[0-9]{6}Z?/NOW/g" \
+    -e 's/[0-9.]+ [kMGT]?B free in/N free in/; s/("free": ?)[0-9]+/\1"-"/' \
     -e 's/"(toolSha256|previous|host)":"[^"]*"/"\1":"-"/g; s/("path":"stdout","size":)[0-9]+,"sha256":"[^"]*"/\1"-"/g'
 }
 

@@ -1,15 +1,17 @@
 //! Arguments of all commands: the root of the command line and its global flags.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, ValueEnum, value_parser};
 use etcdsnap::{
-    Result,
+    Error, Result,
+    bytes::file_name,
     diff::{Diff, Pair},
     etcd::{self, Load, Range, Snapshot},
     k8s::{Mask, Ring},
     objects::{At, Dated, Time},
     select::LabelSelector,
+    source::{is_data_dir, is_log_dir},
 };
 
 use crate::{
@@ -130,13 +132,39 @@ impl LogArgs {
     }
 }
 
-/// Where the log of a data directory is.
-#[derive(Debug, Args)]
+/// Where the log of a data directory is; `default()` is `member/wal`.
+#[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Of a data directory")]
 pub(crate) struct LogDir {
     /// Read its log from DIR, where etcd's own --wal-dir names one, instead of member/wal
     #[arg(id = "log_dir", long = "wal-dir", hide_short_help = true, value_name = "DIR")]
     pub(crate) folder: Option<PathBuf>,
+}
+
+impl LogDir {
+    /// Checks that there is a log in the folder, and one data directory among those `named`, whose log it is.
+    pub(crate) fn check<'p>(&self, named: impl Iterator<Item = &'p Path>) -> Result<()> {
+        let Some(folder) = self.folder.as_deref() else { return Ok(()) };
+        let named: Vec<_> = named.collect();
+        match named.iter().filter(|path| is_data_dir(path)).count() {
+            1 => {}
+            0 => {
+                let names: Vec<_> = named.iter().map(file_name).collect();
+                let what =
+                    format!("--wal-dir is the log of a data directory, and none was named: {}", names.join(", "));
+                return Err(Error::usage(what).hinted("name the folder that holds member/, or leave --wal-dir out"));
+            }
+            n => {
+                let what = format!("--wal-dir is the log of one data directory, and {n} were named");
+                return Err(Error::usage(what).hinted("name each in a run of its own, with its log"));
+            }
+        }
+        if !is_log_dir(folder)? {
+            let what = format!("{}: no segments of a write-ahead log (*.wal) in it", file_name(folder));
+            return Err(Error::not_found(what).hinted("--wal-dir takes the folder that holds the .wal files"));
+        }
+        Ok(())
+    }
 }
 
 /// How far a data directory's log is applied.

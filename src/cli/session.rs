@@ -8,10 +8,9 @@ use std::{
 
 use etcdsnap::{
     Error, Findings, Result,
-    bytes::file_name,
     error::Severity,
     etcd::{Load, Snapshot},
-    source::{Candidates, Input, Options, RaftFiles, RaftKind, Source, is_data_dir, is_log_dir, is_stdin},
+    source::{Candidates, Input, Options, RaftFiles, RaftKind, Source, is_stdin},
     verify::propose,
 };
 
@@ -80,37 +79,19 @@ impl Session {
         }
     }
 
-    /// Looks for the log of a data directory in `wal_dir` and not in `member/wal`.
-    pub(crate) fn log_in(&mut self, wal_dir: Option<&Path>) {
-        self.options.wal_dir = wal_dir.map(Path::to_path_buf);
-    }
-
-    /// Looks for the log of the data directory that `named` has in the folder that `log` names.
+    /// How inputs are opened that are `named` together: with the log of the data directory among them in the folder that
+    /// `log` names.
     ///
     /// # Errors
     /// When there is no segment in that folder, or not one data directory in `named`, whose log it would be.
-    pub(crate) fn log_of<'p>(&mut self, log: &LogDir, named: impl IntoIterator<Item = &'p Path>) -> Result<()> {
-        let Some(folder) = log.folder.as_deref() else { return Ok(()) };
-        let named: Vec<_> = named.into_iter().collect();
-        match named.iter().filter(|path| is_data_dir(path)).count() {
-            1 => {}
-            0 => {
-                let names: Vec<_> = named.iter().map(file_name).collect();
-                let what =
-                    format!("--wal-dir is the log of a data directory, and none was named: {}", names.join(", "));
-                return Err(Error::usage(what).hinted("name the folder that holds member/, or leave --wal-dir out"));
-            }
-            n => {
-                let what = format!("--wal-dir is the log of one data directory, and {n} were named");
-                return Err(Error::usage(what).hinted("name each in a run of its own, with its log"));
-            }
-        }
-        if !is_log_dir(folder)? {
-            let what = format!("{}: no segments of a write-ahead log (*.wal) in it", file_name(folder));
-            return Err(Error::not_found(what).hinted("--wal-dir takes the folder that holds the .wal files"));
-        }
-        self.log_in(Some(folder));
-        Ok(())
+    pub(crate) fn options<'p>(&self, log: &LogDir, named: impl IntoIterator<Item = &'p Path>) -> Result<Options> {
+        log.check(named.into_iter())?;
+        Ok(self.options_with(log.folder.as_deref()))
+    }
+
+    /// How a data directory is opened whose log is in `wal_dir` when not in `member/wal`.
+    pub(crate) fn options_with(&self, wal_dir: Option<&Path>) -> Options {
+        Options { wal_dir: wal_dir.map(Path::to_path_buf), ..self.options.clone() }
     }
 
     /// Records the files that were written.
@@ -119,17 +100,23 @@ impl Session {
         evidence.map_or(Ok(()), |evidence| files.iter().try_for_each(|file| evidence.wrote(file)))
     }
 
-    /// Opens the backup that the user named.
-    pub(crate) fn open(&mut self, named: &Path) -> Result<Source> {
-        let source = self.open_quietly(named)?;
+    /// Opens the one backup that the user named, and its log where `log` names a folder.
+    pub(crate) fn open(&mut self, named: &Path, log: &LogDir) -> Result<Source> {
+        let options = self.options(log, [named])?;
+        self.open_with(named, &options)
+    }
+
+    /// Opens one of the backups that the user named.
+    pub(crate) fn open_with(&mut self, named: &Path, options: &Options) -> Result<Source> {
+        let source = self.open_quietly(named, options)?;
         print_notes(&source);
         Ok(source)
     }
 
     /// Opens a backup for a command that reports the notes itself.
-    pub(crate) fn open_quietly(&mut self, named: &Path) -> Result<Source> {
+    pub(crate) fn open_quietly(&mut self, named: &Path, options: &Options) -> Result<Source> {
         self.note_stdin(named)?;
-        let source = Source::open(named, &self.options).map_err(|error| self.with_newest(named, error))?;
+        let source = Source::open(named, options).map_err(|error| with_newest(named, options, error))?;
         self.evidence.as_mut().map_or(Ok(()), |evidence| evidence.opened(&source))?;
         Ok(source)
     }
@@ -139,31 +126,10 @@ impl Session {
         if is_stdin(named) && std::mem::replace(&mut self.stdin_named, true) { Err(stdin_twice()) } else { Ok(()) }
     }
 
-    /// `error`, with the newest good backup as the hint where `named` is a folder that holds several.
-    fn with_newest(&self, named: &Path, error: Error) -> Error {
-        let Error::Usage { what, hint } = error else { return error };
-        let files: Vec<_> = match named.is_dir() {
-            true => Candidates::of(&[named.to_owned()], false).files.into_iter().map(|file| file.path).collect(),
-            false => Vec::new(),
-        };
-        if files.len() < 2 {
-            return Error::usage(what).hinted_if(hint);
-        }
-        Error::usage(what).hinted(match propose(&files, &self.options) {
-            Some(path) => format!("the newest good one of them: {}", shell(path)),
-            None => format!("`etcdsnap verify {}` shows which is the newest good one", shell(named)),
-        })
-    }
-
-    /// Opens a backup once more that was opened before.
-    pub(crate) fn open_again(&self, named: &Path) -> Result<Source> {
-        Source::open(named, &self.options)
-    }
-
     /// Opens the raft files that the user named.
-    pub(crate) fn open_raft(&mut self, named: &Path, kind: RaftKind) -> Result<RaftFiles> {
+    pub(crate) fn open_raft(&mut self, named: &Path, kind: RaftKind, options: &Options) -> Result<RaftFiles> {
         self.note_stdin(named)?;
-        let files = RaftFiles::open(named, kind, &self.options)?;
+        let files = RaftFiles::open(named, kind, options)?;
         self.evidence.as_mut().map_or(Ok(()), |evidence| evidence.opened(&files))?;
         print_notes(&files);
         Ok(files)
@@ -211,6 +177,22 @@ impl Session {
     pub(crate) fn without(&mut self, source: &Source, findings: &Findings, error: impl Into<Failure>) -> Failure {
         self.close(source, findings).err().unwrap_or_else(|| error.into())
     }
+}
+
+/// `error`, with the newest good backup as the hint where `named` is a folder that holds several.
+fn with_newest(named: &Path, options: &Options, error: Error) -> Error {
+    let Error::Usage { what, hint } = error else { return error };
+    let files: Vec<_> = match named.is_dir() {
+        true => Candidates::of(&[named.to_owned()], false).files.into_iter().map(|file| file.path).collect(),
+        false => Vec::new(),
+    };
+    if files.len() < 2 {
+        return Error::usage(what).hinted_if(hint);
+    }
+    Error::usage(what).hinted(match propose(&files, options) {
+        Some(path) => format!("the newest good one of them: {}", shell(path)),
+        None => format!("`etcdsnap verify {}` shows which is the newest good one", shell(named)),
+    })
 }
 
 /// Prints which entries of a backup's log are applied and which are not.

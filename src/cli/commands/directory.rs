@@ -68,8 +68,8 @@ impl DirectoryArgs {
         if self.in_place && self.yes && !self.dry_run {
             Directory::recover(&self.data_dir, self.wal_dir.as_deref())?;
         }
-        session.log_in(self.wal_dir.as_deref());
-        session.open(&self.data_dir)
+        let options = session.options_with(self.wal_dir.as_deref());
+        session.open_with(&self.data_dir, &options)
     }
 
     /// The directory that `source` is.

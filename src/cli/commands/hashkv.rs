@@ -46,8 +46,7 @@ pub(crate) enum WriteOut {
 
 impl HashKv {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
-        session.log_of(&self.log.dir, [self.snapshot.as_path()])?;
-        let source = session.open(&self.snapshot)?;
+        let source = session.open(&self.snapshot, &self.log.dir)?;
         let snapshot = session.load(&source, &self.log.load())?;
         let at = self.when.revision(&snapshot, &Ring::default())?;
         let sum = snapshot.hashkv(at)?;

@@ -107,8 +107,7 @@ enum WriteOut {
 impl Kv {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
         let range = self.range();
-        session.log_of(&self.log.dir, [self.snapshot.as_path()])?;
-        let source = session.open(&self.snapshot)?;
+        let source = session.open(&self.snapshot, &self.log.dir)?;
         let snapshot = session.load(&source, &self.log.load())?;
         let at = self.when.revision(&snapshot, &etcdsnap::k8s::Ring::default())?;
         let view = snapshot.view(at, &range)?;

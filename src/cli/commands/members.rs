@@ -49,8 +49,7 @@ enum WriteOut {
 
 impl Members {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
-        session.log_of(&self.log.dir, [self.snapshot.as_path()])?;
-        let source = session.open(&self.snapshot)?;
+        let source = session.open(&self.snapshot, &self.log.dir)?;
         let snapshot = session.load(&source, &self.log.load())?;
         let (state, out) = (&snapshot.state, &mut session.out);
         match self.write_out {

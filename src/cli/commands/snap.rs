@@ -53,8 +53,8 @@ enum Output {
 
 impl Snaps {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
-        session.log_of(&self.log, [self.path.as_path()])?;
-        let files = session.open_raft(&self.path, RaftKind::Snaps)?;
+        let options = session.options(&self.log, [self.path.as_path()])?;
+        let files = session.open_raft(&self.path, RaftKind::Snaps, &options)?;
         let mut all = SnapFiles::read(&files);
         match self.output {
             Output::Table => table(session, &all)?,

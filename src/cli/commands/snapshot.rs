@@ -5,6 +5,7 @@ use etcdsnap::{Code, Error, bytes::file_name, error::Severity, etcd::Load};
 
 use super::{hashkv::WriteOut, restore};
 use crate::{
+    args::LogDir,
     failure::{Exit, Failure},
     render::{self, etcdutl::Answer},
     session::Session,
@@ -65,7 +66,7 @@ const UNSEEN: [Code; 9] = [
 
 impl Status {
     fn run(self, session: &mut Session, write_out: WriteOut) -> Result<Exit, Failure> {
-        let source = session.open(&self.filename)?;
+        let source = session.open(&self.filename, &LogDir::default())?;
         // etcdutl takes the db itself and nothing around it.
         if !source.is_bare(&self.filename) {
             let what = format!("{}: invalid database", file_name(&self.filename));

@@ -44,10 +44,10 @@ pub(crate) struct Status {
 
 impl Status {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
-        session.log_of(&self.log.dir, self.snapshot.iter().map(PathBuf::as_path))?;
+        let options = session.options(&self.log.dir, self.snapshot.iter().map(PathBuf::as_path))?;
         let mut rows = Vec::new();
         let exit = each_file(session, &self.snapshot, |session, file| {
-            let source = session.open(file)?;
+            let source = session.open_with(file, &options)?;
             let (row, exit) = self.one(session, &source)?;
             rows.push(row);
             Ok(exit)

@@ -104,8 +104,7 @@ const PATHS: usize = 4;
 
 impl Timeline {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
-        session.log_of(&self.log.dir, [self.snapshot.as_path()])?;
-        let source = session.open(&self.snapshot)?;
+        let source = session.open(&self.snapshot, &self.log.dir)?;
         let snapshot = session.load_whole(&source, &self.log.load())?;
         let cluster = Cluster::open(&snapshot, self.keys.ring()?, At::Last)?;
         let (mask, clock, (first, _)) = (self.masking.mask()?, cluster.clock(), cluster.window());

@@ -9,7 +9,7 @@ use etcdsnap::{
     bytes::file_name,
     error::{Fault, Severity},
     etcd::{Load, Snapshot, agreement, whose_log},
-    source::{BackupKind, Candidate, Candidates, Source},
+    source::{BackupKind, Candidate, Candidates, Options, Source},
     verify::{Report, Verdict, newest_first, unopened, verify},
 };
 
@@ -74,9 +74,9 @@ impl Verify {
             };
             return Err(Error::not_found(what).hinted(hint).into());
         }
-        session.log_of(&self.log.dir, files.iter().map(|file| file.path.as_path()))?;
+        let options = session.options(&self.log.dir, files.iter().map(|file| file.path.as_path()))?;
         for Candidate { path: file, in_folder } in &files {
-            let report = match one(session, file, &self.log.load()) {
+            let report = match one(session, file, &options, &self.log.load()) {
                 Ok(report) => report,
                 Err(Failure::Error(error)) => {
                     // Among others, a file that is not one backup is a finding like any other.
@@ -104,7 +104,7 @@ impl Verify {
         }
         let path = |at: usize| files.get(at).map(|file| file.path.as_path());
         let order = newest_first(&mut reports, |later, earlier| {
-            path(later).zip(path(earlier)).is_some_and(|(later, earlier)| continues(session, later, earlier))
+            path(later).zip(path(earlier)).is_some_and(|(later, earlier)| continues(later, earlier, &options))
         });
         let mut reports: Vec<_> = reports.into_iter().map(Some).collect();
         let reports: Vec<_> = order.into_iter().filter_map(|at| reports.get_mut(at)?.take()).collect();
@@ -112,7 +112,7 @@ impl Verify {
             Format::Table => {
                 self.table(session, &reports, not_entered)?;
                 let paths: Vec<_> = files.iter().map(|file| file.path.as_path()).collect();
-                members(session, &paths)?;
+                members(session, &paths, &options)?;
             }
             Format::Json | Format::Ndjson => {
                 if not_entered > 0 {
@@ -208,8 +208,8 @@ fn color(verdict: &str) -> Option<Color> {
 }
 
 /// Agreement of the logs of several members of one cluster.
-fn members(session: &mut Session, paths: &[&Path]) -> Result<(), Failure> {
-    let opened = paths.iter().filter(|path| path.is_dir()).filter_map(|path| session.open_again(path).ok());
+fn members(session: &mut Session, paths: &[&Path], options: &Options) -> Result<(), Failure> {
+    let opened = paths.iter().filter(|path| path.is_dir()).filter_map(|path| Source::open(path, options).ok());
     let sources: Vec<_> = opened.filter(|source| source.kind() == BackupKind::DataDir).collect();
     let mut clusters: Vec<(u64, Vec<&Source>)> = Vec::new();
     for source in &sources {
@@ -237,9 +237,9 @@ fn folders(n: usize) -> String {
 }
 
 /// Whether the backup `later` continues from the last revision of `earlier`; false when that cannot be decided.
-fn continues(session: &Session, later: &Path, earlier: &Path) -> bool {
+fn continues(later: &Path, earlier: &Path, options: &Options) -> bool {
     let check = || {
-        let (later, earlier) = (session.open_again(later)?, session.open_again(earlier)?);
+        let (later, earlier) = (Source::open(later, options)?, Source::open(earlier, options)?);
         let load = Load::default();
         Ok(Snapshot::load(&later, &load)?.continues(&Snapshot::load(&earlier, &load)?))
     };
@@ -247,8 +247,8 @@ fn continues(session: &Session, later: &Path, earlier: &Path) -> bool {
     checked.is_ok_and(|continues| continues == Some(true))
 }
 
-fn one(session: &mut Session, file: &Path, load: &Load) -> Result<Report, Failure> {
-    let source = session.open_quietly(file)?;
+fn one(session: &mut Session, file: &Path, options: &Options, load: &Load) -> Result<Report, Failure> {
+    let source = session.open_quietly(file, options)?;
     let progress = session.progress(&source);
     let report = verify(&source, load, |done| progress.tell(done, source.db().len()))?;
     drop(progress);

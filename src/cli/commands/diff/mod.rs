@@ -130,8 +130,9 @@ fn words(words: &[OsString]) -> Result<Vec<String>, Error> {
 
 impl Compare {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
-        session.log_of(&self.log.dir, [Path::new(&self.a)].into_iter().chain(self.rest.first().map(Path::new)))?;
-        let a = session.open(&self.a)?;
+        let named = [self.a.as_path()].into_iter().chain(self.rest.first().map(Path::new));
+        let options = session.options(&self.log.dir, named)?;
+        let a = session.open_with(&self.a, &options)?;
         let old = session.load(&a, &self.log.load())?;
         if let Some((from, to)) = self.states(&old)? {
             let from = self.side(&a, &old, from)?;
@@ -144,7 +145,7 @@ impl Compare {
             let hint = Some(format!("etcdsnap diff {} OTHER", render::shell(&self.a)));
             return Err(Error::usage(what).hinted_if(hint).into());
         };
-        let b = session.open(b.as_ref())?;
+        let b = session.open_with(b.as_ref(), &options)?;
         let new = session.load(&b, &self.log.load())?;
         let (from, to) = (self.side(&a, &old, At::Last)?, self.side(&b, &new, At::Last)?);
         let exit = self.compare(session, &from, &to, &words(what)?)?;

@@ -115,8 +115,7 @@ impl Export {
         } else if self.summary == Summary::Json {
             return Err(Error::usage("--summary json: stdout has the objects").hinted("--to DIR").into());
         }
-        session.log_of(&self.log.dir, [self.snapshot.as_path()])?;
-        let source = session.open(&self.snapshot)?;
+        let source = session.open(&self.snapshot, &self.log.dir)?;
         let load = self.log.load();
         let snapshot = session.load(&source, &load)?;
         let (cluster, Found { selection, mut objects, .. }, exit) =

@@ -35,8 +35,7 @@ impl Get {
         let sort = self.sorts().then(|| SortBy::parse(&self.sort_by)).transpose()?;
         let picker = self.which.picker(key, sort)?;
         let ring = self.keys.ring()?;
-        session.log_of(&self.log.dir, [self.snapshot.as_path()])?;
-        let source = session.open(&self.snapshot)?;
+        let source = session.open(&self.snapshot, &self.log.dir)?;
         let snapshot = session.load(&source, &self.log.load())?;
         let (cluster, mut found, mut exit) = self.which.find(&snapshot, ring, key, picker, self.ignore_not_found)?;
         if key.is_none() && (template.is_some() || self.output() != Output::Summary) {

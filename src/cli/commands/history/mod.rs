@@ -79,8 +79,8 @@ pub(crate) struct History {
 impl History {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
         let names: Vec<_> = std::iter::once(&self.snapshot).chain(&self.also).collect();
-        session.log_of(&self.log.dir, names.iter().map(|name| name.as_path()))?;
-        let sources = names.iter().map(|name| session.open(name)).collect::<Result<Vec<_>, _>>()?;
+        let options = session.options(&self.log.dir, names.iter().map(|name| name.as_path()))?;
+        let sources = names.iter().map(|name| session.open_with(name, &options)).collect::<Result<Vec<_>, _>>()?;
         let load = |source| session.load_whole(source, &self.log.load());
         let snapshots = sources.iter().map(load).collect::<Result<Vec<_>, _>>()?;
         let mut backups = Vec::new();

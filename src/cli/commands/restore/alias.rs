@@ -10,6 +10,7 @@ use etcdsnap::{
 };
 
 use crate::{
+    args::LogDir,
     failure::{Exit, Failure},
     session::Session,
 };
@@ -84,7 +85,7 @@ impl Alias {
             return Err(refused(format!("wal-dir {:?} exists", wal.display().to_string())));
         }
         session.unpack_near(&data_dir);
-        let source = session.open(&self.filename)?;
+        let source = session.open(&self.filename, &LogDir::default())?;
         if !source.is_bare(&self.filename) {
             let what = format!("{}: not a snapshot file", file_name(&self.filename));
             let hint = Some("`etcdsnap restore` takes it: this alias does as etcdutl does".to_owned());

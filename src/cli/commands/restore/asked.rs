@@ -13,7 +13,7 @@ use etcdsnap::{
     source::Source,
 };
 
-use crate::session::Session;
+use crate::{args::LogDir, session::Session};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Where")]
@@ -112,7 +112,7 @@ pub(super) struct CarryArgs {
 impl Revisions {
     /// The last revision of the old cluster of `backup`, as far as the other backups show it.
     pub(super) fn past(&self, session: &mut Session, backup: &Source) -> Result<Option<Past>> {
-        let others = self.past.iter().map(|past| session.open(past)).collect::<Result<Vec<_>>>()?;
+        let others = self.past.iter().map(|past| session.open(past, &LogDir::default())).collect::<Result<Vec<_>>>()?;
         let past = Past::of(backup, &others)?;
         others.iter().try_for_each(Source::intact)?;
         Ok(past)

@@ -9,7 +9,7 @@ use etcdsnap::{
     wal::{Agreed, Agreement},
 };
 
-use crate::{agreement::lines, session::Session};
+use crate::{agreement::lines, args::LogDir, session::Session};
 
 /// What a majority proves about the entries past the last commit on disk.
 pub(super) struct Decided {
@@ -40,7 +40,7 @@ impl Decided {
 /// Compares the members, and returns the one to restore.
 pub(super) fn choose(session: &mut Session, first: &Path, others: &[PathBuf]) -> Result<(Source, Option<Decided>)> {
     let paths = [first].into_iter().chain(others.iter().map(PathBuf::as_path));
-    let mut sources = paths.map(|path| session.open(path)).collect::<Result<Vec<_>>>()?;
+    let mut sources = paths.map(|path| session.open(path, &LogDir::default())).collect::<Result<Vec<_>>>()?;
     let agreement = agreement(&sources.iter().collect::<Vec<_>>())?;
     let names: Vec<_> = sources.iter().map(|source| source.name().to_owned()).collect();
     for line in lines(&agreement, &names) {

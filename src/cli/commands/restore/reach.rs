@@ -12,7 +12,7 @@ use etcdsnap::{
 };
 
 use crate::{
-    args::{LogLimits, revision_at, time},
+    args::{LogDir, LogLimits, revision_at, time},
     session::{Session, print_notes},
 };
 
@@ -34,9 +34,10 @@ pub(super) struct Reach {
 impl Reach {
     /// Opens the backup, and its log where that was named.
     pub(super) fn open(&self, session: &mut Session, snapshot: &Path) -> Result<Source> {
-        let Some(wal) = &self.wal else { return session.open(snapshot) };
-        let source = session.open_quietly(snapshot)?;
-        let source = source.with_log(session.open_raft(wal, RaftKind::Log)?);
+        let Some(wal) = &self.wal else { return session.open(snapshot, &LogDir::default()) };
+        let options = session.options_with(None);
+        let source = session.open_quietly(snapshot, &options)?;
+        let source = source.with_log(session.open_raft(wal, RaftKind::Log, &options)?);
         print_notes(&source);
         Ok(source)
     }

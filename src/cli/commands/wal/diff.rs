@@ -4,7 +4,7 @@ use std::{io::Write as _, path::Path};
 
 use etcdsnap::{
     Findings, document,
-    source::{RaftFiles, RaftKind},
+    source::{Options, RaftFiles, RaftKind},
     wal::{Log, LogDiff, Segment, Span},
 };
 use serde_json::json;
@@ -17,8 +17,14 @@ use crate::{
 };
 
 /// Compares the logs at `a` and `b`.
-pub(super) fn run(session: &mut Session, a: &Path, b: &Path, output: Format) -> Result<Exit, Failure> {
-    let (a, b) = (session.open_raft(a, RaftKind::Log)?, session.open_raft(b, RaftKind::Log)?);
+pub(super) fn run(
+    session: &mut Session,
+    a: &Path,
+    b: &Path,
+    options: &Options,
+    output: Format,
+) -> Result<Exit, Failure> {
+    let (a, b) = (session.open_raft(a, RaftKind::Log, options)?, session.open_raft(b, RaftKind::Log, options)?);
     let mut findings = [Findings::default(), Findings::default()];
     let [of_a, of_b] = &mut findings;
     let (segments_a, segments_b): (Vec<_>, Vec<_>) =

@@ -81,12 +81,12 @@ impl Wal {
             let what = "a table does not hold the records' bytes".to_owned();
             return Err(Error::usage(what).hinted("--raw goes with -o json or -o ndjson").into());
         }
-        session
-            .log_of(&self.log, [Some(&self.path), self.diff.as_ref()].into_iter().flatten().map(PathBuf::as_path))?;
+        let named = [Some(&self.path), self.diff.as_ref()].into_iter().flatten();
+        let options = session.options(&self.log, named.map(PathBuf::as_path))?;
         if let Some(other) = &self.diff {
-            return diff::run(session, &self.path, other, self.output);
+            return diff::run(session, &self.path, other, &options, self.output);
         }
-        let files = session.open_raft(&self.path, RaftKind::Log)?;
+        let files = session.open_raft(&self.path, RaftKind::Log, &options)?;
         let segments: Vec<_> = files.wal().iter().map(Segment::from).collect();
         let mut findings = Findings::default();
         let log = Log::read(&segments, &mut findings);
