@@ -1,8 +1,7 @@
 //! The doubt file: what was made from a doubtful backup has a file beside it that records the doubt.
 
 use std::{
-    fs::File,
-    io::{Read as _, Write as _},
+    io::Write as _,
     path::{Path, PathBuf},
 };
 
@@ -11,11 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::disk::{create, fault};
 use crate::{
     Code, Finding, Result,
-    source::{BackupKind, Source},
+    source::{DoubtFile, Source},
 };
-
-/// The longest such file that is read, in bytes.
-const MAX_LEN: u64 = 1 << 20;
 
 /// What is known against a file or directory that was made from a doubtful backup: `NAME.etcdsnap.json` beside it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,9 +39,7 @@ impl Doubt {
     /// The path of the file for what is at `path`.
     #[must_use]
     pub(crate) fn beside(path: &Path) -> PathBuf {
-        let mut name = path.as_os_str().to_owned();
-        name.push(".etcdsnap.json");
-        PathBuf::from(name)
+        DoubtFile::beside(path)
     }
 
     /// Writes it to the file `path`, which must not exist, and syncs it.
@@ -58,24 +52,16 @@ impl Doubt {
         file.write_all(&text).and_then(|()| file.sync_all()).map_err(fault(path, "write"))
     }
 
-    /// The file beside `source`, as a finding; `None` when there is none.
-    #[must_use]
-    pub(crate) fn about(source: &Source) -> Option<Finding> {
-        if !source.wrapping().is_empty() {
-            return None;
-        }
-        let path = source.path();
-        let member = path.join("member");
-        let path = if source.kind() == BackupKind::DataDir && member.is_dir() { &member } else { path };
-        let beside = Self::beside(path);
-        let mut text = Vec::new();
-        File::open(&beside).ok()?.take(MAX_LEN).read_to_end(&mut text).ok()?;
-        let doubt: Self = serde_json::from_slice(&text).unwrap_or_default();
-        let why = doubt.findings.first().map_or(String::new(), |first| format!(" ({first})"));
-        let what = match doubt.source.as_str() {
-            "" => format!("{} lies beside it: it was made from a doubtful backup", beside.display()),
-            from => format!("it was made from {from}, which was {}{why}", doubt.verdict),
-        };
-        Some(Finding::warning(Code::MadeInDoubt, what).hint(format!("see {}", beside.display())))
+    /// The finding of each doubt that is recorded about `source`.
+    pub(crate) fn about(source: &Source) -> impl Iterator<Item = Finding> {
+        source.doubts().iter().map(|file| {
+            let doubt: Self = serde_json::from_slice(&file.text).unwrap_or_default();
+            let why = doubt.findings.first().map_or(String::new(), |first| format!(" ({first})"));
+            let what = match doubt.source.as_str() {
+                "" => format!("{} lies beside it: it was made from a doubtful backup", file.name),
+                from => format!("it was made from {from}, which was {}{why}", doubt.verdict),
+            };
+            Finding::warning(Code::MadeInDoubt, what).hint(format!("see {}", file.name))
+        })
     }
 }

@@ -3,7 +3,7 @@
 use std::{fs::File, path::Path};
 
 use super::{
-    BackupKind, Input, Options, Origin, Part, RaftFiles, Wrapping, input, is_stdin,
+    BackupKind, DoubtFile, Input, Options, Origin, Part, RaftFiles, Wrapping, input, is_stdin,
     kept::{Kept, Spool},
 };
 use crate::{Code, Error, Finding, Result};
@@ -23,6 +23,7 @@ pub struct Source {
     /// The containers around the backup, outermost first: they are unpacked, and must not change.
     pub(super) containers: Vec<Part>,
     pub(super) notes: Vec<Finding>,
+    pub(super) doubts: Vec<DoubtFile>,
     pub(super) options: Options,
     pub(super) kept: Kept,
 }
@@ -46,6 +47,7 @@ impl Source {
             snap_dbs: again(&self.snap_dbs)?,
             containers: Vec::new(),
             notes: self.notes.clone(),
+            doubts: self.doubts.clone(),
             options: self.options.clone(),
             kept: Kept::default(),
         })
@@ -121,6 +123,12 @@ impl Source {
     #[must_use]
     pub fn snaps(&self) -> &[Part] {
         &self.snaps
+    }
+
+    /// The files that record doubt about the backup.
+    #[must_use]
+    pub fn doubts(&self) -> &[DoubtFile] {
+        &self.doubts
     }
 
     /// The dbs that a data directory has received from a leader, by name.

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Part, SegmentName};
+use super::{DoubtFile, Part, SegmentName};
 use crate::{Error, Finding, Result, bytes::file_name};
 
 /// The parts of a member's data directory, each kind by name.
@@ -17,6 +17,7 @@ pub(super) struct DataDir {
     pub(super) snap_dbs: Vec<Part>,
     /// Findings for files beside the log's segments that look like one.
     pub(super) passed_over: Vec<Finding>,
+    pub(super) doubts: Vec<DoubtFile>,
 }
 
 /// The folder that holds `snap` and `wal`: `DIR/member`, or DIR itself when it is `member`.
@@ -64,6 +65,7 @@ pub(super) fn open(dir: &Path, wal_dir: Option<&Path>) -> Result<Option<DataDir>
             .iter()
             .filter_map(|name| SegmentName::passed_over(&file_name(wal.join(name))))
             .collect(),
+        doubts: DoubtFile::on_disk(&member),
     }))
 }
 

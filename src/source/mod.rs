@@ -17,6 +17,7 @@
 
 mod backup;
 mod datadir;
+mod doubts;
 mod folder;
 mod foreign;
 mod framing;
@@ -40,6 +41,7 @@ mod wrapping;
 
 pub use backup::Source;
 pub use datadir::{is_data_dir, is_log_dir, member_dir};
+pub use doubts::DoubtFile;
 pub use folder::{Candidate, Candidates};
 pub use input::Input;
 pub(crate) use kept::Spool;

@@ -3,7 +3,7 @@
 use std::{ffi::OsString, path::Path};
 
 use super::{
-    BackupKind, Options, Source, Wrapping,
+    BackupKind, DoubtFile, Options, Source, Wrapping,
     datadir::{self, DataDir},
     foreign,
     kept::Kept,
@@ -51,6 +51,7 @@ fn open_origin(origin: Origin, pick: Option<&str>, options: &Options) -> Result<
 
 fn open_part(part: Part, origin: Origin, pick: Option<&str>, options: &Options) -> Result<Source> {
     let mut source = Unwrapped::new(origin);
+    source.doubts = DoubtFile::on_disk(&source.origin.path);
     let content = source.unwrap(part, pick, options)?;
     Ok(source.finish(content, options))
 }
@@ -117,11 +118,12 @@ struct Unwrapped {
     origin: Origin,
     wrapping: Vec<Wrapping>,
     containers: Vec<Part>,
+    doubts: Vec<DoubtFile>,
 }
 
 impl Unwrapped {
     fn new(origin: Origin) -> Self {
-        Self { origin, wrapping: Vec::new(), containers: Vec::new() }
+        Self { origin, wrapping: Vec::new(), containers: Vec::new(), doubts: Vec::new() }
     }
 
     fn unwrap(&mut self, mut part: Part, mut pick: Option<&str>, options: &Options) -> Result<Content> {
@@ -156,7 +158,8 @@ impl Unwrapped {
             let unpacked = unpack::unpack(&self.origin, part.bytes(), wrapping, pick, options)?;
             self.containers.push(part);
             part = match unpacked {
-                unpack::Unpacked::File { part, inner } => {
+                unpack::Unpacked::File { part, inner, doubts } => {
+                    self.doubts.extend(doubts);
                     if let Some(inner) = inner {
                         pick = None;
                         if !self.origin.display.ends_with(&format!(":{inner}")) {
@@ -174,12 +177,13 @@ impl Unwrapped {
         let (dir, kind) = match content {
             Content::Db(db) => {
                 let kind = if db.trailer().is_some() { BackupKind::Saved } else { BackupKind::Copy };
-                let (wal, snaps, snap_dbs, passed_over) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-                (DataDir { db, wal, snaps, snap_dbs, passed_over }, kind)
+                let (wal, snaps, snap_dbs) = (Vec::new(), Vec::new(), Vec::new());
+                let (passed_over, doubts) = (Vec::new(), Vec::new());
+                (DataDir { db, wal, snaps, snap_dbs, passed_over, doubts }, kind)
             }
             Content::DataDir(dir) => (dir, BackupKind::DataDir),
         };
-        let DataDir { db, wal, snaps, snap_dbs, passed_over } = dir;
+        let DataDir { db, wal, snaps, snap_dbs, passed_over, doubts: inside } = dir;
         let mut notes = Vec::new();
         if self.containers.is_empty() && db.is_locked() {
             let note = Finding::warning(Code::InUse, "in use by a running etcd: what is read may be torn");
@@ -198,7 +202,8 @@ impl Unwrapped {
             notes.push(note.hint(format!("{place}; else the log is lost, and {etcd}")));
         }
         notes.extend(passed_over);
-        let Self { origin, wrapping, containers } = self;
+        let Self { origin, wrapping, containers, mut doubts } = self;
+        doubts.extend(inside);
         Source {
             origin,
             kind,
@@ -210,6 +215,7 @@ impl Unwrapped {
             snap_dbs,
             containers,
             notes,
+            doubts,
             options: options.clone(),
             kept: Kept::default(),
         }

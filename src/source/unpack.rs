@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    Options, SegmentName, Wrapping,
+    DoubtFile, Options, SegmentName, Wrapping,
     datadir::DataDir,
     foreign,
     locator::Origin,
@@ -26,8 +26,8 @@ const MAX_FILES: usize = 20_000;
 
 /// The content of a layer.
 pub(super) enum Unpacked {
-    /// One file; its name when it was picked among others.
-    File { part: Part, inner: Option<String> },
+    /// One file; its name when it was picked among others, and the doubt about it.
+    File { part: Part, inner: Option<String>, doubts: Vec<DoubtFile> },
     /// The parts of a data directory.
     DataDir(DataDir),
 }
@@ -49,7 +49,7 @@ pub(super) fn unpack(
         Wrapping::Tar => return layer.archive(pick, |visit| visit_tar(bytes, visit)),
         Wrapping::Zip => return layer.archive(pick, |visit| visit_zip(bytes, visit)),
     };
-    Ok(Unpacked::File { part, inner: None })
+    Ok(Unpacked::File { part, inner: None, doubts: Vec::new() })
 }
 
 /// The files of an archive for whose names `wanted` holds, unpacked, by name.
@@ -169,11 +169,16 @@ impl Layer<'_> {
         let one = pick_one(outer, pick, &backups, || foreign::without_backup(outer, &of, &names))?;
         let dir = one.strip_suffix("snap/db").filter(|dir| dirs.contains(*dir)).map(str::to_owned);
         let (mut db, mut wal, mut snaps, mut snap_dbs) = (None, Vec::new(), Vec::new(), Vec::new());
-        let mut passed_over = Vec::new();
+        let (mut passed_over, mut doubts) = (Vec::new(), Vec::<DoubtFile>::new());
         let unpacked = each(&mut |name, content| {
             let full = format!("{outer}:{name}");
             if name == one && db.is_none() {
                 db = Some(self.file(&full, content)?);
+            } else if DoubtFile::is_about(name, &one) {
+                // An archive may hold any number of files of one name.
+                if !doubts.iter().any(|doubt| doubt.name == full) {
+                    doubts.push(DoubtFile::read(full, content));
+                }
             } else if let Some(dir) = &dir {
                 if is_in(name, dir, "wal/", ".wal") {
                     match SegmentName::passed_over(&full) {
@@ -194,8 +199,8 @@ impl Layer<'_> {
         let gone = || self.damaged(&io::ErrorKind::UnexpectedEof.into());
         let part = db.ok_or_else(gone)?;
         Ok(match dir {
-            Some(_) => Unpacked::DataDir(DataDir { db: part, wal, snaps, snap_dbs, passed_over }),
-            None => Unpacked::File { part, inner: Some(one) },
+            Some(_) => Unpacked::DataDir(DataDir { db: part, wal, snaps, snap_dbs, passed_over, doubts }),
+            None => Unpacked::File { part, inner: Some(one), doubts },
         })
     }
 }

@@ -1,6 +1,6 @@
 //! Promise 7: what was made from a doubtful backup has a file beside it that says so, and `verify` reads it.
 
-use std::{fs, path::Path, process::Command};
+use std::{fs, io::Write as _, path::Path, process::Command};
 
 use crate::common::tree::{Tree, assert_one_sentence, etcdsnap, run_in};
 use serde_json::Value;
@@ -97,6 +97,87 @@ fn it_is_handed_on() {
     let (code, said) = restore(dir, "d --name a --data-dir e --no-wal");
     assert!(code == Some(0), "{said}");
     assert!(found(dir, "e").contains(&"made-in-doubt".to_owned()));
+}
+
+/// Packs `files` of `dir` into the zip archive `to`, under their own names.
+fn zip(dir: &Path, files: &[&str], to: &Path) {
+    let mut zip = zip::ZipWriter::new(fs::File::create(to).unwrap());
+    for file in files.iter().filter(|file| dir.join(file).is_file()) {
+        zip.start_file(file, zip::write::SimpleFileOptions::default()).unwrap();
+        zip.write_all(&fs::read(dir.join(file)).unwrap()).unwrap();
+    }
+    zip.finish().unwrap();
+}
+
+/// Neither a container around the result, nor another name for it, hides the file beside it.
+#[test]
+fn doubt_stays_with_what_is_packed_or_named_in_part() {
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path();
+    backups(dir);
+    assert_eq!(restore(dir, "wrong --name a --data-dir d --skip-hash-check --force").0, Some(0));
+    assert_eq!(run_in(dir, "restore wrong --to-snapshot s.db --skip-hash-check --force"), (Some(0), String::new()));
+    assert_eq!(restore(dir, "good --name a --data-dir good-dir").0, Some(0));
+    let run = |program: &str, args: &str| {
+        let status = Command::new(program).args(args.split_whitespace()).current_dir(dir).status();
+        assert!(status.unwrap().success(), "{program} {args}");
+    };
+    run("tar", "-cf whole.tar d");
+    run("tar", "-czf dotted.tgz -C d .");
+    run("gzip", "-k s.db");
+    run("tar", "-cf file.tar s.db s.db.etcdsnap.json");
+    run("tar", "-cf packed.tar s.db.gz s.db.etcdsnap.json");
+    zip(dir, &Tree::of(dir).names(), &dir.join("all.zip"));
+    zip(&dir.join("d"), &Tree::of(&dir.join("d")).names(), &dir.join("dir.zip"));
+    run("tar", "-cf both.tar d good-dir");
+    run("gzip", "-k whole.tar");
+    std::os::unix::fs::symlink("d/member/snap/db", dir.join("link")).unwrap();
+    fs::create_dir(dir.join("folder")).unwrap();
+    fs::rename(dir.join("file.tar"), dir.join("folder/file.tar")).unwrap();
+    let named = [
+        "whole.tar",
+        "whole.tar.gz",
+        "dotted.tgz",
+        "dir.zip",
+        "folder",
+        "packed.tar",
+        "s.db.gz",
+        "link",
+        "d/member",
+        "d/member/",
+        "d/member/snap/db",
+        "all.zip:d/member/snap/db",
+        "all.zip:s.db",
+        "both.tar:d/member/snap/db",
+    ];
+    for (n, name) in named.into_iter().enumerate() {
+        assert!(found(dir, name).contains(&"made-in-doubt".to_owned()), "{name}");
+        let (code, said) = restore(dir, &format!("{name} --name a --skip-hash-check --data-dir again-{n}"));
+        assert_eq!(code, Some(0), "{name}: {said}");
+        assert!(found(dir, &format!("again-{n}")).contains(&"made-in-doubt".to_owned()), "again from {name}");
+    }
+    for inside in ["d", "d/member", "d/member/snap"] {
+        let here = dir.join(inside);
+        let name = if inside.ends_with("snap") { "db" } else { "." };
+        assert!(found(&here, name).contains(&"made-in-doubt".to_owned()), "{name} in {inside}");
+    }
+    for name in ["both.tar:good-dir/member/snap/db", "good", "good-dir", "all.zip:good"] {
+        assert!(!found(dir, name).contains(&"made-in-doubt".to_owned()), "{name}");
+    }
+}
+
+/// A file that cannot be read, or is something else, still tells that there was doubt; and is not waited for.
+#[test]
+fn a_doubt_file_that_cannot_be_read_is_doubt() {
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path();
+    backups(dir);
+    let beside = dir.join("good.etcdsnap.json");
+    assert!(Command::new("mkfifo").arg(&beside).status().unwrap().success());
+    assert!(found(dir, "good").contains(&"made-in-doubt".to_owned()));
+    fs::remove_file(&beside).unwrap();
+    std::os::unix::fs::symlink("nowhere", &beside).unwrap();
+    assert!(found(dir, "good").contains(&"made-in-doubt".to_owned()));
 }
 
 /// What of a damaged db can be read is written afresh: a tree with a hole in it would stop etcd.
