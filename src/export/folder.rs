@@ -10,6 +10,7 @@ use rayon::prelude::*;
 
 use crate::{
     Error, Result,
+    bytes::is_hostile,
     hash::{Sha256, hex},
     publish::{Doubt, Draft, Run, create, fault, make_dir},
 };
@@ -79,7 +80,7 @@ impl Folder {
         let new = draft.path();
         make_dir(&new, 0o700)?;
         let mut manifest = BufWriter::new(create(&new.join("MANIFEST"))?);
-        writeln!(manifest, "# {about}").map_err(fault(&new, "write"))?;
+        writeln!(manifest, "# {}", one_line(about)).map_err(fault(&new, "write"))?;
         let notes = |of: Note| {
             let path = draft.temporary(of.title());
             Ok(Notes { of, any: false, file: BufWriter::new(create(&path)?), path })
@@ -116,9 +117,7 @@ impl Folder {
     pub(super) fn note(&mut self, of: Note, what: &str) -> Result<()> {
         let Some(notes) = self.notes.iter_mut().find(|notes| notes.of == of) else { return Ok(()) };
         notes.any = true;
-        // names of fields and owners may have any characters, and must not start a new line
-        let line: String = what.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect();
-        writeln!(notes.file, "# {line}").map_err(fault(&notes.path, "write"))
+        writeln!(notes.file, "# {}", one_line(what)).map_err(fault(&notes.path, "write"))
     }
 
     /// Renames the folder into place, with `doubt` beside it.
@@ -143,6 +142,12 @@ impl Folder {
         self.manifest.flush()?;
         self.manifest.get_ref().sync_all()
     }
+}
+
+/// `text` without characters that begin a new line or change the order of others: names of files, fields and owners may
+/// have any.
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if is_hostile(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
 /// Checks that `to` can become a folder of exported objects: it does not exist, or is empty. Temporary files of a

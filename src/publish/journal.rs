@@ -17,10 +17,13 @@ use super::{
     disk::{fault, sync_dir},
     json_path,
     run::Run,
+    zone::{self, Zone},
 };
-use crate::{Error, Result};
+use crate::{Error, Result, source::read_small};
 
 const NAME: &str = "journal.json";
+/// The longest journal that is read, in bytes: of a log of some ten thousand segments.
+const MAX_LEN: u64 = 16 << 20;
 
 /// One rename.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -163,6 +166,7 @@ impl Journal {
     fn write(&self, folder: &Path) -> Result<()> {
         let (part, path) = (folder.join("journal.part"), folder.join(NAME));
         let whose = Self { folder: fs::canonicalize(folder).map_err(fault(folder, "look at"))?, ..self.clone() };
+        self.also.iter().try_for_each(|other| zone::mark(other, &whose.folder))?;
         let text = serde_json::to_vec(&whose).map_err(|e| fault(&path, "write")(e.into()))?;
         let written = File::create_new(&part).and_then(|mut file| file.write_all(&text).and_then(|()| file.sync_all()));
         written.and_then(|()| fs::rename(&part, &path)).map_err(fault(&path, "write"))?;
@@ -173,7 +177,7 @@ impl Journal {
     /// The journal in `folder`; none when no rename was begun.
     pub(super) fn read(folder: &Path, run: Run) -> Result<Option<Self>> {
         let path = folder.join(NAME);
-        let text = match fs::read(&path) {
+        let text = match read_small(&path, MAX_LEN) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
             text => text.map_err(fault(&path, "read"))?,
         };
@@ -188,7 +192,16 @@ impl Journal {
 
     /// Cleans up after a run that was killed: finishes the renames when the one that decides was done, else undoes them.
     pub(super) fn recover(&self, folder: &Path, run: Run) -> Result<()> {
+        let zone = Zone::of(folder, &self.also, run);
+        let check = |step: &Step| match [&step.from, &step.to].into_iter().find(|path| !zone.holds(path)) {
+            Some(path) => {
+                let what = format!("its journal names {}, which no run from here renames", path.display());
+                Err(unsure(folder, run, &what))
+            }
+            None => Ok(()),
+        };
         if self.steps.last().is_some_and(Step::is_done) {
+            self.after.iter().filter(|step| step.is_to_do()).try_for_each(check)?;
             self.tidy();
             if let Some(kept) = self.after.iter().find(|step| step.is_to_do()) {
                 return Err(fault(&kept.to, "move the old member to")(io::ErrorKind::AlreadyExists.into()));
@@ -197,6 +210,7 @@ impl Journal {
             if self.steps.iter().any(|step| !step.is_done() && !step.is_to_do()) {
                 return Err(unsure(folder, run, "what it was to rename is not where it was"));
             }
+            self.steps.iter().filter(|step| step.is_done()).try_for_each(check)?;
             for step in self.steps.iter().rev().filter(|step| step.is_done()) {
                 step.undo().map_err(fault(&step.from, "put back"))?;
             }

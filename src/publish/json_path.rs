@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
-enum Json {
+pub(super) enum Json {
     Text(String),
     Bytes(Vec<u8>),
 }

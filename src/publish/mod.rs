@@ -26,6 +26,7 @@ mod rehearsal;
 mod run;
 mod stage;
 mod watch;
+mod zone;
 
 pub use data_dir::{Destination, MemberDir, MemberDirs, Place, check_names, real};
 pub use disk::{check_room, copy, create, fault, free_name, make_dir, now, sync_dir};

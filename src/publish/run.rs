@@ -1,8 +1,9 @@
 //! The kinds of run, and the names of their staging folders.
 
 use std::{
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     fmt,
+    os::unix::ffi::OsStrExt as _,
     path::{Path, PathBuf},
 };
 
@@ -42,6 +43,13 @@ impl Run {
         name.push(destination.file_name()?);
         name.push(self.folder());
         Some(destination.parent()?.join(name))
+    }
+
+    /// The destination that the staging folder `folder` is beside.
+    pub(super) fn destination(self, folder: &Path) -> Option<PathBuf> {
+        let ending = self.folder();
+        let name = folder.file_name()?.as_bytes().strip_prefix(b".")?.strip_suffix(ending.as_bytes())?;
+        Some(folder.parent()?.join(OsStr::from_bytes(name))).filter(|_| !name.is_empty())
     }
 
     /// Whether `path` is called as such a folder is.

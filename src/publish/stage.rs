@@ -22,6 +22,7 @@ use super::{
     journal::{self, Journal, forget, unsure},
     lock::busy,
     run::Run,
+    zone::is_marked,
 };
 use crate::{Error, Result};
 
@@ -192,7 +193,9 @@ fn clear(folder: &Path, run: Run) -> Result<()> {
     }
     if let Some(journal) = Journal::read(folder, run)? {
         journal.recover(folder, run)?;
-        journal.also.iter().filter(|other| run.is_folder(other)).for_each(|other| drop(fs::remove_dir_all(other)));
+        let here = folder.canonicalize().map_err(fault(folder, "look at"))?;
+        let others = journal.also.iter().filter(|other| is_marked(other, &here, run));
+        others.for_each(|other| drop(fs::remove_dir_all(other)));
     }
     fs::remove_dir_all(folder).map_err(fault(folder, "remove"))
 }

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     Error, Result,
+    bytes::is_hostile,
     etcd::{State, boot::Minor},
     hash::hex,
     publish::now,
@@ -162,7 +163,7 @@ impl Whose {
 fn is_file_name(name: &str) -> bool {
     !name.is_empty()
         && !name.contains('/')
-        && !name.contains(char::is_control)
+        && !name.contains(is_hostile)
         && !name.starts_with('.')
         && name != "lost+found"
 }

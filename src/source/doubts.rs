@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::Part;
+use super::read_small;
 use crate::bytes::file_name;
 
 /// The end of such a file's name.
@@ -43,7 +43,7 @@ impl DoubtFile {
         let there = paths.map(|subject| Self::beside(&subject)).filter(|path| path.symlink_metadata().is_ok());
         let there = there.filter(|path| met.insert(path.canonicalize().unwrap_or_else(|_| path.clone())));
         there
-            .map(|path| Self::read(file_name(&path), Part::open(&path).as_ref().map(Part::bytes).unwrap_or_default()))
+            .map(|path| Self { name: file_name(&path), text: read_small(&path, MAX_LEN).unwrap_or_default() })
             .collect()
     }
 

@@ -42,6 +42,7 @@ mod no_crash_on_any_bytes;
 mod nothing_is_sent_anywhere;
 mod one_writer;
 mod peers;
+mod planted_journal;
 mod read_only;
 mod readers_go_away;
 mod readme;
