@@ -25,7 +25,7 @@
 //! | what changed | [`diff::Diff`], [`diff::changes`] |
 //! | objects for another cluster | [`export::Exporter`] |
 //! | a data directory for an etcd | [`restore::Plan`], [`rewrite::Alone`], [`rewrite::Migrate`] |
-//! | pages and records by hand | [`bolt::Db`], [`bolt::Walk`], [`wal::Log`], [`snap::Snap`] |
+//! | pages and records by hand | [`bolt::Db`], [`bolt::Walk`], [`bolt::Usage`], [`wal::Log`], [`snap::Snap`] |
 //!
 //! The rooms are in the order in which data passes through them. Each uses only those before it; a test checks that:
 //!

@@ -3,8 +3,10 @@
 use super::{
     db::Db,
     freelist::Freelist,
+    layout::PageId,
+    leaf::{Item, Leaf},
     pages::PageSet,
-    walk::{Bucket, Walk},
+    walk::{Bucket, Root, Walk},
 };
 use crate::{Code, Finding, Findings};
 
@@ -16,40 +18,72 @@ use crate::{Code, Finding, Findings};
 pub fn check(db: &Db<'_>) -> Findings {
     let mut findings = db.check_metas();
     let mut walk = Walk::new(db.clone());
-    let mut left = walk.buckets(&mut findings);
-    left.reverse();
-    while let Some(bucket) = left.pop() {
-        let inner = walk.check_bucket(&bucket, &mut findings);
-        left.extend(inner.into_iter().rev());
+    let buckets = walk.buckets(&mut findings);
+    walk.check_buckets(buckets, &mut findings);
+    if db.current().is_some() {
+        // By another root than that of a meta, other pages are free.
+        walk.db().check_pages(&walk.met, &mut findings);
     }
-    walk.db().check_pages(&walk.met, &mut findings);
+    findings
+}
+
+/// Checks the tree below page `id`, and the buckets in it.
+#[must_use]
+pub fn check_from(db: &Db<'_>, id: PageId) -> Findings {
+    let mut findings = Findings::default();
+    if id.0 < 2 || id >= db.meta().high_water {
+        let what = format!("page ID ({id}) out of range [2, {})", db.meta().high_water);
+        findings.push(Finding::error(Code::PageOutOfBounds, what));
+        return findings;
+    }
+    let mut walk = Walk::new(db.clone());
+    let tree = Bucket { root: Root::Page(id), ..walk.root() };
+    walk.check_buckets(vec![tree], &mut findings);
+    db.check_not_free(id, &mut findings);
     findings
 }
 
 impl<'a> Walk<'a> {
+    /// Checks the trees of `left` and of the buckets in them, in order.
+    fn check_buckets(&mut self, mut left: Vec<Bucket<'a>>, findings: &mut Findings) {
+        left.reverse();
+        while let Some(bucket) = left.pop() {
+            let inner = self.check_bucket(&bucket, findings);
+            left.extend(inner.into_iter().rev());
+        }
+    }
+
     /// Checks one bucket's tree and returns the buckets inside it.
     fn check_bucket(&mut self, bucket: &Bucket<'a>, findings: &mut Findings) -> Vec<Bucket<'a>> {
+        let mut buckets = Vec::new();
+        let mut take = |inner: Result<Bucket<'a>, Finding>, findings: &mut Findings| match inner {
+            Ok(inner) => buckets.push(inner),
+            Err(finding) => findings.push(finding),
+        };
+        if let Root::Inline(page) = bucket.root {
+            // Without a copy of what was met: a file may hold millions of these.
+            let mut items = Vec::new();
+            let leaf = Leaf::read(page, &mut items, findings);
+            leaf.items.iter().filter(|item| item.bucket).for_each(|item| take(inner(item), findings));
+            return buckets;
+        }
         let fold = self.fold(
             Some(bucket),
             || (),
             Vec::new,
-            |(), inner: &mut Vec<_>, leaf| {
-                inner.extend(leaf.items.iter().filter(|item| item.bucket).map(|item| {
-                    let offset = item.offset.saturating_add(item.key.len() as u64);
-                    Bucket::read(item.key, item.value, offset)
-                }));
+            |(), found: &mut Vec<_>, leaf| {
+                found.extend(leaf.items.iter().filter(|item| item.bucket).map(inner));
             },
         );
-        let mut buckets = Vec::new();
-        for inner in fold.parts.iter().flatten() {
-            match inner {
-                Ok(inner) => buckets.push(*inner),
-                Err(finding) => findings.push(finding.clone()),
-            }
-        }
+        fold.parts.iter().flatten().for_each(|inner| take(inner.clone(), findings));
         self.enter(fold, findings);
         buckets
     }
+}
+
+/// The bucket of an item that is one.
+fn inner<'a>(item: &Item<'a>) -> Result<Bucket<'a>, Finding> {
+    Bucket::read(item.key, item.value, item.offset.saturating_add(item.key.len() as u64))
 }
 
 impl Db<'_> {

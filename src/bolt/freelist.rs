@@ -2,7 +2,7 @@
 
 use super::{
     db::Db,
-    layout::{Kind, PAGE_HEADER, PageId},
+    layout::{Kind, PAGE_HEADER, Page, PageId},
 };
 use crate::{Code, Finding, bytes::u64_le};
 
@@ -36,6 +36,15 @@ impl<'a> Freelist<'a> {
             let what = format!("the freelist should be here, but it is a {:?} page", page.kind).to_lowercase();
             return Err(Finding::error(Code::FreelistType, what).page(id.0).at(page.offset));
         }
+        Self::on_page(&page)
+    }
+
+    /// The freelist that `page` holds, which is read as one whatever its kind.
+    ///
+    /// # Errors
+    /// The finding that its numbers do not fit the page.
+    pub fn on_page(page: &Page<'a>) -> Result<Self, Finding> {
+        let id = page.id;
         let body = page.bytes.get(PAGE_HEADER..).unwrap_or_default();
         // A count that does not fit 16 bits is stored before the ids (`common.Page.FreelistPageCount`).
         let (count, skip) = match page.count {

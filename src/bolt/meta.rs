@@ -87,27 +87,78 @@ impl Meta {
     }
 
     fn parse(meta: &[u8]) -> Option<Result<Self, MetaFault>> {
-        let (magic, version, page_size) = (u32_le(meta, 0)?, u32_le(meta, 4)?, u32_le(meta, 8)?);
-        let (stored, computed) = (u64_le(meta, 56)?, fnv1a(window(meta, 0, SUMMED)?));
-        let fault = if magic == MAGIC.swap_bytes() {
-            MetaFault::BigEndian
-        } else if magic != MAGIC {
-            MetaFault::Magic(magic)
-        } else if version != VERSION {
-            MetaFault::Version(version)
-        } else if stored != computed {
-            MetaFault::Checksum { stored, computed }
-        } else {
-            let meta = Self {
-                page_size,
-                root: PageId(u64_le(meta, 16)?),
-                freelist: Some(u64_le(meta, 32)?).filter(|id| *id != NO_FREELIST).map(PageId),
-                high_water: PageId(u64_le(meta, 40)?),
-                txid: u64_le(meta, 48)?,
-            };
-            return Some(meta.check_page_size().map(|()| meta));
-        };
-        Some(Err(fault))
+        RawMeta::parse(meta).map(|raw| raw.check())
+    }
+}
+
+/// A meta page's content as it is on disk (`common.Meta`), unchecked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RawMeta {
+    /// The mark of a bbolt file.
+    pub magic: u32,
+    /// The version of the format.
+    pub version: u32,
+    /// Bytes in a page.
+    pub page_size: u32,
+    /// Not used by bbolt.
+    pub flags: u32,
+    /// Root page of the root bucket.
+    pub root: PageId,
+    /// The page of the freelist, or 2^64 - 1 when none is kept on disk.
+    pub freelist: PageId,
+    /// The first page number that was never used.
+    pub high_water: PageId,
+    /// The transaction that wrote it.
+    pub txid: u64,
+    /// The checksum in the file.
+    pub checksum: u64,
+    /// The checksum that its bytes have.
+    pub computed: u64,
+}
+
+impl RawMeta {
+    /// The meta of the page whose bytes begin with `page`, its header included; `None` when they end before it.
+    #[must_use]
+    pub fn read(page: &[u8]) -> Option<Self> {
+        Self::parse(window(page, PAGE_HEADER as u64, 64)?)
+    }
+
+    fn parse(meta: &[u8]) -> Option<Self> {
+        Some(Self {
+            magic: u32_le(meta, 0)?,
+            version: u32_le(meta, 4)?,
+            page_size: u32_le(meta, 8)?,
+            flags: u32_le(meta, 12)?,
+            root: PageId(u64_le(meta, 16)?),
+            freelist: PageId(u64_le(meta, 32)?),
+            high_water: PageId(u64_le(meta, 40)?),
+            txid: u64_le(meta, 48)?,
+            checksum: u64_le(meta, 56)?,
+            computed: fnv1a(window(meta, 0, SUMMED)?),
+        })
+    }
+
+    /// The meta, when it holds; checked in the order of `Meta.Validate`.
+    ///
+    /// # Errors
+    /// Why it does not count.
+    pub fn check(&self) -> Result<Meta, MetaFault> {
+        if self.magic == MAGIC.swap_bytes() {
+            return Err(MetaFault::BigEndian);
+        }
+        if self.magic != MAGIC {
+            return Err(MetaFault::Magic(self.magic));
+        }
+        if self.version != VERSION {
+            return Err(MetaFault::Version(self.version));
+        }
+        if self.checksum != self.computed {
+            return Err(MetaFault::Checksum { stored: self.checksum, computed: self.computed });
+        }
+        let freelist = Some(self.freelist).filter(|id| id.0 != NO_FREELIST);
+        let Self { page_size, root, high_water, txid, .. } = *self;
+        let meta = Meta { page_size, root, freelist, high_water, txid };
+        meta.check_page_size().map(|()| meta)
     }
 }
 

@@ -12,8 +12,9 @@
 //! while it does: what is wrong becomes a [`crate::Finding`], and the walk goes on around it. Work is bounded by the
 //! size of the file: no page is visited twice, and no page's items may be longer than the page.
 //!
-//! Below that is the raw layer, for a look at single pages: [`Db::page`], [`PageHeader`], [`BranchElement`],
-//! [`LeafElement`], [`Leaf::read`], [`Bucket::read`]. [`Db::assume`] opens a file of which no meta holds.
+//! Below that is the raw layer, for a look at single pages: [`Db::page`], [`Db::raw_page`], [`PageHeader`],
+//! [`BranchElement`], [`LeafElement`], [`Leaf::read`], [`Branch::read`], [`Bucket::read`]. [`Usage`] shows what each page
+//! is used for. [`Db::assume`] opens a file of which no meta holds.
 //!
 //! [`Writer`] writes trees of new pages after those of a file, or into a fresh one; no page that can be reached is
 //! written to, and a meta page comes last.
@@ -22,25 +23,38 @@
 
 #![deny(clippy::arithmetic_side_effects)]
 
+mod branch;
 mod buckets;
 mod check;
 mod db;
+mod find;
 mod fold;
 mod freelist;
 mod layout;
 mod leaf;
+mod lost;
 mod meta;
+mod nested;
 mod pages;
+mod raw;
+mod stats;
+mod usage;
 mod walk;
 mod write;
 
-pub use check::check;
+pub use branch::{Branch, Child};
+pub use check::{check, check_from};
 pub use db::Db;
 pub use fold::Fold;
 pub use freelist::Freelist;
 pub use layout::{BranchElement, BucketHeader, Kind, LeafElement, Page, PageHeader, PageId, element_at};
 pub use leaf::{Item, Leaf};
-pub use meta::{Meta, MetaFault};
+pub use lost::{assume_with_root, may_be_roots};
+pub use meta::{Meta, MetaFault, RawMeta};
+pub use nested::Nested;
 pub use pages::PageSet;
+pub use raw::RawPage;
+pub use stats::Stats;
+pub use usage::{Listed, Usage, Use};
 pub use walk::{Bucket, Root, Walk};
 pub use write::{Tree, Writer};

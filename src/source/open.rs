@@ -146,6 +146,7 @@ impl Unwrapped {
                         return Err(Error::usage(what));
                     }
                 },
+                Sniffed::Other if options.metas_lost && pick.is_none() => return Ok(Content::Db(part)),
                 Sniffed::Other => return Err(foreign::foreign(&self.origin.display, part.bytes())),
                 Sniffed::Wrapped(_) if self.wrapping.len() >= unpack::MAX_LAYERS => {
                     let what = format!("{} containers inside each other", unpack::MAX_LAYERS);

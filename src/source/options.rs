@@ -19,11 +19,13 @@ pub struct Options {
     pub max_unpacked: u64,
     /// The folder of a data directory's log when it is not `member/wal`.
     pub wal_dir: Option<PathBuf>,
+    /// Whether a file of no known format is opened as a db: one whose first pages are lost.
+    pub metas_lost: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { tmp_dir: std::env::temp_dir(), max_unpacked: 64 << 30, wal_dir: None }
+        Self { tmp_dir: std::env::temp_dir(), max_unpacked: 64 << 30, wal_dir: None, metas_lost: false }
     }
 }
 

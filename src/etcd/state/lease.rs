@@ -19,7 +19,7 @@ pub struct Lease {
 }
 
 impl Lease {
-    pub(super) fn read(key: &[u8], value: &[u8]) -> Result<Self, Finding> {
+    pub(in crate::etcd) fn read(key: &[u8], value: &[u8]) -> Result<Self, Finding> {
         let wrong = malformed(Code::Lease, "Lease");
         let (mut reader, mut lease) = (Reader::new(value), Self::default());
         while let Some(field) = reader.next_field().map_err(&wrong)? {

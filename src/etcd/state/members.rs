@@ -32,7 +32,7 @@ fn nullable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D
 }
 
 impl Member {
-    pub(super) fn read(key: &[u8], value: &[u8]) -> Result<Self, Finding> {
+    pub(in crate::etcd) fn read(key: &[u8], value: &[u8]) -> Result<Self, Finding> {
         let id = hex_id(key)?;
         let member: Self = serde_json::from_slice(value)
             .map_err(|e| Finding::error(Code::Member, format!("member {id:x} is not a Member: {e}")))?;

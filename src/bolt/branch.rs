@@ -1,0 +1,59 @@
+//! A branch's elements by themselves, for a look at single pages.
+
+use super::layout::{BranchElement, ELEMENT, PAGE_HEADER, Page, PageId, element_at};
+use crate::{Code, Finding, Findings};
+
+/// One element of a branch: the lower bound of the keys below a page.
+#[derive(Debug, Clone, Copy)]
+pub struct Child<'a> {
+    /// Its number in the branch.
+    pub index: usize,
+    /// The bound; the first one of a tree may be below all keys that are there.
+    pub key: &'a [u8],
+    /// The page.
+    pub page: PageId,
+    /// Where the key begins in the file, in bytes.
+    pub offset: u64,
+}
+
+/// A branch page with the elements of it that hold, in order.
+#[derive(Debug)]
+pub struct Branch<'s, 'a> {
+    /// The page.
+    pub page: Page<'a>,
+    /// Its elements.
+    pub children: &'s [Child<'a>],
+}
+
+impl<'s, 'a> Branch<'s, 'a> {
+    /// Reads `page` as a branch, by itself, as [`super::Leaf::read`] does a leaf: the keys together are no longer than the
+    /// page. `children` is scratch space, to be used again for the next page.
+    pub fn read(page: Page<'a>, children: &'s mut Vec<Child<'a>>, findings: &mut Findings) -> Self {
+        children.clear();
+        let mut room = page.bytes.len().saturating_sub(PAGE_HEADER);
+        for index in 0..usize::from(page.count) {
+            let at = element_at(index);
+            let fault = |code, what: String| {
+                Finding::error(code, what).page(page.id.0).at(page.offset.saturating_add(at as u64))
+            };
+            let element = BranchElement::read(page.bytes, at);
+            let Some((element, key)) = element.and_then(|of| Some((of, of.key(page.bytes, at)?))) else {
+                let what = format!("element {index} of {} reaches outside the page", page.count);
+                findings.push(fault(Code::ElementOutOfPage, what));
+                if at >= page.bytes.len() {
+                    break;
+                }
+                continue;
+            };
+            let Some(left) = room.checked_sub(key.len().saturating_add(ELEMENT)) else {
+                let what = format!("its keys are longer than the page, from element {index} of {} on", page.count);
+                findings.push(fault(Code::ElementOverlap, what));
+                break;
+            };
+            room = left;
+            let offset = page.offset.saturating_add(at as u64).saturating_add(element.pos.into());
+            children.push(Child { index, key, page: element.child, offset });
+        }
+        Self { page, children }
+    }
+}
