@@ -10,7 +10,7 @@
 //!
 //! A command that changes a directory in place takes it by a flag, and so never from the environment.
 
-use std::{env, ffi::OsString, path::Path};
+use std::{env, ffi::OsString, ops::Range, path::Path};
 
 use clap::{Arg, Command};
 use etcdsnap::{Error, Result, bytes::file_name, k8s::Resources, source::Locator};
@@ -23,29 +23,29 @@ pub(crate) const VARIABLE: &str = "ETCDSNAP_SNAPSHOT";
 /// The command line with its SNAPSHOT, and the variable's value where that is it and was not reported.
 pub(crate) fn complete(command: &Command, mut args: Vec<OsString>) -> Result<(Vec<OsString>, Option<OsString>)> {
     args.iter_mut().skip(1).for_each(name_stdin);
-    let Some(Call { at, of }) = call(command, &mut args) else { return Ok((args, None)) };
+    let Some(Call { first, at, of }) = call(command, &mut args) else { return Ok((args, None)) };
     let mut positionals = of.get_positionals();
     if positionals.next().is_none_or(|first| first.get_id() != "snapshot") {
         return Ok((args, None));
     }
     let rest = Rest::of(positionals.next());
     let words = words(&args, at.saturating_add(1), |flag| takes_value(&[of, command], flag));
-    let first = words.first().and_then(|at| args.get(*at));
+    let word = words.first().and_then(|at| args.get(*at));
     let variable = env::var_os(VARIABLE).filter(|file| !file.is_empty());
-    match (variable, first) {
-        (None, first) => match first.filter(|first| !is_file(first, rest)) {
-            Some(first) => misplaced(&args, at, &words, rest)
-                .or_else(|| no_file(of.get_name(), first, rest))
+    match (variable, word) {
+        (None, word) => match word.filter(|word| !is_file(word, rest)) {
+            Some(word) => misplaced(&args, first..at, &words, rest)
+                .or_else(|| no_file(of.get_name(), word, rest))
                 .map_or(Ok((args, None)), Err),
             None => Ok((args, None)),
         },
-        (Some(file), Some(first)) if rest.is_none() || is_file(first, rest) => {
-            say!("note: {} is read, not {} of {VARIABLE}", file_name(first), file_name(&file));
+        (Some(file), Some(word)) if rest.is_none() || is_file(word, rest) => {
+            say!("note: {} is read, not {} of {VARIABLE}", file_name(word), file_name(&file));
             Ok((args, None))
         }
-        (Some(file), first) => {
-            if let Some(first) = first.filter(|first| Path::new(first).exists()) {
-                let name = file_name(first);
+        (Some(file), word) => {
+            if let Some(word) = word.filter(|word| Path::new(word).exists()) {
+                let name = file_name(word);
                 say!("note: {name} is taken for a {}; ./{name} is the file", rest.name());
             }
             args.insert(at.saturating_add(1), file.clone());
@@ -94,8 +94,9 @@ impl Rest {
     }
 }
 
-/// Where the command's name is, and the command.
+/// Where the command's names are, the first and the last of them, and the command.
 struct Call<'c> {
+    first: usize,
     at: usize,
     of: &'c Command,
 }
@@ -119,7 +120,12 @@ fn call<'c>(root: &'c Command, args: &mut Vec<OsString>) -> Option<Call<'c>> {
     args.splice(1..1, kept);
     let after = at.saturating_add(1);
     args.splice(after..after, moved);
-    Some(Call { at, of })
+    let mut call = Call { first: at, at, of };
+    while call.of.has_subcommands() {
+        let at = *words(args, call.at.saturating_add(1), takes_value).first()?;
+        call = Call { at, of: args.get(at).and_then(|name| call.of.find_subcommand(name))?, ..call };
+    }
+    Some(call)
 }
 
 /// A flag as it was typed, the last one of short ones that were typed together.
@@ -202,12 +208,12 @@ fn is_kind(word: &OsString) -> bool {
 }
 
 /// The reason where the file is one of the later words.
-fn misplaced(args: &[OsString], at: usize, words: &[usize], rest: Rest) -> Option<Error> {
+fn misplaced(args: &[OsString], names: Range<usize>, words: &[usize], rest: Rest) -> Option<Error> {
     let first = args.get(*words.first()?)?;
     let file = *words.iter().skip(1).find(|at| args.get(**at).is_some_and(|word| is_file(word, rest)))?;
-    let name = args.get(at)?;
-    let others = args.iter().enumerate().skip(at.saturating_add(1)).filter(|(at, _)| *at != file);
-    let call: Vec<_> = [name, args.get(file)?].into_iter().chain(others.map(|(_, word)| word)).map(shell).collect();
+    let others = args.iter().enumerate().skip(names.end.saturating_add(1)).filter(|(at, _)| *at != file);
+    let name = args.get(names.start..=names.end)?.iter();
+    let call: Vec<_> = name.chain([args.get(file)?]).chain(others.map(|(_, word)| word)).map(shell).collect();
     let what = format!("there is no file {}", file_name(first));
     Some(Error::usage(what).hinted(format!("the snapshot comes first: etcdsnap {}", call.join(" "))))
 }

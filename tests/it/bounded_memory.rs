@@ -50,6 +50,8 @@ fn values_and_revisions_cost_no_memory() {
         &["diff", file, "--rev", "20..240", "--raw", "-o", "json"],
         &["history", file, "--key", "/key/7"],
         &["timeline", file],
+        &["bolt", "page", file, "--all"],
+        &["bolt", "check", file],
     ] {
         limited(96, args);
     }

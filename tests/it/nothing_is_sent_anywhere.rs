@@ -16,6 +16,7 @@ fn no_command_makes_a_network_call() {
         &["status", file],
         &["verify", file, "--evidence", evidence.to_str().unwrap()],
         &["hashkv", file],
+        &["bolt", "stats", file],
         &["members", file],
         &["kv", file],
         &["get", file, "-o", "yaml"],

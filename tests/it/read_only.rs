@@ -29,6 +29,8 @@ fn no_command_leaves_a_trace() {
         &["hashkv", name],
         &["members", name],
         &["kv", name, "/", "--prefix"],
+        &["bolt", "page", name, "--all"],
+        &["bolt", "check", name],
         &["get", name, "-o", "json"],
         &["get", name, "ns/default", "-o", "yaml"],
         &["diff", name, name],

@@ -20,12 +20,13 @@ fn calls(dir: &Path) -> Vec<(Vec<String>, i32)> {
     let (damaged, evidence) = (damaged.to_str().unwrap().to_owned(), dir.join("evidence"));
     let evidence = evidence.to_str().unwrap();
     let member = "fixtures/datadir-3.6.tar.gz";
-    let calls: [(&[&str], i32); 15] = [
+    let calls: [(&[&str], i32); 16] = [
         (&["status", "fixtures/kube.db"], 0),
         (&["status", "no-such-file"], 3),
         (&["verify", "Cargo.toml"], 1),
         (&["verify", &damaged], 1),
         (&["hashkv", &damaged], 1),
+        (&["bolt", "check", &damaged], 1),
         (&["kv", "fixtures/kube.db", "no-such-key"], 1),
         (&["get", &damaged], 1),
         (&["get", "fixtures/kube.db", "pods", "-n", "none"], 0),

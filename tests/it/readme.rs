@@ -39,7 +39,9 @@ fn the_calls_that_the_pages_name_exist() {
         for call in calls(&fs::read_to_string(page).unwrap()) {
             let mut words = call.split_whitespace().skip_while(|word| word.starts_with("--"));
             let command = words.next().unwrap_or_default();
-            let (_, help) = help.split_once(&format!("\n$ etcdsnap {command} --help\n")).expect(&call);
+            let section = |command: &str| help.split_once(&format!("\n$ etcdsnap {command} --help\n"));
+            let below = format!("{command} {}", words.clone().next().unwrap_or_default());
+            let (_, help) = section(&below).or_else(|| section(command)).expect(&call);
             let help = help.split("\n$ etcdsnap ").next().unwrap();
             for flag in words.filter(|word| word.starts_with("--")) {
                 let flag = flag.split('=').next().unwrap();

@@ -42,9 +42,19 @@ fn the_variable_stands_for_the_snapshot() {
         &["verify"],
         &["hashkv", "--rev", "400"],
         &["members"],
+        &["bolt", "buckets"],
+        &["bolt", "keys", "meta"],
+        &["bolt", "get", "--format", "hex", "meta", "term"],
+        &["bolt", "--threads", "2", "page", "3", "4", "--etcd"],
         &["restore", "--data-dir", "d", "--member", "m1", "--dry-run"],
     ] {
-        let named = [&args[..1], &[file.as_str()], &args[1..]].concat();
+        // after the command's names
+        let names = match args {
+            ["bolt", "--threads", ..] => 4,
+            ["bolt", ..] => 2,
+            _ => 1,
+        };
+        let named = [&args[..names], &[file.as_str()], &args[names..]].concat();
         let want = text(&run(dir.path(), None, &named));
         assert_eq!(want.0, 0, "{args:?}: {}", want.2);
         let (code, out, mut said) = text(&run(dir.path(), Some(&file), args));

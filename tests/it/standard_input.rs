@@ -47,6 +47,8 @@ fn every_command_reads_it() {
         (KUBE, &["diff", "fixtures/kube-later.db", "-", "-n", "shop"]),
         (KUBE, &["diff", "-", "--rev", "300..400"]),
         (KUBE, &["export", "-", "cm", "-n", "shop", "--to", "-"]),
+        (KUBE, &["bolt", "pages", "-"]),
+        (KUBE, &["bolt", "page", "-", "3", "--etcd"]),
         (KUBE, &["snapshot", "status", "-"]),
         ("fixtures/live-3.6.db.gz", &["status", "-"]),
         ("fixtures/datadir-3.6.tar.gz", &["verify", "-"]),

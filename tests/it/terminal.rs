@@ -201,13 +201,20 @@ fn nothing_in_the_input_reaches_a_terminal_as_it_is() {
         ("get", &["cm", "-n", "shop", "-o", "go-template={{range .items}}{{.data}}{{.metadata.name}}{{end}}"]),
         ("get", &["cm", "-n", "shop", "-o", "kyaml"]),
         ("snapshot", &["status"]),
+        ("bolt", &["buckets"]),
+        ("bolt", &["keys", "key", "-f", "bytes"]),
+        ("bolt", &["keys", "\x1b[2J"]),
+        ("bolt", &["get", "meta", "\x1b[2J"]),
+        ("bolt", &["page", "--all", "--format-value", "bytes"]),
+        ("bolt", &["page", "--all", "--etcd"]),
+        ("bolt", &["stats", "\x1b[2J"]),
         ("\x1b[2J", &[]),
     ];
     let mut all: Vec<Vec<OsString>> = Vec::new();
     for (command, args) in calls {
         let mut call: Vec<OsString> = vec![command.into()];
         // its second word is a command, too
-        let first = usize::from(*command == "snapshot");
+        let first = usize::from(["snapshot", "bolt"].contains(command));
         call.extend(args[..first].iter().map(Into::into));
         call.push(backup.to_owned());
         call.extend(args[first..].iter().map(Into::into));

@@ -12,10 +12,11 @@ use crate::{
 #[command(after_help = "\
 Examples:
   etcdsnap man > /usr/share/man/man1/etcdsnap.1
-  etcdsnap man verify | man -l -")]
+  etcdsnap man verify | man -l -
+  etcdsnap man bolt page | man -l -")]
 pub(crate) struct Man {
     /// The page of this command
-    command: Option<String>,
+    command: Vec<String>,
 }
 
 impl Man {
@@ -23,7 +24,7 @@ impl Man {
         let mut page = Cli::command();
         // Names the pages after the whole command: etcdsnap-verify.
         page.build();
-        if let Some(name) = self.command {
+        for name in self.command {
             page = page.find_subcommand(&name).cloned().ok_or_else(|| {
                 Error::usage(format!("there is no command {name:?}")).hinted("`etcdsnap --help` lists them")
             })?;

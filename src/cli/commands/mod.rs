@@ -1,5 +1,6 @@
 //! One command, one file: its arguments with their help, and what it does.
 
+mod bolt;
 mod completions;
 mod decode;
 mod describe;
@@ -71,6 +72,7 @@ commands! {
     Snap(snap::Snaps),
     ForceNewCluster(force_new_cluster::ForceNewCluster),
     Migrate(migrate::Migrate),
+    Bolt(bolt::Bolt),
     Decode(decode::Decode),
     Completions(completions::Completions),
     Man(man::Man),

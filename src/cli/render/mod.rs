@@ -14,7 +14,7 @@ mod size;
 pub(crate) use color::{Color, Ink, When as ColorWhen};
 pub(crate) use columns::Columns;
 pub(crate) use progress::Progress;
-pub(crate) use quote::{quote, shell};
+pub(crate) use quote::{is_printable, quote, shell, write_quoted};
 pub(crate) use say::say_line;
 pub(crate) use screen::{Screen, printable, readable};
 pub(crate) use size::bytes;

@@ -1,6 +1,6 @@
 //! Go's `%q`, and a shell's words.
 
-use std::{ffi::OsStr, fmt::Write as _, os::unix::ffi::OsStrExt as _};
+use std::{ffi::OsStr, fmt::Write as _, io, os::unix::ffi::OsStrExt as _};
 
 use etcdsnap::bytes;
 
@@ -8,16 +8,59 @@ use etcdsnap::bytes;
 pub(crate) fn quote(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len().saturating_add(2));
     out.push('"');
-    for chunk in bytes.utf8_chunks() {
-        for c in chunk.valid().chars() {
-            escape(&mut out, c);
-        }
-        for b in chunk.invalid() {
-            let _ = write!(out, "\\x{b:02x}");
-        }
-    }
+    quoted(bytes, &mut out, |_| Ok(())).unwrap_or_default();
     out.push('"');
     out
+}
+
+/// Writes bytes as [`quote`] has them, without holding all of the text.
+pub(crate) fn write_quoted(out: &mut impl io::Write, bytes: &[u8]) -> io::Result<()> {
+    let mut text = "\"".to_owned();
+    quoted(bytes, &mut text, |text| {
+        if text.len() > WINDOW {
+            out.write_all(text.as_bytes())?;
+            text.clear();
+        }
+        Ok(())
+    })?;
+    text.push('"');
+    out.write_all(text.as_bytes())
+}
+
+/// The length of text from which on it is written.
+const WINDOW: usize = 1 << 16;
+
+/// Appends the bytes between the quotes to `text`, which `each` may empty.
+fn quoted(bytes: &[u8], text: &mut String, mut each: impl FnMut(&mut String) -> io::Result<()>) -> io::Result<()> {
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            escape(text, c);
+            each(text)?;
+        }
+        for b in chunk.invalid() {
+            let _ = write!(text, "\\x{b:02x}");
+        }
+        each(text)?;
+    }
+    Ok(())
+}
+
+/// Whether all of `bytes` is text that Go's `unicode.IsPrint` allows.
+pub(crate) fn is_printable(bytes: &[u8]) -> bool {
+    std::str::from_utf8(bytes).is_ok_and(|text| text.chars().all(is_print))
+}
+
+/// Go's `unicode.IsPrint`.
+fn is_print(c: char) -> bool {
+    if c.is_ascii() {
+        return (' '..='~').contains(&c);
+    }
+    // What `escape_debug` leaves as it is after another character.
+    let mut buffer = [b'x'; 5];
+    let [_, rest @ ..] = &mut buffer;
+    let end = c.encode_utf8(rest).len().saturating_add(1);
+    let text = buffer.get(..end).and_then(|text| std::str::from_utf8(text).ok());
+    text.is_some_and(|text| text.escape_debug().count() == 2)
 }
 
 /// A word as a shell takes it.
@@ -44,8 +87,7 @@ fn escape(out: &mut String, c: char) {
         '\t' => out.push_str("\\t"),
         '\x0b' => out.push_str("\\v"),
         '\'' => out.push(c),
-        // What `escape_debug` leaves as it is after another character is what Go calls printable.
-        c if format!("x{c}").escape_debug().count() == 2 => out.push(c),
+        c if is_print(c) => out.push(c),
         c if c < ' ' || c == '\x7f' => {
             let _ = write!(out, "\\x{:02x}", u32::from(c));
         }

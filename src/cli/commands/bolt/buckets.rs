@@ -1,0 +1,36 @@
+use std::io::Write as _;
+
+use clap::Args;
+
+use super::file::{File, Metas};
+use crate::{
+    failure::{Exit, Failure},
+    session::Session,
+};
+
+/// The names of the buckets, one a line
+///
+/// As `bbolt buckets`: those at the top level; buckets in them are keys of `bolt keys`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  etcdsnap bolt buckets backup.db
+  etcdsnap bolt buckets broken.db --page-size 4096")]
+pub(super) struct Buckets {
+    #[command(flatten)]
+    file: File,
+    #[command(flatten)]
+    metas: Metas,
+}
+
+impl Buckets {
+    pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
+        let source = self.metas.source(session, &self.file)?;
+        let (mut walk, mut findings) = self.metas.walk(&source)?;
+        for bucket in walk.buckets(&mut findings) {
+            session.out.write_all(bucket.name)?;
+            session.out.write_all(b"\n")?;
+        }
+        session.close(&source, &findings)
+    }
+}
