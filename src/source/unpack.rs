@@ -40,7 +40,7 @@ pub(super) fn unpack(
     pick: Option<&str>,
     options: &Options,
 ) -> Result<Unpacked> {
-    let (mut layer, name) = (Layer { origin, wrapping, scratch: Scratch::new(options) }, &origin.display);
+    let (mut layer, name) = (Layer::new(origin, wrapping, options), &origin.display);
     let part = match wrapping {
         Wrapping::Gzip => layer.file(name, flate2::bufread::MultiGzDecoder::new(bytes))?,
         Wrapping::Bzip2 => layer.file(name, bzip2::bufread::MultiBzDecoder::new(bytes))?,
@@ -60,7 +60,7 @@ pub(super) fn select(
     mut wanted: impl FnMut(&str) -> bool,
     options: &Options,
 ) -> Result<Vec<(String, Part)>> {
-    let mut layer = Layer { origin, wrapping, scratch: Scratch::new(options) };
+    let mut layer = Layer::new(origin, wrapping, options);
     let (mut parts, mut names) = (Vec::new(), 0);
     let mut visit = |inner: &str, content: &mut dyn Read| {
         layer.check_names(names)?;
@@ -83,6 +83,8 @@ struct Layer<'a> {
     origin: &'a Origin,
     wrapping: Wrapping,
     scratch: Scratch<'a>,
+    /// Whether a file of no known format may be the backup.
+    metas_lost: bool,
 }
 
 /// A function called with each file of an archive.
@@ -100,7 +102,11 @@ fn damaged(origin: &Origin, wrapping: Wrapping, error: &io::Error) -> Error {
     Error::Damaged { file: origin.display.clone(), finding: Box::new(finding) }
 }
 
-impl Layer<'_> {
+impl<'a> Layer<'a> {
+    fn new(origin: &'a Origin, wrapping: Wrapping, options: &'a Options) -> Self {
+        Self { origin, wrapping, scratch: Scratch::new(options), metas_lost: options.metas_lost }
+    }
+
     fn damaged(&self, error: &io::Error) -> Error {
         damaged(self.origin, self.wrapping, error)
     }
@@ -142,7 +148,8 @@ impl Layer<'_> {
             let mut head = Vec::new();
             // Damage here is damage when it is unpacked, and is reported then.
             let _ = content.take(HEAD as u64).read_to_end(&mut head);
-            if sniff(&head) != Sniffed::Other {
+            let may_be_one = self.metas_lost && (pick.is_some() || name.ends_with("snap/db"));
+            if may_be_one || sniff(&head) != Sniffed::Other {
                 match name.strip_suffix("snap/db") {
                     Some(member) if member.is_empty() || member.ends_with('/') => dirs.push(member.to_owned()),
                     _ => backups.push(name.to_owned()),
@@ -152,6 +159,9 @@ impl Layer<'_> {
             Ok(())
         });
         self.whole(listed)?;
+        if self.metas_lost && backups.is_empty() && dirs.is_empty() {
+            backups.clone_from(&names);
+        }
         let folder = |name: &str| name.rfind('/').and_then(|at| name.get(..=at)).unwrap_or_default().to_owned();
         let logs: HashSet<_> = names.iter().filter(|name| name.ends_with(".wal")).map(|name| folder(name)).collect();
         let (dirs, bare): (HashSet<_>, Vec<_>) = {

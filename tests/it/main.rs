@@ -11,6 +11,7 @@ mod common;
 mod all_or_nothing;
 mod audited;
 mod bolt;
+mod bolt_broken;
 mod bounded_memory;
 mod broken_log;
 mod changed_while_read;

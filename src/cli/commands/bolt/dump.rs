@@ -4,7 +4,7 @@ use clap::Args;
 use etcdsnap::{Code, Finding, bolt::PageId};
 
 use super::{
-    file::{File, Metas},
+    file::{File, Metas, close_pages},
     format::hex,
     page::SEPARATOR,
 };
@@ -41,6 +41,7 @@ impl Dump {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
         let source = self.metas.source(session, &self.file)?;
         let (db, mut findings) = self.metas.db(&source)?;
+        let mut missing = Vec::new();
         for (n, id) in self.page.iter().enumerate() {
             if n > 0 {
                 writeln!(session.out, "{SEPARATOR}")?;
@@ -49,12 +50,14 @@ impl Dump {
             if let Some((offset, bytes)) = page {
                 dump(&mut session.out, offset, bytes)?;
             }
-            if page.is_none_or(|(_, bytes)| (bytes.len() as u64) < db.page_size()) {
+            if page.is_none() && PageId(*id) >= db.meta().high_water {
+                missing.push(*id);
+            } else if page.is_none_or(|(_, bytes)| (bytes.len() as u64) < db.page_size()) {
                 let what = "it lies beyond the end of the file";
                 findings.push(Finding::error(Code::PageBeyondEnd, what).page(*id));
             }
         }
-        session.close(&source, &findings)
+        close_pages(session, &source, &db, &findings, &missing)
     }
 }
 

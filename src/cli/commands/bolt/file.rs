@@ -10,7 +10,10 @@ use etcdsnap::{
     source::{Options, Source},
 };
 
-use crate::{failure::Failure, session::Session};
+use crate::{
+    failure::{Exit, Failure},
+    session::Session,
+};
 
 /// The file, and what replaces its metas.
 #[derive(Debug, Args)]
@@ -52,7 +55,7 @@ impl Metas {
         let odd = |size| move |_| Error::usage(format!("no bbolt has pages of {size} bytes"));
         let root = self.root.map(PageId);
         let db = match (Db::open(image), self.page_size) {
-            (Ok(db), None) if root.is_none() => db,
+            (Ok(db), size) if root.is_none() && size.is_none_or(|size| size == db.meta().page_size) => db,
             (Ok(db), size) => {
                 let meta = *db.meta();
                 let page_size = size.unwrap_or(meta.page_size);
@@ -93,6 +96,22 @@ impl Metas {
         let what = format!("{}: no meta page holds, and it is not known which page is the root bucket", source.name());
         Err(Error::not_found(what).hinted(hint).into())
     }
+}
+
+/// Ends a run that asked for pages by their numbers: those after the high-water mark that the file does not have are an
+/// error of the call, and no damage.
+pub(super) fn close_pages(
+    session: &mut Session,
+    source: &Source,
+    db: &Db<'_>,
+    findings: &Findings,
+    missing: &[u64],
+) -> Result<Exit, Failure> {
+    let exit = session.close(source, findings)?;
+    let [first, ..] = missing else { return Ok(exit) };
+    let what = format!("{}: no page {first}: the file has {} pages", source.name(), db.pages());
+    Failure::from(Error::not_found(what)).say();
+    Ok(exit.max(Exit::Content))
 }
 
 /// The bucket at `path`, or the error that there is none.

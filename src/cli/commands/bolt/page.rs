@@ -12,7 +12,7 @@ use etcdsnap::{
 };
 
 use super::{
-    file::{File, Metas},
+    file::{File, Metas, close_pages},
     format::{Format, key},
     holds,
 };
@@ -61,7 +61,7 @@ impl PageCommand {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
         let source = self.metas.source(session, &self.file)?;
         let (db, findings) = self.metas.db(&source)?;
-        let mut printer = Printer { command: &self, db: &db, usage: OnceCell::new(), findings };
+        let mut printer = Printer { command: &self, db: &db, usage: OnceCell::new(), findings, missing: Vec::new() };
         if self.all {
             let mut wrong = Findings::default();
             printer.usage = OnceCell::from(Usage::of(&db, &mut wrong));
@@ -81,8 +81,8 @@ impl PageCommand {
             }
             printer.page(session, PageId(*id))?;
         }
-        let Printer { findings, .. } = printer;
-        session.close(&source, &findings)
+        let Printer { findings, missing, .. } = printer;
+        close_pages(session, &source, &db, &findings, &missing)
     }
 }
 
@@ -103,6 +103,7 @@ struct Printer<'c, 's> {
     db: &'c Db<'s>,
     usage: OnceCell<Usage<'s>>,
     findings: Findings,
+    missing: Vec<u64>,
 }
 
 impl<'s> Printer<'_, 's> {
@@ -115,8 +116,12 @@ impl<'s> Printer<'_, 's> {
     fn page(&mut self, session: &mut Session, id: PageId) -> Result<u64, Failure> {
         let Some(raw) = self.db.raw_page(id) else {
             self.failed(session, id, "EOF")?;
-            let what = "it lies beyond the end of the file";
-            self.findings.push(Finding::error(Code::PageBeyondEnd, what).page(id.0));
+            if id < self.db.meta().high_water {
+                let what = "it lies beyond the end of the file";
+                self.findings.push(Finding::error(Code::PageBeyondEnd, what).page(id.0));
+            } else {
+                self.missing.push(id.0);
+            }
             return Ok(0);
         };
         let header = raw.header;
