@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use super::{
+    budget::Budget,
     error::Undecodable,
     value::{Map, Value, text},
 };
@@ -13,7 +14,7 @@ const MAX_DEPTH: u32 = 400;
 
 /// Decodes the one value in `data`.
 pub(super) fn parse(data: &[u8]) -> Result<Value<'_>, Undecodable> {
-    let mut parser = Parser { data, at: 0 };
+    let mut parser = Parser { data, at: 0, budget: Budget::default() };
     let value = parser.value(0, false)?;
     if parser.at < data.len() {
         return Err(parser.fail("something after the value"));
@@ -24,6 +25,7 @@ pub(super) fn parse(data: &[u8]) -> Result<Value<'_>, Undecodable> {
 struct Parser<'a> {
     data: &'a [u8],
     at: usize,
+    budget: Budget,
 }
 
 /// An item's head: its major type and its argument, `None` for an indefinite length.
@@ -114,6 +116,7 @@ impl<'a> Parser<'a> {
         let mut list = Vec::new();
         let mut left = len;
         while self.more(&mut left) {
+            self.budget.item(list.len())?;
             list.push(self.value(depth, false)?);
         }
         Ok(Value::List(list))
@@ -129,6 +132,7 @@ impl<'a> Parser<'a> {
             }
             let name = into_text(self.string(head.major, head.argument)?);
             let value = self.value(depth, false)?;
+            self.budget.item(map.len())?;
             map.entries().push((name, value));
         }
         map.sort();

@@ -30,6 +30,9 @@ pub enum Undecodable {
     /// The value is nested deeper than any real object.
     #[error("nested too deep")]
     Deep,
+    /// The value has more items than any real object.
+    #[error("more than {0} values")]
+    Many(usize),
     /// The value is encrypted, and no keys were given.
     #[error("encrypted by {0}")]
     Encrypted(Box<SealName>),

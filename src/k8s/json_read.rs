@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use super::{
+    budget::Budget,
     error::Undecodable,
     value::{Map, Value, text},
 };
@@ -13,7 +14,12 @@ const MAX_DEPTH: u32 = 400;
 
 /// Decodes the one value in `data`.
 pub(super) fn parse(data: &[u8]) -> Result<Value<'_>, Undecodable> {
-    let mut parser = Parser { data, at: 0 };
+    parse_within(data, &mut Budget::default())
+}
+
+/// Decodes the one value in `data`, which is a part of an object.
+pub(super) fn parse_within<'a>(data: &'a [u8], budget: &mut Budget) -> Result<Value<'a>, Undecodable> {
+    let mut parser = Parser { data, at: 0, budget };
     let value = parser.value(0)?;
     parser.space();
     if parser.at < data.len() {
@@ -22,12 +28,13 @@ pub(super) fn parse(data: &[u8]) -> Result<Value<'_>, Undecodable> {
     Ok(value)
 }
 
-struct Parser<'a> {
+struct Parser<'a, 'b> {
     data: &'a [u8],
     at: usize,
+    budget: &'b mut Budget,
 }
 
-impl<'a> Parser<'a> {
+impl<'a> Parser<'a, '_> {
     #[cold]
     fn fail(&self, what: &'static str) -> Undecodable {
         Undecodable::Json { what, at: self.at }
@@ -98,6 +105,7 @@ impl<'a> Parser<'a> {
             let name = self.string()?;
             self.expect(b':', "no colon after a name")?;
             let value = self.value(depth.saturating_add(1))?;
+            self.budget.item(map.len())?;
             map.entries().push((name, value));
             self.space();
             match self.peek() {
@@ -120,6 +128,7 @@ impl<'a> Parser<'a> {
             return Ok(Value::List(list));
         }
         loop {
+            self.budget.item(list.len())?;
             list.push(self.value(depth.saturating_add(1))?);
             self.space();
             match self.peek() {

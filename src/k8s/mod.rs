@@ -9,6 +9,7 @@
 //! decoder walks the wire by it. It holds every kind and field of Kubernetes 1.16 to 1.38, and how each [`Release`]
 //! prints them; an unknown kind is shown by the numbers of its fields, an unknown field is reported.
 
+mod budget;
 mod builtin;
 mod cbor;
 mod clock;

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use super::{
+    budget::Budget,
     error::{Undecodable, Unknown},
     json_read,
     path::Path,
@@ -21,6 +22,7 @@ pub(super) struct Decoder {
     table: &'static Table,
     managed_fields: ManagedFields,
     release: Release,
+    budget: Budget,
     pub(super) unknown: Vec<Unknown>,
 }
 
@@ -43,14 +45,18 @@ const FIELDS_V1: u32 = 7;
 
 impl Decoder {
     pub(super) fn new(table: &'static Table, managed_fields: ManagedFields, release: Release) -> Self {
-        Self { table, managed_fields, release, unknown: Vec::new() }
+        Self { table, managed_fields, release, budget: Budget::default(), unknown: Vec::new() }
     }
 
     /// The message `id` as an object. `spare` members may be added to it without growing it.
     pub(super) fn object<'a>(&mut self, id: u32, data: &'a [u8], path: &Path<'_>) -> Result<Map<'a>, Undecodable> {
         let Some(message) = self.table.message(id) else { return Ok(Map::default()) };
-        let mut map = Map::with_capacity(message.fields.len().min(12));
+        // a field is two bytes on the wire at least
+        let capacity = message.fields.len().min(12).min((data.len() / 2).saturating_add(2));
+        self.budget.spend(capacity)?;
+        let mut map = Map::with_capacity(capacity);
         self.fields(message, data, path, map.entries())?;
+        self.budget.spend(map.len().saturating_sub(capacity))?;
         map.sort();
         Ok(map)
     }
@@ -127,6 +133,7 @@ impl Decoder {
                     if let Some(Value::Object(map)) =
                         entry(out, field.name, again, || Value::Object(Map::with_capacity(4)))
                     {
+                        self.budget.item(map.len())?;
                         map.entries().push((key, value));
                     }
                 }
@@ -252,6 +259,7 @@ impl Decoder {
                 let mut tagged = vec![8];
                 tagged.extend_from_slice(one);
                 if let Some(f) = Reader::new(&tagged).next_field()? {
+                    self.budget.item(list.len())?;
                     let value = f.varint()?;
                     list.push(match field.of {
                         Type::Bool => Value::Bool(value != 0),
@@ -264,6 +272,7 @@ impl Decoder {
             return Ok(());
         }
         let value = self.one(field.of, wire, path, field.name)?;
+        self.budget.item(list.len())?;
         list.push(value);
         Ok(())
     }
@@ -298,7 +307,10 @@ impl Decoder {
         if raw.is_empty() {
             return Ok(Value::Null);
         }
-        json_read::parse(raw).or_else(|_| {
+        json_read::parse_within(raw, &mut self.budget).or_else(|why| {
+            if matches!(why, Undecodable::Many(_)) {
+                return Err(why);
+            }
             self.unknown.push(Unknown { path: path.then(name)?.spell(), number: 1, digest: 0 });
             Ok(Value::Str(text(raw)))
         })

@@ -104,6 +104,20 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// The number of values in it, and of the bytes of their text: the most results that a template has that looks at
+    /// each once.
+    #[must_use]
+    pub(crate) fn weight(&self) -> usize {
+        let inside = match self {
+            Self::List(list) => list.iter().map(Self::weight).sum(),
+            Self::Object(map) => map.iter().map(|(name, value)| value.weight().saturating_add(name.len())).sum(),
+            Self::Str(text) => text.len(),
+            Self::Bytes(bytes) => bytes.len().saturating_mul(2),
+            _ => 0_usize,
+        };
+        inside.saturating_add(1)
+    }
+
     /// Whether Go's `omitempty` leaves the value out.
     #[must_use]
     pub(super) fn is_empty(&self) -> bool {

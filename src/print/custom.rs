@@ -4,7 +4,7 @@
 use super::{Cell, Clock, Column, ColumnType, Row, fields::Fields};
 use crate::{
     k8s::{Moment, Value},
-    select::jsonpath::{Found, JsonPath},
+    select::jsonpath::{EvalError, Found, JsonPath},
 };
 
 /// The columns of a custom resource after its name. A column of an unknown type has no cells.
@@ -52,7 +52,11 @@ fn column(name: &str, kind: ColumnType, format: &str) -> Column {
 
 /// The first value at `path`; `None` where there is none, or the path does not fit.
 fn cell(kind: ColumnType, path: &JsonPath, object: &Value<'_>, clock: Clock) -> Cell {
-    let first = path.find_results(object).ok().and_then(|found| found.into_iter().next()?.into_iter().next());
+    let first = match path.find_results(object) {
+        Ok(found) => found.into_iter().next().and_then(|found| found.into_iter().next()),
+        Err(EvalError::Many) => return "<too many results>".into(),
+        Err(_) => None,
+    };
     match (kind, first) {
         (_, None) => Cell::Null,
         (ColumnType::String, Some(Found::In(Value::Null))) => path.print_results(&[Found::Nothing]).into(),

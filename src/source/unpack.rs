@@ -1,9 +1,10 @@
 //! Unpacking of one layer into nameless files.
 
 use std::{
+    cell::Cell,
     collections::HashSet,
     ffi::OsStr,
-    io::{self, Cursor, Read},
+    io::{self, Cursor, Read, Seek, SeekFrom},
     os::unix::ffi::OsStrExt as _,
 };
 
@@ -23,6 +24,8 @@ use crate::{Code, Error, Finding, Result, bytes::file_name};
 pub(super) const MAX_LAYERS: usize = 6;
 /// Limit on the files of one archive.
 const MAX_FILES: usize = 20_000;
+/// Limit on the headers of one file in a tar, in bytes: a path has at most 4096.
+const MAX_HEADERS: u64 = 1 << 20;
 
 /// The content of a layer.
 pub(super) enum Unpacked {
@@ -221,15 +224,19 @@ fn is_in(name: &str, dir: &str, folder: &str, ending: &str) -> bool {
 }
 
 fn visit_tar(bytes: &[u8], visit: Visit<'_>) -> std::result::Result<(), Broken> {
-    let mut archive = tar::Archive::new(bytes);
-    for entry in archive.entries().map_err(Broken::Archive)? {
+    let left = Cell::new(0);
+    let mut archive = tar::Archive::new(Headers { bytes: Cursor::new(bytes), left: &left });
+    let mut entries = archive.entries_with_seek().map_err(Broken::Archive)?;
+    loop {
+        left.set(MAX_HEADERS);
+        let Some(entry) = entries.next() else { return Ok(()) };
+        left.set(u64::MAX);
         let mut entry = entry.map_err(Broken::Archive)?;
         if entry.header().entry_type().is_file() || entry.header().entry_type().is_gnu_sparse() {
             let name = file_name(OsStr::from_bytes(&entry.path_bytes())).trim_start_matches("./").to_owned();
             visit(&name, &mut entry).map_err(Broken::Visit)?;
         }
     }
-    Ok(())
 }
 
 fn visit_zip(bytes: &[u8], visit: Visit<'_>) -> std::result::Result<(), Broken> {
@@ -243,6 +250,29 @@ fn visit_zip(bytes: &[u8], visit: Visit<'_>) -> std::result::Result<(), Broken> 
         }
     }
     Ok(())
+}
+
+/// A tar, of whose headers not more is read than is allowed: the reader of tars takes a long name whole, which may be
+/// that of a gigabyte.
+struct Headers<'a> {
+    bytes: Cursor<&'a [u8]>,
+    left: &'a Cell<u64>,
+}
+
+impl Read for Headers<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.bytes.read(buffer)?;
+        let left = self.left.get().checked_sub(n as u64);
+        self.left.set(left.ok_or_else(|| io::Error::other(format!("a header of more than {MAX_HEADERS} bytes")))?);
+        Ok(n)
+    }
+}
+
+impl Seek for Headers<'_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let at = self.bytes.seek(to)?;
+        if at > self.bytes.get_ref().len() as u64 { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(at) }
+    }
 }
 
 /// Zstandard frames in sequence.

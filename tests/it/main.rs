@@ -12,6 +12,7 @@ mod all_or_nothing;
 mod audited;
 mod bolt;
 mod bolt_broken;
+mod bounded_hostile;
 mod bounded_memory;
 mod broken_log;
 mod changed_while_read;

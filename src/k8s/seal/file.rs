@@ -23,10 +23,12 @@ use crate::{
     k8s::value::Value,
 };
 
-/// Limit on the size of a file with keys.
-const MAX_FILE: u64 = 256 << 20;
-/// Limit on the size of a file with keys inside a tar.
-const MAX_MEMBER: u64 = 4 << 20;
+/// Limit on the size of a file with keys, or of a tar around it, unpacked.
+const MAX_FILE: u64 = 64 << 20;
+/// Limit on the size of a document, which needs many times its size when it is read.
+const MAX_DOCUMENT: u64 = 4 << 20;
+/// Limit on the size of a document with data keys: KMS v1 has one for each object.
+const MAX_DATA_KEYS: u64 = 16 << 20;
 
 /// Reads the configurations in the file at `path`, in the order in which they are tried.
 pub(super) fn configurations(path: &Path) -> Result<Vec<EncryptionConfiguration>> {
@@ -37,7 +39,7 @@ pub(super) fn configurations(path: &Path) -> Result<Vec<EncryptionConfiguration>
     let bytes = read(path)?;
     let found = match window(&bytes, 257, 5) {
         Some(b"ustar") => in_tar(&bytes).map_err(|error| refused(format!("the tar is damaged: {error}")))?,
-        _ => in_documents(&documents(&bytes).map_err(refused)?),
+        _ => in_documents(&documents(&bytes, MAX_DOCUMENT).map_err(refused)?),
     };
     let found = found.into_iter().collect::<Result<Vec<_>, _>>().map_err(refused)?;
     if found.is_empty() {
@@ -48,7 +50,7 @@ pub(super) fn configurations(path: &Path) -> Result<Vec<EncryptionConfiguration>
 
 /// The data keys in the file at `path`.
 pub(super) fn data_keys(path: &Path) -> Result<DataKeys> {
-    let keys = documents(&read(path)?).and_then(|documents| DataKeys::parse(&documents));
+    let keys = documents(&read(path)?, MAX_DATA_KEYS).and_then(|documents| DataKeys::parse(&documents));
     keys.map_err(|what| {
         Error::usage(format!("{}: {what}", path.display()))
             .hinted("it holds, by the name of each KMS provider, a list of its data keys in base64")
@@ -89,8 +91,8 @@ fn in_tar(bytes: &[u8]) -> io::Result<Vec<Result<EncryptionConfiguration, String
             continue;
         }
         let mut content = Vec::new();
-        entry.take(MAX_MEMBER).read_to_end(&mut content)?;
-        let documents = documents(&content).unwrap_or_default();
+        entry.take(MAX_DOCUMENT).read_to_end(&mut content)?;
+        let documents = documents(&content, MAX_DOCUMENT).unwrap_or_default();
         let here = |config: Result<_, String>| config.map_err(|why| format!("{}: {why}", escape(name.as_bytes())));
         let configs: Vec<_> = in_documents(&documents).into_iter().map(here).collect();
         found.push((Reverse(revision(&name)), configs));
@@ -110,7 +112,10 @@ fn revision(path: &str) -> Option<u64> {
 }
 
 /// Parses the documents of a YAML or JSON text. An error has its place but no text, which may hold keys.
-fn documents(bytes: &[u8]) -> Result<Vec<Json>, String> {
+fn documents(bytes: &[u8], limit: u64) -> Result<Vec<Json>, String> {
+    if bytes.len() as u64 > limit {
+        return Err(format!("more than {limit} bytes"));
+    }
     if let Ok(json) = serde_json::from_slice(bytes) {
         return Ok(vec![json]);
     }
@@ -146,7 +151,7 @@ fn in_documents(documents: &[Json]) -> Vec<Result<EncryptionConfiguration, Strin
 
 /// The configurations in one file of a Secret. Secrets in it are ignored: Kubernetes does not nest them.
 fn in_file(file: &[u8]) -> Vec<Result<EncryptionConfiguration, String>> {
-    let documents = documents(file).unwrap_or_default();
+    let documents = documents(file, MAX_DOCUMENT).unwrap_or_default();
     documents.iter().filter(|d| EncryptionConfiguration::is_one(d)).map(EncryptionConfiguration::parse).collect()
 }
 
@@ -175,7 +180,7 @@ mod tests {
 
     #[test]
     fn what_is_no_yaml_is_told_without_its_text() {
-        let why = documents(b"resources: [{secret: c2VjcmV0}\nkind: *c2VjcmV0").unwrap_err();
+        let why = documents(b"resources: [{secret: c2VjcmV0}\nkind: *c2VjcmV0", MAX_DOCUMENT).unwrap_err();
         assert!(why.starts_with("neither YAML nor JSON (line ") && !why.contains("c2V"), "{why}");
     }
 }

@@ -96,6 +96,9 @@ pub enum EvalError {
     /// Two types that have no order (`template.errBadComparison`).
     #[error("incompatible types for comparison")]
     Incompatible,
+    /// More results than a template gives that looks at each value once; Go has no limit.
+    #[error("too many results")]
+    Many,
     /// Ranges nested beyond the limit; Go has none.
     #[error("ranges are nested too deeply")]
     Deep,

@@ -10,6 +10,8 @@ use crate::k8s::Value;
 
 /// Limit on the nesting of ranges.
 const DEPTH: usize = 64;
+/// Results that every run may have. `..a..a..a` gives each value once for every way to it.
+const RESULTS: usize = 1 << 20;
 
 /// An error, and whether something was found before it, which a filter without a comparison accepts.
 struct Fault {
@@ -32,16 +34,31 @@ pub(super) struct Evaluator<'v> {
     in_range: usize,
     end_range: usize,
     last_end: Option<usize>,
+    data: &'v Value<'v>,
+    /// Results that may still be found.
+    left: usize,
+    /// Whether `left` was raised by the size of `data`.
+    raised: bool,
 }
 
 impl<'v> Evaluator<'v> {
-    pub(super) fn new(nodes: &'v [Node], allow_missing_keys: bool) -> Self {
-        Self { nodes, allow_missing_keys, begin_range: 0, in_range: 0, end_range: 0, last_end: None }
+    pub(super) fn new(nodes: &'v [Node], allow_missing_keys: bool, data: &'v Value<'v>) -> Self {
+        Self {
+            nodes,
+            allow_missing_keys,
+            begin_range: 0,
+            in_range: 0,
+            end_range: 0,
+            last_end: None,
+            data,
+            left: RESULTS,
+            raised: false,
+        }
     }
 
-    pub(super) fn find(mut self, data: &'v Value<'v>) -> Result<Vec<Vec<Found<'v>>>, EvalError> {
+    pub(super) fn find(mut self) -> Result<Vec<Vec<Found<'v>>>, EvalError> {
         let mut results = Vec::new();
-        self.results(0, Found::In(data), &mut results).map_err(|fault| fault.why)?;
+        self.results(0, Found::In(self.data), &mut results).map_err(|fault| fault.why)?;
         Ok(results)
     }
 
@@ -82,18 +99,40 @@ impl<'v> Evaluator<'v> {
         Ok(())
     }
 
+    /// Takes `n` results. A template that looks at each value once has as many as it has nodes and the data values.
+    fn spend(&mut self, n: usize) -> Result<(), Fault> {
+        if n > self.left && !self.raised {
+            self.raised = true;
+            let once = count(self.nodes).saturating_mul(self.data.weight()).saturating_mul(2);
+            self.left = self.left.saturating_add(once);
+        }
+        match self.left.checked_sub(n) {
+            Some(left) => self.left = left,
+            None => return fail(EvalError::Many, &[]),
+        }
+        Ok(())
+    }
+
     fn walk(&mut self, input: &[Found<'v>], node: &'v Node) -> Walked<'v> {
+        self.spend(input.len())?;
         match node {
             Node::List(nodes) => self.list(input, nodes),
             Node::Text(text) => Ok(vec![Found::Made(Value::str(text))]),
             Node::Literal(value) => Ok(input.iter().map(|_| Found::Made(value.clone())).collect()),
             Node::Field(name) => self.field(input, name),
-            Node::Array(params) => array(input, params),
+            Node::Array(params) => self.array(input, params),
             Node::Filter { left, right, operator } => self.filter(input, left, operator, right),
-            Node::Wildcard => Ok(input.iter().flat_map(Found::members).collect()),
+            Node::Wildcard => {
+                let mut out = Vec::new();
+                for found in input {
+                    self.spend(found.size())?;
+                    out.extend(found.members());
+                }
+                Ok(out)
+            }
             Node::Recursive => {
                 let mut out = Vec::new();
-                recursive(input, &mut out);
+                self.recursive(input, &mut out)?;
                 Ok(out)
             }
             Node::Union(lists) => {
@@ -153,6 +192,9 @@ impl<'v> Evaluator<'v> {
             for element in list {
                 let element = [Found::In(element)];
                 let lefts = self.list(&element, left);
+                if let Err(Fault { why: EvalError::Many, .. }) = lefts {
+                    return lefts;
+                }
                 if operator == "exists" {
                     if lefts.map_or_else(|fault| fault.some, |found| !found.is_empty()) {
                         out.extend(element);
@@ -170,6 +212,55 @@ impl<'v> Evaluator<'v> {
         }
         Ok(out)
     }
+
+    /// `evalArray`; where Go would panic on an index of nothing, the result is empty.
+    fn array(&mut self, input: &[Found<'v>], params: &[Param; 3]) -> Walked<'v> {
+        let mut out = Vec::new();
+        for found in input {
+            let list = match found {
+                Found::In(Value::List(list)) => list,
+                Found::Nothing => continue,
+                found if found.is_null() => continue,
+                found => return fail(EvalError::NotArray(found.go_type()), input),
+            };
+            match slice(i64::try_from(list.len()).unwrap_or(i64::MAX), params) {
+                Ok(Some((start, end, step))) => {
+                    let index = |n: i64| usize::try_from(n).unwrap_or(usize::MAX);
+                    let part = list.get(index(start)..index(end)).unwrap_or_default();
+                    self.spend(part.len().div_ceil(index(step)))?;
+                    out.extend(part.iter().step_by(index(step)).map(Found::In));
+                }
+                // Go evaluates no further list then
+                Ok(None) => return Ok(out),
+                Err(why) => return fail(why, input),
+            }
+        }
+        Ok(out)
+    }
+
+    /// `evalRecursive`: every value with members, parents first. The depth is bounded by that of the decoded object.
+    fn recursive(&mut self, input: &[Found<'v>], out: &mut Vec<Found<'v>>) -> Result<(), Fault> {
+        for found in input {
+            self.spend(found.size())?;
+            let members = found.members();
+            if !members.is_empty() {
+                out.push(found.clone());
+                self.recursive(&members, out)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The number of nodes of a template, those inside of others too.
+fn count(nodes: &[Node]) -> usize {
+    let inside = |node: &Node| match node {
+        Node::List(nodes) => count(nodes),
+        Node::Filter { left, right, .. } => count(left).saturating_add(count(right)),
+        Node::Union(lists) => lists.iter().map(|list| count(list)).sum(),
+        _ => 0,
+    };
+    nodes.iter().map(|node| inside(node).saturating_add(1)).sum()
 }
 
 /// The one value of a side of a comparison, if there is any.
@@ -179,30 +270,6 @@ fn one<'v>(found: Walked<'v>, input: &[Found<'v>]) -> Result<Option<Found<'v>>, 
         Ok(found) => Ok(found.into_iter().next()),
         Err(fault) => fail(fault.why, input),
     }
-}
-
-/// `evalArray`; where Go would panic on an index of nothing, the result is empty.
-fn array<'v>(input: &[Found<'v>], params: &[Param; 3]) -> Walked<'v> {
-    let mut out = Vec::new();
-    for found in input {
-        let list = match found {
-            Found::In(Value::List(list)) => list,
-            Found::Nothing => continue,
-            found if found.is_null() => continue,
-            found => return fail(EvalError::NotArray(found.go_type()), input),
-        };
-        match slice(i64::try_from(list.len()).unwrap_or(i64::MAX), params) {
-            Ok(Some((start, end, step))) => {
-                let index = |n: i64| usize::try_from(n).unwrap_or(usize::MAX);
-                let part = list.get(index(start)..index(end)).unwrap_or_default();
-                out.extend(part.iter().step_by(index(step)).map(Found::In));
-            }
-            // Go evaluates no further list then
-            Ok(None) => return Ok(out),
-            Err(why) => return fail(why, input),
-        }
-    }
-    Ok(out)
 }
 
 /// Start, end and step in a list of this length; `None` when start and end are equal.
@@ -228,16 +295,5 @@ fn slice(length: i64, [from, to, step]: &[Param; 3]) -> Result<Option<(i64, i64,
         Err(EvalError::Step)
     } else {
         Ok(Some((start, end, step)))
-    }
-}
-
-/// `evalRecursive`: every value with members, parents first. The depth is bounded by that of the decoded object.
-fn recursive<'v>(input: &[Found<'v>], out: &mut Vec<Found<'v>>) {
-    for found in input {
-        let members = found.members();
-        if !members.is_empty() {
-            out.push(found.clone());
-            recursive(&members, out);
-        }
     }
 }

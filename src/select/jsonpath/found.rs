@@ -58,6 +58,18 @@ impl<'v> Found<'v> {
         }
     }
 
+    /// The number of [`Found::members`].
+    pub(super) fn size(&self) -> usize {
+        match self {
+            Self::In(Value::List(list)) => list.len(),
+            Self::In(Value::Object(map)) => map.len(),
+            _ => match self.value() {
+                Some(Value::Str(_) | Value::Bytes(_)) => self.text().len(),
+                _ => 0,
+            },
+        }
+    }
+
     /// The elements or members, or a text's bytes (`evalWildcard`).
     pub(super) fn members(&self) -> Vec<Self> {
         match self {

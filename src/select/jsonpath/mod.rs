@@ -64,7 +64,7 @@ impl JsonPath {
     /// # Errors
     /// When the template does not fit.
     pub fn find_results<'v>(&'v self, data: &'v Value<'v>) -> Result<Vec<Vec<Found<'v>>>, EvalError> {
-        Evaluator::new(&self.nodes, self.allow_missing_keys).find(data)
+        Evaluator::new(&self.nodes, self.allow_missing_keys, data).find()
     }
 
     /// Appends the output of the template for `data` (`JSONPath.Execute`).

@@ -8,6 +8,7 @@ pub mod gateway;
 pub mod gotext;
 pub mod killed;
 pub mod log;
+pub mod made;
 pub mod random;
 pub mod served;
 pub mod traffic;

@@ -28,6 +28,8 @@ pub(super) struct Executor<'t, 'o> {
     pub(super) templates: &'t BTreeMap<String, Vec<Node>>,
     pub(super) allow_missing_keys: bool,
     pub(super) out: &'o mut Vec<u8>,
+    /// Rounds of ranges, and bytes of output, that may still be.
+    pub(super) left: usize,
 }
 
 /// The state of one template in a run.
@@ -89,7 +91,25 @@ impl<'t: 'v, 'v> Frame<'_, 't, '_, 'v> {
     }
 
     fn list(&mut self, dot: &Datum<'v>, list: &'t [Node]) -> Run<()> {
-        list.iter().try_for_each(|node| self.node(dot, node))
+        list.iter().try_for_each(|node| {
+            let before = self.run.out.len();
+            self.node(dot, node)?;
+            let more = match node {
+                Node::Text(_) | Node::Action(_) => self.run.out.len().saturating_sub(before),
+                // what is inside of the others has counted itself
+                _ => 0,
+            };
+            self.spend(more)
+        })
+    }
+
+    /// Takes `n` bytes of output, or rounds of a range.
+    fn spend(&mut self, n: usize) -> Run<()> {
+        match self.run.left.checked_sub(n) {
+            Some(left) => self.run.left = left,
+            None => return self.fail("too much output"),
+        }
+        Ok(())
     }
 
     fn node(&mut self, dot: &Datum<'v>, node: &'t Node) -> Run<()> {
@@ -172,6 +192,7 @@ impl<'t: 'v, 'v> Frame<'_, 't, '_, 'v> {
         let (mark, mut any) = (self.variables.len(), false);
         for (index, element) in elements {
             any = true;
+            self.spend(1)?;
             match branch.pipe.variables.as_slice() {
                 [name] => self.round_variable(&branch.pipe, name, 1, element.clone())?,
                 [first, second] => {
