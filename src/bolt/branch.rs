@@ -1,6 +1,9 @@
 //! A branch's elements by themselves, for a look at single pages.
 
-use super::layout::{BranchElement, ELEMENT, PAGE_HEADER, Page, PageId, element_at};
+use super::{
+    layout::{BranchElement, ELEMENT, MAX_KEY, PAGE_HEADER, Page, PageId, element_at},
+    leaf::Bounds,
+};
 use crate::{Code, Finding, Findings};
 
 /// One element of a branch: the lower bound of the keys below a page.
@@ -30,6 +33,7 @@ impl<'s, 'a> Branch<'s, 'a> {
     /// page. `children` is scratch space, to be used again for the next page.
     pub fn read(page: Page<'a>, children: &'s mut Vec<Child<'a>>, findings: &mut Findings) -> Self {
         children.clear();
+        let mut previous = None;
         let mut room = page.bytes.len().saturating_sub(PAGE_HEADER);
         for index in 0..usize::from(page.count) {
             let at = element_at(index);
@@ -51,6 +55,13 @@ impl<'s, 'a> Branch<'s, 'a> {
                 break;
             };
             room = left;
+            if key.is_empty() || key.len() > MAX_KEY {
+                findings.push(fault(Code::KeySize, format!("element {index} has a key of {} bytes", key.len())));
+            }
+            if let Some((code, what)) = Bounds::default().fault(key, previous) {
+                findings.push(fault(code, what).key(key));
+            }
+            previous = Some(key);
             let offset = page.offset.saturating_add(at as u64).saturating_add(element.pos.into());
             children.push(Child { index, key, page: element.child, offset });
         }

@@ -6,6 +6,7 @@ use super::{
     layout::PageId,
     leaf::{Item, Leaf},
     pages::PageSet,
+    usage::{Usage, Use},
     walk::{Bucket, Root, Walk},
 };
 use crate::{Code, Finding, Findings};
@@ -39,7 +40,7 @@ pub fn check_from(db: &Db<'_>, id: PageId) -> Findings {
     let mut walk = Walk::new(db.clone());
     let tree = Bucket { root: Root::Page(id), ..walk.root() };
     walk.check_buckets(vec![tree], &mut findings);
-    db.check_not_free(id, &mut findings);
+    db.check_not_free(id, &walk.met, &mut findings);
     findings
 }
 
@@ -87,6 +88,25 @@ fn inner<'a>(item: &Item<'a>) -> Result<Bucket<'a>, Finding> {
 }
 
 impl Db<'_> {
+    /// Checks that none of the pages `met` below page `id` is free.
+    fn check_not_free(&self, id: PageId, met: &PageSet, findings: &mut Findings) {
+        let fault = |id: PageId, what: &str| Finding::error(Code::PageReachableFree, what).page(id.0);
+        match Freelist::read(self) {
+            Ok(Freelist::NotPersisted) => {
+                if Usage::of(self, &mut Findings::default()).of_page(id) == Use::Free {
+                    let what = "it is free: no bucket leads to it, and it holds what an older transaction left";
+                    findings.push(fault(id, what));
+                }
+            }
+            Ok(freelist) => {
+                for (id, at) in freelist.ids().filter(|(id, _)| id.0 > 1 && met.contains(*id)) {
+                    findings.push(fault(id, "reachable, but the freelist holds it").at(at));
+                }
+            }
+            Err(finding) => findings.push(finding),
+        }
+    }
+
     /// Compares the freelist with `met`, the pages that the trees of all buckets reach.
     ///
     /// Without a freelist on disk every page that was not met is free, and nothing can be wrong. When `findings` already

@@ -7,7 +7,7 @@ use super::{
     nested::Nested,
     walk::Walk,
 };
-use crate::{Code, Finding, Findings};
+use crate::Findings;
 
 /// What a page is used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +53,7 @@ pub struct Listed {
 }
 
 impl<'a> Usage<'a> {
-    /// Visits every tree of the file.
+    /// Visits every tree of the file, and compares them with the freelist.
     ///
     /// Without a freelist on disk, what no tree leads to is free; but only if nothing was wrong on the way, and by the
     /// root of a meta that counts.
@@ -81,9 +81,13 @@ impl<'a> Usage<'a> {
             }),
             false => Vec::new(),
         };
+        if db.current().is_some() {
+            db.check_pages(&walk.met, &mut wrong);
+        }
         let mut rest_is_free = false;
         match Freelist::read(db) {
-            Err(finding) => wrong.push(finding),
+            // The check has found it, too.
+            Err(_) => {}
             Ok(Freelist::NotPersisted) => rest_is_free = db.current().is_some() && !wrong.damaged(),
             Ok(freelist @ Freelist::Persisted { page, overflow, .. }) => {
                 own(page.0, overflow, FREELIST);
@@ -173,13 +177,5 @@ impl Db<'_> {
     #[must_use]
     pub fn has_root(&self) -> bool {
         self.current().is_some() || self.meta().root.0 > 1
-    }
-
-    /// Checks that page `id` is not free, as a page of a tree has to be.
-    pub(super) fn check_not_free(&self, id: PageId, findings: &mut Findings) {
-        if Usage::of(self, &mut Findings::default()).of_page(id) == Use::Free {
-            let what = "it is free: no bucket leads to it, and what it holds is left from an older transaction";
-            findings.push(Finding::error(Code::PageReachableFree, what).page(id.0));
-        }
     }
 }

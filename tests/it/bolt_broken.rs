@@ -132,6 +132,27 @@ fn broken_pages_are_printed_as_far_as_they_can_be_read() {
     assert!(other.status.success(), "{other:?}");
 }
 
+/// A page that is in use and in the freelist, too, is no free page, and is found by all that look at the freelist.
+#[test]
+fn a_page_in_use_that_the_freelist_holds_is_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut bytes = fs::read("fixtures/freelist.db").unwrap();
+    let db = Db::open(&bytes).unwrap();
+    let usage = Usage::of(&db, &mut Findings::default());
+    let leaf = usage.pages(&db).find(|page| matches!(page.used, Use::Bucket(n) if n > 0)).unwrap().id;
+    let Freelist::Persisted { offset, .. } = Freelist::read(&db).unwrap() else { panic!("no freelist") };
+    let (at, number) = (usize::try_from(offset).unwrap(), leaf.to_string());
+    bytes[at..at + 8].copy_from_slice(&leaf.0.to_le_bytes());
+    let file = save(dir.path(), "listed.db", &bytes);
+    let finding = format!("page {leaf}: reachable, but the freelist holds it");
+    for call in [&["pages"][..], &["check"], &["check", "--from-page", &number], &["page", "--all"]] {
+        let output = ours(&[&call[..1], &[file.as_str()], &call[1..]].concat());
+        let text = [output.stdout, output.stderr].concat();
+        let text = String::from_utf8_lossy(&text);
+        assert!(output.status.code() == Some(1) && text.contains(&finding), "{call:?}: {text}");
+    }
+}
+
 /// Reads a db by every way of the page level, and returns what was found.
 fn read_all(image: &[u8]) -> Option<String> {
     let mut answer = String::new();

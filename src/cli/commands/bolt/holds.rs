@@ -3,11 +3,11 @@
 use std::io::{self, Write as _};
 
 use etcdsnap::{
-    Findings,
+    Finding, Findings,
     bolt::{Branch, Bucket, Item, Leaf, LeafElement, Page, Root, element_at},
     bytes::{escape, excerpt},
     document::Id,
-    etcd::{Record, Revision, State, Stored},
+    etcd::{Record, Revision, State, Stored, bucket_of},
 };
 
 use super::format::hex;
@@ -30,7 +30,7 @@ pub(super) fn leaf(
     for item in Leaf::read(page, &mut items, wrong).items {
         let number = numbers.next(item);
         if !item.bucket {
-            columns.row(&mut session.out, row(number, bucket, item, wrong))?;
+            columns.row(&mut session.out, row(number, bucket, item, |finding| wrong.push(finding.page(page.id.0))))?;
             continue;
         }
         let at = item.offset.saturating_add(item.key.len() as u64);
@@ -45,12 +45,13 @@ pub(super) fn leaf(
         };
         columns.row(&mut session.out, cells(number.clone(), item, key_text(item.key), what))?;
         match read {
-            Ok(Bucket { root: Root::Inline(page), name, .. }) => {
-                let name = std::str::from_utf8(name).ok();
-                let mut inner_numbers = Numbers::of(&page);
-                for item in Leaf::read(page, &mut inner, wrong).items {
+            Ok(Bucket { root: Root::Inline(inline), name, .. }) => {
+                let name = bucket_of(&[name]);
+                let mut inner_numbers = Numbers::of(&inline);
+                for item in Leaf::read(inline, &mut inner, wrong).items {
                     let number = format!("{number}.{}", inner_numbers.next(item));
-                    columns.row(&mut session.out, row(number, name, item, wrong))?;
+                    let row = row(number, name, item, |finding| wrong.push(finding.page(page.id.0)));
+                    columns.row(&mut session.out, row)?;
                 }
             }
             Ok(_) => {}
@@ -105,7 +106,8 @@ impl<'a> Numbers<'a> {
     }
 }
 
-fn row(number: String, bucket: Option<&str>, item: &Item<'_>, wrong: &mut Findings) -> [String; 5] {
+/// The cells of an item; what is wrong with it goes to `wrong`, too.
+fn row(number: String, bucket: Option<&str>, item: &Item<'_>, wrong: impl FnOnce(Finding)) -> [String; 5] {
     let stored = match bucket {
         Some(bucket) => Stored::read(bucket.as_bytes(), item).map(Some),
         None => Ok(Stored::guess(item)),
@@ -118,7 +120,7 @@ fn row(number: String, bucket: Option<&str>, item: &Item<'_>, wrong: &mut Findin
             let mut what = record_text(&record);
             if let Some(finding) = fault {
                 what = format!("{what}; {}", finding.what);
-                wrong.push(finding);
+                wrong(finding);
             }
             cells(number, item, key, what)
         }
@@ -129,7 +131,7 @@ fn row(number: String, bucket: Option<&str>, item: &Item<'_>, wrong: &mut Findin
         Ok(None) => cells(number, item, key_text(item.key), "-".to_owned()),
         Err(finding) => {
             let what = finding.what.clone();
-            wrong.push(finding);
+            wrong(finding);
             cells(number, item, key_text(item.key), what)
         }
     }
