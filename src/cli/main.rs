@@ -6,7 +6,6 @@
 #[macro_use]
 mod render;
 
-mod agreement;
 mod args;
 mod commands;
 mod evidence;

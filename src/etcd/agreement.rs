@@ -1,10 +1,10 @@
 //! Several members' directories, compared.
 
-use super::{Snapshot, replay::read_log};
+use super::{Load, Snapshot, Uncommitted, replay::read_log};
 use crate::{
     Error, Findings, Result,
     source::Source,
-    wal::{Agreement, Log, Metadata},
+    wal::{Agreed, Agreement, Log, Metadata},
 };
 
 /// Compares the logs of `members`, data directories of one cluster.
@@ -23,6 +23,25 @@ pub fn agreement(members: &[&Source]) -> Result<Agreement> {
     let voters = state.members.iter().filter(|member| !member.is_learner).map(|member| member.id).collect();
     // A db holds nothing that was not committed.
     Agreement::of(&logs, state.meta.consistent_index.unwrap_or(0), &voters).map_err(refused)
+}
+
+impl Agreement {
+    /// How the member to keep is read: with the entries past its own commit that were agreed on, as far as it is proven.
+    /// Where `load` decides that itself, it is `load`.
+    #[must_use]
+    pub fn decide(&self, load: &Load) -> Load {
+        if load.uncommitted.is_some() || load.to_index.is_some() || load.to_revision.is_some() {
+            return *load;
+        }
+        let is = |agreed| self.held.iter().any(|held| held.agreed == agreed);
+        let (uncommitted, to_index) = match (self.last_agreed(), is(Agreed::Yes), is(Agreed::No)) {
+            (last @ Some(_), true, true) => (Some(Uncommitted::Keep), last),
+            (Some(_), true, false) => (Some(Uncommitted::Keep), None),
+            (Some(_), false, true) => (Some(Uncommitted::Drop), None),
+            (Some(_), false, false) | (None, ..) => (None, None),
+        };
+        Load { uncommitted, to_index, ..*load }
+    }
 }
 
 /// The log of a member, and whether it is damaged.

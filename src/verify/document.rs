@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 
-use super::{Report, Trailer, Verdict};
+use super::{Members, Report, Trailer, Verdict};
 use crate::{
     Code, Finding,
     error::Severity,
@@ -40,6 +40,8 @@ struct Document<'r> {
     #[serde(serialize_with = "by_version")]
     starts_on: &'r [(Minor, Startup)],
     newest_good: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agreement: Option<&'r Members>,
 }
 
 #[derive(Serialize)]
@@ -73,6 +75,7 @@ impl Serialize for Report {
             errors: self.findings.count(Severity::Error),
             starts_on: &self.starts_on,
             newest_good: self.newest_good,
+            agreement: self.agreement.as_ref(),
         }
         .serialize(serializer)
     }

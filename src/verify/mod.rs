@@ -15,11 +15,13 @@ mod newest;
 mod report;
 mod state;
 mod status;
+mod together;
 mod trailer;
 
-pub use newest::{newest_first, propose};
+pub use newest::propose;
 pub use report::{Report, Verdict};
 pub use status::{LogAhead, Status};
+pub use together::{Members, Together};
 pub use trailer::Trailer;
 
 use crate::{

@@ -20,7 +20,7 @@ const ASKED: usize = 3;
 /// times inside, then by the revisions. Where one backup continues from another of its identity, it is the newer one,
 /// whatever a wrong clock wrote; `continues` decides that for two places, the later backup first, and is called only
 /// where times and revisions contradict each other.
-pub fn newest_first(reports: &mut [Report], mut continues: impl FnMut(usize, usize) -> bool) -> Vec<usize> {
+pub(super) fn newest_first(reports: &mut [Report], mut continues: impl FnMut(usize, usize) -> bool) -> Vec<usize> {
     let mut order: Vec<_> = (0..reports.len()).collect();
     let revision = |at: usize| reports.get(at).and_then(|report| report.revision);
     order.sort_by_key(|at| Reverse(revision(*at)));

@@ -5,7 +5,10 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::trailer::{Shape, Trailer};
+use super::{
+    Members,
+    trailer::{Shape, Trailer},
+};
 use crate::{
     Code, Finding, Findings,
     document::{SCHEMA_VERSION, TOOL},
@@ -72,13 +75,15 @@ pub struct Report {
     pub portrait: Portrait,
     /// The member, by its log and `.snap` files.
     pub member: Option<Bootstrap>,
+    /// The logs of this and other members of its cluster compared, when several were verified.
+    pub agreement: Option<Members>,
     /// All findings.
     pub findings: Findings,
     /// Which etcd versions start on it.
     pub starts_on: Vec<(Minor, Startup)>,
     /// Why there is no verdict: `not a snapshot`, `not read`.
     pub unread: Option<&'static str>,
-    /// Whether it is the newest good one of its cluster, among those it was compared with ([`super::newest_first`]).
+    /// Whether it is the newest good one of its cluster, among those it was compared with ([`super::Together`]).
     pub newest_good: bool,
     /// Whether an alarm is about the data: any but NOSPACE.
     pub(super) content_alarm: bool,
@@ -100,6 +105,7 @@ impl Report {
             version: None,
             portrait: Portrait::default(),
             member: None,
+            agreement: None,
             findings: Findings::default(),
             starts_on: Vec::new(),
             unread: None,

@@ -7,10 +7,13 @@
 
 use std::collections::BTreeSet;
 
+use serde::Serialize;
+
 use super::{log::Log, raft::Entry};
 
 /// What is known of an entry that one member alone does not know to be committed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Agreed {
     /// A majority of the voters holds it, or one of them knew that it was committed.
     Yes,
@@ -21,13 +24,14 @@ pub enum Agreed {
 }
 
 /// Entries that the same number of members hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Held {
     /// The first of them.
     pub first: u64,
     /// The last of them.
     pub last: u64,
     /// The number of voters that hold them.
+    #[serde(rename = "heldBy")]
     pub by: usize,
     /// Whether they were agreed on.
     pub agreed: Agreed,
@@ -107,6 +111,24 @@ impl Agreement {
         Ok(Self { keep, voters: voters.len(), here: here.len(), held, overruled: overruled.collect() })
     }
 
+    /// The result in lines for people; `names` are the names of the logs.
+    #[must_use]
+    pub fn lines(&self, names: &[String]) -> Vec<String> {
+        let Self { keep, voters, here, held, overruled } = self;
+        let name = |at: usize| names.get(at).map_or("", String::as_str);
+        let mut lines = vec![format!("{here} of {voters} voters are here")];
+        lines.extend(held.iter().map(|held| held.line(*voters)));
+        if held.is_empty() {
+            lines.push("no entry is past the last commit on disk".to_owned());
+        }
+        lines.extend(overruled.iter().map(|(at, first)| {
+            let what = "are not in the log to keep: a later leader overruled them";
+            format!("{}: its entries from {first} on {what}", name(*at))
+        }));
+        lines.push(format!("keep {}", name(*keep)));
+        lines
+    }
+
     /// The last entry that was agreed on, when it is known of all whether they were; `None` when it is not.
     #[must_use]
     pub fn last_agreed(&self) -> Option<u64> {
@@ -114,6 +136,19 @@ impl Agreement {
         let agreed = self.held.iter().rev().find(|held| held.agreed == Agreed::Yes);
         let before = self.held.first().map_or(0, |first| first.first.saturating_sub(1));
         (!open).then(|| agreed.map_or(before, |held| held.last))
+    }
+}
+
+impl Held {
+    fn line(&self, voters: usize) -> String {
+        let Self { first, last, by, agreed } = *self;
+        let which = if first == last { format!("entry {first} is") } else { format!("entries {first} to {last} are") };
+        let agreed = match agreed {
+            Agreed::Yes => "agreed",
+            Agreed::No => "never agreed on",
+            Agreed::Open => "the members that are missing decide",
+        };
+        format!("{which} on {by} of {voters} members: {agreed}")
     }
 }
 

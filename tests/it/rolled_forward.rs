@@ -336,6 +336,11 @@ fn together(dir: &Path, overruled: &Path, agreed: [&Path; 2]) {
     assert!(said.contains("3 of 3 voters are here") && said.contains(" is on 2 of 3 members: agreed"), "{said}");
     assert!(said.contains(&format!("{}: its entries from ", all[0])) && said.contains("overruled them"), "{said}");
     let kept = agreed.iter().position(|data| said.contains(&format!("keep {}\n", data.display()))).unwrap();
+    let json = etcdsnap(["verify", "-o", "json"].into_iter().chain(all.iter().map(String::as_str)));
+    let agreement = &serde_json::from_slice::<Value>(&json.stdout).unwrap()["items"][0]["agreement"];
+    let entries = agreement["entries"].as_array().unwrap();
+    assert!(entries.iter().any(|held| held["heldBy"] == 2 && held["agreed"] == "yes"), "{agreement}");
+    assert_eq!((&agreement["keep"], &agreement["overruled"][0]["path"]), (&json!(all[kept + 1]), &json!(all[0])));
     // alone it is undecided
     refused(&all[kept + 1], "past the last commit on disk");
     let done = restored(&all.join(" "), &dir.join("together"));

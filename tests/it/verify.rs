@@ -3,7 +3,7 @@
 use std::{fs, io::Write as _, path::Path, process::Command};
 
 use crate::common::{Etcd, Peers};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 fn verify(args: &[&str]) -> (i32, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_etcdsnap")).arg("verify").args(args).output().unwrap();
@@ -47,6 +47,36 @@ fn folder() -> tempfile::TempDir {
     write("k-empty.db", b"");
     write("l-zeros.db", &[0; 100_000]);
     dir
+}
+
+/// Of members of one cluster each report has what the logs prove together, also with one document a line.
+#[test]
+fn members_of_one_cluster_are_compared_in_json_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let to = at("out");
+    let restore = ["restore", "fixtures/three-members.db", "--all-members", "--to", &to];
+    assert!(Command::new(env!("CARGO_BIN_EXE_etcdsnap")).args(restore).output().unwrap().status.success());
+    let [m1, m2, again] = ["out/m1", "out/m2", "again"].map(at);
+    let documents = |args: &[&str]| -> Vec<Value> {
+        let (_, out) = verify(&[args, &["-o", "ndjson"]].concat());
+        out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let reports = documents(&[&m1, &m2, "fixtures/small.db"]);
+    let want = json!({
+        "clusterID": "d5f73955b98acb26", "paths": [m1, m2], "voters": 2, "compared": 2, "keep": m1, "entries": [],
+        "overruled": [],
+    });
+    let compared: Vec<_> = reports.iter().filter(|report| report["kind"] == "data directory").collect();
+    assert_eq!(compared.iter().map(|report| &report["agreement"]).collect::<Vec<_>>(), [&want, &want]);
+    assert!(reports.iter().any(|report| report.get("agreement").is_none()), "a file has no log");
+    let (_, out) = verify(&[&m1, &m2, "-o", "json"]);
+    assert_eq!(serde_json::from_str::<Value>(&out).unwrap()["items"][1]["agreement"], want);
+    assert!(documents(&[&m1])[0].get("agreement").is_none(), "one alone is compared with none");
+    assert!(Command::new("cp").args(["-a", &m1, &again]).status().unwrap().success());
+    let agreement = &documents(&[&m1, &again])[0]["agreement"];
+    let why = "the members' logs cannot be compared: two of the logs are of one member";
+    assert_eq!((&agreement["keep"], &agreement["error"]), (&Value::Null, &json!(why)));
 }
 
 #[test]

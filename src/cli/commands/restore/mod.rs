@@ -85,13 +85,16 @@ impl Restore {
         let named = [&self.place.to, &self.place.data_dir, &self.place.to_snapshot].into_iter().flatten().next();
         let destination = named.cloned().unwrap_or_default();
         session.unpack_near(&destination);
-        let (source, decided) = match self.members.as_slice() {
+        let (source, agreement) = match self.members.as_slice() {
             [] => (self.reach.open(session, &self.snapshot)?, None),
-            others => members::choose(session, &self.snapshot, others)?,
+            others => {
+                let (source, agreement) = members::choose(session, &self.snapshot, others)?;
+                (source, Some(agreement))
+            }
         };
         let carry = self.carry.carry();
         let load = self.reach.load(&source)?;
-        let load = decided.map_or(load, |decided| decided.or_as(&load));
+        let load = agreement.map_or(load, |agreement| agreement.decide(&load));
         let facts = Facts::gather(&source, &load, &carry)?;
         let chosen = match self.place.to_snapshot {
             None => Some(self.whose.choose(&facts.state, &self.snapshot, &self.place)?),
