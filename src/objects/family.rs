@@ -110,7 +110,7 @@ impl Family {
 
 /// An Event about an object (`corev1.Event`).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Said {
+pub struct Event {
     /// The time when it was last seen, as stored.
     pub last: String,
     /// `Normal`, `Warning`.
@@ -128,7 +128,7 @@ pub struct Said {
 impl Cluster<'_> {
     /// The Events about `object`, oldest first, and the number of unreadable Events that may be about it.
     #[must_use]
-    pub fn events(&self, object: &Object<'_>) -> (Vec<Said>, usize) {
+    pub fn events(&self, object: &Object<'_>) -> (Vec<Event>, usize) {
         let text =
             |value: &Value<'_>, path: &[&str]| value.at(path).and_then(Value::as_str).unwrap_or_default().to_owned();
         let uid = text(&object.value, &["metadata", "uid"]);
@@ -158,7 +158,7 @@ impl Cluster<'_> {
                 Some(Value::Int(count)) => Some(*count),
                 _ => None,
             };
-            events.push(Said {
+            events.push(Event {
                 last: first(&[
                     &["series", "lastObservedTime"],
                     &["lastTimestamp"],

@@ -23,7 +23,7 @@ mod time;
 pub use allocation::{Allocation, Amount, Amounts, PodOnNode, amounts};
 pub use at::{At, Dated, Period, Point};
 pub use cluster::{Cluster, Unreadable};
-pub use family::{Family, Relative, Said};
+pub use family::{Event, Family, Relative};
 pub use find::{Found, Query};
 pub use joined::{Joined, Records, Stored};
 pub use list::{Form, List};

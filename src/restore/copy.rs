@@ -97,7 +97,7 @@ pub(super) fn copy(source: &Source, plan: &Plan<'_>, path: &Path, watch: Watch<'
             let state = copied.wait(|state| state.copied >= until);
             state.copied >= until && !state.failed && !stop.load(SeqCst)
         };
-        let digests = staged.db().digests_behind(|done| (watch.progress)(done, db.len()), ready);
+        let digests = staged.db().digests_when(|done| (watch.progress)(done, db.len()), ready);
         if digests.is_err() {
             copied.update(|state| state.failed = true);
         }

@@ -18,7 +18,8 @@ pub struct FromLog {
     /// The number of entries that are left out.
     pub left_out: u64,
     /// The number of entries after a gap, which cannot be applied.
-    pub behind_gap: u64,
+    #[serde(rename = "behindGap")]
+    pub after_gap: u64,
     /// The number of entries past the last commit on disk, applied or not.
     pub past_commit: u64,
     /// The last entry that the db holds.
@@ -66,7 +67,7 @@ impl FromLog {
             entries: log.applied,
             uncommitted: log.uncommitted,
             left_out: all.saturating_sub(log.applied),
-            behind_gap: log.unapplied.behind_gap,
+            after_gap: log.unapplied.after_gap,
             past_commit: unsure,
             from_index: log.from,
             to_index: log.index,

@@ -123,7 +123,7 @@ impl LogStart {
 ///
 /// # Errors
 /// When it cannot apply them.
-pub(super) fn look_behind(source: &Source, log: &Log<'_>, index: u64, to: Minor) -> Result<()> {
+pub(super) fn check_applicable(source: &Source, log: &Log<'_>, index: u64, to: Minor) -> Result<()> {
     let Some((at, what)) = beyond(log, index, to) else { return Ok(()) };
     let what = format!("{}: entry {at} of the log, which the db does not hold yet, {what}", source.name());
     let hint = Some("start the etcd that wrote the log on it and stop it once: then the db holds the entry".to_owned());

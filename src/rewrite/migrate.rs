@@ -15,7 +15,7 @@ use super::{
     change::Change,
     directory::{Directory, copy_part},
     log,
-    log_start::{LogStart, beyond, look_behind},
+    log_start::{LogStart, beyond, check_applicable},
     requests::Alarmed,
     voters::{agreed, known},
 };
@@ -152,7 +152,7 @@ impl Migrate {
         let start = log.newest_snapshot().map_or(0, |newest| newest.index);
         let elsewhere = cluster_version.is_some() || beyond(&log, start, to).is_some();
         let log_start = || {
-            look_behind(source, &log, at, to)?;
+            check_applicable(source, &log, at, to)?;
             LogStart::plan(source, &log, &snapshot.state, &members?)
         };
         let log_start = elsewhere.then(log_start).transpose()?;

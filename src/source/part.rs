@@ -168,7 +168,7 @@ impl Part {
     /// # Errors
     /// When the file cannot be read, or ends before it should.
     pub fn digests(&self, progress: impl Fn(u64)) -> Result<Digests> {
-        self.digests_behind(progress, |_| true)
+        self.digests_when(progress, |_| true)
     }
 
     /// Computes [`Part::digests`] of a file that is still being written: before reading up to an offset it calls
@@ -176,7 +176,7 @@ impl Part {
     ///
     /// # Errors
     /// As [`Part::digests`]; [`Error::Interrupted`] when `ready` returned `false`.
-    pub fn digests_behind(&self, progress: impl Fn(u64), ready: impl Fn(u64) -> bool + Sync) -> Result<Digests> {
+    pub fn digests_when(&self, progress: impl Fn(u64), ready: impl Fn(u64) -> bool + Sync) -> Result<Digests> {
         let (full, windows) = mpsc::sync_channel::<Result<Vec<u8>>>(WINDOWS);
         let (back, empty) = mpsc::channel();
         std::thread::scope(|scope| {

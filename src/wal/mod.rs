@@ -58,5 +58,5 @@ pub use raft::{ConfState, Entry, EntryKind, HardState, Metadata};
 pub use records::{Record, Records, Tail};
 pub use segment::Segment;
 pub use summary::{EntryCounts, SegmentFile, SnapshotRecord, Summary};
-pub use unapplied::{Behind, Unapplied};
+pub use unapplied::{Pending, Unapplied};
 pub use write::{SEGMENT_SIZE, Writer};

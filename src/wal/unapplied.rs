@@ -4,7 +4,7 @@ use super::{log::Log, raft::Entry};
 
 /// The entries that the db does not hold yet, by what becomes of them.
 #[derive(Debug, Clone, Copy)]
-pub struct Behind<'l, 'a> {
+pub struct Pending<'l, 'a> {
     /// Those that etcd applies after a start.
     pub sure: &'l [Entry<'a>],
     /// Those after them.
@@ -13,14 +13,14 @@ pub struct Behind<'l, 'a> {
     pub lost: usize,
 }
 
-impl Behind<'_, '_> {
+impl Pending<'_, '_> {
     /// How many there are.
     #[must_use]
     pub fn counts(&self) -> Unapplied {
         Unapplied {
             applied_at_start: self.sure.len() as u64,
             past_commit: self.unsure.len() as u64,
-            behind_gap: self.lost as u64,
+            after_gap: self.lost as u64,
         }
     }
 }
@@ -33,7 +33,7 @@ pub struct Unapplied {
     /// Those after them. The other members decide; a client may have got the answer that they are written.
     pub past_commit: u64,
     /// Those that nothing leads to: entries before them are missing.
-    pub behind_gap: u64,
+    pub after_gap: u64,
 }
 
 impl<'a> Log<'a> {
@@ -45,7 +45,7 @@ impl<'a> Log<'a> {
     /// Among several it takes part in what the others agree on; only what it knew to be committed is sure, and that
     /// is all that it had applied, too: a hard state is not written for its commit alone.
     #[must_use]
-    pub fn behind(&self, consistent_index: u64, voters: usize) -> Behind<'_, 'a> {
+    pub fn pending(&self, consistent_index: u64, voters: usize) -> Pending<'_, 'a> {
         let new = self.entries().partition_point(|entry| entry.index <= consistent_index);
         let new = self.entries().get(new..).unwrap_or_default();
         let mut last = Some(consistent_index);
@@ -58,6 +58,6 @@ impl<'a> Log<'a> {
         let sure = if voters == 1 { reached.len() } else { reached.partition_point(|e| e.index <= self.commit()) };
         let lost = new.len().saturating_sub(reached.len());
         let (sure, unsure) = reached.split_at_checked(sure).unwrap_or((reached, &[]));
-        Behind { sure, unsure, lost }
+        Pending { sure, unsure, lost }
     }
 }

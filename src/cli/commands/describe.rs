@@ -5,7 +5,7 @@ use etcdsnap::{
     Error,
     etcd::{KeyValue, Range},
     k8s::{Key, ManagedFields, Object, Value, yaml},
-    objects::{Cluster, Family, Query, Relative, Said},
+    objects::{Cluster, Event, Family, Query, Relative},
 };
 
 use super::{
@@ -146,7 +146,7 @@ fn describe(
     Ok(exit.max(some_unreadable(unreadable, "Events")))
 }
 
-fn events(session: &mut Session, events: &[Said]) -> Result<(), Failure> {
+fn events(session: &mut Session, events: &[Event]) -> Result<(), Failure> {
     if events.is_empty() {
         return Ok(writeln!(session.out, "Events:       <none>")?);
     }

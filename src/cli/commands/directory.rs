@@ -55,7 +55,7 @@ pub(super) struct DirectoryArgs {
 /// A plan, with its text and JSON output.
 pub(super) trait Planned: Change + Serialize {
     /// The plan.
-    fn tell(&self, out: &mut dyn Write, source: &Source) -> io::Result<()>;
+    fn print(&self, out: &mut dyn Write, source: &Source) -> io::Result<()>;
 
     /// What to do when it is done, the directory being `data_dir` then, and its log in `wal_dir` when not in
     /// member/wal.
@@ -94,13 +94,13 @@ impl DirectoryArgs {
         way.look(directory, !self.dry_run)?;
         let text = self.output == ReportFormat::Text;
         if text {
-            plan.tell(&mut session.out, source)?;
-            self.tell_way(&mut session.out, directory, plan, &way)?;
+            plan.print(&mut session.out, source)?;
+            self.print_way(&mut session.out, directory, plan, &way)?;
             session.out.flush()?;
         }
         if self.dry_run || unsaid {
             let progress = session.progress(source);
-            let report = verify(source, &plan.load(), |done| progress.tell(done, source.db().len()))?;
+            let report = verify(source, &plan.load(), |done| progress.update(done, source.db().len()))?;
             drop(progress);
             if text {
                 verdict(&mut session.out, &report)?;
@@ -119,11 +119,11 @@ impl DirectoryArgs {
         }
         let stop = stop_at_signal();
         let progress = session.progress(source);
-        let watch = Watch { stop: &stop, progress: &|done, all| progress.tell(done, all) };
+        let watch = Watch { stop: &stop, progress: &|done, all| progress.update(done, all) };
         let done = apply(directory, plan, &way, force, arguments(), watch)?;
         drop(progress);
         session.wrote(&done.files)?;
-        let printed = self.tell_done(session, source, plan, &done);
+        let printed = self.print_done(session, source, plan, &done);
         if printed.is_err() {
             say!("note: the change succeeded; its summary could not be printed");
         }
@@ -132,7 +132,7 @@ impl DirectoryArgs {
         Ok(Exit::Good)
     }
 
-    fn tell_way(
+    fn print_way(
         &self,
         out: &mut impl Write,
         directory: &Directory<'_>,
@@ -151,7 +151,7 @@ impl DirectoryArgs {
         Ok(())
     }
 
-    fn tell_done(
+    fn print_done(
         &self,
         session: &mut Session,
         source: &Source,

@@ -76,7 +76,7 @@ impl ForceNewCluster {
 }
 
 impl Planned for Alone {
-    fn tell(&self, out: &mut dyn Write, source: &Source) -> io::Result<()> {
+    fn print(&self, out: &mut dyn Write, source: &Source) -> io::Result<()> {
         let mut out = out;
         let version = self.version.as_ref().map_or(String::new(), |version| format!("storage version {version}, "));
         let (revision, size) = (self.revision, bytes(self.total_size));

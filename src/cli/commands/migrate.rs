@@ -61,7 +61,7 @@ impl Migrate {
 }
 
 impl Planned for Plan {
-    fn tell(&self, out: &mut dyn Write, source: &Source) -> io::Result<()> {
+    fn print(&self, out: &mut dyn Write, source: &Source) -> io::Result<()> {
         let mut out = out;
         writeln!(out, "migrate {}", printable(source.name().to_owned()))?;
         let (kind, revision, size) = (source.kind(), self.revision, bytes(self.total_size));

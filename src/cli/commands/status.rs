@@ -72,7 +72,7 @@ impl Status {
         let digests = match source.db().trailer() {
             Some(_) if self.check && source.kind() != BackupKind::DataDir => {
                 let progress = session.progress(source);
-                Some(source.db().digests(|done| progress.tell(done, source.db().len()))?)
+                Some(source.db().digests(|done| progress.update(done, source.db().len()))?)
             }
             _ => None,
         };

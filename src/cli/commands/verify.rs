@@ -215,7 +215,7 @@ fn folders(n: usize) -> String {
 fn one(session: &mut Session, file: &Path, options: &Options, load: &Load) -> Result<Report, Failure> {
     let source = session.open_quietly(file, options)?;
     let progress = session.progress(&source);
-    let report = verify(&source, load, |done| progress.tell(done, source.db().len()))?;
+    let report = verify(&source, load, |done| progress.update(done, source.db().len()))?;
     drop(progress);
     session.intact(&source)?;
     Ok(report)

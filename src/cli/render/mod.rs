@@ -49,7 +49,7 @@ pub(crate) fn written(of: &Gap) -> String {
     }
 }
 
-/// Behind a revision: ` (2026-11-21T02:04:31.532Z)`, or ` (by` that time where only the latest is known.
+/// After a revision: ` (2026-11-21T02:04:31.532Z)`, or ` (by` that time where only the latest is known.
 pub(crate) fn dated(of: Gap) -> String {
     let by = of.before.map(|at| format!(" (by {at})"));
     of.after.map(|at| format!(" ({at})")).or(by).unwrap_or_default()

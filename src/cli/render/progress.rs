@@ -14,7 +14,7 @@ pub(crate) struct Progress {
     start: Instant,
     every: Option<Duration>,
     terminal: bool,
-    told: Cell<Option<Instant>>,
+    printed: Cell<Option<Instant>>,
 }
 
 impl Progress {
@@ -27,18 +27,18 @@ impl Progress {
             (false, false) => None,
         };
         let name = etcdsnap::bytes::escape(name.as_bytes());
-        Self { name, start: Instant::now(), every, terminal, told: Cell::new(None) }
+        Self { name, start: Instant::now(), every, terminal, printed: Cell::new(None) }
     }
 
     /// Prints that `done` of `all` bytes are done, when a line is due.
-    pub(crate) fn tell(&self, done: u64, all: u64) {
+    pub(crate) fn update(&self, done: u64, all: u64) {
         let Some(every) = self.every else { return };
         let took = self.start.elapsed();
-        let due = self.told.get().map_or(took >= Duration::from_secs(1), |told| told.elapsed() >= every);
+        let due = self.printed.get().map_or(took >= Duration::from_secs(1), |printed| printed.elapsed() >= every);
         if !due || done == 0 {
             return;
         }
-        self.told.set(Some(Instant::now()));
+        self.printed.set(Some(Instant::now()));
         let rate = done as f64 / took.as_secs_f64();
         let left = all.saturating_sub(done) as f64 / rate;
         let percent = (done as f64 / all.max(1) as f64 * 100.0).floor();
@@ -54,7 +54,7 @@ impl Progress {
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        if self.terminal && self.told.get().is_some() {
+        if self.terminal && self.printed.get().is_some() {
             let _ = write!(std::io::stderr(), "\r\x1b[K");
         }
     }

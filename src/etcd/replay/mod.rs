@@ -55,26 +55,26 @@ pub(super) fn replay<'a>(
     load: &Load,
 ) -> Result<Replayed> {
     let consistent_index = snapshot.state.meta.consistent_index.unwrap_or(0);
-    let behind = log.behind(consistent_index, voters(log, &snapshot.state));
-    let (unapplied, from) = (behind.counts(), consistent_index);
+    let pending = log.pending(consistent_index, voters(log, &snapshot.state));
+    let (unapplied, from) = (pending.counts(), consistent_index);
     let mut replayed = Replayed { unapplied, from, index: from, ..Replayed::default() };
     if !load.wal {
         return Ok(replayed);
     }
     let another = log_of_another(snapshot, source, log);
     snapshot.findings.push_all(another);
-    if behind.lost > 0 {
-        let what = format!("{} entries of the log cannot be reached: entries before them are missing", behind.lost);
+    if pending.lost > 0 {
+        let what = format!("{} entries of the log cannot be reached: entries before them are missing", pending.lost);
         snapshot.findings.push(Finding::error(Code::LogGap, what));
     }
-    let kept = if load.uncommitted == Some(Uncommitted::Keep) { behind.unsure } else { &[] };
-    let mut entries: Vec<&Entry<'a>> = behind.sure.iter().chain(kept).collect();
+    let kept = if load.uncommitted == Some(Uncommitted::Keep) { pending.unsure } else { &[] };
+    let mut entries: Vec<&Entry<'a>> = pending.sure.iter().chain(kept).collect();
     if let Some(to) = load.to_index {
         let first = consistent_index;
         let last = entries.last().map_or(first, |entry| entry.index);
         if to < first || to > last {
             let what = format!("{}: it cannot be read up to entry {to}", source.name());
-            let more = behind.unsure.last().filter(|entry| entry.index > last);
+            let more = pending.unsure.last().filter(|entry| entry.index > last);
             let more = more.map_or(String::new(), |end| format!("; with --uncommitted keep to {}", end.index));
             let hint = Some(format!("the db holds the entries up to {first}, the log continues to {last}{more}"));
             return Err(Error::not_found(what).hinted_if(hint));
@@ -85,7 +85,7 @@ pub(super) fn replay<'a>(
         return Ok(replayed);
     }
     let (entries, panic) = decode(entries);
-    let committed = behind.sure.len() as u64;
+    let committed = pending.sure.len() as u64;
     let halt = apply(snapshot, source, &entries, load.to_revision, &mut replayed)?;
     replayed.uncommitted = replayed.applied.saturating_sub(committed);
     if let Some((entry, what)) = halt.or(panic) {

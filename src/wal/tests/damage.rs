@@ -33,7 +33,7 @@ fn one_bad_record_does_not_take_the_others_with_it() {
             assert!(lost || indexes(&log).len() == 9, "bit {bit} of byte {i}: {:?}", indexes(&log));
             if lost {
                 assert!(codes(&findings).contains(&(Code::WalGap, Severity::Error)));
-                assert_eq!(log.behind(2, 1).counts(), Unapplied { applied_at_start: 1, past_commit: 0, behind_gap: 5 });
+                assert_eq!(log.pending(2, 1).counts(), Unapplied { applied_at_start: 1, past_commit: 0, after_gap: 5 });
             }
         }
     }
@@ -217,9 +217,9 @@ proptest! {
         }
         let (log, _) = read(&[(NAME, &first), ("0000000000000001-0000000000000015.wal", &second)]);
         prop_assert!(log.entries().is_sorted_by(|a, b| a.index < b.index));
-        let unapplied = log.behind(consistent, voters).counts();
+        let unapplied = log.pending(consistent, voters).counts();
         let new = log.entries().iter().filter(|entry| entry.index > consistent).count() as u64;
-        prop_assert_eq!(unapplied.applied_at_start + unapplied.past_commit + unapplied.behind_gap, new);
+        prop_assert_eq!(unapplied.applied_at_start + unapplied.past_commit + unapplied.after_gap, new);
         let _ = log.voters();
     }
 }

@@ -58,7 +58,7 @@ fn a_restored_members_log_is_read() {
         assert_eq!((change.kind, change.node_id), (ConfChangeKind::AddNode, NODE));
         assert!(change.context.ends_with(br#""name":"default"}"#));
         assert_eq!(log.voters(), Some(BTreeSet::from([NODE])));
-        assert_eq!(log.behind(1, 1).counts(), Unapplied::default());
+        assert_eq!(log.pending(1, 1).counts(), Unapplied::default());
     }
 }
 

@@ -29,8 +29,8 @@ fn the_checksum_runs_on_from_file_to_file() {
     // older segments are removed as etcd goes along
     let (log, findings) = read(&[(names[1], &second)]);
     assert_eq!((codes(&findings), indexes(&log)), (vec![], vec![4, 5, 6]));
-    assert_eq!(log.behind(3, 1).counts(), Unapplied { applied_at_start: 3, ..Unapplied::default() });
-    assert_eq!(log.behind(1, 1).counts(), Unapplied { behind_gap: 3, ..Unapplied::default() });
+    assert_eq!(log.pending(3, 1).counts(), Unapplied { applied_at_start: 3, ..Unapplied::default() });
+    assert_eq!(log.pending(1, 1).counts(), Unapplied { after_gap: 3, ..Unapplied::default() });
     // a file that has lost its name
     let (log, findings) = read(&[("wal", &second)]);
     assert_eq!(codes(&findings), [(Code::WalSequence, Severity::Warning)]);
@@ -53,20 +53,20 @@ fn the_checksum_runs_on_from_file_to_file() {
 fn one_voter_has_all_of_its_log_and_several_what_was_committed() {
     let file = Writer::new().entries(1, 1..=10).state(1, 7).padded();
     let (log, _) = read(&[(NAME, &file)]);
-    assert_eq!(log.behind(4, 1).counts(), Unapplied { applied_at_start: 6, past_commit: 0, behind_gap: 0 });
-    assert_eq!(log.behind(4, 3).counts(), Unapplied { applied_at_start: 3, past_commit: 3, behind_gap: 0 });
-    assert_eq!(log.behind(8, 3).counts(), Unapplied { applied_at_start: 0, past_commit: 2, behind_gap: 0 });
-    assert_eq!(log.behind(10, 3).counts(), Unapplied::default());
-    assert_eq!(log.behind(u64::MAX, 1).counts(), Unapplied::default());
+    assert_eq!(log.pending(4, 1).counts(), Unapplied { applied_at_start: 6, past_commit: 0, after_gap: 0 });
+    assert_eq!(log.pending(4, 3).counts(), Unapplied { applied_at_start: 3, past_commit: 3, after_gap: 0 });
+    assert_eq!(log.pending(8, 3).counts(), Unapplied { applied_at_start: 0, past_commit: 2, after_gap: 0 });
+    assert_eq!(log.pending(10, 3).counts(), Unapplied::default());
+    assert_eq!(log.pending(u64::MAX, 1).counts(), Unapplied::default());
 }
 
 #[test]
 fn the_last_numbers_of_all_are_counted() {
     let log = Writer::new().entries(1, 1..=2).entries(1, u64::MAX - 1..=u64::MAX).state(1, 2).padded();
     let (log, _) = read(&[(NAME, &log)]);
-    assert_eq!(log.behind(u64::MAX - 2, 1).counts(), Unapplied { applied_at_start: 2, past_commit: 0, behind_gap: 0 });
-    assert_eq!(log.behind(u64::MAX - 2, 3).counts(), Unapplied { applied_at_start: 0, past_commit: 2, behind_gap: 0 });
-    assert_eq!(log.behind(u64::MAX - 3, 1).counts().behind_gap, 2);
+    assert_eq!(log.pending(u64::MAX - 2, 1).counts(), Unapplied { applied_at_start: 2, past_commit: 0, after_gap: 0 });
+    assert_eq!(log.pending(u64::MAX - 2, 3).counts(), Unapplied { applied_at_start: 0, past_commit: 2, after_gap: 0 });
+    assert_eq!(log.pending(u64::MAX - 3, 1).counts().after_gap, 2);
 }
 
 #[test]
@@ -75,8 +75,8 @@ fn a_snapshot_from_the_leader_stands_for_the_entries_before_it() {
     let file = log.entries(2, 101..=103).padded();
     let (log, findings) = read(&[(NAME, &file)]);
     assert_eq!((codes(&findings), indexes(&log)), (vec![], vec![1, 2, 3, 101, 102, 103]));
-    assert_eq!(log.behind(100, 2).counts(), Unapplied { applied_at_start: 0, past_commit: 3, behind_gap: 0 });
-    assert_eq!(log.behind(2, 2).counts().behind_gap, 3);
+    assert_eq!(log.pending(100, 2).counts(), Unapplied { applied_at_start: 0, past_commit: 3, after_gap: 0 });
+    assert_eq!(log.pending(2, 2).counts().after_gap, 3);
     assert_eq!(log.voters(), Some(BTreeSet::from([1, 9])));
 }
 

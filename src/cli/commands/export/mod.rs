@@ -165,7 +165,7 @@ impl Export {
                     progress = session.progress(&source);
                 }
                 let (Stage::Writing { done, all } | Stage::Verifying { done, all }) = stage;
-                progress.tell(done, all);
+                progress.update(done, all);
                 go_on()
             },
         );

@@ -122,7 +122,7 @@ impl Restore {
         if self.dry_run {
             let progress = session.progress(&source);
             let all = source.db().len();
-            let (plan, report) = rehearse(&source, facts, &wanted, |done| progress.tell(done, all))?;
+            let (plan, report) = rehearse(&source, facts, &wanted, |done| progress.update(done, all))?;
             drop(progress);
             let refused = to.trust().judge(&report);
             let rehearsal = to.rehearse(&plan)?;
@@ -152,7 +152,7 @@ impl Restore {
             fresh_token: self.whose.fresh_token,
             tls: chosen.as_ref().map_or(&[], |chosen| &chosen.tls),
         };
-        let printed = self.tell(session, &plan, &to, &done, &by);
+        let printed = self.print(session, &plan, &to, &done, &by);
         if printed.is_err() {
             say!("note: restore succeeded; its summary could not be printed");
         }
@@ -162,7 +162,7 @@ impl Restore {
     }
 
     /// Prints the result.
-    fn tell(
+    fn print(
         &self,
         session: &mut Session,
         plan: &Plan<'_>,
@@ -174,7 +174,7 @@ impl Restore {
             ReportFormat::Text => {
                 text::verdict(&mut session.out, &done.report)?;
                 text::done(&mut session.out, done)?;
-                next::tell(&mut session.out, plan, to, done, by)?;
+                next::print(&mut session.out, plan, to, done, by)?;
             }
             ReportFormat::Json => {
                 let steps = next::flags(plan, to, by);
@@ -219,7 +219,7 @@ impl Restore {
 fn run(session: &mut Session, source: &Source, plan: &Plan<'_>, to: &Target) -> Result<Done, Failure> {
     let stop = stop_at_signal();
     let progress = session.progress(source);
-    let done = to.make(source, plan, Watch { stop: &stop, progress: &|done, all| progress.tell(done, all) })?;
+    let done = to.make(source, plan, Watch { stop: &stop, progress: &|done, all| progress.update(done, all) })?;
     drop(progress);
     session.wrote(&done.files)?;
     Ok(done)

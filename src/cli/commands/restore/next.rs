@@ -43,7 +43,7 @@ pub(super) fn flags(plan: &Plan<'_>, to: &Target, by: &ByManifest<'_>) -> Vec<St
 }
 
 /// Prints the next steps.
-pub(super) fn tell(
+pub(super) fn print(
     out: &mut impl Write,
     plan: &Plan<'_>,
     to: &Target,

@@ -76,14 +76,14 @@ pub(super) fn rehearsal(out: &mut impl Write, rehearsal: &Rehearsal) -> io::Resu
 
 /// Result of applying the log.
 fn from_log(log: &FromLog) -> String {
-    let FromLog { entries, from_index, to_index, from_revision, to_revision, left_out, behind_gap, .. } = *log;
+    let FromLog { entries, from_index, to_index, from_revision, to_revision, left_out, after_gap, .. } = *log;
     let name = log.name.as_ref().map_or(String::new(), |name| format!("{name}: "));
     let what = match entries {
         0 => format!("nothing applied: the db ends at entry {from_index}"),
         _ => format!("{entries} entries applied, to entry {to_index}, revision {from_revision} to {to_revision}"),
     };
     let left = if left_out == 0 { String::new() } else { format!(", {left_out} left out") };
-    let lost = if behind_gap == 0 { String::new() } else { format!(", {behind_gap} after a gap cannot be applied") };
+    let lost = if after_gap == 0 { String::new() } else { format!(", {after_gap} after a gap cannot be applied") };
     format!("{name}{what}{left}{lost}")
 }
 

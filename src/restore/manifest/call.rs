@@ -1,0 +1,127 @@
+//! The call of etcd: its flags and its environment, from a container or a configuration.
+
+use serde_json::Value;
+
+use super::{
+    BY_FLAGS, Manifest, Refusal, list,
+    shell::{base, script, without_wrappers},
+    text,
+    variables::{Env, Syntax},
+};
+use crate::bytes::excerpt;
+
+/// The flags about TLS that an etcd is started with.
+const TLS: [&str; 19] = [
+    "cert-file",
+    "key-file",
+    "trusted-ca-file",
+    "client-cert-auth",
+    "client-crl-file",
+    "client-cert-allowed-hostname",
+    "auto-tls",
+    "peer-cert-file",
+    "peer-key-file",
+    "peer-trusted-ca-file",
+    "peer-client-cert-auth",
+    "peer-crl-file",
+    "peer-cert-allowed-cn",
+    "peer-cert-allowed-hostname",
+    "peer-auto-tls",
+    "self-signed-cert-validity",
+    "cipher-suites",
+    "tls-min-version",
+    "tls-max-version",
+];
+
+/// The flags that may be given without a value.
+const SWITCHES: [&str; 4] = ["client-cert-auth", "auto-tls", "peer-client-cert-auth", "peer-auto-tls"];
+
+/// How etcd is started.
+pub(super) struct Call {
+    pub(super) flags: Vec<String>,
+    pub(super) env: Env,
+    pub(super) etcd_version: Option<String>,
+}
+
+impl Call {
+    /// Of a container; `None` when it does not run etcd.
+    pub(super) fn of(container: &Value) -> Option<Self> {
+        let mut env = Env::of(container);
+        let words: Vec<String> = ["/command", "/args"]
+            .into_iter()
+            .flat_map(|pointer| list(container, pointer))
+            .filter_map(|word| Some(env.expand(word.as_str()?, Syntax::Kubernetes)))
+            .collect();
+        let (name, tag) = image(container);
+        let flags = match without_wrappers(&words) {
+            _ if name == "etcd" && words.first().is_none_or(|word| word.starts_with('-')) => words,
+            [program, flags @ ..] if base(program) == "etcd" => flags.to_vec(),
+            [shell, rest @ ..] if ["sh", "ash", "bash", "dash"].contains(&base(shell)) => env.run(script(rest)?)?,
+            _ => return None,
+        };
+        let version: String =
+            tag.trim_start_matches('v').chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
+        Some(Self { flags, env, etcd_version: version.contains('.').then_some(version) })
+    }
+
+    pub(super) fn manifest(&self, given: bool) -> Result<Manifest, Refusal> {
+        let name = self.value("name")?.ok_or_else(|| match self.value("config-file") {
+            Ok(Some(file)) => (format!("its etcd reads its flags from a file, {}", excerpt(file.as_bytes())), BY_FLAGS),
+            _ => ("its etcd gets no --name".to_owned(), BY_FLAGS),
+        })?;
+        Ok(Manifest {
+            name,
+            // Where another cluster is given, that has the URLs too.
+            initial_cluster: if given { None } else { self.value("initial-cluster")? },
+            initial_advertise_peer_urls: if given { None } else { self.value("initial-advertise-peer-urls")? },
+            initial_cluster_token: self.value("initial-cluster-token")?,
+            data_dir: self.value("data-dir")?,
+            wal_dir: self.value("wal-dir")?,
+            tls: TLS.iter().filter_map(|name| Some((*name, self.value(name).ok()??))).collect(),
+            etcd_version: self.etcd_version.clone(),
+        })
+    }
+
+    /// The value that etcd takes for the flag: the last one given, or else the variable.
+    fn value(&self, name: &str) -> Result<Option<String>, Refusal> {
+        let following = self.flags.iter().skip(1).map(Some).chain([None]);
+        let given = self.flags.iter().zip(following).filter_map(|(word, next)| {
+            let flag = word.strip_prefix("--").or_else(|| word.strip_prefix('-'))?;
+            match flag.split_once('=') {
+                Some((flag, value)) => (flag == name).then_some(value),
+                None if flag == name => Some(match next {
+                    Some(value) if !value.starts_with('-') => value.as_str(),
+                    // Of a flag that may be given without a value.
+                    _ if SWITCHES.contains(&name) => "true",
+                    Some(value) => value.as_str(),
+                    None => return None,
+                }),
+                None => None,
+            }
+        });
+        let variable = format!("ETCD_{}", name.to_uppercase().replace('-', "_"));
+        let value = given.last().or_else(|| self.env.known.get(&variable).map(String::as_str));
+        match value.filter(|value| !value.is_empty()) {
+            Some(value) if value.contains(['$', '`']) => {
+                let value = excerpt(value.as_bytes());
+                Err((
+                    format!("its etcd's --{name} is {value}, which is known only where the pod runs"),
+                    match name {
+                        "initial-cluster" | "initial-advertise-peer-urls" => {
+                            "add --initial-cluster NAME=URL,... to give them"
+                        }
+                        _ => BY_FLAGS,
+                    },
+                ))
+            }
+            value => Ok(value.map(str::to_owned)),
+        }
+    }
+}
+
+/// The last name and the tag of a container's image: `etcd` and `3.6.8-0` of `registry.k8s.io/etcd:3.6.8-0@sha256:...`.
+pub(super) fn image(container: &Value) -> (&str, &str) {
+    let image = text(container, "image").unwrap_or_default();
+    let image = image.split_once('@').map_or(image, |(image, _)| image);
+    base(image).split_once(':').unwrap_or((base(image), ""))
+}
