@@ -14,10 +14,7 @@ use etcdsnap::{
     source::{is_data_dir, is_log_dir},
 };
 
-use crate::{
-    commands::Command,
-    render::{self, ColorWhen},
-};
+use crate::{commands::Command, render::ColorWhen};
 
 /// Open any etcd backup offline: verify it, see what is inside.
 ///
@@ -292,7 +289,7 @@ pub(crate) fn revision_at(at: Time, snapshot: &Snapshot<'_>, ring: &Ring) -> Res
         }
         Dated::Revision { revision, gap, later } => {
             let later = later.map_or_else(String::new, |later| format!("; revision {later} was written later"));
-            say!("note: this is revision {revision}, written {}{later}", render::written(&gap));
+            say!("note: this is revision {revision}, written {}{later}", gap.in_words());
         }
     }
     Ok(dated.revision())

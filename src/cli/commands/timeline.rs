@@ -15,7 +15,7 @@ use super::object::note_namespace;
 use crate::{
     args::{InNamespace, Keys, LogArgs, Masking, etcd_prefix, is_labelled},
     failure::{Exit, Failure},
-    render::{self, gap, printable},
+    render::{self, printable},
     session::Session,
 };
 
@@ -118,7 +118,7 @@ impl Timeline {
         let managed_fields = if table && !self.all { ManagedFields::Names } else { ManagedFields::Keep };
         let diff = Diff { old: &cluster, new: &cluster, ignore: &ignore, mask: &mask, raw: false, managed_fields };
         period.check(clock).map_err(|error| session.without(&source, cluster.findings(), error))?;
-        let since = render::dated(clock.gap(first));
+        let since = clock.gap(first).in_brackets();
         let name = printable(source.name().to_owned());
         if cluster.findings().damaged() {
             say!("note: {name} is damaged: of the changes from revision {first}{since} on some may be missing");
@@ -181,7 +181,7 @@ impl Timeline {
 }
 
 fn row(detail: &Detail<'_, '_>) -> [String; 8] {
-    let [after, width] = gap(&detail.gap);
+    let [after, width] = detail.gap.cells();
     let of = detail.entry.as_ref().and_then(|entry| entry.newest());
     let changed = match detail.entry.as_ref().map(|entry| &entry.difference) {
         Some(Difference::Changed(fields) | Difference::Replaced(fields)) => {

@@ -15,6 +15,7 @@
 mod log;
 mod points;
 mod run;
+mod text;
 
 use std::borrow::Borrow;
 

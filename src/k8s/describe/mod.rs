@@ -2,6 +2,7 @@
 //! shown, and secrets are masked.
 
 mod describer;
+mod line;
 mod request;
 mod stored;
 mod tree;

@@ -8,12 +8,7 @@ use etcdsnap::{
     objects::{Cluster, Joined, Records},
 };
 
-use crate::{
-    commands::diff::text,
-    failure::Failure,
-    render::{dated, gap, printable},
-    session::Session,
-};
+use crate::{commands::diff::text, failure::Failure, render::printable, session::Session};
 
 /// Prints what the backups hold, and then each key with its revisions.
 pub(super) fn print(
@@ -57,7 +52,7 @@ pub(super) fn print(
 
 /// The revisions that a backup holds all of, and their times.
 pub(super) fn window(backup: &Cluster<'_>) -> String {
-    let time = |revision| dated(backup.clock().gap(revision));
+    let time = |revision| backup.clock().gap(revision).in_brackets();
     let (first, last) = backup.window();
     format!("the revisions {first}{} to {last}{}", time(first), time(last))
 }
@@ -96,7 +91,7 @@ impl Run {
     }
 
     fn text(self) -> String {
-        let [after, width] = gap(&self.gap);
+        let [after, width] = self.gap.cells();
         let by = printable(Vec::from_iter(self.writers).join(", "));
         let (head, first) = self.first;
         let head = match self.count {
@@ -125,7 +120,7 @@ fn head(detail: &Detail<'_, '_>) -> String {
         (_, Verb::Update) => ('~', verb.name()),
         (_, Verb::Delete) => ('-', verb.name()),
     };
-    let [after, width] = gap(&detail.gap);
+    let [after, width] = detail.gap.cells();
     let by = match &detail.writer {
         Some(writer) if writer.by_ownership => format!(" by {} (by ownership)", writer.manager),
         Some(writer) => format!(" by {}", writer.manager),

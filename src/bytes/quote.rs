@@ -2,10 +2,9 @@
 
 use std::{ffi::OsStr, fmt::Write as _, io, os::unix::ffi::OsStrExt as _};
 
-use etcdsnap::bytes;
-
 /// Bytes as Go's `strconv.Quote` writes them.
-pub(crate) fn quote(bytes: &[u8]) -> String {
+#[must_use]
+pub fn quote(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len().saturating_add(2));
     out.push('"');
     quoted(bytes, &mut out, |_| Ok(())).unwrap_or_default();
@@ -14,7 +13,10 @@ pub(crate) fn quote(bytes: &[u8]) -> String {
 }
 
 /// Writes bytes as [`quote`] has them, without holding all of the text.
-pub(crate) fn write_quoted(out: &mut impl io::Write, bytes: &[u8]) -> io::Result<()> {
+///
+/// # Errors
+/// Errors of `out`.
+pub fn write_quoted(out: &mut impl io::Write, bytes: &[u8]) -> io::Result<()> {
     let mut text = "\"".to_owned();
     quoted(bytes, &mut text, |text| {
         if text.len() > WINDOW {
@@ -34,7 +36,7 @@ const WINDOW: usize = 1 << 16;
 fn quoted(bytes: &[u8], text: &mut String, mut each: impl FnMut(&mut String) -> io::Result<()>) -> io::Result<()> {
     for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {
-            escape(text, c);
+            escape_char(text, c);
             each(text)?;
         }
         for b in chunk.invalid() {
@@ -46,7 +48,8 @@ fn quoted(bytes: &[u8], text: &mut String, mut each: impl FnMut(&mut String) -> 
 }
 
 /// Whether all of `bytes` is text that Go's `unicode.IsPrint` allows.
-pub(crate) fn is_printable(bytes: &[u8]) -> bool {
+#[must_use]
+pub fn is_printable(bytes: &[u8]) -> bool {
     std::str::from_utf8(bytes).is_ok_and(|text| text.chars().all(is_print))
 }
 
@@ -64,9 +67,9 @@ fn is_print(c: char) -> bool {
 }
 
 /// A word as a shell takes it.
-pub(crate) fn shell(word: impl AsRef<OsStr>) -> String {
+pub fn shell(word: impl AsRef<OsStr>) -> String {
     let Some(word) = word.as_ref().to_str() else {
-        return format!("$'{}'", bytes::escape(word.as_ref().as_bytes()).replace('\'', "\\'"));
+        return format!("$'{}'", super::escape(word.as_ref().as_bytes()).replace('\'', "\\'"));
     };
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
@@ -76,7 +79,7 @@ pub(crate) fn shell(word: impl AsRef<OsStr>) -> String {
     }
 }
 
-fn escape(out: &mut String, c: char) {
+fn escape_char(out: &mut String, c: char) {
     match c {
         '"' | '\\' => out.extend(['\\', c]),
         '\x07' => out.push_str("\\a"),

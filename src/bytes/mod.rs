@@ -1,5 +1,9 @@
 //! Reading input without ever indexing it: every access names an offset and a length, and returns `None` outside.
 
+mod quote;
+
+pub use quote::{is_printable, quote, shell, write_quoted};
+
 use std::{ffi::OsStr, ops::Range, os::unix::ffi::OsStrExt as _};
 
 /// The `len` bytes at `at`, or `None` when they are not all there.
