@@ -8,7 +8,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use etcdsnap::{Error, bytes::is_hostile, error::Fault};
+use etcdsnap::{Error, bytes::is_hostile, error::Fault, print::PrintError};
 use signal_hook::{consts::SIGPIPE, low_level::emulate_default_handler};
 
 use crate::render::printable;
@@ -66,6 +66,15 @@ impl From<Error> for Failure {
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         Self::Output(error)
+    }
+}
+
+impl From<PrintError> for Failure {
+    fn from(error: PrintError) -> Self {
+        match error {
+            PrintError::Template(error) => error.into(),
+            PrintError::Output(error) => error.into(),
+        }
     }
 }
 

@@ -14,17 +14,21 @@ mod custom;
 mod custom_columns;
 mod fields;
 mod labels;
+mod layout;
 mod listing;
 mod printer;
 mod table;
 mod tabwriter;
+mod template;
 #[cfg(test)]
 mod testing;
 
 pub use clock::Clock;
 pub use custom_columns::CustomColumns;
 pub use labels::format_labels;
+pub use layout::Layout;
 pub use listing::Listing;
 pub use printer::TablePrinter;
 pub use table::{Cell, Column, ColumnType, Row};
 pub use tabwriter::align;
+pub use template::{PrintError, Template, TemplateKind};

@@ -1,24 +1,15 @@
-use std::{
-    ffi::OsString,
-    io::{self, Write},
-    os::unix::ffi::OsStringExt as _,
-    path::PathBuf,
-};
+use std::{ffi::OsString, os::unix::ffi::OsStringExt as _, path::PathBuf};
 
-use base64::{Engine as _, engine::general_purpose::STANDARD, write::EncoderWriter};
 use clap::{Args, ValueEnum};
 use etcdsnap::{
     Error,
     bytes::escape,
-    document,
-    etcd::{KeyValue, Range, View},
-    ordered::ordered_items,
+    etcd::{KeyValue, KvFormat, KvPrinter, Range, View},
 };
 
 use crate::{
     args::{LogArgs, When},
     failure::{Exit, Failure},
-    render::quote,
     session::Session,
 };
 
@@ -104,6 +95,17 @@ enum WriteOut {
     Fields,
 }
 
+impl From<WriteOut> for KvFormat {
+    fn from(format: WriteOut) -> Self {
+        match format {
+            WriteOut::Simple => Self::Simple,
+            WriteOut::Json => Self::Json,
+            WriteOut::Ndjson => Self::Ndjson,
+            WriteOut::Fields => Self::Fields,
+        }
+    }
+}
+
 impl Kv {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
         let range = self.range();
@@ -128,10 +130,11 @@ impl Kv {
     fn print(&self, session: &mut Session, view: &View<'_>, range: &Range<'_>) -> Result<Exit, Failure> {
         let shown = if self.limit == 0 { view.len() } else { self.limit.min(view.len()) };
         let more = shown < view.len();
+        let (keys, values) = (!self.print_value_only, !self.keys_only);
+        let printer = KvPrinter { format: self.write_out.into(), keys, values, hex: self.hex };
         if self.count_only {
-            self.count(session, view)?;
+            printer.count(&mut session.out, view)?;
         } else {
-            let printer = Printer { kv: self };
             printer.begin(&mut session.out, view)?;
             if self.sort_by == SortBy::Key {
                 match self.order {
@@ -157,17 +160,6 @@ impl Kv {
         }
     }
 
-    fn count(&self, session: &mut Session, view: &View<'_>) -> io::Result<()> {
-        let (out, n, head) = (&mut session.out, view.len(), view.head);
-        match self.write_out {
-            WriteOut::Simple => writeln!(out, "{n}"),
-            WriteOut::Fields => writeln!(out, "\"Revision\" : {head}\n\"More\" : false\n\"Count\" : {n}"),
-            WriteOut::Json | WriteOut::Ndjson => {
-                writeln!(out, "{{\"header\":{{\"revision\":{head}}},\"count\":{n},{}}}", document::stamp())
-            }
-        }
-    }
-
     fn compare(&self, a: &KeyValue<'_>, b: &KeyValue<'_>) -> std::cmp::Ordering {
         let order = match self.sort_by {
             SortBy::Key => a.key.cmp(b.key),
@@ -178,101 +170,4 @@ impl Kv {
         };
         if self.order == Order::Descend { order.reverse() } else { order }
     }
-}
-
-/// Prints keys and values, in windows made on all cores.
-struct Printer<'k> {
-    kv: &'k Kv,
-}
-
-impl Printer<'_> {
-    fn begin(&self, out: &mut impl Write, view: &View<'_>) -> io::Result<()> {
-        match self.kv.write_out {
-            WriteOut::Simple | WriteOut::Ndjson => Ok(()),
-            WriteOut::Fields => writeln!(out, "\"Revision\" : {}", view.head),
-            WriteOut::Json => write!(out, "{{\"header\":{{\"revision\":{}}}", view.head),
-        }
-    }
-
-    fn all<'a>(&self, out: &mut impl Write, kvs: impl Iterator<Item = KeyValue<'a>> + Send) -> io::Result<()> {
-        let print = |window: Vec<(usize, KeyValue<'a>)>| {
-            let mut text = Vec::new();
-            let printed = window.iter().try_for_each(|(n, kv)| self.one(&mut text, *n == 0, kv));
-            printed.map(|()| text)
-        };
-        let size = |(_, kv): &(usize, KeyValue<'_>)| kv.key.len().saturating_add(kv.value.len());
-        ordered_items(kvs.enumerate(), size, print, |text| out.write_all(&text?))
-    }
-
-    fn one(&self, out: &mut Vec<u8>, first: bool, kv: &KeyValue<'_>) -> io::Result<()> {
-        let (keys, values) = (!self.kv.print_value_only, !self.kv.keys_only);
-        match self.kv.write_out {
-            WriteOut::Simple => {
-                if keys {
-                    self.line(out, kv.key)?;
-                }
-                // etcdctl leaves the value's line empty, and so a list of keys has a free line after each.
-                self.line(out, if values { kv.value } else { b"" })
-            }
-            WriteOut::Fields => {
-                let lease = if self.kv.hex { format!("{:016x}", kv.lease) } else { kv.lease.to_string() };
-                let value = if values { kv.value } else { b"" };
-                writeln!(out, "\"Key\" : {}\n\"CreateRevision\" : {}", quote(kv.key), kv.create_revision)?;
-                writeln!(out, "\"ModRevision\" : {}\n\"Version\" : {}", kv.mod_revision, kv.version)?;
-                writeln!(out, "\"Value\" : {}\n\"Lease\" : {lease}", quote(value))
-            }
-            WriteOut::Json => {
-                out.write_all(if first { b",\"kvs\":[" } else { b"," })?;
-                json(out, kv, values)?;
-                out.write_all(b"}")
-            }
-            WriteOut::Ndjson => {
-                json(out, kv, values)?;
-                writeln!(out, ",{}}}", document::stamp())
-            }
-        }
-    }
-
-    fn line(&self, out: &mut Vec<u8>, bytes: &[u8]) -> io::Result<()> {
-        if self.kv.hex {
-            bytes.iter().try_for_each(|b| write!(out, "\\x{b:02x}"))?;
-        } else {
-            out.write_all(bytes)?;
-        }
-        out.write_all(b"\n")
-    }
-
-    fn end(&self, out: &mut impl Write, view: &View<'_>, more: bool) -> io::Result<()> {
-        match self.kv.write_out {
-            WriteOut::Simple | WriteOut::Ndjson => Ok(()),
-            WriteOut::Fields => writeln!(out, "\"More\" : {more}\n\"Count\" : {}", view.len()),
-            WriteOut::Json => {
-                if !view.is_empty() {
-                    out.write_all(b"]")?;
-                }
-                if more {
-                    out.write_all(b",\"more\":true")?;
-                }
-                if !view.is_empty() {
-                    write!(out, ",\"count\":{}", view.len())?;
-                }
-                writeln!(out, ",{}}}", document::stamp())
-            }
-        }
-    }
-}
-
-/// An object of `mvccpb.KeyValue`'s fields as etcdctl writes it, open at its end.
-fn json(out: &mut impl Write, kv: &KeyValue<'_>, value: bool) -> io::Result<()> {
-    write!(out, "{{\"key\":\"{}\",\"create_revision\":{}", STANDARD.encode(kv.key), kv.create_revision)?;
-    write!(out, ",\"mod_revision\":{},\"version\":{}", kv.mod_revision, kv.version)?;
-    if value && !kv.value.is_empty() {
-        out.write_all(b",\"value\":\"")?;
-        let mut encoder = EncoderWriter::new(&mut *out, &STANDARD);
-        encoder.write_all(kv.value)?;
-        encoder.finish()?;
-        drop(encoder);
-        out.write_all(b"\"")?;
-    }
-    if kv.lease != 0 { write!(out, ",\"lease\":{}", kv.lease) } else { Ok(()) }
 }

@@ -7,6 +7,10 @@ use clap::{
     builder::{PossibleValue, TypedValueParser},
     error::{ContextKind, ContextValue, ErrorKind},
 };
+use etcdsnap::{
+    Error, Result,
+    print::{Template, TemplateKind},
+};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Output {
@@ -34,19 +38,7 @@ pub(super) enum Format {
     /// One of those that need nothing more.
     Plain(Output),
     /// One that has a template, or the name of its file; empty where --template has it.
-    Template(Kind, String),
-}
-
-/// The formats that have a template.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    GoTemplate,
-    GoTemplateFile,
-    JsonPath,
-    JsonPathAsJson,
-    JsonPathFile,
-    CustomColumns,
-    CustomColumnsFile,
+    Template(TemplateKind, String),
 }
 
 impl Format {
@@ -54,20 +46,40 @@ impl Format {
     pub(super) fn is_table(&self) -> bool {
         matches!(self, Self::Plain(Output::Table | Output::Wide))
     }
+
+    /// The template of a `format` that has one, or of `--template`.
+    pub(super) fn template(format: Option<&Self>, template: Option<&str>, missing: bool) -> Result<Option<Template>> {
+        let template = template.filter(|template| !template.is_empty());
+        let (kind, text) = match (format, template) {
+            (None, None) | (Some(Self::Plain(_)), _) => return Ok(None),
+            (None, Some(template)) => (TemplateKind::GoTemplate, template),
+            (Some(Self::Template(_, text)), Some(_)) if !text.is_empty() => {
+                return Err(Error::usage("a template in --output and one in --template: one is enough"));
+            }
+            (Some(Self::Template(kind, _)), Some(template)) => (*kind, template),
+            (Some(Self::Template(kind, text)), None) => (*kind, text.as_str()),
+        };
+        Template::read(kind, text, missing).map(Some)
+    }
 }
 
 /// Name, kind, and for the help: the name with what is written after it, and what it is.
-const KINDS: [(&str, Kind, &str, &str); 9] = [
-    ("jsonpath", Kind::JsonPath, "jsonpath=TEMPLATE", "What a template finds, as `kubectl -o jsonpath`"),
-    ("jsonpath-as-json", Kind::JsonPathAsJson, "jsonpath-as-json=TEMPLATE", "The same as JSON arrays"),
-    ("jsonpath-file", Kind::JsonPathFile, "jsonpath-file=FILE", "The template is in a file"),
-    ("go-template", Kind::GoTemplate, "go-template=TEMPLATE", "What a template of Go's text/template makes"),
-    ("go-template-file", Kind::GoTemplateFile, "go-template-file=FILE", "The template is in a file"),
-    ("custom-columns", Kind::CustomColumns, "custom-columns=NAME:PATH,...", "As `kubectl -o custom-columns`"),
-    ("custom-columns-file", Kind::CustomColumnsFile, "custom-columns-file=FILE", "A line of names, a line of paths"),
+const KINDS: [(&str, TemplateKind, &str, &str); 9] = [
+    ("jsonpath", TemplateKind::JsonPath, "jsonpath=TEMPLATE", "What a template finds, as `kubectl -o jsonpath`"),
+    ("jsonpath-as-json", TemplateKind::JsonPathAsJson, "jsonpath-as-json=TEMPLATE", "The same as JSON arrays"),
+    ("jsonpath-file", TemplateKind::JsonPathFile, "jsonpath-file=FILE", "The template is in a file"),
+    ("go-template", TemplateKind::GoTemplate, "go-template=TEMPLATE", "What a template of Go's text/template makes"),
+    ("go-template-file", TemplateKind::GoTemplateFile, "go-template-file=FILE", "The template is in a file"),
+    ("custom-columns", TemplateKind::CustomColumns, "custom-columns=NAME:PATH,...", "As `kubectl -o custom-columns`"),
+    (
+        "custom-columns-file",
+        TemplateKind::CustomColumnsFile,
+        "custom-columns-file=FILE",
+        "A line of names, a line of paths",
+    ),
     // kubectl's other names
-    ("template", Kind::GoTemplate, "", ""),
-    ("templatefile", Kind::GoTemplateFile, "", ""),
+    ("template", TemplateKind::GoTemplate, "", ""),
+    ("templatefile", TemplateKind::GoTemplateFile, "", ""),
 ];
 
 /// Reads `-o`.
@@ -77,7 +89,12 @@ pub(super) struct FormatParser;
 impl TypedValueParser for FormatParser {
     type Value = Format;
 
-    fn parse_ref(&self, command: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<Format, clap::Error> {
+    fn parse_ref(
+        &self,
+        command: &Command,
+        arg: Option<&Arg>,
+        value: &OsStr,
+    ) -> std::result::Result<Format, clap::Error> {
         let text = value.to_string_lossy();
         let (name, template) = text.split_once('=').unwrap_or((&text, ""));
         if let Some((_, kind, ..)) = KINDS.iter().find(|(known, ..)| *known == name) {

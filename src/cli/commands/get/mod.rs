@@ -3,16 +3,19 @@ mod format;
 mod habits;
 mod lines;
 mod tables;
-mod template;
 
 pub(crate) use self::args::Get;
-use self::{format::Output, lines::names, template::Template};
+use self::{
+    format::{Format, Output},
+    lines::names,
+};
 
 use etcdsnap::{
     etcd::KeyValue,
     k8s::{Key, ManagedFields},
     objects::{Cluster, Form, Found, List},
     ordered::ordered_items,
+    print::Template,
     select::SortBy,
 };
 
@@ -30,7 +33,7 @@ impl Get {
         self.which = self.which.settled();
         self.check()?;
         let template =
-            Template::read(self.output.as_ref(), self.template.as_deref(), self.allow_missing_template_keys)?;
+            Format::template(self.output.as_ref(), self.template.as_deref(), self.allow_missing_template_keys)?;
         let key = self.key.as_deref();
         let sort = self.sorts().then(|| SortBy::parse(&self.sort_by)).transpose()?;
         let picker = self.which.picker(key, sort)?;
@@ -123,7 +126,7 @@ impl Get {
                 None
             }
         });
-        template.print(session, objects, self.is_alone(found), self.no_headers)?;
+        template.print(&mut session.out, objects, self.is_alone(found), self.no_headers)?;
         Ok(exit)
     }
 }

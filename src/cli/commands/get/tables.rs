@@ -5,10 +5,10 @@ use std::io::Write as _;
 use etcdsnap::{
     bytes::escape,
     etcd::KeyValue,
-    k8s::{Key, Map, Undecodable, Value},
+    k8s::{Key, Undecodable, Value},
     objects::{Cluster, Found},
     ordered::ordered_items,
-    print::{Cell, Clock, Column, Listing, Row, format_labels},
+    print::{Clock, Layout, Listing},
 };
 
 use super::{args::Get, format::Output};
@@ -115,57 +115,5 @@ impl Get {
         )?;
         rows.finish(&mut session.out)?;
         Ok(exit)
-    }
-}
-
-/// What is shown of a table's columns, and what kubectl puts around them (`decorateTable`).
-struct Layout<'p> {
-    columns: &'p [Column],
-    namespace: bool,
-    wide: bool,
-    /// `-L`
-    label_columns: &'p [String],
-    /// `--show-labels`
-    labels: bool,
-    /// `pod`, to go before the names.
-    kind: Option<String>,
-}
-
-impl Layout<'_> {
-    fn headers(&self) -> Vec<String> {
-        let names = self.columns.iter().map(|column| column.name.to_uppercase()).collect();
-        // `formatLabelHeaders`
-        let last = |label: &String| label.rsplit('/').next().unwrap_or_default().to_uppercase();
-        let labels = self.label_columns.iter().map(last).chain(self.labels.then(|| "LABELS".to_owned()));
-        self.around("NAMESPACE", names, labels)
-    }
-
-    fn row(&self, row: Row, namespace: &str, labels: Option<&Map<'_>>) -> Vec<String> {
-        let mut cells: Vec<_> = row.into_iter().map(Cell::into_text).collect();
-        if let Some(kind) = &self.kind
-            && let Some((cell, _)) = cells.iter_mut().zip(self.columns).find(|(_, column)| column.is_name())
-        {
-            *cell = format!("{kind}/{cell}");
-        }
-        let value = |label: &String| labels?.get(label)?.as_str().map(str::to_owned);
-        let columns = self.label_columns.iter().map(|label| value(label).unwrap_or_default());
-        self.around(namespace, cells, columns.chain(self.labels.then(|| format_labels(labels))))
-    }
-
-    /// The row of an object that has only a name, with the reason.
-    fn unreadable(&self, namespace: &str, name: &str, why: &Undecodable) -> Vec<String> {
-        let name = self.kind.as_ref().map_or_else(|| name.to_owned(), |kind| format!("{kind}/{name}"));
-        let why = match why {
-            Undecodable::Unopened { seal, .. } => format!("encrypted by {seal}"),
-            why => why.to_string(),
-        };
-        self.namespace.then(|| namespace.to_owned()).into_iter().chain([name, why]).collect()
-    }
-
-    fn around(&self, namespace: &str, cells: Vec<String>, labels: impl Iterator<Item = String>) -> Vec<String> {
-        let cells = cells.into_iter().zip(self.columns);
-        let shown = cells.filter(|(_, column)| self.wide || column.priority == 0).map(|(cell, _)| cell);
-        let front = self.namespace.then(|| namespace.to_owned());
-        front.into_iter().chain(shown).chain(labels).collect()
     }
 }

@@ -1,103 +1,143 @@
 //! `-o jsonpath=`, `-o go-template=`, `-o custom-columns=` and the other formats with a template.
 
-use std::{fs, io::Write as _};
+use std::{
+    fs,
+    io::{self, Write},
+};
 
-use etcdsnap::{
-    Error,
+use super::{CustomColumns, align};
+use crate::{
+    Error, Result,
     k8s::{Map, Value},
-    print::{CustomColumns, align},
     select::{gotemplate::GoTemplate, jsonpath::JsonPath},
 };
 
-use super::format::{Format, Kind};
-use crate::{failure::Failure, session::Session};
+/// The formats that have a template.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TemplateKind {
+    /// `-o go-template=`.
+    GoTemplate,
+    /// `-o go-template-file=`.
+    GoTemplateFile,
+    /// `-o jsonpath=`.
+    JsonPath,
+    /// `-o jsonpath-as-json=`.
+    JsonPathAsJson,
+    /// `-o jsonpath-file=`.
+    JsonPathFile,
+    /// `-o custom-columns=`.
+    CustomColumns,
+    /// `-o custom-columns-file=`.
+    CustomColumnsFile,
+}
 
 /// A template that was read.
-pub(super) enum Template {
+#[derive(Debug, Clone)]
+pub enum Template {
+    /// A template of Go's text/template, and its text.
     Go(GoTemplate, String),
+    /// A JSONPath template, and its text.
     JsonPath(JsonPath, String),
+    /// Columns chosen by the user.
     Columns(CustomColumns),
 }
 
 impl Template {
-    /// That of a format that has one, or of `--template`.
-    pub(super) fn read(
-        format: Option<&Format>,
-        template: Option<&str>,
-        allow_missing_keys: bool,
-    ) -> Result<Option<Self>, Error> {
-        let template = template.filter(|template| !template.is_empty());
-        let (kind, text) = match (format, template) {
-            (None, None) | (Some(Format::Plain(_)), _) => return Ok(None),
-            (None, Some(template)) => (Kind::GoTemplate, template),
-            (Some(Format::Template(_, text)), Some(_)) if !text.is_empty() => {
-                return Err(Error::usage("a template in --output and one in --template: one is enough"));
-            }
-            (Some(Format::Template(kind, _)), Some(template)) => (*kind, template),
-            (Some(Format::Template(kind, text)), None) => (*kind, text.as_str()),
-        };
+    /// Reads the template in `text`, or in the file that `text` names.
+    ///
+    /// # Errors
+    /// When there is none, or no such file, or it is wrong.
+    pub fn read(kind: TemplateKind, text: &str, allow_missing_keys: bool) -> Result<Self> {
         if text.is_empty() {
             return Err(Error::usage(match kind {
-                Kind::CustomColumns => "custom-columns format specified but no custom columns given",
-                Kind::CustomColumnsFile => "custom-columns-file format specified but no custom columns given",
+                TemplateKind::CustomColumns => "custom-columns format specified but no custom columns given",
+                TemplateKind::CustomColumnsFile => "custom-columns-file format specified but no custom columns given",
                 _ => "template format specified but no template given",
             }));
         }
         let read = |file: &str| fs::read_to_string(file).map_err(|source| Error::io(file, "read", source));
         let text = match kind {
-            Kind::GoTemplateFile | Kind::JsonPathFile | Kind::CustomColumnsFile => &read(text)?,
-            Kind::GoTemplate | Kind::JsonPath | Kind::JsonPathAsJson | Kind::CustomColumns => text,
+            TemplateKind::GoTemplateFile | TemplateKind::JsonPathFile | TemplateKind::CustomColumnsFile => &read(text)?,
+            TemplateKind::GoTemplate
+            | TemplateKind::JsonPath
+            | TemplateKind::JsonPathAsJson
+            | TemplateKind::CustomColumns => text,
         };
-        Ok(Some(match kind {
-            Kind::CustomColumns => Self::Columns(CustomColumns::from_spec(text)?),
-            Kind::CustomColumnsFile => Self::Columns(CustomColumns::from_template(text)?),
-            Kind::GoTemplate | Kind::GoTemplateFile => {
+        Ok(match kind {
+            TemplateKind::CustomColumns => Self::Columns(CustomColumns::from_spec(text)?),
+            TemplateKind::CustomColumnsFile => Self::Columns(CustomColumns::from_template(text)?),
+            TemplateKind::GoTemplate | TemplateKind::GoTemplateFile => {
                 let template = GoTemplate::parse(text)
                     .map_err(|why| Error::usage(format!("error parsing template {text}, {why}")))?;
                 Self::Go(template.allow_missing_keys(allow_missing_keys), text.to_owned())
             }
-            Kind::JsonPath | Kind::JsonPathAsJson | Kind::JsonPathFile => {
+            TemplateKind::JsonPath | TemplateKind::JsonPathAsJson | TemplateKind::JsonPathFile => {
                 let path = JsonPath::parse(text)
                     .map_err(|why| Error::usage(format!("error parsing jsonpath {text}, {why}")))?;
-                let path = path.allow_missing_keys(allow_missing_keys).output_json(kind == Kind::JsonPathAsJson);
+                let path =
+                    path.allow_missing_keys(allow_missing_keys).output_json(kind == TemplateKind::JsonPathAsJson);
                 Self::JsonPath(path, text.to_owned())
             }
-        }))
+        })
     }
 
     /// Prints the objects, as a list unless a single one was asked for. A JSONPath or Go template needs the whole list
     /// at once; columns need one object at a time, and the text of all.
-    pub(super) fn print<'a>(
+    ///
+    /// # Errors
+    /// When the template does not fit the objects, and errors of `out`.
+    pub fn print<'a>(
         &self,
-        session: &mut Session,
+        out: &mut impl Write,
         objects: impl Iterator<Item = Value<'a>>,
         alone: bool,
         no_headers: bool,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), PrintError> {
         match self {
             Self::JsonPath(path, text) => {
                 let Some(data) = data(objects, alone) else { return Ok(()) };
-                let mut out = Vec::new();
-                path.execute(&mut out, &data)
+                let mut made = Vec::new();
+                path.execute(&mut made, &data)
                     .map_err(|why| Error::refused(format!("error executing jsonpath {text:?}: {why}")))?;
-                session.out.write_all(&out)?;
+                out.write_all(&made)?;
             }
             Self::Go(template, text) => {
                 let Some(data) = data(objects, alone) else { return Ok(()) };
-                let mut out = Vec::new();
-                let done = template.execute(&mut out, &data);
-                session.out.write_all(&out)?;
+                let mut made = Vec::new();
+                let done = template.execute(&mut made, &data);
+                out.write_all(&made)?;
                 done.map_err(|why| Error::refused(format!("error executing template {text:?}: {why}")))?;
             }
             Self::Columns(columns) => {
                 let mut text = if no_headers { String::new() } else { columns.headers() + "\n" };
                 let rows = objects.map(|object| columns.row(&object));
                 let whole = rows.into_iter().try_for_each(|row| row.map(|row| text.extend([row.as_str(), "\n"])));
-                session.out.write_all(align(&text).as_bytes())?;
+                out.write_all(align(&text).as_bytes())?;
                 whole?;
             }
         }
         Ok(())
+    }
+}
+
+/// Why a template was not printed.
+#[derive(Debug)]
+pub enum PrintError {
+    /// The template does not fit the objects.
+    Template(Error),
+    /// The output could not be written.
+    Output(io::Error),
+}
+
+impl From<Error> for PrintError {
+    fn from(error: Error) -> Self {
+        Self::Template(error)
+    }
+}
+
+impl From<io::Error> for PrintError {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
     }
 }
 
