@@ -1,5 +1,7 @@
 //! Options: how a backup is read, and which of its revisions.
 
+use std::str::FromStr;
+
 use crate::{Error, Result};
 
 /// How a backup is read, and how far its log is applied.
@@ -39,6 +41,17 @@ pub enum Compact {
     At(i64),
     /// All revisions but the last.
     Latest,
+}
+
+impl FromStr for Compact {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        match text {
+            "latest" => Ok(Self::Latest),
+            number => number.parse().map(Self::At).map_err(|_| "neither a revision nor latest".to_owned()),
+        }
+    }
 }
 
 impl Compact {

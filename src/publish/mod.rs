@@ -28,6 +28,7 @@ mod stage;
 mod watch;
 mod zone;
 
+pub(crate) use data_dir::start_command;
 pub use data_dir::{Destination, MemberDir, MemberDirs, Place, check_names, real};
 pub use disk::{check_room, copy, create, fault, free_name, make_dir, now, sync_dir};
 pub use doubt::Doubt;

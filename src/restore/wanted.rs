@@ -1,5 +1,7 @@
 //! Options of a restore.
 
+use std::str::FromStr;
+
 use super::{cluster::NewCluster, past::Past};
 use crate::etcd::{Compact, boot::Minor};
 
@@ -52,6 +54,17 @@ pub enum Bump {
     By(u64),
     /// Beyond everything that is known, by a fifth where the end of the old cluster is known, else by [`GUESS`].
     Auto,
+}
+
+impl FromStr for Bump {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            number => number.parse().map(Self::By).map_err(|_| "neither a number nor auto".to_owned()),
+        }
+    }
 }
 
 /// The size of an automatic bump when the end is not known; OpenShift uses the same.

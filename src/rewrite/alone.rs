@@ -26,6 +26,7 @@ use super::{
 };
 use crate::{
     Code, Error, Finding, Result,
+    bytes::shell,
     document::Id,
     etcd::{
         Bootstrap, Load, Snapshot, Uncommitted,
@@ -33,7 +34,7 @@ use crate::{
         peer_urls,
         state::{Member, State},
     },
-    publish::{Watch, fault},
+    publish::{Watch, fault, start_command},
     source::{Part, Source},
     wal::{ConfChange, ConfChangeKind, HardState, Log, Tail},
 };
@@ -289,6 +290,23 @@ impl Change for Alone {
             }
             writer.state(&self.state);
         })
+    }
+
+    fn next(&self, data_dir: &Path, wal_dir: Option<&Path>) -> Vec<String> {
+        let member = &self.member;
+        let named = |name: &str| if name.is_empty() { "NAME".to_owned() } else { shell(name) };
+        let start = start_command(&named(&member.name), data_dir, wal_dir, &shell(member.peer_urls.join(",")));
+        // A member without peer URLs was none for the others.
+        let known = self.removed.iter().filter(|member| !member.peer_urls.is_empty());
+        let again = known.map(|member| {
+            let urls = shell(member.peer_urls.join(","));
+            format!(
+                "etcdctl member add {} --peer-urls {urls}   # with an empty data directory there",
+                named(&member.name)
+            )
+        });
+        let defrag = self.compact_to.map(|_| "etcdctl defrag   # makes the file smaller".to_owned());
+        [start].into_iter().chain(defrag).chain(again).collect()
     }
 
     fn check(&self, source: &Source, file: &Path, path: &Path) -> Result<()> {

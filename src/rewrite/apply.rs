@@ -33,6 +33,16 @@ pub struct Rewritten {
     pub started: bool,
 }
 
+impl Rewritten {
+    /// What to do at once.
+    #[must_use]
+    pub fn warnings(&self) -> &'static [&'static str] {
+        const STARTED: &str = "an etcd was started here during the change, and uses the old files that are kept: stop \
+            it, rename them back, and run this again";
+        if self.started { &[STARTED] } else { &[] }
+    }
+}
+
 /// Carries out `change` in `directory`, all or nothing; with `force` also in a damaged one.
 ///
 /// # Errors

@@ -25,6 +25,10 @@ pub trait Change {
     /// When it cannot be written.
     fn write(&self, source: &Source, file: &Path, path: &Path, watch: Watch<'_>) -> Result<()>;
 
+    /// What to do after the change, the directory being `data_dir` then, and its log in `wal_dir` when not in
+    /// `member/wal`.
+    fn next(&self, data_dir: &Path, wal_dir: Option<&Path>) -> Vec<String>;
+
     /// Reads back what was written to `path` for `file`.
     ///
     /// # Errors

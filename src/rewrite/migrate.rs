@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     Error, Result,
+    bytes::shell,
     document::Id,
     etcd::{
         Bootstrap, Load, Request, Snapshot, State,
@@ -236,6 +237,11 @@ impl Change for Migrate {
         let changes = Changes { buckets: self.buckets.clone(), ..Changes::default() };
         changes.write_over(&snapshot, &file).map_err(|error| error.error(source.name(), path))?;
         file.sync_all().map_err(fault(path, "sync"))
+    }
+
+    fn next(&self, data_dir: &Path, wal_dir: Option<&Path>) -> Vec<String> {
+        let log = wal_dir.map_or(String::new(), |wal| format!(" --wal-dir {}", shell(wal)));
+        vec![format!("etcd {}, with the member's flags and --data-dir {}{log}", self.to, shell(data_dir))]
     }
 
     fn check(&self, source: &Source, file: &Path, path: &Path) -> Result<()> {

@@ -44,6 +44,28 @@ struct Document<'r> {
     agreement: Option<&'r Members>,
 }
 
+/// The part of a report that a restore's document has.
+#[derive(Debug, Serialize)]
+pub struct Checked<'r> {
+    path: &'r str,
+    sha256: Option<String>,
+    verdict: Option<Verdict>,
+    findings: &'r [Finding],
+}
+
+impl Report {
+    /// The part of the report that a restore's document has.
+    #[must_use]
+    pub fn checked(&self) -> Checked<'_> {
+        Checked {
+            path: &self.path,
+            sha256: self.sha256.map(|sum| hex(&sum)),
+            verdict: self.verdict(),
+            findings: self.findings.list(),
+        }
+    }
+}
+
 #[derive(Serialize)]
 struct Count {
     code: Code,

@@ -18,6 +18,7 @@ mod status;
 mod together;
 mod trailer;
 
+pub use document::Checked;
 pub use newest::propose;
 pub use report::{Report, Verdict};
 pub use status::{LogAhead, Status};

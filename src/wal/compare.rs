@@ -21,11 +21,19 @@ pub struct Span {
 }
 
 /// Two logs, compared entry by entry.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogDiff {
     /// All indexes that one of the two holds, in order.
     pub spans: Vec<Span>,
+}
+
+/// What `wal --diff -o json` prints.
+#[derive(Debug, Clone, Serialize)]
+pub struct LogDiffDocument<'d> {
+    a: &'d str,
+    b: &'d str,
+    same: bool,
+    spans: &'d [Span],
 }
 
 impl LogDiff {
@@ -52,6 +60,12 @@ impl LogDiff {
                 None => spans.push(span),
             }
         }
+    }
+
+    /// What `wal --diff -o json` prints; `a` and `b` are the names of the logs.
+    #[must_use]
+    pub fn document<'d>(&'d self, a: &'d str, b: &'d str) -> LogDiffDocument<'d> {
+        LogDiffDocument { a, b, same: self.is_same(), spans: &self.spans }
     }
 
     /// Whether the two hold the same, wherever both hold something.

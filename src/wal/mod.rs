@@ -48,7 +48,7 @@ mod voters;
 mod write;
 
 pub use agreement::{Agreed, Agreement, Held};
-pub use compare::{LogDiff, Span};
+pub use compare::{LogDiff, LogDiffDocument, Span};
 pub use conf_change::{ConfChange, ConfChangeKind, ConfChangeV2};
 pub use content::{Content, Snapshot};
 pub use file::{FIRST_SEGMENT, write_segment};

@@ -2,25 +2,26 @@
 
 use std::{
     io::{self, Write},
-    path::{Path, PathBuf},
+    path::PathBuf,
 };
 
 use clap::{ArgGroup, Args};
 use etcdsnap::{
     Result,
     publish::{Place, Watch},
-    rewrite::{Change, Directory, Rewritten, Way, apply, judge, served},
+    rewrite::{Change, Directory, Document, Rewritten, Way, apply, judge, served},
     source::Source,
     verify::verify,
 };
 use serde::Serialize;
-use serde_json::json;
 
-use super::restore::text::{line, source as checked, verdict};
 use crate::{
     args::ReportFormat,
     failure::{Exit, Failure},
-    render,
+    render::{
+        self,
+        report::{line, verdict},
+    },
     session::{Session, arguments, stop_at_signal},
 };
 
@@ -56,10 +57,6 @@ pub(super) struct DirectoryArgs {
 pub(super) trait Planned: Change + Serialize {
     /// The plan.
     fn print(&self, out: &mut dyn Write, source: &Source) -> io::Result<()>;
-
-    /// What to do when it is done, the directory being `data_dir` then, and its log in `wal_dir` when not in
-    /// member/wal.
-    fn next(&self, data_dir: &Path, wal_dir: Option<&Path>) -> Vec<String>;
 }
 
 impl DirectoryArgs {
@@ -105,8 +102,7 @@ impl DirectoryArgs {
             if text {
                 verdict(&mut session.out, &report)?;
             } else {
-                let document = json!({"dryRun": true, "plan": plan, "source": checked(&report)});
-                render::json(&mut session.out, &document, false)?;
+                render::json(&mut session.out, &Document::planned(plan, &report), false)?;
             }
             session.intact(source)?;
             judge(&report, plan, force)?;
@@ -162,7 +158,6 @@ impl DirectoryArgs {
         let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
         let wal_dir = self.wal_dir.as_ref().filter(|_| self.to.is_none()).map(absolute);
         let next = plan.next(&absolute(data_dir), wal_dir.as_deref());
-        let warnings: Vec<_> = done.started.then_some(STARTED).into_iter().collect();
         let out = &mut session.out;
         match self.output {
             ReportFormat::Text => {
@@ -170,7 +165,7 @@ impl DirectoryArgs {
                 for kept in &done.kept {
                     line(out, "kept", &kept.display().to_string())?;
                 }
-                for warning in &warnings {
+                for warning in done.warnings() {
                     line(out, "warning", warning)?;
                 }
                 let (revision, keys) = served(source, plan)?;
@@ -178,19 +173,8 @@ impl DirectoryArgs {
                 writeln!(out, "next")?;
                 next.iter().try_for_each(|step| writeln!(out, "  {}", render::printable(step.clone())))?;
             }
-            ReportFormat::Json => {
-                let path = |path: &PathBuf| path.display().to_string();
-                let [files, kept] = [&done.files, &done.kept].map(|paths| paths.iter().map(path).collect::<Vec<_>>());
-                let document = json!({
-                    "dryRun": false, "plan": plan, "source": checked(&done.report),
-                    "files": files, "kept": kept, "warnings": warnings, "next": next,
-                });
-                render::json(out, &document, false)?;
-            }
+            ReportFormat::Json => render::json(out, &Document::done(plan, done, &next), false)?,
         }
         Ok(out.flush()?)
     }
 }
-
-const STARTED: &str = "an etcd was started here during the change, and uses the old files that are kept: stop it, rename them \
-    back, and run this again";

@@ -1,6 +1,6 @@
 use std::{
     io::{self, Write},
-    path::Path,
+    str::FromStr as _,
 };
 
 use clap::Args;
@@ -11,17 +11,14 @@ use etcdsnap::{
     source::Source,
 };
 
-use super::{
-    directory::{DirectoryArgs, Planned},
-    restore::{
-        asked::compact,
-        text::{line, starts},
-    },
-};
+use super::directory::{DirectoryArgs, Planned};
 use crate::{
     args::Uncommitted,
     failure::{Exit, Failure},
-    render::{bytes, shell},
+    render::{
+        bytes,
+        report::{line, starts},
+    },
     session::Session,
 };
 
@@ -57,7 +54,7 @@ pub(crate) struct ForceNewCluster {
     #[arg(long)]
     disarm_alarms: bool,
     /// Remove the history before REV; etcd does it when it starts, and `etcdctl defrag` then makes the file smaller
-    #[arg(long, value_name = "REV|latest", value_parser = compact)]
+    #[arg(long, value_name = "REV|latest", value_parser = Compact::from_str)]
     compact: Option<Compact>,
     /// Continue with a damaged db as it is; a file beside a copy records the damage
     #[arg(long)]
@@ -115,29 +112,6 @@ impl Planned for Alone {
         let added = log.last.saturating_sub(log.kept);
         line(&mut out, "", &format!("{added} entries are added, up to {}", log.last))?;
         line(&mut out, "starts on", &starts(&self.starts_on))
-    }
-
-    fn next(&self, data_dir: &Path, wal_dir: Option<&Path>) -> Vec<String> {
-        let member = &self.member;
-        let named = |name: &str| if name.is_empty() { "NAME".to_owned() } else { shell(name) };
-        let log = wal_dir.map_or(String::new(), |wal| format!(" --wal-dir {}", shell(wal)));
-        let start = format!(
-            "etcd --name {} --data-dir {}{log} --listen-peer-urls {} --listen-client-urls URLS --advertise-client-urls URLS",
-            named(&member.name),
-            shell(data_dir),
-            shell(member.peer_urls.join(",")),
-        );
-        // A member without peer URLs was none for the others.
-        let known = self.removed.iter().filter(|member| !member.peer_urls.is_empty());
-        let again = known.map(|member| {
-            let urls = shell(member.peer_urls.join(","));
-            format!(
-                "etcdctl member add {} --peer-urls {urls}   # with an empty data directory there",
-                named(&member.name)
-            )
-        });
-        let defrag = self.compact_to.map(|_| "etcdctl defrag   # makes the file smaller".to_owned());
-        [start].into_iter().chain(defrag).chain(again).collect()
     }
 }
 

@@ -1,7 +1,4 @@
-use std::{
-    io::{self, Write},
-    path::Path,
-};
+use std::io::{self, Write};
 
 use clap::Args;
 use etcdsnap::{
@@ -10,13 +7,13 @@ use etcdsnap::{
     source::Source,
 };
 
-use super::{
-    directory::{DirectoryArgs, Planned},
-    restore::text::{line, starts},
-};
+use super::directory::{DirectoryArgs, Planned};
 use crate::{
     failure::{Exit, Failure},
-    render::{bytes, printable, shell},
+    render::{
+        bytes, printable,
+        report::{line, starts},
+    },
     session::Session,
 };
 
@@ -85,10 +82,5 @@ impl Planned for Plan {
             line(&mut out, "warning", forced)?;
         }
         line(&mut out, "starts on", &starts(&self.starts_on))
-    }
-
-    fn next(&self, data_dir: &Path, wal_dir: Option<&Path>) -> Vec<String> {
-        let log = wal_dir.map_or(String::new(), |wal| format!(" --wal-dir {}", shell(wal)));
-        vec![format!("etcd {}, with the member's flags and --data-dir {}{log}", self.to, shell(data_dir))]
     }
 }

@@ -7,6 +7,7 @@ mod color;
 mod columns;
 pub(crate) mod etcdutl;
 mod progress;
+pub(crate) mod report;
 mod screen;
 mod size;
 

@@ -16,4 +16,5 @@ mod steps;
 pub use destination::Destination;
 pub use member_dir::MemberDir;
 pub use member_dirs::MemberDirs;
+pub(crate) use place::start_command;
 pub use place::{Place, check_names, real};

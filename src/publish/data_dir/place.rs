@@ -8,7 +8,7 @@ use std::{
 use super::mounts::{is_mount, mount_below};
 use crate::{
     Error, Result,
-    bytes::{escape, excerpt},
+    bytes::{escape, excerpt, shell},
     publish::{disk::fault, run::Run},
     source::Part,
 };
@@ -26,6 +26,18 @@ pub struct Place {
 
 fn usage(what: String, hint: &str) -> Error {
     Error::usage(what).hinted(hint)
+}
+
+/// The command that starts etcd on `data_dir`, with its log in `wal_dir` where that is not `member/wal`. `name` and
+/// `peer_urls` are as a shell takes them.
+#[must_use]
+pub(crate) fn start_command(name: &str, data_dir: &Path, wal_dir: Option<&Path>, peer_urls: &str) -> String {
+    let log = wal_dir.map_or(String::new(), |wal| format!(" --wal-dir {}", shell(wal)));
+    format!(
+        "etcd --name {name} --data-dir {}{log} --listen-peer-urls {peer_urls} --listen-client-urls URLS \
+         --advertise-client-urls URLS",
+        shell(data_dir),
+    )
 }
 
 impl Place {

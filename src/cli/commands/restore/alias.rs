@@ -6,7 +6,7 @@ use etcdsnap::{
     bytes::file_name,
     etcd::Load,
     publish::{Destination, Place, Run, recover},
-    restore::{Bump, Carry, DEFAULT_TOKEN, Facts, Job, NewCluster, Plan, Trust, Wanted, check_advertised},
+    restore::{Bump, Carry, DEFAULT_TOKEN, Facts, Job, NewCluster, Plan, Target, Trust, Wanted, check_advertised},
 };
 
 use crate::{
@@ -117,7 +117,7 @@ impl Alias {
         for warning in &plan.warnings {
             say!("warning: {}: {}", plan.source, warning.what);
         }
-        super::run(session, &source, &plan, &super::Target::Members(job)).map_err(|failure| match failure {
+        super::run(session, &source, &plan, &Target::Members(job)).map_err(|failure| match failure {
             Failure::Error(error) => caller(error).into(),
             failure => failure,
         })?;

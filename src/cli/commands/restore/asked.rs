@@ -1,6 +1,6 @@
 //! Arguments of `restore`: the destination, the accepted doubt, revisions, what is kept.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, str::FromStr as _};
 
 use clap::Args;
 use etcdsnap::{
@@ -63,7 +63,7 @@ pub(super) struct Revisions {
     /// Raise the revision by N, or past all that is known
     ///
     /// What was before is marked as compacted.
-    #[arg(long, value_name = "N|auto", value_parser = bump)]
+    #[arg(long, value_name = "N|auto", value_parser = Bump::from_str)]
     pub(super) bump_revision: Option<Bump>,
     /// Implied by --bump-revision, which etcdutl asks for both
     #[arg(long, requires = "bump_revision", hide_short_help = true)]
@@ -76,7 +76,7 @@ pub(super) struct Revisions {
     #[arg(long, value_name = "SNAPSHOT", hide_short_help = true)]
     pub(super) past: Vec<PathBuf>,
     /// Remove the history before REV
-    #[arg(long, value_name = "REV|latest", value_parser = compact)]
+    #[arg(long, value_name = "REV|latest", value_parser = Compact::from_str)]
     pub(super) compact: Option<Compact>,
     /// Write a new db, without free pages and without the history that --compact removes
     #[arg(long, hide_short_help = true)]
@@ -143,20 +143,6 @@ fn mode(text: &str) -> Result<u32, String> {
     let mode = u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777);
     let mode = mode.ok_or("not an octal mode such as 0700")?;
     if mode & 0o700 == 0o700 { Ok(mode) } else { Err("the owner could not use it".to_owned()) }
-}
-
-fn bump(text: &str) -> Result<Bump, String> {
-    match text {
-        "auto" => Ok(Bump::Auto),
-        number => number.parse().map(Bump::By).map_err(|_| "neither a number nor auto".to_owned()),
-    }
-}
-
-pub(in crate::commands) fn compact(text: &str) -> Result<Compact, String> {
-    match text {
-        "latest" => Ok(Compact::Latest),
-        number => number.parse().map(Compact::At).map_err(|_| "neither a revision nor latest".to_owned()),
-    }
 }
 
 fn prefix(text: &str) -> Result<String, String> {

@@ -1,10 +1,9 @@
 mod alias;
-pub(super) mod asked;
+mod asked;
 mod members;
 mod next;
 mod reach;
-mod target;
-pub(super) mod text;
+mod text;
 mod whose;
 
 use std::path::PathBuf;
@@ -15,19 +14,17 @@ use clap::Args;
 use etcdsnap::{
     Error, Result,
     publish::{Destination, Owner, Place, Watch},
-    restore::{Done, Facts, Job, Plan, SaveJob, Wanted, known_beyond, rehearse},
+    restore::{Document, Done, Facts, Job, Plan, SaveJob, Target, Wanted, known_beyond, rehearse},
     source::Source,
 };
 use next::ByManifest;
 use reach::Reach;
-use serde_json::json;
-use target::Target;
 use whose::WhoseArgs;
 
 use crate::{
     args::ReportFormat,
     failure::{Exit, Failure},
-    render,
+    render::{self, report::verdict},
     session::{Session, arguments, stop_at_signal},
 };
 
@@ -130,12 +127,12 @@ impl Restore {
                 ReportFormat::Text => {
                     text::plan(&mut session.out, &plan, &to.places())?;
                     text::rehearsal(&mut session.out, &rehearsal)?;
-                    text::verdict(&mut session.out, &report)?;
+                    verdict(&mut session.out, &report)?;
                 }
                 ReportFormat::Json => {
-                    let document = json!({
-                        "dryRun": true, "plan": plan, "destination": rehearsal, "source": text::source(&report),
-                    });
+                    let (destination, source) = (Some(&rehearsal), report.checked());
+                    let document =
+                        Document { dry_run: true, plan: &plan, destination, source, restored: None, next: None };
                     render::json(&mut session.out, &document, false)?;
                 }
             }
@@ -172,16 +169,13 @@ impl Restore {
     ) -> Result<(), Failure> {
         match self.output {
             ReportFormat::Text => {
-                text::verdict(&mut session.out, &done.report)?;
+                verdict(&mut session.out, &done.report)?;
                 text::done(&mut session.out, done)?;
                 next::print(&mut session.out, plan, to, done, by)?;
             }
             ReportFormat::Json => {
-                let steps = next::flags(plan, to, by);
-                let document = json!({
-                    "dryRun": false, "plan": plan, "source": text::source(&done.report),
-                    "restored": text::restored(done), "next": steps,
-                });
+                let (source, next) = (done.report.checked(), Some(to.starts(plan, by.tls)));
+                let document = Document { dry_run: false, plan, destination: None, source, restored: Some(done), next };
                 render::json(&mut session.out, &document, false)?;
             }
         }

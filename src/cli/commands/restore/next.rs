@@ -7,11 +7,9 @@ use std::{
 
 use etcdsnap::{
     k8s::Installer,
-    publish::Place,
-    restore::{Done, NewMember, Plan},
+    restore::{Done, NewMember, Plan, Target},
 };
 
-use super::target::Target;
 use crate::render::{printable, shell};
 
 /// How a manifest starts etcd.
@@ -22,24 +20,6 @@ pub(super) struct ByManifest<'a> {
     pub(super) fresh_token: bool,
     /// The flags about TLS in it.
     pub(super) tls: &'a [(&'static str, String)],
-}
-
-/// How each member is started.
-pub(super) fn flags(plan: &Plan<'_>, to: &Target, by: &ByManifest<'_>) -> Vec<String> {
-    let Target::Members(job) = to else { return Vec::new() };
-    let tls: String = by.tls.iter().map(|(name, value)| format!(" --{name}={}", shell(value))).collect();
-    let start = |place: &Place| {
-        let member = plan.cluster.as_ref()?.member(&place.member).ok()?;
-        let urls = member.peer_urls.join(",");
-        let wal = place.wal_dir.as_ref().map_or(String::new(), |wal| format!(" --wal-dir {}", shell(wal)));
-        Some(format!(
-            "etcd --name {} --data-dir {}{wal} --listen-peer-urls {} --listen-client-urls URLS --advertise-client-urls URLS{tls}",
-            shell(&place.member),
-            shell(&place.data_dir),
-            shell(&urls),
-        ))
-    };
-    job.to.places.iter().filter_map(start).collect()
 }
 
 /// Prints the next steps.
@@ -59,7 +39,7 @@ pub(super) fn print(
         writeln!(out, "    talosctl bootstrap --recover-from={file}")?;
         return writeln!(out, "    k3s server --cluster-reset --cluster-reset-restore-path={file}");
     }
-    for flags in flags(plan, to, by) {
+    for flags in to.starts(plan, by.tls) {
         writeln!(out, "  {}", printable(flags))?;
     }
     let all = plan.cluster.as_ref().map_or(&[][..], |cluster| &cluster.members);

@@ -4,23 +4,15 @@ use std::io::{self, Write};
 
 use etcdsnap::{
     Finding,
-    error::Severity,
-    etcd::{
-        boot::{Minor, Startup},
-        rewrite::Changes,
-    },
-    hash::hex,
+    etcd::rewrite::Changes,
     publish::{Move, Rehearsal, Room},
     restore::{Done, FromLog, Plan},
-    verify::{Report, Trailer},
 };
-use serde_json::{Value, json};
 
-use crate::render::{bytes, printable};
-
-pub(in crate::commands) fn line(out: &mut impl Write, name: &str, text: &str) -> io::Result<()> {
-    writeln!(out, "  {name:<11} {}", printable(text.to_owned()))
-}
+use crate::render::{
+    bytes, printable,
+    report::{line, starts},
+};
 
 fn members(out: &mut impl Write, plan: &Plan<'_>) -> io::Result<()> {
     let Some(cluster) = &plan.cluster else {
@@ -87,15 +79,6 @@ fn from_log(log: &FromLog) -> String {
     format!("{name}{what}{left}{lost}")
 }
 
-/// The etcd versions that start, as text.
-pub(in crate::commands) fn starts(starts_on: &[(Minor, Startup)]) -> String {
-    let of = |ok: Option<bool>| starts_on.iter().filter(move |(_, startup)| startup.ok == ok).map(|(etcd, _)| etcd);
-    let starts: Vec<_> = of(Some(true)).map(Minor::to_string).collect();
-    let starts = if starts.is_empty() { "none".to_owned() } else { format!("etcd {}", starts.join(" ")) };
-    let unjudged = of(None).map(|etcd| format!("written by etcd {etcd}, which is not judged"));
-    [starts].into_iter().chain(unjudged).collect::<Vec<_>>().join("; ")
-}
-
 fn note(out: &mut impl Write, name: &str, finding: &Finding) -> io::Result<()> {
     line(out, name, &finding.what)?;
     finding.hint.as_ref().map_or(Ok(()), |hint| line(out, "", &format!("  {hint}")))
@@ -122,21 +105,6 @@ fn changes(changes: &Changes<'_>) -> Vec<String> {
     lines
 }
 
-/// Prints the verdict of the check.
-pub(in crate::commands) fn verdict(out: &mut impl Write, report: &Report) -> io::Result<()> {
-    let verdict = report.verdict().map_or("not read".to_owned(), |verdict| verdict.to_string());
-    let mut findings = report.findings.list().iter();
-    let why = match (findings.find(|finding| finding.severity > Severity::Info), &report.trailer) {
-        (Some(finding), _) => format!("{}, ", finding.what),
-        (None, Trailer::Matches) => "SHA-256 trailer matches, ".to_owned(),
-        (None, _) => String::new(),
-    };
-    let more = report.findings.count(Severity::Error).saturating_add(report.findings.count(Severity::Warning));
-    let more = if more < 2 { String::new() } else { format!(", {} more: `etcdsnap verify` lists them", more - 1) };
-    let keys = report.total_key.unwrap_or(0);
-    line(out, "checked", &format!("{verdict}: {why}{keys} keys{more}"))
-}
-
 /// Prints the result.
 pub(super) fn done(out: &mut impl Write, done: &Done) -> io::Result<()> {
     for kept in &done.kept {
@@ -148,28 +116,4 @@ pub(super) fn done(out: &mut impl Write, done: &Done) -> io::Result<()> {
     let restored = &done.restored;
     let (revision, keys, size) = (restored.revision, restored.total_key, bytes(restored.total_size));
     line(out, "restored", &format!("revision {revision}, {keys} keys, {size}, status hash {:x}", restored.hash))
-}
-
-/// The backup, as JSON.
-pub(in crate::commands) fn source(report: &Report) -> Value {
-    json!({
-        "path": report.path,
-        "sha256": report.sha256.map(|sum| hex(&sum)),
-        "verdict": report.verdict().map(|verdict| verdict.to_string()),
-        "findings": report.findings.list(),
-    })
-}
-
-/// The result, as JSON.
-pub(super) fn restored(done: &Done) -> Value {
-    let restored = &done.restored;
-    let paths = |paths: &[std::path::PathBuf]| paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>();
-    json!({
-        "hash": restored.hash,
-        "revision": restored.revision,
-        "totalKey": restored.total_key,
-        "totalSize": restored.total_size,
-        "files": paths(&done.files),
-        "kept": paths(&done.kept),
-    })
 }

@@ -3,11 +3,10 @@
 use std::{io::Write as _, path::Path};
 
 use etcdsnap::{
-    Findings, document,
+    Findings,
     source::{Options, RaftFiles, RaftKind},
     wal::{Log, LogDiff, Segment, Span},
 };
-use serde_json::json;
 
 use crate::{
     args::Format,
@@ -34,10 +33,7 @@ pub(super) fn run(
     if output == Format::Table {
         table(session, &[(&a, &log_a), (&b, &log_b)], &diff)?;
     } else {
-        let document = json!({
-            "schemaVersion": document::SCHEMA_VERSION, "a": a.name(), "b": b.name(), "same": diff.is_same(), "spans": diff.spans,
-        });
-        render::json(&mut session.out, &document, output == Format::Ndjson)?;
+        render::json(&mut session.out, &diff.document(a.name(), b.name()), output == Format::Ndjson)?;
     }
     session.intact(&a)?;
     session.intact(&b)?;
