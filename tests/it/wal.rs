@@ -14,7 +14,7 @@ use crate::common::{
     log::{FIRST, Segment, request},
 };
 use etcdsnap::proto::Writer;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// Exit code, records, what was said.
@@ -442,4 +442,19 @@ fn a_snap_file_that_is_damaged_is_told_and_another_is_taken() {
     assert_eq!(kinds[3..], [("broken".into(), 0xa4.into()), ("db".into(), 0xb0.into())]);
     let table = String::from_utf8(etcdsnap(["snap", snaps.to_str().unwrap()]).stdout).unwrap();
     assert!(table.contains("see `etcdsnap status`") && table.contains("etcd 3.7 goes by: index 164"), "{table}");
+}
+
+/// No key twice: strict readers of JSON refuse that.
+#[test]
+fn a_comparison_in_json_has_each_key_once() {
+    let dir = TempDir::new().unwrap();
+    let at = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let to = at("out");
+    let made = etcdsnap(["restore", "fixtures/three-members.db", "--all-members", "--to", &to]);
+    assert!(made.status.success());
+    let output = etcdsnap(["wal", &at("out/m1"), "--diff", &at("out/m2"), "-o", "ndjson"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(text.matches("\"schemaVersion\"").count(), 1, "{text}");
+    let document: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((&document["same"], &document["spans"][0]["last"]), (&json!(true), &json!(3)));
 }
