@@ -2,6 +2,8 @@
 
 use std::{ffi::OsStr, fmt::Write as _, io, os::unix::ffi::OsStrExt as _};
 
+use super::text::escape;
+
 /// Bytes as Go's `strconv.Quote` writes them.
 #[must_use]
 pub fn quote(bytes: &[u8]) -> String {
@@ -69,7 +71,7 @@ fn is_print(c: char) -> bool {
 /// A word as a shell takes it.
 pub fn shell(word: impl AsRef<OsStr>) -> String {
     let Some(word) = word.as_ref().to_str() else {
-        return format!("$'{}'", super::escape(word.as_ref().as_bytes()).replace('\'', "\\'"));
+        return format!("$'{}'", escape(word.as_ref().as_bytes()).replace('\'', "\\'"));
     };
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
     if !word.is_empty() && word.chars().all(plain) {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 
-use super::{Members, Report, Trailer, Verdict};
+use super::{Report, Trailer, Verdict, members::Members};
 use crate::{
     Code, Finding,
     error::Severity,

@@ -11,6 +11,7 @@
 
 mod document;
 mod member;
+mod members;
 mod newest;
 mod report;
 mod state;
@@ -19,10 +20,11 @@ mod together;
 mod trailer;
 
 pub use document::Checked;
+pub use members::Members;
 pub use newest::propose;
 pub use report::{Report, Verdict};
 pub use status::{LogAhead, Status};
-pub use together::{Members, Together};
+pub use together::Together;
 pub use trailer::Trailer;
 
 use crate::{

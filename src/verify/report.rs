@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
-    Members,
+    members::Members,
     trailer::{Shape, Trailer},
 };
 use crate::{

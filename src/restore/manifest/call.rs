@@ -3,12 +3,35 @@
 use serde_json::Value;
 
 use super::{
-    BY_FLAGS, Manifest, Refusal, list,
+    documents::{BY_FLAGS, Refusal, list, text},
     shell::{base, script, without_wrappers},
-    text,
     variables::{Env, Syntax},
 };
 use crate::bytes::excerpt;
+
+/// The member in the manifest of an etcd pod, as kubeadm writes it.
+///
+/// Each is as etcd gets it, from its flags or, where a flag is not given, from `ETCD_...` variables.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Manifest {
+    /// `--name`.
+    pub name: String,
+    /// `--initial-cluster`. When kubeadm made the member, it names those that were there by then: the first member's
+    /// manifest names the first alone.
+    pub initial_cluster: Option<String>,
+    /// `--initial-advertise-peer-urls`.
+    pub initial_advertise_peer_urls: Option<String>,
+    /// `--initial-cluster-token`.
+    pub initial_cluster_token: Option<String>,
+    /// `--data-dir`, as the container sees it.
+    pub data_dir: Option<String>,
+    /// `--wal-dir`, as the container sees it.
+    pub wal_dir: Option<String>,
+    /// The flags about TLS, such as `--cert-file`, in a fixed order.
+    pub tls: Vec<(&'static str, String)>,
+    /// etcd's version, such as `3.6.8`, when the image's tag has it.
+    pub etcd_version: Option<String>,
+}
 
 /// The flags about TLS that an etcd is started with.
 const TLS: [&str; 19] = [

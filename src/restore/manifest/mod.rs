@@ -6,6 +6,7 @@
 
 mod call;
 mod config;
+mod documents;
 mod shell;
 mod variables;
 
@@ -17,44 +18,16 @@ use std::{
 
 use serde_json::Value;
 
+pub use self::call::Manifest;
 use self::{
     call::{Call, image},
+    documents::{BY_FLAGS, Refusal, documents, list, objects, text},
     variables::Env,
 };
 use crate::{Error, Result, bytes::excerpt};
 
-/// The member in the manifest of an etcd pod, as kubeadm writes it.
-///
-/// Each is as etcd gets it, from its flags or, where a flag is not given, from `ETCD_...` variables.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Manifest {
-    /// `--name`.
-    pub name: String,
-    /// `--initial-cluster`. When kubeadm made the member, it names those that were there by then: the first member's
-    /// manifest names the first alone.
-    pub initial_cluster: Option<String>,
-    /// `--initial-advertise-peer-urls`.
-    pub initial_advertise_peer_urls: Option<String>,
-    /// `--initial-cluster-token`.
-    pub initial_cluster_token: Option<String>,
-    /// `--data-dir`, as the container sees it.
-    pub data_dir: Option<String>,
-    /// `--wal-dir`, as the container sees it.
-    pub wal_dir: Option<String>,
-    /// The flags about TLS, such as `--cert-file`, in a fixed order.
-    pub tls: Vec<(&'static str, String)>,
-    /// etcd's version, such as `3.6.8`, when the image's tag has it.
-    pub etcd_version: Option<String>,
-}
-
 /// A larger file is no manifest.
 const MAX_LEN: u64 = 1 << 20;
-
-const BY_FLAGS: &str =
-    "name the member with --name, --initial-cluster and --initial-advertise-peer-urls, or with --member NAME";
-
-/// Why the text is no good, and what to do instead.
-type Refusal = (String, &'static str);
 
 /// What is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,35 +87,6 @@ impl Manifest {
             _ => Err((format!("it holds {} containers that run etcd", calls.len()), "one manifest for each member")),
         }
     }
-}
-
-fn documents(bytes: &[u8]) -> Result<Vec<Value>, Refusal> {
-    if let Ok(json) = serde_json::from_slice(bytes) {
-        return Ok(vec![json]);
-    }
-    let options = serde_saphyr::options! {
-        with_snippet: false,
-        // no manifest needs one; of a long text, a thousand would fill the memory
-        budget: serde_saphyr::budget! { max_aliases: 20 },
-    };
-    serde_saphyr::from_slice_multiple_with_options(bytes, options)
-        .map_err(|error| (format!("neither YAML nor JSON: {error}"), "name the manifest of the etcd pod"))
-}
-
-/// The documents, and instead of a list what is in it.
-fn objects(documents: &[Value]) -> impl Iterator<Item = &Value> {
-    documents.iter().flat_map(|document| {
-        let is_list = text(document, "kind").is_some_and(|kind| kind.ends_with("List"));
-        if is_list { list(document, "/items") } else { std::slice::from_ref(document) }
-    })
-}
-
-fn text<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
-    value.get(key)?.as_str()
-}
-
-fn list<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
-    value.pointer(pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
 /// What it is instead.

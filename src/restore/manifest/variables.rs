@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{
-    list,
+    documents::{list, text},
     shell::{assignment, base, statements, without_wrappers},
-    text,
 };
 
 /// Who writes `$`: Kubernetes puts a value for `$(NAME)`, a shell for `${NAME}` and `$NAME`.
