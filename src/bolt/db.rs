@@ -94,7 +94,12 @@ impl<'a> Db<'a> {
         for (i, meta) in (0_u64..).zip(&self.metas) {
             if let (Err(fault), Some(current)) = (meta, self.current) {
                 let offset = i.saturating_mul(self.page_size());
-                let finding = Finding::warning(Code::MetaInvalid, format!("meta page {i} does not hold: {fault}"));
+                let what = format!("meta page {i} does not hold: {fault}");
+                // bbolt takes every meta whose checksum holds: with such a page size, etcd does not start
+                let finding = match fault {
+                    MetaFault::PageSize(_) => Finding::error(Code::MetaInvalid, what),
+                    _ => Finding::warning(Code::MetaInvalid, what),
+                };
                 let hint = format!(
                     "meta page {current} (txid {}) is used instead; if the broken one was newer, the last transaction is missing",
                     self.meta.txid
@@ -216,6 +221,19 @@ mod tests {
         assert_eq!(names(db), names(Db::open(&whole).unwrap()));
         let odd = Db::assume(&image, Meta { page_size: 0, ..meta });
         assert_eq!(odd.unwrap_err(), MetaFault::PageSize(0));
+    }
+
+    /// bbolt takes a meta whose checksum holds, and divides by its page size.
+    #[test]
+    fn a_page_size_that_no_bbolt_has_is_damage_where_the_checksum_holds() {
+        let mut image = image("fixtures/small.db");
+        image[24..28].fill(0);
+        let torn = Db::open(&image).unwrap().check_metas();
+        assert!(!torn.damaged(), "{torn:?}");
+        let sum = super::super::meta::fnv1a(&image[16..72]);
+        image[72..80].copy_from_slice(&sum.to_le_bytes());
+        let found = Db::open(&image).unwrap().check_metas();
+        assert!(found.damaged() && found.list()[0].code == Code::MetaInvalid, "{found:?}");
     }
 
     /// As an outsider reads it: header by header, element by element.
