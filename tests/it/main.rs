@@ -7,6 +7,10 @@
 #![allow(clippy::indexing_slicing, clippy::string_slice)]
 
 mod common;
+#[path = "../../fuzz/src/mend.rs"]
+mod mend;
+#[path = "../../fuzz/src/targets/mod.rs"]
+mod targets;
 
 mod all_or_nothing;
 mod audited;
@@ -30,6 +34,7 @@ mod export_named;
 mod export_needs;
 mod export_versions;
 mod force_new_cluster;
+mod found;
 mod help;
 mod history;
 mod k8s;

@@ -1,0 +1,166 @@
+//! Small databases, made from items; and all that reads one.
+
+use std::{collections::BTreeMap, convert::Infallible, fmt::Debug};
+
+use etcdsnap::{
+    Findings, bolt,
+    bolt::{Bucket, Db, Kind, Leaf, Meta, PageId, Tree, Walk, Writer},
+    diff::changes,
+    etcd::{KeyValue, Load, Range, Snapshot, boot},
+    k8s::{Clock, Portrait, Ring},
+    source::{Options, Source},
+    verify::{Report, Status, Verdict, verify},
+};
+
+/// Items by bucket and key.
+pub type Buckets = BTreeMap<Vec<u8>, BTreeMap<Vec<u8>, Vec<u8>>>;
+
+/// The smallest pages that bbolt has: a mutation hits more that way.
+const PAGE_SIZE: u32 = 1024;
+
+/// A db with these items.
+pub fn build(buckets: &Buckets) -> Vec<u8> {
+    let mut writer = Writer::new(vec![0; PAGE_SIZE as usize * 2], PAGE_SIZE, PageId(2));
+    let mut top = Tree::default();
+    for (name, items) in buckets {
+        let mut tree = Tree::default();
+        items.iter().for_each(|(key, value)| writer.push(&mut tree, key, value).unwrap());
+        let root = writer.finish(tree).unwrap();
+        writer.push_bucket(&mut top, name, root).unwrap();
+    }
+    let root = writer.finish(top).unwrap();
+    let (high_water, mut image) = writer.end();
+    for txid in [1, 2] {
+        let meta = Meta { page_size: PAGE_SIZE, root, freelist: None, high_water, txid };
+        let (at, page) = meta.commit(root, high_water);
+        let at = usize::try_from(at).unwrap();
+        image[at..at + page.len()].copy_from_slice(&page);
+    }
+    image
+}
+
+/// The items of a good db; of the bucket `key` the first `records`, with at most `longest` bytes of their values.
+pub fn items(image: &[u8], records: usize, longest: usize) -> Buckets {
+    let snapshot = Snapshot::open(image).unwrap();
+    let mut buckets = Buckets::new();
+    for bucket in snapshot.buckets() {
+        let items = buckets.entry(bucket.name.to_vec()).or_default();
+        let each: Result<(), Infallible> = snapshot.fresh_walk().in_order(bucket, &mut Findings::default(), |leaf| {
+            items.extend(leaf.items.iter().map(|item| (item.key.to_vec(), item.value.to_vec())));
+            Ok(())
+        });
+        each.unwrap();
+        if bucket.name == b"key" {
+            for record in items.values_mut().filter(|record| record.len() > longest) {
+                let kv = KeyValue::decode(record).unwrap();
+                let value = &kv.value[..kv.value.len().min(longest)];
+                *record = KeyValue { value, ..kv }.encode();
+            }
+            if let Some(end) = items.keys().nth(records).cloned() {
+                items.split_off(&end);
+            }
+        }
+    }
+    buckets
+}
+
+/// A good db again, on the smallest pages and with fewer records.
+pub fn rebuilt(image: &[u8], records: usize, longest: usize) -> Vec<u8> {
+    build(&items(image, records, longest))
+}
+
+/// Everything at the level of pages.
+pub fn read_pages(image: &[u8]) {
+    let Ok(db) = Db::open(image) else { return };
+    let _ = bolt::check(&db);
+    let (mut findings, mut scratch) = (Findings::default(), Vec::new());
+    for id in 0..db.pages().min(64) {
+        match db.page(PageId(id)) {
+            Ok(page) if page.kind == Kind::Leaf => {
+                let leaf = Leaf::read(page, &mut scratch, &mut findings);
+                for item in leaf.items.iter().filter(|item| item.bucket) {
+                    let _ = Bucket::read(item.key, item.value, item.offset);
+                }
+            }
+            _ => {}
+        }
+    }
+    let mut walk = Walk::new(db);
+    for bucket in walk.buckets(&mut findings) {
+        let _ = walk.last_leaf(&bucket);
+    }
+}
+
+/// Everything that etcd has: buckets, records, hashes, changes.
+pub fn read_state(snapshot: &Snapshot<'_>) {
+    let survey = snapshot.survey();
+    let head = snapshot.head();
+    // the totals are those of the db: what a log adds is not in them
+    let alone = snapshot.log.is_none();
+    for at in [None, head.ok(), Some(survey.revision.checked_div(2).unwrap_or_default()), Some(i64::MAX)] {
+        let _ = snapshot.hashkv(at).map(|hash| hash.hash);
+        if let Ok(view) = snapshot.view(at, &Range::ALL) {
+            let fits = !alone || at.is_some() || view.len() as u64 <= survey.total_key;
+            assert!(fits, "{} keys of {}", view.len(), survey.total_key);
+        }
+    }
+    let _ = snapshot.newest_records();
+    let (mut changed, mut findings) = (0_u64, Findings::default());
+    let ended: Result<(), Infallible> = changes(
+        snapshot,
+        &mut findings,
+        |_| true,
+        |wave| {
+            changed += wave.len() as u64;
+            Ok(())
+        },
+    );
+    assert!(!alone || changed <= survey.total_records, "{changed} changes of {}", survey.total_records);
+    assert!(ended.is_ok());
+    let ended: Result<(), Infallible> = snapshot.each_record_from(survey.revision, &mut findings, |_| Ok(()));
+    assert!(ended.is_ok());
+    for bucket in ["meta", "members", "auth", "lease"] {
+        let _ = snapshot.items(bucket);
+    }
+    let clock = Clock::of(snapshot, &Ring::default());
+    assert!(clock.gap(survey.revision).width().is_none_or(|width| width >= 0));
+    let _ = Portrait::of(&survey);
+    let _ = boot::starts_on(&snapshot.state, boot::Role::Restored);
+    findings.list().iter().for_each(|finding| assert!(finding.to_string().len() < 4000, "a finding of pages"));
+}
+
+/// Everything, by the file's name; the report of `verify` where it could be opened.
+pub fn read_file(bytes: &[u8]) -> Option<Report> {
+    let path = super::file("db", bytes);
+    let source = Source::open(&path, &Options::default()).ok()?;
+    read_source(&source)
+}
+
+/// Everything in an open backup.
+pub fn read_source(source: &Source) -> Option<Report> {
+    let load = Load::default();
+    if let Ok(snapshot) = Snapshot::load(source, &load) {
+        read_state(&snapshot);
+        json(&Status::of(source, &snapshot, None));
+    }
+    let report = verify(source, &load, |_| ()).ok()?;
+    json(&report);
+    if report.verdict() == Some(Verdict::Damaged) {
+        assert!(!report.findings.list().is_empty());
+    }
+    Some(report)
+}
+
+/// What is written as JSON is JSON.
+pub fn json<T: serde::Serialize + ?Sized>(value: &T) -> String {
+    let text = serde_json::to_string(value).unwrap();
+    serde_json::from_str::<serde_json::Value>(&text).unwrap();
+    text
+}
+
+/// The same answer twice.
+pub fn twice<T: PartialEq + Debug>(f: impl Fn() -> T) -> T {
+    let (first, second) = (f(), f());
+    assert_eq!(first, second);
+    first
+}
