@@ -44,6 +44,7 @@ mod log_elsewhere;
 mod masked;
 mod migrate;
 mod misspelt;
+mod mutants;
 mod ndjson;
 mod newest;
 mod no_crash_on_any_bytes;

@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# Prints the README's table of 468 kinds of damage: how etcdsnap, etcdutl and bbolt end on each.
+#
+#   ETCDSNAP_PEERS=$(.ci/peers.sh | tail -1) .ci/damage.sh
+set -euo pipefail
+cd "$(dirname "$0")/.."
+ETCDSNAP_DAMAGE=1 cargo test --quiet --locked --release --test it -- --nocapture --exact mutants::table::table_of_damage

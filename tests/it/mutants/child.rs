@@ -1,0 +1,143 @@
+//! One call of the program, watched.
+
+use std::{
+    fs,
+    io::Read as _,
+    path::Path,
+    process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
+
+/// Longest time of a call.
+const LIMIT: Duration = Duration::from_secs(10);
+/// Memory of a call besides maps of files.
+const MEMORY: u64 = 1 << 30;
+
+/// How a call ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum End {
+    Exit0,
+    Exit1,
+    Exit2,
+    Exit3,
+    /// A panic, caught or not.
+    Panic,
+    /// A signal: also what an allocation beyond the limit ends with.
+    Signal,
+    /// It took longer than 10 s.
+    Hang,
+    /// It printed something else the second time.
+    Differs,
+    /// It failed and printed nothing, or its JSON is none.
+    NoJson,
+}
+
+impl End {
+    pub fn is_bad(self) -> bool {
+        self > Self::Exit3
+    }
+}
+
+/// A call and how it ended.
+pub struct Ended {
+    pub call: String,
+    pub end: End,
+    pub said: String,
+}
+
+/// What a call printed.
+#[derive(PartialEq)]
+struct Said {
+    code: Option<i32>,
+    stdout: Vec<u8>,
+    stderr: Vec<u8>,
+}
+
+/// Runs a call in `dir` twice, and compares.
+pub fn twice(call: &[String], dir: &Path) -> Ended {
+    let ended = |end, said: &Said| {
+        let said = format!("{:?}\n{}", said.code, String::from_utf8_lossy(&said.stderr));
+        Ended { call: call.join(" "), end, said }
+    };
+    let first = run(call, dir);
+    let Some(first) = first else {
+        return Ended { call: call.join(" "), end: End::Hang, said: String::new() };
+    };
+    let stderr = String::from_utf8_lossy(&first.stderr);
+    if stderr.contains("because of a bug") || stderr.contains("panicked at") {
+        return ended(End::Panic, &first);
+    }
+    let end = match first.code {
+        Some(0) => End::Exit0,
+        Some(1) => End::Exit1,
+        Some(2) => End::Exit2,
+        Some(3) => End::Exit3,
+        _ => return ended(End::Signal, &first),
+    };
+    // of export, -o is about the files
+    let json = call[0] != "export" && call.windows(2).any(|pair| pair == ["-o", "json"]) && !first.stdout.is_empty();
+    if end != End::Exit0 && first.stdout.is_empty() && first.stderr.is_empty() || json && !is_json(&first.stdout) {
+        return ended(End::NoJson, &first);
+    }
+    match run(call, dir) {
+        Some(second) if second == first => ended(end, &first),
+        Some(second) => {
+            let mut ended = ended(End::Differs, &first);
+            ended.said += &format!("--- then\n{}", String::from_utf8_lossy(&second.stderr));
+            ended
+        }
+        None => ended(End::Hang, &first),
+    }
+}
+
+/// One document, or what was written of it when the input ended it: that is not complete, and the exit status says so.
+fn is_json(text: &[u8]) -> bool {
+    serde_json::from_slice::<serde_json::Value>(text).is_ok()
+}
+
+/// Runs a call; `None` when it had to be ended.
+fn run(call: &[String], dir: &Path) -> Option<Said> {
+    let out = dir.join("out");
+    let _ = fs::remove_dir_all(&out);
+    let mut child = Command::new(env!("CARGO_BIN_EXE_etcdsnap"))
+        .args(["--threads", "2"])
+        .args(call)
+        .current_dir(dir)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let pid = Pid::from_child(&child);
+    let _ = prlimit(Some(pid), Resource::Data, Rlimit { current: Some(MEMORY), maximum: Some(MEMORY) });
+    let mut pipes = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+    thread::scope(|scope| {
+        let stderr = scope.spawn(|| {
+            let mut text = Vec::new();
+            pipes.1.read_to_end(&mut text).map(|_| text).unwrap_or_default()
+        });
+        let stdout = scope.spawn(|| {
+            let mut text = Vec::new();
+            pipes.0.read_to_end(&mut text).map(|_| text).unwrap_or_default()
+        });
+        let start = Instant::now();
+        let mut pause = Duration::from_micros(500);
+        let status = loop {
+            match child.try_wait().unwrap() {
+                Some(status) => break Some(status),
+                None if start.elapsed() > LIMIT => {
+                    let _ = child.kill();
+                    let _ = child.wait();
+                    break None;
+                }
+                None => thread::sleep(pause),
+            }
+            pause = (pause * 2).min(Duration::from_millis(10));
+        };
+        let (stdout, stderr) = (stdout.join().unwrap(), stderr.join().unwrap());
+        status.map(|status| Said { code: status.code(), stdout, stderr })
+    })
+}
