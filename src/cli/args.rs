@@ -67,6 +67,9 @@ pub(crate) struct Global {
     /// Append a record of this run (tool, arguments, inputs and their SHA-256 before and after) to FILE as NDJSON
     #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
     pub(crate) evidence: Option<PathBuf>,
+    /// Add to each record an HMAC-SHA-256 with the bytes of FILE as key, which `evidence check` verifies
+    #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
+    pub(crate) evidence_key: Option<PathBuf>,
     /// Unpack compressed or piped input in DIR instead of $TMPDIR
     #[arg(long, global = true, value_name = "DIR", hide_short_help = true)]
     pub(crate) tmp_dir: Option<PathBuf>,

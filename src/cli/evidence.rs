@@ -1,29 +1,73 @@
 //! `--evidence FILE`: a record of each run, in a chain that shows when a record is missing.
 //!
 //! One JSON record a line: the tool and its own SHA-256, the arguments, host, start and end, every input with its
-//! SHA-256 before and after, what was printed with its SHA-256, the exit code, and the SHA-256 of the line before.
+//! SHA-256 before and after, what was printed with its SHA-256, the exit code, and the SHA-256 of the line before; with
+//! a key, an HMAC of all that as the last member, `,"hmac":"..."}`. `evidence check` reads the file.
 
 use std::{
     fs::{self, File},
-    io::{self, Write},
-    os::unix::fs::{FileExt as _, MetadataExt as _},
+    io::{self, Read as _, Write},
+    os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
 
 use etcdsnap::{
     Error, Result, document,
-    hash::{Sha256, hex},
+    hash::{Sha256, hex, hmac_sha256},
     source::{Input, Part},
 };
 use jiff::Timestamp;
 use serde::Serialize;
 
 /// The maximum length of a record.
-const LONGEST: usize = 64 << 20;
+pub(crate) const LONGEST: usize = 64 << 20;
+/// What is before the HMAC at the end of a record.
+const HMAC: &[u8] = b",\"hmac\":\"";
+
+/// The key of the HMACs.
+pub(crate) struct Key(Vec<u8>);
+
+impl Key {
+    /// Reads the key: the bytes of the file at `path`.
+    pub(crate) fn read(path: &Path) -> Result<Self> {
+        let name = path.display();
+        let mut key = Vec::new();
+        let read = File::open(path).and_then(|file| file.take(1 << 20).read_to_end(&mut key));
+        read.map_err(|source| Error::io(name.to_string(), "read", source))?;
+        if key.len() < 16 {
+            let what = format!("{name}: a key has at least 16 bytes, this has {}", key.len());
+            return Err(Error::usage(what).hinted("head -c 32 /dev/urandom > FILE makes one"));
+        }
+        Ok(Self(key))
+    }
+
+    /// `record` with its HMAC.
+    fn sign(&self, record: &[u8]) -> Vec<u8> {
+        let open = record.strip_suffix(b"}").unwrap_or(record);
+        [open, HMAC, hex(&hmac_sha256(&self.0, &[record])).as_bytes(), b"\"}"].concat()
+    }
+
+    /// Whether the HMAC of the record `line` is right.
+    pub(crate) fn fits(&self, line: &[u8]) -> bool {
+        unsigned(line).is_some_and(|record| self.sign(&record) == line)
+    }
+}
+
+/// The record without its HMAC; `None` when it has none.
+pub(crate) fn unsigned(line: &[u8]) -> Option<Vec<u8>> {
+    let at = line.len().checked_sub(HMAC.len().saturating_add(64).saturating_add(2))?;
+    let (open, hmac) = line.split_at_checked(at)?;
+    hmac.starts_with(HMAC).then(|| [open, b"}"].concat())
+}
 
 /// The record of a run.
 pub(crate) struct Evidence {
     path: PathBuf,
+    key: Option<Key>,
+    /// Whether there was no file before the run.
+    made: bool,
+    /// Whether the last record was cut off, as by a power cut: a line feed ends it before the next one begins.
+    torn: bool,
     file: File,
     id: (u64, u64),
     start: Timestamp,
@@ -69,17 +113,25 @@ struct OutputFile {
 
 impl Evidence {
     /// Begins the record that goes to `path`, which is opened now: a run that cannot be recorded does not start.
-    pub(crate) fn new(path: &Path) -> Result<Self> {
+    pub(crate) fn new(path: &Path, key: Option<Key>) -> Result<Self> {
         let name = path.display().to_string();
         let fault = |doing| {
             let file = name.clone();
             move |source| Error::io(file, doing, source)
         };
         let usage = |what: &str| Error::usage(format!("{name}: {what}"));
-        if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
-            return Err(usage("not a file: evidence is appended to a file of its own"));
+        let there = path.symlink_metadata().ok();
+        if there.as_ref().is_some_and(|there| !there.is_file()) {
+            return Err(usage("not a file: evidence is appended to a file of its own, and not through a link"));
         }
-        let file = File::options().read(true).append(true).create(true).open(path).map_err(fault("open"))?;
+        let mut options = File::options();
+        options
+            .read(true)
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32);
+        let file = options.open(path).map_err(fault("open"))?;
         file.lock().map_err(fault("lock"))?;
         let metadata = file.metadata().map_err(fault("look at"))?;
         let mut head = [0];
@@ -87,17 +139,28 @@ impl Evidence {
         if n == 1 && head != *b"{" {
             return Err(usage("not an evidence file: it does not begin with a record"));
         }
-        let id = (metadata.dev(), metadata.ino());
-        Ok(Self { path: path.to_owned(), file, id, start: Timestamp::now(), inputs: Vec::new(), outputs: Vec::new() })
+        let mut last = [0];
+        let torn = metadata
+            .len()
+            .checked_sub(1)
+            .is_some_and(|at| file.read_exact_at(&mut last, at).is_err() || last != *b"\n");
+        Ok(Self {
+            path: path.canonicalize().map_err(fault("look at"))?,
+            key,
+            made: there.is_none(),
+            torn,
+            file,
+            id: (metadata.dev(), metadata.ino()),
+            start: Timestamp::now(),
+            inputs: Vec::new(),
+            outputs: Vec::new(),
+        })
     }
 
     /// Records the files of an input before they are read.
     pub(crate) fn opened(&mut self, input: &impl Input) -> Result<()> {
+        self.is_outside(input)?;
         for part in input.files() {
-            if part.id() == self.id {
-                let what = format!("{}: the evidence would be written into the input", part.name());
-                return Err(Error::usage(what));
-            }
             self.inputs.push(InputFile {
                 id: part.id(),
                 path: part.name().to_owned(),
@@ -110,6 +173,27 @@ impl Evidence {
             });
         }
         Ok(())
+    }
+
+    /// Checks that the file is neither a file of the input nor in its folder.
+    fn is_outside(&mut self, input: &impl Input) -> Result<()> {
+        let inside = |folder: &Path| folder.canonicalize().is_ok_and(|folder| self.path.starts_with(folder));
+        let dir = Some(input.origin().path.as_path()).filter(|path| path.is_dir());
+        // A data directory's log may be elsewhere.
+        let folders = dir.into_iter().flat_map(|dir| {
+            let files = input.files().into_iter().filter_map(|part| part.path().parent());
+            [dir].into_iter().chain(files).collect::<Vec<_>>()
+        });
+        let is_part = input.files().iter().any(|part| part.id() == self.id);
+        if !is_part && !folders.into_iter().any(inside) {
+            return Ok(());
+        }
+        if self.made && !is_part {
+            // It holds nothing yet; what cannot be removed is an empty file.
+            let _ = fs::remove_file(&self.path);
+        }
+        let what = format!("{}: the evidence would be written into the input", input.origin().display);
+        Err(Error::usage(what).hinted("name a file outside of it"))
     }
 
     /// Records the files of an input after they were read.
@@ -157,7 +241,13 @@ impl Evidence {
             previous: last_line(&self.file).map_err(fault("read"))?,
         };
         let mut line = serde_json::to_vec(&record).map_err(|e| fault("write")(e.into()))?;
+        if let Some(key) = &self.key {
+            line = key.sign(&line);
+        }
         line.push(b'\n');
+        if self.torn {
+            line.insert(0, b'\n');
+        }
         (&self.file).write_all(&line).and_then(|()| self.file.sync_all()).map_err(fault("write"))
     }
 }
@@ -184,7 +274,8 @@ fn last_line(file: &File) -> io::Result<Option<String>> {
     Ok(Some(tail.strip_suffix(b"\n").unwrap_or(&tail)).filter(|line| !line.is_empty()).map(sum))
 }
 
-fn sum(line: &[u8]) -> String {
+/// SHA-256 of a record's line, without its line feed.
+pub(crate) fn sum(line: &[u8]) -> String {
     let mut sum = Sha256::default();
     sum.update(line);
     hex(&sum.finish())

@@ -16,7 +16,7 @@ use etcdsnap::{
 
 use crate::{
     args::{Cli, Global, LogDir},
-    evidence::{Evidence, Printed},
+    evidence::{Evidence, Key, Printed},
     failure::{Exit, Failure},
     render::{Progress, Screen, shell},
 };
@@ -26,6 +26,9 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Failure> {
     if let Some(threads) = cli.global.threads {
         // Fails only when a pool is there already, and none is.
         let _ = rayon::ThreadPoolBuilder::new().num_threads(threads.into()).build_global();
+    }
+    if cli.global.evidence_key.is_some() && cli.global.evidence.is_none() && !cli.command.reads_evidence() {
+        return Err(Error::usage("--evidence-key: there is no --evidence that it is the key of").into());
     }
     let mut session = Session::new(&cli.global)?;
     let ended = cli.command.run(&mut session).and_then(|exit| {
@@ -54,6 +57,7 @@ pub(crate) struct Session {
     stdin_named: bool,
     progress: bool,
     evidence: Option<Evidence>,
+    evidence_key: Option<PathBuf>,
 }
 
 impl Session {
@@ -63,11 +67,18 @@ impl Session {
         options.max_unpacked = global.max_unpacked.unwrap_or(options.max_unpacked);
         let stdout = io::stdout();
         let terminal = stdout.is_terminal();
-        let evidence = global.evidence.as_deref().map(Evidence::new).transpose()?;
+        let key = || global.evidence_key.as_deref().map(Key::read).transpose();
+        let evidence = global.evidence.as_deref().map(|path| Evidence::new(path, key()?)).transpose()?;
         let out = BufWriter::with_capacity(1 << 16, Printed::new(stdout.lock(), evidence.is_some()));
         let out = Screen::new(out, terminal).with_color(global.color.allows(terminal));
         let tmp_named = global.tmp_dir.is_some();
-        Ok(Self { out, options, tmp_named, stdin_named: false, progress: global.progress, evidence })
+        let evidence_key = global.evidence_key.clone();
+        Ok(Self { out, options, tmp_named, stdin_named: false, progress: global.progress, evidence, evidence_key })
+    }
+
+    /// The key of the HMACs in evidence.
+    pub(crate) fn evidence_key(&self) -> Result<Option<Key>> {
+        self.evidence_key.as_deref().map(Key::read).transpose()
     }
 
     /// Unpacks compressed input beside `path`, where there has to be room for it anyway, unless a folder was named.

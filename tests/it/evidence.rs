@@ -70,3 +70,114 @@ fn it_is_written_into_no_backup_and_no_device() {
     run(&["status", name, "--evidence", name]);
     assert!(Path::new(name).exists());
 }
+
+/// `evidence check`, with its code and all that it prints.
+fn check(log: &str, more: &[&str]) -> (i32, String) {
+    let args = [&["evidence", "check", log][..], more].concat();
+    let output = Command::new(env!("CARGO_BIN_EXE_etcdsnap")).args(args).output().unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.code().unwrap(), String::from_utf8(text).unwrap())
+}
+
+#[test]
+fn what_is_done_to_the_records_is_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let (log, key, other) = (at("evidence.ndjson"), at("key"), at("other"));
+    fs::write(&key, [7; 32]).unwrap();
+    fs::write(&other, [8; 32]).unwrap();
+    for _ in 0..4 {
+        assert_eq!(
+            run(&["status", "fixtures/small.db", "--evidence", &log, "--evidence-key", &key]),
+            (0, String::new())
+        );
+    }
+    let keyed = ["--evidence-key", &key];
+    let (code, said) = check(&log, &keyed);
+    assert!(code == 0 && said.contains(": 4 records, ") && said.contains(", 4 with an HMAC\nanchor "), "{said}");
+    let anchor = said.lines().find_map(|line| line.strip_prefix("anchor ")).unwrap().to_owned();
+    let whole = fs::read_to_string(&log).unwrap();
+    let lines: Vec<_> = whole.lines().collect();
+    assert_eq!(anchor, sum(lines[3].as_bytes()));
+    assert!(check(&log, &["--anchor", &anchor]).1.contains("note: the HMACs were not checked"));
+    assert_eq!(check(&log, &["--anchor", &anchor, "-o", "json"]).0, 0);
+    let anchored = ["--anchor", &anchor];
+    let changed = whole.replacen("\"exit\":0", "\"exit\":1", 1);
+    let kept = |n: &[usize]| n.iter().map(|n| format!("{}\n", lines[*n])).collect::<String>();
+    for (text, args, what) in [
+        (kept(&[0, 1]), &anchored[..], "no record has the SHA-256"),
+        (kept(&[0, 1, 3]), &[], "line 3: `previous` is not"),
+        (kept(&[0, 0, 1, 2, 3]), &[], "line 2: `previous` is not"),
+        (kept(&[1, 2, 3]), &[], "line 1: the records before"),
+        (changed.clone(), &[], "line 2: `previous` is not"),
+        (changed, &keyed, "line 1: the HMAC is not"),
+        (whole[..whole.len() - 5].to_owned(), &[], "line 4: a record that was cut off"),
+        (whole.clone(), &["--evidence-key", &other], "line 1: the HMAC is not"),
+        (String::new(), &anchored, "no record has the SHA-256"),
+    ] {
+        fs::write(&log, &text).unwrap();
+        let (code, said) = check(&log, args);
+        assert!(code == 1 && said.contains(what), "{what}: {said}");
+    }
+    // The whole chain written anew, and right in itself.
+    fs::remove_file(&log).unwrap();
+    assert_eq!(run(&["status", "fixtures/small.db", "--evidence", &log]).0, 0);
+    assert_eq!(check(&log, &[]).0, 0);
+    assert!(check(&log, &keyed).1.contains("line 1: the record has no HMAC"));
+    assert_eq!(check(&log, &anchored).0, 1);
+    assert_eq!(check(&log, &["--anchor", "xyz"]).0, 2);
+    assert_eq!(run(&["status", "fixtures/small.db", "--evidence-key", &key]).0, 2);
+}
+
+/// A run that was broken off while it wrote costs its own record, and no other.
+#[test]
+fn a_torn_record_does_not_take_the_next_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("evidence.ndjson");
+    let log = log.to_str().unwrap();
+    let record = || assert_eq!(run(&["status", "fixtures/small.db", "--evidence", log]).0, 0);
+    record();
+    record();
+    let whole = fs::read(log).unwrap();
+    fs::write(log, &whole[..whole.len() - 30]).unwrap();
+    record();
+    record();
+    let text = fs::read_to_string(log).unwrap();
+    assert_eq!(text.lines().filter(|line| serde_json::from_str::<Value>(line).is_ok()).count(), 3);
+    let (code, said) = check(log, &[]);
+    assert!(
+        code == 1 && said.contains("line 2: no record") && !said.contains("line 3") && !said.contains("line 4"),
+        "{said}"
+    );
+}
+
+#[test]
+fn it_is_private_and_in_no_input() {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let (log, link, data) = (at("evidence.ndjson"), at("link"), at("d"));
+    symlink(&log, &link).unwrap();
+    assert_eq!(run(&["status", "fixtures/small.db", "--evidence", &link]).0, 2);
+    assert!(!Path::new(&log).exists());
+    assert_eq!(run(&["status", "fixtures/small.db", "--evidence", &log]).0, 0);
+    assert_eq!(fs::metadata(&log).unwrap().permissions().mode() & 0o777, 0o600);
+    let args =
+        ["restore", "fixtures/small.db", "--data-dir", &data, "--name", "a", "--initial-cluster", "a=http://a:1"];
+    assert_eq!(run(&args).0, 0);
+    symlink(&data, at("to-d")).unwrap();
+    for inside in ["d/evidence", "d/member/evidence", "d/member/wal/evidence", "to-d/evidence"] {
+        for args in [&["status", &data][..], &["verify", &data], &["wal", &data], &["verify", &at("d/member")]] {
+            if inside == "d/evidence" && args[1].ends_with("member")
+                || inside == "to-d/evidence" && args[1].ends_with("member")
+            {
+                continue;
+            }
+            let (code, said) = run(&[args, &["--evidence", &at(inside)]].concat());
+            // `verify` has the reason in its table
+            let told = said.contains("into the input") || args[0] == "verify";
+            assert!(code == 2 && told, "{args:?} {inside}: {code} {said}");
+            assert!(!Path::new(&at(inside)).exists(), "{inside}");
+        }
+    }
+}

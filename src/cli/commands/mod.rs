@@ -6,6 +6,7 @@ mod decode;
 mod describe;
 mod diff;
 mod directory;
+mod evidence;
 mod export;
 mod force_new_cluster;
 mod get;
@@ -54,6 +55,13 @@ macro_rules! commands {
     };
 }
 
+impl Command {
+    /// Whether `--evidence-key` is for what is read.
+    pub(crate) fn reads_evidence(&self) -> bool {
+        matches!(self, Self::Evidence(_))
+    }
+}
+
 // In the order of `--help`.
 commands! {
     Status(status::Status),
@@ -74,6 +82,7 @@ commands! {
     Migrate(migrate::Migrate),
     Bolt(bolt::Bolt),
     Decode(decode::Decode),
+    Evidence(evidence::EvidenceArgs),
     Completions(completions::Completions),
     Man(man::Man),
     #[command(hide = true)]
