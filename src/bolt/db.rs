@@ -113,7 +113,11 @@ impl<'a> Db<'a> {
         for id in [PageId(0), PageId(1)] {
             // The meta is read wherever it is; bbolt's own check looks at the page around it too.
             match self.page(id) {
-                Ok(page) if page.kind == Kind::Meta => {}
+                Ok(page) if page.kind == Kind::Meta && page.overflow == 0 => {}
+                Ok(page) if page.kind == Kind::Meta => {
+                    let what = format!("a meta page is one page, but its overflow is {}", page.overflow);
+                    findings.push(Finding::error(Code::PageOverflow, what).page(id.0).at(page.offset));
+                }
                 Ok(page) => {
                     let what = format!("a meta page should be here, but it is a {:?} page", page.kind).to_lowercase();
                     findings.push(Finding::error(Code::PageType, what).page(id.0).at(page.offset));

@@ -153,6 +153,23 @@ fn a_page_in_use_that_the_freelist_holds_is_found() {
     }
 }
 
+/// bbolt's own check passes, and its list of pages lacks the second meta page.
+#[test]
+fn a_meta_page_with_overflow_pages_is_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut bytes = fs::read("fixtures/small.db").unwrap();
+    bytes[12] = 1;
+    let file = save(dir.path(), "meta.db", &bytes);
+    let check = ours(&["check", &file]);
+    let text = String::from_utf8(check.stdout).unwrap();
+    assert_eq!(
+        (check.status.code(), text.lines().next()),
+        (Some(1), Some("page 0: a meta page is one page, but its overflow is 1 (at offset 0x0)"))
+    );
+    let pages = String::from_utf8(ours(&["pages", &file]).stdout).unwrap();
+    assert!(pages.lines().any(|row| row.starts_with("1        meta ")), "{pages}");
+}
+
 /// Reads a db by every way of the page level, and returns what was found.
 fn read_all(image: &[u8]) -> Option<String> {
     let mut answer = String::new();
