@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use super::{
     budget::Budget,
     error::Undecodable,
-    value::{Map, Value, text},
+    value::{Map, Value},
 };
 
 /// Nesting deeper than this is refused: far beyond any object, and safe for the stack of a thread.
@@ -19,36 +19,48 @@ pub(super) fn parse(data: &[u8]) -> Result<Value<'_>, Undecodable> {
 
 /// Decodes the one value in `data`, which is a part of an object.
 pub(super) fn parse_within<'a>(data: &'a [u8], budget: &mut Budget) -> Result<Value<'a>, Undecodable> {
-    let mut parser = Parser { data, at: 0, budget };
+    let mut parser = Parser::new(data, budget);
     let value = parser.value(0)?;
-    parser.space();
-    if parser.at < data.len() {
-        return Err(parser.fail("something after the value"));
-    }
+    parser.end()?;
     Ok(value)
 }
 
-struct Parser<'a, 'b> {
-    data: &'a [u8],
-    at: usize,
-    budget: &'b mut Budget,
+/// The place in a text up to which it was read.
+pub(super) struct Parser<'a, 'b> {
+    pub(super) data: &'a [u8],
+    pub(super) at: usize,
+    pub(super) budget: &'b mut Budget,
 }
 
-impl<'a> Parser<'a, '_> {
+impl<'a, 'b> Parser<'a, 'b> {
+    /// A parser at the start of `data`, which holds one value.
+    pub(super) fn new(data: &'a [u8], budget: &'b mut Budget) -> Self {
+        Self { data, at: 0, budget }
+    }
+
+    /// Checks that nothing follows the value.
+    pub(super) fn end(&mut self) -> Result<(), Undecodable> {
+        self.space();
+        if self.at < self.data.len() {
+            return Err(self.fail("something after the value"));
+        }
+        Ok(())
+    }
+
     #[cold]
-    fn fail(&self, what: &'static str) -> Undecodable {
+    pub(super) fn fail(&self, what: &'static str) -> Undecodable {
         Undecodable::Json { what, at: self.at }
     }
 
-    fn peek(&self) -> Option<u8> {
+    pub(super) fn peek(&self) -> Option<u8> {
         self.data.get(self.at).copied()
     }
 
-    fn step(&mut self) {
+    pub(super) fn step(&mut self) {
         self.at = self.at.saturating_add(1);
     }
 
-    fn space(&mut self) {
+    pub(super) fn space(&mut self) {
         while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.peek() {
             self.step();
         }
@@ -63,14 +75,32 @@ impl<'a> Parser<'a, '_> {
         Ok(())
     }
 
-    fn value(&mut self, depth: u32) -> Result<Value<'a>, Undecodable> {
-        if depth > MAX_DEPTH {
+    pub(super) fn value(&mut self, depth: u32) -> Result<Value<'a>, Undecodable> {
+        if self.is_too_deep(depth) {
             return Err(Undecodable::Deep);
         }
         self.space();
         match self.peek() {
-            Some(b'{') => self.object(depth),
-            Some(b'[') => self.list(depth),
+            Some(b'{') => {
+                let mut map = Map::default();
+                self.members(depth, |parser, name, depth| {
+                    let value = parser.value(depth)?;
+                    parser.budget.item(map.len())?;
+                    map.entries().push((name, value));
+                    Ok(())
+                })?;
+                map.sort();
+                Ok(Value::Object(map))
+            }
+            Some(b'[') => {
+                let mut list = Vec::new();
+                self.items(depth, |parser, depth| {
+                    parser.budget.item(list.len())?;
+                    list.push(parser.value(depth)?);
+                    Ok(())
+                })?;
+                Ok(Value::List(list))
+            }
             Some(b'"') => self.string().map(Value::Str),
             Some(b't') => self.word(b"true", Value::Bool(true)),
             Some(b'f') => self.word(b"false", Value::Bool(false)),
@@ -81,6 +111,11 @@ impl<'a> Parser<'a, '_> {
         }
     }
 
+    /// Whether a value at this depth is refused.
+    pub(super) fn is_too_deep(&self, depth: u32) -> bool {
+        depth > MAX_DEPTH
+    }
+
     fn word(&mut self, word: &[u8], value: Value<'a>) -> Result<Value<'a>, Undecodable> {
         if !self.data.get(self.at..).unwrap_or_default().starts_with(word) {
             return Err(self.fail("no value"));
@@ -89,13 +124,18 @@ impl<'a> Parser<'a, '_> {
         Ok(value)
     }
 
-    fn object(&mut self, depth: u32) -> Result<Value<'a>, Undecodable> {
-        let mut map = Map::default();
+    /// Calls `each` with the names of the members of the object at this place; it reads the member's value, which is at
+    /// the depth that it gets.
+    pub(super) fn members(
+        &mut self,
+        depth: u32,
+        mut each: impl FnMut(&mut Self, Cow<'a, str>, u32) -> Result<(), Undecodable>,
+    ) -> Result<(), Undecodable> {
         self.step();
         self.space();
         if self.peek() == Some(b'}') {
             self.step();
-            return Ok(Value::Object(map));
+            return Ok(());
         }
         loop {
             self.space();
@@ -104,9 +144,7 @@ impl<'a> Parser<'a, '_> {
             }
             let name = self.string()?;
             self.expect(b':', "no colon after a name")?;
-            let value = self.value(depth.saturating_add(1))?;
-            self.budget.item(map.len())?;
-            map.entries().push((name, value));
+            each(self, name, depth.saturating_add(1))?;
             self.space();
             match self.peek() {
                 Some(b',') => self.step(),
@@ -115,21 +153,23 @@ impl<'a> Parser<'a, '_> {
             }
         }
         self.step();
-        map.sort();
-        Ok(Value::Object(map))
+        Ok(())
     }
 
-    fn list(&mut self, depth: u32) -> Result<Value<'a>, Undecodable> {
-        let mut list = Vec::new();
+    /// Calls `each` for the items of the list at this place, as [`Parser::members`] does for an object.
+    pub(super) fn items(
+        &mut self,
+        depth: u32,
+        mut each: impl FnMut(&mut Self, u32) -> Result<(), Undecodable>,
+    ) -> Result<(), Undecodable> {
         self.step();
         self.space();
         if self.peek() == Some(b']') {
             self.step();
-            return Ok(Value::List(list));
+            return Ok(());
         }
         loop {
-            self.budget.item(list.len())?;
-            list.push(self.value(depth.saturating_add(1))?);
+            each(self, depth.saturating_add(1))?;
             self.space();
             match self.peek() {
                 Some(b',') => self.step(),
@@ -138,7 +178,7 @@ impl<'a> Parser<'a, '_> {
             }
         }
         self.step();
-        Ok(Value::List(list))
+        Ok(())
     }
 
     fn number(&mut self) -> Result<Value<'a>, Undecodable> {
@@ -160,87 +200,6 @@ impl<'a> Parser<'a, '_> {
         };
         self.at = self.at.saturating_add(len);
         Ok(value)
-    }
-
-    fn string(&mut self) -> Result<Cow<'a, str>, Undecodable> {
-        self.step();
-        let rest = self.data.get(self.at..).unwrap_or_default();
-        let Some(end) = rest.iter().position(|b| matches!(b, b'"' | b'\\' | 0..0x20)) else {
-            return Err(self.fail("string without an end"));
-        };
-        let plain = rest.get(..end).unwrap_or_default();
-        self.at = self.at.saturating_add(end);
-        if self.peek() == Some(b'"') {
-            self.step();
-            return Ok(text(plain));
-        }
-        let mut out = text(plain).into_owned();
-        self.escaped(&mut out)?;
-        Ok(Cow::Owned(out))
-    }
-
-    /// The rest of a string that has escapes.
-    fn escaped(&mut self, out: &mut String) -> Result<(), Undecodable> {
-        loop {
-            let rest = self.data.get(self.at..).unwrap_or_default();
-            let Some(len) = rest.iter().position(|b| matches!(b, b'"' | b'\\' | 0..0x20)) else {
-                return Err(self.fail("string without an end"));
-            };
-            out.push_str(&text(rest.get(..len).unwrap_or_default()));
-            self.at = self.at.saturating_add(len);
-            match self.peek() {
-                Some(b'"') => {
-                    self.step();
-                    return Ok(());
-                }
-                Some(b'\\') => {
-                    self.step();
-                    out.push(self.escape()?);
-                }
-                _ => return Err(self.fail("control character in a string")),
-            }
-        }
-    }
-
-    fn escape(&mut self) -> Result<char, Undecodable> {
-        let c = match self.peek() {
-            Some(b'n') => '\n',
-            Some(b'"') => '"',
-            Some(b'\\') => '\\',
-            Some(b'/') => '/',
-            Some(b't') => '\t',
-            Some(b'r') => '\r',
-            Some(b'b') => '\u{8}',
-            Some(b'f') => '\u{c}',
-            Some(b'u') => {
-                self.step();
-                return self.unicode();
-            }
-            _ => return Err(self.fail("unknown escape")),
-        };
-        self.step();
-        Ok(c)
-    }
-
-    fn unicode(&mut self) -> Result<char, Undecodable> {
-        let high = self.hex4().ok_or_else(|| self.fail("malformed \\u escape"))?;
-        self.at = self.at.saturating_add(4);
-        if (0xd800..0xdc00).contains(&high) && self.data.get(self.at..).unwrap_or_default().starts_with(b"\\u") {
-            let back = self.at;
-            self.at = self.at.saturating_add(2);
-            if let Some(low @ 0xdc00..0xe000) = self.hex4() {
-                self.at = self.at.saturating_add(4);
-                let code = 0x10000_u32.saturating_add((high & 0x3ff) << 10 | low & 0x3ff);
-                return Ok(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER));
-            }
-            self.at = back;
-        }
-        Ok(char::from_u32(high).unwrap_or(char::REPLACEMENT_CHARACTER))
-    }
-
-    fn hex4(&self) -> Option<u32> {
-        let digits = self.data.get(self.at..)?.first_chunk::<4>()?;
-        digits.iter().try_fold(0, |code, d| Some(code << 4 | char::from(*d).to_digit(16)?))
     }
 }
 

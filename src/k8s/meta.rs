@@ -6,6 +6,7 @@ use super::{
     decode,
     error::{SealName, Undecodable},
     gofmt,
+    json_pick::{Wanted, pick},
     special::{field, timestamp},
     stored::{Envelope, Stored},
     value::{Value, text},
@@ -59,6 +60,41 @@ impl std::fmt::Display for Moment {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.pad(&gofmt::rfc3339(self.seconds))
     }
+}
+
+/// The type of an object.
+static TYPE: Wanted = Wanted::Members(&[("apiVersion", Wanted::All), ("kind", Wanted::All)]);
+
+/// What [`Meta::tree`] reads of an object.
+static METADATA: Wanted = Wanted::Members(&[
+    ("apiVersion", Wanted::All),
+    ("kind", Wanted::All),
+    (
+        "metadata",
+        Wanted::Members(&[
+            ("namespace", Wanted::All),
+            ("name", Wanted::All),
+            ("uid", Wanted::All),
+            ("ownerReferences", Wanted::All),
+            ("creationTimestamp", Wanted::All),
+            ("deletionTimestamp", Wanted::All),
+            ("deletionGracePeriodSeconds", Wanted::All),
+            ("managedFields", Wanted::Items(&Wanted::Members(&[("time", Wanted::All)]))),
+        ]),
+    ),
+    ("spec", Wanted::Members(&[("acquireTime", Wanted::All), ("renewTime", Wanted::All), ("pingTime", Wanted::All)])),
+    ("firstTimestamp", Wanted::All),
+    ("lastTimestamp", Wanted::All),
+    ("eventTime", Wanted::All),
+    ("series", Wanted::All),
+]);
+
+/// The part of an object's metadata that is read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    All,
+    /// The type and the times.
+    Times,
 }
 
 /// A reference to the owner of an object (`metav1.OwnerReference`).
@@ -116,15 +152,28 @@ impl<'a> Meta<'a> {
     /// # Errors
     /// As [`decode`].
     pub fn read(value: &'a [u8]) -> Result<Self, Undecodable> {
+        Self::read_part(value, Part::All)
+    }
+
+    /// Reads `api_version`, `kind` and the times; the rest need not be there.
+    ///
+    /// # Errors
+    /// As [`decode`].
+    pub fn read_times(value: &'a [u8]) -> Result<Self, Undecodable> {
+        Self::read_part(value, Part::Times)
+    }
+
+    fn read_part(value: &'a [u8], part: Part) -> Result<Self, Undecodable> {
         match Stored::new(value)? {
-            Stored::Protobuf(envelope) => Ok(Self::protobuf(&envelope)?),
-            Stored::Json(_) | Stored::Cbor(_) => Ok(Self::tree(&decode(value)?.value)),
+            Stored::Protobuf(envelope) => Ok(Self::protobuf(&envelope, part)?),
+            Stored::Json(text) => Ok(Self::tree(&pick(text, &METADATA)?)),
+            Stored::Cbor(_) => Ok(Self::tree(&decode(value)?.value)),
             Stored::Encrypted(seal) => Err(Undecodable::Encrypted(Box::new(SealName::from(&seal)))),
             Stored::Opaque => Err(Undecodable::Opaque(value.len())),
         }
     }
 
-    /// Reads `api_version` and `kind`; of a protobuf value no more.
+    /// Reads `api_version` and `kind`; of a value in protobuf or JSON no more.
     ///
     /// # Errors
     /// As [`decode`].
@@ -133,11 +182,12 @@ impl<'a> Meta<'a> {
             Stored::Protobuf(Envelope { api_version, kind, .. }) => {
                 Ok(Self { api_version: api_version.into(), kind: kind.into(), ..Self::default() })
             }
+            Stored::Json(text) => Ok(Self::tree(&pick(text, &TYPE)?)),
             _ => Self::read(value),
         }
     }
 
-    fn protobuf(envelope: &Envelope<'a>) -> Result<Self, Malformed> {
+    fn protobuf(envelope: &Envelope<'a>, part: Part) -> Result<Self, Malformed> {
         let mut meta = Self { api_version: envelope.api_version.into(), kind: envelope.kind.into(), ..Self::default() };
         let mut reader = Reader::new(envelope.raw);
         // the own times of kinds, by field number: in the object, or one message below
@@ -149,7 +199,7 @@ impl<'a> Meta<'a> {
         };
         while let Some(f) = reader.next_field()? {
             if f.number == 1 {
-                meta.object_meta(f.bytes()?)?;
+                meta.object_meta(f.bytes()?, part)?;
             } else if own.contains(&f.number) {
                 meta.client = meta.client.max(moment(f.bytes()?)?);
             } else if let Some((number, times)) = inner
@@ -166,10 +216,11 @@ impl<'a> Meta<'a> {
         Ok(meta)
     }
 
-    fn object_meta(&mut self, data: &'a [u8]) -> Result<(), Malformed> {
+    fn object_meta(&mut self, data: &'a [u8], part: Part) -> Result<(), Malformed> {
         let (mut reader, mut deadline, mut grace) = (Reader::new(data), None, 0);
         while let Some(f) = reader.next_field()? {
             match f.number {
+                1 | 3 | 5 | 13 if part == Part::Times => {}
                 1 => self.name = text(f.bytes()?),
                 3 => self.namespace = text(f.bytes()?),
                 5 => self.uid = text(f.bytes()?),
@@ -200,7 +251,7 @@ impl<'a> Meta<'a> {
         Ok(())
     }
 
-    /// The metadata in a decoded tree: JSON and CBOR have to be read as a whole anyway.
+    /// The metadata in a decoded tree.
     #[must_use]
     pub fn tree(value: &Value<'_>) -> Self {
         let owned = |path: &[&str]| {

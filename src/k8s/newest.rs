@@ -20,7 +20,7 @@ pub(crate) fn newest<'r, 'a: 'r>(records: impl IntoIterator<Item = &'r Record<'a
     let latest = sure.map(|sure| sure.seconds.saturating_add(SLACK));
     let times = records.iter().filter_map(|record| {
         let opened = ring.open(record.kv.key, record.kv.value).ok()?;
-        Meta::read(&opened).ok()?.newest()
+        Meta::read_times(&opened).ok()?.newest()
     });
     times.filter(|time| latest.is_none_or(|latest| time.seconds <= latest)).max()
 }

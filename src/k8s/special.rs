@@ -29,7 +29,14 @@ pub(super) fn timestamp(data: &[u8]) -> Result<Option<(i64, i32)>, Malformed> {
     if data.is_empty() {
         return Ok(None);
     }
-    let stamp = (int(data, 1)?, int(data, 2)? as i32);
+    let (mut reader, mut stamp) = (Reader::new(data), (0, 0));
+    while let Some(f) = reader.next_field()? {
+        match f.number {
+            1 => stamp.0 = f.int64()?,
+            2 => stamp.1 = f.int64()? as i32,
+            _ => {}
+        }
+    }
     Ok(Some(stamp).filter(|s| s.0 != ZERO_TIME))
 }
 

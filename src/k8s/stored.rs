@@ -1,7 +1,7 @@
 //! The form of a stored value, by its first bytes: one keyspace may have all forms, and nothing else records them.
 
 use super::special::field;
-use crate::proto::Malformed;
+use crate::proto::{Malformed, Reader};
 
 /// The bytes before a protobuf value (`serializer/protobuf`).
 pub(super) const PROTOBUF: &[u8] = b"k8s\0";
@@ -58,13 +58,25 @@ pub struct Envelope<'a> {
 
 impl<'a> Envelope<'a> {
     fn read(data: &'a [u8]) -> Result<Self, Malformed> {
-        let type_meta = field(data, 1)?.map_or(Ok(&[][..]), |f| f.bytes())?;
-        let name = |number| -> Result<&'a str, Malformed> {
-            let Some(f) = field(type_meta, number)? else { return Ok("") };
-            std::str::from_utf8(f.bytes()?).map_err(|_| Malformed { what: "type name that is not UTF-8", at: f.at })
-        };
-        let raw = field(data, 2)?.map_or(Ok(&[][..]), |f| f.bytes())?;
-        Ok(Self { api_version: name(1)?, kind: name(2)?, raw })
+        let (mut reader, mut type_meta, mut raw) = (Reader::new(data), &[][..], &[][..]);
+        while let Some(f) = reader.next_field()? {
+            match f.number {
+                1 => type_meta = f.bytes()?,
+                2 => raw = f.bytes()?,
+                _ => {}
+            }
+        }
+        let (mut reader, mut of) = (Reader::new(type_meta), Self { raw, ..Self::default() });
+        while let Some(f) = reader.next_field()? {
+            let name = match f.number {
+                1 => &mut of.api_version,
+                2 => &mut of.kind,
+                _ => continue,
+            };
+            let wrong = |_| Malformed { what: "type name that is not UTF-8", at: f.at };
+            *name = std::str::from_utf8(f.bytes()?).map_err(wrong)?;
+        }
+        Ok(of)
     }
 }
 

@@ -36,7 +36,7 @@ fn of_txn<'a>(at: i64, txn: Txn<'a>, written: &mut Vec<Times<'a>>) {
 }
 
 fn of_value<'a>(at: i64, key: &'a [u8], value: &[u8]) -> Option<Times<'a>> {
-    let meta = Meta::read(value).ok()?;
+    let meta = Meta::read_times(value).ok()?;
     let times = Times::stamped(at, key, meta.created.max(meta.managed));
     Some(Times { deleted: meta.deleted, renewed: Times::renewed(&meta), ..times })
 }

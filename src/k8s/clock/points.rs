@@ -34,7 +34,7 @@ impl<'a> Times<'a> {
             return None;
         }
         let opened = ring.open(kv.key, kv.value).ok()?;
-        let meta = Meta::read(&opened).ok()?;
+        let meta = Meta::read_times(&opened).ok()?;
         let changed = meta.managed > meta.created.map(|created| created.plus(SECOND));
         Some(Self {
             key: kv.key,

@@ -1,0 +1,106 @@
+//! Parts of JSON text, without building the rest.
+
+use super::{
+    budget::Budget,
+    error::Undecodable,
+    json_read::Parser,
+    value::{Map, Value},
+};
+
+/// The part of a value that is wanted.
+#[derive(Debug)]
+pub(super) enum Wanted {
+    /// All of it.
+    All,
+    /// Of an object these members, and this part of each; of another value all.
+    Members(&'static [(&'static str, Self)]),
+    /// Of a list this part of each item; of another value all.
+    Items(&'static Self),
+}
+
+/// Decodes a part of the one value in `data`. What is wrong in the rest is found too.
+pub(super) fn pick<'a>(data: &'a [u8], wanted: &Wanted) -> Result<Value<'a>, Undecodable> {
+    let mut budget = Budget::default();
+    let mut parser = Parser::new(data, &mut budget);
+    let value = parser.pick(wanted, 0)?;
+    parser.end()?;
+    Ok(value)
+}
+
+impl<'a> Parser<'a, '_> {
+    fn pick(&mut self, wanted: &Wanted, depth: u32) -> Result<Value<'a>, Undecodable> {
+        self.space();
+        match (wanted, self.peek()) {
+            (Wanted::Members(members), Some(b'{')) => {
+                let mut map = Map::default();
+                self.members(depth, |parser, name, depth| {
+                    match members.iter().find(|(wanted, _)| *wanted == name) {
+                        Some((_, wanted)) => {
+                            let value = parser.pick(wanted, depth)?;
+                            parser.budget.item(map.len())?;
+                            map.entries().push((name, value));
+                        }
+                        None => parser.pass_over(depth)?,
+                    }
+                    Ok(())
+                })?;
+                map.sort();
+                Ok(Value::Object(map))
+            }
+            (Wanted::Items(wanted), Some(b'[')) => {
+                let mut list = Vec::new();
+                self.items(depth, |parser, depth| {
+                    parser.budget.item(list.len())?;
+                    list.push(parser.pick(wanted, depth)?);
+                    Ok(())
+                })?;
+                Ok(Value::List(list))
+            }
+            _ => self.value(depth),
+        }
+    }
+
+    /// Passes over one value; what is wrong in it is found.
+    fn pass_over(&mut self, depth: u32) -> Result<(), Undecodable> {
+        self.space();
+        match self.peek() {
+            _ if self.is_too_deep(depth) => Err(Undecodable::Deep),
+            Some(b'{') => self.members(depth, |parser, _, depth| parser.pass_over(depth)),
+            Some(b'[') => self.items(depth, Self::pass_over),
+            Some(b'"') => self.pass_string(),
+            _ => self.value(depth).map(drop),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_is_that_of_the_whole() {
+        static WANTED: Wanted = Wanted::Members(&[
+            ("a", Wanted::All),
+            ("b", Wanted::Items(&Wanted::Members(&[("c", Wanted::All)]))),
+            ("d", Wanted::Members(&[])),
+            ("e", Wanted::Members(&[])),
+        ]);
+        let text =
+            br#" {"x":{"a":[1,"\"}\u00e9",{}]},"a":{"x":1},"b":[{"c":1,"x":"]"},2,{}],"d":{"x":[]},"e":7,"a":[3]} "#;
+        let picked = pick(text, &WANTED).unwrap();
+        assert_eq!(picked.to_json(), r#"{"a":[3],"b":[{"c":1},2,{}],"d":{},"e":7}"#);
+    }
+
+    #[test]
+    fn what_is_wrong_in_the_rest_is_found() {
+        for bad in
+            [r#"{"x":01}"#, r#"{"x":"\q"}"#, "{\"x\":\"\n\"}", r#"{"x":[1,]}"#, r#"{"x":nul}"#, r#"{"x":"a}"#, "{} 1"]
+        {
+            let whole = super::super::json_read::parse(bad.as_bytes());
+            assert!(whole.is_err());
+            assert_eq!(pick(bad.as_bytes(), &Wanted::Members(&[])), whole, "{bad}");
+        }
+        let deep = format!(r#"{{"x":{}}}"#, "[".repeat(100_000));
+        assert_eq!(pick(deep.as_bytes(), &Wanted::Members(&[])), Err(Undecodable::Deep));
+    }
+}
