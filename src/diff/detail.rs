@@ -2,7 +2,7 @@
 
 use super::{
     Chain, Change, Diff, Difference, Entry, Ignore, Members, Verb, Writer,
-    entry::compare,
+    entry::{compare, objects},
     writer::{Stamped, writer_alone, writer_of_change, writer_of_creation},
 };
 use crate::{
@@ -34,12 +34,7 @@ impl<'a, 'm> Detail<'a, 'm> {
     pub fn new(change: Change<'a>, diff: &Diff<'m, 'a>, gap: Gap, compacted: bool) -> Self {
         let mut stamped = None;
         let entry = compare(diff, &change.pair(), |old, new| stamped = Some(Stamped::of(old, new)));
-        let writer = match stamped {
-            Some(Stamped::By(manager)) if !compacted && change.missing == 0 => {
-                Some(Writer { manager, by_ownership: false })
-            }
-            _ => writer(&change, diff, &gap, compacted),
-        };
+        let writer = writer(&change, stamped, diff, &gap, compacted);
         Self { change, entry, gap, writer, compacted, mask: diff.mask }
     }
 
@@ -100,14 +95,25 @@ impl<'a, 'm> Detail<'a, 'm> {
     }
 }
 
-fn writer<'a>(change: &Change<'a>, diff: &Diff<'_, 'a>, gap: &Gap, compacted: bool) -> Option<Writer> {
-    let read = |kv: KeyValue<'a>| diff.new.ring.object_with(kv.key, kv.value, ManagedFields::Keep).ok();
-    let new = read(Some(change.record).filter(|record| !record.tombstone)?.kv)?;
-    match (change.verb(), change.old.and_then(read)) {
-        (Verb::Create, _) => writer_of_creation(&new),
-        (_, old) if compacted || change.missing > 0 => writer_alone(old.as_ref(), &new, gap),
-        (_, old) => writer_of_change(&old?, &new),
+/// The writer of a change. `stamped` is what its two sides show, where they were decoded.
+fn writer<'a>(
+    change: &Change<'a>,
+    stamped: Option<Stamped>,
+    diff: &Diff<'_, 'a>,
+    gap: &Gap,
+    compacted: bool,
+) -> Option<Writer> {
+    let ring = &diff.new.ring;
+    let new = Some(change.record).filter(|record| !record.tombstone)?.kv;
+    if change.verb() == Verb::Create {
+        return writer_of_creation(&ring.managed(new.key, new.value, ManagedFields::Names).ok()?);
     }
+    if compacted || change.missing > 0 {
+        let read = |kv: KeyValue<'a>| ring.object_with(kv.key, kv.value, ManagedFields::Names).ok();
+        return writer_alone(change.old.and_then(read).as_ref(), &read(new)?, gap);
+    }
+    let compared = || objects(diff, &change.old?, &new).ok()?.map(|(old, new)| Stamped::of(&old, &new));
+    writer_of_change(stamped.or_else(compared)?, || ring.managed(new.key, new.value, ManagedFields::Keep).ok())
 }
 
 /// An event in the history of a key.

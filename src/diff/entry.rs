@@ -10,7 +10,7 @@ use super::{
 use crate::{
     etcd::KeyValue,
     k8s::{
-        Key, Mask, Meta, Object, Stored, Undecodable, Value, decode, is_bootstrap, is_encrypted, kind_of, opened_object,
+        Key, Mask, Meta, Object, Stored, Undecodable, Value, decode, differing, is_bootstrap, is_encrypted, kind_of,
     },
     objects::Cluster,
 };
@@ -83,7 +83,7 @@ impl Entry<'_> {
     }
 }
 
-/// Compares a pair. `decoded` is called with both objects where they were decoded.
+/// Compares a pair. `decoded` is called with what differs of both objects, as it is stored, where it was decoded.
 pub(super) fn compare<'a>(
     diff: &Diff<'_, 'a>,
     pair: &Pair<'a>,
@@ -100,9 +100,9 @@ pub(super) fn compare<'a>(
             Ok(None) => return None,
             Ok(Some((mut a, mut b))) => {
                 types = [type_of(&a), type_of(&b)].map(Some);
+                decoded(&a, &b);
                 a.as_served(old.mod_revision);
                 b.as_served(new.mod_revision);
-                decoded(&a, &b);
                 let unknown = a.unknown != b.unknown;
                 match of_objects(diff, &key, a, b, &mut ignored) {
                     None | Some(Difference::Ignored) if unknown => {
@@ -172,7 +172,7 @@ fn hidden(field: Field<'_>) -> Field<'static> {
     Field { path: Path(path), old: masked(field.old), new: masked(field.new) }
 }
 
-/// Both objects as they are stored; `None` when their decrypted bytes are equal. A value that is encrypted on one
+/// Both objects as they are stored, where they differ ([`differing`]); `None` when their decrypted bytes are equal. A value that is encrypted on one
 /// side is secret on both.
 pub(super) fn objects<'a>(
     diff: &Diff<'_, 'a>,
@@ -183,7 +183,7 @@ pub(super) fn objects<'a>(
     if a == b {
         return Ok(None);
     }
-    let (mut a, mut b) = (opened_object(a, diff.managed_fields)?, opened_object(b, diff.managed_fields)?);
+    let (mut a, mut b) = differing(a, b, diff.managed_fields)?;
     (a.encrypted, b.encrypted) = (a.encrypted || b.encrypted, a.encrypted || b.encrypted);
     Ok(Some((a, b)))
 }
@@ -254,4 +254,62 @@ fn reference(
     }
     of.api_version = meta.api_version.into_owned();
     of
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        Findings,
+        diff::{Change, changes},
+        etcd::{Load, Snapshot},
+        k8s::{ManagedFields, Ring},
+        objects::At,
+        source::{Options, Source},
+    };
+
+    /// The fields that differ in two objects, with what is set when they are served.
+    fn served<'a>(mut old: Object<'a>, mut new: Object<'a>, pair: &Pair<'a>) -> Vec<Field<'a>> {
+        old.as_served(pair.old.unwrap().mod_revision);
+        new.as_served(pair.new.unwrap().mod_revision);
+        fields(&old.value, &new.value)
+    }
+
+    fn whole<'a>(cluster: &Cluster<'a>, kv: &KeyValue<'a>, managed_fields: ManagedFields) -> Object<'a> {
+        cluster.ring.object_with(kv.key, kv.value, managed_fields).unwrap()
+    }
+
+    #[test]
+    fn what_is_left_out_as_equal_changes_no_difference() {
+        let (mut compared, mut smaller) = (0, 0);
+        for fixture in ["kube.db", "kube-later.db"] {
+            let source = Source::open(format!("fixtures/{fixture}").as_ref(), &Options::default()).unwrap();
+            let snapshot = Snapshot::load(&source, &Load::default()).unwrap();
+            let cluster = Cluster::open(&snapshot, Ring::default(), At::Last).unwrap();
+            let (mask, ignore) = (Mask::reveal(), Ignore::default());
+            let of = |managed_fields| Diff {
+                old: &cluster,
+                new: &cluster,
+                ignore: &ignore,
+                mask: &mask,
+                raw: false,
+                managed_fields,
+            };
+            let each = |wave: Vec<Change<'_>>| {
+                for pair in wave.iter().map(Change::pair) {
+                    let (Some(old), Some(new)) = (pair.old, pair.new) else { continue };
+                    for managed_fields in [ManagedFields::Keep, ManagedFields::Hide] {
+                        let Ok(Some((a, b))) = objects(&of(managed_fields), &old, &new) else { continue };
+                        let whole = |kv| whole(&cluster, kv, managed_fields);
+                        smaller += u32::from(a.value != whole(&old).value);
+                        assert_eq!(served(a, b, &pair), served(whole(&old), whole(&new), &pair));
+                        compared += 1;
+                    }
+                }
+                Ok::<_, ()>(())
+            };
+            changes(&snapshot, &mut Findings::default(), |_| true, each).unwrap();
+        }
+        assert!(compared > 100 && smaller > 100, "{compared} {smaller}");
+    }
 }

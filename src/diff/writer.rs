@@ -4,7 +4,7 @@
 //! request to delete, a removal of fields only, the binding of a pod or a re-encryption: then the newest entry is
 //! older.
 
-use super::{Field, Step, fields};
+use super::{Field, Path, Step, fields};
 use crate::k8s::{Gap, Meta, Moment, Object, Value};
 
 /// Limit on the bounds of a write, in seconds, for it to be matched with an entry's time: twice the longest request.
@@ -26,28 +26,33 @@ pub(super) enum Stamped {
     By(String),
     /// Several entries have a new time.
     BySeveral,
-    /// No entry has a new time.
-    No,
+    /// No entry has a new time. The fields that were added or changed.
+    No(Vec<Path>),
 }
 
 impl Stamped {
+    /// Compares two versions, of which what is equal may be left out.
     pub(super) fn of(old: &Object<'_>, new: &Object<'_>) -> Self {
         match newest(&restamped(Some(old), new)) {
             Some((_, Some(manager))) => Self::By(manager.to_owned()),
             Some((_, None)) => Self::BySeveral,
-            None => Self::No,
+            None => {
+                let changed = fields(&old.value, &new.value).into_iter().filter(counts);
+                Self::No(changed.map(|field| field.path).collect())
+            }
         }
     }
 }
 
-/// The writer of `new`, whose previous version is `old`: the manager whose entry has another time; else the one that
-/// alone owns all that was changed. `None` where that is not certain.
-pub(super) fn writer_of_change(old: &Object<'_>, new: &Object<'_>) -> Option<Writer> {
-    match Stamped::of(old, new) {
+/// The writer of a version whose previous one is known: the manager whose entry has another time; else the one that
+/// alone owns all that was changed. `None` where that is not certain. `read` reads the entries of the version.
+pub(super) fn writer_of_change<'a>(stamped: Stamped, read: impl FnOnce() -> Option<Object<'a>>) -> Option<Writer> {
+    match stamped {
         Stamped::By(manager) => Some(Writer { manager, by_ownership: false }),
         Stamped::BySeveral => None,
-        Stamped::No => {
-            let manager = owner(&fields(&old.value, &new.value), new)?.to_owned();
+        Stamped::No(changed) if changed.is_empty() => None,
+        Stamped::No(changed) => {
+            let manager = owner(&changed, &read()?)?.to_owned();
             Some(Writer { manager, by_ownership: true })
         }
     }
@@ -115,11 +120,11 @@ fn bound(object: &Object<'_>) -> Option<Moment> {
 }
 
 /// The manager that alone owns all that was added or changed. What is removed has no owner any more.
-fn owner<'o>(changed: &[Field<'_>], new: &'o Object<'_>) -> Option<&'o str> {
+fn owner<'o>(changed: &[Path], new: &'o Object<'_>) -> Option<&'o str> {
     let entries = managed_fields(new);
     let mut owner = None;
-    for field in changed.iter().filter(|field| counts(field)) {
-        let owns = |entry: &&Value<'_>| entry.get("fieldsV1").is_some_and(|set| is_in(&field.path.0, set));
+    for path in changed {
+        let owns = |entry: &&Value<'_>| entry.get("fieldsV1").is_some_and(|set| is_in(&path.0, set));
         let mut owners = entries.iter().filter(owns).filter_map(|entry| entry.get("manager")?.as_str());
         let first = owners.next()?;
         if owner.is_some_and(|owner| owner != first) || owners.any(|other| other != first) {

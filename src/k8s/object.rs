@@ -9,11 +9,12 @@ use super::{
     error::{SealName, Undecodable, Unknown},
     json_read,
     path::Path,
-    protobuf::{Decoder, ManagedFields},
+    protobuf::Decoder,
     release::Release,
     stored::{Envelope, Stored},
     table::table,
     value::{Map, Value},
+    what::{ManagedFields, What},
     wire,
 };
 
@@ -38,38 +39,30 @@ pub struct Object<'a> {
 /// # Errors
 /// When the value is no object, is encrypted, or is broken.
 pub fn decode(value: &[u8]) -> Result<Object<'_>, Undecodable> {
-    decode_with(value, ManagedFields::Keep, Release::default())
+    decode_with(value, What::default())
 }
 
-/// As [`decode`], with or without `metadata.managedFields`, as a release prints it.
+/// As [`decode`], with a part of the object. Of JSON and CBOR only `managedFields` can be left out.
 ///
 /// # Errors
 /// As [`decode`].
-pub(super) fn decode_with(
-    value: &[u8],
-    managed_fields: ManagedFields,
-    release: Release,
-) -> Result<Object<'_>, Undecodable> {
+pub(super) fn decode_with(value: &[u8], what: What) -> Result<Object<'_>, Undecodable> {
     let mut object = match Stored::new(value)? {
-        Stored::Protobuf(envelope) => return protobuf(&envelope, managed_fields, release),
+        Stored::Protobuf(envelope) => return protobuf(&envelope, what),
         Stored::Json(text) => Object::of(json_read::parse(text)?),
         Stored::Cbor(data) => Object::of(super::cbor::parse(data)?),
         Stored::Encrypted(seal) => return Err(Undecodable::Encrypted(Box::new(SealName::from(&seal)))),
         Stored::Opaque => return Err(Undecodable::Opaque(value.len())),
     };
-    if managed_fields == ManagedFields::Hide {
+    if what.managed_fields == ManagedFields::Hide {
         object.hide_managed_fields();
     }
     Ok(object)
 }
 
-fn protobuf<'a>(
-    envelope: &Envelope<'a>,
-    managed_fields: ManagedFields,
-    release: Release,
-) -> Result<Object<'a>, Undecodable> {
+fn protobuf<'a>(envelope: &Envelope<'a>, what: What) -> Result<Object<'a>, Undecodable> {
     let table = table();
-    let mut decoder = Decoder::new(table, managed_fields, release);
+    let mut decoder = Decoder::new(table, what);
     let kind = table.kind(envelope.api_version, envelope.kind);
     let mut map = match kind {
         Some(kind) => decoder.object(kind.message, envelope.raw, &Path::ROOT)?,
@@ -174,6 +167,19 @@ impl<'a> Object<'a> {
             meta.remove("managedFields");
         }
     }
+}
+
+/// Whether [`Object::as_served`] sets members of a kind by others, of the object or of its metadata.
+pub(super) fn is_converted(kind: &str) -> bool {
+    const KINDS: [&str; 6] = [
+        "CustomResourceDefinition",
+        "EndpointSlice",
+        "Job",
+        "PersistentVolume",
+        "PersistentVolumeClaim",
+        "StatefulSet",
+    ];
+    KINDS.contains(&kind)
 }
 
 /// The claims of a StatefulSet have a type, which protobuf does not store.

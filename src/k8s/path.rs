@@ -23,6 +23,11 @@ impl<'p> Path<'p> {
         Ok(Self { owner: Some(self), name, depth: self.depth.saturating_add(1) })
     }
 
+    /// Whether this is the object itself.
+    pub(super) fn is_root(&self) -> bool {
+        self.depth == 0
+    }
+
     /// Whether the path consists of exactly these names, outermost first.
     pub(super) fn is(&self, names: &[&str]) -> bool {
         let mut at = Some(self).filter(|path| path.depth as usize == names.len());

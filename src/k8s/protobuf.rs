@@ -10,9 +10,9 @@ use super::{
     error::{Undecodable, Unknown},
     json_read,
     path::Path,
-    release::Release,
     table::{Field, Message, Shape, Table, Type},
     value::{Map, Value, text},
+    what::{MANAGED_FIELDS, ManagedFields, What, Without},
 };
 use crate::proto::{self, Reader, Wire};
 
@@ -20,32 +20,17 @@ type Entries<'a> = Vec<(Cow<'a, str>, Value<'a>)>;
 
 pub(super) struct Decoder {
     table: &'static Table,
-    managed_fields: ManagedFields,
-    release: Release,
+    what: What,
     budget: Budget,
     pub(super) unknown: Vec<Unknown>,
 }
-
-/// Handling of `metadata.managedFields`, often half of an object. Those of a template in it are kept, as in kubectl.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ManagedFields {
-    /// The entries are decoded.
-    Keep,
-    /// The entries are decoded without `fieldsV1`: only managers and times.
-    Names,
-    /// The entries are left out, as kubectl hides them; errors in their messages are still reported.
-    Hide,
-}
-
-/// Number of `managedFields` in `ObjectMeta`.
-const MANAGED_FIELDS: u32 = 17;
 
 /// Number of `fieldsV1` in `ManagedFieldsEntry`.
 const FIELDS_V1: u32 = 7;
 
 impl Decoder {
-    pub(super) fn new(table: &'static Table, managed_fields: ManagedFields, release: Release) -> Self {
-        Self { table, managed_fields, release, budget: Budget::default(), unknown: Vec::new() }
+    pub(super) fn new(table: &'static Table, what: What) -> Self {
+        Self { table, what, budget: Budget::default(), unknown: Vec::new() }
     }
 
     /// The message `id` as an object. `spare` members may be added to it without growing it.
@@ -71,15 +56,21 @@ impl Decoder {
         let mut seen = 0_u128;
         let mut maps = false;
         let mut hint = 0;
+        let without = self.what.without.at(path);
         let mut reader = Reader::new(data);
         while let Some(wire) = reader.next_field()? {
-            let Some((at, field)) = message.find(wire.number, hint, self.release) else {
+            let Some((at, field)) = message.find(wire.number, hint, self.what.release) else {
                 self.unknown.push(Unknown::new(path.spell(), &wire));
                 continue;
             };
             hint = at;
+            let bit = 1_u128 << (field.slot & 127);
+            if without & Without::bit(wire.number) != 0 {
+                seen |= bit;
+                continue;
+            }
             if wire.number == MANAGED_FIELDS
-                && self.managed_fields == ManagedFields::Hide
+                && self.what.managed_fields == ManagedFields::Hide
                 && field.name == "managedFields"
                 && path.is(&["metadata"])
                 && let Type::Message(id) = field.of
@@ -88,7 +79,7 @@ impl Decoder {
                 continue;
             }
             if wire.number == FIELDS_V1
-                && self.managed_fields == ManagedFields::Names
+                && self.what.managed_fields == ManagedFields::Names
                 && field.name == "fieldsV1"
                 && field.of == Type::Raw
                 && path.is(&["metadata", "managedFields"])
@@ -96,7 +87,6 @@ impl Decoder {
                 super::special::field(wire.bytes()?, 1)?;
                 continue;
             }
-            let bit = 1_u128 << (field.slot & 127);
             let again = seen & bit != 0;
             seen |= bit;
             match field.shape {
@@ -116,7 +106,7 @@ impl Decoder {
                     }
                     let value = self.one(field.of, &wire, path, field.name)?;
                     // a field that the release does not have is only shown if it is not empty
-                    let omit = field.omit && !field.pointer || !field.is_in(self.release);
+                    let omit = field.omit && !field.pointer || !field.is_in(self.what.release);
                     if !(omit && value.is_empty()) {
                         out.push((Cow::Borrowed(field.name), value));
                     }
@@ -151,7 +141,7 @@ impl Decoder {
         let Some(message) = self.table.message(id) else { return Ok(()) };
         let mut reader = Reader::new(data);
         while let Some(wire) = reader.next_field()? {
-            match message.find(wire.number, 0, self.release) {
+            match message.find(wire.number, 0, self.what.release) {
                 None => self.unknown.push(Unknown::new(path.spell(), &wire)),
                 Some((_, Field { of: Type::Message(id), name, .. })) => {
                     self.pass_over(*id, wire.bytes()?, &path.then(name)?)?;
@@ -173,7 +163,7 @@ impl Decoder {
     /// Adds the fields that Go prints though they were not on the wire.
     fn absent<'a>(&self, message: &Message, seen: u128, out: &mut Entries<'a>) {
         for field in &message.fields {
-            if field.omit || !field.is_in(self.release) || seen & (1 << (field.slot & 127)) != 0 {
+            if field.omit || !field.is_in(self.what.release) || seen & (1 << (field.slot & 127)) != 0 {
                 continue;
             }
             match field.of {

@@ -25,9 +25,9 @@ use super::{
     error::{SealName, Undecodable, Unopened},
     key::Key,
     object::{Object, decode_with},
-    protobuf::ManagedFields,
     release::Release,
     stored::{ENCRYPTED, Provider, Seal, Stored},
+    what::{CREATION_TIMESTAMP, MANAGED_FIELDS, METADATA, ManagedFields, What, Without},
 };
 use crate::{Result, etcd::KeyValue};
 use config::EncryptionConfiguration;
@@ -134,7 +134,24 @@ impl Ring {
         value: &'v [u8],
         managed_fields: ManagedFields,
     ) -> Result<Object<'v>, Undecodable> {
-        decode_opened(self.open(etcd_key, value)?, managed_fields, release)
+        decode_opened(self.open(etcd_key, value)?, What { managed_fields, release, ..What::default() })
+    }
+
+    /// As [`Ring::object`], with no more than `metadata.creationTimestamp` and `metadata.managedFields` where the rest
+    /// need not be read, as in protobuf.
+    ///
+    /// # Errors
+    /// As [`Ring::object`].
+    pub(crate) fn managed<'v>(
+        &self,
+        etcd_key: &[u8],
+        value: &'v [u8],
+        managed_fields: ManagedFields,
+    ) -> Result<Object<'v>, Undecodable> {
+        let all_but = |kept: &[u32]| !kept.iter().fold(0, |bits, number| bits | Without::bit(*number));
+        let without =
+            Without { object: all_but(&[METADATA]), metadata: all_but(&[CREATION_TIMESTAMP, MANAGED_FIELDS]) };
+        decode_opened(self.open(etcd_key, value)?, What { managed_fields, without, ..What::default() })
     }
 
     /// The seal with the configured name, which may have a `:`; without the configuration it would end there.
@@ -172,22 +189,11 @@ pub fn is_encrypted(value: &[u8]) -> bool {
 }
 
 /// Decodes the object in the bytes that [`Ring::open`] returned.
-///
-/// # Errors
-/// As [`decode`](super::decode).
-pub fn opened_object(opened: Cow<'_, [u8]>, managed_fields: ManagedFields) -> Result<Object<'_>, Undecodable> {
-    decode_opened(opened, managed_fields, Release::default())
-}
-
-fn decode_opened(
-    opened: Cow<'_, [u8]>,
-    managed_fields: ManagedFields,
-    release: Release,
-) -> Result<Object<'_>, Undecodable> {
+pub(super) fn decode_opened(opened: Cow<'_, [u8]>, what: What) -> Result<Object<'_>, Undecodable> {
     match opened {
-        Cow::Borrowed(value) => decode_with(value, managed_fields, release),
+        Cow::Borrowed(value) => decode_with(value, what),
         Cow::Owned(plain) => {
-            let object = decode_with(&plain, managed_fields, release)?;
+            let object = decode_with(&plain, what)?;
             Ok(Object { value: object.value.into_owned(), encrypted: true, ..object })
         }
     }
