@@ -55,6 +55,15 @@ fn nesting_is_bounded() {
     );
 }
 
+/// Each template calls the next one twice.
+#[test]
+fn calls_are_bounded() {
+    let twice = |n: u8| format!(r#"{{{{template "{n}"}}}}"#).repeat(2);
+    let calls: String = (0..60).map(|n| format!(r#"{{{{define "{n}"}}}}{}{{{{end}}}}"#, twice(n + 1))).collect();
+    let printed = run(&format!(r#"{calls}{{{{define "60"}}}}{{{{end}}}}{{{{template "0"}}}}"#));
+    assert!(printed.contains("too much output"), "{printed}");
+}
+
 #[test]
 fn no_template_panics() {
     let pieces = [

@@ -13,6 +13,9 @@ use super::{
 /// Limit on the depth of template calls.
 const DEPTH: usize = 100;
 
+/// What a call of a template counts: it takes as long as some output.
+const CALL: usize = 64;
+
 /// Reasons that end a list early.
 enum Stop {
     Break,
@@ -28,7 +31,7 @@ pub(super) struct Executor<'t, 'o> {
     pub(super) templates: &'t BTreeMap<String, Vec<Node>>,
     pub(super) allow_missing_keys: bool,
     pub(super) out: &'o mut Vec<u8>,
-    /// Rounds of ranges, and bytes of output, that may still be.
+    /// Rounds of ranges, calls of templates, and bytes of output, that may still be.
     pub(super) left: usize,
 }
 
@@ -103,7 +106,7 @@ impl<'t: 'v, 'v> Frame<'_, 't, '_, 'v> {
         })
     }
 
-    /// Takes `n` bytes of output, or rounds of a range.
+    /// Takes `n` bytes of output, rounds of a range, or calls of a template.
     fn spend(&mut self, n: usize) -> Run<()> {
         match self.run.left.checked_sub(n) {
             Some(left) => self.run.left = left,
@@ -138,6 +141,7 @@ impl<'t: 'v, 'v> Frame<'_, 't, '_, 'v> {
                 if depth > DEPTH {
                     return self.fail(format!("exceeded maximum template depth ({DEPTH})"));
                 }
+                self.spend(CALL)?;
                 let data = pipe.as_ref().map_or(Ok(Datum::Nothing), |pipe| self.pipe(dot, pipe))?;
                 self.run.template(name, data, depth).map_err(Stop::Failed)?;
             }
