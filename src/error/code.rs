@@ -181,6 +181,8 @@ codes! {
     PageType = "page-type",
     /// A page is neither in use nor listed as free.
     PageUnreachable = "page-unreachable",
+    /// A backup of `--past` is damaged: it may have held higher revisions than those that could be read.
+    PastDamaged = "past-damaged",
     /// The db may be over the quota of etcd, so that the first write raises the alarm NOSPACE again.
     Quota = "quota",
     /// A record of the bucket `key` is inconsistent in itself.

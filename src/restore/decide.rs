@@ -92,15 +92,15 @@ fn revisions(facts: &Facts<'_>, wanted: &Wanted, changes: &mut Changes<'_>) -> R
         }
         None => return Ok(head),
         Some(Bump::By(by)) => by,
-        Some(Bump::Auto) => match wanted.past {
-            Some(Past { revision, is_end: true }) => {
+        Some(Bump::Auto) => match &wanted.past {
+            Some(Past { revision, is_end: true, .. }) => {
                 let highest = revision.cast_unsigned().max(known);
                 let target = highest.saturating_add(highest / 5).saturating_add(1);
                 target.saturating_sub(head.cast_unsigned())
             }
             // Backups are lower bounds only.
             past => {
-                let highest = past.map_or(0, |past| past.revision.cast_unsigned()).max(known);
+                let highest = past.as_ref().map_or(0, |past| past.revision.cast_unsigned()).max(known);
                 highest.saturating_add(GUESS).saturating_sub(head.cast_unsigned())
             }
         },

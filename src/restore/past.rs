@@ -10,12 +10,14 @@ use crate::{
 };
 
 /// The highest revision that is known from other backups.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Past {
     /// The revision.
     pub revision: i64,
     /// Whether the old cluster handed out none after it: the logs of most of its voters were read.
     pub is_end: bool,
+    /// The damaged ones among the backups, with the highest revision that could be read: each may have held higher ones.
+    pub damaged: Vec<(String, i64)>,
 }
 
 /// What one backup shows about the old cluster.
@@ -24,6 +26,7 @@ struct Known {
     identity: Option<String>,
     members: BTreeSet<u64>,
     log: Option<Voter>,
+    damaged: bool,
 }
 
 /// Identity of a log's member, and the voters.
@@ -64,7 +67,10 @@ impl Past {
         let end = logs().filter(|(_, log)| is_majority(log, logs().map(|(_, other)| other))).map(|_| ());
         let read = logs().map(|(revision, _)| revision).max();
         let revision = known.iter().map(|known| known.revision).max().unwrap_or_default();
-        Ok(Some(Self { revision, is_end: end.count() > 0 && read >= Some(revision.max(own.revision)) }))
+        let is_end = end.count() > 0 && read >= Some(revision.max(own.revision));
+        let damaged = others.iter().zip(&known).filter(|(_, known)| known.damaged);
+        let damaged = damaged.map(|(source, known)| (source.name().to_owned(), known.revision)).collect();
+        Ok(Some(Self { revision, is_end, damaged }))
     }
 }
 
@@ -85,9 +91,10 @@ impl Known {
             Some(Voter { id: of.node_id, cluster: of.cluster_id, voters })
         });
         let view = snapshot.view(None, &Range::ALL)?;
-        let log = log.filter(|_| !view.findings.damaged());
+        let damaged = view.findings.damaged();
+        let log = log.filter(|_| !damaged);
         let members = snapshot.state.members.iter().map(|member| member.id).collect();
-        Ok(Self { revision: view.head, identity: identity(&view, &Ring::default()), members, log })
+        Ok(Self { revision: view.head, identity: identity(&view, &Ring::default()), members, log, damaged })
     }
 
     /// Whether it is known that both are of one cluster.

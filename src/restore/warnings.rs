@@ -166,15 +166,25 @@ fn of_revisions(facts: &Facts<'_>, wanted: &Wanted, plan: &Plan<'_>, findings: &
                 .hint("--bump-revision auto, with --past for newer backups and directories"),
         );
     }
-    if wanted.bump == Some(Bump::Auto) && !wanted.past.is_some_and(|past| past.is_end) {
+    if wanted.bump == Some(Bump::Auto) && !wanted.past.as_ref().is_some_and(|past| past.is_end) {
         let what = format!("how far the old cluster got is not known: {GUESS} more revisions are a guess");
         findings.push(
             Finding::info(Code::BumpGuess, what)
                 .hint("--past DIR, for the data directories of most of its dead members: only they know its end"),
         );
     }
+    for (name, revision) in wanted.past.iter().flat_map(|past| &past.damaged) {
+        let what = format!("{name} is damaged: it may have held revisions after {revision}, the highest that was read");
+        let hint = "`etcdsnap verify` shows the damage; name another copy with --past, or --bump-revision auto";
+        findings.push(Finding::warning(Code::PastDamaged, what).hint(hint));
+    }
     if plan.changes.bump_to.is_some()
-        && wanted.past.map(|past| past.revision).max(wanted.known).is_some_and(|past| past >= plan.new_revision)
+        && wanted
+            .past
+            .as_ref()
+            .map(|past| past.revision)
+            .max(wanted.known)
+            .is_some_and(|past| past >= plan.new_revision)
     {
         let what = format!("the revision {} is not above all that the old cluster handed out", plan.new_revision);
         findings.push(Finding::warning(Code::BumpLow, what).hint("--bump-revision auto goes past it"));

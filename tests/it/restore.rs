@@ -112,6 +112,28 @@ fn a_bump_goes_behind_all_that_is_known() {
     assert!(said.contains("--past alone raises no revision") && said.contains("--bump-revision auto"), "{said}");
 }
 
+/// What could not be read of a backup may have held higher revisions.
+#[test]
+fn a_damaged_backup_is_a_lower_bound_and_the_plan_has_a_warning() {
+    let dir = tempfile::tempdir().unwrap();
+    let damaged = dir.path().join("damaged.db").display().to_string();
+    let mut image = fs::read("fixtures/three-members.db").unwrap();
+    let leaf = crate::common::key_leaf(&image);
+    image[leaf] ^= 0xff;
+    fs::write(&damaged, &image).unwrap();
+    for bump in ["auto", "1"] {
+        let whole = plan(&["--bump-revision", bump, "--past", "fixtures/three-members.db"]);
+        assert!(!codes(&whole, "warnings").contains(&"past-damaged".to_owned()));
+        let plan = plan(&["--bump-revision", bump, "--past", &damaged]);
+        let warnings = plan["warnings"].as_array().unwrap();
+        let warning = warnings.iter().find(|warning| warning["code"] == "past-damaged").unwrap();
+        assert!(warning.to_string().contains("damaged.db is damaged: it may have held revisions after "), "{warning}");
+    }
+    let help = good(&["restore", "--help"]);
+    let past = help.split("--past").nth(1).unwrap();
+    assert!(past.contains("Only with --bump-revision") && past.contains("undamaged"), "{past}");
+}
+
 /// The only voter's directory, with its log, knows how far its own cluster got.
 #[test]
 fn a_bump_goes_behind_the_end_that_a_dead_member_knows() {

@@ -70,9 +70,10 @@ pub(super) struct Revisions {
     pub(super) mark_compacted: bool,
     /// A newer backup, or the data directory of a dead member: --bump-revision goes past it
     ///
-    /// `auto` adds 1,000,000,000 to the highest revision that is known: a backup does not show how many revisions
-    /// followed it. The data directories of most of the voters, with their logs, do, and `auto` then adds only a fifth.
-    /// A backup of another cluster, by the uid of kube-system, is refused.
+    /// Only with --bump-revision. `auto` adds 1,000,000,000 to the highest revision that is known: a backup does not
+    /// show how many revisions followed it. The data directories of most of the voters, with their logs, do, and `auto`
+    /// then adds only a fifth: if they are undamaged, and of this cluster by the uid of kube-system or by a member that
+    /// both list. A backup of another cluster, by the uid of kube-system, is refused.
     #[arg(long, value_name = "SNAPSHOT", hide_short_help = true)]
     pub(super) past: Vec<PathBuf>,
     /// Remove the history before REV
