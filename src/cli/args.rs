@@ -1,6 +1,9 @@
 //! Arguments of all commands: the root of the command line and its global flags.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Once,
+};
 
 use clap::{Args, Parser, ValueEnum, value_parser};
 use etcdsnap::{
@@ -46,7 +49,7 @@ Exit status:
 #[derive(Debug, Args)]
 pub(crate) struct InNamespace {
     /// Only this namespace; kinds that live in none are not affected
-    #[arg(short, long)]
+    #[arg(short, long, value_parser = namespace)]
     namespace: Option<String>,
     /// All namespaces (the default); -n does not count then
     #[arg(short = 'A', long, hide_short_help = true)]
@@ -56,8 +59,31 @@ pub(crate) struct InNamespace {
 impl InNamespace {
     /// The namespace, unless `-A` overrides it.
     pub(crate) fn only(&self) -> Option<String> {
-        self.namespace.clone().filter(|_| !self.all_namespaces)
+        only_namespace(self.namespace.clone(), self.all_namespaces)
     }
+}
+
+/// The namespace of `-n`, unless it is empty, which is as if it was not given, or overridden by `-A`.
+pub(crate) fn only_namespace(namespace: Option<String>, all: bool) -> Option<String> {
+    static NOTED: Once = Once::new();
+    let namespace = namespace.filter(|_| !all)?;
+    if namespace.is_empty() {
+        NOTED.call_once(|| say!("note: the namespace of -n is empty: this is of all namespaces"));
+        return None;
+    }
+    Some(namespace)
+}
+
+/// A namespace's name; it may be empty.
+pub(crate) fn namespace(text: &str) -> Result<String, String> {
+    let fits = |byte: &u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
+    if text.len() <= 63 && text.as_bytes().iter().all(fits) {
+        return Ok(text.to_owned());
+    }
+    Err(match text.contains(',') {
+        true => "-n takes one namespace; without it, all are shown".to_owned(),
+        false => "the name of a namespace has at most 63 characters: a-z, 0-9 and -".to_owned(),
+    })
 }
 
 /// Flags of every command.

@@ -57,3 +57,32 @@ fn a_misspelt_namespace_is_answered_with_those_that_there_are() {
         assert!(!error.contains("there is no namespace"), "{args:?}: {error}");
     }
 }
+
+/// kubectl takes an empty namespace as none; no namespace has a comma or a slash in its name.
+#[test]
+fn a_namespace_that_cannot_be_is_refused_and_an_empty_one_is_none() {
+    let kube = "fixtures/kube.db";
+    for call in [
+        &["get", kube, "pods"][..],
+        &["describe", kube, "pods"],
+        &["timeline", kube],
+        &["history", kube, "deploy/web"],
+        &["diff", kube, "fixtures/kube-later.db"],
+        &["export", kube, "pods", "--to", "-"],
+    ] {
+        for (wrong, why) in [
+            ("a,b", "takes one namespace"),
+            ("a/b", "a-z, 0-9 and -"),
+            ("Shop", "a-z, 0-9 and -"),
+            (&"a".repeat(64), "at most 63"),
+        ] {
+            let (code, _, said) = run(&[call, &["-n", wrong]].concat());
+            assert!(code == 2 && said.contains(why), "{call:?} {wrong}: {said}");
+        }
+    }
+    for call in [&["get", kube, "pods"][..], &["diff", kube, "fixtures/kube-later.db", "--name-only"]] {
+        let ((code, all, _), (same, out, said)) = (run(call), run(&[call, &["-n", ""]].concat()));
+        assert_eq!(said.matches("note: the namespace of -n is empty: this is of all namespaces").count(), 1, "{said}");
+        assert_eq!((same, out), (code, all), "{call:?}");
+    }
+}

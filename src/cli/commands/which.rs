@@ -11,7 +11,7 @@ use etcdsnap::{
 
 use super::object::{missing, note_namespace, unreadable};
 use crate::{
-    args::{When, etcd_prefix},
+    args::{When, etcd_prefix, namespace, only_namespace},
     failure::{Exit, Failure},
 };
 
@@ -22,7 +22,7 @@ pub(super) struct Which {
     #[arg(value_name = "KIND[/NAME]")]
     pub(super) what: Vec<String>,
     /// Only this namespace; kinds that live in none are not affected
-    #[arg(short, long)]
+    #[arg(short, long, value_parser = namespace)]
     pub(super) namespace: Option<String>,
     /// All namespaces (the default); -n does not count then
     #[arg(short = 'A', long)]
@@ -45,9 +45,9 @@ pub(super) struct Which {
 }
 
 impl Which {
-    /// Leaves out a namespace that `-A` overrides.
+    /// Leaves out a namespace that is empty, or that `-A` overrides.
     pub(super) fn settled(self) -> Self {
-        Self { namespace: self.namespace.filter(|_| !self.all_namespaces), ..self }
+        Self { namespace: only_namespace(self.namespace, self.all_namespaces), ..self }
     }
 
     /// Reads the selectors. What is `named` is not selected, as in kubectl: names, or one `key`.
