@@ -86,6 +86,18 @@ impl<'c, 'a> Joined<'c, 'a> {
         Ok(found.into_iter().map(|(key, records)| (key, records.into_values().collect())).collect())
     }
 
+    /// The names of the backups that are not known to be of the cluster of the others: they hold no Namespace kube-system,
+    /// and none of the records found that another holds too.
+    #[must_use]
+    pub fn strangers(&self, found: &Records<'_>) -> Vec<&'a str> {
+        if self.backups.len() < 2 {
+            return Vec::new();
+        }
+        let shared = |at: usize| found.values().flatten().any(|of| of.held.len() > 1 && of.held.contains(&at));
+        let unknown = |(at, of): &(usize, &Cluster<'_>)| of.identity().is_none() && !shared(*at);
+        self.backups.iter().enumerate().filter(unknown).map(|(_, of)| of.name).collect()
+    }
+
     /// The time when a revision was written, by the clock with the narrowest bounds.
     #[must_use]
     pub fn gap(&self, revision: i64) -> Gap {

@@ -96,6 +96,12 @@ impl History {
             return Err(error.hinted("`timeline` shows what was done to all").into());
         }
         let found = joined.records(|key| selection.matches(key))?;
+        for name in joined.strangers(&found) {
+            let name = printable(name.to_owned());
+            say!(
+                "note: {name} holds no Namespace kube-system and none of these revisions that another holds: it may be of another cluster"
+            );
+        }
         if found.is_empty() {
             note_namespace(&backups.iter().collect::<Vec<_>>(), query.namespace.as_deref());
             let what = self.key.unwrap_or_else(|| query.what.join(" "));
