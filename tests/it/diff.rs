@@ -212,5 +212,14 @@ fn a_broken_side_is_told() {
 fn two_times_of_one_revision_are_noted() {
     let (out, err, exit) = diff(&[AFTER, "--at", "2026-11-21T11:06:22Z..2026-11-21T11:06:46Z"]);
     assert!(exit == 0 && out.contains("revision 462 to 462"), "{out}");
-    assert!(err.contains("note: both times come to the same revision"), "{err}");
+    assert!(err.contains("so no difference can show"), "{err}");
+    // the last state, by a time after it and by its revision
+    for flags in [
+        ["--at", "2026-11-21T11:06:22Z..2026-11-21T11:06:46Z"],
+        ["--at", "2098-01-01..2099-01-01"],
+        ["--rev", "505..505"],
+    ] {
+        let (_, err, exit) = diff(&[&[AFTER][..], &flags].concat());
+        assert!(exit == 0 && err.contains("note: both sides are revision "), "{flags:?}: {err}");
+    }
 }

@@ -137,6 +137,12 @@ impl Compare {
         if let Some((from, to)) = self.states(&old)? {
             let from = self.side(&a, &old, from)?;
             let to = self.side(&a, &old, to)?;
+            if from.view.revision == to.view.revision {
+                let revision = from.view.revision;
+                say!(
+                    "note: both sides are revision {revision}, so no difference can show; --rev N..M compares two revisions"
+                );
+            }
             let exit = self.compare(session, &from, &to, &words(&self.rest)?)?;
             return Ok(exit.max(session.close(&a, from.findings())?));
         }
@@ -169,13 +175,7 @@ impl Compare {
         };
         let ring = self.keys.ring()?;
         let at = |time: Time| Ok::<_, Error>(revision_at(time, snapshot, &ring)?.map_or(At::Last, At::Revision));
-        let (from, to) = (at(from)?, at(to)?);
-        if from == to {
-            say!(
-                "note: both times come to the same revision, so no difference can show; --rev N..M compares revisions"
-            );
-        }
-        Ok(Some((from, to)))
+        Ok(Some((at(from)?, at(to)?)))
     }
 
     fn compare(
