@@ -167,6 +167,11 @@ impl Session {
         if keyspace.dropped() < keyspace.compacted() {
             let at = keyspace.compacted();
             say!("note: {}: records compacted at revision {at} are shown from its log", source.name());
+        } else if keyspace.dropped() >= 0 && load.wal && !source.wal().is_empty() {
+            let name = source.name();
+            say!(
+                "note: {name}: its log does not show all of what was compacted, and is not used for that; `etcdsnap wal` lists what it holds"
+            );
         }
         Ok(snapshot)
     }

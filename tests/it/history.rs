@@ -180,6 +180,12 @@ fn what_was_compacted_is_read_from_the_log() {
     writes(&etcd, "12");
     let _home = etcd.stop();
     assert_eq!(signs(&restored), ["= 11", "~ 13"]);
+    for command in [&["timeline", &restored][..], &["history", &restored, "--key", "k"]] {
+        let (_, err, _) = run(command);
+        assert!(err.contains("its log does not show all of what was compacted, and is not used for that"), "{err}");
+        let (_, err, _) = run(&[command, &["--no-wal"]].concat());
+        assert!(!err.contains("is not used for that"), "{err}");
+    }
 }
 
 #[test]
