@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, convert::Infallible, fmt::Debug};
 
 use etcdsnap::{
     Findings, bolt,
-    bolt::{Bucket, Db, Kind, Leaf, Meta, PageId, Tree, Walk, Writer},
+    bolt::{Bucket, Db, Kind, Leaf, Meta, PageId, Tree, Usage, Walk, Writer},
     diff::changes,
     etcd::{KeyValue, Load, Range, Snapshot, boot},
     k8s::{Clock, Portrait, Ring},
@@ -69,25 +69,40 @@ pub fn rebuilt(image: &[u8], records: usize, longest: usize) -> Vec<u8> {
     build(&items(image, records, longest))
 }
 
-/// Everything at the level of pages.
+/// Everything at the level of pages; also as of a file of which no meta holds.
 pub fn read_pages(image: &[u8]) {
-    let Ok(db) = Db::open(image) else { return };
-    let _ = bolt::check(&db);
-    let (mut findings, mut scratch) = (Findings::default(), Vec::new());
-    for id in 0..db.pages().min(64) {
-        match db.page(PageId(id)) {
-            Ok(page) if page.kind == Kind::Leaf => {
-                let leaf = Leaf::read(page, &mut scratch, &mut findings);
-                for item in leaf.items.iter().filter(|item| item.bucket) {
-                    let _ = Bucket::read(item.key, item.value, item.offset);
-                }
-            }
-            _ => {}
+    if let Ok(db) = Db::open(image) {
+        pages_of(&db);
+    }
+    for size in [PAGE_SIZE, 4096] {
+        let Ok(db) = bolt::assume_with_root(image, size, None) else { continue };
+        pages_of(&db);
+        if let Some(root) = bolt::may_be_roots(&db).pop() {
+            let _ = bolt::assume_with_root(image, size, Some(root)).map(|db| Usage::of(&db, &mut Findings::default()));
         }
     }
-    let mut walk = Walk::new(db);
-    for bucket in walk.buckets(&mut findings) {
-        let _ = walk.last_leaf(&bucket);
+}
+
+fn pages_of(db: &Db<'_>) {
+    let _ = (bolt::check(db), bolt::check_from(db, PageId(3)));
+    let (mut findings, mut scratch) = (Findings::default(), Vec::new());
+    let usage = Usage::of(db, &mut findings);
+    assert!(usage.pages(db).count() as u64 <= db.pages());
+    for id in (0..db.pages().min(64)).map(PageId) {
+        let _ = (usage.of_page(id), usage.overflow_of(id), db.raw_page(id).map(|raw| raw.page().is_some()));
+        let Ok(page) = db.page(id) else { continue };
+        if page.kind == Kind::Leaf {
+            let leaf = Leaf::read(page, &mut scratch, &mut findings);
+            for item in leaf.items.iter().filter(|item| item.bucket) {
+                let _ = Bucket::read(item.key, item.value, item.offset);
+            }
+        }
+    }
+    let mut walk = Walk::new(db.clone());
+    let root = walk.root();
+    let _ = (walk.stats(&root, &mut findings), walk.bucket_at(&[b"key"], &mut findings));
+    for bucket in Walk::new(db.clone()).buckets(&mut findings) {
+        let _ = (walk.last_leaf(&bucket), walk.get(&bucket, b"consistent_index", &mut findings));
     }
 }
 

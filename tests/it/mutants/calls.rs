@@ -74,6 +74,7 @@ const ANY: &[&str] = &[
     "bolt check IN",
     "bolt check IN --from-page 3",
     "bolt dump IN 0 1 2 3",
+    "evidence check IN",
 ];
 
 /// Those for a data directory, besides.
