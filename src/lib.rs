@@ -33,7 +33,7 @@
 //!  the trunk, bytes on disk to Kubernetes objects and back:
 //!      bytes ordered error document proto hash ─> source ─> publish ─> bolt ─> wal ─> snap ─> etcd ─> k8s
 //!  branches from its end: checks, selection and printing, a cluster's objects, differences
-//!      verify ─> restore, rewrite    select ─> print    select ─> objects ─> diff    verify, objects ─> export
+//!      salvage    verify ─> restore, rewrite    select ─> print    select ─> objects ─> diff    verify, objects ─> export
 //! ```
 //!
 //! A command follows the same order. For `verify backup.db`, [`source::Source::open`] recognises the file and maps it;
@@ -75,6 +75,7 @@ pub mod proto;
 pub mod publish;
 pub mod restore;
 pub mod rewrite;
+pub mod salvage;
 pub mod select;
 pub mod snap;
 pub mod source;

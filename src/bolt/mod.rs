@@ -19,12 +19,15 @@
 //! [`Writer`] writes trees of new pages after those of a file, or into a fresh one; no page that can be reached is
 //! written to, and a meta page comes last.
 //!
+//! [`carve`] reads the pages of a file that has no tree any more.
+//!
 //! Mirrors `internal/common` and `tx_check.go` of `go.etcd.io/bbolt`.
 
 #![deny(clippy::arithmetic_side_effects)]
 
 mod branch;
 mod buckets;
+pub mod carve;
 mod check;
 mod db;
 mod find;

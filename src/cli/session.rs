@@ -124,6 +124,12 @@ impl Session {
         Ok(source)
     }
 
+    /// Opens a file of which not even the kind may be recognisable any more, and the log of its data directory.
+    pub(crate) fn open_any(&mut self, named: &Path) -> Result<Source> {
+        let options = Options { metas_lost: true, ..self.options.clone() };
+        self.open_with(named, &options)
+    }
+
     /// Opens a backup for a command that reports the notes itself.
     pub(crate) fn open_quietly(&mut self, named: &Path, options: &Options) -> Result<Source> {
         self.note_stdin(named)?;

@@ -33,6 +33,9 @@ pub struct Doubt {
     pub findings: Vec<String>,
     /// With which arguments it was made.
     pub arguments: Vec<String>,
+    /// The report of `salvage`, for a file that it made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub salvage: Option<serde_json::Value>,
 }
 
 impl Doubt {

@@ -14,6 +14,8 @@ pub enum Run {
     Restore,
     /// `export`.
     Export,
+    /// `salvage`.
+    Salvage,
 }
 
 impl fmt::Display for Run {
@@ -21,6 +23,7 @@ impl fmt::Display for Run {
         f.write_str(match self {
             Self::Restore => "restore",
             Self::Export => "export",
+            Self::Salvage => "salvage",
         })
     }
 }

@@ -170,6 +170,7 @@ impl Report {
             verdict: verdict.to_string(),
             findings: findings.take(IN_DOUBT).map(|finding| format!("{}: {finding}", finding.code)).collect(),
             arguments: arguments.to_vec(),
+            salvage: None,
         })
     }
 

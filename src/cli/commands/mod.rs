@@ -19,6 +19,7 @@ mod migrate;
 mod node;
 mod object;
 mod restore;
+mod salvage;
 mod snap;
 mod snapshot;
 mod status;
@@ -76,6 +77,7 @@ commands! {
     Timeline(timeline::Timeline),
     Export(export::Export),
     Restore(Box<restore::Restore>),
+    Salvage(salvage::Salvage),
     Wal(wal::Wal),
     Snap(snap::Snaps),
     ForceNewCluster(force_new_cluster::ForceNewCluster),

@@ -1,0 +1,126 @@
+mod list;
+mod text;
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use etcdsnap::{
+    Error,
+    publish::Watch,
+    salvage::{Job, Only, Options, save},
+};
+use list::Listing;
+
+use crate::{
+    failure::{Exit, Failure},
+    render::{self, shell},
+    session::{Session, arguments, stop_at_signal},
+};
+
+/// Save what is left in a broken db, as a new snapshot
+///
+/// For a db that `verify` calls damaged: its tree is broken, a meta page or the end of the file is lost, pages were
+/// overwritten. Every page that still holds records is read, whether a tree reaches it or not. For each key its newest
+/// record is judged: `proved`, when the record is surely in the keyspace and no later revision is missing; `likely`, when a
+/// later change may be lost; `conflicting`, when copies of the record differ. Deleted and overwritten values are left out.
+///
+/// FILE is a snapshot with a trailer, of the last state and without history when something is missing. FILE.etcdsnap.json
+/// holds the report, and `verify` and `restore` read it: the result is never called good.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  etcdsnap salvage broken.db --to saved.db
+  etcdsnap salvage broken.db --to saved.db --only proved
+  etcdsnap salvage disk.img --scan --to saved.db
+  etcdsnap salvage broken.db --list --prefix /registry/secrets/ -o ndjson
+
+Exit status: 0 every live key is proved and nothing is missing; 1 something is likely, conflicting
+or missing (FILE is there), or there is nothing to save; 2 wrong usage, or FILE exists; 3 could not
+be read or written")]
+pub(crate) struct Salvage {
+    /// The broken db: a file, a data directory, either of them in a container, or what is left of one
+    input: PathBuf,
+    /// Into FILE, which is new
+    #[arg(long, value_name = "FILE", required_unless_present = "list")]
+    to: Option<PathBuf>,
+    /// Which values are written
+    #[arg(long, value_enum, value_name = "proved|likely", default_value_t = Values::Likely, hide_default_value = true,
+          hide_possible_values = true)]
+    only: Values,
+    /// Write nothing: list every record that is there, deleted and overwritten ones too
+    #[arg(long, conflicts_with_all = ["to", "only"])]
+    list: bool,
+    /// The format: text or json; with --list table, json or ndjson
+    #[arg(short, long, value_enum, value_name = "FORMAT", hide_possible_values = true)]
+    output: Option<Output>,
+    /// Bytes in a page, where most pages do not show the right one
+    #[arg(long, value_name = "N", value_parser = page_size)]
+    page_size: Option<u32>,
+    /// Look for the db at every sector: it is somewhere inside a disk image or a larger file, or its start is missing
+    #[arg(long)]
+    scan: bool,
+    #[command(flatten)]
+    listing: Listing,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    Text,
+    Table,
+    Json,
+    Ndjson,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Values {
+    /// Those that are proved
+    Proved,
+    /// Those that are proved or likely
+    Likely,
+}
+
+fn page_size(text: &str) -> Result<u32, String> {
+    let size = text.parse().ok().filter(|size: &u32| size.is_power_of_two() && (1024..=65536).contains(size));
+    size.ok_or_else(|| "a page has 1024, 2048, 4096, 8192, 16384, 32768 or 65536 bytes".to_owned())
+}
+
+impl Salvage {
+    pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
+        let options = Options { page_size: self.page_size, scan: self.scan };
+        let wrong = |what: &str| Err(Error::usage(what).into());
+        let Some(to) = &self.to else {
+            if self.output == Some(Output::Text) {
+                return wrong("--list prints a table, json or ndjson");
+            }
+            return self.listing.run(session, &self.input, &options, self.output);
+        };
+        if matches!(self.output, Some(Output::Table | Output::Ndjson)) {
+            return wrong("the report is text or json; with --list the records are a table, json or ndjson");
+        }
+        session.unpack_near(to);
+        let source = session.open_any(&self.input)?;
+        let only = if self.only == Values::Proved { Only::Proved } else { Only::Likely };
+        let file = shell(to);
+        let next = vec![
+            format!("etcdsnap verify {file}"),
+            format!("etcdsnap restore {file} --data-dir DIR --member NAME --bump-revision auto"),
+        ];
+        let job = Job { to: to.clone(), only, options, next, arguments: arguments() };
+        let (stop, progress) = (stop_at_signal(), session.progress(&source));
+        let report = save(&source, &job, Watch { stop: &stop, progress: &|done, all| progress.tell(done, all) })?;
+        drop(progress);
+        if let Some(saved) = &report.written {
+            session.wrote(&saved.files)?;
+        }
+        let printed = match self.output {
+            Some(Output::Json) => render::json(&mut session.out, &report, false),
+            _ => text::report(&mut session.out, &report).map_err(Failure::from),
+        };
+        if printed.is_err() {
+            say!("note: salvage wrote the file; its report could not be printed");
+        }
+        printed?;
+        session.intact(&source)?;
+        Ok(if report.complete { Exit::Good } else { Exit::Content })
+    }
+}

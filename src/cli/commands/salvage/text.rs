@@ -1,0 +1,88 @@
+//! The report, for people.
+
+use std::io::{self, Write};
+
+use etcdsnap::salvage::{From, Report};
+
+use crate::render;
+
+/// The most lines of one kind.
+const SHOWN: usize = 20;
+
+pub(super) fn report(out: &mut impl Write, report: &Report) -> io::Result<()> {
+    let Report { pages, root, records, revisions, keys, .. } = report;
+    let source = render::printable(report.source.clone());
+    writeln!(
+        out,
+        "{source}: {} pages of {} bytes, {} leaves with records",
+        pages.total, report.page_size, pages.leaves
+    )?;
+    match root.page {
+        None => writeln!(out, "root: none was found")?,
+        Some(page) => {
+            let from = if root.from == Some("meta") { "named by the meta page" } else { "found without a meta page" };
+            let holes = match root.holes {
+                0 => "its tree is whole".to_owned(),
+                n => format!("{n} parts of its tree are missing"),
+            };
+            writeln!(out, "root: page {page}, {from}; {holes}")?;
+        }
+    }
+    if root.mixed {
+        writeln!(out, "mixed: its pages are of different times, as in a copy of a db in use: nothing is proved")?;
+    }
+    let Some((first, last)) = revisions.first.zip(revisions.last) else { return Ok(()) };
+    writeln!(
+        out,
+        "records: {} found, {} of them on pages that the tree does not reach; {} copies, {} conflicts",
+        records.found, records.unreachable, records.copies, records.conflicts
+    )?;
+    let compacted = if revisions.compacted < 0 { "never".to_owned() } else { format!("at {}", revisions.compacted) };
+    writeln!(out, "revisions: {first} to {last}, compacted {compacted}; {} are missing", revisions.missing)?;
+    for gap in revisions.gaps.iter().take(SHOWN) {
+        match gap.missing {
+            0 => writeln!(out, "  after {} changes of the same transaction may be missing", gap.after)?,
+            n => writeln!(out, "  {n} missing between {} and {}", gap.after, gap.before)?,
+        }
+    }
+    more(out, revisions.gap_count.saturating_sub(SHOWN))?;
+    if revisions.open {
+        writeln!(out, "  later revisions than {last} may be lost, too")?;
+    }
+    writeln!(
+        out,
+        "keys: {} proved, {} likely, {} conflicting, {} deleted",
+        keys.proved, keys.likely, keys.conflicting, keys.deleted
+    )?;
+    if !report.kinds.is_empty() {
+        writeln!(out, "not proved:")?;
+    }
+    for hit in report.kinds.iter().take(SHOWN) {
+        let resource = if hit.resource.is_empty() { "other keys" } else { &hit.resource };
+        let namespace = hit.namespace.as_deref().map_or(String::new(), |namespace| format!(" -n {namespace}"));
+        let conflicting =
+            if hit.conflicting > 0 { format!(", {} conflicting", hit.conflicting) } else { String::new() };
+        let line = format!("  {resource}{namespace}: {} likely{conflicting}, {} proved", hit.likely, hit.proved);
+        writeln!(out, "{}", render::printable(line))?;
+    }
+    more(out, report.kinds.len().saturating_sub(SHOWN))?;
+    for bucket in &report.buckets {
+        let from = match (bucket.from, bucket.page) {
+            (From::Tree, _) if !bucket.partial => continue,
+            (From::Made, _) => "nothing is left of it: it is made anew".to_owned(),
+            (_, page) => {
+                format!("from page {}{}", page.unwrap_or(0), if bucket.partial { ", not all of it" } else { "" })
+            }
+        };
+        writeln!(out, "bucket {}: {from}", bucket.name)?;
+    }
+    if let Some(saved) = &report.written {
+        let file = render::printable(saved.file.clone());
+        writeln!(out, "{file}: {} keys at revision {}, sha256 {}", saved.keys, saved.revision, saved.sha256)?;
+    }
+    report.next.iter().try_for_each(|line| writeln!(out, "next: {line}"))
+}
+
+fn more(out: &mut impl Write, n: usize) -> io::Result<()> {
+    if n > 0 { writeln!(out, "  and {n} more") } else { Ok(()) }
+}

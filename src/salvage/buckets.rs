@@ -1,0 +1,87 @@
+//! The small buckets: from the tree, from an older root bucket, or made.
+
+use serde::Serialize;
+
+use super::root::RootOf;
+use crate::{
+    bolt::carve::Carve,
+    etcd::{Revision, rewrite::Items},
+};
+
+/// The small buckets that every etcd has.
+pub(super) const SMALL: [&str; 9] =
+    ["alarm", "auth", "authRoles", "authUsers", "cluster", "lease", "members", "members_removed", "meta"];
+
+/// Where a bucket comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum From {
+    /// The tree that the valid meta names.
+    Tree,
+    /// A root bucket that was found without a meta.
+    Page,
+    /// Nowhere: it is made, as small as etcd needs it.
+    Made,
+}
+
+/// A small bucket.
+#[derive(Debug, Clone)]
+pub struct Small {
+    /// Its name.
+    pub name: &'static str,
+    /// Where it comes from.
+    pub from: From,
+    /// The page of the root bucket that it is in.
+    pub page: Option<u64>,
+    /// Whether items of it are missing.
+    pub partial: bool,
+    /// Its items.
+    pub items: Items,
+}
+
+/// Each small bucket from the first of `roots` in which it is whole, else from the first that has some of it.
+#[must_use]
+pub(super) fn small_buckets(carve: &Carve<'_>, roots: &[RootOf<'_>]) -> Vec<Small> {
+    let found = |name: &'static str| {
+        let in_root = |root: &RootOf<'_>| {
+            let (items, whole) = root.items(carve, name)?;
+            let from = if root.of_meta { From::Tree } else { From::Page };
+            let usable = name != "meta" || items.iter().any(|(key, _)| key == b"consistent_index");
+            usable.then_some(Small { name, from, page: Some(root.page.0), partial: !whole, items })
+        };
+        let mut all = roots.iter().filter_map(in_root);
+        let first = all.next();
+        let whole = first.as_ref().filter(|first| first.partial).and_then(|_| all.find(|small| !small.partial));
+        whole.or(first).unwrap_or_else(|| Small {
+            name,
+            from: From::Made,
+            page: None,
+            partial: false,
+            items: made(name),
+        })
+    };
+    SMALL.map(found).into()
+}
+
+/// What etcd needs where nothing is left: a `meta` from which it reads the version of the schema.
+fn made(name: &str) -> Items {
+    let item = |key: &[u8], value: &[u8]| (key.to_vec(), value.to_vec());
+    match name {
+        "meta" => vec![
+            item(b"confState", br#"{"voters":[1],"auto_leave":false}"#),
+            item(b"consistent_index", &1_u64.to_be_bytes()),
+            item(b"term", &1_u64.to_be_bytes()),
+        ],
+        _ => Items::new(),
+    }
+}
+
+/// The bucket `meta` with a compaction at `revision`, finished.
+#[must_use]
+pub(super) fn compacted_at(mut meta: Items, revision: i64) -> Items {
+    meta.retain(|(key, _)| key != b"finishedCompactRev" && key != b"scheduledCompactRev");
+    let value = Revision::first(revision).to_bucket_key(false);
+    meta.extend(["finishedCompactRev", "scheduledCompactRev"].map(|key| (key.as_bytes().to_vec(), value.clone())));
+    meta.sort();
+    meta
+}

@@ -1,0 +1,196 @@
+//! The judgement of each record, from what is known of all: pure.
+//!
+//! The newest record of a key is *proved* when it is surely still in the keyspace, and nothing newer can be missing:
+//!
+//! - it is in the keyspace when the tree reaches it, or when it is newer than the last compaction, which is all that
+//!   removes records;
+//! - nothing newer is missing when every revision after it is there. Below the last compaction nothing has to be: that
+//!   has left the newest record of each key and no other, so what is left there is the newest.
+//!
+//! What is not proved is *likely*.
+
+use serde::Serialize;
+
+use super::entry::{Entry, NO_KEY};
+use crate::etcd::Revision;
+
+/// The verdict on a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Default)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// It is the value of its key.
+    Proved,
+    /// It is the newest of its key that is there, but a later change may be lost.
+    #[default]
+    Likely,
+    /// A newer one is there.
+    Superseded,
+    /// It deletes its key, or its key was deleted later.
+    Deleted,
+    /// It is the newest of its key, and copies of it differ.
+    Conflicting,
+}
+
+/// Why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Default)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rule {
+    /// The tree reaches it, and no later revision is missing.
+    Reachable,
+    /// No tree reaches it, but it is newer than the last compaction, and no later revision is missing.
+    Dense,
+    /// Later revisions are missing.
+    Gap,
+    /// Later revisions than all that were found may be lost.
+    Open,
+    /// Pages of the file are of different times.
+    Mixed,
+    /// No tree reaches it, so a compaction may have removed it.
+    #[default]
+    Stale,
+    /// The end of its value may have been erased.
+    Erased,
+    /// A newer record of the key is there.
+    Newer,
+    /// It is a deletion.
+    Tombstone,
+    /// The key was deleted later.
+    DeletedLater,
+    /// A compaction removed it: its key was deleted, or its later value is lost.
+    Compacted,
+    /// Copies of the revision differ.
+    Differs,
+    /// It holds no key: `restore` wrote it to raise the revision.
+    Bump,
+}
+
+/// What is known of the whole keyspace.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Horizon {
+    /// The last compaction that was finished, -1 for none; `None` where that is not known.
+    pub finished: Option<i64>,
+    /// The last compaction that was started, or -1.
+    pub scheduled: i64,
+    /// Whether nothing can be missing after the last record that was found.
+    pub closed: bool,
+    /// Whether pages are of different times, as in a copy of a db in use.
+    pub mixed: bool,
+}
+
+/// Revisions that are missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gap {
+    /// The last one before.
+    pub after: Revision,
+    /// The first one after.
+    pub before: Revision,
+    /// How many transactions are surely missing; 0 where only the end of the one before may be.
+    pub missing: u64,
+}
+
+/// The judgement.
+#[derive(Debug, Default)]
+pub struct Judged {
+    /// For each record.
+    pub verdicts: Vec<(Verdict, Rule)>,
+    /// The newest record of each key, by its place.
+    pub newest: Vec<u32>,
+    /// What is missing, in order.
+    pub gaps: Vec<Gap>,
+    /// Transactions that are missing.
+    pub missing: u64,
+}
+
+impl Judged {
+    /// The verdict on the record at `at`.
+    #[must_use]
+    pub fn verdict(&self, at: usize) -> (Verdict, Rule) {
+        self.verdicts.get(at).copied().unwrap_or_default()
+    }
+
+    /// The place of the newest record of `entry`'s key.
+    #[must_use]
+    pub fn newest(&self, entry: &Entry) -> Option<usize> {
+        self.newest.get(entry.key as usize).map(|at| *at as usize)
+    }
+}
+
+/// Judges `entries`, which are in order and change the keys from 0 to `keys`.
+#[must_use]
+pub fn judge(entries: &[Entry], keys: u32, horizon: &Horizon) -> Judged {
+    let mut newest = vec![0_u32; keys as usize];
+    for (at, entry) in (0_u32..).zip(entries) {
+        if let Some(newest) = newest.get_mut(entry.key as usize) {
+            *newest = at;
+        }
+    }
+    let mut judged = Judged { newest, ..Judged::default() };
+    let doubted = judged.find_gaps(entries, horizon);
+    judged.verdicts =
+        (0_usize..).zip(entries).map(|(at, entry)| judged.judge(entries, horizon, doubted, at, entry)).collect();
+    judged
+}
+
+impl Judged {
+    /// Finds what is missing; returns how many records have something missing after them.
+    fn find_gaps(&mut self, entries: &[Entry], horizon: &Horizon) -> usize {
+        let compacted = horizon.finished.unwrap_or(-1);
+        let (mut doubted, mut last): (usize, Option<(usize, &Entry)>) = (0, None);
+        for (at, next) in entries.iter().enumerate().filter(|(_, entry)| !entry.removed) {
+            let (before, after) = (last, next.revision);
+            last = Some((at, next));
+            if next.differs && !next.reached {
+                doubted = at.saturating_add(1);
+            }
+            if after.main <= compacted || next.key == NO_KEY {
+                continue;
+            }
+            // The first revision of a keyspace is 1, and no record has it.
+            let known = before.map_or(1, |(_, entry)| entry.revision.main).max(compacted);
+            let missing = after.main.saturating_sub(known).saturating_sub(1).max(0);
+            let begins = after.sub == 0 && known < after.main;
+            let follows = before.is_none_or(|(_, entry)| entry.linked || entry.revision.main <= compacted);
+            let pending =
+                after.main <= horizon.scheduled && before.is_some_and(|(_, entry)| entry.linked && entry.reached);
+            let continues = before.is_some_and(|(_, entry)| {
+                let Revision { main, sub } = entry.revision;
+                entry.linked && main == after.main && sub.saturating_add(1) == after.sub
+            });
+            if pending || continues || (follows && begins && missing == 0) {
+                continue;
+            }
+            doubted = at;
+            let missing = missing.cast_unsigned();
+            self.missing = self.missing.saturating_add(missing);
+            let start = Revision { main: known, sub: 0 };
+            let after = before.map_or(start, |(_, entry)| entry.revision.max(start));
+            self.gaps.push(Gap { after, before: next.revision, missing });
+        }
+        doubted
+    }
+
+    fn judge(&self, entries: &[Entry], horizon: &Horizon, doubted: usize, at: usize, entry: &Entry) -> (Verdict, Rule) {
+        if entry.key == NO_KEY {
+            return (Verdict::Superseded, Rule::Bump);
+        }
+        let newest = self.newest(entry).unwrap_or(at);
+        let last = entries.get(newest).unwrap_or(entry);
+        let kept_above = horizon.finished.map(|finished| finished.max(horizon.scheduled));
+        let in_keyspace = entry.reached || kept_above.is_some_and(|above| entry.revision.main > above);
+        match () {
+            () if entry.tombstone => (Verdict::Deleted, Rule::Tombstone),
+            () if newest != at && last.tombstone => (Verdict::Deleted, Rule::DeletedLater),
+            () if newest != at && last.removed => (Verdict::Deleted, Rule::Compacted),
+            () if newest != at => (Verdict::Superseded, Rule::Newer),
+            () if entry.removed => (Verdict::Deleted, Rule::Compacted),
+            () if entry.differs => (Verdict::Conflicting, Rule::Differs),
+            () if entry.erased => (Verdict::Likely, Rule::Erased),
+            () if horizon.mixed => (Verdict::Likely, Rule::Mixed),
+            () if !in_keyspace => (Verdict::Likely, Rule::Stale),
+            () if at < doubted || horizon.finished.is_none() => (Verdict::Likely, Rule::Gap),
+            () if !horizon.closed => (Verdict::Likely, Rule::Open),
+            () if entry.reached => (Verdict::Proved, Rule::Reachable),
+            () => (Verdict::Proved, Rule::Dense),
+        }
+    }
+}

@@ -1,0 +1,288 @@
+//! What was found and saved, as a document.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::{From, Salvage, Saved, Small, Verdict};
+use crate::k8s::Key;
+
+/// The most gaps and kinds that a report lists.
+const LISTED: usize = 100;
+
+/// The report.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// The input, as the user named it.
+    pub source: String,
+    /// Bytes in a page.
+    pub page_size: u32,
+    /// Where page 0 is.
+    pub base: i64,
+    /// Whether every live key is proved, and nothing is missing.
+    pub complete: bool,
+    /// The pages.
+    pub pages: PagesRead,
+    /// The root bucket that decided.
+    pub root: Root,
+    /// The records.
+    pub records: Records,
+    /// The revisions.
+    pub revisions: Revisions,
+    /// The keys, by the verdict on the newest record of each.
+    pub keys: Keys,
+    /// The kinds and namespaces in which something is not proved.
+    pub kinds: Vec<KindHit>,
+    /// Where the small buckets come from.
+    pub buckets: Vec<BucketFrom>,
+    /// The file that was written.
+    pub written: Option<Saved>,
+    /// The commands that come next.
+    pub next: Vec<String>,
+}
+
+/// Pages, counted.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct PagesRead {
+    /// All that the file has room for.
+    pub total: u64,
+    /// Leaves with records.
+    pub leaves: u64,
+    /// Branches.
+    pub branches: u64,
+    /// All others.
+    pub other: u64,
+    /// Leaves that the tree reaches.
+    pub reachable: u64,
+}
+
+/// The root bucket.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Root {
+    /// `meta` when a valid meta names it, `page` when it was found without one.
+    pub from: Option<&'static str>,
+    /// Its page.
+    pub page: Option<u64>,
+    /// Whether its tree has no hole.
+    pub whole: bool,
+    /// How many parts of the tree are missing.
+    pub holes: u64,
+    /// The last entry of the log that it includes.
+    pub consistent_index: Option<u64>,
+    /// Whether pages of the file are of different times.
+    pub mixed: bool,
+}
+
+/// Records, counted.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Records {
+    /// All, equal copies once.
+    pub found: u64,
+    /// Those that the tree reaches.
+    pub reachable: u64,
+    /// Those of other pages.
+    pub unreachable: u64,
+    /// Equal copies that were merged.
+    pub copies: u64,
+    /// Revisions whose copies differ.
+    pub conflicts: u64,
+    /// Those of the log.
+    pub log: u64,
+    /// Deletions.
+    pub tombstones: u64,
+}
+
+/// The revisions.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Revisions {
+    /// The first one that is there.
+    pub first: Option<i64>,
+    /// The last.
+    pub last: Option<i64>,
+    /// The last compaction, -1 for none.
+    pub compacted: i64,
+    /// How many are missing after the compaction, up to the last: at most as many changes are lost.
+    pub missing: u64,
+    /// Whether later ones may be lost, too.
+    pub open: bool,
+    /// What is missing, the first hundred.
+    pub gaps: Vec<GapRange>,
+    /// How many gaps there are.
+    pub gap_count: usize,
+}
+
+/// A gap.
+#[derive(Debug, Clone, Serialize)]
+pub struct GapRange {
+    /// The revision before.
+    pub after: String,
+    /// The revision after.
+    pub before: String,
+    /// How many are missing; 0 where only the end of the one before may be.
+    pub missing: u64,
+}
+
+/// Keys, counted.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct Keys {
+    /// Proved.
+    pub proved: u64,
+    /// Likely.
+    pub likely: u64,
+    /// Those whose newest record has copies that differ.
+    pub conflicting: u64,
+    /// Deleted.
+    pub deleted: u64,
+    /// Those that are written.
+    pub written: u64,
+}
+
+/// A kind in a namespace.
+#[derive(Debug, Clone, Serialize)]
+pub struct KindHit {
+    /// The plural name of the resource; empty for what is not of Kubernetes.
+    pub resource: String,
+    /// The namespace.
+    pub namespace: Option<String>,
+    /// Keys that are proved.
+    pub proved: u64,
+    /// Keys that are likely.
+    pub likely: u64,
+    /// Keys whose copies differ.
+    pub conflicting: u64,
+}
+
+/// A small bucket.
+#[derive(Debug, Clone, Serialize)]
+pub struct BucketFrom {
+    /// Its name.
+    pub name: &'static str,
+    /// Where it comes from.
+    pub from: From,
+    /// The page of the root bucket that it was in.
+    pub page: Option<u64>,
+    /// How many items it has.
+    pub items: usize,
+    /// Whether items of it are missing.
+    #[serde(skip_serializing_if = "crate::document::is_false")]
+    pub partial: bool,
+}
+
+impl Report {
+    /// The report on `salvage`, whose small buckets are `buckets`.
+    #[must_use]
+    pub fn new(source: &str, salvage: &Salvage<'_>, buckets: &[Small]) -> Self {
+        let Salvage { carve, set, roots, walked, horizon, judged } = salvage;
+        let entries = &set.entries;
+        let count = |counts: &dyn Fn(&&super::Entry) -> bool| entries.iter().filter(counts).count() as u64;
+        let (root, reachable) = (roots.first(), count(&|entry| entry.reached));
+        let found = entries.len() as u64;
+        let gaps = judged.gaps.iter().take(LISTED).map(|gap| GapRange {
+            after: gap.after.to_string(),
+            before: gap.before.to_string(),
+            missing: gap.missing,
+        });
+        let pages = carve.range();
+        Self {
+            source: source.to_owned(),
+            page_size: carve.page_size(),
+            base: carve.base(),
+            complete: salvage.is_complete(),
+            pages: PagesRead {
+                total: pages.end.saturating_sub(pages.start),
+                leaves: set.pages.leaves,
+                branches: set.pages.branches,
+                other: set.pages.other,
+                reachable: walked.leaves,
+            },
+            root: Root {
+                from: root.map(|root| if root.of_meta { "meta" } else { "page" }),
+                page: root.map(|root| root.page.0),
+                whole: root.is_some() && walked.holes == 0,
+                holes: walked.holes,
+                consistent_index: root.and_then(|root| root.consistent_index),
+                mixed: horizon.mixed,
+            },
+            records: Records {
+                found,
+                reachable,
+                unreachable: found.saturating_sub(reachable),
+                copies: set.copies,
+                conflicts: set.conflicts,
+                log: count(&|entry| entry.log),
+                tombstones: count(&|entry| entry.tombstone),
+            },
+            revisions: Revisions {
+                first: entries.first().map(|entry| entry.revision.main),
+                last: entries.last().map(|entry| entry.revision.main),
+                compacted: salvage.compacted(),
+                missing: judged.missing,
+                open: !horizon.closed || horizon.mixed,
+                gaps: gaps.collect(),
+                gap_count: judged.gaps.len(),
+            },
+            keys: keys(salvage),
+            kinds: kinds(salvage),
+            buckets: buckets
+                .iter()
+                .map(|of| BucketFrom {
+                    name: of.name,
+                    from: of.from,
+                    page: of.page,
+                    items: of.items.len(),
+                    partial: of.partial,
+                })
+                .collect(),
+            written: None,
+            next: Vec::new(),
+        }
+    }
+}
+
+fn keys(salvage: &Salvage<'_>) -> Keys {
+    let mut keys = Keys::default();
+    for at in &salvage.judged.newest {
+        let count = match salvage.judged.verdict(*at as usize).0 {
+            Verdict::Proved => &mut keys.proved,
+            Verdict::Likely => &mut keys.likely,
+            Verdict::Conflicting => &mut keys.conflicting,
+            Verdict::Deleted | Verdict::Superseded => &mut keys.deleted,
+        };
+        *count = count.saturating_add(1);
+    }
+    keys
+}
+
+fn kinds(salvage: &Salvage<'_>) -> Vec<KindHit> {
+    let mut kinds: BTreeMap<(String, Option<String>), [u64; 3]> = BTreeMap::new();
+    for at in &salvage.judged.newest {
+        let at = *at as usize;
+        let index = match salvage.judged.verdict(at).0 {
+            Verdict::Proved => 0,
+            Verdict::Likely => 1,
+            Verdict::Conflicting => 2,
+            _ => continue,
+        };
+        let Some(entry) = salvage.set.entries.get(at) else { continue };
+        let kv = entry.kv(salvage.carve.bytes());
+        let name = match Key::new(kv.key) {
+            Key::Object(key) => (key.resource.into_owned(), key.namespace.map(str::to_owned)),
+            _ => (String::new(), None),
+        };
+        if let Some(count) = kinds.entry(name).or_default().get_mut(index) {
+            *count = count.saturating_add(1);
+        }
+    }
+    let hit = kinds.into_iter().filter(|(_, [_, likely, conflicting])| likely.saturating_add(*conflicting) > 0);
+    let hit = hit.map(|((resource, namespace), [proved, likely, conflicting])| KindHit {
+        resource,
+        namespace,
+        proved,
+        likely,
+        conflicting,
+    });
+    hit.take(LISTED).collect()
+}

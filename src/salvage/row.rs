@@ -1,0 +1,123 @@
+//! A record with its place and its verdict, for a list.
+
+use serde::{Serialize, Serializer, ser::SerializeStruct as _};
+
+use super::{Entry, Rule, Salvage, Verdict, entry::NO_KEY};
+use crate::{
+    bytes::escape,
+    etcd::{KeyValue, Revision},
+};
+
+/// A record that is there.
+#[derive(Debug, Clone, Copy)]
+pub struct Row<'a> {
+    /// Its revision.
+    pub revision: Revision,
+    /// Whether it deletes the key.
+    pub tombstone: bool,
+    /// What it writes.
+    pub kv: KeyValue<'a>,
+    /// Where its key in the bucket begins in the file.
+    pub offset: u64,
+    /// The page.
+    pub page: u64,
+    /// `tree`, `unreachable`, `log`.
+    pub origin: &'static str,
+    /// How many equal copies there are.
+    pub copies: u32,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Why.
+    pub rule: Rule,
+    /// The newest record of its key.
+    pub newest: Revision,
+}
+
+impl<'a> Salvage<'a> {
+    /// All records, by revision.
+    pub fn rows(&self) -> impl Iterator<Item = Row<'a>> + '_ {
+        self.set.entries.iter().enumerate().map(|(at, entry)| self.row(at, entry))
+    }
+
+    fn row(&self, at: usize, entry: &Entry) -> Row<'a> {
+        let (verdict, rule) = self.judged.verdict(at);
+        let newest = self.judged.newest(entry).filter(|_| entry.key != NO_KEY);
+        let newest = newest.and_then(|at| self.set.entries.get(at)).map_or(entry.revision, |of| of.revision);
+        Row {
+            revision: entry.revision,
+            tombstone: entry.tombstone,
+            kv: entry.kv(self.carve.bytes()),
+            offset: entry.at,
+            page: self.carve.range().start.saturating_add(entry.page.into()),
+            origin: if entry.log {
+                "log"
+            } else if entry.reached {
+                "tree"
+            } else {
+                "unreachable"
+            },
+            copies: entry.copies,
+            verdict,
+            rule,
+            newest,
+        }
+    }
+}
+
+impl Row<'_> {
+    /// The reason in words.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        let text = match self.rule {
+            Rule::Newer => return format!("revision {} is newer", self.newest),
+            Rule::DeletedLater => return format!("revision {} deletes the key", self.newest),
+            Rule::Reachable => "the tree reaches it, and no later revision is missing",
+            Rule::Dense => "newer than the last compaction, and no later revision is missing",
+            Rule::Gap => "later revisions are missing",
+            Rule::Open => "later revisions than all that are left may be lost",
+            Rule::Mixed => "pages of the file are of different times",
+            Rule::Stale => "no tree reaches it: a compaction may have removed it",
+            Rule::Erased => "the end of its value may have been erased",
+            Rule::Tombstone => "deletes the key",
+            Rule::Compacted => "a compaction removed it: the key was deleted, or its later value is lost",
+            Rule::Differs => "copies of this revision differ",
+            Rule::Bump => "raises the revision",
+        };
+        text.to_owned()
+    }
+}
+
+impl Serialize for Row<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("Row", 16)?;
+        fields.serialize_field("main", &self.revision.main)?;
+        fields.serialize_field("sub", &self.revision.sub)?;
+        fields.serialize_field("key", &escape(self.kv.key))?;
+        fields.serialize_field("tombstone", &self.tombstone)?;
+        fields.serialize_field("createRevision", &self.kv.create_revision)?;
+        fields.serialize_field("modRevision", &self.kv.mod_revision)?;
+        fields.serialize_field("version", &self.kv.version)?;
+        fields.serialize_field("lease", &self.kv.lease)?;
+        fields.serialize_field("valueSize", &self.kv.value.len())?;
+        fields.serialize_field("offset", &self.offset)?;
+        fields.serialize_field("page", &self.page)?;
+        fields.serialize_field("origin", self.origin)?;
+        fields.serialize_field("copies", &self.copies)?;
+        fields.serialize_field("verdict", &self.verdict)?;
+        fields.serialize_field("rule", &self.rule)?;
+        fields.serialize_field("reason", &self.reason())?;
+        fields.end()
+    }
+}
+
+impl std::fmt::Display for Verdict {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Proved => "proved",
+            Self::Likely => "likely",
+            Self::Superseded => "superseded",
+            Self::Deleted => "deleted",
+            Self::Conflicting => "conflicting",
+        })
+    }
+}

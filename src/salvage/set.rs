@@ -1,0 +1,175 @@
+//! All records of a file, by revision, each once.
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+use rayon::prelude::*;
+use std::hash::BuildHasher as _;
+
+use super::entry::{Entry, NO_KEY};
+use crate::{
+    bolt::{
+        Bucket, Kind, PageId, Root,
+        carve::{Carve, Scrap},
+    },
+    etcd::Revision,
+};
+
+/// What the pages of a file hold.
+#[derive(Debug, Default)]
+pub struct Set {
+    /// The records, by revision.
+    pub entries: Vec<Entry>,
+    /// How many keys they change.
+    pub keys: u32,
+    /// How many equal copies were merged.
+    pub copies: u64,
+    /// How many revisions have copies that differ.
+    pub conflicts: u64,
+    /// Pages that may be the root of a root bucket, by number.
+    pub roots: Vec<PageId>,
+    /// How many pages were found.
+    pub pages: Pages,
+}
+
+/// Pages, counted.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Pages {
+    /// Leaves that hold records.
+    pub leaves: u64,
+    /// Branches.
+    pub branches: u64,
+    /// All others that carry their number.
+    pub other: u64,
+}
+
+#[derive(Default)]
+struct Found {
+    entries: Vec<Entry>,
+    roots: Vec<PageId>,
+    pages: Pages,
+}
+
+impl Set {
+    /// Reads every page.
+    #[must_use]
+    pub fn collect(carve: &Carve<'_>) -> Self {
+        let first = carve.range().start;
+        let found = carve.pages(Found::default, |found, scrap| found.take(scrap, first));
+        let (mut entries, mut roots, mut pages) = (Vec::new(), Vec::new(), Pages::default());
+        entries.reserve_exact(found.iter().map(|part| part.entries.len()).sum());
+        for part in found {
+            entries.extend(part.entries);
+            roots.extend(part.roots);
+            pages.leaves = pages.leaves.saturating_add(part.pages.leaves);
+            pages.branches = pages.branches.saturating_add(part.pages.branches);
+            pages.other = pages.other.saturating_add(part.pages.other);
+        }
+        entries.par_sort_unstable_by_key(|entry| (entry.revision, entry.at));
+        let mut set = Self { entries, roots, pages, ..Self::default() };
+        set.merge(carve.bytes());
+        set
+    }
+
+    /// Leaves one of the copies of each revision.
+    fn merge(&mut self, bytes: &[u8]) {
+        let (mut copies, mut conflicts) = (0_u64, 0_u64);
+        self.entries.dedup_by(|next, kept| {
+            if next.revision != kept.revision {
+                return false;
+            }
+            if next.stored(bytes) == kept.stored(bytes) {
+                kept.copies = kept.copies.saturating_add(1);
+                copies = copies.saturating_add(1);
+            } else if next.erased != kept.erased {
+                // One of the two has lost a page.
+                if kept.erased {
+                    *kept = *next;
+                }
+            } else if !std::mem::replace(&mut kept.differs, true) {
+                conflicts = conflicts.saturating_add(1);
+            }
+            true
+        });
+        self.entries.shrink_to_fit();
+        (self.copies, self.conflicts) = (copies, conflicts);
+    }
+
+    /// Numbers the keys, when it is decided which copy of each record counts.
+    pub fn number(&mut self, bytes: &[u8]) {
+        let hasher = DefaultHashBuilder::default();
+        let mut table: HashTable<(u32, u32)> = HashTable::new();
+        let mut keys = 0_u32;
+        for index in 0..self.entries.len() {
+            let Some(entry) = self.entries.get(index).filter(|entry| entry.key != NO_KEY) else { continue };
+            let key = entry.kv(bytes).key;
+            let of = |at: u32| self.entries.get(at as usize).map_or(&b""[..], |entry| entry.kv(bytes).key);
+            let hash = hasher.hash_one(key);
+            let number = match table.entry(hash, |(at, _)| of(*at) == key, |(at, _)| hasher.hash_one(of(*at))) {
+                hashbrown::hash_table::Entry::Occupied(known) => known.get().1,
+                hashbrown::hash_table::Entry::Vacant(free) => {
+                    let number = keys;
+                    free.insert((u32::try_from(index).unwrap_or(u32::MAX), number));
+                    keys = keys.saturating_add(1);
+                    number
+                }
+            };
+            if let Some(entry) = self.entries.get_mut(index) {
+                entry.key = number;
+            }
+        }
+        self.keys = keys;
+    }
+
+    /// The place of a revision among the records.
+    pub fn find(&self, revision: Revision) -> Result<usize, usize> {
+        self.entries.binary_search_by_key(&revision, |entry| entry.revision)
+    }
+}
+
+impl Found {
+    fn take(&mut self, scrap: &Scrap<'_>, first: u64) {
+        let mut items = Vec::new();
+        let pages = &mut self.pages;
+        let count = match scrap.page.kind {
+            Kind::Leaf => &mut pages.other,
+            Kind::Branch => &mut pages.branches,
+            _ => &mut pages.other,
+        };
+        *count = count.saturating_add(1);
+        if is_root_branch(scrap) {
+            self.roots.push(scrap.page.id);
+        }
+        if scrap.page.kind != Kind::Leaf {
+            return;
+        }
+        scrap.items(&mut items);
+        let before = self.entries.len();
+        let page = u32::try_from(scrap.page.id.0.saturating_sub(first)).unwrap_or(u32::MAX);
+        for item in &items {
+            if item.bucket {
+                let offset = item.offset.saturating_add(item.key.len() as u64);
+                match Bucket::read(item.key, item.value, offset) {
+                    Ok(bucket) if bucket.name == b"key" => {
+                        self.roots.push(scrap.page.id);
+                        if let Root::Inline(inline) = bucket.root {
+                            let mut inner = Vec::new();
+                            Scrap::inline(inline).items(&mut inner);
+                            self.entries.extend(inner.iter().filter_map(Entry::of).map(|of| Entry { page, ..of }));
+                        }
+                    }
+                    _ => {}
+                }
+            } else if let Some(entry) = Entry::of(item) {
+                self.entries.push(Entry { page, erased: scrap.may_be_erased(item), ..entry });
+            }
+        }
+        if self.entries.len() > before {
+            let pages = &mut self.pages;
+            (pages.leaves, pages.other) = (pages.leaves.saturating_add(1), pages.other.saturating_sub(1));
+        }
+    }
+}
+
+/// Whether the page is a branch over the names of buckets, of which `alarm` is the first.
+fn is_root_branch(scrap: &Scrap<'_>) -> bool {
+    scrap.page.kind == Kind::Branch && scrap.children().is_some_and(|of| of.first().is_some_and(|of| of.0 == b"alarm"))
+}

@@ -1,0 +1,128 @@
+//! The best tree and all leaves, as proof about the records.
+
+use super::{cover::Cover, entry::Entry, root::revision, set::Set};
+use crate::{
+    bolt::{
+        Bucket, Item, Kind, Page, Root,
+        carve::{Carve, Scrap},
+    },
+    etcd::Revision,
+};
+
+/// What the walk over the best tree has seen.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Walked {
+    /// The last revision; `None` where the tree's end is missing.
+    pub head: Option<Revision>,
+    /// How many parts of the tree are missing.
+    pub holes: u64,
+    /// How many leaves were reached.
+    pub leaves: u64,
+}
+
+/// Walks the tree of `bucket`: marks the records that it reaches, and adds to `cover` what it proves of the others.
+pub(super) fn walk(carve: &Carve<'_>, bucket: &Bucket<'_>, set: &mut Set, cover: &Cover) -> Walked {
+    let (mut walked, mut first) = (Walked::default(), true);
+    // The last record that was met, and whether the next one to come follows it at once.
+    let (mut last, mut at_once) = (None::<usize>, false);
+    carve.tree(bucket.root, |part| {
+        let low = part.low.and_then(revision);
+        let Some((page, items)) = part.leaf else {
+            walked.holes = walked.holes.saturating_add(1);
+            if let (Some(last), Some(low)) = (last, low) {
+                let (Ok(until) | Err(until)) = set.find(low);
+                cover.remove(last.saturating_add(1), until);
+            }
+            (last, at_once, first) = (None, false, false);
+            walked.head = None;
+            return;
+        };
+        walked.leaves = walked.leaves.saturating_add(1);
+        for item in items {
+            let Some(of) = revision(item.key) else {
+                at_once = false;
+                continue;
+            };
+            let found = set.find(of);
+            walked.head = Some(of);
+            let Ok(at) = found else {
+                at_once = false;
+                continue;
+            };
+            reach(set, at, item, carve, &page);
+            match last {
+                Some(last) => cover.follow(last, at, at_once),
+                None if first => cover.remove(0, at),
+                None => {}
+            }
+            (last, at_once, first) = (Some(at), true, false);
+        }
+        if items.is_empty() && part.high.is_none() && part.low.is_none() {
+            walked.head = Some(Revision::default());
+        }
+    });
+    walked
+}
+
+/// Marks the record at `at` as reached; where its copies differ, the one that is reached counts.
+fn reach(set: &mut Set, at: usize, item: &Item<'_>, carve: &Carve<'_>, page: &Page<'_>) {
+    let Some(entry) = set.entries.get_mut(at) else { return };
+    if entry.stored(carve.bytes()) != (item.key, item.value) {
+        // What is here may have lost its form; then another copy is left.
+        let Some(own) = Entry::of(item).filter(|_| entry.differs) else { return };
+        *entry = Entry { copies: entry.copies, differs: true, page: entry.page, ..own };
+    }
+    if page.id.0 != 0 {
+        entry.page = u32::try_from(page.id.0.saturating_sub(carve.range().start)).unwrap_or(u32::MAX);
+    }
+    entry.at = item.offset;
+    entry.reached = true;
+}
+
+/// Adds what all leaves that are whole prove, stale ones too.
+pub(super) fn leaves(carve: &Carve<'_>, set: &Set, cover: &Cover) {
+    carve.pages(
+        || (),
+        |(), scrap| {
+            if scrap.page.kind != Kind::Leaf {
+                return;
+            }
+            let mut items = Vec::new();
+            let whole = scrap.items(&mut items);
+            for item in items.iter().filter(|item| item.bucket && item.key == b"key") {
+                let offset = item.offset.saturating_add(item.key.len() as u64);
+                if let Ok(Bucket { root: Root::Inline(page), .. }) = Bucket::read(item.key, item.value, offset) {
+                    let mut inner = Vec::new();
+                    if Scrap::inline(page).items(&mut inner) {
+                        leaf(set, &inner, cover);
+                    }
+                }
+            }
+            if whole {
+                leaf(set, &items, cover);
+            }
+        },
+    );
+}
+
+/// Adds what a leaf proves, if all its keys are revisions.
+fn leaf(set: &Set, items: &[Item<'_>], cover: &Cover) {
+    let revisions: Option<Vec<_>> = items.iter().map(|item| revision(item.key).filter(|_| !item.bucket)).collect();
+    let (mut last, mut at_once) = (None, false);
+    let mut from = 0;
+    for revision in revisions.unwrap_or_default() {
+        // Most records of a leaf follow each other in the list, too.
+        let found = match set.entries.get(from) {
+            Some(entry) if entry.revision == revision => Ok(from),
+            _ => set.find(revision),
+        };
+        let Ok(at) = found else {
+            at_once = false;
+            continue;
+        };
+        if let Some(last) = last {
+            cover.follow(last, at, at_once);
+        }
+        (last, at_once, from) = (Some(at), true, at.saturating_add(1));
+    }
+}
