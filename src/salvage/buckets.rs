@@ -20,7 +20,7 @@ pub enum From {
     Tree,
     /// A root bucket that was found without a meta.
     Page,
-    /// Nowhere: it is made, as small as etcd needs it.
+    /// Nowhere: it is made, empty.
     Made,
 }
 
@@ -57,31 +57,22 @@ pub(super) fn small_buckets(carve: &Carve<'_>, roots: &[RootOf<'_>]) -> Vec<Smal
             from: From::Made,
             page: None,
             partial: false,
-            items: made(name),
+            items: Items::new(),
         })
     };
     SMALL.map(found).into()
 }
 
-/// What etcd needs where nothing is left: a `meta` from which it reads the version of the schema.
-fn made(name: &str) -> Items {
-    let item = |key: &[u8], value: &[u8]| (key.to_vec(), value.to_vec());
-    match name {
-        "meta" => vec![
-            item(b"confState", br#"{"voters":[1],"auto_leave":false}"#),
-            item(b"consistent_index", &1_u64.to_be_bytes()),
-            item(b"term", &1_u64.to_be_bytes()),
-        ],
-        _ => Items::new(),
-    }
-}
-
-/// The bucket `meta` with a compaction at `revision`, finished.
+/// The bucket `meta` with a compaction at `revision`, finished. No log continues from a state of which something is missing:
+/// unless `continues`, it does not say which entry it holds.
 #[must_use]
-pub(super) fn compacted_at(mut meta: Items, revision: i64) -> Items {
-    meta.retain(|(key, _)| key != b"finishedCompactRev" && key != b"scheduledCompactRev");
+pub(super) fn compacted_at(mut meta: Items, revision: i64, continues: bool) -> Items {
+    let dropped: &[&[u8]] = &[b"finishedCompactRev", b"scheduledCompactRev", b"consistent_index", b"term"];
+    let dropped = dropped.get(..if continues { 2 } else { 4 }).unwrap_or(dropped);
+    meta.retain(|(key, _)| !dropped.contains(&key.as_slice()));
     let value = Revision::first(revision).to_bucket_key(false);
-    meta.extend(["finishedCompactRev", "scheduledCompactRev"].map(|key| (key.as_bytes().to_vec(), value.clone())));
+    let keys = ["finishedCompactRev", "scheduledCompactRev"];
+    meta.extend(keys.map(|key| (key.as_bytes().to_vec(), value.clone())));
     meta.sort();
     meta
 }

@@ -37,8 +37,6 @@ pub struct Entry {
     pub differs: bool,
     /// Whether a page that holds the end of its value may have been erased.
     pub erased: bool,
-    /// Whether it comes from the log.
-    pub log: bool,
 }
 
 impl Entry {

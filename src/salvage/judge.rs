@@ -48,8 +48,10 @@ pub enum Rule {
     /// No tree reaches it, so a compaction may have removed it.
     #[default]
     Stale,
-    /// The end of its value may have been erased.
+    /// Its page is broken, or the end of its value is erased.
     Erased,
+    /// Its value has a form of Kubernetes, and is broken in it.
+    Garbled,
     /// A newer record of the key is there.
     Newer,
     /// It is a deletion.
@@ -71,6 +73,8 @@ pub struct Horizon {
     pub finished: Option<i64>,
     /// The last compaction that was started, or -1.
     pub scheduled: i64,
+    /// Whether nothing can be missing before the first record that was found.
+    pub begins: bool,
     /// Whether nothing can be missing after the last record that was found.
     pub closed: bool,
     /// Whether pages are of different times, as in a copy of a db in use.
@@ -97,8 +101,10 @@ pub struct Judged {
     pub newest: Vec<u32>,
     /// What is missing, in order.
     pub gaps: Vec<Gap>,
-    /// Transactions that are missing.
+    /// Transactions that are missing after the compaction.
     pub missing: u64,
+    /// Revisions up to the compaction of which records may be missing.
+    pub missing_below: u64,
 }
 
 impl Judged {
@@ -139,6 +145,7 @@ impl Judged {
         for (at, next) in entries.iter().enumerate().filter(|(_, entry)| !entry.removed) {
             let (before, after) = (last, next.revision);
             last = Some((at, next));
+            self.count_below(before.map(|(_, entry)| entry), after.main, compacted, horizon);
             if next.differs && !next.reached {
                 doubted = at.saturating_add(1);
             }
@@ -150,8 +157,9 @@ impl Judged {
             let missing = after.main.saturating_sub(known).saturating_sub(1).max(0);
             let begins = after.sub == 0 && known < after.main;
             let follows = before.is_none_or(|(_, entry)| entry.linked || entry.revision.main <= compacted);
-            let pending =
-                after.main <= horizon.scheduled && before.is_some_and(|(_, entry)| entry.linked && entry.reached);
+            let pending = after.main <= horizon.scheduled
+                && next.reached
+                && before.is_some_and(|(_, entry)| entry.linked && entry.reached);
             let continues = before.is_some_and(|(_, entry)| {
                 let Revision { main, sub } = entry.revision;
                 entry.linked && main == after.main && sub.saturating_add(1) == after.sub
@@ -166,7 +174,20 @@ impl Judged {
             let after = before.map_or(start, |(_, entry)| entry.revision.max(start));
             self.gaps.push(Gap { after, before: next.revision, missing });
         }
+        if !horizon.closed {
+            self.count_below(last.map(|(_, entry)| entry), i64::MAX, compacted, horizon);
+        }
         doubted
+    }
+
+    /// Counts the revisions up to the compaction between `before` and the record after it, if records may be missing there.
+    fn count_below(&mut self, before: Option<&Entry>, after: i64, compacted: i64, horizon: &Horizon) {
+        if before.map_or(horizon.begins, |before| before.linked) {
+            return;
+        }
+        let first = before.map_or(1, |before| before.revision.main).saturating_add(1);
+        let end = after.min(compacted.saturating_add(1));
+        self.missing_below = self.missing_below.saturating_add(end.saturating_sub(first).max(0).cast_unsigned());
     }
 
     fn judge(&self, entries: &[Entry], horizon: &Horizon, doubted: usize, at: usize, entry: &Entry) -> (Verdict, Rule) {

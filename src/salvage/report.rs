@@ -1,10 +1,16 @@
 //! What was found and saved, as a document.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::Serialize;
 
-use super::{From, Salvage, Saved, Small, Verdict};
+use super::{
+    buckets::{From, Small},
+    entry::Entry,
+    judge::Verdict,
+    log::{self, FromLog, Keys as Written},
+    salvaged::Salvage,
+};
 use crate::k8s::Key;
 
 /// The most gaps and kinds that a report lists.
@@ -36,10 +42,34 @@ pub struct Report {
     pub kinds: Vec<KindHit>,
     /// Where the small buckets come from.
     pub buckets: Vec<BucketFrom>,
+    /// What the log added.
+    pub log: Option<FromLog>,
     /// The file that was written.
     pub written: Option<Saved>,
     /// The commands that come next.
     pub next: Vec<String>,
+}
+
+/// The file that was written.
+#[derive(Debug, Clone, Serialize)]
+pub struct Saved {
+    /// The file.
+    pub file: String,
+    /// The last revision.
+    pub revision: i64,
+    /// The compaction, -1 for none.
+    pub compacted: i64,
+    /// Live keys.
+    pub keys: u64,
+    /// Records.
+    pub records: u64,
+    /// Bytes, with the trailer.
+    pub size: u64,
+    /// SHA-256 of the file.
+    pub sha256: String,
+    /// All files that were written.
+    #[serde(skip)]
+    pub files: Vec<PathBuf>,
 }
 
 /// Pages, counted.
@@ -104,8 +134,11 @@ pub struct Revisions {
     pub last: Option<i64>,
     /// The last compaction, -1 for none.
     pub compacted: i64,
-    /// How many are missing after the compaction, up to the last: at most as many changes are lost.
-    pub missing: u64,
+    /// How many are missing after the compaction, up to the last: at most as many transactions are lost. `None` where no
+    /// compaction is known.
+    pub missing: Option<u64>,
+    /// Revisions up to the compaction of which records may be missing, too: at most as many keys are lost there.
+    pub missing_below: Option<u64>,
     /// Whether later ones may be lost, too.
     pub open: bool,
     /// What is missing, the first hundred.
@@ -123,6 +156,15 @@ pub struct GapRange {
     pub before: String,
     /// How many are missing; 0 where only the end of the one before may be.
     pub missing: u64,
+}
+
+impl BucketFrom {
+    /// Where `small` comes from.
+    #[must_use]
+    pub(super) fn new(small: &Small) -> Self {
+        let Small { name, from, page, partial, items } = small;
+        Self { name, from: *from, page: *page, items: items.len(), partial: *partial }
+    }
 }
 
 /// Keys, counted.
@@ -172,12 +214,17 @@ pub struct BucketFrom {
 }
 
 impl Report {
-    /// The report on `salvage`, whose small buckets are `buckets`.
+    /// The report on `salvage`, whose small buckets are `buckets`, and to which the log has added something.
     #[must_use]
-    pub fn new(source: &str, salvage: &Salvage<'_>, buckets: &[Small]) -> Self {
-        let Salvage { carve, set, roots, walked, horizon, judged } = salvage;
+    pub(super) fn new(
+        source: &str,
+        salvage: &Salvage<'_>,
+        buckets: Vec<BucketFrom>,
+        log: Option<(FromLog, &Written)>,
+    ) -> Self {
+        let Salvage { carve, set, roots, walked, horizon, judged, .. } = salvage;
         let entries = &set.entries;
-        let count = |counts: &dyn Fn(&&super::Entry) -> bool| entries.iter().filter(counts).count() as u64;
+        let count = |counts: &dyn Fn(&&Entry) -> bool| entries.iter().filter(counts).count() as u64;
         let (root, reachable) = (roots.first(), count(&|entry| entry.reached));
         let found = entries.len() as u64;
         let gaps = judged.gaps.iter().take(LISTED).map(|gap| GapRange {
@@ -190,7 +237,7 @@ impl Report {
             source: source.to_owned(),
             page_size: carve.page_size(),
             base: carve.base(),
-            complete: salvage.is_complete(),
+            complete: salvage.is_complete() && log.is_none_or(|(log, _)| log.left == 0 && log.differ == 0),
             pages: PagesRead {
                 total: pages.end.saturating_sub(pages.start),
                 leaves: set.pages.leaves,
@@ -212,51 +259,39 @@ impl Report {
                 unreachable: found.saturating_sub(reachable),
                 copies: set.copies,
                 conflicts: set.conflicts,
-                log: count(&|entry| entry.log),
+                log: log.map_or(0, |(log, _)| log.records),
                 tombstones: count(&|entry| entry.tombstone),
             },
             revisions: Revisions {
                 first: entries.first().map(|entry| entry.revision.main),
                 last: entries.last().map(|entry| entry.revision.main),
                 compacted: salvage.compacted(),
-                missing: judged.missing,
+                missing: horizon.finished.map(|_| judged.missing),
+                missing_below: horizon.finished.map(|_| judged.missing_below),
                 open: !horizon.closed || horizon.mixed,
                 gaps: gaps.collect(),
                 gap_count: judged.gaps.len(),
             },
-            keys: keys(salvage),
-            kinds: kinds(salvage),
-            buckets: buckets
-                .iter()
-                .map(|of| BucketFrom {
-                    name: of.name,
-                    from: of.from,
-                    page: of.page,
-                    items: of.items.len(),
-                    partial: of.partial,
-                })
-                .collect(),
+            keys: keys(salvage, log.map(|(log, written)| (written, log.differ == 0))),
+            kinds: kinds(salvage, log.map(|(_, written)| written)),
+            buckets,
+            log: log.map(|(log, _)| log),
             written: None,
             next: Vec::new(),
         }
     }
 }
 
-fn keys(salvage: &Salvage<'_>) -> Keys {
-    let mut keys = Keys::default();
-    for at in &salvage.judged.newest {
-        let count = match salvage.judged.verdict(*at as usize).0 {
-            Verdict::Proved => &mut keys.proved,
-            Verdict::Likely => &mut keys.likely,
-            Verdict::Conflicting => &mut keys.conflicting,
-            Verdict::Deleted | Verdict::Superseded => &mut keys.deleted,
-        };
-        *count = count.saturating_add(1);
-    }
-    keys
+/// The keys by verdict; the second value of `log` is whether what it wrote is sure.
+fn keys(salvage: &Salvage<'_>, log: Option<(&Written, bool)>) -> Keys {
+    let nothing = Written::new();
+    let (written, sure) = log.unwrap_or((&nothing, true));
+    let sure = sure && salvage.is_complete();
+    let [proved, likely, conflicting, deleted] = log::count(salvage, written, sure);
+    Keys { proved, likely, conflicting, deleted, written: 0 }
 }
 
-fn kinds(salvage: &Salvage<'_>) -> Vec<KindHit> {
+fn kinds(salvage: &Salvage<'_>, written: Option<&Written>) -> Vec<KindHit> {
     let mut kinds: BTreeMap<(String, Option<String>), [u64; 3]> = BTreeMap::new();
     for at in &salvage.judged.newest {
         let at = *at as usize;
@@ -268,6 +303,9 @@ fn kinds(salvage: &Salvage<'_>) -> Vec<KindHit> {
         };
         let Some(entry) = salvage.set.entries.get(at) else { continue };
         let kv = entry.kv(salvage.carve.bytes());
+        if written.is_some_and(|written| written.contains_key(kv.key)) {
+            continue;
+        }
         let name = match Key::new(kv.key) {
             Key::Object(key) => (key.resource.into_owned(), key.namespace.map(str::to_owned)),
             _ => (String::new(), None),

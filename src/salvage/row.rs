@@ -2,7 +2,11 @@
 
 use serde::{Serialize, Serializer, ser::SerializeStruct as _};
 
-use super::{Entry, Rule, Salvage, Verdict, entry::NO_KEY};
+use super::{
+    entry::{Entry, NO_KEY},
+    judge::{Rule, Verdict},
+    salvaged::Salvage,
+};
 use crate::{
     bytes::escape,
     etcd::{KeyValue, Revision},
@@ -21,7 +25,7 @@ pub struct Row<'a> {
     pub offset: u64,
     /// The page.
     pub page: u64,
-    /// `tree`, `unreachable`, `log`.
+    /// `tree` or `unreachable`.
     pub origin: &'static str,
     /// How many equal copies there are.
     pub copies: u32,
@@ -49,13 +53,7 @@ impl<'a> Salvage<'a> {
             kv: entry.kv(self.carve.bytes()),
             offset: entry.at,
             page: self.carve.range().start.saturating_add(entry.page.into()),
-            origin: if entry.log {
-                "log"
-            } else if entry.reached {
-                "tree"
-            } else {
-                "unreachable"
-            },
+            origin: if entry.reached { "tree" } else { "unreachable" },
             copies: entry.copies,
             verdict,
             rule,
@@ -77,7 +75,8 @@ impl Row<'_> {
             Rule::Open => "later revisions than all that are left may be lost",
             Rule::Mixed => "pages of the file are of different times",
             Rule::Stale => "no tree reaches it: a compaction may have removed it",
-            Rule::Erased => "the end of its value may have been erased",
+            Rule::Erased => "its page is broken: parts of the value may be lost",
+            Rule::Garbled => "its value is broken: parts of the page may have been overwritten",
             Rule::Tombstone => "deletes the key",
             Rule::Compacted => "a compaction removed it: the key was deleted, or its later value is lost",
             Rule::Differs => "copies of this revision differ",

@@ -8,21 +8,27 @@ use std::{
 };
 
 use jiff::Timestamp;
-use serde::Serialize;
 
 use super::{
-    Entry, Options, Report, Salvage, Verdict,
     buckets::{Small, compacted_at, small_buckets},
+    entry::Entry,
+    judge::Verdict,
+    log,
+    report::{BucketFrom, Report, Saved},
+    salvaged::{Options, Salvage},
 };
 use crate::{
     Error, Result,
-    bolt::Tree,
+    bolt::{Db, Tree, carve::Carve},
     document::{SCHEMA_VERSION, TOOL},
-    etcd::{Snapshot, rewrite::DbWriter},
-    hash::hex,
+    etcd::{Snapshot, Uncommitted, rewrite::DbWriter},
+    hash::{Sha256, hex},
     publish::{Doubt, Draft, Run, Watch, check_names, check_room, create, fault, real, settle_one},
     source::{Part, Source},
 };
+
+/// Bytes that are summed at a time.
+const WINDOW: usize = 128 << 10;
 
 /// Which values are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -43,32 +49,12 @@ pub struct Job {
     pub only: Only,
     /// How the input is read.
     pub options: Options,
+    /// Whether entries of the log past the last commit on disk are applied.
+    pub uncommitted: Option<Uncommitted>,
     /// The commands that come next, for the report.
     pub next: Vec<String>,
     /// The command line, for the file beside the result.
     pub arguments: Vec<String>,
-}
-
-/// The file that was written.
-#[derive(Debug, Clone, Serialize)]
-pub struct Saved {
-    /// The file.
-    pub file: String,
-    /// The last revision.
-    pub revision: i64,
-    /// The compaction, -1 for none.
-    pub compacted: i64,
-    /// Live keys.
-    pub keys: u64,
-    /// Records.
-    pub records: u64,
-    /// Bytes, with the trailer.
-    pub size: u64,
-    /// SHA-256 of the file.
-    pub sha256: String,
-    /// All files that were written.
-    #[serde(skip)]
-    pub files: Vec<PathBuf>,
 }
 
 impl Job {
@@ -98,12 +84,22 @@ pub fn save(source: &Source, job: &Job, watch: Watch<'_>) -> Result<Report> {
     let to = job.look(source)?;
     let stop = watch.stop;
     let work = || -> Result<(Report, Draft, Saved)> {
-        let salvage = read(source, &job.options)?;
+        let mut salvage = Salvage::of(source, &job.options);
+        let log = log::log(source).filter(|log| log::rebase(&mut salvage, log));
+        if salvage.set.entries.is_empty() && log.is_none() {
+            return Err(nothing(source, &job.options));
+        }
         let buckets = small_buckets(&salvage.carve, &salvage.roots);
-        let report = Report::new(source.name(), &salvage, &buckets);
+        let from = buckets.iter().map(BucketFrom::new).collect();
         let draft = Draft::create(&to, Run::Salvage)?;
-        let saved = write(&salvage, buckets, job.only, &draft.path(), stop)?;
-        Ok((report, draft, saved))
+        let path = draft.path();
+        let (file, records) = write(&salvage, buckets, (job.only, log.is_some()), &path, stop)?;
+        let added = log.map(|_| log::apply(source, &salvage, job.uncommitted, (&file, &path))).transpose()?;
+        let head = added.as_ref().map_or(salvage.head(), |(_, head, _)| *head);
+        let more = added.as_ref().map_or(0, |(log, ..)| log.records);
+        let saved = finish(&file, &path, records.saturating_add(more), head)?;
+        let added = added.as_ref().map(|(log, _, written)| (*log, written));
+        Ok((Report::new(source.name(), &salvage, from, added), draft, saved))
     };
     let (work, digests) = std::thread::scope(|scope| {
         let work = scope.spawn(work);
@@ -125,20 +121,35 @@ pub fn save(source: &Source, job: &Job, watch: Watch<'_>) -> Result<Report> {
     Ok(report)
 }
 
+/// Whether there are pages of a db in `source`.
+#[must_use]
+pub fn has_pages(source: &Source) -> bool {
+    Carve::find(source.db().image(), None, false).is_some()
+}
+
 /// Reads and judges the db of `source`.
 ///
 /// # Errors
-/// When there is no page of a db in it.
+/// When there is no record in it.
 pub fn read<'a>(source: &'a Source, options: &Options) -> Result<Salvage<'a>> {
-    Salvage::read(source.db().image(), options).filter(|salvage| !salvage.set.entries.is_empty()).ok_or_else(|| {
-        let what = format!("{}: not one record of an etcd db is in it", source.name());
-        let hint = (!options.scan).then_some("--scan looks for a db that is somewhere inside the file");
-        Error::not_found(what).hinted_if(hint)
-    })
+    let salvage = Salvage::of(source, options);
+    if salvage.set.entries.is_empty() { Err(nothing(source, options)) } else { Ok(salvage) }
 }
 
-/// Writes the snapshot to `path`.
-fn write(salvage: &Salvage<'_>, buckets: Vec<Small>, only: Only, path: &Path, stop: &AtomicBool) -> Result<Saved> {
+fn nothing(source: &Source, options: &Options) -> Error {
+    let what = format!("{}: not one record of an etcd db is in it", source.name());
+    let hint = (!options.scan).then_some("--scan looks for a db that is somewhere inside the file");
+    Error::not_found(what).hinted_if(hint)
+}
+
+/// Writes the db to `path`; `continues`: a log is applied to it. Returns the file and the number of its records.
+fn write(
+    salvage: &Salvage<'_>,
+    buckets: Vec<Small>,
+    (only, continues): (Only, bool),
+    path: &Path,
+    stop: &AtomicBool,
+) -> Result<(File, u64)> {
     let exact = salvage.is_complete();
     let bytes = salvage.carve.bytes();
     let records: Vec<&Entry> = wanted(salvage, only, exact).collect();
@@ -160,11 +171,12 @@ fn write(salvage: &Salvage<'_>, buckets: Vec<Small>, only: Only, path: &Path, st
     out.bucket(b"key", tree).map_err(fail)?;
     for small in buckets {
         let raised = small.name == "meta" && !exact;
-        let items = if raised { compacted_at(small.items, head) } else { small.items };
+        let items = if raised { compacted_at(small.items, head, continues) } else { small.items };
         out.small(small.name, &items).map_err(fail)?;
     }
     out.end().map_err(fail)?;
-    finish(&file, path, records.len() as u64, head)
+    let records = records.len() as u64;
+    Ok((file, records))
 }
 
 /// The records that are written: all where everything is proved, else the newest of each key.
@@ -181,19 +193,23 @@ fn wanted<'s>(salvage: &'s Salvage<'_>, only: Only, exact: bool) -> impl Iterato
 
 /// Appends the trailer, and reads the file back.
 fn finish(file: &File, path: &Path, records: u64, head: i64) -> Result<Saved> {
-    let size = file.metadata().map_err(fault(path, "look at"))?.len();
-    let sum = Part::open(path)?.digests(|_| ())?.image;
+    let wrong = |what: String| fault(path, "read back")(std::io::Error::other(what));
+    let size = Db::open(Part::open(path)?.image()).map(|db| db.size()).map_err(|finding| wrong(finding.to_string()))?;
+    file.set_len(size).map_err(fault(path, "write"))?;
+    let mut sha = Sha256::default();
+    Part::open(path)?.bytes().chunks(WINDOW).for_each(|window| sha.update(window));
+    let sum = sha.clone().finish();
+    sha.update(&sum);
     file.write_all_at(&sum, size).map_err(fault(path, "write"))?;
     settle_one(path, 0o600, None)?;
     let part = Part::open(path)?;
-    let wrong = |what: String| fault(path, "read back")(std::io::Error::other(what));
     let snapshot = Snapshot::open(part.image()).map_err(|finding| wrong(finding.to_string()))?;
     let revision = snapshot.head().map_err(|finding| wrong(finding.to_string()))?;
     let survey = snapshot.survey();
     if revision != head || part.trailer() != Some(sum) {
         return Err(wrong(format!("its revision is {revision}, and should be {head}")));
     }
-    let sha256 = hex(&part.digests(|_| ())?.file);
+    let sha256 = hex(&sha.finish());
     let compacted = snapshot.keyspace.compacted();
     let (keys, size) = (survey.total_key, part.len());
     Ok(Saved { file: String::new(), revision, compacted, keys, records, size, sha256, files: Vec::new() })
@@ -204,11 +220,19 @@ fn doubt(report: &Report, job: &Job, sha256: &[u8; 32]) -> Doubt {
     let keys = &report.keys;
     let mut findings = vec![format!("salvaged: {} keys are proved, {} are likely", keys.proved, keys.likely)];
     let lost = |what: String| format!("salvaged: {what}");
-    if report.revisions.missing > 0 {
-        findings.push(lost(format!("{} revisions are missing", report.revisions.missing)));
+    match report.revisions.missing {
+        Some(0) => {}
+        Some(n) => findings.push(lost(format!("{n} revisions are missing"))),
+        None => findings.push(lost("it is not known how many revisions are missing".to_owned())),
+    }
+    if let Some(n) = report.revisions.missing_below.filter(|n| *n > 0) {
+        findings.push(lost(format!("up to {n} keys that were not changed after the compaction may be lost")));
     }
     if report.revisions.open {
         findings.push(lost("revisions after the last one may be missing".to_owned()));
+    }
+    if let Some(log) = report.log.filter(|log| log.left > 0) {
+        findings.push(lost(format!("{} entries of the log are left out", log.left)));
     }
     if keys.conflicting > 0 {
         findings.push(lost(format!("{} keys have copies that differ", keys.conflicting)));

@@ -4,11 +4,14 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 use rayon::prelude::*;
 use std::hash::BuildHasher as _;
 
-use super::entry::{Entry, NO_KEY};
+use super::{
+    entry::{Entry, NO_KEY},
+    raw,
+};
 use crate::{
     bolt::{
         Bucket, Kind, PageId, Root,
-        carve::{Carve, Scrap},
+        carve::{Carve, Known, Scrap},
     },
     etcd::Revision,
 };
@@ -24,6 +27,8 @@ pub struct Set {
     pub copies: u64,
     /// How many revisions have copies that differ.
     pub conflicts: u64,
+    /// The pages that are lost: the first of each run, and how many.
+    pub lost: Vec<(PageId, u64)>,
     /// Pages that may be the root of a root bucket, by number.
     pub roots: Vec<PageId>,
     /// How many pages were found.
@@ -53,7 +58,12 @@ impl Set {
     #[must_use]
     pub fn collect(carve: &Carve<'_>) -> Self {
         let first = carve.range().start;
-        let found = carve.pages(Found::default, |found, scrap| found.take(scrap, first));
+        let known = Known::new(carve);
+        let found = carve.pages(Found::default, |found, scrap| {
+            if found.take(scrap, first) {
+                known.add(scrap);
+            }
+        });
         let (mut entries, mut roots, mut pages) = (Vec::new(), Vec::new(), Pages::default());
         entries.reserve_exact(found.iter().map(|part| part.entries.len()).sum());
         for part in found {
@@ -63,10 +73,19 @@ impl Set {
             pages.branches = pages.branches.saturating_add(part.pages.branches);
             pages.other = pages.other.saturating_add(part.pages.other);
         }
+        let lost = known.lost();
+        entries.extend(raw::records(carve, &lost));
         entries.par_sort_unstable_by_key(|entry| (entry.revision, entry.at));
-        let mut set = Self { entries, roots, pages, ..Self::default() };
+        let mut set = Self { entries, lost, roots, pages, ..Self::default() };
         set.merge(carve.bytes());
         set
+    }
+
+    /// Forgets what was proved about the records.
+    pub(super) fn forget(&mut self) {
+        for entry in &mut self.entries {
+            (entry.reached, entry.removed, entry.linked) = (false, false, false);
+        }
     }
 
     /// Leaves one of the copies of each revision.
@@ -76,7 +95,11 @@ impl Set {
             if next.revision != kept.revision {
                 return false;
             }
-            if next.stored(bytes) == kept.stored(bytes) {
+            if next.at == kept.at {
+                // A record of a broken page, found in two ways.
+                kept.erased &= next.erased;
+            } else if next.stored(bytes) == kept.stored(bytes) {
+                kept.erased &= next.erased;
                 kept.copies = kept.copies.saturating_add(1);
                 copies = copies.saturating_add(1);
             } else if next.erased != kept.erased {
@@ -126,7 +149,8 @@ impl Set {
 }
 
 impl Found {
-    fn take(&mut self, scrap: &Scrap<'_>, first: u64) {
+    /// Takes what is on a page. Returns whether the page is whole.
+    fn take(&mut self, scrap: &Scrap<'_>, first: u64) -> bool {
         let mut items = Vec::new();
         let pages = &mut self.pages;
         let count = match scrap.page.kind {
@@ -139,9 +163,9 @@ impl Found {
             self.roots.push(scrap.page.id);
         }
         if scrap.page.kind != Kind::Leaf {
-            return;
+            return scrap.page.kind != Kind::Branch || scrap.children().is_some();
         }
-        scrap.items(&mut items);
+        let whole = scrap.items(&mut items);
         let before = self.entries.len();
         let page = u32::try_from(scrap.page.id.0.saturating_sub(first)).unwrap_or(u32::MAX);
         for item in &items {
@@ -159,13 +183,14 @@ impl Found {
                     _ => {}
                 }
             } else if let Some(entry) = Entry::of(item) {
-                self.entries.push(Entry { page, erased: scrap.may_be_erased(item), ..entry });
+                self.entries.push(Entry { page, erased: !whole || scrap.may_be_erased(item), ..entry });
             }
         }
         if self.entries.len() > before {
             let pages = &mut self.pages;
             (pages.leaves, pages.other) = (pages.leaves.saturating_add(1), pages.other.saturating_sub(1));
         }
+        whole
     }
 }
 

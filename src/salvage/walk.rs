@@ -1,5 +1,7 @@
 //! The best tree and all leaves, as proof about the records.
 
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
 use super::{cover::Cover, entry::Entry, root::revision, set::Set};
 use crate::{
     bolt::{
@@ -14,6 +16,8 @@ use crate::{
 pub struct Walked {
     /// The last revision; `None` where the tree's end is missing.
     pub head: Option<Revision>,
+    /// Whether the tree's start is there.
+    pub begins: bool,
     /// How many parts of the tree are missing.
     pub holes: u64,
     /// How many leaves were reached.
@@ -38,6 +42,7 @@ pub(super) fn walk(carve: &Carve<'_>, bucket: &Bucket<'_>, set: &mut Set, cover:
             return;
         };
         walked.leaves = walked.leaves.saturating_add(1);
+        walked.begins |= part.low.is_none();
         for item in items {
             let Some(of) = revision(item.key) else {
                 at_once = false;
@@ -72,15 +77,22 @@ fn reach(set: &mut Set, at: usize, item: &Item<'_>, carve: &Carve<'_>, page: &Pa
         let Some(own) = Entry::of(item).filter(|_| entry.differs) else { return };
         *entry = Entry { copies: entry.copies, differs: true, page: entry.page, ..own };
     }
-    if page.id.0 != 0 {
-        entry.page = u32::try_from(page.id.0.saturating_sub(carve.range().start)).unwrap_or(u32::MAX);
-    }
+    // The page of an inline bucket has no number of its own.
+    let id = if page.id.0 == 0 { carve.page_at(item.offset) } else { page.id.0 };
+    entry.page = u32::try_from(id.saturating_sub(carve.range().start)).unwrap_or(u32::MAX);
     entry.at = item.offset;
     entry.reached = true;
 }
 
-/// Adds what all leaves that are whole prove, stale ones too.
-pub(super) fn leaves(carve: &Carve<'_>, set: &Set, cover: &Cover) {
+/// Adds what all leaves that are whole prove, stale ones too. Returns for each record that ends a leaf the one that begins
+/// it, plus 1.
+pub(super) fn leaves(carve: &Carve<'_>, set: &Set, cover: &Cover) -> Vec<u32> {
+    let firsts: Vec<AtomicU32> = (0..set.entries.len()).map(|_| AtomicU32::new(0)).collect();
+    let note = |ends: Option<(usize, usize)>| {
+        if let Some((first, last)) = ends.and_then(|(first, last)| Some((first, firsts.get(last)?))) {
+            last.fetch_max(u32::try_from(first.saturating_add(1)).unwrap_or(0), Relaxed);
+        }
+    };
     carve.pages(
         || (),
         |(), scrap| {
@@ -94,23 +106,23 @@ pub(super) fn leaves(carve: &Carve<'_>, set: &Set, cover: &Cover) {
                 if let Ok(Bucket { root: Root::Inline(page), .. }) = Bucket::read(item.key, item.value, offset) {
                     let mut inner = Vec::new();
                     if Scrap::inline(page).items(&mut inner) {
-                        leaf(set, &inner, cover);
+                        note(leaf(set, &inner, cover));
                     }
                 }
             }
             if whole {
-                leaf(set, &items, cover);
+                note(leaf(set, &items, cover));
             }
         },
     );
+    firsts.into_iter().map(AtomicU32::into_inner).collect()
 }
 
-/// Adds what a leaf proves, if all its keys are revisions.
-fn leaf(set: &Set, items: &[Item<'_>], cover: &Cover) {
+/// Adds what a leaf proves, if all its keys are revisions. Returns its first and its last record, if both are known.
+fn leaf(set: &Set, items: &[Item<'_>], cover: &Cover) -> Option<(usize, usize)> {
     let revisions: Option<Vec<_>> = items.iter().map(|item| revision(item.key).filter(|_| !item.bucket)).collect();
-    let (mut last, mut at_once) = (None, false);
-    let mut from = 0;
-    for revision in revisions.unwrap_or_default() {
+    let (mut first, mut last, mut at_once, mut from) = (None, None, false, 0);
+    for (index, revision) in revisions?.into_iter().enumerate() {
         // Most records of a leaf follow each other in the list, too.
         let found = match set.entries.get(from) {
             Some(entry) if entry.revision == revision => Ok(from),
@@ -123,6 +135,8 @@ fn leaf(set: &Set, items: &[Item<'_>], cover: &Cover) {
         if let Some(last) = last {
             cover.follow(last, at, at_once);
         }
+        first = first.or((index == 0).then_some(at));
         (last, at_once, from) = (Some(at), true, at.saturating_add(1));
     }
+    first.zip(last.filter(|_| at_once))
 }

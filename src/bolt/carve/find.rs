@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::Carve;
+use super::file::Carve;
 use crate::bolt::layout::{Kind, PageHeader, element_at};
 
 /// Page sizes that bbolt may have.

@@ -1,6 +1,5 @@
 //! One page that was found, and its items.
 
-use super::Carve;
 use crate::{
     bolt::{
         layout::{
@@ -27,18 +26,18 @@ pub struct Scrap<'a> {
 }
 
 impl<'a> Scrap<'a> {
-    pub(super) fn read(carve: &Carve<'a>, id: u64, offset: u64) -> Option<Self> {
-        let page_size = u64::from(carve.page_size);
-        let header = header(carve.bytes, offset).filter(|header| header.id == id)?;
+    /// Page `id`, which is at `offset` of `image`, a file with pages of `page_size` bytes.
+    pub(super) fn read(image: &'a [u8], page_size: u64, id: u64, offset: u64) -> Option<Self> {
+        let header = header(image, offset).filter(|header| header.id == id)?;
         let kind = header.kind()?;
         let claimed = u64::from(header.overflow).saturating_add(1).saturating_mul(page_size);
-        let room = (carve.bytes.len() as u64).saturating_sub(offset);
+        let room = (image.len() as u64).saturating_sub(offset);
         // A later page that carries its own number was given away.
         let given_away = (1..=u64::from(header.overflow))
             .take_while(|n| n.saturating_mul(page_size) < room)
-            .find(|n| is_own(carve, id.saturating_add(*n), offset.saturating_add(n.saturating_mul(page_size))));
+            .find(|n| is_own(image, id.saturating_add(*n), offset.saturating_add(n.saturating_mul(page_size))));
         let len = given_away.map_or(claimed, |n| n.saturating_mul(page_size)).min(room);
-        let bytes = window(carve.bytes, offset, len)?;
+        let bytes = window(image, offset, len)?;
         let page = Page { id: PageId(id), offset, kind, count: header.count, overflow: header.overflow, bytes };
         Some(Self { page, cut: len < claimed, page_size })
     }
@@ -93,8 +92,8 @@ fn header(bytes: &[u8], offset: u64) -> Option<PageHeader> {
 }
 
 /// Whether page `id` is at `offset`.
-fn is_own(carve: &Carve<'_>, id: u64, offset: u64) -> bool {
-    header(carve.bytes, offset).is_some_and(|header| header.id == id && header.kind().is_some())
+fn is_own(image: &[u8], id: u64, offset: u64) -> bool {
+    header(image, offset).is_some_and(|header| header.id == id && header.kind().is_some())
 }
 
 /// The items of the leaf `page`, and whether they are all there, back to back and in order.

@@ -1,6 +1,9 @@
 //! A tree from any root, strictly: what is not exactly as its branch has it is a hole.
 
-use super::{Carve, scrap::leaf_items};
+use super::{
+    file::Carve,
+    scrap::{Scrap, leaf_items},
+};
 use crate::bolt::{
     layout::{Kind, Page},
     leaf::Item,
@@ -82,9 +85,9 @@ impl<'a> Carve<'a> {
     }
 
     /// The page of `node`, entered for the first time.
-    fn enter(&self, node: &Node<'a>, (start, met): &(u64, PageSet)) -> Option<super::Scrap<'a>> {
+    fn enter(&self, node: &Node<'a>, (start, met): &(u64, PageSet)) -> Option<Scrap<'a>> {
         match node.root {
-            Root::Inline(page) => Some(super::Scrap::inline(page)),
+            Root::Inline(page) => Some(Scrap::inline(page)),
             Root::Page(id) => {
                 let scrap = self.page(id).filter(|_| id.0 > 1)?;
                 let mut pages = id.0..=id.0.saturating_add(scrap.page.overflow.into());
@@ -94,7 +97,7 @@ impl<'a> Carve<'a> {
         }
     }
 
-    fn children_of(&self, node: &Node<'a>, page: &super::Scrap<'a>) -> Option<Vec<Node<'a>>> {
+    fn children_of(&self, node: &Node<'a>, page: &Scrap<'a>) -> Option<Vec<Node<'a>>> {
         let children = page.children().filter(|_| node.depth < MAX_DEPTH)?;
         let starts = node.first.is_none_or(|first| children.first().is_some_and(|(key, _)| *key == first));
         let ends = node.high.is_none_or(|high| children.last().is_some_and(|(key, _)| *key < high));

@@ -5,11 +5,12 @@ use std::{
 
 use clap::Args;
 use etcdsnap::{
-    Error, Finding,
+    Code, Error, Finding,
     bytes::file_name,
     error::{Fault, Severity},
     etcd::Load,
-    source::{Candidate, Candidates, Options},
+    salvage::has_pages,
+    source::{Candidate, Candidates, Options, Source},
     verify::{Members, Report, Together, Verdict, unopened, verify},
 };
 
@@ -112,6 +113,7 @@ impl Verify {
                 }
                 newest_good(session, &together)?;
                 members(session, &together.members)?;
+                salvageable(session, &together.reports, &options)?;
             }
             Format::Json | Format::Ndjson => {
                 if not_entered > 0 {
@@ -205,6 +207,20 @@ fn color(verdict: &str) -> Option<Color> {
         "damaged" => Some(Color::Red),
         _ => None,
     }
+}
+
+/// The command that saves what is left in a damaged db, or in a file that is none any more.
+fn salvageable(session: &mut Session, reports: &[Report], options: &Options) -> Result<(), Failure> {
+    let options = Options { metas_lost: true, ..options.clone() };
+    let has_pages = |path: &str| Source::open(path.as_ref(), &options).is_ok_and(|source| has_pages(&source));
+    for report in reports {
+        let foreign = report.findings.list().iter().any(|finding| finding.code == Code::Foreign);
+        if report.db_damaged() && (!foreign || has_pages(&report.path)) {
+            let path = render::shell(&report.path);
+            writeln!(session.out, "to save what is left: etcdsnap salvage {path} --to saved.db")?;
+        }
+    }
+    Ok(())
 }
 
 /// How many folders were not entered.

@@ -9,7 +9,7 @@ use etcdsnap::{
     salvage::{Options, Row, Verdict, read},
 };
 
-use super::Output;
+use super::format::Output;
 use crate::{
     failure::{Exit, Failure},
     render::{self, Columns},

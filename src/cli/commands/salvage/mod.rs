@@ -1,3 +1,4 @@
+mod format;
 mod list;
 mod text;
 
@@ -8,10 +9,13 @@ use etcdsnap::{
     Error,
     publish::Watch,
     salvage::{Job, Only, Options, save},
+    source::RaftKind,
 };
+use format::Output;
 use list::Listing;
 
 use crate::{
+    args::Uncommitted,
     failure::{Exit, Failure},
     render::{self, shell},
     session::{Session, arguments, stop_at_signal},
@@ -24,6 +28,8 @@ use crate::{
 /// record is judged: `proved`, when the record is surely in the keyspace and no later revision is missing; `likely`, when a
 /// later change may be lost; `conflicting`, when copies of the record differ. Deleted and overwritten values are left out.
 ///
+/// A data directory is taken with its log, and --wal adds another: entries that the db lost are applied again.
+///
 /// FILE is a snapshot with a trailer, of the last state and without history when something is missing. FILE.etcdsnap.json
 /// holds the report, and `verify` and `restore` read it: the result is never called good.
 #[derive(Debug, Args)]
@@ -31,6 +37,8 @@ use crate::{
 Examples:
   etcdsnap salvage broken.db --to saved.db
   etcdsnap salvage broken.db --to saved.db --only proved
+  etcdsnap salvage /mnt/dead/etcd --to saved.db
+  etcdsnap salvage broken.db --wal /mnt/dead/etcd/member/wal --to saved.db
   etcdsnap salvage disk.img --scan --to saved.db
   etcdsnap salvage broken.db --list --prefix /registry/secrets/ -o ndjson
 
@@ -43,6 +51,19 @@ pub(crate) struct Salvage {
     /// Into FILE, which is new
     #[arg(long, value_name = "FILE", required_unless_present = "list")]
     to: Option<PathBuf>,
+    /// Add a log that goes further: a member's member/wal or data directory
+    #[arg(long, value_name = "DIR", conflicts_with = "list")]
+    wal: Option<PathBuf>,
+    /// Apply, or leave out, the log's entries past the last commit on disk
+    #[arg(
+        long,
+        value_enum,
+        value_name = "keep|drop",
+        hide_possible_values = true,
+        hide_short_help = true,
+        conflicts_with = "list"
+    )]
+    uncommitted: Option<Uncommitted>,
     /// Which values are written
     #[arg(long, value_enum, value_name = "proved|likely", default_value_t = Values::Likely, hide_default_value = true,
           hide_possible_values = true)]
@@ -61,14 +82,6 @@ pub(crate) struct Salvage {
     scan: bool,
     #[command(flatten)]
     listing: Listing,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Output {
-    Text,
-    Table,
-    Json,
-    Ndjson,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -99,15 +112,20 @@ impl Salvage {
         }
         session.unpack_near(to);
         let source = session.open_any(&self.input)?;
+        let source = match &self.wal {
+            Some(wal) => source.with_log(session.open_raft(wal, RaftKind::Log, &session.options_with(None))?),
+            None => source,
+        };
         let only = if self.only == Values::Proved { Only::Proved } else { Only::Likely };
         let file = shell(to);
         let next = vec![
             format!("etcdsnap verify {file}"),
             format!("etcdsnap restore {file} --data-dir DIR --member NAME --bump-revision auto"),
         ];
-        let job = Job { to: to.clone(), only, options, next, arguments: arguments() };
+        let uncommitted = self.uncommitted.map(Into::into);
+        let job = Job { to: to.clone(), only, options, uncommitted, next, arguments: arguments() };
         let (stop, progress) = (stop_at_signal(), session.progress(&source));
-        let report = save(&source, &job, Watch { stop: &stop, progress: &|done, all| progress.tell(done, all) })?;
+        let report = save(&source, &job, Watch { stop: &stop, progress: &|done, all| progress.update(done, all) })?;
         drop(progress);
         if let Some(saved) = &report.written {
             session.wrote(&saved.files)?;

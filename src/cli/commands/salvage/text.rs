@@ -37,8 +37,9 @@ pub(super) fn report(out: &mut impl Write, report: &Report) -> io::Result<()> {
         "records: {} found, {} of them on pages that the tree does not reach; {} copies, {} conflicts",
         records.found, records.unreachable, records.copies, records.conflicts
     )?;
+    let missing = revisions.missing.map_or("an unknown number".to_owned(), |n| n.to_string());
     let compacted = if revisions.compacted < 0 { "never".to_owned() } else { format!("at {}", revisions.compacted) };
-    writeln!(out, "revisions: {first} to {last}, compacted {compacted}; {} are missing", revisions.missing)?;
+    writeln!(out, "revisions: {first} to {last}, compacted {compacted}; {missing} are missing")?;
     for gap in revisions.gaps.iter().take(SHOWN) {
         match gap.missing {
             0 => writeln!(out, "  after {} changes of the same transaction may be missing", gap.after)?,
@@ -46,8 +47,20 @@ pub(super) fn report(out: &mut impl Write, report: &Report) -> io::Result<()> {
         }
     }
     more(out, revisions.gap_count.saturating_sub(SHOWN))?;
+    if let Some(n) = revisions.missing_below.filter(|n| *n > 0) {
+        let at = revisions.compacted;
+        writeln!(out, "  up to {n} keys that were not changed after {at} may be lost: nothing shows which")?;
+    }
     if revisions.open {
         writeln!(out, "  later revisions than {last} may be lost, too")?;
+    }
+    if let Some(log) = &report.log {
+        let left = if log.left > 0 { format!("; {} are left out", log.left) } else { String::new() };
+        let (applied, from, index) = (log.applied, log.from, log.index);
+        writeln!(out, "log: {applied} entries after {from} up to {index} are applied, {} records{left}", log.records)?;
+        if log.differ > 0 {
+            writeln!(out, "  {} of them differ from what the pages hold for the same revision", log.differ)?;
+        }
     }
     writeln!(
         out,

@@ -1,0 +1,156 @@
+//! The member's log on top: the entries that the db lost.
+//!
+//! A log is applied to a state of which both the last entry and the last revision are known: what a root bucket and the
+//! right edge of its tree hold. Records that are newer are left to the log. The newest such state comes first, if nothing
+//! in it is missing; else, where the log begins with the first entry of all, the log alone; else what there is.
+
+use std::{collections::HashMap, fs::File, path::Path};
+
+use serde::Serialize;
+
+use super::{judge::Verdict, salvaged::Salvage};
+use crate::{
+    Error, Findings, Result,
+    etcd::{Load, Snapshot, Uncommitted, rewrite::Changes},
+    source::Source,
+    wal::{Log, Segment},
+};
+
+/// Keys that the log wrote, and whether it deleted them in the end.
+pub(super) type Keys = HashMap<Vec<u8>, bool>;
+
+/// The most root buckets that are tried.
+const TRIED: usize = 8;
+
+/// What the log added.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FromLog {
+    /// The last entry that the db holds.
+    pub from: u64,
+    /// The last entry that was applied.
+    pub index: u64,
+    /// How many entries were applied.
+    pub applied: u64,
+    /// How many entries were not: they are past the last commit, or cannot be reached.
+    pub left: u64,
+    /// Records that they wrote.
+    pub records: u64,
+    /// How many of these differ from what the pages hold for the same revision.
+    pub differ: u64,
+}
+
+/// The log of `source`.
+pub(super) fn log(source: &Source) -> Option<Log<'_>> {
+    let segments: Vec<_> = source.wal().iter().map(Segment::from).collect();
+    // The check of the result reports what is wrong with it.
+    (!segments.is_empty()).then(|| Log::read(&segments, &mut Findings::default()))
+}
+
+/// Goes back to the state that `log` continues from. `false` when it adds nothing to the db, or does not fit.
+pub(super) fn rebase(salvage: &mut Salvage<'_>, log: &Log<'_>) -> bool {
+    let (Some(first), Some(last)) = (log.entries().first(), log.entries().last()) else { return false };
+    let continues = |index: u64| first.index <= index.saturating_add(1) && index < last.index;
+    let whole = first.index == 1 && log.snapshots().iter().any(|snapshot| snapshot.index == 0);
+    let intact = |salvage: &Salvage<'_>| {
+        let at_its_end = salvage.judged.gaps.is_empty() && salvage.walked.holes == 0;
+        at_its_end && salvage.walked.head.is_some()
+    };
+    if let Some(root) = salvage.roots.first()
+        && intact(salvage)
+        && root.consistent_index.is_some_and(|index| index >= last.index)
+    {
+        return false;
+    }
+    let known = |at: usize, salvage: &Salvage<'_>| {
+        let root = salvage.roots.get(at)?;
+        let index = root.consistent_index.filter(|index| continues(*index))?;
+        root.head.filter(|_| root.has_meta).map(|head| (head.main, index))
+    };
+    let states: Vec<_> = (0..salvage.roots.len()).filter(|at| known(*at, salvage).is_some()).take(TRIED).collect();
+    let roots: Vec<_> =
+        states.iter().filter_map(|at| Some((salvage.roots.get(*at)?.page, known(*at, salvage)?.0))).collect();
+    for (page, head) in &roots {
+        salvage.settle_on(Some(*page), *head);
+        if intact(salvage) {
+            return true;
+        }
+    }
+    if whole {
+        salvage.settle_on(None, 0);
+        return true;
+    }
+    match roots.first() {
+        Some((page, head)) => salvage.settle_on(Some(*page), *head),
+        None => return false,
+    }
+    true
+}
+
+/// Applies the log of `source` to the db in `file`, which is at `path` and holds the state of `salvage`. Returns what it
+/// added, the last revision, and the keys that it wrote, with whether it deleted them.
+pub(super) fn apply(
+    source: &Source,
+    salvage: &Salvage<'_>,
+    uncommitted: Option<Uncommitted>,
+    (file, path): (&File, &Path),
+) -> Result<(FromLog, i64, Keys)> {
+    let staged = source.copy(file.try_clone().map_err(crate::publish::fault(path, "open"))?)?;
+    let damaged = |finding| source.damaged(finding);
+    if source.log_name().is_some()
+        && let (false, Some(log)) = (salvage.roots.is_empty(), log(source))
+    {
+        Snapshot::open(staged.db().image()).map_err(damaged)?.check_log_match(source, &log)?;
+    }
+    let load = Load { uncommitted, ..Load::default() };
+    let snapshot = Snapshot::load(&staged, &load)?;
+    if snapshot.received.is_some() {
+        let what = format!("{}: etcd starts on the db that the leader sent, not on member/snap/db", source.name());
+        return Err(Error::refused(what).hinted("restore takes that one"));
+    }
+    let replayed = snapshot.log.unwrap_or_default();
+    let mut written = HashMap::new();
+    let mut from_log =
+        FromLog { from: replayed.from, index: replayed.index, applied: replayed.applied, ..FromLog::default() };
+    let counted = replayed.unapplied.applied_at_start.saturating_add(replayed.unapplied.past_commit);
+    from_log.left = counted.saturating_sub(replayed.applied);
+    let mut beyond = salvage.beyond.iter().peekable();
+    for record in snapshot.keyspace.log_records.records() {
+        from_log.records = from_log.records.saturating_add(1);
+        while beyond.next_if(|entry| entry.revision < record.revision).is_some() {}
+        if let Some(entry) = beyond.next_if(|entry| entry.revision == record.revision) {
+            let same = entry.stored(salvage.carve.bytes()) == (record.bucket_key, record.message);
+            from_log.differ = from_log.differ.saturating_add(u64::from(!same));
+        }
+        written.insert(record.kv.key.to_vec(), record.tombstone);
+    }
+    let buckets = snapshot.edited().map(|name| (name, snapshot.items(name).into_iter().collect())).collect();
+    let log_records = snapshot.keyspace.log_records;
+    let head = snapshot.head().map_err(damaged)?;
+    let changes = Changes { buckets, log_records, ..Changes::default() };
+    changes.write_over(&snapshot, file).map_err(|error| error.error(source.name(), path))?;
+    Ok((from_log, head, written))
+}
+
+/// How many keys are proved, likely and conflicting when those that the log wrote are `written`.
+pub(super) fn count(salvage: &Salvage<'_>, written: &Keys, sure: bool) -> [u64; 4] {
+    let [mut proved, mut likely, mut conflicting, mut deleted] = [0_u64; 4];
+    for at in &salvage.judged.newest {
+        let Some(entry) = salvage.set.entries.get(*at as usize) else { continue };
+        if written.contains_key(entry.kv(salvage.carve.bytes()).key) {
+            continue;
+        }
+        let count = match salvage.judged.verdict(*at as usize).0 {
+            Verdict::Proved => &mut proved,
+            Verdict::Likely => &mut likely,
+            Verdict::Conflicting => &mut conflicting,
+            Verdict::Superseded | Verdict::Deleted => &mut deleted,
+        };
+        *count = count.saturating_add(1);
+    }
+    let gone = written.values().filter(|tombstone| **tombstone).count() as u64;
+    let live = (written.len() as u64).saturating_sub(gone);
+    let by_log = if sure { &mut proved } else { &mut likely };
+    *by_log = by_log.saturating_add(live);
+    [proved, likely, conflicting, deleted.saturating_add(gone)]
+}

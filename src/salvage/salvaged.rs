@@ -1,0 +1,150 @@
+//! A broken db, read and judged.
+
+use super::{
+    cover::Cover,
+    entry::Entry,
+    garbled,
+    judge::{Horizon, Judged, Rule, Verdict, judge},
+    links,
+    root::{self, RootOf},
+    set::Set,
+    walk::{self, Walked},
+};
+use crate::{
+    bolt::{PageId, carve::Carve},
+    etcd::Revision,
+    source::Source,
+};
+
+/// How a file is read.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// The page size, where it is known.
+    pub page_size: Option<u32>,
+    /// Look for pages at every sector: the db is somewhere inside the file.
+    pub scan: bool,
+}
+
+/// A broken db, read and judged.
+#[derive(Debug)]
+pub struct Salvage<'a> {
+    /// Its pages.
+    pub carve: Carve<'a>,
+    /// Its records.
+    pub set: Set,
+    /// Its root buckets, best first.
+    pub roots: Vec<RootOf<'a>>,
+    /// Records that are newer than the state to which the log is added: the log has them, too.
+    pub beyond: Vec<Entry>,
+    /// What the walk over the tree of the best one has seen.
+    pub walked: Walked,
+    /// What is known of the whole.
+    pub horizon: Horizon,
+    /// The judgement.
+    pub judged: Judged,
+    saved: bool,
+}
+
+impl<'a> Salvage<'a> {
+    /// Reads and judges all pages of the db in `source`; there may be none.
+    #[must_use]
+    pub(super) fn of(source: &'a Source, options: &Options) -> Self {
+        let bytes = source.db().image();
+        // A trailer shows that the end is not lost.
+        let saved = source.db().trailer().is_some() && !options.scan;
+        let Options { page_size, scan } = *options;
+        let carve = Carve::find(bytes, page_size, scan).unwrap_or_else(|| Carve::new(bytes, page_size));
+        let set = Set::collect(&carve);
+        let roots = root::roots(&carve, &set.roots);
+        let (walked, horizon, judged) = Default::default();
+        let mut salvage = Self { carve, set, roots, beyond: Vec::new(), walked, horizon, judged, saved };
+        salvage.settle(None);
+        salvage
+    }
+
+    /// Proves and judges the records; with `head`, those up to there, which a log continues.
+    fn settle(&mut self, head: Option<i64>) {
+        let Self { carve, set, .. } = self;
+        if let Some(head) = head {
+            let at = set.entries.partition_point(|entry| entry.revision.main <= head);
+            self.beyond = set.entries.split_off(at);
+        }
+        set.forget();
+        let cover = Cover::new(set.entries.len());
+        let tree = self.roots.first().and_then(|root| root.bucket("key"));
+        self.walked = tree.map_or_else(Walked::default, |key| walk::walk(carve, key, set, &cover));
+        let firsts = walk::leaves(carve, set, &cover);
+        let newer = cover.apply(&mut set.entries);
+        links::link(carve, set, &firsts);
+        set.number(carve.bytes());
+        self.horizon = match head {
+            None => self.horizon(newer > 0),
+            // The log has all that is newer.
+            Some(_) => {
+                let known = self.horizon(false);
+                let finished = known.finished.or(self.roots.is_empty().then_some(-1));
+                Horizon { finished, closed: true, mixed: false, ..known }
+            }
+        };
+        self.judged = judge(&self.set.entries, self.set.keys, &self.horizon);
+        garbled::doubt_garbled(self.carve.bytes(), &self.set.entries, &mut self.judged);
+    }
+
+    /// Goes back to the state of the root bucket at `page`, whose last revision is `head`; without one, to the beginning.
+    pub(super) fn settle_on(&mut self, page: Option<PageId>, head: i64) {
+        self.set.entries.append(&mut self.beyond);
+        match page {
+            Some(page) => self.roots.sort_by_key(|root| root.page != page),
+            None => self.roots.clear(),
+        }
+        self.settle(Some(head));
+    }
+
+    /// What is known of the whole; `newer`: pages show a later state than the tree.
+    fn horizon(&self, newer: bool) -> Horizon {
+        let Self { set, roots, walked, .. } = self;
+        let Some(root) = roots.first() else { return Horizon { scheduled: -1, ..Horizon::default() } };
+        let last = set.entries.iter().rev().find(|entry| !entry.removed).map_or(Revision::default(), |of| of.revision);
+        let main = |revision: Option<Revision>| revision.map_or(-1, |revision| revision.main);
+        let beyond = walked.head.is_some_and(|head| head < last);
+        let replaced = !root.of_meta && roots.iter().any(|root| root.of_meta);
+        Horizon {
+            finished: root.has_meta.then(|| main(root.finished)),
+            scheduled: main(root.scheduled),
+            begins: walked.begins,
+            closed: walked.head == Some(last) && (root.of_meta || self.is_accounted_for()),
+            mixed: newer || replaced || (beyond && root.of_meta),
+        }
+    }
+
+    /// Whether the newest root bucket is surely that of the file although no valid meta names it: its tree is whole, and
+    /// no page is lost that could hold something newer.
+    fn is_accounted_for(&self) -> bool {
+        let (meta, end) = (self.carve.meta(), self.carve.range().end);
+        let ends = meta.map_or(self.saved, |meta| meta.high_water.0 <= end);
+        let is_root = |page: &PageId| meta.is_some_and(|meta| meta.root == *page);
+        self.walked.holes == 0 && ends && self.set.lost.iter().all(|(page, count)| *count == 1 && is_root(page))
+    }
+
+    /// The last revision that is known: of a record, or of a compaction.
+    #[must_use]
+    pub fn head(&self) -> i64 {
+        let last = self.set.entries.last().map_or(1, |entry| entry.revision.main);
+        last.max(self.compacted())
+    }
+
+    /// The last compaction, of all root buckets; -1 for none.
+    #[must_use]
+    pub fn compacted(&self) -> i64 {
+        self.roots.iter().filter_map(|root| root.finished.max(root.scheduled)).map(|of| of.main).max().unwrap_or(-1)
+    }
+
+    /// Whether every live key is proved, and nothing is missing.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        let proved = |(verdict, _): &(Verdict, Rule)| !matches!(verdict, Verdict::Likely | Verdict::Conflicting);
+        let certain = self.horizon.closed && !self.horizon.mixed && self.horizon.finished.is_some();
+        let missing = self.judged.gaps.len() as u64 | self.judged.missing_below;
+        certain && self.walked.holes == 0 && missing == 0 && self.judged.verdicts.iter().all(proved)
+    }
+}
