@@ -116,19 +116,19 @@ impl<'a> NewestByKey<'a> {
     /// Whether each record here is the newest of its key in `other`, too; `None` where none is. A key that was deleted
     /// may be gone there.
     pub(super) fn agrees_with(&self, other: &Self) -> Option<bool> {
-        let mut common = None;
-        for shard in &self.shards {
-            for newest in shard.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        let of_shard = |shard: &Mutex<HashTable<Newest<'_>>>| {
+            shard.lock().unwrap_or_else(PoisonError::into_inner).iter().try_fold(false, |common, newest| {
                 match other.find(newest.key) {
-                    Some(found) if (found.revision, found.message) == (newest.revision, newest.message) => {
-                        common = Some(true);
-                    }
-                    None if newest.tombstone => {}
-                    _ => return Some(false),
+                    Some(found) if (found.revision, found.message) == (newest.revision, newest.message) => Ok(true),
+                    None if newest.tombstone => Ok(common),
+                    _ => Err(()),
                 }
-            }
+            })
+        };
+        match self.shards.par_iter().map(of_shard).try_reduce(|| false, |a, b| Ok(a || b)) {
+            Ok(common) => common.then_some(true),
+            Err(()) => Some(false),
         }
-        common
     }
 
     fn find(&self, key: &[u8]) -> Option<Newest<'a>> {
