@@ -73,6 +73,12 @@ impl<'a> Salvage<'a> {
         let cover = Cover::new(set.entries.len());
         let tree = self.roots.first().and_then(|root| root.bucket("key"));
         self.walked = tree.map_or_else(Walked::default, |key| walk::walk(carve, key, set, &cover));
+        // A page that was given to a leaf looks like a tree of one leaf; such a tree proves nothing of what is before it.
+        let walked = &self.walked;
+        let whole = walked.holes == 0 && walked.head == set.entries.last().map(|entry| entry.revision);
+        if let Some(first) = walked.first.filter(|_| whole && !(walked.single && set.pages.branches > 0)) {
+            cover.remove(0, first);
+        }
         let firsts = walk::leaves(carve, set, &cover);
         let newer = cover.apply(&mut set.entries);
         links::link(carve, set, &firsts);

@@ -18,6 +18,10 @@ pub struct Walked {
     pub head: Option<Revision>,
     /// Whether the tree's start is there.
     pub begins: bool,
+    /// The place of the first record, if the tree's start is there.
+    pub first: Option<usize>,
+    /// Whether the whole tree is one leaf.
+    pub single: bool,
     /// How many parts of the tree are missing.
     pub holes: u64,
     /// How many leaves were reached.
@@ -43,6 +47,7 @@ pub(super) fn walk(carve: &Carve<'_>, bucket: &Bucket<'_>, set: &mut Set, cover:
         };
         walked.leaves = walked.leaves.saturating_add(1);
         walked.begins |= part.low.is_none();
+        walked.single |= part.low.is_none() && part.high.is_none();
         for item in items {
             let Some(of) = revision(item.key) else {
                 at_once = false;
@@ -57,8 +62,9 @@ pub(super) fn walk(carve: &Carve<'_>, bucket: &Bucket<'_>, set: &mut Set, cover:
             reach(set, at, item, carve, &page);
             match last {
                 Some(last) => cover.follow(last, at, at_once),
-                None if first => cover.remove(0, at),
-                None => {}
+                None => {
+                    walked.first = walked.first.or(first.then_some(at));
+                }
             }
             (last, at_once, first) = (Some(at), true, false);
         }
