@@ -16,6 +16,7 @@
 
 mod change;
 mod deps;
+mod document;
 mod exporter;
 mod folder;
 mod left_out;
@@ -30,6 +31,7 @@ mod version;
 mod work;
 
 pub use change::Change;
+pub use document::Document;
 pub use exporter::{Exported, Exporter, Wanted, Who};
 pub use folder::{Folder, Written, look};
 pub use left_out::{LeftOut, Why};

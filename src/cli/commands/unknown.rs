@@ -1,72 +1,32 @@
 //! Fields that the table of kinds does not have, reported once for each resource and not for each object.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::ops::{Deref, DerefMut};
 
-use etcdsnap::{
-    bytes::escape,
-    k8s::{Key, Unknown},
-};
+use etcdsnap::k8s;
 
-/// How many fields of a resource are named.
-const FIELDS: usize = 10;
-
-/// Fields that are not known, by resource. What was noted is reported when it goes out of scope.
+/// Fields that are not known. What was noted is reported when it goes out of scope.
 #[derive(Debug, Default)]
-pub(super) struct UnknownFields(BTreeMap<String, Noted>);
+pub(super) struct UnknownFields(k8s::UnknownFields);
 
-#[derive(Debug, Default)]
-struct Noted {
-    objects: u64,
-    first: String,
-    /// Up to one more than are named.
-    fields: BTreeSet<String>,
+impl Deref for UnknownFields {
+    type Target = k8s::UnknownFields;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
 }
 
-impl UnknownFields {
-    /// Notes the unknown fields of the object under `key`.
-    pub(super) fn note(&mut self, key: &[u8], unknown: &[Unknown]) {
-        if unknown.is_empty() {
-            return;
-        }
-        let parsed = Key::new(key);
-        let resource = parsed.object().map_or_else(String::new, |object| match object.group.as_deref() {
-            None | Some("") => escape(object.resource.as_bytes()),
-            Some(group) => escape(format!("{}.{group}", object.resource).as_bytes()),
-        });
-        self.note_as(resource, || escape(key), unknown);
-    }
-
-    /// Notes the unknown fields of an object called `name`, of a resource that may not be known.
-    pub(super) fn note_as(&mut self, resource: String, name: impl Fn() -> String, unknown: &[Unknown]) {
-        if unknown.is_empty() {
-            return;
-        }
-        let noted = self.0.entry(resource).or_default();
-        if noted.objects == 0 {
-            noted.first = name();
-        }
-        noted.objects = noted.objects.saturating_add(1);
-        for Unknown { path, number, .. } in unknown {
-            if noted.fields.len() <= FIELDS {
-                let path = escape(path.as_bytes());
-                noted.fields.insert(format!("{path}{}field {number}", if path.is_empty() { "" } else { " " }));
-            }
-        }
+impl DerefMut for UnknownFields {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
     }
 }
 
 impl Drop for UnknownFields {
     fn drop(&mut self) {
-        for (resource, Noted { objects, first, fields }) in &self.0 {
-            let more = if fields.len() > FIELDS { " and more" } else { "" };
-            let fields = fields.iter().take(FIELDS).cloned().collect::<Vec<_>>().join(", ");
-            if *objects == 1 {
-                say!("warning: {first} has fields that this version does not know: {fields}{more}");
-            } else {
-                let resource = if resource.is_empty() { "objects" } else { resource };
-                say!("warning: {objects} {resource} have fields that this version does not know: {fields}{more}");
-                say!("hint: the first is {first}");
-            }
+        for (warning, hint) in self.warnings() {
+            say!("warning: {warning}");
+            hint.iter().for_each(|hint| say!("hint: {hint}"));
         }
     }
 }

@@ -1,4 +1,3 @@
-mod document;
 mod text;
 
 use std::{io::Write as _, path::PathBuf, sync::atomic::Ordering::Relaxed};
@@ -15,7 +14,7 @@ use etcdsnap::{
 use self::text::{Outcome, Secrets};
 use super::which::Which;
 use crate::{
-    args::{Keys, LogArgs},
+    args::{Keys, LogArgs, ReportFormat},
     failure::{Exit, Failure},
     render::json,
     session::{Session, arguments, stop_at_signal},
@@ -76,8 +75,8 @@ pub(crate) struct Export {
     #[arg(long)]
     exact: bool,
     /// The format of the summary that is printed
-    #[arg(long, value_enum, default_value_t = Summary::Text, value_name = "FORMAT")]
-    summary: Summary,
+    #[arg(long, value_enum, default_value_t = ReportFormat::Text, value_name = "FORMAT")]
+    summary: ReportFormat,
     /// Also export Secrets, tokens and what was stored encrypted
     #[arg(long, help_heading = "Secrets")]
     reveal: bool,
@@ -95,14 +94,6 @@ enum Output {
     Json,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Summary {
-    /// For people
-    Text,
-    /// One JSON document
-    Json,
-}
-
 impl Export {
     pub(super) fn run(mut self, session: &mut Session) -> Result<Exit, Failure> {
         self.which = self.which.settled();
@@ -112,7 +103,7 @@ impl Export {
         let streams = self.to.as_os_str() == "-";
         if !streams {
             look(&self.to)?;
-        } else if self.summary == Summary::Json {
+        } else if self.summary == ReportFormat::Json {
             return Err(Error::usage("--summary json: stdout has the objects").hinted("--to DIR").into());
         }
         let source = session.open(&self.snapshot, &self.log.dir)?;
@@ -180,8 +171,8 @@ impl Export {
         session.wrote(std::slice::from_ref(&written.manifest))?;
         let outcome = Outcome { exporter: &exporter, tally: &tally, secrets: &secrets };
         let printed = match self.summary {
-            Summary::Text => text::folder(&mut session.out, &outcome, &written).map_err(Failure::from),
-            Summary::Json => json(&mut session.out, &outcome.document(&written), false),
+            ReportFormat::Text => text::folder(&mut session.out, &outcome, &written).map_err(Failure::from),
+            ReportFormat::Json => json(&mut session.out, &exporter.document(&tally, &written), false),
         };
         if printed.is_err() {
             say!("note: export succeeded; its summary could not be printed");

@@ -10,10 +10,7 @@ use etcdsnap::{
     export::{Exporter, LeftOut, Made, Tally, Why, Written},
 };
 
-use crate::{
-    commands::unknown::UnknownFields,
-    render::{printable, shell},
-};
+use crate::{commands::unknown::UnknownFields, render::printable};
 
 /// Secrets that are named; more are counted.
 const NAMED: usize = 10;
@@ -47,23 +44,8 @@ pub(super) struct Outcome<'r, 'v, 'a> {
 }
 
 impl Outcome<'_, '_, '_> {
-    /// What was changed in some objects and their readers have to know, in lines.
-    pub(super) fn changed(&self) -> Vec<String> {
-        let of = |count| format!("{count} object{}", if count == 1 { "" } else { "s" });
-        let versions = self.tally.versions.iter();
-        let mut lines: Vec<_> = versions
-            .map(|((stored, exported), count)| format!("{} stored as {stored}, exported as {exported}", of(*count)))
-            .collect();
-        let mut more = |count, what| lines.extend((count > 0).then(|| format!("{} {what}", of(count))));
-        more(self.tally.deleted, "being deleted, exported without deletionTimestamp and finalizers");
-        more(self.tally.pruned, "exported without fields that their definitions do not have");
-        more(self.tally.named_twice, "to apply without --server-side, as a list names an item twice");
-        more(self.tally.not_served, "exported in a version that no cluster serves by default");
-        lines
-    }
-
     fn changes(&self, out: &mut impl Write, before: &str) -> io::Result<()> {
-        for (n, line) in self.changed().iter().enumerate() {
+        for (n, line) in self.tally.changed().iter().enumerate() {
             writeln!(out, "{before}{:<11} {line}", if n == 0 { "changed" } else { "" })?;
         }
         let count = self.tally.needs.len();
@@ -95,26 +77,6 @@ impl Outcome<'_, '_, '_> {
         }
         Ok(())
     }
-
-    /// The commands that make a cluster take the folder.
-    pub(super) fn next(&self, folder: &Path) -> Vec<String> {
-        let folder = folder.display().to_string();
-        let mut lines = Vec::new();
-        // objects over 256 KiB do not fit into the annotation that apply without --server-side makes
-        if self.tally.definitions {
-            // A CustomResourceDefinition is no use before it is established.
-            let files = shell(format!("{folder}/*-customresourcedefinition-*"));
-            lines.push(format!("kubectl apply --server-side -f {files}"));
-            lines.push(format!("kubectl wait --for=condition=Established -f {files}"));
-        }
-        lines.push(format!("kubectl apply --server-side -f {}", shell(&folder)));
-        if self.tally.namespaces && self.tally.pods {
-            lines.push(
-                "and again if a Pod was refused: a new Namespace has its ServiceAccount after a moment".to_owned(),
-            );
-        }
-        lines
-    }
 }
 
 /// Reports on stderr what a stream lacks.
@@ -139,5 +101,5 @@ pub(super) fn folder(out: &mut impl Write, outcome: &Outcome<'_, '_, '_>, writte
         writeln!(out, "  {:<11} {} says what is wrong with the backup", "doubt", name(doubt))?;
     }
     writeln!(out, "next")?;
-    outcome.next(&written.folder).into_iter().try_for_each(|line| writeln!(out, "  {}", printable(line)))
+    outcome.tally.next(&written.folder).into_iter().try_for_each(|line| writeln!(out, "  {}", printable(line)))
 }

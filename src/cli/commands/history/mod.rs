@@ -5,10 +5,10 @@ use std::{io::Write as _, path::PathBuf};
 use clap::Args;
 use etcdsnap::{
     Error,
-    diff::{Ignore, history, stamped},
+    diff::{Ignore, history_document},
     etcd::Range,
-    k8s::{Map, Mask, Value, json},
-    objects::{At, Cluster, Joined, Query, Records},
+    k8s::json,
+    objects::{At, Cluster, Joined, Query},
     source::Source,
 };
 
@@ -123,7 +123,12 @@ impl History {
         let mask = self.masking.mask()?;
         match self.output {
             ReportFormat::Text => text::print(session, &joined, &found, &ignore, &mask)?,
-            ReportFormat::Json => json(session, &joined, &found, &ignore, &mask)?,
+            ReportFormat::Json => {
+                let mut text = Vec::new();
+                json::pretty(&mut text, &history_document(&joined, &found, &ignore, &mask), 0);
+                text.push(b'\n');
+                session.out.write_all(&text)?;
+            }
         }
         sources
             .iter()
@@ -139,32 +144,4 @@ fn elsewhere(sources: &[Source]) -> String {
     format!(
         "--also SNAPSHOT adds another backup of the cluster; `etcdsnap wal` shows {log}, which may reach further back"
     )
-}
-
-fn json(
-    session: &mut Session,
-    joined: &Joined<'_, '_>,
-    found: &Records<'_>,
-    ignore: &Ignore,
-    mask: &Mask,
-) -> Result<(), Failure> {
-    let windows = joined.backups.iter().map(|backup| {
-        let (first, last) = backup.window();
-        let path = Value::Str(backup.name.to_owned().into());
-        let members = vec![("path", path), ("first", Value::Int(first)), ("last", Value::Int(last))];
-        Value::Object(Map::from_unsorted(members.into_iter().map(|(name, value)| (name.into(), value)).collect()))
-    });
-    let windows = Value::List(windows.collect());
-    let mut revisions = Vec::new();
-    for records in found.values() {
-        history(joined, records, ignore, mask, |occurrence| {
-            revisions.push(Value::Object(Map::from_unsorted(occurrence.members())));
-            Ok::<_, Failure>(())
-        })?;
-    }
-    let members = vec![("windows".into(), windows), ("revisions".into(), Value::List(revisions))];
-    let mut text = Vec::new();
-    json::pretty(&mut text, &stamped(members), 0);
-    text.push(b'\n');
-    Ok(session.out.write_all(&text)?)
 }
