@@ -1,6 +1,6 @@
 //! Bytes and long texts for people.
 
-use std::{ffi::OsStr, ops::Range, os::unix::ffi::OsStrExt as _};
+use std::{borrow::Cow, ffi::OsStr, ops::Range, os::unix::ffi::OsStrExt as _};
 
 /// Untrusted bytes as one line of printable text: what is UTF-8 and printable stays, the rest becomes `\xNN`.
 ///
@@ -37,6 +37,12 @@ pub fn file_name(name: impl AsRef<OsStr>) -> String {
     let name = name.as_ref();
     let as_is = name.to_str().filter(|name| !name.contains("\\x"));
     as_is.map_or_else(|| escape(name.as_bytes()), str::to_owned)
+}
+
+/// Untrusted text as one line: as it is, or by [`escape`] where it has a character that changes the text around it.
+#[must_use]
+pub fn one_line(text: &str) -> Cow<'_, str> {
+    if text.chars().any(is_hostile) { Cow::Owned(escape(text.as_bytes())) } else { Cow::Borrowed(text) }
 }
 
 /// [`escape`] for messages: of what is long, the beginning and the length.

@@ -60,7 +60,7 @@ impl Decoder {
         let mut reader = Reader::new(data);
         while let Some(wire) = reader.next_field()? {
             let Some((at, field)) = message.find(wire.number, hint, self.what.release) else {
-                self.unknown.push(Unknown::new(path.spell(), &wire));
+                self.note_unknown(path, &wire)?;
                 continue;
             };
             hint = at;
@@ -136,13 +136,21 @@ impl Decoder {
         Ok(())
     }
 
+    /// Notes a field that the table does not have; it takes more memory than a value.
+    fn note_unknown(&mut self, path: &Path<'_>, field: &proto::Field<'_>) -> Result<(), Undecodable> {
+        let unknown = Unknown::new(path.spell(), field);
+        self.budget.spend(unknown.path.len().div_ceil(32).saturating_add(2))?;
+        self.unknown.push(unknown);
+        Ok(())
+    }
+
     /// Reads a message only for its errors.
     fn pass_over(&mut self, id: u32, data: &[u8], path: &Path<'_>) -> Result<(), Undecodable> {
         let Some(message) = self.table.message(id) else { return Ok(()) };
         let mut reader = Reader::new(data);
         while let Some(wire) = reader.next_field()? {
             match message.find(wire.number, 0, self.what.release) {
-                None => self.unknown.push(Unknown::new(path.spell(), &wire)),
+                None => self.note_unknown(path, &wire)?,
                 Some((_, Field { of: Type::Message(id), name, .. })) => {
                     self.pass_over(*id, wire.bytes()?, &path.then(name)?)?;
                 }
@@ -279,7 +287,7 @@ impl Decoder {
             match f.number {
                 1 => key = text(f.bytes()?),
                 2 => value = Some(self.one(field.of, &f, path, field.name)?),
-                _ => self.unknown.push(Unknown::new(path.then(field.name)?.spell(), &f)),
+                _ => self.note_unknown(&path.then(field.name)?, &f)?,
             }
         }
         let value = value.unwrap_or_else(|| match field.of {
@@ -322,7 +330,7 @@ impl Decoder {
                 (1, _) => schema = Some(self.object(id, f.bytes()?, path)?),
                 (2, Type::OrStrings(_)) => list.push(Value::Str(text(f.bytes()?))),
                 (2, _) => list.push(Value::Object(self.object(id, f.bytes()?, path)?)),
-                _ => self.unknown.push(Unknown::new(path.spell(), &f)),
+                _ => self.note_unknown(path, &f)?,
             }
         }
         Ok(if list.is_empty() { schema.map_or(Value::Null, Value::Object) } else { Value::List(list) })

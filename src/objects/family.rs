@@ -1,9 +1,9 @@
-//! The owners of an object, the objects it owns, and the Events about it.
+//! The owners of an object, and the objects it owns.
 
 use std::collections::{HashMap, HashSet};
 
 use super::Cluster;
-use crate::k8s::{Key, Meta, Object, Value, kind_of};
+use crate::k8s::{Key, Meta, kind_of};
 
 /// Limit on the levels of owners that are followed.
 const MAX_DEPTH: usize = 16;
@@ -105,74 +105,5 @@ impl Family {
             }
         }
         found
-    }
-}
-
-/// An Event about an object (`corev1.Event`).
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Event {
-    /// The time when it was last seen, as stored.
-    pub last: String,
-    /// `Normal`, `Warning`.
-    pub severity: String,
-    /// `FailedScheduling`.
-    pub reason: String,
-    /// The program that reported it.
-    pub from: String,
-    /// Number of times it was seen.
-    pub count: i64,
-    /// The message.
-    pub message: String,
-}
-
-impl Cluster<'_> {
-    /// The Events about `object`, oldest first, and the number of unreadable Events that may be about it.
-    #[must_use]
-    pub fn events(&self, object: &Object<'_>) -> (Vec<Event>, usize) {
-        let text =
-            |value: &Value<'_>, path: &[&str]| value.at(path).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let uid = text(&object.value, &["metadata", "uid"]);
-        // Events about cluster-scoped objects are in `default`.
-        let namespace = Some(object.namespace()).filter(|ns| !ns.is_empty()).unwrap_or("default");
-        let (mut events, mut unreadable) = (Vec::new(), 0_usize);
-        for kv in self.view.iter() {
-            let key = Key::new(kv.key);
-            let of_events =
-                key.object().is_some_and(|key| key.resource == "events" && key.namespace == Some(namespace));
-            if !of_events {
-                continue;
-            }
-            let Ok(event) = self.ring.object(kv.key, kv.value) else {
-                unreadable = unreadable.saturating_add(1);
-                continue;
-            };
-            let event = event.value;
-            let about = |path: &str| text(&event, &["involvedObject", path]);
-            let by_name = about("kind") == object.kind() && about("name") == object.name();
-            if !(about("uid") == uid || (about("uid").is_empty() && by_name)) {
-                continue;
-            }
-            let first =
-                |paths: &[&[&str]]| paths.iter().map(|p| text(&event, p)).find(|t| !t.is_empty()).unwrap_or_default();
-            let count = |path: &[&str]| match event.at(path) {
-                Some(Value::Int(count)) => Some(*count),
-                _ => None,
-            };
-            events.push(Event {
-                last: first(&[
-                    &["series", "lastObservedTime"],
-                    &["lastTimestamp"],
-                    &["eventTime"],
-                    &["firstTimestamp"],
-                ]),
-                severity: text(&event, &["type"]),
-                reason: text(&event, &["reason"]),
-                from: first(&[&["source", "component"], &["reportingComponent"]]),
-                count: count(&["series", "count"]).or_else(|| count(&["count"])).unwrap_or(1).max(1),
-                message: text(&event, &["message"]),
-            });
-        }
-        events.sort();
-        (events, unreadable)
     }
 }

@@ -11,6 +11,7 @@
 mod allocation;
 mod at;
 mod cluster;
+mod events;
 mod family;
 mod find;
 mod former;
@@ -23,7 +24,8 @@ mod time;
 pub use allocation::{Allocation, Amount, Amounts, PodOnNode, amounts};
 pub use at::{At, Dated, Period, Point};
 pub use cluster::{Cluster, Unreadable};
-pub use family::{Event, Family, Relative};
+pub use events::{Event, Events};
+pub use family::{Family, Relative};
 pub use find::{Found, Query};
 pub use joined::{Joined, Records, Stored};
 pub use list::{Form, List};

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::disk::{create, fault};
 use crate::{
     Code, Finding, Result,
+    bytes::one_line,
     source::{DoubtFile, Source},
 };
 
@@ -59,12 +60,15 @@ impl Doubt {
     pub(crate) fn about(source: &Source) -> impl Iterator<Item = Finding> {
         source.doubts().iter().map(|file| {
             let doubt: Self = serde_json::from_slice(&file.text).unwrap_or_default();
-            let why = doubt.findings.first().map_or(String::new(), |first| format!(" ({first})"));
+            let name = one_line(&file.name);
+            let why = doubt.findings.first().map_or(String::new(), |first| format!(" ({})", one_line(first)));
             let what = match doubt.source.as_str() {
-                "" => format!("{} lies beside it: it was made from a doubtful backup", file.name),
-                from => format!("it was made from {from}, which was {}{why}", doubt.verdict),
+                "" => format!("{name} lies beside it: it was made from a doubtful backup"),
+                from => {
+                    format!("it was made from {}, which was {}{why}", one_line(from), one_line(&doubt.verdict))
+                }
             };
-            Finding::warning(Code::MadeInDoubt, what).hint(format!("see {}", file.name))
+            Finding::warning(Code::MadeInDoubt, what).hint(format!("see {name}"))
         })
     }
 }

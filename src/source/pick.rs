@@ -2,7 +2,7 @@
 
 use crate::{
     Error, Result,
-    bytes::{escape, file_name, is_hostile},
+    bytes::{file_name, one_line},
 };
 
 /// Number of backups in one input that are listed at most.
@@ -17,7 +17,7 @@ pub(super) fn pick_one(
 ) -> Result<String> {
     let list = || {
         let more = if found.len() > LISTED { "\n  ..." } else { "" };
-        let names = found.iter().take(LISTED).map(|name| shown(name));
+        let names = found.iter().take(LISTED).map(|name| one_line(name));
         format!("{}{more}", names.collect::<Vec<_>>().join("\n  "))
     };
     match (pick, found) {
@@ -28,27 +28,26 @@ pub(super) fn pick_one(
         (None, [one]) => Ok(one.clone()),
         (None, []) => Err(none()),
         (None, several) => Err(Error::usage(format!("{outer}: it holds {} backups:\n  {}", several.len(), list()))
-            .hinted(format!("name one of them, such as {outer}:{}", several.first().map_or("", String::as_str)))),
+            .hinted(format!(
+                "name one of them, such as {}:{}",
+                one_line(outer),
+                one_line(several.first().map_or("", String::as_str))
+            ))),
     }
 }
 
 /// The one of `found` that `pick` is the name of, or that is listed as what was typed.
 pub(super) fn named<'f>(outer: &str, pick: &str, found: &'f [String]) -> Result<Option<&'f String>> {
-    let mut names = found.iter().filter(|name| *name == pick || file_name(shown(name)) == pick);
+    let mut names = found.iter().filter(|name| *name == pick || file_name(&*one_line(name)) == pick);
     let first = names.next();
     match (first, names.find(|other| Some(*other) != first)) {
         (Some(one), Some(other)) => {
-            let what = format!("{outer}: two names inside match: {} and {}", shown(one), shown(other));
+            let what = format!("{outer}: two names inside match: {} and {}", one_line(one), one_line(other));
             let hint = r"write a backslash of the name as \\, and other bytes by the shell's $'...'";
             Err(Error::usage(what).hinted(hint))
         }
         _ => Ok(first),
     }
-}
-
-/// A name as it is listed.
-fn shown(name: &str) -> String {
-    if name.chars().any(is_hostile) { escape(name.as_bytes()) } else { name.to_owned() }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::common::{Etcd, Peers, etcdsnap};
+use crate::common::{Etcd, Peers, etcdsnap, made};
 
 fn describe(args: &[&str]) -> (i32, String, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_etcdsnap")).arg("describe").args(args).output().unwrap();
@@ -118,4 +118,42 @@ fn a_node_has_pods_and_what_cannot_be_read_is_reported() {
     assert!(node.contains("  s           p      500m (25%)     0 (0%)"), "{node}");
     assert!(said.contains("error: 1 Pods cannot be read") && said.contains("error: 1 Events cannot be read"), "{said}");
     assert_eq!(code, 1);
+}
+
+/// Two thousand objects and eight thousand Events: each Event is read once, and not once for each object.
+#[test]
+fn events_are_not_read_again_for_each_object() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("many.db");
+    let object = |n: usize| {
+        let text = format!(
+            r#"{{"apiVersion":"v1","kind":"ConfigMap","metadata":{{"name":"w{n:05}","namespace":"default","uid":"u{n}"}}}}"#
+        );
+        (format!("/registry/configmaps/default/w{n:05}"), text)
+    };
+    let event = |n: usize| {
+        let about = if n.is_multiple_of(2) {
+            format!(r#""uid":"u{}""#, n % 2000)
+        } else {
+            format!(r#""kind":"ConfigMap","name":"w{:05}""#, n % 2000)
+        };
+        let text = format!(
+            r#"{{"apiVersion":"v1","kind":"Event","metadata":{{"name":"e{n:05}","namespace":"default"}},"involvedObject":{{{about}}},"message":"m{n:05}"}}"#
+        );
+        (format!("/registry/events/default/e{n:05}"), text)
+    };
+    let all: Vec<_> = (0..2000).map(object).chain((0..8000).map(event)).collect();
+    let keys: Vec<_> = all.iter().map(|(key, text)| (key.as_bytes(), text.clone().into_bytes())).collect();
+    made::snapshot(&file, &keys);
+    let output = Command::new("timeout")
+        .args(["20", env!("CARGO_BIN_EXE_etcdsnap"), "describe", file.to_str().unwrap(), "cm"])
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{} {}", output.status, String::from_utf8_lossy(&output.stderr));
+    // each Event is about one object, by its uid or its name
+    let mut seen: Vec<_> =
+        text.lines().filter_map(|line| line.rsplit(' ').next()).filter(|word| word.starts_with('m')).collect();
+    seen.sort_unstable();
+    assert_eq!(seen, (0..8000).map(|n| format!("m{n:05}")).collect::<Vec<_>>());
 }

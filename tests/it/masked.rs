@@ -1,6 +1,10 @@
 //! Secrets are in no output but where they are asked for.
 
-use crate::common::{Etcd, Peers, etcdsnap};
+use crate::common::{
+    Etcd, Peers, etcdsnap,
+    log::{FIRST, Segment, request},
+};
+use etcdsnap::proto::Writer;
 
 const BEFORE: &str = "fixtures/kube.db";
 const AFTER: &str = "fixtures/kube-later.db";
@@ -96,5 +100,39 @@ fn secrets_are_in_no_output_but_where_they_are_asked_for() {
         vec!["kv", BEFORE, "/registry/secrets/shop/plain-secret"],
     ] {
         assert!(tells(&run(&command)), "{command:?}");
+    }
+}
+
+/// The name of an OAuth token is the token, whatever request names it.
+#[test]
+fn tokens_are_masked_in_every_request() {
+    let token = "/openshift.io/oauth/accesstokens/sha256~s3cr3t";
+    let range = |end: &str| Writer::new().bytes(1, token.as_bytes()).bytes(2, end.as_bytes());
+    let op = |field: u32, message: Writer| Writer::new().bytes(field, &message.finish());
+    let end = format!("{token}\0");
+    let compare = Writer::new().varint(1, 0).varint(2, 0).bytes(3, token.as_bytes()).bytes(64, end.as_bytes());
+    let txn = Writer::new()
+        .bytes(1, &compare.finish())
+        .bytes(2, &op(1, range(&end)).finish())
+        .bytes(2, &op(3, range(&end)).finish())
+        .bytes(3, &op(2, range("value")).finish());
+    let perm = Writer::new().varint(1, 0).bytes(2, token.as_bytes()).bytes(3, end.as_bytes());
+    let grant = Writer::new().bytes(1, b"role").bytes(2, &perm.finish());
+    let revoke = Writer::new().bytes(1, b"role").bytes(2, token.as_bytes()).bytes(3, end.as_bytes());
+    let log = Segment::first()
+        .entry(0, 1, 1, &request(3, range(&end)))
+        .entry(0, 1, 2, &request(5, range(&end)))
+        .entry(0, 1, 3, &request(6, txn))
+        .entry(0, 1, 4, &request(1203, grant))
+        .entry(0, 1, 5, &request(1204, revoke))
+        .state(1, 5);
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join(FIRST);
+    std::fs::write(&file, log.bytes).unwrap();
+    let file = file.to_str().unwrap();
+    for output in ["table", "json", "ndjson"] {
+        let found = run(&["wal", file, "-o", output]);
+        assert!(!tells(&found) && found.contains("/openshift.io/oauth/accesstokens/masked:"), "{output}: {found}");
+        assert!(tells(&run(&["wal", file, "-o", output, "--reveal"])), "{output}");
     }
 }

@@ -143,6 +143,53 @@ fn hostile_members(dir: &Path) -> PathBuf {
     path
 }
 
+/// Archives and folders with hostile names, and a hostile file that records doubt, with calls that print of them.
+fn hostile_containers(dir: &Path) -> Vec<(&'static str, Vec<OsString>)> {
+    let db = fs::read("fixtures/small.db").unwrap();
+    let name = |n: u8| [&b"\x1b[2J\xc2\x9b\xe2\x80\xae\xd8\x9c\nerror: x"[..], &[b'0' + n]].concat();
+    let mut tar = tar::Builder::new(Vec::new());
+    let folder = dir.join("folder\u{202e}");
+    fs::create_dir(&folder).unwrap();
+    for n in 0..2 {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(db.len() as u64);
+        tar.append_data(&mut header, OsStr::from_bytes(&name(n)), &db[..]).unwrap();
+        fs::write(folder.join(OsStr::from_bytes(&name(n))), &db).unwrap();
+    }
+    let (two, doubtful) = (dir.join("two\x07.tar"), dir.join("doubtful\u{61c}.db"));
+    fs::write(&two, tar.into_inner().unwrap()).unwrap();
+    fs::write(&doubtful, &db).unwrap();
+    let text = "\x1b[2J\u{9b}\u{202e}\u{61c}\nnewest good: x";
+    let doubt = serde_json::json!({"source": text, "verdict": text, "findings": [text]});
+    let mut beside = doubtful.clone().into_os_string();
+    beside.push(".etcdsnap.json");
+    fs::write(beside, doubt.to_string()).unwrap();
+    let picked = |outer: &Path, n: u8| {
+        let mut picked = outer.as_os_str().to_owned();
+        picked.push(":");
+        picked.push(OsStr::from_bytes(&name(n)));
+        picked
+    };
+    let os = |path: &Path| path.as_os_str().to_owned();
+    let out = || OsString::from("\x1b[2J/out");
+    let evidence = OsString::from(dir.join("\x1b[2Jevidence"));
+    vec![
+        ("status", vec![os(&two)]),
+        ("status", vec![os(&folder)]),
+        ("status", vec![picked(&two, 0)]),
+        ("status", vec![picked(&two, 9)]),
+        ("status", vec![picked(&folder, 1)]),
+        ("verify", vec![os(&two)]),
+        ("verify", vec![os(&folder)]),
+        ("verify", vec![os(&doubtful)]),
+        ("verify", vec![os(&doubtful), "-o".into(), "json".into()]),
+        ("restore", vec![os(&doubtful), "--data-dir".into(), out()]),
+        ("export", vec![os(&doubtful), "--to".into(), out()]),
+        ("status", vec![os(&doubtful), "--evidence".into(), evidence.clone()]),
+        ("evidence", vec!["check".into(), evidence]),
+    ]
+}
+
 #[test]
 fn nothing_in_the_input_reaches_a_terminal_as_it_is() {
     let dir = tempfile::tempdir().unwrap();
@@ -241,6 +288,11 @@ fn nothing_in_the_input_reaches_a_terminal_as_it_is() {
     {
         let mut call: Vec<OsString> = args.iter().map(Into::into).collect();
         call.push(members.to_owned());
+        all.push(call);
+    }
+    for (command, args) in hostile_containers(dir.path()) {
+        let mut call: Vec<OsString> = vec![command.into()];
+        call.extend(args);
         all.push(call);
     }
     let mut bites = 0;

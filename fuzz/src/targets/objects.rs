@@ -9,7 +9,7 @@ use etcdsnap::{
     etcd::{Revision, Snapshot},
     export::{Exporter, Tally as Exported, Wanted, sort},
     k8s::{Key, ManagedFields, Mask, Portrait, Ring, Value},
-    objects::{At, Cluster, Family, Form, Query},
+    objects::{At, Cluster, Events, Family, Form, Query},
     print::{Clock, Listing},
     proto::Writer,
 };
@@ -83,6 +83,7 @@ fn listed(cluster: &Cluster<'_>) {
     let clock = Clock(cluster.now());
     for listing in Listing::of(&found.selection, &found.objects, &cluster.resources) {
         let printer = listing.printer(&cluster.view, &cluster.ring);
+        let mut events = Events::of(cluster);
         for kv in listing.found.into_iter().filter(|kv| kv.mod_revision == cluster.view.head) {
             let Ok(mut object) = cluster.object_with(kv, printer.managed_fields()) else { continue };
             object.as_served(kv.mod_revision);
@@ -93,7 +94,7 @@ fn listed(cluster: &Cluster<'_>) {
                 let allocation = cluster.allocation(object.name());
                 drop(allocation);
             }
-            drop(cluster.events(&object));
+            drop(events.about(&object));
         }
     }
 }

@@ -5,7 +5,7 @@ use etcdsnap::{
     Error,
     etcd::{KeyValue, Range},
     k8s::{Key, ManagedFields, Object, Value, yaml},
-    objects::{Cluster, Event, Family, Query, Relative},
+    objects::{Cluster, Event, Events, Family, Query, Relative},
 };
 
 use super::{
@@ -65,7 +65,7 @@ impl Describe {
         let cluster = Cluster::open(&snapshot, ring, at)?;
         let query = Query { what: self.what, namespace: self.within.only(), range: self.prefix };
         let found = cluster.find(&query)?;
-        let family = Family::of(&cluster);
+        let (family, mut about) = (Family::of(&cluster), Events::of(&cluster));
         // Where nothing is there, the run fails below.
         let mut exit = if found.objects.is_empty() { Exit::Good } else { missing(&query, &found, &cluster) };
         let (mut first, mut unknown) = (true, UnknownFields::default());
@@ -75,7 +75,7 @@ impl Describe {
                     let sizes = object.data_sizes();
                     mask.object(&Key::new(kv.key), &mut object);
                     write!(session.out, "{}", if first { "" } else { "\n\n" })?;
-                    exit = exit.max(describe(session, &cluster, kv, &object, &sizes, &family)?);
+                    exit = exit.max(describe(session, &cluster, kv, &object, &sizes, &family, &mut about)?);
                     first = false;
                 }
                 Err(why) => exit = unreadable(kv.key, &why),
@@ -107,6 +107,7 @@ fn describe(
     object: &Object<'_>,
     sizes: &[(String, usize)],
     family: &Family,
+    about: &mut Events<'_, '_>,
 ) -> Result<Exit, Failure> {
     let text = |path: &[&str]| object.value.at(path).and_then(Value::as_str).unwrap_or_default();
     let uid = text(&["metadata", "uid"]);
@@ -141,7 +142,7 @@ fn describe(
     let is_node = object.kind() == "Node" && object.api_version() == "v1";
     let exit = if is_node { node::describe(session, cluster, object)? } else { Exit::Good };
     relatives(session, "Owns", &family.owned(uid), family)?;
-    let (found, unreadable) = cluster.events(object);
+    let (found, unreadable) = about.about(object);
     events(session, &found)?;
     Ok(exit.max(some_unreadable(unreadable, "Events")))
 }

@@ -20,7 +20,7 @@ impl Describer {
     pub fn op(&self, op: &Op<'_>) -> Map<String, Value> {
         let tree = Tree::default();
         match op {
-            Op::Range(range) => range_read(range),
+            Op::Range(range) => self.range_read(range),
             Op::Put(put) => self.put(put),
             Op::DeleteRange(delete) => delete_range(self, delete),
             Op::Txn(txn) => self.txn(*txn),
@@ -74,7 +74,7 @@ impl Describer {
 
     fn step(&self, op: &RequestOp<'_>) -> Value {
         let (name, of) = match op {
-            RequestOp::Range(range) => ("request_range", range_read(range)),
+            RequestOp::Range(range) => ("request_range", self.range_read(range)),
             RequestOp::Put(put) => ("request_put", self.put(put)),
             RequestOp::DeleteRange(delete) => ("request_delete_range", delete_range(self, delete)),
             RequestOp::Txn(txn) => ("request_txn", self.txn(*txn)),
@@ -101,7 +101,7 @@ impl Describer {
         };
         Tree::default()
             .text("key", &self.mask.key(compare.key))
-            .text("range_end", compare.range_end)
+            .text("range_end", &self.mask.key(compare.range_end))
             .with("target", target.into())
             .with("result", result.into())
             .with(name, with)
@@ -135,13 +135,28 @@ impl Describer {
             AuthOp::RoleDelete { role } | AuthOp::RoleGet { role } => tree.text("role", role),
             AuthOp::RoleGrantPermission { name, permission } => {
                 let tree = tree.text("name", name);
-                permission.iter().fold(tree, |tree, allowed| tree.with("perm", permission_of(allowed)))
+                permission.iter().fold(tree, |tree, allowed| tree.with("perm", self.permission(allowed)))
             }
             AuthOp::RoleRevokePermission { role, key, range_end } => {
-                tree.text("role", role).text("key", key).text("range_end", range_end)
+                tree.text("role", role).text("key", &self.mask.key(key)).text("range_end", &self.mask.key(range_end))
             }
         }
         .0
+    }
+
+    fn range_read(&self, range: &RangeRead<'_>) -> Map<String, Value> {
+        let tree = Tree::default().text("key", &self.mask.key(range.key));
+        tree.text("range_end", &self.mask.key(range.range_end)).number("revision", range.revision).0
+    }
+
+    fn permission(&self, allowed: &Permission) -> Value {
+        let kind = match allowed.kind {
+            PermissionKind::Read => "READ",
+            PermissionKind::Write => "WRITE",
+            PermissionKind::ReadWrite => "READWRITE",
+        };
+        let tree = Tree::default().with("permType", kind.into()).text("key", &self.mask.key(&allowed.key));
+        tree.text("range_end", &self.mask.key(&allowed.range_end)).value()
     }
 
     fn v2(&self, request: &V2Request<'_>) -> Map<String, Value> {
@@ -152,21 +167,8 @@ impl Describer {
     }
 }
 
-fn range_read(range: &RangeRead<'_>) -> Map<String, Value> {
-    Tree::default().text("key", range.key).text("range_end", range.range_end).number("revision", range.revision).0
-}
-
 fn delete_range(describer: &Describer, delete: &DeleteRange<'_>) -> Map<String, Value> {
-    let tree = Tree::default().text("key", &describer.mask.key(delete.key)).text("range_end", delete.range_end);
+    let mask = &describer.mask;
+    let tree = Tree::default().text("key", &mask.key(delete.key)).text("range_end", &mask.key(delete.range_end));
     tree.flag("prev_kv", delete.prev_kv).0
-}
-
-fn permission_of(allowed: &Permission) -> Value {
-    let kind = match allowed.kind {
-        PermissionKind::Read => "READ",
-        PermissionKind::Write => "WRITE",
-        PermissionKind::ReadWrite => "READWRITE",
-    };
-    let tree = Tree::default().with("permType", kind.into());
-    tree.text("key", &allowed.key).text("range_end", &allowed.range_end).value()
 }
