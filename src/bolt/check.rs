@@ -118,26 +118,31 @@ impl Db<'_> {
             Err(finding) => return findings.push(finding),
         };
         let Freelist::Persisted { page, overflow, .. } = freelist else { return };
-        let (free, pages) = (PageSet::new(self.pages()), self.pages());
+        let (free, own, pages) = (PageSet::new(self.pages()), PageSet::new(self.pages()), self.pages());
+        for id in page.0..=page.0.saturating_add(overflow.into()) {
+            own.insert(id);
+            if met.contains(PageId(id)) {
+                let offset = id.saturating_mul(self.page_size());
+                let what = "multiple references: a page of a tree, and of the freelist";
+                findings.push(Finding::error(Code::PageMultipleReferences, what).page(id).at(offset));
+            }
+        }
         for (id, offset) in freelist.ids() {
             let fault = |code, what: &str| Finding::error(code, what).page(id.0).at(offset);
             if id.0 < 2 || id.0 >= pages {
                 findings.push(fault(Code::FreelistBounds, "the freelist holds a page that the file does not have"));
             } else if !free.insert(id.0) {
                 findings.push(fault(Code::FreelistTwice, "already freed: it is in the freelist twice"));
-            } else if met.contains(id) {
+            } else if met.contains(id) || own.contains(id) {
                 findings.push(fault(Code::PageReachableFree, "reachable, but the freelist holds it"));
             }
         }
         if !whole {
             return;
         }
-        for id in page.0..=page.0.saturating_add(overflow.into()) {
-            free.insert(id);
-        }
         let lost = |id: &u64| {
-            let id = super::PageId(*id);
-            !met.contains(id) && !free.contains(id)
+            let id = PageId(*id);
+            !met.contains(id) && !free.contains(id) && !own.contains(id)
         };
         let mut ids = (2..pages).filter(lost).peekable();
         while let Some(first) = ids.next() {

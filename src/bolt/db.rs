@@ -6,6 +6,9 @@ use super::{
 };
 use crate::{Code, Finding, Findings, bytes::window};
 
+/// The largest number of a transaction: a million commits each second for two thousand years.
+const MAX_TXID: u64 = 1 << 56;
+
 /// A bbolt file over its bytes (a trailer cut off). Opening is cheap: only the metas are read.
 #[derive(Debug, Clone)]
 pub struct Db<'a> {
@@ -109,6 +112,16 @@ impl<'a> Db<'a> {
         }
         if let (None, Err(fault)) = (self.current, &self.metas[0]) {
             findings.push(shut(self.image, *fault));
+        }
+        if let [Ok(a), Ok(b)] = &self.metas
+            && a.page_size != b.page_size
+        {
+            let what = format!("the meta pages have different page sizes, {} and {}", a.page_size, b.page_size);
+            findings.push(Finding::error(Code::MetaInvalid, what).at(0).page(0));
+        }
+        if self.meta.txid > MAX_TXID {
+            let what = format!("the transaction number {} is larger than any that bbolt reaches", self.meta.txid);
+            findings.push(Finding::error(Code::MetaTxid, what).page(self.current.unwrap_or(0).into()));
         }
         for id in [PageId(0), PageId(1)] {
             // The meta is read wherever it is; bbolt's own check looks at the page around it too.

@@ -6,7 +6,7 @@ use super::{
     layout::Kind,
     leaf::{self, Item, Leaf},
     pages::PageSet,
-    walk::{Bucket, Node, TWICE, Walk},
+    walk::{Bucket, Node, TWICE, Walk, below_a_branch},
 };
 use crate::{Code, Finding, Findings, error::Severity};
 
@@ -143,7 +143,10 @@ impl<'a> Walk<'a> {
         self.children(&unit, &mut children, findings);
         for (id, bounds) in children.into_iter().filter(|(_, bounds)| bounds.reach(from)) {
             match self.meet(met, id) {
-                Ok(page) if page.kind == Kind::Leaf => step(&leaf::read(page, bounds, scratch, findings)),
+                Ok(page) if page.kind == Kind::Leaf => {
+                    findings.push_all(below_a_branch(&page));
+                    step(&leaf::read(page, bounds, scratch, findings));
+                }
                 // A branch beside leaves: the tree is not level, which no bbolt writes.
                 Ok(page) => findings.push(
                     Finding::new(Severity::Error, Code::PageType, "a branch where its siblings are leaves")

@@ -23,7 +23,8 @@ pub struct Leaf<'s, 'a> {
     pub page: Page<'a>,
     /// Its items.
     pub items: &'s [Item<'a>],
-    /// All keys and values in order, key before value, when they are back to back as bbolt writes them.
+    /// All keys and values in order, key before value, when they are where bbolt writes them: back to back after the
+    /// elements.
     pub run: Option<&'a [u8]>,
 }
 
@@ -83,7 +84,9 @@ pub(super) fn read<'s, 'a>(
 ) -> Leaf<'s, 'a> {
     items.clear();
     let mut room = page.bytes.len().saturating_sub(PAGE_HEADER);
-    let mut run = Some((0_usize, 0_usize));
+    // the first key follows the elements, and all else follows that, back to back (`node.write`)
+    let blob = element_at(page.count.into());
+    let (mut next, mut in_place, mut all) = (blob, true, true);
     let mut previous = None;
     for index in 0..usize::from(page.count) {
         let at = element_at(index);
@@ -94,7 +97,7 @@ pub(super) fn read<'s, 'a>(
                 Code::ElementOutOfPage,
                 format!("element {index} of {} reaches outside the page", page.count),
             ));
-            run = None;
+            all = false;
             if at >= page.bytes.len() {
                 break;
             }
@@ -107,29 +110,33 @@ pub(super) fn read<'s, 'a>(
                     Code::ElementOverlap,
                     format!("its items are longer than the page, from element {index} of {} on", page.count),
                 ));
-                run = None;
+                all = false;
                 break;
             }
         };
         let (Some(key), Some(value)) = (page.bytes.get(start..middle), page.bytes.get(middle..end)) else { continue };
         if key.is_empty() || key.len() > MAX_KEY {
             findings.push(fault(Code::KeySize, format!("element {index} has a key of {} bytes", key.len())));
-            run = None;
+            all = false;
             continue;
         }
         if let Some((code, what)) = bounds.fault(key, previous) {
             findings.push(fault(code, what).key(key));
         }
         previous = Some(key);
-        run = match run {
-            Some((_, 0)) => Some((start, end)),
-            Some((first, last)) if last == start => Some((first, end)),
-            _ => None,
-        };
+        if start != next && std::mem::take(&mut in_place) {
+            findings.push(fault(Code::ElementLayout, misplaced(index, page.count)));
+        }
+        next = end;
         let offset = page.offset.saturating_add(start as u64);
         items.push(Item { key, value, bucket: element.is_bucket(), offset });
     }
-    Leaf { page, items, run: run.and_then(|(start, end)| page.bytes.get(start..end)) }
+    Leaf { page, items, run: (all && in_place).then(|| page.bytes.get(blob..next)).flatten() }
+}
+
+/// The message that an element's key is not where bbolt writes the key.
+pub(super) fn misplaced(index: usize, count: u16) -> String {
+    format!("the key of element {index} of {count} does not follow what is before it")
 }
 
 /// The element at `at`, and where its key begins, its value begins and its value ends in the page.

@@ -3,7 +3,7 @@
 use super::{
     db::Db,
     layout::{BUCKET_HEADER, BranchElement, BucketHeader, Kind, MAX_KEY, Page, PageHeader, PageId, element_at},
-    leaf::{Bounds, Item, Leaf},
+    leaf::{Bounds, Item, Leaf, misplaced},
     pages::PageSet,
 };
 use crate::{Code, Finding, Findings};
@@ -131,7 +131,10 @@ impl<'a> Walk<'a> {
             // Leaves met here hang beside branches: a root leaf, or a tree that is not level.
             match self.meet(met, id) {
                 Err(finding) => findings.push(finding),
-                Ok(page) if page.kind == Kind::Leaf => units.push(Node { page, bounds }),
+                Ok(page) if page.kind == Kind::Leaf => {
+                    findings.push_all((depth > 0).then(|| below_a_branch(&page)).flatten());
+                    units.push(Node { page, bounds });
+                }
                 Ok(page) => {
                     let node = Node { page, bounds };
                     if self.is_lowest(&page) || depth >= MAX_DEPTH {
@@ -174,6 +177,7 @@ impl<'a> Walk<'a> {
         let Node { page, bounds } = node;
         children.clear();
         let mut previous: Option<&'a [u8]> = None;
+        let (mut next, mut in_place) = (element_at(page.count.into()), true);
         for index in 0..usize::from(page.count) {
             let at = element_at(index);
             let fault = |code, what: String| {
@@ -194,6 +198,11 @@ impl<'a> Walk<'a> {
             if let Some((_, last)) = children.last_mut() {
                 last.high = Some(key);
             }
+            let start = at.saturating_add(element.pos as usize);
+            if start != next && std::mem::take(&mut in_place) {
+                findings.push(fault(Code::ElementLayout, misplaced(index, page.count)));
+            }
+            next = start.saturating_add(key.len());
             children.push((element.child, Bounds { low: Some(key), high: bounds.high }));
             previous = Some(key);
         }
@@ -206,3 +215,11 @@ impl<'a> Walk<'a> {
 
 /// The code of a page that is reached a second time.
 pub(super) const TWICE: Code = Code::PageMultipleReferences;
+
+/// Finding about a leaf below a branch that has no elements: bbolt removes such a leaf, and leaves only an empty root.
+pub(super) fn below_a_branch(leaf: &Page<'_>) -> Option<Finding> {
+    (leaf.count == 0).then(|| {
+        let what = "a leaf without elements below a branch";
+        Finding::error(Code::LeafEmpty, what).page(leaf.id.0).at(leaf.offset)
+    })
+}

@@ -39,7 +39,7 @@ macro_rules! codes {
 }
 
 codes! {
-    /// An alarm is recorded, and a restore keeps the alarm unless it is disarmed. CORRUPT: a member found that its data differ from the others', so the backup is doubtful; NOSPACE is no doubt about the data. As an error: a record of the bucket `alarm` is not an AlarmMember.
+    /// An alarm is recorded, and a restore keeps the alarm unless it is disarmed. CORRUPT: a member found that its data differ from the others', so the backup is doubtful; NOSPACE is no doubt about the data. As an error: a record of the bucket `alarm` is not an AlarmMember that etcd writes.
     Alarm = "alarm",
     /// A restore keeps auth enabled, with the users and their passwords.
     Auth = "auth",
@@ -47,9 +47,9 @@ codes! {
     AuthEnabled = "auth-enabled",
     /// The log does not hold a user's password as it is stored, because etcd hashes the password when it applies the entry.
     AuthPassword = "auth-password",
-    /// A record of the bucket `authRoles` is not a Role.
+    /// A record of the bucket `authRoles` is not a Role, or has another name than its key; or a user has a role that does not exist.
     AuthRole = "auth-role",
-    /// A record of the bucket `authUsers` is not a User.
+    /// A record of the bucket `authUsers` is not a User, or has another name than its key; or auth is enabled without a user `root`.
     AuthUser = "auth-user",
     /// A value of the bucket `auth` has a form that etcd does not write.
     AuthValue = "auth-value",
@@ -57,7 +57,7 @@ codes! {
     BranchEmpty = "branch-empty",
     /// The header of a bucket is damaged.
     BucketHeader = "bucket-header",
-    /// There is no bucket `key`: the file is not an etcd backend.
+    /// A bucket that every etcd makes is missing; without the bucket `key` the file is not an etcd backend.
     BucketMissing = "bucket-missing",
     /// The last revision of the old cluster is not known, so `--bump-revision auto` is a guess.
     BumpGuess = "bump-guess",
@@ -81,6 +81,8 @@ codes! {
     DbAhead = "db-ahead",
     /// A downgrade of the cluster is in progress; a restore keeps it.
     Downgrade = "downgrade",
+    /// The keys and values of a page are not where bbolt writes them: back to back, after the elements.
+    ElementLayout = "element-layout",
     /// An element of a page reaches outside the page.
     ElementOutOfPage = "element-out-of-page",
     /// The elements of a page overlap.
@@ -105,15 +107,19 @@ codes! {
     InUse = "in-use",
     /// A key is outside the range that its branch gives the page.
     KeyBounds = "key-bounds",
+    /// A record does not continue the history of its key: its version or create_revision does not follow the record before, it deletes a key that does not exist, or the last compaction should have removed it.
+    KeyHistory = "key-history",
     /// The keys of a page are not in order, or one is there twice.
     KeyOrder = "key-order",
     /// A key is empty or longer than bbolt allows.
     KeySize = "key-size",
     /// A value of the bucket `key` is not a KeyValue.
     KeyValue = "key-value",
+    /// A leaf page below a branch has no elements.
+    LeafEmpty = "leaf-empty",
     /// A member that was a learner becomes a voter.
     Learner = "learner",
-    /// A record of the bucket `lease` is not a Lease, or has another id than its key.
+    /// A record of the bucket `lease` is not a Lease, has another id than its key, or a TTL that etcd does not grant.
     Lease = "lease",
     /// Keys reference leases that do not exist; these keys never expire.
     LeaseMissing = "lease-missing",
@@ -153,6 +159,8 @@ codes! {
     MetaBothInvalid = "meta-both-invalid",
     /// One of the two meta pages is damaged; the other is used.
     MetaInvalid = "meta-invalid",
+    /// The transaction number of the meta page is larger than any that bbolt reaches.
+    MetaTxid = "meta-txid",
     /// A value of the bucket `meta` cannot be read.
     MetaValue = "meta-value",
     /// A bucket contains a bucket; etcd writes none.
@@ -187,7 +195,7 @@ codes! {
     Quota = "quota",
     /// A record of the bucket `key` is inconsistent in itself.
     Record = "record",
-    /// Records are missing between two revisions.
+    /// Records are missing between two revisions, or before the first.
     RevisionGap = "revision-gap",
     /// A key of the bucket `key` is not a revision.
     RevisionKey = "revision-key",

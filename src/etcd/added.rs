@@ -97,6 +97,6 @@ mod tests {
         let second = Revision { main: 5, sub: 1 };
         assert_eq!(got, [(Revision::first(5), false, &b"k"[..], 640), (second, true, b"l", 640)]);
         assert_eq!(records[0].kv, kv);
-        assert!(records.iter().all(|record| record.check().is_none()));
+        assert!(records.iter().all(|record| record.check(crate::etcd::Depth::NONE).is_none()));
     }
 }

@@ -1,6 +1,6 @@
 //! The `key` bucket, visited in revision order.
 
-use super::{AddedRecords, NewestByKey, Record, Revision};
+use super::{AddedRecords, Depth, NewestByKey, Record, Revision};
 use crate::{
     Findings,
     bolt::{Bucket, Leaf, PageSet, Walk},
@@ -22,6 +22,12 @@ pub struct Keyspace<'a> {
 }
 
 impl<'a> Keyspace<'a> {
+    /// How far the db is compacted.
+    #[must_use]
+    pub fn depth(&self) -> Depth {
+        Depth { finished: self.finished.map_or(-1, |revision| revision.main), dropped: self.dropped() }
+    }
+
     /// The revision below which the state is not known, or -1: the scheduled compaction when one was not finished,
     /// because etcd finishes it as soon as it starts (`mvcc.restore`).
     #[must_use]

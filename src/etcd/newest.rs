@@ -2,41 +2,35 @@
 
 use std::{
     hash::BuildHasher as _,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, PoisonError, atomic::AtomicU16},
 };
 
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::{DefaultHashBuilder, HashTable, hash_table::Entry};
 use rayon::prelude::*;
 
-use super::{KeyValue, Record, Revision};
+use super::{
+    Depth, Record, Revision,
+    chain::{Break, Chains, Newest, PartId},
+};
+use crate::Findings;
 
 /// The number of tables that keys are spread over, each with its own lock.
 const SHARDS: usize = 64;
-
-/// One key's newest record: 56 bytes; everything else is read again from the record when needed.
-#[derive(Debug, Clone, Copy)]
-pub struct Newest<'a> {
-    /// The key.
-    pub key: &'a [u8],
-    /// The revision that wrote it.
-    pub revision: Revision,
-    message: &'a [u8],
-    tombstone: bool,
-}
-
-impl<'a> Newest<'a> {
-    /// The key-value pair that was written.
-    #[must_use]
-    pub(crate) fn kv(&self) -> KeyValue<'a> {
-        KeyValue::decode(self.message).unwrap_or_default()
-    }
-}
 
 /// The newest record of each key among those that were offered, in any order.
 #[derive(Debug)]
 pub struct NewestByKey<'a> {
     hasher: DefaultHashBuilder,
-    shards: Vec<Mutex<HashTable<Newest<'a>>>>,
+    /// The number of parts of the scan that link their records.
+    parts: AtomicU16,
+    shards: Vec<Mutex<Shard<'a>>>,
+}
+
+/// The keys of one table, and their chains.
+#[derive(Debug, Default)]
+struct Shard<'a> {
+    table: HashTable<Newest<'a>>,
+    chains: Chains<'a>,
 }
 
 impl<'a> NewestByKey<'a> {
@@ -44,30 +38,69 @@ impl<'a> NewestByKey<'a> {
         Self {
             // A new seed in every run, so that no input can be made to collide.
             hasher: DefaultHashBuilder::default(),
+            parts: AtomicU16::default(),
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
         }
     }
 
-    fn shard(&self, hash: u64) -> Option<&Mutex<HashTable<Newest<'a>>>> {
+    fn shard(&self, hash: u64) -> Option<&Mutex<Shard<'a>>> {
         self.shards.get((hash >> 32) as usize % SHARDS)
     }
 
     /// Takes `record` unless its key has a newer one.
     #[inline]
     pub(super) fn offer(&self, record: &Record<'a>) {
-        let Record { revision, tombstone, kv, message, .. } = *record;
-        let newest = Newest { key: kv.key, revision, message, tombstone };
-        let hash = self.hasher.hash_one(kv.key);
+        let newest = Newest::of(record, PartId::default());
+        let hash = self.hasher.hash_one(newest.key);
         let Some(shard) = self.shard(hash) else { return };
-        let mut table = shard.lock().unwrap_or_else(PoisonError::into_inner);
-        table
-            .entry(hash, |known| known.key == kv.key, |known| self.hasher.hash_one(known.key))
+        let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+        shard
+            .table
+            .entry(hash, |known| known.key == newest.key, |known| self.hasher.hash_one(known.key))
             .and_modify(|known| {
-                if known.revision < revision {
+                if known.revision < newest.revision {
                     *known = newest;
                 }
             })
             .or_insert(newest);
+    }
+
+    /// As [`NewestByKey::offer`], and links the record with those of its key: each part of a scan offers its records in
+    /// order, and keeps one `part`.
+    #[inline]
+    pub(super) fn link(&self, record: &Record<'a>, part: &mut PartId, depth: Depth) {
+        if record.kv.key.is_empty() {
+            return self.offer(record);
+        }
+        let newest = Newest::of(record, part.number(&self.parts));
+        let hash = self.hasher.hash_one(newest.key);
+        let Some(shard) = self.shard(hash) else { return };
+        let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+        let Shard { table, chains } = &mut *shard;
+        match table.entry(hash, |known| known.key == newest.key, |known| self.hasher.hash_one(known.key)) {
+            Entry::Occupied(mut known) => {
+                let known = known.get_mut();
+                let chain = chains.add(known, record, newest.part, depth);
+                let newer = if known.revision < newest.revision { newest } else { *known };
+                *known = Newest { chain, ..newer };
+            }
+            Entry::Vacant(place) => {
+                let chain = chains.first(record, newest.part, depth);
+                place.insert(Newest { chain, ..newest });
+            }
+        }
+    }
+
+    /// Reports records that do not continue the history of their key, in revision order. `image` holds all records that
+    /// were linked.
+    pub(super) fn check_chains(&self, depth: Depth, image: &[u8], findings: &mut Findings) {
+        let mut breaks = Vec::new();
+        for shard in &self.shards {
+            let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            shard.chains.breaks(shard.table.iter(), depth, &mut breaks);
+        }
+        breaks.sort_unstable_by_key(Break::revision);
+        breaks.iter().for_each(|found| findings.push(found.finding(depth, image)));
     }
 
     /// The revision of the newest record of `key`, if it does not delete it.
@@ -78,7 +111,7 @@ impl<'a> NewestByKey<'a> {
     /// The live keys' records, in no order.
     pub(crate) fn into_live(self) -> impl Iterator<Item = Newest<'a>> {
         let shards = self.shards.into_iter();
-        let records = shards.flat_map(|shard| shard.into_inner().unwrap_or_else(PoisonError::into_inner));
+        let records = shards.flat_map(|shard| shard.into_inner().unwrap_or_else(PoisonError::into_inner).table);
         records.filter(|newest| !newest.tombstone)
     }
 
@@ -108,21 +141,20 @@ impl<'a> NewestByKey<'a> {
     /// Calls `each` with the live keys' records, in no order.
     pub(crate) fn for_each_live(&self, mut each: impl FnMut(&Newest<'a>)) {
         for shard in &self.shards {
-            let table = shard.lock().unwrap_or_else(PoisonError::into_inner);
-            table.iter().filter(|known| !known.tombstone).for_each(&mut each);
+            let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            shard.table.iter().filter(|known| !known.tombstone).for_each(&mut each);
         }
     }
 
     /// Whether each record here is the newest of its key in `other`, too; `None` where none is. A key that was deleted
     /// may be gone there.
     pub(super) fn agrees_with(&self, other: &Self) -> Option<bool> {
-        let of_shard = |shard: &Mutex<HashTable<Newest<'_>>>| {
-            shard.lock().unwrap_or_else(PoisonError::into_inner).iter().try_fold(false, |common, newest| {
-                match other.find(newest.key) {
-                    Some(found) if (found.revision, found.message) == (newest.revision, newest.message) => Ok(true),
-                    None if newest.tombstone => Ok(common),
-                    _ => Err(()),
-                }
+        let of_shard = |shard: &Mutex<Shard<'_>>| {
+            let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            shard.table.iter().try_fold(false, |common, newest| match other.find(newest.key) {
+                Some(found) if (found.revision, found.message) == (newest.revision, newest.message) => Ok(true),
+                None if newest.tombstone => Ok(common),
+                _ => Err(()),
             })
         };
         match self.shards.par_iter().map(of_shard).try_reduce(|| false, |a, b| Ok(a || b)) {
@@ -133,8 +165,8 @@ impl<'a> NewestByKey<'a> {
 
     fn find(&self, key: &[u8]) -> Option<Newest<'a>> {
         let hash = self.hasher.hash_one(key);
-        let table = self.shard(hash)?.lock().unwrap_or_else(PoisonError::into_inner);
-        table.find(hash, |known| known.key == key).copied()
+        let shard = self.shard(hash)?.lock().unwrap_or_else(PoisonError::into_inner);
+        shard.table.find(hash, |known| known.key == key).copied()
     }
 
     /// The number of live keys.

@@ -1,6 +1,6 @@
 //! One record of the `key` bucket: a revision and the `KeyValue` it wrote.
 
-use super::Revision;
+use super::{Depth, Revision};
 use crate::{
     Code, Finding,
     bolt::Item,
@@ -46,6 +46,21 @@ impl<'a> KeyValue<'a> {
         Ok(kv)
     }
 
+    /// The length of the message as etcd encodes it, in bytes.
+    fn encoded_len(&self) -> usize {
+        let varint = |n: u64| 70_u32.saturating_sub((n | 1).leading_zeros()) as usize / 7;
+        let number = |n: i64| if n == 0 { 0 } else { varint(n.cast_unsigned()).saturating_add(1) };
+        let bytes = |b: &[u8]| {
+            let len = b.len();
+            if len == 0 { 0 } else { len.saturating_add(varint(len as u64)).saturating_add(1) }
+        };
+        [self.create_revision, self.mod_revision, self.version, self.lease]
+            .into_iter()
+            .map(number)
+            .chain([bytes(self.key), bytes(self.value)])
+            .fold(0, usize::saturating_add)
+    }
+
     /// Encodes the message as etcd does: fields that are zero or empty are left out.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
@@ -88,6 +103,10 @@ impl<'a> Record<'a> {
     /// A finding about the revision or the value.
     #[inline]
     pub fn decode(item: &Item<'a>) -> Result<Self, Finding> {
+        if item.bucket {
+            let what = "a record has bbolt's bucket flag, so etcd cannot read its value";
+            return Err(Finding::error(Code::NestedBucket, what).at(item.offset).key(item.key));
+        }
         let (revision, tombstone) = Revision::from_bucket_key(item.key)
             .map_err(|what| Finding::error(Code::RevisionKey, what).at(item.offset).key(item.key))?;
         let kv = KeyValue::decode(item.value).map_err(|malformed| {
@@ -97,30 +116,40 @@ impl<'a> Record<'a> {
         Ok(Self { revision, tombstone, kv, bucket_key: item.key, message: item.value, offset: item.offset })
     }
 
-    /// Whether this is the empty record that `restore --bump-revision` puts at the new revision.
+    /// Whether this has the form of the empty record that `restore --bump-revision` puts at the new revision: a put of
+    /// no bytes, alone in its revision. That revision is marked as compacted, and no compaction removes the record.
     #[must_use]
     pub fn is_bump(&self) -> bool {
-        self.kv == KeyValue::default()
+        self.message.is_empty() && !self.tombstone && self.revision.sub == 0
     }
 
-    /// Why the record is invalid by itself.
-    pub fn check(&self) -> Option<Finding> {
+    /// Why the record is invalid by itself, in a db that is compacted as far as `depth`.
+    pub fn check(&self, depth: Depth) -> Option<Finding> {
         let Self { revision, tombstone, kv, .. } = self;
-        let what = if self.is_bump() && !tombstone {
+        let what = if self.is_bump() && revision.main <= depth.dropped {
             return None;
+        } else if self.message.is_empty() {
+            "the record is empty".to_owned()
+        } else if kv.key.is_empty() {
+            "its key is empty".to_owned()
+        } else if *tombstone && revision.main < depth.finished {
+            "a tombstone that the last compaction removes".to_owned()
         } else if *tombstone {
-            if (kv.create_revision, kv.mod_revision, kv.version, kv.lease) == (0, 0, 0, 0) && kv.value.is_empty() {
+            let only_key = KeyValue { key: kv.key, ..KeyValue::default() };
+            if *kv == only_key && kv.encoded_len() == self.message.len() {
                 return None;
             }
             "a tombstone that holds more than its key".to_owned()
-        } else if kv.key.is_empty() {
-            "its key is empty".to_owned()
         } else if kv.mod_revision != revision.main {
             format!("its mod_revision is {}", kv.mod_revision)
         } else if kv.create_revision < 1 || kv.create_revision > kv.mod_revision {
             format!("its create_revision is {}", kv.create_revision)
         } else if kv.version < 1 || kv.version > kv.mod_revision.saturating_sub(kv.create_revision).saturating_add(1) {
             format!("its version is {}, but it was created at {}", kv.version, kv.create_revision)
+        } else if kv.encoded_len() != self.message.len() {
+            // a later etcd may write more fields
+            let what = format!("revision {revision}: it holds more than the fields that etcd 3.8 writes");
+            return Some(Finding::warning(Code::Record, what).at(self.offset).key(kv.key));
         } else {
             return None;
         };
@@ -139,5 +168,10 @@ mod tests {
         let kv = KeyValue { key: b"k", create_revision: 2, mod_revision: 5, version: 3, value: b"vv", lease: 7 };
         assert_eq!((KeyValue::decode(message), kv.encode()), (Ok(kv), message.to_vec()));
         assert_eq!(KeyValue::decode(&message[..11]).unwrap_err().at, 9);
+        for n in [1, -1, 0, 127, 128, 16_383, 16_384, 1 << 55, 1 << 56, i64::MAX, i64::MIN] {
+            let value = vec![b'v'; usize::from(n.unsigned_abs() as u16)];
+            let kv = KeyValue { version: n, lease: n, value: &value, ..kv };
+            assert_eq!(kv.encoded_len(), kv.encode().len(), "{n}");
+        }
     }
 }

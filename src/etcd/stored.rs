@@ -1,10 +1,14 @@
 //! One item of a bucket by itself, for a look at single pages.
 
 use super::{
-    Record, State,
+    Depth, Record, State,
     state::{Lease, Member},
 };
 use crate::{Finding, bolt::Item};
+
+/// The buckets that every etcd makes when it starts.
+pub const BUCKETS: [&str; 10] =
+    ["alarm", "auth", "authRoles", "authUsers", "cluster", "key", "lease", "members", "members_removed", "meta"];
 
 /// An item of one of etcd's buckets, decoded.
 #[derive(Debug)]
@@ -33,7 +37,7 @@ impl<'a> Stored<'a> {
     /// record, a lease or a member.
     #[must_use]
     pub fn guess(item: &Item<'a>) -> Option<Self> {
-        let record = Record::decode(item).ok().filter(|record| record.check().is_none());
+        let record = Record::decode(item).ok().filter(|record| record.check(Depth::UNKNOWN).is_none());
         let state = || {
             let lease = Lease::read(item.key, item.value).ok().map(|of| State { leases: vec![of], ..State::default() });
             lease.or_else(|| {
@@ -47,8 +51,6 @@ impl<'a> Stored<'a> {
 /// The bucket of etcd that `path` leads to, by its names from the outermost on; `None` when etcd has no such bucket.
 #[must_use]
 pub fn bucket_of(path: &[&[u8]]) -> Option<&'static str> {
-    const BUCKETS: [&str; 10] =
-        ["alarm", "auth", "authRoles", "authUsers", "cluster", "key", "lease", "members", "members_removed", "meta"];
     let [name] = path else { return None };
     BUCKETS.into_iter().find(|bucket| bucket.as_bytes() == *name)
 }

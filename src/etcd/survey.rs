@@ -3,11 +3,12 @@
 use std::collections::VecDeque;
 
 use super::{
-    Keyspace, Record, Snapshot,
+    Depth, Record, Revision, Snapshot,
+    chain::PartId,
     newest::NewestByKey,
     snapshot::{Contents, hash_leaf},
 };
-use crate::{Code, Finding, Findings, hash::Crc32cWriter};
+use crate::{Code, Finding, Findings, error::Severity, hash::Crc32cWriter};
 
 /// The number of newest records that are returned: their times show when the backup was taken.
 const RECENT: usize = 256;
@@ -51,6 +52,7 @@ pub struct Survey<'a> {
 
 #[derive(Default)]
 struct Part<'a> {
+    id: PartId,
     sum: Crc32cWriter,
     items: u64,
     first: Option<Record<'a>>,
@@ -65,6 +67,7 @@ impl<'a> Snapshot<'a> {
     #[must_use]
     pub fn survey(&self) -> Survey<'a> {
         let keyspace = self.keyspace.without_log();
+        let depth = keyspace.depth();
         let scan = keyspace.scan(
             &self.walk,
             NewestByKey::new,
@@ -74,8 +77,8 @@ impl<'a> Snapshot<'a> {
                 part.items = part.items.saturating_add(leaf.items.len() as u64);
             },
             |live, part, record| {
-                live.offer(record);
-                part.take(&keyspace, record);
+                live.link(record, &mut part.id, depth);
+                part.take(depth, record);
             },
         );
         let live = scan.shared;
@@ -84,13 +87,16 @@ impl<'a> Snapshot<'a> {
         for part in scan.parts {
             keys.sum = keys.sum.join(part.sum.finish());
             keys.items = keys.items.saturating_add(part.items);
-            if let (Some(before), Some(next)) = (&last, &part.first) {
-                findings.push_all(gap(&keyspace, before, next));
+            match (&last, &part.first) {
+                (Some(before), Some(next)) => findings.push_all(gap(depth.dropped, before, next)),
+                (None, Some(first)) => findings.push_all(gap_before(depth.dropped, first)),
+                _ => {}
             }
             findings.append(part.findings);
             append_recent(&mut recent, part.recent);
             last = part.last.or(last);
         }
+        live.check_chains(depth, self.db().image(), &mut findings);
         self.db().check_pages(&scan.met, &mut findings);
         let (mut sum, mut items) = (crate::hash::Crc32c::default(), 0_u64);
         for (bucket, contents) in &self.buckets {
@@ -118,10 +124,10 @@ impl<'a> Snapshot<'a> {
 }
 
 impl<'a> Part<'a> {
-    fn take(&mut self, keyspace: &Keyspace<'a>, record: &Record<'a>) {
-        self.findings.push_all(record.check());
+    fn take(&mut self, depth: Depth, record: &Record<'a>) {
+        self.findings.push_all(record.check(depth));
         if let Some(last) = &self.last {
-            self.findings.push_all(gap(keyspace, last, record));
+            self.findings.push_all(gap(depth.dropped, last, record));
         }
         self.first.get_or_insert(*record);
         self.last = Some(*record);
@@ -129,18 +135,37 @@ impl<'a> Part<'a> {
     }
 }
 
-/// Finding about missing revisions between two neighbouring records: above the compacted revision the revisions have no
-/// gap, except for the bump of a restore.
-fn gap(keyspace: &Keyspace<'_>, before: &Record<'_>, next: &Record<'_>) -> Option<Finding> {
-    let (a, b, compacted) = (before.revision, next.revision, keyspace.compacted());
-    if b.main <= compacted || next.is_bump() {
-        return None;
+/// Finding about two neighbouring records: above the revision `dropped` the revisions have no gap, and the revision of a
+/// bump, which is not above it, has no other record.
+fn gap(dropped: i64, before: &Record<'_>, next: &Record<'_>) -> Option<Finding> {
+    let (a, b) = (before.revision, next.revision);
+    let fault =
+        |severity, code, what: String| Some(Finding::new(severity, code, what).at(next.offset).key(next.kv.key));
+    if a == b {
+        return fault(Severity::Error, Code::Record, format!("two records have the revision {a}"));
     }
-    let follows = (a.main > compacted && a.main == b.main && b.sub == a.sub.saturating_add(1))
-        || (b.main == a.main.max(compacted).saturating_add(1) && b.sub == 0);
+    if before.is_bump() && a.main == b.main {
+        return fault(Severity::Error, Code::Record, format!("revision {a}: the record is empty"));
+    }
+    if next.is_bump() && b.main <= dropped && b.main == a.main.saturating_add(1) {
+        let what =
+            format!("revision {b}: an empty record: the revision was raised by 1 in a restore, or a value is gone");
+        return fault(Severity::Warning, Code::Record, what);
+    }
+    let follows = b.main <= dropped
+        || (a.main > dropped && a.main == b.main && b.sub == a.sub.saturating_add(1))
+        || (b.main == a.main.max(dropped).saturating_add(1) && b.sub == 0);
     if follows {
         return None;
     }
-    let what = format!("records are missing between the revisions {a} and {b}");
-    Some(Finding::error(Code::RevisionGap, what).at(next.offset).key(next.kv.key))
+    fault(Severity::Error, Code::RevisionGap, format!("records are missing between the revisions {a} and {b}"))
+}
+
+/// Finding about missing revisions before the first record: etcd's first transaction has the revision 2.
+fn gap_before(dropped: i64, first: &Record<'_>) -> Option<Finding> {
+    let (revision, start) = (first.revision, Revision::first(dropped.max(1).saturating_add(1)));
+    (revision.main > dropped && revision > start).then(|| {
+        let what = format!("records are missing before the revision {revision}");
+        Finding::error(Code::RevisionGap, what).at(first.offset).key(first.kv.key)
+    })
 }

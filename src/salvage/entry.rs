@@ -44,7 +44,7 @@ impl Entry {
     #[must_use]
     pub fn of(item: &Item<'_>) -> Option<Self> {
         let record = Record::decode(item).ok()?;
-        let sound = !item.bucket && is_strict(item.value) && record.check().is_none();
+        let sound = !item.bucket && is_strict(item.value) && record.check(crate::etcd::Depth::UNKNOWN).is_none();
         let len = u32::try_from(item.value.len()).ok()?;
         let key = if record.is_bump() { NO_KEY } else { 0 };
         let Record { revision, tombstone, offset: at, .. } = record;

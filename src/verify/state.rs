@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use crate::{
     Code, Finding, Findings,
     etcd::{
-        Snapshot, Survey,
-        state::{Alarm, AlarmKind},
+        BUCKETS, Snapshot, Survey,
+        state::{Alarm, AlarmKind, Auth},
     },
 };
 
@@ -28,11 +28,40 @@ fn alarm(alarm: &Alarm) -> Finding {
     Finding::warning(Code::Alarm, what).hint(hint)
 }
 
-pub(super) fn check(snapshot: &Snapshot<'_>, survey: &Survey<'_>, findings: &mut Findings) {
-    let (state, keyspace) = (&snapshot.state, &snapshot.keyspace);
-    if !survey.findings.damaged() && !snapshot.bucket_names().any(|name| name == b"key") {
+fn missing_buckets(snapshot: &Snapshot<'_>, findings: &mut Findings) {
+    let is_missing = |bucket: &&str| snapshot.bucket_names().all(|name| name != bucket.as_bytes());
+    if is_missing(&"key") {
         let finding = Finding::error(Code::BucketMissing, "there is no bucket `key`: this is not an etcd backend");
         findings.push(finding.hint("it may be a bbolt file of another program; `etcdsnap` reads only etcd's"));
+        return;
+    }
+    for bucket in BUCKETS.iter().filter(|bucket| is_missing(bucket)) {
+        let what = format!("there is no bucket `{bucket}`, which every etcd makes");
+        findings.push(Finding::error(Code::BucketMissing, what));
+    }
+}
+
+/// Users and roles that etcd does not leave like this.
+fn users(auth: &Auth, findings: &mut Findings) {
+    let root = auth.users.iter().find(|user| user.name == "root");
+    if auth.enabled && !root.is_some_and(|root| root.roles.iter().any(|role| role == "root")) {
+        let what = "auth is enabled, but there is no user `root` with the role `root`";
+        findings.push(Finding::error(Code::AuthUser, what));
+    }
+    for user in &auth.users {
+        let is_missing = |role: &&String| *role != "root" && auth.roles.iter().all(|known| known.name != **role);
+        for role in user.roles.iter().filter(is_missing) {
+            let what = format!("user {} has the role {role}, which does not exist", user.name);
+            findings.push(Finding::error(Code::AuthRole, what));
+        }
+    }
+}
+
+pub(super) fn check(snapshot: &Snapshot<'_>, survey: &Survey<'_>, findings: &mut Findings) {
+    let (state, keyspace) = (&snapshot.state, &snapshot.keyspace);
+    if !survey.findings.damaged() {
+        missing_buckets(snapshot, findings);
+        users(&state.auth, findings);
     }
     for member in &state.members {
         if state.removed.binary_search(&member.id).is_ok() {

@@ -77,4 +77,5 @@ mod verify;
 mod verify_member;
 mod wal;
 mod wal_equals_dump_logs;
+mod what_verify_sees;
 mod which_objects;

@@ -80,6 +80,10 @@ impl Alarm {
                 _ => {}
             }
         }
-        Ok(alarm)
+        if alarm.key() == key && alarm.kind != AlarmKind::None {
+            Ok(alarm)
+        } else {
+            Err(Finding::error(Code::Alarm, "an AlarmMember that etcd does not write"))
+        }
     }
 }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::values::{malformed, text};
 use crate::{
     Code, Finding,
-    bytes::u64_be,
+    bytes::{excerpt, u64_be},
     etcd::Range,
     proto::{Malformed, Reader, Writer},
 };
@@ -145,23 +145,36 @@ impl StoredUser {
     }
 }
 
+/// The error that a record of the key `key` has another name.
+fn named(code: Code, what: &str, key: &[u8], name: &[u8]) -> Result<(), Finding> {
+    if key == name {
+        return Ok(());
+    }
+    let what = format!("the key is {what} {}, but its value is {what} {}", excerpt(key), excerpt(name));
+    Err(Finding::error(code, what))
+}
+
 impl User {
-    pub(super) fn read(value: &[u8]) -> Result<Self, Finding> {
-        Ok(StoredUser::decode(value).map_err(malformed(Code::AuthUser, "User"))?.user())
+    pub(super) fn read(key: &[u8], value: &[u8]) -> Result<Self, Finding> {
+        let user = StoredUser::decode(value).map_err(malformed(Code::AuthUser, "User"))?;
+        named(Code::AuthUser, "user", key, &user.name)?;
+        Ok(user.user())
     }
 }
 
 impl Role {
-    pub(super) fn read(value: &[u8]) -> Result<Self, Finding> {
+    pub(super) fn read(key: &[u8], value: &[u8]) -> Result<Self, Finding> {
         let wrong = malformed(Code::AuthRole, "Role");
-        let (mut reader, mut role) = (Reader::new(value), Self::default());
+        let (mut reader, mut role, mut name) = (Reader::new(value), Self::default(), &b""[..]);
         while let Some(field) = reader.next_field().map_err(&wrong)? {
             match field.number {
-                1 => role.name = text(field.bytes().map_err(&wrong)?),
+                1 => name = field.bytes().map_err(&wrong)?,
                 2 => role.permissions.push(field.message(Permission::decode).map_err(&wrong)?),
                 _ => {}
             }
         }
+        named(Code::AuthRole, "role", key, name)?;
+        role.name = text(name);
         Ok(role)
     }
 

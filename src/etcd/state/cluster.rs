@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::values::text;
-use crate::{Code, Finding};
+use super::values::{is_version, text};
+use crate::{Code, Finding, bytes::excerpt};
 
 /// The bucket `cluster`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -36,10 +36,20 @@ impl Downgrade {
 impl Cluster {
     pub(super) fn take(&mut self, key: &[u8], value: &[u8]) -> Result<(), Finding> {
         match key {
-            b"clusterVersion" => self.version = Some(text(value)),
+            b"clusterVersion" => {
+                let version = text(value);
+                if !is_version(&version) {
+                    return Err(Finding::error(Code::ClusterValue, format!("not a version: {}", excerpt(value))));
+                }
+                self.version = Some(version);
+            }
             b"downgrade" => {
-                let downgrade = serde_json::from_slice(value)
-                    .map_err(|e| Finding::error(Code::ClusterValue, format!("not a DowngradeInfo: {e}")))?;
+                let wrong = |what: String| Finding::error(Code::ClusterValue, what);
+                let downgrade: Downgrade =
+                    serde_json::from_slice(value).map_err(|e| wrong(format!("not a DowngradeInfo: {e}")))?;
+                if downgrade.enabled && !is_version(&downgrade.target_version) {
+                    return Err(wrong(format!("not a version: {}", excerpt(downgrade.target_version.as_bytes()))));
+                }
                 self.downgrade = Some(downgrade);
             }
             _ => return Err(Finding::warning(Code::UnknownKey, "a key that etcd does not have in the bucket cluster")),

@@ -30,6 +30,11 @@ impl Lease {
                 _ => {}
             }
         }
+        if lease.ttl < 1 || lease.remaining_ttl < 0 {
+            let Self { id, ttl, remaining_ttl } = lease;
+            let what = format!("lease {id:x} has a TTL of {ttl} s, of which {remaining_ttl} s remain");
+            return Err(Finding::error(Code::Lease, what));
+        }
         match u64_be(key, 0).filter(|_| key.len() == 8).map(u64::cast_signed) {
             Some(id) if id == lease.id => Ok(lease),
             Some(id) => Err(Finding::error(

@@ -36,7 +36,9 @@ impl Member {
         let id = hex_id(key)?;
         let member: Self = serde_json::from_slice(value)
             .map_err(|e| Finding::error(Code::Member, format!("member {id:x} is not a Member: {e}")))?;
-        if member.id == id {
+        if member.peer_urls.is_empty() {
+            Err(Finding::error(Code::Member, format!("member {id:x} has no peer URL")))
+        } else if member.id == id {
             Ok(member)
         } else {
             Err(Finding::error(
@@ -75,7 +77,7 @@ pub(super) fn removed(key: &[u8]) -> Result<u64, Finding> {
 fn hex_id(key: &[u8]) -> Result<u64, Finding> {
     std::str::from_utf8(key)
         .ok()
-        .filter(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()))
         .and_then(|hex| u64::from_str_radix(hex, 16).ok())
+        .filter(|id| format!("{id:x}").as_bytes() == key)
         .ok_or_else(|| Finding::error(Code::MemberId, format!("{} is not a member id", escape(key))))
 }

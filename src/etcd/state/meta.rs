@@ -2,8 +2,12 @@
 
 use serde::Deserialize;
 
-use super::values::text;
-use crate::{Code, Finding, bytes::u64_be, etcd::Revision};
+use super::values::{is_version, text};
+use crate::{
+    Code, Finding,
+    bytes::{excerpt, u64_be},
+    etcd::Revision,
+};
 
 /// The bucket `meta`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -45,14 +49,23 @@ impl Meta {
             8 => Ok(u64_be(value, 0)),
             n => Err(wrong(format!("expected 8 bytes, got {n}"))),
         };
-        let revision =
-            || Revision::from_bucket_key(value).map(|(revision, _)| Some(revision)).map_err(|e| wrong(e.to_owned()));
+        let revision = || match Revision::from_bucket_key(value) {
+            Ok((revision, false)) => Ok(Some(revision)),
+            Ok((_, true)) => Err(wrong("the revision of a tombstone".to_owned())),
+            Err(e) => Err(wrong(e.to_owned())),
+        };
         match key {
             b"consistent_index" => self.consistent_index = number()?,
             b"term" => self.term = number()?,
             b"scheduledCompactRev" => self.scheduled_compact_rev = revision()?,
             b"finishedCompactRev" => self.finished_compact_rev = revision()?,
-            b"storageVersion" => self.storage_version = Some(text(value)),
+            b"storageVersion" => {
+                let version = text(value);
+                if !is_version(&version) {
+                    return Err(wrong(format!("not a version: {}", excerpt(value))));
+                }
+                self.storage_version = Some(version);
+            }
             b"confState" => {
                 let state = serde_json::from_slice(value).map_err(|e| wrong(format!("not a ConfState: {e}")))?;
                 self.conf_state = Some(state);

@@ -60,8 +60,8 @@ impl State {
             b"lease" => self.leases.push(Lease::read(key, value)?),
             b"alarm" => self.alarms.push(Alarm::read(key)?),
             b"auth" => self.auth.take(key, value)?,
-            b"authUsers" => self.auth.users.push(User::read(value)?),
-            b"authRoles" => self.auth.roles.push(Role::read(value)?),
+            b"authUsers" => self.auth.users.push(User::read(key, value)?),
+            b"authRoles" => self.auth.roles.push(Role::read(key, value)?),
             _ => return Err(Finding::warning(Code::UnknownBucket, "a key in a bucket that etcd does not have")),
         }
         Ok(())

@@ -23,9 +23,15 @@ impl Gateway {
 
     /// Asks for a token, and shows it from now on.
     pub fn log_in(&mut self, name: &str, password: &str) {
+        self.try_log_in(name, password).unwrap();
+    }
+
+    /// The same; `Err` is what etcd said against it.
+    pub fn try_log_in(&mut self, name: &str, password: &str) -> Result<(), String> {
         self.token = None;
-        let answer = self.ask("/v3/auth/authenticate", &json!({"name": name, "password": password})).unwrap();
+        let answer = self.ask("/v3/auth/authenticate", &json!({"name": name, "password": password}))?;
         self.token = Some(answer["token"].as_str().unwrap().to_owned());
+        Ok(())
     }
 
     /// Whether it knows a leader and answers, whatever alarm there is; no rights are needed to ask.

@@ -7,7 +7,7 @@ use etcdsnap::{
     bolt::{Branch, Bucket, Item, Leaf, LeafElement, Page, Root, element_at},
     bytes::{escape, excerpt},
     document::Id,
-    etcd::{Record, Revision, State, Stored, bucket_of},
+    etcd::{Depth, Record, Revision, State, Stored, bucket_of},
 };
 
 use super::format::hex;
@@ -114,7 +114,7 @@ fn row(number: String, bucket: Option<&str>, item: &Item<'_>, wrong: impl FnOnce
     };
     match stored {
         Ok(Some(Stored::Record(record))) => {
-            let fault = record.check();
+            let fault = record.check(Depth::UNKNOWN);
             let mark = if record.tombstone { " t" } else { "" };
             let key = format!("{}{mark}", record.revision);
             let mut what = record_text(&record);
