@@ -48,10 +48,10 @@ Exit status:
 /// The namespace that a command is limited to, as kubectl has it.
 #[derive(Debug, Args)]
 pub(crate) struct InNamespace {
-    /// Only this namespace; kinds that live in none are not affected
+    /// Only this namespace; kinds without namespaces, such as nodes, are not affected
     #[arg(short, long, value_parser = namespace)]
     namespace: Option<String>,
-    /// All namespaces (the default); -n does not count then
+    /// All namespaces (the default); overrides -n
     #[arg(short = 'A', long, hide_short_help = true)]
     all_namespaces: bool,
 }
@@ -272,7 +272,7 @@ pub(crate) struct When {
     /// As of this revision; 0 for the last
     #[arg(long, value_name = "REVISION", default_value_t = 0, value_parser = value_parser!(i64).range(0..))]
     rev: i64,
-    /// As of this time: the last revision that is known to be written by then
+    /// As of this time, such as 2026-11-21T02:04:00Z (UTC) or -10m: the last revision that is known to be written by then
     ///
     /// TIME is 2026-11-21T02:04:00Z, "2026-11-21 02:04" or 2026-11-21 (UTC), or -10m: before the newest time in the
     /// backup. The times in Kubernetes' objects show within a few seconds when a revision was written; so the revision

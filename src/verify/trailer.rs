@@ -170,7 +170,7 @@ impl Trailer {
             ),
             Writer::Commit => (
                 "no SHA-256 trailer: this is a plain copy of member/snap/db",
-                "nothing proves the values, and what etcd had only in its log is not in it; etcdutl restores it with \
+                "nothing proves the values, and what etcd had only in its log is not in it; restore takes it with \
                  --skip-hash-check",
             ),
         };

@@ -20,6 +20,10 @@ use crate::{
 
 /// The records that --evidence has written
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  etcdsnap verify backup.db --evidence record.ndjson    # any command: append a record of the run
+  etcdsnap evidence check record.ndjson                 # was the record changed since then?")]
 pub(crate) struct EvidenceArgs {
     #[command(subcommand)]
     command: EvidenceCommand,

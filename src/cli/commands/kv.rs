@@ -20,6 +20,7 @@ use crate::{
 #[command(after_help = "\
 Examples:
   etcdsnap kv backup.db / --prefix --keys-only
+  etcdsnap kv backup.db /my/key --print-value-only
   etcdsnap kv backup.db /registry/namespaces/default --rev 1200 -w json
   etcdsnap kv backup.db --count-only -w fields
   etcdsnap kv backup.db -w ndjson | jq -r '.key | @base64d'

@@ -17,7 +17,7 @@ use crate::{
     session::Session,
 };
 
-/// Bring a member's directory to the storage version of another etcd
+/// Upgrade or downgrade a member's directory to the storage version of another etcd
 ///
 /// As `etcdutl migrate` does it. The cluster's version goes down with it: no etcd below that version starts. What is in
 /// the log stays there. A voting member that the db still calls a learner, as etcd 3.5 may leave it, becomes a voter in
@@ -25,7 +25,7 @@ use crate::{
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  etcdsnap migrate --data-dir /var/lib/etcd --target-version 3.6 --to /var/lib/etcd-3.6
+  etcdsnap migrate --data-dir /var/lib/etcd --target-version 3.5 --to /var/lib/etcd-3.5
   etcdsnap migrate --data-dir /var/lib/etcd --target-version 3.6 --in-place           # the plan
   etcdsnap migrate --data-dir /var/lib/etcd --target-version 3.6 --in-place --yes
 

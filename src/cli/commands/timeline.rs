@@ -47,7 +47,7 @@ pub(crate) struct Timeline {
     what: Vec<String>,
     #[command(flatten)]
     within: InNamespace,
-    /// Only these verbs, with commas
+    /// Only these verbs, with commas: create, update, delete
     #[arg(long, value_name = "VERB", value_delimiter = ',', value_parser = verb)]
     verb: Vec<Verb>,
     /// Only what these programs are known to have written, with commas
@@ -59,13 +59,13 @@ pub(crate) struct Timeline {
     /// Only what is stored below PREFIX, the API server's --etcd-prefix
     #[arg(long, value_name = "PREFIX", value_parser = etcd_prefix)]
     prefix: Option<Range<'static>>,
-    /// Only what may have been written at this time or later, or at this revision or later
+    /// Only what may have been written at this time (2026-11-21T02:04:00Z, -10m) or later, or at this revision or later
     #[arg(long, value_name = "TIME|REVISION", value_parser = point, allow_hyphen_values = true)]
     since: Option<Point>,
     /// Only what may have been written at this time or before, or at this revision or before
     #[arg(long, value_name = "TIME|REVISION", value_parser = point, allow_hyphen_values = true)]
     until: Option<Point>,
-    /// Leave out nothing
+    /// Show also what is left out by default
     #[arg(long)]
     all: bool,
     /// Without the line of headers

@@ -28,10 +28,10 @@ use crate::{
 /// nothing proves the values (no trailer), or the file may be torn. `damaged`: something is wrong. STARTS ON: which
 /// etcd starts on it, or on what a plain restore makes of it.
 ///
-/// A folder means the files in it; with -r also those in its folders. What is surely something else there, such as a
-/// list of sums, is reported and does not count. Of two backups of one cluster the newer one is that which continues
-/// from the other, else that with the newer time inside; a time that other clocks of the cluster contradict does not
-/// count.
+/// A folder means the files in it; with -r also those in its folders. What is certainly no backup, such as a
+/// list of checksums, is reported and does not count. Of two backups of one cluster the newer one is that whose history
+/// continues the other's; where that is not known, that with the newer time in its objects. A time that other clocks of
+/// the cluster contradict is ignored.
 ///
 /// For a data directory it also checks how db, log and `.snap` files fit, and where their member lists differ. For
 /// several directories of one cluster it compares the logs: which directory to keep, and what was agreed on.
@@ -50,10 +50,10 @@ pub(crate) struct Verify {
     /// The format
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     output: Format,
-    /// Enter the folders in a folder too
+    /// Check the files in the folders of a folder too
     #[arg(short, long)]
     recursive: bool,
-    /// Exit with 1 on doubt too
+    /// Exit with 1 also when a backup is doubtful
     #[arg(long)]
     strict: bool,
     #[command(flatten)]

@@ -21,10 +21,10 @@ pub(super) struct Which {
     /// KIND[,KIND...] [NAME...], or KIND/NAME...
     #[arg(value_name = "KIND[/NAME]")]
     pub(super) what: Vec<String>,
-    /// Only this namespace; kinds that live in none are not affected
+    /// Only this namespace; kinds without namespaces, such as nodes, are not affected
     #[arg(short, long, value_parser = namespace)]
     pub(super) namespace: Option<String>,
-    /// All namespaces (the default); -n does not count then
+    /// All namespaces (the default); overrides -n
     #[arg(short = 'A', long)]
     all_namespaces: bool,
     /// Only objects with these labels: a=b, a!=b, a in (b,c), a notin (b,c), a, !a, a>1, separated by commas

@@ -27,7 +27,7 @@ use etcdsnap::{
 /// What changed between two backups, or two revisions of one
 ///
 /// Added (+), removed (-), replaced (!: the same name, another uid) and changed (~) objects, and what changed in them field
-/// by field; items of a list are matched by what Kubernetes merges them by, not by their place. Equal means equal bytes
+/// by field; items of a list are matched by their merge key, such as the name of a container, not by position. Equal means equal bytes
 /// after decryption: an equal revision proves nothing, for a restored cluster uses the same ones again. What is encrypted
 /// and has no key is not comparable (?), unless its bytes are equal.
 ///
@@ -39,6 +39,7 @@ Examples:
   etcdsnap diff monday.db tuesday.db
   etcdsnap diff monday.db tuesday.db deployments -n shop
   etcdsnap diff monday.db tuesday.db deploy/web -n shop -o patch
+  etcdsnap diff monday.db tuesday.db -n shop --name-only
   etcdsnap diff monday.db tuesday.db --stat
   etcdsnap diff monday.db tuesday.db --ignore spec.replicas --ignore 'spec.template.spec.containers[*].image'
   etcdsnap diff backup.db --rev 1200..1300
@@ -56,7 +57,7 @@ pub(crate) struct Compare {
     /// Two revisions of A instead of two backups
     #[arg(long, value_name = "N..M", value_parser = revisions)]
     rev: Option<(i64, i64)>,
-    /// Two times of A instead of two backups, as --at elsewhere
+    /// Two times of A instead of two backups, such as 2026-11-21T02:00:00Z..2026-11-21T02:10:00Z (UTC)
     #[arg(long, value_name = "FROM..TO", value_parser = times, conflicts_with = "rev", allow_hyphen_values = true)]
     at: Option<(Time, Time)>,
     #[command(flatten)]

@@ -20,7 +20,7 @@ use crate::{
     session::{Session, arguments, stop_at_signal},
 };
 
-/// Objects as files for `kubectl apply` on another cluster
+/// Objects as files for `kubectl apply`, on this or another cluster
 ///
 /// Objects are selected as for `get`; -n without a KIND includes the Namespace. Left out is what a cluster makes by itself
 /// (objects that have a controller as owner, Endpoints of Services with a selector, kube-root-ca.crt, tokens, Nodes,
@@ -47,7 +47,7 @@ use crate::{
 #[command(after_help = "\
 Examples:
   etcdsnap export backup.db --to ./cluster
-  etcdsnap export backup.db -n shop --to ./shop --reveal
+  etcdsnap export backup.db -n shop --to ./shop --reveal --with-deps
   etcdsnap export backup.db deploy/web -n shop --with-deps --to ./web
   etcdsnap export backup.db deploy/web -n shop --rev 4711 --to - | kubectl apply --server-side -f -
   etcdsnap export backup.db secrets -n shop --to ./shop --reveal --encryption-config keys.yaml

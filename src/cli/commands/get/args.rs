@@ -31,7 +31,7 @@ Examples:
   etcdsnap get backup.db pods -l app=web --field-selector spec.nodeName=node-a
   etcdsnap get backup.db secrets -n shop -o yaml --encryption-config encryption.yaml
   etcdsnap get backup.db secret/db -n shop -o go-template='{{.data.password | base64decode}}'
-  etcdsnap get backup.db pods -o jsonpath='{.items[*].status.podIP}'
+  etcdsnap get backup.db pods -o jsonpath='{range .items[*].spec.containers[*]}{.image}{\"\\n\"}{end}'
   etcdsnap get backup.db nodes -o custom-columns=NAME:.metadata.name,CPU:.status.capacity.cpu
 
 Exit status: 1 when an object that was named is not there or cannot be read, or a template does not

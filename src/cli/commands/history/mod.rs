@@ -110,7 +110,9 @@ impl History {
             for (source, backup) in sources.iter().zip(&backups) {
                 session.close(source, backup.findings())?;
             }
-            return Err(Error::not_found(printable(what)).hinted(elsewhere(&sources)).into());
+            return Err(Error::not_found(printable(what))
+                .hinted(elsewhere(&sources, query.namespace.is_some()))
+                .into());
         }
         let mut exit = Exit::Good;
         let (_, missing) = selection.arrange(found.keys().copied(), |key| key);
@@ -137,11 +139,12 @@ impl History {
     }
 }
 
-/// Other places where a revision that is not in the backups may be.
-fn elsewhere(sources: &[Source]) -> String {
+/// Other places where a revision that was not found may be.
+fn elsewhere(sources: &[Source], within: bool) -> String {
+    let within = if within { "without -n, all namespaces are searched; " } else { "" };
     let log = sources.iter().find(|source| !source.wal().is_empty());
     let log = log.map_or("a data directory's log".to_owned(), |source| source.name().to_owned());
     format!(
-        "--also SNAPSHOT adds another backup of the cluster; `etcdsnap wal` shows {log}, which may reach further back"
+        "{within}--also SNAPSHOT adds another backup of the cluster; `etcdsnap wal` shows {log}, which may reach further back"
     )
 }

@@ -87,7 +87,7 @@ pub(super) struct Revisions {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "What is changed in the db")]
 pub(super) struct CarryArgs {
-    /// Remove the alarms
+    /// Remove the alarms; for NOSPACE with --compact latest --defrag, which make the db smaller
     #[arg(long)]
     pub(super) disarm_alarms: bool,
     /// Turn auth off, keep users and roles

@@ -30,15 +30,15 @@ use crate::{
 
 /// Make a data directory that etcd starts on
 ///
-/// The backup is verified first. Everything is written beside the destination, and renamed into place at the end: all
-/// of it is there, or nothing is. In DIR only `member/` is changed. Name the member with --member (as in the
+/// The backup is verified first. Everything is written next to the destination, and renamed into place at the end: the
+/// result is complete, or there is none. In DIR only `member/` is changed. Name the member with --member (as in the
 /// snapshot), with --from-manifest or --from-config, or with etcdutl's flags. A data directory is taken with
 /// its log, as etcd takes it when it starts. --wal rolls a snapshot forward.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   etcdsnap restore backup.db --data-dir /var/lib/etcd --member m1 --dry-run
-  etcdsnap restore backup.db --data-dir /var/lib/etcd --from-manifest etcd.yaml --keep-old
+  etcdsnap restore backup.db --data-dir d --from-manifest etcd.yaml --keep-old --bump-revision auto
   etcdsnap restore backup.db --all-members --to ./restored --bump-revision auto
   etcdsnap restore /mnt/dead/etcd --data-dir d --member m1
   etcdsnap restore backup.db --wal /mnt/dead/etcd --to-revision 41207 --data-dir d --member m1

@@ -39,8 +39,8 @@ pub(super) fn print(
         writeln!(out, "    talosctl bootstrap --recover-from={file}")?;
         return writeln!(out, "    k3s server --cluster-reset --cluster-reset-restore-path={file}");
     }
-    for flags in to.starts(plan, by.tls) {
-        writeln!(out, "  {}", printable(flags))?;
+    if by.path.is_none() {
+        starts(out, plan, to, by)?;
     }
     let all = plan.cluster.as_ref().map_or(&[][..], |cluster| &cluster.members);
     if plan.members.len() < all.len() {
@@ -58,12 +58,19 @@ pub(super) fn print(
         writeln!(out, "  {quorum} of {voters} have to be up")?;
     }
     if let Some(manifest) = by.path {
-        return by_manifest(out, manifest, done.report.portrait.installer == Some(Installer::Kubeadm));
+        by_manifest(out, manifest, done.report.portrait.installer == Some(Installer::Kubeadm))?;
+        writeln!(out, "  by hand, without the kubelet:")?;
+        return starts(out, plan, to, by);
     }
     for line in installer(done.report.portrait.installer) {
         writeln!(out, "  {line}")?;
     }
     Ok(())
+}
+
+/// Prints the command lines with which etcd starts on the result.
+fn starts(out: &mut impl Write, plan: &Plan<'_>, to: &Target, by: &ByManifest<'_>) -> io::Result<()> {
+    to.starts(plan, by.tls).into_iter().try_for_each(|flags| writeln!(out, "  {}", printable(flags)))
 }
 
 /// Prints the steps for the manifest with which the kubelet starts etcd.
@@ -74,7 +81,10 @@ fn by_manifest(out: &mut impl Write, manifest: &Path, kubeadm: bool) -> io::Resu
     let (name, folder) = (printable(name.into_owned()), printable(folder.display().to_string()));
     let apiserver = if kubeadm { " and kube-apiserver.yaml" } else { "" };
     writeln!(out, "  the kubelet starts etcd, with the flags of {name}, while that is in {folder}:")?;
-    writeln!(out, "    move {name}{apiserver} out of it, and wait until their containers have ended")?;
+    writeln!(
+        out,
+        "    if not done before the restore: move {name}{apiserver} out of it, and wait until their containers have ended"
+    )?;
     writeln!(out, "    when member/ is in place on every member's node, move {name}{apiserver} back")?;
     writeln!(out, "    when etcd answers: systemctl restart kubelet")
 }

@@ -22,7 +22,7 @@ pub(super) struct Reach {
     /// Apply a log that goes further: a member's member/wal or data directory
     #[arg(long, value_name = "DIR", conflicts_with = "no_wal")]
     wal: Option<PathBuf>,
-    /// Restore what is known to be written by this time, as `get --at` finds it
+    /// Restore what is known to be written by this time, such as 2026-11-21T02:04:00Z (UTC) or -10m, as `get --at` finds it
     #[arg(long, value_name = "TIME", conflicts_with_all = ["to_index", "to_revision"], value_parser = time,
           allow_hyphen_values = true)]
     at: Option<Time>,

@@ -46,7 +46,7 @@ Exit status: 0 every live key is proved and nothing is missing; 1 something is l
 or missing (FILE is there), or there is nothing to save; 2 wrong usage, or FILE exists; 3 could not
 be read or written")]
 pub(crate) struct Salvage {
-    /// The broken db: a file, a data directory, either of them in a container, or what is left of one
+    /// The broken db: a file, a data directory, either of them in an archive, or what is left of one
     input: PathBuf,
     /// Into FILE, which is new
     #[arg(long, value_name = "FILE", required_unless_present = "list")]

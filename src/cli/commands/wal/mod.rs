@@ -25,9 +25,9 @@ use crate::{
     session::Session,
 };
 
-/// Raft's log, record by record, with the place of any damage
+/// Raft's log (WAL), record by record, with the place of any damage
 ///
-/// PATH is a data directory (with its db or without), its `member/wal`, one segment, or any of these inside containers.
+/// PATH is a data directory (with its db or without), its `member/wal`, one segment, or any of these in an archive.
 /// The lines before the table name the member, what is committed, and who votes.
 ///
 /// SEQ and OFFSET are a record's place: the segment's number in its file name, and the byte its frame begins at. NOTE
@@ -44,6 +44,7 @@ use crate::{
 #[command(after_help = "\
 Examples:
   etcdsnap wal /var/lib/etcd
+  etcdsnap wal /var/lib/etcd --type entry | tail
   etcdsnap wal /var/lib/etcd --from-index 120000 --type entry
   etcdsnap wal member.tar.gz --prefix /registry/secrets/shop/ --type put,txn,delete_range
   etcdsnap wal member/wal/0000000000000003-000000000002a51c.wal --type conf_change
