@@ -16,9 +16,10 @@ mod words;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _};
-use etcdsnap::bytes::file_name;
+use etcdsnap::{bytes::file_name, source::ignore_file_size_signal};
 
 fn main() -> ExitCode {
+    ignore_file_size_signal();
     let mut command = args::Cli::command();
     let (words, variable) = match words::complete(&command, std::env::args_os().collect()) {
         Ok(completed) => completed,

@@ -186,6 +186,15 @@ pub(super) fn is_locked(file: &File) -> bool {
     io::Error::last_os_error().raw_os_error() == Some(libc::EWOULDBLOCK)
 }
 
+/// Makes a write past the limit on file sizes (`ulimit -f`) an error, EFBIG. Without this the kernel ends the process
+/// with SIGXFSZ, and what was written so far stays. For a program, at its start.
+pub fn ignore_file_size_signal() {
+    // SAFETY: constants; no handler runs.
+    unsafe {
+        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+    }
+}
+
 /// A file in `dir` without a name, removed when it is closed, readable by nobody else.
 pub(super) fn nameless(dir: &Path) -> io::Result<File> {
     use std::os::unix::ffi::OsStrExt as _;

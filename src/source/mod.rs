@@ -48,7 +48,7 @@ pub use input::Input;
 pub(crate) use kept::Spool;
 pub use kind::BackupKind;
 pub use locator::{Locator, Origin, is_stdin};
-pub use map::free_space;
+pub use map::{free_space, ignore_file_size_signal};
 pub use options::Options;
 pub use part::{Digests, Part};
 pub use raft::{RaftFiles, RaftKind};

@@ -33,6 +33,7 @@ mod export_applies;
 mod export_named;
 mod export_needs;
 mod export_versions;
+mod file_size_limit;
 mod force_new_cluster;
 mod found;
 mod help;
