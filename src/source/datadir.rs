@@ -52,7 +52,8 @@ pub(super) fn open(dir: &Path, wal_dir: Option<&Path>) -> Result<Option<DataDir>
     let Some(member) = member_dir(dir) else { return Ok(None) };
     let parts = |folder: &Path, wanted: fn(&str) -> bool| -> Result<Vec<Part>> {
         let paths = names(folder)?.into_iter().map(|name| folder.join(name));
-        paths.filter(|path| wanted(&file_name(path))).map(|path| Part::open(&path)).collect()
+        let paths = paths.filter(|path| wanted(&file_name(path)));
+        paths.enumerate().map(|(n, path)| Part::open(&path)?.beside(n)).collect()
     };
     let (snap, wal) = (member.join("snap"), member.join("wal"));
     let wal = wal_dir.unwrap_or(&wal);

@@ -16,6 +16,7 @@
 //! read meanwhile; every command calls it before it reports success.
 
 mod backup;
+mod content;
 mod datadir;
 mod doubts;
 mod folder;

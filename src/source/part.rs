@@ -9,9 +9,10 @@ use std::{
 };
 
 use super::{
+    content::Content,
     locator::Origin,
-    map::{self, Map, is_locked},
-    stamp::Stamp,
+    map::{self, is_locked},
+    stamp::{PIPE, Stamp, irregular},
 };
 use crate::{Error, Result, bytes::file_name, hash::Sha256};
 
@@ -21,13 +22,16 @@ const WINDOW: usize = 128 * 1024;
 const COPIED: usize = 8 << 20;
 /// Number of windows that are read ahead.
 const WINDOWS: usize = 4;
+/// Number of files beside a small `.snap` file that are many; etcd keeps five by default.
+const OPEN: usize = 64;
+/// Size of a small `.snap` file.
+const SMALL: u64 = 4 << 20;
 
 /// One file of a source.
 #[derive(Debug)]
 pub struct Part {
     origin: Origin,
-    file: File,
-    map: Option<Map>,
+    content: Content,
     stamp: Stamp,
     /// Whether this program made the file, and nobody else writes to it.
     pub(crate) own: bool,
@@ -47,11 +51,8 @@ impl Part {
     pub(super) fn new(origin: Origin, file: File) -> Result<Self> {
         let fault = |doing, source| Error::io(&origin.display, doing, source);
         let stamp = Stamp::of(&file.metadata().map_err(|e| fault("look at", e))?);
-        let map = match stamp.size {
-            0 => None,
-            size => Some(Map::new(&file, size).map_err(|e| fault("map", e))?),
-        };
-        Ok(Self { origin, file, map, stamp, own: false })
+        let content = Content::mapped(file, stamp.size).map_err(|e| fault("map", e))?;
+        Ok(Self { origin, content, stamp, own: false })
     }
 
     /// A part for a nameless file that this program made from `origin`.
@@ -61,8 +62,17 @@ impl Part {
 
     /// A second part for the same file.
     pub(super) fn again(&self) -> Result<Self> {
-        let file = self.file.try_clone().map_err(|e| self.fault("open", None, e))?;
-        Self::new(self.origin.clone(), file).map(|part| Self { own: self.own, ..part })
+        let content = self.content.again(self.stamp.size).map_err(|e| self.fault("open", None, e))?;
+        Ok(Self { origin: self.origin.clone(), content, stamp: self.stamp, own: self.own })
+    }
+
+    /// This part beside `open` others. A small `.snap` file is then read to memory and closed, where they are many: etcd
+    /// may have kept thousands, and a process has a limited number of files and maps.
+    pub(super) fn beside(mut self, open: usize) -> Result<Self> {
+        if open >= OPEN && self.stamp.size <= SMALL && self.name().ends_with(".snap") {
+            self.content = self.content.read(self.stamp.size).map_err(|e| self.fault("read", None, e))?;
+        }
+        Ok(self)
     }
 
     fn fault(&self, doing: &'static str, offset: Option<u64>, source: io::Error) -> Error {
@@ -81,7 +91,7 @@ impl Part {
         let fault = |doing, source| Error::io(file_name(path), doing, source);
         let metadata = path.metadata().map_err(|e| fault("open", e))?;
         let regular = |metadata: &std::fs::Metadata| {
-            let kind = kind_of(metadata)?;
+            let kind = irregular(metadata)?;
             let what = format!("{}: {kind}, not a file", file_name(path));
             let pipe = "etcdsnap reads it as standard input, which is called -: ... - < PIPE";
             let file = "write it to a file first: a backup needs random access";
@@ -117,7 +127,7 @@ impl Part {
     /// All bytes of the file.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
-        self.map.as_ref().map(Map::bytes).unwrap_or_default()
+        self.content.bytes()
     }
 
     /// Length of the file in bytes.
@@ -218,7 +228,7 @@ impl Part {
             }
             let mut window = empty.try_recv().unwrap_or_default();
             window.resize(want, 0);
-            let sent = match self.file.read_at(&mut window, at) {
+            let sent = match self.content.read_at(&mut window, at) {
                 Ok(0) => Err(self.changed(format!("it ended at {at} of {len} bytes"), Some(at))),
                 Ok(n) => {
                     window.truncate(n);
@@ -239,7 +249,8 @@ impl Part {
     #[must_use]
     pub fn link_to(&self, path: &Path) -> bool {
         use std::os::fd::AsRawFd as _;
-        let itself = format!("/proc/self/fd/{}", self.file.as_raw_fd());
+        let Some(file) = self.content.file() else { return false };
+        let itself = format!("/proc/self/fd/{}", file.as_raw_fd());
         let follow = rustix::fs::AtFlags::SYMLINK_FOLLOW;
         self.own && rustix::fs::linkat(rustix::fs::CWD, itself, rustix::fs::CWD, path, follow).is_ok()
     }
@@ -247,7 +258,7 @@ impl Part {
     /// Makes `to` share this file's blocks, where the file system supports it.
     #[must_use]
     pub fn clone_to(&self, to: &File) -> bool {
-        rustix::fs::ioctl_ficlone(to, &self.file).is_ok()
+        self.content.file().is_some_and(|file| rustix::fs::ioctl_ficlone(to, file).is_ok())
     }
 
     /// Copies the whole file into `to`, from its start, inside the kernel where that is possible. `progress` receives
@@ -258,26 +269,26 @@ impl Part {
     pub fn copy_to(&self, to: &File, to_name: &str, progress: impl Fn(u64) -> bool) -> Result<()> {
         let len = self.stamp.size;
         let unwritable = |source| Error::io(to_name, "write", source);
-        let (mut at, mut in_kernel) = (0, true);
+        let (mut at, mut open) = (0, self.content.file());
         let mut window = Vec::new();
         while at < len {
             let want = usize::try_from(len - at).unwrap_or(COPIED).min(COPIED);
-            let copied = if in_kernel {
+            let copied = if let Some(file) = open {
                 let mut from = at;
                 let mut into = at;
-                match rustix::fs::copy_file_range(&self.file, Some(&mut from), to, Some(&mut into), want) {
+                match rustix::fs::copy_file_range(file, Some(&mut from), to, Some(&mut into), want) {
                     Ok(n) => n,
                     Err(rustix::io::Errno::INTR) => continue,
                     Err(e) if is_full(e) => return Err(unwritable(e.into())),
                     // The kernel cannot copy between these two. Other errors appear again when reading and writing.
                     Err(_) => {
-                        in_kernel = false;
+                        open = None;
                         continue;
                     }
                 }
             } else {
                 window.resize(want, 0);
-                match self.file.read_at(&mut window, at) {
+                match self.content.read_at(&mut window, at) {
                     Ok(n) => {
                         let read = window.get(..n).unwrap_or_default();
                         to.write_all_at(read, at).map_err(unwritable)?;
@@ -301,7 +312,7 @@ impl Part {
     /// Whether a running etcd holds it.
     #[must_use]
     pub fn is_locked(&self) -> bool {
-        is_locked(&self.file)
+        self.content.file().is_some_and(is_locked)
     }
 
     /// Whether another file is at the path now, or none. Where that cannot be checked, the answer is no.
@@ -328,35 +339,21 @@ impl Part {
         if self.own {
             return Ok(());
         }
-        if let Some(hole) = self.map.as_ref().and_then(Map::hole) {
+        if let Some(hole) = self.content.hole() {
             return Err(self.changed("bytes could not be read, or are gone", Some(hole)));
         }
-        let now = self.file.metadata().map_err(|e| self.fault("look at", None, e))?;
+        let now = match self.content.file() {
+            Some(file) => file.metadata().map_err(|e| self.fault("look at", None, e))?,
+            // Moved away: what was read is what was there.
+            None if self.is_elsewhere() => return Ok(()),
+            None => std::fs::metadata(&self.origin.path).map_err(|e| self.fault("look at", None, e))?,
+        };
         match self.stamp.difference(&Stamp::of(&now)) {
             None => Ok(()),
             // Moved away: another file is at the path now, or none.
             Some((_, None)) if (now.mtime(), now.mtime_nsec()) == self.stamp.mtime && self.is_elsewhere() => Ok(()),
             Some((what, offset)) => Err(self.changed(what, offset)),
         }
-    }
-}
-
-const PIPE: &str = "a pipe";
-
-/// Kind of a file that is not a regular file.
-fn kind_of(metadata: &std::fs::Metadata) -> Option<&'static str> {
-    use std::os::unix::fs::FileTypeExt as _;
-    let kind = metadata.file_type();
-    if kind.is_file() {
-        None
-    } else if kind.is_dir() {
-        Some("a folder")
-    } else if kind.is_fifo() {
-        Some(PIPE)
-    } else if kind.is_socket() {
-        Some("a socket")
-    } else {
-        Some("a device")
     }
 }
 

@@ -42,3 +42,23 @@ impl Stamp {
         }
     }
 }
+
+/// What [`irregular`] calls a pipe.
+pub(super) const PIPE: &str = "a pipe";
+
+/// Kind of a file that is not a regular file.
+pub(super) fn irregular(metadata: &std::fs::Metadata) -> Option<&'static str> {
+    use std::os::unix::fs::FileTypeExt as _;
+    let kind = metadata.file_type();
+    if kind.is_file() {
+        None
+    } else if kind.is_dir() {
+        Some("a folder")
+    } else if kind.is_fifo() {
+        Some(PIPE)
+    } else if kind.is_socket() {
+        Some("a socket")
+    } else {
+        Some("a device")
+    }
+}

@@ -69,7 +69,8 @@ pub(super) fn select(
         layer.check_names(names)?;
         names += 1;
         if wanted(inner) {
-            parts.push((inner.to_owned(), layer.file(&format!("{}:{inner}", origin.display), content)?));
+            let part = layer.file(&format!("{}:{inner}", origin.display), content)?.beside(parts.len())?;
+            parts.push((inner.to_owned(), part));
         }
         Ok(())
     };
@@ -199,7 +200,7 @@ impl<'a> Layer<'a> {
                         None => wal.push(self.file(&full, content)?),
                     }
                 } else if is_in(name, dir, "snap/", ".snap") {
-                    snaps.push(self.file(&full, content)?);
+                    snaps.push(self.file(&full, content)?.beside(snaps.len())?);
                 } else if is_in(name, dir, "snap/", ".snap.db") {
                     snap_dbs.push(self.file(&full, content)?);
                 }

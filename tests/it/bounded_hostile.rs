@@ -160,3 +160,40 @@ fn files_with_keys_are_bounded() {
         assert!(code == Some(2) && said.contains("more than"), "{flag}: {said}");
     }
 }
+
+/// A member that keeps every `.snap` file (`--max-snapshots 0`) has more of them than a process may have files open.
+#[test]
+fn snap_files_beyond_the_open_files_are_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let in_dir =
+        |program: &str, args: &[&str]| Command::new(program).args(args).current_dir(dir.path()).output().unwrap();
+    let program = env!("CARGO_BIN_EXE_etcdsnap");
+    let small = fs::canonicalize("fixtures/small.db").unwrap();
+    let restored = in_dir(program, &["restore", small.to_str().unwrap(), "--member", "m1", "--data-dir", "dir"]);
+    assert!(restored.status.success(), "{restored:?}");
+    let snap = dir.path().join("dir/member/snap");
+    let names = || fs::read_dir(&snap).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let first = names().find(|name| name.ends_with(".snap")).unwrap();
+    let bytes = fs::read(snap.join(&first)).unwrap();
+    // older ones, so that the start is from the same
+    for n in 0..1100 {
+        fs::write(snap.join(format!("{:016x}-{n:016x}.snap", 0)), &bytes).unwrap();
+    }
+    assert!(in_dir("tar", &["cf", "dir.tar", "dir"]).status.success());
+    for (args, shown) in [
+        (&["status", "dir"][..], ""),
+        (&["verify", "dir"], ""),
+        (&["snap", "dir", "-o", "json"], "000000000000044b.snap"),
+        (&["snap", "dir.tar", "-o", "json"], "000000000000044b.snap"),
+        (&["status", "dir.tar"], ""),
+        (&["restore", "dir", "--member", "m1", "--data-dir", "again"], ""),
+    ] {
+        let output = in_dir("prlimit", &[&["--nofile=256", program][..], args].concat());
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.code().is_some_and(|code| code <= 1) && !said.contains("open at once"),
+            "{args:?}: {said}"
+        );
+        assert!(String::from_utf8_lossy(&output.stdout).contains(shown), "{args:?}");
+    }
+}
