@@ -3,7 +3,7 @@
 use std::{
     ffi::{OsStr, OsString},
     fs::{self, File},
-    io::Read as _,
+    io::{Read as _, Seek as _, Write as _},
     os::{fd::OwnedFd, unix::ffi::OsStrExt as _},
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -30,6 +30,17 @@ pub fn terminal() -> (OwnedFd, OwnedFd) {
     (terminal, end)
 }
 
+/// What is on standard input: a value for `decode`.
+const VALUE: &[u8] =
+    b"{\"apiVersion\":\"v1\\u001b[2J\",\"kind\":\"\\u202e\",\"metadata\":{\"name\":\"\\u009b\\u061c\xc2\x9b\"}}";
+
+fn input() -> Stdio {
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(VALUE).unwrap();
+    file.rewind().unwrap();
+    file.into()
+}
+
 /// What `etcdsnap ARGS` prints on a terminal, on stdout and stderr together.
 fn on_a_terminal(args: &[&OsStr]) -> Vec<u8> {
     let (terminal, end) = terminal();
@@ -37,7 +48,7 @@ fn on_a_terminal(args: &[&OsStr]) -> Vec<u8> {
         .args(args)
         .env("TERM", "xterm")
         .env_remove("NO_COLOR")
-        .stdin(Stdio::null())
+        .stdin(input())
         .stdout(end.try_clone().unwrap())
         .stderr(end)
         .spawn()
@@ -190,6 +201,58 @@ fn hostile_containers(dir: &Path) -> Vec<(&'static str, Vec<OsString>)> {
     ]
 }
 
+/// A backup without its metas, and with a bucket of a hostile name, with calls that read what is left.
+fn hostile_damage(dir: &Path, backup: &Path) -> Vec<(&'static str, Vec<OsString>)> {
+    let mut db = fs::read(backup).unwrap();
+    let (old, new) = (&b"lease"[..], &b"\x1b[2Jx"[..]);
+    let places: Vec<_> = db.windows(5).enumerate().filter(|(_, w)| *w == old).map(|(at, _)| at).collect();
+    places.iter().for_each(|at| db[*at..at + 5].copy_from_slice(new));
+    let renamed = dir.join("renamed\x1b[2J.db");
+    fs::write(&renamed, &db).unwrap();
+    db[..8192].fill(0);
+    let broken = dir.join("broken\x1b[2J.db");
+    fs::write(&broken, &db).unwrap();
+    let os = |path: &Path| path.as_os_str().to_owned();
+    let words = |words: &[&str]| words.iter().map(OsString::from).collect::<Vec<_>>();
+    let mut calls = Vec::new();
+    for file in [&renamed, &broken] {
+        let n = calls.len();
+        let to = dir.join(format!("saved{n}\u{9b}.db"));
+        calls.extend([
+            ("verify", vec![os(file)]),
+            ("status", vec![os(file)]),
+            ("salvage", vec![os(file), "--list".into()]),
+            ("salvage", vec![os(file), "--to".into(), os(&to)]),
+            ("salvage", vec![os(file), "--to".into(), os(&to.with_extension("json.db")), "-o".into(), "json".into()]),
+            ("verify", vec![os(&to)]),
+        ]);
+        for args in [["buckets"].as_slice(), &["pages"], &["check"], &["stats"], &["keys", "\x1b[2Jx"]] {
+            let mut call = words(args);
+            call.insert(1, os(file));
+            calls.push(("bolt", call));
+        }
+    }
+    calls
+}
+
+/// Checks that every command, and every one of `bolt`, is called.
+#[track_caller]
+fn assert_covers(calls: &[Vec<OsString>]) {
+    for (of, other) in [(None, &["completions", "man", "help"][..]), (Some("bolt"), &["help"])] {
+        let help = Command::new(env!("CARGO_BIN_EXE_etcdsnap")).args(of).arg("--help").output().unwrap().stdout;
+        let help = String::from_utf8(help).unwrap();
+        let listed = help.lines().skip_while(|line| !line.ends_with("ommands:")).skip(1).take_while(|l| !l.is_empty());
+        let names: Vec<_> = listed.filter_map(|line| line.strip_prefix("  ")?.split(' ').next()).collect();
+        assert!(names.len() > 5, "{help}");
+        let called = |name: &str| match of {
+            None => calls.iter().any(|call| call[0] == *name),
+            Some(of) => calls.iter().any(|call| call[0] == *of && call[1] == *name),
+        };
+        let missing: Vec<_> = names.into_iter().filter(|n| !n.is_empty() && !other.contains(n) && !called(n)).collect();
+        assert!(missing.is_empty(), "{missing:?} are not called");
+    }
+}
+
 #[test]
 fn nothing_in_the_input_reaches_a_terminal_as_it_is() {
     let dir = tempfile::tempdir().unwrap();
@@ -249,12 +312,19 @@ fn nothing_in_the_input_reaches_a_terminal_as_it_is() {
         ("get", &["cm", "-n", "shop", "-o", "kyaml"]),
         ("snapshot", &["status"]),
         ("bolt", &["buckets"]),
+        ("bolt", &["pages"]),
+        ("bolt", &["check"]),
+        ("bolt", &["dump", "0", "1", "2", "3", "4", "5", "6", "7"]),
         ("bolt", &["keys", "key", "-f", "bytes"]),
         ("bolt", &["keys", "\x1b[2J"]),
         ("bolt", &["get", "meta", "\x1b[2J"]),
         ("bolt", &["page", "--all", "--format-value", "bytes"]),
         ("bolt", &["page", "--all", "--etcd"]),
         ("bolt", &["stats", "\x1b[2J"]),
+        ("salvage", &["--list"]),
+        ("salvage", &["--list", "-o", "json"]),
+        ("salvage", &["--list", "-o", "ndjson"]),
+        ("salvage", &["--to", "\x1b[2J/out"]),
         ("\x1b[2J", &[]),
     ];
     let mut all: Vec<Vec<OsString>> = Vec::new();
@@ -277,6 +347,9 @@ fn nothing_in_the_input_reaches_a_terminal_as_it_is() {
         ("status", &[]),
         ("verify", &[]),
         ("force-new-cluster", &["--in-place", "--data-dir"]),
+        ("migrate", &["--in-place", "--target-version", "3.5", "--data-dir"]),
+        ("salvage", &["--list"]),
+        ("salvage", &["--to", "\x1b[2J/out"]),
     ] {
         let mut call: Vec<OsString> = vec![command.into()];
         call.extend(args.iter().map(Into::into));
@@ -290,18 +363,22 @@ fn nothing_in_the_input_reaches_a_terminal_as_it_is() {
         call.push(members.to_owned());
         all.push(call);
     }
-    for (command, args) in hostile_containers(dir.path()) {
+    let damaged = hostile_damage(dir.path(), Path::new(backup));
+    for (command, args) in hostile_containers(dir.path()).into_iter().chain(damaged) {
         let mut call: Vec<OsString> = vec![command.into()];
         call.extend(args);
         all.push(call);
     }
+    all.push(vec!["decode".into()]);
+    all.push(vec!["decode".into(), "-o".into(), "json".into(), "--key".into(), "/registry/\x1b[2J".into()]);
+    assert_covers(&all);
     let mut bites = 0;
     for call in &all {
         let args: Vec<_> = call.iter().map(OsString::as_os_str).collect();
         let seen = on_a_terminal(&args);
         assert!(!seen.is_empty(), "{call:?} printed nothing");
         assert_eq!(acted_on(&seen), None, "{call:?}");
-        let piped = Command::new(env!("CARGO_BIN_EXE_etcdsnap")).args(args).stdin(Stdio::null()).output().unwrap();
+        let piped = Command::new(env!("CARGO_BIN_EXE_etcdsnap")).args(args).stdin(input()).output().unwrap();
         bites += usize::from(String::from_utf8_lossy(&piped.stdout).chars().any(|c| c == '\x1b' || c == '\u{202e}'));
     }
     // a pipe gets the bytes: the test would see them if a terminal did
