@@ -38,7 +38,7 @@ pub fn make_dir(path: &Path, mode: u32) -> Result<()> {
     fs::DirBuilder::new().mode(mode).recursive(true).create(path).map_err(fault(path, "make"))
 }
 
-/// Syncs the folder `path`, so that the names in it survive a power cut.
+/// Syncs the folder `path`, so that the names in it survive a power cut, as its own mode and owner do.
 ///
 /// # Errors
 /// When it cannot be synced.

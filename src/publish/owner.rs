@@ -59,7 +59,7 @@ fn id_of(name: &str, file: &str, what: &str) -> Result<u32> {
         .ok_or_else(|| Error::usage(format!("--owner: no {what} {name:?} in {file}")).hinted("give the number instead"))
 }
 
-/// Sets mode and owner of everything at and below `path`, and syncs the folders; files get the mode without the right to
+/// Sets mode and owner of everything at and below `path`, and syncs all of it; files get the mode without the right to
 /// execute.
 ///
 /// # Errors
@@ -71,9 +71,9 @@ pub fn settle(path: &Path, mode: u32, owner: Option<Owner>) -> Result<()> {
         for entry in fs::read_dir(path).map_err(fault(path, "list"))? {
             settle(&entry.map_err(fault(path, "list"))?.path(), mode, owner)?;
         }
-        sync_dir(path)?;
     }
-    Ok(())
+    // of a file it is mode and owner that are not on the disk yet
+    sync_dir(path)
 }
 
 /// Sets mode and owner of `path`.
