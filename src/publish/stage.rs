@@ -18,7 +18,7 @@ use std::{
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use super::{
-    disk::fault,
+    disk::{fault, sync_dir},
     journal::{self, Journal, forget, unsure},
     lock::busy,
     run::Run,
@@ -103,11 +103,23 @@ impl Staging {
         made.is_ok() && renameat_with(CWD, &a, CWD, &b, RenameFlags::EXCHANGE).is_ok()
     }
 
+    /// Syncs the folders that had to be created above it: their names, modes and owners.
+    ///
+    /// # Errors
+    /// When one of them cannot be synced.
+    pub(super) fn sync_made(&self) -> Result<()> {
+        self.made.iter().try_for_each(|folder| {
+            sync_dir(folder)?;
+            folder.parent().map_or(Ok(()), sync_dir)
+        })
+    }
+
     /// Does all renames of `journal`, or none.
     ///
     /// # Errors
     /// When one of them failed.
     pub(crate) fn publish(&mut self, journal: &Journal) -> Result<()> {
+        self.sync_made()?;
         journal.run(&self.root).map_err(|failed| {
             self.keep = !failed.undone;
             failed.why

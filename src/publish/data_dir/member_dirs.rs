@@ -69,6 +69,7 @@ impl<'a> MemberDirs<'a> {
         for (dir, log) in self.dirs.iter().filter_map(|dir| Some((dir, dir.wal_staging.as_ref()?))) {
             settle(&dir.wal, mode, owner)?;
             log.made().iter().try_for_each(|folder| settle_one(folder, mode, owner))?;
+            log.sync_made()?;
         }
         self.staging.made().iter().try_for_each(|folder| settle_one(folder, mode, owner))?;
         watch.check()?;
