@@ -4,6 +4,7 @@
 //! has been there, and nothing is touched.
 
 use std::{
+    collections::BTreeSet,
     fs::{self, File},
     io::{self, Write as _},
     os::unix::fs::MetadataExt as _,
@@ -109,12 +110,12 @@ impl Step {
     }
 
     fn sync_parents(&self) -> Result<()> {
-        let parents = [self.to.parent(), self.from.parent()];
-        parents
-            .into_iter()
-            .flatten()
-            .map(|dir| if dir.as_os_str().is_empty() { Path::new(".") } else { dir })
-            .try_for_each(sync_dir)
+        self.parents().try_for_each(sync_dir)
+    }
+
+    fn parents(&self) -> impl Iterator<Item = &Path> {
+        let parents = [self.to.parent(), self.from.parent()].into_iter().flatten();
+        parents.map(|dir| if dir.as_os_str().is_empty() { Path::new(".") } else { dir })
     }
 }
 
@@ -166,7 +167,11 @@ impl Journal {
     fn write(&self, folder: &Path) -> Result<()> {
         let (part, path) = (folder.join("journal.part"), folder.join(NAME));
         let whose = Self { folder: fs::canonicalize(folder).map_err(fault(folder, "look at"))?, ..self.clone() };
-        self.also.iter().try_for_each(|other| zone::mark(other, &whose.folder))?;
+        for other in &self.also {
+            zone::mark(other, &whose.folder)?;
+            sync_dir(other)?;
+            other.parent().map_or(Ok(()), sync_dir)?;
+        }
         let text = serde_json::to_vec(&whose).map_err(|e| fault(&path, "write")(e.into()))?;
         let written = File::create_new(&part).and_then(|mut file| file.write_all(&text).and_then(|()| file.sync_all()));
         written.and_then(|()| fs::rename(&part, &path)).map_err(fault(&path, "write"))?;
@@ -215,7 +220,16 @@ impl Journal {
                 step.undo().map_err(fault(&step.from, "put back"))?;
             }
         }
+        self.sync(&zone)?;
         forget(folder).map_err(fault(folder, "remove the journal in"))
+    }
+
+    /// Syncs the folders of its renames: none may be lost that was done or undone once there is no journal.
+    fn sync(&self, zone: &Zone) -> Result<()> {
+        let steps = self.steps.iter().chain(&self.after);
+        let known = steps.filter(|step| zone.holds(&step.from) && zone.holds(&step.to));
+        let folders: BTreeSet<_> = known.flat_map(Step::parents).filter(|folder| folder.is_dir()).collect();
+        folders.into_iter().try_for_each(sync_dir)
     }
 
     /// Does what is left to do of `after`.
@@ -234,11 +248,11 @@ pub(super) fn is_in(folder: &Path) -> bool {
     folder.join(NAME).exists()
 }
 
-/// Removes the journal: from here on what else is in the folder is not needed any more.
+/// Removes the journal for good: from here on what else is in the folder is not needed any more.
 pub(super) fn forget(folder: &Path) -> io::Result<()> {
     match fs::remove_file(folder.join(NAME)) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
-        _ => Ok(()),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed.and_then(|()| File::open(folder)?.sync_all()),
     }
 }
 
