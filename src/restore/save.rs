@@ -32,18 +32,32 @@ pub struct SaveJob {
 }
 
 impl SaveJob {
+    /// The path of the file, without links.
+    fn path(&self) -> Result<PathBuf> {
+        let to = std::path::absolute(&self.to).map_err(fault(&self.to, "look at"))?;
+        check_names(&to)?;
+        real(&to)
+    }
+
+    /// Cleans up what a killed run has left of its work on the file.
+    ///
+    /// # Errors
+    /// Why that is not possible, such as another run that is at it.
+    pub(super) fn recover(&self) -> Result<()> {
+        Draft::recover(&self.path()?, Run::Restore)
+    }
+
     /// Checks that the file can be made, as far as that can be known before; returns its path without links.
     ///
     /// # Errors
     /// Why not.
     pub fn look(&self) -> Result<PathBuf> {
-        let to = std::path::absolute(&self.to).map_err(fault(&self.to, "look at"))?;
-        check_names(&to)?;
+        let to = self.path()?;
         if to.exists() {
             let what = format!("{}: there is a file or folder of this name already", to.display());
             return Err(Error::usage(what).hinted("name a new file"));
         }
-        real(&to)
+        Ok(to)
     }
 }
 

@@ -6,7 +6,7 @@ use super::{Done, Job, Plan, SaveJob, Trust, apply, save};
 use crate::{
     Result,
     bytes::shell,
-    publish::{Draft, Place, Rehearsal, Run, Watch, start_command},
+    publish::{Place, Rehearsal, Watch, start_command},
     source::Source,
 };
 
@@ -27,7 +27,7 @@ impl Target {
     pub fn recover(&self) -> Result<()> {
         match self {
             Self::Members(job) => job.to.recover(),
-            Self::File(job) => Draft::recover(&job.look()?, Run::Restore),
+            Self::File(job) => job.recover(),
         }
     }
 

@@ -58,19 +58,21 @@ pub struct Job {
 }
 
 impl Job {
-    /// Checks that the file can be made, and is not inside `source`; returns its path without links.
+    /// Checks that the file can be made, and is not inside `source`, and cleans up what a killed run has left of its work
+    /// on the file; returns its path without links.
     fn look(&self, source: &Source) -> Result<PathBuf> {
         let to = std::path::absolute(&self.to).map_err(fault(&self.to, "look at"))?;
         check_names(&to)?;
-        if to.exists() {
-            let what = format!("{}: there is a file or folder of this name already", to.display());
-            return Err(Error::usage(what).hinted("name a new file"));
-        }
         let to = real(&to)?;
         let input = source.path().canonicalize().unwrap_or_default();
         if input.is_dir() && to.starts_with(&input) {
             let what = format!("{}: it is inside the input, which is never changed", to.display());
             return Err(Error::usage(what).hinted("name a file elsewhere"));
+        }
+        Draft::recover(&to, Run::Salvage)?;
+        if to.exists() {
+            let what = format!("{}: there is a file or folder of this name already", to.display());
+            return Err(Error::usage(what).hinted("name a new file"));
         }
         Ok(to)
     }

@@ -180,7 +180,8 @@ pub fn real(path: &Path) -> Result<PathBuf> {
         let what = format!("{}: it leads through a folder that is not there", path.display());
         return Err(usage(what, "name it without .."));
     }
-    Ok(real.join(missing))
+    // joined with nothing, a file would end with a slash
+    Ok(if missing.as_os_str().is_empty() { real } else { real.join(missing) })
 }
 
 /// Whether the folder has [`contents`].
