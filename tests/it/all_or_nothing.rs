@@ -253,23 +253,23 @@ fn path_in<'t>(args: &'t str, root: &str) -> Option<&'t str> {
     args.rsplit(['<', '>', '"']).find(|text| text.starts_with(root))
 }
 
-fn has_strace(test: &str) -> bool {
+pub fn has_strace(test: &str) -> bool {
     can_run("strace", &["-V"], test)
 }
 
-fn nothing(_: &Path) {}
+pub fn nothing(_: &Path) {}
 
-fn a_file(root: &Path) {
+pub fn a_file(root: &Path) {
     fs::create_dir(root.join("dir")).unwrap();
     fs::write(root.join("dir/name"), "m1").unwrap();
 }
 
-fn an_empty_folder(root: &Path) {
+pub fn an_empty_folder(root: &Path) {
     fs::create_dir(root.join("out")).unwrap();
     fs::set_permissions(root.join("out"), fs::Permissions::from_mode(0o750)).unwrap();
 }
 
-fn a_compressed_backup(root: &Path) {
+pub fn a_compressed_backup(root: &Path) {
     a_file(root);
     let mut gzip = GzEncoder::new(fs::File::create(root.join("small.gz")).unwrap(), Compression::fast());
     gzip.write_all(&fs::read("fixtures/small.db").unwrap()).unwrap();
@@ -282,12 +282,12 @@ fn restored(root: &Path, line: &str) {
     assert_eq!(run_in(root, &line), (Some(0), String::new()));
 }
 
-fn a_member(root: &Path) {
+pub fn a_member(root: &Path) {
     a_file(root);
     restored(root, "--data-dir dir");
 }
 
-fn a_member_of_three(root: &Path) {
+pub fn a_member_of_three(root: &Path) {
     a_file(root);
     let three = "--initial-cluster m1=http://127.0.0.1:1,m2=http://127.0.0.1:2,m3=http://127.0.0.1:3 --name m1";
     let small = fs::canonicalize("fixtures/small.db").unwrap();
@@ -296,7 +296,7 @@ fn a_member_of_three(root: &Path) {
 }
 
 /// Raft knows another than the db: the log starts elsewhere, and something changes in both folders.
-fn a_member_of_three_that_differ(root: &Path) {
+pub fn a_member_of_three_that_differ(root: &Path) {
     a_member_of_three(root);
     let dir = root.join("dir");
     let members = ours(&dir, "members", &[]);
@@ -305,12 +305,12 @@ fn a_member_of_three_that_differ(root: &Path) {
     patch(&dir, &format!("{id:x}"), &format!("{:x}", id ^ 1));
 }
 
-fn a_member_with_its_log_elsewhere(root: &Path) {
+pub fn a_member_with_its_log_elsewhere(root: &Path) {
     restored(root, "--data-dir dir --wal-dir log");
 }
 
 /// A data directory whose log is ahead of its db; of its last segment without what is only set aside.
-fn a_log_that_is_ahead(root: &Path) {
+pub fn a_log_that_is_ahead(root: &Path) {
     a_file(root);
     let mut tar = Command::new("tar");
     assert!(tar.args(["xzf", "fixtures/datadir-3.6.tar.gz", "-C"]).arg(root).status().unwrap().success());

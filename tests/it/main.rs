@@ -53,6 +53,7 @@ mod nothing_is_sent_anywhere;
 mod one_writer;
 mod peers;
 mod planted_journal;
+mod power_cut;
 mod read_only;
 mod readers_go_away;
 mod readme;
