@@ -76,13 +76,16 @@ fn the_page_has_the_counts() {
     if update && peers.is_none() {
         return;
     }
-    let mut counts = Counts::default();
+    let (mut counts, mut wrong) = (Counts::default(), Vec::new());
     for base in bases::all() {
         let mut judge = Judge::new(&base);
         base.mutants(0..ROUNDS, |mutant| {
             let with_trailer = base.member.is_none().then(|| judge.sees_with_trailer(&mutant));
             let without = judge.sees(&mutant);
             let otherwise = peers.as_ref().filter(|_| !without).map(|peers| judge.differs(peers, &mutant).is_some());
+            if otherwise == Some(true) && !is_invisible(mutant.kind) {
+                wrong.push(mutant.what.clone());
+            }
             counts.add(&base, &mutant, with_trailer, without, otherwise);
         });
     }
@@ -91,6 +94,7 @@ fn the_page_has_the_counts() {
     } else {
         page::compare(&counts);
     }
+    assert!(wrong.is_empty(), "called good, but served otherwise:\n{}", wrong.join("\n"));
 }
 
 #[test]
