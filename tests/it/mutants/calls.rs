@@ -75,6 +75,13 @@ const ANY: &[&str] = &[
     "bolt check IN --from-page 3",
     "bolt dump IN 0 1 2 3",
     "evidence check IN",
+    "evidence check IN -o json",
+    "salvage IN --to out/s.db",
+    "salvage IN --to out/s.db --only proved -o json",
+    "salvage IN --to out/s.db --scan",
+    "salvage IN --list",
+    "salvage IN --list -o json --scan",
+    "salvage IN --list -o ndjson --page-size 4096 --verdict likely,conflicting",
 ];
 
 /// Those for a data directory, besides.
@@ -100,6 +107,11 @@ const DIRECTORY: &[&str] = &[
     "wal IN/member/wal",
     "snap IN/member/snap",
     "timeline IN",
+    "salvage IN --to out/s.db",
+    "salvage IN --to out/s.db -o json --uncommitted keep",
+    "salvage IN --to out/s.db --uncommitted drop",
+    "salvage GOOD --wal IN/member/wal --to out/s.db",
+    "salvage IN --list",
 ];
 
 const NAMED: &str = "--name m --initial-cluster m=http://127.0.0.1:2380 --initial-cluster-token t";
