@@ -23,6 +23,7 @@ fn seeds(target: &str, fixtures: &Path) -> Vec<Vec<u8>> {
     match target {
         "db" | "hashkv" => dbs(fixtures),
         "buckets" => buckets(fixtures),
+        "salvage" => salvage(fixtures),
         "wal" => [0, 1].into_iter().flat_map(|first| marked(first, logs(fixtures))).collect(),
         "snap" => [0, 1].into_iter().flat_map(|first| marked(first, snaps(fixtures))).collect(),
         "value" => values(fixtures),
@@ -56,6 +57,24 @@ fn dbs(fixtures: &Path) -> Vec<Vec<u8>> {
     // one with a freelist, and one with buckets in buckets; both without what no page refers to
     all.push(image(fixtures, "freelist.db")[..48 * 1024].to_vec());
     all.push(image(fixtures, "nested.db")[..32 * 1024].to_vec());
+    all
+}
+
+/// Whole files, and such as have lost their metas, their start, their end or a page.
+fn salvage(fixtures: &Path) -> Vec<Vec<u8>> {
+    let member = targets::rebuilt(&datadir(fixtures, "snap/db").swap_remove(0), usize::MAX, usize::MAX);
+    let mut all = vec![[&[4], &member[..]].concat(), [&[4], &member[2048..]].concat(), vec![4]];
+    for db in dbs(fixtures) {
+        let page_size = if db[1040..1044] == [0; 4] { 4096 } else { 1024 };
+        all.push([&[0], &db[..]].concat());
+        all.push([&[1], &db[page_size * 2..]].concat());
+        all.push([&[0], &db[..db.len() / 2]].concat());
+        for lost in [0..2, 3..4, db.len() / page_size / 2..db.len() / page_size / 2 + 1] {
+            let mut db = db.clone();
+            db[lost.start * page_size..lost.end * page_size].fill(0);
+            all.push([&[0], &db[..]].concat());
+        }
+    }
     all
 }
 

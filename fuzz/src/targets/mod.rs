@@ -9,6 +9,7 @@ mod database;
 mod db;
 mod hashkv;
 mod objects;
+mod salvage;
 mod select;
 mod snap;
 mod value;
@@ -41,6 +42,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "db", run: db::run, heap: 4 * MIB },
     Target { name: "hashkv", run: hashkv::run, heap: 4 * MIB },
     Target { name: "buckets", run: buckets::run, heap: 4 * MIB },
+    Target { name: "salvage", run: salvage::run, heap: 4 * MIB },
     Target { name: "wal", run: wal::run, heap: 4 * MIB },
     Target { name: "snap", run: snap::run, heap: 4 * MIB },
     Target { name: "value", run: value::run, heap: 4 * MIB },
