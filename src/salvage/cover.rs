@@ -43,14 +43,21 @@ impl Cover {
         }
     }
 
-    /// Writes what is proved into the records. Returns how many are proved removed although the tree reaches them: pages
-    /// that are newer than the tree show this.
-    pub(super) fn apply(self, entries: &mut [Entry]) -> u64 {
-        let (mut inside, mut newer) = (0_i32, 0_u64);
+    /// Whether records are proved removed although the tree reaches them: pages that are newer than the tree show this.
+    pub(super) fn is_newer(&self, entries: &[Entry]) -> bool {
+        let mut inside = 0_i32;
+        entries.iter().zip(&self.removed).any(|(entry, change)| {
+            inside = inside.saturating_add(change.load(Relaxed));
+            inside > 0 && entry.reached
+        })
+    }
+
+    /// Writes what is proved into the records.
+    pub(super) fn apply(self, entries: &mut [Entry]) {
+        let mut inside = 0_i32;
         for (entry, change) in entries.iter_mut().zip(&self.removed) {
             inside = inside.saturating_add(change.load(Relaxed));
             entry.removed = inside > 0 && !entry.reached;
-            newer = newer.saturating_add((inside > 0 && entry.reached).into());
         }
         let mut follower = None::<usize>;
         for at in (0..entries.len()).rev() {
@@ -59,7 +66,6 @@ impl Cover {
             entry.linked = follower.is_some_and(|follower| next as usize == follower.saturating_add(1));
             follower = Some(at);
         }
-        newer
     }
 }
 
@@ -86,6 +92,8 @@ mod tests {
         assert_eq!(cover(&[], 2), [loose, loose]);
         let (cover, mut entries) = (Cover::new(3), vec![Entry { reached: true, ..Entry::default() }; 3]);
         cover.follow(0, 2, true);
-        assert_eq!((cover.apply(&mut entries), entries[1].removed), (1, false));
+        assert!(cover.is_newer(&entries));
+        cover.apply(&mut entries);
+        assert!(!entries[1].removed);
     }
 }

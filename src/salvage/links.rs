@@ -5,27 +5,47 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{root::revision, set::Set};
-use crate::bolt::{Kind, carve::Carve};
+use super::{root::revision, set::Set, walk::Run};
+use crate::bolt::{Kind, PageId, carve::Carve};
 
 /// Branches on top of each other that are followed.
-const LEVELS: usize = 8;
+pub(super) const LEVELS: usize = 8;
 
-/// Marks records as linked where only branches prove it. `firsts` has for a record that ends a leaf the one that begins it,
-/// plus 1.
-pub(super) fn link(carve: &Carve<'_>, set: &mut Set, firsts: &[u32]) {
-    let place = |set: &Set, key: &[u8]| revision(key).and_then(|of| set.find(of).ok());
-    let parts = carve.pages(Vec::new, |branches: &mut Vec<Vec<usize>>, scrap| {
-        if scrap.page.kind == Kind::Branch
-            && let Some(children) = scrap.children()
-        {
-            let places: Option<Vec<_>> = children.iter().map(|(key, _)| place(set, key)).collect();
-            branches.extend(places);
-        }
+/// A branch over records.
+#[derive(Debug)]
+pub(super) struct Branch {
+    /// Its page.
+    pub page: PageId,
+    /// Its children: where the first record of each is, or would be, and the page.
+    pub children: Vec<(Result<usize, usize>, PageId)>,
+}
+
+/// All branches over records that are whole, stale ones too.
+pub(super) fn branches(carve: &Carve<'_>, set: &Set) -> Vec<Branch> {
+    let parts = carve.pages(Vec::new, |branches: &mut Vec<Branch>, scrap| {
+        let children = scrap.children().filter(|_| scrap.page.kind == Kind::Branch).and_then(|children| {
+            let place = |(key, page): (&[u8], PageId)| Some((set.find(revision(key)?), page));
+            children.into_iter().map(place).collect::<Option<Vec<_>>>()
+        });
+        branches.extend(children.map(|children| Branch { page: scrap.page.id, children }));
     });
+    parts.into_iter().flatten().collect()
+}
+
+/// Marks records as linked where only branches prove it.
+pub(super) fn link(set: &mut Set, branches: &[Branch], runs: &[Run]) {
+    // For a record that ends a leaf the one that begins it, plus 1.
+    let mut firsts = vec![0; set.entries.len()];
+    for run in runs {
+        if let Some(first) = firsts.get_mut(run.last) {
+            *first = run.first.saturating_add(1).max(*first);
+        }
+    }
     let mut pairs: HashSet<(usize, usize)> = HashSet::new();
     let mut lasts: HashMap<usize, Vec<usize>> = HashMap::new();
-    for places in parts.into_iter().flatten() {
+    for branch in branches {
+        let places: Result<Vec<usize>, _> = branch.children.iter().map(|(place, _)| *place).collect();
+        let Ok(places) = places else { continue };
         pairs.extend(places.iter().copied().zip(places.iter().copied().skip(1)));
         if let (Some(first), Some(last)) = (places.first(), places.last()) {
             let lasts = lasts.entry(*first).or_default();
@@ -46,10 +66,10 @@ pub(super) fn link(carve: &Carve<'_>, set: &mut Set, firsts: &[u32]) {
     }
     let mut follower = None;
     for at in (0..set.entries.len()).rev() {
-        let first = firsts.get(at).and_then(|first| first.checked_sub(1));
+        let first = firsts.get(at).and_then(|first| first.checked_sub(1_usize));
         let Some(entry) = set.entries.get_mut(at).filter(|entry| !entry.removed) else { continue };
         if let (Some(first), Some(follower), false) = (first, follower, entry.linked) {
-            entry.linked = pairs.contains(&(first as usize, follower));
+            entry.linked = pairs.contains(&(first, follower));
         }
         follower = Some(at);
     }

@@ -15,6 +15,7 @@ mod cover;
 mod entry;
 mod garbled;
 mod judge;
+mod latest;
 mod links;
 mod log;
 mod raw;
@@ -27,6 +28,7 @@ mod set;
 #[cfg(test)]
 mod tests;
 mod walk;
+mod widen;
 
 pub use buckets::{From, Small};
 pub use entry::Entry;

@@ -5,10 +5,11 @@ use super::{
     entry::Entry,
     garbled,
     judge::{Horizon, Judged, Rule, Verdict, judge},
-    links,
+    latest, links,
     root::{self, RootOf},
     set::Set,
     walk::{self, Walked},
+    widen::widen,
 };
 use crate::{
     bolt::{PageId, carve::Carve},
@@ -38,6 +39,8 @@ pub struct Salvage<'a> {
     pub beyond: Vec<Entry>,
     /// What the walk over the tree of the best one has seen.
     pub walked: Walked,
+    /// Whether this tree is the latest one: nothing shows a later state.
+    pub latest: bool,
     /// What is known of the whole.
     pub horizon: Horizon,
     /// The judgement.
@@ -57,7 +60,7 @@ impl<'a> Salvage<'a> {
         let set = Set::collect(&carve);
         let roots = root::roots(&carve, &set.roots);
         let (walked, horizon, judged) = Default::default();
-        let mut salvage = Self { carve, set, roots, beyond: Vec::new(), walked, horizon, judged, saved };
+        let mut salvage = Self { carve, set, roots, beyond: Vec::new(), walked, latest: false, horizon, judged, saved };
         salvage.settle(None);
         salvage
     }
@@ -72,19 +75,23 @@ impl<'a> Salvage<'a> {
         set.forget();
         let cover = Cover::new(set.entries.len());
         let tree = self.roots.first().and_then(|root| root.bucket("key"));
-        self.walked = tree.map_or_else(Walked::default, |key| walk::walk(carve, key, set, &cover));
-        // A page that was given to a leaf looks like a tree of one leaf; such a tree proves nothing of what is before it.
-        let walked = &self.walked;
-        let whole = walked.holes == 0 && walked.head == set.entries.last().map(|entry| entry.revision);
-        if let Some(first) = walked.first.filter(|_| whole && !(walked.single && set.pages.branches > 0)) {
-            cover.remove(0, first);
+        let (walked, seams) = tree.map_or_else(Default::default, |key| walk::walk(carve, key, set));
+        let (runs, branches) = (walk::leaves(carve, set, &cover), links::branches(carve, set));
+        let newer = head.is_none() && cover.is_newer(&set.entries);
+        self.walked = walked;
+        self.latest = !newer && latest::is_latest(&self.set, &self.roots, &walked, head);
+        let Self { carve, set, .. } = self;
+        widen(&branches, &runs, set.entries.len(), &cover);
+        match (self.latest, self.roots.first()) {
+            (true, Some(root)) => latest::delete(set, root, (&mut self.walked, seams, &branches, self.saved), &cover),
+            // What it reaches may have been removed since.
+            _ => set.entries.iter_mut().for_each(|entry| entry.reached = false),
         }
-        let firsts = walk::leaves(carve, set, &cover);
-        let newer = cover.apply(&mut set.entries);
-        links::link(carve, set, &firsts);
+        cover.apply(&mut set.entries);
+        links::link(set, &branches, &runs);
         set.number(carve.bytes());
         self.horizon = match head {
-            None => self.horizon(newer > 0),
+            None => self.horizon(newer),
             // The log has all that is newer.
             Some(_) => {
                 let known = self.horizon(false);
@@ -112,14 +119,13 @@ impl<'a> Salvage<'a> {
         let Some(root) = roots.first() else { return Horizon { scheduled: -1, ..Horizon::default() } };
         let last = set.entries.iter().rev().find(|entry| !entry.removed).map_or(Revision::default(), |of| of.revision);
         let main = |revision: Option<Revision>| revision.map_or(-1, |revision| revision.main);
-        let beyond = walked.head.is_some_and(|head| head < last);
         let replaced = !root.of_meta && roots.iter().any(|root| root.of_meta);
         Horizon {
             finished: root.has_meta.then(|| main(root.finished)),
             scheduled: main(root.scheduled),
-            begins: walked.begins,
-            closed: walked.head == Some(last) && (root.of_meta || self.is_accounted_for()),
-            mixed: newer || replaced || (beyond && root.of_meta),
+            begins: walked.begins && self.latest,
+            closed: self.latest && walked.head == Some(last) && (root.of_meta || self.is_accounted_for()),
+            mixed: newer || replaced || (root.of_meta && !self.latest),
         }
     }
 

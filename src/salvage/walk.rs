@@ -1,11 +1,9 @@
 //! The best tree and all leaves, as proof about the records.
 
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
-
 use super::{cover::Cover, entry::Entry, root::revision, set::Set};
 use crate::{
     bolt::{
-        Bucket, Item, Kind, Page, Root,
+        Bucket, Item, Kind, Page, PageId, Root,
         carve::{Carve, Scrap},
     },
     etcd::Revision,
@@ -20,17 +18,19 @@ pub struct Walked {
     pub begins: bool,
     /// The place of the first record, if the tree's start is there.
     pub first: Option<usize>,
-    /// Whether the whole tree is one leaf.
-    pub single: bool,
     /// How many parts of the tree are missing.
     pub holes: u64,
     /// How many leaves were reached.
     pub leaves: u64,
 }
 
-/// Walks the tree of `bucket`: marks the records that it reaches, and adds to `cover` what it proves of the others.
-pub(super) fn walk(carve: &Carve<'_>, bucket: &Bucket<'_>, set: &mut Set, cover: &Cover) -> Walked {
-    let (mut walked, mut first) = (Walked::default(), true);
+/// What a tree shows between its leaves, which counts only where the tree is the latest one: the last record before, the
+/// first after, and whether it follows at once.
+pub(super) type Seams = Vec<(usize, usize, bool)>;
+
+/// Walks the tree of `bucket`: marks the records that it reaches.
+pub(super) fn walk(carve: &Carve<'_>, bucket: &Bucket<'_>, set: &mut Set) -> (Walked, Seams) {
+    let (mut walked, mut seams, mut first) = (Walked::default(), Seams::new(), true);
     // The last record that was met, and whether the next one to come follows it at once.
     let (mut last, mut at_once) = (None::<usize>, false);
     carve.tree(bucket.root, |part| {
@@ -39,7 +39,7 @@ pub(super) fn walk(carve: &Carve<'_>, bucket: &Bucket<'_>, set: &mut Set, cover:
             walked.holes = walked.holes.saturating_add(1);
             if let (Some(last), Some(low)) = (last, low) {
                 let (Ok(until) | Err(until)) = set.find(low);
-                cover.remove(last.saturating_add(1), until);
+                seams.push((last, until, false));
             }
             (last, at_once, first) = (None, false, false);
             walked.head = None;
@@ -47,7 +47,7 @@ pub(super) fn walk(carve: &Carve<'_>, bucket: &Bucket<'_>, set: &mut Set, cover:
         };
         walked.leaves = walked.leaves.saturating_add(1);
         walked.begins |= part.low.is_none();
-        walked.single |= part.low.is_none() && part.high.is_none();
+        let mut inside = false;
         for item in items {
             let Some(of) = revision(item.key) else {
                 at_once = false;
@@ -61,18 +61,17 @@ pub(super) fn walk(carve: &Carve<'_>, bucket: &Bucket<'_>, set: &mut Set, cover:
             };
             reach(set, at, item, carve, &page);
             match last {
-                Some(last) => cover.follow(last, at, at_once),
-                None => {
-                    walked.first = walked.first.or(first.then_some(at));
-                }
+                Some(_) if inside => {}
+                Some(last) => seams.push((last, at, at_once)),
+                None => walked.first = walked.first.or(first.then_some(at)),
             }
-            (last, at_once, first) = (Some(at), true, false);
+            (last, at_once, first, inside) = (Some(at), true, false, true);
         }
         if items.is_empty() && part.high.is_none() && part.low.is_none() {
             walked.head = Some(Revision::default());
         }
     });
-    walked
+    (walked, seams)
 }
 
 /// Marks the record at `at` as reached; where its copies differ, the one that is reached counts.
@@ -90,38 +89,41 @@ fn reach(set: &mut Set, at: usize, item: &Item<'_>, carve: &Carve<'_>, page: &Pa
     entry.reached = true;
 }
 
-/// Adds what all leaves that are whole prove, stale ones too. Returns for each record that ends a leaf the one that begins
-/// it, plus 1.
-pub(super) fn leaves(carve: &Carve<'_>, set: &Set, cover: &Cover) -> Vec<u32> {
-    let firsts: Vec<AtomicU32> = (0..set.entries.len()).map(|_| AtomicU32::new(0)).collect();
-    let note = |ends: Option<(usize, usize)>| {
-        if let Some((first, last)) = ends.and_then(|(first, last)| Some((first, firsts.get(last)?))) {
-            last.fetch_max(u32::try_from(first.saturating_add(1)).unwrap_or(0), Relaxed);
+/// A leaf that is whole, with the places of its first and its last record.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Run {
+    /// Its page.
+    pub page: PageId,
+    /// Its first record.
+    pub first: usize,
+    /// Its last record.
+    pub last: usize,
+}
+
+/// Adds what all leaves that are whole prove, stale ones too. Returns these, by page.
+pub(super) fn leaves(carve: &Carve<'_>, set: &Set, cover: &Cover) -> Vec<Run> {
+    let parts = carve.pages(Vec::new, |runs: &mut Vec<Run>, scrap| {
+        if scrap.page.kind != Kind::Leaf {
+            return;
         }
-    };
-    carve.pages(
-        || (),
-        |(), scrap| {
-            if scrap.page.kind != Kind::Leaf {
-                return;
-            }
-            let mut items = Vec::new();
-            let whole = scrap.items(&mut items);
-            for item in items.iter().filter(|item| item.bucket && item.key == b"key") {
-                let offset = item.offset.saturating_add(item.key.len() as u64);
-                if let Ok(Bucket { root: Root::Inline(page), .. }) = Bucket::read(item.key, item.value, offset) {
-                    let mut inner = Vec::new();
-                    if Scrap::inline(page).items(&mut inner) {
-                        note(leaf(set, &inner, cover));
-                    }
+        let mut items = Vec::new();
+        let whole = scrap.items(&mut items);
+        let page = scrap.page.id;
+        let run = |(first, last)| Run { page, first, last };
+        for item in items.iter().filter(|item| item.bucket && item.key == b"key") {
+            let offset = item.offset.saturating_add(item.key.len() as u64);
+            if let Ok(Bucket { root: Root::Inline(page), .. }) = Bucket::read(item.key, item.value, offset) {
+                let mut inner = Vec::new();
+                if Scrap::inline(page).items(&mut inner) {
+                    runs.extend(leaf(set, &inner, cover).map(run));
                 }
             }
-            if whole {
-                note(leaf(set, &items, cover));
-            }
-        },
-    );
-    firsts.into_iter().map(AtomicU32::into_inner).collect()
+        }
+        if whole {
+            runs.extend(leaf(set, &items, cover).map(run));
+        }
+    });
+    parts.into_iter().flatten().collect()
 }
 
 /// Adds what a leaf proves, if all its keys are revisions. Returns its first and its last record, if both are known.
