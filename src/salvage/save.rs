@@ -183,14 +183,13 @@ fn write(
 
 /// The records that are written: all where everything is proved, else the newest of each key.
 fn wanted<'s>(salvage: &'s Salvage<'_>, only: Only, exact: bool) -> impl Iterator<Item = &'s Entry> {
-    let live = move |at: usize, entry: &Entry| match salvage.judged.verdict(at).0 {
+    let live = move |at: usize| match salvage.judged.verdict(at).0 {
         Verdict::Proved => true,
-        Verdict::Likely => only == Only::Likely,
-        Verdict::Conflicting => only == Only::Likely && entry.reached,
+        Verdict::Likely | Verdict::Conflicting => only == Only::Likely,
         Verdict::Superseded | Verdict::Deleted => false,
     };
     let entries = salvage.set.entries.iter().enumerate();
-    entries.filter(move |(at, entry)| if exact { !entry.removed } else { live(*at, entry) }).map(|(_, entry)| entry)
+    entries.filter(move |(at, entry)| if exact { !entry.removed } else { live(*at) }).map(|(_, entry)| entry)
 }
 
 /// Appends the trailer, and reads the file back.

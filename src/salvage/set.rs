@@ -167,6 +167,7 @@ impl Found {
         }
         let whole = scrap.items(&mut items);
         let before = self.entries.len();
+        let mut broken = !whole || !scrap.ends_with(&items);
         let page = u32::try_from(scrap.page.id.0.saturating_sub(first)).unwrap_or(u32::MAX);
         for item in &items {
             if item.bucket {
@@ -183,8 +184,14 @@ impl Found {
                     _ => {}
                 }
             } else if let Some(entry) = Entry::of(item) {
-                self.entries.push(Entry { page, erased: !whole || scrap.may_be_erased(item), ..entry });
+                self.entries.push(Entry { page, erased: scrap.may_be_erased(item), ..entry });
+            } else {
+                broken = true;
             }
+        }
+        if broken {
+            // What hit one item may have hit the values of others, where nothing shows.
+            self.entries.iter_mut().skip(before).for_each(|entry| entry.erased = true);
         }
         if self.entries.len() > before {
             let pages = &mut self.pages;

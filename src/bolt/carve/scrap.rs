@@ -71,6 +71,16 @@ impl<'a> Scrap<'a> {
         (self.page.kind == Kind::Branch && !children.is_empty() && !self.cut).then_some(children)
     }
 
+    /// Whether nothing but zeros follows the last of its `items`: bbolt writes no other.
+    #[must_use]
+    pub fn ends_with(&self, items: &[Item<'a>]) -> bool {
+        let end = items.last().map_or(self.page.offset, |item| {
+            item.offset.saturating_add(item.key.len() as u64).saturating_add(item.value.len() as u64)
+        });
+        let from = usize::try_from(end.saturating_sub(self.page.offset)).unwrap_or(usize::MAX);
+        items.is_empty() || self.page.bytes.get(from..).unwrap_or_default().iter().all(|byte| *byte == 0)
+    }
+
     /// Whether the item's value enters an overflow page of which only zeros are left: the page may have been erased.
     #[must_use]
     pub fn may_be_erased(&self, item: &Item<'a>) -> bool {
