@@ -18,10 +18,11 @@ use crate::bolt::Root;
 /// that a log continues.
 pub(super) fn is_latest(set: &Set, roots: &[RootOf<'_>], walked: &Walked, head: Option<i64>) -> bool {
     let Some((root, others)) = roots.split_first() else { return false };
-    let last = set.entries.last().map_or(1, |entry| entry.revision.main);
-    // A compaction may have removed the last records.
+    let Some(last) = set.entries.last() else { return true };
+    // A compaction may have removed the last records, if that which was the last of all is a deletion.
     let compacted = root.finished.max(root.scheduled).map_or(-1, |of| of.main);
-    let reaches = walked.head.map(|head| last <= head.main.max(compacted));
+    let deletion = root.of_meta && last.tombstone && last.revision.main <= compacted;
+    let reaches = walked.head.map(|head| last.revision <= head || deletion);
     if !(root.of_meta || (walked.holes == 0 && reaches == Some(true))) {
         return false;
     }
@@ -80,7 +81,7 @@ mod tests {
 
     #[test]
     fn a_tree_is_the_latest_where_nothing_is_later() {
-        let entry = |main| Entry { revision: Revision::first(main), ..Entry::default() };
+        let entry = |main| Entry { revision: Revision::first(main), tombstone: main == 4, ..Entry::default() };
         let set = |last| Set { entries: vec![entry(2), entry(last)], ..Set::default() };
         let walked = |head: Option<i64>, holes| Walked { head: head.map(Revision::first), holes, ..Walked::default() };
         for (name, roots, last, head, holes, latest) in [
@@ -88,7 +89,9 @@ mod tests {
             ("whole, no meta", vec![root(false, 7)], 9, Some(9), 0, true),
             ("a later record", vec![root(true, 7)], 10, Some(9), 0, false),
             ("a later record, no meta", vec![root(false, 7)], 10, Some(9), 0, false),
-            ("a record that was compacted", vec![root(true, 7)], 4, Some(3), 0, true),
+            ("a deletion that was compacted", vec![root(true, 7)], 4, Some(2), 0, true),
+            ("a deletion that was compacted, no meta", vec![root(false, 7)], 4, Some(2), 0, false),
+            ("a record that no compaction removes", vec![root(true, 7)], 3, Some(2), 0, false),
             ("a later root", vec![root(true, 7), root(false, 8)], 9, Some(9), 0, false),
             ("an older root", vec![root(true, 7), root(false, 6)], 9, Some(9), 0, true),
             ("holes", vec![root(true, 7)], 9, Some(9), 1, true),
