@@ -28,6 +28,9 @@ pub struct Report {
     pub base: i64,
     /// Whether every live key is proved, and nothing is missing.
     pub complete: bool,
+    /// Other dbs that are in the file, too: which one is the newest is not known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<Other>,
     /// The pages.
     pub pages: PagesRead,
     /// The root bucket that decided.
@@ -70,6 +73,15 @@ pub struct Saved {
     /// All files that were written.
     #[serde(skip)]
     pub files: Vec<PathBuf>,
+}
+
+/// Another db in the file.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Other {
+    /// Where its page 0 is; negative where the file lacks its start.
+    pub base: i64,
+    /// How many of its pages were found.
+    pub pages: u64,
 }
 
 /// Pages, counted.
@@ -118,6 +130,8 @@ pub struct Records {
     pub copies: u64,
     /// Revisions whose copies differ.
     pub conflicts: u64,
+    /// Those that are left out: their revision is far above all others, and no etcd has written it.
+    pub far: u64,
     /// Those of the log.
     pub log: u64,
     /// Deletions.
@@ -238,6 +252,7 @@ impl Report {
             page_size: carve.page_size(),
             base: carve.base(),
             complete: salvage.is_complete() && log.is_none_or(|(log, _)| log.left == 0 && log.differ == 0),
+            others: salvage.others.iter().map(|(base, pages)| Other { base: *base, pages: *pages }).collect(),
             pages: PagesRead {
                 total: pages.end.saturating_sub(pages.start),
                 leaves: set.pages.leaves,
@@ -259,6 +274,7 @@ impl Report {
                 unreachable: found.saturating_sub(reachable),
                 copies: set.copies,
                 conflicts: set.conflicts,
+                far: salvage.far,
                 log: log.map_or(0, |(log, _)| log.records),
                 tombstones: count(&|entry| entry.tombstone),
             },

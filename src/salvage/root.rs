@@ -80,7 +80,7 @@ impl<'a> RootOf<'a> {
     }
 
     /// How new it is: by its last revision, its compaction, its last entry of the log.
-    fn age(&self) -> (Option<Revision>, Option<Revision>, Option<u64>) {
+    pub(super) fn age(&self) -> (Option<Revision>, Option<Revision>, Option<u64>) {
         (self.head, self.scheduled, self.consistent_index)
     }
 }

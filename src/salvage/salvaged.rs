@@ -43,6 +43,10 @@ pub struct Salvage<'a> {
     pub latest: bool,
     /// What is known of the whole.
     pub horizon: Horizon,
+    /// How many records were dropped: their revision is far above all others.
+    pub far: u64,
+    /// Other dbs in the file: where page 0 of each is, and how many pages vote for that.
+    pub others: Vec<(i64, u64)>,
     /// The judgement.
     pub judged: Judged,
     saved: bool,
@@ -56,11 +60,30 @@ impl<'a> Salvage<'a> {
         // A trailer shows that the end is not lost.
         let saved = source.db().trailer().is_some() && !options.scan;
         let Options { page_size, scan } = *options;
-        let carve = Carve::find(bytes, page_size, scan).unwrap_or_else(|| Carve::new(bytes, page_size));
-        let set = Set::collect(&carve);
-        let roots = root::roots(&carve, &set.roots);
+        let found = Carve::find_all(bytes, page_size, scan);
+        let several = found.len() > 1;
+        let read = |(carve, votes): (Carve<'a>, u64)| {
+            let set = Set::collect(&carve);
+            let roots = root::roots(&carve, &set.roots);
+            (carve, votes, set, roots)
+        };
+        let mut found: Vec<_> = found.into_iter().map(read).collect();
+        if several {
+            // The newer one comes first.
+            found
+                .sort_by_cached_key(|(.., set, roots)| std::cmp::Reverse((roots.first().map(RootOf::age), set.last())));
+        }
+        let others = found.iter().skip(1).map(|(carve, votes, ..)| (carve.base(), *votes)).collect();
+        let (carve, _, mut set, roots) = match found.into_iter().next() {
+            Some(first) => first,
+            None => read((Carve::new(bytes, page_size), 0)),
+        };
+        let head = roots.iter().find(|root| root.of_meta).map(|root| root.head);
+        let head = head.flatten().or_else(|| roots.iter().filter_map(|root| root.head).max());
+        let far = set.drop_far(head.map_or(0, |head| head.main));
         let (walked, horizon, judged) = Default::default();
-        let mut salvage = Self { carve, set, roots, beyond: Vec::new(), walked, latest: false, horizon, judged, saved };
+        let mut salvage =
+            Self { carve, set, roots, beyond: Vec::new(), walked, latest: false, horizon, far, others, judged, saved };
         salvage.settle(None);
         salvage
     }
@@ -125,7 +148,7 @@ impl<'a> Salvage<'a> {
             scheduled: main(root.scheduled),
             begins: walked.begins && self.latest,
             closed: self.latest && walked.head == Some(last) && (root.of_meta || self.is_accounted_for()),
-            mixed: newer || replaced || (root.of_meta && !self.latest),
+            mixed: newer || replaced || self.far > 0 || !self.others.is_empty() || (root.of_meta && !self.latest),
         }
     }
 

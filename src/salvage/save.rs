@@ -229,6 +229,13 @@ fn doubt(report: &Report, job: &Job, sha256: &[u8; 32]) -> Doubt {
     if let Some(n) = report.revisions.missing_below.filter(|n| *n > 0) {
         findings.push(lost(format!("up to {n} keys that were not changed after the compaction may be lost")));
     }
+    for other in &report.others {
+        findings.push(lost(format!("another db is in the file, at offset {}", other.base)));
+    }
+    if report.records.far > 0 {
+        let n = report.records.far;
+        findings.push(lost(format!("{n} records with a revision far above all others are left out")));
+    }
     if report.revisions.open {
         findings.push(lost("revisions after the last one may be missing".to_owned()));
     }

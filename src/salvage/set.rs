@@ -16,6 +16,11 @@ use crate::{
     etcd::Revision,
 };
 
+/// A revision that no etcd reaches.
+const HIGHEST: i64 = 1 << 62;
+/// Revisions at most between a record and the next one: `restore --bump-revision` raises it by less.
+const FAR: i64 = 1 << 32;
+
 /// What the pages of a file hold.
 #[derive(Debug, Default)]
 pub struct Set {
@@ -79,6 +84,26 @@ impl Set {
         let mut set = Self { entries, lost, roots, pages, ..Self::default() };
         set.merge(carve.bytes());
         set
+    }
+
+    /// The last revision.
+    #[must_use]
+    pub fn last(&self) -> Option<Revision> {
+        self.entries.last().map(|entry| entry.revision)
+    }
+
+    /// Takes away records whose revision is far above all others, unless a tree holds them: its last revision is `head`. No
+    /// etcd has written them, and none starts on them, for the next revision overflows. Returns how many.
+    pub(super) fn drop_far(&mut self, head: i64) -> u64 {
+        let mut last = head.max(0);
+        let is_near = |entry: &&Entry| {
+            let main = entry.revision.main;
+            let near = main <= head || (main <= HIGHEST && main.saturating_sub(last) <= FAR);
+            last = last.max(main);
+            near
+        };
+        let near = self.entries.iter().take_while(is_near).count();
+        self.entries.split_off(near).len() as u64
     }
 
     /// Forgets what was proved about the records.
@@ -204,4 +229,24 @@ impl Found {
 /// Whether the page is a branch over the names of buckets, of which `alarm` is the first.
 fn is_root_branch(scrap: &Scrap<'_>) -> bool {
     scrap.page.kind == Kind::Branch && scrap.children().is_some_and(|of| of.first().is_some_and(|of| of.0 == b"alarm"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_revision_far_above_all_others_is_dropped() {
+        let kept = |revisions: &[i64], head| {
+            let entry = |main: &i64| Entry { revision: Revision::first(*main), ..Entry::default() };
+            let mut set = Set { entries: revisions.iter().map(entry).collect(), ..Set::default() };
+            (set.drop_far(head), set.entries.len())
+        };
+        assert_eq!(kept(&[2, 3, 1_000_000_003], 3), (0, 3));
+        assert_eq!(kept(&[2, 3, 3 + (1 << 32), 4 + (1 << 33)], 3), (1, 3));
+        assert_eq!(kept(&[2, i64::MAX - 1, i64::MAX], 0), (2, 1));
+        // A tree holds them.
+        assert_eq!(kept(&[2, 1 << 40, (1 << 40) + 1], 1 << 40), (0, 3));
+        assert_eq!(kept(&[], 0), (0, 0));
+    }
 }

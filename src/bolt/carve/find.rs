@@ -10,14 +10,25 @@ const SIZES: std::ops::RangeInclusive<u32> = 10..=16;
 /// The smallest page, and the smallest sector: pages are at multiples of these.
 const PAGE: usize = 1024;
 const SECTOR: usize = 512;
+/// Pages that may agree on a place of page 0 by chance.
+const CHANCE: u64 = 3;
+/// The most files that are read.
+const MOST_FILES: usize = 4;
 /// The most places of page 0 that are counted at once; beyond, those with few pages are forgotten.
 const MOST: usize = 1 << 16;
 
 impl<'a> Carve<'a> {
-    /// The file whose pages are in `bytes`; with `scan`, they may begin at any sector, else page 0 is at the start.
-    /// `page_size` is given or found. `None` where there is not one page.
+    /// The file whose pages are in `bytes`, as [`Carve::find_all`] finds it: the one with most pages.
     #[must_use]
     pub fn find(bytes: &'a [u8], page_size: Option<u32>, scan: bool) -> Option<Self> {
+        Self::find_all(bytes, page_size, scan).into_iter().next().map(|(carve, _)| carve)
+    }
+
+    /// The files whose pages are in `bytes`, with the number of pages that show where page 0 is, most first. With `scan`,
+    /// pages may begin at any sector, and there may be several files; else page 0 is at the start. `page_size` is given or
+    /// found.
+    #[must_use]
+    pub fn find_all(bytes: &'a [u8], page_size: Option<u32>, scan: bool) -> Vec<(Self, u64)> {
         let mut votes: HashMap<(u32, i64), u64> = HashMap::new();
         let step = if scan { SECTOR } else { PAGE };
         for at in (0..bytes.len()).step_by(step) {
@@ -35,9 +46,18 @@ impl<'a> Carve<'a> {
                 votes.retain(|_, votes| *votes > 8);
             }
         }
-        let ((page_size, base), _) =
-            votes.into_iter().max_by_key(|((size, base), votes)| (*votes, *size, std::cmp::Reverse(*base)))?;
-        Some(Self { bytes, page_size, base })
+        let mut votes: Vec<_> = votes.into_iter().collect();
+        votes.sort_by_key(|((size, base), votes)| std::cmp::Reverse((*votes, *size, std::cmp::Reverse(*base))));
+        let found = votes.into_iter().enumerate();
+        let found = found.map(|(at, ((page_size, base), votes))| (at, Self { bytes, page_size, base }, votes));
+        // By chance, other pages agree on the same place now and then.
+        let found = found.filter(|(at, carve, votes)| *at == 0 || (*votes > CHANCE && scan) || carve.is_named());
+        found.take(MOST_FILES).map(|(_, carve, votes)| (carve, votes)).collect()
+    }
+
+    /// Whether a valid meta names a page that is there.
+    fn is_named(&self) -> bool {
+        self.meta().is_some_and(|meta| self.page(meta.root).is_some())
     }
 }
 

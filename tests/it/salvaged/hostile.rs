@@ -93,7 +93,6 @@ fn pages_within_a_value_are_a_value() {
 
 /// Records in free pages that are newer than all others, one of them as new as can be; etcd starts all the same.
 #[test]
-#[ignore = "the highest revision is kept, and etcd panics at the first put"]
 fn the_highest_revision_is_no_use() {
     let Some(peers) = Peers::find("the_highest_revision_is_no_use") else { return };
     let dir = tempfile::tempdir().unwrap();
@@ -143,7 +142,6 @@ fn records_that_overlap_are_not_all_taken() {
 
 /// A disk with the db of last week and that of today: no state is proved while there is a newer one.
 #[test]
-#[ignore = "the db with most pages is taken, whatever else is in the image"]
 fn an_older_db_in_the_same_image_is_not_taken_for_the_newest() {
     let dir = tempfile::tempdir().unwrap();
     let at = |name: &str| dir.path().join(name);

@@ -71,9 +71,6 @@ pub struct Broken<'a> {
     pub took: Cell<Duration>,
 }
 
-/// A key that is there and does not come back is a fault with these words.
-pub const IS_THERE: &str = "is there as";
-
 /// Runs `salvage`, which ends in time and not by a signal.
 #[track_caller]
 pub fn salvage(args: &[&str]) -> Output {
@@ -161,7 +158,7 @@ impl<'a> Broken<'a> {
             let (found, live) = (saved.live.get(*key), truth.live.get(*key));
             let key = String::from_utf8_lossy(key);
             if found != live && !self.is_forged {
-                fault(format!("{key} {IS_THERE} {live:?}, and comes back as {found:?}"));
+                fault(format!("{key} is there as {live:?}, and comes back as {found:?}"));
             }
         }
         let bytes: BTreeSet<_> = truth.bytes_there(pages).union(&there).copied().collect();

@@ -28,7 +28,14 @@ pub(super) fn report(out: &mut impl Write, report: &Report) -> io::Result<()> {
             writeln!(out, "root: page {page}, {from}; {holes}")?;
         }
     }
-    if root.mixed {
+    for other in &report.others {
+        let (base, pages) = (other.base, other.pages);
+        writeln!(out, "another db at offset {base}, {pages} pages: the newer one is taken, and nothing is proved")?;
+    }
+    if records.far > 0 {
+        let n = records.far;
+        writeln!(out, "{n} records are left out: their revision is far above all others; nothing is proved")?;
+    } else if root.mixed && report.others.is_empty() {
         writeln!(out, "mixed: its pages are of different times, as in a copy of a db in use: nothing is proved")?;
     }
     let Some((first, last)) = revisions.first.zip(revisions.last) else { return Ok(()) };
