@@ -81,6 +81,20 @@ impl<'v> Datum<'v> {
         }
     }
 
+    /// Steps that a copy, or a comparison, of the value takes.
+    pub(super) fn steps(&self) -> usize {
+        if let Self::Text(text) = self { text.len().saturating_add(1) } else { 1 }
+    }
+
+    /// Values and bytes of text in the value ([`Value::weight`]).
+    pub(super) fn weight(&self) -> usize {
+        match self {
+            Self::List(list) => list.iter().map(Value::weight).sum(),
+            Self::Map(map) => map.iter().map(|(name, value)| value.weight().saturating_add(name.len())).sum(),
+            other => other.steps(),
+        }
+    }
+
     /// The name of its type in Go.
     pub(super) fn go_type(&self) -> &'static str {
         match self {

@@ -59,10 +59,15 @@ pub(super) fn parameter(name: &str, place: usize) -> Parameter {
     }
 }
 
+/// Whether a function makes text of all that is in its arguments.
+pub(super) fn prints(name: &str) -> bool {
+    matches!(name, "html" | "js" | "print" | "printf" | "println" | "urlquery")
+}
+
 type Answer<'v> = Result<Datum<'v>, String>;
 
 /// Calls a function; `callee` is how the first argument is written.
-pub(super) fn call<'v>(name: &str, callee: &str, arguments: &[Datum<'v>]) -> Answer<'v> {
+pub(super) fn call<'v>(name: &str, callee: impl Fn() -> String, arguments: &[Datum<'v>]) -> Answer<'v> {
     let first = arguments.first().cloned().unwrap_or(Datum::Nothing);
     let rest = arguments.get(1..).unwrap_or_default();
     let second = rest.first().cloned().unwrap_or(Datum::Nothing);
@@ -72,7 +77,7 @@ pub(super) fn call<'v>(name: &str, callee: &str, arguments: &[Datum<'v>]) -> Ans
         "base64decode" => base64decode(&first),
         "call" => Err(match first.is_nothing() {
             true => "call of nil".to_owned(),
-            false => format!("non-function {callee} of type {}", first.go_type()),
+            false => format!("non-function {} of type {}", callee(), first.go_type()),
         }),
         "eq" => equal().map(Datum::Bool),
         "ne" => equal().map(|equal| Datum::Bool(!equal)),

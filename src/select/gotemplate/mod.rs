@@ -27,10 +27,10 @@ pub use error::{ExecError, SyntaxError};
 use self::{datum::Datum, exec::Executor, node::Node};
 use crate::k8s::Value;
 
-/// Bytes of output that every run may have.
-const OUTPUT: usize = 16 << 20;
+/// Steps and bytes of output that every run may have.
+const STEPS: usize = 16 << 20;
 /// The same for each value and byte of the data: ranges in ranges, and calls in calls, are otherwise unbounded.
-const OUTPUT_OF_EACH: usize = 64;
+const STEPS_OF_EACH: usize = 64;
 
 /// A parsed template (`template.Template`).
 #[derive(Debug, Clone, PartialEq)]
@@ -62,7 +62,7 @@ impl GoTemplate {
     /// When the template does not fit.
     pub fn execute<'v>(&'v self, out: &mut Vec<u8>, data: &'v Value<'v>) -> Result<(), ExecError> {
         let Self { text, templates, allow_missing_keys } = self;
-        let left = OUTPUT.saturating_add(data.weight().saturating_mul(OUTPUT_OF_EACH));
+        let left = STEPS.saturating_add(data.weight().saturating_mul(STEPS_OF_EACH));
         Executor { text, templates, allow_missing_keys: *allow_missing_keys, out, left }.execute(Datum::from(data))
     }
 }

@@ -64,6 +64,26 @@ fn calls_are_bounded() {
     assert!(printed.contains("too much output"), "{printed}");
 }
 
+/// What prints nothing is counted, too: each template prints a dot a round, and ends long before its last round.
+#[test]
+fn steps_without_output_are_counted() {
+    let wide = r#"{{$x := printf "%60000d" 1}}{{range 100000}}.{{$y := ACTION}}{{end}}"#;
+    for (template, most) in [
+        (wide.replace("ACTION", "$x"), 300),
+        (wide.replace("ACTION", "eq $x $x"), 150),
+        (wide.replace("ACTION", "$x | len"), 300),
+        (r#"{{range 1000000}}.{{$y := printf "%.0s" $}}{{end}}"#.to_owned(), 200_000),
+        ("{{range 100}}.{{range 1000000}}{{end}}{{end}}".to_owned(), 17),
+        ("{{range 100}}.{{range 500}}{{range 500}}{{if .}}{{end}}{{end}}{{end}}{{end}}".to_owned(), 32),
+        (r#"{{$x := "a"}}{{range 60}}.{{$x = print $x $x}}{{end}}"#.to_owned(), 24),
+    ] {
+        let printed = run(&template);
+        let dots = printed.bytes().take_while(|byte| *byte == b'.').count();
+        assert!(printed.contains("too many steps") && dots <= most, "{template}: {dots} rounds");
+    }
+    assert_eq!(run("{{range 1000000}}{{$x := 1}}{{end}}done"), "done");
+}
+
 #[test]
 fn no_template_panics() {
     let pieces = [

@@ -51,6 +51,12 @@ impl<'t: 'v, 'v> Frame<'_, 't, '_, 'v> {
 
     /// The value of a word; `given` arguments are an error where it is a field.
     fn operand(&mut self, dot: &Datum<'v>, operand: &'t Operand, given: bool) -> Run<Datum<'v>> {
+        let value = self.word(dot, operand, given)?;
+        self.spend(value.steps())?;
+        Ok(value)
+    }
+
+    fn word(&mut self, dot: &Datum<'v>, operand: &'t Operand, given: bool) -> Run<Datum<'v>> {
         self.at = At::Operand(operand);
         match &operand.term {
             Term::Bool(is) => Ok(Datum::Bool(*is)),
@@ -136,11 +142,20 @@ impl<'t: 'v, 'v> Frame<'_, 't, '_, 'v> {
             let value = self.fitting(last, functions::parameter(name, words.len()))?;
             arguments.push(value);
         }
-        let callee = words.first().map_or_else(String::new, ToString::to_string);
-        functions::call(name, &callee, &arguments).or_else(|why| {
-            self.at = at;
-            self.fail(format!("error calling {name}: {why}"))
-        })
+        if functions::prints(name) {
+            arguments.iter().try_for_each(|argument| self.spend(argument.weight()))?;
+        }
+        let callee = || words.first().map_or_else(String::new, ToString::to_string);
+        match functions::call(name, callee, &arguments) {
+            Ok(value) => {
+                self.spend(value.steps())?;
+                Ok(value)
+            }
+            Err(why) => {
+                self.at = at;
+                self.fail(format!("error calling {name}: {why}"))
+            }
+        }
     }
 
     /// `and` and `or`: the first argument that decides, or the last one.

@@ -31,7 +31,7 @@ pub(super) struct Executor<'t, 'o> {
     pub(super) templates: &'t BTreeMap<String, Vec<Node>>,
     pub(super) allow_missing_keys: bool,
     pub(super) out: &'o mut Vec<u8>,
-    /// Rounds of ranges, calls of templates, and bytes of output, that may still be.
+    /// Steps that may still be: actions, words, rounds of ranges, calls of templates, and bytes of text.
     pub(super) left: usize,
 }
 
@@ -102,15 +102,15 @@ impl<'t: 'v, 'v> Frame<'_, 't, '_, 'v> {
                 // what is inside of the others has counted itself
                 _ => 0,
             };
-            self.spend(more)
+            self.spend(more.saturating_add(1))
         })
     }
 
-    /// Takes `n` bytes of output, rounds of a range, or calls of a template.
+    /// Takes `n` steps.
     fn spend(&mut self, n: usize) -> Run<()> {
         match self.run.left.checked_sub(n) {
             Some(left) => self.run.left = left,
-            None => return self.fail("too much output"),
+            None => return self.fail("too much output or too many steps"),
         }
         Ok(())
     }
