@@ -53,8 +53,7 @@ impl Secrecy {
     fn of(key: &Key<'_>, object: &Object<'_>) -> Self {
         let resource = key.object().map(|object| object.resource.as_ref()).unwrap_or_default();
         match object.kind() {
-            "OAuthAccessToken" | "OAuthAuthorizeToken" => Self::Token,
-            _ if is_token(resource) => Self::Token,
+            kind if is_token_kind(kind) || is_token(resource) => Self::Token,
             _ if object.encrypted && object.kind() != "Secret" => Self::All,
             "OAuthClient" => Self::All,
             "Secret" => Self::Secret,
@@ -72,6 +71,25 @@ pub fn is_bootstrap(etcd_key: &[u8]) -> bool {
 
 fn is_token(resource: &str) -> bool {
     matches!(resource, "oauthaccesstokens" | "oauthauthorizetokens")
+}
+
+fn is_token_kind(kind: &str) -> bool {
+    matches!(kind, "OAuthAccessToken" | "OAuthAuthorizeToken")
+}
+
+/// A key of etcd as messages have it: without the object's name, where that is a secret.
+#[must_use]
+pub fn key_for_messages(etcd_key: &[u8]) -> Cow<'_, [u8]> {
+    match Key::new(etcd_key) {
+        Key::Object(key) if is_token(&key.resource) => Cow::Owned(with_name(etcd_key, &key, "masked")),
+        _ => Cow::Borrowed(etcd_key),
+    }
+}
+
+/// The key with another name at its end.
+fn with_name(etcd_key: &[u8], key: &ObjectKey<'_>, name: &str) -> Vec<u8> {
+    let end = etcd_key.len().saturating_sub(key.name.len());
+    [etcd_key.get(..end).unwrap_or_default(), name.as_bytes()].concat()
 }
 
 impl Mask {
@@ -143,14 +161,26 @@ impl Mask {
         if is_token(&key.resource) { self.text(key.name) } else { Cow::Borrowed(key.name) }
     }
 
+    /// Masks the `name` of an object of `kind` under a key, where it is a secret itself.
+    #[must_use]
+    pub fn name_of<'n>(&self, key: &Key<'_>, kind: &str, name: &'n str) -> Cow<'n, str> {
+        let is_secret = is_token_kind(kind) || key.object().is_some_and(|object| is_token(&object.resource));
+        if is_secret { self.text(name) } else { Cow::Borrowed(name) }
+    }
+
+    /// Masks an object whose name is a secret itself; others stay as they are.
+    pub fn named(&self, key: &Key<'_>, object: &mut Object<'_>) {
+        if Secrecy::of(key, object) == Secrecy::Token {
+            self.object(key, object);
+        }
+    }
+
     /// Masks the object's name at the end of a key of etcd, where it is a secret.
     #[must_use]
     pub fn key<'k>(&self, etcd_key: &'k [u8]) -> Cow<'k, [u8]> {
         match Key::new(etcd_key) {
             Key::Object(key) if self.0.is_some() && is_token(&key.resource) => {
-                let end = etcd_key.len().saturating_sub(key.name.len());
-                let path = etcd_key.get(..end).unwrap_or_default();
-                Cow::Owned([path, self.name(&key).as_bytes()].concat())
+                Cow::Owned(with_name(etcd_key, &key, &self.name(&key)))
             }
             _ => Cow::Borrowed(etcd_key),
         }

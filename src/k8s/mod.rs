@@ -55,7 +55,7 @@ pub use differing::differing;
 pub use error::{SealName, Undecodable, Unknown, Unopened};
 pub use gofmt::sprint;
 pub use key::{Key, ObjectKey};
-pub use mask::{Mask, is_bootstrap};
+pub use mask::{Mask, is_bootstrap, key_for_messages};
 pub use meta::{Meta, Moment, Owner};
 pub use nearest::nearest;
 pub(crate) use newest::newest;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Key, Unknown};
+use super::{Key, Unknown, key_for_messages};
 use crate::bytes::escape;
 
 /// How many fields of a resource are named.
@@ -31,7 +31,7 @@ impl UnknownFields {
             None | Some("") => escape(object.resource.as_bytes()),
             Some(group) => escape(format!("{}.{group}", object.resource).as_bytes()),
         });
-        self.note_as(resource, || escape(key), unknown);
+        self.note_as(resource, || escape(&key_for_messages(key)), unknown);
     }
 
     /// Notes the unknown fields of an object called `name`, of a resource that may not be known.

@@ -6,7 +6,7 @@ use etcdsnap::{
     Error,
     bytes::escape,
     etcd::KeyValue,
-    k8s::{ManagedFields, Object, Undecodable},
+    k8s::{ManagedFields, Object, Undecodable, key_for_messages},
     objects::{Cluster, Found, Query},
 };
 
@@ -31,7 +31,7 @@ pub(super) fn decode<'a>(
 /// Reports why a value is not shown, and once what opens an encrypted one.
 pub(super) fn unreadable(key: &[u8], why: &Undecodable) -> Exit {
     static HINTED: Once = Once::new();
-    say!("error: {}: {why}", escape(key));
+    say!("error: {}: {why}", escape(&key_for_messages(key)));
     if matches!(why, Undecodable::Encrypted(_)) {
         HINTED.call_once(|| say!("hint: --encryption-config FILE, or --kms-keys FILE, opens what is encrypted"));
     }

@@ -8,7 +8,7 @@ use super::{
     habits::Habits,
 };
 use crate::{
-    args::{Keys, LogArgs},
+    args::{Keys, LogArgs, Masking},
     commands::which::Which,
 };
 
@@ -18,7 +18,7 @@ use crate::{
 /// time in it. Without -n it is all namespaces. KIND is a plural, singular or short
 /// name, or RESOURCE.GROUP; kinds that the snapshot's own CustomResourceDefinitions define count too; `all` is kubectl's.
 /// What `yaml`, `kyaml`, `json`, `ndjson` and templates print is not masked: Secrets are shown as they are stored, or, where that is
-/// encrypted and there is a key, as they were before.
+/// encrypted and there is a key, as they were before. Elsewhere the names of OAuth tokens are masked, as the name is the token.
 ///
 /// One object is in memory at a time, also while it is selected and sorted by; but `jsonpath` and `go-template` need the list
 /// they are applied to, and `custom-columns` the text of all lines.
@@ -77,6 +77,8 @@ pub(crate) struct Get {
     pub(super) show_managed_fields: bool,
     #[command(flatten)]
     pub(super) keys: Keys,
+    #[command(flatten)]
+    pub(super) masking: Masking,
     #[command(flatten)]
     pub(super) log: LogArgs,
     #[command(flatten)]

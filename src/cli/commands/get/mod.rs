@@ -37,7 +37,7 @@ impl Get {
         let key = self.key.as_deref();
         let sort = self.sorts().then(|| SortBy::parse(&self.sort_by)).transpose()?;
         let picker = self.which.picker(key, sort)?;
-        let ring = self.keys.ring()?;
+        let (ring, mask) = (self.keys.ring()?, self.masking.mask()?);
         let source = session.open(&self.snapshot, &self.log.dir)?;
         let snapshot = session.load(&source, &self.log.load())?;
         let (cluster, mut found, mut exit) = self.which.find(&snapshot, ring, key, picker, self.ignore_not_found)?;
@@ -49,9 +49,9 @@ impl Get {
         }
         exit = exit.max(match (self.output(), template) {
             (_, Some(template)) => self.template(session, &cluster, &found, &template)?,
-            (Output::Summary, _) => self.summaries(session, &cluster, &found.objects)?,
-            (Output::Table | Output::Wide, _) => self.tables(session, &cluster, &found)?,
-            (Output::Name, _) => names(session, &cluster, &found.objects)?,
+            (Output::Summary, _) => self.summaries(session, &cluster, &found.objects, &mask)?,
+            (Output::Table | Output::Wide, _) => self.tables(session, &cluster, &found, &mask)?,
+            (Output::Name, _) => names(session, &cluster, &found.objects, &mask)?,
             (Output::Json | Output::Ndjson | Output::Yaml | Output::Kyaml, _) => {
                 self.objects(session, &cluster, &found)?
             }

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use etcdsnap::{
     bytes::escape,
     etcd::KeyValue,
-    k8s::{Key, Undecodable, Value},
+    k8s::{Key, Mask, Undecodable, Value},
     objects::{Cluster, Found},
     ordered::ordered_items,
     print::{Clock, Layout, Listing},
@@ -26,6 +26,7 @@ impl Get {
         session: &mut Session,
         cluster: &Cluster<'a>,
         found: &Found<'a>,
+        mask: &Mask,
     ) -> Result<Exit, Failure> {
         let kinds = Listing::of(&found.selection, &found.objects, &cluster.resources);
         let several = kinds.len() > 1;
@@ -41,7 +42,8 @@ impl Get {
                 writeln!(session.out)?;
             }
             any = true;
-            exit = exit.max(self.table(session, cluster, kind, several, namespaced, clock)?);
+            let layout = (several, namespaced);
+            exit = exit.max(self.table(session, cluster, kind, layout, clock, mask)?);
         }
         if !any && found.selection.names().is_empty() {
             // kubectl names the namespace unless a kind has none
@@ -60,9 +62,9 @@ impl Get {
         session: &mut Session,
         cluster: &Cluster<'a>,
         kind: &Listing<'_, 'a>,
-        several: bool,
-        namespaced: bool,
+        (several, namespaced): (bool, bool),
         clock: Clock,
+        mask: &Mask,
     ) -> Result<Exit, Failure> {
         let resource = &kind.resource;
         let printer = kind.printer(&cluster.view, &cluster.ring);
@@ -86,7 +88,8 @@ impl Get {
             });
         }
         let row = |kv: &KeyValue<'a>| match cluster.object_with(kv, printer.managed_fields()) {
-            Ok(object) => {
+            Ok(mut object) => {
+                mask.named(&Key::new(kv.key), &mut object);
                 let labels = object.metadata().and_then(|meta| meta.get("labels")).and_then(Value::as_object);
                 let row = layout.row(printer.row(&object.value, clock), object.namespace(), labels);
                 (row, kv.key, Ok(object.unknown))
@@ -94,7 +97,11 @@ impl Get {
             Err(why) => {
                 let key = Key::new(kv.key);
                 let (namespace, name) = key.object().map_or((None, ""), |key| (key.namespace, key.name));
-                (layout.unreadable(namespace.unwrap_or_default(), name, &why), kv.key, Err(why))
+                (
+                    layout.unreadable(namespace.unwrap_or_default(), &mask.name_of(&key, "", name), &why),
+                    kv.key,
+                    Err(why),
+                )
             }
         };
         let make = |window: Vec<&KeyValue<'a>>| window.into_iter().map(row).collect::<Vec<_>>();
