@@ -1,12 +1,15 @@
 use std::{io::Write as _, path::PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use etcdsnap::k8s::Ring;
 
 use crate::{
     args::{LogArgs, When},
     failure::{Exit, Failure},
-    render::{self, etcdutl::Answer},
+    render::{
+        self,
+        etcdutl::{Answer, WriteOut},
+    },
     session::Session,
 };
 
@@ -26,22 +29,9 @@ pub(crate) struct HashKv {
     when: When,
     /// The format
     #[arg(short = 'w', long, short_alias = 'o', visible_alias = "output", value_enum, default_value_t = WriteOut::Simple)]
-    pub(crate) write_out: WriteOut,
+    write_out: WriteOut,
     #[command(flatten)]
     log: LogArgs,
-}
-
-/// The formats that etcdutl has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum WriteOut {
-    /// Values on one line
-    Simple,
-    /// One JSON document
-    Json,
-    /// A name and a value a line
-    Fields,
-    /// A table
-    Table,
 }
 
 impl HashKv {

@@ -1,15 +1,16 @@
 use std::{io::Write as _, path::PathBuf};
 
 use clap::{Args, ValueEnum};
-use etcdsnap::etcd::{
-    State,
-    state::{ListedMember, Member},
-};
+use etcdsnap::etcd::{State, state::Member};
 
 use crate::{
     args::LogArgs,
     failure::{Exit, Failure},
-    render::{self, etcdutl::boxed, printable, quote},
+    render::{
+        self,
+        etcdutl::{boxed, member_cells},
+        printable, quote,
+    },
     session::Session,
 };
 
@@ -55,12 +56,12 @@ impl Members {
         match self.write_out {
             WriteOut::Simple => {
                 for member in &state.members {
-                    writeln!(out, "{}", printable(cells(member.into()).join(", ")))?;
+                    writeln!(out, "{}", printable(member_cells(member.into()).join(", ")))?;
                 }
                 rest(out, state)?;
             }
             WriteOut::Table => {
-                let rows: Vec<_> = state.members.iter().map(|member| cells(member.into())).collect();
+                let rows: Vec<_> = state.members.iter().map(|member| member_cells(member.into())).collect();
                 boxed(out, &["ID", "STATUS", "NAME", "PEER ADDRS", "CLIENT ADDRS", "IS LEARNER"], &rows)?;
                 rest(out, state)?;
             }
@@ -86,18 +87,6 @@ impl Members {
         }
         writeln!(out, "\"IsLearner\" : {}\n", member.is_learner)
     }
-}
-
-/// A row of `member list`.
-pub(super) fn cells(member: ListedMember<'_>) -> Vec<String> {
-    vec![
-        format!("{:x}", member.id),
-        if member.name.is_empty() { "unstarted" } else { "started" }.to_owned(),
-        member.name.to_owned(),
-        member.peer_urls.join(","),
-        member.client_urls.join(","),
-        member.is_learner.to_string(),
-    ]
 }
 
 /// The parts of the output that `member list` does not print.

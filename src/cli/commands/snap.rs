@@ -8,11 +8,10 @@ use etcdsnap::{
     source::RaftKind,
 };
 
-use super::members::cells;
 use crate::{
     args::{LogDir, Masking},
     failure::{Exit, Failure},
-    render::{self, Columns, printable},
+    render::{self, Columns, etcdutl::member_cells, printable},
     session::Session,
 };
 
@@ -86,7 +85,7 @@ fn table(session: &mut Session, all: &SnapFiles<'_>) -> Result<(), Failure> {
     if let Some(file) = newest.filter(|file| !file.store.members.is_empty()) {
         writeln!(out, "\nmembers in {}:", escape(file.base_name().as_bytes()))?;
         for member in file.members() {
-            writeln!(out, "{}", printable(cells(member).join(", ")))?;
+            writeln!(out, "{}", printable(member_cells(member).join(", ")))?;
         }
         file.store.removed.iter().try_for_each(|id| writeln!(out, "removed: {id:x}"))?;
     }

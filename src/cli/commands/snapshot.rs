@@ -3,11 +3,14 @@ use std::{io::Write as _, path::PathBuf};
 use clap::{Args, Subcommand};
 use etcdsnap::{Code, Error, bytes::file_name, error::Severity, etcd::Load};
 
-use super::{hashkv::WriteOut, restore};
+use super::restore;
 use crate::{
     args::LogDir,
     failure::{Exit, Failure},
-    render::{self, etcdutl::Answer},
+    render::{
+        self,
+        etcdutl::{Answer, WriteOut},
+    },
     session::Session,
 };
 

@@ -2,9 +2,24 @@
 
 use std::io::{self, Write};
 
+use clap::ValueEnum;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, ContentLineStyle, LineStyle, Table, TableStyle};
+use etcdsnap::etcd::state::ListedMember;
 
 use super::printable;
+
+/// The formats that etcdutl has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WriteOut {
+    /// Values on one line
+    Simple,
+    /// One JSON document
+    Json,
+    /// A name and a value a line
+    Fields,
+    /// A table
+    Table,
+}
 
 /// One answer: names for `fields`, headers for `table`, and what each format shows.
 pub(crate) struct Answer<'a> {
@@ -53,4 +68,16 @@ pub(crate) fn boxed(out: &mut impl Write, headers: &[&str], rows: &[Vec<String>]
         table.add_row(row.iter().map(|cell| aligned(cell.clone(), CellAlignment::Right)));
     }
     table.lines().try_for_each(|line| writeln!(out, "{line}"))
+}
+
+/// A row of `etcdctl member list`.
+pub(crate) fn member_cells(member: ListedMember<'_>) -> Vec<String> {
+    vec![
+        format!("{:x}", member.id),
+        if member.name.is_empty() { "unstarted" } else { "started" }.to_owned(),
+        member.name.to_owned(),
+        member.peer_urls.join(","),
+        member.client_urls.join(","),
+        member.is_learner.to_string(),
+    ]
 }

@@ -5,6 +5,7 @@ mod say;
 
 mod color;
 mod columns;
+pub(crate) mod difference;
 pub(crate) mod etcdutl;
 mod progress;
 pub(crate) mod report;

@@ -1,4 +1,4 @@
-pub(super) mod text;
+mod text;
 
 use std::{
     ffi::OsString,

@@ -2,20 +2,17 @@
 
 use std::io::Write as _;
 
-use etcdsnap::{
-    bytes::abridged,
-    diff::{Counts, Difference, Entry, Field, Newer, Ref, Relation, StateChange, Tally, fields},
-    k8s::Value,
-};
+use etcdsnap::diff::{Counts, Difference, Entry, Newer, Relation, StateChange, Tally, fields};
 
 use crate::{
     failure::Failure,
-    render::{self, Color, Ink as _, printable, readable},
+    render::{
+        self,
+        difference::{details, field, signed},
+        printable, readable,
+    },
     session::Session,
 };
-
-/// Longer values are cut, around where they differ.
-const SHOWN: usize = 160;
 
 /// The first line: which is newer.
 pub(super) fn head(session: &mut Session, relation: &Relation<'_>) -> Result<(), Failure> {
@@ -73,7 +70,7 @@ pub(super) fn entry(session: &mut Session, entry: &Entry<'_>, name_only: bool) -
     };
     let place = if of.namespace.is_empty() { String::new() } else { printable(format!(" -n {}", of.namespace)) };
     if name_only {
-        return signed(session, "", sign, &format!("{name}{place}"));
+        return Ok(signed(&mut session.out, "", sign, &format!("{name}{place}"))?);
     }
     let revisions = match (&entry.old, &entry.new) {
         (Some(old), Some(new)) => format!("{} -> {}", old.mod_revision, new.mod_revision),
@@ -83,68 +80,8 @@ pub(super) fn entry(session: &mut Session, entry: &Entry<'_>, name_only: bool) -
         Difference::Replaced(_) => ", made again under the same name",
         _ => "",
     };
-    signed(session, "", sign, &format!("{name}{place}   (revision {revisions}{what})"))?;
-    details(session, entry)
-}
-
-/// What changed in it, a field a line.
-pub(in crate::commands) fn details(session: &mut Session, entry: &Entry<'_>) -> Result<(), Failure> {
-    match &entry.difference {
-        Difference::Replaced(fields) | Difference::Changed(fields) => fields.iter().try_for_each(|f| field(session, f)),
-        Difference::Bytes { old: Some(old), new: Some(new) } => {
-            Ok(writeln!(session.out, "    {} -> {}", cut(&render::quote(old), 0), cut(&render::quote(new), 0))?)
-        }
-        Difference::Bytes { .. } => {
-            let bytes = |of: &Option<Ref>| of.as_ref().map_or(0, |of| of.bytes);
-            Ok(writeln!(session.out, "    {} -> {} bytes", bytes(&entry.old), bytes(&entry.new))?)
-        }
-        Difference::NotComparable(why) => Ok(writeln!(session.out, "    {}", printable(why.to_string()))?),
-        _ => Ok(()),
-    }
-}
-
-fn field(session: &mut Session, field: &Field<'_>) -> Result<(), Failure> {
-    let path = printable(field.path.to_string());
-    let text = |value: &Value<'_>| printable(value.to_json());
-    let (sign, line) = match (&field.old, &field.new) {
-        (Some(old), Some(new)) => {
-            let (old, new) = (text(old), text(new));
-            let same = old.bytes().zip(new.bytes()).take_while(|(a, b)| a == b).count();
-            ('~', format!("{path}: {} -> {}", cut(&old, same), cut(&new, same)))
-        }
-        (None, Some(new)) => ('+', format!("{path}: {}", cut(&text(new), 0))),
-        (Some(old), None) => ('-', format!("{path}: {}", cut(&text(old), 0))),
-        (None, None) => return Ok(()),
-    };
-    signed(session, "    ", sign, &line)
-}
-
-/// A line that begins with a sign, in the colour of that.
-pub(in crate::commands) fn signed(session: &mut Session, indent: &str, sign: char, rest: &str) -> Result<(), Failure> {
-    session.out.colored(Color::of_sign(sign), &format!("{indent}{sign} {rest}"))?;
-    Ok(writeln!(session.out)?)
-}
-
-/// Lines of which the first begins with a sign, in the colour of that.
-pub(in crate::commands) fn signed_block(session: &mut Session, text: &str) -> Result<(), Failure> {
-    let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
-    if first.is_empty() {
-        return Ok(());
-    }
-    session.out.colored(first.chars().next().and_then(Color::of_sign), first)?;
-    Ok(write!(session.out, "\n{rest}")?)
-}
-
-/// The text, or as much of it from just before the byte at `from` on as is shown.
-fn cut(text: &str, from: usize) -> String {
-    if text.len() <= SHOWN {
-        return text.to_owned();
-    }
-    let boundary = |at: usize| (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-    let start = boundary(from.saturating_sub(SHOWN / 4).min(text.len().saturating_sub(SHOWN)));
-    let start = if from < SHOWN / 2 { 0 } else { start };
-    let end = boundary(start.saturating_add(SHOWN).min(text.len()));
-    abridged(text.get(start..end).unwrap_or_default(), start..end, text.len())
+    signed(&mut session.out, "", sign, &format!("{name}{place}   (revision {revisions}{what})"))?;
+    Ok(details(&mut session.out, entry)?)
 }
 
 /// What changed beside the keys, and what it all comes to.
@@ -163,9 +100,9 @@ pub(super) fn finish(
             _ => '~',
         };
         let name = printable(format!("{} {}", change.what, change.id));
-        signed(session, "", sign, name.trim_end())?;
+        signed(&mut session.out, "", sign, name.trim_end())?;
         if let (Some(old), Some(new), false) = (&change.old, &change.new, name_only || stat) {
-            fields(old, new).iter().try_for_each(|f| field(session, f))?;
+            fields(old, new).iter().try_for_each(|f| field(&mut session.out, f))?;
         }
     }
     if name_only {
@@ -237,15 +174,6 @@ fn table(session: &mut Session, tally: &Tally) -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn long_values_are_cut_around_where_they_differ() {
-        let long = "x".repeat(1000);
-        assert_eq!(cut("short", 3), "short");
-        assert_eq!(cut(&long, 0), format!("{}... (1000 bytes)", "x".repeat(SHOWN)));
-        assert!(cut(&long, 500).starts_with("...xxx") && cut(&long, 999).ends_with("x (1000 bytes)"));
-        assert!(cut(&"é".repeat(500), 333).contains('é'));
-    }
 
     #[test]
     fn durations_have_two_units() {

@@ -8,7 +8,14 @@ use etcdsnap::{
     objects::{Cluster, Joined, Records},
 };
 
-use crate::{commands::diff::text, failure::Failure, render::printable, session::Session};
+use crate::{
+    failure::Failure,
+    render::{
+        difference::{details, signed, signed_block},
+        printable,
+    },
+    session::Session,
+};
 
 /// Prints what the backups hold, and then each key with its revisions.
 pub(super) fn print(
@@ -35,17 +42,17 @@ pub(super) fn print(
                 Ok(())
             }
             Occurrence::Change(change) => {
-                text::signed_block(session, &std::mem::take(&mut run).text())?;
-                text::signed_block(session, &head(change))?;
-                change.entry.as_ref().map_or(Ok(()), |entry| text::details(session, entry))
+                signed_block(&mut session.out, &std::mem::take(&mut run).text())?;
+                signed_block(&mut session.out, &head(change))?;
+                change.entry.as_ref().map_or(Ok(()), |entry| details(&mut session.out, entry))
             }
             Occurrence::Deleted(after, before) => {
-                text::signed_block(session, &std::mem::take(&mut run).text())?;
+                signed_block(&mut session.out, &std::mem::take(&mut run).text())?;
                 let what = format!("deleted between the revisions {after} and {before}, which is compacted");
-                text::signed(session, "", '-', &what)
+                signed(&mut session.out, "", '-', &what)
             }
         })?;
-        text::signed_block(session, &run.text())?;
+        signed_block(&mut session.out, &run.text())?;
     }
     Ok(())
 }
