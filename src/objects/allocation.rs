@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 
 use super::Cluster;
 use crate::{
-    k8s::{Key, Map, Value, sprint},
+    k8s::{Key, Map, Object, Value, sprint},
     select::Quantity,
 };
 
@@ -44,6 +44,8 @@ pub struct Allocation {
     pub requests: Amounts,
     /// The sum of the limits in their specs.
     pub limits: Amounts,
+    /// The amounts that the node can allocate, or else its capacity.
+    pub allocatable: Amounts,
     /// Number of pods that cannot be read, and may be on the node.
     pub unreadable: usize,
 }
@@ -60,8 +62,7 @@ impl Amount {
     }
 
     /// Percentage of `whole`, both in whole units, or thousandths of `cpu`; 0 where `whole` is 0.
-    #[must_use]
-    pub fn percent(self, whole: Self, resource: &str) -> i64 {
+    fn percent(self, whole: Self, resource: &str) -> i64 {
         let unit: i128 = if resource == "cpu" { 1_000_000 } else { 1_000_000_000 };
         let units = |amount: Self| amount.nanos.saturating_add(unit.saturating_sub(1)) / unit;
         match units(whole) {
@@ -97,11 +98,32 @@ impl fmt::Display for Amount {
     }
 }
 
+impl Allocation {
+    /// The amount of `resource` in `amounts`, and its percentage of what the node can allocate.
+    #[must_use]
+    pub fn share(&self, amounts: &Amounts, resource: &str) -> (Amount, i64) {
+        let get = |amounts: &Amounts| amounts.get(resource).copied().unwrap_or_default();
+        let amount = get(amounts);
+        (amount, amount.percent(get(&self.allocatable), resource))
+    }
+
+    /// The resources that `kubectl describe node` lists.
+    pub fn resources(&self) -> impl Iterator<Item = &str> {
+        const ALWAYS: [&str; 3] = ["cpu", "memory", "ephemeral-storage"];
+        let all = self.allocatable.keys().map(String::as_str);
+        ALWAYS.into_iter().chain(all.filter(|name| !ALWAYS.contains(name) && *name != "pods"))
+    }
+}
+
 impl Cluster<'_> {
     /// The pods on a node that have not ended.
     #[must_use]
-    pub fn allocation(&self, node: &str) -> Allocation {
-        let mut allocation = Allocation::default();
+    pub fn allocation(&self, node: &Object<'_>) -> Allocation {
+        let mut allocation =
+            Allocation { allocatable: amounts(&node.value, &["status", "allocatable"]), ..Default::default() };
+        if allocation.allocatable.is_empty() {
+            allocation.allocatable = amounts(&node.value, &["status", "capacity"]);
+        }
         for kv in self.view.iter() {
             if Key::new(kv.key).object().is_none_or(|key| key.resource != "pods") {
                 continue;
@@ -111,7 +133,9 @@ impl Cluster<'_> {
                 continue;
             };
             let text = |path: &[&str]| pod.value.at(path).and_then(Value::as_str).unwrap_or_default();
-            if text(&["spec", "nodeName"]) != node || matches!(text(&["status", "phase"]), "Succeeded" | "Failed") {
+            if text(&["spec", "nodeName"]) != node.name()
+                || matches!(text(&["status", "phase"]), "Succeeded" | "Failed")
+            {
                 continue;
             }
             add(&mut allocation.requests, &of_pod(&pod.value, "requests", false));
@@ -129,8 +153,7 @@ impl Cluster<'_> {
 }
 
 /// The amounts in a `ResourceList`.
-#[must_use]
-pub fn amounts(value: &Value<'_>, path: &[&str]) -> Amounts {
+fn amounts(value: &Value<'_>, path: &[&str]) -> Amounts {
     let list = value.at(path).and_then(Value::as_object).into_iter().flat_map(Map::iter);
     list.filter_map(|(name, amount)| Some((name.to_string(), Amount::parse(amount)?))).collect()
 }
@@ -232,6 +255,17 @@ mod tests {
         assert_eq!(amount("250m").percent(amount("4"), "cpu"), 6);
         assert_eq!(amount("64Mi").percent(amount("1Gi"), "memory"), 6);
         assert_eq!(amount("1").percent(amount("0"), "memory"), 0);
+    }
+
+    #[test]
+    fn a_share_is_of_what_the_node_can_allocate() {
+        let all = |list: [(&str, &str); 2]| list.map(|(name, text)| (name.to_owned(), amount(text))).into();
+        let (allocatable, requests): (Amounts, Amounts) =
+            (all([("cpu", "2"), ("pods", "110")]), all([("cpu", "500m"), ("memory", "1Gi")]));
+        let allocation = Allocation { allocatable, requests, ..Default::default() };
+        let share = |name| allocation.share(&allocation.requests, name);
+        assert_eq!([share("cpu"), share("memory")], [(amount("500m"), 25), (amount("1Gi"), 0)]);
+        assert!(allocation.resources().eq(["cpu", "memory", "ephemeral-storage"]));
     }
 
     #[test]

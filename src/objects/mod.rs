@@ -21,7 +21,7 @@ mod namespaces;
 mod pick;
 mod time;
 
-pub use allocation::{Allocation, Amount, Amounts, PodOnNode, amounts};
+pub use allocation::{Allocation, Amount, Amounts, PodOnNode};
 pub use at::{At, Dated, Period, Point};
 pub use cluster::{Cluster, Unreadable};
 pub use events::{Event, Events};

@@ -91,7 +91,7 @@ fn listed(cluster: &Cluster<'_>) {
             let uid = object.value.at(&["metadata", "uid"]).and_then(Value::as_str).unwrap_or_default();
             let _ = (family.owners(uid), family.owned(uid), object.data_sizes());
             if object.kind() == "Node" {
-                let allocation = cluster.allocation(object.name());
+                let allocation = cluster.allocation(&object);
                 drop(allocation);
             }
             drop(events.about(&object));

@@ -1,10 +1,10 @@
-//! What `describe` adds for a Node: its pods, and what they ask for.
+//! What `describe` adds for a Node: its pods, and what they request.
 
 use std::io::Write as _;
 
 use etcdsnap::{
     k8s::{Moment, Object},
-    objects::{Amount, Amounts, Cluster, amounts},
+    objects::{Amounts, Cluster},
     print::Clock,
 };
 
@@ -17,15 +17,10 @@ use crate::{
 
 /// Prints the pods on a node that have not ended, and the resources that are allocated to them.
 pub(super) fn describe(session: &mut Session, cluster: &Cluster<'_>, node: &Object<'_>) -> Result<Exit, Failure> {
-    let allocation = cluster.allocation(node.name());
-    let mut allocatable = amounts(&node.value, &["status", "allocatable"]);
-    if allocatable.is_empty() {
-        allocatable = amounts(&node.value, &["status", "capacity"]);
-    }
-    let share = |of: &Amounts, name: &str| {
-        let get = |of: &Amounts| of.get(name).copied().unwrap_or_default();
-        let (amount, whole): (Amount, Amount) = (get(of), get(&allocatable));
-        format!("{amount} ({}%)", amount.percent(whole, name))
+    let allocation = cluster.allocation(node);
+    let share = |amounts: &Amounts, name: &str| {
+        let (amount, percent) = allocation.share(amounts, name);
+        format!("{amount} ({percent}%)")
     };
     writeln!(session.out, "Non-terminated Pods: ({} in total)", allocation.pods.len())?;
     let exit = some_unreadable(allocation.unreadable, "Pods");
@@ -47,9 +42,7 @@ pub(super) fn describe(session: &mut Session, cluster: &Cluster<'_>, node: &Obje
     lines.finish(&mut session.out)?;
     writeln!(session.out, "Allocated resources: (limits may be over 100 percent)")?;
     let mut lines = Columns::new(&["  RESOURCE", "REQUESTS", "LIMITS"]);
-    let own = ["cpu", "memory", "ephemeral-storage"];
-    let more = allocatable.keys().map(String::as_str).filter(|name| !own.contains(name) && *name != "pods");
-    for name in own.into_iter().chain(more) {
+    for name in allocation.resources() {
         let row = [
             format!("  {}", printable(name.to_owned())),
             share(&allocation.requests, name),
