@@ -35,6 +35,12 @@ impl Query {
     pub fn range(&self) -> &Range<'static> {
         self.range.as_ref().unwrap_or(&Range::ALL)
     }
+
+    /// Whether objects are named, or one key, and so not selected.
+    #[must_use]
+    pub fn names_objects(&self) -> bool {
+        self.range().one().is_some() || self.what.len() > 1 || self.what.iter().any(|word| word.contains('/'))
+    }
 }
 
 impl<'a> Cluster<'a> {

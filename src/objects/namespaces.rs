@@ -14,6 +14,16 @@ pub struct NoNamespace {
     pub there: Vec<String>,
 }
 
+impl NoNamespace {
+    /// The existing namespaces of the last of `clusters`, when `name` is a namespace of none; else `None`.
+    #[must_use]
+    pub fn in_all(clusters: &[&Cluster<'_>], name: &str) -> Option<Self> {
+        let (last, others) = clusters.split_last()?;
+        let absent = last.no_namespace(name)?;
+        others.iter().all(|cluster| !cluster.namespaces().contains(name)).then_some(absent)
+    }
+}
+
 impl<'a> Cluster<'a> {
     /// The namespaces that have an object of their own, or objects in them.
     #[must_use]

@@ -7,7 +7,7 @@ use etcdsnap::{
     bytes::escape,
     etcd::KeyValue,
     k8s::{ManagedFields, Object, Undecodable, key_for_messages},
-    objects::{Cluster, Found, Query},
+    objects::{Cluster, Found, NoNamespace, Query},
 };
 
 use super::unknown::UnknownFields;
@@ -49,11 +49,8 @@ pub(super) fn some_unreadable(count: usize, what: &str) -> Exit {
 
 /// Reports that a namespace is in none of the states, and those that there are.
 pub(super) fn note_namespace(clusters: &[&Cluster<'_>], namespace: Option<&str>) {
-    let Some(name) = namespace else { return };
-    let Some(absent) = clusters.iter().map(|cluster| cluster.no_namespace(name)).collect::<Option<Vec<_>>>() else {
-        return;
-    };
-    let Some((absent, cluster)) = absent.last().zip(clusters.last()) else { return };
+    let (Some(name), Some(cluster)) = (namespace, clusters.last()) else { return };
+    let Some(absent) = NoNamespace::in_all(clusters, name) else { return };
     let shown: Vec<_> = absent.there.iter().take(NAMESPACES).map(|name| escape(name.as_bytes())).collect();
     let more = absent.there.len().saturating_sub(NAMESPACES);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };

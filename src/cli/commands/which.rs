@@ -50,40 +50,43 @@ impl Which {
         Self { namespace: only_namespace(self.namespace, self.all_namespaces), ..self }
     }
 
-    /// Reads the selectors. What is `named` is not selected, as in kubectl: names, or one `key`.
-    pub(super) fn picker(&self, key: Option<&str>, sort: Option<SortBy>) -> Result<Picker, Error> {
-        let named = key.is_some() || self.what.len() > 1 || self.what.iter().any(|kind| kind.contains('/'));
+    /// The query for what is named, or for one `key`.
+    pub(super) fn query(&self, key: Option<&str>) -> Query {
+        let range = key.map(|key| Range::key(key.as_bytes().to_vec())).or_else(|| self.prefix.clone());
+        Query { what: self.what.clone(), namespace: self.namespace.clone(), range }
+    }
+
+    /// Reads the selectors, which a query by name does not take, as in kubectl.
+    pub(super) fn picker(&self, query: &Query, sort: Option<SortBy>) -> Result<Picker, Error> {
         // kubectl takes the last one too, without a message
         let selector = self.selector.last().map_or("", String::as_str);
         if self.selector.len() > 1 {
             say!("note: -l was given {} times, only the last one counts: {selector:?}", self.selector.len());
         }
         let selects = !selector.trim().is_empty() || !self.field_selector.trim().is_empty();
-        if selects && named {
+        if selects && query.names_objects() {
             return Err(Error::usage("name cannot be provided when a selector is specified"));
         }
         Picker::new(selector, &self.field_selector, sort)
     }
 
-    /// Opens the state that is meant and finds what is named, or is under `key`, and then what `picker` takes; reports
-    /// what cannot be read, and what is missing unless that is to be ignored.
+    /// Opens the state that is meant and finds the objects of `query` that `picker` takes; reports what cannot be read,
+    /// and what is missing unless that is to be ignored.
     pub(super) fn find<'s>(
         &self,
         snapshot: &'s Snapshot<'s>,
         ring: Ring,
-        key: Option<&str>,
+        query: &Query,
         picker: Picker,
         ignore_missing: bool,
     ) -> Result<(Cluster<'s>, Found<'s>, Exit), Failure> {
-        let range = key.map(|key| Range::key(key.as_bytes().to_vec())).or_else(|| self.prefix.clone());
-        let query = Query { what: self.what.clone(), namespace: self.namespace.clone(), range };
         let at = self.when.at(snapshot, &ring)?;
         let cluster = Cluster::open_range(snapshot, ring, at, query.range())?;
-        let mut found = cluster.find(&query)?;
+        let mut found = cluster.find(query)?;
         if found.objects.is_empty() && !ignore_missing {
-            note_namespace(&[&cluster], self.namespace.as_deref());
+            note_namespace(&[&cluster], query.namespace.as_deref());
         }
-        let mut exit = if ignore_missing { Exit::Good } else { missing(&query, &found, &cluster) };
+        let mut exit = if ignore_missing { Exit::Good } else { missing(query, &found, &cluster) };
         found.objects = cluster.pick(found.objects, picker, |value| exit = unreadable(value.key, &value.why))?;
         Ok((cluster, found, exit))
     }

@@ -97,7 +97,8 @@ enum Output {
 impl Export {
     pub(super) fn run(mut self, session: &mut Session) -> Result<Exit, Failure> {
         self.which = self.which.settled();
-        let picker = self.which.picker(None, None)?;
+        let query = self.which.query(None);
+        let picker = self.which.picker(&query, None)?;
         let ring = self.keys.ring()?;
         let mask = if self.reveal { Mask::reveal() } else { Mask::random()? };
         let streams = self.to.as_os_str() == "-";
@@ -110,7 +111,7 @@ impl Export {
         let load = self.log.load();
         let snapshot = session.load(&source, &load)?;
         let (cluster, Found { selection, mut objects, .. }, exit) =
-            self.which.find(&snapshot, ring, None, picker, false)?;
+            self.which.find(&snapshot, ring, &query, picker, false)?;
         if objects.is_empty() && exit != Exit::Good {
             return Ok(exit.max(session.close(&source, cluster.findings())?));
         }

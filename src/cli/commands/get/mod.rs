@@ -36,11 +36,12 @@ impl Get {
             Format::template(self.output.as_ref(), self.template.as_deref(), self.allow_missing_template_keys)?;
         let key = self.key.as_deref();
         let sort = self.sorts().then(|| SortBy::parse(&self.sort_by)).transpose()?;
-        let picker = self.which.picker(key, sort)?;
+        let query = self.which.query(key);
+        let picker = self.which.picker(&query, sort)?;
         let (ring, mask) = (self.keys.ring()?, self.masking.mask()?);
         let source = session.open(&self.snapshot, &self.log.dir)?;
         let snapshot = session.load(&source, &self.log.load())?;
-        let (cluster, mut found, mut exit) = self.which.find(&snapshot, ring, key, picker, self.ignore_not_found)?;
+        let (cluster, mut found, mut exit) = self.which.find(&snapshot, ring, &query, picker, self.ignore_not_found)?;
         if key.is_none() && (template.is_some() || self.output() != Output::Summary) {
             found.objects.retain(|kv| !Key::new(kv.key).is_no_object());
         }
