@@ -203,8 +203,7 @@ fn is_file(word: &OsString, rest: Rest) -> bool {
 /// Whether a word is KIND[/NAME], of a built-in kind.
 fn is_kind(word: &OsString) -> bool {
     let kinds = word.to_str().and_then(|word| word.split('/').next()).unwrap_or_default();
-    let resources = Resources::default();
-    kinds.split(',').all(|kind| !resources.find(kind).is_empty())
+    Resources::default().has_all(kinds)
 }
 
 /// The reason where the file is one of the later words.

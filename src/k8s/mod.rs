@@ -9,6 +9,7 @@
 //! decoder walks the wire by it. It holds every kind and field of Kubernetes 1.16 to 1.38, and how each [`Release`]
 //! prints them; an unknown kind is shown by the numbers of its fields, an unknown field is reported.
 
+mod api_path;
 mod budget;
 mod builtin;
 mod cbor;
@@ -49,6 +50,7 @@ mod what;
 mod wire;
 pub mod yaml;
 
+pub use api_path::ApiPath;
 pub use clock::{Clock, Gap};
 pub use describe::{Describer, Description};
 pub use differing::differing;

@@ -77,6 +77,12 @@ impl Resources {
         ways.iter().find_map(|way| self.0.iter().find(|resource| way(resource, word) && fits(resource)))
     }
 
+    /// Whether each of `KIND[,KIND...]` names a resource.
+    #[must_use]
+    pub fn has_all(&self, kinds: &str) -> bool {
+        kinds.split(',').all(|kind| !self.meant(kind).is_empty())
+    }
+
     /// The plural name of the resource nearest to a misspelt name.
     #[must_use]
     pub fn nearest(&self, kind: &str) -> Option<String> {

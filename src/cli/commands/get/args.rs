@@ -5,7 +5,7 @@ use etcdsnap::{Error, k8s::ManagedFields, objects::Found};
 
 use super::{
     format::{Format, FormatParser, Output},
-    habits::Habits,
+    server_flags::ServerFlags,
 };
 use crate::{
     args::{Keys, LogArgs, Masking},
@@ -82,13 +82,13 @@ pub(crate) struct Get {
     #[command(flatten)]
     pub(super) log: LogArgs,
     #[command(flatten)]
-    pub(super) habits: Habits,
+    pub(super) server_flags: ServerFlags,
 }
 
 impl Get {
     /// Refuses what kubectl refuses, and what a backup cannot answer.
     pub(super) fn check(&self) -> Result<(), Error> {
-        self.habits.check(&self.snapshot, &self.which.what)?;
+        self.server_flags.check(&self.snapshot, &self.which.what)?;
         match &self.output {
             Some(format) if self.show_labels && !format.is_table() => {
                 Err(Error::usage("--show-labels needs a table: leave out --output, or use -o wide")

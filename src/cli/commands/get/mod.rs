@@ -1,7 +1,7 @@
 mod args;
 mod format;
-mod habits;
 mod lines;
+mod server_flags;
 mod tables;
 
 pub(crate) use self::args::Get;
