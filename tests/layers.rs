@@ -147,7 +147,7 @@ fn names(tokens: &[String], depth: usize, krate: Option<&str>) -> BTreeSet<Strin
     names
 }
 
-/// Whether a `::` behind this token continues a path, as in `a::b`, and does not begin one, as in `use ::b`.
+/// Whether a `::` after this token continues a path, as in `a::b`, and does not begin one, as in `use ::b`.
 fn ends_step(token: &str) -> bool {
     !["use", "return", "as", "in", "dyn", "impl", "mut", "for", "where"].contains(&token)
         && token.ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == '>')

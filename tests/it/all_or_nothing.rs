@@ -231,7 +231,7 @@ impl Scene {
         }
     }
 
-    /// The next run is like the first, or says that it is there already when it is.
+    /// The next run is like the first, or reports that the result exists when it does.
     fn next_run_works(&self, after: &Call) {
         let whole = |tree: &Tree| -> Vec<Tree> {
             let names = self.good.0.keys().filter(|path| path.split('/').next_back() == Some(self.whole()));
@@ -462,7 +462,7 @@ fn stopped_by_the_person() {
         let mut strace = Command::new("strace");
         // With -D it is the program itself that is started here, and that the signal goes to.
         strace.args(["-D", "-f", "-qq", "-e", "trace=copy_file_range,ioctl", "-e", "inject=ioctl:error=EOPNOTSUPP"]);
-        // The copy stands still at its first step while the signal is on its way.
+        // The copy is stopped at its first step while the signal is on its way.
         strace.args(["-e", "inject=copy_file_range:signal=STOP:when=1", "-o"]).arg(&log);
         let program = strace
             .arg(env!("CARGO_BIN_EXE_etcdsnap"))

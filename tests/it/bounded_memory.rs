@@ -16,7 +16,7 @@ fn limited(megabytes: u32, args: &[&str]) {
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
-    // Differences end a diff with 1; a fault would be told on stderr.
+    // Differences end a diff with 1; a fault would be reported on stderr.
     let good =
         output.status.success() || args.first() == Some(&"diff") && output.status.code() == Some(1) && said.is_empty();
     assert!(good, "{args:?} under {megabytes} MB: {} {said}", output.status);

@@ -1,4 +1,4 @@
-//! Promise 2 for raft's log: a record that is broken in any way is told at its place, and takes nothing with it.
+//! Promise 2 for raft's log: a record that is broken in any way is reported at its place, and no other record is lost.
 //!
 //! Each record of a real log is cut, flipped, swapped with the next, given an absurd length, overwritten with zeros; each
 //! of these logs is read as `wal`, `verify` and `get` read it, and some of them a real etcd is started on.
@@ -58,7 +58,7 @@ impl Member {
         member
     }
 
-    /// What `verify` says of it, and the revision that `get` shows.
+    /// What `verify` prints of it, and the revision that `get` shows.
     fn verified(&self) -> (Report, Option<i64>) {
         let source = Source::open(&self.dir, &Options::default()).unwrap();
         let report = verify(&source, &Load::default(), |_| {}).unwrap();
@@ -76,7 +76,7 @@ impl Member {
     }
 }
 
-/// What `wal` tells of a log.
+/// What `wal` prints of a log.
 #[derive(Debug)]
 struct Told {
     /// By where its frame begins: type, data, running checksum.
@@ -145,7 +145,7 @@ fn check(whole: &Told, places: &[Range<usize>], Broken { what, log, at }: &Broke
     let start = places.get(first).map_or(at.start, |place| place.start);
     let what = format!("record {first} at {start:#x}, {what}: {found:?}");
 
-    // nothing tells of records that were there behind the end
+    // nothing shows that there were records after the end
     let gone = at.start == start && log.get(start..).is_none_or(|rest| rest.iter().all(|byte| *byte == 0));
     assert!(!found.is_empty() || gone || now.records == whole.records, "{what}");
     // each finding lies where it was broken, or on what is next to it
@@ -164,12 +164,12 @@ fn check(whole: &Told, places: &[Range<usize>], Broken { what, log, at }: &Broke
     let entries =
         |told: &Told| -> Vec<_> { told.entries.iter().filter(|(.., place)| *place < start as u64).copied().collect() };
     assert_eq!(entries(now), entries(whole), "{what}");
-    // what is behind a torn place is shown, but counts no more
+    // what is after a torn place is shown, but does not count
     if let Some(torn) = found.iter().find(|finding| finding.code == etcdsnap::Code::WalTorn) {
         assert!(now.entries.iter().all(|(.., place)| Some(*place) < torn.offset), "{what}");
         assert_eq!(Some(now.tail), torn.offset, "{what}");
     }
-    // and of what is behind what is broken, most: the log is found again at the second record that is whole
+    // and of what is after the damage, most: the log is found again at the second record that is whole
     let behind = places.iter().filter(|place| place.start >= at.end.max(start + 1) && place.end <= log.len());
     let lost = behind.filter(|place| !now.records.contains_key(&(place.start as u64))).count();
     assert!(at.end >= whole.log_end() || lost <= 2, "{lost} lost: {what}");
@@ -208,7 +208,7 @@ fn verify_and_get_say_the_same_of_it() {
 }
 
 /// etcd refuses it and it is called damaged, or it starts and serves what is shown. Where it takes damage for the log's
-/// end, more may be shown than it serves: what is intact behind the damage.
+/// end, more may be shown than it serves: what is intact after the damage.
 #[test]
 fn etcd_says_the_same_of_it() {
     let Some(peers) = Peers::find("etcd_says_the_same_of_it") else { return };

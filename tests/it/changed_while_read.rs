@@ -1,4 +1,4 @@
-//! Promise 2: a file that shrinks or is written to while it is read is told with its offset, exit 3; one that is
+//! Promise 2: a file that shrinks or is written to while it is read is reported with its offset, exit 3; one that is
 //! replaced by a rename stays readable.
 
 use std::{
@@ -17,7 +17,7 @@ use etcdsnap::{
     source::{Options, Source},
 };
 
-/// Starts a command that prints more than a pipe holds, and waits until it stands still.
+/// Starts a command that prints more than a pipe holds, and waits until it blocks.
 fn start(file: &Path, args: &[&str]) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_etcdsnap"));
     let child = command.args(args).arg(file).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();

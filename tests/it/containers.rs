@@ -1,4 +1,4 @@
-//! A backup is a backup inside gzip, zstd, xz, bzip2, zip and tar too, several deep; what is broken or too large is told.
+//! A backup opens inside gzip, zstd, xz, bzip2, zip and tar too, several deep; what is broken or too large is an error.
 
 use std::{
     ffi::{OsStr, OsString},

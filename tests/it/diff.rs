@@ -1,4 +1,4 @@
-//! What changed between two backups is what kubectl was told to change, and no more.
+//! What changed between two backups is what kubectl was asked to change, and no more.
 
 use std::{collections::BTreeMap, fs};
 
@@ -176,7 +176,7 @@ fn keyspaces_of_others() {
     assert!(out.contains("\nremoved:\n") && out.contains("\nsummary:\n"), "{out}");
 }
 
-/// One good file and a broken one: what can be compared is, and the answer says what could not.
+/// One good file and a broken one: what can be compared is, and the answer names what could not.
 #[test]
 fn a_broken_side_is_told() {
     let dir = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! Promise 7: what was made from a doubtful backup has a file beside it that says so, and `verify` reads it.
+//! Promise 7: what was made from a doubtful backup has a file beside it that states the doubt, and `verify` reads it.
 
 use std::{fs, io::Write as _, path::Path, process::Command};
 
@@ -68,7 +68,7 @@ fn a_restore_tells_of_its_backup() {
     }
 }
 
-/// A good backup leaves no such file, and takes away one that told of what is no longer there.
+/// A good backup leaves no such file, and removes one about a result that no longer exists.
 #[test]
 fn it_goes_with_what_it_tells_of() {
     let dir = tempfile::tempdir().unwrap();
@@ -80,7 +80,7 @@ fn it_goes_with_what_it_tells_of() {
     let kept: Vec<_> = kept.names().into_iter().filter(|name| !name.contains('/')).collect();
     assert_eq!(kept, ["member", "member.before-UTC", "member.before-UTC.etcdsnap.json"]);
     assert!(!found(dir, "d").contains(&"made-in-doubt".to_owned()));
-    // Nobody knows any more what it told of.
+    // Nobody knows any more which result it was about.
     fs::create_dir(dir.join("stale")).unwrap();
     fs::write(dir.join("stale").join(BESIDE), "{}").unwrap();
     assert_eq!(restore(dir, "good --name a --data-dir stale"), (Some(0), String::new()));
@@ -166,7 +166,7 @@ fn doubt_stays_with_what_is_packed_or_named_in_part() {
     }
 }
 
-/// A file that cannot be read, or is something else, still tells that there was doubt; and is not waited for.
+/// A file that cannot be read, or is something else, still counts as doubt; and is not waited for.
 #[test]
 fn a_doubt_file_that_cannot_be_read_is_doubt() {
     let temp = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! Encryption at rest: what a real API server encrypted opens and is what kubectl said; what does not open is told.
+//! Encryption at rest: what a real API server encrypted opens as kubectl printed it; what does not open is reported.
 
 use std::{fs, path::Path, process::Output};
 

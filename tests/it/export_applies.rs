@@ -1,5 +1,5 @@
 //! What is exported is taken by a new cluster, and still there after its controllers have looked at it. A real cluster
-//! says so: what it makes of the files is exported again, and is the same.
+//! confirms it: what it makes of the files is exported again, and is the same.
 
 use std::{
     collections::BTreeMap,
@@ -59,7 +59,7 @@ const MORE: &str = r#"
 {kind: ValidatingWebhookConfiguration, apiVersion: admissionregistration.k8s.io/v1, metadata: {name: closed}, webhooks: [{name: w.example.com, admissionReviewVersions: [v1], sideEffects: None, failurePolicy: Fail, clientConfig: {url: "https://127.0.0.1:1/x"}, rules: [{operations: [CREATE], apiGroups: [""], apiVersions: ["*"], resources: [configmaps]}]}]}
 "#;
 
-/// What MANIFEST says of some.
+/// The lines of MANIFEST about some.
 const LEFT_OUT: [(&str, &str); 13] = [
     ("jobs pay/done", "it has ended"),
     ("secrets pay/token", "only this cluster accepts"),
@@ -103,7 +103,7 @@ fn ours(args: &[&str]) -> Vec<u8> {
     output.stdout
 }
 
-/// The files of an export by their names without the number, and what it says is next.
+/// The files of an export by their names without the number, and the next steps that it prints.
 fn export(snapshot: &Path, to: &Path, more: &[&str]) -> (BTreeMap<String, String>, String) {
     let line = ["export", path(snapshot), "--reveal", "-o", "json", "--to", path(to)];
     let said = succeeded(&etcdsnap([&line[..], more].concat()));

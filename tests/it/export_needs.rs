@@ -37,7 +37,7 @@ fn what_is_needed_is_listed_and_exported_with_its_needs() {
     assert_eq!(files(&to("b")), ["namespace-shop", "configmap-shop-web-cfg", "deployment-shop-web"]);
     assert!(said.ends_with(&format!("next\n  kubectl apply --server-side -f {}\n", path(&to("b")))), "{said}");
 
-    // a stream says so on stderr
+    // a stream reports them on stderr
     let output = etcdsnap(["export", KUBE, "deploy/web", "-n", "shop", "--to", "-"]);
     let (code, said) = ended(&output);
     assert!(code == Some(0) && said.contains(needs), "{said}");

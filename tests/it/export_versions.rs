@@ -288,7 +288,7 @@ fn what_an_api_server_makes_of_both_versions_is_the_same() {
     refused_by_server_side_apply(&server, &etcd, dir.path());
 }
 
-/// What is stable is served by default, and nothing else is: so the rule says.
+/// What is stable is served by default, and nothing else is: that is the rule.
 fn discovered(server: &Apiserver<'_>) {
     let versions = server.kubectl(&["api-versions"]);
     let is_stable = |version: &str| version.rsplit('/').next().unwrap()[1..].parse::<u32>().is_ok();
@@ -312,7 +312,7 @@ fn discovered(server: &Apiserver<'_>) {
     assert!(lacking.iter().all(|name| later.contains(&name.as_str())), "{lacking:?}");
 }
 
-/// What `--server-side` refuses is taken without it, as the export says.
+/// What `--server-side` refuses is accepted without it, as the export prints.
 fn refused_by_server_side_apply(server: &Apiserver<'_>, etcd: &Etcd<'_>, dir: &Path) {
     let spec = json!({
         "replicas": 0, "selector": {"matchLabels": {"t": "w"}},

@@ -43,7 +43,7 @@ fn copy(from: &Path, to: &Path) {
 fn dead(peers: &Peers, version: &str) -> Dead {
     let home = TempDir::new().unwrap();
     let ports = [(); 3].map(|()| free_ports());
-    // Segments and .snap files come and go, and the db is behind the log.
+    // Segments and .snap files come and go, and the db lags the log.
     let flags = ["--snapshot-count", "50", "--backend-batch-interval", "1h", "--backend-batch-limit", "100"];
     let members = Etcd::three_at(peers, version, home.path(), ports, &flags);
     let mut traffic = Traffic::new(7, Gateway::new(&members[0].endpoint));
@@ -84,7 +84,7 @@ fn refused(code: i32, args: &[&str]) -> String {
     String::from_utf8(output.stderr).unwrap()
 }
 
-/// Raft numbers its entries with 64 bits: behind the last of them nothing goes on.
+/// Raft numbers its entries with 64 bits: after the last of them nothing continues.
 #[test]
 fn no_entry_follows_the_last_number() {
     let home = TempDir::new().unwrap();

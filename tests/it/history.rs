@@ -335,7 +335,7 @@ fn times_may_be_written_short() {
     assert!(until("-20s").lines().count() < until("-5s").lines().count());
 }
 
-/// Times never fall, each change lies in the gap that is told for it, and the API server's own timestamps say so too.
+/// Times never fall, each change lies in the gap that is printed for it, by the API server's own timestamps too.
 #[test]
 fn the_clock_agrees_with_the_api_server() {
     for (file, at_least) in [("fixtures/kube.db", 60), (FILE, 1)] {

@@ -80,7 +80,7 @@ fn is_age(cell: &str) -> bool {
         && cell.chars().all(|c| c.is_ascii_digit() || "smhdy".contains(c))
 }
 
-/// What a program says besides its answer: neither the API server's warnings nor our hints.
+/// What a program prints besides its answer: neither the API server's warnings nor our hints.
 fn said(output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.stderr);
     let kept = text.lines().filter(|line| !["Warning: ", "hint: "].iter().any(|start| line.starts_with(start)));

@@ -1,7 +1,7 @@
 //! The tests of the program as its user sees it, in one binary: a module for each promise or command.
 //!
-//! One of them alone: `cargo test --test it restore::`. A test that needs a real etcd or Kubernetes is skipped, and says
-//! so, unless `$ETCDSNAP_PEERS` names the folder that `.ci/peers.sh` fills.
+//! One of them alone: `cargo test --test it restore::`. A test that needs a real etcd or Kubernetes is skipped with a
+//! message unless `$ETCDSNAP_PEERS` names the folder that `.ci/peers.sh` fills.
 
 #![allow(unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::indexing_slicing, clippy::string_slice)]

@@ -1,4 +1,4 @@
-//! `migrate`: the db says of its version what it says after etcdutl's, and the etcd of that version starts on it, up and
+//! `migrate`: the db has the version that etcdutl's gives it, and the etcd of that version starts on it, up and
 //! down, with all that was there.
 
 use std::{
@@ -72,7 +72,7 @@ fn stopped(peers: &Peers, version: &str) -> Stopped {
     Stopped { _home: home, data, ports, served }
 }
 
-/// Whether the db, which may be written to, says which version the cluster has.
+/// Whether the db, which may be written to, holds the version of the cluster.
 fn bucket_of(data: &Path, name: &str) -> bool {
     let db = fs::read(data.join("member/snap/db")).unwrap();
     Snapshot::open(&db).is_ok_and(|snapshot| snapshot.items(name).contains_key(&b"clusterVersion"[..]))
@@ -125,7 +125,7 @@ fn the_db_says_what_it_says_after_etcdutl_and_etcd_starts() {
             assert_eq!(Tree::of(&place), before);
             let (told, _) = migrate(0, &[&in_place[..], &["--yes", "-o", "json"]].concat());
             let told: Value = serde_json::from_str(&told).unwrap();
-            // Where the other etcd would not get over what the log holds, it starts behind that.
+            // Where the other etcd would not get over what the log holds, it starts after that.
             let behind = from > version || (from, to) == ("35", "3.7");
             assert_eq!(told["plan"]["snapshotAt"].is_u64(), behind, "{what}: {told}");
             assert_eq!(told["kept"].as_array().map(Vec::len), Some(if behind { 2 } else { 1 }), "{what}: {told}");
@@ -155,7 +155,7 @@ fn what_has_no_version_is_refused_as_etcdutl_does() {
     migrate(2, &["--data-dir", path(&data), "--target-version", "3.4", "--to", path(&to)]);
 }
 
-/// Each member starts behind the entry that its own db holds; together they go on.
+/// Each member starts after the entry that its own db holds; together they continue.
 #[test]
 fn three_members_go_down_together() {
     let Some(peers) = Peers::find("three_members_go_down_together") else { return };
@@ -229,7 +229,7 @@ fn an_etcd_that_is_started_meanwhile_is_told_of() {
     assert!(output.status.success());
     let told: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert!(told["warnings"][0].as_str().unwrap().contains("rename them back"), "{told}");
-    // What it says to do can be done.
+    // The advice that it prints works.
     drop(etcd);
     let kept = told["kept"][0].as_str().unwrap();
     fs::rename(kept, snap.join("db")).unwrap();

@@ -1,4 +1,4 @@
-//! Kinds and namespaces that are misspelt: an empty answer says so, and names those that there are.
+//! Kinds and namespaces that are misspelt: an empty answer names those that exist.
 
 use std::process::Command;
 

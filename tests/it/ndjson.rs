@@ -47,7 +47,7 @@ fn every_object_has_a_line() {
     let alone = |format| printed(&["get", "fixtures/kube.db", "deploy/web", "-n", "shop", "-o", format], 0);
     assert_eq!(alone("ndjson").lines().count(), 1);
     assert_eq!(document(&alone("ndjson")), document(&alone("json")));
-    // a key that is no object is told, and has no line
+    // a key that is no object is reported, and has no line
     let key = ["get", "fixtures/kube.db", "--key", "compact_rev_key", "-o", "ndjson"];
     assert_eq!(printed(&key, 1), "");
 }

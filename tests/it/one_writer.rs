@@ -43,7 +43,7 @@ fn member() -> TempDir {
     home
 }
 
-/// Starts `job` so that it stands still at its `when`th call of `call`, if it comes so far.
+/// Starts `job` so that it is stopped at its `when`th call of `call`, if it comes so far.
 fn stopped_at(job: Job, call: &str, when: u32, dir: &Path) -> (Child, PathBuf, bool) {
     let log = dir.join("strace");
     let inject = format!("inject={call}:signal=STOP:when={when}");

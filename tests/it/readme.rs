@@ -1,4 +1,4 @@
-//! The README's examples are run: what it shows is what is printed. `...` stands for what is left out at the end of a
+//! The README's examples are run: what it shows is what is printed. `...` is for what is left out at the end of a
 //! line, and with it of an output. Its other calls name commands and flags that exist.
 
 use std::{fs, process::Command};

@@ -1,4 +1,4 @@
-//! Restoring as a user sees it: what is refused and with which words, what the plan says, what is in the result.
+//! Restoring as a user sees it: what is refused and with which words, what the plan prints, what is in the result.
 
 use std::{fs, path::Path, process::Command};
 
@@ -150,7 +150,7 @@ fn a_bump_goes_behind_the_end_that_a_dead_member_knows() {
     assert_eq!(past(&own, &[]), (end + end / 5 + 1, false));
     // A backup that is newer than that directory shows that it is not the end.
     assert_eq!(past(&own, &["--past", "fixtures/kube.db"]), (1_000_000_455, true));
-    // Another cluster's directory says nothing of this one, newer or older.
+    // Another cluster's directory proves nothing about this one, newer or older.
     assert_eq!(past("fixtures/etcd-3.6.db", &[]), (1_000_000_000 + end, true));
     assert_eq!(past("fixtures/kube.db", &[]), (1_000_000_455, true));
 }
@@ -253,7 +253,7 @@ fn how_much_of_the_log_counts_is_said() {
     assert!(codes(&some, "warnings").contains(&"log-not-applied".to_owned()));
     let (code, _, said) = run(&[&args[..], &["--to-index", "9999"]].concat());
     assert!(code == 1 && said.contains("the log continues to"), "{said}");
-    // etcd may have been told to keep its log elsewhere
+    // etcd may have been started with its log elsewhere
     fs::rename(dir.path().join("datadir-3.6/member/wal"), dir.path().join("wal")).unwrap();
     let (code, _, said) = run(&args);
     assert!(code == 1 && said.contains("a data directory without a log") && said.contains("--no-wal"), "{said}");
@@ -279,7 +279,7 @@ fn what_is_wrong_with_the_log_is_not_said_of_the_db() {
     assert!(code == 1 && out.contains(&format!("of {name})")), "{out}");
 }
 
-/// Who the members are stands in the db, the log and the `.snap`; `verify` and `members` read them.
+/// The members are in the db, the log and the `.snap`; `verify` and `members` read them.
 #[test]
 fn every_member_in_one_run() {
     let (_dir, to) = place();

@@ -133,7 +133,7 @@ fn a_learner_stays_a_learner_until_it_is_promoted() {
         let learners: Vec<_> = members(voter).into_iter().filter(|member| member.3).collect();
         let [(id, name, ..)] = &learners[..] else { panic!("{version}: {learners:?}") };
         assert_eq!(name, "m3", "{version}");
-        // raft has a list of its own, which it tells in hex since 3.7
+        // raft has a list of its own, which it prints in hex since 3.7
         let told = [format!("learners=({id})"), format!("learners=({id:x})")];
         for log in etcds.iter().map(Etcd::log) {
             assert!(told.iter().any(|told| log.contains(told)), "{version}:\n{log}");

@@ -22,7 +22,7 @@ fn small() -> PathBuf {
     fs::canonicalize("fixtures/small.db").unwrap()
 }
 
-/// The line without what it is told about the place.
+/// The arguments without those about the place.
 fn line(place: &str) -> String {
     format!("restore {} --member m1 {place}", small().display())
 }
@@ -404,7 +404,7 @@ fn two_at_once() {
     for place in ["--data-dir dir", "--data-dir new", "--data-dir one --wal-dir log"] {
         let log = tempfile::NamedTempFile::new().unwrap();
         let mut strace = Command::new("strace");
-        // With -D it is the program itself that is started here. It stands still until it is let on.
+        // With -D it is the program itself that is started here. It is stopped until it is continued.
         strace.args(["-D", "-f", "-qq", "-e", "trace=fallocate", "-e", "inject=fallocate:signal=STOP:when=1", "-o"]);
         let strace = strace.arg(log.path()).arg(env!("CARGO_BIN_EXE_etcdsnap"));
         let first = strace.args(line(place).split_whitespace()).current_dir(dir).stdout(Stdio::null());
@@ -441,7 +441,7 @@ fn no_lock_to_be_had() {
     }
 }
 
-/// Whoever comes second says so, whenever that is.
+/// Whoever comes second reports the first, whenever that is.
 #[test]
 fn two_at_any_moment() {
     let dir = tempfile::tempdir().unwrap();

@@ -60,7 +60,7 @@ fn serve_the_same(a: &Etcd<'_>, b: &Etcd<'_>, user: &[&str], what: &str) {
     assert_eq!(x["header"]["revision"], y["header"]["revision"], "{what}: revision");
     assert_eq!(x["kvs"], y["kvs"], "{what}: keys");
     let [x, y] = [a, b].map(|etcd| theirs(etcd, user, &["endpoint", "hashkv"])[0]["HashKV"].clone());
-    // One that has just compacted at its last revision tells the sum that it took then, from before.
+    // One that has just compacted at its last revision returns the sum that it took then, from before.
     if x["compact_revision"] == y["compact_revision"] {
         assert_eq!(x["hash"], y["hash"], "{what}: HashKV");
     } else {
@@ -129,7 +129,7 @@ fn of_one_member_that_was_killed() {
     assert!(applied > 0, "no log was ever ahead of its db: nothing was shown");
 }
 
-/// The log is behind all that a restore does besides: what it drops, gives up and adds stands behind the log's records.
+/// All else that a restore does comes after the log: what it drops, gives up and adds follows the log's records.
 #[test]
 fn with_what_a_restore_does_besides() {
     let Some(peers) = peers("with_what_a_restore_does_besides") else { return };

@@ -178,7 +178,7 @@ fn back_to_a_revision_before_the_snapshot() {
             assert!(served.again_by(&started(&peers, version, &to), &what), "{what}");
             let later = fs::read(to.join("member/snap/db")).unwrap();
             assert!(!later.windows(6).any(|at| at == b"later1"), "{what}: what was left out is in the file");
-            // a bump goes behind what the backup knows of, not behind what is left of it
+            // a bump is past what the backup knows of, not past what is left of it
             let bumped = restored(&format!("{line} --bump-revision auto --dry-run"), &dir.path().join("none"));
             assert!(bumped["plan"]["newRevision"].as_i64().unwrap() > last.revision + 1_000_000, "{what}");
             // a command that shows a state has --rev for it

@@ -1,5 +1,5 @@
 //! Promise 4: every object as kubectl shows it. A real kube-apiserver serves the Kubernetes fixture and more; what kubectl
-//! says about each resource is held against what a snapshot of its etcd says.
+//! prints for each resource is compared with what a snapshot of its etcd holds.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -1,7 +1,7 @@
 //! A data directory that was not closed holds in its log what its db does not. What is shown of it is what a real etcd
 //! serves when it starts on a copy: after `kill -9` amid traffic, and where it was stopped for the copy.
 //!
-//! `ETCDSNAP_RUNS=100` makes 100 runs of each instead of 2; the seed of a run that fails is told.
+//! `ETCDSNAP_RUNS=100` makes 100 runs of each instead of 2; the seed of a run that fails is printed.
 
 use std::{
     cell::Cell,

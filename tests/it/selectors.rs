@@ -177,7 +177,7 @@ fn answer(stream: &mut TcpStream, answers: &BTreeMap<String, String>) -> std::io
     )
 }
 
-/// Resources that are compared, with the group and kind that kubectl has to be told.
+/// Resources that are compared, with the group and kind that kubectl needs.
 const RESOURCES: [(&str, &str, &str); 6] = [
     ("", "pods", "Pod"),
     ("", "nodes", "Node"),

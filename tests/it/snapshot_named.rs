@@ -86,7 +86,7 @@ fn a_file_that_is_named_comes_before_the_variable() {
     let ask = |words: &[&str]| text(&run(dir.path(), Some(&kube), &[&["get"], words, &names].concat()));
     let of = |file: &str| text(&run(dir.path(), None, &[&["get", file, "pods"] as &[&str], &names].concat())).1;
     assert_ne!(of(&kube), of(&later));
-    // said, as it is not what the variable says
+    // a note, because the variable names another file
     let note = format!("note: late.db is read, not {kube} of ETCDSNAP_SNAPSHOT\n");
     assert_eq!(ask(&["late.db", "pods"]), (0, of(&later), note));
     assert_eq!(ask(&["./pods", "pods"]).1, of(&later));

@@ -11,7 +11,7 @@ use etcdsnap::{
     print::{Clock, TablePrinter},
 };
 
-/// What tells how long ago something was: kubectl counts from now.
+/// Text about how long ago something was: kubectl counts from now.
 const RELATIVE: [&str; 5] = ["AGE", "DURATION", "FIRST SEEN", "LAST SCHEDULE", "LAST SEEN"];
 
 /// Rows of objects that the API server wrote to between the restore and the answer: file, part of the name, why.
@@ -22,7 +22,7 @@ fn get(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_etcdsnap")).args(["get", "fixtures/kube.db"]).args(args).output().unwrap()
 }
 
-/// Tables as rows of cells, each with the spaces behind it; what is relative to now is left out.
+/// Tables as rows of cells, each with the spaces after it; what is relative to now is left out.
 pub(crate) fn cells<'t>(file: &str, text: &'t str) -> Vec<Vec<&'t str>> {
     let mut rows = Vec::new();
     for table in text.split("\n\n") {

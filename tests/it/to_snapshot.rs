@@ -91,7 +91,7 @@ fn a_real_etcdutl_restores_it() {
                 assert!(same, "{version}: {line}: {now} {sum}");
             }
         }
-        // It says which entries it holds, unless it is the state after none of them.
+        // It names the entries that it holds, unless it is the state after none of them.
         let roll =
             |file: &str| format!("{} --wal {data} --dry-run --data-dir never-made --member m1", at(file).display());
         assert_eq!(made(&roll("0.db"))["plan"]["log"]["entries"], 0);

@@ -1,4 +1,4 @@
-//! `verify`: each kind of bad file is told apart in words, and the newest good one of many is found.
+//! `verify`: each kind of bad file has its own message, and the newest good one of many is found.
 
 use std::{fs, io::Write as _, path::Path, process::Command};
 

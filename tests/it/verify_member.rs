@@ -84,7 +84,7 @@ fn etcd_starts_as_said() {
     }
 }
 
-/// etcd 3.8 is about to write none: what its log says stands for them.
+/// etcd 3.8 is about to write none: its log takes their place.
 #[test]
 fn a_directory_without_snap_files_is_good() {
     let Some(peers) = Peers::find("a_directory_without_snap_files_is_good") else { return };
@@ -172,7 +172,7 @@ fn members_that_only_the_db_lists() {
     let ok = |version: &str| report["startsOn"][version]["ok"].as_bool().unwrap();
     assert_eq!(["3.4", "3.5", "3.6", "3.7"].map(ok), [true, true, false, false], "{report}");
     assert!(Etcd::start_on(&peers, "36", Some(&copy(&data, &home)), &[]).is_err());
-    // as the hint says
+    // as the hint advises
     written(&peers, "35", &data, 1);
     let report = verify(&data);
     assert!(!codes(&report).contains(&"members-differ"), "{report}");

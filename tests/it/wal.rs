@@ -113,7 +113,7 @@ fn a_log_of_2015_is_named() {
 fn what_is_rare_in_a_log_is_told() {
     let (_dir, path) = segment(&rare().bytes);
     let (code, records, said) = wal(&path, &[]);
-    // several changes at once are what no etcd goes on behind
+    // no etcd continues after an entry with several changes
     assert!(code == 1 && said.contains("entry 10 is of a type that no etcd writes"), "{said}");
     let of = |term: u64, index: u64| {
         let mut found =
@@ -190,7 +190,7 @@ fn records_are_picked() {
     assert!(code == 2 && said.contains("conf_change"), "{said}");
 }
 
-/// Where a record begins: the first of what is told of it.
+/// Type, term and index of each record, by the offset at which it begins.
 fn places(records: &[Value]) -> BTreeMap<u64, (String, Value, Value)> {
     let of = |of: &Value| (of["type"].as_str().unwrap().to_owned(), of["term"].clone(), of["index"].clone());
     records.iter().map(|record| (record["offset"].as_u64().unwrap(), of(record))).collect()
@@ -241,7 +241,7 @@ fn damage_is_told_at_its_place_and_takes_nothing_else_with_it() {
         let before: BTreeMap<_, _> = all.range(..offset).map(|(at, of)| (*at, of.clone())).collect();
         assert_eq!(places(&records), before, "cut at record {n}");
         assert!(told(&said, *offset) && said.contains("torn"), "cut at record {n}: {said}");
-        // what says whose log it is, is lost with the head
+        // the ids of member and cluster are lost with the head
         assert_eq!(code, i32::from(n < 2), "cut at record {n}: {said}");
 
         // a bit of it flipped
@@ -318,7 +318,7 @@ fn a_log_is_found_wherever_it_lies() {
     tar.append_path_with_name(path, FIRST).unwrap();
     tar.into_inner().unwrap();
     assert_eq!(read(&flat), all);
-    // what is no log is told
+    // what is no log is reported
     let (code, _, said) = wal(Path::new("fixtures/small.db"), &[]);
     assert!(code == 1 && said.contains("a db, which has no log"), "{said}");
     for (name, none) in [("empty", &b""[..]), ("zeros", &[0; 4096]), ("text", b"not a log, but a line of text\n")] {
@@ -346,7 +346,7 @@ fn a_log_is_found_wherever_it_lies() {
     assert_eq!((&document["schemaVersion"], &document["findings"]), (&1.into(), &Value::Array(Vec::new())));
 }
 
-/// Another name than a segment's is none for etcd: it would be read behind the last, or before the first.
+/// Another name than a segment's is none for etcd: it would be read after the last, or before the first.
 #[test]
 fn what_is_no_segment_by_its_name_is_told_and_passed_over() {
     let dir = data_dir();

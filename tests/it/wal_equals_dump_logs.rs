@@ -1,5 +1,5 @@
-//! Records and entries of real logs, as `wal` and `snap` tell them, are those that etcd's own `etcd-dump-logs` (3.6's: the
-//! later ones print addresses) tells.
+//! Records and entries of real logs, as `wal` and `snap` print them, are those that etcd's own `etcd-dump-logs` (3.6's:
+//! the later ones print addresses) prints.
 
 use std::{
     fs::File,
@@ -112,7 +112,7 @@ fn check_entry(line: &str, ours: &Value) {
         assert_eq!(ours["type"], "noop", "{line}");
         return;
     }
-    // who asked stands beside the request
+    // who asked is beside the request
     let header = theirs.iter().position(|(name, _)| name == "header").map(|at| theirs.remove(at).1);
     if let Some(Node::Message(header)) = header {
         let of = |name: &str| header.iter().find(|(n, _)| n == name).map(|(_, node)| node.clone());
@@ -236,7 +236,7 @@ fn check(peers: &Peers, data_dir: &Path) -> (usize, usize) {
     (entries.len(), ours.iter().filter(|of| of["type"] == "crc").count())
 }
 
-/// The snapshot that is told to be taken is the one that etcd's tool finds.
+/// The snapshot that is marked as taken is the one that etcd's tool finds.
 fn check_snaps(peers: &Peers, data_dir: &Path) -> Value {
     let output = etcdsnap(["snap", data_dir.to_str().unwrap(), "-o", "json"]);
     assert!(output.status.success());
@@ -270,7 +270,7 @@ fn entries_are_those_that_etcd_dump_logs_tells() {
             assert_eq!(taken["version"], format!("3.{}.0", version.trim_start_matches('3')), "{taken}");
         }
 
-        // all kinds were there, none of the secrets is told, and each says through whom and when
+        // all kinds were there, none of the secrets is printed, and each has through whom and when
         let dir = data_dir.to_str().unwrap();
         let told = documents(&["wal", dir, "-o", "ndjson"]);
         for kind in [

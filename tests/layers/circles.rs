@@ -67,7 +67,7 @@ impl Files {
         arrows
     }
 
-    /// The file that defines what `path` says in the file `of`; `None` for what is of another crate, or local.
+    /// The file that defines what `path` names in the file `of`; `None` for what is of another crate, or local.
     fn resolve(&self, of: &Module, path: &[String], depth: usize) -> Option<Module> {
         let (first, mut rest) = path.split_first()?;
         let mut at = match first.as_str() {
@@ -134,7 +134,7 @@ impl File {
         file
     }
 
-    /// The paths of a `use` from `at` on, behind the steps in `before`.
+    /// The paths of a `use` from `at` on, after the steps in `before`.
     fn add(&mut self, tokens: &[String], mut at: usize, before: &mut Vec<String>, again: bool) {
         let len = before.len();
         while let Some(token) = tokens.get(at) {

@@ -30,7 +30,7 @@ pub(crate) fn tokens(text: &str) -> Vec<String> {
                 }
             }
             ('"', _) => i = end_of_string(&chars, i),
-            // a lifetime has no quote behind its first letter; a character has, or begins with a backslash
+            // a lifetime has no quote after its first letter; a character has, or begins with a backslash
             ('\'', '\\') => {
                 i += 3;
                 i += chars[i.min(chars.len())..].iter().take_while(|c| **c != '\'').count() + 1;

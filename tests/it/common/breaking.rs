@@ -10,7 +10,7 @@ pub struct Broken {
     pub at: Range<usize>,
 }
 
-/// All that is done to the record in `place`; `next` is the one behind it.
+/// All that is done to the record in `place`; `next` is the one after it.
 pub fn broken(whole: &[u8], place: &Range<usize>, next: Option<&Range<usize>>) -> Vec<Broken> {
     let mut all = Vec::new();
     let mut push = |what: String, log: Vec<u8>, at: Range<usize>| {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-/// Fields by name, in order; one name stands as often as it has values.
+/// Fields by name, in order; one name is there as often as it has values.
 pub type Fields = Vec<(String, Node)>;
 
 /// What a field holds: bytes are escaped as the program escapes them.

@@ -39,7 +39,7 @@ pub fn copy(from: &Path, to: &Path) {
     assert!(Command::new("cp").arg("-r").args([from, to]).status().unwrap().success());
 }
 
-/// A real etcd on a copy of `data`, where the one was that wrote it: so it says the same of itself.
+/// A real etcd on a copy of `data`, at the addresses of the one that wrote it, so that its member has the same URLs.
 #[track_caller]
 pub fn started_again<'a>(peers: &'a Peers, version: &'a str, data: &Path, ports: [u16; 2]) -> (TempDir, Etcd<'a>) {
     let mut tries = 20;
@@ -58,7 +58,7 @@ pub fn started_again<'a>(peers: &'a Peers, version: &'a str, data: &Path, ports:
     }
 }
 
-/// Writes one number after the other until it is told to stop, and returns the last that was acknowledged.
+/// Writes one number after the other until it is stopped, and returns the last that was acknowledged.
 pub fn write_on(gateway: &Gateway, stop: &AtomicBool, acknowledged: &AtomicU64) {
     let mut n = 1;
     while !stop.load(SeqCst) {

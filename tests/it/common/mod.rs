@@ -1,6 +1,6 @@
 //! The real programs, for tests that compare with them or let them start on what was written.
 //!
-//! `.ci/peers.sh` builds them; `$ETCDSNAP_PEERS` names the folder. Without it such a test says that it is skipped.
+//! `.ci/peers.sh` builds them; `$ETCDSNAP_PEERS` names the folder. Without it such a test reports that it is skipped.
 
 pub mod apiserver;
 pub mod breaking;
@@ -60,7 +60,7 @@ impl Peers {
     pub fn find_kube(test: &str) -> Option<Self> {
         let peers = Self::find(test)?;
         if peers.path("kube-apiserver").exists() {
-            // a test that fails leaves nothing behind that the next would mind
+            // a test that fails leaves nothing that disturbs the next
             let kubernetes = KUBERNETES.lock().unwrap_or_else(PoisonError::into_inner);
             return Some(Self { _kubernetes: Some(kubernetes), ..peers });
         }
@@ -90,7 +90,7 @@ impl Peers {
     /// A command that runs `program`, such as `etcdutl36`, speaking of the v3 API.
     pub fn command(&self, program: &str) -> Command {
         let mut command = Command::new(self.path(program));
-        // the older ones speak the v2 API unless they are told to, the newer ones warn when they are told
+        // the older ones speak the v2 API unless a flag asks for it, the newer ones warn about the flag
         if program == "etcdctl34" {
             command.env("ETCDCTL_API", "3");
         } else {
@@ -127,7 +127,7 @@ pub fn restore(args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Where the first leaf of the `key` bucket begins: a revision's mark stands behind its elements.
+/// Where the first leaf of the `key` bucket begins: a revision's mark is after its elements.
 pub fn key_leaf(image: &[u8]) -> usize {
     let is_leaf = |at: &usize| {
         let page = &image[*at..*at + 4096];
@@ -198,7 +198,7 @@ impl<'a> Etcd<'a> {
     }
 
     /// Starts the members `m1`, `m2` and `m3` on what `make` puts into the folder DIR at DIR/NAME, for the
-    /// `--initial-cluster` that it is told, and waits until each knows the leader. The folder goes with the first part.
+    /// `--initial-cluster` that it gets, and waits until each knows the leader. The folder goes with the first part.
     #[track_caller]
     pub fn start_three(peers: &'a Peers, version: &'a str, make: impl Fn(&Path, &str)) -> (TempDir, Vec<Self>) {
         for _ in 0..5 {
@@ -231,7 +231,7 @@ impl<'a> Etcd<'a> {
         members
     }
 
-    /// Starts the member `name` on ports that were free a moment ago; [`Etcd::wait`] tells whether it does.
+    /// Starts the member `name` on ports that were free a moment ago; [`Etcd::wait`] returns whether it does.
     pub fn spawn(
         peers: &'a Peers,
         version: &'a str,
@@ -276,7 +276,7 @@ impl<'a> Etcd<'a> {
         })
     }
 
-    /// Until it says that it is healthy, which it does without a user's name too; false as above.
+    /// Waits until it is healthy, which it does without a user's name too; false as above.
     pub fn wait_for_health(&mut self) -> bool {
         self.wait_until(|etcd| gateway::Gateway::new(&etcd.endpoint).healthy())
     }
@@ -295,7 +295,7 @@ impl<'a> Etcd<'a> {
         false
     }
 
-    /// What it says of itself. Asked without etcdctl, whose start costs more than the answer.
+    /// The status of the member. Asked without etcdctl, whose start costs more than the answer.
     fn status(&self) -> Option<Value> {
         gateway::Gateway::new(&self.endpoint).ask("/v3/maintenance/status", &json!({})).ok()
     }

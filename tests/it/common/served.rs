@@ -35,7 +35,7 @@ pub fn shown_as_served(data: &Path, more: &[&str], etcd: &Etcd<'_>, user: &[&str
     assert_eq!(a["header"]["revision"], b["header"]["revision"], "{what}: revision");
     assert_eq!(a["kvs"], b["kvs"], "{what}: keys");
     let hashkv = ours(data, "hashkv", more);
-    // A member that has just compacted at its last revision tells the sum that it took then, from before.
+    // A member that has just compacted at its last revision returns the sum that it took then, from before.
     if hashkv["compactRevision"] != hashkv["hashRevision"] {
         let sum = &theirs(etcd, user, &["endpoint", "hashkv"])[0]["HashKV"];
         assert_eq!(hashkv["hash"], sum["hash"], "{what}: HashKV");

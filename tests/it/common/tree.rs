@@ -95,7 +95,7 @@ impl Tree {
     }
 }
 
-/// What a name says of when and how often something was set aside: `WHAT.before-TIME[-NUMBER]`.
+/// When something was set aside, and for which time, by its name: `WHAT.before-TIME[-NUMBER]`.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Aside {
     what: String,
@@ -104,7 +104,7 @@ struct Aside {
 }
 
 impl Aside {
-    /// It, and what stands behind it in the name.
+    /// Parses it out of a name, and returns what follows it there.
     fn in_name(name: &str) -> Option<(Self, &str)> {
         let (what, time) = name.split_once("before-2")?;
         let (time, rest) = time.split_once('Z')?;
@@ -148,7 +148,7 @@ pub fn ended(output: &Output) -> (Option<i32>, String) {
     (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
-/// Lets a program go on that stands still, or is about to, and waits for its end.
+/// Continues a program that is stopped, or is about to be, and waits for its end.
 pub fn let_on(mut program: Child) -> Output {
     for n in 0.. {
         if program.try_wait().unwrap().is_some() {
@@ -177,7 +177,7 @@ pub fn assert_one_sentence(said: &str, about: &str) {
     assert!(!said.contains("because of a bug"), "{said}");
 }
 
-/// Whether `program` can be run; says that `test` is skipped when not.
+/// Whether `program` can be run; prints that `test` is skipped when not.
 pub fn can_run(program: &str, args: &[&str], test: &str) -> bool {
     let can = Command::new(program).args(args).output().is_ok_and(|output| output.status.success());
     if !can {

@@ -93,7 +93,7 @@ pub fn twice(call: &[String], dir: &Path) -> Ended {
     }
 }
 
-/// One document, or what was written of it when the input ended it: that is not complete, and the exit status says so.
+/// One document, or what was written of it when the input ended it: that is not complete, and the exit status is not 0.
 fn is_json(text: &[u8]) -> bool {
     serde_json::from_slice::<serde_json::Value>(text).is_ok()
 }

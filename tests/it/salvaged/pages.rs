@@ -46,7 +46,7 @@ pub fn meta_with_root(bytes: &[u8], meta: &Meta, root: usize) -> Vec<u8> {
     new
 }
 
-/// What a page says of itself.
+/// The fields of a page's header.
 #[derive(Debug, Clone, Copy)]
 pub struct Header {
     pub flags: u16,
@@ -182,7 +182,7 @@ fn items(bytes: &[u8], at: usize, end: usize, count: usize) -> Vec<Item> {
     (0..count).map_while(|i| (at + 16 * (i + 2) <= end).then(|| item(i))).flatten().collect()
 }
 
-/// What a record of the bucket `key` says.
+/// The content of a record of the bucket `key`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record<'a> {
     pub revision: (i64, i64),
