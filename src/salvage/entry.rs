@@ -56,6 +56,12 @@ impl Entry {
         if self.tombstone { 18 } else { 17 }
     }
 
+    /// Where its value ends.
+    #[must_use]
+    pub fn end(&self) -> u64 {
+        self.at.saturating_add(self.key_len()).saturating_add(self.len.into())
+    }
+
     /// Its key in the bucket and its value, as stored in `bytes`.
     #[must_use]
     pub fn stored<'a>(&self, bytes: &'a [u8]) -> (&'a [u8], &'a [u8]) {

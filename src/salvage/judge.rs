@@ -52,6 +52,8 @@ pub enum Rule {
     Erased,
     /// Its value has a form of Kubernetes, and is broken in it.
     Garbled,
+    /// The file is damaged, and its value is on several pages and has no form: nothing shows whether it is whole.
+    Formless,
     /// A newer record of the key is there.
     Newer,
     /// It is a deletion.

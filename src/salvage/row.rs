@@ -77,6 +77,7 @@ impl Row<'_> {
             Rule::Stale => "no tree reaches it: a compaction may have removed it",
             Rule::Erased => "its page is broken: parts of the value may be lost",
             Rule::Garbled => "its value is broken: parts of the page may have been overwritten",
+            Rule::Formless => "its value is on several pages, and nothing shows whether all of them are whole",
             Rule::Tombstone => "deletes the key",
             Rule::Compacted => "a compaction removed it: the key was deleted, or its later value is lost",
             Rule::Differs => "copies of this revision differ",

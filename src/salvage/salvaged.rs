@@ -14,6 +14,7 @@ use super::{
 use crate::{
     bolt::{PageId, carve::Carve},
     etcd::Revision,
+    hash::Sha256,
     source::Source,
 };
 
@@ -49,7 +50,8 @@ pub struct Salvage<'a> {
     pub others: Vec<(i64, u64)>,
     /// The judgement.
     pub judged: Judged,
-    saved: bool,
+    /// The trailer, which shows that the end is not lost.
+    trailer: Option<[u8; 32]>,
 }
 
 impl<'a> Salvage<'a> {
@@ -57,8 +59,7 @@ impl<'a> Salvage<'a> {
     #[must_use]
     pub(super) fn of(source: &'a Source, options: &Options) -> Self {
         let bytes = source.db().image();
-        // A trailer shows that the end is not lost.
-        let saved = source.db().trailer().is_some() && !options.scan;
+        let trailer = source.db().trailer().filter(|_| !options.scan);
         let Options { page_size, scan } = *options;
         let found = Carve::find_all(bytes, page_size, scan);
         let several = found.len() > 1;
@@ -83,7 +84,7 @@ impl<'a> Salvage<'a> {
         let far = set.drop_far(head.map_or(0, |head| head.main));
         let (walked, horizon, judged) = Default::default();
         let mut salvage =
-            Self { carve, set, roots, beyond: Vec::new(), walked, latest: false, horizon, far, others, judged, saved };
+            Self { carve, set, roots, beyond: Vec::new(), walked, latest: false, horizon, far, others, judged, trailer };
         salvage.settle(None);
         salvage
     }
@@ -106,7 +107,7 @@ impl<'a> Salvage<'a> {
         let Self { carve, set, .. } = self;
         widen(&branches, &runs, set.entries.len(), &cover);
         match (self.latest, self.roots.first()) {
-            (true, Some(root)) => latest::delete(set, root, (&mut self.walked, seams, &branches, self.saved), &cover),
+            (true, Some(root)) => latest::delete(set, root, (&mut self.walked, seams, &branches, self.trailer.is_some()), &cover),
             // What it reaches may have been removed since.
             _ => set.entries.iter_mut().for_each(|entry| entry.reached = false),
         }
@@ -123,7 +124,9 @@ impl<'a> Salvage<'a> {
             }
         };
         self.judged = judge(&self.set.entries, self.set.keys, &self.horizon);
-        garbled::doubt_garbled(self.carve.bytes(), &self.set.entries, &mut self.judged);
+        let mut judged = std::mem::take(&mut self.judged);
+        garbled::doubt_garbled(&self.carve, &self.set.entries, &mut judged, |judged| self.is_sound(judged));
+        self.judged = judged;
     }
 
     /// Goes back to the state of the root bucket at `page`, whose last revision is `head`; without one, to the beginning.
@@ -156,9 +159,31 @@ impl<'a> Salvage<'a> {
     /// no page is lost that could hold something newer.
     fn is_accounted_for(&self) -> bool {
         let (meta, end) = (self.carve.meta(), self.carve.range().end);
-        let ends = meta.map_or(self.saved, |meta| meta.high_water.0 <= end);
-        let is_root = |page: &PageId| meta.is_some_and(|meta| meta.root == *page);
-        self.walked.holes == 0 && ends && self.set.lost.iter().all(|(page, count)| *count == 1 && is_root(page))
+        let ends = meta.map_or(self.trailer.is_some(), |meta| meta.high_water.0 <= end);
+        self.walked.holes == 0 && ends && self.has_all_pages()
+    }
+
+    /// Whether nothing shows that a page was overwritten; where there is a trailer, whether it matches.
+    fn is_sound(&self, judged: &Judged) -> bool {
+        let Self { set, walked, .. } = self;
+        let is_hit = |entry: &Entry| entry.reached && (entry.erased || entry.differs);
+        let damaged = walked.holes > 0
+            || !judged.gaps.is_empty()
+            || judged.missing_below > 0
+            || !self.has_all_pages()
+            || set.entries.iter().any(is_hit);
+        let matches = |trailer: [u8; 32]| {
+            let mut sha = Sha256::default();
+            sha.update(self.carve.bytes());
+            sha.finish() == trailer
+        };
+        !damaged && self.trailer.is_none_or(matches)
+    }
+
+    /// Whether no page is lost that could hold something.
+    fn has_all_pages(&self) -> bool {
+        let is_root = |page: &PageId| self.carve.meta().is_some_and(|meta| meta.root == *page);
+        self.set.lost.iter().all(|(page, count)| *count == 1 && is_root(page))
     }
 
     /// The last revision that is known: of a record, or of a compaction.
