@@ -8,7 +8,7 @@ use std::{collections::HashMap, fs::File, path::Path};
 
 use serde::Serialize;
 
-use super::{judge::Verdict, salvaged::Salvage};
+use super::{judge::Verdict, root::RootOf, salvaged::Salvage};
 use crate::{
     Error, Findings, Result,
     etcd::{Load, Snapshot, Uncommitted, rewrite::Changes},
@@ -67,7 +67,10 @@ pub(super) fn rebase(salvage: &mut Salvage<'_>, log: &Log<'_>) -> bool {
         let index = root.consistent_index.filter(|index| continues(*index))?;
         root.head.filter(|_| root.has_meta).map(|head| (head.main, index))
     };
-    let states: Vec<_> = (0..salvage.roots.len()).filter(|at| known(*at, salvage).is_some()).take(TRIED).collect();
+    let mut states: Vec<_> = (0..salvage.roots.len()).filter(|at| known(*at, salvage).is_some()).collect();
+    let contradicted = contradicted(&salvage.roots);
+    states.sort_by_key(|at| contradicted.get(*at).copied());
+    states.truncate(TRIED);
     let roots: Vec<_> =
         states.iter().filter_map(|at| Some((salvage.roots.get(*at)?.page, known(*at, salvage)?.0))).collect();
     for (page, head) in &roots {
@@ -85,6 +88,23 @@ pub(super) fn rebase(salvage: &mut Salvage<'_>, log: &Log<'_>) -> bool {
         None => return false,
     }
     true
+}
+
+/// For each root bucket, whether one of an earlier entry has a later revision: then it names an old tree.
+fn contradicted(roots: &[RootOf<'_>]) -> Vec<bool> {
+    let mut order: Vec<_> = (0..).zip(roots).map(|(at, root)| (root.consistent_index, root.head, at)).collect();
+    order.sort_unstable();
+    let mut contradicted = vec![false; roots.len()];
+    let mut last = None;
+    for (index, head, at) in order {
+        if index.is_some() {
+            last = last.max(head);
+        }
+        if let Some(contradicted) = contradicted.get_mut::<usize>(at) {
+            *contradicted = head < last;
+        }
+    }
+    contradicted
 }
 
 /// Applies the log of `source` to the db in `file`, which is at `path` and holds the state of `salvage`. Returns what it

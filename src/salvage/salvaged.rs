@@ -83,8 +83,19 @@ impl<'a> Salvage<'a> {
         let head = head.flatten().or_else(|| roots.iter().filter_map(|root| root.head).max());
         let far = set.drop_far(head.map_or(0, |head| head.main));
         let (walked, horizon, judged) = Default::default();
-        let mut salvage =
-            Self { carve, set, roots, beyond: Vec::new(), walked, latest: false, horizon, far, others, judged, trailer };
+        let mut salvage = Self {
+            carve,
+            set,
+            roots,
+            beyond: Vec::new(),
+            walked,
+            latest: false,
+            horizon,
+            far,
+            others,
+            judged,
+            trailer,
+        };
         salvage.settle(None);
         salvage
     }
@@ -107,7 +118,9 @@ impl<'a> Salvage<'a> {
         let Self { carve, set, .. } = self;
         widen(&branches, &runs, set.entries.len(), &cover);
         match (self.latest, self.roots.first()) {
-            (true, Some(root)) => latest::delete(set, root, (&mut self.walked, seams, &branches, self.trailer.is_some()), &cover),
+            (true, Some(root)) => {
+                latest::delete(set, root, (&mut self.walked, seams, &branches, self.trailer.is_some()), &cover);
+            }
             // What it reaches may have been removed since.
             _ => set.entries.iter_mut().for_each(|entry| entry.reached = false),
         }
