@@ -59,8 +59,7 @@ pub fn run(data: &[u8]) {
     let view = snapshot.view(None, &etcdsnap::etcd::Range::ALL).unwrap();
     let live = |row: &etcdsnap::salvage::Row<'_>| match row.verdict {
         Verdict::Proved => true,
-        Verdict::Likely => job.only == Only::Likely,
-        Verdict::Conflicting => job.only == Only::Likely && row.origin == "tree",
+        Verdict::Likely | Verdict::Conflicting => job.only == Only::Likely,
         Verdict::Superseded | Verdict::Deleted => false,
     };
     let live: BTreeMap<&[u8], KeyValue<'_>> = salvage.rows().filter(live).map(|row| (row.kv.key, row.kv)).collect();
