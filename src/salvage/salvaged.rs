@@ -195,8 +195,8 @@ impl<'a> Salvage<'a> {
 
     /// Whether no page is lost that could hold something.
     fn has_all_pages(&self) -> bool {
-        let is_root = |page: &PageId| self.carve.meta().is_some_and(|meta| meta.root == *page);
-        self.set.lost.iter().all(|(page, count)| *count == 1 && is_root(page))
+        let root = self.carve.meta().map(|meta| meta.root);
+        self.set.lost.iter().all(|(page, count)| *count == 1 && Some(*page) == root)
     }
 
     /// The last revision that is known: of a record, or of a compaction.
