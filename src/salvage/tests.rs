@@ -70,7 +70,7 @@ fn below_a_compaction_nothing_has_to_be_there() {
     let horizon = Horizon { finished: Some(90), scheduled: 90, ..SURE };
     let entries = [put(7, 0), put(40, 1), put(91, 2)];
     assert!(verdicts(&entries, horizon).iter().all(|of| *of == (Verdict::Proved, Rule::Reachable)));
-    // What was removed there cannot be told from what is lost, where no page shows it.
+    // What was removed there cannot be distinguished from what is lost, where no page shows it.
     let mut apart = [put(7, 0), Entry { linked: false, ..put(40, 1) }, put(91, 2)];
     assert_eq!(judged(&apart, horizon).missing_below, 50);
     apart[1].revision.main = 90;
