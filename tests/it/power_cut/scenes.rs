@@ -26,7 +26,7 @@ fn a_member_of_a_group(root: &Path) {
     assert!(chmod.args(["-R", "u=rwX,g=rX"]).arg(root.join("dir/member")).status().unwrap().success());
 }
 
-/// A db with a broken root.
+/// A db without its metas, in which nothing shows whether a value on five pages is whole.
 fn a_broken_db(root: &Path) {
     let mut bytes = fs::read("fixtures/etcd-3.6.db").unwrap();
     bytes[..2 * 4096].fill(0);
@@ -40,45 +40,49 @@ fn a_doubtful_backup(root: &Path) {
     fs::set_permissions(root.join("dir/member"), fs::Permissions::from_mode(0o750)).unwrap();
 }
 
-/// Its name, what makes what is there before, and the command line.
-type Case = (&'static str, fn(&Path), &'static str);
+/// Its name, what makes what is there before, the command line, and its exit status.
+type Case = (&'static str, fn(&Path), &'static str, i32);
 
 const SCENES: &[Case] = &[
-    ("restore", nothing, "restore SMALL --member m1 --data-dir new"),
-    ("restore below new folders", nothing, "restore SMALL --member m1 --data-dir un/der/new"),
-    ("restore into a folder", a_file, "restore SMALL --member m1 --data-dir dir"),
-    ("restore in place of a member", a_member, "restore SMALL --member m1 --data-dir dir --keep-old"),
-    ("restore of a log elsewhere", nothing, "restore SMALL --member m1 --data-dir new --wal-dir log"),
+    ("restore", nothing, "restore SMALL --member m1 --data-dir new", 0),
+    ("restore below new folders", nothing, "restore SMALL --member m1 --data-dir un/der/new", 0),
+    ("restore into a folder", a_file, "restore SMALL --member m1 --data-dir dir", 0),
+    ("restore in place of a member", a_member, "restore SMALL --member m1 --data-dir dir --keep-old", 0),
+    ("restore of a log elsewhere", nothing, "restore SMALL --member m1 --data-dir new --wal-dir log", 0),
     (
         "restore in place of both",
         a_member_with_its_log_elsewhere,
         "restore SMALL --member m1 --data-dir dir --wal-dir log --keep-old",
+        0,
     ),
-    ("restore of a data directory", a_log_that_is_ahead, "restore datadir-3.6 --member m1 --data-dir dir"),
-    ("restore of a compressed backup", a_compressed_backup, "restore small.gz --member m1 --data-dir dir"),
+    ("restore of a data directory", a_log_that_is_ahead, "restore datadir-3.6 --member m1 --data-dir dir", 0),
+    ("restore of a compressed backup", a_compressed_backup, "restore small.gz --member m1 --data-dir dir", 0),
     (
         "restore of a doubtful backup",
         a_doubtful_backup,
         "restore plain.db --skip-hash-check --member m1 --data-dir dir --keep-old",
+        0,
     ),
     (
         "restore --all-members",
         a_file,
         "restore SMALL --all-members --initial-cluster a=http://a:1,b=http://b:1 --to dir",
+        0,
     ),
-    ("restore --to-snapshot", a_file, "restore SMALL --to-snapshot dir/new.db"),
-    ("force-new-cluster --to", a_member_of_a_group, "force-new-cluster --data-dir dir --to new"),
-    ("force-new-cluster --in-place", a_member_of_three, "force-new-cluster --data-dir dir --in-place --yes"),
+    ("restore --to-snapshot", a_file, "restore SMALL --to-snapshot dir/new.db", 0),
+    ("force-new-cluster --to", a_member_of_a_group, "force-new-cluster --data-dir dir --to new", 0),
+    ("force-new-cluster --in-place", a_member_of_three, "force-new-cluster --data-dir dir --in-place --yes", 0),
     (
         "force-new-cluster --in-place of both folders",
         a_member_of_three_that_differ,
         "force-new-cluster --data-dir dir --in-place --yes",
+        0,
     ),
-    ("migrate --to", a_member, "migrate --data-dir dir --target-version 3.5 --to new"),
-    ("migrate --in-place", a_member, "migrate --data-dir dir --target-version 3.5 --in-place --yes"),
-    ("export", nothing, "export KUBE -n shop cm,svc,ing --to out"),
-    ("export into an empty folder", an_empty_folder, "export KUBE -n shop cm,svc,ing --to out"),
-    ("salvage", a_broken_db, "salvage broken.db --to saved.db"),
+    ("migrate --to", a_member, "migrate --data-dir dir --target-version 3.5 --to new", 0),
+    ("migrate --in-place", a_member, "migrate --data-dir dir --target-version 3.5 --in-place --yes", 0),
+    ("export", nothing, "export KUBE -n shop cm,svc,ing --to out", 0),
+    ("export into an empty folder", an_empty_folder, "export KUBE -n shop cm,svc,ing --to out", 0),
+    ("salvage", a_broken_db, "salvage broken.db --to saved.db", 1),
 ];
 
 #[test]
@@ -88,8 +92,8 @@ fn at_every_moment_of_every_command() {
     }
     let (next, results) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     let work = || {
-        while let Some((name, prepare, line)) = SCENES.get(next.fetch_add(1, SeqCst)) {
-            let (scene, trace) = Scene::new(*prepare, line);
+        while let Some((name, prepare, line, code)) = SCENES.get(next.fetch_add(1, SeqCst)) {
+            let (scene, trace) = Scene::new(*prepare, line, *code);
             let counts = scene.run(&trace);
             report(name, counts);
             results.lock().unwrap().push(counts);
