@@ -11,7 +11,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Record, Request, Snapshot,
+    Record, Request, Snapshot, State,
     request::{AlarmAction, AuthOp, DeleteRange, Op, Put, RequestOp, Txn},
 };
 use crate::{Findings, wal::Entry};
@@ -38,7 +38,7 @@ enum Write<'a> {
 
 /// Result of comparing the entries of a log with a db.
 #[derive(Debug, Default)]
-pub(super) struct Overlap {
+pub(crate) struct Overlap {
     /// The number of entries that put a value.
     pub(super) puts: usize,
     /// The number of the db's revisions that entries write.
@@ -47,20 +47,39 @@ pub(super) struct Overlap {
     /// was not compacted there.
     pub(super) unfound: usize,
     /// An entry that puts a value into a key, and the revision of the db that should be that.
-    pub(super) differs: Option<(u64, Vec<u8>, i64)>,
+    pub(crate) differs: Option<(u64, Vec<u8>, i64)>,
 }
 
 impl Overlap {
     /// Compares `entries`, up to the last one that `db` holds, with its last revision `head`.
     pub(super) fn of<'a>(db: &Snapshot<'a>, entries: &[Entry<'a>], head: i64) -> Self {
+        Self::between(entries, &db.state, (head, db.keyspace.compacted()), |first, each| {
+            // Records that cannot be read are reported by the check of the backup.
+            let _: Result<(), ()> = db.each_record_from(first, &mut Findings::default(), |record| {
+                each(record);
+                Ok(())
+            });
+        })
+    }
+
+    /// Compares `entries`, up to the last one of a db with the small buckets `state` and the last revision `head`, with
+    /// the records that `records` passes on from a revision, in order.
+    pub(crate) fn between<'a>(
+        entries: &[Entry<'a>],
+        state: &State,
+        (head, compacted): (i64, i64),
+        records: impl FnOnce(i64, &mut dyn FnMut(Record<'a>)),
+    ) -> Self {
         let requests: Vec<_> = entries.iter().filter_map(|entry| Some((entry, Request::of(entry).ok()??.op))).collect();
-        let refusable = db.state.auth.enabled
-            || !db.state.alarms.is_empty()
+        let refusable = state.auth.enabled
+            || !state.alarms.is_empty()
             || requests.iter().any(|(_, op)| {
                 matches!(op, Op::Auth(AuthOp::Enable) | Op::Alarm { action: AlarmAction::Activate, .. })
             });
         let writes: Vec<_> = requests.into_iter().filter_map(|(entry, op)| Some((entry, Write::of(op)?))).collect();
-        let written = written(db, head.saturating_sub(i64::try_from(writes.len()).unwrap_or(i64::MAX)));
+        let first = head.saturating_sub(i64::try_from(writes.len()).unwrap_or(i64::MAX)).saturating_add(1);
+        let mut written = Vec::new();
+        records(first, &mut |record| add(&mut written, record));
         let mut overlap = Self::default();
         let mut left = BTreeSet::from([written.len()]);
         for (entry, write) in writes.iter().rev() {
@@ -78,7 +97,7 @@ impl Overlap {
                 }
                 // Revisions may be missing: compacted, or on a damaged page.
                 let after = written.get(left).map_or(head, |after| after.revision.saturating_sub(1));
-                if !certain || at.revision < after || at.revision <= db.keyspace.compacted() {
+                if !certain || at.revision < after || at.revision <= compacted {
                     next.insert(left);
                 } else if overlap.differs.is_none() {
                     overlap.differs = Some((entry.index, write.key().to_vec(), at.revision));
@@ -96,30 +115,29 @@ impl Overlap {
             let wanted = best.checked_sub(1).and_then(|last| written.get(last)).map(|at| at.revision);
             if found > overlap.found {
                 (overlap.found, overlap.unfound) = (found, 0);
-            } else if wanted > Some(db.keyspace.compacted()) {
+            } else if wanted > Some(compacted) {
                 overlap.unfound = overlap.unfound.saturating_add(usize::from(puts));
             }
             left = next;
         }
         overlap
     }
+
+    /// Whether one of `entries` may have written a revision with these `records`.
+    pub(crate) fn writes<'a>(entries: &[Entry<'a>], revision: i64, records: Vec<Record<'a>>) -> bool {
+        let written = Written { revision, records };
+        let write = |entry: &Entry<'a>| Write::of(Request::of(entry).ok()??.op);
+        entries.iter().filter_map(write).any(|write| write.makes(&written))
+    }
 }
 
-/// The revisions of `db` after `after`.
-fn written<'a>(db: &Snapshot<'a>, after: i64) -> Vec<Written<'a>> {
-    let mut all: Vec<Written<'a>> = Vec::new();
-    let first = after.saturating_add(1);
-    // Records that cannot be read are reported by the check of the backup.
-    let _: Result<(), ()> = db.each_record_from(first, &mut Findings::default(), |record| {
-        let revision = record.revision.main;
-        match all.last_mut().filter(|last| last.revision == revision) {
-            Some(last) if last.records.len() < CHANGES => last.records.push(record),
-            Some(_) => {}
-            None => all.push(Written { revision, records: vec![record] }),
-        }
-        Ok(())
-    });
-    all
+fn add<'a>(all: &mut Vec<Written<'a>>, record: Record<'a>) {
+    let revision = record.revision.main;
+    match all.last_mut().filter(|last| last.revision == revision) {
+        Some(last) if last.records.len() < CHANGES => last.records.push(record),
+        Some(_) => {}
+        None => all.push(Written { revision, records: vec![record] }),
+    }
 }
 
 impl<'a> Write<'a> {

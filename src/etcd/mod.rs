@@ -59,6 +59,7 @@ pub use hashkv::HashKv;
 pub use keyspace::{Keyspace, Scan};
 pub use kv_text::{KvFormat, KvPrinter};
 pub use log_filter::{LogFilter, LogType};
+pub(crate) use log_overlap::Overlap;
 pub use log_record::{LogItem, LogRecord, LogRecords};
 pub use newest::NewestByKey;
 pub(crate) use options::Compacted;

@@ -1,7 +1,7 @@
 //! One record that is physically there.
 
 use crate::{
-    bolt::Item,
+    bolt::{Item, carve::Carve},
     bytes::window,
     etcd::{KeyValue, Record, Revision},
     proto::{Reader, Wire},
@@ -68,6 +68,13 @@ impl Entry {
         let value = self.at.saturating_add(self.key_len());
         let key = window(bytes, self.at, self.key_len()).unwrap_or_default();
         (key, window(bytes, value, self.len.into()).unwrap_or_default())
+    }
+
+    /// The record, read again.
+    #[must_use]
+    pub(super) fn record<'a>(&self, carve: &Carve<'a>) -> Option<Record<'a>> {
+        let (key, value) = self.stored(carve.bytes());
+        Record::decode(&Item { key, value, bucket: false, offset: self.at }).ok()
     }
 
     /// What it writes.

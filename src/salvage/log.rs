@@ -3,15 +3,18 @@
 //! A log is applied to a state of which both the last entry and the last revision are known: what a root bucket and the
 //! right edge of its tree hold. Records that are newer are left to the log. The newest such state comes first, if nothing
 //! in it is missing; else, where the log begins with the first entry of all, the log alone; else what there is.
+//!
+//! A root bucket may name an old tree: then its last entry and its last revision do not belong together, and the log would
+//! be applied to another state than the one it continues from. So the two are compared with the entries of the log.
 
 use std::{collections::HashMap, fs::File, path::Path};
 
 use serde::Serialize;
 
-use super::{judge::Verdict, root::RootOf, salvaged::Salvage};
+use super::{entry::Entry, judge::Verdict, root::RootOf, salvaged::Salvage};
 use crate::{
     Error, Findings, Result,
-    etcd::{Load, Snapshot, Uncommitted, rewrite::Changes},
+    etcd::{Load, Overlap, Snapshot, State, Uncommitted, rewrite::Changes},
     source::Source,
     wal::{Log, Segment},
 };
@@ -21,6 +24,8 @@ pub(super) type Keys = HashMap<Vec<u8>, bool>;
 
 /// The most root buckets that are tried.
 const TRIED: usize = 8;
+/// The most root buckets that are compared with the log.
+const COMPARED: usize = 64;
 
 /// What the log added.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -38,6 +43,8 @@ pub struct FromLog {
     pub records: u64,
     /// How many of these differ from what the pages hold for the same revision.
     pub differ: u64,
+    /// Records on pages that are newer than all that the log has; they are left out.
+    pub newer: u64,
 }
 
 /// The log of `source`.
@@ -47,9 +54,25 @@ pub(super) fn log(source: &Source) -> Option<Log<'_>> {
     (!segments.is_empty()).then(|| Log::read(&segments, &mut Findings::default()))
 }
 
-/// Goes back to the state that `log` continues from. `false` when it adds nothing to the db, or does not fit.
-pub(super) fn rebase(salvage: &mut Salvage<'_>, log: &Log<'_>) -> bool {
-    let (Some(first), Some(last)) = (log.entries().first(), log.entries().last()) else { return false };
+/// Whether the log is added, or why not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fit {
+    /// It continues from the state that was gone back to.
+    Continues,
+    /// The db holds all of it.
+    Held,
+    /// It is not added, for this reason.
+    No(&'static str),
+}
+
+const EMPTY: &str = "it has no entries";
+const NO_STATE: &str = "no root bucket that is left holds a state that it continues from";
+const NO_PAIR: &str = "no root bucket that is left and its entries belong together: the root names an old tree, or the log is \
+                       of another member or cluster";
+
+/// Goes back to the state that `log` continues from.
+pub(super) fn rebase(salvage: &mut Salvage<'_>, log: &Log<'_>) -> Fit {
+    let (Some(first), Some(last)) = (log.entries().first(), log.entries().last()) else { return Fit::No(EMPTY) };
     let continues = |index: u64| first.index <= index.saturating_add(1) && index < last.index;
     let whole = first.index == 1 && log.snapshots().iter().any(|snapshot| snapshot.index == 0);
     let intact = |salvage: &Salvage<'_>| {
@@ -58,36 +81,58 @@ pub(super) fn rebase(salvage: &mut Salvage<'_>, log: &Log<'_>) -> bool {
     };
     if let Some(root) = salvage.roots.first()
         && intact(salvage)
-        && root.consistent_index.is_some_and(|index| index >= last.index)
+        && root.consistent_index.is_some_and(|index| index >= last.index && is_pair(salvage, root, index, log))
     {
-        return false;
+        return Fit::Held;
     }
-    let known = |at: usize, salvage: &Salvage<'_>| {
-        let root = salvage.roots.get(at)?;
+    let known = |root: &RootOf<'_>| {
         let index = root.consistent_index.filter(|index| continues(*index))?;
-        root.head.filter(|_| root.has_meta).map(|head| (head.main, index))
+        root.head.filter(|_| root.has_meta).map(|head| (root.page, head.main, index))
     };
-    let mut states: Vec<_> = (0..salvage.roots.len()).filter(|at| known(*at, salvage).is_some()).collect();
     let contradicted = contradicted(&salvage.roots);
-    states.sort_by_key(|at| contradicted.get(*at).copied());
-    states.truncate(TRIED);
-    let roots: Vec<_> =
-        states.iter().filter_map(|at| Some((salvage.roots.get(*at)?.page, known(*at, salvage)?.0))).collect();
-    for (page, head) in &roots {
+    let states = salvage.roots.iter().zip(contradicted).filter_map(|(root, bad)| Some((root, known(root)?, bad)));
+    let mut states: Vec<_> = states.collect();
+    states.sort_by_key(|(.., contradicted)| *contradicted);
+    let any = !states.is_empty();
+    let paired = states.iter().take(COMPARED).filter(|(root, (.., index), _)| is_pair(salvage, root, *index, log));
+    let paired: Vec<_> = paired.map(|(_, (page, head, _), _)| (*page, *head)).take(TRIED).collect();
+    for (page, head) in &paired {
         salvage.settle_on(Some(*page), *head);
         if intact(salvage) {
-            return true;
+            return Fit::Continues;
         }
     }
-    if whole {
-        salvage.settle_on(None, 0);
-        return true;
-    }
-    match roots.first() {
+    match paired.first() {
+        _ if whole => salvage.settle_on(None, 0),
         Some((page, head)) => salvage.settle_on(Some(*page), *head),
-        None => return false,
+        None => return Fit::No(if any { NO_PAIR } else { NO_STATE }),
     }
-    true
+    Fit::Continues
+}
+
+/// Whether the tree of `root` may be the state after the entry `index`: its last revisions are what the entries up to there
+/// write, and the revision after them is not.
+fn is_pair(salvage: &Salvage<'_>, root: &RootOf<'_>, index: u64, log: &Log<'_>) -> bool {
+    let Some(head) = root.head.map(|head| head.main) else { return false };
+    let records = |first: i64| {
+        let from = |entries: &'_ [Entry]| entries.partition_point(|entry| entry.revision.main < first);
+        let parts = [&salvage.set.entries, &salvage.beyond].map(|entries| entries.iter().skip(from(entries)));
+        parts.into_iter().flatten().filter_map(|entry| entry.record(&salvage.carve))
+    };
+    let entries = log.entries();
+    let (before, after) = entries.split_at(entries.partition_point(|entry| entry.index <= index));
+    let mut state = State::default();
+    for name in ["auth", "alarm"] {
+        state = state.with_bucket(name, &root.items(&salvage.carve, name).unwrap_or_default().0);
+    }
+    let compacted = root.finished.max(root.scheduled).map_or(-1, |of| of.main);
+    let overlap = Overlap::between(before, &state, (head, compacted), |first, each| {
+        records(first).take_while(|record| record.revision.main <= head).for_each(each);
+    });
+    let next = head.saturating_add(1);
+    let next: Vec<_> = records(next).take_while(|record| record.revision.main == next).collect();
+    let written = |entries| Overlap::writes(entries, head.saturating_add(1), next.clone());
+    overlap.differs.is_none() && (next.is_empty() || written(after) || !written(before))
 }
 
 /// For each root bucket, whether one of an earlier entry has a later revision: then it names an old tree.
@@ -144,9 +189,10 @@ pub(super) fn apply(
         }
         written.insert(record.kv.key.to_vec(), record.tombstone);
     }
+    let head = snapshot.head().map_err(damaged)?;
+    from_log.newer = salvage.beyond.iter().filter(|entry| entry.revision.main > head).count() as u64;
     let buckets = snapshot.edited().map(|name| (name, snapshot.items(name).into_iter().collect())).collect();
     let log_records = snapshot.keyspace.log_records;
-    let head = snapshot.head().map_err(damaged)?;
     let changes = Changes { buckets, log_records, ..Changes::default() };
     changes.write_over(&snapshot, file).map_err(|error| error.error(source.name(), path))?;
     Ok((from_log, head, written))

@@ -47,6 +47,9 @@ pub struct Report {
     pub buckets: Vec<BucketFrom>,
     /// What the log added.
     pub log: Option<FromLog>,
+    /// Why a log that is there is not added.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_left_out: Option<&'static str>,
     /// The file that was written.
     pub written: Option<Saved>,
     /// The commands that come next.
@@ -251,7 +254,7 @@ impl Report {
             source: source.to_owned(),
             page_size: carve.page_size(),
             base: carve.base(),
-            complete: salvage.is_complete() && log.is_none_or(|(log, _)| log.left == 0 && log.differ == 0),
+            complete: salvage.is_complete() && log.is_none_or(|(log, _)| log.left | log.differ | log.newer == 0),
             others: salvage.others.iter().map(|(base, pages)| Other { base: *base, pages: *pages }).collect(),
             pages: PagesRead {
                 total: pages.end.saturating_sub(pages.start),
@@ -292,6 +295,7 @@ impl Report {
             kinds: kinds(salvage, log.map(|(_, written)| written)),
             buckets,
             log: log.map(|(log, _)| log),
+            log_left_out: None,
             written: None,
             next: Vec::new(),
         }

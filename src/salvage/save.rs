@@ -13,7 +13,7 @@ use super::{
     buckets::{Small, compacted_at, small_buckets},
     entry::Entry,
     judge::Verdict,
-    log,
+    log::{self, Fit},
     report::{BucketFrom, Report, Saved},
     salvaged::{Options, Salvage},
 };
@@ -87,7 +87,9 @@ pub fn save(source: &Source, job: &Job, watch: Watch<'_>) -> Result<Report> {
     let stop = watch.stop;
     let work = || -> Result<(Report, Draft, Saved)> {
         let mut salvage = Salvage::of(source, &job.options);
-        let log = log::log(source).filter(|log| log::rebase(&mut salvage, log));
+        let log = log::log(source);
+        let fit = log.as_ref().map(|log| log::rebase(&mut salvage, log));
+        let log = log.filter(|_| fit == Some(Fit::Continues));
         if salvage.set.entries.is_empty() && log.is_none() {
             return Err(nothing(source, &job.options));
         }
@@ -101,7 +103,11 @@ pub fn save(source: &Source, job: &Job, watch: Watch<'_>) -> Result<Report> {
         let more = added.as_ref().map_or(0, |(log, ..)| log.records);
         let saved = finish(&file, &path, records.saturating_add(more), head)?;
         let added = added.as_ref().map(|(log, _, written)| (*log, written));
-        Ok((Report::new(source.name(), &salvage, from, added), draft, saved))
+        let mut report = Report::new(source.name(), &salvage, from, added);
+        if let Some(Fit::No(why)) = fit {
+            (report.log_left_out, report.complete) = (Some(why), false);
+        }
+        Ok((report, draft, saved))
     };
     let (work, digests) = std::thread::scope(|scope| {
         let work = scope.spawn(work);
@@ -241,6 +247,12 @@ fn doubt(report: &Report, job: &Job, sha256: &[u8; 32]) -> Doubt {
     }
     if let Some(log) = report.log.filter(|log| log.left > 0) {
         findings.push(lost(format!("{} entries of the log are left out", log.left)));
+    }
+    if let Some(log) = report.log.filter(|log| log.newer > 0) {
+        findings.push(lost(format!("{} records that are newer than the log are left out", log.newer)));
+    }
+    if let Some(why) = report.log_left_out {
+        findings.push(lost(format!("the log is not added: {why}")));
     }
     if keys.conflicting > 0 {
         findings.push(lost(format!("{} keys have copies that differ", keys.conflicting)));

@@ -212,18 +212,20 @@ impl<'a> Maker<'a> {
     fn stale_roots(&mut self) -> Vec<Damage> {
         let old = self.old_roots();
         let ends: BTreeSet<_> = [old.first(), old.get(old.len() / 2), old.last()].into_iter().flatten().collect();
-        let all = ends.into_iter().flat_map(|(root, key)| {
-            let metas = self.metas.iter();
-            let metas = metas.map(|meta| (meta.at + 16, meta_with_root(self.pages.bytes, meta, *root))).collect();
-            let of_key = self.pages.leaf(self.metas[0].root).into_iter();
-            let of_key = of_key.filter(|item| &self.pages.bytes[item.key.clone()] == b"key");
-            let of_key = of_key.map(|item| (item.value.start, (*key as u64).to_le_bytes().to_vec())).collect();
-            [
-                self.damage("the metas name an older root", format!("page {root}"), metas),
-                self.damage("the root names an older root of `key`", format!("page {key}"), of_key),
-            ]
-        });
-        all.collect()
+        ends.into_iter().flat_map(|(root, key)| [self.older_root(*root), self.older_root_of_key(*key)]).collect()
+    }
+
+    fn older_root(&self, root: usize) -> Damage {
+        let metas = self.metas.iter();
+        let metas = metas.map(|meta| (meta.at + 16, meta_with_root(self.pages.bytes, meta, root))).collect();
+        self.damage("the metas name an older root", format!("page {root}"), metas)
+    }
+
+    pub fn older_root_of_key(&self, key: usize) -> Damage {
+        let of_key = self.pages.leaf(self.metas[0].root).into_iter();
+        let of_key = of_key.filter(|item| &self.pages.bytes[item.key.clone()] == b"key");
+        let of_key = of_key.map(|item| (item.value.start, (key as u64).to_le_bytes().to_vec())).collect();
+        self.damage("the root names an older root of `key`", format!("page {key}"), of_key)
     }
 
     /// The newer meta, and more than one thing at once.

@@ -22,6 +22,8 @@ use crate::common::{
 };
 
 const LAST: &str = "/last";
+/// So many older roots of `key` are tried.
+const ROOTS: usize = 12;
 
 /// A member that took a snapshot, wrote on, and was killed: its folder, what etcd serves from that, and which keys were
 /// written to or deleted after the snapshot. The db has all of it, or hardly anything since the snapshot.
@@ -83,9 +85,14 @@ fn the_log_brings_back_what_the_db_lost() {
         copy(&member.data, &data);
         let db = data.join("member/snap/db");
         let whole = fs::read(&db).unwrap();
-        let damages = Maker::new(&whole, 11).all();
+        let mut maker = Maker::new(&whole, 11);
+        let damages = maker.all();
         let some = |damage: &&Damage| !matches!(damage.kind, "within an image" | "the beginning is missing");
-        for (n, damage) in damages.iter().filter(some).enumerate().filter(|(n, _)| n % 3 == usize::from(lags)) {
+        let some = damages.iter().filter(some).enumerate().filter(|(n, _)| n % 3 == usize::from(lags));
+        // each root of `key` that may be paired with an entry of the log that is not its own
+        let old: Vec<_> = maker.old_roots().iter().take(ROOTS).map(|(_, key)| maker.older_root_of_key(*key)).collect();
+        let old = old.iter().flat_map(|damage| [(0, damage), (1, damage)]);
+        for (n, damage) in some.chain(old) {
             let (bytes, _) = damage.on(&whole);
             fs::write(&db, &bytes).unwrap();
             let what =

@@ -68,6 +68,13 @@ pub(super) fn report(out: &mut impl Write, report: &Report) -> io::Result<()> {
         if log.differ > 0 {
             writeln!(out, "  {} of them differ from what the pages hold for the same revision", log.differ)?;
         }
+        if log.newer > 0 {
+            let n = log.newer;
+            writeln!(out, "  {n} records on pages are newer than the last entry of the log, and left out")?;
+        }
+    }
+    if let Some(why) = report.log_left_out {
+        writeln!(out, "log: not added: {why}")?;
     }
     writeln!(
         out,
