@@ -85,10 +85,13 @@ impl<'a> RootOf<'a> {
     }
 }
 
-/// The revision that a key of the bucket `key` is.
+/// The highest revision that an etcd may have.
+pub(super) const HIGHEST: i64 = 1 << 62;
+
+/// The revision that a key of the bucket `key` is, if an etcd may have written it.
 #[must_use]
 pub(super) fn revision(key: &[u8]) -> Option<Revision> {
-    Revision::from_bucket_key(key).ok().map(|(revision, _)| revision)
+    Revision::from_bucket_key(key).ok().map(|(revision, _)| revision).filter(|revision| revision.main <= HIGHEST)
 }
 
 /// The root buckets of the pages `found`, best first: that of the valid meta, unless another one is newer by revisions.

@@ -7,6 +7,7 @@ use std::hash::BuildHasher as _;
 use super::{
     entry::{Entry, NO_KEY},
     raw,
+    root::HIGHEST,
 };
 use crate::{
     bolt::{
@@ -16,8 +17,6 @@ use crate::{
     etcd::Revision,
 };
 
-/// A revision that no etcd reaches.
-const HIGHEST: i64 = 1 << 62;
 /// Revisions at most between a record and the next one: `restore --bump-revision` raises it by less.
 const FAR: i64 = 1 << 32;
 
@@ -93,12 +92,13 @@ impl Set {
     }
 
     /// Takes away records whose revision is far above all others, unless a tree holds them: its last revision is `head`. No
-    /// etcd has written them, and none starts on them, for the next revision overflows. Returns how many.
+    /// etcd has written them. Those above [`HIGHEST`] no tree excuses: etcd fails at the next put, for the revision
+    /// overflows. Returns how many.
     pub(super) fn drop_far(&mut self, head: i64) -> u64 {
         let mut last = head.max(0);
         let is_near = |entry: &&Entry| {
             let main = entry.revision.main;
-            let near = main <= head || (main <= HIGHEST && main.saturating_sub(last) <= FAR);
+            let near = main <= HIGHEST && (main <= head || main.saturating_sub(last) <= FAR);
             last = last.max(main);
             near
         };
@@ -247,6 +247,7 @@ mod tests {
         assert_eq!(kept(&[2, i64::MAX - 1, i64::MAX], 0), (2, 1));
         // A tree holds them.
         assert_eq!(kept(&[2, 1 << 40, (1 << 40) + 1], 1 << 40), (0, 3));
+        assert_eq!(kept(&[2, i64::MAX], i64::MAX), (1, 1));
         assert_eq!(kept(&[], 0), (0, 0));
     }
 }
