@@ -24,6 +24,7 @@
 //! | whether it is good | [`verify::verify`], [`Finding`], [`Code`] |
 //! | what changed | [`diff::Diff`], [`diff::changes`] |
 //! | objects for another cluster | [`export::Exporter`] |
+//! | rows for other engines | [`rows::read`], [`rows::Row`], [`rows::COLUMNS`] |
 //! | a data directory for an etcd | [`restore::Plan`], [`rewrite::Alone`], [`rewrite::Migrate`] |
 //! | pages and records by hand | [`bolt::Db`], [`bolt::Walk`], [`bolt::Usage`], [`wal::Log`], [`snap::Snap`] |
 //!
@@ -33,7 +34,7 @@
 //!  the trunk, bytes on disk to Kubernetes objects and back:
 //!      bytes ordered error document proto hash ─> source ─> publish ─> bolt ─> wal ─> snap ─> etcd ─> k8s
 //!  branches from its end: checks, selection and printing, a cluster's objects, differences
-//!      salvage    verify ─> restore, rewrite    select ─> print    select ─> objects ─> diff    verify, objects ─> export
+//!      salvage    verify ─> restore, rewrite    select ─> print    select ─> objects ─> diff    verify, objects ─> export, rows
 //! ```
 //!
 //! A command follows the same order. For `verify backup.db`, [`source::Source::open`] recognises the file and maps it;
@@ -75,6 +76,7 @@ pub mod proto;
 pub mod publish;
 pub mod restore;
 pub mod rewrite;
+pub mod rows;
 pub mod salvage;
 pub mod select;
 pub mod snap;

@@ -41,6 +41,7 @@ const BRANCHES: &[(&str, &[&str])] = &[
     ("diff", &["objects"]),
     ("salvage", &[]),
     ("export", &["verify", "objects"]),
+    ("rows", &["verify", "select", "objects"]),
     ("restore", &["verify"]),
     ("rewrite", &["verify"]),
     ("catalog", &["verify", "objects", "diff"]),

@@ -195,13 +195,18 @@ fn words(args: &[OsString], from: usize, takes_value: impl Fn(&Flag<'_>) -> bool
 /// Whether a word can only be a SNAPSHOT: a file that there is and that no KIND is called, or what is written as a path.
 fn is_file(word: &OsString, rest: Rest) -> bool {
     let path = Path::new(word);
-    let written = |begin: &str| path.as_os_str().as_encoded_bytes().starts_with(begin.as_bytes());
-    let is_path = written("./") || written("../") || word == "-" || rest == Rest::Kinds && written("/");
+    let is_path = is_path(word) && (rest == Rest::Kinds || !path.is_absolute());
     is_path || Locator::is_there(path) && !(rest == Rest::Kinds && is_kind(word)) && word != "/"
 }
 
+/// Whether a word is written as a path, or is standard input.
+pub(crate) fn is_path(word: &OsString) -> bool {
+    let written = |begin: &str| word.as_encoded_bytes().starts_with(begin.as_bytes());
+    ["./", "../", "/"].into_iter().any(written) || word == "-"
+}
+
 /// Whether a word is KIND[/NAME], of a built-in kind.
-fn is_kind(word: &OsString) -> bool {
+pub(crate) fn is_kind(word: &OsString) -> bool {
     let kinds = word.to_str().and_then(|word| word.split('/').next()).unwrap_or_default();
     Resources::default().has_all(kinds)
 }

@@ -136,6 +136,18 @@ impl Mask {
         self.0.is_some() && Secrecy::of(key, object) != Secrecy::Nothing
     }
 
+    /// Whether a sum of a stored value would help to guess a secret: one that is stored in clear text. `object` is what the
+    /// value holds, if it can be read.
+    #[must_use]
+    pub fn hides_value(&self, key: &Key<'_>, value: &[u8], object: Option<&Object<'_>>) -> bool {
+        if self.0.is_none() || super::is_encrypted(value) {
+            return false;
+        }
+        let resource = key.object().map(|object| object.resource.as_ref()).unwrap_or_default();
+        let by_key = matches!(resource, "secrets" | "oauthclients") || is_token(resource);
+        by_key || matches!(key, Key::Bootstrap(_)) || object.is_some_and(|object| self.hides(key, object))
+    }
+
     /// Masks what is secret in an object, and returns whether anything was.
     pub fn object(&self, key: &Key<'_>, object: &mut Object<'_>) -> bool {
         let secrecy = Secrecy::of(key, object);

@@ -40,6 +40,18 @@ impl Moment {
         text
     }
 
+    /// The moment as text with microseconds; the rest is cut off.
+    #[must_use]
+    pub fn micros(&self) -> String {
+        gofmt::rfc3339_micro(self.seconds, self.nanos)
+    }
+
+    /// Microseconds since 1970; the rest is cut off.
+    #[must_use]
+    pub fn microseconds(&self) -> i64 {
+        self.seconds.saturating_mul(1_000_000).saturating_add(i64::from(self.nanos) / 1000)
+    }
+
     /// The moment plus a number of nanoseconds.
     #[must_use]
     pub(crate) fn plus(self, nanos: i64) -> Self {

@@ -201,8 +201,9 @@ impl<'a> Map<'a> {
         &mut self.0
     }
 
-    /// The entries, in order.
-    pub(super) fn into_entries(self) -> Vec<(Cow<'a, str>, Value<'a>)> {
+    /// The entries, in order of their names.
+    #[must_use]
+    pub fn into_entries(self) -> Vec<(Cow<'a, str>, Value<'a>)> {
         self.0
     }
 

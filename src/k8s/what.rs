@@ -5,6 +5,9 @@ use super::{path::Path, release::Release};
 /// Number of `metadata` in every kind.
 pub(super) const METADATA: u32 = 1;
 
+/// Number of `spec`, or of `template` in a PodTemplate.
+pub(super) const SPEC: u32 = 2;
+
 /// Number of `creationTimestamp` in `ObjectMeta`.
 pub(super) const CREATION_TIMESTAMP: u32 = 8;
 

@@ -7,11 +7,14 @@
 
 use std::{
     fs::{self, File},
+    io::Write as _,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
 
 use super::{
-    disk::fault,
+    data_dir::{check_names, real},
+    disk::{create, fault, sync_dir},
     doubt::Doubt,
     journal::{Journal, Step},
     rehearsal::Move,
@@ -70,6 +73,19 @@ impl Draft {
         self.staging.path(name)
     }
 
+    /// Syncs the file and renames it to where it belongs, in place of a file that is there.
+    ///
+    /// # Errors
+    /// When that failed; then everything is as it was.
+    pub(crate) fn replace(mut self) -> Result<()> {
+        let new = self.path();
+        File::open(&new).and_then(|new| new.sync_all()).map_err(fault(&new, "sync"))?;
+        self.staging.sync_made()?;
+        fs::rename(&new, &self.to).map_err(fault(&self.to, "replace"))?;
+        self.staging.keep_parents();
+        self.to.parent().map_or(Ok(()), sync_dir)
+    }
+
     /// Syncs it and renames it into place, with `doubt` beside it; returns where that is. An older doubt there is about
     /// something that no longer exists, and is removed.
     ///
@@ -100,6 +116,36 @@ impl Draft {
         self.staging.keep_parents();
         Ok(doubt.map(|_| beside))
     }
+}
+
+/// Writes the file `to`, or replaces it, by one rename: nobody sees half of it. Its mode is `mode`.
+///
+/// # Errors
+/// When that failed, or `to` is something else than a file; then everything is as it was.
+pub fn replace(to: &Path, mode: u32, bytes: &[u8]) -> Result<()> {
+    let (to, run) = (target(to)?, Run::Rows);
+    let draft = Draft::create(&to, run)?;
+    let path = draft.path();
+    let mut file = create(&path)?;
+    file.write_all(bytes).map_err(fault(&path, "write"))?;
+    file.set_permissions(fs::Permissions::from_mode(mode)).map_err(fault(&path, "change the mode of"))?;
+    draft.replace()
+}
+
+/// The path without links of a file that is written or replaced; what a killed run has left of its work on it is removed.
+///
+/// # Errors
+/// When it cannot be written, or is something else than a file.
+pub(crate) fn target(to: &Path) -> Result<PathBuf> {
+    let to = std::path::absolute(to).map_err(fault(to, "look at"))?;
+    check_names(&to)?;
+    let to = real(&to)?;
+    if to.exists() && !to.is_file() {
+        let what = format!("{}: it is there, and is no file", to.display());
+        return Err(Error::usage(what).hinted("name a file"));
+    }
+    Draft::recover(&to, Run::Rows)?;
+    Ok(to)
 }
 
 #[cfg(test)]

@@ -262,6 +262,7 @@ pub(super) fn unsure(folder: &Path, run: Run, why: &str) -> Error {
         Run::Restore => ("a restore", "look into it: an old member may be there; then move it away"),
         Run::Export => ("an export", "look into it, then move it away"),
         Run::Salvage => ("a salvage", "look into it, then move it away"),
+        Run::Rows => ("a run", "look into it, then move it away"),
     };
     Error::usage(format!("{}: {run} was broken off here, and {why}", folder.display())).hinted(hint)
 }

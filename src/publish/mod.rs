@@ -7,6 +7,7 @@
 //! Draft     one new file or folder, staged and renamed into place:
 //!               let draft = Draft::create(to, run)?;       write to draft.path()
 //!               draft.publish(doubt)?;
+//! replace   a small file, written or replaced by one rename
 //! MemberDirs    the same for members' directories, `member/` and logs elsewhere
 //! Doubt     NAME.etcdsnap.json beside a result: what is known against the backup that it was made from
 //! DirLock       one writer of a data directory at a time
@@ -32,7 +33,8 @@ pub(crate) use data_dir::start_command;
 pub use data_dir::{Destination, MemberDir, MemberDirs, Place, check_names, real};
 pub use disk::{check_room, copy, create, fault, free_name, make_dir, now, sync_dir};
 pub use doubt::Doubt;
-pub use draft::Draft;
+pub(crate) use draft::target;
+pub use draft::{Draft, replace};
 pub use journal::{Journal, Step};
 pub use lock::DirLock;
 pub use owner::{Owner, settle, settle_one};

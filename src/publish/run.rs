@@ -16,6 +16,8 @@ pub enum Run {
     Export,
     /// `salvage`.
     Salvage,
+    /// `rows`, and other files that may be written again.
+    Rows,
 }
 
 impl fmt::Display for Run {
@@ -24,6 +26,7 @@ impl fmt::Display for Run {
             Self::Restore => "restore",
             Self::Export => "export",
             Self::Salvage => "salvage",
+            Self::Rows => "rows",
         })
     }
 }

@@ -38,13 +38,21 @@ pub enum Verdict {
     Damaged,
 }
 
-impl fmt::Display for Verdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
+impl Verdict {
+    /// `good`, `doubtful` or `damaged`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
             Self::Good => "good",
             Self::Doubtful => "doubtful",
             Self::Damaged => "damaged",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
     }
 }
 

@@ -64,6 +64,7 @@ mod restore_equals_etcdutl;
 mod restore_places;
 mod restored_log_is_served;
 mod rolled_forward;
+mod rows;
 mod salvaged;
 mod same_answers_as_the_real_tools;
 mod same_objects_as_kubectl;

@@ -325,6 +325,9 @@ fn nothing_in_the_input_reaches_a_terminal_as_it_is() {
         ("salvage", &["--list", "-o", "json"]),
         ("salvage", &["--list", "-o", "ndjson"]),
         ("salvage", &["--to", "\x1b[2J/out"]),
+        ("rows", &["--with-object"]),
+        ("rows", &["--format", "csv"]),
+        ("rows", &["--dataset", "\x1b[2J/out", "--verdict", "-"]),
         ("\x1b[2J", &[]),
     ];
     let mut all: Vec<Vec<OsString>> = Vec::new();

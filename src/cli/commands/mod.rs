@@ -19,6 +19,7 @@ mod migrate;
 mod node;
 mod object;
 mod restore;
+mod rows;
 mod salvage;
 mod snap;
 mod snapshot;
@@ -76,6 +77,7 @@ commands! {
     History(history::History),
     Timeline(timeline::Timeline),
     Export(export::Export),
+    Rows(rows::Rows),
     Restore(Box<restore::Restore>),
     Salvage(salvage::Salvage),
     Wal(wal::Wal),

@@ -27,7 +27,7 @@ use super::{
     object::{Object, decode_with},
     release::Release,
     stored::{ENCRYPTED, Provider, Seal, Stored},
-    what::{CREATION_TIMESTAMP, MANAGED_FIELDS, METADATA, ManagedFields, What, Without},
+    what::{CREATION_TIMESTAMP, MANAGED_FIELDS, METADATA, ManagedFields, SPEC, What, Without},
 };
 use crate::{Result, etcd::KeyValue};
 use config::EncryptionConfiguration;
@@ -151,6 +151,18 @@ impl Ring {
         let all_but = |kept: &[u32]| !kept.iter().fold(0, |bits, number| bits | Without::bit(*number));
         let without =
             Without { object: all_but(&[METADATA]), metadata: all_but(&[CREATION_TIMESTAMP, MANAGED_FIELDS]) };
+        decode_opened(self.open(etcd_key, value)?, What { managed_fields, without, ..What::default() })
+    }
+
+    /// As [`Ring::object`], with no more than the type, `metadata` without `managedFields` and, if `spec` is wanted, the
+    /// second field of the object, where the rest need not be read, as in protobuf.
+    ///
+    /// # Errors
+    /// As [`Ring::object`].
+    pub(crate) fn outline<'v>(&self, etcd_key: &[u8], value: &'v [u8], spec: bool) -> Result<Object<'v>, Undecodable> {
+        let kept = Without::bit(METADATA) | if spec { Without::bit(SPEC) } else { 0 };
+        let without = Without { object: !kept, metadata: Without::bit(MANAGED_FIELDS) };
+        let managed_fields = ManagedFields::Hide;
         decode_opened(self.open(etcd_key, value)?, What { managed_fields, without, ..What::default() })
     }
 

@@ -82,6 +82,9 @@ const ANY: &[&str] = &[
     "salvage IN --list",
     "salvage IN --list -o json --scan",
     "salvage IN --list -o ndjson --page-size 4096 --verdict likely,conflicting",
+    "rows IN --with-object --force",
+    "rows IN --format csv --to out/r.csv --verdict out/v",
+    "rows IN GOOD --dataset out/set --encryption-config ROOT/fixtures/encryption.yaml",
 ];
 
 /// Those for a data directory, besides.
@@ -117,7 +120,7 @@ const DIRECTORY: &[&str] = &[
 const NAMED: &str = "--name m --initial-cluster m=http://127.0.0.1:2380 --initial-cluster-token t";
 
 /// The commands that mask secrets.
-const MASKED: [&str; 6] = ["describe", "diff", "history", "timeline", "wal", "snap"];
+const MASKED: [&str; 7] = ["describe", "diff", "history", "timeline", "rows", "wal", "snap"];
 
 /// A call for a mutant of this kind.
 pub fn call(kind: Kind, input: &str, random: &mut Random) -> Vec<String> {

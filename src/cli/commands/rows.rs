@@ -1,0 +1,321 @@
+use std::{
+    ffi::OsString,
+    io::{self, IsTerminal as _, Write as _},
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering::SeqCst},
+    time::Instant,
+};
+
+use clap::{Args, ValueEnum, builder::PossibleValue};
+use etcdsnap::{
+    Error,
+    bytes::{escape, file_name},
+    error::Fault,
+    k8s::{Mask, Ring},
+    objects::Query,
+    publish::replace,
+    rows::{Encoder, Files, Format, Header, Judged, Read, Reading, Row, Target, read},
+    source::{Locator, Options, is_stdin},
+    verify::Verdict,
+};
+
+use super::unknown::UnknownFields;
+use crate::{
+    args::{InNamespace, Keys, LogArgs, Masking},
+    failure::{Exit, Failure},
+    render::printable,
+    session::{Session, one_stdin, print_notes, stop_at_signal},
+    words::{is_kind, is_path},
+};
+
+/// One row for each key, for other engines: DuckDB, Polars, Spark, a spreadsheet
+///
+/// The columns (docs/rows.md) are whose object it is, its revisions, its owners, labels and images, what encrypts it, and
+/// of which backup and cluster it is. Each backup is checked as `verify` does before its first row is written; a damaged
+/// one has no rows unless --force is given. Secrets have no value_hash, and what is masked elsewhere is masked here.
+///
+/// All or nothing: FILE is written beside its place and renamed. A damaged backup among several is left out; any error of
+/// the system leaves nothing.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  etcdsnap rows backup.db --to rows.csv
+  etcdsnap rows monday.db tuesday.db pods,deployments -n shop --to rows.ndjson
+  aws s3 cp s3://bucket/key - | etcdsnap rows - --format ndjson
+  etcdsnap rows backup.db --dataset rows/ --verdict -
+
+Exit status: 0 all rows are written; 1 a backup is damaged or no backup, or a value cannot be read; 2 wrong usage, or FILE
+exists; 3 could not be read or written, or changed meanwhile: the only one that is worth another try")]
+pub(crate) struct Rows {
+    /// The backup
+    snapshot: PathBuf,
+    /// More backups, then KIND[,KIND...] [NAME...] or KIND/NAME...
+    #[arg(value_name = "SNAPSHOT|KIND[/NAME]")]
+    what: Vec<OsString>,
+    #[command(flatten)]
+    within: InNamespace,
+    /// The format; without it by the ending of FILE, or ndjson
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    format: Option<FormatName>,
+    /// Into FILE; - for stdout (the default)
+    #[arg(long, value_name = "FILE")]
+    to: Option<PathBuf>,
+    /// Into DIR/cluster=ID/date=DATE/SHA16.FORMAT, a file for each backup; the same backup again replaces its file
+    #[arg(long, value_name = "DIR", conflicts_with = "to")]
+    dataset: Option<PathBuf>,
+    /// Replace FILE if it exists
+    #[arg(long, requires = "to")]
+    overwrite: bool,
+    /// Write to FILE what became of each backup, one JSON document a line, on failure too; - for stdout
+    #[arg(long, value_name = "FILE")]
+    verdict: Option<PathBuf>,
+    /// Add a column with the whole object as JSON
+    #[arg(long)]
+    with_object: bool,
+    /// Write what can be read of a damaged backup
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    keys: Keys,
+    #[command(flatten)]
+    masking: Masking,
+    #[command(flatten)]
+    log: LogArgs,
+}
+
+/// The name of a format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct FormatName(Format);
+
+impl ValueEnum for FormatName {
+    fn value_variants<'a>() -> &'a [Self] {
+        static ALL: [FormatName; Format::ALL.len()] = names();
+        &ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.0.name()))
+    }
+}
+
+#[allow(clippy::indexing_slicing, reason = "evaluated when it is compiled")]
+const fn names() -> [FormatName; Format::ALL.len()] {
+    let mut all = [FormatName(Format::Ndjson); Format::ALL.len()];
+    let mut at = 0;
+    while at < all.len() {
+        all[at] = FormatName(Format::ALL[at]);
+        at += 1;
+    }
+    all
+}
+
+/// What is asked for, and where it goes.
+struct Job {
+    query: Query,
+    mask: Mask,
+    out: Out,
+    judged: Vec<Judged>,
+    stop: std::sync::Arc<AtomicBool>,
+    unknown: UnknownFields,
+}
+
+enum Out {
+    Stdout { encoder: Box<dyn Encoder>, buffer: Vec<u8> },
+    Files(Files),
+}
+
+impl Rows {
+    pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
+        let (snapshots, what) = self.words()?;
+        one_stdin(&snapshots)?;
+        let out = self.out()?;
+        let query = Query { what, namespace: self.within.only(), range: None };
+        let unknown = UnknownFields::default();
+        let mut job =
+            Job { query, mask: self.masking.mask()?, out, judged: Vec::new(), stop: stop_at_signal(), unknown };
+        let ended = self.all(session, &snapshots, &mut job);
+        let lines: String = job.judged.iter().map(Judged::line).collect();
+        let written = match &self.verdict {
+            None => Ok(()),
+            Some(path) if is_stdin(path) => session.out.write_all(lines.as_bytes()).map_err(Failure::from),
+            Some(path) => replace(path, 0o644, lines.as_bytes()).map_err(Failure::from),
+        };
+        match (ended, written) {
+            (Ok(exit), Ok(())) => Ok(exit),
+            (Ok(_), Err(failure)) => Err(failure),
+            (Err(failure), written) => {
+                written.err().iter().for_each(Failure::say);
+                Err(failure)
+            }
+        }
+    }
+
+    /// The backups, and what of them is wanted.
+    fn words(&self) -> Result<(Vec<PathBuf>, Vec<String>), Error> {
+        let is_backup = |word: &&OsString| is_path(word) || Locator::is_there(Path::new(word)) && !is_kind(word);
+        let more = self.what.iter().take_while(is_backup).count();
+        let (more, kinds) = self.what.split_at_checked(more).unwrap_or((&self.what, &[]));
+        if let Some(late) = kinds.iter().find(is_backup) {
+            let what = format!("{}: a backup after a KIND", file_name(late));
+            return Err(Error::usage(what).hinted("the backups come first: etcdsnap rows SNAPSHOT... [KIND...]"));
+        }
+        for word in kinds.iter().filter(|word| Path::new(word).exists()) {
+            let name = file_name(word);
+            say!("note: {name} is taken for a KIND; ./{name} is the file");
+        }
+        let snapshots = std::iter::once(&self.snapshot).cloned().chain(more.iter().map(PathBuf::from)).collect();
+        Ok((snapshots, kinds.iter().map(|kind| kind.to_string_lossy().into_owned()).collect()))
+    }
+
+    /// The destination.
+    fn out(&self) -> Result<Out, Error> {
+        let to = self.to.as_deref().filter(|to| !is_stdin(to));
+        let format = self.format.map(|name| name.0).or_else(|| Format::of(to?)).unwrap_or(Format::Ndjson);
+        let target = match (to, &self.dataset) {
+            (_, Some(dir)) => Target::Dataset(dir.clone()),
+            (Some(to), _) => Target::File(to.to_owned()),
+            (None, None) => {
+                if self.verdict.as_deref().is_some_and(is_stdin) {
+                    let error = Error::usage("--verdict -: the rows go to stdout");
+                    return Err(error.hinted("name a file for one of the two: --to FILE or --verdict FILE"));
+                }
+                if !format.is_text() && io::stdout().is_terminal() {
+                    let error = Error::usage(format!("{}: not for a terminal", format.name()));
+                    return Err(error.hinted("--to FILE"));
+                }
+                let encoder = format.encoder(self.with_object).map_err(|e| Error::io("stdout", "write", e))?;
+                return Ok(Out::Stdout { encoder, buffer: Vec::new() });
+            }
+        };
+        Ok(Out::Files(Files::new(target, self.overwrite, format, self.with_object)?))
+    }
+
+    /// Writes the rows of all backups.
+    fn all(&self, session: &mut Session, snapshots: &[PathBuf], job: &mut Job) -> Result<Exit, Failure> {
+        let options = session.options(&self.log.dir, snapshots.iter().map(PathBuf::as_path))?;
+        let mut worst = Exit::Good;
+        for snapshot in snapshots {
+            let begun = Instant::now();
+            match self.one(session, snapshot, &options, begun, job) {
+                Ok(exit) => worst = worst.max(exit),
+                Err(Failure::Error(error)) => {
+                    job.judged.push(Judged::failed(&file_name(snapshot), &error, begun.elapsed().as_secs_f64()));
+                    // Among others a file that is no backup is left out.
+                    if snapshots.len() == 1 || error.fault() != Fault::Content {
+                        return Err(error.into());
+                    }
+                    worst = worst.max(error.fault().into());
+                    Failure::from(error).say();
+                }
+                Err(failure) => return Err(failure),
+            }
+        }
+        let rows: u64 = job.judged.iter().map(Judged::rows).sum();
+        match &mut job.out {
+            Out::Stdout { encoder, buffer } => {
+                encoder.end(buffer)?;
+                session.out.write_all(&std::mem::take(buffer))?;
+            }
+            Out::Files(_) if rows == 0 && worst != Exit::Good => {
+                say!("note: nothing is written");
+            }
+            Out::Files(files) => {
+                let written = files.end()?;
+                session.wrote(written.as_slice())?;
+            }
+        }
+        Ok(worst)
+    }
+
+    /// Writes the rows of one backup.
+    fn one(
+        &self,
+        session: &mut Session,
+        snapshot: &Path,
+        options: &Options,
+        begun: Instant,
+        job: &mut Job,
+    ) -> Result<Exit, Failure> {
+        let source = session.open_quietly(snapshot, options)?;
+        print_notes(&source);
+        let ring: Ring = self.keys.ring()?;
+        let (progress, size) = (session.progress(&source), source.db().len());
+        let Job { query, mask, out, stop, unknown, .. } = &mut *job;
+        let load = self.log.load();
+        let reading = Reading { query, load: &load, mask, with_object: self.with_object, force: self.force };
+        let done = read(
+            &source,
+            ring,
+            &reading,
+            move |done| progress.update(done, size),
+            |header, rows| {
+                if stop.load(SeqCst) {
+                    return Err(Failure::from(Error::Interrupted));
+                }
+                for row in rows {
+                    note(row, unknown);
+                }
+                write(session, out, header, rows)
+            },
+        )?;
+        session.intact(&source)?;
+        let exit = self.report(source.name(), &done);
+        let file = match out {
+            Out::Files(files) => files.end_backup()?,
+            Out::Stdout { .. } => None,
+        };
+        session.wrote(file.as_slice())?;
+        let file = file.map(|file| file.display().to_string());
+        job.judged.push(Judged::read(&done, file, exit as u8, begun.elapsed().as_secs_f64()));
+        Ok(exit)
+    }
+
+    /// Prints what is wrong with a backup.
+    fn report(&self, name: &str, read: &Read) -> Exit {
+        let name = printable(name.to_owned());
+        match read.report.verdict() {
+            Some(Verdict::Damaged) => {
+                if let Some(finding) =
+                    read.report.findings.list().iter().find(|f| f.severity == etcdsnap::error::Severity::Error)
+                {
+                    say!("error: {name}: {finding}");
+                }
+                match read.refused {
+                    true => say!(
+                        "{name}: damaged, none of its rows are written; `etcdsnap verify` lists the findings, --force writes what can be read"
+                    ),
+                    false => say!("{name}: damaged; the rows hold what could be read"),
+                }
+                Exit::Content
+            }
+            _ if read.unreadable > 0 => Exit::Content,
+            Some(Verdict::Doubtful) => {
+                say!("note: {name} is doubtful; `etcdsnap verify` tells why");
+                Exit::Good
+            }
+            _ => Exit::Good,
+        }
+    }
+}
+
+/// Reports what cannot be read, and what is not known in an object.
+fn note(row: &Row<'_>, unknown: &mut UnknownFields) {
+    if let Some(why) = &row.error {
+        say!("error: {}: {}", escape(row.key.as_bytes()), printable(why.clone()));
+    }
+    if !row.unknown.is_empty() {
+        unknown.note(row.key.as_bytes(), &row.unknown);
+    }
+}
+
+fn write(session: &mut Session, out: &mut Out, header: &Header, rows: &[Row<'_>]) -> Result<(), Failure> {
+    match out {
+        Out::Files(files) => Ok(files.rows(header, rows)?),
+        Out::Stdout { encoder, buffer } => {
+            encoder.rows(header, rows, buffer)?;
+            session.out.write_all(buffer)?;
+            buffer.clear();
+            Ok(())
+        }
+    }
+}

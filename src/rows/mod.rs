@@ -1,0 +1,27 @@
+//! Rows for other engines: one for each live key of a backup, by one list of columns.
+//!
+//! ```text
+//! Source ─> verify ─────────────────> Header   what all rows of one backup share: its cluster, sum, revision, verdict
+//!        └> Cluster ─> stored value ─> Row      one key: whose object it is, its revisions, owners, labels, images
+//!                     COLUMNS ─> Encoder        NDJSON, CSV
+//! ```
+//!
+//! The backup is checked while its values are decoded; no row is handed on before the verdict is known.
+
+mod columns;
+mod dataset;
+mod encode;
+mod header;
+mod images;
+mod read;
+mod row;
+mod save;
+mod verdict;
+
+pub use columns::{COLUMNS, Column, Line, Of};
+pub use encode::{Encoder, Format};
+pub use header::Header;
+pub use read::{Read, Reading, read};
+pub use row::{Pair, Row};
+pub use save::{Files, Target};
+pub use verdict::Judged;

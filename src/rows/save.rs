@@ -1,0 +1,150 @@
+//! Rows as files, all or nothing.
+
+use std::{
+    fs::File,
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+};
+
+use super::{
+    dataset,
+    encode::{Encoder, Format},
+    header::Header,
+    row::Row,
+};
+use crate::{
+    Error, Result,
+    publish::{Draft, Run, create, fault, target},
+};
+
+/// Bytes that are gathered before they are written.
+const BUFFER: usize = 1 << 20;
+
+/// Where rows are written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// All into one file.
+    File(PathBuf),
+    /// Into a folder, a file for each backup: `cluster=ID/date=DATE/SHA16.FORMAT`.
+    Dataset(PathBuf),
+}
+
+/// Files of rows that are being written. What is not published leaves nothing.
+#[derive(Debug)]
+pub struct Files {
+    target: Target,
+    format: Format,
+    with_object: bool,
+    draft: Option<Sink>,
+}
+
+impl Files {
+    /// Looks whether the target can be written. A file that is there is replaced when `overwrite` is set; one of a dataset
+    /// always, for it is of the same backup.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn new(to: Target, overwrite: bool, format: Format, with_object: bool) -> Result<Self> {
+        let target = match to {
+            Target::File(to) => {
+                let file = target(&to)?;
+                if file.exists() && !overwrite {
+                    let what = format!("{}: there is a file of this name already", to.display());
+                    return Err(Error::usage(what).hinted("--overwrite replaces it"));
+                }
+                Target::File(file)
+            }
+            Target::Dataset(dir) if dir.exists() && !dir.is_dir() => {
+                return Err(Error::usage(format!("{}: it is no folder", dir.display())).hinted("name a folder"));
+            }
+            dataset @ Target::Dataset(_) => dataset,
+        };
+        Ok(Self { target, format, with_object, draft: None })
+    }
+
+    /// Adds rows of a backup.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub fn rows(&mut self, header: &Header, rows: &[Row<'_>]) -> Result<()> {
+        if self.draft.is_none() {
+            let to = match &self.target {
+                Target::File(to) => to.clone(),
+                Target::Dataset(dir) => target(&dataset::file(dir, header, self.format))?,
+            };
+            self.draft = Some(Sink::create(&to, self.format, self.with_object)?);
+        }
+        self.draft.as_mut().map_or(Ok(()), |sink| sink.rows(header, rows))
+    }
+
+    /// Ends a backup: publishes its file in a dataset, and returns the path.
+    ///
+    /// # Errors
+    /// When that failed.
+    pub fn end_backup(&mut self) -> Result<Option<PathBuf>> {
+        match self.target {
+            Target::File(_) => Ok(None),
+            Target::Dataset(_) => self.draft.take().map(Sink::publish).transpose(),
+        }
+    }
+
+    /// Publishes the one file, even one without rows, and returns its path.
+    ///
+    /// # Errors
+    /// When that failed.
+    pub fn end(&mut self) -> Result<Option<PathBuf>> {
+        match (&self.target, self.draft.take()) {
+            (Target::Dataset(_), _) => Ok(None),
+            (Target::File(_), Some(sink)) => sink.publish().map(Some),
+            (Target::File(to), None) => Sink::create(to, self.format, self.with_object)?.publish().map(Some),
+        }
+    }
+}
+
+/// One file.
+struct Sink {
+    draft: Draft,
+    to: PathBuf,
+    path: PathBuf,
+    file: File,
+    encoder: Box<dyn Encoder>,
+    out: Vec<u8>,
+}
+
+impl std::fmt::Debug for Sink {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Sink").field(&self.to).finish()
+    }
+}
+
+impl Sink {
+    fn create(to: &Path, format: Format, with_object: bool) -> Result<Self> {
+        let draft = Draft::create(to, Run::Rows).map_err(|error| match error {
+            // Another run is at the same file; this one may be tried again.
+            Error::Usage { what, .. } => fault(to, "write")(io::Error::new(io::ErrorKind::ResourceBusy, what)),
+            error => error,
+        })?;
+        let path = draft.path();
+        let file = create(&path)?;
+        let encoder = format.encoder(with_object).map_err(fault(to, "write"))?;
+        Ok(Self { draft, to: to.to_owned(), path, file, encoder, out: Vec::new() })
+    }
+
+    fn rows(&mut self, header: &Header, rows: &[Row<'_>]) -> Result<()> {
+        self.encoder.rows(header, rows, &mut self.out).map_err(fault(&self.to, "write"))?;
+        if self.out.len() >= BUFFER { self.flush() } else { Ok(()) }
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        self.file.write_all(&self.out).map_err(fault(&self.path, "write"))?;
+        self.out.clear();
+        Ok(())
+    }
+
+    fn publish(mut self) -> Result<PathBuf> {
+        self.encoder.end(&mut self.out).map_err(fault(&self.to, "write"))?;
+        self.flush()?;
+        self.draft.replace()?;
+        Ok(self.to)
+    }
+}

@@ -1,0 +1,323 @@
+//! `rows`: every key is a row, in every format; what is secret, damaged or cannot be read never passes as something else.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+};
+
+use serde_json::Value;
+
+use crate::common::{etcdsnap, made};
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// What is printed on stdout.
+#[track_caller]
+fn printed(args: &[&str], exit: i32) -> String {
+    let output = etcdsnap(args);
+    assert_eq!(output.status.code(), Some(exit), "{args:?}: {}", text(&output.stderr));
+    text(&output.stdout)
+}
+
+fn lines(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn str<'v>(value: &'v Value, name: &str) -> &'v str {
+    value[name].as_str().unwrap_or_default()
+}
+
+#[test]
+fn every_key_has_a_row_with_what_the_object_holds() {
+    for (file, more) in [
+        ("fixtures/kube.db", &[][..]),
+        ("fixtures/kube-later.db", &["--encryption-config", "fixtures/kube-later.yaml"]),
+        ("fixtures/etcd-3.6.db", &[]),
+    ] {
+        let rows = lines(&printed(&[&["rows", file], more].concat(), 0));
+        let keys = printed(&["kv", file, "-w", "ndjson"], 0);
+        assert_eq!(rows.len(), keys.lines().count(), "{file}");
+        let objects = etcdsnap(
+            [&["get", file, "all,cm,secrets,crd,ns,events,leases,nodes", "-A", "-o", "ndjson"], more].concat(),
+        );
+        let objects = lines(&text(&objects.stdout));
+        let of =
+            |row: &Value| (str(row, "kind").to_owned(), str(row, "namespace").to_owned(), str(row, "name").to_owned());
+        let rows: BTreeMap<_, _> = rows.iter().map(|row| (of(row), row)).collect();
+        for object in &objects {
+            let meta = &object["metadata"];
+            let name =
+                (str(object, "kind").to_owned(), str(meta, "namespace").to_owned(), str(meta, "name").to_owned());
+            let row = rows[&name];
+            assert_eq!(str(row, "uid"), str(meta, "uid"));
+            assert_eq!(row["mod_revision"].to_string(), str(meta, "resourceVersion"));
+            let empty = serde_json::json!({});
+            assert_eq!(&row["labels"], if meta["labels"].is_null() { &empty } else { &meta["labels"] }, "{name:?}");
+            assert_eq!(str(row, "created").replace(".000000", ""), str(meta, "creationTimestamp"));
+            let owners = meta["ownerReferences"].as_array().into_iter().flatten();
+            let owners: Vec<_> = owners.map(|of| [str(of, "kind"), str(of, "name"), str(of, "uid")]).collect();
+            let have = row["owners"].as_array().unwrap().iter();
+            assert_eq!(have.map(|of| [str(of, "kind"), str(of, "name"), str(of, "uid")]).collect::<Vec<_>>(), owners);
+            if name.0 == "Pod" {
+                let images = ["initContainers", "containers"].into_iter();
+                let images = images.flat_map(|list| object["spec"][list].as_array().into_iter().flatten());
+                let mut images: Vec<_> = images.map(|container| container["image"].clone()).collect();
+                images.dedup();
+                assert_eq!(row["images"].as_array().unwrap(), &images);
+                assert_eq!(str(row, "node"), str(&object["spec"], "nodeName"));
+            }
+        }
+        assert!(file.contains("etcd-3.6") || objects.len() > 60, "{file}: {}", objects.len());
+    }
+}
+
+#[test]
+fn templates_of_pods_name_images_too() {
+    let rows = lines(&printed(&["rows", "fixtures/kube.db", "deploy,sts,rs,cronjobs", "-n", "shop"], 0));
+    assert!(rows.len() > 2 && rows.iter().all(|row| !row["images"].as_array().unwrap().is_empty()), "{rows:#?}");
+}
+
+/// Bytes that a Secret of the fixtures holds, as they are stored and in base64.
+const SECRETS: [&str; 3] = ["s\u{e4}ssword", "cMOkc3N3w7ZyZA", "p\u{e4}ssw\u{f6}rd"];
+
+#[test]
+fn secrets_are_masked() {
+    let config = ["--encryption-config", "fixtures/encryption.yaml"];
+    let file = "fixtures/encrypted.db";
+    let of = |args: &[&str]| lines(&printed(&[&["rows", file, "secrets", "--with-object"], args].concat(), 0));
+    let row = |rows: &[Value], name| rows.iter().find(|row| str(row, "name") == name).unwrap().clone();
+    // without the keys only the key of etcd shows what it is
+    let sealed = row(&of(&[]), "gcm");
+    assert_eq!(
+        (str(&sealed, "encrypted_by"), &sealed["uid"], &sealed["object"]),
+        ("aesgcm (key 2026)", &Value::Null, &Value::Null)
+    );
+    assert!(sealed["value_hash"].is_string() && sealed["error"].is_null());
+    // with them its metadata; in clear text no sum that helps to guess
+    let opened = of(&config);
+    let (gcm, plain) = (row(&opened, "gcm"), row(&opened, "plain"));
+    assert!(
+        gcm["uid"].is_string()
+            && gcm["encrypted_by"] == "aesgcm (key 2026)"
+            && gcm["value_hash"] == sealed["value_hash"]
+    );
+    assert!(plain["value_hash"].is_null() && plain["encrypted_by"].is_null());
+    let all = printed(&[&["rows", file, "--with-object"], &config[..]].concat(), 0);
+    assert!(str(&plain, "object").contains("masked:") && SECRETS.iter().all(|secret| !all.contains(secret)));
+    // unless that is asked for
+    let revealed = of(&[&config[..], &["--reveal"]].concat());
+    assert!(row(&revealed, "plain")["value_hash"].is_string());
+    assert!(SECRETS.iter().any(|secret| str(&row(&revealed, "gcm"), "object").contains(secret)));
+    // with keys that do not fit the values cannot be read, and the exit status shows it
+    let wrong = printed(&["rows", file, "secrets", "--encryption-config", "fixtures/kube-later.yaml"], 1);
+    assert!(lines(&wrong).iter().any(|row| str(row, "error").starts_with("encrypted by aesgcm (key 2026)")), "{wrong}");
+}
+
+/// Records of a CSV text.
+fn records(text: &str) -> Vec<Vec<Option<String>>> {
+    let (mut records, mut record, mut chars) = (Vec::new(), Vec::new(), text.chars().peekable());
+    while chars.peek().is_some() {
+        let quoted = chars.next_if_eq(&'"').is_some();
+        let mut field = String::new();
+        while let Some(c) = chars.next_if(|c| quoted || !matches!(c, ',' | '\n')) {
+            match c {
+                '"' if quoted && chars.next_if_eq(&'"').is_none() => break,
+                c => field.push(c),
+            }
+        }
+        record.push((quoted || !field.is_empty()).then_some(field));
+        if chars.next() == Some('\n') {
+            records.push(std::mem::take(&mut record));
+        }
+    }
+    records
+}
+
+#[test]
+fn csv_and_ndjson_hold_the_same() {
+    let args = ["rows", "fixtures/kube.db", "--with-object", "--mask-key", "fixtures/small.db"];
+    let rows = lines(&printed(&args, 0));
+    let csv = records(&printed(&[&args[..], &["--format", "csv"]].concat(), 0));
+    let (names, records) = csv.split_first().unwrap();
+    assert_eq!(records.len(), rows.len());
+    for (row, record) in rows.iter().zip(records) {
+        let cell = |value: &Value| match value {
+            Value::Null => None,
+            Value::String(text) => Some(text.clone()),
+            other => Some(other.to_string()),
+        };
+        let want: Vec<_> = row.as_object().unwrap().iter().map(|(name, value)| (name.as_str(), cell(value))).collect();
+        let have: Vec<_> = names.iter().map(|name| name.as_deref().unwrap()).zip(record.iter().cloned()).collect();
+        assert_eq!(have, want);
+    }
+}
+
+fn names(dir: &Path) -> Vec<String> {
+    let mut names: Vec<_> = fs::read_dir(dir).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// A copy of a fixture with a byte of a value changed, so that only its trailer shows it; and one with a broken page.
+fn damaged(dir: &Path) -> [PathBuf; 2] {
+    let mut bytes = fs::read("fixtures/kube.db").unwrap();
+    let at = bytes.windows(5).position(|window| window == b"nginx").unwrap();
+    bytes[at] ^= 1;
+    let flipped = dir.join("flipped.db");
+    fs::write(&flipped, &bytes).unwrap();
+    let broken = dir.join("broken.db");
+    let leaf = crate::common::key_leaf(&bytes);
+    bytes[leaf] ^= 1;
+    fs::write(&broken, &bytes).unwrap();
+    [flipped, broken]
+}
+
+#[test]
+fn a_damaged_backup_has_no_rows_and_the_verdict_shows_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = tempfile::tempdir().unwrap();
+    let path = |name: &str| out.path().join(name).to_str().unwrap().to_owned();
+    let (to, verdict) = (path("rows.csv"), path("verdict"));
+    for file in damaged(dir.path()) {
+        let file = file.to_str().unwrap();
+        for to in [&["--to", &to][..], &[]] {
+            let output = etcdsnap([&["rows", file, "--verdict", &verdict], to].concat());
+            assert!(output.status.code() == Some(1) && output.stdout.is_empty(), "{output:?}");
+            assert!(text(&output.stderr).contains("none of its rows are written"), "{}", text(&output.stderr));
+            assert_eq!(names(out.path()), ["verdict"]);
+            let judged = &lines(&fs::read_to_string(&verdict).unwrap())[0];
+            assert_eq!((str(judged, "verdict"), &judged["rows"], &judged["exit"]), ("damaged", &0.into(), &1.into()));
+            assert_eq!(str(judged, "sha256").len(), 64);
+            assert!(!judged["findings"].as_array().unwrap().is_empty());
+        }
+        let forced = lines(&printed(&["rows", file, "--force"], 1));
+        assert!(
+            forced.len() > 200 && forced.iter().all(|row| row["snapshot_verdict"] == "damaged"),
+            "{}",
+            forced.len()
+        );
+    }
+    // among others it is left out, and what is no backup, too
+    let [flipped, _] = damaged(dir.path());
+    let good = "fixtures/kube-later.db";
+    let args = ["rows", good, flipped.to_str().unwrap(), "README.md", "--to", &to, "--verdict", &verdict];
+    let output = etcdsnap(args);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let judged = lines(&fs::read_to_string(&verdict).unwrap());
+    let verdicts: Vec<_> = judged.iter().map(|of| (str(of, "verdict"), str(of, "unread"))).collect();
+    assert_eq!(verdicts, [("good", ""), ("damaged", ""), ("", "not a snapshot")]);
+    let written = records(&fs::read_to_string(&to).unwrap());
+    assert!(written.len() > 200 && written[1..].iter().all(|record| record[1].as_deref() == Some(good)));
+    // what cannot be read is worth another try, and leaves nothing
+    fs::remove_file(&to).unwrap();
+    let args = ["rows", good, "./fixtures/no-such.db", "--to", &to, "--verdict", &verdict];
+    assert_eq!(etcdsnap(args).status.code(), Some(3));
+    assert_eq!(
+        (names(out.path()), lines(&fs::read_to_string(&verdict).unwrap()).len()),
+        (vec!["verdict".to_owned()], 2)
+    );
+}
+
+#[test]
+fn a_file_is_replaced_only_when_that_is_asked_for_and_a_dataset_by_the_same_backup() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let (file, to, set) = ("fixtures/kube.db", path("rows.ndjson"), path("set"));
+    assert_eq!(printed(&["rows", file, "pods", "--to", &to], 0), "");
+    let pods = fs::read_to_string(&to).unwrap();
+    assert_eq!(pods, printed(&["rows", file, "pods"], 0));
+    assert_eq!(etcdsnap(["rows", file, "--to", &to]).status.code(), Some(2));
+    assert_eq!(fs::read_to_string(&to).unwrap(), pods);
+    printed(&["rows", file, "nodes", "--to", &to, "--overwrite"], 0);
+    assert_eq!(fs::read_to_string(&to).unwrap(), printed(&["rows", file, "nodes"], 0));
+    assert_eq!(names(dir.path()), ["rows.ndjson"]);
+    let mut seen = None;
+    for _ in 0..2 {
+        let judged = lines(&printed(&["rows", file, "fixtures/kube-later.db", "--dataset", &set, "--verdict", "-"], 0));
+        let files: Vec<_> = judged.iter().map(|judged| str(judged, "file").to_owned()).collect();
+        let sha = str(&judged[0], "sha256");
+        let identity = str(&judged[0], "identity");
+        let want = format!("{set}/cluster={identity}/date=2026-11-21/{}.ndjson", &sha[..16]);
+        assert_eq!(files[0], want);
+        assert_eq!(fs::read_to_string(&files[0]).unwrap(), printed(&["rows", file], 0));
+        assert_eq!(names(Path::new(&files[0]).parent().unwrap()).len(), 2);
+        assert_eq!(seen.get_or_insert(files.clone()), &files);
+    }
+}
+
+#[test]
+fn words_are_backups_then_kinds() {
+    let dir = tempfile::tempdir().unwrap();
+    let snapshot = std::env::current_dir().unwrap().join("fixtures/kube.db");
+    fs::copy(&snapshot, dir.path().join("pods")).unwrap();
+    fs::copy(&snapshot, dir.path().join("b.db")).unwrap();
+    let run = |args: &[&str]| -> Output {
+        Command::new(env!("CARGO_BIN_EXE_etcdsnap")).arg("rows").args(args).current_dir(dir.path()).output().unwrap()
+    };
+    let of = |output: Output| (lines(&text(&output.stdout)), text(&output.stderr), output.status.code());
+    let (rows, note, exit) = of(run(&["b.db", "pods"]));
+    assert!(
+        exit == Some(0) && rows.iter().all(|row| row["kind"] == "Pod") && note.contains("./pods is the file"),
+        "{note}"
+    );
+    let (both, ..) = of(run(&["b.db", "./pods", "pods"]));
+    assert_eq!(both.len(), 2 * rows.len());
+    assert_eq!(of(run(&["b.db", "nodes", "b.db"])).2, Some(2));
+    let (_, error, exit) = of(run(&["b.db", "nosuchkind"]));
+    assert!(exit == Some(1) && error.contains("nosuchkind"), "{error}");
+    assert_eq!(of(run(&["b.db", "pod/nosuch"])).2, Some(1));
+}
+
+#[test]
+fn a_pipe_is_a_backup() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_etcdsnap"))
+        .args(["rows", "-", "pods", "--threads", "1"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(&fs::read("fixtures/kube.db").unwrap()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let piped: Vec<_> = lines(&text(&output.stdout));
+    assert!(output.status.success() && piped.iter().all(|row| row["snapshot"] == "-"), "{piped:?}");
+    assert_eq!(piped.len(), lines(&printed(&["rows", "fixtures/kube.db", "pods"], 0)).len());
+}
+
+#[test]
+fn values_and_keys_of_any_bytes_have_rows() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("any.db");
+    let keys: [(&[u8], Vec<u8>); 6] = [
+        (b"/a\xff", b"x".to_vec()),
+        (b"/a\\xff", b"y".to_vec()),
+        (b"/registry/configmaps/a/broken", b"k8s\0\x0a\xff".to_vec()),
+        (b"/registry/pods/a/opaque", b"\x01\x02".to_vec()),
+        (b"/registry/secrets/a/broken", b"k8s\0\x0a\xff".to_vec()),
+        (b"compact_rev_key", b"7".to_vec()),
+    ];
+    made::snapshot(&file, &keys);
+    let output = etcdsnap(["rows", file.to_str().unwrap(), "--with-object"]);
+    let rows = lines(&text(&output.stdout));
+    assert!(output.status.code() == Some(1) && rows.len() == 6, "{output:?}");
+    let of = |n: usize| (str(&rows[n], "key"), rows[n]["error"].is_string(), rows[n]["value_hash"].is_string());
+    let have: Vec<_> = (0..6).map(of).collect();
+    let want = [
+        ("/a\\\\xff", false, true),
+        ("/a\\xff", false, true),
+        ("/registry/configmaps/a/broken", true, true),
+        ("/registry/pods/a/opaque", true, true),
+        ("/registry/secrets/a/broken", true, false),
+        ("compact_rev_key", false, true),
+    ];
+    assert_eq!(have, want);
+    let pod = &rows[3];
+    assert_eq!(
+        (str(pod, "resource"), str(pod, "namespace"), str(pod, "name"), &pod["kind"]),
+        ("pods", "a", "opaque", &Value::Null)
+    );
+}
