@@ -42,7 +42,7 @@ impl Diff<'_, '_> {
 }
 
 /// Compares the small buckets of two backends, in the order of [`StateChange::what`]'s list. Fields that always differ
-/// (consistent index, term) are left out. A password is a mask of its hash.
+/// (consistent index, term) are left out. A password is a mask of its hash, and so are names of tokens in permissions.
 #[must_use]
 pub fn states(old: &Snapshot<'_>, new: &Snapshot<'_>, mask: &Mask) -> Vec<StateChange> {
     let (mut old, mut new) = (entries(old, mask), entries(new, mask));
@@ -99,7 +99,7 @@ fn entries(snapshot: &Snapshot<'_>, mask: &Mask) -> Entries {
         add("user", user.name.clone(), fields);
     }
     for role in &state.auth.roles {
-        let permissions = role.permissions.iter().map(|permission| text(&allowed(permission))).collect();
+        let permissions = role.permissions.iter().map(|permission| text(&allowed(permission, mask))).collect();
         add("role", role.name.clone(), vec![("permissions", Value::List(permissions))]);
     }
     let revision = state.auth.revision.map_or(Value::Null, Value::UInt);
@@ -135,16 +135,16 @@ fn password(user: &[u8]) -> Option<&[u8]> {
 }
 
 /// A permission as text: `readwrite /a to /b`.
-fn allowed(permission: &Permission) -> String {
+fn allowed(permission: &Permission, mask: &Mask) -> String {
     let kind = match permission.kind {
         PermissionKind::Read => "read",
         PermissionKind::Write => "write",
         PermissionKind::ReadWrite => "readwrite",
     };
-    let key = escape(&permission.key);
+    let key = escape(&mask.key(&permission.key));
     match permission.range_end.as_slice() {
         [] => format!("{kind} {key}"),
         [0] => format!("{kind} {key} and all keys after it"),
-        end => format!("{kind} {key} to {}", escape(end)),
+        end => format!("{kind} {key} to {}", escape(&mask.key(end))),
     }
 }

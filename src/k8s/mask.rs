@@ -17,7 +17,7 @@ use super::{
     json,
     key::{Key, ObjectKey},
     object::Object,
-    value::Value,
+    value::{Map, Value},
 };
 use crate::{
     Error, Result,
@@ -53,7 +53,7 @@ impl Secrecy {
     fn of(key: &Key<'_>, object: &Object<'_>) -> Self {
         let resource = key.object().map(|object| object.resource.as_ref()).unwrap_or_default();
         match object.kind() {
-            kind if is_token_kind(kind) || is_token(resource) => Self::Token,
+            kind if is_token_kind(kind) || key.object().is_some_and(is_secret_name) => Self::Token,
             _ if object.encrypted && object.kind() != "Secret" => Self::All,
             "OAuthClient" => Self::All,
             "Secret" => Self::Secret,
@@ -74,14 +74,36 @@ fn is_token(resource: &str) -> bool {
 }
 
 fn is_token_kind(kind: &str) -> bool {
-    matches!(kind, "OAuthAccessToken" | "OAuthAuthorizeToken")
+    ["OAuthAccessToken", "OAuthAuthorizeToken"].iter().any(|token| token.eq_ignore_ascii_case(kind))
+}
+
+/// Whether the name at the end of a key is a secret: that of a token, or of an Event about one.
+fn is_secret_name(key: &ObjectKey<'_>) -> bool {
+    is_token(&key.resource) || key.resource == "events" && key.name.starts_with(HASHED)
+}
+
+/// Begins the name of a token since OpenShift 4.6.
+const HASHED: &str = "sha256~";
+
+/// The fields with which an Event says what it is about.
+const ABOUT: [&str; 2] = ["involvedObject", "regarding"];
+
+/// Whether one of an object's owners is a token, or what an Event is about.
+fn refers_to_token(object: &Object<'_>) -> bool {
+    let owners = object.value.at(&["metadata", "ownerReferences"]).and_then(Value::as_list).unwrap_or_default();
+    let about = ABOUT.iter().filter_map(|field| object.value.get(field));
+    owners.iter().chain(about).any(is_token_reference)
+}
+
+fn is_token_reference(reference: &Value<'_>) -> bool {
+    reference.get("kind").and_then(Value::as_str).is_some_and(is_token_kind)
 }
 
 /// A key of etcd as messages have it: without the object's name, where that is a secret.
 #[must_use]
 pub fn key_for_messages(etcd_key: &[u8]) -> Cow<'_, [u8]> {
     match Key::new(etcd_key) {
-        Key::Object(key) if is_token(&key.resource) => Cow::Owned(with_name(etcd_key, &key, "masked")),
+        Key::Object(key) if is_secret_name(&key) => Cow::Owned(with_name(etcd_key, &key, "masked")),
         _ => Cow::Borrowed(etcd_key),
     }
 }
@@ -133,7 +155,7 @@ impl Mask {
     /// Whether something is secret in an object, and to be masked.
     #[must_use]
     pub fn hides(&self, key: &Key<'_>, object: &Object<'_>) -> bool {
-        self.0.is_some() && Secrecy::of(key, object) != Secrecy::Nothing
+        self.0.is_some() && (Secrecy::of(key, object) != Secrecy::Nothing || refers_to_token(object))
     }
 
     /// Whether a sum of a stored value would help to guess a secret: one that is stored in clear text. `object` is what the
@@ -151,8 +173,9 @@ impl Mask {
     /// Masks what is secret in an object, and returns whether anything was.
     pub fn object(&self, key: &Key<'_>, object: &mut Object<'_>) -> bool {
         let secrecy = Secrecy::of(key, object);
+        let refers = self.references(object);
         if self.0.is_none() || secrecy == Secrecy::Nothing {
-            return false;
+            return refers;
         }
         let Some(root) = object.value.as_object_mut() else { return false };
         for (name, value) in root.entries() {
@@ -170,20 +193,55 @@ impl Mask {
     /// Masks an object's name, where it is a secret itself.
     #[must_use]
     pub fn name<'k>(&self, key: &ObjectKey<'k>) -> Cow<'k, str> {
-        if is_token(&key.resource) { self.text(key.name) } else { Cow::Borrowed(key.name) }
+        if is_secret_name(key) { self.text(key.name) } else { Cow::Borrowed(key.name) }
     }
 
     /// Masks the `name` of an object of `kind` under a key, where it is a secret itself.
     #[must_use]
     pub fn name_of<'n>(&self, key: &Key<'_>, kind: &str, name: &'n str) -> Cow<'n, str> {
-        let is_secret = is_token_kind(kind) || key.object().is_some_and(|object| is_token(&object.resource));
-        if is_secret { self.text(name) } else { Cow::Borrowed(name) }
+        if is_token_kind(kind) || key.object().is_some_and(is_secret_name) {
+            self.text(name)
+        } else {
+            Cow::Borrowed(name)
+        }
     }
 
-    /// Masks an object whose name is a secret itself; others stay as they are.
+    /// Masks an object whose name is a secret itself, and such names in others, which else stay as they are.
     pub fn named(&self, key: &Key<'_>, object: &mut Object<'_>) {
         if Secrecy::of(key, object) == Secrecy::Token {
             self.object(key, object);
+        } else {
+            self.references(object);
+        }
+    }
+
+    /// Masks the names of tokens that an object refers to, and returns whether there were any.
+    fn references(&self, object: &mut Object<'_>) -> bool {
+        if self.0.is_none() || !refers_to_token(object) {
+            return false;
+        }
+        let root = object.value.as_object_mut().into_iter().flat_map(Map::entries);
+        for (name, value) in root {
+            match name.as_ref() {
+                "metadata" => {
+                    let owners = value.as_object_mut().and_then(|metadata| metadata.get_mut("ownerReferences"));
+                    if let Some(Value::List(owners)) = owners {
+                        owners.iter_mut().for_each(|owner| self.reference(owner));
+                    }
+                }
+                name if ABOUT.contains(&name) => self.reference(value),
+                _ => {}
+            }
+        }
+        true
+    }
+
+    /// Masks the name in a reference to a token.
+    fn reference(&self, reference: &mut Value<'_>) {
+        if is_token_reference(reference)
+            && let Some(name) = reference.as_object_mut().and_then(|reference| reference.get_mut("name"))
+        {
+            self.all(name);
         }
     }
 
@@ -191,7 +249,7 @@ impl Mask {
     #[must_use]
     pub fn key<'k>(&self, etcd_key: &'k [u8]) -> Cow<'k, [u8]> {
         match Key::new(etcd_key) {
-            Key::Object(key) if self.0.is_some() && is_token(&key.resource) => {
+            Key::Object(key) if self.0.is_some() && is_secret_name(&key) => {
                 Cow::Owned(with_name(etcd_key, &key, &self.name(&key)))
             }
             _ => Cow::Borrowed(etcd_key),

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::Cluster;
-use crate::k8s::{Key, Meta, kind_of};
+use crate::k8s::{Key, Mask, Meta, kind_of};
 
 /// Limit on the levels of owners that are followed.
 const MAX_DEPTH: usize = 16;
@@ -38,9 +38,10 @@ struct Entry {
 }
 
 impl Family {
-    /// Reads the metadata of every object; those that cannot be decrypted, and broken ones, have none.
+    /// Reads the metadata of every object; those that cannot be decrypted, and broken ones, have none. Names that are
+    /// secrets are masked.
     #[must_use]
-    pub fn of(cluster: &Cluster<'_>) -> Self {
+    pub fn of(cluster: &Cluster<'_>, mask: &Mask) -> Self {
         let mut family = Self::default();
         for kv in cluster.view.iter() {
             let key = Key::new(kv.key);
@@ -61,8 +62,12 @@ impl Family {
                 family.owned.entry(owner.uid.to_string()).or_default().push(uid.clone());
             }
             let owners = meta.owners.iter();
-            let owners = owners.map(|o| (o.uid.to_string(), o.kind.to_lowercase(), o.name.to_string())).collect();
-            family.known.insert(uid, Entry { kind, name: meta.name.to_string(), owners });
+            let owners = owners.map(|o| {
+                let name = mask.name_of(&Key::Other, &o.kind, &o.name).into_owned();
+                (o.uid.to_string(), o.kind.to_lowercase(), name)
+            });
+            let name = mask.name_of(&key, &meta.kind, &meta.name).into_owned();
+            family.known.insert(uid, Entry { kind, name, owners: owners.collect() });
         }
         family
     }

@@ -202,3 +202,78 @@ fn names_of_tokens_are_masked_in_what_lists_objects() {
         assert!(tells(&run(&[args, &["--reveal"]].concat())), "{args:?}");
     }
 }
+
+/// What names a token: an object that it owns, an Event about it, the permission of a role.
+#[test]
+fn names_of_tokens_are_masked_where_others_name_them() {
+    const TOKEN: &str = "sha256~s3cr3t-a";
+    let dir = tempfile::tempdir().unwrap();
+    let object = |kind: &str, name: &str, more: &str, data: &str| {
+        let meta = format!(r#"{{"name":"{name}","namespace":"a","uid":"u-{kind}"{more}}}"#);
+        format!(r#"{{"apiVersion":"v1","kind":"{kind}","metadata":{meta}{data}}}"#).into_bytes()
+    };
+    let token = format!(
+        r#"{{"apiVersion":"oauth.openshift.io/v1","kind":"OAuthAccessToken","metadata":{{"name":"{TOKEN}","uid":"u-token"}}}}"#
+    );
+    let owner = |version: &str| {
+        let reference =
+            format!(r#"{{"apiVersion":"{version}","kind":"OAuthAccessToken","name":"{TOKEN}","uid":"u-token"}}"#);
+        format!(r#","ownerReferences":[{reference}]"#)
+    };
+    let about = format!(
+        r#","involvedObject":{{"kind":"OAuthAccessToken","name":"{TOKEN}","uid":"u-token"}},"message":"{TOKEN} is used","reason":"Used","type":"Normal""#
+    );
+    let event = format!("{TOKEN}.17ab");
+    let write = |name: &str, version: &str, end: &[u8]| {
+        let image = made::image(&[
+            (format!("/openshift.io/oauth/accesstokens/{TOKEN}").as_bytes(), token.clone().into()),
+            (b"/registry/configmaps/a/m", object("ConfigMap", "m", &owner(version), "")),
+            (format!("/registry/events/a/{event}").as_bytes(), object("Event", &event, "", &about)),
+        ]);
+        let key = b"/openshift.io/oauth/accesstokens/sha256~s3cr3t-a";
+        let permission = Writer::new().varint(1, 2).bytes(2, key).bytes(3, end).finish();
+        let role = Writer::new().bytes(1, b"r").bytes(2, &permission).finish();
+        let mut buckets = crate::targets::items(&image, usize::MAX, usize::MAX);
+        buckets.entry(b"authRoles".to_vec()).or_default().insert(b"r".to_vec(), role);
+        let path = dir.path().join(name);
+        std::fs::write(&path, crate::targets::build(&buckets)).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let old = write("old.db", "v1", b"/openshift.io/oauth/accesstokens/sha256~s3cr3t-b");
+    let new = write("new.db", "oauth.openshift.io/v1", b"/openshift.io/oauth/accesstokens/sha256~s3cr3t-c");
+    let to = dir.path().join("out").display().to_string();
+    let key_of_event = format!("/registry/events/a/{event}");
+    let mut calls: Vec<Vec<&str>> = Vec::new();
+    for output in ["text", "json", "yaml", "patch"] {
+        calls.push(vec!["diff", &old, &new, "--all", "-o", output]);
+        calls.push(vec!["diff", &old, "--rev", "1..4", "--all", "-o", output]);
+    }
+    for output in ["wide", "name", "table"] {
+        let output = if output == "table" { &["--no-headers"][..] } else { &["-o", output] };
+        calls.push([&["get", &old, "cm,events", "-A"], output].concat());
+    }
+    calls.extend([
+        vec!["get", &old],
+        vec!["describe", &old, "cm", "-n", "a"],
+        vec!["describe", &old, "events", "-n", "a"],
+        vec!["history", &old, "cm/m", "-n", "a", "--also", &new, "--all"],
+        vec!["history", &old, "cm/m", "-n", "a", "--also", &new, "--all", "-o", "json"],
+        vec!["history", &old, "--key", &key_of_event, "--all"],
+        vec!["timeline", &old, "--all"],
+        vec!["timeline", &old, "--all", "-o", "ndjson"],
+        vec!["export", &old, "--all", "--to", "-"],
+        vec!["export", &old, "--all", "--exact", "--to", &to],
+    ]);
+    for args in &calls {
+        let output = etcdsnap(args.iter().copied());
+        let found = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.code().unwrap() < 2 && !tells(&found), "{args:?}: {found}");
+    }
+    let inside = std::process::Command::new("grep").args(["-r", "s3cr3t", &to]).output().unwrap().stdout;
+    assert!(inside.is_empty(), "{}", String::from_utf8_lossy(&inside));
+    let described = run(&["describe", &old, "cm", "-n", "a"]);
+    assert!(described.contains("/masked:"), "{described}");
+    for args in [&["diff", &old, &new, "--all"][..], &["describe", &old, "cm", "-n", "a"], &["get", &old, "events"]] {
+        assert!(tells(&run(&[args, &["--reveal"]].concat())), "{args:?}");
+    }
+}

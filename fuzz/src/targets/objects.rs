@@ -79,7 +79,7 @@ pub fn run(data: &[u8]) {
 /// `get`, `describe`.
 fn listed(cluster: &Cluster<'_>) {
     let Ok(found) = cluster.find(&Query::default()) else { return };
-    let family = Family::of(cluster);
+    let family = Family::of(cluster, &Mask::reveal());
     let clock = Clock(cluster.now());
     for listing in Listing::of(&found.selection, &found.objects, &cluster.resources) {
         let printer = listing.printer(&cluster.view, &cluster.ring);

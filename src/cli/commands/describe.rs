@@ -65,7 +65,7 @@ impl Describe {
         let cluster = Cluster::open(&snapshot, ring, at)?;
         let query = Query { what: self.what, namespace: self.within.only(), range: self.prefix };
         let found = cluster.find(&query)?;
-        let (family, mut about) = (Family::of(&cluster), Events::of(&cluster));
+        let (family, mut about) = (Family::of(&cluster, &mask), Events::of(&cluster));
         // Where nothing is there, the run fails below.
         let mut exit = if found.objects.is_empty() { Exit::Good } else { missing(&query, &found, &cluster) };
         let (mut first, mut unknown) = (true, UnknownFields::default());
