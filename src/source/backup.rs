@@ -35,16 +35,15 @@ impl Source {
     /// # Errors
     /// When it cannot be mapped.
     pub fn copy(&self, file: File) -> Result<Self> {
-        let again = |parts: &[Part]| parts.iter().map(Part::again).collect::<Result<Vec<_>>>();
         Ok(Self {
             origin: self.origin.clone(),
             kind: self.kind,
             wrapping: self.wrapping.clone(),
             db: Part::own(self.db.origin().clone(), file)?,
-            wal: again(self.wal())?,
+            wal: self.wal().to_vec(),
             log: None,
-            snaps: again(&self.snaps)?,
-            snap_dbs: again(&self.snap_dbs)?,
+            snaps: self.snaps.clone(),
+            snap_dbs: self.snap_dbs.clone(),
             containers: Vec::new(),
             notes: self.notes.clone(),
             doubts: self.doubts.clone(),

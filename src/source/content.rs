@@ -1,73 +1,60 @@
-//! The bytes of a file: mapped while it is open, or read to memory.
+//! The bytes of a file, mapped.
 
-use std::{fs::File, io, os::unix::fs::FileExt as _};
+use std::{fs::File, io, os::unix::fs::FileExt as _, sync::Arc};
 
-use super::map::Map;
+use super::map::{Map, is_locked};
 
-/// The content of a file.
-#[derive(Debug)]
-pub(super) enum Content {
-    /// An open file; an empty one has no map.
-    Mapped(File, Option<Map>),
-    /// A file that is closed.
-    Read(Vec<u8>),
+/// The content of a file. A clone shares the file and the map.
+#[derive(Debug, Clone)]
+pub(super) struct Content {
+    /// None of an empty file. Its guard looks at the file, while that is open.
+    map: Option<Arc<Map>>,
+    /// The file, while it is open.
+    file: Option<Arc<File>>,
+    /// Whether a running etcd held the file when it was closed.
+    was_locked: bool,
 }
 
 impl Content {
     /// Maps the first `size` bytes of a file.
     pub(super) fn mapped(file: File, size: u64) -> io::Result<Self> {
-        let map = if size == 0 { None } else { Some(Map::new(&file, size)?) };
-        Ok(Self::Mapped(file, map))
+        let map = if size == 0 { None } else { Some(Arc::new(Map::new(&file, size)?)) };
+        Ok(Self { map, file: Some(Arc::new(file)), was_locked: false })
     }
 
-    /// A second one for the same file.
-    pub(super) fn again(&self, size: u64) -> io::Result<Self> {
-        match self {
-            Self::Mapped(file, _) => Self::mapped(file.try_clone()?, size),
-            Self::Read(bytes) => Ok(Self::Read(bytes.clone())),
-        }
-    }
-
-    /// Reads the first `size` bytes of the file to memory, and closes it.
-    pub(super) fn read(&self, size: u64) -> io::Result<Self> {
-        let Self::Mapped(file, _) = self else { return self.again(size) };
-        let mut bytes = vec![0; usize::try_from(size).map_err(|_| io::ErrorKind::FileTooLarge)?];
-        file.read_exact_at(&mut bytes, 0)?;
-        Ok(Self::Read(bytes))
+    /// Closes the file, and keeps the map.
+    pub(super) fn close(&mut self) {
+        self.was_locked = self.is_locked();
+        self.map.iter().for_each(|map| map.forget_file());
+        self.file = None;
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
-        match self {
-            Self::Mapped(_, map) => map.as_ref().map(Map::bytes).unwrap_or_default(),
-            Self::Read(bytes) => bytes,
-        }
+        self.map.as_ref().map(|map| map.bytes()).unwrap_or_default()
     }
 
     /// The file, while it is open.
     pub(super) fn file(&self) -> Option<&File> {
-        match self {
-            Self::Mapped(file, _) => Some(file),
-            Self::Read(_) => None,
-        }
+        self.file.as_deref()
+    }
+
+    /// Whether a running etcd holds the file.
+    pub(super) fn is_locked(&self) -> bool {
+        self.file().map_or(self.was_locked, is_locked)
     }
 
     /// Reads from an offset, as `pread(2)`.
     pub(super) fn read_at(&self, window: &mut [u8], at: u64) -> io::Result<usize> {
-        match self {
-            Self::Mapped(file, _) => file.read_at(window, at),
-            Self::Read(bytes) => {
-                let rest = usize::try_from(at).ok().and_then(|at| bytes.get(at..)).unwrap_or_default();
-                io::Read::read(&mut &*rest, window)
-            }
+        if let Some(file) = self.file() {
+            return file.read_at(window, at);
         }
+        let rest = usize::try_from(at).ok().and_then(|at| self.bytes().get(at..)).unwrap_or_default();
+        io::Read::read(&mut &*rest, window)
     }
 
     /// Offset of the first byte of the map that is lost.
     pub(super) fn hole(&self) -> Option<u64> {
-        match self {
-            Self::Mapped(_, map) => map.as_ref().and_then(Map::hole),
-            Self::Read(_) => None,
-        }
+        self.map.as_ref().and_then(|map| map.hole())
     }
 }
 
@@ -80,10 +67,10 @@ mod tests {
         for path in ["fixtures/small.db", "/dev/null"] {
             let bytes = std::fs::read(path).unwrap();
             let open = Content::mapped(File::open(path).unwrap(), bytes.len() as u64).unwrap();
-            let read = open.read(bytes.len() as u64).unwrap();
-            let again = read.again(bytes.len() as u64).unwrap();
-            assert!(open.file().is_some() && read.file().is_none());
-            for content in [&open, &read, &again] {
+            let mut closed = Content::mapped(File::open(path).unwrap(), bytes.len() as u64).unwrap();
+            closed.close();
+            assert!(open.file().is_some() && closed.file().is_none());
+            for content in [&open, &closed, &closed.clone()] {
                 assert_eq!((content.bytes(), content.hole()), (&bytes[..], None));
                 for at in [0, 7, bytes.len() as u64, 1 << 40] {
                     let mut window = [0; 9];
@@ -94,5 +81,16 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_closed_file_that_is_cut_has_a_hole_where_it_ends() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        file.as_file().set_len(5 * 4096).unwrap();
+        let mut closed = Content::mapped(file.reopen().unwrap(), 5 * 4096).unwrap();
+        closed.close();
+        file.as_file().set_len(2 * 4096).unwrap();
+        assert!(closed.bytes().iter().all(|byte| *byte == 0));
+        assert_eq!(closed.hole(), Some(2 * 4096));
     }
 }

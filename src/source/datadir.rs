@@ -53,7 +53,7 @@ pub(super) fn open(dir: &Path, wal_dir: Option<&Path>) -> Result<Option<DataDir>
     let parts = |folder: &Path, wanted: fn(&str) -> bool| -> Result<Vec<Part>> {
         let paths = names(folder)?.into_iter().map(|name| folder.join(name));
         let paths = paths.filter(|path| wanted(&file_name(path)));
-        paths.enumerate().map(|(n, path)| Part::open(&path)?.beside(n)).collect()
+        paths.enumerate().map(|(n, path)| Ok(Part::open(&path)?.beside(n))).collect()
     };
     let (snap, wal) = (member.join("snap"), member.join("wal"));
     let wal = wal_dir.unwrap_or(&wal);

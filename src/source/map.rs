@@ -14,9 +14,10 @@ use std::{
     io,
     os::fd::{AsRawFd as _, FromRawFd as _},
     path::Path,
+    ptr,
     sync::{
         Once,
-        atomic::{AtomicI32, AtomicU64, AtomicUsize, Ordering::SeqCst},
+        atomic::{AtomicI32, AtomicPtr, AtomicU64, AtomicUsize, Ordering::SeqCst},
     },
 };
 
@@ -39,8 +40,44 @@ struct Guard {
 }
 
 const NO_HOLE: u64 = u64::MAX;
-/// A data directory has one db and a handful of segments; a thousand maps at once mean an error.
-static GUARDS: [Guard; 1024] = [const { Guard::free() }; 1024];
+/// The file of a guard that has none.
+const NO_FILE: i32 = -1;
+
+/// Guards, and more of them: a signal handler can go along such a list, which only grows.
+struct Guards {
+    some: [Guard; 256],
+    more: AtomicPtr<Self>,
+}
+
+static GUARDS: Guards = Guards::new();
+
+impl Guards {
+    const fn new() -> Self {
+        Self { some: [const { Guard::free() }; 256], more: AtomicPtr::new(ptr::null_mut()) }
+    }
+
+    /// The guards after these, if there are any.
+    fn next(&self) -> Option<&'static Self> {
+        // SAFETY: null, or from `Box::into_raw` in `grow`, and never freed after it was set.
+        unsafe { self.more.load(SeqCst).as_ref() }
+    }
+
+    /// The guards after these.
+    fn grow(&self) -> &'static Self {
+        let new = Box::into_raw(Box::new(Self::new()));
+        match self.more.compare_exchange(ptr::null_mut(), new, SeqCst, SeqCst) {
+            // SAFETY: just made, and never freed from now on.
+            Ok(_) => unsafe { &*new },
+            Err(other) => {
+                // SAFETY: `new` is nobody else's; `other` is as in `next`.
+                unsafe {
+                    drop(Box::from_raw(new));
+                    &*other
+                }
+            }
+        }
+    }
+}
 
 impl Map {
     /// Maps the first `len` bytes of `file`, which is not empty.
@@ -53,13 +90,18 @@ impl Map {
         let map = unsafe { MmapOptions::new().len(len).map(file)? };
         // Only advice: without it cold files are read in smaller steps.
         let _ = map.advise(Advice::Sequential);
-        let guard = Guard::take(map.as_ptr() as usize, len, file.as_raw_fd())?;
+        let guard = Guard::take(map.as_ptr() as usize, len, file.as_raw_fd());
         Ok(Self { map, guard })
     }
 
     /// The bytes of the file; zeros where there is a hole.
     pub(super) fn bytes(&self) -> &[u8] {
         &self.map
+    }
+
+    /// The file is going to be closed.
+    pub(super) fn forget_file(&self) {
+        self.guard.fd.store(NO_FILE, SeqCst);
     }
 
     /// Offset of the first lost byte that was found.
@@ -79,37 +121,42 @@ impl Guard {
         Self {
             start: AtomicUsize::new(0),
             len: AtomicUsize::new(0),
-            fd: AtomicI32::new(-1),
+            fd: AtomicI32::new(NO_FILE),
             hole: AtomicU64::new(NO_HOLE),
         }
     }
 
-    fn take(start: usize, len: usize, fd: i32) -> io::Result<&'static Self> {
-        let guard = GUARDS
-            .iter()
-            .find(|guard| guard.start.compare_exchange(0, 1, SeqCst, SeqCst).is_ok())
-            .ok_or_else(|| io::Error::other("too many files are open at once"))?;
+    fn take(start: usize, len: usize, fd: i32) -> &'static Self {
+        let mut guards = &GUARDS;
+        let is_free =
+            |guard: &&Self| guard.start.load(SeqCst) == 0 && guard.start.compare_exchange(0, 1, SeqCst, SeqCst).is_ok();
+        let guard = loop {
+            match guards.some.iter().find(is_free) {
+                Some(guard) => break guard,
+                None => guards = guards.next().unwrap_or_else(|| guards.grow()),
+            }
+        };
         guard.len.store(len, SeqCst);
         guard.fd.store(fd, SeqCst);
         guard.hole.store(NO_HOLE, SeqCst);
         guard.start.store(start, SeqCst);
-        Ok(guard)
+        guard
     }
 
     /// Puts zeros over the hole around `address`: to the end of the map when the file was cut, one page when a
-    /// sector cannot be read. Only calls that are safe in a signal handler.
+    /// sector cannot be read, or the file is closed. Only calls that are safe in a signal handler.
     fn close_hole(&self, address: usize) -> bool {
         let (start, len) = (self.start.load(SeqCst), self.len.load(SeqCst));
         // SAFETY: sysconf and fstat are async-signal-safe; `stat` is a plain struct that fstat fills.
         let (page, size) = unsafe {
             let mut stat: libc::stat = std::mem::zeroed();
             let known = libc::fstat(self.fd.load(SeqCst), &raw mut stat) == 0;
-            (libc::sysconf(libc::_SC_PAGESIZE) as usize, if known { stat.st_size as usize } else { 0 })
+            (libc::sysconf(libc::_SC_PAGESIZE) as usize, known.then_some(stat.st_size as usize))
         };
         let offset = (address - start) & !(page - 1);
-        let cut = size < len && size <= offset + page;
-        let hole = if cut { len.next_multiple_of(page) - offset } else { page };
-        self.hole.fetch_min(if cut { size.min(offset + page) as u64 } else { offset as u64 }, SeqCst);
+        let cut = size.filter(|size| *size < len && *size <= offset + page);
+        let hole = if cut.is_some() { len.next_multiple_of(page) - offset } else { page };
+        self.hole.fetch_min(cut.map_or(offset, |size| size.min(offset + page)) as u64, SeqCst);
         // SAFETY: the range lies in a map that this process owns (page-aligned, not beyond its last page), and
         // nobody writes to it; mmap is a bare system call.
         let zeros = unsafe {
@@ -144,7 +191,8 @@ extern "C" fn on_sigbus(_: i32, info: *mut libc::siginfo_t, _: *mut libc::c_void
         let start = guard.start.load(SeqCst);
         start > 1 && address >= start && address - start < guard.len.load(SeqCst)
     };
-    let closed = GUARDS.iter().find(inside).is_some_and(|guard| guard.close_hole(address));
+    let mut all = std::iter::successors(Some(&GUARDS), |guards| guards.next());
+    let closed = all.find_map(|guards| guards.some.iter().find(inside)).is_some_and(|guard| guard.close_hole(address));
     // SAFETY: as above; with the default action back in place the fault occurs again and ends the process, as it
     // should when it is none of ours.
     unsafe {

@@ -11,7 +11,7 @@ use std::{
 use super::{
     content::Content,
     locator::Origin,
-    map::{self, is_locked},
+    map,
     stamp::{PIPE, Stamp, irregular},
 };
 use crate::{Error, Result, bytes::file_name, hash::Sha256};
@@ -22,13 +22,11 @@ const WINDOW: usize = 128 * 1024;
 const COPIED: usize = 8 << 20;
 /// Number of windows that are read ahead.
 const WINDOWS: usize = 4;
-/// Number of files beside a small `.snap` file that are many; etcd keeps five by default.
+/// Number of files of one kind that stay open; etcd keeps five segments and five `.snap` files by default.
 const OPEN: usize = 64;
-/// Size of a small `.snap` file.
-const SMALL: u64 = 4 << 20;
 
-/// One file of a source.
-#[derive(Debug)]
+/// One file of a source. A clone is the same open file.
+#[derive(Debug, Clone)]
 pub struct Part {
     origin: Origin,
     content: Content,
@@ -60,19 +58,14 @@ impl Part {
         Self::new(origin, file).map(|part| Self { own: true, ..part })
     }
 
-    /// A second part for the same file.
-    pub(super) fn again(&self) -> Result<Self> {
-        let content = self.content.again(self.stamp.size).map_err(|e| self.fault("open", None, e))?;
-        Ok(Self { origin: self.origin.clone(), content, stamp: self.stamp, own: self.own })
-    }
-
-    /// This part beside `open` others. A small `.snap` file is then read to memory and closed, where they are many: etcd
-    /// may have kept thousands, and a process has a limited number of files and maps.
-    pub(super) fn beside(mut self, open: usize) -> Result<Self> {
-        if open >= OPEN && self.stamp.size <= SMALL && self.name().ends_with(".snap") {
-            self.content = self.content.read(self.stamp.size).map_err(|e| self.fault("read", None, e))?;
+    /// This part beside others of its kind. Where they are many it is closed, and stays mapped: etcd may have kept
+    /// thousands, and a process has a limited number of open files.
+    #[must_use]
+    pub(super) fn beside(mut self, others: usize) -> Self {
+        if others >= OPEN {
+            self.content.close();
         }
-        Ok(self)
+        self
     }
 
     fn fault(&self, doing: &'static str, offset: Option<u64>, source: io::Error) -> Error {
@@ -312,7 +305,7 @@ impl Part {
     /// Whether a running etcd holds it.
     #[must_use]
     pub fn is_locked(&self) -> bool {
-        self.content.file().is_some_and(is_locked)
+        self.content.is_locked()
     }
 
     /// Whether another file is at the path now, or none. Where that cannot be checked, the answer is no.
@@ -344,8 +337,9 @@ impl Part {
         }
         let now = match self.content.file() {
             Some(file) => file.metadata().map_err(|e| self.fault("look at", None, e))?,
-            // Moved away: what was read is what was there.
-            None if self.is_elsewhere() => return Ok(()),
+            None if self.is_elsewhere() => {
+                return Err(self.changed("another file is at its path now, or none, and it cannot be looked at", None));
+            }
             None => std::fs::metadata(&self.origin.path).map_err(|e| self.fault("look at", None, e))?,
         };
         match self.stamp.difference(&Stamp::of(&now)) {

@@ -128,12 +128,12 @@ impl<'o> Opening<'o> {
         Self { files: RaftFiles { origin, wal, snaps, containers, notes }, kind, options }
     }
 
-    fn take(&mut self, kind: RaftKind, part: Part) -> Result<()> {
-        match kind {
-            RaftKind::Log => self.files.wal.push(part),
-            RaftKind::Snaps => self.files.snaps.push(part.beside(self.files.snaps.len())?),
-        }
-        Ok(())
+    fn take(&mut self, kind: RaftKind, part: Part) {
+        let files = match kind {
+            RaftKind::Log => &mut self.files.wal,
+            RaftKind::Snaps => &mut self.files.snaps,
+        };
+        files.push(part.beside(files.len()));
     }
 
     /// Opens a member's folder, or `wal` or `snap` itself.
@@ -153,7 +153,7 @@ impl<'o> Opening<'o> {
                 let name = file_name(&path);
                 self.files.notes.extend(SegmentName::passed_over(&name));
                 if let Some(kind) = self.kind.of(&name) {
-                    self.take(kind, Part::open(&path)?)?;
+                    self.take(kind, Part::open(&path)?);
                 }
             }
         }
@@ -175,7 +175,7 @@ impl<'o> Opening<'o> {
                         let what = format!("{}: not a container: there is no {pick} inside", self.files.name());
                         return Err(Error::usage(what));
                     }
-                    self.take(self.kind, part)?;
+                    self.take(self.kind, part);
                     return self.finish();
                 }
                 Sniffed::Wrapped(wrapping) => wrapping,
@@ -218,7 +218,7 @@ impl<'o> Opening<'o> {
         }
         for (name, part) in found.into_iter().filter(|(name, _)| member(name) == one) {
             if let Some(kind) = kind.of(&name) {
-                self.take(kind, part)?;
+                self.take(kind, part);
             }
         }
         Ok(())

@@ -69,7 +69,7 @@ pub(super) fn select(
         layer.check_names(names)?;
         names += 1;
         if wanted(inner) {
-            let part = layer.file(&format!("{}:{inner}", origin.display), content)?.beside(parts.len())?;
+            let part = layer.file(&format!("{}:{inner}", origin.display), content)?.beside(parts.len());
             parts.push((inner.to_owned(), part));
         }
         Ok(())
@@ -197,12 +197,12 @@ impl<'a> Layer<'a> {
                 if is_in(name, dir, "wal/", ".wal") {
                     match SegmentName::passed_over(&full) {
                         Some(finding) => passed_over.push(finding),
-                        None => wal.push(self.file(&full, content)?),
+                        None => wal.push(self.file(&full, content)?.beside(wal.len())),
                     }
                 } else if is_in(name, dir, "snap/", ".snap") {
-                    snaps.push(self.file(&full, content)?.beside(snaps.len())?);
+                    snaps.push(self.file(&full, content)?.beside(snaps.len()));
                 } else if is_in(name, dir, "snap/", ".snap.db") {
-                    snap_dbs.push(self.file(&full, content)?);
+                    snap_dbs.push(self.file(&full, content)?.beside(snap_dbs.len()));
                 }
             }
             Ok(())

@@ -8,7 +8,8 @@ pub const FIRST: &str = "0000000000000000-0000000000000000.wal";
 /// A segment, and where its records begin.
 #[derive(Default, Clone)]
 pub struct Segment {
-    crc: u32,
+    /// The running checksum.
+    pub crc: u32,
     pub bytes: Vec<u8>,
     pub offsets: Vec<usize>,
 }
