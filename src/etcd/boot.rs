@@ -112,7 +112,13 @@ fn start(etcd: Minor, state: &State, role: Role<'_>) -> Startup {
         (4, Some(version)) if !matches!(storage_minor, Some(Minor { major: 3, minor: 4 | 5 })) => {
             return refused(format!("(3.4.31 and later) refuses: unsupported storage version: {version}"));
         }
-        (6.., Some(version)) if storage_minor.is_some_and(|storage| storage > etcd) => {
+        (6.., Some(version)) if storage_minor.is_some_and(|storage| storage.major != etcd.major) => {
+            return refused(format!(
+                "refuses: changing major storage version is not supported (storage version {version})"
+            ));
+        }
+        // `schemaChanges` begin with those from 3.5 to 3.6
+        (6.., Some(version)) if storage_minor.is_some_and(|storage| storage > etcd || storage < WITH_TERM) => {
             return refused(format!("refuses: version {version:?} is not supported (storage version)"));
         }
         _ => {}
@@ -198,6 +204,9 @@ mod tests {
         assert_eq!(ok(&state(None, Some("3.5.0"))), [Some(true); 4]);
         assert_eq!(ok(&state(Some("3.6.0"), Some("3.6.0"))), [false, true, true, true].map(Some));
         assert_eq!(ok(&state(Some("3.7.0"), Some("3.7.0"))), [false, true, false, true].map(Some));
+        // no etcd from 3.6 on has a way from these
+        assert_eq!(ok(&state(Some("3.4.0"), Some("3.6.0"))), [true, true, false, false].map(Some));
+        assert_eq!(ok(&state(Some("2.6.0"), Some("3.6.0"))), [false, true, false, false].map(Some));
     }
 
     #[test]

@@ -38,3 +38,39 @@ fn peer_url(url: &str) -> Result<String> {
     }
     Ok(format!("{scheme}://{rest}"))
 }
+
+/// Whether etcd takes a member's peer URL (`types.NewURLs`). It takes more than [`peer_urls`]: a user, a query.
+pub(super) fn is_peer_url(url: &str) -> bool {
+    let url = url.trim();
+    let Some((scheme, rest)) = url.split_once("://") else { return false };
+    let without_query = rest.split(['?', '#']).next().unwrap_or_default();
+    let (authority, path) =
+        without_query.split_once('/').map_or((without_query, None), |(host, path)| (host, Some(path)));
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    let port = host.rsplit_once(':').filter(|(name, _)| !name.contains(':') || name.ends_with(']'));
+    match scheme.to_ascii_lowercase().as_str() {
+        _ if url.contains(|c: char| c.is_ascii_control()) => false,
+        "unix" | "unixs" => true,
+        "http" | "https" => path.is_none() && port.is_some_and(|(_, port)| port.bytes().all(|b| b.is_ascii_digit())),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_etcd_takes_of_a_member() {
+        for url in
+            ["http://127.0.0.1:2380", "https://[::1]:1", "HTTP://a:", "unix://x/y", "http://u@h:1?q", " http://a:1 "]
+        {
+            assert!(is_peer_url(url), "{url}");
+        }
+        for url in
+            ["", "htvp://a:1", "http:/a:1", "http://a", "http://a:1/", "http://a:b", "http://::1", "http://a\u{1}:1"]
+        {
+            assert!(!is_peer_url(url), "{url}");
+        }
+    }
+}

@@ -6,7 +6,8 @@ use crate::{
     Code, Finding, Findings,
     etcd::{
         BUCKETS, Snapshot, Survey,
-        state::{Alarm, AlarmKind, Auth},
+        boot::Minor,
+        state::{Alarm, AlarmKind, Auth, State},
     },
 };
 
@@ -57,12 +58,29 @@ fn users(auth: &Auth, findings: &mut Findings) {
     }
 }
 
+/// The first etcd that writes a storage version; a downgrade to 3.5 removes it.
+const WITH_STORAGE_VERSION: Minor = Minor { major: 3, minor: 6 };
+
+/// Versions that no etcd writes.
+fn versions(state: &State, findings: &mut Findings) {
+    let of = |version: &Option<String>| version.as_deref().and_then(Minor::parse);
+    if let Some(storage) = of(&state.meta.storage_version).filter(|it| *it < WITH_STORAGE_VERSION || it.major > 3) {
+        let what = format!("a storage version that no etcd writes: {storage}");
+        findings.push(Finding::error(Code::MetaValue, what).key(b"storageVersion"));
+    }
+    if let Some(cluster) = of(&state.cluster.version).filter(|cluster| cluster.major != 3) {
+        let what = format!("a cluster version that no etcd writes: {cluster}");
+        findings.push(Finding::error(Code::ClusterValue, what).key(b"clusterVersion"));
+    }
+}
+
 pub(super) fn check(snapshot: &Snapshot<'_>, survey: &Survey<'_>, findings: &mut Findings) {
     let (state, keyspace) = (&snapshot.state, &snapshot.keyspace);
     if !survey.findings.damaged() {
         missing_buckets(snapshot, findings);
         users(&state.auth, findings);
     }
+    versions(state, findings);
     for member in &state.members {
         if state.removed.binary_search(&member.id).is_ok() {
             let what = format!("member {:x} is listed as a member and as removed", member.id);

@@ -5,6 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::{
     Code, Finding,
     bytes::{escape, go_json},
+    etcd::urls::is_peer_url,
 };
 
 /// A member (`membership.Member`), as JSON in the backend.
@@ -38,6 +39,10 @@ impl Member {
             .map_err(|e| Finding::error(Code::Member, format!("member {id:x} is not a Member: {e}")))?;
         if member.peer_urls.is_empty() {
             Err(Finding::error(Code::Member, format!("member {id:x} has no peer URL")))
+        } else if let Some(url) = member.peer_urls.iter().find(|url| !is_peer_url(url)) {
+            // rafthttp's AddPeer panics on the URLs of other members
+            let what = format!("member {id:x} has a peer URL that no etcd takes: {}", escape(url.as_bytes()));
+            Err(Finding::error(Code::Member, what))
         } else if member.id == id {
             Ok(member)
         } else {
