@@ -37,13 +37,15 @@ fuzz() { # TARGET: prints one line
   mkdir -p "$at/corpus" "$at/failed"
   rm -rf "$at/seeds"
   FUZZ_TARGET=$target FUZZ_SEEDS=$at/seeds "$fuzzer" 2> "$at/log" || { cat "$at/log"; return 1; }
-  FUZZ_TARGET=$target "$fuzzer" -seed="${FUZZ_SEED:-1}" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=1024 \
-    -max_len=65536 -reload=0 -print_final_stats=1 -dict=fuzz/dictionary.txt -artifact_prefix="$at/failed/" \
-    "$at/corpus" "$at/seeds" > "$at/log" 2>&1 || code=$?
-  local stats runs cover corpus
+  local runs cover corpus cpu TIMEFORMAT='%U %S'
+  cpu=$({ time FUZZ_TARGET=$target "$fuzzer" -seed="${FUZZ_SEED:-1}" -max_total_time="$seconds" -timeout=10 \
+    -rss_limit_mb=1024 -max_len=65536 -reload=0 -print_final_stats=1 -dict=fuzz/dictionary.txt \
+    -artifact_prefix="$at/failed/" "$at/corpus" "$at/seeds" > "$at/log" 2>&1; } 2>&1) || code=$?
+  cpu=$(awk '{printf "%.0f", $1 + $2}' <<< "$cpu")
   runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$at/log")
   cover=$(grep -oE 'cov: [0-9]+' "$at/log" | tail -1) corpus=$(find "$at/corpus" -type f | wc -l)
-  printf '%-10s %9s runs, %s edges, %d inputs kept, exit %d\n' "$target" "${runs:-?}" "${cover#cov: }" "$corpus" "$code"
+  printf '%-10s %9s runs in %5s s of CPU, %s edges, %d inputs kept, exit %d\n' \
+    "$target" "${runs:-?}" "$cpu" "${cover#cov: }" "$corpus" "$code"
   if [ $code != 0 ]; then
     grep -hE "panicked at|^[0-9]+ bytes of input|ERROR: libFuzzer|^SUMMARY|Test unit written" -A1 "$at/log" | head -12
     return 1
