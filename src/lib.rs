@@ -25,6 +25,7 @@
 //! | what changed | [`diff::Diff`], [`diff::changes`] |
 //! | objects for another cluster | [`export::Exporter`] |
 //! | rows for other engines | [`rows::read`], [`rows::Row`], [`rows::COLUMNS`] |
+//! | a read-only Kubernetes API on it (feature `serve`) | `serve::Backup`, `serve::Server` |
 //! | a data directory for an etcd | [`restore::Plan`], [`rewrite::Alone`], [`rewrite::Migrate`] |
 //! | pages and records by hand | [`bolt::Db`], [`bolt::Walk`], [`bolt::Usage`], [`wal::Log`], [`snap::Snap`] |
 //!
@@ -35,6 +36,7 @@
 //!      bytes ordered error document proto hash ─> source ─> publish ─> bolt ─> wal ─> snap ─> etcd ─> k8s
 //!  branches from its end: checks, selection and printing, a cluster's objects, differences
 //!      salvage    verify ─> restore, rewrite    select ─> print    select ─> objects ─> diff    verify, objects ─> export, rows
+//!      objects, print ─> serve
 //! ```
 //!
 //! A command follows the same order. For `verify backup.db`, [`source::Source::open`] recognises the file and maps it;
@@ -51,6 +53,9 @@
 //!
 //! `export` turns the objects of the same state into what another cluster accepts ([`export::Exporter::object`]), in
 //! the order in which they can be applied, and writes them as one folder ([`export::Folder`]).
+//!
+//! `serve` answers the requests of Kubernetes clients from such a state (`serve::Backup`): each object is decoded when it
+//! is asked for, and a long list is written in pieces as the client takes them. It is the one room with network code.
 //!
 //! `restore` starts with `verify`, too: [`restore::Facts`] of the snapshot and [`restore::Wanted`] make a
 //! [`restore::Plan`]; [`restore::apply`] copies the db into a staging folder and runs the same checks over the copy, writes
@@ -79,6 +84,8 @@ pub mod rewrite;
 pub mod rows;
 pub mod salvage;
 pub mod select;
+#[cfg(feature = "serve")]
+pub mod serve;
 pub mod snap;
 pub mod source;
 pub mod verify;

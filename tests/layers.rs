@@ -39,6 +39,7 @@ const BRANCHES: &[(&str, &[&str])] = &[
     ("objects", &["select"]),
     ("print", &["select"]),
     ("diff", &["objects"]),
+    ("serve", &["select", "objects", "print"]),
     ("salvage", &[]),
     ("export", &["verify", "objects"]),
     ("rows", &["verify", "select", "objects"]),

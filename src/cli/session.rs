@@ -152,6 +152,16 @@ impl Session {
         Ok(files)
     }
 
+    /// The folder for files of the run.
+    pub(crate) fn tmp_dir(&self) -> &Path {
+        &self.options.tmp_dir
+    }
+
+    /// Whether the user named that folder.
+    pub(crate) fn is_tmp_named(&self) -> bool {
+        self.tmp_named
+    }
+
     /// Progress of reading `source`.
     pub(crate) fn progress(&self, source: &Source) -> Progress {
         Progress::new(source.name(), self.progress)

@@ -29,11 +29,15 @@ use crate::{
 const REPEATS: [&str; 2] = ["kubectl.kubernetes.io/last-applied-configuration", "openshift.io/token-secret.value"];
 
 /// Hides secrets, or shows them (`--reveal`). One for all inputs of a run.
-pub struct Mask(Option<Vec<u8>>);
+pub struct Mask {
+    key: Option<Vec<u8>>,
+    /// Whether a mask of bytes is in base64 as bytes are, for clients that decode it.
+    base64: bool,
+}
 
 impl std::fmt::Debug for Mask {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(if self.0.is_some() { "Mask" } else { "Mask (reveals)" })
+        f.write_str(if self.key.is_some() { "Mask" } else { "Mask (reveals)" })
     }
 }
 
@@ -127,7 +131,7 @@ impl Mask {
             let n = n.map_err(|errno| io_error("getrandom(2)", errno.into()))?;
             rest = rest.get_mut(n..).unwrap_or_default();
         }
-        Ok(Self(Some(key.to_vec())))
+        Ok(Self { key: Some(key.to_vec()), base64: false })
     }
 
     /// A mask with the bytes of the file at `path` as key: runs with the same file can be compared.
@@ -143,26 +147,33 @@ impl Mask {
             let what = format!("{file}: a mask's key has at least 16 bytes, this has {}", key.len());
             return Err(Error::usage(what).hinted("head -c 32 /dev/urandom > FILE makes one"));
         }
-        Ok(Self(Some(key)))
+        Ok(Self { key: Some(key), base64: false })
     }
 
     /// A mask that hides nothing.
     #[must_use]
     pub fn reveal() -> Self {
-        Self(None)
+        Self { key: None, base64: false }
+    }
+
+    /// The same with masks of bytes in base64, so that a client can decode the object that has them. Such a mask can be
+    /// applied by mistake: it is for an API that takes no objects.
+    #[must_use]
+    pub fn in_base64(self) -> Self {
+        Self { base64: true, ..self }
     }
 
     /// Whether something is secret in an object, and to be masked.
     #[must_use]
     pub fn hides(&self, key: &Key<'_>, object: &Object<'_>) -> bool {
-        self.0.is_some() && (Secrecy::of(key, object) != Secrecy::Nothing || refers_to_token(object))
+        self.key.is_some() && (Secrecy::of(key, object) != Secrecy::Nothing || refers_to_token(object))
     }
 
     /// Whether a sum of a stored value would help to guess a secret: one that is stored in clear text. `object` is what the
     /// value holds, if it can be read.
     #[must_use]
     pub fn hides_value(&self, key: &Key<'_>, value: &[u8], object: Option<&Object<'_>>) -> bool {
-        if self.0.is_none() || super::is_encrypted(value) {
+        if self.key.is_none() || super::is_encrypted(value) {
             return false;
         }
         let resource = key.object().map(|object| object.resource.as_ref()).unwrap_or_default();
@@ -174,7 +185,7 @@ impl Mask {
     pub fn object(&self, key: &Key<'_>, object: &mut Object<'_>) -> bool {
         let secrecy = Secrecy::of(key, object);
         let refers = self.references(object);
-        if self.0.is_none() || secrecy == Secrecy::Nothing {
+        if self.key.is_none() || secrecy == Secrecy::Nothing {
             return refers;
         }
         let Some(root) = object.value.as_object_mut() else { return false };
@@ -217,7 +228,7 @@ impl Mask {
 
     /// Masks the names of tokens that an object refers to, and returns whether there were any.
     fn references(&self, object: &mut Object<'_>) -> bool {
-        if self.0.is_none() || !refers_to_token(object) {
+        if self.key.is_none() || !refers_to_token(object) {
             return false;
         }
         let root = object.value.as_object_mut().into_iter().flat_map(Map::entries);
@@ -249,7 +260,7 @@ impl Mask {
     #[must_use]
     pub fn key<'k>(&self, etcd_key: &'k [u8]) -> Cow<'k, [u8]> {
         match Key::new(etcd_key) {
-            Key::Object(key) if self.0.is_some() && is_secret_name(&key) => {
+            Key::Object(key) if self.key.is_some() && is_secret_name(&key) => {
                 Cow::Owned(with_name(etcd_key, &key, &self.name(&key)))
             }
             _ => Cow::Borrowed(etcd_key),
@@ -270,7 +281,7 @@ impl Mask {
     /// Masks any other secret, such as a password's hash; `None` when it is to be shown.
     #[must_use]
     pub fn bytes(&self, secret: &[u8]) -> Option<String> {
-        let key = self.0.as_deref()?;
+        let key = self.key.as_deref()?;
         let mac = hmac_sha256(key, &[secret]);
         Some(format!("masked:{}", hex(mac.first_chunk::<4>().unwrap_or(&[0; 4]))))
     }
@@ -320,6 +331,7 @@ impl Mask {
 
     /// Masks every value in a tree; names are kept.
     fn all(&self, value: &mut Value<'_>) {
+        let is_bytes = matches!(value, Value::Bytes(_));
         let mask = match value {
             Value::Null => None,
             Value::List(list) => {
@@ -339,8 +351,10 @@ impl Mask {
                 self.bytes(&text)
             }
         };
-        if let Some(mask) = mask {
-            *value = Value::Str(Cow::Owned(mask));
+        match mask {
+            Some(mask) if is_bytes && self.base64 => *value = Value::Bytes(Cow::Owned(mask.into_bytes())),
+            Some(mask) => *value = Value::Str(Cow::Owned(mask)),
+            None => {}
         }
     }
 }
@@ -364,7 +378,15 @@ mod tests {
     }
 
     fn fixed() -> Mask {
-        Mask(Some(b"0123456789abcdef".to_vec()))
+        Mask { key: Some(b"0123456789abcdef".to_vec()), base64: false }
+    }
+
+    #[test]
+    fn masks_of_bytes_may_be_base64() {
+        let (_, masked) = masked(&fixed().in_base64(), "/registry/secrets/shop/db", false, SECRET);
+        let shown = crate::k8s::decode(masked.as_bytes()).unwrap();
+        let data = BASE64_STANDARD.decode(shown.value.at(&["data", "a"]).and_then(Value::as_str).unwrap()).unwrap();
+        assert!(data.starts_with(b"masked:") && !masked.contains("hunter2"), "{masked}");
     }
 
     const SECRET: &str = r#"{"apiVersion":"v1","data":{"a":"aHVudGVyMg==","b":"aHVudGVyMw=="},"kind":"Secret","metadata":{"annotations":{"kubectl.kubernetes.io/last-applied-configuration":"{hunter2}","note":"kept"},"labels":{"app":"web"},"name":"db","namespace":"shop"},"stringData":{"a":"hunter2"},"type":"Opaque"}"#;

@@ -44,6 +44,12 @@ impl Release {
         Self(minor)
     }
 
+    /// Its minor version: 36.
+    #[must_use]
+    pub const fn minor(self) -> u8 {
+        self.0
+    }
+
     /// The release of the API server that wrote last, as far as is known: the newest that left a trace, or whose kubelet
     /// runs, as no kubelet may be newer than its API server. `None` if there is no trace of any.
     #[must_use]

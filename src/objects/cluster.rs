@@ -75,6 +75,19 @@ impl<'a> Cluster<'a> {
         Self { name, ..self }
     }
 
+    /// Opens another state of the same backup, with the same encryption keys.
+    ///
+    /// # Errors
+    /// As [`Cluster::open`].
+    pub fn state(&self, at: At) -> Result<Self> {
+        Ok(Self::open(self.snapshot, self.ring.clone(), at)?.named(self.name))
+    }
+
+    /// The API servers' prefixes of the keys of objects, in order: `/registry`.
+    pub fn prefixes(&self) -> impl Iterator<Item = &'a str> + '_ {
+        self.prefixes.iter().copied()
+    }
+
     /// The findings about the backup, as far as it was read.
     #[must_use]
     pub fn findings(&self) -> &Findings {

@@ -49,6 +49,26 @@ impl FieldSelector {
         Ok(Self { terms, used: false })
     }
 
+    /// The value that a field must have (`Selector.RequiresExactMatch`).
+    #[must_use]
+    pub fn required(&self, field: &str) -> Option<&str> {
+        self.terms.iter().find(|term| term.equal && term.field == field).map(|term| term.value.as_str())
+    }
+
+    /// Whether everything is selected.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.terms.is_empty()
+    }
+
+    /// The first field that an API server does not support for an object of this form, of which only `apiVersion` and
+    /// `kind` count. A custom kind supports more: those that its definition selects.
+    #[must_use]
+    pub fn unsupported(&self, form: &Value<'_>, more: &[String]) -> Option<&str> {
+        let known = |term: &&Term| special(form, &term.field).is_some() || more.contains(&term.field);
+        self.terms.iter().find(|term| !known(term)).map(|term| term.field.as_str())
+    }
+
     /// Whether this object is selected (`Selector.Matches`); records which fields exist.
     pub fn matches(&mut self, object: &Value<'_>) -> bool {
         self.used = true;
@@ -59,6 +79,15 @@ impl FieldSelector {
             let value = named.unwrap_or_else(|| found(&term.path, object));
             term.seen |= !value.is_empty();
             all && (value == term.value) == term.equal
+        })
+    }
+
+    /// As [`FieldSelector::matches`], without a record of the fields.
+    #[must_use]
+    pub fn selects(&self, object: &Value<'_>) -> bool {
+        self.terms.iter().all(|term| {
+            let value = special(object, &term.field).unwrap_or_else(|| found(&term.path, object));
+            (value == term.value) == term.equal
         })
     }
 

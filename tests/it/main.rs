@@ -71,6 +71,8 @@ mod same_objects_as_kubectl;
 mod same_state_as_etcd;
 mod same_tables_as_kubectl;
 mod selectors;
+#[cfg(feature = "serve")]
+mod serve;
 mod snapshot_named;
 mod standard_input;
 mod tables;

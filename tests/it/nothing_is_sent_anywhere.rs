@@ -3,6 +3,20 @@
 use std::{io::Write as _, process::Command};
 
 #[test]
+fn a_build_without_serve_has_no_network_code() {
+    let tree = |features: &str| {
+        let args = ["tree", "--locked", "--offline", "--edges", "normal", "--prefix", "none", "--no-default-features"];
+        let output = Command::new(env!("CARGO")).args(args).args(["--features", features]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let network =
+        |tree: &str| ["hyper", "tokio", "mio", "socket2", "h2"].map(|name| tree.contains(&format!("{name} v")));
+    assert_eq!(network(&tree("cli")), [false; 5]);
+    assert_eq!(network(&tree("cli,serve")), [true; 5]);
+}
+
+#[test]
 fn no_command_makes_a_network_call() {
     if Command::new("strace").arg("-V").output().is_err() {
         let _ = writeln!(std::io::stderr(), "skipped: no_command_makes_a_network_call (no strace)");

@@ -321,6 +321,8 @@ fn nothing_in_the_input_reaches_a_terminal_as_it_is() {
         ("bolt", &["page", "--all", "--format-value", "bytes"]),
         ("bolt", &["page", "--all", "--etcd"]),
         ("bolt", &["stats", "\x1b[2J"]),
+        // it ends when it cannot write the kubeconfig
+        ("serve", &["--kubeconfig", "\x1b[2J/out"]),
         ("salvage", &["--list"]),
         ("salvage", &["--list", "-o", "json"]),
         ("salvage", &["--list", "-o", "ndjson"]),

@@ -21,6 +21,8 @@ mod object;
 mod restore;
 mod rows;
 mod salvage;
+#[cfg(feature = "serve")]
+mod serve;
 mod snap;
 mod snapshot;
 mod status;
@@ -39,18 +41,18 @@ use crate::{
 
 /// Makes [`Command`] of the list of commands.
 macro_rules! commands {
-    ($($(#[$attribute:meta])* $name:ident($arguments:ty),)+) => {
+    ($($(#[$attribute:meta])* $name:ident($arguments:ty) $(if $feature:literal)?,)+) => {
         /// Every command with its arguments.
         #[derive(Debug, Subcommand)]
         pub(crate) enum Command {
-            $($(#[$attribute])* $name($arguments),)+
+            $($(#[cfg(feature = $feature)])? $(#[$attribute])* $name($arguments),)+
         }
 
         impl Command {
             /// Runs the command.
             pub(crate) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
                 match self {
-                    $(Self::$name(command) => command.run(session),)+
+                    $($(#[cfg(feature = $feature)])? Self::$name(command) => command.run(session),)+
                 }
             }
         }
@@ -76,6 +78,7 @@ commands! {
     Diff(diff::Compare),
     History(history::History),
     Timeline(timeline::Timeline),
+    Serve(serve::Serve) if "serve",
     Export(export::Export),
     Rows(rows::Rows),
     Restore(Box<restore::Restore>),

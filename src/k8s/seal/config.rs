@@ -11,7 +11,7 @@ use crate::{
 
 /// The keys of local providers, for the resources that they encrypt. KMS providers have no keys here, only names, and
 /// `identity` needs none.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct EncryptionConfiguration {
     rules: Vec<(GroupResource, Vec<PrefixTransformer>)>,
     /// The names of all keys and KMS providers.

@@ -27,10 +27,10 @@ use crate::{
 /// other-plugin:                 # or by the encrypted data key, as in the values
 ///   AQICAHhd...: kjtijHkkKaNge+HGkFZKMnhL5yLwFj3vM3jvR1uF0Ow=
 /// ```
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct DataKeys(BTreeMap<String, Vec<DataKey>>);
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct DataKey {
     encrypted: Option<Vec<u8>>,
     plain: Secret,

@@ -36,7 +36,7 @@ use kms::DataKeys;
 /// The keys of a run, and the one place where stored values become objects.
 ///
 /// Without keys it reads only values that are not encrypted. Mirrors `encryptionconfig.StaticTransformers`.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Ring {
     configs: Vec<EncryptionConfiguration>,
     data_keys: Option<DataKeys>,

@@ -11,6 +11,8 @@ pub mod log;
 pub mod made;
 pub mod random;
 pub mod served;
+#[cfg(feature = "serve")]
+pub mod serving;
 pub mod traffic;
 pub mod tree;
 

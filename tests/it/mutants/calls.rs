@@ -35,6 +35,8 @@ const ANY: &[&str] = &[
     "describe IN pods",
     "describe IN deploy,nodes,secrets",
     "describe IN",
+    // it reads all that it would serve, and ends as the address is not loopback
+    "serve IN --listen 192.0.2.1:1",
     "diff IN GOOD",
     "diff GOOD IN -o json",
     "diff IN --rev 3..6 --raw -o json",

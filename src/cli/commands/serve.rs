@@ -1,0 +1,181 @@
+use std::{
+    env,
+    io::Write as _,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use clap::Args;
+use etcdsnap::{
+    Error,
+    bytes::{escape, file_name},
+    error::Severity,
+    k8s::Ring,
+    objects::{At, Cluster, Time},
+    serve::{Backup, Context, KubeconfigFile, Log, Server},
+    source::Source,
+};
+
+use crate::{
+    args::{Keys, LogArgs, Masking, When, revision_at, time},
+    failure::{Exit, Failure},
+    render::shell,
+    session::{Session, one_stdin, stop_at_signal},
+};
+
+/// A read-only Kubernetes API on a backup: kubectl, k9s and other clients show what was in the cluster
+///
+/// It listens on loopback, and writes a kubeconfig with one context for each SNAPSHOT; standard output is the line that
+/// a shell takes to use it. It runs until ^C, which removes the kubeconfig. Nothing can be changed: writes are refused.
+/// Secrets are masked. AGE in tables counts from the newest time in the backup; where a client computes ages itself, as
+/// `kubectl describe` does, they count from now.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  etcdsnap serve backup.db
+  etcdsnap serve backup.db --context before=41207 --context after=-5m
+  etcdsnap serve monday.db tuesday.db --kubeconfig ./two-days
+
+  In another terminal, after the line that it prints:
+    kubectl get pods -A
+    kubectl --context before get deploy -n shop
+
+Exit status: 1 when the backup is damaged; what could be read was served")]
+pub(crate) struct Serve {
+    /// The backup
+    snapshot: PathBuf,
+    /// Further backups, each a context of its own
+    #[arg(value_name = "SNAPSHOT")]
+    members: Vec<PathBuf>,
+    /// The loopback address; port 0 is one that is free. Each further context has the next port
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// The name of the kubeconfig, a new file; without it one in $XDG_RUNTIME_DIR, or in --tmp-dir
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+    /// A further context for another state of the first SNAPSHOT: a revision, or a time as --at takes it
+    #[arg(long = "context", value_name = "NAME=REV|TIME", value_parser = state)]
+    contexts: Vec<(String, State)>,
+    #[command(flatten)]
+    when: When,
+    #[command(flatten)]
+    keys: Keys,
+    #[command(flatten)]
+    masking: Masking,
+    #[command(flatten)]
+    log: LogArgs,
+}
+
+/// A state of a backup.
+#[derive(Debug, Clone, Copy)]
+enum State {
+    Revision(i64),
+    Time(Time),
+}
+
+fn state(text: &str) -> Result<(String, State), String> {
+    let (name, state) = text.split_once('=').ok_or("NAME=REVISION, or NAME=TIME")?;
+    if name.is_empty() {
+        return Err("the context has no name".to_owned());
+    }
+    let state = match state.parse() {
+        Ok(revision) if revision > 0 => State::Revision(revision),
+        _ => State::Time(time(state)?),
+    };
+    Ok((name.to_owned(), state))
+}
+
+impl Serve {
+    pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
+        let stop = stop_at_signal();
+        let named: Vec<PathBuf> = [self.snapshot.clone()].into_iter().chain(self.members.clone()).collect();
+        one_stdin(&named)?;
+        let options = session.options(&self.log.dir, named.iter().map(PathBuf::as_path))?;
+        let ring = self.keys.ring()?;
+        let (mut backups, mut sources) = (Vec::new(), Vec::new());
+        for path in &named {
+            // what is served lives until the end of the run
+            let source: &'static Source = Box::leak(Box::new(session.open_with(path, &options)?));
+            let snapshot = &*Box::leak(Box::new(session.load(source, &self.log.load())?));
+            let at = self.when.at(snapshot, &ring)?;
+            let main = Cluster::open(snapshot, ring.clone(), at)?.named(source.name());
+            let mut states = vec![(context_name(path), main)];
+            for (name, state) in self.contexts.iter().filter(|_| sources.is_empty()) {
+                let at = state.at(&states, &ring)?;
+                if let Some((_, main)) = states.first() {
+                    states.push((name.clone(), main.state(at)?));
+                }
+            }
+            for (name, cluster) in states {
+                let name = self.unique(name, &backups)?;
+                backups.push(Arc::new(Backup::new(name, source, cluster, self.masking.mask()?)));
+            }
+            sources.push(source);
+        }
+        let count = u16::try_from(backups.len()).map_err(|_| Error::usage("too many contexts"))?;
+        let server = Server::bind(self.listen, count)?;
+        let urls = server.urls();
+        let context = |(backup, url): (&Arc<Backup>, String)| Context { name: backup.name.clone(), url };
+        let contexts: Vec<_> = backups.iter().zip(urls).map(context).collect();
+        backups.iter().for_each(|backup| describe(backup));
+        let file = KubeconfigFile::create(self.kubeconfig_path(session), &contexts)?;
+        writeln!(session.out, "export KUBECONFIG={}", shell(file.path()))?;
+        session.out.flush()?;
+        let log: Log = Arc::new(|line: &str| say!("error: {line}"));
+        let answered = server.run(backups.clone(), &stop, &log)?;
+        drop(file);
+        say!("note: {} requests were answered, {} refused", answered.answered, answered.refused);
+        for source in sources {
+            session.intact(source)?;
+        }
+        let damaged = backups.iter().any(|backup| backup.findings().damaged());
+        Ok(if damaged { Exit::Content } else { Exit::Good })
+    }
+
+    /// The name of a context; a file of the same name in another folder gets a number.
+    fn unique(&self, name: String, backups: &[Arc<Backup>]) -> Result<String, Error> {
+        let is_free = |name: &str| backups.iter().all(|backup| backup.name != name);
+        let numbered = (2..).map(|n: u32| format!("{name}-{n}"));
+        let mut names = std::iter::once(name.clone()).chain(numbered);
+        names.find(|name| is_free(name)).ok_or_else(|| Error::usage(format!("no name is left for {name}")))
+    }
+
+    fn kubeconfig_path(&self, session: &Session) -> PathBuf {
+        if let Some(path) = &self.kubeconfig {
+            return path.clone();
+        }
+        let runtime = env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|dir| dir.is_dir());
+        let dir = runtime.filter(|_| !session.is_tmp_named()).unwrap_or_else(|| session.tmp_dir().to_owned());
+        dir.join(format!("etcdsnap-{}.kubeconfig", std::process::id()))
+    }
+}
+
+impl State {
+    fn at(self, states: &[(String, Cluster<'_>)], ring: &Ring) -> Result<At, Error> {
+        let main = states.first().map(|(_, main)| main);
+        match (self, main) {
+            (Self::Revision(revision), _) => Ok(At::Revision(revision)),
+            (Self::Time(_), None) => Ok(At::Last),
+            (Self::Time(time), Some(main)) => {
+                Ok(revision_at(time, main.snapshot, ring)?.map_or(At::Last, At::Revision))
+            }
+        }
+    }
+}
+
+/// A context is named after its file.
+fn context_name(path: &Path) -> String {
+    path.file_name().map_or_else(|| file_name(path).to_string(), |name| escape(name.as_encoded_bytes()).to_string())
+}
+
+/// Prints what a context shows, and what is wrong with it.
+fn describe(backup: &Backup) {
+    let name = escape(backup.name.as_bytes());
+    say!("note: context {name}: {} at revision {}", backup.file(), backup.revision());
+    let worth = backup.findings().list().iter().filter(|finding| finding.severity > Severity::Info);
+    worth.take(5).for_each(|finding| say!("{}: {name}: {finding}", finding.severity));
+    if backup.findings().damaged() {
+        say!("error: {name}: damaged; what can be read is served, and /readyz?verbose reports it");
+    }
+}

@@ -1,0 +1,37 @@
+//! A read-only Kubernetes API on a backup, for kubectl and other clients.
+//!
+//! ```text
+//!  Server: sockets, HTTP ──> Request ──> Api ──> one Backup ──> Answer: bytes, or pieces as the client takes them
+//!                                                  Catalog: groups, versions, resources
+//!                                                  states: Clusters at revisions
+//! ```
+//!
+//! What is served does not change: the catalog is made once, and a request reads only the keys that it asks for.
+//! Nothing of an answer is sent before [`Source::intact`](crate::source::Source::intact) is asked: when the file has
+//! changed, the client gets an error, or, in the middle of a list, a connection that breaks.
+
+#![deny(clippy::arithmetic_side_effects)]
+
+mod accept;
+mod answer;
+mod api;
+mod backup;
+mod body;
+mod catalog;
+mod discovery;
+mod health;
+mod item;
+mod kubeconfig;
+mod list;
+mod options;
+mod request;
+mod server;
+mod socket;
+mod status;
+
+pub use answer::{Answer, Content, Pieces, Step};
+pub use api::Api;
+pub use backup::Backup;
+pub use kubeconfig::{Context, KubeconfigFile, kubeconfig};
+pub use request::Request;
+pub use server::{Answered, Log, Server};

@@ -1,0 +1,288 @@
+//! Sockets and HTTP.
+//!
+//! What a client can ask for is bounded: connections, streams in one, the size of headers and of what is sent, and the
+//! time in which it has to send and to take.
+
+use std::{
+    convert::Infallible,
+    future::poll_fn,
+    net::{SocketAddr, TcpListener},
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+use hyper::{
+    Method, Response,
+    body::{Body as _, Incoming},
+    header::{ACCEPT, CONTENT_TYPE, HOST, HeaderValue, IF_NONE_MATCH},
+    service::service_fn,
+};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto::Builder,
+};
+use tokio::{net::TcpStream, runtime, task::spawn_blocking, time};
+
+use super::{answer::Answer, api::Api, backup::Backup, body::Sent, request::Request, socket::Socket, status::Refusal};
+use crate::{Error, Result, hash::hex};
+
+/// Connections at a time; further ones are refused.
+const CONNECTIONS: usize = 512;
+/// Requests at a time in one HTTP/2 connection.
+const STREAMS: u32 = 128;
+/// The size of all headers of a request.
+const HEADERS: usize = 32 << 10;
+/// The most that is read of what a client sends: a review is smaller.
+const BODY: usize = 64 << 10;
+/// The most that is taken and dropped of what is not wanted, so that the client reads the answer.
+const DROPPED: usize = 4 << 20;
+/// The time for headers and for what is sent with them.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How often the end of the run is looked for.
+const TICK: Duration = Duration::from_millis(100);
+
+/// What is told of the run while it lasts: an answer that broke off.
+pub type Log = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// Addresses that listen, one for each backup: clients keep what they discover by address.
+#[derive(Debug)]
+pub struct Server {
+    listeners: Vec<(TcpListener, SocketAddr)>,
+    secret: String,
+}
+
+/// What was answered.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Answered {
+    /// Requests that were answered with what they asked for.
+    pub answered: u64,
+    /// Requests that were refused, and those for what is not there.
+    pub refused: u64,
+}
+
+impl Server {
+    /// Listens on the loopback `address` for `count` backups: on this port and those after it, or, for port 0, on ports
+    /// that the system chooses. The path of each URL begins with a secret, which only the kubeconfig has.
+    ///
+    /// # Errors
+    /// When the address is not loopback, or cannot be listened on.
+    pub fn bind(address: SocketAddr, count: u16) -> Result<Self> {
+        if !address.ip().is_loopback() {
+            return Err(Error::usage(format!("{address}: only a loopback address can be listened on"))
+                .hinted("127.0.0.1:0, or [::1]:0; `ssh -L` reaches it from another machine"));
+        }
+        let mut listeners = Vec::new();
+        for n in 0..count {
+            let port = if address.port() == 0 { 0 } else { address.port().saturating_add(n) };
+            let address = SocketAddr::new(address.ip(), port);
+            let fault = |source| Error::io(address.to_string(), "listen", source);
+            let listener = TcpListener::bind(address).map_err(fault)?;
+            listener.set_nonblocking(true).map_err(fault)?;
+            let address = listener.local_addr().map_err(fault)?;
+            listeners.push((listener, address));
+        }
+        Ok(Self { listeners, secret: secret()? })
+    }
+
+    /// The URLs, in the order of the backups.
+    #[must_use]
+    pub fn urls(&self) -> Vec<String> {
+        self.listeners.iter().map(|(_, address)| format!("http://{address}/{}", self.secret)).collect()
+    }
+
+    /// Serves the backups until `stop` is true.
+    ///
+    /// # Errors
+    /// When the system gives no threads.
+    pub fn run(self, backups: Vec<Arc<Backup>>, stop: &AtomicBool, log: &Log) -> Result<Answered> {
+        let fault = |source| Error::io("serve", "start", source);
+        let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+        let runtime = runtime::Builder::new_multi_thread()
+            .worker_threads(cores.clamp(2, 8))
+            .max_blocking_threads(32)
+            .enable_io()
+            .enable_time()
+            .build()
+            .map_err(fault)?;
+        let shared = Arc::new(Shared::default());
+        let secret: Arc<str> = self.secret.into();
+        let ended = runtime.block_on(async {
+            for ((listener, address), backup) in self.listeners.into_iter().zip(backups) {
+                let listener = tokio::net::TcpListener::from_std(listener).map_err(fault)?;
+                let place = Place {
+                    api: Api::new(backup, address.to_string()),
+                    address,
+                    secret: Arc::clone(&secret),
+                    shared: Arc::clone(&shared),
+                    log: Arc::clone(log),
+                };
+                tokio::spawn(accept(listener, place));
+            }
+            while !stop.load(SeqCst) {
+                time::sleep(TICK).await;
+            }
+            Ok(())
+        });
+        runtime.shutdown_timeout(Duration::from_secs(1));
+        ended.map(|()| Answered { answered: shared.answered.load(SeqCst), refused: shared.refused.load(SeqCst) })
+    }
+}
+
+/// 128 random bits.
+fn secret() -> Result<String> {
+    let mut bytes = [0; 16];
+    let mut rest = &mut bytes[..];
+    while !rest.is_empty() {
+        let n = rustix::rand::getrandom(&mut *rest, rustix::rand::GetRandomFlags::empty());
+        let n = n.map_err(|errno| Error::io("getrandom(2)", "read", errno.into()))?;
+        rest = rest.get_mut(n..).unwrap_or_default();
+    }
+    Ok(hex(&bytes))
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    connections: AtomicUsize,
+    answered: AtomicU64,
+    refused: AtomicU64,
+}
+
+/// One of the addresses.
+#[derive(Clone)]
+struct Place {
+    api: Api,
+    address: SocketAddr,
+    secret: Arc<str>,
+    shared: Arc<Shared>,
+    log: Log,
+}
+
+/// A connection that is counted as long as it lives.
+struct Counted(Arc<Shared>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.connections.fetch_sub(1, SeqCst);
+    }
+}
+
+async fn accept(listener: tokio::net::TcpListener, place: Place) {
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            // no file is left for it: one may be soon
+            time::sleep(TICK).await;
+            continue;
+        };
+        let counted = Counted(Arc::clone(&place.shared));
+        if place.shared.connections.fetch_add(1, SeqCst) >= CONNECTIONS {
+            place.shared.refused.fetch_add(1, SeqCst);
+            // without waiting: what does not fit is not needed
+            let _ =
+                stream.try_write(b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+            continue;
+        }
+        tokio::spawn(connection(stream, place.clone(), counted));
+    }
+}
+
+async fn connection(stream: TcpStream, place: Place, _counted: Counted) {
+    // only a matter of speed
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(move |request| {
+        let place = place.clone();
+        async move { Ok::<_, Infallible>(place.respond(request).await) }
+    });
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(PATIENCE).max_buf_size(HEADERS);
+    builder.http2().timer(TokioTimer::new()).max_concurrent_streams(STREAMS).max_header_list_size(HEADERS as u32);
+    // how a connection ends is the client's matter
+    let _ = builder.serve_connection(TokioIo::new(Socket::new(stream)), service).await;
+}
+
+impl Place {
+    async fn respond(self, request: hyper::Request<Incoming>) -> Response<Sent> {
+        let head = request.method() == Method::HEAD;
+        let answer = self.answer(request).await;
+        let counter = if answer.code < 400 { &self.shared.answered } else { &self.shared.refused };
+        counter.fetch_add(1, SeqCst);
+        let (code, content_type) = (answer.code, answer.content_type);
+        let content = if head { super::Content::Whole(Vec::new()) } else { answer.content };
+        let mut response = Response::new(Sent::new(content, self.log));
+        *response.status_mut() = hyper::StatusCode::from_u16(code).unwrap_or_default();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        for (name, value) in answer.headers {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                headers.append(name, value);
+            }
+        }
+        response
+    }
+
+    async fn answer(&self, request: hyper::Request<Incoming>) -> Answer {
+        let uri = request.uri();
+        let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+        let host = host.or_else(|| uri.authority().map(hyper::http::uri::Authority::as_str));
+        if !host.is_some_and(|host| self.is_own(host)) {
+            return Answer::text(403, "the Host header is not this server's address\n");
+        }
+        let path = uri.path_and_query().map_or("", |path| path.as_str());
+        let rest = path.strip_prefix('/').and_then(|path| path.strip_prefix(&*self.secret));
+        let Some(rest) = rest.filter(|rest| rest.is_empty() || rest.starts_with(['/', '?'])) else {
+            return Answer::text(404, "404 page not found\n");
+        };
+        let Some(asked) = Request::get(rest) else { return Refusal::bad_request("the path is not valid").into() };
+        let header = |name| request.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+        let (method, accept) = (request.method().to_string(), accepted(request.headers()));
+        let etag = header(IF_NONE_MATCH).unwrap_or_default().to_owned();
+        let body = match time::timeout(PATIENCE, received(request.into_body())).await {
+            Ok(Some(body)) => body,
+            Ok(None) => return Answer::text(413, "what was sent is too large\n").with("connection", "close"),
+            Err(_) => return Answer::text(408, "what was sent did not arrive\n").with("connection", "close"),
+        };
+        let asked = Request { method, accept, etag, body, ..asked };
+        let api = self.api.clone();
+        let answer = spawn_blocking(move || api.answer(&asked)).await;
+        answer.unwrap_or_else(|error| {
+            (self.log)(&format!("a request was not answered: {error}"));
+            Refusal::internal("etcdsnap has a bug, or the file changes; see its messages").into()
+        })
+    }
+
+    /// Whether a client that was given this server's URL names it so: another name may be of a web page whose author
+    /// made it point here.
+    fn is_own(&self, host: &str) -> bool {
+        host == self.address.to_string()
+            || host.strip_prefix("localhost:").is_some_and(|port| port == self.address.port().to_string())
+    }
+}
+
+/// All `Accept` headers as one.
+fn accepted(headers: &hyper::HeaderMap) -> String {
+    let values = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    values.collect::<Vec<_>>().join(",")
+}
+
+/// What was sent, up to the size of a review; what is more is dropped, and counts as nothing. `None` when it is far too
+/// much.
+async fn received(mut body: Incoming) -> Option<Vec<u8>> {
+    let (mut kept, mut size) = (Vec::new(), 0_usize);
+    while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+        // a client that goes away needs no answer
+        let Ok(data) = frame.ok()?.into_data() else { continue };
+        size = size.saturating_add(data.len());
+        if size > DROPPED {
+            return None;
+        }
+        if size <= BODY {
+            kept.extend_from_slice(&data);
+        } else {
+            kept = Vec::new();
+        }
+    }
+    Some(if size > BODY { Vec::new() } else { kept })
+}
