@@ -2,7 +2,7 @@
 
 use std::{ffi::OsStr, fmt::Write as _, io, os::unix::ffi::OsStrExt as _};
 
-use super::text::escape;
+use super::text::{escape, is_hostile};
 
 /// Bytes as Go's `strconv.Quote` writes them.
 #[must_use]
@@ -70,7 +70,7 @@ fn is_print(c: char) -> bool {
 
 /// A word as a shell takes it.
 pub fn shell(word: impl AsRef<OsStr>) -> String {
-    let Some(word) = word.as_ref().to_str() else {
+    let Some(word) = word.as_ref().to_str().filter(|word| !word.chars().any(is_hostile)) else {
         return format!("$'{}'", escape(word.as_ref().as_bytes()).replace('\'', "\\'"));
     };
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);

@@ -8,7 +8,7 @@ use std::{
 
 use etcdsnap::{
     Error, Findings, Result,
-    error::Severity,
+    error::{Advice, Call, Severity},
     etcd::{Load, Snapshot},
     source::{Candidates, Input, Options, RaftFiles, RaftKind, Source, is_stdin},
     verify::propose,
@@ -222,8 +222,8 @@ fn with_newest(named: &Path, options: &Options, error: Error) -> Error {
         return Error::usage(what).hinted_if(hint);
     }
     Error::usage(what).hinted(match propose(&files, options) {
-        Some(path) => format!("the newest good one of them: {}", shell(path)),
-        None => format!("`etcdsnap verify {}` shows which is the newest good one", shell(named)),
+        Some(path) => Advice::from(format!("the newest good one of them: {}", shell(path))),
+        None => Call::new("etcdsnap verify").arg(named).that("shows which is the newest good one"),
     })
 }
 

@@ -13,9 +13,13 @@
 use std::{env, ffi::OsString, ops::Range, path::Path};
 
 use clap::{Arg, Command};
-use etcdsnap::{Error, Result, bytes::file_name, k8s::Resources, source::Locator};
-
-use crate::render::shell;
+use etcdsnap::{
+    Error, Result,
+    bytes::file_name,
+    error::{Advice, Call},
+    k8s::Resources,
+    source::Locator,
+};
 
 /// The variable that names the SNAPSHOT.
 pub(crate) const VARIABLE: &str = "ETCDSNAP_SNAPSHOT";
@@ -23,7 +27,7 @@ pub(crate) const VARIABLE: &str = "ETCDSNAP_SNAPSHOT";
 /// The command line with its SNAPSHOT, and the variable's value where that is it and was not reported.
 pub(crate) fn complete(command: &Command, mut args: Vec<OsString>) -> Result<(Vec<OsString>, Option<OsString>)> {
     args.iter_mut().skip(1).for_each(name_stdin);
-    let Some(Call { first, at, of }) = call(command, &mut args) else { return Ok((args, None)) };
+    let Some(Typed { first, at, of }) = call(command, &mut args) else { return Ok((args, None)) };
     let mut positionals = of.get_positionals();
     if positionals.next().is_none_or(|first| first.get_id() != "snapshot") {
         return Ok((args, None));
@@ -95,14 +99,14 @@ impl Rest {
 }
 
 /// Where the command's names are, the first and the last of them, and the command.
-struct Call<'c> {
+struct Typed<'c> {
     first: usize,
     at: usize,
     of: &'c Command,
 }
 
 /// Finds the command. Flags of its own that are before it, as kubectl and etcdutl allow, are moved after it.
-fn call<'c>(root: &'c Command, args: &mut Vec<OsString>) -> Option<Call<'c>> {
+fn call<'c>(root: &'c Command, args: &mut Vec<OsString>) -> Option<Typed<'c>> {
     // of kubectl, and of etcdutl, where -w has a value
     let (kubectl, etcdutl) = (root.find_subcommand("get")?, root.find_subcommand("snapshot")?);
     let takes_value = |flag: &Flag<'_>| takes_value(&[root, etcdutl, kubectl], flag);
@@ -120,10 +124,10 @@ fn call<'c>(root: &'c Command, args: &mut Vec<OsString>) -> Option<Call<'c>> {
     args.splice(1..1, kept);
     let after = at.saturating_add(1);
     args.splice(after..after, moved);
-    let mut call = Call { first: at, at, of };
+    let mut call = Typed { first: at, at, of };
     while call.of.has_subcommands() {
         let at = *words(args, call.at.saturating_add(1), takes_value).first()?;
-        call = Call { at, of: args.get(at).and_then(|name| call.of.find_subcommand(name))?, ..call };
+        call = Typed { at, of: args.get(at).and_then(|name| call.of.find_subcommand(name))?, ..call };
     }
     Some(call)
 }
@@ -217,15 +221,16 @@ fn misplaced(args: &[OsString], names: Range<usize>, words: &[usize], rest: Rest
     let file = *words.iter().skip(1).find(|at| args.get(**at).is_some_and(|word| is_file(word, rest)))?;
     let others = args.iter().enumerate().skip(names.end.saturating_add(1)).filter(|(at, _)| *at != file);
     let name = args.get(names.start..=names.end)?.iter();
-    let call: Vec<_> = name.chain([args.get(file)?]).chain(others.map(|(_, word)| word)).map(shell).collect();
+    let call = Call::new("etcdsnap").args(name.chain([args.get(file)?])).args(others.map(|(_, word)| word));
     let what = format!("there is no file {}", file_name(first));
-    Some(Error::usage(what).hinted(format!("the snapshot comes first: etcdsnap {}", call.join(" "))))
+    Some(Error::usage(what).hinted(Advice::from("the snapshot comes first:").call(call)))
 }
 
 /// The reason where a KIND is all that was named.
 fn no_file(command: &str, first: &OsString, rest: Rest) -> Option<Error> {
     let error = Error::usage(format!("there is no file {}", file_name(first)));
-    let call = format!("etcdsnap {command} FILE {}", file_name(first));
-    let hint = format!("the snapshot comes first: {call}; or {VARIABLE}=FILE names it for every call");
+    let call = Call::new("etcdsnap").arg(command).arg("FILE").arg(first);
+    let or = format!("; or {VARIABLE}=FILE names it for every call");
+    let hint = Advice::from("the snapshot comes first:").call(call).and(or);
     (rest == Rest::Kinds && is_kind(first)).then(|| error.hinted(hint))
 }

@@ -1,11 +1,13 @@
 //! [`Error`] ends a command; a [`Finding`] is something seen in the input on the way.
 
+mod advice;
 mod code;
 
 use std::{collections::BTreeMap, fmt, io};
 
 use serde::Serialize;
 
+pub use advice::{Advice, Call, Next};
 pub use code::Code;
 
 /// The library's result.
@@ -59,7 +61,7 @@ pub enum Error {
         /// What it is.
         what: String,
         /// What to do instead.
-        hint: String,
+        hint: Advice,
         /// Whether it may be a backup all the same, or what is left of one: empty, encrypted, of no known format.
         may_be_one: bool,
     },
@@ -77,7 +79,7 @@ pub enum Error {
         /// Why not, in a sentence.
         what: String,
         /// What to do next.
-        hint: Option<String>,
+        hint: Option<Advice>,
     },
     /// What was asked for is not in the input.
     #[error("{what}")]
@@ -85,7 +87,7 @@ pub enum Error {
         /// What is missing, in a sentence.
         what: String,
         /// What to do next.
-        hint: Option<String>,
+        hint: Option<Advice>,
     },
     /// The call makes no sense, or is not precise enough.
     #[error("{what}")]
@@ -93,7 +95,7 @@ pub enum Error {
         /// What is wrong with it.
         what: String,
         /// What to type instead.
-        hint: Option<String>,
+        hint: Option<Advice>,
     },
 }
 
@@ -124,13 +126,13 @@ impl Error {
 
     /// Adds what to do next. Only [`Error::Usage`], [`Error::Refused`] and [`Error::NotFound`] take a hint.
     #[must_use]
-    pub fn hinted(self, hint: impl Into<String>) -> Self {
+    pub fn hinted(self, hint: impl Into<Advice>) -> Self {
         self.hinted_if(Some(hint))
     }
 
     /// Adds what to do next, where there is something to do.
     #[must_use]
-    pub fn hinted_if(mut self, new: Option<impl Into<String>>) -> Self {
+    pub fn hinted_if(mut self, new: Option<impl Into<Advice>>) -> Self {
         if let Self::Refused { hint, .. } | Self::NotFound { hint, .. } | Self::Usage { hint, .. } = &mut self {
             *hint = new.map(Into::into);
         }
@@ -162,6 +164,18 @@ impl Error {
             Self::Damaged { finding, .. } => finding.hint.as_deref(),
             Self::Refused { hint, .. } | Self::NotFound { hint, .. } | Self::Usage { hint, .. } => hint.as_deref(),
         }
+    }
+
+    /// The commands that are named in [`Error::hint`].
+    #[must_use]
+    pub fn calls(&self) -> &[Call] {
+        let advice = match self {
+            Self::Foreign { hint, .. } => Some(hint),
+            Self::Damaged { finding, .. } => finding.hint.as_ref(),
+            Self::Refused { hint, .. } | Self::NotFound { hint, .. } | Self::Usage { hint, .. } => hint.as_ref(),
+            Self::Io { .. } | Self::Interrupted | Self::Changed { .. } => None,
+        };
+        advice.map_or(&[], Advice::calls)
     }
 }
 
@@ -214,7 +228,7 @@ pub struct Finding {
     /// The key it concerns, escaped, and cut when it is long ([`crate::bytes::excerpt`]).
     pub key: Option<String>,
     /// What to do next.
-    pub hint: Option<String>,
+    pub hint: Option<Advice>,
 }
 
 impl Finding {
@@ -265,7 +279,7 @@ impl Finding {
 
     /// With what to do next.
     #[must_use]
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub fn hint(mut self, hint: impl Into<Advice>) -> Self {
         self.hint = Some(hint.into());
         self
     }
@@ -339,7 +353,8 @@ impl Findings {
     }
 
     fn keep(&mut self, finding: Finding) {
-        let text = [&finding.key, &finding.hint].into_iter().flatten().map(String::len);
+        let (key, hint) = (finding.key.as_deref(), finding.hint.as_deref());
+        let text = [key, hint].into_iter().flatten().map(str::len);
         let size = text.fold(finding.what.len(), usize::saturating_add);
         if self.list.len() < Self::KEPT && self.text < Self::KEPT_TEXT {
             self.text = self.text.saturating_add(size);

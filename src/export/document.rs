@@ -11,7 +11,7 @@ use super::{
     needs::{Lack, Need},
     work::Tally,
 };
-use crate::bytes::shell;
+use crate::error::{Advice, Call, Next};
 
 /// What was exported, changed and left out, and what is needed besides.
 #[derive(Debug, Serialize)]
@@ -25,7 +25,8 @@ pub struct Document {
     manifest: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     doubt: Option<String>,
-    next: Vec<String>,
+    #[serde(flatten)]
+    next: Next,
 }
 
 /// An object that is needed and was not exported.
@@ -64,25 +65,23 @@ impl Tally<'_> {
         lines
     }
 
-    /// The commands that make a cluster take the folder.
+    /// The steps that make a cluster take the folder.
     #[must_use]
-    pub fn next(&self, folder: &Path) -> Vec<String> {
-        let folder = folder.display().to_string();
-        let mut lines = Vec::new();
+    pub fn next(&self, folder: &Path) -> Next {
+        let mut steps: Vec<Advice> = Vec::new();
+        let apply = Call::new("kubectl apply --server-side -f");
         // objects over 256 KiB do not fit into the annotation that apply without --server-side makes
         if self.definitions {
             // A CustomResourceDefinition is no use before it is established.
-            let files = shell(format!("{folder}/*-customresourcedefinition-*"));
-            lines.push(format!("kubectl apply --server-side -f {files}"));
-            lines.push(format!("kubectl wait --for=condition=Established -f {files}"));
+            let files = folder.join("*-customresourcedefinition-*");
+            steps.push(apply.clone().arg(&files).into());
+            steps.push(Call::new("kubectl wait --for=condition=Established -f").arg(&files).into());
         }
-        lines.push(format!("kubectl apply --server-side -f {}", shell(&folder)));
+        steps.push(apply.arg(folder).into());
         if self.namespaces && self.pods {
-            lines.push(
-                "and again if a Pod was refused: a new Namespace has its ServiceAccount after a moment".to_owned(),
-            );
+            steps.push("and again if a Pod was refused: a new Namespace has its ServiceAccount after a moment".into());
         }
-        lines
+        Next(steps)
     }
 }
 

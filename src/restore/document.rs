@@ -3,7 +3,7 @@
 use serde::{Serialize, Serializer};
 
 use super::{Done, Plan};
-use crate::{publish::Rehearsal, verify::Checked};
+use crate::{error::Next, publish::Rehearsal, verify::Checked};
 
 /// A restore that was done or rehearsed.
 #[derive(Debug, Serialize)]
@@ -22,8 +22,8 @@ pub struct Document<'r> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub restored: Option<&'r Done>,
     /// How each member is started.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub next: Option<Vec<String>>,
+    #[serde(flatten)]
+    pub next: Option<Next>,
 }
 
 /// What the restored db holds, and the files.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::{Done, Job, Plan, SaveJob, Trust, apply, save};
 use crate::{
     Result,
-    bytes::shell,
+    error::Next,
     publish::{Place, Rehearsal, Watch, start_command},
     source::Source,
 };
@@ -89,14 +89,13 @@ impl Target {
 
     /// The command that starts each member; `tls` are flags about TLS. None of a snapshot file.
     #[must_use]
-    pub fn starts(&self, plan: &Plan<'_>, tls: &[(&'static str, String)]) -> Vec<String> {
-        let Self::Members(job) = self else { return Vec::new() };
-        let tls: String = tls.iter().map(|(name, value)| format!(" --{name}={}", shell(value))).collect();
+    pub fn starts(&self, plan: &Plan<'_>, tls: &[(&'static str, String)]) -> Next {
+        let Self::Members(job) = self else { return Next::default() };
         let start = |place: &Place| {
             let member = plan.cluster.as_ref()?.member(&place.member).ok()?;
             let log = place.wal_dir.as_deref();
-            let urls = member.peer_urls.join(",");
-            Some(start_command(&shell(&place.member), &place.data_dir, log, &shell(urls)) + &tls)
+            let call = start_command(&place.member, &place.data_dir, log, &member.peer_urls);
+            Some(call.args(tls.iter().map(|(name, value)| format!("--{name}={value}"))))
         };
         job.to.places.iter().filter_map(start).collect()
     }

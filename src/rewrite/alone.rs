@@ -26,8 +26,8 @@ use super::{
 };
 use crate::{
     Code, Error, Finding, Result,
-    bytes::shell,
     document::Id,
+    error::{Call, Next},
     etcd::{
         Bootstrap, Load, Snapshot, Uncommitted,
         boot::{Minor, Role, Startup, by_version, starts_on},
@@ -292,20 +292,17 @@ impl Change for Alone {
         })
     }
 
-    fn next(&self, data_dir: &Path, wal_dir: Option<&Path>) -> Vec<String> {
+    fn next(&self, data_dir: &Path, wal_dir: Option<&Path>) -> Next {
         let member = &self.member;
-        let named = |name: &str| if name.is_empty() { "NAME".to_owned() } else { shell(name) };
-        let start = start_command(&named(&member.name), data_dir, wal_dir, &shell(member.peer_urls.join(",")));
+        let named = |name: &'_ str| if name.is_empty() { "NAME".to_owned() } else { name.to_owned() };
+        let start = start_command(&named(&member.name), data_dir, wal_dir, &member.peer_urls);
         // A member without peer URLs was none for the others.
         let known = self.removed.iter().filter(|member| !member.peer_urls.is_empty());
         let again = known.map(|member| {
-            let urls = shell(member.peer_urls.join(","));
-            format!(
-                "etcdctl member add {} --peer-urls {urls}   # with an empty data directory there",
-                named(&member.name)
-            )
+            let call = Call::new("etcdctl member add").arg(named(&member.name)).arg("--peer-urls");
+            call.arg(member.peer_urls.join(",")).remark("with an empty data directory there")
         });
-        let defrag = self.compact_to.map(|_| "etcdctl defrag   # makes the file smaller".to_owned());
+        let defrag = self.compact_to.map(|_| Call::new("etcdctl defrag").remark("makes the file smaller"));
         [start].into_iter().chain(defrag).chain(again).collect()
     }
 

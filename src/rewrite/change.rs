@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::directory::Directory;
-use crate::{Result, etcd::Load, publish::Watch, source::Source};
+use crate::{Result, error::Next, etcd::Load, publish::Watch, source::Source};
 
 /// A change of a directory, planned.
 pub trait Change {
@@ -27,7 +27,7 @@ pub trait Change {
 
     /// What to do after the change, the directory being `data_dir` then, and its log in `wal_dir` when not in
     /// `member/wal`.
-    fn next(&self, data_dir: &Path, wal_dir: Option<&Path>) -> Vec<String>;
+    fn next(&self, data_dir: &Path, wal_dir: Option<&Path>) -> Next;
 
     /// Reads back what was written to `path` for `file`.
     ///

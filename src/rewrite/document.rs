@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::{Change, Rewritten};
-use crate::verify::{Checked, Report};
+use crate::{
+    error::Next,
+    verify::{Checked, Report},
+};
 
 /// A change that was done, or only planned.
 #[derive(Debug, Serialize)]
@@ -23,7 +26,8 @@ struct Done<'r> {
     files: Vec<String>,
     kept: Vec<String>,
     warnings: &'r [&'static str],
-    next: &'r [String],
+    #[serde(flatten)]
+    next: &'r Next,
 }
 
 impl<'r, P: Change + Serialize> Document<'r, P> {
@@ -33,7 +37,7 @@ impl<'r, P: Change + Serialize> Document<'r, P> {
     }
 
     /// The document of a `plan` that was carried out.
-    pub fn done(plan: &'r P, done: &'r Rewritten, next: &'r [String]) -> Self {
+    pub fn done(plan: &'r P, done: &'r Rewritten, next: &'r Next) -> Self {
         let paths = |paths: &[PathBuf]| paths.iter().map(|path| path.display().to_string()).collect();
         let (files, kept) = (paths(&done.files), paths(&done.kept));
         let done_part = Done { files, kept, warnings: done.warnings(), next };

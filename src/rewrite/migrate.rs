@@ -21,8 +21,8 @@ use super::{
 };
 use crate::{
     Error, Result,
-    bytes::shell,
     document::Id,
+    error::{Advice, Call, Next},
     etcd::{
         Bootstrap, Load, Request, Snapshot, State,
         boot::{Minor, Role, Startup, by_version, starts_on},
@@ -239,9 +239,10 @@ impl Change for Migrate {
         file.sync_all().map_err(fault(path, "sync"))
     }
 
-    fn next(&self, data_dir: &Path, wal_dir: Option<&Path>) -> Vec<String> {
-        let log = wal_dir.map_or(String::new(), |wal| format!(" --wal-dir {}", shell(wal)));
-        vec![format!("etcd {}, with the member's flags and --data-dir {}{log}", self.to, shell(data_dir))]
+    fn next(&self, data_dir: &Path, wal_dir: Option<&Path>) -> Next {
+        let call = Call::new("etcd --data-dir").arg(data_dir).option("--wal-dir", wal_dir);
+        let flags = format!("start etcd {} with the member's own flags and these:", self.to);
+        Next(vec![Advice::from(flags).call(call)])
     }
 
     fn check(&self, source: &Source, file: &Path, path: &Path) -> Result<()> {

@@ -11,7 +11,7 @@ use super::{
     log::{self, FromLog, Keys as Written},
     salvaged::Salvage,
 };
-use crate::k8s::Key;
+use crate::{error::Next, k8s::Key};
 
 /// The most gaps and kinds that a report lists.
 const LISTED: usize = 100;
@@ -53,7 +53,8 @@ pub struct Report {
     /// The file that was written.
     pub written: Option<Saved>,
     /// The commands that come next.
-    pub next: Vec<String>,
+    #[serde(flatten)]
+    pub next: Next,
 }
 
 /// The file that was written.
@@ -297,7 +298,7 @@ impl Report {
             log: log.map(|(log, _)| log),
             log_left_out: None,
             written: None,
-            next: Vec::new(),
+            next: Next::default(),
         }
     }
 }

@@ -21,6 +21,7 @@ use crate::{
     Error, Result,
     bolt::{Db, Tree, carve::Carve},
     document::{SCHEMA_VERSION, TOOL},
+    error::Call,
     etcd::{Snapshot, Uncommitted, rewrite::DbWriter},
     hash::{Sha256, hex},
     publish::{Doubt, Draft, Run, Watch, check_names, check_room, create, fault, real, settle_one},
@@ -51,8 +52,6 @@ pub struct Job {
     pub options: Options,
     /// Whether entries of the log past the last commit on disk are applied.
     pub uncommitted: Option<Uncommitted>,
-    /// The commands that come next, for the report.
-    pub next: Vec<String>,
     /// The command line, for the file beside the result.
     pub arguments: Vec<String>,
 }
@@ -120,7 +119,9 @@ pub fn save(source: &Source, job: &Job, watch: Watch<'_>) -> Result<Report> {
     watch.check()?;
     saved.file = job.to.display().to_string();
     report.keys.written = saved.keys;
-    report.next.clone_from(&job.next);
+    let restore = Call::new("etcdsnap restore").arg(&job.to).args(["--data-dir", "DIR", "--member", "NAME"]);
+    report.next =
+        [Call::new("etcdsnap verify").arg(&job.to), restore.args(["--bump-revision", "auto"])].into_iter().collect();
     report.written = Some(saved);
     let beside = draft.publish(Some(&doubt(&report, job, &digests.file)))?;
     if let Some(saved) = &mut report.written {

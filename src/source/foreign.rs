@@ -6,7 +6,7 @@ use crate::{Error, bytes::escape};
 /// Error that names the format of `bytes`.
 pub(super) fn foreign(file: &str, bytes: &[u8]) -> Error {
     let (what, hint, may_be_one) = name(bytes);
-    Error::Foreign { file: file.to_owned(), what, hint: hint.to_owned(), may_be_one }
+    Error::Foreign { file: file.to_owned(), what, hint: hint.into(), may_be_one }
 }
 
 /// Format of `bytes`, a hint, and whether the file may still be a backup, or was one.
@@ -91,7 +91,7 @@ pub(super) fn without_db(file: &str, bytes: &[u8]) -> Error {
         "`etcdsnap wal` shows what is in its log",
         true,
     ));
-    Error::Foreign { file: file.to_owned(), what: what.to_owned(), hint: hint.to_owned(), may_be_one }
+    Error::Foreign { file: file.to_owned(), what: what.to_owned(), hint: hint.into(), may_be_one }
 }
 
 /// A binary OpenPGP message: a packet of encrypted data or of a session key.
@@ -120,5 +120,5 @@ pub(super) fn without_backup(file: &str, of: &str, names: &[String]) -> Error {
         let more = if names.len() > some.len() { ", ..." } else { "" };
         (format!("{of} without an etcd backup in it: {}{more}", some.join(", ")), "name the file that is the backup")
     };
-    Error::Foreign { file: file.to_owned(), what, hint: hint.to_owned(), may_be_one: names.is_empty() }
+    Error::Foreign { file: file.to_owned(), what, hint: hint.into(), may_be_one: names.is_empty() }
 }

@@ -135,7 +135,7 @@ impl Unwrapped {
                         file: self.origin.display.clone(),
                         what: "an etcd snapshot that was copied as text: a carriage return was added before each line feed"
                             .to_owned(),
-                        hint: "copy it again, in binary mode".to_owned(),
+                        hint: "copy it again, in binary mode".into(),
                         may_be_one: true,
                     });
                 }
@@ -151,7 +151,7 @@ impl Unwrapped {
                 Sniffed::Wrapped(_) if self.wrapping.len() >= unpack::MAX_LAYERS => {
                     let what = format!("{} containers inside each other", unpack::MAX_LAYERS);
                     let hint = "unpack it by hand".to_owned();
-                    return Err(Error::Foreign { file: self.origin.display.clone(), what, hint, may_be_one: true });
+                    return Err(Error::Foreign { file: self.origin.display.clone(), what, hint: hint.into(), may_be_one: true });
                 }
                 Sniffed::Wrapped(wrapping) => wrapping,
             };

@@ -129,7 +129,7 @@ impl<'a> Layer<'a> {
         }
         let what = format!("more than {MAX_FILES} files");
         let hint = "unpack it by hand, and name the backup".to_owned();
-        Err(Error::Foreign { file: self.origin.display.clone(), what, hint, may_be_one: true })
+        Err(Error::Foreign { file: self.origin.display.clone(), what, hint: hint.into(), may_be_one: true })
     }
 
     /// Unpacks `from` into a file of its own, called `name`.

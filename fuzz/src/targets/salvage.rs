@@ -129,7 +129,7 @@ fn saved(with_log: bool, path: &std::path::Path, job: &Job) {
 fn job(flags: u8, options: Options) -> Job {
     let only = if flags & ONLY_PROVED == 0 { Only::Likely } else { Only::Proved };
     let to = scratch().join("saved.db");
-    Job { to, only, options, uncommitted: Some(Uncommitted::Keep), next: Vec::new(), arguments: Vec::new() }
+    Job { to, only, options, uncommitted: Some(Uncommitted::Keep), arguments: Vec::new() }
 }
 
 /// The db that is saved, without its trailer.

@@ -171,7 +171,7 @@ impl DirectoryArgs {
                 let (revision, keys) = served(source, plan)?;
                 line(out, "done", &format!("revision {revision}, {keys} keys"))?;
                 writeln!(out, "next")?;
-                next.iter().try_for_each(|step| writeln!(out, "  {}", render::printable(step.clone())))?;
+                next.0.iter().try_for_each(|step| writeln!(out, "  {step}"))?;
             }
             ReportFormat::Json => render::json(out, &Document::done(plan, done, &next), false)?,
         }

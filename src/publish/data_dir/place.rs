@@ -8,7 +8,8 @@ use std::{
 use super::mounts::{is_mount, mount_below};
 use crate::{
     Error, Result,
-    bytes::{escape, excerpt, shell},
+    bytes::{escape, excerpt},
+    error::Call,
     publish::{disk::fault, run::Run},
     source::Part,
 };
@@ -28,16 +29,18 @@ fn usage(what: String, hint: &str) -> Error {
     Error::usage(what).hinted(hint)
 }
 
-/// The command that starts etcd on `data_dir`, with its log in `wal_dir` where that is not `member/wal`. `name` and
-/// `peer_urls` are as a shell takes them.
+/// The command that starts the member `name` of etcd on `data_dir`, with its log in `wal_dir` where that is not
+/// `member/wal`.
 #[must_use]
-pub(crate) fn start_command(name: &str, data_dir: &Path, wal_dir: Option<&Path>, peer_urls: &str) -> String {
-    let log = wal_dir.map_or(String::new(), |wal| format!(" --wal-dir {}", shell(wal)));
-    format!(
-        "etcd --name {name} --data-dir {}{log} --listen-peer-urls {peer_urls} --listen-client-urls URLS \
-         --advertise-client-urls URLS",
-        shell(data_dir),
-    )
+pub(crate) fn start_command(name: &str, data_dir: &Path, wal_dir: Option<&Path>, peer_urls: &[String]) -> Call {
+    Call::new("etcd --name")
+        .arg(name)
+        .arg("--data-dir")
+        .arg(data_dir)
+        .option("--wal-dir", wal_dir)
+        .arg("--listen-peer-urls")
+        .arg(peer_urls.join(","))
+        .args(["--listen-client-urls", "URLS", "--advertise-client-urls", "URLS"])
 }
 
 impl Place {

@@ -10,13 +10,14 @@ use super::object::note_namespace;
 use crate::{
     args::{InNamespace, Keys, LogArgs, Masking, etcd_prefix, is_labelled, revision_at},
     failure::{Exit, Failure},
-    render::{self, printable},
+    render::printable,
     session::Session,
 };
 use clap::{Args, ValueEnum};
 use etcdsnap::{
     Error,
     diff::{Diff, Difference, Document, Entry, Ignore, Pair, Relation, Tally, stamped},
+    error::Call,
     etcd::{Range, Snapshot},
     k8s::{ManagedFields, json},
     objects::{At, Cluster, Query, Time},
@@ -148,9 +149,8 @@ impl Compare {
             return Ok(exit.max(session.close(&a, from.findings())?));
         }
         let Some((b, what)) = self.rest.split_first() else {
-            let what = "diff takes two backups, or one with --rev or --at".to_owned();
-            let hint = Some(format!("etcdsnap diff {} OTHER", render::shell(&self.a)));
-            return Err(Error::usage(what).hinted_if(hint).into());
+            let error = Error::usage("diff takes two backups, or one with --rev or --at");
+            return Err(error.hinted(Call::new("etcdsnap diff").arg(&self.a).arg("OTHER")).into());
         };
         let b = session.open_with(b.as_ref(), &options)?;
         let new = session.load(&b, &self.log.load())?;

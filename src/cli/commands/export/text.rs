@@ -101,5 +101,5 @@ pub(super) fn folder(out: &mut impl Write, outcome: &Outcome<'_, '_, '_>, writte
         writeln!(out, "  {:<11} {} says what is wrong with the backup", "doubt", name(doubt))?;
     }
     writeln!(out, "next")?;
-    outcome.tally.next(&written.folder).into_iter().try_for_each(|line| writeln!(out, "  {}", printable(line)))
+    outcome.tally.next(&written.folder).0.iter().try_for_each(|step| writeln!(out, "  {step}"))
 }

@@ -3,7 +3,12 @@
 use std::path::Path;
 
 use clap::{ArgAction, Args};
-use etcdsnap::{Error, bytes::escape, k8s::ApiPath};
+use etcdsnap::{
+    Error,
+    bytes::escape,
+    error::{Advice, Call},
+    k8s::ApiPath,
+};
 
 /// Flags that `kubectl get` has, and a backup no use for.
 #[derive(Debug, Args)]
@@ -50,20 +55,21 @@ pub(super) struct ServerFlags {
 impl ServerFlags {
     /// Refuses flags that a backup cannot answer, and prints a note for flags without effect.
     pub(super) fn check(&self, snapshot: &Path, what: &[String]) -> Result<(), Error> {
-        let file = escape(snapshot.as_os_str().as_encoded_bytes());
+        let get = Call::new("etcdsnap get").arg(snapshot);
         if self.watch || self.watch_only || self.output_watch_events {
-            let kind = what.first().and_then(|kind| kind.split('/').next()).map_or(String::new(), |k| format!(" {k}"));
+            let kind = what.first().and_then(|kind| kind.split('/').next());
+            let timeline = Call::new("etcdsnap timeline").arg(snapshot).args(kind);
             return Err(Error::usage("a backup does not change, there is nothing to watch")
-                .hinted(format!("etcdsnap timeline {file}{kind} lists every change that it holds")));
+                .hinted(timeline.that("lists every change that it holds")));
         }
         if let Some(path) = &self.raw {
             return Err(
-                Error::usage("--raw asks a running API server, and a backup has none").hinted(asked_by(path, &file))
+                Error::usage("--raw asks a running API server, and a backup has none").hinted(asked_by(path, get))
             );
         }
         if !self.filename.is_empty() || self.kustomize.is_some() || self.recursive {
             return Err(Error::usage("objects are not read from manifests, -f, -k and -R have no meaning here")
-                .hinted(format!("name the objects: etcdsnap get {file} KIND/NAME -n NAMESPACE")));
+                .hinted(Advice::from("name the objects:").call(get.args(["KIND/NAME", "-n", "NAMESPACE"]))));
         }
         if let Some(name) = self.subresource.as_deref().filter(|name| !matches!(*name, "status" | "resize")) {
             return Err(Error::usage(format!("subresource {name:?} is not stored; an API server computes it"))
@@ -76,6 +82,7 @@ impl ServerFlags {
             ("--user", &self.user),
             ("--server", &self.server),
         ];
+        let file = escape(snapshot.as_os_str().as_encoded_bytes());
         for (flag, _) in servers.iter().filter(|(_, value)| value.is_some()) {
             say!("note: {flag} has no effect, the objects are those of {file}");
         }
@@ -86,13 +93,12 @@ impl ServerFlags {
     }
 }
 
-/// The call that prints what an API server has under a path.
-fn asked_by(path: &str, file: &str) -> String {
+/// The call, begun with `get`, that prints what an API server has under a path.
+fn asked_by(path: &str, get: Call) -> Advice {
     let Some(ApiPath { group, resource, namespace, name }) = ApiPath::parse(path) else {
-        return format!("etcdsnap get {file} lists everything that the backup holds");
+        return get.that("lists everything that the backup holds");
     };
     let group = if group.is_empty() { String::new() } else { format!(".{group}") };
     let name = name.map_or(String::new(), |name| format!("/{name}"));
-    let namespace = namespace.map_or(String::new(), |namespace| format!(" -n {namespace}"));
-    format!("etcdsnap get {file} {resource}{group}{name}{namespace} -o json")
+    get.arg(format!("{resource}{group}{name}")).option("-n", namespace).args(["-o", "json"]).into()
 }

@@ -6,6 +6,7 @@ use std::{
 };
 
 use etcdsnap::{
+    error::Call,
     k8s::Installer,
     restore::{Done, NewMember, Plan, Target},
 };
@@ -32,12 +33,15 @@ pub(super) fn print(
 ) -> io::Result<()> {
     writeln!(out, "next")?;
     if let Target::File(job) = to {
-        let file = printable(shell(&job.to));
+        let (file, path) = (shell(&job.to), job.to.display());
         writeln!(out, "  give {file} to what restores your cluster, such as one of:")?;
-        writeln!(out, "    etcdsnap restore {file} --data-dir DIR --member NAME")?;
-        writeln!(out, "    etcdutl snapshot restore {file} --data-dir DIR")?;
-        writeln!(out, "    talosctl bootstrap --recover-from={file}")?;
-        return writeln!(out, "    k3s server --cluster-reset --cluster-reset-restore-path={file}");
+        let restores = [
+            Call::new("etcdsnap restore").arg(&job.to).args(["--data-dir", "DIR", "--member", "NAME"]),
+            Call::new("etcdutl snapshot restore").arg(&job.to).args(["--data-dir", "DIR"]),
+            Call::new("talosctl bootstrap").arg(format!("--recover-from={path}")),
+            Call::new("k3s server --cluster-reset").arg(format!("--cluster-reset-restore-path={path}")),
+        ];
+        return restores.iter().try_for_each(|call| writeln!(out, "    {call}"));
     }
     if by.path.is_none() {
         starts(out, plan, to, by)?;
@@ -70,7 +74,7 @@ pub(super) fn print(
 
 /// Prints the command lines with which etcd starts on the result.
 fn starts(out: &mut impl Write, plan: &Plan<'_>, to: &Target, by: &ByManifest<'_>) -> io::Result<()> {
-    to.starts(plan, by.tls).into_iter().try_for_each(|flags| writeln!(out, "  {}", printable(flags)))
+    to.starts(plan, by.tls).0.iter().try_for_each(|call| writeln!(out, "  {call}"))
 }
 
 /// Prints the steps for the manifest with which the kubelet starts etcd.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use etcdsnap::{
     Error, Result,
+    error::{Advice, Call},
     etcd::State,
     restore::{Chosen, DEFAULT_TOKEN, Form, NewCluster, NotChosen, Whose, fresh_token},
 };
@@ -108,19 +109,24 @@ impl WhoseArgs {
     /// The error that no member was named, with the commands that fit.
     fn fitting(&self, state: &State, snapshot: &Path, place: &Where) -> Error {
         let dir = place.data_dir.as_deref().unwrap_or(Path::new("DIR"));
-        let line = format!("etcdsnap restore {} --data-dir {}", shell(snapshot), shell(dir));
-        let lines: Vec<_> = match NewCluster::of_snapshot(state, DEFAULT_TOKEN, &self.learner) {
+        let restore = Call::new("etcdsnap restore").arg(snapshot).arg("--data-dir").arg(dir);
+        let calls: Vec<_> = match NewCluster::of_snapshot(state, DEFAULT_TOKEN, &self.learner) {
             Ok(cluster) => {
                 let mut names: Vec<_> = cluster.members.iter().map(|member| member.name.as_str()).collect();
                 names.sort_unstable();
-                names.iter().map(|name| format!("{line} --member {}", shell(name))).collect()
+                names.iter().map(|name| restore.clone().arg("--member").arg(name)).collect()
             }
-            Err(_) => vec![format!(
-                "{line} --name NAME --initial-cluster NAME=http://HOST:2380 --initial-advertise-peer-urls http://HOST:2380"
-            )],
+            Err(_) => vec![restore.args([
+                "--name",
+                "NAME",
+                "--initial-cluster",
+                "NAME=http://HOST:2380",
+                "--initial-advertise-peer-urls",
+                "http://HOST:2380",
+            ])],
         };
         let what = "no member was named (--member, --from-manifest or --name); etcdutl's default would advertise \
                     http://localhost";
-        Error::usage(what).hinted(format!("these commands fit the snapshot:\n  {}", lines.join("\n  ")))
+        Error::usage(what).hinted(Advice::from("these commands fit the snapshot:").lines(calls))
     }
 }

@@ -17,7 +17,7 @@ use list::Listing;
 use crate::{
     args::Uncommitted,
     failure::{Exit, Failure},
-    render::{self, shell},
+    render,
     session::{Session, arguments, stop_at_signal},
 };
 
@@ -117,13 +117,8 @@ impl Salvage {
             None => source,
         };
         let only = if self.only == Values::Proved { Only::Proved } else { Only::Likely };
-        let file = shell(to);
-        let next = vec![
-            format!("etcdsnap verify {file}"),
-            format!("etcdsnap restore {file} --data-dir DIR --member NAME --bump-revision auto"),
-        ];
         let uncommitted = self.uncommitted.map(Into::into);
-        let job = Job { to: to.clone(), only, options, uncommitted, next, arguments: arguments() };
+        let job = Job { to: to.clone(), only, options, uncommitted, arguments: arguments() };
         let (stop, progress) = (stop_at_signal(), session.progress(&source));
         let report = save(&source, &job, Watch { stop: &stop, progress: &|done, all| progress.update(done, all) })?;
         drop(progress);

@@ -107,7 +107,7 @@ pub(super) fn report(out: &mut impl Write, report: &Report) -> io::Result<()> {
         let file = render::printable(saved.file.clone());
         writeln!(out, "{file}: {} keys at revision {}, sha256 {}", saved.keys, saved.revision, saved.sha256)?;
     }
-    report.next.iter().try_for_each(|line| writeln!(out, "next: {line}"))
+    report.next.0.iter().try_for_each(|line| writeln!(out, "next: {line}"))
 }
 
 fn more(out: &mut impl Write, n: usize) -> io::Result<()> {
