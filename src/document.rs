@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The version of the documents' shape. It only ever grows: fields are added, none is renamed or removed.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -50,13 +50,41 @@ pub fn stamp() -> String {
 
 /// An id of a member, cluster or lease as etcd prints it (`types.ID`): lowercase hex without padding. JSON readers round
 /// numbers beyond 2^53, so documents have ids in this form too.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Id(pub u64);
 
 impl Id {
-    /// Each of `ids`.
-    pub fn each<'i>(ids: impl IntoIterator<Item = &'i u64>) -> Vec<Self> {
-        ids.into_iter().copied().map(Self).collect()
+    /// No member: whom one voted for that voted for nobody.
+    pub const NONE: Self = Self(0);
+
+    /// Reads lowercase hex without padding, as Go's `%x` writes it.
+    #[must_use]
+    pub fn parse(hex: &str) -> Option<Self> {
+        u64::from_str_radix(hex, 16).ok().map(Self).filter(|id| id.to_string() == hex)
+    }
+
+    /// For `serialize_with`: as a number, where etcd's own JSON has one.
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+    pub(crate) fn number<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(self.0)
+    }
+
+    /// The numbers of `ids`.
+    pub(crate) fn numbers<'i>(ids: impl IntoIterator<Item = &'i Self>) -> Vec<u64> {
+        ids.into_iter().map(|id| id.0).collect()
+    }
+}
+
+impl fmt::LowerHex for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::LowerHex::fmt(&self.0, f)
+    }
+}
+
+/// A number, as etcd's own JSON has it.
+impl<'de> Deserialize<'de> for Id {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        u64::deserialize(deserializer).map(Self)
     }
 }
 

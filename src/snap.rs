@@ -18,6 +18,7 @@ use std::{fmt::Write as _, io::Write as _, path::Path};
 
 use crate::{
     bytes::go_json,
+    document::Id,
     hash::Crc32c,
     proto::{Malformed, Reader, Writer},
     publish::{create, fault},
@@ -41,7 +42,7 @@ pub struct Snap {
 #[derive(Debug, Clone, Copy)]
 pub struct StoreMember<'a> {
     /// Its id.
-    pub id: u64,
+    pub id: Id,
     /// Where the others reach it.
     pub peer_urls: &'a [String],
     /// Whether it does not vote.
@@ -165,7 +166,7 @@ mod tests {
         let urls: Vec<_> = members.iter().map(|(_, url)| vec![(*url).to_owned()]).collect();
         let of: Vec<_> = members.iter().zip(&urls).map(|((id, _), urls)| (*id, urls)).collect();
         let members: Vec<_> =
-            of.iter().map(|(id, urls)| StoreMember { id: *id, peer_urls: urls, is_learner: false }).collect();
+            of.iter().map(|(id, urls)| StoreMember { id: Id(*id), peer_urls: urls, is_learner: false }).collect();
         let voters = members.iter().map(|member| member.id).collect();
         let conf_state = ConfState { voters, ..ConfState::default() };
         Snap { index: members.len() as u64, term: 1, conf_state, store: store(&members) }.encode()

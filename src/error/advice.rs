@@ -130,7 +130,6 @@ impl Advice {
     pub fn calls(&self) -> &[Call] {
         &self.calls
     }
-
 }
 
 impl From<&str> for Advice {

@@ -28,7 +28,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Bootstrap {
     /// The members that the db lists after start, ascending.
-    pub db: Vec<u64>,
+    pub db: Vec<Id>,
     /// The ids of the member and the cluster that the log belongs to.
     pub metadata: Option<Metadata>,
     /// The last hard state.
@@ -44,7 +44,7 @@ pub struct Bootstrap {
     /// Whether the log holds its first entry.
     pub whole: bool,
     /// The voters, by raft.
-    pub voters: Option<BTreeSet<u64>>,
+    pub voters: Option<BTreeSet<Id>>,
     /// The v2store after start; `None` where the files do not determine it.
     pub v2: Option<V2>,
     /// The first request of the v2 API after [`Bootstrap::record`], by its entry's index: etcd 3.7 panics there.
@@ -61,16 +61,16 @@ pub struct SnapFile {
     /// That entry's term.
     pub term: u64,
     /// The members that its v2store lists, ascending.
-    pub members: Vec<u64>,
+    pub members: Vec<Id>,
 }
 
 /// The v2store of etcd 3.4 and 3.5 after their start.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct V2 {
     /// The members, by id.
-    pub members: BTreeMap<u64, V2Member>,
+    pub members: BTreeMap<Id, V2Member>,
     /// The ids of removed members.
-    pub removed: BTreeSet<u64>,
+    pub removed: BTreeSet<Id>,
     /// The cluster's version for etcd 3.4, set by the v2 API.
     pub version: Option<String>,
     /// The cluster's version for etcd 3.5, which applies [`Op::ClusterVersionSet`] too.
@@ -183,20 +183,20 @@ impl Serialize for Bootstrap {
         let (first_index, last_index) = self.entries.unzip();
         let snap = self.snap.as_ref();
         Fields {
-            id: self.metadata.map(|of| Id(of.node_id)),
-            cluster_id: self.metadata.map(|of| Id(of.cluster_id)),
+            id: self.metadata.map(|of| of.node_id),
+            cluster_id: self.metadata.map(|of| of.cluster_id),
             term: state.term,
-            vote: Id(state.vote),
+            vote: state.vote,
             commit: state.commit,
             first_index,
             last_index,
             snap: snap.map(|snap| SnapOf { file: &snap.name, index: snap.index, term: snap.term }),
             snapshot_record: self.record.map(|(index, term)| SnapshotRecord { index, term }),
             members: Lists {
-                db: Id::each(&self.db),
-                snap: snap.map(|snap| Id::each(&snap.members)),
-                v2store: self.v2.as_ref().map(|v2| Id::each(v2.members.keys())),
-                voters: self.voters.as_ref().map(Id::each),
+                db: self.db.clone(),
+                snap: snap.map(|snap| snap.members.clone()),
+                v2store: self.v2.as_ref().map(|v2| v2.members.keys().copied().collect()),
+                voters: self.voters.as_ref().map(|voters| voters.iter().copied().collect()),
             },
         }
         .serialize(serializer)

@@ -6,6 +6,7 @@ use super::{Snapshot, boot::known_term, log_overlap::Overlap};
 use crate::{
     Error, Result,
     bytes::excerpt,
+    document::Id,
     source::Source,
     wal::{ConfChangeKind, Entry, EntryKind, Log},
 };
@@ -102,7 +103,7 @@ impl<'a> Snapshot<'a> {
             }
             _ => None,
         };
-        let known = |id: u64| state.member(id).is_some() || state.removed.contains(&id);
+        let known = |id: Id| state.member(id).is_some() || state.removed.contains(&id);
         let own = log.metadata().map(|metadata| metadata.node_id);
         let later = |id| log.entries().iter().skip(before.len()).any(|entry| added(entry) == Some(id));
         let stranger = own.filter(|id| !known(*id) && !later(*id));

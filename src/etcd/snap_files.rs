@@ -176,8 +176,8 @@ impl Serialize for SnapshotFile<'_> {
             members: Vec<ListedMember<'f>>,
             #[serde(rename = "memberIDsHex")]
             member_ids_hex: Vec<Id>,
-            removed: &'f [u64],
-            removed_hex: Vec<Id>,
+            removed: Vec<u64>,
+            removed_hex: &'f [Id],
             version: Option<&'f str>,
             v2_keys: &'f [crate::snap::V2Key],
         }
@@ -185,9 +185,9 @@ impl Serialize for SnapshotFile<'_> {
             term: snap.term,
             conf_state: &snap.conf_state,
             members: self.members().collect(),
-            member_ids_hex: self.members().map(|member| Id(member.id)).collect(),
-            removed: &self.store.removed,
-            removed_hex: Id::each(&self.store.removed),
+            member_ids_hex: self.members().map(|member| member.id).collect(),
+            removed: Id::numbers(&self.store.removed),
+            removed_hex: &self.store.removed,
             version: self.store.version.as_deref(),
             v2_keys: &self.store.keys,
         });

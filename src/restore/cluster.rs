@@ -31,7 +31,7 @@ pub struct NewMember {
 impl From<&NewMember> for Member {
     fn from(member: &NewMember) -> Self {
         Self {
-            id: member.id.0,
+            id: member.id,
             peer_urls: member.peer_urls.clone(),
             is_learner: member.is_learner,
             name: member.name.clone(),

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::{
     Error, Result,
+    document::Id,
     etcd::{Load, Range, Snapshot, Uncommitted},
     k8s::{Ring, identity},
     source::{BackupKind, Source},
@@ -24,16 +25,16 @@ pub struct Past {
 struct Known {
     revision: i64,
     identity: Option<String>,
-    members: BTreeSet<u64>,
+    members: BTreeSet<Id>,
     log: Option<Voter>,
     damaged: bool,
 }
 
 /// Identity of a log's member, and the voters.
 struct Voter {
-    id: u64,
-    cluster: u64,
-    voters: BTreeSet<u64>,
+    id: Id,
+    cluster: Id,
+    voters: BTreeSet<Id>,
 }
 
 impl Past {
@@ -109,12 +110,12 @@ mod tests {
 
     #[test]
     fn most_voters_of_a_cluster_know_its_end() {
-        let log = |id, cluster| Voter { id, cluster, voters: (1..=3).collect() };
+        let log = |id, cluster| Voter { id: Id(id), cluster: Id(cluster), voters: (1..=3).map(Id).collect() };
         let is = |logs: &[Voter]| is_majority(&logs[0], logs.iter());
         assert!(!is(&[log(1, 7)]) && is(&[log(1, 7), log(2, 7)]));
         // Named twice, of another cluster, a learner.
         assert!(!is(&[log(1, 7), log(1, 7)]) && !is(&[log(1, 7), log(2, 8)]) && !is(&[log(1, 7), log(9, 7)]));
-        let alone = Voter { id: 1, cluster: 7, voters: [1].into() };
+        let alone = Voter { id: Id(1), cluster: Id(7), voters: [Id(1)].into() };
         assert!(is_majority(&alone, [&alone].into_iter()));
     }
 }

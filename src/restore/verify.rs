@@ -79,7 +79,7 @@ pub(super) fn raft(wal: &Path, snap: &Path, cluster: &NewCluster, of: &NewMember
         return Err(wrong(&finding.to_string()));
     }
     let whose = log.metadata().map(|metadata| (metadata.node_id, metadata.cluster_id));
-    if whose != Some((of.id.0, cluster.id.0)) || log.hard_state() != Some(member::hard_state(cluster)) {
+    if whose != Some((of.id, cluster.id)) || log.hard_state() != Some(member::hard_state(cluster)) {
         return Err(wrong("it is another member's"));
     }
     let should = member::snap(cluster);

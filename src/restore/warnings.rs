@@ -26,7 +26,7 @@ pub(super) fn all(facts: &Facts<'_>, wanted: &Wanted, plan: &Plan<'_>) -> Vec<Fi
 fn of_members(facts: &Facts<'_>, plan: &Plan<'_>, findings: &mut Vec<Finding>) {
     let old = &facts.state.members;
     let Some(cluster) = &plan.cluster else { return };
-    if cluster.members.iter().any(|member| old.iter().any(|old| old.id == member.id.0)) {
+    if cluster.members.iter().any(|member| old.iter().any(|old| old.id == member.id)) {
         let what = "the new members have ids of the old ones: same URLs, same token";
         let hint = "an old member that still runs is taken for one of them: make sure that none does, or give \
                     another --initial-cluster-token";

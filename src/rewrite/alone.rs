@@ -71,7 +71,7 @@ pub struct Alone {
     #[serde(serialize_with = "by_version")]
     pub starts_on: Vec<(Minor, Startup)>,
     #[serde(skip)]
-    changes: Vec<(ConfChangeKind, u64, Vec<u8>)>,
+    changes: Vec<(ConfChangeKind, Id, Vec<u8>)>,
     #[serde(skip)]
     requests: Requests,
     #[serde(skip)]
@@ -120,7 +120,7 @@ struct Listed<'a> {
 impl<'a> From<&'a Member> for Listed<'a> {
     fn from(member: &'a Member) -> Self {
         let Member { id, name, peer_urls, is_learner, .. } = member;
-        Self { id: Id(*id), name, peer_urls, is_learner: *is_learner }
+        Self { id: *id, name, peer_urls, is_learner: *is_learner }
     }
 }
 
@@ -185,7 +185,7 @@ impl Alone {
         Ok(Self {
             source: source.name().to_owned(),
             member: members.itself,
-            cluster_id: Id(metadata.cluster_id),
+            cluster_id: metadata.cluster_id,
             removed: members.others,
             revision,
             total_size: snapshot.db().size(),

@@ -3,6 +3,7 @@
 use super::voters::known;
 use crate::{
     Error, Result,
+    document::Id,
     etcd::{
         Snapshot, V2,
         state::{Member, State},
@@ -20,7 +21,7 @@ pub(super) struct Members {
     pub(super) others: Vec<Member>,
     /// Whether raft has other members than the db.
     pub(super) differ: bool,
-    pub(super) changes: Vec<(ConfChangeKind, u64, Vec<u8>)>,
+    pub(super) changes: Vec<(ConfChangeKind, Id, Vec<u8>)>,
 }
 
 impl Members {
@@ -52,7 +53,7 @@ impl Members {
         source: &Source,
         log: &Log<'_>,
         snapshot: &Snapshot<'_>,
-        id: u64,
+        id: Id,
         index: u64,
         urls: Option<Vec<String>>,
     ) -> Result<Self> {
@@ -80,7 +81,7 @@ impl Members {
         match (learns, &urls) {
             (Some(false), _) => {}
             (Some(true), _) => {
-                let promotion = format!(r#"{{"id":{id},"peerURLs":null,"isPromote":true}}"#);
+                let promotion = format!(r#"{{"id":{},"peerURLs":null,"isPromote":true}}"#, id.0);
                 changes.push((ConfChangeKind::AddNode, id, promotion.into_bytes()));
             }
             (None, Some(urls)) => {
@@ -95,7 +96,7 @@ impl Members {
         }
         known
             .extend(state.members.iter().filter(|member| member.id != id).map(|member| (member.id, member.is_learner)));
-        let other = |(other, is_learner): (&u64, &bool)| {
+        let other = |(other, is_learner): (&Id, &bool)| {
             let unknown = || Member { id: *other, is_learner: *is_learner, ..Member::default() };
             state.member(*other).cloned().unwrap_or_else(unknown)
         };

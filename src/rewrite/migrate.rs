@@ -168,7 +168,7 @@ impl Migrate {
             from,
             to,
             cluster_version,
-            promoted: promoted.iter().map(|member| Id(member.id)).collect(),
+            promoted: promoted.iter().map(|member| member.id).collect(),
             alarms: alarms(source, &snapshot),
             snapshot_at: log_start.as_ref().map(LogStart::index),
             forced,

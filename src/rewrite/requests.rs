@@ -30,7 +30,7 @@ pub struct Alarmed {
 
 impl From<&Alarm> for Alarmed {
     fn from(alarm: &Alarm) -> Self {
-        Self { member: Id(alarm.member), alarm: alarm.kind.to_string() }
+        Self { member: alarm.member, alarm: alarm.kind.to_string() }
     }
 }
 
@@ -78,5 +78,5 @@ const DEACTIVATE: u64 = 2;
 
 /// An `AlarmRequest`.
 fn disarm(alarm: &Alarm) -> Vec<u8> {
-    Writer::new().varint(1, DEACTIVATE).varint(2, alarm.member).varint(3, alarm.kind.number()).finish()
+    Writer::new().varint(1, DEACTIVATE).varint(2, alarm.member.0).varint(3, alarm.kind.number()).finish()
 }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     Error, Result,
+    document::Id,
     etcd::{State, state::Member},
     snap::Snap,
     source::Source,
@@ -16,7 +17,7 @@ use crate::{
 /// The members that raft knows at the entry `index`, and whether each is a learner: those of the last snapshot, changed
 /// by the entries after it (`GetEffectiveNodeIDsFromWALEntries`). The db's `state` at that entry shows which additions
 /// etcd refused.
-pub(super) fn known(source: &Source, log: &Log<'_>, index: u64, state: &State) -> BTreeMap<u64, bool> {
+pub(super) fn known(source: &Source, log: &Log<'_>, index: u64, state: &State) -> BTreeMap<Id, bool> {
     let mut ids = BTreeMap::new();
     let last = log.snapshots().iter().filter(|snapshot| snapshot.index <= index).max_by_key(|snapshot| snapshot.index);
     let from = last.map_or(0, |snapshot| snapshot.index);
@@ -31,7 +32,7 @@ pub(super) fn known(source: &Source, log: &Log<'_>, index: u64, state: &State) -
         ids.extend(conf_state.voters.into_iter().map(|id| (id, false)));
         ids.extend(conf_state.learners.into_iter().map(|id| (id, true)));
     }
-    let mut taken: BTreeMap<u64, Vec<String>> =
+    let mut taken: BTreeMap<Id, Vec<String>> =
         state.members.iter().map(|member| (member.id, member.peer_urls.clone())).collect();
     let mut removed = BTreeSet::new();
     let entries = log.entries().iter().filter(|entry| entry.index > from && entry.index <= index);
@@ -56,7 +57,7 @@ pub(super) fn known(source: &Source, log: &Log<'_>, index: u64, state: &State) -
 
 /// Whether etcd refused an addition: of a URL that is `taken`, or the promotion of an unknown member
 /// (`ValidateConfigurationChange`). It did not where the db lists the member.
-fn is_refused(change: &ConfChange<'_>, state: &State, taken: &mut BTreeMap<u64, Vec<String>>) -> bool {
+fn is_refused(change: &ConfChange<'_>, state: &State, taken: &mut BTreeMap<Id, Vec<String>>) -> bool {
     let urls = serde_json::from_slice(change.context).map_or(Vec::new(), |member: Member| member.peer_urls);
     let is_listed = state.member(change.node_id).is_some() || state.removed.contains(&change.node_id);
     let refused = !is_listed && (urls.is_empty() || taken.values().flatten().any(|url| urls.contains(url)));
@@ -67,7 +68,7 @@ fn is_refused(change: &ConfChange<'_>, state: &State, taken: &mut BTreeMap<u64, 
 }
 
 /// The members of the db, as voters or learners by `raft` where raft has them.
-pub(super) fn voting(db: &State, raft: &BTreeMap<u64, bool>) -> Vec<Member> {
+pub(super) fn voting(db: &State, raft: &BTreeMap<Id, bool>) -> Vec<Member> {
     let votes = |member: &Member| {
         let is_learner = raft.get(&member.id).copied().unwrap_or(member.is_learner);
         Member { is_learner, ..member.clone() }
@@ -79,7 +80,7 @@ pub(super) fn voting(db: &State, raft: &BTreeMap<u64, bool>) -> Vec<Member> {
 ///
 /// # Errors
 /// When they do not agree.
-pub(super) fn agreed(source: &Source, db: &State, raft: &BTreeMap<u64, bool>) -> Result<Vec<Member>> {
+pub(super) fn agreed(source: &Source, db: &State, raft: &BTreeMap<Id, bool>) -> Result<Vec<Member>> {
     let only_raft = raft.keys().find(|id| db.member(**id).is_none()).map(|id| (*id, "raft has it, the db does not"));
     let odd = || {
         db.members.iter().find_map(|member| match raft.get(&member.id) {

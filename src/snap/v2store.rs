@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::proto::Malformed;
+use crate::{document::Id, proto::Malformed};
 
 /// The v2store (`v2store.store`), as far as etcd reads it again.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -13,7 +13,7 @@ pub struct V2Store {
     /// The members, by id.
     pub members: Vec<V2Member>,
     /// The ids of those that were removed.
-    pub removed: Vec<u64>,
+    pub removed: Vec<Id>,
     /// The cluster's version, such as `3.5.0`.
     pub version: Option<String>,
     /// Everything else: the users' own keys below `/1`, users and roles of the v2 API below `/2`. etcd 3.6 and later
@@ -25,7 +25,7 @@ pub struct V2Store {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct V2Member {
     /// Its id.
-    pub id: u64,
+    pub id: Id,
     /// Its name; empty until it has started.
     pub name: String,
     /// Where the others reach it.
@@ -112,7 +112,7 @@ impl V2Store {
                     "removed_members" => {
                         for (id, _) in node.children() {
                             let id = u64::from_str_radix(id, 16);
-                            all.removed.push(id.map_err(|_| malformed("a removed member without an id"))?);
+                            all.removed.push(Id(id.map_err(|_| malformed("a removed member without an id"))?));
                         }
                     }
                     _ => node.keys(&format!("/0/{name}"), &mut all.keys),
@@ -127,7 +127,7 @@ impl V2Store {
 
 /// `membership.nodeToMember`.
 fn member_of(id: &str, node: &Node) -> Option<V2Member> {
-    let mut member = V2Member { id: u64::from_str_radix(id, 16).ok()?, ..V2Member::default() };
+    let mut member = V2Member { id: u64::from_str_radix(id, 16).ok().map(Id)?, ..V2Member::default() };
     for (name, child) in node.children() {
         let of: Attributes = serde_json::from_str(&child.value).ok()?;
         match name.as_str() {
@@ -152,9 +152,9 @@ mod tests {
     #[test]
     fn what_was_written_is_read() {
         let urls = ["http://a:2380".to_owned(), "http://b/?x&y".to_owned()];
-        let one = StoreMember { id: 0xab, peer_urls: &urls, is_learner: true };
+        let one = StoreMember { id: Id(0xab), peer_urls: &urls, is_learner: true };
         let read = V2Store::decode(&store(&[one])).unwrap();
-        let want = V2Member { id: 0xab, peer_urls: urls.to_vec(), is_learner: true, ..V2Member::default() };
+        let want = V2Member { id: Id(0xab), peer_urls: urls.to_vec(), is_learner: true, ..V2Member::default() };
         assert_eq!(read, V2Store { members: vec![want], ..V2Store::default() });
     }
 
@@ -178,8 +178,8 @@ mod tests {
         let read = V2Store::decode(json(&cluster).as_bytes()).unwrap();
         let (name, url) = (|s: &str| s.to_owned(), |s: &str| vec![s.to_owned()]);
         let (peer_urls, client_urls) = (url("http://p"), url("http://c"));
-        let want = V2Member { id: 0x1f, name: name("m1"), peer_urls, client_urls, is_learner: false };
-        assert_eq!((read.members, read.removed, read.version), (vec![want], vec![0x2e], Some(name("3.5.0"))));
+        let want = V2Member { id: Id(0x1f), name: name("m1"), peer_urls, client_urls, is_learner: false };
+        assert_eq!((read.members, read.removed, read.version), (vec![want], vec![Id(0x2e)], Some(name("3.5.0"))));
         let keys = [("/1/a", Some(name("v"))), ("/1/d", None)];
         assert_eq!(read.keys, keys.map(|(path, value)| V2Key { path: name(path), value }));
         let bad = folder(&format!(r#""members":{}"#, folder(&format!(r#""zz":{}"#, folder("")))));

@@ -151,7 +151,12 @@ impl Unwrapped {
                 Sniffed::Wrapped(_) if self.wrapping.len() >= unpack::MAX_LAYERS => {
                     let what = format!("{} containers inside each other", unpack::MAX_LAYERS);
                     let hint = "unpack it by hand".to_owned();
-                    return Err(Error::Foreign { file: self.origin.display.clone(), what, hint: hint.into(), may_be_one: true });
+                    return Err(Error::Foreign {
+                        file: self.origin.display.clone(),
+                        what,
+                        hint: hint.into(),
+                        may_be_one: true,
+                    });
                 }
                 Sniffed::Wrapped(wrapping) => wrapping,
             };

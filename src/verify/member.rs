@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     Code, Finding,
+    document::Id,
     etcd::{Bootstrap, Snapshot, V2},
 };
 
@@ -19,7 +20,8 @@ pub(super) fn check(snapshot: &Snapshot<'_>, member: &Bootstrap) -> Vec<Finding>
 
 /// Identity of the member, and the last entry in each of its three stores.
 fn identity(snapshot: &Snapshot<'_>, member: &Bootstrap) -> Finding {
-    let (id, cluster) = member.metadata.map_or((0, 0), |metadata| (metadata.node_id, metadata.cluster_id));
+    let (id, cluster) =
+        member.metadata.map_or((Id::NONE, Id::NONE), |metadata| (metadata.node_id, metadata.cluster_id));
     let state = member.hard_state.unwrap_or_default();
     let (first, last) = member.entries.unwrap_or_default();
     let starts = match (&member.snap, member.record) {
@@ -98,9 +100,9 @@ fn members(snapshot: &Snapshot<'_>, member: &Bootstrap) -> Vec<Finding> {
         findings.push(Finding::warning(Code::MemberRemoved, what).hint("the other members will reject it"));
     }
     let v2 = member.v2.as_ref().filter(|v2| v2.unreadable.is_none());
-    let mut differ: BTreeMap<u64, String> = v2.map(|v2| v2_and_db(v2, snapshot).collect()).unwrap_or_default();
+    let mut differ: BTreeMap<Id, String> = v2.map(|v2| v2_and_db(v2, snapshot).collect()).unwrap_or_default();
     if let Some(voters) = &member.voters {
-        let listed = |id: u64| state.member(id).is_some_and(|member| !member.is_learner);
+        let listed = |id: Id| state.member(id).is_some_and(|member| !member.is_learner);
         for id in voters.iter().filter(|id| !listed(**id)) {
             let what = || format!("member {id:x} is a voter in the log, but not in the db");
             differ.entry(*id).or_insert_with(what);
@@ -119,10 +121,10 @@ const HINT: &str = "etcd 3.4 and 3.5 use the v2store, 3.6 and later the db: befo
                     later on it, which updates the db";
 
 /// Differences between the member lists of the v2store and of the db, by id.
-fn v2_and_db<'s>(v2: &'s V2, snapshot: &'s Snapshot<'_>) -> impl Iterator<Item = (u64, String)> + 's {
+fn v2_and_db<'s>(v2: &'s V2, snapshot: &'s Snapshot<'_>) -> impl Iterator<Item = (Id, String)> + 's {
     let state = &snapshot.state;
     let both = state.members.iter().map(|member| member.id).chain(v2.members.keys().copied());
-    let ids: BTreeSet<u64> = both.collect();
+    let ids: BTreeSet<Id> = both.collect();
     ids.into_iter().filter_map(|id| {
         let store = v2.members.get(&id);
         let what = match (state.member(id), store) {

@@ -58,7 +58,7 @@ fn members(reports: &mut [Report], paths: &[&Path], options: &Options) -> Vec<Me
     let directories = paths.iter().enumerate().filter(|(_, path)| path.is_dir());
     let opened = directories.filter_map(|(at, path)| Some((at, Source::open(path, options).ok()?)));
     let sources: Vec<_> = opened.filter(|(_, source)| source.kind() == BackupKind::DataDir).collect();
-    let mut clusters: Vec<(u64, Vec<usize>, Vec<&Source>)> = Vec::new();
+    let mut clusters: Vec<(Id, Vec<usize>, Vec<&Source>)> = Vec::new();
     for (at, source) in &sources {
         let Some(whose) = whose_log(source) else { continue };
         match clusters.iter_mut().find(|(cluster, ..)| *cluster == whose.cluster_id) {
@@ -73,7 +73,7 @@ fn members(reports: &mut [Report], paths: &[&Path], options: &Options) -> Vec<Me
     for (cluster, places, sources) in clusters.into_iter().filter(|(.., sources)| sources.len() > 1) {
         let paths = sources.iter().map(|member| member.name().to_owned()).collect();
         let agreement = agreement(&sources).map_err(|error: Error| error.to_string());
-        let members = Members { cluster_id: Id(cluster), paths, agreement };
+        let members = Members { cluster_id: cluster, paths, agreement };
         for at in places {
             if let Some(report) = reports.get_mut(at) {
                 report.agreement = Some(members.clone());

@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::{log::Log, raft::Entry};
+use crate::document::Id;
 
 /// What is known of an entry that one member alone does not know to be committed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -58,7 +59,7 @@ impl Agreement {
     ///
     /// # Errors
     /// Why they cannot be compared.
-    pub fn of(logs: &[(Log<'_>, bool)], committed: u64, voters: &BTreeSet<u64>) -> Result<Self, String> {
+    pub fn of(logs: &[(Log<'_>, bool)], committed: u64, voters: &BTreeSet<Id>) -> Result<Self, String> {
         let ids: Vec<_> =
             logs.iter().map(|(log, _)| log.metadata().map(|whose| (whose.cluster_id, whose.node_id))).collect();
         let Some(ids) = ids.into_iter().collect::<Option<Vec<_>>>() else {
@@ -67,7 +68,7 @@ impl Agreement {
         if let Some((cluster, _)) = ids.iter().find(|(cluster, _)| Some(*cluster) != ids.first().map(|first| first.0)) {
             return Err(format!(
                 "one log is of cluster {:x}, another of {cluster:x}",
-                ids.first().map_or(0, |id| id.0)
+                ids.first().map_or(Id::NONE, |id| id.0)
             ));
         }
         let distinct: BTreeSet<_> = ids.iter().collect();
@@ -81,7 +82,7 @@ impl Agreement {
             return Err("the log with the newest entries is damaged".to_owned());
         }
         let voters = best.voters().unwrap_or_else(|| voters.clone());
-        let votes = |(_, id): &(&(Log<'_>, bool), &(u64, u64))| voters.contains(&id.1);
+        let votes = |(_, id): &(&(Log<'_>, bool), &(Id, Id))| voters.contains(&id.1);
         let here: Vec<_> = logs.iter().zip(&ids).filter(votes).map(|(log, _)| log).collect();
         let majority = (voters.len() / 2).saturating_add(1);
         let missing = voters.len().saturating_sub(here.iter().filter(|(_, damaged)| !damaged).count());

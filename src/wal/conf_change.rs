@@ -1,6 +1,9 @@
 //! Changes of the members, as entries hold them (`raftpb`).
 
-use crate::proto::{Malformed, Reader, Writer};
+use crate::{
+    document::Id,
+    proto::{Malformed, Reader, Writer},
+};
 
 /// What a change does (`raftpb.ConfChangeType`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -35,7 +38,7 @@ pub struct ConfChange<'a> {
     /// What it does.
     pub kind: ConfChangeKind,
     /// To whom.
-    pub node_id: u64,
+    pub node_id: Id,
     /// The member as JSON, where one comes or changes.
     pub context: &'a [u8],
 }
@@ -47,11 +50,11 @@ impl<'a> ConfChange<'a> {
     /// [`Malformed`], with the place in the message.
     pub fn decode(message: &'a [u8]) -> Result<Self, Malformed> {
         let mut reader = Reader::new(message);
-        let mut change = Self { kind: ConfChangeKind::AddNode, node_id: 0, context: &[] };
+        let mut change = Self { kind: ConfChangeKind::AddNode, node_id: Id::NONE, context: &[] };
         while let Some(field) = reader.next_field()? {
             match field.number {
                 2 => change.kind = ConfChangeKind::of(field.varint()?),
-                3 => change.node_id = field.varint()?,
+                3 => change.node_id = Id(field.varint()?),
                 4 => change.context = field.bytes()?,
                 _ => {}
             }
@@ -69,7 +72,7 @@ impl<'a> ConfChange<'a> {
             ConfChangeKind::AddLearner => 3,
             ConfChangeKind::Unknown(other) => i64::from(other).cast_unsigned(),
         };
-        let message = Writer::new().varint(1, 0).varint(2, kind).varint(3, self.node_id);
+        let message = Writer::new().varint(1, 0).varint(2, kind).varint(3, self.node_id.0);
         let message = if self.context.is_empty() { message } else { message.bytes(4, self.context) };
         message.finish()
     }
@@ -81,7 +84,7 @@ pub struct ConfChangeV2<'a> {
     /// How it is to be made (`ConfChangeTransition`): 0 for raft to choose.
     pub transition: u64,
     /// What it does, to whom.
-    pub changes: Vec<(ConfChangeKind, u64)>,
+    pub changes: Vec<(ConfChangeKind, Id)>,
     /// The members as JSON, if at all.
     pub context: &'a [u8],
 }
@@ -97,11 +100,11 @@ impl<'a> ConfChangeV2<'a> {
             match field.number {
                 1 => all.transition = field.varint()?,
                 2 => all.changes.push(field.message(|single| {
-                    let (mut reader, mut change) = (Reader::new(single), (ConfChangeKind::AddNode, 0));
+                    let (mut reader, mut change) = (Reader::new(single), (ConfChangeKind::AddNode, Id::NONE));
                     while let Some(field) = reader.next_field()? {
                         match field.number {
                             1 => change.0 = ConfChangeKind::of(field.varint()?),
-                            2 => change.1 = field.varint()?,
+                            2 => change.1 = Id(field.varint()?),
                             _ => {}
                         }
                     }

@@ -13,9 +13,9 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Metadata {
     /// The member's id.
-    pub node_id: u64,
+    pub node_id: Id,
     /// The cluster's id.
-    pub cluster_id: u64,
+    pub cluster_id: Id,
 }
 
 impl Metadata {
@@ -23,29 +23,29 @@ impl Metadata {
         let (mut reader, mut metadata) = (Reader::new(message), Self::default());
         while let Some(field) = reader.next_field()? {
             match field.number {
-                1 => metadata.node_id = field.varint()?,
-                2 => metadata.cluster_id = field.varint()?,
+                1 => metadata.node_id = Id(field.varint()?),
+                2 => metadata.cluster_id = Id(field.varint()?),
                 _ => return Err(Malformed { what: "a field that is not its own", at: field.at }),
             }
         }
-        if metadata.node_id == 0 || metadata.cluster_id == 0 {
+        if metadata.node_id == Id::NONE || metadata.cluster_id == Id::NONE {
             return Err(Malformed { what: "no id", at: message.len() });
         }
         Ok(metadata)
     }
 
     pub(super) fn encode(&self) -> Vec<u8> {
-        Writer::new().varint(1, self.node_id).varint(2, self.cluster_id).finish()
+        Writer::new().varint(1, self.node_id.0).varint(2, self.cluster_id.0).finish()
     }
 }
 
 impl Serialize for Metadata {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut fields = serializer.serialize_map(None)?;
-        fields.serialize_entry("nodeID", &self.node_id)?;
-        fields.serialize_entry("nodeIDHex", &Id(self.node_id))?;
-        fields.serialize_entry("clusterID", &self.cluster_id)?;
-        fields.serialize_entry("clusterIDHex", &Id(self.cluster_id))?;
+        fields.serialize_entry("nodeID", &self.node_id.0)?;
+        fields.serialize_entry("nodeIDHex", &self.node_id)?;
+        fields.serialize_entry("clusterID", &self.cluster_id.0)?;
+        fields.serialize_entry("clusterIDHex", &self.cluster_id)?;
         fields.end()
     }
 }
@@ -55,8 +55,8 @@ impl Serialize for Metadata {
 pub struct HardState {
     /// The term the member was in.
     pub term: u64,
-    /// Whom it voted for in that term, or 0.
-    pub vote: u64,
+    /// Whom it voted for in that term, or [`Id::NONE`].
+    pub vote: Id,
     /// The last entry that it knew to be committed. Written now and then: more may have been.
     pub commit: u64,
 }
@@ -67,7 +67,7 @@ impl HardState {
         while let Some(field) = reader.next_field()? {
             match field.number {
                 1 => state.term = field.varint()?,
-                2 => state.vote = field.varint()?,
+                2 => state.vote = Id(field.varint()?),
                 3 => state.commit = field.varint()?,
                 _ => return Err(Malformed { what: "a field that is not its own", at: field.at }),
             }
@@ -79,7 +79,7 @@ impl HardState {
     }
 
     pub(super) fn encode(&self) -> Vec<u8> {
-        Writer::new().varint(1, self.term).varint(2, self.vote).varint(3, self.commit).finish()
+        Writer::new().varint(1, self.term).varint(2, self.vote.0).varint(3, self.commit).finish()
     }
 }
 
@@ -88,9 +88,9 @@ impl Serialize for HardState {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut fields = serializer.serialize_map(None)?;
         fields.serialize_entry("term", &self.term)?;
-        if self.vote != 0 {
-            fields.serialize_entry("vote", &self.vote)?;
-            fields.serialize_entry("voteHex", &Id(self.vote))?;
+        if self.vote != Id::NONE {
+            fields.serialize_entry("vote", &self.vote.0)?;
+            fields.serialize_entry("voteHex", &self.vote)?;
         }
         fields.serialize_entry("commit", &self.commit)?;
         fields.end()
@@ -163,13 +163,13 @@ impl<'a> Entry<'a> {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ConfState {
     /// Members whose votes count.
-    pub voters: Vec<u64>,
+    pub voters: Vec<Id>,
     /// Members that only listen.
-    pub learners: Vec<u64>,
+    pub learners: Vec<Id>,
     /// Voters on the way out; etcd never has any.
-    pub voters_outgoing: Vec<u64>,
+    pub voters_outgoing: Vec<Id>,
     /// Learners to be, once the change is through; etcd never has any.
-    pub learners_next: Vec<u64>,
+    pub learners_next: Vec<Id>,
     /// Whether raft ends the change by itself.
     pub auto_leave: bool,
 }
@@ -196,7 +196,7 @@ impl ConfState {
             // etcd writes one field an id; packed ones mean the same
             match field.wire {
                 Wire::Len(packed) => unpack(packed, field.at, ids)?,
-                _ => ids.push(field.varint()?),
+                _ => ids.push(Id(field.varint()?)),
             }
         }
         Ok(state)
@@ -207,7 +207,7 @@ impl ConfState {
     pub fn encode(&self) -> Vec<u8> {
         let ids = [(1, &self.voters), (2, &self.learners), (3, &self.voters_outgoing), (4, &self.learners_next)];
         let ids = ids.into_iter().flat_map(|(number, ids)| ids.iter().map(move |id| (number, *id)));
-        let message = ids.fold(Writer::new(), |message, (number, id)| message.varint(number, id));
+        let message = ids.fold(Writer::new(), |message, (number, id)| message.varint(number, id.0));
         message.varint(5, self.auto_leave.into()).finish()
     }
 }
@@ -223,8 +223,8 @@ impl Serialize for ConfState {
             ("learners_next", "learners_nextHex", &self.learners_next),
         ];
         for (name, hex, ids) in lists.into_iter().filter(|(.., ids)| !ids.is_empty()) {
-            fields.serialize_entry(name, ids)?;
-            fields.serialize_entry(hex, &Id::each(ids))?;
+            fields.serialize_entry(name, &Id::numbers(ids))?;
+            fields.serialize_entry(hex, ids)?;
         }
         if self.auto_leave {
             fields.serialize_entry("auto_leave", &true)?;
@@ -233,14 +233,14 @@ impl Serialize for ConfState {
     }
 }
 
-fn unpack(mut packed: &[u8], at: usize, ids: &mut Vec<u64>) -> Result<(), Malformed> {
+fn unpack(mut packed: &[u8], at: usize, ids: &mut Vec<Id>) -> Result<(), Malformed> {
     while !packed.is_empty() {
         let end = packed.iter().position(|b| b & 0x80 == 0).unwrap_or(packed.len());
         let (id, rest) = packed.split_at(end.saturating_add(1).min(packed.len()));
         if id.len() > 10 || id.last().is_some_and(|b| b & 0x80 != 0) {
             return Err(Malformed { what: "packed varint without an end", at });
         }
-        ids.push(id.iter().rev().fold(0, |value, b| value << 7 | u64::from(b & 0x7f)));
+        ids.push(Id(id.iter().rev().fold(0, |value, b| value << 7 | u64::from(b & 0x7f))));
         packed = rest;
     }
     Ok(())

@@ -32,7 +32,7 @@ pub struct Summary<'f> {
     #[serde(skip)]
     pub conf_state_index: Option<u64>,
     /// The ids that vote at the commit, if the log has them.
-    pub voters: Option<BTreeSet<u64>>,
+    pub voters: Option<BTreeSet<Id>>,
     /// The same ids as hex.
     pub voters_hex: Option<Vec<Id>>,
 }
@@ -95,7 +95,7 @@ impl<'f> Summary<'f> {
             snapshots: log.snapshots().iter().map(|of| SnapshotRecord { index: of.index, term: of.term }).collect(),
             conf_state,
             conf_state_index,
-            voters_hex: voters.as_ref().map(Id::each),
+            voters_hex: voters.as_ref().map(|voters| voters.iter().copied().collect()),
             voters,
         }
     }

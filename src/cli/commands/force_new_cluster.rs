@@ -115,7 +115,7 @@ impl Planned for Alone {
     }
 }
 
-fn listed(id: u64, name: &str, urls: &[String]) -> String {
+fn listed(id: Id, name: &str, urls: &[String]) -> String {
     let name = if name.is_empty() { "-" } else { name };
-    format!("{} {name} {}", Id(id), urls.join(","))
+    format!("{} {name} {}", id, urls.join(","))
 }

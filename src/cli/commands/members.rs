@@ -76,7 +76,7 @@ impl Members {
     }
 
     fn fields(&self, out: &mut impl std::io::Write, member: &Member) -> std::io::Result<()> {
-        let id = if self.hex { format!("{:x}", member.id) } else { member.id.to_string() };
+        let id = if self.hex { format!("{:x}", member.id) } else { member.id.0.to_string() };
         writeln!(out, "\"ID\" : {id}")?;
         writeln!(out, "\"Name\" : {}", quote(member.name.as_bytes()))?;
         for url in &member.peer_urls {
@@ -101,7 +101,7 @@ fn rest(out: &mut impl std::io::Write, state: &State) -> std::io::Result<()> {
         writeln!(out, "removed: {id:x}")?;
     }
     for alarm in &state.alarms {
-        writeln!(out, "alarm: memberID:{} alarm:{} (member {:x})", alarm.member, alarm.kind, alarm.member)?;
+        writeln!(out, "alarm: memberID:{} alarm:{} (member {:x})", alarm.member.0, alarm.kind, alarm.member)?;
     }
     if auth.enabled || !auth.users.is_empty() {
         writeln!(out, "auth: {}", if auth.enabled { "enabled" } else { "disabled" })?;

@@ -104,8 +104,8 @@ fn table(session: &mut Session, all: &SnapFiles<'_>) -> Result<(), Failure> {
 
 fn row(file: &SnapshotFile<'_>) -> [String; 11] {
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
-    let ids = |ids: &[u64]| {
-        let hex: Vec<_> = ids.iter().map(|id| Id(*id).to_string()).collect();
+    let ids = |ids: &[Id]| {
+        let hex: Vec<_> = ids.iter().map(Id::to_string).collect();
         (!hex.is_empty()).then(|| hex.join(","))
     };
     let (snap, store) = (file.snap.as_ref(), &file.store);

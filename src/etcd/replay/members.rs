@@ -7,6 +7,7 @@ use super::{
     context::{Context, context},
 };
 use crate::{
+    document::Id,
     etcd::{
         request::{V2Method, V2Request},
         state::{Downgrade, Member, text},
@@ -82,12 +83,12 @@ impl<'a> Applier<'a> {
     }
 
     /// `RaftCluster.UpdateAttributes`.
-    pub(super) fn attributes(&mut self, id: u64, name: &[u8], client_urls: &[&[u8]]) -> Done {
+    pub(super) fn attributes(&mut self, id: Id, name: &[u8], client_urls: &[&[u8]]) -> Done {
         let client_urls = client_urls.iter().map(|url| text(url)).collect();
         self.publish(id, Attributes { name: text(name), client_urls })
     }
 
-    fn publish(&mut self, id: u64, attributes: Attributes) -> Done {
+    fn publish(&mut self, id: Id, attributes: Attributes) -> Done {
         let Attributes { name, client_urls } = attributes;
         self.charge(self.state.members.len());
         match self.state.member(id) {
@@ -124,7 +125,7 @@ impl<'a> Applier<'a> {
         }
         let path = std::str::from_utf8(request.path).unwrap_or_default();
         let member = path.strip_prefix("/0/members/").and_then(|rest| rest.strip_suffix("/attributes"));
-        let Some(id) = member.and_then(|hex| u64::from_str_radix(hex, 16).ok()) else { return Ok(()) };
+        let Some(id) = member.and_then(|hex| u64::from_str_radix(hex, 16).ok()).map(Id) else { return Ok(()) };
         let attributes = serde_json::from_slice(request.val)
             .map_err(|e| No::Panic(format!("the attributes of member {id:x} are not JSON: {e}")))?;
         self.publish(id, attributes)

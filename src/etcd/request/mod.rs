@@ -21,6 +21,7 @@ pub use v2::{V2Method, V2Request};
 use self::fields::{checkpoints, numbers, strings};
 use super::state::AlarmKind;
 use crate::{
+    document::Id,
     proto::{Field, Malformed, Reader},
     wal::{Entry, EntryKind},
 };
@@ -81,8 +82,8 @@ pub enum Op<'a> {
     Alarm {
         /// The action.
         action: AlarmAction,
-        /// The member; 0 with [`AlarmAction::Get`] for all.
-        member: u64,
+        /// The member; none with [`AlarmAction::Get`] for all.
+        member: Id,
         /// The type of the alarm.
         kind: AlarmKind,
     },
@@ -98,7 +99,7 @@ pub enum Op<'a> {
     /// 1301: the attributes that a member publishes when it starts.
     ClusterMemberAttrSet {
         /// The id of the member.
-        member: u64,
+        member: Id,
         /// The name of the member.
         name: &'a [u8],
         /// The client URLs of the member.
@@ -219,7 +220,7 @@ impl<'a> Op<'a> {
             9 => field.message(numbers(&[1], |[id]| Self::LeaseRevoke { id: id.cast_signed() }))?,
             10 => field.message(numbers(&[1, 2, 3], |[action, member, kind]| Self::Alarm {
                 action: AlarmAction::of(action),
-                member,
+                member: Id(member),
                 kind: AlarmKind::of(kind),
             }))?,
             11 => Self::LeaseCheckpoint(field.message(checkpoints)?),
@@ -286,7 +287,7 @@ fn member_attributes(message: &[u8]) -> Result<Op<'_>, Malformed> {
             _ => {}
         }
     }
-    Ok(Op::ClusterMemberAttrSet { member, name, client_urls })
+    Ok(Op::ClusterMemberAttrSet { member: Id(member), name, client_urls })
 }
 
 fn downgrade(message: &[u8]) -> Result<Op<'_>, Malformed> {

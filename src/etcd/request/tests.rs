@@ -69,13 +69,13 @@ fn the_others() {
     assert_eq!(op(&of(7, n(&[5, 1]))), Op::Compaction { revision: 5, physical: true });
     assert_eq!(op(&of(8, n(&[60, minus_one]))), Op::LeaseGrant { id: -1, ttl: 60 });
     assert_eq!(op(&of(9, n(&[3]))), Op::LeaseRevoke { id: 3 });
-    let alarm = Op::Alarm { action: AlarmAction::Activate, member: 2, kind: AlarmKind::NoSpace };
+    let alarm = Op::Alarm { action: AlarmAction::Activate, member: Id(2), kind: AlarmKind::NoSpace };
     assert_eq!(op(&of(10, n(&[1, 2, 1]))), alarm);
     let two = Writer::new().bytes(1, &n(&[3, 4]).finish()).bytes(1, &n(&[5]).finish());
     assert_eq!(op(&of(11, two)), Op::LeaseCheckpoint(vec![(3, 4), (5, 0)]));
     assert_eq!(op(&of(1300, Writer::new().bytes(1, b"3.6.0"))), Op::ClusterVersionSet { version: b"3.6.0" });
     let attributes = Writer::new().bytes(1, b"m1").bytes(2, b"a").bytes(2, b"b").finish();
-    let set = Op::ClusterMemberAttrSet { member: 3, name: b"m1", client_urls: vec![b"a", b"b"] };
+    let set = Op::ClusterMemberAttrSet { member: Id(3), name: b"m1", client_urls: vec![b"a", b"b"] };
     assert_eq!(op(&of(1301, Writer::new().varint(1, 3).bytes(2, &attributes))), set);
     let down = Op::DowngradeInfoSet { enabled: true, version: b"3.5.0" };
     assert_eq!(op(&of(1302, Writer::new().varint(1, 1).bytes(2, b"3.5.0"))), down);

@@ -5,6 +5,7 @@ use std::fmt;
 use super::values::malformed;
 use crate::{
     Code, Finding,
+    document::Id,
     proto::{Reader, Writer},
 };
 
@@ -12,7 +13,7 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Alarm {
     /// The member that raised the alarm.
-    pub member: u64,
+    pub member: Id,
     /// The type of the alarm.
     pub kind: AlarmKind,
 }
@@ -66,16 +67,16 @@ impl Alarm {
     /// The alarm's key in the bucket.
     pub(in crate::etcd) fn key(&self) -> Vec<u8> {
         let kind = self.kind.number();
-        let message = if self.member == 0 { Writer::new() } else { Writer::new().varint(1, self.member) };
+        let message = if self.member == Id::NONE { Writer::new() } else { Writer::new().varint(1, self.member.0) };
         if kind == 0 { message.finish() } else { message.varint(2, kind).finish() }
     }
 
     pub(super) fn read(key: &[u8]) -> Result<Self, Finding> {
         let wrong = malformed(Code::Alarm, "AlarmMember");
-        let (mut reader, mut alarm) = (Reader::new(key), Self { member: 0, kind: AlarmKind::None });
+        let (mut reader, mut alarm) = (Reader::new(key), Self { member: Id::NONE, kind: AlarmKind::None });
         while let Some(field) = reader.next_field().map_err(&wrong)? {
             match field.number {
-                1 => alarm.member = field.varint().map_err(&wrong)?,
+                1 => alarm.member = Id(field.varint().map_err(&wrong)?),
                 2 => alarm.kind = AlarmKind::of(field.varint().map_err(&wrong)?),
                 _ => {}
             }

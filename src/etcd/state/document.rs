@@ -9,8 +9,8 @@ use crate::{document::Id, snap::V2Member};
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct ListedMember<'m> {
     /// Its id.
-    #[serde(rename = "ID")]
-    pub id: u64,
+    #[serde(rename = "ID", serialize_with = "Id::number")]
+    pub id: Id,
     /// The name; empty until the member has started.
     #[serde(skip_serializing_if = "str::is_empty")]
     pub name: &'m str,
@@ -44,9 +44,9 @@ struct Document<'s> {
     members: Vec<ListedMember<'s>>,
     #[serde(rename = "memberIDsHex")]
     member_ids_hex: Vec<Id>,
-    removed: &'s [u64],
+    removed: Vec<u64>,
     #[serde(rename = "removedHex")]
-    removed_hex: Vec<Id>,
+    removed_hex: &'s [Id],
     alarms: &'s [Alarm],
     auth: &'s Auth,
 }
@@ -56,9 +56,9 @@ impl Serialize for State {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         Document {
             members: self.members.iter().map(ListedMember::from).collect(),
-            member_ids_hex: self.members.iter().map(|member| Id(member.id)).collect(),
-            removed: &self.removed,
-            removed_hex: Id::each(&self.removed),
+            member_ids_hex: self.members.iter().map(|member| member.id).collect(),
+            removed: Id::numbers(&self.removed),
+            removed_hex: &self.removed,
             alarms: &self.alarms,
             auth: &self.auth,
         }
@@ -70,12 +70,12 @@ impl Serialize for Alarm {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]
         struct Fields {
-            #[serde(rename = "memberID")]
-            member: u64,
+            #[serde(rename = "memberID", serialize_with = "Id::number")]
+            member: Id,
             #[serde(rename = "memberIDHex")]
             hex: Id,
             alarm: String,
         }
-        Fields { member: self.member, hex: Id(self.member), alarm: self.kind.to_string() }.serialize(serializer)
+        Fields { member: self.member, hex: self.member, alarm: self.kind.to_string() }.serialize(serializer)
     }
 }

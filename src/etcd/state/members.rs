@@ -5,6 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::{
     Code, Finding,
     bytes::{escape, go_json},
+    document::Id,
     etcd::urls::is_peer_url,
 };
 
@@ -13,7 +14,8 @@ use crate::{
 #[serde(default)]
 pub struct Member {
     /// Its id.
-    pub id: u64,
+    #[serde(serialize_with = "Id::number")]
+    pub id: Id,
     /// The peer URLs.
     #[serde(rename = "peerURLs", deserialize_with = "nullable")]
     pub peer_urls: Vec<String>,
@@ -56,7 +58,7 @@ impl Member {
     /// The member's key in the bucket.
     #[must_use]
     pub fn key(&self) -> Vec<u8> {
-        format!("{:x}", self.id).into_bytes()
+        self.id.to_string().into_bytes()
     }
 
     /// The member as JSON, as in the backend and in raft's conf changes.
@@ -74,15 +76,14 @@ impl Member {
 }
 
 /// An entry of `members_removed`: only an id.
-pub(super) fn removed(key: &[u8]) -> Result<u64, Finding> {
+pub(super) fn removed(key: &[u8]) -> Result<Id, Finding> {
     hex_id(key)
 }
 
 /// Lowercase hex without padding, as Go's `%x` writes it.
-fn hex_id(key: &[u8]) -> Result<u64, Finding> {
+fn hex_id(key: &[u8]) -> Result<Id, Finding> {
     std::str::from_utf8(key)
         .ok()
-        .and_then(|hex| u64::from_str_radix(hex, 16).ok())
-        .filter(|id| format!("{id:x}").as_bytes() == key)
+        .and_then(Id::parse)
         .ok_or_else(|| Finding::error(Code::MemberId, format!("{} is not a member id", escape(key))))
 }

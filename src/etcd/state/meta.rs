@@ -6,6 +6,7 @@ use super::values::{is_version, text};
 use crate::{
     Code, Finding,
     bytes::{excerpt, u64_be},
+    document::Id,
     etcd::Revision,
 };
 
@@ -31,13 +32,13 @@ pub struct Meta {
 #[serde(default)]
 pub struct ConfState {
     /// The voters.
-    pub voters: Vec<u64>,
+    pub voters: Vec<Id>,
     /// The learners.
-    pub learners: Vec<u64>,
+    pub learners: Vec<Id>,
     /// Voters of the configuration that is being left.
-    pub voters_outgoing: Vec<u64>,
+    pub voters_outgoing: Vec<Id>,
     /// Voters that become learners when it is left.
-    pub learners_next: Vec<u64>,
+    pub learners_next: Vec<Id>,
     /// Whether raft leaves the joint configuration automatically.
     pub auto_leave: Option<bool>,
 }

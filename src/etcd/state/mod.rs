@@ -21,7 +21,7 @@ pub use members::Member;
 pub use meta::{ConfState, Meta};
 pub(super) use values::text;
 
-use crate::{Code, Finding, bolt::Item};
+use crate::{Code, Finding, bolt::Item, document::Id};
 
 /// Content of the small buckets of a backend.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub struct State {
     /// `members`, ascending by id.
     pub members: Vec<Member>,
     /// `members_removed`, ascending.
-    pub removed: Vec<u64>,
+    pub removed: Vec<Id>,
     /// `cluster`.
     pub cluster: Cluster,
     /// `lease`, ascending by id.
@@ -98,7 +98,7 @@ impl State {
 
     /// The member with this id.
     #[must_use]
-    pub fn member(&self, id: u64) -> Option<&Member> {
+    pub fn member(&self, id: Id) -> Option<&Member> {
         self.members.iter().find(|member| member.id == id)
     }
 }

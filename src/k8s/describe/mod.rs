@@ -182,7 +182,7 @@ fn conf_change(change: &ConfChange<'_>) -> Tree {
 }
 
 fn several(all: &ConfChangeV2<'_>) -> Tree {
-    let one = |(kind, id): &(ConfChangeKind, u64)| {
+    let one = |(kind, id): &(ConfChangeKind, Id)| {
         Tree::default().with("change", kind_of(*kind).into()).id("node_id", *id).value()
     };
     let tree = Tree::default().with("transition", all.transition.into()).list("changes", all.changes.iter().map(one));

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::{Describer, stored::stored, tree::Tree};
 use crate::{
     bytes::escape,
+    document::Id,
     etcd::{
         request::{
             AlarmAction, AuthOp, Compare, CompareResult, CompareTarget, DeleteRange, Op, Put, RangeRead, RequestOp,
@@ -25,8 +26,8 @@ impl Describer {
             Op::DeleteRange(delete) => delete_range(self, delete),
             Op::Txn(txn) => self.txn(*txn),
             Op::Compaction { revision, physical } => tree.number("revision", *revision).flag("physical", *physical).0,
-            Op::LeaseGrant { id, ttl } => tree.number("TTL", *ttl).id("ID", id.cast_unsigned()).0,
-            Op::LeaseRevoke { id } => tree.id("ID", id.cast_unsigned()).0,
+            Op::LeaseGrant { id, ttl } => tree.number("TTL", *ttl).id("ID", Id(id.cast_unsigned())).0,
+            Op::LeaseRevoke { id } => tree.id("ID", Id(id.cast_unsigned())).0,
             Op::Alarm { action, member, kind } => {
                 let action = match action {
                     AlarmAction::Get => "GET".to_owned(),
@@ -38,7 +39,7 @@ impl Describer {
             }
             Op::LeaseCheckpoint(leases) => {
                 let one = |(id, ttl): &(i64, i64)| {
-                    Tree::default().id("ID", id.cast_unsigned()).number("remaining_TTL", *ttl).value()
+                    Tree::default().id("ID", Id(id.cast_unsigned())).number("remaining_TTL", *ttl).value()
                 };
                 tree.list("checkpoints", leases.iter().map(one)).0
             }
@@ -59,7 +60,7 @@ impl Describer {
         let tree = Tree::default().text("key", &self.mask.key(put.key));
         // no value is written where it is kept (`ignore_value`)
         let tree = if put.ignore_value { tree } else { tree.with("value", stored(self, put.key, put.value)) };
-        let tree = tree.id("lease", put.lease.cast_unsigned()).flag("prev_kv", put.prev_kv);
+        let tree = tree.id("lease", Id(put.lease.cast_unsigned())).flag("prev_kv", put.prev_kv);
         tree.flag("ignore_value", put.ignore_value).flag("ignore_lease", put.ignore_lease).0
     }
 

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::Describer;
 use crate::bytes::escape;
+use crate::document::Id;
 
 /// A JSON object to which only set fields are added.
 #[derive(Default)]
@@ -26,8 +27,11 @@ impl Tree {
     }
 
     /// An id, unless it is 0; a second time as hex, because JSON readers round numbers beyond 2^53.
-    pub(super) fn id(self, name: &str, id: u64) -> Self {
-        if id == 0 { self } else { self.with(name, id.into()).with(&format!("{name}Hex"), format!("{id:x}").into()) }
+    pub(super) fn id(self, name: &str, id: Id) -> Self {
+        match id {
+            Id::NONE => self,
+            Id(number) => self.with(name, number.into()).with(&format!("{name}Hex"), id.to_string().into()),
+        }
     }
 
     pub(super) fn flag(self, name: &str, set: bool) -> Self {

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::document::Id;
 
-const NODE: u64 = 0x8e9e_05c5_2164_694d;
+const NODE: Id = Id(0x8e9e_05c5_2164_694d);
 
 /// `etcdutl snapshot restore` with nothing but a snapshot, etcd 3.5 and 3.6: all that is not zeros.
 const RESTORED_36: &str = "\
@@ -45,7 +46,7 @@ fn a_restored_members_log_is_read() {
         long.resize(64_000_000, 0);
         let (log, findings) = read(&[(NAME, &long)]);
         assert_eq!(codes(&findings), []);
-        assert_eq!(log.metadata(), Some(Metadata { node_id: NODE, cluster_id: 0xcdf8_1819_4e3a_8c32 }));
+        assert_eq!(log.metadata(), Some(Metadata { node_id: NODE, cluster_id: Id(0xcdf8_1819_4e3a_8c32) }));
         assert_eq!(log.hard_state(), Some(HardState { term: 1, vote: NODE, commit: 1 }));
         assert_eq!(log.tail(), Tail { segment: 0, offset: end, crc: Some(crc) });
         let [first, last] = log.snapshots() else { panic!("{:?}", log.snapshots()) };
@@ -63,9 +64,9 @@ fn a_restored_members_log_is_read() {
 }
 
 /// What etcdutl writes for `member` of these, in the order of their ids.
-fn written(member: u64, cluster_id: u64, members: &[(u64, &str)]) -> Vec<u8> {
+fn written(member: Id, cluster_id: Id, members: &[(Id, &str)]) -> Vec<u8> {
     let commit = members.len() as u64;
-    let voters: Vec<u64> = members.iter().map(|(id, _)| *id).collect();
+    let voters: Vec<_> = members.iter().map(|(id, _)| *id).collect();
     let mut log = super::super::Writer::begin(&Metadata { node_id: member, cluster_id });
     for (index, (id, json)) in (1..).zip(members) {
         let change = ConfChange { kind: ConfChangeKind::AddNode, node_id: *id, context: json.as_bytes() };
@@ -79,17 +80,17 @@ fn written(member: u64, cluster_id: u64, members: &[(u64, &str)]) -> Vec<u8> {
 #[test]
 fn a_restored_members_log_is_written() {
     let json = r#"{"id":10276657743932975437,"peerURLs":["http://localhost:2380"],"name":"default"}"#;
-    assert_eq!(written(NODE, 0xcdf8_1819_4e3a_8c32, &[(NODE, json)]), restored());
+    assert_eq!(written(NODE, Id(0xcdf8_1819_4e3a_8c32), &[(NODE, json)]), restored());
 }
 
 /// Three members, restored as m2 (etcd 3.5, 3.6).
 #[test]
 fn three_members_log_has_the_checksums_that_etcdutl_wrote() {
-    let ids = [0x61b0_46c1_789d_11d8_u64, 0x7aa1_8119_1753_809e, 0x9852_1e8c_6c48_c6da];
-    let json = |id: u64, n: u8| format!(r#"{{"id":{id},"peerURLs":["http://10.0.0.{n}:2380"],"name":"m{n}"}}"#);
+    let ids = [0x61b0_46c1_789d_11d8, 0x7aa1_8119_1753_809e, 0x9852_1e8c_6c48_c6da].map(Id);
+    let json = |id: Id, n: u8| format!(r#"{{"id":{},"peerURLs":["http://10.0.0.{n}:2380"],"name":"m{n}"}}"#, id.0);
     let members = [(ids[0], json(ids[0], 2)), (ids[1], json(ids[1], 3)), (ids[2], json(ids[2], 1))];
     let members: Vec<_> = members.iter().map(|(id, json)| (*id, json.as_str())).collect();
-    let file = written(ids[0], 0x8e67_f3b9_7769_8ab3, &members);
+    let file = written(ids[0], Id(0x8e67_f3b9_7769_8ab3), &members);
     let segments = [Segment { name: NAME, bytes: &file }];
     let (mut findings, mut sums) = (Findings::default(), Vec::new());
     let mut records = Records::new(&segments, &mut findings);

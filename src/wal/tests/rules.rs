@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::document::Id;
 
 #[test]
 fn later_entries_replace_earlier_ones() {
@@ -77,7 +78,7 @@ fn a_snapshot_from_the_leader_stands_for_the_entries_before_it() {
     assert_eq!((codes(&findings), indexes(&log)), (vec![], vec![1, 2, 3, 101, 102, 103]));
     assert_eq!(log.pending(100, 2).counts(), Unapplied { applied_at_start: 0, past_commit: 3, after_gap: 0 });
     assert_eq!(log.pending(2, 2).counts().after_gap, 3);
-    assert_eq!(log.voters(), Some(BTreeSet::from([1, 9])));
+    assert_eq!(log.voters(), Some(BTreeSet::from([Id(1), Id(9)])));
 }
 
 /// As `recoverSnapshot` of etcd 3.7 has it: not the highest, but the last of those that were committed.
@@ -88,7 +89,7 @@ fn the_last_committed_snapshot_is_the_newest() {
     let (log, _) = read(&[(NAME, &file)]);
     assert_eq!(log.valid_snapshots().map(|snapshot| snapshot.index).collect::<Vec<_>>(), [0, 6, 4]);
     assert_eq!(log.newest_snapshot().map(|snapshot| snapshot.index), Some(4));
-    assert_eq!(log.voters(), Some(BTreeSet::from([2])));
+    assert_eq!(log.voters(), Some(BTreeSet::from([Id(2)])));
 }
 
 #[test]
@@ -98,7 +99,7 @@ fn voters_are_those_at_the_commit() {
     let log = log.entry_of(1, 1, 3, &change(0, 2)).entry_of(1, 1, 4, &change(1, 1)).entry_of(1, 1, 5, &change(0, 1));
     for (commit, want) in [(1, vec![1]), (2, vec![1]), (3, vec![1, 2]), (4, vec![2]), (5, vec![2])] {
         let file = log.clone().state(1, commit).padded();
-        assert_eq!(read(&[(NAME, &file)]).0.voters(), Some(want.into_iter().collect()), "commit {commit}");
+        assert_eq!(read(&[(NAME, &file)]).0.voters(), Some(want.into_iter().map(Id).collect()), "commit {commit}");
     }
     let file = log.state(1, 6).padded();
     let (log, findings) = read(&[(NAME, &file)]);
@@ -110,7 +111,7 @@ fn logs_of_two_members_in_one_are_told() {
     let file = Writer::new().record(1, Some(&[8, 1, 16, 3])).entry(1, 1).padded();
     let (log, findings) = read(&[(NAME, &file)]);
     assert_eq!(codes(&findings), [(Code::WalMetadata, Severity::Error)]);
-    assert_eq!((log.metadata(), indexes(&log)), (Some(Metadata { node_id: 1, cluster_id: 2 }), vec![1]));
+    assert_eq!((log.metadata(), indexes(&log)), (Some(Metadata { node_id: Id(1), cluster_id: Id(2) }), vec![1]));
     assert_eq!(codes(&read(&[]).1), [(Code::WalEmpty, Severity::Error)]);
     assert_eq!(codes(&read(&[(NAME, &[0; 4096])]).1), [(Code::WalEmpty, Severity::Error)]);
 }

@@ -176,14 +176,14 @@ fn state_text(state: &State, item: &Item<'_>) -> (String, String) {
         return (key, format!("member {name}, peer URLs {peers}, client URLs {clients}{learner}"));
     }
     if let [id] = removed.as_slice() {
-        return (key, format!("removed member {}", Id(*id)));
+        return (key, format!("removed member {id}"));
     }
     if let [lease] = leases.as_slice() {
         let left = if lease.remaining_ttl == 0 { String::new() } else { format!(", {} s left", lease.remaining_ttl) };
         return (format!("{:x}", lease.id), format!("lease, granted for {} s{left}", lease.ttl));
     }
     if let [alarm] = alarms.as_slice() {
-        return (key, format!("alarm {} of member {}", alarm.kind, Id(alarm.member)));
+        return (key, format!("alarm {} of member {}", alarm.kind, alarm.member));
     }
     if let [user] = auth.users.as_slice() {
         let password = if user.no_password { ", no password" } else { "" };
@@ -204,8 +204,8 @@ fn state_text(state: &State, item: &Item<'_>) -> (String, String) {
         meta.consistent_index.map(|n| n.to_string()),
         meta.term.map(|n| n.to_string()),
         meta.conf_state.as_ref().map(|of| {
-            let voters: Vec<_> = of.voters.iter().map(|id| Id(*id).to_string()).collect();
-            let learners: Vec<_> = of.learners.iter().map(|id| Id(*id).to_string()).collect();
+            let voters: Vec<_> = of.voters.iter().map(Id::to_string).collect();
+            let learners: Vec<_> = of.learners.iter().map(Id::to_string).collect();
             let learners =
                 if learners.is_empty() { String::new() } else { format!(", learners {}", learners.join(",")) };
             format!("voters {}{learners}", voters.join(","))

@@ -33,9 +33,9 @@ pub(super) fn text(out: &mut impl Write, log: &Summary<'_>) -> io::Result<()> {
     if let (Some(index), Some(state)) = (log.conf_state_index, &log.conf_state) {
         let learners = match state.learners.as_slice() {
             [] => String::new(),
-            ids => format!(", learners {}", hex(&Id::each(ids))),
+            ids => format!(", learners {}", hex(ids)),
         };
-        let voters = hex(&Id::each(&state.voters));
+        let voters = hex(&state.voters);
         writeln!(out, "conf state of the snapshot at index {index}: voters {voters}{learners}")?;
     }
     if let Some(voters) = &log.voters_hex {
