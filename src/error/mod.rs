@@ -153,6 +153,17 @@ impl Error {
 
     /// What the person may do next, if anything.
     #[must_use]
+    pub fn advice(&self) -> Option<Advice> {
+        match self {
+            Self::Foreign { hint, .. } => Some(hint.clone()),
+            Self::Damaged { finding, .. } => finding.hint.clone(),
+            Self::Refused { hint, .. } | Self::NotFound { hint, .. } | Self::Usage { hint, .. } => hint.clone(),
+            Self::Io { .. } | Self::Changed { .. } | Self::Interrupted => self.hint().map(Advice::from),
+        }
+    }
+
+    /// The text of [`Error::advice`].
+    #[must_use]
     pub fn hint(&self) -> Option<&str> {
         match self {
             Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
@@ -164,18 +175,6 @@ impl Error {
             Self::Damaged { finding, .. } => finding.hint.as_deref(),
             Self::Refused { hint, .. } | Self::NotFound { hint, .. } | Self::Usage { hint, .. } => hint.as_deref(),
         }
-    }
-
-    /// The commands that are named in [`Error::hint`].
-    #[must_use]
-    pub fn calls(&self) -> &[Call] {
-        let advice = match self {
-            Self::Foreign { hint, .. } => Some(hint),
-            Self::Damaged { finding, .. } => finding.hint.as_ref(),
-            Self::Refused { hint, .. } | Self::NotFound { hint, .. } | Self::Usage { hint, .. } => hint.as_ref(),
-            Self::Io { .. } | Self::Interrupted | Self::Changed { .. } => None,
-        };
-        advice.map_or(&[], Advice::calls)
     }
 }
 

@@ -38,6 +38,6 @@ pub use report::{Report, Saved};
 pub use root::RootOf;
 pub use row::Row;
 pub use salvaged::{Options, Salvage};
-pub use save::{Job, Only, has_pages, read, save};
+pub use save::{Job, Only, read, save};
 pub use set::{Pages, Set};
 pub use walk::Walked;

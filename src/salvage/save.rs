@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     Error, Result,
-    bolt::{Db, Tree, carve::Carve},
+    bolt::{Db, Tree},
     document::{SCHEMA_VERSION, TOOL},
     error::Call,
     etcd::{Snapshot, Uncommitted, rewrite::DbWriter},
@@ -128,12 +128,6 @@ pub fn save(source: &Source, job: &Job, watch: Watch<'_>) -> Result<Report> {
         saved.files = [to].into_iter().chain(beside).collect();
     }
     Ok(report)
-}
-
-/// Whether there are pages of a db in `source`.
-#[must_use]
-pub fn has_pages(source: &Source) -> bool {
-    Carve::find(source.db().image(), None, false).is_some()
 }
 
 /// Reads and judges the db of `source`.

@@ -24,7 +24,7 @@ pub use members::Members;
 pub use newest::propose;
 pub use report::{Report, Verdict};
 pub use status::{LogAhead, Status};
-pub use together::Together;
+pub use together::{Backups, Together};
 pub use trailer::Trailer;
 
 use crate::{
@@ -103,8 +103,7 @@ fn checked(source: &Source, load: &Load) -> Result<Report> {
 }
 
 /// The report on a file that could not be opened, for a table of many.
-#[must_use]
-pub fn unopened(path: &str, error: &Error) -> Report {
+pub(crate) fn unopened(path: &str, error: &Error) -> Report {
     let mut report = Report::empty(path);
     let (finding, unread) = match error {
         Error::Damaged { finding, .. } => (finding.as_ref().clone(), None),
@@ -115,11 +114,8 @@ pub fn unopened(path: &str, error: &Error) -> Report {
         _ if error.fault() == Fault::System => (Finding::error(Code::Unreadable, error.to_string()), Some("not read")),
         _ => (Finding::error(Code::NotOneSnapshot, error.to_string()), Some("not read")),
     };
-    let hint = error.hint().map(str::to_owned).filter(|_| finding.hint.is_none());
-    report.findings.push(match hint {
-        Some(hint) => finding.hint(hint),
-        None => finding,
-    });
+    let hint = finding.hint.clone().or_else(|| error.advice());
+    report.findings.push(Finding { hint, ..finding });
     report.unread = unread;
     report
 }

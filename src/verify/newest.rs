@@ -16,11 +16,18 @@ use crate::{
 /// The most backups that one is compared with.
 const ASKED: usize = 3;
 
-/// Marks the newest good report of each identity, and returns the places of `reports`, newest content first: by the
-/// times inside, then by the revisions. Where one backup continues from another of its identity, it is the newer one,
+/// Places among several reports.
+pub(super) struct Order {
+    /// All of them, newest content first.
+    pub(super) places: Vec<usize>,
+    /// The newest good one of each identity.
+    pub(super) newest_good: Vec<usize>,
+}
+
+/// Orders `reports`, newest content first: by the times inside, then by the revisions. Where one backup continues from another of its identity, it is the newer one,
 /// whatever a wrong clock wrote; `continues` decides that for two places, the later backup first, and is called only
 /// where times and revisions contradict each other.
-pub(super) fn newest_first(reports: &mut [Report], mut continues: impl FnMut(usize, usize) -> bool) -> Vec<usize> {
+pub(super) fn newest_first(reports: &[&Report], mut continues: impl FnMut(usize, usize) -> bool) -> Order {
     let mut order: Vec<_> = (0..reports.len()).collect();
     let revision = |at: usize| reports.get(at).and_then(|report| report.revision);
     order.sort_by_key(|at| Reverse(revision(*at)));
@@ -42,17 +49,16 @@ pub(super) fn newest_first(reports: &mut [Report], mut continues: impl FnMut(usi
     }
     let time = |at: usize| times.get(at).copied().flatten();
     order.sort_by_key(|at| Reverse((time(*at), revision(*at))));
-    let mut seen: Vec<Option<String>> = Vec::new();
+    let (mut seen, mut newest_good) = (Vec::new(), Vec::new());
     for at in &order {
-        let Some(report) = reports.get_mut(*at).filter(|report| report.verdict() == Some(Verdict::Good)) else {
-            continue;
-        };
-        report.newest_good = !seen.contains(&report.portrait.identity);
-        if report.newest_good {
-            seen.push(report.portrait.identity.clone());
+        let report = reports.get(*at).filter(|report| report.verdict() == Some(Verdict::Good));
+        let Some(identity) = report.map(|report| report.portrait.identity.as_deref()) else { continue };
+        if !seen.contains(&identity) {
+            seen.push(identity);
+            newest_good.push(*at);
         }
     }
-    order
+    Order { places: order, newest_good }
 }
 
 /// The newest good one of `files`, for a hint; `None` when it is not found with little work: only the newest few are
@@ -89,10 +95,11 @@ mod tests {
         report
     }
 
-    fn sorted(mut reports: Vec<Report>, continues: bool) -> Vec<String> {
-        let order = newest_first(&mut reports, |_, _| continues);
-        let name = |at: &usize| format!("{}{}", reports[*at].path, if reports[*at].newest_good { "*" } else { "" });
-        order.iter().map(name).collect()
+    fn sorted(reports: Vec<Report>, continues: bool) -> Vec<String> {
+        let order = newest_first(&reports.iter().collect::<Vec<_>>(), |_, _| continues);
+        let name =
+            |at: &usize| format!("{}{}", reports[*at].path, if order.newest_good.contains(at) { "*" } else { "" });
+        order.places.iter().map(name).collect()
     }
 
     #[test]

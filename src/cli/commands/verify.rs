@@ -5,13 +5,12 @@ use std::{
 
 use clap::Args;
 use etcdsnap::{
-    Code, Error, Finding,
+    Error, Finding,
     bytes::file_name,
-    error::{Fault, Severity},
+    error::Severity,
     etcd::Load,
-    salvage::has_pages,
-    source::{Candidate, Candidates, Options, Source},
-    verify::{Members, Report, Together, Verdict, unopened, verify},
+    source::{Candidates, Options, Source},
+    verify::{Backups, Members, Report, Together, verify},
 };
 
 use crate::{
@@ -62,7 +61,6 @@ pub(crate) struct Verify {
 
 impl Verify {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
-        let (mut reports, mut worst) = (Vec::new(), Exit::Good);
         one_stdin(&self.snapshot)?;
         let Candidates { files, not_entered } = Candidates::of(&self.snapshot, self.recursive);
         if files.is_empty() {
@@ -75,35 +73,15 @@ impl Verify {
             return Err(Error::not_found(what).hinted(hint).into());
         }
         let options = session.options(&self.log.dir, files.iter().map(|file| file.path.as_path()))?;
-        for Candidate { path: file, in_folder } in &files {
-            let report = match one(session, file, &options, &self.log.load()) {
-                Ok(report) => report,
-                Err(Failure::Error(error)) => {
-                    // Among others, a file that is not one backup is a finding like any other.
-                    let among = files.len() > 1 && error.fault() == Fault::Caller;
-                    worst = worst.max(match error {
-                        // Sums and notes lie beside backups.
-                        Error::Foreign { may_be_one: false, .. } if *in_folder => Exit::Good,
-                        _ if among => Exit::Content,
-                        _ => error.fault().into(),
-                    });
-                    unopened(&file_name(file), &error)
-                }
+        let mut backups = Backups::new(&options);
+        for file in &files {
+            match one(session, &file.path, &options, &self.log.load()) {
+                Ok((source, report)) => backups.add(&file.path, source, report),
+                Err(Failure::Error(error)) => backups.failed(file, files.len(), &error),
                 Err(failure) => return Err(failure),
-            };
-            worst = worst.max(match report.verdict() {
-                // What keeps a file from being read is counted above.
-                Some(Verdict::Damaged) => Exit::Content,
-                Some(Verdict::Doubtful) if self.strict => Exit::Content,
-                Some(Verdict::Doubtful | Verdict::Good) | None => Exit::Good,
-            });
-            reports.push(report);
+            }
         }
-        if reports.iter().all(|report| report.unread.is_some()) {
-            worst = worst.max(Exit::Content);
-        }
-        let paths: Vec<_> = files.iter().map(|file| file.path.as_path()).collect();
-        let together = Together::of(reports, &paths, &options);
+        let together = backups.compared();
         match self.output {
             Format::Table => {
                 table(session, &together.reports)?;
@@ -113,7 +91,9 @@ impl Verify {
                 }
                 newest_good(session, &together)?;
                 members(session, &together.members)?;
-                salvageable(session, &together.reports, &options)?;
+                for call in together.salvages() {
+                    writeln!(session.out, "to save what is left: {call}")?;
+                }
             }
             Format::Json | Format::Ndjson => {
                 if not_entered > 0 {
@@ -124,7 +104,7 @@ impl Verify {
             }
         }
         session.out.flush()?;
-        Ok(worst)
+        Ok(together.fault(self.strict).map_or(Exit::Good, Exit::from))
     }
 }
 
@@ -175,7 +155,7 @@ fn findings(session: &mut Session, reports: &[Report]) -> Result<(), Failure> {
 }
 
 /// The newest good one of each cluster; a cluster without one is listed, too.
-fn newest_good(session: &mut Session, together: &Together) -> Result<(), Failure> {
+fn newest_good(session: &mut Session, together: &Together<'_>) -> Result<(), Failure> {
     let newest = together.newest_good();
     for (identity, report) in &newest {
         let name = report.map_or("none".to_owned(), |of| render::printable(of.path.clone()));
@@ -209,30 +189,16 @@ fn color(verdict: &str) -> Option<Color> {
     }
 }
 
-/// The command that saves what is left in a damaged db, or in a file that is none any more.
-fn salvageable(session: &mut Session, reports: &[Report], options: &Options) -> Result<(), Failure> {
-    let options = Options { metas_lost: true, ..options.clone() };
-    let has_pages = |path: &str| Source::open(path.as_ref(), &options).is_ok_and(|source| has_pages(&source));
-    for report in reports {
-        let foreign = report.findings.list().iter().any(|finding| finding.code == Code::Foreign);
-        if report.db_damaged() && (!foreign || has_pages(&report.path)) {
-            let path = render::shell(&report.path);
-            writeln!(session.out, "to save what is left: etcdsnap salvage {path} --to saved.db")?;
-        }
-    }
-    Ok(())
-}
-
 /// How many folders were not entered.
 fn folders(n: usize) -> String {
     if n == 1 { "1 folder was not entered".to_owned() } else { format!("{n} folders were not entered") }
 }
 
-fn one(session: &mut Session, file: &Path, options: &Options, load: &Load) -> Result<Report, Failure> {
+fn one(session: &mut Session, file: &Path, options: &Options, load: &Load) -> Result<(Source, Report), Failure> {
     let source = session.open_quietly(file, options)?;
     let progress = session.progress(&source);
     let report = verify(&source, load, |done| progress.update(done, source.db().len()))?;
     drop(progress);
     session.intact(&source)?;
-    Ok(report)
+    Ok((source, report))
 }
