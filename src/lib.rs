@@ -27,6 +27,7 @@
 //! | rows for other engines | [`rows::read`], [`rows::Row`], [`rows::COLUMNS`] |
 //! | a read-only Kubernetes API on it (feature `serve`) | `serve::Backup`, `serve::Server` |
 //! | a data directory for an etcd | [`restore::Plan`], [`rewrite::Alone`], [`rewrite::Migrate`] |
+//! | records of runs, and the check of their chain | [`evidence::Recorder`], [`evidence::check`] |
 //! | pages and records by hand | [`bolt::Db`], [`bolt::Walk`], [`bolt::Usage`], [`wal::Log`], [`snap::Snap`] |
 //!
 //! The rooms are in the order in which data passes through them. Each uses only those before it; a test checks that:
@@ -35,8 +36,8 @@
 //!  the trunk, bytes on disk to Kubernetes objects and back:
 //!      bytes ordered error document proto hash ─> source ─> publish ─> bolt ─> wal ─> snap ─> etcd ─> k8s
 //!  branches from its end: checks, selection and printing, a cluster's objects, differences
-//!      salvage    verify ─> restore, rewrite    select ─> print    select ─> objects ─> diff    verify, objects ─> export, rows
-//!      objects, print ─> serve
+//!      salvage, evidence    verify ─> restore, rewrite    select ─> print
+//!      select ─> objects ─> diff    verify, objects ─> export, rows    objects, print ─> serve
 //! ```
 //!
 //! A command follows the same order. For `verify backup.db`, [`source::Source::open`] recognises the file and maps it;
@@ -71,6 +72,7 @@ pub mod diff;
 pub mod document;
 pub mod error;
 pub mod etcd;
+pub mod evidence;
 pub mod export;
 pub mod hash;
 pub mod k8s;

@@ -8,7 +8,6 @@ mod render;
 
 mod args;
 mod commands;
-mod evidence;
 mod failure;
 mod session;
 mod words;

@@ -10,13 +10,13 @@ use etcdsnap::{
     Error, Findings, Result,
     error::{Advice, Call, Severity},
     etcd::{Load, Snapshot},
+    evidence::{Key, Printed, Recorder},
     source::{Candidates, Input, Options, RaftFiles, RaftKind, Source, is_stdin},
     verify::propose,
 };
 
 use crate::{
     args::{Cli, Global, LogDir},
-    evidence::{Evidence, Key, Printed},
     failure::{Exit, Failure},
     render::{Progress, Screen, shell},
 };
@@ -37,7 +37,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Failure> {
     });
     if let Some(evidence) = &session.evidence {
         let exit = ended.as_ref().map_or_else(Failure::exit, |exit| *exit);
-        if let Err(error) = evidence.write(session.out.get_ref().get_ref(), exit as u8) {
+        if let Err(error) = evidence.write(&arguments(), session.out.get_ref().get_ref(), exit as u8) {
             // Why the run failed comes first.
             if let Err(failure) = &ended {
                 failure.say();
@@ -56,7 +56,7 @@ pub(crate) struct Session {
     tmp_named: bool,
     stdin_named: bool,
     progress: bool,
-    evidence: Option<Evidence>,
+    evidence: Option<Recorder>,
     evidence_key: Option<PathBuf>,
 }
 
@@ -68,7 +68,7 @@ impl Session {
         let stdout = io::stdout();
         let terminal = stdout.is_terminal();
         let key = || global.evidence_key.as_deref().map(Key::read).transpose();
-        let evidence = global.evidence.as_deref().map(|path| Evidence::new(path, key()?)).transpose()?;
+        let evidence = global.evidence.as_deref().map(|path| Recorder::new(path, key()?)).transpose()?;
         let out = BufWriter::with_capacity(1 << 16, Printed::new(stdout.lock(), evidence.is_some()));
         let out = Screen::new(out, terminal).with_color(global.color.allows(terminal));
         let tmp_named = global.tmp_dir.is_some();

@@ -1,67 +1,25 @@
-//! `--evidence FILE`: a record of each run, in a chain that shows when a record is missing.
-//!
-//! One JSON record a line: the tool and its own SHA-256, the arguments, host, start and end, every input with its
-//! SHA-256 before and after, what was printed with its SHA-256, the exit code, and the SHA-256 of the line before; with
-//! a key, an HMAC of all that as the last member, `,"hmac":"..."}`. `evidence check` reads the file.
+//! The record of one run.
 
 use std::{
     fs::{self, File},
-    io::{self, Read as _, Write},
+    io::{self, Write},
     os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
 
-use etcdsnap::{
-    Error, Result, document,
-    hash::{Sha256, hex, hmac_sha256},
-    source::{Input, Part},
-};
 use jiff::Timestamp;
 use serde::Serialize;
 
-/// The maximum length of a record.
-pub(crate) const LONGEST: usize = 64 << 20;
-/// What is before the HMAC at the end of a record.
-const HMAC: &[u8] = b",\"hmac\":\"";
+use super::chain::{Key, LONGEST, sum};
+use crate::{
+    Error, Result, document,
+    hash::{Sha256, hex},
+    source::{Input, Part},
+};
 
-/// The key of the HMACs.
-pub(crate) struct Key(Vec<u8>);
-
-impl Key {
-    /// Reads the key: the bytes of the file at `path`.
-    pub(crate) fn read(path: &Path) -> Result<Self> {
-        let name = path.display();
-        let mut key = Vec::new();
-        let read = File::open(path).and_then(|file| file.take(1 << 20).read_to_end(&mut key));
-        read.map_err(|source| Error::io(name.to_string(), "read", source))?;
-        if key.len() < 16 {
-            let what = format!("{name}: a key has at least 16 bytes, this has {}", key.len());
-            return Err(Error::usage(what).hinted("head -c 32 /dev/urandom > FILE makes one"));
-        }
-        Ok(Self(key))
-    }
-
-    /// `record` with its HMAC.
-    fn sign(&self, record: &[u8]) -> Vec<u8> {
-        let open = record.strip_suffix(b"}").unwrap_or(record);
-        [open, HMAC, hex(&hmac_sha256(&self.0, &[record])).as_bytes(), b"\"}"].concat()
-    }
-
-    /// Whether the HMAC of the record `line` is right.
-    pub(crate) fn fits(&self, line: &[u8]) -> bool {
-        unsigned(line).is_some_and(|record| self.sign(&record) == line)
-    }
-}
-
-/// The record without its HMAC; `None` when it has none.
-pub(crate) fn unsigned(line: &[u8]) -> Option<Vec<u8>> {
-    let at = line.len().checked_sub(HMAC.len().saturating_add(64).saturating_add(2))?;
-    let (open, hmac) = line.split_at_checked(at)?;
-    hmac.starts_with(HMAC).then(|| [open, b"}"].concat())
-}
-
-/// The record of a run.
-pub(crate) struct Evidence {
+/// The record of a run, which is appended to a file when the run ends.
+#[derive(Debug)]
+pub struct Recorder {
     path: PathBuf,
     key: Option<Key>,
     /// Whether there was no file before the run.
@@ -75,7 +33,7 @@ pub(crate) struct Evidence {
     outputs: Vec<OutputFile>,
 }
 
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct InputFile {
     /// Device and inode: two files may have the same display name.
@@ -88,13 +46,13 @@ struct InputFile {
     sha256_after: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Record<'a> {
     schema_version: u32,
     tool: &'static str,
     tool_sha256: Option<String>,
-    argv: Vec<String>,
+    argv: &'a [String],
     host: Option<String>,
     start: String,
     end: String,
@@ -104,16 +62,19 @@ struct Record<'a> {
     previous: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 struct OutputFile {
     path: String,
     size: u64,
     sha256: String,
 }
 
-impl Evidence {
+impl Recorder {
     /// Begins the record that goes to `path`, which is opened now: a run that cannot be recorded does not start.
-    pub(crate) fn new(path: &Path, key: Option<Key>) -> Result<Self> {
+    ///
+    /// # Errors
+    /// When `path` cannot be opened or locked, or is no file of records.
+    pub fn new(path: &Path, key: Option<Key>) -> Result<Self> {
         let name = path.display().to_string();
         let fault = |doing| {
             let file = name.clone();
@@ -158,7 +119,10 @@ impl Evidence {
     }
 
     /// Records the files of an input before they are read.
-    pub(crate) fn opened(&mut self, input: &impl Input) -> Result<()> {
+    ///
+    /// # Errors
+    /// When one cannot be read, or the record would be written into the input.
+    pub fn opened(&mut self, input: &impl Input) -> Result<()> {
         self.is_outside(input)?;
         for part in input.files() {
             self.inputs.push(InputFile {
@@ -197,7 +161,10 @@ impl Evidence {
     }
 
     /// Records the files of an input after they were read.
-    pub(crate) fn closed(&mut self, input: &impl Input) -> Result<()> {
+    ///
+    /// # Errors
+    /// When one cannot be read, or was changed meanwhile.
+    pub fn closed(&mut self, input: &impl Input) -> Result<()> {
         for part in input.files() {
             let sum = hex(&part.digests(|_| {})?.file);
             // A file that was named twice is noted twice, and closed as often.
@@ -215,15 +182,21 @@ impl Evidence {
     }
 
     /// Records a file that was written.
-    pub(crate) fn wrote(&mut self, file: &Path) -> Result<()> {
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn wrote(&mut self, file: &Path) -> Result<()> {
         let part = Part::open(file)?;
         let sha256 = hex(&part.digests(|_| {})?.file);
         self.outputs.push(OutputFile { path: part.name().to_owned(), size: part.len(), sha256 });
         Ok(())
     }
 
-    /// Appends the record.
-    pub(crate) fn write(&self, printed: &Printed<impl Write>, exit: u8) -> Result<()> {
+    /// Appends the record of a run with these `arguments` and this exit code, which `printed` to stdout.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&self, arguments: &[String], printed: &Printed<impl Write>, exit: u8) -> Result<()> {
         let fault = |doing| move |source| Error::io(self.path.display().to_string(), doing, source);
         let sha256 = hex(&printed.sum.clone().finish());
         let stdout = OutputFile { path: "stdout".to_owned(), size: printed.size, sha256 };
@@ -231,7 +204,7 @@ impl Evidence {
             schema_version: document::SCHEMA_VERSION,
             tool: document::TOOL,
             tool_sha256: own_sum().ok(),
-            argv: crate::session::arguments(),
+            argv: arguments,
             host: fs::read_to_string("/proc/sys/kernel/hostname").ok().map(|name| name.trim().to_owned()),
             start: self.start.to_string(),
             end: Timestamp::now().to_string(),
@@ -274,19 +247,12 @@ fn last_line(file: &File) -> io::Result<Option<String>> {
     Ok(Some(tail.strip_suffix(b"\n").unwrap_or(&tail)).filter(|line| !line.is_empty()).map(sum))
 }
 
-/// SHA-256 of a record's line, without its line feed.
-pub(crate) fn sum(line: &[u8]) -> String {
-    let mut sum = Sha256::default();
-    sum.update(line);
-    hex(&sum.finish())
-}
-
 fn own_sum() -> io::Result<String> {
     Ok(sum(&fs::read(std::env::current_exe()?)?))
 }
 
 /// An output that computes the SHA-256 of what is written.
-pub(crate) struct Printed<W> {
+pub struct Printed<W> {
     out: W,
     sum: Sha256,
     size: u64,
@@ -295,7 +261,7 @@ pub(crate) struct Printed<W> {
 
 impl<W> Printed<W> {
     /// Computes the SHA-256 only when it is `wanted`.
-    pub(crate) fn new(out: W, wanted: bool) -> Self {
+    pub fn new(out: W, wanted: bool) -> Self {
         Self { out, sum: Sha256::default(), size: 0, wanted }
     }
 }
