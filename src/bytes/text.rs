@@ -81,6 +81,42 @@ pub fn go_json(json: &str) -> String {
     out
 }
 
+/// Returns `text` as one line that is safe for a terminal.
+#[must_use]
+pub fn printable(text: String) -> String {
+    if text.chars().any(is_hostile) { readable(text.as_bytes()) } else { text }
+}
+
+/// Returns `bytes` as one line that is safe for a terminal.
+#[must_use]
+pub fn readable(bytes: &[u8]) -> String {
+    readable_but(bytes, &[])
+}
+
+/// Returns `bytes` as text, in which ASCII controls but those in `kept` and what is not UTF-8 are `\xNN`, and other
+/// characters that a terminal acts on `\uNNNN`, so that JSON and YAML stay valid. A backslash is not doubled: the text
+/// is for reading, and a pipe gets the bytes.
+#[must_use]
+pub fn readable_but(bytes: &[u8], kept: &[char]) -> String {
+    use std::fmt::Write as _;
+    let mut out = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            // writing to a string does not fail
+            let _ = match c {
+                c if kept.contains(&c) => out.write_char(c),
+                c if c.is_ascii_control() => write!(out, "\\x{:02x}", u32::from(c)),
+                c if is_hostile(c) => write!(out, "\\u{:04x}", u32::from(c)),
+                c => out.write_char(c),
+            };
+        }
+        for byte in chunk.invalid() {
+            let _ = write!(out, "\\x{byte:02x}");
+        }
+    }
+    out
+}
+
 /// A character that could change what a terminal shows around it: controls, bidirectional marks, line separators.
 #[must_use]
 pub fn is_hostile(c: char) -> bool {

@@ -25,6 +25,7 @@ mod patch;
 mod relation;
 mod state;
 mod tally;
+mod text;
 mod writer;
 
 use std::{
@@ -46,6 +47,7 @@ pub use pair::{Diff, Pair};
 pub use relation::{About, Newer, Relation};
 pub use state::{StateChange, states};
 pub use tally::{Counts, Tally};
+pub use text::{Line, history_lines, window};
 pub use writer::Writer;
 
 use crate::k8s::{Key, Value};

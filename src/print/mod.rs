@@ -4,12 +4,15 @@
 //!  Resource ──> TablePrinter: columns, and a function from an object to a row  built-in kinds, one file an API group
 //!                                                                              custom kinds, by their definition
 //!  CustomColumns: `-o custom-columns`, by JSONPath ──> lines with tabs ──> align
+//!  Columns: rows of any table ──> columns, a page at a time
 //! ```
 //!
 //! The API server always makes the wide form, and kubectl leaves columns out.
 
 mod builtin;
 mod clock;
+mod color;
+mod columns;
 mod custom;
 mod custom_columns;
 mod fields;
@@ -24,6 +27,8 @@ mod template;
 mod testing;
 
 pub use clock::Clock;
+pub use color::{Color, Ink};
+pub use columns::Columns;
 pub use custom_columns::CustomColumns;
 pub use labels::format_labels;
 pub use layout::Layout;

@@ -4,28 +4,37 @@
 mod say;
 
 mod color;
-mod columns;
-pub(crate) mod difference;
 pub(crate) mod etcdutl;
 mod progress;
 pub(crate) mod report;
 mod screen;
 mod size;
 
-pub(crate) use color::{Color, Ink, When as ColorWhen};
-pub(crate) use columns::Columns;
+pub(crate) use color::When as ColorWhen;
 pub(crate) use progress::Progress;
 pub(crate) use say::say_line;
-pub(crate) use screen::{Screen, printable, readable};
+pub(crate) use screen::Screen;
 pub(crate) use size::bytes;
 
-use std::io::Write;
+use std::io::{self, Write};
 
-pub(crate) use etcdsnap::bytes::{is_printable, quote, shell, write_quoted};
-use etcdsnap::document::Document;
+pub(crate) use etcdsnap::{
+    bytes::{is_printable, printable, quote, readable, shell, write_quoted},
+    print::{Color, Columns, Ink},
+};
+use etcdsnap::{diff::Line, document::Document};
 use serde::Serialize;
 
 use crate::failure::Failure;
+
+/// Writes lines about what changed, those with a sign in its colour.
+pub(crate) fn lines(out: &mut impl Ink, lines: impl IntoIterator<Item = Line>) -> io::Result<()> {
+    for Line { sign, text } in lines {
+        out.colored(sign.and_then(Color::of_sign), &text)?;
+        writeln!(out)?;
+    }
+    Ok(())
+}
 
 /// Writes one document for each file: a line each when `compact`, else one alone as it is when only one file was named,
 /// and several as `items`.

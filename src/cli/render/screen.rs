@@ -2,9 +2,12 @@
 
 use std::io::{self, Write};
 
-use etcdsnap::bytes::is_hostile;
+use etcdsnap::{
+    bytes::readable_but,
+    print::{Color, Ink},
+};
 
-use super::color::{Color, END, Ink};
+use super::color::{END, begin};
 
 /// A writer that escapes, where it ends on a terminal, what could change the text around it: control characters but
 /// line feed and tab, bidirectional marks, and what is not UTF-8. Anywhere else the bytes pass as they are.
@@ -42,13 +45,13 @@ impl<W: Write> Write for Screen<W> {
         all.extend_from_slice(bytes);
         let (whole, cut) = split_at_cut(&all);
         self.cut = cut.to_vec();
-        self.out.write_all(escaped(whole, LAYOUT).as_bytes())?;
+        self.out.write_all(readable_but(whole, LAYOUT).as_bytes())?;
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         let cut = std::mem::take(&mut self.cut);
-        self.out.write_all(escaped(&cut, LAYOUT).as_bytes())?;
+        self.out.write_all(readable_but(&cut, LAYOUT).as_bytes())?;
         self.out.flush()
     }
 }
@@ -56,7 +59,7 @@ impl<W: Write> Write for Screen<W> {
 impl<W: Write> Ink for Screen<W> {
     fn colored(&mut self, color: Option<Color>, text: &str) -> io::Result<()> {
         let Some(color) = color.filter(|_| self.color) else { return self.write_all(text.as_bytes()) };
-        self.out.write_all(color.begin())?;
+        self.out.write_all(begin(color))?;
         self.write_all(text.as_bytes())?;
         self.out.write_all(END)
     }
@@ -71,39 +74,6 @@ fn split_at_cut(bytes: &[u8]) -> (&[u8], &[u8]) {
 
 /// The control characters that lay out what is printed.
 const LAYOUT: &[char] = &['\n', '\t'];
-
-/// Returns `text` as one line that is safe for a terminal.
-pub(crate) fn printable(text: String) -> String {
-    if text.chars().any(is_hostile) { readable(text.as_bytes()) } else { text }
-}
-
-/// Returns `bytes` as one line that is safe for a terminal.
-pub(crate) fn readable(bytes: &[u8]) -> String {
-    escaped(bytes, &[])
-}
-
-/// Returns `bytes` as text, in which ASCII controls but those in `kept` and what is not UTF-8 are `\xNN`, and other
-/// characters that a terminal acts on `\uNNNN`, so that JSON and YAML stay valid. A backslash is not doubled: the text
-/// is for reading, and a pipe gets the bytes.
-fn escaped(bytes: &[u8], kept: &[char]) -> String {
-    use std::fmt::Write as _;
-    let mut out = String::with_capacity(bytes.len());
-    for chunk in bytes.utf8_chunks() {
-        for c in chunk.valid().chars() {
-            // writing to a string does not fail
-            let _ = match c {
-                c if kept.contains(&c) => out.write_char(c),
-                c if c.is_ascii_control() => write!(out, "\\x{:02x}", u32::from(c)),
-                c if is_hostile(c) => write!(out, "\\u{:04x}", u32::from(c)),
-                c => out.write_char(c),
-            };
-        }
-        for byte in chunk.invalid() {
-            let _ = write!(out, "\\x{byte:02x}");
-        }
-    }
-    out
-}
 
 #[cfg(test)]
 mod tests {

@@ -4,10 +4,8 @@ use std::io;
 
 use unicode_width::UnicodeWidthStr as _;
 
-use super::{
-    color::{Color, Ink},
-    screen::printable,
-};
+use super::color::{Color, Ink};
+use crate::bytes::printable;
 
 /// Blanks between columns.
 const GAP: usize = 3;
@@ -26,7 +24,8 @@ type ColorOf = fn(&str) -> Option<Color>;
 
 /// Rows in columns. A page of rows is held until the widths of its columns are known; columns only grow wider from one
 /// page to the next.
-pub(crate) struct Columns {
+#[derive(Debug)]
+pub struct Columns {
     /// As kubectl's `printTable` and the `tabwriter` below it: a width is a number of characters, a cell ends at its
     /// first line, and blanks at the end of a line stay.
     kubectl: bool,
@@ -39,33 +38,38 @@ pub(crate) struct Columns {
 
 impl Columns {
     /// A list or table with these headers.
-    pub(crate) fn new(headers: &[&str]) -> Self {
+    #[must_use]
+    pub fn new(headers: &[&str]) -> Self {
         let header = headers.iter().map(ToString::to_string).collect();
         Self { page: vec![header], ..Self::bare() }
     }
 
     /// A list without a line of headers.
-    pub(crate) fn bare() -> Self {
+    #[must_use]
+    pub fn bare() -> Self {
         Self { kubectl: false, right: &[], color: None, widths: Vec::new(), page: Vec::new(), size: 0 }
     }
 
     /// A table as kubectl prints it; its headers are a row.
-    pub(crate) fn kubectl() -> Self {
+    #[must_use]
+    pub fn kubectl() -> Self {
         Self { kubectl: true, ..Self::bare() }
     }
 
     /// Aligns these columns right, for numbers.
-    pub(crate) fn right(self, columns: &'static [usize]) -> Self {
+    #[must_use]
+    pub fn right(self, columns: &'static [usize]) -> Self {
         Self { right: columns, ..self }
     }
 
     /// Colours the cells of one column.
-    pub(crate) fn colored(self, column: usize, color: ColorOf) -> Self {
+    #[must_use]
+    pub fn colored(self, column: usize, color: ColorOf) -> Self {
         Self { color: Some((column, color)), ..self }
     }
 
     /// Adds a row, to be written with the others at the end. Cells cannot do anything to a terminal.
-    pub(crate) fn add(&mut self, cells: impl IntoIterator<Item = String>) {
+    pub fn add(&mut self, cells: impl IntoIterator<Item = String>) {
         let clean = if self.kubectl { one_line } else { printable };
         let row: Vec<_> = cells.into_iter().map(clean).collect();
         for cell in &row {
@@ -75,14 +79,20 @@ impl Columns {
     }
 
     /// Adds a row, and writes the page when it is full.
-    pub(crate) fn row(&mut self, out: &mut impl Ink, cells: impl IntoIterator<Item = String>) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn row(&mut self, out: &mut impl Ink, cells: impl IntoIterator<Item = String>) -> io::Result<()> {
         self.add(cells);
         let full = if self.kubectl { self.size >= PAGE_BYTES } else { self.page.len() >= PAGE_ROWS };
         if full { self.flush(out) } else { Ok(()) }
     }
 
     /// Writes the rows that wait.
-    pub(crate) fn flush(&mut self, out: &mut impl Ink) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn flush(&mut self, out: &mut impl Ink) -> io::Result<()> {
         self.widen();
         let mut line = String::new();
         for row in std::mem::take(&mut self.page) {
@@ -112,7 +122,10 @@ impl Columns {
     }
 
     /// Writes the rows that are left.
-    pub(crate) fn finish(mut self, out: &mut impl Ink) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn finish(mut self, out: &mut impl Ink) -> io::Result<()> {
         self.flush(out)
     }
 

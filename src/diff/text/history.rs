@@ -1,64 +1,60 @@
-//! The revisions of objects, for people.
+//! The revisions of objects.
 
-use std::{collections::BTreeSet, io::Write as _};
+use std::collections::BTreeSet;
 
-use etcdsnap::{
-    diff::{Detail, Difference, Ignore, Occurrence, Verb, history},
+use super::Line;
+use crate::{
+    bytes::printable,
+    diff::{Detail, Difference, Entry, Ignore, Occurrence, Verb, history},
     k8s::{Gap, Mask},
     objects::{Cluster, Joined, Records},
 };
 
-use crate::{
-    failure::Failure,
-    render::{
-        difference::{details, signed, signed_block},
-        printable,
-    },
-    session::Session,
-};
-
-/// Prints what the backups hold, and then each key with its revisions.
-pub(super) fn print(
-    session: &mut Session,
+/// Calls `give` with the lines about what the backups hold, and then with those of each revision of each key.
+///
+/// # Errors
+/// Errors of `give`.
+pub fn history_lines<E>(
     joined: &Joined<'_, '_>,
     found: &Records<'_>,
     ignore: &Ignore,
     mask: &Mask,
-) -> Result<(), Failure> {
+    mut give: impl FnMut(Vec<Line>) -> Result<(), E>,
+) -> Result<(), E> {
     for backup in joined.backups {
-        let held = window(backup);
-        writeln!(
-            session.out,
-            "{} holds {held}, and of older ones the last of each key",
-            printable(backup.name.to_owned())
-        )?;
+        let (name, held) = (printable(backup.name.to_owned()), window(backup));
+        give(vec![Line::plain(format!("{name} holds {held}, and of older ones the last of each key"))])?;
     }
     for (key, records) in found {
-        writeln!(session.out, "\n{}", printable(String::from_utf8_lossy(&mask.key(key)).into_owned()))?;
+        let key = printable(String::from_utf8_lossy(&mask.key(key)).into_owned());
+        give(vec![Line::plain(""), Line::plain(key)])?;
         let mut run = Run::default();
-        history(joined, records, ignore, mask, |occurrence| match occurrence {
-            Occurrence::Change(change) if is_only_ignored(change) => {
-                run.add(change);
-                Ok(())
-            }
-            Occurrence::Change(change) => {
-                signed_block(&mut session.out, &std::mem::take(&mut run).text())?;
-                signed_block(&mut session.out, &head(change))?;
-                change.entry.as_ref().map_or(Ok(()), |entry| details(&mut session.out, entry))
-            }
-            Occurrence::Deleted(after, before) => {
-                signed_block(&mut session.out, &std::mem::take(&mut run).text())?;
-                let what = format!("deleted between the revisions {after} and {before}, which is compacted");
-                signed(&mut session.out, "", '-', &what)
-            }
+        history(joined, records, ignore, mask, |occurrence| {
+            let lines = match occurrence {
+                Occurrence::Change(change) if is_only_ignored(change) => {
+                    run.add(change);
+                    return Ok(());
+                }
+                Occurrence::Change(change) => {
+                    let fields = change.entry.iter().flat_map(Entry::field_lines);
+                    head(change).into_iter().chain(fields).collect()
+                }
+                Occurrence::Deleted(after, before) => {
+                    let what = format!("deleted between the revisions {after} and {before}, which is compacted");
+                    vec![Line::signed("", '-', &what)]
+                }
+            };
+            give(std::mem::take(&mut run).lines())?;
+            give(lines)
         })?;
-        signed_block(&mut session.out, &run.text())?;
+        give(run.lines())?;
     }
     Ok(())
 }
 
 /// The revisions that a backup holds all of, and their times.
-pub(super) fn window(backup: &Cluster<'_>) -> String {
+#[must_use]
+pub fn window(backup: &Cluster<'_>) -> String {
     let time = |revision| backup.clock().gap(revision).in_brackets();
     let (first, last) = backup.window();
     format!("the revisions {first}{} to {last}{}", time(first), time(last))
@@ -74,7 +70,7 @@ fn is_only_ignored(detail: &Detail<'_, '_>) -> bool {
 #[derive(Default)]
 struct Run {
     /// The first as it is printed alone, its revision, and that of the last.
-    first: (String, String),
+    first: (Vec<Line>, String),
     last: String,
     gap: Gap,
     count: u64,
@@ -97,14 +93,21 @@ impl Run {
         self.reasons.extend(ignored.map(|reason| reason.name()));
     }
 
-    fn text(self) -> String {
+    fn lines(self) -> Vec<Line> {
         let [after, width] = self.gap.cells();
         let by = printable(Vec::from_iter(self.writers).join(", "));
         let (head, first) = self.first;
         let head = match self.count {
-            0 => return String::new(),
+            0 => return Vec::new(),
             1 => head,
-            n => format!("~ revisions {first} to {}   {after} {width}   {n} updates by {by}\n", self.last),
+            n => {
+                let last = self.last;
+                vec![Line::signed(
+                    "",
+                    '~',
+                    &format!("revisions {first} to {last}   {after} {width}   {n} updates by {by}"),
+                )]
+            }
         };
         // fields that every update changes carry no information
         let own = |reason: &&&str| !["managedFields", "resourceVersion", "generation"].contains(*reason);
@@ -114,12 +117,12 @@ impl Run {
             [] => (Vec::from_iter(self.reasons).join(", "), "--all"),
             reasons => (reasons.join(", "), "--all"),
         };
-        format!("{head}    only {shown} changed ({flag} shows it)\n")
+        head.into_iter().chain([Line::plain(format!("    only {shown} changed ({flag} shows it)"))]).collect()
     }
 }
 
 /// What was done, when and by which program.
-fn head(detail: &Detail<'_, '_>) -> String {
+fn head(detail: &Detail<'_, '_>) -> Vec<Line> {
     let verb = detail.change.verb();
     let (sign, what) = match (detail.compacted, verb) {
         (true, _) => ('=', "the last before the compaction"),
@@ -134,9 +137,8 @@ fn head(detail: &Detail<'_, '_>) -> String {
         None if verb == Verb::Delete => String::new(),
         None => " by -".to_owned(),
     };
-    let missing = match detail.change.missing {
-        n if n > 0 && !detail.compacted => format!("    {n} writes before it were compacted\n"),
-        _ => String::new(),
-    };
-    format!("{sign} revision {}   {after} {width}   {what}{}\n{missing}", detail.revision(), printable(by))
+    let text = format!("revision {}   {after} {width}   {what}{}", detail.revision(), printable(by));
+    let missing = Some(detail.change.missing).filter(|n| *n > 0 && !detail.compacted);
+    let missing = missing.map(|n| Line::plain(format!("    {n} writes before it were compacted")));
+    [Line::signed("", sign, &text)].into_iter().chain(missing).collect()
 }

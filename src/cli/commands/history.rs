@@ -1,11 +1,9 @@
-mod text;
-
 use std::{io::Write as _, path::PathBuf};
 
 use clap::Args;
 use etcdsnap::{
     Error,
-    diff::{Ignore, history_document},
+    diff::{Ignore, history_document, history_lines, window},
     etcd::Range,
     k8s::json,
     objects::{At, Cluster, Joined, Query},
@@ -16,7 +14,7 @@ use super::object::note_namespace;
 use crate::{
     args::{InNamespace, Keys, LogArgs, Masking, ReportFormat, etcd_prefix},
     failure::{Exit, Failure},
-    render::printable,
+    render::{self, printable},
     session::Session,
 };
 
@@ -105,7 +103,7 @@ impl History {
         if found.is_empty() {
             note_namespace(&backups.iter().collect::<Vec<_>>(), query.namespace.as_deref());
             let what = self.key.unwrap_or_else(|| query.what.join(" "));
-            let held: Vec<_> = backups.iter().map(|of| format!("{} holds {}", of.name, text::window(of))).collect();
+            let held: Vec<_> = backups.iter().map(|of| format!("{} holds {}", of.name, window(of))).collect();
             let what = format!("no revision of {what} found; {}", held.join("; "));
             for (source, backup) in sources.iter().zip(&backups) {
                 session.close(source, backup.findings())?;
@@ -124,7 +122,9 @@ impl History {
         let ignore = Ignore { all: self.all, status: self.status, events: true, paths: Vec::new() };
         let mask = self.masking.mask()?;
         match self.output {
-            ReportFormat::Text => text::print(session, &joined, &found, &ignore, &mask)?,
+            ReportFormat::Text => {
+                history_lines(&joined, &found, &ignore, &mask, |lines| render::lines(&mut session.out, lines))?;
+            }
             ReportFormat::Json => {
                 let mut text = Vec::new();
                 json::pretty(&mut text, &history_document(&joined, &found, &ignore, &mask), 0);

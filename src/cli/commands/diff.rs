@@ -1,5 +1,3 @@
-mod text;
-
 use std::{
     ffi::OsString,
     io::Write as _,
@@ -10,13 +8,13 @@ use super::object::note_namespace;
 use crate::{
     args::{InNamespace, Keys, LogArgs, Masking, etcd_prefix, is_labelled, revision_at},
     failure::{Exit, Failure},
-    render::printable,
+    render::{self, Columns, printable},
     session::Session,
 };
 use clap::{Args, ValueEnum};
 use etcdsnap::{
     Error,
-    diff::{Diff, Difference, Document, Entry, Ignore, Pair, Relation, Tally, stamped},
+    diff::{Diff, Difference, Document, Entry, Ignore, Line, Pair, Relation, Tally, stamped},
     error::Call,
     etcd::{Range, Snapshot},
     k8s::{ManagedFields, json},
@@ -215,7 +213,10 @@ impl Compare {
             .then(|| Document::new(self.output == Output::Yaml, self.stat, self.name_only));
         match (&mut document, self.output) {
             (Some(document), _) => document.head(&mut session.out, &relation)?,
-            (None, Output::Text) if !self.name_only => text::head(session, &relation)?,
+            (None, Output::Text) if !self.name_only => {
+                render::lines(&mut session.out, relation.lines())?;
+                writeln!(session.out)?;
+            }
             (None, _) => {}
         }
         let mut unpatched = 0_u64;
@@ -229,7 +230,7 @@ impl Compare {
                     Ok(())
                 }
                 _ if self.stat => Ok(()),
-                _ => text::entry(session, &entry, self.name_only),
+                _ => render::lines(&mut session.out, entry.lines(self.name_only)).map_err(Failure::from),
             }
         })?;
         let changes = if whole && !self.raw { diff.states(&relation, &mut tally) } else { Vec::new() };
@@ -246,11 +247,37 @@ impl Compare {
                 let same_cluster = relation.same_cluster(related);
                 document.finish(&mut session.out, &diff, &changes, &tally, (same_cluster, &notes))?;
             }
-            (None, Output::Text) => text::finish(session, &changes, &tally, &notes, self.stat, self.name_only)?,
+            (None, Output::Text) => {
+                let details = !self.stat && !self.name_only;
+                render::lines(&mut session.out, changes.iter().flat_map(|change| change.lines(details)))?;
+                if !self.name_only {
+                    return self.finish(session, &tally, &notes);
+                }
+                notes.iter().for_each(|note| say!("note: {}", printable(note.clone())));
+            }
             (None, _) => notes.iter().for_each(|note| say!("note: {}", printable(note.clone()))),
         }
-        Ok(if tally.differs() { Exit::Content } else { Exit::Good })
+        Ok(exit(&tally))
     }
+
+    /// Prints what it all comes to.
+    fn finish(&self, session: &mut Session, tally: &Tally, notes: &[String]) -> Result<Exit, Failure> {
+        let out = &mut session.out;
+        if self.stat && !tally.by_kind.is_empty() {
+            let mut table = Columns::new(&Tally::HEADERS).right(&[2, 3, 4, 5, 6, 7, 8]);
+            tally.rows().for_each(|row| table.add(row));
+            table.finish(out)?;
+        }
+        if tally.differs() {
+            writeln!(out)?;
+        }
+        render::lines(out, tally.lines().into_iter().chain(notes.iter().map(|note| Line::note(note))))?;
+        Ok(exit(tally))
+    }
+}
+
+fn exit(tally: &Tally) -> Exit {
+    if tally.differs() { Exit::Content } else { Exit::Good }
 }
 
 /// A changed object's patch, on a line; false when there has to be one and is none.
