@@ -9,12 +9,15 @@ use super::{
     accept::{form, takes_aggregated},
     answer::{Answer, Content, JSON, Pieces, Step},
     backup::Backup,
-    discovery::{self, AGGREGATED},
+    discovery::{self, AGGREGATED, REVIEWS},
     health, list,
     list::Target,
+    openapi,
     options::Options,
     request::Request,
+    review,
     status::Refusal,
+    watch,
 };
 
 /// The Kubernetes API of one backup.
@@ -67,7 +70,11 @@ impl Api {
     fn route(&self, request: &Request) -> Result<Answer, Refusal> {
         let path: Vec<&str> = request.path.iter().map(String::as_str).collect();
         if !matches!(request.method.as_str(), "GET" | "HEAD") {
-            return Err(self.refused());
+            let is_asked = |review: &&(&str, &str, &str, &str)| path == ["apis", review.0, review.1, review.2];
+            return match REVIEWS.iter().find(is_asked).filter(|_| request.method == "POST") {
+                Some((.., kind)) => review::review(kind, request),
+                None => Err(self.refused()),
+            };
         }
         let verbose = request.value("verbose").is_some();
         match path.as_slice() {
@@ -75,6 +82,16 @@ impl Api {
             ["version"] => Ok(health::version(&self.backup)),
             [which @ ("healthz" | "livez" | "readyz"), ..] => Ok(health::health(&self.backup, which, verbose)),
             ["api" | "apis", ..] => self.api(request, &path),
+            ["openapi", "v3"] => Ok(with_etag(request, JSON, openapi::index(&self.backup.catalog))),
+            ["openapi", "v3", rest @ ..] => {
+                let (group, version) = match rest {
+                    ["api", version] => ("", *version),
+                    ["apis", group, version] => (*group, *version),
+                    _ => return Err(Refusal::no_resource()),
+                };
+                let document = openapi::document(&self.backup.catalog, group, version);
+                Ok(with_etag(request, JSON, document.ok_or_else(Refusal::no_resource)?))
+            }
             _ => Err(Refusal::no_resource()),
         }
     }
@@ -118,10 +135,8 @@ impl Api {
         }
         let target = Target { served: Arc::clone(served), namespace };
         let (options, form) = (Options::of(request)?, form(&request.accept)?);
-        if options.watch {
-            return Err(Refusal::bad_request("a backup does not change: there is nothing to watch"));
-        }
         match rest {
+            [] if options.watch => watch::watch(&self.backup, target, options, form, request),
             [] => list::list(&self.backup, target, options, form),
             [name] | [name, "status"] => list::get(&self.backup, &target, name, &options, form),
             [name, "scale"] => list::scale(&self.backup, &target, name, &options),

@@ -1,6 +1,10 @@
 //! The groups, versions and resources that are served.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
 use crate::{
     k8s::{ApiVersion, Key, ObjectKey, Resource, Value},
@@ -21,6 +25,8 @@ pub(super) struct Served {
     /// The fields that its definition lets a client select by.
     pub(super) selectable: Vec<String>,
     pub(super) scale: Option<Scale>,
+    /// The schema in its definition.
+    pub(super) schema: Option<serde_json::Value>,
 }
 
 /// Where a resource has the values of a Scale: paths of names.
@@ -45,7 +51,7 @@ impl Served {
     /// Whether `key` is of an object of it.
     pub(super) fn has(&self, key: &ObjectKey<'_>) -> bool {
         key.resource == self.resource.plural
-            && key.group.as_deref().unwrap_or_default() == self.resource.group
+            && key.group.as_deref().is_none_or(|group| group == self.resource.group)
             && key.namespace.is_some() == self.resource.namespaced
     }
 }
@@ -142,7 +148,9 @@ impl Catalog {
 
     fn add(&mut self, served: Served, registered: &Registered) {
         let priorities = registered.get(&(served.group.clone(), served.version.clone()));
-        let (of_group, of_version) = priorities.copied().unwrap_or((1000, 100));
+        // the aggregator does not register itself
+        let of_group = if served.group == "apiregistration.k8s.io" { 20_000 } else { 1000 };
+        let (of_group, of_version) = priorities.copied().unwrap_or((of_group, 100));
         let at = self.groups.iter().position(|group| group.name == served.group).unwrap_or_else(|| {
             self.groups.push(Group { name: served.group.clone(), versions: Vec::new(), priority: of_group });
             self.groups.len().saturating_sub(1)
@@ -200,28 +208,27 @@ fn registered(cluster: &Cluster<'_>) -> Registered {
     registered
 }
 
-/// The first readable object of each resource, by group and plural name.
+/// The first readable object of each resource, by group and plural name. Where the key does not show the group, the object
+/// does.
 fn samples(cluster: &Cluster<'_>) -> BTreeMap<(String, String), Sample> {
-    let mut samples: BTreeMap<(String, String), Sample> = BTreeMap::new();
-    let mut last: Option<(String, String)> = None;
+    let (mut samples, mut seen) = (BTreeMap::new(), HashSet::new());
     for kv in cluster.view.iter() {
-        let key = Key::new(kv.key);
-        let Some(key) = key.object() else { continue };
-        let id = || (key.group.as_deref().unwrap_or_default().to_owned(), key.resource.to_string());
-        let is_last =
-            |last: &(String, String)| key.group.as_deref().unwrap_or_default() == last.0 && key.resource == last.1;
-        if last.as_ref().is_some_and(is_last) || samples.contains_key(&id()) {
+        let parsed = Key::new(kv.key);
+        let Some(key) = parsed.object() else { continue };
+        let id = (key.group.clone(), key.resource.clone());
+        if seen.contains(&id) {
             continue;
         }
         let Ok(object) = cluster.object(&kv) else { continue };
-        let Some(stored) = stored(kv.key, key) else { continue };
-        let version = object.api_version().rsplit('/').next().unwrap_or_default().to_owned();
-        if version.is_empty() || object.kind().is_empty() {
+        let (group, version) = object.api_version().rsplit_once('/').unwrap_or(("", object.api_version()));
+        let Some(stored) = stored(kv.key, key).filter(|_| !version.is_empty() && !object.kind().is_empty()) else {
             continue;
-        }
-        let kind = object.kind().to_owned();
-        samples.insert(id(), Sample { stored, namespaced: key.namespace.is_some(), kind, version });
-        last = Some(id());
+        };
+        let (kind, version) = (object.kind().to_owned(), version.to_owned());
+        let group = key.group.as_deref().unwrap_or(group).to_owned();
+        let sample = Sample { stored, namespaced: key.namespace.is_some(), kind, version };
+        samples.entry((group, key.resource.to_string())).or_insert(sample);
+        seen.insert((id.0.map(|group| Cow::Owned(group.into_owned())), Cow::Owned(id.1.into_owned())));
     }
     samples
 }
@@ -282,6 +289,11 @@ fn served(resource: &Resource, group: &str, version: &str, definition: Option<&V
         custom: definition.is_some(),
         selectable: fields.unwrap_or_default().iter().filter_map(path).collect(),
         scale,
+        schema: definition.map(|_| {
+            let schema = of_version.and_then(|version| version.at(&["schema", "openAPIV3Schema"]));
+            let schema = schema.and_then(|schema| serde_json::from_str(&schema.to_json()).ok());
+            schema.unwrap_or_else(|| serde_json::json!({"type": "object"}))
+        }),
     }
 }
 

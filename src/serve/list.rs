@@ -96,7 +96,6 @@ pub(super) struct Listing {
     written: usize,
     /// The key of the first object that is not in the list, where there is a limit.
     next: Option<Vec<u8>>,
-    before: &'static [u8],
 }
 
 impl Listing {
@@ -109,12 +108,12 @@ impl Listing {
     ) -> Self {
         let ranges = target.ranges(&state, &options);
         let clock = Backup::clock(&state);
-        let (written, next, before) = (0, None, b"".as_slice());
-        Self { backup: Arc::clone(backup), state, target, options, form, clock, ranges, written, next, before }
+        let (written, next) = (0, None);
+        Self { backup: Arc::clone(backup), state, target, options, form, clock, ranges, written, next }
     }
 
-    /// Appends objects to `out`, each after `before` and followed by `after`, until there are enough for a piece; returns
-    /// whether these were the last ones. `between` is before each but the first.
+    /// Appends objects to `out`, each in its wrap, until there are enough for a piece; returns whether these were the last
+    /// ones.
     pub(super) fn fill(&mut self, out: &mut Vec<u8>, wrap: &Wrap) -> bool {
         let writer = Writer {
             state: &self.state,
@@ -138,11 +137,9 @@ impl Listing {
                 if !item.is_selected(&self.options) {
                     continue;
                 }
-                out.extend_from_slice(self.before);
-                out.extend_from_slice(wrap.open);
+                out.extend_from_slice(if self.written == 0 { &wrap.first } else { &wrap.open });
                 writer.write(out, &kv, item);
-                out.extend_from_slice(wrap.close);
-                self.before = wrap.between;
+                out.extend_from_slice(&wrap.close);
                 self.written = self.written.saturating_add(1);
             }
             match stopped {
@@ -173,13 +170,12 @@ impl Listing {
 
 /// What is written around each object.
 pub(super) struct Wrap {
-    pub(super) open: &'static [u8],
-    pub(super) close: &'static [u8],
-    pub(super) between: &'static [u8],
+    /// Before the first object.
+    pub(super) first: Vec<u8>,
+    /// Before each other one.
+    pub(super) open: Vec<u8>,
+    pub(super) close: Vec<u8>,
 }
-
-/// In a list.
-const LISTED: Wrap = Wrap { open: b"", close: b"", between: b"," };
 
 /// A list as JSON, its metadata after the items: only then it is known whether there is more.
 struct List {
@@ -194,7 +190,8 @@ impl Pieces for List {
             self.begun = true;
             self.head(&mut out);
         }
-        if !self.listing.fill(&mut out, &LISTED) {
+        let wrap = Wrap { first: Vec::new(), open: b",".to_vec(), close: Vec::new() };
+        if !self.listing.fill(&mut out, &wrap) {
             return Step::Piece(out);
         }
         out.extend_from_slice(b"],\"metadata\":{\"resourceVersion\":");

@@ -23,11 +23,14 @@ mod health;
 mod item;
 mod kubeconfig;
 mod list;
+mod openapi;
 mod options;
 mod request;
+mod review;
 mod server;
 mod socket;
 mod status;
+mod watch;
 
 pub use answer::{Answer, Content, Pieces, Step};
 pub use api::Api;

@@ -36,6 +36,8 @@ pub(super) struct Options {
     pub(super) wanted: Wanted,
     pub(super) include: Include,
     pub(super) watch: bool,
+    /// The revision after which a watch begins; 0 for all that is there.
+    pub(super) since: i64,
 }
 
 impl Options {
@@ -43,19 +45,23 @@ impl Options {
     pub(super) fn of(request: &Request) -> Result<Self, Refusal> {
         let text = |name| request.value(name).unwrap_or_default();
         let (label, field) = (text("labelSelector"), text("fieldSelector"));
-        let labels = LabelSelector::parse(label).map_err(|error| Refusal::bad_request(error.to_string()))?;
+        let labels = LabelSelector::parse(label).map_err(|error| {
+            let (error, ours) = (error.to_string(), format!("the provided selector {label:?} is not valid: "));
+            Refusal::bad_request(error.strip_prefix(&ours).unwrap_or(&error))
+        })?;
         let fields = FieldSelector::parse(field).map_err(|error| Refusal::bad_request(error.to_string()))?;
-        let limit = number("limit", text("limit"))?.unwrap_or_default();
+        let limit = number(text("limit"))?.unwrap_or_default();
         let limit = usize::try_from(limit).unwrap_or_default();
-        let revision = number("resourceVersion", text("resourceVersion"))?;
+        let revision = number(text("resourceVersion"))?;
         let given = revision.filter(|revision| *revision != 0);
+        let watch = request.value("watch").is_some_and(|watch| !matches!(watch, "false" | "0"));
         let mut wanted = match (text("resourceVersionMatch"), given) {
             ("Exact", Some(revision)) => Wanted::Exact(revision),
             ("Exact", None) => {
                 let why = "resourceVersionMatch \"Exact\" is forbidden for resourceVersion \"0\"";
                 return Err(Refusal::bad_request(why));
             }
-            ("NotOlderThan", _) if revision.is_none() => {
+            ("NotOlderThan", _) if revision.is_none() && !watch => {
                 let why = "resourceVersionMatch is forbidden unless resourceVersion is provided";
                 return Err(Refusal::bad_request(why));
             }
@@ -79,17 +85,17 @@ impl Options {
             "Object" => Include::Object,
             _ => Include::Metadata,
         };
-        let watch = request.value("watch").is_some_and(|watch| !matches!(watch, "false" | "0"));
-        Ok(Self { labels, fields, all: label.is_empty() && field.is_empty(), limit, start, wanted, include, watch })
+        let (all, since) = (label.is_empty() && field.is_empty(), given.unwrap_or_default());
+        Ok(Self { labels, fields, all, limit, start, wanted, include, watch, since })
     }
 }
 
-fn number(name: &str, text: &str) -> Result<Option<i64>, Refusal> {
+fn number(text: &str) -> Result<Option<i64>, Refusal> {
     if text.is_empty() {
         return Ok(None);
     }
     let number = text.parse::<i64>().ok().filter(|number| *number >= 0);
-    number.map(Some).ok_or_else(|| Refusal::bad_request(format!("{name} {text:?}: not a number of 0 or more")))
+    number.map(Some).ok_or_else(|| Refusal::bad_request(format!("strconv.ParseInt: parsing {text:?}: invalid syntax")))
 }
 
 /// The text by which a client continues a list: the revision, and the next key.

@@ -199,6 +199,8 @@ async fn connection(stream: TcpStream, place: Place, _counted: Counted) {
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(PATIENCE).max_buf_size(HEADERS);
     builder.http2().timer(TokioTimer::new()).max_concurrent_streams(STREAMS).max_header_list_size(HEADERS as u32);
+    // a client that does not answer is gone
+    builder.http2().keep_alive_interval(PATIENCE).keep_alive_timeout(PATIENCE);
     // how a connection ends is the client's matter
     let _ = builder.serve_connection(TokioIo::new(Socket::new(stream)), service).await;
 }

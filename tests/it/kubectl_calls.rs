@@ -3,26 +3,34 @@
 //!
 //! The calls are in `kubectl_calls.txt`. Ages are left out: kubectl counts from now, a backup from its newest time.
 
-use std::{fmt::Write as _, fs, path::Path, process::Output, sync::Mutex, thread};
+use std::{collections::HashMap, fmt::Write as _, fs, path::Path, process::Output, sync::Mutex, thread};
 
 use crate::common::{Etcd, Peers, apiserver::Apiserver, etcdsnap, restore};
 
 const CALLS: &str = include_str!("kubectl_calls.txt");
 
 /// One call, and why its answer differs, if it does.
-struct Call {
-    line: &'static str,
-    args: Vec<String>,
-    differs: Option<&'static str>,
+#[derive(Debug, Clone)]
+pub struct Call {
+    pub line: String,
+    pub args: Vec<String>,
+    pub differs: Option<&'static str>,
 }
 
-/// The calls of the table: those below a line of `? WHY` differ.
-fn calls() -> Vec<Call> {
+impl Call {
+    /// The call of a line.
+    pub fn new(line: String, differs: Option<&'static str>) -> Self {
+        Self { args: words(&line), line, differs }
+    }
+}
+
+/// The calls of a table: those below a line of `? WHY` differ.
+pub fn calls(table: &'static str) -> Vec<Call> {
     let (mut calls, mut differs) = (Vec::new(), None);
-    for line in CALLS.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+    for line in table.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
         match line.strip_prefix("? ") {
             Some(why) => differs = Some(why),
-            None => calls.push(Call { line, args: words(line), differs }),
+            None => calls.push(Call::new(line.to_owned(), differs)),
         }
     }
     calls
@@ -44,13 +52,18 @@ fn words(line: &str) -> Vec<String> {
 
 #[test]
 fn the_document_lists_the_calls_that_differ() {
+    document(&calls(CALLS), "docs/kubectl.md");
+}
+
+/// Writes the calls that differ into the table of a page, or checks that they are there.
+#[track_caller]
+pub fn document(calls: &[Call], page: &str) {
     let mut table = "| calls | why they differ |\n|---|---|\n".to_owned();
-    let calls = calls();
     for group in calls.chunk_by(|a, b| a.differs == b.differs).filter(|group| group[0].differs.is_some()) {
         let lines: Vec<_> = group.iter().map(|call| format!("`{}`", call.line.replace('|', "\\|"))).collect();
         writeln!(table, "| {} | {} |", lines.join("<br>"), group[0].differs.unwrap()).unwrap();
     }
-    let path = Path::new("docs/kubectl.md");
+    let path = Path::new(page);
     let text = fs::read_to_string(path).unwrap();
     let (begin, end) = ("<!-- calls -->\n", "<!-- end -->");
     let (before, rest) = text.split_once(begin).unwrap();
@@ -59,7 +72,7 @@ fn the_document_lists_the_calls_that_differ() {
     if std::env::var_os("UPDATE_DOCS").is_some() {
         fs::write(path, &want).unwrap();
     }
-    assert!(want == fs::read_to_string(path).unwrap(), "UPDATE_DOCS=1 writes docs/kubectl.md anew");
+    assert!(want == fs::read_to_string(path).unwrap(), "UPDATE_DOCS=1 writes {page} anew");
 }
 
 /// Lines of cells, in which every age is `AGE`; the blanks that its width moves are left out.
@@ -72,8 +85,9 @@ fn lines(output: &[u8]) -> Vec<Vec<String>> {
     text.lines().map(cells).collect()
 }
 
-/// `5d`, `3h12m`, `2 (5m ago)`.
+/// `5d`, `3h12m`, `2 (5m ago)`, `5d (x3 over 6d)`.
 fn is_age(cell: &str) -> bool {
+    let cell = cell.split_once(" (x").map_or(cell, |(last, _)| last);
     let cell = cell.split_once(" (").map_or(cell, |(_, ago)| ago.trim_end_matches(" ago)"));
     cell.starts_with(|c: char| c.is_ascii_digit())
         && cell.ends_with(['s', 'm', 'h', 'd', 'y'])
@@ -87,8 +101,9 @@ fn said(output: &Output) -> String {
     kept.collect::<Vec<_>>().join("\n")
 }
 
-/// How the answers differ: the output, that one fails and the other does not, or what is said of an empty answer.
-fn difference(ours: &Output, theirs: &Output) -> Option<String> {
+/// How the answers differ: the output, that one fails and the other does not, or what is said of an empty answer; of
+/// failures too where the same program has failed, and not when they are `own`.
+pub fn difference(ours: &Output, theirs: &Output, own: bool) -> Option<String> {
     let whole = |output: &Output| {
         format!(
             "[{}] {}{}",
@@ -99,13 +114,14 @@ fn difference(ours: &Output, theirs: &Output) -> Option<String> {
     };
     let differs = ours.status.success() != theirs.status.success()
         || ours.stdout != theirs.stdout && lines(&ours.stdout) != lines(&theirs.stdout)
-        || theirs.status.success() && said(ours) != said(theirs);
+        || (theirs.status.success() || !own) && said(ours) != said(theirs);
     differs.then(|| format!("ours: {}\nkubectl: {}", whole(ours), whole(theirs)))
 }
 
-/// Runs all calls, some at a time; what is wrong.
-fn compare(calls: &[Call], server: &Apiserver<'_>, snapshot: &str) -> Vec<String> {
+/// Runs all calls, some at a time; what is wrong, and by its line what kubectl has answered to each.
+fn compare(calls: &[Call], server: &Apiserver<'_>, snapshot: &str) -> (Vec<String>, HashMap<String, Output>) {
     let (next, wrong) = (Mutex::new(calls.iter()), Mutex::new(Vec::new()));
+    let answers = Mutex::new(HashMap::new());
     thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
@@ -114,7 +130,9 @@ fn compare(calls: &[Call], server: &Apiserver<'_>, snapshot: &str) -> Vec<String
                     let args: Vec<&str> = call.args.iter().map(String::as_str).collect();
                     let theirs = server.try_kubectl(&[&["get"], args.as_slice()].concat(), "");
                     let ours = etcdsnap([&["get", snapshot], args.as_slice()].concat());
-                    match (difference(&ours, &theirs), call.differs) {
+                    let differs = difference(&ours, &theirs, true);
+                    answers.lock().unwrap().insert(call.line.clone(), theirs);
+                    match (differs, call.differs) {
                         (None, None) | (Some(_), Some(_)) => {}
                         (Some(how), None) => wrong.lock().unwrap().push(format!("{}\n{how}", call.line)),
                         (None, Some(why)) => wrong.lock().unwrap().push(format!("{}: no difference: {why}", call.line)),
@@ -123,7 +141,7 @@ fn compare(calls: &[Call], server: &Apiserver<'_>, snapshot: &str) -> Vec<String
             });
         }
     });
-    wrong.into_inner().unwrap()
+    (wrong.into_inner().unwrap(), answers.into_inner().unwrap())
 }
 
 /// The lines of what `describe` prints that count: the pods of a node and the sums of what they ask for, and the sizes of
@@ -152,7 +170,7 @@ fn described(server: &Apiserver<'_>, snapshot: &str) {
 #[test]
 fn same_answers_as_kubectl_on_a_restored_snapshot() {
     let Some(peers) = Peers::find_kube("same_answers_as_kubectl_on_a_restored_snapshot") else { return };
-    let calls = calls();
+    let calls = calls(CALLS);
     let same = calls.iter().filter(|call| call.differs.is_none()).count();
     assert!(same >= 250, "{same} calls");
     let dir = tempfile::tempdir().unwrap();
@@ -170,7 +188,11 @@ fn same_answers_as_kubectl_on_a_restored_snapshot() {
     server.kubectl(&["patch", "node", "node-a", "--subresource", "status", "--type", "merge", "--patch", &status]);
     etcd.ctl(&["put", "compact_rev_key", "100"]);
     etcd.ctl(&["snapshot", "save", &snapshot]);
-    let wrong = compare(&calls, &server, &snapshot);
+    let (mut wrong, answers) = compare(&calls, &server, &snapshot);
     described(&server, &snapshot);
+    #[cfg(feature = "serve")]
+    wrong.extend(crate::serve::kubectl::compare(&peers, &server, &snapshot, &answers));
+    #[cfg(not(feature = "serve"))]
+    drop(answers);
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), calls.len(), wrong.join("\n\n"));
 }

@@ -1,6 +1,8 @@
 //! `serve`: the Kubernetes API on a backup, asked with plain HTTP.
 
 mod hostile;
+pub mod kubectl;
+mod watch;
 
 use std::fs;
 

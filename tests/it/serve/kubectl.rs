@@ -1,0 +1,94 @@
+//! kubectl prints the same of `etcdsnap serve` as of a kube-apiserver on the restored backup; where it does not,
+//! docs/serve.md gives the reason.
+
+use std::{
+    collections::HashMap,
+    process::{Command, Output},
+    sync::Mutex,
+    thread,
+};
+
+use crate::{
+    common::{Peers, apiserver::Apiserver, serving::Serving},
+    kubectl_calls::{self, Call, difference},
+};
+
+const CALLS: &str = include_str!("calls.txt");
+
+#[test]
+fn the_document_lists_the_calls_of_kubectl_that_differ() {
+    kubectl_calls::document(&kubectl_calls::calls(CALLS), "docs/serve.md");
+}
+
+/// kubectl with the kubeconfig of a server.
+pub fn kubectl(peers: &Peers, serving: &Serving, args: &[String]) -> Output {
+    let mut command: Command = peers.command("kubectl");
+    let cache = serving.home.path().join("cache");
+    command.args(args).arg("--cache-dir").arg(cache).env("KUBECONFIG", &serving.kubeconfig).output().unwrap()
+}
+
+/// Compares every call, those of `get` with what the real server has answered; what is wrong.
+pub fn compare(peers: &Peers, server: &Apiserver<'_>, snapshot: &str, got: &HashMap<String, Output>) -> Vec<String> {
+    let serving = Serving::start(&[snapshot, "--reveal"]);
+    let own = kubectl_calls::calls(CALLS);
+    let gets = got.keys().filter(|line| own.iter().all(|call| call.line != format!("get {line}")));
+    let gets = gets.map(|line| Call::new(format!("get {line}"), None));
+    let calls: Vec<Call> = kubectl_calls::calls(CALLS).into_iter().chain(gets).collect();
+    assert!(calls.len() >= 150, "{}", calls.len());
+    let (next, wrong) = (Mutex::new(calls.iter()), Mutex::new(Vec::new()));
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                loop {
+                    let Some(call) = next.lock().unwrap().next() else { break };
+                    let cached = call.line.strip_prefix("get ").and_then(|line| got.get(line));
+                    let args: Vec<&str> = call.args.iter().map(String::as_str).collect();
+                    let asked = || server.try_kubectl(&args, "");
+                    let theirs = cached.cloned().unwrap_or_else(asked);
+                    let ours = kubectl(peers, &serving, &call.args);
+                    let how = if is_same_json(&ours, &theirs) { None } else { difference(&ours, &theirs, false) };
+                    match (how, &call.differs) {
+                        (None, None) | (Some(_), Some(_)) => {}
+                        (Some(how), None) => wrong.lock().unwrap().push(format!("{}\n{how}", call.line)),
+                        (None, Some(why)) => wrong.lock().unwrap().push(format!("{}: no difference: {why}", call.line)),
+                    }
+                }
+            });
+        }
+    });
+    wrong.into_inner().unwrap()
+}
+
+/// Whether both have printed the same document, in whatever order of names; revisions of lists count from another state.
+fn is_same_json(ours: &Output, theirs: &Output) -> bool {
+    let document = |output: &Output| {
+        let mut value = serde_json::from_slice::<serde_json::Value>(&output.stdout).ok()?;
+        if value["kind"].as_str().is_some_and(|kind| kind.ends_with("List"))
+            && let Some(metadata) = value["metadata"].as_object_mut()
+        {
+            metadata.remove("resourceVersion");
+            metadata.remove("continue");
+        }
+        Some(value)
+    };
+    let (ours, theirs) = (document(ours), document(theirs));
+    ours.is_some() && ours == theirs
+}
+
+#[test]
+fn the_readme_shows_what_kubectl_prints() {
+    let Some(peers) = Peers::find_kube("the_readme_shows_what_kubectl_prints") else { return };
+    let readme = std::fs::read_to_string("README.md").unwrap();
+    let section = readme.split("### kubectl on a backup\n").nth(1).unwrap().split("\n### ").next().unwrap();
+    let serve = section.split("$ etcdsnap serve ").nth(1).unwrap().lines().next().unwrap();
+    let serving = Serving::start(&serve.split(' ').collect::<Vec<_>>());
+    let shown: Vec<_> = section.split("$ kubectl ").skip(1).collect();
+    assert!(shown.len() >= 3, "{section}");
+    for example in shown {
+        let (args, shown) = example.split("```").next().unwrap().split_once('\n').unwrap();
+        let args: Vec<String> = args.split(' ').map(str::to_owned).collect();
+        let output = kubectl(&peers, &serving, &args);
+        let printed = [output.stdout, output.stderr].concat();
+        assert_eq!(String::from_utf8(printed).unwrap(), shown, "{args:?}");
+    }
+}
