@@ -26,6 +26,7 @@
 //! | objects for another cluster | [`export::Exporter`] |
 //! | rows for other engines | [`rows::read`], [`rows::Row`], [`rows::COLUMNS`] |
 //! | a read-only Kubernetes API on it (feature `serve`) | `serve::Backup`, `serve::Server` |
+//! | many backups | `catalog::Catalog`, with the feature `catalog` |
 //! | a data directory for an etcd | [`restore::Plan`], [`rewrite::Alone`], [`rewrite::Migrate`] |
 //! | records of runs, and the check of their chain | [`evidence::Recorder`], [`evidence::check`] |
 //! | pages and records by hand | [`bolt::Db`], [`bolt::Walk`], [`bolt::Usage`], [`wal::Log`], [`snap::Snap`] |
@@ -38,6 +39,7 @@
 //!  branches from its end: checks, selection and printing, a cluster's objects, differences
 //!      salvage, evidence    verify ─> restore, rewrite    select ─> print
 //!      select ─> objects ─> diff    verify, objects ─> export, rows    objects, print ─> serve
+//!      verify, select ─> catalog
 //! ```
 //!
 //! A command follows the same order. For `verify backup.db`, [`source::Source::open`] recognises the file and maps it;
@@ -68,6 +70,8 @@
 
 pub mod bolt;
 pub mod bytes;
+#[cfg(feature = "catalog")]
+pub mod catalog;
 pub mod diff;
 pub mod document;
 pub mod error;

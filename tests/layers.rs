@@ -46,7 +46,7 @@ const BRANCHES: &[(&str, &[&str])] = &[
     ("rows", &["verify", "select", "objects"]),
     ("restore", &["verify"]),
     ("rewrite", &["verify"]),
-    ("catalog", &["verify", "objects", "diff"]),
+    ("catalog", &["verify", "select"]),
 ];
 
 /// The one place where the compiler's promises are replaced by ours.
@@ -275,7 +275,7 @@ fn a_branch_names_the_trunk_and_its_own_friends() {
     caught("etcd/replay.rs", "use crate::verify::Verdict;", "verify");
     caught("salvage.rs", "use crate::restore;", "restore");
     fine("restore/plan.rs", "use crate::{verify::Verdict, k8s, wal, snap};");
-    fine("catalog/mod.rs", "use crate::{verify, diff};");
+    fine("catalog/mod.rs", "use crate::{verify, select};");
     caught("catalog/mod.rs", "use crate::{verify, restore};", "restore");
 }
 

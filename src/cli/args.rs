@@ -1,6 +1,7 @@
 //! Arguments of all commands: the root of the command line and its global flags.
 
 use std::{
+    ffi::OsString,
     path::{Path, PathBuf},
     sync::Once,
 };
@@ -32,6 +33,13 @@ pub(crate) struct Cli {
     pub(crate) global: Global,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Cli {
+    /// The call of another command, for a command that ends in one.
+    pub(crate) fn call(words: Vec<OsString>) -> Result<Self> {
+        Self::try_parse_from(words).map_err(|error| Error::usage(error.to_string()))
+    }
 }
 
 const ENDING: &str = "\

@@ -167,6 +167,11 @@ impl Session {
         Progress::new(source.name(), self.progress)
     }
 
+    /// Whether progress was asked for.
+    pub(crate) fn wants_progress(&self) -> bool {
+        self.progress
+    }
+
     /// Opens the backup in `source` as `load` asks for, and prints which entries of its log are applied and which are
     /// not.
     pub(crate) fn load<'s>(&self, source: &'s Source, load: &Load) -> Result<Snapshot<'s>> {

@@ -30,7 +30,7 @@ pub use trailer::Trailer;
 use crate::{
     Code, Error, Finding, Result,
     error::Fault,
-    etcd::{Bootstrap, Load, Snapshot, boot, state::AlarmKind},
+    etcd::{Bootstrap, Load, Snapshot, Survey, boot, state::AlarmKind},
     k8s::Portrait,
     publish::Doubt,
     source::{BackupKind, Source},
@@ -42,38 +42,65 @@ use crate::{
 /// # Errors
 /// Errors of the system, and a `load` that does not fit the log: what is wrong with the input is in the report.
 pub fn verify(source: &Source, load: &Load, progress: impl Fn(u64)) -> Result<Report> {
+    verify_and(source, load, progress, |_, _| ()).map(|(report, _)| report)
+}
+
+/// As [`verify`], and calls `look` with what the checks have read, so that nothing has to be read twice: on the threads
+/// of the checks, while the SHA-256 is still being computed. `None` where the backup could not be opened.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_and<'s, T: Send>(
+    source: &'s Source,
+    load: &Load,
+    progress: impl Fn(u64),
+    look: impl FnOnce(&Snapshot<'s>, &Survey<'s>) -> T + Send,
+) -> Result<(Report, Option<T>)> {
     std::thread::scope(|scope| {
-        let checks = scope.spawn(|| check(source, load));
+        let checks = scope.spawn(|| check_and(source, load, look));
         let digests = source.db().digests(progress);
-        let mut report = match checks.join() {
-            Ok(report) => report?,
+        let (mut report, looked) = match checks.join() {
+            Ok(checked) => checked?,
             Err(panic) => std::panic::resume_unwind(panic),
         };
         report.conclude(source, &digests?);
-        Ok(report)
+        Ok((report, looked))
     })
 }
 
 /// Runs all checks but the SHA-256, which [`Report::conclude`] adds, on all threads but the one that computes it.
 pub(crate) fn check(source: &Source, load: &Load) -> Result<Report> {
+    check_and(source, load, |_, _| ()).map(|(report, _)| report)
+}
+
+fn check_and<'s, T: Send>(
+    source: &'s Source,
+    load: &Load,
+    look: impl FnOnce(&Snapshot<'s>, &Survey<'s>) -> T + Send,
+) -> Result<(Report, Option<T>)> {
     let threads = rayon::current_num_threads().saturating_sub(1).max(1);
     match rayon::ThreadPoolBuilder::new().num_threads(threads).build() {
-        Ok(pool) => pool.install(|| checked(source, load)),
-        Err(_) => checked(source, load),
+        Ok(pool) => pool.install(|| checked(source, load, look)),
+        Err(_) => checked(source, load, look),
     }
 }
 
-fn checked(source: &Source, load: &Load) -> Result<Report> {
+fn checked<'s, T>(
+    source: &'s Source,
+    load: &Load,
+    look: impl FnOnce(&Snapshot<'s>, &Survey<'s>) -> T,
+) -> Result<(Report, Option<T>)> {
     let mut report = Report::new(source);
     let (snapshot, log) = match Snapshot::load_with_log(source, load) {
         Ok(loaded) => loaded,
         Err(Error::Damaged { finding, .. }) => {
             report.findings.push(*finding);
-            return Ok(report);
+            return Ok((report, None));
         }
         Err(error) => return Err(error),
     };
     let survey = snapshot.survey();
+    let looked = look(&snapshot, &survey);
     report.shape = Some(trailer::Shape::of(snapshot.db(), source.db().image().len() as u64));
     report.revision = Some(survey.revision);
     report.total_key = Some(survey.total_key);
@@ -99,7 +126,7 @@ fn checked(source: &Source, load: &Load) -> Result<Report> {
     }
     let role = report.member.as_ref().map_or(boot::Role::Restored, boot::Role::Member);
     report.starts_on = boot::starts_on(&snapshot.state, role);
-    Ok(report)
+    Ok((report, Some(looked)))
 }
 
 /// The report on a file that could not be opened, for a table of many.

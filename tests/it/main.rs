@@ -19,6 +19,7 @@ mod bolt_broken;
 mod bounded_hostile;
 mod bounded_memory;
 mod broken_log;
+mod catalog;
 mod changed_while_read;
 mod containers;
 mod describe;

@@ -6,12 +6,13 @@ use std::{fs, process::Command};
 #[test]
 fn what_the_readme_shows_is_what_is_printed() {
     let readme = fs::read_to_string("README.md").unwrap();
-    let mut checked = 0;
+    let (mut checked, state) = (0, tempfile::tempdir().unwrap());
     for block in readme.split("```console\n").skip(1) {
         let block = block.split("```").next().unwrap();
         for example in block.split("$ etcdsnap ").skip(1) {
             let (args, shown) = example.split_once('\n').unwrap();
-            let output = Command::new(env!("CARGO_BIN_EXE_etcdsnap")).args(args.split(' ')).output().unwrap();
+            let mut command = Command::new(env!("CARGO_BIN_EXE_etcdsnap"));
+            let output = command.args(args.split(' ')).env("XDG_STATE_HOME", state.path()).output().unwrap();
             let printed = String::from_utf8(output.stdout).unwrap();
             match shown.split_once(" ...\n") {
                 Some((start, _)) => assert!(printed.starts_with(start), "{args}:\n{printed}"),

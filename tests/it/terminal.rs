@@ -226,6 +226,24 @@ fn hostile_damage(dir: &Path, backup: &Path) -> Vec<(&'static str, Vec<OsString>
             ("salvage", vec![os(file), "--to".into(), os(&to.with_extension("json.db")), "-o".into(), "json".into()]),
             ("verify", vec![os(&to)]),
         ]);
+        let db = os(&dir.join("catalog\u{9b}.redb"));
+        let catalog = |words: &[&OsStr]| {
+            words.iter().map(|word| word.to_os_string()).chain([OsString::from("--db"), db.clone()]).collect()
+        };
+        for args in [
+            &[OsStr::new("add"), file.as_os_str()][..],
+            &["add".as_ref(), backup.as_os_str(), "-o".as_ref(), "json".as_ref()],
+            &["ls".as_ref()],
+            &["last".as_ref()],
+            &["find".as_ref(), "cm".as_ref()],
+            &["find".as_ref(), "cm/\x1b[2J".as_ref()],
+            &["growth".as_ref()],
+            &["check".as_ref()],
+            &["diff".as_ref(), "\x1b[2J".as_ref(), "b".as_ref()],
+            &["prune".as_ref(), "--keep-last".as_ref(), "1".as_ref()],
+        ] {
+            calls.push(("catalog", catalog(args)));
+        }
         for args in [["buckets"].as_slice(), &["pages"], &["check"], &["stats"], &["keys", "\x1b[2Jx"]] {
             let mut call = words(args);
             call.insert(1, os(file));

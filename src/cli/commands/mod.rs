@@ -1,6 +1,7 @@
 //! One command, one file: its arguments with their help, and what it does.
 
 mod bolt;
+mod catalog;
 mod completions;
 mod decode;
 mod describe;
@@ -83,6 +84,7 @@ commands! {
     Rows(rows::Rows),
     Restore(Box<restore::Restore>),
     Salvage(salvage::Salvage),
+    Catalog(catalog::Catalog),
     Wal(wal::Wal),
     Snap(snap::Snaps),
     ForceNewCluster(force_new_cluster::ForceNewCluster),

@@ -81,6 +81,7 @@ const ANY: &[&str] = &[
     "salvage IN --to out/s.db",
     "salvage IN --to out/s.db --only proved -o json",
     "salvage IN --to out/s.db --scan",
+    "catalog add IN --db out/catalog.redb",
     "salvage IN --list",
     "salvage IN --list -o json --scan",
     "salvage IN --list -o ndjson --page-size 4096 --verdict likely,conflicting",

@@ -1,0 +1,118 @@
+//! The small rows of a catalog: a backup, a file, a lineage. They are JSON.
+
+use std::{fs, io, os::unix::fs::MetadataExt as _, path::Path};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{k8s::Moment, verify::Verdict};
+
+/// A backup: what `verify` found, and where it belongs. Two files with the same content are one.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Entry {
+    /// Its id in the catalog: the start of the SHA-256 of the db, and for a data directory of what its log adds.
+    pub id: String,
+    /// SHA-256 of the unpacked file, as hex.
+    pub sha256: Option<String>,
+    /// The lineages that it belongs to; none where it is damaged, and so not indexed.
+    pub lineages: Vec<u32>,
+    /// The identity of its cluster.
+    pub identity: Option<String>,
+    /// The last revision, including a data directory's log.
+    pub revision: Option<i64>,
+    /// The revision up to which it is compacted.
+    pub compacted: Option<i64>,
+    /// Live keys.
+    pub keys: Option<u64>,
+    /// Size of the unpacked db in bytes.
+    pub size: u64,
+    /// The newest time inside.
+    pub newest: Option<String>,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// The first error, or else the first warning.
+    pub finding: Option<String>,
+    /// Live values that no key opened.
+    pub sealed: u64,
+}
+
+impl Entry {
+    /// The newest time inside.
+    #[must_use]
+    pub fn time(&self) -> Option<Moment> {
+        Moment::parse(self.newest.as_deref()?)
+    }
+
+    /// Whether its keys are in the catalog.
+    #[must_use]
+    pub fn is_indexed(&self) -> bool {
+        !self.lineages.is_empty()
+    }
+}
+
+/// What the file system says about a file: a later difference is a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Stamp {
+    /// Bytes; of a data directory, of its db and log together.
+    pub size: u64,
+    /// Time of the last write: seconds and nanoseconds since 1970; of a data directory, the latest.
+    pub mtime: (i64, i64),
+    /// The inode.
+    pub inode: u64,
+}
+
+impl Stamp {
+    /// The stamp of a file, or of the db and log of a data directory.
+    ///
+    /// # Errors
+    /// As [`fs::metadata`].
+    pub fn of(path: &Path) -> io::Result<Self> {
+        let metadata = fs::metadata(path)?;
+        let mut stamp = Self::at(&metadata);
+        if metadata.is_dir() {
+            let member = crate::source::member_dir(path).unwrap_or_default();
+            stamp.size = 0;
+            for part in ["snap", "wal"] {
+                for entry in fs::read_dir(member.join(part)).into_iter().flatten().flatten() {
+                    let Ok(metadata) = entry.metadata() else { continue };
+                    let one = Self::at(&metadata);
+                    stamp.size = stamp.size.saturating_add(one.size);
+                    stamp.mtime = stamp.mtime.max(one.mtime);
+                }
+            }
+        }
+        Ok(stamp)
+    }
+
+    fn at(metadata: &fs::Metadata) -> Self {
+        Self { size: metadata.len(), mtime: (metadata.mtime(), metadata.mtime_nsec()), inode: metadata.ino() }
+    }
+}
+
+/// A file that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FileRow {
+    /// Its stamp; `None` for what was read from standard input.
+    pub stamp: Option<Stamp>,
+    /// The id of the backup in it.
+    pub snapshot: Option<String>,
+    /// Why there is no backup in it.
+    pub error: Option<String>,
+    /// Whether it was gone when it was last looked for.
+    #[serde(default)]
+    pub missing: bool,
+}
+
+/// Backups of which each continues the one before.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Lineage {
+    /// The identity of the cluster.
+    pub identity: Option<String>,
+    /// The last revisions of its backups, ascending.
+    pub heads: Vec<i64>,
+    /// The prefixes of the keys of objects.
+    pub prefixes: Vec<String>,
+}

@@ -1,0 +1,77 @@
+//! Keys and bytes by kind or namespace, from one backup to the next.
+
+use std::collections::HashMap;
+
+use super::{Catalog, chain, open::Wanted};
+use crate::{Result, etcd::Range, k8s::Key, select::Selection};
+
+/// What is counted together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Growth {
+    /// All objects of a kind.
+    Kind,
+    /// All objects of a namespace.
+    Namespace,
+}
+
+/// Counts of a kind or namespace in each backup of a lineage.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Series {
+    /// The kind as `PLURAL.GROUP`, or the namespace; `-` for keys that are no objects, or in no namespace.
+    pub name: String,
+    /// Number of keys in each.
+    pub keys: Vec<u64>,
+    /// Bytes of their values in each.
+    pub bytes: Vec<u64>,
+}
+
+impl Catalog {
+    /// The counts of a lineage, the one that grew most first.
+    ///
+    /// # Errors
+    /// When the catalog is damaged, or there is no such kind.
+    pub fn growth(&self, lineage: u32, by: Growth, query: &Wanted) -> Result<Vec<Series>> {
+        let selection = Selection::new(&query.what, query.namespace.as_deref(), &self.resources(lineage)?)?;
+        let heads = self.lineages().get(&lineage).map(|of| of.heads.clone()).unwrap_or_default();
+        let mut all: HashMap<String, Series> = HashMap::new();
+        self.each(lineage, query.range.as_ref().unwrap_or(&Range::ALL), |key, versions| {
+            if !selection.matches(key) {
+                return Ok(());
+            }
+            let parsed = Key::new(key);
+            let name = match (parsed.object(), by) {
+                (None, _) => "-".to_owned(),
+                (Some(object), Growth::Kind) => match object.group.as_deref().unwrap_or_default() {
+                    "" => object.resource.to_string(),
+                    group => format!("{}.{group}", object.resource),
+                },
+                (Some(object), Growth::Namespace) => object.namespace.unwrap_or("-").to_owned(),
+            };
+            let none = || vec![0; heads.len()];
+            let series =
+                all.entry(name).or_insert_with_key(|name| Series { name: name.clone(), keys: none(), bytes: none() });
+            for (at, head) in heads.iter().enumerate() {
+                if let Some(version) = chain::at(&versions, *head) {
+                    for (counts, more) in [(&mut series.keys, 1), (&mut series.bytes, version.size)] {
+                        if let Some(count) = counts.get_mut(at) {
+                            *count = count.saturating_add(more);
+                        }
+                    }
+                }
+            }
+            Ok(())
+        })?;
+        let mut all: Vec<_> = all.into_values().collect();
+        all.sort_by_cached_key(|series| (std::cmp::Reverse(series.grown()), series.name.clone()));
+        Ok(all)
+    }
+}
+
+impl Series {
+    /// Bytes in the newest backup less those in the oldest.
+    #[must_use]
+    pub fn grown(&self) -> i128 {
+        let of = |count: Option<&u64>| count.map_or(0, |count| i128::from(*count));
+        of(self.bytes.last()).saturating_sub(of(self.bytes.first()))
+    }
+}

@@ -1,0 +1,121 @@
+//! Answers about objects: their versions, and the backups that hold them.
+
+use std::path::PathBuf;
+
+use serde::{Serialize, Serializer, ser::SerializeStruct as _};
+
+use super::{entry::Entry, facts::uid_text, version::Version};
+
+/// A backup and the files that it is in.
+#[derive(Debug, Clone)]
+pub struct Holder {
+    /// The backup.
+    pub entry: Entry,
+    /// Its files: those that are there first.
+    pub files: Vec<PathBuf>,
+    /// Whether the first of them was there when the catalog was last brought up to date.
+    pub there: bool,
+}
+
+impl Holder {
+    /// The file to name: one that is there, if any is.
+    #[must_use]
+    pub fn file(&self) -> String {
+        self.files.first().map_or_else(|| "(no file)".to_owned(), |file| file.display().to_string())
+    }
+}
+
+/// A version of an object and the backups that hold it: all of its lineage from `first` to `last`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Life {
+    /// The version.
+    pub version: Version,
+    /// The last revision of the oldest backup that holds it.
+    pub first: i64,
+    /// The last revision of the newest backup that holds it.
+    pub last: i64,
+}
+
+/// An object, or another key, with every version that a backup of its lineage holds, oldest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Object {
+    /// The lineage.
+    pub lineage: u32,
+    /// The key of etcd.
+    pub key: Vec<u8>,
+    /// The last revision of the newest backup of the lineage.
+    pub newest: i64,
+    /// The versions.
+    pub lives: Vec<Life>,
+}
+
+impl Object {
+    /// The last revision of the oldest backup that holds it.
+    #[must_use]
+    pub fn first_seen(&self) -> Option<i64> {
+        self.lives.first().map(|life| life.first)
+    }
+
+    /// The last revision of the newest backup that holds it.
+    #[must_use]
+    pub fn last_seen(&self) -> Option<i64> {
+        self.lives.last().map(|life| life.last)
+    }
+
+    /// Whether the newest backup holds it.
+    #[must_use]
+    pub fn is_there(&self) -> bool {
+        self.last_seen() == Some(self.newest)
+    }
+
+    /// Number of writes between the version at `at` and the one before it that no backup holds; `None` where the key was
+    /// deleted in between.
+    #[must_use]
+    pub fn unseen(&self, at: usize) -> Option<i64> {
+        let life = self.lives.get(at)?;
+        let Some(before) = at.checked_sub(1).and_then(|at| self.lives.get(at)) else {
+            return Some(life.version.version.saturating_sub(1));
+        };
+        let same = before.version.create_revision == life.version.create_revision;
+        same.then(|| life.version.version.saturating_sub(before.version.version).saturating_sub(1))
+    }
+}
+
+/// A key that differs between two backups.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// The key of etcd.
+    pub key: Vec<u8>,
+    /// Its version in the first.
+    pub old: Option<Version>,
+    /// Its version in the second.
+    pub new: Option<Version>,
+}
+
+impl Change {
+    /// `+` added, `-` removed, `!` replaced by another of the same name, `~` changed, `=` written again with an equal
+    /// value.
+    #[must_use]
+    pub fn sign(&self) -> char {
+        match (&self.old, &self.new) {
+            (None, _) => '+',
+            (_, None) => '-',
+            (Some(old), Some(new)) if old.create_revision != new.create_revision => '!',
+            (Some(old), Some(new)) if old.content.is_some() && old.content == new.content => '=',
+            _ => '~',
+        }
+    }
+}
+
+impl Serialize for Version {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut out = serializer.serialize_struct("Version", 6)?;
+        out.serialize_field("modRevision", &self.mod_revision)?;
+        out.serialize_field("createRevision", &self.create_revision)?;
+        out.serialize_field("version", &self.version)?;
+        out.serialize_field("size", &self.size)?;
+        out.serialize_field("uid", &self.uid.as_ref().map(uid_text))?;
+        out.serialize_field("sealed", &self.content.is_none())?;
+        out.end()
+    }
+}

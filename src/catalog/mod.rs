@@ -1,0 +1,42 @@
+//! An index over many backups: which hold what, from when to when, and how good each is.
+//!
+//! ```text
+//! Writer::add ─> verify (kept whole) ─> State: every live key with the hash of its value
+//!                                   ─> chain: does it continue what is known, or is it a fork?
+//!                                   ─> one row a key: its versions, each with the last backup that holds it
+//! Catalog::open ─> entries, files, objects ─> find, differences, growth, retention
+//! ```
+//!
+//! A version of a key is live over one stretch of revisions, so the row is the same in whatever order backups are added,
+//! and a key that did not change costs no write. Backups of one cluster form a [`Lineage`]; a cluster that was restored
+//! and went on from there has more than one, and the backups from before are in each.
+//!
+//! A catalog file is never written in place: a writer works on a copy and renames it over the file when it is complete, so
+//! a reader beside it sees a whole catalog, the old one or the new one. `docs/catalog.md` has the layout.
+
+#![deny(clippy::arithmetic_side_effects)]
+
+mod chain;
+mod entry;
+mod facts;
+mod file;
+mod growth;
+mod lives;
+mod open;
+mod retention;
+mod rows;
+mod schedule;
+mod state;
+mod version;
+mod writer;
+
+pub use entry::{Entry, FileRow, Lineage, Stamp};
+pub use facts::Facts;
+pub use file::SCHEMA;
+pub use growth::{Growth, Series};
+pub use lives::{Change, Holder, Life, Object};
+pub use open::{Catalog, Wanted, words};
+pub use retention::{Fate, Keep};
+pub use schedule::{Gap, gaps};
+pub use version::{Half, Version};
+pub use writer::{Added, Checked, Writer};

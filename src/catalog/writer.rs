@@ -1,0 +1,598 @@
+//! Adding backups to a catalog.
+
+use std::{
+    collections::HashMap,
+    fs,
+    ops::ControlFlow,
+    os::unix::ffi::OsStrExt as _,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use rayon::prelude::*;
+use redb::{Database, Durability, WriteTransaction};
+
+use super::{
+    chain,
+    entry::{Entry, FileRow, Lineage, Stamp},
+    facts::Facts,
+    file::{self, Image, SCHEMA, broken, caught},
+    rows::{
+        ALL, DEFINITIONS, Definition, FACTS, FILES, LINEAGES, META, OBJECTS, REPORTS, Rows, SNAPSHOTS, after, put,
+        put_json,
+    },
+    state::{PREFIXES, Seen, State},
+    version::{self, Version},
+};
+use crate::{
+    Error, Result,
+    document::TOOL,
+    error::Severity,
+    etcd::{Load, Snapshot, Survey},
+    hash::{Sha256, hex},
+    k8s::{Key, Object, Resource, Ring, Value},
+    publish::{DirLock, fault, make_dir},
+    source::{BackupKind, Source},
+    verify::{Report, Verdict, verify_and},
+};
+
+/// What is complete is put in the place of the catalog so often.
+const PUBLISHED: Duration = Duration::from_secs(60);
+
+/// The most findings of a report that are kept.
+const FINDINGS: usize = 100;
+
+/// The result of adding one file.
+#[derive(Debug, Clone)]
+pub struct Added {
+    /// The backup in it.
+    pub entry: Entry,
+    /// Whether the catalog had the same content already, from this file or another.
+    pub known: bool,
+}
+
+/// A backup that was checked.
+#[derive(Debug)]
+pub struct Checked<'s> {
+    source: &'s Source,
+    report: Report,
+    state: Option<State<'s>>,
+}
+
+/// The one who changes a catalog. Dropping it without [`Writer::finish`] leaves the catalog as it was last published.
+#[derive(Debug)]
+pub struct Writer {
+    path: PathBuf,
+    work: PathBuf,
+    key: Vec<u8>,
+    db: Option<Database>,
+    changed: bool,
+    published: Instant,
+    _lock: DirLock,
+}
+
+/// A changed row of the table of objects, and the value whose object is to be read for it.
+struct Row<'a> {
+    key: Vec<u8>,
+    versions: Vec<Version>,
+    read: Option<(&'a [u8], &'a [u8], i64)>,
+}
+
+/// The comparison of a backup with a lineage.
+struct Compared<'a> {
+    /// As [`chain::bound`].
+    bound: i64,
+    /// Whether they have a record in common.
+    shared: bool,
+    /// What joining it changes.
+    rows: Vec<Row<'a>>,
+}
+
+impl Writer {
+    /// Opens the catalog at `path` to change it, or makes one.
+    ///
+    /// # Errors
+    /// When another process changes a catalog in that folder, the catalog is damaged or of a newer schema, or the system
+    /// refuses.
+    pub fn open(path: &Path) -> Result<Self> {
+        Self::begin_at(path, path.exists())
+    }
+
+    /// Begins an empty catalog, which takes the place of the one at `path` when it is finished; that may be damaged.
+    ///
+    /// # Errors
+    /// When another process changes a catalog in that folder, or the system refuses.
+    pub fn fresh(path: &Path) -> Result<Self> {
+        Self::begin_at(path, false)
+    }
+
+    fn begin_at(path: &Path, goes_on: bool) -> Result<Self> {
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(".".as_ref());
+        if !parent.is_dir() {
+            fs::create_dir_all(parent.parent().unwrap_or(parent)).map_err(fault(parent, "create"))?;
+            make_dir(parent, 0o700)?;
+        }
+        let lock = DirLock::take([parent]).map_err(|error| match error {
+            Error::Usage { .. } => {
+                let what = format!("{}: another etcdsnap is adding to the catalog", path.display());
+                Error::usage(what).hinted("wait until it ends; `catalog ls` and the other questions work meanwhile")
+            }
+            error => error,
+        })?;
+        let work = file::work_path(path);
+        match goes_on {
+            true => Image::open(path)?.copy(&work)?,
+            false => file::create_empty(&work)?,
+        }
+        let mut writer = Self {
+            path: path.to_owned(),
+            work,
+            key: Vec::new(),
+            db: None,
+            changed: !goes_on,
+            published: Instant::now(),
+            _lock: lock,
+        };
+        writer.begin()?;
+        if !goes_on {
+            let mut key = vec![0; 32];
+            random(&mut key)?;
+            writer.write(|tx, path| {
+                for definition in ALL {
+                    tx.open_table(definition).map_err(|e| broken(path, e))?;
+                }
+                let mut table = tx.open_table(META).map_err(|e| broken(path, e))?;
+                put(path, &META, &mut table, b"key", key.clone())?;
+                put(path, &META, &mut table, b"schema", SCHEMA.to_le_bytes().to_vec())?;
+                put(path, &META, &mut table, b"tool", TOOL.as_bytes().to_vec())
+            })?;
+        }
+        let key = writer.read(META, |rows| rows.get(b"key"))?;
+        writer.key = key.filter(|key| key.len() == 32).ok_or_else(|| file::damaged(path, "its key is missing"))?;
+        Ok(writer)
+    }
+
+    /// Opens the working copy.
+    fn begin(&mut self) -> Result<()> {
+        let db = caught(&self.path, || Database::create(&self.work).map_err(|e| broken(&self.path, e)))?;
+        self.db = Some(db);
+        Ok(())
+    }
+
+    fn db(&self) -> Result<&Database> {
+        self.db.as_ref().ok_or_else(|| Error::refused("the catalog is closed"))
+    }
+
+    /// One transaction.
+    fn write<T>(&self, change: impl FnOnce(&WriteTransaction, &Path) -> Result<T>) -> Result<T> {
+        let path = &self.path;
+        caught(path, || {
+            let mut tx = self.db()?.begin_write().map_err(|e| broken(path, e))?;
+            // The copy counts only when it is complete, and is synced then.
+            tx.set_durability(Durability::None).map_err(|e| broken(path, e))?;
+            let done = change(&tx, path)?;
+            tx.commit().map_err(|e| broken(path, e))?;
+            Ok(done)
+        })
+    }
+
+    fn read<T>(
+        &self,
+        definition: Definition,
+        read: impl FnOnce(Rows<'_, redb::ReadOnlyTable<&'static [u8], &'static [u8]>>) -> Result<T>,
+    ) -> Result<T> {
+        let path = &self.path;
+        caught(path, || {
+            let tx = redb::ReadableDatabase::begin_read(self.db()?).map_err(|e| broken(path, e))?;
+            let table = tx.open_table(definition).map_err(|e| broken(path, e))?;
+            read(Rows { path, definition, table: &table })
+        })
+    }
+
+    /// Whether a path is that of the catalog itself, which may be in a folder of backups.
+    #[must_use]
+    pub fn is_own(&self, path: &Path) -> bool {
+        let own = |own: &Path| std::path::absolute(own).is_ok_and(|own| own == path);
+        own(&self.path) || own(&self.work)
+    }
+
+    /// What is known of a file: `Some` where it has not changed since it was added.
+    ///
+    /// # Errors
+    /// When the catalog cannot be read.
+    pub fn known(&self, path: &Path) -> Result<Option<FileRow>> {
+        let row: Option<FileRow> = self.read(FILES, |rows| rows.json(path.as_os_str().as_bytes()))?;
+        let stamp = Stamp::of(path).ok();
+        Ok(row.filter(|row| stamp.is_some() && row.stamp == stamp && !row.missing))
+    }
+
+    /// Checks a backup, and reads what the catalog keeps of it. `progress` gets the number of bytes read.
+    ///
+    /// # Errors
+    /// As [`verify_and`], and when the input changed meanwhile.
+    pub fn check<'s>(
+        &self,
+        source: &'s Source,
+        load: &Load,
+        ring: Ring,
+        progress: impl Fn(u64),
+    ) -> Result<Checked<'s>> {
+        let look = |snapshot: &Snapshot<'s>, survey: &Survey<'s>| State::of(snapshot, survey, &self.key, ring);
+        let (report, state) = verify_and(source, load, progress, look)?;
+        source.intact()?;
+        Ok(Checked { source, report, state })
+    }
+
+    /// Adds a backup under `name`, an absolute path unless a person chose it. `stamp` is from before the file was opened.
+    ///
+    /// # Errors
+    /// When the catalog cannot be read or written.
+    pub fn add(&mut self, checked: Checked<'_>, name: &Path, stamp: Option<Stamp>) -> Result<Added> {
+        let Checked { source, mut report, state } = checked;
+        report.path = name.to_string_lossy().into_owned();
+        let verdict = report.verdict().unwrap_or(Verdict::Damaged);
+        let mut entry = entry(source, &report, state.as_ref(), verdict);
+        let known: Option<Entry> = self.read(SNAPSHOTS, |rows| rows.json(entry.id.as_bytes()))?;
+        let was = known.is_some();
+        if let Some(known) = &known {
+            entry.lineages.clone_from(&known.lineages);
+            entry.sealed = entry.sealed.min(known.sealed);
+        }
+        // Known content is read again where a key has opened more of it.
+        let opens = known.is_some_and(|known| entry.sealed < known.sealed);
+        if let Some(state) = state.filter(|_| verdict != Verdict::Damaged && (!was || opens)) {
+            entry.lineages = self.index(&state)?;
+        }
+        let row = FileRow { stamp, snapshot: Some(entry.id.clone()), error: None, missing: false };
+        self.write(|tx, path| {
+            let mut table = tx.open_table(SNAPSHOTS).map_err(|e| broken(path, e))?;
+            put_json(path, &SNAPSHOTS, &mut table, entry.id.as_bytes(), &entry)?;
+            if !was {
+                let mut table = tx.open_table(REPORTS).map_err(|e| broken(path, e))?;
+                put_json(path, &REPORTS, &mut table, entry.id.as_bytes(), &kept(&report))?;
+            }
+            let mut table = tx.open_table(FILES).map_err(|e| broken(path, e))?;
+            put_json(path, &FILES, &mut table, name.as_os_str().as_bytes(), &row)
+        })?;
+        self.changed()?;
+        Ok(Added { entry, known: was })
+    }
+
+    /// Notes that a file could not be added, and why. One that the catalog does not know is noted when it `may_be_one`.
+    ///
+    /// # Errors
+    /// When the catalog cannot be written.
+    pub fn failed(&mut self, name: &Path, stamp: Option<Stamp>, error: &Error, may_be_one: bool) -> Result<()> {
+        let key = name.as_os_str().as_bytes();
+        let before: Option<FileRow> = self.read(FILES, |rows| rows.json(key))?;
+        if before.is_none() && !may_be_one {
+            return Ok(());
+        }
+        let row = FileRow { stamp, snapshot: None, error: Some(error.to_string()), missing: false };
+        if before.as_ref() != Some(&row) {
+            self.put_file(name, &row)?;
+        }
+        Ok(())
+    }
+
+    fn put_file(&mut self, name: &Path, row: &FileRow) -> Result<()> {
+        self.write(|tx, path| {
+            let mut table = tx.open_table(FILES).map_err(|e| broken(path, e))?;
+            put_json(path, &FILES, &mut table, name.as_os_str().as_bytes(), row)
+        })?;
+        self.changed()
+    }
+
+    /// Marks the files below `folder` that are gone, and returns how many are newly so.
+    ///
+    /// # Errors
+    /// When the catalog cannot be read or written.
+    pub fn mark_missing(&mut self, folder: &Path) -> Result<u64> {
+        let files: Vec<(Vec<u8>, FileRow)> = self.read(FILES, |rows| rows.all())?;
+        let mut marked = 0_u64;
+        for (name, row) in files {
+            let name = PathBuf::from(std::ffi::OsStr::from_bytes(&name));
+            let gone = || fs::symlink_metadata(&name).is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound);
+            if !row.missing && row.stamp.is_some() && name.starts_with(folder) && gone() {
+                self.put_file(&name, &FileRow { missing: true, ..row })?;
+                marked = marked.saturating_add(1);
+            }
+        }
+        Ok(marked)
+    }
+
+    /// Removes a file's row: the file was removed on purpose. What its backup held stays known.
+    ///
+    /// # Errors
+    /// When the catalog cannot be written.
+    pub fn forget(&mut self, name: &Path) -> Result<()> {
+        self.write(|tx, path| {
+            let mut table = tx.open_table(FILES).map_err(|e| broken(path, e))?;
+            table.remove(name.as_os_str().as_bytes()).map(drop).map_err(|e| broken(path, e))
+        })?;
+        self.changed()
+    }
+
+    fn changed(&mut self) -> Result<()> {
+        self.changed = true;
+        if self.published.elapsed() >= PUBLISHED {
+            self.publish()?;
+            Image::open(&self.path)?.copy(&self.work)?;
+            self.begin()?;
+        }
+        Ok(())
+    }
+
+    /// Puts the catalog in its place. `false` where nothing had changed.
+    ///
+    /// # Errors
+    /// When it cannot be written; then the catalog is as it was.
+    pub fn finish(mut self) -> Result<bool> {
+        if !self.changed {
+            return Ok(false);
+        }
+        self.publish()?;
+        Ok(true)
+    }
+
+    fn publish(&mut self) -> Result<()> {
+        let path = &self.path;
+        if let Some(mut db) = self.db.take() {
+            caught(path, || {
+                db.begin_write().map_err(|e| broken(path, e))?.commit().map_err(|e| broken(path, e))?;
+                db.compact().map_err(|e| broken(path, e))?;
+                db.close().map_err(|e| broken(path, e))
+            })?;
+        }
+        file::publish(&self.work, path)?;
+        (self.changed, self.published) = (false, Instant::now());
+        Ok(())
+    }
+
+    /// Indexes a state, and returns the lineages that it belongs to.
+    fn index(&self, state: &State<'_>) -> Result<Vec<u32>> {
+        let all: Vec<(Vec<u8>, Lineage)> = self.read(LINEAGES, |rows| rows.all())?;
+        let number = |key: &[u8]| key.try_into().map(u32::from_be_bytes).unwrap_or_default();
+        let next = all.last().map_or(1, |(key, _)| number(key).saturating_add(1));
+        let prefixes = state.prefixes();
+        let mut joined = Vec::new();
+        let mut best: Option<(usize, u32, Lineage)> = None;
+        for (key, lineage) in all.into_iter().filter(|(_, lineage)| lineage.identity == state.identity) {
+            let compared = self.compare(number(&key), &lineage.heads, state)?;
+            // Without an identity only a common record shows that it is the same cluster.
+            if state.identity.is_none() && !compared.shared {
+                continue;
+            }
+            if compared.bound == i64::MAX {
+                self.join(number(&key), lineage, compared.rows, state, &prefixes)?;
+                joined.push(number(&key));
+            } else {
+                let shared = lineage.heads.partition_point(|head| *head <= compared.bound);
+                if shared > best.as_ref().map_or(0, |(most, ..)| *most) {
+                    best = Some((shared, number(&key), lineage));
+                }
+            }
+        }
+        if joined.is_empty() {
+            let mut lineage = Lineage { identity: state.identity.clone(), ..Lineage::default() };
+            if let Some((shared, from, of)) = best {
+                lineage = of;
+                lineage.heads.truncate(shared);
+                self.fork(from, next, &lineage)?;
+            }
+            let compared = self.compare(next, &lineage.heads, state)?;
+            self.join(next, lineage, compared.rows, state, &prefixes)?;
+            joined.push(next);
+        }
+        Ok(joined)
+    }
+
+    /// Compares a state with what is known of a lineage.
+    fn compare<'a>(&self, number: u32, heads: &[i64], state: &State<'a>) -> Result<Compared<'a>> {
+        let prefix = number.to_be_bytes();
+        let newest = heads.last().copied();
+        let mut compared = Compared { bound: i64::MAX, shared: false, rows: Vec::new() };
+        let mut take = |key: &[u8], runs: &[Version], seen: Option<&Seen<'a>>| {
+            let version = seen.map(|seen| &seen.version);
+            compared.bound = compared.bound.min(chain::bound(heads, runs, version, state.head));
+            let known = version.and_then(|seen| runs.iter().find(|run| run.mod_revision == seen.mod_revision));
+            compared.shared |= version.is_some_and(|seen| known.is_some_and(|known| known.is_same(seen)));
+            if let Some(versions) = chain::merged(newest, runs, version, state.head) {
+                let reads = |seen: &&Seen<'a>| known.is_none_or(|known| known.learns(&seen.version));
+                let read = seen.filter(reads).map(|seen| (seen.key, seen.value, seen.version.mod_revision));
+                compared.rows.push(Row { key: [&prefix, key].concat(), versions, read });
+            }
+        };
+        let mut seen = state.seen.iter().peekable();
+        self.read(OBJECTS, |rows| {
+            rows.each(&prefix, after(&prefix).as_deref(), |key, row| {
+                let key = key.get(prefix.len()..).unwrap_or_default();
+                while let Some(new) = seen.next_if(|seen| seen.key < key) {
+                    take(new.key, &[], Some(new));
+                }
+                let runs = version::decode(row).ok_or_else(|| rows.damaged())?;
+                take(key, &runs, seen.next_if(|seen| seen.key == key));
+                Ok(ControlFlow::Continue(()))
+            })
+        })?;
+        seen.for_each(|new| take(new.key, &[], Some(new)));
+        Ok(compared)
+    }
+
+    /// Writes what a state changes in a lineage that it joins.
+    fn join(
+        &self,
+        number: u32,
+        mut lineage: Lineage,
+        mut rows: Vec<Row<'_>>,
+        state: &State<'_>,
+        prefixes: &[String],
+    ) -> Result<()> {
+        if let Err(at) = lineage.heads.binary_search(&state.head) {
+            lineage.heads.insert(at, state.head);
+        }
+        lineage.prefixes.extend(prefixes.iter().cloned());
+        lineage.prefixes.sort();
+        lineage.prefixes.dedup();
+        lineage.prefixes.truncate(PREFIXES);
+        let read: Vec<Read> = rows.par_iter_mut().filter_map(|row| row.learn(&state.ring)).collect();
+        let facts: HashMap<u64, Vec<u8>> =
+            read.iter().map(|read| read.facts.clone()).filter(|(id, _)| *id != 0).collect();
+        self.write(|tx, path| {
+            let mut table = tx.open_table(OBJECTS).map_err(|e| broken(path, e))?;
+            for row in &rows {
+                put(path, &OBJECTS, &mut table, &row.key, version::encode(&row.versions))?;
+            }
+            let mut table = tx.open_table(FACTS).map_err(|e| broken(path, e))?;
+            for (id, row) in facts {
+                put(path, &FACTS, &mut table, &id.to_le_bytes(), row)?;
+            }
+            let mut table = tx.open_table(DEFINITIONS).map_err(|e| broken(path, e))?;
+            for (name, mod_revision, definition) in read.iter().filter_map(|read| read.definition.as_ref()) {
+                let key = [&number.to_be_bytes(), name.as_bytes()].concat();
+                let rows = Rows { path, definition: DEFINITIONS, table: &table };
+                let have: Option<(i64, serde_json::Value)> = rows.json(&key)?;
+                if have.is_none_or(|(have, _)| have < *mod_revision) {
+                    put_json(path, &DEFINITIONS, &mut table, &key, &(mod_revision, definition))?;
+                }
+            }
+            let mut table = tx.open_table(LINEAGES).map_err(|e| broken(path, e))?;
+            put_json(path, &LINEAGES, &mut table, &number.to_be_bytes(), &lineage)
+        })
+    }
+
+    /// Begins the lineage `to` with the part of `from` that `lineage` names by its heads.
+    fn fork(&self, from: u32, to: u32, lineage: &Lineage) -> Result<()> {
+        let Some(head) = lineage.heads.last().copied() else { return Ok(()) };
+        let (old, new) = (from.to_be_bytes(), to.to_be_bytes());
+        self.write(|tx, path| {
+            for definition in [OBJECTS, DEFINITIONS] {
+                self.read(definition, |rows| {
+                    let mut table = tx.open_table(definition).map_err(|e| broken(path, e))?;
+                    rows.each(&old, after(&old).as_deref(), |key, row| {
+                        let key = [&new[..], key.get(old.len()..).unwrap_or_default()].concat();
+                        let row = match redb::TableHandle::name(&definition) {
+                            "objects" => {
+                                let runs = version::decode(row).ok_or_else(|| rows.damaged())?;
+                                let runs = chain::until(&runs, head);
+                                if runs.is_empty() {
+                                    return Ok(ControlFlow::Continue(()));
+                                }
+                                version::encode(&runs)
+                            }
+                            _ => row.to_vec(),
+                        };
+                        put(path, &definition, &mut table, &key, row)?;
+                        Ok(ControlFlow::Continue(()))
+                    })
+                })?;
+            }
+            let mut table = tx.open_table(LINEAGES).map_err(|e| broken(path, e))?;
+            put_json(path, &LINEAGES, &mut table, &new, lineage)?;
+            // The backups from before the fork belong to both.
+            let entries: Vec<(Vec<u8>, Entry)> = self.read(SNAPSHOTS, |rows| rows.all())?;
+            let mut table = tx.open_table(SNAPSHOTS).map_err(|e| broken(path, e))?;
+            for (id, mut entry) in entries {
+                let is_before = entry.revision.is_some_and(|revision| revision <= head);
+                if entry.lineages.contains(&from) && is_before {
+                    entry.lineages.push(to);
+                    put_json(path, &SNAPSHOTS, &mut table, &id, &entry)?;
+                }
+            }
+            Ok(())
+        })
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        // A working copy that was published has another name by now; what is left of another is of no use.
+        drop(self.db.take());
+        let _ = fs::remove_file(&self.work);
+    }
+}
+
+/// What was read from an object.
+struct Read {
+    facts: (u64, Vec<u8>),
+    definition: Option<(String, i64, serde_json::Value)>,
+}
+
+impl Row<'_> {
+    /// Reads the object of the version that is new, or can be opened now.
+    fn learn(&mut self, ring: &Ring) -> Option<Read> {
+        let (key, value, mod_revision) = self.read?;
+        let parsed = Key::new(key);
+        let object = parsed.object()?;
+        let decoded = ring.object(key, value).ok()?;
+        let (facts, uid) = Facts::of(&decoded);
+        let facts = facts.row();
+        let version = self.versions.iter_mut().find(|of| of.mod_revision == mod_revision)?;
+        (version.facts, version.uid) = (facts.0, uid);
+        let is_definition = object.resource == "customresourcedefinitions";
+        let definition = is_definition.then(|| definition(&decoded)).flatten();
+        Some(Read { facts, definition: definition.map(|(name, of)| (name, mod_revision, of)) })
+    }
+}
+
+/// The names and versions of a CustomResourceDefinition, without their schemas.
+fn definition(object: &Object<'_>) -> Option<(String, serde_json::Value)> {
+    let resource = Resource::of_definition(&object.value)?;
+    let spec = object.value.get("spec")?;
+    let json = |value: &Value<'_>| serde_json::from_str::<serde_json::Value>(&value.to_json()).ok();
+    let versions: Vec<_> = spec.get("versions").and_then(Value::as_list).unwrap_or_default().iter().collect();
+    let versions = versions.into_iter().map(|version| {
+        let of = |field| version.get(field).and_then(json);
+        serde_json::json!({"name": of("name"), "served": of("served"), "storage": of("storage")})
+    });
+    let of = |field| spec.get(field).and_then(json);
+    let kept = serde_json::json!({"spec": {"group": of("group"), "names": of("names"), "scope": of("scope"),
+        "version": of("version"), "versions": versions.collect::<Vec<_>>()}});
+    Some((resource.full_name(), kept))
+}
+
+/// The entry of a backup that was checked, without its lineages.
+fn entry(source: &Source, report: &Report, state: Option<&State<'_>>, verdict: Verdict) -> Entry {
+    let mut id = Sha256::default();
+    id.update(&report.sha256.unwrap_or_default());
+    if let Some(state) = state.filter(|_| source.kind() == BackupKind::DataDir) {
+        // What a log adds is not in the sum of the db.
+        id.update(&state.head.to_le_bytes());
+        state.seen.iter().for_each(|seen| id.update(&seen.version.mod_revision.to_le_bytes()));
+    }
+    let findings = report.findings.list().iter();
+    let worst = findings.filter(|of| of.severity > Severity::Info).min_by_key(|of| std::cmp::Reverse(of.severity));
+    Entry {
+        id: hex(id.finish().first_chunk::<16>().map_or(&[][..], |half| half)),
+        sha256: report.sha256.map(|sum| hex(&sum)),
+        lineages: Vec::new(),
+        identity: state.and_then(|state| state.identity.clone()).or_else(|| report.portrait.identity.clone()),
+        revision: state.map(|state| state.head),
+        compacted: state.map(|state| state.compacted),
+        keys: state.map(|state| state.seen.len() as u64),
+        size: source.db().len(),
+        newest: report.portrait.newest.map(|newest| newest.to_string()),
+        verdict,
+        finding: worst.map(ToString::to_string),
+        sealed: state.map_or(0, State::sealed),
+    }
+}
+
+/// The report as it is kept: with its first findings.
+fn kept(report: &Report) -> serde_json::Value {
+    let mut report = serde_json::to_value(report).unwrap_or_default();
+    if let Some(findings) = report.get_mut("findings").and_then(serde_json::Value::as_array_mut) {
+        findings.truncate(FINDINGS);
+    }
+    report
+}
+
+fn random(bytes: &mut [u8]) -> Result<()> {
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let n = rustix::rand::getrandom(&mut *rest, rustix::rand::GetRandomFlags::empty())
+            .map_err(|errno| Error::io("getrandom(2)", "read", errno.into()))?;
+        rest = rest.get_mut(n..).unwrap_or_default();
+    }
+    Ok(())
+}

@@ -1,0 +1,233 @@
+use std::{
+    io::Write as _,
+    path::{Path, PathBuf},
+    sync::atomic::Ordering,
+};
+
+use clap::Args;
+use etcdsnap::{
+    Error,
+    catalog::{Added, Stamp, Writer},
+    error::Fault,
+    etcd::Load,
+    source::{Candidate, Candidates, is_stdin},
+    verify::Verdict,
+};
+use serde::Serialize;
+
+use super::common::{Db, display};
+use crate::{
+    args::{Keys, ReportFormat},
+    failure::{Exit, Failure},
+    render::{Progress, bytes, json, printable},
+    session::{Session, one_stdin, stop_at_signal},
+};
+
+/// Check backups, and note in the catalog what they hold
+///
+/// A folder means all backups in it and in its folders, compressed ones too; what is certainly no backup is passed over.
+/// A file that is as it was when it was added is not read again. Files of the catalog below a folder that are gone are
+/// marked as missing; what they held stays known.
+///
+/// Damaged backups are listed, and what they hold is not taken into the catalog, because it may not be all. ^C ends after
+/// the file that is being read, and keeps what was added.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  etcdsnap catalog add /backups
+  aws s3 cp s3://bucket/a.db - | etcdsnap catalog add - --name s3://bucket/a.db
+  etcdsnap catalog add /backups --encryption-config keys.yaml
+
+Exit status: 0 all good or doubtful, 1 a backup is damaged, 3 a file could not be read")]
+pub(crate) struct Add {
+    /// Backups, or folders of backups
+    #[arg(required = true)]
+    path: Vec<PathBuf>,
+    /// Call the one backup so, instead of by its path: where it is kept
+    #[arg(long, value_name = "URL")]
+    name: Option<String>,
+    /// The format
+    #[arg(short, long, value_enum, default_value_t = ReportFormat::Text)]
+    output: ReportFormat,
+    #[command(flatten)]
+    db: Db,
+    #[command(flatten)]
+    keys: Keys,
+}
+
+/// Make the catalog again from the backups, after it was damaged
+///
+/// As `add` to a new catalog, which takes the place of the old one when it is complete.
+#[derive(Debug, Args)]
+pub(crate) struct Rebuild {
+    #[command(flatten)]
+    add: Add,
+}
+
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Document {
+    added: Vec<One>,
+    failed: Vec<Failed>,
+    unchanged: u64,
+    no_backups: u64,
+    newly_missing: u64,
+    interrupted: bool,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct One {
+    file: String,
+    known: bool,
+    #[serde(flatten)]
+    entry: etcdsnap::catalog::Entry,
+}
+
+#[derive(Debug, Serialize)]
+struct Failed {
+    file: String,
+    error: String,
+}
+
+impl Rebuild {
+    pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
+        self.add.add(session, true)
+    }
+}
+
+impl Add {
+    pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
+        self.add(session, false)
+    }
+
+    fn add(self, session: &mut Session, fresh: bool) -> Result<Exit, Failure> {
+        one_stdin(&self.path)?;
+        let stop = stop_at_signal();
+        let files = Candidates::of(&self.path, true).files;
+        if self.name.is_some() && (files.len() != 1 || self.path.iter().any(|path| path.is_dir())) {
+            return Err(Error::usage("--name is the name of one backup").hinted("name one file, or -").into());
+        }
+        let options = session.options_with(None);
+        let path = self.db.path()?;
+        let mut writer = if fresh { Writer::fresh(&path)? } else { Writer::open(&path)? };
+        let (mut document, mut exit) = (Document::default(), Exit::Good);
+        let mut todo = Vec::new();
+        for Candidate { path: file, in_folder } in &files {
+            let name = match &self.name {
+                Some(name) => PathBuf::from(name),
+                None if is_stdin(file) => PathBuf::from("-"),
+                None => std::path::absolute(file).map_err(|e| Error::io(file.display().to_string(), "find", e))?,
+            };
+            if writer.is_own(&name) {
+                continue;
+            }
+            if !is_stdin(file) && self.name.is_none() && writer.known(&name)?.is_some() {
+                document.unchanged = document.unchanged.saturating_add(1);
+            } else {
+                let size = Stamp::of(file).map_or(0, |stamp| stamp.size);
+                todo.push((file, *in_folder, name, size));
+            }
+        }
+        let all = todo.iter().fold(0_u64, |sum, (.., size)| sum.saturating_add(*size));
+        let (progress, mut done) = (Progress::new("catalog", session.wants_progress()), 0_u64);
+        for (file, in_folder, name, size) in todo {
+            if stop.load(Ordering::Relaxed) {
+                document.interrupted = true;
+                break;
+            }
+            let stamp = Some(file).filter(|file| !is_stdin(file)).and_then(|file| Stamp::of(file).ok());
+            let source = match session.open_quietly(file, &options) {
+                Ok(source) => source,
+                Err(error) => {
+                    let noise = in_folder && matches!(error, Error::Foreign { may_be_one: false, .. });
+                    writer.failed(&name, stamp, &error, !noise)?;
+                    match noise {
+                        true => document.no_backups = document.no_backups.saturating_add(1),
+                        false => exit = exit.max(failed(&mut document, &name, &error)),
+                    }
+                    continue;
+                }
+            };
+            let step = |read| progress.update(done.saturating_add(read), all);
+            match self.keys.ring().and_then(|ring| writer.check(&source, &Load::default(), ring, step)) {
+                Ok(checked) => {
+                    let Added { entry, known } = writer.add(checked, &name, stamp)?;
+                    if entry.verdict == Verdict::Damaged {
+                        exit = exit.max(Exit::Content);
+                    }
+                    document.added.push(One { file: name.display().to_string(), known, entry });
+                }
+                Err(error) => {
+                    writer.failed(&name, stamp, &error, true)?;
+                    exit = exit.max(failed(&mut document, &name, &error));
+                }
+            }
+            done = done.saturating_add(size);
+            session.intact(&source)?;
+        }
+        for path in &self.path {
+            if !is_stdin(path) && !document.interrupted {
+                let path = std::path::absolute(path).map_err(|e| Error::io(path.display().to_string(), "find", e))?;
+                document.newly_missing = document.newly_missing.saturating_add(writer.mark_missing(&path)?);
+            }
+        }
+        if writer.finish()? {
+            session.wrote(&[path])?;
+        }
+        match self.output {
+            ReportFormat::Json => json(&mut session.out, &document, false)?,
+            ReportFormat::Text => text(session, &document)?,
+        }
+        if document.interrupted {
+            say!("interrupted: what was added is kept; the next `catalog add` goes on with the rest");
+            exit = Exit::System;
+        }
+        Ok(exit)
+    }
+}
+
+/// Notes a file that could not be added.
+fn failed(document: &mut Document, name: &Path, error: &Error) -> Exit {
+    document.failed.push(Failed { file: name.display().to_string(), error: error.to_string() });
+    match error.fault() {
+        Fault::System => Exit::System,
+        Fault::Content | Fault::Caller => Exit::Content,
+    }
+}
+
+fn text(session: &mut Session, document: &Document) -> Result<(), Failure> {
+    let out = &mut session.out;
+    for One { file, entry, .. } in &document.added {
+        if entry.verdict != Verdict::Good {
+            let why = printable(entry.finding.clone().unwrap_or_default());
+            writeln!(out, "{}: {}: {why}", display(file.as_ref()), entry.verdict)?;
+        }
+    }
+    for Failed { error, .. } in &document.failed {
+        // The first line names the file and the problem; the rest is a list.
+        let error = error.lines().next().unwrap_or_default();
+        writeln!(out, "not added: {}", printable(error.to_owned()))?;
+    }
+    let count = |verdict| document.added.iter().filter(|one| one.entry.verdict == verdict).count();
+    let (good, doubtful, damaged) = (count(Verdict::Good), count(Verdict::Doubtful), count(Verdict::Damaged));
+    let size = document.added.iter().fold(0_u64, |sum, one| sum.saturating_add(one.entry.size));
+    write!(
+        out,
+        "added {} ({}): {good} good, {doubtful} doubtful, {damaged} damaged",
+        document.added.len(),
+        bytes(size)
+    )?;
+    for (n, what) in [
+        (document.unchanged, "as they were"),
+        (document.failed.len() as u64, "not added"),
+        (document.newly_missing, "missing now"),
+        (document.no_backups, "other files"),
+    ] {
+        if n > 0 {
+            write!(out, "; {n} {what}")?;
+        }
+    }
+    writeln!(out)?;
+    Ok(())
+}

@@ -1,0 +1,126 @@
+use std::{io::Write as _, path::Path};
+
+use clap::Args;
+use etcdsnap::{
+    catalog::{FileRow, Holder, Stamp},
+    hash::hex,
+};
+use serde::Serialize;
+
+use super::common::{Db, display};
+use crate::{
+    args::ReportFormat,
+    failure::{Exit, Failure},
+    render::{self, Progress, printable},
+    session::Session,
+};
+
+/// Whether the files are as they were when they were added: changed, missing, or gone bad on the disk
+///
+/// Every file is read again, and its SHA-256 compared with the one in the catalog: the content of a file that nobody has
+/// written to may have changed all the same. --quick compares only size, time and inode.
+#[derive(Debug, Args)]
+#[command(after_help = "Exit status: 1 when a file is not as it was, 3 when one could not be read")]
+pub(crate) struct Check {
+    /// Do not read the files
+    #[arg(long)]
+    quick: bool,
+    /// The format
+    #[arg(short, long, value_enum, default_value_t = ReportFormat::Text)]
+    output: ReportFormat,
+    #[command(flatten)]
+    db: Db,
+}
+
+#[derive(Debug, Serialize)]
+struct Document {
+    items: Vec<One>,
+}
+
+#[derive(Debug, Serialize)]
+struct One {
+    file: String,
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<String>,
+}
+
+impl Check {
+    pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
+        let catalog = self.db.open()?;
+        let all =
+            catalog.files().iter().filter_map(|(_, row)| row.stamp).fold(0_u64, |sum, of| sum.saturating_add(of.size));
+        let (progress, mut done) = (Progress::new("catalog", session.wants_progress()), 0_u64);
+        let (mut items, mut exit) = (Vec::new(), Exit::Good);
+        for (path, row) in catalog.files() {
+            let Some(stamp) = row.stamp else { continue };
+            let (state, why) = match Stamp::of(path) {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => ("missing", None),
+                Err(error) => ("unreadable", Some(error.to_string())),
+                Ok(now) if now.size != stamp.size || now.mtime != stamp.mtime => {
+                    ("changed", Some("it was written to since it was added".to_owned()))
+                }
+                Ok(_) if self.quick || row.error.is_some() => ("as it was", None),
+                Ok(_) => {
+                    let holder = catalog.holders().iter().find(|of| Some(&of.entry.id) == row.snapshot.as_ref());
+                    read(session, path, row, holder, |read| progress.update(done.saturating_add(read), all))?
+                }
+            };
+            done = done.saturating_add(stamp.size);
+            exit = exit.max(match state {
+                "as it was" => Exit::Good,
+                "unreadable" => Exit::System,
+                _ => Exit::Content,
+            });
+            items.push(One { file: path.display().to_string(), state, why });
+        }
+        match self.output {
+            ReportFormat::Json => render::json(&mut session.out, &Document { items }, false)?,
+            ReportFormat::Text => {
+                for one in items.iter().filter(|one| one.state != "as it was") {
+                    let why = one.why.as_ref().map(|why| format!(": {}", printable(why.clone()))).unwrap_or_default();
+                    writeln!(session.out, "{}: {}{why}", display(one.file.as_ref()), one.state)?;
+                }
+                let good = items.iter().filter(|one| one.state == "as it was").count();
+                let how = if self.quick { " by size and time" } else { "" };
+                writeln!(session.out, "{good} of {} files are as they were{how}", items.len())?;
+                if exit != Exit::Good {
+                    say!("hint: `etcdsnap catalog add` brings the catalog up to date with what is there now");
+                }
+            }
+        }
+        Ok(exit)
+    }
+}
+
+/// Reads a file that should be as it was.
+fn read(
+    session: &mut Session,
+    path: &Path,
+    row: &FileRow,
+    holder: Option<&Holder>,
+    progress: impl Fn(u64),
+) -> Result<(&'static str, Option<String>), Failure> {
+    let options = session.options_with(None);
+    let source = match session.open_quietly(path, &options) {
+        Ok(source) => source,
+        Err(error) if error.fault() == etcdsnap::error::Fault::System => {
+            return Ok(("unreadable", Some(error.to_string())));
+        }
+        Err(error) => return Ok(("bad", Some(error.to_string()))),
+    };
+    let digests = match source.db().digests(progress) {
+        Ok(digests) => digests,
+        Err(error) => return Ok(("unreadable", Some(error.to_string()))),
+    };
+    session.intact(&source)?;
+    let was = holder.and_then(|of| of.entry.sha256.as_deref());
+    let same = was == Some(hex(&digests.file).as_str());
+    debug_assert!(row.error.is_none());
+    Ok(match same {
+        true => ("as it was", None),
+        false => {
+            ("bad", Some("its content is another, though nobody has written to it: the disk may be failing".to_owned()))
+        }
+    })
+}

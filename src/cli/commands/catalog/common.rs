@@ -1,0 +1,249 @@
+//! What the commands about a catalog share.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use clap::Args;
+use etcdsnap::{
+    Error, Result,
+    catalog::{Catalog, Holder, Wanted},
+    etcd::Range,
+    k8s::Moment,
+    objects::Time,
+};
+use jiff::Timestamp;
+
+use crate::{
+    args::{InNamespace, time},
+    render::printable,
+};
+
+/// Which catalog.
+#[derive(Debug, Args)]
+pub(super) struct Db {
+    /// The catalog, instead of $XDG_STATE_HOME/etcdsnap/catalog.redb
+    #[arg(long, value_name = "FILE")]
+    db: Option<PathBuf>,
+}
+
+impl Db {
+    /// Its path.
+    pub(super) fn path(&self) -> Result<PathBuf> {
+        if let Some(path) = &self.db {
+            return Ok(path.clone());
+        }
+        let dir = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|dir| dir.is_absolute());
+        let state = dir("XDG_STATE_HOME").or_else(|| dir("HOME").map(|home| home.join(".local/state")));
+        let state = state.ok_or_else(|| {
+            Error::usage("neither $XDG_STATE_HOME nor $HOME names a folder").hinted("name the catalog with --db FILE")
+        })?;
+        Ok(state.join("etcdsnap/catalog.redb"))
+    }
+
+    pub(super) fn open(&self) -> Result<Catalog> {
+        Catalog::open(&self.path()?)
+    }
+}
+
+/// Which clusters.
+#[derive(Debug, Args)]
+pub(super) struct Of {
+    /// Only the cluster whose identity, as `catalog ls` prints it, begins with ID
+    #[arg(long, value_name = "ID")]
+    cluster: Option<String>,
+}
+
+/// A lineage with the name that it is printed by.
+#[derive(Debug, Clone)]
+pub(super) struct Row {
+    pub(super) number: u32,
+    pub(super) identity: Option<String>,
+    /// The start of the identity; of several rows of one cluster with `/1`, `/2`, in the order of their revisions.
+    pub(super) label: String,
+}
+
+/// The lineages of a catalog, in the order of their labels.
+pub(super) fn rows(catalog: &Catalog) -> Vec<Row> {
+    let mut clusters: BTreeMap<Option<&str>, Vec<(&[i64], u32)>> = BTreeMap::new();
+    for (number, lineage) in catalog.lineages() {
+        clusters.entry(lineage.identity.as_deref()).or_default().push((&lineage.heads, *number));
+    }
+    let mut rows = Vec::new();
+    for (identity, mut lineages) in clusters {
+        lineages.sort_unstable();
+        let several = lineages.len() > 1;
+        for (at, (_, number)) in lineages.into_iter().enumerate() {
+            let branch = if several { format!("/{}", at.saturating_add(1)) } else { String::new() };
+            let label = format!("{}{branch}", short(identity));
+            rows.push(Row { number, identity: identity.map(str::to_owned), label });
+        }
+    }
+    rows
+}
+
+/// The start of an identity.
+pub(super) fn short(identity: Option<&str>) -> String {
+    identity.map_or_else(|| "-".to_owned(), |identity| printable(identity.chars().take(8).collect()))
+}
+
+impl Of {
+    /// Whether an identity is asked for.
+    pub(super) fn has(&self, identity: Option<&str>) -> bool {
+        let wanted = self.cluster.as_deref().map(|id| id.split('/').next().unwrap_or_default());
+        wanted.is_none_or(|wanted| identity.unwrap_or("-").starts_with(wanted))
+    }
+
+    /// The lineages that are asked for.
+    pub(super) fn rows(&self, catalog: &Catalog) -> Result<Vec<Row>> {
+        let rows = rows(catalog);
+        let branch = self.cluster.as_deref().filter(|id| id.contains('/'));
+        let wanted =
+            |row: &Row| self.has(row.identity.as_deref()) && branch.is_none_or(|id| row.label.ends_with(tail(id)));
+        let found: Vec<_> = rows.iter().filter(|row| wanted(row)).cloned().collect();
+        if found.is_empty() {
+            return Err(match &self.cluster {
+                Some(id) => Error::not_found(format!("no cluster {id} is in the catalog"))
+                    .hinted("`etcdsnap catalog ls` lists the clusters"),
+                None => Error::not_found("the catalog holds no backup that is not damaged"),
+            });
+        }
+        Ok(found)
+    }
+
+    /// The one lineage that is asked for.
+    pub(super) fn row(&self, catalog: &Catalog) -> Result<Row> {
+        let rows = self.rows(catalog)?;
+        match &rows[..] {
+            [row] => Ok(row.clone()),
+            rows => {
+                let labels: Vec<_> = rows.iter().map(|row| row.label.as_str()).collect();
+                let what = format!("the catalog holds several: {}", labels.join(", "));
+                Err(Error::usage(what).hinted("name one with --cluster ID"))
+            }
+        }
+    }
+}
+
+/// The branch in the name of a row: `/2`.
+fn tail(id: &str) -> &str {
+    id.rsplit_once('/').map_or(id, |(start, _)| id.get(start.len()..).unwrap_or_default())
+}
+
+/// Objects that are asked for.
+#[derive(Debug, Args)]
+pub(super) struct What {
+    /// KIND, KIND/NAME, or KIND NAME...
+    #[arg(value_name = "KIND/NAME")]
+    pub(super) what: Vec<String>,
+    #[command(flatten)]
+    pub(super) within: InNamespace,
+    /// Only what is stored below PREFIX, or under another key of etcd that begins so
+    #[arg(long, value_name = "PREFIX")]
+    prefix: Option<String>,
+    /// What is stored under this key of etcd
+    #[arg(long, conflicts_with = "prefix")]
+    pub(super) key: Option<String>,
+}
+
+impl What {
+    pub(super) fn wanted(&self) -> Wanted {
+        let key = self.key.as_ref().map(|key| Range::key(key.clone().into_bytes()));
+        let range = key.or_else(|| self.prefix.as_ref().map(|prefix| Range::prefix(prefix.clone().into_bytes())));
+        Wanted { what: self.what.clone(), namespace: self.within.only(), range, ..Wanted::default() }
+    }
+
+    /// The words that were typed.
+    pub(super) fn words(&self) -> String {
+        let key = self.key.iter().chain(&self.prefix).map(String::as_str);
+        printable(self.what.iter().map(String::as_str).chain(key).collect::<Vec<_>>().join(" "))
+    }
+}
+
+/// The backup that a person names by its path, the name of its file or a time.
+pub(super) fn named<'c>(catalog: &'c Catalog, of: &Of, name: &str) -> Result<&'c Holder> {
+    let path = std::path::absolute(name).unwrap_or_default();
+    let is =
+        |file: &PathBuf| file == &path || file.as_os_str() == name || file.file_name().is_some_and(|of| of == name);
+    let mut found = catalog.holders().iter().filter(|holder| holder.files.iter().any(is));
+    match (found.next(), found.next()) {
+        (Some(one), None) => return Ok(one),
+        (Some(_), Some(_)) => {
+            let what = format!("{name}: more than one backup has this name");
+            return Err(Error::usage(what).hinted("name it by its whole path"));
+        }
+        _ => {}
+    }
+    let Ok(time) = time(name) else {
+        return Err(Error::not_found(format!("{name}: no backup of this name is in the catalog, and it is no time"))
+            .hinted("`etcdsnap catalog ls` lists the backups"));
+    };
+    let row = of.row(catalog)?;
+    let holders = catalog.holders_of(row.number);
+    let newest = holders.iter().filter_map(|holder| holder.entry.time()).max();
+    let moment = match time {
+        Time::At(moment) => Some(moment),
+        Time::Back(nanos) => newest.map(|newest| before(newest, nanos)),
+    };
+    let taken = holders.into_iter().filter(|holder| holder.entry.time().is_some_and(|time| Some(time) <= moment));
+    taken
+        .max_by_key(|holder| holder.entry.time())
+        .ok_or_else(|| Error::not_found(format!("no backup of {} is from {name} or before", row.label)))
+}
+
+fn before(newest: Moment, nanos: i64) -> Moment {
+    let all = newest.nanoseconds().saturating_sub(nanos.into());
+    let seconds = i64::try_from(all.div_euclid(1_000_000_000)).unwrap_or_default();
+    Moment { seconds, nanos: i32::try_from(all.rem_euclid(1_000_000_000)).unwrap_or_default() }
+}
+
+/// A time for a table: to the minute.
+pub(super) fn minute(time: Option<Moment>) -> String {
+    let text = time.map(|time| time.millis()).unwrap_or_default();
+    text.get(..16).map_or_else(|| "-".to_owned(), |text| format!("{}Z", text.replace('T', " ")))
+}
+
+/// Seconds as kubectl prints an age: `5m`, `3h`, `2d`.
+pub(super) fn age(seconds: i64) -> String {
+    match seconds {
+        ..0 => "-".to_owned(),
+        0..120 => format!("{seconds}s"),
+        120..7200 => format!("{}m", seconds / 60),
+        7200..172_800 => format!("{}h", seconds / 3600),
+        _ => format!("{}d", seconds / 86400),
+    }
+}
+
+/// Seconds since a time.
+pub(super) fn since(time: Option<Moment>) -> String {
+    time.map_or_else(|| "-".to_owned(), |time| age(Timestamp::now().as_second().saturating_sub(time.seconds)))
+}
+
+/// The name of a file for a table: relative to the working folder where it is below that.
+pub(super) fn display(path: &Path) -> String {
+    printable(below(path).display().to_string())
+}
+
+/// A path relative to the working folder where it is below that.
+pub(super) fn below(path: &Path) -> PathBuf {
+    let here = std::env::current_dir().ok();
+    here.and_then(|here| Some(path.strip_prefix(here).ok()?.to_owned())).unwrap_or_else(|| path.to_owned())
+}
+
+/// The file to name of a backup.
+pub(super) fn one_file(holder: &Holder) -> String {
+    match holder.files.first() {
+        Some(path) if holder.there => display(path),
+        Some(path) => format!("{} (missing)", display(path)),
+        None => "(removed)".to_owned(),
+    }
+}
+
+/// The file of a backup for a table; files that are copies of it are counted.
+pub(super) fn file(holder: &Holder) -> String {
+    match holder.files.len() {
+        0 | 1 => one_file(holder),
+        n => format!("{} (and {} more)", one_file(holder), n.saturating_sub(1)),
+    }
+}

@@ -1,0 +1,259 @@
+use std::{ffi::OsStr, io::Write as _, os::unix::ffi::OsStrExt as _};
+
+use clap::Args;
+use etcdsnap::{
+    Error,
+    bytes::shell,
+    catalog::{Catalog, Object, Version, words},
+    k8s::{Key, Resources},
+    select::LabelSelector,
+    verify::Verdict,
+};
+use serde::Serialize;
+
+use super::common::{Db, Of, Row, What, below, minute, one_file};
+use crate::{
+    args::ReportFormat,
+    failure::{Exit, Failure},
+    render::{self, Columns, printable},
+    session::Session,
+};
+
+/// In which backups an object is: first and last seen, every version, and the line that brings it back
+///
+/// Found by its name, its kind, a prefix of keys, one key, labels, an image or its uid, in every backup that is or was in
+/// the catalog. A version that was written and overwritten, or an object that was made and deleted, between two backups
+/// is in none of them: the number of such writes is printed. Damaged backups are not looked into.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  etcdsnap catalog find deploy/web -n shop
+  etcdsnap catalog find pods -l app=web
+  etcdsnap catalog find --image nginx:1.29
+  etcdsnap catalog find --uid 0f1d8c0e-7d0b-4e1b-9d0a-0123456789ab
+
+Exit status: 1 when no backup holds it")]
+pub(crate) struct Find {
+    #[command(flatten)]
+    what: What,
+    /// That had these labels at some time, as `kubectl get -l` takes them
+    #[arg(short = 'l', long = "selector", value_name = "LABELS", value_parser = LabelSelector::parse)]
+    labels: Option<LabelSelector>,
+    /// That used an image with this in its name
+    #[arg(long, value_name = "IMAGE")]
+    image: Option<String>,
+    /// With this metadata.uid
+    #[arg(long, value_name = "UID")]
+    uid: Option<String>,
+    /// The format
+    #[arg(short, long, value_enum, default_value_t = ReportFormat::Text)]
+    output: ReportFormat,
+    #[command(flatten)]
+    of: Of,
+    #[command(flatten)]
+    db: Db,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Document {
+    items: Vec<One>,
+    not_indexed: usize,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct One {
+    cluster: Option<String>,
+    row: String,
+    object: String,
+    key: String,
+    first_seen: Seen,
+    last_seen: Seen,
+    in_newest: bool,
+    versions: Vec<Held>,
+    bring_back: Option<String>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Seen {
+    time: Option<String>,
+    revision: i64,
+    file: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Held {
+    #[serde(flatten)]
+    version: Version,
+    /// Writes before it that no backup holds; none where the object was deleted in between.
+    unseen: Option<i64>,
+    from: Seen,
+    to: Seen,
+}
+
+impl Find {
+    pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
+        let catalog = self.db.open()?;
+        let mut wanted = self.what.wanted();
+        (wanted.labels, wanted.image, wanted.uid) = (self.labels, self.image, self.uid);
+        if wanted.what.is_empty()
+            && (&wanted.range, &wanted.labels, &wanted.image, &wanted.uid, &wanted.namespace)
+                == (&None, &None, &None, &None, &None)
+        {
+            let error = Error::usage("find what? KIND/NAME, KIND, -n, --prefix, --key, -l, --image or --uid");
+            return Err(error.hinted("etcdsnap catalog find deploy/web -n shop").into());
+        }
+        let (mut items, mut unknown) = (Vec::new(), None);
+        let mut searched = 0_usize;
+        for row in self.of.rows(&catalog)? {
+            match catalog.find(row.number, &wanted) {
+                Ok(objects) => {
+                    searched = searched.saturating_add(1);
+                    let resources = catalog.resources(row.number)?;
+                    items.extend(
+                        objects
+                            .into_iter()
+                            .map(|object| (row.clone(), one(&catalog, &row, &resources, &object), object)),
+                    );
+                }
+                // Another cluster may define the kind.
+                Err(error @ Error::NotFound { .. }) => unknown = unknown.or(Some(error)),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if let Some(error) = unknown.filter(|_| searched == 0) {
+            return Err(error.into());
+        }
+        let damaged = catalog.holders().iter().filter(|of| of.entry.verdict == Verdict::Damaged).count();
+        if items.is_empty() {
+            let what = format!("no backup in the catalog holds {}", self.what.words());
+            let hint = match damaged {
+                0 => "what was made and deleted between two backups is in none".to_owned(),
+                n => format!("{n} damaged backups were not looked into: `etcdsnap salvage FILE --list` does"),
+            };
+            return Err(Error::not_found(what.trim_end().to_owned()).hinted(hint).into());
+        }
+        match self.output {
+            ReportFormat::Json => {
+                let items = items.into_iter().map(|(_, one, _)| one).collect();
+                render::json(&mut session.out, &Document { items, not_indexed: damaged }, false)?;
+            }
+            ReportFormat::Text => {
+                for (at, (row, one, object)) in items.iter().enumerate() {
+                    if at > 0 {
+                        writeln!(session.out)?;
+                    }
+                    text(session, &catalog, row, one, object)?;
+                }
+                if damaged > 0 {
+                    say!("note: {damaged} damaged backups were not looked into");
+                }
+            }
+        }
+        Ok(Exit::Good)
+    }
+}
+
+fn seen(catalog: &Catalog, row: &Row, head: i64) -> Seen {
+    let holder = catalog.holder(row.number, head);
+    Seen {
+        time: holder.and_then(|of| of.entry.newest.clone()),
+        revision: head,
+        file: holder.and_then(|of| of.files.first()).map(|file| file.display().to_string()),
+    }
+}
+
+fn one(catalog: &Catalog, row: &Row, resources: &Resources, object: &Object) -> One {
+    let held = |(at, life): (usize, &etcdsnap::catalog::Life)| Held {
+        version: life.version.clone(),
+        unseen: object.unseen(at),
+        from: seen(catalog, row, life.first),
+        to: seen(catalog, row, life.last),
+    };
+    let words = words(resources, &object.key);
+    let is_secret = Key::new(&object.key).object().is_some_and(|of| of.resource == "secrets");
+    // The newest file that is still there.
+    let there = object.lives.iter().rev().find_map(|life| {
+        let heads = catalog.lineages().get(&row.number)?.heads.iter().rev();
+        let mut heads = heads.filter(|head| (life.first..=life.last).contains(*head));
+        heads.find_map(|head| catalog.holder(row.number, *head).filter(|holder| holder.there))
+    });
+    let bring_back =
+        there.and_then(|holder| holder.files.first()).map(|path| below(path)).map(|path| {
+            match Key::new(&object.key).object() {
+                Some(_) => {
+                    let reveal = if is_secret { " --reveal" } else { "" };
+                    format!("etcdsnap export {} {words}{reveal} --to DIR", shell(path))
+                }
+                None => format!("etcdsnap kv {} {}", shell(path), shell(OsStr::from_bytes(&object.key))),
+            }
+        });
+    One {
+        cluster: row.identity.clone(),
+        row: row.label.clone(),
+        object: words,
+        key: String::from_utf8_lossy(&object.key).into_owned(),
+        first_seen: seen(catalog, row, object.first_seen().unwrap_or_default()),
+        last_seen: seen(catalog, row, object.last_seen().unwrap_or_default()),
+        in_newest: object.is_there(),
+        versions: object.lives.iter().enumerate().map(held).collect(),
+        bring_back,
+    }
+}
+
+fn text(session: &mut Session, catalog: &Catalog, row: &Row, one: &One, object: &Object) -> Result<(), Failure> {
+    let place = |head: i64| {
+        catalog.holder(row.number, head).map_or_else(
+            || format!("revision {head}"),
+            |holder| format!("{}  {}", minute(holder.entry.time()), one_file(holder)),
+        )
+    };
+    writeln!(session.out, "{}  (cluster {})", printable(one.object.clone()), row.label)?;
+    writeln!(session.out, "  first seen  {}", place(one.first_seen.revision))?;
+    let after = catalog
+        .lineages()
+        .get(&row.number)
+        .and_then(|lineage| lineage.heads.iter().find(|head| **head > one.last_seen.revision).copied());
+    let gone = match after.and_then(|head| catalog.holder(row.number, head)) {
+        Some(holder) => format!("; gone in {}", one_file(holder)),
+        None => ", the newest".to_owned(),
+    };
+    writeln!(session.out, "  last seen   {}{gone}", place(one.last_seen.revision))?;
+    let mut columns = Columns::new(&["  REVISION", "WRITE", "SIZE", "IN", "NOTE"]).right(&[0, 1, 2]);
+    let mut before: Option<&Version> = None;
+    for (at, life) in object.lives.iter().enumerate() {
+        let version = &life.version;
+        let name = |head| catalog.holder(row.number, head).map_or_else(|| head.to_string(), one_file);
+        let within = if life.first == life.last {
+            name(life.first)
+        } else {
+            format!("{} to {}", name(life.first), name(life.last))
+        };
+        let note = match (object.unseen(at), before) {
+            (None, _) => "deleted and made again before it".to_owned(),
+            (Some(_), Some(before)) if before.content.is_some() && before.content == version.content => {
+                "the same value written again".to_owned()
+            }
+            (Some(0), _) => String::new(),
+            (Some(1), _) => "1 write before it is in no backup".to_owned(),
+            (Some(n), _) => format!("{n} writes before it are in no backup"),
+        };
+        columns.add([
+            format!("  {}", version.mod_revision),
+            version.version.to_string(),
+            version.size.to_string(),
+            within,
+            note,
+        ]);
+        before = Some(version);
+    }
+    columns.finish(&mut session.out)?;
+    match &one.bring_back {
+        Some(line) => writeln!(session.out, "  bring it back: {}", printable(line.clone()))?,
+        None => writeln!(session.out, "  none of these files is there any more")?,
+    }
+    Ok(())
+}

@@ -1,0 +1,142 @@
+use clap::{Args, ValueEnum};
+use etcdsnap::catalog::{Growth, Series};
+use serde::Serialize;
+use std::io::Write as _;
+
+use super::common::{Db, Of, What, minute};
+use crate::{
+    args::ReportFormat,
+    failure::{Exit, Failure},
+    render::{self, Columns, bytes},
+    session::Session,
+};
+
+/// What grew: the size of the values of each kind or namespace, from backup to backup
+///
+/// The kind that grew most comes first. CHART has one bar for each backup, or for each of several when there are more
+/// than 40; its height is relative to the greatest of the line. Old revisions and free pages are not counted.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  etcdsnap catalog growth
+  etcdsnap catalog growth --by namespace
+  etcdsnap catalog growth events,leases")]
+pub(crate) struct GrowthCommand {
+    #[command(flatten)]
+    what: What,
+    /// Count by
+    #[arg(long, value_enum, default_value_t = By::Kind)]
+    by: By,
+    /// Only the first N lines
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    top: usize,
+    /// The format
+    #[arg(short, long, value_enum, default_value_t = ReportFormat::Text)]
+    output: ReportFormat,
+    #[command(flatten)]
+    of: Of,
+    #[command(flatten)]
+    db: Db,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum By {
+    /// Kind
+    Kind,
+    /// Namespace
+    Namespace,
+}
+
+#[derive(Debug, Serialize)]
+struct Document {
+    items: Vec<One>,
+}
+
+#[derive(Debug, Serialize)]
+struct One {
+    row: String,
+    times: Vec<Option<String>>,
+    revisions: Vec<i64>,
+    series: Vec<Series>,
+}
+
+/// The most bars of a chart.
+const BARS: usize = 40;
+
+impl GrowthCommand {
+    pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
+        let catalog = self.db.open()?;
+        let by = match self.by {
+            By::Kind => Growth::Kind,
+            By::Namespace => Growth::Namespace,
+        };
+        let mut items = Vec::new();
+        for row in self.of.rows(&catalog)? {
+            let holders = catalog.holders_of(row.number);
+            let mut series = catalog.growth(row.number, by, &self.what.wanted())?;
+            if self.output == ReportFormat::Json {
+                let times = holders.iter().map(|of| of.entry.newest.clone()).collect();
+                let revisions = holders.iter().filter_map(|of| of.entry.revision).collect();
+                items.push(One { row: row.label, times, revisions, series });
+                continue;
+            }
+            series.truncate(self.top);
+            let time = |of: Option<&&etcdsnap::catalog::Holder>| minute(of.and_then(|of| of.entry.time()));
+            let (first, last) = (time(holders.first()), time(holders.last()));
+            writeln!(session.out, "cluster {}: {} backups, {first} to {last}", row.label, holders.len())?;
+            let name = if self.by == By::Kind { "KIND" } else { "NAMESPACE" };
+            let mut columns =
+                Columns::new(&[name, "KEYS", "NOW", "BYTES", "NOW", "GROWN", "CHART"]).right(&[1, 2, 3, 4, 5]);
+            for series in series {
+                let of = |counts: &[u64], last: bool| {
+                    if last { counts.last() } else { counts.first() }.copied().unwrap_or_default()
+                };
+                let grown = series.grown();
+                let size = u64::try_from(grown.unsigned_abs()).unwrap_or(u64::MAX);
+                columns.add([
+                    series.name.clone(),
+                    of(&series.keys, false).to_string(),
+                    of(&series.keys, true).to_string(),
+                    bytes(of(&series.bytes, false)),
+                    bytes(of(&series.bytes, true)),
+                    format!("{}{}", if grown < 0 { "-" } else { "+" }, bytes(size)),
+                    chart(&series.bytes),
+                ]);
+            }
+            columns.finish(&mut session.out)?;
+        }
+        if self.output == ReportFormat::Json {
+            render::json(&mut session.out, &Document { items }, false)?;
+        }
+        Ok(Exit::Good)
+    }
+}
+
+/// Bars of eight heights; of several backups in one bar the greatest.
+fn chart(counts: &[u64]) -> String {
+    const HEIGHTS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let most = counts.iter().copied().max().unwrap_or_default().max(1);
+    let width = counts.len().div_ceil(BARS).max(1);
+    let bar = |group: &[u64]| {
+        let of = group.iter().copied().max().unwrap_or_default();
+        let height = (u128::from(of) * 7).div_ceil(u128::from(most));
+        match of {
+            0 => ' ',
+            _ => HEIGHTS.get(usize::try_from(height).unwrap_or_default()).copied().unwrap_or('█'),
+        }
+    };
+    counts.chunks(width).map(bar).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::chart;
+
+    #[test]
+    fn a_chart_has_a_bar_for_each_backup_up_to_forty() {
+        assert_eq!(chart(&[0, 1, 50, 100]), " ▂▅█");
+        assert_eq!(chart(&[7; 3]), "███");
+        assert_eq!(chart(&[1; 81]).chars().count(), 27);
+        assert_eq!(chart(&[]), "");
+    }
+}

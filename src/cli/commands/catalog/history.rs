@@ -1,0 +1,95 @@
+use clap::Args;
+use etcdsnap::Error;
+
+use super::common::{Db, Of, What};
+use crate::{
+    args::{Cli, ReportFormat},
+    failure::{Exit, Failure},
+    session::Session,
+};
+
+/// Every stored revision of an object in all backups of its cluster, and what changed at each
+///
+/// As `history --also`: the backups of the row that hold it are opened, and each shows every change since its last
+/// compaction. Backups whose file is gone are left out, and named. `catalog find` answers without opening any.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  etcdsnap catalog history deploy/web -n shop")]
+pub(crate) struct History {
+    #[command(flatten)]
+    what: What,
+    /// Show all fields: managedFields, resourceVersion, generation and the status too
+    #[arg(long)]
+    all: bool,
+    /// The format
+    #[arg(short, long, value_enum, default_value_t = ReportFormat::Text)]
+    output: ReportFormat,
+    #[command(flatten)]
+    of: Of,
+    #[command(flatten)]
+    db: Db,
+}
+
+impl History {
+    pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
+        let catalog = self.db.open()?;
+        let wanted = self.what.wanted();
+        let rows = self.of.rows(&catalog)?;
+        let mut holding = Vec::new();
+        for row in rows {
+            match catalog.find(row.number, &wanted) {
+                Ok(objects) if !objects.is_empty() => holding.push((row, objects)),
+                Ok(_) | Err(Error::NotFound { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let (row, objects) = match &holding[..] {
+            [one] => one,
+            [] => {
+                let what = format!("no backup in the catalog holds {}", self.what.words());
+                return Err(Error::not_found(what).into());
+            }
+            several => {
+                let labels: Vec<_> = several.iter().map(|(row, _)| row.label.as_str()).collect();
+                let what = format!("{} is in several: {}", self.what.words(), labels.join(", "));
+                return Err(Error::usage(what).hinted("name one with --cluster ID").into());
+            }
+        };
+        // A backup from after the deletion may still hold the revisions before it.
+        let first = objects.iter().filter_map(etcdsnap::catalog::Object::first_seen).min().unwrap_or_default();
+        let (mut files, mut gone) = (Vec::new(), 0_usize);
+        for holder in catalog.holders_of(row.number) {
+            let reaches = holder.entry.revision.is_some_and(|revision| revision >= first);
+            match holder.files.first().filter(|_| holder.there) {
+                Some(file) if reaches => files.push(file.clone().into_os_string()),
+                None if reaches => gone = gone.saturating_add(1),
+                _ => {}
+            }
+        }
+        if gone > 0 {
+            say!("note: {gone} backups that may hold more of it are not there any more");
+        }
+        let Some((newest, others)) = files.split_last() else {
+            return Err(Error::not_found("none of the backups that hold it is there any more").into());
+        };
+        let mut call = vec!["etcdsnap".into(), "history".into(), newest.clone()];
+        call.extend(self.what.what.iter().map(Into::into));
+        if let Some(namespace) = self.what.within.only() {
+            call.extend(["-n".into(), namespace.into()]);
+        }
+        if let Some(key) = &self.what.key {
+            call.extend(["--key".into(), key.into()]);
+        }
+        for other in others {
+            call.extend(["--also".into(), other.clone()]);
+        }
+        if self.all {
+            call.push("--all".into());
+        }
+        if self.output == ReportFormat::Json {
+            call.extend(["-o".into(), "json".into()]);
+        }
+        Cli::call(call)?.command.run(session)
+    }
+}

@@ -1,0 +1,121 @@
+use std::{collections::HashMap, io::Write as _};
+
+use clap::Args;
+use etcdsnap::{
+    Error,
+    catalog::{Catalog, Holder},
+};
+
+use super::{
+    common::{Db, Of, file, minute, rows, since},
+    ls::{One, is_good},
+};
+use crate::{
+    args::Format,
+    failure::{Exit, Failure},
+    render,
+    session::Session,
+};
+
+/// The newest backup of each cluster, and of each branch of one
+///
+/// By the revision: a clock may be wrong. Only files that were there when the catalog was last brought up to date.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  etcdsnap catalog last --good
+
+Exit status: 1 when a cluster has none")]
+pub(crate) struct Last {
+    #[command(flatten)]
+    which: Which,
+}
+
+/// The oldest backup of each cluster, and of each branch of one
+#[derive(Debug, Args)]
+pub(crate) struct Oldest {
+    #[command(flatten)]
+    which: Which,
+}
+
+#[derive(Debug, Args)]
+struct Which {
+    /// Only those that `verify` calls good
+    #[arg(long)]
+    good: bool,
+    /// The format
+    #[arg(short, long, value_enum, default_value_t = Format::Table)]
+    output: Format,
+    #[command(flatten)]
+    of: Of,
+    #[command(flatten)]
+    db: Db,
+}
+
+impl Last {
+    pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
+        self.which.run(session, |holders| holders.last().copied())
+    }
+}
+
+impl Oldest {
+    pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
+        self.which.run(session, |holders| holders.first().copied())
+    }
+}
+
+impl Which {
+    fn run(
+        self,
+        session: &mut Session,
+        pick: impl for<'h, 'c> Fn(&'h [&'c Holder]) -> Option<&'c Holder>,
+    ) -> Result<Exit, Failure> {
+        let catalog = self.db.open()?;
+        let wanted = self.of.rows(&catalog)?;
+        let labels: HashMap<u32, String> = rows(&catalog).into_iter().map(|row| (row.number, row.label)).collect();
+        let (mut exit, mut items) = (Exit::Good, Vec::new());
+        for row in &wanted {
+            let mut holders = of_row(&catalog, row.number);
+            holders.retain(|holder| holder.there && (!self.good || is_good(holder)));
+            match pick(&holders) {
+                Some(holder) => items.push((row, holder)),
+                None => {
+                    let good = if self.good { " good" } else { "" };
+                    let error = Error::not_found(format!("{}: no{good} backup whose file is there", row.label));
+                    Failure::from(error).say();
+                    exit = Exit::Content;
+                }
+            }
+        }
+        match self.output {
+            Format::Table => {
+                for (row, holder) in items {
+                    let entry = &holder.entry;
+                    writeln!(
+                        session.out,
+                        "{}: {} ({}, {} ago, revision {}, {})",
+                        row.label,
+                        file(holder),
+                        minute(entry.time()),
+                        since(entry.time()),
+                        entry.revision.unwrap_or_default(),
+                        entry.verdict
+                    )?;
+                }
+            }
+            Format::Json | Format::Ndjson => {
+                let items: Vec<_> = items.into_iter().map(|(_, holder)| One::new(holder, &labels, None)).collect();
+                render::documents(&mut session.out, &items, false, self.output == Format::Ndjson)?;
+            }
+        }
+        Ok(exit)
+    }
+}
+
+/// All backups of a lineage in the order of their revisions: of several of one revision, each.
+fn of_row(catalog: &Catalog, number: u32) -> Vec<&Holder> {
+    let mut holders: Vec<_> =
+        catalog.holders().iter().filter(|holder| holder.entry.lineages.contains(&number)).collect();
+    holders.sort_by_key(|holder| holder.entry.revision);
+    holders
+}

@@ -1,0 +1,160 @@
+use std::{collections::HashMap, io::Write as _};
+
+use clap::Args;
+use etcdsnap::{
+    catalog::{Entry, Gap, Holder, gaps},
+    verify::Verdict,
+};
+use serde::Serialize;
+
+use super::common::{Db, Of, age, file, minute, rows, short, since};
+use crate::{
+    args::Format,
+    failure::{Exit, Failure},
+    render::{self, Color, Columns, bytes, printable},
+    session::Session,
+};
+
+/// The backups in the catalog, oldest content first
+///
+/// NEWEST is the newest time inside, AGE counts from it to now. CLUSTER is the start of its identity; `/1` and `/2` after
+/// it are branches: the cluster was restored, and went on from there. A note says where backups are missing in the
+/// usual distance. Files in which there is no readable backup come last.
+#[derive(Debug, Args)]
+pub(crate) struct Ls {
+    /// The format
+    #[arg(short, long, value_enum, default_value_t = Format::Table)]
+    output: Format,
+    #[command(flatten)]
+    of: Of,
+    #[command(flatten)]
+    db: Db,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Document<'c> {
+    items: Vec<One<'c>>,
+    unread: Vec<Unread>,
+}
+
+/// One backup, for JSON.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct One<'c> {
+    pub(super) files: Vec<String>,
+    missing: bool,
+    rows: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gap: Option<&'c Gap>,
+    #[serde(flatten)]
+    entry: &'c Entry,
+}
+
+#[derive(Debug, Serialize)]
+struct Unread {
+    file: String,
+    error: String,
+    missing: bool,
+}
+
+impl<'c> One<'c> {
+    pub(super) fn new(holder: &'c Holder, labels: &HashMap<u32, String>, gap: Option<&'c Gap>) -> Self {
+        let rows = holder.entry.lineages.iter().filter_map(|of| labels.get(of).cloned()).collect();
+        let files = holder.files.iter().map(|file| file.display().to_string()).collect();
+        Self { files, missing: !holder.there, rows, gap, entry: &holder.entry }
+    }
+}
+
+impl Ls {
+    pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
+        let catalog = self.db.open()?;
+        let rows = rows(&catalog);
+        let labels: HashMap<u32, String> = rows.iter().map(|row| (row.number, row.label.clone())).collect();
+        let mut holes: HashMap<&str, Gap> = HashMap::new();
+        for row in &rows {
+            let holders: Vec<_> =
+                catalog.holders_of(row.number).into_iter().filter(|of| of.entry.time().is_some()).collect();
+            let times: Vec<_> = holders.iter().filter_map(|of| of.entry.time()).collect();
+            for gap in gaps(&times) {
+                if let Some(after) = holders.get(gap.after) {
+                    holes.insert(&after.entry.id, gap);
+                }
+            }
+        }
+        let holders = catalog.holders().iter().filter(|of| self.of.has(of.entry.identity.as_deref()));
+        let unread = catalog.files().iter().filter_map(|(path, row)| Some((path, row.error.as_ref()?, row.missing)));
+        match self.output {
+            Format::Table => {
+                let headers = ["NEWEST", "AGE", "CLUSTER", "REVISION", "KEYS", "SIZE", "VERDICT", "NOTE", "FILE"];
+                let mut columns = Columns::new(&headers).right(&[1, 3, 4, 5]).colored(6, color);
+                for holder in holders {
+                    let entry = &holder.entry;
+                    let dash = || "-".to_owned();
+                    columns.add([
+                        minute(entry.time()),
+                        since(entry.time()),
+                        cluster(holder, &labels),
+                        entry.revision.map_or_else(dash, |of| of.to_string()),
+                        entry.keys.map_or_else(dash, |of| of.to_string()),
+                        bytes(entry.size),
+                        entry.verdict.to_string(),
+                        holes.get(entry.id.as_str()).map_or_else(dash, |gap| {
+                            format!("{} since the one before, usually {}", age(gap.seconds), age(gap.usual))
+                        }),
+                        file(holder),
+                    ]);
+                }
+                columns.finish(&mut session.out)?;
+                for (_, error, missing) in unread {
+                    let error = error.lines().next().unwrap_or_default().to_owned();
+                    let missing = if missing { " (missing)" } else { "" };
+                    writeln!(session.out, "no backup{missing}: {}", printable(error))?;
+                }
+            }
+            Format::Json | Format::Ndjson => {
+                let one = |holder| One::new(holder, &labels, holes.get(holder_id(holder)));
+                let items: Vec<_> = holders.map(one).collect();
+                if self.output == Format::Ndjson {
+                    items.iter().try_for_each(|item| render::json(&mut session.out, item, true))?;
+                } else {
+                    let unread = unread.map(|(path, error, missing)| Unread {
+                        file: path.display().to_string(),
+                        error: error.clone(),
+                        missing,
+                    });
+                    let document = Document { items, unread: unread.collect() };
+                    render::json(&mut session.out, &document, false)?;
+                }
+            }
+        }
+        Ok(Exit::Good)
+    }
+}
+
+fn holder_id(holder: &Holder) -> &str {
+    &holder.entry.id
+}
+
+/// The rows that a backup is in; its identity alone where it is in none or in all branches.
+fn cluster(holder: &Holder, labels: &HashMap<u32, String>) -> String {
+    match &holder.entry.lineages[..] {
+        [one] => labels.get(one).cloned().unwrap_or_default(),
+        _ => short(holder.entry.identity.as_deref()),
+    }
+}
+
+/// The colour of a verdict.
+fn color(verdict: &str) -> Option<Color> {
+    match verdict {
+        "good" => Some(Color::Green),
+        "doubtful" => Some(Color::Yellow),
+        "damaged" => Some(Color::Red),
+        _ => None,
+    }
+}
+
+/// Whether a backup may be restored from without doubt.
+pub(super) fn is_good(holder: &Holder) -> bool {
+    holder.entry.verdict == Verdict::Good
+}

@@ -1,0 +1,74 @@
+mod add;
+mod check;
+mod common;
+mod diff;
+mod find;
+mod growth;
+mod history;
+mod last;
+mod ls;
+mod prune;
+
+use clap::{Args, Subcommand};
+
+use crate::{
+    failure::{Exit, Failure},
+    session::Session,
+};
+
+/// Many backups: which is the last good one, which holds an object, when did it change, what grew
+///
+/// `add` checks each backup once, as `verify` does, and notes what it holds; the other commands answer from that. Backups
+/// are told apart by their content: a copy is no second backup, and a file that was moved is found again. Values are not
+/// in the catalog, only hashes of them with a key that is, so keep it as you keep the backups.
+///
+/// The backups of one cluster, by the uid of its Namespace kube-system, form a row in which each continues the one
+/// before. When a cluster was restored and went on from there, the row forks, and each branch is a row of its own.
+///
+/// The catalog is a file, $XDG_STATE_HOME/etcdsnap/catalog.redb or ~/.local/state/etcdsnap/catalog.redb. One process at a
+/// time adds to it; the others can be used meanwhile.
+#[derive(Debug, Args)]
+#[command(arg_required_else_help = true)]
+#[command(after_help = "\
+Examples:
+  etcdsnap catalog add /backups
+  etcdsnap catalog last --good
+  etcdsnap catalog find deploy/web -n shop
+  etcdsnap catalog prune --keep-last 28 --keep-daily 14")]
+pub(crate) struct Catalog {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Add(add::Add),
+    Rebuild(add::Rebuild),
+    Ls(ls::Ls),
+    Last(last::Last),
+    Oldest(last::Oldest),
+    Find(find::Find),
+    History(history::History),
+    Diff(diff::Diff),
+    Growth(growth::GrowthCommand),
+    Check(check::Check),
+    Prune(prune::Prune),
+}
+
+impl Catalog {
+    pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
+        match self.command {
+            Command::Add(command) => command.run(session),
+            Command::Rebuild(command) => command.run(session),
+            Command::Ls(command) => command.run(session),
+            Command::Last(command) => command.run(session),
+            Command::Oldest(command) => command.run(session),
+            Command::Find(command) => command.run(session),
+            Command::History(command) => command.run(session),
+            Command::Diff(command) => command.run(session),
+            Command::Growth(command) => command.run(session),
+            Command::Check(command) => command.run(session),
+            Command::Prune(command) => command.run(session),
+        }
+    }
+}

@@ -1,0 +1,288 @@
+//! Many backups: what is in which, which are good, which are kept.
+
+mod hostile;
+mod series;
+
+use std::{
+    ffi::OsStr,
+    fs,
+    path::{Path, PathBuf},
+    process::Output,
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::common::etcdsnap;
+
+/// A catalog of its own, and a folder for backups.
+pub struct Bench {
+    home: TempDir,
+}
+
+impl Bench {
+    pub fn new() -> Self {
+        let home = TempDir::new().unwrap();
+        fs::create_dir(home.path().join("backups")).unwrap();
+        Self { home }
+    }
+
+    /// With these fixtures in the folder.
+    pub fn with(fixtures: &[&str]) -> Self {
+        let bench = Self::new();
+        for name in fixtures {
+            fs::copy(format!("fixtures/{name}"), bench.backup(name)).unwrap();
+        }
+        bench
+    }
+
+    pub fn db(&self) -> PathBuf {
+        self.home.path().join("state/catalog.redb")
+    }
+
+    pub fn folder(&self) -> PathBuf {
+        self.home.path().join("backups")
+    }
+
+    pub fn backup(&self, name: &str) -> PathBuf {
+        self.folder().join(name)
+    }
+
+    /// Runs `etcdsnap catalog ARGS --db ...`, which may fail.
+    pub fn run<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Output {
+        let args: Vec<_> = args.into_iter().map(|arg| arg.as_ref().to_owned()).collect();
+        let all = [vec!["catalog".into()], args, vec!["--db".into(), self.db().into()]].concat();
+        etcdsnap(all)
+    }
+
+    /// What it prints; its exit code has to be `code`.
+    #[track_caller]
+    pub fn says<S: AsRef<OsStr>>(&self, code: i32, args: impl IntoIterator<Item = S>) -> String {
+        let output = self.run(args);
+        let text = String::from_utf8(output.stdout).unwrap();
+        let err = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{text}{err}");
+        text
+    }
+
+    /// Adds the folder.
+    #[track_caller]
+    pub fn add(&self, code: i32) -> String {
+        self.says(code, [OsStr::new("add"), self.folder().as_os_str()])
+    }
+
+    #[track_caller]
+    pub fn json(&self, code: i32, args: &[&str]) -> Value {
+        serde_json::from_str(&self.says(code, args.iter().chain(&["-o", "json"]))).unwrap()
+    }
+}
+
+/// The name of the file at a path in a document.
+pub fn name(path: &Value) -> &str {
+    Path::new(path.as_str().unwrap()).file_name().unwrap().to_str().unwrap()
+}
+
+#[test]
+fn backups_are_added_once_and_questions_answered() {
+    let bench = Bench::with(&["kube.db", "kube-later.db", "encrypted.db", "etcd-3.6.db"]);
+    fs::copy("fixtures/kube.db", bench.backup("copy.db")).unwrap();
+    fs::write(bench.backup("notes.txt"), "no backup").unwrap();
+    let whole = fs::read("fixtures/kube.db").unwrap();
+    fs::write(bench.backup("cut.db"), &whole[..whole.len() / 2]).unwrap();
+    fs::write(bench.backup("empty.db"), b"").unwrap();
+    let text = bench.add(1);
+    assert!(text.contains("cut.db: damaged: the file is cut short"), "{text}");
+    assert!(text.contains("added 6 (2.9 MB): 5 good, 0 doubtful, 1 damaged; 1 not added; 1 other files"), "{text}");
+    let before = fs::read(bench.db()).unwrap();
+    let again = bench.add(0);
+    assert!(again.starts_with("added 0 (0 B): 0 good, 0 doubtful, 0 damaged; 7 as they were"), "{again}");
+    assert_eq!(fs::read(bench.db()).unwrap(), before, "nothing has changed");
+
+    let ls = bench.json(0, &["ls"]);
+    let items = ls["items"].as_array().unwrap();
+    let names: Vec<_> = items.iter().map(|item| name(&item["files"][0])).collect();
+    assert_eq!(names, ["cut.db", "etcd-3.6.db", "copy.db", "encrypted.db", "kube-later.db"]);
+    assert_eq!(items[2]["files"].as_array().unwrap().len(), 2, "a copy is no second backup");
+    assert_eq!(items[4]["keys"], 286);
+    assert!(items[0]["lineages"].as_array().unwrap().is_empty(), "what is damaged is not looked into");
+    assert_eq!(name(&ls["unread"][0]["file"]), "empty.db");
+
+    let last = bench.says(0, ["last", "--good"]);
+    assert_eq!(last.lines().count(), 3, "{last}");
+    let last = bench.json(0, &["last", "--good", "--cluster", "31cfb609"]);
+    assert_eq!(name(&last["items"][0]["files"][0]), "kube-later.db");
+    let oldest = bench.json(0, &["oldest", "--cluster", "31cfb609"]);
+    assert_eq!(name(&oldest["items"][0]["files"][0]), "copy.db");
+
+    // As `history` of both shows: the Deployment was written at 404 and at 501.
+    let found = bench.json(0, &["find", "deploy/web", "-n", "shop", "--cluster", "31cfb609"]);
+    let versions = found["items"][0]["versions"].as_array().unwrap();
+    let revisions: Vec<_> = versions.iter().map(|of| of["modRevision"].as_i64().unwrap()).collect();
+    assert_eq!(revisions, [404, 501]);
+    assert_eq!(found["notIndexed"], 1);
+    let line = found["items"][0]["bringBack"].as_str().unwrap();
+    assert!(line.contains("kube-later.db deployment.apps/web -n shop --to DIR"), "{line}");
+
+    // The Ingress is gone in the later one.
+    let gone = bench.says(0, ["find", "ing", "-n", "shop", "--cluster", "31cfb609"]);
+    assert!(gone.contains("; gone in") && gone.contains("kube-later.db"), "{gone}");
+    let nothing = bench.run(["find", "deploy/nothing"]);
+    assert_eq!(nothing.status.code(), Some(1));
+}
+
+#[test]
+fn what_the_catalog_says_of_two_backups_is_what_diff_says() {
+    let bench = Bench::with(&["kube.db", "kube-later.db"]);
+    bench.add(0);
+    let ours = bench.json(1, &["diff", "kube.db", "kube-later.db", "--all"]);
+    let of = |change: &str| {
+        let changes = ours["changes"].as_array().unwrap().iter().filter(|of| of["change"] == change);
+        let mut keys: Vec<_> = changes.map(|of| of["key"].as_str().unwrap().to_owned()).collect();
+        // `diff` lists the leases of API servers in another place.
+        keys.retain(|key: &String| !key.contains("/masterleases/"));
+        keys.sort();
+        keys
+    };
+    let output = etcdsnap(["diff", "fixtures/kube.db", "fixtures/kube-later.db", "--all", "-o", "json"]);
+    let theirs: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let in_diff = |list: &str| {
+        let mut keys: Vec<_> =
+            theirs[list].as_array().unwrap().iter().map(|of| of["key"].as_str().unwrap().to_owned()).collect();
+        keys.retain(|key| !key.contains("/masterleases/"));
+        keys.sort();
+        keys
+    };
+    assert_eq!(of("added"), in_diff("added"));
+    assert_eq!(of("removed"), in_diff("removed"));
+    assert_eq!(of("replaced"), in_diff("replaced"));
+    let changed = [of("changed"), of("rewritten")].concat();
+    for key in in_diff("changed") {
+        assert!(changed.contains(&key), "{key}");
+    }
+    assert_eq!(bench.run(["diff", "kube.db", "kube.db"]).status.code(), Some(0));
+    // By time: the newest up to it.
+    let by_time = bench.json(1, &["diff", "2026-11-21T03:00:00Z", "2026-11-22", "--all"]);
+    assert_eq!(by_time["changes"], ours["changes"]);
+    let fields = bench.run(["diff", "kube.db", "kube-later.db", "deploy/web", "-n", "shop", "--fields"]);
+    assert!(String::from_utf8(fields.stdout).unwrap().contains("spec."), "the fields are those of diff");
+}
+
+#[test]
+fn encrypted_values_are_opened_whenever_there_is_a_key() {
+    let bench = Bench::with(&["encrypted.db"]);
+    let folder = bench.folder();
+    let sealed = |bench: &Bench| bench.json(0, &["ls"])["items"][0]["sealed"].as_u64().unwrap();
+    bench.add(0);
+    assert!(sealed(&bench) > 0);
+    let none = bench.run(["find", "secrets", "-l", "app=none"]);
+    assert_eq!(none.status.code(), Some(1));
+    // The file is as it was, so it is read again only where it is new to the catalog.
+    fs::rename(bench.backup("encrypted.db"), bench.backup("moved.db")).unwrap();
+    let keys = ["--encryption-config", "fixtures/encryption.yaml"];
+    bench.says(0, ["add", folder.to_str().unwrap()].iter().chain(&keys));
+    assert_eq!(sealed(&bench), 0);
+    let found = bench.json(0, &["find", "secrets", "-n", "shop"]);
+    let versions: Vec<_> = found["items"].as_array().unwrap().iter().map(|of| &of["versions"][0]).collect();
+    assert!(versions.iter().all(|of| of["sealed"] == false && of["uid"].is_string()), "{versions:?}");
+    // In the other order it is the same catalog.
+    let other = Bench::with(&["encrypted.db"]);
+    other.says(0, ["add", other.folder().to_str().unwrap()].iter().chain(&keys));
+    let versions = |of: &Value| {
+        let items = of["items"].as_array().unwrap().iter();
+        items.map(|of| (of["key"].clone(), of["versions"][0]["uid"].clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(versions(&other.json(0, &["find", "secrets", "-n", "shop"])), versions(&found));
+}
+
+#[test]
+fn no_value_and_no_plain_hash_of_one_is_in_the_file() {
+    let bench = Bench::with(&["kube.db"]);
+    bench.add(0);
+    let file = fs::read(bench.db()).unwrap();
+    let output = etcdsnap(["kv", "fixtures/kube.db", "/registry/secrets/", "--prefix", "-w", "json"]);
+    let secrets: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let contains = |part: &[u8]| file.windows(part.len()).any(|window| window == part);
+    for kv in secrets["kvs"].as_array().unwrap() {
+        let value = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, kv["value"].as_str().unwrap());
+        let value = value.unwrap();
+        let mut sha = etcdsnap::hash::Sha256::default();
+        sha.update(&value);
+        assert!(!contains(&sha.finish()[..8]), "a hash that can be guessed");
+        assert!(!contains(&value[value.len() / 2..value.len() / 2 + 16]));
+    }
+    assert!(contains(b"/registry/secrets/"), "but its key is");
+}
+
+#[test]
+fn files_that_change_vanish_or_rot_are_noticed() {
+    let bench = Bench::with(&["kube.db", "kube-later.db", "encrypted.db", "etcd-3.6.db"]);
+    bench.add(0);
+    assert!(bench.says(0, ["check"]).starts_with("4 of 4 files are as they were"));
+    fs::remove_file(bench.backup("kube.db")).unwrap();
+    fs::write(bench.backup("etcd-3.6.db"), fs::read("fixtures/etcd-3.7.db").unwrap()).unwrap();
+    // One byte, and the time set back: what a disk does.
+    let path = bench.backup("encrypted.db");
+    let time = fs::metadata(&path).unwrap().modified().unwrap();
+    let mut bytes = fs::read(&path).unwrap();
+    let at = bytes.len() / 2;
+    bytes[at] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    fs::File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
+    let text = bench.says(1, ["check"]);
+    assert!(text.contains("encrypted.db: bad") && text.contains("kube.db: missing"), "{text}");
+    assert!(text.contains("etcd-3.6.db: changed") && text.contains("1 of 4 files"), "{text}");
+    assert!(!bench.says(1, ["check", "--quick"]).contains("bad"));
+    let text = bench.add(0);
+    assert!(text.contains("1 missing now"), "{text}");
+    // What a missing file held stays known, and is brought back from another.
+    let found = bench.json(0, &["find", "ing", "-n", "shop", "--cluster", "31cfb609"]);
+    assert!(found["items"][0]["bringBack"].is_null());
+    let history = bench.run(["history", "deploy/web", "-n", "shop", "--cluster", "31cfb609"]);
+    assert!(history.status.success(), "{history:?}");
+    let note = String::from_utf8(history.stderr).unwrap();
+    assert!(note.contains("1 backups that may hold more of it are not there any more"), "{note}");
+}
+
+#[test]
+fn prune_keeps_what_it_says_and_acts_only_when_told() {
+    let bench = Bench::with(&["kube.db", "kube-later.db", "encrypted.db", "etcd-3.6.db"]);
+    let whole = fs::read("fixtures/kube.db").unwrap();
+    fs::write(bench.backup("cut.db"), &whole[..whole.len() / 2]).unwrap();
+    bench.add(1);
+    assert_eq!(bench.run(["prune"]).status.code(), Some(2));
+    let text = bench.says(0, ["prune", "--keep-last", "1"]);
+    assert_eq!(text.matches("to be removed").count(), 1, "{text}");
+    assert_eq!(fs::read_dir(bench.folder()).unwrap().count(), 5);
+    // Where the newest is not what it was, nothing of its cluster is removed.
+    let good = fs::read(bench.backup("kube-later.db")).unwrap();
+    let time = fs::metadata(bench.backup("kube-later.db")).unwrap().modified().unwrap();
+    let mut bad = good.clone();
+    bad[good.len() / 2] ^= 1;
+    fs::write(bench.backup("kube-later.db"), bad).unwrap();
+    bench.says(1, ["prune", "--keep-last", "1", "--yes"]);
+    assert!(bench.backup("kube.db").exists());
+    fs::write(bench.backup("kube-later.db"), good).unwrap();
+    fs::File::options().write(true).open(bench.backup("kube-later.db")).unwrap().set_modified(time).unwrap();
+    let text = bench.says(0, ["prune", "--keep-last", "1", "--yes"]);
+    assert!(text.contains("2 more that are damaged, doubtful or of no known cluster are not touched"), "{text}");
+    let mut left: Vec<_> = fs::read_dir(bench.folder()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["cut.db", "encrypted.db", "etcd-3.6.db", "kube-later.db"]);
+    let found = bench.json(0, &["find", "ing", "-n", "shop", "--cluster", "31cfb609"]);
+    assert!(found["items"][0]["bringBack"].is_null(), "what was removed stays known");
+}
+
+#[test]
+fn a_pipe_is_added_under_the_name_of_where_it_came_from() {
+    let bench = Bench::new();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_etcdsnap"))
+        .args(["catalog", "add", "-", "--name", "s3://bucket/kube.db", "--db"])
+        .arg(bench.db())
+        .stdin(fs::File::open("fixtures/kube.db").unwrap())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let ls = bench.json(0, &["ls"]);
+    assert_eq!(ls["items"][0]["files"][0], "s3://bucket/kube.db");
+    assert_eq!(bench.run(["add", "fixtures", "--name", "x"]).status.code(), Some(2));
+}
