@@ -16,6 +16,7 @@ mod all_or_nothing;
 mod audited;
 mod bolt;
 mod bolt_broken;
+mod bounded_growth;
 mod bounded_hostile;
 mod bounded_memory;
 mod broken_log;

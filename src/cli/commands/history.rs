@@ -1,11 +1,10 @@
-use std::{io::Write as _, path::PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use etcdsnap::{
     Error,
     diff::{Ignore, history_document, history_lines, window},
     etcd::Range,
-    k8s::json,
     objects::{At, Cluster, Joined, Query},
     source::Source,
 };
@@ -125,12 +124,7 @@ impl History {
             ReportFormat::Text => {
                 history_lines(&joined, &found, &ignore, &mask, |lines| render::lines(&mut session.out, lines))?;
             }
-            ReportFormat::Json => {
-                let mut text = Vec::new();
-                json::pretty(&mut text, &history_document(&joined, &found, &ignore, &mask), 0);
-                text.push(b'\n');
-                session.out.write_all(&text)?;
-            }
+            ReportFormat::Json => history_document(&mut session.out, &joined, &found, &ignore, &mask)?,
         }
         sources
             .iter()
