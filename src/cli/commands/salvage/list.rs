@@ -90,6 +90,9 @@ impl Listing {
         }
         session.out.flush()?;
         session.intact(&source)?;
+        if exit == Exit::Content {
+            say!("note: there is no such record; without --key, --prefix and --verdict all records are listed");
+        }
         Ok(exit)
     }
 }
