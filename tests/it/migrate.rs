@@ -275,3 +275,22 @@ fn who_is_a_member_is_not_guessed() {
     assert!(said.contains(&format!("do not agree on member {old}")) && said.contains("etcdsnap restore"), "{said}");
     assert!(!to.exists() && Tree::of(&data) == before);
 }
+
+/// The log is exchanged before the db. When the power goes between the two, both etcds serve what was there; with the
+/// other order the older one would not start.
+#[test]
+fn what_a_power_cut_leaves_between_log_and_db_is_served() {
+    let Some(peers) = Peers::find("what_a_power_cut_leaves_between_log_and_db_is_served") else { return };
+    let Stopped { _home: home, data, ports, served: before } = stopped(&peers, "36");
+    let at = |name: &str| home.path().join(name);
+    copy(&data, &at("whole"));
+    migrate(0, &["--data-dir", path(&data), "--target-version", "3.5", "--in-place", "--yes"]);
+    fs::copy(at("whole/member/snap/db"), data.join("member/snap/db")).unwrap();
+    for version in ["36", "35"] {
+        let between = at(version);
+        copy(&data, &between);
+        let mut etcd = Etcd::spawn(&peers, version, "m1", Some(&between), ports, &[]);
+        assert!(etcd.wait_for_health(), "{version}: {}", etcd.log());
+        assert_eq!(served(&etcd), before, "{version}");
+    }
+}
