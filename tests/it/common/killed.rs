@@ -100,3 +100,16 @@ pub fn patch(data: &Path, old: &str, new: &str) {
     all.into_iter().for_each(|at| bytes[at..at + old.len()].copy_from_slice(new.as_bytes()));
     fs::write(&path, bytes).unwrap();
 }
+
+/// The data directory of an etcd of `version` that was killed after it had written keys, a lease and a compaction.
+pub fn member(peers: &Peers, version: &'static str) -> (TempDir, PathBuf) {
+    let etcd = Etcd::start_on(peers, version, None, &["--snapshot-count", "20"]).unwrap();
+    for i in 0..60 {
+        etcd.ctl(&["put", &format!("/k/{}", i % 7), &format!("value {i}")]);
+    }
+    etcd.ctl(&["del", "/k/3"]);
+    let lease = etcd.ctl(&["lease", "grant", "1000"]);
+    etcd.ctl(&["put", "/l", "x", &format!("--lease={}", lease.split(' ').nth(1).unwrap())]);
+    etcd.ctl(&["compact", "20"]);
+    etcd.kill()
+}

@@ -113,15 +113,7 @@ fn data_dirs(home: &Path) -> Vec<PathBuf> {
     }
     if let Some(peers) = crate::common::Peers::find("mutants of logs that etcd 3.4, 3.5 and 3.7 wrote") {
         for version in ["34", "35", "37"] {
-            let etcd = crate::common::Etcd::start_on(&peers, version, None, &["--snapshot-count", "20"]).unwrap();
-            for i in 0..60 {
-                etcd.ctl(&["put", &format!("/k/{}", i % 7), &format!("value {i}")]);
-            }
-            etcd.ctl(&["del", "/k/3"]);
-            let lease = etcd.ctl(&["lease", "grant", "1000"]);
-            etcd.ctl(&["put", "/l", "x", &format!("--lease={}", lease.split(' ').nth(1).unwrap())]);
-            etcd.ctl(&["compact", "20"]);
-            let (folder, data) = etcd.kill();
+            let (folder, data) = crate::common::killed::member(&peers, version);
             let to = home.join(format!("killed-{version}"));
             crate::common::killed::copy(&data, &to);
             drop(folder);

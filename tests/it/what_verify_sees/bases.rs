@@ -8,7 +8,7 @@ use std::{
 use etcdsnap::bolt::Db;
 
 use super::{content, model::Model, pages};
-use crate::common::random::Random;
+use crate::common::{Peers, killed, random::Random};
 
 /// A real backup.
 pub struct Base {
@@ -61,6 +61,16 @@ pub fn all() -> Vec<Base> {
         snapshot("freelist.db", "36", Some("secret")),
         Base { name: "datadir-3.6", version: "36", password: None, member: Some((dir, data)), image },
     ]
+}
+
+/// Data directories of etcds of other versions, which were killed.
+pub fn killed(peers: &Peers) -> Vec<Base> {
+    let of = |(name, version)| {
+        let (dir, data) = killed::member(peers, version);
+        let image = trimmed(fs::read(Base::db(&data)).unwrap());
+        Base { name, version, password: None, member: Some((dir, data)), image }
+    };
+    [("datadir-3.4", "34"), ("datadir-3.5", "35"), ("datadir-3.7", "37"), ("datadir-3.8", "38")].map(of).into()
 }
 
 /// The db without what follows it.
