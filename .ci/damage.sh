@@ -4,4 +4,6 @@
 #   ETCDSNAP_PEERS=$(.ci/peers.sh | tail -1) .ci/damage.sh
 set -euo pipefail
 cd "$(dirname "$0")/.."
-ETCDSNAP_DAMAGE=1 cargo test --quiet --locked --release --test it -- --nocapture --exact mutants::table::table_of_damage
+cargo build --quiet --locked --release
+export ETCDSNAP_MUTANTS_PROGRAM=${ETCDSNAP_MUTANTS_PROGRAM:-$PWD/target/release/etcdsnap}
+ETCDSNAP_DAMAGE=1 cargo test --quiet --locked --test it -- --nocapture --exact mutants::table::table_of_damage

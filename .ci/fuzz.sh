@@ -4,12 +4,13 @@
 #   .ci/fuzz.sh SECONDS [TARGET...]       all targets, or these: docs/fuzzing.md lists them
 #
 # An input that fails is in $FUZZ_DIR/TARGET/failed; what it fails with is in TARGET/log, and the exit status is 1.
-# FUZZ_SEED is libFuzzer's seed (1; 0 is another one in each run), FUZZ_JOBS the number of targets at a time.
+# FUZZ_SEED is libFuzzer's seed (1; 0 is another one in each run), FUZZ_JOBS the number of targets at a time, FUZZ_TIMEOUT
+# after how many seconds an input fails (10): on a machine that is busy with other work, more.
 # FUZZ_DIR (${XDG_CACHE_HOME:-~/.cache}/etcdsnap/fuzz) holds the build and each target's corpus, which grows from run to
 # run. With FUZZ_FRESH (`.ci/run`) the corpus is the seeds alone, in a folder of its own.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-[[ ${1:-} =~ ^[0-9]+$ ]] || { sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+[[ ${1:-} =~ ^[0-9]+$ ]] || { sed -n '2,11s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 seconds=$1; shift
 jobs=${FUZZ_JOBS:-$(nproc)} dir=${FUZZ_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/etcdsnap/fuzz}
 mkdir -p "$dir"
@@ -38,7 +39,7 @@ fuzz() { # TARGET: prints one line
   rm -rf "$at/seeds"
   FUZZ_TARGET=$target FUZZ_SEEDS=$at/seeds "$fuzzer" 2> "$at/log" || { cat "$at/log"; return 1; }
   local runs cover corpus cpu TIMEFORMAT='%U %S'
-  cpu=$({ time FUZZ_TARGET=$target "$fuzzer" -seed="${FUZZ_SEED:-1}" -max_total_time="$seconds" -timeout=10 \
+  cpu=$({ time FUZZ_TARGET=$target "$fuzzer" -seed="${FUZZ_SEED:-1}" -max_total_time="$seconds" -timeout="${FUZZ_TIMEOUT:-10}" \
     -rss_limit_mb=1024 -max_len=65536 -reload=0 -print_final_stats=1 -dict=fuzz/dictionary.txt \
     -artifact_prefix="$at/failed/" "$at/corpus" "$at/seeds" > "$at/log" 2>&1; } 2>&1) || code=$?
   cpu=$(awk '{printf "%.0f", $1 + $2}' <<< "$cpu")

@@ -51,7 +51,17 @@ fn targets_read_good_input_and_damaged_input() {
     let (key, value) = objects().swap_remove(20);
     let put = targets::item("key", b"", &etcdsnap::proto::Writer::new().bytes(1, &key).bytes(5, &value).finish());
     let object = [&[20], value.as_slice()].concat();
-    let inputs = [("db", &db), ("hashkv", &db), ("buckets", &put), ("value", &value), ("objects", &object)];
+    // a db as it is, on pages of 1 KiB; one with a log, too
+    let salvaged = [0x10, 0x14].map(|options| [&[options], db.as_slice()].concat());
+    let inputs = [
+        ("db", &db),
+        ("hashkv", &db),
+        ("buckets", &put),
+        ("salvage", &salvaged[0]),
+        ("salvage", &salvaged[1]),
+        ("value", &value),
+        ("objects", &object),
+    ];
     let mut random = Random::default();
     for (name, input) in inputs {
         let target = target(name);

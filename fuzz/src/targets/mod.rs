@@ -37,17 +37,19 @@ pub struct Target {
 }
 
 const MIB: usize = 1 << 20;
+/// What a file may be in: zstd and xz have windows of several MiB, however short the input is.
+const CONTAINER: usize = 32 * MIB;
 
 pub const TARGETS: &[Target] = &[
-    Target { name: "db", run: db::run, heap: 4 * MIB },
-    Target { name: "hashkv", run: hashkv::run, heap: 4 * MIB },
+    Target { name: "db", run: db::run, heap: CONTAINER },
+    Target { name: "hashkv", run: hashkv::run, heap: CONTAINER },
     Target { name: "buckets", run: buckets::run, heap: 4 * MIB },
-    Target { name: "salvage", run: salvage::run, heap: 4 * MIB },
-    Target { name: "wal", run: wal::run, heap: 4 * MIB },
-    Target { name: "snap", run: snap::run, heap: 4 * MIB },
+    Target { name: "salvage", run: salvage::run, heap: CONTAINER },
+    Target { name: "wal", run: wal::run, heap: CONTAINER },
+    Target { name: "snap", run: snap::run, heap: CONTAINER },
     Target { name: "value", run: value::run, heap: 4 * MIB },
     Target { name: "objects", run: objects::run, heap: 16 * MIB },
-    Target { name: "container", run: container::run, heap: 32 * MIB },
+    Target { name: "container", run: container::run, heap: CONTAINER },
     Target { name: "config", run: config::run, heap: 4 * MIB },
     Target { name: "select", run: select::run, heap: 4 * MIB },
 ];

@@ -1,6 +1,8 @@
 //! One call of the program, watched.
 
 use std::{
+    env,
+    ffi::OsString,
     fs,
     io::Read as _,
     path::Path,
@@ -56,8 +58,18 @@ struct Said {
     stderr: Vec<u8>,
 }
 
-/// Runs a call in `dir` twice, and compares.
-pub fn twice(call: &[String], dir: &Path) -> Ended {
+impl Ended {
+    /// The command, with the one below it.
+    pub fn command(&self) -> String {
+        let mut words = self.call.split(' ');
+        let first = words.next().unwrap_or_default();
+        let has_more = ["bolt", "snapshot", "evidence"].contains(&first);
+        words.next().filter(|_| has_more).map_or(first.to_owned(), |second| format!("{first} {second}"))
+    }
+}
+
+/// Runs a call in `dir`; if it is wanted `twice`, and compares.
+pub fn watch(call: &[String], twice: bool, dir: &Path) -> Ended {
     let ended = |end, said: &Said| {
         let said = format!("{:?}\n{}", said.code, String::from_utf8_lossy(&said.stderr));
         Ended { call: call.join(" "), end, said }
@@ -82,6 +94,9 @@ pub fn twice(call: &[String], dir: &Path) -> Ended {
     if end != End::Exit0 && first.stdout.is_empty() && first.stderr.is_empty() || json && !is_json(&first.stdout) {
         return ended(End::NoJson, &first);
     }
+    if !twice {
+        return ended(end, &first);
+    }
     match run(call, dir) {
         Some(second) if second == first => ended(end, &first),
         Some(second) => {
@@ -98,11 +113,17 @@ fn is_json(text: &[u8]) -> bool {
     serde_json::from_slice::<serde_json::Value>(text).is_ok()
 }
 
+/// The program: another build of it where the environment names one. It is what takes the time, so the tests need not
+/// be built for speed.
+pub fn program() -> OsString {
+    env::var_os("ETCDSNAP_MUTANTS_PROGRAM").unwrap_or_else(|| env!("CARGO_BIN_EXE_etcdsnap").into())
+}
+
 /// Runs a call; `None` when it had to be ended.
 fn run(call: &[String], dir: &Path) -> Option<Said> {
     let out = dir.join("out");
     let _ = fs::remove_dir_all(&out);
-    let mut child = Command::new(env!("CARGO_BIN_EXE_etcdsnap"))
+    let mut child = Command::new(program())
         .args(["--threads", "2"])
         .args(call)
         .current_dir(dir)

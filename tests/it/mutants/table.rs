@@ -106,7 +106,17 @@ fn table_of_damage() {
         return;
     }
     let peers = Peers::find("table_of_damage").expect("the table compares with the real programs");
-    let ours = ["status", "verify", "hashkv", "get", "kv", "restore --force", "snapshot status", "snapshot restore"];
+    let ours = [
+        "status",
+        "verify",
+        "hashkv",
+        "get",
+        "kv",
+        "restore --force",
+        "snapshot status",
+        "snapshot restore",
+        "salvage",
+    ];
     let theirs = [
         ("etcdutl36", "snapshot status"),
         ("etcdutl37", "snapshot status"),
@@ -126,13 +136,17 @@ fn table_of_damage() {
         let mut counts = BTreeMap::<End, usize>::new();
         for file in &files {
             let (path, out) = (dir.path().join("damaged.db"), dir.path().join("out"));
-            let _ = fs::remove_dir_all(&out);
+            let _ = if out.is_dir() { fs::remove_dir_all(&out) } else { fs::remove_file(&out) };
+            let _ = fs::remove_file(dir.path().join("out.etcdsnap.json"));
             fs::write(&path, file).unwrap();
             let mut command = match program {
-                "etcdsnap" => Command::new(env!("CARGO_BIN_EXE_etcdsnap")),
+                "etcdsnap" => Command::new(super::child::program()),
                 peer => peers.command(peer),
             };
             command.args(call.split(' ')).arg(&path);
+            if call == "salvage" {
+                command.arg("--to").arg(&out);
+            }
             if call.contains("restore") {
                 let named = ["--name", "m", "--initial-cluster", "m=http://127.0.0.1:2380", "--skip-hash-check"];
                 let urls = "--initial-advertise-peer-urls=http://127.0.0.1:2380";
