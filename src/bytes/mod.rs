@@ -1,9 +1,11 @@
 //! Reading input without ever indexing it: every access names an offset and a length, and returns `None` outside.
 
 mod quote;
+mod size;
 mod text;
 
 pub use quote::{is_printable, quote, shell, write_quoted};
+pub use size::size;
 pub use text::{
     abridged, escape, excerpt, file_name, go_json, is_hostile, one_line, printable, readable, readable_but,
 };

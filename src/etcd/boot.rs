@@ -183,6 +183,16 @@ fn stopped_by_files(etcd: Minor, state: &State, member: &Bootstrap) -> Option<St
     (!listed).then(|| format!("does not find its own id: the {place} does not list member {id:x}"))
 }
 
+/// The etcd versions that start, for people.
+#[must_use]
+pub fn starting(starts_on: &[(Minor, Startup)]) -> String {
+    let of = |ok: Option<bool>| starts_on.iter().filter(move |(_, startup)| startup.ok == ok).map(|(etcd, _)| etcd);
+    let starts: Vec<_> = of(Some(true)).map(Minor::to_string).collect();
+    let starts = if starts.is_empty() { "none".to_owned() } else { format!("etcd {}", starts.join(" ")) };
+    let unjudged = of(None).map(|etcd| format!("written by etcd {etcd}, which is not judged"));
+    [starts].into_iter().chain(unjudged).collect::<Vec<_>>().join("; ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -26,11 +26,12 @@ use super::{
 };
 use crate::{
     Code, Error, Finding, Result,
+    bytes::size,
     document::Id,
     error::{Call, Next},
     etcd::{
         Bootstrap, Load, Snapshot, Uncommitted,
-        boot::{Minor, Role, Startup, by_version, starts_on},
+        boot::{Minor, Role, Startup, by_version, starting, starts_on},
         peer_urls,
         state::{Member, State},
     },
@@ -290,6 +291,45 @@ impl Change for Alone {
             }
             writer.state(&self.state);
         })
+    }
+
+    fn lines(&self, source: &Source) -> (&'static str, Vec<(&'static str, String)>) {
+        let version = self.version.as_ref().map_or(String::new(), |version| format!("storage version {version}, "));
+        let (kind, revision, total) = (source.kind(), self.revision, size(self.total_size));
+        let listed = |member: &Member| {
+            let name = if member.name.is_empty() { "-" } else { &member.name };
+            format!("{} {name} {}", member.id, member.peer_urls.join(","))
+        };
+        let mut lines = vec![
+            ("from", format!("{kind}, {version}revision {revision}, {total}")),
+            ("member", format!("{}, keeps its id", listed(&self.member))),
+            ("cluster", format!("{}, keeps its id", self.cluster_id)),
+        ];
+        let removed = self.removed.iter().enumerate();
+        lines.extend(removed.map(|(n, member)| (if n == 0 { "removed" } else { "" }, listed(member))));
+        lines.extend(self.alarms.iter().map(|alarm| {
+            let kept = match (alarm.alarm.as_str(), self.disarm_alarms) {
+                (_, true) => "disarmed",
+                ("CORRUPT", _) => {
+                    "kept: etcd refuses requests; its data may be the wrong ones, and --disarm-alarms trusts them"
+                }
+                _ => "kept: etcd refuses writes; --disarm-alarms --compact latest, and etcdctl defrag then, end that",
+            };
+            ("alarm", format!("{} of member {}, {kept}", alarm.alarm, alarm.member))
+        }));
+        let compacted = |revision| ("compacted", format!("at revision {revision}, when etcd starts"));
+        lines.extend(self.compact_to.map(compacted));
+        let log = &self.log;
+        lines.push(("log", format!("kept up to entry {}, committed on disk up to {}", log.kept, log.committed)));
+        if log.dropped > 0 {
+            lines.push(("", format!("{} entries after it are dropped", log.dropped)));
+        }
+        let raft = "the last that the db holds: raft had other members than the db";
+        lines.extend(log.snapshot_at.map(|at| ("", format!("starts after entry {at}, {raft}"))));
+        let added = log.last.saturating_sub(log.kept);
+        lines.push(("", format!("{added} entries are added, up to {}", log.last)));
+        lines.push(("starts on", starting(&self.starts_on)));
+        ("force-new-cluster", lines)
     }
 
     fn next(&self, data_dir: &Path, wal_dir: Option<&Path>) -> Next {

@@ -10,6 +10,10 @@ pub trait Change {
     /// How far the log is applied.
     fn load(&self) -> Load;
 
+    /// What is going to be done, for people: the name of the command, then lines with the name of what each is about,
+    /// which is empty where the line before has it.
+    fn lines(&self, source: &Source) -> (&'static str, Vec<(&'static str, String)>);
+
     /// Why the wanted etcd (without one: every etcd) does not start on the result; `None` when it starts.
     fn stopped(&self) -> Option<String>;
 

@@ -21,11 +21,12 @@ use super::{
 };
 use crate::{
     Error, Result,
+    bytes::size,
     document::Id,
     error::{Advice, Call, Next},
     etcd::{
         Bootstrap, Load, Request, Snapshot, State,
-        boot::{Minor, Role, Startup, by_version, starts_on},
+        boot::{Minor, Role, Startup, by_version, starting, starts_on},
         request::Op,
         rewrite::{Changes, Items},
         state::Downgrade,
@@ -237,6 +238,27 @@ impl Change for Migrate {
         let changes = Changes { buckets: self.buckets.clone(), ..Changes::default() };
         changes.write_over(&snapshot, &file).map_err(|error| error.error(source.name(), path))?;
         file.sync_all().map_err(fault(path, "sync"))
+    }
+
+    fn lines(&self, source: &Source) -> (&'static str, Vec<(&'static str, String)>) {
+        let (kind, revision, total) = (source.kind(), self.revision, size(self.total_size));
+        let mut lines = vec![
+            ("from", format!("{kind}, storage version {}, revision {revision}, {total}", self.from)),
+            ("version", format!("storage version {}.0", self.to)),
+        ];
+        let versions = self.cluster_version.as_ref();
+        lines.extend(versions.map(|(from, to)| ("", format!("cluster version {to}, was {from}"))));
+        let promoted = |id: &Id| ("members", format!("{id} is a voter in raft, but still a learner in the db"));
+        lines.extend(self.promoted.iter().map(promoted));
+        lines.extend(self.alarms.iter().map(|alarm| {
+            let refuses = if alarm.alarm == "CORRUPT" { "requests" } else { "writes" };
+            ("alarm", format!("{} of member {}, kept: etcd refuses {refuses}", alarm.alarm, alarm.member))
+        }));
+        let starts = |at| ("log", format!("starts after entry {at}, the last that the db holds"));
+        lines.extend(self.snapshot_at.map(starts));
+        lines.extend(self.forced.iter().map(|forced| ("warning", forced.clone())));
+        lines.push(("starts on", starting(&self.starts_on)));
+        ("migrate", lines)
     }
 
     fn next(&self, data_dir: &Path, wal_dir: Option<&Path>) -> Next {

@@ -158,6 +158,24 @@ impl Report {
         }
     }
 
+    /// The verdict and the reason for it, in one line.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        let verdict = self.verdict().map_or("not read".to_owned(), |verdict| verdict.to_string());
+        let mut findings = self.findings.list().iter();
+        let why = match (findings.find(|finding| finding.severity > Severity::Info), &self.trailer) {
+            (Some(finding), _) => format!("{}, ", finding.what),
+            (None, Trailer::Matches) => "SHA-256 trailer matches, ".to_owned(),
+            (None, _) => String::new(),
+        };
+        let more = self.findings.count(Severity::Error).saturating_add(self.findings.count(Severity::Warning));
+        let more = match more {
+            0 | 1 => String::new(),
+            n => format!(", {} more: `etcdsnap verify` lists them", n.saturating_sub(1)),
+        };
+        format!("{verdict}: {why}{} keys{more}", self.total_key.unwrap_or(0))
+    }
+
     /// Whether a warning puts the backup in doubt. The alarm NOSPACE does not: the data are complete.
     fn is_doubtful(&self) -> bool {
         let warnings = self.findings.counts().filter(|(_, severity, _)| *severity == Severity::Warning);

@@ -1,9 +1,6 @@
 //! Arguments of the commands that change a member's own directory: the directory, the destination, the confirmation.
 
-use std::{
-    io::{self, Write},
-    path::PathBuf,
-};
+use std::{io::Write, path::PathBuf};
 
 use clap::{ArgGroup, Args};
 use etcdsnap::{
@@ -18,10 +15,7 @@ use serde::Serialize;
 use crate::{
     args::ReportFormat,
     failure::{Exit, Failure},
-    render::{
-        self,
-        report::{line, verdict},
-    },
+    render::{self, printable, report::labelled},
     session::{Session, arguments, stop_at_signal},
 };
 
@@ -53,12 +47,6 @@ pub(super) struct DirectoryArgs {
     output: ReportFormat,
 }
 
-/// A plan, with its text and JSON output.
-pub(super) trait Planned: Change + Serialize {
-    /// The plan.
-    fn print(&self, out: &mut dyn Write, source: &Source) -> io::Result<()>;
-}
-
 impl DirectoryArgs {
     /// Opens the directory.
     pub(super) fn open(&self, session: &mut Session) -> Result<Source> {
@@ -79,7 +67,7 @@ impl DirectoryArgs {
         &self,
         session: &mut Session,
         directory: &Directory<'_>,
-        plan: &impl Planned,
+        plan: &(impl Change + Serialize),
         force: bool,
     ) -> Result<Exit, Failure> {
         let source = directory.source;
@@ -91,7 +79,9 @@ impl DirectoryArgs {
         way.look(directory, !self.dry_run)?;
         let text = self.output == ReportFormat::Text;
         if text {
-            plan.print(&mut session.out, source)?;
+            let (command, lines) = plan.lines(source);
+            writeln!(session.out, "{command} {}", printable(source.name().to_owned()))?;
+            labelled(&mut session.out, lines)?;
             self.print_way(&mut session.out, directory, plan, &way)?;
             session.out.flush()?;
         }
@@ -100,7 +90,7 @@ impl DirectoryArgs {
             let report = verify(source, &plan.load(), |done| progress.update(done, source.db().len()))?;
             drop(progress);
             if text {
-                verdict(&mut session.out, &report)?;
+                labelled(&mut session.out, [("checked", report.in_words())])?;
             } else {
                 render::json(&mut session.out, &Document::planned(plan, &report), false)?;
             }
@@ -132,26 +122,25 @@ impl DirectoryArgs {
         &self,
         out: &mut impl Write,
         directory: &Directory<'_>,
-        plan: &impl Planned,
+        plan: &(impl Change + Serialize),
         way: &Way,
     ) -> Result<(), Failure> {
         match way {
-            Way::Copy(place) => line(out, "to", &format!("{}, a copy", place.member_dir().display()))?,
+            Way::Copy(place) => Ok(labelled(out, [("to", format!("{}, a copy", place.member_dir().display()))])?),
             Way::InPlace => {
-                for (n, file) in plan.files(directory)?.iter().enumerate() {
-                    line(out, if n == 0 { "in place" } else { "" }, &file.display().to_string())?;
-                }
-                line(out, "", "new content; the old file is kept beside it, as NAME.before-<UTC>")?;
+                let files = plan.files(directory)?.into_iter().map(|file| file.display().to_string());
+                let kept = "new content; the old file is kept beside it, as NAME.before-<UTC>".to_owned();
+                let names = std::iter::once("in place").chain(std::iter::repeat(""));
+                Ok(labelled(out, names.zip(files.chain([kept])))?)
             }
         }
-        Ok(())
     }
 
     fn print_done(
         &self,
         session: &mut Session,
         source: &Source,
-        plan: &impl Planned,
+        plan: &(impl Change + Serialize),
         done: &Rewritten,
     ) -> Result<(), Failure> {
         let data_dir = self.to.as_ref().unwrap_or(&self.data_dir);
@@ -161,15 +150,11 @@ impl DirectoryArgs {
         let out = &mut session.out;
         match self.output {
             ReportFormat::Text => {
-                verdict(out, &done.report)?;
-                for kept in &done.kept {
-                    line(out, "kept", &kept.display().to_string())?;
-                }
-                for warning in done.warnings() {
-                    line(out, "warning", warning)?;
-                }
                 let (revision, keys) = served(source, plan)?;
-                line(out, "done", &format!("revision {revision}, {keys} keys"))?;
+                labelled(out, [("checked", done.report.in_words())])?;
+                labelled(out, done.kept.iter().map(|kept| ("kept", kept.display().to_string())))?;
+                labelled(out, done.warnings().iter().map(|warning| ("warning", (*warning).to_owned())))?;
+                labelled(out, [("done", format!("revision {revision}, {keys} keys"))])?;
                 writeln!(out, "next")?;
                 next.0.iter().try_for_each(|step| writeln!(out, "  {step}"))?;
             }

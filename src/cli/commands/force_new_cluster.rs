@@ -1,24 +1,15 @@
-use std::{
-    io::{self, Write},
-    str::FromStr as _,
-};
+use std::str::FromStr as _;
 
 use clap::Args;
 use etcdsnap::{
-    document::Id,
     etcd::Compact,
     rewrite::{Alone, Besides},
-    source::Source,
 };
 
-use super::directory::{DirectoryArgs, Planned};
+use super::directory::DirectoryArgs;
 use crate::{
     args::Uncommitted,
     failure::{Exit, Failure},
-    render::{
-        bytes,
-        report::{line, starts},
-    },
     session::Session,
 };
 
@@ -70,52 +61,4 @@ impl ForceNewCluster {
         let plan = Alone::plan(&directory, uncommitted, self.peer_urls.as_deref(), besides)?;
         self.directory.run(session, &directory, &plan, self.force)
     }
-}
-
-impl Planned for Alone {
-    fn print(&self, out: &mut dyn Write, source: &Source) -> io::Result<()> {
-        let mut out = out;
-        let version = self.version.as_ref().map_or(String::new(), |version| format!("storage version {version}, "));
-        let (revision, size) = (self.revision, bytes(self.total_size));
-        writeln!(out, "force-new-cluster {}", crate::render::printable(source.name().to_owned()))?;
-        line(&mut out, "from", &format!("{}, {version}revision {revision}, {size}", source.kind()))?;
-        let member = &self.member;
-        line(&mut out, "member", &format!("{}, keeps its id", listed(member.id, &member.name, &member.peer_urls)))?;
-        line(&mut out, "cluster", &format!("{}, keeps its id", self.cluster_id))?;
-        for (n, member) in self.removed.iter().enumerate() {
-            let name = if n == 0 { "removed" } else { "" };
-            line(&mut out, name, &listed(member.id, &member.name, &member.peer_urls))?;
-        }
-        for alarm in &self.alarms {
-            let kept = match (alarm.alarm.as_str(), self.disarm_alarms) {
-                (_, true) => "disarmed",
-                ("CORRUPT", _) => {
-                    "kept: etcd refuses requests; its data may be the wrong ones, and --disarm-alarms trusts them"
-                }
-                _ => "kept: etcd refuses writes; --disarm-alarms --compact latest, and etcdctl defrag then, end that",
-            };
-            line(&mut out, "alarm", &format!("{} of member {}, {kept}", alarm.alarm, alarm.member))?;
-        }
-        if let Some(revision) = self.compact_to {
-            line(&mut out, "compacted", &format!("at revision {revision}, when etcd starts"))?;
-        }
-        let log = &self.log;
-        line(&mut out, "log", &format!("kept up to entry {}, committed on disk up to {}", log.kept, log.committed))?;
-        if log.dropped > 0 {
-            line(&mut out, "", &format!("{} entries after it are dropped", log.dropped))?;
-        }
-        if let Some(at) = log.snapshot_at {
-            let what =
-                format!("starts after entry {at}, the last that the db holds: raft had other members than the db");
-            line(&mut out, "", &what)?;
-        }
-        let added = log.last.saturating_sub(log.kept);
-        line(&mut out, "", &format!("{added} entries are added, up to {}", log.last))?;
-        line(&mut out, "starts on", &starts(&self.starts_on))
-    }
-}
-
-fn listed(id: Id, name: &str, urls: &[String]) -> String {
-    let name = if name.is_empty() { "-" } else { name };
-    format!("{} {name} {}", id, urls.join(","))
 }

@@ -1,19 +1,12 @@
-use std::io::{self, Write};
-
 use clap::Args;
 use etcdsnap::{
     etcd::boot::{JUDGED, Minor},
     rewrite::Migrate as Plan,
-    source::Source,
 };
 
-use super::directory::{DirectoryArgs, Planned};
+use super::directory::DirectoryArgs;
 use crate::{
     failure::{Exit, Failure},
-    render::{
-        bytes, printable,
-        report::{line, starts},
-    },
     session::Session,
 };
 
@@ -54,33 +47,5 @@ impl Migrate {
         let directory = self.directory.directory(&source)?;
         let plan = Plan::plan(&directory, self.target_version, self.force)?;
         self.directory.run(session, &directory, &plan, self.force)
-    }
-}
-
-impl Planned for Plan {
-    fn print(&self, out: &mut dyn Write, source: &Source) -> io::Result<()> {
-        let mut out = out;
-        writeln!(out, "migrate {}", printable(source.name().to_owned()))?;
-        let (kind, revision, size) = (source.kind(), self.revision, bytes(self.total_size));
-        line(&mut out, "from", &format!("{kind}, storage version {}, revision {revision}, {size}", self.from))?;
-        line(&mut out, "version", &format!("storage version {}.0", self.to))?;
-        if let Some((from, to)) = &self.cluster_version {
-            line(&mut out, "", &format!("cluster version {to}, was {from}"))?;
-        }
-        for id in &self.promoted {
-            line(&mut out, "members", &format!("{id} is a voter in raft, but still a learner in the db"))?;
-        }
-        for alarm in &self.alarms {
-            let refuses = if alarm.alarm == "CORRUPT" { "requests" } else { "writes" };
-            let what = format!("{} of member {}, kept: etcd refuses {refuses}", alarm.alarm, alarm.member);
-            line(&mut out, "alarm", &what)?;
-        }
-        if let Some(at) = self.snapshot_at {
-            line(&mut out, "log", &format!("starts after entry {at}, the last that the db holds"))?;
-        }
-        if let Some(forced) = &self.forced {
-            line(&mut out, "warning", forced)?;
-        }
-        line(&mut out, "starts on", &starts(&self.starts_on))
     }
 }

@@ -8,18 +8,16 @@ pub(crate) mod etcdutl;
 mod progress;
 pub(crate) mod report;
 mod screen;
-mod size;
 
 pub(crate) use color::When as ColorWhen;
 pub(crate) use progress::Progress;
 pub(crate) use say::say_line;
 pub(crate) use screen::Screen;
-pub(crate) use size::bytes;
 
 use std::io::{self, Write};
 
 pub(crate) use etcdsnap::{
-    bytes::{is_printable, printable, quote, readable, shell, write_quoted},
+    bytes::{is_printable, printable, quote, readable, shell, size as bytes, write_quoted},
     print::{Color, Columns, Ink},
 };
 use etcdsnap::{diff::Line, document::Document};

@@ -1,12 +1,13 @@
 mod alias;
 mod asked;
 mod members;
-mod next;
 mod reach;
-mod text;
 mod whose;
 
-use std::path::PathBuf;
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+};
 
 pub(super) use alias::Alias;
 use asked::{CarryArgs, Revisions, TrustArgs, Where};
@@ -14,17 +15,16 @@ use clap::Args;
 use etcdsnap::{
     Error, Result,
     publish::{Destination, Owner, Place, Watch},
-    restore::{Document, Done, Facts, Job, Plan, SaveJob, Target, Wanted, known_beyond, rehearse},
+    restore::{Document, Done, Facts, Job, Plan, SaveJob, StartedBy, Target, Wanted, known_beyond, rehearse},
     source::Source,
 };
-use next::ByManifest;
 use reach::Reach;
 use whose::WhoseArgs;
 
 use crate::{
     args::ReportFormat,
     failure::{Exit, Failure},
-    render::{self, report::verdict},
+    render::{self, printable, report::labelled},
     session::{Session, arguments, stop_at_signal},
 };
 
@@ -125,9 +125,9 @@ impl Restore {
             let rehearsal = to.rehearse(&plan)?;
             match self.output {
                 ReportFormat::Text => {
-                    text::plan(&mut session.out, &plan, &to.places())?;
-                    text::rehearsal(&mut session.out, &rehearsal)?;
-                    verdict(&mut session.out, &report)?;
+                    print_plan(&mut session.out, &plan, &to)?;
+                    labelled(&mut session.out, rehearsal.lines())?;
+                    labelled(&mut session.out, [("checked", report.in_words())])?;
                 }
                 ReportFormat::Json => {
                     let (destination, source) = (Some(&rehearsal), report.checked());
@@ -140,12 +140,12 @@ impl Restore {
             return Ok(refused.and_then(|()| rehearsal.check()).map(|()| Exit::Good)?);
         }
         if self.output == ReportFormat::Text {
-            text::plan(&mut session.out, &plan, &to.places())?;
-            std::io::Write::flush(&mut session.out)?;
+            print_plan(&mut session.out, &plan, &to)?;
+            session.out.flush()?;
         }
         let done = run(session, &source, &plan, &to)?;
-        let by = ByManifest {
-            path: self.whose.manifest(),
+        let by = StartedBy {
+            manifest: self.whose.manifest(),
             fresh_token: self.whose.fresh_token,
             tls: chosen.as_ref().map_or(&[], |chosen| &chosen.tls),
         };
@@ -165,13 +165,13 @@ impl Restore {
         plan: &Plan<'_>,
         to: &Target,
         done: &Done,
-        by: &ByManifest<'_>,
+        by: &StartedBy<'_>,
     ) -> Result<(), Failure> {
         match self.output {
             ReportFormat::Text => {
-                verdict(&mut session.out, &done.report)?;
-                text::done(&mut session.out, done)?;
-                next::print(&mut session.out, plan, to, done, by)?;
+                labelled(&mut session.out, done.lines())?;
+                writeln!(session.out, "next")?;
+                to.steps(plan, done, by).iter().try_for_each(|step| writeln!(session.out, "  {step}"))?;
             }
             ReportFormat::Json => {
                 let (source, next) = (done.report.checked(), Some(to.starts(plan, by.tls)));
@@ -179,7 +179,7 @@ impl Restore {
                 render::json(&mut session.out, &document, false)?;
             }
         }
-        Ok(std::io::Write::flush(&mut session.out)?)
+        Ok(session.out.flush()?)
     }
 
     /// Destination and options of the result.
@@ -207,6 +207,11 @@ impl Restore {
         };
         members.iter().map(place).collect()
     }
+}
+
+fn print_plan(out: &mut impl Write, plan: &Plan<'_>, to: &Target) -> io::Result<()> {
+    writeln!(out, "restore {}", printable(plan.source.clone()))?;
+    labelled(out, plan.lines(&to.places()))
 }
 
 /// Carries out the plan; ^C ends it and leaves no files.

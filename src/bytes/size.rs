@@ -1,7 +1,8 @@
 //! Sizes as etcdutl prints them.
 
 /// `humanize.Bytes` of Go's `dustin/go-humanize`: decimal units, two digits.
-pub(crate) fn bytes(n: u64) -> String {
+#[must_use]
+pub fn size(n: u64) -> String {
     const UNITS: [&str; 7] = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
     if n < 10 {
         return format!("{n} B");
@@ -19,7 +20,7 @@ pub(crate) fn bytes(n: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::bytes;
+    use super::size;
 
     #[test]
     fn as_humanize_writes_them() {
@@ -37,7 +38,7 @@ mod tests {
             (2_000_000_000, "2.0 GB"),
             (u64::MAX, "18 EB"),
         ] {
-            assert_eq!(bytes(n), want, "{n}");
+            assert_eq!(size(n), want, "{n}");
         }
     }
 }
