@@ -196,14 +196,15 @@ impl Writer {
         own(&self.path) || own(&self.work)
     }
 
-    /// What is known of a file: `Some` where it has not changed since it was added.
+    /// What is known of a file: `Some` where a backup was found in it and it has not changed since.
     ///
     /// # Errors
     /// When the catalog cannot be read.
     pub fn known(&self, path: &Path) -> Result<Option<FileRow>> {
         let row: Option<FileRow> = self.read(FILES, |rows| rows.json(path.as_os_str().as_bytes()))?;
         let stamp = Stamp::of(path).ok();
-        Ok(row.filter(|row| stamp.is_some() && row.stamp == stamp && !row.missing))
+        // What could not be read may be readable now, and is reported again where it is not.
+        Ok(row.filter(|row| stamp.is_some() && row.stamp == stamp && row.snapshot.is_some() && !row.missing))
     }
 
     /// Checks a backup, and reads what the catalog keeps of it. `progress` gets the number of bytes read.

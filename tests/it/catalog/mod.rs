@@ -94,8 +94,9 @@ fn backups_are_added_once_and_questions_answered() {
     assert!(text.contains("cut.db: damaged: the file is cut short"), "{text}");
     assert!(text.contains("added 6 (2.9 MB): 5 good, 0 doubtful, 1 damaged; 1 not added; 1 other files"), "{text}");
     let before = fs::read(bench.db()).unwrap();
-    let again = bench.add(0);
-    assert!(again.starts_with("added 0 (0 B): 0 good, 0 doubtful, 0 damaged; 7 as they were"), "{again}");
+    let again = bench.add(1);
+    let counts = "added 0 (0 B): 0 good, 0 doubtful, 0 damaged; 6 as they were; 1 not added; 1 other files";
+    assert!(again.contains(counts), "what could not be read is tried again: {again}");
     assert_eq!(fs::read(bench.db()).unwrap(), before, "nothing has changed");
 
     let ls = bench.json(0, &["ls"]);

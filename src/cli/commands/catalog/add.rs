@@ -136,7 +136,8 @@ impl Add {
                 document.interrupted = true;
                 break;
             }
-            let stamp = Some(file).filter(|file| !is_stdin(file)).and_then(|file| Stamp::of(file).ok());
+            let stamp =
+                Some(file).filter(|file| !is_stdin(file) && self.name.is_none()).and_then(|file| Stamp::of(file).ok());
             let source = match session.open_quietly(file, &options) {
                 Ok(source) => source,
                 Err(error) => {
