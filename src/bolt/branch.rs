@@ -19,6 +19,30 @@ pub struct Child<'a> {
     pub offset: u64,
 }
 
+impl<'a> Child<'a> {
+    /// Element `index` of the branch `page`; `None`, with a finding, when it reaches outside the page.
+    pub(super) fn read(page: &Page<'a>, index: usize, findings: &mut Findings) -> Option<Self> {
+        let at = element_at(index);
+        let element = BranchElement::read(page.bytes, at);
+        let Some((element, key)) = element.and_then(|of| Some((of, of.key(page.bytes, at)?))) else {
+            let what = format!("element {index} of {} reaches outside the page", page.count);
+            findings.push(fault(page, index, Code::ElementOutOfPage, what));
+            return None;
+        };
+        if key.is_empty() || key.len() > MAX_KEY {
+            let what = format!("element {index} has a key of {} bytes", key.len());
+            findings.push(fault(page, index, Code::KeySize, what));
+        }
+        let offset = page.offset.saturating_add(at as u64).saturating_add(element.pos.into());
+        Some(Self { index, key, page: element.child, offset })
+    }
+}
+
+/// A finding about element `index` of `page`.
+pub(super) fn fault(page: &Page<'_>, index: usize, code: Code, what: String) -> Finding {
+    Finding::error(code, what).page(page.id.0).at(page.offset.saturating_add(element_at(index) as u64))
+}
+
 /// A branch page with the elements of it that hold, in order.
 #[derive(Debug)]
 pub struct Branch<'s, 'a> {
@@ -36,34 +60,23 @@ impl<'s, 'a> Branch<'s, 'a> {
         let mut previous = None;
         let mut room = page.bytes.len().saturating_sub(PAGE_HEADER);
         for index in 0..usize::from(page.count) {
-            let at = element_at(index);
-            let fault = |code, what: String| {
-                Finding::error(code, what).page(page.id.0).at(page.offset.saturating_add(at as u64))
-            };
-            let element = BranchElement::read(page.bytes, at);
-            let Some((element, key)) = element.and_then(|of| Some((of, of.key(page.bytes, at)?))) else {
-                let what = format!("element {index} of {} reaches outside the page", page.count);
-                findings.push(fault(Code::ElementOutOfPage, what));
-                if at >= page.bytes.len() {
+            let Some(child) = Child::read(&page, index, findings) else {
+                if element_at(index) >= page.bytes.len() {
                     break;
                 }
                 continue;
             };
-            let Some(left) = room.checked_sub(key.len().saturating_add(ELEMENT)) else {
+            let Some(left) = room.checked_sub(child.key.len().saturating_add(ELEMENT)) else {
                 let what = format!("its keys are longer than the page, from element {index} of {} on", page.count);
-                findings.push(fault(Code::ElementOverlap, what));
+                findings.push(fault(&page, index, Code::ElementOverlap, what));
                 break;
             };
             room = left;
-            if key.is_empty() || key.len() > MAX_KEY {
-                findings.push(fault(Code::KeySize, format!("element {index} has a key of {} bytes", key.len())));
+            if let Some((code, what)) = Bounds::default().fault(child.key, previous) {
+                findings.push(fault(&page, index, code, what).key(child.key));
             }
-            if let Some((code, what)) = Bounds::default().fault(key, previous) {
-                findings.push(fault(code, what).key(key));
-            }
-            previous = Some(key);
-            let offset = page.offset.saturating_add(at as u64).saturating_add(element.pos.into());
-            children.push(Child { index, key, page: element.child, offset });
+            previous = Some(child.key);
+            children.push(child);
         }
         Self { page, children }
     }

@@ -1,8 +1,9 @@
 //! A walk over a file's trees, which no page enters twice.
 
 use super::{
+    branch::{Child, fault},
     db::Db,
-    layout::{BUCKET_HEADER, BranchElement, BucketHeader, Kind, MAX_KEY, Page, PageHeader, PageId, element_at},
+    layout::{BUCKET_HEADER, BranchElement, BucketHeader, Kind, Page, PageHeader, PageId, element_at},
     leaf::{Bounds, Item, Leaf, misplaced},
     pages::PageSet,
 };
@@ -177,33 +178,20 @@ impl<'a> Walk<'a> {
         let Node { page, bounds } = node;
         children.clear();
         let mut previous: Option<&'a [u8]> = None;
-        let (mut next, mut in_place) = (element_at(page.count.into()), true);
+        let (mut next, mut in_place) = (page.offset.saturating_add(element_at(page.count.into()) as u64), true);
         for index in 0..usize::from(page.count) {
-            let at = element_at(index);
-            let fault = |code, what: String| {
-                Finding::error(code, what).page(page.id.0).at(page.offset.saturating_add(at as u64))
-            };
-            let element = BranchElement::read(page.bytes, at);
-            let Some((element, key)) = element.and_then(|of| Some((of, of.key(page.bytes, at)?))) else {
-                let what = format!("element {index} of {} reaches outside the page", page.count);
-                findings.push(fault(Code::ElementOutOfPage, what));
-                break;
-            };
-            if key.is_empty() || key.len() > MAX_KEY {
-                findings.push(fault(Code::KeySize, format!("element {index} has a key of {} bytes", key.len())));
-            }
+            let Some(Child { key, page: child, offset, .. }) = Child::read(page, index, findings) else { break };
             if let Some((code, what)) = bounds.fault(key, previous) {
-                findings.push(fault(code, what).key(key));
+                findings.push(fault(page, index, code, what).key(key));
             }
             if let Some((_, last)) = children.last_mut() {
                 last.high = Some(key);
             }
-            let start = at.saturating_add(element.pos as usize);
-            if start != next && std::mem::take(&mut in_place) {
-                findings.push(fault(Code::ElementLayout, misplaced(index, page.count)));
+            if offset != next && std::mem::take(&mut in_place) {
+                findings.push(fault(page, index, Code::ElementLayout, misplaced(index, page.count)));
             }
-            next = start.saturating_add(key.len());
-            children.push((element.child, Bounds { low: Some(key), high: bounds.high }));
+            next = offset.saturating_add(key.len() as u64);
+            children.push((child, Bounds { low: Some(key), high: bounds.high }));
             previous = Some(key);
         }
         if page.count == 0 {
