@@ -35,8 +35,10 @@ pub struct Entry {
     pub linked: bool,
     /// Whether there are copies that differ.
     pub differs: bool,
-    /// Whether a page that holds the end of its value may have been erased.
+    /// Whether a page that holds the end of its value may have been erased, or its page is broken.
     pub erased: bool,
+    /// Whether something else in its leaf is broken: what hit that may have hit its value or not.
+    pub torn: bool,
 }
 
 impl Entry {

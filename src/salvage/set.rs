@@ -81,7 +81,7 @@ impl Set {
         entries.extend(raw::records(carve, &lost));
         entries.par_sort_unstable_by_key(|entry| (entry.revision, entry.at));
         let mut set = Self { entries, lost, roots, pages, ..Self::default() };
-        set.merge(carve.bytes());
+        set.merge(carve);
         set
     }
 
@@ -114,8 +114,9 @@ impl Set {
     }
 
     /// Leaves one of the copies of each revision.
-    fn merge(&mut self, bytes: &[u8]) {
-        let (mut copies, mut conflicts) = (0_u64, 0_u64);
+    fn merge(&mut self, carve: &Carve<'_>) {
+        let (mut copies, mut conflicts, bytes) = (0_u64, 0_u64, carve.bytes());
+        let is_on_one_page = |of: &Entry| carve.page_at(of.at) == carve.page_at(of.end().saturating_sub(1));
         self.entries.dedup_by(|next, kept| {
             if next.revision != kept.revision {
                 return false;
@@ -128,9 +129,10 @@ impl Set {
                 kept.copies = kept.copies.saturating_add(1);
                 copies = copies.saturating_add(1);
             } else if next.erased != kept.erased {
-                // One of the two has lost a page.
-                if kept.erased {
-                    *kept = *next;
+                // One of the two has lost a page. The page of the other shows that it is whole, the pages after it nothing.
+                let other = if kept.erased { std::mem::replace(kept, *next) } else { *next };
+                if other.torn && !is_on_one_page(kept) && !std::mem::replace(&mut kept.differs, true) {
+                    conflicts = conflicts.saturating_add(1);
                 }
             } else if !std::mem::replace(&mut kept.differs, true) {
                 conflicts = conflicts.saturating_add(1);
@@ -216,7 +218,7 @@ impl Found {
         }
         if broken {
             // What hit one item may have hit the values of others, where nothing shows.
-            self.entries.iter_mut().skip(before).for_each(|entry| entry.erased = true);
+            self.entries.iter_mut().skip(before).for_each(|entry| (entry.erased, entry.torn) = (true, true));
         }
         if self.entries.len() > before {
             let pages = &mut self.pages;
@@ -234,6 +236,29 @@ fn is_root_branch(scrap: &Scrap<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_two_copies_the_whole_one_counts_unless_either_may_be_right() {
+        // The value of the first is on pages 0 and 1, the others are on page 2.
+        let mut bytes = vec![0; 300];
+        for (at, byte) in [(90, 1), (210, 2), (240, 1)] {
+            bytes[at..at + 27].fill(byte);
+        }
+        let carve = Carve::new(&bytes, Some(100));
+        let at = |at, erased, torn| Entry { at, len: 10, erased, torn, copies: 1, ..Entry::default() };
+        let merged = |a: Entry, b: Entry| {
+            let mut set = Set { entries: vec![a, b], ..Set::default() };
+            set.merge(&carve);
+            (set.entries[0].at, set.entries[0].differs, set.conflicts, set.copies)
+        };
+        let (whole, broken) = ((false, false), (true, true));
+        let of = |from, (erased, torn)| at(from, erased, torn);
+        assert_eq!(merged(of(90, whole), of(240, broken)), (90, false, 0, 1), "equal copies");
+        assert_eq!(merged(of(90, whole), of(210, broken)), (90, true, 1, 0), "either may be right");
+        assert_eq!(merged(of(90, broken), of(210, whole)), (210, false, 0, 0), "its page shows that it is whole");
+        assert_eq!(merged(of(90, whole), at(210, true, false)), (90, false, 0, 0), "the other has lost a page");
+        assert_eq!(merged(of(90, whole), of(210, whole)), (90, true, 1, 0));
+    }
 
     #[test]
     fn a_revision_far_above_all_others_is_dropped() {
