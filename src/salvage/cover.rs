@@ -43,21 +43,25 @@ impl Cover {
         }
     }
 
+    /// For each record whether it is proved removed so far.
+    pub(super) fn removed(&self) -> Vec<bool> {
+        let mut inside = 0_i32;
+        let removed = self.removed.iter().map(|change| {
+            inside = inside.saturating_add(change.load(Relaxed));
+            inside > 0
+        });
+        removed.collect()
+    }
+
     /// Whether records are proved removed although the tree reaches them: pages that are newer than the tree show this.
     pub(super) fn is_newer(&self, entries: &[Entry]) -> bool {
-        let mut inside = 0_i32;
-        entries.iter().zip(&self.removed).any(|(entry, change)| {
-            inside = inside.saturating_add(change.load(Relaxed));
-            inside > 0 && entry.reached
-        })
+        entries.iter().zip(self.removed()).any(|(entry, removed)| removed && entry.reached)
     }
 
     /// Writes what is proved into the records.
     pub(super) fn apply(self, entries: &mut [Entry]) {
-        let mut inside = 0_i32;
-        for (entry, change) in entries.iter_mut().zip(&self.removed) {
-            inside = inside.saturating_add(change.load(Relaxed));
-            entry.removed = inside > 0 && !entry.reached;
+        for (entry, removed) in entries.iter_mut().zip(self.removed()) {
+            entry.removed = removed && !entry.reached;
         }
         let mut follower = None::<usize>;
         for at in (0..entries.len()).rev() {

@@ -89,8 +89,8 @@ fn reach(set: &mut Set, at: usize, item: &Item<'_>, carve: &Carve<'_>, page: &Pa
     entry.reached = true;
 }
 
-/// A leaf that is whole, with the places of its first and its last record.
-#[derive(Debug, Clone, Copy)]
+/// A leaf that is whole, with the places of its records.
+#[derive(Debug, Clone)]
 pub(super) struct Run {
     /// Its page.
     pub page: PageId,
@@ -98,6 +98,8 @@ pub(super) struct Run {
     pub first: usize,
     /// Its last record.
     pub last: usize,
+    /// All of its records.
+    pub places: Box<[u32]>,
 }
 
 /// Adds what all leaves that are whole prove, stale ones too. Returns these, by page.
@@ -109,7 +111,7 @@ pub(super) fn leaves(carve: &Carve<'_>, set: &Set, cover: &Cover) -> Vec<Run> {
         let mut items = Vec::new();
         let whole = scrap.items(&mut items);
         let page = scrap.page.id;
-        let run = |(first, last)| Run { page, first, last };
+        let run = |(first, last, places): (usize, usize, Vec<u32>)| Run { page, first, last, places: places.into() };
         for item in items.iter().filter(|item| item.bucket && item.key == b"key") {
             let offset = item.offset.saturating_add(item.key.len() as u64);
             if let Ok(Bucket { root: Root::Inline(page), .. }) = Bucket::read(item.key, item.value, offset) {
@@ -126,10 +128,11 @@ pub(super) fn leaves(carve: &Carve<'_>, set: &Set, cover: &Cover) -> Vec<Run> {
     parts.into_iter().flatten().collect()
 }
 
-/// Adds what a leaf proves, if all its keys are revisions. Returns its first and its last record, if both are known.
-fn leaf(set: &Set, items: &[Item<'_>], cover: &Cover) -> Option<(usize, usize)> {
+/// Adds what a leaf proves, if all its keys are revisions. Returns its first, its last and all of its records, if the first
+/// and the last are known.
+fn leaf(set: &Set, items: &[Item<'_>], cover: &Cover) -> Option<(usize, usize, Vec<u32>)> {
     let revisions: Option<Vec<_>> = items.iter().map(|item| revision(item.key).filter(|_| !item.bucket)).collect();
-    let (mut first, mut last, mut at_once, mut from) = (None, None, false, 0);
+    let (mut first, mut last, mut at_once, mut from, mut places) = (None, None, false, 0, Vec::new());
     for (index, revision) in revisions?.into_iter().enumerate() {
         // Most records of a leaf follow each other in the list, too.
         let found = match set.entries.get(from) {
@@ -144,7 +147,8 @@ fn leaf(set: &Set, items: &[Item<'_>], cover: &Cover) -> Option<(usize, usize)> 
             cover.follow(last, at, at_once);
         }
         first = first.or((index == 0).then_some(at));
+        places.push(u32::try_from(at).unwrap_or(u32::MAX));
         (last, at_once, from) = (Some(at), true, at.saturating_add(1));
     }
-    first.zip(last.filter(|_| at_once))
+    first.zip(last.filter(|_| at_once)).map(|(first, last)| (first, last, places))
 }

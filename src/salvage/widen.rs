@@ -2,7 +2,10 @@
 //! between these two, and what it lacks at its end was removed, whatever the age of the branch.
 //!
 //! Only the page that the branch names counts. It may have been written again with the same first record and another end,
-//! after leaves were merged and split: then a leaf begins between `a` and `c` and goes beyond `c`, and nothing is proved.
+//! after leaves were merged and split: then what it lacks is in another leaf, which is newer. That a leaf is not the newest
+//! of its records shows when something in it was removed, for a compaction leaves no page as it was that it removes
+//! something from. A leaf of which nothing was removed may be newer, unless all of it is between the end and `c`: then it
+//! was removed with the rest.
 
 use std::collections::HashMap;
 
@@ -13,49 +16,114 @@ use super::{
 };
 use crate::bolt::PageId;
 
+/// How often what was proved is used to prove more.
+const ROUNDS: usize = 8;
+/// Records that are looked at, for each record that there is and each child of a branch.
+const WORK: usize = 16;
+
 /// Adds to `cover` what `branches` prove with the leaves `runs`, which are by page, about `records` records.
 pub(super) fn widen(branches: &[Branch], runs: &[Run], records: usize, cover: &Cover) {
-    let mut starts: Vec<(usize, usize)> = runs.iter().map(|run| (run.first, run.last)).collect();
-    starts.sort_unstable();
-    let (crossed, ends) = (crossed(&starts, records), ends(branches));
+    let spans = spans(branches, runs);
+    let mut work = records.saturating_add(spans.len()).saturating_mul(WORK);
+    for _ in 0..ROUNDS {
+        let removed = cover.removed();
+        let newest = Newest::of(runs, &removed);
+        let mut more = false;
+        for span in &spans {
+            if span.is_loose && newest.begins_within(span) {
+                continue;
+            }
+            let places = span.last.saturating_add(1)..span.until;
+            work = work.saturating_sub(places.len());
+            if work == 0 {
+                return;
+            }
+            let gone = |at: usize| removed.get(at) == Some(&false) && !newest.may_hold(at, span);
+            for at in places.filter(|at| gone(*at)) {
+                cover.remove(at, at.saturating_add(1));
+                more = true;
+            }
+        }
+        if !more {
+            break;
+        }
+    }
+}
+
+/// What a leaf held by the word of a branch, beyond its last record.
+struct Span {
+    /// Its first record.
+    first: usize,
+    /// Its last record.
+    last: usize,
+    /// The first record after it.
+    until: usize,
+    /// Whether a higher branch shows the end. The branch may have been written again, too, and then have ended earlier.
+    is_loose: bool,
+}
+
+fn spans(branches: &[Branch], runs: &[Run]) -> Vec<Span> {
+    let ends = ends(branches);
+    let mut spans = Vec::new();
     for branch in branches {
         let after = branch.children.iter().skip(1).map(|(place, _)| Some(either(*place))).chain([None]);
         for ((place, page), next) in branch.children.iter().zip(after) {
             let run = runs.binary_search_by_key(page, |run| run.page).ok().and_then(|at| runs.get(at));
-            let Some(Run { first, last, .. }) = run.filter(|run| *place == Ok(run.first)).copied() else { continue };
-            let until = next.filter(|until| crossed.get(*until).is_none_or(|start| *start <= first.saturating_add(1)));
-            // The branch may have been written again, too, and then have ended earlier: its last child is the less sure.
-            let until = until.or_else(|| {
-                let until = ends.get(&branch.page).copied().filter(|_| next.is_none())?;
-                let next = starts.get(starts.partition_point(|(start, _)| *start <= first));
-                next.is_none_or(|(start, _)| *start >= until).then_some(until)
-            });
-            if let Some(until) = until.filter(|until| last < *until) {
-                cover.remove(last.saturating_add(1), until);
+            let Some(Run { first, last, .. }) = run.filter(|run| *place == Ok(run.first)) else { continue };
+            let until = next.or_else(|| ends.get(&branch.page).copied()).filter(|until| last < until);
+            let span = |until| Span { first: *first, last: *last, until, is_loose: next.is_none() };
+            spans.extend(until.map(span));
+        }
+    }
+    spans
+}
+
+/// The leaves that may be the newest of their records: nothing in them was removed.
+struct Newest {
+    /// For each record the first record of these leaves, and the last that such a leaf, or an older one that begins as
+    /// it does, ends with.
+    of: Vec<(usize, usize)>,
+    /// The first records of these leaves, in order.
+    starts: Vec<usize>,
+}
+
+impl Newest {
+    fn of(runs: &[Run], removed: &[bool]) -> Self {
+        let mut lasts: HashMap<usize, usize> = HashMap::new();
+        for run in runs {
+            let last = lasts.entry(run.first).or_default();
+            *last = run.last.max(*last);
+        }
+        let (mut of, mut starts) = (vec![(usize::MAX, 0); removed.len()], Vec::new());
+        let is_gone = |at: &u32| removed.get(*at as usize) == Some(&true);
+        for run in runs.iter().filter(|run| !run.places.iter().any(is_gone)) {
+            starts.push(run.first);
+            let end = lasts.get(&run.first).copied().unwrap_or(run.last);
+            for at in &run.places {
+                if let Some((first, last)) = of.get_mut(*at as usize) {
+                    (*first, *last) = (run.first.min(*first), end.max(*last));
+                }
             }
         }
+        starts.sort_unstable();
+        Self { of, starts }
+    }
+
+    /// Whether a leaf that may be newer than that of `span` holds the record at `at`.
+    fn may_hold(&self, at: usize, span: &Span) -> bool {
+        self.of.get(at).is_some_and(|(first, last)| *first <= span.last || *last >= span.until)
+    }
+
+    /// Whether one of them begins within `span`.
+    fn begins_within(&self, span: &Span) -> bool {
+        let next = self.starts.get(self.starts.partition_point(|start| *start <= span.first));
+        next.is_some_and(|start| *start < span.until)
     }
 }
 
 fn either(place: Result<usize, usize>) -> usize {
     let (Ok(at) | Err(at)) = place;
     at
-}
-
-/// For each place the last leaf that begins before it and ends there or later, by its first record plus 1; 0 for none.
-fn crossed(starts: &[(usize, usize)], records: usize) -> Vec<usize> {
-    let (mut crossed, mut open, mut starts) = (Vec::with_capacity(records), Vec::new(), starts.iter().peekable());
-    for at in 0..records {
-        while open.last().is_some_and(|(_, last)| *last < at) {
-            open.pop();
-        }
-        crossed.push(open.last().map_or(0, |(first, _): &(usize, usize)| first.saturating_add(1)));
-        while let Some(start) = starts.next_if(|(first, _)| *first <= at) {
-            // Of the leaves with the same first record the longest comes last.
-            open.push(*start);
-        }
-    }
-    crossed
 }
 
 /// Where each branch ends that a higher branch names.
@@ -88,7 +156,10 @@ mod tests {
     use crate::salvage::Entry;
 
     fn removed(branches: &[Branch], runs: &[(u64, usize, usize)], records: usize) -> Vec<usize> {
-        let run = |(page, first, last): &(u64, usize, usize)| Run { page: PageId(*page), first: *first, last: *last };
+        let run = |(page, first, last): &(u64, usize, usize)| {
+            let (page, places) = (PageId(*page), (*first as u32..=*last as u32).collect());
+            Run { page, first: *first, last: *last, places }
+        };
         let (cover, mut entries) = (Cover::new(records), vec![Entry::default(); records]);
         widen(branches, &runs.iter().map(run).collect::<Vec<_>>(), records, &cover);
         cover.apply(&mut entries);
@@ -107,6 +178,7 @@ mod tests {
         assert_eq!(removed(&whole, &[(3, 0, 2), (4, 5, 6), (7, 3, 4)], 8), [3, 4]);
         // Leaves were split elsewhere later.
         assert_eq!(removed(&whole, &[(3, 0, 2), (4, 5, 6), (7, 3, 6)], 8), [0_usize; 0]);
+        assert_eq!(removed(&whole, &[(3, 0, 2), (4, 5, 6), (7, 1, 4)], 8), [0_usize; 0]);
         // The page was given to something else.
         assert_eq!(removed(&whole, &[(3, 1, 2), (4, 5, 6)], 8), [0_usize; 0]);
         assert_eq!(removed(&whole, &[(3, 0, 6), (4, 5, 6)], 8), [0_usize; 0]);
