@@ -111,6 +111,8 @@ pub struct Root {
     pub from: Option<&'static str>,
     /// Its page.
     pub page: Option<u64>,
+    /// Whether its tree is taken for the latest one; else it proves nothing, and its pages are read as all others.
+    pub latest: bool,
     /// Whether its tree has no hole.
     pub whole: bool,
     /// How many parts of the tree are missing.
@@ -262,11 +264,12 @@ impl Report {
                 leaves: set.pages.leaves,
                 branches: set.pages.branches,
                 other: set.pages.other,
-                reachable: walked.leaves,
+                reachable: if salvage.latest { walked.leaves } else { 0 },
             },
             root: Root {
                 from: root.map(|root| if root.of_meta { "meta" } else { "page" }),
                 page: root.map(|root| root.page.0),
+                latest: root.is_some() && salvage.latest,
                 whole: root.is_some() && walked.holes == 0,
                 holes: walked.holes,
                 consistent_index: root.and_then(|root| root.consistent_index),

@@ -21,11 +21,12 @@ pub(super) fn report(out: &mut impl Write, report: &Report) -> io::Result<()> {
         None => writeln!(out, "root: none was found")?,
         Some(page) => {
             let from = if root.from == Some("meta") { "named by the meta page" } else { "found without a meta page" };
-            let holes = match root.holes {
+            let tree = match root.holes {
+                _ if !root.latest => "nothing shows that its tree is the latest, so it proves nothing".to_owned(),
                 0 => "its tree is whole".to_owned(),
                 n => format!("{n} parts of its tree are missing"),
             };
-            writeln!(out, "root: page {page}, {from}; {holes}")?;
+            writeln!(out, "root: page {page}, {from}; {tree}")?;
         }
     }
     for other in &report.others {
