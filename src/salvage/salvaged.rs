@@ -1,5 +1,7 @@
 //! A broken db, read and judged.
 
+use std::sync::OnceLock;
+
 use super::{
     cover::Cover,
     entry::Entry,
@@ -14,7 +16,6 @@ use super::{
 use crate::{
     bolt::{PageId, carve::Carve},
     etcd::Revision,
-    hash::Sha256,
     source::Source,
 };
 
@@ -52,12 +53,20 @@ pub struct Salvage<'a> {
     pub judged: Judged,
     /// The trailer, which shows that the end is not lost.
     trailer: Option<[u8; 32]>,
+    /// The file.
+    source: &'a Source,
+    /// Where another thread leaves its sum.
+    sum: Option<&'a Sum>,
 }
 
+/// The SHA-256 of what is before the trailer of a file; nothing where that cannot be read.
+pub(super) type Sum = OnceLock<Option<[u8; 32]>>;
+
 impl<'a> Salvage<'a> {
-    /// Reads and judges all pages of the db in `source`; there may be none.
+    /// Reads and judges all pages of the db in `source`; there may be none. Another thread may leave the file's sum in
+    /// `sum`: what depends on it waits for that.
     #[must_use]
-    pub(super) fn of(source: &'a Source, options: &Options) -> Self {
+    pub(super) fn of(source: &'a Source, options: &Options, sum: Option<&'a Sum>) -> Self {
         let bytes = source.db().image();
         let trailer = source.db().trailer().filter(|_| !options.scan);
         let Options { page_size, scan } = *options;
@@ -95,6 +104,8 @@ impl<'a> Salvage<'a> {
             others,
             judged,
             trailer,
+            source,
+            sum,
         };
         salvage.settle(None);
         salvage
@@ -185,11 +196,11 @@ impl<'a> Salvage<'a> {
             || judged.missing_below > 0
             || !self.has_all_pages()
             || set.entries.iter().any(is_hit);
-        let matches = |trailer: [u8; 32]| {
-            let mut sha = Sha256::default();
-            sha.update(self.carve.bytes());
-            sha.finish() == trailer
+        let sum = || match self.sum {
+            Some(sum) => *sum.wait(),
+            None => self.source.db().digests(|_| ()).ok().map(|digests| digests.image),
         };
+        let matches = |trailer| sum() == Some(trailer);
         !damaged && self.trailer.is_none_or(matches)
     }
 

@@ -15,7 +15,7 @@ use super::{
     judge::Verdict,
     log::{self, Fit},
     report::{BucketFrom, Report, Saved},
-    salvaged::{Options, Salvage},
+    salvaged::{Options, Salvage, Sum},
 };
 use crate::{
     Error, Result,
@@ -84,8 +84,10 @@ impl Job {
 pub fn save(source: &Source, job: &Job, watch: Watch<'_>) -> Result<Report> {
     let to = job.look(source)?;
     let stop = watch.stop;
+    // The file is read once for its sums; the judgement may wait for them.
+    let sum = Sum::new();
     let work = || -> Result<(Report, Draft, Saved)> {
-        let mut salvage = Salvage::of(source, &job.options);
+        let mut salvage = Salvage::of(source, &job.options, Some(&sum));
         let log = log::log(source);
         let fit = log.as_ref().map(|log| log::rebase(&mut salvage, log));
         let log = log.filter(|_| fit == Some(Fit::Continues));
@@ -111,6 +113,7 @@ pub fn save(source: &Source, job: &Job, watch: Watch<'_>) -> Result<Report> {
     let (work, digests) = std::thread::scope(|scope| {
         let work = scope.spawn(work);
         let digests = source.db().digests(|done| (watch.progress)(done, source.db().len()));
+        let _ = sum.set(digests.as_ref().ok().map(|digests| digests.image));
         (work.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), digests)
     });
     let (mut report, draft, mut saved) = work?;
@@ -135,7 +138,7 @@ pub fn save(source: &Source, job: &Job, watch: Watch<'_>) -> Result<Report> {
 /// # Errors
 /// When there is no record in it.
 pub fn read<'a>(source: &'a Source, options: &Options) -> Result<Salvage<'a>> {
-    let salvage = Salvage::of(source, options);
+    let salvage = Salvage::of(source, options, None);
     if salvage.set.entries.is_empty() { Err(nothing(source, options)) } else { Ok(salvage) }
 }
 
@@ -193,27 +196,34 @@ fn wanted<'s>(salvage: &'s Salvage<'_>, only: Only, exact: bool) -> impl Iterato
     entries.filter(move |(at, entry)| if exact { !entry.removed } else { live(*at) }).map(|(_, entry)| entry)
 }
 
-/// Appends the trailer, and reads the file back.
+/// Reads the file back, and appends the trailer.
 fn finish(file: &File, path: &Path, records: u64, head: i64) -> Result<Saved> {
     let wrong = |what: String| fault(path, "read back")(std::io::Error::other(what));
     let size = Db::open(Part::open(path)?.image()).map(|db| db.size()).map_err(|finding| wrong(finding.to_string()))?;
     file.set_len(size).map_err(fault(path, "write"))?;
-    let mut sha = Sha256::default();
-    Part::open(path)?.bytes().chunks(WINDOW).for_each(|window| sha.update(window));
-    let sum = sha.clone().finish();
+    let part = Part::open(path)?;
+    let (sha, survey) = std::thread::scope(|scope| {
+        let sha = scope.spawn(|| {
+            let mut sha = Sha256::default();
+            part.bytes().chunks(WINDOW).for_each(|window| sha.update(window));
+            sha
+        });
+        let survey = Snapshot::open(part.bytes()).and_then(|snapshot| {
+            let survey = snapshot.survey();
+            Ok((snapshot.head()?, snapshot.keyspace.compacted(), survey.total_key))
+        });
+        (sha.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), survey)
+    });
+    let (revision, compacted, keys) = survey.map_err(|finding| wrong(finding.to_string()))?;
+    let (sum, mut sha) = (sha.clone().finish(), sha);
     sha.update(&sum);
     file.write_all_at(&sum, size).map_err(fault(path, "write"))?;
     settle_one(path, 0o600, None)?;
     let part = Part::open(path)?;
-    let snapshot = Snapshot::open(part.image()).map_err(|finding| wrong(finding.to_string()))?;
-    let revision = snapshot.head().map_err(|finding| wrong(finding.to_string()))?;
-    let survey = snapshot.survey();
     if revision != head || part.trailer() != Some(sum) {
         return Err(wrong(format!("its revision is {revision}, and should be {head}")));
     }
-    let sha256 = hex(&sha.finish());
-    let compacted = snapshot.keyspace.compacted();
-    let (keys, size) = (survey.total_key, part.len());
+    let (sha256, size) = (hex(&sha.finish()), part.len());
     Ok(Saved { file: String::new(), revision, compacted, keys, records, size, sha256, files: Vec::new() })
 }
 
