@@ -37,7 +37,7 @@ pub use log::FromLog;
 pub use report::{Report, Saved};
 pub use root::RootOf;
 pub use row::Row;
-pub use salvaged::{Options, Salvage};
+pub use salvaged::{Options, Other, Salvage};
 pub use save::{Job, Only, read, save};
 pub use set::{Pages, Set};
 pub use walk::Walked;

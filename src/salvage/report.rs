@@ -9,7 +9,7 @@ use super::{
     entry::Entry,
     judge::Verdict,
     log::{self, FromLog, Keys as Written},
-    salvaged::Salvage,
+    salvaged::{Other, Salvage},
 };
 use crate::{error::Next, k8s::Key};
 
@@ -28,7 +28,7 @@ pub struct Report {
     pub base: i64,
     /// Whether every live key is proved, and nothing is missing.
     pub complete: bool,
-    /// Other dbs that are in the file, too: which one is the newest is not known.
+    /// Other dbs that are in the file, or other pieces of the same, the first hundred: none of them is read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub others: Vec<Other>,
     /// The pages.
@@ -77,15 +77,6 @@ pub struct Saved {
     /// All files that were written.
     #[serde(skip)]
     pub files: Vec<PathBuf>,
-}
-
-/// Another db in the file.
-#[derive(Debug, Clone, Copy, Serialize)]
-pub struct Other {
-    /// Where its page 0 is; negative where the file lacks its start.
-    pub base: i64,
-    /// How many of its pages were found.
-    pub pages: u64,
 }
 
 /// Pages, counted.
@@ -258,7 +249,7 @@ impl Report {
             page_size: carve.page_size(),
             base: carve.base(),
             complete: salvage.is_complete() && log.is_none_or(|(log, _)| log.left | log.differ | log.newer == 0),
-            others: salvage.others.iter().map(|(base, pages)| Other { base: *base, pages: *pages }).collect(),
+            others: salvage.others.iter().take(LISTED).copied().collect(),
             pages: PagesRead {
                 total: pages.end.saturating_sub(pages.start),
                 leaves: set.pages.leaves,

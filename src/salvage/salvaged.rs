@@ -2,6 +2,8 @@
 
 use std::sync::OnceLock;
 
+use serde::Serialize;
+
 use super::{
     cover::Cover,
     entry::Entry,
@@ -14,7 +16,10 @@ use super::{
     widen::widen,
 };
 use crate::{
-    bolt::{PageId, carve::Carve},
+    bolt::{
+        PageId,
+        carve::{Carve, Votes},
+    },
     etcd::Revision,
     source::Source,
 };
@@ -26,6 +31,42 @@ pub struct Options {
     pub page_size: Option<u32>,
     /// Look for pages at every sector: the db is somewhere inside the file.
     pub scan: bool,
+}
+
+/// The most dbs of a file that are read.
+const MOST_FILES: usize = 4;
+
+/// Another db in the file, or another piece of the same.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Other {
+    /// Where its page 0 is, or would be; negative where the file lacks its start.
+    pub base: i64,
+    /// How many of its pages were found.
+    pub pages: u64,
+    /// The lowest number of these.
+    pub first_page: u64,
+    /// The highest.
+    pub last_page: u64,
+    /// Where the first of these is.
+    pub offset: u64,
+    /// Whether it has none of the page numbers of the db that is read: then it may be a piece of the same db, which the
+    /// file system keeps in several places.
+    pub piece: bool,
+}
+
+impl Other {
+    fn new((carve, votes): (Carve<'_>, Votes), (read, of_read): (Carve<'_>, Votes)) -> Self {
+        let apart = votes.last < of_read.first || of_read.last < votes.first;
+        Self {
+            base: carve.base(),
+            pages: votes.pages,
+            first_page: votes.first,
+            last_page: votes.last,
+            offset: carve.offset(PageId(votes.first)).unwrap_or(0),
+            piece: apart && carve.page_size() == read.page_size(),
+        }
+    }
 }
 
 /// A broken db, read and judged.
@@ -47,8 +88,8 @@ pub struct Salvage<'a> {
     pub horizon: Horizon,
     /// How many records were dropped: their revision is far above all others.
     pub far: u64,
-    /// Other dbs in the file: where page 0 of each is, and how many pages vote for that.
-    pub others: Vec<(i64, u64)>,
+    /// Other dbs in the file, or other pieces of the same.
+    pub others: Vec<Other>,
     /// The judgement.
     pub judged: Judged,
     /// The trailer, which shows that the end is not lost.
@@ -70,23 +111,26 @@ impl<'a> Salvage<'a> {
         let bytes = source.db().image();
         let trailer = source.db().trailer().filter(|_| !options.scan);
         let Options { page_size, scan } = *options;
-        let found = Carve::find_all(bytes, page_size, scan);
+        let mut found = Carve::find_all(bytes, page_size, scan);
+        let unread = found.split_off(found.len().min(MOST_FILES));
         let several = found.len() > 1;
-        let read = |(carve, votes): (Carve<'a>, u64)| {
+        let read = |(carve, votes): (Carve<'a>, Option<Votes>)| {
             let set = Set::collect(&carve);
             let roots = root::roots(&carve, &set.roots);
             (carve, votes, set, roots)
         };
-        let mut found: Vec<_> = found.into_iter().map(read).collect();
+        let mut found: Vec<_> = found.into_iter().map(|(carve, votes)| read((carve, Some(votes)))).collect();
         if several {
             // The newer one comes first.
             found
                 .sort_by_cached_key(|(.., set, roots)| std::cmp::Reverse((roots.first().map(RootOf::age), set.last())));
         }
-        let others = found.iter().skip(1).map(|(carve, votes, ..)| (carve.base(), *votes)).collect();
+        let others = found.iter().skip(1).filter_map(|(carve, votes, ..)| Some((*carve, (*votes)?))).chain(unread);
+        let chosen = found.first().and_then(|(carve, votes, ..)| Some((*carve, (*votes)?)));
+        let others = chosen.map_or_else(Vec::new, |chosen| others.map(|other| Other::new(other, chosen)).collect());
         let (carve, _, mut set, roots) = match found.into_iter().next() {
             Some(first) => first,
-            None => read((Carve::new(bytes, page_size), 0)),
+            None => read((Carve::new(bytes, page_size), None)),
         };
         let head = roots.iter().find(|root| root.of_meta).map(|root| root.head);
         let head = head.flatten().or_else(|| roots.iter().filter_map(|root| root.head).max());

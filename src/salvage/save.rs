@@ -15,7 +15,7 @@ use super::{
     judge::Verdict,
     log::{self, Fit},
     report::{BucketFrom, Report, Saved},
-    salvaged::{Options, Salvage, Sum},
+    salvaged::{Options, Other, Salvage, Sum},
 };
 use crate::{
     Error, Result,
@@ -241,7 +241,11 @@ fn doubt(report: &Report, job: &Job, sha256: &[u8; 32]) -> Doubt {
         findings.push(lost(format!("up to {n} keys that were not changed after the compaction may be lost")));
     }
     for other in &report.others {
-        findings.push(lost(format!("another db is in the file, at offset {}", other.base)));
+        let Other { base, first_page, last_page, offset, .. } = *other;
+        findings.push(lost(match other.piece {
+            true => format!("pages {first_page} to {last_page}, at offset {offset}, are of another piece of the db, or of another db, and not read"),
+            false => format!("another db is in the file, at offset {base}"),
+        }));
     }
     if report.records.far > 0 {
         let n = report.records.far;

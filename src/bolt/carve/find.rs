@@ -12,10 +12,19 @@ const PAGE: usize = 1024;
 const SECTOR: usize = 512;
 /// Pages that may agree on a place of page 0 by chance.
 const CHANCE: u64 = 3;
-/// The most files that are read.
-const MOST_FILES: usize = 4;
 /// The most places of page 0 that are counted at once; beyond, those with few pages are forgotten.
 const MOST: usize = 1 << 16;
+
+/// The pages that show where page 0 of a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Votes {
+    /// How many they are.
+    pub pages: u64,
+    /// The lowest number of them.
+    pub first: u64,
+    /// The highest.
+    pub last: u64,
+}
 
 impl<'a> Carve<'a> {
     /// The file whose pages are in `bytes`, as [`Carve::find_all`] finds it: the one with most pages.
@@ -24,12 +33,12 @@ impl<'a> Carve<'a> {
         Self::find_all(bytes, page_size, scan).into_iter().next().map(|(carve, _)| carve)
     }
 
-    /// The files whose pages are in `bytes`, with the number of pages that show where page 0 is, most first. With `scan`,
-    /// pages may begin at any sector, and there may be several files; else page 0 is at the start. `page_size` is given or
-    /// found.
+    /// The files whose pages are in `bytes`, with the pages that show where page 0 is, most first. With `scan`, pages may
+    /// begin at any sector, and there may be several files, or pieces of one; else page 0 is at the start. `page_size` is
+    /// given or found.
     #[must_use]
-    pub fn find_all(bytes: &'a [u8], page_size: Option<u32>, scan: bool) -> Vec<(Self, u64)> {
-        let mut votes: HashMap<(u32, i64), u64> = HashMap::new();
+    pub fn find_all(bytes: &'a [u8], page_size: Option<u32>, scan: bool) -> Vec<(Self, Votes)> {
+        let mut votes: HashMap<(u32, i64), Votes> = HashMap::new();
         let step = if scan { SECTOR } else { PAGE };
         for at in (0..bytes.len()).step_by(step) {
             let Some(header) = bytes.get(at..).and_then(PageHeader::read).filter(|header| is_page(bytes, at, header))
@@ -39,20 +48,21 @@ impl<'a> Carve<'a> {
             for size in SIZES.map(|shift| 1_u32 << shift).filter(|size| page_size.is_none_or(|wanted| wanted == *size))
             {
                 let Some(base) = base(at, header.id, size).filter(|base| scan || *base == 0) else { continue };
-                let votes = votes.entry((size, base)).or_default();
-                *votes = votes.saturating_add(1);
+                let Votes { pages, first, last } =
+                    votes.entry((size, base)).or_insert(Votes { pages: 0, first: header.id, last: header.id });
+                (*pages, *first, *last) = (pages.saturating_add(1), header.id.min(*first), header.id.max(*last));
             }
             if votes.len() > MOST {
-                votes.retain(|_, votes| *votes > 8);
+                votes.retain(|_, votes| votes.pages > 8);
             }
         }
         let mut votes: Vec<_> = votes.into_iter().collect();
-        votes.sort_by_key(|((size, base), votes)| std::cmp::Reverse((*votes, *size, std::cmp::Reverse(*base))));
+        votes.sort_by_key(|((size, base), votes)| std::cmp::Reverse((votes.pages, *size, std::cmp::Reverse(*base))));
         let found = votes.into_iter().enumerate();
         let found = found.map(|(at, ((page_size, base), votes))| (at, Self { bytes, page_size, base }, votes));
         // By chance, other pages agree on the same place now and then.
-        let found = found.filter(|(at, carve, votes)| *at == 0 || (*votes > CHANCE && scan) || carve.is_named());
-        found.take(MOST_FILES).map(|(_, carve, votes)| (carve, votes)).collect()
+        let found = found.filter(|(at, carve, votes)| *at == 0 || (votes.pages > CHANCE && scan) || carve.is_named());
+        found.map(|(_, carve, votes)| (carve, votes)).collect()
     }
 
     /// Whether a valid meta names a page that is there.

@@ -169,6 +169,26 @@ fn an_older_db_in_the_same_image_is_not_taken_for_the_newest() {
     }
 }
 
+/// A disk on which the file system keeps a db in two places: what is not read is said.
+#[test]
+fn a_db_in_several_pieces_is_not_taken_for_all_of_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name).display().to_string();
+    let whole = fs::read("fixtures/kube.db").unwrap();
+    // without the trailer: both pieces begin with a sector
+    let (whole, cut) = (&whole[..whole.len() - 32], 100 * 4096);
+    for (n, order) in [[&whole[..cut], &whole[cut..]], [&whole[cut..], &whole[..cut]]].into_iter().enumerate() {
+        fs::write(at("image"), [&[b'x'; 51_200][..], order[0], &[b'y'; 10_240], order[1]].concat()).unwrap();
+        let to = at(&format!("{n}.db"));
+        let output = salvage(&[&at("image"), "--scan", "--to", &to]);
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains("in several pieces") && said.contains(" 0 proved"), "{said}");
+        let beside = fs::read_to_string(format!("{to}.etcdsnap.json")).unwrap();
+        assert!(beside.contains("of another piece of the db"), "{beside}");
+    }
+}
+
 /// A disk that lost the write of a page: it holds what it held before, a valid page with the right number.
 #[test]
 fn a_page_that_was_not_written_is_noticed() {

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use etcdsnap::salvage::{From, Report};
+use etcdsnap::salvage::{From, Other, Report};
 
 use crate::render;
 
@@ -29,9 +29,28 @@ pub(super) fn report(out: &mut impl Write, report: &Report) -> io::Result<()> {
             writeln!(out, "root: page {page}, {from}; {tree}")?;
         }
     }
-    for other in &report.others {
-        let (base, pages) = (other.base, other.pages);
-        writeln!(out, "another db at offset {base}, {pages} pages: the newer one is taken, and nothing is proved")?;
+    for other in report.others.iter().take(SHOWN) {
+        let Other { base, pages, first_page, last_page, offset, .. } = *other;
+        match other.piece {
+            true => writeln!(
+                out,
+                "pages {first_page} to {last_page} are at offset {offset}, as if they were of another file: not read"
+            )?,
+            false => {
+                writeln!(
+                    out,
+                    "another db at offset {base}, {pages} pages: the newer one is taken, and nothing is proved"
+                )?;
+            }
+        }
+    }
+    more(out, report.others.len().saturating_sub(SHOWN))?;
+    if report.others.iter().any(|other| other.piece) {
+        writeln!(
+            out,
+            "the db may be in several pieces on this disk: copy the file out of the image with the file system's own tools, \
+             and salvage the copy; nothing is proved here"
+        )?;
     }
     if records.far > 0 {
         let n = records.far;
