@@ -10,6 +10,7 @@ use super::{
 use crate::{
     bytes::escape,
     etcd::{KeyValue, Revision},
+    k8s::{Key, ObjectKey, Resource, Resources, Ring},
 };
 
 /// A record that is there.
@@ -41,6 +42,22 @@ impl<'a> Salvage<'a> {
     /// All records, by revision.
     pub fn rows(&self) -> impl Iterator<Item = Row<'a>> + '_ {
         self.set.entries.iter().enumerate().map(|(at, entry)| self.row(at, entry))
+    }
+
+    /// The names of resources, with those that the CustomResourceDefinitions among the records define, in whatever state.
+    #[must_use]
+    pub fn resources(&self) -> Resources {
+        let (mut resources, ring) = (Resources::default(), Ring::default());
+        for kv in self.set.entries.iter().map(|entry| entry.kv(self.carve.bytes())) {
+            let is_definition = |key: &ObjectKey<'_>| key.resource == "customresourcedefinitions";
+            if Key::new(kv.key).object().is_some_and(is_definition)
+                && let Ok(object) = ring.object(kv.key, kv.value)
+                && let Some(resource) = Resource::of_definition(&object.value)
+            {
+                resources.add(resource);
+            }
+        }
+        resources
     }
 
     fn row(&self, at: usize, entry: &Entry) -> Row<'a> {

@@ -5,6 +5,7 @@ mod damage;
 mod forged;
 mod hostile;
 mod judged;
+mod listed;
 mod lives;
 mod logs;
 mod pages;

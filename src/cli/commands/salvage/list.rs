@@ -6,11 +6,14 @@ use clap::{Args, ValueEnum};
 use etcdsnap::{
     bytes::escape,
     etcd::Range,
+    k8s::Resources,
     salvage::{Options, Row, Verdict, read},
+    select::Selection,
 };
 
 use super::format::Output;
 use crate::{
+    args::{namespace, only_namespace},
     failure::{Exit, Failure},
     render::{self, Columns},
     session::Session,
@@ -20,17 +23,23 @@ use crate::{
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Which records (--list)")]
 pub(super) struct Listing {
+    /// With --list: only those of these objects, KIND[,KIND...] [NAME...], or KIND/NAME...
+    #[arg(value_name = "KIND[/NAME]", help_heading = None)]
+    what: Vec<String>,
+    /// Only those of this namespace; kinds without namespaces, such as nodes, are not affected
+    #[arg(short, long, value_parser = namespace)]
+    namespace: Option<String>,
     /// Only those of the key KEY
-    #[arg(long, value_name = "KEY", requires = "list")]
+    #[arg(long, value_name = "KEY")]
     key: Option<OsString>,
     /// Only those of keys that begin with KEY
-    #[arg(long, value_name = "KEY", requires = "list", conflicts_with = "key")]
+    #[arg(long, value_name = "KEY", conflicts_with = "key")]
     prefix: Option<OsString>,
     /// Only those with these verdicts, with commas
-    #[arg(long, value_enum, value_name = "VERDICT", value_delimiter = ',', requires = "list")]
+    #[arg(long, value_enum, value_name = "VERDICT", value_delimiter = ',')]
     verdict: Vec<Judgement>,
     /// No more than N; 0 for all
-    #[arg(long, value_name = "N", default_value_t = 0, requires = "list", hide_default_value = true)]
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     limit: usize,
 }
 
@@ -56,6 +65,13 @@ impl From<Judgement> for Verdict {
 }
 
 impl Listing {
+    /// Whether any of it was given.
+    pub(super) fn is_given(&self) -> bool {
+        let Self { what, namespace, key, prefix, verdict, limit } = self;
+        let named = namespace.is_some() || key.is_some() || prefix.is_some();
+        named || !what.is_empty() || !verdict.is_empty() || *limit > 0
+    }
+
     /// Prints the records in `input`.
     pub(super) fn run(
         self,
@@ -67,14 +83,17 @@ impl Listing {
         let source = session.open_any(input)?;
         let salvage = read(&source, options)?;
         let range = match (self.key, self.prefix) {
-            (Some(key), _) => Range::key(key.into_vec()),
-            (_, Some(prefix)) => Range::prefix(prefix.into_vec()),
-            _ => Range::ALL,
+            (Some(key), _) => Some(Range::key(key.into_vec())),
+            (_, Some(prefix)) => Some(Range::prefix(prefix.into_vec())),
+            _ => None,
         };
+        let namespace = only_namespace(self.namespace, false);
+        let resources = if self.what.is_empty() { Resources::default() } else { salvage.resources() };
+        let selection = Selection::new(&self.what, namespace.as_deref(), &resources)?.within(range);
         let verdicts: Vec<Verdict> = self.verdict.into_iter().map(Into::into).collect();
         let rows = salvage
             .rows()
-            .filter(|row| (verdicts.is_empty() || verdicts.contains(&row.verdict)) && range.contains(row.kv.key));
+            .filter(|row| (verdicts.is_empty() || verdicts.contains(&row.verdict)) && selection.matches(row.kv.key));
         let limit = if self.limit == 0 { usize::MAX } else { self.limit };
         let mut rows = rows.take(limit).peekable();
         let exit = if rows.peek().is_some() { Exit::Good } else { Exit::Content };

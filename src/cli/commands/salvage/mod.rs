@@ -40,6 +40,7 @@ Examples:
   etcdsnap salvage /mnt/dead/etcd --to saved.db
   etcdsnap salvage broken.db --wal /mnt/dead/etcd/member/wal --to saved.db
   etcdsnap salvage disk.img --scan --to saved.db
+  etcdsnap salvage broken.db --list secrets -n shop --verdict deleted,superseded
   etcdsnap salvage broken.db --list --prefix /registry/secrets/ -o ndjson
 
 Exit status: 0 every live key is proved and nothing is missing; 1 something is likely, conflicting
@@ -107,6 +108,9 @@ impl Salvage {
             }
             return self.listing.run(session, &self.input, &options, self.output);
         };
+        if self.listing.is_given() {
+            return wrong("KIND, -n, --key, --prefix, --verdict and --limit select what --list prints");
+        }
         if matches!(self.output, Some(Output::Table | Output::Ndjson)) {
             return wrong("the report is text or json; with --list the records are a table, json or ndjson");
         }
