@@ -2,8 +2,8 @@
 
 #![allow(clippy::arithmetic_side_effects)]
 
-use super::{Entry, Gap, Horizon, Judged, Rule, Verdict, judge};
-use crate::etcd::Revision;
+use super::{Entry, Gap, Horizon, Judged, RootOf, Rule, Set, Verdict, Walked, cover::Cover, judge, latest};
+use crate::{bolt::PageId, etcd::Revision};
 
 const SURE: Horizon = Horizon { finished: Some(-1), scheduled: -1, begins: true, closed: true, mixed: false };
 
@@ -199,4 +199,121 @@ fn no_loss_makes_an_old_value_proved() {
         }
     }
     assert!(proved > 20_000, "{proved}");
+}
+
+/// The metas, or nothing, name a root that is older than the last: pages of both states are there. No value that was
+/// overwritten or deleted since is proved, and no live one that is there is called deleted.
+#[test]
+fn no_stale_root_makes_an_old_value_proved() {
+    let mut seed = 11_u64;
+    let mut random = |n: u64| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) % n
+    };
+    let (mut proved, mut believed, mut rejected) = (0, 0, 0);
+    for _ in 0..20_000 {
+        let (head, keys) = (3 + random(30) as i64, 1 + random(6) as u32);
+        let history: Vec<Entry> = (2..=head)
+            .map(|main| {
+                let key = random(keys.into()) as u32;
+                Entry {
+                    reached: false,
+                    linked: false,
+                    ..if random(4) == 0 { tombstone(main, key) } else { put(main, key) }
+                }
+            })
+            .collect();
+        let newest = |key: u32, until: i64| history.iter().rev().find(|of| of.key == key && of.revision.main <= until);
+        let state = |head: i64, compacted: i64| -> Vec<Entry> {
+            let is_newest = |of: &Entry| newest(of.key, compacted).is_some_and(|new| new.revision == of.revision);
+            let kept = |of: &&Entry| {
+                let main = of.revision.main;
+                main <= head && (main > compacted || (is_newest(of) && !of.tombstone))
+            };
+            history.iter().filter(kept).copied().collect()
+        };
+        // The older state, and the last one.
+        let older = 2 + random(head as u64 - 1) as i64;
+        let compacted = random(older as u64) as i64;
+        let finished = compacted + random((head - compacted) as u64) as i64;
+        let (was, is) = (state(older, compacted), state(head, finished));
+        // The last state is there, or its root is and some of its leaves; of the older one some leaves are lost.
+        let has_root = random(2) == 0;
+        let mut leaves = |state: &[Entry], may_be_lost: bool| -> Vec<(bool, Vec<Revision>)> {
+            let (mut leaves, mut rest) = (Vec::new(), state);
+            while !rest.is_empty() {
+                let (leaf, after) = rest.split_at((1 + random(5) as usize).min(rest.len()));
+                leaves.push((!may_be_lost || random(4) > 0, leaf.iter().map(|of| of.revision).collect()));
+                rest = after;
+            }
+            leaves
+        };
+        let (of_was, of_is) = (leaves(&was, has_root), leaves(&is, has_root));
+        let there = |of: &Entry| of_was.iter().chain(&of_is).any(|(there, leaf)| *there && leaf.contains(&of.revision));
+        let mut set = Set { entries: history.iter().filter(|of| there(of)).copied().collect(), keys, ..Set::default() };
+        set.pages.branches = 2;
+        let cover = Cover::new(set.entries.len());
+        for (_, leaf) in of_was.iter().chain(&of_is).filter(|(there, _)| *there) {
+            let places: Vec<usize> = leaf.iter().map(|of| set.find(*of).unwrap()).collect();
+            places.windows(2).for_each(|pair| cover.follow(pair[0], pair[1], true));
+        }
+        // The walk over the older tree.
+        let (mut walked, mut seams, mut last) = (Walked::default(), Vec::new(), None);
+        for (n, (there, leaf)) in of_was.iter().enumerate() {
+            if !there {
+                (walked.holes, walked.head, last) = (walked.holes + 1, None, None);
+                continue;
+            }
+            let places: Vec<usize> = leaf.iter().map(|of| set.find(*of).unwrap()).collect();
+            places.iter().for_each(|at| set.entries[*at].reached = true);
+            seams.extend(last.map(|last| (last, places[0], true)));
+            (walked.begins, walked.leaves) = (walked.begins || n == 0, walked.leaves + 1);
+            walked.first = walked.first.or((n == 0).then_some(places[0]));
+            (walked.head, last) = (leaf.last().copied(), places.last().copied());
+        }
+        if was.is_empty() {
+            (walked.begins, walked.head) = (true, Some(Revision::default()));
+        }
+        let root = |of_meta: bool, head: i64, compacted: i64| RootOf {
+            page: PageId(9),
+            of_meta,
+            buckets: Vec::new(),
+            has_meta: true,
+            consistent_index: Some(head as u64 * 10 + compacted as u64),
+            term: None,
+            finished: Some(Revision::first(compacted)),
+            scheduled: Some(Revision::first(compacted)),
+            head: None,
+        };
+        let of_meta = random(2) == 0;
+        let mut roots = vec![root(of_meta, older, compacted)];
+        roots.extend(has_root.then(|| root(false, head, finished)));
+        let newer = cover.is_newer(&set.entries);
+        let is_latest = !newer && latest::is_latest(&set, &roots, &walked, None);
+        if is_latest {
+            latest::delete(&set, &roots[0], (&mut walked, seams, &[], false), &cover);
+        } else {
+            set.entries.iter_mut().for_each(|entry| entry.reached = false);
+        }
+        cover.apply(&mut set.entries);
+        let last = set.entries.iter().rev().find(|entry| !entry.removed).map_or(Revision::default(), |of| of.revision);
+        let horizon = Horizon {
+            finished: Some(compacted),
+            scheduled: compacted,
+            begins: walked.begins && is_latest,
+            closed: is_latest && walked.head == Some(last) && of_meta,
+            mixed: newer || (of_meta && !is_latest),
+        };
+        let judged = judge(&set.entries, keys, &horizon);
+        for (at, entry) in set.entries.iter().enumerate() {
+            let is_live = newest(entry.key, head).is_some_and(|of| of.revision == entry.revision && !of.tombstone);
+            let (verdict, rule) = judged.verdict(at);
+            let case = || format!("{entry:?} {rule:?}, of {history:?}; {older}/{compacted}, {head}/{finished}");
+            assert!(verdict != Verdict::Proved || is_live, "proved: {}", case());
+            assert!(!is_live || !matches!(verdict, Verdict::Deleted | Verdict::Superseded), "lost: {}", case());
+            proved += usize::from(verdict == Verdict::Proved);
+        }
+        (believed, rejected) = (believed + usize::from(is_latest), rejected + usize::from(!is_latest));
+    }
+    assert!(proved > 1000 && believed > 1000 && rejected > 1000, "{proved} {believed} {rejected}");
 }
