@@ -1,8 +1,6 @@
 //! Values that may not be what was written: parts of a page may have been overwritten inside a value, where the page and
 //! the record keep their form.
 
-use std::sync::LazyLock;
-
 use rayon::prelude::*;
 
 use super::{
@@ -17,14 +15,7 @@ use crate::{
 /// Takes back the proof of values that have a form of Kubernetes and are broken in it; and, in a file that is not
 /// `sound`, of values of several pages that have no form: the page of a record shows by its own form that it is whole,
 /// the pages after it show nothing.
-pub(super) fn doubt_garbled(
-    carve: &Carve<'_>,
-    entries: &[Entry],
-    judged: &mut Judged,
-    sound: impl Fn(&Judged) -> bool + Sync,
-) {
-    let mut verdicts = std::mem::take(&mut judged.verdicts);
-    let sound = LazyLock::new(|| sound(judged));
+pub(super) fn doubt_garbled(carve: &Carve<'_>, entries: &[Entry], judged: &mut Judged, sound: bool) {
     let page_of = |at: u64| carve.page_at(at);
     let proved = |(entry, of): (&Entry, &mut (Verdict, Rule))| {
         if of.0 != Verdict::Proved {
@@ -37,15 +28,13 @@ pub(super) fn doubt_garbled(
         };
         match form {
             Form::Broken => *of = (Verdict::Likely, Rule::Garbled),
-            Form::Unknown if page_of(entry.at) != page_of(entry.end().saturating_sub(1)) && !*sound => {
+            Form::Unknown if page_of(entry.at) != page_of(entry.end().saturating_sub(1)) && !sound => {
                 *of = (Verdict::Likely, Rule::Formless);
             }
             Form::Unknown | Form::Whole => {}
         }
     };
-    entries.par_iter().zip(verdicts.par_iter_mut()).for_each(proved);
-    drop(sound);
-    judged.verdicts = verdicts;
+    entries.par_iter().zip(judged.verdicts.par_iter_mut()).for_each(proved);
 }
 
 /// What the form of a value shows.

@@ -193,7 +193,11 @@ impl<'a> Salvage<'a> {
         };
         self.judged = judge(&self.set.entries, self.set.keys, &self.horizon);
         let mut judged = std::mem::take(&mut self.judged);
-        garbled::doubt_garbled(&self.carve, &self.set.entries, &mut judged, |judged| self.is_sound(judged));
+        let sound = self.is_sound(&judged);
+        // A trailer that matches shows that each value is as it was written.
+        if !sound || self.trailer.is_none() {
+            garbled::doubt_garbled(&self.carve, &self.set.entries, &mut judged, sound);
+        }
         self.judged = judged;
     }
 
