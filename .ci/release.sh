@@ -26,7 +26,7 @@ build() { # TARGET
   type -P "$cc" > /dev/null || cc=cc
   rustup target add "$1" > /dev/null 2>&1 || true # where Rust comes without rustup, it has to have the target
   env "CARGO_TARGET_${upper}_LINKER=rust-lld" "CARGO_TARGET_${upper}_RUSTFLAGS=$flags" "CC_${1//-/_}=$cc" \
-    cargo build --profile dist --locked --target "$1"
+    cargo build --profile dist --locked --features parquet,arrow --target "$1"
   cp "$target_dir/$1/dist/etcdsnap" "dist/etcdsnap-$version-$1"
 }
 

@@ -67,6 +67,7 @@ mod restore_places;
 mod restored_log_is_served;
 mod rolled_forward;
 mod rows;
+mod rows_engines;
 mod salvaged;
 mod same_answers_as_the_real_tools;
 mod same_objects_as_kubectl;

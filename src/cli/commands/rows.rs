@@ -89,24 +89,18 @@ struct FormatName(Format);
 
 impl ValueEnum for FormatName {
     fn value_variants<'a>() -> &'a [Self] {
-        static ALL: [FormatName; Format::ALL.len()] = names();
-        &ALL
+        const ALL: &[FormatName] = &[
+            FormatName(Format::Ndjson),
+            FormatName(Format::Csv),
+            FormatName(Format::Parquet),
+            FormatName(Format::Arrow),
+        ];
+        ALL
     }
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
         Some(PossibleValue::new(self.0.name()))
     }
-}
-
-#[allow(clippy::indexing_slicing, reason = "evaluated when it is compiled")]
-const fn names() -> [FormatName; Format::ALL.len()] {
-    let mut all = [FormatName(Format::Ndjson); Format::ALL.len()];
-    let mut at = 0;
-    while at < all.len() {
-        all[at] = FormatName(Format::ALL[at]);
-        at += 1;
-    }
-    all
 }
 
 /// What is asked for, and where it goes.
@@ -171,6 +165,7 @@ impl Rows {
     fn out(&self) -> Result<Out, Error> {
         let to = self.to.as_deref().filter(|to| !is_stdin(to));
         let format = self.format.map(|name| name.0).or_else(|| Format::of(to?)).unwrap_or(Format::Ndjson);
+        format.check()?;
         let target = match (to, &self.dataset) {
             (_, Some(dir)) => Target::Dataset(dir.clone()),
             (Some(to), _) => Target::File(to.to_owned()),

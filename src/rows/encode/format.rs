@@ -2,8 +2,15 @@
 
 use std::{io, path::Path};
 
+#[cfg(feature = "arrow")]
+use super::arrow;
+#[cfg(feature = "parquet")]
+use super::parquet;
 use super::{csv, encoder::Encoder, ndjson};
-use crate::rows::columns::{Column, columns};
+use crate::{
+    Error, Result,
+    rows::columns::{Column, columns},
+};
 
 /// A format of rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,11 +19,15 @@ pub enum Format {
     Ndjson,
     /// Comma-separated values (RFC 4180) with a line of names. Lists and maps are JSON.
     Csv,
+    /// Parquet, with the feature `parquet`.
+    Parquet,
+    /// An Arrow IPC stream, with the feature `arrow`.
+    Arrow,
 }
 
 impl Format {
-    /// All formats of this build.
-    pub const ALL: &[Self] = &[Self::Ndjson, Self::Csv];
+    /// All formats.
+    pub const ALL: [Self; 4] = [Self::Ndjson, Self::Csv, Self::Parquet, Self::Arrow];
 
     /// The name, which is the ending of files, too.
     #[must_use]
@@ -24,6 +35,8 @@ impl Format {
         match self {
             Self::Ndjson => "ndjson",
             Self::Csv => "csv",
+            Self::Parquet => "parquet",
+            Self::Arrow => "arrow",
         }
     }
 
@@ -31,7 +44,7 @@ impl Format {
     #[must_use]
     pub fn of(path: &Path) -> Option<Self> {
         let ending = path.extension()?;
-        Self::ALL.iter().copied().find(|format| ending == format.name())
+        Self::ALL.into_iter().find(|format| ending == format.name())
     }
 
     /// Whether it is text, which a terminal can show.
@@ -40,15 +53,46 @@ impl Format {
         matches!(self, Self::Ndjson | Self::Csv)
     }
 
+    /// Whether this build has it.
+    #[must_use]
+    pub fn is_here(self) -> bool {
+        match self {
+            Self::Ndjson | Self::Csv => true,
+            Self::Parquet => cfg!(feature = "parquet"),
+            Self::Arrow => cfg!(feature = "arrow"),
+        }
+    }
+
+    /// Checks that this build has it.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub fn check(self) -> Result<()> {
+        if self.is_here() {
+            return Ok(());
+        }
+        let name = self.name();
+        let hint = format!(
+            "cargo install --path . --features {name}, or the published program; ndjson and csv are always there"
+        );
+        Err(Error::usage(format!("{name}: this program was built without it")).hinted(hint))
+    }
+
     /// Begins an output with all columns, or those but the object.
     ///
     /// # Errors
-    /// When it cannot be begun.
+    /// When it cannot be begun, or this build has no such format.
     pub fn encoder(self, with_object: bool) -> io::Result<Box<dyn Encoder>> {
         let columns: Vec<Column> = columns(with_object);
-        Ok(match self {
-            Self::Ndjson => Box::new(ndjson::Ndjson::new(columns)),
-            Self::Csv => Box::new(csv::Csv::new(columns)),
-        })
+        match self {
+            Self::Ndjson => Ok(Box::new(ndjson::Ndjson::new(columns))),
+            Self::Csv => Ok(Box::new(csv::Csv::new(columns))),
+            #[cfg(feature = "parquet")]
+            Self::Parquet => Ok(Box::new(parquet::Parquet::new(&columns)?)),
+            #[cfg(feature = "arrow")]
+            Self::Arrow => Ok(Box::new(arrow::Arrow::new(&columns)?)),
+            #[cfg(not(all(feature = "parquet", feature = "arrow")))]
+            _ => Err(io::ErrorKind::Unsupported.into()),
+        }
     }
 }
