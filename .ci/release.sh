@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Builds what users get into dist/: one static program for each target, the man page, completions, SHA256SUMS.
+# Builds what users get into dist/: one static program for each target, the man page, completions, krew's manifest and archives,
+# SHA256SUMS.
 #   .ci/release.sh [TARGET...]      default: x86_64-unknown-linux-musl aarch64-unknown-linux-musl
 #
 # Rust brings musl's libc.a and start files for both targets, and rust-lld links for every one, so no cross compiler is
@@ -67,5 +68,6 @@ if [ -x "$program" ]; then
   "$program" completions zsh > dist/_etcdsnap
   "$program" completions fish > dist/etcdsnap.fish
 fi
+.ci/krew.sh "$version" "$@"
 (cd dist && sha256sum -- * > SHA256SUMS)
 ls -l dist

@@ -23,6 +23,7 @@ mod broken_log;
 mod catalog;
 mod changed_while_read;
 mod containers;
+mod deploy;
 mod describe;
 mod diff;
 mod docs;

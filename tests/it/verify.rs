@@ -267,3 +267,44 @@ fn an_alarm_about_the_data_is_a_doubt_about_them() {
     assert_eq!([&*corrupt, no_space].map(|file| verify(&[file, "--strict"]).0), [1, 0]);
     assert_eq!(codes(&report(Path::new(&corrupt)).1), ["alarm"]);
 }
+
+#[test]
+fn metrics_are_of_the_newest_backups() {
+    let dir = tempfile::tempdir().unwrap();
+    let (file, folder) = (dir.path().join("etcdsnap.prom"), dir.path().join("backups"));
+    let to = file.to_str().unwrap();
+    std::fs::create_dir(&folder).unwrap();
+    let run = || crate::common::etcdsnap(["verify", folder.to_str().unwrap(), "--metrics", to]).status.code();
+    let lines = || -> Vec<String> {
+        let text = std::fs::read_to_string(&file).unwrap();
+        text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect()
+    };
+    assert_eq!(run(), Some(1));
+    assert!(lines().contains(&"etcdsnap_backups{verdict=\"good\"} 0".to_owned()), "{:?}", lines());
+    for name in ["kube.db", "kube-later.db", "freelist.db"] {
+        std::fs::copy(format!("fixtures/{name}"), folder.join(name)).unwrap();
+    }
+    let mut bytes = std::fs::read("fixtures/etcd-3.6.db").unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    std::fs::write(folder.join("wrong\".db"), bytes).unwrap();
+    assert_eq!(run(), Some(1));
+    let lines = lines();
+    let has = |line: &str| assert!(lines.iter().any(|have| have == line), "{line}: {lines:#?}");
+    has("etcdsnap_backups{verdict=\"good\"} 2");
+    has("etcdsnap_backups{verdict=\"doubtful\"} 1");
+    has("etcdsnap_backups{verdict=\"damaged\"} 1");
+    let cluster = "cluster=\"31cfb609-46b2-458b-9756-3fd167e1a0cf\"";
+    has(&format!("etcdsnap_has_good_backup{{{cluster}}} 1"));
+    has(&format!("etcdsnap_newest_good_revision{{{cluster}}} 505"));
+    let path = folder.join("kube-later.db");
+    has(&format!("etcdsnap_newest_verdict{{{cluster},path=\"{}\",verdict=\"good\"}} 1", path.display()));
+    let value = |name: &str| -> i64 {
+        let line = lines.iter().find(|line| line.starts_with(name)).unwrap();
+        line.rsplit(' ').next().unwrap().parse().unwrap()
+    };
+    let (run, newest) = (value("etcdsnap_verify_timestamp_seconds"), value("etcdsnap_newest_good_timestamp_seconds"));
+    assert_eq!(value("etcdsnap_newest_good_age_seconds"), run - newest);
+    use std::os::unix::fs::PermissionsExt as _;
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o644);
+}

@@ -9,9 +9,11 @@ use etcdsnap::{
     bytes::file_name,
     error::Severity,
     etcd::Load,
+    publish::replace,
     source::{Candidates, Options, Source},
-    verify::{Backups, Members, Report, Together, verify},
+    verify::{Backups, Members, Report, Together, metrics, verify},
 };
+use jiff::Timestamp;
 
 use crate::{
     args::{Format, LogArgs},
@@ -55,6 +57,9 @@ pub(crate) struct Verify {
     /// Exit with 1 also when a backup is doubtful
     #[arg(long)]
     strict: bool,
+    /// Write to FILE, for Prometheus' textfile collector, age, size, revision and verdict of the newest backups
+    #[arg(long, value_name = "FILE")]
+    metrics: Option<PathBuf>,
     #[command(flatten)]
     log: LogArgs,
 }
@@ -64,6 +69,7 @@ impl Verify {
         one_stdin(&self.snapshot)?;
         let Candidates { files, not_entered } = Candidates::of(&self.snapshot, self.recursive);
         if files.is_empty() {
+            self.write_metrics(&Backups::new(&Options::default()).compared())?;
             let names: Vec<_> = self.snapshot.iter().map(file_name).collect();
             let what = format!("{}: there is no backup in it", names.join(", "));
             let hint = match not_entered {
@@ -82,6 +88,7 @@ impl Verify {
             }
         }
         let together = backups.compared();
+        self.write_metrics(&together)?;
         match self.output {
             Format::Table => {
                 table(session, &together.reports)?;
@@ -105,6 +112,12 @@ impl Verify {
         }
         session.out.flush()?;
         Ok(together.fault(self.strict).map_or(Exit::Good, Exit::from))
+    }
+
+    fn write_metrics(&self, together: &Together<'_>) -> Result<(), Error> {
+        // node_exporter is another user
+        let write = |file| replace(file, 0o644, metrics(together, Timestamp::now()).as_bytes());
+        self.metrics.as_deref().map_or(Ok(()), write)
     }
 }
 

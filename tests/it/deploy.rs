@@ -1,0 +1,211 @@
+//! The recipes in `deploy/` do what they say.
+
+use std::{
+    env,
+    ffi::OsString,
+    fs,
+    io::Write as _,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use etcdsnap::rows::Format;
+use serde_json::Value;
+
+use crate::common::{Etcd, Peers, apiserver::Apiserver, eventually, made};
+
+const HERE: &str = env!("CARGO_MANIFEST_DIR");
+
+/// `$PATH` with the program first.
+fn path() -> OsString {
+    let program = Path::new(env!("CARGO_BIN_EXE_etcdsnap")).parent().unwrap().to_owned();
+    let rest = env::var_os("PATH").unwrap_or_default();
+    env::join_paths([program].into_iter().chain(env::split_paths(&rest))).unwrap()
+}
+
+fn skipped(test: &str, why: &str) {
+    let _ = writeln!(std::io::stderr(), "skipped: {test} ({why})");
+}
+
+#[test]
+fn kept_snapshots_come_back_and_damage_is_found() {
+    if Command::new("zstd").arg("-V").output().is_err() {
+        return skipped("kept_snapshots_come_back_and_damage_is_found", "no zstd");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let store = dir.path().join("store");
+    let keep = |command: &str, args: &[&Path]| {
+        let mut keep = Command::new(format!("{HERE}/deploy/keep.sh"));
+        keep.arg(command).arg(&store).args(args).env("PATH", path()).env("KEEP_WHOLE", "3").current_dir(HERE);
+        keep.output().unwrap()
+    };
+    let files =
+        ["kube.db", "kube-later.db", "kube.db", "encrypted.db", "kube-later.db"].map(|name| format!("fixtures/{name}"));
+    for file in &files {
+        let output = keep("add", &[file.as_ref()]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let size = |n: usize| fs::metadata(store.join(format!("{n:06}.zst"))).unwrap().len();
+    assert!(size(2) < size(1) / 2 && size(4) > size(2), "{} {} {}", size(1), size(2), size(4));
+    let same = |n: usize| {
+        let to = dir.path().join(format!("back{n}-{}", fs::read_dir(dir.path()).unwrap().count()));
+        let output = keep("get", &[n.to_string().as_ref(), &to]);
+        output.status.success() && fs::read(&to).unwrap() == fs::read(Path::new(HERE).join(&files[n - 1])).unwrap()
+    };
+    assert!((1..=5).all(same) && keep("check", &[]).status.success());
+    // one that is damaged is not added
+    let damaged = dir.path().join("damaged.db");
+    let mut bytes = fs::read("fixtures/kube.db").unwrap();
+    bytes[300_000] ^= 1;
+    fs::write(&damaged, bytes).unwrap();
+    assert!(!keep("add", &[&damaged]).status.success() && !keep("get", &["6".as_ref(), &damaged]).status.success());
+    // what is changed in the store is found, and the next whole one comes back
+    let changed = store.join("000002.zst");
+    let mut bytes = fs::read(&changed).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0x40;
+    fs::write(&changed, bytes).unwrap();
+    assert!(!keep("check", &[]).status.success());
+    assert_eq!([1, 2, 3, 4, 5].map(same), [true, false, false, true, true]);
+    assert!(
+        fs::read_dir(&store).unwrap().all(|entry| !entry.unwrap().file_name().to_string_lossy().starts_with(".work"))
+    );
+}
+
+/// Snapshots of their own content, 3 of 30 damaged, and a list of them.
+fn fleet(dir: &Path) -> (PathBuf, Vec<PathBuf>) {
+    let files: Vec<_> = (0..30).map(|n| dir.join(format!("backup {n}.db"))).collect();
+    for (n, file) in files.iter().enumerate() {
+        made::snapshot(file, &[(b"/a", format!("value {n}").into_bytes()), (b"/b", b"x".to_vec())]);
+        if n % 10 == 7 {
+            let mut bytes = fs::read(file).unwrap();
+            let last = bytes.len() - 1;
+            bytes[last] ^= 1;
+            fs::write(file, bytes).unwrap();
+        }
+    }
+    let list = dir.join("list");
+    let names: Vec<_> = files.iter().map(|file| file.to_str().unwrap()).collect();
+    fs::write(&list, names.join("\n") + "\n").unwrap();
+    (list, files)
+}
+
+/// All files below a folder whose names end so.
+fn below(dir: &Path, ending: &str) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(dir) else { return Vec::new() };
+    let (dirs, files): (Vec<_>, Vec<_>) = entries.map(|entry| entry.unwrap().path()).partition(|path| path.is_dir());
+    let mut all: Vec<_> = files.into_iter().filter(|file| file.to_string_lossy().ends_with(ending)).collect();
+    all.extend(dirs.iter().flat_map(|dir| below(dir, ending)));
+    all.sort();
+    all
+}
+
+#[track_caller]
+fn check_verdicts(lines: &str, files: &[PathBuf]) {
+    let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), files.len());
+    for (n, file) in files.iter().enumerate() {
+        let of: Vec<_> = lines.iter().filter(|line| line["path"] == file.to_str().unwrap()).collect();
+        let [of] = of[..] else { panic!("{of:?}") };
+        let want = if n % 10 == 7 { ("damaged", 0) } else { ("good", 2) };
+        assert_eq!((of["verdict"].as_str().unwrap(), of["rows"].as_i64().unwrap()), want, "{of}");
+    }
+}
+
+#[test]
+fn a_process_a_file_writes_all_that_is_good() {
+    if !Format::Parquet.is_here() {
+        return skipped("a_process_a_file_writes_all_that_is_good", "built without the feature parquet");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let (list, mut files) = fleet(dir.path());
+    let (set, verdicts) = (dir.path().join("set"), dir.path().join("verdicts"));
+    let run = || {
+        let mut run = Command::new(format!("{HERE}/deploy/fleet/xargs.sh"));
+        run.args([&set, &verdicts]).stdin(fs::File::open(&list).unwrap()).env("PATH", path());
+        let output = run.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let lines: String = below(&verdicts, ".ndjson").iter().map(|file| fs::read_to_string(file).unwrap()).collect();
+        (below(&set, ""), lines)
+    };
+    let (first, lines) = run();
+    assert_eq!(first.len(), 27);
+    check_verdicts(&lines, &files);
+    let more = dir.path().join("new.db");
+    made::snapshot(&more, &[(b"/a", b"new".to_vec()), (b"/b", b"x".to_vec())]);
+    writeln!(fs::File::options().append(true).open(&list).unwrap(), "{}", more.display()).unwrap();
+    files.push(more);
+    let (second, lines) = run();
+    assert!(second.len() == 28 && first.iter().all(|file| second.contains(file)));
+    check_verdicts(&lines, &files);
+}
+
+/// The processes that Dask works with.
+fn workers(of: &Child) -> Vec<u32> {
+    // a thread has the children that it started
+    let threads = fs::read_dir(format!("/proc/{}/task", of.id())).unwrap();
+    let children = threads.filter_map(|thread| fs::read_to_string(thread.ok()?.path().join("children")).ok());
+    let children: Vec<u32> =
+        children.flat_map(|pids| pids.split_whitespace().map(|pid| pid.parse().unwrap()).collect::<Vec<_>>()).collect();
+    let is_worker = |pid: &u32| {
+        fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| String::from_utf8_lossy(&line).contains("spawn_main"))
+    };
+    children.into_iter().filter(is_worker).collect()
+}
+
+#[test]
+fn a_killed_worker_of_dask_costs_nothing_but_time() {
+    let test = "a_killed_worker_of_dask_costs_nothing_but_time";
+    let Some(engines) = env::var_os("ETCDSNAP_ENGINES").filter(|value| !value.is_empty()) else {
+        return skipped(test, "no $ETCDSNAP_ENGINES");
+    };
+    if !Format::Parquet.is_here() {
+        return skipped(test, "built without the feature parquet");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let (list, files) = fleet(dir.path());
+    let (set, verdicts, slow) = (dir.path().join("set"), dir.path().join("verdicts"), dir.path().join("slow"));
+    fs::write(&slow, format!("#!/bin/sh\nsleep 0.2\nexec {} \"$@\"\n", env!("CARGO_BIN_EXE_etcdsnap"))).unwrap();
+    fs::set_permissions(&slow, fs::Permissions::from_mode(0o755)).unwrap();
+    let mut dask = Command::new(Path::new(&engines).join("bin/python"))
+        .arg(format!("{HERE}/deploy/fleet/dask_rows.py"))
+        .args([&set, &verdicts])
+        .args(["--workers", "2"])
+        .env("ETCDSNAP", &slow)
+        .current_dir(dir.path())
+        .stdin(fs::File::open(&list).unwrap())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    eventually("the first files", || below(&set, ".parquet").len() > 3);
+    let worker = *workers(&dask).last().unwrap();
+    assert!(Command::new("kill").args(["-9", &worker.to_string()]).status().unwrap().success());
+    let mut ended = None;
+    for _ in 0..1200 {
+        ended = dask.try_wait().unwrap();
+        if ended.is_some() {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let _ = dask.kill();
+    assert!(ended.is_some_and(|status| status.success()), "{ended:?}");
+    assert_eq!(below(&set, "").len(), 27);
+    check_verdicts(&fs::read_to_string(&verdicts).unwrap(), &files);
+}
+
+#[test]
+fn an_api_server_takes_the_manifests() {
+    let Some(peers) = Peers::find_kube("an_api_server_takes_the_manifests") else { return };
+    let etcd = Etcd::start(&peers, "36");
+    let server = Apiserver::start(&peers, &etcd);
+    server.kubectl(&["create", "namespace", "fleet"]);
+    for file in below(&Path::new(HERE).join("deploy/kubernetes"), ".yaml") {
+        let args = ["apply", "--server-side", "--dry-run=server", "--validate=strict", "-f", file.to_str().unwrap()];
+        let output = server.try_kubectl(&args, "");
+        assert!(output.status.success(), "{}: {}", file.display(), String::from_utf8_lossy(&output.stderr));
+    }
+}
