@@ -50,7 +50,10 @@ pub use tally::{Counts, Tally};
 pub use text::{Line, history_lines, window};
 pub use writer::Writer;
 
-use crate::k8s::{Key, Value};
+use crate::{
+    etcd::Newest,
+    k8s::{Key, Value},
+};
 use pair::{WAVE, WAVE_BYTES};
 
 /// Number of pairs that are compared byte by byte at once.
@@ -68,23 +71,23 @@ impl<'a> Diff<'_, 'a> {
         mut each: impl FnMut(Pair<'a>, Entry<'a>) -> Result<(), E>,
     ) -> Result<bool, E> {
         let related = AtomicBool::new(false);
-        let differs = |pair: &Pair<'a>| match (pair.old, pair.new) {
-            (Some(old), Some(new)) if old.value == new.value => {
-                if old == new {
-                    related.store(true, Relaxed);
-                }
-                false
+        let differs = |(old, new): (Option<&Newest<'a>>, Option<&Newest<'a>>)| {
+            if old.zip(new).is_some_and(|(old, new)| old.is_same(new)) {
+                related.store(true, Relaxed);
+                return None;
             }
-            _ => wanted(pair),
+            let pair = Pair { old: old.map(Newest::kv), new: new.map(Newest::kv) };
+            let is_equal = pair.old.zip(pair.new).is_some_and(|(old, new)| old.value == new.value);
+            (!is_equal && wanted(&pair)).then_some(pair)
         };
         let (mut batch, mut wave, mut bytes) = (Vec::with_capacity(BATCH), Vec::with_capacity(WAVE), 0_usize);
-        let mut pairs = self.pairs();
+        let mut keys = self.keys();
         loop {
-            batch.extend(pairs.by_ref().take(BATCH));
+            batch.extend(keys.by_ref().take(BATCH));
             if batch.is_empty() {
                 break;
             }
-            let differing: Vec<_> = batch.par_drain(..).filter(differs).collect();
+            let differing: Vec<_> = batch.par_drain(..).filter_map(differs).collect();
             for pair in differing {
                 bytes = bytes.saturating_add(pair.bytes());
                 wave.push(pair);
@@ -98,9 +101,9 @@ impl<'a> Diff<'_, 'a> {
         Ok(related.into_inner())
     }
 
-    /// All keys of both sides, in order.
-    fn pairs(&self) -> impl Iterator<Item = Pair<'a>> {
-        let (mut a, mut b) = (self.old.view.iter().peekable(), self.new.view.iter().peekable());
+    /// The newest records of all keys of both sides, in key order.
+    fn keys(&self) -> impl Iterator<Item = (Option<&Newest<'a>>, Option<&Newest<'a>>)> {
+        let (mut a, mut b) = (self.old.view.newest().iter().peekable(), self.new.view.newest().iter().peekable());
         std::iter::from_fn(move || {
             let order = match (a.peek(), b.peek()) {
                 (None, None) => return None,
@@ -109,7 +112,7 @@ impl<'a> Diff<'_, 'a> {
                 (Some(a), Some(b)) => a.key.cmp(b.key),
             };
             let old = if order.is_le() { a.next() } else { None };
-            Some(Pair { old, new: if order.is_ge() { b.next() } else { None } })
+            Some((old, if order.is_ge() { b.next() } else { None }))
         })
     }
 

@@ -60,6 +60,12 @@ impl<'a> Newest<'a> {
         Self { key: kv.key, revision, message, tombstone, part, chain: NO_CHAIN }
     }
 
+    /// Whether the same revision wrote the same bytes to `other`.
+    #[must_use]
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.revision == other.revision && self.message == other.message
+    }
+
     /// The key-value pair that was written.
     #[must_use]
     pub(crate) fn kv(&self) -> KeyValue<'a> {

@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use rayon::prelude::*;
+
 use super::{
     KeyValue, Newest, Range, Record, Revision, Snapshot,
     survey::{append_recent, push_recent},
@@ -110,9 +112,28 @@ impl<'a> View<'a> {
         self.keys.iter().map(Newest::kv)
     }
 
+    /// As [`View::iter`], of the keys for which `wanted` is true; only their records are decoded.
+    pub fn matching<'v>(
+        &'v self,
+        wanted: impl Fn(&'a [u8]) -> bool + 'v,
+    ) -> impl DoubleEndedIterator<Item = KeyValue<'a>> + 'v {
+        self.keys.iter().filter(move |newest| wanted(newest.key)).map(Newest::kv)
+    }
+
+    /// The newest record of each key, in key order, not decoded yet.
+    #[must_use]
+    pub(crate) fn newest(&self) -> &[Newest<'a>] {
+        &self.keys
+    }
+
     /// The keys alone, in order.
     pub fn keys(&self) -> impl DoubleEndedIterator<Item = &'a [u8]> + ExactSizeIterator + '_ {
         self.keys.iter().map(|newest| newest.key)
+    }
+
+    /// As [`View::keys`], on all cores.
+    pub(crate) fn par_keys(&self) -> impl IndexedParallelIterator<Item = &'a [u8]> + '_ {
+        self.keys.par_iter().map(|newest| newest.key)
     }
 
     /// The newest record of `key`.

@@ -33,10 +33,10 @@ impl<'v, 'a> Neighbours<'v, 'a> {
     /// Finds the Namespaces of `cluster` that are being deleted, and its CustomResourceDefinitions.
     pub(super) fn of(cluster: &'v Cluster<'a>) -> Self {
         let mut neighbours = Self { cluster, ending: HashMap::new(), definitions: HashMap::new() };
-        for kv in cluster.view.iter() {
-            let has = |part: &[u8]| kv.key.windows(part.len()).any(|have| have == part);
-            if (has(b"/namespaces/") || has(b"/customresourcedefinitions/"))
-                && let Key::Object(key @ ObjectKey { namespace: None, .. }) = Key::new(kv.key)
+        let has = |key: &[u8], part: &[u8]| key.windows(part.len()).any(|have| have == part);
+        let wanted = |key| has(key, b"/namespaces/") || has(key, b"/customresourcedefinitions/");
+        for kv in cluster.view.matching(wanted) {
+            if let Key::Object(key @ ObjectKey { namespace: None, .. }) = Key::new(kv.key)
                 && let Ok(mut object) = cluster.ring.object(kv.key, kv.value)
             {
                 object.as_served(kv.mod_revision);

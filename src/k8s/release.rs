@@ -54,7 +54,7 @@ impl Release {
     /// runs, as no kubelet may be newer than its API server. `None` if there is no trace of any.
     #[must_use]
     pub fn of(view: &View<'_>) -> Option<Self> {
-        let nodes = view.iter().filter(|kv| is_node(kv.key)).take(NODES);
+        let nodes = view.matching(is_node).take(NODES);
         view.keys().filter_map(started).chain(nodes.filter_map(|kv| kubelet(&kv))).max()
     }
 

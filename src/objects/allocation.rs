@@ -124,10 +124,8 @@ impl Cluster<'_> {
         if allocation.allocatable.is_empty() {
             allocation.allocatable = amounts(&node.value, &["status", "capacity"]);
         }
-        for kv in self.view.iter() {
-            if Key::new(kv.key).object().is_none_or(|key| key.resource != "pods") {
-                continue;
-            }
+        let is_pod = |key| Key::new(key).object().is_some_and(|key| key.resource == "pods");
+        for kv in self.view.matching(is_pod) {
             let Ok(pod) = self.object(&kv) else {
                 allocation.unreadable = allocation.unreadable.saturating_add(1);
                 continue;

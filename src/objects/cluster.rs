@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeSet, sync::OnceLock};
 
+use rayon::prelude::*;
+
 use super::At;
 use crate::{
     Error, Findings, Result,
@@ -51,15 +53,11 @@ impl<'a> Cluster<'a> {
         let range = if ring.is_empty() { range } else { &Range::ALL };
         let wanted = |key: &[u8]| range.contains(key) || Release::is_told_by(key);
         let view = snapshot.view_of(at.revision(snapshot, &ring)?, wanted)?;
-        ring.learn(view.iter());
-        let (mut resources, mut prefixes) = (Resources::default(), BTreeSet::new());
-        for key in view.keys() {
-            let parsed = Key::new(key);
-            let Some(object) = parsed.object() else { continue };
-            prefixes.insert(object.prefix);
-            if object.resource == "customresourcedefinitions"
-                && let Some(kv) = view.get(key)
-                && let Ok(object) = ring.object(kv.key, kv.value)
+        ring.learn(view.matching(Ring::is_told_by));
+        let Found { prefixes, definitions } = Found::among(&view);
+        let mut resources = Resources::default();
+        for kv in definitions.into_iter().filter_map(|key| view.get(key)) {
+            if let Ok(object) = ring.object(kv.key, kv.value)
                 && let Some(resource) = Resource::of_definition(&object.value)
             {
                 resources.add(resource);
@@ -101,7 +99,7 @@ impl<'a> Cluster<'a> {
     /// When there is no such kind.
     pub fn list(&self, kind: &str) -> Result<impl Iterator<Item = Result<Object<'a>, Unreadable<'a>>> + '_> {
         let selection = Selection::new(&[kind.to_owned()], None, &self.resources)?;
-        let objects = self.view.iter().filter(move |kv| selection.matches(kv.key));
+        let objects = self.view.matching(move |key| selection.matches(key));
         Ok(objects.map(|kv| self.object(&kv).map_err(|why| Unreadable { key: kv.key, why })))
     }
 
@@ -168,6 +166,37 @@ impl<'a> Cluster<'a> {
     #[must_use]
     pub fn window(&self) -> (i64, i64) {
         (self.snapshot.keyspace.dropped().saturating_add(1).max(1), self.view.head)
+    }
+}
+
+/// What the keys alone say.
+#[derive(Debug, Default)]
+struct Found<'a> {
+    /// Prefix of the keys of objects.
+    prefixes: BTreeSet<&'a str>,
+    /// The keys of CustomResourceDefinitions, in order.
+    definitions: Vec<&'a [u8]>,
+}
+
+impl<'a> Found<'a> {
+    /// Parses all keys, on all cores.
+    fn among(view: &View<'a>) -> Self {
+        let parts = view.par_keys().fold(Self::default, Self::with);
+        parts.reduce(Self::default, |mut a, mut b| {
+            a.prefixes.append(&mut b.prefixes);
+            a.definitions.append(&mut b.definitions);
+            a
+        })
+    }
+
+    fn with(mut self, key: &'a [u8]) -> Self {
+        if let Some(object) = Key::new(key).object() {
+            self.prefixes.insert(object.prefix);
+            if object.resource == "customresourcedefinitions" {
+                self.definitions.push(key);
+            }
+        }
+        self
     }
 }
 

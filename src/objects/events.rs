@@ -48,11 +48,9 @@ impl<'c, 'a> Events<'c, 'a> {
     #[must_use]
     pub fn of(cluster: &'c Cluster<'a>) -> Self {
         let mut stored: HashMap<_, Vec<_>> = HashMap::new();
-        for kv in cluster.view.iter() {
-            if let Some(key) = Key::new(kv.key).object()
-                && key.resource == "events"
-                && let Some(namespace) = key.namespace
-            {
+        let is_event = |key| Key::new(key).object().is_some_and(|key| key.resource == "events");
+        for kv in cluster.view.matching(is_event) {
+            if let Some(namespace) = Key::new(kv.key).object().and_then(|key| key.namespace) {
                 stored.entry(namespace).or_default().push(kv);
             }
         }

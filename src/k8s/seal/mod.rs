@@ -69,13 +69,19 @@ impl Ring {
     pub fn learn<'a>(&mut self, records: impl IntoIterator<Item = KeyValue<'a>>) {
         for kv in records {
             if !self.configs.is_empty()
-                && holds_configuration(kv.key)
+                && Self::is_told_by(kv.key)
                 && let Ok(object) = self.object(kv.key, kv.value)
             {
                 let found = file::in_secret(&object.value);
                 self.configs.extend(found);
             }
         }
+    }
+
+    /// Whether [`Ring::learn`] uses the record of this key.
+    #[must_use]
+    pub fn is_told_by(key: &[u8]) -> bool {
+        holds_configuration(key)
     }
 
     /// Decrypts a value; returns the bytes unchanged when they are not encrypted.
