@@ -572,7 +572,7 @@ fn entry(source: &Source, report: &Report, state: Option<&State<'_>>, verdict: V
         compacted: state.map(|state| state.compacted),
         keys: state.map(|state| state.seen.len() as u64),
         size: source.db().len(),
-        newest: report.portrait.newest.map(|newest| newest.to_string()),
+        newest: report.portrait.newest.time.map(|newest| newest.to_string()),
         verdict,
         finding: worst.map(ToString::to_string),
         sealed: state.map_or(0, State::sealed),

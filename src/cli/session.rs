@@ -18,7 +18,7 @@ use etcdsnap::{
 use crate::{
     args::{Cli, Global, LogDir},
     failure::{Exit, Failure},
-    render::{Progress, Screen, shell},
+    render::{Progress, Screen, printable, shell},
 };
 
 /// Runs the command that was asked for.
@@ -230,6 +230,13 @@ fn with_newest(named: &Path, options: &Options, error: Error) -> Error {
         Some(path) => Advice::from(format!("the newest good one of them: {}", shell(path))),
         None => Call::new("etcdsnap verify").arg(named).that("shows which is the newest good one"),
     })
+}
+
+/// Prints why the newest time in a backup may be wrong.
+pub(crate) fn note_doubt(of: &str, doubt: Option<String>) -> Exit {
+    let Some(doubt) = doubt else { return Exit::Good };
+    say!("note: {}: {doubt}", printable(of.to_owned()));
+    Exit::Content
 }
 
 /// Prints which entries of a backup's log are applied and which are not.

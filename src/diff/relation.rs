@@ -3,7 +3,10 @@
 use std::{cmp::Ordering, ptr};
 
 use super::Tally;
-use crate::{k8s::Moment, objects::Cluster};
+use crate::{
+    k8s::{Moment, Newest},
+    objects::Cluster,
+};
 
 /// The newer of two states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +40,8 @@ pub struct About<'a> {
     pub revision: i64,
     /// The newest time in its backup; `None` where both sides are of one backup.
     pub newest: Option<Moment>,
+    /// Why that time may be wrong.
+    pub doubt: Option<String>,
     /// The identity of its cluster.
     pub identity: Option<String>,
     head: i64,
@@ -46,10 +51,12 @@ pub struct About<'a> {
 
 impl<'a> About<'a> {
     fn new(side: &Cluster<'a>, one: bool) -> Self {
+        let newest = if one { Newest::default() } else { side.newest() };
         Self {
             name: side.name,
             revision: side.view.revision,
-            newest: if one { None } else { side.newest() },
+            newest: newest.time,
+            doubt: newest.doubt(),
             identity: side.identity(),
             head: side.view.head,
             compacted: side.snapshot.keyspace.compacted(),
@@ -137,6 +144,9 @@ impl<'a> Relation<'a> {
             _ => notes.push(
                 "only one of the two holds a Namespace kube-system: they may be of different clusters".to_owned(),
             ),
+        }
+        for side in [from, to] {
+            notes.extend(side.doubt.as_ref().map(|doubt| format!("{}: {doubt}", side.name)));
         }
         let (older, newer) = if self.newer() == Newer::From { (to, from) } else { (from, to) };
         if !self.one && newer.compacted > older.head && self.same_cluster(related) == Some(true) {

@@ -51,7 +51,7 @@ mod wire;
 pub mod yaml;
 
 pub use api_path::ApiPath;
-pub use clock::{Clock, Gap};
+pub use clock::{Clock, Gap, Unsure};
 pub use describe::{Describer, Description};
 pub use differing::differing;
 pub use error::{SealName, Undecodable, Unknown, Unopened};
@@ -60,7 +60,7 @@ pub use key::{Key, ObjectKey};
 pub use mask::{Mask, is_bootstrap, key_for_messages};
 pub use meta::{Meta, Moment, Owner};
 pub use nearest::nearest;
-pub(crate) use newest::newest;
+pub use newest::Newest;
 pub use object::{Object, decode};
 pub use portrait::{Installer, Portrait, identity};
 pub use promotion::Promotion;

@@ -4,7 +4,7 @@
 //! ones; a time that is little past its newest is accepted too.
 
 use super::{
-    clock::Clock,
+    clock::{Clock, Unsure},
     meta::{Meta, Moment},
     seal::Ring,
 };
@@ -13,16 +13,38 @@ use crate::etcd::Record;
 /// Clocks of one cluster may differ by this many seconds.
 const SLACK: i64 = 60;
 
-/// The newest time in `records`, oldest first, that no clock contradicts.
-pub(crate) fn newest<'r, 'a: 'r>(records: impl IntoIterator<Item = &'r Record<'a>>, ring: &Ring) -> Option<Moment> {
-    let records: Vec<_> = records.into_iter().collect();
-    let sure = Clock::of_records(records.iter().copied(), ring).newest();
-    let latest = sure.map(|sure| sure.seconds.saturating_add(SLACK));
-    let times = records.iter().filter_map(|record| {
-        let opened = ring.open(record.kv.key, record.kv.value).ok()?;
-        Meta::read_times(&opened).ok()?.newest()
-    });
-    times.filter(|time| latest.is_none_or(|latest| time.seconds <= latest)).max()
+/// The newest time in some records.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Newest {
+    /// The newest time that no clock contradicts.
+    pub time: Option<Moment>,
+    /// Later times, of which it is not known whether they are right.
+    pub unsure: Option<Unsure>,
+}
+
+impl Newest {
+    /// Finds it in `records`, oldest first.
+    #[must_use]
+    pub fn of<'r, 'a: 'r>(records: impl IntoIterator<Item = &'r Record<'a>>, ring: &Ring) -> Self {
+        let records: Vec<_> = records.into_iter().collect();
+        let clock = Clock::of_records(records.iter().copied(), ring);
+        let latest = clock.newest().map(|sure| sure.seconds.saturating_add(SLACK));
+        let times = records.iter().filter_map(|record| {
+            let opened = ring.open(record.kv.key, record.kv.value).ok()?;
+            Meta::read_times(&opened).ok()?.newest()
+        });
+        let time = times.filter(|time| latest.is_none_or(|latest| time.seconds <= latest)).max();
+        Self { time, unsure: clock.unsure() }
+    }
+
+    /// In words, where a later time may be the right one.
+    #[must_use]
+    pub fn doubt(&self) -> Option<String> {
+        let (time, Unsure { revision, newest }) = (self.time?, self.unsure?);
+        Some(format!(
+            "the newest time may be {newest} instead of {time}: revision {revision} has it, and no other time in the backup shows whether that clock was right"
+        ))
+    }
 }
 
 #[allow(clippy::arithmetic_side_effects)]
@@ -60,7 +82,7 @@ mod tests {
             }
         };
         let records: Vec<_> = values.iter().enumerate().map(record).collect();
-        newest(&records, &Ring::default()).map(|moment| moment.seconds)
+        Newest::of(&records, &Ring::default()).time.map(|moment| moment.seconds)
     }
 
     #[test]

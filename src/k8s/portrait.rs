@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use super::{
     error::SealName,
-    meta::{Meta, Moment},
-    newest::newest,
+    meta::Meta,
+    newest::Newest,
     seal::{Ring, is_encrypted},
     stored::Stored,
 };
-use crate::etcd::{Record, Survey, View};
+use crate::etcd::{Survey, View};
 
 /// The facts that are recognised in a keyspace.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -18,7 +18,7 @@ pub struct Portrait {
     pub identity: Option<String>,
     /// The newest time in the newest records that no clock in them contradicts: creation, a change, a Lease's renewal,
     /// an Event.
-    pub newest: Option<Moment>,
+    pub newest: Newest,
     /// Number of live values that each key of each provider encrypts, by name.
     pub sealed: BTreeMap<String, u64>,
     /// The installer of the cluster.
@@ -64,16 +64,10 @@ pub fn identity(view: &View<'_>, ring: &Ring) -> Option<String> {
 const KUBE_SYSTEM: &[u8] = b"/namespaces/kube-system";
 
 impl Portrait {
-    /// The newest time in these records, oldest first: one that no clock in them contradicts.
-    #[must_use]
-    pub fn newest<'r, 'a: 'r>(records: impl IntoIterator<Item = &'r Record<'a>>) -> Option<Moment> {
-        newest(records, &Ring::default())
-    }
-
     /// Collects the facts from the result of one pass over the records.
     #[must_use]
     pub fn of(survey: &Survey<'_>) -> Self {
-        let mut portrait = Self { newest: Self::newest(&survey.recent), ..Self::default() };
+        let mut portrait = Self { newest: Newest::of(&survey.recent, &Ring::default()), ..Self::default() };
         let mut best: Option<&[u8]> = None;
         survey.live.for_each_live(|newest| {
             portrait.installer = portrait.installer.or_else(|| Installer::of(newest.key));

@@ -4,7 +4,7 @@ use super::Time;
 use crate::{
     Error, Result,
     etcd::Snapshot,
-    k8s::{Clock, Gap, Moment, Ring},
+    k8s::{Clock, Gap, Moment, Ring, Unsure},
 };
 
 /// A state of a backup.
@@ -56,13 +56,17 @@ impl Dated {
     /// Finds the state at a time.
     ///
     /// # Errors
-    /// When no revision is known to be written by then.
+    /// When no revision is known to be written by then, or the newest times contradict each other.
     pub fn of(snapshot: &Snapshot<'_>, ring: &Ring, time: Time) -> Result<Self> {
         let clock = Clock::of(snapshot, ring);
         let Some(moment) = time.moment(&clock) else { return Err(no_times()) };
+        time.check(&clock)?;
         // the newest time may be cut to whole seconds
         if let Some(newest) = clock.newest().filter(|newest| newest.seconds < moment.seconds) {
-            return Ok(Self::Last { newest });
+            return match clock.unsure() {
+                Some(unsure) if moment.seconds <= unsure.newest.seconds => Err(unsure_at(moment, newest, unsure)),
+                unsure => Ok(Self::Last { newest: unsure.map_or(newest, |unsure| unsure.newest) }),
+            };
         }
         if let Some(revision) = clock.written_by(moment) {
             return Ok(Self::Revision { revision, gap: clock.gap(revision), later: clock.written_after(moment) });
@@ -85,6 +89,14 @@ impl Dated {
             Self::Revision { revision, .. } => Some(*revision),
         }
     }
+}
+
+fn unsure_at(moment: Moment, newest: Moment, Unsure { revision, newest: unsure }: Unsure) -> Error {
+    let before = revision.saturating_sub(1);
+    Error::not_found(format!(
+        "it is not certain which revision was the last at {moment}: revision {revision} has the time {unsure}, {newest} is the newest of all others, and no other time shows whether the clock was right or nothing was written in between"
+    ))
+    .hinted(format!("--rev {before} is the state before it; without --at the last state is shown"))
 }
 
 fn no_times() -> Error {
@@ -124,8 +136,13 @@ impl Period {
     /// Makes sure that there are times to compare its own with.
     ///
     /// # Errors
-    /// When it has one, and none is known.
+    /// When it has one, and none is known; or it counts back from the newest time, which is not certain.
     pub fn check(&self, clock: &Clock) -> Result<()> {
+        for point in [self.since, self.until] {
+            if let Some(Point::Time(time)) = point {
+                time.check(clock)?;
+            }
+        }
         let by_time = |point| matches!(point, Some(Point::Time(_)));
         if clock.newest().is_none() && (by_time(self.since) || by_time(self.until)) { Err(no_times()) } else { Ok(()) }
     }

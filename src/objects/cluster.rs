@@ -10,7 +10,7 @@ use crate::{
     bytes::escape,
     etcd::{KeyValue, Range, Snapshot, View},
     k8s::{
-        Clock, Key, ManagedFields, Moment, Object, Release, Resource, Resources, Ring, Undecodable, identity, newest,
+        Clock, Key, ManagedFields, Moment, Newest, Object, Release, Resource, Resources, Ring, Undecodable, identity,
     },
     select::Selection,
 };
@@ -149,15 +149,15 @@ impl<'a> Cluster<'a> {
 
     /// The newest time in the backup, whatever the revision of the state.
     #[must_use]
-    pub fn newest(&self) -> Option<Moment> {
-        newest(&self.view.recent, &self.ring)
+    pub fn newest(&self) -> Newest {
+        Newest::of(&self.view.recent, &self.ring)
     }
 
     /// The time that ages count from: the newest in the backup; for an older state, the newest up to its revision.
     #[must_use]
     pub fn now(&self) -> Option<Moment> {
         if self.view.revision >= self.view.head {
-            return self.newest();
+            return self.newest().time;
         }
         self.clock().gap(self.view.revision).after
     }
@@ -252,7 +252,7 @@ mod tests {
         assert_eq!(namespace.key, b"/registry/namespaces/kube-system");
         assert_eq!(last.get("namespaces", "", "nowhere").unwrap(), None);
         assert!(last.get("nothing", "", "a").is_err() && last.list("nothing").is_err());
-        let revision = last.clock().written_by(last.newest().unwrap()).unwrap();
+        let revision = last.clock().written_by(last.newest().time.unwrap()).unwrap();
         let dated = Cluster::open(&snapshot, Ring::default(), At::Time(last.clock().span().unwrap().1)).unwrap();
         assert!(dated.view.revision <= head && revision <= head);
     }

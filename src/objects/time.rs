@@ -1,6 +1,9 @@
 //! Times as users write them.
 
-use crate::k8s::{Clock, Moment};
+use crate::{
+    Error, Result,
+    k8s::{Clock, Moment},
+};
 
 /// A time as the user typed it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +36,19 @@ impl Time {
             return Some(Self::Back(i64::try_from(nanos).ok()?));
         }
         Moment::parse(text).or_else(|| in_utc(text)).map(Self::At)
+    }
+
+    /// Makes sure that the time it counts back from is known.
+    pub(super) fn check(self, clock: &Clock) -> Result<()> {
+        let Some((unsure, newest)) = clock.unsure().zip(clock.newest()).filter(|_| matches!(self, Self::Back(_)))
+        else {
+            return Ok(());
+        };
+        let what = format!(
+            "it is not certain from which time to count back: {newest}, or {} of revision {}",
+            unsure.newest, unsure.revision
+        );
+        Err(Error::not_found(what).hinted("name a time such as 2026-11-21T02:04:00Z, or a revision"))
     }
 
     /// The moment, by a backup's clock; `None` when it is relative to the newest time and there is none.

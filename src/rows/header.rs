@@ -32,7 +32,7 @@ impl Header {
             snapshot: report.path.clone(),
             sha256: report.sha256.map(|sum| hex(&sum)).unwrap_or_default(),
             revision: report.revision.unwrap_or_default(),
-            time: report.portrait.newest,
+            time: report.portrait.newest.time,
             verdict: report.verdict(),
         }
     }

@@ -57,7 +57,7 @@ impl Judged {
             unread: report.unread,
             identity: report.portrait.identity.clone(),
             revision: report.revision,
-            newest: report.portrait.newest.map(|newest| newest.to_string()),
+            newest: report.portrait.newest.time.map(|newest| newest.to_string()),
             rows: 0,
             unreadable: 0,
             errors: report.findings.count(Severity::Error),

@@ -80,7 +80,7 @@ impl Serialize for Report {
             path: &self.path,
             kind: self.kind,
             sha256: self.sha256.map(|sum| hex(&sum)),
-            newest: self.portrait.newest.map(|newest| newest.to_string()),
+            newest: self.portrait.newest.time.map(|newest| newest.to_string()),
             identity: self.portrait.identity.as_deref(),
             encryption: &self.portrait.sealed,
             member: self.member.as_ref(),

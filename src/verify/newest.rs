@@ -9,7 +9,7 @@ use std::{
 use super::{Report, Verdict, verify};
 use crate::{
     etcd::{Load, Snapshot},
-    k8s::{Moment, Portrait},
+    k8s::{Moment, Newest, Ring},
     source::{Options, Source},
 };
 
@@ -31,7 +31,7 @@ pub(super) fn newest_first(reports: &[&Report], mut continues: impl FnMut(usize,
     let mut order: Vec<_> = (0..reports.len()).collect();
     let revision = |at: usize| reports.get(at).and_then(|report| report.revision);
     order.sort_by_key(|at| Reverse(revision(*at)));
-    let mut times: Vec<Option<Moment>> = reports.iter().map(|report| report.portrait.newest).collect();
+    let mut times: Vec<Option<Moment>> = reports.iter().map(|report| report.portrait.newest.time).collect();
     let mut later: HashMap<&str, Vec<usize>> = HashMap::new();
     for at in &order {
         let Some(report) = reports.get(*at) else { continue };
@@ -73,7 +73,7 @@ pub fn propose<'p>(files: &'p [PathBuf], options: &Options) -> Option<&'p PathBu
         }
         let Ok(snapshot) = Snapshot::load(&source, &Load::default()) else { continue };
         let (Ok(newest), Ok(head)) = (snapshot.newest_records(), snapshot.head()) else { continue };
-        looked.push((Portrait::newest(&newest), head, file));
+        looked.push((Newest::of(&newest, &Ring::default()).time, head, file));
     }
     looked.sort_by_key(|(newest, head, _)| Reverse((*newest, *head)));
     let good = |file: &Path| {
@@ -90,7 +90,7 @@ mod tests {
     fn report(path: &str, identity: &str, seconds: i64, revision: i64) -> Report {
         let mut report = Report::empty(path);
         report.portrait.identity = Some(identity.to_owned()).filter(|identity| !identity.is_empty());
-        report.portrait.newest = Some(Moment { seconds, nanos: 0 });
+        report.portrait.newest.time = Some(Moment { seconds, nanos: 0 });
         report.revision = Some(revision);
         report
     }

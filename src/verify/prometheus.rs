@@ -44,7 +44,7 @@ pub fn metrics(together: &Together<'_>, now: Timestamp) -> String {
         let with = clusters.iter().filter_map(|(identity, report)| Some((*identity, value((*report)?)?)));
         with.map(|(identity, value)| (vec![cluster(identity)], value)).collect()
     };
-    let time = |report: &Report| report.portrait.newest.map(|newest| newest.seconds);
+    let time = |report: &Report| report.portrait.newest.time.map(|newest| newest.seconds);
     gauge(&mut text, AGE, newest(&|report| Some(now.saturating_sub(time(report)?))));
     gauge(&mut text, TIME, newest(&time));
     gauge(&mut text, SIZE, newest(&|report| i64::try_from(report.total_size?).ok()));

@@ -41,6 +41,9 @@ pub struct Status {
     pub compact_revision: i64,
     /// The newest time in the objects, RFC 3339.
     pub newest_time: Option<String>,
+    /// Why that time may be wrong.
+    #[serde(skip)]
+    pub newest_doubt: Option<String>,
     /// The uid of the Namespace `kube-system`.
     pub identity: Option<String>,
     /// Live values by the key that encrypts them.
@@ -86,7 +89,8 @@ impl Status {
             total_records: survey.total_records,
             hash_hex: format!("{:x}", survey.hash),
             compact_revision: snapshot.keyspace.compacted(),
-            newest_time: portrait.newest.map(|newest| newest.to_string()),
+            newest_time: portrait.newest.time.map(|newest| newest.to_string()),
+            newest_doubt: portrait.newest.doubt(),
             identity: portrait.identity,
             encryption: portrait.sealed,
             damaged: survey.findings.count(Severity::Error) > 0,

@@ -2,7 +2,9 @@
 
 use std::{collections::HashSet, fs, path::Path, process::Command};
 
+use crate::common::{Etcd, Peers, etcdsnap};
 use etcdsnap::etcd::Snapshot;
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 fn run(args: &[&str]) -> (i32, String) {
@@ -121,4 +123,100 @@ fn the_higher_revision_of_one_history_is_newer() {
     let want = format!("{later} is newer than {before}, from whose last revision it continues: revision 455 to 505");
     assert!(diff.starts_with(&want), "{diff}");
     assert_eq!(newest, format!("newest good: {later}"));
+}
+
+/// Objects at seconds after 10:00, the last of them deleted at 12:00; with Leases of two nodes, or without.
+fn deleted_two_hours_later(etcd: &Etcd<'_>, with_leases: bool) {
+    let object = |kind: &str, name: &str, metadata: serde_json::Value, spec: serde_json::Value| {
+        let group = if kind == "Lease" { "coordination.k8s.io/v1" } else { "v1" };
+        let mut object = json!({"apiVersion": group, "kind": kind, "metadata": {"name": name, "namespace": "a"}});
+        object["metadata"].as_object_mut().unwrap().extend(metadata.as_object().unwrap().clone());
+        object["spec"] = spec;
+        object
+    };
+    let created = |at: &str| json!({"creationTimestamp": format!("2026-11-21T{at}Z")});
+    let pod = |name: &str, metadata: serde_json::Value| {
+        etcd.store(&format!("pods/a/{name}"), &object("Pod", name, metadata, json!({})));
+    };
+    let lease = |name: &str, at: &str| {
+        if with_leases {
+            let spec = json!({"renewTime": format!("2026-11-21T{at}.000000Z")});
+            etcd.store(&format!("leases/a/{name}"), &object("Lease", name, json!({}), spec));
+        }
+    };
+    pod("web", created("10:00:00"));
+    lease("n1", "10:00:05");
+    pod("db", created("10:00:10"));
+    lease("n2", "10:00:15");
+    let mut deleted = created("10:00:10");
+    deleted["deletionTimestamp"] = json!("2026-11-21T12:00:00Z");
+    pod("db", deleted);
+}
+
+/// In a cluster at rest, whose Leases are in another etcd, an hour without a write is normal.
+#[test]
+fn a_silence_before_the_last_write_is_believed_where_there_are_no_leases() {
+    let Some(peers) = Peers::find("a_silence_before_the_last_write_is_believed_where_there_are_no_leases") else {
+        return;
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let saved = dir.path().join("saved.db").display().to_string();
+    let etcd = Etcd::start(&peers, "36");
+    deleted_two_hours_later(&etcd, false);
+    etcd.ctl(&["snapshot", "save", &saved]);
+    let at = |time: &str| {
+        let output = etcdsnap(["get", &saved, "pod/db", "-n", "a", "-o", "json", "--at", time]);
+        let (out, err) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+        assert_eq!(output.status.code(), Some(0), "{time}: {err}");
+        (out.contains("deletionTimestamp"), err)
+    };
+    for before in ["2026-11-21T11:59:00Z", "2026-11-21T10:02:00Z", "-1m"] {
+        let (deleted, err) = at(before);
+        assert!(!deleted && err.contains("this is revision 3,"), "{before}: {err}");
+    }
+    assert!(at("2026-11-21T12:00:02Z").0);
+    let (_, status) = run(&["status", &saved, "-o", "json"]);
+    assert!(status.contains(r#""newestTime": "2026-11-21T12:00:00Z""#), "{status}");
+}
+
+/// Nodes renew their Leases every few seconds: after an hour without, a clock is wrong, or the cluster was down. Which
+/// of the two cannot be known, so no answer depends on it in silence.
+#[test]
+fn a_silence_before_the_last_write_is_doubted_where_there_are_leases() {
+    let Some(peers) = Peers::find("a_silence_before_the_last_write_is_doubted_where_there_are_leases") else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let saved = dir.path().join("saved.db").display().to_string();
+    let etcd = Etcd::start(&peers, "36");
+    deleted_two_hours_later(&etcd, true);
+    etcd.ctl(&["snapshot", "save", &saved]);
+    let call = |args: &[&str]| {
+        let output = etcdsnap([&args[..1], &[&saved], &args[1..]].concat());
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+    };
+    for (args, what) in [
+        (&["get", "pods", "--at", "2026-11-21T11:59:00Z"][..], "not certain which revision was the last at"),
+        (&["get", "pods", "--at", "-10m"], "not certain from which time to count back"),
+        (&["timeline", "--since", "-10m"], "not certain from which time to count back"),
+        (&["diff", "--at", "-10m..-5m"], "not certain from which time to count back"),
+        (
+            &["get", "pods"],
+            "AGE may be wrong: the newest time may be 2026-11-21T12:00:00Z instead of 2026-11-21T10:00:15Z",
+        ),
+        (&["status"], "revision 6 has it"),
+        (&["verify"], "revision 6 has it"),
+        (&["diff", "fixtures/kube.db"], "revision 6 has it"),
+    ] {
+        let (exit, out, err) = call(args);
+        assert!(exit == 1 && (out.clone() + &err).contains(what), "{args:?}: {out}{err}");
+    }
+    let (_, _, err) = call(&["get", "pods", "--at", "2026-11-21T11:59:00Z"]);
+    assert!(err.contains("--rev 5 is the state before it"), "{err}");
+    for (args, what) in [
+        (&["get", "pod/db", "-n", "a", "-o", "json", "--at", "2026-11-21T12:00:01Z"][..], "this is its last state"),
+        (&["get", "pod/db", "-n", "a", "-o", "json", "--rev", "5"], ""),
+    ] {
+        let (exit, out, err) = call(args);
+        assert!(exit == 0 && err.contains(what), "{args:?}: {out}{err}");
+    }
 }

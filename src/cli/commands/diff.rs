@@ -187,7 +187,7 @@ impl Compare {
         let query = Query { what: what.to_vec(), namespace: self.within.only(), range: self.prefix.clone() };
         // a kind may have been defined on one side only
         let selection = to.select(&query).or_else(|_| from.select(&query))?;
-        note_namespace(&[from, to], query.namespace.as_deref());
+        let absent = note_namespace(&[from, to], query.namespace.as_deref());
         if self.output == Output::Patch && (self.stat || self.name_only) {
             let what = "-o patch goes without --stat and --name-only".to_owned();
             return Err(Error::usage(what).into());
@@ -242,6 +242,8 @@ impl Compare {
         if unpatched > 0 {
             notes.push(format!("{unpatched} objects that changed hold secrets and have no patch; --reveal makes them"));
         }
+        let unsure = relation.from.doubt.is_some() || relation.to.doubt.is_some();
+        let least = if unsure { Exit::Content } else { absent };
         match (document, self.output) {
             (Some(document), _) => {
                 let same_cluster = relation.same_cluster(related);
@@ -251,13 +253,13 @@ impl Compare {
                 let details = !self.stat && !self.name_only;
                 render::lines(&mut session.out, changes.iter().flat_map(|change| change.lines(details)))?;
                 if !self.name_only {
-                    return self.finish(session, &tally, &notes);
+                    return Ok(self.finish(session, &tally, &notes)?.max(least));
                 }
                 notes.iter().for_each(|note| say!("note: {}", printable(note.clone())));
             }
             (None, _) => notes.iter().for_each(|note| say!("note: {}", printable(note.clone()))),
         }
-        Ok(exit(&tally))
+        Ok(exit(&tally).max(least))
     }
 
     /// Prints what it all comes to.

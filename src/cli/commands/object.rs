@@ -6,12 +6,15 @@ use etcdsnap::{
     Error,
     bytes::escape,
     etcd::KeyValue,
-    k8s::{ManagedFields, Object, Undecodable, key_for_messages},
+    k8s::{ManagedFields, Newest, Object, Undecodable, key_for_messages},
     objects::{Cluster, Found, NoNamespace, Query},
 };
 
 use super::unknown::UnknownFields;
-use crate::failure::{Exit, Failure};
+use crate::{
+    failure::{Exit, Failure},
+    session::note_doubt,
+};
 
 /// The number of namespaces that are named.
 const NAMESPACES: usize = 30;
@@ -48,9 +51,9 @@ pub(super) fn some_unreadable(count: usize, what: &str) -> Exit {
 }
 
 /// Reports that a namespace is in none of the states, and those that there are.
-pub(super) fn note_namespace(clusters: &[&Cluster<'_>], namespace: Option<&str>) {
-    let (Some(name), Some(cluster)) = (namespace, clusters.last()) else { return };
-    let Some(absent) = NoNamespace::in_all(clusters, name) else { return };
+pub(super) fn note_namespace(clusters: &[&Cluster<'_>], namespace: Option<&str>) -> Exit {
+    let (Some(name), Some(cluster)) = (namespace, clusters.last()) else { return Exit::Good };
+    let Some(absent) = NoNamespace::in_all(clusters, name) else { return Exit::Good };
     let shown: Vec<_> = absent.there.iter().take(NAMESPACES).map(|name| escape(name.as_bytes())).collect();
     let more = absent.there.len().saturating_sub(NAMESPACES);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
@@ -60,6 +63,7 @@ pub(super) fn note_namespace(clusters: &[&Cluster<'_>], namespace: Option<&str>)
     if let Some(near) = &absent.nearest {
         say!("hint: did you mean -n {}?", escape(near.as_bytes()));
     }
+    Exit::Content
 }
 
 /// Reports what was named and is not there.
@@ -71,4 +75,10 @@ pub(super) fn missing(query: &Query, found: &Found<'_>, cluster: &Cluster<'_>) -
         Failure::from(Error::not_found(what)).say();
     }
     if found.missing.is_empty() { Exit::Good } else { Exit::Content }
+}
+
+/// Prints why ages may be wrong.
+pub(super) fn note_age(cluster: &Cluster<'_>) -> Exit {
+    let newest = if cluster.view.revision < cluster.view.head { Newest::default() } else { cluster.newest() };
+    note_doubt("AGE may be wrong", newest.doubt())
 }

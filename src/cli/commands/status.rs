@@ -14,7 +14,7 @@ use crate::{
     args::{Format, LogArgs},
     failure::{Exit, Failure},
     render::{self, Columns},
-    session::Session,
+    session::{Session, note_doubt},
 };
 
 /// What a backup is, and how much is in it
@@ -78,6 +78,7 @@ impl Status {
         };
         let status = verify::Status::of(source, &snapshot, digests.as_ref());
         let exit = session.close(source, &status.findings)?;
+        let exit = exit.max(note_doubt(source.name(), status.newest_doubt.clone()));
         let differs = matches!(status.trailer, Trailer::Differs { .. });
         Ok((status, if differs { exit.max(Exit::Content) } else { exit }))
     }

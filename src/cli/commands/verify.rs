@@ -19,7 +19,7 @@ use crate::{
     args::{Format, LogArgs},
     failure::{Exit, Failure},
     render::{self, Color, Columns},
-    session::{Session, one_stdin},
+    session::{Session, note_doubt, one_stdin},
 };
 
 /// Check everything: is the backup good, and where is it damaged?
@@ -111,7 +111,9 @@ impl Verify {
             }
         }
         session.out.flush()?;
-        Ok(together.fault(self.strict).map_or(Exit::Good, Exit::from))
+        let worst = together.fault(self.strict).map_or(Exit::Good, Exit::from);
+        let doubts = together.reports.iter().map(|report| (&report.path, report.portrait.newest.doubt()));
+        Ok(doubts.fold(worst, |worst, (path, doubt)| worst.max(note_doubt(path, doubt))))
     }
 
     fn write_metrics(&self, together: &Together<'_>) -> Result<(), Error> {
@@ -134,7 +136,7 @@ fn table(session: &mut Session, reports: &[Report]) -> Result<(), Failure> {
         columns.add([
             report.path.clone(),
             report.verdict().map_or(report.unread.unwrap_or_default().to_owned(), |verdict| verdict.to_string()),
-            or_dash(report.portrait.newest.map(|newest| newest.to_string())),
+            or_dash(report.portrait.newest.time.map(|newest| newest.to_string())),
             or_dash(report.revision.map(|n| n.to_string())),
             or_dash(report.total_key.map(|n| n.to_string())),
             or_dash(report.total_size.map(render::bytes)),

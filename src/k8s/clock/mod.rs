@@ -19,7 +19,12 @@ mod text;
 
 use std::borrow::Borrow;
 
-use self::points::{Point, Times, points};
+pub use self::points::Unsure;
+
+use self::{
+    points::{Point, Times, points},
+    run::Leases,
+};
 use super::{meta::Moment, seal::Ring};
 use crate::etcd::{LogRecord, Record, Snapshot};
 
@@ -34,6 +39,8 @@ pub struct Clock {
     after: Vec<(i64, Moment)>,
     /// Revisions and the times at or before which each was written; both rise.
     before: Vec<(i64, Moment)>,
+    /// The end that is left out of these two.
+    unsure: Option<Unsure>,
 }
 
 /// The moments between which something happened.
@@ -75,6 +82,12 @@ impl Clock {
         Self::from_times(records.into_iter().filter_map(|record| Times::of(record.borrow(), ring)))
     }
 
+    /// The times that may be later than [`Clock::newest`].
+    #[must_use]
+    pub fn unsure(&self) -> Option<Unsure> {
+        self.unsure
+    }
+
     /// The clock of a member's log: its revisions are the places of the records, from 0 on. Encrypted objects have no
     /// times.
     #[must_use]
@@ -83,7 +96,8 @@ impl Clock {
     }
 
     fn from_times<'a>(times: impl Iterator<Item = Times<'a>>) -> Self {
-        let points = run::consistent(points(times));
+        let mut leases = Leases::default();
+        let points = run::consistent(points(times.inspect(|times| leases.add(times))));
         let (mut rising, mut before): (Vec<Point<'_>>, _) = (Vec::new(), Vec::new());
         for point in points {
             before.extend(upper_bounds(&point));
@@ -91,7 +105,8 @@ impl Clock {
                 rising.push(point);
             }
         }
-        rising.truncate(run::without_lone_end(&rising));
+        let (kept, unsure) = run::without_lone_end(&rising, &leases);
+        rising.truncate(kept);
         let after = rising.iter().map(|point| (point.revision, point.at)).collect();
         before.sort_unstable_by_key(|(revision, at)| (*revision, std::cmp::Reverse(*at)));
         let mut lowest = None;
@@ -102,7 +117,7 @@ impl Clock {
             lower
         });
         before.reverse();
-        Self { after, before }
+        Self { after, before, unsure }
     }
 
     /// The moments between which the revision `main` was written.
@@ -137,7 +152,7 @@ impl Clock {
         Some((self.after.first()?.1, self.after.last()?.1))
     }
 
-    /// The newest time.
+    /// The newest time, without those of [`Clock::unsure`].
     #[must_use]
     pub fn newest(&self) -> Option<Moment> {
         Some(self.span()?.1)

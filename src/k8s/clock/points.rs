@@ -58,6 +58,16 @@ impl<'a> Times<'a> {
     }
 }
 
+/// Times at the end of a keyspace that may be of a wrong clock: of a single key, and more than an hour after all others,
+/// although Leases are renewed there every few seconds. Nothing later shows whether they are right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unsure {
+    /// The first revision with such a time.
+    pub revision: i64,
+    /// The last of the times.
+    pub newest: Moment,
+}
+
 /// A bound on the times of revisions, from one record.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Point<'a> {

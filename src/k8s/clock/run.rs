@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::points::Point;
+use super::points::{Point, Times, Unsure};
 
 /// No component of a running cluster is silent for this many seconds.
 const LONE: i64 = 3600;
@@ -35,17 +35,46 @@ pub(super) fn consistent(points: Vec<Point<'_>>) -> Vec<Point<'_>> {
     run
 }
 
-/// Number of points without those at the end that are of a single key and more than [`LONE`] seconds after all
-/// others; their times rise.
-pub(super) fn without_lone_end(points: &[Point<'_>]) -> usize {
-    let Some(last) = points.last() else { return 0 };
+/// The number of points without those at the end that are of a single key and more than [`LONE`] seconds after all
+/// others; their times rise. Only where Leases of other keys are renewed does such a silence show a wrong clock, or that
+/// the cluster was down: which of them, is not known, unless only the clock of a Lease's holder gives the times.
+pub(super) fn without_lone_end(points: &[Point<'_>], leases: &Leases<'_>) -> (usize, Option<Unsure>) {
+    let all = (points.len(), None);
+    let Some(last) = points.last() else { return all };
     let start = points.iter().rposition(|point| point.key != last.key).map_or(0, |other| other.saturating_add(1));
     let seconds = |at: usize| points.get(at).map(|point| point.at.seconds);
     let is_far = |at: &usize| {
         let before = at.checked_sub(1).and_then(seconds);
         before.zip(seconds(*at)).is_some_and(|(before, at)| at.saturating_sub(before) > LONE)
     };
-    (start..points.len()).find(is_far).unwrap_or(points.len())
+    let others_renew = leases.other_than(last.key);
+    let Some(first) = (start..points.len()).find(is_far).filter(|_| others_renew || last.is_holders) else {
+        return all;
+    };
+    let is_contradicted = others_renew && points.iter().skip(first).all(|point| point.is_holders);
+    let revision = points.get(first).map(|point| point.revision).filter(|_| !is_contradicted);
+    (first, revision.map(|revision| Unsure { revision, newest: last.at }))
+}
+
+/// The keys of the Leases: one or more.
+#[derive(Debug, Default)]
+pub(super) struct Leases<'a> {
+    one: Option<&'a [u8]>,
+    several: bool,
+}
+
+impl<'a> Leases<'a> {
+    pub(super) fn add(&mut self, times: &Times<'a>) {
+        if times.renewed.is_some() {
+            self.several |= self.one.is_some_and(|one| one != times.key);
+            self.one = Some(times.key);
+        }
+    }
+
+    /// Whether there is one that is not `key`.
+    fn other_than(&self, key: &[u8]) -> bool {
+        self.several || self.one.is_some_and(|one| one != key)
+    }
 }
 
 /// The places of the longest run whose seconds never fall: `ends` holds, by length, the run that ends earliest.

@@ -13,7 +13,10 @@ use etcdsnap::{
 
 use super::{args::Get, format::Output};
 use crate::{
-    commands::{object::unreadable, unknown::UnknownFields},
+    commands::{
+        object::{note_age, unreadable},
+        unknown::UnknownFields,
+    },
     failure::{Exit, Failure},
     render::Columns,
     session::Session,
@@ -44,6 +47,9 @@ impl Get {
             any = true;
             let layout = (several, namespaced);
             exit = exit.max(self.table(session, cluster, kind, layout, clock, mask)?);
+        }
+        if any {
+            exit = exit.max(note_age(cluster));
         }
         if !any && found.selection.names().is_empty() {
             // kubectl names the namespace unless a kind has none
