@@ -42,7 +42,8 @@ fn a_misspelt_namespace_is_answered_with_those_that_there_are() {
         &["export", "fixtures/kube.db", "-n", "shpo", "--to", "-"],
         &["diff", "fixtures/kube.db", "fixtures/kube.db", "-n", "shpo"],
     ] {
-        let (_, _, error) = run(args);
+        let (code, _, error) = run(args);
+        assert_eq!(code, 1, "{args:?}: {error}");
         let note = error.lines().find(|line| line.contains("there is no namespace shpo")).unwrap_or_default();
         assert!(note.starts_with("note: ") && note.ends_with(&format!("; there are {there}")), "{args:?}: {error}");
         assert!(error.contains("\nhint: did you mean -n shop?\n"), "{args:?}: {error}");

@@ -110,7 +110,7 @@ impl Timeline {
         let (mask, clock, (first, _)) = (self.masking.mask()?, cluster.clock(), cluster.window());
         let query = Query { what: self.what, namespace: self.within.only(), range: self.prefix };
         let selection = cluster.select_former(&query)?;
-        note_namespace(&[&cluster], query.namespace.as_deref());
+        let absent = note_namespace(&[&cluster], query.namespace.as_deref());
         let period = Period { since: self.since, until: self.until };
         let ignore = Ignore { all: self.all, status: true, events: true, paths: Vec::new() };
         // what was ignored is not in the table
@@ -129,7 +129,7 @@ impl Timeline {
         let headers = ["REVISION", "TIME", "WITHIN", "VERB", "OBJECT", "NAMESPACE", "MANAGER", "CHANGED"];
         let mut lines =
             if self.no_headers || !table { render::Columns::bare() } else { render::Columns::new(&headers) };
-        let mut left_out = 0_u64;
+        let (mut left_out, mut any) = (0_u64, false);
         let make = |wave: Vec<Change<'_>>| {
             let (mut rows, mut text, mut quiet) = (Vec::new(), String::new(), 0_u64);
             for change in wave {
@@ -165,6 +165,7 @@ impl Timeline {
             make,
             |(rows, text, quiet)| {
                 left_out = left_out.saturating_add(quiet);
+                any |= quiet > 0 || !rows.is_empty() || !text.is_empty();
                 rows.into_iter().try_for_each(|row| lines.row(&mut session.out, row))?;
                 session.out.write_all(text.as_bytes())
             },
@@ -176,7 +177,9 @@ impl Timeline {
         if cluster.view.head == 0 {
             return Err(Error::not_found("the backup holds no keys").into());
         }
-        session.close(&source, cluster.findings())
+        let exit = session.close(&source, cluster.findings())?;
+        // it may have been deleted since
+        Ok(if any { exit } else { exit.max(absent) })
     }
 }
 

@@ -83,10 +83,13 @@ impl Which {
         let at = self.when.at(snapshot, &ring)?;
         let cluster = Cluster::open_range(snapshot, ring, at, query.range())?;
         let mut found = cluster.find(query)?;
-        if found.objects.is_empty() && !ignore_missing {
-            note_namespace(&[&cluster], query.namespace.as_deref());
+        let mut exit = Exit::Good;
+        if !ignore_missing {
+            if found.objects.is_empty() {
+                exit = note_namespace(&[&cluster], query.namespace.as_deref());
+            }
+            exit = exit.max(missing(query, &found, &cluster));
         }
-        let mut exit = if ignore_missing { Exit::Good } else { missing(query, &found, &cluster) };
         found.objects = cluster.pick(found.objects, picker, |value| exit = unreadable(value.key, &value.why))?;
         Ok((cluster, found, exit))
     }

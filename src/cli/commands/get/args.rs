@@ -34,8 +34,8 @@ Examples:
   etcdsnap get backup.db pods -o jsonpath='{range .items[*].spec.containers[*]}{.image}{\"\\n\"}{end}'
   etcdsnap get backup.db nodes -o custom-columns=NAME:.metadata.name,CPU:.status.capacity.cpu
 
-Exit status: 1 when an object that was named is not there or cannot be read, or a template does not
-fit")]
+Exit status: 1 when an object or namespace that was named is not there, an object cannot be read, or
+a template does not fit")]
 pub(crate) struct Get {
     /// The backup
     pub(super) snapshot: PathBuf,
