@@ -36,6 +36,7 @@ mod portrait;
 mod promotion;
 mod protobuf;
 mod release;
+mod renamed;
 mod resource;
 mod resources;
 mod seal;

@@ -11,6 +11,7 @@ use super::{
     path::Path,
     protobuf::Decoder,
     release::Release,
+    renamed,
     stored::{Envelope, Stored},
     table::table,
     value::{Map, Value},
@@ -127,11 +128,11 @@ impl<'a> Object<'a> {
     }
 
     /// Changes the object as an API server does when it reads: sets `metadata.resourceVersion` to the revision the
-    /// object was last changed at, serves CustomResourceDefinitions and EndpointSlices as v1, and fills in the defaults
-    /// that it sets on every read.
+    /// object was last changed at, serves CustomResourceDefinitions, EndpointSlices and the kinds of `renamed` in the
+    /// version that kubectl asks for, and fills in the defaults that it sets on every read.
     ///
-    /// Those are few, as nearly all defaults were filled in before the object was stored. An object of an old API
-    /// version is not converted to the one that is served today.
+    /// Those are few, as nearly all defaults were filled in before the object was stored. Other objects of an old API
+    /// version are not converted to the one that is served today.
     pub fn as_served(&mut self, mod_revision: i64) {
         self.as_served_by(Release::default(), mod_revision);
     }
@@ -156,6 +157,7 @@ impl<'a> Object<'a> {
             if release >= endpoint_slice::SERVED_AS_V1 {
                 endpoint_slice::to_v1(root);
             }
+            renamed::to_served(root, release);
         }
     }
 
@@ -179,7 +181,7 @@ pub(super) fn is_converted(kind: &str) -> bool {
         "PersistentVolumeClaim",
         "StatefulSet",
     ];
-    KINDS.contains(&kind)
+    KINDS.contains(&kind) || renamed::is_renamed(kind)
 }
 
 /// The claims of a StatefulSet have a type, which protobuf does not store.

@@ -1,0 +1,102 @@
+//! Kinds that are stored in one API version and served in a later one with the same fields: the conversion changes
+//! `apiVersion` only (`zz_generated.conversion.go` of each group).
+
+use super::{
+    release::Release,
+    value::{Map, Value},
+};
+
+/// A conversion: the kinds, the stored version, the version that kubectl asks for, and the first release that serves it
+/// by default.
+type Renamed = (&'static [&'static str], &'static str, &'static str, Release);
+
+const RENAMED: [Renamed; 5] = [
+    (
+        &["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"],
+        "admissionregistration.k8s.io/v1beta1",
+        "admissionregistration.k8s.io/v1",
+        Release::new(30),
+    ),
+    (
+        &["MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding"],
+        "admissionregistration.k8s.io/v1beta1",
+        "admissionregistration.k8s.io/v1",
+        Release::new(37),
+    ),
+    (&["IPAddress", "ServiceCIDR"], "networking.k8s.io/v1beta1", "networking.k8s.io/v1", Release::new(33)),
+    (
+        &["DeviceClass", "ResourceClaim", "ResourceClaimTemplate", "ResourceSlice"],
+        "resource.k8s.io/v1beta2",
+        "resource.k8s.io/v1",
+        Release::new(34),
+    ),
+    (&["StorageVersionMigration"], "storagemigration.k8s.io/v1beta1", "storagemigration.k8s.io/v1", Release::new(37)),
+];
+
+/// Whether some version of this kind is renamed.
+pub(super) fn is_renamed(kind: &str) -> bool {
+    RENAMED.iter().any(|(kinds, ..)| kinds.contains(&kind))
+}
+
+/// Sets `apiVersion` to the version that a release serves; any other object is not changed.
+pub(super) fn to_served(root: &mut Map<'_>, release: Release) {
+    let text = |name| root.get(name).and_then(Value::as_str).unwrap_or_default();
+    let (kind, version) = (text("kind"), text("apiVersion"));
+    let served =
+        RENAMED.iter().find(|(kinds, from, _, since)| release >= *since && *from == version && kinds.contains(&kind));
+    if let Some((_, _, to, _)) = served {
+        root.insert("apiVersion", Value::str(to));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::{
+        super::table::{Table, Type, table},
+        *,
+    };
+
+    /// The first field by which two messages differ, or those in them.
+    fn differ(table: &Table, from: u32, to: u32, seen: &mut HashSet<(u32, u32)>) -> Option<String> {
+        if from == to || !seen.insert((from, to)) {
+            return None;
+        }
+        let (from, to) = (table.message(from).unwrap(), table.message(to).unwrap());
+        if from.fields.len() != to.fields.len() {
+            return Some("a field more".to_owned());
+        }
+        from.fields.iter().zip(&to.fields).find_map(|(one, other)| match (one.of, other.of) {
+            _ if one.name != other.name || one.shape != other.shape => Some(one.name.to_string()),
+            (Type::Message(one), Type::Message(other)) => differ(table, one, other, seen),
+            (a, b) if a == b => None,
+            _ => Some(one.name.to_string()),
+        })
+    }
+
+    #[test]
+    fn both_versions_have_the_same_fields() {
+        let table = table();
+        for (kinds, from, to, _) in RENAMED {
+            for kind in kinds {
+                let message = |version| table.kind(version, kind).unwrap().message;
+                assert_eq!(differ(table, message(from), message(to), &mut HashSet::new()), None, "{kind} {from}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_release_serves_what_it_has() {
+        let served = |minor, kind, version| {
+            let text = |text| Value::str(text);
+            let mut root = Map::from_unsorted(vec![("apiVersion".into(), text(version)), ("kind".into(), text(kind))]);
+            to_served(&mut root, Release::new(minor));
+            root.get("apiVersion").and_then(Value::as_str).unwrap().to_owned()
+        };
+        assert_eq!(served(33, "IPAddress", "networking.k8s.io/v1beta1"), "networking.k8s.io/v1");
+        assert_eq!(served(32, "IPAddress", "networking.k8s.io/v1beta1"), "networking.k8s.io/v1beta1");
+        assert_eq!(served(37, "IPAddress", "networking.k8s.io/v1alpha1"), "networking.k8s.io/v1alpha1");
+        assert_eq!(served(37, "Ingress", "networking.k8s.io/v1beta1"), "networking.k8s.io/v1beta1");
+    }
+}
