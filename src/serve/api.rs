@@ -153,9 +153,7 @@ impl Api {
     /// The answer to what would change something.
     fn refused(&self) -> Refusal {
         let (file, revision) = (self.backup.file(), self.backup.revision());
-        Refusal::forbidden(format!(
-            "etcdsnap serves the backup {file} at revision {revision}, which cannot be changed; nothing was changed"
-        ))
+        Refusal::forbidden(format!("the backup {file} at revision {revision} is read-only; nothing was changed"))
     }
 }
 
