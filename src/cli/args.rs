@@ -49,7 +49,7 @@ Environment:
 
 Exit status:
   0  good
-  1  the content: damaged, not a snapshot, not found
+  1  the content: damaged, not a snapshot, not found, not certain, or two that differ
   2  the call: wrong usage
   3  the system: could not read or write, or the input changed while it was read";
 
@@ -212,7 +212,7 @@ pub(crate) struct LogLimits {
     pub(crate) no_wal: bool,
     /// Apply, or leave out, the log's entries past the last commit on disk
     ///
-    /// A member of several has such entries when it was stopped before it received that they are committed; a client
+    /// A member of a larger cluster has such entries when it stopped before it learned that they are committed. A client
     /// may have got the answer that they are written. They are left out unless this is `keep`.
     #[arg(long, hide_short_help = true, value_enum, value_name = "keep|drop", hide_possible_values = true)]
     pub(crate) uncommitted: Option<Uncommitted>,

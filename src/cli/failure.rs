@@ -11,7 +11,7 @@ use std::{
 use etcdsnap::{Error, bytes::is_hostile, error::Fault, print::PrintError};
 use signal_hook::{consts::SIGPIPE, low_level::emulate_default_handler};
 
-use crate::render::printable;
+use crate::{other_words, render::printable};
 
 /// The exit of a run that did its job; better ones order before worse ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -136,6 +136,9 @@ pub(crate) fn unparsed(error: &clap::Error) -> ExitCode {
     } else {
         // Nobody minds when it cannot be shown.
         let _ = error.print();
+    }
+    if let Some(hint) = other_words::hint(error) {
+        say!("hint: {hint}");
     }
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Exit::Caller as u8))
 }

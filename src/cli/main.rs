@@ -9,6 +9,7 @@ mod render;
 mod args;
 mod commands;
 mod failure;
+mod other_words;
 mod session;
 mod words;
 

@@ -188,7 +188,7 @@ impl Session {
         if keyspace.dropped() < keyspace.compacted() {
             let at = keyspace.compacted();
             say!("note: {}: records compacted at revision {at} are shown from its log", source.name());
-        } else if keyspace.dropped() >= 0 && load.wal && !source.wal().is_empty() {
+        } else if load.wal && is_partial(source, &snapshot) {
             let name = source.name();
             say!(
                 "note: {name}: its log does not show all of what was compacted, and is not used for that; `etcdsnap wal` lists what it holds"
@@ -237,6 +237,12 @@ pub(crate) fn note_doubt(of: &str, doubt: Option<String>) -> Exit {
     let Some(doubt) = doubt else { return Exit::Good };
     say!("note: {}: {doubt}", printable(of.to_owned()));
     Exit::Content
+}
+
+/// Whether a log does not show all of what was compacted in its db.
+pub(crate) fn is_partial(source: &Source, snapshot: &Snapshot<'_>) -> bool {
+    let keyspace = snapshot.keyspace;
+    keyspace.dropped() >= 0 && keyspace.dropped() >= keyspace.compacted() && !source.wal().is_empty()
 }
 
 /// Prints which entries of a backup's log are applied and which are not.

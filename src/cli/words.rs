@@ -21,13 +21,19 @@ use etcdsnap::{
     source::Locator,
 };
 
+use crate::other_words;
+
 /// The variable that names the SNAPSHOT.
 pub(crate) const VARIABLE: &str = "ETCDSNAP_SNAPSHOT";
 
 /// The command line with its SNAPSHOT, and the variable's value where that is it and was not reported.
 pub(crate) fn complete(command: &Command, mut args: Vec<OsString>) -> Result<(Vec<OsString>, Option<OsString>)> {
     args.iter_mut().skip(1).for_each(name_stdin);
-    let Some(Typed { first, at, of }) = call(command, &mut args) else { return Ok((args, None)) };
+    let Some(Typed { first, at, of }) = call(command, &mut args) else {
+        let words: Vec<_> = words(&args, 1, |flag| takes_value(&[command], flag));
+        let words: Vec<_> = words.into_iter().filter_map(|at| args.get(at)).collect();
+        return other_words::unknown(command, &words).map_or(Ok((args, None)), Err);
+    };
     let mut positionals = of.get_positionals();
     if positionals.next().is_none_or(|first| first.get_id() != "snapshot") {
         return Ok((args, None));

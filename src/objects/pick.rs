@@ -16,6 +16,8 @@ pub struct Picker {
     /// Whether there are label or field selectors.
     selects: bool,
     sort: Option<SortBy>,
+    /// The labels that an object must have, and that none has had yet.
+    unseen: Vec<String>,
 }
 
 impl Picker {
@@ -26,13 +28,21 @@ impl Picker {
     pub fn new(labels: &str, fields: &str, sort: Option<SortBy>) -> Result<Self> {
         let (labels, fields) = (labels.trim(), fields.trim());
         let selects = !labels.is_empty() || !fields.is_empty();
-        Ok(Self { labels: LabelSelector::parse(labels)?, fields: FieldSelector::parse(fields)?, selects, sort })
+        let labels = LabelSelector::parse(labels)?;
+        let unseen = labels.required().map(str::to_owned).collect();
+        Ok(Self { labels, fields: FieldSelector::parse(fields)?, selects, sort, unseen })
     }
 
     /// Whether the picker may leave objects out.
     #[must_use]
     pub fn selects(&self) -> bool {
         self.selects
+    }
+
+    /// The labels that an object must have, and that none of those that were tested has.
+    #[must_use]
+    pub fn unseen_labels(&self) -> &[String] {
+        &self.unseen
     }
 }
 
@@ -45,7 +55,7 @@ impl<'a> Cluster<'a> {
     pub fn pick(
         &self,
         found: Vec<KeyValue<'a>>,
-        mut picker: Picker,
+        picker: &mut Picker,
         mut unreadable: impl FnMut(Unreadable<'a>),
     ) -> Result<Vec<KeyValue<'a>>> {
         if !picker.selects && picker.sort.is_none() {
@@ -55,6 +65,8 @@ impl<'a> Cluster<'a> {
         for kv in found {
             let key = match self.object(&kv) {
                 Ok(object) => {
+                    let labels = object.metadata().and_then(|metadata| metadata.get("labels"));
+                    picker.unseen.retain(|label| labels.is_none_or(|labels| labels.get(label).is_none()));
                     let meant = picker.labels.matches(object.metadata()) & picker.fields.matches(&object.value);
                     if !meant {
                         continue;

@@ -2,17 +2,20 @@
 
 use std::{
     io,
-    os::unix::fs::MetadataExt as _,
+    os::unix::fs::{MetadataExt as _, fchown},
     path::{Path, PathBuf},
 };
 
 use rustix::{
-    fs::{Access, AtFlags, CWD, accessat, statfs, statvfs},
+    fs::{Access, AtFlags, CWD, Mode, OFlags, accessat, openat, statfs, statvfs},
     io::Errno,
 };
 use serde::Serialize;
 
-use super::disk::{fault, no_room};
+use super::{
+    Owner,
+    disk::{fault, no_room},
+};
 use crate::{Result, source::Part};
 
 /// What a run is going to do at a destination.
@@ -23,7 +26,7 @@ pub struct Rehearsal {
     pub renames: Vec<Move>,
     /// The room that it needs, by file system.
     pub room: Vec<Room>,
-    /// The folders that cannot be written to.
+    /// The folders that cannot be written to, or whose files cannot be given to their owner.
     pub denied: Vec<Denied>,
 }
 
@@ -52,13 +55,15 @@ pub struct Room {
     device: u64,
 }
 
-/// A folder that cannot be written to.
+/// A folder that cannot be written to, or whose files cannot be given to their owner.
 #[derive(Debug, Clone, Serialize)]
 pub struct Denied {
     /// The folder.
     pub folder: PathBuf,
     /// The system's reason.
     pub why: String,
+    #[serde(skip)]
+    doing: &'static str,
     #[serde(skip)]
     errno: Errno,
 }
@@ -102,7 +107,8 @@ impl Rehearsal {
         if let Err(errno) = access
             && self.denied.iter().all(|denied| denied.folder != folder)
         {
-            self.denied.push(Denied { folder: folder.to_owned(), why: io::Error::from(errno).to_string(), errno });
+            let why = io::Error::from(errno).to_string();
+            self.denied.push(Denied { folder: folder.to_owned(), why, doing: "write into", errno });
         }
         if let Some(room) = self.room.iter_mut().find(|room| room.device == device) {
             room.needed = room.needed.saturating_add(bytes);
@@ -115,13 +121,30 @@ impl Rehearsal {
         Ok(())
     }
 
+    /// Adds the files at `path` that are going to be given to `owner`. Whether that can be done is tried on a file
+    /// without a name, which is gone at once: on a network's file system, root may not have the right.
+    pub(crate) fn give(&mut self, path: &Path, owner: Option<Owner>) {
+        let folder = path.ancestors().find(|dir| dir.is_dir()).unwrap_or(Path::new("/"));
+        let Some(Owner { user, group }) = owner else { return };
+        let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
+        // Without the right to write there, that is the finding; some file systems have no such files.
+        let Ok(file) = openat(CWD, folder, flags, Mode::RUSR | Mode::WUSR) else { return };
+        let Err(error) = fchown(&file, user, group) else { return };
+        let id = |id: Option<u32>| id.map_or(String::new(), |id| id.to_string());
+        let why = format!("files cannot be given to {}:{}: {error}", id(user), id(group));
+        let errno = error.raw_os_error().map_or(Errno::PERM, Errno::from_raw_os_error);
+        if self.denied.iter().all(|denied| denied.folder != folder) {
+            self.denied.push(Denied { folder: folder.to_owned(), why, doing: "change the owner of files in", errno });
+        }
+    }
+
     /// Checks the rights and the room.
     ///
     /// # Errors
     /// The folder that cannot be written to, or the file system that lacks room.
     pub fn check(&self) -> Result<()> {
         if let Some(denied) = self.denied.first() {
-            return Err(fault(&denied.folder, "write into")(denied.errno.into()));
+            return Err(fault(&denied.folder, denied.doing)(denied.errno.into()));
         }
         let lacking = self.room.iter().find(|room| room.lacks());
         lacking.map_or(Ok(()), |room| Err(no_room(&room.folder, room.needed, room.free)))

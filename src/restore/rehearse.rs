@@ -43,7 +43,9 @@ impl Job {
             }
             // Written to by the renames.
             rehearsal.write(&place.data_dir, 0, Blocks::New)?;
-            rehearsal.write(place.wal_dir.as_ref().unwrap_or(&to.folder), SEGMENT_SIZE, Blocks::New)?;
+            let wal_dir = place.wal_dir.as_ref().unwrap_or(&to.folder);
+            rehearsal.write(wal_dir, SEGMENT_SIZE, Blocks::New)?;
+            [&to.folder, wal_dir].into_iter().for_each(|dir| rehearsal.give(dir, to.owner));
         }
         Ok(rehearsal)
     }
@@ -59,6 +61,7 @@ impl SaveJob {
         let renames = vec![Draft::rename(&to, Run::Restore)?];
         let mut rehearsal = Rehearsal { renames, ..Rehearsal::default() };
         add_db(&mut rehearsal, plan, &to)?;
+        rehearsal.give(&to, self.owner);
         Ok(rehearsal)
     }
 }

@@ -1,5 +1,5 @@
-//! The steps after a restore: etcd's command line for each member, the other members, and the steps of the cluster's
-//! installer.
+//! The steps after a restore: the machine of each folder, etcd's command line for each member, the other members, and
+//! the steps of the cluster's installer.
 
 use std::path::Path;
 
@@ -8,6 +8,7 @@ use crate::{
     bytes::{printable, shell},
     error::Call,
     k8s::Installer,
+    publish::Place,
 };
 
 /// How etcd is started on the result.
@@ -37,7 +38,7 @@ impl Target {
             let first = format!("give {file} to what restores your cluster, such as one of:");
             return [first].into_iter().chain(restores.iter().map(|call| format!("  {call}"))).collect();
         }
-        let mut steps = Vec::new();
+        let mut steps = copies(self, plan);
         let starts = || self.starts(plan, by.tls).0.into_iter().map(|call| call.to_string());
         if by.manifest.is_none() {
             steps.extend(starts());
@@ -53,6 +54,21 @@ impl Target {
         }
         steps
     }
+}
+
+/// To which machine each of several folders belongs.
+fn copies(to: &Target, plan: &Plan<'_>) -> Vec<String> {
+    let Target::Members(job) = to else { return Vec::new() };
+    let places @ [_, _, ..] = job.to.places.as_slice() else { return Vec::new() };
+    let copy = |place: &Place| {
+        let member = plan.cluster.as_ref().and_then(|cluster| cluster.member(&place.member).ok());
+        let urls = member.map_or(String::new(), |member| format!(" ({})", member.peer_urls.join(",")));
+        let (folder, machine) = (place.member_dir().display().to_string(), format!("{}{urls}", place.member));
+        format!("  {} to the machine of {}", printable(folder), printable(machine))
+    };
+    let first = "copy each folder to its machine, as member/ of the data directory there:".to_owned();
+    let last = "then start each, with its own --data-dir:".to_owned();
+    [first].into_iter().chain(places.iter().map(copy)).chain([last]).collect()
 }
 
 /// What the other members of the cluster need.

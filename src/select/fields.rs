@@ -41,9 +41,11 @@ impl FieldSelector {
         let mut terms = Vec::new();
         for part in split_terms(text).filter(|part| !part.is_empty()) {
             let Some((field, equal, value)) = split_term(part) else {
-                return Err(usage(format!("invalid selector: '{text}'; can't understand '{part}'")));
+                let error = usage(format!("invalid selector: '{text}'; can't understand '{part}'"));
+                return Err(if part.contains('[') { error.hinted(A_PATH) } else { error });
             };
-            let (value, path) = (unescape(value)?, JsonPath::relaxed(field)?);
+            let path = JsonPath::relaxed(field).map_err(|error| error.hinted(A_PATH))?;
+            let value = unescape(value)?;
             terms.push(Term { field: field.to_owned(), path, equal, value, seen: false });
         }
         Ok(Self { terms, used: false })
@@ -75,7 +77,7 @@ impl FieldSelector {
         // every term is tested, to record its field
         self.terms.iter_mut().fold(true, |all, term| {
             let named = special(object, &term.field);
-            term.seen |= named.is_some();
+            term.seen |= named.is_some() || ANY_KIND.contains(&term.field.as_str());
             let value = named.unwrap_or_else(|| found(&term.path, object));
             term.seen |= !value.is_empty();
             all && (value == term.value) == term.equal
@@ -98,30 +100,56 @@ impl FieldSelector {
     pub fn finish(&self) -> Result<()> {
         match self.terms.iter().find(|term| self.used && !term.seen) {
             Some(term) => Err(Error::usage(format!("field label not supported: {}", term.field))
-                .hinted("no object has such a field, and an API server does not support it")),
+                .hinted(format!("no object has such a field; {A_PATH}"))),
             None => Ok(()),
         }
     }
 }
+
+/// Fields that an object of any kind may have, whether one has them at the time or not.
+const ANY_KIND: [&str; 3] = ["metadata.deletionTimestamp", "metadata.generateName", "metadata.ownerReferences"];
+
+/// What a field is.
+const A_PATH: &str = "a field is a path such as status.phase, with conditions in brackets: \
+                      --field-selector 'status.conditions[?(@.type==\"Ready\")].status=False'";
 
 fn usage(what: String) -> Error {
     let hint = "as in kubectl: FIELD=VALUE, FIELD!=VALUE, separated by commas; \\, and \\= and \\\\ in a value";
     Error::usage(what).hinted(hint)
 }
 
-/// Splits a selector at each comma without a backslash (`splitTerms`).
+/// Splits a selector at each comma without a backslash (`splitTerms`). A comma in the brackets of a path is part of it.
 fn split_terms(text: &str) -> impl Iterator<Item = &str> {
-    let mut escaped = false;
+    let (mut escaped, mut depth, mut in_field) = (false, 0_u32, true);
     text.split(move |c| {
-        let comma = c == ',' && !escaped;
+        match c {
+            '[' if in_field => depth = depth.saturating_add(1),
+            ']' if in_field => depth = depth.saturating_sub(1),
+            '=' if depth == 0 => in_field = false,
+            _ => {}
+        }
+        let comma = c == ',' && !escaped && (depth == 0 || !in_field);
         escaped = c == '\\' && !escaped;
+        if comma {
+            (depth, in_field) = (0, true);
+        }
         comma
     })
 }
 
-/// Splits a term into field, whether it must be equal, and value (`splitTerm`).
+/// Splits a term into field, whether it must be equal, and value (`splitTerm`). In the brackets of a path there may be
+/// conditions of its own.
 fn split_term(term: &str) -> Option<(&str, bool, &str)> {
-    let at = term.char_indices().find(|(at, c)| *c == '=' || term.get(*at..).is_some_and(|t| t.starts_with("!=")))?.0;
+    let mut depth = 0_u32;
+    let is_operator = |(at, c): &(usize, char)| {
+        match c {
+            '[' => depth = depth.saturating_add(1),
+            ']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        depth == 0 && (*c == '=' || term.get(*at..).is_some_and(|rest| rest.starts_with("!=")))
+    };
+    let at = term.char_indices().find(is_operator)?.0;
     let (field, rest) = term.split_at_checked(at)?;
     match rest.strip_prefix("!=") {
         Some(value) => Some((field, false, value)),

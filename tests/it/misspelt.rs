@@ -1,6 +1,6 @@
 //! Kinds and namespaces that are misspelt: an empty answer names those that exist.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 fn run(args: &[&str]) -> (i32, String, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_etcdsnap")).args(args).output().unwrap();
@@ -85,5 +85,59 @@ fn a_namespace_that_cannot_be_is_refused_and_an_empty_one_is_none() {
         let ((code, all, _), (same, out, said)) = (run(call), run(&[call, &["-n", ""]].concat()));
         assert_eq!(said.matches("note: the namespace of -n is empty: this is of all namespaces").count(), 1, "{said}");
         assert_eq!((same, out), (code, all), "{call:?}");
+    }
+}
+
+/// Words of other programs, and what people try first.
+#[test]
+fn a_word_that_is_no_command_is_answered_with_the_command() {
+    for (word, command) in [
+        ("downgrade", "etcdsnap migrate --data-dir"),
+        ("log", "etcdsnap wal DIR"),
+        ("check", "etcdsnap verify FILE"),
+        ("member", "etcdsnap members FILE"),
+        ("watch", "etcdsnap timeline FILE"),
+        ("delete", "get, describe and diff"),
+    ] {
+        let (code, _, error) = run(&[word, "fixtures/kube.db"]);
+        assert_eq!(code, 2, "{word}: {error}");
+        assert!(error.starts_with(&format!("error: there is no command {word}\nhint: ")), "{word}: {error}");
+        assert!(error.contains(command), "{word}: {error}");
+    }
+    let (code, _, error) = run(&["evidence", "record.ndjson"]);
+    assert!(code == 2 && error.contains("etcdsnap evidence check record.ndjson"), "{error}");
+    assert_eq!(run(&["evidence", "check", "fixtures/small.db"]).0, 1);
+    for call in [&["restore", "fixtures/kube.db"][..], &["restore", "fixtures/kube.db", "--all-members"]] {
+        let (code, _, error) = run(call);
+        assert_eq!(code, 2, "{error}");
+        for way in ["--data-dir DIR --member NAME", "--from-manifest", "--all-members --to DIR", "--to-snapshot FILE"] {
+            assert!(error.contains(way), "{call:?}: {way}: {error}");
+        }
+    }
+    let piped = Command::new(env!("CARGO_BIN_EXE_etcdsnap")).arg("verify").stdin(Stdio::piped()).output().unwrap();
+    assert!(String::from_utf8(piped.stderr).unwrap().ends_with("hint: - is standard input: ... | etcdsnap verify -\n"));
+    let (_, _, error) = run(&["verify"]);
+    assert!(!error.contains("hint:"), "{error}");
+}
+
+#[test]
+fn a_selector_that_no_object_can_match_is_answered_with_a_hint() {
+    let pods = |flags: &[&str]| run(&[&["get", "fixtures/kube.db", "pods", "-A", "-o", "name"], flags].concat());
+    let not_ready = r#"status.conditions[?(@.type=="Ready")].status=False"#;
+    for wrong in ["type=Ready", "[type=Ready]", "[type=Ready", "status[0=a"] {
+        let (code, _, error) = pods(&["--field-selector", wrong]);
+        assert!(code == 2 && error.contains("hint: ") && error.contains(not_ready), "{wrong}: {code} {error}");
+    }
+    let (code, all, _) = pods(&[]);
+    let (_, ready, _) = pods(&["--field-selector", &not_ready.replace("False", "True")]);
+    let (_, others, _) = pods(&["--field-selector", &not_ready.replace("=False", "!=True")]);
+    assert!(code == 0 && ready.contains("pod/db-0") && others.contains("pod/db-1"), "{ready}{others}");
+    assert_eq!(ready.lines().count() + others.lines().count(), all.lines().count());
+    let (code, out, error) = pods(&["-l", "type=Ready,app=db"]);
+    assert!(code == 0 && out.is_empty() && error.contains("hint: none of them has a label type:"), "{error}");
+    let (code, out, _) = pods(&["--field-selector", "metadata.deletionTimestamp!="]);
+    assert!(code == 0 && out.is_empty(), "{out}");
+    for right in ["app=nobody", "!type", "type!=Ready"] {
+        assert!(!pods(&["-l", right]).2.contains("hint:"), "{right}");
     }
 }

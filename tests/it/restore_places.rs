@@ -590,3 +590,28 @@ fn a_dry_run_finds_no_room_and_no_rights() {
         }
     }
 }
+
+/// Root keeps the owner of a member that is there, but not every root may: one in a container may lack the right.
+#[test]
+fn a_dry_run_finds_that_files_cannot_be_given_to_their_owner() {
+    let dir = with_a_member();
+    let dir = dir.path();
+    let as_root = fs::metadata(dir).unwrap().uid() == 0;
+    let test = "a_dry_run_finds_that_files_cannot_be_given_to_their_owner";
+    if !as_root || !can_run("setpriv", &["--bounding-set=-chown", "true"], test) {
+        return;
+    }
+    std::os::unix::fs::chown(dir.join("dir/member"), Some(1234), Some(1234)).unwrap();
+    let before = Tree::of(dir);
+    let place = "--data-dir dir --keep-old";
+    for (without, code) in [("--bounding-set=-chown", 3), ("--bounding-set=-wake_alarm", 0)] {
+        let line = format!("{without} {} {} --dry-run", env!("CARGO_BIN_EXE_etcdsnap"), line(place));
+        let output = Command::new("setpriv").args(line.split_whitespace()).current_dir(dir).output().unwrap();
+        let (exit, said) = ended(&output);
+        assert_eq!(exit, Some(code), "{said}");
+        assert_eq!(said.contains("cannot change the owner of files in"), code == 3, "{said}");
+        let shown = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(shown.contains("files cannot be given to 1234:1234: Operation not permitted"), code == 3, "{shown}");
+        assert_eq!(Tree::of(dir), before);
+    }
+}

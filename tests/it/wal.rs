@@ -172,6 +172,10 @@ fn records_are_picked() {
     assert_eq!(picked(&["--type", "entry"]).len(), 15);
     assert_eq!(picked(&["--type", "crc,metadata,snapshot,state"]), ["crc", "metadata", "snapshot", "state"]);
     assert_eq!(picked(&["--prefix", "/in"]), ["txn"]);
+    let (all, entries) = (picked(&[]), picked(&["--type", "entry"]));
+    assert_eq!(picked(&["--tail", "2"]), all[all.len() - 2..]);
+    assert_eq!(picked(&["--tail", "3", "--type", "entry"]), entries[entries.len() - 3..]);
+    assert_eq!((picked(&["--tail", "1000"]), picked(&["--tail", "0"]).len()), (all, 0));
     // a range that is deleted, too
     assert_eq!(picked(&["--prefix", "/b"]), ["put", "put", "delete_range"]);
     // bytes that are no text, in keys as in what is asked for

@@ -26,9 +26,9 @@ use etcdsnap::{
 /// What changed between two backups, or two revisions of one
 ///
 /// Added (+), removed (-), replaced (!: the same name, another uid) and changed (~) objects, and what changed in them field
-/// by field; items of a list are matched by their merge key, such as the name of a container, not by position. Equal means equal bytes
-/// after decryption: an equal revision proves nothing, for a restored cluster uses the same ones again. What is encrypted
-/// and has no key is not comparable (?), unless its bytes are equal.
+/// by field. Items of a list are matched by their merge key, such as the name of a container, not by position. Equal
+/// means equal bytes after decryption. An equal revision proves nothing, because a restored cluster uses the same
+/// revisions again. An encrypted value without its key is not comparable (?), unless its bytes are equal.
 ///
 /// Left out by default, but counted: managedFields, resourceVersion, generation, status, the times of Leases, Events, and
 /// what API servers keep for themselves. Secrets are masked; equal ones have equal masks.
@@ -44,8 +44,8 @@ Examples:
   etcdsnap diff backup.db --rev 1200..1300
   etcdsnap diff monday.db tuesday.db -o json --encryption-config encryption.yaml | jq '.changed[].name'
 
-Exit status: 0 when nothing differs; 1 when something does or could not be compared, or a backup is
-damaged")]
+Exit status: 0 when nothing differs; 1 when something does or could not be compared, a backup is
+damaged, or a namespace or time is not certain")]
 pub(crate) struct Compare {
     /// The older backup
     #[arg(value_name = "A")]

@@ -38,7 +38,7 @@ enum EvidenceCommand {
 Examples:
   etcdsnap evidence check record.ndjson
   etcdsnap evidence check record.ndjson --anchor 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-  etcdsnap evidence check record.ndjson --evidence-key key")]
+  etcdsnap evidence check record.ndjson --evidence-key key    # checks the HMAC of each record, too")]
 struct Check {
     /// The file that --evidence names
     file: PathBuf,

@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _, path::PathBuf};
 
 use clap::Args;
 use etcdsnap::{
@@ -13,16 +13,17 @@ use super::object::note_namespace;
 use crate::{
     args::{InNamespace, Keys, LogArgs, Masking, ReportFormat, etcd_prefix},
     failure::{Exit, Failure},
-    render::{self, printable},
-    session::Session,
+    render::{self, printable, shell},
+    session::{Session, is_partial},
 };
 
 /// Every stored revision of an object, deletions too, and what changed at each
 ///
 /// A backup holds every change since its last compaction, and of what is older the newest state of each key only.
-/// Kubernetes compacts every 5 minutes: a normal backup goes back 5 to 10 of them. The first line names the window.
+/// Kubernetes compacts every 5 minutes: a normal backup goes back 5 to 10 minutes. The first line names the window.
 /// More backups of the same cluster, with --also, make it longer; writes that are in none of them are counted. For a
-/// data directory whose log begins with the first entry, compacted revisions are shown too.
+/// data directory whose log begins with the first entry, compacted revisions are shown too. Of any other log, `wal`
+/// lists the entries.
 ///
 /// etcd records no times; the objects hold some (creation, managedFields, deletion requests, the Leases that nodes
 /// renew). A revision was written at its time or up to `+N s` later, as far as the clocks of the API servers are right.
@@ -120,6 +121,13 @@ impl History {
         }
         let ignore = Ignore { all: self.all, status: self.status, events: true, paths: Vec::new() };
         let mask = self.masking.mask()?;
+        let partial = sources.iter().zip(&snapshots).filter(|(source, snapshot)| is_partial(source, snapshot));
+        for (source, _) in partial.filter(|_| self.log.load().wal) {
+            for key in found.keys().filter(|key| *mask.key(key) == ***key).take(3) {
+                let call = format!("etcdsnap wal {} --prefix {}", shell(source.name()), shell(OsStr::from_bytes(key)));
+                say!("hint: {} lists the entries that may have changed it", printable(call));
+            }
+        }
         match self.output {
             ReportFormat::Text => {
                 history_lines(&joined, &found, &ignore, &mask, |lines| render::lines(&mut session.out, lines))?;

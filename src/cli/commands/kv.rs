@@ -5,6 +5,7 @@ use etcdsnap::{
     Error,
     bytes::escape,
     etcd::{KeyValue, KvFormat, KvPrinter, Range, View},
+    objects::Prefixes,
 };
 
 use crate::{
@@ -21,6 +22,7 @@ use crate::{
 Examples:
   etcdsnap kv backup.db / --prefix --keys-only
   etcdsnap kv backup.db /my/key --print-value-only
+  etcdsnap kv backup.db --not-kubernetes --keys-only
   etcdsnap kv backup.db /registry/namespaces/default --rev 1200 -w json
   etcdsnap kv backup.db --count-only -w fields
   etcdsnap kv backup.db -w ndjson | jq -r '.key | @base64d'
@@ -39,6 +41,9 @@ pub(crate) struct Kv {
     /// KEY and all keys after it
     #[arg(long, conflicts_with = "range_end")]
     from_key: bool,
+    /// Only keys that are not of Kubernetes
+    #[arg(long)]
+    not_kubernetes: bool,
     /// Keys without values
     #[arg(long)]
     keys_only: bool,
@@ -113,7 +118,12 @@ impl Kv {
         let source = session.open(&self.snapshot, &self.log.dir)?;
         let snapshot = session.load(&source, &self.log.load())?;
         let at = self.when.revision(&snapshot, &etcdsnap::k8s::Ring::default())?;
-        let view = snapshot.view(at, &range)?;
+        let view = if self.not_kubernetes {
+            let prefixes = Prefixes::of(&snapshot.view(at, &Range::ALL)?);
+            snapshot.view_of(at, |key| range.contains(key) && !prefixes.have(key))?
+        } else {
+            snapshot.view(at, &range)?
+        };
         let exit = self.print(session, &view, &range)?;
         Ok(exit.max(session.close(&source, &view.findings)?))
     }

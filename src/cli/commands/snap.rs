@@ -28,7 +28,7 @@ Examples:
   etcdsnap snap member/snap/0000000000000002-00000000000186a1.snap -o json
   etcdsnap snap member.tar.gz -o json | jq '.snaps[] | select(.taken)'
 
-Exit status: 1 when a .snap file is damaged; one that etcd has set aside as .broken is no news")]
+Exit status: 1 when a .snap file is damaged; one that etcd has renamed to .broken does not count")]
 pub(crate) struct Snaps {
     /// The data directory, folder or file
     #[arg(value_name = "PATH")]

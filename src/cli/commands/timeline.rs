@@ -21,8 +21,9 @@ use crate::{
 
 /// Every change that a backup holds, one a line, with its time and program
 ///
-/// A backup holds every change since its last compaction; Kubernetes compacts every 5 minutes, so a normal one goes
-/// back 5 to 10 of them. For a data directory whose log begins with the first entry, compacted changes are shown too.
+/// A backup holds every change since its last compaction. Kubernetes compacts every 5 minutes, so a normal backup goes
+/// back 5 to 10 minutes. For a data directory whose log begins with the first entry, compacted changes are shown too.
+/// Of any other log, `wal` lists the entries.
 ///
 /// etcd records no times; the objects hold some (creation, managedFields, deletion requests, the Leases that nodes
 /// renew). A change was written at TIME or up to WITHIN later, as far as the clocks of the API servers are right.
@@ -38,7 +39,9 @@ Examples:
   etcdsnap timeline backup.db pods,deployments -n shop
   etcdsnap timeline backup.db --since 2026-11-21T02:00:00Z --until 2026-11-21T02:05:00Z
   etcdsnap timeline backup.db -A --since -10m --verb delete
-  etcdsnap timeline backup.db -o ndjson | jq -r 'select(.verb == \"delete\") | .key'")]
+  etcdsnap timeline backup.db -o ndjson | jq -r 'select(.verb == \"delete\") | .key'
+
+Exit status: 1 when the namespace that was named never had anything here, or a time is not certain")]
 pub(crate) struct Timeline {
     /// The backup
     snapshot: PathBuf,

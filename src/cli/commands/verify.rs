@@ -26,13 +26,13 @@ use crate::{
 ///
 /// It prints a table of the files, newest content first, then the findings with their places, then the newest good one
 /// of each cluster. `good`: everything was checked and is right. `doubtful`: all that can be checked is right, but
-/// nothing proves the values (no trailer), or the file may be torn. `damaged`: something is wrong. STARTS ON: which
-/// etcd starts on it, or on what a plain restore makes of it.
+/// nothing proves the values (no trailer), or etcd may have written to the file while it was copied. `damaged`:
+/// something is wrong. STARTS ON: which etcd starts on it, or on what a plain restore makes of it.
 ///
-/// A folder means the files in it; with -r also those in its folders. What is certainly no backup, such as a
-/// list of checksums, is reported and does not count. Of two backups of one cluster the newer one is that whose history
-/// continues the other's; where that is not known, that with the newer time in its objects. A time that other clocks of
-/// the cluster contradict is ignored.
+/// A folder means the files in it; with -r also those in its folders. What is certainly no backup, such as a list of
+/// checksums, is reported and does not count. Of two backups of one cluster, the newer one is the one whose history
+/// continues the other's. Where that is not known, it is the one with the newer time in its objects. A time that other
+/// clocks of the cluster contradict is ignored.
 ///
 /// For a data directory it also checks how db, log and `.snap` files fit, and where their member lists differ. For
 /// several directories of one cluster it compares the logs: which directory to keep, and what was agreed on.
@@ -43,7 +43,8 @@ Examples:
   etcdsnap verify --strict backups/ && echo all are good
   etcdsnap verify backups/*.db -o json
 
-Exit status: 0 good or doubtful (with --strict: good), 1 damaged, 3 could not be read or changed meanwhile")]
+Exit status: 0 good or doubtful (with --strict: good); 1 damaged, or the newest time is not certain;
+2 wrong usage; 3 could not be read, or changed meanwhile")]
 pub(crate) struct Verify {
     /// The backups
     #[arg(required = true)]

@@ -3,6 +3,7 @@
 use clap::Args;
 use etcdsnap::{
     Error,
+    bytes::escape,
     etcd::{Range, Snapshot},
     k8s::Ring,
     objects::{Cluster, Found, Picker, Query},
@@ -33,8 +34,8 @@ pub(super) struct Which {
     /// Only objects with these fields: a.b=c, a.b!=c, separated by commas
     ///
     /// The fields are those that an API server knows of each kind, such as spec.nodeName and status.podIP of pods,
-    /// source of events or status.successful of jobs, and besides, unlike there, any path as custom-columns takes it:
-    /// spec.replicas=3, spec.containers[0].image=nginx.
+    /// source of events or status.successful of jobs. Unlike there, any path works too, as in custom-columns:
+    /// spec.replicas=3, spec.containers[0].image=nginx, 'status.conditions[?(@.type=="Ready")].status=False'.
     #[arg(long, value_name = "FIELDS", default_value = "", hide_default_value = true)]
     field_selector: String,
     /// Only what is stored below PREFIX, the API server's --etcd-prefix; without it every prefix that is found counts
@@ -77,7 +78,7 @@ impl Which {
         snapshot: &'s Snapshot<'s>,
         ring: Ring,
         query: &Query,
-        picker: Picker,
+        mut picker: Picker,
         ignore_missing: bool,
     ) -> Result<(Cluster<'s>, Found<'s>, Exit), Failure> {
         let at = self.when.at(snapshot, &ring)?;
@@ -90,7 +91,16 @@ impl Which {
             }
             exit = exit.max(missing(query, &found, &cluster));
         }
-        found.objects = cluster.pick(found.objects, picker, |value| exit = unreadable(value.key, &value.why))?;
+        let any = !found.objects.is_empty();
+        found.objects = cluster.pick(found.objects, &mut picker, |value| exit = unreadable(value.key, &value.why))?;
+        if any && found.objects.is_empty() && !ignore_missing {
+            for label in picker.unseen_labels() {
+                let label = escape(label.as_bytes());
+                say!(
+                    "hint: none of them has a label {label}: --show-labels prints labels, --field-selector selects by fields"
+                );
+            }
+        }
         Ok((cluster, found, exit))
     }
 }

@@ -32,6 +32,11 @@ impl LabelSelector {
         Ok(Self(requirements))
     }
 
+    /// The labels that an object must have to be selected.
+    pub fn required(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(|requirement| !requirement.matches(None)).map(|requirement| requirement.key.as_str())
+    }
+
     /// Whether an object with this `metadata` is selected (`Selector.Matches`).
     #[must_use]
     pub fn matches(&self, metadata: Option<&Map<'_>>) -> bool {

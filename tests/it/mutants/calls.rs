@@ -16,6 +16,7 @@ const ANY: &[&str] = &[
     "kv IN -w json",
     "kv IN -w ndjson",
     "kv IN --rev 6",
+    "kv IN --not-kubernetes",
     "members IN",
     "members IN -o json",
     "get IN",
@@ -94,6 +95,7 @@ const ANY: &[&str] = &[
 const DIRECTORY: &[&str] = &[
     "wal IN",
     "wal IN -o json",
+    "wal IN --tail 3",
     "wal IN -o ndjson --raw",
     "wal IN --type put,txn --from-index 3",
     "wal IN --diff IN",

@@ -17,11 +17,11 @@ use crate::{
 /// With a KIND it is the table that kubectl prints, column for column. A backup has no "now": AGE counts from the newest
 /// time in it. Without -n it is all namespaces. KIND is a plural, singular or short
 /// name, or RESOURCE.GROUP; kinds that the snapshot's own CustomResourceDefinitions define count too; `all` is kubectl's.
-/// What `yaml`, `kyaml`, `json`, `ndjson` and templates print is not masked: Secrets are shown as they are stored, or, where that is
-/// encrypted and there is a key, as they were before. Elsewhere the names of OAuth tokens are masked, as the name is the token.
+/// What `yaml`, `kyaml`, `json`, `ndjson` and templates print is not masked. They show Secrets as they are stored, or
+/// decrypted where the key is given. Elsewhere the names of OAuth tokens are masked, because the name is the token.
 ///
-/// One object is in memory at a time, also while it is selected and sorted by; but `jsonpath` and `go-template` need the list
-/// they are applied to, and `custom-columns` the text of all lines.
+/// Only one object is in memory at a time, also while objects are selected and sorted. But `jsonpath` and `go-template`
+/// need the whole list, and `custom-columns` needs the text of all lines.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -56,7 +56,8 @@ pub(crate) struct Restore {
     /// entries past the last commit on disk.
     #[arg(value_name = "DIR", conflicts_with_all = ["wal", "no_wal"])]
     members: Vec<PathBuf>,
-    /// Print the plan and the renames, verify the backup, check free space and rights; change nothing
+    /// Print the plan and the renames, verify the backup, check free space and the rights to write and to change owners;
+    /// change nothing
     #[arg(long)]
     dry_run: bool,
     /// The format of what is printed

@@ -42,7 +42,7 @@ pub(super) struct WhoseArgs {
     /// What keeps clusters with the same URLs apart [default: etcd-cluster]
     #[arg(long, value_name = "TOKEN", hide_short_help = true)]
     initial_cluster_token: Option<String>,
-    /// Take a new token, so that no member that still runs takes the new ones for the old
+    /// Take a new token, so that an old member that still runs cannot join the new cluster
     #[arg(long, conflicts_with = "initial_cluster_token", hide_short_help = true)]
     pub(super) fresh_token: bool,
     /// The member's peer URLs [default: those in --initial-cluster]

@@ -5,7 +5,7 @@ mod filter;
 mod head;
 mod line;
 
-use std::{io::Write as _, path::PathBuf};
+use std::{collections::VecDeque, io::Write as _, path::PathBuf};
 
 use clap::Args;
 use etcdsnap::{
@@ -44,7 +44,7 @@ use crate::{
 #[command(after_help = "\
 Examples:
   etcdsnap wal /var/lib/etcd
-  etcdsnap wal /var/lib/etcd --type entry | tail
+  etcdsnap wal /var/lib/etcd --type entry --tail 20
   etcdsnap wal /var/lib/etcd --from-index 120000 --type entry
   etcdsnap wal member.tar.gz --prefix /registry/secrets/shop/ --type put,txn,delete_range
   etcdsnap wal member/wal/0000000000000003-000000000002a51c.wal --type conf_change
@@ -59,6 +59,9 @@ pub(crate) struct Wal {
     /// Compare with the log of another member, entry by entry, instead of listing records
     #[arg(long, value_name = "PATH")]
     diff: Option<PathBuf>,
+    /// Only the last N of the records
+    #[arg(long, value_name = "N", conflicts_with = "diff")]
+    tail: Option<usize>,
     /// Print no lines before the table, and no line of headers
     #[arg(long)]
     no_headers: bool,
@@ -101,6 +104,7 @@ impl Wal {
                 LogItem::Finding(_) => None,
             }));
         let (mut records, mut places) = (LogRecords::new(&log, &segments, findings), 0..);
+        let mut last = VecDeque::new();
         for item in &mut records {
             match item {
                 LogItem::Finding(finding) => printer.finding(session, &finding)?,
@@ -108,10 +112,20 @@ impl Wal {
                     let place = places.next().filter(|_| record.is_entry());
                     if filter.takes(&record) {
                         let after = place.and_then(|place| clock.gap(place).after).map(|after| after.millis());
-                        printer.record(session, &Description { after, ..describer.record(&record, raw) })?;
+                        let Some(tail) = self.tail else {
+                            printer.record(session, &Description { after, ..describer.record(&record, raw) })?;
+                            continue;
+                        };
+                        last.push_back((record, after));
+                        if last.len() > tail {
+                            last.pop_front();
+                        }
                     }
                 }
             }
+        }
+        for (record, after) in last {
+            printer.record(session, &Description { after, ..describer.record(&record, raw) })?;
         }
         let findings = records.into_findings();
         printer.end(session, &findings)?;
