@@ -277,10 +277,11 @@ impl Masking {
 /// Which state of the keyspace.
 #[derive(Debug, Args)]
 pub(crate) struct When {
-    /// As of this revision; 0 for the last
+    /// The revision of the state that is read; 0 for the last
     #[arg(long, value_name = "REVISION", default_value_t = 0, value_parser = value_parser!(i64).range(0..))]
     rev: i64,
-    /// As of this time, such as 2026-11-21T02:04:00Z (UTC) or -10m: the last revision that is known to be written by then
+    /// The time of the state that is read, such as 2026-11-21T02:04:00Z (UTC) or -10m: the last
+    /// revision that is known to be written by then
     ///
     /// TIME is 2026-11-21T02:04:00Z, "2026-11-21 02:04" or 2026-11-21 (UTC), or -10m: before the newest time in the
     /// backup. The times in Kubernetes' objects show within a few seconds when a revision was written; so the revision

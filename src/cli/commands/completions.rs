@@ -7,7 +7,7 @@ use crate::{
     session::Session,
 };
 
-/// Completions for a shell, on stdout
+/// Print completions for a shell
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -15,7 +15,7 @@ use crate::{
     session::Session,
 };
 
-/// One stored value from stdin as YAML or JSON
+/// Print one stored value from stdin as YAML or JSON
 ///
 /// Takes what etcd stores for Kubernetes: protobuf after `k8s\0`, JSON, CBOR, and these encrypted. What it prints is not
 /// masked.

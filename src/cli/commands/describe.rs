@@ -20,7 +20,7 @@ use crate::{
     session::Session,
 };
 
-/// Objects in full, with their owners, what they own, and their Events
+/// Show objects in full, with their owners, what they own, and their Events
 ///
 /// Every field in sections, owners above, what it owns below, and the Events about it. For a Node also its pods and
 /// what they request. Without -n it is all namespaces. KIND is as for `get`. What is secret is masked: equal secrets

@@ -23,7 +23,7 @@ use etcdsnap::{
     source::Source,
 };
 
-/// What changed between two backups, or two revisions of one
+/// Show what changed between two backups, or two revisions of one
 ///
 /// Added (+), removed (-), replaced (!: the same name, another uid) and changed (~) objects, and what changed in them field
 /// by field. Items of a list are matched by their merge key, such as the name of a container, not by position. Equal
@@ -53,10 +53,11 @@ pub(crate) struct Compare {
     /// The newer backup, unless --rev names two revisions of A; after it the objects: KIND[/NAME] [NAME...]
     #[arg(value_name = "B [KIND[/NAME]...]")]
     rest: Vec<OsString>,
-    /// Two revisions of A instead of two backups
+    /// The two revisions of A that are compared, instead of two backups
     #[arg(long, value_name = "N..M", value_parser = revisions)]
     rev: Option<(i64, i64)>,
-    /// Two times of A instead of two backups, such as 2026-11-21T02:00:00Z..2026-11-21T02:10:00Z (UTC)
+    /// The two times of A that are compared, instead of two backups, such as
+    /// 2026-11-21T02:00:00Z..2026-11-21T02:10:00Z (UTC)
     #[arg(long, value_name = "FROM..TO", value_parser = times, conflicts_with = "rev", allow_hyphen_values = true)]
     at: Option<(Time, Time)>,
     #[command(flatten)]
@@ -76,10 +77,10 @@ pub(crate) struct Compare {
     /// Compare the status too
     #[arg(long)]
     status: bool,
-    /// Counts and bytes by kind and namespace
+    /// Print only counts and bytes, by kind and namespace
     #[arg(long, conflicts_with = "name_only")]
     stat: bool,
-    /// Only which objects
+    /// Print only which objects differ
     #[arg(long)]
     name_only: bool,
     /// Compare keys and values as etcd has them, whatever they are

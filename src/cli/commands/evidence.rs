@@ -12,7 +12,7 @@ use crate::{
     session::Session,
 };
 
-/// The records that --evidence has written
+/// Check the records that --evidence has written
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -13,7 +13,7 @@ use crate::{
     session::Session,
 };
 
-/// HashKV, the sum that members compare
+/// Compute HashKV, the sum that members compare
 ///
 /// Equal to `etcdutl hashkv` and to the HashKV of a live member, without touching the file. It is of the last revision,
 /// or of an older one.

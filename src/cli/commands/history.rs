@@ -17,7 +17,7 @@ use crate::{
     session::{Session, is_partial},
 };
 
-/// Every stored revision of an object, deletions too, and what changed at each
+/// Show every stored revision of an object, deletions too, and what changed at each
 ///
 /// A backup holds every change since its last compaction, and of what is older the newest state of each key only.
 /// Kubernetes compacts every 5 minutes: a normal backup goes back 5 to 10 minutes. The first line names the window.

@@ -14,7 +14,7 @@ use crate::{
     session::Session,
 };
 
-/// Raw keys and values, as `etcdctl get` prints them
+/// Print raw keys and values, as `etcdctl get` does
 ///
 /// Without KEY: every key. Values are shown as they are stored, Secrets too.
 #[derive(Debug, Args)]
@@ -35,36 +35,36 @@ pub(crate) struct Kv {
     key: Option<OsString>,
     /// The first key after the range
     range_end: Option<OsString>,
-    /// All keys that begin with KEY
+    /// Print all keys that begin with KEY
     #[arg(long, conflicts_with_all = ["range_end", "from_key"])]
     prefix: bool,
-    /// KEY and all keys after it
+    /// Print KEY and all keys after it
     #[arg(long, conflicts_with = "range_end")]
     from_key: bool,
-    /// Only keys that are not of Kubernetes
+    /// Print only keys that are not of Kubernetes
     #[arg(long)]
     not_kubernetes: bool,
-    /// Keys without values
+    /// Print keys without values
     #[arg(long)]
     keys_only: bool,
-    /// Only how many there are
+    /// Print only how many there are
     #[arg(long, conflicts_with_all = ["keys_only", "print_value_only"])]
     count_only: bool,
-    /// Values without keys
+    /// Print values without keys
     #[arg(long, conflicts_with = "keys_only")]
     print_value_only: bool,
-    /// No more than N; 0 for all
+    /// The number of keys that are printed at most; 0 for all
     #[arg(long, value_name = "N", default_value_t = 0)]
     limit: usize,
     #[command(flatten)]
     when: When,
-    /// Sort by this
+    /// What the keys are sorted by
     #[arg(long, value_enum, ignore_case = true, default_value_t = SortBy::Key)]
     sort_by: SortBy,
-    /// In this order
+    /// The order
     #[arg(long, value_enum, ignore_case = true, default_value_t = Order::Ascend)]
     order: Order,
-    /// Every byte as \xNN
+    /// Print every byte as \xNN
     #[arg(long)]
     hex: bool,
     /// The format

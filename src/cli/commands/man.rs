@@ -7,7 +7,7 @@ use crate::{
     session::Session,
 };
 
-/// The man page, on stdout
+/// Print the man page
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -14,7 +14,7 @@ use crate::{
     session::Session,
 };
 
-/// Members, removed members, alarms, users and roles
+/// List members, removed members, alarms, users and roles
 ///
 /// The members are printed as by `etcdctl member list`. A snapshot does not hold the cluster's id: it is not shown.
 #[derive(Debug, Args)]

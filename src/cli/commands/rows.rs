@@ -28,7 +28,7 @@ use crate::{
     words::{is_kind, is_path},
 };
 
-/// One row for each key, for other engines: DuckDB, Polars, Spark, a spreadsheet
+/// Write a row for each key, for other engines: DuckDB, Polars, Spark, a spreadsheet
 ///
 /// The columns (docs/rows.md) are whose object it is, its revisions, its owners, labels and images, what encrypts it, and
 /// of which backup and cluster it is. Each backup is checked as `verify` does before its first row is written; a damaged
@@ -57,10 +57,11 @@ pub(crate) struct Rows {
     /// The format; without it by the ending of FILE, or ndjson
     #[arg(long, value_enum, value_name = "FORMAT")]
     format: Option<FormatName>,
-    /// Into FILE; - for stdout (the default)
+    /// The file that is written; - for stdout (the default)
     #[arg(long, value_name = "FILE")]
     to: Option<PathBuf>,
-    /// Into DIR/cluster=ID/date=DATE/SHA16.FORMAT, a file for each backup; the same backup again replaces its file
+    /// The folder for a file of each backup, DIR/cluster=ID/date=DATE/SHA16.FORMAT; the same backup again replaces its
+    /// file
     #[arg(long, value_name = "DIR", conflicts_with = "to")]
     dataset: Option<PathBuf>,
     /// Replace FILE if it exists

@@ -24,7 +24,7 @@ use crate::{
     session::{Session, one_stdin, stop_at_signal},
 };
 
-/// A read-only Kubernetes API on a backup: kubectl, k9s and other clients show what was in the cluster
+/// Serve a backup as a read-only Kubernetes API: kubectl, k9s and other clients show what was in the cluster
 ///
 /// It listens on loopback, and writes a kubeconfig with one context for each SNAPSHOT; standard output is the line that
 /// a shell takes to use it. It runs until ^C, which removes the kubeconfig. Nothing can be changed: writes are refused.

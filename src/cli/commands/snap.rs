@@ -15,7 +15,7 @@ use crate::{
     session::Session,
 };
 
-/// Raft's .snap files: up to which entry, who votes, and the v2store's members
+/// List Raft's .snap files: up to which entry, who votes, and the v2store's members
 ///
 /// PATH is one file, or a data directory: then all of its member/snap, the newest last, and which of them etcd starts
 /// from, by the log. etcd 3.4 and 3.5 take the members from such a file, 3.6 who votes; 3.7 opens none.

@@ -14,7 +14,7 @@ use crate::{
     session::Session,
 };
 
-/// etcdutl's own commands, for scripts that call them
+/// Run etcdutl's own commands, for scripts that call them
 #[derive(Debug, Args)]
 #[command(infer_subcommands = true)]
 pub(crate) struct Snapshot {
@@ -31,10 +31,10 @@ pub(crate) struct Snapshot {
 /// As cobra takes them: a flag may be given again, and the last one counts.
 #[derive(Debug, Subcommand)]
 enum Alias {
-    /// As `etcdutl snapshot status`, byte for byte
+    /// Print what `etcdutl snapshot status` prints, byte for byte
     #[command(args_override_self = true)]
     Status(Status),
-    /// As `etcdutl snapshot restore`, with its flags and defaults
+    /// Restore as `etcdutl snapshot restore` does, with its flags and defaults
     #[command(args_override_self = true)]
     Restore(Box<restore::Alias>),
 }

@@ -17,7 +17,7 @@ use crate::{
     session::{Session, note_doubt},
 };
 
-/// What a backup is, and how much is in it
+/// Show what a backup is, and how much is in it
 ///
 /// A list for one backup, a table for several. The fields are those of `etcdutl snapshot status`, the kind of file, and
 /// whether it has a trailer. For a data directory they are those of its db alone; LOG shows what its log holds besides,

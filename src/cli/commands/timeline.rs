@@ -19,7 +19,7 @@ use crate::{
     session::Session,
 };
 
-/// Every change that a backup holds, one a line, with its time and program
+/// List every change that a backup holds, one a line, with its time and program
 ///
 /// A backup holds every change since its last compaction. Kubernetes compacts every 5 minutes, so a normal backup goes
 /// back 5 to 10 minutes. For a data directory whose log begins with the first entry, compacted changes are shown too.
@@ -71,7 +71,7 @@ pub(crate) struct Timeline {
     /// Show also what is left out by default
     #[arg(long)]
     all: bool,
-    /// Without the line of headers
+    /// Print no line of headers
     #[arg(long)]
     no_headers: bool,
     /// The format

@@ -8,7 +8,7 @@ use crate::{
     session::Session,
 };
 
-/// The names of the buckets, one a line
+/// List the names of the buckets, one a line
 ///
 /// As `bbolt buckets`: those at the top level; buckets in them are keys of `bolt keys`.
 #[derive(Debug, Args)]

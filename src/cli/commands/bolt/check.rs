@@ -13,7 +13,7 @@ use crate::{
     session::Session,
 };
 
-/// Whether the pages are consistent
+/// Check whether the pages are consistent
 ///
 /// As `bbolt check`: OK, or what is wrong, a line each, and how many errors. Nothing ends the check, so that more may be
 /// found than bbolt does. `etcdsnap verify` checks the records and the trailer, too.

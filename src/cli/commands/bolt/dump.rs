@@ -13,7 +13,7 @@ use crate::{
     session::Session,
 };
 
-/// The bytes of pages as hex
+/// Print the bytes of pages as hex
 ///
 /// As `bbolt dump`: one physical page for each PAGE, without its overflow pages. * is for lines equal to the one before.
 /// Bytes are printed as they are stored, those of Secrets too.

@@ -15,7 +15,7 @@ use crate::{
     session::Session,
 };
 
-/// The value of a key in a bucket
+/// Print the value of a key in a bucket
 ///
 /// As `bbolt get`. The value is printed as it is stored, a Secret too.
 #[derive(Debug, Args)]

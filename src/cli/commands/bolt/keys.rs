@@ -11,7 +11,7 @@ use crate::{
     session::Session,
 };
 
-/// The keys of a bucket, one a line
+/// List the keys of a bucket, one a line
 ///
 /// As `bbolt keys`: in order, with the names of the buckets in it.
 #[derive(Debug, Args)]

@@ -17,7 +17,7 @@ use crate::{
     session::Session,
 };
 
-/// The pages of the db, as the bbolt command line prints them
+/// Print the pages of the db, as the bbolt command line does
 ///
 /// Arguments, flags and output are those of bbolt 1.5. Broken files, on which bbolt ends, are read as far as possible: what
 /// is wrong is on stderr, and the exit status is 1. No file is locked or written to. Of a data directory the db is

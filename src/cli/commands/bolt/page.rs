@@ -24,7 +24,7 @@ use crate::{
 /// The line between two pages.
 pub(super) const SEPARATOR: &str = "===============================================";
 
-/// One or more pages, decoded
+/// Print one or more pages, decoded
 ///
 /// As `bbolt page`. Values are printed as they are stored, Secrets too. With --etcd it is what the page is used for, and
 /// each item in etcd's words: revision, key and size of a record, members, leases, users, roles, without values.

@@ -12,7 +12,7 @@ use crate::{
     session::Session,
 };
 
-/// The pages with type, number of items and overflow pages
+/// List the pages with type, number of items and overflow pages
 ///
 /// As `bbolt pages`. ITEMS is the number of keys of a leaf or branch, and of free pages of the freelist. OVRFLW is the
 /// number of further pages that a page covers; these have no row of their own.

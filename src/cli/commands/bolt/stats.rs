@@ -9,7 +9,7 @@ use crate::{
     session::Session,
 };
 
-/// How many pages and bytes the buckets take
+/// Count the pages and bytes that the buckets take
 ///
 /// As `bbolt stats`: of all buckets together.
 #[derive(Debug, Args)]

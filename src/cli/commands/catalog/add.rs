@@ -43,7 +43,7 @@ pub(crate) struct Add {
     /// Backups, or folders of backups
     #[arg(required = true)]
     path: Vec<PathBuf>,
-    /// Call the one backup so, instead of by its path: where it is kept
+    /// The name of the one backup, instead of its path: where it is kept
     #[arg(long, value_name = "URL")]
     name: Option<String>,
     /// The format

@@ -15,7 +15,7 @@ use crate::{
     session::Session,
 };
 
-/// Whether the files are as they were when they were added: changed, missing, or gone bad on the disk
+/// Check whether the files are as they were when they were added: changed, missing, or gone bad on the disk
 ///
 /// Every file is read again, and its SHA-256 compared with the one in the catalog: the content of a file that nobody has
 /// written to may have changed all the same. --quick compares only size, time and inode.

@@ -17,7 +17,7 @@ use crate::{
     session::Session,
 };
 
-/// What differs between two backups of one cluster, without opening them
+/// Show what differs between two backups of one cluster, without opening them
 ///
 /// A and B are paths, names of files, or times: of a time the newest backup up to it. `+` added, `-` removed, `!`
 /// replaced by another object of the same name, `~` changed, `=` written again with an equal value. Events and Leases are

@@ -19,7 +19,7 @@ use crate::{
     session::Session,
 };
 
-/// In which backups an object is: first and last seen, every version, and the line that brings it back
+/// Find the backups that hold an object: first and last seen, every version, and the line that brings it back
 ///
 /// Found by its name, its kind, a prefix of keys, one key, labels, an image or its uid, in every backup that is or was in
 /// the catalog. A version that was written and overwritten, or an object that was made and deleted, between two backups
@@ -36,13 +36,13 @@ Exit status: 1 when no backup holds it")]
 pub(crate) struct Find {
     #[command(flatten)]
     what: What,
-    /// That had these labels at some time, as `kubectl get -l` takes them
+    /// Only objects that had these labels at some time, as `kubectl get -l` takes them
     #[arg(short = 'l', long = "selector", value_name = "LABELS", value_parser = LabelSelector::parse)]
     labels: Option<LabelSelector>,
-    /// That used an image with this in its name
+    /// Only objects that used an image with this in its name
     #[arg(long, value_name = "IMAGE")]
     image: Option<String>,
-    /// With this metadata.uid
+    /// Only the object with this metadata.uid
     #[arg(long, value_name = "UID")]
     uid: Option<String>,
     /// The format

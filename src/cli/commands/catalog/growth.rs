@@ -11,7 +11,7 @@ use crate::{
     session::Session,
 };
 
-/// What grew: the size of the values of each kind or namespace, from backup to backup
+/// Show what grew: the size of the values of each kind or namespace, from backup to backup
 ///
 /// The kind that grew most comes first. CHART has one bar for each backup, or for each of several when there are more
 /// than 40; its height is relative to the greatest of the line. Old revisions and free pages are not counted.
@@ -24,10 +24,10 @@ Examples:
 pub(crate) struct GrowthCommand {
     #[command(flatten)]
     what: What,
-    /// Count by
+    /// What the sizes are counted by
     #[arg(long, value_enum, default_value_t = By::Kind)]
     by: By,
-    /// Only the first N lines
+    /// The number of lines that are printed at most
     #[arg(long, value_name = "N", default_value_t = 20)]
     top: usize,
     /// The format

@@ -8,7 +8,7 @@ use crate::{
     session::Session,
 };
 
-/// Every stored revision of an object in all backups of its cluster, and what changed at each
+/// Show every stored revision of an object in all backups of its cluster, and what changed at each
 ///
 /// As `history --also`: the backups of the row that hold it are opened, and each shows every change since its last
 /// compaction. Backups whose file is gone are left out, and named. `catalog find` answers without opening any.

@@ -17,7 +17,7 @@ use crate::{
     session::Session,
 };
 
-/// The newest backup of each cluster, and of each branch of one
+/// Show the newest backup of each cluster, and of each branch of one
 ///
 /// By the revision: a clock may be wrong. Only files that were there when the catalog was last brought up to date.
 #[derive(Debug, Args)]
@@ -31,7 +31,7 @@ pub(crate) struct Last {
     which: Which,
 }
 
-/// The oldest backup of each cluster, and of each branch of one
+/// Show the oldest backup of each cluster, and of each branch of one
 #[derive(Debug, Args)]
 pub(crate) struct Oldest {
     #[command(flatten)]

@@ -15,7 +15,7 @@ use crate::{
     session::Session,
 };
 
-/// The backups in the catalog, oldest content first
+/// List the backups in the catalog, oldest content first
 ///
 /// NEWEST is the newest time inside, AGE counts from it to now. CLUSTER is the start of its identity; `/1` and `/2` after
 /// it are branches: the cluster was restored, and went on from there. A note says where backups are missing in the

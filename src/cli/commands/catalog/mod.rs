@@ -16,7 +16,7 @@ use crate::{
     session::Session,
 };
 
-/// Many backups: which is the last good one, which holds an object, when did it change, what grew
+/// Search many backups: which is the last good one, which holds an object, when did it change, what grew
 ///
 /// `add` checks each backup once, as `verify` does, and notes what it holds; the other commands answer from that. Backups
 /// are told apart by their content: a copy is no second backup, and a file that was moved is found again. Values are not

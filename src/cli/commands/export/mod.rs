@@ -20,7 +20,7 @@ use crate::{
     session::{Session, arguments, stop_at_signal},
 };
 
-/// Objects as files for `kubectl apply`, on this or another cluster
+/// Write objects as files for `kubectl apply`, on this or another cluster
 ///
 /// Objects are selected as for `get`; -n without a KIND includes the Namespace. Left out is what a cluster makes by itself
 /// (objects that have a controller as owner, Endpoints of Services with a selector, kube-root-ca.crt, tokens, Nodes,
@@ -59,7 +59,7 @@ pub(crate) struct Export {
     snapshot: PathBuf,
     #[command(flatten)]
     which: Which,
-    /// Into DIR, which is new or empty; - for one stream on stdout
+    /// The folder that is written, new or empty; - for one stream on stdout
     #[arg(long, value_name = "DIR|-")]
     to: PathBuf,
     /// The format of the files

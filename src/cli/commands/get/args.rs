@@ -12,7 +12,7 @@ use crate::{
     commands::which::Which,
 };
 
-/// Objects as kubectl prints them; without a KIND a list of everything
+/// Print objects as kubectl does; without a KIND a list of everything
 ///
 /// With a KIND it is the table that kubectl prints, column for column. A backup has no "now": AGE counts from the newest
 /// time in it. Without -n it is all namespaces. KIND is a plural, singular or short
@@ -41,7 +41,7 @@ pub(crate) struct Get {
     pub(super) snapshot: PathBuf,
     #[command(flatten)]
     pub(super) which: Which,
-    /// By this field, such as .metadata.creationTimestamp; objects without it first
+    /// The field to sort by, such as .metadata.creationTimestamp; objects without it come first
     #[arg(long, value_name = "PATH", default_value = "", hide_default_value = true)]
     pub(super) sort_by: String,
     /// The object under this key of etcd
@@ -57,22 +57,22 @@ pub(crate) struct Get {
     #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set, num_args = 0..=1,
           require_equals = true, default_missing_value = "true", hide_short_help = true)]
     pub(super) allow_missing_template_keys: bool,
-    /// Without the line of headers
+    /// Print no line of headers
     #[arg(long)]
     pub(super) no_headers: bool,
-    /// With these labels as columns: a,b
+    /// Labels that are columns too: a,b
     #[arg(short = 'L', long, value_name = "LABELS", value_delimiter = ',')]
     pub(super) label_columns: Vec<String>,
-    /// With all labels as the last column of a table
+    /// Print all labels as the last column of a table
     #[arg(long)]
     pub(super) show_labels: bool,
-    /// With the kind before each name in a table, as if several kinds were listed
+    /// Print the kind before each name in a table, as if several kinds were listed
     #[arg(long, hide_short_help = true)]
     pub(super) show_kind: bool,
-    /// No error, and no output, where nothing that was asked for is there
+    /// Print nothing, and exit with 0, where nothing that was asked for is there
     #[arg(long, hide_short_help = true)]
     pub(super) ignore_not_found: bool,
-    /// With metadata.managedFields
+    /// Print metadata.managedFields too
     #[arg(long, hide_short_help = true)]
     pub(super) show_managed_fields: bool,
     #[command(flatten)]

@@ -38,7 +38,7 @@ pub(super) struct Listing {
     /// Only those with these verdicts, with commas
     #[arg(long, value_enum, value_name = "VERDICT", value_delimiter = ',')]
     verdict: Vec<Judgement>,
-    /// No more than N; 0 for all
+    /// The number of records that are listed at most; 0 for all
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     limit: usize,
 }

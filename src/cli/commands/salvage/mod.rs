@@ -49,7 +49,7 @@ be read or written")]
 pub(crate) struct Salvage {
     /// The broken db: a file, a data directory, either of them in an archive, or what is left of one
     input: PathBuf,
-    /// Into FILE, which is new
+    /// The new file that is written
     #[arg(long, value_name = "FILE", required_unless_present = "list")]
     to: Option<PathBuf>,
     /// Add a log that goes further: a member's member/wal or data directory

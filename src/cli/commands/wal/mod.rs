@@ -25,7 +25,7 @@ use crate::{
     session::Session,
 };
 
-/// Raft's log (WAL), record by record, with the place of any damage
+/// List Raft's log (WAL), record by record, with the place of any damage
 ///
 /// PATH is a data directory (with its db or without), its `member/wal`, one segment, or any of these in an archive.
 /// The lines before the table name the member, what is committed, and who votes.
