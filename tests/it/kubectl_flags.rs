@@ -296,12 +296,12 @@ fn flags_about_a_server_say_what_to_do_instead() {
         (
             &["pods", "-w"] as &[&str],
             "a backup does not change, there is nothing to watch",
-            "etcdsnap timeline fixtures/kube.db pods lists every change that it holds",
+            "`etcdsnap timeline fixtures/kube.db pods` lists every change that it holds",
         ),
         (
             &["deploy/web", "--watch-only"],
             "a backup does not change, there is nothing to watch",
-            "etcdsnap timeline fixtures/kube.db deploy lists every change that it holds",
+            "`etcdsnap timeline fixtures/kube.db deploy` lists every change that it holds",
         ),
         (
             &["--raw", "/apis/apps/v1/namespaces/shop/deployments/web"],
