@@ -296,6 +296,17 @@ fn every_member_in_one_run() {
     let hashes: Vec<_> =
         ["m1", "m2", "m4"].map(|name| fs::read(Path::new(&to).join(name).join("member/snap/db")).unwrap()).to_vec();
     assert!(hashes.iter().all(|db| *db == hashes[0]));
+    let (_dir, to) = place();
+    let said = good(&["restore", "fixtures/three-members.db", "--all-members", "--to", &to]);
+    let first = said.find("  copy each folder to its machine").unwrap();
+    let starts = said.find("  etcd --name m1").unwrap();
+    for name in ["m1", "m2", "m4"] {
+        let line = format!("    {to}/{name}/member to the machine of {name} (http://127.0.0.1:");
+        assert!(said.find(&line).is_some_and(|at| first < at && at < starts), "{line}: {said}");
+    }
+    let (_dir, to) = place();
+    let one = good(&["restore", "fixtures/three-members.db", "--member", "m1", "--data-dir", &to]);
+    assert!(!one.contains("to the machine of"), "{one}");
 }
 
 #[test]
