@@ -29,7 +29,7 @@ fn calls(dir: &Path) -> Vec<(Vec<String>, i32)> {
         (&["bolt", "check", &damaged], 1),
         (&["kv", "fixtures/kube.db", "no-such-key"], 1),
         (&["get", &damaged], 1),
-        (&["get", "fixtures/kube.db", "pods", "-n", "none"], 0),
+        (&["get", "fixtures/kube.db", "pods", "-n", "none"], 1),
         (&["get", "fixtures/kube.db", "pods", "--at", "2026-11-21T02:04:00Z", "--evidence", evidence], 0),
         (&["describe", "fixtures/kube.db", "cm/no-such-one"], 1),
         (&["kv", member, "--keys-only"], 0),
