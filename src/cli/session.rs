@@ -153,11 +153,13 @@ impl Session {
     }
 
     /// The folder for files of the run.
+    #[cfg(feature = "serve")]
     pub(crate) fn tmp_dir(&self) -> &Path {
         &self.options.tmp_dir
     }
 
     /// Whether the user named that folder.
+    #[cfg(feature = "serve")]
     pub(crate) fn is_tmp_named(&self) -> bool {
         self.tmp_named
     }
