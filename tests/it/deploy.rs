@@ -167,6 +167,7 @@ fn a_killed_worker_of_dask_costs_nothing_but_time() {
     let dir = tempfile::tempdir().unwrap();
     let (list, files) = fleet(dir.path());
     let (set, verdicts, slow) = (dir.path().join("set"), dir.path().join("verdicts"), dir.path().join("slow"));
+    let said = dir.path().join("said");
     fs::write(&slow, format!("#!/bin/sh\nsleep 0.2\nexec {} \"$@\"\n", env!("CARGO_BIN_EXE_etcdsnap"))).unwrap();
     fs::set_permissions(&slow, fs::Permissions::from_mode(0o755)).unwrap();
     let mut dask = Command::new(Path::new(&engines).join("bin/python"))
@@ -177,7 +178,7 @@ fn a_killed_worker_of_dask_costs_nothing_but_time() {
         .current_dir(dir.path())
         .stdin(fs::File::open(&list).unwrap())
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
+        .stderr(fs::File::create(&said).unwrap())
         .spawn()
         .unwrap();
     eventually("the first files", || below(&set, ".parquet").len() > 3);
@@ -192,7 +193,8 @@ fn a_killed_worker_of_dask_costs_nothing_but_time() {
         std::thread::sleep(Duration::from_millis(100));
     }
     let _ = dask.kill();
-    assert!(ended.is_some_and(|status| status.success()), "{ended:?}");
+    let said = fs::read_to_string(said).unwrap();
+    assert!(ended.is_some_and(|status| status.success()), "{ended:?}: {said}");
     assert_eq!(below(&set, "").len(), 27);
     check_verdicts(&fs::read_to_string(&verdicts).unwrap(), &files);
 }
