@@ -42,8 +42,9 @@ def main():
     tasks = client.map(rows, snapshots, dataset=os.path.abspath(given.dataset), retries=3, pure=False)
     failed = 0
     with open(given.verdicts + ".new", "w") as verdicts:
-        for task, outcome in dask.distributed.as_completed(tasks, with_results=True, raise_errors=False):
-            if task.status == "finished":
+        for _, outcome in dask.distributed.as_completed(tasks, with_results=True, raise_errors=False):
+            # The status is no guide: it is "pending" again when the worker that had the outcome has died since.
+            if isinstance(outcome, str):
                 verdicts.write(outcome)
             else:
                 failed += 1
