@@ -91,13 +91,15 @@ impl Which {
             Format::Table => {
                 for (row, holder) in items {
                     let entry = &holder.entry;
+                    let time = match entry.time() {
+                        None => "no time known".to_owned(),
+                        time => format!("{}, {} ago", minute(time), since(time)),
+                    };
                     writeln!(
                         session.out,
-                        "{}: {} ({}, {} ago, revision {}, {})",
+                        "{}: {} ({time}, revision {}, {})",
                         row.label,
                         file(holder),
-                        minute(entry.time()),
-                        since(entry.time()),
                         entry.revision.unwrap_or_default(),
                         entry.verdict
                     )?;
