@@ -73,10 +73,10 @@ impl Cells {
     /// Adds the value in a row; returns about the number of its bytes.
     fn push(&mut self, column: &Column, line: Line<'_>) -> usize {
         match column.of {
-            Of::Int(get) => self.simple(column.required, Some(get(line)), |leaf, value| leaf.int(value)),
+            Of::Int(get) => self.simple(column.required, Some(get(line)), Leaf::int),
             Of::Time(get) => {
                 let time = get(line).map(|time| time.microseconds());
-                self.simple(column.required, time, |leaf, value| leaf.int(value))
+                self.simple(column.required, time, Leaf::int)
             }
             Of::Text(get) => {
                 let text = get(line).map(str::as_bytes);
