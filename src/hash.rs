@@ -4,6 +4,8 @@
 use crc_fast::{CrcAlgorithm::Crc32Iscsi, Digest};
 use sha2::Digest as _;
 
+use crate::{Error, Result};
+
 /// The CRC-32C of a run of bytes, and how many they were, so that sums of neighbouring runs can be joined.
 ///
 /// Mirrors Go's `crc32.MakeTable(crc32.Castagnoli)` with `New` and `Sum32`.
@@ -141,6 +143,21 @@ pub fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
     block.iter_mut().zip(short).for_each(|(byte, key)| *byte = *key);
     let inner = sum(&[&[&block.map(|byte| byte ^ 0x36)[..]], parts].concat());
     sum(&[&block.map(|byte| byte ^ 0x5c), &inner])
+}
+
+/// Random bytes, for a key of a keyed sum or a secret.
+///
+/// # Errors
+/// When the system gives none.
+pub(crate) fn random<const N: usize>() -> Result<[u8; N]> {
+    let mut bytes = [0; N];
+    let mut rest = &mut bytes[..];
+    while !rest.is_empty() {
+        let n = rustix::rand::getrandom(&mut *rest, rustix::rand::GetRandomFlags::empty());
+        let n = n.map_err(|errno| Error::io("getrandom(2)", "read", errno.into()))?;
+        rest = rest.get_mut(n..).unwrap_or_default();
+    }
+    Ok(bytes)
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ use crate::{
     document::TOOL,
     error::Severity,
     etcd::{Load, Snapshot, Survey},
-    hash::{Sha256, hex},
+    hash::{Sha256, hex, random},
     k8s::{Key, Object, Resource, Ring, Value},
     publish::{DirLock, fault, make_dir},
     source::{BackupKind, Source},
@@ -135,14 +135,13 @@ impl Writer {
         };
         writer.begin()?;
         if !goes_on {
-            let mut key = vec![0; 32];
-            random(&mut key)?;
+            let key = random::<32>()?;
             writer.write(|tx, path| {
                 for definition in ALL {
                     tx.open_table(definition).map_err(|e| broken(path, e))?;
                 }
                 let mut table = tx.open_table(META).map_err(|e| broken(path, e))?;
-                put(path, &META, &mut table, b"key", key.clone())?;
+                put(path, &META, &mut table, b"key", key.to_vec())?;
                 put(path, &META, &mut table, b"schema", SCHEMA.to_le_bytes().to_vec())?;
                 put(path, &META, &mut table, b"tool", TOOL.as_bytes().to_vec())
             })?;
@@ -586,14 +585,4 @@ fn kept(report: &Report) -> serde_json::Value {
         findings.truncate(FINDINGS);
     }
     report
-}
-
-fn random(bytes: &mut [u8]) -> Result<()> {
-    let mut rest = bytes;
-    while !rest.is_empty() {
-        let n = rustix::rand::getrandom(&mut *rest, rustix::rand::GetRandomFlags::empty())
-            .map_err(|errno| Error::io("getrandom(2)", "read", errno.into()))?;
-        rest = rest.get_mut(n..).unwrap_or_default();
-    }
-    Ok(())
 }

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     Error, Result,
-    hash::{hex, hmac_sha256},
+    hash::{hex, hmac_sha256, random},
 };
 
 /// Annotations of a Secret that repeat its content: the manifest of `kubectl apply`, and the token that OpenShift
@@ -124,14 +124,7 @@ impl Mask {
     /// # Errors
     /// When the system gives no random bytes.
     pub fn random() -> Result<Self> {
-        let mut key = [0; 32];
-        let mut rest = &mut key[..];
-        while !rest.is_empty() {
-            let n = rustix::rand::getrandom(&mut *rest, rustix::rand::GetRandomFlags::empty());
-            let n = n.map_err(|errno| io_error("getrandom(2)", errno.into()))?;
-            rest = rest.get_mut(n..).unwrap_or_default();
-        }
-        Ok(Self { key: Some(key.to_vec()), base64: false })
+        Ok(Self { key: Some(random::<32>()?.to_vec()), base64: false })
     }
 
     /// A mask with the bytes of the file at `path` as key: runs with the same file can be compared.

@@ -28,7 +28,10 @@ use hyper_util::{
 use tokio::{net::TcpStream, runtime, task::spawn_blocking, time};
 
 use super::{answer::Answer, api::Api, backup::Backup, body::Sent, request::Request, socket::Socket, status::Refusal};
-use crate::{Error, Result, hash::hex};
+use crate::{
+    Error, Result,
+    hash::{hex, random},
+};
 
 /// Connections at a time; further ones are refused.
 const CONNECTIONS: usize = 512;
@@ -134,14 +137,7 @@ impl Server {
 
 /// 128 random bits.
 fn secret() -> Result<String> {
-    let mut bytes = [0; 16];
-    let mut rest = &mut bytes[..];
-    while !rest.is_empty() {
-        let n = rustix::rand::getrandom(&mut *rest, rustix::rand::GetRandomFlags::empty());
-        let n = n.map_err(|errno| Error::io("getrandom(2)", "read", errno.into()))?;
-        rest = rest.get_mut(n..).unwrap_or_default();
-    }
-    Ok(hex(&bytes))
+    Ok(hex(&random::<16>()?))
 }
 
 #[derive(Debug, Default)]

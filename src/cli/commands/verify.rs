@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use crate::{
     args::{Format, LogArgs},
     failure::{Exit, Failure},
-    render::{self, Color, Columns},
+    render::{self, Columns},
     session::{Session, note_doubt, one_stdin},
 };
 
@@ -127,7 +127,7 @@ impl Verify {
 /// A report a line.
 fn table(session: &mut Session, reports: &[Report]) -> Result<(), Failure> {
     let headers = ["FILE", "VERDICT", "NEWEST", "REVISION", "KEYS", "SIZE", "VERSION", "TRAILER", "STARTS ON"];
-    let mut columns = Columns::new(&headers).right(&[3, 4, 5]).colored(1, color);
+    let mut columns = Columns::new(&headers).right(&[3, 4, 5]).colored(1, render::of_verdict);
     for report in reports {
         let or_dash = |text: Option<String>| text.filter(|t| !t.is_empty()).unwrap_or_else(|| "-".to_owned());
         let starts = report.starts_on.iter().filter_map(|(etcd, startup)| match startup.ok {
@@ -193,16 +193,6 @@ fn members(session: &mut Session, clusters: &[Members]) -> Result<(), Failure> {
         lines.into_iter().try_for_each(|line| writeln!(session.out, "  {line}"))?;
     }
     Ok(())
-}
-
-/// The colour of a verdict.
-fn color(verdict: &str) -> Option<Color> {
-    match verdict {
-        "good" => Some(Color::Green),
-        "doubtful" => Some(Color::Yellow),
-        "damaged" => Some(Color::Red),
-        _ => None,
-    }
 }
 
 /// How many folders were not entered.

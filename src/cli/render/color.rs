@@ -39,3 +39,13 @@ pub(super) fn begin(color: Color) -> &'static [u8] {
 
 /// The escape sequence that ends a colour.
 pub(super) const END: &[u8] = b"\x1b[0m";
+
+/// The colour of a verdict.
+pub(crate) fn of_verdict(verdict: &str) -> Option<Color> {
+    match verdict {
+        "good" => Some(Color::Green),
+        "doubtful" => Some(Color::Yellow),
+        "damaged" => Some(Color::Red),
+        _ => None,
+    }
+}

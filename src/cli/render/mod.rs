@@ -9,7 +9,7 @@ mod progress;
 pub(crate) mod report;
 mod screen;
 
-pub(crate) use color::When as ColorWhen;
+pub(crate) use color::{When as ColorWhen, of_verdict};
 pub(crate) use progress::Progress;
 pub(crate) use say::say_line;
 pub(crate) use screen::Screen;

@@ -11,7 +11,7 @@ use super::common::{Db, Of, age, file, minute, rows, short, since};
 use crate::{
     args::Format,
     failure::{Exit, Failure},
-    render::{self, Color, Columns, bytes, printable},
+    render::{self, Columns, bytes, printable},
     session::Session,
 };
 
@@ -87,7 +87,7 @@ impl Ls {
         match self.output {
             Format::Table => {
                 let headers = ["NEWEST", "AGE", "CLUSTER", "REVISION", "KEYS", "SIZE", "VERDICT", "NOTE", "FILE"];
-                let mut columns = Columns::new(&headers).right(&[1, 3, 4, 5]).colored(6, color);
+                let mut columns = Columns::new(&headers).right(&[1, 3, 4, 5]).colored(6, render::of_verdict);
                 for holder in holders {
                     let entry = &holder.entry;
                     let dash = || "-".to_owned();
@@ -141,16 +141,6 @@ fn cluster(holder: &Holder, labels: &HashMap<u32, String>) -> String {
     match &holder.entry.lineages[..] {
         [one] => labels.get(one).cloned().unwrap_or_default(),
         _ => short(holder.entry.identity.as_deref()),
-    }
-}
-
-/// The colour of a verdict.
-fn color(verdict: &str) -> Option<Color> {
-    match verdict {
-        "good" => Some(Color::Green),
-        "doubtful" => Some(Color::Yellow),
-        "damaged" => Some(Color::Red),
-        _ => None,
     }
 }
 
