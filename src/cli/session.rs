@@ -9,7 +9,7 @@ use std::{
 use etcdsnap::{
     Error, Findings, Result,
     error::{Advice, Call, Severity},
-    etcd::{Load, Snapshot},
+    etcd::{Load, Retraced, Snapshot},
     evidence::{Key, Printed, Recorder},
     source::{Candidates, Input, Options, RaftFiles, RaftKind, Source, is_stdin},
     verify::propose,
@@ -186,15 +186,20 @@ impl Session {
     pub(crate) fn load_whole<'s>(&self, source: &'s Source, load: &Load) -> Result<Snapshot<'s>> {
         let snapshot = Snapshot::load_whole(source, load)?;
         note_log(source, load, &snapshot);
-        let keyspace = snapshot.keyspace;
-        if keyspace.dropped() < keyspace.compacted() {
-            let at = keyspace.compacted();
-            say!("note: {}: records compacted at revision {at} are shown from its log", source.name());
-        } else if load.wal && is_partial(source, &snapshot) {
-            let name = source.name();
-            say!(
-                "note: {name}: its log does not show all of what was compacted, and is not used for that; `etcdsnap wal` lists what it holds"
-            );
+        let (keyspace, name) = (snapshot.keyspace, source.name());
+        match &snapshot.retraced {
+            Some(of) => note_retraced(name, of),
+            None if keyspace.dropped() < keyspace.compacted() => {
+                let at = keyspace.compacted();
+                say!("note: {name}: records compacted at revision {at} are shown from its log");
+            }
+            None if load.wal && !is_whole(source, &snapshot) => {
+                say!(
+                    "note: {name}: its log is not used for compacted revisions: it does not fit the db, or etcd may have refused some of its requests"
+                );
+                say!("hint: {}", Call::new("etcdsnap wal").arg(name).that("lists its entries"));
+            }
+            None => {}
         }
         Ok(snapshot)
     }
@@ -241,10 +246,34 @@ pub(crate) fn note_doubt(of: &str, doubt: Option<String>) -> Exit {
     Exit::Content
 }
 
-/// Whether a log does not show all of what was compacted in its db.
-pub(crate) fn is_partial(source: &Source, snapshot: &Snapshot<'_>) -> bool {
-    let keyspace = snapshot.keyspace;
-    keyspace.dropped() >= 0 && keyspace.dropped() >= keyspace.compacted() && !source.wal().is_empty()
+/// Prints which compacted revisions are shown from a log, and what of it is not certain.
+fn note_retraced(name: &str, of: &Retraced<'_>) {
+    let Retraced { first, last, unsure, until, partial, .. } = of;
+    if first <= last {
+        say!(
+            "note: {name}: the revisions {first} to {last}, which a compaction removed from the db, are shown from its log"
+        );
+    }
+    if *partial > 0 {
+        let what = "when its lease ended or its range was deleted";
+        say!("note: {name}: in {partial} of these revisions, more keys may have been deleted than are shown ({what})");
+    }
+    if *unsure > 0 {
+        say!("note: {name}: it is not certain what {unsure} older entries of its log changed; they are not shown");
+        let call = Call::new("etcdsnap wal").arg(name).option("--to-index", Some(until.to_string()));
+        say!("hint: {}", call.that("lists them"));
+    }
+}
+
+/// Whether a backup shows all that its db and its log hold, as far as it was compacted.
+pub(crate) fn is_whole(source: &Source, snapshot: &Snapshot<'_>) -> bool {
+    match &snapshot.retraced {
+        Some(of) => of.unsure == 0 && of.partial == 0,
+        None => {
+            let keyspace = snapshot.keyspace;
+            keyspace.dropped() < 0 || keyspace.dropped() < keyspace.compacted() || source.wal().is_empty()
+        }
+    }
 }
 
 /// Prints which entries of a backup's log are applied and which are not.

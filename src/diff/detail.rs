@@ -80,7 +80,10 @@ impl<'a, 'm> Detail<'a, 'm> {
         members.push(("revision".into(), Value::Int(revision.main)));
         members.push(("sub".into(), Value::Int(revision.sub)));
         members.push(("verb".into(), Value::str(self.verb())));
-        members.push(("version".into(), Value::Int(self.change.record.kv.version)));
+        // of a put that only a log shows it may not be known
+        let version =
+            Some(self.change.record.kv.version).filter(|version| *version > 0 || self.change.record.tombstone);
+        members.extend(version.map(|version| ("version".into(), Value::Int(version))));
         if self.change.missing > 0 {
             members.push(("missing".into(), Value::Int(self.change.missing)));
         }

@@ -22,6 +22,8 @@ pub enum Verb {
     Update,
     /// The key was deleted.
     Delete,
+    /// The key was written, and it is not known whether it existed before.
+    Put,
 }
 
 impl Verb {
@@ -32,6 +34,7 @@ impl Verb {
             Self::Create => "create",
             Self::Update => "update",
             Self::Delete => "delete",
+            Self::Put => "put",
         }
     }
 }
@@ -54,6 +57,7 @@ impl<'a> Change<'a> {
         match self.record {
             Record { tombstone: true, .. } => Verb::Delete,
             Record { kv: KeyValue { version: 1, .. }, .. } => Verb::Create,
+            Record { kv: KeyValue { version: 0, .. }, .. } => Verb::Put,
             _ => Verb::Update,
         }
     }
@@ -61,7 +65,7 @@ impl<'a> Change<'a> {
     /// Whether `last`, the record before it, is of an object that was deleted since, by a record that is missing.
     #[must_use]
     pub fn is_another(&self, last: &Record<'_>) -> bool {
-        !self.record.tombstone && !last.tombstone && last.kv.create_revision != self.record.kv.create_revision
+        !self.record.tombstone && !last.tombstone && !is_of_generation(&self.record.kv, &last.kv)
     }
 
     /// Both sides of the change, for a comparison.
@@ -92,10 +96,17 @@ impl<'a> Chain<'a> {
         }
         let old = self.newest.insert(key, record.kv);
         // A record of an earlier generation is not the one before: its deletion is missing.
-        let old = old.filter(|old| old.create_revision == record.kv.create_revision);
-        let missing = record.kv.version.saturating_sub(1).saturating_sub(old.map_or(0, |old| old.version));
+        let old = old.filter(|old| is_of_generation(&record.kv, old));
+        let before = record.kv.version.saturating_sub(1);
+        // of what the log alone shows, each version is there
+        let missing = old.map_or(before, |old| if old.version > 0 { before.saturating_sub(old.version) } else { 0 });
         Change { record, old, missing: missing.max(0) }
     }
+}
+
+/// Whether the key was not deleted between `old` and `new`, the records of a key.
+fn is_of_generation(new: &KeyValue<'_>, old: &KeyValue<'_>) -> bool {
+    new.create_revision <= old.mod_revision
 }
 
 /// Calls `each` with the changes of the keys that `wanted` accepts, in order and in waves bounded by bytes. A record

@@ -23,7 +23,11 @@ pub fn history_document(
     let windows = joined.backups.iter().map(|backup| {
         let (first, last) = backup.window();
         let path = Value::Str(backup.name.to_owned().into());
-        let members = vec![("path", path), ("first", Value::Int(first)), ("last", Value::Int(last))];
+        let mut members = vec![("path", path), ("first", Value::Int(first)), ("last", Value::Int(last))];
+        let unsure = backup.snapshot.retraced.as_ref().map_or(0, |of| of.unsure);
+        if let Some(unsure) = i64::try_from(unsure).ok().filter(|unsure| *unsure > 0) {
+            members.push(("unsureEntries", Value::Int(unsure)));
+        }
         Value::Object(Map::from_unsorted(members.into_iter().map(|(name, value)| (name.into(), value)).collect()))
     });
     // the members are in the order of their names, and all others follow

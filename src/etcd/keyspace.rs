@@ -13,6 +13,10 @@ pub struct Keyspace<'a> {
     pub bucket: Option<Bucket<'a>>,
     /// The records of the log, after those of the bucket, that the db does not hold yet.
     pub log_records: AddedRecords<'a>,
+    /// Records that only a log still holds, because a compaction has removed them from the bucket.
+    pub earlier: AddedRecords<'a>,
+    /// The first revision from which on these and the bucket hold every record.
+    pub earlier_from: Option<i64>,
     /// `meta/finishedCompactRev`: records below are gone, but for the newest of each key.
     pub finished: Option<Revision>,
     /// `meta/scheduledCompactRev`: a compaction that may be half done when it is ahead of `finished`.
@@ -39,6 +43,9 @@ impl<'a> Keyspace<'a> {
     /// yet.
     #[must_use]
     pub fn dropped(&self) -> i64 {
+        if let Some(first) = self.earlier_from {
+            return first.saturating_sub(1);
+        }
         self.finished.max(self.begun).map_or(-1, |revision| revision.main)
     }
 
@@ -63,7 +70,8 @@ impl<'a> Keyspace<'a> {
     /// Visits every record on all cores: each part of the bucket begins with `init` and takes its records in revision
     /// order through `step`; before a leaf's records, `leaf` sees the leaf. The last part holds the records of the log.
     ///
-    /// Records that cannot be decoded are left out and reported.
+    /// Records that cannot be decoded are left out and reported. The earlier records are a part of their own, the first:
+    /// where there are some, the parts are not in revision order.
     pub fn scan<S: Sync, T: Send>(
         &self,
         walk: &Walk<'a>,
@@ -87,7 +95,12 @@ impl<'a> Keyspace<'a> {
             },
         );
         let (shared, mut findings) = (fold.shared, fold.findings);
-        let mut parts = Vec::with_capacity(fold.parts.len().saturating_add(1));
+        let mut parts = Vec::with_capacity(fold.parts.len().saturating_add(2));
+        if !self.earlier.is_empty() {
+            let mut part = init();
+            self.earlier.records().for_each(|record| step(&shared, &mut part, &record));
+            parts.push(part);
+        }
         for (part, more) in fold.parts {
             parts.push(part);
             findings.append(more);

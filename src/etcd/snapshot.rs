@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Keyspace, Record, Replayed, Revision, State, replay::Edits};
+use super::{Keyspace, Record, Replayed, Retraced, Revision, State, replay::Edits};
 use crate::{
     Finding, Findings,
     bolt::{Bucket, Db, Leaf, Walk},
@@ -24,6 +24,8 @@ pub struct Snapshot<'a> {
     pub log: Option<Replayed>,
     /// The db that was opened, where that is not the source's own: the one that the leader sent.
     pub received: Option<&'a Part>,
+    /// What the log shows of compacted revisions; [`Snapshot::load_whole`] alone asks it.
+    pub retraced: Option<Retraced<'a>>,
     /// Changes of the small buckets by the log.
     pub(super) edits: Edits,
     /// A walk that has visited the pages of the small buckets.
@@ -82,7 +84,17 @@ impl<'a> Snapshot<'a> {
         keyspace.finished = state.meta.finished_compact_rev;
         keyspace.scheduled = state.meta.scheduled_compact_rev;
         keyspace.begun = keyspace.scheduled;
-        Ok(Self { state, keyspace, findings, log: None, received: None, edits: Edits::default(), walk, buckets })
+        Ok(Self {
+            state,
+            keyspace,
+            findings,
+            log: None,
+            received: None,
+            retraced: None,
+            edits: Edits::default(),
+            walk,
+            buckets,
+        })
     }
 
     /// The db file.
@@ -166,7 +178,9 @@ impl<'a> Snapshot<'a> {
                 }
             },
         );
-        scan.parts.concat()
+        let mut records = scan.parts.concat();
+        records.sort_by_key(|record| record.revision);
+        records
     }
 
     /// Calls `each` with every record in order, those of the log last, until that fails. Records that cannot be read go
@@ -205,10 +219,14 @@ impl<'a> Snapshot<'a> {
     ) -> Result<(), E> {
         let from = first.map(|first| first.to_bucket_key(false));
         let older = |key: &[u8]| from.as_deref().is_some_and(|from| key < from);
+        let mut earlier = self.keyspace.earlier.records().filter(|record| !older(record.bucket_key)).peekable();
         if let Some(bucket) = &self.keyspace.bucket {
             let (mut wrong, walk) = (Findings::default(), self.fresh_walk());
             let step = |leaf: &Leaf<'_, 'a>| {
                 for item in leaf.items.iter().filter(|item| !older(item.key)) {
+                    while let Some(record) = earlier.next_if(|record| record.bucket_key < item.key) {
+                        each(record)?;
+                    }
                     match Record::decode(item) {
                         Ok(record) => each(record)?,
                         Err(finding) => wrong.push(finding.page(leaf.page.id.0)),
@@ -223,6 +241,7 @@ impl<'a> Snapshot<'a> {
             findings.append(wrong);
             ended?;
         }
+        earlier.try_for_each(&mut each)?;
         self.keyspace.log_records.records().filter(|record| !older(record.bucket_key)).try_for_each(each)
     }
 

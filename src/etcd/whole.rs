@@ -14,18 +14,23 @@ use crate::{
 const PAGE_SIZE: u32 = 4096;
 
 impl<'a> Snapshot<'a> {
-    /// As [`Snapshot::load`]; with the records that were compacted, where the log holds every entry from the first on,
-    /// and its entries, applied to an empty db, give all that the db holds.
+    /// As [`Snapshot::load`]; with the records that were compacted and that the log still shows. That is all of them
+    /// where the log holds every entry from the first on, and its entries, applied to an empty db, give all that the db
+    /// holds; else those that are certain, with [`Snapshot::retraced`].
     ///
     /// # Errors
     /// As [`Snapshot::load`].
     pub fn load_whole(source: &'a Source, load: &Load) -> Result<Self> {
         let (snapshot, log) = Self::load_with_log(source, load)?;
-        let log = log.filter(|log| load.wal && log.entries().first().is_some_and(|entry| entry.index == 1));
+        let Some(log) = log.filter(|_| load.wal) else { return Ok(snapshot) };
         if snapshot.keyspace.dropped() < 0 || snapshot.findings.damaged() {
             return Ok(snapshot);
         }
-        let Some(whole) = log.and_then(|log| snapshot.whole_of(source, &log)) else { return Ok(snapshot) };
+        let begins = log.entries().first().is_some_and(|entry| entry.index == 1);
+        let whole = if begins { snapshot.whole_of(source, &log) } else { None };
+        let Some(whole) = whole else {
+            return snapshot.retraced(source, &log);
+        };
         let (findings, state) = (snapshot.findings, snapshot.state);
         Ok(Self { findings, state, log: snapshot.log, ..whole })
     }

@@ -57,6 +57,7 @@ mod one_writer;
 mod peers;
 mod planted_journal;
 mod power_cut;
+mod purged_log;
 mod read_only;
 mod readers_go_away;
 mod readme;

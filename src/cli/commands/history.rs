@@ -4,6 +4,7 @@ use clap::Args;
 use etcdsnap::{
     Error,
     diff::{Ignore, history_document, history_lines, window},
+    error::Call,
     etcd::Range,
     objects::{At, Cluster, Joined, Query},
     source::Source,
@@ -13,8 +14,8 @@ use super::object::note_namespace;
 use crate::{
     args::{InNamespace, Keys, LogArgs, Masking, ReportFormat, etcd_prefix},
     failure::{Exit, Failure},
-    render::{self, printable, shell},
-    session::{Session, is_partial},
+    render::{self, printable},
+    session::{Session, is_whole},
 };
 
 /// Show every stored revision of an object, deletions too, and what changed at each
@@ -22,8 +23,7 @@ use crate::{
 /// A backup holds every change since its last compaction, and of what is older the newest state of each key only.
 /// Kubernetes compacts every 5 minutes: a normal backup goes back 5 to 10 minutes. The first line names the window.
 /// More backups of the same cluster, with --also, make it longer; writes that are in none of them are counted. For a
-/// data directory whose log begins with the first entry, compacted revisions are shown too. Of any other log, `wal`
-/// lists the entries.
+/// data directory, revisions that only its log still shows are added where they are certain; a note names them.
 ///
 /// etcd records no times; the objects hold some (creation, managedFields, deletion requests, the Leases that nodes
 /// renew). A revision was written at its time or up to `+N s` later, as far as the clocks of the API servers are right.
@@ -39,7 +39,8 @@ Examples:
   etcdsnap history backup.db --key /my/key
   etcdsnap history backup.db deploy/web -n shop -o json | jq '.revisions[] | [.revision, .verb, .manager]'
 
-Exit status: 1 when no revision of it is there")]
+Exit status: 1 when no revision of it is there, or when it is not certain what older entries of a
+data directory's log did to it")]
 pub(crate) struct History {
     /// The backup
     snapshot: PathBuf,
@@ -121,12 +122,16 @@ impl History {
         }
         let ignore = Ignore { all: self.all, status: self.status, events: true, paths: Vec::new() };
         let mask = self.masking.mask()?;
-        let partial = sources.iter().zip(&snapshots).filter(|(source, snapshot)| is_partial(source, snapshot));
-        for (source, _) in partial.filter(|_| self.log.load().wal) {
-            for key in found.keys().filter(|key| *mask.key(key) == ***key).take(3) {
-                let call = format!("etcdsnap wal {} --prefix {}", shell(source.name()), shell(OsStr::from_bytes(key)));
-                say!("hint: {} lists the entries that may have changed it", printable(call));
+        let partial = sources.iter().zip(&snapshots).filter(|(source, snapshot)| !is_whole(source, snapshot));
+        for (source, snapshot) in partial.filter(|_| self.log.load().wal) {
+            let is_unsure = |key: &[u8]| snapshot.retraced.as_ref().is_none_or(|of| of.is_unsure(key));
+            let unsure: Vec<_> = found.keys().filter(|key| is_unsure(key)).collect();
+            for key in unsure.iter().filter(|key| *mask.key(key) == ****key).take(3) {
+                let call = Call::new("etcdsnap wal").arg(source.name());
+                let call = call.option("--prefix", Some(OsStr::from_bytes(key)));
+                say!("hint: {}", printable(call.that("lists the entries that may have changed it").to_string()));
             }
+            exit = if unsure.is_empty() { exit } else { Exit::Content };
         }
         match self.output {
             ReportFormat::Text => {

@@ -16,14 +16,14 @@ use crate::{
     args::{InNamespace, Keys, LogArgs, Masking, etcd_prefix, is_labelled},
     failure::{Exit, Failure},
     render::{self, printable},
-    session::Session,
+    session::{Session, is_whole},
 };
 
 /// List every change that a backup holds, one a line, with its time and program
 ///
 /// A backup holds every change since its last compaction. Kubernetes compacts every 5 minutes, so a normal backup goes
-/// back 5 to 10 minutes. For a data directory whose log begins with the first entry, compacted changes are shown too.
-/// Of any other log, `wal` lists the entries.
+/// back 5 to 10 minutes. For a data directory, changes that only its log still shows are added where they are certain;
+/// a note names them, and the exit status is 1 when older entries of the log are left out.
 ///
 /// etcd records no times; the objects hold some (creation, managedFields, deletion requests, the Leases that nodes
 /// renew). A change was written at TIME or up to WITHIN later, as far as the clocks of the API servers are right.
@@ -50,7 +50,8 @@ pub(crate) struct Timeline {
     what: Vec<String>,
     #[command(flatten)]
     within: InNamespace,
-    /// Only these verbs, with commas: create, update, delete
+    /// Only these verbs, with commas: create, update, delete; put, where only a log shows the write
+    /// and nothing shows whether the key existed
     #[arg(long, value_name = "VERB", value_delimiter = ',', value_parser = verb)]
     verb: Vec<Verb>,
     /// Only what these programs are known to have written, with commas
@@ -98,8 +99,8 @@ fn point(text: &str) -> Result<Point, String> {
 }
 
 fn verb(text: &str) -> Result<Verb, String> {
-    let verbs = [Verb::Create, Verb::Update, Verb::Delete];
-    verbs.into_iter().find(|verb| verb.name() == text).ok_or_else(|| "one of: create, update, delete".to_owned())
+    let verbs = [Verb::Create, Verb::Update, Verb::Delete, Verb::Put];
+    verbs.into_iter().find(|verb| verb.name() == text).ok_or_else(|| "one of: create, update, delete, put".to_owned())
 }
 
 /// Changed paths that are named in a line.
@@ -181,6 +182,7 @@ impl Timeline {
             return Err(Error::not_found("the backup holds no keys").into());
         }
         let exit = session.close(&source, cluster.findings())?;
+        let exit = if self.log.load().wal && !is_whole(&source, &snapshot) { exit.max(Exit::Content) } else { exit };
         // it may have been deleted since
         Ok(if any { exit } else { exit.max(absent) })
     }

@@ -127,7 +127,7 @@ fn head(detail: &Detail<'_, '_>) -> Vec<Line> {
     let (sign, what) = match (detail.compacted, verb) {
         (true, _) => ('=', "the last before the compaction"),
         (_, Verb::Create) => ('+', verb.name()),
-        (_, Verb::Update) => ('~', verb.name()),
+        (_, Verb::Update | Verb::Put) => ('~', verb.name()),
         (_, Verb::Delete) => ('-', verb.name()),
     };
     let [after, width] = detail.gap.cells();

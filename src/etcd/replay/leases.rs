@@ -4,7 +4,7 @@ use super::applier::{Applier, Caller, Done, No};
 use crate::etcd::{Range, state::Lease};
 
 /// `lease.MaxLeaseTTL`, in seconds.
-const MAX_LEASE_TTL: i64 = 9_000_000_000;
+pub(in crate::etcd) const MAX_LEASE_TTL: i64 = 9_000_000_000;
 /// The minimum time to live in an etcd with the default election timeout, in seconds.
 const MIN_LEASE_TTL: i64 = 2;
 

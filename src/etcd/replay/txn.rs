@@ -1,11 +1,9 @@
 //! Transactions (`server/etcdserver/txn/txn.go`).
 
-use std::cmp::Ordering;
-
 use super::applier::{Applier, Caller, Done, No, Write};
 use crate::etcd::{
     KeyValue,
-    request::{Compare, CompareResult, CompareTarget, RequestOp, Txn},
+    request::{Compare, CompareTarget, RequestOp, Txn},
 };
 
 impl<'a> Applier<'a> {
@@ -47,9 +45,9 @@ impl<'a> Applier<'a> {
     fn compare(&self, compare: &Compare<'a>) -> bool {
         let mut keys = self.live(compare.range()).peekable();
         if keys.peek().is_none() {
-            return !matches!(compare.target, CompareTarget::Value(_)) && holds(compare, &KeyValue::default());
+            return !matches!(compare.target, CompareTarget::Value(_)) && compare.holds(&KeyValue::default());
         }
-        keys.inspect(|_| self.charge(1)).all(|kv| holds(compare, kv))
+        keys.inspect(|_| self.charge(1)).all(|kv| compare.holds(kv))
     }
 
     /// `checkTxn`.
@@ -100,23 +98,4 @@ fn puts(txn: Txn<'_>) -> bool {
         RequestOp::Txn(inner) => puts(inner),
         RequestOp::Range(_) | RequestOp::DeleteRange(_) | RequestOp::Empty => false,
     })
-}
-
-/// `compareKV`.
-fn holds(compare: &Compare<'_>, kv: &KeyValue<'_>) -> bool {
-    let order = match compare.target {
-        CompareTarget::Version(version) => kv.version.cmp(&version),
-        CompareTarget::Create(revision) => kv.create_revision.cmp(&revision),
-        CompareTarget::Mod(revision) => kv.mod_revision.cmp(&revision),
-        CompareTarget::Value(value) => kv.value.cmp(value),
-        CompareTarget::Lease(lease) => kv.lease.cmp(&lease),
-        CompareTarget::Unknown(_) => Ordering::Equal,
-    };
-    match compare.result {
-        CompareResult::Equal => order.is_eq(),
-        CompareResult::NotEqual => order.is_ne(),
-        CompareResult::Greater => order.is_gt(),
-        CompareResult::Less => order.is_lt(),
-        CompareResult::Unknown(_) => true,
-    }
 }

@@ -1,7 +1,9 @@
 //! Requests about keys and values: `RangeRequest`, `PutRequest`, `DeleteRangeRequest`, `TxnRequest` of `rpc.proto`.
 
+use std::cmp::Ordering;
+
 use crate::{
-    etcd::Range,
+    etcd::{KeyValue, Range},
     proto::{Field, Malformed, Reader},
 };
 
@@ -256,6 +258,25 @@ impl<'a> Compare<'a> {
     #[must_use]
     pub(crate) fn range(&self) -> Range<'a> {
         Range::new(self.key, self.range_end)
+    }
+
+    /// Whether the condition holds for `kv` (`compareKV`).
+    pub(crate) fn holds(&self, kv: &KeyValue<'_>) -> bool {
+        let order = match self.target {
+            CompareTarget::Version(version) => kv.version.cmp(&version),
+            CompareTarget::Create(revision) => kv.create_revision.cmp(&revision),
+            CompareTarget::Mod(revision) => kv.mod_revision.cmp(&revision),
+            CompareTarget::Value(value) => kv.value.cmp(value),
+            CompareTarget::Lease(lease) => kv.lease.cmp(&lease),
+            CompareTarget::Unknown(_) => Ordering::Equal,
+        };
+        match self.result {
+            CompareResult::Equal => order.is_eq(),
+            CompareResult::NotEqual => order.is_ne(),
+            CompareResult::Greater => order.is_gt(),
+            CompareResult::Less => order.is_lt(),
+            CompareResult::Unknown(_) => true,
+        }
     }
 
     fn decode(message: &'a [u8]) -> Result<Self, Malformed> {

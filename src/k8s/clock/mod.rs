@@ -73,7 +73,12 @@ impl Clock {
             |(), _, _| {},
             |(), times, record| times.extend(Times::of(record, ring)),
         );
-        Self::from_times(scan.parts.into_iter().flatten())
+        let mut parts: Vec<Vec<Times<'_>>> = scan.parts;
+        if snapshot.keyspace.earlier_from.is_some() {
+            parts = vec![parts.concat()];
+            parts.iter_mut().for_each(|times| times.sort_by_key(|times| times.revision));
+        }
+        Self::from_times(parts.into_iter().flatten())
     }
 
     /// The clock of a few records, in order of their revisions.
