@@ -27,7 +27,7 @@ mod deploy;
 mod describe;
 mod diff;
 mod docs;
-mod doubt_is_never_washed_off;
+mod doubt_is_kept;
 mod encryption;
 mod etcdutl_syntax;
 mod evidence;

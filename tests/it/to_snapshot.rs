@@ -125,7 +125,7 @@ fn all_or_nothing_and_no_file_is_replaced() {
     refused(2, &format!("fixtures/kube.db {to} --data-dir d"), "cannot be used with");
     assert_eq!(Tree::of(dir.path()), before);
 
-    // Doubt is not washed off by the new sum.
+    // The new sum does not remove the doubt.
     let forced = dir.path().join("forced.db");
     let line = format!("{} --skip-hash-check --force --to-snapshot {}", bad.display(), forced.display());
     restore(line.split_whitespace());
