@@ -11,6 +11,7 @@
 //! A value that was deleted or overwritten is never *proved*. What cannot be decided is *likely*.
 
 mod buckets;
+mod candidates;
 mod cover;
 mod entry;
 mod garbled;

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use serde::Serialize;
 
 use super::{
+    candidates::Candidates,
     cover::Cover,
     entry::Entry,
     garbled,
@@ -170,8 +171,15 @@ impl<'a> Salvage<'a> {
         let newer = head.is_none() && cover.is_newer(&set.entries);
         self.walked = walked;
         self.latest = !newer && latest::is_latest(&self.set, &self.roots, &walked, head);
+        // A compaction removes nothing that is newer.
+        let compacted = self.compacted();
         let Self { carve, set, .. } = self;
+        let kept = set.entries.partition_point(|entry| entry.revision.main <= compacted);
+        let candidates = Candidates::new(&branches, &runs, &cover.removed());
         widen(&branches, &runs, set.entries.len(), &cover);
+        for at in candidates.removed(set.entries.len(), kept) {
+            cover.remove(at, at.saturating_add(1));
+        }
         match (self.latest, self.roots.first()) {
             (true, Some(root)) => {
                 latest::delete(set, root, (&mut self.walked, seams, &branches, self.trailer.is_some()), &cover);
