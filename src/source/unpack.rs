@@ -26,6 +26,9 @@ pub(super) const MAX_LAYERS: usize = 6;
 const MAX_FILES: usize = 20_000;
 /// Limit on the headers of one file in a tar, in bytes: a path has at most 4096.
 const MAX_HEADERS: u64 = 1 << 20;
+/// Limit on what xz remembers of its output, in KiB, with what it needs besides: `xz -9` needs half of it. zstd has the
+/// same limit.
+const MAX_DICTIONARY: u32 = (128 << 10) + 256;
 
 /// The content of a layer.
 pub(super) enum Unpacked {
@@ -47,7 +50,7 @@ pub(super) fn unpack(
     let part = match wrapping {
         Wrapping::Gzip => layer.file(name, flate2::bufread::MultiGzDecoder::new(bytes))?,
         Wrapping::Bzip2 => layer.file(name, bzip2::bufread::MultiBzDecoder::new(bytes))?,
-        Wrapping::Xz => layer.file(name, lzma_rust2::XzReader::new(bytes, true))?,
+        Wrapping::Xz => layer.file(name, lzma_rust2::XzReader::new_mem_limit(bytes, true, MAX_DICTIONARY))?,
         Wrapping::Zstd => layer.file(name, ZstdFrames { rest: bytes, frame: None })?,
         Wrapping::Tar => return layer.archive(pick, |visit| visit_tar(bytes, visit)),
         Wrapping::Zip => return layer.archive(pick, |visit| visit_zip(bytes, visit)),
@@ -101,6 +104,10 @@ enum Broken {
 }
 
 fn damaged(origin: &Origin, wrapping: Wrapping, error: &io::Error) -> Error {
+    if error.kind() == io::ErrorKind::OutOfMemory {
+        let what = format!("{}: its {wrapping} needs more memory than there is, or than 128 MiB", origin.display);
+        return Error::usage(what).hinted("unpack it by hand");
+    }
     let what = format!("the {wrapping} around it is damaged: {error}");
     let finding = Finding::error(Code::Container, what).hint("it was cut short or changed: use another copy of it");
     Error::Damaged { file: origin.display.clone(), finding: Box::new(finding) }

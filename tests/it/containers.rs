@@ -170,6 +170,15 @@ fn what_is_broken_or_too_large_is_told() {
     }
 }
 
+/// A few KB of xz can ask for 4 GiB.
+#[test]
+fn what_needs_too_much_memory_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let start = b"\xfd7zXZ\0\0\x04\xe6\xd6\xb4\x46\x02\0\x21\x01\x28\0\0\0\xe6\xa0\x11\xb3";
+    let (code, _, told) = status(write(dir.path(), "a.xz", start));
+    assert!(code == 2 && told.contains("its xz needs more memory than there is, or than 128 MiB"), "{code}: {told}");
+}
+
 #[test]
 fn what_is_no_file_is_told() {
     let dir = tempfile::tempdir().unwrap();
