@@ -39,7 +39,7 @@
 //!  branches from its end: checks, selection and printing, a cluster's objects, differences
 //!      salvage, evidence    verify ─> restore, rewrite    select ─> print
 //!      select ─> objects ─> diff    verify, objects ─> export, rows    objects, print ─> serve
-//!      verify, select ─> catalog
+//!      verify, select, rows ─> catalog
 //! ```
 //!
 //! A command follows the same order. For `verify backup.db`, [`source::Source::open`] recognises the file and maps it;

@@ -4,7 +4,7 @@
 //! Writer::add ─> verify (kept whole) ─> State: every live key with the hash of its value
 //!                                   ─> chain: does it continue what is known, or is it a fork?
 //!                                   ─> one row a key: its versions, each with the last backup that holds it
-//! Catalog::open ─> entries, files, objects ─> find, differences, growth, retention
+//! Catalog::open ─> entries, files, objects ─> find, differences, growth, retention, rows for other engines
 //! ```
 //!
 //! A version of a key is live over one stretch of revisions, so the row is the same in whatever order backups are added,
@@ -27,6 +27,7 @@ mod retention;
 mod rows;
 mod schedule;
 mod state;
+mod table;
 mod version;
 mod writer;
 
@@ -38,5 +39,6 @@ pub use lives::{Change, Holder, Life, Object};
 pub use open::{Catalog, Wanted, words};
 pub use retention::{Fate, Keep};
 pub use schedule::{Gap, gaps};
+pub use table::{BACKUPS, BackupRow, Backups, VERSIONS, VersionRow, Versions};
 pub use version::{Half, Version};
 pub use writer::{Added, Checked, Writer};

@@ -20,7 +20,7 @@ use super::{
     version::{self, Version},
 };
 use crate::{
-    Result,
+    Error, Result,
     etcd::Range,
     k8s::{Key, Resource, Resources, Value, decode},
     select::{LabelSelector, Selection},
@@ -209,26 +209,50 @@ impl Catalog {
     /// # Errors
     /// When the catalog is damaged, or there is no such kind.
     pub fn find(&self, lineage: u32, query: &Wanted) -> Result<Vec<Object>> {
+        let mut found = Vec::new();
+        self.each_object::<Error>(lineage, query, |object| {
+            found.push(object);
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    /// Calls `each` with the objects that [`Catalog::find`] returns, in key order.
+    ///
+    /// # Errors
+    /// As [`Catalog::find`], and the errors of `each`.
+    pub fn each_object<E: From<Error>>(
+        &self,
+        lineage: u32,
+        query: &Wanted,
+        mut each: impl FnMut(Object) -> Result<(), E>,
+    ) -> Result<(), E> {
         let resources = self.resources(lineage)?;
         let selection = Selection::new(&query.what, query.namespace.as_deref(), &resources)?;
         let selection = selection.within(query.range.clone());
         // An object that is named is below its kind; only one that was stored otherwise needs a look at all keys.
         let below = if query.range.is_none() { self.ranges(lineage, &selection, &resources) } else { Vec::new() };
-        let (mut found, mut known) = (Vec::new(), HashMap::new());
+        let (mut found, mut known, mut failed) = (false, HashMap::new(), None);
         for ranges in [below, vec![query.range.clone().unwrap_or(Range::ALL)]] {
             for range in ranges {
-                self.each(lineage, &range, |key, versions| {
+                let walked = self.each(lineage, &range, |key, versions| {
                     if selection.matches(key) && self.has(query, &versions, &mut known)? {
-                        found.push(self.object(lineage, key, versions));
+                        found = true;
+                        failed = each(self.object(lineage, key, versions)).err();
                     }
-                    Ok(())
-                })?;
+                    // The caller's error ends the walk, and is returned in place of this.
+                    if failed.is_some() { Err(Error::Interrupted) } else { Ok(()) }
+                });
+                if let Some(failed) = failed {
+                    return Err(failed);
+                }
+                walked?;
             }
-            if !found.is_empty() {
+            if found {
                 break;
             }
         }
-        Ok(found)
+        Ok(())
     }
 
     /// The keys below the kinds of a selection.

@@ -8,6 +8,7 @@ mod render;
 
 mod args;
 mod commands;
+mod destination;
 mod failure;
 mod other_words;
 mod session;

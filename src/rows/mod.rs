@@ -3,7 +3,7 @@
 //! ```text
 //! Source ─> verify ─────────────────> Header   what all rows of one backup share: its cluster, sum, revision, verdict
 //!        └> Cluster ─> stored value ─> Row      one key: whose object it is, its revisions, owners, labels, images
-//!                     COLUMNS ─> Encoder        NDJSON, CSV
+//!                     COLUMNS ─> Encoder        NDJSON, CSV, Parquet, Arrow: of this and any other Table
 //! ```
 //!
 //! The backup is checked while its values are decoded; no row is handed on before the verdict is known.
@@ -16,12 +16,15 @@ mod images;
 mod read;
 mod row;
 mod save;
+mod table;
 mod verdict;
 
-pub use columns::{COLUMNS, Column, Line, Of};
+pub use columns::{COLUMNS, Keys, Line, columns, lines};
 pub use encode::{Encoder, Format};
 pub use header::Header;
 pub use read::{Read, Reading, read};
+pub(crate) use row::key_text;
 pub use row::{Pair, Row};
-pub use save::{Files, Target};
+pub use save::{Files, Sink, Target};
+pub use table::{Column, Of, Table};
 pub use verdict::Judged;

@@ -115,7 +115,7 @@ impl<'a> Row<'a> {
             _ => None,
         };
         Self {
-            key: text(mask.key(kv.key)),
+            key: key_text(mask.key(kv.key)),
             group: object.and_then(|key| key.group.clone()),
             resource: object.map(|key| key.resource.clone()),
             namespace: object.and_then(|key| key.namespace).map(Cow::Borrowed),
@@ -186,8 +186,8 @@ impl<'a> Row<'a> {
     }
 }
 
-/// Key of etcd as text.
-fn text(key: Cow<'_, [u8]>) -> Cow<'_, str> {
+/// Key of etcd as text: one that is not UTF-8, or has a `\x` itself, has `\xNN` for such bytes.
+pub(crate) fn key_text(key: Cow<'_, [u8]>) -> Cow<'_, str> {
     let name = |key: &[u8]| file_name(OsStr::from_bytes(key));
     match key {
         Cow::Borrowed(key) => match std::str::from_utf8(key) {

@@ -7,10 +7,12 @@ use std::{
 };
 
 use super::{
+    columns::{Keys, columns, lines},
     dataset,
     encode::{Encoder, Format},
     header::Header,
     row::Row,
+    table::{Column, Table},
 };
 use crate::{
     Error, Result,
@@ -35,7 +37,7 @@ pub struct Files {
     target: Target,
     format: Format,
     with_object: bool,
-    draft: Option<Sink>,
+    draft: Option<Sink<Keys>>,
 }
 
 impl Files {
@@ -46,14 +48,7 @@ impl Files {
     /// When it cannot be written.
     pub fn new(to: Target, overwrite: bool, format: Format, with_object: bool) -> Result<Self> {
         let target = match to {
-            Target::File(to) => {
-                let file = target(&to)?;
-                if file.exists() && !overwrite {
-                    let what = format!("{}: there is a file of this name already", to.display());
-                    return Err(Error::usage(what).hinted("--overwrite replaces it"));
-                }
-                Target::File(file)
-            }
+            Target::File(to) => Target::File(free(&to, overwrite)?),
             Target::Dataset(dir) if dir.exists() && !dir.is_dir() => {
                 return Err(Error::usage(format!("{}: it is no folder", dir.display())).hinted("name a folder"));
             }
@@ -72,9 +67,9 @@ impl Files {
                 Target::File(to) => to.clone(),
                 Target::Dataset(dir) => target(&dataset::file(dir, header, self.format))?,
             };
-            self.draft = Some(Sink::create(&to, self.format, self.with_object)?);
+            self.draft = Some(Sink::create(&to, self.format, columns(self.with_object))?);
         }
-        self.draft.as_mut().map_or(Ok(()), |sink| sink.rows(header, rows))
+        self.draft.as_mut().map_or(Ok(()), |sink| sink.rows(&lines(header, rows)))
     }
 
     /// Ends a backup: publishes its file in a dataset, and returns the path.
@@ -96,29 +91,50 @@ impl Files {
         match (&self.target, self.draft.take()) {
             (Target::Dataset(_), _) => Ok(None),
             (Target::File(_), Some(sink)) => sink.publish().map(Some),
-            (Target::File(to), None) => Sink::create(to, self.format, self.with_object)?.publish().map(Some),
+            (Target::File(to), None) => Sink::create(to, self.format, columns(self.with_object))?.publish().map(Some),
         }
     }
 }
 
-/// One file.
-struct Sink {
+/// The path of a file that can be written: there is none, or it may be replaced.
+///
+/// # Errors
+/// When there is one and it may not be replaced, or its folder cannot be found.
+fn free(to: &Path, overwrite: bool) -> Result<PathBuf> {
+    let file = target(to)?;
+    if file.exists() && !overwrite {
+        let what = format!("{}: there is a file of this name already", to.display());
+        return Err(Error::usage(what).hinted("--overwrite replaces it"));
+    }
+    Ok(file)
+}
+
+/// One file of a table that is being written. What is not published leaves nothing.
+pub struct Sink<T: Table> {
     draft: Draft,
     to: PathBuf,
     path: PathBuf,
     file: File,
-    encoder: Box<dyn Encoder>,
+    encoder: Box<dyn Encoder<T>>,
     out: Vec<u8>,
 }
 
-impl std::fmt::Debug for Sink {
+impl<T: Table> std::fmt::Debug for Sink<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("Sink").field(&self.to).finish()
     }
 }
 
-impl Sink {
-    fn create(to: &Path, format: Format, with_object: bool) -> Result<Self> {
+impl<T: Table> Sink<T> {
+    /// Begins the file at `to`, where there is none unless `overwrite` is set.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn new(to: &Path, overwrite: bool, format: Format, columns: Vec<Column<T>>) -> Result<Self> {
+        Self::create(&free(to, overwrite)?, format, columns)
+    }
+
+    fn create(to: &Path, format: Format, columns: Vec<Column<T>>) -> Result<Self> {
         let draft = Draft::create(to, Run::Rows).map_err(|error| match error {
             // Another run is at the same file; this one may be tried again.
             Error::Usage { what, .. } => fault(to, "write")(io::Error::new(io::ErrorKind::ResourceBusy, what)),
@@ -126,12 +142,16 @@ impl Sink {
         })?;
         let path = draft.path();
         let file = create(&path)?;
-        let encoder = format.encoder(with_object).map_err(fault(to, "write"))?;
+        let encoder = format.encoder(columns).map_err(fault(to, "write"))?;
         Ok(Self { draft, to: to.to_owned(), path, file, encoder, out: Vec::new() })
     }
 
-    fn rows(&mut self, header: &Header, rows: &[Row<'_>]) -> Result<()> {
-        self.encoder.rows(header, rows, &mut self.out).map_err(fault(&self.to, "write"))?;
+    /// Adds rows.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub fn rows<'l>(&mut self, lines: &'l [T::Line<'l>]) -> Result<()> {
+        self.encoder.rows(lines, &mut self.out).map_err(fault(&self.to, "write"))?;
         if self.out.len() >= BUFFER { self.flush() } else { Ok(()) }
     }
 
@@ -141,7 +161,11 @@ impl Sink {
         Ok(())
     }
 
-    fn publish(mut self) -> Result<PathBuf> {
+    /// Puts the file in its place, and returns its path.
+    ///
+    /// # Errors
+    /// When that failed.
+    pub fn publish(mut self) -> Result<PathBuf> {
         self.encoder.end(&mut self.out).map_err(fault(&self.to, "write"))?;
         self.flush()?;
         self.draft.replace()?;

@@ -2,7 +2,11 @@
 
 use std::{fmt::Write as _, fs, path::Path};
 
-use etcdsnap::{error::Code, rows::COLUMNS};
+use etcdsnap::{
+    catalog::{BACKUPS, VERSIONS},
+    error::Code,
+    rows::{COLUMNS, Column, Table},
+};
 
 const FINDINGS: &str = "\
 # Findings
@@ -43,11 +47,9 @@ fn codes_are_in_order_and_each_has_a_meaning() {
     assert!(Code::ALL.iter().all(|code| code.meaning().ends_with('.')));
 }
 
-const ROWS: (&str, &str) = ("<!-- columns: made from the code -->\n", "<!-- columns: end -->\n");
-
-fn columns() -> String {
+fn columns<T: Table>(columns: &[Column<T>]) -> String {
     let mut table = "| column | type | null | meaning |\n|---|---|---|---|\n".to_owned();
-    for column in COLUMNS {
+    for column in columns {
         let null = if column.required { "" } else { "yes" };
         writeln!(table, "| `{}` | `{}` | {null} | {} |", column.name, column.of.name(), column.meaning).unwrap();
     }
@@ -57,12 +59,17 @@ fn columns() -> String {
 #[test]
 fn columns_are_listed_as_they_are_defined() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/rows.md");
-    let page = fs::read_to_string(&path).unwrap();
-    let (before, rest) = page.split_once(ROWS.0).unwrap();
-    let (there, after) = rest.split_once(ROWS.1).unwrap();
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        fs::write(&path, [before, ROWS.0, &columns(), ROWS.1, after].concat()).unwrap();
-    } else {
-        assert!(there == columns(), "docs/rows.md differs from the columns: UPDATE_DOCS=1 cargo test docs");
+    for (name, columns) in
+        [("columns", columns(&COLUMNS)), ("versions", columns(&VERSIONS)), ("backups", columns(&BACKUPS))]
+    {
+        let page = fs::read_to_string(&path).unwrap();
+        let (begin, end) = (format!("<!-- {name}: made from the code -->\n"), format!("<!-- {name}: end -->\n"));
+        let (before, rest) = page.split_once(&begin).unwrap();
+        let (there, after) = rest.split_once(&end).unwrap();
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            fs::write(&path, [before, &begin, &columns, &end, after].concat()).unwrap();
+        } else {
+            assert!(there == columns, "docs/rows.md differs from the columns: UPDATE_DOCS=1 cargo test docs");
+        }
     }
 }

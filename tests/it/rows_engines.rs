@@ -102,9 +102,24 @@ fn the_queries_of_the_page_run() {
     let output = etcdsnap(args);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let page = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/rows.md");
+    let catalog = |args: &[&str]| {
+        let output = etcdsnap([&["catalog"], args, &["--db", dir.path().join("c.redb").to_str().unwrap()]].concat());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        output.stdout
+    };
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let (parquet, arrow) = (path("versions.parquet"), path("versions.arrow"));
+    catalog(&["add", &files[0], &files[1], &files[2]]);
+    catalog(&["rows", "--to", &parquet]);
+    catalog(&["rows", "--to", &arrow]);
+    catalog(&["rows", "--backups", "--to", &path("backups.parquet")]);
+    let (count, sum) = sum(&String::from_utf8(catalog(&["rows"])).unwrap());
+    for line in said(&mut python(&engines, &["read", &parquet, &arrow])).lines() {
+        assert!(line.ends_with(&format!(" {count} {sum}")), "{line}");
+    }
     let results = said(&mut python(&engines, &["sql", dir.path().to_str().unwrap(), page]));
     let results: Vec<Vec<Value>> = results.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let [images, owners, growth, secrets, key] = &results[..] else { panic!("{results:#?}") };
+    let [images, owners, growth, secrets, key, held, gone] = &results[..] else { panic!("{results:#?}") };
     let nginx = images.iter().find(|row| row["image"] == "nginx:1.27").unwrap();
     assert!(nginx["clusters"] == 1 && nginx["objects"].as_i64() > Some(3), "{images:#?}");
     assert!(owners.iter().all(|row| row["owner"].is_string()), "{owners:#?}");
@@ -113,5 +128,7 @@ fn the_queries_of_the_page_run() {
     let plain: i64 = secrets.iter().map(|row| row["in_clear"].as_i64().unwrap()).sum();
     let sealed: i64 = secrets.iter().map(|row| row["encrypted"].as_i64().unwrap()).sum();
     assert!(plain > 0 && sealed >= 4, "{secrets:#?}");
+    assert!(held.len() >= 2 && held.iter().all(|row| row["backups"] == 1), "{held:#?}");
+    assert!(gone.iter().any(|row| row["resource"] == "ingresses"), "{gone:#?}");
     assert!(key.len() >= 2 && key.iter().all(|row| row["value_size"].as_i64() > Some(100)), "{key:#?}");
 }

@@ -238,6 +238,8 @@ fn hostile_damage(dir: &Path, backup: &Path) -> Vec<(&'static str, Vec<OsString>
             &["find".as_ref(), "cm".as_ref()],
             &["find".as_ref(), "cm/\x1b[2J".as_ref()],
             &["growth".as_ref()],
+            &["rows".as_ref()],
+            &["rows".as_ref(), "--backups".as_ref(), "--format".as_ref(), "csv".as_ref()],
             &["check".as_ref()],
             &["diff".as_ref(), "\x1b[2J".as_ref(), "b".as_ref()],
             &["prune".as_ref(), "--keep-last".as_ref(), "1".as_ref()],

@@ -1,12 +1,12 @@
 use std::{
     ffi::OsString,
-    io::{self, IsTerminal as _, Write as _},
+    io::Write as _,
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering::SeqCst},
     time::Instant,
 };
 
-use clap::{Args, ValueEnum, builder::PossibleValue};
+use clap::Args;
 use etcdsnap::{
     Error,
     bytes::{escape, file_name},
@@ -14,7 +14,7 @@ use etcdsnap::{
     k8s::{Mask, Ring},
     objects::Query,
     publish::replace,
-    rows::{Encoder, Files, Format, Header, Judged, Read, Reading, Row, Target, read},
+    rows::{self, Files, Header, Judged, Read, Reading, Row, Target, columns, lines, read},
     source::{Locator, Options, is_stdin},
     verify::Verdict,
 };
@@ -22,6 +22,7 @@ use etcdsnap::{
 use super::unknown::UnknownFields;
 use crate::{
     args::{InNamespace, Keys, LogArgs, Masking},
+    destination::{Destination, Stdout},
     failure::{Exit, Failure},
     render::printable,
     session::{Session, one_stdin, print_notes, stop_at_signal},
@@ -54,19 +55,12 @@ pub(crate) struct Rows {
     what: Vec<OsString>,
     #[command(flatten)]
     within: InNamespace,
-    /// The format; without it by the ending of FILE, or ndjson
-    #[arg(long, value_enum, value_name = "FORMAT")]
-    format: Option<FormatName>,
-    /// The file that is written; - for stdout (the default)
-    #[arg(long, value_name = "FILE")]
-    to: Option<PathBuf>,
+    #[command(flatten)]
+    destination: Destination,
     /// The folder for a file of each backup, DIR/cluster=ID/date=DATE/SHA16.FORMAT; the same backup again replaces its
     /// file
     #[arg(long, value_name = "DIR", conflicts_with = "to")]
     dataset: Option<PathBuf>,
-    /// Replace FILE if it exists
-    #[arg(long, requires = "to")]
-    overwrite: bool,
     /// Write to FILE what became of each backup, one JSON document a line, on failure too; - for stdout
     #[arg(long, value_name = "FILE")]
     verdict: Option<PathBuf>,
@@ -84,26 +78,6 @@ pub(crate) struct Rows {
     log: LogArgs,
 }
 
-/// The name of a format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct FormatName(Format);
-
-impl ValueEnum for FormatName {
-    fn value_variants<'a>() -> &'a [Self] {
-        const ALL: &[FormatName] = &[
-            FormatName(Format::Ndjson),
-            FormatName(Format::Csv),
-            FormatName(Format::Parquet),
-            FormatName(Format::Arrow),
-        ];
-        ALL
-    }
-
-    fn to_possible_value(&self) -> Option<PossibleValue> {
-        Some(PossibleValue::new(self.0.name()))
-    }
-}
-
 /// What is asked for, and where it goes.
 struct Job {
     query: Query,
@@ -115,7 +89,7 @@ struct Job {
 }
 
 enum Out {
-    Stdout { encoder: Box<dyn Encoder>, buffer: Vec<u8> },
+    Stdout(Stdout<rows::Keys>),
     Files(Files),
 }
 
@@ -164,10 +138,8 @@ impl Rows {
 
     /// The destination.
     fn out(&self) -> Result<Out, Error> {
-        let to = self.to.as_deref().filter(|to| !is_stdin(to));
-        let format = self.format.map(|name| name.0).or_else(|| Format::of(to?)).unwrap_or(Format::Ndjson);
-        format.check()?;
-        let target = match (to, &self.dataset) {
+        let format = self.destination.format()?;
+        let target = match (self.destination.file(), &self.dataset) {
             (_, Some(dir)) => Target::Dataset(dir.clone()),
             (Some(to), _) => Target::File(to.to_owned()),
             (None, None) => {
@@ -175,15 +147,10 @@ impl Rows {
                     let error = Error::usage("--verdict -: the rows go to stdout");
                     return Err(error.hinted("name a file for one of the two: --to FILE or --verdict FILE"));
                 }
-                if !format.is_text() && io::stdout().is_terminal() {
-                    let error = Error::usage(format!("{}: not for a terminal", format.name()));
-                    return Err(error.hinted("--to FILE"));
-                }
-                let encoder = format.encoder(self.with_object).map_err(|e| Error::io("stdout", "write", e))?;
-                return Ok(Out::Stdout { encoder, buffer: Vec::new() });
+                return Ok(Out::Stdout(Stdout::new(format, columns(self.with_object))?));
             }
         };
-        Ok(Out::Files(Files::new(target, self.overwrite, format, self.with_object)?))
+        Ok(Out::Files(Files::new(target, self.destination.overwrite, format, self.with_object)?))
     }
 
     /// Writes the rows of all backups.
@@ -208,10 +175,7 @@ impl Rows {
         }
         let rows: u64 = job.judged.iter().map(Judged::rows).sum();
         match &mut job.out {
-            Out::Stdout { encoder, buffer } => {
-                encoder.end(buffer)?;
-                session.out.write_all(&std::mem::take(buffer))?;
-            }
+            Out::Stdout(out) => out.end(session)?,
             Out::Files(_) if rows == 0 && worst != Exit::Good => {
                 say!("note: nothing is written");
             }
@@ -258,7 +222,7 @@ impl Rows {
         let exit = self.report(source.name(), &done);
         let file = match out {
             Out::Files(files) => files.end_backup()?,
-            Out::Stdout { .. } => None,
+            Out::Stdout(_) => None,
         };
         session.wrote(file.as_slice())?;
         let file = file.map(|file| file.display().to_string());
@@ -307,11 +271,6 @@ fn note(row: &Row<'_>, unknown: &mut UnknownFields) {
 fn write(session: &mut Session, out: &mut Out, header: &Header, rows: &[Row<'_>]) -> Result<(), Failure> {
     match out {
         Out::Files(files) => Ok(files.rows(header, rows)?),
-        Out::Stdout { encoder, buffer } => {
-            encoder.rows(header, rows, buffer)?;
-            session.out.write_all(buffer)?;
-            buffer.clear();
-            Ok(())
-        }
+        Out::Stdout(out) => out.rows(session, &lines(header, rows)),
     }
 }

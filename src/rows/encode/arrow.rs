@@ -15,11 +15,7 @@ use super::{
     encoder::Encoder,
     gathered::{Cells, Gathered, Leaf, cut},
 };
-use crate::rows::{
-    columns::{Column, Of},
-    header::Header,
-    row::Row,
-};
+use crate::rows::table::{Column, Of, Table};
 
 /// Rows in a batch at most.
 const ROWS: usize = 1 << 14;
@@ -27,8 +23,8 @@ const ROWS: usize = 1 << 14;
 /// Bytes in a batch at most.
 const BYTES: usize = 32 << 20;
 
-pub(super) struct Arrow {
-    gathered: Gathered,
+pub(super) struct Arrow<T: Table> {
+    gathered: Gathered<T>,
     schema: Arc<Schema>,
     writer: StreamWriter<Vec<u8>>,
 }
@@ -59,7 +55,7 @@ fn entries() -> Arc<Field> {
     Arc::new(Field::new("entries", DataType::Struct(pair()), false))
 }
 
-fn field(column: &Column) -> Field {
+fn field<T: Table>(column: &Column<T>) -> Field {
     let of = match column.of {
         Of::Text(_) => DataType::Utf8,
         Of::Int(_) => DataType::Int64,
@@ -86,7 +82,7 @@ fn texts(bytes: &[u8], ends: &[usize]) -> StringArray {
     StringArray::from_iter_values(cut(bytes, ends).map(|text| std::str::from_utf8(text).unwrap_or_default()))
 }
 
-fn array(column: &Column, cells: Cells) -> Result<ArrayRef, ArrowError> {
+fn array<T: Table>(column: &Column<T>, cells: Cells) -> Result<ArrayRef, ArrowError> {
     let Cells { mut leaves, present, lengths } = cells;
     let mut members: Vec<ArrayRef> = Vec::new();
     for leaf in &leaves {
@@ -124,8 +120,8 @@ fn array(column: &Column, cells: Cells) -> Result<ArrayRef, ArrowError> {
     })
 }
 
-impl Arrow {
-    pub(super) fn new(columns: &[Column]) -> io::Result<Self> {
+impl<T: Table> Arrow<T> {
+    pub(super) fn new(columns: &[Column<T>]) -> io::Result<Self> {
         let schema = Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()));
         let writer = StreamWriter::try_new(Vec::new(), &schema).map_err(fault)?;
         Ok(Self { gathered: Gathered::new(columns), schema, writer })
@@ -143,10 +139,10 @@ impl Arrow {
     }
 }
 
-impl Encoder for Arrow {
-    fn rows(&mut self, header: &Header, rows: &[Row<'_>], out: &mut Vec<u8>) -> io::Result<()> {
-        for row in rows {
-            self.gathered.push(header, row);
+impl<T: Table> Encoder<T> for Arrow<T> {
+    fn rows<'l>(&mut self, lines: &'l [T::Line<'l>], out: &mut Vec<u8>) -> io::Result<()> {
+        for line in lines {
+            self.gathered.push(line);
             if self.gathered.rows >= ROWS || self.gathered.bytes >= BYTES {
                 self.batch().map_err(fault)?;
                 out.append(self.writer.get_mut());

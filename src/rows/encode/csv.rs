@@ -3,19 +3,15 @@
 use std::io;
 
 use super::{encoder::Encoder, text::Cell};
-use crate::rows::{
-    columns::{Column, Line, Of},
-    header::Header,
-    row::Row,
-};
+use crate::rows::table::{Column, Of, Table};
 
-pub(super) struct Csv {
-    columns: Vec<Column>,
+pub(super) struct Csv<T: Table> {
+    columns: Vec<Column<T>>,
     begun: bool,
 }
 
-impl Csv {
-    pub(super) fn new(columns: Vec<Column>) -> Self {
+impl<T: Table> Csv<T> {
+    pub(super) fn new(columns: Vec<Column<T>>) -> Self {
         Self { columns, begun: false }
     }
 
@@ -28,11 +24,10 @@ impl Csv {
     }
 }
 
-impl Encoder for Csv {
-    fn rows(&mut self, header: &Header, rows: &[Row<'_>], out: &mut Vec<u8>) -> io::Result<()> {
+impl<T: Table> Encoder<T> for Csv<T> {
+    fn rows<'l>(&mut self, lines: &'l [T::Line<'l>], out: &mut Vec<u8>) -> io::Result<()> {
         self.begin(out);
-        for row in rows {
-            let line = Line { header, row };
+        for line in lines {
             for (at, column) in self.columns.iter().enumerate() {
                 if at > 0 {
                     out.push(b',');
@@ -40,11 +35,11 @@ impl Encoder for Csv {
                 match column.of {
                     Of::Text(get) => get(line).into_iter().for_each(|text| field(out, text)),
                     Of::Texts(_) | Of::Owners(_) | Of::Map(_) => {
-                        field(out, &serde_json::to_string(&Cell(column.of, line))?);
+                        field(out, &serde_json::to_string(&Cell::<T>(column.of, line))?);
                     }
                     // a number, a time in quotes that need not be there, or null
                     of @ (Of::Int(_) | Of::Time(_) | Of::Bytes(_)) => {
-                        let text = serde_json::to_string(&Cell(of, line))?;
+                        let text = serde_json::to_string(&Cell::<T>(of, line))?;
                         let text = if text == "null" { "" } else { text.trim_matches('"') };
                         out.extend_from_slice(text.as_bytes());
                     }

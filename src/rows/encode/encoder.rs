@@ -2,15 +2,15 @@
 
 use std::io;
 
-use crate::rows::{header::Header, row::Row};
+use crate::rows::table::Table;
 
 /// A writer of one format. Bytes that are complete are appended to `out`.
-pub trait Encoder {
-    /// Adds rows of one backup.
+pub trait Encoder<T: Table> {
+    /// Adds rows.
     ///
     /// # Errors
     /// When they cannot be written in this format.
-    fn rows(&mut self, header: &Header, rows: &[Row<'_>], out: &mut Vec<u8>) -> io::Result<()>;
+    fn rows<'l>(&mut self, lines: &'l [T::Line<'l>], out: &mut Vec<u8>) -> io::Result<()>;
 
     /// Ends the output; nothing is added after that.
     ///

@@ -9,7 +9,7 @@ use super::parquet;
 use super::{csv, encoder::Encoder, ndjson};
 use crate::{
     Error, Result,
-    rows::columns::{Column, columns},
+    rows::table::{Column, Table},
 };
 
 /// A format of rows.
@@ -78,12 +78,11 @@ impl Format {
         Err(Error::usage(format!("{name}: this program was built without it")).hinted(hint))
     }
 
-    /// Begins an output with all columns, or those but the object.
+    /// Begins an output with these columns.
     ///
     /// # Errors
     /// When it cannot be begun, or this build has no such format.
-    pub fn encoder(self, with_object: bool) -> io::Result<Box<dyn Encoder>> {
-        let columns: Vec<Column> = columns(with_object);
+    pub fn encoder<T: Table>(self, columns: Vec<Column<T>>) -> io::Result<Box<dyn Encoder<T>>> {
         match self {
             Self::Ndjson => Ok(Box::new(ndjson::Ndjson::new(columns))),
             Self::Csv => Ok(Box::new(csv::Csv::new(columns))),

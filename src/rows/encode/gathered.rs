@@ -1,16 +1,11 @@
 //! Rows turned into columns: what Parquet and Arrow are written from.
 
 use super::text::owner;
-use crate::rows::{
-    columns::{Column, Line, Of},
-    header::Header,
-    row::Row,
-};
+use crate::rows::table::{Column, Of, Table};
 
 /// Rows as columns.
-#[derive(Debug)]
-pub(super) struct Gathered {
-    pub(super) columns: Vec<(Column, Cells)>,
+pub(super) struct Gathered<T: Table> {
+    pub(super) columns: Vec<(Column<T>, Cells)>,
     /// Number of rows.
     pub(super) rows: usize,
     /// About the number of bytes.
@@ -59,7 +54,7 @@ pub(super) fn cut<'b>(bytes: &'b [u8], ends: &'b [usize]) -> impl Iterator<Item 
 }
 
 impl Cells {
-    fn new(of: Of) -> Self {
+    fn new<T: Table>(of: Of<T>) -> Self {
         let bytes = || Leaf::Bytes(Vec::new(), Vec::new());
         let leaves = match of {
             Of::Int(_) | Of::Time(_) => vec![Leaf::Ints(Vec::new())],
@@ -71,18 +66,21 @@ impl Cells {
     }
 
     /// Adds the value in a row; returns about the number of its bytes.
-    fn push(&mut self, column: &Column, line: Line<'_>) -> usize {
+    fn push<'l, T: Table>(&mut self, column: &Column<T>, line: &'l T::Line<'l>) -> usize {
         match column.of {
-            Of::Int(get) => self.simple(column.required, Some(get(line)), Leaf::int),
+            Of::Int(get) => self.simple(column.required, get(line), Leaf::int),
             Of::Time(get) => {
                 let time = get(line).map(|time| time.microseconds());
                 self.simple(column.required, time, Leaf::int)
             }
             Of::Text(get) => {
                 let text = get(line).map(str::as_bytes);
-                self.simple(column.required, text, Leaf::bytes)
+                self.simple(column.required, text, Leaf::bytes).saturating_add(text.map_or(0, <[u8]>::len))
             }
-            Of::Bytes(get) => self.simple(column.required, get(line), Leaf::bytes),
+            Of::Bytes(get) => {
+                let bytes = get(line);
+                self.simple(column.required, bytes, Leaf::bytes).saturating_add(bytes.map_or(0, <[u8]>::len))
+            }
             Of::Texts(get) => self.list(get(line), |text| [text.as_bytes()]),
             Of::Map(get) => self.list(get(line), |(name, value)| [name.as_bytes(), value.as_bytes()]),
             Of::Owners(get) => self.list(get(line), |of| owner(of).map(|(_, part)| part.as_bytes())),
@@ -101,30 +99,28 @@ impl Cells {
 
     fn list<'i, I, const N: usize>(&mut self, items: &'i [I], parts: impl Fn(&'i I) -> [&'i [u8]; N]) -> usize {
         self.lengths.push(items.len());
+        let mut bytes = 8_usize;
         for item in items {
             for (leaf, part) in self.leaves.iter_mut().zip(parts(item)) {
                 leaf.bytes(part);
+                bytes = bytes.saturating_add(part.len()).saturating_add(8);
             }
         }
-        items.len().saturating_mul(16)
+        bytes
     }
 }
 
-impl Gathered {
-    pub(super) fn new(columns: &[Column]) -> Self {
+impl<T: Table> Gathered<T> {
+    pub(super) fn new(columns: &[Column<T>]) -> Self {
         let columns = columns.iter().map(|column| (*column, Cells::new(column.of))).collect();
         Self { columns, rows: 0, bytes: 0 }
     }
 
     /// Adds a row.
-    pub(super) fn push(&mut self, header: &Header, row: &Row<'_>) {
-        let line = Line { header, row };
+    pub(super) fn push<'l>(&mut self, line: &'l T::Line<'l>) {
         for (column, cells) in &mut self.columns {
             self.bytes = self.bytes.saturating_add(cells.push(column, line));
         }
-        // the texts, most of which are in the key, too
-        let texts = row.key.len().saturating_mul(2).saturating_add(row.weight());
-        self.bytes = self.bytes.saturating_add(texts);
         self.rows = self.rows.saturating_add(1);
     }
 

@@ -5,23 +5,19 @@ use std::io;
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
 use super::{encoder::Encoder, text::Cell};
-use crate::rows::{
-    columns::{Column, Line},
-    header::Header,
-    row::Row,
-};
+use crate::rows::table::{Column, Table};
 
-pub(super) struct Ndjson(Vec<Column>);
+pub(super) struct Ndjson<T: Table>(Vec<Column<T>>);
 
-impl Ndjson {
-    pub(super) fn new(columns: Vec<Column>) -> Self {
+impl<T: Table> Ndjson<T> {
+    pub(super) fn new(columns: Vec<Column<T>>) -> Self {
         Self(columns)
     }
 }
 
-struct Document<'l>(&'l [Column], Line<'l>);
+struct Document<'c, 'l, T: Table>(&'c [Column<T>], &'l T::Line<'l>);
 
-impl Serialize for Document<'_> {
+impl<T: Table> Serialize for Document<'_, '_, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.0.len()))?;
         self.0.iter().try_for_each(|column| map.serialize_entry(column.name, &Cell(column.of, self.1)))?;
@@ -29,10 +25,10 @@ impl Serialize for Document<'_> {
     }
 }
 
-impl Encoder for Ndjson {
-    fn rows(&mut self, header: &Header, rows: &[Row<'_>], out: &mut Vec<u8>) -> io::Result<()> {
-        for row in rows {
-            serde_json::to_writer(&mut *out, &Document(&self.0, Line { header, row }))?;
+impl<T: Table> Encoder<T> for Ndjson<T> {
+    fn rows<'l>(&mut self, lines: &'l [T::Line<'l>], out: &mut Vec<u8>) -> io::Result<()> {
+        for line in lines {
+            serde_json::to_writer(&mut *out, &Document(&self.0, line))?;
             out.push(b'\n');
         }
         Ok(())

@@ -27,11 +27,7 @@ use super::{
 };
 use crate::{
     document::TOOL,
-    rows::{
-        columns::{Column, Of},
-        header::Header,
-        row::Row,
-    },
+    rows::table::{Column, Of, Table},
 };
 
 /// Rows in a row group at most.
@@ -43,8 +39,8 @@ const BYTES: usize = 64 << 20;
 /// Columns whose values hardly repeat: a dictionary would only be in the way.
 const DISTINCT: [&str; 4] = ["uid", "value_hash", "object", "error"];
 
-pub(super) struct Parquet {
-    gathered: Gathered,
+pub(super) struct Parquet<T: Table> {
+    gathered: Gathered<T>,
     writer: SerializedFileWriter<Vec<u8>>,
 }
 
@@ -53,7 +49,7 @@ fn fault(error: ParquetError) -> io::Error {
 }
 
 /// The schema in the language of Parquet's own tools.
-fn schema(columns: &[Column]) -> String {
+fn schema<T: Table>(columns: &[Column<T>]) -> String {
     let mut text = "message rows {".to_owned();
     for column in columns {
         let (name, null) = (column.name, if column.required { "required" } else { "optional" });
@@ -82,8 +78,8 @@ fn schema(columns: &[Column]) -> String {
     text + "}"
 }
 
-impl Parquet {
-    pub(super) fn new(columns: &[Column]) -> io::Result<Self> {
+impl<T: Table> Parquet<T> {
+    pub(super) fn new(columns: &[Column<T>]) -> io::Result<Self> {
         let schema = parse_message_type(&schema(columns)).map_err(fault)?;
         let path = |name: &str| ColumnPath::new(vec![name.to_owned()]);
         let mut properties =
@@ -161,10 +157,10 @@ fn write(
     }
 }
 
-impl Encoder for Parquet {
-    fn rows(&mut self, header: &Header, rows: &[Row<'_>], out: &mut Vec<u8>) -> io::Result<()> {
-        for row in rows {
-            self.gathered.push(header, row);
+impl<T: Table> Encoder<T> for Parquet<T> {
+    fn rows<'l>(&mut self, lines: &'l [T::Line<'l>], out: &mut Vec<u8>) -> io::Result<()> {
+        for line in lines {
+            self.gathered.push(line);
             if self.gathered.rows >= ROWS || self.gathered.bytes >= BYTES {
                 self.group().map_err(fault)?;
                 self.bytes(out)?;

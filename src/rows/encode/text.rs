@@ -8,13 +8,13 @@ use serde::{
 use crate::{
     hash::hex,
     k8s::Owner,
-    rows::columns::{Line, Of},
+    rows::table::{Of, Table},
 };
 
 /// The value of a column in a row: times as RFC 3339, bytes as hex.
-pub(super) struct Cell<'l>(pub(super) Of, pub(super) Line<'l>);
+pub(super) struct Cell<'l, T: Table>(pub(super) Of<T>, pub(super) &'l T::Line<'l>);
 
-impl Serialize for Cell<'_> {
+impl<T: Table> Serialize for Cell<'_, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self(of, line) = *self;
         match of {

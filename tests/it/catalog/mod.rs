@@ -274,6 +274,71 @@ fn prune_keeps_what_it_says_and_acts_only_when_told() {
 }
 
 #[test]
+fn a_version_is_one_row_however_many_backups_hold_it() {
+    let bench = Bench::with(&["kube.db", "kube-later.db", "encrypted.db", "etcd-3.6.db"]);
+    let whole = fs::read("fixtures/kube.db").unwrap();
+    fs::write(bench.backup("cut.db"), &whole[..whole.len() / 2]).unwrap();
+    bench.add(1);
+    let lines = |text: String| text.lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<Value>>();
+    let rows = lines(bench.says(0, ["rows"]));
+    // The same as `find` has.
+    let found = bench.json(0, &["find", "--prefix", ""]);
+    let mut want = Vec::new();
+    for item in found["items"].as_array().unwrap() {
+        for of in item["versions"].as_array().unwrap() {
+            want.push(serde_json::json!([
+                item["row"],
+                of["modRevision"],
+                of["createRevision"],
+                of["version"],
+                of["uid"],
+                of["unseen"],
+                of["size"],
+                of["from"]["revision"],
+                of["to"]["revision"],
+                of["from"]["file"],
+                of["to"]["file"],
+                of["sealed"]
+            ]));
+        }
+    }
+    let of = |row: &Value| {
+        let columns = ["lineage", "mod_revision", "create_revision", "version", "uid", "unseen", "value_size"];
+        let more = ["first", "last", "first_snapshot", "last_snapshot"];
+        let mut values: Vec<_> = columns.iter().chain(&more).map(|name| row[name].clone()).collect();
+        values.push(row["value_hmac"].is_null().into());
+        Value::from(values)
+    };
+    assert_eq!(rows.iter().map(of).collect::<Vec<_>>(), want);
+    let web = rows.iter().find(|row| row["name"] == "web" && row["resource"] == "deployments").unwrap();
+    assert!(web["group"] == "apps" && web["images"][0].is_string(), "{web}");
+    assert!(rows.iter().any(|row| row["labels"]["app"].is_string()));
+
+    // Joined with the backups, it is what each of them holds.
+    let backups = lines(bench.says(0, ["rows", "--backups"]));
+    assert_eq!(backups.len(), 5);
+    for backup in &backups {
+        let within = |row: &&Value| {
+            let number = |of: &Value| of.as_i64().unwrap();
+            row["lineage"] == backup["lineage"]
+                && (number(&row["first"])..=number(&row["last"])).contains(&number(&backup["snapshot_revision"]))
+        };
+        match backup["snapshot_verdict"].as_str().unwrap() {
+            "damaged" => assert!(backup["lineage"].is_null() && backup["finding"].is_string(), "{backup}"),
+            _ => assert_eq!(rows.iter().filter(within).count() as u64, backup["keys"], "{backup}"),
+        }
+    }
+    // A part, in another format, and nothing.
+    let csv = bench.says(0, ["rows", "deploy/web", "-n", "shop", "--cluster", "31cfb609", "--format", "csv"]);
+    assert_eq!(csv.lines().count(), 3, "{csv}");
+    let to = bench.folder().join("versions.ndjson");
+    assert!(bench.says(0, ["rows".as_ref(), "--to".as_ref(), to.as_os_str()]).is_empty());
+    assert_eq!(lines(fs::read_to_string(&to).unwrap()), rows);
+    assert_eq!(bench.run(["rows".as_ref(), "--to".as_ref(), to.as_os_str()]).status.code(), Some(2));
+    assert_eq!(bench.run(["rows", "deploy/nothing"]).status.code(), Some(1));
+}
+
+#[test]
 fn a_pipe_is_added_under_the_name_of_where_it_came_from() {
     let bench = Bench::new();
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_etcdsnap"))

@@ -8,6 +8,7 @@ mod history;
 mod last;
 mod ls;
 mod prune;
+mod rows;
 
 use clap::{Args, Subcommand};
 
@@ -51,6 +52,7 @@ enum Command {
     History(history::History),
     Diff(diff::Diff),
     Growth(growth::GrowthCommand),
+    Rows(rows::Rows),
     Check(check::Check),
     Prune(prune::Prune),
 }
@@ -67,6 +69,7 @@ impl Catalog {
             Command::History(command) => command.run(session),
             Command::Diff(command) => command.run(session),
             Command::Growth(command) => command.run(session),
+            Command::Rows(command) => command.run(session),
             Command::Check(command) => command.run(session),
             Command::Prune(command) => command.run(session),
         }

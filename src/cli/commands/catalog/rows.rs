@@ -1,0 +1,136 @@
+use std::sync::atomic::Ordering;
+
+use clap::Args;
+use etcdsnap::{
+    Error,
+    catalog::{BACKUPS, Catalog, Facts, Object, VERSIONS, Versions},
+    select::LabelSelector,
+    verify::Verdict,
+};
+
+use super::common::{Db, Of, Row, What};
+use crate::{
+    destination::{Destination, Out},
+    failure::{Exit, Failure},
+    session::{Session, stop_at_signal},
+};
+
+/// Write a row for each version of each key, for other engines: with the first and the last backup that holds it
+///
+/// A version that is in 28 backups is one row, so this is much smaller than the rows of 28 backups. The columns are in
+/// docs/rows.md. Values are not in the catalog; an equal value has an equal hash, with a key that is only in the catalog.
+/// What damaged backups hold is not in the catalog; --backups lists those, too.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  etcdsnap catalog rows --to versions.parquet
+  etcdsnap catalog rows --backups --to backups.parquet
+  etcdsnap catalog rows pods -n shop --format csv
+
+Exit status: 1 when there is no such row")]
+pub(crate) struct Rows {
+    #[command(flatten)]
+    what: What,
+    /// Only objects that had these labels at some time, as `kubectl get -l` takes them
+    #[arg(short = 'l', long = "selector", value_name = "LABELS", value_parser = LabelSelector::parse)]
+    labels: Option<LabelSelector>,
+    /// Only objects that used an image with this in its name
+    #[arg(long, value_name = "IMAGE")]
+    image: Option<String>,
+    /// Write a row for each backup instead
+    #[arg(long, conflicts_with_all = ["what", "namespace", "prefix", "key", "labels", "image"])]
+    backups: bool,
+    #[command(flatten)]
+    destination: Destination,
+    #[command(flatten)]
+    of: Of,
+    #[command(flatten)]
+    db: Db,
+}
+
+/// Rows that are written at once.
+const BATCH: usize = 1024;
+
+impl Rows {
+    pub(super) fn run(mut self, session: &mut Session) -> Result<Exit, Failure> {
+        if self.backups {
+            return self.list(session);
+        }
+        let catalog = self.db.open()?;
+        let rows = self.of.rows(&catalog)?;
+        let mut wanted = self.what.wanted();
+        (wanted.labels, wanted.image) = (self.labels.take(), self.image.take());
+        let mut out = self.destination.open(VERSIONS.to_vec())?;
+        let stop = stop_at_signal();
+        let (mut searched, mut unknown, mut written) = (0_usize, None, 0_usize);
+        for row in rows {
+            let (mut objects, mut versions) = (Vec::new(), 0_usize);
+            let found = catalog.each_object(row.number, &wanted, |object| {
+                if stop.load(Ordering::SeqCst) {
+                    return Err(Failure::from(Error::Interrupted));
+                }
+                versions = versions.saturating_add(object.lives.len());
+                let facts = catalog.facts_of(&object)?;
+                objects.push((object, facts));
+                if versions >= BATCH {
+                    written = written.saturating_add(std::mem::take(&mut versions));
+                    write(session, &catalog, &row, &std::mem::take(&mut objects), &mut out)?;
+                }
+                Ok(())
+            });
+            match found {
+                Ok(()) => {
+                    searched = searched.saturating_add(1);
+                    written = written.saturating_add(versions);
+                    write(session, &catalog, &row, &objects, &mut out)?;
+                }
+                // Another cluster may define the kind.
+                Err(Failure::Error(error @ Error::NotFound { .. })) => unknown = unknown.or(Some(error)),
+                Err(failure) => return Err(failure),
+            }
+        }
+        if let Some(error) = unknown.filter(|_| searched == 0) {
+            return Err(error.into());
+        }
+        if written == 0 {
+            let what = format!("no backup in the catalog holds {}", self.what.words());
+            return Err(Error::not_found(what.trim_end().to_owned()).into());
+        }
+        out.end(session)?;
+        let damaged = catalog.holders().iter().filter(|of| of.entry.verdict == Verdict::Damaged).count();
+        if damaged > 0 {
+            say!("note: what {damaged} damaged backups hold is not among the rows");
+        }
+        Ok(Exit::Good)
+    }
+
+    /// Writes the table of backups.
+    fn list(self, session: &mut Session) -> Result<Exit, Failure> {
+        let catalog = self.db.open()?;
+        let labels = super::common::rows(&catalog);
+        let mut out = self.destination.open(BACKUPS.to_vec())?;
+        let mut backups = Vec::new();
+        for holder in catalog.holders().iter().filter(|of| self.of.has(of.entry.identity.as_deref())) {
+            let within = labels.iter().filter(|row| holder.entry.lineages.contains(&row.number));
+            let within: Vec<_> = within.map(|row| Some(row.label.as_str())).collect();
+            let within = if within.is_empty() { vec![None] } else { within };
+            backups.extend(within.into_iter().map(|row| catalog.backup_row(holder, row)));
+        }
+        out.rows(session, &backups.iter().collect::<Vec<_>>())?;
+        out.end(session)?;
+        Ok(Exit::Good)
+    }
+}
+
+/// Writes the versions of some objects.
+fn write(
+    session: &mut Session,
+    catalog: &Catalog,
+    row: &Row,
+    objects: &[(Object, Vec<Facts>)],
+    out: &mut Out<Versions>,
+) -> Result<(), Failure> {
+    let rows = objects.iter().map(|(object, facts)| catalog.version_rows(&row.label, object, facts));
+    let rows: Vec<_> = rows.flatten().collect();
+    out.rows(session, &rows.iter().collect::<Vec<_>>())
+}
