@@ -1,6 +1,11 @@
 //! The small rows of a catalog: a backup, a file, a lineage. They are JSON.
 
-use std::{fs, io, os::unix::fs::MetadataExt as _, path::Path};
+use std::{
+    ffi::OsStr,
+    fs, io,
+    os::unix::{ffi::OsStrExt as _, fs::MetadataExt as _},
+    path::{Path, PathBuf},
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -103,6 +108,30 @@ pub struct FileRow {
     /// Whether it was gone when it was last looked for.
     #[serde(default)]
     pub missing: bool,
+    /// The names of the backups in it, where it is an archive of several; each has a row of its own, `ARCHIVE:NAME`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<String>,
+    /// Of such a backup: the length of the archive's path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub archive: Option<usize>,
+}
+
+impl FileRow {
+    /// The file on the disk of the row of `name`: itself, or the archive that it is in.
+    #[must_use]
+    pub fn on_disk<'n>(&self, name: &'n Path) -> &'n Path {
+        let outer = self.archive.and_then(|len| name.as_os_str().as_bytes().get(..len));
+        outer.map_or(name, |outer| Path::new(OsStr::from_bytes(outer)))
+    }
+}
+
+/// The name of a backup in an archive of several.
+#[must_use]
+pub fn part_of(archive: &Path, part: &str) -> PathBuf {
+    let mut name = archive.as_os_str().to_owned();
+    name.push(":");
+    name.push(part);
+    name.into()
 }
 
 /// Backups of which each continues the one before.

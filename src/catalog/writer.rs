@@ -1,7 +1,7 @@
 //! Adding backups to a catalog.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fs,
     ops::ControlFlow,
     os::unix::ffi::OsStrExt as _,
@@ -14,7 +14,7 @@ use redb::{Database, Durability, WriteTransaction};
 
 use super::{
     chain,
-    entry::{Entry, FileRow, Lineage, Stamp},
+    entry::{Entry, FileRow, Lineage, Stamp, part_of},
     facts::Facts,
     file::{self, Image, SCHEMA, broken, caught},
     rows::{
@@ -195,15 +195,67 @@ impl Writer {
         own(&self.path) || own(&self.work)
     }
 
-    /// What is known of a file: `Some` where a backup was found in it and it has not changed since.
+    /// The number of backups that are known in a file, where it has not changed since. With `keys`, where there are any to
+    /// open values with, a backup with values that no key has opened is not known yet.
     ///
     /// # Errors
     /// When the catalog cannot be read.
-    pub fn known(&self, path: &Path) -> Result<Option<FileRow>> {
-        let row: Option<FileRow> = self.read(FILES, |rows| rows.json(path.as_os_str().as_bytes()))?;
-        let stamp = Stamp::of(path).ok();
-        // What could not be read may be readable now, and is reported again where it is not.
-        Ok(row.filter(|row| stamp.is_some() && row.stamp == stamp && row.snapshot.is_some() && !row.missing))
+    pub fn known(&self, path: &Path, keys: bool) -> Result<Option<u64>> {
+        let Ok(stamp) = Stamp::of(path) else { return Ok(None) };
+        let row = |name: &Path| {
+            let row: Option<FileRow> = self.read(FILES, |rows| rows.json(name.as_os_str().as_bytes()))?;
+            Ok::<_, Error>(row.filter(|row| row.stamp == Some(stamp) && !row.missing))
+        };
+        let Some(of) = row(path)? else { return Ok(None) };
+        if of.parts.is_empty() {
+            return Ok(self.is_read(&of, keys)?.then_some(1));
+        }
+        for part in &of.parts {
+            match row(&part_of(path, part))? {
+                Some(of) if self.is_read(&of, keys)? => {}
+                _ => return Ok(None),
+            }
+        }
+        Ok(Some(of.parts.len() as u64))
+    }
+
+    /// Whether a file needs not be read again. What could not be read may be readable now, and is reported again where it is
+    /// not.
+    fn is_read(&self, row: &FileRow, keys: bool) -> Result<bool> {
+        let Some(id) = &row.snapshot else { return Ok(false) };
+        if !keys {
+            return Ok(true);
+        }
+        let entry: Option<Entry> = self.read(SNAPSHOTS, |rows| rows.json(id.as_bytes()))?;
+        Ok(entry.is_some_and(|entry| entry.sealed == 0))
+    }
+
+    /// Notes an archive of several backups, which are added by their own names ([`part_of`]) after it. Those that were in it
+    /// and are not any more are marked as missing.
+    ///
+    /// # Errors
+    /// When the catalog cannot be read or written.
+    pub fn archive(&mut self, name: &Path, stamp: Option<Stamp>, parts: &[String]) -> Result<()> {
+        let before = self.without_others(name, parts)?;
+        let row = FileRow { stamp, parts: parts.to_vec(), ..FileRow::default() };
+        if before.as_ref() != Some(&row) {
+            self.put_file(name, &row)?;
+        }
+        Ok(())
+    }
+
+    /// Marks as missing what was in the archive `name` and is not among `parts`, and returns its row.
+    fn without_others(&mut self, name: &Path, parts: &[String]) -> Result<Option<FileRow>> {
+        let before: Option<FileRow> = self.read(FILES, |rows| rows.json(name.as_os_str().as_bytes()))?;
+        let kept: HashSet<&String> = parts.iter().collect();
+        let gone = before.iter().flat_map(|row| &row.parts).filter(|part| !kept.contains(part));
+        for part in gone.map(|part| part_of(name, part)) {
+            let row: Option<FileRow> = self.read(FILES, |rows| rows.json(part.as_os_str().as_bytes()))?;
+            if let Some(row) = row {
+                self.put_file(&part, &FileRow { missing: true, ..row })?;
+            }
+        }
+        Ok(before)
     }
 
     /// Checks a backup, and reads what the catalog keeps of it. `progress` gets the number of bytes read.
@@ -223,11 +275,18 @@ impl Writer {
         Ok(Checked { source, report, state })
     }
 
-    /// Adds a backup under `name`, an absolute path unless a person chose it. `stamp` is from before the file was opened.
+    /// Adds a backup under `name`, an absolute path unless a person chose it, or one of [`part_of`] the `archive`. `stamp` is
+    /// from before the file was opened.
     ///
     /// # Errors
     /// When the catalog cannot be read or written.
-    pub fn add(&mut self, checked: Checked<'_>, name: &Path, stamp: Option<Stamp>) -> Result<Added> {
+    pub fn add(
+        &mut self,
+        checked: Checked<'_>,
+        name: &Path,
+        stamp: Option<Stamp>,
+        archive: Option<&Path>,
+    ) -> Result<Added> {
         let Checked { source, mut report, state } = checked;
         report.path = name.to_string_lossy().into_owned();
         let verdict = report.verdict().unwrap_or(Verdict::Damaged);
@@ -243,7 +302,9 @@ impl Writer {
         if let Some(state) = state.filter(|_| verdict != Verdict::Damaged && (!was || opens)) {
             entry.lineages = self.index(&state)?;
         }
-        let row = FileRow { stamp, snapshot: Some(entry.id.clone()), error: None, missing: false };
+        self.without_others(name, &[])?;
+        let archive = archive.map(|archive| archive.as_os_str().len());
+        let row = FileRow { stamp, snapshot: Some(entry.id.clone()), archive, ..FileRow::default() };
         self.write(|tx, path| {
             let mut table = tx.open_table(SNAPSHOTS).map_err(|e| broken(path, e))?;
             put_json(path, &SNAPSHOTS, &mut table, entry.id.as_bytes(), &entry)?;
@@ -262,13 +323,20 @@ impl Writer {
     ///
     /// # Errors
     /// When the catalog cannot be written.
-    pub fn failed(&mut self, name: &Path, stamp: Option<Stamp>, error: &Error, may_be_one: bool) -> Result<()> {
-        let key = name.as_os_str().as_bytes();
-        let before: Option<FileRow> = self.read(FILES, |rows| rows.json(key))?;
+    pub fn failed(
+        &mut self,
+        name: &Path,
+        stamp: Option<Stamp>,
+        archive: Option<&Path>,
+        error: &Error,
+        may_be_one: bool,
+    ) -> Result<()> {
+        let before = self.without_others(name, &[])?;
         if before.is_none() && !may_be_one {
             return Ok(());
         }
-        let row = FileRow { stamp, snapshot: None, error: Some(error.to_string()), missing: false };
+        let archive = archive.map(|archive| archive.as_os_str().len());
+        let row = FileRow { stamp, error: Some(error.to_string()), archive, ..FileRow::default() };
         if before.as_ref() != Some(&row) {
             self.put_file(name, &row)?;
         }
@@ -292,8 +360,9 @@ impl Writer {
         let mut marked = 0_u64;
         for (name, row) in files {
             let name = PathBuf::from(std::ffi::OsStr::from_bytes(&name));
-            let gone = || fs::symlink_metadata(&name).is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound);
-            if !row.missing && row.stamp.is_some() && name.starts_with(folder) && gone() {
+            let on_disk = row.on_disk(&name);
+            let gone = || fs::symlink_metadata(on_disk).is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound);
+            if !row.missing && row.stamp.is_some() && on_disk.starts_with(folder) && gone() {
                 self.put_file(&name, &FileRow { missing: true, ..row })?;
                 marked = marked.saturating_add(1);
             }

@@ -143,6 +143,11 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
+    /// Whether a file of keys is named.
+    pub(crate) fn are_given(&self) -> bool {
+        self.encryption_config.is_some() || self.kms_keys.is_some()
+    }
+
     /// Reads them; [`Ring::learn`] adds those that a snapshot holds itself.
     pub(crate) fn ring(&self) -> Result<Ring> {
         Ring::read(self.encryption_config.as_deref(), self.kms_keys.as_deref())

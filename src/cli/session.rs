@@ -225,7 +225,11 @@ impl Session {
 
 /// `error`, with the newest good backup as the hint where `named` is a folder that holds several.
 fn with_newest(named: &Path, options: &Options, error: Error) -> Error {
-    let Error::Usage { what, hint } = error else { return error };
+    let (what, hint) = match error {
+        Error::Several { what, hint, .. } if named.is_dir() => (what, Some(hint)),
+        Error::Usage { what, hint } => (what, hint),
+        error => return error,
+    };
     let files: Vec<_> = match named.is_dir() {
         true => Candidates::of(&[named.to_owned()], false).files.into_iter().map(|file| file.path).collect(),
         false => Vec::new(),

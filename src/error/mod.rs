@@ -89,6 +89,16 @@ pub enum Error {
         /// What to do next.
         hint: Option<Advice>,
     },
+    /// The input holds several backups, and none of them was named.
+    #[error("{what}")]
+    Several {
+        /// What it holds, in a list.
+        what: String,
+        /// The names of the backups inside.
+        found: Vec<String>,
+        /// What to type instead.
+        hint: Advice,
+    },
     /// The call makes no sense, or is not precise enough.
     #[error("{what}")]
     Usage {
@@ -147,7 +157,7 @@ impl Error {
             Self::Foreign { .. } | Self::Damaged { .. } | Self::Refused { .. } | Self::NotFound { .. } => {
                 Fault::Content
             }
-            Self::Usage { .. } => Fault::Caller,
+            Self::Several { .. } | Self::Usage { .. } => Fault::Caller,
         }
     }
 
@@ -155,7 +165,7 @@ impl Error {
     #[must_use]
     pub fn advice(&self) -> Option<Advice> {
         match self {
-            Self::Foreign { hint, .. } => Some(hint.clone()),
+            Self::Foreign { hint, .. } | Self::Several { hint, .. } => Some(hint.clone()),
             Self::Damaged { finding, .. } => finding.hint.clone(),
             Self::Refused { hint, .. } | Self::NotFound { hint, .. } | Self::Usage { hint, .. } => hint.clone(),
             Self::Io { .. } | Self::Changed { .. } | Self::Interrupted => self.hint().map(Advice::from),
@@ -171,7 +181,7 @@ impl Error {
             }
             Self::Io { .. } | Self::Interrupted => None,
             Self::Changed { .. } => Some("copy the file to where nothing writes to it, and read the copy"),
-            Self::Foreign { hint, .. } => Some(hint),
+            Self::Foreign { hint, .. } | Self::Several { hint, .. } => Some(hint),
             Self::Damaged { finding, .. } => finding.hint.as_deref(),
             Self::Refused { hint, .. } | Self::NotFound { hint, .. } | Self::Usage { hint, .. } => hint.as_deref(),
         }

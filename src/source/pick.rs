@@ -27,12 +27,11 @@ pub(super) fn pick_one(
         }),
         (None, [one]) => Ok(one.clone()),
         (None, []) => Err(none()),
-        (None, several) => Err(Error::usage(format!("{outer}: it holds {} backups:\n  {}", several.len(), list()))
-            .hinted(format!(
-                "name one of them, such as {}:{}",
-                one_line(outer),
-                one_line(several.first().map_or("", String::as_str))
-            ))),
+        (None, several @ [first, ..]) => Err(Error::Several {
+            what: format!("{outer}: it holds {} backups:\n  {}", several.len(), list()),
+            found: several.to_vec(),
+            hint: format!("name one of them, such as {}:{}", one_line(outer), one_line(first)).into(),
+        }),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Many backups: what is in which, which are good, which are kept.
 
+mod archives;
 mod hostile;
 mod series;
 

@@ -1,4 +1,5 @@
 use std::{
+    collections::VecDeque,
     io::Write as _,
     path::{Path, PathBuf},
     sync::atomic::Ordering,
@@ -7,7 +8,7 @@ use std::{
 use clap::Args;
 use etcdsnap::{
     Error,
-    catalog::{Added, Stamp, Writer},
+    catalog::{Added, Stamp, Writer, part_of},
     error::Fault,
     etcd::Load,
     source::{Candidate, Candidates, is_stdin},
@@ -26,8 +27,9 @@ use crate::{
 /// Check backups, and note in the catalog what they hold
 ///
 /// A folder means all backups in it and in its folders, compressed ones too; what is certainly no backup is passed over.
-/// A file that is as it was when it was added is not read again. Files of the catalog below a folder that are gone are
-/// marked as missing; what they held stays known.
+/// Each backup in an archive of several is added by its own name, ARCHIVE:NAME. A file that is as it was when it was added
+/// is not read again, unless keys are given now and it has values that no key has opened. Files of the catalog below a
+/// folder that are gone are marked as missing; what they held stays known.
 ///
 /// Damaged backups are listed, and what they hold is not taken into the catalog, because it may not be all. ^C ends after
 /// the file that is being read, and keeps what was added.
@@ -62,6 +64,32 @@ pub(crate) struct Add {
 pub(crate) struct Rebuild {
     #[command(flatten)]
     add: Add,
+}
+
+/// A file, or a backup in an archive, that is to be read.
+struct Todo {
+    file: PathBuf,
+    name: PathBuf,
+    /// The name of the archive of several backups that it is in.
+    archive: Option<PathBuf>,
+    in_folder: bool,
+    /// From before it is opened; `None` for what has no place on the disk.
+    stamp: Option<Stamp>,
+    size: u64,
+}
+
+impl Todo {
+    /// One of the backups in this archive.
+    fn part(&self, part: &str) -> Self {
+        Self {
+            file: part_of(&self.file, part),
+            name: part_of(&self.name, part),
+            archive: Some(self.name.clone()),
+            in_folder: false,
+            stamp: self.stamp,
+            size: 0,
+        }
+    }
 }
 
 #[derive(Debug, Default, Serialize)]
@@ -111,8 +139,9 @@ impl Add {
         let options = session.options_with(None);
         let path = self.db.path()?;
         let mut writer = if fresh { Writer::fresh(&path)? } else { Writer::open(&path)? };
+        let ring = self.keys.ring()?;
         let (mut document, mut exit) = (Document::default(), Exit::Good);
-        let mut todo = Vec::new();
+        let mut todo = VecDeque::new();
         for Candidate { path: file, in_folder } in &files {
             let name = match &self.name {
                 Some(name) => PathBuf::from(name),
@@ -122,50 +151,68 @@ impl Add {
             if writer.is_own(&name) {
                 continue;
             }
-            if !is_stdin(file) && self.name.is_none() && writer.known(&name)?.is_some() {
-                document.unchanged = document.unchanged.saturating_add(1);
-            } else {
-                let size = Stamp::of(file).map_or(0, |stamp| stamp.size);
-                todo.push((file, *in_folder, name, size));
+            let on_disk = !is_stdin(file) && self.name.is_none();
+            let known = if on_disk { writer.known(&name, self.keys.are_given())? } else { None };
+            match known {
+                Some(known) => document.unchanged = document.unchanged.saturating_add(known),
+                None => {
+                    let stamp = Stamp::of(file).ok().filter(|_| !is_stdin(file));
+                    let size = stamp.map_or(0, |stamp| stamp.size);
+                    let stamp = stamp.filter(|_| on_disk);
+                    let (file, in_folder) = (file.clone(), *in_folder);
+                    todo.push_back(Todo { file, name, archive: None, in_folder, stamp, size });
+                }
             }
         }
-        let all = todo.iter().fold(0_u64, |sum, (.., size)| sum.saturating_add(*size));
+        let all = todo.iter().fold(0_u64, |sum, of| sum.saturating_add(of.size));
         let (progress, mut done) = (Progress::new("catalog", session.wants_progress()), 0_u64);
-        for (file, in_folder, name, size) in todo {
+        while let Some(one) = todo.pop_front() {
             if stop.load(Ordering::Relaxed) {
                 document.interrupted = true;
                 break;
             }
-            let stamp =
-                Some(file).filter(|file| !is_stdin(file) && self.name.is_none()).and_then(|file| Stamp::of(file).ok());
+            let Todo { file, name, archive, in_folder, stamp, size } = &one;
+            let archive = archive.as_deref();
             let source = match session.open_quietly(file, &options) {
                 Ok(source) => source,
+                Err(Error::Several { found, .. }) if archive.is_none() && stamp.is_some() => {
+                    writer.archive(name, *stamp, &found)?;
+                    for part in found.iter().rev() {
+                        todo.push_front(one.part(part));
+                    }
+                    continue;
+                }
                 Err(error) => {
-                    let noise = in_folder && matches!(error, Error::Foreign { may_be_one: false, .. });
-                    writer.failed(&name, stamp, &error, !noise)?;
+                    let noise = *in_folder && matches!(error, Error::Foreign { may_be_one: false, .. });
+                    writer.failed(name, *stamp, archive, &error, !noise)?;
                     match noise {
                         true => document.no_backups = document.no_backups.saturating_add(1),
-                        false => exit = exit.max(failed(&mut document, &name, &error)),
+                        false => exit = exit.max(failed(&mut document, name, &error)),
                     }
                     continue;
                 }
             };
             let step = |read| progress.update(done.saturating_add(read), all);
-            match self.keys.ring().and_then(|ring| writer.check(&source, &Load::default(), ring, step)) {
+            let checked = writer.check(&source, &Load::default(), ring.clone(), step);
+            let intact = match session.intact(&source) {
+                Ok(()) => Ok(()),
+                Err(Failure::Error(error)) => Err(error),
+                Err(failure) => return Err(failure),
+            };
+            match checked.and_then(|checked| intact.map(|()| checked)) {
                 Ok(checked) => {
-                    let Added { entry, known } = writer.add(checked, &name, stamp)?;
+                    let Added { entry, known } = writer.add(checked, name, *stamp, archive)?;
                     if entry.verdict == Verdict::Damaged {
                         exit = exit.max(Exit::Content);
                     }
                     document.added.push(One { file: name.display().to_string(), known, entry });
                 }
                 Err(error) => {
-                    writer.failed(&name, stamp, &error, true)?;
-                    exit = exit.max(failed(&mut document, &name, &error));
+                    writer.failed(name, *stamp, archive, &error, true)?;
+                    exit = exit.max(failed(&mut document, name, &error));
                 }
             }
-            done = done.saturating_add(size);
-            session.intact(&source)?;
+            done = done.saturating_add(*size);
         }
         for path in &self.path {
             if !is_stdin(path) && !document.interrupted {

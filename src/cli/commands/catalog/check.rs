@@ -53,8 +53,8 @@ impl Check {
         let (progress, mut done) = (Progress::new("catalog", session.wants_progress()), 0_u64);
         let (mut items, mut exit) = (Vec::new(), Exit::Good);
         for (path, row) in catalog.files() {
-            let Some(stamp) = row.stamp else { continue };
-            let (state, why) = match Stamp::of(path) {
+            let Some(stamp) = row.stamp.filter(|_| row.parts.is_empty()) else { continue };
+            let (state, why) = match Stamp::of(row.on_disk(path)) {
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => ("missing", None),
                 Err(error) => ("unreadable", Some(error.to_string())),
                 Ok(now) if now.size != stamp.size || now.mtime != stamp.mtime => {

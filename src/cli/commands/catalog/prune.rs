@@ -1,4 +1,9 @@
-use std::{collections::BTreeMap, fs, io::Write as _, path::PathBuf};
+use std::{
+    collections::{BTreeMap, HashSet},
+    fs,
+    io::Write as _,
+    path::PathBuf,
+};
 
 use clap::Args;
 use etcdsnap::{
@@ -97,6 +102,8 @@ impl Prune {
             }
         }
         let mut writer = self.yes.then(|| Writer::open(&self.db.path()?)).transpose()?;
+        let archived: HashSet<_> =
+            catalog.files().iter().filter(|(_, row)| row.archive.is_some()).map(|(path, _)| path).collect();
         let (mut items, mut exit) = (Vec::new(), Exit::Good);
         for (identity, holders) in clusters {
             let times: Vec<_> = holders.iter().map(|of| of.entry.time()).collect();
@@ -115,11 +122,13 @@ impl Prune {
             }
             for (holder, fate) in holders.iter().zip(&fates) {
                 for file in &holder.files {
+                    let in_archive = archived.contains(file);
                     let mut done = match fate {
                         Fate::Kept(why) => format!("kept: {}", why.join(", ")),
+                        Fate::Removed if in_archive => "kept: in an archive".to_owned(),
                         Fate::Removed => "to be removed".to_owned(),
                     };
-                    if let (Some(writer), Fate::Removed, None) = (&mut writer, fate, &refused) {
+                    if let (Some(writer), Fate::Removed, None, false) = (&mut writer, fate, &refused, in_archive) {
                         done = match removed(&catalog, file) {
                             Ok(()) => {
                                 writer.forget(file)?;
