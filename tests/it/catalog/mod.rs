@@ -1,6 +1,7 @@
 //! Many backups: what is in which, which are good, which are kept.
 
 mod archives;
+mod cluster;
 mod hostile;
 mod series;
 

@@ -47,7 +47,7 @@ pub fn told(bench: &Bench) -> (Vec<String>, Vec<String>) {
 }
 
 /// A backup's name and its keys with their mod_revision and version, as etcd itself told them.
-type Taken = (String, i64, BTreeMap<String, (i64, i64)>);
+pub(super) type Taken = (String, i64, BTreeMap<String, (i64, i64)>);
 
 struct Cluster<'a> {
     etcd: Etcd<'a>,
@@ -132,16 +132,8 @@ fn every_question_has_the_answer_that_history_gives() {
     fs::write(folder.join("empty.db"), b"").unwrap();
     let first = fs::read(folder.join("s01.db")).unwrap();
     fs::write(folder.join("cut.db"), &first[..first.len() - 9000]).unwrap();
-    let mut gzip =
-        flate2::write::GzEncoder::new(fs::File::create(folder.join("s02.db.gz")).unwrap(), Default::default());
-    gzip.write_all(&fs::read(folder.join("s02.db")).unwrap()).unwrap();
-    gzip.finish().unwrap();
-    fs::remove_file(folder.join("s02.db")).unwrap();
-    let mut zip = zip::ZipWriter::new(fs::File::create(folder.join("s03.zip")).unwrap());
-    zip.start_file("s03.db", zip::write::SimpleFileOptions::default()).unwrap();
-    zip.write_all(&fs::read(folder.join("s03.db")).unwrap()).unwrap();
-    zip.finish().unwrap();
-    fs::remove_file(folder.join("s03.db")).unwrap();
+    gzip(&folder.join("s02.db"));
+    zip(&folder.join("s03.db"));
 
     let text = bench.add(1);
     assert!(text.contains("33 (") && text.contains("32 good, 0 doubtful, 1 damaged; 1 not added"), "{text}");
@@ -178,8 +170,33 @@ fn every_question_has_the_answer_that_history_gives() {
     assert_eq!(of_row(&taken), json!(taken.iter().map(pods).collect::<Vec<_>>()));
     assert_eq!(of_row(&branch), json!(branch.iter().map(pods).collect::<Vec<_>>()));
 
-    // In another order, and in two halves, it is the same catalog.
-    let right = told(&bench);
+    same_in_any_order(&bench);
+}
+
+/// Compresses a file, which is removed.
+pub(super) fn gzip(file: &Path) {
+    let to = format!("{}.gz", file.display());
+    let mut gzip = flate2::write::GzEncoder::new(fs::File::create(to).unwrap(), Default::default());
+    gzip.write_all(&fs::read(file).unwrap()).unwrap();
+    gzip.finish().unwrap();
+    fs::remove_file(file).unwrap();
+}
+
+/// The same as a zip.
+pub(super) fn zip(file: &Path) {
+    let mut zip = zip::ZipWriter::new(fs::File::create(file.with_extension("zip")).unwrap());
+    let name = file.file_name().unwrap().to_str().unwrap();
+    zip.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+    zip.write_all(&fs::read(file).unwrap()).unwrap();
+    zip.finish().unwrap();
+    fs::remove_file(file).unwrap();
+}
+
+/// In another order, and in two halves, it is the same catalog.
+#[track_caller]
+pub(super) fn same_in_any_order(bench: &Bench) {
+    let folder = bench.folder();
+    let right = told(bench);
     let mut files: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
     let mut random = Random::seeded(9);
@@ -196,7 +213,7 @@ fn every_question_has_the_answer_that_history_gives() {
 
 /// Every key of a row of backups: its versions, and the first and last backup that holds each.
 #[track_caller]
-fn check_row(bench: &Bench, taken: &[Taken]) {
+pub(super) fn check_row(bench: &Bench, taken: &[Taken]) {
     let found = bench.json(0, &["find", "--prefix", "/registry/"]);
     let ours = |of: &&Value| taken.iter().any(|(_, head, _)| of["lastSeen"]["revision"] == *head);
     let last = taken.last().unwrap();
