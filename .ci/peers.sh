@@ -2,7 +2,8 @@
 # Builds the real programs that etcdsnap is compared with, from their published Go modules, and prints the folder that
 # holds them as its last line, for $ETCDSNAP_PEERS:
 #
-#   .ci/peers.sh           etcd, etcdctl 3.4 to 3.8, etcdutl 3.5 to 3.8, bbolt, etcd's dump tools (4 minutes, 2 cores)
+#   .ci/peers.sh           etcd, etcdctl 3.4 to 3.8, etcdutl 3.5 to 3.8, bbolt, etcd's dump tools, and versitygw, an S3
+#                              server (6 minutes, 2 cores)
 #   .ci/peers.sh kube      and kube-apiserver, kube-controller-manager, kubectl (10 minutes more), for the drill
 #                              (tests/it/restore_drill.rs, skipped without them) and for fixtures/cluster.sh
 #   .ci/peers.sh v1.30.14  and those of that version, in a folder of this name beside the others: for .ci/versions.sh
@@ -13,7 +14,7 @@
 # as a module, apt-get as root.
 set -euo pipefail
 
-etcd35=v3.5.33 etcd36=v3.6.16 etcd37=v3.7.3 etcd38=v3.8.0-alpha.0 dump=v3.6.14 bbolt=v1.5.0 kubernetes=v1.36.3
+etcd35=v3.5.33 etcd36=v3.6.16 etcd37=v3.7.3 etcd38=v3.8.0-alpha.0 dump=v3.6.14 bbolt=v1.5.0 versitygw=v1.8.0 kubernetes=v1.36.3
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 bin=${ETCDSNAP_PEERS:-${XDG_CACHE_HOME:-$HOME/.cache}/etcdsnap/peers/bin}
@@ -110,6 +111,14 @@ bbolt() {
   quietly go build -o "$bin/bbolt" go.etcd.io/bbolt/cmd/bbolt
 }
 
+versitygw() {
+  holds versitygw $versitygw github.com/versity/versitygw && return
+  say "versitygw $versitygw"
+  module versitygw
+  quietly go get github.com/versity/versitygw/cmd/versitygw@$versitygw
+  quietly go build -o "$bin/versitygw" github.com/versity/versitygw/cmd/versitygw
+}
+
 # Of 3.6, the last line of etcd whose log dump prints right values.
 dump() {
   holds etcd-dump-logs $dump go.etcd.io/etcd/v3 && holds etcd-dump-db $dump go.etcd.io/etcd/v3 && return
@@ -194,6 +203,7 @@ etcd $etcd36 36
 etcd $etcd37 37
 etcd $etcd38 38
 bbolt
+versitygw
 dump
 objects
 case ${1:-etcd} in

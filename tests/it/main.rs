@@ -53,6 +53,7 @@ mod ndjson;
 mod newest;
 mod no_crash_on_any_bytes;
 mod nothing_is_sent_anywhere;
+mod object_store;
 mod one_writer;
 mod peers;
 mod planted_journal;
