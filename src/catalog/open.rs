@@ -138,6 +138,24 @@ impl Catalog {
             .min_by_key(|of| (!of.there, of.entry.verdict != Verdict::Good))
     }
 
+    /// The files of all backups of a lineage whose last revision is `head`: copies of one, and those of several members.
+    /// Those that are there come first, each with `true`; in the order of their paths.
+    #[must_use]
+    pub fn files_at(&self, lineage: u32, head: i64) -> Vec<(&Path, bool)> {
+        let holders = self.holders.iter().filter(|of| of.entry.lineages.contains(&lineage));
+        let files = holders.filter(|of| of.entry.revision == Some(head)).flat_map(|of| &of.files);
+        let mut files: Vec<_> = files.map(|file| (file.as_path(), self.is_there(file))).collect();
+        files.sort_unstable_by_key(|(file, there)| (!there, file.as_os_str()));
+        files
+    }
+
+    /// Whether a file was there when the catalog was last brought up to date.
+    fn is_there(&self, file: &Path) -> bool {
+        // in the order of their bytes
+        let at = self.files.binary_search_by(|(path, _)| path.as_os_str().cmp(file.as_os_str()));
+        at.ok().and_then(|at| self.files.get(at)).is_some_and(|(_, row)| !row.missing)
+    }
+
     /// The backups of a lineage, in the order of their revisions.
     #[must_use]
     pub fn holders_of(&self, lineage: u32) -> Vec<&Holder> {

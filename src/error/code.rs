@@ -129,6 +129,8 @@ codes! {
     Localhost = "localhost",
     /// The log does not begin with the first entry, and no snapshot covers the entries before.
     LogBegin = "log-begin",
+    /// The file is the db of a data directory, and the log beside it, which may hold later entries, is not read.
+    LogBeside = "log-beside",
     /// An entry of the log cannot be applied: etcd panics when it applies the entry.
     LogEntry = "log-entry",
     /// Entries of the log cannot be reached, because entries before them are missing.

@@ -6,7 +6,7 @@ use super::wanted::Carry;
 use crate::{
     Result,
     etcd::{AddedRecords, Load, Range, Replayed, Snapshot, State, Uncommitted, boot::Minor, rewrite::Items},
-    source::{BackupKind, Part, Source},
+    source::{BackupKind, Options, Part, Source},
 };
 
 /// Facts about the snapshot that a plan needs.
@@ -128,6 +128,18 @@ fn highest_revision(source: &Source) -> Result<i64> {
 pub fn known_beyond(source: &Source, load: &Load) -> Result<Option<i64>> {
     let whole = Load { may_be_past: true, ..Load::default() };
     (*load != whole).then(|| highest_revision(source)).transpose()
+}
+
+/// The number of entries that a db lacks which was named alone, and that the log of its data directory holds: those that
+/// etcd applies when it starts, and those past the last commit on disk.
+///
+/// # Errors
+/// When the data directory cannot be opened, or its log not be read.
+pub fn left_beside(source: &Source) -> Result<u64> {
+    let Some(dir) = source.part_of() else { return Ok(0) };
+    let whole = Source::open(dir, &Options::default())?;
+    let unapplied = Snapshot::load(&whole, &Load::default())?.log.map(|log| log.unapplied);
+    Ok(unapplied.map_or(0, |log| log.applied_at_start.saturating_add(log.past_commit)))
 }
 
 /// The number of keys that are live at `cut` and whose leases are missing.

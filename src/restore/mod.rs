@@ -38,7 +38,7 @@ mod whose;
 pub use apply::{Done, Job, apply};
 pub use cluster::{NewCluster, NewMember, check_advertised};
 pub use document::Document;
-pub use facts::{Facts, known_beyond};
+pub use facts::{Facts, known_beyond, left_beside};
 pub use log::FromLog;
 pub use manifest::{Form, Manifest};
 pub use past::Past;

@@ -1,6 +1,9 @@
 //! An open backup with all its parts.
 
-use std::{fs::File, path::Path};
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+};
 
 use super::{
     BackupKind, DoubtFile, Input, Options, Origin, Part, RaftFiles, Wrapping, input, is_stdin,
@@ -26,6 +29,7 @@ pub struct Source {
     pub(super) doubts: Vec<DoubtFile>,
     pub(super) options: Options,
     pub(super) kept: Kept,
+    pub(super) part_of: Option<PathBuf>,
 }
 
 impl Source {
@@ -49,14 +53,21 @@ impl Source {
             doubts: self.doubts.clone(),
             options: self.options.clone(),
             kept: Kept::default(),
+            part_of: self.part_of.clone(),
         })
     }
 
     /// Returns this source with `log` as its log.
     #[must_use]
     pub fn with_log(mut self, log: RaftFiles) -> Self {
-        self.notes.retain(|note| note.code != Code::NoLog);
-        Self { log: Some(log), ..self }
+        self.notes.retain(|note| !matches!(note.code, Code::NoLog | Code::LogBeside));
+        Self { log: Some(log), part_of: None, ..self }
+    }
+
+    /// The data directory that this file is the db of, where its log is there and is not read.
+    #[must_use]
+    pub fn part_of(&self) -> Option<&Path> {
+        self.part_of.as_deref()
     }
 
     /// The name of the log that was named separately, as the user typed it.

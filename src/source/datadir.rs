@@ -32,6 +32,18 @@ pub fn is_data_dir(dir: &Path) -> bool {
     member_dir(dir).is_some()
 }
 
+/// The data directory that the file at `path` is the db of, where it has a log.
+pub(super) fn around(path: &Path) -> Option<PathBuf> {
+    let around = |db: &Path| {
+        let snap = db.parent().filter(|dir| db.ends_with("snap/db") && dir.file_name().is_some())?;
+        let member = snap.parent().filter(|dir| is_log_dir(&dir.join("wal")).unwrap_or(false))?;
+        let dir = if member.ends_with("member") { member.parent()? } else { member };
+        Some(dir.to_owned()).filter(|dir| !dir.as_os_str().is_empty())
+    };
+    // where it is named from inside of the directory, or by a link
+    around(path).or_else(|| around(&path.canonicalize().ok()?))
+}
+
 /// Whether the folder `dir` holds segments of a log.
 ///
 /// # Errors

@@ -7,7 +7,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{Error, Result, bytes::file_name};
+use crate::{
+    Error, Result,
+    bytes::{file_name, shell},
+};
 
 /// The name of standard input.
 pub(super) const STDIN: &str = "-";
@@ -109,10 +112,11 @@ fn scheme(name: &str) -> Option<&str> {
 
 /// Hint for getting a file from a URL.
 fn fetch(scheme: &str, url: &str) -> String {
+    let url = shell(url);
     match scheme {
-        "s3" => format!("pipe it: aws s3 cp {url} - > FILE"),
-        "gs" => format!("pipe it: gcloud storage cat {url} > FILE"),
-        "http" | "https" => format!("pipe it: curl -f {url} > FILE"),
+        "s3" => format!("aws s3 cp {url} - | etcdsnap verify -"),
+        "gs" => format!("gcloud storage cat {url} | etcdsnap verify -"),
+        "http" | "https" => format!("curl -f {url} | etcdsnap verify -"),
         "file" => "name its path".to_owned(),
         _ => "copy it to a file first, and name the file".to_owned(),
     }
@@ -150,7 +154,7 @@ mod tests {
         let refused = |url: &str| Locator::parse(Path::new(url)).unwrap_err();
         let error = refused("s3://bucket/k");
         assert_eq!(error.to_string(), "s3://bucket/k: s3:// is not supported by this build");
-        assert_eq!(error.hint(), Some("pipe it: aws s3 cp s3://bucket/k - > FILE"));
+        assert_eq!(error.hint(), Some("aws s3 cp s3://bucket/k - | etcdsnap verify -"));
         assert!(matches!(refused("a.tar://b"), Error::Io { .. }));
         assert!(matches!(refused("c://b"), Error::Io { .. }));
     }

@@ -191,6 +191,13 @@ impl Unwrapped {
         };
         let DataDir { db, wal, snaps, snap_dbs, passed_over, doubts: inside } = dir;
         let mut notes = Vec::new();
+        let is_file = kind != BackupKind::DataDir && self.containers.is_empty();
+        let part_of = if is_file { datadir::around(&self.origin.path) } else { None };
+        if let Some(dir) = &part_of {
+            let name = file_name(dir);
+            let what = format!("part of the data directory {name}, whose log is not read: it may hold later entries");
+            notes.push(Finding::warning(Code::LogBeside, what).hint(format!("name {name}: its log is read, too")));
+        }
         if self.containers.is_empty() && db.is_locked() {
             let note = Finding::warning(Code::InUse, "in use by a running etcd: what is read may be torn");
             notes.push(note.hint("stop etcd, or take a backup with `etcdctl snapshot save`"));
@@ -224,6 +231,7 @@ impl Unwrapped {
             doubts,
             options: options.clone(),
             kept: Kept::default(),
+            part_of,
         }
     }
 }

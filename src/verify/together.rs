@@ -144,7 +144,8 @@ impl Together<'_> {
         let has_pages = |source: Source| Carve::find(source.db().image(), None, false).is_some();
         let is_left = |(path, report): &(&PathBuf, &Report)| {
             let foreign = report.findings.list().iter().any(|finding| finding.code == Code::Foreign);
-            report.db_damaged() && (!foreign || Source::open(path, &options).is_ok_and(has_pages))
+            let was_read = !foreign && report.unread.is_none();
+            report.db_damaged() && (was_read || Source::open(path, &options).is_ok_and(has_pages))
         };
         let salvage = |path: &PathBuf| Call::new("etcdsnap salvage").arg(path).args(["--to", "saved.db"]);
         self.paths.iter().zip(&self.reports).filter(is_left).map(|(path, _)| salvage(path)).collect()

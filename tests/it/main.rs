@@ -44,6 +44,7 @@ mod history;
 mod k8s;
 mod kubectl_calls;
 mod kubectl_flags;
+mod log_beside;
 mod log_elsewhere;
 mod masked;
 mod migrate;

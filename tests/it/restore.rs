@@ -272,7 +272,9 @@ fn what_is_wrong_with_the_log_is_not_said_of_the_db() {
     let args = ["restore", &data, "--data-dir", &to, "--member", "m1"];
     let (code, out, said) = run(&args);
     assert!(code == 1 && said.contains(&format!("{name}: damaged: a record's checksum")), "{said}");
-    assert!(out.contains("7 entries applied") && out.contains("6 after a gap cannot be applied"), "{out}");
+    assert!(out.is_empty(), "{out}");
+    let (code, out, _) = run(&[&args[..], &["--dry-run"]].concat());
+    assert!(code == 1 && out.contains("7 entries applied") && out.contains("6 after a gap cannot be applied"), "{out}");
     let (code, out, said) = run(&[&args[..], &["--force"]].concat());
     assert!(code == 0 && !out.contains("the db is damaged"), "{out}{said}");
     let (code, out, _) = run(&["verify", &data]);
@@ -412,4 +414,50 @@ fn evidence_names_what_was_written() {
     let paths: Vec<_> = record["outputs"].as_array().unwrap().iter().map(|o| o["path"].as_str().unwrap()).collect();
     assert!(paths[0] == "stdout" && paths.len() == 4, "{paths:?}");
     assert!(paths.iter().any(|path| *path == format!("{to}/member/snap/db")), "{paths:?}");
+}
+
+/// A dry run refuses what the run cannot do: several members in one data directory, or one where several are wanted.
+#[test]
+fn the_destination_fits_the_number_of_members_in_a_dry_run_too() {
+    let (_dir, to) = place();
+    let of = |flags: &[&str]| {
+        let (code, out, said) = run(&[&["restore", "fixtures/three-members.db"], flags].concat());
+        assert!(!Path::new(&to).exists());
+        assert_eq!((code, out.as_str()), (2, ""), "{flags:?}: {said}");
+        said
+    };
+    for dry in [&["--dry-run"][..], &[]] {
+        let said = of(&[&["--all-members", "--data-dir", &to], dry].concat());
+        assert!(said.contains("error: --all-members goes with --to DIR, not --data-dir\n"), "{said}");
+        assert!(
+            said.contains(&format!("etcdsnap restore fixtures/three-members.db --all-members --to {to}\n")),
+            "{said}"
+        );
+        let said = of(&[&["--member", "m1", "--to", &to], dry].concat());
+        assert!(said.contains("error: --to goes with --all-members\n"), "{said}");
+        assert!(said.contains(&format!("etcdsnap restore fixtures/three-members.db --data-dir {to} ")), "{said}");
+    }
+}
+
+/// What is refused because of the backup looks like nothing else, and names the commands for a damaged one.
+#[test]
+fn a_damaged_backup_is_refused_with_the_way_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name).display().to_string();
+    let (broken, to) = (at("broken.db"), at("to"));
+    let mut image = fs::read("fixtures/kube.db").unwrap();
+    image[4096 * 60..4096 * 61].fill(0xff);
+    for (trailer, flags) in [(true, &[][..]), (false, &["--skip-hash-check"])] {
+        fs::write(&broken, &image[..image.len() - if trailer { 0 } else { 32 }]).unwrap();
+        let (code, out, said) = run(&[&["restore", &broken, "--data-dir", &to, "--member", "m1"], flags].concat());
+        assert_eq!((code, out.as_str()), (1, ""), "{said}");
+        assert!(said.contains(&format!("  etcdsnap verify {broken} ")), "{said}");
+        assert!(said.contains(&format!("  etcdsnap salvage {broken} --to saved.db ")), "{said}");
+    }
+    // where only the trailer is wrong, nothing is to be saved
+    let mut image = fs::read("fixtures/kube.db").unwrap();
+    *image.last_mut().unwrap() ^= 1;
+    fs::write(&broken, &image).unwrap();
+    let (code, _, said) = run(&["restore", &broken, "--data-dir", &to, "--member", "m1"]);
+    assert!(code == 1 && said.contains("etcdsnap verify") && !said.contains("salvage"), "{said}");
 }

@@ -308,3 +308,31 @@ fn metrics_are_of_the_newest_backups() {
     use std::os::unix::fs::PermissionsExt as _;
     assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o644);
 }
+
+/// `salvage` is named for a db that was read, and not for what is no db, or several.
+#[test]
+fn salvage_is_named_only_for_a_db() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    let mut two = tar::Builder::new(fs::File::create(at("two.tar")).unwrap());
+    for name in ["kube.db", "etcd-3.6.db"] {
+        two.append_path_with_name(format!("fixtures/{name}"), name).unwrap();
+    }
+    two.into_inner().unwrap();
+    let salvages = |file: &str| verify(&[file]).1.contains("to save what is left: etcdsnap salvage");
+    for file in ["s3://bucket/key", at("two.tar").to_str().unwrap(), at("none").to_str().unwrap(), "fixtures/kube.db:x"]
+    {
+        assert!(!salvages(file), "{file}");
+    }
+    let image = fs::read("fixtures/kube.db").unwrap();
+    fs::write(at("cut.db"), &image[..400_000]).unwrap();
+    // no meta page is left, but pages are
+    fs::write(at("headless.db"), [&[0; 8192], &image[8192..]].concat()).unwrap();
+    // where no key was read, no number is printed
+    let (_, out) = verify(&[at("cut.db").to_str().unwrap()]);
+    let row: Vec<_> = out.lines().nth(1).unwrap().split_whitespace().collect();
+    assert_eq!(row[1..5], ["damaged", "-", "-", "-"], "{out}");
+    for file in ["cut.db", "headless.db"] {
+        assert!(salvages(at(file).to_str().unwrap()), "{file}");
+    }
+}

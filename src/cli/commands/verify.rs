@@ -27,7 +27,8 @@ use crate::{
 /// It prints a table of the files, newest content first, then the findings with their places, then the newest good one
 /// of each cluster. `good`: everything was checked and is right. `doubtful`: all that can be checked is right, but
 /// nothing proves the values (no trailer), or etcd may have written to the file while it was copied. `damaged`:
-/// something is wrong. STARTS ON: which etcd starts on it, or on what a plain restore makes of it.
+/// something is wrong. STARTS ON: which etcd starts on it, or on what a plain restore makes of it. REVISION, KEYS and
+/// SIZE are those of the db; of a data directory the log may hold more, and a hint says so.
 ///
 /// A folder means the files in it; with -r also those in its folders. What is certainly no backup, such as a list of
 /// checksums, is reported and does not count. Of two backups of one cluster, the newer one is the one whose history
@@ -134,12 +135,14 @@ fn table(session: &mut Session, reports: &[Report]) -> Result<(), Failure> {
             Some(ok) => ok.then(|| etcd.to_string()),
             None => Some(format!("({etcd} wrote it: not judged)")),
         });
+        // of a db of which no key can be read, these are not known
+        let was_read = !report.db_damaged() || report.total_key.is_some_and(|keys| keys > 0);
         columns.add([
             report.path.clone(),
             report.verdict().map_or(report.unread.unwrap_or_default().to_owned(), |verdict| verdict.to_string()),
             or_dash(report.portrait.newest.time.map(|newest| newest.to_string())),
-            or_dash(report.revision.map(|n| n.to_string())),
-            or_dash(report.total_key.map(|n| n.to_string())),
+            or_dash(report.revision.filter(|_| was_read).map(|n| n.to_string())),
+            or_dash(report.total_key.filter(|_| was_read).map(|n| n.to_string())),
             or_dash(report.total_size.map(render::bytes)),
             or_dash(report.version.clone()),
             report.trailer.to_string(),

@@ -1,10 +1,10 @@
 //! Where data directories go, and how.
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
-use super::place::Place;
+use super::place::{Place, real};
 use crate::{
-    Result,
+    Error, Result,
     publish::{lock::DirLock, owner::Owner, run::Run, stage::recover},
 };
 
@@ -51,6 +51,22 @@ impl Destination {
     /// # Errors
     /// Why not.
     pub fn look(&self) -> Result<()> {
+        self.look_apart()?;
         self.places.iter().try_for_each(|place| place.look(self.keep_old))
+    }
+
+    /// Checks that no two members have one place.
+    fn look_apart(&self) -> Result<()> {
+        let mut taken = BTreeMap::new();
+        for place in &self.places {
+            for folder in [place.member_dir(), place.final_wal()] {
+                if let Some(other) = taken.insert(real(&folder)?, &place.member) {
+                    let (member, folder) = (&place.member, folder.display());
+                    let what = format!("{folder}: of two members, {other} and {member}");
+                    return Err(Error::usage(what).hinted("each member has a data directory of its own"));
+                }
+            }
+        }
+        Ok(())
     }
 }

@@ -110,6 +110,10 @@ fn backups_are_added_once_and_questions_answered() {
     assert!(items[0]["lineages"].as_array().unwrap().is_empty(), "what is damaged is not looked into");
     assert_eq!(name(&ls["unread"][0]["file"]), "empty.db");
 
+    let table = bench.says(0, ["ls"]);
+    let cut = table.lines().find(|line| line.ends_with("cut.db")).unwrap();
+    assert!(cut.split_whitespace().take(5).all(|cell| cell == "-"), "not known, and so no number: {cut}");
+
     let last = bench.says(0, ["last", "--good"]);
     assert_eq!(last.lines().count(), 3, "{last}");
     let last = bench.json(0, &["last", "--good", "--cluster", "31cfb609"]);
@@ -353,4 +357,35 @@ fn a_pipe_is_added_under_the_name_of_where_it_came_from() {
     let ls = bench.json(0, &["ls"]);
     assert_eq!(ls["items"][0]["files"][0], "s3://bucket/kube.db");
     assert_eq!(bench.run(["add", "fixtures", "--name", "x"]).status.code(), Some(2));
+}
+
+/// Files with the same state are all named: which of them is the last that holds an object is read from their names.
+#[test]
+fn files_with_the_same_state_are_named_with_the_first_and_the_last() {
+    let bench = Bench::new();
+    for day in 1..=3 {
+        fs::copy("fixtures/kube.db", bench.backup(&format!("backup-2026-11-0{day}.db"))).unwrap();
+    }
+    // the same state in other bytes
+    let image = fs::read("fixtures/kube.db").unwrap();
+    fs::write(bench.backup("copy.db"), &image[..image.len() - 32]).unwrap();
+    fs::copy("fixtures/kube-later.db", bench.backup("backup-2026-11-04.db")).unwrap();
+    bench.add(0);
+    let ask = ["find", "ing/web", "-n", "shop"];
+    let said = bench.says(0, ask);
+    let line = |start: &str| said.lines().find(|line| line.trim_start().starts_with(start)).unwrap().to_owned();
+    assert!(line("first seen").ends_with("backup-2026-11-01.db"), "{said}");
+    let last = line("last seen");
+    assert!(last.contains("copy.db; gone in ") && last.ends_with("backup-2026-11-04.db"), "{said}");
+    assert!(["01", "02", "03"].iter().all(|day| said.contains(&format!("backup-2026-11-{day}.db"))), "{said}");
+    assert!(said.contains(" hold the same\n"), "{said}");
+    let found = bench.json(0, &ask);
+    let seen = &found["items"][0]["lastSeen"];
+    assert_eq!(seen["files"].as_array().unwrap().len(), 4);
+    assert_eq!(name(&seen["file"]), "copy.db");
+    // of files that are there and files that are not, one that is there is named
+    fs::remove_file(bench.backup("copy.db")).unwrap();
+    bench.add(0);
+    let last = bench.json(0, &ask);
+    assert_eq!(name(&last["items"][0]["lastSeen"]["file"]), "backup-2026-11-03.db");
 }

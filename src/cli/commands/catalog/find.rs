@@ -1,4 +1,4 @@
-use std::{ffi::OsStr, io::Write as _, os::unix::ffi::OsStrExt as _};
+use std::{ffi::OsStr, io::Write as _, os::unix::ffi::OsStrExt as _, path::Path};
 
 use clap::Args;
 use etcdsnap::{
@@ -11,7 +11,7 @@ use etcdsnap::{
 };
 use serde::Serialize;
 
-use super::common::{Db, Of, Row, What, below, minute, one_file};
+use super::common::{Db, Of, Row, What, below, display, minute, one_file};
 use crate::{
     args::ReportFormat,
     failure::{Exit, Failure},
@@ -81,6 +81,8 @@ struct Seen {
     time: Option<String>,
     revision: i64,
     file: Option<String>,
+    /// All files with the state at that revision.
+    files: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -157,12 +159,46 @@ impl Find {
     }
 }
 
-fn seen(catalog: &Catalog, row: &Row, head: i64) -> Seen {
+/// The number of other files with the same state that are named.
+const MOST: usize = 4;
+
+/// Which of several files with the same state is named: the first or the last by its path, for paths have dates in them.
+#[derive(Debug, Clone, Copy)]
+enum End {
+    First,
+    Last,
+}
+
+impl End {
+    /// The file that is named, of those at `head`, and the others; a file that is there, if any is.
+    fn of<'c>(self, catalog: &'c Catalog, row: &Row, head: i64) -> Option<(Named<'c>, Vec<Named<'c>>)> {
+        let mut files = catalog.files_at(row.number, head);
+        let is_there = files.first()?.1;
+        let at = match self {
+            Self::First => files.iter().position(|(_, there)| *there == is_there),
+            Self::Last => files.iter().rposition(|(_, there)| *there == is_there),
+        };
+        let named = files.remove(at?);
+        Some((named, files))
+    }
+}
+
+/// A file, and whether it is there.
+type Named<'c> = (&'c Path, bool);
+
+/// A file for a line.
+fn shown((path, there): Named<'_>) -> String {
+    if there { display(path) } else { format!("{} (missing)", display(path)) }
+}
+
+fn seen(catalog: &Catalog, row: &Row, head: i64, end: End) -> Seen {
     let holder = catalog.holder(row.number, head);
+    let files = catalog.files_at(row.number, head);
     Seen {
         time: holder.and_then(|of| of.entry.newest.clone()),
         revision: head,
-        file: holder.and_then(|of| of.files.first()).map(|file| file.display().to_string()),
+        file: end.of(catalog, row, head).map(|((file, _), _)| file.display().to_string()),
+        files: files.iter().map(|(file, _)| file.display().to_string()).collect(),
     }
 }
 
@@ -170,8 +206,8 @@ fn one(catalog: &Catalog, row: &Row, resources: &Resources, object: &Object) -> 
     let held = |(at, life): (usize, &etcdsnap::catalog::Life)| Held {
         version: life.version.clone(),
         unseen: object.unseen(at),
-        from: seen(catalog, row, life.first),
-        to: seen(catalog, row, life.last),
+        from: seen(catalog, row, life.first, End::First),
+        to: seen(catalog, row, life.last, End::Last),
     };
     let words = words(resources, &object.key);
     let is_secret = Key::new(&object.key).object().is_some_and(|of| of.resource == "secrets");
@@ -196,8 +232,8 @@ fn one(catalog: &Catalog, row: &Row, resources: &Resources, object: &Object) -> 
         row: row.label.clone(),
         object: words,
         key: String::from_utf8_lossy(&object.key).into_owned(),
-        first_seen: seen(catalog, row, object.first_seen().unwrap_or_default()),
-        last_seen: seen(catalog, row, object.last_seen().unwrap_or_default()),
+        first_seen: seen(catalog, row, object.first_seen().unwrap_or_default(), End::First),
+        last_seen: seen(catalog, row, object.last_seen().unwrap_or_default(), End::Last),
         in_newest: object.is_there(),
         versions: object.lives.iter().enumerate().map(held).collect(),
         bring_back,
@@ -205,33 +241,48 @@ fn one(catalog: &Catalog, row: &Row, resources: &Resources, object: &Object) -> 
 }
 
 fn text(session: &mut Session, catalog: &Catalog, row: &Row, one: &One, object: &Object) -> Result<(), Failure> {
-    let place = |head: i64| {
-        catalog.holder(row.number, head).map_or_else(
-            || format!("revision {head}"),
-            |holder| format!("{}  {}", minute(holder.entry.time()), one_file(holder)),
-        )
+    let name = |head: i64, end: End| match end.of(catalog, row, head) {
+        Some((file, _)) => shown(file),
+        None => catalog.holder(row.number, head).map_or_else(|| format!("revision {head}"), one_file),
+    };
+    let place = |head: i64, end: End| {
+        let time = minute(catalog.holder(row.number, head).and_then(|holder| holder.entry.time()));
+        format!("{time}  {}", name(head, end))
+    };
+    // that others have the same state is said where one of them is the answer
+    let others = |head: i64, end: End| {
+        let others = end.of(catalog, row, head).map(|(_, others)| others).unwrap_or_default();
+        let mut names: Vec<_> = others.iter().take(MOST).map(|file| shown(*file)).collect();
+        if others.len() > MOST {
+            names.push(format!("and {} more", others.len().saturating_sub(MOST)));
+        }
+        names.join(", ")
     };
     writeln!(session.out, "{}  (cluster {})", printable(one.object.clone()), row.label)?;
-    writeln!(session.out, "  first seen  {}", place(one.first_seen.revision))?;
+    writeln!(session.out, "  first seen  {}", place(one.first_seen.revision, End::First))?;
     let after = catalog
         .lineages()
         .get(&row.number)
         .and_then(|lineage| lineage.heads.iter().find(|head| **head > one.last_seen.revision).copied());
-    let gone = match after.and_then(|head| catalog.holder(row.number, head)) {
-        Some(holder) => format!("; gone in {}", one_file(holder)),
+    let gone = match after {
+        Some(head) => format!("; gone in {}", name(head, End::First)),
         None => ", the newest".to_owned(),
     };
-    writeln!(session.out, "  last seen   {}{gone}", place(one.last_seen.revision))?;
+    writeln!(session.out, "  last seen   {}{gone}", place(one.last_seen.revision, End::Last))?;
+    let same = others(one.last_seen.revision, End::Last);
+    if !same.is_empty() {
+        writeln!(
+            session.out,
+            "              {same} {}",
+            if same.contains(", ") { "hold the same" } else { "holds the same" }
+        )?;
+    }
     let mut columns = Columns::new(&["  REVISION", "WRITE", "SIZE", "IN", "NOTE"]).right(&[0, 1, 2]);
     let mut before: Option<&Version> = None;
     for (at, life) in object.lives.iter().enumerate() {
         let version = &life.version;
-        let name = |head| catalog.holder(row.number, head).map_or_else(|| head.to_string(), one_file);
-        let within = if life.first == life.last {
-            name(life.first)
-        } else {
-            format!("{} to {}", name(life.first), name(life.last))
-        };
+        let (first, last) = (name(life.first, End::First), name(life.last, End::Last));
+        let within = if first == last { first } else { format!("{first} to {last}") };
         let note = match (object.unseen(at), before) {
             (None, _) => "deleted and made again before it".to_owned(),
             (Some(_), Some(before)) if before.content.is_some() && before.content == version.content => {

@@ -20,6 +20,9 @@ use crate::{
 /// NEWEST is the newest time inside, AGE counts from it to now. CLUSTER is the start of its identity; `/1` and `/2` after
 /// it are branches: the cluster was restored, and went on from there. A note says where backups are missing in the
 /// usual distance. Files in which there is no readable backup come last.
+///
+/// REVISION and KEYS are those with the log of a data directory, SIZE is that of the files on disk, unpacked. `verify`
+/// and `status` print those of the db alone. Of a damaged file of which no key could be read they are not known: `-`.
 #[derive(Debug, Args)]
 pub(crate) struct Ls {
     /// The format
@@ -91,12 +94,13 @@ impl Ls {
                 for holder in holders {
                     let entry = &holder.entry;
                     let dash = || "-".to_owned();
+                    let was_read = entry.verdict != Verdict::Damaged || entry.keys.is_some_and(|keys| keys > 0);
                     columns.add([
                         minute(entry.time()),
                         since(entry.time()),
                         cluster(holder, &labels),
-                        entry.revision.map_or_else(dash, |of| of.to_string()),
-                        entry.keys.map_or_else(dash, |of| of.to_string()),
+                        entry.revision.filter(|_| was_read).map_or_else(dash, |of| of.to_string()),
+                        entry.keys.filter(|_| was_read).map_or_else(dash, |of| of.to_string()),
                         bytes(entry.size),
                         entry.verdict.to_string(),
                         holes.get(entry.id.as_str()).map_or_else(dash, |gap| {

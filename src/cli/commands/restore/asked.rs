@@ -1,10 +1,14 @@
 //! Arguments of `restore`: the destination, the accepted doubt, revisions, what is kept.
 
-use std::{path::PathBuf, str::FromStr as _};
+use std::{
+    path::{Path, PathBuf},
+    str::FromStr as _,
+};
 
 use clap::Args;
 use etcdsnap::{
-    Result,
+    Error, Result,
+    error::{Advice, Call},
     etcd::{
         Compact,
         boot::{JUDGED, Minor},
@@ -108,6 +112,27 @@ pub(super) struct CarryArgs {
     /// Make it start on this etcd
     #[arg(long, value_name = "3.4|3.5|3.6|3.7", value_parser = etcd)]
     pub(super) for_etcd: Option<Minor>,
+}
+
+impl Where {
+    /// Checks that the destination is one of as many members as are restored: the parser drops a requirement where it
+    /// conflicts with what is named.
+    pub(super) fn fits(&self, all_members: bool, snapshot: &Path) -> Result<()> {
+        let restore = Call::new("etcdsnap restore").arg(snapshot);
+        match (&self.to, &self.data_dir) {
+            (None, Some(dir)) if all_members => {
+                let to = restore.args(["--all-members", "--to"]).arg(dir);
+                let advice = Advice::from("each member gets a folder of its name below DIR:").call(to);
+                Err(Error::usage("--all-members goes with --to DIR, not --data-dir").hinted(advice))
+            }
+            (Some(to), _) if !all_members => {
+                let advice = Advice::from("for one member:").call(restore.arg("--data-dir").arg(to));
+                let advice = advice.and(" and the flags that name it");
+                Err(Error::usage("--to goes with --all-members").hinted(advice))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 impl Revisions {

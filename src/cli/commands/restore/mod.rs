@@ -44,9 +44,8 @@ Examples:
   etcdsnap restore backup.db --wal /mnt/dead/etcd --to-revision 41207 --data-dir d --member m1
   etcdsnap restore /mnt/m1/etcd /mnt/m2/etcd /mnt/m3/etcd --all-members --to ./restored
 
-Exit status: 0 restored; 1 refused because of the backup; 2 wrong usage, or a member is there;
-3 could not be read or written. Unless it is 0, or stderr says \"restore succeeded\", nothing was
-changed")]
+Exit status: 0 restored; 1 refused because of the backup; 2 wrong usage, or a member is there; 3 a
+read or write failed. Nothing was changed unless it is 0, or stderr says \"restore succeeded\"")]
 pub(crate) struct Restore {
     /// The backup
     snapshot: PathBuf,
@@ -79,12 +78,17 @@ pub(crate) struct Restore {
 
 impl Restore {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
+        self.place.fits(self.whose.all_members, &self.snapshot)?;
         // Unpacked where it is going to be, unless another folder is named.
         let named = [&self.place.to, &self.place.data_dir, &self.place.to_snapshot].into_iter().flatten().next();
         let destination = named.cloned().unwrap_or_default();
         session.unpack_near(&destination);
         let (source, agreement) = match self.members.as_slice() {
-            [] => (self.reach.open(session, &self.snapshot)?, None),
+            [] => {
+                let source = self.reach.open(session, &self.snapshot)?;
+                self.reach.check_alone(&source)?;
+                (source, None)
+            }
             others => {
                 let (source, agreement) = members::choose(session, &self.snapshot, others)?;
                 (source, Some(agreement))
@@ -140,10 +144,6 @@ impl Restore {
             session.intact(&source)?;
             return Ok(refused.and_then(|()| rehearsal.check()).map(|()| Exit::Good)?);
         }
-        if self.output == ReportFormat::Text {
-            print_plan(&mut session.out, &plan, &to)?;
-            session.out.flush()?;
-        }
         let done = run(session, &source, &plan, &to)?;
         let by = StartedBy {
             manifest: self.whose.manifest(),
@@ -169,7 +169,9 @@ impl Restore {
         by: &StartedBy<'_>,
     ) -> Result<(), Failure> {
         match self.output {
+            // printed before, it would look as if all were well, where the backup is then refused
             ReportFormat::Text => {
+                print_plan(&mut session.out, plan, to)?;
                 labelled(&mut session.out, done.lines())?;
                 writeln!(session.out, "next")?;
                 to.steps(plan, done, by).iter().try_for_each(|step| writeln!(session.out, "  {step}"))?;

@@ -4,10 +4,13 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use etcdsnap::{
-    Result,
+    Error, Result,
+    bytes::file_name,
+    error::{Advice, Call},
     etcd::{Load, Snapshot},
     k8s::Ring,
     objects::Time,
+    restore::left_beside,
     source::{RaftKind, Source},
 };
 
@@ -17,7 +20,11 @@ use crate::{
 };
 
 #[derive(Debug, Args)]
-#[command(next_help_heading = "How far it goes")]
+#[command(
+    next_help_heading = "How far it goes",
+    mut_arg("to_revision", |arg| arg.hide_short_help(false).help_heading("How far it goes")
+        .help("Apply the log up to revision N; a transaction is never split"))
+)]
 pub(super) struct Reach {
     /// Apply a log that goes further: a member's member/wal or data directory
     #[arg(long, value_name = "DIR", conflicts_with = "no_wal")]
@@ -40,6 +47,20 @@ impl Reach {
         let source = source.with_log(session.open_raft(wal, RaftKind::Log, &options)?);
         print_notes(&source);
         Ok(source)
+    }
+
+    /// Checks that a db which is named alone holds all that its data directory does, unless it is wanted without its log.
+    pub(super) fn check_alone(&self, source: &Source) -> Result<()> {
+        let Some(dir) = source.part_of().filter(|_| !self.log.no_wal) else { return Ok(()) };
+        let (name, of) = (source.name(), file_name(dir));
+        let what = match left_beside(source) {
+            Ok(0) => return Ok(()),
+            Ok(1) => format!("{name}: the log of its data directory {of} holds 1 later entry"),
+            Ok(n) => format!("{name}: the log of its data directory {of} holds {n} later entries"),
+            Err(error) => format!("{name}: the log of its data directory {of} cannot be read: {error}"),
+        };
+        let advice = Advice::from("with its log:").call(Call::new("etcdsnap restore").arg(dir));
+        Err(Error::usage(what).hinted(advice.and(" ...; --no-wal takes the db without it")))
     }
 
     /// How the backup is read: a db that is past what is wanted will do.

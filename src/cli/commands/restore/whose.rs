@@ -30,7 +30,7 @@ pub(super) struct WhoseArgs {
     from_config: Option<PathBuf>,
     /// Every member, each in a folder of its name below --to
     #[arg(long, requires = "to", conflicts_with_all = ["name", "initial_advertise_peer_urls"])]
-    all_members: bool,
+    pub(super) all_members: bool,
     /// The member's name
     #[arg(long)]
     name: Option<String>,
