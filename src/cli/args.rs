@@ -42,6 +42,18 @@ impl Cli {
     }
 }
 
+/// Names the format of each command as etcdctl does, too: `-w`, `--write-out`.
+pub(crate) fn name_output(command: &mut clap::Command) {
+    let is_output = |arg: &clap::Arg| arg.get_long() == Some("output") && arg.get_short() == Some('o');
+    let takes =
+        |short| move |arg: &clap::Arg| arg.get_short_and_visible_aliases().is_some_and(|all| all.contains(&short));
+    let output = command.get_arguments().find(|arg| is_output(arg)).map(|arg| arg.get_id().clone());
+    if let Some(output) = output.filter(|_| !command.get_arguments().any(takes('w'))) {
+        *command = std::mem::take(command).mut_arg(output, |arg| arg.short_alias('w').alias("write-out"));
+    }
+    command.get_subcommands_mut().for_each(name_output);
+}
+
 const ENDING: &str = "\
 Environment:
   ETCDSNAP_SNAPSHOT  the SNAPSHOT of a command that is given none: `etcdsnap get pods -n shop`;
@@ -131,7 +143,7 @@ pub(crate) struct Keys {
     /// The providers of each resource are tried in its order, as the API server does. FILE may also be OpenShift's
     /// static_kuberesources_*.tar.gz, or a Secret that holds such a file; configurations that OpenShift keeps in the
     /// snapshot are found there. FILE may be a pipe.
-    #[arg(long, hide_short_help = true, value_name = "FILE")]
+    #[arg(long, value_name = "FILE")]
     pub(crate) encryption_config: Option<PathBuf>,
     /// Open values of KMS providers with the data keys in FILE
     ///

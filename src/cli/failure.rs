@@ -11,7 +11,7 @@ use std::{
 use etcdsnap::{Error, bytes::is_hostile, error::Fault, print::PrintError};
 use signal_hook::{consts::SIGPIPE, low_level::emulate_default_handler};
 
-use crate::{other_words, render::printable};
+use crate::{other_flags, other_words, render::printable};
 
 /// The exit of a run that did its job; better ones order before worse ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -129,7 +129,8 @@ impl Failure {
 
 /// Ends a run whose command line was not understood, or asked for help. A name that the shell has put there may be
 /// hostile, and clap prints it as it is.
-pub(crate) fn unparsed(error: &clap::Error) -> ExitCode {
+pub(crate) fn unparsed(mut error: clap::Error) -> ExitCode {
+    let hint = other_flags::tip(&mut error).or_else(|| other_words::hint(&mut error));
     let hostile = |arg: OsString| arg.to_string_lossy().chars().any(is_hostile);
     if error.use_stderr() && std::env::args_os().any(hostile) {
         say!("{}", error.to_string().trim_end());
@@ -137,7 +138,7 @@ pub(crate) fn unparsed(error: &clap::Error) -> ExitCode {
         // Nobody minds when it cannot be shown.
         let _ = error.print();
     }
-    if let Some(hint) = other_words::hint(error) {
+    if let Some(hint) = hint {
         say!("hint: {hint}");
     }
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Exit::Caller as u8))

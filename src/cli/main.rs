@@ -10,6 +10,7 @@ mod args;
 mod commands;
 mod destination;
 mod failure;
+mod other_flags;
 mod other_words;
 mod session;
 mod words;
@@ -22,6 +23,7 @@ use etcdsnap::{bytes::file_name, source::ignore_file_size_signal};
 fn main() -> ExitCode {
     ignore_file_size_signal();
     let mut command = args::Cli::command();
+    args::name_output(&mut command);
     let (words, variable) = match words::complete(&command, std::env::args_os().collect()) {
         Ok(completed) => completed,
         Err(error) => return failure::Failure::from(error).report(),
@@ -30,7 +32,7 @@ fn main() -> ExitCode {
     let parsed = matches.and_then(|matches| args::Cli::from_arg_matches(&matches).map_err(|e| e.format(&mut command)));
     let cli = match parsed {
         Ok(cli) => cli,
-        Err(error) => return failure::unparsed(&error),
+        Err(error) => return failure::unparsed(error),
     };
     // Input that changes under a running sort can make it panic; that is an answer too, and no crash.
     std::panic::set_hook(Box::new(failure::note_panic));

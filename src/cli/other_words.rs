@@ -6,7 +6,7 @@ use clap::{
     Command,
     error::{ContextKind, ContextValue, ErrorKind},
 };
-use etcdsnap::{Error, bytes::file_name};
+use etcdsnap::{Error, bytes::file_name, error::Call};
 
 /// The words, and what to type instead.
 const WORDS: &[(&[&str], &str)] = &[
@@ -27,7 +27,10 @@ const WORDS: &[(&[&str], &str)] = &[
         "etcdsnap get FILE lists the objects; \
         etcdsnap kv FILE --keys-only the keys",
     ),
-    (&["member", "alarm", "user", "role", "auth"], "etcdsnap members FILE lists members, alarms, users and roles"),
+    (
+        &["member", "alarm", "alarms", "user", "users", "role", "roles", "auth"],
+        "etcdsnap members FILE lists members, alarms, users and roles",
+    ),
     (&["buckets", "page", "pages", "dump", "stats"], "etcdsnap bolt buckets|pages|page|dump|stats FILE"),
     (
         &["watch", "events", "audit", "changes"],
@@ -54,6 +57,37 @@ const WORDS: &[(&[&str], &str)] = &[
         "etcdsnap status FILE prints the hash of snapshot status; etcdsnap hashkv FILE the one that members compare",
     ),
     (&["compare", "cmp"], "etcdsnap diff A B"),
+    (&["version"], "etcdsnap --version; etcdsnap status FILE prints the version of a backup"),
+    (
+        &["find", "search", "where"],
+        "etcdsnap get FILE -o ndjson | grep TEXT finds a text in a backup; etcdsnap catalog find KIND/NAME the backups that \
+        hold an object",
+    ),
+    (
+        &["blame", "who", "versions"],
+        "etcdsnap history FILE KIND/NAME -n NAMESPACE prints when an object changed, and by whom",
+    ),
+    (
+        &["size", "du", "space", "usage", "stat"],
+        "etcdsnap bolt stats FILE prints the bytes of each bucket, and of free pages",
+    ),
+    (
+        &["count", "wc"],
+        "etcdsnap kv FILE --count-only prints the number of keys; etcdsnap get FILE KIND --no-headers | wc -l that of objects",
+    ),
+    (
+        &["lease", "leases"],
+        "etcdsnap bolt keys FILE lease lists the leases of etcd; etcdsnap kv FILE -w json prints the lease of each key; \
+        etcdsnap get FILE leases lists those of Kubernetes",
+    ),
+    (&["explain"], "a backup holds no documentation of fields: etcdsnap get FILE KIND/NAME -n NAMESPACE -o yaml"),
+    (&["cluster-info", "config"], "etcdsnap status FILE prints what a backup is of; etcdsnap members FILE its members"),
+    (&["proxy", "port-forward", "kubectl"], "etcdsnap serve FILE serves a backup to kubectl"),
+    (&["endpoint", "health"], "etcdsnap verify FILE checks a backup; no running etcd is asked"),
+    (
+        &["doctor", "preflight", "lint"],
+        "etcdsnap verify FILE checks a backup; etcdsnap restore FILE ... --dry-run a restore",
+    ),
     (
         &["save", "backup"],
         "etcdctl snapshot save makes a backup of a running etcd; \
@@ -66,13 +100,28 @@ const WORDS: &[(&[&str], &str)] = &[
     ),
 ];
 
+/// The same for the second word, of a group of commands.
+const IN_GROUPS: &[(&str, &[&str], &str)] = &[
+    ("snapshot", &["save"], "etcdctl snapshot save makes a backup of a running etcd; etcdsnap verify FILE checks it"),
+    ("catalog", &["list", "show"], "etcdsnap catalog ls"),
+    ("catalog", &["search", "get"], "etcdsnap catalog find KIND/NAME -n NAMESPACE"),
+    ("catalog", &["timeline", "log"], "etcdsnap catalog history KIND/NAME -n NAMESPACE"),
+];
+
 /// The error for a first word that is no command, where it is known what is meant.
 pub(crate) fn unknown(command: &Command, words: &[&OsString]) -> Option<Error> {
     let first = words.first()?.to_str()?;
     if let Some(group) = command.find_subcommand(first) {
         let second = words.get(1)?;
+        let in_group = |(of, names, _): &&(&str, &[&str], &str)| {
+            *of == first && second.to_str().is_some_and(|second| names.contains(&second))
+        };
+        if let Some((.., hint)) = IN_GROUPS.iter().find(in_group) {
+            return Some(Error::usage(format!("{first} has no command {}", file_name(second))).hinted(*hint));
+        }
         let is_name = second.to_str().is_some_and(|name| name == "help" || group.find_subcommand(name).is_some());
-        let hint = format!("the command is: etcdsnap evidence check {}", file_name(second));
+        // a word for it, such as `verify`, or the file
+        let hint = Call::new("etcdsnap evidence check").arg(words.last()?).that("checks a record");
         return (first == "evidence" && !is_name)
             .then(|| Error::usage(format!("evidence has no command {}", file_name(second))).hinted(hint));
     }
@@ -81,15 +130,23 @@ pub(crate) fn unknown(command: &Command, words: &[&OsString]) -> Option<Error> {
 }
 
 /// A hint for a command line that clap refuses.
-pub(crate) fn hint(error: &clap::Error) -> Option<&'static str> {
+pub(crate) fn hint(error: &mut clap::Error) -> Option<&'static str> {
     if error.kind() != ErrorKind::MissingRequiredArgument {
         return None;
     }
     let Some(ContextValue::Strings(missing)) = error.get(ContextKind::InvalidArg) else { return None };
     let lacks = |name: &str| missing.iter().any(|arg| arg.starts_with(name));
     let usage = error.get(ContextKind::Usage).map(ToString::to_string).unwrap_or_default();
-    if lacks("--data-dir") && usage.contains("etcdsnap restore") {
-        return Some(DESTINATIONS);
+    let examples = [
+        ("--data-dir", "etcdsnap restore", DESTINATIONS),
+        ("--to", "etcdsnap export", EXPORTS),
+        ("--to", "etcdsnap salvage", SALVAGES),
+    ];
+    let example = examples.iter().find(|(flag, command, _)| lacks(flag) && usage.contains(command));
+    if let Some((.., example)) = example {
+        // the usage line has each flag that was typed as if it were required
+        error.remove(ContextKind::Usage);
+        return Some(example);
     }
     (lacks("<SNAPSHOT>") && is_pipe()).then_some("- is standard input: ... | etcdsnap verify -")
 }
@@ -100,6 +157,18 @@ const DESTINATIONS: &str = "name the member, and where it goes, as in one of the
   etcdsnap restore FILE --data-dir DIR --from-config FILE
   etcdsnap restore FILE --all-members --to DIR
   etcdsnap restore FILE --to-snapshot FILE";
+
+const EXPORTS: &str = "name where the objects go, as in one of these:
+  etcdsnap export FILE KIND/NAME -n NAMESPACE --to DIR
+  etcdsnap export FILE KIND/NAME -n NAMESPACE --to - | kubectl apply --server-side -f -";
+
+const SALVAGES: &str = "name the file that is written, or list what is there:
+  etcdsnap salvage FILE --to saved.db
+  etcdsnap salvage FILE --list";
+
+/// What brings objects back.
+pub(crate) const OBJECTS_BACK: &str = "restore makes a data directory for etcd; to bring objects back: \
+    etcdsnap export FILE KIND/NAME -n NAMESPACE --to DIR";
 
 /// Whether standard input is a pipe.
 fn is_pipe() -> bool {

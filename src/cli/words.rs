@@ -10,9 +10,14 @@
 //!
 //! A command that changes a directory in place takes it by a flag, and so never from the environment.
 
-use std::{env, ffi::OsString, ops::Range, path::Path};
+use std::{
+    env,
+    ffi::{OsStr, OsString},
+    ops::Range,
+    path::Path,
+};
 
-use clap::{Arg, Command};
+use clap::{Arg, ArgAction, Command};
 use etcdsnap::{
     Error, Result,
     bytes::file_name,
@@ -31,20 +36,26 @@ pub(crate) fn complete(command: &Command, mut args: Vec<OsString>) -> Result<(Ve
     args.iter_mut().skip(1).for_each(name_stdin);
     let Some(Typed { first, at, of }) = call(command, &mut args) else {
         let words: Vec<_> = words(&args, 1, |flag| takes_value(&[command], flag));
-        let words: Vec<_> = words.into_iter().filter_map(|at| args.get(at)).collect();
-        return other_words::unknown(command, &words).map_or(Ok((args, None)), Err);
+        let typed: Vec<_> = words.iter().filter_map(|at| args.get(*at)).collect();
+        let error = other_words::unknown(command, &typed).or_else(|| out_of_order(command, &args, &words));
+        return error.map_or(Ok((args, None)), Err);
     };
     let mut positionals = of.get_positionals();
-    if positionals.next().is_none_or(|first| first.get_id() != "snapshot") {
+    let Some(snapshot) = positionals.next().filter(|first| first.get_id() == "snapshot") else {
         return Ok((args, None));
-    }
-    let rest = Rest::of(positionals.next());
+    };
+    let second = positionals.next();
+    let is_one = matches!(snapshot.get_action(), ArgAction::Set) && second.is_none_or(|arg| arg.get_id() != "members");
+    let rest = Rest::of(second);
     let words = words(&args, at.saturating_add(1), |flag| takes_value(&[of, command], flag));
     let word = words.first().and_then(|at| args.get(*at));
+    if of.get_name() == "restore" {
+        no_objects(&args, &words).map_or(Ok(()), Err)?;
+    }
     let variable = env::var_os(VARIABLE).filter(|file| !file.is_empty());
     match (variable, word) {
         (None, word) => match word.filter(|word| !is_file(word, rest)) {
-            Some(word) => misplaced(&args, first..at, &words, rest)
+            Some(word) => (is_one.then(|| misplaced(&args, first..at, &words, rest)).flatten())
                 .or_else(|| no_file(of.get_name(), word, rest))
                 .map_or(Ok((args, None)), Err),
             None => Ok((args, None)),
@@ -160,9 +171,18 @@ impl<'w> Flag<'w> {
     fn find<'c>(&self, command: &'c Command) -> Option<&'c Arg> {
         let first = self.name.chars().next();
         command.get_arguments().find(|arg| match self.short {
-            true => arg.get_short().is_some() && arg.get_short() == first,
-            false => arg.get_long() == Some(self.name),
+            true => first.is_some_and(|first| {
+                arg.get_short() == Some(first) || arg.get_all_short_aliases().is_some_and(|all| all.contains(&first))
+            }),
+            false => {
+                arg.get_long() == Some(self.name) || arg.get_all_aliases().is_some_and(|all| all.contains(&self.name))
+            }
         })
+    }
+
+    /// Whether people try it to name the SNAPSHOT.
+    fn names_file(&self) -> bool {
+        matches!(self.name, "snapshot" | "backup" | "file" | "filename" | "db" | "f") && !self.has_value
     }
 
     fn is_in(&self, command: &Command) -> bool {
@@ -226,10 +246,63 @@ fn misplaced(args: &[OsString], names: Range<usize>, words: &[usize], rest: Rest
     let first = args.get(*words.first()?)?;
     let file = *words.iter().skip(1).find(|at| args.get(**at).is_some_and(|word| is_file(word, rest)))?;
     let others = args.iter().enumerate().skip(names.end.saturating_add(1)).filter(|(at, _)| *at != file);
+    // the flag that named the file; and the name of a command of etcdctl, such as the `get` of `kv get FILE KEY`
+    let named_by =
+        file.checked_sub(1).filter(|at| args.get(*at).and_then(Flag::of).is_some_and(|flag| flag.names_file()));
+    let is_first = |at: usize| words.first() == Some(&at);
+    let is_verb =
+        |at: usize| is_first(at) && (rest.is_none() || rest == Rest::Keys && (first == "get" || first == "list"));
+    let others = others.filter(|(at, _)| Some(*at) != named_by && !is_verb(*at));
     let name = args.get(names.start..=names.end)?.iter();
     let call = Call::new("etcdsnap").args(name.chain([args.get(file)?])).args(others.map(|(_, word)| word));
     let what = format!("there is no file {}", file_name(first));
     Some(Error::usage(what).hinted(Advice::from("the snapshot comes first:").call(call)))
+}
+
+/// The reason where the command is not the first word: `FILE get pods`, `pods FILE`.
+fn out_of_order(command: &Command, args: &[OsString], words: &[usize]) -> Option<Error> {
+    let at = *words.first()?;
+    let first = args.get(at)?;
+    let name = file_name(first);
+    let is_there = |word: &OsString| is_path(word) || Locator::is_there(Path::new(word));
+    let others = |without: &[usize]| {
+        let others = args.iter().enumerate().skip(1).filter(|(at, _)| !without.contains(at));
+        others.map(|(_, word)| word.clone()).collect::<Vec<_>>()
+    };
+    if is_kind(first) {
+        let file = words.iter().skip(1).find(|at| args.get(**at).is_some_and(is_there));
+        let get =
+            Call::new("etcdsnap get").arg(file.and_then(|at| args.get(*at)).map_or(OsStr::new("FILE"), |file| file));
+        let get = get.args(others(&file.map_or(Vec::new(), |file| vec![*file])));
+        return Some(Error::usage(format!("there is no command {name}")).hinted(get));
+    }
+    if !is_there(first) {
+        return None;
+    }
+    let error = Error::usage(format!("{name} is no command"));
+    let second = words.get(1).filter(|at| args.get(**at).is_some_and(|word| command.find_subcommand(word).is_some()));
+    Some(match second.and_then(|second| Some((*second, args.get(*second)?))) {
+        Some((second, name)) => {
+            let call = Call::new("etcdsnap").arg(name).arg(first).args(others(&[at, second]));
+            error.hinted(Advice::from("the command comes first:").call(call))
+        }
+        None => error.hinted(
+            Advice::from("the command comes first, such as")
+                .lines(["status", "verify", "get"].map(|name| Call::new("etcdsnap").arg(name).arg(first))),
+        ),
+    })
+}
+
+/// The reason where `restore` is given objects, which some programs restore.
+fn no_objects(args: &[OsString], words: &[usize]) -> Option<Error> {
+    let objects = words.iter().skip(1).filter_map(|at| args.get(*at));
+    let mut objects = objects.filter(|word| is_kind(word) && !Path::new(word).exists());
+    let (file, object) = (args.get(*words.first()?)?, objects.next()?);
+    let call = Call::new("etcdsnap export").arg(file).arg(object);
+    let call = call.args(objects).args(["-n", "NAMESPACE", "--to", "DIR"]);
+    let error =
+        Error::usage(format!("{}: restore takes no objects: it makes a data directory for etcd", file_name(object)));
+    Some(error.hinted(Advice::from("to bring objects back:").call(call)))
 }
 
 /// The reason where a KIND is all that was named.

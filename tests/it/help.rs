@@ -54,6 +54,32 @@ fn what_help_says_is_known() {
     assert!(known == now, "{FILE}, line {}: known\n{}now\n{}{how}", line + 1, at(&known), at(&now));
 }
 
+/// What an example uses is among the options that the same help lists.
+#[test]
+fn short_help_lists_the_flags_of_its_examples() {
+    let known = fs::read_to_string(FILE).unwrap();
+    let mut checked = 0;
+    for section in known.trim_start_matches("$ ").split("\n$ ") {
+        let (title, help) = section.split_once('\n').unwrap();
+        let Some((options, examples)) = help.split_once("\nExamples:\n") else { continue };
+        // the examples of a group are of its commands
+        if options.contains("\nCommands:\n") {
+            continue;
+        }
+        let calls = examples.lines().take_while(|line| !line.is_empty());
+        let calls = calls.filter_map(|line| Some(line.split_once("etcdsnap ")?.1.split(['|', '#']).next().unwrap()));
+        for flag in calls.flat_map(str::split_whitespace).filter(|word| word.starts_with("--")) {
+            let flag = flag.split('=').next().unwrap();
+            let is_flag = |word: &str| word == flag;
+            let is_global = ["--evidence", "--evidence-key"].contains(&flag);
+            let listed = options.split(|c: char| c != '-' && !c.is_ascii_alphanumeric()).any(is_flag);
+            assert!(is_global || listed, "{title}: {flag}");
+            checked += 1;
+        }
+    }
+    assert!(checked > 100, "{checked}");
+}
+
 /// `-h` is read on one screen; what is rarely used is in `--help` alone.
 #[test]
 fn short_help_fits_a_screen() {

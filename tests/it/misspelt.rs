@@ -104,6 +104,31 @@ fn a_word_that_is_no_command_is_answered_with_the_command() {
         assert!(error.starts_with(&format!("error: there is no command {word}\nhint: ")), "{word}: {error}");
         assert!(error.contains(command), "{word}: {error}");
     }
+    for (word, command) in [
+        ("version", "etcdsnap --version"),
+        ("find", "etcdsnap catalog find"),
+        ("blame", "etcdsnap history FILE"),
+        ("du", "etcdsnap bolt stats FILE"),
+        ("count", "--count-only"),
+        ("leases", "etcdsnap bolt keys FILE lease"),
+        ("explain", "-o yaml"),
+        ("cluster-info", "etcdsnap status FILE"),
+        ("proxy", "etcdsnap serve FILE"),
+        ("endpoint", "etcdsnap verify FILE"),
+        ("doctor", "--dry-run"),
+        ("users", "etcdsnap members FILE"),
+    ] {
+        let (code, _, error) = run(&[word, "fixtures/kube.db"]);
+        assert!(code == 2 && error.contains("\nhint: ") && error.contains(command), "{word}: {error}");
+    }
+    for (call, command) in [
+        (&["evidence", "verify", "r.ndjson"][..], "etcdsnap evidence check r.ndjson"),
+        (&["snapshot", "save", "b.db"], "etcdctl snapshot save"),
+        (&["catalog", "list"], "etcdsnap catalog ls"),
+    ] {
+        let (code, _, error) = run(call);
+        assert!(code == 2 && error.contains("hint: ") && error.contains(command), "{call:?}: {error}");
+    }
     let (code, _, error) = run(&["evidence", "record.ndjson"]);
     assert!(code == 2 && error.contains("etcdsnap evidence check record.ndjson"), "{error}");
     assert_eq!(run(&["evidence", "check", "fixtures/small.db"]).0, 1);
@@ -118,6 +143,94 @@ fn a_word_that_is_no_command_is_answered_with_the_command() {
     assert!(String::from_utf8(piped.stderr).unwrap().ends_with("hint: - is standard input: ... | etcdsnap verify -\n"));
     let (_, _, error) = run(&["verify"]);
     assert!(!error.contains("hint:"), "{error}");
+}
+
+/// Words in another order, and with the words of other programs: the hint is the call that was meant.
+#[test]
+fn words_in_another_order_are_answered_with_the_call() {
+    let kube = "fixtures/kube.db";
+    for (call, meant) in [
+        (&[kube, "get", "pods", "-n", "shop"][..], "etcdsnap get fixtures/kube.db pods -n shop\n"),
+        (&["pods", kube, "-n", "shop"], "etcdsnap get fixtures/kube.db pods -n shop\n"),
+        (&["pods"], "etcdsnap get FILE pods\n"),
+        (&["kv", "get", kube, "/a"], "etcdsnap kv fixtures/kube.db /a\n"),
+        (&["members", "list", kube], "etcdsnap members fixtures/kube.db\n"),
+        (&["get", "pods", "--snapshot", kube], "etcdsnap get fixtures/kube.db pods\n"),
+        (
+            &["restore", kube, "deploy/web", "-n", "shop"],
+            "etcdsnap export fixtures/kube.db deploy/web -n NAMESPACE --to DIR\n",
+        ),
+        (&[kube], "  etcdsnap status fixtures/kube.db\n"),
+    ] {
+        let (code, out, error) = run(call);
+        assert!(
+            code == 2 && out.is_empty() && error.contains(&format!(" {}", meant.trim_start())),
+            "{call:?}: {error}"
+        );
+    }
+    // one of several backups that is not there is just that
+    for command in ["verify", "status"] {
+        let (_, _, error) = run(&[command, "missing.db", kube]);
+        assert!(!error.contains("the snapshot comes first"), "{command}: {error}");
+    }
+}
+
+/// The parser's own tips are printed only where few letters differ.
+#[test]
+fn a_flag_that_is_not_known_is_answered_with_the_flag_or_with_nothing() {
+    let kube = "fixtures/kube.db";
+    for (call, hint) in [
+        (&["get", kube, "cm/notes", "--all-revisions"][..], Some("etcdsnap history FILE KIND/NAME")),
+        (&["get", kube, "cm/notes", "--revision", "3"], Some("--rev N")),
+        (&["get", kube, "secrets", "--key-file", "k"], Some("--encryption-config FILE")),
+        (&["get", kube, "pods", "--count"], Some("--count-only")),
+        (&["get", "--snapshot=fixtures/kube.db", "pods"], None),
+        (&["verify", kube, "-q"], Some("exit status")),
+        (&["verify", kube, "-v"], None),
+        (&["diff", kube, kube, "--verb", "delete"], Some("--diff-filter=D")),
+        (&["wal", kube, "--since", "-10m"], Some("has no time")),
+        (&["restore", kube, "-n", "shop"], Some("etcdsnap export FILE KIND/NAME")),
+        (&["serve", kube, "--port", "1"], Some("--listen 127.0.0.1:PORT")),
+        (&["rows", kube, "-o", "csv"], Some("--format ndjson|csv")),
+        (&["export", kube, "deploy/web"], Some("etcdsnap export FILE KIND/NAME -n NAMESPACE --to DIR")),
+        (&["salvage", kube], Some("etcdsnap salvage FILE --to saved.db")),
+        (&["frobnicate"], None),
+    ] {
+        let (code, _, error) = run(call);
+        assert_eq!(code, 2, "{call:?}: {error}");
+        assert!(!error.contains("tip:"), "{call:?}: {error}");
+        match hint {
+            Some(hint) => assert!(error.contains("hint: ") && error.contains(hint), "{call:?}: {error}"),
+            None => assert!(!error.contains("as a value"), "{call:?}: {error}"),
+        }
+    }
+    // few letters are wrong
+    for (call, near) in
+        [(&["get", kube, "pods", "--field-selecter", "a=b"][..], "'--field-selector'"), (&["verfy", kube], "'verify'")]
+    {
+        let (_, _, error) = run(call);
+        assert!(error.contains("tip:") && error.contains(near), "{call:?}: {error}");
+    }
+    // the usage line does not name optional flags as if they were required
+    let (_, _, error) = run(&["export", kube, "deploy/web", "-n", "shop"]);
+    assert!(!error.contains("Usage:") && !error.contains("<NAMESPACE>"), "{error}");
+}
+
+/// The format is `-o`, `--output`, or etcdctl's `-w`, `--write-out`.
+#[test]
+fn the_format_has_the_name_of_etcdctl_too() {
+    let kube = "fixtures/kube.db";
+    for call in [&["status", kube][..], &["verify", kube], &["members", kube], &["kv", kube, "/a"], &["hashkv", kube]] {
+        let with = |flag: &str| run(&[call, &[flag, "json"]].concat());
+        let want = with("-o");
+        assert!(want.1.starts_with('{'), "{call:?}: {want:?}");
+        for flag in ["-w", "--write-out", "--output"] {
+            assert_eq!(with(flag), want, "{call:?} {flag}");
+        }
+        // also before the SNAPSHOT
+        let (command, rest) = call.split_first().unwrap();
+        assert_eq!(run(&[&[*command, "-w", "json"], rest].concat()), want, "{call:?}");
+    }
 }
 
 #[test]

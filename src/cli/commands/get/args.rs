@@ -23,6 +23,7 @@ use crate::{
 /// Only one object is in memory at a time, also while objects are selected and sorted. But `jsonpath` and `go-template`
 /// need the whole list, and `custom-columns` needs the text of all lines.
 #[derive(Debug, Args)]
+#[command(mut_arg("reveal", |arg| arg.help("Show the names of OAuth tokens, which are secret, instead of a mask")))]
 #[command(after_help = "\
 Examples:
   etcdsnap get backup.db -n shop
