@@ -47,6 +47,7 @@ mod kubectl_flags;
 mod log_beside;
 mod log_elsewhere;
 mod masked;
+mod members;
 mod migrate;
 mod misspelt;
 mod mutants;

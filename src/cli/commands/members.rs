@@ -1,7 +1,10 @@
 use std::{io::Write as _, path::PathBuf};
 
 use clap::{Args, ValueEnum};
-use etcdsnap::etcd::{State, state::Member};
+use etcdsnap::{
+    etcd::{State, state::Member},
+    k8s::key_for_messages,
+};
 
 use crate::{
     args::LogArgs,
@@ -16,7 +19,8 @@ use crate::{
 
 /// List members, removed members, alarms, users and roles
 ///
-/// The members are printed as by `etcdctl member list`. A snapshot does not hold the cluster's id: it is not shown.
+/// The members are printed as by `etcdctl member list`, the permissions of a role as by `etcdctl role get`. The cluster's
+/// id is not shown: a snapshot does not hold it.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -52,7 +56,7 @@ impl Members {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
         let source = session.open(&self.snapshot, &self.log.dir)?;
         let snapshot = session.load(&source, &self.log.load())?;
-        let (state, out) = (&snapshot.state, &mut session.out);
+        let (state, out) = (&masked(&snapshot.state), &mut session.out);
         match self.write_out {
             WriteOut::Simple => {
                 for member in &state.members {
@@ -89,10 +93,25 @@ impl Members {
     }
 }
 
+/// The state with what each role may do, without the keys that have a token as name.
+fn masked(state: &State) -> State {
+    let mut state = state.clone();
+    state.auth.roles.iter_mut().for_each(|role| role.permissions = role.granted());
+    for granted in state.auth.roles.iter_mut().flat_map(|role| &mut role.permissions) {
+        granted.key = key_for_messages(&granted.key).into_owned();
+        granted.range_end = key_for_messages(&granted.range_end).into_owned();
+    }
+    state
+}
+
 /// The parts of the output that `member list` does not print.
 fn rest(out: &mut impl std::io::Write, state: &State) -> std::io::Result<()> {
     let auth = &state.auth;
-    let quiet = state.removed.is_empty() && state.alarms.is_empty() && auth.users.is_empty() && !auth.enabled;
+    let quiet = state.removed.is_empty()
+        && state.alarms.is_empty()
+        && auth.users.is_empty()
+        && auth.roles.is_empty()
+        && !auth.enabled;
     if quiet {
         return Ok(());
     }
@@ -111,6 +130,7 @@ fn rest(out: &mut impl std::io::Write, state: &State) -> std::io::Result<()> {
     }
     for role in &auth.roles {
         writeln!(out, "{}", printable(format!("role: {}", role.name)))?;
+        role.lines().iter().try_for_each(|line| writeln!(out, "\t{line}"))?;
     }
     Ok(())
 }

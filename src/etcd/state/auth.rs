@@ -1,16 +1,17 @@
 //! The buckets `auth`, `authUsers` and `authRoles` (`schema/auth*.go`, `authpb/auth.proto`).
 
-use serde::Serialize;
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use serde::{Serialize, Serializer};
 
 use super::values::{malformed, text};
 use crate::{
     Code, Finding,
-    bytes::{excerpt, u64_be},
+    bytes::{escape, excerpt, u64_be},
     etcd::Range,
     proto::{Malformed, Reader, Writer},
 };
 
-/// Users, roles and permissions. As JSON the names of users and roles, without permissions.
+/// Users, roles and permissions.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Auth {
     /// `authEnabled`.
@@ -41,19 +42,65 @@ pub struct Role {
     /// The name.
     pub name: String,
     /// The permissions of the role.
-    #[serde(skip)]
+    #[serde(rename = "perm")]
     pub permissions: Vec<Permission>,
 }
 
 /// `authpb.Permission`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Permission {
     /// The kind of access.
+    #[serde(rename = "permType")]
     pub kind: PermissionKind,
     /// The first key.
+    #[serde(serialize_with = "base64")]
     pub key: Vec<u8>,
     /// The end, as [`Range::new`] takes it.
+    #[serde(serialize_with = "base64")]
     pub range_end: Vec<u8>,
+}
+
+/// Bytes as JSON holds them in etcd's answers.
+fn base64<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&BASE64_STANDARD.encode(bytes))
+}
+
+impl Role {
+    /// What the role may do: `root` everything, whatever is stored.
+    #[must_use]
+    pub fn granted(&self) -> Vec<Permission> {
+        if self.name == "root" {
+            return vec![Permission { kind: PermissionKind::ReadWrite, key: Vec::new(), range_end: vec![0] }];
+        }
+        self.permissions.clone()
+    }
+
+    /// The keys that the role may read, and those that it may write, as `etcdctl role get` prints them; keys are escaped.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        let all = self.granted();
+        let of = |kind: PermissionKind| {
+            let is_of = move |granted: &&Permission| [kind, PermissionKind::ReadWrite].contains(&granted.kind);
+            all.iter().filter(is_of).map(Permission::line)
+        };
+        let both = [("KV Read:", PermissionKind::Read), ("KV Write:", PermissionKind::Write)];
+        both.into_iter().flat_map(|(title, kind)| std::iter::once(title.to_owned()).chain(of(kind))).collect()
+    }
+}
+
+impl Permission {
+    fn line(&self) -> String {
+        let (key, end) = (escape(&self.key), escape(&self.range_end));
+        let prefix = match self.range() == Range::prefix(&self.key) && !self.key.is_empty() {
+            true => format!(" (prefix {key})"),
+            false => String::new(),
+        };
+        match self.range_end.as_slice() {
+            [] => format!("\t{key}"),
+            [0] => format!("\t[{key}, <open ended>{prefix}"),
+            _ => format!("\t[{key}, {end}){prefix}"),
+        }
+    }
 }
 
 impl Permission {
@@ -65,7 +112,8 @@ impl Permission {
 }
 
 /// `authpb.Permission_Type`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
 pub enum PermissionKind {
     /// Reading.
     #[default]
