@@ -55,6 +55,41 @@ fn it_finds_what_was_changed_and_no_more() {
     assert_eq!(diff(&[AFTER, AFTER]).2, 0);
 }
 
+/// As `git diff --diff-filter`: what is not listed is counted still, and the exit status is of what is listed.
+#[test]
+fn a_filter_lists_what_was_added_deleted_modified_or_replaced() {
+    let of = |filter: &str| {
+        let flag = format!("--diff-filter={filter}");
+        (
+            document(&[&[BEFORE, AFTER, &flag], &CONFIG[..]].concat()),
+            diff(&[&[BEFORE, AFTER, &flag, "--name-only"], &CONFIG[..]].concat()),
+        )
+    };
+    let all = document(&[&[BEFORE, AFTER], &CONFIG[..]].concat());
+    for (letter, list, sign) in
+        [("A", "added", '+'), ("D", "removed", '-'), ("M", "changed", '~'), ("R", "replaced", '!')]
+    {
+        let (only, (out, err, exit)) = of(letter);
+        assert!(out.lines().all(|line| line.starts_with(sign)) && !out.is_empty() && exit == 1, "{letter}: {out}");
+        assert!(err.contains("--diff-filter: what was ") && err.contains(" is counted and not listed"), "{err}");
+        assert_eq!(only["summary"], all["summary"], "{letter}");
+        for other in ["added", "removed", "changed", "replaced"] {
+            let want = if other == list { names(&all, other) } else { Vec::new() };
+            assert_eq!(names(&only, other), want, "{letter}: {other}");
+        }
+        let (others, _) = of(&letter.to_lowercase());
+        assert!(names(&others, list).is_empty());
+        assert!(["added", "changed"].iter().any(|list| !names(&others, list).is_empty()));
+    }
+    let both = names(&of("DR").0, "removed");
+    assert_eq!(both, ["Ingress/web"]);
+    // nothing of the kind that is asked for differs
+    assert_eq!(diff(&[BEFORE, AFTER, "cm/web-cfg", "-n", "shop", "--diff-filter=D"]).2, 0);
+    assert_eq!(diff(&[BEFORE, AFTER, "cm/web-cfg", "-n", "shop", "--diff-filter=M"]).2, 1);
+    let (_, err, exit) = diff(&[BEFORE, AFTER, "--diff-filter=deleted"]);
+    assert!(exit == 2 && err.contains("D (deleted)"), "{err}");
+}
+
 #[test]
 fn what_cannot_be_opened_is_not_comparable_and_never_changed() {
     let found = document(&[BEFORE, AFTER]);

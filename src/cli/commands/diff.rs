@@ -14,7 +14,7 @@ use crate::{
 use clap::{Args, ValueEnum};
 use etcdsnap::{
     Error,
-    diff::{Diff, Difference, Document, Entry, Ignore, Line, Pair, Relation, Tally, stamped},
+    diff::{Diff, DiffFilter, Difference, Document, Entry, Ignore, Line, Pair, Relation, Tally, stamped},
     error::Call,
     etcd::{Range, Snapshot},
     k8s::{ManagedFields, json},
@@ -39,6 +39,7 @@ Examples:
   etcdsnap diff monday.db tuesday.db deployments -n shop
   etcdsnap diff monday.db tuesday.db deploy/web -n shop -o patch
   etcdsnap diff monday.db tuesday.db -n shop --name-only
+  etcdsnap diff monday.db tuesday.db --diff-filter=D
   etcdsnap diff monday.db tuesday.db --stat
   etcdsnap diff monday.db tuesday.db --ignore spec.replicas --ignore 'spec.template.spec.containers[*].image'
   etcdsnap diff backup.db --rev 1200..1300
@@ -83,6 +84,9 @@ pub(crate) struct Compare {
     /// Print only which objects differ
     #[arg(long)]
     name_only: bool,
+    /// List only what was added (A), deleted (D), modified (M) or replaced (R): letters, as for git; small ones leave out
+    #[arg(long, value_name = "LETTERS", conflicts_with = "stat")]
+    diff_filter: Option<DiffFilter>,
     /// Compare keys and values as etcd has them, whatever they are
     #[arg(long)]
     raw: bool,
@@ -221,8 +225,13 @@ impl Compare {
             (None, _) => {}
         }
         let mut unpatched = 0_u64;
+        let mut listed = false;
         let related = diff.each(wanted, |pair, entry| {
             tally.count(&entry);
+            if self.diff_filter.is_some_and(|filter| !filter.takes(&entry.difference)) {
+                return Ok(());
+            }
+            listed |= entry.difference != Difference::Ignored;
             match (&mut document, self.output) {
                 (Some(document), _) => Ok(document.entry(&mut session.out, pair, &entry)?),
                 (None, Output::Patch) => {
@@ -234,7 +243,9 @@ impl Compare {
                 _ => render::lines(&mut session.out, entry.lines(self.name_only)).map_err(Failure::from),
             }
         })?;
-        let changes = if whole && !self.raw { diff.states(&relation, &mut tally) } else { Vec::new() };
+        let mut changes = if whole && !self.raw { diff.states(&relation, &mut tally) } else { Vec::new() };
+        changes.retain(|change| self.diff_filter.is_none_or(|filter| filter.takes_state(change)));
+        let exit = if listed || !changes.is_empty() { Exit::Content } else { Exit::Good };
         let mut notes = relation.notes(related, &tally);
         if tally.not_comparable > 0 {
             let open = if tally.sealed { ": --encryption-config and --kms-keys open what is encrypted" } else { "" };
@@ -243,6 +254,7 @@ impl Compare {
         if unpatched > 0 {
             notes.push(format!("{unpatched} objects that changed hold secrets and have no patch; --reveal makes them"));
         }
+        notes.extend(self.diff_filter.and_then(DiffFilter::note));
         let unsure = relation.from.doubt.is_some() || relation.to.doubt.is_some();
         let least = if unsure { Exit::Content } else { absent };
         match (document, self.output) {
@@ -254,17 +266,18 @@ impl Compare {
                 let details = !self.stat && !self.name_only;
                 render::lines(&mut session.out, changes.iter().flat_map(|change| change.lines(details)))?;
                 if !self.name_only {
-                    return Ok(self.finish(session, &tally, &notes)?.max(least));
+                    self.finish(session, &tally, &notes)?;
+                    return Ok(exit.max(least));
                 }
                 notes.iter().for_each(|note| say!("note: {}", printable(note.clone())));
             }
             (None, _) => notes.iter().for_each(|note| say!("note: {}", printable(note.clone()))),
         }
-        Ok(exit(&tally).max(least))
+        Ok(exit.max(least))
     }
 
     /// Prints what it all comes to.
-    fn finish(&self, session: &mut Session, tally: &Tally, notes: &[String]) -> Result<Exit, Failure> {
+    fn finish(&self, session: &mut Session, tally: &Tally, notes: &[String]) -> Result<(), Failure> {
         let out = &mut session.out;
         if self.stat && !tally.by_kind.is_empty() {
             let mut table = Columns::new(&Tally::HEADERS).right(&[2, 3, 4, 5, 6, 7, 8]);
@@ -275,12 +288,8 @@ impl Compare {
             writeln!(out)?;
         }
         render::lines(out, tally.lines().into_iter().chain(notes.iter().map(|note| Line::note(note))))?;
-        Ok(exit(tally))
+        Ok(())
     }
-}
-
-fn exit(tally: &Tally) -> Exit {
-    if tally.differs() { Exit::Content } else { Exit::Good }
 }
 
 /// A changed object's patch, on a line; false when there has to be one and is none.
