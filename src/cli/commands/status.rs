@@ -27,7 +27,11 @@ use crate::{
 Examples:
   etcdsnap status backup.db
   etcdsnap status /var/lib/etcd -o json
-  etcdsnap status backups/*.db")]
+  etcdsnap status backups/*.db
+
+NEWEST is the newest time in its objects: the backup was taken then or later. IDENTITY is the uid of
+the namespace kube-system: where it is the same, the cluster is the same. VERSION is the storage
+version, which etcd stores since 3.6; it is not that of the etcd program")]
 pub(crate) struct Status {
     /// The backups
     #[arg(required = true)]
@@ -129,7 +133,16 @@ fn table(rows: &[verify::Status]) -> Columns {
 
 fn list(row: &verify::Status) -> Columns {
     let mut columns = Columns::bare();
-    for ((_, name), field) in FIELDS.iter().zip(fields(row)) {
+    for ((header, name), field) in FIELDS.iter().zip(fields(row)) {
+        let what = match (*header, field.as_str()) {
+            ("VERSION", "-") => "stored since etcd 3.6",
+            ("NEWEST", "-") => "no Kubernetes object with a time",
+            ("NEWEST", _) => "taken then or later",
+            ("IDENTITY", "-") => "no readable namespace kube-system",
+            ("IDENTITY", _) => "the cluster: uid of kube-system",
+            _ => "",
+        };
+        let field = if what.is_empty() { field } else { format!("{field}  ({what})") };
         columns.add([(*name).to_owned(), field]);
     }
     columns

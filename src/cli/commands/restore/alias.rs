@@ -6,12 +6,15 @@ use etcdsnap::{
     bytes::file_name,
     etcd::Load,
     publish::{Destination, Place, Run, recover},
-    restore::{Bump, Carry, DEFAULT_TOKEN, Facts, Job, NewCluster, Plan, Target, Trust, Wanted, check_advertised},
+    restore::{
+        Bump, Carry, DEFAULT_TOKEN, Facts, Job, NewCluster, Plan, Restored, Target, Trust, Wanted, check_advertised,
+    },
 };
 
 use crate::{
     args::LogDir,
     failure::{Exit, Failure},
+    render::printable,
     session::Session,
 };
 
@@ -117,11 +120,17 @@ impl Alias {
         for warning in &plan.warnings {
             say!("warning: {}: {}", plan.source, warning.what);
         }
-        super::run(session, &source, &plan, &Target::Members(job)).map_err(|failure| match failure {
+        let target = Target::Members(job);
+        let done = super::run(session, &source, &plan, &target).map_err(|failure| match failure {
             Failure::Error(error) => caller(error).into(),
             failure => failure,
         })?;
         session.intact(&source)?;
+        // etcdutl logs it there
+        for place in target.places() {
+            let Restored { revision, total_key, .. } = done.restored;
+            say!("restored {}: revision {revision}, {total_key} keys", printable(place));
+        }
         Ok(Exit::Good)
     }
 }

@@ -154,13 +154,16 @@ struct Printer<'w> {
     name: &'w str,
     lines: render::Columns,
     any: bool,
+    /// Whether there is an entry, and whether one has a time.
+    entries: bool,
+    times: bool,
 }
 
 impl<'w> Printer<'w> {
     fn new(output: Format, no_headers: bool, name: &'w str) -> Self {
         let without = no_headers || output != Format::Table;
         let lines = if without { render::Columns::bare() } else { render::Columns::new(&line::HEADERS) };
-        Self { output, headers: !no_headers, name, lines, any: false }
+        Self { output, headers: !no_headers, name, lines, any: false, entries: false, times: false }
     }
 
     fn begin(&mut self, session: &mut Session, log: &Summary<'_>) -> Result<(), Failure> {
@@ -200,12 +203,20 @@ impl<'w> Printer<'w> {
             Format::Ndjson => render::json(out, record, true)?,
         }
         self.any = true;
+        self.entries |= record.index.is_some();
+        self.times |= record.after.is_some();
         Ok(())
     }
 
     fn end(self, session: &mut Session, findings: &Findings) -> Result<(), Failure> {
         match self.output {
-            Format::Table => self.lines.finish(&mut session.out)?,
+            Format::Table => {
+                self.lines.finish(&mut session.out)?;
+                if self.entries && !self.times {
+                    session.out.flush()?;
+                    say!("note: no TIME is known: the log itself holds none, and nor do the objects in it");
+                }
+            }
             Format::Json => {
                 let findings = serde_json::to_string(findings.list())?;
                 writeln!(session.out, "\n],\n\"findings\":{findings},{}}}", document::stamp())?;
