@@ -18,7 +18,10 @@ use flate2::{Compression, write::GzEncoder};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    common::log::{FIRST, Segment, request},
+    common::{
+        log::{FIRST, Segment, request},
+        serving::Serving,
+    },
     targets,
 };
 
@@ -76,6 +79,31 @@ const COMMANDS: &[&str] = &[
     "bolt check DB",
     "salvage DB --list -o ndjson",
     "salvage DB --to OUT",
+    "rows DB",
+    "rows GZ",
+    "rows DIR",
+    "rows DB cm -n a --with-object",
+    "rows DB --format csv --to OUT",
+    #[cfg(feature = "parquet")]
+    "rows DB --format parquet --to OUT",
+    #[cfg(feature = "arrow")]
+    "rows DB --format arrow",
+    "catalog add DB --db OUT",
+    "catalog add GZ --db OUT",
+    "catalog ls --db CATALOG",
+    "catalog find configmaps --db CATALOG",
+    "catalog history configmaps/m1 -n a --db CATALOG",
+    "catalog check --db CATALOG",
+    "serve DB",
+    "serve GZ",
+];
+
+/// What is asked of `serve`: a list, a table, an object, and a list in pieces.
+const PATHS: &[(&str, &str)] = &[
+    ("/api/v1/namespaces/a/configmaps", "application/json"),
+    ("/api/v1/configmaps", "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"),
+    ("/api/v1/namespaces/a/configmaps/m1", "application/json"),
+    ("/api/v1/configmaps?limit=2", "application/json"),
 ];
 
 /// A ConfigMap of that many bytes, none of which compresses to nothing.
@@ -123,6 +151,9 @@ fn write(dir: &Path, revisions: i64) {
     fs::write(member.join("wal").join(FIRST), &log).unwrap();
     fs::create_dir(dir.join("LOG")).unwrap();
     fs::write(dir.join("LOG").join(FIRST), &log).unwrap();
+    let catalog = ["catalog", "add", "DB", "--db", "CATALOG"];
+    let added = Command::new(env!("CARGO_BIN_EXE_etcdsnap")).args(catalog).current_dir(dir).output().unwrap();
+    assert!(added.status.success(), "{}", String::from_utf8_lossy(&added.stderr));
     let tar = Command::new("tar").args(["-cf", "TAR", "DIR"]).current_dir(dir).status().unwrap();
     assert!(tar.success());
 }
@@ -133,8 +164,24 @@ fn ends(dir: &Path, line: &str, megabytes: u64) -> bool {
         let path = dir.join(name);
         let _ = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
     }
+    let limit = format!("--data={}", megabytes << 20);
+    if let Some(input) = line.strip_prefix("serve ") {
+        let input = dir.join(input).display().to_string();
+        let tmp = dir.display().to_string();
+        let serving = Serving::start_under(&["prlimit", &limit], &["--threads", "2", "--tmp-dir", &tmp, &input]);
+        let answers = |serving: &Serving| {
+            let is_whole = |(path, accept): &(&str, &str)| {
+                let response = serving.ask(path, accept);
+                response.code == 200 && response.whole && response.body.len() > 100
+            };
+            PATHS.iter().all(is_whole)
+        };
+        let ended = serving.as_ref().is_ok_and(answers);
+        assert!(ended || megabytes < 1000, "{line}: {:?}", serving.map(|serving| serving.said()));
+        return ended;
+    }
     let mut command = Command::new("prlimit");
-    command.arg(format!("--data={}", megabytes << 20)).arg(env!("CARGO_BIN_EXE_etcdsnap")).args(["--threads", "2"]);
+    command.arg(limit).arg(env!("CARGO_BIN_EXE_etcdsnap")).args(["--threads", "2"]);
     let output = command
         .args(line.split(' '))
         .current_dir(dir)

@@ -35,10 +35,17 @@ impl Serving {
     /// Starts it and waits until it listens.
     #[track_caller]
     pub fn start(args: &[&str]) -> Self {
+        Self::start_under(&["env"], args).unwrap_or_else(|said| panic!("{said}"))
+    }
+
+    /// The same with a program that starts it, as prlimit; what it has written on stderr where it does not listen.
+    pub fn start_under(under: &[&str], args: &[&str]) -> Result<Self, String> {
         let home = TempDir::new().unwrap();
         let kubeconfig = home.path().join("kubeconfig");
         let stderr = fs::File::create(home.path().join("stderr")).unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_etcdsnap"))
+        let mut child = Command::new(under[0])
+            .args(&under[1..])
+            .arg(env!("CARGO_BIN_EXE_etcdsnap"))
             .args(["serve", "--kubeconfig"])
             .arg(&kubeconfig)
             .args(args)
@@ -50,8 +57,11 @@ impl Serving {
             .unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let said = || fs::read_to_string(home.path().join("stderr")).unwrap();
-        assert_eq!(line, format!("export KUBECONFIG={}\n", kubeconfig.display()), "{}", said());
+        if line != format!("export KUBECONFIG={}\n", kubeconfig.display()) {
+            let _ = child.kill();
+            let _ = child.wait();
+            return Err(format!("{line}{}", fs::read_to_string(home.path().join("stderr")).unwrap()));
+        }
         let text = fs::read_to_string(&kubeconfig).unwrap();
         let servers = text.lines().filter_map(|line| line.trim().strip_prefix("server: \"http://"));
         let url = |server: &str| {
@@ -59,7 +69,7 @@ impl Serving {
             (address.to_owned(), format!("/{path}"))
         };
         let urls = servers.map(url).collect();
-        Self { child, home, kubeconfig, urls }
+        Ok(Self { child, home, kubeconfig, urls })
     }
 
     /// What it has written on stderr.
