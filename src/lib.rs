@@ -22,6 +22,7 @@
 //! | etcd's state in it: keys, revisions, members, leases, auth, the log | [`etcd::Snapshot`], [`etcd::View`] |
 //! | Kubernetes objects, at a revision or a time | [`objects::Cluster`], [`k8s::Object`] |
 //! | whether it is good | [`verify::verify`], [`Finding`], [`Code`] |
+//! | what fills the file | [`analyze::Analysis`], [`analyze::Growth`] |
 //! | what changed | [`diff::Diff`], [`diff::changes`] |
 //! | objects for another cluster | [`export::Exporter`] |
 //! | rows for other engines | [`rows::read`], [`rows::Row`], [`rows::COLUMNS`] |
@@ -68,6 +69,7 @@
 
 #![deny(clippy::print_stderr, clippy::print_stdout)]
 
+pub mod analyze;
 pub mod bolt;
 pub mod bytes;
 #[cfg(feature = "catalog")]

@@ -34,6 +34,7 @@ const TRUNK: &[&[&str]] = &[
 
 /// The branches, and which others each may name beside the whole trunk.
 const BRANCHES: &[(&str, &[&str])] = &[
+    ("analyze", &[]),
     ("evidence", &[]),
     ("verify", &[]),
     ("select", &[]),

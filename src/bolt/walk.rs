@@ -88,6 +88,12 @@ impl<'a> Walk<'a> {
         &self.db
     }
 
+    /// The pages that were met.
+    #[must_use]
+    pub fn met(&self) -> &PageSet {
+        &self.met
+    }
+
     /// The last leaf of `bucket` that holds something: only the pages on the tree's right edge are read.
     ///
     /// # Errors

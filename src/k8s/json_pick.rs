@@ -60,6 +60,30 @@ impl<'a> Parser<'a, '_> {
         }
     }
 
+    /// Calls `each` with the name and the text of every member of the object at `path`; of all else nothing is read.
+    pub(super) fn texts(
+        &mut self,
+        path: &[&str],
+        depth: u32,
+        each: &mut dyn FnMut(&str, &'a [u8]),
+    ) -> Result<(), Undecodable> {
+        self.space();
+        if self.peek() != Some(b'{') {
+            return self.pass_over(depth);
+        }
+        self.members(depth, |parser, name, depth| match path.split_first() {
+            Some((first, rest)) if *first == name => parser.texts(rest, depth, each),
+            Some(_) => parser.pass_over(depth),
+            None => {
+                parser.space();
+                let start = parser.at;
+                parser.pass_over(depth)?;
+                each(&name, parser.data.get(start..parser.at).unwrap_or_default());
+                Ok(())
+            }
+        })
+    }
+
     /// Passes over one value; what is wrong in it is found.
     fn pass_over(&mut self, depth: u32) -> Result<(), Undecodable> {
         self.space();

@@ -57,6 +57,25 @@ pub struct Envelope<'a> {
 }
 
 impl<'a> Envelope<'a> {
+    /// API version and kind of the protobuf value that `bytes` begin with, which may end before the value does.
+    #[must_use]
+    pub fn type_at(bytes: &'a [u8]) -> Option<(&'a str, &'a str)> {
+        let type_meta = bytes.strip_prefix(PROTOBUF)?.strip_prefix(b"\x0a")?;
+        let (len, type_meta) = type_meta.split_first()?;
+        // the length is one byte, as is that of every type
+        let mut reader = Reader::new(type_meta.get(..usize::from(*len)).filter(|_| *len < 0x80)?);
+        let (mut api_version, mut kind) = ("", "");
+        while let Some(f) = reader.next_field().ok()? {
+            let name = match f.number {
+                1 => &mut api_version,
+                2 => &mut kind,
+                _ => return None,
+            };
+            *name = std::str::from_utf8(f.bytes().ok()?).ok()?;
+        }
+        (!kind.is_empty()).then_some((api_version, kind))
+    }
+
     fn read(data: &'a [u8]) -> Result<Self, Malformed> {
         let (mut reader, mut type_meta, mut raw) = (Reader::new(data), &[][..], &[][..]);
         while let Some(f) = reader.next_field()? {
@@ -168,6 +187,8 @@ mod tests {
         let want = Envelope { api_version: "v1", kind: "Pod", raw: b"x" };
         assert_eq!(Stored::new(pod), Ok(Stored::Protobuf(want)));
         assert!(Stored::new(b"k8s\0\x0a\x09").is_err());
+        assert_eq!(Envelope::type_at(&pod[..15]), Some(("v1", "Pod")));
+        assert_eq!((Envelope::type_at(&pod[..14]), Envelope::type_at(b"k8s\0\x0a\xff")), (None, None));
     }
 
     #[test]

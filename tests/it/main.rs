@@ -13,6 +13,7 @@ mod mend;
 mod targets;
 
 mod all_or_nothing;
+mod analyze;
 mod audited;
 mod bolt;
 mod bolt_broken;

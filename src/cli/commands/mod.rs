@@ -1,5 +1,6 @@
 //! One command, one file: its arguments with their help, and what it does.
 
+mod analyze;
 mod bolt;
 mod catalog;
 mod completions;
@@ -73,6 +74,7 @@ commands! {
     Verify(verify::Verify),
     Hashkv(hashkv::HashKv),
     Members(members::Members),
+    Analyze(analyze::Analyze),
     Kv(kv::Kv),
     Get(Box<get::Get>),
     Describe(describe::Describe),

@@ -1,0 +1,38 @@
+//! The pages that nothing leads to, in runs.
+
+use std::ops::Range;
+
+use super::{db::Db, freelist::Freelist, layout::PageId, pages::PageSet, walk::Walk};
+use crate::Findings;
+
+impl Db<'_> {
+    /// Runs of the file's pages that are not `met`, and hold no freelist; those after the high-water mark too.
+    #[must_use]
+    pub fn runs_without(&self, met: &PageSet) -> Vec<Range<u64>> {
+        let all = (self.image().len() as u64).checked_div(self.page_size()).unwrap_or_default();
+        let list = match Freelist::read(self) {
+            Ok(Freelist::Persisted { page, overflow, .. }) => page.0..=page.0.saturating_add(overflow.into()),
+            _ => 0..=1,
+        };
+        let mut runs: Vec<Range<u64>> = Vec::new();
+        for id in (2..all).filter(|id| !met.contains(PageId(*id)) && !list.contains(id)) {
+            match runs.last_mut() {
+                Some(run) if run.end == id => run.end = id.saturating_add(1),
+                _ => runs.push(id..id.saturating_add(1)),
+            }
+        }
+        runs
+    }
+}
+
+/// Runs of the pages that no tree of the file leads to.
+#[must_use]
+pub fn free_runs(db: &Db<'_>, findings: &mut Findings) -> Vec<Range<u64>> {
+    let mut walk = Walk::new(db.clone());
+    for bucket in walk.buckets(findings) {
+        let fold = walk.fold(Some(&bucket), || (), || (), |(), (), _| {});
+        walk.enter(fold, findings);
+    }
+    db.check_pages(walk.met(), findings);
+    db.runs_without(walk.met())
+}
