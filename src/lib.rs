@@ -23,6 +23,7 @@
 //! | Kubernetes objects, at a revision or a time | [`objects::Cluster`], [`k8s::Object`] |
 //! | whether it is good | [`verify::verify`], [`Finding`], [`Code`] |
 //! | what fills the file | [`analyze::Analysis`], [`analyze::Growth`] |
+//! | text, in objects and in free pages | [`grep::Search`], [`grep::Pattern`] |
 //! | what changed | [`diff::Diff`], [`diff::changes`] |
 //! | objects for another cluster | [`export::Exporter`] |
 //! | rows for other engines | [`rows::read`], [`rows::Row`], [`rows::COLUMNS`] |
@@ -80,6 +81,7 @@ pub mod error;
 pub mod etcd;
 pub mod evidence;
 pub mod export;
+pub mod grep;
 pub mod hash;
 pub mod k8s;
 pub mod objects;

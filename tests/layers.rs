@@ -36,6 +36,7 @@ const TRUNK: &[&[&str]] = &[
 const BRANCHES: &[(&str, &[&str])] = &[
     ("analyze", &[]),
     ("evidence", &[]),
+    ("grep", &[]),
     ("verify", &[]),
     ("select", &[]),
     ("objects", &["select"]),

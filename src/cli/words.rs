@@ -40,14 +40,17 @@ pub(crate) fn complete(command: &Command, mut args: Vec<OsString>) -> Result<(Ve
         let error = other_words::unknown(command, &typed).or_else(|| out_of_order(command, &args, &words));
         return error.map_or(Ok((args, None)), Err);
     };
-    let mut positionals = of.get_positionals();
+    // the PATTERN of grep comes first
+    let before = of.get_positionals().take_while(|arg| arg.get_id() == "pattern").count();
+    let mut positionals = of.get_positionals().skip(before);
     let Some(snapshot) = positionals.next().filter(|first| first.get_id() == "snapshot") else {
         return Ok((args, None));
     };
     let second = positionals.next();
     let is_one = matches!(snapshot.get_action(), ArgAction::Set) && second.is_none_or(|arg| arg.get_id() != "members");
     let rest = Rest::of(second);
-    let words = words(&args, at.saturating_add(1), |flag| takes_value(&[of, command], flag));
+    let mut words = words(&args, at.saturating_add(1), |flag| takes_value(&[of, command], flag));
+    let place = words.drain(..before.min(words.len())).next_back().unwrap_or(at).saturating_add(1);
     let word = words.first().and_then(|at| args.get(*at));
     if of.get_name() == "restore" {
         no_objects(&args, &words).map_or(Ok(()), Err)?;
@@ -69,7 +72,7 @@ pub(crate) fn complete(command: &Command, mut args: Vec<OsString>) -> Result<(Ve
                 let name = file_name(word);
                 say!("note: {name} is taken for a {}; ./{name} is the file", rest.name());
             }
-            args.insert(at.saturating_add(1), file.clone());
+            args.insert(place, file.clone());
             if matches!(of.get_name(), "restore" | "export") {
                 // what is made of it stays
                 say!("note: SNAPSHOT is {}, of {VARIABLE}", file_name(&file));

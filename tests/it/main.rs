@@ -40,6 +40,7 @@ mod export_versions;
 mod file_size_limit;
 mod force_new_cluster;
 mod found;
+mod grep;
 mod help;
 mod history;
 mod k8s;

@@ -222,6 +222,7 @@ fn hostile_damage(dir: &Path, backup: &Path) -> Vec<(&'static str, Vec<OsString>
             ("verify", vec![os(file)]),
             ("status", vec![os(file)]),
             ("salvage", vec![os(file), "--list".into()]),
+            ("grep", vec!["listen|root|e".into(), os(file), "--free".into()]),
             ("salvage", vec![os(file), "--to".into(), os(&to)]),
             ("salvage", vec![os(file), "--to".into(), os(&to.with_extension("json.db")), "-o".into(), "json".into()]),
             ("verify", vec![os(&to)]),

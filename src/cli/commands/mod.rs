@@ -12,6 +12,7 @@ mod evidence;
 mod export;
 mod force_new_cluster;
 mod get;
+mod grep;
 mod hashkv;
 mod history;
 mod kv;
@@ -78,6 +79,7 @@ commands! {
     Kv(kv::Kv),
     Get(Box<get::Get>),
     Describe(describe::Describe),
+    Grep(grep::Grep),
     Diff(diff::Compare),
     History(history::History),
     Timeline(timeline::Timeline),

@@ -41,6 +41,11 @@ const ANY: &[&str] = &[
     "describe IN",
     // it reads all that it would serve, and ends as the address is not loopback
     "serve IN --listen 192.0.2.1:1",
+    "grep a IN",
+    "grep -i [a-z]+ IN --all-revisions -c",
+    "grep -F k8s IN --free -o ndjson",
+    "grep web IN pods,deploy --path spec.**.image",
+    "grep --keys registry IN",
     "diff IN GOOD",
     "diff GOOD IN -o json",
     "diff IN --rev 3..6 --raw -o json",
