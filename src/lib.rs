@@ -25,6 +25,7 @@
 //! | what fills the file | [`analyze::Analysis`], [`analyze::Growth`] |
 //! | text, in objects and in free pages | [`grep::Search`], [`grep::Pattern`] |
 //! | what changed | [`diff::Diff`], [`diff::changes`] |
+//! | who changed it, by the API server's audit log | [`audit::Wanted`], [`audit::read`] |
 //! | objects for another cluster | [`export::Exporter`] |
 //! | rows for other engines | [`rows::read`], [`rows::Row`], [`rows::COLUMNS`] |
 //! | a read-only Kubernetes API on it (feature `serve`) | `serve::Backup`, `serve::Server` |
@@ -39,9 +40,9 @@
 //!  the trunk, bytes on disk to Kubernetes objects and back:
 //!      bytes ordered error document proto hash ─> source ─> publish ─> bolt ─> wal ─> snap ─> etcd ─> k8s
 //!  branches from its end: checks, selection and printing, a cluster's objects, differences
-//!      salvage, evidence    verify ─> restore, rewrite    select ─> print
-//!      select ─> objects ─> diff    verify, objects ─> export, rows    objects, print ─> serve
-//!      verify, select, rows ─> catalog
+//!      salvage, evidence, analyze, grep    verify ─> restore, rewrite    select ─> print
+//!      select ─> objects, audit ─> diff    verify, objects ─> export, rows    objects, print ─> serve
+//!      verify, select, rows ─> catalog    verify, analyze, diff ─> report
 //! ```
 //!
 //! A command follows the same order. For `verify backup.db`, [`source::Source::open`] recognises the file and maps it;
@@ -71,6 +72,7 @@
 #![deny(clippy::print_stderr, clippy::print_stdout)]
 
 pub mod analyze;
+pub mod audit;
 pub mod bolt;
 pub mod bytes;
 #[cfg(feature = "catalog")]

@@ -35,13 +35,14 @@ const TRUNK: &[&[&str]] = &[
 /// The branches, and which others each may name beside the whole trunk.
 const BRANCHES: &[(&str, &[&str])] = &[
     ("analyze", &[]),
+    ("audit", &[]),
     ("evidence", &[]),
     ("grep", &[]),
     ("verify", &[]),
     ("select", &[]),
     ("objects", &["select"]),
     ("print", &["select"]),
-    ("diff", &["objects"]),
+    ("diff", &["audit", "objects"]),
     ("serve", &["select", "objects", "print"]),
     ("salvage", &[]),
     ("export", &["verify", "objects"]),

@@ -9,6 +9,7 @@ use std::{
 use clap::{Args, Parser, ValueEnum, value_parser};
 use etcdsnap::{
     Error, Result,
+    audit::{self, Known, Requests, Wanted},
     bytes::file_name,
     diff::{Diff, Pair},
     etcd::{self, Load, Range, Snapshot},
@@ -18,7 +19,7 @@ use etcdsnap::{
     source::{is_data_dir, is_log_dir},
 };
 
-use crate::{commands::Command, render::ColorWhen};
+use crate::{commands::Command, failure::Exit, render::ColorWhen};
 
 /// Open any etcd backup offline: verify it, see what is inside.
 ///
@@ -288,6 +289,41 @@ impl Masking {
             Some(path) => Mask::read(path),
             None => Mask::random(),
         }
+    }
+}
+
+/// The API server's audit log.
+#[derive(Debug, Args)]
+pub(crate) struct AuditArgs {
+    /// Name the request that made each change, by the API server's audit log: JSON lines, or these in gzip
+    ///
+    /// `exact`: the log holds the revision, as it does at the level RequestResponse. `by time and object`: it is the only
+    /// request about the object that was running when the change was written. `unsure`: one of several.
+    #[arg(id = "audit_log", long = "audit-log", value_name = "FILE", num_args = 1..)]
+    pub(crate) files: Vec<PathBuf>,
+}
+
+impl AuditArgs {
+    /// Reads the log, and prints what of it cannot be read.
+    pub(crate) fn read(&self, wanted: &Wanted, files: &[PathBuf]) -> Result<(Requests, Exit)> {
+        let (requests, coverage) = audit::read(files, wanted)?;
+        let [exact, unsure] = [Known::Exact, Known::Unsure].map(|known| requests.count(known));
+        let by_time = requests.count(Known::TimeAndObject).saturating_add(requests.count(Known::TimeAndKind));
+        match coverage.times {
+            Some((first, last)) => say!(
+                "note: the audit log holds {} events from {} to {}; the request is known exactly for {exact} changes, by its time for {by_time}, and not surely for {unsure}",
+                coverage.events,
+                first.millis(),
+                last.millis()
+            ),
+            None => say!("note: the audit log holds no events"),
+        }
+        if coverage.broken > 0 || coverage.cut {
+            let cut = if coverage.cut { "; it ends in the middle of a line" } else { "" };
+            say!("note: {} lines of the audit log cannot be read{cut}", coverage.broken);
+            return Ok((requests, Exit::Content));
+        }
+        Ok((requests, if coverage.events == 0 { Exit::Content } else { Exit::Good }))
     }
 }
 

@@ -6,10 +6,11 @@ use super::{
     writer::{Stamped, writer_alone, writer_of_change, writer_of_creation},
 };
 use crate::{
+    audit::{Act, Answer, Requests, Wanted},
     bytes::escape,
     etcd::{KeyValue, Record},
     k8s::{Gap, ManagedFields, Mask, Value},
-    objects::{Joined, Stored},
+    objects::{Joined, Records, Stored},
 };
 
 /// A change in full.
@@ -25,6 +26,8 @@ pub struct Detail<'a, 'm> {
     pub writer: Option<Writer>,
     /// Whether it is the newest of its key before the compaction: what it changed is not known.
     pub compacted: bool,
+    /// The request that made it, where an audit log was read and holds it.
+    pub request: Option<Answer>,
     mask: &'m Mask,
 }
 
@@ -35,7 +38,7 @@ impl<'a, 'm> Detail<'a, 'm> {
         let mut stamped = None;
         let entry = compare(diff, &change.pair(), |old, new| stamped = Some(Stamped::of(old, new)));
         let writer = writer(&change, stamped, diff, &gap, compacted);
-        Self { change, entry, gap, writer, compacted, mask: diff.mask }
+        Self { change, entry, gap, writer, compacted, request: None, mask: diff.mask }
     }
 
     /// The revision: that of the transaction, and the change's place in it where it is not the first.
@@ -94,6 +97,7 @@ impl<'a, 'm> Detail<'a, 'm> {
             members.push(("manager".into(), Value::Str(manager.clone().into())));
             members.extend(by_ownership.then(|| ("managerByOwnership".into(), Value::Bool(true))));
         }
+        members.extend(self.request.iter().map(|answer| ("request".into(), answer.value())));
         members
     }
 }
@@ -143,6 +147,33 @@ impl Occurrence<'_, '_> {
     }
 }
 
+impl Change<'_> {
+    /// Adds it to those whose requests are looked for; it was written in `gap`.
+    pub fn want(&self, gap: Gap, wanted: &mut Wanted) {
+        let act = match self.verb() {
+            Verb::Create => Act::Create,
+            Verb::Update => Act::Update,
+            Verb::Delete => Act::Delete,
+            Verb::Put => Act::Put,
+        };
+        let before = self.old.filter(|_| self.missing == 0).map(|old| old.mod_revision);
+        wanted.add(self.key(), self.record.revision, act, before, gap);
+    }
+}
+
+/// The changes of the keys that were `found`, to look for their requests.
+#[must_use]
+pub fn wanted(joined: &Joined<'_, '_>, found: &Records<'_>) -> Wanted {
+    let mut wanted = Wanted::default();
+    for records in found.values() {
+        let mut chain = Chain::default();
+        for stored in records {
+            chain.link(stored.record).want(joined.gap(stored.record.revision.main), &mut wanted);
+        }
+    }
+    wanted
+}
+
 /// Calls `each` with the events in the history of one key, in order.
 ///
 /// # Errors
@@ -152,6 +183,7 @@ pub fn history<'a, E>(
     records: &[Stored<'a>],
     ignore: &Ignore,
     mask: &Mask,
+    requests: &Requests,
     mut each: impl FnMut(&Occurrence<'a, '_>) -> Result<(), E>,
 ) -> Result<(), E> {
     let (mut chain, mut last): (_, Option<Record<'_>>) = (Chain::default(), None);
@@ -162,7 +194,8 @@ pub fn history<'a, E>(
         if let Some(last) = last.filter(|last| change.is_another(last)) {
             each(&Occurrence::Deleted(last.revision.main, record.kv.create_revision))?;
         }
-        let detail = Detail::new(change, &diff, joined.gap(main), joined.is_compacted(main));
+        let mut detail = Detail::new(change, &diff, joined.gap(main), joined.is_compacted(main));
+        detail.request = requests.of(record.revision).cloned();
         each(&Occurrence::Change(Box::new(detail)))?;
         last = Some(record);
     }

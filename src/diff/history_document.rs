@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use super::{Ignore, detail::history, members::stamped};
 use crate::{
+    audit::Requests,
     k8s::{Map, Mask, Value, json},
     objects::{Joined, Records},
 };
@@ -19,6 +20,7 @@ pub fn history_document(
     found: &Records<'_>,
     ignore: &Ignore,
     mask: &Mask,
+    requests: &Requests,
 ) -> io::Result<()> {
     let windows = joined.backups.iter().map(|backup| {
         let (first, last) = backup.window();
@@ -34,7 +36,7 @@ pub fn history_document(
     out.write_all(b"{\n    \"revisions\": [")?;
     let (mut text, mut any) = (Vec::new(), false);
     for records in found.values() {
-        history(joined, records, ignore, mask, |occurrence| {
+        history(joined, records, ignore, mask, requests, |occurrence| {
             text.clear();
             text.extend_from_slice(if any { b",\n        " } else { b"\n        " });
             json::pretty(&mut text, &Value::Object(Map::from_unsorted(occurrence.members())), 2);

@@ -36,7 +36,7 @@ use std::{
 
 use rayon::prelude::*;
 
-pub use detail::{Detail, Occurrence, history};
+pub use detail::{Detail, Occurrence, history, wanted};
 pub use document::Document;
 pub use entry::{Difference, Entry, Ref};
 pub use fields::{Field, Path, Step, fields};

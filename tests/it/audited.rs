@@ -1,8 +1,9 @@
 //! Who wrote what, and when: compared with the audit log of a real kube-apiserver.
 
-use std::{collections::HashMap, convert::Infallible, thread};
+use std::{collections::HashMap, convert::Infallible, fs, io::Write as _, path::Path, thread};
 
 use etcdsnap::{
+    audit::Requests,
     diff::{Detail, Ignore, Occurrence, Verb, history},
     etcd::{Load, Snapshot},
     k8s::{Gap, Key, Mask, Moment, Ring},
@@ -207,20 +208,97 @@ fn the_audit_log_of_a_real_api_server_agrees() {
     let mut seen = Seen::default();
     let ignore = Ignore { all: true, status: true, events: true, paths: Vec::new() };
     for records in joined.records(|_| true).unwrap().values() {
-        let all: Result<(), Infallible> = history(&joined, records, &ignore, &Mask::reveal(), |occurrence| {
-            if let Occurrence::Change(detail) = occurrence {
-                seen.check(detail, &by_revision, &others);
-            }
-            Ok(())
-        });
+        let all: Result<(), Infallible> =
+            history(&joined, records, &ignore, &Mask::reveal(), &Requests::default(), |occurrence| {
+                if let Occurrence::Change(detail) = occurrence {
+                    seen.check(detail, &by_revision, &others);
+                }
+                Ok(())
+            });
         all.unwrap();
     }
     seen.is_enough();
     printed(file.to_str().unwrap(), &by_revision);
     told(file.to_str().unwrap());
+    let log = server.audit_log();
     drop(server);
     let (_home, dir) = etcd.stop();
     logged(dir.to_str().unwrap(), &by_revision);
+    let kept = tempfile::tempdir().unwrap();
+    named(dir.to_str().unwrap(), &log, kept.path());
+}
+
+/// The changes by revision, with the log in this file.
+fn with_log(file: &str, log: &Path) -> HashMap<i64, Value> {
+    let output = etcdsnap(["timeline", file, "--all", "-o", "ndjson", "--audit-log", log.to_str().unwrap()]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code().unwrap() < 2 && said.contains("the audit log holds"), "{said}");
+    let changes = std::str::from_utf8(&output.stdout).unwrap().lines();
+    let changes = changes.map(|line| serde_json::from_str::<Value>(line).unwrap());
+    changes.map(|change| (change["revision"].as_i64().unwrap(), change)).collect()
+}
+
+/// The request of each change: by a log that holds the revisions, and by one that has no more than the metadata.
+fn named(file: &str, events: &[Value], dir: &Path) {
+    let writes = events.iter().filter(|event| Request::of(event).is_some());
+    let by_id: HashMap<_, _> = writes.map(|event| (event["auditID"].as_str().unwrap(), event)).collect();
+    let write = |name: &str, metadata: bool| {
+        let lines = events.iter().map(|event| {
+            let mut event = event.clone();
+            if metadata {
+                let event = event.as_object_mut().unwrap();
+                event.remove("requestObject");
+                event.remove("responseObject");
+            }
+            format!("{event}\n")
+        });
+        let path = dir.join(name);
+        let mut gzip = flate2::write::GzEncoder::new(fs::File::create(&path).unwrap(), flate2::Compression::fast());
+        gzip.write_all(lines.collect::<String>().as_bytes()).unwrap();
+        gzip.finish().unwrap();
+        path
+    };
+    let full = with_log(file, &write("full.gz", false));
+    let mut truth = HashMap::new();
+    for (revision, change) in full.iter().filter(|(_, change)| change["request"]["known"] == "exact") {
+        let request = &change["request"]["requests"][0];
+        let event = by_id[request["auditID"].as_str().unwrap()];
+        assert_eq!(request["user"], event["user"]["username"], "{change}");
+        assert_eq!(request["userAgent"], event["userAgent"], "{change}");
+        let name = event["objectRef"]["name"].as_str().or(event["responseObject"]["metadata"]["name"].as_str());
+        assert!(change["key"].as_str().unwrap().ends_with(name.unwrap()), "{change} {event}");
+        if change["manager"].is_string() {
+            let (_, request) = Request::of(event).unwrap();
+            assert_eq!(change["manager"], request.manager.as_str(), "{change}");
+        }
+        truth.insert(*revision, request["auditID"].clone());
+    }
+    assert!(truth.len() > 100, "{}", truth.len());
+    let (mut certain, mut unsure) = (0, 0);
+    for (revision, change) in with_log(file, &write("metadata.gz", true)) {
+        let request = &change["request"];
+        let Some(id) = truth.get(&revision).filter(|_| request.is_object()) else { continue };
+        let requests = request["requests"].as_array().unwrap();
+        if request["known"] == "unsure" {
+            unsure += 1;
+            let is_there = requests.iter().any(|request| request["auditID"] == *id);
+            assert!(is_there || request["more"] != 0, "{change} {id}");
+        } else {
+            certain += 1;
+            assert_eq!(requests[0]["auditID"], *id, "{change}");
+        }
+    }
+    assert!(certain > 50, "{certain} {unsure}");
+    let text =
+        etcdsnap(["history", file, "deploy/web", "-n", "shop", "--audit-log", dir.join("full.gz").to_str().unwrap()]);
+    let text = String::from_utf8(text.stdout).unwrap();
+    assert!(
+        text.contains("    asked by admin (system:masters, system:authenticated) from 127.0.0.1 with kubectl"),
+        "{text}"
+    );
+    let log = dir.join("full.gz");
+    let only = etcdsnap(["timeline", file, "--user", "nobody", "--audit-log", log.to_str().unwrap()]);
+    assert!(only.stdout.iter().filter(|byte| **byte == b'\n').count() <= 1);
 }
 
 /// What the commands print of it.

@@ -14,6 +14,7 @@ mod targets;
 
 mod all_or_nothing;
 mod analyze;
+mod audit_log;
 mod audited;
 mod bolt;
 mod bolt_broken;

@@ -3,7 +3,8 @@ use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _, path::PathBuf};
 use clap::Args;
 use etcdsnap::{
     Error,
-    diff::{Ignore, history_document, history_lines, window},
+    audit::Requests,
+    diff::{Ignore, history_document, history_lines, wanted, window},
     error::Call,
     etcd::Range,
     objects::{At, Cluster, Joined, Query},
@@ -12,7 +13,7 @@ use etcdsnap::{
 
 use super::object::note_namespace;
 use crate::{
-    args::{InNamespace, Keys, LogArgs, Masking, ReportFormat, etcd_prefix},
+    args::{AuditArgs, InNamespace, Keys, LogArgs, Masking, ReportFormat, etcd_prefix},
     failure::{Exit, Failure},
     render::{self, printable},
     session::{Session, is_whole},
@@ -37,6 +38,7 @@ Examples:
   etcdsnap history tuesday.db configmap/settings -n pay --also monday.db
   etcdsnap history backup.db pod/db-0 -n shop --status
   etcdsnap history backup.db --key /my/key
+  etcdsnap history backup.db deploy/web -n shop --audit-log /var/log/kubernetes/audit.log
   etcdsnap history backup.db deploy/web -n shop -o json | jq '.revisions[] | [.revision, .verb, .manager]'
 
 Exit status: 1 when no revision of it is there, or when it is not certain what older entries of a
@@ -67,6 +69,8 @@ pub(crate) struct History {
     /// The format
     #[arg(short, long, value_enum, default_value_t = ReportFormat::Text)]
     output: ReportFormat,
+    #[command(flatten)]
+    audit: AuditArgs,
     #[command(flatten)]
     keys: Keys,
     #[command(flatten)]
@@ -133,11 +137,21 @@ impl History {
             }
             exit = if unsure.is_empty() { exit } else { Exit::Content };
         }
+        let requests = match self.audit.files.as_slice() {
+            [] => Requests::default(),
+            files => {
+                let (requests, doubt) = self.audit.read(&wanted(&joined, &found), files)?;
+                exit = exit.max(doubt);
+                requests
+            }
+        };
         match self.output {
             ReportFormat::Text => {
-                history_lines(&joined, &found, &ignore, &mask, |lines| render::lines(&mut session.out, lines))?;
+                history_lines(&joined, &found, &ignore, &mask, &requests, |lines| {
+                    render::lines(&mut session.out, lines)
+                })?;
             }
-            ReportFormat::Json => history_document(&mut session.out, &joined, &found, &ignore, &mask)?,
+            ReportFormat::Json => history_document(&mut session.out, &joined, &found, &ignore, &mask, &requests)?,
         }
         sources
             .iter()

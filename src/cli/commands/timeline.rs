@@ -3,6 +3,7 @@ use std::{io::Write as _, path::PathBuf};
 use clap::{Args, ValueEnum};
 use etcdsnap::{
     Error, Findings,
+    audit::{Requests, Wanted},
     diff::{Change, Detail, Diff, Difference, Ignore, Verb, changes, stamped},
     etcd::Range,
     k8s::ManagedFields,
@@ -13,7 +14,7 @@ use etcdsnap::{
 
 use super::object::note_namespace;
 use crate::{
-    args::{InNamespace, Keys, LogArgs, Masking, etcd_prefix, is_labelled},
+    args::{AuditArgs, InNamespace, Keys, LogArgs, Masking, etcd_prefix, is_labelled},
     failure::{Exit, Failure},
     render::{self, printable},
     session::{Session, is_whole},
@@ -30,6 +31,9 @@ use crate::{
 /// MANAGER is the program that wrote it (metadata.managedFields[].manager), a name that it gave itself: not a person.
 /// It is `-` where that is not certain.
 ///
+/// With --audit-log, USER is who asked for it, FROM the address, and KNOWN how certain that is: `exact` where the log holds
+/// the revision, else by the time and the object; `unsure` where several requests may be it.
+///
 /// Left out by default, but counted: renewals of Leases, what API servers keep for themselves, and writes that changed
 /// nothing but managedFields, resourceVersion or generation.
 #[derive(Debug, Args)]
@@ -39,6 +43,7 @@ Examples:
   etcdsnap timeline backup.db pods,deployments -n shop
   etcdsnap timeline backup.db --since 2026-11-21T02:00:00Z --until 2026-11-21T02:05:00Z
   etcdsnap timeline backup.db -A --since -10m --verb delete
+  etcdsnap timeline backup.db --audit-log /var/log/kubernetes/audit*.log --user alice
   etcdsnap timeline backup.db -o ndjson | jq -r 'select(.verb == \"delete\") | .key'
 
 Exit status: 1 when the namespace that was named never had anything here, or a time is not certain")]
@@ -78,6 +83,11 @@ pub(crate) struct Timeline {
     /// The format
     #[arg(short, long, value_enum, default_value_t = Output::Table)]
     output: Output,
+    #[command(flatten)]
+    audit: AuditArgs,
+    /// Only what this user asked for, by the audit log; may be given more than once
+    #[arg(long, value_name = "NAME", value_delimiter = ',', requires = "audit_log")]
+    user: Vec<String>,
     #[command(flatten)]
     keys: Keys,
     #[command(flatten)]
@@ -130,7 +140,44 @@ impl Timeline {
             say!("note: {name} holds every change from revision {first}{since} on");
         }
 
-        let headers = ["REVISION", "TIME", "WITHIN", "VERB", "OBJECT", "NAMESPACE", "MANAGER", "CHANGED"];
+        let (requests, doubt) = match self.audit.files.as_slice() {
+            [] => (Requests::default(), Exit::Good),
+            files => {
+                let mut wanted = Wanted::default();
+                let mut again = Findings::default();
+                // The cluster's findings are the same, and nothing fails.
+                let _: Result<(), ()> = changes(
+                    &snapshot,
+                    &mut again,
+                    |key| selection.matches(key),
+                    |wave| {
+                        let in_period = |change: &&Change<'_>| period.may_hold(change.record.revision.main, clock);
+                        for change in wave.iter().filter(in_period) {
+                            change.want(clock.gap(change.record.revision.main), &mut wanted);
+                        }
+                        Ok(())
+                    },
+                );
+                self.audit.read(&wanted, files)?
+            }
+        };
+        let audited = !self.audit.files.is_empty();
+
+        let headers = [
+            "REVISION",
+            "TIME",
+            "WITHIN",
+            "VERB",
+            "OBJECT",
+            "NAMESPACE",
+            "MANAGER",
+            "USER",
+            "FROM",
+            "KNOWN",
+            "CHANGED",
+        ];
+        let headers: Vec<_> =
+            headers.into_iter().filter(|of| audited || !["USER", "FROM", "KNOWN"].contains(of)).collect();
         let mut lines =
             if self.no_headers || !table { render::Columns::bare() } else { render::Columns::new(&headers) };
         let (mut left_out, mut any) = (0_u64, false);
@@ -143,7 +190,15 @@ impl Timeline {
                 {
                     continue;
                 }
-                let detail = Detail::new(change, &diff, clock.gap(revision), false);
+                let mut detail = Detail::new(change, &diff, clock.gap(revision), false);
+                detail.request = requests.of(change.record.revision).cloned();
+                let asked = |user: &String| {
+                    let of = detail.request.iter().flat_map(|answer| &answer.requests);
+                    of.into_iter().any(|of| of.user == *user || of.impersonated.as_ref() == Some(user))
+                };
+                if !self.user.is_empty() && !self.user.iter().any(asked) {
+                    continue;
+                }
                 let by = detail.writer.as_ref().map(|writer| &writer.manager);
                 if !self.manager.is_empty() && by.is_none_or(|by| !self.manager.contains(by)) {
                     continue;
@@ -151,7 +206,7 @@ impl Timeline {
                 if detail.is_quiet() {
                     quiet = quiet.saturating_add(1);
                 } else if table {
-                    rows.push(row(&detail));
+                    rows.push(row(&detail, audited));
                 } else {
                     text.extend([stamped(detail.members()).to_json().as_str(), "\n"]);
                 }
@@ -184,11 +239,12 @@ impl Timeline {
         let exit = session.close(&source, cluster.findings())?;
         let exit = if self.log.load().wal && !is_whole(&source, &snapshot) { exit.max(Exit::Content) } else { exit };
         // it may have been deleted since
+        let exit = exit.max(doubt);
         Ok(if any { exit } else { exit.max(absent) })
     }
 }
 
-fn row(detail: &Detail<'_, '_>) -> [String; 8] {
+fn row(detail: &Detail<'_, '_>, audited: bool) -> Vec<String> {
     let [after, width] = detail.gap.cells();
     let of = detail.entry.as_ref().and_then(|entry| entry.newest());
     let changed = match detail.entry.as_ref().map(|entry| &entry.difference) {
@@ -203,19 +259,26 @@ fn row(detail: &Detail<'_, '_>) -> [String; 8] {
         _ => String::new(),
     };
     let namespace = of.map_or("", |of| &of.namespace);
-    [
+    let manager = match &detail.writer {
+        Some(writer) if writer.by_ownership => format!("{} (by ownership)", writer.manager),
+        Some(writer) => writer.manager.clone(),
+        None => "-".to_owned(),
+    };
+    let mut row = vec![
         detail.revision(),
         after,
         width,
         detail.change.verb().name().to_owned(),
         detail.name(),
         if namespace.is_empty() { "-".to_owned() } else { namespace.to_owned() },
-        match &detail.writer {
-            Some(writer) if writer.by_ownership => format!("{} (by ownership)", writer.manager),
-            Some(writer) => writer.manager.clone(),
-            None => "-".to_owned(),
-        },
-        changed,
-    ]
-    .map(printable)
+        manager,
+    ];
+    if audited {
+        row.extend(match &detail.request {
+            Some(answer) => [answer.users(), answer.addresses(), answer.known.name().to_owned()],
+            None => ["-", "-", "-"].map(str::to_owned),
+        });
+    }
+    row.push(changed);
+    row.into_iter().map(printable).collect()
 }

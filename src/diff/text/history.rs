@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Line;
 use crate::{
+    audit::{Answer, Request, Requests},
     bytes::printable,
     diff::{Detail, Difference, Entry, Ignore, Occurrence, Verb, history},
     k8s::{Gap, Mask},
@@ -19,6 +20,7 @@ pub fn history_lines<E>(
     found: &Records<'_>,
     ignore: &Ignore,
     mask: &Mask,
+    requests: &Requests,
     mut give: impl FnMut(Vec<Line>) -> Result<(), E>,
 ) -> Result<(), E> {
     for backup in joined.backups {
@@ -29,7 +31,7 @@ pub fn history_lines<E>(
         let key = printable(String::from_utf8_lossy(&mask.key(key)).into_owned());
         give(vec![Line::plain(""), Line::plain(key)])?;
         let mut run = Run::default();
-        history(joined, records, ignore, mask, |occurrence| {
+        history(joined, records, ignore, mask, requests, |occurrence| {
             let lines = match occurrence {
                 Occurrence::Change(change) if is_only_ignored(change) => {
                     run.add(change);
@@ -75,6 +77,7 @@ struct Run {
     gap: Gap,
     count: u64,
     writers: BTreeSet<String>,
+    users: BTreeSet<String>,
     reasons: BTreeSet<&'static str>,
 }
 
@@ -89,6 +92,7 @@ impl Run {
         self.gap.before = detail.gap.before;
         let name = detail.writer.as_ref().map_or("-", |writer| &writer.manager);
         self.writers.insert(name.to_owned());
+        self.users.extend(detail.request.as_ref().map(Answer::users));
         let ignored = detail.entry.iter().flat_map(|entry| entry.ignored.keys());
         self.reasons.extend(ignored.map(|reason| reason.name()));
     }
@@ -96,6 +100,8 @@ impl Run {
     fn lines(self) -> Vec<Line> {
         let [after, width] = self.gap.cells();
         let by = printable(Vec::from_iter(self.writers).join(", "));
+        let users = printable(Vec::from_iter(self.users).join(", "));
+        let users = if users.is_empty() { users } else { format!(", asked by {users}") };
         let (head, first) = self.first;
         let head = match self.count {
             0 => return Vec::new(),
@@ -105,7 +111,7 @@ impl Run {
                 vec![Line::signed(
                     "",
                     '~',
-                    &format!("revisions {first} to {last}   {after} {width}   {n} updates by {by}"),
+                    &format!("revisions {first} to {last}   {after} {width}   {n} updates by {by}{users}"),
                 )]
             }
         };
@@ -119,6 +125,22 @@ impl Run {
         };
         head.into_iter().chain([Line::plain(format!("    only {shown} changed ({flag} shows it)"))]).collect()
     }
+}
+
+/// Who asked for it: a line for each request that may be it.
+fn asked(answer: &Answer) -> Vec<Line> {
+    let line = |request: &Request| {
+        let user = match &request.impersonated {
+            Some(other) => format!("{} as {other}", request.user),
+            None => request.user.clone(),
+        };
+        let (groups, from) = (request.groups.join(", "), request.source_ips.join(", "));
+        let (verb, agent, known) = (&request.verb, &request.user_agent, answer.known.name());
+        Line::plain(printable(format!("    asked by {user} ({groups}) from {from} with {agent}: {verb} ({known})")))
+    };
+    let more = Some(answer.more).filter(|more| *more > 0);
+    let more = more.map(|more| Line::plain(format!("    and {more} more requests that may be it")));
+    answer.requests.iter().map(line).chain(more).collect()
 }
 
 /// What was done, when and by which program.
@@ -140,5 +162,6 @@ fn head(detail: &Detail<'_, '_>) -> Vec<Line> {
     let text = format!("revision {}   {after} {width}   {what}{}", detail.revision(), printable(by));
     let missing = Some(detail.change.missing).filter(|n| *n > 0 && !detail.compacted);
     let missing = missing.map(|n| Line::plain(format!("    {n} writes before it were compacted")));
-    [Line::signed("", sign, &text)].into_iter().chain(missing).collect()
+    let request = detail.request.iter().flat_map(asked);
+    [Line::signed("", sign, &text)].into_iter().chain(missing).chain(request).collect()
 }

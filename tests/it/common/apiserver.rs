@@ -63,9 +63,14 @@ impl<'a> Apiserver<'a> {
         (server, controllers)
     }
 
+    /// Where its audit log is.
+    pub fn audit_path(&self) -> std::path::PathBuf {
+        self.audit.as_ref().unwrap().path().join("audit")
+    }
+
     /// The events of its audit log.
     pub fn audit_log(&self) -> Vec<serde_json::Value> {
-        let log = fs::read_to_string(self.audit.as_ref().unwrap().path().join("audit")).unwrap();
+        let log = fs::read_to_string(self.audit_path()).unwrap();
         // the last one may be half written
         log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
     }

@@ -1,0 +1,191 @@
+//! One line of the log.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+
+use crate::k8s::Moment;
+
+/// The longest text that is kept of a request, in bytes.
+const LONGEST: usize = 256;
+
+/// The most texts of a list that are kept.
+const MOST: usize = 16;
+
+/// A request that changed something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// Its id in the log.
+    pub audit_id: String,
+    /// The verb: `patch`, with the subresource as `patch status`.
+    pub verb: String,
+    /// The user.
+    pub user: String,
+    /// The user that it was made as, where that is another.
+    pub impersonated: Option<String>,
+    /// The user's groups.
+    pub groups: Vec<String>,
+    /// The addresses that it came from, the client's first.
+    pub source_ips: Vec<String>,
+    /// The program, by its own word.
+    pub user_agent: String,
+    /// When it was received, and when its answer was complete.
+    pub received: Moment,
+    /// See [`Request::received`].
+    pub completed: Moment,
+}
+
+/// What of a line is read.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Event<'l> {
+    #[serde(borrow, default, rename = "auditID")]
+    audit_id: Cow<'l, str>,
+    #[serde(borrow, default)]
+    stage: Cow<'l, str>,
+    #[serde(borrow, default, rename = "requestURI")]
+    request_uri: Cow<'l, str>,
+    #[serde(borrow, default)]
+    pub(super) verb: Cow<'l, str>,
+    #[serde(borrow, default)]
+    user: User<'l>,
+    #[serde(borrow, default)]
+    impersonated_user: Option<User<'l>>,
+    #[serde(borrow, default, rename = "sourceIPs")]
+    source_ips: Vec<Cow<'l, str>>,
+    #[serde(borrow, default)]
+    user_agent: Cow<'l, str>,
+    #[serde(borrow, default)]
+    pub(super) object_ref: ObjectRef<'l>,
+    #[serde(default)]
+    response_status: Status,
+    #[serde(borrow, default)]
+    response_object: Option<Response<'l>>,
+    #[serde(borrow, default)]
+    request_received_timestamp: Cow<'l, str>,
+    #[serde(borrow, default)]
+    stage_timestamp: Cow<'l, str>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct User<'l> {
+    #[serde(borrow, default)]
+    username: Cow<'l, str>,
+    #[serde(borrow, default)]
+    groups: Vec<Cow<'l, str>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ObjectRef<'l> {
+    #[serde(borrow, default)]
+    pub(super) resource: Cow<'l, str>,
+    #[serde(borrow, default)]
+    pub(super) namespace: Cow<'l, str>,
+    #[serde(borrow, default)]
+    name: Cow<'l, str>,
+    #[serde(borrow, default)]
+    pub(super) api_group: Cow<'l, str>,
+    #[serde(borrow, default)]
+    pub(super) subresource: Cow<'l, str>,
+    #[serde(borrow, default)]
+    resource_version: Cow<'l, str>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Status {
+    #[serde(default)]
+    code: i64,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Response<'l> {
+    #[serde(borrow, default)]
+    metadata: Metadata<'l>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Metadata<'l> {
+    #[serde(borrow, default)]
+    name: Cow<'l, str>,
+    #[serde(borrow, default)]
+    namespace: Cow<'l, str>,
+    #[serde(borrow, default)]
+    resource_version: Cow<'l, str>,
+}
+
+impl Event<'_> {
+    /// Whether it is the end of a request that changed something.
+    pub(super) fn is_write(&self) -> bool {
+        let writes = matches!(self.verb.as_ref(), "create" | "update" | "patch" | "delete" | "deletecollection");
+        // these make nothing that is stored
+        let talks = matches!(
+            self.object_ref.subresource.as_ref(),
+            "exec" | "attach" | "portforward" | "proxy" | "token" | "log"
+        );
+        let query = self.request_uri.split_once('?').map_or("", |(_, query)| query);
+        let is_dry = query.split('&').any(|part| part.starts_with("dryRun="));
+        writes
+            && !talks
+            && !is_dry
+            && self.stage == "ResponseComplete"
+            && (200..300).contains(&self.response_status.code)
+            && !self.object_ref.resource.is_empty()
+    }
+
+    /// The object's name; empty for a collection, or a name that the server makes.
+    pub(super) fn name(&self) -> &str {
+        match self.object_ref.name.as_ref() {
+            "" => self.response_object.as_ref().map_or("", |response| &response.metadata.name),
+            name => name,
+        }
+    }
+
+    /// The object's namespace.
+    pub(super) fn namespace(&self) -> &str {
+        match self.object_ref.namespace.as_ref() {
+            "" => self.response_object.as_ref().map_or("", |response| &response.metadata.namespace),
+            namespace => namespace,
+        }
+    }
+
+    /// The revision that the answer holds.
+    pub(super) fn revision(&self) -> Option<i64> {
+        self.response_object.as_ref()?.metadata.resource_version.parse().ok()
+    }
+
+    /// The revision that the object had before the request, if that was a condition.
+    pub(super) fn before(&self) -> Option<i64> {
+        self.object_ref.resource_version.parse().ok().filter(|_| self.verb == "update")
+    }
+
+    /// The times between which it was running.
+    pub(super) fn times(&self) -> Option<(Moment, Moment)> {
+        Some((Moment::parse(&self.request_received_timestamp)?, Moment::parse(&self.stage_timestamp)?))
+    }
+
+    /// What is kept of it.
+    pub(super) fn request(&self) -> Option<Request> {
+        let (received, completed) = self.times()?;
+        let all = |list: &[Cow<'_, str>]| list.iter().take(MOST).map(|text| cut(text)).collect();
+        let subresource = self.object_ref.subresource.as_ref();
+        let verb = if subresource.is_empty() { cut(&self.verb) } else { cut(&format!("{} {subresource}", self.verb)) };
+        Some(Request {
+            audit_id: cut(&self.audit_id),
+            verb,
+            user: cut(&self.user.username),
+            impersonated: self.impersonated_user.as_ref().map(|user| cut(&user.username)),
+            groups: all(&self.user.groups),
+            source_ips: all(&self.source_ips),
+            user_agent: cut(&self.user_agent),
+            received,
+            completed,
+        })
+    }
+}
+
+fn cut(text: &str) -> String {
+    let end = (0..=LONGEST.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    text.get(..end).unwrap_or_default().to_owned()
+}

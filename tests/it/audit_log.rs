@@ -1,0 +1,129 @@
+//! The API server's audit log, as it should not be: cut, garbled, endless, of other objects.
+
+use std::{fs, io::Write as _, path::Path};
+
+use flate2::{Compression, write::GzEncoder};
+use serde_json::{Value, json};
+
+use crate::common::etcdsnap;
+
+const FILE: &str = "fixtures/kube.db";
+
+/// The changes with this log, what is said, and the exit code.
+fn timeline(log: &Path) -> (Vec<Value>, String, i32) {
+    let output = etcdsnap(["timeline", FILE, "--all", "-o", "ndjson", "--audit-log", log.to_str().unwrap()]);
+    let lines = std::str::from_utf8(&output.stdout).unwrap().lines();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    (lines.map(|line| serde_json::from_str(line).unwrap()).collect(), said, output.status.code().unwrap())
+}
+
+/// An event about a change, with its revision in the answer or not.
+fn event(change: &Value, id: &str, user: &str, full: bool) -> Value {
+    let key: Vec<_> = change["key"].as_str().unwrap().split('/').collect();
+    let (resource, namespace, name) = (key[2], key[3], key[4]);
+    let time = |name: &str| change[name].clone();
+    let mut event = json!({
+        "kind": "Event", "apiVersion": "audit.k8s.io/v1", "level": "Metadata", "auditID": id,
+        "stage": "ResponseComplete", "requestURI": "/api/v1", "verb": change["verb"],
+        "user": {"username": user, "groups": ["dev"]}, "sourceIPs": ["10.0.0.9"], "userAgent": "tool/1 \u{1b}[2J",
+        "objectRef": {"resource": resource, "namespace": namespace, "name": name},
+        "responseStatus": {"code": 200},
+        "requestReceivedTimestamp": time("after"), "stageTimestamp": time("before"),
+    });
+    if full {
+        let revision = change["revision"].as_i64().unwrap().to_string();
+        event["responseObject"] = json!({"metadata": {"name": name, "resourceVersion": revision}});
+    }
+    event
+}
+
+/// A ConfigMap's change that has both bounds.
+fn change() -> Value {
+    let output = etcdsnap(["timeline", FILE, "configmaps", "-n", "shop", "-o", "ndjson"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    let mut changes = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    changes.find(|change| change["after"].is_string() && change["before"].is_string()).unwrap()
+}
+
+fn of<'c>(changes: &'c [Value], change: &Value) -> &'c Value {
+    &changes.iter().find(|other| other["revision"] == change["revision"]).unwrap()["request"]
+}
+
+#[test]
+fn a_request_is_exact_by_its_revision_and_else_known_by_its_time() {
+    let (dir, change) = (tempfile::tempdir().unwrap(), change());
+    let log = dir.path().join("audit.log");
+    let asked = |events: &[Value]| {
+        fs::write(&log, events.iter().map(|event| format!("{event}\n")).collect::<String>()).unwrap();
+        let (changes, said, code) = timeline(&log);
+        assert_eq!(code, 0, "{said}");
+        of(&changes, &change).clone()
+    };
+    let request = asked(&[event(&change, "a", "alice", true), event(&change, "b", "bob", false)]);
+    assert_eq!((&request["known"], &request["requests"][0]["user"]), (&json!("exact"), &json!("alice")));
+    assert_eq!(request["requests"][0]["groups"], json!(["dev"]));
+    let request = asked(&[event(&change, "a", "alice", false)]);
+    assert_eq!((&request["known"], &request["requests"][0]["auditID"]), (&json!("by time and object"), &json!("a")));
+    let request = asked(&[event(&change, "a", "alice", false), event(&change, "b", "bob", false)]);
+    assert_eq!((&request["known"], request["requests"].as_array().unwrap().len()), (&json!("unsure"), 2));
+    let many: Vec<_> = (0..50).map(|n| event(&change, &n.to_string(), "eve", false)).collect();
+    assert_eq!(asked(&many)["more"], 46);
+    // of another object, at another time, refused, dry, or only reading
+    let differs = |pointer: &str, value: Value| {
+        let mut event = event(&change, "a", "alice", true);
+        *event.pointer_mut(pointer).unwrap() = value;
+        event
+    };
+    for other in [
+        differs("/objectRef/name", json!("other")),
+        differs("/objectRef/resource", json!("secrets")),
+        differs("/responseStatus/code", json!(409)),
+        differs("/requestURI", json!("/api/v1?fieldManager=x&dryRun=All")),
+        differs("/verb", json!("get")),
+        differs("/stage", json!("RequestReceived")),
+        differs("/responseObject/metadata/resourceVersion", json!("7")),
+    ] {
+        assert_eq!(asked(std::slice::from_ref(&other)), Value::Null, "{other}");
+    }
+    let mut late = event(&change, "a", "alice", false);
+    (late["requestReceivedTimestamp"], late["stageTimestamp"]) =
+        (json!("2027-01-01T00:00:00Z"), json!("2027-01-01T00:00:01Z"));
+    assert_eq!(asked(&[late]), Value::Null);
+    // on a terminal, or anywhere, in text
+    fs::write(&log, format!("{}\n", event(&change, "a", "al\u{1b}ice", true))).unwrap();
+    let args = ["timeline", FILE, "configmaps", "-n", "shop", "--audit-log", log.to_str().unwrap()];
+    let table = String::from_utf8(etcdsnap(args).stdout).unwrap();
+    assert!(table.contains("al\\x1bice") && table.contains("10.0.0.9") && table.contains("exact"), "{table}");
+}
+
+#[test]
+fn a_log_that_is_cut_or_garbled_is_read_as_far_as_it_can_be() {
+    let (dir, change) = (tempfile::tempdir().unwrap(), change());
+    let log = dir.path().join("audit.log");
+    let line = format!("{}\n", event(&change, "a", "alice", true));
+    let long = format!("{{\"auditID\":\"{}\"}}\n", "x".repeat(9 << 20));
+    for (before, after, broken) in [
+        ("", &line[..line.len() / 2], "1 lines of the audit log cannot be read; it ends in the middle of a line"),
+        ("not JSON\n[]\n", "", "2 lines of the audit log cannot be read\n"),
+        (long.as_str(), "", "1 lines of the audit log cannot be read\n"),
+        (&format!("{}\n", "[".repeat(100_000)), "", "1 lines of the audit log cannot be read\n"),
+    ] {
+        fs::write(&log, [before, &line, after].concat()).unwrap();
+        let (changes, said, code) = timeline(&log);
+        assert!(code == 1 && said.contains(broken), "{said}");
+        assert_eq!(of(&changes, &change)["known"], "exact");
+    }
+    // the last line without its end is whole
+    fs::write(&log, line.trim_end()).unwrap();
+    assert_eq!(timeline(&log).2, 0);
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+    (0..2000).for_each(|_| gzip.write_all(line.as_bytes()).unwrap());
+    let gzip = gzip.finish().unwrap();
+    fs::write(&log, &gzip[..gzip.len() - 20]).unwrap();
+    let (changes, said, code) = timeline(&log);
+    assert!(code == 1 && said.contains("it ends in the middle of a line"), "{said}");
+    assert_eq!(of(&changes, &change)["known"], "exact");
+    fs::write(&log, "").unwrap();
+    assert_eq!(timeline(&log).2, 1);
+    assert_eq!(timeline(&dir.path().join("nothing")).2, 3);
+}
