@@ -23,6 +23,7 @@
 //! | Kubernetes objects, at a revision or a time | [`objects::Cluster`], [`k8s::Object`] |
 //! | whether it is good | [`verify::verify`], [`Finding`], [`Code`] |
 //! | what fills the file | [`analyze::Analysis`], [`analyze::Growth`] |
+//! | a page about it | [`report::Report`] |
 //! | text, in objects and in free pages | [`grep::Search`], [`grep::Pattern`] |
 //! | what changed | [`diff::Diff`], [`diff::changes`] |
 //! | who changed it, by the API server's audit log | [`audit::Wanted`], [`audit::read`] |
@@ -91,6 +92,7 @@ pub mod ordered;
 pub mod print;
 pub mod proto;
 pub mod publish;
+pub mod report;
 pub mod restore;
 pub mod rewrite;
 pub mod rows;

@@ -47,6 +47,7 @@ const BRANCHES: &[(&str, &[&str])] = &[
     ("salvage", &[]),
     ("export", &["verify", "objects"]),
     ("rows", &["verify", "select", "objects"]),
+    ("report", &["verify", "analyze", "objects", "diff"]),
     ("restore", &["verify"]),
     ("rewrite", &["verify"]),
     ("catalog", &["verify", "select", "rows"]),

@@ -61,11 +61,7 @@ fn every_string_is_found() {
             for text in all.iter().skip(at % 5).step_by(11) {
                 let pattern = Pattern::new(text, Words { fixed: true, ..Words::default() }).unwrap();
                 let found = search(&pattern, None);
-                assert!(
-                    found.iter().any(|of| of.revision == kv.mod_revision),
-                    "{text:?} in {:?}",
-                    object_name(kv.key)
-                );
+                assert!(found.iter().any(|of| of.revision == kv.mod_revision), "{text:?} in {:?}", object_name(kv.key));
                 assert_eq!(found, search(&pattern.without_prefilter(), None), "{text:?}");
                 tried += 1;
             }

@@ -67,6 +67,7 @@ mod purged_log;
 mod read_only;
 mod readers_go_away;
 mod readme;
+mod report;
 mod restore;
 mod restore_boots;
 mod restore_drill;

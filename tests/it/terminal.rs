@@ -320,6 +320,7 @@ fn nothing_in_the_input_reaches_a_terminal_as_it_is() {
         ("analyze", &[]),
         ("analyze", &["--by", "name"]),
         ("analyze", &["--by", "manager", "-o", "json"]),
+        ("report", &["--html", "-"]),
         ("timeline", &[]),
         ("timeline", &["-o", "ndjson"]),
         ("diff", &["fixtures/kube.db"]),

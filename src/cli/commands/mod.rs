@@ -21,6 +21,7 @@ mod members;
 mod migrate;
 mod node;
 mod object;
+mod report;
 mod restore;
 mod rows;
 mod salvage;
@@ -76,6 +77,7 @@ commands! {
     Hashkv(hashkv::HashKv),
     Members(members::Members),
     Analyze(analyze::Analyze),
+    Report(report::ReportCommand),
     Kv(kv::Kv),
     Get(Box<get::Get>),
     Describe(describe::Describe),

@@ -15,6 +15,7 @@ const ANY: &[&str] = &[
     "analyze IN",
     "analyze IN -o json --by name",
     "analyze IN GOOD --by label=app",
+    "report IN --html out/r.html",
     "kv IN",
     "kv IN -w json",
     "kv IN -w ndjson",
@@ -133,7 +134,8 @@ const DIRECTORY: &[&str] = &[
 const NAMED: &str = "--name m --initial-cluster m=http://127.0.0.1:2380 --initial-cluster-token t";
 
 /// The commands that mask secrets.
-const MASKED: [&str; 7] = ["describe", "diff", "history", "timeline", "rows", "wal", "snap"];
+const MASKED: [&str; 10] =
+    ["analyze", "describe", "diff", "grep", "report", "history", "timeline", "rows", "wal", "snap"];
 
 /// A call for a mutant of this kind.
 pub fn call(kind: Kind, input: &str, random: &mut Random) -> Vec<String> {

@@ -1,0 +1,88 @@
+use std::{
+    io::Write as _,
+    path::{Path, PathBuf},
+};
+
+use clap::Args;
+use etcdsnap::{
+    Error,
+    analyze::{Analysis, By, Request},
+    bytes::file_name,
+    etcd::Load,
+    objects::{At, Cluster},
+    publish::replace,
+    report::{Changes, Report},
+    source::is_stdin,
+    verify::{Verdict, verify},
+};
+
+use crate::{
+    args::{Keys, LogDir, Masking},
+    failure::{Exit, Failure},
+    session::Session,
+};
+
+/// Write a page about a backup: verdict, what fills it, what changed
+///
+/// One HTML file with everything in it: a treemap, tables that sort and filter, the changes. It loads nothing and sends
+/// nothing. No value of an object is in it, and names of Secrets are masked unless --reveal is given; other names are in it.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  etcdsnap report backup.db --html report.html
+  etcdsnap report backup.db --html - > report.html
+
+Exit status: 1 when the backup is damaged; the page is written, too")]
+pub(crate) struct ReportCommand {
+    /// The backup
+    snapshot: PathBuf,
+    /// The page that is written; - for stdout
+    #[arg(long, value_name = "FILE", required = true)]
+    html: PathBuf,
+    /// Replace FILE if it exists
+    #[arg(long)]
+    overwrite: bool,
+    #[command(flatten)]
+    keys: Keys,
+    #[command(flatten)]
+    masking: Masking,
+    #[command(flatten)]
+    log: LogDir,
+}
+
+/// The most objects in a list.
+const TOP: usize = 1000;
+
+impl ReportCommand {
+    pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
+        let to = Some(self.html.as_path()).filter(|to| !is_stdin(to));
+        if let Some(to) = to.filter(|to| to.exists() && !self.overwrite) {
+            return Err(Error::usage(format!("{}: it exists", file_name(to))).hinted("--overwrite replaces it").into());
+        }
+        let (ring, mask) = (self.keys.ring()?, self.masking.mask()?);
+        let source = session.open(&self.snapshot, &self.log)?;
+        let load = Load { wal: false, ..Load::default() };
+        let progress = session.progress(&source);
+        let checked = verify(&source, &load, |done| progress.update(done, source.db().len()))?;
+        drop(progress);
+        let snapshot = session.load(&source, &load)?;
+        let by = By::KindAndNamespace;
+        let request = Request { by, kind: None, namespace: None, top: TOP, ring: &ring, mask: &mask };
+        let analysis = Analysis::of(&source, &snapshot, &request);
+        let cluster = Cluster::open(&snapshot, self.keys.ring()?, At::Last)?;
+        let report = Report::of(&checked, &analysis, Changes::of(&cluster, &mask), &mask);
+        let page = report.html();
+        match to {
+            Some(to) => self.write(session, to, &page)?,
+            None => session.out.write_all(&page)?,
+        }
+        let exit = session.close(&source, &analysis.findings)?;
+        Ok(if checked.verdict() == Some(Verdict::Damaged) { exit.max(Exit::Content) } else { exit })
+    }
+
+    fn write(&self, session: &mut Session, to: &Path, page: &[u8]) -> Result<(), Failure> {
+        replace(to, 0o600, page)?;
+        session.wrote(&[to.to_owned()])?;
+        Ok(())
+    }
+}

@@ -1,0 +1,99 @@
+//! What changed, by minute, and the last changes.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::{
+    Findings,
+    diff::{Change, Detail, Diff, Ignore, Verb, changes},
+    k8s::{Key, ManagedFields, Mask},
+    objects::Cluster,
+};
+
+/// The most changes in the list.
+const LISTED: usize = 500;
+
+/// The most that are looked at for it: renewals of Leases are not listed.
+const LOOKED_AT: usize = 5000;
+
+/// The most bars of the chart.
+const BARS: usize = 120;
+
+/// What changed in the time that the backup holds.
+#[derive(Debug, Default)]
+pub struct Changes {
+    /// A minute, and how much was created, updated and deleted in it; several minutes together where there are many.
+    pub minutes: Vec<(String, u64, u64, u64)>,
+    /// The last changes, the newest first: revision, time, verb, object, namespace, program.
+    pub last: Vec<(i64, String, String, String, String, String)>,
+}
+
+impl Changes {
+    /// Reads all changes of the backup.
+    #[must_use]
+    pub fn of(cluster: &Cluster<'_>, mask: &Mask) -> Self {
+        let clock = cluster.clock();
+        let mut minutes = BTreeMap::<String, [u64; 3]>::new();
+        let mut last = VecDeque::new();
+        // The findings are the cluster's, and nothing fails.
+        let _: Result<(), ()> = changes(
+            cluster.snapshot,
+            &mut Findings::default(),
+            |_| true,
+            |wave| {
+                for change in wave {
+                    if let Some(after) = clock.gap(change.record.revision.main).after {
+                        let minute: String = after.to_string().chars().take("2026-11-21T02:04".len()).collect();
+                        let at = match change.verb() {
+                            Verb::Create => 0,
+                            Verb::Update | Verb::Put => 1,
+                            Verb::Delete => 2,
+                        };
+                        if let Some(count) = minutes.entry(minute).or_default().get_mut(at) {
+                            *count = count.saturating_add(1);
+                        }
+                    }
+                    if last.len() >= LOOKED_AT {
+                        last.pop_front();
+                    }
+                    last.push_back(change);
+                }
+                Ok(())
+            },
+        );
+        let ignore = Ignore { all: false, status: true, events: true, paths: Vec::new() };
+        let diff = Diff {
+            old: cluster,
+            new: cluster,
+            ignore: &ignore,
+            mask,
+            raw: false,
+            managed_fields: ManagedFields::Names,
+        };
+        let row = |change: Change<'_>| {
+            let revision = change.record.revision.main;
+            let key = Key::new(change.key());
+            let namespace = key.object().and_then(|object| object.namespace).unwrap_or("-").to_owned();
+            let is_secret = key.object().is_some_and(|object| object.resource == "secrets");
+            let hidden = key.object().and_then(|object| mask.bytes(object.name.as_bytes())).filter(|_| is_secret);
+            let detail = Detail::new(change, &diff, clock.gap(revision), false);
+            if detail.is_quiet() {
+                return None;
+            }
+            let name = hidden.map_or_else(|| detail.name(), |name| format!("secret/{name}"));
+            let manager = detail.writer.as_ref().map_or("-", |writer| &writer.manager).to_owned();
+            let time = detail.gap.after.map_or_else(|| "-".to_owned(), |after| after.to_string());
+            Some((revision, time, detail.verb().to_owned(), name, namespace, manager))
+        };
+        let last = last.into_iter().rev().filter_map(row).take(LISTED).collect();
+        let width = minutes.len().div_ceil(BARS).max(1);
+        let all: Vec<_> = minutes.into_iter().collect();
+        let sum = |minutes: &[(String, [u64; 3])]| {
+            let name = minutes.first().map_or_else(String::new, |(minute, _)| minute.clone());
+            let count = |at: usize| {
+                minutes.iter().filter_map(|(_, counts)| counts.get(at)).fold(0_u64, |sum, n| sum.saturating_add(*n))
+            };
+            (name, count(0), count(1), count(2))
+        };
+        Self { minutes: all.chunks(width).map(sum).collect(), last }
+    }
+}
