@@ -1,5 +1,7 @@
 //! A leaf's items, every one checked before it is handed out.
 
+use std::cmp::Ordering;
+
 use super::layout::{ELEMENT, LeafElement, MAX_KEY, PAGE_HEADER, Page, element_at};
 use crate::{Code, Finding, Findings, bytes::excerpt};
 
@@ -45,9 +47,9 @@ impl<'a> Bounds<'a> {
     /// What is wrong with `key` on a page with these bounds, after `previous`.
     #[inline]
     pub(super) fn fault(&self, key: &[u8], previous: Option<&[u8]>) -> Option<(Code, String)> {
-        match (previous, self.low) {
-            (Some(p), _) if key == p => return Some((Code::KeyOrder, "duplicate key".to_owned())),
-            (Some(p), _) if key < p => {
+        match (previous.map(|previous| (key.cmp(previous), previous)), self.low) {
+            (Some((Ordering::Equal, _)), _) => return Some((Code::KeyOrder, "duplicate key".to_owned())),
+            (Some((Ordering::Less, p)), _) => {
                 return Some((Code::KeyOrder, format!("the key is less than the one before it, {}", excerpt(p))));
             }
             (None, Some(low)) if key < low => {

@@ -10,7 +10,8 @@ use super::{
 use crate::{
     etcd::KeyValue,
     k8s::{
-        Key, Mask, Meta, Object, Stored, Undecodable, Value, decode, differing, is_bootstrap, is_encrypted, kind_of,
+        Key, Mask, Meta, Object, Stored, Undecodable, Value, decode, differing, is_bootstrap, is_encrypted, kind_in,
+        resource_of,
     },
     objects::Cluster,
 };
@@ -160,8 +161,11 @@ fn of_objects<'a>(
 }
 
 /// `apiVersion` and `kind` of a decoded object, and nothing else.
-fn type_of(object: &Object<'_>) -> Meta<'static> {
-    let text = |name| object.value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned().into();
+fn type_of<'a>(object: &Object<'a>) -> Meta<'a> {
+    let text = |name| match object.value.get(name) {
+        Some(Value::Str(text)) => text.clone(),
+        _ => Cow::default(),
+    };
     Meta { api_version: text("apiVersion"), kind: text("kind"), ..Meta::default() }
 }
 
@@ -223,21 +227,17 @@ fn bytes<'a>(mask: &Mask, key: &Key<'_>, old: &KeyValue<'a>, new: &KeyValue<'a>)
     Difference::Bytes { old: shown(old), new: shown(new) }
 }
 
-/// A side of a change. `decoded` is the type of the object where that was decoded: a value in JSON or CBOR would have to
-/// be read whole for it again.
+/// A side of a change. `decoded` is the type of the object where that was decoded; else it is read.
 fn reference(
     kv: &KeyValue<'_>,
     key: &Key<'_>,
     side: &Cluster<'_>,
     diff: &Diff<'_, '_>,
-    decoded: Option<Meta<'static>>,
+    decoded: Option<Meta<'_>>,
 ) -> Ref {
-    let opened = side.ring.open(kv.key, kv.value).ok();
-    let is_whole = |value: &[u8]| matches!(Stored::new(value), Ok(Stored::Json(_) | Stored::Cbor(_)));
-    let meta = match (&opened, decoded) {
-        (Some(value), Some(decoded)) if is_whole(value) => decoded,
-        (opened, _) => opened.as_ref().and_then(|value| Meta::read_type(value).ok()).unwrap_or_default(),
-    };
+    let opened = if decoded.is_none() { side.ring.open(kv.key, kv.value).ok() } else { None };
+    let read = || opened.as_ref().and_then(|value| Meta::read_type(value).ok()).unwrap_or_default();
+    let meta = decoded.unwrap_or_else(read);
     let mut of = Ref {
         key: diff.mask.key(kv.key).into_owned(),
         mod_revision: kv.mod_revision,
@@ -248,8 +248,8 @@ fn reference(
     if let Some(object) = key.object() {
         of.namespace = object.namespace.unwrap_or_default().to_owned();
         of.name = diff.mask.name(object).into_owned();
-        of.resource = kind_of(key, &meta, &side.resources);
-        let known = object.group.as_deref().and_then(|group| side.resources.get(group, &object.resource));
+        let known = resource_of(key, &side.resources);
+        of.resource = kind_in(known, key, &meta);
         of.kind = known.map_or_else(|| meta.kind.to_string(), |resource| resource.kind.to_string());
     }
     of.api_version = meta.api_version.into_owned();

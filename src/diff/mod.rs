@@ -58,8 +58,9 @@ use crate::{
 };
 use pair::{WAVE, WAVE_BYTES};
 
-/// Number of pairs that are compared byte by byte at once.
-const BATCH: usize = 8192;
+/// Number of keys of a piece, which one core merges and compares byte by byte, and of pieces at once.
+const PIECE: usize = 128;
+const PIECES: usize = 64;
 
 impl<'a> Diff<'_, 'a> {
     /// Compares the pairs that `wanted` accepts, and calls `each` with the differences in key order, until that fails.
@@ -82,15 +83,16 @@ impl<'a> Diff<'_, 'a> {
             let is_equal = pair.old.zip(pair.new).is_some_and(|(old, new)| old.value == new.value);
             (!is_equal && wanted(&pair)).then_some(pair)
         };
-        let (mut batch, mut wave, mut bytes) = (Vec::with_capacity(BATCH), Vec::with_capacity(WAVE), 0_usize);
-        let mut keys = self.keys();
+        let (mut batch, mut wave, mut bytes) = (Vec::with_capacity(PIECES), Vec::with_capacity(WAVE), 0_usize);
+        let mut pieces = pieces(self.old.view.newest(), self.new.view.newest());
         loop {
-            batch.extend(keys.by_ref().take(BATCH));
+            batch.extend(pieces.by_ref().take(PIECES));
             if batch.is_empty() {
                 break;
             }
-            let differing: Vec<_> = batch.par_drain(..).filter_map(differs).collect();
-            for pair in differing {
+            let differing: Vec<Vec<_>> =
+                batch.par_drain(..).map(|(old, new)| merged(old, new).filter_map(differs).collect()).collect();
+            for pair in differing.into_iter().flatten() {
                 bytes = bytes.saturating_add(pair.bytes());
                 wave.push(pair);
                 if wave.len() >= WAVE || bytes >= WAVE_BYTES {
@@ -101,21 +103,6 @@ impl<'a> Diff<'_, 'a> {
         }
         self.hand_on(&mut wave, &mut each)?;
         Ok(related.into_inner())
-    }
-
-    /// The newest records of all keys of both sides, in key order.
-    fn keys(&self) -> impl Iterator<Item = (Option<&Newest<'a>>, Option<&Newest<'a>>)> {
-        let (mut a, mut b) = (self.old.view.newest().iter().peekable(), self.new.view.newest().iter().peekable());
-        std::iter::from_fn(move || {
-            let order = match (a.peek(), b.peek()) {
-                (None, None) => return None,
-                (Some(_), None) => Ordering::Less,
-                (None, Some(_)) => Ordering::Greater,
-                (Some(a), Some(b)) => a.key.cmp(b.key),
-            };
-            let old = if order.is_le() { a.next() } else { None };
-            Some((old, if order.is_ge() { b.next() } else { None }))
-        })
     }
 
     /// Compares a pair; `None` when the content is equal and only its stored form differs.
@@ -147,5 +134,75 @@ impl<'a> Diff<'_, 'a> {
         let entries: Vec<_> =
             wave.par_drain(..).filter_map(|pair| self.entry(&pair).map(|entry| (pair, entry))).collect();
         entries.into_iter().try_for_each(|(pair, entry)| each(pair, entry))
+    }
+}
+
+/// Both sides in pieces that hold the same range of keys, in order: at most [`PIECE`] keys of a side.
+fn pieces<'v, 'a>(
+    mut old: &'v [Newest<'a>],
+    mut new: &'v [Newest<'a>],
+) -> impl Iterator<Item = (&'v [Newest<'a>], &'v [Newest<'a>])> {
+    std::iter::from_fn(move || {
+        if old.is_empty() && new.is_empty() {
+            return None;
+        }
+        let end = [old, new].into_iter().filter_map(|side| side.get(PIECE)).map(|newest| newest.key).min();
+        let cut = |side: &mut &'v [Newest<'a>]| {
+            let near = side.get(..PIECE).unwrap_or(side);
+            let len = end.map_or(near.len(), |end| near.partition_point(|newest| newest.key < end));
+            side.split_off(..len).unwrap_or_default()
+        };
+        Some((cut(&mut old), cut(&mut new)))
+    })
+}
+
+/// The newest records of all keys of both sides, in key order.
+fn merged<'v, 'a>(
+    old: &'v [Newest<'a>],
+    new: &'v [Newest<'a>],
+) -> impl Iterator<Item = (Option<&'v Newest<'a>>, Option<&'v Newest<'a>>)> {
+    let (mut a, mut b) = (old.iter().peekable(), new.iter().peekable());
+    std::iter::from_fn(move || {
+        let order = match (a.peek(), b.peek()) {
+            (None, None) => return None,
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some(a), Some(b)) => a.key.cmp(b.key),
+        };
+        let old = if order.is_le() { a.next() } else { None };
+        Some((old, if order.is_ge() { b.next() } else { None }))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::etcd::{Range, Snapshot};
+
+    #[test]
+    fn pieces_hold_every_key_once_and_both_sides_of_it() {
+        let image = |name: &str| {
+            let mut bytes = std::fs::read(format!("fixtures/{name}.db")).unwrap();
+            bytes.truncate(bytes.len() - 32);
+            bytes
+        };
+        let [early, late] = ["kube", "kube-later"].map(image);
+        let [early, late] = [&early, &late].map(|image| Snapshot::open(image).unwrap());
+        let all = [&early, &late].map(|snapshot| snapshot.view(None, &Range::ALL).unwrap());
+        let pods = late.view(None, &Range::prefix(b"/registry/pods/")).unwrap();
+        let none = late.view(None, &Range::prefix(b"/none/")).unwrap();
+        for (old, new) in [(&all[0], &all[1]), (&all[0], &none), (&none, &all[1]), (&pods, &all[1]), (&none, &none)] {
+            let (old, new) = (old.newest(), new.newest());
+            let keys = |(a, b): (Option<&Newest<'_>>, Option<&Newest<'_>>)| {
+                (a.map(|newest| newest.key.to_vec()), b.map(|newest| newest.key.to_vec()))
+            };
+            let mut together = Vec::new();
+            for (old, new) in pieces(old, new) {
+                assert!(old.len() <= PIECE && new.len() <= PIECE && old.len() + new.len() > 0);
+                together.extend(merged(old, new).map(keys));
+            }
+            assert_eq!(together, merged(old, new).map(keys).collect::<Vec<_>>());
+        }
+        assert!(all[0].len() > 2 * PIECE);
     }
 }

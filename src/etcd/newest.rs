@@ -17,6 +17,9 @@ use crate::Findings;
 /// The number of tables that keys are spread over, each with its own lock.
 const SHARDS: usize = 64;
 
+/// The number of words that are copied of a key, to sort by them.
+const START: usize = 4;
+
 /// The newest record of each key among those that were offered, in any order.
 #[derive(Debug)]
 pub struct NewestByKey<'a> {
@@ -29,8 +32,22 @@ pub struct NewestByKey<'a> {
 /// The keys of one table, and their chains.
 #[derive(Debug, Default)]
 struct Shard<'a> {
-    table: HashTable<Newest<'a>>,
+    table: HashTable<Known<'a>>,
     chains: Chains<'a>,
+}
+
+/// A key's newest record, and the hash of the key: a table that grows would have to read all keys again for it, which
+/// are spread over the file.
+#[derive(Debug)]
+struct Known<'a> {
+    hash: u64,
+    newest: Newest<'a>,
+}
+
+impl Known<'_> {
+    fn is_of(&self, hash: u64, key: &[u8]) -> bool {
+        self.hash == hash && self.newest.key == key
+    }
 }
 
 impl<'a> NewestByKey<'a> {
@@ -56,13 +73,13 @@ impl<'a> NewestByKey<'a> {
         let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
         shard
             .table
-            .entry(hash, |known| known.key == newest.key, |known| self.hasher.hash_one(known.key))
+            .entry(hash, |known| known.is_of(hash, newest.key), |known| known.hash)
             .and_modify(|known| {
-                if known.revision < newest.revision {
-                    *known = newest;
+                if known.newest.revision < newest.revision {
+                    known.newest = newest;
                 }
             })
-            .or_insert(newest);
+            .or_insert(Known { hash, newest });
     }
 
     /// As [`NewestByKey::offer`], and links the record with those of its key: each part of a scan offers its records in
@@ -77,16 +94,16 @@ impl<'a> NewestByKey<'a> {
         let Some(shard) = self.shard(hash) else { return };
         let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
         let Shard { table, chains } = &mut *shard;
-        match table.entry(hash, |known| known.key == newest.key, |known| self.hasher.hash_one(known.key)) {
+        match table.entry(hash, |known| known.is_of(hash, newest.key), |known| known.hash) {
             Entry::Occupied(mut known) => {
-                let known = known.get_mut();
+                let known = &mut known.get_mut().newest;
                 let chain = chains.add(known, record, newest.part, depth);
                 let newer = if known.revision < newest.revision { newest } else { *known };
                 *known = Newest { chain, ..newer };
             }
             Entry::Vacant(place) => {
                 let chain = chains.first(record, newest.part, depth);
-                place.insert(Newest { chain, ..newest });
+                place.insert(Known { hash, newest: Newest { chain, ..newest } });
             }
         }
     }
@@ -97,7 +114,7 @@ impl<'a> NewestByKey<'a> {
         let mut breaks = Vec::new();
         for shard in &self.shards {
             let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-            shard.chains.breaks(shard.table.iter(), depth, &mut breaks);
+            shard.chains.breaks(shard.table.iter().map(|known| &known.newest), depth, &mut breaks);
         }
         breaks.sort_unstable_by_key(Break::revision);
         breaks.iter().for_each(|found| findings.push(found.finding(depth, image)));
@@ -112,7 +129,7 @@ impl<'a> NewestByKey<'a> {
     pub(crate) fn into_live(self) -> impl Iterator<Item = Newest<'a>> {
         let shards = self.shards.into_iter();
         let records = shards.flat_map(|shard| shard.into_inner().unwrap_or_else(PoisonError::into_inner).table);
-        records.filter(|newest| !newest.tombstone)
+        records.map(|known| known.newest).filter(|newest| !newest.tombstone)
     }
 
     /// The live keys' records, in key order.
@@ -128,10 +145,13 @@ impl<'a> NewestByKey<'a> {
         let common = typical.get(..=slash.unwrap_or(0)).unwrap_or_default();
         let start = |newest: Newest<'a>| {
             let rest = newest.key.strip_prefix(common);
-            let mut start = [0; 32];
             let (first, rest) = rest.map_or((if newest.key < common { 0 } else { 2 }, newest.key), |rest| (1, rest));
+            let mut start = [0; 8 * START];
             start.iter_mut().zip(std::iter::once(&first).chain(rest)).for_each(|(to, byte)| *to = *byte);
-            (start, newest)
+            // numbers: compared without a call
+            let mut words = [0; START];
+            words.iter_mut().zip(start.as_chunks().0).for_each(|(to, bytes)| *to = u64::from_be_bytes(*bytes));
+            (words, newest)
         };
         let mut sorted: Vec<_> = newest.into_par_iter().map(start).collect();
         sorted.par_sort_unstable_by(|(a, x), (b, y)| a.cmp(b).then_with(|| x.key.cmp(y.key)));
@@ -142,7 +162,7 @@ impl<'a> NewestByKey<'a> {
     pub(crate) fn for_each_live(&self, mut each: impl FnMut(&Newest<'a>)) {
         for shard in &self.shards {
             let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-            shard.table.iter().filter(|known| !known.tombstone).for_each(&mut each);
+            shard.table.iter().map(|known| &known.newest).filter(|newest| !newest.tombstone).for_each(&mut each);
         }
     }
 
@@ -151,10 +171,12 @@ impl<'a> NewestByKey<'a> {
     pub(super) fn agrees_with(&self, other: &Self) -> Option<bool> {
         let of_shard = |shard: &Mutex<Shard<'_>>| {
             let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-            shard.table.iter().try_fold(false, |common, newest| match other.find(newest.key) {
-                Some(found) if (found.revision, found.message) == (newest.revision, newest.message) => Ok(true),
-                None if newest.tombstone => Ok(common),
-                _ => Err(()),
+            shard.table.iter().map(|known| &known.newest).try_fold(false, |common, newest| {
+                match other.find(newest.key) {
+                    Some(found) if (found.revision, found.message) == (newest.revision, newest.message) => Ok(true),
+                    None if newest.tombstone => Ok(common),
+                    _ => Err(()),
+                }
             })
         };
         match self.shards.par_iter().map(of_shard).try_reduce(|| false, |a, b| Ok(a || b)) {
@@ -166,7 +188,7 @@ impl<'a> NewestByKey<'a> {
     fn find(&self, key: &[u8]) -> Option<Newest<'a>> {
         let hash = self.hasher.hash_one(key);
         let shard = self.shard(hash)?.lock().unwrap_or_else(PoisonError::into_inner);
-        shard.table.find(hash, |known| known.key == key).copied()
+        shard.table.find(hash, |known| known.is_of(hash, key)).map(|known| known.newest)
     }
 
     /// The number of live keys.

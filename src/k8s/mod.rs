@@ -72,7 +72,7 @@ pub use resources::Resources;
 pub use seal::{Ring, is_encrypted};
 pub use stored::{Envelope, Provider, Seal, Stored};
 pub use summary::Summary;
-pub(crate) use summary::kind_of;
+pub(crate) use summary::{kind_in, kind_of, resource_of};
 pub use unknown_fields::UnknownFields;
 pub use value::{Map, Value};
 pub use version::ApiVersion;

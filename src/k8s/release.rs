@@ -1,5 +1,7 @@
 //! The release of Kubernetes that wrote a backup: an empty field is printed by one release and left out by another.
 
+use rayon::prelude::*;
+
 use super::{
     special::field,
     stored::{Envelope, Stored},
@@ -54,14 +56,19 @@ impl Release {
     /// runs, as no kubelet may be newer than its API server. `None` if there is no trace of any.
     #[must_use]
     pub fn of(view: &View<'_>) -> Option<Self> {
-        let nodes = view.matching(is_node).take(NODES);
-        view.keys().filter_map(started).chain(nodes.filter_map(|kv| kubelet(&kv))).max()
+        let traces: Vec<_> = view.par_keys().filter(|key| Self::is_told_by(key)).collect();
+        let nodes = traces.iter().filter(|key| is_node(key)).take(NODES).filter_map(|key| view.get(key));
+        nodes.filter_map(|kv| kubelet(&kv)).chain(traces.iter().filter_map(|key| started(key))).max()
     }
 
     /// Whether [`Release::of`] uses this key.
     #[must_use]
     pub fn is_told_by(key: &[u8]) -> bool {
-        started(key).is_some() || is_node(key)
+        match directory(key) {
+            Some(b"minions") => true,
+            Some(b"apiservices" | b"clusterroles") => started(key).is_some(),
+            _ => false,
+        }
     }
 
     /// The release in a version such as `v1.30.14+k3s1`: 1.30.
@@ -75,7 +82,12 @@ fn started(key: &[u8]) -> Option<Release> {
 }
 
 fn is_node(key: &[u8]) -> bool {
-    key.rsplitn(3, |b| *b == b'/').nth(1) == Some(b"minions")
+    directory(key) == Some(b"minions")
+}
+
+/// The part of a key before its last one: every key is asked for it, and few for more.
+fn directory(key: &[u8]) -> Option<&[u8]> {
+    key.rsplitn(3, |b| *b == b'/').nth(1)
 }
 
 /// `status.nodeInfo.kubeletVersion` of a Node, without the rest of it.
@@ -94,6 +106,9 @@ mod tests {
         let release = |key: &str| started(key.as_bytes()).map(|release| release.0);
         assert_eq!(release("/registry/apiregistration.k8s.io/apiservices/v1.resource.k8s.io"), Some(34));
         assert_eq!(release("/registry/clusterroles/system:node"), None);
+        for (end, _) in STARTED {
+            assert!(Release::is_told_by(format!("/registry{end}").as_bytes()), "{end}");
+        }
         assert!(is_node(b"/registry/minions/a") && !is_node(b"/registry/minions") && !is_node(b"/registry/pods/a/b"));
         let node = b"k8s\0\x0a\x0a\x0a\x02v1\x12\x04Node\x12\x0d\x1a\x0b\x3a\x09\x3a\x07v1.31.2";
         assert_eq!(kubelet(&KeyValue { value: node, ..KeyValue::default() }), Some(Release(31)));

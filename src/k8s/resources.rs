@@ -1,6 +1,10 @@
 //! The names of resources, as users type them (`po`, `Pod`, `deployments.apps`) and as etcd's keys have them
 //! (`minions`).
 
+use std::hash::BuildHasher as _;
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+
 use super::{
     builtin::{builtin, group_of},
     nearest::nearest,
@@ -10,11 +14,20 @@ use super::{
 
 /// The resources of one keyspace: the built-in ones and those that its CustomResourceDefinitions define.
 #[derive(Debug, Clone)]
-pub struct Resources(Vec<Resource>);
+pub struct Resources {
+    all: Vec<Resource>,
+    /// The places in `all`, by group and plural name: each change and each line of a list asks for one.
+    places: HashTable<usize>,
+    hasher: DefaultHashBuilder,
+}
 
 impl Default for Resources {
     fn default() -> Self {
-        Self(builtin().to_vec())
+        let all = builtin().to_vec();
+        let mut resources =
+            Self { places: HashTable::with_capacity(all.len()), all, hasher: DefaultHashBuilder::default() };
+        (0..resources.all.len()).for_each(|place| resources.note(place));
+        resources
     }
 }
 
@@ -23,19 +36,39 @@ impl Resources {
     /// group.
     pub fn add(&mut self, resource: Resource) {
         let name = |resource: &Resource| (resource.group.clone(), resource.plural.clone());
-        if let Some(have) = self.0.iter_mut().find(|have| name(have) == name(&resource)) {
+        if let Some(have) = self.place(&resource.group, &resource.plural).and_then(|place| self.all.get_mut(place)) {
             *have = resource;
             return;
         }
-        let custom = self.0.get(builtin().len()..).unwrap_or_default();
+        let custom = self.all.get(builtin().len()..).unwrap_or_default();
         let at = custom.partition_point(|have| name(have) < name(&resource));
-        self.0.insert(self.0.len().saturating_sub(custom.len()).saturating_add(at), resource);
+        let place = self.all.len().saturating_sub(custom.len()).saturating_add(at);
+        self.places.iter_mut().filter(|other| **other >= place).for_each(|other| *other = other.saturating_add(1));
+        self.all.insert(place, resource);
+        self.note(place);
+    }
+
+    /// Enters the resource at `place`, if it is the first of its name.
+    fn note(&mut self, place: usize) {
+        let Self { all, places, hasher } = self;
+        let hash = |place: &usize| {
+            all.get(*place).map_or(0, |resource| hasher.hash_one((&*resource.group, &*resource.plural)))
+        };
+        let is_same = |other: &usize| {
+            all.get(*other).zip(all.get(place)).is_some_and(|(a, b)| a.plural == b.plural && a.group == b.group)
+        };
+        places.entry(hash(&place), is_same, hash).or_insert(place);
+    }
+
+    fn place(&self, group: &str, plural: &str) -> Option<usize> {
+        let is_named = |place: &usize| self.all.get(*place).is_some_and(|r| r.plural == plural && r.group == group);
+        self.places.find(self.hasher.hash_one((group, plural)), is_named).copied()
     }
 
     /// All resources, built-in ones first.
     #[must_use]
     pub fn all(&self) -> &[Resource] {
-        &self.0
+        &self.all
     }
 
     /// The resources that `KIND` names, as [`Resources::meant`], without the version.
@@ -60,7 +93,7 @@ impl Resources {
         if let Some(resource) = self.called(word, rest) {
             return vec![(resource, None)];
         }
-        let members = self.0.iter().filter(|resource| resource.categories.iter().any(|category| category == kind));
+        let members = self.all.iter().filter(|resource| resource.categories.iter().any(|category| category == kind));
         members.map(|resource| (resource, None)).collect()
     }
 
@@ -74,7 +107,7 @@ impl Resources {
     /// The first resource that `word` names and `fits`.
     fn first(&self, word: &str, fits: impl Fn(&Resource) -> bool) -> Option<&Resource> {
         let ways: [fn(&Resource, &str) -> bool; 3] = [Resource::is_named, Resource::is_short_for, Resource::is_kind];
-        ways.iter().find_map(|way| self.0.iter().find(|resource| way(resource, word) && fits(resource)))
+        ways.iter().find_map(|way| self.all.iter().find(|resource| way(resource, word) && fits(resource)))
     }
 
     /// Whether each of `KIND[,KIND...]` names a resource.
@@ -87,7 +120,7 @@ impl Resources {
     #[must_use]
     pub fn nearest(&self, kind: &str) -> Option<String> {
         let mut names = Vec::new();
-        for resource in &self.0 {
+        for resource in &self.all {
             let plural = resource.plural.to_string();
             names.push((plural.clone(), plural.clone()));
             names.push((resource.full_name(), resource.full_name()));
@@ -102,7 +135,7 @@ impl Resources {
     /// The resource of this plural name and group.
     #[must_use]
     pub fn get(&self, group: &str, plural: &str) -> Option<&Resource> {
-        self.0.iter().find(|r| r.plural == plural && r.group == group)
+        self.all.get(self.place(group, plural)?)
     }
 }
 

@@ -6,6 +6,7 @@ use super::{
     error::{SealName, Undecodable},
     key::Key,
     meta::Meta,
+    resource::Resource,
     resources::Resources,
     special::field,
     stored::Stored,
@@ -87,11 +88,19 @@ impl<'a> Summary<'a> {
 
 /// The kind as kubectl writes it before a name: by the resource in the key, else by the value.
 pub(crate) fn kind_of(key: &Key<'_>, meta: &Meta<'_>, resources: &Resources) -> String {
-    if let Some(object) = key.object() {
-        let known = object.group.as_deref().and_then(|group| resources.get(group, &object.resource));
-        if let Some(resource) = known {
-            return resource.kind_name();
-        }
+    kind_in(resource_of(key, resources), key, meta)
+}
+
+/// The resource in the key, if it is known.
+pub(crate) fn resource_of<'r>(key: &Key<'_>, resources: &'r Resources) -> Option<&'r Resource> {
+    let object = key.object()?;
+    resources.get(object.group.as_deref()?, &object.resource)
+}
+
+/// As [`kind_of`], with the resource that [`resource_of`] returned.
+pub(crate) fn kind_in(known: Option<&Resource>, key: &Key<'_>, meta: &Meta<'_>) -> String {
+    if let Some(resource) = known {
+        return resource.kind_name();
     }
     let singular = meta.kind.to_lowercase();
     match meta.api_version.split_once('/') {

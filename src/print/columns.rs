@@ -147,7 +147,11 @@ impl Columns {
     }
 
     fn width(&self, cell: &str) -> usize {
-        if self.kubectl { cell.chars().count() } else { cell.width() }
+        match cell {
+            _ if cell.bytes().all(|byte| matches!(byte, b' '..=b'~')) => cell.len(),
+            _ if self.kubectl => cell.chars().count(),
+            _ => cell.width(),
+        }
     }
 }
 

@@ -67,9 +67,11 @@ impl Ring {
     /// namespaces, such as `openshift-config-managed`. They hold the keys of its other API servers, and are encrypted
     /// with those that this ring has already; to a ring without keys nothing is added.
     pub fn learn<'a>(&mut self, records: impl IntoIterator<Item = KeyValue<'a>>) {
+        if self.configs.is_empty() {
+            return;
+        }
         for kv in records {
-            if !self.configs.is_empty()
-                && Self::is_told_by(kv.key)
+            if Self::is_told_by(kv.key)
                 && let Ok(object) = self.object(kv.key, kv.value)
             {
                 let found = file::in_secret(&object.value);
