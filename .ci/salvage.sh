@@ -4,7 +4,8 @@
 #
 #   .ci/salvage.sh FILE [DIR]
 #
-# DIR (/tmp) needs three times the size of the file, and memory as much. The file itself is only read.
+# ETCDSNAP_SALVAGE_ONLY="the root;20 pages" makes these rows alone. DIR (/tmp) needs three times the size of the file, and
+# memory as much. The file itself is only read.
 set -euo pipefail
 [ $# = 1 ] || [ $# = 2 ] || { echo "usage: .ci/salvage.sh FILE [DIR]" >&2; exit 2; }
 file=$(realpath "$1")
