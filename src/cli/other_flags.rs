@@ -2,7 +2,7 @@
 //! printed: it takes words for similar that have some letters in common.
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use etcdsnap::k8s::nearest;
+use etcdsnap::{error::Advice, k8s::nearest};
 
 /// The commands that show objects.
 const OBJECTS: &[&str] = &["get", "describe", "kv", "history", "timeline", "export", "rows", "diff"];
@@ -24,14 +24,14 @@ const FLAGS: &[(&[&str], &[&str], &str)] = &[
     (
         &["wal"],
         &["--since", "--until", "--at"],
-        "an entry of the log has no time; --tail N prints the last ones, and etcdsnap timeline DIR --since TIME what they \
+        "an entry of the log has no time; --tail N prints the last ones, and `etcdsnap timeline DIR --since -10m` what they \
         changed",
     ),
     (&["history"], &["--all-revisions", "--revisions"], "all revisions are printed"),
     (
         OBJECTS,
         &["--all-revisions", "--revisions"],
-        "etcdsnap history FILE KIND/NAME prints every revision of an object; etcdsnap get FILE KIND/NAME --rev N one",
+        "`etcdsnap history FILE KIND/NAME` prints every revision of an object; --rev N is the state at one revision",
     ),
     (
         &["get", "describe", "kv", "export", "hashkv", "serve"],
@@ -42,7 +42,7 @@ const FLAGS: &[(&[&str], &[&str], &str)] = &[
     (
         &["get", "kv"],
         &["--count"],
-        "etcdsnap kv FILE --count-only prints the number of keys; etcdsnap get FILE KIND --no-headers | wc -l that of objects",
+        "`etcdsnap kv FILE --count-only` prints the number of keys; `etcdsnap get FILE KIND --no-headers` | wc -l that of objects",
     ),
     (
         &["get", "kv", "describe", "export", "diff", "history", "timeline", "rows", "serve", "decode"],
@@ -69,14 +69,14 @@ const FLAGS: &[(&[&str], &[&str], &str)] = &[
     (
         &[],
         &["--snapshot", "--backup", "--file", "-f", "--filename", "--db"],
-        "the SNAPSHOT is named without a flag, after the command: etcdsnap COMMAND FILE",
+        "the SNAPSHOT is named without a flag, after the command, as in `etcdsnap status FILE`",
     ),
     (&[], &["--json"], "-o json"),
     (&[], &["--yaml"], "-o yaml"),
 ];
 
 /// Removes from the error each tip that misleads, and gives the hint for the flag that is not known.
-pub(crate) fn tip(error: &mut clap::Error) -> Option<&'static str> {
+pub(crate) fn tip(error: &mut clap::Error) -> Option<Advice> {
     if !matches!(error.kind(), ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand) {
         return None;
     }
@@ -101,7 +101,7 @@ pub(crate) fn tip(error: &mut clap::Error) -> Option<&'static str> {
             (Some(one), _) => error.insert(kind, ContextValue::Strings(vec![one])),
         };
     }
-    hint
+    hint.map(Advice::quoting)
 }
 
 /// The command of the usage line.
@@ -116,4 +116,10 @@ fn hint(command: &str, typed: &str) -> Option<&'static str> {
         flags.contains(&flag) && (commands.is_empty() || commands.contains(&command))
     };
     FLAGS.iter().find(|(commands, flags, _)| is_meant(commands, flags)).map(|(.., hint)| *hint)
+}
+
+/// All hints.
+#[cfg(test)]
+pub(crate) fn hints() -> impl Iterator<Item = &'static str> {
+    FLAGS.iter().map(|(.., hint)| *hint)
 }

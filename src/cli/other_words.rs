@@ -1,4 +1,5 @@
-//! Commands of other programs, and words that people try: what to type instead.
+//! Commands of other programs, and words that people try: what to type instead. In the texts, a command line of this
+//! program is in backquotes: it is a [`etcdsnap::error::Call`], and a test parses it.
 
 use std::ffi::OsString;
 
@@ -6,94 +7,116 @@ use clap::{
     Command,
     error::{ContextKind, ContextValue, ErrorKind},
 };
-use etcdsnap::{Error, bytes::file_name, error::Call};
+use etcdsnap::{
+    Error,
+    bytes::file_name,
+    error::{Advice, Call},
+};
 
 /// The words, and what to type instead.
 const WORDS: &[(&[&str], &str)] = &[
     (
         &["downgrade", "upgrade"],
-        "etcdsnap migrate --data-dir DIR --target-version 3.X changes a member's directory; \
-        etcdsnap restore FILE --for-etcd 3.X ... makes one for another etcd",
+        "`etcdsnap migrate --data-dir DIR --target-version 3.5 --to NEWDIR` changes the version of a member's directory; \
+        `etcdsnap restore FILE --for-etcd 3.5 --data-dir DIR --member NAME` makes a directory for another etcd",
     ),
-    (&["log", "raft"], "etcdsnap wal DIR prints the log (WAL) of a member"),
+    (&["log", "raft"], "`etcdsnap wal DIR` prints the log (WAL) of a member"),
     (
         &["check", "fsck", "validate"],
-        "etcdsnap verify FILE checks a backup; etcdsnap bolt check FILE only its pages; \
-        etcdsnap evidence check FILE a record of --evidence",
+        "`etcdsnap verify FILE` checks a backup; `etcdsnap bolt check FILE` checks only its pages; \
+        `etcdsnap evidence check FILE` checks a record of --evidence",
     ),
-    (&["info", "inspect", "show"], "etcdsnap status FILE prints what a file is; etcdsnap get FILE what is in it"),
+    (
+        &["info", "inspect", "show"],
+        "`etcdsnap status FILE` prints what a file is; `etcdsnap get FILE` prints what is in it",
+    ),
     (
         &["list", "ls", "keys", "api-resources"],
-        "etcdsnap get FILE lists the objects; \
-        etcdsnap kv FILE --keys-only the keys",
+        "`etcdsnap get FILE` lists the objects; \
+        `etcdsnap kv FILE --keys-only` lists the keys",
     ),
     (
         &["member", "alarm", "alarms", "user", "users", "role", "roles", "auth"],
-        "etcdsnap members FILE lists members, alarms, users and roles",
+        "`etcdsnap members FILE` lists members, alarms, users and roles",
     ),
-    (&["buckets", "page", "pages", "dump", "stats"], "etcdsnap bolt buckets|pages|page|dump|stats FILE"),
+    (
+        &["buckets", "page", "pages", "dump", "stats"],
+        "`etcdsnap bolt pages FILE` lists the pages; `etcdsnap bolt --help` shows the commands for buckets, pages and their bytes",
+    ),
     (
         &["watch", "events", "audit", "changes"],
-        "etcdsnap timeline FILE lists the changes; \
-        etcdsnap get FILE events the Events",
+        "`etcdsnap timeline FILE` lists the changes; \
+        `etcdsnap get FILE events` lists the Events",
     ),
     (
         &["undelete", "undo", "rollback", "apply", "create"],
-        "etcdsnap export FILE KIND/NAME -n NAMESPACE --to DIR makes \
+        "`etcdsnap export FILE KIND/NAME -n NAMESPACE --to DIR` makes \
         files for kubectl apply; nothing is written to a cluster",
     ),
     (
         &["repair", "recover", "rescue", "fix"],
-        "etcdsnap salvage FILE --to NEW saves what is left of a damaged db; \
-        etcdsnap restore makes a data directory of a good one",
+        "`etcdsnap salvage FILE --to NEW` saves what is left of a damaged db; \
+        `etcdsnap restore FILE --data-dir DIR --member NAME` makes a data directory of a good one",
     ),
     (
         &["defrag", "compact"],
-        "etcdsnap restore FILE ... --compact latest --defrag makes a smaller copy; \
+        "`etcdsnap restore FILE --to-snapshot NEW --compact latest --defrag` makes a smaller copy; \
         the backup itself is never changed",
     ),
     (
         &["hash"],
-        "etcdsnap status FILE prints the hash of snapshot status; etcdsnap hashkv FILE the one that members compare",
+        "`etcdsnap status FILE` prints the hash of snapshot status; `etcdsnap hashkv FILE` prints the hash that members compare",
     ),
-    (&["compare", "cmp"], "etcdsnap diff A B"),
-    (&["version"], "etcdsnap --version; etcdsnap status FILE prints the version of a backup"),
+    (&["compare", "cmp"], "`etcdsnap diff A B` compares two backups"),
+    (
+        &["version"],
+        "`etcdsnap --version` prints the version of etcdsnap; `etcdsnap status FILE` prints the version of a backup",
+    ),
     (
         &["find", "search", "where"],
-        "etcdsnap get FILE -o ndjson | grep TEXT finds a text in a backup; etcdsnap catalog find KIND/NAME the backups that \
-        hold an object",
+        "`etcdsnap get FILE -o ndjson` | grep TEXT finds a text in a backup; `etcdsnap catalog find KIND/NAME` finds the backups \
+        that hold an object",
     ),
     (
         &["blame", "who", "versions"],
-        "etcdsnap history FILE KIND/NAME -n NAMESPACE prints when an object changed, and by whom",
+        "`etcdsnap history FILE KIND/NAME -n NAMESPACE` prints when an object changed, and which program changed it",
     ),
     (
         &["size", "du", "space", "usage", "stat"],
-        "etcdsnap bolt stats FILE prints the bytes of each bucket, and of free pages",
+        "`etcdsnap bolt stats FILE` prints the bytes of each bucket, and of free pages",
     ),
     (
         &["count", "wc"],
-        "etcdsnap kv FILE --count-only prints the number of keys; etcdsnap get FILE KIND --no-headers | wc -l that of objects",
+        "`etcdsnap kv FILE --count-only` prints the number of keys; `etcdsnap get FILE KIND --no-headers` | wc -l that of objects",
     ),
     (
         &["lease", "leases"],
-        "etcdsnap bolt keys FILE lease lists the leases of etcd; etcdsnap kv FILE -w json prints the lease of each key; \
-        etcdsnap get FILE leases lists those of Kubernetes",
+        "`etcdsnap bolt keys FILE lease` lists the leases of etcd; `etcdsnap kv FILE -w json` prints the lease of each key; \
+        `etcdsnap get FILE leases` lists those of Kubernetes",
     ),
-    (&["explain"], "a backup holds no documentation of fields: etcdsnap get FILE KIND/NAME -n NAMESPACE -o yaml"),
-    (&["cluster-info", "config"], "etcdsnap status FILE prints what a backup is of; etcdsnap members FILE its members"),
-    (&["proxy", "port-forward", "kubectl"], "etcdsnap serve FILE serves a backup to kubectl"),
-    (&["endpoint", "health"], "etcdsnap verify FILE checks a backup; no running etcd is asked"),
+    (
+        &["explain"],
+        "a backup holds no documentation of fields; `etcdsnap get FILE KIND/NAME -n NAMESPACE -o yaml` prints those of an object",
+    ),
+    (
+        &["cluster-info", "config"],
+        "`etcdsnap status FILE` prints of which cluster a backup is; `etcdsnap members FILE` lists its members",
+    ),
+    (&["proxy", "port-forward", "kubectl"], "`etcdsnap serve FILE` serves a backup to kubectl"),
+    (&["endpoint", "health"], "`etcdsnap verify FILE` checks a backup; no running etcd is asked"),
     (
         &["doctor", "preflight", "lint"],
-        "etcdsnap verify FILE checks a backup; etcdsnap restore FILE ... --dry-run a restore",
+        "`etcdsnap verify FILE` checks a backup; `etcdsnap restore FILE --data-dir DIR --member NAME --dry-run` checks a restore",
     ),
     (
         &["save", "backup"],
         "etcdctl snapshot save makes a backup of a running etcd; \
-        etcdsnap restore DIR --to-snapshot FILE makes one of a data directory",
+        `etcdsnap restore DIR --to-snapshot FILE` makes one of a data directory",
     ),
-    (&["decrypt"], "etcdsnap get FILE secret/NAME -n NAMESPACE -o yaml --encryption-config CONFIG"),
+    (
+        &["decrypt"],
+        "`etcdsnap get FILE secret/NAME -n NAMESPACE -o yaml --encryption-config CONFIG` prints what is encrypted",
+    ),
     (
         &["edit", "delete", "patch", "replace", "scale", "set", "label", "annotate", "rollout", "exec", "logs", "top"],
         "a backup is not changed and runs nothing: of kubectl there are get, describe and diff",
@@ -102,10 +125,18 @@ const WORDS: &[(&[&str], &str)] = &[
 
 /// The same for the second word, of a group of commands.
 const IN_GROUPS: &[(&str, &[&str], &str)] = &[
-    ("snapshot", &["save"], "etcdctl snapshot save makes a backup of a running etcd; etcdsnap verify FILE checks it"),
-    ("catalog", &["list", "show"], "etcdsnap catalog ls"),
-    ("catalog", &["search", "get"], "etcdsnap catalog find KIND/NAME -n NAMESPACE"),
-    ("catalog", &["timeline", "log"], "etcdsnap catalog history KIND/NAME -n NAMESPACE"),
+    ("snapshot", &["save"], "etcdctl snapshot save makes a backup of a running etcd; `etcdsnap verify FILE` checks it"),
+    ("catalog", &["list", "show"], "`etcdsnap catalog ls` lists the backups"),
+    (
+        "catalog",
+        &["search", "get"],
+        "`etcdsnap catalog find KIND/NAME -n NAMESPACE` finds the backups that hold an object",
+    ),
+    (
+        "catalog",
+        &["timeline", "log"],
+        "`etcdsnap catalog history KIND/NAME -n NAMESPACE` shows the revisions of an object",
+    ),
 ];
 
 /// The error for a first word that is no command, where it is known what is meant.
@@ -117,7 +148,9 @@ pub(crate) fn unknown(command: &Command, words: &[&OsString]) -> Option<Error> {
             *of == first && second.to_str().is_some_and(|second| names.contains(&second))
         };
         if let Some((.., hint)) = IN_GROUPS.iter().find(in_group) {
-            return Some(Error::usage(format!("{first} has no command {}", file_name(second))).hinted(*hint));
+            return Some(
+                Error::usage(format!("{first} has no command {}", file_name(second))).hinted(Advice::quoting(hint)),
+            );
         }
         let is_name = second.to_str().is_some_and(|name| name == "help" || group.find_subcommand(name).is_some());
         // a word for it, such as `verify`, or the file
@@ -126,11 +159,11 @@ pub(crate) fn unknown(command: &Command, words: &[&OsString]) -> Option<Error> {
             .then(|| Error::usage(format!("evidence has no command {}", file_name(second))).hinted(hint));
     }
     let (_, hint) = WORDS.iter().find(|(words, _)| words.contains(&first))?;
-    Some(Error::usage(format!("there is no command {first}")).hinted(*hint))
+    Some(Error::usage(format!("there is no command {first}")).hinted(Advice::quoting(hint)))
 }
 
 /// A hint for a command line that clap refuses.
-pub(crate) fn hint(error: &mut clap::Error) -> Option<&'static str> {
+pub(crate) fn hint(error: &mut clap::Error) -> Option<Advice> {
     if error.kind() != ErrorKind::MissingRequiredArgument {
         return None;
     }
@@ -146,32 +179,61 @@ pub(crate) fn hint(error: &mut clap::Error) -> Option<&'static str> {
     if let Some((.., example)) = example {
         // the usage line has each flag that was typed as if it were required
         error.remove(ContextKind::Usage);
-        return Some(example);
+        return Some(Advice::quoting(example));
     }
-    (lacks("<SNAPSHOT>") && is_pipe()).then_some("- is standard input: ... | etcdsnap verify -")
+    (lacks("<SNAPSHOT>") && is_pipe()).then(|| Advice::quoting("- is standard input: ... | `etcdsnap verify -`"))
 }
 
 const DESTINATIONS: &str = "name the member, and where it goes, as in one of these:
-  etcdsnap restore FILE --data-dir DIR --member NAME
-  etcdsnap restore FILE --data-dir DIR --from-manifest /etc/kubernetes/manifests/etcd.yaml
-  etcdsnap restore FILE --data-dir DIR --from-config FILE
-  etcdsnap restore FILE --all-members --to DIR
-  etcdsnap restore FILE --to-snapshot FILE";
+  `etcdsnap restore FILE --data-dir DIR --member NAME`
+  `etcdsnap restore FILE --data-dir DIR --from-manifest /etc/kubernetes/manifests/etcd.yaml`
+  `etcdsnap restore FILE --data-dir DIR --from-config FILE`
+  `etcdsnap restore FILE --all-members --to DIR`
+  `etcdsnap restore FILE --to-snapshot FILE`";
 
 const EXPORTS: &str = "name where the objects go, as in one of these:
-  etcdsnap export FILE KIND/NAME -n NAMESPACE --to DIR
-  etcdsnap export FILE KIND/NAME -n NAMESPACE --to - | kubectl apply --server-side -f -";
+  `etcdsnap export FILE KIND/NAME -n NAMESPACE --to DIR`
+  `etcdsnap export FILE KIND/NAME -n NAMESPACE --to -` | kubectl apply --server-side -f -";
 
 const SALVAGES: &str = "name the file that is written, or list what is there:
-  etcdsnap salvage FILE --to saved.db
-  etcdsnap salvage FILE --list";
+  `etcdsnap salvage FILE --to saved.db`
+  `etcdsnap salvage FILE --list`";
 
 /// What brings objects back.
 pub(crate) const OBJECTS_BACK: &str = "restore makes a data directory for etcd; to bring objects back: \
-    etcdsnap export FILE KIND/NAME -n NAMESPACE --to DIR";
+    `etcdsnap export FILE KIND/NAME -n NAMESPACE --to DIR`";
 
 /// Whether standard input is a pipe.
 fn is_pipe() -> bool {
     use std::os::unix::fs::FileTypeExt as _;
     std::fs::metadata("/dev/stdin").is_ok_and(|stdin| stdin.file_type().is_fifo())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::Cli;
+
+    /// Each command line that is proposed is one that the program takes.
+    #[test]
+    fn what_is_proposed_is_taken() {
+        let words = WORDS.iter().map(|(_, hint)| *hint).chain(IN_GROUPS.iter().map(|(.., hint)| *hint));
+        let others = [DESTINATIONS, EXPORTS, SALVAGES].into_iter().chain(crate::other_flags::hints());
+        let mut calls = 0;
+        for hint in words.chain(others) {
+            let advice = Advice::quoting(hint);
+            for call in advice.calls() {
+                let taken = <Cli as clap::Parser>::try_parse_from(call.words());
+                let shown = taken
+                    .as_ref()
+                    .err()
+                    .is_some_and(|e| matches!(e.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion));
+                assert!(taken.is_ok() || shown, "{hint}: {:?}", taken.err().map(|e| e.to_string()));
+                calls += 1;
+            }
+            let outside: String = hint.split('`').step_by(2).collect();
+            assert!(!outside.contains("etcdsnap "), "a command that is not in backquotes: {hint}");
+        }
+        assert!(calls > 40, "{calls}");
+    }
 }

@@ -100,6 +100,23 @@ pub struct Advice {
 }
 
 impl Advice {
+    /// Text in which each command line is in backquotes, and its words are separated by blanks: "`etcdsnap status FILE`
+    /// prints what a file is". A command on a line of its own, two blanks in, is shown without them.
+    #[must_use]
+    pub fn quoting(text: &str) -> Self {
+        let (mut shown, mut calls, mut is_call) = (String::new(), Vec::new(), false);
+        for part in text.split('`') {
+            if is_call {
+                calls.push(Call::new(part));
+            }
+            // a command on a line of its own needs no mark
+            let mark = if is_call && !shown.ends_with("\n  ") { "`" } else { "" };
+            shown.extend([mark, part, mark]);
+            is_call = !is_call;
+        }
+        Self { text: shown, calls }
+    }
+
     /// Adds a command at the end, after a blank.
     #[must_use]
     pub fn call(self, call: Call) -> Self {

@@ -140,7 +140,9 @@ fn a_word_that_is_no_command_is_answered_with_the_command() {
         }
     }
     let piped = Command::new(env!("CARGO_BIN_EXE_etcdsnap")).arg("verify").stdin(Stdio::piped()).output().unwrap();
-    assert!(String::from_utf8(piped.stderr).unwrap().ends_with("hint: - is standard input: ... | etcdsnap verify -\n"));
+    assert!(
+        String::from_utf8(piped.stderr).unwrap().ends_with("hint: - is standard input: ... | `etcdsnap verify -`\n")
+    );
     let (_, _, error) = run(&["verify"]);
     assert!(!error.contains("hint:"), "{error}");
 }
