@@ -89,36 +89,38 @@ fn others(plan: &Plan<'_>, fresh_token: bool) -> Vec<String> {
     });
     vec![
         format!("restore {missing} from this same backup with the same flags{token}"),
-        format!("{} of {voters} have to be up", quorum.saturating_add(1)),
+        format!("etcd answers when {} of {voters} are running", quorum.saturating_add(1)),
     ]
 }
 
 /// The steps for the manifest with which the kubelet starts etcd.
-fn by_manifest(manifest: &Path, kubeadm: bool) -> [String; 4] {
+fn by_manifest(manifest: &Path, kubeadm: bool) -> [String; 5] {
     let name = manifest.file_name().unwrap_or_default().to_string_lossy();
     let watched = manifest.parent().filter(|parent| parent.ends_with("manifests"));
     let folder = watched.unwrap_or(Path::new("/etc/kubernetes/manifests"));
     let (name, folder) = (printable(name.into_owned()), printable(folder.display().to_string()));
-    let apiserver = if kubeadm { " and kube-apiserver.yaml" } else { "" };
+    let others = "kube-apiserver.yaml, kube-controller-manager.yaml and kube-scheduler.yaml";
+    let all = if kubeadm { format!("{name}, {others}") } else { name.clone() };
+    let components = if kubeadm { "" } else { "kube-scheduler, kube-controller-manager and " };
     [
-        format!("the kubelet starts etcd, with the flags of {name}, while that is in {folder}:"),
-        format!(
-            "  if not done before the restore: move {name}{apiserver} out of it, and wait until their containers have ended"
-        ),
-        format!("  when member/ is in place on every member's node, move {name}{apiserver} back"),
-        "  when etcd answers: systemctl restart kubelet".to_owned(),
+        format!("the kubelet starts etcd, with the flags of {name}, while this file is in {folder}:"),
+        format!("  if not done before the restore: move {all} out of that folder on every control plane"),
+        "  node, and wait until their containers have ended (the kubelet looks every 20 s)".to_owned(),
+        format!("  when member/ is in place on the node of every member, move {all} back"),
+        format!("  when the API server answers: restart {components}the kubelet on every node"),
     ]
 }
 
 fn of_installer(installer: Option<Installer>) -> &'static [&'static str] {
     match installer {
         Some(Installer::Kubeadm) => &[
-            "kubeadm: move etcd.yaml and kube-apiserver.yaml out of /etc/kubernetes/manifests before, and back when",
-            "         member/ is in /var/lib/etcd on every control plane node; then restart the kubelets",
+            "kubeadm: on every control plane node, move the manifests of etcd, kube-apiserver, kube-controller-manager and",
+            "         kube-scheduler out of /etc/kubernetes/manifests, and wait until their containers have ended; move them",
+            "         back when member/ is in /var/lib/etcd on all of these nodes; then restart the kubelet on every node",
         ],
         Some(Installer::K3s) => &[
-            "k3s, RKE2: stop the server, put member/ into server/db/etcd below its data directory (the folder's file",
-            "           `name` is the member's name), start it with the token of the backup's time",
+            "k3s, RKE2: stop the server; put member/ into the folder server/db/etcd of its data directory (its file `name`",
+            "           holds the name of the member); start the server with the token it had when the backup was taken",
         ],
         Some(Installer::OpenShift) => &[
             "OpenShift: stop the static pods, put member/ into /var/lib/etcd on the recovery host, and continue with the",

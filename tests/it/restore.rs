@@ -344,7 +344,10 @@ fn a_manifest_says_whose_member_it_is() {
     let done = good(&args[..args.len() - 1]);
     let next = done.split_once("\nnext\n").unwrap().1;
     assert!(next.contains(" --cert-file=/pki/a.crt --client-cert-auth=true --peer-cert-file=/pki/p.crt\n"), "{next}");
-    assert!(next.contains("move etcd.yaml out of it") && next.contains("systemctl restart kubelet"), "{next}");
+    assert!(
+        next.contains("move etcd.yaml out of that folder") && next.contains("and the kubelet on every node"),
+        "{next}"
+    );
 }
 
 #[test]
