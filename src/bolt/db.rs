@@ -200,7 +200,7 @@ fn shut(image: &[u8], fault: MetaFault) -> Finding {
             .hint("read it where it was written: bbolt files are not portable between byte orders");
     }
     let what = if image.iter().take(1 << 16).all(|b| *b == 0) {
-        "both meta pages are gone: the file begins with zeros".to_owned()
+        "both meta pages are lost: the file begins with zeros".to_owned()
     } else {
         format!("both meta pages are damaged; page 0: {fault}")
     };

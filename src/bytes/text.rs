@@ -124,6 +124,17 @@ pub fn is_hostile(c: char) -> bool {
         || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
+/// A number and its noun: `1 entry`, `2 entries`.
+#[must_use]
+pub fn counted(n: impl std::fmt::Display, one: &str) -> String {
+    let n = n.to_string();
+    match (n.as_str(), one.strip_suffix('y')) {
+        ("1", _) => format!("1 {one}"),
+        (_, Some(stem)) if !stem.ends_with(['a', 'e', 'o', 'u']) => format!("{n} {stem}ies"),
+        _ => format!("{n} {one}s"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -24,8 +24,8 @@ use crate::{commands::Command, failure::Exit, render::ColorWhen};
 /// Open any etcd backup offline: verify it, see what is inside.
 ///
 /// SNAPSHOT is a file from `etcdctl snapshot save`, a copy of `member/snap/db`, a data directory, any of these inside
-/// gzip, zstd, xz, bzip2, zip or tar, a folder that holds exactly one of them, or - for standard input. Nothing is ever
-/// written to it.
+/// gzip, zstd, xz, bzip2, zip or tar, a folder that holds exactly one of them, or - for standard input. etcdsnap never
+/// changes it.
 #[derive(Debug, Parser)]
 #[command(name = "etcdsnap", version, max_term_width = 100, subcommand_required = true, arg_required_else_help = true)]
 #[command(after_help = ENDING)]
@@ -58,11 +58,11 @@ pub(crate) fn name_output(command: &mut clap::Command) {
 const ENDING: &str = "\
 Environment:
   ETCDSNAP_SNAPSHOT  the SNAPSHOT of a command that is given none: `etcdsnap get pods -n shop`;
-                     a first argument that is a file still is the SNAPSHOT
+                     a first argument that is a file is the SNAPSHOT instead
 
 Exit status:
   0  good
-  1  the content: damaged, not a snapshot, not found, not certain, or two that differ
+  1  the content: damaged, not a snapshot, not found, or not certain; of diff: they differ
   2  the call: wrong usage
   3  the system: could not read or write, or the input changed while it was read";
 
@@ -141,16 +141,17 @@ pub(crate) struct Global {
 pub(crate) struct Keys {
     /// Open encrypted values with the keys in FILE, kube-apiserver's --encryption-provider-config
     ///
-    /// The providers of each resource are tried in its order, as the API server does. FILE may also be OpenShift's
+    /// The providers of a resource are tried in the order in FILE, as the API server does. FILE may also be OpenShift's
     /// static_kuberesources_*.tar.gz, or a Secret that holds such a file; configurations that OpenShift keeps in the
     /// snapshot are found there. FILE may be a pipe.
     #[arg(long, value_name = "FILE")]
     pub(crate) encryption_config: Option<PathBuf>,
     /// Open values of KMS providers with the data keys in FILE
     ///
-    /// FILE is YAML or JSON: by the name of each provider its data keys (of v2: or seeds) in base64, as the KMS
-    /// decrypts them, either as a list `[KEY, ...]`, all tried, or as `{ENCRYPTED: KEY, ...}` with the encrypted data
-    /// keys that are stored with the values. A value that lacks its key is reported with its encrypted one.
+    /// FILE is YAML or JSON: a map from the name of each provider to its data keys in base64, as the KMS has decrypted
+    /// them (of KMS v2 also the seeds). The keys are a list `[KEY, ...]`, of which all are tried, or a map `{ENCRYPTED:
+    /// KEY, ...}` from the encrypted data key, which is stored with the value. When the key for a value is missing, a
+    /// message names that encrypted data key.
     #[arg(long, hide_short_help = true, value_name = "FILE")]
     kms_keys: Option<PathBuf>,
 }
@@ -188,7 +189,7 @@ impl LogArgs {
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Of a data directory")]
 pub(crate) struct LogDir {
-    /// Read its log from DIR, where etcd's own --wal-dir names one, instead of member/wal
+    /// Read the log from DIR instead of member/wal, as etcd does with its own --wal-dir
     #[arg(id = "log_dir", long = "wal-dir", hide_short_help = true, value_name = "DIR")]
     pub(crate) folder: Option<PathBuf>,
 }
@@ -223,21 +224,23 @@ impl LogDir {
 #[derive(Debug, Clone, Copy, Args)]
 #[command(next_help_heading = "Of a data directory")]
 pub(crate) struct LogLimits {
-    /// Take its db without its log
+    /// Read the db without the log
     ///
-    /// Otherwise the entries that the db does not hold yet are applied to it, as etcd does when it starts.
+    /// Without this flag, the entries of the log that the db does not hold yet are applied, as etcd does when it
+    /// starts.
     #[arg(long, hide_short_help = true, conflicts_with_all = ["uncommitted", "to_index"])]
     pub(crate) no_wal: bool,
     /// Apply, or leave out, the log's entries past the last commit on disk
     ///
-    /// A member of a larger cluster has such entries when it stopped before it learned that they are committed. A client
-    /// may have got the answer that they are written. They are left out unless this is `keep`.
+    /// Without this flag they are left out. In a cluster of several members, the end of a log may hold entries of which
+    /// this disk does not show that a majority has written them. A client may still have got the answer that its write
+    /// succeeded. `keep` applies these entries. With one voter, every entry counts.
     #[arg(long, hide_short_help = true, value_enum, value_name = "keep|drop", hide_possible_values = true)]
     pub(crate) uncommitted: Option<Uncommitted>,
     /// Apply no entry of the log after entry N
     #[arg(long, hide_short_help = true, value_name = "N")]
     pub(crate) to_index: Option<u64>,
-    /// Apply no entry of the log once revision N is reached; a transaction is never split
+    /// Stop to apply the log when revision N is reached; a transaction is always applied as a whole
     #[arg(long, hide_short_help = true, value_name = "N", value_parser = value_parser!(i64).range(1..))]
     pub(crate) to_revision: Option<i64>,
 }
@@ -273,10 +276,10 @@ impl From<Uncommitted> for etcd::Uncommitted {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Secrets")]
 pub(crate) struct Masking {
-    /// Show secrets instead of a mask that is the same for equal ones
+    /// Show secrets instead of masks (equal secrets have equal masks)
     #[arg(long, conflicts_with = "mask_key")]
     reveal: bool,
-    /// Make the masks with the key in FILE, so that those of several runs can be compared
+    /// Make the masks with the key in FILE, so that the masks of several runs can be compared
     #[arg(long, value_name = "FILE")]
     mask_key: Option<PathBuf>,
 }
@@ -337,8 +340,9 @@ pub(crate) struct When {
     /// revision that is known to be written by then
     ///
     /// TIME is 2026-11-21T02:04:00Z, "2026-11-21 02:04" or 2026-11-21 (UTC), or -10m: before the newest time in the
-    /// backup. The times in Kubernetes' objects show within a few seconds when a revision was written; so the revision
-    /// may be a few seconds early. Which one it is, and between which times it was written, is printed on stderr.
+    /// backup. The times in Kubernetes' objects show only within a few seconds when a revision was written. So changes
+    /// of the last seconds before TIME may be missing. stderr names the revision, and the times between which it was
+    /// written.
     #[arg(long, value_name = "TIME", conflicts_with = "rev", value_parser = time, allow_hyphen_values = true)]
     at: Option<Time>,
 }
@@ -379,7 +383,9 @@ pub(crate) fn revision_at(at: Time, snapshot: &Snapshot<'_>, ring: &Ring) -> Res
             say!("note: nothing in the backup is newer than {newest}: this is its last state");
         }
         Dated::Revision { revision, gap, later } => {
-            let later = later.map_or_else(String::new, |later| format!("; revision {later} was written later"));
+            let later = later.map_or_else(String::new, |later| {
+                format!("; revision {later} was written after the time that was asked for")
+            });
             say!("note: this is revision {revision}, written {}{later}", gap.in_words());
         }
     }

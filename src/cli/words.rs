@@ -70,7 +70,7 @@ pub(crate) fn complete(command: &Command, mut args: Vec<OsString>) -> Result<(Ve
         (Some(file), word) => {
             if let Some(word) = word.filter(|word| Path::new(word).exists()) {
                 let name = file_name(word);
-                say!("note: {name} is taken for a {}; ./{name} is the file", rest.name());
+                say!("note: {name} is read as a {}; ./{name} names the file", rest.name());
             }
             args.insert(place, file.clone());
             if matches!(of.get_name(), "restore" | "export") {

@@ -65,7 +65,7 @@ codes! {
     BumpLow = "bump-low",
     /// The input changed while it was read.
     Changed = "changed",
-    /// A value of the bucket `cluster` cannot be read.
+    /// A value of the bucket `cluster` cannot be read, or the cluster version is below 3.0 or from 4.0 on.
     ClusterValue = "cluster-value",
     /// A compaction is recorded as finished that was never scheduled.
     Compaction = "compaction",
@@ -163,7 +163,7 @@ codes! {
     MetaInvalid = "meta-invalid",
     /// The transaction number of the meta page is larger than any that bbolt reaches.
     MetaTxid = "meta-txid",
-    /// A value of the bucket `meta` cannot be read.
+    /// A value of the bucket `meta` cannot be read, or no etcd writes the storage version: it is below 3.6 or from 4.0 on.
     MetaValue = "meta-value",
     /// A bucket contains a bucket; etcd writes none.
     NestedBucket = "nested-bucket",

@@ -123,7 +123,7 @@ impl Checked {
         self.signed = self.signed.saturating_add(u64::from(is_signed));
         match (record.previous.as_deref(), before) {
             (previous, before) if previous == before => {}
-            (Some(_), None) => self.fault(Some(number), "the records before the first one are gone".to_owned()),
+            (Some(_), None) => self.fault(Some(number), "the records before the first one are missing".to_owned()),
             _ => {
                 let what =
                     "`previous` is not the SHA-256 of the line before: a record was changed, removed or inserted";

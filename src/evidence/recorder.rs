@@ -83,7 +83,7 @@ impl Recorder {
         let usage = |what: &str| Error::usage(format!("{name}: {what}"));
         let there = path.symlink_metadata().ok();
         if there.as_ref().is_some_and(|there| !there.is_file()) {
-            return Err(usage("not a file: evidence is appended to a file of its own, and not through a link"));
+            return Err(usage("not a file: evidence is appended only to a regular file, and not through a link"));
         }
         let mut options = File::options();
         options

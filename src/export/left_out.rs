@@ -92,10 +92,10 @@ impl fmt::Display for Why {
             Self::Owned => "made by a controller for its owner",
             Self::Made => "made by every cluster itself",
             Self::Running => "made by components that run in the cluster",
-            Self::Over => "over",
+            Self::Over => "ended, or valid only then",
             Self::Deleted => "being deleted",
             Self::NotServed => "not served by default: --exact exports it as it is stored",
-            Self::NoObject => "no object of the API",
+            Self::NoObject => "not a Kubernetes object",
         })
     }
 }

@@ -28,13 +28,14 @@ fn of_members(facts: &Facts<'_>, plan: &Plan<'_>, findings: &mut Vec<Finding>) {
     let Some(cluster) = &plan.cluster else { return };
     if cluster.members.iter().any(|member| old.iter().any(|old| old.id == member.id)) {
         let what = "the new members have ids of the old ones: same URLs, same token";
-        let hint = "an old member that still runs is taken for one of them: make sure that none does, or give \
-                    another --initial-cluster-token";
+        let hint = "make sure that no old member runs: the new members would take it for one of them; or give another \
+                    --initial-cluster-token";
         findings.push(Finding::warning(Code::SameIds, what).hint(hint));
     }
     let local = |url: &&String| ["://localhost:", "://127.0.0.1:", "://[::1]:"].iter().any(|host| url.contains(host));
     if let Some(url) = cluster.members.iter().flat_map(|member| &member.peer_urls).find(local) {
-        let what = format!("{url} is advertised to the other members, for ever: a cluster of one machine only");
+        let what =
+            format!("the other members will use {url} to reach this member, and this cannot work from another machine");
         let finding = Finding::warning(Code::Localhost, what);
         let known = old.iter().any(|old| old.peer_urls.contains(url));
         findings.push(if known { finding } else { finding.hint("--member NAME takes the URLs from the snapshot") });
@@ -42,23 +43,24 @@ fn of_members(facts: &Facts<'_>, plan: &Plan<'_>, findings: &mut Vec<Finding>) {
     for member in cluster.members.iter().filter(|member| !member.is_learner) {
         if old.iter().any(|old| old.is_learner && old.name == member.name) {
             let what = format!("{} was a learner, and is going to vote", member.name);
-            findings
-                .push(Finding::warning(Code::Learner, what).hint(format!("--learner {} keeps it one", member.name)));
+            findings.push(
+                Finding::warning(Code::Learner, what).hint(format!("--learner {} keeps it a learner", member.name)),
+            );
         }
     }
     let unstarted = old.iter().filter(|member| !member.started()).count();
     if unstarted > 0 {
-        let what = format!("{unstarted} of the snapshot's members never started, and have no name");
+        let what = format!("members of the snapshot that never started, and so have no name: {unstarted}");
         findings.push(Finding::info(Code::Unstarted, what).hint("add them again when the cluster is up"));
     }
     let gone = old.iter().filter(|old| old.started() && cluster.members.iter().all(|member| member.name != old.name));
     let gone: Vec<_> = gone.map(|old| old.name.as_str()).collect();
     if !gone.is_empty() {
-        let what = format!("not members any more: {}", gone.join(", "));
+        let what = format!("no longer members: {}", gone.join(", "));
         findings.push(Finding::info(Code::MembersGone, what));
     }
     if facts.state.meta.conf_state.is_some() {
-        let what = "meta/confState keeps the old voters' ids: no etcd reads it, and etcdutl leaves it too";
+        let what = "meta/confState keeps the ids of the old voters, as after a restore by etcdutl; this has no effect, because etcd does not read it";
         findings.push(Finding::info(Code::ConfState, what));
     }
 }
@@ -159,8 +161,7 @@ fn of_revisions(facts: &Facts<'_>, wanted: &Wanted, plan: &Plan<'_>, findings: &
         findings.push(Finding::warning(Code::Orphans, what).hint("they will never expire: --drop-leases removes them"));
     }
     if facts.kubernetes && plan.changes.bump_to.is_none() {
-        let what =
-            "Kubernetes watches from revisions after this backup hang in silence until the new cluster gets there";
+        let what = "Kubernetes clients that watch from a revision after this backup get no events and no error until the new cluster reaches that revision";
         findings.push(
             Finding::warning(Code::NoBump, what)
                 .hint("--bump-revision auto, with --past for newer backups and directories"),

@@ -169,7 +169,9 @@ impl<'o> Opening<'o> {
         for _ in 0..unpack::MAX_LAYERS {
             let head = part.bytes().get(..HEAD).unwrap_or_else(|| part.bytes());
             let wrapping = match sniff(head) {
-                Sniffed::Bbolt if self.kind == RaftKind::Log => return Err(self.nothing("a db, which has no log")),
+                Sniffed::Bbolt if self.kind == RaftKind::Log => {
+                    return Err(self.nothing("this is a db; the log is in other files"));
+                }
                 Sniffed::Bbolt | Sniffed::Other => {
                     if let Some(pick) = pick {
                         let what = format!("{}: not a container: there is no {pick} inside", self.files.name());

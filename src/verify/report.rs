@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     Code, Finding, Findings,
+    bytes::counted,
     document::{SCHEMA_VERSION, TOOL},
     error::Severity,
     etcd::{
@@ -164,7 +165,7 @@ impl Report {
         let verdict = self.verdict().map_or("not read".to_owned(), |verdict| verdict.to_string());
         let mut findings = self.findings.list().iter();
         let why = match (findings.find(|finding| finding.severity > Severity::Info), &self.trailer) {
-            (Some(finding), _) => format!("{}, ", finding.what),
+            (Some(finding), _) => format!("{}; ", finding.what),
             (None, Trailer::Matches) => "SHA-256 trailer matches, ".to_owned(),
             (None, _) => String::new(),
         };
@@ -173,7 +174,7 @@ impl Report {
             0 | 1 => String::new(),
             n => format!(", {} more: `etcdsnap verify` lists them", n.saturating_sub(1)),
         };
-        format!("{verdict}: {why}{} keys{more}", self.total_key.unwrap_or(0))
+        format!("{verdict}: {why}{}{more}", counted(self.total_key.unwrap_or(0), "key"))
     }
 
     /// Whether a warning puts the backup in doubt. The alarm NOSPACE does not: the data are complete.

@@ -199,7 +199,8 @@ impl<'s, 'a> Records<'s, 'a> {
             if stored == before {
                 return Ok(before);
             }
-            let what = format!("the segment goes on from the checksum {stored:08x}, the one before it ends with");
+            let what =
+                format!("the segment continues from the checksum {stored:08x}, but the segment before it ends with");
             let finding = Finding::error(Code::WalCrc, format!("{what} {before:08x}"));
             if self.search.follows(file, next, before) {
                 report(finding.hint("what follows fits the latter: only this record is damaged"));

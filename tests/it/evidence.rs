@@ -94,7 +94,10 @@ fn what_is_done_to_the_records_is_found() {
     }
     let keyed = ["--evidence-key", &key];
     let (code, said) = check(&log, &keyed);
-    assert!(code == 0 && said.contains(": 4 records, ") && said.contains(", 4 with an HMAC\nanchor "), "{said}");
+    assert!(
+        code == 0 && said.contains(": 4 records, ") && said.contains("; records with an HMAC: 4\nanchor "),
+        "{said}"
+    );
     let anchor = said.lines().find_map(|line| line.strip_prefix("anchor ")).unwrap().to_owned();
     let whole = fs::read_to_string(&log).unwrap();
     let lines: Vec<_> = whole.lines().collect();

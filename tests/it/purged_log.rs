@@ -281,7 +281,8 @@ fn what_a_real_api_server_wrote() {
             server.kubectl(&["scale", "deploy/web", "-n", "shop", &format!("--replicas={}", n % 4)]);
             server.kubectl(&["label", "configmap", &format!("c{}", n / 2), &format!("n=l{n}"), "--overwrite"]);
             if n % 3 == 2 {
-                server.kubectl(&["delete", "configmap", &format!("c{n}")]);
+                server.kubectl(&["create", "configmap", &format!("d{n}")]);
+                server.kubectl(&["delete", "configmap", &format!("d{n}")]);
             }
         }
     }

@@ -92,7 +92,7 @@ fn a_file_that_is_named_comes_before_the_variable() {
     assert_eq!(ask(&["./pods", "pods"]).1, of(&later));
     assert_eq!(ask(&[&later, "pods"]).1, of(&later));
     // a KIND that a file is called too
-    let note = "note: pods is taken for a KIND; ./pods is the file\n";
+    let note = "note: pods is read as a KIND; ./pods names the file\n";
     assert_eq!(ask(&["pods"]), (0, of(&kube), note.to_owned()));
     // what is written as a path is one, there or not
     let (code, _, error) = ask(&["/no/such.db", "pods"]);

@@ -3,6 +3,7 @@ use std::{io::Write as _, path::PathBuf};
 use clap::Args;
 use etcdsnap::{
     Error,
+    bytes::counted,
     etcd::{KeyValue, Range},
     k8s::{Key, ManagedFields, Object, Value, yaml},
     objects::{Cluster, Event, Events, Family, Query, Relative},
@@ -22,9 +23,9 @@ use crate::{
 
 /// Show objects in full, with their owners, what they own, and their Events
 ///
-/// Every field in sections, owners above, what it owns below, and the Events about it. For a Node also its pods and
-/// what they request. Without -n it is all namespaces. KIND is as for `get`. What is secret is masked: equal secrets
-/// have equal masks.
+/// Every field in sections, the owners of the object, the objects that it owns, and the Events about it. For a Node
+/// also the pods on it and what they request. Without -n, objects of all namespaces. KIND is as for `get`. Secrets are
+/// masked: equal secrets have equal masks.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -119,7 +120,7 @@ fn describe(
     field(session, "Deleted", text(&["metadata", "deletionTimestamp"]))?;
     let lease = if kv.lease == 0 { String::new() } else { format!(", lease {:x}", kv.lease) };
     let (created, changed, version) = (kv.create_revision, kv.mod_revision, kv.version);
-    field(session, "Revision", &format!("{changed}, created at {created}, written {version} times{lease}"))?;
+    field(session, "Revision", &format!("{changed}, created at {created}, version {version}{lease}"))?;
     for (name, title) in [("labels", "Labels"), ("annotations", "Annotations")] {
         let map = object.value.at(&["metadata", name]).and_then(Value::as_object);
         let shown = map.into_iter().flat_map(etcdsnap::k8s::Map::iter).filter(|(key, _)| key.as_ref() != LAST_APPLIED);
@@ -202,7 +203,7 @@ fn secret_data(session: &mut Session, sizes: &[(String, usize)], data: &Value<'_
         yaml::write(&mut shown, data.get(name).unwrap_or(&Value::Null));
         let row = [
             format!("  {}:", render::printable(name.clone())),
-            format!("{size} bytes"),
+            counted(size, "byte"),
             render::readable(shown.trim_ascii_end()),
         ];
         lines.row(&mut session.out, row)?;

@@ -14,6 +14,7 @@ use crate::{
 use clap::{Args, ValueEnum};
 use etcdsnap::{
     Error,
+    bytes::counted,
     diff::{Diff, DiffFilter, Difference, Document, Entry, Ignore, Line, Pair, Relation, Tally, stamped},
     error::Call,
     etcd::{Range, Snapshot},
@@ -25,13 +26,14 @@ use etcdsnap::{
 
 /// Show what changed between two backups, or two revisions of one
 ///
-/// Added (+), removed (-), replaced (!: the same name, another uid) and changed (~) objects, and what changed in them field
-/// by field. Items of a list are matched by their merge key, such as the name of a container, not by position. Equal
-/// means equal bytes after decryption. An equal revision proves nothing, because a restored cluster uses the same
-/// revisions again. An encrypted value without its key is not comparable (?), unless its bytes are equal.
+/// Added (+), removed (-), replaced (!: the same name, another uid) and changed (~) objects, and what changed in them
+/// field by field. Items of a list are matched by their merge key, such as the name of a container, not by position.
+/// Two objects are equal when their bytes are equal after decryption. Equal revisions do not prove this, because a
+/// restored cluster uses the same revisions again. An encrypted value cannot be compared without its key (?), unless
+/// its bytes are equal.
 ///
-/// Left out by default, but counted: managedFields, resourceVersion, generation, status, the times of Leases, Events, and
-/// what API servers keep for themselves. Secrets are masked; equal ones have equal masks.
+/// Left out by default, but counted: managedFields, resourceVersion, generation, status, the times of Leases, Events,
+/// and data that API servers write for themselves. Secrets are masked; equal ones have equal masks.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -87,7 +89,7 @@ pub(crate) struct Compare {
     /// List only what was added (A), deleted (D), modified (M) or replaced (R): letters, as for git; small ones leave out
     #[arg(long, value_name = "LETTERS", conflicts_with = "stat")]
     diff_filter: Option<DiffFilter>,
-    /// Compare keys and values as etcd has them, whatever they are
+    /// Compare keys and values as etcd stores them, without decoding them
     #[arg(long)]
     raw: bool,
     /// The format
@@ -249,10 +251,12 @@ impl Compare {
         let mut notes = relation.notes(related, &tally);
         if tally.not_comparable > 0 {
             let open = if tally.sealed { ": --encryption-config and --kms-keys open what is encrypted" } else { "" };
-            notes.push(format!("{} objects could not be compared{open}", tally.not_comparable));
+            notes.push(format!("{} could not be compared{open}", counted(tally.not_comparable, "object")));
         }
         if unpatched > 0 {
-            notes.push(format!("{unpatched} objects that changed hold secrets and have no patch; --reveal makes them"));
+            notes.push(format!(
+                "changed objects that hold secrets, and so have no patch: {unpatched}; --reveal makes their patches"
+            ));
         }
         notes.extend(self.diff_filter.and_then(DiffFilter::note));
         let unsure = relation.from.doubt.is_some() || relation.to.doubt.is_some();

@@ -27,7 +27,7 @@ pub(super) struct DirectoryArgs {
     /// The data directory of a member that is stopped
     #[arg(long, value_name = "DIR")]
     pub(super) data_dir: PathBuf,
-    /// Its log is in DIR and not in member/wal; a copy has it in member/wal
+    /// The log is in DIR and not in member/wal; in a copy it is in member/wal
     #[arg(long, value_name = "DIR")]
     wal_dir: Option<PathBuf>,
     /// Make the result in NEWDIR: a copy, which shares its blocks with DIR where the file system can do that
@@ -36,7 +36,7 @@ pub(super) struct DirectoryArgs {
     /// Change DIR itself; each file that is replaced is kept beside it, as NAME.before-<UTC>
     #[arg(long)]
     in_place: bool,
-    /// With --in-place: do it; otherwise the plan is printed, and nothing is changed
+    /// With --in-place: carry out the plan; without --yes it is only printed
     #[arg(long, requires = "in_place")]
     yes: bool,
     /// Print the plan, verify DIR, change nothing

@@ -3,7 +3,10 @@
 use std::{io::Write as _, path::PathBuf};
 
 use clap::{Args, Subcommand};
-use etcdsnap::evidence::{self, Checked, Fault};
+use etcdsnap::{
+    bytes::counted,
+    evidence::{self, Checked, Fault},
+};
 
 use crate::{
     args::ReportFormat,
@@ -79,7 +82,7 @@ fn text(session: &mut Session, checked: &Checked) -> Result<(), Failure> {
     }
     let span = checked.first.as_ref().zip(checked.last.as_ref());
     let span = span.map_or(String::new(), |(first, last)| format!(", {first} to {last}"));
-    writeln!(session.out, "{file}: {records} records{span}, {signed} with an HMAC")?;
+    writeln!(session.out, "{file}: {}{span}; records with an HMAC: {signed}", counted(records, "record"))?;
     if let Some(anchor) = &checked.anchor {
         writeln!(session.out, "anchor {anchor}")?;
     }

@@ -15,9 +15,10 @@ use crate::{
 
 /// Let the last member of a dead cluster continue alone, with all that it holds
 ///
-/// It does what etcd's flag of this name does at a start, to a directory that no etcd runs on: the member's log then
-/// has the removal of all other members. Its id and its cluster's id stay. Any etcd starts on the result, with no flag.
-/// Add the other members anew: never start the old directory of one of them again.
+/// It does offline what etcd does when it starts with the flag --force-new-cluster: all other members are removed in
+/// the log of this member. The id of the member and the id of its cluster do not change. etcd then starts on the result
+/// without this flag. Add the other members as new members. Never start etcd again on the old directory of another
+/// member.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -34,11 +35,11 @@ pub(crate) struct ForceNewCluster {
     directory: DirectoryArgs,
     /// Commit, or drop, the log's entries past the last commit on disk
     ///
-    /// A client may have got the answer that they are written: only the other members knew. etcd's own flag drops them.
-    /// Where there are any, you have to decide.
+    /// This disk does not show whether these entries were committed. A client may have got the answer that its write
+    /// succeeded. etcd's own flag drops them. If there are such entries, you have to decide.
     #[arg(long, value_enum, value_name = "keep|drop", hide_possible_values = true)]
     uncommitted: Option<Uncommitted>,
-    /// Where other members are to reach this one [default: where they do now]
+    /// The URLs at which other members reach this one [default: as they are now]
     #[arg(long, value_name = "URL,...")]
     peer_urls: Option<String>,
     /// Disarm the alarms that are recorded, CORRUPT and NOSPACE: with either of them etcd refuses writes
@@ -47,7 +48,7 @@ pub(crate) struct ForceNewCluster {
     /// Remove the history before REV; etcd does it when it starts, and `etcdctl defrag` then makes the file smaller
     #[arg(long, value_name = "REV|latest", value_parser = Compact::from_str)]
     compact: Option<Compact>,
-    /// Continue with a damaged db as it is; a file beside a copy records the damage
+    /// Continue although the db is damaged; a file beside a copy records the damage
     #[arg(long)]
     force: bool,
 }

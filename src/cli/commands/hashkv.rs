@@ -15,8 +15,9 @@ use crate::{
 
 /// Compute HashKV, the sum that members compare
 ///
-/// Equal to `etcdutl hashkv` and to the HashKV of a live member, without touching the file. It is of the last revision,
-/// or of an older one.
+/// The same sum as that of `etcdutl hashkv` and of a live member. The file is not changed. The sum is of the last
+/// revision, or of the one that --rev names. Two members hold the same keys if their sums are equal at the same
+/// revision and the same compacted revision (-1: never compacted).
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

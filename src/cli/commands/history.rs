@@ -21,16 +21,19 @@ use crate::{
 
 /// Show every stored revision of an object, deletions too, and what changed at each
 ///
-/// A backup holds every change since its last compaction, and of what is older the newest state of each key only.
-/// Kubernetes compacts every 5 minutes: a normal backup goes back 5 to 10 minutes. The first line names the window.
-/// More backups of the same cluster, with --also, make it longer; writes that are in none of them are counted. For a
-/// data directory, revisions that only its log still shows are added where they are certain; a note names them.
+/// A backup holds every change since its last compaction. Of the time before, it holds only the newest state of each
+/// key. Kubernetes compacts every 5 minutes: a normal backup goes back 5 to 10 minutes. The first line names this
+/// window. --also adds more backups of the same cluster, so that the window is longer; a count shows writes that are in
+/// none of the backups. For a data directory, revisions that only its log still shows are added where they are certain;
+/// a note names them.
 ///
 /// etcd records no times; the objects hold some (creation, managedFields, deletion requests, the Leases that nodes
-/// renew). A revision was written at its time or up to `+N s` later, as far as the clocks of the API servers are right.
+/// renew). `TIME +N s` means: written at TIME or later, and at most N seconds later, if the clocks of the API servers
+/// were right.
 ///
-/// `by` is the program that wrote it (metadata.managedFields[].manager), a name that it gave itself: not a person. It
-/// is `-` where that is not certain. `by ownership`: no time shows it, but this manager alone owns what was changed.
+/// `by` is the program that wrote the revision (metadata.managedFields[].manager). The program chose this name itself,
+/// and it does not name a person. `-`: not certain which program. `by ownership`: no time shows who wrote, but only
+/// this program owns the fields that changed.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -41,8 +44,8 @@ Examples:
   etcdsnap history backup.db deploy/web -n shop --audit-log /var/log/kubernetes/audit.log
   etcdsnap history backup.db deploy/web -n shop -o json | jq '.revisions[] | [.revision, .verb, .manager]'
 
-Exit status: 1 when no revision of it is there, or when it is not certain what older entries of a
-data directory's log did to it")]
+Exit status: 1 when no revision of the object is found, or when it is not certain what older entries
+of a data directory's log changed in it")]
 pub(crate) struct History {
     /// The backup
     snapshot: PathBuf,
@@ -51,7 +54,7 @@ pub(crate) struct History {
     what: Vec<String>,
     #[command(flatten)]
     within: InNamespace,
-    /// What is stored under this key of etcd
+    /// The history of this key of etcd
     #[arg(long, conflicts_with_all = ["what", "namespace"])]
     key: Option<String>,
     /// Only what is stored below PREFIX, the API server's --etcd-prefix
@@ -63,7 +66,7 @@ pub(crate) struct History {
     /// Show all fields: managedFields, resourceVersion, generation and the status too
     #[arg(long)]
     all: bool,
-    /// Show the status too; otherwise updates of nothing else are one line
+    /// Show changes of the status; without this flag, updates of only the status are one line
     #[arg(long)]
     status: bool,
     /// The format

@@ -16,7 +16,7 @@ use crate::{
 
 /// Print raw keys and values, as `etcdctl get` does
 ///
-/// Without KEY: every key. Values are shown as they are stored, Secrets too.
+/// Without KEY: every key. Values are shown as they are stored, also Secrets.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

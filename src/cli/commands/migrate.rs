@@ -12,9 +12,9 @@ use crate::{
 
 /// Upgrade or downgrade a member's directory to the storage version of another etcd
 ///
-/// As `etcdutl migrate` does it. The cluster's version goes down with it: no etcd below that version starts. What is in
-/// the log stays there. A voting member that the db still calls a learner, as etcd 3.5 may leave it, becomes a voter in
-/// the db too. Do this for every member of the cluster.
+/// As `etcdutl migrate` does it. In addition, a downgrade lowers the cluster version: an etcd that is older than the
+/// cluster version does not start. The entries of the log are kept. etcd 3.5 may leave a voting member marked as a
+/// learner in the db: this is corrected. Do this for every member of the cluster.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -31,7 +31,7 @@ pub(crate) struct Migrate {
     /// The etcd version that is to start on it
     #[arg(long, value_name = "3.5|3.6|3.7", value_parser = version)]
     target_version: Minor,
-    /// Migrate even if the log holds entries that this etcd does not know, or the db is damaged
+    /// Migrate even if the log holds entries that this etcd cannot read, or if the db is damaged
     #[arg(long)]
     force: bool,
 }

@@ -31,12 +31,13 @@ use crate::{
 
 /// Write a row for each key, for other engines: DuckDB, Polars, Spark, a spreadsheet
 ///
-/// The columns (docs/rows.md) are whose object it is, its revisions, its owners, labels and images, what encrypts it, and
-/// of which backup and cluster it is. Each backup is checked as `verify` does before its first row is written; a damaged
-/// one has no rows unless --force is given. Secrets have no value_hash, and what is masked elsewhere is masked here.
+/// Each row has the columns of docs/rows.md: kind, namespace and name of the object, its revisions, owners, labels and
+/// images, the encryption of its value, and its backup and cluster. Each backup is checked as `verify` does before its
+/// first row is written; a damaged one has no rows unless --force is given. Secrets have no value_hash, and secrets are
+/// masked as in all other commands.
 ///
-/// All or nothing: FILE is written beside its place and renamed. A damaged backup among several is left out; any error of
-/// the system leaves nothing.
+/// FILE is complete, or it is not made: it is written under another name and renamed at the end. If one of several
+/// backups is damaged, its rows are left out. After an error of the system, no FILE is left.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -46,7 +47,7 @@ Examples:
   etcdsnap rows backup.db --dataset rows/ --verdict -
 
 Exit status: 0 all rows are written; 1 a backup is damaged or no backup, or a value cannot be read; 2 wrong usage, or FILE
-exists; 3 could not be read or written, or changed meanwhile: the only one that is worth another try")]
+exists; 3 could not be read or written, or changed meanwhile: only then it makes sense to try again")]
 pub(crate) struct Rows {
     /// The backup
     snapshot: PathBuf,
@@ -130,7 +131,7 @@ impl Rows {
         }
         for word in kinds.iter().filter(|word| Path::new(word).exists()) {
             let name = file_name(word);
-            say!("note: {name} is taken for a KIND; ./{name} is the file");
+            say!("note: {name} is read as a KIND; ./{name} names the file");
         }
         let snapshots = std::iter::once(&self.snapshot).cloned().chain(more.iter().map(PathBuf::from)).collect();
         Ok((snapshots, kinds.iter().map(|kind| kind.to_string_lossy().into_owned()).collect()))

@@ -26,10 +26,10 @@ use crate::{
 
 /// Serve a backup as a read-only Kubernetes API: kubectl, k9s and other clients show what was in the cluster
 ///
-/// It listens on loopback, and writes a kubeconfig with one context for each SNAPSHOT; standard output is the line that
-/// a shell takes to use it. It runs until ^C, which removes the kubeconfig. Nothing can be changed: writes are refused.
-/// Secrets are masked. AGE in tables counts from the newest time in the backup; where a client computes ages itself, as
-/// `kubectl describe` does, they count from now.
+/// It listens on loopback, and writes a kubeconfig with one context for each SNAPSHOT. It prints the line that sets
+/// KUBECONFIG in a shell. It runs until ^C, and then removes the kubeconfig. Writes are refused. Secrets are masked.
+/// AGE in tables counts from the newest time in the backup. Ages that a client computes itself, as `kubectl describe`
+/// does, count from now.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -54,7 +54,7 @@ pub(crate) struct Serve {
     /// The name of the kubeconfig, a new file; without it one in $XDG_RUNTIME_DIR, or in --tmp-dir
     #[arg(long, value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
-    /// A further context for another state of the first SNAPSHOT: a revision, or a time as --at takes it
+    /// Add a context for another state of the first SNAPSHOT: a revision, or a time as for `get --at`
     #[arg(long = "context", value_name = "NAME=REV|TIME", value_parser = state)]
     contexts: Vec<(String, State)>,
     #[command(flatten)]

@@ -17,8 +17,9 @@ use crate::{
 
 /// List Raft's .snap files: up to which entry, who votes, and the v2store's members
 ///
-/// PATH is one file, or a data directory: then all of its member/snap, the newest last, and which of them etcd starts
-/// from, by the log. etcd 3.4 and 3.5 take the members from such a file, 3.6 who votes; 3.7 opens none.
+/// PATH is one file, or a data directory. For a directory all files in member/snap are listed, the newest last, and the
+/// one that etcd starts from is marked. etcd 3.4 and 3.5 read the members from this file, etcd 3.6 reads the voters,
+/// and etcd 3.7 does not open it.
 ///
 /// A `.snap.db` is a whole db that the leader sent: `etcdsnap status` and all other commands open it.
 #[derive(Debug, Args)]

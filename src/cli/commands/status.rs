@@ -20,8 +20,10 @@ use crate::{
 /// Show what a backup is, and how much is in it
 ///
 /// A list for one backup, a table for several. The fields are those of `etcdutl snapshot status`, the kind of file, and
-/// whether it has a trailer. For a data directory they are those of its db alone; LOG shows what its log holds besides,
-/// and to which revision that leads.
+/// whether it has a trailer. For a data directory, all fields but LOG are of the db alone. LOG shows how many entries
+/// the log holds that the db does not hold yet, and the revision after them. Identity is the uid of the namespace
+/// kube-system: it names the cluster. Newest time is the newest time in an object: the backup was taken then or shortly
+/// after.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -4,6 +4,7 @@ use clap::{Args, ValueEnum};
 use etcdsnap::{
     Error, Findings,
     audit::{Requests, Wanted},
+    bytes::counted,
     diff::{Change, Detail, Diff, Difference, Ignore, Verb, changes, stamped},
     etcd::Range,
     k8s::ManagedFields,
@@ -27,15 +28,15 @@ use crate::{
 /// a note names them, and the exit status is 1 when older entries of the log are left out.
 ///
 /// etcd records no times; the objects hold some (creation, managedFields, deletion requests, the Leases that nodes
-/// renew). A change was written at TIME or up to WITHIN later, as far as the clocks of the API servers are right.
-/// MANAGER is the program that wrote it (metadata.managedFields[].manager), a name that it gave itself: not a person.
-/// It is `-` where that is not certain.
+/// renew). A change was written at TIME or later, and at most WITHIN later, if the clocks of the API servers were
+/// right. MANAGER is the program that wrote it (metadata.managedFields[].manager). The program chose this name itself,
+/// and it does not name a person. `-`: not certain which program.
 ///
-/// With --audit-log, USER is who asked for it, FROM the address, and KNOWN how certain that is: `exact` where the log holds
-/// the revision, else by the time and the object; `unsure` where several requests may be it.
+/// With --audit-log, USER is the user who requested the change, FROM the address, and KNOWN how certain this is: `exact`
+/// where the log holds the revision, else by the time and the object; `unsure` where several requests may be the one.
 ///
-/// Left out by default, but counted: renewals of Leases, what API servers keep for themselves, and writes that changed
-/// nothing but managedFields, resourceVersion or generation.
+/// Left out by default, but counted: renewals of Leases, data that API servers write for themselves, and writes that
+/// changed only managedFields, resourceVersion or generation.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -62,7 +63,7 @@ pub(crate) struct Timeline {
     /// Only what these programs are known to have written, with commas
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     manager: Vec<String>,
-    /// Only objects that had these labels before or have them then, as `kubectl get -l` takes them
+    /// Only objects with these labels before or after the change, as `kubectl get -l` takes them
     #[arg(short = 'l', long, value_name = "LABELS", value_parser = LabelSelector::parse)]
     selector: Option<LabelSelector>,
     /// Only what is stored below PREFIX, the API server's --etcd-prefix
@@ -74,7 +75,7 @@ pub(crate) struct Timeline {
     /// Only what may have been written at this time or before, or at this revision or before
     #[arg(long, value_name = "TIME|REVISION", value_parser = point, allow_hyphen_values = true)]
     until: Option<Point>,
-    /// Show also what is left out by default
+    /// Show also the changes that are left out by default
     #[arg(long)]
     all: bool,
     /// Print no line of headers
@@ -231,7 +232,7 @@ impl Timeline {
         )?;
         lines.finish(&mut session.out)?;
         if left_out > 0 {
-            say!("note: {left_out} changes of no interest are left out; --all shows them");
+            say!("note: {} left out, such as renewals of Leases; --all shows them", counted(left_out, "change"));
         }
         if cluster.view.head == 0 {
             return Err(Error::not_found("the backup holds no keys").into());

@@ -25,18 +25,20 @@ use crate::{
 /// Check everything: is the backup good, and where is it damaged?
 ///
 /// It prints a table of the files, newest content first, then the findings with their places, then the newest good one
-/// of each cluster. `good`: everything was checked and is right. `doubtful`: all that can be checked is right, but
-/// nothing proves the values (no trailer), or etcd may have written to the file while it was copied. `damaged`:
-/// something is wrong. STARTS ON: which etcd starts on it, or on what a plain restore makes of it. REVISION, KEYS and
-/// SIZE are those of the db; of a data directory the log may hold more, and a hint says so.
+/// of each cluster. `good`: everything was checked and is right. `doubtful`: all that can be checked is right, but not
+/// everything can be checked: for example there is no trailer that proves the values, or the file was copied while etcd
+/// wrote to it. `damaged`: something is wrong. STARTS ON: the etcd versions that start on a data directory as it is;
+/// for any other backup, those that start on the result of a plain restore. REVISION, KEYS and SIZE are those of the db;
+/// the log of a data directory may hold more, and a hint says so.
 ///
-/// A folder means the files in it; with -r also those in its folders. What is certainly no backup, such as a list of
-/// checksums, is reported and does not count. Of two backups of one cluster, the newer one is the one whose history
-/// continues the other's. Where that is not known, it is the one with the newer time in its objects. A time that other
-/// clocks of the cluster contradict is ignored.
+/// A folder means the files in it, with -r also the files in the folders below. A file that is certainly no backup,
+/// such as a list of checksums, is reported, but does not change the exit status. The newer of two backups of one
+/// cluster is the one that continues the history of the other. If the histories do not show this, the one with the
+/// newer time in its objects is the newer backup. A time is ignored when other clocks of the cluster contradict it.
 ///
 /// For a data directory it also checks how db, log and `.snap` files fit, and where their member lists differ. For
-/// several directories of one cluster it compares the logs: which directory to keep, and what was agreed on.
+/// several directories of one cluster it compares the logs, and prints which directory to keep, and which entries were
+/// committed.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -44,7 +46,7 @@ Examples:
   etcdsnap verify --strict backups/ && echo all are good
   etcdsnap verify backups/*.db -o json
 
-Exit status: 0 good or doubtful (with --strict: good); 1 damaged, or the newest time is not certain;
+Exit status: 0 good or doubtful (with --strict: good); 1 damaged, or not certain which is newest;
 2 wrong usage; 3 could not be read, or changed meanwhile")]
 pub(crate) struct Verify {
     /// The backups
@@ -53,7 +55,7 @@ pub(crate) struct Verify {
     /// The format
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     output: Format,
-    /// Check the files in the folders of a folder too
+    /// Check also the files in the folders below a folder
     #[arg(short, long)]
     recursive: bool,
     /// Exit with 1 also when a backup is doubtful

@@ -147,7 +147,7 @@ fn asked(answer: &Answer) -> Vec<Line> {
 fn head(detail: &Detail<'_, '_>) -> Vec<Line> {
     let verb = detail.change.verb();
     let (sign, what) = match (detail.compacted, verb) {
-        (true, _) => ('=', "the last before the compaction"),
+        (true, _) => ('=', "last write before the compaction;"),
         (_, Verb::Create) => ('+', verb.name()),
         (_, Verb::Update | Verb::Put) => ('~', verb.name()),
         (_, Verb::Delete) => ('-', verb.name()),

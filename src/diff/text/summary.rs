@@ -2,7 +2,7 @@
 
 use super::Line;
 use crate::{
-    bytes::printable,
+    bytes::{counted, printable},
     diff::{Counts, Newer, Relation, Tally},
 };
 
@@ -86,7 +86,7 @@ impl Tally {
         if !reasons.is_empty() {
             let only = match self.only_ignored {
                 0 => String::new(),
-                n => format!(" ({n} objects differ in nothing else; --all shows them)"),
+                n => format!(" ({} differ only in these fields; --all shows them)", counted(n, "object")),
             };
             lines.push(Line::plain(format!("left out: {}{only}", reasons.join(", "))));
         }

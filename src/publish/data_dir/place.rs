@@ -130,7 +130,7 @@ impl Place {
                 "{}: a mount point, which would be moved aside with the old member, and be in the new one after a reboot",
                 mount.display()
             );
-            let hint = "unmount it first; a log on a file system of its own is to be outside of member/, where etcd's --wal-dir names it";
+            let hint = "unmount it first; to keep the log on another file system, use a folder outside of member/, and name it with etcd's --wal-dir";
             return Err(usage(what, hint));
         }
         match self.wal_dir.as_deref().map_or(Ok(None), mount_below)? {

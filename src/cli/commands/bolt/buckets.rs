@@ -10,7 +10,7 @@ use crate::{
 
 /// List the names of the buckets, one a line
 ///
-/// As `bbolt buckets`: those at the top level; buckets in them are keys of `bolt keys`.
+/// As `bbolt buckets`: the buckets at the top level. `bolt keys` lists the buckets inside a bucket among its keys.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

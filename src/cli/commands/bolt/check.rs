@@ -15,8 +15,8 @@ use crate::{
 
 /// Check whether the pages are consistent
 ///
-/// As `bbolt check`: OK, or what is wrong, a line each, and how many errors. Nothing ends the check, so that more may be
-/// found than bbolt does. `etcdsnap verify` checks the records and the trailer, too.
+/// As `bbolt check`: it prints OK, or one line for each error and their number. It does not stop at an error, so it may
+/// find more than bbolt. `etcdsnap verify` also checks the records and the trailer.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -28,13 +28,13 @@ pub(super) struct File {
 pub(super) struct Metas {
     /// The size of a page in bytes, such as 4096
     ///
-    /// Opens a file of which no meta page is valid, or that is of no known format.
+    /// For a file without a valid meta page, or of no known format.
     #[arg(long, value_name = "N")]
     page_size: Option<u32>,
     /// The page of the root bucket
     ///
-    /// That of an older meta page shows the state before the last commit. In a file without a valid meta page it is
-    /// searched for, and where several pages may be it they are listed.
+    /// The root page of the older meta page shows the state before the last commit. In a file without a valid meta
+    /// page, the root page is searched for; if several pages may be the root page, they are listed.
     #[arg(long, value_name = "PAGE")]
     root: Option<u64>,
 }

@@ -10,9 +10,9 @@ use crate::render::{is_printable, write_quoted};
 /// How bytes are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
-    /// As they are when all of it is printable, else as hex
+    /// As text if every byte is printable, else as hex
     Auto,
-    /// In quotes, with what is not printable as \xNN
+    /// In quotes, with bytes that are not printable as \xNN
     AsciiEncoded,
     /// As hex
     Hex,

@@ -17,7 +17,7 @@ use crate::{
 
 /// Print the value of a key in a bucket
 ///
-/// As `bbolt get`. The value is printed as it is stored, a Secret too.
+/// As `bbolt get`. The value is printed as it is stored, also a Secret.
 #[derive(Debug, Args)]
 #[command(override_usage = "etcdsnap bolt get [OPTIONS] <SNAPSHOT> <BUCKET>... <KEY>")]
 #[command(after_help = "\

@@ -13,7 +13,7 @@ use crate::{
 
 /// List the keys of a bucket, one a line
 ///
-/// As `bbolt keys`: in order, with the names of the buckets in it.
+/// As `bbolt keys`: in order, together with the names of the buckets inside.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

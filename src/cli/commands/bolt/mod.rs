@@ -19,11 +19,11 @@ use crate::{
 
 /// Print the pages of the db, as the bbolt command line does
 ///
-/// Arguments, flags and output are those of bbolt 1.5. Broken files, on which bbolt ends, are read as far as possible: what
-/// is wrong is on stderr, and the exit status is 1. No file is locked or written to. Of a data directory the db is
+/// Arguments, flags and output are those of bbolt 1.5. Broken files, on which bbolt stops, are read as far as possible:
+/// errors are printed on stderr, and the exit status is 1. No file is locked or changed. In a data directory, the db is
 /// read, and the log is not applied.
 ///
-/// Keys and values are printed as they are stored, Secrets too. `--format redacted` prints length and SHA-256 instead.
+/// Keys and values are printed as they are stored, also Secrets. `--format redacted` prints length and SHA-256 instead.
 #[derive(Debug, Args)]
 #[command(arg_required_else_help = true)]
 #[command(after_help = "\

@@ -26,13 +26,13 @@ use crate::{
 
 /// Check backups, and note in the catalog what they hold
 ///
-/// A folder means all backups in it and in its folders, compressed ones too; what is certainly no backup is passed over.
-/// Each backup in an archive of several is added by its own name, ARCHIVE:NAME. A file that is as it was when it was added
-/// is not read again, unless keys are given now and it has values that no key has opened. Files of the catalog below a
-/// folder that are gone are marked as missing; what they held stays known.
+/// A folder means all backups in it and in the folders below, also compressed ones. Files that are certainly no backups
+/// are left out. Each backup in an archive of several is added by its own name, ARCHIVE:NAME. A file that has not changed
+/// since it was added is not read again, unless you give keys now and some of its values could not be opened before. When
+/// a file of the catalog is no longer in its folder, it is marked as missing; the catalog keeps what it held.
 ///
-/// Damaged backups are listed, and what they hold is not taken into the catalog, because it may not be all. ^C ends after
-/// the file that is being read, and keeps what was added.
+/// Damaged backups are listed, but their objects are not in the catalog, because some may be missing. ^C ends the run
+/// after the current file, and keeps what was added.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -228,7 +228,7 @@ impl Add {
             ReportFormat::Text => text(session, &document)?,
         }
         if document.interrupted {
-            say!("interrupted: what was added is kept; the next `catalog add` goes on with the rest");
+            say!("interrupted: what was added is kept; the next `catalog add` continues with the rest");
             exit = Exit::System;
         }
         Ok(exit)

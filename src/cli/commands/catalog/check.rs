@@ -15,10 +15,10 @@ use crate::{
     session::Session,
 };
 
-/// Check whether the files are as they were when they were added: changed, missing, or gone bad on the disk
+/// Check whether the files have changed since they were added, are missing, or were damaged by the disk
 ///
-/// Every file is read again, and its SHA-256 compared with the one in the catalog: the content of a file that nobody has
-/// written to may have changed all the same. --quick compares only size, time and inode.
+/// Every file is read again, and its SHA-256 is compared with the one in the catalog: a disk can change the content of
+/// a file although nobody has written to it. --quick compares only size, time and inode.
 #[derive(Debug, Args)]
 #[command(after_help = "Exit status: 1 when a file is not as it was, 3 when one could not be read")]
 pub(crate) struct Check {

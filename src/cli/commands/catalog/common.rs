@@ -139,10 +139,10 @@ pub(super) struct What {
     pub(super) what: Vec<String>,
     #[command(flatten)]
     pub(super) within: InNamespace,
-    /// Only what is stored below PREFIX, or under another key of etcd that begins so
+    /// Only keys of etcd that begin with PREFIX
     #[arg(long, value_name = "PREFIX")]
     prefix: Option<String>,
-    /// What is stored under this key of etcd
+    /// The object that is stored under this key of etcd
     #[arg(long, conflicts_with = "prefix")]
     pub(super) key: Option<String>,
 }

@@ -19,9 +19,9 @@ use crate::{
 
 /// Show what differs between two backups of one cluster, without opening them
 ///
-/// A and B are paths, names of files, or times: of a time the newest backup up to it. `+` added, `-` removed, `!`
-/// replaced by another object of the same name, `~` changed, `=` written again with an equal value. Events and Leases are
-/// counted; --all lists them.
+/// A and B are paths, names of files, or times; a time means the newest backup that is not later. `+` added, `-`
+/// removed, `!` replaced by another object of the same name, `~` changed, `=` written again with an equal value. Events
+/// and Leases are counted; --all lists them.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -21,9 +21,9 @@ use crate::{
 
 /// Find the backups that hold an object: first and last seen, every version, and the line that brings it back
 ///
-/// Found by its name, its kind, a prefix of keys, one key, labels, an image or its uid, in every backup that is or was in
-/// the catalog. A version that was written and overwritten, or an object that was made and deleted, between two backups
-/// is in none of them: the number of such writes is printed. Damaged backups are not looked into.
+/// Select objects by name, kind, a prefix of keys, one key, labels, an image or the uid. Every backup that is or was in
+/// the catalog is searched, but not damaged ones. Writes between two backups that a later write replaced are in none of
+/// them: their number is printed.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -133,8 +133,10 @@ impl Find {
         if items.is_empty() {
             let what = format!("no backup in the catalog holds {}", self.what.words());
             let hint = match damaged {
-                0 => "what was made and deleted between two backups is in none".to_owned(),
-                n => format!("{n} damaged backups were not looked into: `etcdsnap salvage FILE --list` does"),
+                0 => "an object that was created and deleted between two backups is in neither of them".to_owned(),
+                n => format!(
+                    "damaged backups, which are not searched: {n}; `etcdsnap salvage FILE --list` lists what is in one"
+                ),
             };
             return Err(Error::not_found(what.trim_end().to_owned()).hinted(hint).into());
         }
@@ -151,7 +153,7 @@ impl Find {
                     text(session, &catalog, row, one, object)?;
                 }
                 if damaged > 0 {
-                    say!("note: {damaged} damaged backups were not looked into");
+                    say!("note: damaged backups, which are not searched: {damaged}");
                 }
             }
         }

@@ -13,8 +13,9 @@ use crate::{
 
 /// Show what grew: the size of the values of each kind or namespace, from backup to backup
 ///
-/// The kind that grew most comes first. CHART has one bar for each backup, or for each of several when there are more
-/// than 40; its height is relative to the greatest of the line. Old revisions and free pages are not counted.
+/// The kind that grew most comes first. CHART has one bar for each backup, or one for several backups when there are
+/// more than 40. The highest bar of a line is the largest size in this line. Old revisions and free pages are not
+/// counted.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -10,8 +10,9 @@ use crate::{
 
 /// Show every stored revision of an object in all backups of its cluster, and what changed at each
 ///
-/// As `history --also`: the backups of the row that hold it are opened, and each shows every change since its last
-/// compaction. Backups whose file is gone are left out, and named. `catalog find` answers without opening any.
+/// As `history --also`: the backups that hold the object are opened, and each shows every change since its last
+/// compaction. Backups whose file is missing are left out, and a message names them. `catalog find` answers without
+/// opening a backup.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -68,7 +69,7 @@ impl History {
             }
         }
         if gone > 0 {
-            say!("note: {gone} backups that may hold more of it are not there any more");
+            say!("note: missing backups that may hold more revisions of it: {gone}");
         }
         let Some((newest, others)) = files.split_last() else {
             return Err(Error::not_found("none of the backups that hold it is there any more").into());

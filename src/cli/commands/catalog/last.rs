@@ -19,7 +19,8 @@ use crate::{
 
 /// Show the newest backup of each cluster, and of each branch of one
 ///
-/// By the revision: a clock may be wrong. Only files that were there when the catalog was last brought up to date.
+/// The newest is the one with the highest revision, because a clock may be wrong. Only files that existed when `catalog
+/// add` last ran are shown.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

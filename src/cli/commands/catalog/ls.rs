@@ -17,12 +17,13 @@ use crate::{
 
 /// List the backups in the catalog, oldest content first
 ///
-/// NEWEST is the newest time inside, AGE counts from it to now. CLUSTER is the start of its identity; `/1` and `/2` after
-/// it are branches: the cluster was restored, and went on from there. A note says where backups are missing in the
-/// usual distance. Files in which there is no readable backup come last.
+/// NEWEST is the newest time in the backup, AGE counts from that time to now. CLUSTER is the start of the identity of
+/// the cluster; `/1` and `/2` after it are branches of the history, which begin when a cluster is restored. A note
+/// names the places where the usual interval between two backups is exceeded. Files without a readable backup come
+/// last.
 ///
-/// REVISION and KEYS are those with the log of a data directory, SIZE is that of the files on disk, unpacked. `verify`
-/// and `status` print those of the db alone. Of a damaged file of which no key could be read they are not known: `-`.
+/// REVISION and KEYS include the log of a data directory. SIZE is the size of the unpacked files on disk. (`verify` and
+/// `status` print the numbers of the db alone.) `-`: not known, because no key of a damaged file could be read.
 #[derive(Debug, Args)]
 pub(crate) struct Ls {
     /// The format

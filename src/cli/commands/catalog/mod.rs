@@ -19,15 +19,16 @@ use crate::{
 
 /// Search many backups: which is the last good one, which holds an object, when did it change, what grew
 ///
-/// `add` checks each backup once, as `verify` does, and notes what it holds; the other commands answer from that. Backups
-/// are told apart by their content: a copy is no second backup, and a file that was moved is found again. Values are not
-/// in the catalog, only hashes of them with a key that is, so keep it as you keep the backups.
+/// `add` checks each backup once, as `verify` does, and notes what it holds. The other commands read only the catalog.
+/// A backup is known by its content: a copy is not a second backup, and a file that was moved is found again. The
+/// catalog holds no values, but keyed hashes of them together with the key. Protect it as you protect the backups.
 ///
-/// The backups of one cluster, by the uid of its Namespace kube-system, form a row in which each continues the one
-/// before. When a cluster was restored and went on from there, the row forks, and each branch is a row of its own.
+/// Backups whose Namespace kube-system has the same uid are of one cluster. They form a row, in which each backup
+/// continues the history of the one before. When a cluster was restored from an old backup, its history has two
+/// branches, and each branch is a row of its own.
 ///
-/// The catalog is a file, $XDG_STATE_HOME/etcdsnap/catalog.redb or ~/.local/state/etcdsnap/catalog.redb. One process at a
-/// time adds to it; the others can be used meanwhile.
+/// The catalog is a file, $XDG_STATE_HOME/etcdsnap/catalog.redb or ~/.local/state/etcdsnap/catalog.redb. Only one
+/// process at a time can add to it; the other commands can run at the same time.
 #[derive(Debug, Args)]
 #[command(arg_required_else_help = true)]
 #[command(after_help = "\

@@ -25,15 +25,15 @@ use crate::{
     session::Session,
 };
 
-/// Remove old backups: what is kept of each cluster, and what not
+/// Print which old backups can be removed, and with --yes remove them
 ///
-/// Nothing is removed without --yes. The backups of each cluster, by its identity, are counted on their own; the time
-/// of a backup is the newest time inside. Kept are the last N, and the last of each of the last N hours, days, weeks and
-/// months (UTC) that have one. Only good backups count, and only they are removed: what is damaged or doubtful stays, as
-/// does everything of a cluster without a good backup, or of no known cluster.
+/// Nothing is removed without --yes. The backups of each cluster are counted separately. The time of a backup is the
+/// newest time in it. The last N backups are kept, and the last backup of each of the last N hours, days, weeks and
+/// months (UTC) that have one. Only good backups are counted and removed. Damaged and doubtful backups are kept, and so
+/// are all backups of a cluster that has no good one, and backups of no known cluster.
 ///
-/// The newest good backup of a cluster is never removed. It is read again before anything of that cluster is removed,
-/// and a file that is not as it was when it was added is not touched. Copies of what is removed are removed too.
+/// The newest good backup of a cluster is never removed. It is read again before a backup of that cluster is removed. A
+/// file that has changed since it was added is not removed. Copies of a removed backup are removed too.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

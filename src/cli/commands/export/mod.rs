@@ -22,15 +22,15 @@ use crate::{
 
 /// Write objects as files for `kubectl apply`, on this or another cluster
 ///
-/// Objects are selected as for `get`; -n without a KIND includes the Namespace. Left out is what a cluster makes by itself
-/// (objects that have a controller as owner, Endpoints of Services with a selector, kube-root-ca.crt, tokens, Nodes,
-/// Leases, built-in roles, ...), what was valid at that time only (Events, ended Jobs and Pods, objects being deleted),
-/// and what is secret. Removed from each object is what a server sets (status, resourceVersion, managedFields, ...) and
-/// what is valid only in the cluster that it is from: uid, ownerReferences and finalizers, a Pod's node, a Service's
-/// clusterIP (nodePorts stay), the uid of the claim that a volume is bound to (claim and volume still name each other), a
-/// Job's own selector.
+/// Objects are selected as for `get`; -n without a KIND includes the Namespace. Left out are objects that a cluster
+/// makes by itself (objects with a controller as owner, Endpoints of Services with a selector, kube-root-ca.crt,
+/// tokens, Nodes, Leases, built-in roles, ...), objects that were valid only at that time (Events, ended Jobs and Pods,
+/// objects being deleted), and secrets. Some fields of each object are removed: those that a server sets (status,
+/// resourceVersion, managedFields, ...), and those that are valid only in the old cluster: uid, ownerReferences and
+/// finalizers, the node of a Pod, the clusterIP of a Service (nodePorts are kept), the uid of the claim that a volume
+/// is bound to (claim and volume still name each other), and the selector that a Job got from the server.
 ///
-/// An object that is named, and what is in a Namespace that is named, is exported even when it was being deleted.
+/// If you name an object or a namespace, it is exported even when it was being deleted.
 ///
 /// Objects get a version that a cluster serves by default. A custom resource gets the storage version of its
 /// CustomResourceDefinition when its own version is no longer served; with a conversion webhook it is left out. A built-in
@@ -40,9 +40,9 @@ use crate::{
 /// CustomResourceDefinitions, classes, volumes, ConfigMaps, Secrets, ServiceAccounts, roles, Services. References inside
 /// custom resources are not known.
 ///
-/// DIR is written completely or not at all: files numbered in the order to apply them, and MANIFEST, which `sha256sum -c`
-/// reads and which lists what was changed, needed and left out, and why. When something is wrong with the backup,
-/// DIR.etcdsnap.json describes it; what can be read is exported.
+/// DIR is written completely or not at all: files numbered in the order to apply them, and MANIFEST, which `sha256sum
+/// -c` reads and which lists what was changed, needed and left out, and why. When the backup is damaged, everything
+/// that can be read is exported, and DIR.etcdsnap.json describes the damage.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -52,8 +52,8 @@ Examples:
   etcdsnap export backup.db deploy/web -n shop --rev 4711 --to - | kubectl apply --server-side -f -
   etcdsnap export backup.db secrets -n shop --to ./shop --reveal --encryption-config keys.yaml
 
-Exit status: 1 when an object that was named is not there or cannot be read, all are left out, or the
-backup is damaged")]
+Exit status: 1 when an object that was named is not there or cannot be read, when every object is
+left out, or when the backup is damaged")]
 pub(crate) struct Export {
     /// The backup
     snapshot: PathBuf,
@@ -68,7 +68,7 @@ pub(crate) struct Export {
     /// Also export what the selected objects need; Secrets only with --reveal
     #[arg(long)]
     with_deps: bool,
-    /// Leave out only what is secret
+    /// Leave out only secrets; with --reveal nothing
     #[arg(long)]
     all: bool,
     /// Keep uids, owners, finalizers, nodes, addresses and versions, for the cluster that the backup is from

@@ -6,6 +6,7 @@ use std::{
 };
 
 use etcdsnap::{
+    bytes::counted,
     etcd::KeyValue,
     export::{Exporter, LeftOut, Made, Tally, Why, Written},
 };
@@ -94,7 +95,7 @@ pub(super) fn stream(outcome: &Outcome<'_, '_, '_>) {
 pub(super) fn folder(out: &mut impl Write, outcome: &Outcome<'_, '_, '_>, written: &Written) -> io::Result<()> {
     let name = |path: &Path| printable(path.display().to_string());
     writeln!(out, "export {}", name(&written.folder))?;
-    writeln!(out, "  {:<11} {} objects", "exported", outcome.tally.exported)?;
+    writeln!(out, "  {:<11} {}", "exported", counted(outcome.tally.exported, "object"))?;
     outcome.changes(out, "  ")?;
     writeln!(out, "  {:<11} {} (`sha256sum -c` reads it) lists each", "manifest", name(&written.manifest))?;
     if let Some(doubt) = &written.doubt {

@@ -14,14 +14,14 @@ use crate::{
 
 /// Print objects as kubectl does; without a KIND a list of everything
 ///
-/// With a KIND it is the table that kubectl prints, column for column. A backup has no "now": AGE counts from the newest
-/// time in it. Without -n it is all namespaces. KIND is a plural, singular or short
-/// name, or RESOURCE.GROUP; kinds that the snapshot's own CustomResourceDefinitions define count too; `all` is kubectl's.
-/// What `yaml`, `kyaml`, `json`, `ndjson` and templates print is not masked. They show Secrets as they are stored, or
-/// decrypted where the key is given. Elsewhere the names of OAuth tokens are masked, because the name is the token.
+/// With a KIND it prints the same table as kubectl, column for column. A backup has no "now": AGE counts from the
+/// newest time in it. Without -n, objects of all namespaces are shown. KIND is a plural, singular or short name, or
+/// RESOURCE.GROUP, also of the CustomResourceDefinitions in the snapshot. `all` means the same kinds as for kubectl.
+/// The formats `yaml`, `kyaml`, `json`, `ndjson` and templates mask nothing: they show Secrets as they are stored, or
+/// decrypted if the key is given. All other outputs mask the names of OAuth tokens, because the name is the token.
 ///
-/// Only one object is in memory at a time, also while objects are selected and sorted. But `jsonpath` and `go-template`
-/// need the whole list, and `custom-columns` needs the text of all lines.
+/// Large backups: `jsonpath` and `go-template` need memory for the whole list, and `custom-columns` for the text of all
+/// lines. All other formats need memory for one object at a time.
 #[derive(Debug, Args)]
 #[command(mut_arg("reveal", |arg| arg.help("Show the names of OAuth tokens, which are secret, instead of a mask")))]
 #[command(after_help = "\
@@ -45,7 +45,7 @@ pub(crate) struct Get {
     /// The field to sort by, such as .metadata.creationTimestamp; objects without it come first
     #[arg(long, value_name = "PATH", default_value = "", hide_default_value = true)]
     pub(super) sort_by: String,
-    /// The object under this key of etcd
+    /// The object that is stored under this key of etcd
     #[arg(long, conflicts_with_all = ["what", "namespace", "prefix"], hide_short_help = true)]
     pub(super) key: Option<String>,
     /// The format: a table with a KIND, a summary without one
@@ -58,7 +58,7 @@ pub(crate) struct Get {
     #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set, num_args = 0..=1,
           require_equals = true, default_missing_value = "true", hide_short_help = true)]
     pub(super) allow_missing_template_keys: bool,
-    /// Print no line of headers
+    /// Print no header line
     #[arg(long)]
     pub(super) no_headers: bool,
     /// Labels that are columns too: a,b
@@ -70,7 +70,7 @@ pub(crate) struct Get {
     /// Print the kind before each name in a table, as if several kinds were listed
     #[arg(long, hide_short_help = true)]
     pub(super) show_kind: bool,
-    /// Print nothing, and exit with 0, where nothing that was asked for is there
+    /// Print nothing, and exit with 0, when no object that was asked for exists
     #[arg(long, hide_short_help = true)]
     pub(super) ignore_not_found: bool,
     /// Print metadata.managedFields too

@@ -22,28 +22,29 @@ use crate::{args::LogDir, session::Session};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Where")]
 pub(super) struct Where {
-    /// The data directory: DIR/member is made
+    /// The data directory; the result is DIR/member
     #[arg(long, value_name = "DIR", required_unless_present_any = ["to", "to_snapshot"])]
     pub(super) data_dir: Option<PathBuf>,
     /// Put the log into DIR instead of member/wal
     #[arg(long, value_name = "DIR", hide_short_help = true)]
     pub(super) wal_dir: Option<PathBuf>,
-    /// With --all-members: DIR/NAME is made for each
+    /// With --all-members: the folder in which each member gets its own, DIR/NAME
     #[arg(long, value_name = "DIR", requires = "all_members", conflicts_with_all = ["data_dir", "wal_dir"])]
     pub(super) to: Option<PathBuf>,
     /// Make a snapshot file instead, with its SHA-256
     ///
-    /// Its members are those of the backup. For what takes files: etcdutl, Talos, k3s, OpenShift. What would be
-    /// restored is in it: the log, up to where it is wanted, without what is left out.
+    /// For programs that restore from a snapshot file: etcdutl, Talos, k3s, OpenShift. All other options have the same
+    /// effect as for a data directory: entries of a log are applied, and what they remove is not in the file. The
+    /// members are those of the backup.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["data_dir", "wal_dir", "to", "keep_old"])]
     pub(super) to_snapshot: Option<PathBuf>,
-    /// Rename a member that is there already to member.before-<UTC>
+    /// Rename an existing member/ to member.before-<UTC>
     #[arg(long)]
     pub(super) keep_old: bool,
     /// Give what is written to USER[:GROUP] [default: as root, the owner of the member or data directory that is there]
     #[arg(long, value_name = "OWNER", hide_short_help = true)]
     pub(super) owner: Option<String>,
-    /// The folders' mode, octal; files have it without x
+    /// The mode of the folders, octal; files get the same mode without the x bits
     #[arg(long, default_value = "0700", value_parser = mode, hide_short_help = true)]
     pub(super) mode: u32,
 }
@@ -51,12 +52,12 @@ pub(super) struct Where {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "A backup that is not good")]
 pub(super) struct TrustArgs {
-    /// Take a backup without SHA-256 trailer, such as a copy of member/snap/db
+    /// Restore a backup without SHA-256 trailer, such as a copy of member/snap/db
     #[arg(long)]
     pub(super) skip_hash_check: bool,
-    /// Take a damaged backup; a file beside the result records the damage
+    /// Restore a damaged backup; a file beside the result records the damage
     ///
-    /// With --skip-hash-check also one whose trailer is wrong.
+    /// Together with --skip-hash-check, also a backup whose trailer is wrong.
     #[arg(long)]
     pub(super) force: bool,
 }
@@ -64,20 +65,20 @@ pub(super) struct TrustArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "What is changed in the db")]
 pub(super) struct Revisions {
-    /// Raise the revision by N, or past all that is known
+    /// Raise the revision by N, or (auto) past every revision that is known
     ///
-    /// What was before is marked as compacted.
+    /// All earlier revisions are marked as compacted.
     #[arg(long, value_name = "N|auto", value_parser = Bump::from_str)]
     pub(super) bump_revision: Option<Bump>,
-    /// Implied by --bump-revision, which etcdutl asks for both
+    /// Has no effect of its own: --bump-revision includes it. For command lines of etcdutl, which needs both
     #[arg(long, requires = "bump_revision", hide_short_help = true)]
     pub(super) mark_compacted: bool,
     /// A newer backup, or the data directory of a dead member: --bump-revision goes past it
     ///
-    /// Only with --bump-revision. `auto` adds 1,000,000,000 to the highest revision that is known: a backup does not
-    /// show how many revisions followed it. The data directories of most of the voters, with their logs, do, and `auto`
-    /// then adds only a fifth: if they are undamaged, and of this cluster by the uid of kube-system or by a member that
-    /// both list. A backup of another cluster, by the uid of kube-system, is refused.
+    /// Only with --bump-revision. A backup does not show how many revisions followed it, so `auto` adds 1,000,000,000
+    /// to the highest revision that is known. The data directories of most of the voters, with their logs, show the
+    /// last revision: then `auto` adds only 20 %. They must be undamaged, and of this cluster: with the same uid of
+    /// kube-system, or with a member that both list. A backup with another uid of kube-system is refused.
     #[arg(long, value_name = "SNAPSHOT", hide_short_help = true)]
     pub(super) past: Vec<PathBuf>,
     /// Remove the history before REV
@@ -94,10 +95,10 @@ pub(super) struct CarryArgs {
     /// Remove the alarms; for NOSPACE with --compact latest --defrag, which make the db smaller
     #[arg(long)]
     pub(super) disarm_alarms: bool,
-    /// Turn auth off, keep users and roles
+    /// Turn auth off, and keep users and roles
     #[arg(long, hide_short_help = true)]
     pub(super) reset_auth: bool,
-    /// Turn auth off, remove users and roles
+    /// Turn auth off, and remove users and roles
     #[arg(long, hide_short_help = true)]
     pub(super) drop_auth: bool,
     /// Remove the leases and the keys bound to them
@@ -109,7 +110,7 @@ pub(super) struct CarryArgs {
     /// End a downgrade that is in progress
     #[arg(long, hide_short_help = true)]
     pub(super) clear_downgrade: bool,
-    /// Make it start on this etcd
+    /// Change the db so that this version of etcd starts on it
     #[arg(long, value_name = "3.4|3.5|3.6|3.7", value_parser = etcd)]
     pub(super) for_etcd: Option<Minor>,
 }

@@ -31,9 +31,9 @@ use crate::{
 /// Make a data directory that etcd starts on
 ///
 /// The backup is verified first. Everything is written next to the destination, and renamed into place at the end: the
-/// result is complete, or there is none. In DIR only `member/` is changed. Name the member with --member (as in the
-/// snapshot), with --from-manifest or --from-config, or with etcdutl's flags. A data directory is taken with
-/// its log, as etcd takes it when it starts. --wal rolls a snapshot forward.
+/// result is complete, or there is none. In the data directory only `member/` is changed. Name the member with --member
+/// (a name from the snapshot), with --from-manifest or --from-config, or with etcdutl's flags. A data directory is read
+/// with its log, as etcd reads it when it starts. --wal adds the newer entries of a member's log to a snapshot.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -45,14 +45,16 @@ Examples:
   etcdsnap restore /mnt/m1/etcd /mnt/m2/etcd /mnt/m3/etcd --all-members --to ./restored
 
 Exit status: 0 restored; 1 refused because of the backup; 2 wrong usage, or a member is there; 3 a
-read or write failed. Nothing was changed unless it is 0, or stderr says \"restore succeeded\"")]
+read or write failed. Nothing was changed unless the status is 0 or stderr has the line \"restore
+succeeded\" (3 with this line: only the summary could not be printed)")]
 pub(crate) struct Restore {
     /// The backup
     snapshot: PathBuf,
     /// Data directories of other members of the same cluster
     ///
-    /// Their logs are compared: the one that would be elected is restored, and what a majority proves decides about its
-    /// entries past the last commit on disk.
+    /// The logs are compared. The member that etcd would elect as leader is restored. Entries at the end of its log
+    /// that are on the disks of a majority are kept, because they were committed. --uncommitted decides about the
+    /// others.
     #[arg(value_name = "DIR", conflicts_with_all = ["wal", "no_wal"])]
     members: Vec<PathBuf>,
     /// Print the plan and the renames, verify the backup, check free space and the rights to write and to change owners;

@@ -26,10 +26,11 @@ use crate::{
         .help("Apply the log up to revision N; a transaction is never split"))
 )]
 pub(super) struct Reach {
-    /// Apply a log that goes further: a member's member/wal or data directory
+    /// Apply the newer entries of this log: a member's member/wal or data directory
     #[arg(long, value_name = "DIR", conflicts_with = "no_wal")]
     wal: Option<PathBuf>,
-    /// Restore what is known to be written by this time, such as 2026-11-21T02:04:00Z (UTC) or -10m, as `get --at` finds it
+    /// Restore the state at this time, such as 2026-11-21T02:04:00Z (UTC) or -10m: as `get --at`, the last revision
+    /// that is known to be written by then
     #[arg(long, value_name = "TIME", conflicts_with_all = ["to_index", "to_revision"], value_parser = time,
           allow_hyphen_values = true)]
     at: Option<Time>,

@@ -28,7 +28,7 @@ pub(super) struct WhoseArgs {
     /// FILE is the YAML of etcd's --config-file, or a file of ETCD_... variables.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["from_manifest", "member", "name"])]
     from_config: Option<PathBuf>,
-    /// Every member, each in a folder of its name below --to
+    /// Restore every member, each in a folder of its name below --to
     #[arg(long, requires = "to", conflicts_with_all = ["name", "initial_advertise_peer_urls"])]
     pub(super) all_members: bool,
     /// The member's name
@@ -39,16 +39,17 @@ pub(super) struct WhoseArgs {
     /// With a manifest or configuration, they are used instead of those in it.
     #[arg(long, value_name = "CLUSTER")]
     initial_cluster: Option<String>,
-    /// What keeps clusters with the same URLs apart [default: etcd-cluster]
+    /// A text that makes the ids of this cluster differ from those of another with the same URLs [default:
+    /// etcd-cluster]
     #[arg(long, value_name = "TOKEN", hide_short_help = true)]
     initial_cluster_token: Option<String>,
-    /// Take a new token, so that an old member that still runs cannot join the new cluster
+    /// Make a new token, so that an old member that still runs cannot join the new cluster
     #[arg(long, conflicts_with = "initial_cluster_token", hide_short_help = true)]
     pub(super) fresh_token: bool,
     /// The member's peer URLs [default: those in --initial-cluster]
     #[arg(long, value_name = "URLS", hide_short_help = true)]
     initial_advertise_peer_urls: Option<String>,
-    /// This member is to be a learner
+    /// Make this member a learner
     #[arg(long, value_name = "NAME", hide_short_help = true)]
     learner: Vec<String>,
 }

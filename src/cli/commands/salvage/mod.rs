@@ -23,15 +23,16 @@ use crate::{
 
 /// Save what is left in a broken db, as a new snapshot
 ///
-/// For a db that `verify` calls damaged: its tree is broken, a meta page or the end of the file is lost, pages were
-/// overwritten. Every page that still holds records is read, whether a tree reaches it or not. For each key its newest
-/// record is judged: `proved`, when the record is surely in the keyspace and no later revision is missing; `likely`, when a
-/// later change may be lost; `conflicting`, when copies of the record differ. Deleted and overwritten values are left out.
+/// For a db that `verify` calls damaged, for example because its tree is broken, a meta page or the end of the file is
+/// lost, or pages were overwritten. Every page that still holds records is read, also pages that the tree no longer
+/// leads to. The newest record of each key gets a verdict. `proved`: it is the last state of the key, and no later
+/// revision is missing. `likely`: a later change may be lost. `conflicting`: copies of the record differ. Deleted and
+/// overwritten values are left out.
 ///
-/// A data directory is taken with its log, and --wal adds another: entries that the db lost are applied again.
+/// A data directory is read with its log; --wal adds another log. Entries whose changes the db lost are applied again.
 ///
-/// FILE is a snapshot with a trailer, of the last state and without history when something is missing. FILE.etcdsnap.json
-/// holds the report, and `verify` and `restore` read it: the result is never called good.
+/// FILE is a snapshot with a trailer. When something is missing, FILE holds only the last state of each key, and no
+/// older revisions. FILE.etcdsnap.json holds the report. `verify` and `restore` read it: they never call FILE good.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -47,7 +48,7 @@ Exit status: 0 every live key is proved and nothing is missing; 1 something is l
 or missing (FILE is there), or there is nothing to save; 2 wrong usage, or FILE exists; 3 could not
 be read or written")]
 pub(crate) struct Salvage {
-    /// The broken db: a file, a data directory, either of them in an archive, or what is left of one
+    /// The broken db: a file, a data directory, or an archive that holds one, also a broken archive
     input: PathBuf,
     /// The new file that is written
     #[arg(long, value_name = "FILE", required_unless_present = "list")]
@@ -65,7 +66,7 @@ pub(crate) struct Salvage {
         conflicts_with = "list"
     )]
     uncommitted: Option<Uncommitted>,
-    /// Which values are written
+    /// Write only values with this verdict or a better one [default: likely]
     #[arg(long, value_enum, value_name = "proved|likely", default_value_t = Values::Likely, hide_default_value = true,
           hide_possible_values = true)]
     only: Values,
@@ -75,10 +76,11 @@ pub(crate) struct Salvage {
     /// The format: text or json; with --list table, json or ndjson
     #[arg(short, long, value_enum, value_name = "FORMAT", hide_possible_values = true)]
     output: Option<Output>,
-    /// Bytes in a page, where most pages do not show the right one
+    /// The page size in bytes, if most pages show a wrong one
     #[arg(long, value_name = "N", value_parser = page_size)]
     page_size: Option<u32>,
-    /// Look for the db at every sector: it is somewhere inside a disk image or a larger file, or its start is missing
+    /// Look for the db at every sector: for a disk image or another larger file that holds the db, or when the start of
+    /// the db is missing
     #[arg(long)]
     scan: bool,
     #[command(flatten)]

@@ -24,6 +24,7 @@ pub(super) fn report(out: &mut impl Write, report: &Report) -> io::Result<()> {
             let tree = match root.holes {
                 _ if !root.latest => "nothing shows that its tree is the latest, so it proves nothing".to_owned(),
                 0 => "its tree is whole".to_owned(),
+                1 => "1 part of its tree is missing".to_owned(),
                 n => format!("{n} parts of its tree are missing"),
             };
             writeln!(out, "root: page {page}, {from}; {tree}")?;
@@ -39,7 +40,7 @@ pub(super) fn report(out: &mut impl Write, report: &Report) -> io::Result<()> {
             false => {
                 writeln!(
                     out,
-                    "another db at offset {base}, {pages} pages: the newer one is taken, and nothing is proved"
+                    "another db at offset {base}, {pages} pages: the newer of the two is read, and nothing is proved"
                 )?;
             }
         }
@@ -116,7 +117,7 @@ pub(super) fn report(out: &mut impl Write, report: &Report) -> io::Result<()> {
     for bucket in &report.buckets {
         let from = match (bucket.from, bucket.page) {
             (From::Tree, _) if !bucket.partial => continue,
-            (From::Made, _) => "nothing is left of it: it is made anew".to_owned(),
+            (From::Made, _) => "nothing is left of it: an empty one is made".to_owned(),
             (_, page) => {
                 format!("from page {}{}", page.unwrap_or(0), if bucket.partial { ", not all of it" } else { "" })
             }

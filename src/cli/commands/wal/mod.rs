@@ -27,19 +27,20 @@ use crate::{
 
 /// List Raft's log (WAL), record by record, with the place of any damage
 ///
-/// PATH is a data directory (with its db or without), its `member/wal`, one segment, or any of these in an archive.
-/// The lines before the table name the member, what is committed, and who votes.
+/// PATH is a data directory (its db may be missing), its `member/wal`, one segment, or any of these in an archive. The
+/// lines before the table name the member, what is committed, and who votes.
 ///
 /// SEQ and OFFSET are a record's place: the segment's number in its file name, and the byte its frame begins at. NOTE
-/// marks entries that a new leader's have overwritten, those past the last commit on disk, and what follows a torn
-/// place, where etcd cuts the log off. An entry was written at TIME or later, by the times in the objects that it and
-/// the entries before it write (creation, managedFields, deletion requests, Leases). BY is the user, where auth was on,
-/// and the last four digits of the id of the member that the request was made to.
+/// marks entries that entries of a later leader have replaced, entries past the last commit on disk, and all records
+/// after a torn place, where etcd cuts the log off. The log holds no times. TIME comes from the Kubernetes objects that
+/// this entry and the entries before it write (creation, managedFields, deletion requests, Leases): the entry was
+/// written at TIME or later. BY is the user, if auth was on, and the last four digits of the id of the member that
+/// received the request.
 ///
-/// Of a Kubernetes object only kind, name and size are shown; passwords, tokens and what else is secret are masked.
+/// Of a Kubernetes object only kind, name and size are shown. Passwords, tokens and other secrets are masked.
 ///
-/// Damage is reported on stderr at its place among the records, and what can be read around it is shown. A torn
-/// end, which etcd cuts off at its next start, is a warning.
+/// Damage is reported on stderr at its place among the records. The records before and after it are shown. A torn end,
+/// which etcd cuts off at its next start, is a warning.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
