@@ -29,7 +29,7 @@
 //! | who changed it, by the API server's audit log | [`audit::Wanted`], [`audit::read`] |
 //! | objects for another cluster | [`export::Exporter`] |
 //! | rows for other engines | [`rows::read`], [`rows::Row`], [`rows::COLUMNS`] |
-//! | a read-only Kubernetes API on it (feature `serve`) | `serve::Backup`, `serve::Server` |
+//! | a read-only Kubernetes API on it, and etcd's API (feature `serve`) | `serve::Backup`, `serve::Etcd`, `serve::Server` |
 //! | many backups | `catalog::Catalog`, with the feature `catalog` |
 //! | a data directory for an etcd | [`restore::Plan`], [`rewrite::Alone`], [`rewrite::Migrate`] |
 //! | records of runs, and the check of their chain | [`evidence::Recorder`], [`evidence::check`] |
@@ -62,7 +62,8 @@
 //! the order in which they can be applied, and writes them as one folder ([`export::Folder`]).
 //!
 //! `serve` answers the requests of Kubernetes clients from such a state (`serve::Backup`): each object is decoded when it
-//! is asked for, and a long list is written in pieces as the client takes them. It is the one room with network code.
+//! is asked for, and a long list is written in pieces as the client takes them. `serve::Etcd` does the same for etcd's clients,
+//! and keeps what they write in memory. It is the one room with network code.
 //!
 //! `restore` starts with `verify`, too: [`restore::Facts`] of the snapshot and [`restore::Wanted`] make a
 //! [`restore::Plan`]; [`restore::apply`] copies the db into a staging folder and runs the same checks over the copy, writes

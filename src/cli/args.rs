@@ -285,6 +285,11 @@ pub(crate) struct Masking {
 }
 
 impl Masking {
+    /// Whether secrets are shown.
+    pub(crate) fn reveals(&self) -> bool {
+        self.reveal
+    }
+
     /// The mask of this run.
     pub(crate) fn mask(&self) -> Result<Mask> {
         match &self.mask_key {
@@ -361,6 +366,11 @@ pub(crate) fn time(text: &str) -> Result<Time, String> {
 }
 
 impl When {
+    /// Whether a state is named.
+    pub(crate) fn is_named(&self) -> bool {
+        self.at.is_some() || self.rev != 0
+    }
+
     /// The revision of the flags; none for the last. Prints the revision that was found for a time.
     pub(crate) fn revision(&self, snapshot: &Snapshot<'_>, ring: &Ring) -> Result<Option<i64>> {
         match self.at {

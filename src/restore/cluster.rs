@@ -6,7 +6,10 @@ use sha1::{Digest as _, Sha1};
 use crate::{
     Error, Result,
     document::Id,
-    etcd::{State, peer_urls, state::Member},
+    etcd::{
+        State, peer_urls,
+        state::{Member, cluster_id},
+    },
 };
 
 /// The most members of a cluster; the v2store's event history ends at 1000.
@@ -179,19 +182,10 @@ pub fn check_advertised(member: &NewMember, advertised: &str) -> Result<()> {
     Ok(())
 }
 
-fn first_of(sha: Sha1) -> Id {
-    Id(sha.finalize().first_chunk().map_or(0, |first| u64::from_be_bytes(*first)))
-}
-
 /// A member's id (`membership.computeMemberID`): the URLs sorted.
 fn member_id(peer_urls: &[String], token: &str) -> Id {
-    let sha = peer_urls.iter().fold(Sha1::new(), Sha1::chain_update);
-    first_of(sha.chain_update(token))
-}
-
-/// A cluster's id (`RaftCluster.genID`): the ids ascending.
-fn cluster_id(members: impl Iterator<Item = Id>) -> Id {
-    first_of(members.fold(Sha1::new(), |sha, id| sha.chain_update(id.0.to_be_bytes())))
+    let sha = peer_urls.iter().fold(Sha1::new(), Sha1::chain_update).chain_update(token).finalize();
+    Id(sha.first_chunk().map_or(0, |first| u64::from_be_bytes(*first)))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //!  Server: sockets, HTTP ──> Request ──> Api ──> one Backup ──> Answer: bytes, or pieces as the client takes them
 //!                                                  Catalog: groups, versions, resources
 //!                                                  states: Clusters at revisions
+//!     └────────── HTTP/2 ──> Etcd: etcd's API on the same backup, and writes in memory
 //! ```
 //!
 //! What is served does not change: the catalog is made once, and a request reads only the keys that it asks for.
@@ -19,6 +20,7 @@ mod backup;
 mod body;
 mod catalog;
 mod discovery;
+mod etcd;
 mod health;
 mod item;
 mod kubeconfig;
@@ -35,6 +37,7 @@ mod watch;
 pub use answer::{Answer, Content, Pieces, Step};
 pub use api::Api;
 pub use backup::Backup;
+pub use etcd::{Etcd, saved_path};
 pub use kubeconfig::{Context, KubeconfigFile, kubeconfig};
 pub use request::Request;
 pub use server::{Answered, Log, Server};

@@ -27,7 +27,16 @@ use hyper_util::{
 };
 use tokio::{net::TcpStream, runtime, task::spawn_blocking, time};
 
-use super::{answer::Answer, api::Api, backup::Backup, body::Sent, request::Request, socket::Socket, status::Refusal};
+use super::{
+    answer::Answer,
+    api::Api,
+    backup::Backup,
+    body::Sent,
+    etcd::{Etcd, Services},
+    request::Request,
+    socket::Socket,
+    status::Refusal,
+};
 use crate::{
     Error, Result,
     hash::{hex, random},
@@ -56,6 +65,8 @@ pub type Log = Arc<dyn Fn(&str) + Send + Sync>;
 pub struct Server {
     listeners: Vec<(TcpListener, SocketAddr)>,
     secret: String,
+    /// The address of etcd's API.
+    etcd: Option<(TcpListener, SocketAddr, Arc<Etcd>)>,
 }
 
 /// What was answered.
@@ -74,21 +85,23 @@ impl Server {
     /// # Errors
     /// When the address is not loopback, or cannot be listened on.
     pub fn bind(address: SocketAddr, count: u16) -> Result<Self> {
-        if !address.ip().is_loopback() {
-            return Err(Error::usage(format!("{address}: only a loopback address can be listened on"))
-                .hinted("127.0.0.1:0, or [::1]:0; `ssh -L` reaches it from another machine"));
-        }
         let mut listeners = Vec::new();
         for n in 0..count {
             let port = if address.port() == 0 { 0 } else { address.port().saturating_add(n) };
-            let address = SocketAddr::new(address.ip(), port);
-            let fault = |source| Error::io(address.to_string(), "listen", source);
-            let listener = TcpListener::bind(address).map_err(fault)?;
-            listener.set_nonblocking(true).map_err(fault)?;
-            let address = listener.local_addr().map_err(fault)?;
-            listeners.push((listener, address));
+            listeners.push(listen(SocketAddr::new(address.ip(), port))?);
         }
-        Ok(Self { listeners, secret: secret()? })
+        Ok(Self { listeners, secret: secret()?, etcd: None })
+    }
+
+    /// Serves etcd's API too, on the loopback `address`; returns the address with its port. Whoever reaches the address
+    /// may use it: etcd's clients know no secret path.
+    ///
+    /// # Errors
+    /// As [`Server::bind`].
+    pub fn add_etcd(&mut self, address: SocketAddr, etcd: Arc<Etcd>) -> Result<SocketAddr> {
+        let (listener, address) = listen(address)?;
+        self.etcd = Some((listener, address, etcd));
+        Ok(address)
     }
 
     /// The URLs, in the order of the backups.
@@ -123,7 +136,22 @@ impl Server {
                     shared: Arc::clone(&shared),
                     log: Arc::clone(log),
                 };
-                tokio::spawn(accept(listener, place));
+                tokio::spawn(accept(listener, Arc::clone(&shared), move |stream, counted| {
+                    connection(stream, place.clone(), counted)
+                }));
+            }
+            if let Some((listener, address, etcd)) = self.etcd {
+                let listener = tokio::net::TcpListener::from_std(listener).map_err(fault)?;
+                let services = Services::new(&etcd, format!("http://{address}"));
+                let counter = Arc::clone(&shared);
+                tokio::spawn(accept(listener, Arc::clone(&shared), move |stream, counted| {
+                    let (services, counter) = (services.clone(), Arc::clone(&counter));
+                    async move {
+                        services.connection(stream, move |refused| counter.count(refused)).await;
+                        drop(counted);
+                    }
+                }));
+                tokio::spawn(etcd.expire());
             }
             while !stop.load(SeqCst) {
                 time::sleep(TICK).await;
@@ -133,6 +161,18 @@ impl Server {
         runtime.shutdown_timeout(Duration::from_secs(1));
         ended.map(|()| Answered { answered: shared.answered.load(SeqCst), refused: shared.refused.load(SeqCst) })
     }
+}
+
+fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr)> {
+    if !address.ip().is_loopback() {
+        return Err(Error::usage(format!("{address}: only a loopback address can be listened on"))
+            .hinted("127.0.0.1:0, or [::1]:0; `ssh -L` reaches it from another machine"));
+    }
+    let fault = |source| Error::io(address.to_string(), "listen", source);
+    let listener = TcpListener::bind(address).map_err(fault)?;
+    listener.set_nonblocking(true).map_err(fault)?;
+    let address = listener.local_addr().map_err(fault)?;
+    Ok((listener, address))
 }
 
 /// 128 random bits.
@@ -145,6 +185,13 @@ struct Shared {
     connections: AtomicUsize,
     answered: AtomicU64,
     refused: AtomicU64,
+}
+
+impl Shared {
+    fn count(&self, refused: bool) {
+        let counter = if refused { &self.refused } else { &self.answered };
+        counter.fetch_add(1, SeqCst);
+    }
 }
 
 /// One of the addresses.
@@ -166,22 +213,26 @@ impl Drop for Counted {
     }
 }
 
-async fn accept(listener: tokio::net::TcpListener, place: Place) {
+async fn accept<F: Future<Output = ()> + Send + 'static>(
+    listener: tokio::net::TcpListener,
+    shared: Arc<Shared>,
+    serve: impl Fn(TcpStream, Counted) -> F,
+) {
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             // no file is left for it: one may be soon
             time::sleep(TICK).await;
             continue;
         };
-        let counted = Counted(Arc::clone(&place.shared));
-        if place.shared.connections.fetch_add(1, SeqCst) >= CONNECTIONS {
-            place.shared.refused.fetch_add(1, SeqCst);
+        let counted = Counted(Arc::clone(&shared));
+        if shared.connections.fetch_add(1, SeqCst) >= CONNECTIONS {
+            shared.count(true);
             // without waiting: what does not fit is not needed
             let _ =
                 stream.try_write(b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
             continue;
         }
-        tokio::spawn(connection(stream, place.clone(), counted));
+        tokio::spawn(serve(stream, counted));
     }
 }
 
@@ -205,8 +256,7 @@ impl Place {
     async fn respond(self, request: hyper::Request<Incoming>) -> Response<Sent> {
         let head = request.method() == Method::HEAD;
         let answer = self.answer(request).await;
-        let counter = if answer.code < 400 { &self.shared.answered } else { &self.shared.refused };
-        counter.fetch_add(1, SeqCst);
+        self.shared.count(answer.code >= 400);
         let (code, content_type) = (answer.code, answer.content_type);
         let content = if head { super::Content::Whole(Vec::new()) } else { answer.content };
         let mut response = Response::new(Sent::new(content, self.log));

@@ -144,7 +144,10 @@ impl File {
                     break;
                 }
                 "*" => {
-                    self.globs.push(before.clone());
+                    // one that several modules of a file have is looked into once
+                    if !self.globs.contains(before) {
+                        self.globs.push(before.clone());
+                    }
                     break;
                 }
                 "::" => {}

@@ -13,15 +13,17 @@ use etcdsnap::{
     error::Severity,
     k8s::Ring,
     objects::{At, Cluster, Time},
-    serve::{Backup, Context, KubeconfigFile, Log, Server},
+    publish::Doubt,
+    serve::{Backup, Context, Etcd, KubeconfigFile, Log, Server, saved_path},
     source::Source,
+    verify::verify,
 };
 
 use crate::{
     args::{Keys, LogArgs, Masking, When, revision_at, time},
     failure::{Exit, Failure},
     render::shell,
-    session::{Session, one_stdin, stop_at_signal},
+    session::{Session, arguments, one_stdin, stop_at_signal},
 };
 
 /// Serve a backup as a read-only Kubernetes API: kubectl, k9s and other clients show what was in the cluster
@@ -57,6 +59,27 @@ pub(crate) struct Serve {
     /// Add a context for another state of the first SNAPSHOT: a revision, or a time as for `get --at`
     #[arg(long = "context", value_name = "NAME=REV|TIME", value_parser = state)]
     contexts: Vec<(String, State)>,
+    /// Serve etcd's API too, on the loopback address ADDRESS:PORT; port 0, as without a value, is one that is free
+    ///
+    /// It is the whole SNAPSHOT, with the values as they are stored, or opened where there are keys: so it needs --reveal.
+    /// etcd's clients know no secret path: every user of this machine may read it while it is served.
+    #[arg(long, value_name = "ADDRESS:PORT", num_args = 0..=1, default_missing_value = "127.0.0.1:0",
+          require_equals = true, help_heading = "etcd's API")]
+    etcd: Option<SocketAddr>,
+    /// Take writes over etcd's API, and keep them in memory; SNAPSHOT is only read
+    ///
+    /// The leases of the backup do not expire. The Kubernetes API of this server shows the backup without the writes.
+    #[arg(long, requires = "etcd", help_heading = "etcd's API")]
+    overlay: bool,
+    /// Keep no more than BYTES of writes; further ones are refused as by an etcd without space
+    #[arg(long, value_name = "BYTES", requires = "overlay", default_value_t = 256 << 20, hide_short_help = true,
+          help_heading = "etcd's API")]
+    overlay_limit: u64,
+    /// When the server ends, write SNAPSHOT with the writes as a snapshot to FILE, a new file
+    ///
+    /// Values that were opened with keys stay encrypted in it; what was written is as it was sent.
+    #[arg(long, value_name = "FILE", requires = "overlay", help_heading = "etcd's API")]
+    save_overlay: Option<PathBuf>,
     #[command(flatten)]
     when: When,
     #[command(flatten)]
@@ -91,15 +114,24 @@ impl Serve {
         let stop = stop_at_signal();
         let named: Vec<PathBuf> = [self.snapshot.clone()].into_iter().chain(self.members.clone()).collect();
         one_stdin(&named)?;
+        self.check_etcd()?;
         let options = session.options(&self.log.dir, named.iter().map(PathBuf::as_path))?;
         let ring = self.keys.ring()?;
-        let (mut backups, mut sources) = (Vec::new(), Vec::new());
+        let limit = self.overlay.then_some(self.overlay_limit);
+        let mut saved = self.save_overlay.as_deref().map(|to| Ok::<_, Error>((saved_path(to)?, None))).transpose()?;
+        let (mut backups, mut sources, mut etcd) = (Vec::new(), Vec::new(), None);
         for path in &named {
             // what is served lives until the end of the run
             let source: &'static Source = Box::leak(Box::new(session.open_with(path, &options)?));
             let snapshot = &*Box::leak(Box::new(session.load(source, &self.log.load())?));
             let at = self.when.at(snapshot, &ring)?;
             let main = Cluster::open(snapshot, ring.clone(), at)?.named(source.name());
+            if let Some((_, doubt)) = &mut saved {
+                *doubt = self.doubt(source)?;
+            }
+            if self.etcd.is_some() {
+                etcd = Some(Etcd::new(source, snapshot, main.ring.clone(), limit));
+            }
             let mut states = vec![(context_name(path), main)];
             for (name, state) in self.contexts.iter().filter(|_| sources.is_empty()) {
                 let at = state.at(&states, &ring)?;
@@ -114,11 +146,16 @@ impl Serve {
             sources.push(source);
         }
         let count = u16::try_from(backups.len()).map_err(|_| Error::usage("too many contexts"))?;
-        let server = Server::bind(self.listen, count)?;
+        let mut server = Server::bind(self.listen, count)?;
         let urls = server.urls();
         let context = |(backup, url): (&Arc<Backup>, String)| Context { name: backup.name.clone(), url };
         let contexts: Vec<_> = backups.iter().zip(urls).map(context).collect();
         backups.iter().for_each(|backup| describe(backup));
+        if let Some((address, etcd)) = self.etcd.zip(etcd.clone()) {
+            let revision = etcd.revision();
+            let address = server.add_etcd(address, etcd)?;
+            say!("note: etcd's API is at {address}, at revision {revision}; every user of this machine may read it");
+        }
         let file = KubeconfigFile::create(self.kubeconfig_path(session), &contexts)?;
         writeln!(session.out, "export KUBECONFIG={}", shell(file.path()))?;
         session.out.flush()?;
@@ -129,8 +166,37 @@ impl Serve {
         for source in sources {
             session.intact(source)?;
         }
+        if let Some(((to, doubt), etcd)) = saved.zip(etcd) {
+            etcd.save(&to, doubt.as_ref())?;
+            say!("note: {}: saved at revision {}", escape(to.as_os_str().as_encoded_bytes()), etcd.revision());
+        }
         let damaged = backups.iter().any(|backup| backup.findings().damaged());
         Ok(if damaged { Exit::Content } else { Exit::Good })
+    }
+
+    /// What is known against the backup, before anything is written that is saved with it.
+    fn doubt(&self, source: &Source) -> Result<Option<Doubt>, Error> {
+        let report = verify(source, &self.log.load(), |_| {})?;
+        if report.findings.damaged() {
+            let what = format!("{}: damaged: what is written could not be saved", source.name());
+            return Err(Error::refused(what).hinted("leave --save-overlay out, or use what `etcdsnap salvage` saves"));
+        }
+        Ok(report.doubt(&arguments()))
+    }
+
+    fn check_etcd(&self) -> Result<(), Error> {
+        if self.etcd.is_none() {
+            return Ok(());
+        }
+        if !self.masking.reveals() {
+            return Err(Error::usage("--etcd serves the values as they are stored, secrets too")
+                .hinted("add --reveal, if whoever uses this machine may see them"));
+        }
+        if !self.members.is_empty() || self.when.is_named() {
+            return Err(Error::usage("--etcd serves one SNAPSHOT, the whole of it")
+                .hinted("a client asks for a revision: `etcdctl get KEY --rev N`"));
+        }
+        Ok(())
     }
 
     /// The name of a context; a file of the same name in another folder gets a number.

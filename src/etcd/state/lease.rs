@@ -45,7 +45,7 @@ impl Lease {
         }
     }
 
-    pub(in crate::etcd) fn encode(&self) -> Vec<u8> {
+    pub(crate) fn encode(&self) -> Vec<u8> {
         let fields = [(1, self.id), (2, self.ttl), (3, self.remaining_ttl)].into_iter().filter(|(_, n)| *n != 0);
         fields.fold(Writer::new(), |message, (number, n)| message.varint(number, n.cast_unsigned())).finish()
     }

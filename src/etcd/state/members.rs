@@ -1,6 +1,7 @@
 //! The buckets `members` and `members_removed` (`schema/membership.go`).
 
 use serde::{Deserialize, Deserializer, Serialize};
+use sha1::{Digest as _, Sha1};
 
 use crate::{
     Code, Finding,
@@ -73,6 +74,13 @@ impl Member {
     pub fn started(&self) -> bool {
         !self.name.is_empty()
     }
+}
+
+/// The id of the cluster of these members (`RaftCluster.genID`), whose ids are ascending.
+#[must_use]
+pub fn cluster_id(members: impl Iterator<Item = Id>) -> Id {
+    let sha = members.fold(Sha1::new(), |sha, id| sha.chain_update(id.0.to_be_bytes())).finalize();
+    Id(sha.first_chunk().map_or(0, |first| u64::from_be_bytes(*first)))
 }
 
 /// An entry of `members_removed`: only an id.

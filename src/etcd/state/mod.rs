@@ -17,7 +17,7 @@ pub use auth::{Auth, Permission, PermissionKind, Role, User};
 pub use cluster::{Cluster, Downgrade};
 pub use document::ListedMember;
 pub use lease::Lease;
-pub use members::Member;
+pub use members::{Member, cluster_id};
 pub use meta::{ConfState, Meta};
 pub(super) use values::text;
 

@@ -29,6 +29,12 @@ impl<'a> Apiserver<'a> {
         Self::start_with(peers, etcd, &["--disable-admission-plugins", "ServiceAccount"])
     }
 
+    /// The same on what answers as an etcd at `endpoint`.
+    #[track_caller]
+    pub fn start_at(peers: &'a Peers, endpoint: &str) -> Self {
+        Self::start_on(peers, endpoint, &["--disable-admission-plugins", "ServiceAccount"])
+    }
+
     /// Starts it and its controllers, and waits until both are ready.
     #[track_caller]
     pub fn start_with_controllers(peers: &'a Peers, etcd: &Etcd) -> (Self, Controllers) {
@@ -77,6 +83,11 @@ impl<'a> Apiserver<'a> {
 
     #[track_caller]
     fn start_with(peers: &'a Peers, etcd: &Etcd, flags: &[&str]) -> Self {
+        Self::start_on(peers, &etcd.endpoint, flags)
+    }
+
+    #[track_caller]
+    fn start_on(peers: &'a Peers, endpoint: &str, flags: &[&str]) -> Self {
         for _ in 0..5 {
             let home = TempDir::new().unwrap();
             let at = |name: &str| home.path().join(name);
@@ -85,7 +96,7 @@ impl<'a> Apiserver<'a> {
             let [port, _] = free_ports();
             let child = peers
                 .command("kube-apiserver")
-                .args(["--etcd-servers", &etcd.endpoint, "--secure-port", &port.to_string()])
+                .args(["--etcd-servers", endpoint, "--secure-port", &port.to_string()])
                 .args(["--bind-address", "127.0.0.1", "--advertise-address", "10.0.0.1"])
                 .args(["--service-cluster-ip-range", "10.96.0.0/16", "--authorization-mode", "RBAC"])
                 .args(flags)

@@ -6,6 +6,8 @@ pub mod apiserver;
 pub mod breaking;
 pub mod gateway;
 pub mod gotext;
+#[cfg(feature = "serve")]
+pub mod grpc;
 pub mod killed;
 pub mod log;
 pub mod made;

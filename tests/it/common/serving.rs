@@ -77,6 +77,14 @@ impl Serving {
         fs::read_to_string(self.home.path().join("stderr")).unwrap()
     }
 
+    /// The address of etcd's API.
+    #[track_caller]
+    pub fn etcd(&self) -> String {
+        let said = self.said();
+        let address = said.split("etcd's API is at ").nth(1).and_then(|rest| rest.split(',').next());
+        address.unwrap_or_else(|| panic!("no etcd: {said}")).to_owned()
+    }
+
     /// A `GET` below the secret path of the first context.
     #[track_caller]
     pub fn get(&self, path: &str) -> Response {

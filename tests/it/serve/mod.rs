@@ -1,5 +1,6 @@
 //! `serve`: the Kubernetes API on a backup, asked with plain HTTP.
 
+pub mod etcd;
 mod hostile;
 pub mod kubectl;
 mod watch;
