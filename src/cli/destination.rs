@@ -8,6 +8,7 @@ use std::{
 use clap::{Args, ValueEnum, builder::PossibleValue};
 use etcdsnap::{
     Error, Result,
+    bytes::file_name,
     rows::{Column, Encoder, Format, Sink, Table},
     source::is_stdin,
 };
@@ -55,8 +56,11 @@ impl Destination {
 
     /// The format, which this build has.
     pub(crate) fn format(&self) -> Result<Format> {
-        let by_name = || Format::of(self.file()?);
-        let format = self.format.map(|name| name.0).or_else(by_name).unwrap_or(Format::Ndjson);
+        let format = match (self.format, self.file()) {
+            (Some(name), _) => name.0,
+            (None, Some(file)) => Format::of(file)?,
+            (None, None) => Format::Ndjson,
+        };
         format.check()?;
         Ok(format)
     }
@@ -69,6 +73,12 @@ impl Destination {
             None => Ok(Out::Stdout(Stdout::new(format, columns)?)),
         }
     }
+}
+
+/// Reports what was written; stdout stays free for other outputs.
+pub(crate) fn say_written(rows: u64, to: &Path) {
+    let rows = if rows == 1 { "1 row".to_owned() } else { format!("{rows} rows") };
+    say!("wrote {rows} to {}", file_name(to));
 }
 
 /// Rows that go to stdout.
@@ -123,7 +133,9 @@ impl<T: Table> Out<T> {
         match self {
             Self::Stdout(mut out) => out.end(session),
             Self::File(sink) => {
+                let rows = sink.count();
                 let path = sink.publish()?;
+                say_written(rows, &path);
                 Ok(session.wrote(&[path])?)
             }
         }

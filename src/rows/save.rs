@@ -117,6 +117,7 @@ pub struct Sink<T: Table> {
     file: File,
     encoder: Box<dyn Encoder<T>>,
     out: Vec<u8>,
+    count: u64,
 }
 
 impl<T: Table> std::fmt::Debug for Sink<T> {
@@ -143,7 +144,7 @@ impl<T: Table> Sink<T> {
         let path = draft.path();
         let file = create(&path)?;
         let encoder = format.encoder(columns).map_err(fault(to, "write"))?;
-        Ok(Self { draft, to: to.to_owned(), path, file, encoder, out: Vec::new() })
+        Ok(Self { draft, to: to.to_owned(), path, file, encoder, out: Vec::new(), count: 0 })
     }
 
     /// Adds rows.
@@ -152,6 +153,7 @@ impl<T: Table> Sink<T> {
     /// When they cannot be written.
     pub fn rows<'l>(&mut self, lines: &'l [T::Line<'l>]) -> Result<()> {
         self.encoder.rows(lines, &mut self.out).map_err(fault(&self.to, "write"))?;
+        self.count = self.count.saturating_add(lines.len() as u64);
         if self.out.len() >= BUFFER { self.flush() } else { Ok(()) }
     }
 
@@ -159,6 +161,12 @@ impl<T: Table> Sink<T> {
         self.file.write_all(&self.out).map_err(fault(&self.path, "write"))?;
         self.out.clear();
         Ok(())
+    }
+
+    /// The number of rows that were added.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.count
     }
 
     /// Puts the file in its place, and returns its path.

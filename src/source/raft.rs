@@ -234,7 +234,9 @@ impl<'o> Opening<'o> {
             RaftKind::Snaps => ("raft snapshots (*.snap)", "name a data directory, its member/snap, or a .snap file"),
         };
         let what = format!("{}: no {wanted} there: {what}", self.files.name());
-        Error::not_found(what).hinted(hint)
+        // a file that is the db of a data directory
+        let dir = datadir::around(&self.files.origin.path).map(|dir| format!("name {}", file_name(dir)));
+        Error::not_found(what).hinted(dir.unwrap_or_else(|| hint.to_owned()))
     }
 
     fn finish(mut self) -> Result<RaftFiles> {

@@ -46,6 +46,8 @@ fn every_command_names_the_log_that_is_not_read() {
         let (_, _, said) = run_in(&dir.path().join(inside), &["status", name]);
         assert!(said.contains("/m1, whose log is not read"), "{name}: {said}");
     }
+    let (code, _, said) = run_in(dir.path(), &["wal", "m1/member/snap/db"]);
+    assert!(code == 1 && said.contains("hint: name m1\n"), "{said}");
     // a copy is part of nothing, nor is a db whose log is empty
     fs::copy(dir.path().join("m1/member/snap/db"), dir.path().join("db")).unwrap();
     let (_, _, said) = run_in(dir.path(), &["status", "db"]);

@@ -12,6 +12,34 @@ use serde_json::Value;
 
 use crate::common::{etcdsnap, made};
 
+/// The name of a file is that of its format, and what was written is reported.
+#[test]
+fn a_file_has_the_format_of_its_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name).display().to_string();
+    let run = |args: &[&str]| {
+        let output = etcdsnap([&["rows", "fixtures/kube.db", "ns"], args].concat());
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    let (_, all, said) = run(&[]);
+    assert!(!said.contains("wrote"), "{said}");
+    for name in ["r.xlsx", "r.csv.gz", "r.json"] {
+        let (code, _, said) = run(&["--to", &at(name)]);
+        assert!(code == Some(2) && said.contains("not the ending of a format: ndjson, csv, parquet, arrow"), "{said}");
+        assert!(said.contains("hint: --format ndjson|csv|parquet|arrow ") && !Path::new(&at(name)).exists(), "{said}");
+    }
+    let rows = all.lines().count();
+    for (name, more) in [("r.jsonl", &[][..]), ("rows", &[]), ("r.json", &["--format", "ndjson"])] {
+        let (code, out, said) = run(&[&["--to", &at(name)], more].concat());
+        assert!(code == Some(0) && out.is_empty(), "{said}");
+        assert!(said.ends_with(&format!("wrote {rows} rows to {}\n", at(name))), "{said}");
+        assert_eq!(fs::read_to_string(at(name)).unwrap(), all);
+    }
+    let (code, _, said) = run(&["--dataset", &at("set")]);
+    assert!(code == Some(0) && said.ends_with(&format!("wrote {rows} rows to {}\n", at("set"))), "{said}");
+    assert_eq!(run(&["--dataset", &at("set"), "--overwrite"]).0, Some(2));
+}
+
 fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }

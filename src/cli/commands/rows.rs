@@ -22,7 +22,7 @@ use etcdsnap::{
 use super::unknown::UnknownFields;
 use crate::{
     args::{InNamespace, Keys, LogArgs, Masking},
-    destination::{Destination, Stdout},
+    destination::{Destination, Stdout, say_written},
     failure::{Exit, Failure},
     render::printable,
     session::{Session, one_stdin, print_notes, stop_at_signal},
@@ -60,7 +60,7 @@ pub(crate) struct Rows {
     destination: Destination,
     /// The folder for a file of each backup, DIR/cluster=ID/date=DATE/SHA16.FORMAT; the same backup again replaces its
     /// file
-    #[arg(long, value_name = "DIR", conflicts_with = "to")]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["to", "overwrite"])]
     dataset: Option<PathBuf>,
     /// Write to FILE what became of each backup, one JSON document a line, on failure too; - for stdout
     #[arg(long, value_name = "FILE")]
@@ -183,6 +183,7 @@ impl Rows {
             Out::Files(files) => {
                 let written = files.end()?;
                 session.wrote(written.as_slice())?;
+                written.as_deref().or(self.dataset.as_deref()).iter().for_each(|to| say_written(rows, to));
             }
         }
         Ok(worst)

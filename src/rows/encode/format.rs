@@ -9,6 +9,7 @@ use super::parquet;
 use super::{csv, encoder::Encoder, ndjson};
 use crate::{
     Error, Result,
+    bytes::file_name,
     rows::table::{Column, Table},
 };
 
@@ -40,11 +41,27 @@ impl Format {
         }
     }
 
-    /// The format of a file by the ending of its name.
-    #[must_use]
-    pub fn of(path: &Path) -> Option<Self> {
-        let ending = path.extension()?;
-        Self::ALL.into_iter().find(|format| ending == format.name())
+    /// The format of a file by the ending of its name; ndjson where it has none.
+    ///
+    /// # Errors
+    /// When the ending is that of no format: the file would not be what its name says.
+    pub fn of(path: &Path) -> Result<Self> {
+        let Some(ending) = path.extension() else { return Ok(Self::Ndjson) };
+        let known = Self::ALL.into_iter().find(|format| ending == format.name() || ending == format.other_ending());
+        known.ok_or_else(|| {
+            let names = Self::ALL.map(Self::name);
+            let what = format!("{}: not the ending of a format: {}", file_name(path), names.join(", "));
+            Error::usage(what).hinted(format!("--format {} names the format of any file", names.join("|")))
+        })
+    }
+
+    /// Another ending that files of the format have.
+    fn other_ending(self) -> &'static str {
+        match self {
+            Self::Ndjson => "jsonl",
+            Self::Arrow => "arrows",
+            Self::Csv | Self::Parquet => self.name(),
+        }
     }
 
     /// Whether it is text, which a terminal can show.
