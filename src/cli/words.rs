@@ -55,6 +55,9 @@ pub(crate) fn complete(command: &Command, mut args: Vec<OsString>) -> Result<(Ve
     if of.get_name() == "restore" {
         no_objects(&args, &words).map_or(Ok(()), Err)?;
     }
+    if matches!(of.get_name(), "get" | "describe" | "timeline" | "history" | "export") {
+        second_file(of.get_name(), &args, &words).map_or(Ok(()), Err)?;
+    }
     let variable = env::var_os(VARIABLE).filter(|file| !file.is_empty());
     match (variable, word) {
         (None, word) => match word.filter(|word| !is_file(word, rest)) {
@@ -294,6 +297,22 @@ fn out_of_order(command: &Command, args: &[OsString], words: &[usize]) -> Option
                 .lines(["status", "verify", "get"].map(|name| Call::new("etcdsnap").arg(name).arg(first))),
         ),
     })
+}
+
+/// The reason where a command that reads one backup is given two.
+fn second_file(command: &str, args: &[OsString], words: &[usize]) -> Option<Error> {
+    let mut words = words.iter().filter_map(|at| args.get(*at));
+    let (first, second) = (words.next()?, words.next()?);
+    // a kind that the backup defines may have the name of a file
+    let is_file = |word: &OsString| Path::new(word).is_file() && word.to_str().is_some_and(|word| word.contains('.'));
+    if !(is_file(first) && is_file(second)) {
+        return None;
+    }
+    let diff = Call::new("etcdsnap diff").arg(first).arg(second).remark("compares them");
+    let history = Call::new("etcdsnap history").arg(second).args(["KIND/NAME", "--also"]).arg(first);
+    let history = history.remark("the history of an object in both");
+    let what = format!("{command} reads one backup, and {} is a second one", file_name(second));
+    Some(Error::usage(what).hinted(Advice::from("of two backups:").lines([diff, history])))
 }
 
 /// The reason where `restore` is given objects, which some programs restore.

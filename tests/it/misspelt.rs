@@ -170,6 +170,12 @@ fn words_in_another_order_are_answered_with_the_call() {
             "{call:?}: {error}"
         );
     }
+    // of two backups another command is meant
+    for command in ["timeline", "get", "history"] {
+        let (code, _, error) = run(&[command, kube, "fixtures/kube-later.db", "-n", "shop"]);
+        assert!(code == 2 && error.contains("reads one backup"), "{command}: {error}");
+        assert!(error.contains("  etcdsnap diff fixtures/kube.db fixtures/kube-later.db "), "{command}: {error}");
+    }
     // one of several backups that is not there is just that
     for command in ["verify", "status"] {
         let (_, _, error) = run(&[command, "missing.db", kube]);
