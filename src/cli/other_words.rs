@@ -74,8 +74,7 @@ const WORDS: &[(&[&str], &str)] = &[
     ),
     (
         &["find", "search", "where"],
-        "`etcdsnap get FILE -o ndjson` | grep TEXT finds a text in a backup; `etcdsnap catalog find KIND/NAME` finds the backups \
-        that hold an object",
+        "`etcdsnap grep TEXT FILE` finds a text in a backup; `etcdsnap catalog find KIND/NAME` finds the backups that hold an object",
     ),
     (
         &["blame", "who", "versions"],
@@ -83,7 +82,7 @@ const WORDS: &[(&[&str], &str)] = &[
     ),
     (
         &["size", "du", "space", "usage", "stat"],
-        "`etcdsnap bolt stats FILE` prints the bytes of each bucket, and of free pages",
+        "`etcdsnap analyze FILE` prints what fills the db; `etcdsnap bolt stats FILE` prints the bytes of each bucket",
     ),
     (
         &["count", "wc"],

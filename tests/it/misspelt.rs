@@ -106,9 +106,9 @@ fn a_word_that_is_no_command_is_answered_with_the_command() {
     }
     for (word, command) in [
         ("version", "etcdsnap --version"),
-        ("find", "etcdsnap catalog find"),
+        ("find", "etcdsnap grep TEXT FILE"),
         ("blame", "etcdsnap history FILE"),
-        ("du", "etcdsnap bolt stats FILE"),
+        ("du", "etcdsnap analyze FILE"),
         ("count", "--count-only"),
         ("leases", "etcdsnap bolt keys FILE lease"),
         ("explain", "-o yaml"),
