@@ -65,7 +65,7 @@ const WORDS: &[(&[&str], &str)] = &[
     ),
     (
         &["hash"],
-        "`etcdsnap status FILE` prints the hash of snapshot status; `etcdsnap hashkv FILE` prints the hash that members compare",
+        "`etcdsnap status FILE` prints the hash of snapshot status; `etcdsnap hashkv FILE...` prints the hash that members compare",
     ),
     (&["compare", "cmp"], "`etcdsnap diff A B` compares two backups"),
     (

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Revision, Snapshot, snapshot::hash_leaf};
+use super::{NewestByKey, Record, Revision, Snapshot, snapshot::hash_leaf};
 use crate::{
     Findings, Result,
     bolt::Item,
@@ -32,6 +32,27 @@ struct Part {
     whole: bool,
 }
 
+/// Which records a HashKV covers.
+#[derive(Debug)]
+pub(crate) struct Covered<'a> {
+    newest: NewestByKey<'a>,
+    none_live: bool,
+    compacted: i64,
+    revision: i64,
+}
+
+impl Covered<'_> {
+    /// Whether `record` is covered: after the compacted revision every record is, before it those that a compaction at the
+    /// revision of the sum would keep.
+    #[inline]
+    pub(crate) fn covers(&self, record: &Record<'_>) -> bool {
+        let (main, compacted) = (record.revision.main, self.compacted);
+        let kept =
+            || main > compacted || self.none_live || self.newest.live(record.kv.key) == Some(record.revision);
+        main <= self.revision && kept() && !(main == compacted && record.tombstone)
+    }
+}
+
 impl<'a> Snapshot<'a> {
     /// The HashKV up to revision `at`, or the last one: of the records after the compacted revision, and of those
     /// below it that a compaction at `at` would keep.
@@ -41,7 +62,16 @@ impl<'a> Snapshot<'a> {
     /// # Errors
     /// When the revision has been compacted, or is a future revision.
     pub fn hashkv(&self, at: Option<i64>) -> Result<HashKv> {
-        let (keyspace, compacted) = (self.keyspace, self.keyspace.compacted());
+        Ok(self.hashkv_compacted(at, self.keyspace.compacted())?.0)
+    }
+
+    /// As [`Snapshot::hashkv`], as if the db was compacted at the revision `compacted`, which is not before its own
+    /// compacted revision. Returns the records that are covered, too.
+    ///
+    /// # Errors
+    /// As [`Snapshot::hashkv`].
+    pub(crate) fn hashkv_compacted(&self, at: Option<i64>, compacted: i64) -> Result<(HashKv, Covered<'a>)> {
+        let keyspace = self.keyspace;
         let limit = at.unwrap_or(i64::MAX);
         let first = keyspace.newest(&self.walk, Revision::default, |last, record| {
             *last = record.revision;
@@ -49,8 +79,7 @@ impl<'a> Snapshot<'a> {
         });
         let last = first.parts.into_iter().max().unwrap_or_default();
         let revision = self.check_revision(at, keyspace.head(last))?;
-        let newest = first.shared;
-        let keep_all = newest.none_live();
+        let covered = Covered { none_live: first.shared.none_live(), newest: first.shared, compacted, revision };
         let second = keyspace.scan(
             &self.walk,
             || (),
@@ -65,12 +94,7 @@ impl<'a> Snapshot<'a> {
                 }
             },
             |(), part, record| {
-                let main = record.revision.main;
-                if part.whole || main > revision {
-                    return;
-                }
-                let kept = main > compacted || keep_all || newest.live(record.kv.key) == Some(record.revision);
-                if kept && !(main == compacted && record.tombstone) {
+                if !part.whole && covered.covers(record) {
                     part.sum.update(record.bucket_key);
                     part.sum.update(record.message);
                 }
@@ -78,6 +102,6 @@ impl<'a> Snapshot<'a> {
         );
         let sum = second.parts.iter().fold(Crc32c::of(b"key"), |sum, part| sum.join(part.sum.finish()));
         let findings = self.findings_and(second.findings);
-        Ok(HashKv { hash: sum.sum(), revision, compact_revision: compacted, findings })
+        Ok((HashKv { hash: sum.sum(), revision, compact_revision: compacted, findings }, covered))
     }
 }

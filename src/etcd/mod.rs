@@ -56,6 +56,7 @@ pub use bootstrap::{Bootstrap, SnapFile, V2};
 pub use chain::Newest;
 pub use compaction::Compaction;
 pub use depth::Depth;
+pub(crate) use hashkv::Covered;
 pub use hashkv::HashKv;
 pub use keyspace::{Keyspace, Scan};
 pub use kv_text::{KvFormat, KvPrinter};

@@ -64,7 +64,7 @@ pub use meta::{Meta, Moment, Owner};
 pub use nearest::nearest;
 pub use newest::Newest;
 pub use object::{Object, decode};
-pub use portrait::{Installer, Portrait, identity};
+pub use portrait::{Installer, Portrait, identity, is_identity_key};
 pub use promotion::Promotion;
 pub use release::Release;
 pub use resource::Resource;

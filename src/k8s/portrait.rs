@@ -61,6 +61,12 @@ pub fn identity(view: &View<'_>, ring: &Ring) -> Option<String> {
     })
 }
 
+/// Whether the identity is read from the value of this key.
+#[must_use]
+pub fn is_identity_key(key: &[u8]) -> bool {
+    key.ends_with(KUBE_SYSTEM)
+}
+
 const KUBE_SYSTEM: &[u8] = b"/namespaces/kube-system";
 
 impl Portrait {

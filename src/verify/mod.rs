@@ -10,6 +10,7 @@
 //! ```
 
 mod document;
+mod hashkvs;
 mod member;
 mod members;
 mod newest;
@@ -21,6 +22,7 @@ mod together;
 mod trailer;
 
 pub use document::Checked;
+pub use hashkvs::{Difference, HashKvs, Held, OfFile, OtherRecord};
 pub use members::Members;
 pub use newest::propose;
 pub use prometheus::metrics;

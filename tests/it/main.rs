@@ -42,6 +42,7 @@ mod file_size_limit;
 mod force_new_cluster;
 mod found;
 mod grep;
+mod hashkv;
 mod help;
 mod history;
 mod k8s;

@@ -287,6 +287,7 @@ fn nothing_in_the_input_reaches_a_terminal_as_it_is() {
         ("verify", &[]),
         ("verify", &["-o", "json"]),
         ("hashkv", &[]),
+        ("hashkv", &["\x1b[2J"]),
         ("members", &[]),
         ("kv", &[]),
         ("kv", &["-w", "json"]),

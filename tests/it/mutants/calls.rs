@@ -16,6 +16,7 @@ const ANY: &[&str] = &[
     "analyze IN -o json --by name",
     "analyze IN GOOD --by label=app",
     "report IN --html out/r.html",
+    "hashkv IN GOOD",
     "kv IN",
     "kv IN -w json",
     "kv IN -w ndjson",
