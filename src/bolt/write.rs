@@ -7,10 +7,10 @@
 //!   all others;
 //! - *bulk-load a fresh file*: a tree of each bucket, from page 2 on.
 //!
-//! Pages are filled to the brim, as is right for records that only ever come at the end, and written in the order of
-//! their numbers. A bucket always gets pages of its own; bbolt puts small ones inline when it next writes to them.
+//! Pages are filled as etcd has bbolt fill them, nine tenths and two items at least, and written in the order of their
+//! numbers. A bucket always gets pages of its own; bbolt puts small ones inline when it next writes to them.
 //!
-//! Mirrors `node.go` (`spill`, `write`) and `tx.go` (`writeMeta`).
+//! Mirrors `node.go` (`spill`, `splitIndex`, `write`) and `tx.go` (`writeMeta`).
 
 use std::io::{self, Write};
 
@@ -29,6 +29,8 @@ pub struct Writer<W> {
     out: W,
     page_size: u32,
     next: PageId,
+    /// Whether nothing is written: only the numbers of the pages are found out.
+    dry: bool,
 }
 
 /// A tree on its way: one unfinished page on each level.
@@ -41,8 +43,10 @@ pub struct Tree {
 #[derive(Debug, Default)]
 struct Level {
     elements: Vec<Element>,
-    /// Keys and values, back to back.
+    /// Keys and values, back to back; in a dry run only the first key.
     blob: Vec<u8>,
+    /// Bytes of all keys and values.
+    bytes: usize,
     /// Whether pages of this level are written already.
     siblings: bool,
 }
@@ -59,13 +63,24 @@ impl Level {
     /// Bytes of the page with what it has and an item of `more` bytes.
     fn size_with(&self, more: usize) -> usize {
         let elements = self.elements.len().saturating_add(1).saturating_mul(ELEMENT);
-        PAGE_HEADER.saturating_add(elements).saturating_add(self.blob.len()).saturating_add(more)
+        PAGE_HEADER.saturating_add(elements).saturating_add(self.bytes).saturating_add(more)
     }
 
-    fn add(&mut self, element: Element, key: &[u8], value: &[u8]) {
+    /// Adds an item; a `dry` run keeps of the bytes what the level above needs.
+    fn add(&mut self, element: Element, key: &[u8], value: &[u8], dry: bool) {
+        self.bytes = self.bytes.saturating_add(key.len()).saturating_add(value.len());
+        if !dry {
+            self.blob.extend_from_slice(key);
+            self.blob.extend_from_slice(value);
+        } else if self.elements.is_empty() {
+            self.blob.extend_from_slice(key);
+        }
         self.elements.push(element);
-        self.blob.extend_from_slice(key);
-        self.blob.extend_from_slice(value);
+    }
+
+    /// The number of pages that it takes.
+    fn pages(&self, page_size: usize) -> usize {
+        self.size_with(0).saturating_sub(ELEMENT).div_ceil(page_size.max(1))
     }
 
     fn first_key(&self) -> &[u8] {
@@ -74,9 +89,8 @@ impl Level {
     }
 
     /// The page, whole.
-    fn encode(&self, id: PageId, kind: Kind, page_size: usize) -> (Vec<u8>, u64) {
-        let used = self.size_with(0).saturating_sub(ELEMENT);
-        let pages = used.div_ceil(page_size.max(1));
+    fn encode(&self, id: PageId, kind: Kind, page_size: usize) -> Vec<u8> {
+        let pages = self.pages(page_size);
         let (count, overflow) = (self.elements.len() as u16, pages.saturating_sub(1) as u32);
         let mut page = Vec::with_capacity(pages.saturating_mul(page_size));
         page.extend_from_slice(&PageHeader { id: id.0, flags: kind.flags(), count, overflow }.encode());
@@ -92,14 +106,19 @@ impl Level {
         }
         page.extend_from_slice(&self.blob);
         page.resize(pages.saturating_mul(page_size), 0);
-        (page, pages as u64)
+        page
     }
 }
 
 impl<W: Write> Writer<W> {
     /// A writer whose first page is `first`; `out` is at the start of that page.
     pub fn new(out: W, page_size: u32, first: PageId) -> Self {
-        Self { out, page_size, next: first }
+        Self { out, page_size, next: first, dry: false }
+    }
+
+    /// A writer that writes nothing to `out`: it finds out which pages [`Writer::new`] would write.
+    pub fn dry(out: W, page_size: u32, first: PageId) -> Self {
+        Self { dry: true, ..Self::new(out, page_size, first) }
     }
 
     /// Adds an item after all others of `tree`.
@@ -116,6 +135,32 @@ impl<W: Write> Writer<W> {
     /// As [`Writer::push`].
     pub fn push_bucket(&mut self, tree: &mut Tree, name: &[u8], root: PageId) -> io::Result<()> {
         self.item(tree, 1, name, &BucketHeader { root, sequence: 0 }.encode())
+    }
+
+    /// Adds a bucket with the page that is inside it ([`Writer::inline`]).
+    ///
+    /// # Errors
+    /// As [`Writer::push`].
+    pub fn push_inline(&mut self, tree: &mut Tree, name: &[u8], page: &[u8]) -> io::Result<()> {
+        let header = BucketHeader { root: PageId(0), sequence: 0 }.encode();
+        self.item(tree, 1, name, &[&header, page].concat())
+    }
+
+    /// The content of a bucket as a page inside its header, where it is small enough: a leaf of a quarter of a page
+    /// (`Bucket.inlineable`).
+    #[must_use]
+    pub fn inline(&self, tree: &Tree) -> Option<Vec<u8>> {
+        let empty = Level::default();
+        let level = match tree.levels.as_slice() {
+            [] => &empty,
+            [only] => only,
+            _ => return None,
+        };
+        let used = level.size_with(0).saturating_sub(ELEMENT);
+        if level.siblings || used > self.page_size as usize / 4 {
+            return None;
+        }
+        Some(level.encode(PageId(0), Kind::Leaf, used))
     }
 
     /// Adds a bucket as it is, with the page that is inside it when it is inline.
@@ -143,13 +188,13 @@ impl<W: Write> Writer<W> {
         }
         let full = tree.levels.get(level).is_some_and(|page| {
             let more = key.len().saturating_add(value.len());
-            page.size_with(more) > self.page_size as usize && page.elements.len() >= least(level)
+            page.size_with(more) > fill(self.page_size) && page.elements.len() >= LEAST
         });
         if full {
             self.flush(tree, level)?;
         }
         if let Some(page) = tree.levels.get_mut(level) {
-            page.add(element, key, value);
+            page.add(element, key, value, self.dry);
         }
         Ok(())
     }
@@ -159,10 +204,12 @@ impl<W: Write> Writer<W> {
         let Some(page) = tree.levels.get_mut(level) else { return Ok(()) };
         let kind = if level == 0 { Kind::Leaf } else { Kind::Branch };
         let child = self.next;
-        let (bytes, pages) = page.encode(child, kind, self.page_size as usize);
-        self.out.write_all(&bytes)?;
+        let page_size = self.page_size as usize;
+        if !self.dry {
+            self.out.write_all(&page.encode(child, kind, page_size))?;
+        }
         let full = || io::Error::from(io::ErrorKind::FileTooLarge);
-        self.next = PageId(child.0.checked_add(pages).ok_or_else(full)?);
+        self.next = PageId(child.0.checked_add(page.pages(page_size) as u64).ok_or_else(full)?);
         let key = page.first_key().to_vec();
         *page = Level { siblings: true, ..Level::default() };
         let element = Element { flags: 0, ksize: key.len() as u32, vsize: 0, child };
@@ -216,7 +263,7 @@ impl<W: Write> Writer<W> {
             let mut level = Level::default();
             for (child, bounds) in &children {
                 let key = bounds.low.unwrap_or_default();
-                level.add(Element { flags: 0, ksize: key.len() as u32, vsize: 0, child: *child }, key, &[]);
+                level.add(Element { flags: 0, ksize: key.len() as u32, vsize: 0, child: *child }, key, &[], false);
             }
             levels.push(level);
             page = walk.meet(&walk.met, last)?;
@@ -224,7 +271,8 @@ impl<W: Write> Writer<W> {
         let mut level = Level::default();
         for item in Leaf::read(page, &mut items, &mut findings).items {
             let (ksize, vsize) = (item.key.len() as u32, item.value.len() as u32);
-            level.add(Element { flags: item.bucket.into(), ksize, vsize, child: PageId(0) }, item.key, item.value);
+            let element = Element { flags: item.bucket.into(), ksize, vsize, child: PageId(0) };
+            level.add(element, item.key, item.value, false);
         }
         levels.push(level);
         levels.reverse();
@@ -240,9 +288,12 @@ impl<W: Write> Writer<W> {
     }
 }
 
-/// A page is not full with fewer items: a branch with one child would never end.
-fn least(level: usize) -> usize {
-    if level == 0 { 1 } else { 2 }
+/// A page is not full with fewer items (`common.MinKeysPerPage`).
+const LEAST: usize = 2;
+
+/// Bytes after which a page is full: `FillPercent` is 0.9 where etcd writes the bucket `key`, and in its `defrag`.
+fn fill(page_size: u32) -> usize {
+    (page_size as usize).saturating_mul(9) / 10
 }
 
 impl Meta {

@@ -59,8 +59,8 @@ const WORDS: &[(&[&str], &str)] = &[
         `etcdsnap restore FILE --data-dir DIR --member NAME` makes a data directory of a good one",
     ),
     (
-        &["defrag", "compact"],
-        "`etcdsnap restore FILE --to-snapshot NEW --compact latest --defrag` makes a smaller copy; \
+        &["compact"],
+        "`etcdsnap defrag FILE --to NEW --compact REV` makes a smaller copy; \
         the backup itself is never changed",
     ),
     (

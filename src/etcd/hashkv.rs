@@ -47,8 +47,7 @@ impl Covered<'_> {
     #[inline]
     pub(crate) fn covers(&self, record: &Record<'_>) -> bool {
         let (main, compacted) = (record.revision.main, self.compacted);
-        let kept =
-            || main > compacted || self.none_live || self.newest.live(record.kv.key) == Some(record.revision);
+        let kept = || main > compacted || self.none_live || self.newest.live(record.kv.key) == Some(record.revision);
         main <= self.revision && kept() && !(main == compacted && record.tombstone)
     }
 }

@@ -11,10 +11,39 @@ use super::{Trust, copy::copy, plan::Plan};
 use crate::{
     Error, Findings, Result,
     etcd::Snapshot,
+    hash::Sha256,
     publish::{Watch, check_room, create, fault},
     source::{Part, Source},
     verify::{Report, verify},
 };
+
+/// Writes a new db as a plan with `defrag` asks for, as [`write`], and takes its SHA-256 on the way; returns the report on
+/// the backup, the file, the sum, and the db's size.
+pub(super) fn write_summed(
+    source: &Source,
+    plan: &Plan<'_>,
+    trust: Trust,
+    path: &Path,
+    watch: Watch<'_>,
+) -> Result<(Report, File, Sha256, u64)> {
+    let file = create(path)?;
+    // The size is known only when the whole file was read before; otherwise the disk reports when it is full.
+    check_room(&file, path, plan.in_use.unwrap_or(0).saturating_add(plan.changes.log_records.len() as u64))?;
+    let (report, written) = thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            let (mut findings, go_on) = (Findings::default(), |_| !watch.stop.load(SeqCst));
+            let written = plan.changes.write_summed(&load(plan.db, plan)?, &file, &mut findings, &go_on);
+            written.map_err(|error| error.error(&plan.source, path))
+        });
+        let report = verify(source, &plan.load, |done| (watch.progress)(done, source.db().len()));
+        (report, writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    });
+    source.intact()?;
+    let (sum, size) = written?;
+    let report = report?;
+    trust.judge(&report)?;
+    Ok((report, file, sum, size))
+}
 
 /// Writes the restored db to `path`, when the backup is good enough for `trust`; returns the report on the backup.
 pub(super) fn write(

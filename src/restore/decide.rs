@@ -173,8 +173,8 @@ fn buckets(facts: &Facts<'_>, wanted: &Wanted, changes: &mut Changes<'_>) {
     }
     let items = |map: BTreeMap<Vec<u8>, Vec<u8>>| map.into_iter().collect::<Items>();
     changes.buckets.insert("meta", items(meta));
-    // It is created where there is none, as etcdutl does.
-    if of_cluster != facts.cluster || of_cluster.is_empty() {
+    // In a new cluster it is created where there is none, as etcdutl does.
+    if of_cluster != facts.cluster || (of_cluster.is_empty() && wanted.cluster.is_some()) {
         changes.buckets.insert("cluster", items(of_cluster));
     }
     let Carry { disarm_alarms, reset_auth, drop_auth, drop_leases, .. } = wanted.carry;

@@ -8,6 +8,7 @@
 //! apply           the db copied into the staging, summed there, verified and changed, what the log adds appended;
 //!                 log and .snap written; everything synced, read back, and published
 //! save            the same for one snapshot file, which keeps the backup's own members
+//! defrag          a new db in such a file, and nothing else is changed
 //! ```
 //!
 //! Mirrors `etcdutl/snapshot/v3_snapshot.go`; with its flags only, the db is equal to etcdutl's.
@@ -17,6 +18,7 @@ mod cluster;
 mod copy;
 mod db;
 mod decide;
+mod defrag;
 mod document;
 mod facts;
 mod lines;
@@ -37,6 +39,7 @@ mod whose;
 
 pub use apply::{Done, Job, apply};
 pub use cluster::{NewCluster, NewMember, check_advertised};
+pub use defrag::{Defragged, defrag};
 pub use document::Document;
 pub use facts::{Facts, known_beyond, left_beside};
 pub use log::FromLog;

@@ -69,13 +69,18 @@ pub fn save(source: &Source, plan: &Plan<'_>, job: &SaveJob, watch: Watch<'_>) -
     let to = job.look()?;
     let draft = Draft::create(&to, Run::Restore)?;
     let path = draft.path();
-    let (report, file) = db::write(source, plan, job.trust, &path, watch)?;
     let wrong = |what: String| fault(&path, "read back")(std::io::Error::other(what));
-    // What is after the last page is left over from the backup, such as its trailer.
-    let size =
-        Db::open(Part::open(&path)?.image()).map(|db| db.size()).map_err(|finding| wrong(finding.to_string()))?;
-    file.set_len(size).map_err(fault(&path, "write"))?;
-    let sum = Part::open(&path)?.digests(|done| (watch.progress)(done, size))?.image;
+    let (report, file, sum, size) = if plan.changes.defrag {
+        let (report, file, sum, size) = db::write_summed(source, plan, job.trust, &path, watch)?;
+        (report, file, sum.finish(), size)
+    } else {
+        let (report, file) = db::write(source, plan, job.trust, &path, watch)?;
+        // What is after the last page is left over from the backup, such as its trailer.
+        let size =
+            Db::open(Part::open(&path)?.image()).map(|db| db.size()).map_err(|finding| wrong(finding.to_string()))?;
+        file.set_len(size).map_err(fault(&path, "write"))?;
+        (report, file, Part::open(&path)?.digests(|done| (watch.progress)(done, size))?.image, size)
+    };
     file.write_all_at(&sum, size).map_err(fault(&path, "write"))?;
     let restored: Restored = verify::db(&path, plan, report.findings.damaged())?;
     if Part::open(&path)?.trailer() != Some(sum) {

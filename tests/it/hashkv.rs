@@ -62,7 +62,10 @@ fn what_cannot_be_compared_is_said() {
         let (out, err) = run(1, args);
         assert!(out.is_empty() && err.contains(why), "{args:?}: {err}");
     };
-    refused(&["fixtures/kube.db", "fixtures/encrypted.db"], "fixtures/encrypted.db: of another cluster: kube-system has");
+    refused(
+        &["fixtures/kube.db", "fixtures/encrypted.db"],
+        "fixtures/encrypted.db: of another cluster: kube-system has",
+    );
     refused(&["fixtures/kube.db", LATER], "fixtures/kube.db ends at 455, fixtures/kube-later.db is compacted at 4");
     refused(&[LATER, LATER, "--rev", "9"], "fixtures/kube-later.db: revision 9 has been compacted");
     refused(&[LATER, LATER, "--rev", "999"], "fixtures/kube-later.db: revision 999 is a future revision");
@@ -86,13 +89,17 @@ fn members_of_a_real_etcd_are_compared() {
         etcd.ctl(&["snapshot", "save", &at("a.db")]);
         etcd.ctl(&["compact", "30"]);
         etcd.ctl(&["put", "more", "1"]);
-        let live: Value = serde_json::from_str(&etcd.ctl(&["endpoint", "hashkv", "--rev", "42", "-w", "json"])).unwrap();
+        let live: Value =
+            serde_json::from_str(&etcd.ctl(&["endpoint", "hashkv", "--rev", "42", "-w", "json"])).unwrap();
         etcd.ctl(&["snapshot", "save", &at("b.db")]);
         drop(etcd);
         // the sum of the member that is compacted is that of the other, too
         let sums = json(0, &[&at("a.db"), &at("b.db")]);
         assert_eq!((&sums["hashRevision"], &sums["compactRevision"]), (&42.into(), &30.into()), "{sums}");
-        assert_eq!((&sums["files"][0]["hash"], &sums["files"][1]["hash"]), (&live[0]["HashKV"]["hash"], &live[0]["HashKV"]["hash"]));
+        assert_eq!(
+            (&sums["files"][0]["hash"], &sums["files"][1]["hash"]),
+            (&live[0]["HashKV"]["hash"], &live[0]["HashKV"]["hash"])
+        );
 
         // one cluster that went two ways
         let [one, two] = ["one", "two"].map(|name| {
@@ -105,8 +112,16 @@ fn members_of_a_real_etcd_are_compared() {
         });
         let sums = json(1, &[&one, &two]);
         let found = &sums["differences"][0];
-        assert_eq!((&found["firstRevision"], &found["keys"], found["records"][0]["key"].as_str(), found["records"][1]["key"].as_str()),
-            (&45.into(), &3.into(), Some("x"), Some("y")), "{sums}");
+        assert_eq!(
+            (
+                &found["firstRevision"],
+                &found["keys"],
+                found["records"][0]["key"].as_str(),
+                found["records"][1]["key"].as_str()
+            ),
+            (&45.into(), &3.into(), Some("x"), Some("y")),
+            "{sums}"
+        );
         assert_eq!(json(0, &[&one, &two, "--rev", "44"])["equal"], true);
     }
 }

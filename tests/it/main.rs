@@ -25,6 +25,7 @@ mod broken_log;
 mod catalog;
 mod changed_while_read;
 mod containers;
+mod defrag;
 mod deploy;
 mod describe;
 mod diff;

@@ -91,9 +91,8 @@ impl HashKv {
             say!("note: {}", printable(format!("nothing shows that {a} and {b} are of one cluster")));
         }
         let (revision, compacted) = (sums.revision.to_string(), sums.compact_revision.to_string());
-        let cells = sums.files.iter().map(|of| {
-            vec![of.file.clone(), of.hash.to_string(), revision.clone(), compacted.clone()]
-        });
+        let cells =
+            sums.files.iter().map(|of| vec![of.file.clone(), of.hash.to_string(), revision.clone(), compacted.clone()]);
         let rows: Vec<_> = cells.collect();
         let out = &mut session.out;
         match self.write_out {

@@ -5,6 +5,7 @@ mod bolt;
 mod catalog;
 mod completions;
 mod decode;
+mod defrag;
 mod describe;
 mod diff;
 mod directory;
@@ -31,6 +32,7 @@ mod snap;
 mod snapshot;
 mod status;
 mod timeline;
+mod trust;
 mod unknown;
 mod verify;
 mod wal;
@@ -90,6 +92,7 @@ commands! {
     Rows(rows::Rows),
     Restore(Box<restore::Restore>),
     Salvage(salvage::Salvage),
+    Defrag(defrag::Defrag),
     Catalog(catalog::Catalog),
     Wal(wal::Wal),
     Snap(snap::Snaps),

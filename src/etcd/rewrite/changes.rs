@@ -4,11 +4,12 @@ use std::{collections::BTreeMap, fs::File, io};
 
 use serde::{Serialize, Serializer, ser::SerializeStruct as _};
 
-use super::{DbWriter, Items, Unwritten};
+use super::{DbWriter, Items, Unwritten, stream::stream, writer::Layout};
 use crate::{
     Findings,
     bolt::{Tree, Writer},
     etcd::{AddedRecords, Compaction, Record, Revision, Snapshot, tombstone},
+    hash::Sha256,
 };
 
 /// Changes of a db.
@@ -66,7 +67,8 @@ impl Changes<'_> {
             self.push_records(&mut out, &mut tree, None)?;
             out.bucket(b"key", tree)?;
         }
-        Ok(out.end()?)
+        out.end()?;
+        Ok(())
     }
 
     /// Writes `snapshot` with the changes into `file`, which is empty, calling `progress` with the number of bytes
@@ -81,16 +83,56 @@ impl Changes<'_> {
         findings: &mut Findings,
         progress: &dyn Fn(u64) -> bool,
     ) -> Result<(), Unwritten> {
-        let (meta, walk) = (snapshot.db().meta(), snapshot.fresh_walk());
+        let meta = snapshot.db().meta();
         let compaction = self.compact_to.map(|at| snapshot.compaction(at));
-        let mut out = DbWriter::fresh(file, meta.page_size, meta.txid)?;
+        let out = DbWriter::fresh(file, meta.page_size, meta.txid)?;
+        self.fill(snapshot, compaction.as_ref(), out, findings, progress)?;
+        Ok(())
+    }
+
+    /// As [`Changes::write_fresh`], and takes the SHA-256 of the db on the way; returns it with the db's size. The file is
+    /// written from its first byte to its last: first it is found out where all is going to be.
+    ///
+    /// # Errors
+    /// As [`Changes::write_fresh`].
+    pub(crate) fn write_summed(
+        &self,
+        snapshot: &Snapshot<'_>,
+        file: &File,
+        findings: &mut Findings,
+        progress: &dyn Fn(u64) -> bool,
+    ) -> Result<(Sha256, u64), Unwritten> {
+        let meta = snapshot.db().meta();
+        let compaction = self.compact_to.map(|at| snapshot.compaction(at));
+        let dry = DbWriter::dry(meta.page_size, meta.txid);
+        let layout = self.fill(snapshot, compaction.as_ref(), dry, &mut Findings::default(), progress)?;
+        stream(file, |to| {
+            let out = DbWriter::stream(to, &layout)?;
+            let written = self.fill(snapshot, compaction.as_ref(), out, findings, progress)?;
+            match written == layout {
+                true => Ok(layout.size()),
+                false => Err(Unwritten::Io(io::Error::other("the input changed while it was read"))),
+            }
+        })
+    }
+
+    /// Writes all buckets to `out`.
+    fn fill(
+        &self,
+        snapshot: &Snapshot<'_>,
+        compaction: Option<&Compaction<'_>>,
+        mut out: DbWriter<'_, '_>,
+        findings: &mut Findings,
+        progress: &dyn Fn(u64) -> bool,
+    ) -> Result<Layout, Unwritten> {
+        let walk = snapshot.fresh_walk();
         let mut written = 0_u64;
         for bucket in snapshot.buckets() {
             if self.buckets.keys().any(|name| name.as_bytes() == bucket.name) {
                 continue;
             }
             let is_key = bucket.name == b"key";
-            let kept = compaction.as_ref().filter(|_| is_key);
+            let kept = compaction.filter(|_| is_key);
             let mut tree = Tree::default();
             let mut last: Vec<u8> = Vec::new();
             walk.in_order(bucket, findings, |leaf| {
@@ -117,7 +159,7 @@ impl Changes<'_> {
         }
         if self.adds_records() && snapshot.keyspace.bucket.is_none() {
             let mut tree = Tree::default();
-            self.push_records(&mut out, &mut tree, compaction.as_ref())?;
+            self.push_records(&mut out, &mut tree, compaction)?;
             out.bucket(b"key", tree)?;
         }
         for (name, items) in &self.buckets {

@@ -98,7 +98,7 @@ impl Etcd {
         for (name, items) in small {
             out.small(name, &items.into_iter().collect())?;
         }
-        out.end()
+        out.end().map(drop)
     }
 }
 

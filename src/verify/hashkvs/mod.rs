@@ -137,7 +137,8 @@ fn common(members: &[Member<'_, '_>], at: Option<i64>) -> Result<(i64, i64)> {
     let range = format!("all of them hold the revisions {} to {end}", start.max(1));
     match at {
         _ if start > end => {
-            let what = format!("there is no revision that all hold: {ends} ends at {end}, {starts} is compacted at {start}");
+            let what =
+                format!("there is no revision that all hold: {ends} ends at {end}, {starts} is compacted at {start}");
             Err(Error::not_found(what).hinted("compare backups that were taken at about the same time"))
         }
         Some(at) if at > end => {

@@ -67,6 +67,7 @@ const ANY: &[&str] = &[
     "restore IN --data-dir out NAMED --force --skip-hash-check --defrag --compact latest",
     "restore IN --data-dir out NAMED --force --skip-hash-check --bump-revision 100 --drop-leases --disarm-alarms --reset-auth",
     "restore IN --to-snapshot out/s.db --force --skip-hash-check",
+    "defrag IN --to out/d.db --compact latest --force --skip-hash-check",
     "snapshot status IN",
     "snapshot status IN -w json",
     "snapshot restore IN --data-dir out --skip-hash-check",

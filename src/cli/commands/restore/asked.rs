@@ -1,4 +1,4 @@
-//! Arguments of `restore`: the destination, the accepted doubt, revisions, what is kept.
+//! Arguments of `restore`: the destination, revisions, what is kept.
 
 use std::{
     path::{Path, PathBuf},
@@ -13,7 +13,7 @@ use etcdsnap::{
         Compact,
         boot::{JUDGED, Minor},
     },
-    restore::{Bump, Carry, Past, Trust},
+    restore::{Bump, Carry, Past},
     source::Source,
 };
 
@@ -47,19 +47,6 @@ pub(super) struct Where {
     /// The mode of the folders, octal; files get the same mode without the x bits
     #[arg(long, default_value = "0700", value_parser = mode, hide_short_help = true)]
     pub(super) mode: u32,
-}
-
-#[derive(Debug, Args)]
-#[command(next_help_heading = "A backup that is not good")]
-pub(super) struct TrustArgs {
-    /// Restore a backup without SHA-256 trailer, such as a copy of member/snap/db
-    #[arg(long)]
-    pub(super) skip_hash_check: bool,
-    /// Restore a damaged backup; a file beside the result records the damage
-    ///
-    /// Together with --skip-hash-check, also a backup whose trailer is wrong.
-    #[arg(long)]
-    pub(super) force: bool,
 }
 
 #[derive(Debug, Args)]
@@ -143,13 +130,6 @@ impl Revisions {
         let past = Past::of(backup, &others)?;
         others.iter().try_for_each(Source::intact)?;
         Ok(past)
-    }
-}
-
-impl TrustArgs {
-    pub(super) fn trust(&self) -> Trust {
-        let Self { skip_hash_check, force } = *self;
-        Trust { skip_hash_check, wrong_trailer: skip_hash_check && force, force }
     }
 }
 

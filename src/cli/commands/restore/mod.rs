@@ -10,7 +10,7 @@ use std::{
 };
 
 pub(super) use alias::Alias;
-use asked::{CarryArgs, Revisions, TrustArgs, Where};
+use asked::{CarryArgs, Revisions, Where};
 use clap::Args;
 use etcdsnap::{
     Error, Result,
@@ -21,6 +21,7 @@ use etcdsnap::{
 use reach::Reach;
 use whose::WhoseArgs;
 
+use super::trust::TrustArgs;
 use crate::{
     args::ReportFormat,
     failure::{Exit, Failure},
