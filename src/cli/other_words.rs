@@ -117,6 +117,10 @@ const WORDS: &[(&[&str], &str)] = &[
         "`etcdsnap get FILE secret/NAME -n NAMESPACE -o yaml --encryption-config CONFIG` prints what is encrypted",
     ),
     (
+        &["anonymize", "sanitize", "mask", "scrub"],
+        "`etcdsnap redact FILE --to NEW` makes a copy without secrets; get does not mask them, and diff and describe do",
+    ),
+    (
         &["edit", "delete", "patch", "replace", "scale", "set", "label", "annotate", "rollout", "exec", "logs", "top"],
         "a backup is not changed and runs nothing: of kubectl there are get, describe and diff",
     ),

@@ -26,7 +26,8 @@ use crate::{
 
 /// Annotations of a Secret that repeat its content: the manifest of `kubectl apply`, and the token that OpenShift
 /// stores beside a registry's password.
-const REPEATS: [&str; 2] = ["kubectl.kubernetes.io/last-applied-configuration", "openshift.io/token-secret.value"];
+pub(super) const REPEATS: [&str; 2] =
+    ["kubectl.kubernetes.io/last-applied-configuration", "openshift.io/token-secret.value"];
 
 /// Hides secrets, or shows them (`--reveal`). One for all inputs of a run.
 pub struct Mask {
@@ -82,7 +83,7 @@ fn is_token_kind(kind: &str) -> bool {
 }
 
 /// Whether the name at the end of a key is a secret: that of a token, or of an Event about one.
-fn is_secret_name(key: &ObjectKey<'_>) -> bool {
+pub(super) fn is_secret_name(key: &ObjectKey<'_>) -> bool {
     is_token(&key.resource) || key.resource == "events" && key.name.starts_with(HASHED)
 }
 

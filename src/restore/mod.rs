@@ -9,6 +9,7 @@
 //!                 log and .snap written; everything synced, read back, and published
 //! save            the same for one snapshot file, which keeps the backup's own members
 //! defrag          a new db in such a file, and nothing else is changed
+//! redact          the same, with other bytes in place of secrets
 //! ```
 //!
 //! Mirrors `etcdutl/snapshot/v3_snapshot.go`; with its flags only, the db is equal to etcdutl's.
@@ -27,6 +28,7 @@ mod manifest;
 mod member;
 mod past;
 mod plan;
+mod redact;
 mod rehearse;
 mod save;
 mod steps;
@@ -46,6 +48,7 @@ pub use log::FromLog;
 pub use manifest::{Form, Manifest};
 pub use past::Past;
 pub use plan::Plan;
+pub use redact::{Redacted, redact};
 pub use rehearse::rehearse;
 pub use save::{SaveJob, save};
 pub use steps::StartedBy;

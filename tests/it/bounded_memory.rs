@@ -58,6 +58,8 @@ fn values_and_revisions_cost_no_memory() {
     for more in [&[][..], &["--defrag", "--compact", "latest"]] {
         let copy = dir.path().join(format!("copy-{}.db", more.len())).display().to_string();
         limited(96, &[&["defrag", file, "--to", &copy], more.get(1..).unwrap_or_default()].concat());
+        let shared = dir.path().join(format!("shared-{}.db", more.len())).display().to_string();
+        limited(96, &["redact", file, "--to", &shared, "--also", "env"]);
         let to = dir.path().join(format!("restored-{}", more.len())).display().to_string();
         limited(96, &[&["restore", file, "--data-dir", &to, "--member", "m1"], more].concat());
     }

@@ -103,7 +103,12 @@ fn a_compaction_is_etcd_s_own() {
                 let theirs = json(&["hashkv", &at("after.db"), "--rev", &rev.to_string(), "-w", "json"]);
                 assert_eq!(mine, theirs, "{version}: compacted at {to}, {rev}");
             }
-            let keys = |file: &str| run(0, &["bolt", "keys", file, "key", "--format", "hex"]).0;
+            // etcd before 3.4.34 and 3.5.16 removes the deletion at the very revision, which is in no sum
+            let at_it = format!("{to:016x}5f000000000000000074");
+            let keys = |file: &str| {
+                let all = run(0, &["bolt", "keys", file, "key", "--format", "hex"]).0;
+                all.lines().filter(|key| version != "34" || **key != at_it).map(str::to_owned).collect::<Vec<_>>()
+            };
             assert_eq!(keys(&made), keys(&at("after.db")), "{version}: compacted at {to}");
             let meta = |file: &str, key: &str| run(0, &["bolt", "get", file, "meta", key, "--format", "hex"]).0;
             for key in ["finishedCompactRev", "scheduledCompactRev"] {

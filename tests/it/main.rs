@@ -69,6 +69,7 @@ mod purged_log;
 mod read_only;
 mod readers_go_away;
 mod readme;
+mod redact;
 mod report;
 mod restore;
 mod restore_boots;

@@ -224,6 +224,7 @@ fn hostile_damage(dir: &Path, backup: &Path) -> Vec<(&'static str, Vec<OsString>
             ("salvage", vec![os(file), "--list".into()]),
             ("grep", vec!["listen|root|e".into(), os(file), "--free".into()]),
             ("salvage", vec![os(file), "--to".into(), os(&to)]),
+            ("redact", vec![os(file), "--to".into(), os(&to.with_extension("redact.db")), "--skip-hash-check".into()]),
             ("defrag", vec![os(file), "--to".into(), os(&to.with_extension("defrag.db")), "--skip-hash-check".into()]),
             ("salvage", vec![os(file), "--to".into(), os(&to.with_extension("json.db")), "-o".into(), "json".into()]),
             ("verify", vec![os(&to)]),

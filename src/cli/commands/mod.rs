@@ -22,6 +22,7 @@ mod members;
 mod migrate;
 mod node;
 mod object;
+mod redact;
 mod report;
 mod restore;
 mod rows;
@@ -93,6 +94,7 @@ commands! {
     Restore(Box<restore::Restore>),
     Salvage(salvage::Salvage),
     Defrag(defrag::Defrag),
+    Redact(redact::Redact),
     Catalog(catalog::Catalog),
     Wal(wal::Wal),
     Snap(snap::Snaps),

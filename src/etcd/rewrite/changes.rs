@@ -31,6 +31,27 @@ pub struct Changes<'a> {
     pub compact_to: Option<i64>,
     /// Whether a new db is written, without free pages.
     pub defrag: bool,
+    /// What each record is replaced by in a new db.
+    pub rewrite: Option<&'a dyn Rewrite>,
+}
+
+/// Replaces records by others of the same length.
+pub trait Rewrite: std::fmt::Debug + Sync {
+    /// The `KeyValue` that is written in place of the one in `message`; `None` where that stays.
+    fn record(&self, message: &[u8]) -> Option<Vec<u8>>;
+}
+
+/// Adds a record, or what `rewrite` has in its place.
+fn push(
+    out: &mut DbWriter<'_, '_>,
+    tree: &mut Tree,
+    rewrite: Option<&dyn Rewrite>,
+    (key, message): (&[u8], &[u8]),
+) -> io::Result<()> {
+    match rewrite.and_then(|rewrite| rewrite.record(message)) {
+        Some(new) => out.push(tree, key, &new),
+        None => out.push(tree, key, message),
+    }
 }
 
 impl Serialize for Changes<'_> {
@@ -64,7 +85,7 @@ impl Changes<'_> {
                 Some(bucket) => Writer::<&File>::resume(db, bucket).map_err(Unwritten::Damaged)?,
                 None => Tree::default(),
             };
-            self.push_records(&mut out, &mut tree, None)?;
+            self.push_records(&mut out, &mut tree, (None, None))?;
             out.bucket(b"key", tree)?;
         }
         out.end()?;
@@ -86,7 +107,7 @@ impl Changes<'_> {
         let meta = snapshot.db().meta();
         let compaction = self.compact_to.map(|at| snapshot.compaction(at));
         let out = DbWriter::fresh(file, meta.page_size, meta.txid)?;
-        self.fill(snapshot, compaction.as_ref(), out, findings, progress)?;
+        self.fill(snapshot, (compaction.as_ref(), self.rewrite), out, findings, progress)?;
         Ok(())
     }
 
@@ -105,10 +126,11 @@ impl Changes<'_> {
         let meta = snapshot.db().meta();
         let compaction = self.compact_to.map(|at| snapshot.compaction(at));
         let dry = DbWriter::dry(meta.page_size, meta.txid);
-        let layout = self.fill(snapshot, compaction.as_ref(), dry, &mut Findings::default(), progress)?;
+        // What is in place of a record is as long.
+        let layout = self.fill(snapshot, (compaction.as_ref(), None), dry, &mut Findings::default(), progress)?;
         stream(file, |to| {
             let out = DbWriter::stream(to, &layout)?;
-            let written = self.fill(snapshot, compaction.as_ref(), out, findings, progress)?;
+            let written = self.fill(snapshot, (compaction.as_ref(), self.rewrite), out, findings, progress)?;
             match written == layout {
                 true => Ok(layout.size()),
                 false => Err(Unwritten::Io(io::Error::other("the input changed while it was read"))),
@@ -120,7 +142,7 @@ impl Changes<'_> {
     fn fill(
         &self,
         snapshot: &Snapshot<'_>,
-        compaction: Option<&Compaction<'_>>,
+        (compaction, rewrite): (Option<&Compaction<'_>>, Option<&dyn Rewrite>),
         mut out: DbWriter<'_, '_>,
         findings: &mut Findings,
         progress: &dyn Fn(u64) -> bool,
@@ -144,7 +166,7 @@ impl Changes<'_> {
                     if given_up || item.bucket || (!last.is_empty() && item.key <= last.as_slice()) {
                         continue;
                     }
-                    out.push(&mut tree, item.key, item.value)?;
+                    push(&mut out, &mut tree, rewrite.filter(|_| is_key), (item.key, item.value))?;
                     written = written.saturating_add((item.key.len() as u64).saturating_add(item.value.len() as u64));
                 }
                 if let Some(item) = leaf.items.last() {
@@ -153,13 +175,13 @@ impl Changes<'_> {
                 if progress(written) { Ok(()) } else { Err(io::Error::from(io::ErrorKind::Interrupted)) }
             })?;
             if is_key {
-                self.push_records(&mut out, &mut tree, kept)?;
+                self.push_records(&mut out, &mut tree, (kept, rewrite))?;
             }
             out.bucket(bucket.name, tree)?;
         }
         if self.adds_records() && snapshot.keyspace.bucket.is_none() {
             let mut tree = Tree::default();
-            self.push_records(&mut out, &mut tree, compaction)?;
+            self.push_records(&mut out, &mut tree, (compaction, rewrite))?;
             out.bucket(b"key", tree)?;
         }
         for (name, items) in &self.buckets {
@@ -187,11 +209,11 @@ impl Changes<'_> {
         &self,
         out: &mut DbWriter<'_, '_>,
         tree: &mut Tree,
-        kept: Option<&Compaction<'_>>,
+        (kept, rewrite): (Option<&Compaction<'_>>, Option<&dyn Rewrite>),
     ) -> io::Result<()> {
         for record in self.log_records.records() {
             if !self.gives_up(kept, &record) {
-                out.push(tree, record.bucket_key, record.message)?;
+                push(out, tree, rewrite, (record.bucket_key, record.message))?;
             }
         }
         for (sub, key) in (0..).zip(&self.deleted) {

@@ -13,5 +13,5 @@ mod changes;
 mod stream;
 mod writer;
 
-pub use changes::Changes;
+pub use changes::{Changes, Rewrite};
 pub use writer::{DbWriter, Items, Unwritten};

@@ -1,0 +1,101 @@
+use std::{io::Write as _, path::PathBuf};
+
+use clap::{Args, ValueEnum};
+use etcdsnap::{
+    error::{Call, Next},
+    k8s,
+    publish::Watch,
+    restore::{SaveJob, redact},
+};
+
+use super::trust::TrustArgs;
+use crate::{
+    args::{LogArgs, ReportFormat},
+    failure::{Exit, Failure},
+    render::{self, printable, report::labelled},
+    session::{Session, arguments, stop_at_signal},
+};
+
+/// Make a copy without secrets, which may be shared
+///
+/// A new snapshot with the same keys, revisions and sizes, for support or for tests. In every revision these are replaced by
+/// other bytes of the same length: the data of Secrets and annotations that repeat them, OAuth tokens with their names,
+/// encrypted values but for the name of their key, the bootstrap data of k3s, password hashes of etcd users, and private
+/// keys and signed tokens (JWT) in any object. Values are decoded as before, and a kube-apiserver lists them. Free pages
+/// are not copied.
+///
+/// Kept are all other values: names, labels, addresses, custom resources, arguments of containers, keys that are not of
+/// Kubernetes; ConfigMaps, environment variables and annotations unless --also names them. Look at what is in them before
+/// you share the file: the report lists what was replaced and what was kept.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  etcdsnap redact backup.db --to shared.db
+  etcdsnap redact backup.db --to shared.db --also configmaps,env,annotations
+
+Exit status: 0 made; 1 refused because of the backup; 2 wrong usage, or FILE is there; 3 could not
+be read or written")]
+pub(crate) struct Redact {
+    /// The backup
+    snapshot: PathBuf,
+    /// The new file that is written
+    #[arg(long, value_name = "FILE")]
+    to: PathBuf,
+    /// Replace these, too: configmaps, env, annotations
+    #[arg(long, value_enum, value_name = "WHAT", value_delimiter = ',', hide_possible_values = true)]
+    also: Vec<Also>,
+    /// The format of the report
+    #[arg(short, long, value_enum, default_value_t = ReportFormat::Text)]
+    output: ReportFormat,
+    #[command(flatten)]
+    trust: TrustArgs,
+    #[command(flatten)]
+    log: LogArgs,
+}
+
+/// What is replaced besides secrets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Also {
+    /// The data of ConfigMaps, such as kubeconfigs
+    #[value(name = "configmaps")]
+    ConfigMaps,
+    /// The values of environment variables
+    Env,
+    /// All annotations
+    Annotations,
+}
+
+impl Redact {
+    pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
+        session.unpack_near(&self.to);
+        let source = session.open(&self.snapshot, &self.log.dir)?;
+        let has = |what| self.also.contains(&what);
+        let also =
+            k8s::Also { configmaps: has(Also::ConfigMaps), env: has(Also::Env), annotations: has(Also::Annotations) };
+        let trust = self.trust.trust();
+        let job = SaveJob { to: self.to.clone(), owner: None, mode: 0o600, trust, arguments: arguments() };
+        let (stop, progress) = (stop_at_signal(), session.progress(&source));
+        let watch = Watch { stop: &stop, progress: &|done, all| progress.update(done, all) };
+        let made = redact(&source, &self.log.load(), also, &job, watch)?;
+        drop(progress);
+        session.wrote(&made.done.files)?;
+        let printed = match self.output {
+            ReportFormat::Json => {
+                let next: Next = [Call::new("etcdsnap verify").arg(&self.to)].into_iter().collect();
+                render::json(&mut session.out, &made.document(next), false)
+            }
+            ReportFormat::Text => {
+                let to = self.to.display().to_string();
+                let title = printable(format!("redact {}", source.name()));
+                let written = writeln!(session.out, "{title}");
+                written.and_then(|()| labelled(&mut session.out, made.lines(&to, also))).map_err(Failure::from)
+            }
+        };
+        if printed.is_err() {
+            say!("note: the file was made; its report could not be printed");
+        }
+        printed?;
+        session.intact(&source)?;
+        Ok(Exit::Good)
+    }
+}

@@ -1,0 +1,118 @@
+//! A copy of a snapshot that may be shared: the same keys, revisions and sizes, without the secrets.
+
+use serde::Serialize;
+
+use super::{Carry, Done, Facts, Plan, SaveJob, Wanted, save};
+use crate::{
+    Result,
+    bytes::size,
+    error::Next,
+    etcd::{
+        Load, Snapshot,
+        rewrite::{Items, Rewrite},
+    },
+    k8s::{Also, Counts, Redactor},
+    publish::Watch,
+    source::Source,
+    verify::Checked,
+};
+
+/// A copy that was made.
+#[derive(Debug)]
+pub struct Redacted {
+    /// The copy, and the report on the backup.
+    pub done: Done,
+    /// What was replaced in it.
+    pub counts: Counts,
+}
+
+impl Rewrite for Redactor {
+    fn record(&self, message: &[u8]) -> Option<Vec<u8>> {
+        Self::record(self, message)
+    }
+}
+
+/// Makes a copy of `source`, read as `load` asks for, without secrets and without what `also` names.
+///
+/// # Errors
+/// Any error; then there is no file.
+pub fn redact(source: &Source, load: &Load, also: Also, job: &SaveJob, watch: Watch<'_>) -> Result<Redacted> {
+    job.recover()?;
+    job.look()?;
+    let redactor = Redactor::new(also)?;
+    let wanted = Wanted {
+        cluster: None,
+        members: Vec::new(),
+        carry: Carry::default(),
+        bump: None,
+        past: None,
+        known: None,
+        compact: None,
+        defrag: true,
+        for_etcd: None,
+        runs: None,
+    };
+    let facts = Facts::gather(source, load, &wanted.carry)?;
+    let mut plan = Plan::make(&facts, &wanted)?;
+    plan.changes.rewrite = Some(&redactor);
+    let users = Snapshot::load(source, load)?.items("authUsers");
+    if !users.is_empty() {
+        let users: Items = users.into_iter().map(|(name, user)| (name, redactor.user(&user))).collect();
+        plan.state = plan.state.with_bucket("authUsers", &users);
+        plan.changes.buckets.insert("authUsers", users);
+    }
+    let done = save(source, &plan, job, watch)?;
+    Ok(Redacted { done, counts: redactor.counts() })
+}
+
+impl Redacted {
+    /// What was done, in lines for people, each with the name of what it is about; `also` is what was asked for.
+    #[must_use]
+    pub fn lines(&self, to: &str, also: Also) -> Vec<(&'static str, String)> {
+        let mut lines = vec![("checked", self.done.report.in_words())];
+        for (what, count, bytes) in self.counts.each() {
+            let name = if lines.len() == 1 { "replaced" } else { "" };
+            lines.push((name, format!("{count} {}, {}", what.name(), size(bytes))));
+        }
+        if lines.len() == 1 {
+            lines.push(("replaced", "nothing: no secret is in it".to_owned()));
+        }
+        let Also { configmaps, env, annotations } = also;
+        let kept = [(configmaps, "ConfigMaps"), (env, "environment variables"), (annotations, "annotations")];
+        let kept: Vec<_> = kept.into_iter().filter(|(replaced, _)| !replaced).map(|(_, name)| name).collect();
+        let kept = [&kept[..], &["custom resources", "arguments of containers", "names"]].concat();
+        lines.push(("kept", kept.join(", ")));
+        let other = self.counts.kept_not_of_kubernetes();
+        if other > 0 {
+            lines.push(("", format!("{other} values of keys that are not of Kubernetes")));
+        }
+        let restored = self.done.restored;
+        let (total, hash) = (size(restored.total_size), restored.hash);
+        let what = format!("{to}: revision {}, {} keys, {total}", restored.revision, restored.total_key);
+        lines.push(("written", format!("{what}, status hash {hash:x}")));
+        lines
+    }
+
+    /// The document that `redact -o json` prints; `next` are the steps after it.
+    #[must_use]
+    pub fn document(&self, next: Next) -> impl Serialize + '_ {
+        Document {
+            source: self.done.report.checked(),
+            replaced: &self.counts,
+            kept_not_of_kubernetes: self.counts.kept_not_of_kubernetes(),
+            written: &self.done,
+            next,
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Document<'d> {
+    source: Checked<'d>,
+    replaced: &'d Counts,
+    kept_not_of_kubernetes: u64,
+    written: &'d Done,
+    #[serde(flatten)]
+    next: Next,
+}
