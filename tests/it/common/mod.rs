@@ -332,7 +332,8 @@ impl<'a> Etcd<'a> {
     /// What etcdctl of the same version prints; it must not fail.
     #[track_caller]
     pub fn ctl(&self, args: &[&str]) -> String {
-        let output = self.try_ctl(args);
+        // its own five seconds are few on a busy machine, above all with a password
+        let output = self.try_ctl(&[&["--command-timeout", "60s"], args].concat());
         assert!(output.status.success(), "etcdctl {args:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
     }
