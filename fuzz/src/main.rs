@@ -34,7 +34,7 @@ fuzz_target!(
     |data: &[u8]| {
         let target = target();
         let (peak, ()) = memory::peak(|| (target.run)(data));
-        let limit = target.heap + memory::FACTOR * data.len();
+        let limit = target.heap(data) + memory::FACTOR * data.len();
         assert!(peak <= limit, "{} bytes of input, {peak} bytes of heap, more than {limit}", data.len());
     }
 );
