@@ -247,7 +247,7 @@ fn files_that_change_vanish_or_rot_are_noticed() {
     let history = bench.run(["history", "deploy/web", "-n", "shop", "--cluster", "31cfb609"]);
     assert!(history.status.success(), "{history:?}");
     let note = String::from_utf8(history.stderr).unwrap();
-    assert!(note.contains("1 backups that may hold more of it are not there any more"), "{note}");
+    assert!(note.contains("missing backups that may hold more revisions of it: 1"), "{note}");
 }
 
 #[test]
