@@ -226,7 +226,10 @@ mod tests {
         for hint in words.chain(others) {
             let advice = Advice::quoting(hint);
             for call in advice.calls() {
-                let taken = <Cli as clap::Parser>::try_parse_from(call.words());
+                // a namespace's name is in lower case
+                let words =
+                    call.words().iter().map(|word| if word == "NAMESPACE" { "shop".into() } else { word.clone() });
+                let taken = <Cli as clap::Parser>::try_parse_from(words);
                 let shown = taken
                     .as_ref()
                     .err()
