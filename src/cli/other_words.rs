@@ -60,7 +60,7 @@ const WORDS: &[(&[&str], &str)] = &[
     ),
     (
         &["compact"],
-        "`etcdsnap defrag FILE --to NEW --compact REV` makes a smaller copy; \
+        "`etcdsnap defrag FILE --to NEW --compact latest` makes a smaller copy; \
         the backup itself is never changed",
     ),
     (
