@@ -390,7 +390,7 @@ fn why_a_backup_is_doubtful() {
     let whole = fs::read("fixtures/small.db").unwrap();
     let cut = dir.path().join("cut.db");
     fs::write(&cut, &whole[..whole.len() - 8]).unwrap();
-    let why = "doubtful: the SHA-256 trailer was cut off: 24 of its 32 bytes are in the file, 3 keys";
+    let why = "doubtful: the SHA-256 trailer was cut off: 24 of its 32 bytes are in the file; 3 keys";
     assert_eq!(checked(cut.to_str().unwrap(), &["--skip-hash-check"]), why);
 }
 

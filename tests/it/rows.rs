@@ -290,7 +290,7 @@ fn words_are_backups_then_kinds() {
     let of = |output: Output| (lines(&text(&output.stdout)), text(&output.stderr), output.status.code());
     let (rows, note, exit) = of(run(&["b.db", "pods"]));
     assert!(
-        exit == Some(0) && rows.iter().all(|row| row["kind"] == "Pod") && note.contains("./pods is the file"),
+        exit == Some(0) && rows.iter().all(|row| row["kind"] == "Pod") && note.contains("./pods names the file"),
         "{note}"
     );
     let (both, ..) = of(run(&["b.db", "./pods", "pods"]));

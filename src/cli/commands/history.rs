@@ -19,7 +19,7 @@ use crate::{
     session::{Session, is_whole},
 };
 
-/// Show every stored revision of an object, deletions too, and what changed at each
+/// Show every stored revision of an object, and what changed at each
 ///
 /// A backup holds every change since its last compaction. Of the time before, it holds only the newest state of each
 /// key. Kubernetes compacts every 5 minutes: a normal backup goes back 5 to 10 minutes. The first line names this

@@ -10,7 +10,7 @@ use crate::{
     session::Session,
 };
 
-/// Upgrade or downgrade a member's directory to the storage version of another etcd
+/// Give a member's directory the storage version of another etcd
 ///
 /// As `etcdutl migrate` does it. In addition, a downgrade lowers the cluster version: an etcd that is older than the
 /// cluster version does not start. The entries of the log are kept. etcd 3.5 may leave a voting member marked as a

@@ -29,7 +29,7 @@ use crate::{
     words::{is_kind, is_path},
 };
 
-/// Write a row for each key, for other engines: DuckDB, Polars, Spark, a spreadsheet
+/// Write a row for each key, for DuckDB, Polars, Spark or a spreadsheet
 ///
 /// Each row has the columns of docs/rows.md: kind, namespace and name of the object, its revisions, owners, labels and
 /// images, the encryption of its value, and its backup and cluster. Each backup is checked as `verify` does before its

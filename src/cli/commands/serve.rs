@@ -26,7 +26,7 @@ use crate::{
     session::{Session, arguments, one_stdin, stop_at_signal},
 };
 
-/// Serve a backup as a read-only Kubernetes API: kubectl, k9s and other clients show what was in the cluster
+/// Serve a backup as a Kubernetes API, for kubectl, k9s and other clients
 ///
 /// It listens on loopback, and writes a kubeconfig with one context for each SNAPSHOT. It prints the line that sets
 /// KUBECONFIG in a shell. It runs until ^C, and then removes the kubeconfig. Writes are refused. Secrets are masked.

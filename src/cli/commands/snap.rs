@@ -15,7 +15,7 @@ use crate::{
     session::Session,
 };
 
-/// List Raft's .snap files: up to which entry, who votes, and the v2store's members
+/// List Raft's .snap files: last entry, voters, and the v2store's members
 ///
 /// PATH is one file, or a data directory. For a directory all files in member/snap are listed, the newest last, and the
 /// one that etcd starts from is marked. etcd 3.4 and 3.5 read the members from this file, etcd 3.6 reads the voters,

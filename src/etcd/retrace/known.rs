@@ -84,6 +84,9 @@ fn absent_holds(compare: &Compare<'_>) -> bool {
 impl<'a> Live<'a> {
     /// Whether `compare` holds, where that is certain.
     fn holds(&self, compare: &Compare<'a>) -> Option<bool> {
+        if matches!(compare.result, CompareResult::Unknown(_)) {
+            return Some(true);
+        }
         // revisions and versions of a key that exists are greater than zero
         let number = |known: Option<i64>, with: i64| known.or((with <= 0).then_some(1));
         let mut kv = KeyValue::default();

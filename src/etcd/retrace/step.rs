@@ -160,7 +160,7 @@ impl<'a> Leases<'a> {
             let of = of?;
             of.get(of.partition_point(|of| *of < at).checked_sub(1)?).copied()
         };
-        let after = |of: Option<&Vec<usize>>| of.is_some_and(|of| of.last().is_some_and(|last| *last > at));
+        let after = |of: Option<&Vec<usize>>| of.is_some_and(|of| of.last().is_some_and(|last| *last >= at));
         match before(granted) {
             Some(grant) => before(revoked).is_none_or(|revoke| revoke < grant),
             None => before(revoked).is_none() && self.last.contains(&id) && !after(granted),

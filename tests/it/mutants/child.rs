@@ -91,7 +91,9 @@ pub fn watch(call: &[String], twice: bool, dir: &Path) -> Ended {
     };
     // of export, -o is about the files
     let json = call[0] != "export" && call.windows(2).any(|pair| pair == ["-o", "json"]) && !first.stdout.is_empty();
-    if end != End::Exit0 && first.stdout.is_empty() && first.stderr.is_empty() || json && !is_json(&first.stdout) {
+    // as grep(1) where nothing matches
+    let must_speak = end != End::Exit0 && !(call[0] == "grep" && end == End::Exit1);
+    if must_speak && first.stdout.is_empty() && first.stderr.is_empty() || json && !is_json(&first.stdout) {
         return ended(End::NoJson, &first);
     }
     if !twice {

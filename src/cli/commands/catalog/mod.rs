@@ -17,7 +17,7 @@ use crate::{
     session::Session,
 };
 
-/// Search many backups: which is the last good one, which holds an object, when did it change, what grew
+/// Search many backups: the last good one, where an object is, what grew
 ///
 /// `add` checks each backup once, as `verify` does, and notes what it holds. The other commands read only the catalog.
 /// A backup is known by its content: a copy is not a second backup, and a file that was moved is found again. The

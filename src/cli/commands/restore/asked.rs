@@ -28,7 +28,7 @@ pub(super) struct Where {
     /// Put the log into DIR instead of member/wal
     #[arg(long, value_name = "DIR", hide_short_help = true)]
     pub(super) wal_dir: Option<PathBuf>,
-    /// With --all-members: the folder in which each member gets its own, DIR/NAME
+    /// With --all-members: the folder for all; each member is in DIR/NAME
     #[arg(long, value_name = "DIR", requires = "all_members", conflicts_with_all = ["data_dir", "wal_dir"])]
     pub(super) to: Option<PathBuf>,
     /// Make a snapshot file instead, with its SHA-256
@@ -52,7 +52,7 @@ pub(super) struct Where {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "What is changed in the db")]
 pub(super) struct Revisions {
-    /// Raise the revision by N, or (auto) past every revision that is known
+    /// Raise the revision by N, or (auto) past every known one
     ///
     /// All earlier revisions are marked as compacted.
     #[arg(long, value_name = "N|auto", value_parser = Bump::from_str)]
@@ -79,7 +79,7 @@ pub(super) struct Revisions {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "What is changed in the db")]
 pub(super) struct CarryArgs {
-    /// Remove the alarms; for NOSPACE with --compact latest --defrag, which make the db smaller
+    /// Remove the alarms; for NOSPACE also --compact latest --defrag
     #[arg(long)]
     pub(super) disarm_alarms: bool,
     /// Turn auth off, and keep users and roles

@@ -58,8 +58,9 @@ pub(crate) struct Restore {
     /// others.
     #[arg(value_name = "DIR", conflicts_with_all = ["wal", "no_wal"])]
     members: Vec<PathBuf>,
-    /// Print the plan and the renames, verify the backup, check free space and the rights to write and to change owners;
-    /// change nothing
+    /// Print the plan and verify the backup; change nothing
+    ///
+    /// The renames are printed too. Free space and the rights to write and to change owners are checked.
     #[arg(long)]
     dry_run: bool,
     /// The format of what is printed
