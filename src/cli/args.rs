@@ -286,6 +286,7 @@ pub(crate) struct Masking {
 
 impl Masking {
     /// Whether secrets are shown.
+    #[cfg(feature = "serve")]
     pub(crate) fn reveals(&self) -> bool {
         self.reveal
     }
@@ -367,6 +368,7 @@ pub(crate) fn time(text: &str) -> Result<Time, String> {
 
 impl When {
     /// Whether a state is named.
+    #[cfg(feature = "serve")]
     pub(crate) fn is_named(&self) -> bool {
         self.at.is_some() || self.rev != 0
     }

@@ -16,7 +16,7 @@ const PAGE_SIZE: u32 = 4096;
 impl<'a> Snapshot<'a> {
     /// As [`Snapshot::load`]; with the records that were compacted and that the log still shows. That is all of them
     /// where the log holds every entry from the first on, and its entries, applied to an empty db, give all that the db
-    /// holds; else those that are certain, with [`Snapshot::retraced`].
+    /// holds; else those that are certain: the newest entries, followed back from the db.
     ///
     /// # Errors
     /// As [`Snapshot::load`].

@@ -23,6 +23,7 @@ pub use columns::{COLUMNS, Keys, Line, columns, lines};
 pub use encode::{Encoder, Format};
 pub use header::Header;
 pub use read::{Read, Reading, read};
+#[cfg(feature = "catalog")]
 pub(crate) use row::key_text;
 pub use row::{Pair, Row};
 pub use save::{Files, Sink, Target};

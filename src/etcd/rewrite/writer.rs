@@ -46,7 +46,7 @@ impl Unwritten {
     }
 }
 
-/// Writes a db bucket by bucket; nothing takes effect before [`DbWriter::end`].
+/// Writes a db bucket by bucket; nothing takes effect before the end, which writes the metas.
 pub struct DbWriter<'f, 'a> {
     out: Out<'f>,
     pages: Writer<Box<dyn Write + 'f>>,

@@ -281,9 +281,8 @@ fn slice(text: &str) -> Result<[Param; 3], SyntaxError> {
     if parts.next().is_some() {
         return Err(SyntaxError::Index(text.to_owned()));
     }
-    if let [from, to, _] = &mut params
-        && !text.contains(':')
-    {
+    if !text.contains(':') {
+        let [from, to, _] = &mut params;
         *to = Param { value: from.value.wrapping_add(1), known: true, derived: true };
     }
     Ok(params)
