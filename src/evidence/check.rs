@@ -40,6 +40,9 @@ pub struct Checked {
     pub signed: u64,
     /// Whether the HMACs were checked.
     pub key: bool,
+    /// Whether the last record is known to be unchanged: by its SHA-256 among the anchors, or by its HMAC. The chain
+    /// proves only what is before it.
+    pub last_proved: bool,
     /// What is wrong, at most 1000 of them.
     pub faults: Vec<Fault>,
     /// Faults beyond those that are listed.
@@ -101,6 +104,9 @@ pub fn check(file: &Path, anchors: &[String], key: Option<&Key>) -> Result<Check
             format!("no record has the SHA-256 {anchor}: records were removed at the end, or the chain was rewritten");
         checked.fault(None, what);
     }
+    let is_anchored =
+        before.as_deref().is_some_and(|last| anchors.iter().any(|anchor| anchor.eq_ignore_ascii_case(last)));
+    checked.last_proved = checked.faults.is_empty() && (is_anchored || key.is_some());
     checked.anchor = before;
     Ok(checked)
 }

@@ -104,6 +104,16 @@ fn what_is_done_to_the_records_is_found() {
     assert_eq!(anchor, sum(lines[3].as_bytes()));
     assert!(check(&log, &["--anchor", &anchor]).1.contains("note: the HMACs were not checked"));
     assert_eq!(check(&log, &["--anchor", &anchor, "-o", "json"]).0, 0);
+    // what the chain alone does not prove
+    let notes = |more: &[&str]| {
+        let (code, said) = check(&log, more);
+        assert_eq!(code, 0, "{said}");
+        (said.contains("does not prove the last record"), said.contains("removed at the end show only"))
+    };
+    assert_eq!(notes(&[]), (true, true));
+    assert_eq!(notes(&keyed), (false, true));
+    assert_eq!(notes(&["--anchor", &anchor]), (false, false));
+    assert_eq!(notes(&["--anchor", &sum(lines[1].as_bytes())]), (true, false));
     let anchored = ["--anchor", &anchor];
     let changed = whole.replacen("\"exit\":0", "\"exit\":1", 1);
     let kept = |n: &[usize]| n.iter().map(|n| format!("{}\n", lines[*n])).collect::<String>();

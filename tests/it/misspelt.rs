@@ -262,3 +262,11 @@ fn a_selector_that_no_object_can_match_is_answered_with_a_hint() {
         assert!(!pods(&["-l", right]).2.contains("hint:"), "{right}");
     }
 }
+
+/// etcdctl's word `get` before a key makes a range that ends before it begins: that is no answer.
+#[test]
+fn a_range_that_ends_before_it_begins_is_told() {
+    let (code, out, said) = run(&["kv", "fixtures/kube.db", "get", "/registry/configmaps/shop/web-cfg"]);
+    assert_eq!((code, out.as_str()), (1, ""), "{said}");
+    assert!(said.contains("the range ends before it begins") && said.contains("`etcdsnap kv FILE KEY`"), "{said}");
+}

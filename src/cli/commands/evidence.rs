@@ -20,7 +20,8 @@ use crate::{
 #[command(after_help = "\
 Examples:
   etcdsnap verify backup.db --evidence record.ndjson    # any command: append a record of the run
-  etcdsnap evidence check record.ndjson                 # was the record changed since then?")]
+  etcdsnap evidence check record.ndjson                 # check, and print the anchor
+  etcdsnap evidence check record.ndjson --anchor SHA256 # later: was anything changed or removed since then?")]
 pub(crate) struct EvidenceArgs {
     #[command(subcommand)]
     command: EvidenceCommand,
@@ -33,9 +34,10 @@ enum EvidenceCommand {
 
 /// Check that no record was changed, inserted or removed
 ///
-/// Each record has the SHA-256 of the line before it, so a change shows in the next record. Records that are removed
-/// at the end, and a chain that is written anew, show in two ways: keep the SHA-256 of the last record elsewhere, and
-/// give it with --anchor; or let each run sign its record with --evidence-key, and give the same key here.
+/// Each record has the SHA-256 of the line before it, so a change shows in the next record. The chain alone does not
+/// show a changed last record, records that were removed at the end, or a chain that was written anew. Keep the anchor,
+/// the SHA-256 of the last record, in another place, and give it with --anchor: it shows all three. With
+/// --evidence-key in each run and here, a changed record shows without an anchor. Notes say what was not shown.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -62,14 +64,14 @@ impl EvidenceArgs {
                 serde_json::to_writer_pretty(&mut session.out, &checked)?;
                 writeln!(session.out)?;
             }
-            ReportFormat::Text => text(session, &checked)?,
+            ReportFormat::Text => text(session, &checked, !check.anchor.is_empty())?,
         }
         Ok(if checked.faults.is_empty() { Exit::Good } else { Exit::Content })
     }
 }
 
-fn text(session: &mut Session, checked: &Checked) -> Result<(), Failure> {
-    let Checked { records, signed, key, faults, more_faults, .. } = checked;
+fn text(session: &mut Session, checked: &Checked, anchored: bool) -> Result<(), Failure> {
+    let Checked { records, signed, key, last_proved, faults, more_faults, .. } = checked;
     let file = printable(checked.file.clone());
     for Fault { line, what } in faults {
         match line {
@@ -89,6 +91,14 @@ fn text(session: &mut Session, checked: &Checked) -> Result<(), Failure> {
     session.out.flush()?;
     if *signed > 0 && !key {
         say!("note: the HMACs were not checked: --evidence-key FILE has the key");
+    }
+    if faults.is_empty() && *records > 0 {
+        if !last_proved {
+            say!("note: the chain does not prove the last record: --anchor with its SHA-256, or --evidence-key does");
+        }
+        if !anchored {
+            say!("note: records that were removed at the end show only with --anchor, from an earlier check");
+        }
     }
     Ok(())
 }

@@ -167,6 +167,15 @@ impl Kv {
                 Failure::from(Error::not_found(what).hinted_if(hint)).say();
                 Ok(Exit::Content)
             }
+            None if range.is_empty() => {
+                let text =
+                    |text: &Option<OsString>| escape(text.clone().unwrap_or_default().as_encoded_bytes()).to_string();
+                let (from, to) = (text(&self.key), text(&self.range_end));
+                let what = format!("no key is in the range from {from} to {to}: the range ends before it begins");
+                let hint = Some("one key: `etcdsnap kv FILE KEY`; keys that begin with a text: `--prefix`".to_owned());
+                Failure::from(Error::not_found(what).hinted_if(hint)).say();
+                Ok(Exit::Content)
+            }
             _ => Ok(Exit::Good),
         }
     }

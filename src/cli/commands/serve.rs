@@ -151,6 +151,9 @@ impl Serve {
         let context = |(backup, url): (&Arc<Backup>, String)| Context { name: backup.name.clone(), url };
         let contexts: Vec<_> = backups.iter().zip(urls).map(context).collect();
         backups.iter().for_each(|backup| describe(backup));
+        if !self.masking.reveals() {
+            say!("note: Secrets are masked: clients get the mask as data; --reveal serves what is stored");
+        }
         if let Some((address, etcd)) = self.etcd.zip(etcd.clone()) {
             let revision = etcd.revision();
             let address = server.add_etcd(address, etcd)?;
