@@ -17,6 +17,7 @@ pub use sort::{SortBy, SortKey};
 
 use crate::{
     Error, Result,
+    bytes::shell,
     etcd::Range,
     k8s::{Key, ObjectKey, Resource, Resources},
 };
@@ -197,13 +198,19 @@ fn pairs(words: &[String]) -> Result<Vec<(&str, Option<&str>)>> {
 fn pair(word: &str) -> Result<(&str, Option<&str>)> {
     match word.split_once('/') {
         Some((_, name)) if name.contains('/') => {
-            Err(usage("arguments in resource/name form may not have more than one slash"))
+            let error = Error::usage("arguments in resource/name form may not have more than one slash");
+            Err(match word.starts_with('/') {
+                true => error.hinted(format!("to print the value of a key: `etcdsnap kv FILE {}`", shell(word))),
+                false => error.hinted(USAGE),
+            })
         }
         Some((kind, name)) if !kind.is_empty() && !name.is_empty() && !kind.contains(',') => Ok((kind, Some(name))),
         _ => Err(usage("arguments in resource/name form must have a single resource and name")),
     }
 }
 
+const USAGE: &str = "KIND[,KIND...] [NAME...], or KIND/NAME...";
+
 fn usage(what: &str) -> Error {
-    Error::usage(what).hinted("KIND[,KIND...] [NAME...], or KIND/NAME...")
+    Error::usage(what).hinted(USAGE)
 }

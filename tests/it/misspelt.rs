@@ -269,4 +269,6 @@ fn a_range_that_ends_before_it_begins_is_told() {
     let (code, out, said) = run(&["kv", "fixtures/kube.db", "get", "/registry/configmaps/shop/web-cfg"]);
     assert_eq!((code, out.as_str()), (1, ""), "{said}");
     assert!(said.contains("the range ends before it begins") && said.contains("`etcdsnap kv FILE KEY`"), "{said}");
+    let (code, _, said) = run(&["get", "fixtures/kube.db", "/registry/configmaps/shop/web-cfg"]);
+    assert!(code == 2 && said.contains("`etcdsnap kv FILE /registry/configmaps/shop/web-cfg`"), "{said}");
 }
