@@ -117,6 +117,19 @@ impl HashKv {
                 print_difference(session, difference)?;
             }
         }
+        if sums.equal {
+            say!("note: equal at revision {}", sums.revision);
+        }
+        for (source, snapshot) in sources.iter().zip(&snapshots) {
+            if let Ok(head) = snapshot.head()
+                && head > sums.revision
+            {
+                say!(
+                    "note: {}",
+                    printable(format!("{} goes on to revision {head}, which was not compared", source.name()))
+                );
+            }
+        }
         let mut exit = if sums.equal { Exit::Good } else { Exit::Content };
         for (source, of) in sources.iter().zip(&sums.files) {
             exit = exit.max(session.close(source, &of.findings)?);
