@@ -3,19 +3,14 @@
 use super::applier::{Applier, Caller, Done, No};
 use crate::etcd::{Range, state::Lease};
 
-/// `lease.MaxLeaseTTL`, in seconds.
-pub(in crate::etcd) const MAX_LEASE_TTL: i64 = 9_000_000_000;
-/// The minimum time to live in an etcd with the default election timeout, in seconds.
-const MIN_LEASE_TTL: i64 = 2;
-
 impl<'a> Applier<'a> {
     /// `lessor.Grant`.
     pub(super) fn grant(&mut self, id: i64, ttl: i64) -> Done {
         self.check_alarms(true)?;
-        if id == 0 || ttl > MAX_LEASE_TTL || self.leases.contains_key(&id) {
+        if id == 0 || ttl > Lease::MAX_TTL || self.leases.contains_key(&id) {
             return Err(No::Refused);
         }
-        self.keep_lease(Lease { id, ttl: ttl.max(MIN_LEASE_TTL), remaining_ttl: 0 });
+        self.keep_lease(Lease { id, ttl: ttl.max(Lease::MIN_TTL), remaining_ttl: 0 });
         // keys of a former lease with this id are not attached to the new one
         self.found.attached.entry(id).or_default().clear();
         Ok(())

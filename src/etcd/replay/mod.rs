@@ -25,7 +25,7 @@ mod tests;
 mod txn;
 
 pub use replayed::Replayed;
-pub(super) use {context::context, edits::Edits, leases::MAX_LEASE_TTL};
+pub(super) use {context::context, edits::Edits};
 
 use self::{applier::Applier, named::Named};
 use super::{

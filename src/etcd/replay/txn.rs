@@ -1,10 +1,7 @@
 //! Transactions (`server/etcdserver/txn/txn.go`).
 
 use super::applier::{Applier, Caller, Done, No, Write};
-use crate::etcd::{
-    KeyValue,
-    request::{Compare, CompareTarget, RequestOp, Txn},
-};
+use crate::etcd::request::{Compare, RequestOp, Txn};
 
 impl<'a> Applier<'a> {
     /// `Txn`: first the branches are chosen, then all steps are checked, then they are executed.
@@ -41,11 +38,11 @@ impl<'a> Applier<'a> {
         .unwrap_or_default();
     }
 
-    /// `applyCompare`: the condition has to hold for every key; without a key, zero is compared, but no value.
+    /// `applyCompare`: the condition has to hold for every key.
     fn compare(&self, compare: &Compare<'a>) -> bool {
         let mut keys = self.live(compare.range()).peekable();
         if keys.peek().is_none() {
-            return !matches!(compare.target, CompareTarget::Value(_)) && compare.holds(&KeyValue::default());
+            return compare.holds_without_key();
         }
         keys.inspect(|_| self.charge(1)).all(|kv| compare.holds(kv))
     }

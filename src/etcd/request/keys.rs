@@ -279,13 +279,18 @@ impl<'a> Compare<'a> {
         }
     }
 
+    /// Whether the condition holds where there is no key (`applyCompare`): zero is compared, but no value.
+    pub(crate) fn holds_without_key(&self) -> bool {
+        !matches!(self.target, CompareTarget::Value(_)) && self.holds(&KeyValue::default())
+    }
+
     fn decode(message: &'a [u8]) -> Result<Self, Malformed> {
         let (mut reader, mut target, mut with) = (Reader::new(message), 0, None);
         let mut compare =
             Self { result: CompareResult::Equal, target: CompareTarget::Version(0), key: b"", range_end: b"" };
         while let Some(field) = reader.next_field()? {
             match field.number {
-                1 => compare.result = CompareResult::of(field.varint()?),
+                1 => compare.result = CompareResult::of(field.varint()? as i32),
                 2 => target = field.varint()? as i32,
                 3 => compare.key = field.bytes()?,
                 4..=6 | 8 => {
@@ -306,8 +311,8 @@ impl<'a> Compare<'a> {
 }
 
 impl CompareResult {
-    fn of(number: u64) -> Self {
-        match number as i32 {
+    pub(crate) fn of(number: i32) -> Self {
+        match number {
             0 => Self::Equal,
             1 => Self::Greater,
             2 => Self::Less,

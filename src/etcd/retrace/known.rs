@@ -64,7 +64,7 @@ impl<'a> Known<'a> {
 
     /// The states in which `compare` has the result `holds`.
     pub(super) fn given(self, compare: &Compare<'a>, holds: bool) -> Self {
-        let absent = self.absent && absent_holds(compare) == holds;
+        let absent = self.absent && compare.holds_without_key() == holds;
         let live = self.live.filter(|live| live.holds(compare).is_none_or(|so| so == holds));
         let live = live.map(|live| if holds { live.with(compare) } else { live });
         Self { absent, live }
@@ -74,11 +74,6 @@ impl<'a> Known<'a> {
     pub(super) fn surely(self, compare: &Compare<'a>) -> bool {
         !self.given(compare, false).is_possible()
     }
-}
-
-/// `applyCompare` without a key: zero is compared, but no value.
-fn absent_holds(compare: &Compare<'_>) -> bool {
-    !matches!(compare.target, CompareTarget::Value(_)) && compare.holds(&KeyValue::default())
 }
 
 impl<'a> Live<'a> {

@@ -4,8 +4,8 @@ use hashbrown::{HashMap, HashSet};
 
 use crate::etcd::{
     Range,
-    replay::MAX_LEASE_TTL,
     request::{AlarmAction, AuthOp, Compare, Op, Put, RequestOp, Txn},
+    state::Lease,
 };
 
 /// The change of one key.
@@ -136,7 +136,7 @@ impl<'a> Leases<'a> {
     /// Adds the entry at `at`; entries are added in order.
     pub(super) fn add(&mut self, at: usize, op: &Op<'a>, step: Option<&Step<'a>>) {
         match (op, step) {
-            (Op::LeaseGrant { id, ttl }, _) if *id != 0 && *ttl <= MAX_LEASE_TTL => {
+            (Op::LeaseGrant { id, ttl }, _) if *id != 0 && *ttl <= Lease::MAX_TTL => {
                 self.granted.entry(*id).or_default().push(at);
             }
             (Op::LeaseRevoke { id }, _) => self.revoked.entry(*id).or_default().push(at),

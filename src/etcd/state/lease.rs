@@ -19,6 +19,11 @@ pub struct Lease {
 }
 
 impl Lease {
+    /// The longest time to live, in seconds (`lease.MaxLeaseTTL`).
+    pub(crate) const MAX_TTL: i64 = 9_000_000_000;
+    /// The shortest in an etcd with the default election timeout, in seconds (`minLeaseTTL`).
+    pub(crate) const MIN_TTL: i64 = 2;
+
     pub(in crate::etcd) fn read(key: &[u8], value: &[u8]) -> Result<Self, Finding> {
         let wrong = malformed(Code::Lease, "Lease");
         let (mut reader, mut lease) = (Reader::new(value), Self::default());

@@ -14,11 +14,6 @@ use super::{
 };
 use crate::etcd::state;
 
-/// The longest time to live, in seconds (`lease.MaxLeaseTTL`).
-const LONGEST: i64 = 9_000_000_000;
-/// The shortest (`minLeaseTTL` with the default election timeout).
-const SHORTEST: i64 = 2;
-
 /// All leases.
 #[derive(Debug, Default)]
 pub(super) struct Lessor {
@@ -72,13 +67,13 @@ impl Lessor {
 
     /// Grants a lease; returns the time to live.
     pub(super) fn grant(&mut self, id: i64, ttl: i64) -> Result<i64, Status> {
-        if ttl > LONGEST {
+        if ttl > state::Lease::MAX_TTL {
             return Err(lease_too_large());
         }
         if self.leases.contains_key(&id) {
             return Err(lease_exists());
         }
-        let ttl = ttl.max(SHORTEST);
+        let ttl = ttl.max(state::Lease::MIN_TTL);
         let lease = Lease { ttl, left: ttl, expires: expiry(ttl), keys: BTreeSet::new() };
         self.leases.insert(id, lease);
         self.changed = true;

@@ -1,6 +1,6 @@
 //! Requests that write, and transactions (`txn.Txn`, `mvcc.storeTxnWrite`).
 
-use std::{cmp::Ordering, sync::Arc};
+use std::sync::Arc;
 
 use hyper::body::Bytes;
 use tonic::Status;
@@ -13,16 +13,16 @@ use super::{
         etcdserverpb::{
             Compare, DeleteRangeRequest, DeleteRangeResponse, PutRequest, PutResponse, RequestOp, ResponseHeader,
             ResponseOp, TxnRequest, TxnResponse,
-            compare::{CompareResult, CompareTarget, TargetUnion},
+            compare::{CompareTarget, TargetUnion},
             request_op::Request,
             response_op::Response,
         },
         mvccpb,
     },
     store::Store,
-    version::{Data, Version, put_cost},
+    version::{Data, Version, put_cost, record},
 };
-use crate::etcd::{Range, Revision};
+use crate::etcd::{Range, Revision, request};
 
 /// What a transaction has written so far.
 struct Writing {
@@ -269,63 +269,34 @@ impl Store {
 
     /// Whether a comparison holds for all keys in its range.
     fn compare(&self, compare: &Compare) -> bool {
-        let range = Range::new(&compare.key[..], &compare.range_end[..]);
+        let compare = condition(compare);
         let mut any = false;
-        for (key, versions) in self.within(&range) {
+        for (key, versions) in self.within(&compare.range()) {
             let Some(kv) = Self::at(versions, self.head).and_then(|version| self.kv(key, version)) else { continue };
             any = true;
-            if !holds(compare, &kv) {
+            if !compare.holds(&record(&kv)) {
                 return false;
             }
         }
-        // a value that is not there cannot be named
-        any || (compare.target != CompareTarget::Value as i32 && holds(compare, &mvccpb::KeyValue::default()))
+        any || compare.holds_without_key()
     }
 }
 
-fn holds(compare: &Compare, kv: &mvccpb::KeyValue) -> bool {
-    let union = compare.target_union.as_ref();
-    let with = |have: i64, wanted: Option<i64>| have.cmp(&wanted.unwrap_or(0));
-    let order = match CompareTarget::try_from(compare.target) {
-        Ok(CompareTarget::Value) => match union {
-            Some(TargetUnion::Value(value)) => kv.value.cmp(value),
-            _ => kv.value[..].cmp(b""),
-        },
-        Ok(CompareTarget::Create) => with(
-            kv.create_revision,
-            match union {
-                Some(TargetUnion::CreateRevision(revision)) => Some(*revision),
-                _ => None,
-            },
-        ),
-        Ok(CompareTarget::Mod) => with(
-            kv.mod_revision,
-            match union {
-                Some(TargetUnion::ModRevision(revision)) => Some(*revision),
-                _ => None,
-            },
-        ),
-        Ok(CompareTarget::Version) => with(
-            kv.version,
-            match union {
-                Some(TargetUnion::Version(version)) => Some(*version),
-                _ => None,
-            },
-        ),
-        Ok(CompareTarget::Lease) => with(
-            kv.lease,
-            match union {
-                Some(TargetUnion::Lease(lease)) => Some(*lease),
-                _ => None,
-            },
-        ),
-        Err(_) => Ordering::Equal,
+/// The condition, as a log has it. A value given for another target than the named one counts as not given.
+fn condition(compare: &Compare) -> request::Compare<'_> {
+    let target = match (CompareTarget::try_from(compare.target), &compare.target_union) {
+        (Ok(CompareTarget::Version), Some(TargetUnion::Version(version))) => request::CompareTarget::Version(*version),
+        (Ok(CompareTarget::Version), _) => request::CompareTarget::Version(0),
+        (Ok(CompareTarget::Create), Some(TargetUnion::CreateRevision(at))) => request::CompareTarget::Create(*at),
+        (Ok(CompareTarget::Create), _) => request::CompareTarget::Create(0),
+        (Ok(CompareTarget::Mod), Some(TargetUnion::ModRevision(at))) => request::CompareTarget::Mod(*at),
+        (Ok(CompareTarget::Mod), _) => request::CompareTarget::Mod(0),
+        (Ok(CompareTarget::Value), Some(TargetUnion::Value(value))) => request::CompareTarget::Value(value),
+        (Ok(CompareTarget::Value), _) => request::CompareTarget::Value(b""),
+        (Ok(CompareTarget::Lease), Some(TargetUnion::Lease(lease))) => request::CompareTarget::Lease(*lease),
+        (Ok(CompareTarget::Lease), _) => request::CompareTarget::Lease(0),
+        (Err(_), _) => request::CompareTarget::Unknown(compare.target),
     };
-    match CompareResult::try_from(compare.result) {
-        Ok(CompareResult::Equal) => order.is_eq(),
-        Ok(CompareResult::NotEqual) => order.is_ne(),
-        Ok(CompareResult::Greater) => order.is_gt(),
-        Ok(CompareResult::Less) => order.is_lt(),
-        Err(_) => true,
-    }
+    let result = request::CompareResult::of(compare.result);
+    request::Compare { result, target, key: &compare.key, range_end: &compare.range_end }
 }

@@ -34,15 +34,16 @@ impl Version {
     pub(super) fn message(&self, key: &Bytes) -> Cow<'static, [u8]> {
         match &self.data {
             Data::File(message) => (*message).into(),
-            Data::Memory(kv) => {
-                let of = &**kv;
-                let (create_revision, mod_revision, version) = (of.create_revision, of.mod_revision, of.version);
-                let kv = KeyValue { key, create_revision, mod_revision, version, value: &of.value, lease: of.lease };
-                kv.encode().into()
-            }
+            Data::Memory(kv) => record(kv).encode().into(),
             Data::Deleted => tombstone(key).into(),
         }
     }
+}
+
+/// A message of the API as a record.
+pub(super) fn record(kv: &mvccpb::KeyValue) -> KeyValue<'_> {
+    let mvccpb::KeyValue { create_revision, mod_revision, version, lease, .. } = *kv;
+    KeyValue { key: &kv.key, create_revision, mod_revision, version, value: &kv.value, lease }
 }
 
 /// The bytes that the overlay takes for a key, about.
