@@ -26,22 +26,11 @@ pub(super) fn write_summed(
     path: &Path,
     watch: Watch<'_>,
 ) -> Result<(Report, File, Sha256, u64)> {
-    let file = create(path)?;
-    // The size is known only when the whole file was read before; otherwise the disk reports when it is full.
-    check_room(&file, path, plan.in_use.unwrap_or(0).saturating_add(plan.changes.log_records.len() as u64))?;
-    let (report, written) = thread::scope(|scope| {
-        let writer = scope.spawn(|| {
-            let (mut findings, go_on) = (Findings::default(), |_| !watch.stop.load(SeqCst));
-            let written = plan.changes.write_summed(&load(plan.db, plan)?, &file, &mut findings, &go_on);
-            written.map_err(|error| error.error(&plan.source, path))
-        });
-        let report = verify(source, &plan.load, |done| (watch.progress)(done, source.db().len()));
-        (report, writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-    });
-    source.intact()?;
-    let (sum, size) = written?;
-    let report = report?;
-    trust.judge(&report)?;
+    let (report, file, (sum, size)) = write_beside(source, plan, trust, path, watch, |file| {
+        let (mut findings, go_on) = (Findings::default(), |_| !watch.stop.load(SeqCst));
+        let written = plan.changes.write_summed(&load(plan.db, plan)?, file, &mut findings, &go_on);
+        written.map_err(|error| error.error(&plan.source, path))
+    })?;
     Ok((report, file, sum, size))
 }
 
@@ -54,18 +43,8 @@ pub(super) fn write(
     watch: Watch<'_>,
 ) -> Result<(Report, File)> {
     if plan.changes.defrag {
-        let file = create(path)?;
-        // The size is known only when the whole file was read before; otherwise the disk reports when it is full.
-        check_room(&file, path, plan.in_use.unwrap_or(0).saturating_add(plan.changes.log_records.len() as u64))?;
-        let (report, written) = thread::scope(|scope| {
-            let writer = scope.spawn(|| write_new(plan.db, plan, &file, path, watch.stop));
-            let report = verify(source, &plan.load, |done| (watch.progress)(done, source.db().len()));
-            (report, writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-        });
-        source.intact()?;
-        written?;
-        let report = report?;
-        trust.judge(&report)?;
+        let write = |file: &File| write_new(plan.db, plan, file, path, watch.stop);
+        let (report, file, ()) = write_beside(source, plan, trust, path, watch, write)?;
         return Ok((report, file));
     }
     let (file, report) = copy(source, plan, path, watch)?;
@@ -83,6 +62,31 @@ pub(super) fn write(
     write_new(&copied, plan, &file, path, watch.stop)?;
     std::fs::rename(&fresh, path).map_err(fault(path, "write"))?;
     Ok((report, file))
+}
+
+/// Makes the file `path`, and fills it with `write` while the backup is verified; returns the report on the backup, the
+/// file, and what `write` returned, when the backup is good enough for `trust`.
+fn write_beside<T: Send>(
+    source: &Source,
+    plan: &Plan<'_>,
+    trust: Trust,
+    path: &Path,
+    watch: Watch<'_>,
+    write: impl FnOnce(&File) -> Result<T> + Send,
+) -> Result<(Report, File, T)> {
+    let file = create(path)?;
+    // The size is known only when the whole file was read before; otherwise the disk reports when it is full.
+    check_room(&file, path, plan.in_use.unwrap_or(0).saturating_add(plan.changes.log_records.len() as u64))?;
+    let (report, written) = thread::scope(|scope| {
+        let writer = scope.spawn(|| write(&file));
+        let report = verify(source, &plan.load, |done| (watch.progress)(done, source.db().len()));
+        (report, writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    });
+    source.intact()?;
+    let written = written?;
+    let report = report?;
+    trust.judge(&report)?;
+    Ok((report, file, written))
 }
 
 /// Writes what can be read of `db`, with the changes, into `file`, which becomes `path`.

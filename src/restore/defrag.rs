@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::{Carry, Done, Facts, Plan, SaveJob, Wanted, save};
+use super::{Done, Facts, Plan, SaveJob, Wanted, save};
 use crate::{
     Code, Finding, Result,
     bytes::size,
@@ -40,18 +40,7 @@ pub fn defrag<'a>(
 ) -> Result<Defragged<'a>> {
     job.recover()?;
     job.look()?;
-    let wanted = Wanted {
-        cluster: None,
-        members: Vec::new(),
-        carry: Carry::default(),
-        bump: None,
-        past: None,
-        known: None,
-        compact,
-        defrag: true,
-        for_etcd: None,
-        runs: None,
-    };
+    let wanted = Wanted::copy(compact);
     let facts = Facts::gather(source, load, &wanted.carry)?;
     let plan = Plan::make(&facts, &wanted)?;
     let compacted = plan.changes.compact_to.unwrap_or(facts.compacted);

@@ -32,6 +32,8 @@ pub struct Facts<'a> {
     pub cluster: BTreeMap<Vec<u8>, Vec<u8>>,
     /// The bucket `auth`, as stored.
     pub auth: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// The bucket `authUsers`, as stored.
+    pub users: BTreeMap<Vec<u8>, Vec<u8>>,
     /// Small buckets that its log changes, with their new content.
     pub edited: BTreeMap<&'static str, Items>,
     /// The records that its log adds.
@@ -86,6 +88,7 @@ impl<'a> Facts<'a> {
             meta: snapshot.items("meta"),
             cluster: snapshot.items("cluster"),
             auth: snapshot.items("auth"),
+            users: snapshot.items("authUsers"),
             edited,
             log_records: snapshot.keyspace.log_records,
             log_name: source.log_name().map(str::to_owned),

@@ -2,13 +2,13 @@
 
 use serde::Serialize;
 
-use super::{Carry, Done, Facts, Plan, SaveJob, Wanted, save};
+use super::{Done, Facts, Plan, SaveJob, Wanted, save};
 use crate::{
     Result,
     bytes::size,
     error::Next,
     etcd::{
-        Load, Snapshot,
+        Load,
         rewrite::{Items, Rewrite},
     },
     k8s::{Also, Counts, Redactor},
@@ -40,24 +40,12 @@ pub fn redact(source: &Source, load: &Load, also: Also, job: &SaveJob, watch: Wa
     job.recover()?;
     job.look()?;
     let redactor = Redactor::new(also)?;
-    let wanted = Wanted {
-        cluster: None,
-        members: Vec::new(),
-        carry: Carry::default(),
-        bump: None,
-        past: None,
-        known: None,
-        compact: None,
-        defrag: true,
-        for_etcd: None,
-        runs: None,
-    };
+    let wanted = Wanted::copy(None);
     let facts = Facts::gather(source, load, &wanted.carry)?;
     let mut plan = Plan::make(&facts, &wanted)?;
     plan.changes.rewrite = Some(&redactor);
-    let users = Snapshot::load(source, load)?.items("authUsers");
-    if !users.is_empty() {
-        let users: Items = users.into_iter().map(|(name, user)| (name, redactor.user(&user))).collect();
+    if !facts.users.is_empty() {
+        let users: Items = facts.users.iter().map(|(name, user)| (name.clone(), redactor.user(user))).collect();
         plan.state = plan.state.with_bucket("authUsers", &users);
         plan.changes.buckets.insert("authUsers", users);
     }

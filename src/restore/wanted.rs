@@ -6,7 +6,7 @@ use super::{cluster::NewCluster, past::Past};
 use crate::etcd::{Compact, boot::Minor};
 
 /// Options of a restore.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Wanted {
     /// The cluster that the members are of; `None` keeps the backup's own members, as a snapshot does.
     pub cluster: Option<NewCluster>,
@@ -28,6 +28,14 @@ pub struct Wanted {
     pub for_etcd: Option<Minor>,
     /// The etcd that is started on it, as far as known.
     pub runs: Option<Minor>,
+}
+
+impl Wanted {
+    /// A new db of the backup's own members, without free pages, and without the history before `compact`.
+    #[must_use]
+    pub fn copy(compact: Option<Compact>) -> Self {
+        Self { compact, defrag: true, ..Self::default() }
+    }
 }
 
 /// Parts of the state that a restore leaves out; by default none.

@@ -1,19 +1,13 @@
-use std::{io::Write as _, path::PathBuf, str::FromStr as _};
+use std::{path::PathBuf, str::FromStr as _};
 
 use clap::Args;
-use etcdsnap::{
-    error::{Call, Next},
-    etcd::Compact,
-    publish::Watch,
-    restore::{SaveJob, defrag},
-};
+use etcdsnap::{etcd::Compact, restore::defrag};
 
-use super::trust::TrustArgs;
+use super::{copy, trust::TrustArgs};
 use crate::{
     args::{LogArgs, ReportFormat},
     failure::{Exit, Failure},
-    render::{self, printable, report::labelled},
-    session::{Session, arguments, stop_at_signal},
+    session::Session,
 };
 
 /// Make a smaller copy, without free pages and old revisions
@@ -54,33 +48,14 @@ impl Defrag {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
         session.unpack_near(&self.to);
         let source = session.open(&self.snapshot, &self.log.dir)?;
-        let trust = self.trust.trust();
-        let job = SaveJob { to: self.to.clone(), owner: None, mode: 0o600, trust, arguments: arguments() };
-        let (stop, progress) = (stop_at_signal(), session.progress(&source));
-        let watch = Watch { stop: &stop, progress: &|done, all| progress.update(done, all) };
-        let made = defrag(&source, &self.log.load(), self.compact, &job, watch)?;
-        drop(progress);
+        let made = copy::make(session, &source, &self.to, &self.trust, |job, watch| {
+            defrag(&source, &self.log.load(), self.compact, job, watch)
+        })?;
         session.wrote(&made.done.files)?;
         for warning in made.warnings() {
             say!("warning: {}: {}", source.name(), warning.what);
         }
-        let printed = match self.output {
-            ReportFormat::Json => {
-                let next: Next = [Call::new("etcdsnap verify").arg(&self.to)].into_iter().collect();
-                render::json(&mut session.out, &made.document(next), false)
-            }
-            ReportFormat::Text => {
-                let to = self.to.display().to_string();
-                let title = printable(format!("defrag {}", source.name()));
-                let written = writeln!(session.out, "{title}");
-                written.and_then(|()| labelled(&mut session.out, made.lines(&to))).map_err(Failure::from)
-            }
-        };
-        if printed.is_err() {
-            say!("note: the file was made; its report could not be printed");
-        }
-        printed?;
-        session.intact(&source)?;
-        Ok(Exit::Good)
+        let what = ("defrag", self.to.as_path());
+        copy::report(session, &source, what, self.output, |to| made.lines(to), |next| made.document(next))
     }
 }

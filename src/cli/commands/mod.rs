@@ -4,6 +4,7 @@ mod analyze;
 mod bolt;
 mod catalog;
 mod completions;
+mod copy;
 mod decode;
 mod defrag;
 mod describe;

@@ -1,19 +1,13 @@
-use std::{io::Write as _, path::PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use etcdsnap::{
-    error::{Call, Next},
-    k8s,
-    publish::Watch,
-    restore::{SaveJob, redact},
-};
+use etcdsnap::{k8s, restore::redact};
 
-use super::trust::TrustArgs;
+use super::{copy, trust::TrustArgs};
 use crate::{
     args::{LogArgs, ReportFormat},
     failure::{Exit, Failure},
-    render::{self, printable, report::labelled},
-    session::{Session, arguments, stop_at_signal},
+    session::Session,
 };
 
 /// Make a copy without secrets, which may be shared
@@ -72,30 +66,11 @@ impl Redact {
         let has = |what| self.also.contains(&what);
         let also =
             k8s::Also { configmaps: has(Also::ConfigMaps), env: has(Also::Env), annotations: has(Also::Annotations) };
-        let trust = self.trust.trust();
-        let job = SaveJob { to: self.to.clone(), owner: None, mode: 0o600, trust, arguments: arguments() };
-        let (stop, progress) = (stop_at_signal(), session.progress(&source));
-        let watch = Watch { stop: &stop, progress: &|done, all| progress.update(done, all) };
-        let made = redact(&source, &self.log.load(), also, &job, watch)?;
-        drop(progress);
+        let made = copy::make(session, &source, &self.to, &self.trust, |job, watch| {
+            redact(&source, &self.log.load(), also, job, watch)
+        })?;
         session.wrote(&made.done.files)?;
-        let printed = match self.output {
-            ReportFormat::Json => {
-                let next: Next = [Call::new("etcdsnap verify").arg(&self.to)].into_iter().collect();
-                render::json(&mut session.out, &made.document(next), false)
-            }
-            ReportFormat::Text => {
-                let to = self.to.display().to_string();
-                let title = printable(format!("redact {}", source.name()));
-                let written = writeln!(session.out, "{title}");
-                written.and_then(|()| labelled(&mut session.out, made.lines(&to, also))).map_err(Failure::from)
-            }
-        };
-        if printed.is_err() {
-            say!("note: the file was made; its report could not be printed");
-        }
-        printed?;
-        session.intact(&source)?;
-        Ok(Exit::Good)
+        let what = ("redact", self.to.as_path());
+        copy::report(session, &source, what, self.output, |to| made.lines(to, also), |next| made.document(next))
     }
 }
