@@ -8,7 +8,7 @@ use std::{
 use clap::{Args, ValueEnum, builder::PossibleValue};
 use etcdsnap::{
     Error, Result,
-    bytes::file_name,
+    bytes::{counted, file_name},
     rows::{Column, Encoder, Format, Sink, Table},
     source::is_stdin,
 };
@@ -77,8 +77,7 @@ impl Destination {
 
 /// Reports what was written; stdout stays free for other outputs.
 pub(crate) fn say_written(rows: u64, to: &Path) {
-    let rows = if rows == 1 { "1 row".to_owned() } else { format!("{rows} rows") };
-    say!("wrote {rows} to {}", file_name(to));
+    say!("wrote {} to {}", counted(rows, "row"), file_name(to));
 }
 
 /// Rows that go to stdout.

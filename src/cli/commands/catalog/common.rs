@@ -12,11 +12,14 @@ use etcdsnap::{
     etcd::Range,
     k8s::Moment,
     objects::Time,
+    select::LabelSelector,
+    verify::Verdict,
 };
 use jiff::Timestamp;
 
 use crate::{
     args::{InNamespace, time},
+    failure::Failure,
     render::printable,
 };
 
@@ -126,6 +129,23 @@ impl Of {
     }
 }
 
+/// Calls `search` with each of the lineages. A kind that is unknown is an error only if no lineage knows it: another
+/// cluster may define it.
+pub(super) fn each(rows: Vec<Row>, mut search: impl FnMut(Row) -> Result<(), Failure>) -> Result<(), Failure> {
+    let (mut searched, mut unknown) = (false, None);
+    for row in rows {
+        match search(row) {
+            Ok(()) => searched = true,
+            Err(Failure::Error(error @ Error::NotFound { .. })) => unknown = unknown.or(Some(error)),
+            Err(failure) => return Err(failure),
+        }
+    }
+    match unknown {
+        Some(error) if !searched => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
 /// The branch in the name of a row: `/2`.
 fn tail(id: &str) -> &str {
     id.rsplit_once('/').map_or(id, |(start, _)| id.get(start.len()..).unwrap_or_default())
@@ -159,6 +179,29 @@ impl What {
         let key = self.key.iter().chain(&self.prefix).map(String::as_str);
         printable(self.what.iter().map(String::as_str).chain(key).collect::<Vec<_>>().join(" "))
     }
+}
+
+/// What an object had.
+#[derive(Debug, Args)]
+pub(super) struct Had {
+    /// Only objects that had these labels at some time, as `kubectl get -l` takes them
+    #[arg(short = 'l', long = "selector", value_name = "LABELS", value_parser = LabelSelector::parse)]
+    labels: Option<LabelSelector>,
+    /// Only objects that used an image with this in its name
+    #[arg(long, value_name = "IMAGE")]
+    image: Option<String>,
+}
+
+impl Had {
+    /// What is asked for, of the objects in `what`.
+    pub(super) fn wanted(&self, what: &What) -> Wanted {
+        Wanted { labels: self.labels.clone(), image: self.image.clone(), ..what.wanted() }
+    }
+}
+
+/// The number of damaged backups: what they hold is not in the catalog.
+pub(super) fn damaged(catalog: &Catalog) -> usize {
+    catalog.holders().iter().filter(|of| of.entry.verdict == Verdict::Damaged).count()
 }
 
 /// The backup that a person names by its path, the name of its file or a time.

@@ -4,14 +4,12 @@ use clap::Args;
 use etcdsnap::{
     Error,
     bytes::shell,
-    catalog::{Catalog, Object, Version, words},
+    catalog::{Catalog, Object, Version, Wanted, words},
     k8s::{Key, Resources},
-    select::LabelSelector,
-    verify::Verdict,
 };
 use serde::Serialize;
 
-use super::common::{Db, Of, Row, What, below, display, minute, one_file};
+use super::common::{Db, Had, Of, Row, What, below, damaged, display, each, minute, one_file};
 use crate::{
     args::ReportFormat,
     failure::{Exit, Failure},
@@ -36,12 +34,8 @@ Exit status: 1 when no backup holds it")]
 pub(crate) struct Find {
     #[command(flatten)]
     what: What,
-    /// Only objects that had these labels at some time, as `kubectl get -l` takes them
-    #[arg(short = 'l', long = "selector", value_name = "LABELS", value_parser = LabelSelector::parse)]
-    labels: Option<LabelSelector>,
-    /// Only objects that used an image with this in its name
-    #[arg(long, value_name = "IMAGE")]
-    image: Option<String>,
+    #[command(flatten)]
+    had: Had,
     /// Only the object with this metadata.uid
     #[arg(long, value_name = "UID")]
     uid: Option<String>,
@@ -99,8 +93,7 @@ struct Held {
 impl Find {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
         let catalog = self.db.open()?;
-        let mut wanted = self.what.wanted();
-        (wanted.labels, wanted.image, wanted.uid) = (self.labels, self.image, self.uid);
+        let wanted = Wanted { uid: self.uid, ..self.had.wanted(&self.what) };
         if wanted.what.is_empty()
             && (&wanted.range, &wanted.labels, &wanted.image, &wanted.uid, &wanted.namespace)
                 == (&None, &None, &None, &None, &None)
@@ -108,28 +101,15 @@ impl Find {
             let error = Error::usage("find what? KIND/NAME, KIND, -n, --prefix, --key, -l, --image or --uid");
             return Err(error.hinted("etcdsnap catalog find deploy/web -n shop").into());
         }
-        let (mut items, mut unknown) = (Vec::new(), None);
-        let mut searched = 0_usize;
-        for row in self.of.rows(&catalog)? {
-            match catalog.find(row.number, &wanted) {
-                Ok(objects) => {
-                    searched = searched.saturating_add(1);
-                    let resources = catalog.resources(row.number)?;
-                    items.extend(
-                        objects
-                            .into_iter()
-                            .map(|object| (row.clone(), one(&catalog, &row, &resources, &object), object)),
-                    );
-                }
-                // Another cluster may define the kind.
-                Err(error @ Error::NotFound { .. }) => unknown = unknown.or(Some(error)),
-                Err(error) => return Err(error.into()),
-            }
-        }
-        if let Some(error) = unknown.filter(|_| searched == 0) {
-            return Err(error.into());
-        }
-        let damaged = catalog.holders().iter().filter(|of| of.entry.verdict == Verdict::Damaged).count();
+        let mut items = Vec::new();
+        each(self.of.rows(&catalog)?, |row| {
+            let objects = catalog.find(row.number, &wanted)?;
+            let resources = catalog.resources(row.number)?;
+            let one = |object: Object| (row.clone(), one(&catalog, &row, &resources, &object), object);
+            items.extend(objects.into_iter().map(one));
+            Ok(())
+        })?;
+        let damaged = damaged(&catalog);
         if items.is_empty() {
             let what = format!("no backup in the catalog holds {}", self.what.words());
             let hint = match damaged {

@@ -4,11 +4,9 @@ use clap::Args;
 use etcdsnap::{
     Error,
     catalog::{BACKUPS, Catalog, Facts, Object, VERSIONS, Versions},
-    select::LabelSelector,
-    verify::Verdict,
 };
 
-use super::common::{Db, Of, Row, What};
+use super::common::{Db, Had, Of, Row, What, damaged, each};
 use crate::{
     destination::{Destination, Out},
     failure::{Exit, Failure},
@@ -31,12 +29,8 @@ Exit status: 1 when there is no such row")]
 pub(crate) struct Rows {
     #[command(flatten)]
     what: What,
-    /// Only objects that had these labels at some time, as `kubectl get -l` takes them
-    #[arg(short = 'l', long = "selector", value_name = "LABELS", value_parser = LabelSelector::parse)]
-    labels: Option<LabelSelector>,
-    /// Only objects that used an image with this in its name
-    #[arg(long, value_name = "IMAGE")]
-    image: Option<String>,
+    #[command(flatten)]
+    had: Had,
     /// Write a row for each backup instead
     #[arg(long, conflicts_with_all = ["what", "namespace", "prefix", "key", "labels", "image"])]
     backups: bool,
@@ -52,20 +46,19 @@ pub(crate) struct Rows {
 const BATCH: usize = 1024;
 
 impl Rows {
-    pub(super) fn run(mut self, session: &mut Session) -> Result<Exit, Failure> {
+    pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
         if self.backups {
             return self.list(session);
         }
         let catalog = self.db.open()?;
         let rows = self.of.rows(&catalog)?;
-        let mut wanted = self.what.wanted();
-        (wanted.labels, wanted.image) = (self.labels.take(), self.image.take());
+        let wanted = self.had.wanted(&self.what);
         let mut out = self.destination.open(VERSIONS.to_vec())?;
         let stop = stop_at_signal();
-        let (mut searched, mut unknown, mut written) = (0_usize, None, 0_usize);
-        for row in rows {
+        let mut written = 0_usize;
+        each(rows, |row| {
             let (mut objects, mut versions) = (Vec::new(), 0_usize);
-            let found = catalog.each_object(row.number, &wanted, |object| {
+            catalog.each_object(row.number, &wanted, |object| {
                 if stop.load(Ordering::SeqCst) {
                     return Err(Failure::from(Error::Interrupted));
                 }
@@ -77,27 +70,16 @@ impl Rows {
                     write(session, &catalog, &row, &std::mem::take(&mut objects), &mut out)?;
                 }
                 Ok(())
-            });
-            match found {
-                Ok(()) => {
-                    searched = searched.saturating_add(1);
-                    written = written.saturating_add(versions);
-                    write(session, &catalog, &row, &objects, &mut out)?;
-                }
-                // Another cluster may define the kind.
-                Err(Failure::Error(error @ Error::NotFound { .. })) => unknown = unknown.or(Some(error)),
-                Err(failure) => return Err(failure),
-            }
-        }
-        if let Some(error) = unknown.filter(|_| searched == 0) {
-            return Err(error.into());
-        }
+            })?;
+            written = written.saturating_add(versions);
+            write(session, &catalog, &row, &objects, &mut out)
+        })?;
         if written == 0 {
             let what = format!("no backup in the catalog holds {}", self.what.words());
             return Err(Error::not_found(what.trim_end().to_owned()).into());
         }
         out.end(session)?;
-        let damaged = catalog.holders().iter().filter(|of| of.entry.verdict == Verdict::Damaged).count();
+        let damaged = damaged(&catalog);
         if damaged > 0 {
             say!("note: what {damaged} damaged backups hold is not among the rows");
         }
