@@ -82,11 +82,22 @@ impl Free {
 }
 
 impl Space {
+    /// The parts that add up to the total, each with its name.
+    #[must_use]
+    pub fn parts(&self) -> [(&'static str, u64); 5] {
+        [
+            ("live", self.live),
+            ("old revisions", self.old),
+            ("tombstones", self.tombstones),
+            ("overhead", self.overhead.sum()),
+            ("free", self.free.sum()),
+        ]
+    }
+
     /// Whether the fields add up to the file's length.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        let parts = [self.live, self.old, self.tombstones, self.overhead.sum(), self.free.sum()];
-        parts.iter().try_fold(0_u64, |sum, part| sum.checked_add(*part)) == Some(self.total)
+        self.parts().iter().try_fold(0_u64, |sum, (_, part)| sum.checked_add(*part)) == Some(self.total)
     }
 }
 

@@ -38,20 +38,12 @@ impl Report {
         let words = checked.in_words();
         // the verdict is before them
         let words = words.strip_prefix(&format!("{verdict}: ")).map_or(words.clone(), str::to_owned);
-        let space = &analysis.bytes;
-        let parts = [
-            ("live", space.live),
-            ("old revisions", space.old),
-            ("tombstones", space.tombstones),
-            ("overhead", space.overhead.sum()),
-            ("free", space.free.sum()),
-        ];
         Self {
             path: printable(analysis.path.clone()),
             verdict,
             words: printable(words),
             summary: summary(checked, analysis),
-            space: parts.into_iter().map(|(name, bytes)| Part { name, bytes }).collect(),
+            space: analysis.bytes.parts().map(|(name, bytes)| Part { name, bytes }).into(),
             groups: groups.collect(),
             biggest: analysis.biggest.iter().map(name).collect(),
             most_revisions: analysis.most_revisions.iter().filter(|top| top.records > 1).map(name).collect(),

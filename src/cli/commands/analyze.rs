@@ -167,7 +167,7 @@ impl Analyze {
         }
         let mut columns = Columns::new(&["WHAT", "BEFORE", "NOW", "GROWN", "PER HOUR"]).right(&[1, 2, 3, 4]);
         let hour = |grown: i64| growth.per_hour(grown).map_or_else(|| "-".to_owned(), signed);
-        for ((name, before), (_, now)) in whats(old).into_iter().zip(whats(new)) {
+        for ((name, before), (_, now)) in whats(old).zip(whats(new)) {
             let grown = i64::try_from(i128::from(now) - i128::from(before)).unwrap_or_default();
             columns.add([name.to_owned(), bytes(before), bytes(now), signed(grown), hour(grown)]);
         }
@@ -208,17 +208,9 @@ fn signed(n: i64) -> String {
     format!("{}{}", if n < 0 { "-" } else { "+" }, bytes(n.unsigned_abs()))
 }
 
-/// The parts of a file, and what each takes.
-fn whats(of: &Analysis) -> [(&'static str, u64); 6] {
-    let space = &of.bytes;
-    [
-        ("live", space.live),
-        ("old revisions", space.old),
-        ("tombstones", space.tombstones),
-        ("overhead", space.overhead.sum()),
-        ("free", space.free.sum()),
-        ("file", space.total),
-    ]
+/// The parts of a file and the file, and what each takes.
+fn whats(of: &Analysis) -> impl Iterator<Item = (&'static str, u64)> {
+    of.bytes.parts().into_iter().chain([("file", of.bytes.total)])
 }
 
 fn space(session: &mut Session, of: &Analysis) -> Result<(), Failure> {

@@ -5,7 +5,7 @@ use etcdsnap::{
     Error,
     k8s::Ring,
     source::Source,
-    verify::{Difference, HashKvs, Held},
+    verify::{Difference, HashKvs, Held, OfFile},
 };
 
 use crate::{
@@ -120,15 +120,8 @@ impl HashKv {
         if sums.equal {
             say!("note: equal at revision {}", sums.revision);
         }
-        for (source, snapshot) in sources.iter().zip(&snapshots) {
-            if let Ok(head) = snapshot.head()
-                && head > sums.revision
-            {
-                say!(
-                    "note: {}",
-                    printable(format!("{} goes on to revision {head}, which was not compared", source.name()))
-                );
-            }
+        for OfFile { file, last_revision, .. } in sums.files.iter().filter(|of| of.last_revision > sums.revision) {
+            say!("note: {}", printable(format!("{file} goes on to revision {last_revision}, which was not compared")));
         }
         let mut exit = if sums.equal { Exit::Good } else { Exit::Content };
         for (source, of) in sources.iter().zip(&sums.files) {

@@ -69,7 +69,7 @@ impl ReportCommand {
         let by = By::KindAndNamespace;
         let request = Request { by, kind: None, namespace: None, top: TOP, ring: &ring, mask: &mask };
         let analysis = Analysis::of(&source, &snapshot, &request);
-        let cluster = Cluster::open(&snapshot, self.keys.ring()?, At::Last)?;
+        let cluster = Cluster::open(&snapshot, ring, At::Last)?;
         let report = Report::of(&checked, &analysis, Changes::of(&cluster, &mask), &mask);
         let page = report.html();
         match to {
