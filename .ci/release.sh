@@ -3,9 +3,9 @@
 # SHA256SUMS.
 #   .ci/release.sh [TARGET...]      default: x86_64-unknown-linux-musl aarch64-unknown-linux-musl
 #
-# Rust brings musl's libc.a and start files for both targets, and rust-lld links for every one, so no cross compiler is
-# needed as long as a target has no C in it. x86_64 has: ring, whose C asks nothing of a libc, so the gcc of any
-# distribution for that machine will do (Debian: gcc-x86-64-linux-gnu, gcc-aarch64-linux-gnu).
+# Rust brings musl's libc.a and start files for both targets, and rust-lld links for every one, so no cross linker is
+# needed. ring has C that asks nothing of a libc, so the gcc of any distribution for that machine will do (Debian:
+# gcc-x86-64-linux-gnu, gcc-aarch64-linux-gnu).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 [ $# -gt 0 ] || set -- x86_64-unknown-linux-musl aarch64-unknown-linux-musl

@@ -14,6 +14,7 @@
 #![deny(clippy::arithmetic_side_effects)]
 
 mod accept;
+mod access;
 mod answer;
 mod api;
 mod backup;
@@ -34,10 +35,11 @@ mod socket;
 mod status;
 mod watch;
 
+pub use access::Access;
 pub use answer::{Answer, Content, Pieces, Step};
 pub use api::Api;
 pub use backup::Backup;
 pub use etcd::{Etcd, saved_path};
-pub use kubeconfig::{Context, KubeconfigFile, kubeconfig};
+pub use kubeconfig::{Context, Credentials, Endpoint, KubeconfigFile, kubeconfig};
 pub use request::Request;
 pub use server::{Answered, Log, Server};

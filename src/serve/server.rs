@@ -25,16 +25,24 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto::Builder,
 };
-use tokio::{net::TcpStream, runtime, task::spawn_blocking, time};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    runtime,
+    task::spawn_blocking,
+    time,
+};
 
 use super::{
+    access::Access,
     answer::Answer,
     api::Api,
     backup::Backup,
     body::Sent,
     etcd::{Etcd, Services},
+    kubeconfig::{Credentials, Endpoint},
     request::Request,
-    socket::Socket,
+    socket::{FIRST, Socket},
     status::Refusal,
 };
 use crate::{
@@ -64,9 +72,18 @@ pub type Log = Arc<dyn Fn(&str) + Send + Sync>;
 #[derive(Debug)]
 pub struct Server {
     listeners: Vec<(TcpListener, SocketAddr)>,
-    secret: String,
+    guard: Guard,
     /// The address of etcd's API.
     etcd: Option<(TcpListener, SocketAddr, Arc<Etcd>)>,
+}
+
+/// Who is let in.
+#[derive(Debug)]
+enum Guard {
+    /// Who knows the secret with which each path begins.
+    Path(String),
+    /// Who shows the token.
+    Token(Box<Access>),
 }
 
 /// What was answered.
@@ -79,18 +96,23 @@ pub struct Answered {
 }
 
 impl Server {
-    /// Listens on the loopback `address` for `count` backups: on this port and those after it, or, for port 0, on ports
-    /// that the system chooses. The path of each URL begins with a secret, which only the kubeconfig has.
+    /// Listens on `address` for `count` backups: on this port and those after it, or, for port 0, on ports that the system
+    /// chooses. Without `access` the address has to be loopback, and the path of each URL begins with a secret, which only
+    /// the kubeconfig has.
     ///
     /// # Errors
-    /// When the address is not loopback, or cannot be listened on.
-    pub fn bind(address: SocketAddr, count: u16) -> Result<Self> {
+    /// When the address cannot be listened on, or must not.
+    pub fn bind(address: SocketAddr, count: u16, access: Option<Access>) -> Result<Self> {
         let mut listeners = Vec::new();
         for n in 0..count {
             let port = if address.port() == 0 { 0 } else { address.port().saturating_add(n) };
-            listeners.push(listen(SocketAddr::new(address.ip(), port))?);
+            listeners.push(listen(SocketAddr::new(address.ip(), port), access.is_some())?);
         }
-        Ok(Self { listeners, secret: secret()?, etcd: None })
+        let guard = match access {
+            Some(access) => Guard::Token(Box::new(access)),
+            None => Guard::Path(secret()?),
+        };
+        Ok(Self { listeners, guard, etcd: None })
     }
 
     /// Serves etcd's API too, on the loopback `address`; returns the address with its port. Whoever reaches the address
@@ -99,15 +121,33 @@ impl Server {
     /// # Errors
     /// As [`Server::bind`].
     pub fn add_etcd(&mut self, address: SocketAddr, etcd: Arc<Etcd>) -> Result<SocketAddr> {
-        let (listener, address) = listen(address)?;
+        let (listener, address) = listen(address, false)?;
         self.etcd = Some((listener, address, etcd));
         Ok(address)
     }
 
-    /// The URLs, in the order of the backups.
+    /// Where the backups are served, in their order.
+    ///
+    /// # Errors
+    /// When clients could not verify the certificate.
+    pub fn endpoints(&self) -> Result<Vec<Endpoint>> {
+        let endpoint = |(_, address): &(TcpListener, SocketAddr)| match &self.guard {
+            Guard::Path(secret) => Ok(Endpoint { url: format!("http://{address}/{secret}"), server_name: None }),
+            Guard::Token(access) => {
+                let (host, server_name) = access.host(*address)?;
+                Ok(Endpoint { url: format!("https://{host}"), server_name })
+            }
+        };
+        self.listeners.iter().map(endpoint).collect()
+    }
+
+    /// What clients need besides the URL.
     #[must_use]
-    pub fn urls(&self) -> Vec<String> {
-        self.listeners.iter().map(|(_, address)| format!("http://{address}/{}", self.secret)).collect()
+    pub fn credentials(&self) -> Option<&Credentials> {
+        match &self.guard {
+            Guard::Path(_) => None,
+            Guard::Token(access) => Some(access.credentials()),
+        }
     }
 
     /// Serves the backups until `stop` is true.
@@ -125,14 +165,14 @@ impl Server {
             .build()
             .map_err(fault)?;
         let shared = Arc::new(Shared::default());
-        let secret: Arc<str> = self.secret.into();
+        let guard = Arc::new(self.guard);
         let ended = runtime.block_on(async {
             for ((listener, address), backup) in self.listeners.into_iter().zip(backups) {
                 let listener = tokio::net::TcpListener::from_std(listener).map_err(fault)?;
                 let place = Place {
                     api: Api::new(backup, address.to_string()),
                     address,
-                    secret: Arc::clone(&secret),
+                    guard: Arc::clone(&guard),
                     shared: Arc::clone(&shared),
                     log: Arc::clone(log),
                 };
@@ -163,9 +203,9 @@ impl Server {
     }
 }
 
-fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr)> {
-    if !address.ip().is_loopback() {
-        return Err(Error::usage(format!("{address}: only a loopback address can be listened on"))
+fn listen(address: SocketAddr, guarded: bool) -> Result<(TcpListener, SocketAddr)> {
+    if !guarded && !address.ip().is_loopback() {
+        return Err(Error::usage(format!("{address}: only a loopback address can be listened on without TLS"))
             .hinted("127.0.0.1:0, or [::1]:0; `ssh -L` reaches it from another machine"));
     }
     let fault = |source| Error::io(address.to_string(), "listen", source);
@@ -199,7 +239,7 @@ impl Shared {
 struct Place {
     api: Api,
     address: SocketAddr,
-    secret: Arc<str>,
+    guard: Arc<Guard>,
     shared: Arc<Shared>,
     log: Log,
 }
@@ -239,6 +279,19 @@ async fn accept<F: Future<Output = ()> + Send + 'static>(
 async fn connection(stream: TcpStream, place: Place, _counted: Counted) {
     // only a matter of speed
     let _ = stream.set_nodelay(true);
+    let guard = Arc::clone(&place.guard);
+    match &*guard {
+        Guard::Path(_) => http(stream, place).await,
+        Guard::Token(access) => {
+            // a client that cannot be spoken with has seen so itself
+            if let Ok(Ok(stream)) = time::timeout(FIRST, access.acceptor.accept(stream)).await {
+                http(stream, place).await;
+            }
+        }
+    }
+}
+
+async fn http<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: S, place: Place) {
     let service = service_fn(move |request| {
         let place = place.clone();
         async move { Ok::<_, Infallible>(place.respond(request).await) }
@@ -273,15 +326,22 @@ impl Place {
 
     async fn answer(&self, request: hyper::Request<Incoming>) -> Answer {
         let uri = request.uri();
-        let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
-        let host = host.or_else(|| uri.authority().map(hyper::http::uri::Authority::as_str));
-        if !host.is_some_and(|host| self.is_own(host)) {
-            return Answer::text(403, "the Host header is not this server's address\n");
-        }
         let path = uri.path_and_query().map_or("", |path| path.as_str());
-        let rest = path.strip_prefix('/').and_then(|path| path.strip_prefix(&*self.secret));
-        let Some(rest) = rest.filter(|rest| rest.is_empty() || rest.starts_with(['/', '?'])) else {
-            return Answer::text(404, "404 page not found\n");
+        let rest = match &*self.guard {
+            Guard::Token(access) if access.admits(request.headers()) => path,
+            Guard::Token(_) => return Refusal::unauthorized().into(),
+            Guard::Path(secret) => {
+                let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+                let host = host.or_else(|| uri.authority().map(hyper::http::uri::Authority::as_str));
+                if !host.is_some_and(|host| self.is_own(host)) {
+                    return Answer::text(403, "the Host header is not this server's address\n");
+                }
+                let rest = path.strip_prefix('/').and_then(|path| path.strip_prefix(secret));
+                let Some(rest) = rest.filter(|rest| rest.is_empty() || rest.starts_with(['/', '?'])) else {
+                    return Answer::text(404, "404 page not found\n");
+                };
+                rest
+            }
         };
         let Some(asked) = Request::get(rest) else { return Refusal::bad_request("the path is not valid").into() };
         let header = |name| request.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());

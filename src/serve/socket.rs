@@ -10,27 +10,26 @@ use std::{
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
     time::{Sleep, sleep},
 };
 
 /// The time in which a new connection shows which HTTP it speaks.
-const FIRST: Duration = Duration::from_secs(10);
+pub(super) const FIRST: Duration = Duration::from_secs(10);
 /// The bytes by which that is known: the preface of HTTP/2.
 const PREFACE: usize = 24;
 /// The time in which a client takes some of what it asked for.
 const STALLED: Duration = Duration::from_secs(120);
 
-/// A TCP connection with time limits.
-pub(super) struct Socket {
-    stream: TcpStream,
+/// A connection with time limits.
+pub(super) struct Socket<S> {
+    stream: S,
     received: usize,
     first: Pin<Box<Sleep>>,
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
-impl Socket {
-    pub(super) fn new(stream: TcpStream) -> Self {
+impl<S> Socket<S> {
+    pub(super) fn new(stream: S) -> Self {
         Self { stream, received: 0, first: Box::pin(sleep(FIRST)), stalled: None }
     }
 
@@ -46,7 +45,7 @@ impl Socket {
     }
 }
 
-impl AsyncRead for Socket {
+impl<S: AsyncRead + Unpin> AsyncRead for Socket<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buf);
@@ -58,7 +57,7 @@ impl AsyncRead for Socket {
     }
 }
 
-impl AsyncWrite for Socket {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Socket<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
         self.limited(cx, written)

@@ -41,6 +41,11 @@ impl Refusal {
         Self::new(404, "NotFound", message)
     }
 
+    /// The client does not show the token (`NewUnauthorized`).
+    pub(super) fn unauthorized() -> Self {
+        Self::new(401, "Unauthorized", "Unauthorized")
+    }
+
     /// A write.
     pub(super) fn forbidden(message: impl Into<String>) -> Self {
         Self::new(403, "Forbidden", message)

@@ -14,7 +14,7 @@ use etcdsnap::{
     k8s::Ring,
     objects::{At, Cluster, Time},
     publish::Doubt,
-    serve::{Backup, Context, Etcd, KubeconfigFile, Log, Server, saved_path},
+    serve::{Access, Backup, Context, Etcd, KubeconfigFile, Log, Server, saved_path},
     source::Source,
     verify::verify,
 };
@@ -28,8 +28,8 @@ use crate::{
 
 /// Serve a backup as a Kubernetes API, for kubectl, k9s and other clients
 ///
-/// It listens on loopback, and writes a kubeconfig with one context for each SNAPSHOT. It prints the line that sets
-/// KUBECONFIG in a shell. It runs until ^C, and then removes the kubeconfig. Writes are refused. Secrets are masked.
+/// It listens on loopback, or with TLS and a token on any address. It writes a kubeconfig with one context for each
+/// SNAPSHOT, and prints the line that sets KUBECONFIG in a shell. It runs until ^C, and then removes the kubeconfig. Writes are refused. Secrets are masked.
 /// AGE in tables counts from the newest time in the backup. Ages that a client computes itself, as `kubectl describe`
 /// does, count from now.
 #[derive(Debug, Args)]
@@ -50,7 +50,8 @@ pub(crate) struct Serve {
     /// Further backups, each a context of its own
     #[arg(value_name = "SNAPSHOT")]
     members: Vec<PathBuf>,
-    /// The loopback address; port 0 is one that is free. Each further context has the next port
+    /// The address; port 0 is one that is free. Each further context has the next port. Any other than loopback needs
+    /// --tls-cert, --tls-key and --token-file
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
     /// The name of the kubeconfig, a new file; without it one in $XDG_RUNTIME_DIR, or in --tmp-dir
@@ -81,6 +82,8 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "FILE", requires = "overlay", help_heading = "etcd's API")]
     save_overlay: Option<PathBuf>,
     #[command(flatten)]
+    tls: Tls,
+    #[command(flatten)]
     when: When,
     #[command(flatten)]
     keys: Keys,
@@ -88,6 +91,34 @@ pub(crate) struct Serve {
     masking: Masking,
     #[command(flatten)]
     log: LogArgs,
+}
+
+/// What is needed to listen on another address than loopback.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "TLS")]
+struct Tls {
+    /// Serve HTTPS with this certificate (PEM), followed by those that issued it
+    #[arg(long, value_name = "FILE", requires_all = ["tls_key", "token_file"])]
+    tls_cert: Option<PathBuf>,
+    /// The private key of the certificate (PEM)
+    #[arg(long, value_name = "FILE", requires_all = ["tls_cert", "token_file"])]
+    tls_key: Option<PathBuf>,
+    /// A file with the bearer token, of 16 characters or more, that each request has to show; the kubeconfig has it
+    #[arg(long, value_name = "FILE", requires_all = ["tls_cert", "tls_key"])]
+    token_file: Option<PathBuf>,
+}
+
+impl Tls {
+    fn access(&self, listen: SocketAddr) -> Result<Option<Access>, Error> {
+        match (&self.tls_cert, &self.tls_key, &self.token_file) {
+            (Some(certificate), Some(key), Some(token)) => Access::read(certificate, key, token).map(Some),
+            _ if listen.ip().is_loopback() => Ok(None),
+            _ => Err(Error::usage(format!("{listen}: other machines reach this address, and nothing keeps them out"))
+                .hinted(
+                    "add --tls-cert, --tls-key and --token-file; or listen on 127.0.0.1:0, which `ssh -L` reaches",
+                )),
+        }
+    }
 }
 
 /// A state of a backup.
@@ -115,6 +146,7 @@ impl Serve {
         let named: Vec<PathBuf> = [self.snapshot.clone()].into_iter().chain(self.members.clone()).collect();
         one_stdin(&named)?;
         self.check_etcd()?;
+        let access = self.tls.access(self.listen)?;
         let options = session.options(&self.log.dir, named.iter().map(PathBuf::as_path))?;
         let ring = self.keys.ring()?;
         let limit = self.overlay.then_some(self.overlay_limit);
@@ -146,10 +178,10 @@ impl Serve {
             sources.push(source);
         }
         let count = u16::try_from(backups.len()).map_err(|_| Error::usage("too many contexts"))?;
-        let mut server = Server::bind(self.listen, count)?;
-        let urls = server.urls();
-        let context = |(backup, url): (&Arc<Backup>, String)| Context { name: backup.name.clone(), url };
-        let contexts: Vec<_> = backups.iter().zip(urls).map(context).collect();
+        let mut server = Server::bind(self.listen, count, access)?;
+        let endpoints = server.endpoints()?;
+        let context = |(backup, endpoint): (&Arc<Backup>, _)| Context { name: backup.name.clone(), endpoint };
+        let contexts: Vec<_> = backups.iter().zip(endpoints).map(context).collect();
         backups.iter().for_each(|backup| describe(backup));
         if !self.masking.reveals() {
             say!("note: Secrets are masked: clients get the mask as data; --reveal serves what is stored");
@@ -159,7 +191,7 @@ impl Serve {
             let address = server.add_etcd(address, etcd)?;
             say!("note: etcd's API is at {address}, at revision {revision}; every user of this machine may read it");
         }
-        let file = KubeconfigFile::create(self.kubeconfig_path(session), &contexts)?;
+        let file = KubeconfigFile::create(self.kubeconfig_path(session), &contexts, server.credentials())?;
         writeln!(session.out, "export KUBECONFIG={}", shell(file.path()))?;
         session.out.flush()?;
         let log: Log = Arc::new(|line: &str| say!("error: {line}"));

@@ -63,9 +63,11 @@ impl Serving {
             return Err(format!("{line}{}", fs::read_to_string(home.path().join("stderr")).unwrap()));
         }
         let text = fs::read_to_string(&kubeconfig).unwrap();
-        let servers = text.lines().filter_map(|line| line.trim().strip_prefix("server: \"http://"));
-        let url = |server: &str| {
-            let (address, path) = server.trim_end_matches('"').split_once('/').unwrap();
+        let servers = text.lines().filter_map(|line| line.trim().strip_prefix("server: \"http")?.split_once("://"));
+        let url = |(_, server): (&str, &str)| {
+            let server = server.trim_end_matches('"');
+            // with TLS there is no secret path
+            let (address, path) = server.split_once('/').map_or((server, ""), |(address, path)| (address, path));
             (address.to_owned(), format!("/{path}"))
         };
         let urls = servers.map(url).collect();
@@ -121,7 +123,8 @@ impl Serving {
 
     /// A connection to the first context.
     pub fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect(&self.urls[0].0).unwrap();
+        let port = self.urls[0].0.rsplit(':').next().unwrap().parse().unwrap();
+        let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
         stream
     }

@@ -3,6 +3,7 @@
 pub mod etcd;
 mod hostile;
 pub mod kubectl;
+mod tls;
 mod watch;
 
 use std::fs;
