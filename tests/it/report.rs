@@ -49,6 +49,13 @@ fn the_page_shows_what_the_commands_print() {
     let broken = page(dir.path(), file.to_str().unwrap(), &[]);
     assert_eq!(data(&broken)["verdict"], "damaged");
     assert!(!fs::read_to_string(&broken).unwrap().contains("broken<script>"));
+    // only the trailer shows what is wrong with this one, and analysis does not read the trailer
+    let mut changed = fs::read("fixtures/kube.db").unwrap();
+    *changed.last_mut().unwrap() ^= 1;
+    fs::write(&file, changed).unwrap();
+    let output = etcdsnap(["report", file.to_str().unwrap(), "--html", path.to_str().unwrap(), "--overwrite"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(1) && said.contains("is damaged; the page lists"), "{said}");
 }
 
 #[test]

@@ -19,6 +19,7 @@ use etcdsnap::{
 use crate::{
     args::{Keys, LogDir, Masking},
     failure::{Exit, Failure},
+    render::printable,
     session::Session,
 };
 
@@ -77,7 +78,11 @@ impl ReportCommand {
             None => session.out.write_all(&page)?,
         }
         let exit = session.close(&source, &analysis.findings)?;
-        Ok(if checked.verdict() == Some(Verdict::Damaged) { exit.max(Exit::Content) } else { exit })
+        if checked.verdict() != Some(Verdict::Damaged) {
+            return Ok(exit);
+        }
+        say!("note: {} is damaged; the page lists the findings of verify", printable(source.name().to_owned()));
+        Ok(exit.max(Exit::Content))
     }
 
     fn write(&self, session: &mut Session, to: &Path, page: &[u8]) -> Result<(), Failure> {
