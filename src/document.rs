@@ -5,6 +5,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
 
 /// The version of the documents' shape. It only ever grows: fields are added, none is renamed or removed.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -46,6 +47,31 @@ impl<'a, T: Serialize> Document<Items<'a, T>> {
 #[must_use]
 pub fn stamp() -> String {
     format!("\"schemaVersion\":{SCHEMA_VERSION},\"tool\":\"{TOOL}\"")
+}
+
+/// Parses the documents of a YAML or JSON text, as people write and Kubernetes prints them. An error has its place, but no
+/// text, which may be secret.
+///
+/// # Errors
+/// When the text is neither, or when it would grow by its aliases.
+pub(crate) fn parse(text: &[u8]) -> Result<Vec<Value>, serde_saphyr::Error> {
+    if let Ok(json) = serde_json::from_slice(text) {
+        return Ok(vec![json]);
+    }
+    // each node, event and document takes a byte of the text at least; what exceeds that is made by aliases
+    let most = text.len().saturating_add(1024);
+    let options = serde_saphyr::options! {
+        with_snippet: false,
+        budget: serde_saphyr::budget! {
+            max_aliases: 20,
+            max_depth: 200,
+            max_documents: most,
+            max_events: most.saturating_mul(3),
+            max_nodes: most,
+            max_total_scalar_bytes: most,
+        },
+    };
+    serde_saphyr::from_slice_multiple_with_options(text, options)
 }
 
 /// An id of a member, cluster or lease as etcd prints it (`types.ID`): lowercase hex without padding. JSON readers round

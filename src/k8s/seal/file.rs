@@ -20,6 +20,7 @@ use super::{
 use crate::{
     Error, Result,
     bytes::{escape, window},
+    document::parse,
     k8s::value::Value,
 };
 
@@ -116,14 +117,7 @@ fn documents(bytes: &[u8], limit: u64) -> Result<Vec<Json>, String> {
     if bytes.len() as u64 > limit {
         return Err(format!("more than {limit} bytes"));
     }
-    if let Ok(json) = serde_json::from_slice(bytes) {
-        return Ok(vec![json]);
-    }
-    let options = serde_saphyr::options! {
-        with_snippet: false,
-        budget: serde_saphyr::budget! { max_aliases: 20 },
-    };
-    serde_saphyr::from_slice_multiple_with_options(bytes, options).map_err(|error| match error.location() {
+    parse(bytes).map_err(|error| match error.location() {
         Some(place) => format!("neither YAML nor JSON (line {}, column {})", place.line(), place.column()),
         None => "neither YAML nor JSON".to_owned(),
     })

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::document::parse;
+
 pub(super) const BY_FLAGS: &str =
     "name the member with --name, --initial-cluster and --initial-advertise-peer-urls, or with --member NAME";
 
@@ -9,16 +11,7 @@ pub(super) const BY_FLAGS: &str =
 pub(super) type Refusal = (String, &'static str);
 
 pub(super) fn documents(bytes: &[u8]) -> Result<Vec<Value>, Refusal> {
-    if let Ok(json) = serde_json::from_slice(bytes) {
-        return Ok(vec![json]);
-    }
-    let options = serde_saphyr::options! {
-        with_snippet: false,
-        // no manifest needs one; of a long text, a thousand would fill the memory
-        budget: serde_saphyr::budget! { max_aliases: 20 },
-    };
-    serde_saphyr::from_slice_multiple_with_options(bytes, options)
-        .map_err(|error| (format!("neither YAML nor JSON: {error}"), "name the manifest of the etcd pod"))
+    parse(bytes).map_err(|error| (format!("neither YAML nor JSON: {error}"), "name the manifest of the etcd pod"))
 }
 
 /// The documents, and instead of a list what is in it.
