@@ -27,6 +27,7 @@
 //! | text, in objects and in free pages | [`grep::Search`], [`grep::Pattern`] |
 //! | what changed | [`diff::Diff`], [`diff::changes`] |
 //! | who changed it, by the API server's audit log | [`audit::Wanted`], [`audit::read`] |
+//! | what a restore would do to a cluster | [`impact::Impact`] |
 //! | objects for another cluster | [`export::Exporter`] |
 //! | rows for other engines | [`rows::read`], [`rows::Row`], [`rows::COLUMNS`] |
 //! | a read-only Kubernetes API on it, and etcd's API (feature `serve`) | `serve::Backup`, `serve::Etcd`, `serve::Server` |
@@ -43,7 +44,7 @@
 //!  branches from its end: checks, selection and printing, a cluster's objects, differences
 //!      salvage, evidence, analyze, grep    verify ─> restore, rewrite    select ─> print
 //!      select ─> objects, audit ─> diff    verify, objects ─> export, rows    objects, print ─> serve
-//!      verify, select, rows ─> catalog    verify, analyze, diff ─> report
+//!      verify, select, rows ─> catalog    verify, analyze, diff ─> report    objects ─> impact
 //! ```
 //!
 //! A command follows the same order. For `verify backup.db`, [`source::Source::open`] recognises the file and maps it;
@@ -87,6 +88,7 @@ pub mod evidence;
 pub mod export;
 pub mod grep;
 pub mod hash;
+pub mod impact;
 pub mod k8s;
 pub mod objects;
 pub mod ordered;

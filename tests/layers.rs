@@ -43,6 +43,7 @@ const BRANCHES: &[(&str, &[&str])] = &[
     ("objects", &["select"]),
     ("print", &["select"]),
     ("diff", &["audit", "objects"]),
+    ("impact", &["objects"]),
     ("serve", &["select", "objects", "print"]),
     ("salvage", &[]),
     ("export", &["verify", "objects"]),

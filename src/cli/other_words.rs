@@ -117,6 +117,10 @@ const WORDS: &[(&[&str], &str)] = &[
         "`etcdsnap get FILE secret/NAME -n NAMESPACE -o yaml --encryption-config CONFIG` prints what is encrypted",
     ),
     (
+        &["danger", "dangers", "risk", "risks", "preflight", "drift"],
+        "`etcdsnap impact FILE --against NOW` prints what a restore would break",
+    ),
+    (
         &["anonymize", "sanitize", "mask", "scrub"],
         "`etcdsnap redact FILE --to NEW` makes a copy without secrets; get does not mask them, and diff and describe do",
     ),

@@ -5,6 +5,7 @@ use std::{fmt::Write as _, fs, path::Path};
 use etcdsnap::{
     catalog::{BACKUPS, VERSIONS},
     error::Code,
+    impact::Rule,
     rows::{COLUMNS, Column, Table},
 };
 
@@ -56,20 +57,35 @@ fn columns<T: Table>(columns: &[Column<T>]) -> String {
     table
 }
 
+/// Compares the part of a page that is made from the code, or writes it.
+fn check_part(page: &str, name: &str, made: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(page);
+    let page = fs::read_to_string(&path).unwrap();
+    let (begin, end) = (format!("<!-- {name}: made from the code -->\n"), format!("<!-- {name}: end -->\n"));
+    let (before, rest) = page.split_once(&begin).unwrap();
+    let (there, after) = rest.split_once(&end).unwrap();
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        fs::write(&path, [before, &begin, made, &end, after].concat()).unwrap();
+    } else {
+        assert!(there == made, "{} differs from the code: UPDATE_DOCS=1 cargo test docs", path.display());
+    }
+}
+
 #[test]
 fn columns_are_listed_as_they_are_defined() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/rows.md");
     for (name, columns) in
         [("columns", columns(&COLUMNS)), ("versions", columns(&VERSIONS)), ("backups", columns(&BACKUPS))]
     {
-        let page = fs::read_to_string(&path).unwrap();
-        let (begin, end) = (format!("<!-- {name}: made from the code -->\n"), format!("<!-- {name}: end -->\n"));
-        let (before, rest) = page.split_once(&begin).unwrap();
-        let (there, after) = rest.split_once(&end).unwrap();
-        if std::env::var_os("UPDATE_DOCS").is_some() {
-            fs::write(&path, [before, &begin, &columns, &end, after].concat()).unwrap();
-        } else {
-            assert!(there == columns, "docs/rows.md differs from the columns: UPDATE_DOCS=1 cargo test docs");
-        }
+        check_part("docs/rows.md", name, &columns);
     }
+}
+
+#[test]
+fn dangers_are_listed_as_they_are_defined() {
+    let mut table = "| code | what is dangerous | what to do |\n|---|---|---|\n".to_owned();
+    for rule in Rule::ALL {
+        writeln!(table, "| `{}` | {} | {} |", rule.code(), rule.meaning(), rule.remedy()).unwrap();
+    }
+    check_part("docs/impact.md", "dangers", &table);
+    assert!(Rule::ALL.is_sorted_by(|a, b| a.code() < b.code()));
 }

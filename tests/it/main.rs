@@ -46,6 +46,7 @@ mod grep;
 mod hashkv;
 mod help;
 mod history;
+mod impact;
 mod k8s;
 mod kubectl_calls;
 mod kubectl_flags;

@@ -326,6 +326,8 @@ fn nothing_in_the_input_reaches_a_terminal_as_it_is() {
         ("report", &["--html", "-"]),
         ("timeline", &[]),
         ("timeline", &["-o", "ndjson"]),
+        ("impact", &["--against", "fixtures/kube.db", "--force"]),
+        ("impact", &["--against", "fixtures/kube.db", "--force", "-o", "json"]),
         ("diff", &["fixtures/kube.db"]),
         ("diff", &["fixtures/kube.db", "-o", "json"]),
         ("diff", &["fixtures/kube.db", "-o", "yaml"]),

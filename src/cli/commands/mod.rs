@@ -17,6 +17,7 @@ mod get;
 mod grep;
 mod hashkv;
 mod history;
+mod impact;
 mod kv;
 mod man;
 mod members;
@@ -89,6 +90,7 @@ commands! {
     Diff(diff::Compare),
     History(history::History),
     Timeline(timeline::Timeline),
+    Impact(impact::ImpactCommand),
     Serve(serve::Serve) if "serve",
     Export(export::Export),
     Rows(rows::Rows),

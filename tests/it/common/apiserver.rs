@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File},
     io::Write as _,
+    path::Path,
     process::{Child, Command, Output, Stdio},
     thread::sleep,
     time::{Duration, Instant},
@@ -32,7 +33,27 @@ impl<'a> Apiserver<'a> {
     /// The same on what answers as an etcd at `endpoint`.
     #[track_caller]
     pub fn start_at(peers: &'a Peers, endpoint: &str) -> Self {
-        Self::start_on(peers, endpoint, &["--disable-admission-plugins", "ServiceAccount"])
+        Self::start_on(peers, endpoint, &["--disable-admission-plugins", "ServiceAccount"], None)
+    }
+
+    /// The same with further flags.
+    #[track_caller]
+    pub fn start_flagged(peers: &'a Peers, etcd: &Etcd, flags: &[String]) -> Self {
+        let flags: Vec<_> = flags.iter().map(String::as_str).collect();
+        Self::start_with(peers, etcd, &[&["--disable-admission-plugins", "ServiceAccount"], &flags[..]].concat())
+    }
+
+    /// Starts one with the certificate and the key of another, which [`Apiserver::keep_keys`] kept.
+    #[track_caller]
+    pub fn start_like(peers: &'a Peers, etcd: &Etcd, keys: &Path) -> Self {
+        Self::start_on(peers, &etcd.endpoint, &[], Some(keys))
+    }
+
+    /// A folder with its certificate and its key, which also signs the tokens of ServiceAccounts.
+    pub fn keep_keys(&self) -> TempDir {
+        let kept = TempDir::new().unwrap();
+        copy_keys(self.home.path(), kept.path());
+        kept
     }
 
     /// Starts it and its controllers, and waits until both are ready.
@@ -83,13 +104,16 @@ impl<'a> Apiserver<'a> {
 
     #[track_caller]
     fn start_with(peers: &'a Peers, etcd: &Etcd, flags: &[&str]) -> Self {
-        Self::start_on(peers, &etcd.endpoint, flags)
+        Self::start_on(peers, &etcd.endpoint, flags, None)
     }
 
     #[track_caller]
-    fn start_on(peers: &'a Peers, endpoint: &str, flags: &[&str]) -> Self {
+    fn start_on(peers: &'a Peers, endpoint: &str, flags: &[&str], keys: Option<&Path>) -> Self {
         for _ in 0..5 {
             let home = TempDir::new().unwrap();
+            if let Some(keys) = keys {
+                copy_keys(keys, home.path());
+            }
             let at = |name: &str| home.path().join(name);
             fs::write(at("tokens"), "token,admin,admin,system:masters\n").unwrap();
             let log = File::create(at("log")).unwrap();
@@ -171,6 +195,12 @@ impl<'a> Apiserver<'a> {
     #[track_caller]
     pub fn apply(&self, objects: &str) {
         succeeded(&self.try_kubectl(&["apply", "-f", "-"], objects));
+    }
+}
+
+fn copy_keys(from: &Path, to: &Path) {
+    for name in ["apiserver.crt", "apiserver.key"] {
+        fs::copy(from.join(name), to.join(name)).unwrap();
     }
 }
 

@@ -48,6 +48,8 @@ const ANY: &[&str] = &[
     "grep -F k8s IN --free -o ndjson",
     "grep web IN pods,deploy --path spec.**.image",
     "grep --keys registry IN",
+    "impact IN --against GOOD --force",
+    "impact GOOD --against IN --force -o json",
     "diff IN GOOD",
     "diff GOOD IN -o json",
     "diff IN --rev 3..6 --raw -o json",

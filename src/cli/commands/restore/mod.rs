@@ -35,6 +35,7 @@ use crate::{
 /// result is complete, or there is none. In the data directory only `member/` is changed. Name the member with --member
 /// (a name from the snapshot), with --from-manifest or --from-config, or with etcdutl's flags. A data directory is read
 /// with its log, as etcd reads it when it starts. --wal adds the newer entries of a member's log to a snapshot.
+/// `etcdsnap impact` shows what a restore would break in a cluster that is still there.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

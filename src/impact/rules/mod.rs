@@ -1,0 +1,91 @@
+//! The rules: each finds one kind of danger.
+
+mod backends;
+mod credentials;
+mod network;
+mod nodes;
+mod sides;
+mod volumes;
+
+use super::{
+    danger::{Danger, Rule, Subject},
+    inventory::Inventory,
+    kinds::{
+        ACCOUNT, API_SERVICE, ATTACHMENT, CONFIG_MAP, DEFINITION, LEASE, MUTATING, NODE, SECRET, SERVICE, VALIDATING,
+        VOLUME,
+    },
+};
+use sides::Sides;
+
+/// The kinds of NOW that a rule compares with.
+const KINDS: [(Rule, &str); 22] = [
+    (Rule::ApiserviceBackend, API_SERVICE),
+    (Rule::BootstrapToken, SECRET),
+    (Rule::CaBundle, API_SERVICE),
+    (Rule::CaBundle, MUTATING),
+    (Rule::CaBundle, VALIDATING),
+    (Rule::Certificate, SECRET),
+    (Rule::ClusterCa, CONFIG_MAP),
+    (Rule::CrdVersion, DEFINITION),
+    (Rule::LeaderLease, LEASE),
+    (Rule::LoadBalancer, SERVICE),
+    (Rule::NodeGone, NODE),
+    (Rule::NodePort, SERVICE),
+    (Rule::SecretBack, SECRET),
+    (Rule::SecretOlder, SECRET),
+    (Rule::ServiceAccountKey, SECRET),
+    (Rule::ServiceAccountUid, ACCOUNT),
+    (Rule::VolumeAttached, ATTACHMENT),
+    (Rule::VolumeClaim, VOLUME),
+    (Rule::VolumeDeleted, VOLUME),
+    (Rule::WebhookBackend, DEFINITION),
+    (Rule::WebhookBackend, MUTATING),
+    (Rule::WebhookBackend, VALIDATING),
+];
+
+/// Applies all rules.
+pub(super) fn dangers<'i>(backup: &'i Inventory<'i>, now: &'i Inventory<'i>) -> Vec<Danger<'i>> {
+    let sides = Sides { backup, now };
+    let apply = |rule: &Rule| Danger::new(*rule, found(*rule, sides));
+    Rule::ALL.iter().filter_map(apply).collect()
+}
+
+fn found(rule: Rule, sides: Sides<'_>) -> Vec<Subject<'_>> {
+    match rule {
+        Rule::ApiserviceBackend => backends::api_services(sides),
+        Rule::BootstrapData => credentials::bootstrap_data(sides),
+        Rule::BootstrapToken => credentials::bootstrap_tokens(sides),
+        Rule::CaBundle => backends::ca_bundles(sides),
+        Rule::Certificate => credentials::certificates(sides),
+        Rule::ClusterCa => credentials::authorities(sides),
+        Rule::CrdVersion => backends::definitions(sides),
+        Rule::EncryptionKey => credentials::encryption_keys(sides),
+        Rule::LeaderLease => nodes::leases(sides),
+        Rule::LoadBalancer => network::load_balancers(sides),
+        Rule::NodeGone => nodes::gone(sides),
+        Rule::NodeJoined => nodes::joined(sides),
+        Rule::NodePort => network::node_ports(sides),
+        Rule::Revision => nodes::revision(sides),
+        Rule::SecretBack => credentials::secrets_back(sides),
+        Rule::SecretOlder => credentials::older_secrets(sides),
+        Rule::ServiceAccountKey => credentials::account_keys(sides),
+        Rule::ServiceAccountUid => credentials::accounts(sides),
+        Rule::VolumeAttached => volumes::attached(sides),
+        Rule::VolumeClaim => volumes::claims(sides),
+        Rule::VolumeDeleted => volumes::deleted(sides),
+        Rule::VolumeUnowned => volumes::unowned(sides),
+        Rule::WebhookBackend => backends::webhooks(sides),
+    }
+}
+
+/// The rules that could not be applied: a list does not have what they compare with, and the backup does.
+pub(super) fn not_judged<'i>(backup: &'i Inventory<'i>, now: &'i Inventory<'i>) -> Vec<(Rule, &'static str)> {
+    let by_kind = |(_, kind): &(Rule, &'static str)| !now.has(kind) && backup.each(kind).next().is_some();
+    let mut all: Vec<_> = KINDS.into_iter().filter(by_kind).collect();
+    let of_snapshots = [
+        (Rule::BootstrapData, "bootstrap data", backup.bootstrap.is_empty()),
+        (Rule::EncryptionKey, "encrypted value", backup.sealed.is_empty()),
+    ];
+    all.extend(of_snapshots.into_iter().filter(|(.., none)| !now.whole && !none).map(|(rule, what, _)| (rule, what)));
+    all
+}

@@ -1,0 +1,124 @@
+//! `impact`: the dangers of a restore, made on a real cluster, and what another NOW is answered.
+
+mod dangers;
+mod made;
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::common::etcdsnap;
+
+#[track_caller]
+fn run(code: i32, args: &[&str]) -> (String, String) {
+    let output = etcdsnap([&["impact"], args].concat());
+    let [out, err] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+    assert_eq!(output.status.code(), Some(code), "{args:?}: {out}{err}");
+    (out, err)
+}
+
+#[track_caller]
+fn impact(code: i32, args: &[&str]) -> Value {
+    serde_json::from_str(&run(code, &[args, &["-o", "json"]].concat()).0).unwrap()
+}
+
+fn codes(impact: &Value) -> BTreeSet<&str> {
+    impact["dangers"].as_array().unwrap().iter().map(|danger| danger["code"].as_str().unwrap()).collect()
+}
+
+/// What a danger is about, as the text output has it.
+#[track_caller]
+fn objects(impact: &Value, code: &str) -> Vec<String> {
+    let dangers = impact["dangers"].as_array().unwrap();
+    let danger = dangers.iter().find(|danger| danger["code"] == code).unwrap_or_else(|| panic!("{code}: {impact}"));
+    let text = |object: &Value| {
+        let part = |name: &str| object[name].as_str().unwrap_or_default().to_owned();
+        let name = match object["kind"].as_str() {
+            Some(kind) if part("namespace").is_empty() => format!("{kind}/{}", part("name")),
+            Some(kind) => format!("{kind}/{} -n {}", part("name"), part("namespace")),
+            None => return part("detail"),
+        };
+        if part("detail").is_empty() { name } else { format!("{name} ({})", part("detail")) }
+    };
+    danger["objects"].as_array().unwrap().iter().map(text).collect()
+}
+
+#[test]
+fn nothing_is_dangerous_where_nothing_happened() {
+    for file in ["kube", "encrypted", "etcd-3.6"] {
+        let file = format!("fixtures/{file}.db");
+        if file.contains("3.6") {
+            let (_, err) = run(1, &[&file, "--against", &file]);
+            assert!(err.contains("may be of another cluster"), "{err}");
+            run(0, &[&file, "--against", &file, "--force"]);
+            continue;
+        }
+        let (out, err) = run(0, &[&file, "--against", &file]);
+        assert!(out.ends_with("\nno danger found\n") && !out.contains("KIND") && !err.contains("note"), "{out}{err}");
+    }
+}
+
+#[test]
+fn another_cluster_and_an_older_backup_are_refused() {
+    let (_, err) = run(1, &["fixtures/kube.db", "--against", "fixtures/encrypted.db"]);
+    assert!(err.contains("of another cluster: kube-system has the uid") && err.contains("--force"), "{err}");
+    let (_, err) = run(1, &["fixtures/kube-later.db", "--against", "fixtures/kube.db"]);
+    assert!(err.contains("fixtures/kube.db is older than fixtures/kube-later.db"), "{err}");
+    impact(1, &["fixtures/kube-later.db", "--against", "fixtures/kube.db", "--force"]);
+    // keys that the other cluster does not use
+    let found = impact(1, &["fixtures/encrypted.db", "--against", "fixtures/kube.db", "--force"]);
+    assert!(objects(&found, "encryption-key").contains(&"aesgcm (key 2026)".to_owned()), "{found}");
+    let (_, err) = run(1, &["fixtures/etcd-3.6.db", "--against", "fixtures/etcd-3.5.db"]);
+    assert!(err.contains("no object has the same uid in both"), "{err}");
+}
+
+#[test]
+fn a_list_is_all_that_there_is_of_its_kinds() {
+    let dir = TempDir::new().unwrap();
+    let now = dir.path().join("now.json");
+    let at = |path: &Path| path.to_str().unwrap().to_owned();
+    let check = |code, text: &str, wanted: &str| {
+        fs::write(&now, text).unwrap();
+        let (out, err) = run(code, &["fixtures/kube.db", "--against", &at(&now)]);
+        assert!(format!("{out}{err}").contains(wanted), "{text}: {out}{err}");
+    };
+    check(1, r#"{"kind":"List","items":[]}"#, "no object with a name is in it");
+    check(1, "a: [", "neither YAML nor JSON");
+    check(1, "&a [*a", "neither YAML nor JSON");
+    // what kubectl would print, of one namespace and of all
+    for (namespace, alone) in [(Some("shop"), true), (None, false)] {
+        let mut args = vec!["get", "fixtures/kube.db", "secrets,cm", "-o", "json"];
+        args.extend(namespace.map(|namespace| ["-n", namespace]).into_iter().flatten());
+        fs::write(&now, etcdsnap(args).stdout).unwrap();
+        let found = impact(1, &["fixtures/kube.db", "--against", &at(&now), "--force"]);
+        assert_eq!(found["onlyNamespace"].as_str(), alone.then_some("shop"), "{found}");
+        let judged = |code: &str| !found["notJudged"].as_array().unwrap().iter().any(|of| of["code"] == code);
+        assert!(judged("secret-older") && !judged("crd-version"), "{found}");
+        assert_eq!(found["kinds"]["configmap"].is_null(), !alone, "{found}");
+        assert_eq!(codes(&found), BTreeSet::new(), "{found}");
+    }
+    // a folder of such files, and a folder of something else
+    let yaml = etcdsnap(["get", "fixtures/kube.db", "ns", "-o", "yaml"]).stdout;
+    fs::write(dir.path().join("more.yaml"), yaml).unwrap();
+    let (_, err) = run(1, &["fixtures/kube.db", "--against", &at(dir.path())]);
+    assert!(err.contains("taken for all objects"), "{err}");
+    fs::write(dir.path().join("other"), "").unwrap();
+    let output = etcdsnap(["impact", "fixtures/kube.db", "--against", &at(dir.path())]);
+    assert!(!String::from_utf8_lossy(&output.stderr).contains("taken for"), "{output:?}");
+}
+
+#[test]
+fn no_secret_is_printed() {
+    let (a, b) = ("fixtures/kube.db", "fixtures/kube-later.db");
+    for format in ["text", "json"] {
+        let output = etcdsnap(["impact", a, "--against", b, "-o", format]);
+        let out = String::from_utf8(output.stdout).unwrap();
+        let secrets = etcdsnap(["get", a, "secrets", "-o", "jsonpath={.items[*].data.*}"]);
+        let secrets = String::from_utf8(secrets.stdout).unwrap();
+        assert!(secrets.split_whitespace().count() > 1);
+        for secret in secrets.split_whitespace().filter(|secret| secret.len() > 5) {
+            assert!(!out.contains(secret), "{secret}: {out}");
+        }
+    }
+}
