@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds what users get into dist/: one static program for each target, the man page, completions, krew's manifest and archives,
+# Builds what users get into dist/: two static programs for each target, of which etcdsnap-remote opens URLs too, the man page, completions, krew's manifest and archives,
 # SHA256SUMS.
 #   .ci/release.sh [TARGET...]      default: x86_64-unknown-linux-musl aarch64-unknown-linux-musl
 #
@@ -21,14 +21,14 @@ flags="-C target-feature=+crt-static -C link-self-contained=yes --remap-path-pre
 export SOURCE_DATE_EPOCH
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct 2> /dev/null || echo 0)
 
-build() { # TARGET
+build() { # TARGET NAME FEATURES
   local upper=${1^^} cc=${1%%-*}-linux-gnu-gcc
   upper=${upper//-/_}
   type -P "$cc" > /dev/null || cc=cc
   rustup target add "$1" > /dev/null 2>&1 || true # where Rust comes without rustup, it has to have the target
   env "CARGO_TARGET_${upper}_LINKER=rust-lld" "CARGO_TARGET_${upper}_RUSTFLAGS=$flags" "CC_${1//-/_}=$cc" \
-    cargo build --profile dist --locked --features parquet,arrow --target "$1"
-  cp "$target_dir/$1/dist/etcdsnap" "dist/etcdsnap-$version-$1"
+    cargo build --profile dist --locked --features "$3" --target "$1"
+  cp "$target_dir/$1/dist/etcdsnap" "dist/$2-$version-$1"
 }
 
 # Whether the program runs where there is nothing but itself and a snapshot: no libc, no /etc, no /proc.
@@ -45,9 +45,8 @@ runs_alone() { # PROGRAM [EMULATOR]
   rm -rf "$root"
 }
 
-for target; do
-  build "$target"
-  program=dist/etcdsnap-$version-$target
+check() { # TARGET PROGRAM
+  local target=$1 program=$2 emulator
   if readelf --program-headers "$program" | grep -q INTERP || readelf --dynamic "$program" | grep -q NEEDED; then
     echo "$program is not static" >&2
     exit 1
@@ -59,6 +58,13 @@ for target; do
   else
     echo "$target: static, not run (no qemu-${target%%-*}-static)"
   fi
+}
+
+for target; do
+  build "$target" etcdsnap parquet,arrow
+  check "$target" "dist/etcdsnap-$version-$target"
+  build "$target" etcdsnap-remote parquet,arrow,remote
+  check "$target" "dist/etcdsnap-remote-$version-$target"
 done
 
 program=dist/etcdsnap-$version-$native

@@ -32,6 +32,7 @@
 //! | rows for other engines | [`rows::read`], [`rows::Row`], [`rows::COLUMNS`] |
 //! | a read-only Kubernetes API on it, and etcd's API (feature `serve`) | `serve::Backup`, `serve::Etcd`, `serve::Server` |
 //! | many backups | `catalog::Catalog`, with the feature `catalog` |
+//! | backups in object stores, by their URLs | `remote::Stores`, with the feature `remote` |
 //! | a data directory for an etcd | [`restore::Plan`], [`rewrite::Alone`], [`rewrite::Migrate`] |
 //! | records of runs, and the check of their chain | [`evidence::Recorder`], [`evidence::check`] |
 //! | pages and records by hand | [`bolt::Db`], [`bolt::Walk`], [`bolt::Usage`], [`wal::Log`], [`snap::Snap`] |
@@ -45,6 +46,7 @@
 //!      salvage, evidence, analyze, grep    verify ─> restore, rewrite    select ─> print
 //!      select ─> objects, audit ─> diff    verify, objects ─> export, rows    objects, print ─> serve
 //!      verify, select, rows ─> catalog    verify, analyze, diff ─> report    objects ─> impact
+//!      remote: the stores of `source`
 //! ```
 //!
 //! A command follows the same order. For `verify backup.db`, [`source::Source::open`] recognises the file and maps it;
@@ -64,7 +66,8 @@
 //!
 //! `serve` answers the requests of Kubernetes clients from such a state (`serve::Backup`): each object is decoded when it
 //! is asked for, and a long list is written in pieces as the client takes them. `serve::Etcd` does the same for etcd's clients,
-//! and keeps what they write in memory. It is the one room with network code.
+//! and keeps what they write in memory. It and `remote`, which opens what a URL names, are the rooms with
+//! network code.
 //!
 //! `restore` starts with `verify`, too: [`restore::Facts`] of the snapshot and [`restore::Wanted`] make a
 //! [`restore::Plan`]; [`restore::apply`] copies the db into a staging folder and runs the same checks over the copy, writes
@@ -95,6 +98,8 @@ pub mod ordered;
 pub mod print;
 pub mod proto;
 pub mod publish;
+#[cfg(feature = "remote")]
+pub mod remote;
 pub mod report;
 pub mod restore;
 pub mod rewrite;

@@ -36,6 +36,7 @@ const TRUNK: &[&[&str]] = &[
 const BRANCHES: &[(&str, &[&str])] = &[
     ("analyze", &[]),
     ("audit", &[]),
+    ("remote", &[]),
     ("evidence", &[]),
     ("grep", &[]),
     ("verify", &[]),

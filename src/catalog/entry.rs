@@ -9,7 +9,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{k8s::Moment, verify::Verdict};
+use crate::{hash::Sha256, k8s::Moment, source::Stat, verify::Verdict};
 
 /// A backup: what `verify` found, and where it belongs. Two files with the same content are one.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -55,7 +55,7 @@ impl Entry {
     }
 }
 
-/// What the file system says about a file: a later difference is a change.
+/// What the file system, or a store, reports of a file: a later difference is a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Stamp {
@@ -63,7 +63,7 @@ pub struct Stamp {
     pub size: u64,
     /// Time of the last write: seconds and nanoseconds since 1970; of a data directory, the latest.
     pub mtime: (i64, i64),
-    /// The inode.
+    /// The inode; of an object in a store, the start of the SHA-256 of its ETag.
     pub inode: u64,
 }
 
@@ -88,6 +88,15 @@ impl Stamp {
             }
         }
         Ok(stamp)
+    }
+
+    /// The stamp of an object in a store.
+    #[must_use]
+    pub fn of_object(stat: &Stat) -> Self {
+        let mut etag = Sha256::default();
+        etag.update(stat.etag.as_deref().unwrap_or_default().as_bytes());
+        let inode = etag.finish().first_chunk().map_or(0, |start| u64::from_le_bytes(*start));
+        Self { size: stat.size, mtime: stat.modified, inode }
     }
 
     fn at(metadata: &fs::Metadata) -> Self {

@@ -195,13 +195,12 @@ impl Writer {
         own(&self.path) || own(&self.work)
     }
 
-    /// The number of backups that are known in a file, where it has not changed since. With `keys`, where there are any to
+    /// The number of backups that are known in a file, where it has not changed since: `stamp` is that of now. With `keys`, where there are any to
     /// open values with, a backup with values that no key has opened is not known yet.
     ///
     /// # Errors
     /// When the catalog cannot be read.
-    pub fn known(&self, path: &Path, keys: bool) -> Result<Option<u64>> {
-        let Ok(stamp) = Stamp::of(path) else { return Ok(None) };
+    pub fn known(&self, path: &Path, stamp: Stamp, keys: bool) -> Result<Option<u64>> {
         let row = |name: &Path| {
             let row: Option<FileRow> = self.read(FILES, |rows| rows.json(name.as_os_str().as_bytes()))?;
             Ok::<_, Error>(row.filter(|row| row.stamp == Some(stamp) && !row.missing))
@@ -351,18 +350,17 @@ impl Writer {
         self.changed()
     }
 
-    /// Marks the files below `folder` that are gone, and returns how many are newly so.
+    /// Marks the files below `folder` that are gone, of which `is_gone` decides, and returns how many are newly so.
     ///
     /// # Errors
     /// When the catalog cannot be read or written.
-    pub fn mark_missing(&mut self, folder: &Path) -> Result<u64> {
+    pub fn mark_missing(&mut self, folder: &Path, is_gone: impl Fn(&Path) -> bool) -> Result<u64> {
         let files: Vec<(Vec<u8>, FileRow)> = self.read(FILES, |rows| rows.all())?;
         let mut marked = 0_u64;
         for (name, row) in files {
             let name = PathBuf::from(std::ffi::OsStr::from_bytes(&name));
             let on_disk = row.on_disk(&name);
-            let gone = || fs::symlink_metadata(on_disk).is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound);
-            if !row.missing && row.stamp.is_some() && on_disk.starts_with(folder) && gone() {
+            if !row.missing && row.stamp.is_some() && on_disk.starts_with(folder) && is_gone(on_disk) {
                 self.put_file(&name, &FileRow { missing: true, ..row })?;
                 marked = marked.saturating_add(1);
             }

@@ -123,6 +123,10 @@ pub(crate) struct Global {
     /// Unpack no more than BYTES of compressed or piped input
     #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
     pub(crate) max_unpacked: Option<u64>,
+    /// Send requests for s3://, gs:// and az:// to the server at URL instead of the cloud's own
+    #[cfg(feature = "remote")]
+    #[arg(long, global = true, value_name = "URL", hide_short_help = true)]
+    pub(crate) endpoint_url: Option<String>,
     /// Print the progress of a long job every 10 seconds, even where stderr is no terminal
     #[arg(long, global = true, hide_short_help = true)]
     pub(crate) progress: bool,

@@ -11,7 +11,7 @@ use etcdsnap::{
     error::{Advice, Call, Severity},
     etcd::{Load, Retraced, Snapshot},
     evidence::{Key, Printed, Recorder},
-    source::{Candidates, Input, Options, RaftFiles, RaftKind, Source, is_stdin},
+    source::{Candidates, Input, Options, RaftFiles, RaftKind, Remote, Source, is_stdin},
     verify::propose,
 };
 
@@ -65,6 +65,7 @@ impl Session {
         let mut options = Options::default();
         options.tmp_dir = global.tmp_dir.clone().unwrap_or(options.tmp_dir);
         options.max_unpacked = global.max_unpacked.unwrap_or(options.max_unpacked);
+        options.remote = remote(global);
         let stdout = io::stdout();
         let terminal = stdout.is_terminal();
         let key = || global.evidence_key.as_deref().map(Key::read).transpose();
@@ -223,6 +224,23 @@ impl Session {
     }
 }
 
+/// The stores that URLs are opened from.
+#[cfg(feature = "remote")]
+fn remote(global: &Global) -> Option<Remote> {
+    let asked = global.progress;
+    let progress = move |name: &str| {
+        let progress = Progress::new(name, asked);
+        Box::new(move |done, all| progress.update(done, all)) as Box<dyn Fn(u64, u64)>
+    };
+    Some(Remote::new(etcdsnap::remote::Stores::new(global.endpoint_url.clone(), Box::new(progress))))
+}
+
+/// This build has no network access.
+#[cfg(not(feature = "remote"))]
+fn remote(_: &Global) -> Option<Remote> {
+    None
+}
+
 /// `error`, with the newest good backup as the hint where `named` is a folder that holds several.
 fn with_newest(named: &Path, options: &Options, error: Error) -> Error {
     let (what, hint) = match error {
@@ -231,7 +249,7 @@ fn with_newest(named: &Path, options: &Options, error: Error) -> Error {
         error => return error,
     };
     let files: Vec<_> = match named.is_dir() {
-        true => Candidates::of(&[named.to_owned()], false).files.into_iter().map(|file| file.path).collect(),
+        true => Candidates::of(&[named.to_owned()], false, options).files.into_iter().map(|file| file.path).collect(),
         false => Vec::new(),
     };
     if files.len() < 2 {

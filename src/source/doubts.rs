@@ -47,6 +47,11 @@ impl DoubtFile {
             .collect()
     }
 
+    /// The names of the files about the backup `path`, which may be that of an object in a store.
+    pub(super) fn names(path: &Path) -> Vec<String> {
+        subjects(path).map(|subject| file_name(Self::beside(&subject))).collect()
+    }
+
     /// Whether the file `name` in an archive is about the backup `backup` in it.
     pub(super) fn is_about(name: &str, backup: &str) -> bool {
         let subject = name.strip_suffix(ENDING);

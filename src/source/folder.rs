@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{datadir, is_data_dir, is_stdin};
+use super::{Locator, Options, Stat, datadir, is_data_dir, is_stdin, is_url, url};
 
 /// A file or data directory that may be a backup.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub struct Candidate {
     pub path: PathBuf,
     /// Whether the user named not this file but its folder.
     pub in_folder: bool,
+    /// What a store has reported of it, when its folder there was listed.
+    pub stat: Option<Stat>,
 }
 
 /// The files and data directories that the user's arguments name.
@@ -30,13 +32,31 @@ pub struct Candidates {
 impl Candidates {
     /// Expands `named` for a command on many backups: a folder is replaced by the files and data directories in it,
     /// sorted by name. With `recursive` its subfolders are searched too, each once. A data directory is one backup.
-    /// A folder that cannot be listed is kept, so that opening it reports why.
+    /// A folder that cannot be listed is kept, so that opening it reports why. A URL that ends in `/` is a folder in a store.
     #[must_use]
-    pub fn of(named: &[PathBuf], recursive: bool) -> Self {
+    pub fn of(named: &[PathBuf], recursive: bool, options: &Options) -> Self {
         let mut candidates = Self::default();
         let mut entered = recursive.then(HashSet::new);
-        named.iter().for_each(|path| candidates.take(path, false, &mut entered));
+        for path in named {
+            match is_url(path) {
+                true => candidates.take_url(path, recursive, options),
+                false => candidates.take(path, false, &mut entered),
+            }
+        }
         candidates
+    }
+
+    fn take_url(&mut self, path: &Path, recursive: bool, options: &Options) {
+        let is_folder = path.to_str().is_some_and(|url| url.ends_with('/'));
+        let listed = is_folder.then(|| Locator::parse(path).and_then(|named| url::list(&named, recursive, options)));
+        match listed {
+            Some(Ok(listing)) => {
+                self.not_entered = self.not_entered.saturating_add(listing.folders);
+                let file = |(url, stat)| Candidate { path: PathBuf::from(url), in_folder: true, stat: Some(stat) };
+                self.files.extend(listing.objects.into_iter().map(file));
+            }
+            _ => self.files.push(Candidate { path: path.to_owned(), in_folder: false, stat: None }),
+        }
     }
 
     fn take(&mut self, path: &Path, in_folder: bool, entered: &mut Option<HashSet<(u64, u64)>>) {
@@ -45,7 +65,7 @@ impl Candidates {
         let is_folder = path.is_dir() && !is_one(path) && !is_stdin(path);
         let entries = is_folder.then(|| fs::read_dir(path).ok()).flatten();
         let Some(entries) = entries else {
-            self.files.push(Candidate { path: path.to_owned(), in_folder });
+            self.files.push(Candidate { path: path.to_owned(), in_folder, stat: None });
             return;
         };
         // A link may lead back.
@@ -82,7 +102,8 @@ mod tests {
         }
         std::os::unix::fs::symlink(dir.path(), at("a/back")).unwrap();
         let of = |recursive| {
-            let Candidates { files, not_entered } = Candidates::of(&[dir.path().to_owned()], recursive);
+            let Candidates { files, not_entered } =
+                Candidates::of(&[dir.path().to_owned()], recursive, &Options::default());
             let name = |file: Candidate| file.path.strip_prefix(dir.path()).unwrap().to_str().unwrap().to_owned();
             (files.into_iter().map(name).collect::<Vec<_>>().join(" "), not_entered)
         };

@@ -15,8 +15,8 @@ use crate::{
 /// The name of standard input.
 pub(super) const STDIN: &str = "-";
 
-/// The name of an input: `PATH`, `-` for standard input, or `OUTER:INNER` for a file or folder in a container or
-/// folder.
+/// The name of an input: `PATH`, `-` for standard input, the URL of an object in a store, or `OUTER:INNER` for a file or
+/// folder in a container or folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Locator {
     outer: PathBuf,
@@ -25,11 +25,11 @@ pub struct Locator {
 }
 
 impl Locator {
-    /// Parses a name. Standard input comes first; then a file of exactly that name, with its colons; then URLs, which
-    /// are refused; then the longest `OUTER` that exists.
+    /// Parses a name. Standard input comes first; then a file of exactly that name, with its colons; then URLs; then the
+    /// longest `OUTER` that exists.
     ///
     /// # Errors
-    /// [`Error::Usage`] for a URL, [`Error::Io`] when no such file exists.
+    /// [`Error::Io`] when no such file exists.
     pub(crate) fn parse(named: &Path) -> Result<Self> {
         let display = file_name(named);
         if let Some(rest) = in_stdin(&display) {
@@ -41,9 +41,8 @@ impl Locator {
             Err(e) => e,
         };
         if matches!(missing.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) {
-            if let Some(scheme) = scheme(&display) {
-                let what = format!("{display}: {scheme}:// is not supported by this build");
-                return Err(Error::usage(what).hinted(fetch(scheme, &display)));
+            if scheme(&display).is_some() {
+                return Ok(Self { outer: named.to_owned(), inner: None, display: without_secrets(&display) });
             }
             let bytes = named.as_os_str().as_bytes();
             for (at, _) in bytes.iter().enumerate().rev().filter(|(_, byte)| **byte == b':') {
@@ -69,6 +68,42 @@ impl Locator {
     #[must_use]
     pub(crate) fn is_stdin(&self) -> bool {
         self.outer.as_os_str() == STDIN
+    }
+
+    /// Whether the input is an object in a store.
+    #[must_use]
+    pub(crate) fn is_url(&self) -> bool {
+        self.scheme().is_some() && !self.outer.exists()
+    }
+
+    /// The scheme of a URL, without `://`.
+    #[must_use]
+    pub(super) fn scheme(&self) -> Option<&str> {
+        scheme(self.raw())
+    }
+
+    /// A URL as it was typed.
+    #[must_use]
+    pub(super) fn raw(&self) -> &str {
+        self.outer.to_str().unwrap_or_default()
+    }
+
+    /// The ways to read a URL as `OUTER` or `OUTER:INNER`, the longest `OUTER` first.
+    pub(super) fn splits(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
+        let raw = self.raw();
+        let host = raw.find("://").map_or(0, |at| at.saturating_add(3));
+        let path = raw.get(host..).and_then(|rest| rest.find('/')).map_or(raw.len(), |at| host.saturating_add(at));
+        let colons = raw.match_indices(':').map(|(at, _)| at).filter(move |at| *at > path);
+        let split = |at| raw.split_at_checked(at).map(|(outer, inner)| (outer, Some(inner.trim_start_matches(':'))));
+        [(raw, None)].into_iter().chain(colons.collect::<Vec<_>>().into_iter().rev().filter_map(split))
+    }
+
+    /// The error for a URL that this build cannot open.
+    #[must_use]
+    pub(super) fn unsupported(&self) -> Error {
+        let (scheme, display) = (self.scheme().unwrap_or_default(), &self.display);
+        let what = format!("{display}: {scheme}:// is not supported by this build");
+        Error::usage(what).hinted(fetch(scheme, self.raw()))
     }
 
     /// The file or folder on disk.
@@ -102,6 +137,24 @@ pub fn is_stdin(named: &Path) -> bool {
     named.to_str().and_then(in_stdin).is_some()
 }
 
+/// Whether `named` is the URL of an object in a store, or of a folder there.
+#[must_use]
+pub fn is_url(named: &Path) -> bool {
+    Locator::parse(named).is_ok_and(|named| !named.is_stdin() && named.is_url())
+}
+
+/// A URL without the password and the query, which may be a signature that lets everybody read the object.
+#[must_use]
+pub fn without_secrets(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://").filter(|(scheme, _)| scheme.starts_with("http")) else {
+        return url.to_owned();
+    };
+    let (host, path) = rest.split_once('/').map_or((rest, ""), |(host, path)| (host, path));
+    let host = host.rsplit('@').next().unwrap_or_default();
+    let path = path.split(['?', '#']).next().unwrap_or_default();
+    format!("{scheme}://{host}/{path}")
+}
+
 /// The scheme of a URL, without `://`. One with a dot in it is a file's name, as in `member.tar://db`.
 fn scheme(name: &str) -> Option<&str> {
     let (scheme, _) = name.split_once("://")?;
@@ -112,8 +165,11 @@ fn scheme(name: &str) -> Option<&str> {
 
 /// Hint for getting a file from a URL.
 fn fetch(scheme: &str, url: &str) -> String {
+    let is_folder = url.ends_with('/');
     let url = shell(url);
     match scheme {
+        "s3" if is_folder => format!("aws s3 sync {url} FOLDER; etcdsnap verify FOLDER"),
+        "gs" if is_folder => format!("gcloud storage rsync -r {url} FOLDER; etcdsnap verify FOLDER"),
         "s3" => format!("aws s3 cp {url} - | etcdsnap verify -"),
         "gs" => format!("gcloud storage cat {url} | etcdsnap verify -"),
         "http" | "https" => format!("curl -f {url} | etcdsnap verify -"),
@@ -138,6 +194,12 @@ impl Origin {
         Self { path: path.to_owned(), display: file_name(path) }
     }
 
+    /// Origin of the object at `url`.
+    #[must_use]
+    pub(crate) fn url(url: &str) -> Self {
+        Self { path: url.into(), display: without_secrets(url) }
+    }
+
     /// Origin of a part that is unpacked from this one and called `display`.
     #[must_use]
     pub(crate) fn inside(&self, display: impl Into<String>) -> Self {
@@ -150,13 +212,42 @@ mod tests {
     use super::*;
 
     #[test]
-    fn urls_are_refused_unless_there_is_such_a_file() {
-        let refused = |url: &str| Locator::parse(Path::new(url)).unwrap_err();
-        let error = refused("s3://bucket/k");
+    fn a_url_is_one_unless_there_is_such_a_file() {
+        let parse = |url: &str| Locator::parse(Path::new(url));
+        let url = parse("s3://bucket/k").unwrap();
+        assert_eq!((url.is_url(), url.scheme(), url.raw()), (true, Some("s3"), "s3://bucket/k"));
+        let error = url.unsupported();
         assert_eq!(error.to_string(), "s3://bucket/k: s3:// is not supported by this build");
         assert_eq!(error.hint(), Some("aws s3 cp s3://bucket/k - | etcdsnap verify -"));
-        assert!(matches!(refused("a.tar://b"), Error::Io { .. }));
-        assert!(matches!(refused("c://b"), Error::Io { .. }));
+        assert!(matches!(parse("a.tar://b"), Err(Error::Io { .. })));
+        assert!(matches!(parse("c://b"), Err(Error::Io { .. })));
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("b"), b"").unwrap();
+        assert!(!is_url(&dir.path().join("b")) && is_url(Path::new("gs://b/k")));
+    }
+
+    #[test]
+    fn a_url_may_name_a_file_inside_an_object() {
+        let splits = |url: &str| {
+            let url = Locator::parse(Path::new(url)).unwrap();
+            url.splits().map(|(outer, inner)| (outer.to_owned(), inner.map(str::to_owned))).collect::<Vec<_>>()
+        };
+        let split = |outer: &str, inner: &str| (outer.to_owned(), Some(inner.to_owned()));
+        let whole = |url: &str| (url.to_owned(), None);
+        let times = "s3://b/a-10:00.tar:x.db";
+        assert_eq!(
+            splits(times),
+            [whole(times), split("s3://b/a-10:00.tar", "x.db"), split("s3://b/a-10", "00.tar:x.db")]
+        );
+        assert_eq!(splits("http://[::1]:80/k"), [whole("http://[::1]:80/k")]);
+        assert_eq!(splits("https://host:80"), [whole("https://host:80")]);
+    }
+
+    #[test]
+    fn messages_show_no_signature_of_a_url() {
+        let shown = |url: &str| Locator::parse(Path::new(url)).unwrap().display().to_owned();
+        assert_eq!(shown("https://me:pw@host:8/b/k.db?X-Amz-Signature=1"), "https://host:8/b/k.db");
+        assert_eq!(shown("s3://b/k?c"), "s3://b/k?c");
     }
 
     #[test]

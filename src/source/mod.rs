@@ -6,6 +6,7 @@
 //!
 //! ```text
 //! open ─> `-`?          what comes from standard input, in a nameless file: as a file
+//!      ─> a URL?     the object in a store, in a nameless file: as a file
 //!      ─> a folder?  datadir, or the one snapshot in it
 //!      ─> a file?    sniff ─> bbolt: map it
 //!                          ─> a container: unpack it to a nameless file, sniff again
@@ -38,7 +39,9 @@ mod small;
 mod sniff;
 mod stamp;
 mod stdin;
+mod store;
 mod unpack;
+mod url;
 mod wrapping;
 
 pub use backup::Source;
@@ -48,11 +51,13 @@ pub use folder::{Candidate, Candidates};
 pub use input::Input;
 pub(crate) use kept::Spool;
 pub use kind::BackupKind;
-pub use locator::{Locator, Origin, is_stdin};
+pub use locator::{Locator, Origin, is_stdin, is_url, without_secrets};
 pub use map::{free_space, ignore_file_size_signal};
 pub use options::Options;
 pub use part::{Digests, Part};
 pub use raft::{RaftFiles, RaftKind};
 pub use segment::SegmentName;
 pub use small::read_small;
+pub use store::{Listing, Object, Remote, Stat, Store};
+pub use url::stat;
 pub use wrapping::Wrapping;

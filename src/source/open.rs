@@ -12,7 +12,7 @@ use super::{
     part::Part,
     pick::pick_one,
     sniff::{HEAD, Sniffed, has_carriage_returns, sniff},
-    stdin, unpack,
+    stdin, unpack, url,
 };
 use crate::{Code, Error, Finding, Result, bytes::file_name};
 
@@ -26,7 +26,7 @@ enum Content {
 }
 
 impl Source {
-    /// Opens the backup at `named`: a path, or `OUTER:INNER` for a file in a container or folder ([`Locator`]).
+    /// Opens the backup at `named`: a path, a URL, or `OUTER:INNER` for a file in a container or folder ([`Locator`]).
     ///
     /// # Errors
     /// When the input cannot be read, is no backup, or holds several.
@@ -35,7 +35,14 @@ impl Source {
         if named.is_stdin() {
             let part = stdin::open(options)?;
             let origin = part.origin().inside(named.display());
-            return open_part(part, origin, named.inner(), options);
+            let doubts = DoubtFile::on_disk(&origin.path);
+            return open_part(part, origin, named.inner(), doubts, options);
+        }
+        if named.is_url() {
+            let (part, inner) = url::open(&named, options)?;
+            let doubts = url::doubts(&named, part.path(), options)?;
+            let origin = part.origin().inside(named.display());
+            return open_part(part, origin, inner.as_deref(), doubts, options);
         }
         open_origin(Origin::file(named.outer()).inside(named.display()), named.inner(), options)
     }
@@ -46,12 +53,19 @@ fn open_origin(origin: Origin, pick: Option<&str>, options: &Options) -> Result<
     if metadata.is_dir() {
         return open_folder(origin, pick, options);
     }
-    open_part(Part::open(&origin.path)?, origin, pick, options)
+    let doubts = DoubtFile::on_disk(&origin.path);
+    open_part(Part::open(&origin.path)?, origin, pick, doubts, options)
 }
 
-fn open_part(part: Part, origin: Origin, pick: Option<&str>, options: &Options) -> Result<Source> {
+fn open_part(
+    part: Part,
+    origin: Origin,
+    pick: Option<&str>,
+    doubts: Vec<DoubtFile>,
+    options: &Options,
+) -> Result<Source> {
     let mut source = Unwrapped::new(origin);
-    source.doubts = DoubtFile::on_disk(&source.origin.path);
+    source.doubts = doubts;
     let content = source.unwrap(part, pick, options)?;
     Ok(source.finish(content, options))
 }

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::map;
+use super::{Remote, map};
 use crate::{Error, Result};
 
 /// Folders and limits for opening a source.
@@ -21,11 +21,13 @@ pub struct Options {
     pub wal_dir: Option<PathBuf>,
     /// Whether a file of no known format is opened as a db: one whose first pages are lost.
     pub metas_lost: bool,
+    /// The store that URLs are opened from; none without network access.
+    pub remote: Option<Remote>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { tmp_dir: std::env::temp_dir(), max_unpacked: 64 << 30, wal_dir: None, metas_lost: false }
+        Self { tmp_dir: std::env::temp_dir(), max_unpacked: 64 << 30, wal_dir: None, metas_lost: false, remote: None }
     }
 }
 

@@ -10,7 +10,7 @@ use super::{
     locator::{Locator, Origin},
     pick::{named, pick_one},
     sniff::{HEAD, Sniffed, sniff},
-    stdin, unpack,
+    stdin, unpack, url,
 };
 use crate::{Code, Error, Finding, Result, bytes::file_name};
 
@@ -65,6 +65,10 @@ impl RaftFiles {
         if named.is_stdin() {
             let part = stdin::open(options)?;
             return Opening::new(part.origin().inside(named.display()), kind, options).part(part, named.inner());
+        }
+        if named.is_url() {
+            let (part, inner) = url::open(&named, options)?;
+            return Opening::new(part.origin().inside(named.display()), kind, options).part(part, inner.as_deref());
         }
         match named.inner() {
             Some(inner) if named.outer().is_dir() => {

@@ -71,6 +71,8 @@ mod read_only;
 mod readers_go_away;
 mod readme;
 mod redact;
+#[cfg(feature = "remote")]
+mod remote;
 mod report;
 mod restore;
 mod restore_boots;

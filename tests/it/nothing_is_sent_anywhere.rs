@@ -15,10 +15,11 @@ fn a_build_without_serve_has_no_network_code() {
     assert_eq!(network(&tree("cli,parquet,arrow")), [false; 5]);
     assert_eq!(network(&tree("cli,serve")), [true; 5]);
     assert!(!tree("cli,parquet,arrow").contains("rustls"));
+    assert!(tree("cli,remote").contains("object_store v"));
     // rustls is there to serve: nothing brings the certificates by which a client verifies others
     let asks = ["reqwest", "ureq", "curl", "object_store", "native-tls", "rustls-native-certs", "webpki-roots"];
     let asks = asks.map(|name| format!("{name} v"));
-    let all = tree("default,parquet,arrow");
+    let all = tree("default,parquet,arrow"); // what is published, but for the program that also opens URLs
     assert!(!all.lines().any(|line| asks.iter().any(|name| line.starts_with(name.as_str()))), "{all}");
 }
 

@@ -12,13 +12,13 @@ use std::{
 use crate::common::{Peers, etcdsnap, free_ports};
 
 /// A versitygw that serves the folders of a folder as buckets. It is killed when this is dropped.
-struct Server {
+pub(crate) struct Server {
     child: Child,
-    port: u16,
+    pub(crate) port: u16,
 }
 
 impl Server {
-    fn start(peers: &Peers, folder: &Path) -> Self {
+    pub(crate) fn start(peers: &Peers, folder: &Path) -> Self {
         for _ in 0..5 {
             let [port, _] = free_ports();
             let mut child = Command::new(peers.path("versitygw"))
@@ -75,6 +75,25 @@ fn cut_after(len: usize, server: u16) -> u16 {
         let _ = client.shutdown(Shutdown::Both);
     });
     port
+}
+
+/// Without the feature `remote`, a URL is refused with the pipe that does the same.
+#[test]
+#[cfg(not(feature = "remote"))]
+fn a_url_is_answered_with_a_pipe() {
+    for (url, hint) in [
+        ("s3://b/k.db", "aws s3 cp s3://b/k.db - | etcdsnap verify -"),
+        ("s3://b/folder/", "aws s3 sync s3://b/folder/ FOLDER; etcdsnap verify FOLDER"),
+        ("https://host/k.db", "curl -f https://host/k.db | etcdsnap verify -"),
+    ] {
+        for command in ["status", "verify", "members"] {
+            let output = etcdsnap([command, url]);
+            assert_eq!(output.status.code(), Some(2), "{output:?}");
+            let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+            assert!(said.contains("is not supported by this build"), "{said}");
+            assert!(said.contains(&format!("hint: {hint}")), "{said}");
+        }
+    }
 }
 
 #[test]

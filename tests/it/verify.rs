@@ -320,7 +320,8 @@ fn salvage_is_named_only_for_a_db() {
     }
     two.into_inner().unwrap();
     let salvages = |file: &str| verify(&[file]).1.contains("to save what is left: etcdsnap salvage");
-    for file in ["s3://bucket/key", at("two.tar").to_str().unwrap(), at("none").to_str().unwrap(), "fixtures/kube.db:x"]
+    for file in
+        ["ftp://bucket/key", at("two.tar").to_str().unwrap(), at("none").to_str().unwrap(), "fixtures/kube.db:x"]
     {
         assert!(!salvages(file), "{file}");
     }

@@ -10,7 +10,7 @@ use etcdsnap::{
     error::Severity,
     etcd::Load,
     publish::replace,
-    source::{Candidates, Options, Source},
+    source::{Candidates, Options, Source, is_url},
     verify::{Backups, Members, Report, Together, metrics, verify},
 };
 use jiff::Timestamp;
@@ -71,12 +71,14 @@ pub(crate) struct Verify {
 impl Verify {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
         one_stdin(&self.snapshot)?;
-        let Candidates { files, not_entered } = Candidates::of(&self.snapshot, self.recursive);
+        let Candidates { files, not_entered } =
+            Candidates::of(&self.snapshot, self.recursive, &session.options_with(None));
         if files.is_empty() {
             self.write_metrics(&Backups::new(&Options::default()).compared())?;
             let names: Vec<_> = self.snapshot.iter().map(file_name).collect();
             let what = format!("{}: there is no backup in it", names.join(", "));
             let hint = match not_entered {
+                0 if self.snapshot.iter().any(|path| is_url(path)) => "is the name of the folder right?".to_owned(),
                 0 => "is the backup's disk mounted?".to_owned(),
                 _ => format!("{}: -r enters them", folders(not_entered)),
             };

@@ -1,6 +1,7 @@
 use std::{
-    collections::VecDeque,
-    io::Write as _,
+    collections::{HashSet, VecDeque},
+    fs,
+    io::{self, Write as _},
     path::{Path, PathBuf},
     sync::atomic::Ordering,
 };
@@ -11,12 +12,12 @@ use etcdsnap::{
     catalog::{Added, Stamp, Writer, part_of},
     error::Fault,
     etcd::Load,
-    source::{Candidate, Candidates, is_stdin},
+    source::{Candidate, Candidates, is_stdin, is_url, without_secrets},
     verify::Verdict,
 };
 use serde::Serialize;
 
-use super::common::{Db, display};
+use super::common::{Db, display, stamp};
 use crate::{
     args::{Keys, ReportFormat},
     failure::{Exit, Failure},
@@ -132,33 +133,36 @@ impl Add {
     fn add(self, session: &mut Session, fresh: bool) -> Result<Exit, Failure> {
         one_stdin(&self.path)?;
         let stop = stop_at_signal();
-        let files = Candidates::of(&self.path, true).files;
+        let options = session.options_with(None);
+        let files = Candidates::of(&self.path, true, &options).files;
         if self.name.is_some() && (files.len() != 1 || self.path.iter().any(|path| path.is_dir())) {
             return Err(Error::usage("--name is the name of one backup").hinted("name one file, or -").into());
         }
-        let options = session.options_with(None);
         let path = self.db.path()?;
         let mut writer = if fresh { Writer::fresh(&path)? } else { Writer::open(&path)? };
         let ring = self.keys.ring()?;
         let (mut document, mut exit) = (Document::default(), Exit::Good);
         let mut todo = VecDeque::new();
-        for Candidate { path: file, in_folder } in &files {
+        for Candidate { path: file, in_folder, stat } in &files {
             let name = match &self.name {
                 Some(name) => PathBuf::from(name),
-                None if is_stdin(file) => PathBuf::from("-"),
-                None => std::path::absolute(file).map_err(|e| Error::io(file.display().to_string(), "find", e))?,
+                None => full_name(file)?,
             };
             if writer.is_own(&name) {
                 continue;
             }
-            let on_disk = !is_stdin(file) && self.name.is_none();
-            let known = if on_disk { writer.known(&name, self.keys.are_given())? } else { None };
-            match known {
+            let now = match stat {
+                Some(stat) => Some(Stamp::of_object(stat)),
+                None if is_stdin(file) => None,
+                None => stamp(file, &options).ok(),
+            };
+            // what a person named is not looked for again
+            let stamp = now.filter(|_| self.name.is_none());
+            let keys = self.keys.are_given();
+            match stamp.map_or(Ok(None), |stamp| writer.known(&name, stamp, keys))? {
                 Some(known) => document.unchanged = document.unchanged.saturating_add(known),
                 None => {
-                    let stamp = Stamp::of(file).ok().filter(|_| !is_stdin(file));
-                    let size = stamp.map_or(0, |stamp| stamp.size);
-                    let stamp = stamp.filter(|_| on_disk);
+                    let size = now.map_or(0, |stamp| stamp.size);
                     let (file, in_folder) = (file.clone(), *in_folder);
                     todo.push_back(Todo { file, name, archive: None, in_folder, stamp, size });
                 }
@@ -214,11 +218,22 @@ impl Add {
             }
             done = done.saturating_add(*size);
         }
+        let named: HashSet<&Path> = files.iter().map(|file| file.path.as_path()).collect();
         for path in &self.path {
-            if !is_stdin(path) && !document.interrupted {
-                let path = std::path::absolute(path).map_err(|e| Error::io(path.display().to_string(), "find", e))?;
-                document.newly_missing = document.newly_missing.saturating_add(writer.mark_missing(&path)?);
+            if document.interrupted {
+                break;
             }
+            let gone = match is_url(path) {
+                // One that could not be listed is among the files itself.
+                true if path.as_os_str().as_encoded_bytes().ends_with(b"/") && !named.contains(path.as_path()) => {
+                    writer.mark_missing(path, |name| !named.contains(name))?
+                }
+                true => 0,
+                false => writer.mark_missing(&full_name(path)?, |name| {
+                    fs::symlink_metadata(name).is_err_and(|e| e.kind() == io::ErrorKind::NotFound)
+                })?,
+            };
+            document.newly_missing = document.newly_missing.saturating_add(gone);
         }
         if writer.finish()? {
             session.wrote(&[path])?;
@@ -233,6 +248,17 @@ impl Add {
         }
         Ok(exit)
     }
+}
+
+/// The name of a file in the catalog: its absolute path, or its URL.
+fn full_name(file: &Path) -> Result<PathBuf, Error> {
+    if is_stdin(file) {
+        return Ok(PathBuf::from("-"));
+    }
+    if is_url(file) {
+        return Ok(without_secrets(&file.to_string_lossy()).into());
+    }
+    std::path::absolute(file).map_err(|e| Error::io(file.display().to_string(), "find", e))
 }
 
 /// Notes a file that could not be added.

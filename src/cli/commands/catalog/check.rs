@@ -1,13 +1,17 @@
-use std::{io::Write as _, path::Path};
+use std::{
+    io::{ErrorKind, Write as _},
+    path::Path,
+};
 
 use clap::Args;
 use etcdsnap::{
-    catalog::{FileRow, Holder, Stamp},
+    Error,
+    catalog::{FileRow, Holder},
     hash::hex,
 };
 use serde::Serialize;
 
-use super::common::{Db, display};
+use super::common::{Db, display, stamp};
 use crate::{
     args::ReportFormat,
     failure::{Exit, Failure},
@@ -51,13 +55,14 @@ impl Check {
         let all =
             catalog.files().iter().filter_map(|(_, row)| row.stamp).fold(0_u64, |sum, of| sum.saturating_add(of.size));
         let (progress, mut done) = (Progress::new("catalog", session.wants_progress()), 0_u64);
+        let options = session.options_with(None);
         let (mut items, mut exit) = (Vec::new(), Exit::Good);
         for (path, row) in catalog.files() {
-            let Some(stamp) = row.stamp.filter(|_| row.parts.is_empty()) else { continue };
-            let (state, why) = match Stamp::of(row.on_disk(path)) {
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => ("missing", None),
+            let Some(was) = row.stamp.filter(|_| row.parts.is_empty()) else { continue };
+            let (state, why) = match stamp(row.on_disk(path), &options) {
+                Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => ("missing", None),
                 Err(error) => ("unreadable", Some(error.to_string())),
-                Ok(now) if now.size != stamp.size || now.mtime != stamp.mtime => {
+                Ok(now) if now.size != was.size || now.mtime != was.mtime => {
                     ("changed", Some("it was written to since it was added".to_owned()))
                 }
                 Ok(_) if self.quick || row.error.is_some() => ("as it was", None),
@@ -66,7 +71,7 @@ impl Check {
                     read(session, path, row, holder, |read| progress.update(done.saturating_add(read), all))?
                 }
             };
-            done = done.saturating_add(stamp.size);
+            done = done.saturating_add(was.size);
             exit = exit.max(match state {
                 "as it was" => Exit::Good,
                 "unreadable" => Exit::System,

@@ -8,11 +8,13 @@ use std::{
 use clap::Args;
 use etcdsnap::{
     Error, Result,
-    catalog::{Catalog, Holder, Wanted},
+    bytes::file_name,
+    catalog::{Catalog, Holder, Stamp, Wanted},
     etcd::Range,
     k8s::Moment,
     objects::Time,
     select::LabelSelector,
+    source::{Options, is_url, stat},
     verify::Verdict,
 };
 use jiff::Timestamp;
@@ -197,6 +199,14 @@ impl Had {
     pub(super) fn wanted(&self, what: &What) -> Wanted {
         Wanted { labels: self.labels.clone(), image: self.image.clone(), ..what.wanted() }
     }
+}
+
+/// What the system, or a store, reports of a file now.
+pub(super) fn stamp(file: &Path, options: &Options) -> Result<Stamp> {
+    if is_url(file) {
+        return stat(file, options).map(|stat| Stamp::of_object(&stat));
+    }
+    Stamp::of(file).map_err(|e| Error::io(file_name(file), "look at", e))
 }
 
 /// The number of damaged backups: what they hold is not in the catalog.

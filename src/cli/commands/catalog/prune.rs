@@ -10,7 +10,7 @@ use etcdsnap::{
     Error,
     catalog::{Catalog, Fate, Holder, Keep, Stamp, Writer},
     hash::hex,
-    source::{Options, Source},
+    source::{Options, Source, is_url},
 };
 use serde::Serialize;
 
@@ -122,13 +122,17 @@ impl Prune {
             }
             for (holder, fate) in holders.iter().zip(&fates) {
                 for file in &holder.files {
-                    let in_archive = archived.contains(file);
-                    let mut done = match fate {
-                        Fate::Kept(why) => format!("kept: {}", why.join(", ")),
-                        Fate::Removed if in_archive => "kept: in an archive".to_owned(),
-                        Fate::Removed => "to be removed".to_owned(),
+                    // only files on disk are removed
+                    let elsewhere = match archived.contains(file) {
+                        true => Some("kept: in an archive"),
+                        false => is_url(file).then_some("kept: in an object store"),
                     };
-                    if let (Some(writer), Fate::Removed, None, false) = (&mut writer, fate, &refused, in_archive) {
+                    let mut done = match (fate, elsewhere) {
+                        (Fate::Kept(why), _) => format!("kept: {}", why.join(", ")),
+                        (Fate::Removed, Some(kept)) => kept.to_owned(),
+                        (Fate::Removed, None) => "to be removed".to_owned(),
+                    };
+                    if let (Some(writer), Fate::Removed, None, None) = (&mut writer, fate, &refused, elsewhere) {
                         done = match removed(&catalog, file) {
                             Ok(()) => {
                                 writer.forget(file)?;

@@ -1,0 +1,98 @@
+//! Objects in stores as backups.
+
+use std::{io, path::Path, sync::PoisonError};
+
+use super::{
+    DoubtFile, Options, Origin, Part,
+    locator::Locator,
+    scratch::Scratch,
+    store::{Listing, Object, Opened, Stat},
+};
+use crate::{Error, Result, bytes::counted};
+
+/// The store for `named`, a URL.
+fn store<'o>(named: &Locator, options: &'o Options) -> Result<&'o Opened> {
+    let store = options.remote.as_ref().map(|remote| &*remote.0);
+    store.filter(|of| named.scheme().is_some_and(|scheme| of.store.takes(scheme))).ok_or_else(|| named.unsupported())
+}
+
+/// What a store reports of the object at the URL `named`.
+///
+/// # Errors
+/// When there is no network access, no such object, or the store refuses.
+pub fn stat(named: &Path, options: &Options) -> Result<Stat> {
+    let named = Locator::parse(named)?;
+    store(&named, options)?.store.stat(named.raw())
+}
+
+/// The objects in the folder `named`, a URL that ends in `/`.
+pub(super) fn list(named: &Locator, recursive: bool, options: &Options) -> Result<Listing> {
+    store(named, options)?.store.list(named.raw(), recursive)
+}
+
+/// Opens the object that `named`, a URL, names: read once, into a nameless file, because a backup needs random access.
+/// Returns it with the name of the file inside that is asked for: an object of exactly that name comes first, with its
+/// colons, then the longest `OUTER` that there is.
+pub(super) fn open(named: &Locator, options: &Options) -> Result<(Part, Option<String>)> {
+    let Opened { store, last } = store(named, options)?;
+    if named.raw().ends_with('/') {
+        let found = store.list(named.raw(), false)?.objects.len();
+        let what = format!("{}: a folder with {}", named.display(), counted(found as u64, "object"));
+        return Err(Error::usage(what).hinted("name one of its objects; `verify` and `catalog add` take a folder"));
+    }
+    let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut absent = None;
+    for (outer, inner) in named.splits() {
+        let inner = inner.map(str::to_owned);
+        if let Some((_, part)) = last.as_ref().filter(|(url, _)| url == outer) {
+            return Ok((part.clone(), inner));
+        }
+        match store.open(outer) {
+            Ok(object) => {
+                // One that is not used any more makes room first.
+                *last = None;
+                let part = spooled(object, outer, options)?;
+                *last = Some((outer.to_owned(), part.clone()));
+                return Ok((part, inner));
+            }
+            Err(error) if is_absent(&error) => absent = absent.or(Some(error)),
+            Err(error) => return Err(error),
+        }
+    }
+    Err(absent.unwrap_or_else(|| named.unsupported()))
+}
+
+fn spooled(object: Object, url: &str, options: &Options) -> Result<Part> {
+    let origin = Origin::url(url);
+    let broken = |error: io::Error| error.downcast().unwrap_or_else(|error| Error::io(&origin.display, "read", error));
+    let file = Scratch::new(options).take(object.content, &origin.display, "is", broken)?;
+    let got = file.metadata().map_err(|e| Error::io(&origin.display, "look at", e))?.len();
+    if got != object.size {
+        let what = format!("{got} of {} bytes arrived", object.size);
+        return Err(Error::io(&origin.display, "read", io::Error::new(io::ErrorKind::UnexpectedEof, what)));
+    }
+    Part::own(origin, file)
+}
+
+/// Whether there is no such object. A store that may not list its objects refuses one that it does not have.
+fn is_absent(error: &Error) -> bool {
+    let absent = [io::ErrorKind::NotFound, io::ErrorKind::PermissionDenied];
+    matches!(error, Error::Io { source, .. } if absent.contains(&source.kind()))
+}
+
+/// The files about the backup `url` that lie beside it.
+pub(super) fn doubts(named: &Locator, url: &Path, options: &Options) -> Result<Vec<DoubtFile>> {
+    let Opened { store, .. } = store(named, options)?;
+    if !named.scheme().is_some_and(|scheme| store.has_folders(scheme)) {
+        return Ok(Vec::new());
+    }
+    let mut found = Vec::new();
+    for name in DoubtFile::names(url) {
+        match store.open(&name) {
+            Ok(object) => found.push(DoubtFile::read(name, object.content)),
+            Err(error) if is_absent(&error) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(found)
+}
