@@ -70,6 +70,7 @@ impl Image {
             return Err(Error::not_found(what).hinted("etcdsnap catalog add FOLDER makes one"));
         }
         let part = Part::open(path)?;
+        part.will_be_read();
         let len = check(path, part.bytes())?;
         Ok(Self { part, len })
     }

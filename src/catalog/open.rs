@@ -249,7 +249,10 @@ impl Catalog {
         let selection = Selection::new(&query.what, query.namespace.as_deref(), &resources)?;
         let selection = selection.within(query.range.clone());
         // An object that is named is below its kind; only one that was stored otherwise needs a look at all keys.
-        let below = if query.range.is_none() { self.ranges(lineage, &selection, &resources) } else { Vec::new() };
+        let below = match &query.range {
+            None => self.ranges(lineage, &selection, query.namespace.as_deref(), &resources),
+            Some(_) => Vec::new(),
+        };
         let (mut found, mut known, mut failed) = (false, HashMap::new(), None);
         for ranges in [below, vec![query.range.clone().unwrap_or(Range::ALL)]] {
             for range in ranges {
@@ -273,12 +276,33 @@ impl Catalog {
         Ok(())
     }
 
-    /// The keys below the kinds of a selection.
-    fn ranges(&self, lineage: u32, selection: &Selection, resources: &Resources) -> Vec<Range<'static>> {
+    /// The keys below the kinds of a selection; those of the named objects alone, where they follow from the names.
+    fn ranges(
+        &self,
+        lineage: u32,
+        selection: &Selection,
+        namespace: Option<&str>,
+        resources: &Resources,
+    ) -> Vec<Range<'static>> {
         let prefixes = self.lineages.get(&lineage).map(|of| of.prefixes.as_slice()).unwrap_or_default();
-        let stored = selection.kinds().iter().filter_map(|kind| resources.get(&kind.group, &kind.plural));
-        let ranges = stored.flat_map(|of| prefixes.iter().map(move |prefix| format!("{prefix}/{}/", of.stored)));
-        ranges.map(|prefix| Range::prefix(prefix.into_bytes())).collect()
+        let mut names: Vec<_> = selection.names().iter().map(|of| of.name.as_str()).collect();
+        names.sort_unstable();
+        names.dedup();
+        let mut ranges = Vec::new();
+        for of in selection.kinds().iter().filter_map(|kind| resources.get(&kind.group, &kind.plural)) {
+            for prefix in prefixes {
+                let kind = format!("{prefix}/{}/", of.stored);
+                let folder = match namespace.filter(|_| of.namespaced) {
+                    Some(namespace) => format!("{kind}{namespace}/"),
+                    None => kind,
+                };
+                match of.namespaced && namespace.is_none() || names.is_empty() {
+                    true => ranges.push(Range::prefix(folder.into_bytes())),
+                    false => ranges.extend(names.iter().map(|name| Range::key(format!("{folder}{name}").into_bytes()))),
+                }
+            }
+        }
+        ranges
     }
 
     /// Whether one of the versions has the labels, the image and the uid that are asked for.

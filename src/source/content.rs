@@ -33,6 +33,11 @@ impl Content {
         self.map.as_ref().map(|map| map.bytes()).unwrap_or_default()
     }
 
+    /// Maps all of it at once.
+    pub(super) fn will_be_read(&self) {
+        self.map.iter().for_each(|map| map.will_be_read());
+    }
+
     /// The file, while it is open.
     pub(super) fn file(&self) -> Option<&File> {
         self.file.as_deref()

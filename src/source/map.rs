@@ -99,6 +99,12 @@ impl Map {
         &self.map
     }
 
+    /// Maps all of it at once, where the kernel can.
+    pub(super) fn will_be_read(&self) {
+        // Only advice.
+        let _ = self.map.advise(Advice::PopulateRead);
+    }
+
     /// The file is going to be closed.
     pub(super) fn forget_file(&self) {
         self.guard.fd.store(NO_FILE, SeqCst);
