@@ -304,6 +304,9 @@ fn a_folder_of_a_bucket_is_added_to_a_catalog() {
     assert!(ls.contains(URL), "{ls}");
     let found = catalog(&["find", "deploy/web", "-n", "shop"]);
     assert!(found.status.success() && text(&found.stdout).contains(URL), "{found:?}");
+    let history = catalog(&["history", "deploy/web", "-n", "shop"]);
+    assert!(history.status.success() && text(&history.stderr).contains("removed or replaced: 1"), "{history:?}");
+    assert!(text(&history.stdout).contains("revision 501"), "{history:?}");
     // A store is left alone.
     let prune = text(&catalog(&["prune", "--keep-last", "1"]).stdout);
     assert!(!prune.contains("to be removed"), "{prune}");

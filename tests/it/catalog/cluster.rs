@@ -137,12 +137,12 @@ fn a_cluster_that_changes_is_told_as_etcd_told_it() {
 
     // Where is it, by its label, image and uid? And back with it.
     for n in [1, rounds] {
-        let found = bench.json(0, &["find", "--image", &format!("shop/pod:m{n}")]);
+        let found = bench.json(1, &["find", "--image", &format!("shop/pod:m{n}")]);
         let items = found["items"].as_array().unwrap();
         let own = items.iter().find(|of| of["row"] == *of_main).unwrap();
         assert_eq!(own["key"], format!("/registry/pods/shop/p{n}"));
         let uid = own["versions"][0]["uid"].as_str().unwrap();
-        let by_uid = bench.json(0, &["find", "--uid", uid, "--cluster", &of_main]);
+        let by_uid = bench.json(1, &["find", "--uid", uid, "--cluster", &of_main]);
         assert_eq!(by_uid["items"].as_array().unwrap().len(), 1);
         let line = own["bringBack"].as_str().unwrap();
         let to = folder.parent().unwrap().join(format!("back{n}"));
@@ -152,7 +152,7 @@ fn a_cluster_that_changes_is_told_as_etcd_told_it() {
         let text: String = files(&to).iter().map(|file| fs::read_to_string(file).unwrap()).collect();
         assert!(text.contains(&format!("image: shop/pod:m{n}")), "{text}");
     }
-    let labelled = bench.json(0, &["find", "pods", "-l", "app=a1", "--cluster", &of_main]);
+    let labelled = bench.json(1, &["find", "pods", "-l", "app=a1", "--cluster", &of_main]);
     let labelled: BTreeSet<_> = labelled["items"].as_array().unwrap().iter().map(|of| name(&of["key"])).collect();
     let want: BTreeSet<String> = taken.iter().flat_map(|of| named(of, "pods")).collect();
     let is_labelled = |pod: &&str| pod[1..].parse::<usize>().unwrap() % 3 == 1;
@@ -167,17 +167,17 @@ fn a_cluster_that_changes_is_told_as_etcd_told_it() {
         let got: BTreeSet<_> = keys.map(|key| key.rsplit('/').next().unwrap().to_owned()).collect();
         assert_eq!(got, &named(&taken[to], kind) - &named(&taken[from], kind), "{kind} {change}");
     }
-    let growth = bench.json(0, &["growth", "pods", "--cluster", &of_main]);
+    let growth = bench.json(1, &["growth", "pods", "--cluster", &of_main]);
     let pods = |of: &Taken| of.2.keys().filter(|key| key.starts_with("/registry/pods/")).count();
     assert_eq!(growth["items"][0]["series"][0]["keys"], json!(taken.iter().map(pods).collect::<Vec<_>>()));
 
     // Every revision that any of them still holds.
-    let web = bench.json(0, &["find", "deploy/web", "-n", "shop", "--cluster", &of_main]);
-    let history = bench.says(0, ["history", "deploy/web", "-n", "shop", "--cluster", &of_main, "-o", "json"]);
+    let web = bench.json(1, &["find", "deploy/web", "-n", "shop", "--cluster", &of_main]);
+    let history = bench.says(1, ["history", "deploy/web", "-n", "shop", "--cluster", &of_main, "-o", "json"]);
     for of in web["items"][0]["versions"].as_array().unwrap() {
         assert!(history.contains(&format!(": {}", of["modRevision"])), "{} {history}", of["modRevision"]);
     }
-    let rows = bench.says(0, ["rows", "deploy/web", "-n", "shop", "--cluster", &of_main]);
+    let rows = bench.says(1, ["rows", "deploy/web", "-n", "shop", "--cluster", &of_main]);
     assert_eq!(rows.lines().count(), web["items"][0]["versions"].as_array().unwrap().len());
 
     // Which may go? The newest good one never does, and nothing is removed yet.

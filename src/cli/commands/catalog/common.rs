@@ -8,7 +8,7 @@ use std::{
 use clap::Args;
 use etcdsnap::{
     Error, Result,
-    bytes::file_name,
+    bytes::{counted, file_name},
     catalog::{Catalog, Holder, Stamp, Wanted},
     etcd::Range,
     k8s::Moment,
@@ -21,7 +21,7 @@ use jiff::Timestamp;
 
 use crate::{
     args::{InNamespace, time},
-    failure::Failure,
+    failure::{Exit, Failure},
     render::printable,
 };
 
@@ -209,9 +209,43 @@ pub(super) fn stamp(file: &Path, options: &Options) -> Result<Stamp> {
     Stamp::of(file).map_err(|e| Error::io(file_name(file), "look at", e))
 }
 
-/// The number of damaged backups: what they hold is not in the catalog.
-pub(super) fn damaged(catalog: &Catalog) -> usize {
-    catalog.holders().iter().filter(|of| of.entry.verdict == Verdict::Damaged).count()
+/// What an answer about the objects in backups does not know of.
+pub(super) struct Unsearched {
+    /// Damaged backups whose file is there.
+    damaged: usize,
+    /// Files that may be backups and could not be read.
+    unread: usize,
+}
+
+impl Unsearched {
+    /// Their number.
+    pub(super) fn count(&self) -> usize {
+        self.damaged.saturating_add(self.unread)
+    }
+
+    /// What they are; none where all is searched.
+    pub(super) fn what(&self) -> Option<String> {
+        let kinds = [(self.damaged, "damaged backup"), (self.unread, "unreadable file")];
+        let counts: Vec<_> = kinds.into_iter().filter(|(n, _)| *n > 0).map(|(n, kind)| counted(n, kind)).collect();
+        (!counts.is_empty()).then(|| counts.join(" and "))
+    }
+
+    /// Prints that an answer may be incomplete, which the exit status shows too.
+    pub(super) fn note(&self) -> Exit {
+        let Some(what) = self.what() else { return Exit::Good };
+        say!("note: the answer may be incomplete: not searched: {what}");
+        say!("hint: `etcdsnap catalog ls` lists them");
+        Exit::Content
+    }
+}
+
+/// What is not searched: of the clusters that are asked for, and of no known one.
+pub(super) fn unsearched(catalog: &Catalog, of: &Of) -> Unsearched {
+    let damaged = catalog.holders().iter().filter(|holder| holder.there && holder.entry.verdict == Verdict::Damaged);
+    let may_be = |identity: Option<&str>| identity.is_none() || of.has(identity);
+    let damaged = damaged.filter(|holder| may_be(holder.entry.identity.as_deref())).count();
+    let unread = catalog.files().iter().filter(|(_, row)| row.error.is_some() && !row.missing).count();
+    Unsearched { damaged, unread }
 }
 
 /// The backup that a person names by its path, the name of its file or a time.

@@ -9,7 +9,7 @@ use etcdsnap::{
 };
 use serde::Serialize;
 
-use super::common::{Db, Had, Of, Row, What, below, damaged, display, each, minute, one_file};
+use super::common::{Db, Had, Of, Row, What, below, display, each, minute, one_file, unsearched};
 use crate::{
     args::ReportFormat,
     failure::{Exit, Failure},
@@ -30,7 +30,7 @@ Examples:
   etcdsnap catalog find --image nginx:1.29
   etcdsnap catalog find --uid 0f1d8c0e-7d0b-4e1b-9d0a-0123456789ab
 
-Exit status: 1 when no backup holds it")]
+Exit status: 1 when no backup holds it, or not all could be searched")]
 pub(crate) struct Find {
     #[command(flatten)]
     what: What,
@@ -109,21 +109,21 @@ impl Find {
             items.extend(objects.into_iter().map(one));
             Ok(())
         })?;
-        let damaged = damaged(&catalog);
+        let unsearched = unsearched(&catalog, &self.of);
         if items.is_empty() {
             let what = format!("no backup in the catalog holds {}", self.what.words());
-            let hint = match damaged {
-                0 => "an object that was created and deleted between two backups is in neither of them".to_owned(),
-                n => format!(
-                    "damaged backups, which are not searched: {n}; `etcdsnap salvage FILE --list` lists what is in one"
-                ),
+            let hint = match unsearched.what() {
+                None => "an object that was created and deleted between two backups is in neither of them".to_owned(),
+                Some(what) => {
+                    format!("not searched: {what}; `etcdsnap salvage FILE --list` lists what is in a damaged backup")
+                }
             };
             return Err(Error::not_found(what.trim_end().to_owned()).hinted(hint).into());
         }
         match self.output {
             ReportFormat::Json => {
                 let items = items.into_iter().map(|(_, one, _)| one).collect();
-                render::json(&mut session.out, &Document { items, not_indexed: damaged }, false)?;
+                render::json(&mut session.out, &Document { items, not_indexed: unsearched.count() }, false)?;
             }
             ReportFormat::Text => {
                 for (at, (row, one, object)) in items.iter().enumerate() {
@@ -132,12 +132,9 @@ impl Find {
                     }
                     text(session, &catalog, row, one, object)?;
                 }
-                if damaged > 0 {
-                    say!("note: damaged backups, which are not searched: {damaged}");
-                }
             }
         }
-        Ok(Exit::Good)
+        Ok(unsearched.note())
     }
 }
 

@@ -3,7 +3,7 @@ use etcdsnap::catalog::{Growth, Series};
 use serde::Serialize;
 use std::io::Write as _;
 
-use super::common::{Db, Of, What, minute};
+use super::common::{Db, Of, What, minute, unsearched};
 use crate::{
     args::ReportFormat,
     failure::{Exit, Failure},
@@ -21,7 +21,9 @@ use crate::{
 Examples:
   etcdsnap catalog growth
   etcdsnap catalog growth --by namespace
-  etcdsnap catalog growth events,leases")]
+  etcdsnap catalog growth events,leases
+
+Exit status: 1 when not all backups could be searched")]
 pub(crate) struct GrowthCommand {
     #[command(flatten)]
     what: What,
@@ -109,7 +111,7 @@ impl GrowthCommand {
         if self.output == ReportFormat::Json {
             render::json(&mut session.out, &Document { items }, false)?;
         }
-        Ok(Exit::Good)
+        Ok(unsearched(&catalog, &self.of).note())
     }
 }
 

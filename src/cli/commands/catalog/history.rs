@@ -1,7 +1,7 @@
 use clap::Args;
 use etcdsnap::Error;
 
-use super::common::{Db, Of, What};
+use super::common::{Db, Of, What, unsearched};
 use crate::{
     args::{Cli, ReportFormat},
     failure::{Exit, Failure},
@@ -16,7 +16,9 @@ use crate::{
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  etcdsnap catalog history deploy/web -n shop")]
+  etcdsnap catalog history deploy/web -n shop
+
+Exit status: 1 when no backup holds it, or not all could be searched")]
 pub(crate) struct History {
     #[command(flatten)]
     what: What,
@@ -59,17 +61,24 @@ impl History {
         };
         // A backup from after the deletion may still hold the revisions before it.
         let first = objects.iter().filter_map(etcdsnap::catalog::Object::first_seen).min().unwrap_or_default();
-        let (mut files, mut gone) = (Vec::new(), 0_usize);
+        let (mut files, mut gone, mut removed) = (Vec::new(), 0_usize, 0_usize);
         for holder in catalog.holders_of(row.number) {
             let reaches = holder.entry.revision.is_some_and(|revision| revision >= first);
             match holder.files.first().filter(|_| holder.there) {
                 Some(file) if reaches => files.push(file.clone().into_os_string()),
+                None if reaches && holder.files.is_empty() => removed = removed.saturating_add(1),
                 None if reaches => gone = gone.saturating_add(1),
                 _ => {}
             }
         }
+        let mut exit = unsearched(&catalog, &self.of).note();
+        // Those were removed on purpose, or replaced: the answer is all that the backups of now hold.
+        if removed > 0 {
+            say!("note: backups that may have held more revisions of it, and were removed or replaced: {removed}");
+        }
         if gone > 0 {
             say!("note: missing backups that may hold more revisions of it: {gone}");
+            exit = Exit::Content;
         }
         let Some((newest, others)) = files.split_last() else {
             return Err(Error::not_found("none of the backups that hold it is there any more").into());
@@ -91,6 +100,6 @@ impl History {
         if self.output == ReportFormat::Json {
             call.extend(["-o".into(), "json".into()]);
         }
-        Cli::call(call)?.command.run(session)
+        Ok(exit.max(Cli::call(call)?.command.run(session)?))
     }
 }

@@ -6,7 +6,7 @@ use etcdsnap::{
     catalog::{BACKUPS, Catalog, Facts, Object, VERSIONS, Versions},
 };
 
-use super::common::{Db, Had, Of, Row, What, damaged, each};
+use super::common::{Db, Had, Of, Row, What, each, unsearched};
 use crate::{
     destination::{Destination, Out},
     failure::{Exit, Failure},
@@ -25,7 +25,7 @@ Examples:
   etcdsnap catalog rows --backups --to backups.parquet
   etcdsnap catalog rows pods -n shop --format csv
 
-Exit status: 1 when there is no such row")]
+Exit status: 1 when there is no such row, or not all backups could be searched")]
 pub(crate) struct Rows {
     #[command(flatten)]
     what: What,
@@ -79,11 +79,7 @@ impl Rows {
             return Err(Error::not_found(what.trim_end().to_owned()).into());
         }
         out.end(session)?;
-        let damaged = damaged(&catalog);
-        if damaged > 0 {
-            say!("note: what {damaged} damaged backups hold is not among the rows");
-        }
-        Ok(Exit::Good)
+        Ok(unsearched(&catalog, &self.of).note())
     }
 
     /// Writes the table of backups.
