@@ -175,7 +175,7 @@ impl Unwrapped {
                 Sniffed::Wrapped(wrapping) => wrapping,
             };
             self.wrapping.push(wrapping);
-            let unpacked = unpack::unpack(&self.origin, part.bytes(), wrapping, pick, options)?;
+            let unpacked = self.layer(&part, wrapping, pick, options)?;
             self.containers.push(part);
             part = match unpacked {
                 unpack::Unpacked::File { part, inner, doubts } => {
@@ -191,6 +191,32 @@ impl Unwrapped {
                 unpack::Unpacked::DataDir(dir) => return Ok(Content::DataDir(dir)),
             };
         }
+    }
+
+    /// Unpacks one layer, `packed`. An archive is decompressed once for all of its backups.
+    fn layer(
+        &self,
+        packed: &Part,
+        wrapping: Wrapping,
+        pick: Option<&str>,
+        options: &Options,
+    ) -> Result<unpack::Unpacked> {
+        let is_archive = matches!(wrapping, Wrapping::Tar | Wrapping::Zip);
+        if let Some(part) = options.recent.get(packed).filter(|_| !is_archive) {
+            let part = part.called(self.origin.clone());
+            return Ok(unpack::Unpacked::File { part, inner: None, doubts: Vec::new() });
+        }
+        if !is_archive {
+            options.recent.clear();
+        }
+        let unpacked = unpack::unpack(&self.origin, packed.bytes(), wrapping, pick, options)?;
+        if let unpack::Unpacked::File { part, .. } = &unpacked
+            && !is_archive
+            && sniff(part.bytes().get(..HEAD).unwrap_or_else(|| part.bytes())) == Sniffed::Wrapped(Wrapping::Tar)
+        {
+            options.recent.set(packed, part);
+        }
+        Ok(unpacked)
     }
 
     fn finish(self, content: Content, options: &Options) -> Source {
@@ -247,5 +273,36 @@ impl Unwrapped {
             kept: Kept::default(),
             part_of,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, process::Command};
+
+    use super::*;
+
+    #[test]
+    fn an_archive_is_decompressed_once_for_all_of_its_backups() {
+        let dir = tempfile::tempdir().unwrap();
+        let archive = dir.path().join("two.tgz");
+        let pack = |names: &[&str]| {
+            let mut tar = Command::new("tar");
+            assert!(tar.arg("-czf").arg(&archive).args(["-C", "fixtures"]).args(names).status().unwrap().success());
+        };
+        pack(&["small.db", "etcd-3.6.db"]);
+        let options = Options::default();
+        let open = |inner: &str| {
+            let source = Source::open(format!("{}:{inner}", archive.display()).as_ref(), &options).unwrap();
+            assert_eq!(source.db().bytes(), fs::read(format!("fixtures/{inner}")).unwrap());
+            assert_eq!(source.name(), format!("{}:{inner}", archive.display()));
+            source.containers.get(1).unwrap().id()
+        };
+        let first = open("small.db");
+        assert_eq!(open("etcd-3.6.db"), first);
+        // A file of the same name that has changed is another one.
+        pack(&["small.db", "etcd-3.7.db"]);
+        let again = open("etcd-3.7.db");
+        assert_eq!(open("small.db"), again);
     }
 }

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Remote, map};
+use super::{Recent, Remote, map};
 use crate::{Error, Result};
 
 /// Folders and limits for opening a source.
@@ -23,11 +23,20 @@ pub struct Options {
     pub metas_lost: bool,
     /// The store that URLs are opened from; none without network access.
     pub remote: Option<Remote>,
+    /// The archive that was decompressed last.
+    pub recent: Recent,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { tmp_dir: std::env::temp_dir(), max_unpacked: 64 << 30, wal_dir: None, metas_lost: false, remote: None }
+        Self {
+            tmp_dir: std::env::temp_dir(),
+            max_unpacked: 64 << 30,
+            wal_dir: None,
+            metas_lost: false,
+            remote: None,
+            recent: Recent::default(),
+        }
     }
 }
 

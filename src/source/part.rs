@@ -117,6 +117,17 @@ impl Part {
         &self.origin
     }
 
+    /// This part under another name.
+    #[must_use]
+    pub(super) fn called(self, origin: Origin) -> Self {
+        Self { origin, ..self }
+    }
+
+    /// What the file system reported of the file when it was opened.
+    pub(super) fn stamp(&self) -> Stamp {
+        self.stamp
+    }
+
     /// All bytes of the file.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
