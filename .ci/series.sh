@@ -11,4 +11,4 @@ if [ -n "${1:-}" ]; then
   ETCDSNAP_SERIES_DIR=$(cd "$1" && pwd)
   export ETCDSNAP_SERIES_DIR
 fi
-exec cargo test --locked --test it -- catalog::cluster --nocapture
+exec cargo test --locked --features parquet,arrow,remote --test it -- catalog::cluster --nocapture

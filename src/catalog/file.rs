@@ -13,7 +13,7 @@
 use std::{
     fs::{self, File},
     io::{self, Read as _, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
+    os::unix::fs::{FileExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -160,7 +160,7 @@ pub(super) fn create_empty(path: &Path) -> Result<()> {
 
 /// Adds the trailer to the database at `work`, and puts it in the place of the catalog at `path`.
 pub(super) fn publish(work: &Path, path: &Path) -> Result<()> {
-    let mut file = File::options().read(true).append(true).open(work).map_err(fault(work, "open"))?;
+    let mut file = File::options().read(true).write(true).open(work).map_err(fault(work, "open"))?;
     let (mut sum, mut len, mut window) = (Crc32cWriter::default(), 0_u64, vec![0; 1 << 20]);
     loop {
         let n = file.read(&mut window).map_err(fault(work, "read"))?;
@@ -172,7 +172,7 @@ pub(super) fn publish(work: &Path, path: &Path) -> Result<()> {
     trailer.extend(SCHEMA.to_le_bytes());
     trailer.extend(sum.finish().sum().to_le_bytes());
     trailer.extend(len.to_le_bytes());
-    file.write_all(&trailer).and_then(|()| file.sync_all()).map_err(fault(work, "write"))?;
+    file.write_all_at(&trailer, len).and_then(|()| file.sync_all()).map_err(fault(work, "write"))?;
     fs::rename(work, path).map_err(fault(path, "replace"))?;
     match path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         Some(parent) => sync_dir(parent),

@@ -274,6 +274,12 @@ impl Writer {
         Ok(Checked { source, report, state })
     }
 
+    /// Opens and checks several small backups at the same time.
+    #[must_use]
+    pub fn check_all<'s>(&self, sources: &[&'s Source], load: &Load, ring: &Ring) -> Vec<Result<Checked<'s>>> {
+        sources.par_iter().map(|source| self.check(source, load, ring.clone(), |_| {})).collect()
+    }
+
     /// Adds a backup under `name`, an absolute path unless a person chose it, or one of [`part_of`] the `archive`. `stamp` is
     /// from before the file was opened.
     ///

@@ -14,6 +14,7 @@ use etcdsnap::{
     source::{Candidates, Input, Options, RaftFiles, RaftKind, Remote, Source, is_stdin},
     verify::propose,
 };
+use rayon::prelude::*;
 
 use crate::{
     args::{Cli, Global, LogDir},
@@ -137,6 +138,24 @@ impl Session {
         let source = Source::open(named, options).map_err(|error| with_newest(named, options, error))?;
         self.evidence.as_mut().map_or(Ok(()), |evidence| evidence.opened(&source))?;
         Ok(source)
+    }
+
+    /// Opens several at the same time, as [`Session::open_quietly`] opens one.
+    pub(crate) fn open_all<'n>(
+        &mut self,
+        named: impl Iterator<Item = &'n Path>,
+        options: &Options,
+    ) -> Vec<Result<Source>> {
+        let named: Vec<_> = named.collect();
+        if let [one] = &named[..] {
+            return vec![self.open_quietly(one, options)];
+        }
+        let opened: Vec<_> = named
+            .par_iter()
+            .map(|named| Source::open(named, options).map_err(|error| with_newest(named, options, error)))
+            .collect();
+        let mut note = |source: &Source| self.evidence.as_mut().map_or(Ok(()), |evidence| evidence.opened(source));
+        opened.into_iter().map(|source| source.and_then(|source| note(&source).map(|()| source))).collect()
     }
 
     /// Notes that standard input is named, which is one backup and no more.

@@ -33,6 +33,13 @@ fn a_broken_db(root: &Path) {
     fs::write(root.join("broken.db"), bytes).unwrap();
 }
 
+/// A catalog with one backup.
+fn a_catalog(root: &Path) {
+    let mut add = Command::new(env!("CARGO_BIN_EXE_etcdsnap"));
+    add.args(["catalog", "add", "fixtures/small.db", "--db"]).arg(root.join("dir/catalog.redb"));
+    assert!(add.output().unwrap().status.success());
+}
+
 fn a_doubtful_backup(root: &Path) {
     a_member(root);
     let bytes = fs::read("fixtures/small.db").unwrap();
@@ -82,6 +89,7 @@ const SCENES: &[Case] = &[
     ("migrate --in-place", a_member, "migrate --data-dir dir --target-version 3.5 --in-place --yes", 0),
     ("export", nothing, "export KUBE -n shop cm,svc,ing --to out", 0),
     ("export into an empty folder", an_empty_folder, "export KUBE -n shop cm,svc,ing --to out", 0),
+    ("catalog add", a_catalog, "catalog add KUBE --db dir/catalog.redb", 0),
     ("salvage", a_broken_db, "salvage broken.db --to saved.db", 1),
 ];
 

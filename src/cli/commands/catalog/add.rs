@@ -32,8 +32,8 @@ use crate::{
 /// since it was added is not read again, unless you give keys now and some of its values could not be opened before. When
 /// a file of the catalog is no longer in its folder, it is marked as missing; the catalog keeps what it held.
 ///
-/// Damaged backups are listed, but their objects are not in the catalog, because some may be missing. ^C ends the run
-/// after the current file, and keeps what was added.
+/// Damaged backups are listed, but their objects are not in the catalog, because some may be missing. Small files are read
+/// several at a time. ^C ends the run after the files that are being read, and keeps what was added.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -170,53 +170,66 @@ impl Add {
         }
         let all = todo.iter().fold(0_u64, |sum, of| sum.saturating_add(of.size));
         let (progress, mut done) = (Progress::new("catalog", session.wants_progress()), 0_u64);
-        while let Some(one) = todo.pop_front() {
+        while let Some(first) = todo.pop_front() {
             if stop.load(Ordering::Relaxed) {
                 document.interrupted = true;
                 break;
             }
-            let Todo { file, name, archive, in_folder, stamp, size } = &one;
-            let archive = archive.as_deref();
-            let source = match session.open_quietly(file, &options) {
-                Ok(source) => source,
-                Err(Error::Several { found, .. }) if archive.is_none() && stamp.is_some() => {
-                    writer.archive(name, *stamp, &found)?;
-                    for part in found.iter().rev() {
-                        todo.push_front(one.part(part));
-                    }
-                    continue;
+            let group = together(first, &mut todo);
+            let opened = session.open_all(group.iter().map(|one| one.file.as_path()), &options);
+            let good: Vec<_> = opened.iter().filter_map(|source| source.as_ref().ok()).collect();
+            let checked = match &good[..] {
+                [one] => {
+                    let step = |read| progress.update(done.saturating_add(read), all);
+                    vec![writer.check(one, &Load::default(), ring.clone(), step)]
                 }
-                Err(error) => {
-                    let noise = *in_folder && matches!(error, Error::Foreign { may_be_one: false, .. });
-                    writer.failed(name, *stamp, archive, &error, !noise)?;
-                    match noise {
-                        true => document.no_backups = document.no_backups.saturating_add(1),
-                        false => exit = exit.max(failed(&mut document, name, &error)),
-                    }
-                    continue;
-                }
+                several => writer.check_all(several, &Load::default(), &ring),
             };
-            let step = |read| progress.update(done.saturating_add(read), all);
-            let checked = writer.check(&source, &Load::default(), ring.clone(), step);
-            let intact = match session.intact(&source) {
-                Ok(()) => Ok(()),
-                Err(Failure::Error(error)) => Err(error),
-                Err(failure) => return Err(failure),
-            };
-            match checked.and_then(|checked| intact.map(|()| checked)) {
-                Ok(checked) => {
-                    let Added { entry, known } = writer.add(checked, name, *stamp, archive)?;
-                    if entry.verdict == Verdict::Damaged {
-                        exit = exit.max(Exit::Content);
+            let (mut checked, mut parts) = (checked.into_iter(), Vec::new());
+            for (one, source) in group.iter().zip(&opened) {
+                let Todo { name, archive, in_folder, stamp, size, .. } = one;
+                let archive = archive.as_deref();
+                done = done.saturating_add(*size);
+                let checked = match source {
+                    Ok(source) => {
+                        let Some(checked) = checked.next() else { break };
+                        match session.intact(source) {
+                            Ok(()) => checked,
+                            Err(Failure::Error(error)) => checked.and(Err(error)),
+                            Err(failure) => return Err(failure),
+                        }
                     }
-                    document.added.push(One { file: name.display().to_string(), known, entry });
-                }
-                Err(error) => {
-                    writer.failed(name, *stamp, archive, &error, true)?;
-                    exit = exit.max(failed(&mut document, name, &error));
+                    Err(Error::Several { found, .. }) if archive.is_none() && stamp.is_some() => {
+                        writer.archive(name, *stamp, found)?;
+                        parts.extend(found.iter().map(|part| one.part(part)));
+                        continue;
+                    }
+                    Err(error) => {
+                        let noise = *in_folder && matches!(error, Error::Foreign { may_be_one: false, .. });
+                        writer.failed(name, *stamp, archive, error, !noise)?;
+                        match noise {
+                            true => document.no_backups = document.no_backups.saturating_add(1),
+                            false => exit = exit.max(failed(&mut document, name, error)),
+                        }
+                        continue;
+                    }
+                };
+                match checked {
+                    Ok(checked) => {
+                        let Added { entry, known } = writer.add(checked, name, *stamp, archive)?;
+                        if entry.verdict == Verdict::Damaged {
+                            exit = exit.max(Exit::Content);
+                        }
+                        document.added.push(One { file: name.display().to_string(), known, entry });
+                    }
+                    Err(error) => {
+                        writer.failed(name, *stamp, archive, &error, true)?;
+                        exit = exit.max(failed(&mut document, name, &error));
+                    }
                 }
             }
-            done = done.saturating_add(*size);
+            parts.into_iter().rev().for_each(|part| todo.push_front(part));
+            progress.update(done, all);
         }
         let named: HashSet<&Path> = files.iter().map(|file| file.path.as_path()).collect();
         for path in &self.path {
@@ -259,6 +272,21 @@ fn full_name(file: &Path) -> Result<PathBuf, Error> {
         return Ok(without_secrets(&file.to_string_lossy()).into());
     }
     std::path::absolute(file).map_err(|e| Error::io(file.display().to_string(), "find", e))
+}
+
+/// A file up to this size is read on one core, beside others.
+const SMALL: u64 = 16 << 20;
+
+/// The files that are read next, at the same time: some small ones, or a large one alone, on all cores.
+fn together(first: Todo, todo: &mut VecDeque<Todo>) -> Vec<Todo> {
+    let is_on_disk = |one: &Todo| one.stamp.is_some() && one.archive.is_none() && !is_url(&one.file);
+    let is_small = |one: &Todo| one.size <= SMALL && is_on_disk(one);
+    let most = rayon::current_num_threads().saturating_mul(2);
+    let mut group = vec![first];
+    while group.len() < most && group.last().is_some_and(is_small) && todo.front().is_some_and(is_small) {
+        group.extend(todo.pop_front());
+    }
+    group
 }
 
 /// Notes a file that could not be added.
