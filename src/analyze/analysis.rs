@@ -18,6 +18,7 @@ use crate::{
     etcd::Snapshot,
     k8s::{Key, Mask, Meta, Moment, Newest, Ring, SealName, Stored, Weights, is_encrypted},
     source::Source,
+    wal::Unapplied,
 };
 
 /// What is asked for.
@@ -82,6 +83,8 @@ pub struct Analysis {
     pub encryption: Encryption,
     /// Live objects whose metadata cannot be read, so that their managedFields, labels and managers are not counted.
     pub unread: u64,
+    /// Number of entries of a data directory's log that are not in the db yet, and not counted.
+    pub log_entries_left_out: u64,
     /// What is wrong with the file.
     #[serde(skip)]
     pub findings: Findings,
@@ -364,6 +367,10 @@ impl Analysis {
             gives_back,
             encryption,
             unread: sum.unread,
+            log_entries_left_out: snapshot.log.as_ref().map_or(0, |log| {
+                let Unapplied { applied_at_start, past_commit, .. } = log.unapplied;
+                applied_at_start.saturating_add(past_commit)
+            }),
             findings: pages.findings,
         }
     }

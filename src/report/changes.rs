@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::names::is_hidden;
 use crate::{
     Findings,
     diff::{Change, Detail, Diff, Ignore, Verb, changes},
@@ -73,13 +74,17 @@ impl Changes {
             let revision = change.record.revision.main;
             let key = Key::new(change.key());
             let namespace = key.object().and_then(|object| object.namespace).unwrap_or("-").to_owned();
-            let is_secret = key.object().is_some_and(|object| object.resource == "secrets");
-            let hidden = key.object().and_then(|object| mask.bytes(object.name.as_bytes())).filter(|_| is_secret);
+            let pair = change.pair();
+            let value = pair.new.or(pair.old).map(|kv| kv.value);
+            let name = key.object().filter(|_| is_hidden(change.key(), value, &cluster.ring));
+            let hidden = name.and_then(|object| mask.bytes(object.name.as_bytes()));
             let detail = Detail::new(change, &diff, clock.gap(revision), false);
             if detail.is_quiet() {
                 return None;
             }
-            let name = hidden.map_or_else(|| detail.name(), |name| format!("secret/{name}"));
+            let name = detail.name();
+            let kind = name.split_once('/').map_or("", |(kind, _)| kind);
+            let name = hidden.map_or_else(|| name.clone(), |hidden| format!("{kind}/{hidden}"));
             let manager = detail.writer.as_ref().map_or("-", |writer| &writer.manager).to_owned();
             let time = detail.gap.after.map_or_else(|| "-".to_owned(), |after| after.to_string());
             Some((revision, time, detail.verb().to_owned(), name, namespace, manager))

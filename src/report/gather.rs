@@ -1,18 +1,29 @@
 //! The parts of the report, put together.
 
-use super::{Changes, Part, Report, Sum};
+use super::{
+    Changes, Part, Report, Sum,
+    names::{shown, shown_key},
+};
 use crate::{
+    Finding,
     analyze::{Analysis, Top},
-    bytes::{printable, size},
+    bytes::{counted, printable, size},
     k8s::Mask,
+    objects::Cluster,
     verify,
 };
 
 impl Report {
     /// Puts the parts together. The groups of `analysis` are by kind and namespace.
     #[must_use]
-    pub fn of(checked: &verify::Report, analysis: &Analysis, changes: Changes, mask: &Mask) -> Self {
-        let name = |top: &Top| Top { name: printable(hidden(&top.name, mask)), ..top.clone() };
+    pub fn of(
+        checked: &verify::Report,
+        analysis: &Analysis,
+        changes: Changes,
+        cluster: &Cluster<'_>,
+        mask: &Mask,
+    ) -> Self {
+        let name = |top: &Top| Top { name: printable(shown(&top.name, cluster, mask)), ..top.clone() };
         let groups = analysis.groups.iter().map(|group| {
             let (kind, namespace) = group.name.split_once('\t').unwrap_or((&group.name, "-"));
             Sum {
@@ -27,6 +38,7 @@ impl Report {
             }
         });
         let findings = checked.findings.list().iter().map(|finding| {
+            let finding = Finding { key: finding.key.as_ref().map(|key| shown_key(key, mask)), ..finding.clone() };
             let hint = finding.hint.as_ref().map(ToString::to_string).unwrap_or_default();
             [finding.severity.to_string(), finding.code.to_string(), finding.to_string(), hint].map(printable)
         });
@@ -53,19 +65,6 @@ impl Report {
             notes: notes(analysis),
         }
     }
-}
-
-/// A name as it may be shown: those of Secrets are not.
-fn hidden(name: &str, mask: &Mask) -> String {
-    let mask_of = |text: &str| mask.bytes(text.as_bytes());
-    if let Some(rest) = name.strip_prefix("secrets/") {
-        let (name, place) = rest.find(" -n ").and_then(|at| rest.split_at_checked(at)).unwrap_or((rest, ""));
-        return mask_of(name).map_or_else(|| format!("secrets/{rest}"), |mask| format!("secrets/{mask}{place}"));
-    }
-    if name.contains("/secrets/") {
-        return mask_of(name).unwrap_or_else(|| name.to_owned());
-    }
-    name.to_owned()
 }
 
 fn summary(checked: &verify::Report, analysis: &Analysis) -> Vec<(String, String)> {
@@ -110,6 +109,12 @@ fn notes(analysis: &Analysis) -> Vec<String> {
         notes.push(format!(
             "The metadata of {} values cannot be read; encrypted ones need their keys.",
             analysis.unread
+        ));
+    }
+    if analysis.log_entries_left_out > 0 {
+        notes.push(format!(
+            "Only the db is counted: {} of the log are not in it yet.",
+            counted(analysis.log_entries_left_out, "entry")
         ));
     }
     notes

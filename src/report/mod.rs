@@ -6,12 +6,13 @@
 //! diff::changes  ──┘
 //! ```
 //!
-//! Names of Secrets, and whatever is masked elsewhere, are masked; values are not in it at all.
+//! Names of Secrets and of Events about them, and whatever is masked elsewhere, are masked; values are not in it at all.
 
 #![deny(clippy::arithmetic_side_effects)]
 
 mod changes;
 mod gather;
+mod names;
 mod page;
 
 use serde::Serialize;

@@ -10,7 +10,7 @@ use std::{
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 
-use crate::common::etcdsnap;
+use crate::common::{Etcd, Peers, etcdsnap};
 
 const KEYS: [&str; 2] = ["--encryption-config", "fixtures/kube-later.yaml"];
 
@@ -218,13 +218,79 @@ fn a_browser_shows_the_page() {
         for scheme in ["light", "dark"] {
             let media = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
             browser.call(session, "Emulation.setEmulatedMedia", media);
+            let background = color(&mut browser, session);
+            assert_eq!(background, if scheme == "light" { "rgb(255, 255, 255)" } else { "rgb(13, 17, 23)" });
             let shot = browser.call(session, "Page.captureScreenshot", json!({"format": "png"}));
             let png = BASE64_STANDARD.decode(shot["data"].as_str().unwrap()).unwrap();
             assert!(png.starts_with(b"\x89PNG") && png.len() > 10_000, "{}", png.len());
+            printed(&mut browser, session, scheme);
             if let Some(keep) = &keep {
                 fs::write(keep.join(format!("report-{width}-{scheme}.png")), png).unwrap();
             }
         }
         browser.errors.clear();
+    }
+}
+
+/// The background of the page.
+fn color(browser: &mut Browser, session: Option<&str>) -> Value {
+    let asked = json!({"expression": "getComputedStyle(document.body).backgroundColor", "returnByValue": true});
+    browser.call(session, "Runtime.evaluate", asked)["result"]["value"].clone()
+}
+
+/// Prints the page: on white paper with all tables, without what can only be clicked.
+fn printed(browser: &mut Browser, session: Option<&str>, scheme: &str) {
+    let features = json!([{"name": "prefers-color-scheme", "value": scheme}]);
+    browser.call(session, "Emulation.setEmulatedMedia", json!({"media": "print", "features": features}));
+    assert_eq!(color(browser, session), "rgb(255, 255, 255)", "{scheme}");
+    let hidden = "[...document.querySelectorAll('.tools')].every(box => getComputedStyle(box).display === 'none')";
+    let asked = json!({"expression": hidden, "returnByValue": true});
+    assert_eq!(browser.call(session, "Runtime.evaluate", asked)["result"]["value"], true);
+    let pdf = browser.call(session, "Page.printToPDF", json!({"printBackground": true}));
+    let pdf = BASE64_STANDARD.decode(pdf["data"].as_str().unwrap()).unwrap();
+    let count = |what: &[u8]| pdf.windows(what.len()).filter(|window| *window == what).count();
+    // a page that shows nothing has about 1 kB, and no font
+    assert!(pdf.starts_with(b"%PDF") && pdf.len() > 20_000 && count(b"/FontFile2") > 0, "{}", pdf.len());
+    assert!((2..40).contains(&count(b"/Type /Page\n")), "{}", count(b"/Type /Page\n"));
+    browser.call(session, "Emulation.setEmulatedMedia", json!({"media": ""}));
+}
+
+#[test]
+fn an_event_about_a_secret_has_no_name_in_the_page() {
+    let Some(peers) = Peers::find("an_event_about_a_secret_has_no_name_in_the_page") else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let etcd = Etcd::start(&peers, "36");
+    let event = |name: &str, kind: &str, field: &str| {
+        json!({"apiVersion": "v1", "kind": "Event", "metadata": {"name": format!("{name}.17a3"), "namespace": "shop"},
+            field: {"kind": kind, "name": name, "namespace": "shop"}, "message": "m"})
+    };
+    let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "hush-0", "namespace": "shop"}});
+    etcd.store("secrets/shop/hush-0", &secret);
+    for (name, kind, field) in [
+        ("hush-1", "Secret", "involvedObject"),
+        ("hush-2", "Secret", "regarding"),
+        // of one without its object nothing is known
+        ("hush-3", "", "involvedObject"),
+        ("hush-4", "Secret", "involvedObject"),
+        ("shown-5", "Pod", "involvedObject"),
+        ("shown-6", "Pod", "involvedObject"),
+    ] {
+        for _ in 0..3 {
+            etcd.store(&format!("events/shop/{name}.17a3"), &event(name, kind, field));
+        }
+    }
+    for gone in ["hush-4", "shown-6"] {
+        etcd.ctl(&["del", &format!("/registry/events/shop/{gone}.17a3")]);
+    }
+    let file = dir.path().join("backup.db");
+    let file = file.to_str().unwrap();
+    etcd.ctl(&["snapshot", "save", file]);
+    let hidden = fs::read_to_string(page(dir.path(), file, &[])).unwrap();
+    assert!(!hidden.contains("hush") && hidden.contains("events/shown-5.17a3"), "{hidden}");
+    // of a deleted one the last change is shown
+    assert!(data(&dir.path().join("report.html"))["changes"].to_string().contains("event/shown-6.17a3"), "{hidden}");
+    let revealed = fs::read_to_string(page(dir.path(), file, &["--reveal"])).unwrap();
+    for n in 0..5 {
+        assert!(revealed.contains(&format!("hush-{n}")), "{n}");
     }
 }

@@ -21,7 +21,8 @@ use crate::{
 /// its size. LIVE, OLD and TOMBSTONES are bytes in the file, of keys and values; MANAGED-FIELDS and LAST-APPLIED are
 /// parts of LIVE. With a second, later backup the growth of each group comes first, and per hour.
 ///
-/// Of a data directory it is the db alone, without its log. Sizes after a defragmentation are an estimate.
+/// Of a data directory the db alone is counted. If its log has entries that are not in the db yet, a note says so, and the
+/// exit status is 1. Sizes after a defragmentation are an estimate.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -122,6 +123,7 @@ impl Analyze {
             ([], _) => {}
         }
         for (source, analysis) in &opened {
+            exit = exit.max(note_left_out(source.name(), analysis));
             if analysis.unread > 0 {
                 let (n, name) = (analysis.unread, printable(source.name().to_owned()));
                 say!("note: {name}: the metadata of {n} values cannot be read, encrypted ones among them");
@@ -197,10 +199,16 @@ impl Analyze {
 
 fn one(session: &mut Session, source: &Source, request: &Request<'_>) -> Result<Analysis, Failure> {
     let snapshot = session.load(source, &Load { wal: false, ..Load::default() })?;
-    if !source.wal().is_empty() {
-        say!("note: {}: only the db is analyzed, not the entries of its log", printable(source.name().to_owned()));
-    }
     Ok(Analysis::of(source, &snapshot, request))
+}
+
+/// Prints that the entries of a log are not counted.
+pub(super) fn note_left_out(name: &str, analysis: &Analysis) -> Exit {
+    if analysis.log_entries_left_out == 0 {
+        return Exit::Good;
+    }
+    say!("note: {}: only the db is counted, without these entries", printable(name.to_owned()));
+    Exit::Content
 }
 
 /// `+1.0 kB`.

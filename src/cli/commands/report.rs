@@ -16,6 +16,7 @@ use etcdsnap::{
     verify::{Verdict, verify},
 };
 
+use super::analyze::note_left_out;
 use crate::{
     args::{Keys, LogDir, Masking},
     failure::{Exit, Failure},
@@ -33,7 +34,8 @@ Examples:
   etcdsnap report backup.db --html report.html
   etcdsnap report backup.db --html - > report.html
 
-Exit status: 1 when the backup is damaged; the page is written, too")]
+Exit status: 1 when the backup is damaged, or a log has entries that are not counted; the page is
+written, too")]
 pub(crate) struct ReportCommand {
     /// The backup
     snapshot: PathBuf,
@@ -71,13 +73,13 @@ impl ReportCommand {
         let request = Request { by, kind: None, namespace: None, top: TOP, ring: &ring, mask: &mask };
         let analysis = Analysis::of(&source, &snapshot, &request);
         let cluster = Cluster::open(&snapshot, ring, At::Last)?;
-        let report = Report::of(&checked, &analysis, Changes::of(&cluster, &mask), &mask);
+        let report = Report::of(&checked, &analysis, Changes::of(&cluster, &mask), &cluster, &mask);
         let page = report.html();
         match to {
             Some(to) => self.write(session, to, &page)?,
             None => session.out.write_all(&page)?,
         }
-        let exit = session.close(&source, &analysis.findings)?;
+        let exit = note_left_out(source.name(), &analysis).max(session.close(&source, &analysis.findings)?);
         if checked.verdict() != Some(Verdict::Damaged) {
             return Ok(exit);
         }
