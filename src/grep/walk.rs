@@ -1,4 +1,4 @@
-//! Every string of an object, with its path.
+//! Every string and number of an object, with its path.
 
 use super::{
     pattern::Pattern,
@@ -25,7 +25,7 @@ pub(super) struct Match<'v> {
 /// Members whose names are data.
 const NAMED: [&str; 7] = ["labels", "annotations", "data", "stringData", "binaryData", "matchLabels", "nodeSelector"];
 
-/// Finds the matches in the strings of a value.
+/// Finds the matches in the strings and numbers of a value.
 pub(super) struct Walk<'w, 'v> {
     pattern: &'w Pattern,
     place: Option<&'w Place>,
@@ -74,7 +74,8 @@ impl<'w, 'v> Walk<'w, 'v> {
             _ if !self.is_here(progress) => {}
             Value::Str(text) => self.lines(text.as_bytes()),
             Value::Bytes(bytes) => self.lines(bytes),
-            Value::Null | Value::Bool(_) | Value::Int(_) | Value::UInt(_) | Value::Float(_) => {}
+            Value::Int(_) | Value::UInt(_) | Value::Float(_) => self.lines(value.to_json().as_bytes()),
+            Value::Null | Value::Bool(_) => {}
         }
     }
 

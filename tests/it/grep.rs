@@ -179,3 +179,17 @@ fn a_deleted_secret_is_found_in_free_pages_until_a_defragmentation() {
     let after = save("after.db");
     assert_eq!(said(&[pattern, after.to_str().unwrap(), "--free", "--all-revisions"]).2, 1);
 }
+
+#[test]
+fn a_number_is_found_as_it_is_printed() {
+    let found = |pattern: &str| {
+        let output = etcdsnap(["grep", "-w", "-F", pattern, "fixtures/kube.db", "deploy,svc", "-n", "shop"]);
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let port =
+        etcdsnap(["get", "fixtures/kube.db", "svc", "-n", "shop", "-o", "jsonpath={.items[0].spec.ports[0].port}"]);
+    let port = String::from_utf8(port.stdout).unwrap();
+    assert!(found(&port).contains("spec.ports[0].port: "), "{port}: {}", found(&port));
+    assert!(found("3").contains("deployment.apps/web -n shop  spec.replicas: 3"), "{}", found("3"));
+    assert_eq!(found("31415926"), "");
+}
