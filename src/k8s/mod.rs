@@ -67,7 +67,7 @@ pub use newest::Newest;
 pub use object::{Object, decode};
 pub use portrait::{Installer, Portrait, identity, is_identity_key};
 pub use promotion::Promotion;
-pub use redact::{Also, Counts, Hidden, Redactor};
+pub use redact::{Also, Counts, Hidden, KnownNames, Redactor};
 pub use release::Release;
 pub use resource::Resource;
 pub use resources::Resources;

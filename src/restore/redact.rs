@@ -1,17 +1,19 @@
 //! A copy of a snapshot that may be shared: the same keys, revisions and sizes, without the secrets.
 
+use std::convert::Infallible;
+
 use serde::Serialize;
 
 use super::{Done, Facts, Plan, SaveJob, Wanted, save};
 use crate::{
-    Result,
+    Findings, Result,
     bytes::size,
     error::Next,
     etcd::{
-        Load,
+        Load, Snapshot,
         rewrite::{Items, Rewrite},
     },
-    k8s::{Also, Counts, Redactor},
+    k8s::{Also, Counts, KnownNames, Redactor},
     publish::Watch,
     source::Source,
     verify::Checked,
@@ -39,7 +41,16 @@ impl Rewrite for Redactor {
 pub fn redact(source: &Source, load: &Load, also: Also, job: &SaveJob, watch: Watch<'_>) -> Result<Redacted> {
     job.recover()?;
     job.look()?;
-    let redactor = Redactor::new(also)?;
+    let mut names = KnownNames::default();
+    if also.names {
+        let snapshot = Snapshot::load(source, load)?;
+        // what is wrong with the backup is found when it is copied
+        let _: Result<(), Infallible> = snapshot.each_record(&mut Findings::default(), |record| {
+            names.learn(record.kv.key);
+            Ok(())
+        });
+    }
+    let redactor = Redactor::new(also, &names)?;
     let wanted = Wanted::copy(None);
     let facts = Facts::gather(source, load, &wanted.carry)?;
     let mut plan = Plan::make(&facts, &wanted)?;
@@ -65,14 +76,18 @@ impl Redacted {
         if lines.len() == 1 {
             lines.push(("replaced", "nothing: no secret is in it".to_owned()));
         }
-        let Also { configmaps, env, annotations } = also;
+        let Also { configmaps, env, annotations, names } = also;
         let kept = [(configmaps, "ConfigMaps"), (env, "environment variables"), (annotations, "annotations")];
         let kept: Vec<_> = kept.into_iter().filter(|(replaced, _)| !replaced).map(|(_, name)| name).collect();
-        let kept = [&kept[..], &["custom resources", "arguments of containers", "names"]].concat();
+        let names = if names { "names of kinds, labels and containers" } else { "names" };
+        let kept = [&kept[..], &["custom resources", "arguments of containers", names]].concat();
         lines.push(("kept", kept.join(", ")));
         let other = self.counts.kept_not_of_kubernetes();
         if other > 0 {
             lines.push(("", format!("{other} values of keys that are not of Kubernetes")));
+        }
+        if self.counts.kept_names() > 0 {
+            lines.push(("", format!("{} names, which are too short for another", self.counts.kept_names())));
         }
         let restored = self.done.restored;
         let (total, hash) = (size(restored.total_size), restored.hash);

@@ -126,6 +126,64 @@ fn no_secret_of_the_fixtures_is_left() {
     }
 }
 
+/// Who is the owner of each object that has one: the kind, and the place of the owner's record, found by its name.
+fn owners(records: &[Record]) -> Vec<(String, Option<usize>)> {
+    let objects: Vec<_> = records.iter().map(|(_, _, value)| k8s::decode(value).ok()).collect();
+    let mut all = Vec::new();
+    for object in objects.iter().flatten() {
+        let list = object.value.at(&["metadata", "ownerReferences"]).and_then(k8s::Value::as_list).unwrap_or_default();
+        for owner in list {
+            let part = |name: &str| owner.get(name).and_then(k8s::Value::as_str).unwrap();
+            let is_it = |other: &k8s::Object<'_>| {
+                other.kind() == part("kind") && other.name() == part("name") && other.namespace() == object.namespace()
+            };
+            let place = objects.iter().position(|other| other.as_ref().is_some_and(is_it));
+            all.push((part("kind").to_owned(), place));
+        }
+    }
+    all
+}
+
+#[test]
+fn names_are_other_words_and_references_match() {
+    let dir = TempDir::new().unwrap();
+    for name in ["kube", "kube-later"] {
+        let (file, to) = (format!("fixtures/{name}.db"), dir.path().join(format!("{name}.db")));
+        let report = json_of(&["redact", &file, "--to", text(&to), "--also", "names", "-o", "json"]);
+        assert!(report["replaced"].as_array().unwrap().iter().any(|of| of["what"] == "name"), "{report}");
+        let (before, after) = (records(&file), records(text(&to)));
+        let shape = |records: &[Record]| -> Vec<_> {
+            let kind = |value: &[u8]| k8s::decode(value).ok().map(|object| object.kind().to_owned());
+            records.iter().map(|(at, key, value)| (at.clone(), key.len(), value.len(), kind(value))).collect()
+        };
+        assert_eq!(shape(&before), shape(&after));
+        // no two keys became one, and each object has the name of its key
+        let keys = |records: &[Record]| records.iter().map(|(_, key, _)| key.clone()).collect::<BTreeSet<_>>().len();
+        assert_eq!(keys(&before), keys(&after));
+        for (_, key, value) in &after {
+            let Ok(object) = k8s::decode(value) else { continue };
+            if !object.name().is_empty() && object.kind() != "RangeAllocation" {
+                assert!(key.ends_with(object.name().as_bytes()), "{}", String::from_utf8_lossy(key));
+            }
+        }
+        assert!(owners(&before).iter().filter(|(_, place)| place.is_some()).count() > 5);
+        assert_eq!(owners(&before), owners(&after));
+        // the names are nowhere
+        let mut names = BTreeSet::new();
+        for (_, key, _) in &before {
+            let parts: Vec<_> = key.split(|byte| *byte == b'/').collect();
+            if [&b"pods"[..], b"deployments", b"configmaps", b"minions", b"replicasets"].contains(&parts[2]) {
+                names.extend(parts.last().map(|name| name.to_vec()));
+            }
+        }
+        names.retain(|name| name.len() > 7 && !name.starts_with(b"kube-") && !name.starts_with(b"extension-"));
+        assert!(names.len() > 5, "{names:?}");
+        assert_without(text(&to), names.iter().map(Vec::as_slice));
+        assert!(run(1, &["get", text(&to), "pods", "-n", "shop"]).1.contains("shop"));
+        assert_eq!(json_of(&["verify", text(&to), "-o", "json"])["verdict"], "good");
+    }
+}
+
 #[test]
 fn what_no_api_server_of_ours_writes() {
     let dir = TempDir::new().unwrap();
@@ -227,6 +285,9 @@ fn a_real_api_server_lists_all_objects_of_the_copy() {
     assert_same_shape(&records(&at("saved.db")), &records(&at("shared.db")));
     assert_eq!(json_of(&["verify", &at("shared.db"), "-o", "json"])["verdict"], "good");
 
+    // with other names the API server lists as many
+    run(0, &["redact", &at("saved.db"), "--to", &at("named.db"), "--also", "names"]);
+
     // without the flags the private key and the signed token are replaced, too
     run(0, &["redact", &at("saved.db"), "--to", &at("less.db")]);
     let sure = [0, 1, 2, 3, 6, 7].map(|n| NEEDLES[n].as_bytes());
@@ -241,4 +302,13 @@ fn a_real_api_server_lists_all_objects_of_the_copy() {
     let secret: Value = serde_json::from_str(&server.kubectl(&["get", "secret", "one", "-o", "json"])).unwrap();
     let password = BASE64_STANDARD.decode(secret["data"]["password"].as_str().unwrap()).unwrap();
     assert_eq!(password, vec![b'x'; NEEDLES[1].len()]);
+    drop(server);
+    drop(etcd);
+    restore([&at("named.db"), "--data-dir", &at("other"), "--member", "m1"]);
+    let etcd = Etcd::start_on(&peers, "36", Some(Path::new(&at("other"))), &[]).unwrap();
+    let other = listed(&Apiserver::start(&peers, &etcd));
+    let count = |list: &str, kind: &str| list.lines().filter(|name| name.starts_with(kind)).count();
+    for kind in ["secret/", "deployment.apps/", "configmap/"] {
+        assert!(count(&other, kind) >= count(&before, kind) && count(&before, kind) > 0, "{kind}: {other}");
+    }
 }

@@ -21,11 +21,14 @@ use crate::{
 /// Kept are all other values: names, labels, addresses, custom resources, arguments of containers, keys that are not of
 /// Kubernetes; ConfigMaps, environment variables and annotations unless --also names them. Look at what is in them before
 /// you share the file: the report lists what was replaced and what was kept.
+///
+/// With --also names, names of objects and namespaces are replaced by other words, in keys and wherever they are a whole
+/// word in a text. Equal names stay equal, so that references match. Names that Kubernetes itself uses are kept.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   etcdsnap redact backup.db --to shared.db
-  etcdsnap redact backup.db --to shared.db --also configmaps,env,annotations
+  etcdsnap redact backup.db --to shared.db --also configmaps,env,annotations,names
 
 Exit status: 0 made; 1 refused because of the backup; 2 wrong usage, or FILE is there; 3 could not
 be read or written")]
@@ -35,7 +38,7 @@ pub(crate) struct Redact {
     /// The new file that is written
     #[arg(long, value_name = "FILE")]
     to: PathBuf,
-    /// Replace these, too: configmaps, env, annotations
+    /// Replace these, too: configmaps, env, annotations, names
     #[arg(long, value_enum, value_name = "WHAT", value_delimiter = ',', hide_possible_values = true)]
     also: Vec<Also>,
     /// The format of the report
@@ -57,6 +60,8 @@ enum Also {
     Env,
     /// All annotations
     Annotations,
+    /// The names of objects and namespaces
+    Names,
 }
 
 impl Redact {
@@ -64,8 +69,12 @@ impl Redact {
         session.unpack_near(&self.to);
         let source = session.open(&self.snapshot, &self.log.dir)?;
         let has = |what| self.also.contains(&what);
-        let also =
-            k8s::Also { configmaps: has(Also::ConfigMaps), env: has(Also::Env), annotations: has(Also::Annotations) };
+        let also = k8s::Also {
+            configmaps: has(Also::ConfigMaps),
+            env: has(Also::Env),
+            annotations: has(Also::Annotations),
+            names: has(Also::Names),
+        };
         let made = copy::make(session, &source, &self.to, &self.trust, |job, watch| {
             redact(&source, &self.log.load(), also, job, watch)
         })?;

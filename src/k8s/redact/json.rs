@@ -60,7 +60,13 @@ impl Walk<'_, '_> {
             }
             b'{' => self.items(b'}', |walk| {
                 walk.blanks();
+                let start = walk.at.saturating_add(1);
                 let name = walk.name()?;
+                // the key of an item in managedFields, which has values in it
+                if name.starts_with("k:{") || name.starts_with("v:") {
+                    let len = walk.at.saturating_sub(start).saturating_sub(1);
+                    (walk.visit)(walk.path, &Visit::new(walk.base.saturating_add(start), len, Form::Text));
+                }
                 walk.expect(b':')?;
                 walk.path.push(name);
                 walk.value(deeper)?;

@@ -10,6 +10,7 @@
 mod cbor;
 mod fill;
 mod json;
+mod names;
 mod policy;
 mod protobuf;
 mod scan;
@@ -19,8 +20,9 @@ mod what;
 
 use std::sync::{Mutex, PoisonError};
 
-use self::{fill::Form, policy::Policy, visit::Visit, walk::Kinds};
+use self::{fill::Form, names::Names, policy::Policy, visit::Visit, walk::Kinds};
 pub use self::{
+    names::KnownNames,
     policy::Also,
     what::{Counts, Hidden},
 };
@@ -36,16 +38,23 @@ use crate::{
 pub struct Redactor {
     key: [u8; 32],
     also: Also,
+    names: Names,
     counts: Mutex<Counts>,
 }
 
 impl Redactor {
-    /// A redactor with a random key for names; `also` is replaced besides secrets.
+    /// A redactor with a random key for names; `also` is replaced besides secrets. `known` are the names that are replaced
+    /// where `also` has names.
     ///
     /// # Errors
     /// When the system gives no random bytes.
-    pub fn new(also: Also) -> Result<Self> {
-        Ok(Self { key: random::<32>()?, also, counts: Mutex::default() })
+    pub fn new(also: Also, known: &KnownNames) -> Result<Self> {
+        Ok(Self::with_key(random::<32>()?, also, known))
+    }
+
+    fn with_key(key: [u8; 32], also: Also, known: &KnownNames) -> Self {
+        let (names, without) = Names::new(&key, known);
+        Self { key, also, names, counts: Mutex::new(Counts::without_other_names(without)) }
     }
 
     /// What was replaced so far.
@@ -106,8 +115,9 @@ impl Redactor {
     /// The key with another name at its end, where the name is a secret itself.
     fn renamed(&self, etcd_key: &[u8], counts: &mut Counts) -> Option<Vec<u8>> {
         let mut new = etcd_key.to_vec();
-        if let Key::Object(object) = Key::new(etcd_key)
-            && mask::is_secret_name(&object)
+        let key = Key::new(etcd_key);
+        if let Key::Object(object) = &key
+            && mask::is_secret_name(object)
             && !fill::is_marked(object.name.as_bytes())
         {
             counts.note(Hidden::TokenName, object.name.len());
@@ -115,12 +125,23 @@ impl Redactor {
             fill::put(&mut new, at, &fill::renamed(&self.key, object.name.as_bytes()));
             return Some(new);
         }
-        // A name with the mark of a token is found by it, here as in values.
-        if !scan::names(&self.key, &mut new) {
-            return None;
+        if let Key::Object(object) = &key {
+            // the namespace and the name are the end of the key
+            let namespace = object.namespace.map_or(0, |namespace| namespace.len().saturating_add(1));
+            let at = etcd_key.len().saturating_sub(object.name.len().saturating_add(namespace));
+            self.rename(new.get_mut(at..).unwrap_or_default(), counts);
         }
-        counts.note(Hidden::TokenName, etcd_key.len());
-        Some(new)
+        // A name with the mark of a token is found by it, here as in values.
+        if scan::names(&self.key, &mut new) {
+            counts.note(Hidden::TokenName, etcd_key.len());
+        }
+        (new != etcd_key).then_some(new)
+    }
+
+    /// Replaces the names of objects in a text.
+    fn rename(&self, text: &mut [u8], counts: &mut Counts) {
+        let (count, bytes) = self.names.replace(text);
+        counts.add_to(Hidden::Name, count, bytes as u64);
     }
 
     /// The value of `etcd_key` without secrets.
@@ -147,16 +168,18 @@ impl Redactor {
             Ok(stored) => {
                 let policy = Policy::of(&key, &Kinds::of(&stored, value), self.also);
                 counts.not_kubernetes(matches!(key, Key::Other) && !policy.is_of_secrets());
-                let mut hidden = Vec::new();
+                let (mut hidden, mut named) = (Vec::new(), Vec::new());
                 let read = match policy.is_nothing() {
                     true => Ok(()),
-                    false => walk::walk(&stored, value, &mut |path: &[String], visit: &Visit| {
-                        if let Some(what) = policy.hides(path, visit) {
-                            hidden.push((visit.at.clone(), visit.form, what));
-                        }
+                    false => walk::walk(&stored, value, &mut |path: &[String], visit: &Visit| match policy
+                        .hides(path, visit)
+                    {
+                        Some(what) => hidden.push((visit.at.clone(), visit.form, what)),
+                        None if self.also.names && names::may_be_at(path) => named.push(visit.at.clone()),
+                        None => {}
                     }),
                 };
-                if read.is_err() && policy.is_of_secrets() {
+                if read.is_err() && (policy.is_of_secrets() || self.also.names) {
                     counts.note(Hidden::Unreadable, value.len());
                     return Some(fill::filled(value, Form::Text));
                 }
@@ -164,6 +187,9 @@ impl Redactor {
                     let Some(bytes) = value.get(at.clone()).filter(|bytes| !bytes.is_empty()) else { continue };
                     counts.note(what, bytes.len());
                     fill::put(&mut new, at.start, &fill::filled(bytes, form));
+                }
+                for at in named {
+                    self.rename(new.get_mut(at).unwrap_or_default(), counts);
                 }
                 if let Key::Object(object) = &key
                     && mask::is_secret_name(object)

@@ -16,6 +16,8 @@ pub struct Also {
     pub env: bool,
     /// All annotations.
     pub annotations: bool,
+    /// The names of objects and namespaces.
+    pub names: bool,
 }
 
 /// What kind of secrets an object holds.
@@ -68,8 +70,8 @@ impl Policy {
 
     /// Whether nothing can be secret in the object, so that it need not be read.
     pub(super) fn is_nothing(&self) -> bool {
-        let Also { configmaps, env, annotations } = self.also;
-        let by_flag = env || annotations || (configmaps && self.holds == Holds::ConfigMap);
+        let Also { configmaps, env, annotations, names } = self.also;
+        let by_flag = env || annotations || names || (configmaps && self.holds == Holds::ConfigMap);
         !by_flag && !self.is_of_secrets()
     }
 

@@ -6,7 +6,7 @@ use crate::{
 };
 
 fn redactor(also: Also) -> Redactor {
-    Redactor { key: [7; 32], also, counts: Mutex::default() }
+    Redactor::with_key([7; 32], also, &KnownNames::default())
 }
 
 fn redacted(also: Also, key: &str, value: &[u8]) -> (String, Vec<u8>, Counts) {
@@ -25,8 +25,8 @@ fn text(also: Also, key: &str, value: &str) -> String {
     String::from_utf8(new).unwrap()
 }
 
-const NONE: Also = Also { configmaps: false, env: false, annotations: false };
-const ALL: Also = Also { configmaps: true, env: true, annotations: true };
+const NONE: Also = Also { configmaps: false, env: false, annotations: false, names: false };
+const ALL: Also = Also { configmaps: true, env: true, annotations: true, names: true };
 
 #[test]
 fn a_secret_in_json_and_in_protobuf() {
@@ -119,6 +119,39 @@ fn more_is_replaced_when_it_is_asked_for() {
     assert_eq!(text(NONE, key, pod), pod);
     let new = text(Also { env: true, ..NONE }, key, pod);
     assert!(!new.contains("hunter2") && new.contains(r#"{"name":"N","#) && new.contains(r#"{"name":"s"}"#), "{new}");
+}
+
+#[test]
+fn names_are_others_in_keys_and_values() {
+    let mut known = KnownNames::default();
+    for key in ["/registry/deployments/shop/web", "/registry/pods/shop/web-5f-x1", "/registry/minions/cp1.acme.com"] {
+        known.learn(key.as_bytes());
+    }
+    let redactor = Redactor::with_key([7; 32], Also { names: true, ..NONE }, &known);
+    let pod = r#"{"apiVersion":"v1","kind":"Pod","metadata":{"name":"web-5f-x1","namespace":"shop","labels":{"app":"web","web":"b"},"managedFields":[{"fieldsV1":{"k:{\"name\":\"web\"}":{}}}],"generateName":"web-5f-","ownerReferences":[{"kind":"web","name":"web"}]},"spec":{"nodeName":"cp1.acme.com","args":["--to=web.shop.svc:80","\nweb"]}}"#;
+    let kv = KeyValue { key: b"/registry/pods/shop/web-5f-x1", value: pod.as_bytes(), ..KeyValue::default() };
+    let new = redactor.record(&kv.encode()).unwrap();
+    let kv = KeyValue::decode(&new).unwrap();
+    let (key, new) = (str::from_utf8(kv.key).unwrap(), str::from_utf8(kv.value).unwrap());
+    let (start, name) = key.rsplit_once('/').unwrap();
+    let namespace = start.strip_prefix("/registry/pods/").unwrap();
+    assert!(name != "web-5f-x1" && namespace != "shop" && new.len() == pod.len(), "{key}");
+    for part in [
+        &format!(r#""name":"{name}","namespace":"{namespace}""#),
+        // a label's name stays, and so does the kind
+        r#""web":"b""#,
+        r#""kind":"web""#,
+        r#""generateName":"web-5f-""#,
+        &format!(".{namespace}.svc:80"),
+        ".com",
+    ] {
+        assert!(new.contains(part), "{part}: {new}");
+    }
+    for gone in ["web.shop", "cp1", "acme", r"\nweb", r#"\"web\""#, r#""app":"web""#] {
+        assert!(!new.contains(gone), "{gone}: {new}");
+    }
+    let again = redactor.record(b"\x0a\x1e/registry/deployments/shop/web").unwrap();
+    assert!(str::from_utf8(&again).unwrap().contains(&format!("/{namespace}/")), "{again:?}");
 }
 
 #[test]

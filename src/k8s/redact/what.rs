@@ -32,6 +32,8 @@ pub enum Hidden {
     Env,
     /// An annotation.
     Annotation,
+    /// A word of the name of an object.
+    Name,
     /// A value that holds a secret, and cannot be read.
     Unreadable,
 }
@@ -53,6 +55,7 @@ impl Hidden {
             Self::ConfigMap => "values in ConfigMaps",
             Self::Env => "values of environment variables",
             Self::Annotation => "annotations",
+            Self::Name => "words of names of objects",
             Self::Unreadable => "values that cannot be read, as a whole",
         }
     }
@@ -63,9 +66,15 @@ impl Hidden {
 pub struct Counts {
     all: BTreeMap<Hidden, (u64, u64)>,
     not_kubernetes: u64,
+    names: u64,
 }
 
 impl Counts {
+    /// No counts yet, and the number of names that no other name was found for.
+    pub(super) fn without_other_names(names: u64) -> Self {
+        Self { names, ..Self::default() }
+    }
+
     pub(super) fn note(&mut self, what: Hidden, bytes: usize) {
         self.add_to(what, 1, bytes as u64);
     }
@@ -75,7 +84,10 @@ impl Counts {
         self.not_kubernetes = self.not_kubernetes.saturating_add(is.into());
     }
 
-    fn add_to(&mut self, what: Hidden, n: u64, bytes: u64) {
+    pub(super) fn add_to(&mut self, what: Hidden, n: u64, bytes: u64) {
+        if n == 0 {
+            return;
+        }
         let (count, all) = self.all.entry(what).or_default();
         (*count, *all) = (count.saturating_add(n), all.saturating_add(bytes));
     }
@@ -94,6 +106,12 @@ impl Counts {
     #[must_use]
     pub fn kept_not_of_kubernetes(&self) -> u64 {
         self.not_kubernetes
+    }
+
+    /// The number of names that are kept, because no other of the same length was found.
+    #[must_use]
+    pub fn kept_names(&self) -> u64 {
+        self.names
     }
 }
 

@@ -70,7 +70,7 @@ const ANY: &[&str] = &[
     "restore IN --data-dir out NAMED --force --skip-hash-check --bump-revision 100 --drop-leases --disarm-alarms --reset-auth",
     "restore IN --to-snapshot out/s.db --force --skip-hash-check",
     "defrag IN --to out/d.db --compact latest --force --skip-hash-check",
-    "redact IN --to out/r.db --also configmaps,env,annotations --force --skip-hash-check",
+    "redact IN --to out/r.db --also configmaps,env,annotations,names --force --skip-hash-check",
     "snapshot status IN",
     "snapshot status IN -w json",
     "snapshot restore IN --data-dir out --skip-hash-check",
