@@ -2,8 +2,8 @@
 # Builds the real programs that etcdsnap is compared with, from their published Go modules, and prints the folder that
 # holds them as its last line, for $ETCDSNAP_PEERS:
 #
-#   .ci/peers.sh           etcd, etcdctl 3.4 to 3.8, etcdutl 3.5 to 3.8, bbolt, etcd's dump tools, and versitygw, an S3
-#                              server (6 minutes, 2 cores)
+#   .ci/peers.sh           etcd, etcdctl 3.4 to 3.8, etcdutl 3.5 to 3.8, bbolt, etcd's dump tools, auger, and versitygw, an
+#                              S3 server (7 minutes, 2 cores)
 #   .ci/peers.sh kube      and kube-apiserver, kube-controller-manager, kubectl (10 minutes more), for the drill
 #                              (tests/it/restore_drill.rs, skipped without them) and for fixtures/cluster.sh
 #   .ci/peers.sh v1.30.14  and those of that version, in a folder of this name beside the others: for .ci/versions.sh
@@ -14,7 +14,7 @@
 # as a module, apt-get as root.
 set -euo pipefail
 
-etcd35=v3.5.33 etcd36=v3.6.16 etcd37=v3.7.3 etcd38=v3.8.0-alpha.0 dump=v3.6.14 bbolt=v1.5.0 versitygw=v1.8.0 kubernetes=v1.36.3
+etcd35=v3.5.33 etcd36=v3.6.16 etcd37=v3.7.3 etcd38=v3.8.0-alpha.0 dump=v3.6.14 bbolt=v1.5.0 versitygw=v1.8.0 auger=v1.0.3 kubernetes=v1.36.3
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 bin=${ETCDSNAP_PEERS:-${XDG_CACHE_HOME:-$HOME/.cache}/etcdsnap/peers/bin}
@@ -119,6 +119,14 @@ versitygw() {
   quietly go build -o "$bin/versitygw" github.com/versity/versitygw/cmd/versitygw
 }
 
+auger() {
+  holds auger $auger github.com/etcd-io/auger && return
+  say "auger $auger"
+  module auger
+  quietly go get github.com/etcd-io/auger@$auger
+  quietly go build -o "$bin/auger" github.com/etcd-io/auger
+}
+
 # Of 3.6, the last line of etcd whose log dump prints right values.
 dump() {
   holds etcd-dump-logs $dump go.etcd.io/etcd/v3 && holds etcd-dump-db $dump go.etcd.io/etcd/v3 && return
@@ -204,6 +212,7 @@ etcd $etcd37 37
 etcd $etcd38 38
 bbolt
 versitygw
+auger || say "without auger, its test is skipped" # not every module proxy has it
 dump
 objects
 case ${1:-etcd} in

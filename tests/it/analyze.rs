@@ -1,6 +1,6 @@
 //! What fills a file: every byte is counted once, and what is counted is what other ways of counting find.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, fs, io::Write as _, path::Path};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use etcdsnap::{
@@ -275,4 +275,71 @@ fn what_is_left_in_clear_text_is_counted() {
     assert_eq!((secrets.live, secrets.old), (1, 0));
     let free = of("fixtures/kube-later.db", By::Kind).encryption.free_pages.kinds;
     assert!(free.values().sum::<u64>() > 0, "{free:?}");
+}
+
+/// What `auger analyze` counts; of a deleted key it counts an object and the bytes of the key, which we do not.
+#[test]
+fn auger_counts_the_same() {
+    let Some(peers) = Peers::find("auger_counts_the_same") else { return };
+    if !peers.path("auger").exists() {
+        let _ = writeln!(std::io::stderr(), "skipped: auger_counts_the_same (no auger in $ETCDSNAP_PEERS)");
+        return;
+    }
+    for fixture in ["fixtures/kube.db", "fixtures/kube-later.db", "fixtures/encrypted.db"] {
+        let printed = peers.ask("auger", ["analyze", "-f", fixture]);
+        let number = |start: &str| -> u64 {
+            let line = printed.lines().find_map(|line| line.strip_prefix(start)).unwrap();
+            line.trim().parse().unwrap()
+        };
+        let (deleted, deleted_bytes) = analyzed(fixture.as_ref(), By::Kind, |_, snapshot, _| {
+            let mut newest = BTreeMap::new();
+            for record in snapshot.records(|_| true) {
+                newest.insert(record.kv.key, record.tombstone);
+            }
+            let deleted = newest.iter().filter(|(_, tombstone)| **tombstone);
+            deleted.fold((0, 0), |(n, bytes), (key, _)| (n + 1, bytes + key.len() as u64))
+        })
+        .unwrap();
+        let all = of(fixture, By::Kind).all;
+        assert_eq!(number("Total kubernetes objects:"), all.keys + deleted, "{fixture}: {printed}");
+        let current = number("Current (latest revision) storage used by kubernetes objects:");
+        assert_eq!(current, all.key_bytes + all.value_bytes + deleted_bytes, "{fixture}: {printed}");
+        // the kinds that it lists, by the objects that `get` prints
+        let objects = String::from_utf8(etcdsnap(["get", fixture, "-o", "ndjson"]).stdout).unwrap();
+        let mut kinds = BTreeMap::<String, u64>::new();
+        for object in objects.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()) {
+            let kind = |name: &str| object[name].as_str().unwrap_or_default().to_owned();
+            *kinds.entry(format!("{}/{}", kind("apiVersion"), kind("kind"))).or_default() += 1;
+        }
+        let listed = printed.split("Most common kubernetes types:\n").nth(1).unwrap().split("\n\n").next().unwrap();
+        let mut checked = 0;
+        for (count, kind) in listed.lines().filter_map(|line| line.trim().split_once('\t')) {
+            assert_eq!(kinds.get(kind).copied(), Some(count.parse().unwrap()), "{fixture}, {kind}: {printed}");
+            checked += 1;
+        }
+        assert!(checked > 5, "{printed}");
+    }
+}
+
+/// What a log has in store is not counted, and the answer says so.
+#[test]
+fn entries_of_a_log_that_are_not_counted_are_reported() {
+    let dir = tempfile::tempdir().unwrap();
+    let page = dir.path().join("report.html");
+    let page = page.to_str().unwrap();
+    let file = "fixtures/datadir-3.6.tar.gz";
+    for args in [&["analyze", file][..], &["report", file, "--html", page]] {
+        let output = etcdsnap(args);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            said.contains("14 entries of the log are left out") && said.contains("only the db is counted"),
+            "{said}"
+        );
+        assert_eq!(output.status.code(), Some(1), "{args:?}");
+    }
+    assert!(fs::read_to_string(page).unwrap().contains("14 entries of the log are not in it yet"));
+    let document: Value = serde_json::from_slice(&etcdsnap(["analyze", file, "-o", "json"]).stdout).unwrap();
+    assert_eq!(document["logEntriesLeftOut"], 14);
+    let output = etcdsnap(["analyze", "fixtures/kube.db"]);
+    assert!(output.status.code() == Some(0) && !String::from_utf8_lossy(&output.stderr).contains("of the log"));
 }

@@ -16,6 +16,7 @@ mod all_or_nothing;
 mod analyze;
 mod audit_log;
 mod audited;
+mod audited_metadata;
 mod bolt;
 mod bolt_broken;
 mod bounded_growth;

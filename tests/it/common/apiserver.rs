@@ -64,22 +64,30 @@ impl<'a> Apiserver<'a> {
         (server, controllers)
     }
 
-    /// The same, with an audit log of all that changes something.
+    /// The same, with an audit log of all that changes something, with the answers.
     #[track_caller]
     pub fn start_audited(peers: &'a Peers, etcd: &Etcd) -> (Self, Controllers) {
+        let server = Self::start_audited_at(peers, etcd, "RequestResponse", &[]);
+        let controllers = Controllers::start(&server);
+        (server, controllers)
+    }
+
+    /// Starts it with an audit log of this level of all that changes something.
+    #[track_caller]
+    pub fn start_audited_at(peers: &'a Peers, etcd: &Etcd, level: &str, flags: &[&str]) -> Self {
         let dir = TempDir::new().unwrap();
         let policy = dir.path().join("policy.json");
         let reads = ["get", "list", "watch"];
         let rules = serde_json::json!({
             "apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived", "ResponseStarted"],
-            "rules": [{"level": "None", "verbs": reads}, {"level": "RequestResponse", "omitManagedFields": true}],
+            "rules": [{"level": "None", "verbs": reads}, {"level": level, "omitManagedFields": true}],
         });
         fs::write(&policy, rules.to_string()).unwrap();
         let (policy, log) = (policy.display().to_string(), dir.path().join("audit").display().to_string());
-        let mut server = Self::start_with(peers, etcd, &["--audit-policy-file", &policy, "--audit-log-path", &log]);
+        let audit = ["--audit-policy-file", &policy, "--audit-log-path", &log];
+        let mut server = Self::start_with(peers, etcd, &[&audit, flags].concat());
         server.audit = Some(dir);
-        let controllers = Controllers::start(&server);
-        (server, controllers)
+        server
     }
 
     /// The same with every version of every API that it knows.
@@ -110,41 +118,58 @@ impl<'a> Apiserver<'a> {
     #[track_caller]
     fn start_on(peers: &'a Peers, endpoint: &str, flags: &[&str], keys: Option<&Path>) -> Self {
         for _ in 0..5 {
-            let home = TempDir::new().unwrap();
-            if let Some(keys) = keys {
-                copy_keys(keys, home.path());
-            }
-            let at = |name: &str| home.path().join(name);
-            fs::write(at("tokens"), "token,admin,admin,system:masters\n").unwrap();
-            let log = File::create(at("log")).unwrap();
-            let [port, _] = free_ports();
-            let child = peers
-                .command("kube-apiserver")
-                .args(["--etcd-servers", endpoint, "--secure-port", &port.to_string()])
-                .args(["--bind-address", "127.0.0.1", "--advertise-address", "10.0.0.1"])
-                .args(["--service-cluster-ip-range", "10.96.0.0/16", "--authorization-mode", "RBAC"])
-                .args(flags)
-                .args(["--service-account-issuer", "https://cluster.example", "--token-auth-file"])
-                .arg(at("tokens"))
-                .arg("--cert-dir")
-                .arg(home.path())
-                .arg("--service-account-signing-key-file")
-                .arg(at("apiserver.key")) // which it makes itself, before it asks for this one
-                .arg("--service-account-key-file")
-                .arg(at("apiserver.key"))
-                .stdin(Stdio::null())
-                .stdout(log.try_clone().unwrap())
-                .stderr(log)
-                .spawn()
-                .unwrap();
-            let mut server = Self { peers, child, home, port, audit: None };
+            let mut server = Self::spawn(peers, endpoint, flags, keys);
             if server.wait() {
                 return server;
             }
-            let log = fs::read_to_string(server.home.path().join("log")).unwrap();
+            let log = server.log();
             assert!(log.contains("address already in use"), "kube-apiserver does not start:\n{log}");
         }
         panic!("kube-apiserver finds no port")
+    }
+
+    /// Starts one that cannot get ready, and waits until its log says why.
+    #[track_caller]
+    pub fn fails(peers: &'a Peers, etcd: &Etcd, flags: &[String], why: &str) {
+        let flags: Vec<_> = flags.iter().map(String::as_str).collect();
+        let server = Self::spawn(peers, &etcd.endpoint, &flags, None);
+        super::eventually(why, || server.log().contains(why));
+        assert!(!server.try_kubectl(&["get", "--raw", "/readyz"], "").status.success());
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.home.path().join("log")).unwrap()
+    }
+
+    fn spawn(peers: &'a Peers, endpoint: &str, flags: &[&str], keys: Option<&Path>) -> Self {
+        let home = TempDir::new().unwrap();
+        if let Some(keys) = keys {
+            copy_keys(keys, home.path());
+        }
+        let at = |name: &str| home.path().join(name);
+        fs::write(at("tokens"), "token,admin,admin,system:masters\n").unwrap();
+        let log = File::create(at("log")).unwrap();
+        let [port, _] = free_ports();
+        let child = peers
+            .command("kube-apiserver")
+            .args(["--etcd-servers", endpoint, "--secure-port", &port.to_string()])
+            .args(["--bind-address", "127.0.0.1", "--advertise-address", "10.0.0.1"])
+            .args(["--service-cluster-ip-range", "10.96.0.0/16", "--authorization-mode", "RBAC"])
+            .args(flags)
+            .args(["--service-account-issuer", "https://cluster.example", "--token-auth-file"])
+            .arg(at("tokens"))
+            .arg("--cert-dir")
+            .arg(home.path())
+            .arg("--service-account-signing-key-file")
+            .arg(at("apiserver.key")) // which it makes itself, before it asks for this one
+            .arg("--service-account-key-file")
+            .arg(at("apiserver.key"))
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        Self { peers, child, home, port, audit: None }
     }
 
     /// Until it is ready; false when it ended or five minutes are over.
