@@ -97,7 +97,7 @@ impl<'a> Db<'a> {
         for (i, meta) in (0_u64..).zip(&self.metas) {
             if let (Err(fault), Some(current)) = (meta, self.current) {
                 let offset = i.saturating_mul(self.page_size());
-                let what = format!("meta page {i} does not hold: {fault}");
+                let what = format!("meta page {i} is not valid: {fault}");
                 // bbolt takes every meta whose checksum holds: with such a page size, etcd does not start
                 let finding = match fault {
                     MetaFault::PageSize(_) => Finding::error(Code::MetaInvalid, what),

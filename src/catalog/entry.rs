@@ -4,7 +4,7 @@ use std::{
     ffi::OsStr,
     fs, io,
     os::unix::{ffi::OsStrExt as _, fs::MetadataExt as _},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use serde::{Deserialize, Serialize};
@@ -132,15 +132,6 @@ impl FileRow {
         let outer = self.archive.and_then(|len| name.as_os_str().as_bytes().get(..len));
         outer.map_or(name, |outer| Path::new(OsStr::from_bytes(outer)))
     }
-}
-
-/// The name of a backup in an archive of several.
-#[must_use]
-pub fn part_of(archive: &Path, part: &str) -> PathBuf {
-    let mut name = archive.as_os_str().to_owned();
-    name.push(":");
-    name.push(part);
-    name.into()
 }
 
 /// Backups of which each continues the one before.

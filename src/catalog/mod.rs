@@ -31,7 +31,7 @@ mod table;
 mod version;
 mod writer;
 
-pub use entry::{Entry, FileRow, Lineage, Stamp, part_of};
+pub use entry::{Entry, FileRow, Lineage, Stamp};
 pub use facts::Facts;
 pub use file::SCHEMA;
 pub use growth::{Growth, Series};

@@ -221,7 +221,7 @@ pub const BACKUPS: [Column<Backups>; 13] = [
         "the last revision in it; it holds the versions of its row with `first <= snapshot_revision <= last`",
     ),
     Column::new("snapshot_time", Of::Time(|of| of.entry.time()), "the newest time in it"),
-    Column::required("snapshot_verdict", Of::Text(|of| Some(of.entry.verdict.name())), "what `verify` thought of it"),
+    Column::required("snapshot_verdict", Of::Text(|of| Some(of.entry.verdict.name())), "the verdict of `verify`"),
     Column::new("finding", Of::Text(|of| of.entry.finding.as_deref()), "the worst finding of `verify`"),
     Column::new("compacted", Of::Int(|of| of.entry.compacted), "the revision up to which it is compacted"),
     Column::new("keys", Of::Int(|of| of.entry.keys.and_then(|keys| i64::try_from(keys).ok())), "live keys"),

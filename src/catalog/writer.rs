@@ -14,7 +14,7 @@ use redb::{Database, Durability, WriteTransaction};
 
 use super::{
     chain,
-    entry::{Entry, FileRow, Lineage, Stamp, part_of},
+    entry::{Entry, FileRow, Lineage, Stamp},
     facts::Facts,
     file::{self, Image, SCHEMA, broken, caught},
     rows::{
@@ -32,7 +32,7 @@ use crate::{
     hash::{Sha256, hex, random},
     k8s::{Key, Object, Resource, Ring, Value},
     publish::{DirLock, fault, make_dir},
-    source::{BackupKind, Source},
+    source::{BackupKind, Source, part_of},
     verify::{Report, Verdict, verify_and},
 };
 
@@ -115,7 +115,8 @@ impl Writer {
         let lock = DirLock::take([parent]).map_err(|error| match error {
             Error::Usage { .. } => {
                 let what = format!("{}: another etcdsnap is adding to the catalog", path.display());
-                Error::usage(what).hinted("wait until it ends; `catalog ls` and the other questions work meanwhile")
+                Error::usage(what)
+                    .hinted("wait until it ends; `catalog ls` and the other commands that only read work now")
             }
             error => error,
         })?;

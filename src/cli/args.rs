@@ -27,7 +27,14 @@ use crate::{commands::Command, failure::Exit, render::ColorWhen};
 /// gzip, zstd, xz, bzip2, zip or tar, a folder that holds exactly one of them, or - for standard input. etcdsnap never
 /// changes it.
 #[derive(Debug, Parser)]
-#[command(name = "etcdsnap", version, max_term_width = 100, subcommand_required = true, arg_required_else_help = true)]
+#[command(
+    name = "etcdsnap",
+    bin_name = "etcdsnap",
+    version,
+    max_term_width = 100,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
 #[command(after_help = ENDING)]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -147,14 +154,14 @@ pub(crate) struct Keys {
     ///
     /// The providers of a resource are tried in the order in FILE, as the API server does. FILE may also be OpenShift's
     /// static_kuberesources_*.tar.gz, or a Secret that holds such a file; configurations that OpenShift keeps in the
-    /// snapshot are found there. FILE may be a pipe.
+    /// snapshot are found there. FILE may be a pipe. Without FILE, the name of a key is printed up to its first colon.
     #[arg(long, value_name = "FILE")]
     pub(crate) encryption_config: Option<PathBuf>,
     /// Open values of KMS providers with the data keys in FILE
     ///
-    /// FILE is YAML or JSON: a map from the name of each provider to its data keys in base64, as the KMS has decrypted
-    /// them (of KMS v2 also the seeds). The keys are a list `[KEY, ...]`, of which all are tried, or a map `{ENCRYPTED:
-    /// KEY, ...}` from the encrypted data key, which is stored with the value. When the key for a value is missing, a
+    /// FILE is YAML or JSON: for the name of each provider, its data keys in base64, as the KMS has decrypted them (for
+    /// KMS v2 also the seeds). The keys are a list `[KEY, ...]`, of which all are tried, or a map `{ENCRYPTED: KEY,
+    /// ...}` from the encrypted data key, which is stored with the value. When the key for a value is missing, a
     /// message names that encrypted data key.
     #[arg(long, hide_short_help = true, value_name = "FILE")]
     kms_keys: Option<PathBuf>,
@@ -237,14 +244,14 @@ pub(crate) struct LogLimits {
     /// Apply, or leave out, the log's entries past the last commit on disk
     ///
     /// Without this flag they are left out. In a cluster of several members, the end of a log may hold entries of which
-    /// this disk does not show that a majority has written them. A client may still have got the answer that its write
-    /// succeeded. `keep` applies these entries. With one voter, every entry counts.
+    /// this disk does not show that a majority has written them. A client may still have been answered that its write
+    /// succeeded. `keep` applies these entries. In a cluster of one voter, every entry is committed.
     #[arg(long, hide_short_help = true, value_enum, value_name = "keep|drop", hide_possible_values = true)]
     pub(crate) uncommitted: Option<Uncommitted>,
     /// Apply no entry of the log after entry N
     #[arg(long, hide_short_help = true, value_name = "N")]
     pub(crate) to_index: Option<u64>,
-    /// Stop to apply the log when revision N is reached; a transaction is always applied as a whole
+    /// Apply the log up to revision N; a transaction is never split
     #[arg(long, hide_short_help = true, value_name = "N", value_parser = value_parser!(i64).range(1..))]
     pub(crate) to_revision: Option<i64>,
 }
@@ -308,10 +315,10 @@ impl Masking {
 /// The API server's audit log.
 #[derive(Debug, Args)]
 pub(crate) struct AuditArgs {
-    /// Name the request that made each change, by the API server's audit log: JSON lines, or these in gzip
+    /// Name the request that made each change, from the API server's audit log (JSON lines, also in gzip)
     ///
-    /// `exact`: the log holds the revision, as it does at the level RequestResponse. `by time and object`: it is the only
-    /// request about the object that was running when the change was written. `unsure`: one of several.
+    /// `exact`: the audit log names the revision, as it does at the level RequestResponse. `by time and object`: only
+    /// this request about the object was running when the change was written. `unsure`: one of several requests.
     #[arg(id = "audit_log", long = "audit-log", value_name = "FILE", num_args = 1..)]
     pub(crate) files: Vec<PathBuf>,
 }
@@ -324,7 +331,7 @@ impl AuditArgs {
         let by_time = requests.count(Known::TimeAndObject).saturating_add(requests.count(Known::TimeAndKind));
         match coverage.times {
             Some((first, last)) => say!(
-                "note: the audit log holds {} events from {} to {}; the request is known exactly for {exact} changes, by its time for {by_time}, and not surely for {unsure}",
+                "note: the audit log holds {} events from {} to {}; the request is exact for {exact} changes, found by time for {by_time}, and unsure for {unsure}",
                 coverage.events,
                 first.millis(),
                 last.millis()
@@ -346,13 +353,13 @@ pub(crate) struct When {
     /// The revision of the state that is read; 0 for the last
     #[arg(long, value_name = "REVISION", default_value_t = 0, value_parser = value_parser!(i64).range(0..))]
     rev: i64,
-    /// The time of the state that is read, such as 2026-11-21T02:04:00Z (UTC) or -10m: the last
-    /// revision that is known to be written by then
+    /// The time of the state that is read, such as 2026-11-21T02:04:00Z (UTC) or -10m: the last revision that is known
+    /// to be written at that time or before
     ///
     /// TIME is 2026-11-21T02:04:00Z, "2026-11-21 02:04" or 2026-11-21 (UTC), or -10m: before the newest time in the
-    /// backup. The times in Kubernetes' objects show only within a few seconds when a revision was written. So changes
-    /// of the last seconds before TIME may be missing. stderr names the revision, and the times between which it was
-    /// written.
+    /// backup. etcd stores no times; those in Kubernetes' objects show only within a few seconds when a revision was
+    /// written. So changes of the last seconds before TIME may be missing. A note on stderr names the revision, and the
+    /// times between which it was written.
     #[arg(long, value_name = "TIME", conflicts_with = "rev", value_parser = time, allow_hyphen_values = true)]
     at: Option<Time>,
 }
@@ -396,7 +403,7 @@ pub(crate) fn revision_at(at: Time, snapshot: &Snapshot<'_>, ring: &Ring) -> Res
     let dated = Dated::of(snapshot, ring, at)?;
     match dated {
         Dated::Last { newest } => {
-            say!("note: nothing in the backup is newer than {newest}: this is its last state");
+            say!("note: the newest time in the backup is {newest}: this is the last state");
         }
         Dated::Revision { revision, gap, later } => {
             let later = later.map_or_else(String::new, |later| {

@@ -8,6 +8,10 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
+use clap::{
+    Command,
+    error::{ContextKind, ContextValue},
+};
 use etcdsnap::{Error, bytes::is_hostile, error::Fault, print::PrintError};
 use signal_hook::{consts::SIGPIPE, low_level::emulate_default_handler};
 
@@ -129,8 +133,13 @@ impl Failure {
 
 /// Ends a run whose command line was not understood, or asked for help. A name that the shell has put there may be
 /// hostile, and clap prints it as it is.
-pub(crate) fn unparsed(mut error: clap::Error) -> ExitCode {
-    let hint = other_flags::tip(&mut error).or_else(|| other_words::hint(&mut error));
+pub(crate) fn unparsed(mut error: clap::Error, root: &Command) -> ExitCode {
+    let mut of = named(root, &error);
+    // clap's own line shows each flag that was typed as if it were required
+    if error.get(ContextKind::Usage).is_some() {
+        error.insert(ContextKind::Usage, ContextValue::StyledStr(of.render_usage()));
+    }
+    let hint = other_flags::tip(&mut error, &of).or_else(|| other_words::hint(&error, &of));
     let hostile = |arg: OsString| arg.to_string_lossy().chars().any(is_hostile);
     if error.use_stderr() && std::env::args_os().any(hostile) {
         say!("{}", error.to_string().trim_end());
@@ -142,6 +151,18 @@ pub(crate) fn unparsed(mut error: clap::Error) -> ExitCode {
         say!("hint: {hint}");
     }
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Exit::Caller as u8))
+}
+
+/// The command that the usage line of `error` names.
+fn named(root: &Command, error: &clap::Error) -> Command {
+    let mut of = root.clone();
+    of.build();
+    let usage = error.get(ContextKind::Usage).map(ToString::to_string).unwrap_or_default();
+    for name in usage.split_whitespace().skip(2) {
+        let Some(below) = of.find_subcommand(name).cloned() else { break };
+        of = below;
+    }
+    of
 }
 
 /// Message and place of the first panic.

@@ -32,7 +32,7 @@ fn main() -> ExitCode {
     let parsed = matches.and_then(|matches| args::Cli::from_arg_matches(&matches).map_err(|e| e.format(&mut command)));
     let cli = match parsed {
         Ok(cli) => cli,
-        Err(error) => return failure::unparsed(error),
+        Err(error) => return failure::unparsed(error, &command),
     };
     // Input that changes under a running sort can make it panic; that is an answer too, and no crash.
     std::panic::set_hook(Box::new(failure::note_panic));

@@ -1,23 +1,35 @@
 //! Flags of other programs, and flags that people try: what to type instead. And which of the parser's own tips are
 //! printed: it takes words for similar that have some letters in common.
 
-use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{
+    Command,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
 use etcdsnap::{error::Advice, k8s::nearest};
+
+use crate::other_words::{OBJECTS_BACK, name};
 
 /// The commands that show objects.
 const OBJECTS: &[&str] = &["get", "describe", "kv", "history", "timeline", "export", "rows", "diff"];
 
 /// Of which commands, the flags, and what to type instead. No command is every command.
 const FLAGS: &[(&[&str], &[&str], &str)] = &[
-    (
-        &["restore"],
-        &["-n", "--namespace", "-A", "--all-namespaces", "-l", "--selector"],
-        super::other_words::OBJECTS_BACK,
-    ),
+    (&["restore"], &["-n", "--namespace", "-A", "--all-namespaces", "-l", "--selector"], OBJECTS_BACK),
     (
         &["diff"],
         &["--verb", "--only", "--deleted", "--added", "--removed", "--changed", "--type"],
         "--diff-filter=D prints only what was deleted, A what was added, M what was changed",
+    ),
+    (&["diff"], &["--name-status", "--names", "--summary"], "--name-only prints +, -, ~ or ! before each name"),
+    (
+        &["verify"],
+        &["--newest", "--latest", "--last", "--best"],
+        "the line \"newest good\" names the newest good backup of each cluster",
+    ),
+    (
+        &["wal"],
+        &["-n", "--lines", "--last", "--limit", "--number"],
+        "--tail N prints the last N records, --from-index N those from entry N on",
     ),
     (&["timeline"], &["--deleted"], "--verb delete prints only deletions"),
     (&["timeline"], &["--added", "--created"], "--verb create prints only what was created"),
@@ -28,6 +40,16 @@ const FLAGS: &[(&[&str], &[&str], &str)] = &[
         changed",
     ),
     (&["history"], &["--all-revisions", "--revisions"], "all revisions are printed"),
+    (
+        &["history"],
+        &["--rev", "--at"],
+        "`etcdsnap get FILE KIND/NAME -n NAMESPACE -o yaml --rev 1200` prints the object at revision 1200",
+    ),
+    (
+        &["history", "get", "describe", "diff", "export", "grep"],
+        &["--since", "--until"],
+        "`etcdsnap timeline FILE KIND/NAME -n NAMESPACE --since -10m` lists the changes of the last 10 minutes",
+    ),
     (
         OBJECTS,
         &["--all-revisions", "--revisions"],
@@ -76,7 +98,7 @@ const FLAGS: &[(&[&str], &[&str], &str)] = &[
 ];
 
 /// Removes from the error each tip that misleads, and gives the hint for the flag that is not known.
-pub(crate) fn tip(error: &mut clap::Error) -> Option<Advice> {
+pub(crate) fn tip(error: &mut clap::Error, of: &Command) -> Option<Advice> {
     if !matches!(error.kind(), ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand) {
         return None;
     }
@@ -86,7 +108,7 @@ pub(crate) fn tip(error: &mut clap::Error) -> Option<Advice> {
         let Some(ContextValue::String(typed)) = error.get(kind) else { return None };
         Some(typed.clone())
     })?;
-    let hint = hint(&command(error), &typed);
+    let hint = hint(name(of), &typed);
     for kind in [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand] {
         let mut near = match error.remove(kind) {
             Some(ContextValue::String(one)) => vec![one],
@@ -102,12 +124,6 @@ pub(crate) fn tip(error: &mut clap::Error) -> Option<Advice> {
         };
     }
     hint.map(Advice::quoting)
-}
-
-/// The command of the usage line.
-fn command(error: &clap::Error) -> String {
-    let usage = error.get(ContextKind::Usage).map(ToString::to_string).unwrap_or_default();
-    usage.split_once("etcdsnap ").and_then(|(_, rest)| rest.split_whitespace().next()).unwrap_or_default().to_owned()
 }
 
 fn hint(command: &str, typed: &str) -> Option<&'static str> {

@@ -67,6 +67,15 @@ const WORDS: &[(&[&str], &str)] = &[
         &["hash"],
         "`etcdsnap status FILE` prints the hash of snapshot status; `etcdsnap hashkv FILE...` prints the hash that members compare",
     ),
+    (
+        &["sql", "query", "csv", "parquet", "duckdb", "table"],
+        "`etcdsnap rows FILE --to rows.csv` writes a row for each object, for a spreadsheet or a SQL engine",
+    ),
+    (
+        &["certs", "cert", "certificates", "tls"],
+        "`etcdsnap get FILE secrets --field-selector type=kubernetes.io/tls` lists the certificates in Secrets; \
+        `etcdsnap get FILE csr` lists CertificateSigningRequests; the certificates of the nodes are not in a backup",
+    ),
     (&["compare", "cmp"], "`etcdsnap diff A B` compares two backups"),
     (
         &["version"],
@@ -99,10 +108,15 @@ const WORDS: &[(&[&str], &str)] = &[
     ),
     (
         &["cluster-info", "config"],
-        "`etcdsnap status FILE` prints of which cluster a backup is; `etcdsnap members FILE` lists its members",
+        "`etcdsnap status FILE` prints the cluster of a backup (Identity); `etcdsnap members FILE` lists its members",
+    ),
+    (
+        &["token", "bootstrap"],
+        "`etcdsnap kv FILE /bootstrap/ --prefix --keys-only` lists the bootstrap data of k3s and RKE2, which are encrypted with \
+        the token of the server; the token itself is not in a backup",
     ),
     (&["proxy", "port-forward", "kubectl"], "`etcdsnap serve FILE` serves a backup to kubectl"),
-    (&["endpoint", "health"], "`etcdsnap verify FILE` checks a backup; no running etcd is asked"),
+    (&["endpoint", "health"], "`etcdsnap verify FILE` checks a backup; etcdsnap connects to no running etcd"),
     (
         &["doctor", "preflight", "lint"],
         "`etcdsnap verify FILE` checks a backup; `etcdsnap restore FILE --data-dir DIR --member NAME --dry-run` checks a restore",
@@ -126,7 +140,7 @@ const WORDS: &[(&[&str], &str)] = &[
     ),
     (
         &["edit", "delete", "patch", "replace", "scale", "set", "label", "annotate", "rollout", "exec", "logs", "top"],
-        "a backup is not changed and runs nothing: of kubectl there are get, describe and diff",
+        "a backup cannot be changed, and nothing runs in it; of kubectl's commands there are get, describe and diff",
     ),
 ];
 
@@ -169,26 +183,31 @@ pub(crate) fn unknown(command: &Command, words: &[&OsString]) -> Option<Error> {
     Some(Error::usage(format!("there is no command {first}")).hinted(Advice::quoting(hint)))
 }
 
-/// A hint for a command line that clap refuses.
-pub(crate) fn hint(error: &mut clap::Error) -> Option<Advice> {
-    if error.kind() != ErrorKind::MissingRequiredArgument {
-        return None;
-    }
-    let Some(ContextValue::Strings(missing)) = error.get(ContextKind::InvalidArg) else { return None };
+/// The name of a command, with that of the group that it is in: `bolt get`.
+pub(crate) fn name(of: &Command) -> &str {
+    of.get_bin_name().and_then(|name| name.strip_prefix("etcdsnap ")).unwrap_or_default()
+}
+
+/// A hint for a command line of the command `of` that clap refuses because a word is missing, or is one too many.
+pub(crate) fn hint(error: &clap::Error, of: &Command) -> Option<Advice> {
+    let missing = match (error.kind(), error.get(ContextKind::InvalidArg)) {
+        (ErrorKind::MissingRequiredArgument, Some(ContextValue::Strings(missing))) => missing.as_slice(),
+        (ErrorKind::UnknownArgument, Some(ContextValue::String(word))) if !word.starts_with('-') => &[],
+        _ => return None,
+    };
     let lacks = |name: &str| missing.iter().any(|arg| arg.starts_with(name));
-    let usage = error.get(ContextKind::Usage).map(ToString::to_string).unwrap_or_default();
-    let examples = [
-        ("--data-dir", "etcdsnap restore", DESTINATIONS),
-        ("--to", "etcdsnap export", EXPORTS),
-        ("--to", "etcdsnap salvage", SALVAGES),
-    ];
-    let example = examples.iter().find(|(flag, command, _)| lacks(flag) && usage.contains(command));
+    let examples =
+        [("--data-dir", "restore", DESTINATIONS), ("--to", "export", EXPORTS), ("--to", "salvage", SALVAGES)];
+    let example = examples.iter().find(|(flag, command, _)| lacks(flag) && *command == name(of));
     if let Some((.., example)) = example {
-        // the usage line has each flag that was typed as if it were required
-        error.remove(ContextKind::Usage);
         return Some(Advice::quoting(example));
     }
-    (lacks("<SNAPSHOT>") && is_pipe()).then(|| Advice::quoting("- is standard input: ... | `etcdsnap verify -`"))
+    if lacks("<SNAPSHOT>") && is_pipe() {
+        return Some(Advice::quoting("- is standard input: ... | `etcdsnap verify -`"));
+    }
+    let help = of.get_after_help()?.to_string();
+    let example = help.lines().skip_while(|line| *line != "Examples:").nth(1)?.trim();
+    Some(Advice::quoting(&format!("for example `{example}`")))
 }
 
 const DESTINATIONS: &str = "name the member, and where it goes, as in one of these:

@@ -330,7 +330,9 @@ fn note_log(source: &Source, load: &Load, snapshot: &Snapshot<'_>) {
         _ if left == 0 => {}
         None if unsure == left => {
             note(format!("{left} entries of the log are past the last commit on disk and left out"));
-            say!("hint: --uncommitted keep applies them too: a client may have got the answer that they were written");
+            say!(
+                "hint: --uncommitted keep applies them too: clients may have been answered that these writes succeeded"
+            );
         }
         _ => note(format!("{left} entries of the log are left out")),
     }

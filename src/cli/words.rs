@@ -52,11 +52,19 @@ pub(crate) fn complete(command: &Command, mut args: Vec<OsString>) -> Result<(Ve
     let mut words = words(&args, at.saturating_add(1), |flag| takes_value(&[of, command], flag));
     let place = words.drain(..before.min(words.len())).next_back().unwrap_or(at).saturating_add(1);
     let word = words.first().and_then(|at| args.get(*at));
+    if before > 0
+        && let Some(error) = pattern_second(&args, place, &words)
+    {
+        return Err(error);
+    }
     if of.get_name() == "restore" {
         no_objects(&args, &words).map_or(Ok(()), Err)?;
     }
     if matches!(of.get_name(), "get" | "describe" | "timeline" | "history" | "export") {
         second_file(of.get_name(), &args, &words).map_or(Ok(()), Err)?;
+    }
+    if let Some(error) = named_by_flag(&args, first..at, words.first(), word.is_some_and(|word| is_file(word, rest))) {
+        return Err(error);
     }
     let variable = env::var_os(VARIABLE).filter(|file| !file.is_empty());
     match (variable, word) {
@@ -247,18 +255,46 @@ pub(crate) fn is_kind(word: &OsString) -> bool {
     Resources::default().has_all(kinds)
 }
 
+/// The reason where a flag such as `-f` names the file, and no word does.
+fn named_by_flag(args: &[OsString], names: Range<usize>, word: Option<&usize>, is_named: bool) -> Option<Error> {
+    let values = names.end.saturating_add(2)..args.len();
+    let is_flag = |at: &usize| {
+        let flag = at.checked_sub(1).and_then(|at| args.get(at)).and_then(Flag::of);
+        flag.is_some_and(|flag| flag.names_file())
+    };
+    let is_there = |at: &usize| args.get(*at).is_some_and(|word| Locator::is_there(Path::new(word)));
+    let file = values.filter(|at| !is_named || word == Some(at)).find(|at| is_flag(at) && is_there(at))?;
+    let flag = file.checked_sub(1)?;
+    let others = args.iter().enumerate().skip(names.end.saturating_add(1));
+    let others = others.filter(|(at, _)| *at != file && *at != flag).map(|(_, word)| word);
+    let call = Call::new("etcdsnap").args(args.get(names.start..=names.end)?).arg(args.get(file)?).args(others);
+    let what = format!("{}: the snapshot is named without a flag", file_name(args.get(flag)?));
+    Some(Error::usage(what).hinted(call))
+}
+
+/// The reason where the PATTERN of `grep` comes after the file, at `place`.
+fn pattern_second(args: &[OsString], place: usize, words: &[usize]) -> Option<Error> {
+    let (file, second) = (place.checked_sub(1)?, *words.first()?);
+    let is_there = |at: usize| args.get(at).is_some_and(|word| Locator::is_there(Path::new(word)));
+    if !is_there(file) || is_there(second) {
+        return None;
+    }
+    let others = args.iter().enumerate().skip(2).filter(|(at, _)| ![file, second].contains(at)).map(|(_, word)| word);
+    let call = Call::new("etcdsnap grep").arg(args.get(second)?).arg(args.get(file)?).args(others);
+    let what = format!("there is no file {}", file_name(args.get(second)?));
+    Some(Error::usage(what).hinted(Advice::from("PATTERN comes first:").call(call)))
+}
+
 /// The reason where the file is one of the later words.
 fn misplaced(args: &[OsString], names: Range<usize>, words: &[usize], rest: Rest) -> Option<Error> {
     let first = args.get(*words.first()?)?;
     let file = *words.iter().skip(1).find(|at| args.get(**at).is_some_and(|word| is_file(word, rest)))?;
     let others = args.iter().enumerate().skip(names.end.saturating_add(1)).filter(|(at, _)| *at != file);
-    // the flag that named the file; and the name of a command of etcdctl, such as the `get` of `kv get FILE KEY`
-    let named_by =
-        file.checked_sub(1).filter(|at| args.get(*at).and_then(Flag::of).is_some_and(|flag| flag.names_file()));
+    // the name of a command of etcdctl, such as the `get` of `kv get FILE KEY`
     let is_first = |at: usize| words.first() == Some(&at);
     let is_verb =
         |at: usize| is_first(at) && (rest.is_none() || rest == Rest::Keys && (first == "get" || first == "list"));
-    let others = others.filter(|(at, _)| Some(*at) != named_by && !is_verb(*at));
+    let others = others.filter(|(at, _)| !is_verb(*at));
     let name = args.get(names.start..=names.end)?.iter();
     let call = Call::new("etcdsnap").args(name.chain([args.get(file)?])).args(others.map(|(_, word)| word));
     let what = format!("there is no file {}", file_name(first));

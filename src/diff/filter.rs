@@ -34,7 +34,7 @@ impl FromStr for DiffFilter {
 }
 
 impl DiffFilter {
-    const LETTERS: &str = "letters of A (added), D (deleted), M (modified), R (replaced); small ones leave out";
+    const LETTERS: &str = "letters of A (added), D (deleted), M (modified), R (replaced); lower-case letters leave out";
 
     /// Whether a difference is listed. One that is not known may be a change or a replacement.
     #[must_use]
@@ -65,7 +65,7 @@ impl DiffFilter {
         let kinds =
             [(self.added, "added"), (self.removed, "removed"), (self.replaced, "replaced"), (self.changed, "changed")];
         let left: Vec<_> = kinds.iter().filter(|(listed, _)| !listed).map(|(_, name)| *name).collect();
-        (!left.is_empty()).then(|| format!("--diff-filter: what was {} is counted and not listed", left.join(" or ")))
+        (!left.is_empty()).then(|| format!("--diff-filter: what was {} is counted, but not listed", left.join(" or ")))
     }
 }
 

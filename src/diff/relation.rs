@@ -151,7 +151,7 @@ impl<'a> Relation<'a> {
         let (older, newer) = if self.newer() == Newer::From { (to, from) } else { (from, to) };
         if !self.one && newer.compacted > older.head && self.same_cluster(related) == Some(true) {
             notes.push(format!(
-                "objects that were created and deleted between the revisions {} and {} are not shown, nor by history: {} is compacted there",
+                "objects that were created and deleted between the revisions {} and {} are in neither backup: {} is compacted up to there",
                 older.head, newer.compacted, newer.name
             ));
         }
@@ -160,7 +160,7 @@ impl<'a> Relation<'a> {
             sides.into_iter().take(if self.one { 1 } else { 2 }).filter(|(side, ..)| side.damaged)
         {
             notes.push(format!(
-                "{} is damaged: only its readable part is compared, and the {count} objects listed as {verb} may only be lost there",
+                "{} is damaged: only its readable part is compared, and the {count} objects listed as {verb} may only be missing because of the damage",
                 side.name
             ));
         }

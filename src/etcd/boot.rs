@@ -80,7 +80,7 @@ pub enum Role<'b> {
 #[must_use]
 pub fn starts_on(state: &State, role: Role<'_>) -> Vec<(Minor, Startup)> {
     let judged = JUDGED.iter().map(|etcd| (*etcd, start(*etcd, state, role)));
-    let why = |writer| format!("wrote it, and is not judged: whether etcd {writer} starts is not known");
+    let why = |writer| format!("wrote it, and etcdsnap does not know whether etcd {writer} starts on it");
     let unjudged = newer_writer(state).map(|writer| (writer, Startup { ok: None, why: why(writer) }));
     judged.chain(unjudged).collect()
 }

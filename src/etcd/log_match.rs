@@ -15,8 +15,7 @@ use crate::{
 /// compacted since.
 const ENOUGH: usize = 8;
 
-const OTHER: &str = "the log is of another cluster, of the same before it was restored, or of a member that a later leader \
-                     overruled: use the log of another member, or the backup without a log";
+const OTHER: &str = "the log belongs to another cluster, to this cluster before a restore, or to a member whose entries a later leader replaced: use the log of another member, or the backup without a log";
 
 impl<'a> Snapshot<'a> {
     /// Checks that `log` continues from this db, as far as the two show it.
@@ -30,11 +29,11 @@ impl<'a> Snapshot<'a> {
         };
         let Some(index) = self.state.meta.consistent_index.filter(|index| *index > 0) else {
             let hint = "only a db with meta/consistent_index can be rolled forward";
-            return no("it has no record of which entries of the log it holds".to_owned(), hint);
+            return no("it does not record which entries of the log it holds".to_owned(), hint);
         };
         let entries = log.entries();
         let (Some(first), Some(last)) = (entries.first(), entries.last()) else {
-            return no("the log has no entries".to_owned(), "name the folder with the member's own log");
+            return no("the log has no entries".to_owned(), "name the folder that holds the log of this member");
         };
         if first.index > index.saturating_add(1) {
             let (missing, first) = (first.index.saturating_sub(index).saturating_sub(1), first.index);
@@ -55,17 +54,21 @@ impl<'a> Snapshot<'a> {
         if let Some((entry, key, revision)) = overlap.differs {
             let key = excerpt(&key);
             let what = format!(
-                "entry {entry} of the log puts {key}, and revision {revision}, which should be that change, is another one"
+                "entry {entry} of the log puts {key}, but revision {revision}, which should be this change, is a different one"
             );
             return no(what, OTHER);
         }
         let unfound = overlap.unfound;
         if overlap.found == 0 && overlap.puts >= ENOUGH {
-            let what = format!("of the {} values that the log puts before it, none is in it", overlap.puts);
+            let what =
+                format!("none of the {} values that earlier entries of the log put is in the backup", overlap.puts);
             return no(what, OTHER);
         }
         if unfound >= ENOUGH && unfound > overlap.found.saturating_mul(4) {
-            let what = format!("of the {} values that the log puts before it, {unfound} are not in it", overlap.puts);
+            let what = format!(
+                "{unfound} of the {} values that earlier entries of the log put are not in the backup",
+                overlap.puts
+            );
             return no(what, OTHER);
         }
         Ok(())
@@ -108,7 +111,7 @@ impl<'a> Snapshot<'a> {
         let later = |id| log.entries().iter().skip(before.len()).any(|entry| added(entry) == Some(id));
         let stranger = own.filter(|id| !known(*id) && !later(*id));
         match stranger.or_else(|| before.iter().filter_map(added).find(|id| !known(*id))) {
-            Some(id) => Err(format!("the log has member {id:x}, which is not in the backup")),
+            Some(id) => Err(format!("the log names member {id:x}, which is not in the backup")),
             None => Ok(()),
         }
     }

@@ -27,7 +27,7 @@ impl Key {
         let read = File::open(path).and_then(|file| file.take(1 << 20).read_to_end(&mut key));
         read.map_err(|source| Error::io(name.to_string(), "read", source))?;
         if key.len() < 16 {
-            let what = format!("{name}: a key has at least 16 bytes, this has {}", key.len());
+            let what = format!("{name}: a key has at least 16 bytes, this one has {}", key.len());
             return Err(Error::usage(what).hinted("head -c 32 /dev/urandom > FILE makes one"));
         }
         Ok(Self(key))

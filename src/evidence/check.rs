@@ -91,7 +91,7 @@ pub fn check(file: &Path, anchors: &[String], key: Option<&Key>) -> Result<Check
         }
         number = number.saturating_add(1);
         let Some(line) = line.strip_suffix(b"\n") else {
-            checked.fault(Some(number), "a record that was cut off, or is no record".to_owned());
+            checked.fault(Some(number), "the line is cut off, or is not a record".to_owned());
             break;
         };
         checked.record(number, line, before.as_deref(), key);
@@ -121,8 +121,10 @@ impl Checked {
         let record = serde_json::from_slice::<Record>(line).ok();
         let is_time = |time: &str| time.parse::<Timestamp>().is_ok();
         let Some(record) = record.filter(|record| is_time(&record.start) && is_time(&record.end)) else {
-            return self
-                .fault(Some(number), "no record: a run was broken off while it wrote, or it was changed".to_owned());
+            return self.fault(
+                Some(number),
+                "not a record: a run was interrupted while it wrote, or the line was changed".to_owned(),
+            );
         };
         self.records = self.records.saturating_add(1);
         let is_signed = unsigned(line).is_some();

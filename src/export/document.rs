@@ -79,7 +79,9 @@ impl Tally<'_> {
         }
         steps.push(apply.arg(folder).into());
         if self.namespaces && self.pods {
-            steps.push("and again if a Pod was refused: a new Namespace has its ServiceAccount after a moment".into());
+            steps.push(
+                "run it again if a Pod was refused: a new Namespace gets its ServiceAccount after a moment".into(),
+            );
         }
         Next(steps)
     }

@@ -92,7 +92,7 @@ impl fmt::Display for Why {
             Self::Owned => "made by a controller for its owner",
             Self::Made => "made by every cluster itself",
             Self::Running => "made by components that run in the cluster",
-            Self::Over => "ended, or valid only then",
+            Self::Over => "ended, or valid only at the time of the backup",
             Self::Deleted => "being deleted",
             Self::NotServed => "not served by default: --exact exports it as it is stored",
             Self::NoObject => "not a Kubernetes object",

@@ -112,7 +112,7 @@ impl<'a> Tally<'a> {
         let reasons: Vec<_> = self.left_out.iter().map(|(why, count)| format!("{count} {why}")).collect();
         let what = match reasons.as_slice() {
             [] => "there is no such object".to_owned(),
-            reasons => format!("all is left out: {}", reasons.join(", ")),
+            reasons => format!("every object is left out: {}", reasons.join(", ")),
         };
         let hint =
             (!reasons.is_empty()).then_some("--all exports everything except secrets; --reveal exports those too");

@@ -138,7 +138,7 @@ impl Mask {
         let read = File::open(path).and_then(|opened| opened.take(1 << 20).read_to_end(&mut key));
         read.map_err(|source| io_error(&file, source))?;
         if key.len() < 16 {
-            let what = format!("{file}: a mask's key has at least 16 bytes, this has {}", key.len());
+            let what = format!("{file}: a key for masks has at least 16 bytes, this one has {}", key.len());
             return Err(Error::usage(what).hinted("head -c 32 /dev/urandom > FILE makes one"));
         }
         Ok(Self { key: Some(key), base64: false })

@@ -42,7 +42,7 @@ impl Newest {
     pub fn doubt(&self) -> Option<String> {
         let (time, Unsure { revision, newest }) = (self.time?, self.unsure?);
         Some(format!(
-            "the newest time may be {newest} instead of {time}: revision {revision} has it, and no other time in the backup shows whether that clock was right"
+            "the newest time may be {newest} instead of {time}: revision {revision} holds it, and no other time in the backup shows whether that clock was right"
         ))
     }
 }

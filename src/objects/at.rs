@@ -71,7 +71,7 @@ impl Dated {
         if let Some(revision) = clock.written_by(moment) {
             return Ok(Self::Revision { revision, gap: clock.gap(revision), later: clock.written_after(moment) });
         }
-        let what = format!("no revision is known to be written by {moment}");
+        let what = format!("no revision is known to be written at {moment} or before");
         let hint = match clock.span() {
             Some((first, last)) => {
                 format!("the objects in the backup hold times from {first} to {last}; or name a revision")
@@ -94,7 +94,7 @@ impl Dated {
 fn unsure_at(moment: Moment, newest: Moment, Unsure { revision, newest: unsure }: Unsure) -> Error {
     let before = revision.saturating_sub(1);
     Error::not_found(format!(
-        "it is not certain which revision was the last at {moment}: revision {revision} has the time {unsure}, {newest} is the newest of all others, and no other time shows whether the clock was right or nothing was written in between"
+        "it is not certain which revision was the last at {moment}: revision {revision} has the time {unsure}, and the newest other time is {newest}; either that clock was wrong, or nothing was written in between"
     ))
     .hinted(format!("--rev {before} is the state before it; without --at the last state is shown"))
 }

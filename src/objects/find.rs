@@ -49,7 +49,11 @@ impl<'a> Cluster<'a> {
     /// # Errors
     /// When there is no such kind, or a word is no object's name.
     pub fn select(&self, query: &Query) -> Result<Selection> {
-        let selection = Selection::new(&query.what, query.namespace.as_deref(), &self.resources)?;
+        let selection = Selection::new(&query.what, query.namespace.as_deref(), &self.resources);
+        let selection = selection.map_err(|error| match query.what.first().and_then(|name| self.called(name)) {
+            Some(one) => error.hinted(format!("did you mean {one}?")),
+            None => error,
+        })?;
         Ok(selection.within(query.range.clone()))
     }
 

@@ -63,7 +63,7 @@ impl Doubt {
             let name = one_line(&file.name);
             let why = doubt.findings.first().map_or(String::new(), |first| format!(" ({})", one_line(first)));
             let what = match doubt.source.as_str() {
-                "" => format!("{name} lies beside it: it was made from a doubtful backup"),
+                "" => format!("{name} is next to it: it was made from a doubtful backup"),
                 from => {
                     format!("it was made from {}, which was {}{why}", one_line(from), one_line(&doubt.verdict))
                 }

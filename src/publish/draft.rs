@@ -141,7 +141,7 @@ pub(crate) fn target(to: &Path) -> Result<PathBuf> {
     check_names(&to)?;
     let to = real(&to)?;
     if to.exists() && !to.is_file() {
-        let what = format!("{}: it is there, and is no file", to.display());
+        let what = format!("{}: it exists, and is not a file", to.display());
         return Err(Error::usage(what).hinted("name a file"));
     }
     Draft::recover(&to, Run::Rows)?;

@@ -200,7 +200,7 @@ impl Journal {
         let zone = Zone::of(folder, &self.also, run);
         let check = |step: &Step| match [&step.from, &step.to].into_iter().find(|path| !zone.holds(path)) {
             Some(path) => {
-                let what = format!("its journal names {}, which no run from here renames", path.display());
+                let what = format!("its journal names {}, which is no path of this run", path.display());
                 Err(unsure(folder, run, &what))
             }
             None => Ok(()),
@@ -213,7 +213,7 @@ impl Journal {
             }
         } else {
             if self.steps.iter().any(|step| !step.is_done() && !step.is_to_do()) {
-                return Err(unsure(folder, run, "what it was to rename is not where it was"));
+                return Err(unsure(folder, run, "what it had to rename is not there"));
             }
             self.steps.iter().filter(|step| step.is_done()).try_for_each(check)?;
             for step in self.steps.iter().rev().filter(|step| step.is_done()) {
@@ -259,12 +259,12 @@ pub(super) fn forget(folder: &Path) -> io::Result<()> {
 /// That a person has to look at it.
 pub(super) fn unsure(folder: &Path, run: Run, why: &str) -> Error {
     let (run, hint) = match run {
-        Run::Restore => ("a restore", "look into it: an old member may be there; then move it away"),
-        Run::Export => ("an export", "look into it, then move it away"),
-        Run::Salvage => ("a salvage", "look into it, then move it away"),
-        Run::Rows => ("a run", "look into it, then move it away"),
+        Run::Restore => ("a restore", "look inside: it may hold an old member; then move it to another place"),
+        Run::Export => ("an export", "look inside, then move it to another place"),
+        Run::Salvage => ("a salvage", "look inside, then move it to another place"),
+        Run::Rows => ("a run", "look inside, then move it to another place"),
     };
-    Error::usage(format!("{}: {run} was broken off here, and {why}", folder.display())).hinted(hint)
+    Error::usage(format!("{}: {run} was interrupted here, and {why}", folder.display())).hinted(hint)
 }
 
 #[cfg(test)]

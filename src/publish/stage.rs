@@ -201,7 +201,7 @@ fn clear(folder: &Path, run: Run) -> Result<()> {
     let Some(lock) = lock(folder)? else { return Ok(()) };
     // Its journal decides what is renamed and removed: whoever may create folders here could write any journal.
     if lock.metadata().map_err(fault(folder, "look at"))?.uid() != rustix::process::geteuid().as_raw() {
-        return Err(unsure(folder, run, "another user has left it"));
+        return Err(unsure(folder, run, "it belongs to another user"));
     }
     if let Some(journal) = Journal::read(folder, run)? {
         journal.recover(folder, run)?;

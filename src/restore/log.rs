@@ -46,7 +46,7 @@ impl FromLog {
                 return Ok(None);
             }
             let what = format!("{}: a data directory without a log: the db alone may be incomplete", facts.source);
-            let hint = "--wal DIR names its log, --no-wal takes the db alone".to_owned();
+            let hint = "--wal DIR names its log, --no-wal uses the db alone".to_owned();
             return Err(Error::refused(what).hinted(hint));
         };
         let (load, unsure) = (&facts.load, log.unapplied.past_commit);
@@ -55,7 +55,7 @@ impl FromLog {
         if unsure > 0 && load.uncommitted.is_none() && !named {
             let what = format!(
                 "{}: {unsure} entries of its log are past the last commit on disk: \
-                 a client may have got the answer that they were written",
+                 clients may have been answered that these writes succeeded",
                 facts.source
             );
             let hint = "--uncommitted keep restores them too, --uncommitted drop leaves them out";
@@ -83,17 +83,14 @@ pub(super) fn warnings(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
     let (more, unsure) = (log.unapplied.applied_at_start, log.unapplied.past_commit);
     if log.uncommitted > 0 {
         let what = format!("{} entries past the last commit on disk are restored", log.uncommitted);
-        findings.push(
-            Finding::warning(Code::Uncommitted, what)
-                .hint("the other members, where they still are, may not have them"),
-        );
+        findings.push(Finding::warning(Code::Uncommitted, what).hint("other members that still run may not have them"));
     }
     let left = more.saturating_add(unsure).saturating_sub(log.applied);
     if left == 0 {
         return;
     }
     let what = if !facts.load.wal {
-        format!("{left} entries of the log are not in the db, and are lost")
+        format!("{left} entries of the log are not in the db, and will be lost")
     } else if facts.load.uncommitted == Some(Uncommitted::Drop) && left == unsure {
         format!("{left} entries past the last commit on disk are left out, and are lost")
     } else {
@@ -101,7 +98,7 @@ pub(super) fn warnings(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
     };
     let hint = match facts.load.wal {
         false => "etcd itself applies them when it starts on the directory",
-        true => "clients may have got the answer that they were written",
+        true => "clients may have been answered that these writes succeeded",
     };
     findings.push(Finding::warning(Code::LogNotApplied, what).hint(hint));
 }

@@ -35,7 +35,7 @@ impl Target {
                 Call::new("talosctl bootstrap").arg(format!("--recover-from={path}")),
                 Call::new("k3s server --cluster-reset").arg(format!("--cluster-reset-restore-path={path}")),
             ];
-            let first = format!("give {file} to what restores your cluster, such as one of:");
+            let first = format!("restore the cluster from {file} with one of these:");
             return [first].into_iter().chain(restores.iter().map(|call| format!("  {call}"))).collect();
         }
         let mut steps = copies(self, plan);
@@ -67,7 +67,7 @@ fn copies(to: &Target, plan: &Plan<'_>) -> Vec<String> {
         format!("  {} to the machine of {}", printable(folder), printable(machine))
     };
     let first = "copy each folder to its machine, as member/ of the data directory there:".to_owned();
-    let last = "then start each, with its own --data-dir:".to_owned();
+    let last = "then start etcd on each machine, with the --data-dir of that machine:".to_owned();
     [first].into_iter().chain(places.iter().map(copy)).chain([last]).collect()
 }
 
@@ -119,8 +119,8 @@ fn of_installer(installer: Option<Installer>) -> &'static [&'static str] {
             "         back when member/ is in /var/lib/etcd on all of these nodes; then restart the kubelet on every node",
         ],
         Some(Installer::K3s) => &[
-            "k3s, RKE2: stop the server; put member/ into the folder server/db/etcd of its data directory (its file `name`",
-            "           holds the name of the member); start the server with the token it had when the backup was taken",
+            "k3s, RKE2: stop the server; put member/ into the folder server/db/etcd of the data directory (the file `name`",
+            "           there holds the name of the member); start the server with the token of the time of the backup",
         ],
         Some(Installer::OpenShift) => &[
             "OpenShift: stop the static pods, put member/ into /var/lib/etcd on the recovery host, and continue with the",

@@ -34,8 +34,7 @@ impl Trust {
             Trailer::Differs { stored, computed } if !wrong_trailer => {
                 let (stored, computed) = (hex(stored), hex(computed));
                 let what = format!("{path}: expected sha256 {stored}, got {computed}");
-                let hint = "the file is not what was saved: use another copy of it; \
-                    --skip-hash-check --force takes it as it is";
+                let hint = "the file was changed after it was saved: use another copy of it; --skip-hash-check --force restores it anyway";
                 return Err(refused(what, Advice::from(hint).lines([verify].into_iter().chain(salvage))));
             }
             Trailer::Absent if !skip_hash_check => {

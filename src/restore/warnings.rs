@@ -27,22 +27,22 @@ fn of_members(facts: &Facts<'_>, plan: &Plan<'_>, findings: &mut Vec<Finding>) {
     let old = &facts.state.members;
     let Some(cluster) = &plan.cluster else { return };
     if cluster.members.iter().any(|member| old.iter().any(|old| old.id == member.id)) {
-        let what = "the new members have ids of the old ones: same URLs, same token";
-        let hint = "make sure that no old member runs: the new members would take it for one of them; or give another \
-                    --initial-cluster-token";
+        let what = "the new members have the same ids as the old ones: same URLs, same token";
+        let hint =
+            "make sure that no old member runs: it could join the new cluster; or give another --initial-cluster-token";
         findings.push(Finding::warning(Code::SameIds, what).hint(hint));
     }
     let local = |url: &&String| ["://localhost:", "://127.0.0.1:", "://[::1]:"].iter().any(|host| url.contains(host));
     if let Some(url) = cluster.members.iter().flat_map(|member| &member.peer_urls).find(local) {
         let what =
-            format!("the other members will use {url} to reach this member, and this cannot work from another machine");
+            format!("the other members will use {url} to reach this member: this does not work from another machine");
         let finding = Finding::warning(Code::Localhost, what);
         let known = old.iter().any(|old| old.peer_urls.contains(url));
         findings.push(if known { finding } else { finding.hint("--member NAME takes the URLs from the snapshot") });
     }
     for member in cluster.members.iter().filter(|member| !member.is_learner) {
         if old.iter().any(|old| old.is_learner && old.name == member.name) {
-            let what = format!("{} was a learner, and is going to vote", member.name);
+            let what = format!("{} was a learner, and becomes a voter", member.name);
             findings.push(
                 Finding::warning(Code::Learner, what).hint(format!("--learner {} keeps it a learner", member.name)),
             );
@@ -50,8 +50,8 @@ fn of_members(facts: &Facts<'_>, plan: &Plan<'_>, findings: &mut Vec<Finding>) {
     }
     let unstarted = old.iter().filter(|member| !member.started()).count();
     if unstarted > 0 {
-        let what = format!("members of the snapshot that never started, and so have no name: {unstarted}");
-        findings.push(Finding::info(Code::Unstarted, what).hint("add them again when the cluster is up"));
+        let what = format!("members of the snapshot that never started, and have no name: {unstarted}");
+        findings.push(Finding::info(Code::Unstarted, what).hint("add these members again when the cluster runs"));
     }
     let gone = old.iter().filter(|old| old.started() && cluster.members.iter().all(|member| member.name != old.name));
     let gone: Vec<_> = gone.map(|old| old.name.as_str()).collect();
@@ -103,16 +103,14 @@ fn of_state(facts: &Facts<'_>, wanted: &Wanted, plan: &Plan<'_>, findings: &mut 
         let kept = plan.state.leases.iter().filter(|lease| lease.remaining_ttl > 0).count();
         let most = plan.state.leases.len();
         let what = match kept {
-            0 => format!("leases are kept, and get their full time to live again: {most}"),
-            _ => format!(
-                "leases are kept: {most}, of which {kept} get their remaining time to live, the others the full one"
-            ),
+            0 => format!("{most} leases are kept, and get their full time to live again"),
+            _ => format!("{most} leases are kept: {kept} get their remaining time to live, the others the full one"),
         };
         findings.push(Finding::info(Code::Leases, what).hint("--drop-leases removes them and their keys"));
     }
     let dropped = !plan.changes.deleted.is_empty() || wanted.carry.drop_auth;
     if dropped && !plan.changes.defrag {
-        let what = "dropped data stay in the file's free pages until etcd overwrites them";
+        let what = "removed data stay in free pages of the file until etcd overwrites them";
         findings.push(Finding::info(Code::FreePages, what).hint("--defrag leaves out free pages"));
     }
     if let Some(downgrade) = plan.state.cluster.downgrade.as_ref().filter(|downgrade| downgrade.enabled) {
@@ -120,7 +118,7 @@ fn of_state(facts: &Facts<'_>, wanted: &Wanted, plan: &Plan<'_>, findings: &mut 
         findings.push(Finding::warning(Code::Downgrade, what).hint("--clear-downgrade ends it"));
     }
     if let Some(etcd) = wanted.for_etcd.filter(|_| facts.goes_down_above(wanted.for_etcd)) {
-        let what = format!("the downgrade that is in progress is ended: it would stop above etcd {etcd}");
+        let what = format!("the downgrade in progress is ended: its target is newer than etcd {etcd}");
         findings.push(Finding::info(Code::Downgrade, what));
     }
     match wanted.for_etcd {
@@ -152,8 +150,9 @@ fn of_state(facts: &Facts<'_>, wanted: &Wanted, plan: &Plan<'_>, findings: &mut 
 fn of_revisions(facts: &Facts<'_>, wanted: &Wanted, plan: &Plan<'_>, findings: &mut Vec<Finding>) {
     if let Some(cut) = facts.cut {
         let last = facts.db_head;
-        let what =
-            format!("only the keys go back to revision {cut}: members, leases, users and alarms are as of {last}");
+        let what = format!(
+            "only the keys go back to revision {cut}: members, leases, users and alarms are those of revision {last}"
+        );
         findings.push(Finding::warning(Code::Cut, what).hint("a db does not hold their earlier state"));
     }
     if facts.orphans > 0 && !wanted.carry.drop_leases {
@@ -168,11 +167,10 @@ fn of_revisions(facts: &Facts<'_>, wanted: &Wanted, plan: &Plan<'_>, findings: &
         );
     }
     if wanted.bump == Some(Bump::Auto) && !wanted.past.as_ref().is_some_and(|past| past.is_end) {
-        let what = format!("how far the old cluster got is not known: {GUESS} more revisions are a guess");
-        findings.push(
-            Finding::info(Code::BumpGuess, what)
-                .hint("--past DIR, for the data directories of most of its dead members: only they know its end"),
-        );
+        let what = format!("the last revision of the old cluster is not known: adding {GUESS} is a guess");
+        findings.push(Finding::info(Code::BumpGuess, what).hint(
+            "--past DIR names the data directories of dead members: those of most members show the last revision",
+        ));
     }
     for (name, revision) in wanted.past.iter().flat_map(|past| &past.damaged) {
         let what = format!("{name} is damaged: it may have held revisions after {revision}, the highest that was read");
@@ -187,7 +185,7 @@ fn of_revisions(facts: &Facts<'_>, wanted: &Wanted, plan: &Plan<'_>, findings: &
             .max(wanted.known)
             .is_some_and(|past| past >= plan.new_revision)
     {
-        let what = format!("the revision {} is not above all that the old cluster handed out", plan.new_revision);
+        let what = format!("the revision {} is not higher than all revisions of the old cluster", plan.new_revision);
         findings.push(Finding::warning(Code::BumpLow, what).hint("--bump-revision auto goes past it"));
     }
 }

@@ -14,6 +14,9 @@ use crate::{
     publish::now,
 };
 
+/// etcd's default for `--name`.
+const DEFAULT_NAME: &str = "default";
+
 /// etcd's default for `--initial-cluster-token`.
 pub const DEFAULT_TOKEN: &str = "etcd-cluster";
 
@@ -69,6 +72,8 @@ pub struct Chosen {
 pub enum NotChosen {
     /// No member is named.
     Unsaid,
+    /// The member is named, and neither its cluster nor its URLs.
+    NameAlone(String),
     /// The manifest has the log in a folder of its own, and the restore does not.
     LogApart(String),
     /// The manifest has neither its cluster nor its URLs.
@@ -110,8 +115,10 @@ impl Whose {
             (Some(member), ..) => self.chosen(of_snapshot()?, member, None),
             (None, None, None) if self.all => self.chosen(of_snapshot()?, "", None),
             (None, None, None) => Err(NotChosen::Unsaid),
+            // the name that is etcdutl's default for the cluster, too
+            (None, Some(name), None) if name != DEFAULT_NAME => Err(NotChosen::NameAlone(name.clone())),
             (None, name, cluster) => {
-                let name = name.as_deref().unwrap_or("default");
+                let name = name.as_deref().unwrap_or(DEFAULT_NAME);
                 let cluster = cluster.as_deref().unwrap_or("default=http://localhost:2380");
                 self.chosen(NewCluster::parse(cluster, token, &self.learners)?, name, None)
             }

@@ -166,8 +166,7 @@ impl Alone {
         let requests = Requests::of(&snapshot, besides, revision)?;
         if members.unchanged() && requests.len() == 0 {
             let what = format!("{}: member {:x} is the only member already", source.name(), metadata.node_id);
-            let hint = "etcd starts on it as it is; --peer-urls changes its peer URLs, --compact gives up history, \
-                --disarm-alarms disarms alarms";
+            let hint = "etcd starts on it without a change; --peer-urls changes its peer URLs, --compact removes history, --disarm-alarms disarms alarms";
             return Err(Error::usage(what).hinted(hint));
         }
         let added = requests.len().saturating_add(members.changes.len() as u64);
@@ -243,8 +242,7 @@ fn load<'s>(
         let entries =
             if unsure == 1 { "1 entry of the log is".to_owned() } else { format!("{unsure} entries of the log are") };
         let what = format!("{}: {entries} past the last commit on disk", source.name());
-        let hint = "a client may have got the answer that they were written; only the other members know: \
-            --uncommitted keep commits them, --uncommitted drop leaves them out, as etcd's --force-new-cluster does";
+        let hint = "clients may have been answered that these writes succeeded; only the disks of the other members show whether they were committed: --uncommitted keep commits them, --uncommitted drop leaves them out, as etcd's --force-new-cluster does";
         return Err(Error::refused(what).hinted(hint));
     }
     let stops = |finding: &&Finding| [Code::LogGap, Code::LogEntry, Code::SnapAhead].contains(&finding.code);
@@ -311,9 +309,9 @@ impl Change for Alone {
             let kept = match (alarm.alarm.as_str(), self.disarm_alarms) {
                 (_, true) => "disarmed",
                 ("CORRUPT", _) => {
-                    "kept: etcd refuses requests; its data may be the wrong ones, and --disarm-alarms trusts them"
+                    "kept: etcd refuses requests, because the data of this member may be wrong; --disarm-alarms trusts these data"
                 }
-                _ => "kept: etcd refuses writes; --disarm-alarms --compact latest, and etcdctl defrag then, end that",
+                _ => "kept: etcd refuses writes; use --disarm-alarms --compact latest, then run etcdctl defrag",
             };
             ("alarm", format!("{} of member {}, {kept}", alarm.alarm, alarm.member))
         }));
@@ -324,7 +322,7 @@ impl Change for Alone {
         if log.dropped > 0 {
             lines.push(("", format!("{} entries after it are dropped", log.dropped)));
         }
-        let raft = "the last that the db holds: raft had other members than the db";
+        let raft = "the last entry in the db: raft had other members than the db";
         lines.extend(log.snapshot_at.map(|at| ("", format!("starts after entry {at}, {raft}"))));
         let added = log.last.saturating_sub(log.kept);
         lines.push(("", format!("{added} entries are added, up to {}", log.last)));

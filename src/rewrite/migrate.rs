@@ -254,7 +254,7 @@ impl Change for Migrate {
             let refuses = if alarm.alarm == "CORRUPT" { "requests" } else { "writes" };
             ("alarm", format!("{} of member {}, kept: etcd refuses {refuses}", alarm.alarm, alarm.member))
         }));
-        let starts = |at| ("log", format!("starts after entry {at}, the last that the db holds"));
+        let starts = |at| ("log", format!("starts after entry {at}, the last one in the db"));
         lines.extend(self.snapshot_at.map(starts));
         lines.extend(self.forced.iter().map(|forced| ("warning", forced.clone())));
         lines.push(("starts on", starting(&self.starts_on)));
@@ -263,7 +263,7 @@ impl Change for Migrate {
 
     fn next(&self, data_dir: &Path, wal_dir: Option<&Path>) -> Next {
         let call = Call::new("etcd --data-dir").arg(data_dir).option("--wal-dir", wal_dir);
-        let flags = format!("start etcd {} with the member's own flags and these:", self.to);
+        let flags = format!("start etcd {} with the flags of the member, and these:", self.to);
         Next(vec![Advice::from(flags).call(call)])
     }
 

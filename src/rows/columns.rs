@@ -45,7 +45,7 @@ pub const COLUMNS: [Column<Keys>; 28] = [
     Column::new(
         "snapshot_verdict",
         Of::Text(|of| of.header.verdict.map(Verdict::name)),
-        "what `verify` thinks of it: good, doubtful, or with `--force` damaged",
+        "the verdict of `verify`: good, doubtful, or with `--force` damaged",
     ),
     Column::required("key", Of::Text(|of| Some(&of.row.key)), "the key of etcd; bytes that are not UTF-8 are `\\xNN`"),
     Column::new("group", Of::Text(|of| of.row.group.as_deref()), "the API group, by the key; empty for the core group"),

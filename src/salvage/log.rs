@@ -66,9 +66,8 @@ pub(super) enum Fit {
 }
 
 const EMPTY: &str = "it has no entries";
-const NO_STATE: &str = "no root bucket that is left holds a state that it continues from";
-const NO_PAIR: &str = "no root bucket that is left and its entries belong together: the root names an old tree, or the log is \
-                       of another member or cluster";
+const NO_STATE: &str = "no root bucket that was found holds a state from which the log continues";
+const NO_PAIR: &str = "no root bucket that was found fits its entries: the root names an old tree, or the log is of another member or cluster";
 
 /// Goes back to the state that `log` continues from.
 pub(super) fn rebase(salvage: &mut Salvage<'_>, log: &Log<'_>) -> Fit {

@@ -110,7 +110,7 @@ pub struct Root {
     pub holes: u64,
     /// The last entry of the log that it includes.
     pub consistent_index: Option<u64>,
-    /// Whether pages of the file are of different times.
+    /// Whether the pages are of different times.
     pub mixed: bool,
 }
 

@@ -143,8 +143,8 @@ pub fn read<'a>(source: &'a Source, options: &Options) -> Result<Salvage<'a>> {
 }
 
 fn nothing(source: &Source, options: &Options) -> Error {
-    let what = format!("{}: not one record of an etcd db is in it", source.name());
-    let hint = (!options.scan).then_some("--scan looks for a db that is somewhere inside the file");
+    let what = format!("{}: there is no record of an etcd db in it", source.name());
+    let hint = (!options.scan).then_some("--scan looks for a db at any place in the file");
     Error::not_found(what).hinted_if(hint)
 }
 

@@ -13,7 +13,7 @@ pub(super) fn foreign(file: &str, bytes: &[u8]) -> Error {
 fn name(bytes: &[u8]) -> (String, &'static str, bool) {
     let has = |needle: &[u8]| bytes.get(..4096).unwrap_or(bytes).windows(needle.len().max(1)).any(|w| w == needle);
     let (what, hint, may_be_one) = match bytes {
-        [] => ("the file is empty", "the backup never arrived: take it again, or look for an older one", true),
+        [] => ("the file is empty", "the backup was not copied: take a new one, or use an older one", true),
         [b'S', b'Q', b'L', b'i', b't', b'e', b' ', ..] => (
             "an SQLite database",
             "k3s keeps its state in SQLite unless it runs with embedded etcd: open it with sqlite3, or take a backup with \
@@ -33,7 +33,7 @@ fn name(bytes: &[u8]) -> (String, &'static str, bool) {
         [0x7f, b'E', b'L', b'F', ..] => ("a program (ELF)", "name the backup, not the program", false),
         _ if Framing::of(bytes).is_some() => log(bytes),
         _ if bytes.iter().all(|b| *b == 0) => {
-            ("only zeros", "its content was never written, or is lost: use another copy", true)
+            ("only zeros", "its content was not written, or is lost: use another copy", true)
         }
         _ if has(b"\xef\xbf\xbd\xef\xbf\xbd\x0c\xef\xbf\xbd") => (
             "an etcd snapshot that was copied as text: bytes were replaced by U+FFFD",
@@ -45,7 +45,7 @@ fn name(bytes: &[u8]) -> (String, &'static str, bool) {
             "open the full backup (Full-...) that it belongs to",
             false,
         ),
-        [b'{' | b'[', ..] if is_text(bytes) => ("JSON text", "name the backup, not a document about it", false),
+        [b'{' | b'[', ..] if is_text(bytes) => ("JSON text", "name the backup itself", false),
         _ if is_text(bytes) => {
             ("text", "name the backup; if this was meant to be one, the download may have failed", false)
         }

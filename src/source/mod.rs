@@ -56,6 +56,7 @@ pub use locator::{Locator, Origin, is_stdin, is_url, without_secrets};
 pub use map::{free_space, ignore_file_size_signal};
 pub use options::Options;
 pub use part::{Digests, Part};
+pub use pick::part_of;
 pub use raft::{RaftFiles, RaftKind};
 pub use recent::Recent;
 pub use segment::SegmentName;

@@ -8,10 +8,9 @@ use super::{
     foreign,
     kept::Kept,
     locator::{Locator, Origin},
-    map,
     part::Part,
     pick::pick_one,
-    sniff::{HEAD, Sniffed, has_carriage_returns, sniff},
+    sniff::{HEAD, Sniffed, has_carriage_returns, is_container, sniff, sniffed},
     stdin, unpack, url,
 };
 use crate::{Code, Error, Finding, Result, bytes::file_name};
@@ -108,23 +107,9 @@ fn without_others(folder: &Path, found: Vec<String>, pick: Option<&str>, options
     if one { vec![(*backup).clone()] } else { found }
 }
 
-/// Whether the first bytes of a file are those of a container.
-fn is_container(path: &Path) -> bool {
-    matches!(sniffed(path), Some(Sniffed::Wrapped(_)))
-}
-
 /// Whether the first bytes of a file are those of a backup or a container.
 fn looks_like_backup(path: &Path) -> bool {
     sniffed(path).is_some_and(|sniffed| sniffed != Sniffed::Other)
-}
-
-/// Kind of a regular file by its first bytes.
-fn sniffed(path: &Path) -> Option<Sniffed> {
-    use std::os::unix::fs::FileExt as _;
-    path.metadata().ok().filter(std::fs::Metadata::is_file)?;
-    let mut head = vec![0; HEAD];
-    let n = map::open(path).and_then(|file| file.read_at(&mut head, 0)).unwrap_or(0);
-    Some(sniff(head.get(..n).unwrap_or_default()))
 }
 
 /// A source whose layers are removed one by one.
@@ -236,10 +221,13 @@ impl Unwrapped {
         if let Some(dir) = &part_of {
             let name = file_name(dir);
             let what = format!("part of the data directory {name}, whose log is not read: it may hold later entries");
-            notes.push(Finding::warning(Code::LogBeside, what).hint(format!("name {name}: its log is read, too")));
+            notes.push(Finding::warning(Code::LogBeside, what).hint(format!("name {name}, to read its log, too")));
         }
         if self.containers.is_empty() && db.is_locked() {
-            let note = Finding::warning(Code::InUse, "in use by a running etcd: what is read may be torn");
+            let note = Finding::warning(
+                Code::InUse,
+                "in use by a running etcd: parts of what is read may be of different times",
+            );
             notes.push(note.hint("stop etcd, or take a backup with `etcdctl snapshot save`"));
         }
         if kind == BackupKind::DataDir && wal.is_empty() {
@@ -251,8 +239,8 @@ impl Unwrapped {
             } else {
                 (Finding::error(Code::WalEmpty, "there is no log: not one segment"), "etcd does not start here")
             };
-            let place = "name etcd's --wal-dir, where it had one, with --wal-dir (`restore`: --wal)";
-            notes.push(note.hint(format!("{place}; else the log is lost, and {etcd}")));
+            let place = "if etcd ran with --wal-dir, name that folder with --wal-dir (`restore`: --wal)";
+            notes.push(note.hint(format!("{place}; otherwise the log is lost, and {etcd}")));
         }
         notes.extend(passed_over);
         let Self { origin, wrapping, containers, mut doubts } = self;

@@ -340,7 +340,7 @@ impl Part {
         if self.own || !self.is_elsewhere() {
             return Ok(());
         }
-        Err(self.changed("another file is at its path now, or none", None))
+        Err(self.changed("the file at its path was replaced or removed", None))
     }
 
     /// Checks that the file did not change since it was opened.
@@ -354,7 +354,9 @@ impl Part {
         let now = match self.content.file() {
             Some(file) => file.metadata().map_err(|e| self.fault("look at", None, e))?,
             None if self.is_elsewhere() => {
-                return Err(self.changed("another file is at its path now, or none, and it cannot be looked at", None));
+                return Err(
+                    self.changed("the file at its path was replaced or removed, and it cannot be looked at", None)
+                );
             }
             None => std::fs::metadata(&self.origin.path).map_err(|e| self.fault("look at", None, e))?,
         };

@@ -1,5 +1,7 @@
 //! The choice among several backups in one input.
 
+use std::path::{Path, PathBuf};
+
 use crate::{
     Error, Result,
     bytes::{file_name, one_line},
@@ -7,6 +9,15 @@ use crate::{
 
 /// Number of backups in one input that are listed at most.
 const LISTED: usize = 20;
+
+/// The name of a backup in an archive or folder of several.
+#[must_use]
+pub fn part_of(archive: &Path, part: &str) -> PathBuf {
+    let mut name = archive.as_os_str().to_owned();
+    name.push(":");
+    name.push(part);
+    name.into()
+}
 
 /// Picks one of the backups `found` in `outer`.
 pub(super) fn pick_one(

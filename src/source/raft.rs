@@ -2,14 +2,17 @@
 //!
 //! A data directory, its folder `member`, `wal` or `snap`, one file, or any of these inside containers.
 
-use std::path::{Path, PathBuf};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
 
 use super::{
     Input, Options, Part, SegmentName, Wrapping, datadir, foreign,
     input::on_disk,
     locator::{Locator, Origin},
     pick::{named, pick_one},
-    sniff::{HEAD, Sniffed, sniff},
+    sniff::{HEAD, Sniffed, is_container, sniff},
     stdin, unpack, url,
 };
 use crate::{Code, Error, Finding, Result, bytes::file_name};
@@ -140,7 +143,7 @@ impl<'o> Opening<'o> {
         files.push(part.beside(files.len()));
     }
 
-    /// Opens a member's folder, or `wal` or `snap` itself.
+    /// Opens a member's folder, or `wal` or `snap` itself, or the one data directory or archive in the folder.
     fn folder(mut self, path: &Path) -> Result<RaftFiles> {
         let member = [path.join("member"), path.to_owned()];
         let member = member.iter().find(|dir| dir.join(self.kind.folder()).is_dir());
@@ -161,7 +164,30 @@ impl<'o> Opening<'o> {
                 }
             }
         }
+        if self.files.wal.is_empty() && self.files.snaps.is_empty() {
+            return self.inside(path);
+        }
         self.finish()
+    }
+
+    /// Opens the one member's folder or archive that the folder at `path` holds.
+    fn inside(self, path: &Path) -> Result<RaftFiles> {
+        let entries = datadir::names(path)?;
+        let holds = |entry: &&OsString| {
+            let inner = path.join(entry);
+            let folders = [inner.join("member").join(self.kind.folder()), inner.join(self.kind.folder())];
+            folders.iter().any(|dir| dir.is_dir()) || is_container(&inner)
+        };
+        let found: Vec<_> = entries.iter().filter(holds).collect();
+        let names: Vec<_> = found.iter().map(file_name).collect();
+        let one = pick_one(self.files.name(), None, &names, || self.nothing("a folder without them"))?;
+        let inner = found.into_iter().find(|entry| file_name(entry) == one).map(|entry| path.join(entry));
+        RaftFiles::open_path(
+            &inner.ok_or_else(|| self.nothing("a folder without them"))?,
+            None,
+            self.kind,
+            self.options,
+        )
     }
 
     /// The folders of the member at `path` where its log is not in `member/wal`.
@@ -257,7 +283,10 @@ impl<'o> Opening<'o> {
             return Err(foreign::foreign(old.name(), old.bytes()));
         }
         if self.files.containers.is_empty() && self.files.wal.iter().any(Part::is_locked) {
-            let note = Finding::warning(Code::InUse, "in use by a running etcd: what is read may be torn");
+            let note = Finding::warning(
+                Code::InUse,
+                "in use by a running etcd: parts of what is read may be of different times",
+            );
             self.files.notes.push(note.hint("stop etcd, or read a copy"));
         }
         Ok(self.files)

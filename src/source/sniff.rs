@@ -1,6 +1,8 @@
 //! The kind of a file by its first bytes.
 
-use super::Wrapping;
+use std::path::Path;
+
+use super::{Wrapping, map};
 use crate::bytes::window;
 
 /// bbolt's magic number, and the same on a big-endian machine.
@@ -63,4 +65,18 @@ pub(super) fn has_carriage_returns(bytes: &[u8]) -> bool {
     let head = bytes.get(..1 << 20).unwrap_or(bytes);
     let feeds = head.iter().filter(|b| **b == b'\n').count();
     feeds >= 8 && head.windows(2).filter(|pair| *pair == b"\r\n").count() == feeds
+}
+
+/// Whether the first bytes of a file are those of a container.
+pub(super) fn is_container(path: &Path) -> bool {
+    matches!(sniffed(path), Some(Sniffed::Wrapped(_)))
+}
+
+/// Kind of a regular file by its first bytes.
+pub(super) fn sniffed(path: &Path) -> Option<Sniffed> {
+    use std::os::unix::fs::FileExt as _;
+    path.metadata().ok().filter(std::fs::Metadata::is_file)?;
+    let mut head = vec![0; HEAD];
+    let n = map::open(path).and_then(|file| file.read_at(&mut head, 0)).unwrap_or(0);
+    Some(sniff(head.get(..n).unwrap_or_default()))
 }

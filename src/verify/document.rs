@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 
-use super::{Report, Trailer, Verdict, members::Members};
+use super::{LogAhead, Report, Trailer, Verdict, members::Members};
 use crate::{
     Code, Finding,
     error::Severity,
@@ -33,7 +33,9 @@ struct Document<'r> {
     revision: Option<i64>,
     total_key: Option<u64>,
     total_size: Option<u64>,
+    file_size: Option<u64>,
     version: Option<&'r str>,
+    log: Option<LogAhead>,
     findings: &'r [Finding],
     finding_counts: Vec<Count>,
     errors: u64,
@@ -91,7 +93,9 @@ impl Serialize for Report {
             revision: self.revision,
             total_key: self.total_key,
             total_size: self.total_size,
+            file_size: self.file_size,
             version: self.version.as_deref(),
+            log: self.log,
             findings: self.findings.list(),
             finding_counts: counts.map(|(code, severity, count)| Count { code, severity, count }).collect(),
             errors: self.findings.count(Severity::Error),

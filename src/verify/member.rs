@@ -8,10 +8,10 @@ use crate::{
     etcd::{Bootstrap, Snapshot, V2},
 };
 
-/// Findings about the log and the `.snap` files that belong to `snapshot`.
-pub(super) fn check(snapshot: &Snapshot<'_>, member: &Bootstrap) -> Vec<Finding> {
+/// Findings about the log and the `.snap` files that belong to `snapshot`; `revision` is the last of its db.
+pub(super) fn check(snapshot: &Snapshot<'_>, member: &Bootstrap, revision: i64) -> Vec<Finding> {
     let mut findings = vec![identity(snapshot, member)];
-    findings.extend(not_in_db(snapshot));
+    findings.extend(not_in_db(snapshot, revision));
     findings.extend(fit(snapshot, member));
     findings.extend(snaps(member));
     findings.extend(members(snapshot, member));
@@ -40,17 +40,17 @@ fn identity(snapshot: &Snapshot<'_>, member: &Bootstrap) -> Finding {
 }
 
 /// Entries of the log that the db does not hold.
-fn not_in_db(snapshot: &Snapshot<'_>) -> Vec<Finding> {
+fn not_in_db(snapshot: &Snapshot<'_>, revision: i64) -> Vec<Finding> {
     let mut findings = Vec::new();
     let Some(log) = snapshot.log else { return findings };
     let (more, unsure) = (log.unapplied.applied_at_start, log.unapplied.past_commit);
     if more > 0 {
-        let what = format!("{more} entries of the log are not in the db yet; etcd applies them when it starts");
+        let entries =
+            if more == 1 { "1 entry of the log is".to_owned() } else { format!("{more} entries of the log are") };
+        let what = format!("{entries} not in the db yet; etcd applies them when it starts, and all commands show them");
         let finding = Finding::info(Code::LogUnapplied, what);
-        findings.push(match log.revision {
-            Some(revision) => {
-                finding.hint(format!("the commands show the state with these entries applied: revision {revision}"))
-            }
+        findings.push(match log.revision.filter(|with| *with > revision) {
+            Some(with) => finding.hint(format!("the db alone ends at revision {revision}, with the log at {with}")),
             None => finding,
         });
     }
@@ -58,8 +58,7 @@ fn not_in_db(snapshot: &Snapshot<'_>) -> Vec<Finding> {
         let (unsure, are) =
             if unsure == 1 { ("1 entry".to_owned(), "is") } else { (format!("{unsure} entries"), "are") };
         let what = format!("{unsure} of the log {are} past the last commit on disk");
-        let hint = "a client may have got the answer that they were written; only the other members know; \
-                    --uncommitted keep shows them";
+        let hint = "clients may have been answered that these writes succeeded; only the disks of the other members show whether they were committed; --uncommitted keep applies them";
         findings.push(Finding::warning(Code::LogPastCommit, what).hint(hint));
     }
     findings
@@ -70,8 +69,7 @@ fn fit(snapshot: &Snapshot<'_>, member: &Bootstrap) -> Option<Finding> {
     let (index, last) = (snapshot.log?.from, member.last_index());
     if index > last {
         let what = format!("the db holds the entries up to {index}, but the log ends at {last}");
-        let hint = "they were copied at different times: etcd would accept no write until its log is as long; restore with \
-                    --no-wal makes a member of the db alone";
+        let hint = "db and log were copied at different times: etcd would accept no write until its log reaches this entry; restore with --no-wal makes a member from the db alone";
         return Some(Finding::error(Code::DbAhead, what).hint(hint));
     }
     let (first, _) = member.entries.filter(|_| !member.whole && member.snap.is_none() && member.record.is_none())?;

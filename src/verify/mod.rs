@@ -33,6 +33,7 @@ pub use trailer::Trailer;
 
 use crate::{
     Code, Error, Finding, Result,
+    bytes::counted,
     error::Fault,
     etcd::{Bootstrap, Load, Snapshot, Survey, boot, state::AlarmKind},
     k8s::Portrait,
@@ -110,11 +111,12 @@ fn checked<'s, T>(
     report.total_key = Some(survey.total_key);
     report.total_size = Some(survey.total_size);
     report.in_use = Some(survey.pages_met.saturating_mul(snapshot.db().page_size()));
+    report.log = LogAhead::of(&snapshot, &survey);
     report.hash = Some(survey.hash);
     report.version = snapshot.state.meta.storage_version.clone();
     report.portrait = Portrait::of(&survey);
     for (key, values) in &report.portrait.sealed {
-        let what = format!("{values} values are encrypted by {key}");
+        let what = format!("encrypted by {key}: {}", counted(values, "value"));
         report.findings.push(Finding::info(Code::Encryption, what));
     }
     report.content_alarm = snapshot.state.alarms.iter().any(|alarm| alarm.kind != AlarmKind::NoSpace);
@@ -126,7 +128,7 @@ fn checked<'s, T>(
         Bootstrap::of(source, &log, &snapshot.state, index)
     });
     if let Some(member) = &report.member {
-        report.findings.push_all(member::check(&snapshot, member));
+        report.findings.push_all(member::check(&snapshot, member, survey.revision));
     }
     let role = report.member.as_ref().map_or(boot::Role::Restored, boot::Role::Member);
     report.starts_on = boot::starts_on(&snapshot.state, role);

@@ -29,7 +29,7 @@ pub(super) struct Order {
 /// where times and revisions contradict each other.
 pub(super) fn newest_first(reports: &[&Report], mut continues: impl FnMut(usize, usize) -> bool) -> Order {
     let mut order: Vec<_> = (0..reports.len()).collect();
-    let revision = |at: usize| reports.get(at).and_then(|report| report.revision);
+    let revision = |at: usize| reports.get(at).and_then(|report| report.last_revision());
     order.sort_by_key(|at| Reverse(revision(*at)));
     let mut times: Vec<Option<Moment>> = reports.iter().map(|report| report.portrait.newest.time).collect();
     let mut later: HashMap<&str, Vec<usize>> = HashMap::new();
@@ -37,7 +37,8 @@ pub(super) fn newest_first(reports: &[&Report], mut continues: impl FnMut(usize,
         let Some(report) = reports.get(*at) else { continue };
         let Some(identity) = report.portrait.identity.as_deref() else { continue };
         let others = later.entry(identity).or_default();
-        let lagging = |other: &&usize| times.get(**other) < times.get(*at) && revision(**other) > report.revision;
+        let lagging =
+            |other: &&usize| times.get(**other) < times.get(*at) && revision(**other) > report.last_revision();
         // The nearest ones are the most likely to hold what this one ends with.
         let mut nearest = others.iter().rev().filter(lagging).take(ASKED);
         if let Some(time) = nearest.find(|other| continues(**other, *at)).and_then(|other| times.get(*other).copied())

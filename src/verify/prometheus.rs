@@ -48,7 +48,7 @@ pub fn metrics(together: &Together<'_>, now: Timestamp) -> String {
     gauge(&mut text, AGE, newest(&|report| Some(now.saturating_sub(time(report)?))));
     gauge(&mut text, TIME, newest(&time));
     gauge(&mut text, SIZE, newest(&|report| i64::try_from(report.total_size?).ok()));
-    gauge(&mut text, REVISION, newest(&|report| report.revision));
+    gauge(&mut text, REVISION, newest(&|report| report.last_revision()));
     // reports are newest first
     let first = clusters.iter().filter_map(|(identity, _)| {
         let report = together

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    LogAhead,
     members::Members,
     trailer::{Shape, Trailer},
 };
@@ -70,12 +71,16 @@ pub struct Report {
     pub trailer: Trailer,
     /// The status hash.
     pub hash: Option<u32>,
-    /// The last revision.
+    /// The last revision of the db.
     pub revision: Option<i64>,
-    /// Live keys.
+    /// Live keys of the db.
     pub total_key: Option<u64>,
-    /// Bytes in use.
+    /// Bytes of the db by its meta page.
     pub total_size: Option<u64>,
+    /// Bytes of the db's file, unpacked.
+    pub file_size: Option<u64>,
+    /// What the log of a data directory adds to its db.
+    pub log: Option<LogAhead>,
     /// Bytes on pages that are in use.
     pub in_use: Option<u64>,
     /// The storage version.
@@ -110,6 +115,8 @@ impl Report {
             revision: None,
             total_key: None,
             total_size: None,
+            file_size: None,
+            log: None,
             in_use: None,
             version: None,
             portrait: Portrait::default(),
@@ -125,7 +132,8 @@ impl Report {
     }
 
     pub(super) fn new(source: &Source) -> Self {
-        let mut report = Self { kind: Some(source.kind()), ..Self::empty(source.name()) };
+        let file_size = Some(source.db().len());
+        let mut report = Self { kind: Some(source.kind()), file_size, ..Self::empty(source.name()) };
         report.findings.push_all(source.notes().iter().cloned());
         report
     }
@@ -143,6 +151,18 @@ impl Report {
                 *startup = Startup { ok: Some(false), why: "damaged".to_owned() };
             }
         }
+    }
+
+    /// The last revision, that of the log included.
+    #[must_use]
+    pub fn last_revision(&self) -> Option<i64> {
+        self.log.map(|log| log.revision).or(self.revision)
+    }
+
+    /// Live keys, with the changes of the log.
+    #[must_use]
+    pub fn live_keys(&self) -> Option<u64> {
+        self.log.map(|log| log.total_key).or(self.total_key)
     }
 
     /// The verdict: damaged with an error, doubtful with a doubt. `None` for a file that was not read as a backup.
@@ -174,7 +194,7 @@ impl Report {
             0 | 1 => String::new(),
             n => format!(", {} more: `etcdsnap verify` lists them", n.saturating_sub(1)),
         };
-        format!("{verdict}: {why}{}{more}", counted(self.total_key.unwrap_or(0), "key"))
+        format!("{verdict}: {why}{}{more}", counted(self.live_keys().unwrap_or(0), "key"))
     }
 
     /// Whether a warning puts the backup in doubt. The alarm NOSPACE does not: the data are complete.

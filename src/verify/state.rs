@@ -20,8 +20,7 @@ fn alarm(alarm: &Alarm) -> Finding {
         ),
         AlarmKind::Corrupt => (
             "its data differed from the other members'",
-            "the data of one of the members are wrong, and may be these: compare with a backup of another member \
-             (etcdsnap hashkv, etcdsnap diff) before you use them",
+            "one of the members has wrong data, and it may be this one: compare with a backup of another member (etcdsnap hashkv, etcdsnap diff) before you use it",
         ),
         AlarmKind::None | AlarmKind::Other(_) => ("this alarm is not known", "etcd may refuse requests because of it"),
     };

@@ -8,7 +8,7 @@ use super::Trailer;
 use crate::{
     Findings,
     error::Severity,
-    etcd::{Replayed, Snapshot},
+    etcd::{Snapshot, Survey},
     k8s::Portrait,
     source::{BackupKind, Digests, Source},
 };
@@ -19,11 +19,11 @@ use crate::{
 pub struct Status {
     /// The status hash: CRC-32C of all keys and values of the db.
     pub hash: u32,
-    /// The last revision.
+    /// The last revision of the db.
     pub revision: i64,
-    /// Live keys.
+    /// Live keys of the db.
     pub total_key: u64,
-    /// Bytes in use, as etcdutl counts them.
+    /// Bytes of the db by its meta page, as etcdutl counts them.
     pub total_size: u64,
     /// The storage version; empty before etcd 3.6.
     pub version: String,
@@ -33,6 +33,9 @@ pub struct Status {
     pub kind: BackupKind,
     /// The SHA-256 trailer.
     pub trailer: Trailer,
+    /// Bytes of the db's file, unpacked: more than `total_size` where space at the end is not in use, less where the file
+    /// was cut off.
+    pub file_size: u64,
     /// Records of all revisions that are kept, tombstones too.
     pub total_records: u64,
     /// `hash` as hex without padding.
@@ -50,14 +53,14 @@ pub struct Status {
     pub encryption: BTreeMap<String, u64>,
     /// Whether an error was found.
     pub damaged: bool,
-    /// Entries in the log of a data directory that its db does not hold.
+    /// What the log of a data directory adds to its db.
     pub log: Option<LogAhead>,
     /// All findings.
     #[serde(skip)]
     pub findings: Findings,
 }
 
-/// How far a log is ahead of the db.
+/// What a log adds to the db.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LogAhead {
@@ -69,6 +72,8 @@ pub struct LogAhead {
     pub index: u64,
     /// The revision after that entry.
     pub revision: i64,
+    /// Live keys after that entry.
+    pub total_key: u64,
 }
 
 impl Status {
@@ -86,6 +91,7 @@ impl Status {
             path: source.name().to_owned(),
             kind: source.kind(),
             trailer: Trailer::judge(source, digests),
+            file_size: source.db().len(),
             total_records: survey.total_records,
             hash_hex: format!("{:x}", survey.hash),
             compact_revision: snapshot.keyspace.compacted(),
@@ -94,15 +100,19 @@ impl Status {
             identity: portrait.identity,
             encryption: portrait.sealed,
             damaged: survey.findings.count(Severity::Error) > 0,
-            log: snapshot.log.map(|log| LogAhead::of(&log, survey.revision)),
+            log: LogAhead::of(snapshot, &survey),
             findings: survey.findings,
         }
     }
 }
 
 impl LogAhead {
-    fn of(log: &Replayed, db_revision: i64) -> Self {
+    /// What the log adds that `snapshot` was loaded with, by the survey of it.
+    pub(super) fn of(snapshot: &Snapshot<'_>, survey: &Survey<'_>) -> Option<Self> {
+        let log = snapshot.log?;
         let (entries, past_commit) = (log.unapplied.applied_at_start, log.unapplied.past_commit);
-        Self { entries, past_commit, index: log.index, revision: log.revision.unwrap_or(db_revision) }
+        let total_key = if log.applied > 0 { survey.live.count_live() } else { survey.total_key };
+        let revision = log.revision.unwrap_or(survey.revision);
+        Some(Self { entries, past_commit, index: log.index, revision, total_key })
     }
 }

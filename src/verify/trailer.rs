@@ -142,7 +142,7 @@ impl Trailer {
                 let what = format!("the SHA-256 trailer was cut off: {left} of its {TRAILER} bytes are in the file");
                 Some(
                     Finding::warning(Code::TrailerAbsent, what).at(shape.size).hint(
-                        "every page is in the file, but nothing proves the values; prefer a copy with its trailer",
+                        "every page is in the file, but nothing proves that the values are right; prefer a copy with its trailer",
                     ),
                 )
             }
@@ -160,18 +160,15 @@ impl Trailer {
         let (what, hint) = match writer {
             Writer::WriteTo => (
                 "no SHA-256 trailer, though the file was written in one piece, as snapshot save does",
-                "its last 32 bytes were probably cut off; a .snap.db, which a leader sends, has none either; every page is \
-                 there, but nothing proves the values: prefer a copy with its trailer",
+                "its last 32 bytes were probably cut off (a .snap.db, which a leader sends, has no trailer either); every page is there, but nothing proves that the values are right: prefer a copy with its trailer",
             ),
             Writer::Either => (
                 "no SHA-256 trailer: a plain copy of member/snap/db, or the end of a saved snapshot was cut off",
-                "nothing proves the values: prefer a copy with its trailer; of a plain copy, what etcd had only in its log \
-                 is not in it; etcdutl restores either with --skip-hash-check",
+                "nothing proves that the values are right: prefer a copy with its trailer; in a plain copy, writes that were only in etcd's log are missing; restore accepts both with --skip-hash-check",
             ),
             Writer::Commit => (
                 "no SHA-256 trailer: this is a plain copy of member/snap/db",
-                "nothing proves the values, and what etcd had only in its log is not in it; restore takes it with \
-                 --skip-hash-check",
+                "nothing proves that the values are right, and writes that were only in etcd's log are missing; restore accepts the file with --skip-hash-check",
             ),
         };
         Finding::warning(Code::TrailerAbsent, what).hint(hint)

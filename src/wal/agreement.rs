@@ -63,7 +63,7 @@ impl Agreement {
         let ids: Vec<_> =
             logs.iter().map(|(log, _)| log.metadata().map(|whose| (whose.cluster_id, whose.node_id))).collect();
         let Some(ids) = ids.into_iter().collect::<Option<Vec<_>>>() else {
-            return Err("a log does not have whose it is".to_owned());
+            return Err("a log does not name its member".to_owned());
         };
         if let Some((cluster, _)) = ids.iter().find(|(cluster, _)| Some(*cluster) != ids.first().map(|first| first.0)) {
             return Err(format!(
@@ -123,7 +123,7 @@ impl Agreement {
             lines.push("no entry is past the last commit on disk".to_owned());
         }
         lines.extend(overruled.iter().map(|(at, first)| {
-            let what = "are not in the log to keep: a later leader overruled them";
+            let what = "are not in the log to keep: a later leader replaced them";
             format!("{}: its entries from {first} on {what}", name(*at))
         }));
         lines.push(format!("keep {}", name(*keep)));

@@ -176,7 +176,7 @@ impl<'a> Reading<'a> {
         // a hard state whose type is damaged reads as such an entry: it takes no other's place
         if let Some(what) = strange.as_ref().filter(|_| log.entries.last().is_some_and(|old| old.index >= entry.index))
         {
-            return Some(Finding::error(Code::WalEntry, format!("{what}; it is passed by")));
+            return Some(Finding::error(Code::WalEntry, format!("{what}; it is skipped")));
         }
         log.cut(log.entries.partition_point(|old| old.index < entry.index));
         while self.gaps.pop_if(|gap| gap.next >= entry.index).is_some() {}
@@ -227,7 +227,7 @@ impl<'a> Reading<'a> {
         let reached = log.entries.last().map_or(0, |last| last.index).max(log.commit());
         if let Some(ahead) = log.snapshots.iter().rfind(|snapshot| snapshot.index > reached) {
             let what = format!("a snapshot at index {}, but the log was committed to {}", ahead.index, log.commit());
-            let finding = Finding::warning(Code::WalSnapshot, what).hint("etcd passes it over");
+            let finding = Finding::warning(Code::WalSnapshot, what).hint("etcd ignores it");
             findings.push(finding.file(log.file(ahead.segment)).at(ahead.offset));
         }
         if log.files.is_empty() {
@@ -235,9 +235,9 @@ impl<'a> Reading<'a> {
         } else if log.metadata.is_none() {
             let nothing = log.entries.is_empty() && log.snapshots.is_empty() && log.hard_state.is_none();
             let finding = if nothing {
-                Finding::error(Code::WalEmpty, "nothing of a log is in it that could be read")
+                Finding::error(Code::WalEmpty, "no part of the log can be read")
             } else {
-                Finding::error(Code::WalMetadata, "the log has no metadata: whose it is, is not known")
+                Finding::error(Code::WalMetadata, "the log has no metadata: its member is not known")
             };
             findings.push(finding.file(log.file(0)).hint("etcd does not start on it"));
         }

@@ -163,7 +163,7 @@ impl<'s, 'a> Records<'s, 'a> {
         let computed = match self.check(file, &raw, next, &mut report) {
             Ok(computed) => computed,
             Err(computed) => {
-                let what = format!("a record's checksum is {:08x}, but computed it is {computed:08x}", raw.crc);
+                let what = format!("a record's checksum is {:08x}, but the computed one is {computed:08x}", raw.crc);
                 return self.bad(file, next, Some(raw.crc), Code::WalCrc, &what, report);
             }
         };
@@ -217,7 +217,8 @@ impl<'s, 'a> Records<'s, 'a> {
             return Ok(computed);
         }
         if self.search.follows(file, next, computed) {
-            let what = format!("a record's checksum is {stored:08x} where {computed:08x} would fit; its data hold");
+            let what =
+                format!("a record's checksum is {stored:08x}, but {computed:08x} is expected; its data are valid");
             report(Finding::error(Code::WalCrc, what));
             return Ok(computed);
         }
@@ -277,7 +278,7 @@ impl<'s, 'a> Records<'s, 'a> {
         }
         self.damage = true;
         let further = self.search.find(file, self.at.saturating_add(FRAME));
-        let what = "zeros where a record should be, and more after them";
+        let what = "zeros in the place of a record, and other data after them";
         if self.is_last() {
             report(self.torn(what, further.is_some()));
         } else {

@@ -396,7 +396,7 @@ fn somebody_was_there_since_the_kill() {
     fs::write(staging.join("journal.json"), &journal).unwrap();
     if fs::metadata(&staging).unwrap().uid() == 0 {
         chown(&staging, Some(65534), None).unwrap();
-        refused(&scene.line, "another user has left it");
+        refused(&scene.line, "it belongs to another user");
         chown(&staging, Some(0), None).unwrap();
     }
     // Now it is put right.

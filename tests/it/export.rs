@@ -138,7 +138,7 @@ fn one_stream() {
 #[test]
 fn secrets_only_when_they_are_asked_for() {
     let dir = tempfile::tempdir().unwrap();
-    refused(&["export", KUBE, "secrets", "--to", "-"], 1, "all is left out: 1 secret", dir.path());
+    refused(&["export", KUBE, "secrets", "--to", "-"], 1, "every object is left out: 1 secret", dir.path());
     let (text, _) = good(&["export", KUBE, "secrets", "--reveal", "--to", "-"]);
     assert!(text.contains("password: czNjcjN0LWJlZm9yZS1lbmNyeXB0aW9u") && !text.contains("last-applied"), "{text}");
     let encrypted = "fixtures/encrypted.db";
@@ -148,7 +148,7 @@ fn secrets_only_when_they_are_asked_for() {
     // with the key it is no less secret
     let keys = ["--encryption-config", "fixtures/encryption.yaml"];
     let deployments = ["export", encrypted, "deploy,secrets", "--to", "-"];
-    refused(&[&deployments[..], &keys].concat(), 1, "all is left out", dir.path());
+    refused(&[&deployments[..], &keys].concat(), 1, "every object is left out", dir.path());
     let (text, _) = good(&[&deployments[..], &keys, &["--reveal"]].concat());
     assert_eq!(text.matches("\nkind: Secret").count(), 6, "{text}");
     // without a key it cannot be read
@@ -184,7 +184,7 @@ fn nothing_to_export() {
         refused(
             &["export", KUBE, "pods", "-n", "shop", "--to", to],
             1,
-            "all is left out: 5 made by a controller",
+            "every object is left out: 5 made by a controller",
             dir.path(),
         );
     }

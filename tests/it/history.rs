@@ -106,7 +106,7 @@ fn backups_are_joined_only_where_they_are_of_one_line() {
         assert!(err.contains(&unknown), "{err}");
     }
     assert!(out.contains("+ revision 2 ") && out.contains("~ revision 3 "), "{out}");
-    assert!(out.ends_with("- deleted between the revisions 3 and 10, which is compacted\n"), "{out}");
+    assert!(out.ends_with("- deleted after revision 3 and before revision 10; the deletion is compacted\n"), "{out}");
 
     // restored at revision 3, and then another way
     let etcd = Etcd::start(&peers, "36");
@@ -269,7 +269,7 @@ fn a_period_of_a_backup_that_holds_no_times() {
 #[test]
 fn the_first_revision_has_an_upper_bound() {
     let (_, err, _) = run(&["timeline", "fixtures/encrypted.db"]);
-    assert!(err.contains("from revision 1 (by 2026-11-21T08:15:39Z) on"), "{err}");
+    assert!(err.contains("from revision 1 (2026-11-21T08:15:39Z or before) on"), "{err}");
 }
 
 /// What is not found in a damaged backup may be in what cannot be read of it.
@@ -309,7 +309,7 @@ fn a_time_stands_for_the_last_revision_known_to_be_written_by_then() {
     let clock = Clock::of(&Snapshot::open(&bytes).unwrap(), &Ring::default());
     let (first, last) = clock.span().unwrap();
     let (_, err, exit) = at("2026-11-21T02:00:00Z", &notes);
-    assert!(exit == 1 && err.contains("no revision is known to be written by"), "{err}");
+    assert!(exit == 1 && err.contains("no revision is known to be written at"), "{err}");
     assert!(err.contains(&format!("hold times from {first} to {last}")), "{err}");
     // what was written before a Lease was renewed, and nothing that may be later
     let (out, err, exit) = at("2026-11-21T11:06:46Z", &["namespace/pay", "-o", "json"]);
@@ -317,7 +317,7 @@ fn a_time_stands_for_the_last_revision_known_to_be_written_by_then() {
     assert!(exit == 0 && err.contains(&format!("note: this is revision {revision}, written at 2026-")), "{err}");
     assert!(out.contains("\"name\": \"pay\"") && !out.contains("\"env\": \"prod\""), "{out}");
     let (out, err, _) = at("2126-01-01T00:00:00Z", &["namespace/pay", "-o", "json"]);
-    assert!(err.contains("this is its last state") && out.contains("\"env\": \"prod\""), "{err}");
+    assert!(err.contains("this is the last state") && out.contains("\"env\": \"prod\""), "{err}");
     assert_eq!(at("noon", &notes).2, 2);
     assert!(first < last);
     let times = format!("{}..{}", last.millis(), "2126-01-01");
@@ -339,7 +339,7 @@ fn times_may_be_written_short() {
     for same in ["2026-11-21 11:06:44", "-2s", "2026-11-21T12:06:44+01:00"] {
         assert_eq!(revision(same), written, "{same}");
     }
-    assert!(revision("2026-11-22").contains("this is its last state"));
+    assert!(revision("2026-11-22").contains("this is the last state"));
     let until = |time: &str| run(&["timeline", FILE, "--all", "--no-headers", "--until", time]).0;
     assert_eq!(until("-20s"), until("2026-11-21T11:06:26Z"));
     assert!(until("-20s").lines().count() < until("-5s").lines().count());

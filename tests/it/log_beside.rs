@@ -39,7 +39,7 @@ fn every_command_names_the_log_that_is_not_read() {
         assert!(said.contains(note), "{args:?}: {said}");
     }
     let (_, out, _) = run_in(dir.path(), &["verify", "m1/member/snap/db"]);
-    assert!(out.contains(note) && out.contains("hint: name m1: its log is read, too"), "{out}");
+    assert!(out.contains(note) && out.contains("hint: name m1, to read its log, too"), "{out}");
     // named from inside, and by a link
     std::os::unix::fs::symlink("m1/member/snap/db", dir.path().join("link")).unwrap();
     for (inside, name) in [("m1/member", "snap/db"), ("m1/member/snap", "db"), ("", "link")] {

@@ -94,6 +94,10 @@ fn a_word_that_is_no_command_is_answered_with_the_command() {
     for (word, command) in [
         ("downgrade", "etcdsnap migrate --data-dir"),
         ("log", "etcdsnap wal DIR"),
+        ("token", "etcdsnap kv FILE /bootstrap/"),
+        ("sql", "etcdsnap rows FILE --to rows.csv"),
+        ("csv", "etcdsnap rows FILE --to rows.csv"),
+        ("certs", "etcdsnap get FILE secrets"),
         ("check", "etcdsnap verify FILE"),
         ("member", "etcdsnap members FILE"),
         ("watch", "etcdsnap timeline FILE"),
@@ -143,8 +147,47 @@ fn a_word_that_is_no_command_is_answered_with_the_command() {
     assert!(
         String::from_utf8(piped.stderr).unwrap().ends_with("hint: - is standard input: ... | `etcdsnap verify -`\n")
     );
-    let (_, _, error) = run(&["verify"]);
-    assert!(!error.contains("hint:"), "{error}");
+    for (call, example) in [
+        (&["verify"][..], "etcdsnap verify backup.db"),
+        (&["report", "fixtures/kube.db"], "etcdsnap report backup.db --html report.html"),
+        (&["redact", "fixtures/kube.db"], "etcdsnap redact backup.db --to shared.db"),
+        (&["bolt", "get"], "etcdsnap bolt get backup.db cluster clusterVersion"),
+        (&["redact", "fixtures/kube.db", "shared.db"], "etcdsnap redact backup.db --to shared.db"),
+        (
+            &["migrate", "dir", "3.5"],
+            "etcdsnap migrate --data-dir /var/lib/etcd --target-version 3.5 --to /var/lib/etcd-3.5",
+        ),
+    ] {
+        let (_, _, error) = run(call);
+        assert!(error.ends_with(&format!("hint: for example `{example}`\n")), "{call:?}: {error}");
+    }
+}
+
+/// What is named and is not there: the nearest name of that kind, or the namespace that holds it.
+#[test]
+fn a_misspelt_name_is_answered_with_the_name() {
+    let kube = "fixtures/kube.db";
+    for (call, near) in [
+        (&["get", kube, "deploy/wbe", "-n", "shop"][..], "deploy/web"),
+        (&["get", kube, "deploy", "wbe", "-n", "shop"], "deploy/web"),
+        (&["get", kube, "deploy/web", "-n", "pay"], "deploy/web -n shop"),
+        (&["describe", kube, "deploy/wbe", "-n", "shop"], "deploy/web"),
+        (&["history", kube, "deploy/wbe", "-n", "shop"], "deploy/web"),
+        (&["export", kube, "deploy/wbe", "-n", "shop", "--to", "-"], "deploy/web"),
+    ] {
+        let (code, _, error) = run(call);
+        assert!(code == 1 && error.contains(&format!("hint: did you mean {near}?\n")), "{call:?}: {error}");
+    }
+    // the name where the KIND is expected
+    for (call, near) in [
+        (&["history", kube, "node-a"][..], "nodes/node-a"),
+        (&["describe", kube, "db-0", "-n", "shop"], "pods/db-0 -n shop"),
+    ] {
+        let (code, _, error) = run(call);
+        assert!(code == 1 && error.contains(&format!("hint: did you mean {near}?\n")), "{call:?}: {error}");
+    }
+    let (_, _, error) = run(&["get", kube, "deploy/gizmo", "-n", "shop"]);
+    assert!(!error.contains("did you mean"), "{error}");
 }
 
 /// Words in another order, and with the words of other programs: the hint is the call that was meant.
@@ -196,6 +239,13 @@ fn a_flag_that_is_not_known_is_answered_with_the_flag_or_with_nothing() {
         (&["verify", kube, "-q"], Some("exit status")),
         (&["verify", kube, "-v"], None),
         (&["diff", kube, kube, "--verb", "delete"], Some("--diff-filter=D")),
+        (&["diff", kube, kube, "--name-status"], Some("--name-only")),
+        (&["verify", kube, "--newest"], Some("newest good")),
+        (&["history", kube, "ns/shop", "--since", "-10m"], Some("etcdsnap timeline FILE KIND/NAME")),
+        (&["history", kube, "ns/shop", "--rev", "400"], Some("etcdsnap get FILE KIND/NAME")),
+        (&["grep", kube, "hunter2", "-F"], Some("PATTERN comes first: etcdsnap grep hunter2 fixtures/kube.db -F")),
+        (&["rows", kube, "rows.csv"], Some("--to rows.csv names the file")),
+        (&["wal", "-n", "5", kube], Some("--tail N")),
         (&["wal", kube, "--since", "-10m"], Some("has no time")),
         (&["restore", kube, "-n", "shop"], Some("etcdsnap export FILE KIND/NAME")),
         (&["serve", kube, "--port", "1"], Some("--listen 127.0.0.1:PORT")),
@@ -221,7 +271,9 @@ fn a_flag_that_is_not_known_is_answered_with_the_flag_or_with_nothing() {
     }
     // the usage line does not name optional flags as if they were required
     let (_, _, error) = run(&["export", kube, "deploy/web", "-n", "shop"]);
-    assert!(!error.contains("Usage:") && !error.contains("<NAMESPACE>"), "{error}");
+    assert!(error.contains("Usage: etcdsnap export [OPTIONS] --to <DIR|-> <SNAPSHOT> [KIND[/NAME]]...\n"), "{error}");
+    let (_, _, error) = run(&["diff", "-n", "shop", kube, kube, "--no-such"]);
+    assert!(error.contains("Usage: etcdsnap diff [OPTIONS] <A> [B [KIND[/NAME]...]]...\n"), "{error}");
 }
 
 /// The format is `-o`, `--output`, or etcdctl's `-w`, `--write-out`.

@@ -120,7 +120,7 @@ fn the_higher_revision_of_one_history_is_newer() {
     let (_, status) = run(&["status", &before, "-o", "json"]);
     assert!(status.contains(r#""newestTime": "2098-"#), "{status}");
     let (diff, newest) = newer(&before, &later);
-    let want = format!("{later} is newer than {before}, from whose last revision it continues: revision 455 to 505");
+    let want = format!("{later} is newer: it continues from the last revision of {before}: revision 455 to 505");
     assert!(diff.starts_with(&want), "{diff}");
     assert_eq!(newest, format!("newest good: {later}"));
 }
@@ -203,9 +203,9 @@ fn a_silence_before_the_last_write_is_doubted_where_there_are_leases() {
             &["get", "pods"],
             "AGE may be wrong: the newest time may be 2026-11-21T12:00:00Z instead of 2026-11-21T10:00:15Z",
         ),
-        (&["status"], "revision 6 has it"),
-        (&["verify"], "revision 6 has it"),
-        (&["diff", "fixtures/kube.db"], "revision 6 has it"),
+        (&["status"], "revision 6 holds it"),
+        (&["verify"], "revision 6 holds it"),
+        (&["diff", "fixtures/kube.db"], "revision 6 holds it"),
     ] {
         let (exit, out, err) = call(args);
         assert!(exit == 1 && (out.clone() + &err).contains(what), "{args:?}: {out}{err}");
@@ -213,7 +213,7 @@ fn a_silence_before_the_last_write_is_doubted_where_there_are_leases() {
     let (_, _, err) = call(&["get", "pods", "--at", "2026-11-21T11:59:00Z"]);
     assert!(err.contains("--rev 5 is the state before it"), "{err}");
     for (args, what) in [
-        (&["get", "pod/db", "-n", "a", "-o", "json", "--at", "2026-11-21T12:00:01Z"][..], "this is its last state"),
+        (&["get", "pod/db", "-n", "a", "-o", "json", "--at", "2026-11-21T12:00:01Z"][..], "this is the last state"),
         (&["get", "pod/db", "-n", "a", "-o", "json", "--rev", "5"], ""),
     ] {
         let (exit, out, err) = call(args);

@@ -98,7 +98,7 @@ fn two_jobs_on_one_directory_at_every_moment() {
                     ended(&etcdsnap(second.line().split_whitespace()).current_dir(dir).output().unwrap());
                 let one = ended(&let_on(child));
                 refused += u32::from(code == Some(2) && said.contains("another etcdsnap is writing there"));
-                changed += u32::from(one.0 == Some(3) && one.1.contains("at its path now"));
+                changed += u32::from(one.0 == Some(3) && one.1.contains("was replaced or removed"));
                 let fine = |code: Option<i32>| [Some(0), Some(2), Some(3)].contains(&code);
                 assert!(fine(code) && fine(one.0) && (code, one.0) != (Some(2), Some(2)), "{what}: {said}{}", one.1);
                 whole(dir, &what);

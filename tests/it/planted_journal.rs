@@ -40,7 +40,7 @@ fn is_refused(dir: &Path) {
     let before = Tree::of(dir);
     let (code, said) = run_in(dir, LINE);
     assert_eq!(code, Some(2), "{said}");
-    assert_one_sentence(&said, "which no run from here renames");
+    assert_one_sentence(&said, "which is no path of this run");
     assert_eq!(Tree::of(dir), before);
 }
 

@@ -347,9 +347,9 @@ fn a_log_that_is_in_the_member_by_another_way() {
     let dir = dir.path();
     symlink("dir", dir.join("link")).unwrap();
     for wal in ["dir/member/log", "dir/../dir/member/wal", "link/member/wal", "link", "link/.."] {
-        refused(dir, &format!("--data-dir dir --keep-old --wal-dir {wal}"), 2, "it cannot be in member/");
+        refused(dir, &format!("--data-dir dir --keep-old --wal-dir {wal}"), 2, "it must not be inside member/");
     }
-    refused(dir, "--data-dir new --wal-dir new/../new/member/wal", 2, "a folder that is not there");
+    refused(dir, "--data-dir new --wal-dir new/../new/member/wal", 2, "a folder in this path does not exist");
 }
 
 /// On another disk, say: what is restored would not be there.

@@ -242,7 +242,7 @@ fn by_a_log_that_does_not_fit() {
     let more = Gateway::new(&other.endpoint);
     (0..150).for_each(|n| put(&more, &format!("other{n}"), "other"));
     let (_home, other) = other.kill();
-    refused(&format!("{late} --wal {}", wal(&other)), "the log has member");
+    refused(&format!("{late} --wal {}", wal(&other)), "the log names member");
     let to = dir.join("restored");
     restore(["fixtures/etcd-3.6.db", "--data-dir", to.to_str().unwrap(), "--member", "m1", "--reset-auth"]);
     for n in [0, 1] {
@@ -259,13 +259,13 @@ fn by_a_log_that_does_not_fit() {
     }
     let again = dir.join("again.db");
     restored(&format!("{} --wal {}", again.display(), wal(&dir.join("again0"))), &dir.join("again-fits"));
-    refused(&format!("{} --wal {}", again.display(), wal(&dir.join("again1"))), "is another one");
+    refused(&format!("{} --wal {}", again.display(), wal(&dir.join("again1"))), "is a different one");
 
     // a db that does not say how far it is
     let bare = dir.join("bare.db");
     fs::write(&bare, bare_db()).unwrap();
     let line = format!("{} --skip-hash-check --wal {}", bare.display(), wal(&data));
-    refused(&line, "has no record of which entries of the log it holds");
+    refused(&line, "does not record which entries of the log it holds");
 }
 
 /// A leader that was cut off writes on into its own log, and a later leader overrules it: what is in that log was never
@@ -274,8 +274,8 @@ fn by_a_log_that_does_not_fit() {
 fn by_the_log_of_a_leader_that_was_overruled() {
     let Some(peers) = Peers::find("by_the_log_of_a_leader_that_was_overruled") else { return };
     for (version, txn, why) in [
-        ("34", false, "which should be that change, is another one"),
-        ("34", true, "values that the log puts before it, none is in it"),
+        ("34", false, "which should be this change, is a different one"),
+        ("34", true, "values that earlier entries of the log put is in the backup"),
         ("37", false, "has term 3 there, and term 2 in the log"),
     ] {
         let dir = TempDir::new().unwrap();
@@ -320,7 +320,7 @@ fn by_the_log_of_a_leader_that_was_overruled() {
         drop(members);
         let line = |data: &Path| format!("{} --uncommitted keep --wal {}", saved.display(), data.display());
         refused(&line(&overruled), why);
-        refused(&line(&overruled), "or of a member that a later leader overruled");
+        refused(&line(&overruled), "or to a member whose entries a later leader replaced");
         // the log of a member that agreed
         restored(&line(&others[0].1.1), &dir.path().join("fits"));
         together(dir.path(), &overruled, others.each_ref().map(|(_, (_, data))| data.as_path()));
@@ -334,7 +334,7 @@ fn together(dir: &Path, overruled: &Path, agreed: [&Path; 2]) {
     let table = String::from_utf8(verified.stdout).unwrap();
     let said = table.split_once("members of cluster ").unwrap().1;
     assert!(said.contains("3 of 3 voters are here") && said.contains(" is on 2 of 3 members: agreed"), "{said}");
-    assert!(said.contains(&format!("{}: its entries from ", all[0])) && said.contains("overruled them"), "{said}");
+    assert!(said.contains(&format!("{}: its entries from ", all[0])) && said.contains("replaced them"), "{said}");
     let kept = agreed.iter().position(|data| said.contains(&format!("keep {}\n", data.display()))).unwrap();
     let json = etcdsnap(["verify", "-o", "json"].into_iter().chain(all.iter().map(String::as_str)));
     let agreement = &serde_json::from_slice::<Value>(&json.stdout).unwrap()["items"][0]["agreement"];

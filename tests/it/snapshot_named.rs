@@ -167,6 +167,21 @@ fn a_snapshot_in_the_wrong_place_is_put_right() {
         let want = (2, String::new(), format!("error: {error}\nhint: {hint}\n"));
         assert_eq!(text(&run(dir.path(), None, args)), want, "{args:?}");
     }
+    for (args, flag, hint) in [
+        (&["get", "-f", "my backup.db", "pods"] as &[&str], "-f", "etcdsnap get 'my backup.db' pods"),
+        (
+            &["describe", "--file", "my backup.db", "po", "-n", "shop"],
+            "--file",
+            "etcdsnap describe 'my backup.db' po -n shop",
+        ),
+        (&["verify", "--snapshot", "my backup.db"], "--snapshot", "etcdsnap verify 'my backup.db'"),
+    ] {
+        let want = (2, String::new(), format!("error: {flag}: the snapshot is named without a flag\nhint: {hint}\n"));
+        assert_eq!(text(&run(dir.path(), None, args)), want, "{args:?}");
+    }
+    // a manifest is another file
+    let (code, _, error) = text(&run(dir.path(), None, &["get", "my backup.db", "-f", "my backup.db"]));
+    assert!(code == 2 && error.contains("objects are not read from manifests"), "{error}");
     let (code, _, error) = text(&run(dir.path(), None, &["get", "misspelt.db", "pods"]));
     assert!(code == 3 && error.contains("misspelt.db: cannot open"), "{error}");
 }

@@ -95,7 +95,7 @@ fn a_real_etcdutl_restores_it() {
         let roll =
             |file: &str| format!("{} --wal {data} --dry-run --data-dir never-made --member m1", at(file).display());
         assert_eq!(made(&roll("0.db"))["plan"]["log"]["entries"], 0);
-        refused(1, &roll("3.db"), "has no record of which entries of the log it holds");
+        refused(1, &roll("3.db"), "does not record which entries of the log it holds");
     }
 }
 

@@ -90,9 +90,9 @@ fn each_kind_of_bad_file_is_told_apart() {
         ("e-wrong-trailer.db", 1, "damaged", &["trailer-mismatch"], "use another copy"),
         ("g.zip", 0, "good", &[], ""),
         ("h-datadir.tar.gz", 0, "good", &[], ""),
-        ("i-copy.db.gz", 0, "doubtful", &["trailer-absent"], "what etcd had only in its log is not in it"),
+        ("i-copy.db.gz", 0, "doubtful", &["trailer-absent"], "writes that were only in etcd's log are missing"),
         ("j-state.db", 1, "not a snapshot", &["foreign"], "k3s keeps its state in SQLite"),
-        ("k-empty.db", 1, "not a snapshot", &["foreign"], "take it again"),
+        ("k-empty.db", 1, "not a snapshot", &["foreign"], "the backup was not copied"),
         ("l-zeros.db", 1, "not a snapshot", &["foreign"], "use another copy"),
     ];
     for (name, exit, verdict, want, hint) in cases {
@@ -170,7 +170,7 @@ fn a_folder_gives_one_table_and_the_newest_good_file() {
     let (dir, identity) = (dir.path().display(), "31cfb609-46b2-458b-9756-3fd167e1a0cf");
     let want = [
         format!("newest good of cluster {identity}: {dir}/a-good.db"),
-        format!("newest good of no known cluster: {dir}/b-older.db"),
+        format!("newest good of no known cluster: {dir}/h-datadir.tar.gz"),
     ];
     assert_eq!(newest, want);
 }
@@ -336,4 +336,88 @@ fn salvage_is_named_only_for_a_db() {
     for file in ["cut.db", "headless.db"] {
         assert!(salvages(at(file).to_str().unwrap()), "{file}");
     }
+}
+
+/// What etcd would serve, and the db alone beside it; `catalog` shows the same.
+#[test]
+fn the_revision_of_a_data_directory_is_that_with_its_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = "fixtures/datadir-3.6.tar.gz";
+    let catalog = dir.path().join("catalog.redb").display().to_string();
+    let run = |args: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_etcdsnap")).args(args).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let cells = |text: &str, line: usize| {
+        text.lines()
+            .nth(line)
+            .unwrap()
+            .split("  ")
+            .filter(|cell| !cell.is_empty())
+            .map(str::trim)
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let list = run(&["status", data]);
+    for line in [
+        "Revision:          186  (with the log)",
+        "Keys:              198  (with the log)",
+        "Records:           201  (of the db alone)",
+        "Log:               adds 14 entries; db alone: revision 172",
+    ] {
+        assert!(list.lines().any(|known| known == line), "{line}: {list}");
+    }
+    assert_eq!(cells(&run(&["verify", data]), 1)[3..5], ["186", "198"]);
+    run(&["catalog", "add", data, "--db", &catalog]);
+    assert_eq!(cells(&run(&["catalog", "ls", "--db", &catalog]), 1)[3..5], ["186", "198"]);
+    // the names of etcdutl are of the db, as they are there
+    for command in ["status", "verify"] {
+        let document: Value = serde_json::from_str(&run(&[command, data, "-o", "json"])).unwrap();
+        assert_eq!((&document["revision"], &document["totalKey"]), (&172.into(), &186.into()), "{command}");
+        assert_eq!(
+            (&document["log"]["revision"], &document["log"]["totalKey"]),
+            (&186.into(), &198.into()),
+            "{command}"
+        );
+    }
+    assert_eq!(cells(&run(&["verify", data, "--no-wal"]), 1)[3..5], ["172", "186"]);
+}
+
+/// Both sizes, and no number that was not read; `catalog` shows the same file.
+#[test]
+fn a_file_that_was_cut_off_shows_its_own_size() {
+    let dir = tempfile::tempdir().unwrap();
+    let cut = dir.path().join("cut.db");
+    fs::write(&cut, &fs::read("fixtures/kube-later.db").unwrap()[..300_000]).unwrap();
+    let (cut, catalog) = (cut.display().to_string(), dir.path().join("catalog.redb").display().to_string());
+    let run = |args: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_etcdsnap")).args(args).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let list = run(&["status", &cut]);
+    assert!(
+        list.contains("Revision:          -\n") && list.contains("Size:              300 kB of 848 kB\n"),
+        "{list}"
+    );
+    assert!(run(&["verify", &cut]).lines().nth(1).unwrap().contains("      -      -   300 kB of 848 kB   -"));
+    run(&["catalog", "add", &cut, "--db", &catalog]);
+    assert!(run(&["catalog", "ls", "--db", &catalog]).contains("        -      -   300 kB   damaged"));
+    let document: Value = serde_json::from_str(&run(&["verify", &cut, "-o", "json"])).unwrap();
+    assert_eq!((&document["fileSize"], &document["totalSize"]), (&300_000.into(), &847_872.into()));
+}
+
+/// An archive of several backups is a folder of them.
+#[test]
+fn each_backup_in_an_archive_is_verified() {
+    let dir = tempfile::tempdir().unwrap();
+    let tar = dir.path().join("two.tar");
+    let made =
+        Command::new("tar").args(["-C", "fixtures", "-cf"]).arg(&tar).args(["kube.db", "kube-later.db"]).status();
+    assert!(made.unwrap().success());
+    let name = tar.display().to_string();
+    let (code, out) = verify(&[&name]);
+    let later = format!("{name}:kube-later.db");
+    assert!(code == 0 && out.lines().nth(1).unwrap().starts_with(&format!("{later}   good")), "{out}");
+    assert!(out.contains(&format!("{name}:kube.db")) && out.ends_with(&format!("newest good: {later}\n")), "{out}");
 }

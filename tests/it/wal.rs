@@ -304,6 +304,8 @@ fn a_log_is_found_wherever_it_lies() {
     };
     let all = read(Path::new("fixtures/datadir-3.6.tar.gz"));
     assert!(all.len() > 300);
+    // the folder that holds the data directory
+    assert_eq!(read(dir.path()), all);
     // the db is not needed
     fs::remove_file(member.join("snap/db")).unwrap();
     for path in ["", "..", "wal", &format!("wal/{FIRST}")] {
@@ -329,7 +331,7 @@ fn a_log_is_found_wherever_it_lies() {
         let path = dir.path().join(name);
         fs::write(&path, none).unwrap();
         let (code, records, said) = wal(&path, &[]);
-        assert!(code == 1 && records.is_empty() && said.contains("nothing of a log is in it"), "{name}: {said}");
+        assert!(code == 1 && records.is_empty() && said.contains("no part of the log can be read"), "{name}: {said}");
     }
     // two members in one archive
     let both = dir.path().join("both.tar");
@@ -340,6 +342,15 @@ fn a_log_is_found_wherever_it_lies() {
     }
     tar.into_inner().unwrap();
     assert_eq!(wal(&both, &[]).0, 2);
+    let two = tempfile::tempdir().unwrap();
+    for name in ["a", "b"] {
+        fs::create_dir_all(two.path().join(name).join("member/wal")).unwrap();
+        fs::write(two.path().join(name).join("member/wal").join(FIRST), &log).unwrap();
+    }
+    let (code, _, said) = wal(two.path(), &[]);
+    let name = two.path().display();
+    assert!(code == 2 && said.contains(&format!("hint: name one of them, such as {name}:a\n")), "{said}");
+    assert_eq!(read(Path::new(&format!("{name}:a"))), all);
     assert_eq!(read(Path::new(&format!("{}:b", both.display()))), all);
     // one document of all that
     let output = etcdsnap(["wal", "fixtures/datadir-3.6.tar.gz", "-o", "json"]);
@@ -445,7 +456,10 @@ fn a_snap_file_that_is_damaged_is_told_and_another_is_taken() {
         document["snaps"].as_array().unwrap().iter().map(|of| (of["kind"].clone(), of["index"].clone())).collect();
     assert_eq!(kinds[3..], [("broken".into(), 0xa4.into()), ("db".into(), 0xb0.into())]);
     let table = String::from_utf8(etcdsnap(["snap", snaps.to_str().unwrap()]).stdout).unwrap();
-    assert!(table.contains("see `etcdsnap status`") && table.contains("etcd 3.7 goes by: index 164"), "{table}");
+    assert!(
+        table.contains("see `etcdsnap status`") && table.contains("from which etcd 3.7 starts: index 164"),
+        "{table}"
+    );
 }
 
 /// No key twice: strict readers of JSON refuse that.

@@ -3,6 +3,7 @@ use std::{io::Write as _, path::PathBuf};
 use clap::Args;
 use etcdsnap::{
     analyze::{Analysis, By, Group, Grown, Growth, Request, Top},
+    bytes::counted,
     etcd::Load,
     source::Source,
 };
@@ -19,10 +20,10 @@ use crate::{
 ///
 /// Every byte of the file is counted once: live records, old revisions, tombstones, overhead and free pages add up to
 /// its size. LIVE, OLD and TOMBSTONES are bytes in the file, of keys and values; MANAGED-FIELDS and LAST-APPLIED are
-/// parts of LIVE. With a second, later backup the growth of each group comes first, and per hour.
+/// parts of LIVE. With a second, later backup, the growth of each group is printed first, in bytes and per hour.
 ///
-/// Of a data directory the db alone is counted. If its log has entries that are not in the db yet, a note says so, and the
-/// exit status is 1. Sizes after a defragmentation are an estimate.
+/// For a data directory, only the db is counted. If its log has entries that are not in the db yet, a note reports this, and
+/// the exit status is 1. Sizes after a defragmentation are estimates.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -301,7 +302,7 @@ fn facts(of: &Analysis) -> Columns {
     let mut columns = Columns::bare();
     let mut add = |name: &str, text: String| columns.add([name.to_owned(), text]);
     let gives = &of.gives_back;
-    add("Compaction:", format!("makes {} of records free for new ones", bytes(gives.compaction)));
+    add("Compaction:", format!("frees {} of records, for new records in the same file", bytes(gives.compaction)));
     add(
         "Defragmentation:",
         format!(
@@ -312,23 +313,26 @@ fn facts(of: &Analysis) -> Columns {
     );
     if of.leased.keys > 0 {
         let (keys, size) = (of.leased.keys, bytes(of.leased.live));
-        add("With a lease:", format!("{keys} keys on {} leases, {size}", of.leases));
+        add("With a lease:", format!("{} on {}, {size}", counted(keys, "key"), counted(of.leases, "lease")));
     }
     if of.not_kubernetes.keys > 0 {
-        add("Not of Kubernetes:", format!("{} keys, {}", of.not_kubernetes.keys, bytes(of.not_kubernetes.live)));
+        add(
+            "Not of Kubernetes:",
+            format!("{}, {}", counted(of.not_kubernetes.keys, "key"), bytes(of.not_kubernetes.live)),
+        );
     }
     for (key, values) in &of.encryption.keys {
-        add("Encrypted by:", format!("{}: {values} values", printable(key.clone())));
+        add("Encrypted by:", format!("{}: {}", printable(key.clone()), counted(values, "value")));
     }
     for plain in &of.encryption.plaintext {
         let kind = printable(plain.kind.clone());
-        add("In clear text:", format!("{} live {kind}, and {} in old revisions", plain.live, plain.old));
+        add("In clear text:", format!("{kind}: {} live, {} in old revisions", plain.live, plain.old));
     }
     let free = &of.encryption.free_pages.kinds;
     let values = free.values().fold(0_u64, |sum, n| sum.saturating_add(*n));
     if values > 0 {
         let secrets = free.get("Secret").copied().unwrap_or_default();
-        add("In free pages:", format!("{values} values in clear text, {secrets} of them Secrets"));
+        add("In free pages:", format!("{} in clear text, {secrets} of them Secrets", counted(values, "value")));
     }
     columns
 }

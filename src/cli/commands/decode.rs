@@ -17,7 +17,7 @@ use crate::{
 
 /// Print one stored value from stdin as YAML or JSON
 ///
-/// Takes what etcd stores for Kubernetes: protobuf after `k8s\0`, JSON, CBOR, and these encrypted. What it prints is not
+/// Reads a value that Kubernetes stored in etcd: protobuf after `k8s\0`, JSON, CBOR, also encrypted. The output is not
 /// masked.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -26,7 +26,7 @@ Examples:
   etcdsnap decode -o json < value.bin
   etcdsnap decode --encryption-config encryption.yaml --key /registry/secrets/shop/db < value.bin")]
 pub(crate) struct Decode {
-    /// The key the value was stored under: named in messages, and needed to open what aesgcm or kms encrypted
+    /// The key under which etcd stored the value: printed in messages, and needed to decrypt aesgcm and kms
     #[arg(long)]
     key: Option<String>,
     /// The format

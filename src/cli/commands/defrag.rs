@@ -16,8 +16,8 @@ use crate::{
 /// values in them, are not copied. Status hash and HashKV are those of the backup, unless --compact removes revisions; then
 /// HashKV is that of an etcd that was compacted at REV.
 ///
-/// The backup is verified meanwhile, and is never changed. FILE is complete, or there is none. Of a data directory the log
-/// is applied, as etcd does when it starts.
+/// The backup is verified at the same time, and is never changed. FILE is complete, or it is not written. For a data
+/// directory, the entries of the log are applied, as etcd does when it starts.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

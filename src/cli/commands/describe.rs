@@ -11,7 +11,7 @@ use etcdsnap::{
 
 use super::{
     node,
-    object::{decode, missing, note_namespace, some_unreadable, unreadable},
+    object::{decode, missing, near, note_namespace, some_unreadable, unreadable},
     unknown::UnknownFields,
 };
 use crate::{
@@ -41,7 +41,7 @@ pub(crate) struct Describe {
     what: Vec<String>,
     #[command(flatten)]
     within: InNamespace,
-    /// Only what is stored below PREFIX, the API server's --etcd-prefix; without it every prefix that is found counts
+    /// Only keys below PREFIX, the API server's --etcd-prefix; without this flag, all prefixes are read
     #[arg(long, value_name = "PREFIX", value_parser = etcd_prefix)]
     prefix: Option<Range<'static>>,
     #[command(flatten)]
@@ -85,7 +85,8 @@ impl Describe {
         if found.objects.is_empty() {
             note_namespace(&[&cluster], query.namespace.as_deref());
             let what = format!("there is no such object at revision {}", cluster.view.revision);
-            return Err(session.without(&source, cluster.findings(), Error::not_found(what)));
+            let near = found.missing.first().and_then(|(kind, name)| near(&query, kind, name, &cluster));
+            return Err(session.without(&source, cluster.findings(), Error::not_found(what).hinted_if(near)));
         }
         note_unopened(family.unopened);
         Ok(exit.max(session.close(&source, cluster.findings())?))

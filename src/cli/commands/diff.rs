@@ -68,7 +68,7 @@ pub(crate) struct Compare {
     /// Only objects that have these labels on either side, as `kubectl get -l` takes them
     #[arg(short = 'l', long, value_name = "LABELS", value_parser = LabelSelector::parse)]
     selector: Option<LabelSelector>,
-    /// Only what is stored below PREFIX, the API server's --etcd-prefix
+    /// Only keys below PREFIX, the API server's --etcd-prefix
     #[arg(long, value_name = "PREFIX", value_parser = etcd_prefix)]
     prefix: Option<Range<'static>>,
     /// Leave out this field and all below it: spec.replicas, spec.containers[name=web].image; [*] is any item
@@ -86,7 +86,7 @@ pub(crate) struct Compare {
     /// Print only which objects differ
     #[arg(long)]
     name_only: bool,
-    /// List only what was added (A), deleted (D), modified (M) or replaced (R): letters, as for git; small ones leave out
+    /// List only what was added (A), deleted (D), modified (M) or replaced (R); lower-case letters leave out, as in git
     #[arg(long, value_name = "LETTERS", conflicts_with = "stat")]
     diff_filter: Option<DiffFilter>,
     /// Compare keys and values as etcd stores them, without decoding them
@@ -147,7 +147,7 @@ impl Compare {
             if from.view.revision == to.view.revision {
                 let revision = from.view.revision;
                 say!(
-                    "note: both sides are revision {revision}, so no difference can show; --rev N..M compares two revisions"
+                    "note: both sides are revision {revision}, so there is no difference; --rev N..M compares two revisions"
                 );
             }
             let exit = self.compare(session, &from, &to, &words(&self.rest)?)?;
@@ -255,7 +255,7 @@ impl Compare {
         }
         if unpatched > 0 {
             notes.push(format!(
-                "changed objects that hold secrets, and so have no patch: {unpatched}; --reveal makes their patches"
+                "no patch is printed for changed objects that hold secrets: {unpatched}; --reveal prints their patches"
             ));
         }
         notes.extend(self.diff_filter.and_then(DiffFilter::note));

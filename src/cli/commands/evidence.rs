@@ -35,9 +35,10 @@ enum EvidenceCommand {
 /// Check that no record was changed, inserted or removed
 ///
 /// Each record has the SHA-256 of the line before it, so a change shows in the next record. The chain alone does not
-/// show a changed last record, records that were removed at the end, or a chain that was written anew. Keep the anchor,
-/// the SHA-256 of the last record, in another place, and give it with --anchor: it shows all three. With
-/// --evidence-key in each run and here, a changed record shows without an anchor. Notes say what was not shown.
+/// show that the last record was changed, that records at the end were removed, or that the whole file was replaced.
+/// The anchor, the SHA-256 of the last record, shows all three: keep it in another place, and give it with --anchor.
+/// With --evidence-key in each run and here, a changed record is found without an anchor. Notes name what could not be
+/// checked.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -47,7 +48,7 @@ Examples:
 struct Check {
     /// The file that --evidence names
     file: PathBuf,
-    /// The SHA-256 of a record, from an earlier check: the record has to be there still
+    /// The SHA-256 of a record, from an earlier check: the file must still hold this record
     #[arg(long, value_name = "SHA256")]
     anchor: Vec<String>,
     /// The format
@@ -94,7 +95,9 @@ fn text(session: &mut Session, checked: &Checked, anchored: bool) -> Result<(), 
     }
     if faults.is_empty() && *records > 0 {
         if !last_proved {
-            say!("note: the chain does not prove the last record: --anchor with its SHA-256, or --evidence-key does");
+            say!(
+                "note: the chain does not prove the last record: give its SHA-256 with --anchor, or use --evidence-key"
+            );
         }
         if !anchored {
             say!("note: records that were removed at the end show only with --anchor, from an earlier check");

@@ -23,11 +23,12 @@ use crate::{
 /// Search for text in every object, in old revisions, and in free pages
 ///
 /// PATTERN is a regular expression in the syntax of Rust's crate regex; every string of every object is matched line by
-/// line, names of labels, annotations and data too, but not managedFields. Of bytes, such as a Secret's data, the bytes are
-/// matched, not their base64. A match prints KIND/NAME -n NAMESPACE, the path of the string, and the line.
+/// line, also the names of labels, annotations and data, but not managedFields. The data of Secrets and other binary
+/// fields are matched as bytes, not as base64. A match prints KIND/NAME -n NAMESPACE, the path of the string, and the
+/// line.
 ///
-/// What is secret is masked, but its matches are found and reported. In free pages everything is masked unless --reveal is
-/// given: what was deleted may be a Secret. Encrypted values need their keys.
+/// Secrets are searched, too: a match is reported, and the secret text is masked. Everything in free pages is masked
+/// unless --reveal is given, because deleted values may be Secrets. Encrypted values are searched only with their keys.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -66,16 +67,17 @@ pub(crate) struct Grep {
     /// Search the keys of etcd instead of the values
     #[arg(long, conflicts_with_all = ["path", "free"])]
     keys: bool,
-    /// Only in this field and below it: spec.**.image, data.*; ** is for any fields, * for one, lists count for nothing
+    /// Only in this field and below it: spec.**.image, data.*; * is any one field, ** any number of fields; lists have
+    /// no part in PATH
     #[arg(long, value_name = "PATH")]
     path: Option<String>,
     /// Search every stored revision, deleted objects too
     #[arg(long, conflicts_with_all = ["rev", "at"])]
     all_revisions: bool,
-    /// Search the bytes of free pages too
+    /// Search also the bytes of free pages, where deleted values may be
     #[arg(long, conflicts_with_all = ["what", "namespace"])]
     free: bool,
-    /// Only what is stored below PREFIX, the API server's --etcd-prefix
+    /// Only keys below PREFIX, the API server's --etcd-prefix
     #[arg(long, value_name = "PREFIX", value_parser = etcd_prefix)]
     prefix: Option<Range<'static>>,
     /// The format

@@ -25,9 +25,9 @@ use crate::{
 /// revision, or of the one that --rev names. Two members hold the same keys if their sums are equal at the same
 /// revision and the same compacted revision (-1: never compacted).
 ///
-/// Several backups of one cluster are compared at the highest revision that all of them hold, as if all were compacted as
-/// far as the one that is compacted furthest. Where they differ, the first revision is printed whose records differ, and
-/// the keys of these.
+/// Several backups of one cluster are compared at the highest revision that all of them hold, and from the highest
+/// revision on at which one of them is compacted. If they differ, the first revision with a difference is printed, with
+/// its keys.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

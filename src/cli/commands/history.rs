@@ -11,7 +11,7 @@ use etcdsnap::{
     source::Source,
 };
 
-use super::object::note_namespace;
+use super::object::{near, note_namespace};
 use crate::{
     args::{AuditArgs, InNamespace, Keys, LogArgs, Masking, ReportFormat, etcd_prefix},
     failure::{Exit, Failure},
@@ -44,6 +44,10 @@ Examples:
   etcdsnap history backup.db deploy/web -n shop --audit-log /var/log/kubernetes/audit.log
   etcdsnap history backup.db deploy/web -n shop -o json | jq '.revisions[] | [.revision, .verb, .manager]'
 
++ created, ~ updated, - deleted, = the last write before the compaction. `TIME +N s`: written at
+TIME, or at most N seconds later. `by -`: it is not certain which program wrote it. The whole object
+at a revision: etcdsnap get SNAPSHOT KIND/NAME -n NAMESPACE -o yaml --rev N
+
 Exit status: 1 when no revision of the object is found, or when it is not certain what older entries
 of a data directory's log changed in it")]
 pub(crate) struct History {
@@ -57,7 +61,7 @@ pub(crate) struct History {
     /// The history of this key of etcd
     #[arg(long, conflicts_with_all = ["what", "namespace"])]
     key: Option<String>,
-    /// Only what is stored below PREFIX, the API server's --etcd-prefix
+    /// Only keys below PREFIX, the API server's --etcd-prefix
     #[arg(long, value_name = "PREFIX", value_parser = etcd_prefix)]
     prefix: Option<Range<'static>>,
     /// More backups of the same cluster
@@ -99,7 +103,7 @@ impl History {
         let selection = joined.select(&query)?;
         if self.key.is_none() && selection.names().is_empty() {
             let error = Error::usage("history takes an object: KIND/NAME");
-            return Err(error.hinted("`timeline` shows what was done to all").into());
+            return Err(error.hinted("`timeline` shows the changes of all objects").into());
         }
         let found = joined.records(|key| selection.matches(key))?;
         for name in joined.strangers(&found) {
@@ -116,15 +120,16 @@ impl History {
             for (source, backup) in sources.iter().zip(&backups) {
                 session.close(source, backup.findings())?;
             }
-            return Err(Error::not_found(printable(what))
-                .hinted(elsewhere(&sources, query.namespace.is_some()))
-                .into());
+            let near = selection.names().iter().find_map(|of| near(&query, &of.kind, &of.name, backups.last()?));
+            let hint = near.unwrap_or_else(|| elsewhere(&sources, query.namespace.is_some()));
+            return Err(Error::not_found(printable(what)).hinted(hint).into());
         }
         let mut exit = Exit::Good;
         let (_, missing) = selection.arrange(found.keys().copied(), |key| key);
         for missing in missing {
             let name = printable(missing.name.clone());
-            Failure::from(Error::not_found(format!("no revision of {name} found"))).say();
+            let hint = backups.last().and_then(|of| near(&query, &missing.kind, &missing.name, of));
+            Failure::from(Error::not_found(format!("no revision of {name} found")).hinted_if(hint)).say();
             exit = Exit::Content;
         }
         let ignore = Ignore { all: self.all, status: self.status, events: true, paths: Vec::new() };

@@ -14,7 +14,7 @@ use crate::{
 ///
 /// As `etcdutl migrate` does it. In addition, a downgrade lowers the cluster version: an etcd that is older than the
 /// cluster version does not start. The entries of the log are kept. etcd 3.5 may leave a voting member marked as a
-/// learner in the db: this is corrected. Do this for every member of the cluster.
+/// learner in the db: this is corrected. Migrate every member of the cluster.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

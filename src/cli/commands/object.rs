@@ -72,9 +72,16 @@ pub(super) fn missing(query: &Query, found: &Found<'_>, cluster: &Cluster<'_>) -
         let (kind, name) = (escape(kind.as_bytes()), escape(name.as_bytes()));
         let place = query.namespace.as_ref().map(|ns| format!(" in namespace {ns}")).unwrap_or_default();
         let what = format!("no {kind} {name}{place} at revision {}", cluster.view.revision);
-        Failure::from(Error::not_found(what)).say();
+        let hint = near(query, &kind, &name, cluster);
+        Failure::from(Error::not_found(what).hinted_if(hint)).say();
     }
     if found.missing.is_empty() { Exit::Good } else { Exit::Content }
+}
+
+/// The hint for an object that is not there: the one that may be meant.
+pub(super) fn near(query: &Query, kind: &str, name: &str, cluster: &Cluster<'_>) -> Option<String> {
+    let near = cluster.near(query, kind, name)?;
+    Some(format!("did you mean {}?", escape(near.as_bytes())))
 }
 
 /// Prints why ages may be wrong.

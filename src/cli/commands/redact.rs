@@ -12,15 +12,15 @@ use crate::{
 
 /// Make a copy without secrets, which may be shared
 ///
-/// A new snapshot with the same keys, revisions and sizes, for support or for tests. In every revision these are replaced by
-/// other bytes of the same length: the data of Secrets and annotations that repeat them, OAuth tokens with their names,
-/// encrypted values but for the name of their key, the bootstrap data of k3s, password hashes of etcd users, and private
-/// keys and signed tokens (JWT) in any object. Values are decoded as before, and a kube-apiserver lists them. Free pages
-/// are not copied.
+/// A new snapshot with the same keys, revisions and sizes, for support or for tests. In every revision, these are
+/// replaced by other bytes of the same length: the data of Secrets, and annotations that repeat these data; OAuth
+/// tokens and their names; encrypted values (the name of the key is kept); the bootstrap data of k3s; password hashes
+/// of etcd users; private keys and signed tokens (JWT) in any object. The values can still be decoded, and a
+/// kube-apiserver lists the objects. Free pages are not copied.
 ///
-/// Kept are all other values: names, labels, addresses, custom resources, arguments of containers, keys that are not of
-/// Kubernetes; ConfigMaps, environment variables and annotations unless --also names them. Look at what is in them before
-/// you share the file: the report lists what was replaced and what was kept.
+/// All other values are kept: names, labels, addresses, custom resources, arguments of containers, keys that are not of
+/// Kubernetes. ConfigMaps, environment variables and annotations are kept unless --also names them. The report lists
+/// what was replaced and what was kept. Check the kept values before you share the file.
 ///
 /// With --also names, names of objects and namespaces are replaced by other words, in keys and wherever they are a whole
 /// word in a text. Equal names stay equal, so that references match. Names that Kubernetes itself uses are kept.

@@ -27,7 +27,7 @@ use crate::{
 /// Write a page about a backup: verdict, what fills it, what changed
 ///
 /// One HTML file with everything in it: a treemap, tables that sort and filter, the changes. It loads nothing and sends
-/// nothing. No value of an object is in it, and names of Secrets are masked unless --reveal is given; other names are in it.
+/// nothing. It holds the names of objects, but no values. Names of Secrets are masked unless --reveal is given.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -39,7 +39,7 @@ written, too")]
 pub(crate) struct ReportCommand {
     /// The backup
     snapshot: PathBuf,
-    /// The page that is written; - for stdout
+    /// The HTML file to write; - for stdout
     #[arg(long, value_name = "FILE", required = true)]
     html: PathBuf,
     /// Replace FILE if it exists

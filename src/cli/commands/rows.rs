@@ -9,7 +9,7 @@ use std::{
 use clap::Args;
 use etcdsnap::{
     Error,
-    bytes::{escape, file_name},
+    bytes::{escape, file_name, shell},
     error::Fault,
     k8s::{Mask, Ring},
     objects::Query,
@@ -62,7 +62,7 @@ pub(crate) struct Rows {
     /// file
     #[arg(long, value_name = "DIR", conflicts_with_all = ["to", "overwrite"])]
     dataset: Option<PathBuf>,
-    /// Write to FILE what became of each backup, one JSON document a line, on failure too; - for stdout
+    /// Write to FILE the verdict on each backup, one JSON document a line, also when a backup fails; - for stdout
     #[arg(long, value_name = "FILE")]
     verdict: Option<PathBuf>,
     /// Add a column with the whole object as JSON
@@ -128,6 +128,14 @@ impl Rows {
         if let Some(late) = kinds.iter().find(is_backup) {
             let what = format!("{}: a backup after a KIND", file_name(late));
             return Err(Error::usage(what).hinted("the backups come first: etcdsnap rows SNAPSHOT... [KIND...]"));
+        }
+        let is_file = |word: &&OsString| {
+            Path::new(word).extension().is_some_and(|ending| rows::Format::ALL.iter().any(|of| ending == of.name()))
+        };
+        if let Some(file) = kinds.iter().find(is_file) {
+            let name = file_name(file);
+            let hint = format!("--to {} names the file that is written", shell(&name));
+            return Err(Error::usage(format!("{name} is no KIND")).hinted(hint));
         }
         for word in kinds.iter().filter(|word| Path::new(word).exists()) {
             let name = file_name(word);
@@ -252,7 +260,7 @@ impl Rows {
             }
             _ if read.unreadable > 0 => Exit::Content,
             Some(Verdict::Doubtful) => {
-                say!("note: {name} is doubtful; `etcdsnap verify` tells why");
+                say!("note: {name} is doubtful; `etcdsnap verify` lists the reasons");
                 Exit::Good
             }
             _ => Exit::Good,

@@ -62,12 +62,13 @@ pub(crate) struct Serve {
     contexts: Vec<(String, State)>,
     /// Serve etcd's API too, on the loopback address ADDRESS:PORT; port 0, as without a value, is one that is free
     ///
-    /// It is the whole SNAPSHOT, with the values as they are stored, or opened where there are keys: so it needs --reveal.
-    /// etcd's clients know no secret path: every user of this machine may read it while it is served.
+    /// Clients can read the whole SNAPSHOT: all values as they are stored, or decrypted if keys are given. So --reveal
+    /// is required. etcd's clients use no secret path: every user of this machine can read the SNAPSHOT while it is
+    /// served.
     #[arg(long, value_name = "ADDRESS:PORT", num_args = 0..=1, default_missing_value = "127.0.0.1:0",
           require_equals = true, help_heading = "etcd's API")]
     etcd: Option<SocketAddr>,
-    /// Take writes over etcd's API, and keep them in memory; SNAPSHOT is only read
+    /// Accept writes over etcd's API, and keep them in memory; SNAPSHOT is not changed
     ///
     /// The leases of the backup do not expire. The Kubernetes API of this server shows the backup without the writes.
     #[arg(long, requires = "etcd", help_heading = "etcd's API")]
@@ -78,7 +79,7 @@ pub(crate) struct Serve {
     overlay_limit: u64,
     /// When the server ends, write SNAPSHOT with the writes as a snapshot to FILE, a new file
     ///
-    /// Values that were opened with keys stay encrypted in it; what was written is as it was sent.
+    /// Values that were encrypted in SNAPSHOT are encrypted in FILE; new writes are stored as the client sent them.
     #[arg(long, value_name = "FILE", requires = "overlay", help_heading = "etcd's API")]
     save_overlay: Option<PathBuf>,
     #[command(flatten)]
@@ -225,7 +226,7 @@ impl Serve {
         }
         if !self.masking.reveals() {
             return Err(Error::usage("--etcd serves the values as they are stored, secrets too")
-                .hinted("add --reveal, if whoever uses this machine may see them"));
+                .hinted("add --reveal, if every user of this machine may see them"));
         }
         if !self.members.is_empty() || self.when.is_named() {
             return Err(Error::usage("--etcd serves one SNAPSHOT, the whole of it")

@@ -95,10 +95,13 @@ fn table(session: &mut Session, all: &SnapFiles<'_>) -> Result<(), Failure> {
     }
     if let Some(snapshot) = all.newest_in_log {
         let (index, term) = (snapshot.index, snapshot.term);
-        writeln!(out, "\nthe log's newest snapshot, which etcd 3.7 goes by: index {index}, term {term}")?;
+        writeln!(
+            out,
+            "\nthe newest snapshot record of the log, from which etcd 3.7 starts: index {index}, term {term}"
+        )?;
     }
     if !all.snaps.iter().any(|file| file.taken) {
-        writeln!(out, "etcd to 3.6 takes none of them: it starts from the log alone")?;
+        writeln!(out, "etcd 3.6 and older use none of these files: they start from the log alone")?;
     }
     Ok(())
 }
@@ -115,7 +118,7 @@ fn row(file: &SnapshotFile<'_>) -> [String; 11] {
         SnapFormat::Db => "a db: see `etcdsnap status`",
         SnapFormat::Broken => "set aside by etcd",
         SnapFormat::Snap if snap.is_none() => "damaged",
-        SnapFormat::Snap if file.taken => "etcd to 3.6 starts from it",
+        SnapFormat::Snap if file.taken => "etcd 3.6 and older start from it",
         SnapFormat::Snap => "-",
     };
     [

@@ -6,6 +6,7 @@ use std::{
 
 use clap::Args;
 use etcdsnap::{
+    bytes::counted,
     source::{BackupKind, Source},
     verify::{self, LogAhead, Trailer},
 };
@@ -20,10 +21,11 @@ use crate::{
 /// Show what a backup is, and how much is in it
 ///
 /// A list for one backup, a table for several. The fields are those of `etcdutl snapshot status`, the kind of file, and
-/// whether it has a trailer. For a data directory, all fields but LOG are of the db alone. LOG shows how many entries
-/// the log holds that the db does not hold yet, and the revision after them. Identity is the uid of the namespace
-/// kube-system: it names the cluster. Newest time is the newest time in an object: the backup was taken then or shortly
-/// after.
+/// whether it has a trailer. For a data directory, REVISION and KEYS include the entries of the log that etcd applies when
+/// it starts; LOG names these entries, and the last revision of the db alone. HASH, RECORDS and SIZE are of the db alone.
+/// For a file that was cut off, SIZE is both: the size of the file, and that of the db. Identity is the uid of the
+/// namespace kube-system: it names the cluster. Newest time is the newest time in an object: the backup was taken then or
+/// shortly after.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -32,8 +34,9 @@ Examples:
   etcdsnap status backups/*.db
 
 NEWEST is the newest time in its objects: the backup was taken then or later. IDENTITY is the uid of
-the namespace kube-system: where it is the same, the cluster is the same. VERSION is the storage
-version, which etcd stores since 3.6; it is not that of the etcd program")]
+the namespace kube-system: where it is the same, the cluster is the same. STORAGE VERSION is stored
+since etcd 3.6; it is not the version of the etcd program. REVISION of a data directory includes its
+log; LOG has the revision of the db alone")]
 pub(crate) struct Status {
     /// The backups
     #[arg(required = true)]
@@ -110,6 +113,9 @@ fn each_file(
     Ok(worst)
 }
 
+/// Bytes of a trailer.
+const TRAILER: u64 = 32;
+
 /// The fields of a status, as the header of a table and in a list.
 const FIELDS: [(&str, &str); 13] = [
     ("FILE", "File:"),
@@ -119,7 +125,7 @@ const FIELDS: [(&str, &str); 13] = [
     ("KEYS", "Keys:"),
     ("RECORDS", "Records:"),
     ("SIZE", "Size:"),
-    ("VERSION", "Version:"),
+    ("STORAGE VERSION", "Storage version:"),
     ("TRAILER", "Trailer:"),
     ("NEWEST", "Newest time:"),
     ("IDENTITY", "Identity:"),
@@ -135,36 +141,49 @@ fn table(rows: &[verify::Status]) -> Columns {
 
 fn list(row: &verify::Status) -> Columns {
     let mut columns = Columns::bare();
+    let adds = row.log.is_some_and(|log| log.entries > 0);
     for ((header, name), field) in FIELDS.iter().zip(fields(row)) {
         let what = match (*header, field.as_str()) {
-            ("VERSION", "-") => "stored since etcd 3.6",
+            ("STORAGE VERSION", "-") => "stored since etcd 3.6",
             ("NEWEST", "-") => "no Kubernetes object with a time",
             ("NEWEST", _) => "taken then or later",
             ("IDENTITY", "-") => "no readable namespace kube-system",
             ("IDENTITY", _) => "the cluster: uid of kube-system",
+            ("REVISION" | "KEYS", _) if adds => "with the log",
+            ("HASH" | "RECORDS", _) if adds => "of the db alone",
             _ => "",
         };
-        let field = if what.is_empty() { field } else { format!("{field}  ({what})") };
+        let field = match (*header, what) {
+            ("SIZE", _) if row.file_size > row.total_size.saturating_add(TRAILER) => {
+                format!("{field}  (in a file of {})", render::bytes(row.file_size))
+            }
+            (_, "") => field,
+            _ => format!("{field}  ({what})"),
+        };
         columns.add([(*name).to_owned(), field]);
     }
     columns
 }
 
 fn fields(row: &verify::Status) -> [String; FIELDS.len()] {
+    let dash = || "-".to_owned();
+    let (revision, keys) = row.log.map_or((row.revision, row.total_key), |log| (log.revision, log.total_key));
+    // of a db of which nothing can be read, these are not known
+    let known = |text: String| if row.damaged && row.total_records == 0 { dash() } else { text };
     [
         row.path.clone(),
         row.kind.to_string(),
-        row.hash_hex.clone(),
-        row.revision.to_string(),
-        row.total_key.to_string(),
-        row.total_records.to_string(),
-        render::bytes(row.total_size),
-        if row.version.is_empty() { "-".to_owned() } else { row.version.clone() },
+        known(row.hash_hex.clone()),
+        known(revision.to_string()),
+        known(keys.to_string()),
+        known(row.total_records.to_string()),
+        render::size(row.total_size, row.file_size),
+        if row.version.is_empty() { dash() } else { row.version.clone() },
         row.trailer.to_string(),
-        row.newest_time.clone().unwrap_or_else(|| "-".to_owned()),
-        row.identity.clone().unwrap_or_else(|| "-".to_owned()),
+        row.newest_time.clone().unwrap_or_else(dash),
+        row.identity.clone().unwrap_or_else(dash),
         encrypted(&row.encryption),
-        row.log.as_ref().map_or_else(|| "-".to_owned(), ahead),
+        row.log.as_ref().map_or_else(dash, |log| added(log, row.revision)),
     ]
 }
 
@@ -174,11 +193,14 @@ fn encrypted(by_key: &BTreeMap<String, u64>) -> String {
     if counts.is_empty() { "-".to_owned() } else { counts.join(", ") }
 }
 
-fn ahead(log: &LogAhead) -> String {
-    let LogAhead { entries, past_commit, revision, .. } = log;
-    match (entries, past_commit) {
-        (0, 0) => "in the db".to_owned(),
-        (_, 0) => format!("{entries} entries, revision {revision}"),
-        _ => format!("{entries} entries, revision {revision}, {past_commit} past the commit"),
+/// What the log adds to the db, whose last revision is `db`.
+fn added(log: &LogAhead, db: i64) -> String {
+    let adds = match log.entries {
+        0 => "adds nothing to the db".to_owned(),
+        n => format!("adds {}; db alone: revision {db}", counted(n, "entry")),
+    };
+    match log.past_commit {
+        0 => adds,
+        n => format!("{adds}; {n} more past the commit"),
     }
 }

@@ -47,6 +47,10 @@ Examples:
   etcdsnap timeline backup.db --audit-log /var/log/kubernetes/audit*.log --user alice
   etcdsnap timeline backup.db -o ndjson | jq -r 'select(.verb == \"delete\") | .key'
 
+WITHIN: the change was written at TIME, or at most so much later. MANAGER `-`: it is not certain
+which program wrote it. VERB `put`: only a log shows the write, and nothing shows whether the key
+existed
+
 Exit status: 1 when the namespace that was named never had anything here, or a time is not certain")]
 pub(crate) struct Timeline {
     /// The backup
@@ -60,19 +64,20 @@ pub(crate) struct Timeline {
     /// and nothing shows whether the key existed
     #[arg(long, value_name = "VERB", value_delimiter = ',', value_parser = verb)]
     verb: Vec<Verb>,
-    /// Only what these programs are known to have written, with commas
+    /// Only changes that were certainly written by these programs, with commas
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     manager: Vec<String>,
     /// Only objects with these labels before or after the change, as `kubectl get -l` takes them
     #[arg(short = 'l', long, value_name = "LABELS", value_parser = LabelSelector::parse)]
     selector: Option<LabelSelector>,
-    /// Only what is stored below PREFIX, the API server's --etcd-prefix
+    /// Only keys below PREFIX, the API server's --etcd-prefix
     #[arg(long, value_name = "PREFIX", value_parser = etcd_prefix)]
     prefix: Option<Range<'static>>,
-    /// Only what may have been written at this time (2026-11-21T02:04:00Z, -10m) or later, or at this revision or later
+    /// Only changes from this time (2026-11-21T02:04:00Z, -10m) or revision on; changes that may be from then are
+    /// included
     #[arg(long, value_name = "TIME|REVISION", value_parser = point, allow_hyphen_values = true)]
     since: Option<Point>,
-    /// Only what may have been written at this time or before, or at this revision or before
+    /// Only changes up to this time or revision; changes that may be from then are included
     #[arg(long, value_name = "TIME|REVISION", value_parser = point, allow_hyphen_values = true)]
     until: Option<Point>,
     /// Show also the changes that are left out by default
@@ -86,7 +91,7 @@ pub(crate) struct Timeline {
     output: Output,
     #[command(flatten)]
     audit: AuditArgs,
-    /// Only what this user asked for, by the audit log; may be given more than once
+    /// Only changes that this user requested, by the audit log; may be given more than once
     #[arg(long, value_name = "NAME", value_delimiter = ',', requires = "audit_log")]
     user: Vec<String>,
     #[command(flatten)]

@@ -1,4 +1,5 @@
 use std::{
+    collections::VecDeque,
     io::Write as _,
     path::{Path, PathBuf},
 };
@@ -10,7 +11,7 @@ use etcdsnap::{
     error::Severity,
     etcd::Load,
     publish::replace,
-    source::{Candidates, Options, Source, is_url},
+    source::{Candidate, Candidates, Options, Source, is_stdin, is_url, part_of},
     verify::{Backups, Members, Report, Together, metrics, verify},
 };
 use jiff::Timestamp;
@@ -28,10 +29,11 @@ use crate::{
 /// of each cluster. `good`: everything was checked and is right. `doubtful`: all that can be checked is right, but not
 /// everything can be checked: for example there is no trailer that proves the values, or the file was copied while etcd
 /// wrote to it. `damaged`: something is wrong. STARTS ON: the etcd versions that start on a data directory as it is;
-/// for any other backup, those that start on the result of a plain restore. REVISION, KEYS and SIZE are those of the db;
-/// the log of a data directory may hold more, and a hint says so.
+/// for any other backup, those that start on the result of a plain restore. REVISION and KEYS include the entries of
+/// the log that etcd applies when it starts on a data directory. SIZE is that of the db; for a file that was cut off, both
+/// sizes are printed: that of the file, and that of the db.
 ///
-/// A folder means the files in it, with -r also the files in the folders below. A file that is certainly no backup,
+/// A folder means the files in it, with -r also the files in the folders below; an archive means all backups in it. A file that is certainly no backup,
 /// such as a list of checksums, is reported, but does not change the exit status. The newer of two backups of one
 /// cluster is the one that continues the history of the other. If the histories do not show this, the one with the
 /// newer time in its objects is the newer backup. A time is ignored when other clocks of the cluster contradict it.
@@ -79,17 +81,28 @@ impl Verify {
             let what = format!("{}: there is no backup in it", names.join(", "));
             let hint = match not_entered {
                 0 if self.snapshot.iter().any(|path| is_url(path)) => "is the name of the folder right?".to_owned(),
-                0 => "is the backup's disk mounted?".to_owned(),
+                0 => "is the disk with the backups mounted?".to_owned(),
                 _ => format!("{}: -r enters them", folders(not_entered)),
             };
             return Err(Error::not_found(what).hinted(hint).into());
         }
         let options = session.options(&self.log.dir, files.iter().map(|file| file.path.as_path()))?;
         let mut backups = Backups::new(&options);
-        for file in &files {
+        let mut todo = VecDeque::from(files);
+        let mut all = todo.len();
+        while let Some(file) = todo.pop_front() {
             match one(session, &file.path, &options, &self.log.load()) {
                 Ok((source, report)) => backups.add(&file.path, source, report),
-                Err(Failure::Error(error)) => backups.failed(file, files.len(), &error),
+                Err(Failure::Error(Error::Several { found, .. })) if !is_stdin(&file.path) => {
+                    all = all.saturating_add(found.len());
+                    let inside = found.iter().map(|inner| Candidate {
+                        path: part_of(&file.path, inner),
+                        in_folder: true,
+                        stat: None,
+                    });
+                    inside.rev().for_each(|inside| todo.push_front(inside));
+                }
+                Err(Failure::Error(error)) => backups.failed(&file, all, &error),
                 Err(failure) => return Err(failure),
             }
         }
@@ -131,7 +144,7 @@ impl Verify {
 
 /// A report a line.
 fn table(session: &mut Session, reports: &[Report]) -> Result<(), Failure> {
-    let headers = ["FILE", "VERDICT", "NEWEST", "REVISION", "KEYS", "SIZE", "VERSION", "TRAILER", "STARTS ON"];
+    let headers = ["FILE", "VERDICT", "NEWEST", "REVISION", "KEYS", "SIZE", "STORAGE VERSION", "TRAILER", "STARTS ON"];
     let mut columns = Columns::new(&headers).right(&[3, 4, 5]).colored(1, render::of_verdict);
     for report in reports {
         let or_dash = |text: Option<String>| text.filter(|t| !t.is_empty()).unwrap_or_else(|| "-".to_owned());
@@ -140,14 +153,14 @@ fn table(session: &mut Session, reports: &[Report]) -> Result<(), Failure> {
             None => Some(format!("({etcd} wrote it: not judged)")),
         });
         // of a db of which no key can be read, these are not known
-        let was_read = !report.db_damaged() || report.total_key.is_some_and(|keys| keys > 0);
+        let was_read = !report.db_damaged() || report.live_keys().is_some_and(|keys| keys > 0);
         columns.add([
             report.path.clone(),
             report.verdict().map_or(report.unread.unwrap_or_default().to_owned(), |verdict| verdict.to_string()),
             or_dash(report.portrait.newest.time.map(|newest| newest.to_string())),
-            or_dash(report.revision.filter(|_| was_read).map(|n| n.to_string())),
-            or_dash(report.total_key.filter(|_| was_read).map(|n| n.to_string())),
-            or_dash(report.total_size.map(render::bytes)),
+            or_dash(report.last_revision().filter(|_| was_read).map(|n| n.to_string())),
+            or_dash(report.live_keys().filter(|_| was_read).map(|n| n.to_string())),
+            or_dash(report.total_size.zip(report.file_size).map(|(db, file)| render::size(db, file))),
             or_dash(report.version.clone()),
             report.trailer.to_string(),
             or_dash(Some(starts.collect::<Vec<_>>().join(" "))),

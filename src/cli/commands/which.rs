@@ -38,7 +38,7 @@ pub(super) struct Which {
     /// spec.replicas=3, spec.containers[0].image=nginx, 'status.conditions[?(@.type=="Ready")].status=False'.
     #[arg(long, value_name = "FIELDS", default_value = "", hide_default_value = true)]
     field_selector: String,
-    /// Only what is stored below PREFIX, the API server's --etcd-prefix; without it every prefix that is found counts
+    /// Only keys below PREFIX, the API server's --etcd-prefix; without this flag, all prefixes are read
     #[arg(long, value_name = "PREFIX", value_parser = etcd_prefix, hide_short_help = true)]
     prefix: Option<Range<'static>>,
     #[command(flatten)]

@@ -34,6 +34,11 @@ pub(crate) fn lines(out: &mut impl Ink, lines: impl IntoIterator<Item = Line>) -
     Ok(())
 }
 
+/// The size of a db of `db` bytes in a file of `file` bytes: both where the file was cut off.
+pub(crate) fn size(db: u64, file: u64) -> String {
+    if file < db { format!("{} of {}", bytes(file), bytes(db)) } else { bytes(db) }
+}
+
 /// Writes one document for each file: a line each when `compact`, else one alone as it is when only one file was named,
 /// and several as `items`.
 pub(crate) fn documents<T: Serialize>(

@@ -25,7 +25,7 @@ pub fn history_lines<E>(
 ) -> Result<(), E> {
     for backup in joined.backups {
         let (name, held) = (printable(backup.name.to_owned()), window(backup));
-        give(vec![Line::plain(format!("{name} holds {held}, and of older ones the last of each key"))])?;
+        give(vec![Line::plain(format!("{name} holds {held}, and the last older write of each key"))])?;
     }
     for (key, records) in found {
         let key = printable(String::from_utf8_lossy(&mask.key(key)).into_owned());
@@ -42,7 +42,9 @@ pub fn history_lines<E>(
                     head(change).into_iter().chain(fields).collect()
                 }
                 Occurrence::Deleted(after, before) => {
-                    let what = format!("deleted between the revisions {after} and {before}, which is compacted");
+                    let what = format!(
+                        "deleted after revision {after} and before revision {before}; the deletion is compacted"
+                    );
                     vec![Line::signed("", '-', &what)]
                 }
             };
@@ -139,7 +141,7 @@ fn asked(answer: &Answer) -> Vec<Line> {
         Line::plain(printable(format!("    asked by {user} ({groups}) from {from} with {agent}: {verb} ({known})")))
     };
     let more = Some(answer.more).filter(|more| *more > 0);
-    let more = more.map(|more| Line::plain(format!("    and {more} more requests that may be it")));
+    let more = more.map(|more| Line::plain(format!("    and {more} more requests that are possible")));
     answer.requests.iter().map(line).chain(more).collect()
 }
 

@@ -19,7 +19,7 @@ impl Relation<'_> {
             (newer @ (Newer::From | Newer::To), times) if self.continues == Some(true) => {
                 let (newer, older) = sorted(newer);
                 let times = times.map_or(String::new(), |(at, then)| format!(", newest time {at} to {then}"));
-                format!("{newer} is newer than {older}, from whose last revision it continues: {revisions}{times}")
+                format!("{newer} is newer: it continues from the last revision of {older}: {revisions}{times}")
             }
             (Newer::Neither, Some((at, _))) => format!("{a} and {b} are equally new: newest time {at}, {revisions}"),
             (newer, Some((at, then))) => {
@@ -31,7 +31,7 @@ impl Relation<'_> {
         };
         let mut lines = vec![Line::plain(line)];
         if !self.one && self.newer() == Newer::From {
-            let back = format!("the first one named is the newer one: + and - are what going back to {b} would do");
+            let back = format!("the first backup is the newer one: + and - show what going back to {b} would change");
             lines.push(Line::plain(format!("note: {back}")));
         }
         lines

@@ -28,7 +28,7 @@ impl Gap {
     /// After a revision: ` (2026-11-21T02:04:31.532Z)`, or ` (by` that time where only the latest is known.
     #[must_use]
     pub fn in_brackets(&self) -> String {
-        let by = self.before.map(|at| format!(" (by {at})"));
+        let by = self.before.map(|at| format!(" ({at} or before)"));
         self.after.map(|at| format!(" ({at})")).or(by).unwrap_or_default()
     }
 }

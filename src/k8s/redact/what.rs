@@ -47,7 +47,7 @@ impl Hidden {
             Self::Repeated => "annotations that repeat such values",
             Self::OAuth => "fields of OAuth tokens and clients",
             Self::TokenName => "names of OAuth tokens",
-            Self::Encrypted => "encrypted values, all but the name of the key",
+            Self::Encrypted => "encrypted values (the name of the key is kept)",
             Self::Bootstrap => "bootstrap data of k3s or RKE2",
             Self::PasswordHash => "password hashes of etcd users",
             Self::PrivateKey => "private keys in other objects",
@@ -56,7 +56,7 @@ impl Hidden {
             Self::Env => "values of environment variables",
             Self::Annotation => "annotations",
             Self::Name => "words of names of objects",
-            Self::Unreadable => "values that cannot be read, as a whole",
+            Self::Unreadable => "whole values that cannot be read",
         }
     }
 }

@@ -62,7 +62,7 @@ impl Destination {
             for folder in [place.member_dir(), place.final_wal()] {
                 if let Some(other) = taken.insert(real(&folder)?, &place.member) {
                     let (member, folder) = (&place.member, folder.display());
-                    let what = format!("{folder}: of two members, {other} and {member}");
+                    let what = format!("{folder}: named for two members, {other} and {member}");
                     return Err(Error::usage(what).hinted("each member has a data directory of its own"));
                 }
             }

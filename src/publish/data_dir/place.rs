@@ -57,8 +57,10 @@ impl Place {
         if let Some(wal) = &wal_dir {
             let real_wal = real(wal)?;
             if real_wal.starts_with(real_dir.join("member")) || real_dir.starts_with(real_wal) {
-                let what =
-                    format!("--wal-dir {}: it cannot be in member/, or around the data directory", wal.display());
+                let what = format!(
+                    "--wal-dir {}: it must not be inside member/, and must not contain the data directory",
+                    wal.display()
+                );
                 return Err(usage(what, "leave it out: the log goes to member/wal then"));
             }
         }
@@ -92,11 +94,14 @@ impl Place {
         let member = self.member_dir();
         if member.is_symlink() {
             let what = format!("{}: a symbolic link where a folder is needed", member.display());
-            return Err(usage(what, "name the folder around what it leads to as --data-dir, or move the link away"));
+            return Err(usage(
+                what,
+                "name the folder that contains the link's target as --data-dir, or remove the link",
+            ));
         }
         if data_dir.join("snap").join("db").is_file() {
-            let what = format!("{}: a member/ folder itself", data_dir.display());
-            return Err(usage(what, "name the folder around it"));
+            let what = format!("{}: this is a member/ folder", data_dir.display());
+            return Err(usage(what, "name the folder that contains it"));
         }
         self.look_for_mounts(&member)?;
         if has_content(&member)? {
@@ -127,7 +132,7 @@ impl Place {
         }
         if let Some(mount) = mount_below(member)? {
             let what = format!(
-                "{}: a mount point, which would be moved aside with the old member, and be in the new one after a reboot",
+                "{}: a mount point: it would be renamed together with the old member, and after a reboot it would be mounted in the new one",
                 mount.display()
             );
             let hint = "unmount it first; to keep the log on another file system, use a folder outside of member/, and name it with etcd's --wal-dir";
@@ -180,7 +185,7 @@ pub fn real(path: &Path) -> Result<PathBuf> {
     let (dir, real) = there.unwrap_or((Path::new(""), PathBuf::new()));
     let missing = path.strip_prefix(dir).unwrap_or(path);
     if missing.components().any(|part| part == Component::ParentDir) {
-        let what = format!("{}: it leads through a folder that is not there", path.display());
+        let what = format!("{}: a folder in this path does not exist", path.display());
         return Err(usage(what, "name it without .."));
     }
     // joined with nothing, a file would end with a slash

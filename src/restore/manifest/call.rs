@@ -89,8 +89,8 @@ impl Call {
 
     pub(super) fn manifest(&self, given: bool) -> Result<Manifest, Refusal> {
         let name = self.value("name")?.ok_or_else(|| match self.value("config-file") {
-            Ok(Some(file)) => (format!("its etcd reads its flags from a file, {}", excerpt(file.as_bytes())), BY_FLAGS),
-            _ => ("its etcd gets no --name".to_owned(), BY_FLAGS),
+            Ok(Some(file)) => (format!("etcd reads its flags from a file, {}", excerpt(file.as_bytes())), BY_FLAGS),
+            _ => ("etcd has no --name in it".to_owned(), BY_FLAGS),
         })?;
         Ok(Manifest {
             name,
@@ -128,7 +128,7 @@ impl Call {
             Some(value) if value.contains(['$', '`']) => {
                 let value = excerpt(value.as_bytes());
                 Err((
-                    format!("its etcd's --{name} is {value}, which is known only where the pod runs"),
+                    format!("the value of --{name} is {value}, which is known only where the pod runs"),
                     match name {
                         "initial-cluster" | "initial-advertise-peer-urls" => {
                             "add --initial-cluster NAME=URL,... to give them"

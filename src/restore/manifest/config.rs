@@ -21,7 +21,7 @@ pub(super) fn variables(bytes: &[u8]) -> Option<BTreeMap<String, String>> {
 /// What is wrong, and what to do.
 pub(super) fn flags(documents: &[Value]) -> Result<Vec<String>, (String, &'static str)> {
     let [Value::Object(config)] = documents else {
-        return Err(("neither etcd's YAML nor lines of ETCD_NAME=...".to_owned(), HINT));
+        return Err(("neither the YAML of etcd's --config-file nor lines such as ETCD_NAME=...".to_owned(), HINT));
     };
     if config.contains_key("kind") {
         return Err(("a Kubernetes object, not etcd's configuration".to_owned(), "--from-manifest takes it"));

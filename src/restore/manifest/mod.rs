@@ -92,12 +92,12 @@ impl Manifest {
 /// What it is instead.
 fn without_etcd(documents: &[Value], containers: &[&Value]) -> Refusal {
     if containers.iter().any(|container| image(container).0.starts_with("etcd-manager")) {
-        let what = "the pod of kOps' etcd-manager, which gives etcd its name and its URLs only when it starts it";
+        let what = "the pod of kOps' etcd-manager, which chooses the name and the URLs only when it starts etcd";
         return (what.to_owned(), BY_FLAGS);
     }
     if documents.iter().any(|document| document.get("machine").is_some() && document.get("cluster").is_some()) {
         let hint = "Talos restores by itself: talosctl bootstrap --recover-from=SNAPSHOT";
-        return ("a machine configuration of Talos, where etcd is no pod".to_owned(), hint);
+        return ("a machine configuration of Talos, which does not run etcd as a pod".to_owned(), hint);
     }
     let names: Vec<&str> = containers.iter().filter_map(|container| text(container, "name")).collect();
     let kinds: Vec<&str> = objects(documents).filter_map(|object| text(object, "kind")).collect();

@@ -252,8 +252,8 @@ fn what_is_no_such_manifest_is_named() {
         (&pod("command: [kube-apiserver, --etcd-servers=x]"), "none of its containers runs etcd: it"),
         (&pod("command: [cp, /var/lib/etcd, --name=x]"), "none of its containers runs etcd: it"),
         (&pod(manager), "the pod of kOps' etcd-manager"),
-        (&pod("command: [etcd]"), "its etcd gets no --name"),
-        (&pod("command: [etcd, --name]"), "its etcd gets no --name"),
+        (&pod("command: [etcd]"), "etcd has no --name in it"),
+        (&pod("command: [etcd, --name]"), "etcd has no --name in it"),
         (&pod("command: [etcd, --config-file=/etcd/config]"), "its etcd reads its flags from a file, /etcd/config"),
         (&format!("{KUBEADM}---{KUBEADM}"), "it holds 2 containers that run etcd"),
     ] {
@@ -328,7 +328,7 @@ fn etcds_own_configuration() {
         ("", "neither etcd's YAML nor"),
         ("just words", "neither etcd's YAML nor"),
         ("a: [b", "neither YAML nor JSON"),
-        ("data-dir: /d", "its etcd gets no --name"),
+        ("data-dir: /d", "etcd has no --name in it"),
         (KUBEADM, "a Kubernetes object"),
     ] {
         let said = config(text).unwrap_err().0;

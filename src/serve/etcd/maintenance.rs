@@ -83,7 +83,7 @@ impl Maintenance for Arc<Etcd> {
 
     async fn hash(&self, _: Request<HashRequest>) -> Result<Response<HashResponse>, Status> {
         if self.is_changed() {
-            return Err(Status::failed_precondition("the hash of the file is not that of what was written since"));
+            return Err(Status::failed_precondition("the hash of the file does not include the writes of this server"));
         }
         let etcd = Self::clone(self);
         let hash = spawn_blocking(move || {
@@ -113,13 +113,13 @@ impl Maintenance for Arc<Etcd> {
     async fn snapshot(&self, _: Request<SnapshotRequest>) -> Result<Response<BoxStream<SnapshotResponse>>, Status> {
         if self.is_changed() {
             return Err(Status::failed_precondition(
-                "the file has not what was written since; `--save-overlay FILE` saves it when the server ends",
+                "the file does not hold the writes of this server; `--save-overlay FILE` saves them when the server ends",
             ));
         }
         let log = &self.snapshot.keyspace.log_records;
         if !log.is_empty() || self.snapshot.edited().next().is_some() {
             return Err(Status::failed_precondition(
-                "the db has not what its log holds; `etcdsnap restore DIR --to-snapshot FILE` saves both",
+                "the db does not hold the entries of its log; `etcdsnap restore DIR --to-snapshot FILE` saves both",
             ));
         }
         let (etcd, part) = (Self::clone(self), self.part());

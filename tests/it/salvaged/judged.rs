@@ -128,7 +128,7 @@ impl<'a> Broken<'a> {
         let said = String::from_utf8_lossy(&output.stderr);
         let report: Value = match serde_json::from_slice(&output.stdout) {
             Ok(report) => report,
-            Err(_) if said.contains("not one record") && !to.exists() => Value::Null,
+            Err(_) if said.contains("there is no record") && !to.exists() => Value::Null,
             Err(error) => panic!("{}: {error}: {said}", self.what),
         };
         assert_eq!(to.exists(), beside.exists(), "{}", self.what);

@@ -93,7 +93,8 @@ impl Metas {
             0 => "no page holds only buckets; is the page size right?".to_owned(),
             _ => format!("--root PAGE names it; pages that hold only buckets: {}{more}", some.join(", ")),
         };
-        let what = format!("{}: no meta page holds, and it is not known which page is the root bucket", source.name());
+        let what =
+            format!("{}: no meta page is valid, and it is not known which page is the root bucket", source.name());
         Err(Error::not_found(what).hinted(hint).into())
     }
 }

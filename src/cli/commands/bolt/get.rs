@@ -30,7 +30,7 @@ Exit status: 1 when there is no such bucket or key")]
 pub(super) struct Get {
     #[command(flatten)]
     file: File,
-    /// The bucket, or the names from the outermost on, and the key
+    /// The bucket (for a nested bucket, all names from the outermost to the innermost), and the key
     #[arg(required = true, num_args = 2.., value_names = ["BUCKET", "KEY"])]
     path: Vec<OsString>,
     /// How KEY is written

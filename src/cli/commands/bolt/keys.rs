@@ -25,7 +25,7 @@ Exit status: 1 when there is no such bucket")]
 pub(super) struct Keys {
     #[command(flatten)]
     file: File,
-    /// The bucket; for a nested one, the names from the outermost on
+    /// The bucket; for a nested bucket, all names from the outermost to the innermost
     #[arg(required = true)]
     bucket: Vec<OsString>,
     /// How keys are printed

@@ -26,10 +26,11 @@ pub(super) const SEPARATOR: &str = "============================================
 
 /// Print one or more pages, decoded
 ///
-/// As `bbolt page`. Values are printed as they are stored, Secrets too. With --etcd it is what the page is used for, and
-/// each item in etcd's words: revision, key and size of a record, members, leases, users, roles, without values.
+/// As `bbolt page`. Values are printed as they are stored, Secrets too. With --etcd, the use of the page and the
+/// content of each item are printed in the terms of etcd: revision, key and size of a record, members, leases, users,
+/// roles. Values are not printed.
 ///
-/// A page that cannot be read is reported on stdout, as bbolt does. Where it is free, that is no error.
+/// A page that cannot be read is reported on stdout, as bbolt does. For a free page this is no error.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -47,7 +48,7 @@ pub(super) struct PageCommand {
     /// All pages
     #[arg(long)]
     all: bool,
-    /// What pages and items are to etcd
+    /// Explain what etcd stores in each page and item
     #[arg(long, conflicts_with = "format")]
     etcd: bool,
     /// How values of a leaf are printed

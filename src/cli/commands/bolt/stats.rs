@@ -11,7 +11,7 @@ use crate::{
 
 /// Count the pages and bytes that the buckets take
 ///
-/// As `bbolt stats`: of all buckets together.
+/// As `bbolt stats`: the sums over all buckets.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -20,7 +20,7 @@ Examples:
 pub(super) struct StatsCommand {
     #[command(flatten)]
     file: File,
-    /// Only buckets whose names begin so
+    /// Only buckets whose names begin with PREFIX
     #[arg(default_value = "")]
     prefix: OsString,
     #[command(flatten)]

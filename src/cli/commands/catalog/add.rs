@@ -9,10 +9,10 @@ use std::{
 use clap::Args;
 use etcdsnap::{
     Error,
-    catalog::{Added, Stamp, Writer, part_of},
+    catalog::{Added, Stamp, Writer},
     error::Fault,
     etcd::Load,
-    source::{Candidate, Candidates, is_stdin, is_url, without_secrets},
+    source::{Candidate, Candidates, is_stdin, is_url, part_of, without_secrets},
     verify::Verdict,
 };
 use serde::Serialize;
@@ -60,7 +60,7 @@ pub(crate) struct Add {
 
 /// Make the catalog again from the backups, after it was damaged
 ///
-/// As `add` to a new catalog, which takes the place of the old one when it is complete.
+/// Adds the backups to a new catalog, which replaces the old one at the end.
 #[derive(Debug, Args)]
 pub(crate) struct Rebuild {
     #[command(flatten)]

@@ -88,7 +88,7 @@ impl Check {
                 }
                 let good = items.iter().filter(|one| one.state == "as it was").count();
                 let how = if self.quick { " by size and time" } else { "" };
-                writeln!(session.out, "{good} of {} files are as they were{how}", items.len())?;
+                writeln!(session.out, "{good} of {} files are unchanged{how}", items.len())?;
                 if exit != Exit::Good {
                     say!("hint: `etcdsnap catalog add` brings the catalog up to date with what is there now");
                 }
@@ -124,8 +124,9 @@ fn read(
     debug_assert!(row.error.is_none());
     Ok(match same {
         true => ("as it was", None),
-        false => {
-            ("bad", Some("its content is another, though nobody has written to it: the disk may be failing".to_owned()))
-        }
+        false => (
+            "bad",
+            Some("its content has changed, although nothing has written to it: the disk may be failing".to_owned()),
+        ),
     })
 }

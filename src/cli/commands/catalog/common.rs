@@ -164,7 +164,7 @@ pub(super) struct What {
     /// Only keys of etcd that begin with PREFIX
     #[arg(long, value_name = "PREFIX")]
     prefix: Option<String>,
-    /// The object that is stored under this key of etcd
+    /// The object at this key of etcd
     #[arg(long, conflicts_with = "prefix")]
     pub(super) key: Option<String>,
 }
@@ -263,7 +263,7 @@ pub(super) fn named<'c>(catalog: &'c Catalog, of: &Of, name: &str) -> Result<&'c
         _ => {}
     }
     let Ok(time) = time(name) else {
-        return Err(Error::not_found(format!("{name}: no backup of this name is in the catalog, and it is no time"))
+        return Err(Error::not_found(format!("{name}: neither the name of a backup in the catalog nor a time"))
             .hinted("`etcdsnap catalog ls` lists the backups"));
     };
     let row = of.row(catalog)?;

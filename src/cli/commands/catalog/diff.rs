@@ -87,7 +87,7 @@ impl Diff {
         let common = |row: &super::common::Row| [from, to].iter().all(|of| of.entry.lineages.contains(&row.number));
         let Some(row) = rows(&catalog).into_iter().find(common) else {
             let what = format!(
-                "{} and {} are not of one row of backups: of two clusters, of two branches, or one is damaged",
+                "{} and {} cannot be compared in the catalog: they are of two clusters or two branches, or one is damaged",
                 self.a, self.b
             );
             let hint = match (from.files.first(), to.files.first()) {
@@ -98,7 +98,7 @@ impl Diff {
         };
         if self.fields {
             let there = |holder: &etcdsnap::catalog::Holder| {
-                let gone = || Error::not_found(format!("{} is not there any more", holder.file()));
+                let gone = || Error::not_found(format!("the file {} is missing", holder.file()));
                 holder.files.first().filter(|_| holder.there).cloned().ok_or_else(gone)
             };
             let mut call = vec!["etcdsnap".into(), "diff".into(), there(from)?.into(), there(to)?.into()];

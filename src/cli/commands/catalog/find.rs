@@ -98,7 +98,7 @@ impl Find {
             && (&wanted.range, &wanted.labels, &wanted.image, &wanted.uid, &wanted.namespace)
                 == (&None, &None, &None, &None, &None)
         {
-            let error = Error::usage("find what? KIND/NAME, KIND, -n, --prefix, --key, -l, --image or --uid");
+            let error = Error::usage("name what to find: KIND/NAME, KIND, -n, --prefix, --key, -l, --image or --uid");
             return Err(error.hinted("etcdsnap catalog find deploy/web -n shop").into());
         }
         let mut items = Vec::new();
@@ -283,7 +283,7 @@ fn text(session: &mut Session, catalog: &Catalog, row: &Row, one: &One, object: 
     columns.finish(&mut session.out)?;
     match &one.bring_back {
         Some(line) => writeln!(session.out, "  bring it back: {}", printable(line.clone()))?,
-        None => writeln!(session.out, "  none of these files is there any more")?,
+        None => writeln!(session.out, "  all of these files are missing")?,
     }
     Ok(())
 }

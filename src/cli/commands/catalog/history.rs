@@ -81,7 +81,7 @@ impl History {
             exit = Exit::Content;
         }
         let Some((newest, others)) = files.split_last() else {
-            return Err(Error::not_found("none of the backups that hold it is there any more").into());
+            return Err(Error::not_found("the files of all backups that hold it are missing").into());
         };
         let mut call = vec!["etcdsnap".into(), "history".into(), newest.clone()];
         call.extend(self.what.what.iter().map(Into::into));

@@ -22,8 +22,8 @@ use crate::{
 /// names the places where the usual interval between two backups is exceeded. Files without a readable backup come
 /// last.
 ///
-/// REVISION and KEYS include the log of a data directory. SIZE is the size of the unpacked files on disk. (`verify` and
-/// `status` print the numbers of the db alone.) `-`: not known, because no key of a damaged file could be read.
+/// REVISION and KEYS include the log of a data directory. SIZE is that of the unpacked file, which may be larger than the
+/// db in it. `-`: not known, because no key of a damaged file could be read.
 #[derive(Debug, Args)]
 pub(crate) struct Ls {
     /// The format

@@ -21,7 +21,8 @@ use crate::{
 ///
 /// `add` checks each backup once, as `verify` does, and notes what it holds. The other commands read only the catalog.
 /// A backup is known by its content: a copy is not a second backup, and a file that was moved is found again. The
-/// catalog holds no values, but keyed hashes of them together with the key. Protect it as you protect the backups.
+/// catalog holds no values. It holds hashes of the values, and the key of these hashes. Protect the catalog as you
+/// protect the backups.
 ///
 /// Backups whose Namespace kube-system has the same uid are of one cluster. They form a row, in which each backup
 /// continues the history of the one before. When a cluster was restored from an old backup, its history has two

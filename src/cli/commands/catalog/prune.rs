@@ -91,7 +91,7 @@ impl Prune {
             monthly: self.keep_monthly,
         };
         if keep.is_empty() {
-            let error = Error::usage("how many are kept? One --keep-... at least is needed");
+            let error = Error::usage("at least one --keep-... flag is needed");
             return Err(error.hinted("etcdsnap catalog prune --keep-last 28").into());
         }
         let catalog = self.db.open()?;
@@ -179,7 +179,7 @@ impl Prune {
                     )?;
                 }
                 if !self.yes && items.iter().any(|one| one.fate == "to be removed") {
-                    say!("nothing was removed; --yes removes what is listed so");
+                    say!("nothing was removed; --yes removes the files that are listed as \"to be removed\"");
                 }
             }
         }
@@ -199,7 +199,7 @@ fn not_as_it_was(holder: &Holder, options: &Options) -> Option<String> {
     let sum: Result<String, Error> = check();
     match sum {
         Ok(sum) if Some(&sum) == holder.entry.sha256.as_ref() => None,
-        Ok(_) => Some(format!("the newest, {}, is not as it was when it was added", file.display())),
+        Ok(_) => Some(format!("the newest, {}, has changed since it was added", file.display())),
         Err(error) => Some(format!("the newest cannot be read: {error}")),
     }
 }
@@ -209,7 +209,7 @@ fn removed(catalog: &Catalog, file: &PathBuf) -> Result<(), String> {
     let row = catalog.files().iter().find(|(path, _)| path == file).map(|(_, row)| row);
     let stamp = Stamp::of(file).map_err(|e| e.to_string())?;
     if row.and_then(|row| row.stamp) != Some(stamp) {
-        return Err("it is not as it was when it was added".to_owned());
+        return Err("it has changed since it was added".to_owned());
     }
     if !file.symlink_metadata().is_ok_and(|metadata| metadata.is_file()) {
         return Err("only regular files are removed".to_owned());

@@ -16,8 +16,8 @@ use crate::{
 /// Write a row for each version of each key, for other engines: with the first and the last backup that holds it
 ///
 /// A version that is in 28 backups is one row, so this is much smaller than the rows of 28 backups. The columns are in
-/// docs/rows.md. Values are not in the catalog; an equal value has an equal hash, with a key that is only in the catalog.
-/// What damaged backups hold is not in the catalog; --backups lists those, too.
+/// docs/rows.md. The catalog holds no values: `value_hash` is equal for equal values, and its key is only in the
+/// catalog. The catalog does not hold the objects of damaged backups; --backups lists these backups, too.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

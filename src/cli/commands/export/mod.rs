@@ -22,13 +22,14 @@ use crate::{
 
 /// Write objects as files for `kubectl apply`, on this or another cluster
 ///
-/// Objects are selected as for `get`; -n without a KIND includes the Namespace. Left out are objects that a cluster
-/// makes by itself (objects with a controller as owner, Endpoints of Services with a selector, kube-root-ca.crt,
-/// tokens, Nodes, Leases, built-in roles, ...), objects that were valid only at that time (Events, ended Jobs and Pods,
-/// objects being deleted), and secrets. Some fields of each object are removed: those that a server sets (status,
-/// resourceVersion, managedFields, ...), and those that are valid only in the old cluster: uid, ownerReferences and
-/// finalizers, the node of a Pod, the clusterIP of a Service (nodePorts are kept), the uid of the claim that a volume
-/// is bound to (claim and volume still name each other), and the selector that a Job got from the server.
+/// Objects are selected as for `get`; -n without a KIND includes the Namespace. These objects are left out: objects
+/// that a cluster makes by itself (objects with a controller as owner, Endpoints of Services with a selector,
+/// kube-root-ca.crt, tokens, Nodes, Leases, built-in roles, ...), objects that were valid only at that time (Events,
+/// ended Jobs and Pods, objects being deleted), and secrets. Some fields of each object are removed: those that a
+/// server sets (status, resourceVersion, managedFields, ...), and those that are valid only in the old cluster: uid,
+/// ownerReferences and finalizers, the node of a Pod, the clusterIP of a Service (nodePorts are kept), the uid of the
+/// claim that a volume is bound to (claim and volume still name each other), and the selector that a Job got from the
+/// server.
 ///
 /// If you name an object or a namespace, it is exported even when it was being deleted.
 ///
@@ -40,9 +41,9 @@ use crate::{
 /// CustomResourceDefinitions, classes, volumes, ConfigMaps, Secrets, ServiceAccounts, roles, Services. References inside
 /// custom resources are not known.
 ///
-/// DIR is written completely or not at all: files numbered in the order to apply them, and MANIFEST, which `sha256sum
-/// -c` reads and which lists what was changed, needed and left out, and why. When the backup is damaged, everything
-/// that can be read is exported, and DIR.etcdsnap.json describes the damage.
+/// DIR is complete, or it is not written. It holds files that are numbered in the order to apply them, and the file
+/// MANIFEST, which lists what was changed, needed and left out, and why (`sha256sum -c MANIFEST` checks the files).
+/// When the backup is damaged, everything that can be read is exported, and DIR.etcdsnap.json describes the damage.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -68,7 +69,7 @@ pub(crate) struct Export {
     /// Also export what the selected objects need; Secrets only with --reveal
     #[arg(long)]
     with_deps: bool,
-    /// Leave out only secrets; with --reveal nothing
+    /// Export everything except secrets; with --reveal also secrets
     #[arg(long)]
     all: bool,
     /// Keep uids, owners, finalizers, nodes, addresses and versions, for the cluster that the backup is from

@@ -99,7 +99,7 @@ pub(super) fn folder(out: &mut impl Write, outcome: &Outcome<'_, '_, '_>, writte
     outcome.changes(out, "  ")?;
     writeln!(out, "  {:<11} {} (`sha256sum -c` reads it) lists each", "manifest", name(&written.manifest))?;
     if let Some(doubt) = &written.doubt {
-        writeln!(out, "  {:<11} {} says what is wrong with the backup", "doubt", name(doubt))?;
+        writeln!(out, "  {:<11} {} describes the damage of the backup", "doubt", name(doubt))?;
     }
     writeln!(out, "next")?;
     outcome.tally.next(&written.folder).0.iter().try_for_each(|step| writeln!(out, "  {step}"))

@@ -45,7 +45,7 @@ pub(crate) struct Get {
     /// The field to sort by, such as .metadata.creationTimestamp; objects without it come first
     #[arg(long, value_name = "PATH", default_value = "", hide_default_value = true)]
     pub(super) sort_by: String,
-    /// The object that is stored under this key of etcd
+    /// The object at this key of etcd
     #[arg(long, conflicts_with_all = ["what", "namespace", "prefix"], hide_short_help = true)]
     pub(super) key: Option<String>,
     /// The format: a table with a KIND, a summary without one

@@ -33,9 +33,9 @@ pub(super) struct Where {
     pub(super) to: Option<PathBuf>,
     /// Make a snapshot file instead, with its SHA-256
     ///
-    /// For programs that restore from a snapshot file: etcdutl, Talos, k3s, OpenShift. All other options have the same
-    /// effect as for a data directory: entries of a log are applied, and what they remove is not in the file. The
-    /// members are those of the backup.
+    /// For programs that restore from a snapshot file: etcdutl, Talos, k3s, OpenShift. All other options work as for a
+    /// data directory: for example, entries of a log are applied, and removed keys are not in the file. The members are
+    /// those of the backup.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["data_dir", "wal_dir", "to", "keep_old"])]
     pub(super) to_snapshot: Option<PathBuf>,
     /// Rename an existing member/ to member.before-<UTC>
@@ -63,8 +63,8 @@ pub(super) struct Revisions {
     /// A newer backup, or the data directory of a dead member: --bump-revision goes past it
     ///
     /// Only with --bump-revision. A backup does not show how many revisions followed it, so `auto` adds 1,000,000,000
-    /// to the highest revision that is known. The data directories of most of the voters, with their logs, show the
-    /// last revision: then `auto` adds only 20 %. They must be undamaged, and of this cluster: with the same uid of
+    /// to the highest known revision. The data directories of most of the voters, with their logs, show the last
+    /// revision: then `auto` adds only 20 %. They must be undamaged, and of this cluster: with the same uid of
     /// kube-system, or with a member that both list. A backup with another uid of kube-system is refused.
     #[arg(long, value_name = "SNAPSHOT", hide_short_help = true)]
     pub(super) past: Vec<PathBuf>,

@@ -21,16 +21,15 @@ use crate::{
 
 #[derive(Debug, Args)]
 #[command(
-    next_help_heading = "How far it goes",
-    mut_arg("to_revision", |arg| arg.hide_short_help(false).help_heading("How far it goes")
+    next_help_heading = "Which state",
+    mut_arg("to_revision", |arg| arg.hide_short_help(false).help_heading("Which state")
         .help("Apply the log up to revision N; a transaction is never split"))
 )]
 pub(super) struct Reach {
-    /// Apply the newer entries of this log: a member's member/wal or data directory
+    /// Apply the newer entries of this log (member/wal, or a data directory)
     #[arg(long, value_name = "DIR", conflicts_with = "no_wal")]
     wal: Option<PathBuf>,
-    /// Restore the state at this time, such as 2026-11-21T02:04:00Z (UTC) or -10m: as `get --at`, the last revision
-    /// that is known to be written by then
+    /// Restore the state at TIME, as `get --at`: 2026-11-21T02:04:00Z or -10m
     #[arg(long, value_name = "TIME", conflicts_with_all = ["to_index", "to_revision"], value_parser = time,
           allow_hyphen_values = true)]
     at: Option<Time>,

@@ -87,6 +87,7 @@ impl WhoseArgs {
         let file = self.file().map_or(Path::new(""), |(file, _)| file).display();
         match why {
             NotChosen::Unsaid => self.fitting(state, snapshot, place),
+            NotChosen::NameAlone(name) => self.without_cluster(&name, state, snapshot, place),
             NotChosen::LogApart(wal) => {
                 Error::usage(format!("{file}: etcd looks for its log in {wal}")).hinted("--wal-dir DIR puts it there")
             }
@@ -95,11 +96,11 @@ impl WhoseArgs {
             NotChosen::Smaller { member, missing, cluster } => {
                 let missing = missing.join(", ");
                 let hint = format!(
-                    "--member {} instead restores the snapshot's cluster; with --initial-cluster {} it is the smaller one",
+                    "--member {} restores the cluster of the snapshot; --initial-cluster {} restores the smaller one",
                     shell(&member),
                     shell(cluster),
                 );
-                Error::usage(format!("{file}: its cluster is without {missing}, which the snapshot has")).hinted(hint)
+                Error::usage(format!("{file}: its cluster lacks {missing}, which the snapshot has")).hinted(hint)
             }
             NotChosen::FolderName(name) => Error::usage(format!("--all-members: {name:?} cannot be a folder's name"))
                 .hinted("restore the members one by one"),
@@ -109,15 +110,10 @@ impl WhoseArgs {
 
     /// The error that no member was named, with the commands that fit.
     fn fitting(&self, state: &State, snapshot: &Path, place: &Where) -> Error {
-        let dir = place.data_dir.as_deref().unwrap_or(Path::new("DIR"));
-        let restore = Call::new("etcdsnap restore").arg(snapshot).arg("--data-dir").arg(dir);
-        let calls: Vec<_> = match NewCluster::of_snapshot(state, DEFAULT_TOKEN, &self.learner) {
-            Ok(cluster) => {
-                let mut names: Vec<_> = cluster.members.iter().map(|member| member.name.as_str()).collect();
-                names.sort_unstable();
-                names.iter().map(|name| restore.clone().arg("--member").arg(name)).collect()
-            }
-            Err(_) => vec![restore.args([
+        let restore = Self::call(snapshot, place);
+        let calls: Vec<_> = match self.members(state) {
+            Some(names) => names.iter().map(|name| restore.clone().arg("--member").arg(name)).collect(),
+            None => vec![restore.args([
                 "--name",
                 "NAME",
                 "--initial-cluster",
@@ -129,5 +125,34 @@ impl WhoseArgs {
         let what = "no member was named (--member, --from-manifest or --name); etcdutl's default would advertise \
                     http://localhost";
         Error::usage(what).hinted(Advice::from("these commands fit the snapshot:").lines(calls))
+    }
+
+    /// The error, in etcdutl's words, that `--name` came without the cluster.
+    fn without_cluster(&self, name: &str, state: &State, snapshot: &Path, place: &Where) -> Error {
+        let restore = Self::call(snapshot, place);
+        let is_there = self.members(state).is_some_and(|names| names.iter().any(|known| known == name));
+        let hint = if is_there {
+            Advice::from("the snapshot has this member, with its URLs and its cluster:")
+                .call(restore.arg("--member").arg(name))
+        } else {
+            let cluster = format!("{name}=http://HOST:2380");
+            Advice::from("a new member needs the cluster, too:")
+                .call(restore.arg("--name").arg(name).arg("--initial-cluster").arg(cluster))
+        };
+        Error::usage(format!("couldn't find local name {name:?} in the initial cluster configuration")).hinted(hint)
+    }
+
+    /// The call that the hints add to.
+    fn call(snapshot: &Path, place: &Where) -> Call {
+        let dir = place.data_dir.as_deref().unwrap_or(Path::new("DIR"));
+        Call::new("etcdsnap restore").arg(snapshot).arg("--data-dir").arg(dir)
+    }
+
+    /// The names of the members in the snapshot; `None` where it has no usable cluster.
+    fn members(&self, state: &State) -> Option<Vec<String>> {
+        let cluster = NewCluster::of_snapshot(state, DEFAULT_TOKEN, &self.learner).ok()?;
+        let mut names: Vec<_> = cluster.members.into_iter().map(|member| member.name).collect();
+        names.sort_unstable();
+        Some(names)
     }
 }

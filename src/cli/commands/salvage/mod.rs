@@ -24,8 +24,8 @@ use crate::{
 /// Save what is left in a broken db, as a new snapshot
 ///
 /// For a db that `verify` calls damaged, for example because its tree is broken, a meta page or the end of the file is
-/// lost, or pages were overwritten. Every page that still holds records is read, also pages that the tree no longer
-/// leads to. The newest record of each key gets a verdict. `proved`: it is the last state of the key, and no later
+/// lost, or pages were overwritten. Every page that still holds records is read, also pages that are not in the tree
+/// any more. The newest record of each key gets a verdict. `proved`: it is the last state of the key, and no later
 /// revision is missing. `likely`: a later change may be lost. `conflicting`: copies of the record differ. Deleted and
 /// overwritten values are left out.
 ///

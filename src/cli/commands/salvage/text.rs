@@ -22,7 +22,7 @@ pub(super) fn report(out: &mut impl Write, report: &Report) -> io::Result<()> {
         Some(page) => {
             let from = if root.from == Some("meta") { "named by the meta page" } else { "found without a meta page" };
             let tree = match root.holes {
-                _ if !root.latest => "nothing shows that its tree is the latest, so it proves nothing".to_owned(),
+                _ if !root.latest => "it may be an old root, so its tree proves nothing".to_owned(),
                 0 => "its tree is whole".to_owned(),
                 1 => "1 part of its tree is missing".to_owned(),
                 n => format!("{n} parts of its tree are missing"),
@@ -35,7 +35,7 @@ pub(super) fn report(out: &mut impl Write, report: &Report) -> io::Result<()> {
         match other.piece {
             true => writeln!(
                 out,
-                "pages {first_page} to {last_page} are at offset {offset}, as if they were of another file: not read"
+                "pages {first_page} to {last_page} are at offset {offset}, which does not fit this file: not read"
             )?,
             false => {
                 writeln!(
@@ -57,12 +57,12 @@ pub(super) fn report(out: &mut impl Write, report: &Report) -> io::Result<()> {
         let n = records.far;
         writeln!(out, "{n} records are left out: their revision is far above all others; nothing is proved")?;
     } else if root.mixed && report.others.is_empty() {
-        writeln!(out, "mixed: its pages are of different times, as in a copy of a db in use: nothing is proved")?;
+        writeln!(out, "mixed: the pages are of different times, as in a copy of a db in use: nothing is proved")?;
     }
     let Some((first, last)) = revisions.first.zip(revisions.last) else { return Ok(()) };
     writeln!(
         out,
-        "records: {} found, {} of them on pages that the tree does not reach; {} copies, {} conflicts",
+        "records: {} found, {} of them on pages outside of the tree; {} copies, {} conflicts",
         records.found, records.unreachable, records.copies, records.conflicts
     )?;
     let missing = revisions.missing.map_or("an unknown number".to_owned(), |n| n.to_string());
@@ -77,10 +77,10 @@ pub(super) fn report(out: &mut impl Write, report: &Report) -> io::Result<()> {
     more(out, revisions.gap_count.saturating_sub(SHOWN))?;
     if let Some(n) = revisions.missing_below.filter(|n| *n > 0) {
         let at = revisions.compacted;
-        writeln!(out, "  up to {n} keys that were not changed after {at} may be lost: nothing shows which")?;
+        writeln!(out, "  up to {n} keys that were not changed after {at} may be lost; it is not known which")?;
     }
     if revisions.open {
-        writeln!(out, "  later revisions than {last} may be lost, too")?;
+        writeln!(out, "  revisions after {last} may be lost, too")?;
     }
     if let Some(log) = &report.log {
         let left = if log.left > 0 { format!("; {} are left out", log.left) } else { String::new() };
@@ -117,7 +117,7 @@ pub(super) fn report(out: &mut impl Write, report: &Report) -> io::Result<()> {
     for bucket in &report.buckets {
         let from = match (bucket.from, bucket.page) {
             (From::Tree, _) if !bucket.partial => continue,
-            (From::Made, _) => "nothing is left of it: an empty one is made".to_owned(),
+            (From::Made, _) => "nothing of it was found: it is written empty".to_owned(),
             (_, page) => {
                 format!("from page {}{}", page.unwrap_or(0), if bucket.partial { ", not all of it" } else { "" })
             }

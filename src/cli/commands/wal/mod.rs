@@ -30,10 +30,10 @@ use crate::{
 /// PATH is a data directory (its db may be missing), its `member/wal`, one segment, or any of these in an archive. The
 /// lines before the table name the member, what is committed, and who votes.
 ///
-/// SEQ and OFFSET are a record's place: the segment's number in its file name, and the byte its frame begins at. NOTE
-/// marks entries that entries of a later leader have replaced, entries past the last commit on disk, and all records
-/// after a torn place, where etcd cuts the log off. The log holds no times. TIME comes from the Kubernetes objects that
-/// this entry and the entries before it write (creation, managedFields, deletion requests, Leases): the entry was
+/// SEQ and OFFSET are the place of a record: the number in the name of the segment file, and the byte at which the
+/// record begins. NOTE marks entries that a later leader has replaced, entries past the last commit on disk, and all
+/// records after damage at which etcd cuts the log off. The log holds no times. TIME comes from the Kubernetes objects
+/// that this entry and the entries before it write (creation, managedFields, deletion requests, Leases): the entry was
 /// written at TIME or later. BY is the user, if auth was on, and the last four digits of the id of the member that
 /// received the request.
 ///
@@ -215,7 +215,7 @@ impl<'w> Printer<'w> {
                 self.lines.finish(&mut session.out)?;
                 if self.entries && !self.times {
                     session.out.flush()?;
-                    say!("note: no TIME is known: the log itself holds none, and nor do the objects in it");
+                    say!("note: no TIME is known: neither the log nor the objects in it hold a time");
                 }
             }
             Format::Json => {
