@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes src/serve/openapi.json.xz, the schemas of the built-in kinds, from a real kube-apiserver: .ci/openapi.sh PEERS
+# Makes src/serve/openapi/schemas.json.xz, the schemas of the built-in kinds, from a real kube-apiserver: .ci/openapi.sh PEERS
 # PEERS is the folder that .ci/peers.sh kube prints. Needs xz, jq and two free ports (42379 and 46443).
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -28,5 +28,5 @@ get /openapi/v3 | jq -r '.paths[].serverRelativeURL' | grep '/openapi/v3/api' | 
   get "$url" > "$work/documents/$(printf %s "$url" | tr -c 'a-z0-9' _)"
 done
 jq --compact-output --sort-keys --slurp '[.[].components.schemas // {}] | add' "$work"/documents/* \
-  | tr -d '\n' | xz -9 --extreme --check=crc32 > src/serve/openapi.json.xz
-ls -l src/serve/openapi.json.xz
+  | tr -d '\n' | xz -9 --extreme --check=crc32 > src/serve/openapi/schemas.json.xz
+ls -l src/serve/openapi/schemas.json.xz

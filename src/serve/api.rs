@@ -83,6 +83,13 @@ impl Api {
             [which @ ("healthz" | "livez" | "readyz"), ..] => Ok(health::health(&self.backup, which, verbose)),
             ["api" | "apis", ..] => self.api(request, &path),
             ["openapi", "v3"] => Ok(with_etag(request, JSON, openapi::index(&self.backup.catalog))),
+            ["openapi", "v2"] => {
+                let (catalog, version) = (&self.backup.catalog, health::git_version(&self.backup));
+                Ok(match openapi::v2::takes_protobuf(&request.accept) {
+                    true => with_etag(request, openapi::v2::PROTOBUF, openapi::v2::protobuf(catalog, &version)),
+                    false => with_etag(request, JSON, openapi::v2::json(catalog, &version)),
+                })
+            }
             ["openapi", "v3", rest @ ..] => {
                 let (group, version) = match rest {
                     ["api", version] => ("", *version),
@@ -184,6 +191,6 @@ fn with_etag(request: &Request, content_type: &'static str, document: Vec<u8>) -
 
 /// The paths that there are.
 fn paths() -> Vec<u8> {
-    let paths = ["/api", "/apis", "/healthz", "/livez", "/openapi/v3", "/readyz", "/version"];
+    let paths = ["/api", "/apis", "/healthz", "/livez", "/openapi/v2", "/openapi/v3", "/readyz", "/version"];
     serde_json::json!({ "paths": paths }).to_string().into_bytes()
 }

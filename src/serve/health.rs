@@ -6,11 +6,16 @@ use crate::error::Severity;
 /// The number of findings that `/readyz?verbose` lists.
 const LISTED: usize = 20;
 
+/// The release that wrote the backup, as far as it is known: `v1.36.0-etcdsnap`.
+pub(super) fn git_version(backup: &Backup) -> String {
+    format!("v1.{}.0-etcdsnap", backup.now.release.minor())
+}
+
 /// `/version`: the release that wrote the backup, as far as it is known.
 pub(super) fn version(backup: &Backup) -> Answer {
     let minor = backup.now.release.minor();
     let version = serde_json::json!({
-        "major": "1", "minor": minor.to_string(), "gitVersion": format!("v1.{minor}.0-etcdsnap"), "gitCommit": "",
+        "major": "1", "minor": minor.to_string(), "gitVersion": git_version(backup), "gitCommit": "",
         "gitTreeState": "", "buildDate": "", "goVersion": "", "compiler": "",
         "platform": format!("{}/{}", std::env::consts::OS, std::env::consts::ARCH),
     });

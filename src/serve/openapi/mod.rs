@@ -1,7 +1,10 @@
-//! OpenAPI v3: what `kubectl explain` shows and client-side validation goes by.
+//! OpenAPI: what `kubectl explain` shows and client-side validation goes by.
 //!
-//! A document for each version of a group. Schemas of built-in kinds are those of an API server 1.36 (`openapi.json.xz`,
-//! which `.ci/openapi.sh` makes); those of custom kinds are in their definitions.
+//! Of v3 there is a document for each version of a group; of v2 one of everything. Schemas of built-in kinds are those of an
+//! API server 1.36 (`schemas.json.xz`, which `.ci/openapi.sh` makes); those of custom kinds are in their definitions.
+
+mod gnostic;
+pub(super) mod v2;
 
 use std::{
     collections::BTreeSet,
@@ -11,10 +14,10 @@ use std::{
 
 use serde_json::{Map, Value, json};
 
-use super::catalog::{Catalog, GroupVersion, Served, api_version};
+use crate::serve::catalog::{Catalog, GroupVersion, Served, api_version};
 
 /// The schemas of the built-in kinds by their names.
-static BUILTIN: &[u8] = include_bytes!("openapi.json.xz");
+static BUILTIN: &[u8] = include_bytes!("schemas.json.xz");
 
 /// `/openapi/v3`: the paths of the documents.
 pub(super) fn index(catalog: &Catalog) -> Vec<u8> {
@@ -40,7 +43,7 @@ fn path(group: &str, version: &str) -> String {
 pub(super) fn document(catalog: &Catalog, group: &str, version: &str) -> Option<Vec<u8>> {
     let found = catalog.groups.iter().find(|have| have.name == group)?;
     let found = found.versions.iter().find(|have| have.name == version)?;
-    let builtin = builtin();
+    let builtin = schemas();
     let (mut schemas, mut wanted) = (Map::new(), BTreeSet::new());
     for served in &found.resources {
         match &served.schema {
@@ -70,10 +73,12 @@ pub(super) fn document(catalog: &Catalog, group: &str, version: &str) -> Option<
     Some(document.to_string().into_bytes())
 }
 
+/// How a schema is referred to.
+const SCHEMAS: &str = "#/components/schemas/";
 const OBJECT_META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta";
 
 /// The schemas of the built-in kinds; none where they cannot be unpacked, which a test rules out.
-fn builtin() -> Map<String, Value> {
+fn schemas() -> Map<String, Value> {
     let mut text = Vec::new();
     let unpacked = lzma_rust2::XzReader::new(BUILTIN, false).read_to_end(&mut text);
     unpacked.ok().and_then(|_| serde_json::from_slice(&text).ok()).unwrap_or_default()
@@ -106,7 +111,7 @@ fn of_custom(served: &Served, schema: &Value) -> Value {
         let text = |what: &str| json!({"type": "string", "description": what});
         properties.insert("apiVersion".to_owned(), text(API_VERSION));
         properties.insert("kind".to_owned(), text(KIND));
-        let reference = json!([{"$ref": format!("#/components/schemas/{OBJECT_META}")}]);
+        let reference = json!([{"$ref": format!("{SCHEMAS}{OBJECT_META}")}]);
         properties.insert("metadata".to_owned(), json!({"description": METADATA, "allOf": reference}));
     }
     schema
@@ -127,7 +132,7 @@ fn references(schema: &Value, names: &mut BTreeSet<String>) {
     match schema {
         Value::Object(members) => {
             for (name, member) in members {
-                match member.as_str().and_then(|path| path.strip_prefix("#/components/schemas/")) {
+                match member.as_str().and_then(|path| path.strip_prefix(SCHEMAS)) {
                     Some(referred) if name == "$ref" => drop(names.insert(referred.to_owned())),
                     _ => references(member, names),
                 }
@@ -139,7 +144,7 @@ fn references(schema: &Value, names: &mut BTreeSet<String>) {
 }
 
 /// The paths by which a client finds the kind of a resource.
-fn paths(version: &GroupVersion, group: &str) -> Value {
+fn paths(version: &GroupVersion, group: &str) -> Map<String, Value> {
     let prefix = match group {
         "" => format!("/api/{}", version.name),
         group => format!("/apis/{}", api_version(group, &version.name)),
@@ -154,7 +159,7 @@ fn paths(version: &GroupVersion, group: &str) -> Value {
             paths.insert(format!("{prefix}/namespaces/{{namespace}}/{plural}"), operation);
         }
     }
-    Value::Object(paths)
+    paths
 }
 
 #[cfg(test)]
@@ -163,7 +168,7 @@ mod tests {
 
     #[test]
     fn the_schemas_of_built_in_kinds_are_there() {
-        let schemas = builtin();
+        let schemas = schemas();
         assert!(schemas.len() > 500, "{}", schemas.len());
         let mut names = BTreeSet::new();
         schemas.values().for_each(|schema| references(schema, &mut names));
