@@ -21,7 +21,7 @@ use tokio_rustls::{
 };
 use webpki::EndEntityCert;
 
-use super::kubeconfig::Credentials;
+use super::{kubeconfig::Credentials, websocket};
 use crate::{
     Error, Result,
     hash::{hmac_sha256, random},
@@ -89,7 +89,8 @@ impl Access {
     pub(super) fn admits(&self, headers: &HeaderMap) -> bool {
         let shown = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let shown = shown.and_then(|value| value.split_once(' '));
-        let token = shown.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token.trim());
+        let token = shown.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+        let token = token.map(|(_, token)| token.trim().to_owned()).or_else(|| websocket::token(headers));
         token.is_some_and(|token| hmac_sha256(&self.key, &[token.as_bytes()]) == self.token)
     }
 

@@ -12,6 +12,8 @@ pub struct Answer {
     pub headers: Vec<(&'static str, String)>,
     /// What is sent.
     pub content: Content,
+    /// Whether it is the events of a watch, a line each: they can also be sent over a WebSocket.
+    pub is_watch: bool,
 }
 
 /// The content of an answer.
@@ -46,13 +48,13 @@ pub(super) const JSON: &str = "application/json";
 impl Answer {
     /// A JSON document.
     pub(super) fn json(code: u16, document: Vec<u8>) -> Self {
-        Self { code, content_type: JSON, headers: Vec::new(), content: Content::Whole(document) }
+        Self { code, content_type: JSON, headers: Vec::new(), content: Content::Whole(document), is_watch: false }
     }
 
     /// A text.
     pub(super) fn text(code: u16, text: impl Into<String>) -> Self {
         let content = Content::Whole(text.into().into_bytes());
-        Self { code, content_type: "text/plain; charset=utf-8", headers: Vec::new(), content }
+        Self { code, content_type: "text/plain; charset=utf-8", headers: Vec::new(), content, is_watch: false }
     }
 
     /// With a header.

@@ -261,7 +261,7 @@ pub(super) fn list(backup: &Arc<Backup>, target: Target, options: Options, form:
     let state = backup.state(options.wanted)?;
     let listing = Listing::new(backup, state, target, options, form);
     let content = Content::Pieces(Box::new(List { listing, begun: false }));
-    Ok(Answer { code: 200, content_type: JSON, headers: Vec::new(), content })
+    Ok(Answer { code: 200, content_type: JSON, headers: Vec::new(), content, is_watch: false })
 }
 
 /// One object, in a Table by itself where that is asked for.

@@ -28,6 +28,7 @@ mod kubeconfig;
 mod list;
 mod openapi;
 mod options;
+mod place;
 mod request;
 mod review;
 mod server;
@@ -35,6 +36,7 @@ mod socket;
 mod status;
 mod watch;
 
+mod websocket;
 pub use access::Access;
 pub use answer::{Answer, Content, Pieces, Step};
 pub use api::Api;

@@ -5,9 +5,7 @@
 
 use std::{
     convert::Infallible,
-    future::poll_fn,
     net::{SocketAddr, TcpListener},
-    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst},
@@ -15,12 +13,7 @@ use std::{
     time::Duration,
 };
 
-use hyper::{
-    Method, Response,
-    body::{Body as _, Incoming},
-    header::{ACCEPT, CONTENT_TYPE, HOST, HeaderValue, IF_NONE_MATCH},
-    service::service_fn,
-};
+use hyper::service::service_fn;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto::Builder,
@@ -28,22 +21,17 @@ use hyper_util::{
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
-    runtime,
-    task::spawn_blocking,
-    time,
+    runtime, time,
 };
 
 use super::{
     access::Access,
-    answer::Answer,
     api::Api,
     backup::Backup,
-    body::Sent,
     etcd::{Etcd, Services},
     kubeconfig::{Credentials, Endpoint},
-    request::Request,
+    place::{Guard, PATIENCE, Place},
     socket::{FIRST, Socket},
-    status::Refusal,
 };
 use crate::{
     Error, Result,
@@ -56,12 +44,6 @@ const CONNECTIONS: usize = 512;
 const STREAMS: u32 = 128;
 /// The size of all headers of a request.
 const HEADERS: usize = 32 << 10;
-/// The most that is read of what a client sends: a review is smaller.
-const BODY: usize = 64 << 10;
-/// The most that is taken and dropped of what is not wanted, so that the client reads the answer.
-const DROPPED: usize = 4 << 20;
-/// The time for headers and for what is sent with them.
-const PATIENCE: Duration = Duration::from_secs(30);
 /// How often the end of the run is looked for.
 const TICK: Duration = Duration::from_millis(100);
 
@@ -75,15 +57,6 @@ pub struct Server {
     guard: Guard,
     /// The address of etcd's API.
     etcd: Option<(TcpListener, SocketAddr, Arc<Etcd>)>,
-}
-
-/// Who is let in.
-#[derive(Debug)]
-enum Guard {
-    /// Who knows the secret with which each path begins.
-    Path(String),
-    /// Who shows the token.
-    Token(Box<Access>),
 }
 
 /// What was answered.
@@ -221,31 +194,21 @@ fn secret() -> Result<String> {
 }
 
 #[derive(Debug, Default)]
-struct Shared {
+pub(super) struct Shared {
     connections: AtomicUsize,
     answered: AtomicU64,
     refused: AtomicU64,
 }
 
 impl Shared {
-    fn count(&self, refused: bool) {
+    pub(super) fn count(&self, refused: bool) {
         let counter = if refused { &self.refused } else { &self.answered };
         counter.fetch_add(1, SeqCst);
     }
 }
 
-/// One of the addresses.
-#[derive(Clone)]
-struct Place {
-    api: Api,
-    address: SocketAddr,
-    guard: Arc<Guard>,
-    shared: Arc<Shared>,
-    log: Log,
-}
-
 /// A connection that is counted as long as it lives.
-struct Counted(Arc<Shared>);
+pub(super) struct Counted(Arc<Shared>);
 
 impl Drop for Counted {
     fn drop(&mut self) {
@@ -276,25 +239,26 @@ async fn accept<F: Future<Output = ()> + Send + 'static>(
     }
 }
 
-async fn connection(stream: TcpStream, place: Place, _counted: Counted) {
+async fn connection(stream: TcpStream, place: Place, counted: Counted) {
+    let counted = Arc::new(counted);
     // only a matter of speed
     let _ = stream.set_nodelay(true);
     let guard = Arc::clone(&place.guard);
     match &*guard {
-        Guard::Path(_) => http(stream, place).await,
+        Guard::Path(_) => http(stream, place, counted).await,
         Guard::Token(access) => {
             // a client that cannot be spoken with has seen so itself
             if let Ok(Ok(stream)) = time::timeout(FIRST, access.acceptor.accept(stream)).await {
-                http(stream, place).await;
+                http(stream, place, counted).await;
             }
         }
     }
 }
 
-async fn http<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: S, place: Place) {
+async fn http<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: S, place: Place, counted: Arc<Counted>) {
     let service = service_fn(move |request| {
-        let place = place.clone();
-        async move { Ok::<_, Infallible>(place.respond(request).await) }
+        let (place, counted) = (place.clone(), Arc::clone(&counted));
+        async move { Ok::<_, Infallible>(place.respond(request, counted).await) }
     });
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(PATIENCE).max_buf_size(HEADERS);
@@ -302,95 +266,5 @@ async fn http<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: S, pla
     // a client that does not answer is gone
     builder.http2().keep_alive_interval(PATIENCE).keep_alive_timeout(PATIENCE);
     // how a connection ends is the client's matter
-    let _ = builder.serve_connection(TokioIo::new(Socket::new(stream)), service).await;
-}
-
-impl Place {
-    async fn respond(self, request: hyper::Request<Incoming>) -> Response<Sent> {
-        let head = request.method() == Method::HEAD;
-        let answer = self.answer(request).await;
-        self.shared.count(answer.code >= 400);
-        let (code, content_type) = (answer.code, answer.content_type);
-        let content = if head { super::Content::Whole(Vec::new()) } else { answer.content };
-        let mut response = Response::new(Sent::new(content, self.log));
-        *response.status_mut() = hyper::StatusCode::from_u16(code).unwrap_or_default();
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-        for (name, value) in answer.headers {
-            if let Ok(value) = HeaderValue::from_str(&value) {
-                headers.append(name, value);
-            }
-        }
-        response
-    }
-
-    async fn answer(&self, request: hyper::Request<Incoming>) -> Answer {
-        let uri = request.uri();
-        let path = uri.path_and_query().map_or("", |path| path.as_str());
-        let rest = match &*self.guard {
-            Guard::Token(access) if access.admits(request.headers()) => path,
-            Guard::Token(_) => return Refusal::unauthorized().into(),
-            Guard::Path(secret) => {
-                let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
-                let host = host.or_else(|| uri.authority().map(hyper::http::uri::Authority::as_str));
-                if !host.is_some_and(|host| self.is_own(host)) {
-                    return Answer::text(403, "the Host header is not this server's address\n");
-                }
-                let rest = path.strip_prefix('/').and_then(|path| path.strip_prefix(secret));
-                let Some(rest) = rest.filter(|rest| rest.is_empty() || rest.starts_with(['/', '?'])) else {
-                    return Answer::text(404, "404 page not found\n");
-                };
-                rest
-            }
-        };
-        let Some(asked) = Request::get(rest) else { return Refusal::bad_request("the path is not valid").into() };
-        let header = |name| request.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-        let (method, accept) = (request.method().to_string(), accepted(request.headers()));
-        let etag = header(IF_NONE_MATCH).unwrap_or_default().to_owned();
-        let body = match time::timeout(PATIENCE, received(request.into_body())).await {
-            Ok(Some(body)) => body,
-            Ok(None) => return Answer::text(413, "what was sent is too large\n").with("connection", "close"),
-            Err(_) => return Answer::text(408, "what was sent did not arrive\n").with("connection", "close"),
-        };
-        let asked = Request { method, accept, etag, body, ..asked };
-        let api = self.api.clone();
-        let answer = spawn_blocking(move || api.answer(&asked)).await;
-        answer.unwrap_or_else(|error| {
-            (self.log)(&format!("a request was not answered: {error}"));
-            Refusal::internal("etcdsnap has a bug, or the file changes; see its messages").into()
-        })
-    }
-
-    /// Whether a client that was given this server's URL names it so: another name may be of a web page whose author
-    /// made it point here.
-    fn is_own(&self, host: &str) -> bool {
-        host == self.address.to_string()
-            || host.strip_prefix("localhost:").is_some_and(|port| port == self.address.port().to_string())
-    }
-}
-
-/// All `Accept` headers as one.
-fn accepted(headers: &hyper::HeaderMap) -> String {
-    let values = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    values.collect::<Vec<_>>().join(",")
-}
-
-/// What was sent, up to the size of a review; what is more is dropped, and counts as nothing. `None` when it is far too
-/// much.
-async fn received(mut body: Incoming) -> Option<Vec<u8>> {
-    let (mut kept, mut size) = (Vec::new(), 0_usize);
-    while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
-        // a client that goes away needs no answer
-        let Ok(data) = frame.ok()?.into_data() else { continue };
-        size = size.saturating_add(data.len());
-        if size > DROPPED {
-            return None;
-        }
-        if size <= BODY {
-            kept.extend_from_slice(&data);
-        } else {
-            kept = Vec::new();
-        }
-    }
-    Some(if size > BODY { Vec::new() } else { kept })
+    let _ = builder.serve_connection_with_upgrades(TokioIo::new(Socket::new(stream)), service).await;
 }

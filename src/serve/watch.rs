@@ -115,13 +115,14 @@ pub(super) fn watch(
         ends: now.checked_add(held).unwrap_or(now),
         bookmark: now.checked_add(BOOKMARKS).unwrap_or(now),
     };
-    Ok(Answer { code: 200, content_type: JSON, headers: Vec::new(), content: Content::Pieces(Box::new(watch)) })
+    let content = Content::Pieces(Box::new(watch));
+    Ok(Answer { code: 200, content_type: JSON, headers: Vec::new(), content, is_watch: true })
 }
 
 /// A watch that ends with an error at once.
 fn gone(refusal: &Refusal) -> Answer {
     let event = [b"{\"type\":\"ERROR\",\"object\":", refusal.document().as_slice(), b"}\n"].concat();
-    Answer::json(200, event)
+    Answer { is_watch: true, ..Answer::json(200, event) }
 }
 
 impl Pieces for Watch {

@@ -6,6 +6,7 @@ pub mod kubectl;
 mod tls;
 mod watch;
 
+mod websocket;
 use std::fs;
 
 use crate::common::serving::Serving;
