@@ -150,6 +150,12 @@ impl Mask {
         Self { key: None, base64: false }
     }
 
+    /// Whether it hides nothing.
+    #[must_use]
+    pub fn reveals(&self) -> bool {
+        self.key.is_none()
+    }
+
     /// The same with masks of bytes in base64, so that a client can decode the object that has them. Such a mask can be
     /// applied by mistake: it is for an API that takes no objects.
     #[must_use]

@@ -17,6 +17,7 @@ use super::{
     request::Request,
     review,
     status::Refusal,
+    warnings::{self, WARNING},
     watch,
 };
 
@@ -82,7 +83,6 @@ impl Api {
             ["version"] => Ok(health::version(&self.backup)),
             [which @ ("healthz" | "livez" | "readyz"), ..] => Ok(health::health(&self.backup, which, verbose)),
             ["api" | "apis", ..] => self.api(request, &path),
-            ["openapi", "v3"] => Ok(with_etag(request, JSON, openapi::index(&self.backup.catalog))),
             ["openapi", "v2"] => {
                 let (catalog, version) = (&self.backup.catalog, health::git_version(&self.backup));
                 Ok(match openapi::v2::takes_protobuf(&request.accept) {
@@ -90,6 +90,7 @@ impl Api {
                     false => with_etag(request, JSON, openapi::v2::json(catalog, &version)),
                 })
             }
+            ["openapi", "v3"] => Ok(with_etag(request, JSON, openapi::index(&self.backup.catalog))),
             ["openapi", "v3", rest @ ..] => {
                 let (group, version) = match rest {
                     ["api", version] => ("", *version),
@@ -141,13 +142,19 @@ impl Api {
             return Err(Refusal::no_resource());
         }
         let target = Target { served: Arc::clone(served), namespace };
+        let answer = self.resource(request, target, rest).unwrap_or_else(Answer::from);
+        let with = |answer: Answer, text: String| answer.with(WARNING, warnings::header(&text));
+        Ok(self.backup.warnings(served).fold(answer, with))
+    }
+
+    fn resource(&self, request: &Request, target: Target, path: &[&str]) -> Result<Answer, Refusal> {
         let (options, form) = (Options::of(request)?, form(&request.accept)?);
-        match rest {
+        match path {
             [] if options.watch => watch::watch(&self.backup, target, options, form, request),
             [] => list::list(&self.backup, target, options, form),
             [name] | [name, "status"] => list::get(&self.backup, &target, name, &options, form),
             [name, "scale"] => list::scale(&self.backup, &target, name, &options),
-            ["" | _, "log"] if *plural == "pods" => {
+            [_, "log"] if target.served.resource.plural == "pods" => {
                 Err(Refusal::no_resource_for("logs are not in a backup: the kubelet of the node has them"))
             }
             [_, "exec" | "attach" | "portforward" | "proxy", ..] => {

@@ -2,7 +2,11 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{catalog::Catalog, options::Wanted, status::Refusal};
+use super::{
+    catalog::{Catalog, Served},
+    options::Wanted,
+    status::Refusal,
+};
 use crate::{
     Findings, Result,
     k8s::Mask,
@@ -61,6 +65,13 @@ impl Backup {
     /// [`crate::Error::Changed`].
     pub fn intact(&self) -> Result<()> {
         self.source.intact()
+    }
+
+    /// What the objects of a resource have to be read with.
+    pub(super) fn warnings(&self, served: &Served) -> impl Iterator<Item = String> {
+        let masked = (served.group.is_empty() && served.resource.plural == "secrets" && !self.mask.reveals())
+            .then(|| "Secrets are masked; `etcdsnap serve --reveal` serves what is stored".to_owned());
+        served.deprecated.clone().into_iter().chain(masked)
     }
 
     /// The time that ages count from.

@@ -6,8 +6,9 @@ use std::{
     sync::Arc,
 };
 
+use super::warnings;
 use crate::{
-    k8s::{ApiVersion, Key, ObjectKey, Resource, Value},
+    k8s::{ApiVersion, Key, ObjectKey, Release, Resource, Value},
     objects::Cluster,
     print::TablePrinter,
 };
@@ -27,6 +28,8 @@ pub(super) struct Served {
     pub(super) scale: Option<Scale>,
     /// The schema in its definition.
     pub(super) schema: Option<serde_json::Value>,
+    /// That the version is deprecated.
+    pub(super) deprecated: Option<String>,
 }
 
 /// Where a resource has the values of a Scale: paths of names.
@@ -101,13 +104,14 @@ impl Catalog {
     /// Objects are not converted from one version to another. So a built-in resource is served in the version in which
     /// its objects are stored; one without objects in each that is registered.
     pub(super) fn of(cluster: &Cluster<'_>) -> Self {
-        let (samples, registered) = (samples(cluster), registered(cluster));
+        let (samples, registered, release) = (samples(cluster), registered(cluster), cluster.release);
         let mut catalog = Self::default();
         for resource in cluster.resources.all() {
             let definition = definition(cluster, resource);
             if let Some(definition) = &definition {
                 for version in resource.versions.iter().filter(|version| version.served) {
-                    catalog.add(served(resource, &resource.group, &version.name, Some(definition)), &registered);
+                    catalog
+                        .add(served(resource, &resource.group, &version.name, Some(definition), release), &registered);
                 }
                 continue;
             }
@@ -123,16 +127,17 @@ impl Catalog {
                 versions = vec![stored];
             }
             for version in versions {
-                catalog.add(served(resource, &group, version, None), &registered);
+                catalog.add(served(resource, &group, version, None, release), &registered);
             }
             let has_events = registered.contains_key(&(EVENTS.to_owned(), "v1".to_owned())) || registered.is_empty();
             if resource.plural == "events" && group.is_empty() && has_events {
-                catalog.add(served(resource, EVENTS, "v1", None), &registered);
+                catalog.add(served(resource, EVENTS, "v1", None, release), &registered);
             }
         }
         for ((group, plural), sample) in &samples {
             if cluster.resources.get(group, plural).is_none() {
-                catalog.add(served(&sample.resource(group, plural), group, &sample.version, None), &registered);
+                catalog
+                    .add(served(&sample.resource(group, plural), group, &sample.version, None, release), &registered);
             }
         }
         catalog.sort();
@@ -267,7 +272,7 @@ fn definition<'a>(cluster: &Cluster<'a>, resource: &Resource) -> Option<Value<'a
     Some(cluster.object(&kv).ok()?.value)
 }
 
-fn served(resource: &Resource, group: &str, version: &str, definition: Option<&Value<'_>>) -> Served {
+fn served(resource: &Resource, group: &str, version: &str, definition: Option<&Value<'_>>, release: Release) -> Served {
     let of_version = definition.and_then(|definition| {
         let versions = definition.at(&["spec", "versions"]).and_then(Value::as_list)?;
         versions.iter().find(|have| have.get("name").and_then(Value::as_str) == Some(version))
@@ -281,7 +286,7 @@ fn served(resource: &Resource, group: &str, version: &str, definition: Option<&V
         Some(_) => of_version.and_then(|version| version.at(&["subresources", "scale"])).map(Scale::of),
         None => Scale::builtin(group, &resource.plural),
     };
-    Served {
+    let mut served = Served {
         resource: resource.clone(),
         group: group.to_owned(),
         version: version.to_owned(),
@@ -294,7 +299,13 @@ fn served(resource: &Resource, group: &str, version: &str, definition: Option<&V
             let schema = schema.and_then(|schema| serde_json::from_str(&schema.to_json()).ok());
             schema.unwrap_or_else(|| serde_json::json!({"type": "object"}))
         }),
-    }
+        deprecated: None,
+    };
+    served.deprecated = match definition {
+        Some(definition) => warnings::custom(&served, definition),
+        None => warnings::deprecated(group, version, &resource.kind, release),
+    };
+    served
 }
 
 impl Scale {

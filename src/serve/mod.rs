@@ -34,9 +34,10 @@ mod review;
 mod server;
 mod socket;
 mod status;
+mod warnings;
 mod watch;
-
 mod websocket;
+
 pub use access::Access;
 pub use answer::{Answer, Content, Pieces, Step};
 pub use api::Api;

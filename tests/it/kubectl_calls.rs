@@ -94,10 +94,12 @@ fn is_age(cell: &str) -> bool {
         && cell.chars().all(|c| c.is_ascii_digit() || "smhdy".contains(c))
 }
 
-/// What a program prints besides its answer: neither the API server's warnings nor our hints.
-fn said(output: &Output) -> String {
+/// What a program prints besides its answer, without our hints; of the API server's warnings only what kubectl prints of
+/// both.
+fn said(output: &Output, own: bool) -> String {
     let text = String::from_utf8_lossy(&output.stderr);
-    let kept = text.lines().filter(|line| !["Warning: ", "hint: "].iter().any(|start| line.starts_with(start)));
+    let left_out = |line: &&str| line.starts_with("hint: ") || own && line.starts_with("Warning: ");
+    let kept = text.lines().filter(|line| !left_out(line));
     kept.collect::<Vec<_>>().join("\n")
 }
 
@@ -114,7 +116,7 @@ pub fn difference(ours: &Output, theirs: &Output, own: bool) -> Option<String> {
     };
     let differs = ours.status.success() != theirs.status.success()
         || ours.stdout != theirs.stdout && lines(&ours.stdout) != lines(&theirs.stdout)
-        || (theirs.status.success() || !own) && said(ours) != said(theirs);
+        || (theirs.status.success() || !own) && said(ours, own) != said(theirs, own);
     differs.then(|| format!("ours: {}\nkubectl: {}", whole(ours), whole(theirs)))
 }
 

@@ -152,6 +152,26 @@ fn secrets_are_masked_in_what_a_client_can_decode() {
 }
 
 #[test]
+#[test]
+fn what_has_to_be_known_of_an_answer_is_in_its_head() {
+    let (masked, revealed) = (Serving::start(&["fixtures/kube.db"]), Serving::start(&["fixtures/kube.db", "--reveal"]));
+    let warnings = |serving: &Serving, path: &str| {
+        let head = serving.get(path).head;
+        let warnings = head.lines().filter_map(|line| line.strip_prefix("warning: "));
+        warnings.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let endpoints = r#"299 - "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice""#;
+    for path in
+        ["/api/v1/endpoints", "/api/v1/namespaces/default/endpoints/kubernetes", "/api/v1/namespaces/x/endpoints/y"]
+    {
+        assert_eq!(warnings(&revealed, path), [endpoints], "{path}");
+    }
+    let secrets = r#"299 - "Secrets are masked; `etcdsnap serve --reveal` serves what is stored""#;
+    assert_eq!(warnings(&masked, "/api/v1/secrets"), [secrets]);
+    assert_eq!(warnings(&revealed, "/api/v1/secrets"), [""; 0]);
+    assert_eq!(warnings(&masked, "/api/v1/pods"), [""; 0]);
+}
+
 fn writes_are_refused_and_the_end_is_clean() {
     let serving = Serving::start(&["fixtures/kube.db"]);
     let (address, secret) = &serving.urls[0];

@@ -1,0 +1,106 @@
+//! What an answer has to be read with, as `Warning` headers, which clients print.
+
+use super::catalog::{Served, api_version};
+use crate::k8s::{Release, Value};
+
+/// The deprecated versions of built-in kinds: group, version, kind, the minor releases that deprecate and remove it, and
+/// what to use instead (`.ci/deprecated.sh`).
+static DEPRECATED: &str = include_str!("deprecated.txt");
+
+/// The header's name.
+pub(super) const WARNING: &str = "warning";
+
+/// The header of a warning (`NewWarningHeader`).
+pub(super) fn header(text: &str) -> String {
+    let mut quoted = String::new();
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            c if c.is_control() => {}
+            c => quoted.push(c),
+        }
+    }
+    format!("299 - \"{quoted}\"")
+}
+
+/// That a version of a built-in kind is deprecated in a release, in the words of an API server (`WarningMessage`).
+pub(super) fn deprecated(group: &str, version: &str, kind: &str, release: Release) -> Option<String> {
+    let mut lines = DEPRECATED.lines().map(|line| line.splitn(6, ' '));
+    lines.find_map(|mut words| {
+        let mut next = || words.next().unwrap_or_default();
+        let id = [next(), next(), next()];
+        let (since, removed, instead) = (next(), next(), next());
+        let is_it = id == [if group.is_empty() { "-" } else { group }, version, kind];
+        if !is_it || since.parse().is_ok_and(|since: u8| since > release.minor()) {
+            return None;
+        }
+        let removed = if removed == "-" { String::new() } else { format!(", unavailable in v1.{removed}+") };
+        let instead = if instead == "-" { String::new() } else { format!("; use {instead}") };
+        Some(format!("{} {kind} is deprecated in v1.{since}+{removed}{instead}", api_version(group, version)))
+    })
+}
+
+/// That a version of a custom kind is deprecated, in the words of its definition or of an API server
+/// (`defaultDeprecationWarning`).
+pub(super) fn custom(served: &Served, definition: &Value<'_>) -> Option<String> {
+    let versions = definition.at(&["spec", "versions"]).and_then(Value::as_list)?;
+    let name = |version: &Value<'_>| version.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let is = |version: &Value<'_>, what: &str| version.get(what) == Some(&Value::Bool(true));
+    let own = versions.iter().find(|version| name(version) == served.version)?;
+    if !is(own, "deprecated") {
+        return None;
+    }
+    if let Some(text) = own.get("deprecationWarning").and_then(Value::as_str) {
+        return Some(text.to_owned());
+    }
+    let others = versions.iter().filter(|version| is(version, "served") && !is(version, "deprecated")).map(name);
+    let newest =
+        others.filter(|other| precedence(other) > precedence(&served.version)).max_by_key(|name| precedence(name));
+    let kind = &served.resource.kind;
+    let instead = newest.map_or_else(String::new, |newest| format!("; use {}/{newest} {kind}", served.group));
+    Some(format!("{} {kind} is deprecated{instead}", served.api_version()))
+}
+
+/// The order of versions: stable ones, beta, alpha, and then other names, which count backwards
+/// (`CompareKubeAwareVersionStrings`).
+fn precedence(version: &str) -> (u8, u64, u64, std::cmp::Reverse<String>) {
+    let parsed = || {
+        let rest = version.strip_prefix('v')?;
+        let digits = rest.len().saturating_sub(rest.trim_start_matches(|c: char| c.is_ascii_digit()).len());
+        let (major, rest) = rest.split_at_checked(digits)?;
+        let (rank, minor) = match rest {
+            "" => (3, "0"),
+            rest => match (rest.strip_prefix("beta"), rest.strip_prefix("alpha")) {
+                (Some(minor), _) => (2, minor),
+                (_, Some(minor)) => (1, minor),
+                _ => return None,
+            },
+        };
+        Some((rank, major.parse().ok()?, minor.parse().ok()?, std::cmp::Reverse(String::new())))
+    };
+    parsed().unwrap_or_else(|| (0, 0, 0, std::cmp::Reverse(version.to_owned())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn warnings_are_those_of_an_api_server() {
+        let of = |group, version, kind, minor| deprecated(group, version, kind, Release::new(minor));
+        let endpoints = "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice";
+        assert_eq!(of("", "v1", "Endpoints", 33).as_deref(), Some(endpoints));
+        assert_eq!(of("", "v1", "Endpoints", 32), None);
+        assert_eq!(of("", "v1", "Pod", 36), None);
+        let policy = "policy/v1beta1 PodSecurityPolicy is deprecated in v1.21+, unavailable in v1.25+";
+        assert_eq!(of("policy", "v1beta1", "PodSecurityPolicy", 24).as_deref(), Some(policy));
+        assert_eq!(header("say \"no\"\\\n"), r#"299 - "say \"no\"\\""#);
+    }
+
+    #[test]
+    fn versions_are_in_the_order_of_kubernetes() {
+        let mut versions = ["v1alpha2", "foo", "v1", "v11", "v2beta1", "v1beta3", "v2", "bar", "v1alpha1"];
+        versions.sort_by_key(|version| std::cmp::Reverse(precedence(version)));
+        assert_eq!(versions, ["v11", "v2", "v1", "v2beta1", "v1beta3", "v1alpha2", "v1alpha1", "bar", "foo"]);
+    }
+}
