@@ -10,7 +10,7 @@ use etcdsnap::{
     Error, Findings, Result,
     error::{Advice, Call, Severity},
     etcd::{Load, Retraced, Snapshot},
-    evidence::{Key, Printed, Recorder},
+    evidence::{Key, Printed, Recorder, Served},
     source::{Candidates, Input, Options, RaftFiles, RaftKind, Remote, Source, is_stdin},
     verify::propose,
 };
@@ -111,6 +111,13 @@ impl Session {
     pub(crate) fn wrote(&mut self, files: &[PathBuf]) -> Result<()> {
         let evidence = self.evidence.as_mut();
         evidence.map_or(Ok(()), |evidence| files.iter().try_for_each(|file| evidence.wrote(file)))
+    }
+
+    /// Records what was served.
+    pub(crate) fn served(&mut self, served: Served) {
+        if let Some(evidence) = &mut self.evidence {
+            evidence.served(served);
+        }
     }
 
     /// Opens the one backup that the user named, and its log where `log` names a folder.
@@ -354,15 +361,37 @@ pub(crate) fn print_notes(input: &impl Input) {
     }
 }
 
+/// The signals that end a run.
+const SIGNALS: [i32; 3] = [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP];
+
 /// A flag that becomes true at ^C, so that a run can end and remove its files; a second ^C ends it at once.
 pub(crate) fn stop_at_signal() -> Arc<AtomicBool> {
     let stop = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
+    for signal in SIGNALS {
         // Without a handler the default ends the run, and the next one tidies up.
         let _ = signal_hook::flag::register_conditional_shutdown(signal, Exit::System as i32, Arc::clone(&stop));
         let _ = signal_hook::flag::register(signal, Arc::clone(&stop));
     }
     stop
+}
+
+/// As [`stop_at_signal`] for a run that has something to remove at its end, which no signal may prevent: a signal ends the run
+/// at once only while `at_once` is true, which it is at first.
+pub(crate) struct Stop {
+    pub(crate) asked: Arc<AtomicBool>,
+    pub(crate) at_once: Arc<AtomicBool>,
+}
+
+impl Stop {
+    pub(crate) fn at_signal() -> Self {
+        let (asked, at_once) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(true)));
+        for signal in SIGNALS {
+            // as there
+            let _ = signal_hook::flag::register_conditional_shutdown(signal, Exit::System as i32, Arc::clone(&at_once));
+            let _ = signal_hook::flag::register(signal, Arc::clone(&asked));
+        }
+        Self { asked, at_once }
+    }
 }
 
 /// The command line.

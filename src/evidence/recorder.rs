@@ -31,6 +31,31 @@ pub struct Recorder {
     start: Timestamp,
     inputs: Vec<InputFile>,
     outputs: Vec<OutputFile>,
+    served: Option<Served>,
+}
+
+/// What clients could read while a run served backups.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Served {
+    /// The states of backups, by the names under which they were served.
+    pub contexts: Vec<ServedState>,
+    /// Whether Secrets were served as they are stored.
+    pub revealed: bool,
+    /// The number of requests that were answered with what they asked for.
+    pub answered: u64,
+    /// The number of requests that were refused, and of those for what is not there.
+    pub refused: u64,
+}
+
+/// A state of a backup that was served.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ServedState {
+    /// The name of its context.
+    pub name: String,
+    /// The backup.
+    pub path: String,
+    /// The revision.
+    pub revision: i64,
 }
 
 #[derive(Debug, Serialize)]
@@ -58,6 +83,8 @@ struct Record<'a> {
     end: String,
     inputs: &'a [InputFile],
     outputs: Vec<&'a OutputFile>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    served: Option<&'a Served>,
     exit: u8,
     previous: Option<String>,
 }
@@ -115,6 +142,7 @@ impl Recorder {
             start: Timestamp::now(),
             inputs: Vec::new(),
             outputs: Vec::new(),
+            served: None,
         })
     }
 
@@ -192,6 +220,11 @@ impl Recorder {
         Ok(())
     }
 
+    /// Records what was served.
+    pub fn served(&mut self, served: Served) {
+        self.served = Some(served);
+    }
+
     /// Appends the record of a run with these `arguments` and this exit code, which `printed` to stdout.
     ///
     /// # Errors
@@ -210,6 +243,7 @@ impl Recorder {
             end: Timestamp::now().to_string(),
             inputs: &self.inputs,
             outputs: [&stdout].into_iter().chain(&self.outputs).collect(),
+            served: self.served.as_ref(),
             exit,
             previous: last_line(&self.file).map_err(fault("read"))?,
         };

@@ -3,7 +3,7 @@ use std::{
     io::Write as _,
     net::SocketAddr,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, atomic::Ordering::SeqCst},
 };
 
 use clap::Args;
@@ -11,6 +11,7 @@ use etcdsnap::{
     Error,
     bytes::{escape, file_name},
     error::Severity,
+    evidence::{Served, ServedState},
     k8s::Ring,
     objects::{At, Cluster, Time},
     publish::Doubt,
@@ -23,7 +24,7 @@ use crate::{
     args::{Keys, LogArgs, Masking, When, revision_at, time},
     failure::{Exit, Failure},
     render::shell,
-    session::{Session, arguments, one_stdin, stop_at_signal},
+    session::{Session, Stop, arguments, one_stdin},
 };
 
 /// Serve a backup as a Kubernetes API, for kubectl, k9s and other clients
@@ -143,7 +144,7 @@ fn state(text: &str) -> Result<(String, State), String> {
 
 impl Serve {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
-        let stop = stop_at_signal();
+        let stop = Stop::at_signal();
         let named: Vec<PathBuf> = [self.snapshot.clone()].into_iter().chain(self.members.clone()).collect();
         one_stdin(&named)?;
         self.check_etcd()?;
@@ -192,18 +193,33 @@ impl Serve {
             let address = server.add_etcd(address, etcd)?;
             say!("note: etcd's API is at {address}, at revision {revision}; every user of this machine may read it");
         }
+        // from here on there is a kubeconfig to remove
+        stop.at_once.store(false, SeqCst);
         let file = KubeconfigFile::create(self.kubeconfig_path(session), &contexts, server.credentials())?;
         writeln!(session.out, "export KUBECONFIG={}", shell(file.path()))?;
         session.out.flush()?;
         let log: Log = Arc::new(|line: &str| say!("error: {line}"));
-        let answered = server.run(backups.clone(), &stop, &log)?;
+        let answered = server.run(backups.clone(), &stop.asked, &log)?;
         drop(file);
+        stop.at_once.store(true, SeqCst);
         say!("note: {} requests were answered, {} refused", answered.answered, answered.refused);
+        let state = |backup: &Arc<Backup>| ServedState {
+            name: backup.name.clone(),
+            path: backup.file().to_owned(),
+            revision: backup.revision(),
+        };
+        session.served(Served {
+            contexts: backups.iter().map(state).collect(),
+            revealed: self.masking.reveals(),
+            answered: answered.answered,
+            refused: answered.refused,
+        });
         for source in sources {
             session.intact(source)?;
         }
         if let Some(((to, doubt), etcd)) = saved.zip(etcd) {
             etcd.save(&to, doubt.as_ref())?;
+            session.wrote(std::slice::from_ref(&to))?;
             say!("note: {}: saved at revision {}", escape(to.as_os_str().as_encoded_bytes()), etcd.revision());
         }
         let damaged = backups.iter().any(|backup| backup.findings().damaged());

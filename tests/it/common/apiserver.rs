@@ -64,6 +64,14 @@ impl<'a> Apiserver<'a> {
         (server, controllers)
     }
 
+    /// The same on what answers as an etcd at `endpoint`.
+    #[track_caller]
+    pub fn start_at_with_controllers(peers: &'a Peers, endpoint: &str) -> (Self, Controllers) {
+        let server = Self::start_on(peers, endpoint, &[], None);
+        let controllers = Controllers::start(&server);
+        (server, controllers)
+    }
+
     /// The same, with an audit log of all that changes something, with the answers.
     #[track_caller]
     pub fn start_audited(peers: &'a Peers, etcd: &Etcd) -> (Self, Controllers) {
@@ -187,6 +195,21 @@ impl<'a> Apiserver<'a> {
         false
     }
 
+    /// A kubeconfig for it.
+    pub fn kubeconfig(&self) -> std::path::PathBuf {
+        let path = self.home.path().join("kubeconfig");
+        let config = serde_json::json!({
+            "apiVersion": "v1", "kind": "Config", "current-context": "it",
+            "clusters": [{"name": "it", "cluster": {
+                "server": format!("https://127.0.0.1:{}", self.port), "insecure-skip-tls-verify": true,
+            }}],
+            "users": [{"name": "it", "user": {"token": "token"}}],
+            "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it"}}],
+        });
+        fs::write(&path, config.to_string()).unwrap();
+        path
+    }
+
     /// A kubectl that speaks to it.
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = self.peers.command("kubectl");
@@ -237,22 +260,13 @@ impl Controllers {
     #[track_caller]
     fn start(server: &Apiserver<'_>) -> Self {
         let at = |name: &str| server.home.path().join(name);
-        let config = serde_json::json!({
-            "apiVersion": "v1", "kind": "Config", "current-context": "it",
-            "clusters": [{"name": "it", "cluster": {
-                "server": format!("https://127.0.0.1:{}", server.port), "insecure-skip-tls-verify": true,
-            }}],
-            "users": [{"name": "it", "user": {"token": "token"}}],
-            "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it"}}],
-        });
-        fs::write(at("kubeconfig"), config.to_string()).unwrap();
         let log = File::create(at("controllers.log")).unwrap();
         let child = server
             .peers
             .command("kube-controller-manager")
             // a ServiceAccount for each controller, as kubeadm has it
             .args(["--secure-port", "0", "--leader-elect=false", "--use-service-account-credentials", "--kubeconfig"])
-            .arg(at("kubeconfig"))
+            .arg(server.kubeconfig())
             .arg("--service-account-private-key-file")
             .arg(at("apiserver.key"))
             .arg("--root-ca-file")

@@ -129,10 +129,15 @@ impl Serving {
         stream
     }
 
+    /// Sends it a signal.
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_raw(self.child.id().try_into().unwrap()).unwrap();
+        rustix::process::kill_process(pid, signal).unwrap();
+    }
+
     /// Ends it as ^C does.
     pub fn stop(mut self) -> (ExitStatus, String) {
-        let pid = rustix::process::Pid::from_raw(self.child.id().try_into().unwrap()).unwrap();
-        rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+        self.signal(rustix::process::Signal::INT);
         let status = self.child.wait().unwrap();
         assert!(!self.kubeconfig.exists(), "the kubeconfig is left");
         (status, self.said())

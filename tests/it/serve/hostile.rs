@@ -61,6 +61,70 @@ fn what_is_no_request_is_refused() {
     }
 }
 
+/// A SelfSubjectAccessReview as client-go sends it: `k8s\0` and a `runtime.Unknown`.
+fn review() -> Vec<u8> {
+    let message =
+        |field: u8, content: &[u8]| [&[field << 3 | 2, u8::try_from(content.len()).unwrap()], content].concat();
+    let kind = [message(1, b"authorization.k8s.io/v1"), message(2, b"SelfSubjectAccessReview")].concat();
+    let attributes = [message(1, b"shop"), message(2, b"list"), message(5, b"pods")].concat();
+    let review = message(2, &message(1, &attributes));
+    [&b"k8s\0"[..], &message(1, &kind), &message(2, &review)].concat()
+}
+
+#[test]
+fn reviews_in_broken_protobuf_are_refused() {
+    let serving = Serving::start(&["fixtures/kube.db"]);
+    let (address, secret) = &serving.urls[0];
+    let post = |body: &[u8]| {
+        let mut stream = serving.connect();
+        let path = format!("{secret}/apis/authorization.k8s.io/v1/selfsubjectaccessreviews");
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/vnd.kubernetes.protobuf\r\n\
+             Content-Length: {}\r\nConnection: close\r\n\r\n",
+            body.len()
+        );
+        stream.write_all(&[head.as_bytes(), body].concat()).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        String::from_utf8_lossy(&answer).into_owned()
+    };
+    let whole = review();
+    let answer = post(&whole);
+    assert!(answer.starts_with("HTTP/1.1 201 ") && answer.contains("\"allowed\":true"), "{answer}");
+    let mut bodies = Vec::new();
+    bodies.extend((0..whole.len()).map(|end| whole[..end].to_vec()));
+    for at in 0..whole.len() {
+        for byte in [0, 0x7f, 0x80, 0xff, whole[at] ^ 1] {
+            let mut body = whole.clone();
+            body[at] = byte;
+            bodies.push(body);
+        }
+    }
+    // a length beyond all, messages in messages, a group that does not end, a varint that does not end
+    bodies.push([&b"k8s\0"[..], &[0x12, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f]].concat());
+    let nested = (0..20_000).fold(Vec::new(), |inner: Vec<u8>, _| {
+        let mut length = inner.len();
+        let mut out = vec![0x12];
+        while length >= 0x80 {
+            out.push((length & 0x7f) as u8 | 0x80);
+            length >>= 7;
+        }
+        out.push(length as u8);
+        if out.len() + inner.len() > 60_000 { inner } else { [out, inner].concat() }
+    });
+    bodies.push([&b"k8s\0"[..], &nested].concat());
+    bodies.push([&b"k8s\0"[..], &[0x13; 60_000]].concat());
+    bodies.push([&b"k8s\0"[..], &[0xff; 60_000]].concat());
+    bodies.push(b"[".repeat(60_000));
+    bodies.push(b"{\"spec\":".repeat(6_000));
+    for body in &bodies {
+        let answer = post(body);
+        let known = ["201 ", "400 "].iter().any(|code| answer.starts_with(&format!("HTTP/1.1 {code}")));
+        assert!(known, "{:?}: {answer}", &body[..body.len().min(100)]);
+    }
+    assert_eq!(serving.get("/version").code, 200);
+}
+
 #[test]
 fn a_thousand_connections_are_bounded() {
     let serving = Serving::start(&["fixtures/kube.db"]);

@@ -189,6 +189,80 @@ fn writes_are_refused_and_the_end_is_clean() {
 }
 
 #[test]
+#[test]
+fn no_number_of_signals_leaves_the_kubeconfig() {
+    use rustix::process::Signal;
+    for signals in [&[Signal::INT, Signal::TERM][..], &[Signal::TERM; 20], &[Signal::HUP, Signal::INT, Signal::HUP]] {
+        let serving = Serving::start(&["fixtures/kube.db"]);
+        signals.iter().for_each(|signal| serving.signal(*signal));
+        let (_, said) = serving.stop();
+        assert!(said.contains("0 requests were answered"), "{said}");
+    }
+}
+
+#[test]
+fn evidence_has_what_was_served() {
+    let dir = tempfile::tempdir().unwrap();
+    let evidence = dir.path().join("record.ndjson");
+    let args = ["fixtures/kube-later.db", "--context", "before=470", "--evidence", evidence.to_str().unwrap()];
+    let serving = Serving::start(&args);
+    serving.get("/api/v1/pods");
+    serving.get("/api/v1/nothing");
+    let (status, said) = serving.stop();
+    assert!(status.success(), "{said}");
+    let record: serde_json::Value = serde_json::from_str(&fs::read_to_string(&evidence).unwrap()).unwrap();
+    let path = "fixtures/kube-later.db";
+    let want = serde_json::json!({
+        "contexts": [
+            {"name": "kube-later.db", "path": path, "revision": 505}, {"name": "before", "path": path, "revision": 470},
+        ],
+        "revealed": false, "answered": 1, "refused": 1,
+    });
+    assert_eq!(record["served"], want);
+    assert_eq!(record["inputs"][0]["sha256Before"], record["inputs"][0]["sha256After"]);
+    let checked = crate::common::etcdsnap(["evidence", "check", evidence.to_str().unwrap()]);
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+}
+
+#[test]
+fn encrypted_objects_are_served_open_where_there_are_keys() {
+    let serving =
+        Serving::start(&["fixtures/encrypted.db", "--encryption-config", "fixtures/encryption.yaml", "--reveal"]);
+    for (resource, path) in [
+        ("secrets", "/api/v1/secrets"),
+        ("configmaps", "/api/v1/configmaps"),
+        ("deployments", "/apis/apps/v1/deployments"),
+    ] {
+        let printed = fs::read_to_string(format!("fixtures/encrypted.{resource}.json")).unwrap();
+        let printed: serde_json::Value = serde_json::from_str(&printed).unwrap();
+        let mut served = serving.json(path)["items"].take();
+        for object in served.as_array_mut().unwrap() {
+            object["metadata"].as_object_mut().unwrap().remove("managedFields");
+        }
+        assert_eq!(served, printed["items"], "{resource}");
+    }
+    let closed = Serving::start(&["fixtures/encrypted.db", "--reveal"]);
+    let secret = &closed.json("/api/v1/namespaces/shop/secrets?fieldSelector=metadata.name%3Dgcm")["items"][0];
+    let why = secret["metadata"]["annotations"]["etcdsnap/unreadable"].as_str().unwrap();
+    assert!(why.contains("encrypted by aesgcm") && secret.get("data").is_none(), "{secret}");
+    assert_eq!(closed.get("/api/v1/namespaces/shop/secrets/gcm").code, 500);
+}
+
+#[test]
+fn openapi_v2_has_the_kinds_that_are_served() {
+    let serving = Serving::start(&["fixtures/kube.db"]);
+    let document = serving.json("/openapi/v2");
+    let reference = "#/definitions/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta";
+    assert_eq!(document["swagger"], "2.0");
+    assert_eq!(document["definitions"]["io.acme.v1.Widget"]["properties"]["metadata"]["$ref"], reference);
+    let list = &document["paths"]["/apis/acme.io/v1/namespaces/{namespace}/widgets"]["get"];
+    assert_eq!(list["x-kubernetes-group-version-kind"]["kind"], "Widget");
+    assert!(!document.to_string().contains("#/components/"));
+    let protobuf = serving.ask("/openapi/v2", "application/com.github.proto-openapi.spec.v2@v1.0+protobuf");
+    assert!(protobuf.head.contains("content-type: application/com.github.proto-openapi.spec.v2.v1.0+protobuf\r\n"));
+    assert!(protobuf.body.starts_with("\n\u{3}2.0\u{12}"), "{:?}", &protobuf.body[..20]);
+}
+
 fn a_changed_file_is_an_error_and_never_an_answer() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("kube.db");

@@ -1,6 +1,6 @@
 //! Writes in memory over a backup.
 
-use std::{fs, os::unix::fs::MetadataExt as _, path::Path};
+use std::{fs, io::Write as _, os::unix::fs::MetadataExt as _, path::Path};
 
 use sha2::{Digest as _, Sha256};
 
@@ -12,7 +12,9 @@ use crate::common::{
     grpc::{
         Grpc,
         proto::etcdserverpb::{
-            LeaseGrantRequest, LeaseGrantResponse, PutRequest, PutResponse, RangeRequest, RangeResponse,
+            LeaseGrantRequest, LeaseGrantResponse, PutRequest, PutResponse, RangeRequest, RangeResponse, RequestOp,
+            TxnRequest, TxnResponse, WatchCreateRequest, WatchProgressRequest, WatchResponse, request_op,
+            watch_request::RequestUnion,
         },
     },
     serving::Serving,
@@ -91,6 +93,110 @@ fn a_kube_apiserver_runs_on_the_overlay() {
     let replicas = crate::common::etcdsnap(["get", saved.to_str().unwrap(), "deploy", "-n", "shop", "--no-headers"]);
     let replicas = String::from_utf8(replicas.stdout).unwrap();
     assert!(replicas.contains("new") && replicas.contains("/7"), "{replicas}");
+}
+
+#[test]
+fn a_kube_apiserver_without_keys_reads_values_that_the_overlay_opens() {
+    let Some(peers) = Peers::find_kube("a_kube_apiserver_without_keys_reads_values_that_the_overlay_opens") else {
+        return;
+    };
+    let args = ["fixtures/encrypted.db", "--reveal", "--etcd", "--overlay", "--encryption-config"];
+    let serving = Serving::start(&[&args[..], &["fixtures/encryption.yaml"]].concat());
+    let server = Apiserver::start_at(&peers, &format!("http://{}", serving.etcd()));
+    let printed: serde_json::Value =
+        serde_json::from_str(&server.kubectl(&["get", "secrets", "-A", "-o", "json"])).unwrap();
+    let want: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string("fixtures/encrypted.secrets.json").unwrap()).unwrap();
+    assert_eq!(printed["items"], want["items"]);
+    server.kubectl(&["create", "secret", "generic", "new", "-n", "shop", "--from-literal", "a=b"]);
+    assert_eq!(server.kubectl(&["get", "secret", "new", "-n", "shop", "-o", "jsonpath={.data.a}"]), "Yg==");
+}
+
+/// What a stream of watches shows of two transactions that write the same keys with large values, and of progress.
+fn large_events(endpoint: &str, fragment: bool) -> Vec<(i64, bool, usize, i64)> {
+    let grpc = Grpc::connect(endpoint);
+    let get = RangeRequest { key: "nothing".into(), ..Default::default() };
+    let before = grpc.call::<RangeResponse>("KV/Range", &get).unwrap().header.unwrap().revision;
+    let mut watch = grpc.watch();
+    let create = WatchCreateRequest {
+        key: "large/".into(),
+        range_end: "large0".into(),
+        prev_kv: true,
+        fragment,
+        ..Default::default()
+    };
+    watch.ask(RequestUnion::ProgressRequest(WatchProgressRequest {}));
+    watch.ask(RequestUnion::CreateRequest(create));
+    let mut seen = Vec::new();
+    let mut note = |response: WatchResponse| {
+        let revision = response.header.unwrap().revision - before;
+        seen.push((response.watch_id, response.fragment, response.events.len(), revision));
+    };
+    note(watch.must());
+    for value in [1, 2] {
+        let put = |n: u8| {
+            let put = PutRequest {
+                key: format!("large/{n}").into(),
+                value: vec![value; 140_000].into(),
+                ..Default::default()
+            };
+            RequestOp { request: Some(request_op::Request::RequestPut(put)) }
+        };
+        let txn = TxnRequest { success: (0..10).map(put).collect(), ..Default::default() };
+        grpc.call::<TxnResponse>("KV/Txn", &txn).unwrap();
+    }
+    let mut events = 0;
+    while events < 20 {
+        let response = watch.must();
+        events += response.events.len();
+        note(response);
+    }
+    watch.ask(RequestUnion::ProgressRequest(WatchProgressRequest {}));
+    note(watch.must());
+    assert_eq!(watch.next(std::time::Duration::from_millis(300)), None);
+    seen
+}
+
+#[test]
+fn large_changes_come_in_the_fragments_of_a_real_etcd() {
+    let Some(peers) = Peers::find("large_changes_come_in_the_fragments_of_a_real_etcd") else { return };
+    let (_dir, etcd) = restored(&peers, "36", Path::new("fixtures/small.db"));
+    let serving = Serving::start(&["fixtures/small.db", "--reveal", "--etcd", "--overlay"]);
+    let [ours, theirs] = [&*serving.etcd(), &*etcd.endpoint]
+        .map(|endpoint| [true, false].map(|fragment| large_events(endpoint, fragment)));
+    assert_eq!(ours, theirs);
+    assert!(ours[0].iter().any(|response| response.1) && ours[1].iter().all(|response| !response.1), "{ours:?}");
+    assert_eq!(ours[0].last(), Some(&(-1, false, 0, 2)));
+}
+
+#[test]
+fn other_kube_apiservers_run_on_the_overlay_with_their_controllers() {
+    let test = "other_kube_apiservers_run_on_the_overlay_with_their_controllers";
+    let Some(peers) = Peers::find_kube(test) else { return };
+    if peers.releases().is_empty() {
+        let _ = writeln!(std::io::stderr(), "skipped: {test} (.ci/versions.sh builds them)");
+    }
+    for release in peers.releases() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("kube.db");
+        fs::copy("fixtures/kube.db", &file).unwrap();
+        let before = state(&file);
+        let serving = Serving::start(&[file.to_str().unwrap(), "--reveal", "--etcd", "--overlay"]);
+        let of_release = peers.of_release(&release);
+        let (server, _controllers) =
+            Apiserver::start_at_with_controllers(&of_release, &format!("http://{}", serving.etcd()));
+        server.kubectl(&["create", "deployment", "new", "--image", "nginx", "--replicas", "2", "-n", "shop"]);
+        let pods = || server.kubectl(&["get", "pods", "-n", "shop", "-l", "app=new", "-o", "name"]).lines().count();
+        eventually(&format!("{release}: the controllers make two pods"), || pods() == 2);
+        server.kubectl(&["scale", "deploy/new", "--replicas", "5", "-n", "shop"]);
+        eventually(&format!("{release}: the controllers make three more"), || pods() == 5);
+        server.kubectl(&["delete", "deploy/new", "-n", "shop"]);
+        eventually(&format!("{release}: the garbage collector deletes all"), || pods() == 0);
+        drop(server);
+        let (status, said) = serving.stop();
+        assert!(status.success(), "{release}: {said}");
+        assert_eq!(state(&file), before, "{release}");
+    }
 }
 
 #[test]

@@ -10,7 +10,10 @@ use crate::common::{
     grpc::{
         Grpc,
         proto::{
-            etcdserverpb::{WatchCreateRequest, WatchProgressRequest, WatchResponse, watch_request::RequestUnion},
+            etcdserverpb::{
+                RangeRequest, RangeResponse, WatchCreateRequest, WatchProgressRequest, WatchResponse,
+                watch_request::RequestUnion,
+            },
             mvccpb::Event,
         },
     },
@@ -174,6 +177,26 @@ fn a_watch_from_a_revision_has_the_events_of_a_real_etcd() {
         });
         assert_eq!(a, b, "{request:?}");
     }
+}
+
+#[test]
+fn values_are_opened_while_they_are_served() {
+    let values = |more: &[&str]| -> Vec<Vec<u8>> {
+        let serving = Serving::start(&[&["fixtures/encrypted.db", "--reveal", "--etcd"], more].concat());
+        let grpc = Grpc::connect(&serving.etcd());
+        let request = RangeRequest {
+            key: "/registry/secrets/shop/".into(),
+            range_end: "/registry/secrets/shop0".into(),
+            ..Default::default()
+        };
+        let response: RangeResponse = grpc.call("KV/Range", &request).unwrap();
+        response.kvs.into_iter().map(|kv| kv.value.to_vec()).collect()
+    };
+    let (open, stored) = (values(&["--encryption-config", "fixtures/encryption.yaml"]), values(&[]));
+    assert!(open.len() == stored.len() && open.len() >= 5, "{}", open.len());
+    assert!(open.iter().all(|value| value.starts_with(b"k8s\0")));
+    assert!(stored.iter().filter(|value| value.starts_with(b"k8s:enc:")).count() >= 4);
+    assert!(open.iter().zip(&stored).all(|(open, stored)| (open == stored) == stored.starts_with(b"k8s\0")));
 }
 
 #[test]
