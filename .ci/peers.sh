@@ -186,6 +186,19 @@ GO
   quietly go build -o "$bin/" ./kube-apiserver ./kube-controller-manager ./kubectl
 }
 
+# Informers of client-go, which the tests of `serve` run: tools/informers.
+informers() {
+  local version=v0.${kubernetes#v1.}
+  holds informers "$version" k8s.io/client-go && cmp -s "$root/tools/informers/main.go" "$work/informers/main.go" && return
+  say "informers of client-go $version"
+  rm -rf "$work/informers"
+  module informers
+  cp "$root/tools/informers/main.go" .
+  quietly go get "k8s.io/client-go@$version"
+  quietly go mod tidy
+  quietly go build -o "$bin/informers" .
+}
+
 # What Go itself says about Kubernetes objects: the golden files of k8s.io/api in every release that the table of kinds is
 # made of, and objects that are filled at random, as stored and as printed.
 objects() {
@@ -216,7 +229,7 @@ auger || say "without auger, its test is skipped" # not every module proxy has i
 dump
 objects
 case ${1:-etcd} in
-  kube) kube $kubernetes "$bin" ;;
+  kube) kube $kubernetes "$bin"; informers ;;
   v1.*) kube "$1" "$bin/$1" ;;
 esac
 echo "$bin"

@@ -1,12 +1,13 @@
 //! `serve`: the Kubernetes API on a backup, asked with plain HTTP.
 
+mod clients;
 pub mod etcd;
 mod hostile;
 pub mod kubectl;
 mod tls;
 mod watch;
-
 mod websocket;
+
 use std::fs;
 
 use crate::common::serving::Serving;
@@ -152,7 +153,6 @@ fn secrets_are_masked_in_what_a_client_can_decode() {
 }
 
 #[test]
-#[test]
 fn what_has_to_be_known_of_an_answer_is_in_its_head() {
     let (masked, revealed) = (Serving::start(&["fixtures/kube.db"]), Serving::start(&["fixtures/kube.db", "--reveal"]));
     let warnings = |serving: &Serving, path: &str| {
@@ -172,6 +172,7 @@ fn what_has_to_be_known_of_an_answer_is_in_its_head() {
     assert_eq!(warnings(&masked, "/api/v1/pods"), [""; 0]);
 }
 
+#[test]
 fn writes_are_refused_and_the_end_is_clean() {
     let serving = Serving::start(&["fixtures/kube.db"]);
     let (address, secret) = &serving.urls[0];
@@ -188,7 +189,6 @@ fn writes_are_refused_and_the_end_is_clean() {
     assert!(said.contains("note: 0 requests were answered, 5 refused"), "{said}");
 }
 
-#[test]
 #[test]
 fn no_number_of_signals_leaves_the_kubeconfig() {
     use rustix::process::Signal;
@@ -263,6 +263,7 @@ fn openapi_v2_has_the_kinds_that_are_served() {
     assert!(protobuf.body.starts_with("\n\u{3}2.0\u{12}"), "{:?}", &protobuf.body[..20]);
 }
 
+#[test]
 fn a_changed_file_is_an_error_and_never_an_answer() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("kube.db");
