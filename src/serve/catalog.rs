@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use super::warnings;
+use super::{document::api_version, warnings};
 use crate::{
     k8s::{ApiVersion, Key, ObjectKey, Release, Resource, Value},
     objects::Cluster,
@@ -60,11 +60,6 @@ impl Served {
 }
 
 const EVENTS: &str = "events.k8s.io";
-
-/// `apps/v1`, or `v1`.
-pub(super) fn api_version(group: &str, version: &str) -> String {
-    if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") }
-}
 
 /// A version of a group, with its resources in order of their names.
 #[derive(Debug)]
@@ -302,7 +297,7 @@ fn served(resource: &Resource, group: &str, version: &str, definition: Option<&V
         deprecated: None,
     };
     served.deprecated = match definition {
-        Some(definition) => warnings::custom(&served, definition),
+        Some(definition) => warnings::custom(group, version, &resource.kind, definition),
         None => warnings::deprecated(group, version, &resource.kind, release),
     };
     served

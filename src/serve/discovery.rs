@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::catalog::{Catalog, Group, GroupVersion, Served, api_version};
+use super::{
+    catalog::{Catalog, Group, GroupVersion, Served},
+    document::api_version,
+};
 
 /// The content type of the aggregated documents, which clients compare.
 pub(super) const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";

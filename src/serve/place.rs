@@ -16,8 +16,8 @@ use super::{
     api::Api,
     body::Sent,
     request::Request,
-    server::{Counted, Log, Shared},
     status::Refusal,
+    tally::{Counted, Log, Shared},
     websocket::{self, Handshake},
 };
 

@@ -8,7 +8,7 @@ use std::{
     net::{SocketAddr, TcpListener},
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst},
+        atomic::{AtomicBool, Ordering::SeqCst},
     },
     time::Duration,
 };
@@ -32,6 +32,7 @@ use super::{
     kubeconfig::{Credentials, Endpoint},
     place::{Guard, PATIENCE, Place},
     socket::{FIRST, Socket},
+    tally::{Answered, Counted, Log, Shared},
 };
 use crate::{
     Error, Result,
@@ -47,9 +48,6 @@ const HEADERS: usize = 32 << 10;
 /// How often the end of the run is looked for.
 const TICK: Duration = Duration::from_millis(100);
 
-/// What is told of the run while it lasts: an answer that broke off.
-pub type Log = Arc<dyn Fn(&str) + Send + Sync>;
-
 /// Addresses that listen, one for each backup: clients keep what they discover by address.
 #[derive(Debug)]
 pub struct Server {
@@ -57,15 +55,6 @@ pub struct Server {
     guard: Guard,
     /// The address of etcd's API.
     etcd: Option<(TcpListener, SocketAddr, Arc<Etcd>)>,
-}
-
-/// What was answered.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Answered {
-    /// Requests that were answered with what they asked for.
-    pub answered: u64,
-    /// Requests that were refused, and those for what is not there.
-    pub refused: u64,
 }
 
 impl Server {
@@ -191,29 +180,6 @@ fn listen(address: SocketAddr, guarded: bool) -> Result<(TcpListener, SocketAddr
 /// 128 random bits.
 fn secret() -> Result<String> {
     Ok(hex(&random::<16>()?))
-}
-
-#[derive(Debug, Default)]
-pub(super) struct Shared {
-    connections: AtomicUsize,
-    answered: AtomicU64,
-    refused: AtomicU64,
-}
-
-impl Shared {
-    pub(super) fn count(&self, refused: bool) {
-        let counter = if refused { &self.refused } else { &self.answered };
-        counter.fetch_add(1, SeqCst);
-    }
-}
-
-/// A connection that is counted as long as it lives.
-pub(super) struct Counted(Arc<Shared>);
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.connections.fetch_sub(1, SeqCst);
-    }
 }
 
 async fn accept<F: Future<Output = ()> + Send + 'static>(

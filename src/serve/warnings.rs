@@ -1,6 +1,6 @@
 //! What an answer has to be read with, as `Warning` headers, which clients print.
 
-use super::catalog::{Served, api_version};
+use super::document::api_version;
 use crate::k8s::{Release, Value};
 
 /// The deprecated versions of built-in kinds: group, version, kind, the minor releases that deprecate and remove it, and
@@ -42,11 +42,11 @@ pub(super) fn deprecated(group: &str, version: &str, kind: &str, release: Releas
 
 /// That a version of a custom kind is deprecated, in the words of its definition or of an API server
 /// (`defaultDeprecationWarning`).
-pub(super) fn custom(served: &Served, definition: &Value<'_>) -> Option<String> {
+pub(super) fn custom(group: &str, version: &str, kind: &str, definition: &Value<'_>) -> Option<String> {
     let versions = definition.at(&["spec", "versions"]).and_then(Value::as_list)?;
     let name = |version: &Value<'_>| version.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
     let is = |version: &Value<'_>, what: &str| version.get(what) == Some(&Value::Bool(true));
-    let own = versions.iter().find(|version| name(version) == served.version)?;
+    let own = versions.iter().find(|have| name(have) == version)?;
     if !is(own, "deprecated") {
         return None;
     }
@@ -54,11 +54,9 @@ pub(super) fn custom(served: &Served, definition: &Value<'_>) -> Option<String> 
         return Some(text.to_owned());
     }
     let others = versions.iter().filter(|version| is(version, "served") && !is(version, "deprecated")).map(name);
-    let newest =
-        others.filter(|other| precedence(other) > precedence(&served.version)).max_by_key(|name| precedence(name));
-    let kind = &served.resource.kind;
-    let instead = newest.map_or_else(String::new, |newest| format!("; use {}/{newest} {kind}", served.group));
-    Some(format!("{} {kind} is deprecated{instead}", served.api_version()))
+    let newest = others.filter(|other| precedence(other) > precedence(version)).max_by_key(|name| precedence(name));
+    let instead = newest.map_or_else(String::new, |newest| format!("; use {group}/{newest} {kind}"));
+    Some(format!("{} {kind} is deprecated{instead}", api_version(group, version)))
 }
 
 /// The order of versions: stable ones, beta, alpha, and then other names, which count backwards

@@ -20,8 +20,8 @@ use tokio::{
 
 use super::{
     answer::{Content, Pieces, Step},
-    server::Log,
     status::Refusal,
+    tally::Log,
 };
 
 /// What RFC 6455 appends to the client's key.

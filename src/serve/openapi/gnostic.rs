@@ -4,6 +4,8 @@
 use prost::encoding::{WireType, encode_key, encode_varint};
 use serde_json::{Map, Value};
 
+use crate::serve::document::at;
+
 /// A message that is written.
 #[derive(Default)]
 struct Message(Vec<u8>);
@@ -63,11 +65,6 @@ fn any(value: &Value) -> Message {
     let mut any = Message::default();
     any.bytes(2, value.to_string().as_bytes());
     any
-}
-
-/// The value at a path, or null.
-fn at<'v>(value: &'v Value, path: &str) -> &'v Value {
-    value.pointer(path).unwrap_or(&Value::Null)
 }
 
 /// `Document`.

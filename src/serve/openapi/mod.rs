@@ -14,7 +14,10 @@ use std::{
 
 use serde_json::{Map, Value, json};
 
-use crate::serve::catalog::{Catalog, GroupVersion, Served, api_version};
+use crate::serve::{
+    catalog::{Catalog, GroupVersion, Served},
+    document::api_version,
+};
 
 /// The schemas of the built-in kinds by their names.
 static BUILTIN: &[u8] = include_bytes!("schemas.json.xz");
