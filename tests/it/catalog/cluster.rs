@@ -32,6 +32,8 @@ impl<'a> Cluster<'a> {
         let items = json!([
             {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}},
             {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta(format!("c{}", n % 5)), "data": {"side": side, "n": n.to_string()}},
+            // Nobody touches it again: what tells two branches apart long after the fork.
+            {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta(format!("kept{n}")), "data": {"side": side}},
             {"apiVersion": "v1", "kind": "Secret", "metadata": meta(format!("s{}", n % 2)), "stringData": {"n": n.to_string()}},
             {"apiVersion": "v1", "kind": "Pod", "metadata": meta(format!("p{n}")), "spec": pod("pod")},
             {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "shop"},
