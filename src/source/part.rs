@@ -33,6 +33,8 @@ pub struct Part {
     stamp: Stamp,
     /// Whether this program made the file, and nobody else writes to it.
     pub(crate) own: bool,
+    /// The sums, where they were computed while the file was made.
+    known: Option<Digests>,
 }
 
 /// SHA-256 sums of a file.
@@ -50,12 +52,18 @@ impl Part {
         let fault = |doing, source| Error::io(&origin.display, doing, source);
         let stamp = Stamp::of(&file.metadata().map_err(|e| fault("look at", e))?);
         let content = Content::mapped(file, stamp.size).map_err(|e| fault("map", e))?;
-        Ok(Self { origin, content, stamp, own: false })
+        Ok(Self { origin, content, stamp, own: false, known: None })
     }
 
     /// A part for a nameless file that this program made from `origin`.
     pub(super) fn own(origin: Origin, file: File) -> Result<Self> {
         Self::new(origin, file).map(|part| Self { own: true, ..part })
+    }
+
+    /// This part, a file that this program made, with its sums.
+    #[must_use]
+    pub(super) fn summed(self, digests: Digests) -> Self {
+        Self { known: Some(digests), ..self }
     }
 
     /// This part beside others of its kind. Where they are many it is closed, and stays mapped: etcd may have kept
@@ -170,23 +178,26 @@ impl Part {
         bytes.split_last_chunk::<32>().filter(|_| self.has_trailer()).map_or(bytes, |(image, _)| image)
     }
 
-    /// The SHA-256 that `snapshot save` appends. Pages are multiples of 512 bytes, so 32 more bytes are a trailer
-    /// (`etcdutl/snapshot.hasChecksum`).
+    /// The SHA-256 that `snapshot save` appends.
     #[must_use]
     pub fn trailer(&self) -> Option<[u8; 32]> {
         self.bytes().last_chunk().filter(|_| self.has_trailer()).copied()
     }
 
     fn has_trailer(&self) -> bool {
-        self.stamp.size % 512 == 32
+        end_of_image(self.stamp.size) != self.stamp.size
     }
 
-    /// Reads the whole file once for its SHA-256, and reports the hashed bytes to `progress`. One thread reads
+    /// Reads the whole file once for its SHA-256, where that is not known yet, and reports the hashed bytes to `progress`. One thread reads
     /// ahead while this one hashes.
     ///
     /// # Errors
     /// When the file cannot be read, or ends before it should.
     pub fn digests(&self, progress: impl Fn(u64)) -> Result<Digests> {
+        if let Some(known) = self.known {
+            progress(self.stamp.size);
+            return Ok(known);
+        }
         self.digests_when(progress, |_| true)
     }
 
@@ -367,6 +378,12 @@ impl Part {
             Some((what, offset)) => Err(self.changed(what, offset)),
         }
     }
+}
+
+/// The length of what is before the trailer of a file, if it has one. Pages are multiples of 512 bytes, so 32 more bytes are
+/// a trailer (`etcdutl/snapshot.hasChecksum`).
+pub(super) fn end_of_image(size: u64) -> u64 {
+    if size % 512 == 32 { size - 32 } else { size }
 }
 
 fn is_full(e: rustix::io::Errno) -> bool {

@@ -1,14 +1,19 @@
 //! Objects in stores as backups.
 
-use std::{io, path::Path, sync::PoisonError};
+use std::{
+    io::{self, Read},
+    path::Path,
+    sync::PoisonError,
+};
 
 use super::{
-    DoubtFile, Options, Origin, Part,
+    Digests, DoubtFile, Options, Origin, Part,
     locator::Locator,
+    part::end_of_image,
     scratch::Scratch,
     store::{Listing, Object, Opened, Stat},
 };
-use crate::{Error, Result, bytes::counted};
+use crate::{Error, Result, bytes::counted, hash::Sha256};
 
 /// The store for `named`, a URL.
 fn store<'o>(named: &Locator, options: &'o Options) -> Result<&'o Opened> {
@@ -65,13 +70,50 @@ pub(super) fn open(named: &Locator, options: &Options) -> Result<(Part, Option<S
 fn spooled(object: Object, url: &str, options: &Options) -> Result<Part> {
     let origin = Origin::url(url);
     let broken = |error: io::Error| error.downcast().unwrap_or_else(|error| Error::io(&origin.display, "read", error));
-    let file = Scratch::new(options).take(object.content, &origin.display, "is", broken)?;
+    let mut content = Summed::new(object.content, end_of_image(object.size));
+    let file = Scratch::new(options).take(&mut content, &origin.display, "is", broken)?;
     let got = file.metadata().map_err(|e| Error::io(&origin.display, "look at", e))?.len();
     if got != object.size {
         let what = format!("{got} of {} bytes arrived", object.size);
         return Err(Error::io(&origin.display, "read", io::Error::new(io::ErrorKind::UnexpectedEof, what)));
     }
-    Part::own(origin, file)
+    Part::own(origin, file).map(|part| part.summed(content.digests()))
+}
+
+/// A reader that computes the sums of what it reads, for a file of a known length.
+struct Summed<R> {
+    from: R,
+    sha: Sha256,
+    /// The bytes that are left before the trailer.
+    left: u64,
+    image: Option<[u8; 32]>,
+}
+
+impl<R> Summed<R> {
+    fn new(from: R, image: u64) -> Self {
+        Self { from, sha: Sha256::default(), left: image, image: None }
+    }
+
+    fn digests(self) -> Digests {
+        let file = self.sha.finish();
+        Digests { image: self.image.unwrap_or(file), file }
+    }
+}
+
+impl<R: Read> Read for Summed<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let n = self.from.read(into)?;
+        let read = into.get(..n).unwrap_or_default();
+        let of_image = usize::try_from(self.left).unwrap_or(n).min(n);
+        let (image, rest) = read.split_at_checked(of_image).unwrap_or((read, &[]));
+        self.sha.update(image);
+        self.left = self.left.saturating_sub(of_image as u64);
+        if !rest.is_empty() {
+            self.image.get_or_insert_with(|| self.sha.clone().finish());
+            self.sha.update(rest);
+        }
+        Ok(n)
+    }
 }
 
 /// Whether there is no such object. A store that may not list its objects refuses one that it does not have.
