@@ -60,27 +60,50 @@ impl<'a> Parser<'a, '_> {
         }
     }
 
-    /// Calls `each` with the name and the text of every member of the object at `path`; of all else nothing is read.
-    pub(super) fn texts(
-        &mut self,
-        path: &[&str],
-        depth: u32,
-        each: &mut dyn FnMut(&str, &'a [u8]),
-    ) -> Result<(), Undecodable> {
+    /// Goes to the value of the member `name` of the object here, and returns whether there is one. What is after the member
+    /// is not read.
+    pub(super) fn enter(&mut self, name: &str, depth: u32) -> Result<bool, Undecodable> {
+        self.space();
+        if self.peek() != Some(b'{') {
+            return self.pass_over(depth).map(|()| false);
+        }
+        self.step();
+        self.space();
+        if self.peek() == Some(b'}') {
+            return Ok(false);
+        }
+        loop {
+            if self.peek() != Some(b'"') {
+                return Err(self.fail("no name"));
+            }
+            let is_it = self.string()? == name;
+            self.expect(b':', "no colon after a name")?;
+            if is_it {
+                return Ok(true);
+            }
+            self.pass_over(depth.saturating_add(1))?;
+            self.space();
+            match self.peek() {
+                Some(b',') => self.step(),
+                Some(b'}') => return Ok(false),
+                _ => return Err(self.fail("object without an end")),
+            }
+            self.space();
+        }
+    }
+
+    /// Calls `each` with the name and the text of every member of the object here.
+    pub(super) fn texts(&mut self, depth: u32, each: &mut dyn FnMut(&str, &'a [u8])) -> Result<(), Undecodable> {
         self.space();
         if self.peek() != Some(b'{') {
             return self.pass_over(depth);
         }
-        self.members(depth, |parser, name, depth| match path.split_first() {
-            Some((first, rest)) if *first == name => parser.texts(rest, depth, each),
-            Some(_) => parser.pass_over(depth),
-            None => {
-                parser.space();
-                let start = parser.at;
-                parser.pass_over(depth)?;
-                each(&name, parser.data.get(start..parser.at).unwrap_or_default());
-                Ok(())
-            }
+        self.members(depth, |parser, name, depth| {
+            parser.space();
+            let start = parser.at;
+            parser.pass_over(depth)?;
+            each(&name, parser.data.get(start..parser.at).unwrap_or_default());
+            Ok(())
         })
     }
 
@@ -126,5 +149,30 @@ mod tests {
         }
         let deep = format!(r#"{{"x":{}}}"#, "[".repeat(100_000));
         assert_eq!(pick(deep.as_bytes(), &Wanted::Members(&[])), Err(Undecodable::Deep));
+    }
+
+    #[test]
+    fn what_is_after_a_member_is_not_read() {
+        let member = |text: &str| {
+            let mut budget = Budget::default();
+            let mut parser = Parser::new(text.as_bytes(), &mut budget);
+            let mut found = Vec::new();
+            let entered = parser.enter("a", 0)?;
+            if entered {
+                parser.texts(1, &mut |name, text| {
+                    found.push(format!("{name}={}", String::from_utf8_lossy(text)));
+                })?;
+            }
+            Ok::<_, Undecodable>(entered.then_some(found))
+        };
+        let named = |list: &[&str]| Ok(Some(list.iter().map(|text| (*text).to_owned()).collect()));
+        assert_eq!(member(r#" {"x" : [1,{}] , "\u0061": {"b": "}" ,"c":[2] } , broken"#), named(&["b=\"}\"", "c=[2]"]));
+        assert_eq!(member(r#"{"a":7}"#), named(&[]));
+        for none in ["{}", r#"{"x":{"a":{}}}"#, "[1]", "7"] {
+            assert_eq!(member(none), Ok(None), "{none}");
+        }
+        for bad in ["", "{", r#"{"x":1"#, r#"{"x":1,}"#, r#"{"x"}"#, r#"{"x":01,"a":{}}"#, r#"{"a":{"#] {
+            assert!(member(bad).is_err(), "{bad}");
+        }
     }
 }

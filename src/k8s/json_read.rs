@@ -66,7 +66,7 @@ impl<'a, 'b> Parser<'a, 'b> {
         }
     }
 
-    fn expect(&mut self, byte: u8, what: &'static str) -> Result<(), Undecodable> {
+    pub(super) fn expect(&mut self, byte: u8, what: &'static str) -> Result<(), Undecodable> {
         self.space();
         if self.peek() != Some(byte) {
             return Err(self.fail(what));

@@ -94,6 +94,7 @@ impl<'a> Weights<'a> {
                     _ => {}
                 }
             }
+            break;
         }
         Ok(weights)
     }
@@ -102,15 +103,19 @@ impl<'a> Weights<'a> {
         let (mut weights, mut managed, mut labels) = (Weights::default(), &[][..], &[][..]);
         let mut budget = Budget::default();
         let mut annotations = &[][..];
-        Parser::new(json, &mut budget).texts(&["metadata"], 0, &mut |name, text: &'t [u8]| match name {
-            "managedFields" => managed = text,
-            "labels" => labels = text,
-            "annotations" => annotations = text,
-            _ => {}
-        })?;
+        let mut parser = Parser::new(json, &mut budget);
+        // the rest of the object is most of its bytes
+        if parser.enter("metadata", 0)? {
+            parser.texts(1, &mut |name, text: &'t [u8]| match name {
+                "managedFields" => managed = text,
+                "labels" => labels = text,
+                "annotations" => annotations = text,
+                _ => {}
+            })?;
+        }
         weights.managed_fields = managed.len() as u64;
         if !annotations.is_empty() {
-            Parser::new(annotations, &mut budget).texts(&[], 0, &mut |name, text: &'t [u8]| {
+            Parser::new(annotations, &mut budget).texts(0, &mut |name, text: &'t [u8]| {
                 if name == LAST_APPLIED {
                     weights.last_applied = text.len() as u64;
                 }
