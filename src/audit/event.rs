@@ -134,6 +134,11 @@ impl Event<'_> {
             && !self.object_ref.resource.is_empty()
     }
 
+    /// Whether the answer was that an object was created (201).
+    pub(super) fn has_created(&self) -> bool {
+        self.response_status.code == 201
+    }
+
     /// The object's name; empty for a collection, or a name that the server makes.
     pub(super) fn name(&self) -> &str {
         match self.object_ref.name.as_ref() {

@@ -110,8 +110,8 @@ impl Change {
         let of_object = event.object_ref.subresource.is_empty();
         match (self.act, event.verb.as_ref()) {
             (Act::Create, "create") => of_object,
-            // `kubectl apply --server-side` makes what is not there
-            (Act::Create, "patch" | "update") => of_object,
+            // `kubectl apply --server-side` makes what is not there, and is answered so
+            (Act::Create, "patch" | "update") => of_object && event.has_created(),
             // a binding; and a deletion that waits only sets its time
             (Act::Update, "create") => !of_object,
             (Act::Update | Act::Put, _) => true,

@@ -1,7 +1,7 @@
 //! `--audit-log` with the log of a real kube-apiserver whose policy has the level `Metadata`, as most have: no object and no
 //! revision is in it.
 
-use std::{collections::HashMap, thread::sleep, time::Duration};
+use std::{thread::sleep, time::Duration};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -15,15 +15,9 @@ fn a_log_without_answers_is_joined_by_time_and_object() {
     let etcd = Etcd::start(&peers, "36");
     let flags = ["--disable-admission-plugins", "ServiceAccount"];
     let server = Apiserver::start_audited_at(&peers, &etcd, "Metadata", &flags);
-    // Kubernetes' times are of whole seconds: another write bounds the time of each
-    let second = || sleep(Duration::from_millis(1100));
-    let pause = |n: usize| {
-        second();
-        server.kubectl(&["create", "configmap", &format!("clock-{n}")]);
-        second();
-    };
+    // Kubernetes' times are of whole seconds
+    let pause = || sleep(Duration::from_millis(2100));
     let alice = ["--as", "alice", "--as-group", "system:masters"];
-    pause(0);
     let steps = [
         (["create", "configmap", "notes", "--from-literal=a=1"].as_slice(), &[][..]),
         (&["create", "secret", "generic", "password", "--from-literal=a=1"], &[]),
@@ -33,9 +27,9 @@ fn a_log_without_answers_is_joined_by_time_and_object() {
         (&["create", "configmap", "last"], &[]),
         (&["annotate", "configmap", "last", "b=1"], &[]),
     ];
-    for (n, (args, by)) in steps.into_iter().enumerate() {
+    for (args, by) in steps {
         server.kubectl(&[args, by].concat());
-        pause(n + 1);
+        pause();
     }
     let is_about = |event: &Value, name: &str| event["objectRef"]["name"] == name;
     eventually("the log is written", || server.audit_log().iter().filter(|event| is_about(event, "last")).count() == 2);
@@ -44,31 +38,41 @@ fn a_log_without_answers_is_joined_by_time_and_object() {
     etcd.ctl(&["snapshot", "save", snapshot]);
     let log = server.audit_log();
     assert!(log.iter().all(|event| event["level"] == "Metadata" && event["responseObject"].is_null()));
-    let by_id: HashMap<&str, &Value> = log.iter().map(|event| (event["auditID"].as_str().unwrap(), event)).collect();
-
     let path = server.audit_path();
     let args = ["timeline", snapshot, "configmaps,secrets", "-n", "default", "-o", "ndjson", "--audit-log"];
     let output = etcdsnap(args.iter().copied().chain([path.to_str().unwrap()]));
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{said}");
     let lines = std::str::from_utf8(&output.stdout).unwrap().lines();
-    let mut seen = Vec::new();
+    let (mut seen, mut sure) = (Vec::new(), 0);
     for change in lines.map(|line| serde_json::from_str::<Value>(line).unwrap()) {
         let name = change["name"].as_str().unwrap();
         if !["notes", "password", "last"].contains(&name) {
             continue;
         }
+        // each object was created, changed and deleted once at the most
         let (verb, request) = (change["verb"].as_str().unwrap(), &change["request"]);
-        assert_eq!(request["known"], "by time and object", "{change}");
+        let is_it = |event: &&Value| {
+            let asked = event["verb"].as_str().unwrap();
+            is_about(event, name) && (asked == verb || verb == "update" && asked == "patch")
+        };
+        let event = log.iter().find(is_it).unwrap();
         let requests = request["requests"].as_array().unwrap();
-        assert_eq!(requests.len(), 1, "{change}");
-        let event = by_id[requests[0]["auditID"].as_str().unwrap()];
-        assert!(is_about(event, name), "{change} {event}");
-        let is_one = |verb: &str| event["verb"] == verb;
-        assert!(is_one(verb) || verb == "update" && is_one("patch"), "{change} {event}");
-        assert!(requests[0]["userAgent"].as_str().unwrap().starts_with("kubectl/"), "{change}");
-        seen.push(format!("{verb} {name} by {}", event["impersonatedUser"]["username"].as_str().unwrap_or("admin")));
-        assert!(change.to_string().contains(seen.last().unwrap().rsplit(' ').next().unwrap()), "{change}");
+        let found = requests.iter().find(|request| request["auditID"] == event["auditID"]).unwrap_or_else(|| {
+            panic!("{change}: not by {event}");
+        });
+        // without an answer in the log nothing is exact: the next request about the object may be the one, or one that is
+        // not in the log yet
+        match request["known"].as_str().unwrap() {
+            "by time and object" => {
+                assert_eq!(requests.len(), 1, "{change}");
+                sure += 1;
+            }
+            known => assert!(known == "unsure" && requests.len() <= 2, "{change}"),
+        }
+        assert!(found["userAgent"].as_str().unwrap().starts_with("kubectl/"), "{change}");
+        let user = found["impersonatedUser"].as_str().unwrap_or_else(|| found["user"].as_str().unwrap());
+        seen.push(format!("{verb} {name} by {user}"));
     }
     seen.sort();
     let want = [
@@ -81,4 +85,5 @@ fn a_log_without_answers_is_joined_by_time_and_object() {
         "update password by admin",
     ];
     assert_eq!(seen, want, "{said}");
+    assert!(sure >= 3, "{sure}");
 }
