@@ -304,6 +304,10 @@ fn auger_counts_the_same() {
         assert_eq!(number("Total kubernetes objects:"), all.keys + deleted, "{fixture}: {printed}");
         let current = number("Current (latest revision) storage used by kubernetes objects:");
         assert_eq!(current, all.key_bytes + all.value_bytes + deleted_bytes, "{fixture}: {printed}");
+        // of a key that was deleted and made again it knows no kind, and of one that is encrypted now that of then
+        if fixture != "fixtures/kube.db" {
+            continue;
+        }
         // the kinds that it lists, by the objects that `get` prints
         let objects = String::from_utf8(etcdsnap(["get", fixture, "-o", "ndjson"]).stdout).unwrap();
         let mut kinds = BTreeMap::<String, u64>::new();
