@@ -7,7 +7,8 @@ mod text;
 pub use quote::{is_printable, quote, shell, write_quoted};
 pub use size::size;
 pub use text::{
-    abridged, counted, escape, excerpt, file_name, go_json, is_hostile, one_line, printable, readable, readable_but,
+    abridged, counted, counted_are, escape, excerpt, file_name, go_json, is_hostile, one_line, printable, readable,
+    readable_but,
 };
 
 /// The `len` bytes at `at`, or `None` when they are not all there.

@@ -135,6 +135,12 @@ pub fn counted(n: impl std::fmt::Display, one: &str) -> String {
     }
 }
 
+/// `1 entry of the log is`, `2 entries of the log are`: so many of `one`, the `rest` of the name, and the verb.
+#[must_use]
+pub fn counted_are(n: u64, one: &str, rest: &str) -> String {
+    format!("{}{rest} {}", counted(n, one), if n == 1 { "is" } else { "are" })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -244,8 +244,8 @@ pub(crate) struct LogLimits {
     /// Apply, or leave out, the log's entries past the last commit on disk
     ///
     /// Without this flag they are left out. In a cluster of several members, the end of a log may hold entries of which
-    /// this disk does not show that a majority has written them. A client may still have been answered that its write
-    /// succeeded. `keep` applies these entries. In a cluster of one voter, every entry is committed.
+    /// this disk does not show that a majority has written them. etcd may have acknowledged such a write to the client.
+    /// `keep` applies these entries. In a cluster of one voter, every entry is committed.
     #[arg(long, hide_short_help = true, value_enum, value_name = "keep|drop", hide_possible_values = true)]
     pub(crate) uncommitted: Option<Uncommitted>,
     /// Apply no entry of the log after entry N

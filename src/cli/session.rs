@@ -8,6 +8,7 @@ use std::{
 
 use etcdsnap::{
     Error, Findings, Result,
+    bytes::counted_are,
     error::{Advice, Call, Severity},
     etcd::{Load, Retraced, Snapshot},
     evidence::{Key, Printed, Recorder, Served},
@@ -331,17 +332,15 @@ fn note_log(source: &Source, load: &Load, snapshot: &Snapshot<'_>) {
     let (more, unsure) = (log.unapplied.applied_at_start, log.unapplied.past_commit);
     let left = more.saturating_add(unsure).saturating_sub(log.applied);
     if log.applied > 0 {
-        note(format!("{} entries of the log, which the db does not hold yet, are applied", log.applied));
+        note(format!("{} applied that the db does not hold yet", counted_are(log.applied, "entry", " of the log")));
     }
     match load.uncommitted {
         _ if left == 0 => {}
         None if unsure == left => {
-            note(format!("{left} entries of the log are past the last commit on disk and left out"));
-            say!(
-                "hint: --uncommitted keep applies them too: clients may have been answered that these writes succeeded"
-            );
+            note(format!("{} past the last commit on disk and left out", counted_are(left, "entry", " of the log")));
+            say!("hint: --uncommitted keep applies them too: etcd may have acknowledged these writes to clients");
         }
-        _ => note(format!("{left} entries of the log are left out")),
+        _ => note(format!("{} left out", counted_are(left, "entry", " of the log"))),
     }
 }
 

@@ -139,7 +139,7 @@ codes! {
     LogNotApplied = "log-not-applied",
     /// The log may be of another member, or of an earlier life of this one: the last entry in the db has another term in the log; as an error: the db was restored, and the log knows of no restore.
     LogOfAnother = "log-of-another",
-    /// Entries of the log are past the last commit on disk; clients may have been answered that these writes succeeded.
+    /// Entries of the log are past the last commit on disk; etcd may have acknowledged these writes to clients.
     LogPastCommit = "log-past-commit",
     /// The db does not hold all committed entries of the log; etcd applies them when it starts.
     LogUnapplied = "log-unapplied",

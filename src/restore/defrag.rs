@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{Done, Facts, Plan, SaveJob, Wanted, save};
 use crate::{
     Code, Finding, Result,
-    bytes::size,
+    bytes::{counted, size},
     error::Next,
     etcd::{Compact, Load},
     publish::Watch,
@@ -66,7 +66,7 @@ impl Defragged<'_> {
         let mut lines = vec![("from", format!("{kind}, {version}revision {revision}, {}", size(before)))];
         lines.extend(log.as_ref().filter(|log| log.entries > 0).map(|log| {
             let (n, to) = (log.entries, log.to_index);
-            ("log", format!("{n} entries applied, to entry {to}"))
+            ("log", format!("{} applied, to entry {to}", counted(n, "entry")))
         }));
         lines.push(("checked", self.done.report.in_words()));
         let restored = self.done.restored;

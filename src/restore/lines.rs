@@ -4,7 +4,7 @@
 use super::{Done, FromLog, Plan};
 use crate::{
     Finding,
-    bytes::size,
+    bytes::{counted, size},
     etcd::{boot, rewrite::Changes},
     publish::{Move, Rehearsal, Room},
 };
@@ -56,7 +56,10 @@ fn from_log(log: &FromLog) -> String {
     let name = log.name.as_ref().map_or(String::new(), |name| format!("{name}: "));
     let what = match entries {
         0 => format!("nothing applied: the db ends at entry {from_index}"),
-        _ => format!("{entries} entries applied, to entry {to_index}, revision {from_revision} to {to_revision}"),
+        _ => format!(
+            "{} applied, to entry {to_index}, revision {from_revision} to {to_revision}",
+            counted(entries, "entry")
+        ),
     };
     let left = if left_out == 0 { String::new() } else { format!(", {left_out} left out") };
     let lost = if after_gap == 0 { String::new() } else { format!(", {after_gap} after a gap cannot be applied") };

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::facts::Facts;
-use crate::{Code, Error, Finding, Result, etcd::Uncommitted, source::BackupKind};
+use crate::{Code, Error, Finding, Result, bytes::counted_are, etcd::Uncommitted, source::BackupKind};
 
 /// The entries of the log that are added to the db.
 #[derive(Debug, Clone, Serialize)]
@@ -55,7 +55,7 @@ impl FromLog {
         if unsure > 0 && load.uncommitted.is_none() && !named {
             let what = format!(
                 "{}: {unsure} entries of its log are past the last commit on disk: \
-                 clients may have been answered that these writes succeeded",
+                 etcd may have acknowledged these writes to clients",
                 facts.source
             );
             let hint = "--uncommitted keep restores them too, --uncommitted drop leaves them out";
@@ -82,7 +82,7 @@ pub(super) fn warnings(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
     let Some(log) = facts.log else { return };
     let (more, unsure) = (log.unapplied.applied_at_start, log.unapplied.past_commit);
     if log.uncommitted > 0 {
-        let what = format!("{} entries past the last commit on disk are restored", log.uncommitted);
+        let what = format!("{} restored", counted_are(log.uncommitted, "entry", " past the last commit on disk"));
         findings.push(Finding::warning(Code::Uncommitted, what).hint("other members that still run may not have them"));
     }
     let left = more.saturating_add(unsure).saturating_sub(log.applied);
@@ -90,15 +90,15 @@ pub(super) fn warnings(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
         return;
     }
     let what = if !facts.load.wal {
-        format!("{left} entries of the log are not in the db, and will be lost")
+        format!("{} not in the db, and will be lost", counted_are(left, "entry", " of the log"))
     } else if facts.load.uncommitted == Some(Uncommitted::Drop) && left == unsure {
-        format!("{left} entries past the last commit on disk are left out, and are lost")
+        format!("{} left out, and will be lost", counted_are(left, "entry", " past the last commit on disk"))
     } else {
-        format!("{left} entries of the log, after entry {}, are left out", log.index)
+        format!("{} left out, after entry {}", counted_are(left, "entry", " of the log"), log.index)
     };
     let hint = match facts.load.wal {
         false => "etcd itself applies them when it starts on the directory",
-        true => "clients may have been answered that these writes succeeded",
+        true => "etcd may have acknowledged these writes to clients",
     };
     findings.push(Finding::warning(Code::LogNotApplied, what).hint(hint));
 }

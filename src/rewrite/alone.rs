@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     Code, Error, Finding, Result,
-    bytes::size,
+    bytes::{counted_are, size},
     document::Id,
     error::{Call, Next},
     etcd::{
@@ -239,10 +239,9 @@ fn load<'s>(
     }
     let unsure = replayed.unapplied.past_commit;
     if unsure > 0 && uncommitted.is_none() {
-        let entries =
-            if unsure == 1 { "1 entry of the log is".to_owned() } else { format!("{unsure} entries of the log are") };
+        let entries = counted_are(unsure, "entry", " of the log");
         let what = format!("{}: {entries} past the last commit on disk", source.name());
-        let hint = "clients may have been answered that these writes succeeded; only the disks of the other members show whether they were committed: --uncommitted keep commits them, --uncommitted drop leaves them out, as etcd's --force-new-cluster does";
+        let hint = "etcd may have acknowledged these writes to clients; only the disks of the other members show whether they were committed: --uncommitted keep commits them, --uncommitted drop leaves them out, as etcd's --force-new-cluster does";
         return Err(Error::refused(what).hinted(hint));
     }
     let stops = |finding: &&Finding| [Code::LogGap, Code::LogEntry, Code::SnapAhead].contains(&finding.code);
@@ -320,12 +319,12 @@ impl Change for Alone {
         let log = &self.log;
         lines.push(("log", format!("kept up to entry {}, committed on disk up to {}", log.kept, log.committed)));
         if log.dropped > 0 {
-            lines.push(("", format!("{} entries after it are dropped", log.dropped)));
+            lines.push(("", format!("{} dropped", counted_are(log.dropped, "entry", " after it"))));
         }
         let raft = "the last entry in the db: raft had other members than the db";
         lines.extend(log.snapshot_at.map(|at| ("", format!("starts after entry {at}, {raft}"))));
         let added = log.last.saturating_sub(log.kept);
-        lines.push(("", format!("{added} entries are added, up to {}", log.last)));
+        lines.push(("", format!("{} added, up to entry {}", counted_are(added, "entry", ""), log.last)));
         lines.push(("starts on", starting(&self.starts_on)));
         ("force-new-cluster", lines)
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     Code, Finding,
+    bytes::counted_are,
     document::Id,
     etcd::{Bootstrap, Snapshot, V2},
 };
@@ -45,8 +46,7 @@ fn not_in_db(snapshot: &Snapshot<'_>, revision: i64) -> Vec<Finding> {
     let Some(log) = snapshot.log else { return findings };
     let (more, unsure) = (log.unapplied.applied_at_start, log.unapplied.past_commit);
     if more > 0 {
-        let entries =
-            if more == 1 { "1 entry of the log is".to_owned() } else { format!("{more} entries of the log are") };
+        let entries = counted_are(more, "entry", " of the log");
         let what = format!("{entries} not in the db yet; etcd applies them when it starts, and all commands show them");
         let finding = Finding::info(Code::LogUnapplied, what);
         findings.push(match log.revision.filter(|with| *with > revision) {
@@ -55,10 +55,8 @@ fn not_in_db(snapshot: &Snapshot<'_>, revision: i64) -> Vec<Finding> {
         });
     }
     if unsure > 0 {
-        let (unsure, are) =
-            if unsure == 1 { ("1 entry".to_owned(), "is") } else { (format!("{unsure} entries"), "are") };
-        let what = format!("{unsure} of the log {are} past the last commit on disk");
-        let hint = "clients may have been answered that these writes succeeded; only the disks of the other members show whether they were committed; --uncommitted keep applies them";
+        let what = format!("{} past the last commit on disk", counted_are(unsure, "entry", " of the log"));
+        let hint = "etcd may have acknowledged these writes to clients; only the disks of the other members show whether they were committed; --uncommitted keep applies them";
         findings.push(Finding::warning(Code::LogPastCommit, what).hint(hint));
     }
     findings

@@ -170,7 +170,7 @@ fn the_last_of_three(peers: &Peers, version: &str) {
     );
 
     let told = done(&["--data-dir", path(&dead.data), "--to", path(&at("to")), "--uncommitted", "drop"]);
-    assert!(told.contains("a copy") && told.contains("1 entries after it are dropped"), "{told}");
+    assert!(told.contains("a copy") && told.contains("1 entry after it is dropped"), "{told}");
     assert_eq!(Tree::of(&dead.data), before, "the source was changed");
     let etcd = dead.start(peers, version, &at("to"), &[]);
     assert_eq!(all(&etcd), by_etcd, "etcd {version}");

@@ -87,6 +87,9 @@ fn what_does_not_fit_is_refused() {
 fn the_plan_says_which_etcd_starts() {
     let ok = |plan: &Value| ["3.4", "3.5", "3.6", "3.7"].map(|etcd| plan["startsOn"][etcd]["ok"].as_bool().unwrap());
     assert_eq!(ok(&plan(&[])), [false, true, true, true]);
+    // etcd 3.4 refuses it in order, and does not panic
+    let why = plan(&[])["startsOn"]["3.4"]["why"].as_str().unwrap().to_owned();
+    assert!(why.starts_with("(3.4.31 and later) refuses: "), "{why}");
     assert_eq!(ok(&plan(&["--for-etcd", "3.4"])), [true; 4]);
     assert!(codes(&plan(&[]), "warnings").contains(&"same-ids".to_owned()));
     assert!(!codes(&plan(&["--initial-cluster-token", "new"]), "warnings").contains(&"same-ids".to_owned()));

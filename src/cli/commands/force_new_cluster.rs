@@ -35,8 +35,8 @@ pub(crate) struct ForceNewCluster {
     directory: DirectoryArgs,
     /// Commit, or drop, the log's entries past the last commit on disk
     ///
-    /// This disk does not show whether these entries were committed. A client may have been answered that its write
-    /// succeeded. etcd's own flag drops them. If there are such entries, this flag is required.
+    /// This disk does not show whether these entries were committed. etcd may have acknowledged such a write to the
+    /// client. etcd's own flag drops them. If there are such entries, this flag is required.
     #[arg(long, value_enum, value_name = "keep|drop", hide_possible_values = true)]
     uncommitted: Option<Uncommitted>,
     /// The URLs at which other members reach this one [default: as they are now]

@@ -37,6 +37,7 @@ use super::{
 };
 use crate::{
     Code, Error, Finding, Findings, Result,
+    bytes::counted,
     source::Source,
     wal::{Entry, Log, Segment},
 };
@@ -64,7 +65,8 @@ pub(super) fn replay<'a>(
     let another = log_of_another(snapshot, source, log);
     snapshot.findings.push_all(another);
     if pending.lost > 0 {
-        let what = format!("{} entries of the log cannot be reached: entries before them are missing", pending.lost);
+        let what =
+            format!("{} of the log cannot be reached: entries before are missing", counted(pending.lost, "entry"));
         snapshot.findings.push(Finding::error(Code::LogGap, what));
     }
     let kept = if load.uncommitted == Some(Uncommitted::Keep) { pending.unsure } else { &[] };
