@@ -116,7 +116,7 @@ const WORDS: &[(&[&str], &str)] = &[
         the token of the server; the token itself is not in a backup",
     ),
     (&["proxy", "port-forward", "kubectl"], "`etcdsnap serve FILE` serves a backup to kubectl"),
-    (&["endpoint", "health"], "`etcdsnap verify FILE` checks a backup; etcdsnap connects to no running etcd"),
+    (&["endpoint", "health"], "`etcdsnap verify FILE` checks a backup; no command connects to a running etcd"),
     (
         &["doctor", "preflight", "lint"],
         "`etcdsnap verify FILE` checks a backup; `etcdsnap restore FILE --data-dir DIR --member NAME --dry-run` checks a restore",

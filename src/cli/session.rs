@@ -173,8 +173,17 @@ impl Session {
 
     /// Opens the raft files that the user named.
     pub(crate) fn open_raft(&mut self, named: &Path, kind: RaftKind, options: &Options) -> Result<RaftFiles> {
+        self.raft(named, || RaftFiles::open(named, kind, options))
+    }
+
+    /// Opens the raft files that the user named, or those of the one member in the folder that was named.
+    pub(crate) fn find_raft(&mut self, named: &Path, kind: RaftKind, options: &Options) -> Result<RaftFiles> {
+        self.raft(named, || RaftFiles::find(named, kind, options))
+    }
+
+    fn raft(&mut self, named: &Path, open: impl FnOnce() -> Result<RaftFiles>) -> Result<RaftFiles> {
         self.note_stdin(named)?;
-        let files = RaftFiles::open(named, kind, options)?;
+        let files = open()?;
         self.evidence.as_mut().map_or(Ok(()), |evidence| evidence.opened(&files))?;
         print_notes(&files);
         Ok(files)

@@ -91,7 +91,7 @@ pub fn check(file: &Path, anchors: &[String], key: Option<&Key>) -> Result<Check
         }
         number = number.saturating_add(1);
         let Some(line) = line.strip_suffix(b"\n") else {
-            checked.fault(Some(number), "the line is cut off, or is not a record".to_owned());
+            checked.fault(Some(number), "cut off, or not a record".to_owned());
             break;
         };
         checked.record(number, line, before.as_deref(), key);

@@ -2,10 +2,7 @@
 //!
 //! A data directory, its folder `member`, `wal` or `snap`, one file, or any of these inside containers.
 
-use std::{
-    ffi::OsString,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use super::{
     Input, Options, Part, SegmentName, Wrapping, datadir, foreign,
@@ -81,6 +78,33 @@ impl RaftFiles {
         }
     }
 
+    /// As [`RaftFiles::open`]; a folder that holds no such files, and exactly one data directory or archive, stands for
+    /// that.
+    ///
+    /// # Errors
+    /// As [`RaftFiles::open`], and when the folder holds several.
+    pub fn find(named: &Path, kind: RaftKind, options: &Options) -> Result<Self> {
+        let entries = if named.is_dir() { datadir::names(named)? } else { Vec::new() };
+        let has_folder = |dir: &Path| {
+            let folders = [dir.join("member").join(kind.folder()), dir.join(kind.folder())];
+            folders.iter().any(|dir| dir.is_dir())
+        };
+        if has_folder(named) || entries.iter().any(|name| kind.of(&file_name(name)).is_some()) {
+            return Self::open(named, kind, options);
+        }
+        let inner = entries.iter().map(|name| (file_name(name), named.join(name)));
+        let found: Vec<_> = inner.filter(|(_, path)| has_folder(path) || is_container(path)).collect();
+        let names: Vec<_> = found.iter().map(|(name, _)| name.clone()).collect();
+        match found.as_slice() {
+            [] => Self::open(named, kind, options),
+            [(_, one)] => Self::open(one, kind, options),
+            _ => {
+                let none = || Error::not_found(format!("{}: it is empty", file_name(named)));
+                Err(pick_one(&file_name(named), None, &names, none).err().unwrap_or_else(none))
+            }
+        }
+    }
+
     fn open_path(path: &Path, pick: Option<&str>, kind: RaftKind, options: &Options) -> Result<Self> {
         let opening = Opening::new(Origin::file(path), kind, options);
         if path.is_dir() { opening.folder(path) } else { opening.part(Part::open(path)?, pick) }
@@ -143,7 +167,7 @@ impl<'o> Opening<'o> {
         files.push(part.beside(files.len()));
     }
 
-    /// Opens a member's folder, or `wal` or `snap` itself, or the one data directory or archive in the folder.
+    /// Opens a member's folder, or `wal` or `snap` itself.
     fn folder(mut self, path: &Path) -> Result<RaftFiles> {
         let member = [path.join("member"), path.to_owned()];
         let member = member.iter().find(|dir| dir.join(self.kind.folder()).is_dir());
@@ -164,30 +188,7 @@ impl<'o> Opening<'o> {
                 }
             }
         }
-        if self.files.wal.is_empty() && self.files.snaps.is_empty() {
-            return self.inside(path);
-        }
         self.finish()
-    }
-
-    /// Opens the one member's folder or archive that the folder at `path` holds.
-    fn inside(self, path: &Path) -> Result<RaftFiles> {
-        let entries = datadir::names(path)?;
-        let holds = |entry: &&OsString| {
-            let inner = path.join(entry);
-            let folders = [inner.join("member").join(self.kind.folder()), inner.join(self.kind.folder())];
-            folders.iter().any(|dir| dir.is_dir()) || is_container(&inner)
-        };
-        let found: Vec<_> = entries.iter().filter(holds).collect();
-        let names: Vec<_> = found.iter().map(file_name).collect();
-        let one = pick_one(self.files.name(), None, &names, || self.nothing("a folder without them"))?;
-        let inner = found.into_iter().find(|entry| file_name(entry) == one).map(|entry| path.join(entry));
-        RaftFiles::open_path(
-            &inner.ok_or_else(|| self.nothing("a folder without them"))?,
-            None,
-            self.kind,
-            self.options,
-        )
     }
 
     /// The folders of the member at `path` where its log is not in `member/wal`.

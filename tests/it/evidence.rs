@@ -124,7 +124,7 @@ fn what_is_done_to_the_records_is_found() {
         (kept(&[1, 2, 3]), &[], "line 1: the records before"),
         (changed.clone(), &[], "line 2: `previous` is not"),
         (changed, &keyed, "line 1: the HMAC is not"),
-        (whole[..whole.len() - 5].to_owned(), &[], "line 4: a record that was cut off"),
+        (whole[..whole.len() - 5].to_owned(), &[], "line 4: cut off, or not a record"),
         (whole.clone(), &["--evidence-key", &other], "line 1: the HMAC is not"),
         (String::new(), &anchored, "no record has the SHA-256"),
     ] {
@@ -159,7 +159,7 @@ fn a_torn_record_does_not_take_the_next_one() {
     assert_eq!(text.lines().filter(|line| serde_json::from_str::<Value>(line).is_ok()).count(), 3);
     let (code, said) = check(log, &[]);
     assert!(
-        code == 1 && said.contains("line 2: no record") && !said.contains("line 3") && !said.contains("line 4"),
+        code == 1 && said.contains("line 2: not a record") && !said.contains("line 3") && !said.contains("line 4"),
         "{said}"
     );
 }

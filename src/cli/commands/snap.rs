@@ -54,7 +54,7 @@ enum Output {
 impl Snaps {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
         let options = session.options(&self.log, [self.path.as_path()])?;
-        let files = session.open_raft(&self.path, RaftKind::Snaps, &options)?;
+        let files = session.find_raft(&self.path, RaftKind::Snaps, &options)?;
         let mut all = SnapFiles::read(&files);
         match self.output {
             Output::Table => table(session, &all)?,

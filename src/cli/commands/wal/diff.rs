@@ -23,7 +23,7 @@ pub(super) fn run(
     options: &Options,
     output: Format,
 ) -> Result<Exit, Failure> {
-    let (a, b) = (session.open_raft(a, RaftKind::Log, options)?, session.open_raft(b, RaftKind::Log, options)?);
+    let (a, b) = (session.find_raft(a, RaftKind::Log, options)?, session.find_raft(b, RaftKind::Log, options)?);
     let mut findings = [Findings::default(), Findings::default()];
     let [of_a, of_b] = &mut findings;
     let (segments_a, segments_b): (Vec<_>, Vec<_>) =

@@ -91,7 +91,7 @@ impl Wal {
         if let Some(other) = &self.diff {
             return diff::run(session, &self.path, other, &options, self.output);
         }
-        let files = session.open_raft(&self.path, RaftKind::Log, &options)?;
+        let files = session.find_raft(&self.path, RaftKind::Log, &options)?;
         let segments: Vec<_> = files.wal().iter().map(Segment::from).collect();
         let mut findings = Findings::default();
         let log = Log::read(&segments, &mut findings);
