@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{document::api_version, warnings};
+use super::{convert, document::api_version, warnings};
 use crate::{
     k8s::{ApiVersion, Key, ObjectKey, Release, Resource, Value},
     objects::Cluster,
@@ -28,6 +28,8 @@ pub(super) struct Served {
     pub(super) scale: Option<Scale>,
     /// The schema in its definition.
     pub(super) schema: Option<serde_json::Value>,
+    /// Whether its objects are stored in another version, and are converted.
+    pub(super) converted: bool,
     /// That the version is deprecated.
     pub(super) deprecated: Option<String>,
 }
@@ -96,8 +98,8 @@ impl Catalog {
     /// What the backup's own API servers served, as far as it shows: the versions that they have registered as
     /// APIServices, the versions of CustomResourceDefinitions, and those of what is stored.
     ///
-    /// Objects are not converted from one version to another. So a built-in resource is served in the version in which
-    /// its objects are stored; one without objects in each that is registered.
+    /// A built-in resource is served in the version in which its objects are stored, and in those to which they can be
+    /// converted; one without objects in each version that is registered.
     pub(super) fn of(cluster: &Cluster<'_>) -> Self {
         let (samples, registered, release) = (samples(cluster), registered(cluster), cluster.release);
         let mut catalog = Self::default();
@@ -119,10 +121,16 @@ impl Catalog {
             let versions = resource.versions.iter().filter(|version| version.served).filter(is_registered);
             let mut versions: Vec<&str> = versions.map(|version| &*version.name).collect();
             if let Some(stored) = stored {
-                versions = vec![stored];
+                let name = &resource.plural;
+                versions.retain(|version| *version == stored || convert::is_known(&group, name, stored, version));
+                if !versions.contains(&stored) {
+                    versions.push(stored);
+                }
             }
             for version in versions {
-                catalog.add(served(resource, &group, version, None, release), &registered);
+                let converted = stored.is_some_and(|stored| stored != version);
+                let served = served(resource, &group, version, None, release);
+                catalog.add(Served { converted, ..served }, &registered);
             }
             let has_events = registered.contains_key(&(EVENTS.to_owned(), "v1".to_owned())) || registered.is_empty();
             if resource.plural == "events" && group.is_empty() && has_events {
@@ -282,6 +290,7 @@ fn served(resource: &Resource, group: &str, version: &str, definition: Option<&V
         None => Scale::builtin(group, &resource.plural),
     };
     let mut served = Served {
+        converted: false,
         resource: resource.clone(),
         group: group.to_owned(),
         version: version.to_owned(),

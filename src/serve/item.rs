@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::{
     accept::Form,
     catalog::Served,
+    convert,
     options::{Include, Options},
 };
 use crate::{
@@ -30,10 +31,17 @@ pub(super) struct Writer<'w> {
 /// A decoded object, or what is shown instead.
 pub(super) struct Item<'a> {
     object: Object<'a>,
+    /// The object in the version that is served, where that is not the stored one.
+    converted: Option<Value<'static>>,
     readable: bool,
 }
 
 impl Item<'_> {
+    /// What is shown of it.
+    fn shown(&self) -> &Value<'_> {
+        self.converted.as_ref().unwrap_or(&self.object.value)
+    }
+
     /// Why it cannot be read.
     pub(super) fn unreadable(&self) -> Option<&str> {
         let why = || self.object.value.at(&["metadata", "annotations", UNREADABLE]).and_then(Value::as_str);
@@ -53,11 +61,11 @@ impl Writer<'_> {
     pub(super) fn item(&self, kv: &KeyValue<'static>) -> Option<Item<'static>> {
         let key = Key::new(kv.key);
         let parts = key.object().filter(|parts| self.served.has(parts))?;
-        match self.state.object_with(kv, ManagedFields::Keep) {
-            Ok(object) => Some(Item { object, readable: true }),
+        match self.decoded(kv) {
+            Ok((object, converted)) => Some(Item { object, converted, readable: true }),
             Err(why) => {
                 let mut metadata = Map::default();
-                let why = Value::Str(Cow::Owned(why.to_string()));
+                let why = Value::Str(Cow::Owned(why));
                 metadata.insert("annotations", Value::Object(Map::from_unsorted(vec![(UNREADABLE.into(), why)])));
                 let name = self.mask.name(parts).into_owned();
                 metadata.insert("name", Value::Str(Cow::Owned(name)));
@@ -71,9 +79,16 @@ impl Writer<'_> {
                 root.insert("metadata", Value::Object(metadata));
                 let value = Value::Object(root);
                 let object = Object { value, known: true, unknown: Vec::new(), encrypted: false };
-                Some(Item { object, readable: false })
+                Some(Item { object, converted: None, readable: false })
             }
         }
+    }
+
+    /// The object, and as it is converted; or why there is none.
+    fn decoded(&self, kv: &KeyValue<'static>) -> Result<(Object<'static>, Option<Value<'static>>), String> {
+        let object = self.state.object_with(kv, ManagedFields::Keep).map_err(|why| why.to_string())?;
+        let converted = self.served.converted.then(|| convert::to_v1(&object.value, self.state.release));
+        Ok((object, converted.transpose()?))
     }
 
     /// Appends an object in the form of the answer.
@@ -84,7 +99,7 @@ impl Writer<'_> {
         }
         match self.form {
             Form::Object => json::compact(out, &self.converted(item)),
-            Form::Metadata => metadata(out, &item.object),
+            Form::Metadata => metadata(out, item.shown()),
             Form::Table => {
                 let row = if item.readable {
                     self.served.printer.row(&item.object.value, self.clock)
@@ -99,7 +114,7 @@ impl Writer<'_> {
                 out.extend_from_slice(b",\"object\":");
                 match self.include {
                     Include::None => out.extend_from_slice(b"null"),
-                    Include::Metadata => metadata(out, &item.object),
+                    Include::Metadata => metadata(out, item.shown()),
                     Include::Object => json::compact(out, &self.converted(item)),
                 }
                 out.push(b'}');
@@ -109,7 +124,7 @@ impl Writer<'_> {
 
     /// The object in the version that is served, where all versions have one form.
     fn converted<'v>(&self, item: Item<'v>) -> Value<'v> {
-        let mut value = item.object.value;
+        let mut value = item.converted.unwrap_or(item.object.value);
         let Some(root) = value.as_object_mut() else { return value };
         if self.served.custom || self.served.is_renamed_event() {
             root.insert("apiVersion", Value::Str(Cow::Owned(self.served.api_version())));
@@ -137,9 +152,9 @@ const EVENT_FIELDS: [(&str, &str); 7] = [
 ];
 
 /// A `PartialObjectMetadata`.
-fn metadata(out: &mut Vec<u8>, object: &Object<'_>) {
+fn metadata(out: &mut Vec<u8>, object: &Value<'_>) {
     out.extend_from_slice(b"{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"meta.k8s.io/v1\",\"metadata\":");
-    match object.value.get("metadata") {
+    match object.get("metadata") {
         Some(metadata) => json::compact(out, metadata),
         None => out.extend_from_slice(b"{}"),
     }

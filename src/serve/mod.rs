@@ -20,6 +20,7 @@ mod api;
 mod backup;
 mod body;
 mod catalog;
+mod convert;
 mod discovery;
 mod document;
 mod etcd;
