@@ -70,7 +70,11 @@ func main() {
 		"typed networking/v1 ingress": typed.Networking().V1().Ingresses().Informer(),
 	}
 	client := discovery.NewDiscoveryClientForConfigOrDie(config)
-	for _, list := range must(client.ServerPreferredResources()) {
+	lists, err := client.ServerPreferredResources()
+	if !discovery.IsGroupDiscoveryFailedError(err) { // of what others serve for it, such as metrics, there may be nothing
+		must(0, err)
+	}
+	for _, list := range lists {
 		version := must(schema.ParseGroupVersion(list.GroupVersion))
 		for _, resource := range list.APIResources {
 			if slices.Contains(resource.Verbs, "watch") && slices.Contains(resource.Verbs, "list") {
@@ -137,7 +141,7 @@ func models(document *openapi_v2.Document) (lines []string) {
 }
 
 func describe(model openapi.Schema, depth int) string {
-	text := model.GetName() + "|" + model.GetDescription() + "|"
+	text := model.GetDescription() + "|"
 	switch of := model.(type) {
 	case *openapi.Kind:
 		keys := of.Keys()
@@ -155,4 +159,3 @@ func describe(model openapi.Schema, depth int) string {
 	}
 	return text
 }
-

@@ -28,8 +28,9 @@ impl Message {
         }
     }
 
+    /// A number, which is left out where it is 0, as proto3 has it.
     fn double(&mut self, field: u32, value: &Value) {
-        if let Some(number) = value.as_f64() {
+        if let Some(number) = value.as_f64().filter(|number| *number != 0.0) {
             encode_key(field, WireType::SixtyFourBit, &mut self.0);
             self.0.extend_from_slice(&number.to_le_bytes());
         }
@@ -37,10 +38,15 @@ impl Message {
 
     /// A whole number that is not negative, or a bool.
     fn number(&mut self, field: u32, value: &Value) {
-        if let Some(number) = value.as_u64().or_else(|| value.as_bool().map(u64::from)) {
-            encode_key(field, WireType::Varint, &mut self.0);
-            encode_varint(number, &mut self.0);
+        let number = value.as_u64().or_else(|| value.as_bool().map(u64::from));
+        if let Some(number) = number.filter(|number| *number != 0) {
+            self.varint(field, number);
         }
+    }
+
+    fn varint(&mut self, field: u32, number: u64) {
+        encode_key(field, WireType::Varint, &mut self.0);
+        encode_varint(number, &mut self.0);
     }
 
     /// A list of named messages.
@@ -131,7 +137,8 @@ fn schema(value: &Value) -> Message {
             "additionalProperties" => {
                 let mut either = Message::default();
                 match value {
-                    Value::Bool(_) => either.number(2, value),
+                    // one of two, so that false is written too
+                    Value::Bool(any) => either.varint(2, u64::from(*any)),
                     value => either.message(1, &schema(value)),
                 }
                 out.message(21, &either);
