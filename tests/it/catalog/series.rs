@@ -99,15 +99,60 @@ fn object(kind: &str, version: &str, name: &str, n: usize, side: &str, round: us
         "spec": {"containers": [{"name": "c", "image": format!("shop/web:{round}")}]}})
 }
 
+fn kube_system() -> Value {
+    json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kube-system",
+        "uid": "11111111-0000-4000-8000-000000000000", "creationTimestamp": "2026-11-01T00:00:00Z"}})
+}
+
+/// An etcd that goes on from a backup, without a bump.
+fn restored<'a>(peers: &'a Peers, bench: &Bench, from: &str, to: &str) -> Etcd<'a> {
+    let (snapshot, data) = (bench.backup(from), bench.folder().parent().unwrap().join(to));
+    peers.ask("etcdutl36", ["snapshot", "restore", snapshot.to_str().unwrap(), "--data-dir", data.to_str().unwrap()]);
+    Etcd::start_on(peers, "36", Some(&data), &[]).unwrap()
+}
+
+#[test]
+fn a_backup_that_may_be_of_either_branch_is_named() {
+    let Some(peers) = Peers::find("a_backup_that_may_be_of_either_branch_is_named") else { return };
+    let bench = Bench::new();
+    let put = |etcd: &Etcd<'_>, value: &str, name: &str| {
+        etcd.ctl(&["put", "/registry/k", value]);
+        etcd.ctl(&["snapshot", "save", bench.backup(name).to_str().unwrap()]);
+    };
+    let etcd = Etcd::start(&peers, "36");
+    etcd.store("namespaces/kube-system", &kube_system());
+    put(&etcd, "base", "base.db");
+    drop(etcd);
+    put(&restored(&peers, &bench, "base.db", "a"), "a", "a.db");
+    let etcd = restored(&peers, &bench, "base.db", "b");
+    put(&etcd, "b", "b.db");
+    bench.add(0);
+    assert_eq!(bench.json(0, &["last"])["items"].as_array().unwrap().len(), 2);
+    bench.says(0, ["find", "--key", "/registry/k"]);
+    // the one key that differs is written again, and nothing shows which value was there before
+    put(&etcd, "later", "late.db");
+    drop(etcd);
+    bench.add(0);
+    for call in [&["last"][..], &["find", "--key", "/registry/k"], &["growth"], &["history", "--key", "/registry/k"]] {
+        let output = bench.run(call.iter().chain(&["--cluster", "11111111/1"]));
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.code() == Some(1) && said.contains("not known of which: ") && said.contains("late.db"),
+            "{call:?}: {said}"
+        );
+    }
+    bench.says(0, ["oldest"]);
+    let output = bench.run(["ls"]);
+    assert!(output.status.success() && String::from_utf8_lossy(&output.stderr).contains("late.db"));
+}
+
 #[test]
 fn every_question_has_the_answer_that_history_gives() {
     let Some(peers) = Peers::find("every_question_has_the_answer_that_history_gives") else { return };
     let bench = Bench::new();
     let folder = bench.folder();
     let mut main = Cluster { etcd: Etcd::start(&peers, "36"), random: Random::seeded(7), round: 0 };
-    let system = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kube-system",
-        "uid": "11111111-0000-4000-8000-000000000000", "creationTimestamp": "2026-11-01T00:00:00Z"}});
-    main.etcd.store("namespaces/kube-system", &system);
+    main.etcd.store("namespaces/kube-system", &kube_system());
     let mut taken: Vec<Taken> = Vec::new();
     for n in 1..=28 {
         main.change("main");
@@ -118,10 +163,7 @@ fn every_question_has_the_answer_that_history_gives() {
     }
     drop(main);
     // The cluster is restored from the 14th, without a bump, and goes on from there.
-    let data = folder.parent().unwrap().join("restored");
-    let (snapshot, data_dir) = (folder.join("s14.db"), data.to_str().unwrap());
-    peers.ask("etcdutl36", ["snapshot", "restore", snapshot.to_str().unwrap(), "--data-dir", data_dir]);
-    let etcd = Etcd::start_on(&peers, "36", Some(&data), &[]).unwrap();
+    let etcd = restored(&peers, &bench, "s14.db", "restored");
     let mut fork = Cluster { etcd, random: Random::seeded(8), round: 14 };
     let mut forked: Vec<Taken> = Vec::new();
     for n in 1..=4 {

@@ -248,6 +248,28 @@ pub(super) fn unsearched(catalog: &Catalog, of: &Of) -> Unsearched {
     Unsearched { damaged, unread }
 }
 
+/// Prints what an answer about objects does not know: what is not searched, and which backups may be of another branch.
+pub(super) fn doubts(catalog: &Catalog, of: &Of) -> Result<Exit> {
+    let rows = of.rows(catalog)?;
+    let is_in = |holder: &&Holder| rows.iter().any(|row| holder.entry.lineages.contains(&row.number));
+    let exit = undecided(catalog, catalog.holders().iter().filter(is_in));
+    Ok(exit.max(unsearched(catalog, of).note()))
+}
+
+/// Prints which of these backups may be of another branch than the one that they are counted to, which the exit status
+/// shows too.
+pub(super) fn undecided<'c>(catalog: &Catalog, holders: impl Iterator<Item = &'c Holder>) -> Exit {
+    let names: Vec<_> = holders.filter(|holder| catalog.is_undecided(holder)).map(one_file).collect();
+    let Some(first) = names.first() else { return Exit::Good };
+    let more = match names.len() {
+        1 => String::new(),
+        n => format!(" and {} more", n.saturating_sub(1)),
+    };
+    say!("note: counted to several branches of one cluster, and not known of which: {first}{more}");
+    say!("hint: every key that differed between the branches was written again before the backup was taken");
+    Exit::Content
+}
+
 /// The backup that a person names by its path, the name of its file or a time.
 pub(super) fn named<'c>(catalog: &'c Catalog, of: &Of, name: &str) -> Result<&'c Holder> {
     let path = std::path::absolute(name).unwrap_or_default();

@@ -9,7 +9,7 @@ use etcdsnap::{
 };
 use serde::Serialize;
 
-use super::common::{Db, Had, Of, Row, What, below, display, each, minute, one_file, unsearched};
+use super::common::{Db, Had, Of, Row, What, below, display, doubts, each, minute, one_file, unsearched};
 use crate::{
     args::ReportFormat,
     failure::{Exit, Failure},
@@ -134,7 +134,7 @@ impl Find {
                 }
             }
         }
-        Ok(unsearched.note())
+        Ok(doubts(&catalog, &self.of)?)
     }
 }
 

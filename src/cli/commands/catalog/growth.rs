@@ -3,7 +3,7 @@ use etcdsnap::catalog::{Growth, Series};
 use serde::Serialize;
 use std::io::Write as _;
 
-use super::common::{Db, Of, What, minute, unsearched};
+use super::common::{Db, Of, What, doubts, minute};
 use crate::{
     args::ReportFormat,
     failure::{Exit, Failure},
@@ -111,7 +111,7 @@ impl GrowthCommand {
         if self.output == ReportFormat::Json {
             render::json(&mut session.out, &Document { items }, false)?;
         }
-        Ok(unsearched(&catalog, &self.of).note())
+        Ok(doubts(&catalog, &self.of)?)
     }
 }
 

@@ -1,7 +1,7 @@
 use clap::Args;
 use etcdsnap::Error;
 
-use super::common::{Db, Of, What, unsearched};
+use super::common::{Db, Of, What, doubts};
 use crate::{
     args::{Cli, ReportFormat},
     failure::{Exit, Failure},
@@ -71,7 +71,7 @@ impl History {
                 _ => {}
             }
         }
-        let mut exit = unsearched(&catalog, &self.of).note();
+        let mut exit = doubts(&catalog, &self.of)?;
         // Those were removed on purpose, or replaced: the answer is all that the backups of now hold.
         if removed > 0 {
             say!("note: backups that may have held more revisions of it, and were removed or replaced: {removed}");

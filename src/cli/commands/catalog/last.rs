@@ -7,7 +7,7 @@ use etcdsnap::{
 };
 
 use super::{
-    common::{Db, Of, file, minute, rows, since},
+    common::{Db, Of, file, minute, rows, since, undecided},
     ls::{One, is_good},
 };
 use crate::{
@@ -26,7 +26,7 @@ use crate::{
 Examples:
   etcdsnap catalog last --good
 
-Exit status: 1 when a cluster has none")]
+Exit status: 1 when a cluster has none, or the branch of one is not known")]
 pub(crate) struct Last {
     #[command(flatten)]
     which: Which,
@@ -88,6 +88,7 @@ impl Which {
                 }
             }
         }
+        exit = exit.max(undecided(&catalog, items.iter().map(|(_, holder)| *holder)));
         match self.output {
             Format::Table => {
                 for (row, holder) in items {

@@ -7,7 +7,7 @@ use etcdsnap::{
 };
 use serde::Serialize;
 
-use super::common::{Db, Of, age, file, minute, rows, short, since};
+use super::common::{Db, Of, age, file, minute, rows, short, since, undecided};
 use crate::{
     args::Format,
     failure::{Exit, Failure},
@@ -92,7 +92,7 @@ impl Ls {
             Format::Table => {
                 let headers = ["NEWEST", "AGE", "CLUSTER", "REVISION", "KEYS", "SIZE", "VERDICT", "NOTE", "FILE"];
                 let mut columns = Columns::new(&headers).right(&[1, 3, 4, 5]).colored(6, render::of_verdict);
-                for holder in holders {
+                for holder in holders.clone() {
                     let entry = &holder.entry;
                     let dash = || "-".to_owned();
                     let was_read = entry.verdict != Verdict::Damaged || entry.keys.is_some_and(|keys| keys > 0);
@@ -111,6 +111,8 @@ impl Ls {
                     ]);
                 }
                 columns.finish(&mut session.out)?;
+                // Such a backup is listed without a branch, so the list is not wrong.
+                let _ = undecided(&catalog, holders);
                 for (_, error, missing) in unread {
                     let error = error.lines().next().unwrap_or_default().to_owned();
                     let missing = if missing { " (missing)" } else { "" };

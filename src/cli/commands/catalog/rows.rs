@@ -6,7 +6,7 @@ use etcdsnap::{
     catalog::{BACKUPS, Catalog, Facts, Object, VERSIONS, Versions},
 };
 
-use super::common::{Db, Had, Of, Row, What, each, unsearched};
+use super::common::{Db, Had, Of, Row, What, doubts, each};
 use crate::{
     destination::{Destination, Out},
     failure::{Exit, Failure},
@@ -79,7 +79,7 @@ impl Rows {
             return Err(Error::not_found(what.trim_end().to_owned()).into());
         }
         out.end(session)?;
-        Ok(unsearched(&catalog, &self.of).note())
+        Ok(doubts(&catalog, &self.of)?)
     }
 
     /// Writes the table of backups.
