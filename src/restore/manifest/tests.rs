@@ -197,11 +197,11 @@ fn variables_with_known_values_are_put_in() {
     assert_eq!(read(&format!("{env}{shell}")), wanted);
     assert_eq!(
         refused(&pod(&format!("{env}command: [etcd, --name=$(NODE)]"))),
-        "its etcd's --name is $(NODE), which is known only where the pod runs"
+        "the value of --name is $(NODE), which is known only where the pod runs"
     );
     assert_eq!(
         refused(&pod(&format!("{env}image: etcd\n").replace("NODE", "ETCD_NAME"))),
-        "its etcd's --name is $(ETCD_NAME), which is known only where the pod runs"
+        "the value of --name is $(ETCD_NAME), which is known only where the pod runs"
     );
 }
 
@@ -227,7 +227,7 @@ env:
 - {name: NODE_m1_IP, value: 10.0.0.1}
 "#;
     let what = refused(&pod(script));
-    assert!(what.starts_with("its etcd's --initial-cluster is $(discover-etcd-initial-cluster"), "{what}");
+    assert!(what.starts_with("the value of --initial-cluster is $(discover-etcd-initial-cluster"), "{what}");
     let known = script.replace("exec nice", "export ETCD_INITIAL_CLUSTER=m1=https://10.0.0.1:2380; exec nice");
     assert_eq!(
         read(&known),
@@ -254,7 +254,7 @@ fn what_is_no_such_manifest_is_named() {
         (&pod(manager), "the pod of kOps' etcd-manager"),
         (&pod("command: [etcd]"), "etcd has no --name in it"),
         (&pod("command: [etcd, --name]"), "etcd has no --name in it"),
-        (&pod("command: [etcd, --config-file=/etcd/config]"), "its etcd reads its flags from a file, /etcd/config"),
+        (&pod("command: [etcd, --config-file=/etcd/config]"), "etcd reads its flags from a file, /etcd/config"),
         (&format!("{KUBEADM}---{KUBEADM}"), "it holds 2 containers that run etcd"),
     ] {
         let said = refused(text);
@@ -325,8 +325,8 @@ fn etcds_own_configuration() {
                ETCD_PEER_CERT_FILE=/tls/peer.crt\nETCD_PEER_CLIENT_CERT_AUTH=true\nETCDCTL_API=3\n";
     assert_eq!(config(env), Ok(is));
     for (text, what) in [
-        ("", "neither etcd's YAML nor"),
-        ("just words", "neither etcd's YAML nor"),
+        ("", "neither the YAML of etcd's --config-file nor"),
+        ("just words", "neither the YAML of etcd's --config-file nor"),
         ("a: [b", "neither YAML nor JSON"),
         ("data-dir: /d", "etcd has no --name in it"),
         (KUBEADM, "a Kubernetes object"),
@@ -341,7 +341,7 @@ fn etcds_own_configuration() {
 fn a_cluster_that_is_given_is_not_looked_for() {
     let text =
         pod("command: [etcd, --name=m1, '--initial-cluster=$(CLUSTER)', '--initial-advertise-peer-urls=$(URL)']");
-    assert!(refused(&text).starts_with("its etcd's --initial-cluster is $(CLUSTER)"));
+    assert!(refused(&text).starts_with("the value of --initial-cluster is $(CLUSTER)"));
     let read = Manifest::parse(text.as_bytes(), Form::Pod, true).unwrap();
     assert_eq!(read, Manifest { name: "m1".to_owned(), ..Manifest::default() });
 }
