@@ -379,3 +379,50 @@ fn the_clock_agrees_with_the_api_server() {
         assert!(ended.is_ok() && checked >= at_least, "{file}: {checked}");
     }
 }
+
+/// Of a custom resource whose definition was deleted, the older records have the names, and where these are gone the keys.
+#[test]
+fn a_kind_whose_definition_was_deleted_is_known() {
+    let Some(peers) = Peers::find("a_kind_whose_definition_was_deleted_is_known") else { return };
+    let etcd = Etcd::start(&peers, "36");
+    let at = "2026-11-21T10:00:00Z";
+    let definition = serde_json::json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": "gadgets.shop.example", "uid": "d", "creationTimestamp": at},
+        "spec": {"group": "shop.example", "scope": "Namespaced",
+            "names": {"plural": "gadgets", "singular": "gadget", "kind": "Gadget", "shortNames": ["gd"]},
+            "versions": [{"name": "v1", "served": true, "storage": true}]}});
+    let (stored, key) =
+        ("apiextensions.k8s.io/customresourcedefinitions/gadgets.shop.example", "shop.example/gadgets/a/one");
+    etcd.store(stored, &definition);
+    etcd.store(
+        key,
+        &serde_json::json!({"apiVersion": "shop.example/v1", "kind": "Gadget",
+            "metadata": {"name": "one", "namespace": "a", "uid": "g", "creationTimestamp": at}}),
+    );
+    for key in [stored, key] {
+        etcd.ctl(&["del", &format!("/registry/{key}")]);
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let save = |name: &str| {
+        let file = dir.path().join(name).to_str().unwrap().to_owned();
+        etcd.ctl(&["snapshot", "save", &file]);
+        file
+    };
+    let file = save("whole.db");
+    let verbs = |file: &str, kind: &str| {
+        let (out, err, exit) = run(&["history", file, &format!("{kind}/one"), "-n", "a", "-o", "json"]);
+        assert!(exit < 2, "{kind}: {err}");
+        let document: Value = serde_json::from_str(&out).unwrap();
+        let revisions = document["revisions"].as_array().unwrap().iter();
+        revisions.map(|of| of["verb"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    for kind in ["gd", "gadget", "gadgets.shop.example"] {
+        assert_eq!(verbs(&file, kind), ["create", "delete"], "{kind}");
+        let (out, err, _) = run(&["timeline", &file, kind, "-o", "ndjson"]);
+        assert_eq!(out.lines().count(), 2, "{kind}: {out}{err}");
+    }
+    // the definition is gone from the records, too: the key is all that shows the kind
+    etcd.ctl(&["compact", "4"]);
+    let (out, err, exit) = run(&["timeline", &save("compacted.db"), "gadgets.shop.example", "-o", "ndjson"]);
+    assert!(exit < 2 && out.lines().count() == 1 && out.contains(r#""verb":"delete""#), "{out}{err}");
+}

@@ -10,7 +10,7 @@ use std::{
 };
 
 use crate::common::{
-    etcdsnap,
+    Etcd, Peers, etcdsnap,
     log::{FIRST, Segment, request},
 };
 use etcdsnap::proto::Writer;
@@ -475,4 +475,28 @@ fn a_comparison_in_json_has_each_key_once() {
     assert_eq!(text.matches("\"schemaVersion\"").count(), 1, "{text}");
     let document: Value = serde_json::from_str(&text).unwrap();
     assert_eq!((&document["same"], &document["spans"][0]["last"]), (&json!(true), &json!(3)));
+}
+
+/// A record's time is not before those of the records ahead of it, whatever times its object holds.
+#[test]
+fn an_old_time_in_a_late_record_does_not_turn_the_time_back() {
+    let Some(peers) = Peers::find("an_old_time_in_a_late_record_does_not_turn_the_time_back") else { return };
+    let etcd = Etcd::start(&peers, "36");
+    let now = jiff::Timestamp::now().as_second();
+    let at = |seconds: i64| jiff::Timestamp::from_second(now + seconds).unwrap().to_string();
+    let object = |name: &str, created: &str| {
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata":
+            {"name": name, "namespace": "shop", "uid": name, "creationTimestamp": created}})
+    };
+    etcd.store("configmaps/shop/a", &object("a", &at(0)));
+    let mut asked = object("b", &at(-3600));
+    asked["metadata"]["deletionTimestamp"] = at(-600).into();
+    etcd.store("configmaps/shop/b", &asked);
+    etcd.store("configmaps/shop/c", &object("c", &at(0)));
+    let (_home, data) = etcd.kill();
+    let (exit, records, said) = wal(&data, &[]);
+    let times: Vec<_> =
+        records.iter().filter(|of| of["type"] == "put").map(|of| of["notBefore"].as_str().unwrap_or("-")).collect();
+    assert!(exit == 0 && times.len() == 3 && times.is_sorted(), "{times:?} {said}");
+    assert!(*times[0] > *at(-60), "{times:?}");
 }
