@@ -244,7 +244,8 @@ fn copies_that_differ_are_not_proved() {
     let whole = lives::db(&peers, "37", 3, 600);
     let truth = Truth::of(&whole);
     let places = truth.places_twice(&Pages { bytes: &whole, size: 4096, base: 0 });
-    assert!(places.len() > 5, "{places:?}");
+    // how many there are depends on how often etcd committed meanwhile
+    assert!(places.len() > 1, "{places:?}");
     let mut faults = Vec::new();
     for at in places.into_iter().take(6) {
         let mut bytes = whole.clone();
