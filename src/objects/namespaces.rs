@@ -86,4 +86,18 @@ impl Cluster<'_> {
         let near = nearest(name, keys.iter().filter_map(Key::object).map(|object| object.name))?;
         Some(format!("{kind}/{near}"))
     }
+
+    /// For an object of `kind` that `query` does not find under `name`: the revision of its deletion up to the revision
+    /// that is viewed, and whether a record still holds the object as it was before.
+    #[must_use]
+    pub fn deletion(&self, query: &Query, kind: &str, name: &str) -> Option<(i64, bool)> {
+        let named = Query { what: vec![format!("{kind}/{name}")], ..query.clone() };
+        let selection = self.select(&named).ok()?;
+        let mut records = self.snapshot.records(|key| selection.matches(key));
+        records.retain(|record| record.revision.main <= self.view.revision);
+        let last = records.iter().rposition(|record| record.tombstone)?;
+        let (before, deleted) = (records.get(..last)?, records.get(last)?);
+        let newest = before.iter().rfind(|record| record.kv.key == deleted.kv.key);
+        Some((deleted.revision.main, newest.is_some_and(|record| !record.tombstone)))
+    }
 }

@@ -324,3 +324,18 @@ fn a_range_that_ends_before_it_begins_is_told() {
     let (code, _, said) = run(&["get", "fixtures/kube.db", "/registry/configmaps/shop/web-cfg"]);
     assert!(code == 2 && said.contains("`etcdsnap kv FILE /registry/configmaps/shop/web-cfg`"), "{said}");
 }
+
+#[test]
+fn a_deleted_object_is_answered_with_its_last_revision() {
+    for args in [
+        &["get", "fixtures/kube-later.db", "ing/web", "-n", "shop"] as &[&str],
+        &["describe", "fixtures/kube-later.db", "ing", "web", "-n", "shop"],
+        &["export", "fixtures/kube-later.db", "ing/web", "-n", "shop", "--to", "-"],
+    ] {
+        let (code, out, error) = run(args);
+        assert_eq!((code, out.as_str()), (1, ""), "{args:?}");
+        assert!(error.contains("hint: deleted at revision 502: --rev 501 has the object"), "{args:?}: {error}");
+        let (code, out, error) = run(&[args, &["--rev", "501"]].concat());
+        assert!(code == 0 && out.contains("web"), "{args:?}: {out}{error}");
+    }
+}

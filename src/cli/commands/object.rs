@@ -78,8 +78,14 @@ pub(super) fn missing(query: &Query, found: &Found<'_>, cluster: &Cluster<'_>) -
     if found.missing.is_empty() { Exit::Good } else { Exit::Content }
 }
 
-/// The hint for an object that is not there: the one that may be meant.
+/// The hint for an object that is not there: when it was deleted, or the one that may be meant.
 pub(super) fn near(query: &Query, kind: &str, name: &str, cluster: &Cluster<'_>) -> Option<String> {
+    if let Some((deleted, is_held)) = cluster.deletion(query, kind, name) {
+        return Some(match is_held {
+            true => format!("deleted at revision {deleted}: --rev {} has the object", deleted.saturating_sub(1)),
+            false => format!("deleted at revision {deleted}; what the object was is compacted"),
+        });
+    }
     let near = cluster.near(query, kind, name)?;
     Some(format!("did you mean {}?", escape(near.as_bytes())))
 }
