@@ -34,6 +34,7 @@ impl Content {
     }
 
     /// Maps all of it at once.
+    #[cfg(feature = "catalog")]
     pub(super) fn will_be_read(&self) {
         self.map.iter().for_each(|map| map.will_be_read());
     }

@@ -100,6 +100,7 @@ impl Map {
     }
 
     /// Maps all of it at once, where the kernel can.
+    #[cfg(feature = "catalog")]
     pub(super) fn will_be_read(&self) {
         // Only advice.
         let _ = self.map.advise(Advice::PopulateRead);

@@ -143,6 +143,7 @@ impl Part {
     }
 
     /// Maps all of it at once, which takes less time than page by page.
+    #[cfg(feature = "catalog")]
     pub(crate) fn will_be_read(&self) {
         self.content.will_be_read();
     }
