@@ -94,6 +94,10 @@ impl<'a> Step<'a> {
         Self::new(record.revision, record.tombstone, &record.kv, record.message)
     }
 
+    fn order(&self) -> (Revision, usize) {
+        (self.revision, self.message.as_ptr().addr())
+    }
+
     /// Whether this may come after `before`.
     #[inline]
     fn follows(&self, before: Option<&Self>, depth: Depth) -> bool {
@@ -121,9 +125,9 @@ pub(super) struct Break<'a> {
 }
 
 impl Break<'_> {
-    /// The revision of the record.
-    pub(super) fn revision(&self) -> Revision {
-        self.step.revision
+    /// The order of findings: the revision of the record and, of a damaged db's several with one revision, its place.
+    pub(super) fn order(&self) -> (Revision, usize) {
+        self.step.order()
     }
 
     /// The finding about the record, which is in `image`.
@@ -236,7 +240,7 @@ impl<'a> Chains<'a> {
                 chains.push(chain);
                 at = chain.next;
             }
-            chains.sort_unstable_by_key(|chain| chain.first.revision);
+            chains.sort_unstable_by_key(|chain| chain.first.order());
             let mut before = None;
             for chain in &chains {
                 if !chain.first.follows(before.as_ref(), depth) {

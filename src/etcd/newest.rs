@@ -116,7 +116,7 @@ impl<'a> NewestByKey<'a> {
             let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
             shard.chains.breaks(shard.table.iter().map(|known| &known.newest), depth, &mut breaks);
         }
-        breaks.sort_unstable_by_key(Break::revision);
+        breaks.sort_unstable_by_key(Break::order);
         breaks.iter().for_each(|found| findings.push(found.finding(depth, image)));
     }
 
