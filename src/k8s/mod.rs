@@ -77,6 +77,6 @@ pub use summary::Summary;
 pub(crate) use summary::{kind_in, kind_of, resource_of};
 pub use unknown_fields::UnknownFields;
 pub use value::{Map, Value};
-pub use version::ApiVersion;
+pub use version::{ApiVersion, precedence};
 pub use weights::Weights;
 pub use what::ManagedFields;

@@ -15,7 +15,8 @@ pub struct ApiVersion {
 
 /// `version.CompareKubeAwareVersionStrings`, first in discovery first: `v2`, `v1`, `v1beta2`, `v1beta1`, `v1alpha1`, then
 /// the rest by name.
-pub(super) fn precedence(version: &str) -> (Reverse<u8>, Reverse<u64>, Reverse<u64>, &str) {
+#[must_use]
+pub fn precedence(version: &str) -> (Reverse<u8>, Reverse<u64>, Reverse<u64>, &str) {
     let parse = || {
         let rest = version.strip_prefix('v')?;
         let split = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
@@ -47,5 +48,8 @@ mod tests {
         versions.sort_by_key(|version| precedence(version));
         let want = ["v10", "v2", "v1", "v11beta2", "v3beta1", "v12alpha1", "v11alpha2", "v1alpha1", "foo1", "foo10"];
         assert_eq!(versions, want);
+        let mut versions = ["v1alpha2", "foo", "v1", "v11", "v2beta1", "v1beta3", "v2", "bar", "v1alpha1"];
+        versions.sort_by_key(|version| precedence(version));
+        assert_eq!(versions, ["v11", "v2", "v1", "v2beta1", "v1beta3", "v1alpha2", "v1alpha1", "bar", "foo"]);
     }
 }

@@ -1,7 +1,7 @@
 //! What an answer has to be read with, as `Warning` headers, which clients print.
 
 use super::document::api_version;
-use crate::k8s::{Release, Value};
+use crate::k8s::{Release, Value, precedence};
 
 /// The deprecated versions of built-in kinds: group, version, kind, the minor releases that deprecate and remove it, and
 /// what to use instead (`.ci/deprecated.sh`).
@@ -54,29 +54,10 @@ pub(super) fn custom(group: &str, version: &str, kind: &str, definition: &Value<
         return Some(text.to_owned());
     }
     let others = versions.iter().filter(|version| is(version, "served") && !is(version, "deprecated")).map(name);
-    let newest = others.filter(|other| precedence(other) > precedence(version)).max_by_key(|name| precedence(name));
+    let newer = others.filter(|other| precedence(other) < precedence(version));
+    let newest = newer.min_by(|a, b| precedence(a).cmp(&precedence(b)));
     let instead = newest.map_or_else(String::new, |newest| format!("; use {group}/{newest} {kind}"));
     Some(format!("{} {kind} is deprecated{instead}", api_version(group, version)))
-}
-
-/// The order of versions: stable ones, beta, alpha, and then other names, which count backwards
-/// (`CompareKubeAwareVersionStrings`).
-fn precedence(version: &str) -> (u8, u64, u64, std::cmp::Reverse<String>) {
-    let parsed = || {
-        let rest = version.strip_prefix('v')?;
-        let digits = rest.len().saturating_sub(rest.trim_start_matches(|c: char| c.is_ascii_digit()).len());
-        let (major, rest) = rest.split_at_checked(digits)?;
-        let (rank, minor) = match rest {
-            "" => (3, "0"),
-            rest => match (rest.strip_prefix("beta"), rest.strip_prefix("alpha")) {
-                (Some(minor), _) => (2, minor),
-                (_, Some(minor)) => (1, minor),
-                _ => return None,
-            },
-        };
-        Some((rank, major.parse().ok()?, minor.parse().ok()?, std::cmp::Reverse(String::new())))
-    };
-    parsed().unwrap_or_else(|| (0, 0, 0, std::cmp::Reverse(version.to_owned())))
 }
 
 #[cfg(test)]
@@ -93,12 +74,5 @@ mod tests {
         let policy = "policy/v1beta1 PodSecurityPolicy is deprecated in v1.21+, unavailable in v1.25+";
         assert_eq!(of("policy", "v1beta1", "PodSecurityPolicy", 24).as_deref(), Some(policy));
         assert_eq!(header("say \"no\"\\\n"), r#"299 - "say \"no\"\\""#);
-    }
-
-    #[test]
-    fn versions_are_in_the_order_of_kubernetes() {
-        let mut versions = ["v1alpha2", "foo", "v1", "v11", "v2beta1", "v1beta3", "v2", "bar", "v1alpha1"];
-        versions.sort_by_key(|version| std::cmp::Reverse(precedence(version)));
-        assert_eq!(versions, ["v11", "v2", "v1", "v2beta1", "v1beta3", "v1alpha2", "v1alpha1", "bar", "foo"]);
     }
 }
