@@ -67,29 +67,13 @@ impl<'a> Parser<'a, '_> {
         if self.peek() != Some(b'{') {
             return self.pass_over(depth).map(|()| false);
         }
-        self.step();
-        self.space();
-        if self.peek() == Some(b'}') {
-            return Ok(false);
-        }
-        loop {
-            if self.peek() != Some(b'"') {
-                return Err(self.fail("no name"));
+        self.members_until(depth, |parser, member, depth| {
+            let is_it = member == name;
+            if !is_it {
+                parser.pass_over(depth)?;
             }
-            let is_it = self.string()? == name;
-            self.expect(b':', "no colon after a name")?;
-            if is_it {
-                return Ok(true);
-            }
-            self.pass_over(depth.saturating_add(1))?;
-            self.space();
-            match self.peek() {
-                Some(b',') => self.step(),
-                Some(b'}') => return Ok(false),
-                _ => return Err(self.fail("object without an end")),
-            }
-            self.space();
-        }
+            Ok(is_it)
+        })
     }
 
     /// Calls `each` with the name and the text of every member of the object here.

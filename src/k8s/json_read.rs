@@ -131,11 +131,22 @@ impl<'a, 'b> Parser<'a, 'b> {
         depth: u32,
         mut each: impl FnMut(&mut Self, Cow<'a, str>, u32) -> Result<(), Undecodable>,
     ) -> Result<(), Undecodable> {
+        self.members_until(depth, |parser, name, depth| each(parser, name, depth).map(|()| false)).map(drop)
+    }
+
+    /// As [`Parser::members`], up to the first member for which `each` returns true: the rest is not read. Returns whether
+    /// there is one.
+    #[inline]
+    pub(super) fn members_until(
+        &mut self,
+        depth: u32,
+        mut each: impl FnMut(&mut Self, Cow<'a, str>, u32) -> Result<bool, Undecodable>,
+    ) -> Result<bool, Undecodable> {
         self.step();
         self.space();
         if self.peek() == Some(b'}') {
             self.step();
-            return Ok(());
+            return Ok(false);
         }
         loop {
             self.space();
@@ -144,7 +155,9 @@ impl<'a, 'b> Parser<'a, 'b> {
             }
             let name = self.string()?;
             self.expect(b':', "no colon after a name")?;
-            each(self, name, depth.saturating_add(1))?;
+            if each(self, name, depth.saturating_add(1))? {
+                return Ok(true);
+            }
             self.space();
             match self.peek() {
                 Some(b',') => self.step(),
@@ -153,7 +166,7 @@ impl<'a, 'b> Parser<'a, 'b> {
             }
         }
         self.step();
-        Ok(())
+        Ok(false)
     }
 
     /// Calls `each` for the items of the list at this place, as [`Parser::members`] does for an object.
