@@ -18,7 +18,6 @@ use crate::{
     etcd::Snapshot,
     k8s::{Key, Mask, Meta, Moment, Newest, Ring, SealName, Stored, Weights, is_encrypted},
     source::Source,
-    wal::Unapplied,
 };
 
 /// What is asked for.
@@ -367,10 +366,7 @@ impl Analysis {
             gives_back,
             encryption,
             unread: sum.unread,
-            log_entries_left_out: snapshot.log.as_ref().map_or(0, |log| {
-                let Unapplied { applied_at_start, past_commit, .. } = log.unapplied;
-                applied_at_start.saturating_add(past_commit)
-            }),
+            log_entries_left_out: snapshot.log.as_ref().map_or(0, |log| log.unapplied.count()),
             findings: pages.findings,
         }
     }

@@ -142,7 +142,7 @@ pub fn left_beside(source: &Source) -> Result<u64> {
     let Some(dir) = source.part_of() else { return Ok(0) };
     let whole = Source::open(dir, &Options::default())?;
     let unapplied = Snapshot::load(&whole, &Load::default())?.log.map(|log| log.unapplied);
-    Ok(unapplied.map_or(0, |log| log.applied_at_start.saturating_add(log.past_commit)))
+    Ok(unapplied.map_or(0, |log| log.count()))
 }
 
 /// The number of keys that are live at `cut` and whose leases are missing.

@@ -61,12 +61,11 @@ impl FromLog {
             let hint = "--uncommitted keep restores them too, --uncommitted drop leaves them out";
             return Err(Error::refused(what).hinted(hint));
         }
-        let all = log.unapplied.applied_at_start.saturating_add(unsure);
         Ok(Some(Self {
             name: facts.log_name.clone(),
             entries: log.applied,
             uncommitted: log.uncommitted,
-            left_out: all.saturating_sub(log.applied),
+            left_out: log.unapplied.count().saturating_sub(log.applied),
             after_gap: log.unapplied.after_gap,
             past_commit: unsure,
             from_index: log.from,
@@ -80,18 +79,17 @@ impl FromLog {
 /// Adds the warnings about the log.
 pub(super) fn warnings(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
     let Some(log) = facts.log else { return };
-    let (more, unsure) = (log.unapplied.applied_at_start, log.unapplied.past_commit);
     if log.uncommitted > 0 {
         let what = format!("{} restored", counted_are(log.uncommitted, "entry", " past the last commit on disk"));
         findings.push(Finding::warning(Code::Uncommitted, what).hint("other members that still run may not have them"));
     }
-    let left = more.saturating_add(unsure).saturating_sub(log.applied);
+    let left = log.unapplied.count().saturating_sub(log.applied);
     if left == 0 {
         return;
     }
     let what = if !facts.load.wal {
         format!("{} not in the db, and will be lost", counted_are(left, "entry", " of the log"))
-    } else if facts.load.uncommitted == Some(Uncommitted::Drop) && left == unsure {
+    } else if facts.load.uncommitted == Some(Uncommitted::Drop) && left == log.unapplied.past_commit {
         format!("{} left out, and will be lost", counted_are(left, "entry", " past the last commit on disk"))
     } else {
         format!("{} left out, after entry {}", counted_are(left, "entry", " of the log"), log.index)

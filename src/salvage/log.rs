@@ -176,8 +176,7 @@ pub(super) fn apply(
     let mut written = HashMap::new();
     let mut from_log =
         FromLog { from: replayed.from, index: replayed.index, applied: replayed.applied, ..FromLog::default() };
-    let counted = replayed.unapplied.applied_at_start.saturating_add(replayed.unapplied.past_commit);
-    from_log.left = counted.saturating_sub(replayed.applied);
+    from_log.left = replayed.unapplied.count().saturating_sub(replayed.applied);
     let mut beyond = salvage.beyond.iter().peekable();
     for record in snapshot.keyspace.log_records.records() {
         from_log.records = from_log.records.saturating_add(1);

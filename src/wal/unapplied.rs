@@ -36,6 +36,14 @@ pub struct Unapplied {
     pub after_gap: u64,
 }
 
+impl Unapplied {
+    /// The number of those that something leads to.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.applied_at_start.saturating_add(self.past_commit)
+    }
+}
+
 impl<'a> Log<'a> {
     /// What is in the log and not in a db whose consistent index is `consistent_index`, with so many `voters`
     /// (learners do not count; see [`Log::voters`]).
