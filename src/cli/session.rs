@@ -143,8 +143,8 @@ impl Session {
     /// Opens a backup for a command that reports the notes itself.
     pub(crate) fn open_quietly(&mut self, named: &Path, options: &Options) -> Result<Source> {
         self.note_stdin(named)?;
-        let source = Source::open(named, options).map_err(|error| with_newest(named, options, error))?;
-        self.evidence.as_mut().map_or(Ok(()), |evidence| evidence.opened(&source))?;
+        let source = open(named, options)?;
+        self.opened(&source)?;
         Ok(source)
     }
 
@@ -158,12 +158,13 @@ impl Session {
         if let [one] = &named[..] {
             return vec![self.open_quietly(one, options)];
         }
-        let opened: Vec<_> = named
-            .par_iter()
-            .map(|named| Source::open(named, options).map_err(|error| with_newest(named, options, error)))
-            .collect();
-        let mut note = |source: &Source| self.evidence.as_mut().map_or(Ok(()), |evidence| evidence.opened(source));
-        opened.into_iter().map(|source| source.and_then(|source| note(&source).map(|()| source))).collect()
+        let opened: Vec<_> = named.par_iter().map(|named| open(named, options)).collect();
+        opened.into_iter().map(|source| source.and_then(|source| self.opened(&source).map(|()| source))).collect()
+    }
+
+    /// Records an input that was opened.
+    fn opened(&mut self, input: &impl Input) -> Result<()> {
+        self.evidence.as_mut().map_or(Ok(()), |evidence| evidence.opened(input))
     }
 
     /// Notes that standard input is named, which is one backup and no more.
@@ -184,7 +185,7 @@ impl Session {
     fn raft(&mut self, named: &Path, open: impl FnOnce() -> Result<RaftFiles>) -> Result<RaftFiles> {
         self.note_stdin(named)?;
         let files = open()?;
-        self.evidence.as_mut().map_or(Ok(()), |evidence| evidence.opened(&files))?;
+        self.opened(&files)?;
         print_notes(&files);
         Ok(files)
     }
@@ -277,6 +278,10 @@ fn remote(_: &Global) -> Option<Remote> {
     None
 }
 
+fn open(named: &Path, options: &Options) -> Result<Source> {
+    Source::open(named, options).map_err(|error| with_newest(named, options, error))
+}
+
 /// `error`, with the newest good backup as the hint where `named` is a folder that holds several.
 fn with_newest(named: &Path, options: &Options, error: Error) -> Error {
     let (what, hint) = match error {
@@ -338,14 +343,13 @@ pub(crate) fn is_whole(source: &Source, snapshot: &Snapshot<'_>) -> bool {
 fn note_log(source: &Source, load: &Load, snapshot: &Snapshot<'_>) {
     let Some(log) = snapshot.log else { return };
     let note = |what: String| say!("note: {}: {what}", source.name());
-    let (more, unsure) = (log.unapplied.applied_at_start, log.unapplied.past_commit);
-    let left = more.saturating_add(unsure).saturating_sub(log.applied);
+    let left = log.unapplied.count().saturating_sub(log.applied);
     if log.applied > 0 {
         note(format!("{} applied that the db does not hold yet", counted_are(log.applied, "entry", " of the log")));
     }
     match load.uncommitted {
         _ if left == 0 => {}
-        None if unsure == left => {
+        None if log.unapplied.past_commit == left => {
             note(format!("{} past the last commit on disk and left out", counted_are(left, "entry", " of the log")));
             say!("hint: --uncommitted keep applies them too: etcd may have acknowledged these writes to clients");
         }
@@ -375,16 +379,21 @@ const SIGNALS: [i32; 3] = [signal_hook::consts::SIGINT, signal_hook::consts::SIG
 /// A flag that becomes true at ^C, so that a run can end and remove its files; a second ^C ends it at once.
 pub(crate) fn stop_at_signal() -> Arc<AtomicBool> {
     let stop = Arc::new(AtomicBool::new(false));
-    for signal in SIGNALS {
-        // Without a handler the default ends the run, and the next one tidies up.
-        let _ = signal_hook::flag::register_conditional_shutdown(signal, Exit::System as i32, Arc::clone(&stop));
-        let _ = signal_hook::flag::register(signal, Arc::clone(&stop));
-    }
+    at_signals(&stop, &stop);
     stop
 }
 
-/// As [`stop_at_signal`] for a run that has something to remove at its end, which no signal may prevent: a signal ends the run
-/// at once only while `at_once` is true, which it is at first.
+/// At a signal the run ends at once where `at_once` is true; `asked` becomes true.
+fn at_signals(at_once: &Arc<AtomicBool>, asked: &Arc<AtomicBool>) {
+    for signal in SIGNALS {
+        // Without a handler the default ends the run, and the next one tidies up.
+        let _ = signal_hook::flag::register_conditional_shutdown(signal, Exit::System as i32, Arc::clone(at_once));
+        let _ = signal_hook::flag::register(signal, Arc::clone(asked));
+    }
+}
+
+/// As [`stop_at_signal`] for a run that has something to remove at its end, which no signal may prevent: a signal ends
+/// the run at once only while `at_once` is true, which it is at first.
 pub(crate) struct Stop {
     pub(crate) asked: Arc<AtomicBool>,
     pub(crate) at_once: Arc<AtomicBool>,
@@ -393,11 +402,7 @@ pub(crate) struct Stop {
 impl Stop {
     pub(crate) fn at_signal() -> Self {
         let (asked, at_once) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(true)));
-        for signal in SIGNALS {
-            // as there
-            let _ = signal_hook::flag::register_conditional_shutdown(signal, Exit::System as i32, Arc::clone(&at_once));
-            let _ = signal_hook::flag::register(signal, Arc::clone(&asked));
-        }
+        at_signals(&at_once, &asked);
         Self { asked, at_once }
     }
 }
