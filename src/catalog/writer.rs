@@ -196,8 +196,8 @@ impl Writer {
         own(&self.path) || own(&self.work)
     }
 
-    /// The number of backups that are known in a file, where it has not changed since: `stamp` is that of now. With `keys`, where there are any to
-    /// open values with, a backup with values that no key has opened is not known yet.
+    /// The number of backups that are known in a file, where it has not changed since: `stamp` is that of now. With
+    /// `keys`, where there are any to open values with, a backup with values that no key has opened is not known yet.
     ///
     /// # Errors
     /// When the catalog cannot be read.

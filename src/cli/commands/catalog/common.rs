@@ -209,21 +209,23 @@ pub(super) fn stamp(file: &Path, options: &Options) -> Result<Stamp> {
     Stamp::of(file).map_err(|e| Error::io(file_name(file), "look at", e))
 }
 
-/// What an answer about the objects in backups does not know of.
-pub(super) struct Unsearched {
+/// What an answer about the objects in backups does not know.
+pub(super) struct Doubts {
     /// Damaged backups whose file is there.
     damaged: usize,
     /// Files that may be backups and could not be read.
     unread: usize,
+    /// Backups that may be of another branch.
+    undecided: Undecided,
 }
 
-impl Unsearched {
-    /// Their number.
-    pub(super) fn count(&self) -> usize {
+impl Doubts {
+    /// The number of files that are not searched.
+    pub(super) fn not_searched(&self) -> usize {
         self.damaged.saturating_add(self.unread)
     }
 
-    /// What they are; none where all is searched.
+    /// What is not searched; none where all is.
     pub(super) fn what(&self) -> Option<String> {
         let kinds = [(self.damaged, "damaged backup"), (self.unread, "unreadable file")];
         let counts: Vec<_> = kinds.into_iter().filter(|(n, _)| *n > 0).map(|(n, kind)| counted(n, kind)).collect();
@@ -232,42 +234,43 @@ impl Unsearched {
 
     /// Prints that an answer may be incomplete, which the exit status shows too.
     pub(super) fn note(&self) -> Exit {
-        let Some(what) = self.what() else { return Exit::Good };
+        let exit = self.undecided.note();
+        let Some(what) = self.what() else { return exit };
         say!("note: the answer may be incomplete: not searched: {what}");
         say!("hint: `etcdsnap catalog ls` lists them");
         Exit::Content
     }
 }
 
-/// What is not searched: of the clusters that are asked for, and of no known one.
-pub(super) fn unsearched(catalog: &Catalog, of: &Of) -> Unsearched {
+/// What is not known of the clusters that are asked for; of what is not searched, also what is of no known one.
+pub(super) fn doubts(catalog: &Catalog, of: &Of) -> Result<Doubts> {
+    let rows = of.rows(catalog)?;
+    let is_in = |holder: &&Holder| rows.iter().any(|row| holder.entry.lineages.contains(&row.number));
+    let undecided = Undecided::of(catalog, catalog.holders().iter().filter(is_in));
     let damaged = catalog.holders().iter().filter(|holder| holder.there && holder.entry.verdict == Verdict::Damaged);
     let may_be = |identity: Option<&str>| identity.is_none() || of.has(identity);
     let damaged = damaged.filter(|holder| may_be(holder.entry.identity.as_deref())).count();
     let unread = catalog.files().iter().filter(|(_, row)| row.error.is_some() && !row.missing).count();
-    Unsearched { damaged, unread }
+    Ok(Doubts { damaged, unread, undecided })
 }
 
-/// Prints what an answer about objects does not know: what is not searched, and which backups may be of another branch.
-pub(super) fn doubts(catalog: &Catalog, of: &Of) -> Result<Exit> {
-    let rows = of.rows(catalog)?;
-    let is_in = |holder: &&Holder| rows.iter().any(|row| holder.entry.lineages.contains(&row.number));
-    let exit = undecided(catalog, catalog.holders().iter().filter(is_in));
-    Ok(exit.max(unsearched(catalog, of).note()))
-}
+/// The files of backups that may be of another branch than the one that they are counted to.
+pub(super) struct Undecided(Vec<String>);
 
-/// Prints which of these backups may be of another branch than the one that they are counted to, which the exit status
-/// shows too.
-pub(super) fn undecided<'c>(catalog: &Catalog, holders: impl Iterator<Item = &'c Holder>) -> Exit {
-    let names: Vec<_> = holders.filter(|holder| catalog.is_undecided(holder)).map(one_file).collect();
-    let Some(first) = names.first() else { return Exit::Good };
-    let more = match names.len() {
-        1 => String::new(),
-        n => format!(" and {} more", n.saturating_sub(1)),
-    };
-    say!("note: counted to several branches of one cluster, and not known of which: {first}{more}");
-    say!("hint: every key that differed between the branches was written again before the backup was taken");
-    Exit::Content
+impl Undecided {
+    /// Those among `holders`.
+    pub(super) fn of<'c>(catalog: &Catalog, holders: impl Iterator<Item = &'c Holder>) -> Self {
+        Self(holders.filter(|holder| catalog.is_undecided(holder)).map(one_file).collect())
+    }
+
+    /// Prints that they may be, which the exit status shows too.
+    pub(super) fn note(&self) -> Exit {
+        let Some((first, others)) = self.0.split_first() else { return Exit::Good };
+        let more = if others.is_empty() { String::new() } else { format!(" and {} more", others.len()) };
+        say!("note: counted to several branches of one cluster, and not known of which: {first}{more}");
+        say!("hint: every key that differed between the branches was written again before the backup was taken");
+        Exit::Content
+    }
 }
 
 /// The backup that a person names by its path, the name of its file or a time.

@@ -9,7 +9,7 @@ use etcdsnap::{
 };
 use serde::Serialize;
 
-use super::common::{Db, Had, Of, Row, What, below, display, doubts, each, minute, one_file, unsearched};
+use super::common::{Db, Had, Of, Row, What, below, display, doubts, each, minute, one_file};
 use crate::{
     args::ReportFormat,
     failure::{Exit, Failure},
@@ -109,10 +109,10 @@ impl Find {
             items.extend(objects.into_iter().map(one));
             Ok(())
         })?;
-        let unsearched = unsearched(&catalog, &self.of);
+        let doubts = doubts(&catalog, &self.of)?;
         if items.is_empty() {
             let what = format!("no backup in the catalog holds {}", self.what.words());
-            let hint = match unsearched.what() {
+            let hint = match doubts.what() {
                 None => "an object that was created and deleted between two backups is in neither of them".to_owned(),
                 Some(what) => {
                     format!("not searched: {what}; `etcdsnap salvage FILE --list` lists what is in a damaged backup")
@@ -123,7 +123,7 @@ impl Find {
         match self.output {
             ReportFormat::Json => {
                 let items = items.into_iter().map(|(_, one, _)| one).collect();
-                render::json(&mut session.out, &Document { items, not_indexed: unsearched.count() }, false)?;
+                render::json(&mut session.out, &Document { items, not_indexed: doubts.not_searched() }, false)?;
             }
             ReportFormat::Text => {
                 for (at, (row, one, object)) in items.iter().enumerate() {
@@ -134,7 +134,7 @@ impl Find {
                 }
             }
         }
-        Ok(doubts(&catalog, &self.of)?)
+        Ok(doubts.note())
     }
 }
 

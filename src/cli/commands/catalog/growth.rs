@@ -111,7 +111,7 @@ impl GrowthCommand {
         if self.output == ReportFormat::Json {
             render::json(&mut session.out, &Document { items }, false)?;
         }
-        Ok(doubts(&catalog, &self.of)?)
+        Ok(doubts(&catalog, &self.of)?.note())
     }
 }
 

@@ -71,7 +71,7 @@ impl History {
                 _ => {}
             }
         }
-        let mut exit = doubts(&catalog, &self.of)?;
+        let mut exit = doubts(&catalog, &self.of)?.note();
         // Those were removed on purpose, or replaced: the answer is all that the backups of now hold.
         if removed > 0 {
             say!("note: backups that may have held more revisions of it, and were removed or replaced: {removed}");

@@ -7,7 +7,7 @@ use etcdsnap::{
 };
 
 use super::{
-    common::{Db, Of, file, minute, rows, since, undecided},
+    common::{Db, Of, Undecided, file, minute, rows, since},
     ls::{One, is_good},
 };
 use crate::{
@@ -88,7 +88,7 @@ impl Which {
                 }
             }
         }
-        exit = exit.max(undecided(&catalog, items.iter().map(|(_, holder)| *holder)));
+        exit = exit.max(Undecided::of(&catalog, items.iter().map(|(_, holder)| *holder)).note());
         match self.output {
             Format::Table => {
                 for (row, holder) in items {

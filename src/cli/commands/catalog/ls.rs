@@ -7,7 +7,7 @@ use etcdsnap::{
 };
 use serde::Serialize;
 
-use super::common::{Db, Of, age, file, minute, rows, short, since, undecided};
+use super::common::{Db, Of, Undecided, age, file, minute, rows, short, since};
 use crate::{
     args::Format,
     failure::{Exit, Failure},
@@ -112,7 +112,7 @@ impl Ls {
                 }
                 columns.finish(&mut session.out)?;
                 // Such a backup is listed without a branch, so the list is not wrong.
-                let _ = undecided(&catalog, holders);
+                let _ = Undecided::of(&catalog, holders).note();
                 for (_, error, missing) in unread {
                     let error = error.lines().next().unwrap_or_default().to_owned();
                     let missing = if missing { " (missing)" } else { "" };

@@ -79,7 +79,7 @@ impl Rows {
             return Err(Error::not_found(what.trim_end().to_owned()).into());
         }
         out.end(session)?;
-        Ok(doubts(&catalog, &self.of)?)
+        Ok(doubts(&catalog, &self.of)?.note())
     }
 
     /// Writes the table of backups.
