@@ -88,16 +88,15 @@ pub(super) fn ca_bundles(sides: Sides<'_>) -> Vec<Subject<'_>> {
     let mut all = Vec::new();
     for kind in [API_SERVICE, DEFINITION, MUTATING, VALIDATING] {
         for (id, then, now) in sides.both(kind) {
-            let bundle = |client: &'_ Value<'static>| client.get("caBundle").cloned();
-            let api = |known: &Known<'_>| known.at(&["spec", "caBundle"]).cloned();
+            const OF_API: &[&str] = &["spec", "caBundle"];
             let mut names = BTreeSet::new();
-            if api(then) != api(now) {
+            if then.at(OF_API) != now.at(OF_API) {
                 names.insert("");
             }
             let newer = clients(now, true);
             for (name, client) in clients(then, true) {
                 let other = newer.iter().find(|(of, _)| *of == name);
-                if other.is_some_and(|(_, other)| bundle(other) != bundle(client)) {
+                if other.is_some_and(|(_, other)| other.get("caBundle") != client.get("caBundle")) {
                     names.insert(name);
                 }
             }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{
     super::{
         danger::Subject,
-        inventory::{Inventory, Known},
+        inventory::{Id, Inventory, Known},
         kinds::{ACCOUNT, CONFIG_MAP, SECRET},
     },
     sides::Sides,
@@ -68,13 +68,16 @@ pub(super) fn authorities(sides: Sides<'_>) -> Vec<Subject<'_>> {
     others.map(|(id, ..)| Subject::plain(id)).collect()
 }
 
+/// The token Secrets, each with the id of the key that signed the token.
+fn keys<'i>(of: &'i Inventory<'i>) -> impl Iterator<Item = (&'i Id<'i>, &'i str)> {
+    of.each(SECRET).map(|(id, known)| (id, known.text(&["keyId"]))).filter(|(_, key)| !key.is_empty())
+}
+
 /// The keys that sign the tokens of now are known by the tokens alone: without one, nothing is known.
 pub(super) fn account_keys(sides: Sides<'_>) -> Vec<Subject<'_>> {
-    let key = |known: &Known<'_>| known.text(&["keyId"]).to_owned();
-    let now: BTreeSet<_> = sides.now.each(SECRET).map(|(_, known)| key(known)).filter(|id| !id.is_empty()).collect();
-    let signed = sides.backup.each(SECRET).filter(|_| !now.is_empty());
-    let lost = signed.filter(|(_, known)| !key(known).is_empty() && !now.contains(&key(known)));
-    lost.map(|(id, known)| Subject::new(id, &[format!("key {}", key(known))])).collect()
+    let now: BTreeSet<_> = keys(sides.now).map(|(_, key)| key).collect();
+    let lost = keys(sides.backup).filter(|(_, key)| !now.is_empty() && !now.contains(key));
+    lost.map(|(id, key)| Subject::new(id, &[format!("key {key}")])).collect()
 }
 
 pub(super) fn accounts(sides: Sides<'_>) -> Vec<Subject<'_>> {
@@ -88,11 +91,7 @@ pub(super) fn encryption_keys(sides: Sides<'_>) -> Vec<Subject<'_>> {
 }
 
 pub(super) fn bootstrap_data(sides: Sides<'_>) -> Vec<Subject<'_>> {
-    let differs =
-        |of: &Inventory<'_>| sides.now.whole && !of.bootstrap.is_empty() && of.bootstrap != sides.now.bootstrap;
-    if !differs(sides.backup) {
-        return Vec::new();
-    }
-    let keys = sides.backup.bootstrap.keys();
+    let (then, now) = (&sides.backup.bootstrap, &sides.now.bootstrap);
+    let keys = then.keys().filter(|_| sides.now.whole && then != now);
     keys.map(|key| Subject::other(crate::bytes::escape(key))).collect()
 }

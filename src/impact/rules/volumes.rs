@@ -10,7 +10,6 @@ use super::{
     },
     sides::{Sides, then_and_now},
 };
-use crate::k8s::Value;
 
 /// Members of a volume's spec that can name its disk.
 const DISKS: [(&str, &str); 9] = [
@@ -74,7 +73,7 @@ pub(super) fn claims(sides: Sides<'_>) -> Vec<Subject<'_>> {
 fn attachments<'i>(of: &'i Inventory<'i>) -> BTreeMap<&'i str, Vec<(&'i Id<'i>, &'i str)>> {
     let mut all: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for (id, known) in of.each(ATTACHMENT) {
-        let volume = known.at(&["spec", "source", "persistentVolumeName"]).and_then(Value::as_str).unwrap_or_default();
+        let volume = known.text(&["spec", "source", "persistentVolumeName"]);
         all.entry(volume).or_default().push((id, known.text(&["spec", "nodeName"])));
     }
     all
