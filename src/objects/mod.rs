@@ -19,6 +19,7 @@ mod former;
 mod joined;
 mod list;
 mod namespaces;
+mod near;
 mod pick;
 mod time;
 
