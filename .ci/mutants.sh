@@ -3,7 +3,7 @@
 #
 #   .ci/mutants.sh [COUNT [SEED [FIRST]]]       200000 mutants, seed 1, from number 0
 #
-# A call must end with an exit status of ours: no panic (a caught one counts), no signal, within 10 s, with less than 1 GiB
+# A call must end with an exit status of ours: no panic (a caught one counts), no signal, within 10 s of CPU, with less than 1 GiB
 # of memory besides maps, and with the same output twice. It prints the counts. What ended badly is kept in
 # target/mutants/SEED-NUMBER with the call; `.ci/mutants.sh 1 SEED NUMBER` makes it again.
 # ETCDSNAP_MUTANTS_TWICE=4 makes every fourth call twice, and the others once. With $ETCDSNAP_PEERS, logs that real etcds

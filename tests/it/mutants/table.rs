@@ -66,19 +66,6 @@ enum End {
     Hang,
 }
 
-/// CPU time after which a command is taken to hang, in seconds: on a busy machine, any of them may take long.
-const CPU: u64 = 10;
-/// Time after which it is, too, if it waits without end.
-const WAITS: Duration = Duration::from_secs(300);
-
-/// Seconds of CPU that a process has had.
-fn cpu(pid: u32) -> u64 {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let after_name = stat.rsplit(") ").next().unwrap_or_default();
-    // of the user and of the system, in ticks of which Linux shows a hundred a second
-    after_name.split(' ').skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum::<u64>() / 100
-}
-
 /// Runs a command that gets a copy of the file, for some write to it.
 fn end(command: &mut Command) -> End {
     let errors = tempfile::tempfile().unwrap();
@@ -88,7 +75,7 @@ fn end(command: &mut Command) -> End {
     let status = loop {
         match child.try_wait().unwrap() {
             Some(status) => break status,
-            None if cpu(child.id()) > CPU || start.elapsed() > WAITS => {
+            None if super::child::hangs(child.id(), start) => {
                 let _ = child.kill();
                 let _ = child.wait();
                 return End::Hang;
