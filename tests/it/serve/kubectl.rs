@@ -3,11 +3,13 @@
 
 use std::{
     collections::HashMap,
+    path::Path,
     process::{Command, Output},
     sync::Mutex,
     thread,
 };
 
+use super::etcd::restored;
 use crate::{
     common::{Peers, apiserver::Apiserver, serving::Serving},
     kubectl_calls::{self, Call, difference},
@@ -35,6 +37,17 @@ pub fn compare(peers: &Peers, server: &Apiserver<'_>, snapshot: &str, got: &Hash
     let gets = gets.map(|line| Call::new(format!("get {line}"), None));
     let calls: Vec<Call> = kubectl_calls::calls(CALLS).into_iter().chain(gets).collect();
     assert!(calls.len() >= 150, "{}", calls.len());
+    compare_calls(peers, server, &serving, &calls, got)
+}
+
+/// Compares these calls, and the schemas.
+fn compare_calls(
+    peers: &Peers,
+    server: &Apiserver<'_>,
+    serving: &Serving,
+    calls: &[Call],
+    got: &HashMap<String, Output>,
+) -> Vec<String> {
     let (next, wrong) = (Mutex::new(calls.iter()), Mutex::new(Vec::new()));
     thread::scope(|scope| {
         for _ in 0..4 {
@@ -45,7 +58,7 @@ pub fn compare(peers: &Peers, server: &Apiserver<'_>, snapshot: &str, got: &Hash
                     let args: Vec<&str> = call.args.iter().map(String::as_str).collect();
                     let asked = || server.try_kubectl(&args, "");
                     let theirs = cached.cloned().unwrap_or_else(asked);
-                    let ours = kubectl(peers, &serving, &call.args);
+                    let ours = kubectl(peers, serving, &call.args);
                     let how = if is_same_json(&ours, &theirs) { None } else { difference(&ours, &theirs, false) };
                     match (how, &call.differs) {
                         (None, None) | (Some(_), Some(_)) => {}
@@ -57,7 +70,7 @@ pub fn compare(peers: &Peers, server: &Apiserver<'_>, snapshot: &str, got: &Hash
         }
     });
     let mut wrong = wrong.into_inner().unwrap();
-    wrong.extend(schemas(server, &serving));
+    wrong.extend(schemas(server, serving));
     wrong
 }
 
@@ -101,6 +114,37 @@ fn is_same_json(ours: &Output, theirs: &Output) -> bool {
     };
     let (ours, theirs) = (document(ours), document(theirs));
     ours.is_some() && ours == theirs
+}
+
+/// Compares what `serve` and a kube-apiserver answer of a backup whose values are encrypted, both with its configuration.
+#[track_caller]
+fn same_with_keys(peers: &Peers, fixture: &str, keys: &str, own: &'static str) {
+    let path = |name: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name).display().to_string();
+    let (_dir, etcd) = restored(peers, "36", Path::new(&path(fixture)));
+    let server = Apiserver::start_flagged(peers, &etcd, &["--encryption-provider-config".to_owned(), path(keys)]);
+    // with what the API server writes when it starts
+    let dir = tempfile::tempdir().unwrap();
+    let snapshot = dir.path().join(fixture).display().to_string();
+    etcd.ctl(&["snapshot", "save", &snapshot]);
+    let serving = Serving::start(&[&snapshot, "--reveal", "--encryption-config", &path(keys)]);
+    // the others do not differ where there is nothing that they show
+    let calls: Vec<Call> = kubectl_calls::calls(CALLS).into_iter().filter(|call| call.differs.is_none()).collect();
+    let calls: Vec<Call> = kubectl_calls::calls(own).into_iter().chain(calls).collect();
+    assert!(calls.len() >= 150, "{}", calls.len());
+    let wrong = compare_calls(peers, &server, &serving, &calls, &HashMap::new());
+    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), calls.len(), wrong.join("\n\n"));
+}
+
+#[test]
+fn same_answers_of_encrypted_values_after_four_rotations() {
+    let Some(peers) = Peers::find_kube("same_answers_of_encrypted_values_after_four_rotations") else { return };
+    same_with_keys(&peers, "encrypted.db", "encryption.yaml", include_str!("calls_encrypted.txt"));
+}
+
+#[test]
+fn same_answers_of_a_later_backup() {
+    let Some(peers) = Peers::find_kube("same_answers_of_a_later_backup") else { return };
+    same_with_keys(&peers, "kube-later.db", "kube-later.yaml", include_str!("calls_later.txt"));
 }
 
 #[test]
