@@ -14,9 +14,12 @@ use std::{
 
 use serde_json::{Map, Value, json};
 
-use crate::serve::{
-    catalog::{Catalog, GroupVersion, Served},
-    document::api_version,
+use crate::{
+    k8s::Resource,
+    serve::{
+        catalog::{Catalog, GroupVersion, Served},
+        document::api_version,
+    },
 };
 
 /// The schemas of the built-in kinds by their names.
@@ -51,9 +54,9 @@ pub(super) fn document(catalog: &Catalog, group: &str, version: &str) -> Option<
     for served in &found.resources {
         match &served.schema {
             Some(schema) => {
-                let name = own_name(served);
-                schemas.insert(name, of_custom(served, schema));
-                wanted.insert(OBJECT_META.to_owned());
+                schemas.insert(own_name(served), of_custom(served, schema));
+                schemas.insert(list_name(served), list_of_custom(served));
+                wanted.extend([OBJECT_META, LIST_META].map(str::to_owned));
             }
             None => {
                 let named = builtin.iter().filter(|(_, schema)| is_of(schema, served));
@@ -79,6 +82,7 @@ pub(super) fn document(catalog: &Catalog, group: &str, version: &str) -> Option<
 /// How a schema is referred to.
 const SCHEMAS: &str = "#/components/schemas/";
 const OBJECT_META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta";
+const LIST_META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta";
 
 /// The schemas of the built-in kinds; none where they cannot be unpacked, which a test rules out.
 fn schemas() -> Map<String, Value> {
@@ -104,20 +108,65 @@ fn own_name(served: &Served) -> String {
     format!("{}.{}.{}", parts.join("."), served.version, served.resource.kind)
 }
 
+/// The name of the schema of its lists.
+fn list_name(served: &Served) -> String {
+    format!("{}List", own_name(served))
+}
+
 /// The schema of a custom kind, with what all kinds have.
 fn of_custom(served: &Served, schema: &Value) -> Value {
     let mut schema = schema.clone();
-    let Some(root) = schema.as_object_mut() else { return schema };
-    root.insert("x-kubernetes-group-version-kind".to_owned(), json!([kind_of(served)]));
+    if let Some(root) = schema.as_object_mut() {
+        with_type(root, served, &kind_of(served));
+        let properties = root.entry("properties").or_insert_with(|| json!({}));
+        if let Some(properties) = properties.as_object_mut() {
+            properties.insert("metadata".to_owned(), meta(METADATA, OBJECT_META));
+        }
+    }
+    schema
+}
+
+/// The schema of the lists of a custom kind (`buildListSchema`).
+fn list_of_custom(served: &Served) -> Value {
+    let Resource { kind, plural, .. } = &served.resource;
+    let items = json!({
+        "type": "array", "items": {"$ref": format!("{SCHEMAS}{}", own_name(served))},
+        "description": format!("List of {plural}. More info: {CONVENTIONS}"),
+    });
+    let mut schema = json!({
+        "type": "object", "required": ["items"], "description": format!("{kind}List is a list of {kind}"),
+        "properties": {"items": items, "metadata": meta(LIST_METADATA, LIST_META)},
+    });
+    if let Some(root) = schema.as_object_mut() {
+        let kind = json!({"group": served.group, "kind": format!("{kind}List"), "version": served.version});
+        with_type(root, served, &kind);
+    }
+    schema
+}
+
+/// Adds what names the kind, and the fields that a client can select by.
+fn with_type(root: &mut Map<String, Value>, served: &Served, kind: &Value) {
+    marked(root, served, kind);
     let properties = root.entry("properties").or_insert_with(|| json!({}));
     if let Some(properties) = properties.as_object_mut() {
         let text = |what: &str| json!({"type": "string", "description": what});
         properties.insert("apiVersion".to_owned(), text(API_VERSION));
         properties.insert("kind".to_owned(), text(KIND));
-        let reference = json!([{"$ref": format!("{SCHEMAS}{OBJECT_META}")}]);
-        properties.insert("metadata".to_owned(), json!({"description": METADATA, "allOf": reference}));
     }
-    schema
+}
+
+/// Adds the marks of a kind.
+fn marked(root: &mut Map<String, Value>, served: &Served, kind: &Value) {
+    root.insert("x-kubernetes-group-version-kind".to_owned(), json!([kind]));
+    if !served.selectable.is_empty() {
+        let paths: Vec<_> = served.selectable.iter().map(|path| json!({"fieldPath": path})).collect();
+        root.insert("x-kubernetes-selectable-fields".to_owned(), Value::Array(paths));
+    }
+}
+
+/// A reference with a description.
+fn meta(what: &str, name: &str) -> Value {
+    json!({"description": what, "allOf": [{"$ref": format!("{SCHEMAS}{name}")}]})
 }
 
 // in the words of the API server
@@ -126,6 +175,9 @@ const API_VERSION: &str = "APIVersion defines the versioned schema of this repre
     https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources";
 const KIND: &str = "Kind is a string value representing the REST resource this object represents. Servers may infer this \
     from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: \
+    https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds";
+const CONVENTIONS: &str = "https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md";
+const LIST_METADATA: &str = "Standard list metadata. More info: \
     https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds";
 const METADATA: &str = "Standard object's metadata. More info: \
     https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata";

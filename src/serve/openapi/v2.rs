@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{SCHEMAS, kind_of, of_custom, own_name, paths, schemas};
+use super::{SCHEMAS, kind_of, list_name, list_of_custom, marked, of_custom, own_name, paths, schemas};
 use crate::serve::{catalog::Catalog, openapi::gnostic};
 
 /// The media type in which client-go asks for the document.
@@ -36,13 +36,18 @@ fn document(catalog: &Catalog, version: &str) -> Value {
         if let Some(schema) = &served.schema {
             let mut schema = schema.clone();
             let schema = match is(&schema, "x-kubernetes-preserve-unknown-fields") {
-                true => json!({"type": "object", "x-kubernetes-group-version-kind": [kind_of(served)]}),
+                true => {
+                    let mut open = Map::from_iter([("type".to_owned(), json!("object"))]);
+                    marked(&mut open, served, &kind_of(served));
+                    Value::Object(open)
+                }
                 false => {
                     structural(&mut schema);
                     of_custom(served, &schema)
                 }
             };
             wanted.insert(own_name(served), schema);
+            wanted.insert(list_name(served), list_of_custom(served));
         }
     }
     for (group, version) in versions() {

@@ -9,6 +9,8 @@ use std::{
     thread,
 };
 
+use serde_json::Value;
+
 use super::etcd::restored;
 use crate::{
     common::{Peers, apiserver::Apiserver, serving::Serving},
@@ -74,36 +76,43 @@ fn compare_calls(
     wrong
 }
 
-/// The schemas of OpenAPI v2 that differ.
+/// The schemas of OpenAPI that differ: all of v2, and of v3 those of groups with custom kinds.
 fn schemas(server: &Apiserver<'_>, serving: &Serving) -> Vec<String> {
-    let definitions = |text: &str| {
-        let mut document: serde_json::Value = serde_json::from_str(text).unwrap();
-        let definitions = document["definitions"].as_object_mut().map(std::mem::take).unwrap();
-        definitions.into_iter().collect::<std::collections::BTreeMap<_, _>>()
-    };
-    let ours = definitions(&serving.get("/openapi/v2").body);
-    let theirs = definitions(&server.kubectl(&["get", "--raw", "/openapi/v2"]));
-    assert!(ours.len() > 580, "{}", ours.len());
+    let theirs = |path: &str| serde_json::from_str::<Value>(&server.kubectl(&["get", "--raw", path])).unwrap();
     let mut wrong = Vec::new();
-    for (name, mut ours) in ours {
-        let mut theirs = theirs.get(&name).cloned().unwrap_or_default();
-        // theirs are of every group
-        if name.ends_with(".DeleteOptions") || name.ends_with(".WatchEvent") {
-            for schema in [&mut ours, &mut theirs] {
-                schema["x-kubernetes-group-version-kind"] = serde_json::Value::Null;
-            }
-        }
-        if ours != theirs {
-            wrong.push(format!("openapi v2 {name}\nours: {ours}\ntheirs: {theirs}"));
-        }
+    let ours = serving.json("/openapi/v2")["definitions"].take();
+    assert!(ours.as_object().unwrap().len() > 580, "{}", ours.as_object().unwrap().len());
+    differing("v2", ours, &theirs("/openapi/v2")["definitions"], &mut wrong);
+    let index = serving.json("/openapi/v3");
+    let custom = index["paths"].as_object().unwrap().keys().filter(|path| path.contains("acme.io/"));
+    for path in custom.map(|path| format!("/openapi/v3/{path}")) {
+        let ours = serving.json(&path)["components"]["schemas"].take();
+        assert!(ours.as_object().unwrap().keys().any(|name| name.ends_with("List")), "{ours}");
+        differing(&path, ours, &theirs(&path)["components"]["schemas"], &mut wrong);
     }
     wrong
+}
+
+/// Adds those of our schemas that differ from theirs.
+fn differing(of: &str, mut ours: Value, theirs: &Value, wrong: &mut Vec<String>) {
+    for (name, ours) in ours.as_object_mut().unwrap() {
+        let mut theirs = theirs[name].clone();
+        // theirs are of every group
+        if name.ends_with(".DeleteOptions") || name.ends_with(".WatchEvent") {
+            for schema in [&mut *ours, &mut theirs] {
+                schema["x-kubernetes-group-version-kind"] = Value::Null;
+            }
+        }
+        if *ours != theirs {
+            wrong.push(format!("openapi {of} {name}\nours: {ours}\ntheirs: {theirs}"));
+        }
+    }
 }
 
 /// Whether both have printed the same document, in whatever order of names; revisions of lists count from another state.
 fn is_same_json(ours: &Output, theirs: &Output) -> bool {
     let document = |output: &Output| {
-        let mut value = serde_json::from_slice::<serde_json::Value>(&output.stdout).ok()?;
+        let mut value = serde_json::from_slice::<Value>(&output.stdout).ok()?;
         if value["kind"].as_str().is_some_and(|kind| kind.ends_with("List"))
             && let Some(metadata) = value["metadata"].as_object_mut()
         {
