@@ -4,7 +4,7 @@
 //!
 //! - it is in the keyspace when the tree reaches it, or when it is newer than the last compaction, which is all that
 //!   removes records;
-//! - nothing newer is missing when every revision after it is there. Below the last compaction nothing has to be: that
+//! - nothing newer is missing when every revision after it is there, and the last transaction is whole. Below the last compaction nothing has to be: that
 //!   has left the newest record of each key and no other, so what is left there is the newest.
 //!
 //! What is not proved is *likely*.
@@ -43,6 +43,8 @@ pub enum Rule {
     Gap,
     /// Later revisions than all that were found may be lost.
     Open,
+    /// The last transaction may lack its end.
+    Unfinished,
     /// Pages of the file are of different times.
     Mixed,
     /// No tree reaches it, so a compaction may have removed it.
@@ -79,6 +81,8 @@ pub struct Horizon {
     pub begins: bool,
     /// Whether nothing can be missing after the last record that was found.
     pub closed: bool,
+    /// Whether the last transaction may lack its end, as in a copy of a db in use.
+    pub unfinished: bool,
     /// Whether pages are of different times, as in a copy of a db in use.
     pub mixed: bool,
 }
@@ -123,6 +127,21 @@ impl Judged {
     }
 }
 
+/// The records from which on nothing newer can be missing.
+#[derive(Clone, Copy)]
+struct From {
+    /// Because of gaps.
+    doubted: usize,
+    /// Because the last transaction may lack its end, which changes none of the keys that it has changed.
+    unfinished: usize,
+}
+
+/// The place of the first record of the last transaction.
+fn last_transaction(entries: &[Entry]) -> usize {
+    let last = entries.iter().rev().find(|entry| !entry.removed).map_or(0, |entry| entry.revision.main);
+    entries.partition_point(|entry| entry.revision.main < last)
+}
+
 /// Judges `entries`, which are in order and change the keys from 0 to `keys`.
 #[must_use]
 pub fn judge(entries: &[Entry], keys: u32, horizon: &Horizon) -> Judged {
@@ -134,8 +153,10 @@ pub fn judge(entries: &[Entry], keys: u32, horizon: &Horizon) -> Judged {
     }
     let mut judged = Judged { newest, ..Judged::default() };
     let doubted = judged.find_gaps(entries, horizon);
+    let unfinished = if horizon.unfinished { last_transaction(entries) } else { 0 };
+    let from = From { doubted, unfinished };
     judged.verdicts =
-        (0_usize..).zip(entries).map(|(at, entry)| judged.judge(entries, horizon, doubted, at, entry)).collect();
+        (0_usize..).zip(entries).map(|(at, entry)| judged.judge(entries, horizon, from, at, entry)).collect();
     judged
 }
 
@@ -192,7 +213,7 @@ impl Judged {
         self.missing_below = self.missing_below.saturating_add(end.saturating_sub(first).max(0).cast_unsigned());
     }
 
-    fn judge(&self, entries: &[Entry], horizon: &Horizon, doubted: usize, at: usize, entry: &Entry) -> (Verdict, Rule) {
+    fn judge(&self, entries: &[Entry], horizon: &Horizon, from: From, at: usize, entry: &Entry) -> (Verdict, Rule) {
         if entry.key == NO_KEY {
             return (Verdict::Superseded, Rule::Bump);
         }
@@ -210,8 +231,9 @@ impl Judged {
             () if entry.erased => (Verdict::Likely, Rule::Erased),
             () if horizon.mixed => (Verdict::Likely, Rule::Mixed),
             () if !in_keyspace => (Verdict::Likely, Rule::Stale),
-            () if at < doubted || horizon.finished.is_none() => (Verdict::Likely, Rule::Gap),
+            () if at < from.doubted || horizon.finished.is_none() => (Verdict::Likely, Rule::Gap),
             () if !horizon.closed => (Verdict::Likely, Rule::Open),
+            () if at < from.unfinished => (Verdict::Likely, Rule::Unfinished),
             () if entry.reached => (Verdict::Proved, Rule::Reachable),
             () => (Verdict::Proved, Rule::Dense),
         }

@@ -152,6 +152,8 @@ pub struct Revisions {
     pub missing_below: Option<u64>,
     /// Whether later ones may be lost, too.
     pub open: bool,
+    /// Whether the end of the last transaction may be lost.
+    pub unfinished: bool,
     /// What is missing, the first hundred.
     pub gaps: Vec<GapRange>,
     /// How many gaps there are.
@@ -283,6 +285,7 @@ impl Report {
                 missing: horizon.finished.map(|_| judged.missing),
                 missing_below: horizon.finished.map(|_| judged.missing_below),
                 open: !horizon.closed || horizon.mixed,
+                unfinished: horizon.unfinished,
                 gaps: gaps.collect(),
                 gap_count: judged.gaps.len(),
             },

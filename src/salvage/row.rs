@@ -90,6 +90,7 @@ impl Row<'_> {
             Rule::Dense => "newer than the last compaction, and no later revision is missing",
             Rule::Gap => "later revisions are missing",
             Rule::Open => "revisions after the last one found may be lost",
+            Rule::Unfinished => "the last transaction may lack its end",
             Rule::Mixed => "the pages are of different times",
             Rule::Stale => "not in the tree: a compaction may have removed it",
             Rule::Erased => "its page is broken: parts of the value may be lost",

@@ -196,7 +196,7 @@ impl<'a> Salvage<'a> {
             Some(_) => {
                 let known = self.horizon(false);
                 let finished = known.finished.or(self.roots.is_empty().then_some(-1));
-                Horizon { finished, closed: true, mixed: false, ..known }
+                Horizon { finished, closed: true, unfinished: false, mixed: false, ..known }
             }
         };
         self.judged = judge(&self.set.entries, self.set.keys, &self.horizon);
@@ -231,6 +231,8 @@ impl<'a> Salvage<'a> {
             scheduled: main(root.scheduled),
             begins: walked.begins && self.latest,
             closed: self.latest && walked.head == Some(last) && (root.of_meta || self.is_accounted_for()),
+            // A snapshot was copied by one transaction of bbolt.
+            unfinished: self.trailer.is_none() && may_lack_its_end(&set.entries),
             mixed: newer || replaced || self.far > 0 || !self.others.is_empty() || (root.of_meta && !self.latest),
         }
     }
@@ -283,8 +285,21 @@ impl<'a> Salvage<'a> {
     #[must_use]
     pub fn is_complete(&self) -> bool {
         let proved = |(verdict, _): &(Verdict, Rule)| !matches!(verdict, Verdict::Likely | Verdict::Conflicting);
-        let certain = self.horizon.closed && !self.horizon.mixed && self.horizon.finished.is_some();
+        let Horizon { closed, unfinished, mixed, .. } = self.horizon;
+        let certain = closed && !unfinished && !mixed && self.horizon.finished.is_some();
         let missing = self.judged.gaps.len() as u64 | self.judged.missing_below;
         certain && self.walked.holes == 0 && missing == 0 && self.judged.verdicts.iter().all(proved)
     }
+}
+
+/// Whether the last of the records, which are in order, may be in the middle of its transaction: the page that it is on may be
+/// newer than the pages before, and the page that follows it be lost. That is so where other transactions have several
+/// records: with puts, or with deletions only, as those of a lease that expires, where the last record is a deletion.
+fn may_lack_its_end(entries: &[Entry]) -> bool {
+    let Some(last) = entries.iter().rev().find(|entry| !entry.removed) else { return false };
+    let (before, after) = (entries.iter(), entries.iter().skip(1));
+    before.zip(after).any(|(before, after)| {
+        let puts = !before.tombstone || !after.tombstone;
+        before.revision.main == after.revision.main && (puts || last.tombstone)
+    })
 }

@@ -5,7 +5,8 @@
 use super::{Entry, Gap, Horizon, Judged, RootOf, Rule, Set, Verdict, Walked, cover::Cover, judge, latest};
 use crate::{bolt::PageId, etcd::Revision};
 
-const SURE: Horizon = Horizon { finished: Some(-1), scheduled: -1, begins: true, closed: true, mixed: false };
+const SURE: Horizon =
+    Horizon { finished: Some(-1), scheduled: -1, begins: true, closed: true, unfinished: false, mixed: false };
 
 /// A record that the tree reaches, and that the next one follows at once.
 fn put(main: i64, key: u32) -> Entry {
@@ -115,6 +116,9 @@ fn doubt_about_the_whole_is_doubt_about_each() {
     ] {
         assert!(verdicts(&entries, horizon).iter().all(|of| *of == (Verdict::Likely, rule)));
     }
+    // The last transaction writes none of its keys again.
+    let both = verdicts(&entries, Horizon { unfinished: true, ..SURE });
+    assert_eq!(both, [(Verdict::Likely, Rule::Unfinished), (Verdict::Proved, Rule::Reachable)]);
 }
 
 #[test]
@@ -187,8 +191,14 @@ fn no_loss_makes_an_old_value_proved() {
             here.linked &= next.is_some_and(|(_, reached)| reached == here.reached);
         }
         let at_end = history.last().is_some_and(|of| of.revision.main == head && of.reached);
-        let horizon =
-            Horizon { finished: Some(compacted), scheduled: compacted, begins: true, closed: at_end, mixed: false };
+        let horizon = Horizon {
+            finished: Some(compacted),
+            scheduled: compacted,
+            begins: true,
+            closed: at_end,
+            unfinished: false,
+            mixed: false,
+        };
         let judged = judge(&history, keys, &horizon);
         for (entry, (verdict, rule)) in history.iter().zip(&judged.verdicts) {
             if *verdict == Verdict::Proved {
@@ -302,6 +312,7 @@ fn no_stale_root_makes_an_old_value_proved() {
             scheduled: compacted,
             begins: walked.begins && is_latest,
             closed: is_latest && walked.head == Some(last) && of_meta,
+            unfinished: false,
             mixed: newer || (of_meta && !is_latest),
         };
         let judged = judge(&set.entries, keys, &horizon);

@@ -111,6 +111,20 @@ pub fn db(peers: &Peers, version: &str, seed: u64, steps: usize) -> Vec<u8> {
     fs::read(data.join("member/snap/db")).unwrap()
 }
 
+/// The db of a member whose last transaction puts four keys that were there before.
+pub fn ends_with_a_transaction(peers: &Peers, version: &str, seed: u64) -> Vec<u8> {
+    let etcd = start(peers, version);
+    write(&etcd, seed, 600);
+    let put = |value: &str, n| json!({"key": b64(&format!("/registry/leases/hot-{n}")), "value": b64(value)});
+    for n in 0..4 {
+        Gateway::new(&etcd.endpoint).ask("/v3/kv/put", &put("before", n)).unwrap();
+    }
+    let puts: Vec<_> = (0..4).map(|n| json!({"request_put": put("after", n)})).collect();
+    Gateway::new(&etcd.endpoint).ask("/v3/kv/txn", &json!({"success": puts})).unwrap();
+    let (_home, data) = etcd.stop();
+    fs::read(data.join("member/snap/db")).unwrap()
+}
+
 /// A copy of a file that is being written, read bit by bit.
 pub fn copied_slowly(path: &Path) -> Vec<u8> {
     let file = File::open(path).unwrap();

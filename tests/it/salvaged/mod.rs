@@ -210,6 +210,41 @@ fn a_copy_of_a_db_that_was_being_written_is_saved() {
     }
 }
 
+/// What a copy of a db in use may be: its last leaf is newer than the rest, and was split inside a transaction. Such a file
+/// is whole to every reader.
+#[test]
+fn a_transaction_without_its_end_proves_nothing() {
+    let Some(peers) = Peers::find("a_transaction_without_its_end_proves_nothing") else { return };
+    let dir = tempfile::tempdir().unwrap();
+    for (version, seed) in [("35", 1), ("36", 2), ("37", 3)] {
+        let whole = lives::ends_with_a_transaction(&peers, version, seed);
+        let (pages, metas) = Pages::of(&whole);
+        let last = *pages.tree(pages.buckets(metas[0].root)["key"]).leaves.last().unwrap();
+        let items = pages.leaf(last);
+        let stored: Vec<_> = items
+            .iter()
+            .map(|item| [&item.key, &item.value].map(|range| whole[range.clone()].to_vec()).into())
+            .collect();
+        let mut cut = whole.clone();
+        let at = pages.at(last).unwrap();
+        cut[at..at + 4096].copy_from_slice(&forged::leaf(last, &stored[..stored.len() - 2]));
+        let file = dir.path().join("cut.db");
+        fs::write(&file, &cut).unwrap();
+        assert!(peers.run("bbolt", ["check".as_ref(), file.as_os_str()]).status.success());
+
+        let (pages, truth) = (Pages { bytes: &cut, ..pages }, Truth::of(&whole));
+        let mut faults = Vec::new();
+        let what = format!("etcd {version}");
+        let outcome = Broken::new(dir.path(), &what, pages, &truth).judge(&mut faults);
+        none_of(&faults);
+        assert!(outcome.stale == 2 && outcome.proved == 2, "{what}: {outcome:?}");
+        let said = judged::salvage(&[file.to_str().unwrap(), "--to", dir.path().join(version).to_str().unwrap()]);
+        let said = String::from_utf8(said.stdout).unwrap();
+        let line = format!("changes of the last transaction, {}, may be lost", truth.head);
+        assert!(said.contains(&line), "{said}");
+    }
+}
+
 /// A real kube-apiserver lists what is saved of a file without metas, root and branches.
 #[test]
 fn kubernetes_lists_what_is_saved() {

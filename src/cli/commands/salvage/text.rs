@@ -81,6 +81,9 @@ pub(super) fn report(out: &mut impl Write, report: &Report) -> io::Result<()> {
     }
     if revisions.open {
         writeln!(out, "  revisions after {last} may be lost, too")?;
+    } else if revisions.unfinished {
+        let why = "this file is no snapshot, and a copy of a db in use may end inside a transaction";
+        writeln!(out, "  changes of the last transaction, {last}, may be lost: {why}")?;
     }
     if let Some(log) = &report.log {
         let left = if log.left > 0 { format!("; {} are left out", log.left) } else { String::new() };
