@@ -2,6 +2,7 @@
 
 mod clients;
 pub mod etcd;
+mod headlamp;
 mod hostile;
 pub mod kubectl;
 mod tls;

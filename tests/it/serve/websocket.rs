@@ -12,11 +12,11 @@ use crate::common::serving::Serving;
 /// The key of the RFC's example, and its answer.
 const KEY: [&str; 2] = ["dGhlIHNhbXBsZSBub25jZQ==", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="];
 
-struct Client(TcpStream);
+pub struct Client(TcpStream);
 
 impl Client {
     /// Asks for a WebSocket; the head of the answer.
-    fn ask(serving: &Serving, path: &str, headers: &str) -> (String, Self) {
+    pub fn ask(serving: &Serving, path: &str, headers: &str) -> (String, Self) {
         let (address, secret) = &serving.urls[0];
         let mut stream = serving.connect();
         write!(
@@ -50,7 +50,7 @@ impl Client {
     }
 
     /// The next frame: its kind and content.
-    fn frame(&mut self) -> (u8, Vec<u8>) {
+    pub fn frame(&mut self) -> (u8, Vec<u8>) {
         let [first, second] = self.exact();
         assert_eq!((first & 0xf0, second & 0x80), (0x80, 0), "a whole message without a mask");
         let length = match second {
@@ -63,7 +63,7 @@ impl Client {
         (first & 0x0f, content)
     }
 
-    fn send(&mut self, first: u8, content: &[u8]) {
+    pub fn send(&mut self, first: u8, content: &[u8]) {
         let mask = [1, 2, 3, 4];
         let masked = content.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask);
         let head = [first, 0x80 | u8::try_from(content.len()).unwrap(), 1, 2, 3, 4];
@@ -71,7 +71,7 @@ impl Client {
     }
 
     /// The messages until the end, and the status of the end.
-    fn rest(mut self) -> (Vec<String>, u16) {
+    pub fn rest(mut self) -> (Vec<String>, u16) {
         let mut messages = Vec::new();
         loop {
             match self.frame() {
