@@ -104,7 +104,8 @@ impl std::fmt::Display for Kms<'_> {
 pub struct SealName {
     /// The provider, as `aescbc` or `kms v2`.
     pub provider: &'static str,
-    /// The name of the key, or of the KMS plugin, escaped.
+    /// The name of the key, or of the KMS plugin, escaped. A name may have a `:`, and without the configuration nothing
+    /// shows where it ends: then `NAME or LONGER:NAME`.
     pub key: String,
 }
 
@@ -114,9 +115,21 @@ impl std::fmt::Display for SealName {
     }
 }
 
+impl SealName {
+    /// The name where a configuration shows where it ends.
+    pub(super) fn configured(seal: &Seal<'_>) -> Self {
+        Self { provider: seal.provider.name(), key: crate::bytes::escape(seal.name) }
+    }
+}
+
 impl From<&Seal<'_>> for SealName {
     fn from(seal: &Seal<'_>) -> Self {
-        Self { provider: seal.provider.name(), key: crate::bytes::escape(seal.name) }
+        let key = crate::bytes::escape(seal.name);
+        let key = match seal.longer_name() {
+            Some(longer) => format!("{key} or {}", crate::bytes::escape(longer)),
+            None => key,
+        };
+        Self { provider: seal.provider.name(), key }
     }
 }
 

@@ -91,6 +91,22 @@ impl Portrait {
                 }
             }
         });
+        portrait.join_names();
         portrait
+    }
+
+    /// Counts a value whose key's name may be longer with those that have the shorter name: such a value is one of a
+    /// thousand whose ciphertext begins like a name.
+    fn join_names(&mut self) {
+        let short = |name: &str| name.split_once(" or ").map(|(short, _)| format!("{short})"));
+        let longer: Vec<_> = self.sealed.keys().filter_map(|name| Some((name.clone(), short(name)?))).collect();
+        for (name, short) in longer {
+            if self.sealed.contains_key(&short)
+                && let Some(count) = self.sealed.remove(&name)
+            {
+                let all = self.sealed.entry(short).or_default();
+                *all = all.saturating_add(count);
+            }
+        }
     }
 }

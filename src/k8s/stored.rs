@@ -158,6 +158,21 @@ impl<'a> Seal<'a> {
         Some(Self { provider, name: rest.get(..end)?, rest })
     }
 
+    /// The name with what follows it up to the next `:`, where that is text as in a name. kube-apiserver allows `:` in
+    /// the names of local keys and of kms v1 plugins, but not of kms v2 (`ValidateEncryptionConfiguration`). Of 1,000
+    /// ciphertexts after a name without `:` one begins so, too.
+    #[must_use]
+    pub fn longer_name(&self) -> Option<&'a [u8]> {
+        if self.provider == Provider::KmsV2 {
+            return None;
+        }
+        let rest = self.rest.get(self.name.len().checked_add(1)?..)?;
+        let end = rest.iter().take(253).position(|byte| *byte == b':').filter(|end| *end > 0)?;
+        let is_text = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+        rest.get(..end).filter(|text| text.iter().all(is_text))?;
+        self.rest.get(..self.name.len().checked_add(1)?.checked_add(end)?)
+    }
+
     /// The ciphertext, if the key's name has no `:`.
     #[must_use]
     pub fn payload(&self) -> &'a [u8] {
@@ -204,5 +219,25 @@ mod tests {
         let kms = seal(b"k8s:enc:kms:v2:plug:\x12\x02id");
         assert_eq!((kms.0, kms.1, kms.3), (Provider::KmsV2, &b"plug"[..], Some(&b"id"[..])));
         assert_eq!(seal(b"k8s:enc:new:v9:k:x").0, Provider::Other);
+    }
+
+    #[test]
+    fn a_name_may_be_longer_than_its_first_colon() {
+        let longer = |value| match Stored::new(value) {
+            Ok(Stored::Encrypted(seal)) => seal.longer_name(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(longer(b"k8s:enc:aesgcm:v1:2026:q4:\x01:\x02"), Some(&b"2026:q4"[..]));
+        assert_eq!(longer(b"k8s:enc:kms:v1:my:plug:\x01"), Some(&b"my:plug"[..]));
+        for none in [
+            &b"k8s:enc:kms:v2:plug:q4:"[..],
+            b"k8s:enc:aescbc:v1:key1:\x01\x02:",
+            b"k8s:enc:aescbc:v1:key1::\x02",
+            b"k8s:enc:aescbc:v1:key1:abc",
+            b"k8s:enc:aescbc:v1:key1:",
+            b"k8s:enc:aescbc:v1:",
+        ] {
+            assert_eq!(longer(none), None, "{none:?}");
+        }
     }
 }

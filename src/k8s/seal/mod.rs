@@ -95,8 +95,8 @@ impl Ring {
             return Ok(Cow::Borrowed(value));
         }
         let Ok(Stored::Encrypted(seal)) = Stored::new(value) else { return Err(Undecodable::Opaque(value.len())) };
-        let seal = self.with_configured_name(seal);
-        let name = || Box::new(SealName::from(&seal));
+        let (seal, is_configured) = self.with_configured_name(seal);
+        let name = || Box::new(if is_configured { SealName::configured(&seal) } else { SealName::from(&seal) });
         if self.is_empty() {
             return Err(Undecodable::Encrypted(name()));
         }
@@ -174,13 +174,14 @@ impl Ring {
         decode_opened(self.open(etcd_key, value)?, What { managed_fields, without, ..What::default() })
     }
 
-    /// The seal with the configured name, which may have a `:`; without the configuration it would end there.
-    fn with_configured_name<'v>(&self, seal: Seal<'v>) -> Seal<'v> {
+    /// The seal with the configured name, which may have a `:`, and whether there is one; without the configuration it
+    /// would end there.
+    fn with_configured_name<'v>(&self, seal: Seal<'v>) -> (Seal<'v>, bool) {
         let names = self.configs.iter().flat_map(|config| &config.names);
         let names = names.chain(self.data_keys.iter().flat_map(DataKeys::names));
         let is_it = |name: &&String| seal.rest.strip_prefix(name.as_bytes()).is_some_and(|rest| rest.starts_with(b":"));
         let longest = names.filter(is_it).map(String::len).max().and_then(|len| seal.rest.get(..len));
-        Seal { name: longest.unwrap_or(seal.name), ..seal }
+        (Seal { name: longest.unwrap_or(seal.name), ..seal }, longest.is_some())
     }
 
     /// `prefixTransformers.TransformFromStorage`: after a failure the next match is tried.
