@@ -131,6 +131,7 @@ pub fn counted(n: impl std::fmt::Display, one: &str) -> String {
     match (n.as_str(), one.strip_suffix('y')) {
         ("1", _) => format!("1 {one}"),
         (_, Some(stem)) if !stem.ends_with(['a', 'e', 'o', 'u']) => format!("{n} {stem}ies"),
+        _ if one.ends_with("sh") => format!("{n} {one}es"),
         _ => format!("{n} {one}s"),
     }
 }

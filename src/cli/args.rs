@@ -10,7 +10,7 @@ use clap::{Args, Parser, ValueEnum, value_parser};
 use etcdsnap::{
     Error, Result,
     audit::{self, Known, Requests, Wanted},
-    bytes::file_name,
+    bytes::{counted, file_name},
     diff::{Diff, Pair},
     etcd::{self, Load, Range, Snapshot},
     k8s::{Mask, Ring},
@@ -331,16 +331,17 @@ impl AuditArgs {
         let by_time = requests.count(Known::TimeAndObject).saturating_add(requests.count(Known::TimeAndKind));
         match coverage.times {
             Some((first, last)) => say!(
-                "note: the audit log holds {} events from {} to {}; the request is exact for {exact} changes, found by time for {by_time}, and unsure for {unsure}",
-                coverage.events,
+                "note: the audit log holds {} from {} to {}; the request is exact for {}, found by time for {by_time}, and unsure for {unsure}",
+                counted(coverage.events, "event"),
                 first.millis(),
-                last.millis()
+                last.millis(),
+                counted(exact, "change")
             ),
             None => say!("note: the audit log holds no events"),
         }
         if coverage.broken > 0 || coverage.cut {
             let cut = if coverage.cut { "; it ends in the middle of a line" } else { "" };
-            say!("note: {} lines of the audit log cannot be read{cut}", coverage.broken);
+            say!("note: {} of the audit log cannot be read{cut}", counted(coverage.broken, "line"));
             return Ok((requests, Exit::Content));
         }
         Ok((requests, if coverage.events == 0 { Exit::Content } else { Exit::Good }))

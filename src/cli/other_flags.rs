@@ -71,6 +71,16 @@ const FLAGS: &[(&[&str], &[&str], &str)] = &[
         &["--key-file", "--keyfile", "--encryption-key", "--encryption-provider-config", "--decrypt"],
         "--encryption-config FILE opens encrypted values, with the API server's own configuration",
     ),
+    (
+        &["get"],
+        &["--keys-only", "--print-value-only", "--from-key", "--limit", "--count-only", "--consistency"],
+        "etcdctl's get is kv here: `etcdsnap kv FILE /registry/pods/ --prefix --keys-only`",
+    ),
+    (
+        &["catalog ls"],
+        &["--good", "--last", "--newest", "--latest"],
+        "`etcdsnap catalog last --good` prints the newest good backup of each cluster; `etcdsnap catalog ls` has a column VERDICT",
+    ),
     (&["serve"], &["--port", "-p", "--address", "--bind-address"], "--listen 127.0.0.1:PORT"),
     (
         &["rows"],

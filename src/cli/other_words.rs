@@ -139,14 +139,47 @@ const WORDS: &[(&[&str], &str)] = &[
         "`etcdsnap redact FILE --to NEW` makes a copy without secrets; get does not mask them, and diff and describe do",
     ),
     (
-        &["edit", "delete", "patch", "replace", "scale", "set", "label", "annotate", "rollout", "exec", "logs", "top"],
+        &[
+            "edit", "delete", "patch", "replace", "scale", "set", "label", "annotate", "rollout", "exec", "logs",
+            "top", "drain", "cordon", "uncordon", "taint", "evict", "run", "expose", "attach", "cp", "wait", "debug",
+        ],
         "a backup cannot be changed, and nothing runs in it; of kubectl's commands there are get, describe and diff",
+    ),
+    (
+        &["put", "del", "txn", "move-leader", "elect", "lock", "make-mirror", "compaction"],
+        "no command connects to a running etcd, and a backup cannot be changed; `etcdsnap kv FILE KEY` prints a value, \
+        `etcdsnap members FILE` the members",
     ),
 ];
 
-/// The same for the second word, of a group of commands.
+/// The same for the second word, of a group of commands here or in another program.
 const IN_GROUPS: &[(&str, &[&str], &str)] = &[
+    (
+        "endpoint",
+        &["hashkv"],
+        "`etcdsnap hashkv FILE...` prints HashKV of backups; no command connects to a running etcd",
+    ),
+    (
+        "endpoint",
+        &["status"],
+        "`etcdsnap status FILE...` prints what a backup is; no command connects to a running etcd",
+    ),
+    (
+        "rollout",
+        &["history", "status"],
+        "`etcdsnap history FILE deploy/NAME -n NAMESPACE` prints each stored revision of an object, \
+        `etcdsnap get FILE replicasets -n NAMESPACE -o wide` the ReplicaSets of each rollout",
+    ),
+    (
+        "rollout",
+        &["undo"],
+        "`etcdsnap history FILE deploy/NAME -n NAMESPACE` prints the revisions, and \
+        `etcdsnap export FILE deploy/NAME -n NAMESPACE --rev 1200 --to DIR` makes files of one for kubectl apply",
+    ),
     ("snapshot", &["save"], "etcdctl snapshot save makes a backup of a running etcd; `etcdsnap verify FILE` checks it"),
+    ("snapshot", &["verify", "check"], "`etcdsnap verify FILE` checks a backup"),
+    ("snapshot", &["list", "ls"], "`etcdsnap verify DIR` lists the backups in a folder, with the verdict on each"),
+    ("snapshot", &["hashkv", "hash"], "`etcdsnap hashkv FILE` prints HashKV of a backup"),
     ("catalog", &["list", "show"], "`etcdsnap catalog ls` lists the backups"),
     (
         "catalog",
@@ -163,16 +196,19 @@ const IN_GROUPS: &[(&str, &[&str], &str)] = &[
 /// The error for a first word that is no command, where it is known what is meant.
 pub(crate) fn unknown(command: &Command, words: &[&OsString]) -> Option<Error> {
     let first = words.first()?.to_str()?;
-    if let Some(group) = command.find_subcommand(first) {
-        let second = words.get(1)?;
-        let in_group = |(of, names, _): &&(&str, &[&str], &str)| {
-            *of == first && second.to_str().is_some_and(|second| names.contains(&second))
+    let group = command.find_subcommand(first);
+    let in_group = |(of, names, _): &&(&str, &[&str], &str)| {
+        *of == first && words.get(1).and_then(|second| second.to_str()).is_some_and(|second| names.contains(&second))
+    };
+    if let (Some(second), Some((.., hint))) = (words.get(1), IN_GROUPS.iter().find(in_group)) {
+        let what = match group {
+            Some(_) => format!("{first} has no command {}", file_name(second)),
+            None => format!("there is no command {first}"),
         };
-        if let Some((.., hint)) = IN_GROUPS.iter().find(in_group) {
-            return Some(
-                Error::usage(format!("{first} has no command {}", file_name(second))).hinted(Advice::quoting(hint)),
-            );
-        }
+        return Some(Error::usage(what).hinted(Advice::quoting(hint)));
+    }
+    if let Some(group) = group {
+        let second = words.get(1)?;
         let is_name = second.to_str().is_some_and(|name| name == "help" || group.find_subcommand(name).is_some());
         // a word for it, such as `verify`, or the file
         let hint = Call::new("etcdsnap evidence check").arg(words.last()?).that("checks a record");
@@ -195,7 +231,16 @@ pub(crate) fn hint(error: &clap::Error, of: &Command) -> Option<Advice> {
         (ErrorKind::UnknownArgument, Some(ContextValue::String(word))) if !word.starts_with('-') => &[],
         _ => return None,
     };
+    if let (Some(ContextValue::String(word)), true) =
+        (error.get(ContextKind::InvalidArg), matches!(name(of), "catalog last" | "catalog oldest" | "catalog ls"))
+    {
+        let call = Call::new("etcdsnap catalog find").arg(word);
+        return Some(call.that("finds the backups that hold an object, the first and the last"));
+    }
     let lacks = |name: &str| missing.iter().any(|arg| arg.starts_with(name));
+    if lacks("<FILENAME>") && name(of) == "snapshot restore" {
+        return Some(Advice::quoting(ALIAS));
+    }
     let examples =
         [("--data-dir", "restore", DESTINATIONS), ("--to", "export", EXPORTS), ("--to", "salvage", SALVAGES)];
     let example = examples.iter().find(|(flag, command, _)| lacks(flag) && *command == name(of));
@@ -216,6 +261,10 @@ const DESTINATIONS: &str = "name the member, and where it goes, as in one of the
   `etcdsnap restore FILE --data-dir DIR --from-config FILE`
   `etcdsnap restore FILE --all-members --to DIR`
   `etcdsnap restore FILE --to-snapshot FILE`";
+
+const ALIAS: &str = "name the file, and what etcdutl needs, or let restore take it from the backup:
+  `etcdsnap snapshot restore FILE --name m1 --initial-cluster m1=https://10.0.0.1:2380 --initial-advertise-peer-urls https://10.0.0.1:2380 --data-dir DIR`
+  `etcdsnap restore FILE --data-dir DIR --member NAME`";
 
 const EXPORTS: &str = "name where the objects go, as in one of these:
   `etcdsnap export FILE KIND/NAME -n NAMESPACE --to DIR`
@@ -244,7 +293,7 @@ mod tests {
     #[test]
     fn what_is_proposed_is_taken() {
         let words = WORDS.iter().map(|(_, hint)| *hint).chain(IN_GROUPS.iter().map(|(.., hint)| *hint));
-        let others = [DESTINATIONS, EXPORTS, SALVAGES].into_iter().chain(crate::other_flags::hints());
+        let others = [DESTINATIONS, ALIAS, EXPORTS, SALVAGES].into_iter().chain(crate::other_flags::hints());
         let mut calls = 0;
         for hint in words.chain(others) {
             let advice = Advice::quoting(hint);

@@ -60,6 +60,9 @@ pub(crate) fn complete(command: &Command, mut args: Vec<OsString>) -> Result<(Ve
     if of.get_name() == "restore" {
         no_objects(&args, &words).map_or(Ok(()), Err)?;
     }
+    if of.get_name() == "get" {
+        key_of_get(&args, at, &words).map_or(Ok(()), Err)?;
+    }
     if matches!(of.get_name(), "get" | "describe" | "timeline" | "history" | "export") {
         second_file(of.get_name(), &args, &words).map_or(Ok(()), Err)?;
     }
@@ -70,7 +73,7 @@ pub(crate) fn complete(command: &Command, mut args: Vec<OsString>) -> Result<(Ve
     match (variable, word) {
         (None, word) => match word.filter(|word| !is_file(word, rest)) {
             Some(word) => (is_one.then(|| misplaced(&args, first..at, &words, rest)).flatten())
-                .or_else(|| no_file(of.get_name(), word, rest))
+                .or_else(|| no_file(of.get_name(), word, args.get(at.saturating_add(1)..)?, rest))
                 .map_or(Ok((args, None)), Err),
             None => Ok((args, None)),
         },
@@ -363,11 +366,37 @@ fn no_objects(args: &[OsString], words: &[usize]) -> Option<Error> {
     Some(error.hinted(Advice::from("to bring objects back:").call(call)))
 }
 
-/// The reason where a KIND is all that was named.
-fn no_file(command: &str, first: &OsString, rest: Rest) -> Option<Error> {
+/// The reason where a KIND is all that was named; `typed` is what follows the command.
+fn no_file(command: &str, first: &OsString, typed: &[OsString], rest: Rest) -> Option<Error> {
     let error = Error::usage(format!("there is no file {}", file_name(first)));
-    let call = Call::new("etcdsnap").arg(command).arg("FILE").arg(first);
+    let call = Call::new("etcdsnap").arg(command).arg("FILE").args(typed);
     let or = format!("; or {VARIABLE}=FILE names it for every call");
     let hint = Advice::from("the snapshot comes first:").call(call).and(or);
     (rest == Rest::Kinds && is_kind(first)).then(|| error.hinted(hint))
+}
+
+/// The reason where `get`, which is at `command`, is given a key as etcdctl's `get` takes it. `--prefix` is then a flag
+/// without a value.
+fn key_of_get(args: &[OsString], command: usize, words: &[usize]) -> Option<Error> {
+    let typed = args.get(command.saturating_add(1)..)?;
+    let is_there = |word: &&OsString| Locator::is_there(Path::new(word));
+    let begins = |word: &OsString, with: &str| word.as_encoded_bytes().starts_with(with.as_bytes());
+    // the first word may be a file that is missing
+    let is_key = |(n, word): &(usize, &OsString)| {
+        let is_first = *n == 0;
+        !is_there(word)
+            && (begins(word, "/registry/") || begins(word, "/kubernetes.io/") || !is_first && begins(word, "/"))
+    };
+    let named: Vec<_> = words.iter().filter_map(|at| args.get(*at)).collect();
+    let (_, key) = named.iter().copied().enumerate().take(2).find(is_key)?;
+    let file = typed.iter().find(is_there);
+    let kv = Call::new("etcdsnap kv");
+    let kv = match file {
+        Some(file) => kv.arg(file),
+        None if env::var_os(VARIABLE).is_some() => kv,
+        None => kv.arg("FILE"),
+    };
+    let kv = kv.arg(key).args(typed.iter().filter(|word| *word != key && Some(*word) != file));
+    let what = format!("{}: get takes a KIND and a NAME, not a key of etcd", file_name(key));
+    Some(Error::usage(what).hinted(Advice::from("what etcdctl's get prints, kv prints here:").call(kv)))
 }

@@ -4,6 +4,7 @@ use std::{cmp::Ordering, ptr};
 
 use super::Tally;
 use crate::{
+    bytes::counted,
     k8s::{Moment, Newest},
     objects::Cluster,
 };
@@ -160,8 +161,9 @@ impl<'a> Relation<'a> {
             sides.into_iter().take(if self.one { 1 } else { 2 }).filter(|(side, ..)| side.damaged)
         {
             notes.push(format!(
-                "{} is damaged: only its readable part is compared, and the {count} objects listed as {verb} may only be missing because of the damage",
-                side.name
+                "{} is damaged: only its readable part is compared, and the {} listed as {verb} may only be missing because of the damage",
+                side.name,
+                counted(count, "object")
             ));
         }
         notes

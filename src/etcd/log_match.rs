@@ -5,7 +5,7 @@
 use super::{Snapshot, boot::known_term, log_overlap::Overlap};
 use crate::{
     Error, Result,
-    bytes::excerpt,
+    bytes::{counted_are, excerpt},
     document::Id,
     source::Source,
     wal::{ConfChangeKind, Entry, EntryKind, Log},
@@ -38,7 +38,8 @@ impl<'a> Snapshot<'a> {
         if first.index > index.saturating_add(1) {
             let (missing, first) = (first.index.saturating_sub(index).saturating_sub(1), first.index);
             let what = format!(
-                "it holds the entries up to {index}, and the log begins at {first}: {missing} entries are missing"
+                "it holds the entries up to {index}, and the log begins at {first}: {} missing",
+                counted_are(missing, "entry", "")
             );
             return no(what, "use an older copy of the log, or a newer backup");
         }

@@ -121,6 +121,13 @@ impl Point {
         let time = || Time::parse(text).map(Self::Time);
         text.parse().ok().filter(|revision| *revision > 0).map(Self::Revision).or_else(time)
     }
+
+    /// The same, and a duration without a sign, as `kubectl logs --since 10m` takes it: it is before the newest time.
+    #[must_use]
+    pub fn since(text: &str) -> Option<Self> {
+        let back = || Time::parse(&format!("-{}", text.trim())).map(Self::Time);
+        Self::parse(text).or_else(back)
+    }
 }
 
 /// A period of changes between two points, both included.

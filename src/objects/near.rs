@@ -37,8 +37,14 @@ impl Cluster<'_> {
         }
         let inside = of(query.namespace.as_deref());
         let keys: Vec<_> = inside.iter().map(|kv| Key::new(kv.key)).collect();
-        let near = nearest(name, keys.iter().filter_map(Key::object).map(|object| object.name))?;
-        Some(format!("{kind}/{near}"))
+        let objects: Vec<_> = keys.iter().filter_map(Key::object).collect();
+        // what a controller names begins with the name of what it makes it for, such as web-546f5ff66b-fj4ch
+        let begins = |of: &&str| of.strip_prefix(name).is_some_and(|rest| rest.starts_with('-'));
+        let names = || objects.iter().map(|object| object.name);
+        let near = nearest(name, names()).or_else(|| names().find(begins).filter(|_| name.len() > 1))?;
+        let within = objects.iter().find(|object| object.name == near).and_then(|object| object.namespace);
+        let within = within.filter(|_| query.namespace.is_some());
+        Some(format!("{kind}/{near}{}", within.map_or(String::new(), |namespace| format!(" -n {namespace}"))))
     }
 
     /// For an object of `kind` that `query` does not find under `name`: the revision of its deletion up to the revision

@@ -107,8 +107,8 @@ fn notes(analysis: &Analysis) -> Vec<String> {
     }
     if analysis.unread > 0 {
         notes.push(format!(
-            "The metadata of {} values cannot be read; encrypted ones need their keys.",
-            analysis.unread
+            "The metadata of {} cannot be read; encrypted ones need their keys.",
+            counted(analysis.unread, "value")
         ));
     }
     if analysis.log_entries_left_out > 0 {

@@ -146,7 +146,10 @@ impl NewCluster {
         found.ok_or_else(|| {
             let names: Vec<_> = self.members.iter().map(|member| member.name.as_str()).collect();
             let what = format!("couldn't find local name {name:?} in the initial cluster configuration");
-            Error::usage(what).hinted(format!("the members of this cluster are {}", names.join(", ")))
+            Error::usage(what).hinted(format!(
+                "the members of this cluster are {}; --initial-cluster {name}=http://HOST:2380 names others",
+                names.join(", ")
+            ))
         })
     }
 

@@ -70,7 +70,7 @@ impl Defragged<'_> {
         }));
         lines.push(("checked", self.done.report.in_words()));
         let restored = self.done.restored;
-        let mut what = format!("{to}: revision {}, {} keys", restored.revision, restored.total_key);
+        let mut what = format!("{to}: revision {}, {}", restored.revision, counted(restored.total_key, "key"));
         match changes.compact_to {
             Some(at) => _ = write!(what, ", compacted at {at}"),
             None if self.compacted >= 0 => _ = write!(what, ", compacted at {} as before", self.compacted),

@@ -77,7 +77,7 @@ fn changes(changes: &Changes<'_>) -> Vec<String> {
         lines.push(format!("records after revision {cut} left out"));
     }
     if let Some(at) = changes.deleted_at {
-        lines.push(format!("{} keys deleted, at revision {at}", changes.deleted.len()));
+        lines.push(format!("{} deleted, at revision {at}", counted(changes.deleted.len(), "key")));
     }
     if let Some(at) = changes.compact_to {
         let how = if changes.defrag { "left out" } else { "removed by etcd when it starts" };
@@ -121,7 +121,8 @@ impl Done {
         }
         let super::Restored { hash, revision, total_key, total_size } = self.restored;
         let total = size(total_size);
-        lines.push(("restored", format!("revision {revision}, {total_key} keys, {total}, status hash {hash:x}")));
+        let keys = counted(total_key, "key");
+        lines.push(("restored", format!("revision {revision}, {keys}, {total}, status hash {hash:x}")));
         lines
     }
 }

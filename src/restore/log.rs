@@ -54,9 +54,9 @@ impl FromLog {
         let named = load.to_index.is_some() || load.to_revision.is_some();
         if unsure > 0 && load.uncommitted.is_none() && !named {
             let what = format!(
-                "{}: {unsure} entries of its log are past the last commit on disk: \
-                 etcd may have acknowledged these writes to clients",
-                facts.source
+                "{}: {} past the last commit on disk: etcd may have acknowledged such a write to a client",
+                facts.source,
+                counted_are(unsure, "entry", " of its log")
             );
             let hint = "--uncommitted keep restores them too, --uncommitted drop leaves them out";
             return Err(Error::refused(what).hinted(hint));

@@ -1,14 +1,14 @@
 //! A copy of a snapshot that may be shared: the same keys, revisions and sizes, without the secrets.
 
-use std::convert::Infallible;
+use std::{convert::Infallible, path::Path};
 
 use serde::Serialize;
 
 use super::{Done, Facts, Plan, SaveJob, Wanted, save};
 use crate::{
     Findings, Result,
-    bytes::size,
-    error::Next,
+    bytes::{counted, size},
+    error::{Advice, Call, Next},
     etcd::{
         Load, Snapshot,
         rewrite::{Items, Rewrite},
@@ -71,7 +71,7 @@ impl Redacted {
         let mut lines = vec![("checked", self.done.report.in_words())];
         for (what, count, bytes) in self.counts.each() {
             let name = if lines.len() == 1 { "replaced" } else { "" };
-            lines.push((name, format!("{count} {}, {}", what.name(), size(bytes))));
+            lines.push((name, format!("{}, {}", what.counted(count), size(bytes))));
         }
         if lines.len() == 1 {
             lines.push(("replaced", "nothing: no secret is in it".to_owned()));
@@ -84,16 +84,32 @@ impl Redacted {
         lines.push(("kept", kept.join(", ")));
         let other = self.counts.kept_not_of_kubernetes();
         if other > 0 {
-            lines.push(("", format!("{other} values of keys that are not of Kubernetes")));
+            lines.push(("", format!("{} of keys that are not of Kubernetes", counted(other, "value"))));
         }
         if self.counts.kept_names() > 0 {
-            lines.push(("", format!("{} names, which are too short for another", self.counts.kept_names())));
+            let what = counted(self.counts.kept_names(), "name");
+            lines.push(("", format!("{what}: no other name of the same length was found")));
         }
         let restored = self.done.restored;
         let (total, hash) = (size(restored.total_size), restored.hash);
-        let what = format!("{to}: revision {}, {} keys, {total}", restored.revision, restored.total_key);
+        let keys = counted(restored.total_key, "key");
+        let what = format!("{to}: revision {}, {keys}, {total}", restored.revision);
         lines.push(("written", format!("{what}, status hash {hash:x}")));
         lines
+    }
+
+    /// What to check before the copy at `to` is shared: a word that must not be in it, and what `also` did not replace.
+    #[must_use]
+    pub fn checks(to: &Path, also: Also) -> Vec<Advice> {
+        let Also { configmaps, env, annotations, names } = also;
+        let grep = Call::new("etcdsnap grep -F WORD").arg(to).arg("--all-revisions");
+        let mut checks = vec![grep.that("must find nothing: try names, passwords and addresses of yours as WORD")];
+        let values = [(configmaps, "configmaps"), (env, "env"), (annotations, "annotations"), (names, "names")];
+        let unused: Vec<_> = values.into_iter().filter(|(used, _)| !used).map(|(_, name)| name).collect();
+        if !unused.is_empty() {
+            checks.push(format!("--also {} replaces these, too", unused.join(",")).into());
+        }
+        checks
     }
 
     /// The document that `redact -o json` prints; `next` are the steps after it.

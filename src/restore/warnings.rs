@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     Code, Finding,
+    bytes::counted,
     error::Severity,
     etcd::{boot::too_many_learners, state::AlarmKind},
 };
@@ -93,7 +94,7 @@ fn of_alarms(facts: &Facts<'_>, wanted: &Wanted, findings: &mut Vec<Finding>) {
 
 fn of_state(facts: &Facts<'_>, wanted: &Wanted, plan: &Plan<'_>, findings: &mut Vec<Finding>) {
     if plan.state.auth.enabled {
-        let what = format!("auth stays on, with {} users and their passwords", plan.state.auth.users.len());
+        let what = format!("auth stays on, with {} and all passwords", counted(plan.state.auth.users.len(), "user"));
         findings.push(
             Finding::warning(Code::Auth, what)
                 .hint("--reset-auth turns it off and keeps the users, --drop-auth removes them"),
@@ -103,8 +104,12 @@ fn of_state(facts: &Facts<'_>, wanted: &Wanted, plan: &Plan<'_>, findings: &mut 
         let kept = plan.state.leases.iter().filter(|lease| lease.remaining_ttl > 0).count();
         let most = plan.state.leases.len();
         let what = match kept {
+            0 if most == 1 => "1 lease is kept, and gets its full time to live again".to_owned(),
             0 => format!("{most} leases are kept, and get their full time to live again"),
-            _ => format!("{most} leases are kept: {kept} get their remaining time to live, the others the full one"),
+            1 if most == 1 => "1 lease is kept, with its remaining time to live".to_owned(),
+            _ => {
+                format!("{most} leases are kept: {kept} with the remaining time to live, the others with the full one")
+            }
         };
         findings.push(Finding::info(Code::Leases, what).hint("--drop-leases removes them and their keys"));
     }
@@ -156,7 +161,7 @@ fn of_revisions(facts: &Facts<'_>, wanted: &Wanted, plan: &Plan<'_>, findings: &
         findings.push(Finding::warning(Code::Cut, what).hint("a db does not hold their earlier state"));
     }
     if facts.orphans > 0 && !wanted.carry.drop_leases {
-        let what = format!("{} keys reference leases that were removed by the db's last revision", facts.orphans);
+        let what = format!("{} with a lease that the db's last revision removed", counted(facts.orphans, "key"));
         findings.push(Finding::warning(Code::Orphans, what).hint("they will never expire: --drop-leases removes them"));
     }
     if facts.kubernetes && plan.changes.bump_to.is_none() {

@@ -20,6 +20,7 @@ use super::{
 use crate::{
     Error, Result,
     bolt::{Db, Tree},
+    bytes::{counted, counted_are},
     document::{SCHEMA_VERSION, TOOL},
     error::Call,
     etcd::{Snapshot, Uncommitted, rewrite::DbWriter},
@@ -230,15 +231,17 @@ fn finish(file: &File, path: &Path, records: u64, head: i64) -> Result<Saved> {
 /// The file beside the result.
 fn doubt(report: &Report, job: &Job, sha256: &[u8; 32]) -> Doubt {
     let keys = &report.keys;
-    let mut findings = vec![format!("salvaged: {} keys are proved, {} are likely", keys.proved, keys.likely)];
+    let mut findings =
+        vec![format!("salvaged: {} proved, {} likely", counted_are(keys.proved, "key", ""), keys.likely)];
     let lost = |what: String| format!("salvaged: {what}");
     match report.revisions.missing {
         Some(0) => {}
-        Some(n) => findings.push(lost(format!("{n} revisions are missing"))),
+        Some(n) => findings.push(lost(format!("{} missing", counted_are(n, "revision", "")))),
         None => findings.push(lost("it is not known how many revisions are missing".to_owned())),
     }
     if let Some(n) = report.revisions.missing_below.filter(|n| *n > 0) {
-        findings.push(lost(format!("up to {n} keys that were not changed after the compaction may be lost")));
+        findings
+            .push(lost(format!("up to {} may be lost that did not change after the compaction", counted(n, "key"))));
     }
     for other in &report.others {
         let Other { base, first_page, last_page, offset, .. } = *other;
@@ -249,22 +252,22 @@ fn doubt(report: &Report, job: &Job, sha256: &[u8; 32]) -> Doubt {
     }
     if report.records.far > 0 {
         let n = report.records.far;
-        findings.push(lost(format!("{n} records with a revision far above all others are left out")));
+        findings.push(lost(format!("{} left out", counted_are(n, "record", " with a revision far above all others"))));
     }
     if report.revisions.open {
         findings.push(lost("revisions after the last one may be missing".to_owned()));
     }
     if let Some(log) = report.log.filter(|log| log.left > 0) {
-        findings.push(lost(format!("{} entries of the log are left out", log.left)));
+        findings.push(lost(format!("{} left out", counted_are(log.left, "entry", " of the log"))));
     }
     if let Some(log) = report.log.filter(|log| log.newer > 0) {
-        findings.push(lost(format!("{} records that are newer than the log are left out", log.newer)));
+        findings.push(lost(format!("{} left out", counted_are(log.newer, "record", " newer than the log"))));
     }
     if let Some(why) = report.log_left_out {
         findings.push(lost(format!("the log is not added: {why}")));
     }
     if keys.conflicting > 0 {
-        findings.push(lost(format!("{} keys have copies that differ", keys.conflicting)));
+        findings.push(lost(format!("copies of {} differ", counted(keys.conflicting, "key"))));
     }
     Doubt {
         schema_version: SCHEMA_VERSION,

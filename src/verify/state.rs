@@ -113,7 +113,10 @@ pub(super) fn check(snapshot: &Snapshot<'_>, survey: &Survey<'_>, findings: &mut
         }
     });
     if let Some(key) = example {
-        let what = format!("{lost} keys reference missing leases and will never expire; the first of them");
+        let what = match lost {
+            1 => "1 key references a missing lease and will never expire".to_owned(),
+            _ => format!("{lost} keys reference missing leases and will never expire; the first of them"),
+        };
         findings.push(Finding::warning(Code::LeaseMissing, what).key(key));
     }
     let (pages, used) = (snapshot.db().pages(), survey.pages_met);

@@ -169,6 +169,13 @@ fn the_last_of_three(peers: &Peers, version: &str) {
         "{undecided}"
     );
 
+    let not_made = at("not-made");
+    let plan = ["restore", path(&dead.data), "--data-dir", path(&not_made), "--uncommitted", "keep", "--dry-run"];
+    let plan = [&plan[..], &["--name", "m1", "--initial-cluster", "m1=http://127.0.0.1:1"]].concat();
+    let plan = String::from_utf8(crate::common::etcdsnap(&plan).stdout).unwrap();
+    let checked = "checked     doubtful: 1 entry of the log is past the last commit on disk; ";
+    assert!(plan.contains(checked) && !plan.contains("trailer"), "{plan}");
+
     let told = done(&["--data-dir", path(&dead.data), "--to", path(&at("to")), "--uncommitted", "drop"]);
     assert!(told.contains("a copy") && told.contains("1 entry after it is dropped"), "{told}");
     assert_eq!(Tree::of(&dead.data), before, "the source was changed");

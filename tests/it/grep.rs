@@ -193,3 +193,23 @@ fn a_number_is_found_as_it_is_printed() {
     assert!(found("3").contains("deployment.apps/web -n shop  spec.replicas: 3"), "{}", found("3"));
     assert_eq!(found("31415926"), "");
 }
+
+/// Where nothing is found, stderr says how much was searched and what searches more; stdout stays empty, as of grep.
+#[test]
+fn nothing_found_says_how_much_was_searched() {
+    let kube = "fixtures/kube.db";
+    let (out, error, code) = said(&["nosuchtext", kube, "pods", "-n", "shop", "--path", "spec"]);
+    assert_eq!((out.as_str(), code), ("", 1), "{error}");
+    assert!(error.starts_with("note: no match in 5 values, of 281 keys at revision 455\nhint: "), "{error}");
+    for wider in ["without KIND and -n", "without --path", "--all-revisions", "-i ", "--keys"] {
+        assert!(error.contains(wider), "{wider}: {error}");
+    }
+    let (out, error, code) = said(&["nosuchtext", kube, "deploy/web", "--all-revisions", "-i"]);
+    assert_eq!((out.as_str(), code), ("", 1), "{error}");
+    assert!(error.starts_with("note: no match in 7 values, of all revisions up to 455\n"), "{error}");
+    assert!(!error.contains("-i ignores") && !error.contains("--all-revisions searches"), "{error}");
+    let (out, error, code) = said(&["nosuchtext", kube, "--keys", "--all-revisions", "-i"]);
+    assert!(out.is_empty() && code == 1 && !error.contains("hint: "), "{error}");
+    let (out, error, code) = said(&["web", kube, "deploy", "-l"]);
+    assert!(!out.is_empty() && code == 0 && error.is_empty(), "{error}");
+}

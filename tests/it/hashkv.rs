@@ -44,7 +44,7 @@ fn the_first_revision_and_its_keys_are_named() {
     // `third` is the value of notes at revision 463 alone
     let bad = changed(dir.path(), "bad.db", b"third", b"thirD");
     let (out, _) = run(1, &[&bad, LATER, good]);
-    assert!(out.contains(&format!("{LATER} and {bad} differ first at revision 463, in all in 1 keys")), "{out}");
+    assert!(out.contains(&format!("{LATER} and {bad} differ first at revision 463, 1 key in all")), "{out}");
     assert!(out.contains("463.0      /registry/configmaps/pay/notes") && out.contains("the same, with other"), "{out}");
     let found = json(1, &[&bad, LATER, good]);
     assert_eq!((&found["equal"], &found["differences"][0]["firstRevision"]), (&false.into(), &463.into()));

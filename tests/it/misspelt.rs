@@ -121,6 +121,10 @@ fn a_word_that_is_no_command_is_answered_with_the_command() {
         ("endpoint", "etcdsnap verify FILE"),
         ("doctor", "--dry-run"),
         ("users", "etcdsnap members FILE"),
+        ("move-leader", "etcdsnap members FILE"),
+        ("drain", "get, describe and diff"),
+        ("taint", "get, describe and diff"),
+        ("put", "etcdsnap kv FILE KEY"),
     ] {
         let (code, _, error) = run(&[word, "fixtures/kube.db"]);
         assert!(code == 2 && error.contains("\nhint: ") && error.contains(command), "{word}: {error}");
@@ -129,10 +133,20 @@ fn a_word_that_is_no_command_is_answered_with_the_command() {
         (&["evidence", "verify", "r.ndjson"][..], "etcdsnap evidence check r.ndjson"),
         (&["snapshot", "save", "b.db"], "etcdctl snapshot save"),
         (&["catalog", "list"], "etcdsnap catalog ls"),
+        (&["endpoint", "hashkv", "--cluster"], "etcdsnap hashkv FILE..."),
+        (&["endpoint", "status", "-w", "table"], "etcdsnap status FILE..."),
+        (&["rollout", "history", "deploy/web", "-n", "shop"], "etcdsnap history FILE deploy/NAME -n NAMESPACE"),
+        (&["rollout", "undo", "deploy/web"], "etcdsnap export FILE deploy/NAME -n NAMESPACE --rev 1200 --to DIR"),
+        (&["snapshot", "verify", "fixtures/kube.db"], "etcdsnap verify FILE"),
+        (&["snapshot", "restore", "--name", "m1"], "etcdsnap restore FILE --data-dir DIR --member NAME"),
+        (&["catalog", "ls", "--good"], "etcdsnap catalog last --good"),
+        (&["catalog", "last", "deploy/web"], "etcdsnap catalog find deploy/web"),
     ] {
         let (code, _, error) = run(call);
         assert!(code == 2 && error.contains("hint: ") && error.contains(command), "{call:?}: {error}");
     }
+    let (code, _, error) = run(&["snapshot", "restore", "--name", "m1", "fixtures/kube.db"]);
+    assert!(code == 1 && error.contains("--initial-cluster m1=http://HOST:2380"), "{error}");
     let (code, _, error) = run(&["evidence", "record.ndjson"]);
     assert!(code == 2 && error.contains("etcdsnap evidence check record.ndjson"), "{error}");
     assert_eq!(run(&["evidence", "check", "fixtures/small.db"]).0, 1);
@@ -168,12 +182,17 @@ fn a_word_that_is_no_command_is_answered_with_the_command() {
 fn a_misspelt_name_is_answered_with_the_name() {
     let kube = "fixtures/kube.db";
     for (call, near) in [
-        (&["get", kube, "deploy/wbe", "-n", "shop"][..], "deploy/web"),
-        (&["get", kube, "deploy", "wbe", "-n", "shop"], "deploy/web"),
+        (&["get", kube, "deploy/wbe", "-n", "shop"][..], "deploy/web -n shop"),
+        (&["get", kube, "deploy/wbe"], "deploy/web"),
+        (&["get", kube, "deploy", "wbe", "-n", "shop"], "deploy/web -n shop"),
         (&["get", kube, "deploy/web", "-n", "pay"], "deploy/web -n shop"),
-        (&["describe", kube, "deploy/wbe", "-n", "shop"], "deploy/web"),
-        (&["history", kube, "deploy/wbe", "-n", "shop"], "deploy/web"),
-        (&["export", kube, "deploy/wbe", "-n", "shop", "--to", "-"], "deploy/web"),
+        (&["describe", kube, "deploy/wbe", "-n", "shop"], "deploy/web -n shop"),
+        (&["history", kube, "deploy/wbe", "-n", "shop"], "deploy/web -n shop"),
+        (&["export", kube, "deploy/wbe", "-n", "shop", "--to", "-"], "deploy/web -n shop"),
+        (&["get", kube, "node/node-x", "-n", "shop"], "node/node-a"),
+        // a Pod has the name of its Deployment and more
+        (&["get", kube, "pod", "web", "-n", "shop"], "pod/web-546f5ff66b-fj4ch -n shop"),
+        (&["get", kube, "pod/web"], "pod/web-546f5ff66b-fj4ch"),
     ] {
         let (code, _, error) = run(call);
         assert!(code == 1 && error.contains(&format!("hint: did you mean {near}?\n")), "{call:?}: {error}");
@@ -198,6 +217,18 @@ fn words_in_another_order_are_answered_with_the_call() {
         (&[kube, "get", "pods", "-n", "shop"][..], "etcdsnap get fixtures/kube.db pods -n shop\n"),
         (&["pods", kube, "-n", "shop"], "etcdsnap get fixtures/kube.db pods -n shop\n"),
         (&["pods"], "etcdsnap get FILE pods\n"),
+        (&["get", "secret/db", "-n", "shop"], "etcdsnap get FILE secret/db -n shop; "),
+        (&["get", kube, "/registry/pods", "--prefix"], "etcdsnap kv fixtures/kube.db /registry/pods --prefix\n"),
+        (
+            &["get", kube, "/registry/pods", "--prefix", "--keys-only"],
+            "etcdsnap kv fixtures/kube.db /registry/pods --prefix --keys-only\n",
+        ),
+        (&["get", "/registry/pods", "--prefix", kube], "etcdsnap kv fixtures/kube.db /registry/pods --prefix\n"),
+        (&["get", "/registry/pods", "--keys-only"], "etcdsnap kv FILE /registry/pods --keys-only\n"),
+        (
+            &["get", "--prefix", "/registry/pods", kube, "--keys-only"],
+            "`etcdsnap kv FILE /registry/pods/ --prefix --keys-only`\n",
+        ),
         (&["kv", "get", kube, "/a"], "etcdsnap kv fixtures/kube.db /a\n"),
         (&["members", "list", kube], "etcdsnap members fixtures/kube.db\n"),
         (&["get", "pods", "--snapshot", kube], "etcdsnap get fixtures/kube.db pods\n"),
@@ -322,7 +353,10 @@ fn a_range_that_ends_before_it_begins_is_told() {
     assert_eq!((code, out.as_str()), (1, ""), "{said}");
     assert!(said.contains("the range ends before it begins") && said.contains("`etcdsnap kv FILE KEY`"), "{said}");
     let (code, _, said) = run(&["get", "fixtures/kube.db", "/registry/configmaps/shop/web-cfg"]);
-    assert!(code == 2 && said.contains("`etcdsnap kv FILE /registry/configmaps/shop/web-cfg`"), "{said}");
+    assert!(code == 2 && said.contains("etcdsnap kv fixtures/kube.db /registry/configmaps/shop/web-cfg\n"), "{said}");
+    // a file that is missing is no key
+    let (code, _, said) = run(&["get", "/no/such/file.db", "pods"]);
+    assert!(code == 3 && said.contains("/no/such/file.db: cannot open"), "{said}");
 }
 
 #[test]
@@ -334,8 +368,34 @@ fn a_deleted_object_is_answered_with_its_last_revision() {
     ] {
         let (code, out, error) = run(args);
         assert_eq!((code, out.as_str()), (1, ""), "{args:?}");
-        assert!(error.contains("hint: deleted at revision 502: --rev 501 has the object"), "{args:?}: {error}");
+        assert!(error.contains("hint: deleted at revision 502: --rev 501 has the object; "), "{args:?}: {error}");
+        assert_eq!(error.matches("--audit-log FILE names the user").count(), 1, "{args:?}: {error}");
         let (code, out, error) = run(&[args, &["--rev", "501"]].concat());
         assert!(code == 0 && out.contains("web"), "{args:?}: {out}{error}");
     }
+}
+
+/// etcd stores no name with a delete: each output that shows deletions says once where the name is.
+#[test]
+fn who_deleted_is_in_the_audit_log() {
+    let kube = "fixtures/kube-later.db";
+    for (call, expected) in [
+        (&["timeline", kube, "--verb", "delete"][..], 1),
+        (&["timeline", kube, "--verb", "create"], 0),
+        (&["history", kube, "pod/once", "-n", "shop"], 1),
+        (&["history", kube, "deploy/web", "-n", "shop"], 0),
+    ] {
+        let (code, _, error) = run(call);
+        assert_eq!((code, error.matches("--audit-log FILE").count()), (0, expected), "{call:?}: {error}");
+    }
+}
+
+/// kubectl's `logs --since` takes a duration without a sign.
+#[test]
+fn a_duration_without_a_sign_counts_back_from_the_newest_time() {
+    let of = |since: &str| run(&["timeline", "fixtures/kube.db", "--since", since]);
+    assert_eq!(of("10s"), of("-10s"));
+    assert_ne!(of("1s").1, of("10h").1);
+    let (code, _, error) = run(&["timeline", "fixtures/kube-later.db", "--until", "10s"]);
+    assert!(code == 2 && error.contains("or -10m (before the newest time"), "{error}");
 }

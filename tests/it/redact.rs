@@ -127,6 +127,28 @@ fn no_secret_of_the_fixtures_is_left() {
 }
 
 /// Who is the owner of each object that has one: the kind, and the place of the owner's record, found by its name.
+/// The report is in the singular where it counts one, and ends with what to check before the file is shared.
+#[test]
+fn the_report_ends_with_what_to_check() {
+    let dir = TempDir::new().unwrap();
+    let to = dir.path().join("shared.db");
+    let (out, _) = run(0, &["redact", "fixtures/kube.db", "--to", text(&to)]);
+    assert!(out.contains("2 values in Secrets, ") && out.contains(" 1 annotation with such values, "), "{out}");
+    let grep = format!("  check       `etcdsnap grep -F WORD {} --all-revisions` must find nothing", text(&to));
+    assert!(out.contains(&grep), "{out}");
+    assert!(out.ends_with("  check       --also configmaps,env,annotations,names replaces these, too\n"), "{out}");
+    std::fs::remove_file(&to).unwrap();
+    let report = json_of(&["redact", "fixtures/kube.db", "--to", text(&to), "-o", "json", "--also", "env,names"]);
+    let next = report["next"].as_array().unwrap();
+    assert_eq!(next[0], format!("etcdsnap verify {}", text(&to)));
+    assert_eq!(next[2], "--also configmaps,annotations replaces these, too");
+    assert_eq!(report["commands"][1].as_array().unwrap()[..4], ["etcdsnap", "grep", "-F", "WORD"]);
+    std::fs::remove_file(&to).unwrap();
+    let (out, _) =
+        run(0, &["redact", "fixtures/kube.db", "--to", text(&to), "--also", "configmaps,env,annotations,names"]);
+    assert!(out.ends_with(" as WORD\n"), "{out}");
+}
+
 fn owners(records: &[Record]) -> Vec<(String, Option<usize>)> {
     let objects: Vec<_> = records.iter().map(|(_, _, value)| k8s::decode(value).ok()).collect();
     let mut all = Vec::new();
@@ -202,8 +224,8 @@ fn what_no_api_server_of_ours_writes() {
         ],
     );
     let (out, _) = run(0, &["redact", text(&file), "--to", text(&to)]);
-    assert!(out.contains("names of OAuth tokens") && out.contains("bootstrap data of k3s"), "{out}");
-    assert!(out.contains("1 values of keys that are not of Kubernetes"), "{out}");
+    assert!(out.contains("1 name of OAuth tokens") && out.contains("bootstrap data of k3s"), "{out}");
+    assert!(out.contains("1 value of keys that are not of Kubernetes"), "{out}");
     assert_without(text(&to), [&token.as_bytes()[7..], b"r3fresh-me", b"b00tstrap-data"]);
     assert_eq!(records(text(&to))[2].2, b"of another program");
     run(2, &["redact", text(&file), "--to", text(&to)]);
@@ -273,10 +295,10 @@ fn a_real_api_server_lists_all_objects_of_the_copy() {
     let (out, _) = run(0, &["redact", &at("saved.db"), "--to", &at("shared.db"), "--also", also]);
     for what in [
         "values in Secrets",
-        "annotations that repeat",
+        "annotations with such values",
         "values in ConfigMaps",
         "environment variables",
-        "password hashes",
+        "1 password hash",
     ] {
         assert!(out.contains(what), "{what}: {out}");
     }

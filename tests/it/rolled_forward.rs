@@ -172,7 +172,7 @@ fn back_to_a_revision_before_the_snapshot() {
             let done = restored(&line, &to);
             assert_eq!(done["plan"]["newRevision"], served.revision, "{what}");
             assert!(
-                done["plan"]["warnings"].to_string().contains("1 keys reference leases that were removed"),
+                done["plan"]["warnings"].to_string().contains("1 key with a lease that the db's last revision removed"),
                 "{what}"
             );
             assert!(served.again_by(&started(&peers, version, &to), &what), "{what}");

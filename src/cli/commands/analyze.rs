@@ -127,7 +127,7 @@ impl Analyze {
             exit = exit.max(note_left_out(source.name(), analysis));
             if analysis.unread > 0 {
                 let (n, name) = (analysis.unread, printable(source.name().to_owned()));
-                say!("note: {name}: the metadata of {n} values cannot be read, encrypted ones among them");
+                say!("note: {name}: the metadata of {} cannot be read, encrypted ones among them", counted(n, "value"));
             }
             exit = exit.max(session.close(source, &analysis.findings)?);
         }
@@ -236,10 +236,10 @@ fn space(session: &mut Session, of: &Analysis) -> Result<(), Failure> {
     ];
     let frees = [("not known: the file is damaged", space.free.unknown), ("after the last page", space.free.after)];
     let count = |what: &str| match what {
-        "live" => format!("{} keys", all.keys),
-        "old revisions" => format!("{} records", all.old_records),
-        "tombstones" => format!("{} records", all.tombstone_records),
-        "free" => format!("{} pages", space.free.sum().checked_div(of.page_size).unwrap_or_default()),
+        "live" => counted(all.keys, "key"),
+        "old revisions" => counted(all.old_records, "record"),
+        "tombstones" => counted(all.tombstone_records, "record"),
+        "free" => counted(space.free.sum().checked_div(of.page_size).unwrap_or_default(), "page"),
         "file" => format!("{} bytes", space.total),
         "unused room in leaves" => format!("{} of {} leaves are less than half full", of.half_empty_leaves, of.leaves),
         _ => String::new(),

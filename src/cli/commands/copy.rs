@@ -4,7 +4,7 @@ use std::{io::Write as _, path::Path};
 
 use etcdsnap::{
     Result,
-    error::{Call, Next},
+    error::{Advice, Call, Next},
     publish::Watch,
     restore::SaveJob,
     source::Source,
@@ -32,24 +32,29 @@ pub(super) fn make<T>(
     copy(&job, Watch { stop: &stop, progress: &|done, all| progress.update(done, all) })
 }
 
-/// Prints what `command` has made: `lines` of what is at a path, or the `document` with the steps after it.
+/// Prints what `command` has made: `lines` of what is at a path, or the `document` with the steps after it. `checks` are
+/// what to check before the file is used.
 pub(super) fn report<D: Serialize>(
     session: &mut Session,
     source: &Source,
     (command, to): (&str, &Path),
     format: ReportFormat,
+    checks: Vec<Advice>,
     lines: impl FnOnce(&str) -> Vec<(&'static str, String)>,
     document: impl FnOnce(Next) -> D,
 ) -> Result<Exit, Failure> {
     let printed = match format {
         ReportFormat::Json => {
-            let next: Next = [Call::new("etcdsnap verify").arg(to)].into_iter().collect();
+            let verify = Call::new("etcdsnap verify").arg(to).into();
+            let next: Next = std::iter::once(verify).chain(checks).collect();
             render::json(&mut session.out, &document(next), false)
         }
         ReportFormat::Text => {
             let title = printable(format!("{command} {}", source.name()));
             let written = writeln!(session.out, "{title}");
             let lines = lines(&to.display().to_string());
+            let checks = checks.iter().map(|check| ("check", check.to_string()));
+            let lines = lines.into_iter().chain(checks);
             written.and_then(|()| labelled(&mut session.out, lines)).map_err(Failure::from)
         }
     };

@@ -56,6 +56,6 @@ impl Defrag {
             say!("warning: {}: {}", source.name(), warning.what);
         }
         let what = ("defrag", self.to.as_path());
-        copy::report(session, &source, what, self.output, |to| made.lines(to), |next| made.document(next))
+        copy::report(session, &source, what, self.output, Vec::new(), |to| made.lines(to), |next| made.document(next))
     }
 }

@@ -146,7 +146,7 @@ fn describe(
     relatives(session, "Owns", &family.owned(uid), family)?;
     let (found, unreadable) = about.about(object);
     events(session, &found)?;
-    Ok(exit.max(some_unreadable(unreadable, "Events")))
+    Ok(exit.max(some_unreadable(unreadable, "Event")))
 }
 
 fn events(session: &mut Session, events: &[Event]) -> Result<(), Failure> {

@@ -5,6 +5,7 @@ use std::{io::Write, path::PathBuf};
 use clap::{ArgGroup, Args};
 use etcdsnap::{
     Result,
+    bytes::counted,
     publish::{Place, Watch},
     rewrite::{Change, Directory, Document, Rewritten, Way, apply, judge, served},
     source::Source,
@@ -154,7 +155,7 @@ impl DirectoryArgs {
                 labelled(out, [("checked", done.report.in_words())])?;
                 labelled(out, done.kept.iter().map(|kept| ("kept", kept.display().to_string())))?;
                 labelled(out, done.warnings().iter().map(|warning| ("warning", (*warning).to_owned())))?;
-                labelled(out, [("done", format!("revision {revision}, {keys} keys"))])?;
+                labelled(out, [("done", format!("revision {revision}, {}", counted(keys, "key")))])?;
                 writeln!(out, "next")?;
                 next.0.iter().try_for_each(|step| writeln!(out, "  {step}"))?;
             }

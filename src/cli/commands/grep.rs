@@ -3,6 +3,7 @@ use std::{io::Write as _, path::PathBuf};
 use clap::{Args, ValueEnum};
 use etcdsnap::{
     Findings,
+    bytes::counted,
     document::stamp,
     etcd::{KeyValue, Range, Record, Snapshot},
     grep::{Found, FreeHit, Pattern, Place, Search, Words, search_free},
@@ -29,6 +30,7 @@ use crate::{
 ///
 /// Secrets are searched, too: a match is reported, and the secret text is masked. Everything in free pages is masked
 /// unless --reveal is given, because deleted values may be Secrets. Encrypted values are searched only with their keys.
+/// When nothing is found, a note on stderr has the number of values that were searched.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -101,12 +103,13 @@ enum Output {
     Ndjson,
 }
 
-/// What a window of values gave.
-type Made = (String, u64, Vec<(Vec<u8>, Undecodable)>);
+/// What a window of values gave: the text, how many values were searched and how many have a match, what is wrong.
+type Made = (String, u64, u64, Vec<(Vec<u8>, Undecodable)>);
 
 /// What was found so far.
 #[derive(Default)]
 struct Tally {
+    searched: u64,
     found: u64,
     sealed: u64,
     broken: u64,
@@ -157,14 +160,44 @@ impl Grep {
             self.free(session, &hits)?;
         }
         let closed = session.close(&source, &findings)?;
+        if tally.found == 0 {
+            self.note_nothing(&tally, &cluster);
+        }
         if tally.sealed > 0 {
-            say!("note: {} encrypted values were not searched", tally.sealed);
+            let was = if tally.sealed == 1 { "was" } else { "were" };
+            say!("note: {} {was} not searched", counted(tally.sealed, "encrypted value"));
             say!("hint: --encryption-config FILE, or --kms-keys FILE, opens what is encrypted");
         }
         if tally.sealed > 0 || tally.broken > 0 || closed != Exit::Good {
             return Ok(Exit::System);
         }
         Ok(if tally.found > 0 { absent } else { Exit::Content })
+    }
+
+    /// Reports how much was searched without a match, and what searches more.
+    fn note_nothing(&self, tally: &Tally, cluster: &Cluster<'_>) {
+        let what = if self.keys { "key" } else { "value" };
+        let (what, revision) = (counted(tally.searched, what), cluster.view.revision);
+        match self.all_revisions {
+            true => say!("note: no match in {what}, of all revisions up to {revision}"),
+            false => {
+                let keys = counted(cluster.view.len(), "key");
+                say!("note: no match in {what}, of {keys} at revision {revision}");
+            }
+        }
+        let (narrow, named) = (self.within.only().is_some(), !self.what.is_empty());
+        let wider = [
+            ((narrow || named) && !self.free, "without KIND and -n every object is searched"),
+            (self.path.is_some(), "without --path every field is searched"),
+            (!self.ignore_case, "-i ignores upper and lower case"),
+            (!self.all_revisions, "--all-revisions searches old revisions and deleted objects, too"),
+            (!self.free && !self.keys && !narrow && !named, "--free searches free pages, too"),
+            (!self.keys, "--keys searches the keys of etcd"),
+        ];
+        let wider: Vec<_> = wider.into_iter().filter(|(fits, _)| *fits).map(|(_, what)| what).collect();
+        if !wider.is_empty() {
+            say!("hint: {}", wider.join("; "));
+        }
     }
 
     /// Searches every stored record of the selected keys.
@@ -202,21 +235,29 @@ impl Grep {
 
     /// Searches some values.
     fn window<'a>(&self, window: impl Iterator<Item = KeyValue<'a>>, search: &Search<'_>) -> Made {
-        let (mut text, mut found, mut wrong) = (String::new(), 0_u64, Vec::new());
+        let (mut text, mut searched, mut found, mut wrong) = (String::new(), 0_u64, 0_u64, Vec::new());
         for kv in window {
             match search.value(&kv) {
-                Ok(None) => {}
-                Ok(Some(of)) => {
-                    found = found.saturating_add(1);
-                    self.print(&mut text, &of);
+                Ok(of) => {
+                    searched = searched.saturating_add(1);
+                    if let Some(of) = of {
+                        found = found.saturating_add(1);
+                        self.print(&mut text, &of);
+                    }
                 }
                 Err(why) => wrong.push((kv.key.to_vec(), why)),
             }
         }
-        (text, found, wrong)
+        (text, searched, found, wrong)
     }
 
-    fn take(&self, session: &mut Session, (text, found, wrong): Made, tally: &mut Tally) -> Result<(), Failure> {
+    fn take(
+        &self,
+        session: &mut Session,
+        (text, searched, found, wrong): Made,
+        tally: &mut Tally,
+    ) -> Result<(), Failure> {
+        tally.searched = tally.searched.saturating_add(searched);
         tally.found = tally.found.saturating_add(found);
         for (key, why) in wrong {
             if why.is_sealed() {

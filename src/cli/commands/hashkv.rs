@@ -3,6 +3,7 @@ use std::{io::Write as _, path::PathBuf};
 use clap::Args;
 use etcdsnap::{
     Error,
+    bytes::counted,
     k8s::Ring,
     source::Source,
     verify::{Difference, HashKvs, Held, OfFile},
@@ -134,7 +135,7 @@ impl HashKv {
 fn print_difference(session: &mut Session, difference: &Difference) -> Result<(), Failure> {
     let Difference { of, and, first_revision, records, more, keys } = difference;
     let out = &mut session.out;
-    let first = format!("{of} and {and} differ first at revision {first_revision}, in all in {keys} keys");
+    let first = format!("{of} and {and} differ first at revision {first_revision}, {} in all", counted(*keys, "key"));
     writeln!(out, "{}", printable(first))?;
     let mut columns = Columns::new(&["REVISION", "KEY", of, and]);
     for record in records {

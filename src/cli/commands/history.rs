@@ -11,7 +11,7 @@ use etcdsnap::{
     source::Source,
 };
 
-use super::object::{near, note_namespace};
+use super::object::{near, note_deletions, note_namespace};
 use crate::{
     args::{AuditArgs, InNamespace, Keys, LogArgs, Masking, ReportFormat, etcd_prefix},
     failure::{Exit, Failure},
@@ -33,7 +33,8 @@ use crate::{
 ///
 /// `by` is the program that wrote the revision (metadata.managedFields[].manager). The program chose this name itself,
 /// and it does not name a person. `-`: not certain which program. `by ownership`: no time shows who wrote, but only
-/// this program owns the fields that changed.
+/// this program owns the fields that changed. A delete has no `by`, because etcd stores no name with a delete: --audit-log
+/// names the user.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -158,6 +159,9 @@ impl History {
                 history_lines(&joined, &found, &ignore, &mask, &requests, |lines| {
                     render::lines(&mut session.out, lines)
                 })?;
+                if self.audit.files.is_empty() && found.values().flatten().any(|change| change.record.tombstone) {
+                    note_deletions();
+                }
             }
             ReportFormat::Json => history_document(&mut session.out, &joined, &found, &ignore, &mask, &requests)?,
         }

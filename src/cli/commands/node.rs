@@ -23,7 +23,7 @@ pub(super) fn describe(session: &mut Session, cluster: &Cluster<'_>, node: &Obje
         format!("{amount} ({percent}%)")
     };
     writeln!(session.out, "Non-terminated Pods: ({} in total)", allocation.pods.len())?;
-    let exit = some_unreadable(allocation.unreadable, "Pods").max(note_age(cluster));
+    let exit = some_unreadable(allocation.unreadable, "Pod").max(note_age(cluster));
     let clock = Clock(cluster.now());
     let titles = ["  NAMESPACE", "NAME", "CPU REQUESTS", "CPU LIMITS", "MEMORY REQUESTS", "MEMORY LIMITS", "AGE"];
     let mut lines = if allocation.pods.is_empty() { Columns::bare() } else { Columns::new(&titles) };

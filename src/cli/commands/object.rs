@@ -4,7 +4,7 @@ use std::sync::Once;
 
 use etcdsnap::{
     Error,
-    bytes::escape,
+    bytes::{counted, escape},
     etcd::KeyValue,
     k8s::{ManagedFields, Newest, Object, Undecodable, key_for_messages},
     objects::{Cluster, Found, NoNamespace, Query},
@@ -15,6 +15,16 @@ use crate::{
     failure::{Exit, Failure},
     session::note_doubt,
 };
+
+/// Where it is found who deleted an object.
+const WHO_DELETED: &str = "`etcdsnap history` with --audit-log FILE names the user, whom etcd does not store";
+
+/// Reports that no backup shows who deleted an object.
+pub(super) fn note_deletions() {
+    say!(
+        "note: etcd does not store which program or user deleted an object; --audit-log FILE, the API server's audit log, names the user"
+    );
+}
 
 /// The number of namespaces that are named.
 const NAMESPACES: usize = 30;
@@ -46,7 +56,7 @@ pub(super) fn some_unreadable(count: usize, what: &str) -> Exit {
     if count == 0 {
         return Exit::Good;
     }
-    say!("error: {count} {what} cannot be read, and may be missing here; `get` lists each with the reason");
+    say!("error: {} cannot be read, and may be missing here; `get` lists each with the reason", counted(count, what));
     Exit::Content
 }
 
@@ -82,8 +92,11 @@ pub(super) fn missing(query: &Query, found: &Found<'_>, cluster: &Cluster<'_>) -
 pub(super) fn near(query: &Query, kind: &str, name: &str, cluster: &Cluster<'_>) -> Option<String> {
     if let Some((deleted, is_held)) = cluster.deletion(query, kind, name) {
         return Some(match is_held {
-            true => format!("deleted at revision {deleted}: --rev {} has the object", deleted.saturating_sub(1)),
-            false => format!("deleted at revision {deleted}; what the object was is compacted"),
+            true => format!(
+                "deleted at revision {deleted}: --rev {} has the object; {WHO_DELETED}",
+                deleted.saturating_sub(1)
+            ),
+            false => format!("deleted at revision {deleted}; what the object was is compacted; {WHO_DELETED}"),
         });
     }
     let near = cluster.near(query, kind, name)?;

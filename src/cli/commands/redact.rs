@@ -1,7 +1,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use etcdsnap::{k8s, restore::redact};
+use etcdsnap::{
+    k8s,
+    restore::{Redacted, redact},
+};
 
 use super::{copy, trust::TrustArgs};
 use crate::{
@@ -20,7 +23,7 @@ use crate::{
 ///
 /// All other values are kept: names, labels, addresses, custom resources, arguments of containers, keys that are not of
 /// Kubernetes. ConfigMaps, environment variables and annotations are kept unless --also names them. The report lists
-/// what was replaced and what was kept. Check the kept values before you share the file.
+/// what was replaced and what was kept, and ends with what to check before you share the file.
 ///
 /// With --also names, names of objects and namespaces are replaced by other words, in keys and wherever they are a whole
 /// word in a text. Equal names stay equal, so that references match. Names that Kubernetes itself uses are kept.
@@ -80,6 +83,7 @@ impl Redact {
         })?;
         session.wrote(&made.done.files)?;
         let what = ("redact", self.to.as_path());
-        copy::report(session, &source, what, self.output, |to| made.lines(to, also), |next| made.document(next))
+        let (checks, format) = (Redacted::checks(&self.to, also), self.output);
+        copy::report(session, &source, what, format, checks, |to| made.lines(to, also), |next| made.document(next))
     }
 }

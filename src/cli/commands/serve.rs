@@ -9,7 +9,7 @@ use std::{
 use clap::Args;
 use etcdsnap::{
     Error,
-    bytes::{escape, file_name},
+    bytes::{counted, escape, file_name},
     error::Severity,
     evidence::{Served, ServedState},
     k8s::Ring,
@@ -30,7 +30,8 @@ use crate::{
 /// Serve a backup as a Kubernetes API, for kubectl, k9s and other clients
 ///
 /// It listens on loopback, or with TLS and a token on any address. It writes a kubeconfig with one context for each
-/// SNAPSHOT, and prints the line that sets KUBECONFIG in a shell. It runs until ^C, and then removes the kubeconfig. Writes are refused. Secrets are masked.
+/// SNAPSHOT, and prints a line `export KUBECONFIG=...`. It keeps this terminal until ^C: run that line in another
+/// terminal, and kubectl there. At the end it removes the kubeconfig. Writes are refused. Secrets are masked.
 /// AGE in tables counts from the newest time in the backup. Ages that a client computes itself, as `kubectl describe`
 /// does, count from now.
 #[derive(Debug, Args)]
@@ -40,7 +41,7 @@ Examples:
   etcdsnap serve backup.db --context before=41207 --context after=-5m
   etcdsnap serve monday.db tuesday.db --kubeconfig ./two-days
 
-  In another terminal, after the line that it prints:
+  In another terminal, after the line `export KUBECONFIG=...` that it prints:
     kubectl get pods -A
     kubectl --context before get deploy -n shop
 
@@ -202,7 +203,8 @@ impl Serve {
         let answered = server.run(backups.clone(), &stop.asked, &log)?;
         drop(file);
         stop.at_once.store(true, SeqCst);
-        say!("note: {} requests were answered, {} refused", answered.answered, answered.refused);
+        let was = if answered.answered == 1 { "was" } else { "were" };
+        say!("note: {} {was} answered, {} refused", counted(answered.answered, "request"), answered.refused);
         let state = |backup: &Arc<Backup>| ServedState {
             name: backup.name.clone(),
             path: backup.file().to_owned(),

@@ -13,7 +13,7 @@ use etcdsnap::{
     select::LabelSelector,
 };
 
-use super::object::note_namespace;
+use super::object::{note_deletions, note_namespace};
 use crate::{
     args::{AuditArgs, InNamespace, Keys, LogArgs, Masking, etcd_prefix, is_labelled},
     failure::{Exit, Failure},
@@ -30,7 +30,7 @@ use crate::{
 /// etcd records no times; the objects hold some (creation, managedFields, deletion requests, the Leases that nodes
 /// renew). A change was written at TIME or later, and at most WITHIN later, if the clocks of the API servers were
 /// right. MANAGER is the program that wrote it (metadata.managedFields[].manager). The program chose this name itself,
-/// and it does not name a person. `-`: not certain which program.
+/// and it does not name a person. `-`: not certain which program. etcd stores no program or user with a delete.
 ///
 /// With --audit-log, USER is the user who requested the change, FROM the address, and KNOWN how certain this is: `exact`
 /// where the log holds the revision, else by the time and the object; `unsure` where several requests may be the one.
@@ -75,7 +75,7 @@ pub(crate) struct Timeline {
     prefix: Option<Range<'static>>,
     /// Only changes from this time (2026-11-21T02:04:00Z, -10m) or revision on; changes that may be from then are
     /// included
-    #[arg(long, value_name = "TIME|REVISION", value_parser = point, allow_hyphen_values = true)]
+    #[arg(long, value_name = "TIME|REVISION", value_parser = since, allow_hyphen_values = true)]
     since: Option<Point>,
     /// Only changes up to this time or revision; changes that may be from then are included
     #[arg(long, value_name = "TIME|REVISION", value_parser = point, allow_hyphen_values = true)]
@@ -108,6 +108,10 @@ enum Output {
     Table,
     /// One JSON document a line
     Ndjson,
+}
+
+fn since(text: &str) -> Result<Point, String> {
+    Point::since(text).ok_or_else(|| format!("a revision, or {}", Time::FORMS))
 }
 
 fn point(text: &str) -> Result<Point, String> {
@@ -186,9 +190,9 @@ impl Timeline {
             headers.into_iter().filter(|of| audited || !["USER", "FROM", "KNOWN"].contains(of)).collect();
         let mut lines =
             if self.no_headers || !table { render::Columns::bare() } else { render::Columns::new(&headers) };
-        let (mut left_out, mut any) = (0_u64, false);
+        let (mut left_out, mut any, mut deletes) = (0_u64, false, false);
         let make = |wave: Vec<Change<'_>>| {
-            let (mut rows, mut text, mut quiet) = (Vec::new(), String::new(), 0_u64);
+            let (mut rows, mut text, mut quiet, mut deletes) = (Vec::new(), String::new(), 0_u64, false);
             for change in wave {
                 let revision = change.record.revision.main;
                 let is_asked = self.verb.is_empty() || self.verb.contains(&change.verb());
@@ -212,12 +216,13 @@ impl Timeline {
                 if detail.is_quiet() {
                     quiet = quiet.saturating_add(1);
                 } else if table {
+                    deletes |= detail.change.verb() == Verb::Delete;
                     rows.push(row(&detail, audited));
                 } else {
                     text.extend([stamped(detail.members()).to_json().as_str(), "\n"]);
                 }
             }
-            (rows, text, quiet)
+            (rows, text, quiet, deletes)
         };
         ordered(
             |give| {
@@ -228,7 +233,8 @@ impl Timeline {
                 let _: Result<(), ()> = changes(&snapshot, &mut again, |key| selection.matches(key), give);
             },
             make,
-            |(rows, text, quiet)| {
+            |(rows, text, quiet, deleted)| {
+                deletes |= deleted;
                 left_out = left_out.saturating_add(quiet);
                 any |= quiet > 0 || !rows.is_empty() || !text.is_empty();
                 rows.into_iter().try_for_each(|row| lines.row(&mut session.out, row))?;
@@ -236,6 +242,9 @@ impl Timeline {
             },
         )?;
         lines.finish(&mut session.out)?;
+        if deletes && !audited {
+            note_deletions();
+        }
         if left_out > 0 {
             say!("note: {} left out, such as renewals of Leases; --all shows them", counted(left_out, "change"));
         }

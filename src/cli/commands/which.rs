@@ -38,7 +38,8 @@ pub(super) struct Which {
     /// spec.replicas=3, spec.containers[0].image=nginx, 'status.conditions[?(@.type=="Ready")].status=False'.
     #[arg(long, value_name = "FIELDS", default_value = "", hide_default_value = true)]
     field_selector: String,
-    /// Only keys below PREFIX, the API server's --etcd-prefix; without this flag, all prefixes are read
+    /// Only keys below PREFIX, the API server's --etcd-prefix; without this flag, all prefixes are read. etcdctl's `get
+    /// KEY --prefix` is `etcdsnap kv SNAPSHOT KEY --prefix`
     #[arg(long, value_name = "PREFIX", value_parser = etcd_prefix, hide_short_help = true)]
     prefix: Option<Range<'static>>,
     #[command(flatten)]

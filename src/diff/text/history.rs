@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::Line;
 use crate::{
     audit::{Answer, Request, Requests},
-    bytes::printable,
+    bytes::{counted, printable},
     diff::{Detail, Difference, Entry, Ignore, Occurrence, Verb, history},
     k8s::{Gap, Mask},
     objects::{Cluster, Joined, Records},
@@ -163,7 +163,10 @@ fn head(detail: &Detail<'_, '_>) -> Vec<Line> {
     };
     let text = format!("revision {}   {after} {width}   {what}{}", detail.revision(), printable(by));
     let missing = Some(detail.change.missing).filter(|n| *n > 0 && !detail.compacted);
-    let missing = missing.map(|n| Line::plain(format!("    {n} writes before it were compacted")));
+    let missing = missing.map(|n| {
+        let was = if n == 1 { "was" } else { "were" };
+        Line::plain(format!("    {} before it {was} compacted", counted(n, "write")))
+    });
     let request = detail.request.iter().flat_map(asked);
     [Line::signed("", sign, &text)].into_iter().chain(missing).chain(request).collect()
 }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer, ser::SerializeSeq as _};
 
+use crate::bytes::counted;
+
 /// What was replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -39,25 +41,26 @@ pub enum Hidden {
 }
 
 impl Hidden {
-    /// What it is, for people.
+    /// How many of what, for people: `1 annotation with such values`.
     #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::SecretData => "values in Secrets",
-            Self::Repeated => "annotations that repeat such values",
-            Self::OAuth => "fields of OAuth tokens and clients",
-            Self::TokenName => "names of OAuth tokens",
-            Self::Encrypted => "encrypted values (the name of the key is kept)",
-            Self::Bootstrap => "bootstrap data of k3s or RKE2",
-            Self::PasswordHash => "password hashes of etcd users",
-            Self::PrivateKey => "private keys in other objects",
-            Self::SignedToken => "signed tokens (JWT) in other objects",
-            Self::ConfigMap => "values in ConfigMaps",
-            Self::Env => "values of environment variables",
-            Self::Annotation => "annotations",
-            Self::Name => "words of names of objects",
-            Self::Unreadable => "whole values that cannot be read",
-        }
+    pub fn counted(self, n: u64) -> String {
+        let (one, rest) = match self {
+            Self::SecretData => ("value", " in Secrets"),
+            Self::Repeated => ("annotation", " with such values"),
+            Self::OAuth => ("field", " of OAuth tokens and clients"),
+            Self::TokenName => ("name", " of OAuth tokens"),
+            Self::Encrypted => ("encrypted value", " (the name of the key is kept)"),
+            Self::Bootstrap => ("value", " with bootstrap data of k3s or RKE2"),
+            Self::PasswordHash => ("password hash", " of etcd users"),
+            Self::PrivateKey => ("private key", " in other objects"),
+            Self::SignedToken => ("signed token", " (JWT) in other objects"),
+            Self::ConfigMap => ("value", " in ConfigMaps"),
+            Self::Env => ("value", " of environment variables"),
+            Self::Annotation => ("annotation", ""),
+            Self::Name => ("word", " of names of objects"),
+            Self::Unreadable => ("whole value", " that could not be read"),
+        };
+        format!("{}{rest}", counted(n, one))
     }
 }
 

@@ -40,7 +40,7 @@ fn each_backup_in_an_archive_has_its_own_entry() {
     let to = bench.folder().join("back");
     let words = line.replace("--to DIR", &format!("--to {}", to.display()));
     assert!(etcdsnap(words.split(' ').skip(1)).status.success(), "{line}");
-    assert!(bench.says(0, ["check"]).contains("3 of 3 files are unchanged"));
+    assert!(bench.says(0, ["check"]).contains("3 of 3 files unchanged"));
     let prune = bench.says(0, ["prune", "--keep-last", "1"]);
     assert!(prune.contains("kept: in an archive") && !prune.contains("to be removed"), "{prune}");
     bench.says(0, ["prune", "--keep-last", "1", "--yes"]);

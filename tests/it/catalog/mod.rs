@@ -240,7 +240,7 @@ fn no_value_and_no_plain_hash_of_one_is_in_the_file() {
 fn files_that_change_vanish_or_rot_are_noticed() {
     let bench = Bench::with(&["kube.db", "kube-later.db", "encrypted.db", "etcd-3.6.db"]);
     bench.add(0);
-    assert!(bench.says(0, ["check"]).starts_with("4 of 4 files are unchanged"));
+    assert!(bench.says(0, ["check"]).starts_with("4 of 4 files unchanged"));
     fs::remove_file(bench.backup("kube.db")).unwrap();
     fs::write(bench.backup("etcd-3.6.db"), fs::read("fixtures/etcd-3.7.db").unwrap()).unwrap();
     // One byte, and the time set back: what a disk does.

@@ -6,7 +6,7 @@ use clap::Args;
 use etcdsnap::{
     Error, Findings,
     bolt::{Bucket, Db, Meta, PageId, Walk, assume_with_root, may_be_roots},
-    bytes::escape,
+    bytes::{counted, escape},
     source::{Options, Source},
 };
 
@@ -110,7 +110,7 @@ pub(super) fn close_pages(
 ) -> Result<Exit, Failure> {
     let exit = session.close(source, findings)?;
     let [first, ..] = missing else { return Ok(exit) };
-    let what = format!("{}: no page {first}: the file has {} pages", source.name(), db.pages());
+    let what = format!("{}: no page {first}: the file has {}", source.name(), counted(db.pages(), "page"));
     Failure::from(Error::not_found(what)).say();
     Ok(exit.max(Exit::Content))
 }

@@ -6,6 +6,7 @@ use std::{
 use clap::Args;
 use etcdsnap::{
     Error,
+    bytes::counted,
     catalog::{FileRow, Holder},
     hash::hex,
 };
@@ -88,7 +89,8 @@ impl Check {
                 }
                 let good = items.iter().filter(|one| one.state == "as it was").count();
                 let how = if self.quick { " by size and time" } else { "" };
-                writeln!(session.out, "{good} of {} files are unchanged{how}", items.len())?;
+                let of = counted(items.len(), "file");
+                writeln!(session.out, "{good} of {of} unchanged{how}")?;
                 if exit != Exit::Good {
                     say!("hint: `etcdsnap catalog add` brings the catalog up to date with what is there now");
                 }

@@ -1,5 +1,8 @@
 use clap::{Args, ValueEnum};
-use etcdsnap::catalog::{Growth, Series};
+use etcdsnap::{
+    bytes::counted,
+    catalog::{Growth, Series},
+};
 use serde::Serialize;
 use std::io::Write as _;
 
@@ -86,7 +89,7 @@ impl GrowthCommand {
             series.truncate(self.top);
             let time = |of: Option<&&etcdsnap::catalog::Holder>| minute(of.and_then(|of| of.entry.time()));
             let (first, last) = (time(holders.first()), time(holders.last()));
-            writeln!(session.out, "cluster {}: {} backups, {first} to {last}", row.label, holders.len())?;
+            writeln!(session.out, "cluster {}: {}, {first} to {last}", row.label, counted(holders.len(), "backup"))?;
             let name = if self.by == By::Kind { "KIND" } else { "NAMESPACE" };
             let mut columns =
                 Columns::new(&[name, "KEYS", "NOW", "BYTES", "NOW", "GROWN", "CHART"]).right(&[1, 2, 3, 4, 5]);

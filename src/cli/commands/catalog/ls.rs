@@ -18,9 +18,10 @@ use crate::{
 /// List the backups in the catalog, oldest content first
 ///
 /// NEWEST is the newest time in the backup, AGE counts from that time to now. CLUSTER is the start of the identity of
-/// the cluster; `/1` and `/2` after it are branches of the history, which begin when a cluster is restored. A note
-/// names the places where the usual interval between two backups is exceeded. Files without a readable backup come
-/// last.
+/// the cluster; `/1` and `/2` after it are branches of the history, which begin when a cluster is restored. The identity
+/// is the uid of the Namespace kube-system. `-` is the identity of backups without this Namespace: `-/1` and `-/2` are
+/// histories that do not fit together, of one such cluster or of several. A note names the places where the usual
+/// interval between two backups is exceeded. Files without a readable backup come last.
 ///
 /// REVISION and KEYS include the log of a data directory. SIZE is that of the unpacked file, which may be larger than the
 /// db in it. `-`: not known, because no key of a damaged file could be read.

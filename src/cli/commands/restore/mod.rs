@@ -36,6 +36,9 @@ use crate::{
 /// (a name from the snapshot), with --from-manifest or --from-config, or with etcdutl's flags. A data directory is read
 /// with its log, as etcd reads it when it starts. --wal adds the newer entries of a member's log to a snapshot.
 /// `etcdsnap impact` shows what a restore would break in a cluster that is still there.
+///
+/// The result is a new cluster, with an empty log, from a snapshot file or from the data directory of a dead member. To
+/// continue the old cluster with the one member that is left, use `etcdsnap force-new-cluster`: it keeps the ids.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

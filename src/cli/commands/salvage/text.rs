@@ -2,7 +2,10 @@
 
 use std::io::{self, Write};
 
-use etcdsnap::salvage::{From, Other, Report};
+use etcdsnap::{
+    bytes::{counted, counted_are},
+    salvage::{From, Other, Report},
+};
 
 use crate::render;
 
@@ -14,8 +17,10 @@ pub(super) fn report(out: &mut impl Write, report: &Report) -> io::Result<()> {
     let source = render::printable(report.source.clone());
     writeln!(
         out,
-        "{source}: {} pages of {} bytes, {} leaves with records",
-        pages.total, report.page_size, pages.leaves
+        "{source}: {} of {} bytes, {} with records",
+        counted(pages.total, "page"),
+        report.page_size,
+        if pages.leaves == 1 { "1 leaf".to_owned() } else { format!("{} leaves", pages.leaves) }
     )?;
     match root.page {
         None => writeln!(out, "root: none was found")?,
@@ -40,7 +45,8 @@ pub(super) fn report(out: &mut impl Write, report: &Report) -> io::Result<()> {
             false => {
                 writeln!(
                     out,
-                    "another db at offset {base}, {pages} pages: the newer of the two is read, and nothing is proved"
+                    "another db at offset {base}, {}: the newer of the two is read, and nothing is proved",
+                    counted(pages, "page")
                 )?;
             }
         }
@@ -55,7 +61,8 @@ pub(super) fn report(out: &mut impl Write, report: &Report) -> io::Result<()> {
     }
     if records.far > 0 {
         let n = records.far;
-        writeln!(out, "{n} records are left out: their revision is far above all others; nothing is proved")?;
+        let records = counted_are(n, "record", "");
+        writeln!(out, "{records} left out, with a revision far above all others; nothing is proved")?;
     } else if root.mixed && report.others.is_empty() {
         writeln!(out, "mixed: the pages are of different times, as in a copy of a db in use: nothing is proved")?;
     }
@@ -77,7 +84,11 @@ pub(super) fn report(out: &mut impl Write, report: &Report) -> io::Result<()> {
     more(out, revisions.gap_count.saturating_sub(SHOWN))?;
     if let Some(n) = revisions.missing_below.filter(|n| *n > 0) {
         let at = revisions.compacted;
-        writeln!(out, "  up to {n} keys that were not changed after {at} may be lost; it is not known which")?;
+        writeln!(
+            out,
+            "  up to {} may be lost that did not change after {at}; it is not known which",
+            counted(n, "key")
+        )?;
     }
     if revisions.open {
         writeln!(out, "  revisions after {last} may be lost, too")?;
@@ -86,15 +97,17 @@ pub(super) fn report(out: &mut impl Write, report: &Report) -> io::Result<()> {
         writeln!(out, "  changes of the last transaction, {last}, may be lost: {why}")?;
     }
     if let Some(log) = &report.log {
-        let left = if log.left > 0 { format!("; {} are left out", log.left) } else { String::new() };
+        let left = if log.left > 0 { format!("; {} left out", log.left) } else { String::new() };
         let (applied, from, index) = (log.applied, log.from, log.index);
-        writeln!(out, "log: {applied} entries after {from} up to {index} are applied, {} records{left}", log.records)?;
+        let (entries, records) = (counted(applied, "entry"), counted(log.records, "record"));
+        writeln!(out, "log: {entries} after {from} up to {index} applied, {records}{left}")?;
         if log.differ > 0 {
             writeln!(out, "  {} of them differ from what the pages hold for the same revision", log.differ)?;
         }
         if log.newer > 0 {
             let n = log.newer;
-            writeln!(out, "  {n} records on pages are newer than the last entry of the log, and left out")?;
+            let records = counted_are(n, "record", " on pages");
+            writeln!(out, "  {records} newer than the last entry of the log, and left out")?;
         }
     }
     if let Some(why) = report.log_left_out {
@@ -129,7 +142,8 @@ pub(super) fn report(out: &mut impl Write, report: &Report) -> io::Result<()> {
     }
     if let Some(saved) = &report.written {
         let file = render::printable(saved.file.clone());
-        writeln!(out, "{file}: {} keys at revision {}, sha256 {}", saved.keys, saved.revision, saved.sha256)?;
+        let keys = counted(saved.keys, "key");
+        writeln!(out, "{file}: {keys} at revision {}, sha256 {}", saved.revision, saved.sha256)?;
     }
     report.next.0.iter().try_for_each(|line| writeln!(out, "next: {line}"))
 }

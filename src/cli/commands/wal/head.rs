@@ -5,7 +5,7 @@ use std::{
     io::{self, Write},
 };
 
-use etcdsnap::{document::Id, wal::Summary};
+use etcdsnap::{bytes::counted, document::Id, wal::Summary};
 
 pub(super) fn text(out: &mut impl Write, log: &Summary<'_>) -> io::Result<()> {
     if let Some(of) = log.metadata {
@@ -24,11 +24,11 @@ pub(super) fn text(out: &mut impl Write, log: &Summary<'_>) -> io::Result<()> {
     }
     if entries.past_commit > 0 {
         let count = match log.voters.as_ref().map(BTreeSet::len) {
-            Some(1) => "they are committed, as this member is the only voter",
-            Some(_) => "only the other members know whether they are committed",
-            None => "they are committed if this member is the only voter",
+            Some(1) => "committed, because this member is the only voter",
+            Some(_) => "only the other members show whether it was committed",
+            None => "committed if this member is the only voter",
         };
-        writeln!(out, "past the commit: {}; {count}", entries.past_commit)?;
+        writeln!(out, "past the commit: {}; {count}", counted(entries.past_commit, "entry"))?;
     }
     if let (Some(index), Some(state)) = (log.conf_state_index, &log.conf_state) {
         let learners = match state.learners.as_slice() {
