@@ -34,6 +34,25 @@ pub(super) fn range(request: &RangeRequest) -> Result<(), Status> {
     if is_known { Ok(()) } else { Err(invalid_sort()) }
 }
 
+/// A range in parts, which are in the order of the keys.
+pub(super) fn range_stream(request: &RangeRequest) -> Result<(), Status> {
+    range(request)?;
+    let by_key = request.sort_target == SortTarget::Key as i32 && request.sort_order == SortOrder::Ascend as i32;
+    if request.sort_order != SortOrder::None as i32 && !by_key {
+        return Err(Status::unimplemented("RangeStream does not support custom sort orders"));
+    }
+    if is_filtered(request) {
+        return Err(Status::unimplemented("RangeStream does not support revision filters"));
+    }
+    Ok(())
+}
+
+/// Whether keys are left out by their revisions.
+pub(super) fn is_filtered(request: &RangeRequest) -> bool {
+    let RangeRequest { min_mod_revision, max_mod_revision, min_create_revision, max_create_revision, .. } = request;
+    [min_mod_revision, max_mod_revision, min_create_revision, max_create_revision] != [&0; 4]
+}
+
 pub(super) fn put(request: &PutRequest) -> Result<(), Status> {
     if request.key.is_empty() {
         Err(empty_key())

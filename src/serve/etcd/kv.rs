@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
-use tokio::sync::OwnedSemaphorePermit;
-use tonic::{Request, Response, Status, async_trait};
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tonic::{Request, Response, Status, async_trait, codegen::BoxStream};
 
 use super::{
     Etcd, check, header,
+    listen::Sent,
     proto::etcdserverpb::{
         CompactionRequest, CompactionResponse, DeleteRangeRequest, DeleteRangeResponse, PutRequest, PutResponse,
-        RangeRequest, RangeResponse, TxnRequest, TxnResponse, kv_server::Kv,
+        RangeRequest, RangeResponse, RangeStreamResponse, TxnRequest, TxnResponse, kv_server::Kv,
     },
+    stream,
     txn::is_read_only,
 };
 
@@ -32,6 +34,17 @@ impl Kv for Arc<Etcd> {
         response.header = self.fill(response.header);
         let room = self.room(&response).await?;
         Ok(with(response, room))
+    }
+
+    async fn range_stream(
+        &self,
+        request: Request<RangeRequest>,
+    ) -> Result<Response<BoxStream<RangeStreamResponse>>, Status> {
+        let request = request.into_inner();
+        check::range_stream(&request)?;
+        let (out, sent) = mpsc::channel(1);
+        tokio::spawn(stream::send(Self::clone(self), request, out));
+        Ok(Response::new(Sent::boxed(sent)))
     }
 
     async fn put(&self, request: Request<PutRequest>) -> Result<Response<PutResponse>, Status> {

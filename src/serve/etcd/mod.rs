@@ -24,6 +24,7 @@ mod proto;
 mod range;
 mod save;
 mod store;
+mod stream;
 mod txn;
 mod version;
 mod watch;

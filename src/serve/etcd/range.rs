@@ -6,6 +6,7 @@ use hyper::body::Bytes;
 use tonic::Status;
 
 use super::{
+    check::is_filtered,
     header,
     proto::{
         etcdserverpb::{
@@ -23,13 +24,7 @@ impl Store {
     pub(super) fn range(&self, request: &RangeRequest, current: i64) -> Result<RangeResponse, Status> {
         let revision = self.readable(request.revision, current)?;
         let range = Range::new(&request.key[..], &request.range_end[..]);
-        let all_are_wanted = request.sort_order != SortOrder::None as i32
-            || [
-                request.min_mod_revision,
-                request.max_mod_revision,
-                request.min_create_revision,
-                request.max_create_revision,
-            ] != [0; 4];
+        let all_are_wanted = request.sort_order != SortOrder::None as i32 || is_filtered(request);
         let limit = usize::try_from(request.limit).unwrap_or(0);
         let most = if all_are_wanted || limit == 0 { usize::MAX } else { limit.saturating_add(1) };
         let (mut count, mut kvs) = (0_i64, Vec::new());

@@ -89,6 +89,56 @@ fn etcdctl_prints_what_it_prints_of_a_real_etcd() {
     }
 }
 
+/// `get` in parts, which etcdctl has since 3.7.
+const STREAMED: &[&str] = &[
+    "get / --prefix -w json",
+    "get / --prefix --keys-only --limit 7 -w json",
+    "get / --prefix --rev 175 -w json",
+    "get / --prefix --count-only -w json",
+    "get / --prefix --count-only --limit 2 -w json",
+    "get / --prefix --sort-by KEY --order ASCEND",
+    "get / --prefix --sort-by KEY --order DESCEND",
+    "get / --prefix --sort-by MODIFY --order ASCEND",
+    "get /app/again -w fields",
+    "get /app/k --from-key --limit 3 -w json",
+    "get /nothing -w json",
+    "get / --prefix --rev 1",
+    "get / --prefix --rev 100000",
+];
+
+#[test]
+fn ranges_in_parts_are_those_of_a_real_etcd() {
+    let Some(peers) = Peers::find("ranges_in_parts_are_those_of_a_real_etcd") else { return };
+    let snapshot = Path::new("fixtures/three-members.db");
+    let (_dir, etcd) = restored(&peers, "37", snapshot);
+    let serving = Serving::start(&[snapshot.to_str().unwrap(), "--reveal", "--etcd", "--overlay"]);
+    let address = serving.etcd();
+    let theirs = etcd.endpoint.trim_start_matches("http://");
+    for program in ["etcdctl37", "etcdctl38"] {
+        for line in STREAMED {
+            let [ours, theirs] = [&*address, theirs].map(|endpoint| {
+                let line = format!("--endpoints {endpoint} {line} --stream");
+                let output = peers.run(program, line.split(' '));
+                (output.status.code(), same(&output.stdout), last(&output.stderr))
+            });
+            assert_eq!(ours, theirs, "{program} {line}");
+        }
+    }
+    // more than one part
+    let value = "x".repeat(100_000);
+    for n in 10..35 {
+        let (name, line) = (format!("/large/{n}"), ["--endpoints", &*address, "put"]);
+        peers.ask("etcdctl37", line.into_iter().chain([&*name, &*value]).map(str::to_owned));
+    }
+    for line in ["get /large/ --prefix", "get /large/ --prefix --limit 24", "get /large/12 /large/30 --limit 4"] {
+        let [plain, streamed] = ["", " --stream"].map(|flag| {
+            let line = format!("--endpoints {address} -w json {line}{flag}");
+            same(&peers.run("etcdctl37", line.split(' ')).stdout)
+        });
+        assert!(plain.len() > 400_000 && plain == streamed, "{line}: {} and {}", plain.len(), streamed.len());
+    }
+}
+
 /// Text, and JSON without what names the member.
 fn same(stdout: &[u8]) -> String {
     match serde_json::from_slice::<Value>(stdout) {
