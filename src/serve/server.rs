@@ -138,7 +138,7 @@ impl Server {
                     shared: Arc::clone(&shared),
                     log: Arc::clone(log),
                 };
-                tokio::spawn(accept(listener, Arc::clone(&shared), move |stream, counted| {
+                tokio::spawn(accept(listener, Arc::clone(&shared), Arc::clone(log), move |stream, counted| {
                     connection(stream, place.clone(), counted)
                 }));
             }
@@ -146,7 +146,7 @@ impl Server {
                 let listener = tokio::net::TcpListener::from_std(listener).map_err(fault)?;
                 let services = Services::new(&etcd, format!("http://{address}"));
                 let counter = Arc::clone(&shared);
-                tokio::spawn(accept(listener, Arc::clone(&shared), move |stream, counted| {
+                tokio::spawn(accept(listener, Arc::clone(&shared), Arc::clone(log), move |stream, counted| {
                     let (services, counter) = (services.clone(), Arc::clone(&counter));
                     async move {
                         services.connection(stream, move |refused| counter.count(refused)).await;
@@ -185,6 +185,7 @@ fn secret() -> Result<String> {
 async fn accept<F: Future<Output = ()> + Send + 'static>(
     listener: tokio::net::TcpListener,
     shared: Arc<Shared>,
+    log: Log,
     serve: impl Fn(TcpStream, Counted) -> F,
 ) {
     loop {
@@ -196,6 +197,10 @@ async fn accept<F: Future<Output = ()> + Send + 'static>(
         let counted = Counted(Arc::clone(&shared));
         if shared.connections.fetch_add(1, SeqCst) >= CONNECTIONS {
             shared.count(true);
+            // once in a run: who was refused asks again
+            if !shared.was_full.swap(true, SeqCst) {
+                log(&format!("{CONNECTIONS} connections are open; further ones are refused until some are closed"));
+            }
             // without waiting: what does not fit is not needed
             let _ =
                 stream.try_write(b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");

@@ -2,10 +2,10 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicU64, AtomicUsize, Ordering::SeqCst},
+    atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst},
 };
 
-/// What is told of the run while it lasts: an answer that broke off.
+/// What is told of the run while it lasts: an answer that broke off, or that there are too many connections.
 pub type Log = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// What was answered.
@@ -21,6 +21,8 @@ pub struct Answered {
 #[derive(Debug, Default)]
 pub(super) struct Shared {
     pub(super) connections: AtomicUsize,
+    /// Whether a connection was refused because there were too many.
+    pub(super) was_full: AtomicBool,
     pub(super) answered: AtomicU64,
     pub(super) refused: AtomicU64,
 }

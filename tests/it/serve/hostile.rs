@@ -137,4 +137,7 @@ fn a_thousand_connections_are_bounded() {
     assert!(answer.starts_with(b"HTTP/1.1 503 "), "{}", String::from_utf8_lossy(&answer));
     drop(connections);
     crate::common::eventually("the server answers again", || serving.get("/version").code == 200);
+    let said = serving.said();
+    let full = "error: 512 connections are open; further ones are refused until some are closed\n";
+    assert_eq!(said.matches(full).count(), 1, "{said}");
 }
