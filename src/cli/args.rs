@@ -154,15 +154,16 @@ pub(crate) struct Keys {
     ///
     /// The providers of a resource are tried in the order in FILE, as the API server does. FILE may also be OpenShift's
     /// static_kuberesources_*.tar.gz, or a Secret that holds such a file; configurations that OpenShift keeps in the
-    /// snapshot are found there. FILE may be a pipe. Without FILE, the name of a key is printed up to its first colon.
+    /// snapshot are found there. FILE may be a pipe. The name of a key may contain a
+    /// colon. Without FILE, nothing shows where such a name ends: both names are printed, `NAME or NAME:MORE`.
     #[arg(long, value_name = "FILE")]
     pub(crate) encryption_config: Option<PathBuf>,
     /// Open values of KMS providers with the data keys in FILE
     ///
     /// FILE is YAML or JSON: for the name of each provider, its data keys in base64, as the KMS has decrypted them (for
-    /// KMS v2 also the seeds). The keys are a list `[KEY, ...]`, of which all are tried, or a map `{ENCRYPTED: KEY,
-    /// ...}` from the encrypted data key, which is stored with the value. When the key for a value is missing, a
-    /// message names that encrypted data key.
+    /// KMS v2 also the seeds). The keys are a list `[KEY, ...]`, or a map `{ENCRYPTED: KEY, ...}`. All keys of a list
+    /// are tried. In a map, ENCRYPTED is the encrypted data key, as it is stored with the value. When the key for a
+    /// value is missing, a message names that encrypted data key.
     #[arg(long, hide_short_help = true, value_name = "FILE")]
     kms_keys: Option<PathBuf>,
 }
@@ -243,9 +244,9 @@ pub(crate) struct LogLimits {
     pub(crate) no_wal: bool,
     /// Apply, or leave out, the log's entries past the last commit on disk
     ///
-    /// Without this flag they are left out. In a cluster of several members, the end of a log may hold entries of which
-    /// this disk does not show that a majority has written them. etcd may have acknowledged such a write to the client.
-    /// `keep` applies these entries. In a cluster of one voter, every entry is committed.
+    /// Without this flag they are left out. In a cluster of several members, one disk alone may not show whether the
+    /// last entries of the log were committed, that is, written by most members. etcd may have acknowledged such a
+    /// write to the client. `keep` applies these entries. In a cluster of one voter, every entry is committed.
     #[arg(long, hide_short_help = true, value_enum, value_name = "keep|drop", hide_possible_values = true)]
     pub(crate) uncommitted: Option<Uncommitted>,
     /// Apply no entry of the log after entry N
@@ -358,9 +359,9 @@ pub(crate) struct When {
     /// to be written at that time or before
     ///
     /// TIME is 2026-11-21T02:04:00Z, "2026-11-21 02:04" or 2026-11-21 (UTC), or -10m: before the newest time in the
-    /// backup. etcd stores no times; those in Kubernetes' objects show only within a few seconds when a revision was
-    /// written. So changes of the last seconds before TIME may be missing. A note on stderr names the revision, and the
-    /// times between which it was written.
+    /// backup. etcd stores no times. The times in Kubernetes' objects show when a revision was written, exact to a few
+    /// seconds. So changes of the last seconds before TIME may be missing. A note on stderr names the revision, and
+    /// the times between which it was written.
     #[arg(long, value_name = "TIME", conflicts_with = "rev", value_parser = time, allow_hyphen_values = true)]
     at: Option<Time>,
 }

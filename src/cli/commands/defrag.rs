@@ -12,9 +12,9 @@ use crate::{
 
 /// Make a smaller copy, without free pages and old revisions
 ///
-/// A new snapshot with its SHA-256, in which the pages are laid out as by etcd's own `defrag`: free pages, and the deleted
-/// values in them, are not copied. Status hash and HashKV are those of the backup, unless --compact removes revisions; then
-/// HashKV is that of an etcd that was compacted at REV.
+/// A new snapshot with its SHA-256. Free pages, and the deleted values in them, are not copied. The pages are
+/// arranged as by etcd's own `defrag`. Status hash and HashKV are those of the backup. With --compact,
+/// HashKV is the one of an etcd that was compacted at REV.
 ///
 /// The backup is verified at the same time, and is never changed. FILE is complete, or it is not written. For a data
 /// directory, the entries of the log are applied, as etcd does when it starts.

@@ -23,9 +23,9 @@ use crate::{
 
 /// Show objects in full, with their owners, what they own, and their Events
 ///
-/// Every field in sections, the owners of the object, the objects that it owns, and the Events about it. For a Node
-/// also the pods on it and what they request. Without -n, objects of all namespaces. KIND is as for `get`. Secrets are
-/// masked: equal secrets have equal masks.
+/// Every field in sections, the owners of the object, the objects that it owns, and the Events about it. For a Node it
+/// also prints the pods on it and what they request. Without -n, it prints objects of all namespaces. KIND is as for
+/// `get`. Secrets are masked: equal secrets have equal masks.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

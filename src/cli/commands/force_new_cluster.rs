@@ -21,7 +21,7 @@ use crate::{
 /// member.
 ///
 /// Use this command when one member's data directory is left, and the same cluster is to continue with this member: its
-/// ids, its members' history and its revisions stay. Use `etcdsnap restore DIR` when you want a new cluster from this
+/// ids and its revisions stay. Use `etcdsnap restore DIR` when you want a new cluster from this
 /// directory: with other names and addresses, several members, an earlier revision, or a raised revision. If only a
 /// snapshot file is left, use `etcdsnap restore FILE`: a snapshot file has no log, so this command cannot use it.
 #[derive(Debug, Args)]

@@ -26,9 +26,9 @@ use crate::{
 /// revision, or of the one that --rev names. Two members hold the same keys if their sums are equal at the same
 /// revision and the same compacted revision (-1: never compacted).
 ///
-/// Several backups of one cluster are compared at the highest revision that all of them hold, and from the highest
-/// revision on at which one of them is compacted. If they differ, the first revision with a difference is printed, with
-/// its keys.
+/// Several backups of one cluster are compared over the revisions that all of them hold: from the highest compacted
+/// revision to the lowest last revision. If they differ, the first revision with a difference is printed, with its
+/// keys.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -24,17 +24,17 @@ use crate::{
 /// A backup holds every change since its last compaction. Of the time before, it holds only the newest state of each
 /// key. Kubernetes compacts every 5 minutes: a normal backup goes back 5 to 10 minutes. The first line names this
 /// window. --also adds more backups of the same cluster, so that the window is longer; a count shows writes that are in
-/// none of the backups. For a data directory, revisions that only its log still shows are added where they are certain;
-/// a note names them.
+/// none of the backups. For a data directory, revisions that are only in its log are added if they are certain; a note
+/// names them.
 ///
-/// etcd records no times; the objects hold some (creation, managedFields, deletion requests, the Leases that nodes
-/// renew). `TIME +N s` means: written at TIME or later, and at most N seconds later, if the clocks of the API servers
-/// were right.
+/// etcd records no times. Kubernetes' objects hold some times (creation, managedFields, deletion requests, the Leases
+/// that nodes renew). `TIME +N s` means: written between TIME and N seconds after TIME, if the clocks of the API
+/// servers were right.
 ///
 /// `by` is the program that wrote the revision (metadata.managedFields[].manager). The program chose this name itself,
-/// and it does not name a person. `-`: not certain which program. `by ownership`: no time shows who wrote, but only
-/// this program owns the fields that changed. A delete has no `by`, because etcd stores no name with a delete: --audit-log
-/// names the user.
+/// and it does not name a person. `-`: not certain which program. `by ownership`: no time shows which program wrote,
+/// but only this program owns the fields that changed. A delete has no `by`, because etcd stores no name with a delete:
+/// --audit-log names the user.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -17,12 +17,12 @@ use crate::{
 
 /// Show what a restore would do to the cluster as it is now
 ///
-/// Compares the backup with NOW: a later snapshot, a data directory, or the output of `kubectl get -o json|yaml`. Prints
-/// how many objects of each kind come back, disappear and roll back, and what is dangerous about that: each danger with
-/// its objects, and what to do. docs/impact.md lists the dangers. No value of a Secret is printed.
+/// Compares the backup with NOW: a later snapshot, a data directory, or the output of `kubectl get -o json|yaml`.
+/// Prints how many objects of each kind come back, disappear and roll back. Then it prints each danger, with its
+/// objects and with what to do. docs/impact.md lists the dangers. No value of a Secret is printed.
 ///
-/// NOW is a list of kubectl if it ends in .json, .yaml or .yml, or is a folder of such files. The list is taken for all
-/// objects of the kinds in it.
+/// NOW is a list of kubectl if it ends in .json, .yaml or .yml, or is a folder of such files. It must hold all objects
+/// of each kind that is in it.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -12,9 +12,9 @@ use crate::{
 
 /// Give a member's directory the storage version of another etcd
 ///
-/// As `etcdutl migrate` does it. In addition, a downgrade lowers the cluster version: an etcd that is older than the
-/// cluster version does not start. The entries of the log are kept. etcd 3.5 may leave a voting member marked as a
-/// learner in the db: this is corrected. Migrate every member of the cluster.
+/// Does what `etcdutl migrate` does. In addition, a downgrade lowers the cluster version, because an etcd that is older
+/// than the cluster version does not start. The entries of the log are kept. etcd 3.5 may leave a voting member marked
+/// as a learner in the db: this is corrected. Migrate every member of the cluster.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

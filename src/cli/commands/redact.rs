@@ -21,9 +21,9 @@ use crate::{
 /// of etcd users; private keys and signed tokens (JWT) in any object. The values can still be decoded, and a
 /// kube-apiserver lists the objects. Free pages are not copied.
 ///
-/// All other values are kept: names, labels, addresses, custom resources, arguments of containers, keys that are not of
-/// Kubernetes. ConfigMaps, environment variables and annotations are kept unless --also names them. The report lists
-/// what was replaced and what was kept, and ends with what to check before you share the file.
+/// All other values are kept: names, labels, addresses, custom resources, arguments of containers, and the values of
+/// keys that are not of Kubernetes. ConfigMaps, environment variables and annotations are kept unless --also names
+/// them. The report lists what was replaced and what was kept, and ends with what to check before you share the file.
 ///
 /// With --also names, names of objects and namespaces are replaced by other words, in keys and wherever they are a whole
 /// word in a text. Equal names stay equal, so that references match. Names that Kubernetes itself uses are kept.

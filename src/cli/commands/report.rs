@@ -26,8 +26,8 @@ use crate::{
 
 /// Write a page about a backup: verdict, what fills it, what changed
 ///
-/// One HTML file with everything in it: a treemap, tables that sort and filter, the changes. It loads nothing and sends
-/// nothing. It holds the names of objects, but no values. Names of Secrets are masked unless --reveal is given.
+/// One HTML file that needs no other file: a treemap, tables that sort and filter, the changes. It loads nothing and
+/// sends nothing. It holds the names of objects, but no values. Names of Secrets are masked unless --reveal is given.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

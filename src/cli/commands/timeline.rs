@@ -24,16 +24,17 @@ use crate::{
 /// List every change that a backup holds, one a line, with its time and program
 ///
 /// A backup holds every change since its last compaction. Kubernetes compacts every 5 minutes, so a normal backup goes
-/// back 5 to 10 minutes. For a data directory, changes that only its log still shows are added where they are certain;
-/// a note names them, and the exit status is 1 when older entries of the log are left out.
+/// back 5 to 10 minutes. For a data directory, changes that are only in its log are added if they are certain; a note
+/// names them. The exit status is 1 when older entries of the log are left out.
 ///
-/// etcd records no times; the objects hold some (creation, managedFields, deletion requests, the Leases that nodes
-/// renew). A change was written at TIME or later, and at most WITHIN later, if the clocks of the API servers were
+/// etcd records no times. Kubernetes' objects hold some times (creation, managedFields, deletion requests, the Leases
+/// that nodes renew). A change was written between TIME and TIME plus WITHIN, if the clocks of the API servers were
 /// right. MANAGER is the program that wrote it (metadata.managedFields[].manager). The program chose this name itself,
 /// and it does not name a person. `-`: not certain which program. etcd stores no program or user with a delete.
 ///
-/// With --audit-log, USER is the user who requested the change, FROM the address, and KNOWN how certain this is: `exact`
-/// where the log holds the revision, else by the time and the object; `unsure` where several requests may be the one.
+/// With --audit-log, USER is the user who requested the change, and FROM the address that the request came from. KNOWN
+/// shows how certain this is. `exact`: the log holds the revision. `by time and object`: it was found by the time and
+/// the object. `unsure`: it may be one of several requests.
 ///
 /// Left out by default, but counted: renewals of Leases, data that API servers write for themselves, and writes that
 /// changed only managedFields, resourceVersion or generation.

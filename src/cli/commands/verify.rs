@@ -26,11 +26,11 @@ use crate::{
 /// Check everything: is the backup good, and where is it damaged?
 ///
 /// It prints a table of the files, newest content first, then the findings with their places, then the newest good one
-/// of each cluster. `good`: everything was checked and is right. `doubtful`: all that can be checked is right, but not
-/// everything can be checked: for example there is no trailer that proves the values, or the file was copied while etcd
-/// wrote to it. `damaged`: something is wrong. STARTS ON: the etcd versions that start on a data directory as it is;
-/// for any other backup, those that start on the result of a plain restore. REVISION and KEYS include the entries of
-/// the log that etcd applies when it starts on a data directory. SIZE is that of the db; for a file that was cut off, both
+/// of each cluster. `good`: everything was checked and is right. `doubtful`: no error was found, but something cannot
+/// be checked. For example, there is no trailer, so nothing proves the values; or the file was copied while etcd wrote
+/// to it. `damaged`: something is wrong. STARTS ON: the etcd versions that start on a data directory as it is; for any
+/// other backup, those that start on the result of a plain restore. REVISION and KEYS include the entries of the log
+/// that etcd applies when it starts on a data directory. SIZE is that of the db; for a file that was cut off, both
 /// sizes are printed: that of the file, and that of the db.
 ///
 /// A folder means the files in it, with -r also the files in the folders below; an archive means all backups in it. A file that is certainly no backup,

@@ -34,7 +34,7 @@ pub(super) struct Which {
     /// Only objects with these fields: a.b=c, a.b!=c, separated by commas
     ///
     /// The fields are those that an API server knows of each kind, such as spec.nodeName and status.podIP of pods,
-    /// source of events or status.successful of jobs. Unlike there, any path works too, as in custom-columns:
+    /// source of events or status.successful of jobs. Here any other path works, too, as in custom-columns:
     /// spec.replicas=3, spec.containers[0].image=nginx, 'status.conditions[?(@.type=="Ready")].status=False'.
     #[arg(long, value_name = "FIELDS", default_value = "", hide_default_value = true)]
     field_selector: String,

@@ -15,8 +15,8 @@ use crate::{
 
 /// Print the bytes of pages as hex
 ///
-/// As `bbolt dump`: one physical page for each PAGE, without its overflow pages. A line with * stands for further lines
-/// that are equal to the one before. Bytes are printed as they are stored, also the bytes of Secrets.
+/// As `bbolt dump`: one physical page for each PAGE, without its overflow pages. A line with * replaces lines that are
+/// equal to the line before it. Bytes are printed as they are stored, also the bytes of Secrets.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

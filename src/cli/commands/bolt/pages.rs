@@ -14,11 +14,11 @@ use crate::{
 
 /// List the pages with type, number of items and overflow pages
 ///
-/// As `bbolt pages`. ITEMS is the number of keys of a leaf or branch, and of free pages of the freelist. OVRFLW is the
-/// number of further pages that a page covers; these have no row of their own.
+/// As `bbolt pages`. ITEMS is the number of keys in a leaf or branch page, and the number of free pages in the freelist
+/// page. OVRFLW is the number of further pages that a page covers; these have no row of their own.
 ///
-/// In a broken file a page to which no tree leads may be free or not. Its row ends with "unreached", and its type is the
-/// one in its header.
+/// In a broken file, a page that no tree refers to may be free or in use. Its row ends with "unreached", and TYPE is
+/// the type in the header of the page.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

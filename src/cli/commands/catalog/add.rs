@@ -28,12 +28,13 @@ use crate::{
 /// Check backups, and note in the catalog what they hold
 ///
 /// A folder means all backups in it and in the folders below, also compressed ones. Files that are certainly no backups
-/// are left out. Each backup in an archive of several is added by its own name, ARCHIVE:NAME. A file that has not changed
-/// since it was added is not read again, unless you give keys now and some of its values could not be opened before. When
-/// a file of the catalog is no longer in its folder, it is marked as missing; the catalog keeps what it held.
+/// are left out. Each backup in an archive of several is added by its own name, ARCHIVE:NAME. A file that has not
+/// changed since it was added is not read again, unless you give keys now and some of its values could not be opened
+/// before. A file that is no longer in its folder is marked as missing; what the catalog noted about it is kept.
 ///
-/// Damaged backups are listed, but their objects are not in the catalog, because some may be missing. Small files are read
-/// several at a time. ^C ends the run after the files that are being read, and keeps what was added.
+/// Damaged backups are listed, but their objects are not in the catalog, because some may be missing. Several small
+/// files are read at the same time. After ^C, the files that are being read are finished, and everything that was added
+/// is kept.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

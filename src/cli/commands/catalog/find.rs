@@ -20,8 +20,8 @@ use crate::{
 /// Find the backups that hold an object: first and last seen, every version, and the line that brings it back
 ///
 /// Select objects by name, kind, a prefix of keys, one key, labels, an image or the uid. Every backup that is or was in
-/// the catalog is searched, but not damaged ones. Writes between two backups that a later write replaced are in none of
-/// them: their number is printed.
+/// the catalog is searched, but not damaged ones. Some writes are in no backup, because a later write replaced them
+/// before the next backup: their number is printed.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

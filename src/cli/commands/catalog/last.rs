@@ -19,8 +19,8 @@ use crate::{
 
 /// Show the newest backup of each cluster, and of each branch of one
 ///
-/// The newest is the one with the highest revision, because a clock may be wrong. Only files that existed when `catalog
-/// add` last ran are shown.
+/// The newest is the one with the highest revision, because a clock may be wrong. Files that did not exist at the last
+/// `catalog add` are not shown.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

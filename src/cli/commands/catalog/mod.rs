@@ -24,9 +24,9 @@ use crate::{
 /// catalog holds no values. It holds hashes of the values, and the key of these hashes. Protect the catalog as you
 /// protect the backups.
 ///
-/// Backups whose Namespace kube-system has the same uid are of one cluster. They form a row, in which each backup
-/// continues the history of the one before. When a cluster was restored from an old backup, its history has two
-/// branches, and each branch is a row of its own.
+/// Backups whose Namespace kube-system has the same uid are of one cluster. Together they form one history: each backup
+/// continues the one before. When a cluster was restored from an old backup, its history has two branches. Each branch
+/// is listed separately, as `/1` and `/2`.
 ///
 /// The catalog is a file, $XDG_STATE_HOME/etcdsnap/catalog.redb or ~/.local/state/etcdsnap/catalog.redb. Only one
 /// process at a time can add to it; the other commands can run at the same time.

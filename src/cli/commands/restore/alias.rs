@@ -35,7 +35,7 @@ pub(crate) struct Alias {
     /// The cluster's members
     #[arg(long, default_value = "default=http://localhost:2380")]
     initial_cluster: String,
-    /// What keeps clusters with the same URLs apart
+    /// A text that makes the ids of this cluster differ from those of another with the same URLs
     #[arg(long, default_value = DEFAULT_TOKEN)]
     initial_cluster_token: String,
     /// The member's peer URLs
@@ -48,7 +48,7 @@ pub(crate) struct Alias {
     /// Raise the revision by N
     #[arg(long, default_value_t = 0, value_parser = uint)]
     bump_revision: u64,
-    /// Mark what was before as compacted
+    /// Mark all earlier revisions as compacted
     #[arg(long, value_name = "BOOL", default_value_t = false, hide_default_value = true, action = ArgAction::Set,
           num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = boolean)]
     mark_compacted: bool,

@@ -31,16 +31,16 @@ use crate::{
 /// lines before the table name the member, what is committed, and who votes.
 ///
 /// SEQ and OFFSET are the place of a record: the number in the name of the segment file, and the byte at which the
-/// record begins. NOTE marks entries that a later leader has replaced, entries past the last commit on disk, and all
-/// records after damage at which etcd cuts the log off. The log holds no times. TIME comes from the Kubernetes objects
-/// that this entry and the entries before it write (creation, managedFields, deletion requests, Leases): the entry was
-/// written at TIME or later. BY is the user, if auth was on, and the last four digits of the id of the member that
-/// received the request.
+/// record begins. NOTE marks entries that a later leader has replaced, entries past the last commit on disk, and
+/// records after damage: etcd removes them when it starts. The log holds no times. TIME comes from the Kubernetes
+/// objects that this entry and the entries before it write (creation, managedFields, deletion requests, Leases): the
+/// entry was written at TIME or later. BY is the user, if auth was on, and the last four digits of the id of the member
+/// that received the request.
 ///
 /// Of a Kubernetes object only kind, name and size are shown. Passwords, tokens and other secrets are masked.
 ///
-/// Damage is reported on stderr at its place among the records. The records before and after it are shown. A torn end,
-/// which etcd cuts off at its next start, is a warning.
+/// Damage is reported on stderr at its place among the records. The records before and after it are shown. An
+/// incomplete last record, which etcd removes at its next start, is a warning.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
