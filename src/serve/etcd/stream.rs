@@ -87,7 +87,11 @@ async fn parts(
             response.count = count;
         }
         let message = RangeStreamResponse { range_response: Some(response) };
-        let (false, Some(next)) = (out.send(Ok(message)).await.is_err() || is_last, part.next) else { return Ok(()) };
+        let room = etcd.room(&message).await?;
+        // until the client takes it: a second part without the first one's place could wait for it without an end
+        let is_gone = out.send(Ok(message)).await.is_err() || out.reserve().await.is_err();
+        drop(room);
+        let (false, Some(next)) = (is_gone || is_last, part.next) else { return Ok(()) };
         request.key = next;
     }
 }
