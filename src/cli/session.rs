@@ -114,6 +114,11 @@ impl Session {
         evidence.map_or(Ok(()), |evidence| files.iter().try_for_each(|file| evidence.wrote(file)))
     }
 
+    /// Whether the run is recorded.
+    pub(crate) fn keeps_evidence(&self) -> bool {
+        self.evidence.is_some()
+    }
+
     /// Records what was served.
     pub(crate) fn served(&mut self, served: Served) {
         if let Some(evidence) = &mut self.evidence {

@@ -74,8 +74,7 @@ impl Download {
     /// Asks for the bytes that are missing, under the condition that the object is still the same. `why` is what ended the
     /// last connection.
     fn resume(&mut self, mut why: Error) -> Result<(), Error> {
-        // A weak ETag stands for the meaning, not for the bytes.
-        let etag = self.meta.e_tag.as_ref().filter(|etag| !etag.starts_with("W/"));
+        let etag = self.meta.e_tag.as_ref().filter(|etag| is_strong(etag));
         let dated = self.meta.last_modified.timestamp() != 0;
         while self.tried < TRIES && (etag.is_some() || dated) {
             std::thread::sleep(PAUSE.saturating_mul(1 << self.tried.min(TRIES)));
@@ -103,6 +102,11 @@ impl Download {
             why => why,
         })
     }
+}
+
+/// Whether an ETag stands for the bytes: a weak one stands for the meaning alone.
+pub(super) fn is_strong(etag: &str) -> bool {
+    !etag.starts_with("W/")
 }
 
 /// Whether an object has not been replaced, as far as the store reports.

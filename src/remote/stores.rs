@@ -3,18 +3,19 @@
 use std::{
     collections::HashMap,
     fmt,
+    ops::Range,
     sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
 use futures_util::TryStreamExt as _;
-use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt as _};
+use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt as _};
 use tokio::runtime::{Builder, Runtime};
 
 use super::{
-    download::Download,
+    download::{Download, is_strong},
     place::{Kind, Place},
-    refusal::refusal,
+    refusal::{changed, refusal},
 };
 use crate::{
     Error, Result,
@@ -108,6 +109,28 @@ impl Store for Stores {
         let place = Place::parse(url)?;
         let store = self.store(&place)?;
         self.answer(&Origin::url(url).display, "look at", store.head(&place.path)).map(|meta| stat(&meta))
+    }
+
+    fn range(&self, url: &str, was: &Stat, range: Range<u64>) -> Result<Vec<u8>> {
+        let (place, name) = (Place::parse(url)?, Origin::url(url).display);
+        let store = self.store(&place)?;
+        let options = GetOptions {
+            range: Some(GetRange::Bounded(range.clone())),
+            if_match: was.etag.clone().filter(|etag| is_strong(etag)),
+            ..GetOptions::default()
+        };
+        let wanted = range.end.saturating_sub(range.start);
+        let request = async {
+            let got = match store.get_opts(&place.path, options).await {
+                Err(object_store::Error::Precondition { .. }) => return Ok(None),
+                got => got?,
+            };
+            let now = stat(&got.meta);
+            let bytes = got.bytes().await?;
+            Ok(Some(bytes).filter(|bytes| now == *was && bytes.len() as u64 == wanted))
+        };
+        let bytes = self.answer(&name, "read", request)?.ok_or_else(|| changed(&name, range.start))?;
+        Ok(bytes.into())
     }
 
     fn list(&self, url: &str, recursive: bool) -> Result<Listing> {

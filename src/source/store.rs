@@ -3,6 +3,7 @@
 use std::{
     fmt,
     io::Read,
+    ops::Range,
     sync::{Arc, Mutex},
 };
 
@@ -28,6 +29,12 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// # Errors
     /// As [`Store::open`].
     fn stat(&self, url: &str) -> Result<Stat>;
+
+    /// The bytes in `range` of the object at `url`, if that is still what `stat` reported.
+    ///
+    /// # Errors
+    /// As [`Store::open`]; [`crate::Error::Changed`] when another object is there.
+    fn range(&self, url: &str, stat: &Stat, range: Range<u64>) -> Result<Vec<u8>>;
 
     /// Lists the objects below the folder `url`, which ends in `/`.
     ///

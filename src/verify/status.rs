@@ -40,7 +40,7 @@ pub struct Status {
     pub total_records: u64,
     /// `hash` as hex without padding.
     pub hash_hex: String,
-    /// The revision that the keyspace was compacted at; 0 without one.
+    /// The revision that the keyspace was compacted at; -1 without one.
     pub compact_revision: i64,
     /// The newest time in the objects, RFC 3339.
     pub newest_time: Option<String>,

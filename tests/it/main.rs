@@ -94,6 +94,7 @@ mod selectors;
 mod serve;
 mod snapshot_named;
 mod standard_input;
+mod status_quick;
 mod tables;
 mod terminal;
 mod to_snapshot;

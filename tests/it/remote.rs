@@ -239,6 +239,31 @@ fn an_object_that_is_replaced_meanwhile_is_not_read_as_one() {
 }
 
 #[test]
+fn a_quick_status_reads_parts_of_an_object() {
+    let Some(bucket) = Bucket::new("a_quick_status_reads_parts_of_an_object") else { return };
+    let quick = ["status", "--quick", URL, "-o", "json"];
+    let proxy = Proxy::start(bucket.server.port, Box::new(|_| None));
+    let output = run(proxy.port, "testtest", &quick);
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
+    assert_eq!((&document["revision"], &document["path"]), (&455.into(), &URL.into()));
+    let (read, answered) = (document["bytesRead"].as_u64().unwrap(), proxy.answered.load(SeqCst));
+    assert!(read <= answered && answered < 150_000, "{read} of {answered}");
+
+    // The server closes each connection after its answer. The object is replaced after the first, which is about it.
+    let server = bucket.server.port;
+    let plan = move |n: usize| {
+        if n == 1 {
+            put(server, "kube.db", Path::new("fixtures/kube-later.db"));
+        }
+        None
+    };
+    let proxy = Proxy::start(bucket.server.port, Box::new(plan));
+    let output = run(proxy.port, "testtest", &quick);
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    assert!(text(&output.stderr).contains("another object is at this URL now"), "{output:?}");
+}
+
+#[test]
 fn refusals_of_the_store_are_clear() {
     let Some(bucket) = Bucket::new("refusals_of_the_store_are_clear") else { return };
     let port = bucket.server.port;

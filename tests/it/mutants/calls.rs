@@ -17,6 +17,7 @@ const ANY: &[&str] = &[
     "analyze IN GOOD --by label=app",
     "report IN --html out/r.html",
     "hashkv IN GOOD",
+    "status IN --quick",
     "kv IN",
     "kv IN -w json",
     "kv IN -w ndjson",
