@@ -103,10 +103,10 @@ fn a_log_that_is_cut_or_garbled_is_read_as_far_as_it_can_be() {
     let line = format!("{}\n", event(&change, "a", "alice", true));
     let long = format!("{{\"auditID\":\"{}\"}}\n", "x".repeat(9 << 20));
     for (before, after, broken) in [
-        ("", &line[..line.len() / 2], "1 lines of the audit log cannot be read; it ends in the middle of a line"),
+        ("", &line[..line.len() / 2], "1 line of the audit log cannot be read; it ends in the middle of a line"),
         ("not JSON\n[]\n", "", "2 lines of the audit log cannot be read\n"),
-        (long.as_str(), "", "1 lines of the audit log cannot be read\n"),
-        (&format!("{}\n", "[".repeat(100_000)), "", "1 lines of the audit log cannot be read\n"),
+        (long.as_str(), "", "1 line of the audit log cannot be read\n"),
+        (&format!("{}\n", "[".repeat(100_000)), "", "1 line of the audit log cannot be read\n"),
     ] {
         fs::write(&log, [before, &line, after].concat()).unwrap();
         let (changes, said, code) = timeline(&log);

@@ -116,7 +116,7 @@ fn a_node_has_pods_and_what_cannot_be_read_is_reported() {
     etcd.ctl(&["snapshot", "save", &saved]);
     let (code, node, said) = describe(&[&saved, "node/n"]);
     assert!(node.contains("  s           p      500m (25%)     0 (0%)"), "{node}");
-    assert!(said.contains("error: 1 Pods cannot be read") && said.contains("error: 1 Events cannot be read"), "{said}");
+    assert!(said.contains("error: 1 Pod cannot be read") && said.contains("error: 1 Event cannot be read"), "{said}");
     assert_eq!(code, 1);
 }
 
