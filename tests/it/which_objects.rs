@@ -2,7 +2,7 @@
 
 use std::process::Output;
 
-use crate::common::{Etcd, Peers, etcdsnap};
+use crate::common::{Etcd, Peers, etcdsnap, made};
 
 fn get(args: &[&str]) -> Output {
     etcdsnap([&["get", "fixtures/kube.db"], args].concat())
@@ -73,9 +73,11 @@ fn each_name_that_is_missing_is_named_with_its_kind() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!((output.status.code(), &*String::from_utf8_lossy(&output.stdout)), (Some(1), "service/web\n"));
     assert!(
-        said.starts_with("error: no pods web in namespace shop at revision ") && said.lines().count() == 1,
+        said.starts_with("error: no pods web in namespace shop at revision ") && said.lines().count() == 2,
         "{said}"
     );
+    // the Pods of the Deployment have its name and more
+    assert!(said.ends_with("hint: did you mean pods/web-546f5ff66b-fj4ch -n shop?\n"), "{said}");
     let list = get(&["pods", "no", "none", "-n", "shop", "-o", "json"]);
     assert!(list.status.code() == Some(1) && String::from_utf8_lossy(&list.stdout).contains("\"items\": []"));
     assert!(get(&["pods", "none", "-n", "shop", "-o", "json"]).stdout.is_empty());
@@ -111,6 +113,23 @@ fn a_job_without_labels_has_those_of_its_pods() {
     let shown = printed(&["job/once", "-n", "pay", "--show-labels", "--no-headers"]);
     let shown = shown.split_whitespace().last().unwrap().to_owned();
     assert!(shown.split(',').is_sorted() && shown.contains(",job-name=once"), "{shown}");
+}
+
+/// An API server gives a Job without labels those of its template when it reads the Job, and stores none.
+#[test]
+fn a_job_that_is_stored_without_labels_has_those_of_its_template() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("job.db");
+    let job = r#"{"apiVersion":"batch/v1","kind":"Job","metadata":{"name":"a","namespace":"b"},"spec":{"template":{
+        "metadata":{"labels":{"z":"1","app":"x"}},"spec":{"containers":[{"name":"c","image":"d"}]}}}}"#;
+    made::snapshot(&file, &[(b"/registry/jobs/b/a", job.into())]);
+    let get = |more: &[&str]| {
+        let output = etcdsnap([&["get", file.to_str().unwrap(), "jobs"], more].concat());
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(get(&["--show-labels", "--no-headers"]).ends_with(" app=x,z=1\n"), "{}", get(&["--show-labels"]));
+    assert_eq!(get(&["-l", "app=x", "-o", "name"]), "job.batch/a\n");
+    assert_eq!(get(&["-o", "jsonpath={.items[0].metadata.labels.app}"]), "x");
 }
 
 /// A Deployment was made at revision 273 or so, two minutes after the Namespace `default`.
