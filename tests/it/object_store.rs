@@ -19,10 +19,17 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(peers: &Peers, folder: &Path) -> Self {
+        Self::start_with(peers, folder, &[])
+    }
+
+    /// The same with flags.
+    pub(crate) fn start_with(peers: &Peers, folder: &Path, flags: &[&str]) -> Self {
         for _ in 0..5 {
             let [port, _] = free_ports();
             let mut child = Command::new(peers.path("versitygw"))
-                .args(["--port", &format!("127.0.0.1:{port}"), "posix"])
+                .args(["--port", &format!("127.0.0.1:{port}")])
+                .args(flags)
+                .arg("posix")
                 .arg(folder)
                 .envs([("ROOT_ACCESS_KEY", "test"), ("ROOT_SECRET_KEY", "testtest")])
                 .stdin(Stdio::null())

@@ -263,6 +263,35 @@ fn a_quick_status_reads_parts_of_an_object() {
     assert!(text(&output.stderr).contains("another object is at this URL now"), "{output:?}");
 }
 
+/// A certificate is trusted if the system or `SSL_CERT_FILE` has it.
+#[test]
+fn the_certificate_of_the_server_is_checked() {
+    let Some(bucket) = Bucket::new("the_certificate_of_the_server_is_checked") else { return };
+    let peers = Peers::find("the_certificate_of_the_server_is_checked").unwrap();
+    let [cert, key] = ["cert.pem", "key.pem"].map(|name| bucket.dir.path().join(name).to_str().unwrap().to_owned());
+    let mut openssl = Command::new("openssl");
+    openssl.args("req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=store".split(' '));
+    openssl.args(["-addext", "basicConstraints=critical,CA:FALSE", "-addext", "subjectAltName=DNS:localhost"]);
+    let made = openssl.args(["-keyout", &key, "-out", &cert]).output().unwrap();
+    assert!(made.status.success(), "{made:?}");
+    let server = Server::start_with(&peers, &bucket.dir.path().join("data"), &["--cert", &cert, "--key", &key]);
+    let run = |trusted: &[(&str, &str)], host: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_etcdsnap"));
+        command.args(VERIFY).args(["--endpoint-url", &format!("https://{host}:{}", server.port)]);
+        command.envs([("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "testtest")]);
+        command.envs(trusted.iter().copied()).output().unwrap()
+    };
+    let good = run(&[("SSL_CERT_FILE", &cert)], "localhost");
+    assert_eq!((good.status.code(), text(&good.stdout)), (Some(0), report(URL)), "{good:?}");
+    for (output, why) in [
+        (run(&[], "localhost"), "invalid peer certificate"),
+        (run(&[("SSL_CERT_FILE", &cert)], "127.0.0.1"), "invalid peer certificate"),
+    ] {
+        let said = text(&output.stdout) + &text(&output.stderr);
+        assert!(output.status.code() == Some(3) && said.contains(why), "{said}");
+    }
+}
+
 #[test]
 fn refusals_of_the_store_are_clear() {
     let Some(bucket) = Bucket::new("refusals_of_the_store_are_clear") else { return };
