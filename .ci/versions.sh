@@ -6,7 +6,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-[ $# -gt 0 ] || set -- v1.30.14 v1.33.13 v1.37.2
+[ $# -gt 0 ] || set -- v1.29.15 v1.30.14 v1.33.13 v1.37.2
 for version in "$@"; do
   said=$(nice -n 19 .ci/peers.sh "$version")
   export ETCDSNAP_PEERS=${said##*$'\n'}
