@@ -26,8 +26,11 @@ pub struct Report {
     pub page_size: u32,
     /// Where page 0 is.
     pub base: i64,
-    /// Whether every live key is proved, and nothing is missing.
+    /// Whether every live key is proved, nothing is missing, and the trailer does not differ.
     pub complete: bool,
+    /// Whether the SHA-256 of the file is not the one in its trailer. Where nothing else shows damage, a byte of any value
+    /// may be wrong.
+    pub trailer_differs: bool,
     /// Other dbs that are in the file, or other pieces of the same, the first hundred: none of them is read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub others: Vec<Other>,
@@ -251,6 +254,7 @@ impl Report {
             page_size: carve.page_size(),
             base: carve.base(),
             complete: salvage.is_complete() && log.is_none_or(|(log, _)| log.left | log.differ | log.newer == 0),
+            trailer_differs: false,
             others: salvage.others.iter().take(LISTED).copied().collect(),
             pages: PagesRead {
                 total: pages.end.saturating_sub(pages.start),

@@ -121,6 +121,9 @@ pub fn save(source: &Source, job: &Job, watch: Watch<'_>) -> Result<Report> {
     let digests = digests?;
     source.intact()?;
     watch.check()?;
+    let trailer = source.db().trailer().filter(|_| !job.options.scan);
+    report.trailer_differs = trailer.is_some_and(|trailer| trailer != digests.image);
+    report.complete &= !report.trailer_differs;
     saved.file = job.to.display().to_string();
     report.keys.written = saved.keys;
     let restore = Call::new("etcdsnap restore").arg(&job.to).args(["--data-dir", "DIR", "--member", "NAME"]);
@@ -234,6 +237,9 @@ fn doubt(report: &Report, job: &Job, sha256: &[u8; 32]) -> Doubt {
     let mut findings =
         vec![format!("salvaged: {} proved, {} likely", counted_are(keys.proved, "key", ""), keys.likely)];
     let lost = |what: String| format!("salvaged: {what}");
+    if report.trailer_differs {
+        findings.push(lost("the SHA-256 differs from the trailer: a byte of any value may be wrong".to_owned()));
+    }
     match report.revisions.missing {
         Some(0) => {}
         Some(n) => findings.push(lost(format!("{} missing", counted_are(n, "revision", "")))),

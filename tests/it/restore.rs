@@ -65,6 +65,8 @@ fn what_does_not_fit_is_refused() {
         (&["--name", "x"], 2, "couldn't find local name \"x\""),
         (&["--name", "x"], 2, "--name x --initial-cluster x=http://HOST:2380"),
         (&["--name", "m1"], 2, "hint: the snapshot has this member, with its URLs and its cluster: etcdsnap restore"),
+        (&["--name", "m1", "--to-revision", "172", "--keep-old"], 2, "--to-revision 172 --keep-old --member m1"),
+        (&["--bump-revision=auto"], 2, "--bump-revision=auto --member m1"),
         (&["--name", "m", "--initial-cluster", "m=http://h"], 2, "\"host:port\": http://h"),
         (
             &["--name", "m", "--initial-cluster", "m=http://h:1", "--initial-advertise-peer-urls", "http://h:2"],

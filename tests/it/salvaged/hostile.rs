@@ -93,6 +93,24 @@ fn pages_within_a_value_are_a_value() {
 
 /// Records in free pages that are newer than all others, one of them as new as can be; etcd starts all the same, and takes
 /// a put. An old root has one of these pages as its whole tree.
+/// Where a byte of a value is all that is wrong, nothing but the trailer shows this.
+#[test]
+fn a_trailer_that_differs_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut bytes = fs::read("fixtures/kube.db").unwrap();
+    let at = bytes.windows(10).position(|window| window == b"nginx:1.27").unwrap();
+    bytes[at] = b'm';
+    let [file, to] = ["changed.db", "saved.db"].map(|name| dir.path().join(name).to_str().unwrap().to_owned());
+    fs::write(&file, &bytes).unwrap();
+    let output = salvage(&[&file, "--to", &to]);
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("trailer: the SHA-256 differs, so a byte of any value may be wrong"), "{said}");
+    assert!(said.contains("keys: 281 proved"), "{said}");
+    let beside = fs::read_to_string(format!("{to}.etcdsnap.json")).unwrap();
+    assert!(beside.contains("\"verdict\": \"damaged\"") && beside.contains("\"trailerDiffers\": true"), "{beside}");
+}
+
 #[test]
 fn the_highest_revision_is_no_use() {
     let Some(peers) = Peers::find("the_highest_revision_is_no_use") else { return };

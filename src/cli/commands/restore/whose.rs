@@ -1,6 +1,9 @@
 //! Which member is restored: the flags, and the error when they do not name one.
 
-use std::path::{Path, PathBuf};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
 
 use clap::Args;
 use etcdsnap::{
@@ -142,10 +145,20 @@ impl WhoseArgs {
         Error::usage(format!("couldn't find local name {name:?} in the initial cluster configuration")).hinted(hint)
     }
 
-    /// The call that the hints add to.
+    /// The call that the hints add to: as it was typed, but for `--name`, so that no flag is lost which changes what is
+    /// restored. For etcdutl's `snapshot restore`, whose flags are others, it is the shortest.
     fn call(snapshot: &Path, place: &Where) -> Call {
-        let dir = place.data_dir.as_deref().unwrap_or(Path::new("DIR"));
-        Call::new("etcdsnap restore").arg(snapshot).arg("--data-dir").arg(dir)
+        let typed: Vec<_> = std::env::args_os().skip(1).collect();
+        let (before, _) = typed.split_at(typed.iter().position(|word| word == "restore").unwrap_or(0));
+        if before.iter().any(|word| word == "snapshot") {
+            let dir = place.data_dir.as_deref().unwrap_or(Path::new("DIR"));
+            return Call::new("etcdsnap restore").arg(snapshot).arg("--data-dir").arg(dir);
+        }
+        let is_name = |word: &OsString| word == "--name" || word.as_encoded_bytes().starts_with(b"--name=");
+        let is_value =
+            |at: usize| at.checked_sub(1).is_some_and(|flag| typed.get(flag).is_some_and(|of| of == "--name"));
+        let kept = typed.iter().enumerate().filter(|(at, word)| !is_name(word) && !is_value(*at));
+        Call::new("etcdsnap").args(kept.map(|(_, word)| word))
     }
 
     /// The names of the members in the snapshot; `None` where it has no usable cluster.

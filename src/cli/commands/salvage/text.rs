@@ -22,6 +22,13 @@ pub(super) fn report(out: &mut impl Write, report: &Report) -> io::Result<()> {
         report.page_size,
         if pages.leaves == 1 { "1 leaf".to_owned() } else { format!("{} leaves", pages.leaves) }
     )?;
+    if report.trailer_differs {
+        writeln!(
+            out,
+            "trailer: the SHA-256 differs, so a byte of any value may be wrong; proved shows only that no later revision \
+             is missing"
+        )?;
+    }
     match root.page {
         None => writeln!(out, "root: none was found")?,
         Some(page) => {
