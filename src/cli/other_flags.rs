@@ -5,16 +5,67 @@ use clap::{
     Command,
     error::{ContextKind, ContextValue, ErrorKind},
 };
-use etcdsnap::{error::Advice, k8s::nearest};
+use etcdsnap::{
+    error::{Advice, Call},
+    k8s::nearest,
+};
 
-use crate::other_words::{OBJECTS_BACK, name};
+use crate::other_words::{Named, OBJECTS_BACK, name};
 
 /// The commands that show objects.
 const OBJECTS: &[&str] = &["get", "describe", "kv", "history", "timeline", "export", "rows", "diff"];
 
 /// Of which commands, the flags, and what to type instead. No command is every command.
 const FLAGS: &[(&[&str], &[&str], &str)] = &[
-    (&["restore"], &["-n", "--namespace", "-A", "--all-namespaces", "-l", "--selector"], OBJECTS_BACK),
+    (
+        &["restore"],
+        &[
+            "-n",
+            "--namespace",
+            "-A",
+            "--all-namespaces",
+            "-l",
+            "--selector",
+            "--ns",
+            "--namespaces",
+            "--include-namespaces",
+            "--include-resources",
+            "--namespace-mappings",
+            "--from",
+            "--from-backup",
+            "--from-schedule",
+        ],
+        OBJECTS_BACK,
+    ),
+    (
+        &["restore", "snapshot restore"],
+        &["--force-new-cluster"],
+        "`etcdsnap force-new-cluster --data-dir DIR --to NEWDIR` makes a cluster of one member of a data directory",
+    ),
+    (
+        &["restore", "snapshot restore"],
+        &["--rev", "--revision"],
+        "`etcdsnap restore FILE --to-revision 1200 --data-dir DIR --member NAME` applies a log up to a revision; \
+        `etcdsnap export FILE -n NAMESPACE --rev 1200 --to DIR` makes files of the objects at a revision",
+    ),
+    (
+        &["get", "describe", "grep", "rows", "timeline"],
+        &["--image", "--images"],
+        "`etcdsnap grep TEXT FILE --path spec.**.image -l` lists the objects with this image",
+    ),
+    (
+        &["get"],
+        &["--limit"],
+        "get prints all objects, and `etcdsnap get FILE` | head the first ones; `etcdsnap kv FILE --limit 5` prints 5 keys",
+    ),
+    (&["kv"], &["--decode"], "`etcdsnap kv FILE KEY --print-value-only` | `etcdsnap decode` prints a value as YAML"),
+    (&["get", "describe"], &["--decode"], "objects are decoded: `etcdsnap get FILE KIND/NAME -n NAMESPACE -o yaml`"),
+    (&["get"], &["--export"], "`etcdsnap export FILE KIND/NAME -n NAMESPACE --to -` prints objects for kubectl apply"),
+    (
+        &["timeline", "history"],
+        &["--who", "--by", "--author"],
+        "etcd stores no users; `etcdsnap timeline FILE --audit-log LOG` names them, by the audit log of the API server",
+    ),
     (
         &["diff"],
         &["--verb", "--only", "--deleted", "--added", "--removed", "--changed", "--type"],
@@ -73,7 +124,7 @@ const FLAGS: &[(&[&str], &[&str], &str)] = &[
     ),
     (
         &["get"],
-        &["--keys-only", "--print-value-only", "--from-key", "--limit", "--count-only", "--consistency"],
+        &["--keys-only", "--print-value-only", "--from-key", "--count-only", "--consistency"],
         "etcdctl's get is kv here: `etcdsnap kv FILE /registry/pods/ --prefix --keys-only`",
     ),
     (
@@ -118,7 +169,7 @@ pub(crate) fn tip(error: &mut clap::Error, of: &Command) -> Option<Advice> {
         let Some(ContextValue::String(typed)) = error.get(kind) else { return None };
         Some(typed.clone())
     })?;
-    let hint = hint(name(of), &typed);
+    let hint = renamed(of, &typed).or_else(|| hint(name(of), &typed));
     for kind in [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand] {
         let mut near = match error.remove(kind) {
             Some(ContextValue::String(one)) => vec![one],
@@ -133,15 +184,45 @@ pub(crate) fn tip(error: &mut clap::Error, of: &Command) -> Option<Advice> {
             (Some(one), _) => error.insert(kind, ContextValue::Strings(vec![one])),
         };
     }
-    hint.map(Advice::quoting)
+    hint
 }
 
-fn hint(command: &str, typed: &str) -> Option<&'static str> {
-    let flag = typed.split('=').next().unwrap_or(typed);
+fn hint(command: &str, typed: &str) -> Option<Advice> {
+    let args: Vec<_> = std::env::args_os().collect();
+    let (flag, value) = typed.split_once('=').map_or((typed, None), |(flag, value)| (flag, Some(value)));
     let is_meant = |commands: &[&str], flags: &[&str]| {
         flags.contains(&flag) && (commands.is_empty() || commands.contains(&command))
     };
-    FLAGS.iter().find(|(commands, flags, _)| is_meant(commands, flags)).map(|(.., hint)| *hint)
+    let hint = FLAGS.iter().find(|(commands, flags, _)| is_meant(commands, flags)).map(|(.., hint)| *hint)?;
+    // the parser leaves out what is after `=`
+    let in_word = args.iter().find_map(|arg| arg.to_str()?.strip_prefix(flag)?.strip_prefix('='));
+    let next = args.iter().skip_while(|arg| *arg != flag).nth(1).and_then(|word| word.to_str());
+    let value = value.or(in_word).or(next.filter(|word| !word.starts_with('-'))).map(str::to_owned);
+    Some(Named::of(args).advice(hint, value.as_deref()))
+}
+
+/// Flags that have another name here.
+const RENAMED: &[(&[&str], &str)] =
+    &[(&["--ns"], "-n"), (&["--as-of", "--time", "--point-in-time"], "--at"), (&["--all"], "-A")];
+
+/// The command line with the name that a flag has here, where the command has that flag.
+fn renamed(of: &Command, typed: &str) -> Option<Advice> {
+    let flag = typed.split('=').next().unwrap_or(typed);
+    let (_, here) = RENAMED.iter().find(|(names, _)| names.contains(&flag))?;
+    let is_here = |arg: &clap::Arg| {
+        arg.get_short().is_some_and(|short| *here == format!("-{short}"))
+            || arg.get_long().is_some_and(|long| *here == format!("--{long}"))
+    };
+    of.get_arguments().find(|arg| is_here(arg))?;
+    let args = std::env::args_os().skip(1).flat_map(|word| {
+        let rest = word.to_str().and_then(|word| word.strip_prefix(flag)).map(str::to_owned);
+        match rest.as_deref().map(|rest| rest.strip_prefix('=').unwrap_or(rest)) {
+            Some("") => vec![here.into()],
+            Some(value) if rest.as_deref() != Some(value) => vec![here.into(), value.into()],
+            _ => vec![word],
+        }
+    });
+    Some(Call::new("etcdsnap").args(args).into())
 }
 
 /// All hints.

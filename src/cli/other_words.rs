@@ -1,7 +1,7 @@
 //! Commands of other programs, and words that people try: what to type instead. In the texts, a command line of this
 //! program is in backquotes: it is a [`etcdsnap::error::Call`], and a test parses it.
 
-use std::ffi::OsString;
+use std::{ffi::OsString, path::Path};
 
 use clap::{
     Command,
@@ -11,7 +11,10 @@ use etcdsnap::{
     Error,
     bytes::file_name,
     error::{Advice, Call},
+    source::is_data_dir,
 };
+
+use crate::{args::namespace, words::is_kind};
 
 /// The words, and what to type instead.
 const WORDS: &[(&[&str], &str)] = &[
@@ -20,27 +23,76 @@ const WORDS: &[(&[&str], &str)] = &[
         "`etcdsnap migrate --data-dir DIR --target-version 3.5 --to NEWDIR` changes the version of a member's directory; \
         `etcdsnap restore FILE --for-etcd 3.5 --data-dir DIR --member NAME` makes a directory for another etcd",
     ),
-    (&["log", "raft"], "`etcdsnap wal DIR` prints the log (WAL) of a member"),
+    (&["raft"], "`etcdsnap wal DIR` prints the log (WAL) of a member"),
+    (
+        &["log"],
+        "`etcdsnap history FILE KIND/NAME -n NAMESPACE` prints the revisions of an object, `etcdsnap timeline FILE` all changes; \
+        `etcdsnap wal DIR` prints the log (WAL) of a member",
+    ),
+    (
+        &["logs"],
+        "the logs of containers are not in a backup; `etcdsnap get FILE events -n NAMESPACE` lists the Events, \
+        `etcdsnap describe FILE pod/NAME -n NAMESPACE` prints why a container ended",
+    ),
+    (
+        &["sha256", "sha256sum", "checksum"],
+        "`etcdsnap verify FILE` checks the SHA-256 of a snapshot; `etcdsnap hashkv FILE` prints the hash that members compare",
+    ),
     (
         &["check", "fsck", "validate"],
         "`etcdsnap verify FILE` checks a backup; `etcdsnap bolt check FILE` checks only its pages; \
         `etcdsnap evidence check FILE` checks a record of --evidence",
     ),
     (
-        &["info", "inspect", "show"],
-        "`etcdsnap status FILE` prints what a file is; `etcdsnap get FILE` prints what is in it",
+        &["info", "inspect", "show", "cat", "open"],
+        "`etcdsnap status FILE` prints what a file is; `etcdsnap get FILE` prints what is in it, and \
+        `etcdsnap get FILE KIND/NAME -n NAMESPACE -o yaml` an object",
     ),
     (
-        &["list", "ls", "keys", "api-resources"],
-        "`etcdsnap get FILE` lists the objects; \
-        `etcdsnap kv FILE --keys-only` lists the keys",
+        &["list", "ls", "keys", "tree"],
+        "`etcdsnap get FILE` lists the objects; `etcdsnap kv FILE --keys-only` lists the keys; \
+        `etcdsnap verify DIR` lists the backups in a folder",
     ),
+    (&["api-resources", "kinds"], "`etcdsnap analyze FILE --top 0` lists the kinds that are in a backup"),
+    (&["top"], "`etcdsnap analyze FILE` prints what fills the db; the use of CPU and memory is not in a backup"),
+    (
+        &["extract"],
+        "`etcdsnap get FILE KIND/NAME -n NAMESPACE -o yaml` prints an object; \
+        `etcdsnap export FILE KIND/NAME -n NAMESPACE --to DIR` makes files for kubectl apply",
+    ),
+    (
+        &["dump", "pg_dump"],
+        "`etcdsnap get FILE -o yaml` prints all objects, `etcdsnap kv FILE -w json` all keys and values, \
+        `etcdsnap bolt pages FILE` the pages of the db",
+    ),
+    (
+        &["velero"],
+        "`etcdsnap status FILE` prints what a backup is; `etcdsnap export FILE -n NAMESPACE --to DIR` makes files of its \
+        objects for kubectl apply",
+    ),
+    (
+        &["ui", "gui", "web", "browse", "shell", "mount"],
+        "`etcdsnap serve FILE` serves a backup to kubectl, k9s and other clients",
+    ),
+    (&["images"], "`etcdsnap grep . FILE --path spec.**.image` prints the images of all objects"),
+    (
+        &["copy", "clone"],
+        "`etcdsnap defrag FILE --to NEW` makes a copy without free pages, `etcdsnap redact FILE --to NEW` one without secrets",
+    ),
+    (
+        &["encrypt"],
+        "no command encrypts a backup; `etcdsnap analyze FILE` prints which secrets in it are in clear text, \
+        `etcdsnap redact FILE --to NEW` makes a copy without secrets",
+    ),
+    (&["options"], "`etcdsnap get --help` shows the options of get, with those of every command"),
+    (&["plugin", "plugins"], "there are no plugins; `etcdsnap --help` lists the commands"),
+    (&["whoami"], WHO),
     (
         &["member", "alarm", "alarms", "user", "users", "role", "roles", "auth"],
         "`etcdsnap members FILE` lists members, alarms, users and roles",
     ),
     (
-        &["buckets", "page", "pages", "dump", "stats"],
+        &["buckets", "page", "pages", "stats"],
         "`etcdsnap bolt pages FILE` lists the pages; `etcdsnap bolt --help` shows the commands for buckets, pages and their bytes",
     ),
     (
@@ -49,7 +101,7 @@ const WORDS: &[(&[&str], &str)] = &[
         `etcdsnap get FILE events` lists the Events",
     ),
     (
-        &["undelete", "undo", "rollback", "apply", "create"],
+        &["undelete", "undo", "rollback", "revert", "checkout", "apply", "create"],
         "`etcdsnap export FILE KIND/NAME -n NAMESPACE --to DIR` makes \
         files for kubectl apply; nothing is written to a cluster",
     ),
@@ -59,8 +111,8 @@ const WORDS: &[(&[&str], &str)] = &[
         `etcdsnap restore FILE --data-dir DIR --member NAME` makes a data directory of a good one",
     ),
     (
-        &["compact"],
-        "`etcdsnap defrag FILE --to NEW --compact latest` makes a smaller copy; \
+        &["compact", "compaction"],
+        "`etcdsnap defrag FILE --to NEW --compact latest` makes a copy without old revisions; \
         the backup itself is never changed",
     ),
     (
@@ -140,13 +192,13 @@ const WORDS: &[(&[&str], &str)] = &[
     ),
     (
         &[
-            "edit", "delete", "patch", "replace", "scale", "set", "label", "annotate", "rollout", "exec", "logs",
-            "top", "drain", "cordon", "uncordon", "taint", "evict", "run", "expose", "attach", "cp", "wait", "debug",
+            "edit", "delete", "patch", "replace", "scale", "set", "label", "annotate", "rollout", "exec", "drain",
+            "cordon", "uncordon", "taint", "evict", "run", "expose", "attach", "cp", "wait", "debug",
         ],
         "a backup cannot be changed, and nothing runs in it; of kubectl's commands there are get, describe and diff",
     ),
     (
-        &["put", "del", "txn", "move-leader", "elect", "lock", "make-mirror", "compaction"],
+        &["put", "del", "txn", "move-leader", "elect", "lock", "make-mirror"],
         "no command connects to a running etcd, and a backup cannot be changed; `etcdsnap kv FILE KEY` prints a value, \
         `etcdsnap members FILE` the members",
     ),
@@ -176,6 +228,13 @@ const IN_GROUPS: &[(&str, &[&str], &str)] = &[
         "`etcdsnap history FILE deploy/NAME -n NAMESPACE` prints the revisions, and \
         `etcdsnap export FILE deploy/NAME -n NAMESPACE --rev 1200 --to DIR` makes files of one for kubectl apply",
     ),
+    (
+        "alarm",
+        &["disarm"],
+        "`etcdsnap restore FILE --disarm-alarms --data-dir DIR --member NAME` makes a data directory without the alarms; \
+        `etcdsnap members FILE` lists them",
+    ),
+    ("auth", &["can-i", "whoami"], WHO),
     ("snapshot", &["save"], "etcdctl snapshot save makes a backup of a running etcd; `etcdsnap verify FILE` checks it"),
     ("snapshot", &["verify", "check"], "`etcdsnap verify FILE` checks a backup"),
     ("snapshot", &["list", "ls"], "`etcdsnap verify DIR` lists the backups in a folder, with the verdict on each"),
@@ -193,6 +252,9 @@ const IN_GROUPS: &[(&str, &[&str], &str)] = &[
     ),
 ];
 
+const WHO: &str = "a backup has no user who asks; `etcdsnap get FILE rolebindings,clusterrolebindings -o wide` lists who has \
+    which role";
+
 /// The error for a first word that is no command, where it is known what is meant.
 pub(crate) fn unknown(command: &Command, words: &[&OsString]) -> Option<Error> {
     let first = words.first()?.to_str()?;
@@ -205,18 +267,25 @@ pub(crate) fn unknown(command: &Command, words: &[&OsString]) -> Option<Error> {
             Some(_) => format!("{first} has no command {}", file_name(second)),
             None => format!("there is no command {first}"),
         };
-        return Some(Error::usage(what).hinted(Advice::quoting(hint)));
+        return Some(Error::usage(what).hinted(advice(hint)));
     }
     if let Some(group) = group {
         let second = words.get(1)?;
         let is_name = second.to_str().is_some_and(|name| name == "help" || group.find_subcommand(name).is_some());
-        // a word for it, such as `verify`, or the file
-        let hint = Call::new("etcdsnap evidence check").arg(words.last()?).that("checks a record");
-        return (first == "evidence" && !is_name)
-            .then(|| Error::usage(format!("evidence has no command {}", file_name(second))).hinted(hint));
+        // a word for the command, such as `verify`, or the file
+        let last = words.last()?;
+        let hint = match first {
+            "evidence" => Call::new("etcdsnap evidence check").arg(last).that("checks a record"),
+            "catalog" if Path::new(second).exists() => {
+                let add = Call::new("etcdsnap catalog add").arg(second).that("adds backups");
+                add.and("; then ").and(&*advice("`etcdsnap catalog find KIND/NAME` finds those that hold an object"))
+            }
+            _ => return None,
+        };
+        return (!is_name).then(|| Error::usage(format!("{first} has no command {}", file_name(second))).hinted(hint));
     }
     let (_, hint) = WORDS.iter().find(|(words, _)| words.contains(&first))?;
-    Some(Error::usage(format!("there is no command {first}")).hinted(Advice::quoting(hint)))
+    Some(Error::usage(format!("there is no command {first}")).hinted(advice(hint)))
 }
 
 /// The name of a command, with that of the group that it is in: `bolt get`.
@@ -239,20 +308,107 @@ pub(crate) fn hint(error: &clap::Error, of: &Command) -> Option<Advice> {
     }
     let lacks = |name: &str| missing.iter().any(|arg| arg.starts_with(name));
     if lacks("<FILENAME>") && name(of) == "snapshot restore" {
-        return Some(Advice::quoting(ALIAS));
+        return Some(advice(ALIAS));
     }
     let examples =
         [("--data-dir", "restore", DESTINATIONS), ("--to", "export", EXPORTS), ("--to", "salvage", SALVAGES)];
     let example = examples.iter().find(|(flag, command, _)| lacks(flag) && *command == name(of));
     if let Some((.., example)) = example {
-        return Some(Advice::quoting(example));
+        return Some(advice(example));
     }
     if lacks("<SNAPSHOT>") && is_pipe() {
         return Some(Advice::quoting("- is standard input: ... | `etcdsnap verify -`"));
     }
     let help = of.get_after_help()?.to_string();
     let example = help.lines().skip_while(|line| *line != "Examples:").nth(1)?.trim();
-    Some(Advice::quoting(&format!("for example `{example}`")))
+    Some(advice(&format!("for example `{example}`")))
+}
+
+/// The advice in which FILE, KIND/NAME and others are what the user has named.
+pub(crate) fn advice(hint: &str) -> Advice {
+    Named::of(std::env::args_os().collect()).advice(hint, None)
+}
+
+/// What the user has named.
+#[derive(Debug, Default)]
+pub(crate) struct Named {
+    file: Option<OsString>,
+    folder: Option<OsString>,
+    object: Option<OsString>,
+    namespace: Option<OsString>,
+    number: Option<OsString>,
+}
+
+/// Flags, here and in other programs, whose value is a namespace.
+const NAMESPACES: &[&str] = &["-n", "--namespace", "--namespaces", "--include-namespaces", "--ns"];
+
+impl Named {
+    pub(crate) fn of(args: Vec<OsString>) -> Self {
+        let mut named = Self::default();
+        // a value after `=` counts as a word of its own
+        let split = |word: OsString| match word.to_str().and_then(|word| word.split_once('=')) {
+            Some((flag, value)) if flag.starts_with('-') => vec![flag.into(), value.into()],
+            _ => vec![word],
+        };
+        let words: Vec<_> = args.into_iter().skip(2).flat_map(split).collect();
+        let before = [None].into_iter().chain(words.iter().map(Some));
+        let after = words.iter().skip(1).map(Some).chain([None]);
+        for ((before, word), after) in before.zip(&words).zip(after) {
+            let path = Path::new(word);
+            let text = word.to_str().unwrap_or_default();
+            let flag = before.and_then(|word| word.to_str()).filter(|word| word.starts_with('-'));
+            let place = if flag.is_some_and(|flag| NAMESPACES.contains(&flag)) {
+                if namespace(text).is_err() || text.is_empty() {
+                    continue;
+                }
+                &mut named.namespace
+            } else if path.is_file() || is_data_dir(path) {
+                named.folder = named.folder.or_else(|| Some(word.clone()).filter(|_| path.is_dir()));
+                &mut named.file
+            } else if path.is_dir() && !is_kind(word) {
+                &mut named.folder
+            } else if text.parse::<i64>().is_ok_and(|number| number > 0) {
+                &mut named.number
+            } else if is_kind(word) && !text.contains(',') && flag.is_none() {
+                let name = after.and_then(|word| word.to_str());
+                let name = name.filter(|name| !name.starts_with('-') && !Path::new(name).exists());
+                match name {
+                    _ if text.contains('/') => {}
+                    Some(name) => {
+                        named.object.get_or_insert_with(|| format!("{text}/{name}").into());
+                        continue;
+                    }
+                    None => continue,
+                }
+                &mut named.object
+            } else {
+                continue;
+            };
+            place.get_or_insert_with(|| word.clone());
+        }
+        named
+    }
+
+    /// The advice with what was named; `value` is that of the flag that is not known.
+    pub(crate) fn advice(&self, hint: &str, value: Option<&str>) -> Advice {
+        let number = value.filter(|value| value.parse::<i64>().is_ok());
+        Advice::filled(hint, |call, word| {
+            let flag = call.last().and_then(|word| word.to_str()).filter(|word| word.starts_with('-'));
+            let of = call.get(1).and_then(|word| word.to_str()).unwrap_or_default();
+            let is_input =
+                flag.is_none() || flag == Some("--data-dir") && matches!(of, "force-new-cluster" | "migrate");
+            match word {
+                "FILE" | "backup.db" | "broken.db" if flag.is_none() => self.file.clone(),
+                "DIR" | "/var/lib/etcd" if is_input => self.folder.clone(),
+                "KIND/NAME" | "deploy/NAME" | "pod/NAME" => self.object.clone(),
+                "NAMESPACE" => self.namespace.clone(),
+                "latest" => self.number.clone(),
+                "TEXT" => value.map(Into::into),
+                "1200" => number.map(Into::into),
+                _ => None,
+            }
+        })
+    }
 }
 
 const DESTINATIONS: &str = "name the member, and where it goes, as in one of these:
@@ -276,7 +432,7 @@ const SALVAGES: &str = "name the file that is written, or list what is there:
 
 /// What brings objects back.
 pub(crate) const OBJECTS_BACK: &str = "restore makes a data directory for etcd; to bring objects back: \
-    `etcdsnap export FILE KIND/NAME -n NAMESPACE --to DIR`";
+    `etcdsnap export FILE -n NAMESPACE --to DIR`";
 
 /// Whether standard input is a pipe.
 fn is_pipe() -> bool {

@@ -104,14 +104,27 @@ impl Advice {
     /// prints what a file is". A command on a line of its own, two blanks in, is shown without them.
     #[must_use]
     pub fn quoting(text: &str) -> Self {
+        Self::filled(text, |_, _| None)
+    }
+
+    /// The same, with a word of the caller's where `fill` has one, for the words of a command before a word and that
+    /// word: `FILE`.
+    #[must_use]
+    pub fn filled(text: &str, fill: impl Fn(&[OsString], &str) -> Option<OsString>) -> Self {
         let (mut shown, mut calls, mut is_call) = (String::new(), Vec::new(), false);
         for part in text.split('`') {
-            if is_call {
-                calls.push(Call::new(part));
+            let (mut text, mut call) = (part.to_owned(), Call::new(""));
+            for word in part.split_ascii_whitespace().filter(|_| is_call) {
+                let filled = fill(&call.words, word);
+                call = call.arg(filled.as_deref().unwrap_or(OsStr::new(word)));
+            }
+            if call.words != Call::new(part).words && is_call {
+                text = call.to_string();
             }
             // a command on a line of its own needs no mark
             let mark = if is_call && !shown.ends_with("\n  ") { "`" } else { "" };
-            shown.extend([mark, part, mark]);
+            shown.extend([mark, &text, mark]);
+            calls.extend(Some(call).filter(|_| is_call));
             is_call = !is_call;
         }
         Self { text: shown, calls }
@@ -232,6 +245,10 @@ mod tests {
         assert_eq!(&*advice, "`a 1` lists them; or b 2");
         assert_eq!(advice.calls(), [one.clone(), two.clone()]);
         assert_eq!(Advice::from("one of").lines([one, two]).to_string(), "one of\n  a 1\n  b 2");
+        let filled = Advice::filled("FILE: `a FILE` lists it", |before, word| {
+            (before.len() == 1 && word == "FILE").then(|| "my file".into())
+        });
+        assert_eq!((&*filled, filled.calls()), ("FILE: `a 'my file'` lists it", &[Call::new("a").arg("my file")][..]));
         let next: Next = [Advice::from(Call::new("a 1")), "wait".into()].into_iter().collect();
         assert_eq!(serde_json::to_string(&next).unwrap(), r#"{"next":["a 1","wait"],"commands":[["a","1"]]}"#);
     }

@@ -106,7 +106,7 @@ fn a_word_that_is_no_command_is_answered_with_the_command() {
         let (code, _, error) = run(&[word, "fixtures/kube.db"]);
         assert_eq!(code, 2, "{word}: {error}");
         assert!(error.starts_with(&format!("error: there is no command {word}\nhint: ")), "{word}: {error}");
-        assert!(error.contains(command), "{word}: {error}");
+        assert!(error.contains(&command.replace("FILE", "fixtures/kube.db")), "{word}: {error}");
     }
     for (word, command) in [
         ("version", "etcdsnap --version"),
@@ -127,6 +127,7 @@ fn a_word_that_is_no_command_is_answered_with_the_command() {
         ("put", "etcdsnap kv FILE KEY"),
     ] {
         let (code, _, error) = run(&[word, "fixtures/kube.db"]);
+        let command = &command.replace("FILE", "fixtures/kube.db");
         assert!(code == 2 && error.contains("\nhint: ") && error.contains(command), "{word}: {error}");
     }
     for (call, command) in [
@@ -135,9 +136,9 @@ fn a_word_that_is_no_command_is_answered_with_the_command() {
         (&["catalog", "list"], "etcdsnap catalog ls"),
         (&["endpoint", "hashkv", "--cluster"], "etcdsnap hashkv FILE..."),
         (&["endpoint", "status", "-w", "table"], "etcdsnap status FILE..."),
-        (&["rollout", "history", "deploy/web", "-n", "shop"], "etcdsnap history FILE deploy/NAME -n NAMESPACE"),
-        (&["rollout", "undo", "deploy/web"], "etcdsnap export FILE deploy/NAME -n NAMESPACE --rev 1200 --to DIR"),
-        (&["snapshot", "verify", "fixtures/kube.db"], "etcdsnap verify FILE"),
+        (&["rollout", "history", "deploy/web", "-n", "shop"], "etcdsnap history FILE deploy/web -n shop"),
+        (&["rollout", "undo", "deploy/web"], "etcdsnap export FILE deploy/web -n NAMESPACE --rev 1200 --to DIR"),
+        (&["snapshot", "verify", "fixtures/kube.db"], "etcdsnap verify fixtures/kube.db"),
         (&["snapshot", "restore", "--name", "m1"], "etcdsnap restore FILE --data-dir DIR --member NAME"),
         (&["catalog", "ls", "--good"], "etcdsnap catalog last --good"),
         (&["catalog", "last", "deploy/web"], "etcdsnap catalog find deploy/web"),
@@ -163,10 +164,10 @@ fn a_word_that_is_no_command_is_answered_with_the_command() {
     );
     for (call, example) in [
         (&["verify"][..], "etcdsnap verify backup.db"),
-        (&["report", "fixtures/kube.db"], "etcdsnap report backup.db --html report.html"),
-        (&["redact", "fixtures/kube.db"], "etcdsnap redact backup.db --to shared.db"),
+        (&["report", "fixtures/kube.db"], "etcdsnap report fixtures/kube.db --html report.html"),
+        (&["redact", "fixtures/kube.db"], "etcdsnap redact fixtures/kube.db --to shared.db"),
         (&["bolt", "get"], "etcdsnap bolt get backup.db cluster clusterVersion"),
-        (&["redact", "fixtures/kube.db", "shared.db"], "etcdsnap redact backup.db --to shared.db"),
+        (&["redact", "fixtures/kube.db", "shared.db"], "etcdsnap redact fixtures/kube.db --to shared.db"),
         (
             &["migrate", "dir", "3.5"],
             "etcdsnap migrate --data-dir /var/lib/etcd --target-version 3.5 --to /var/lib/etcd-3.5",
@@ -227,7 +228,7 @@ fn words_in_another_order_are_answered_with_the_call() {
         (&["get", "/registry/pods", "--keys-only"], "etcdsnap kv FILE /registry/pods --keys-only\n"),
         (
             &["get", "--prefix", "/registry/pods", kube, "--keys-only"],
-            "`etcdsnap kv FILE /registry/pods/ --prefix --keys-only`\n",
+            "`etcdsnap kv fixtures/kube.db /registry/pods/ --prefix --keys-only`\n",
         ),
         (&["kv", "get", kube, "/a"], "etcdsnap kv fixtures/kube.db /a\n"),
         (&["members", "list", kube], "etcdsnap members fixtures/kube.db\n"),
@@ -262,7 +263,7 @@ fn words_in_another_order_are_answered_with_the_call() {
 fn a_flag_that_is_not_known_is_answered_with_the_flag_or_with_nothing() {
     let kube = "fixtures/kube.db";
     for (call, hint) in [
-        (&["get", kube, "cm/notes", "--all-revisions"][..], Some("etcdsnap history FILE KIND/NAME")),
+        (&["get", kube, "cm/notes", "--all-revisions"][..], Some("etcdsnap history fixtures/kube.db cm/notes")),
         (&["get", kube, "cm/notes", "--revision", "3"], Some("--rev N")),
         (&["get", kube, "secrets", "--key-file", "k"], Some("--encryption-config FILE")),
         (&["get", kube, "pods", "--count"], Some("--count-only")),
@@ -272,17 +273,20 @@ fn a_flag_that_is_not_known_is_answered_with_the_flag_or_with_nothing() {
         (&["diff", kube, kube, "--verb", "delete"], Some("--diff-filter=D")),
         (&["diff", kube, kube, "--name-status"], Some("--name-only")),
         (&["verify", kube, "--newest"], Some("newest good")),
-        (&["history", kube, "ns/shop", "--since", "-10m"], Some("etcdsnap timeline FILE KIND/NAME")),
-        (&["history", kube, "ns/shop", "--rev", "400"], Some("etcdsnap get FILE KIND/NAME")),
+        (&["history", kube, "ns/shop", "--since", "-10m"], Some("etcdsnap timeline fixtures/kube.db ns/shop")),
+        (
+            &["history", kube, "ns/shop", "--rev", "400"],
+            Some("etcdsnap get fixtures/kube.db ns/shop -n NAMESPACE -o yaml --rev 400`"),
+        ),
         (&["grep", kube, "hunter2", "-F"], Some("PATTERN comes first: etcdsnap grep hunter2 fixtures/kube.db -F")),
         (&["rows", kube, "rows.csv"], Some("--to rows.csv names the file")),
         (&["wal", "-n", "5", kube], Some("--tail N")),
         (&["wal", kube, "--since", "-10m"], Some("has no time")),
-        (&["restore", kube, "-n", "shop"], Some("etcdsnap export FILE KIND/NAME")),
+        (&["restore", kube, "-n", "shop"], Some("`etcdsnap export fixtures/kube.db -n shop --to DIR`\n")),
         (&["serve", kube, "--port", "1"], Some("--listen 127.0.0.1:PORT")),
         (&["rows", kube, "-o", "csv"], Some("--format ndjson|csv")),
-        (&["export", kube, "deploy/web"], Some("etcdsnap export FILE KIND/NAME -n NAMESPACE --to DIR")),
-        (&["salvage", kube], Some("etcdsnap salvage FILE --to saved.db")),
+        (&["export", kube, "deploy/web"], Some("etcdsnap export fixtures/kube.db deploy/web -n NAMESPACE --to DIR")),
+        (&["salvage", kube], Some("etcdsnap salvage fixtures/kube.db --to saved.db")),
         (&["frobnicate"], None),
     ] {
         let (code, _, error) = run(call);
@@ -305,6 +309,45 @@ fn a_flag_that_is_not_known_is_answered_with_the_flag_or_with_nothing() {
     assert!(error.contains("Usage: etcdsnap export [OPTIONS] --to <DIR|-> <SNAPSHOT> [KIND[/NAME]]...\n"), "{error}");
     let (_, _, error) = run(&["diff", "-n", "shop", kube, kube, "--no-such"]);
     assert!(error.contains("Usage: etcdsnap diff [OPTIONS] <A> [B [KIND[/NAME]...]]...\n"), "{error}");
+}
+
+/// The hint repeats what the user has named: the file, the object, the namespace, the value of a flag.
+#[test]
+fn a_hint_repeats_the_words_of_the_user() {
+    let kube = "fixtures/kube.db";
+    for (call, hint) in [
+        (&["log", kube, "deploy/web", "-n", "shop"][..], "`etcdsnap history fixtures/kube.db deploy/web -n shop`"),
+        (&["show", kube, "deploy", "web"], "`etcdsnap get fixtures/kube.db deploy/web -n NAMESPACE -o yaml`"),
+        (&["logs", kube, "pod/db-0", "-n=shop"], "`etcdsnap describe fixtures/kube.db pod/db-0 -n shop`"),
+        (&["list", "."], "`etcdsnap verify .`"),
+        (&["top", "pods", kube], "`etcdsnap analyze fixtures/kube.db`"),
+        (&["api-resources", kube], "`etcdsnap analyze fixtures/kube.db --top 0`"),
+        (&["compaction", kube, "400"], "`etcdsnap defrag fixtures/kube.db --to NEW --compact 400`"),
+        (&["alarm", "disarm"], "`etcdsnap restore FILE --disarm-alarms --data-dir DIR --member NAME`"),
+        (&["auth", "can-i", "get", "pods"], "`etcdsnap get FILE rolebindings,clusterrolebindings -o wide`"),
+        (&["revert", kube, "deploy/web"], "etcdsnap export fixtures/kube.db deploy/web"),
+        (&["browse", kube], "`etcdsnap serve fixtures/kube.db`"),
+        (&["catalog", kube], "`etcdsnap catalog add fixtures/kube.db`"),
+        (&["catalog", ".", "deploy/web"], "`etcdsnap catalog find deploy/web`"),
+        (&["restore", ".", "--force-new-cluster"], "`etcdsnap force-new-cluster --data-dir . --to NEWDIR`"),
+        (&["restore", kube, "--include-namespaces", "shop"], "`etcdsnap export fixtures/kube.db -n shop --to DIR`"),
+        (&["restore", kube, "--rev", "400"], "`etcdsnap export fixtures/kube.db -n NAMESPACE --rev 400 --to DIR`"),
+        (&["get", kube, "pods", "--image=nginx"], "`etcdsnap grep nginx fixtures/kube.db --path 'spec.**.image' -l`"),
+        (&["get", kube, "pods", "--limit", "5"], "`etcdsnap get fixtures/kube.db` | head"),
+        (&["get", kube, "pods", "--ns=shop"], "hint: etcdsnap get fixtures/kube.db pods -n shop\n"),
+        (&["kv", kube, "/a", "--as-of", "-10m"], "hint: etcdsnap kv fixtures/kube.db /a --at -10m\n"),
+        (&["kv", kube, "--decode"], "--print-value-only` | `etcdsnap decode`"),
+        (&["timeline", kube, "--who"], "`etcdsnap timeline fixtures/kube.db --audit-log LOG`"),
+    ] {
+        let (code, _, error) = run(call);
+        assert!(code == 2 && error.contains("hint: ") && error.contains(hint), "{call:?}: {error}");
+    }
+    for word in
+        ["sha256sum", "extract", "dump", "velero", "cat", "ui", "images", "copy", "encrypt", "options", "plugin"]
+    {
+        let (code, _, error) = run(&[word, kube]);
+        assert!(code == 2 && error.contains("\nhint: ") && error.contains("`etcdsnap "), "{word}: {error}");
+    }
 }
 
 /// The format is `-o`, `--output`, or etcdctl's `-w`, `--write-out`.
