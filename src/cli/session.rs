@@ -13,7 +13,7 @@ use etcdsnap::{
     etcd::{Load, Retraced, Snapshot},
     evidence::{Key, Printed, Recorder, Served},
     source::{Candidates, Input, Options, RaftFiles, RaftKind, Remote, Source, is_stdin},
-    verify::propose,
+    verify::{propose, salvaging},
 };
 use rayon::prelude::*;
 
@@ -134,7 +134,7 @@ impl Session {
 
     /// Opens one of the backups that the user named.
     pub(crate) fn open_with(&mut self, named: &Path, options: &Options) -> Result<Source> {
-        let source = self.open_quietly(named, options)?;
+        let source = self.open_quietly(named, options).map_err(|error| with_salvage(named, options, error))?;
         print_notes(&source);
         Ok(source)
     }
@@ -285,6 +285,21 @@ fn remote(_: &Global) -> Option<Remote> {
 
 fn open(named: &Path, options: &Options) -> Result<Source> {
     Source::open(named, options).map_err(|error| with_newest(named, options, error))
+}
+
+/// `error`, with the command that saves what is left where `named` is no db, and pages of one are in it.
+fn with_salvage(named: &Path, options: &Options, error: Error) -> Error {
+    match error {
+        // standard input cannot be read again
+        Error::Foreign { file, what, hint, may_be_one: true } if named.is_file() => {
+            let hint = match salvaging(named, options) {
+                Some(call) => hint.and("; to save what is left:").call(call),
+                None => hint,
+            };
+            Error::Foreign { file, what, hint, may_be_one: true }
+        }
+        error => error,
+    }
 }
 
 /// `error`, with the newest good backup as the hint where `named` is a folder that holds several.

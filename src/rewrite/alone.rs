@@ -336,7 +336,8 @@ impl Change for Alone {
         // A member without peer URLs was none for the others.
         let known = self.removed.iter().filter(|member| !member.peer_urls.is_empty());
         let again = known.map(|member| {
-            let call = Call::new("etcdctl member add").arg(named(&member.name)).arg("--peer-urls");
+            let call = Call::new("etcdctl member add").arg(named(&member.name));
+            let call = call.args(member.is_learner.then_some("--learner")).arg("--peer-urls");
             call.arg(member.peer_urls.join(",")).remark("with an empty data directory there")
         });
         let defrag = self.compact_to.map(|_| Call::new("etcdctl defrag").remark("makes the file smaller"));

@@ -28,7 +28,7 @@ pub use newest::propose;
 pub use prometheus::metrics;
 pub use report::{Report, Verdict};
 pub use status::{LogAhead, Status};
-pub use together::{Backups, Together};
+pub use together::{Backups, Together, salvaging};
 pub use trailer::Trailer;
 
 use crate::{

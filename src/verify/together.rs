@@ -53,6 +53,23 @@ pub struct Together<'o> {
     fault: Option<Fault>,
 }
 
+/// The command that saves what is left in the file at `path`, which could not be opened as a db; none if no pages of one
+/// are found in it.
+#[must_use]
+pub fn salvaging(path: &Path, options: &Options) -> Option<Call> {
+    has_pages(path, options).then(|| salvage(path))
+}
+
+fn salvage(path: &Path) -> Call {
+    Call::new("etcdsnap salvage").arg(path).args(["--to", "saved.db"])
+}
+
+/// Whether there are pages of a db in a file that is none any more.
+fn has_pages(path: &Path, options: &Options) -> bool {
+    let options = Options { metas_lost: true, ..options.clone() };
+    Source::open(path, &options).is_ok_and(|source| Carve::find(source.db().image(), None, false).is_some())
+}
+
 impl<'o> Backups<'o> {
     /// None yet; `options` opens those that have to be opened again.
     #[must_use]
@@ -140,14 +157,11 @@ impl Together<'_> {
     /// The commands that save what is left in a damaged db, or in a file that is none any more.
     #[must_use]
     pub fn salvages(&self) -> Vec<Call> {
-        let options = Options { metas_lost: true, ..self.options.clone() };
-        let has_pages = |source: Source| Carve::find(source.db().image(), None, false).is_some();
         let is_left = |(path, report): &(&PathBuf, &Report)| {
             let foreign = report.findings.list().iter().any(|finding| finding.code == Code::Foreign);
             let was_read = !foreign && report.unread.is_none();
-            report.db_damaged() && (was_read || Source::open(path, &options).is_ok_and(has_pages))
+            report.db_damaged() && (was_read || has_pages(path, self.options))
         };
-        let salvage = |path: &PathBuf| Call::new("etcdsnap salvage").arg(path).args(["--to", "saved.db"]);
         self.paths.iter().zip(&self.reports).filter(is_left).map(|(path, _)| salvage(path)).collect()
     }
 

@@ -120,3 +120,21 @@ fn the_controller_manager_makes_its_own_accounts() {
     assert_eq!(names, ["ServiceAccount job-controller", "ServiceAccount mine", "ServiceAccount node-controller"]);
     assert!(said.contains("1 made by every cluster itself"), "{said}");
 }
+
+#[test]
+fn a_namespace_that_is_named_is_exported_without_its_objects() {
+    let call = "etcdsnap export fixtures/kube.db -n shop";
+    let note = |args: &[&str]| {
+        let output = etcdsnap([&["export", "fixtures/kube.db", "--to", "-"], args].concat());
+        assert!(output.status.success(), "{args:?}: {}", ended(&output).1);
+        let lines = ended(&output).1;
+        lines.lines().find(|line| line.contains("only the Namespace")).map(str::to_owned)
+    };
+    let want =
+        |rest: &str| Some(format!("note: only the Namespace shop itself is exported; with its objects: {call}{rest}"));
+    assert_eq!(note(&["ns/shop"]), want(" --to -"));
+    assert_eq!(note(&["deploy/web", "namespaces/shop", "-n", "shop", "--rev", "450"]), want(" --rev 450 --to -"));
+    assert_eq!(note(&["-n", "shop"]), None);
+    assert_eq!(note(&["ns"]), None);
+    assert_eq!(note(&["deploy/web", "-n", "shop"]), None);
+}

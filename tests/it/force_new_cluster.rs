@@ -250,7 +250,11 @@ fn a_learner_goes_on_alone() {
         first.ctl(&["put", "last", "sure"]);
         let get = ["get", "last", "--consistency", "s", "--print-value-only"];
         eventually("the learner has heard of it", || learner.try_ctl(&get).stdout == b"sure\n");
-        drop((learner.kill(), first));
+        drop(learner.kill());
+        let (_home, voter) = first.kill();
+        let kept = folder.path().join("voter");
+        let told = done(&["--data-dir", path(&voter), "--to", path(&kept), "--uncommitted", "keep"]);
+        assert!(told.contains(&format!("etcdctl member add new --learner --peer-urls {url}")), "{told}");
 
         let elsewhere = refused(2, &["--data-dir", path(&data), "--to", path(&to)]);
         assert!(elsewhere.contains("there is no log") && elsewhere.contains("--wal-dir"), "{elsewhere}");

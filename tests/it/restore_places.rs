@@ -239,7 +239,12 @@ fn a_folder_for_the_log_that_is_there() {
     let before = inode();
     assert_eq!(restore(dir, "--data-dir dir --wal-dir log"), DONE);
     assert!(dir.join("log/0000000000000000-0000000000000000.wal").is_file() && !dir.join("dir/member/wal").exists());
-    refused(dir, "--data-dir other --wal-dir log", 2, "log: not empty");
+    refused(dir, "--data-dir other --wal-dir log", 2, "log: not empty, and --wal-dir is where the new log is written");
+    let hinted = |log: &str| restore(dir, &format!("--data-dir other --wal-dir {log}")).1;
+    assert!(hinted("log").contains("\nhint: --wal DIR applies the log that is there; for the new log,"));
+    fs::create_dir_all(dir.join("notes/of")).unwrap();
+    assert!(hinted("notes").contains("\nhint: name another --wal-dir; or --keep-old moves"));
+    fs::remove_dir_all(dir.join("notes")).unwrap();
     assert_eq!(restore(dir, "--data-dir other --wal-dir log --keep-old"), DONE);
     let segment = "0000000000000000-0000000000000000.wal";
     let kept = format!("before-UTC/{segment}");

@@ -185,3 +185,14 @@ fn a_snapshot_in_the_wrong_place_is_put_right() {
     let (code, _, error) = text(&run(dir.path(), None, &["get", "misspelt.db", "pods"]));
     assert!(code == 3 && error.contains("misspelt.db: cannot open"), "{error}");
 }
+
+#[test]
+fn a_snapshot_after_the_kind_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::copy("fixtures/kube-later.db", dir.path().join("later.db")).unwrap();
+    let (code, _, said) = text(&run(dir.path(), Some(&fixture("kube.db")), &["get", "pods", "later.db"]));
+    let hint = "hint: there is a file later.db; the SNAPSHOT comes before the KIND: later.db pods\n";
+    assert!(code == 1 && said.contains(hint), "{said}");
+    let (_, _, said) = text(&run(dir.path(), Some(&fixture("kube.db")), &["get", "pods", "other.db"]));
+    assert!(!said.contains("the SNAPSHOT comes before"), "{said}");
+}

@@ -2,7 +2,7 @@
 
 use std::{fs, io::Write as _, path::Path, process::Command};
 
-use crate::common::{Etcd, Peers};
+use crate::common::{Etcd, Peers, etcdsnap};
 use serde_json::{Value, json};
 
 fn verify(args: &[&str]) -> (i32, String) {
@@ -336,6 +336,19 @@ fn salvage_is_named_only_for_a_db() {
     for file in ["cut.db", "headless.db"] {
         assert!(salvages(at(file).to_str().unwrap()), "{file}");
     }
+    // the other commands name it for what they cannot open, where there are pages
+    fs::write(at("noise"), [&[7; 8192][..], &[9; 4096]].concat()).unwrap();
+    for args in [&["get"] as &[&str], &["status"], &["restore", "--data-dir", "d", "--member", "m1"]] {
+        let said = |file: &str| {
+            let (name, rest) = args.split_first().unwrap();
+            let output = etcdsnap([&[*name, at(file).to_str().unwrap()], rest].concat());
+            assert_eq!(output.status.code(), Some(1), "{args:?}");
+            String::from_utf8(output.stderr).unwrap()
+        };
+        let call = format!("to save what is left: etcdsnap salvage {}", at("headless.db").display());
+        assert!(said("headless.db").contains(&call), "{args:?}");
+        assert!(!said("noise").contains("salvage"), "{args:?}");
+    }
 }
 
 /// What etcd would serve, and the db alone beside it; `catalog` shows the same.
@@ -402,7 +415,7 @@ fn a_file_that_was_cut_off_shows_its_own_size() {
     );
     assert!(run(&["verify", &cut]).lines().nth(1).unwrap().contains("      -      -   300 kB of 848 kB   -"));
     run(&["catalog", "add", &cut, "--db", &catalog]);
-    assert!(run(&["catalog", "ls", "--db", &catalog]).contains("        -      -   300 kB   damaged"));
+    assert!(run(&["catalog", "ls", "--db", &catalog]).contains("        -      -      300 kB   damaged"));
     let document: Value = serde_json::from_str(&run(&["verify", &cut, "-o", "json"])).unwrap();
     assert_eq!((&document["fileSize"], &document["totalSize"]), (&300_000.into(), &847_872.into()));
 }

@@ -40,7 +40,7 @@ pub(super) struct DirectoryArgs {
     /// With --in-place: carry out the plan; without --yes it is only printed
     #[arg(long, requires = "in_place")]
     yes: bool,
-    /// Print the plan, verify DIR, change nothing
+    /// Print the plan, verify DIR, change nothing; where the run would be refused, so is this
     #[arg(long)]
     dry_run: bool,
     /// The format of what is printed

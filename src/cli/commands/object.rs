@@ -1,6 +1,6 @@
 //! One stored object as several commands read it: what is wrong with it is reported on stderr.
 
-use std::sync::Once;
+use std::{path::Path, sync::Once};
 
 use etcdsnap::{
     Error,
@@ -79,10 +79,13 @@ pub(super) fn note_namespace(clusters: &[&Cluster<'_>], namespace: Option<&str>)
 /// Reports what was named and is not there.
 pub(super) fn missing(query: &Query, found: &Found<'_>, cluster: &Cluster<'_>) -> Exit {
     for (kind, name) in &found.missing {
-        let (kind, name) = (escape(kind.as_bytes()), escape(name.as_bytes()));
+        let (file, kind, name) = (name, escape(kind.as_bytes()), escape(name.as_bytes()));
         let place = query.namespace.as_ref().map(|ns| format!(" in namespace {ns}")).unwrap_or_default();
         let what = format!("no {kind} {name}{place} at revision {}", cluster.view.revision);
-        let hint = near(query, &kind, &name, cluster);
+        let hint = near(query, &kind, &name, cluster).or_else(|| {
+            let there = Path::new(file).is_file();
+            there.then(|| format!("there is a file {name}; the SNAPSHOT comes before the KIND: {name} {kind}"))
+        });
         Failure::from(Error::not_found(what).hinted_if(hint)).say();
     }
     if found.missing.is_empty() { Exit::Good } else { Exit::Content }

@@ -85,9 +85,10 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "FILE", requires = "overlay", help_heading = "etcd's API")]
     save_overlay: Option<PathBuf>,
     #[command(flatten)]
-    tls: Tls,
-    #[command(flatten)]
     when: When,
+    // after those without a heading, which would get this one
+    #[command(flatten)]
+    tls: Tls,
     #[command(flatten)]
     keys: Keys,
     #[command(flatten)]

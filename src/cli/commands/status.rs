@@ -162,6 +162,9 @@ fn each_file(
     Ok(worst)
 }
 
+/// A trailer that was not compared with the content.
+const UNCHECKED: &str = "present, not checked";
+
 /// Bytes of a trailer.
 const TRAILER: u64 = 32;
 
@@ -202,7 +205,7 @@ fn glance(row: &Glance) -> [String; GLANCE.len()] {
         if row.compact_revision < 0 { "-".to_owned() } else { row.compact_revision.to_string() },
         render::size(row.total_size, row.file_size),
         if row.version.is_empty() { "-".to_owned() } else { row.version.clone() },
-        if row.trailer { "present, not checked" } else { "absent" }.to_owned(),
+        if row.trailer { UNCHECKED } else { "absent" }.to_owned(),
         number(row.consistent_index),
         number(row.term),
     ]
@@ -254,7 +257,7 @@ fn fields(row: &verify::Status) -> [String; FIELDS.len()] {
         known(row.total_records.to_string()),
         render::size(row.total_size, row.file_size),
         if row.version.is_empty() { dash() } else { row.version.clone() },
-        row.trailer.to_string(),
+        if row.trailer == Trailer::Unchecked { UNCHECKED.to_owned() } else { row.trailer.to_string() },
         row.newest_time.clone().unwrap_or_else(dash),
         row.identity.clone().unwrap_or_else(dash),
         encrypted(&row.encryption),

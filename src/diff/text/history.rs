@@ -24,8 +24,10 @@ pub fn history_lines<E>(
     mut give: impl FnMut(Vec<Line>) -> Result<(), E>,
 ) -> Result<(), E> {
     for backup in joined.backups {
-        let (name, held) = (printable(backup.name.to_owned()), window(backup));
-        give(vec![Line::plain(format!("{name} holds {held}, and the last older write of each key"))])?;
+        let (name, held, (first, _)) = (printable(backup.name.to_owned()), window(backup), backup.window());
+        give(vec![Line::plain(format!(
+            "{name} holds {held}, and for each key one older write, the last before {first}"
+        ))])?;
     }
     for (key, records) in found {
         let key = printable(String::from_utf8_lossy(&mask.key(key)).into_owned());

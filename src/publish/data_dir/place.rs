@@ -117,8 +117,14 @@ impl Place {
         }
         let Some(wal_dir) = wal_dir else { return Ok(()) };
         if has_content(wal_dir)? && !keep_old {
-            let what = format!("{}: not empty", wal_dir.display());
-            return Err(usage(what, "--keep-old moves it aside; or name another --wal-dir"));
+            let what = format!("{}: not empty, and --wal-dir is where the new log is written", wal_dir.display());
+            let hint = match is_log(wal_dir)? {
+                true => {
+                    "--wal DIR applies the log that is there; for the new log, name another --wal-dir, or --keep-old moves the old log into before-<UTC>"
+                }
+                false => "name another --wal-dir; or --keep-old moves what is there into before-<UTC>",
+            };
+            return Err(usage(what, hint));
         }
         Ok(())
     }
@@ -195,6 +201,11 @@ pub fn real(path: &Path) -> Result<PathBuf> {
 /// Whether the folder has [`contents`].
 pub(super) fn has_content(folder: &Path) -> Result<bool> {
     Ok(!contents(folder)?.is_empty())
+}
+
+/// Whether the folder holds segments of a log.
+fn is_log(folder: &Path) -> Result<bool> {
+    Ok(contents(folder)?.iter().any(|path| path.extension().is_some_and(|extension| extension == "wal")))
 }
 
 /// What is in the folder, apart from a file system's `lost+found` and a staging folder; nothing when there is no folder.

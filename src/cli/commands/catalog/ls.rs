@@ -23,8 +23,8 @@ use crate::{
 /// histories that do not fit together, of one such cluster or of several. A note names the places where the usual
 /// interval between two backups is exceeded. Files without a readable backup come last.
 ///
-/// REVISION and KEYS include the log of a data directory. SIZE is that of the unpacked file, which may be larger than the
-/// db in it. `-`: not known, because no key of a damaged file could be read.
+/// REVISION and KEYS include the log of a data directory. FILE SIZE is the size of the unpacked file. It may be larger than
+/// the db in it, whose size `verify` prints as SIZE. `-`: not known, because no key of a damaged file could be read.
 #[derive(Debug, Args)]
 pub(crate) struct Ls {
     /// The format
@@ -91,7 +91,7 @@ impl Ls {
         let unread = catalog.files().iter().filter_map(|(path, row)| Some((path, row.error.as_ref()?, row.missing)));
         match self.output {
             Format::Table => {
-                let headers = ["NEWEST", "AGE", "CLUSTER", "REVISION", "KEYS", "SIZE", "VERDICT", "NOTE", "FILE"];
+                let headers = ["NEWEST", "AGE", "CLUSTER", "REVISION", "KEYS", "FILE SIZE", "VERDICT", "NOTE", "FILE"];
                 let mut columns = Columns::new(&headers).right(&[1, 3, 4, 5]).colored(6, render::of_verdict);
                 for holder in holders.clone() {
                     let entry = &holder.entry;

@@ -5,10 +5,13 @@ use std::{io::Write as _, path::PathBuf, sync::atomic::Ordering::Relaxed};
 use clap::{Args, ValueEnum};
 use etcdsnap::{
     Error,
+    bytes::escape,
     document::TOOL,
+    error::Call,
+    etcd::KeyValue,
     export::{Exporter, Folder, Stage, Tally, Wanted, Why, look, sort},
     k8s::Mask,
-    objects::{Form, Found},
+    objects::{Cluster, Form, Found},
 };
 
 use self::text::{Outcome, Secrets};
@@ -119,6 +122,9 @@ impl Export {
         if let Some(namespace) = self.which.namespace.as_deref().filter(|_| self.which.what.is_empty()) {
             objects.extend(cluster.get("namespaces", "", namespace)?);
         }
+        if !selection.names().is_empty() {
+            self.note_namespace(&objects, &cluster)?;
+        }
         let wanted = Wanted { all: self.all, reveal: self.reveal, exact: self.exact };
         let named = if selection.names().is_empty() { &[] } else { &*objects };
         let exporter = Exporter::new(&cluster, wanted, mask).naming(named, self.which.namespace.as_deref());
@@ -181,6 +187,26 @@ impl Export {
         }
         printed?;
         Ok(exit.max(read(&tally)))
+    }
+}
+
+impl Export {
+    /// Reports that a Namespace which is named is exported without the objects in it, and how to export these.
+    fn note_namespace(&self, named: &[KeyValue<'_>], cluster: &Cluster<'_>) -> Result<(), Failure> {
+        for object in named {
+            let key = String::from_utf8_lossy(object.key);
+            let name = key.rsplit('/').next().unwrap_or_default();
+            if cluster.get("namespaces", "", name)?.is_none_or(|namespace| namespace.key != object.key) {
+                continue;
+            }
+            let earlier = cluster.view.revision < cluster.view.head;
+            let call = Call::new("etcdsnap export").arg(&self.snapshot).arg("-n").arg(name);
+            let call = call.option("--rev", earlier.then(|| cluster.view.revision.to_string())).arg("--to");
+            let call = if self.to.as_os_str() == "-" { call.arg("-") } else { call.arg("DIR") };
+            say!("note: only the Namespace {} itself is exported; with its objects: {call}", escape(name.as_bytes()));
+            return Ok(());
+        }
+        Ok(())
     }
 }
 

@@ -25,7 +25,7 @@ pub(super) struct Where {
     /// The data directory; the result is DIR/member
     #[arg(long, value_name = "DIR", required_unless_present_any = ["to", "to_snapshot"])]
     pub(super) data_dir: Option<PathBuf>,
-    /// Put the log into DIR instead of member/wal
+    /// Put the new log into DIR instead of member/wal; --wal reads one
     #[arg(long, value_name = "DIR", hide_short_help = true)]
     pub(super) wal_dir: Option<PathBuf>,
     /// With --all-members: the folder for all; each member is in DIR/NAME
@@ -39,6 +39,8 @@ pub(super) struct Where {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["data_dir", "wal_dir", "to", "keep_old"])]
     pub(super) to_snapshot: Option<PathBuf>,
     /// Rename an existing member/ to member.before-<UTC>
+    ///
+    /// What is in the folder of --wal-dir, such as an old log, is moved into before-<UTC> there.
     #[arg(long)]
     pub(super) keep_old: bool,
     /// Give what is written to USER[:GROUP] [default: as root, the owner of the member or data directory that is there]
@@ -60,13 +62,13 @@ pub(super) struct Revisions {
     /// Has no effect of its own: --bump-revision includes it. For command lines of etcdutl, which needs both
     #[arg(long, requires = "bump_revision", hide_short_help = true)]
     pub(super) mark_compacted: bool,
-    /// A newer backup, or the data directory of a dead member: --bump-revision goes past it
+    /// A newer backup or a dead member: --bump-revision goes past it
     ///
-    /// Only with --bump-revision. A backup does not show how many revisions followed it, so `auto` adds 1,000,000,000
+    /// A dead member is named by its data directory. Only with --bump-revision. A backup does not show how many revisions followed it, so `auto` adds 1,000,000,000
     /// to the highest known revision. The data directories of most of the voters, with their logs, show the last
     /// revision: then `auto` adds only 20 %. They must be undamaged, and of this cluster: with the same uid of
     /// kube-system, or with a member that both list. A backup with another uid of kube-system is refused.
-    #[arg(long, value_name = "SNAPSHOT", hide_short_help = true)]
+    #[arg(long, value_name = "SNAPSHOT")]
     pub(super) past: Vec<PathBuf>,
     /// Remove the history before REV
     #[arg(long, value_name = "REV|latest", value_parser = Compact::from_str)]
