@@ -85,7 +85,7 @@ fn each_name_that_is_missing_is_named_with_its_kind() {
         (&["pods", "pod/db-0"] as &[&str], "there is no need to specify a resource type as a separate argument"),
         (&["pod/a/b"], "arguments in resource/name form may not have more than one slash"),
         (&["pods,svc/web"], "arguments in resource/name form must have a single resource and name"),
-        (&["/db-0"], "arguments in resource/name form must have a single resource and name"),
+        (&["/db-0"], "/db-0: get takes a KIND and a NAME, not a key of etcd"),
         (&["pods", ""], "resource name may not be empty"),
     ] {
         let output = get(args);
