@@ -2,8 +2,9 @@
 
 use std::{
     ffi::OsString,
-    io,
+    fs, io,
     panic::PanicHookInfo,
+    path::{Path, PathBuf},
     process::ExitCode,
     sync::{Mutex, PoisonError},
 };
@@ -12,7 +13,13 @@ use clap::{
     Command,
     error::{ContextKind, ContextValue},
 };
-use etcdsnap::{Error, bytes::is_hostile, error::Fault, print::PrintError};
+use etcdsnap::{
+    Error,
+    bytes::{is_hostile, shell},
+    error::Fault,
+    k8s::nearest,
+    print::PrintError,
+};
 use signal_hook::{consts::SIGPIPE, low_level::emulate_default_handler};
 
 use crate::{other_flags, other_words, render::printable};
@@ -99,6 +106,8 @@ impl Failure {
                 say!("error: {}", lines.join("\n"));
                 if let Some(hint) = error.hint() {
                     say!("hint: {hint}");
+                } else if let Some(near) = similar_file(error) {
+                    say!("hint: did you mean {}?", shell(near));
                 }
             }
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
@@ -131,6 +140,18 @@ impl Failure {
     }
 }
 
+/// The file whose name is nearest to that of a missing one, in the same folder.
+fn similar_file(error: &Error) -> Option<PathBuf> {
+    let Error::Io { file, source, .. } = error else { return None };
+    let missing = Path::new(file);
+    let name = missing.file_name()?.to_str().filter(|_| source.kind() == io::ErrorKind::NotFound)?;
+    let folder = missing.parent()?;
+    let there = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let names = fs::read_dir(there).ok()?.take(10_000).filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let names: Vec<_> = names.collect();
+    nearest(name, names.iter().map(String::as_str)).map(|near| folder.join(near))
+}
+
 /// Ends a run whose command line was not understood, or asked for help. A name that the shell has put there may be
 /// hostile, and clap prints it as it is.
 pub(crate) fn unparsed(mut error: clap::Error, root: &Command) -> ExitCode {
@@ -161,6 +182,10 @@ fn named(root: &Command, error: &clap::Error) -> Command {
     for name in usage.split_whitespace().skip(2) {
         let Some(below) = of.find_subcommand(name).cloned() else { break };
         of = below;
+    }
+    // of a wrong value there is no usage line
+    for name in std::env::args_os().skip(1).filter(|_| usage.is_empty()) {
+        of = of.find_subcommand(name).cloned().unwrap_or(of);
     }
     of
 }

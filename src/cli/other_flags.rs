@@ -160,6 +160,9 @@ const FLAGS: &[(&[&str], &[&str], &str)] = &[
 
 /// Removes from the error each tip that misleads, and gives the hint for the flag that is not known.
 pub(crate) fn tip(error: &mut clap::Error, of: &Command) -> Option<Advice> {
+    if matches!(error.kind(), ErrorKind::InvalidValue | ErrorKind::ValueValidation) {
+        return other_value(error, of);
+    }
     if !matches!(error.kind(), ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand) {
         return None;
     }
@@ -185,6 +188,42 @@ pub(crate) fn tip(error: &mut clap::Error, of: &Command) -> Option<Advice> {
         };
     }
     hint
+}
+
+/// The command line with the value that is meant, where a flag does not take the one that it has.
+fn other_value(error: &clap::Error, of: &Command) -> Option<Advice> {
+    let [flag, value] = [ContextKind::InvalidArg, ContextKind::InvalidValue].map(|kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => text.as_str(),
+        _ => "",
+    });
+    let takes = |value: &str| match error.get(ContextKind::ValidValue) {
+        Some(ContextValue::Strings(all)) => all.iter().any(|one| one == value),
+        _ => false,
+    };
+    let args: Vec<_> = std::env::args_os().skip(1).collect();
+    let is_typed = |flag: &str| args.iter().any(|arg| arg.to_str().is_some_and(|arg| arg.starts_with(flag)));
+    let (why, flag, meant) = match flag.split([' ', '=']).next()? {
+        flag @ ("--output" | "--write-out") => match value.trim_end_matches('=') {
+            "yml" if takes("yaml") => ("", flag, "yaml".to_owned()),
+            other if other != value && takes(other) => ("", flag, other.to_owned()),
+            "yaml" | "yml" | "json" | "csv" | "table" | "text" | "wide" | "name" | "html" => return None,
+            file if of.get_arguments().any(|arg| arg.get_long() == Some("to")) && !is_typed("--to") => {
+                ("-o is the format, --to the file:", "--to", file.to_owned())
+            }
+            _ => return None,
+        },
+        flag @ "--listen" => {
+            let port: u16 = value.rsplit(':').next()?.parse().ok()?;
+            ("", flag, format!("127.0.0.1:{port}"))
+        }
+        _ => return None,
+    };
+    let at = args.iter().position(|arg| arg.to_str().is_some_and(|arg| arg.ends_with(value)))?;
+    // the flag is a word of its own, or begins the same word
+    let from = if args.get(at)? == value { at.checked_sub(1)? } else { at };
+    let (before, after) = (args.get(..from)?, args.get(at.saturating_add(1)..)?);
+    let call = Call::new("etcdsnap").args(before).arg(flag).arg(meant).args(after);
+    Some(if why.is_empty() { call.into() } else { Advice::from(why).call(call) })
 }
 
 fn hint(command: &str, typed: &str) -> Option<Advice> {

@@ -235,6 +235,12 @@ const IN_GROUPS: &[(&str, &[&str], &str)] = &[
         `etcdsnap members FILE` lists them",
     ),
     ("auth", &["can-i", "whoami"], WHO),
+    ("describe", &["backup", "backups"], "`etcdsnap status FILE` prints what a backup is"),
+    (
+        "get",
+        &["backup", "backups"],
+        "`etcdsnap verify DIR` lists the backups in a folder; `etcdsnap status FILE` prints what a backup is",
+    ),
     ("snapshot", &["save"], "etcdctl snapshot save makes a backup of a running etcd; `etcdsnap verify FILE` checks it"),
     ("snapshot", &["verify", "check"], "`etcdsnap verify FILE` checks a backup"),
     ("snapshot", &["list", "ls"], "`etcdsnap verify DIR` lists the backups in a folder, with the verdict on each"),
@@ -254,6 +260,17 @@ const IN_GROUPS: &[(&str, &[&str], &str)] = &[
 
 const WHO: &str = "a backup has no user who asks; `etcdsnap get FILE rolebindings,clusterrolebindings -o wide` lists who has \
     which role";
+
+/// The error for the `word` after the command `name`, where another program has one of these names.
+pub(crate) fn of_group(name: &str, word: &OsString) -> Option<Error> {
+    let (.., hint) = IN_GROUPS.iter().find(|(of, words, _)| *of == name && words.iter().any(|other| word == other))?;
+    Some(Error::usage(format!("there is no file {}", file_name(word))).hinted(advice(hint)))
+}
+
+/// The namespace that `args` have, or else a word for it.
+pub(crate) fn namespace_or(args: &[OsString], word: &str) -> OsString {
+    Named::of(args.to_vec()).namespace.unwrap_or_else(|| word.into())
+}
 
 /// The error for a first word that is no command, where it is known what is meant.
 pub(crate) fn unknown(command: &Command, words: &[&OsString]) -> Option<Error> {
@@ -309,6 +326,16 @@ pub(crate) fn hint(error: &clap::Error, of: &Command) -> Option<Advice> {
     let lacks = |name: &str| missing.iter().any(|arg| arg.starts_with(name));
     if lacks("<FILENAME>") && name(of) == "snapshot restore" {
         return Some(advice(ALIAS));
+    }
+    let typed = || std::env::args_os().skip(1);
+    if lacks("--all-members") {
+        return Some(Call::new("etcdsnap").args(typed()).arg("--all-members").into());
+    }
+    // the value of a flag, without the flag
+    if let (Some(ContextValue::String(word)), Some(flag)) = (error.get(ContextKind::InvalidArg), only_option(of)) {
+        let words =
+            typed().flat_map(|typed| if typed == **word { vec![flag.clone().into(), typed] } else { vec![typed] });
+        return Some(Call::new("etcdsnap").args(words).into());
     }
     let examples =
         [("--data-dir", "restore", DESTINATIONS), ("--to", "export", EXPORTS), ("--to", "salvage", SALVAGES)];
@@ -408,6 +435,18 @@ impl Named {
                 _ => None,
             }
         })
+    }
+}
+
+/// The flag of a command that has to have one flag, if it was not typed.
+fn only_option(of: &Command) -> Option<String> {
+    let flags = of.get_arguments().filter(|arg| arg.is_required_set()).filter_map(|arg| arg.get_long());
+    let flags: Vec<_> = flags.map(|name| format!("--{name}")).collect();
+    let is_typed = |flag: &String| std::env::args_os().any(|arg| arg.to_str().is_some_and(|arg| arg.starts_with(flag)));
+    match flags.as_slice() {
+        // --data-dir is there with others
+        [flag] if flag != "--data-dir" && !is_typed(flag) => Some(flag.clone()),
+        _ => None,
     }
 }
 

@@ -34,12 +34,18 @@ pub(crate) const VARIABLE: &str = "ETCDSNAP_SNAPSHOT";
 /// The command line with its SNAPSHOT, and the variable's value where that is it and was not reported.
 pub(crate) fn complete(command: &Command, mut args: Vec<OsString>) -> Result<(Vec<OsString>, Option<OsString>)> {
     args.iter_mut().skip(1).for_each(name_stdin);
+    of_a_server(command, &mut args).map_or(Ok(()), Err)?;
     let Some(Typed { first, at, of }) = call(command, &mut args) else {
         let words: Vec<_> = words(&args, 1, |flag| takes_value(&[command], flag));
         let typed: Vec<_> = words.iter().filter_map(|at| args.get(*at)).collect();
         let error = other_words::unknown(command, &typed).or_else(|| out_of_order(command, &args, &words));
         return error.map_or(Ok((args, None)), Err);
     };
+    go_booleans(&[of, command], &mut args, at.saturating_add(1));
+    if of.get_name() == "diff" {
+        let words = words(&args, at.saturating_add(1), |flag| takes_value(&[of, command], flag));
+        diff_of_git(&args, &words).map_or(Ok(()), Err)?;
+    }
     // the PATTERN of grep comes first
     let before = of.get_positionals().take_while(|arg| arg.get_id() == "pattern").count();
     let mut positionals = of.get_positionals().skip(before);
@@ -66,7 +72,14 @@ pub(crate) fn complete(command: &Command, mut args: Vec<OsString>) -> Result<(Ve
     if matches!(of.get_name(), "get" | "describe" | "timeline" | "history" | "export") {
         second_file(of.get_name(), &args, &words).map_or(Ok(()), Err)?;
     }
-    if let Some(error) = named_by_flag(&args, first..at, words.first(), word.is_some_and(|word| is_file(word, rest))) {
+    if let Some(error) =
+        named_by_flag(of, &args, first..at, words.first(), word.is_some_and(|word| is_file(word, rest)))
+    {
+        return Err(error);
+    }
+    if let Some(word) = word.filter(|word| env::var_os(VARIABLE).is_none() && !is_file(word, rest))
+        && let Some(error) = other_words::of_group(of.get_name(), word)
+    {
         return Err(error);
     }
     let variable = env::var_os(VARIABLE).filter(|file| !file.is_empty());
@@ -102,6 +115,82 @@ fn name_stdin(word: &mut OsString) {
     if let Some(inner) = word.to_str().and_then(|word| word.strip_prefix("-:")) {
         *word = format!("/dev/stdin:{inner}").into();
     }
+}
+
+/// Flags without a value may have one, as Go's have: `--no-headers=true`. With `=false` the flag, and each before it, is
+/// left out.
+fn go_booleans(commands: &[&Command], args: &mut Vec<OsString>, from: usize) {
+    let mut kept: Vec<OsString> = args.drain(from.min(args.len())..).collect();
+    let mut ended = false;
+    for word in kept.drain(..) {
+        ended |= word == "--";
+        let typed = word.to_str().and_then(|word| word.split_once('=')).filter(|_| !ended);
+        let switch = typed.and_then(|(name, value)| {
+            let flag = name.to_owned().into();
+            let flag = Flag::of(&flag).filter(|flag| !flag.short || flag.name.len() == 1)?;
+            let arg = commands.iter().find_map(|command| flag.find(command))?;
+            let value = match value {
+                "1" | "t" | "T" | "true" | "TRUE" | "True" => true,
+                "0" | "f" | "F" | "false" | "FALSE" | "False" => false,
+                _ => return None,
+            };
+            matches!(arg.get_action(), ArgAction::SetTrue).then(|| (name.to_owned(), value))
+        });
+        match switch {
+            Some((name, true)) => args.push(name.into()),
+            Some((name, false)) => args.retain(|word| *word != *name),
+            None => args.push(word),
+        }
+    }
+}
+
+/// The reason where `--endpoints` names a running etcd. Before a word that is no command the flag is removed.
+fn of_a_server(command: &Command, args: &mut Vec<OsString>) -> Option<Error> {
+    let is_end = |word: &OsString| word.to_str().is_some_and(|word| word.split('=').next() == Some("--endpoints"));
+    let at = args.iter().skip(1).position(is_end)?.saturating_add(1);
+    let flag = args.remove(at);
+    if flag == "--endpoints" && at < args.len() {
+        args.remove(at);
+    }
+    let kubectl = [command, command.find_subcommand("get")?, command.find_subcommand("kv")?];
+    let place = *words(args, 1, |flag| flag.name != "prefix" && takes_value(&kubectl, flag)).first()?;
+    let name = args.get(place)?;
+    command.find_subcommand(name).filter(|of| of.get_positionals().any(|arg| arg.get_id() == "snapshot"))?;
+    let mut rest: Vec<_> =
+        args.iter().enumerate().skip(1).filter(|(at, _)| *at != place).map(|(_, word)| word).collect();
+    let file =
+        rest.iter().position(|word| Locator::is_there(Path::new(word)) && *word != "/").map(|at| rest.remove(at));
+    let call = if name == "get" { Call::new("etcdsnap kv") } else { Call::new("etcdsnap").arg(name) };
+    let mut call = call.arg(file.map_or(OsStr::new("FILE"), OsString::as_os_str)).args(rest);
+    if name == "defrag" {
+        call = call.args(["--to", "NEW"]);
+    }
+    let hint = Advice::from("of a backup:").call(call);
+    Some(Error::usage("--endpoints: no command connects to a running etcd").hinted(hint))
+}
+
+/// The reason where `diff` is given its backups as git is: `A..B`, or as `A KIND B`.
+fn diff_of_git(args: &[OsString], words: &[usize]) -> Option<Error> {
+    let first = *words.first()?;
+    let typed = args.get(first)?;
+    let is_there = |word: &OsStr| Locator::is_there(Path::new(word));
+    let mut call: Vec<_> = args.iter().skip(1).cloned().collect();
+    if !is_there(typed) {
+        let (a, b) = typed.to_str()?.split_once("..")?;
+        let both = [a, b.trim_start_matches('.')].map(OsString::from);
+        both.iter().all(|word| is_there(word)).then_some(())?;
+        call.splice(first.checked_sub(1)?..first, both);
+    } else {
+        let second = *words.get(1)?;
+        args.get(second).filter(|word| !is_there(word) && is_kind(word))?;
+        let file = *words.iter().skip(2).find(|at| args.get(**at).is_some_and(|word| Path::new(word).exists()))?;
+        let word = call.remove(file.checked_sub(1)?);
+        call.insert(second.checked_sub(1)?, word);
+    }
+    let what =
+        format!("{}: not two backups", file_name(args.get(if is_there(typed) { *words.get(1)? } else { first })?));
+    let hint = Advice::from("the two backups come first:").call(Call::new("etcdsnap").args(call));
+    Some(Error::usage(what).hinted(hint))
 }
 
 /// What follows the SNAPSHOT.
@@ -259,18 +348,31 @@ pub(crate) fn is_kind(word: &OsString) -> bool {
 }
 
 /// The reason where a flag such as `-f` names the file, and no word does.
-fn named_by_flag(args: &[OsString], names: Range<usize>, word: Option<&usize>, is_named: bool) -> Option<Error> {
+fn named_by_flag(
+    of: &Command,
+    args: &[OsString],
+    names: Range<usize>,
+    word: Option<&usize>,
+    is_named: bool,
+) -> Option<Error> {
     let values = names.end.saturating_add(2)..args.len();
     let is_flag = |at: &usize| {
         let flag = at.checked_sub(1).and_then(|at| args.get(at)).and_then(Flag::of);
-        flag.is_some_and(|flag| flag.names_file())
+        // of etcdutl
+        flag.is_some_and(|flag| {
+            flag.names_file() || flag.name == "data-dir" && !flag.has_value && flag.find(of).is_none()
+        })
     };
     let is_there = |at: &usize| args.get(*at).is_some_and(|word| Locator::is_there(Path::new(word)));
     let file = values.filter(|at| !is_named || word == Some(at)).find(|at| is_flag(at) && is_there(at))?;
     let flag = file.checked_sub(1)?;
     let others = args.iter().enumerate().skip(names.end.saturating_add(1));
     let others = others.filter(|(at, _)| *at != file && *at != flag).map(|(_, word)| word);
-    let call = Call::new("etcdsnap").args(args.get(names.start..=names.end)?).arg(args.get(file)?).args(others);
+    let mut call = Call::new("etcdsnap").args(args.get(names.start..=names.end)?).arg(args.get(file)?).args(others);
+    let is_required = of.get_arguments().any(|arg| arg.get_long() == Some("to") && arg.is_required_set());
+    if is_required && !call.words().iter().any(|word| Flag::of(word).is_some_and(|flag| flag.name == "to")) {
+        call = call.args(["--to", "NEW"]);
+    }
     let what = format!("{}: the snapshot is named without a flag", file_name(args.get(flag)?));
     Some(Error::usage(what).hinted(call))
 }
@@ -360,7 +462,7 @@ fn no_objects(args: &[OsString], words: &[usize]) -> Option<Error> {
     let mut objects = objects.filter(|word| is_kind(word) && !Path::new(word).exists());
     let (file, object) = (args.get(*words.first()?)?, objects.next()?);
     let call = Call::new("etcdsnap export").arg(file).arg(object);
-    let call = call.args(objects).args(["-n", "NAMESPACE", "--to", "DIR"]);
+    let call = call.args(objects).arg("-n").arg(other_words::namespace_or(args, "NAMESPACE")).args(["--to", "DIR"]);
     let error =
         Error::usage(format!("{}: restore takes no objects: it makes a data directory for etcd", file_name(object)));
     Some(error.hinted(Advice::from("to bring objects back:").call(call)))

@@ -147,7 +147,7 @@ impl NewCluster {
             let names: Vec<_> = self.members.iter().map(|member| member.name.as_str()).collect();
             let what = format!("couldn't find local name {name:?} in the initial cluster configuration");
             Error::usage(what).hinted(format!(
-                "the members of this cluster are {}; --initial-cluster {name}=http://HOST:2380 names others",
+                "the members of this cluster are {}; --name {name} --initial-cluster {name}=http://HOST:2380 makes others",
                 names.join(", ")
             ))
         })

@@ -167,7 +167,6 @@ fn a_word_that_is_no_command_is_answered_with_the_command() {
         (&["report", "fixtures/kube.db"], "etcdsnap report fixtures/kube.db --html report.html"),
         (&["redact", "fixtures/kube.db"], "etcdsnap redact fixtures/kube.db --to shared.db"),
         (&["bolt", "get"], "etcdsnap bolt get backup.db cluster clusterVersion"),
-        (&["redact", "fixtures/kube.db", "shared.db"], "etcdsnap redact fixtures/kube.db --to shared.db"),
         (
             &["migrate", "dir", "3.5"],
             "etcdsnap migrate --data-dir /var/lib/etcd --target-version 3.5 --to /var/lib/etcd-3.5",
@@ -235,7 +234,7 @@ fn words_in_another_order_are_answered_with_the_call() {
         (&["get", "pods", "--snapshot", kube], "etcdsnap get fixtures/kube.db pods\n"),
         (
             &["restore", kube, "deploy/web", "-n", "shop"],
-            "etcdsnap export fixtures/kube.db deploy/web -n NAMESPACE --to DIR\n",
+            "etcdsnap export fixtures/kube.db deploy/web -n shop --to DIR\n",
         ),
         (&[kube], "  etcdsnap status fixtures/kube.db\n"),
     ] {
@@ -348,6 +347,65 @@ fn a_hint_repeats_the_words_of_the_user() {
         let (code, _, error) = run(&[word, kube]);
         assert!(code == 2 && error.contains("\nhint: ") && error.contains("`etcdsnap "), "{word}: {error}");
     }
+}
+
+/// A call with the words of another program: the hint is the user's own call, as it is typed here.
+#[test]
+fn a_hint_is_the_call_of_the_user_as_it_is_typed_here() {
+    let (kube, later) = ("fixtures/kube.db", "fixtures/kube-later.db");
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().to_str().unwrap();
+    for (call, hint) in [
+        (&["redact", kube, "-o", "F.db"][..], "etcdsnap redact fixtures/kube.db --to F.db\n"),
+        (&["export", kube, "-oF", "-n", "shop"], "etcdsnap export fixtures/kube.db --to F -n shop\n"),
+        (&["get", kube, "pods", "-o", "yml"], "hint: etcdsnap get fixtures/kube.db pods --output yaml\n"),
+        (&["status", kube, "-w", "table="], "hint: etcdsnap status fixtures/kube.db --output table\n"),
+        (&["serve", kube, "--listen", ":8080"], "hint: etcdsnap serve fixtures/kube.db --listen 127.0.0.1:8080\n"),
+        (&["restore", kube, "--to", "D"], "hint: etcdsnap restore fixtures/kube.db --to D --all-members\n"),
+        (&["impact", kube, later], "hint: etcdsnap impact fixtures/kube.db --against fixtures/kube-later.db\n"),
+        (&["redact", kube, "new.db"], "hint: etcdsnap redact fixtures/kube.db --to new.db\n"),
+        (&["defrag", "--data-dir", folder], &format!("hint: etcdsnap defrag {folder} --to NEW\n")),
+        (&["verify", "--data-dir", folder], &format!("hint: etcdsnap verify {folder}\n")),
+        (&["diff", &format!("{kube}..{later}")], "etcdsnap diff fixtures/kube.db fixtures/kube-later.db\n"),
+        (&["diff", kube, "pods", later], "etcdsnap diff fixtures/kube.db fixtures/kube-later.db pods\n"),
+        (&["describe", "backup", kube], "`etcdsnap status fixtures/kube.db`"),
+        (&["defrag", "--endpoints=http://localhost:2379"], "etcdsnap defrag FILE --to NEW\n"),
+        (
+            &["--endpoints", "http://localhost:2379", "get", "/", "--prefix"],
+            "error: --endpoints: no command connects to a running etcd\nhint: of a backup: etcdsnap kv FILE / --prefix\n",
+        ),
+        (&["--endpoints", "localhost:2379", "endpoint", "status"], "`etcdsnap status FILE...`"),
+        (&["restore", kube, "deploy/web", "-n", "shop"], "export fixtures/kube.db deploy/web -n shop --to DIR\n"),
+    ] {
+        let (code, out, error) = run(call);
+        assert!(code == 2 && out.is_empty() && error.contains(hint), "{call:?}: {error}");
+    }
+    for (call, said) in [
+        (
+            &["restore", kube, "--member", "m9", "--data-dir", folder][..],
+            "--name m9 --initial-cluster m9=http://HOST:2380",
+        ),
+        (&["grep", "nginx", kube, "--path", "image"], "--path '**.image' is at any depth"),
+        (&["status", "fixtures/kueb.db"], "hint: did you mean fixtures/kube.db?\n"),
+    ] {
+        let (code, _, error) = run(call);
+        assert!(code != 0 && error.contains(said), "{call:?}: {error}");
+    }
+    let (code, out, _) = run(&["evidence", "check", "README.md"]);
+    assert_eq!((code, out.as_str()), (1, "README.md: not an evidence file: no line in it is a record\n"));
+}
+
+/// Flags without a value take one, as kubectl's do.
+#[test]
+fn a_flag_without_a_value_may_be_true_or_false() {
+    let of = |flags: &[&str]| run(&[&["get", "fixtures/kube.db", "pods"], flags].concat());
+    assert_ne!(of(&[]), of(&["--no-headers"]));
+    assert_eq!(of(&["--no-headers=true"]), of(&["--no-headers"]));
+    assert_eq!(of(&["--no-headers=false", "-A=true"]), of(&["-A"]));
+    assert_eq!(of(&["--no-headers", "--no-headers=F"]), of(&[]));
+    assert_eq!(of(&["--no-headers=maybe"]).0, 2);
+    // after `--` it is a word
+    assert_eq!(run(&["grep", "--", "--keys=true", "fixtures/kube.db"]).0, 1);
 }
 
 /// The format is `-o`, `--output`, or etcdctl's `-w`, `--write-out`.

@@ -74,6 +74,9 @@ impl EvidenceArgs {
 fn text(session: &mut Session, checked: &Checked, anchored: bool) -> Result<(), Failure> {
     let Checked { records, signed, key, last_proved, faults, more_faults, .. } = checked;
     let file = printable(checked.file.clone());
+    if *records == 0 && faults.iter().any(|fault| fault.line.is_some()) {
+        return Ok(writeln!(session.out, "{file}: not an evidence file: no line in it is a record")?);
+    }
     for Fault { line, what } in faults {
         match line {
             Some(line) => writeln!(session.out, "{file}: line {line}: {what}")?,

@@ -188,6 +188,7 @@ impl Grep {
         let (narrow, named) = (self.within.only().is_some(), !self.what.is_empty());
         let wider = [
             ((narrow || named) && !self.free, "without KIND and -n every object is searched"),
+            (self.path.is_some(), "PATH begins at the root of an object, and --path '**.image' is at any depth"),
             (self.path.is_some(), "without --path every field is searched"),
             (!self.ignore_case, "-i ignores upper and lower case"),
             (!self.all_revisions, "--all-revisions searches old revisions and deleted objects, too"),
