@@ -68,10 +68,11 @@ Environment:
                      a first argument that is a file is the SNAPSHOT instead
 
 Exit status:
-  0  good
-  1  the content: damaged, not a snapshot, not found, or not certain; of diff: they differ
+  0  good; of verify also doubtful, without --strict
+  1  the content: damaged, not a snapshot, not found, or not certain; of diff and hashkv: they differ
   2  the call: wrong usage
-  3  the system: could not read or write, or the input changed while it was read";
+  3  the system: could not read or write, or the input changed while it was read;
+     of grep: something could not be searched";
 
 /// The namespace that a command is limited to, as kubectl has it.
 #[derive(Debug, Args)]

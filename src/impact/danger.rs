@@ -87,7 +87,7 @@ rules! {
         "A Secret comes back that was deleted since. A credential that was revoked may be valid again."
         "Delete these Secrets after the restore, or change the credentials in them."
     SecretOlder "secret-older"
-        "A Secret gets back other content than it has now, or its content cannot be compared. A credential that was changed since is the old one again."
+        "A Secret gets back other content than it has now, or its content cannot be compared. A credential that was changed after the backup gets its old value back."
         "Write the newer content after the restore."
     ServiceAccountKey "serviceaccount-key"
         "Tokens in the backup are signed with a key that signs no token Secret now. The API server refuses them if the key was removed."
