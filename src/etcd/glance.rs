@@ -53,22 +53,20 @@ impl Glance {
     /// When one of these pages is not what bbolt writes, or the file is shorter than its db.
     pub fn read(ranges: &Ranges) -> Result<Self> {
         let head = ranges.head()?;
-        let damaged = |finding: Finding| Error::Damaged { file: ranges.name().to_owned(), finding: Box::new(finding) };
-        let db = Db::open(&head).map_err(damaged)?;
+        let db = Db::open(&head).map_err(|finding| damaged(ranges, finding))?;
         let (size, end) = (db.size(), ranges.end_of_image());
         if size > end {
             let what = format!("the file is cut short: {} of {size} bytes are missing", size.saturating_sub(end));
-            return Err(damaged(Finding::error(Code::Truncated, what).at(end)));
+            return Err(damaged(ranges, Finding::error(Code::Truncated, what).at(end)));
         }
         let bytes_read = head.len() as u64;
         let mut pages =
             Pages { ranges, page_size: db.page_size(), pages: db.meta().high_water.0, head: &head, bytes_read };
         let root = Root::Page(db.meta().root);
 
-        let leaf = pages.leaf(root, |children| last_up_to(children, b"key"))?;
-        let key = leaf.bucket(ranges, b"key")?;
+        let buckets = pages.leaf(root, |children| last_up_to(children, b"key"))?;
         let mut revision = 0;
-        if let Some(key) = key {
+        if let Some(key) = buckets.bucket(ranges, b"key")? {
             let leaf = pages.leaf(key.root, |children| children.last().map(|child| child.page))?;
             leaf.items(ranges, |items| {
                 if let Some(last) = items.last() {
@@ -78,9 +76,13 @@ impl Glance {
                 Ok(())
             })?;
         }
-        let leaf = pages.leaf(root, |children| last_up_to(children, b"meta"))?;
+        // One leaf has all buckets, unless their inline pages are large.
+        let others = match buckets.bucket(ranges, b"meta")? {
+            Some(_) => None,
+            None => Some(pages.leaf(root, |children| last_up_to(children, b"meta"))?),
+        };
         let mut state = State::default();
-        if let Some(meta) = leaf.bucket(ranges, b"meta")? {
+        if let Some(meta) = others.as_ref().unwrap_or(&buckets).bucket(ranges, b"meta")? {
             // It is one leaf in every etcd.
             let leaf = pages.leaf(meta.root, |children| children.first().map(|child| child.page))?;
             leaf.items(ranges, |items| {
@@ -108,6 +110,10 @@ impl Glance {
             bytes_read: pages.bytes_read,
         })
     }
+}
+
+fn damaged(ranges: &Ranges, finding: Finding) -> Error {
+    Error::Damaged { file: ranges.name().to_owned(), finding: Box::new(finding) }
 }
 
 /// The child that leads to `key`.
@@ -138,7 +144,7 @@ struct Owned {
 
 impl Pages<'_> {
     fn damaged(&self, finding: Finding) -> Error {
-        Error::Damaged { file: self.ranges.name().to_owned(), finding: Box::new(finding) }
+        damaged(self.ranges, finding)
     }
 
     fn bytes(&mut self, at: u64, len: u64) -> Result<Vec<u8>> {
@@ -211,8 +217,7 @@ impl Owned {
         let (mut items, mut findings) = (Vec::new(), Findings::default());
         let read = each(Leaf::read(self.page(), &mut items, &mut findings).items);
         let wrong = findings.list().first().cloned().or(read.err());
-        let damaged = |finding| Error::Damaged { file: ranges.name().to_owned(), finding: Box::new(finding) };
-        wrong.map_or(Ok(()), |finding| Err(damaged(finding)))
+        wrong.map_or(Ok(()), |finding| Err(damaged(ranges, finding)))
     }
 
     /// The bucket `name`, if the leaf has it.
