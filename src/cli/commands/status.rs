@@ -12,6 +12,7 @@ use etcdsnap::{
     source::{BackupKind, Ranges, Source},
     verify::{self, LogAhead, Trailer},
 };
+use serde::Serialize;
 
 use crate::{
     args::{Format, LogArgs},
@@ -73,18 +74,7 @@ impl Status {
             rows.push(row);
             Ok(exit)
         })?;
-        match self.output {
-            Format::Table if rows.is_empty() => {}
-            Format::Table => match rows.as_slice() {
-                [row] if self.snapshot.len() == 1 => list(row).finish(&mut session.out)?,
-                rows => table(rows).finish(&mut session.out)?,
-            },
-            Format::Json | Format::Ndjson => {
-                let (one, compact) = (self.snapshot.len() == 1, self.output == Format::Ndjson);
-                render::documents(&mut session.out, &rows, one, compact)?;
-            }
-        }
-        session.out.flush()?;
+        self.print(session, &rows, list, table)?;
         Ok(exit)
     }
 
@@ -99,30 +89,27 @@ impl Status {
             rows.push(Glance::read(&Ranges::open(file, &options)?)?);
             Ok(Exit::Good)
         })?;
-        match self.output {
-            Format::Table if rows.is_empty() => {}
-            Format::Table => match rows.as_slice() {
-                [row] if self.snapshot.len() == 1 => {
-                    let mut list = Columns::bare();
-                    for (name, field) in GLANCE.iter().map(|(_, name)| *name).zip(glance(row)) {
-                        list.add([name.to_owned(), field]);
-                    }
-                    list.add(["Not read:".to_owned(), "hash, keys, records, newest time, identity".to_owned()]);
-                    list.finish(&mut session.out)?;
-                }
-                rows => {
-                    let mut table = Columns::new(&GLANCE.map(|(header, _)| header)).right(&[1, 2, 3]);
-                    rows.iter().for_each(|row| table.add(glance(row)));
-                    table.finish(&mut session.out)?;
-                }
-            },
-            Format::Json | Format::Ndjson => {
-                let (one, compact) = (self.snapshot.len() == 1, self.output == Format::Ndjson);
-                render::documents(&mut session.out, &rows, one, compact)?;
-            }
+        self.print(session, &rows, quick_list, quick_table)?;
+        Ok(exit)
+    }
+
+    /// A list for the one backup that was named, else a table; or documents.
+    fn print<T: Serialize>(
+        &self,
+        session: &mut Session,
+        rows: &[T],
+        list: fn(&T) -> Columns,
+        table: fn(&[T]) -> Columns,
+    ) -> Result<(), Failure> {
+        let is_one = self.snapshot.len() == 1;
+        match (self.output, rows) {
+            (Format::Table, []) => {}
+            (Format::Table, [row]) if is_one => list(row).finish(&mut session.out)?,
+            (Format::Table, rows) => table(rows).finish(&mut session.out)?,
+            (output, rows) => render::documents(&mut session.out, rows, is_one, output == Format::Ndjson)?,
         }
         session.out.flush()?;
-        Ok(exit)
+        Ok(())
     }
 
     fn one(&self, session: &mut Session, source: &Source) -> Result<(verify::Status, Exit), Failure> {
@@ -209,6 +196,19 @@ fn glance(row: &Glance) -> [String; GLANCE.len()] {
         number(row.consistent_index),
         number(row.term),
     ]
+}
+
+fn quick_list(row: &Glance) -> Columns {
+    let mut list = Columns::bare();
+    GLANCE.iter().zip(glance(row)).for_each(|((_, name), field)| list.add([(*name).to_owned(), field]));
+    list.add(["Not read:".to_owned(), "hash, keys, records, newest time, identity".to_owned()]);
+    list
+}
+
+fn quick_table(rows: &[Glance]) -> Columns {
+    let mut columns = Columns::new(&GLANCE.map(|(header, _)| header)).right(&[1, 2, 3]);
+    rows.iter().for_each(|row| columns.add(glance(row)));
+    columns
 }
 
 fn table(rows: &[verify::Status]) -> Columns {
