@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::root::RootOf;
 use crate::{
     bolt::carve::Carve,
-    etcd::{Revision, rewrite::Items},
+    etcd::{Revision, State, rewrite::Items},
 };
 
 /// The small buckets that every etcd has.
@@ -33,7 +33,7 @@ pub struct Small {
     pub from: From,
     /// The page of the root bucket that it is in.
     pub page: Option<u64>,
-    /// Whether items of it are missing.
+    /// Whether items of it are missing, or cannot be read.
     pub partial: bool,
     /// Its items.
     pub items: Items,
@@ -44,7 +44,11 @@ pub struct Small {
 pub(super) fn small_buckets(carve: &Carve<'_>, roots: &[RootOf<'_>]) -> Vec<Small> {
     let found = |name: &'static str| {
         let in_root = |root: &RootOf<'_>| {
-            let (items, whole) = root.items(carve, name)?;
+            let (mut items, mut whole) = root.items(carve, name)?;
+            let all = items.len();
+            // Of some an etcd would panic.
+            items.retain(|(key, value)| State::is_readable(name, key, value));
+            whole &= items.len() == all;
             let from = if root.of_meta { From::Tree } else { From::Page };
             let usable = name != "meta" || items.iter().any(|(key, _)| key == b"consistent_index");
             usable.then_some(Small { name, from, page: Some(root.page.0), partial: !whole, items })
@@ -61,6 +65,14 @@ pub(super) fn small_buckets(carve: &Carve<'_>, roots: &[RootOf<'_>]) -> Vec<Smal
         })
     };
     SMALL.map(found).into()
+}
+
+/// The last compaction that the bucket `meta` among `buckets` names; -1 for none.
+#[must_use]
+pub(super) fn compaction_of(buckets: &[Small]) -> i64 {
+    let meta = buckets.iter().find(|small| small.name == "meta");
+    let meta = meta.map(|small| State::default().with_bucket(small.name, &small.items).meta).unwrap_or_default();
+    meta.finished_compact_rev.max(meta.scheduled_compact_rev).map_or(-1, |revision| revision.main)
 }
 
 /// The bucket `meta` with a compaction at `revision`, finished. No log continues from a state of which something is missing:

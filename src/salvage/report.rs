@@ -26,7 +26,7 @@ pub struct Report {
     pub page_size: u32,
     /// Where page 0 is.
     pub base: i64,
-    /// Whether every live key is proved, nothing is missing, and the trailer does not differ.
+    /// Whether every live key is proved, every small bucket is whole, nothing is missing, and the trailer does not differ.
     pub complete: bool,
     /// Whether the SHA-256 of the file is not the one in its trailer. Where nothing else shows damage, a byte of any value
     /// may be wrong.
@@ -181,6 +181,15 @@ impl BucketFrom {
         let Small { name, from, page, partial, items } = small;
         Self { name, from: *from, page: *page, items: items.len(), partial: *partial }
     }
+
+    /// Whether it holds all that it held last: it is of the tree, or the tree has none. Each etcd writes `meta`.
+    fn is_whole(&self) -> bool {
+        match self.from {
+            From::Tree => !self.partial,
+            From::Page => false,
+            From::Made => self.name != "meta",
+        }
+    }
 }
 
 /// Keys, counted.
@@ -224,7 +233,7 @@ pub struct BucketFrom {
     pub page: Option<u64>,
     /// How many items it has.
     pub items: usize,
-    /// Whether items of it are missing.
+    /// Whether items of it are missing, or cannot be read.
     #[serde(skip_serializing_if = "crate::document::is_false")]
     pub partial: bool,
 }
@@ -253,7 +262,9 @@ impl Report {
             source: source.to_owned(),
             page_size: carve.page_size(),
             base: carve.base(),
-            complete: salvage.is_complete() && log.is_none_or(|(log, _)| log.left | log.differ | log.newer == 0),
+            complete: salvage.is_complete()
+                && buckets.iter().all(BucketFrom::is_whole)
+                && log.is_none_or(|(log, _)| log.left | log.differ | log.newer == 0),
             trailer_differs: false,
             others: salvage.others.iter().take(LISTED).copied().collect(),
             pages: PagesRead {

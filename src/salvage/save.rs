@@ -10,7 +10,7 @@ use std::{
 use jiff::Timestamp;
 
 use super::{
-    buckets::{Small, compacted_at, small_buckets},
+    buckets::{Small, compacted_at, compaction_of, small_buckets},
     entry::Entry,
     judge::Verdict,
     log::{self, Fit},
@@ -160,7 +160,8 @@ fn write(
     path: &Path,
     stop: &AtomicBool,
 ) -> Result<(File, u64)> {
-    let exact = salvage.is_complete();
+    // Another bucket `meta` than that of the tree may be the one that is usable.
+    let exact = salvage.is_complete() && compaction_of(&buckets) == salvage.compacted();
     let bytes = salvage.carve.bytes();
     let records: Vec<&Entry> = wanted(salvage, only, exact).collect();
     let size = records.iter().map(|entry| u64::from(entry.len).saturating_add(64)).fold(0, u64::saturating_add);
@@ -271,6 +272,9 @@ fn doubt(report: &Report, job: &Job, sha256: &[u8; 32]) -> Doubt {
     }
     if let Some(why) = report.log_left_out {
         findings.push(lost(format!("the log is not added: {why}")));
+    }
+    for bucket in report.buckets.iter().filter(|bucket| bucket.partial) {
+        findings.push(lost(format!("the bucket {} is not whole", bucket.name)));
     }
     if keys.conflicting > 0 {
         findings.push(lost(format!("copies of {} differ", counted(keys.conflicting, "key"))));

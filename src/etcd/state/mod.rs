@@ -21,7 +21,7 @@ pub use members::{Member, cluster_id};
 pub use meta::{ConfState, Meta};
 pub(super) use values::text;
 
-use crate::{Code, Finding, bolt::Item, document::Id};
+use crate::{Code, Finding, bolt::Item, document::Id, error::Severity};
 
 /// Content of the small buckets of a backend.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -65,6 +65,13 @@ impl State {
             _ => return Err(Finding::warning(Code::UnknownBucket, "a key in a bucket that etcd does not have")),
         }
         Ok(())
+    }
+
+    /// Whether an item of `bucket`, one of the small ones, can be read. What etcd ignores can be.
+    #[must_use]
+    pub fn is_readable(bucket: &str, key: &[u8], value: &[u8]) -> bool {
+        let item = Item { key, value, bucket: false, offset: 0 };
+        !Self::default().take(bucket.as_bytes(), &item).is_err_and(|finding| finding.severity == Severity::Error)
     }
 
     /// This state with `bucket` holding these items and nothing else; it is one of the small ones. Items that cannot be

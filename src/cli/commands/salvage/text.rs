@@ -140,6 +140,9 @@ pub(super) fn report(out: &mut impl Write, report: &Report) -> io::Result<()> {
     for bucket in &report.buckets {
         let from = match (bucket.from, bucket.page) {
             (From::Tree, _) if !bucket.partial => continue,
+            (From::Made, _) if bucket.name == "meta" => {
+                "nothing usable was found: it is written with a compaction alone".to_owned()
+            }
             (From::Made, _) => "nothing of it was found: it is written empty".to_owned(),
             (_, page) => {
                 format!("from page {}{}", page.unwrap_or(0), if bucket.partial { ", not all of it" } else { "" })
