@@ -66,6 +66,11 @@ impl<'a> Newest<'a> {
         self.revision == other.revision && self.message == other.message
     }
 
+    /// As [`Record::is_bump`].
+    pub(super) fn is_bump(&self) -> bool {
+        self.message.is_empty() && !self.tombstone && self.revision.sub == 0
+    }
+
     /// The key-value pair that was written.
     #[must_use]
     pub(crate) fn kv(&self) -> KeyValue<'a> {

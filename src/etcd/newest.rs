@@ -133,29 +133,17 @@ impl<'a> NewestByKey<'a> {
     }
 
     /// The live keys' records, in key order.
-    ///
-    /// The keys are spread over the file, and reading one there is expensive: so the bytes after their common prefix
-    /// are copied, which decides nearly all comparisons.
     #[must_use]
     pub(crate) fn into_sorted(self) -> Vec<Newest<'a>> {
-        let newest: Vec<_> = self.into_live().collect();
-        // `/registry/`: the start of one key, and likely of all but a few
-        let typical = newest.get(newest.len() / 2).map_or(&b""[..], |newest| newest.key);
-        let slash = typical.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at).nth(1);
-        let common = typical.get(..=slash.unwrap_or(0)).unwrap_or_default();
-        let start = |newest: Newest<'a>| {
-            let rest = newest.key.strip_prefix(common);
-            let (first, rest) = rest.map_or((if newest.key < common { 0 } else { 2 }, newest.key), |rest| (1, rest));
-            let mut start = [0; 8 * START];
-            start.iter_mut().zip(std::iter::once(&first).chain(rest)).for_each(|(to, byte)| *to = *byte);
-            // numbers: compared without a call
-            let mut words = [0; START];
-            words.iter_mut().zip(start.as_chunks().0).for_each(|(to, bytes)| *to = u64::from_be_bytes(*bytes));
-            (words, newest)
-        };
-        let mut sorted: Vec<_> = newest.into_par_iter().map(start).collect();
-        sorted.par_sort_unstable_by(|(a, x), (b, y)| a.cmp(b).then_with(|| x.key.cmp(y.key)));
-        sorted.into_iter().map(|(_, newest)| newest).collect()
+        sorted(self.into_live().collect())
+    }
+
+    /// As [`NewestByKey::into_sorted`], without the empty record of a bump.
+    #[must_use]
+    pub(super) fn sorted_keys(&self) -> Vec<Newest<'a>> {
+        let mut newest = Vec::new();
+        self.for_each_live(|known| newest.extend(Some(*known).filter(|known| !known.is_bump())));
+        sorted(newest)
     }
 
     /// Calls `each` with the live keys' records, in no order.
@@ -204,4 +192,28 @@ impl<'a> NewestByKey<'a> {
     pub(crate) fn none_live(&self) -> bool {
         self.count_live() == 0
     }
+}
+
+/// Records in key order.
+///
+/// The keys are spread over the file, and reading one there is expensive: so the bytes after their common prefix
+/// are copied, which decides nearly all comparisons.
+fn sorted<'a>(newest: Vec<Newest<'a>>) -> Vec<Newest<'a>> {
+    // `/registry/`: the start of one key, and likely of all but a few
+    let typical = newest.get(newest.len() / 2).map_or(&b""[..], |newest| newest.key);
+    let slash = typical.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at).nth(1);
+    let common = typical.get(..=slash.unwrap_or(0)).unwrap_or_default();
+    let start = |newest: Newest<'a>| {
+        let rest = newest.key.strip_prefix(common);
+        let (first, rest) = rest.map_or((if newest.key < common { 0 } else { 2 }, newest.key), |rest| (1, rest));
+        let mut start = [0; 8 * START];
+        start.iter_mut().zip(std::iter::once(&first).chain(rest)).for_each(|(to, byte)| *to = *byte);
+        // numbers: compared without a call
+        let mut words = [0; START];
+        words.iter_mut().zip(start.as_chunks().0).for_each(|(to, bytes)| *to = u64::from_be_bytes(*bytes));
+        (words, newest)
+    };
+    let mut sorted: Vec<_> = newest.into_par_iter().map(start).collect();
+    sorted.par_sort_unstable_by(|(a, x), (b, y)| a.cmp(b).then_with(|| x.key.cmp(y.key)));
+    sorted.into_iter().map(|(_, newest)| newest).collect()
 }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use rayon::prelude::*;
 
 use super::{
-    KeyValue, Newest, Range, Record, Revision, Snapshot,
+    KeyValue, Newest, Range, Record, Revision, Snapshot, Survey,
     survey::{append_recent, push_recent},
 };
 use crate::{Error, Findings, Result};
@@ -51,6 +51,14 @@ impl<'a> Snapshot<'a> {
         let revision = self.check_revision(at, head)?;
         let findings = self.findings_and(scan.findings);
         Ok(View { revision, head, recent, findings, keys: scan.shared.into_sorted() })
+    }
+
+    /// The last state, from the survey of this snapshot: no record is read again.
+    #[must_use]
+    pub fn view_of_survey(&self, survey: &Survey<'a>) -> View<'a> {
+        let head = self.keyspace.head(survey.recent.back().map_or(Revision::default(), |record| record.revision));
+        let (recent, findings) = (survey.recent.clone(), survey.findings.clone());
+        View { revision: head, head, recent, findings, keys: survey.live.sorted_keys() }
     }
 
     /// The revision that `at` means in a keyspace whose last one is `head`.

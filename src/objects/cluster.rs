@@ -49,10 +49,16 @@ impl<'a> Cluster<'a> {
     ///
     /// # Errors
     /// As [`Cluster::open`].
-    pub fn open_range(snapshot: &'a Snapshot<'a>, mut ring: Ring, at: At, range: &Range<'_>) -> Result<Self> {
+    pub fn open_range(snapshot: &'a Snapshot<'a>, ring: Ring, at: At, range: &Range<'_>) -> Result<Self> {
         let range = if ring.is_empty() { range } else { &Range::ALL };
         let wanted = |key: &[u8]| range.contains(key) || Release::is_told_by(key);
         let view = snapshot.view_of(at.revision(snapshot, &ring)?, wanted)?;
+        Ok(Self::of(snapshot, ring, view))
+    }
+
+    /// The cluster whose keys are in `view`, a state of `snapshot`.
+    #[must_use]
+    pub fn of(snapshot: &'a Snapshot<'a>, mut ring: Ring, view: View<'a>) -> Self {
         ring.learn(view.matching(Ring::is_told_by));
         let Found { prefixes, definitions } = Found::among(&view);
         let mut resources = Resources::default();
@@ -64,7 +70,7 @@ impl<'a> Cluster<'a> {
             }
         }
         let release = Release::of(&view).unwrap_or_default();
-        Ok(Self { name: "", snapshot, view, ring, resources, release, prefixes, clock: OnceLock::new() })
+        Self { name: "", snapshot, view, ring, resources, release, prefixes, clock: OnceLock::new() }
     }
 
     /// Sets the backup's name in messages.

@@ -5,16 +5,16 @@ use std::sync::mpsc::{self, Receiver};
 use super::{header::Header, row::Row};
 use crate::{
     Error, Result,
-    etcd::{Load, Snapshot},
+    etcd::{Load, Snapshot, View},
     k8s::{Mask, Ring},
-    objects::{At, Cluster, Query},
+    objects::{Cluster, Query},
     ordered::ordered_items,
     source::Source,
-    verify::{Report, Verdict, verify},
+    verify::{Report, Verdict, verify_and},
 };
 
 /// Bytes of rows that wait for the verdict at most; then decoding waits, too.
-const WAITING: usize = 64 << 20;
+const WAITING: usize = 160 << 20;
 
 /// What is read of a backup.
 #[derive(Debug)]
@@ -58,13 +58,17 @@ pub fn read<E: From<Error>>(
     take: impl FnMut(&Header, &[Row<'_>]) -> Result<(), E>,
 ) -> Result<Read, E> {
     let (done, checked) = mpsc::sync_channel(1);
+    let (found, view) = mpsc::sync_channel(1);
     std::thread::scope(|scope| {
         scope.spawn(move || {
-            // Nobody waits for it once reading has failed.
-            let _ = done.send(verify(source, reading.load, progress));
+            // Nobody waits for them once reading has failed.
+            let report = verify_and(source, reading.load, progress, |snapshot, survey| {
+                let _ = found.send(snapshot.view_of_survey(survey));
+            });
+            let _ = done.send(report.map(|(report, _)| report));
         });
         let mut gate = Gate { checked, report: None, header: None, force: reading.force, rows: 0, unreadable: 0, take };
-        match rows(source, ring, reading, &mut gate) {
+        match rows(source, ring, reading, &view, &mut gate) {
             // The report has the finding.
             Ok(()) | Err(Stop::Refused | Stop::Failed(Error::Damaged { .. })) => {}
             Err(Stop::Failed(failed)) => return Err(failed.into()),
@@ -84,12 +88,20 @@ enum Stop<E> {
     Refused,
 }
 
-fn rows<E, T>(source: &Source, ring: Ring, reading: &Reading<'_>, gate: &mut Gate<T>) -> Result<(), Stop<E>>
+fn rows<'s, E, T>(
+    source: &'s Source,
+    ring: Ring,
+    reading: &Reading<'_>,
+    view: &Receiver<View<'s>>,
+    gate: &mut Gate<T>,
+) -> Result<(), Stop<E>>
 where
     T: FnMut(&Header, &[Row<'_>]) -> Result<(), E>,
 {
     let snapshot = Snapshot::load(source, reading.load).map_err(Stop::Failed)?;
-    let cluster = Cluster::open(&snapshot, ring, At::Last).map_err(Stop::Failed)?;
+    // Without one, the check has failed, and its report is what the caller gets.
+    let Ok(view) = view.recv() else { return Err(Stop::Refused) };
+    let cluster = Cluster::of(&snapshot, ring, view);
     let found = cluster.find(reading.query).map_err(Stop::Failed)?;
     if let Some((kind, name)) = found.missing.first() {
         let what = format!("{}: no {kind} {name} at revision {}", source.name(), cluster.view.revision);
@@ -107,7 +119,7 @@ where
 /// Rows that wait for the verdict.
 #[derive(Default)]
 struct Waiting<'a> {
-    windows: Vec<Vec<Row<'a>>>,
+    rows: Vec<Row<'a>>,
     bytes: usize,
 }
 
@@ -129,7 +141,7 @@ impl<T> Gate<T> {
         T: FnMut(&Header, &[Row<'_>]) -> Result<(), E>,
     {
         waiting.bytes = rows.iter().map(Row::weight).fold(waiting.bytes, usize::saturating_add);
-        waiting.windows.push(rows);
+        waiting.rows.extend(rows);
         if self.header.is_none() {
             match self.checked.try_recv() {
                 Ok(report) => self.judge(report)?,
@@ -160,12 +172,14 @@ impl<T> Gate<T> {
     {
         let Some(header) = &self.header else { return Ok(()) };
         waiting.bytes = 0;
-        for window in waiting.windows.drain(..) {
-            (self.take)(header, &window).map_err(Stop::Taken)?;
-            let unreadable = window.iter().filter(|row| row.error.is_some()).count();
-            self.rows = self.rows.saturating_add(window.len() as u64);
-            self.unreadable = self.unreadable.saturating_add(unreadable as u64);
+        let rows = std::mem::take(&mut waiting.rows);
+        if rows.is_empty() {
+            return Ok(());
         }
+        (self.take)(header, &rows).map_err(Stop::Taken)?;
+        let unreadable = rows.iter().filter(|row| row.error.is_some()).count();
+        self.rows = self.rows.saturating_add(rows.len() as u64);
+        self.unreadable = self.unreadable.saturating_add(unreadable as u64);
         Ok(())
     }
 

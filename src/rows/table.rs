@@ -8,7 +8,7 @@ use crate::k8s::{Moment, Owner};
 /// A table that can be written in every format.
 pub trait Table: 'static {
     /// A row, as the columns are read from it.
-    type Line<'l>: Copy;
+    type Line<'l>: Copy + Sync;
 }
 
 /// A column.

@@ -2,12 +2,17 @@
 
 use std::{
     collections::BTreeMap,
+    ffi::OsStr,
     fs,
     io::Write as _,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
 };
 
+use etcdsnap::{
+    etcd::{Load, Range, Snapshot},
+    source::{self, Source},
+};
 use serde_json::Value;
 
 use crate::common::{etcdsnap, made};
@@ -102,6 +107,31 @@ fn every_key_has_a_row_with_what_the_object_holds() {
         }
         assert!(file.contains("etcd-3.6") || objects.len() > 60, "{file}: {}", objects.len());
     }
+}
+
+/// The rows are of the keys that the check has met: those of the last state, with what the log adds, without a bump.
+#[test]
+fn the_keys_of_the_check_are_those_of_the_last_state() {
+    let dir = tempfile::tempdir().unwrap();
+    let bumped = dir.path().join("bumped");
+    let bump = ["restore", "fixtures/kube.db", "--member", "m1", "--bump-revision", "1000", "--data-dir"];
+    assert!(etcdsnap([&bump.map(OsStr::new)[..], &[bumped.as_os_str()]].concat()).status.success());
+    let fixtures = fs::read_dir("fixtures").unwrap().map(|entry| entry.unwrap().path());
+    let (mut compared, mut with_log) = (0, 0);
+    for path in fixtures.chain([bumped]) {
+        let (options, load) = (source::Options::default(), Load::default());
+        let Ok(source) = Source::open(&path, &options) else { continue };
+        let Ok(snapshot) = Snapshot::load(&source, &load) else { continue };
+        let (asked, met) = (snapshot.view(None, &Range::ALL).unwrap(), snapshot.view_of_survey(&snapshot.survey()));
+        let what = path.display();
+        assert_eq!((met.revision, met.head), (asked.revision, asked.head), "{what}");
+        let [met_last, asked_last] = [&met, &asked].map(|view| view.recent.iter().map(|record| record.revision));
+        assert!(met_last.eq(asked_last), "{what}");
+        assert!(met.iter().eq(asked.iter()), "{what}");
+        compared += 1;
+        with_log += usize::from(snapshot.log.is_some_and(|log| log.applied > 0));
+    }
+    assert!(compared > 15 && with_log > 0, "{compared}, {with_log}");
 }
 
 #[test]

@@ -119,6 +119,12 @@ pub fn read_state(snapshot: &Snapshot<'_>) {
             assert!(fits, "{} keys of {}", view.len(), survey.total_key);
         }
     }
+    if !survey.findings.damaged()
+        && let Ok(view) = snapshot.view(None, &Range::ALL)
+    {
+        let met = snapshot.view_of_survey(&survey);
+        assert!(met.head == view.head && met.iter().eq(view.iter()), "another last state");
+    }
     let _ = snapshot.newest_records();
     let (mut changed, mut findings) = (0_u64, Findings::default());
     let ended: Result<(), Infallible> = changes(

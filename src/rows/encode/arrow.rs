@@ -140,9 +140,9 @@ impl<T: Table> Arrow<T> {
 }
 
 impl<T: Table> Encoder<T> for Arrow<T> {
-    fn rows<'l>(&mut self, lines: &'l [T::Line<'l>], out: &mut Vec<u8>) -> io::Result<()> {
-        for line in lines {
-            self.gathered.push(line);
+    fn rows<'l>(&mut self, mut lines: &'l [T::Line<'l>], out: &mut Vec<u8>) -> io::Result<()> {
+        while !lines.is_empty() {
+            lines = self.gathered.add(lines, ROWS);
             if self.gathered.rows >= ROWS || self.gathered.bytes >= BYTES {
                 self.batch().map_err(fault)?;
                 out.append(self.writer.get_mut());

@@ -1,7 +1,15 @@
 //! Rows turned into columns: what Parquet and Arrow are written from.
 
+use rayon::prelude::*;
+
 use super::text::owner;
 use crate::rows::table::{Column, Of, Table};
+
+/// Rows that are gathered at a time, each column on a core.
+const BLOCK: usize = 1024;
+
+/// Fewer rows are gathered without another thread.
+const FEW: usize = 128;
 
 /// Rows as columns.
 pub(super) struct Gathered<T: Table> {
@@ -116,12 +124,19 @@ impl<T: Table> Gathered<T> {
         Self { columns, rows: 0, bytes: 0 }
     }
 
-    /// Adds a row.
-    pub(super) fn push<'l>(&mut self, line: &'l T::Line<'l>) {
-        for (column, cells) in &mut self.columns {
-            self.bytes = self.bytes.saturating_add(cells.push(column, line));
-        }
-        self.rows = self.rows.saturating_add(1);
+    /// Adds the first of `lines`, until there are `most` rows or a block of lines is added; returns the others.
+    pub(super) fn add<'l>(&mut self, lines: &'l [T::Line<'l>], most: usize) -> &'l [T::Line<'l>] {
+        let (block, rest) = lines.split_at(lines.len().min(BLOCK).min(most.saturating_sub(self.rows)));
+        let add = |(column, cells): &mut (Column<T>, Cells)| -> usize {
+            block.iter().map(|line| cells.push(column, line)).fold(0, usize::saturating_add)
+        };
+        let bytes: usize = match block.len() {
+            ..FEW => self.columns.iter_mut().map(add).sum(),
+            _ => self.columns.par_iter_mut().map(add).sum(),
+        };
+        self.bytes = self.bytes.saturating_add(bytes);
+        self.rows = self.rows.saturating_add(block.len());
+        rest
     }
 
     /// Takes what was gathered, and begins anew.

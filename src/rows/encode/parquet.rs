@@ -10,16 +10,22 @@
 
 use std::{fmt::Write as _, io, sync::Arc};
 
+use bytes::Bytes;
 use parquet::{
     basic::{Compression, Encoding},
-    data_type::{ByteArray, ByteArrayType, Int64Type},
+    column::writer::{ColumnCloseResult, ColumnWriter, get_column_writer},
+    data_type::ByteArray,
     errors::ParquetError,
     file::{
-        properties::WriterProperties,
-        writer::{SerializedColumnWriter, SerializedFileWriter},
+        properties::{WriterProperties, WriterPropertiesPtr},
+        writer::{SerializedFileWriter, SerializedPageWriter, TrackedWrite},
     },
-    schema::{parser::parse_message_type, types::ColumnPath},
+    schema::{
+        parser::parse_message_type,
+        types::{ColumnDescPtr, ColumnPath},
+    },
 };
+use rayon::prelude::*;
 
 use super::{
     encoder::Encoder,
@@ -101,13 +107,19 @@ impl<T: Table> Parquet<T> {
         if gathered.rows == 0 {
             return Ok(());
         }
+        let properties = Arc::clone(self.writer.properties());
+        let mut leaves = self.writer.schema_descr().columns().iter();
+        let columns: Vec<_> = gathered
+            .columns
+            .into_iter()
+            .map(|(_, cells)| (leaves.by_ref().take(cells.leaves.len()).cloned().collect(), cells))
+            .collect();
+        let chunks: Vec<_> =
+            columns.into_par_iter().map(|(leaves, cells)| chunks(leaves, cells, &properties)).collect();
         let mut group = self.writer.next_row_group()?;
-        for (_, cells) in gathered.columns {
-            let (definition, repetition) = levels(&cells);
-            for leaf in cells.leaves {
-                let Some(mut column) = group.next_column()? else { continue };
-                write(&mut column, leaf, definition.as_deref(), repetition.as_deref())?;
-                column.close()?;
+        for chunk in chunks {
+            for (bytes, close) in chunk? {
+                group.append_column(&bytes, close)?;
             }
         }
         group.close().map(drop)
@@ -139,28 +151,52 @@ fn levels(cells: &Cells) -> (Levels, Levels) {
     (Some(definition), Some(repetition))
 }
 
+/// A column's chunk of a row group, and what the footer says about it.
+type Chunk = (Bytes, ColumnCloseResult);
+
+/// The chunks of a column: one for each of its leaves.
+fn chunks(
+    leaves: Vec<ColumnDescPtr>,
+    cells: Cells,
+    properties: &WriterPropertiesPtr,
+) -> Result<Vec<Chunk>, ParquetError> {
+    let (definition, repetition) = levels(&cells);
+    let chunk = |(leaf, values)| {
+        let mut out = TrackedWrite::new(Vec::new());
+        let pages = Box::new(SerializedPageWriter::new(&mut out));
+        let mut column = get_column_writer(leaf, Arc::clone(properties), pages);
+        write(&mut column, values, definition.as_deref(), repetition.as_deref())?;
+        let close = column.close()?;
+        Ok((out.into_inner()?.into(), close))
+    };
+    leaves.into_iter().zip(cells.leaves).map(chunk).collect()
+}
+
 fn write(
-    column: &mut SerializedColumnWriter<'_>,
+    column: &mut ColumnWriter<'_>,
     leaf: Leaf,
     definition: Option<&[i16]>,
     repetition: Option<&[i16]>,
 ) -> Result<usize, ParquetError> {
-    match leaf {
-        Leaf::Ints(values) => column.typed::<Int64Type>().write_batch(&values, definition, repetition),
-        Leaf::Bytes(bytes, ends) => {
+    match (leaf, column) {
+        (Leaf::Ints(values), ColumnWriter::Int64ColumnWriter(column)) => {
+            column.write_batch(&values, definition, repetition)
+        }
+        (Leaf::Bytes(bytes, ends), ColumnWriter::ByteArrayColumnWriter(column)) => {
             let lengths: Vec<_> = cut(&bytes, &ends).map(<[u8]>::len).collect();
             let all = ByteArray::from(bytes);
             let begin = |(end, len): (&usize, &usize)| all.slice(end.saturating_sub(*len), *len);
             let values: Vec<_> = ends.iter().zip(&lengths).map(begin).collect();
-            column.typed::<ByteArrayType>().write_batch(&values, definition, repetition)
+            column.write_batch(&values, definition, repetition)
         }
+        _ => Err(ParquetError::General("the schema has another type".to_owned())),
     }
 }
 
 impl<T: Table> Encoder<T> for Parquet<T> {
-    fn rows<'l>(&mut self, lines: &'l [T::Line<'l>], out: &mut Vec<u8>) -> io::Result<()> {
-        for line in lines {
-            self.gathered.push(line);
+    fn rows<'l>(&mut self, mut lines: &'l [T::Line<'l>], out: &mut Vec<u8>) -> io::Result<()> {
+        while !lines.is_empty() {
+            lines = self.gathered.add(lines, ROWS);
             if self.gathered.rows >= ROWS || self.gathered.bytes >= BYTES {
                 self.group().map_err(fault)?;
                 self.bytes(out)?;
