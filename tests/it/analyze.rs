@@ -1,6 +1,6 @@
 //! What fills a file: every byte is counted once, and what is counted is what other ways of counting find.
 
-use std::{collections::BTreeMap, fs, io::Write as _, path::Path};
+use std::{collections::BTreeMap, fs, path::Path};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use etcdsnap::{
@@ -13,7 +13,7 @@ use etcdsnap::{
 };
 use serde_json::{Value, json};
 
-use crate::common::{Etcd, Peers, etcdsnap, random::Random};
+use crate::common::{Etcd, Peers, etcdsnap, random::Random, skipped};
 
 fn analyzed<T>(path: &Path, by: By, look: impl FnOnce(&Source, &Snapshot<'_>, Analysis) -> T) -> Option<T> {
     let (ring, mask) = (Ring::default(), Mask::reveal());
@@ -282,8 +282,7 @@ fn what_is_left_in_clear_text_is_counted() {
 fn auger_counts_the_same() {
     let Some(peers) = Peers::find("auger_counts_the_same") else { return };
     if !peers.path("auger").exists() {
-        let _ = writeln!(std::io::stderr(), "skipped: auger_counts_the_same (no auger in $ETCDSNAP_PEERS)");
-        return;
+        return skipped("auger_counts_the_same", "no auger in $ETCDSNAP_PEERS");
     }
     for fixture in ["fixtures/kube.db", "fixtures/kube-later.db", "fixtures/encrypted.db"] {
         let printed = peers.ask("auger", ["analyze", "-f", fixture]);

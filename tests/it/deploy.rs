@@ -14,7 +14,7 @@ use std::{
 use etcdsnap::rows::Format;
 use serde_json::Value;
 
-use crate::common::{Etcd, Peers, apiserver::Apiserver, eventually, made};
+use crate::common::{Etcd, Peers, apiserver::Apiserver, eventually, made, skipped};
 
 const HERE: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -23,10 +23,6 @@ fn path() -> OsString {
     let program = Path::new(env!("CARGO_BIN_EXE_etcdsnap")).parent().unwrap().to_owned();
     let rest = env::var_os("PATH").unwrap_or_default();
     env::join_paths([program].into_iter().chain(env::split_paths(&rest))).unwrap()
-}
-
-fn skipped(test: &str, why: &str) {
-    let _ = writeln!(std::io::stderr(), "skipped: {test} ({why})");
 }
 
 #[test]

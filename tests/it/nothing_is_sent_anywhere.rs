@@ -1,6 +1,8 @@
 //! Promise 6: no network. Seen from outside: no command makes a network system call.
 
-use std::{io::Write as _, process::Command};
+use std::process::Command;
+
+use crate::common::skipped;
 
 #[test]
 fn a_build_without_serve_has_no_network_code() {
@@ -26,8 +28,7 @@ fn a_build_without_serve_has_no_network_code() {
 #[test]
 fn no_command_makes_a_network_call() {
     if Command::new("strace").arg("-V").output().is_err() {
-        let _ = writeln!(std::io::stderr(), "skipped: no_command_makes_a_network_call (no strace)");
-        return;
+        return skipped("no_command_makes_a_network_call", "no strace");
     }
     let dir = tempfile::tempdir().unwrap();
     let (log, evidence) = (dir.path().join("calls"), dir.path().join("evidence"));

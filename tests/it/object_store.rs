@@ -9,7 +9,7 @@ use std::{
     thread,
 };
 
-use crate::common::{Peers, etcdsnap, free_ports};
+use crate::common::{Peers, etcdsnap, free_ports, skipped};
 
 /// A versitygw that serves the folders of a folder as buckets. It is killed when this is dropped.
 pub(crate) struct Server {
@@ -106,13 +106,12 @@ fn a_url_is_answered_with_a_pipe() {
 #[test]
 fn backups_are_read_from_a_bucket_through_a_pipe() {
     const NAME: &str = "backups_are_read_from_a_bucket_through_a_pipe";
-    let skipped = |why: &str| writeln!(std::io::stderr(), "skipped: {NAME} ({why})").unwrap();
     let Some(peers) = Peers::find(NAME) else { return };
     if !peers.path("versitygw").exists() {
-        return skipped("no versitygw: .ci/peers.sh");
+        return skipped(NAME, "no versitygw: .ci/peers.sh");
     }
     if !Command::new("curl").arg("--version").output().is_ok_and(|curl| curl.status.success()) {
-        return skipped("no curl");
+        return skipped(NAME, "no curl");
     }
     let dir = tempfile::tempdir().unwrap();
     let bucket = dir.path().join("data/backups");

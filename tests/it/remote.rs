@@ -18,7 +18,10 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{common::Peers, object_store::Server};
+use crate::{
+    common::{Peers, skipped},
+    object_store::Server,
+};
 
 const URL: &str = "s3://backups/kube.db";
 
@@ -80,7 +83,7 @@ impl Bucket {
     fn new(name: &str) -> Option<Self> {
         let peers = Peers::find(name)?;
         if !peers.path("versitygw").exists() {
-            let _ = writeln!(std::io::stderr(), "skipped: {name} (no versitygw: .ci/peers.sh)");
+            skipped(name, "no versitygw: .ci/peers.sh");
             return None;
         }
         let dir = tempfile::tempdir().unwrap();
@@ -407,7 +410,7 @@ fn a_web_server_has_backups_too() {
     let mut python = Command::new("python3");
     python.args(["-m", "http.server", "--bind", "127.0.0.1", "--directory", "fixtures", &port.to_string()]);
     let Ok(mut python) = python.stdout(Stdio::null()).stderr(Stdio::null()).spawn() else {
-        return writeln!(std::io::stderr(), "skipped: {NAME} (no python3)").unwrap();
+        return skipped(NAME, "no python3");
     };
     for _ in 0..100 {
         if TcpStream::connect(("127.0.0.1", port)).is_ok() {

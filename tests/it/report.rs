@@ -10,7 +10,7 @@ use std::{
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 
-use crate::common::{Etcd, Peers, etcdsnap};
+use crate::common::{Etcd, Peers, etcdsnap, skipped};
 
 const KEYS: [&str; 2] = ["--encryption-config", "fixtures/kube-later.yaml"];
 
@@ -89,7 +89,7 @@ impl Browser {
         let runs =
             |name: &&str| Command::new(name).arg("--version").output().is_ok_and(|output| output.status.success());
         let Some(name) = names.into_iter().find(runs) else {
-            let _ = writeln!(std::io::stderr(), "skipped: a_browser_shows_the_page (no chromium)");
+            skipped("a_browser_shows_the_page", "no chromium");
             return None;
         };
         let (to, from) = (dir.join("to"), dir.join("from"));

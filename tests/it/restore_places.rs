@@ -11,7 +11,7 @@ use std::{
 };
 
 use crate::common::{
-    Etcd, Peers,
+    Etcd, Peers, skipped,
     tree::{Tree, assert_one_sentence, can_run, ended, etcdsnap, let_on, run_in},
 };
 use tempfile::TempDir;
@@ -210,8 +210,7 @@ fn a_log_on_another_file_system() {
     let device = |path: &Path| fs::metadata(path).map_or(0, |metadata| metadata.dev());
     let other = tempfile::tempdir_in("/dev/shm").ok().filter(|other| device(other.path()) != device(dir.path()));
     let Some(other) = other else {
-        let _ = writeln!(std::io::stderr(), "skipped: a_log_on_another_file_system (/dev/shm is none)");
-        return;
+        return skipped("a_log_on_another_file_system", "/dev/shm is none");
     };
     let (dir, log) = (dir.path(), other.path().join("log"));
     let place = format!("--data-dir dir --wal-dir {}", log.display());

@@ -15,7 +15,7 @@ use etcdsnap::{
 };
 use serde_json::Value;
 
-use crate::common::etcdsnap;
+use crate::common::{etcdsnap, skipped};
 
 /// The folder of the engines, or `None` and one line for the reader of the log.
 fn engines(test: &str) -> Option<PathBuf> {
@@ -26,7 +26,7 @@ fn engines(test: &str) -> Option<PathBuf> {
     } else {
         return std::env::var_os("ETCDSNAP_ENGINES").map(PathBuf::from);
     };
-    let _ = writeln!(std::io::stderr(), "skipped: {test} ({why})");
+    skipped(test, why);
     None
 }
 

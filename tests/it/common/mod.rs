@@ -43,6 +43,12 @@ pub struct Peers {
     _kubernetes: Option<MutexGuard<'static, ()>>,
 }
 
+/// Tells the reader of the log that `test` is skipped, and why.
+pub fn skipped(test: &str, why: &str) {
+    // not eprintln!, which the test harness keeps to itself when the test passes
+    let _ = writeln!(std::io::stderr(), "skipped: {test} ({why})");
+}
+
 impl Peers {
     /// The folder that `$ETCDSNAP_PEERS` names, or `None` and one line for the reader of the log.
     pub fn find(test: &str) -> Option<Self> {
@@ -53,8 +59,7 @@ impl Peers {
                 Some(Self { dir, _kubernetes: None })
             }
             None => {
-                // not eprintln!, which the test harness keeps to itself when the test passes
-                let _ = writeln!(std::io::stderr(), "skipped: {test} (no $ETCDSNAP_PEERS)");
+                skipped(test, "no $ETCDSNAP_PEERS");
                 None
             }
         }
@@ -68,7 +73,7 @@ impl Peers {
             let kubernetes = KUBERNETES.lock().unwrap_or_else(PoisonError::into_inner);
             return Some(Self { _kubernetes: Some(kubernetes), ..peers });
         }
-        let _ = writeln!(std::io::stderr(), "skipped: {test} (no kube-apiserver in $ETCDSNAP_PEERS)");
+        skipped(test, "no kube-apiserver in $ETCDSNAP_PEERS");
         None
     }
 

@@ -181,7 +181,7 @@ pub fn assert_one_sentence(said: &str, about: &str) {
 pub fn can_run(program: &str, args: &[&str], test: &str) -> bool {
     let can = Command::new(program).args(args).output().is_ok_and(|output| output.status.success());
     if !can {
-        let _ = writeln!(std::io::stderr(), "skipped: {test} (no {program} {})", args.join(" "));
+        super::skipped(test, &format!("no {program} {}", args.join(" ")));
     }
     can
 }

@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeSet,
-    io::Write as _,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -10,7 +9,7 @@ use std::{
 use serde_json::{Value, json};
 
 use super::etcd::restored;
-use crate::common::{Peers, apiserver::Apiserver, serving::Serving};
+use crate::common::{Peers, apiserver::Apiserver, serving::Serving, skipped};
 
 /// What a program prints that must not fail.
 #[track_caller]
@@ -44,8 +43,7 @@ fn informers_hold_what_they_hold_of_a_kube_apiserver() {
     let Some(peers) = Peers::find_kube(test) else { return };
     let informers = peers.path("informers");
     if !informers.exists() {
-        let _ = writeln!(std::io::stderr(), "skipped: {test} (no informers: .ci/peers.sh kube builds them)");
-        return;
+        return skipped(test, "no informers: .ci/peers.sh kube builds them");
     }
     let snapshot = Path::new("fixtures/kube.db");
     let serving = Serving::start(&[snapshot.to_str().unwrap(), "--reveal"]);
@@ -67,7 +65,7 @@ fn python(test: &str) -> Option<PathBuf> {
     let engines = std::env::var_os("ETCDSNAP_ENGINES").map(PathBuf::from);
     let python = engines.map(|engines| engines.join("kubernetes/bin/python")).filter(|python| python.exists());
     if python.is_none() {
-        let _ = writeln!(std::io::stderr(), "skipped: {test} (no $ETCDSNAP_ENGINES: .ci/engines.sh installs it)");
+        skipped(test, "no $ETCDSNAP_ENGINES: .ci/engines.sh installs it");
     }
     python
 }

@@ -1,6 +1,6 @@
 //! Writes in memory over a backup.
 
-use std::{fs, io::Write as _, os::unix::fs::MetadataExt as _, path::Path};
+use std::{fs, os::unix::fs::MetadataExt as _, path::Path};
 
 use sha2::{Digest as _, Sha256};
 
@@ -18,6 +18,7 @@ use crate::common::{
         },
     },
     serving::Serving,
+    skipped,
 };
 
 /// What a file holds, and when it was changed.
@@ -174,7 +175,7 @@ fn other_kube_apiservers_run_on_the_overlay_with_their_controllers() {
     let test = "other_kube_apiservers_run_on_the_overlay_with_their_controllers";
     let Some(peers) = Peers::find_kube(test) else { return };
     if peers.releases().is_empty() {
-        let _ = writeln!(std::io::stderr(), "skipped: {test} (.ci/versions.sh builds them)");
+        skipped(test, ".ci/versions.sh builds them");
     }
     for release in peers.releases() {
         let dir = tempfile::tempdir().unwrap();
