@@ -268,12 +268,6 @@ pub(super) fn nameless(dir: &Path) -> io::Result<File> {
 /// # Errors
 /// The system's error.
 pub fn free_space(file: &File) -> io::Result<u64> {
-    // SAFETY: `stat` is a plain struct that fstatvfs fills.
-    unsafe {
-        let mut stat: libc::statvfs = std::mem::zeroed();
-        if libc::fstatvfs(file.as_raw_fd(), &raw mut stat) != 0 {
-            return Err(io::Error::last_os_error());
-        }
-        Ok((stat.f_bavail as u64).saturating_mul(stat.f_frsize as u64))
-    }
+    let stat = rustix::fs::fstatvfs(file)?;
+    Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
 }
