@@ -1,7 +1,7 @@
 //! Promise 5, measured: what a command needs for an input is what it needs for one that is four times as long.
 //!
 //! The keys are the same; revisions, and with them the bytes of all values, grow. The least memory with which a command
-//! ends on the first input is looked for; on the others it has little more. A command that reads a file, all values, or
+//! ends on the first input is looked for; on the other it has little more. A command that reads a file, all values, or
 //! the changes of a key into memory fails.
 
 use std::{
@@ -25,14 +25,14 @@ use crate::{
     targets,
 };
 
-/// Revisions of the inputs, each with a value of [`VALUE`] bytes: 24, 48 and 96 MB.
-const REVISIONS: [i64; 3] = [96, 192, 384];
+/// Revisions of the inputs, each with a value of [`VALUE`] bytes: 24 and 96 MB.
+const REVISIONS: [i64; 2] = [96, 384];
 const VALUE: usize = 250_000;
 const KEYS: i64 = 8;
 
 /// What is tried on the first input, in MB.
 const TRIED: [u64; 9] = [16, 24, 32, 40, 48, 64, 80, 96, 128];
-/// What a command may need more on the others: the largest is 72 MB longer.
+/// What a command may need more on the other, which is 72 MB longer.
 const MORE: u64 = 16;
 
 const COMMANDS: &[&str] = &[
