@@ -95,10 +95,7 @@ impl Glance {
         Ok(Self {
             path: ranges.name().to_owned(),
             revision,
-            compact_revision: meta
-                .finished_compact_rev
-                .max(meta.scheduled_compact_rev)
-                .map_or(-1, |revision| revision.main),
+            compact_revision: meta.compacted(),
             total_size: size,
             file_size: ranges.len(),
             version: meta.storage_version.unwrap_or_default(),

@@ -1,6 +1,6 @@
 //! The `key` bucket, visited in revision order.
 
-use super::{AddedRecords, Depth, NewestByKey, Record, Revision};
+use super::{AddedRecords, Depth, NewestByKey, Record, Revision, state::compacted};
 use crate::{
     Findings,
     bolt::{Bucket, Leaf, PageSet, Walk},
@@ -32,11 +32,10 @@ impl<'a> Keyspace<'a> {
         Depth { finished: self.finished.map_or(-1, |revision| revision.main), dropped: self.dropped() }
     }
 
-    /// The revision below which the state is not known, or -1: the scheduled compaction when one was not finished,
-    /// because etcd finishes it as soon as it starts (`mvcc.restore`).
+    /// The revision below which the state is not known, or -1.
     #[must_use]
     pub fn compacted(&self) -> i64 {
-        self.finished.max(self.scheduled).map_or(-1, |revision| revision.main)
+        compacted(self.finished, self.scheduled)
     }
 
     /// The revision up to which records may be gone, or -1: a compaction that only the log asks for has removed none

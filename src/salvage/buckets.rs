@@ -71,8 +71,7 @@ pub(super) fn small_buckets(carve: &Carve<'_>, roots: &[RootOf<'_>]) -> Vec<Smal
 #[must_use]
 pub(super) fn compaction_of(buckets: &[Small]) -> i64 {
     let meta = buckets.iter().find(|small| small.name == "meta");
-    let meta = meta.map(|small| State::default().with_bucket(small.name, &small.items).meta).unwrap_or_default();
-    meta.finished_compact_rev.max(meta.scheduled_compact_rev).map_or(-1, |revision| revision.main)
+    meta.map_or(-1, |small| State::default().with_bucket(small.name, &small.items).meta.compacted())
 }
 
 /// The bucket `meta` with a compaction at `revision`, finished. No log continues from a state of which something is missing:

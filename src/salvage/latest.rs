@@ -20,7 +20,7 @@ pub(super) fn is_latest(set: &Set, roots: &[RootOf<'_>], walked: &Walked, head: 
     let Some((root, others)) = roots.split_first() else { return false };
     let Some(last) = set.entries.last() else { return true };
     // A compaction may have removed the last records, if that which was the last of all is a deletion.
-    let compacted = root.finished.max(root.scheduled).map_or(-1, |of| of.main);
+    let compacted = root.compacted();
     let deletion = root.of_meta && last.tombstone && last.revision.main <= compacted;
     let reaches = walked.head.map(|head| last.revision <= head || deletion);
     if !(root.of_meta || (walked.holes == 0 && reaches == Some(true))) {

@@ -124,7 +124,7 @@ fn is_pair(salvage: &Salvage<'_>, root: &RootOf<'_>, index: u64, log: &Log<'_>) 
     for name in ["auth", "alarm"] {
         state = state.with_bucket(name, &root.items(&salvage.carve, name).unwrap_or_default().0);
     }
-    let compacted = root.finished.max(root.scheduled).map_or(-1, |of| of.main);
+    let compacted = root.compacted();
     let overlap = Overlap::between(before, &state, (head, compacted), |first, each| {
         records(first).take_while(|record| record.revision.main <= head).for_each(each);
     });

@@ -2,7 +2,7 @@
 
 use crate::{
     bolt::{Bucket, PageId, Root, carve::Carve},
-    etcd::{Revision, State, rewrite::Items},
+    etcd::{Revision, State, rewrite::Items, state::compacted},
 };
 
 /// A root bucket.
@@ -60,6 +60,12 @@ impl<'a> RootOf<'a> {
             (root.finished, root.scheduled) = (meta.finished_compact_rev, meta.scheduled_compact_rev);
         }
         Some(root)
+    }
+
+    /// The revision that it is compacted at, or -1.
+    #[must_use]
+    pub fn compacted(&self) -> i64 {
+        compacted(self.finished, self.scheduled)
     }
 
     /// The bucket `name`.

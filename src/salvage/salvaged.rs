@@ -278,7 +278,7 @@ impl<'a> Salvage<'a> {
     /// The last compaction, of all root buckets; -1 for none.
     #[must_use]
     pub fn compacted(&self) -> i64 {
-        self.roots.iter().filter_map(|root| root.finished.max(root.scheduled)).map(|of| of.main).max().unwrap_or(-1)
+        self.roots.iter().map(RootOf::compacted).max().unwrap_or(-1)
     }
 
     /// Whether every live key is proved, and nothing is missing.

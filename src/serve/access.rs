@@ -123,7 +123,10 @@ fn name(path: &Path) -> String {
 fn read(path: &Path) -> Result<Vec<u8>> {
     let file = File::open(path).map_err(|source| Error::io(name(path), "open", source))?;
     let mut content = Vec::new();
-    file.take(FILE).read_to_end(&mut content).map_err(|source| Error::io(name(path), "read", source))?;
+    file.take(FILE + 1).read_to_end(&mut content).map_err(|source| Error::io(name(path), "read", source))?;
+    if content.len() as u64 > FILE {
+        return Err(Error::usage(format!("{}: it is longer than {FILE} bytes", name(path))));
+    }
     Ok(content)
 }
 

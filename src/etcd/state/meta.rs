@@ -43,7 +43,19 @@ pub struct ConfState {
     pub auto_leave: Option<bool>,
 }
 
+/// The revision of the later compaction, or -1 for none: the scheduled one when it was not finished, because etcd finishes
+/// it as soon as it starts (`mvcc.restore`).
+pub(crate) fn compacted(finished: Option<Revision>, scheduled: Option<Revision>) -> i64 {
+    finished.max(scheduled).map_or(-1, |revision| revision.main)
+}
+
 impl Meta {
+    /// The revision that the backend is compacted at, or -1.
+    #[must_use]
+    pub fn compacted(&self) -> i64 {
+        compacted(self.finished_compact_rev, self.scheduled_compact_rev)
+    }
+
     pub(super) fn take(&mut self, key: &[u8], value: &[u8]) -> Result<(), Finding> {
         let wrong = |what: String| Finding::error(Code::MetaValue, what);
         let number = || match value.len() {

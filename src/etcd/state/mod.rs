@@ -18,6 +18,7 @@ pub use cluster::{Cluster, Downgrade};
 pub use document::ListedMember;
 pub use lease::Lease;
 pub use members::{Member, cluster_id};
+pub(crate) use meta::compacted;
 pub use meta::{ConfState, Meta};
 pub(super) use values::text;
 
