@@ -172,6 +172,17 @@ pub fn read_source(source: &Source) -> Option<Report> {
     Some(report)
 }
 
+/// The JSON in `text`, which has to be JSON; `None` where it is nested deeper than serde_json reads.
+pub fn parsed(text: &[u8]) -> Option<serde_json::Value> {
+    match serde_json::from_slice(text) {
+        Ok(value) => Some(value),
+        Err(error) => {
+            assert!(error.to_string().contains("recursion limit"), "not JSON: {error}");
+            None
+        }
+    }
+}
+
 /// What is written as JSON is JSON.
 pub fn json<T: serde::Serialize + ?Sized>(value: &T) -> String {
     let text = serde_json::to_string(value).unwrap();

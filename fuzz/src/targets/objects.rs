@@ -14,7 +14,7 @@ use etcdsnap::{
     proto::Writer,
 };
 
-use super::database::{Buckets, build, items};
+use super::database::{Buckets, build, items, parsed};
 
 /// The last object of each resource in kube.db: key and record.
 pub struct Base {
@@ -118,7 +118,7 @@ fn compared<'a>(snapshot: &'a Snapshot<'a>, old: &Cluster<'a>, new: &Cluster<'a>
     let (notes, same) = (relation.notes(related, &tally), relation.same_cluster(related));
     let states = diff.states(&relation, &mut tally);
     document.finish(&mut out, &diff, &states, &tally, (same, &notes)).unwrap();
-    serde_json::from_slice::<serde_json::Value>(&out).expect("JSON");
+    parsed(&out);
     let detail = Diff { old: new, new, ..diff };
     let ended: Result<(), Infallible> = changes(
         snapshot,
@@ -129,7 +129,7 @@ fn compared<'a>(snapshot: &'a Snapshot<'a>, old: &Cluster<'a>, new: &Cluster<'a>
                 let gap = new.clock().gap(change.record.revision.main);
                 let detail = Detail::new(change, &detail, gap, false);
                 let members = Value::Object(etcdsnap::k8s::Map::from_unsorted(detail.members()));
-                serde_json::from_str::<serde_json::Value>(&members.to_json()).expect("JSON");
+                parsed(members.to_json().as_bytes());
                 let _ = (detail.revision(), detail.name(), detail.is_quiet(), detail.verb());
             }
             Ok(())
@@ -149,7 +149,7 @@ fn exported(cluster: &Cluster<'_>) {
         let mut tally = Exported::default();
         let ended: Result<(), Infallible> = exporter.each(&objects, Form::Json, &mut tally, |_, made| {
             if let Ok(made) = made {
-                serde_json::from_slice::<serde_json::Value>(&made.text).expect("JSON");
+                parsed(&made.text);
             }
             Ok(())
         });

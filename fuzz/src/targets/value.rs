@@ -7,6 +7,8 @@ use etcdsnap::{
     print::{Clock, TablePrinter},
 };
 
+use super::database::parsed;
+
 const KEY: &[u8] = b"/registry/secrets/shop/db";
 
 pub fn run(data: &[u8]) {
@@ -22,8 +24,9 @@ pub fn run(data: &[u8]) {
     let _ = ring.object(KEY, data);
     let Ok(mut object) = decode(data) else { return };
     let text = object.value.to_json();
-    let parsed: serde_json::Value = serde_json::from_str(&text).expect("JSON");
-    assert_eq!(parsed.get("kind").and_then(serde_json::Value::as_str).unwrap_or_default(), object.kind());
+    if let Some(parsed) = parsed(text.as_bytes()) {
+        assert_eq!(parsed.get("kind").and_then(serde_json::Value::as_str).unwrap_or_default(), object.kind());
+    }
     object.as_served(7);
     let mut out = Vec::new();
     yaml::write(&mut out, &object.value);
