@@ -45,8 +45,8 @@ Examples:
   etcdsnap salvage broken.db --list --prefix /registry/secrets/ -o ndjson
 
 Exit status: 0 every live key is proved and nothing is missing; 1 something is likely, conflicting
-or missing, or the SHA-256 differs from the trailer (FILE is there), or there is nothing to save; 2 wrong usage, or FILE exists; 3 could not
-be read or written")]
+or missing, a small bucket is not whole, or the SHA-256 differs from the trailer (FILE is there),
+or there is nothing to save; 2 wrong usage, or FILE exists; 3 could not be read or written")]
 pub(crate) struct Salvage {
     /// The broken db: a file, a data directory, or an archive that holds one, also a broken archive
     input: PathBuf,
