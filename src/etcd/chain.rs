@@ -12,7 +12,7 @@
 
 use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
 
-use super::{Depth, KeyValue, Record, Revision};
+use super::{Depth, KeyValue, Record, Revision, record::is_bump};
 use crate::{Code, Finding};
 
 /// The place of a chain in [`Chains`] for a key that has none.
@@ -68,7 +68,7 @@ impl<'a> Newest<'a> {
 
     /// As [`Record::is_bump`].
     pub(super) fn is_bump(&self) -> bool {
-        self.message.is_empty() && !self.tombstone && self.revision.sub == 0
+        is_bump(self.revision, self.tombstone, self.message)
     }
 
     /// The key-value pair that was written.

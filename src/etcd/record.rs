@@ -79,6 +79,12 @@ pub fn tombstone(key: &[u8]) -> Vec<u8> {
     Writer::new().bytes(1, key).finish()
 }
 
+/// [`Record::is_bump`], from the parts that decide it.
+#[inline]
+pub(super) fn is_bump(revision: Revision, tombstone: bool, message: &[u8]) -> bool {
+    message.is_empty() && !tombstone && revision.sub == 0
+}
+
 /// A record: the change of one key by one revision.
 #[derive(Debug, Clone, Copy)]
 pub struct Record<'a> {
@@ -120,7 +126,7 @@ impl<'a> Record<'a> {
     /// no bytes, alone in its revision. That revision is marked as compacted, and no compaction removes the record.
     #[must_use]
     pub fn is_bump(&self) -> bool {
-        self.message.is_empty() && !self.tombstone && self.revision.sub == 0
+        is_bump(self.revision, self.tombstone, self.message)
     }
 
     /// Why the record is invalid by itself, in a db that is compacted as far as `depth`.
