@@ -173,7 +173,20 @@ pub fn read_source(source: &Source) -> Option<Report> {
 
 /// The JSON in `text`, which has to be JSON; `None` where it is nested deeper than serde_json reads.
 pub fn parsed(text: &[u8]) -> Option<serde_json::Value> {
-    match serde_json::from_slice(text) {
+    shallow(serde_json::from_slice(text))
+}
+
+/// Checks that `text` is JSON documents, one after the other, as far as serde_json reads.
+pub fn documents(text: &[u8]) {
+    for document in serde_json::Deserializer::from_slice(text).into_iter::<serde_json::Value>() {
+        if shallow(document).is_none() {
+            return;
+        }
+    }
+}
+
+fn shallow(value: serde_json::Result<serde_json::Value>) -> Option<serde_json::Value> {
+    match value {
         Ok(value) => Some(value),
         Err(error) => {
             assert!(error.to_string().contains("recursion limit"), "not JSON: {error}");

@@ -1,5 +1,6 @@
 //! Templates and selectors, with an object for them: the first byte is the language, a zero byte is between the two.
 
+use super::database::documents;
 use etcdsnap::{
     k8s::{Value, decode},
     print::CustomColumns,
@@ -20,8 +21,7 @@ pub fn run(data: &[u8]) {
                     let path = path.clone().allow_missing_keys(!json).output_json(json);
                     out.clear();
                     if path.execute(&mut out, &object).is_ok() && json {
-                        let documents = serde_json::Deserializer::from_slice(&out).into_iter::<serde_json::Value>();
-                        documents.for_each(|document| assert!(document.is_ok(), "no JSON"));
+                        documents(&out);
                     }
                 }
             }
