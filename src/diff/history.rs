@@ -1,6 +1,8 @@
 //! Changes of a keyspace, record by record.
 
-use hashbrown::HashMap;
+use std::{hash::BuildHasher as _, mem};
+
+use hashbrown::{DefaultHashBuilder, HashTable, hash_table::Entry};
 
 use crate::{
     Findings,
@@ -84,17 +86,30 @@ impl<'a> Change<'a> {
 /// Links records of ascending revision to their predecessors, key by key.
 #[derive(Debug, Default)]
 pub struct Chain<'a> {
-    newest: HashMap<&'a [u8], KeyValue<'a>>,
+    hasher: DefaultHashBuilder,
+    /// The newest record of each key, and the hash of the key: a table that grows would have to read all keys again for
+    /// it, which are spread over the file.
+    newest: HashTable<(u64, KeyValue<'a>)>,
 }
 
 impl<'a> Chain<'a> {
     /// The change by `record`; all records before it were given already.
     pub fn link(&mut self, record: Record<'a>) -> Change<'a> {
         let key = record.kv.key;
+        let hash = self.hasher.hash_one(key);
+        let known = self.newest.entry(hash, |(of, kv)| *of == hash && kv.key == key, |(hash, _)| *hash);
+        let old = match (known, record.tombstone) {
+            (Entry::Occupied(known), true) => Some(known.remove().0.1),
+            (Entry::Occupied(mut known), false) => Some(mem::replace(&mut known.get_mut().1, record.kv)),
+            (Entry::Vacant(_), true) => None,
+            (Entry::Vacant(place), false) => {
+                place.insert((hash, record.kv));
+                None
+            }
+        };
         if record.tombstone {
-            return Change { record, old: self.newest.remove(key), missing: 0 };
+            return Change { record, old, missing: 0 };
         }
-        let old = self.newest.insert(key, record.kv);
         // A record of an earlier generation is not the one before: its deletion is missing.
         let old = old.filter(|old| is_of_generation(&record.kv, old));
         let before = record.kv.version.saturating_sub(1);

@@ -91,6 +91,14 @@ impl<'a> View<'a> {
         self.within(range).iter().map(Newest::kv)
     }
 
+    /// As [`View::range`], on all cores.
+    pub(crate) fn par_range<'v>(
+        &'v self,
+        range: &Range<'_>,
+    ) -> impl IndexedParallelIterator<Item = KeyValue<'a>> + use<'v, 'a> {
+        self.within(range).par_iter().map(Newest::kv)
+    }
+
     /// The number of keys in `range`.
     #[must_use]
     pub fn count(&self, range: &Range<'_>) -> usize {
@@ -120,12 +128,9 @@ impl<'a> View<'a> {
         self.keys.iter().map(Newest::kv)
     }
 
-    /// As [`View::iter`], of the keys for which `wanted` is true; only their records are decoded.
-    pub fn matching<'v>(
-        &'v self,
-        wanted: impl Fn(&'a [u8]) -> bool + 'v,
-    ) -> impl DoubleEndedIterator<Item = KeyValue<'a>> + 'v {
-        self.keys.iter().filter(move |newest| wanted(newest.key)).map(Newest::kv)
+    /// As [`View::iter`], of the keys for which `wanted` is true, found on all cores; only their records are decoded.
+    pub fn matching(&self, wanted: impl Fn(&'a [u8]) -> bool + Sync) -> Vec<KeyValue<'a>> {
+        self.keys.par_iter().filter(|newest| wanted(newest.key)).map(Newest::kv).collect()
     }
 
     /// The newest record of each key, in key order, not decoded yet.

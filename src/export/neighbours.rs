@@ -2,6 +2,8 @@
 
 use std::{collections::HashMap, sync::OnceLock};
 
+use memchr::memmem;
+
 use super::prune::Schema;
 use crate::{
     k8s::{Key, ObjectKey, Resource, Value},
@@ -33,8 +35,8 @@ impl<'v, 'a> Neighbours<'v, 'a> {
     /// Finds the Namespaces of `cluster` that are being deleted, and its CustomResourceDefinitions.
     pub(super) fn of(cluster: &'v Cluster<'a>) -> Self {
         let mut neighbours = Self { cluster, ending: HashMap::new(), definitions: HashMap::new() };
-        let has = |key: &[u8], part: &[u8]| key.windows(part.len()).any(|have| have == part);
-        let wanted = |key| has(key, b"/namespaces/") || has(key, b"/customresourcedefinitions/");
+        let parts = ["/namespaces/", "/customresourcedefinitions/"].map(memmem::Finder::new);
+        let wanted = |key: &[u8]| parts.iter().any(|part| part.find(key).is_some());
         for kv in cluster.view.matching(wanted) {
             if let Key::Object(key @ ObjectKey { namespace: None, .. }) = Key::new(kv.key)
                 && let Ok(mut object) = cluster.ring.object(kv.key, kv.value)

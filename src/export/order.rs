@@ -1,5 +1,7 @@
 //! The order of applying: needed objects come first.
 
+use rayon::prelude::*;
+
 use crate::{
     etcd::KeyValue,
     k8s::{Key, ObjectKey, Resources},
@@ -55,22 +57,36 @@ const ORDER: &[&str] = &[
     "apiservices",
 ];
 
+/// The number of keys whose ranks are found one after the other.
+const CHUNK: usize = 1024;
+
 /// Sorts keys into the order of applying, each once; those of equal rank are in key order.
 pub fn sort(found: &mut Vec<KeyValue<'_>>) {
-    found.sort_unstable_by_key(|kv| kv.key);
-    found.dedup_by_key(|kv| kv.key);
+    let is_sorted = found.par_windows(2).all(|pair| pair.is_sorted_by(|a, b| a.key < b.key));
+    if !is_sorted {
+        found.par_sort_unstable_by_key(|kv| kv.key);
+        found.dedup_by_key(|kv| kv.key);
+    }
     let builtin = Resources::default();
-    // in key order, most keys have the resource of the key before
+    let mut ranked: Vec<_> = found.par_chunks(CHUNK).flat_map_iter(|chunk| with_ranks(chunk, &builtin)).collect();
+    ranked.sort_by_key(|(rank, _)| *rank);
+    found.clear();
+    found.extend(ranked.into_iter().map(|(_, kv)| kv));
+}
+
+/// Keys in their order, each with its rank.
+fn with_ranks<'a>(keys: &[KeyValue<'a>], builtin: &Resources) -> impl Iterator<Item = (usize, KeyValue<'a>)> {
+    // most keys have the resource of the key before
     let mut last = (String::new(), String::new(), 0);
-    found.sort_by_cached_key(|kv| {
+    keys.iter().map(move |kv| {
         let key = Key::new(kv.key);
-        let Some(object) = key.object() else { return ORDER.len() };
+        let Some(object) = key.object() else { return (ORDER.len(), *kv) };
         let group = object.group.as_deref().unwrap_or_default();
         if last.0 != group || last.1 != object.resource {
-            last = (group.to_owned(), object.resource.to_string(), rank(object, &builtin));
+            last = (group.to_owned(), object.resource.to_string(), rank(object, builtin));
         }
-        last.2
-    });
+        (last.2, *kv)
+    })
 }
 
 /// Position of a resource's line in [`ORDER`].

@@ -106,7 +106,7 @@ impl<'a> Cluster<'a> {
     pub fn list(&self, kind: &str) -> Result<impl Iterator<Item = Result<Object<'a>, Unreadable<'a>>> + '_> {
         let selection = Selection::new(&[kind.to_owned()], None, &self.resources)?;
         let objects = self.view.matching(move |key| selection.matches(key));
-        Ok(objects.map(|kv| self.object(&kv).map_err(|why| Unreadable { key: kv.key, why })))
+        Ok(objects.into_iter().map(|kv| self.object(&kv).map_err(|why| Unreadable { key: kv.key, why })))
     }
 
     /// The stored value of the object with this kind, namespace (empty for none) and name.

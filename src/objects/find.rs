@@ -63,7 +63,7 @@ impl<'a> Cluster<'a> {
     /// As [`Cluster::select`].
     pub fn find(&self, query: &Query) -> Result<Found<'a>> {
         let selection = self.select(query)?;
-        let (objects, missing) = selection.arrange(self.view.range(query.range()), |kv| kv.key);
+        let (objects, missing) = selection.arrange(self.view.par_range(query.range()), |kv| kv.key);
         let named = |name: &Name| (name.kind.clone(), name.name.clone());
         let mut missing: Vec<_> = missing.into_iter().map(named).collect();
         let key = query.range().one().filter(|_| objects.is_empty());

@@ -38,6 +38,16 @@ impl Kind {
             _ => None,
         }
     }
+
+    /// The variables of the environment that most users give the credentials in.
+    pub(super) fn credentials(self) -> &'static [&'static str] {
+        match self {
+            Self::S3 => &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"],
+            Self::Google => &["GOOGLE_APPLICATION_CREDENTIALS"],
+            Self::Azure => &["AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_ACCOUNT_KEY"],
+            Self::Web => &[],
+        }
+    }
 }
 
 /// A URL, taken apart. Only that of a web server is percent-encoded; the others are as the clouds' own tools take them.

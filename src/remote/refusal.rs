@@ -1,7 +1,8 @@
 //! Errors of a store in our words.
 
-use std::io;
+use std::{env, io};
 
+use super::place::Kind;
 use crate::Error;
 
 /// The most characters of a server's answer that are shown.
@@ -13,12 +14,24 @@ pub(super) fn refusal(name: &str, doing: &'static str, error: &object_store::Err
     let (kind, what) = match error {
         E::NotFound { .. } => (io::ErrorKind::NotFound, "there is no such object".to_owned()),
         E::PermissionDenied { .. } | E::Unauthenticated { .. } => {
-            let what = format!("the store refuses it ({}): are the credentials right?", reason(error));
-            (io::ErrorKind::PermissionDenied, what)
+            let ask = not_set(name).unwrap_or_else(|| "are the credentials right?".to_owned());
+            (io::ErrorKind::PermissionDenied, format!("the store refuses it ({}): {ask}", reason(error)))
         }
-        _ => (io::ErrorKind::Other, reason(error)),
+        _ => {
+            let not_set = not_set(name).map_or_else(String::new, |names| format!(" ({names})"));
+            (io::ErrorKind::Other, format!("{}{not_set}", reason(error)))
+        }
     };
     Error::io(name, doing, io::Error::new(kind, what))
+}
+
+/// A sentence that names the variables of the environment which have the store's credentials and are not set. Without
+/// them the machine's metadata service is asked, and its error does not say why it was.
+fn not_set(name: &str) -> Option<String> {
+    let variables = Kind::of(name.split_once("://")?.0)?.credentials();
+    let absent: Vec<_> = variables.iter().filter(|variable| env::var_os(variable).is_none()).copied().collect();
+    let verb = if absent.len() == 1 { "is" } else { "are" };
+    (!absent.is_empty()).then(|| format!("{} {verb} not set", absent.join(" and ")))
 }
 
 /// The innermost reason: S3's code where the answer has one.

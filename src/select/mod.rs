@@ -15,6 +15,8 @@ pub use labels::LabelSelector;
 pub(crate) use quantity::Quantity;
 pub use sort::{SortBy, SortKey};
 
+use rayon::prelude::*;
+
 use crate::{
     Error, Result,
     bytes::shell,
@@ -129,14 +131,17 @@ impl Selection {
     /// The indexes of the object under `key` among the names, or among the kinds where there are no names.
     #[must_use]
     pub fn places(&self, key: &[u8]) -> Vec<usize> {
-        let parsed = Key::new(key);
-        let everything = self.kinds.is_empty() && self.namespace.is_none();
-        if self.range.as_ref().is_some_and(|range| !range.contains(key))
-            || !everything && !parsed.object().is_some_and(|object| self.is_within(object))
-        {
+        if self.range.as_ref().is_some_and(|range| !range.contains(key)) {
             return Vec::new();
         }
-        let Some(object) = parsed.object().filter(|_| !self.kinds.is_empty()) else { return vec![0] };
+        if self.kinds.is_empty() && self.namespace.is_none() {
+            return vec![0];
+        }
+        let parsed = Key::new(key);
+        let Some(object) = parsed.object().filter(|object| self.is_within(object)) else { return Vec::new() };
+        if self.kinds.is_empty() {
+            return vec![0];
+        }
         let group = object.group.as_deref().unwrap_or_default();
         let kind = self.kinds.iter().position(|kind| kind.group == group && kind.plural == object.resource);
         let Some(kind) = kind else { return Vec::new() };
@@ -159,15 +164,13 @@ impl Selection {
     /// Filters things by the selection, sorted into the requested order, or else in their own; and returns the names
     /// that none of them has.
     #[must_use]
-    pub fn arrange<'k, T: Copy>(
+    pub fn arrange<'k, T: Copy + Send>(
         &self,
-        things: impl IntoIterator<Item = T>,
-        key: impl Fn(&T) -> &'k [u8],
+        things: impl IntoParallelIterator<Item = T>,
+        key: impl Fn(&T) -> &'k [u8] + Sync,
     ) -> (Vec<T>, Vec<&Name>) {
-        let mut placed: Vec<(usize, T)> = Vec::new();
-        for thing in things {
-            placed.extend(self.places(key(&thing)).into_iter().map(|place| (place, thing)));
-        }
+        let places = |thing| self.places(key(&thing)).into_iter().map(move |place| (place, thing));
+        let mut placed: Vec<(usize, T)> = things.into_par_iter().flat_map_iter(places).collect();
         placed.sort_by_key(|(place, _)| *place);
         let is_there = |at: usize| placed.binary_search_by_key(&at, |(place, _)| *place).is_ok();
         let missing = self.names.iter().enumerate().filter(|(at, _)| !is_there(*at)).map(|(_, name)| name).collect();

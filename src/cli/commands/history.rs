@@ -126,7 +126,7 @@ impl History {
             return Err(Error::not_found(printable(what)).hinted(hint).into());
         }
         let mut exit = Exit::Good;
-        let (_, missing) = selection.arrange(found.keys().copied(), |key| key);
+        let (_, missing) = selection.arrange(found.keys().copied().collect::<Vec<_>>(), |key| key);
         for missing in missing {
             let name = printable(missing.name.clone());
             let hint = backups.last().and_then(|of| near(&query, &missing.kind, &missing.name, of));

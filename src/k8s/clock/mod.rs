@@ -17,12 +17,14 @@ mod points;
 mod run;
 mod text;
 
-use std::borrow::Borrow;
+use std::{borrow::Borrow, hash::BuildHasher as _};
+
+use hashbrown::DefaultHashBuilder;
 
 pub use self::points::Unsure;
 
 use self::{
-    points::{Point, Times, points},
+    points::{Hashed, Point, Times, points},
     run::Leases,
 };
 use super::{meta::Moment, seal::Ring};
@@ -66,19 +68,20 @@ impl Clock {
     /// as few as possible.
     #[must_use]
     pub fn of(snapshot: &Snapshot<'_>, ring: &Ring) -> Self {
+        let hasher = DefaultHashBuilder::default();
         let scan = snapshot.keyspace.scan(
             &snapshot.fresh_walk(),
             || (),
             Vec::new,
             |(), _, _| {},
-            |(), times, record| times.extend(Times::of(record, ring)),
+            |(), times, record| times.extend(Times::of(record, ring).map(|times| (hasher.hash_one(times.key), times))),
         );
-        let mut parts: Vec<Vec<Times<'_>>> = scan.parts;
+        let mut parts: Vec<Vec<Hashed<'_>>> = scan.parts;
         if snapshot.keyspace.earlier_from.is_some() {
             parts = vec![parts.concat()];
-            parts.iter_mut().for_each(|times| times.sort_by_key(|times| times.revision));
+            parts.iter_mut().for_each(|part| part.sort_by_key(|(_, times)| times.revision));
         }
-        Self::from_times(parts.into_iter().flatten())
+        Self::from_parts(&parts)
     }
 
     /// The clock of a few records, in order of their revisions.
@@ -101,8 +104,14 @@ impl Clock {
     }
 
     fn from_times<'a>(times: impl Iterator<Item = Times<'a>>) -> Self {
+        let hasher = DefaultHashBuilder::default();
+        Self::from_parts(&[times.map(|times| (hasher.hash_one(times.key), times)).collect()])
+    }
+
+    fn from_parts(parts: &[Vec<Hashed<'_>>]) -> Self {
         let mut leases = Leases::default();
-        let points = run::consistent(points(times.inspect(|times| leases.add(times))));
+        parts.iter().flatten().for_each(|(_, times)| leases.add(times));
+        let points = run::consistent(points(parts));
         let (mut rising, mut before): (Vec<Point<'_>>, _) = (Vec::new(), Vec::new());
         for point in points {
             before.extend(upper_bounds(&point));

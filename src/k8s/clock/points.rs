@@ -1,6 +1,7 @@
 //! Bounds on a record's revision by the times in it.
 
-use hashbrown::HashMap;
+use hashbrown::{HashTable, hash_table::Entry};
+use rayon::prelude::*;
 
 use crate::{
     etcd::Record,
@@ -87,15 +88,35 @@ pub(super) struct Point<'a> {
     pub(super) is_holders: bool,
 }
 
-/// The points of records, in order of their revisions. A record with the times of its previous version has none.
-pub(super) fn points<'a>(times: impl Iterator<Item = Times<'a>>) -> Vec<Point<'a>> {
-    let mut known: HashMap<&[u8], Times<'a>> = HashMap::new();
-    times
-        .filter_map(|times| {
-            let last = known.insert(times.key, times);
-            point(&times, last.filter(|last| last.create_revision == times.create_revision).as_ref())
-        })
-        .collect()
+/// Times, and a hash of their key.
+pub(super) type Hashed<'a> = (u64, Times<'a>);
+
+/// The points of records, in order of their revisions, in which `parts` hold the records' times. A record with the times
+/// of its previous version has none.
+pub(super) fn points<'a>(parts: &[Vec<Hashed<'a>>]) -> Vec<Point<'a>> {
+    // Each core takes some of the keys.
+    let shards = rayon::current_num_threads() as u64;
+    let of_shard = |shard: u64| {
+        let (mut known, mut points): (HashTable<&Hashed<'a>>, _) = (HashTable::new(), Vec::new());
+        for (at, hashed) in parts.iter().flatten().enumerate().filter(|(_, (hash, _))| hash % shards == shard) {
+            let (hash, times) = hashed;
+            let is_of = |(other, last): &&Hashed<'a>| other == hash && last.key == times.key;
+            let last = match known.entry(*hash, is_of, |(hash, _)| *hash) {
+                Entry::Occupied(mut known) => Some(&std::mem::replace(known.get_mut(), hashed).1),
+                Entry::Vacant(place) => {
+                    place.insert(hashed);
+                    None
+                }
+            };
+            let last = last.filter(|last| last.create_revision == times.create_revision);
+            points.extend(point(times, last).map(|point| (at, point)));
+        }
+        points
+    };
+    let mut points: Vec<_> = (0..shards).into_par_iter().flat_map_iter(of_shard).collect();
+    // merges the shards: in each, the places rise
+    points.sort_by_key(|(at, _)| *at);
+    points.into_iter().map(|(_, point)| point).collect()
 }
 
 fn point<'a>(times: &Times<'a>, last: Option<&Times<'a>>) -> Option<Point<'a>> {

@@ -1,6 +1,6 @@
 //! Selection of the times that are used where they contradict each other.
 
-use std::collections::HashMap;
+use hashbrown::HashMap;
 
 use super::points::{Point, Times, Unsure};
 
@@ -19,13 +19,19 @@ pub(super) fn consistent(points: Vec<Point<'_>>) -> Vec<Point<'_>> {
         let (_, all) = kept.entry(point.key).or_default();
         *all = all.saturating_add(1);
     }
-    for point in longest_run(&new).iter().filter_map(|at| new.get(*at)) {
-        let (kept, _) = kept.entry(point.key).or_default();
-        *kept = kept.saturating_add(1);
+    let mut run = longest_run(&new);
+    for point in run.iter().filter_map(|at| new.get(*at)) {
+        if let Some((kept, _)) = kept.get_mut(point.key) {
+            *kept = kept.saturating_add(1);
+        }
     }
     let most = |point: &Point<'_>| kept.get(point.key).is_some_and(|(kept, all)| kept.saturating_mul(2) > *all);
+    let all = new.len();
     new.retain(|point| !point.is_holders || most(point));
-    let mut run: Vec<_> = longest_run(&new).into_iter().filter_map(|at| new.get(at).copied()).collect();
+    if new.len() < all {
+        run = longest_run(&new);
+    }
+    let mut run: Vec<_> = run.into_iter().filter_map(|at| new.get(at).copied()).collect();
     others.retain(|point| {
         let next = run.get(run.partition_point(|of| of.revision < point.revision));
         next.is_none_or(|next| point.at.seconds <= next.at.seconds)
@@ -83,7 +89,9 @@ fn longest_run(points: &[Point<'_>]) -> Vec<usize> {
     // most times are whole seconds: within one, their order is not known
     let time = |at: usize| points.get(at).map(|point| point.at.seconds);
     for (at, point) in points.iter().enumerate() {
-        let length = ends.partition_point(|end| time(*end) <= Some(point.at.seconds));
+        let fits = |end: &usize| time(*end) <= Some(point.at.seconds);
+        // nearly always after the last one
+        let length = if ends.last().is_none_or(fits) { ends.len() } else { ends.partition_point(fits) };
         before.push(length.checked_sub(1).and_then(|shorter| ends.get(shorter).copied()));
         match ends.get_mut(length) {
             Some(end) => *end = at,
