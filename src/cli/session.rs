@@ -437,8 +437,9 @@ const SHOWN: usize = 10;
 
 /// Prints the findings of a command other than `verify`.
 fn print_findings(name: &str, findings: &Findings) -> Exit {
-    let worth = findings.list().iter().filter(|finding| finding.severity > Severity::Info);
-    for finding in worth.take(SHOWN) {
+    let of = |severity| findings.list().iter().filter(move |finding| finding.severity == severity);
+    // An error may come after many warnings.
+    for finding in of(Severity::Error).chain(of(Severity::Warning)).take(SHOWN) {
         say!("{}: {name}: {finding}", finding.severity);
     }
     let all = findings.count(Severity::Error).saturating_add(findings.count(Severity::Warning));

@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::{Revision, State};
+use super::{Revision, State, stored::missing_bucket};
 use crate::{
     Code, Error, Finding, Findings, Result,
     bolt::{Branch, Bucket, Child, Db, Item, Kind, Leaf, Page, PageHeader, PageId, Root},
@@ -65,32 +65,31 @@ impl Glance {
         let root = Root::Page(db.meta().root);
 
         let buckets = pages.leaf(root, |children| last_up_to(children, b"key"))?;
+        let no_bucket = |name| damaged(ranges, missing_bucket(name));
+        let key = buckets.bucket(ranges, b"key")?.ok_or_else(|| no_bucket("key"))?;
         let mut revision = 0;
-        if let Some(key) = buckets.bucket(ranges, b"key")? {
-            let leaf = pages.leaf(key.root, |children| children.last().map(|child| child.page))?;
-            leaf.items(ranges, |items| {
-                if let Some(last) = items.last() {
-                    let wrong = |what| Finding::error(Code::RevisionKey, what).at(last.offset).key(last.key);
-                    revision = Revision::from_bucket_key(last.key).map_err(wrong)?.0.main;
-                }
-                Ok(())
-            })?;
-        }
+        let leaf = pages.leaf(key.root, |children| children.last().map(|child| child.page))?;
+        leaf.items(ranges, |items| {
+            if let Some(last) = items.last() {
+                let wrong = |what| Finding::error(Code::RevisionKey, what).at(last.offset).key(last.key);
+                revision = Revision::from_bucket_key(last.key).map_err(wrong)?.0.main;
+            }
+            Ok(())
+        })?;
         // One leaf has all buckets, unless their inline pages are large.
         let others = match buckets.bucket(ranges, b"meta")? {
             Some(_) => None,
             None => Some(pages.leaf(root, |children| last_up_to(children, b"meta"))?),
         };
         let mut state = State::default();
-        if let Some(meta) = others.as_ref().unwrap_or(&buckets).bucket(ranges, b"meta")? {
-            // It is one leaf in every etcd.
-            let leaf = pages.leaf(meta.root, |children| children.first().map(|child| child.page))?;
-            leaf.items(ranges, |items| {
-                let items: Vec<_> = items.iter().map(|item| (item.key.to_vec(), item.value.to_vec())).collect();
-                state = std::mem::take(&mut state).with_bucket("meta", &items);
-                Ok(())
-            })?;
-        }
+        let meta = others.as_ref().unwrap_or(&buckets).bucket(ranges, b"meta")?.ok_or_else(|| no_bucket("meta"))?;
+        // It is one leaf in every etcd.
+        let leaf = pages.leaf(meta.root, |children| children.first().map(|child| child.page))?;
+        leaf.items(ranges, |items| {
+            let items: Vec<_> = items.iter().map(|item| (item.key.to_vec(), item.value.to_vec())).collect();
+            state = std::mem::take(&mut state).with_bucket("meta", &items);
+            Ok(())
+        })?;
         let meta = state.meta;
         Ok(Self {
             path: ranges.name().to_owned(),

@@ -71,6 +71,7 @@ pub use options::{Compact, Load, Uncommitted};
 pub use range::Range;
 pub use record::{KeyValue, Record, tombstone};
 pub use replay::Replayed;
+pub(crate) use replay::read_log;
 pub use request::Request;
 pub use retrace::Retraced;
 pub use revision::Revision;

@@ -4,11 +4,29 @@ use super::{
     Depth, Record, State,
     state::{Lease, Member},
 };
-use crate::{Finding, bolt::Item};
+use crate::{Code, Finding, bolt::Item};
 
 /// The buckets that every etcd makes when it starts.
 pub const BUCKETS: [&str; 10] =
     ["alarm", "auth", "authRoles", "authUsers", "cluster", "key", "lease", "members", "members_removed", "meta"];
+
+/// Findings about the buckets that are not among `names`.
+pub(super) fn missing_buckets<'n>(names: impl Iterator<Item = &'n [u8]> + Clone) -> Vec<Finding> {
+    let is_missing = |bucket: &&str| names.clone().all(|name| name != bucket.as_bytes());
+    if is_missing(&"key") {
+        return vec![missing_bucket("key")];
+    }
+    BUCKETS.into_iter().filter(is_missing).map(missing_bucket).collect()
+}
+
+/// The finding about a bucket that is not there.
+pub(super) fn missing_bucket(bucket: &str) -> Finding {
+    if bucket == "key" {
+        let finding = Finding::error(Code::BucketMissing, "there is no bucket `key`: this is not an etcd backend");
+        return finding.hint("it may be a bbolt file of another program; `etcdsnap` reads only etcd's");
+    }
+    Finding::error(Code::BucketMissing, format!("there is no bucket `{bucket}`, which every etcd makes"))
+}
 
 /// An item of one of etcd's buckets, decoded.
 #[derive(Debug)]

@@ -5,12 +5,8 @@ use serde::Serialize;
 use super::root::RootOf;
 use crate::{
     bolt::carve::Carve,
-    etcd::{Revision, State, rewrite::Items},
+    etcd::{BUCKETS, Revision, State, rewrite::Items},
 };
-
-/// The small buckets that every etcd has.
-pub(super) const SMALL: [&str; 9] =
-    ["alarm", "auth", "authRoles", "authUsers", "cluster", "lease", "members", "members_removed", "meta"];
 
 /// Where a bucket comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -64,7 +60,7 @@ pub(super) fn small_buckets(carve: &Carve<'_>, roots: &[RootOf<'_>]) -> Vec<Smal
             items: Items::new(),
         })
     };
-    SMALL.map(found).into()
+    BUCKETS.into_iter().filter(|name| *name != "key").map(found).collect()
 }
 
 /// The last compaction that the bucket `meta` among `buckets` names; -1 for none.

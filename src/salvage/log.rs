@@ -14,9 +14,9 @@ use serde::Serialize;
 use super::{entry::Entry, judge::Verdict, root::RootOf, salvaged::Salvage};
 use crate::{
     Error, Findings, Result,
-    etcd::{Load, Overlap, Snapshot, State, Uncommitted, rewrite::Changes},
+    etcd::{Load, Overlap, Snapshot, State, Uncommitted, read_log, rewrite::Changes},
     source::Source,
-    wal::{Log, Segment},
+    wal::Log,
 };
 
 /// Keys that the log wrote, and whether it deleted them in the end.
@@ -37,7 +37,7 @@ pub struct FromLog {
     pub index: u64,
     /// How many entries were applied.
     pub applied: u64,
-    /// How many entries were not: they are past the last commit, or cannot be reached.
+    /// How many entries were not: they are past the last commit, or entries before them are missing.
     pub left: u64,
     /// Records that they wrote.
     pub records: u64,
@@ -47,11 +47,10 @@ pub struct FromLog {
     pub newer: u64,
 }
 
-/// The log of `source`.
-pub(super) fn log(source: &Source) -> Option<Log<'_>> {
-    let segments: Vec<_> = source.wal().iter().map(Segment::from).collect();
-    // The check of the result reports what is wrong with it.
-    (!segments.is_empty()).then(|| Log::read(&segments, &mut Findings::default()))
+/// The log of `source`, and what is wrong with it.
+pub(super) fn log(source: &Source) -> Option<(Log<'_>, Findings)> {
+    let mut findings = Findings::default();
+    (!source.wal().is_empty()).then(|| (read_log(source, &mut findings), findings))
 }
 
 /// Whether the log is added, or why not.
@@ -69,8 +68,18 @@ const EMPTY: &str = "it has no entries";
 const NO_STATE: &str = "no root bucket that was found holds a state from which the log continues";
 const NO_PAIR: &str = "no root bucket that was found fits its entries: the root names an old tree, or the log is of another member or cluster";
 
-/// Goes back to the state that `log` continues from.
-pub(super) fn rebase(salvage: &mut Salvage<'_>, log: &Log<'_>) -> Fit {
+/// Goes back to the state that `log` continues from. Where entries of it are lost, nothing is proved any more.
+pub(super) fn rebase(salvage: &mut Salvage<'_>, (log, findings): &(Log<'_>, Findings)) -> Fit {
+    salvage.log_is_lost = findings.damaged();
+    let fit = fit(salvage, log);
+    salvage.log_is_lost |= matches!(fit, Fit::No(NO_STATE | NO_PAIR));
+    if salvage.log_is_lost && fit != Fit::Continues {
+        salvage.settle(None);
+    }
+    fit
+}
+
+fn fit(salvage: &mut Salvage<'_>, log: &Log<'_>) -> Fit {
     let (Some(first), Some(last)) = (log.entries().first(), log.entries().last()) else { return Fit::No(EMPTY) };
     let continues = |index: u64| first.index <= index.saturating_add(1) && index < last.index;
     let whole = first.index == 1 && log.snapshots().iter().any(|snapshot| snapshot.index == 0);
@@ -152,17 +161,17 @@ fn contradicted(roots: &[RootOf<'_>]) -> Vec<bool> {
 }
 
 /// Applies the log of `source` to the db in `file`, which is at `path` and holds the state of `salvage`. Returns what it
-/// added, the last revision, and the keys that it wrote, with whether it deleted them.
+/// added, the last revision, the keys that it wrote, with whether it deleted them, and what is wrong with the log.
 pub(super) fn apply(
     source: &Source,
     salvage: &Salvage<'_>,
     uncommitted: Option<Uncommitted>,
     (file, path): (&File, &Path),
-) -> Result<(FromLog, i64, Keys)> {
+) -> Result<(FromLog, i64, Keys, Findings)> {
     let staged = source.copy(file.try_clone().map_err(crate::publish::fault(path, "open"))?)?;
     let damaged = |finding| source.damaged(finding);
     if source.log_name().is_some()
-        && let (false, Some(log)) = (salvage.roots.is_empty(), log(source))
+        && let (false, Some((log, _))) = (salvage.roots.is_empty(), log(source))
     {
         Snapshot::open(staged.db().image()).map_err(damaged)?.check_log_match(source, &log)?;
     }
@@ -176,7 +185,8 @@ pub(super) fn apply(
     let mut written = HashMap::new();
     let mut from_log =
         FromLog { from: replayed.from, index: replayed.index, applied: replayed.applied, ..FromLog::default() };
-    from_log.left = replayed.unapplied.count().saturating_sub(replayed.applied);
+    let left = replayed.unapplied.count().saturating_sub(replayed.applied);
+    from_log.left = left.saturating_add(replayed.unapplied.after_gap);
     let mut beyond = salvage.beyond.iter().peekable();
     for record in snapshot.keyspace.log_records.records() {
         from_log.records = from_log.records.saturating_add(1);
@@ -193,7 +203,8 @@ pub(super) fn apply(
     let log_records = snapshot.keyspace.log_records;
     let changes = Changes { buckets, log_records, ..Changes::default() };
     changes.write_over(&snapshot, file).map_err(|error| error.error(source.name(), path))?;
-    Ok((from_log, head, written))
+    // The db is the one that was just written.
+    Ok((from_log, head, written, snapshot.findings))
 }
 
 /// How many keys are proved, likely and conflicting when those that the log wrote are `written`.

@@ -35,7 +35,7 @@ pub use buckets::{From, Small};
 pub use entry::Entry;
 pub use judge::{Gap, Horizon, Judged, Rule, Verdict, judge};
 pub use log::FromLog;
-pub use report::{Report, Saved};
+pub use report::{Report, Saved, Trailer};
 pub use root::RootOf;
 pub use row::Row;
 pub use salvaged::{Options, Other, Salvage};

@@ -13,8 +13,8 @@ use super::{
 };
 use crate::{error::Next, k8s::Key};
 
-/// The most gaps and kinds that a report lists.
-const LISTED: usize = 100;
+/// The most gaps, kinds and findings that a report lists.
+pub(super) const LISTED: usize = 100;
 
 /// The report.
 #[derive(Debug, Clone, Serialize)]
@@ -28,9 +28,13 @@ pub struct Report {
     pub base: i64,
     /// Whether every live key is proved, every small bucket is whole, nothing is missing, and the trailer does not differ.
     pub complete: bool,
-    /// Whether the SHA-256 of the file is not the one in its trailer. Where nothing else shows damage, a byte of any value
-    /// may be wrong.
+    /// The trailer. Where it differs or is absent, nothing shows whether a byte of a value is wrong.
+    pub trailer: Trailer,
+    /// Whether it differs.
     pub trailer_differs: bool,
+    /// The doubts that are recorded about the input.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub doubts: Vec<String>,
     /// Other dbs that are in the file, or other pieces of the same, the first hundred: none of them is read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub others: Vec<Other>,
@@ -53,11 +57,26 @@ pub struct Report {
     /// Why a log that is there is not added.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log_left_out: Option<&'static str>,
+    /// What is damaged in the log, the first hundred: entries of it may be lost.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub log_damage: Vec<String>,
     /// The file that was written.
     pub written: Option<Saved>,
     /// The commands that come next.
     #[serde(flatten)]
     pub next: Next,
+}
+
+/// The SHA-256 that `snapshot save` appends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Trailer {
+    /// It is that of the file.
+    Matches,
+    /// It is another one.
+    Differs,
+    /// There is none, as in each db in use.
+    Absent,
 }
 
 /// The file that was written.
@@ -182,12 +201,25 @@ impl BucketFrom {
         Self { name, from: *from, page: *page, items: items.len(), partial: *partial }
     }
 
-    /// Whether it holds all that it held last: it is of the tree, or the tree has none. Each etcd writes `meta`.
-    fn is_whole(&self) -> bool {
-        match self.from {
-            From::Tree => !self.partial,
-            From::Page => false,
-            From::Made => self.name != "meta",
+    /// Whether it holds all that it held last. Each etcd makes each of them.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.from == From::Tree && !self.partial
+    }
+
+    /// Where it comes from, in words.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        match (self.from, self.page) {
+            (From::Made, _) if self.name == "meta" => {
+                "nothing usable was found: it is written with a compaction alone".to_owned()
+            }
+            (From::Made, _) => "nothing of it was found: it is written empty".to_owned(),
+            (from, page) => {
+                let old = if from == From::Page { ", which may be an older state" } else { "" };
+                let part = if self.partial { ", not all of it" } else { "" };
+                format!("from page {}{old}{part}", page.unwrap_or(0))
+            }
         }
     }
 }
@@ -265,7 +297,9 @@ impl Report {
             complete: salvage.is_complete()
                 && buckets.iter().all(BucketFrom::is_whole)
                 && log.is_none_or(|(log, _)| log.left | log.differ | log.newer == 0),
+            trailer: if salvage.trailer.is_some() { Trailer::Matches } else { Trailer::Absent },
             trailer_differs: false,
+            doubts: Vec::new(),
             others: salvage.others.iter().take(LISTED).copied().collect(),
             pages: PagesRead {
                 total: pages.end.saturating_sub(pages.start),
@@ -309,6 +343,7 @@ impl Report {
             buckets,
             log: log.map(|(log, _)| log),
             log_left_out: None,
+            log_damage: Vec::new(),
             written: None,
             next: Next::default(),
         }

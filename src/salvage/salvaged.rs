@@ -93,12 +93,16 @@ pub struct Salvage<'a> {
     pub others: Vec<Other>,
     /// The judgement.
     pub judged: Judged,
+    /// Whether entries of the log are lost, or not added: then later revisions than all that were found may be missing.
+    pub(super) log_is_lost: bool,
     /// The trailer, which shows that the end is not lost.
-    trailer: Option<[u8; 32]>,
+    pub(super) trailer: Option<[u8; 32]>,
     /// The file.
     source: &'a Source,
     /// Where another thread leaves its sum.
     sum: Option<&'a Sum>,
+    /// Its sum, where no other thread computes it.
+    own_sum: Sum,
 }
 
 /// The SHA-256 of what is before the trailer of a file; nothing where that cannot be read.
@@ -110,7 +114,6 @@ impl<'a> Salvage<'a> {
     #[must_use]
     pub(super) fn of(source: &'a Source, options: &Options, sum: Option<&'a Sum>) -> Self {
         let bytes = source.db().image();
-        let trailer = source.db().trailer().filter(|_| !options.scan);
         let Options { page_size, scan } = *options;
         let mut found = Carve::find_all(bytes, page_size, scan);
         let unread = found.split_off(found.len().min(MOST_FILES));
@@ -133,6 +136,8 @@ impl<'a> Salvage<'a> {
             Some(first) => first,
             None => read((Carve::new(bytes, page_size), None)),
         };
+        // A db somewhere in the file is not the one that has the trailer.
+        let trailer = source.db().trailer().filter(|_| !scan || (carve.base() == 0 && others.is_empty()));
         let head = roots.iter().find(|root| root.of_meta).map(|root| root.head);
         let head = head.flatten().or_else(|| roots.iter().filter_map(|root| root.head).max());
         let far = set.drop_far(head.map_or(0, |head| head.main));
@@ -148,16 +153,18 @@ impl<'a> Salvage<'a> {
             far,
             others,
             judged,
+            log_is_lost: false,
             trailer,
             source,
             sum,
+            own_sum: Sum::new(),
         };
         salvage.settle(None);
         salvage
     }
 
     /// Proves and judges the records; with `head`, those up to there, which a log continues.
-    fn settle(&mut self, head: Option<i64>) {
+    pub(super) fn settle(&mut self, head: Option<i64>) {
         let Self { carve, set, .. } = self;
         if let Some(head) = head {
             let at = set.entries.partition_point(|entry| entry.revision.main <= head);
@@ -196,7 +203,7 @@ impl<'a> Salvage<'a> {
             Some(_) => {
                 let known = self.horizon(false);
                 let finished = known.finished.or(self.roots.is_empty().then_some(-1));
-                Horizon { finished, closed: true, unfinished: false, mixed: false, ..known }
+                Horizon { finished, closed: !self.log_is_lost, unfinished: false, mixed: false, ..known }
             }
         };
         self.judged = judge(&self.set.entries, self.set.keys, &self.horizon);
@@ -230,7 +237,10 @@ impl<'a> Salvage<'a> {
             finished: root.has_meta.then(|| main(root.finished)),
             scheduled: main(root.scheduled),
             begins: walked.begins && self.latest,
-            closed: self.latest && walked.head == Some(last) && (root.of_meta || self.is_accounted_for()),
+            closed: self.latest
+                && walked.head == Some(last)
+                && (root.of_meta || self.is_accounted_for())
+                && !self.log_is_lost,
             // A snapshot was copied by one transaction of bbolt.
             unfinished: self.trailer.is_none() && may_lack_its_end(&set.entries),
             mixed: newer || replaced || self.far > 0 || !self.others.is_empty() || (root.of_meta && !self.latest),
@@ -254,12 +264,17 @@ impl<'a> Salvage<'a> {
             || judged.missing_below > 0
             || !self.has_all_pages()
             || set.entries.iter().any(is_hit);
+        !damaged && !self.trailer_differs()
+    }
+
+    /// Whether the SHA-256 is not the one in the trailer. Reads the whole file, where nobody else does.
+    #[must_use]
+    pub fn trailer_differs(&self) -> bool {
         let sum = || match self.sum {
             Some(sum) => *sum.wait(),
-            None => self.source.db().digests(|_| ()).ok().map(|digests| digests.image),
+            None => *self.own_sum.get_or_init(|| self.source.db().digests(|_| ()).ok().map(|digests| digests.image)),
         };
-        let matches = |trailer| sum() == Some(trailer);
-        !damaged && self.trailer.is_none_or(matches)
+        self.trailer.is_some_and(|trailer| sum() != Some(trailer))
     }
 
     /// Whether no page is lost that could hold something.

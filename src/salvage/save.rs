@@ -14,15 +14,15 @@ use super::{
     entry::Entry,
     judge::Verdict,
     log::{self, Fit},
-    report::{BucketFrom, Report, Saved},
+    report::{BucketFrom, LISTED, Report, Saved, Trailer},
     salvaged::{Options, Other, Salvage, Sum},
 };
 use crate::{
-    Error, Result,
+    Error, Findings, Result,
     bolt::{Db, Tree},
     bytes::{counted, counted_are},
     document::{SCHEMA_VERSION, TOOL},
-    error::Call,
+    error::{Call, Severity},
     etcd::{Snapshot, Uncommitted, rewrite::DbWriter},
     hash::{Sha256, hex},
     publish::{Doubt, Draft, Run, Watch, check_names, check_room, create, fault, real, settle_one},
@@ -91,6 +91,7 @@ pub fn save(source: &Source, job: &Job, watch: Watch<'_>) -> Result<Report> {
         let mut salvage = Salvage::of(source, &job.options, Some(&sum));
         let log = log::log(source);
         let fit = log.as_ref().map(|log| log::rebase(&mut salvage, log));
+        let log_findings = log.as_ref().map(|(_, findings)| findings.clone()).unwrap_or_default();
         let log = log.filter(|_| fit == Some(Fit::Continues));
         if salvage.set.entries.is_empty() && log.is_none() {
             return Err(nothing(source, &job.options));
@@ -101,11 +102,15 @@ pub fn save(source: &Source, job: &Job, watch: Watch<'_>) -> Result<Report> {
         let path = draft.path();
         let (file, records) = write(&salvage, buckets, (job.only, log.is_some()), &path, stop)?;
         let added = log.map(|_| log::apply(source, &salvage, job.uncommitted, (&file, &path))).transpose()?;
-        let head = added.as_ref().map_or(salvage.head(), |(_, head, _)| *head);
+        let head = added.as_ref().map_or(salvage.head(), |(_, head, ..)| *head);
         let more = added.as_ref().map_or(0, |(log, ..)| log.records);
         let saved = finish(&file, &path, records.saturating_add(more), head)?;
-        let added = added.as_ref().map(|(log, _, written)| (*log, written));
+        // It is read once more when it is applied.
+        let wrong = errors(added.as_ref().map_or(&log_findings, |(.., findings)| findings));
+        let added = added.as_ref().map(|(log, _, written, _)| (*log, written));
         let mut report = Report::new(source.name(), &salvage, from, added);
+        report.complete &= wrong.is_empty();
+        report.log_damage = wrong;
         if let Some(Fit::No(why)) = fit {
             (report.log_left_out, report.complete) = (Some(why), false);
         }
@@ -121,9 +126,11 @@ pub fn save(source: &Source, job: &Job, watch: Watch<'_>) -> Result<Report> {
     let digests = digests?;
     source.intact()?;
     watch.check()?;
-    let trailer = source.db().trailer().filter(|_| !job.options.scan);
-    report.trailer_differs = trailer.is_some_and(|trailer| trailer != digests.image);
-    report.complete &= !report.trailer_differs;
+    if report.trailer == Trailer::Matches && source.db().trailer() != Some(digests.image) {
+        (report.trailer, report.trailer_differs, report.complete) = (Trailer::Differs, true, false);
+    }
+    report.doubts = Doubt::about(source).map(|doubt| doubt.what).collect();
+    report.complete &= report.doubts.is_empty();
     saved.file = job.to.display().to_string();
     report.keys.written = saved.keys;
     let restore = Call::new("etcdsnap restore").arg(&job.to).args(["--data-dir", "DIR", "--member", "NAME"]);
@@ -135,6 +142,12 @@ pub fn save(source: &Source, job: &Job, watch: Watch<'_>) -> Result<Report> {
         saved.files = [to].into_iter().chain(beside).collect();
     }
     Ok(report)
+}
+
+/// The errors among `findings`, in words.
+fn errors(findings: &Findings) -> Vec<String> {
+    let errors = findings.list().iter().filter(|finding| finding.severity == Severity::Error);
+    errors.take(LISTED).map(ToString::to_string).collect()
 }
 
 /// Reads and judges the db of `source`.
@@ -232,53 +245,8 @@ fn finish(file: &File, path: &Path, records: u64, head: i64) -> Result<Saved> {
     Ok(Saved { file: String::new(), revision, compacted, keys, records, size, sha256, files: Vec::new() })
 }
 
-/// The file beside the result.
+/// The file beside the result. The gravest finding is the first: other commands print that one alone.
 fn doubt(report: &Report, job: &Job, sha256: &[u8; 32]) -> Doubt {
-    let keys = &report.keys;
-    let mut findings =
-        vec![format!("salvaged: {} proved, {} likely", counted_are(keys.proved, "key", ""), keys.likely)];
-    let lost = |what: String| format!("salvaged: {what}");
-    if report.trailer_differs {
-        findings.push(lost("the SHA-256 differs from the trailer: a byte of any value may be wrong".to_owned()));
-    }
-    match report.revisions.missing {
-        Some(0) => {}
-        Some(n) => findings.push(lost(format!("{} missing", counted_are(n, "revision", "")))),
-        None => findings.push(lost("it is not known how many revisions are missing".to_owned())),
-    }
-    if let Some(n) = report.revisions.missing_below.filter(|n| *n > 0) {
-        findings
-            .push(lost(format!("up to {} may be lost that did not change after the compaction", counted(n, "key"))));
-    }
-    for other in &report.others {
-        let Other { base, first_page, last_page, offset, .. } = *other;
-        findings.push(lost(match other.piece {
-            true => format!("pages {first_page} to {last_page}, at offset {offset}, are of another piece of the db, or of another db, and not read"),
-            false => format!("another db is in the file, at offset {base}"),
-        }));
-    }
-    if report.records.far > 0 {
-        let n = report.records.far;
-        findings.push(lost(format!("{} left out", counted_are(n, "record", " with a revision far above all others"))));
-    }
-    if report.revisions.open {
-        findings.push(lost("revisions after the last one may be missing".to_owned()));
-    }
-    if let Some(log) = report.log.filter(|log| log.left > 0) {
-        findings.push(lost(format!("{} left out", counted_are(log.left, "entry", " of the log"))));
-    }
-    if let Some(log) = report.log.filter(|log| log.newer > 0) {
-        findings.push(lost(format!("{} left out", counted_are(log.newer, "record", " newer than the log"))));
-    }
-    if let Some(why) = report.log_left_out {
-        findings.push(lost(format!("the log is not added: {why}")));
-    }
-    for bucket in report.buckets.iter().filter(|bucket| bucket.partial) {
-        findings.push(lost(format!("the bucket {} is not whole", bucket.name)));
-    }
-    if keys.conflicting > 0 {
-        findings.push(lost(format!("copies of {} differ", counted(keys.conflicting, "key"))));
-    }
     Doubt {
         schema_version: SCHEMA_VERSION,
         tool: TOOL.to_owned(),
@@ -286,8 +254,63 @@ fn doubt(report: &Report, job: &Job, sha256: &[u8; 32]) -> Doubt {
         source: report.source.clone(),
         sha256: hex(sha256),
         verdict: if report.complete { "doubtful" } else { "damaged" }.to_owned(),
-        findings,
+        findings: findings(report).into_iter().map(|what| format!("salvaged: {what}")).collect(),
         arguments: job.arguments.clone(),
         salvage: serde_json::to_value(report).ok(),
     }
+}
+
+fn findings(report: &Report) -> Vec<String> {
+    let keys = &report.keys;
+    let mut findings = Vec::new();
+    if report.trailer == Trailer::Differs {
+        findings.push("the SHA-256 differs from the trailer: a byte of any value may be wrong".to_owned());
+    }
+    findings.extend(report.doubts.iter().cloned());
+    if let Some(first) = report.log_damage.first() {
+        findings.push(format!("the log is damaged, so later changes may be lost: {first}"));
+    }
+    if let Some(log) = report.log.filter(|log| log.left > 0) {
+        findings.push(format!("{} left out", counted_are(log.left, "entry", " of the log")));
+    }
+    if let Some(log) = report.log.filter(|log| log.newer > 0) {
+        findings.push(format!("{} left out", counted_are(log.newer, "record", " newer than the log")));
+    }
+    if let Some(why) = report.log_left_out {
+        findings.push(format!("the log is not added: {why}"));
+    }
+    match report.revisions.missing {
+        Some(0) => {}
+        Some(n) => findings.push(format!("{} missing", counted_are(n, "revision", ""))),
+        None => findings.push("it is not known how many revisions are missing".to_owned()),
+    }
+    if let Some(n) = report.revisions.missing_below.filter(|n| *n > 0) {
+        findings.push(format!("up to {} may be lost that did not change after the compaction", counted(n, "key")));
+    }
+    for other in &report.others {
+        let Other { base, first_page, last_page, offset, .. } = *other;
+        findings.push(match other.piece {
+            true => format!("pages {first_page} to {last_page}, at offset {offset}, are of another piece of the db, or of another db, and not read"),
+            false => format!("another db is in the file, at offset {base}"),
+        });
+    }
+    if report.records.far > 0 {
+        let n = report.records.far;
+        findings.push(format!("{} left out", counted_are(n, "record", " with a revision far above all others")));
+    }
+    if report.revisions.open {
+        findings.push("revisions after the last one may be missing".to_owned());
+    }
+    for bucket in report.buckets.iter().filter(|bucket| !bucket.is_whole()) {
+        findings.push(format!("bucket {}: {}", bucket.name, bucket.in_words()));
+    }
+    if keys.conflicting > 0 {
+        findings.push(format!("copies of {} differ", counted(keys.conflicting, "key")));
+    }
+    let proved = counted_are(keys.proved, "key", "");
+    findings.push(format!("{proved} proved, {} likely, {} conflicting", keys.likely, keys.conflicting));
+    if report.trailer == Trailer::Absent {
+        findings.push("there is no SHA-256 trailer: a byte of any value may be wrong".to_owned());
+    }
+    findings
 }

@@ -1,6 +1,6 @@
 //! The result of `verify` for one file.
 
-use std::fmt;
+use std::{cmp::Reverse, fmt};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -183,8 +183,10 @@ impl Report {
     #[must_use]
     pub fn in_words(&self) -> String {
         let verdict = self.verdict().map_or("not read".to_owned(), |verdict| verdict.to_string());
-        let mut findings = self.findings.list().iter();
-        let why = match (findings.find(|finding| finding.severity > Severity::Info), &self.trailer) {
+        let findings = self.findings.list().iter().filter(|finding| finding.severity > Severity::Info);
+        // the gravest; among the warnings, what the file was made from
+        let rank = |finding: &&Finding| (Reverse(finding.severity), finding.code != Code::MadeInDoubt);
+        let why = match (findings.min_by_key(rank), &self.trailer) {
             (Some(finding), _) => format!("{}; ", finding.what),
             (None, Trailer::Matches) => "SHA-256 trailer matches, ".to_owned(),
             (None, _) => String::new(),

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use crate::{
     Code, Finding, Findings,
     etcd::{
-        BUCKETS, Snapshot, Survey,
+        Snapshot, Survey,
         boot::Minor,
         state::{Alarm, AlarmKind, Auth, State},
     },
@@ -26,19 +26,6 @@ fn alarm(alarm: &Alarm) -> Finding {
     };
     let what = format!("member {member:x} has raised the alarm {kind}: {means}; a restore keeps the alarm");
     Finding::warning(Code::Alarm, what).hint(hint)
-}
-
-fn missing_buckets(snapshot: &Snapshot<'_>, findings: &mut Findings) {
-    let is_missing = |bucket: &&str| snapshot.bucket_names().all(|name| name != bucket.as_bytes());
-    if is_missing(&"key") {
-        let finding = Finding::error(Code::BucketMissing, "there is no bucket `key`: this is not an etcd backend");
-        findings.push(finding.hint("it may be a bbolt file of another program; `etcdsnap` reads only etcd's"));
-        return;
-    }
-    for bucket in BUCKETS.iter().filter(|bucket| is_missing(bucket)) {
-        let what = format!("there is no bucket `{bucket}`, which every etcd makes");
-        findings.push(Finding::error(Code::BucketMissing, what));
-    }
 }
 
 /// Users and roles that etcd does not leave like this.
@@ -76,7 +63,6 @@ fn versions(state: &State, findings: &mut Findings) {
 pub(super) fn check(snapshot: &Snapshot<'_>, survey: &Survey<'_>, findings: &mut Findings) {
     let (state, keyspace) = (&snapshot.state, &snapshot.keyspace);
     if !survey.findings.damaged() {
-        missing_buckets(snapshot, findings);
         users(&state.auth, findings);
     }
     versions(state, findings);

@@ -43,7 +43,7 @@ use crate::{
 };
 
 /// The log of a data directory.
-pub(super) fn read_log<'a>(source: &'a Source, findings: &mut Findings) -> Log<'a> {
+pub(crate) fn read_log<'a>(source: &'a Source, findings: &mut Findings) -> Log<'a> {
     let segments: Vec<_> = source.wal().iter().map(Segment::from).collect();
     Log::read(&segments, findings)
 }

@@ -11,7 +11,7 @@ use etcdsnap::{
     select::Selection,
 };
 
-use super::format::Output;
+use super::{format::Output, text::UNPROVED};
 use crate::{
     args::{namespace, only_namespace},
     failure::{Exit, Failure},
@@ -111,6 +111,10 @@ impl Listing {
         session.intact(&source)?;
         if exit == Exit::Content {
             say!("note: there is no such record; without --key, --prefix and --verdict all records are listed");
+        }
+        if salvage.trailer_differs() {
+            say!("warning: the SHA-256 differs from the trailer, so {UNPROVED}");
+            return Ok(exit.max(Exit::Content));
         }
         Ok(exit)
     }

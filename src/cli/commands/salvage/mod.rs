@@ -30,9 +30,12 @@ use crate::{
 /// overwritten values are left out.
 ///
 /// A data directory is read with its log; --wal adds another log. Entries whose changes the db lost are applied again.
+/// Where the log is damaged, nothing is proved. A verdict is about revisions: only a SHA-256 trailer that matches shows
+/// that no byte of a value is wrong.
 ///
 /// FILE is a snapshot with a trailer. When something is missing, FILE holds only the last state of each key, and no
-/// older revisions. FILE.etcdsnap.json holds the report. `verify` and `restore` read it: they never call FILE good.
+/// older revisions. FILE.etcdsnap.json holds the report. `verify` and `restore` read it, and do not call FILE good, as
+/// long as it is beside FILE.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -45,8 +48,9 @@ Examples:
   etcdsnap salvage broken.db --list --prefix /registry/secrets/ -o ndjson
 
 Exit status: 0 every live key is proved and nothing is missing; 1 something is likely, conflicting
-or missing, a small bucket is not whole, or the SHA-256 differs from the trailer (FILE is there),
-or there is nothing to save; 2 wrong usage, or FILE exists; 3 could not be read or written")]
+or missing, a small bucket is not whole, the log is damaged, the SHA-256 differs from the trailer,
+or the input was made from a doubtful backup (FILE is there), or there is nothing to save; 2 wrong
+usage, or FILE exists; 3 could not be read or written")]
 pub(crate) struct Salvage {
     /// The broken db: a file, a data directory, or an archive that holds one, also a broken archive
     input: PathBuf,

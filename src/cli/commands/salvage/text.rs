@@ -4,13 +4,17 @@ use std::io::{self, Write};
 
 use etcdsnap::{
     bytes::{counted, counted_are},
-    salvage::{From, Other, Report},
+    salvage::{Other, Report, Trailer},
 };
 
 use crate::render;
 
 /// The most lines of one kind.
 const SHOWN: usize = 20;
+
+/// What is not proved without a trailer that matches.
+pub(super) const UNPROVED: &str =
+    "a byte of any value may be wrong; proved shows only that no later revision is missing";
 
 pub(super) fn report(out: &mut impl Write, report: &Report) -> io::Result<()> {
     let Report { pages, root, records, revisions, keys, .. } = report;
@@ -22,12 +26,16 @@ pub(super) fn report(out: &mut impl Write, report: &Report) -> io::Result<()> {
         report.page_size,
         if pages.leaves == 1 { "1 leaf".to_owned() } else { format!("{} leaves", pages.leaves) }
     )?;
-    if report.trailer_differs {
-        writeln!(
-            out,
-            "trailer: the SHA-256 differs, so a byte of any value may be wrong; proved shows only that no later revision \
-             is missing"
-        )?;
+    let trailer = match report.trailer {
+        Trailer::Matches => None,
+        Trailer::Differs => Some("the SHA-256 differs"),
+        Trailer::Absent => Some("absent"),
+    };
+    if let Some(trailer) = trailer {
+        writeln!(out, "trailer: {trailer}, so {UNPROVED}")?;
+    }
+    for doubt in &report.doubts {
+        writeln!(out, "doubt: {}", render::printable(doubt.clone()))?;
     }
     match root.page {
         None => writeln!(out, "root: none was found")?,
@@ -120,6 +128,10 @@ pub(super) fn report(out: &mut impl Write, report: &Report) -> io::Result<()> {
     if let Some(why) = report.log_left_out {
         writeln!(out, "log: not added: {why}")?;
     }
+    for wrong in report.log_damage.iter().take(SHOWN) {
+        writeln!(out, "log: damaged, later changes may be lost: {}", render::printable(wrong.clone()))?;
+    }
+    more(out, report.log_damage.len().saturating_sub(SHOWN))?;
     writeln!(
         out,
         "keys: {} proved, {} likely, {} conflicting, {} deleted",
@@ -137,18 +149,8 @@ pub(super) fn report(out: &mut impl Write, report: &Report) -> io::Result<()> {
         writeln!(out, "{}", render::printable(line))?;
     }
     more(out, report.kinds.len().saturating_sub(SHOWN))?;
-    for bucket in &report.buckets {
-        let from = match (bucket.from, bucket.page) {
-            (From::Tree, _) if !bucket.partial => continue,
-            (From::Made, _) if bucket.name == "meta" => {
-                "nothing usable was found: it is written with a compaction alone".to_owned()
-            }
-            (From::Made, _) => "nothing of it was found: it is written empty".to_owned(),
-            (_, page) => {
-                format!("from page {}{}", page.unwrap_or(0), if bucket.partial { ", not all of it" } else { "" })
-            }
-        };
-        writeln!(out, "bucket {}: {from}", bucket.name)?;
+    for bucket in report.buckets.iter().filter(|bucket| !bucket.is_whole()) {
+        writeln!(out, "bucket {}: {}", bucket.name, bucket.in_words())?;
     }
     if let Some(saved) = &report.written {
         let file = render::printable(saved.file.clone());
