@@ -77,12 +77,21 @@ fn open_folder(origin: Origin, pick: Option<&str>, options: &Options) -> Result<
     }
     let Origin { path, display: name } = &origin;
     let entries = datadir::names(path)?;
-    let is_backup = |entry: &&OsString| {
-        let inner = path.join(entry);
-        datadir::is_data_dir(&inner) || looks_like_backup(&inner)
-    };
     let names = |entries: &mut dyn Iterator<Item = &OsString>| entries.map(file_name).collect::<Vec<_>>();
-    let found = names(&mut entries.iter().filter(is_backup));
+    // One that cannot be read may be the backup that is meant.
+    let (mut found, mut unread) = (Vec::new(), None);
+    for entry in &entries {
+        let inner = path.join(entry);
+        match sniffed(&inner) {
+            Ok(kind) if kind.is_none_or(|kind| kind == Sniffed::Other) && !datadir::is_data_dir(&inner) => continue,
+            Ok(_) => {}
+            Err(error) => unread = unread.or_else(|| Some(Error::io(file_name(&inner), "open", error))),
+        }
+        found.push(file_name(entry));
+    }
+    if let (None, 0..=2, Some(error)) = (pick, found.len(), unread) {
+        return Err(error);
+    }
     let found = without_others(path, found, pick, options);
     let none = || match datadir::log_without_db(path).map(|segment| Part::open(&segment)) {
         Some(Ok(segment)) => foreign::without_db(name, segment.bytes()),
@@ -105,11 +114,6 @@ fn without_others(folder: &Path, found: Vec<String>, pick: Option<&str>, options
     };
     let one = pick.is_none() && containers.iter().all(|(_, path)| holds_none(path));
     if one { vec![(*backup).clone()] } else { found }
-}
-
-/// Whether the first bytes of a file are those of a backup or a container.
-fn looks_like_backup(path: &Path) -> bool {
-    sniffed(path).is_some_and(|sniffed| sniffed != Sniffed::Other)
 }
 
 /// A source whose layers are removed one by one.

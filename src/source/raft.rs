@@ -9,7 +9,7 @@ use super::{
     input::on_disk,
     locator::{Locator, Origin},
     pick::{named, pick_one},
-    sniff::{HEAD, Sniffed, is_container, sniff},
+    sniff::{HEAD, Sniffed, is_container, sniff, sniffed},
     stdin, unpack, url,
 };
 use crate::{Code, Error, Finding, Result, bytes::file_name};
@@ -93,7 +93,9 @@ impl RaftFiles {
             return Self::open(named, kind, options);
         }
         let inner = entries.iter().map(|name| (file_name(name), named.join(name)));
-        let found: Vec<_> = inner.filter(|(_, path)| has_folder(path) || is_container(path)).collect();
+        // One that cannot be read may be the one that is meant.
+        let may_be_one = |path: &Path| has_folder(path) || is_container(path) || sniffed(path).is_err();
+        let found: Vec<_> = inner.filter(|(_, path)| may_be_one(path)).collect();
         let names: Vec<_> = found.iter().map(|(name, _)| name.clone()).collect();
         match found.as_slice() {
             [] => Self::open(named, kind, options),

@@ -1,6 +1,6 @@
 //! The kind of a file by its first bytes.
 
-use std::path::Path;
+use std::{io, path::Path};
 
 use super::{Wrapping, map};
 use crate::bytes::window;
@@ -69,14 +69,28 @@ pub(super) fn has_carriage_returns(bytes: &[u8]) -> bool {
 
 /// Whether the first bytes of a file are those of a container.
 pub(super) fn is_container(path: &Path) -> bool {
-    matches!(sniffed(path), Some(Sniffed::Wrapped(_)))
+    matches!(sniffed(path), Ok(Some(Sniffed::Wrapped(_))))
 }
 
-/// Kind of a regular file by its first bytes.
-pub(super) fn sniffed(path: &Path) -> Option<Sniffed> {
+/// Kind of a regular file by its first bytes; `None` for what is no regular file.
+///
+/// # Errors
+/// When it cannot be read: then it may be anything.
+pub(super) fn sniffed(path: &Path) -> io::Result<Option<Sniffed>> {
     use std::os::unix::fs::FileExt as _;
-    path.metadata().ok().filter(std::fs::Metadata::is_file)?;
+    let metadata = match path.metadata() {
+        Err(_) if is_gone(path) => return Ok(None),
+        metadata => metadata?,
+    };
+    if !metadata.is_file() {
+        return Ok(None);
+    }
     let mut head = vec![0; HEAD];
-    let n = map::open(path).and_then(|file| file.read_at(&mut head, 0)).unwrap_or(0);
-    Some(sniff(head.get(..n).unwrap_or_default()))
+    let n = map::open(path)?.read_at(&mut head, 0)?;
+    Ok(Some(sniff(head.get(..n).unwrap_or_default())))
+}
+
+/// Whether what was listed in a folder is not there any more, as a link without its file still is.
+pub(super) fn is_gone(path: &Path) -> bool {
+    path.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
 }

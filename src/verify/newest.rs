@@ -8,6 +8,7 @@ use std::{
 
 use super::{Report, Verdict, verify};
 use crate::{
+    error::Fault,
     etcd::{Load, Snapshot},
     k8s::{Moment, Newest, Ring},
     source::{Options, Source},
@@ -63,12 +64,16 @@ pub(super) fn newest_first(reports: &[&Report], mut continues: impl FnMut(usize,
 }
 
 /// The newest good one of `files`, for a hint; `None` when it is not found with little work: only the newest few are
-/// verified, and none where one has to be unpacked.
+/// verified, and none where one has to be unpacked or cannot be read.
 #[must_use]
 pub fn propose<'p>(files: &'p [PathBuf], options: &Options) -> Option<&'p PathBuf> {
     let mut looked = Vec::new();
     for file in files {
-        let Ok(source) = Source::open(file, options) else { continue };
+        let source = match Source::open(file, options) {
+            Err(error) if error.fault() == Fault::System => return None,
+            Err(_) => continue,
+            Ok(source) => source,
+        };
         if !source.wrapping().is_empty() {
             return None;
         }

@@ -252,3 +252,19 @@ fn of_several_backups_in_a_folder_the_newest_good_one_is_proposed() {
     let hint = format!("hint: the newest good one of them: {}\n", at("b.db").display());
     assert!(output.status.code() == Some(2) && said.ends_with(&hint), "{said}");
 }
+
+/// The newest backup in a folder may be the one that cannot be read, such as a link to a disk that is not mounted.
+#[test]
+fn an_older_backup_does_not_stand_for_one_that_cannot_be_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    fs::copy("fixtures/small.db", at("old.db")).unwrap();
+    std::os::unix::fs::symlink("/nowhere/new.db", at("new.db")).unwrap();
+    let (code, _, said) = status(dir.path());
+    assert!(code == 3 && said.contains("new.db: cannot open: No such file"), "{said}");
+    assert_eq!(run(&["status", &format!("{}:old.db", dir.path().display())]).0, 0);
+    // of several none is proposed
+    fs::copy("fixtures/small.db", at("other.db")).unwrap();
+    let (code, _, said) = status(dir.path());
+    assert!(code == 2 && said.contains("it holds 3 backups") && !said.contains("the newest good one of them"), "{said}");
+}
