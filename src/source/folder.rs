@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Locator, Options, Stat, datadir, is_data_dir, is_stdin, is_url, url};
+use super::{Locator, Options, Stat, datadir, is_data_dir, is_stdin, is_url, sniff::is_gone, url};
 
 /// A file or data directory that may be a backup.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub struct Candidates {
 impl Candidates {
     /// Expands `named` for a command on many backups: a folder is replaced by the files and data directories in it,
     /// sorted by name. With `recursive` its subfolders are searched too, each once. A data directory is one backup.
-    /// A folder that cannot be listed is kept, so that opening it reports why. A URL that ends in `/` is a folder in a store.
+    /// What cannot be listed or looked at is kept, so that opening it reports why. A URL that ends in `/` is a folder in a store.
     #[must_use]
     pub fn of(named: &[PathBuf], recursive: bool, options: &Options) -> Self {
         let mut candidates = Self::default();
@@ -75,10 +75,19 @@ impl Candidates {
         {
             return;
         }
-        let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+        let mut paths = Vec::new();
+        for entry in entries {
+            match entry {
+                Ok(entry) => paths.push(entry.path()),
+                // The folder itself, to which the rest of the list would belong.
+                Err(_) => self.files.push(Candidate { path: path.to_owned(), in_folder, stat: None }),
+            }
+        }
         paths.sort();
         for path in paths {
-            if path.is_file() || is_one(&path) || (entered.is_some() && path.is_dir()) {
+            // Such as a link without its file.
+            let is_unknown = path.metadata().is_err() && !is_gone(&path);
+            if path.is_file() || is_unknown || is_one(&path) || (entered.is_some() && path.is_dir()) {
                 self.take(&path, true, entered);
             } else if path.is_dir() {
                 self.not_entered = self.not_entered.saturating_add(1);
@@ -101,13 +110,14 @@ mod tests {
             fs::write(at(file), b"").unwrap();
         }
         std::os::unix::fs::symlink(dir.path(), at("a/back")).unwrap();
+        std::os::unix::fs::symlink("nowhere", at("z")).unwrap();
         let of = |recursive| {
             let Candidates { files, not_entered } =
                 Candidates::of(&[dir.path().to_owned()], recursive, &Options::default());
             let name = |file: Candidate| file.path.strip_prefix(dir.path()).unwrap().to_str().unwrap().to_owned();
             (files.into_iter().map(name).collect::<Vec<_>>().join(" "), not_entered)
         };
-        assert_eq!(of(false), ("1.db m".to_owned(), 1));
-        assert_eq!(of(true), ("1.db a/2.db a/b/3.db m".to_owned(), 0));
+        assert_eq!(of(false), ("1.db m z".to_owned(), 1));
+        assert_eq!(of(true), ("1.db a/2.db a/b/3.db m z".to_owned(), 0));
     }
 }

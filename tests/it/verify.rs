@@ -175,6 +175,16 @@ fn a_folder_gives_one_table_and_the_newest_good_file() {
     assert_eq!(newest, want);
 }
 
+/// Nobody has looked at what a link without its file was meant to name.
+#[test]
+fn what_cannot_be_looked_at_is_no_good_backup() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::copy("fixtures/kube.db", dir.path().join("a.db")).unwrap();
+    std::os::unix::fs::symlink("/nowhere/b.db", dir.path().join("b.db")).unwrap();
+    let (code, out) = verify(&[dir.path().to_str().unwrap()]);
+    assert!(code == 3 && out.contains("b.db: error unreadable: "), "{out}");
+}
+
 #[test]
 fn folders_in_a_folder_are_entered_or_counted() {
     let dir = tempfile::tempdir().unwrap();
