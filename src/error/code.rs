@@ -171,6 +171,8 @@ codes! {
     NoBump = "no-bump",
     /// A data directory has no log; writes that only the log held are missing.
     NoLog = "no-log",
+    /// What was asked for is not in the backup: an object, a kind, or a revision that its log reaches.
+    NotFound = "not-found",
     /// The input does not hold exactly one snapshot.
     NotOneSnapshot = "not-one-snapshot",
     /// Keys reference leases that had expired or were revoked by the last revision of the db.

@@ -5,7 +5,8 @@
 //!             the identity                              of the newest time   beginning of the SHA-256
 //! ```
 //!
-//! The name is made of the backup's content: a run that is repeated writes the same file again.
+//! The name is made of the backup's content: a run that is repeated writes the same file again. The SHA-256 is that of the
+//! db; where a log adds to it, the last entry follows: `0d9a1ef5c2b0f8c1-226.parquet`.
 
 use std::path::{Path, PathBuf};
 
@@ -23,7 +24,10 @@ pub(super) fn file(dir: &Path, header: &Header, format: Format) -> PathBuf {
     let date = header.time.map(|time| time.to_string().chars().take_while(|c| *c != 'T').collect::<String>());
     let partition = |name: &str, value: Option<String>| format!("{name}={}", value.as_deref().unwrap_or(NULL));
     let name: String = header.sha256.chars().take(16).collect();
-    dir.join(partition("cluster", cluster)).join(partition("date", date)).join(format!("{name}.{}", format.name()))
+    let entry = header.entry.map(|entry| format!("-{entry}")).unwrap_or_default();
+    dir.join(partition("cluster", cluster))
+        .join(partition("date", date))
+        .join(format!("{name}{entry}.{}", format.name()))
 }
 
 /// The value with `%XX` for every byte but letters, digits, `-`, `_` and `.`, as Hive escapes more than a path needs.
@@ -52,6 +56,7 @@ mod tests {
             snapshot: "x.db".to_owned(),
             sha256: "0123456789abcdef0123".to_owned(),
             revision: 7,
+            entry: None,
             time: Moment::parse("2026-11-21T23:59:59Z"),
             verdict: None,
         };
@@ -62,5 +67,7 @@ mod tests {
         assert_eq!(path(&header), "d/cluster=..%2Fb%20c/date=__HIVE_DEFAULT_PARTITION__/0123456789abcdef.csv");
         header.cluster = None;
         assert!(path(&header).starts_with("d/cluster=__HIVE_DEFAULT_PARTITION__/"));
+        header.entry = Some(226);
+        assert!(path(&header).ends_with("/0123456789abcdef-226.csv"));
     }
 }

@@ -15,8 +15,10 @@ pub struct Header {
     pub snapshot: String,
     /// SHA-256 of the whole (unpacked) file, hex; empty where it is not known.
     pub sha256: String,
-    /// The last revision.
+    /// The last revision, that of the log included.
     pub revision: i64,
+    /// The last entry of the log that the rows include; none where there is no log.
+    pub entry: Option<u64>,
     /// The newest time in the backup.
     pub time: Option<Moment>,
     /// Whether the backup can be trusted.
@@ -31,7 +33,8 @@ impl Header {
             cluster: report.portrait.identity.clone(),
             snapshot: report.path.clone(),
             sha256: report.sha256.map(|sum| hex(&sum)).unwrap_or_default(),
-            revision: report.revision.unwrap_or_default(),
+            revision: report.last_revision().unwrap_or_default(),
+            entry: report.log.map(|log| log.index),
             time: report.portrait.newest.time,
             verdict: report.verdict(),
         }

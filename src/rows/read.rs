@@ -42,6 +42,8 @@ pub struct Read {
     pub unreadable: u64,
     /// Whether there are no rows because the backup is damaged.
     pub refused: bool,
+    /// What was asked for and is not in the backup: [`Error::NotFound`]. Then there are no rows.
+    pub missing: Option<Error>,
 }
 
 /// Checks a backup, and hands its rows to `take`, in key order. `progress` gets the number of bytes that are checked.
@@ -49,7 +51,8 @@ pub struct Read {
 /// No row is handed on before the backup is checked; of a damaged one none, unless [`Reading::force`] is set.
 ///
 /// # Errors
-/// Errors of the system, of `take`, and a query for unknown kinds. That a backup is damaged is in the report.
+/// Errors of the system, of `take`, and of a log that does not reach the end that [`Reading::load`] asks for. That a backup
+/// is damaged is in the report, and what it lacks in [`Read::missing`].
 pub fn read<E: From<Error>>(
     source: &Source,
     ring: Ring,
@@ -68,13 +71,14 @@ pub fn read<E: From<Error>>(
             let _ = done.send(report.map(|(report, _)| report));
         });
         let mut gate = Gate { checked, report: None, header: None, force: reading.force, rows: 0, unreadable: 0, take };
-        match rows(source, ring, reading, &view, &mut gate) {
+        let missing = match rows(source, ring, reading, &view, &mut gate) {
             // The report has the finding.
-            Ok(()) | Err(Stop::Refused | Stop::Failed(Error::Damaged { .. })) => {}
+            Ok(()) | Err(Stop::Refused | Stop::Failed(Error::Damaged { .. })) => None,
+            Err(Stop::Failed(missing @ Error::NotFound { .. })) => Some(missing),
             Err(Stop::Failed(failed)) => return Err(failed.into()),
             Err(Stop::Taken(error)) => return Err(error),
-        }
-        gate.end()
+        };
+        gate.end(missing)
     })
 }
 
@@ -183,12 +187,14 @@ impl<T> Gate<T> {
         Ok(())
     }
 
-    fn end<E: From<Error>>(self) -> Result<Read, E> {
+    fn end<E: From<Error>>(self, missing: Option<Error>) -> Result<Read, E> {
         let report = match self.report {
             Some(report) => report,
             None => received(&self.checked)?,
         };
-        Ok(Read { report, rows: self.rows, unreadable: self.unreadable, refused: self.header.is_none() })
+        let would_be_refused = report.verdict() == Some(Verdict::Damaged) && !self.force;
+        let refused = self.header.is_none() && (missing.is_none() || would_be_refused);
+        Ok(Read { report, rows: self.rows, unreadable: self.unreadable, refused, missing })
     }
 }
 

@@ -1,7 +1,7 @@
 //! Rows as files, all or nothing.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{self, Write as _},
     path::{Path, PathBuf},
 };
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     Error, Result,
-    publish::{Draft, Run, create, fault, target},
+    publish::{Draft, Run, create, fault, sync_dir, target},
 };
 
 /// Bytes that are gathered before they are written.
@@ -81,6 +81,21 @@ impl Files {
             Target::File(_) => Ok(None),
             Target::Dataset(_) => self.draft.take().map(Sink::publish).transpose(),
         }
+    }
+
+    /// Removes from a dataset the file that an earlier run made of a backup which has no rows now, and returns its path.
+    ///
+    /// # Errors
+    /// When that failed.
+    pub fn remove_old(&self, header: &Header) -> Result<Option<PathBuf>> {
+        let Target::Dataset(dir) = &self.target else { return Ok(None) };
+        let old = dataset::file(dir, header, self.format);
+        match fs::remove_file(&old) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            removed => removed.map_err(fault(&old, "remove"))?,
+        }
+        old.parent().map_or(Ok(()), sync_dir)?;
+        Ok(Some(old))
     }
 
     /// Publishes the one file, even one without rows, and returns its path.

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::read::Read;
 use crate::{
-    Error, Finding,
+    Code, Error, Finding,
     document::Document,
     error::Severity,
     hash::hex,
@@ -39,7 +39,12 @@ impl Judged {
     /// A backup that was read, in `seconds`.
     #[must_use]
     pub fn read(read: &Read, file: Option<String>, exit: u8, seconds: f64) -> Self {
-        Self { rows: read.rows, unreadable: read.unreadable, file, ..Self::of(&read.report, exit, seconds) }
+        let mut judged = Self::of(&read.report, exit, seconds);
+        if let Some(missing) = &read.missing {
+            judged.findings.insert(0, Finding::warning(Code::NotFound, missing.to_string()));
+            judged.findings.truncate(LISTED);
+        }
+        Self { rows: read.rows, unreadable: read.unreadable, file, ..judged }
     }
 
     /// A backup that could not be read.
@@ -56,7 +61,7 @@ impl Judged {
             verdict: report.verdict(),
             unread: report.unread,
             identity: report.portrait.identity.clone(),
-            revision: report.revision,
+            revision: report.last_revision(),
             newest: report.portrait.newest.time.map(|newest| newest.to_string()),
             rows: 0,
             unreadable: 0,
@@ -65,6 +70,25 @@ impl Judged {
             file: None,
             exit,
             seconds: (seconds * 1000.0).round() / 1000.0,
+        }
+    }
+
+    /// Notes the `file` of all backups, once it is written.
+    pub fn written(&mut self, file: &str) {
+        if self.rows > 0 {
+            self.file = Some(file.to_owned());
+        }
+    }
+
+    /// Notes that the run ended with the status `exit` before all was written: a backup without a file has no rows then,
+    /// unless they were `printed`.
+    pub fn cut_short(&mut self, exit: u8, printed: bool) {
+        if self.file.is_some() {
+            return;
+        }
+        self.exit = self.exit.max(exit);
+        if !printed {
+            (self.rows, self.unreadable) = (0, 0);
         }
     }
 

@@ -145,6 +145,7 @@ pub(crate) fn unopened(path: &str, error: &Error) -> Report {
         }
         Error::Changed { .. } => (Finding::error(Code::Changed, error.to_string()), Some("not read")),
         _ if error.fault() == Fault::System => (Finding::error(Code::Unreadable, error.to_string()), Some("not read")),
+        Error::NotFound { .. } => (Finding::error(Code::NotFound, error.to_string()), Some("not read")),
         _ => (Finding::error(Code::NotOneSnapshot, error.to_string()), Some("not read")),
     };
     let hint = finding.hint.clone().or_else(|| error.advice());

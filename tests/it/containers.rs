@@ -266,5 +266,8 @@ fn an_older_backup_does_not_stand_for_one_that_cannot_be_read() {
     // of several none is proposed
     fs::copy("fixtures/small.db", at("other.db")).unwrap();
     let (code, _, said) = status(dir.path());
-    assert!(code == 2 && said.contains("it holds 3 backups") && !said.contains("the newest good one of them"), "{said}");
+    assert!(
+        code == 2 && said.contains("it holds 3 backups") && !said.contains("the newest good one of them"),
+        "{said}"
+    );
 }

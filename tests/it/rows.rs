@@ -272,16 +272,66 @@ fn a_damaged_backup_has_no_rows_and_the_verdict_shows_it() {
     let judged = lines(&fs::read_to_string(&verdict).unwrap());
     let verdicts: Vec<_> = judged.iter().map(|of| (str(of, "verdict"), str(of, "unread"))).collect();
     assert_eq!(verdicts, [("good", ""), ("damaged", ""), ("", "not a snapshot")]);
+    assert_eq!((str(&judged[0], "file"), &judged[1]["file"]), (&*to, &Value::Null));
     let written = records(&fs::read_to_string(&to).unwrap());
     assert!(written.len() > 200 && written[1..].iter().all(|record| record[1].as_deref() == Some(good)));
     // what cannot be read is worth another try, and leaves nothing
     fs::remove_file(&to).unwrap();
     let args = ["rows", good, "./fixtures/no-such.db", "--to", &to, "--verdict", &verdict];
     assert_eq!(etcdsnap(args).status.code(), Some(3));
+    let judged = lines(&fs::read_to_string(&verdict).unwrap());
+    assert_eq!((names(out.path()), judged.len()), (vec!["verdict".to_owned()], 2));
+    let of = &judged[0];
     assert_eq!(
-        (names(out.path()), lines(&fs::read_to_string(&verdict).unwrap()).len()),
-        (vec!["verdict".to_owned()], 2)
+        (str(of, "verdict"), &of["rows"], &of["file"], &of["exit"]),
+        ("good", &0.into(), &Value::Null, &3.into())
     );
+}
+
+/// A backup that lacks what was asked for is as good as it is.
+#[test]
+fn what_is_not_found_is_no_verdict_on_the_backup() {
+    let dir = tempfile::tempdir().unwrap();
+    let verdict = dir.path().join("verdict").display().to_string();
+    let args = ["rows", "fixtures/kube.db", "fixtures/kube-later.db", "ing/web", "-n", "shop", "--verdict", &verdict];
+    assert_eq!(lines(&printed(&args, 1)).len(), 1);
+    let judged = lines(&fs::read_to_string(&verdict).unwrap());
+    let of = |at: usize| (str(&judged[at], "verdict"), &judged[at]["rows"], &judged[at]["exit"]);
+    assert_eq!([of(0), of(1)], [("good", &1.into(), &0.into()), ("good", &0.into(), &1.into())]);
+    assert_eq!((&judged[1]["findings"][0]["code"], &judged[1]["errors"]), (&"not-found".into(), &0.into()));
+    // one that is not there is no KIND
+    let output = etcdsnap(["rows", "fixtures/kube.db", "nosuch.db", "pods"]);
+    let said = text(&output.stderr);
+    assert!(output.status.code() == Some(3) && said.contains("nosuch.db: cannot open"), "{said}");
+}
+
+/// What a dataset holds of a backup is what the last run has read of it.
+#[test]
+fn a_backup_without_rows_has_no_file_in_a_dataset() {
+    let dir = tempfile::tempdir().unwrap();
+    let set = dir.path().join("set").display().to_string();
+    let [flipped, _] = damaged(dir.path());
+    let flipped = flipped.to_str().unwrap();
+    let run = |args: &[&str], exit| -> Value {
+        let args = [&["rows"], args, &["--dataset", &set, "--verdict", "-"]].concat();
+        lines(&printed(&args, exit)).remove(0)
+    };
+    for (with, without, exit) in [
+        (&["fixtures/kube.db"][..], &["fixtures/kube.db", "-n", "nosuch"][..], 0),
+        (&["fixtures/kube.db"], &["fixtures/kube.db", "pod/nosuch"], 1),
+        (&[flipped, "--force"], &[flipped], 1),
+    ] {
+        let file = run(with, i32::from(with.len() > 1))["file"].as_str().unwrap().to_owned();
+        assert!(Path::new(&file).exists(), "{with:?}");
+        assert_eq!((&run(without, exit)["file"], Path::new(&file).exists()), (&Value::Null, false), "{without:?}");
+    }
+    // the log adds rows, and the db is the same
+    let data = "fixtures/datadir-3.6.tar.gz";
+    let [with, without] = [run(&[data], 0), run(&[data, "--no-wal"], 0)];
+    assert!(str(&with, "file").ends_with("-196.ndjson") && with["revision"] == 186, "{with}");
+    assert!(with["sha256"] == without["sha256"] && with["file"] != without["file"], "{without}");
+    let rows = lines(&fs::read_to_string(str(&with, "file")).unwrap());
+    assert!(rows.len() == 198 && rows.iter().all(|row| row["snapshot_revision"] == 186));
 }
 
 #[test]

@@ -46,8 +46,9 @@ Examples:
   aws s3 cp s3://bucket/key - | etcdsnap rows - --format ndjson
   etcdsnap rows backup.db --dataset rows/ --verdict -
 
-Exit status: 0 all rows are written; 1 a backup is damaged or no backup, or a value cannot be read; 2 wrong usage, or FILE
-exists; 3 could not be read or written, or changed meanwhile: only then it makes sense to try again")]
+Exit status: 0 all rows are written; 1 a backup is damaged or no backup, a value cannot be read, or what was asked for is
+not found; 2 wrong usage, or FILE exists; 3 could not be read or written, or changed meanwhile: only then it makes sense
+to try again")]
 pub(crate) struct Rows {
     /// The backup
     snapshot: PathBuf,
@@ -59,7 +60,10 @@ pub(crate) struct Rows {
     #[command(flatten)]
     destination: Destination,
     /// The folder for a file of each backup, DIR/cluster=ID/date=DATE/SHA16.FORMAT; the same backup again replaces its
-    /// file
+    /// file, also with another selection
+    ///
+    /// SHA16 is the beginning of the SHA-256 of the db; the last entry of the log follows, where the backup has one. Where
+    /// a backup has no rows, because it is damaged or none of its keys are selected, an older file of it is removed.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["to", "overwrite"])]
     dataset: Option<PathBuf>,
     /// Write to FILE the verdict on each backup, one JSON document a line, also when a backup fails; - for stdout
@@ -104,6 +108,10 @@ impl Rows {
         let mut job =
             Job { query, mask: self.masking.mask()?, out, judged: Vec::new(), stop: stop_at_signal(), unknown };
         let ended = self.all(session, &snapshots, &mut job);
+        if let Err(failure) = &ended {
+            let (exit, printed) = (failure.exit() as u8, matches!(job.out, Out::Stdout(_)));
+            job.judged.iter_mut().for_each(|judged| judged.cut_short(exit, printed));
+        }
         let lines: String = job.judged.iter().map(Judged::line).collect();
         let written = match &self.verdict {
             None => Ok(()),
@@ -123,7 +131,8 @@ impl Rows {
     /// The backups, and what of them is wanted.
     fn words(&self) -> Result<(Vec<PathBuf>, Vec<String>), Error> {
         let is_backup = |word: &&OsString| is_path(word) || Locator::is_there(Path::new(word)) && !is_kind(word);
-        let more = self.what.iter().take_while(is_backup).count();
+        // Before the first KIND no word is a NAME, which may end as a file's does.
+        let more = self.what.iter().take_while(|word| is_backup(word) || is_named_as_backup(word)).count();
         let (more, kinds) = self.what.split_at_checked(more).unwrap_or((&self.what, &[]));
         if let Some(late) = kinds.iter().find(is_backup) {
             let what = format!("{}: a backup after a KIND", file_name(late));
@@ -190,6 +199,10 @@ impl Rows {
             }
             Out::Files(files) => {
                 let written = files.end()?;
+                if let Some(file) = &written {
+                    let file = file.display().to_string();
+                    job.judged.iter_mut().for_each(|judged| judged.written(&file));
+                }
                 session.wrote(written.as_slice())?;
                 written.as_deref().or(self.dataset.as_deref()).iter().for_each(|to| say_written(rows, to));
             }
@@ -231,12 +244,21 @@ impl Rows {
         session.intact(&source)?;
         let exit = self.report(source.name(), &done);
         let file = match out {
-            Out::Files(files) => files.end_backup()?,
+            Out::Files(files) if done.rows > 0 => files.end_backup()?,
+            Out::Files(files) => {
+                if let Some(old) = files.remove_old(&Header::of(&done.report))? {
+                    say!("note: {} is removed: the backup has no rows now", printable(old.display().to_string()));
+                }
+                None
+            }
             Out::Stdout(_) => None,
         };
         session.wrote(file.as_slice())?;
         let file = file.map(|file| file.display().to_string());
         job.judged.push(Judged::read(&done, file, exit as u8, begun.elapsed().as_secs_f64()));
+        if let Some(missing) = done.missing {
+            Failure::from(missing).say();
+        }
         Ok(exit)
     }
 
@@ -258,7 +280,7 @@ impl Rows {
                 }
                 Exit::Content
             }
-            _ if read.unreadable > 0 => Exit::Content,
+            _ if read.unreadable > 0 || read.missing.is_some() => Exit::Content,
             Some(Verdict::Doubtful) => {
                 say!("note: {name} is doubtful; `etcdsnap verify` lists the reasons");
                 Exit::Good
@@ -266,6 +288,14 @@ impl Rows {
             _ => Exit::Good,
         }
     }
+}
+
+/// Whether a word can only be the name of a backup, also of one that is not there.
+fn is_named_as_backup(word: &OsString) -> bool {
+    const ENDINGS: [&str; 10] = ["db", "gz", "tgz", "zst", "xz", "txz", "bz2", "tbz2", "tar", "zip"];
+    let ending = Path::new(word).extension();
+    let is_folder = word.as_encoded_bytes().iter().filter(|byte| **byte == b'/').count() > 1;
+    !is_kind(word) && (is_folder || ENDINGS.iter().any(|known| ending.is_some_and(|ending| ending == *known)))
 }
 
 /// Reports what cannot be read, and what is not known in an object.
