@@ -79,6 +79,8 @@ codes! {
     Cut = "cut",
     /// The db holds entries that the log does not reach.
     DbAhead = "db-ahead",
+    /// It is not known whether a doubt file is beside the object, because the store refuses the request.
+    DoubtUnknown = "doubt-unknown",
     /// A downgrade of the cluster is in progress; a restore keeps it.
     Downgrade = "downgrade",
     /// The keys and values of a page are not where bbolt writes them: back to back, after the elements.

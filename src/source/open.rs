@@ -39,9 +39,11 @@ impl Source {
         }
         if named.is_url() {
             let (part, inner) = url::open(&named, options)?;
-            let doubts = url::doubts(&named, part.path(), options)?;
+            let (doubts, unknown) = url::doubts(&named, part.path(), options)?;
             let origin = part.origin().inside(named.display());
-            return open_part(part, origin, inner.as_deref(), doubts, options);
+            let mut source = open_part(part, origin, inner.as_deref(), doubts, options)?;
+            source.notes.extend(unknown);
+            return Ok(source);
         }
         open_origin(Origin::file(named.outer()).inside(named.display()), named.inner(), options)
     }

@@ -13,7 +13,11 @@ use super::{
     scratch::Scratch,
     store::{Listing, Object, Opened, Stat},
 };
-use crate::{Error, Result, bytes::counted, hash::Sha256};
+use crate::{
+    Code, Error, Finding, Result,
+    bytes::{counted, one_line},
+    hash::Sha256,
+};
 
 /// The store for `named`, a URL.
 fn store<'o>(named: &Locator, options: &'o Options) -> Result<&'o Opened> {
@@ -122,19 +126,76 @@ fn is_absent(error: &Error) -> bool {
     matches!(error, Error::Io { source, .. } if absent.contains(&source.kind()))
 }
 
-/// The files about the backup `url` that lie beside it.
-pub(super) fn doubts(named: &Locator, url: &Path, options: &Options) -> Result<Vec<DoubtFile>> {
+/// The files about the backup `url` that lie beside it, and a note where the store does not say whether there is one.
+pub(super) fn doubts(named: &Locator, url: &Path, options: &Options) -> Result<(Vec<DoubtFile>, Option<Finding>)> {
     let Opened { store, .. } = store(named, options)?;
+    let (mut found, mut unknown) = (Vec::new(), None);
     if !named.scheme().is_some_and(|scheme| store.has_folders(scheme)) {
-        return Ok(Vec::new());
+        return Ok((found, unknown));
     }
-    let mut found = Vec::new();
     for name in DoubtFile::names(url) {
         match store.open(&name) {
             Ok(object) => found.push(DoubtFile::read(name, object.content)),
-            Err(error) if is_absent(&error) => {}
+            Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
+            Err(error) if is_absent(&error) => {
+                let what = format!("it is not known whether {} exists: the store refuses the request", one_line(&name));
+                let hint = "the file would record doubt about the backup; the permission to list the bucket is needed";
+                unknown = unknown.or_else(|| Some(Finding::info(Code::DoubtUnknown, what).hint(hint)));
+            }
             Err(error) => return Err(error),
         }
     }
-    Ok(found)
+    Ok((found, unknown))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ops::Range;
+
+    use super::{super::Remote, *};
+
+    /// A store that has no object, and refuses requests for some.
+    #[derive(Debug)]
+    struct Refusing(&'static str);
+
+    impl super::super::Store for Refusing {
+        fn takes(&self, _: &str) -> bool {
+            true
+        }
+
+        fn has_folders(&self, _: &str) -> bool {
+            true
+        }
+
+        fn open(&self, url: &str) -> Result<Object> {
+            let kind = if url.ends_with(self.0) { io::ErrorKind::PermissionDenied } else { io::ErrorKind::NotFound };
+            Err(Error::io(url, "open", kind.into()))
+        }
+
+        fn stat(&self, url: &str) -> Result<Stat> {
+            Err(Error::io(url, "look at", io::ErrorKind::NotFound.into()))
+        }
+
+        fn range(&self, url: &str, _: &Stat, _: Range<u64>) -> Result<Vec<u8>> {
+            Err(Error::io(url, "read", io::ErrorKind::NotFound.into()))
+        }
+
+        fn list(&self, _: &str, _: bool) -> Result<Listing> {
+            Ok(Listing::default())
+        }
+    }
+
+    #[test]
+    fn what_a_store_does_not_tell_is_not_taken_for_absent() {
+        let url = Path::new("s3://b/k.db");
+        let unknown = |refused| {
+            let options = Options { remote: Some(Remote::new(Refusing(refused))), ..Options::default() };
+            let (found, unknown) = doubts(&Locator::parse(url).unwrap(), url, &options).unwrap();
+            assert_eq!(found, []);
+            unknown.map(|finding| finding.what)
+        };
+        assert_eq!(unknown("nothing"), None);
+        let what = "it is not known whether s3://b/k.db.etcdsnap.json exists: the store refuses the request";
+        assert_eq!(unknown(".json").as_deref(), Some(what));
+    }
 }
