@@ -3,7 +3,9 @@
 use std::{fs::File, os::unix::fs::FileExt as _, path::Path};
 
 use super::{
-    Options, Origin, Stat, foreign,
+    Options, Origin, Stat,
+    datadir::member_dir,
+    foreign,
     locator::Locator,
     part::end_of_image,
     sniff::{HEAD, Sniffed, sniff},
@@ -50,9 +52,10 @@ impl Ranges {
             metadata => irregular(&metadata),
         };
         if let Some(kind) = kind {
-            let hint = match named.outer().is_dir() {
-                true => format!("etcdsnap status --quick {}", shell(named.outer().join("member/snap/db"))),
-                false => format!("etcdsnap status {}", shell(&name)),
+            let member = member_dir(named.outer()).filter(|_| named.inner().is_none());
+            let hint = match member {
+                Some(member) => format!("etcdsnap status --quick {}", shell(member.join("snap/db"))),
+                None => format!("etcdsnap status {}", shell(&name)),
             };
             return Err(Error::usage(format!("{name}: {kind} cannot be read in parts")).hinted(hint));
         }

@@ -158,9 +158,9 @@ impl Together<'_> {
     #[must_use]
     pub fn salvages(&self) -> Vec<Call> {
         let is_left = |(path, report): &(&PathBuf, &Report)| {
+            // What could not be read for another reason than its content may be whole.
             let foreign = report.findings.list().iter().any(|finding| finding.code == Code::Foreign);
-            let was_read = !foreign && report.unread.is_none();
-            report.db_damaged() && (was_read || has_pages(path, self.options))
+            report.db_damaged() && if foreign { has_pages(path, self.options) } else { report.unread.is_none() }
         };
         self.paths.iter().zip(&self.reports).filter(is_left).map(|(path, _)| salvage(path)).collect()
     }

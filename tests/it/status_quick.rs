@@ -48,9 +48,13 @@ fn what_it_cannot_tell_it_does_not_print() {
     let (code, out, err) = said(&["status", "--quick", &at("broken.db")]);
     assert!(code == 1 && out.is_empty() && err.contains("another page is in its place"), "{out}{err}");
 
+    fs::create_dir_all(at("m1/member/snap")).unwrap();
+    fs::write(at("m1/member/snap/db"), "").unwrap();
     for (args, code, wanted) in [
         (&["fixtures/live-3.6.db.gz"][..], 2, "gzip cannot be read in parts"),
-        (&["fixtures"], 2, "etcdsnap status --quick fixtures/member/snap/db"),
+        (&["fixtures"], 2, "etcdsnap status fixtures\n"),
+        (&["fixtures:kube.db"], 2, "etcdsnap status fixtures:kube.db\n"),
+        (&[&at("m1")], 2, &format!("etcdsnap status --quick {}\n", at("m1/member/snap/db"))),
         (&["-"], 2, "standard input cannot be read in parts"),
         (&["README.md"], 1, "not an etcd snapshot"),
         (&["fixtures/kube.db", "--check"], 2, "cannot be used with"),

@@ -335,6 +335,9 @@ fn salvage_is_named_only_for_a_db() {
     {
         assert!(!salvages(file), "{file}");
     }
+    // a whole one that is not as asked for
+    let (code, out) = verify(&["fixtures/datadir-3.6.tar.gz", "--to-revision", "5"]);
+    assert!(code == 1 && out.contains(": error not-found: ") && !out.contains("salvage"), "{out}");
     let image = fs::read("fixtures/kube.db").unwrap();
     fs::write(at("cut.db"), &image[..400_000]).unwrap();
     // no meta page is left, but pages are
