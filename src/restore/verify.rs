@@ -25,7 +25,7 @@ pub struct Restored {
     pub revision: i64,
     /// Live keys.
     pub total_key: u64,
-    /// Bytes in use.
+    /// Bytes of the db by its meta page, free pages included.
     pub total_size: u64,
 }
 

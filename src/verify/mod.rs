@@ -29,7 +29,7 @@ pub use prometheus::metrics;
 pub use report::{Report, Verdict};
 pub use status::{LogAhead, Status};
 pub use together::{Backups, Together, salvaging};
-pub use trailer::Trailer;
+pub use trailer::{TRAILER, Trailer};
 
 use crate::{
     Code, Error, Finding, Result,

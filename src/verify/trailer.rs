@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The length of a trailer, in bytes.
-const TRAILER: u64 = 32;
+pub const TRAILER: u64 = 32;
 
 /// Result of comparing the trailer with the content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

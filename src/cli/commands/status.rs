@@ -10,7 +10,7 @@ use etcdsnap::{
     bytes::counted,
     etcd::Glance,
     source::{BackupKind, Ranges, Source},
-    verify::{self, LogAhead, Trailer},
+    verify::{self, LogAhead, TRAILER, Trailer},
 };
 use serde::Serialize;
 
@@ -151,9 +151,6 @@ fn each_file(
 
 /// A trailer that was not compared with the content.
 const UNCHECKED: &str = "present, not checked";
-
-/// Bytes of a trailer.
-const TRAILER: u64 = 32;
 
 /// The fields of a status, as the header of a table and in a list.
 const FIELDS: [(&str, &str); 13] = [
