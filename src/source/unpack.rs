@@ -18,7 +18,10 @@ use super::{
     scratch::Scratch,
     sniff::{HEAD, Sniffed, sniff},
 };
-use crate::{Code, Error, Finding, Result, bytes::file_name};
+use crate::{
+    Code, Error, Finding, Result,
+    bytes::{file_name, one_line},
+};
 
 /// Limit on containers inside each other.
 pub(super) const MAX_LAYERS: usize = 6;
@@ -82,6 +85,7 @@ pub(super) fn select(
         _ => visit_tar(bytes, &mut visit),
     };
     layer.whole(visited)?;
+    layer.check_once(parts.iter().map(|(name, _)| name.as_str()))?;
     parts.sort_by(|(a, _), (b, _)| a.cmp(b));
     Ok(parts)
 }
@@ -139,6 +143,14 @@ impl<'a> Layer<'a> {
         Err(Error::Foreign { file: self.origin.display.clone(), what, hint: hint.into(), may_be_one: true })
     }
 
+    /// Checks that the archive has each file only once: tar adds a newer one at the end (`tar -r`), and takes the last.
+    fn check_once<'n>(&self, mut names: impl Iterator<Item = &'n str>) -> Result<()> {
+        let mut met = HashSet::new();
+        let Some(again) = names.find(|name| !met.insert(*name)) else { return Ok(()) };
+        let what = format!("{}: it holds several files with the name {}", self.origin.display, one_line(again));
+        Err(Error::refused(what).hinted("unpack it by hand: tar keeps the last of them"))
+    }
+
     /// Unpacks `from` into a file of its own, called `name`.
     fn file(&mut self, name: &str, from: impl Read) -> Result<Part> {
         let Layer { origin, wrapping, .. } = *self;
@@ -185,10 +197,17 @@ impl<'a> Layer<'a> {
         backups.retain(|name| !folder(name).strip_suffix("snap/").is_some_and(|dir| dirs.contains(dir)));
         backups.extend(dirs.iter().map(|dir| format!("{dir}snap/db")));
         backups.sort();
+        backups.dedup();
         let of = format!("a {} archive", self.wrapping);
         let outer = &self.origin.display;
         let one = pick_one(outer, pick, &backups, || foreign::without_backup(outer, &of, &names))?;
         let dir = one.strip_suffix("snap/db").filter(|dir| dirs.contains(*dir)).map(str::to_owned);
+        let is_snap = |name: &str, dir: &str, ending| is_in(name, dir, "snap/", ending);
+        let is_part = |name: &str, dir: &String| {
+            is_in(name, dir, "wal/", ".wal") || is_snap(name, dir, ".snap") || is_snap(name, dir, ".snap.db")
+        };
+        let parts = names.iter().filter(|name| **name == one || dir.as_ref().is_some_and(|dir| is_part(name, dir)));
+        self.check_once(parts.map(String::as_str))?;
         let (mut db, mut wal, mut snaps, mut snap_dbs) = (None, Vec::new(), Vec::new(), Vec::new());
         let (mut passed_over, mut doubts) = (Vec::new(), Vec::<DoubtFile>::new());
         let unpacked = each(&mut |name, content| {
@@ -206,9 +225,9 @@ impl<'a> Layer<'a> {
                         Some(finding) => passed_over.push(finding),
                         None => wal.push(self.file(&full, content)?.beside(wal.len())),
                     }
-                } else if is_in(name, dir, "snap/", ".snap") {
+                } else if is_snap(name, dir, ".snap") {
                     snaps.push(self.file(&full, content)?.beside(snaps.len()));
-                } else if is_in(name, dir, "snap/", ".snap.db") {
+                } else if is_snap(name, dir, ".snap.db") {
                     snap_dbs.push(self.file(&full, content)?.beside(snap_dbs.len()));
                 }
             }
@@ -217,6 +236,7 @@ impl<'a> Layer<'a> {
         self.whole(unpacked)?;
         wal.sort_by(|a, b| a.name().cmp(b.name()));
         snaps.sort_by(|a, b| a.name().cmp(b.name()));
+        snap_dbs.sort_by(|a, b| a.name().cmp(b.name()));
         let gone = || self.damaged(&io::ErrorKind::UnexpectedEof.into());
         let part = db.ok_or_else(gone)?;
         Ok(match dir {

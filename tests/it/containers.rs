@@ -78,6 +78,12 @@ fn one_of_several_is_picked() {
     let picked = format!("{}:b.db", file.display());
     assert_eq!(run(&["status", &picked]).0, 0);
     assert_eq!(run(&["status", &format!("{}:c.db", file.display())]).0, 2);
+    // tar adds a newer file of the same name at the end, and takes that
+    let file = write(dir.path(), "twice.tar", &tar(&[("a.db", &db), ("a.db", &db)]));
+    for named in [file.display().to_string(), format!("{}:a.db", file.display())] {
+        let (code, _, said) = run(&["status", &named]);
+        assert!(code == 1 && said.contains("it holds several files with the name a.db"), "{said}");
+    }
     // A folder is a container too.
     let folder = tempfile::tempdir().unwrap();
     fs::copy("fixtures/small.db", folder.path().join("x.db")).unwrap();
