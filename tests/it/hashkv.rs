@@ -66,6 +66,8 @@ fn what_cannot_be_compared_is_said() {
         &["fixtures/kube.db", "fixtures/encrypted.db"],
         "fixtures/encrypted.db: of another cluster: kube-system has",
     );
+    let three = ["fixtures/etcd-3.5.db", "fixtures/kube.db", "fixtures/encrypted.db"];
+    refused(&three, "fixtures/encrypted.db: of another cluster: kube-system has");
     refused(&["fixtures/kube.db", LATER], "fixtures/kube.db ends at 455, fixtures/kube-later.db is compacted at 4");
     refused(&[LATER, LATER, "--rev", "9"], "fixtures/kube-later.db: revision 9 has been compacted");
     refused(&[LATER, LATER, "--rev", "999"], "fixtures/kube-later.db: revision 999 is a future revision");
