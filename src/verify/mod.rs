@@ -115,6 +115,7 @@ fn checked<'s, T>(
     report.hash = Some(survey.hash);
     report.version = snapshot.state.meta.storage_version.clone();
     report.portrait = Portrait::of(&survey);
+    report.listed = hashkvs::listed(&snapshot.state);
     for (key, values) in &report.portrait.sealed {
         let what = format!("encrypted by {key}: {}", counted(values, "value"));
         report.findings.push(Finding::info(Code::Encryption, what));

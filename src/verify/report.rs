@@ -1,6 +1,6 @@
 //! The result of `verify` for one file.
 
-use std::{cmp::Reverse, fmt};
+use std::{cmp::Reverse, collections::BTreeSet, fmt};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ use super::{
 use crate::{
     Code, Finding, Findings,
     bytes::counted,
-    document::{SCHEMA_VERSION, TOOL},
+    document::{Id, SCHEMA_VERSION, TOOL},
     error::Severity,
     etcd::{
         Bootstrap,
@@ -99,6 +99,8 @@ pub struct Report {
     pub unread: Option<&'static str>,
     /// Whether it is the newest good one of its cluster, among those it was compared with ([`super::Together`]).
     pub newest_good: bool,
+    /// The members that it lists, those that were removed too.
+    pub(super) listed: BTreeSet<Id>,
     /// Whether an alarm is about the data: any but NOSPACE.
     pub(super) content_alarm: bool,
     pub(super) shape: Option<Shape>,
@@ -126,6 +128,7 @@ impl Report {
             starts_on: Vec::new(),
             unread: None,
             newest_good: false,
+            listed: BTreeSet::new(),
             content_alarm: false,
             shape: None,
         }

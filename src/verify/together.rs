@@ -154,6 +154,13 @@ impl Together<'_> {
         self.fault.max(bad.then_some(Fault::Content))
     }
 
+    /// A note where some of them name no cluster, and may be of several: each cluster has a newest one.
+    #[must_use]
+    pub fn unnamed(&self) -> Option<String> {
+        let n = Some(of_any_cluster(&self.reports)).filter(|n| *n > 0)?;
+        Some(format!("{n} backups name no cluster and may be of several: only the newest good one of all is known"))
+    }
+
     /// The commands that save what is left in a damaged db, or in a file that is none any more.
     #[must_use]
     pub fn salvages(&self) -> Vec<Call> {
@@ -186,6 +193,27 @@ impl Together<'_> {
     }
 }
 
+/// The number of reports of a backup without an identity, where nothing shows that all are of one cluster; otherwise 0.
+fn of_any_cluster(reports: &[Report]) -> usize {
+    let is_one = |report: &&Report| report.portrait.identity.is_none() && report.verdict().is_some();
+    let mut others: Vec<_> = reports.iter().filter(is_one).collect();
+    let all = others.len();
+    let mut members = others.pop().map(|report| report.listed.clone()).unwrap_or_default();
+    loop {
+        let before = others.len();
+        others.retain(|report| {
+            let is_another = report.listed.is_disjoint(&members);
+            members.extend(report.listed.iter().filter(|_| !is_another));
+            is_another
+        });
+        match others.len() {
+            0 => return 0,
+            left if left == before => return all,
+            _ => {}
+        }
+    }
+}
+
 /// Compares the logs of members of one cluster, and adds the result to their reports.
 fn members(backups: &mut [Backup]) -> Vec<Members> {
     let mut clusters: Vec<(Id, Vec<usize>)> = Vec::new();
@@ -211,4 +239,25 @@ fn members(backups: &mut [Backup]) -> Vec<Members> {
         all.push(members);
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn backups_that_name_no_cluster_may_be_of_several() {
+        let report = |identity: Option<&str>, members: &[u64]| {
+            let mut report = Report::empty("x.db");
+            report.portrait.identity = identity.map(str::to_owned);
+            report.listed = members.iter().map(|id| Id(*id)).collect();
+            report
+        };
+        let count = |all: &[&[u64]]| {
+            let unnamed = all.iter().map(|members| report(None, members));
+            of_any_cluster(&unnamed.chain([report(Some("a"), &[9])]).collect::<Vec<_>>())
+        };
+        assert_eq!([count(&[]), count(&[&[1]]), count(&[&[1], &[3, 2], &[1, 2]])], [0, 0, 0]);
+        assert_eq!([count(&[&[1], &[2]]), count(&[&[1], &[1], &[]])], [2, 3]);
+    }
 }

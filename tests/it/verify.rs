@@ -185,6 +185,17 @@ fn what_cannot_be_looked_at_is_no_good_backup() {
     assert!(code == 3 && out.contains("b.db: error unreadable: "), "{out}");
 }
 
+/// Backups of a plain etcd name no cluster: those of two are not told apart.
+#[test]
+fn backups_of_no_known_cluster_may_be_of_several() {
+    let noted = |files: &[&str]| {
+        let output = etcdsnap([&["verify"], files].concat());
+        String::from_utf8(output.stderr).unwrap().contains("2 backups name no cluster and may be of several")
+    };
+    assert!(noted(&["fixtures/etcd-3.5.db", "fixtures/three-members.db"]));
+    assert!(!noted(&["fixtures/three-members.db", "fixtures/three-members.db", "fixtures/kube.db"]));
+}
+
 #[test]
 fn folders_in_a_folder_are_entered_or_counted() {
     let dir = tempfile::tempdir().unwrap();

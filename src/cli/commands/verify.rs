@@ -37,6 +37,7 @@ use crate::{
 /// such as a list of checksums, is reported, but does not change the exit status. The newer of two backups of one
 /// cluster is the one that continues the history of the other. If the histories do not show this, the one with the
 /// newer time in its objects is the newer backup. A time is ignored when other clocks of the cluster contradict it.
+/// Backups that name no cluster count as one cluster; a note tells where they may be of several.
 ///
 /// For a data directory it also checks how db, log and `.snap` files fit, and where their member lists differ. For
 /// several directories of one cluster it compares the logs, and prints which directory to keep, and which entries were
@@ -130,6 +131,9 @@ impl Verify {
             }
         }
         session.out.flush()?;
+        if let Some(note) = together.unnamed() {
+            say!("note: {note}");
+        }
         let worst = together.fault(self.strict).map_or(Exit::Good, Exit::from);
         let doubts = together.reports.iter().map(|report| (&report.path, report.portrait.newest.doubt()));
         Ok(doubts.fold(worst, |worst, (path, doubt)| worst.max(note_doubt(path, doubt))))

@@ -43,6 +43,6 @@ fn uid(snapshot: &Snapshot<'_>) -> Result<Option<String>> {
 }
 
 /// The members that a backup lists, those that were removed too.
-fn listed(state: &State) -> BTreeSet<Id> {
+pub(in crate::verify) fn listed(state: &State) -> BTreeSet<Id> {
     state.members.iter().map(|member| member.id).chain(state.removed.iter().copied()).collect()
 }

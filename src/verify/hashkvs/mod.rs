@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use self::cluster::Member;
+pub(super) use self::cluster::listed;
 pub use self::merge::{Held, OtherRecord};
 use crate::{
     Error, Findings, Result,
