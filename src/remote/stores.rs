@@ -8,9 +8,12 @@ use std::{
     time::Duration,
 };
 
-use futures_util::TryStreamExt as _;
+use futures_util::{StreamExt as _, stream::BoxStream};
 use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt as _};
-use tokio::runtime::{Builder, Runtime};
+use tokio::{
+    runtime::{Builder, Runtime},
+    time::{error::Elapsed, timeout},
+};
 
 use super::{
     download::{Download, is_strong},
@@ -24,6 +27,8 @@ use crate::{
 
 /// The longest that a request may take without an answer.
 const ANSWER: Duration = Duration::from_secs(60);
+/// The longest that the list of one folder may take, which is many requests where it has many objects.
+const LIST: Duration = Duration::from_secs(600);
 
 /// Makes, for the download of a name, what is told the bytes that are there and all that there will be.
 pub type Progress = Box<dyn Fn(&str) -> Box<dyn Fn(u64, u64)> + Send + Sync>;
@@ -79,10 +84,29 @@ impl Stores {
         doing: &'static str,
         request: impl Future<Output = object_store::Result<T>>,
     ) -> Result<T> {
-        let answered = self.runtime()?.block_on(async { tokio::time::timeout(ANSWER, request).await });
-        let late = |_| Error::io(name, doing, std::io::ErrorKind::TimedOut.into());
-        answered.map_err(late)?.map_err(|error| refusal(name, doing, &error))
+        answered(name, doing, self.runtime()?.block_on(async { timeout(ANSWER, request).await }))
     }
+}
+
+/// What was answered, or why nothing was.
+fn answered<T>(name: &str, doing: &'static str, answer: Result<object_store::Result<T>, Elapsed>) -> Result<T> {
+    let late = |_| Error::io(name, doing, std::io::ErrorKind::TimedOut.into());
+    answer.map_err(late)?.map_err(|error| refusal(name, doing, &error))
+}
+
+/// All of a list, each part of which may take `longest`.
+async fn listed<T>(
+    longest: Duration,
+    mut list: BoxStream<'_, object_store::Result<T>>,
+) -> Result<object_store::Result<Vec<T>>, Elapsed> {
+    let mut all = Vec::new();
+    while let Some(next) = timeout(longest, list.next()).await? {
+        match next {
+            Ok(one) => all.push(one),
+            Err(error) => return Ok(Err(error)),
+        }
+    }
+    Ok(Ok(all))
 }
 
 impl Store for Stores {
@@ -141,12 +165,12 @@ impl Store for Stores {
         let store = self.store(&place)?;
         let prefix = Some(&place.path).filter(|path| !path.as_ref().is_empty());
         let (objects, folders) = if recursive {
-            // A long list takes many requests.
-            let listed = self.runtime()?.block_on(store.list(prefix).try_collect::<Vec<_>>());
-            (listed.map_err(|error| refusal(url, "list", &error))?, 0)
+            let list = self.runtime()?.block_on(listed(ANSWER, store.list(prefix)));
+            (answered(url, "list", list)?, 0)
         } else {
-            let listed = self.answer(url, "list", store.list_with_delimiter(prefix))?;
-            (listed.objects, listed.common_prefixes.len())
+            let list = async { timeout(LIST, store.list_with_delimiter(prefix)).await };
+            let list = answered(url, "list", self.runtime()?.block_on(list))?;
+            (list.objects, list.common_prefixes.len())
         };
         let mut objects: Vec<_> = objects.iter().map(|meta| (place.url(&meta.location), stat(meta))).collect();
         objects.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
@@ -157,4 +181,23 @@ impl Store for Stores {
 fn stat(meta: &ObjectMeta) -> Stat {
     let modified = (meta.last_modified.timestamp(), meta.last_modified.timestamp_subsec_nanos().into());
     Stat { size: meta.size, modified, etag: meta.e_tag.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::stream::{iter, pending};
+
+    use super::*;
+
+    #[test]
+    fn a_store_that_falls_silent_ends_a_list() {
+        let runtime = Builder::new_current_thread().enable_time().build().unwrap();
+        let short = Duration::from_millis(1);
+        let begun = || iter([Ok(1), Ok(2)]);
+        let whole = runtime.block_on(listed(short, begun().boxed()));
+        assert_eq!(answered("s3://b/", "list", whole).unwrap(), [1, 2]);
+        let silent = runtime.block_on(listed(short, begun().chain(pending()).boxed()));
+        let error = answered("s3://b/", "list", silent).unwrap_err();
+        assert!(error.to_string().starts_with("s3://b/: cannot list: "), "{error}");
+    }
 }
