@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     Code, Error, Finding, Findings, Result,
+    error::Call,
     source::{BackupKind, Part, Source},
     wal::Log,
 };
@@ -54,7 +55,11 @@ impl<'a> Snapshot<'a> {
             if to > head || (to < head && !load.may_be_past) {
                 let what =
                     format!("{}: it cannot be read up to revision {to}: its last revision is {head}", source.name());
-                let hint = (to < head).then(|| format!("--rev {to} shows the keys at that revision"));
+                let is_kept = to < head && to >= snapshot.keyspace.compacted();
+                let hint = is_kept.then(|| {
+                    let get = Call::new("etcdsnap get").arg(source.path()).args(["--rev", &to.to_string()]);
+                    get.that("shows the keys at that revision").to_string()
+                });
                 return Err(Error::not_found(what).hinted_if(hint));
             }
         }
