@@ -94,8 +94,9 @@ impl Writer<'_> {
     /// Appends an object in the form of the answer.
     pub(super) fn write(&self, out: &mut Vec<u8>, kv: &KeyValue<'_>, mut item: Item<'_>) {
         let key = Key::new(kv.key);
-        if item.readable {
-            self.mask.object(&key, &mut item.object);
+        if item.readable && self.mask.object(&key, &mut item.object) && item.converted.is_some() {
+            // it was converted before anything was masked
+            item.converted = convert::to_v1(&item.object.value, self.state.release).ok();
         }
         match self.form {
             Form::Object => json::compact(out, &self.converted(item)),

@@ -305,6 +305,10 @@ pub(super) fn scale(backup: &Arc<Backup>, target: &Target, name: &str, options: 
     let paths = served.scale.as_ref().ok_or_else(Refusal::no_resource)?;
     let kv = target.get(&state, name).ok_or_else(missing)?;
     let object = state.object(&kv).map_err(|why| Refusal::internal(why.to_string()))?;
+    if backup.mask.hides(&Key::new(kv.key), &object) {
+        let name = escape(&key_for_messages(kv.key));
+        return Err(Refusal::forbidden(format!("{name} is masked; `etcdsnap serve --reveal` serves its scale")));
+    }
     let at = |path: &[String]| {
         let path: Vec<_> = path.iter().map(String::as_str).collect();
         object.value.at(&path).cloned().unwrap_or_default()

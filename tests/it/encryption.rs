@@ -195,14 +195,14 @@ fn a_kms_value_opens_with_its_data_key() {
 }
 
 /// AES-GCM as the API server does it.
-fn seal(key: &[u8; 32], etcd_key: &str, plain: &[u8]) -> Vec<u8> {
+pub fn seal(key: &[u8; 32], etcd_key: &str, plain: &[u8]) -> Vec<u8> {
     let nonce = [3; 12];
     let payload = Payload { msg: plain, aad: etcd_key.as_bytes() };
     let sealed = Aes256Gcm::new(key.into()).encrypt((&nonce).into(), payload).unwrap();
     [&nonce[..], &sealed].concat()
 }
 
-fn configuration(resource: &str, key: &[u8; 32]) -> String {
+pub fn configuration(resource: &str, key: &[u8; 32]) -> String {
     json!({
         "kind": "EncryptionConfiguration", "apiVersion": "apiserver.config.k8s.io/v1",
         "resources": [{"resources": [resource], "providers": [

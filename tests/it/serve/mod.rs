@@ -11,7 +11,10 @@ mod websocket;
 
 use std::fs;
 
-use crate::common::serving::Serving;
+use crate::{
+    common::{made, serving::Serving},
+    encryption::{configuration, seal},
+};
 
 #[test]
 fn objects_are_answered_in_every_form() {
@@ -247,6 +250,59 @@ fn encrypted_objects_are_served_open_where_there_are_keys() {
     let why = secret["metadata"]["annotations"]["etcdsnap/unreadable"].as_str().unwrap();
     assert!(why.contains("encrypted by aesgcm") && secret.get("data").is_none(), "{secret}");
     assert_eq!(closed.get("/api/v1/namespaces/shop/secrets/gcm").code, 500);
+}
+
+#[test]
+fn what_was_stored_encrypted_is_masked_in_every_form() {
+    let dir = tempfile::tempdir().unwrap();
+    let (file, keys) = (dir.path().join("b.db"), dir.path().join("keys.json"));
+    let (file, key) = (file.to_str().unwrap(), [5; 32]);
+    fs::write(&keys, configuration("*.*", &key)).unwrap();
+    let values = [
+        (
+            "/registry/apiregistration.k8s.io/apiservices/v1.autoscaling",
+            r#"{"apiVersion":"apiregistration.k8s.io/v1","kind":"APIService","metadata":{"name":"v1.autoscaling"},"spec":{"group":"autoscaling","version":"v1"}}"#,
+        ),
+        (
+            "/registry/horizontalpodautoscalers/shop/web",
+            r#"{"apiVersion":"autoscaling/v2","kind":"HorizontalPodAutoscaler","metadata":{"name":"web","namespace":"shop","annotations":{"note":"hunter2"}},"spec":{"scaleTargetRef":{"kind":"Deployment","name":"hunter2"},"maxReplicas":7171,"metrics":[{"type":"Pods","pods":{"metric":{"name":"hunter2"},"target":{"type":"AverageValue","averageValue":"5"}}}]}}"#,
+        ),
+        (
+            "/registry/deployments/shop/web",
+            r#"{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web","namespace":"shop"},"spec":{"replicas":7171,"selector":{"matchLabels":{"app":"hunter2"}}}}"#,
+        ),
+    ];
+    let values = values.map(|(at, plain)| {
+        (at.as_bytes(), [&b"k8s:enc:aesgcm:v1:1:"[..], &seal(&key, at, plain.as_bytes())].concat())
+    });
+    made::snapshot(file.as_ref(), &values);
+    let tells = |body: &str| body.contains("hunter2") || body.contains("7171");
+    let keys = ["--encryption-config", keys.to_str().unwrap()];
+    let (masked, revealed) =
+        (Serving::start(&[file, keys[0], keys[1]]), Serving::start(&[file, keys[0], keys[1], "--reveal"]));
+    let json = "application/json";
+    for (path, accept, code) in [
+        ("/apis/autoscaling/v1/namespaces/shop/horizontalpodautoscalers/web", json, 200),
+        ("/apis/autoscaling/v1/horizontalpodautoscalers", json, 200),
+        (
+            "/apis/autoscaling/v1/horizontalpodautoscalers",
+            "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io",
+            200,
+        ),
+        (
+            "/apis/autoscaling/v1/horizontalpodautoscalers?includeObject=Object",
+            "application/json;as=Table;v=v1;g=meta.k8s.io",
+            200,
+        ),
+        ("/apis/autoscaling/v1/horizontalpodautoscalers?watch=1&timeoutSeconds=1", json, 200),
+        ("/apis/autoscaling/v2/namespaces/shop/horizontalpodautoscalers/web", json, 200),
+        ("/apis/apps/v1/namespaces/shop/deployments/web", json, 200),
+        ("/apis/apps/v1/namespaces/shop/deployments/web/scale", json, 403),
+    ] {
+        let (masked, revealed) = (masked.ask(path, accept), revealed.ask(path, accept));
+        assert!(masked.code == code && masked.body.contains("masked") && !tells(&masked.body), "{path}: {masked:?}");
+        assert!(revealed.code == 200 && tells(&revealed.body), "{path}: {revealed:?}");
+    }
 }
 
 #[test]
