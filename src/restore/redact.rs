@@ -79,7 +79,10 @@ impl Redacted {
         let Also { configmaps, env, annotations, names } = also;
         let kept = [(configmaps, "ConfigMaps"), (env, "environment variables"), (annotations, "annotations")];
         let kept: Vec<_> = kept.into_iter().filter(|(replaced, _)| !replaced).map(|(_, name)| name).collect();
-        let names = if names { "names of kinds, labels and containers" } else { "names" };
+        let names = match names {
+            true => "names of kinds, labels and containers, names that Kubernetes itself uses",
+            false => "names",
+        };
         let kept = [&kept[..], &["custom resources", "arguments of containers", names]].concat();
         lines.push(("kept", kept.join(", ")));
         let other = self.counts.kept_not_of_kubernetes();

@@ -175,7 +175,10 @@ impl Redactor {
                         .hides(path, visit)
                     {
                         Some(what) => hidden.push((visit.at.clone(), visit.form, what)),
-                        None if self.also.names && names::may_be_at(path) => named.push(visit.at.clone()),
+                        // of an unknown field the path is that of its message
+                        None if self.also.names && (visit.unknown || names::may_be_at(path)) => {
+                            named.push(visit.at.clone());
+                        }
                         None => {}
                     }),
                 };

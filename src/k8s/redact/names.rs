@@ -12,7 +12,7 @@ use std::{
 use super::{super::key::Key, fill};
 
 /// Words that Kubernetes itself uses as names, and the ends of domains.
-const KEPT: [&str; 22] = [
+const KEPT: [&str; 33] = [
     "admin",
     "cluster",
     "cluster-admin",
@@ -24,6 +24,17 @@ const KEPT: [&str; 22] = [
     "extension-apiserver-authentication",
     "internal",
     "io",
+    "kube-aggregator",
+    "kube-apiserver",
+    "kube-apiserver-legacy-service-account-token-tracking",
+    "kube-controller-manager",
+    "kube-dns",
+    "kube-node-lease",
+    "kube-proxy",
+    "kube-public",
+    "kube-root-ca",
+    "kube-scheduler",
+    "kube-system",
     "kubeadm-config",
     "kubelet-config",
     "kubernetes",
@@ -58,15 +69,44 @@ const FIELDS: [&str; 14] = [
     "version",
 ];
 
+/// Fields with keys that the user chooses: what is under one of them is no field of Kubernetes, whatever its name is.
+const FREE: [&str; 13] = [
+    "annotations",
+    "attachmentMetadata",
+    "auditAnnotations",
+    "deprecatedTopology",
+    "extra",
+    "labels",
+    "matchLabels",
+    "nodeSelector",
+    "options",
+    "selector",
+    "topology",
+    "userAnnotations",
+    "volumeAttributes",
+];
+
+/// The same where they are fields of the object itself: those of a ConfigMap, of a Secret and of a StorageClass.
+const FREE_AT_ROOT: [&str; 4] = ["binaryData", "data", "parameters", "stringData"];
+
+/// Fields whose keys are names of fields, in the schema of a definition: the `type` of a field `labels` is no label.
+const OF_SCHEMA: [&str; 3] = ["definitions", "patternProperties", "properties"];
+
 /// Whether a text at `path` may hold names.
 pub(super) fn may_be_at(path: &[String]) -> bool {
-    path.last().is_none_or(|name| !FIELDS.contains(&name.as_str()))
+    let path: Vec<&str> = path.iter().map(String::as_str).collect();
+    match path.as_slice() {
+        [.., name] if !FIELDS.contains(name) => true,
+        [of, _] if FREE_AT_ROOT.contains(of) => true,
+        [.., schema, of, _] => FREE.contains(of) && !OF_SCHEMA.contains(schema),
+        [of, _] => FREE.contains(of),
+        [_] => false,
+        [] => true,
+    }
 }
 
 fn is_kept(word: &[u8]) -> bool {
-    KEPT.iter().any(|kept| kept.as_bytes() == word)
-        || word.starts_with(b"kube-")
-        || !word.iter().any(u8::is_ascii_alphabetic)
+    KEPT.iter().any(|kept| kept.as_bytes() == word) || !word.iter().any(u8::is_ascii_alphabetic)
 }
 
 /// The words of a text: letters, digits and the `-` between them.
@@ -188,6 +228,25 @@ mod tests {
         assert_eq!(found("pod \"web-1.shop\" is gone: -a- --"), ["pod", "web-1", "shop", "is", "gone", "a"]);
         assert_eq!(found(r"\nweb \u003cdb\u003e /x%2fy_z"), ["web", "db", "x", "y", "z"]);
         assert_eq!(found(""), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn a_field_is_one_only_outside_of_maps_with_free_keys() {
+        let may = |path: &str| may_be_at(&path.split('/').map(str::to_owned).collect::<Vec<_>>());
+        for path in [
+            "metadata/name",
+            "metadata/labels/type",
+            "spec/selector/kind",
+            "data/version",
+            "spec/selector/matchLabels/group",
+        ] {
+            assert!(may(path), "{path}");
+        }
+        for path in ["kind", "spec/type", "spec/parameters/kind", "spec/schema/properties/labels/type"] {
+            assert!(!may(path), "{path}");
+        }
+        assert!(may_be_at(&[]));
+        assert!(is_kept(b"kube-system") && !is_kept(b"kube-hr"));
     }
 
     #[test]

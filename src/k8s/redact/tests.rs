@@ -124,11 +124,17 @@ fn more_is_replaced_when_it_is_asked_for() {
 #[test]
 fn names_are_others_in_keys_and_values() {
     let mut known = KnownNames::default();
-    for key in ["/registry/deployments/shop/web", "/registry/pods/shop/web-5f-x1", "/registry/minions/cp1.acme.com"] {
+    for key in [
+        "/registry/deployments/shop/web",
+        "/registry/pods/shop/web-5f-x1",
+        "/registry/minions/cp1.acme.com",
+        "/registry/cronjobs/shop/kube-hr",
+        "/registry/configmaps/shop/kube-root-ca.crt",
+    ] {
         known.learn(key.as_bytes());
     }
     let redactor = Redactor::with_key([7; 32], Also { names: true, ..NONE }, &known);
-    let pod = r#"{"apiVersion":"v1","kind":"Pod","metadata":{"name":"web-5f-x1","namespace":"shop","labels":{"app":"web","web":"b"},"managedFields":[{"fieldsV1":{"k:{\"name\":\"web\"}":{}}}],"generateName":"web-5f-","ownerReferences":[{"kind":"web","name":"web"}]},"spec":{"nodeName":"cp1.acme.com","args":["--to=web.shop.svc:80","\nweb"]}}"#;
+    let pod = r#"{"apiVersion":"v1","kind":"Pod","metadata":{"name":"web-5f-x1","namespace":"shop","labels":{"app":"web","web":"b","type":"shop.web"},"managedFields":[{"fieldsV1":{"k:{\"name\":\"web\"}":{}}}],"generateName":"web-5f-","ownerReferences":[{"kind":"web","name":"web"}]},"spec":{"nodeName":"cp1.acme.com","args":["--to=web.shop.svc:80","\nweb","kube-hr kube-root-ca.crt"]}}"#;
     let kv = KeyValue { key: b"/registry/pods/shop/web-5f-x1", value: pod.as_bytes(), ..KeyValue::default() };
     let new = redactor.record(&kv.encode()).unwrap();
     let kv = KeyValue::decode(&new).unwrap();
@@ -144,10 +150,11 @@ fn names_are_others_in_keys_and_values() {
         r#""generateName":"web-5f-""#,
         &format!(".{namespace}.svc:80"),
         ".com",
+        " kube-root-ca.crt",
     ] {
         assert!(new.contains(part), "{part}: {new}");
     }
-    for gone in ["web.shop", "cp1", "acme", r"\nweb", r#"\"web\""#, r#""app":"web""#] {
+    for gone in ["web.shop", "shop.web", "kube-hr", "cp1", "acme", r"\nweb", r#"\"web\""#, r#""app":"web""#] {
         assert!(!new.contains(gone), "{gone}: {new}");
     }
     let again = redactor.record(b"\x0a\x1e/registry/deployments/shop/web").unwrap();

@@ -272,9 +272,8 @@ fn what_was_stored_encrypted_is_masked_in_every_form() {
             r#"{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web","namespace":"shop"},"spec":{"replicas":7171,"selector":{"matchLabels":{"app":"hunter2"}}}}"#,
         ),
     ];
-    let values = values.map(|(at, plain)| {
-        (at.as_bytes(), [&b"k8s:enc:aesgcm:v1:1:"[..], &seal(&key, at, plain.as_bytes())].concat())
-    });
+    let values = values
+        .map(|(at, plain)| (at.as_bytes(), [&b"k8s:enc:aesgcm:v1:1:"[..], &seal(&key, at, plain.as_bytes())].concat()));
     made::snapshot(file.as_ref(), &values);
     let tells = |body: &str| body.contains("hunter2") || body.contains("7171");
     let keys = ["--encryption-config", keys.to_str().unwrap()];
