@@ -86,13 +86,13 @@ impl<'v, 'a> Exporter<'v, 'a> {
     pub fn object(&self, kv: &KeyValue<'a>) -> Result<Exported<'a>, LeftOut> {
         let key = Key::new(kv.key);
         let Some(named) = key.object() else { return Err(LeftOut::new(Why::NoObject, "")) };
-        let mut object =
-            self.cluster.ring.object_with(kv.key, kv.value, ManagedFields::Hide).map_err(|why| match &why {
-                Undecodable::Encrypted(_) | Undecodable::Unopened { .. } if !self.wanted.reveal => {
-                    LeftOut::new(Why::Secret, why.to_string())
-                }
-                _ => LeftOut::new(Why::Unreadable, why.to_string()),
-            })?;
+        let mut object = self.cluster.ring.object_with(kv.key, kv.value, ManagedFields::Hide).map_err(|why| {
+            let is_asked = self.wanted.reveal || self.named.is_named(kv.key, named);
+            let kind = if why.is_sealed() && !is_asked { Why::Encrypted } else { Why::Unreadable };
+            // of one that the given keys do not open, the reason says why
+            let hint = if matches!(why, Undecodable::Encrypted(_)) { ": --encryption-config opens it" } else { "" };
+            LeftOut::new(kind, format!("{why}{hint}"))
+        })?;
         if !object.known {
             return Err(LeftOut::new(Why::Unreadable, "of a kind that this version does not know"));
         }

@@ -66,6 +66,8 @@ const CONTROLLERS: &[&str] = &[
 pub enum Why {
     /// The object cannot be read.
     Unreadable,
+    /// The object is encrypted and no key opens it, and it was not asked for by its name or with `--reveal`.
+    Encrypted,
     /// The object is secret, and `--reveal` was not given.
     Secret,
     /// A controller creates the object for another one.
@@ -88,6 +90,7 @@ impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Unreadable => "cannot be read",
+            Self::Encrypted => "encrypted, and no key opens it: --encryption-config with --reveal exports it",
             Self::Secret => "secret: --reveal exports it",
             Self::Owned => "made by a controller for its owner",
             Self::Made => "made by every cluster itself",
@@ -119,7 +122,7 @@ impl fmt::Display for LeftOut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.what.as_ref(), self.why) {
             ("", why) => write!(f, "{why}"),
-            (what, Why::Unreadable | Why::NotServed) => f.write_str(what),
+            (what, Why::Unreadable | Why::Encrypted | Why::NotServed) => f.write_str(what),
             (what, why) => write!(f, "{why} ({what})"),
         }
     }
@@ -135,7 +138,7 @@ pub(super) struct Named<'a> {
 
 impl Named<'_> {
     /// Whether an object is named: by its name, or as the Namespace.
-    fn is_named(&self, etcd_key: &[u8], key: &ObjectKey<'_>) -> bool {
+    pub(super) fn is_named(&self, etcd_key: &[u8], key: &ObjectKey<'_>) -> bool {
         let is_namespace = key.resource == "namespaces" && self.namespace.as_deref() == Some(key.name);
         is_namespace || self.keys.contains(etcd_key)
     }

@@ -114,9 +114,11 @@ impl<'a> Tally<'a> {
             [] => "there is no such object".to_owned(),
             reasons => format!("every object is left out: {}", reasons.join(", ")),
         };
-        let hint =
-            (!reasons.is_empty()).then_some("--all exports everything except secrets; --reveal exports those too");
-        Err(Error::not_found(format!("nothing to export: {what}")).hinted_if(hint.map(str::to_owned)))
+        let sealed = self.left_out.contains_key(&Why::Encrypted);
+        let keys = if sealed { ", and --encryption-config opens what is encrypted" } else { "" };
+        let hint = (!reasons.is_empty())
+            .then(|| format!("--all exports everything except secrets; --reveal exports those too{keys}"));
+        Err(Error::not_found(format!("nothing to export: {what}")).hinted_if(hint))
     }
 }
 

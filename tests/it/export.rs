@@ -156,6 +156,15 @@ fn secrets_only_when_they_are_asked_for() {
     let (code, said) = ended(&output);
     assert!(code == Some(1) && said.contains("error: secrets shop/cbc: encrypted by aescbc (key key1)"), "{said}");
     assert!(stdout(&output).contains("name: plain\n"));
+    // --reveal alone exports nothing that no key opens, and so is not what is missing
+    let later = "fixtures/kube-later.db";
+    let output = etcdsnap(["export", later, "cm/web-cfg", "svc/web", "-n", "shop", "--to", "-"]);
+    let (code, said) = ended(&output);
+    let why = "error: configmaps shop/web-cfg: encrypted by aescbc (key cbc1): --encryption-config opens it\n";
+    assert!(code == Some(1) && said.contains(why) && !said.contains("--reveal"), "{said}");
+    let (_, said) = good(&["export", later, "cm,svc", "-n", "shop", "--to", "-"]);
+    let why = "1 encrypted, and no key opens it: --encryption-config with --reveal exports it\n";
+    assert!(said.contains(why) && said.contains("  configmaps shop/web-cfg\n"), "{said}");
 }
 
 #[test]

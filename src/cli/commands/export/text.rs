@@ -1,6 +1,7 @@
 //! The outcome of an export, for people: how much there is, what was left out, what to do next.
 
 use std::{
+    collections::BTreeMap,
     io::{self, Write},
     path::Path,
 };
@@ -13,13 +14,13 @@ use etcdsnap::{
 
 use crate::{commands::unknown::UnknownFields, render::printable};
 
-/// Secrets that are named; more are counted.
+/// Secrets and encrypted objects that are named; more are counted.
 const NAMED: usize = 10;
 
-/// The first secrets that were left out, by name, and what is not known in the others.
+/// The first secrets and encrypted objects that were left out, by name, and what is not known in the others.
 #[derive(Default)]
 pub(super) struct Secrets {
-    pub(super) names: Vec<String>,
+    names: BTreeMap<Why, Vec<String>>,
     unknown: UnknownFields,
 }
 
@@ -30,7 +31,12 @@ impl Secrets {
             Ok(made) => self.unknown.note(kv.key, &made.unknown),
             Err(left_out) => match left_out.why {
                 Why::Unreadable => say!("error: {}: {left_out}", exporter.called(kv.key)),
-                Why::Secret if self.names.len() < NAMED => self.names.push(exporter.called(kv.key)),
+                Why::Secret | Why::Encrypted => {
+                    let names = self.names.entry(left_out.why).or_default();
+                    if names.len() < NAMED {
+                        names.push(exporter.called(kv.key));
+                    }
+                }
                 _ => {}
             },
         }
@@ -66,11 +72,11 @@ impl Outcome<'_, '_, '_> {
     fn left_out(&self, out: &mut impl Write, before: &str) -> io::Result<()> {
         for (n, (why, count)) in self.tally.left_out.iter().enumerate() {
             writeln!(out, "{before}{:<11} {count} {why}", if n == 0 { "left out" } else { "" })?;
-            if *why == Why::Secret {
-                for name in &self.secrets.names {
+            if let Some(names) = self.secrets.names.get(why) {
+                for name in names {
                     writeln!(out, "{before}{:<11}   {name}", "")?;
                 }
-                let more = count.saturating_sub(self.secrets.names.len() as u64);
+                let more = count.saturating_sub(names.len() as u64);
                 if more > 0 {
                     writeln!(out, "{before}{:<11}   and {more} more", "")?;
                 }
