@@ -164,6 +164,21 @@ impl<'a> Exporter<'_, 'a> {
         Ok(())
     }
 
+    /// As [`Exporter::each`], and verifies the backup of the objects at the same time.
+    ///
+    /// # Errors
+    /// Errors of `each` and `watch`, and when the backup cannot be read.
+    pub fn stream<E: From<Error>>(
+        &self,
+        (found, form): (&[KeyValue<'a>], Form),
+        input: (&Source, &Load),
+        tally: &mut Tally<'a>,
+        each: impl FnMut(&KeyValue<'a>, Result<Made, LeftOut>) -> Result<(), E>,
+        watch: impl FnMut(Stage) -> Result<()>,
+    ) -> Result<Report, E> {
+        verify_beside(input, watch, |_| self.each(found, form, tally, each))
+    }
+
     /// Writes the objects of `found` into a folder, and verifies their backup at the same time. `each` receives the
     /// result for each object; `watch` receives the progress, and may stop the work with an error.
     ///
@@ -176,11 +191,9 @@ impl<'a> Exporter<'_, 'a> {
         (source, load): (&Source, &Load),
         tally: &mut Tally<'a>,
         mut each: impl FnMut(&KeyValue<'a>, &Result<Made, LeftOut>),
-        mut watch: impl FnMut(Stage) -> Result<()>,
+        watch: impl FnMut(Stage) -> Result<()>,
     ) -> Result<Report> {
-        let checked = AtomicU64::new(0);
-        thread::scope(|scope| {
-            let checks = scope.spawn(|| verify(source, load, |done| checked.store(done, Relaxed)));
+        verify_beside((source, load), watch, |watch| {
             let width = found.len().to_string().len().max(4);
             let ending = if form == Form::Yaml { "yaml" } else { "json" };
             let all = found.iter().fold(0, |all: u64, kv| all.saturating_add(kv.value.len() as u64));
@@ -209,14 +222,7 @@ impl<'a> Exporter<'_, 'a> {
             })?;
             tally.check()?;
             tally.needs = std::mem::take(&mut tally.named).list(|key, must| self.lack(key, must));
-            for need in &tally.needs {
-                folder.note(Note::Needs, &self.describe(need))?;
-            }
-            while !checks.is_finished() {
-                watch(Stage::Verifying { done: checked.load(Relaxed), all: source.db().len() })?;
-                thread::sleep(Duration::from_millis(10));
-            }
-            checks.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            tally.needs.iter().try_for_each(|need| folder.note(Note::Needs, &self.describe(need)))
         })
     }
 
@@ -234,4 +240,23 @@ impl<'a> Exporter<'_, 'a> {
             each,
         )
     }
+}
+
+/// Verifies a backup while `work` is done. `watch` is given to the work, and receives how far the verification is after
+/// it.
+fn verify_beside<W: FnMut(Stage) -> Result<()>, E: From<Error>>(
+    (source, load): (&Source, &Load),
+    mut watch: W,
+    work: impl FnOnce(&mut W) -> Result<(), E>,
+) -> Result<Report, E> {
+    let checked = AtomicU64::new(0);
+    thread::scope(|scope| {
+        let checks = scope.spawn(|| verify(source, load, |done| checked.store(done, Relaxed)));
+        work(&mut watch)?;
+        while !checks.is_finished() {
+            watch(Stage::Verifying { done: checked.load(Relaxed), all: source.db().len() })?;
+            thread::sleep(Duration::from_millis(10));
+        }
+        Ok(checks.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?)
+    })
 }

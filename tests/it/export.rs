@@ -263,9 +263,10 @@ fn doubt_lies_beside() {
     damaged[leaf..leaf + 16].fill(0);
     fs::write(at("copy"), image).unwrap();
     fs::write(at("damaged"), [&damaged[..], &Sha256::digest(&damaged)].concat()).unwrap();
+    fs::write(at("wrong"), [image, &[0; 32]].concat()).unwrap();
     let (to, beside) = (at("out"), at("out.etcdsnap.json"));
     let run = |from: &str| etcdsnap(["export", at(from).to_str().unwrap(), "--to", to.to_str().unwrap()]);
-    for (from, code, verdict) in [("damaged", 1, "damaged"), ("copy", 0, "doubtful")] {
+    for (from, code, verdict) in [("damaged", 1, "damaged"), ("wrong", 1, "damaged"), ("copy", 0, "doubtful")] {
         let output = run(from);
         let (ended, said) = ended(&output);
         assert_eq!(ended, Some(code), "{said}");
@@ -274,6 +275,13 @@ fn doubt_lies_beside() {
         assert_eq!(doubt["verdict"], verdict);
         assert!(files(&to).len() > 10);
         fs::remove_dir_all(&to).unwrap();
+        // a stream is verified, too
+        let output = etcdsnap(["export", at(from).to_str().unwrap(), "cm", "--to", "-"]);
+        let (ended, streamed) = crate::common::tree::ended(&output);
+        assert!(ended == Some(code) && stdout(&output).contains("\nkind: ConfigMap\n"), "{from}: {streamed}");
+        let found = said.lines().rfind(|line| line.contains("SHA-256") || line.contains("damaged")).unwrap();
+        let note = "note: the objects were printed before the verification of the backup ended\n";
+        assert!(streamed.contains(found) && streamed.ends_with(note), "{found}: {streamed}");
     }
     // of a good one there is nothing to say, and what was said of another does not stay
     good(&["export", KUBE, "--to", to.to_str().unwrap()]);

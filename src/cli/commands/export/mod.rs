@@ -46,7 +46,9 @@ use crate::{
 ///
 /// DIR is complete, or it is not written. It holds files that are numbered in the order to apply them, and the file
 /// MANIFEST, which lists what was changed, needed and left out, and why (`sha256sum -c MANIFEST` checks the files).
-/// When the backup is damaged, everything that can be read is exported, and DIR.etcdsnap.json describes the damage.
+/// When the backup is damaged, everything that can be read is exported, and DIR.etcdsnap.json describes the damage. With
+/// --to -, the objects are printed while the backup is verified: stderr and the exit status show the damage, but a
+/// program that reads the objects has them already.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -137,16 +139,33 @@ impl Export {
         let form = if self.output == Output::Yaml { Form::Yaml } else { Form::Json };
         if streams {
             let before: &[u8] = if form == Form::Yaml { b"---\n" } else { b"" };
-            let streamed = exporter.each(&objects, form, &mut tally, |kv, made| {
-                secrets.note(&exporter, kv, &made);
-                let Ok(made) = made else { return Ok(()) };
-                session.out.write_all(before)?;
-                Ok(session.out.write_all(&made.text)?)
-            });
-            let streamed = streamed.and_then(|()| Ok::<_, Failure>(tally.check()?));
+            let progress = session.progress(&source);
+            let streamed = exporter.stream(
+                (&objects, form),
+                (&source, &load),
+                &mut tally,
+                |kv, made| {
+                    secrets.note(&exporter, kv, &made);
+                    let Ok(made) = made else { return Ok(()) };
+                    session.out.write_all(before)?;
+                    Ok::<_, Failure>(session.out.write_all(&made.text)?)
+                },
+                |stage| {
+                    if let Stage::Verifying { done, all } = stage {
+                        progress.update(done, all);
+                    }
+                    Ok(())
+                },
+            );
+            drop(progress);
             text::stream(&Outcome { exporter: &exporter, tally: &tally, secrets: &secrets });
-            streamed.map_err(|failure| session.without(&source, cluster.findings(), failure))?;
-            return Ok(exit.max(read(&tally)).max(session.close(&source, cluster.findings())?));
+            let report = streamed.map_err(|failure| session.without(&source, cluster.findings(), failure))?;
+            tally.check().map_err(|error| session.without(&source, &report.findings, error))?;
+            let closed = session.close(&source, &report.findings)?;
+            if report.doubt(&[]).is_some() {
+                say!("note: the objects were printed before the verification of the backup ended");
+            }
+            return Ok(exit.max(read(&tally)).max(closed));
         }
         let about = format!("{} at revision {}, by {TOOL}", source.name(), cluster.view.revision);
         let (stop, mut progress) = (stop_at_signal(), session.progress(&source));
