@@ -99,6 +99,11 @@ fn unsure_at(moment: Moment, newest: Moment, Unsure { revision, newest: unsure }
     .hinted(format!("--rev {before} is the state before it; without --at the last state is shown"))
 }
 
+/// Whether a revision was certainly written after a time.
+fn is_after(revision: i64, time: Moment, clock: &Clock) -> bool {
+    clock.gap(revision).after.is_some_and(|after| after > time)
+}
+
 fn no_times() -> Error {
     Error::not_found("the backup has no known times").hinted(NO_TIMES)
 }
@@ -140,18 +145,57 @@ pub struct Period {
 }
 
 impl Period {
-    /// Makes sure that there are times to compare its own with.
+    /// Makes sure that the period is one, and that a backup can know what changed in it. `window` is that of the backup
+    /// ([`super::Cluster::window`]).
     ///
     /// # Errors
-    /// When it has one, and none is known; or it counts back from the newest time, which is not certain.
-    pub fn check(&self, clock: &Clock) -> Result<()> {
+    /// When it ends before it begins; it has a time, and none is known; it counts back from the newest time, which is not
+    /// certain; or it is before or after the window.
+    pub fn check(&self, clock: &Clock, (first, last): (i64, i64)) -> Result<()> {
         for point in [self.since, self.until] {
             if let Some(Point::Time(time)) = point {
                 time.check(clock)?;
             }
         }
         let by_time = |point| matches!(point, Some(Point::Time(_)));
-        if clock.newest().is_none() && (by_time(self.since) || by_time(self.until)) { Err(no_times()) } else { Ok(()) }
+        if clock.newest().is_none() && (by_time(self.since) || by_time(self.until)) {
+            return Err(no_times());
+        }
+        if self.is_reversed(clock) {
+            return Err(Error::usage("--since is later than --until: no change can be in that period"));
+        }
+        let outside =
+            |what| Err(Error::not_found(what).hinted(format!("the backup holds the changes {first} to {last}")));
+        match self.until {
+            Some(Point::Revision(until)) if until < first => outside(format!("revision {until} has been compacted")),
+            Some(Point::Time(until))
+                if first > 1 && until.moment(clock).is_some_and(|until| is_after(first, until, clock)) =>
+            {
+                outside("what changed up to the time of --until has been compacted".to_owned())
+            }
+            _ => match self.since {
+                Some(Point::Revision(since)) if since > last && last > 0 => {
+                    outside(format!("revision {since} is a future revision"))
+                }
+                _ => Ok(()),
+            },
+        }
+    }
+
+    /// Whether it certainly ends before it begins.
+    fn is_reversed(&self, clock: &Clock) -> bool {
+        let Some((since, until)) = self.since.zip(self.until) else { return false };
+        match (since, until) {
+            (Point::Revision(since), Point::Revision(until)) => since > until,
+            (Point::Time(since), Point::Time(until)) => since.moment(clock) > until.moment(clock),
+            (Point::Revision(since), Point::Time(until)) => {
+                until.moment(clock).is_some_and(|until| is_after(since, until, clock))
+            }
+            (Point::Time(since), Point::Revision(until)) => {
+                let before = clock.gap(until).before.zip(since.moment(clock));
+                before.is_some_and(|(before, since)| before < since)
+            }
+        }
     }
 
     /// Whether a revision may be in the period. Times are known within bounds only: a revision counts if it may have

@@ -228,6 +228,32 @@ fn a_timeline_tells_every_change_and_leaves_out_the_noise() {
     assert_eq!(run(&["timeline", FILE, "--verb", "patch"]).2, 2);
 }
 
+/// Where the backup cannot know what changed, or nothing can be in what was asked for, there is no empty table.
+#[test]
+fn a_timeline_of_what_cannot_be_known() {
+    for (args, code, about) in [
+        (&["--since", "3", "--until", "400"][..], 1, "revision 400 has been compacted"),
+        (&["--until", "462"], 1, "revision 462 has been compacted\nhint: the backup holds the changes 463 to 505"),
+        (&["--until", "2026-11-21T01:00:00Z"], 1, "has been compacted"),
+        (&["--since", "506"], 1, "revision 506 is a future revision"),
+        (&["--since", "480", "--until", "470"], 2, "--since is later than --until"),
+        (&["--since", "-1s", "--until", "-5s"], 2, "--since is later than --until"),
+        (&["--since", "505", "--until", "2026-11-21T11:06:22Z"], 2, "--since is later than --until"),
+        (&["deploy/wep", "-n", "shop"], 1, "no revision of wep found\nhint: did you mean deploy/web -n shop?"),
+    ] {
+        let (out, err, exit) = run(&[&["timeline", FILE], args].concat());
+        assert!(exit == code && out.is_empty() && err.contains(about), "{args:?}: {exit} {out}{err}");
+    }
+    // the others that were named are shown; what did not change in the window is known
+    let (out, err, exit) = run(&["timeline", FILE, "deploy", "web", "gone", "-n", "shop"]);
+    assert!(
+        exit == 1 && out.contains("deployment.apps/web") && err.contains("no revision of gone found"),
+        "{out}{err}"
+    );
+    assert_eq!(run(&["timeline", FILE, "ns/kube-system"]).2, 0);
+    assert_eq!(run(&["timeline", FILE, "--since", "505", "--until", "900"]).2, 0);
+}
+
 /// What is wrong is said once, and every change that can be read is there.
 #[test]
 fn a_timeline_of_a_damaged_backup() {

@@ -11,7 +11,7 @@ use etcdsnap::{
     source::Source,
 };
 
-use super::object::{near, note_deletions, note_namespace};
+use super::object::{near, never_there, note_deletions, note_namespace};
 use crate::{
     args::{AuditArgs, InNamespace, Keys, LogArgs, Masking, ReportFormat, etcd_prefix},
     failure::{Exit, Failure},
@@ -125,14 +125,7 @@ impl History {
             let hint = near.unwrap_or_else(|| elsewhere(&sources, query.namespace.is_some()));
             return Err(Error::not_found(printable(what)).hinted(hint).into());
         }
-        let mut exit = Exit::Good;
-        let (_, missing) = selection.arrange(found.keys().copied().collect::<Vec<_>>(), |key| key);
-        for missing in missing {
-            let name = printable(missing.name.clone());
-            let hint = backups.last().and_then(|of| near(&query, &missing.kind, &missing.name, of));
-            Failure::from(Error::not_found(format!("no revision of {name} found")).hinted_if(hint)).say();
-            exit = Exit::Content;
-        }
+        let mut exit = never_there(&query, &selection, found.keys().copied().collect(), backups.last());
         let ignore = Ignore { all: self.all, status: self.status, events: true, paths: Vec::new() };
         let mask = self.masking.mask()?;
         let partial = sources.iter().zip(&snapshots).filter(|(source, snapshot)| !is_whole(source, snapshot));

@@ -8,11 +8,13 @@ use etcdsnap::{
     etcd::KeyValue,
     k8s::{ManagedFields, Newest, Object, Undecodable, key_for_messages},
     objects::{Cluster, Found, NoNamespace, Query},
+    select::Selection,
 };
 
 use super::unknown::UnknownFields;
 use crate::{
     failure::{Exit, Failure},
+    render::printable,
     session::note_doubt,
 };
 
@@ -89,6 +91,22 @@ pub(super) fn missing(query: &Query, found: &Found<'_>, cluster: &Cluster<'_>) -
         Failure::from(Error::not_found(what).hinted_if(hint)).say();
     }
     if found.missing.is_empty() { Exit::Good } else { Exit::Content }
+}
+
+/// Reports what was named and has no revision in the records that were found, under `keys`.
+pub(super) fn never_there(
+    query: &Query,
+    selection: &Selection,
+    keys: Vec<&[u8]>,
+    newest: Option<&Cluster<'_>>,
+) -> Exit {
+    let (_, missing) = selection.arrange(keys, |key| key);
+    for missing in &missing {
+        let name = printable(missing.name.clone());
+        let hint = newest.and_then(|of| near(query, &missing.kind, &missing.name, of));
+        Failure::from(Error::not_found(format!("no revision of {name} found")).hinted_if(hint)).say();
+    }
+    if missing.is_empty() { Exit::Good } else { Exit::Content }
 }
 
 /// The hint for an object that is not there: when it was deleted, or the one that may be meant.

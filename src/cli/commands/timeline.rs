@@ -13,7 +13,7 @@ use etcdsnap::{
     select::LabelSelector,
 };
 
-use super::object::{note_deletions, note_namespace};
+use super::object::{never_there, note_deletions, note_namespace};
 use crate::{
     args::{AuditArgs, InNamespace, Keys, LogArgs, Masking, etcd_prefix, is_labelled},
     failure::{Exit, Failure},
@@ -25,7 +25,7 @@ use crate::{
 ///
 /// A backup holds every change since its last compaction. Kubernetes compacts every 5 minutes, so a normal backup goes
 /// back 5 to 10 minutes. For a data directory, changes that are only in its log are added if they are certain; a note
-/// names them. The exit status is 1 when older entries of the log are left out.
+/// names them.
 ///
 /// etcd records no times. Kubernetes' objects hold some times (creation, managedFields, deletion requests, the Leases
 /// that nodes renew). A change was written between TIME and TIME plus WITHIN, if the clocks of the API servers were
@@ -52,7 +52,9 @@ WITHIN: the change was written at TIME, or at most so much later. MANAGER `-`: i
 which program wrote it. VERB `put`: only a log shows the write, and nothing shows whether the key
 existed
 
-Exit status: 1 when the namespace that was named never had anything here, or a time is not certain")]
+Exit status: 1 when what was named has no revision here, the period is compacted, it is not certain
+which revisions a time means, the backup is damaged, the audit log has no events or cannot be read
+in full, or older entries of the log are left out")]
 pub(crate) struct Timeline {
     /// The backup
     snapshot: PathBuf,
@@ -132,7 +134,7 @@ impl Timeline {
         let source = session.open(&self.snapshot, &self.log.dir)?;
         let snapshot = session.load_whole(&source, &self.log.load())?;
         let cluster = Cluster::open(&snapshot, self.keys.ring()?, At::Last)?;
-        let (mask, clock, (first, _)) = (self.masking.mask()?, cluster.clock(), cluster.window());
+        let (mask, clock, window) = (self.masking.mask()?, cluster.clock(), cluster.window());
         let query = Query { what: self.what, namespace: self.within.only(), range: self.prefix };
         let selection = cluster.select_former(&query)?;
         let absent = note_namespace(&[&cluster], query.namespace.as_deref());
@@ -142,13 +144,23 @@ impl Timeline {
         let table = self.output == Output::Table;
         let managed_fields = if table && !self.all { ManagedFields::Names } else { ManagedFields::Keep };
         let diff = Diff { old: &cluster, new: &cluster, ignore: &ignore, mask: &mask, raw: false, managed_fields };
-        period.check(clock).map_err(|error| session.without(&source, cluster.findings(), error))?;
+        period.check(clock, window).map_err(|error| session.without(&source, cluster.findings(), error))?;
+        let first = window.0;
         let since = clock.gap(first).in_brackets();
         let name = printable(source.name().to_owned());
         if cluster.findings().damaged() {
             say!("note: {name} is damaged: of the changes from revision {first}{since} on some may be missing");
         } else {
             say!("note: {name} holds every change from revision {first}{since} on");
+        }
+        let mut unknown = Exit::Good;
+        if !selection.names().is_empty() {
+            let records = snapshot.records(|key| selection.matches(key));
+            unknown =
+                never_there(&query, &selection, records.iter().map(|record| record.kv.key).collect(), Some(&cluster));
+            if records.is_empty() {
+                return Ok(unknown.max(session.close(&source, cluster.findings())?));
+            }
         }
 
         let (requests, doubt) = match self.audit.files.as_slice() {
@@ -254,8 +266,8 @@ impl Timeline {
         }
         let exit = session.close(&source, cluster.findings())?;
         let exit = if self.log.load().wal && !is_whole(&source, &snapshot) { exit.max(Exit::Content) } else { exit };
+        let exit = exit.max(doubt).max(unknown);
         // it may have been deleted since
-        let exit = exit.max(doubt);
         Ok(if any { exit } else { exit.max(absent) })
     }
 }
