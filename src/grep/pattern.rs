@@ -67,10 +67,13 @@ impl Pattern {
     #[must_use]
     pub fn may_be_in(&self, value: &[u8], is_secret: bool) -> bool {
         let Some(begins) = &self.begins else { return true };
+        let has_escapes = || memchr::memchr(b'\\', value).is_some();
         match Stored::new(value) {
-            Ok(Stored::Protobuf(_) | Stored::Opaque) => begins.is_match(value),
+            Ok(Stored::Opaque) => begins.is_match(value),
+            // JSON within protobuf, such as the data of a ControllerRevision
+            Ok(Stored::Protobuf(of)) => begins.is_match(value) || of.may_hold_json() && has_escapes(),
             // escapes, and a Secret's base64
-            Ok(Stored::Json(_)) => is_secret || begins.is_match(value) || memchr::memchr(b'\\', value).is_some(),
+            Ok(Stored::Json(_)) => is_secret || begins.is_match(value) || has_escapes(),
             _ => true,
         }
     }

@@ -15,7 +15,10 @@
 //! Where releases print a field in several ways, it has a line for each, the newest first: number, name and type are
 //! the same in all of them.
 
-use std::{collections::HashMap, sync::OnceLock};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::OnceLock,
+};
 
 use super::release::Release;
 
@@ -142,6 +145,28 @@ impl Table {
     /// The message `ObjectMeta`, which every object has as its field 1.
     pub(super) fn object_meta(&self) -> u32 {
         self.object_meta
+    }
+
+    /// Whether an object with this message may hold JSON besides its managedFields.
+    pub(super) fn may_hold_json(&self, message: u32) -> bool {
+        static HOLDERS: OnceLock<HashSet<u32>> = OnceLock::new();
+        let holders = || self.kinds.iter().map(|kind| kind.message).filter(|of| self.leads_to_json(*of)).collect();
+        HOLDERS.get_or_init(holders).contains(&message)
+    }
+
+    fn leads_to_json(&self, from: u32) -> bool {
+        let (mut seen, mut next) = (HashSet::from([self.object_meta]), vec![from]);
+        while let Some(id) = next.pop() {
+            let fields = self.message(id).filter(|_| seen.insert(id)).into_iter().flat_map(|message| &message.fields);
+            for field in fields {
+                match field.of {
+                    Type::Raw => return true,
+                    Type::Message(id) | Type::OrBool(id) | Type::OrArray(id) | Type::OrStrings(id) => next.push(id),
+                    _ => {}
+                }
+            }
+        }
+        false
     }
 
     fn read(text: &'static str) -> Self {

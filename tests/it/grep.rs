@@ -7,11 +7,12 @@ use etcdsnap::{
     grep::{Found, Pattern, Place, Search, Words},
     k8s::{Mask, Ring, Value},
     objects::{At, Cluster},
+    proto::Writer,
     source::{Options, Source},
 };
 use serde_json::json;
 
-use crate::common::{Etcd, Peers, etcdsnap};
+use crate::common::{Etcd, Peers, etcdsnap, made};
 
 /// Standard output, standard error, exit code.
 fn said(args: &[&str]) -> (String, String, i32) {
@@ -76,6 +77,21 @@ fn every_string_is_found() {
             }
         }
     }
+}
+
+/// In JSON within protobuf, Go writes some letters as escapes.
+#[test]
+fn a_text_in_json_within_protobuf_is_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("b.db");
+    let data = br#"{"spec":{"template":{"args":["a \u0026\u0026 b \u003c \"c\""]}}}"#;
+    let kind = Writer::new().bytes(1, b"apps/v1").bytes(2, b"ControllerRevision").finish();
+    let metadata = Writer::new().bytes(1, b"web-1").finish();
+    let revision = Writer::new().bytes(1, &metadata).bytes(2, &Writer::new().bytes(1, data).finish()).finish();
+    let value = [b"k8s\0", &Writer::new().bytes(1, &kind).bytes(2, &revision).finish()[..]].concat();
+    made::snapshot(&file, &[(b"/registry/controllerrevisions/shop/web-1", value)]);
+    let (out, err, code) = said(&["-F", "a && b < \"c\"", file.to_str().unwrap()]);
+    assert!(code == 0 && out.contains("data.spec.template.args[0]: a && b"), "{out}{err}");
 }
 
 fn object_name(key: &[u8]) -> String {
