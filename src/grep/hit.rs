@@ -14,6 +14,9 @@ pub struct Found {
     pub name: String,
     /// The revision that wrote the value.
     pub revision: i64,
+    /// Whether that revision deleted the key.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub deleted: bool,
     /// The matches, in the order of the object's fields.
     pub hits: Vec<Hit>,
 }

@@ -105,7 +105,7 @@ impl Search<'_> {
             }
             None => (String::new(), String::new(), String::from_utf8_lossy(kv.key)),
         };
-        Found { kind, namespace, name: name.into_owned(), revision: kv.mod_revision, hits }
+        Found { kind, namespace, name: name.into_owned(), revision: kv.mod_revision, deleted: false, hits }
     }
 }
 

@@ -162,6 +162,10 @@ fn old_revisions_are_searched_where_they_are_asked_for() {
     let (out, _, code) = said(&["web", "fixtures/kube.db", "deploy/web", "-n", "shop", "--all-revisions", "-l"]);
     assert!(code == 0 && out.lines().count() == 7, "{out}");
     assert!(out.lines().all(|line| line.starts_with("deployment.apps/web -n shop --rev ")), "{out}");
+    // of a key that was deleted, the deletion may be all that is left
+    let (out, _, code) = said(&["--keys", "configmaps/pay/notes", "fixtures/kube-later.db", "--all-revisions", "-l"]);
+    let deletion = "configmap/notes -n pay --rev 464 (deleted)\n";
+    assert!(code == 0 && out.contains(deletion) && out.contains("notes -n pay --rev 463\n"), "{out}");
 }
 
 /// The plaintext of a Secret that was deleted is in free pages until the db is written anew.

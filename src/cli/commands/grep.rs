@@ -146,7 +146,7 @@ impl Grep {
                 absent = note_namespace(&[&cluster], query.namespace.as_deref());
             }
             absent = absent.max(missing(&query, &found, &cluster));
-            let make = |window: Vec<&KeyValue<'_>>| self.window(window.into_iter().copied(), &search);
+            let make = |window: Vec<&KeyValue<'_>>| self.window(window.into_iter().map(|kv| (*kv, false)), &search);
             let size = |kv: &&KeyValue<'_>| kv.value.len();
             ordered_items(found.objects.iter(), size, make, |made| self.take(session, made, &mut tally))?;
         }
@@ -215,7 +215,8 @@ impl Grep {
             let mut again = Findings::default();
             // Ends early when nothing more is wanted; the findings are the cluster's.
             let _: Result<(), ()> = snapshot.each_record(&mut again, |record| {
-                if record.tombstone || !selection.matches(record.kv.key) {
+                // of a deleted key there is no value
+                if record.tombstone && !self.keys || !selection.matches(record.kv.key) {
                     return Ok(());
                 }
                 bytes = bytes.saturating_add(record.message.len()).saturating_add(64);
@@ -230,20 +231,21 @@ impl Grep {
                 give(window);
             }
         };
-        let make = |window: Vec<Record<'a>>| self.window(window.into_iter().map(|record| record.kv), search);
+        let kv = |record: Record<'a>| (KeyValue { mod_revision: record.revision.main, ..record.kv }, record.tombstone);
+        let make = |window: Vec<Record<'a>>| self.window(window.into_iter().map(kv), search);
         ordered(produce, make, |made| self.take(session, made, tally))
     }
 
-    /// Searches some values.
-    fn window<'a>(&self, window: impl Iterator<Item = KeyValue<'a>>, search: &Search<'_>) -> Made {
+    /// Searches some values; of each, whether its key was deleted.
+    fn window<'a>(&self, window: impl Iterator<Item = (KeyValue<'a>, bool)>, search: &Search<'_>) -> Made {
         let (mut text, mut searched, mut found, mut wrong) = (String::new(), 0_u64, 0_u64, Vec::new());
-        for kv in window {
+        for (kv, deleted) in window {
             match search.value(&kv) {
                 Ok(of) => {
                     searched = searched.saturating_add(1);
                     if let Some(of) = of {
                         found = found.saturating_add(1);
-                        self.print(&mut text, &of);
+                        self.print(&mut text, &Found { deleted, ..of });
                     }
                 }
                 Err(why) => wrong.push((kv.key.to_vec(), why)),
@@ -287,7 +289,7 @@ impl Grep {
             name.extend([" -n ", &printable(found.namespace.clone())]);
         }
         if self.all_revisions {
-            name.extend([" --rev ", &found.revision.to_string()]);
+            name.extend([" --rev ", &found.revision.to_string(), if found.deleted { " (deleted)" } else { "" }]);
         }
         if self.files_with_matches {
             return text.extend([&name, "\n"]);
