@@ -202,6 +202,8 @@ pub fn history<'a, E>(
     let newest = joined.backups.iter().max_by_key(|backup| backup.view.head);
     if let (Some(last), Some(newest)) = (last.filter(|last| !last.tombstone), newest)
         && newest.view.get(last.kv.key).is_none()
+        // what cannot be read of it may have the key
+        && !newest.findings().damaged()
     {
         each(&Occurrence::Deleted(last.revision.main, newest.window().0))?;
     }

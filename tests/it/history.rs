@@ -299,6 +299,21 @@ fn the_first_revision_has_an_upper_bound() {
     assert!(err.contains("from revision 1 (2026-11-21T08:15:39Z or before) on"), "{err}");
 }
 
+/// A key that cannot be read in the newest backup is not said to be deleted.
+#[test]
+fn a_key_that_the_newest_backup_lacks_because_it_is_damaged() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("later.db");
+    let mut image = fs::read(FILE).unwrap();
+    // the leaf with the one record of the Namespace
+    let found = memchr::memmem::find(&image, b"/registry/namespaces/kube-node-lease").unwrap();
+    image[found / 4096 * 4096] ^= 1;
+    fs::write(&file, &image).unwrap();
+    let history = ["history", "fixtures/kube.db", "ns/kube-node-lease", "--also"];
+    let (out, err, exit) = run(&[&history[..], &[file.to_str().unwrap()]].concat());
+    assert!(exit == 1 && err.contains("damaged") && !out.contains("deleted"), "{out}{err}");
+}
+
 /// What is not found in a damaged backup may be in what cannot be read of it.
 #[test]
 fn a_damaged_backup_that_lacks_an_object() {
