@@ -107,7 +107,7 @@ fn notes(analysis: &Analysis) -> Vec<String> {
     }
     if analysis.unread > 0 {
         notes.push(format!(
-            "The metadata of {} cannot be read; encrypted ones need their keys.",
+            "The metadata of {} cannot be read: damaged, or encrypted and no key opens it.",
             counted(analysis.unread, "value")
         ));
     }

@@ -127,7 +127,10 @@ impl Analyze {
             exit = exit.max(note_left_out(source.name(), analysis));
             if analysis.unread > 0 {
                 let (n, name) = (analysis.unread, printable(source.name().to_owned()));
-                say!("note: {name}: the metadata of {} cannot be read, encrypted ones among them", counted(n, "value"));
+                say!(
+                    "note: {name}: the metadata of {} cannot be read: damaged, or encrypted and no key opens it",
+                    counted(n, "value")
+                );
             }
             exit = exit.max(session.close(source, &analysis.findings)?);
         }

@@ -28,7 +28,7 @@ use crate::{
 /// it starts; LOG names these entries, and the last revision of the db alone. HASH, RECORDS and SIZE are of the db alone.
 /// For a file that was cut off, SIZE is both: the size of the file, and that of the db. Identity is the uid of the
 /// namespace kube-system: it names the cluster. Newest time is the newest time in an object: the backup was taken then or
-/// shortly after.
+/// later.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
