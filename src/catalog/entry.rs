@@ -9,7 +9,12 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{hash::Sha256, k8s::Moment, source::Stat, verify::Verdict};
+use crate::{
+    hash::Sha256,
+    k8s::Moment,
+    source::{DoubtFile, Stat},
+    verify::Verdict,
+};
 
 /// A backup: what `verify` found, and where it belongs. Two files with the same content are one.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -33,7 +38,7 @@ pub struct Entry {
     pub size: u64,
     /// The newest time inside.
     pub newest: Option<String>,
-    /// The verdict.
+    /// The worst verdict on a file with this content.
     pub verdict: Verdict,
     /// The first error, or else the first warning.
     pub finding: Option<String>,
@@ -65,6 +70,9 @@ pub struct Stamp {
     pub mtime: (i64, i64),
     /// The inode; of an object in a store, the start of the SHA-256 of its ETag.
     pub inode: u64,
+    /// The start of a SHA-256 of the stamps of the files that record doubt about it; `None` where there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubts: Option<u64>,
 }
 
 impl Stamp {
@@ -75,8 +83,12 @@ impl Stamp {
     pub fn of(path: &Path) -> io::Result<Self> {
         let metadata = fs::metadata(path)?;
         let mut stamp = Self::at(&metadata);
+        let member = metadata.is_dir().then(|| crate::source::member_dir(path)).flatten();
+        let doubts = DoubtFile::paths(member.as_deref().unwrap_or(path)).into_iter();
+        let doubts = doubts.filter_map(|path| fs::metadata(&path).or_else(|_| path.symlink_metadata()).ok());
+        stamp = stamp.beside(doubts.map(|metadata| Self::at(&metadata)));
         if metadata.is_dir() {
-            let member = crate::source::member_dir(path).unwrap_or_default();
+            let member = member.unwrap_or_default();
             stamp.size = 0;
             for part in ["snap", "wal"] {
                 for entry in fs::read_dir(member.join(part)).into_iter().flatten().flatten() {
@@ -90,18 +102,40 @@ impl Stamp {
         Ok(stamp)
     }
 
-    /// The stamp of an object in a store.
+    /// The stamp with those of the files that record doubt about the backup: a later one is a change, too.
+    #[must_use]
+    pub fn beside(self, doubts: impl IntoIterator<Item = Self>) -> Self {
+        let mut doubts = doubts.into_iter().peekable();
+        if doubts.peek().is_none() {
+            return Self { doubts: None, ..self };
+        }
+        let mut sum = Sha256::default();
+        for Self { size, mtime: (seconds, nanos), inode, .. } in doubts {
+            sum.update(&size.to_le_bytes());
+            sum.update(&seconds.to_le_bytes());
+            sum.update(&nanos.to_le_bytes());
+            sum.update(&inode.to_le_bytes());
+        }
+        Self { doubts: Some(start(sum)), ..self }
+    }
+
+    /// The stamp of an object in a store, without the objects that record doubt about it.
     #[must_use]
     pub fn of_object(stat: &Stat) -> Self {
         let mut etag = Sha256::default();
         etag.update(stat.etag.as_deref().unwrap_or_default().as_bytes());
-        let inode = etag.finish().first_chunk().map_or(0, |start| u64::from_le_bytes(*start));
-        Self { size: stat.size, mtime: stat.modified, inode }
+        Self { size: stat.size, mtime: stat.modified, inode: start(etag), doubts: None }
     }
 
     fn at(metadata: &fs::Metadata) -> Self {
-        Self { size: metadata.len(), mtime: (metadata.mtime(), metadata.mtime_nsec()), inode: metadata.ino() }
+        let (size, mtime) = (metadata.len(), (metadata.mtime(), metadata.mtime_nsec()));
+        Self { size, mtime, inode: metadata.ino(), doubts: None }
     }
+}
+
+/// The start of a SHA-256, as a number.
+fn start(sum: Sha256) -> u64 {
+    sum.finish().first_chunk().map_or(0, |start| u64::from_le_bytes(*start))
 }
 
 /// A file that was looked at.

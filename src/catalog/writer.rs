@@ -49,6 +49,8 @@ pub struct Added {
     pub entry: Entry,
     /// Whether the catalog had the same content already, from this file or another.
     pub known: bool,
+    /// Whether its verdict is from then, because it is the worse one.
+    pub was_worse: bool,
 }
 
 /// A backup that was checked.
@@ -299,13 +301,19 @@ impl Writer {
         let mut entry = entry(source, &report, state.as_ref(), verdict);
         let known: Option<Entry> = self.read(SNAPSHOTS, |rows| rows.json(entry.id.as_bytes()))?;
         let was = known.is_some();
+        let was_worse = known.as_ref().is_some_and(|known| known.verdict > verdict);
+        let is_worse = known.as_ref().is_none_or(|known| known.verdict < verdict);
         if let Some(known) = &known {
             entry.lineages.clone_from(&known.lineages);
             entry.sealed = entry.sealed.min(known.sealed);
+            // What is recorded beside one file is about the content: a copy that was made without it is no better.
+            if was_worse {
+                (entry.verdict, entry.finding) = (known.verdict, known.finding.clone());
+            }
         }
         // Known content is read again where a key has opened more of it.
         let opens = known.is_some_and(|known| entry.sealed < known.sealed);
-        if let Some(state) = state.filter(|_| verdict != Verdict::Damaged && (!was || opens)) {
+        if let Some(state) = state.filter(|_| entry.verdict != Verdict::Damaged && (!was || opens)) {
             entry.lineages = self.index(&state)?;
         }
         self.without_others(name, &[])?;
@@ -314,7 +322,7 @@ impl Writer {
         self.write(|tx, path| {
             let mut table = tx.open_table(SNAPSHOTS).map_err(|e| broken(path, e))?;
             put_json(path, &SNAPSHOTS, &mut table, entry.id.as_bytes(), &entry)?;
-            if !was {
+            if is_worse {
                 let mut table = tx.open_table(REPORTS).map_err(|e| broken(path, e))?;
                 put_json(path, &REPORTS, &mut table, entry.id.as_bytes(), &kept(&report))?;
             }
@@ -322,7 +330,7 @@ impl Writer {
             put_json(path, &FILES, &mut table, name.as_os_str().as_bytes(), &row)
         })?;
         self.changed()?;
-        Ok(Added { entry, known: was })
+        Ok(Added { entry, known: was, was_worse })
     }
 
     /// Notes that a file could not be added, and why. One that the catalog does not know is noted when it `may_be_one`.
@@ -629,10 +637,15 @@ fn definition(object: &Object<'_>) -> Option<(String, serde_json::Value)> {
 fn entry(source: &Source, report: &Report, state: Option<&State<'_>>, verdict: Verdict) -> Entry {
     let mut id = Sha256::default();
     id.update(&report.sha256.unwrap_or_default());
-    if let Some(state) = state.filter(|_| source.kind() == BackupKind::DataDir) {
+    match state {
+        _ if source.kind() != BackupKind::DataDir => {}
         // What a log adds is not in the sum of the db.
-        id.update(&state.head.to_le_bytes());
-        state.seen.iter().for_each(|seen| id.update(&seen.version.mod_revision.to_le_bytes()));
+        Some(state) => {
+            id.update(&state.head.to_le_bytes());
+            state.seen.iter().for_each(|seen| id.update(&seen.version.mod_revision.to_le_bytes()));
+        }
+        // That its log cannot be read is not known against a copy of its db.
+        None => id.update(b"log"),
     }
     let findings = report.findings.list().iter();
     let worst = findings.filter(|of| of.severity > Severity::Info).min_by_key(|of| std::cmp::Reverse(of.severity));

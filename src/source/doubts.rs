@@ -37,18 +37,24 @@ impl DoubtFile {
 
     /// The files on disk about the backup at `path`: about that name, and about the file that it links to.
     pub(super) fn on_disk(path: &Path) -> Vec<Self> {
-        let real = path.canonicalize().ok();
-        let paths = [Some(path), real.as_deref()].into_iter().flatten().flat_map(subjects);
-        let mut met = HashSet::new();
-        let there = paths.map(|subject| Self::beside(&subject)).filter(|path| path.symlink_metadata().is_ok());
-        let there = there.filter(|path| met.insert(path.canonicalize().unwrap_or_else(|_| path.clone())));
+        let there = Self::paths(path).into_iter();
         there
             .map(|path| Self { name: file_name(&path), text: read_small(&path, MAX_LEN).unwrap_or_default() })
             .collect()
     }
 
+    /// The paths of [`DoubtFile::on_disk`].
+    pub(crate) fn paths(path: &Path) -> Vec<PathBuf> {
+        let real = path.canonicalize().ok();
+        let paths = [Some(path), real.as_deref()].into_iter().flatten().flat_map(subjects);
+        let mut met = HashSet::new();
+        let there = paths.map(|subject| Self::beside(&subject)).filter(|path| path.symlink_metadata().is_ok());
+        there.filter(|path| met.insert(path.canonicalize().unwrap_or_else(|_| path.clone()))).collect()
+    }
+
     /// The names of the files about the backup `path`, which may be that of an object in a store.
-    pub(super) fn names(path: &Path) -> Vec<String> {
+    #[must_use]
+    pub fn names(path: &Path) -> Vec<String> {
         subjects(path).map(|subject| file_name(Self::beside(&subject))).collect()
     }
 

@@ -64,5 +64,5 @@ pub use recent::Recent;
 pub use segment::SegmentName;
 pub use small::read_small;
 pub use store::{Listing, Object, Remote, Stat, Store};
-pub use url::stat;
+pub use url::{stat, stat_doubts};
 pub use wrapping::Wrapping;

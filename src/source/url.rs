@@ -11,7 +11,7 @@ use super::{
     locator::Locator,
     part::end_of_image,
     scratch::Scratch,
-    store::{Listing, Object, Opened, Stat},
+    store::{Listing, Object, Opened, Stat, Store},
 };
 use crate::{
     Code, Error, Finding, Result,
@@ -32,6 +32,15 @@ fn store<'o>(named: &Locator, options: &'o Options) -> Result<&'o Opened> {
 pub fn stat(named: &Path, options: &Options) -> Result<Stat> {
     let named = Locator::parse(named)?;
     store(&named, options)?.store.stat(named.raw())
+}
+
+/// What a store reports of the objects that record doubt about the backup at the URL `named`.
+///
+/// # Errors
+/// As [`stat`]; objects that do not exist are left out.
+pub fn stat_doubts(named: &Path, options: &Options) -> Result<Vec<Stat>> {
+    let named = Locator::parse(named)?;
+    Ok(about(&named, named.raw().as_ref(), options, |store, name| store.stat(&name))?.0)
 }
 
 /// The objects in the folder `named`, a URL that ends in `/`.
@@ -128,14 +137,26 @@ fn is_absent(error: &Error) -> bool {
 
 /// The files about the backup `url` that lie beside it, and a note where the store does not say whether there is one.
 pub(super) fn doubts(named: &Locator, url: &Path, options: &Options) -> Result<(Vec<DoubtFile>, Option<Finding>)> {
+    about(named, url, options, |store, name| {
+        store.open(&name).map(|object| DoubtFile::read(name, object.content))
+    })
+}
+
+/// What `look` returns of each of these files that there is.
+fn about<T>(
+    named: &Locator,
+    url: &Path,
+    options: &Options,
+    look: impl Fn(&dyn Store, String) -> Result<T>,
+) -> Result<(Vec<T>, Option<Finding>)> {
     let Opened { store, .. } = store(named, options)?;
     let (mut found, mut unknown) = (Vec::new(), None);
     if !named.scheme().is_some_and(|scheme| store.has_folders(scheme)) {
         return Ok((found, unknown));
     }
     for name in DoubtFile::names(url) {
-        match store.open(&name) {
-            Ok(object) => found.push(DoubtFile::read(name, object.content)),
+        match look(&**store, name.clone()) {
+            Ok(one) => found.push(one),
             Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
             Err(error) if is_absent(&error) => {
                 let what = format!("it is not known whether {} exists: the store refuses the request", one_line(&name));

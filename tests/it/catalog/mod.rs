@@ -296,6 +296,45 @@ fn prune_keeps_what_it_says_and_acts_only_when_told() {
 }
 
 #[test]
+fn a_copy_without_its_doubt_file_is_no_better() {
+    let bench = Bench::with(&["kube.db"]);
+    let later = "fixtures/kube-later.db";
+    fs::copy(later, bench.backup("saved.db")).unwrap();
+    fs::write(bench.backup("saved.db.etcdsnap.json"), "{}").unwrap();
+    assert!(bench.add(0).contains("1 good, 1 doubtful, 0 damaged"));
+    fs::copy(later, bench.backup("copy.db")).unwrap();
+    let text = bench.add(0);
+    assert!(text.contains("0 good, 1 doubtful") && text.contains("copy.db: doubtful, as a file with"), "{text}");
+    assert!(!bench.says(0, ["prune", "--keep-last", "1"]).contains("to be removed"));
+    // in the other order it is the same
+    let other = Bench::with(&["kube-later.db"]);
+    other.add(0);
+    fs::copy(bench.backup("saved.db"), other.backup("saved.db")).unwrap();
+    fs::copy(bench.backup("saved.db.etcdsnap.json"), other.backup("saved.db.etcdsnap.json")).unwrap();
+    other.add(0);
+    let verdict = |bench: &Bench, at: usize| bench.json(0, &["ls"])["items"][at]["verdict"].clone();
+    assert_eq!((verdict(&other, 0), verdict(&bench, 1)), ("doubtful".into(), "doubtful".into()));
+    let folder = other.folder();
+    fs::remove_file(other.backup("saved.db.etcdsnap.json")).unwrap();
+    other.says(0, ["rebuild".as_ref(), folder.as_os_str()]);
+    assert_eq!(verdict(&other, 0), "good");
+}
+
+#[test]
+fn doubt_that_is_recorded_later_is_seen() {
+    let bench = Bench::with(&["kube.db", "kube-later.db"]);
+    bench.add(0);
+    fs::write(bench.backup("kube-later.db.etcdsnap.json"), "{}").unwrap();
+    let text = bench.says(1, ["check"]);
+    assert!(text.contains("kube-later.db: changed: its NAME.etcdsnap.json"), "{text}");
+    bench.says(1, ["prune", "--keep-last", "1", "--yes"]);
+    assert!(bench.backup("kube.db").exists());
+    assert!(bench.add(0).contains("added 1 (848 kB): 0 good, 1 doubtful, 0 damaged; 1 as they were"));
+    assert!(bench.says(0, ["check"]).starts_with("2 of 2 files unchanged"));
+    assert!(bench.add(0).contains("; 2 as they were"));
+}
+
+#[test]
 fn a_version_is_one_row_however_many_backups_hold_it() {
     let bench = Bench::with(&["kube.db", "kube-later.db", "encrypted.db", "etcd-3.6.db"]);
     let whole = fs::read("fixtures/kube.db").unwrap();

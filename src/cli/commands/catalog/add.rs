@@ -1,5 +1,5 @@
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     fs,
     io::{self, Write as _},
     path::{Path, PathBuf},
@@ -12,7 +12,7 @@ use etcdsnap::{
     catalog::{Added, Stamp, Writer},
     error::Fault,
     etcd::Load,
-    source::{Candidate, Candidates, is_stdin, is_url, part_of, without_secrets},
+    source::{Candidate, Candidates, DoubtFile, is_stdin, is_url, part_of, without_secrets},
     verify::Verdict,
 };
 use serde::Serialize;
@@ -31,6 +31,9 @@ use crate::{
 /// are left out. Each backup in an archive of several is added by its own name, ARCHIVE:NAME. A file that has not
 /// changed since it was added is not read again, unless you give keys now and some of its values could not be opened
 /// before. A file that is no longer in its folder is marked as missing; what the catalog noted about it is kept.
+///
+/// Files with the same content are one backup, with the worst verdict on any of them. So a doubtful backup does not become
+/// good when you copy it without its NAME.etcdsnap.json; only `rebuild` forgets a verdict.
 ///
 /// Damaged backups are listed, but their objects are not in the catalog, because some may be missing. Several small
 /// files are read at the same time. After ^C, the files that are being read are finished, and everything that was added
@@ -110,6 +113,8 @@ struct Document {
 struct One {
     file: String,
     known: bool,
+    #[serde(skip)]
+    was_worse: bool,
     #[serde(flatten)]
     entry: etcdsnap::catalog::Entry,
 }
@@ -144,6 +149,10 @@ impl Add {
         let ring = self.keys.ring()?;
         let (mut document, mut exit) = (Document::default(), Exit::Good);
         let mut todo = VecDeque::new();
+        let listed: HashMap<&Path, Stamp> = files
+            .iter()
+            .filter_map(|file| Some((file.path.as_path(), Stamp::of_object(file.stat.as_ref()?))))
+            .collect();
         for Candidate { path: file, in_folder, stat } in &files {
             let name = match &self.name {
                 Some(name) => PathBuf::from(name),
@@ -153,7 +162,11 @@ impl Add {
                 continue;
             }
             let now = match stat {
-                Some(stat) => Some(Stamp::of_object(stat)),
+                Some(stat) => {
+                    let doubts = DoubtFile::names(file).into_iter();
+                    let doubts = doubts.filter_map(|name| listed.get(Path::new(&name)).copied());
+                    Some(Stamp::of_object(stat).beside(doubts))
+                }
                 None if is_stdin(file) => None,
                 None => stamp(file, &options).ok(),
             };
@@ -217,11 +230,11 @@ impl Add {
                 };
                 match checked {
                     Ok(checked) => {
-                        let Added { entry, known } = writer.add(checked, name, *stamp, archive)?;
+                        let Added { entry, known, was_worse } = writer.add(checked, name, *stamp, archive)?;
                         if entry.verdict == Verdict::Damaged {
                             exit = exit.max(Exit::Content);
                         }
-                        document.added.push(One { file: name.display().to_string(), known, entry });
+                        document.added.push(One { file: name.display().to_string(), known, was_worse, entry });
                     }
                     Err(error) => {
                         writer.failed(name, *stamp, archive, &error, true)?;
@@ -301,10 +314,11 @@ fn failed(document: &mut Document, name: &Path, error: &Error) -> Exit {
 
 fn text(session: &mut Session, document: &Document) -> Result<(), Failure> {
     let out = &mut session.out;
-    for One { file, entry, .. } in &document.added {
+    for One { file, was_worse, entry, .. } in &document.added {
         if entry.verdict != Verdict::Good {
             let why = printable(entry.finding.clone().unwrap_or_default());
-            writeln!(out, "{}: {}: {why}", display(file.as_ref()), entry.verdict)?;
+            let when = if *was_worse { ", as a file with the same content that was added before" } else { "" };
+            writeln!(out, "{}: {}{when}: {why}", display(file.as_ref()), entry.verdict)?;
         }
     }
     for Failed { error, .. } in &document.failed {

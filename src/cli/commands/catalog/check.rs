@@ -66,6 +66,9 @@ impl Check {
                 Ok(now) if now.size != was.size || now.mtime != was.mtime => {
                     ("changed", Some("it was written to since it was added".to_owned()))
                 }
+                Ok(now) if now.doubts != was.doubts => {
+                    ("changed", Some("its NAME.etcdsnap.json, which records doubt about it, has changed".to_owned()))
+                }
                 Ok(_) if self.quick || row.error.is_some() => ("as it was", None),
                 Ok(_) => {
                     let holder = catalog.holders().iter().find(|of| Some(&of.entry.id) == row.snapshot.as_ref());

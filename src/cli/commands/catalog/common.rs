@@ -14,7 +14,7 @@ use etcdsnap::{
     k8s::Moment,
     objects::Time,
     select::LabelSelector,
-    source::{Options, is_url, stat},
+    source::{Options, is_url, stat, stat_doubts},
     verify::Verdict,
 };
 use jiff::Timestamp;
@@ -204,7 +204,8 @@ impl Had {
 /// What the system, or a store, reports of a file now.
 pub(super) fn stamp(file: &Path, options: &Options) -> Result<Stamp> {
     if is_url(file) {
-        return stat(file, options).map(|stat| Stamp::of_object(&stat));
+        let stamp = Stamp::of_object(&stat(file, options)?);
+        return Ok(stamp.beside(stat_doubts(file, options)?.iter().map(Stamp::of_object)));
     }
     Stamp::of(file).map_err(|e| Error::io(file_name(file), "look at", e))
 }

@@ -8,6 +8,7 @@ use std::{
 use clap::Args;
 use etcdsnap::{
     Error,
+    bytes::one_line,
     catalog::{Catalog, Fate, Holder, Keep, Stamp, Writer},
     hash::hex,
     source::{Options, Source, is_url},
@@ -192,6 +193,10 @@ fn not_as_it_was(holder: &Holder, options: &Options) -> Option<String> {
     let Some(file) = holder.files.first() else { return Some("the newest has no file".to_owned()) };
     let check = || {
         let source = Source::open(file, options)?;
+        if let Some(doubt) = source.doubts().first() {
+            let what = format!("{} records doubt about it", one_line(&doubt.name));
+            return Err(Error::refused(what));
+        }
         let digests = source.db().digests(|_| {})?;
         source.intact()?;
         Ok(hex(&digests.file))
@@ -200,7 +205,7 @@ fn not_as_it_was(holder: &Holder, options: &Options) -> Option<String> {
     match sum {
         Ok(sum) if Some(&sum) == holder.entry.sha256.as_ref() => None,
         Ok(_) => Some(format!("the newest, {}, has changed since it was added", file.display())),
-        Err(error) => Some(format!("the newest cannot be read: {error}")),
+        Err(error) => Some(format!("the newest, {}, is not certain to be good: {error}", file.display())),
     }
 }
 
