@@ -295,6 +295,38 @@ fn prune_keeps_what_it_says_and_acts_only_when_told() {
     assert!(found["items"][0]["bringBack"].is_null(), "what was removed stays known");
 }
 
+/// With `kube.db`, `kube-later.db`, and `fork.db`: the same with other values, as of a cluster that was restored.
+fn forked() -> Bench {
+    let bench = Bench::with(&["kube.db", "kube-later.db"]);
+    let to = bench.backup("fork.db");
+    let words = ["redact".as_ref(), "fixtures/kube-later.db".as_ref(), "--to".as_ref(), to.as_os_str()];
+    assert!(etcdsnap(words).status.success());
+    bench.add(0);
+    bench
+}
+
+#[test]
+fn prune_keeps_the_newest_of_each_branch() {
+    let bench = forked();
+    let text = bench.says(0, ["prune", "--keep-last", "1"]);
+    let of = |start: &str| text.lines().find(|line| line.starts_with(start)).unwrap();
+    assert!(of("31cfb609 ").contains("to be removed") && of("31cfb609 ").ends_with("/kube.db"), "{text}");
+    assert!(of("31cfb609/1").contains("kept: newest, last") && of("31cfb609/2").contains("kept: newest, last"), "{text}");
+    let one = bench.says(0, ["prune", "--keep-last", "1", "--cluster", "31cfb609/2"]);
+    assert!(one.contains("31cfb609/2") && !one.contains("31cfb609/1"), "{one}");
+    // What is of both branches is removed only while the newest of each is as it was.
+    let (one, other) = (bench.backup("kube-later.db"), bench.backup("fork.db"));
+    for (newest, cluster) in [(&one, "31cfb609/1"), (&one, "31cfb609/2"), (&other, "31cfb609/1")] {
+        fs::rename(newest, bench.backup("away")).unwrap();
+        bench.says(1, ["prune", "--keep-last", "1", "--yes", "--cluster", cluster]);
+        assert!(bench.backup("kube.db").exists());
+        fs::rename(bench.backup("away"), newest).unwrap();
+    }
+    bench.says(0, ["prune", "--keep-last", "1", "--yes"]);
+    assert!(one.exists() && other.exists() && !bench.backup("kube.db").exists());
+    assert_eq!(bench.run(["prune", "--keep-last", "1", "--cluster", "none"]).status.code(), Some(1));
+}
+
 #[test]
 fn a_copy_without_its_doubt_file_is_no_better() {
     let bench = Bench::with(&["kube.db"]);

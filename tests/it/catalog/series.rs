@@ -141,6 +141,11 @@ fn a_backup_that_may_be_of_either_branch_is_named() {
             "{call:?}: {said}"
         );
     }
+    // what may be of either branch does not take the place of the last one of a branch
+    let prune = bench.run(["prune", "--keep-last", "1"]);
+    let text = String::from_utf8_lossy(&prune.stdout);
+    let removed: Vec<_> = text.lines().filter(|line| line.contains("to be removed")).collect();
+    assert!(prune.status.code() == Some(1) && removed.len() == 1 && removed[0].ends_with("base.db"), "{text}");
     bench.says(0, ["oldest"]);
     let output = bench.run(["ls"]);
     assert!(output.status.success() && String::from_utf8_lossy(&output.stderr).contains("late.db"));

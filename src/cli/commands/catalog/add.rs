@@ -32,8 +32,8 @@ use crate::{
 /// changed since it was added is not read again, unless you give keys now and some of its values could not be opened
 /// before. A file that is no longer in its folder is marked as missing; what the catalog noted about it is kept.
 ///
-/// Files with the same content are one backup, with the worst verdict on any of them. So a doubtful backup does not become
-/// good when you copy it without its NAME.etcdsnap.json; only `rebuild` forgets a verdict.
+/// Files with the same content are one backup, with the worst verdict on any of them. So a doubtful backup does not
+/// become good when you copy it without its NAME.etcdsnap.json; only `rebuild` forgets a verdict.
 ///
 /// Damaged backups are listed, but their objects are not in the catalog, because some may be missing. Several small
 /// files are read at the same time. After ^C, the files that are being read are finished, and everything that was added

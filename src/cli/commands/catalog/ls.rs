@@ -145,7 +145,7 @@ fn holder_id(holder: &Holder) -> &str {
 }
 
 /// The rows that a backup is in; its identity alone where it is in none or in all branches.
-fn cluster(holder: &Holder, labels: &HashMap<u32, String>) -> String {
+pub(super) fn cluster(holder: &Holder, labels: &HashMap<u32, String>) -> String {
     match &holder.entry.lineages[..] {
         [one] => labels.get(one).cloned().unwrap_or_default(),
         _ => short(holder.entry.identity.as_deref()),

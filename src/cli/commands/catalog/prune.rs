@@ -1,5 +1,5 @@
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{HashMap, HashSet},
     fs,
     io::Write as _,
     path::PathBuf,
@@ -16,8 +16,8 @@ use etcdsnap::{
 use serde::Serialize;
 
 use super::{
-    common::{Db, Of, display, minute, short},
-    ls::is_good,
+    common::{Db, Of, Row, Undecided, display, minute, rows},
+    ls::{cluster, is_good},
 };
 use crate::{
     args::ReportFormat,
@@ -28,18 +28,22 @@ use crate::{
 
 /// Print which old backups can be removed, and with --yes remove them
 ///
-/// Nothing is removed without --yes. The backups of each cluster are counted separately. The time of a backup is the
-/// newest time in it. The last N backups are kept, and the last backup of each of the last N hours, days, weeks and
-/// months (UTC) that have one. Only good backups are counted and removed. Damaged and doubtful backups are kept, and so
-/// are all backups of a cluster that has no good one, and backups of no known cluster.
+/// Nothing is removed without --yes. The backups of each cluster are counted separately, and of each branch of one. A
+/// backup of several branches is kept if one of them keeps it. The time of a backup is the newest time in it. The last
+/// N backups are kept, and the last backup of each of the last N hours, days, weeks and months (UTC) that have one.
+/// Only good backups are counted and removed. Damaged and doubtful backups are kept, and so are all backups of a
+/// cluster that has no good one, and backups of no known cluster.
 ///
-/// The newest good backup of a cluster is never removed. It is read again before a backup of that cluster is removed. A
+/// The newest good backup of a branch is never removed. It is read again before a backup of that branch is removed. A
 /// file that has changed since it was added is not removed. Copies of a removed backup are removed too.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   etcdsnap catalog prune --keep-last 28
-  etcdsnap catalog prune --keep-daily 14 --keep-monthly 12 --yes")]
+  etcdsnap catalog prune --keep-daily 14 --keep-monthly 12 --yes
+
+Exit status: 1 when a file that --yes should remove was not removed, the branch of a backup is not
+known, or there is no such cluster")]
 pub(crate) struct Prune {
     /// Keep the newest N
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -77,9 +81,67 @@ struct Document {
 #[derive(Debug, Clone, Serialize)]
 struct One {
     cluster: String,
+    #[serde(skip)]
+    label: String,
+    rows: Vec<String>,
     time: Option<String>,
     file: String,
     fate: String,
+}
+
+/// A branch of the history of a cluster, or the whole of it, and what is kept of its good backups.
+struct Branch<'c> {
+    row: Row,
+    /// Why, by the ids of the backups.
+    kept: HashMap<&'c str, Vec<&'static str>>,
+    /// The newest of all, and the newest that is certainly of this branch.
+    newest: Vec<&'c Holder>,
+}
+
+impl<'c> Branch<'c> {
+    fn of(catalog: &'c Catalog, row: Row, keep: Keep) -> Self {
+        let mut branch = Self { row, kept: HashMap::new(), newest: Vec::new() };
+        let all: Vec<&Holder> = catalog.holders().iter().filter(|of| is_counted(of) && branch.has(of)).collect();
+        let certain: Vec<&Holder> = all.iter().copied().filter(|of| !catalog.is_undecided(of)).collect();
+        // One that may be of another branch must not take the place of one that is certainly of this branch.
+        for holders in [all, certain] {
+            let times: Vec<_> = holders.iter().map(|of| of.entry.time()).collect();
+            for (holder, fate) in holders.iter().zip(keep.decide(&times)) {
+                if let Fate::Kept(why) = fate {
+                    add(branch.kept.entry(&holder.entry.id).or_default(), &why);
+                }
+            }
+            branch.newest.extend(holders.iter().rev().find(|of| branch.kept.contains_key(of.entry.id.as_str())));
+        }
+        branch
+    }
+
+    fn has(&self, holder: &Holder) -> bool {
+        holder.entry.lineages.contains(&self.row.number)
+    }
+}
+
+/// Adds reasons, each once.
+fn add(reasons: &mut Vec<&'static str>, more: &[&'static str]) {
+    for why in more {
+        if !reasons.contains(why) {
+            reasons.push(why);
+        }
+    }
+}
+
+/// Why a backup is kept, in any of the branches that it is in; nothing where it may be removed.
+fn reasons(branches: &[Branch<'_>], holder: &Holder) -> Vec<&'static str> {
+    let mut all = Vec::new();
+    for why in branches.iter().filter_map(|branch| branch.kept.get(holder.entry.id.as_str())) {
+        add(&mut all, why);
+    }
+    all
+}
+
+/// Whether a backup is counted, and may be removed.
+fn is_counted(holder: &Holder) -> bool {
+    holder.there && is_good(holder) && holder.entry.identity.is_some() && !holder.entry.lineages.is_empty()
 }
 
 impl Prune {
@@ -96,81 +158,85 @@ impl Prune {
             return Err(error.hinted("etcdsnap catalog prune --keep-last 28").into());
         }
         let catalog = self.db.open()?;
-        let mut clusters: BTreeMap<&str, Vec<&Holder>> = BTreeMap::new();
-        for holder in catalog.holders().iter().filter(|of| of.there && is_good(of)) {
-            if let Some(identity) = holder.entry.identity.as_deref().filter(|identity| self.of.has(Some(identity))) {
-                clusters.entry(identity).or_default().push(holder);
-            }
-        }
+        let wanted: HashSet<u32> = self.of.rows(&catalog)?.into_iter().map(|row| row.number).collect();
+        let rows = rows(&catalog);
+        let labels: HashMap<u32, String> = rows.iter().map(|row| (row.number, row.label.clone())).collect();
+        // A backup from before a fork is kept for a branch that --cluster does not name, too.
+        let branches: Vec<_> = rows.into_iter().map(|row| Branch::of(&catalog, row, keep)).collect();
+        let within = |of: &Holder| of.entry.lineages.iter().any(|number| wanted.contains(number));
+        let mut listed: Vec<_> = catalog.holders().iter().filter(|of| is_counted(of) && within(of)).collect();
+        listed.sort_by_cached_key(|of| (of.entry.identity.clone(), cluster(of, &labels)));
+        let listed: Vec<_> = listed.into_iter().map(|of| (of, reasons(&branches, of))).collect();
         let mut writer = self.yes.then(|| Writer::open(&self.db.path()?)).transpose()?;
         let archived: HashSet<_> =
             catalog.files().iter().filter(|(_, row)| row.archive.is_some()).map(|(path, _)| path).collect();
         let (mut items, mut exit) = (Vec::new(), Exit::Good);
-        for (identity, holders) in clusters {
-            let times: Vec<_> = holders.iter().map(|of| of.entry.time()).collect();
-            let fates = keep.decide(&times);
-            // What is kept has to be good now, not only when it was added.
-            let newest = holders.iter().zip(&fates).rev().find(|(_, fate)| **fate != Fate::Removed);
-            let refused = match (&writer, newest) {
-                (None, _) => None,
-                (Some(_), Some((newest, _))) => not_as_it_was(newest, &session.options_with(None)),
-                (Some(_), None) => Some("none of its backups is kept".to_owned()),
-            };
-            if let Some(why) = &refused {
-                let what = format!("{}: nothing is removed: {why}", short(Some(identity)));
-                Failure::from(Error::refused(what)).say();
-                exit = Exit::Content;
+        // What is kept has to be good now, not only when it was added.
+        let (mut refused, mut read) = (HashSet::new(), HashMap::new());
+        for branch in branches.iter().filter(|_| self.yes) {
+            let loses = |(of, why): &(&Holder, Vec<_>)| why.is_empty() && branch.has(of);
+            if !wanted.contains(&branch.row.number) && !listed.iter().any(loses) {
+                continue;
             }
-            for (holder, fate) in holders.iter().zip(&fates) {
-                for file in &holder.files {
-                    // only files on disk are removed
-                    let elsewhere = match archived.contains(file) {
-                        true => Some("kept: in an archive"),
-                        false => is_url(file).then_some("kept: in an object store"),
+            let fault = |newest: &&Holder| {
+                let check = || not_as_it_was(newest, &session.options_with(None));
+                read.entry(newest.entry.id.clone()).or_insert_with(check).clone()
+            };
+            if let Some(why) = branch.newest.iter().find_map(fault) {
+                Failure::from(Error::refused(format!("{}: nothing is removed: {why}", branch.row.label))).say();
+                exit = Exit::Content;
+                refused.insert(branch.row.number);
+            }
+        }
+        for (holder, why) in &listed {
+            let is_refused = holder.entry.lineages.iter().any(|number| refused.contains(number));
+            for file in &holder.files {
+                // only files on disk are removed
+                let elsewhere = match archived.contains(file) {
+                    true => Some("kept: in an archive"),
+                    false => is_url(file).then_some("kept: in an object store"),
+                };
+                let mut done = match elsewhere {
+                    _ if !why.is_empty() => format!("kept: {}", why.join(", ")),
+                    Some(kept) => kept.to_owned(),
+                    None => "to be removed".to_owned(),
+                };
+                if let (Some(writer), true, None, false) = (&mut writer, why.is_empty(), elsewhere, is_refused) {
+                    done = match removed(&catalog, file) {
+                        Ok(()) => {
+                            writer.forget(file)?;
+                            "removed".to_owned()
+                        }
+                        Err(why) => {
+                            exit = exit.max(Exit::Content);
+                            format!("not removed: {why}")
+                        }
                     };
-                    let mut done = match (fate, elsewhere) {
-                        (Fate::Kept(why), _) => format!("kept: {}", why.join(", ")),
-                        (Fate::Removed, Some(kept)) => kept.to_owned(),
-                        (Fate::Removed, None) => "to be removed".to_owned(),
-                    };
-                    if let (Some(writer), Fate::Removed, None, None) = (&mut writer, fate, &refused, elsewhere) {
-                        done = match removed(&catalog, file) {
-                            Ok(()) => {
-                                writer.forget(file)?;
-                                "removed".to_owned()
-                            }
-                            Err(why) => {
-                                exit = exit.max(Exit::Content);
-                                format!("not removed: {why}")
-                            }
-                        };
-                    }
-                    items.push(One {
-                        cluster: identity.to_owned(),
-                        time: holder.entry.newest.clone(),
-                        file: file.display().to_string(),
-                        fate: done,
-                    });
                 }
+                items.push(One {
+                    cluster: holder.entry.identity.clone().unwrap_or_default(),
+                    label: cluster(holder, &labels),
+                    rows: holder.entry.lineages.iter().filter_map(|of| labels.get(of).cloned()).collect(),
+                    time: holder.entry.newest.clone(),
+                    file: file.display().to_string(),
+                    fate: done,
+                });
             }
         }
         if let Some(writer) = writer {
             writer.finish()?;
         }
-        let left =
-            catalog.holders().iter().filter(|of| of.there && !(is_good(of) && of.entry.identity.is_some())).count();
+        exit = exit.max(Undecided::of(&catalog, listed.iter().map(|(of, _)| *of)).note());
+        let may_be = |identity: Option<&str>| identity.is_none() || self.of.has(identity);
+        let others = catalog.holders().iter().filter(|of| of.there && !is_counted(of));
+        let left = others.filter(|of| may_be(of.entry.identity.as_deref())).count();
         match self.output {
             ReportFormat::Json => render::json(&mut session.out, &Document { items, removed: self.yes }, false)?,
             ReportFormat::Text => {
                 let mut columns = render::Columns::new(&["CLUSTER", "NEWEST", "FATE", "FILE"]);
                 for one in &items {
                     let time = one.time.as_deref().and_then(etcdsnap::k8s::Moment::parse);
-                    columns.add([
-                        short(Some(&one.cluster)),
-                        minute(time),
-                        one.fate.clone(),
-                        display(one.file.as_ref()),
-                    ]);
+                    columns.add([one.label.clone(), minute(time), one.fate.clone(), display(one.file.as_ref())]);
                 }
                 columns.finish(&mut session.out)?;
                 if left > 0 {
