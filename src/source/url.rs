@@ -137,9 +137,7 @@ fn is_absent(error: &Error) -> bool {
 
 /// The files about the backup `url` that lie beside it, and a note where the store does not say whether there is one.
 pub(super) fn doubts(named: &Locator, url: &Path, options: &Options) -> Result<(Vec<DoubtFile>, Option<Finding>)> {
-    about(named, url, options, |store, name| {
-        store.open(&name).map(|object| DoubtFile::read(name, object.content))
-    })
+    about(named, url, options, |store, name| store.open(&name).map(|object| DoubtFile::read(name, object.content)))
 }
 
 /// What `look` returns of each of these files that there is.

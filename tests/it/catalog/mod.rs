@@ -311,7 +311,10 @@ fn prune_keeps_the_newest_of_each_branch() {
     let text = bench.says(0, ["prune", "--keep-last", "1"]);
     let of = |start: &str| text.lines().find(|line| line.starts_with(start)).unwrap();
     assert!(of("31cfb609 ").contains("to be removed") && of("31cfb609 ").ends_with("/kube.db"), "{text}");
-    assert!(of("31cfb609/1").contains("kept: newest, last") && of("31cfb609/2").contains("kept: newest, last"), "{text}");
+    assert!(
+        of("31cfb609/1").contains("kept: newest, last") && of("31cfb609/2").contains("kept: newest, last"),
+        "{text}"
+    );
     let one = bench.says(0, ["prune", "--keep-last", "1", "--cluster", "31cfb609/2"]);
     assert!(one.contains("31cfb609/2") && !one.contains("31cfb609/1"), "{one}");
     // What is of both branches is removed only while the newest of each is as it was.
