@@ -7,8 +7,9 @@ use clap::Args;
 use etcdsnap::{
     Error,
     bytes::counted,
-    catalog::{FileRow, Holder},
+    catalog::{Holder, Stamp},
     hash::hex,
+    source::is_url,
 };
 use serde::Serialize;
 
@@ -23,7 +24,7 @@ use crate::{
 /// Check whether the files have changed since they were added, are missing, or were damaged by the disk
 ///
 /// Every file is read again, and its SHA-256 is compared with the one in the catalog: a disk can change the content of
-/// a file although nobody has written to it. --quick compares only size, time and inode.
+/// a file although nobody has written to it. --quick compares only size and time, and the ETag of an object in a store.
 #[derive(Debug, Args)]
 #[command(after_help = "Exit status: 1 when a file is not as it was, 3 when one could not be read")]
 pub(crate) struct Check {
@@ -63,17 +64,14 @@ impl Check {
             let (state, why) = match stamp(row.on_disk(path), &options) {
                 Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => ("missing", None),
                 Err(error) => ("unreadable", Some(error.to_string())),
-                Ok(now) if now.size != was.size || now.mtime != was.mtime => {
-                    ("changed", Some("it was written to since it was added".to_owned()))
-                }
-                Ok(now) if now.doubts != was.doubts => {
-                    ("changed", Some("its NAME.etcdsnap.json, which records doubt about it, has changed".to_owned()))
-                }
-                Ok(_) if self.quick || row.error.is_some() => ("as it was", None),
-                Ok(_) => {
-                    let holder = catalog.holders().iter().find(|of| Some(&of.entry.id) == row.snapshot.as_ref());
-                    read(session, path, row, holder, |read| progress.update(done.saturating_add(read), all))?
-                }
+                Ok(now) => match difference(was, now, is_url(path)) {
+                    Some(why) => ("changed", Some(why.to_owned())),
+                    None if self.quick || row.error.is_some() => ("as it was", None),
+                    None => {
+                        let holder = catalog.holders().iter().find(|of| Some(&of.entry.id) == row.snapshot.as_ref());
+                        read(session, path, holder, |read| progress.update(done.saturating_add(read), all))?
+                    }
+                },
             };
             done = done.saturating_add(was.size);
             exit = exit.max(match state {
@@ -103,11 +101,22 @@ impl Check {
     }
 }
 
+/// What shows that a file, or an object in a store, was written to. The inode of a file does not: one that was restored
+/// with its time, as by rsync, has another.
+fn difference(was: Stamp, now: Stamp, is_object: bool) -> Option<&'static str> {
+    if (now.size, now.mtime) != (was.size, was.mtime) {
+        return Some("it was written to since it was added");
+    }
+    if is_object && now.inode != was.inode {
+        return Some("it was replaced since it was added: it has another ETag");
+    }
+    (now.doubts != was.doubts).then_some("its NAME.etcdsnap.json, which records doubt about it, has changed")
+}
+
 /// Reads a file that should be as it was.
 fn read(
     session: &mut Session,
     path: &Path,
-    row: &FileRow,
     holder: Option<&Holder>,
     progress: impl Fn(u64),
 ) -> Result<(&'static str, Option<String>), Failure> {
@@ -126,7 +135,6 @@ fn read(
     session.intact(&source)?;
     let was = holder.and_then(|of| of.entry.sha256.as_deref());
     let same = was == Some(hex(&digests.file).as_str());
-    debug_assert!(row.error.is_none());
     Ok(match same {
         true => ("as it was", None),
         false => (
@@ -134,4 +142,19 @@ fn read(
             Some("its content has changed, although nothing has written to it: the disk may be failing".to_owned()),
         ),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_that_was_replaced_has_another_etag() {
+        let was = Stamp { size: 1, mtime: (2, 3), inode: 4, doubts: None };
+        assert_eq!(difference(was, was, true), None);
+        assert_eq!(difference(was, Stamp { inode: 5, ..was }, false), None);
+        for now in [Stamp { inode: 5, ..was }, Stamp { mtime: (2, 4), ..was }, Stamp { doubts: Some(1), ..was }] {
+            assert!(difference(was, now, true).is_some(), "{now:?}");
+        }
+    }
 }
