@@ -14,7 +14,7 @@ use crate::{Error, Result, hash::Crc32cWriter};
 /// A table of the database.
 pub(super) type Definition = TableDefinition<'static, &'static [u8], &'static [u8]>;
 
-/// `key`: the key of the HMACs. `tool`: what wrote it last.
+/// `key`: the key of the HMACs. `schema`: the number of the layout. `tool`: what made it.
 pub(super) const META: Definition = TableDefinition::new("meta");
 /// Number, big-endian → [`super::Lineage`].
 pub(super) const LINEAGES: Definition = TableDefinition::new("lineages");

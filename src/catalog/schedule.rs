@@ -1,4 +1,4 @@
-//! Holes in the row of backups of a cluster.
+//! Holes in a lineage: backups that were not taken.
 
 use serde::Serialize;
 

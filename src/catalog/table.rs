@@ -24,7 +24,7 @@ impl Table for Versions {
     type Line<'l> = &'l VersionRow<'l>;
 }
 
-/// A version of a key, with the backups of a row of the catalog that hold it.
+/// A version of a key, with the backups of a lineage that hold it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct VersionRow<'a> {
     cluster: Option<&'a str>,
@@ -56,7 +56,7 @@ pub const VERSIONS: [Column<Versions>; 22] = [
     Column::required(
         "lineage",
         Of::Text(|of| Some(of.lineage)),
-        "the row of backups that it is in, as `catalog ls` names it; a version from before a fork is in each branch",
+        "the lineage of backups that it is in, as `catalog ls` names it; a version from before a fork is in each branch",
     ),
     Column::required("key", Of::Text(|of| Some(&of.key)), "the key of etcd; bytes that are not UTF-8 are `\\xNN`"),
     Column::new("group", Of::Text(|of| of.group.as_deref()), "the API group, by the key; empty for the core group"),
@@ -100,12 +100,12 @@ pub const VERSIONS: [Column<Versions>; 22] = [
     Column::required(
         "first",
         Of::Int(|of| Some(of.life.first)),
-        "the last revision of the oldest backup of the row that holds it",
+        "the last revision of the oldest backup of the lineage that holds it",
     ),
     Column::required(
         "last",
         Of::Int(|of| Some(of.life.last)),
-        "the last revision of the newest backup of the row that holds it: every one from `first` to `last` does",
+        "the last revision of the newest backup of the lineage that holds it: every one from `first` to `last` does",
     ),
     Column::new("first_time", Of::Time(|of| of.first.time), "the newest time in the oldest backup that holds it"),
     Column::new("last_time", Of::Time(|of| of.last.time), "the newest time in the newest backup that holds it"),
@@ -172,7 +172,7 @@ impl Catalog {
         object.lives.iter().map(|life| self.facts(&life.version)).collect()
     }
 
-    /// The row of a backup in a row of the catalog, if it is in one.
+    /// The row of a backup in a lineage that is printed as `label`, if it is in one.
     #[must_use]
     pub fn backup_row<'a>(&self, holder: &'a Holder, label: Option<&'a str>) -> BackupRow<'a> {
         let missing: std::collections::HashSet<&Path> =
@@ -191,7 +191,7 @@ impl Table for Backups {
     type Line<'l> = &'l BackupRow<'l>;
 }
 
-/// A backup in a row of the catalog.
+/// A backup in a lineage, or in none.
 #[derive(Debug, Clone)]
 pub struct BackupRow<'a> {
     entry: &'a Entry,
@@ -206,7 +206,7 @@ pub const BACKUPS: [Column<Backups>; 13] = [
     Column::new(
         "lineage",
         Of::Text(|of| of.lineage),
-        "the row that it is in; one from before a fork has a line for each branch; null for a damaged one",
+        "the lineage that it is in; one from before a fork has a line for each branch; null for a damaged one",
     ),
     Column::required("files", Of::Texts(|of| &of.there), "its files"),
     Column::required(
@@ -218,7 +218,7 @@ pub const BACKUPS: [Column<Backups>; 13] = [
     Column::new(
         "snapshot_revision",
         Of::Int(|of| of.entry.revision),
-        "the last revision in it; it holds the versions of its row with `first <= snapshot_revision <= last`",
+        "the last revision in it; it holds the versions of its lineage with `first <= snapshot_revision <= last`",
     ),
     Column::new("snapshot_time", Of::Time(|of| of.entry.time()), "the newest time in it"),
     Column::required("snapshot_verdict", Of::Text(|of| Some(of.entry.verdict.name())), "the verdict of `verify`"),
