@@ -53,10 +53,12 @@ impl Entry {
         Moment::parse(self.newest.as_deref()?)
     }
 
-    /// Whether its keys are in the catalog.
-    #[must_use]
-    pub fn is_indexed(&self) -> bool {
-        !self.lineages.is_empty()
+    /// Without the numbers of a damaged backup of which no key could be read: it may have keys, and so another revision.
+    pub(super) fn of_what_was_read(self) -> Self {
+        match self.verdict == Verdict::Damaged && self.keys == Some(0) {
+            true => Self { revision: None, keys: None, ..self },
+            false => self,
+        }
     }
 }
 

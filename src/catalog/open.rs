@@ -84,6 +84,7 @@ impl Catalog {
         let entries: Vec<(Vec<u8>, Entry)> = self.read(SNAPSHOTS, |rows| rows.all())?;
         let mut holders: Vec<Holder> = Vec::new();
         for (_, entry) in entries {
+            let entry = entry.of_what_was_read();
             let files = paths.remove(entry.id.as_str()).unwrap_or_default();
             let there = files.first().is_some_and(|file| !gone.contains(file));
             holders.push(Holder { entry, files, there });

@@ -663,6 +663,7 @@ fn entry(source: &Source, report: &Report, state: Option<&State<'_>>, verdict: V
         finding: worst.map(ToString::to_string),
         sealed: state.map_or(0, State::sealed),
     }
+    .of_what_was_read()
 }
 
 /// The report as it is kept: with its first findings.

@@ -144,6 +144,10 @@ fn backups_are_added_once_and_questions_answered() {
         assert_eq!(output.status.code(), Some(1), "{output:?}");
         assert!(String::from_utf8(output.stderr).unwrap().contains(note), "{args:?}");
     }
+    // A damaged backup has a row, a file that could not be read has none.
+    let output = bench.run(["rows", "--backups"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(1) && said.contains("not read: 1 unreadable file"), "{said}");
     // Where they are gone nothing is left to search.
     fs::remove_file(bench.backup("cut.db")).unwrap();
     fs::remove_file(bench.backup("empty.db")).unwrap();
@@ -188,6 +192,31 @@ fn what_the_catalog_says_of_two_backups_is_what_diff_says() {
     assert_eq!(by_time["changes"], ours["changes"]);
     let fields = bench.run(["diff", "kube.db", "kube-later.db", "deploy/web", "-n", "shop", "--fields"]);
     assert!(String::from_utf8(fields.stdout).unwrap().contains("spec."), "the fields are those of diff");
+}
+
+#[test]
+fn a_call_of_another_command_keeps_the_flags() {
+    let bench = Bench::with(&["kube.db", "kube-later.db", "encrypted.db"]);
+    bench.add(0);
+    let files = ["kube.db", "kube-later.db"];
+    let diff = |flags: &[&str]| bench.run([&["diff"], &files[..], flags].concat());
+    let text = |output: &Output| String::from_utf8(output.stdout.clone()).unwrap();
+    let part = diff(&["--fields", "--prefix", "/registry/deployments/"]);
+    assert!(text(&part).contains("deployment.apps/web") && !text(&part).contains("ingress"), "{part:?}");
+    assert!(text(&diff(&["--fields", "--all"])).contains("metadata.managedFields"));
+    for flags in [&["--fields", "--key", "/registry/x"][..], &["--fields", "--prefix", "/registry/dep"]] {
+        assert_eq!(diff(flags).status.code(), Some(2), "{flags:?}");
+    }
+    for cluster in ["nonexistent", "75ebd617"] {
+        bench.says(1, ["diff", "kube.db", "kube.db", "--cluster", cluster]);
+    }
+    let of = |flags: &[&str]| bench.run([&["history", "--cluster", "31cfb609"], flags].concat());
+    let (all, within) = (of(&["deploy/web"]), of(&["deploy/web", "--prefix", "/registry/deployments/shop/"]));
+    assert!(within.status.success() && all.stdout == within.stdout, "{within:?}");
+    let both = ["deploy/web", "--key", "/registry/deployments/shop/web"];
+    for flags in [&["--prefix", "/registry/"][..], &["deploy/web", "--prefix", "/registry/dep"], &both] {
+        assert_eq!(of(flags).status.code(), Some(2), "{flags:?}");
+    }
 }
 
 #[test]
@@ -293,6 +322,37 @@ fn prune_keeps_what_it_says_and_acts_only_when_told() {
     assert_eq!(left, ["cut.db", "encrypted.db", "etcd-3.6.db", "kube-later.db"]);
     let found = bench.json(1, &["find", "ing", "-n", "shop", "--cluster", "31cfb609"]);
     assert!(found["items"][0]["bringBack"].is_null(), "what was removed stays known");
+}
+
+#[test]
+fn what_is_in_no_backup_is_named() {
+    let bench = Bench::with(&["kube.db", "kube-later.db"]);
+    bench.add(0);
+    let says = |code: i32, args: &[&str], error: &str| {
+        let output = bench.run(args);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(code) && said.contains(error), "{args:?}: {said}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let diff = |code: i32, what: &[&str], error: &str| {
+        says(code, &[&["diff", "kube.db", "kube-later.db"], what].concat(), error)
+    };
+    diff(1, &["deploy/web", "deploy/nothing"], "neither backup holds deploy/nothing");
+    diff(1, &["deploy/nothing", "--fields"], "neither backup holds deploy/nothing");
+    diff(1, &["-n", "none"], "neither backup holds a namespace none");
+    diff(1, &["nodes", "-n", "none"], "neither backup holds a namespace none");
+    diff(1, &["--prefix", "/none/"], "neither backup holds /none/");
+    for there in [&["cm/kube-root-ca.crt", "-n", "kube-system"][..], &["jobs", "-n", "shop"], &["ns/shop"]] {
+        assert!(diff(0, there, "").contains("no other difference"));
+    }
+    let nothing = "no backup in the catalog holds deploy/nothing";
+    for command in ["find", "rows"] {
+        assert!(says(1, &[command, "deploy/web", "deploy/nothing"], nothing).contains("web"));
+    }
+    says(1, &["growth", "deploy/nothing"], nothing);
+    for command in [&["ls"][..], &["rows", "--backups"], &["prune", "--keep-last", "1"]] {
+        says(1, &[command, &["--cluster", "nonexistent"]].concat(), "no cluster nonexistent is in the catalog");
+    }
 }
 
 /// With `kube.db`, `kube-later.db`, and `fork.db`: the same with other values, as of a cluster that was restored.
@@ -420,7 +480,10 @@ fn a_version_is_one_row_however_many_backups_hold_it() {
                 && (number(&row["first"])..=number(&row["last"])).contains(&number(&backup["snapshot_revision"]))
         };
         match backup["snapshot_verdict"].as_str().unwrap() {
-            "damaged" => assert!(backup["lineage"].is_null() && backup["finding"].is_string(), "{backup}"),
+            "damaged" => {
+                assert!(backup["lineage"].is_null() && backup["finding"].is_string(), "{backup}");
+                assert!(backup["snapshot_revision"].is_null() && backup["keys"].is_null(), "not known: {backup}");
+            }
             _ => assert_eq!(rows.iter().filter(within).count() as u64, backup["keys"], "{backup}"),
         }
     }

@@ -1,7 +1,7 @@
 //! What the commands about a catalog share.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
 };
 
@@ -13,7 +13,7 @@ use etcdsnap::{
     etcd::Range,
     k8s::Moment,
     objects::Time,
-    select::LabelSelector,
+    select::{LabelSelector, Selection},
     source::{Options, is_url, stat, stat_doubts},
     verify::Verdict,
 };
@@ -65,7 +65,7 @@ pub(super) struct Of {
 pub(super) struct Row {
     pub(super) number: u32,
     pub(super) identity: Option<String>,
-    /// The start of the identity; of several rows of one cluster with `/1`, `/2`, in the order of their revisions.
+    /// The start of the identity; of several lineages of one cluster with `/1`, `/2`, in the order of their revisions.
     pub(super) label: String,
 }
 
@@ -108,13 +108,33 @@ impl Of {
             |row: &Row| self.has(row.identity.as_deref()) && branch.is_none_or(|id| row.label.ends_with(tail(id)));
         let found: Vec<_> = rows.iter().filter(|row| wanted(row)).cloned().collect();
         if found.is_empty() {
-            return Err(match &self.cluster {
-                Some(id) => Error::not_found(format!("no cluster {id} is in the catalog"))
-                    .hinted("`etcdsnap catalog ls` lists the clusters"),
-                None => Error::not_found("the catalog holds no backup that is not damaged"),
-            });
+            return Err(self
+                .none()
+                .unwrap_or_else(|| Error::not_found("the catalog holds no backup that is not damaged")));
         }
         Ok(found)
+    }
+
+    /// The error of a cluster that is asked for and not in the catalog.
+    fn none(&self) -> Option<Error> {
+        let id = self.cluster.as_ref()?;
+        let error = Error::not_found(format!("no cluster {id} is in the catalog"));
+        Some(error.hinted("`etcdsnap catalog ls` lists the clusters"))
+    }
+
+    /// The backups that are asked for, also those that are damaged, and so of no lineage.
+    pub(super) fn holders<'c>(&self, catalog: &'c Catalog) -> Result<Vec<&'c Holder>> {
+        let rows = self.rows(catalog).unwrap_or_default();
+        let is_branch = self.cluster.as_ref().is_some_and(|id| id.contains('/'));
+        let wanted = |of: &&Holder| {
+            rows.iter().any(|row| of.entry.lineages.contains(&row.number))
+                || (self.has(of.entry.identity.as_deref()) && (of.entry.lineages.is_empty() || !is_branch))
+        };
+        let found: Vec<_> = catalog.holders().iter().filter(wanted).collect();
+        match self.none().filter(|_| found.is_empty()) {
+            Some(error) => Err(error),
+            None => Ok(found),
+        }
     }
 
     /// The one lineage that is asked for.
@@ -148,7 +168,7 @@ pub(super) fn each(rows: Vec<Row>, mut search: impl FnMut(Row) -> Result<(), Fai
     }
 }
 
-/// The branch in the name of a row: `/2`.
+/// The branch in the label of a lineage: `/2`.
 fn tail(id: &str) -> &str {
     id.rsplit_once('/').map_or(id, |(start, _)| id.get(start.len()..).unwrap_or_default())
 }
@@ -170,16 +190,32 @@ pub(super) struct What {
 }
 
 impl What {
+    /// Whether not all objects are asked for.
+    pub(super) fn selects(&self) -> bool {
+        !self.what.is_empty() || self.within.only().is_some() || self.prefix.is_some() || self.key.is_some()
+    }
+
     pub(super) fn wanted(&self) -> Wanted {
         let key = self.key.as_ref().map(|key| Range::key(key.clone().into_bytes()));
         let range = key.or_else(|| self.prefix.as_ref().map(|prefix| Range::prefix(prefix.clone().into_bytes())));
         Wanted { what: self.what.clone(), namespace: self.within.only(), range, ..Wanted::default() }
     }
 
+    /// --prefix for a command that takes the prefix of an API server: a folder of keys, from `/` to `/`.
+    pub(super) fn folder(&self) -> Result<Option<&str>> {
+        let Some(prefix) = self.prefix.as_deref() else { return Ok(None) };
+        match prefix.trim_matches('/') {
+            name if !name.is_empty() && prefix == format!("/{name}/") => Ok(Some(prefix)),
+            _ => Err(Error::usage(format!("--prefix {prefix}: the backups are opened, and this takes whole folders"))
+                .hinted("name a prefix that begins and ends with /, such as /registry/")),
+        }
+    }
+
     /// The words that were typed.
     pub(super) fn words(&self) -> String {
-        let key = self.key.iter().chain(&self.prefix).map(String::as_str);
-        printable(self.what.iter().map(String::as_str).chain(key).collect::<Vec<_>>().join(" "))
+        let key = self.key.iter().chain(&self.prefix).cloned();
+        let within = self.within.only().map(|namespace| format!("-n {namespace}"));
+        printable(self.what.iter().cloned().chain(key).chain(within).collect::<Vec<_>>().join(" "))
     }
 }
 
@@ -198,6 +234,38 @@ impl Had {
     /// What is asked for, of the objects in `what`.
     pub(super) fn wanted(&self, what: &What) -> Wanted {
         Wanted { labels: self.labels.clone(), image: self.image.clone(), ..what.wanted() }
+    }
+}
+
+/// Objects that are asked for by their names, and which of them are found.
+#[derive(Debug, Default)]
+pub(super) struct ByName {
+    asked: BTreeSet<String>,
+    found: BTreeSet<String>,
+}
+
+impl ByName {
+    /// Takes the names of a selection, which is that of one lineage.
+    pub(super) fn ask(&mut self, selection: &Selection) {
+        self.asked.extend(selection.names().iter().map(|of| format!("{}/{}", of.kind, of.name)));
+    }
+
+    /// Notes that there is the object at `key`.
+    pub(super) fn find(&mut self, selection: &Selection, key: &[u8]) {
+        if !selection.names().is_empty() {
+            let names = selection.places(key).into_iter().filter_map(|at| selection.names().get(at));
+            self.found.extend(names.map(|of| format!("{}/{}", of.kind, of.name)));
+        }
+    }
+
+    /// Reports those that are not found: that `holder` does not hold them.
+    pub(super) fn note(&self, holder: &str) -> Exit {
+        let mut exit = Exit::Good;
+        for name in self.asked.difference(&self.found) {
+            Failure::from(Error::not_found(format!("{holder} {}", printable(name.clone())))).say();
+            exit = Exit::Content;
+        }
+        exit
     }
 }
 
@@ -243,6 +311,22 @@ impl Doubts {
     }
 }
 
+/// Prints that files are not listed because they cannot be read, which the exit status shows too.
+pub(super) fn note_unread(catalog: &Catalog) -> Exit {
+    let unread = unread(catalog);
+    if unread == 0 {
+        return Exit::Good;
+    }
+    say!("note: the answer may be incomplete: not read: {}", counted(unread, "unreadable file"));
+    say!("hint: `etcdsnap catalog ls` lists them");
+    Exit::Content
+}
+
+/// The number of files that may be backups and could not be read.
+fn unread(catalog: &Catalog) -> usize {
+    catalog.files().iter().filter(|(_, row)| row.error.is_some() && !row.missing).count()
+}
+
 /// What is not known of the clusters that are asked for; of what is not searched, also what is of no known one.
 pub(super) fn doubts(catalog: &Catalog, of: &Of) -> Result<Doubts> {
     let rows = of.rows(catalog)?;
@@ -251,8 +335,7 @@ pub(super) fn doubts(catalog: &Catalog, of: &Of) -> Result<Doubts> {
     let damaged = catalog.holders().iter().filter(|holder| holder.there && holder.entry.verdict == Verdict::Damaged);
     let may_be = |identity: Option<&str>| identity.is_none() || of.has(identity);
     let damaged = damaged.filter(|holder| may_be(holder.entry.identity.as_deref())).count();
-    let unread = catalog.files().iter().filter(|(_, row)| row.error.is_some() && !row.missing).count();
-    Ok(Doubts { damaged, unread, undecided })
+    Ok(Doubts { damaged, unread: unread(catalog), undecided })
 }
 
 /// The files of backups that may be of another branch than the one that they are counted to.

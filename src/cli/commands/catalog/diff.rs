@@ -4,12 +4,13 @@ use clap::Args;
 use etcdsnap::{
     Error,
     bytes::shell,
-    catalog::{Change, words},
+    catalog::{Catalog, Change, Life, Wanted, words},
     k8s::Key,
+    select::Selection,
 };
 use serde::Serialize;
 
-use super::common::{Db, Of, What, file, minute, named, rows};
+use super::common::{ByName, Db, Of, Row, What, file, minute, named, rows};
 use crate::{
     args::{Cli, ReportFormat},
     failure::{Exit, Failure},
@@ -29,7 +30,7 @@ Examples:
   etcdsnap catalog diff monday.db tuesday.db deployments -n shop
   etcdsnap catalog diff -7d -1d --fields
 
-Exit status: 0 no difference, 1 differences")]
+Exit status: 0 no difference, 1 differences, or neither backup holds what is named")]
 pub(crate) struct Diff {
     /// The earlier backup
     #[arg(allow_hyphen_values = true)]
@@ -39,11 +40,11 @@ pub(crate) struct Diff {
     b: String,
     #[command(flatten)]
     what: What,
-    /// List Events and Leases too
+    /// List Events and Leases too; with --fields also all other fields, as `diff --all` does
     #[arg(long)]
     all: bool,
     /// Open both, and show the fields that changed, as `diff` does
-    #[arg(long, conflicts_with = "output")]
+    #[arg(long, conflicts_with_all = ["output", "key"])]
     fields: bool,
     /// The format
     #[arg(short, long, value_enum, default_value_t = ReportFormat::Text)]
@@ -84,18 +85,21 @@ impl Diff {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
         let catalog = self.db.open()?;
         let (from, to) = (named(&catalog, &self.of, &self.a)?, named(&catalog, &self.of, &self.b)?);
-        let common = |row: &super::common::Row| [from, to].iter().all(|of| of.entry.lineages.contains(&row.number));
-        let Some(row) = rows(&catalog).into_iter().find(common) else {
-            let what = format!(
-                "{} and {} cannot be compared in the catalog: they are of two clusters or two branches, or one is damaged",
-                self.a, self.b
-            );
+        let common = |row: &Row| [from, to].iter().all(|of| of.entry.lineages.contains(&row.number));
+        let Some(row) = self.of.rows(&catalog)?.into_iter().find(common) else {
+            let why = match rows(&catalog).iter().any(common) {
+                true => "they are not of the cluster or branch that --cluster names",
+                false => "they are of two clusters or two branches, or one is damaged",
+            };
+            let what = format!("{} and {} cannot be compared in the catalog: {why}", self.a, self.b);
             let hint = match (from.files.first(), to.files.first()) {
                 (Some(a), Some(b)) => format!("`etcdsnap diff {} {}` compares them as they are", shell(a), shell(b)),
                 _ => "`etcdsnap catalog ls` lists them".to_owned(),
             };
             return Err(Error::not_found(what).hinted(hint).into());
         };
+        let revision = |of: &etcdsnap::catalog::Holder| of.entry.revision.unwrap_or_default();
+        let absent = self.absent(&catalog, &row, [revision(from), revision(to)])?;
         if self.fields {
             let there = |holder: &etcdsnap::catalog::Holder| {
                 let gone = || Error::not_found(format!("the file {} is missing", holder.file()));
@@ -106,9 +110,14 @@ impl Diff {
             if let Some(namespace) = self.what.within.only() {
                 call.extend(["-n".into(), namespace.into()]);
             }
-            return Cli::call(call)?.command.run(session);
+            if let Some(prefix) = self.what.folder()? {
+                call.extend(["--prefix".into(), prefix.into()]);
+            }
+            if self.all {
+                call.push("--all".into());
+            }
+            return Ok(absent.max(Cli::call(call)?.command.run(session)?));
         }
-        let revision = |of: &etcdsnap::catalog::Holder| of.entry.revision.unwrap_or_default();
         let mut changes = catalog.changes(row.number, revision(from), revision(to), &self.what.wanted())?;
         let all = changes.len();
         if !self.all {
@@ -116,7 +125,7 @@ impl Diff {
         }
         let ignored = all.saturating_sub(changes.len());
         let resources = catalog.resources(row.number)?;
-        let exit = if changes.is_empty() { Exit::Good } else { Exit::Content };
+        let exit = if changes.is_empty() { absent } else { Exit::Content };
         match self.output {
             ReportFormat::Json => {
                 let side = |of: &etcdsnap::catalog::Holder| Side {
@@ -153,6 +162,52 @@ impl Diff {
                     writeln!(session.out, "no other difference")?;
                 }
             }
+        }
+        Ok(exit)
+    }
+}
+
+impl Diff {
+    /// Reports what is asked for and neither of the two backups holds.
+    fn absent(&self, catalog: &Catalog, row: &Row, revisions: [i64; 2]) -> Result<Exit, Failure> {
+        if !self.what.selects() {
+            return Ok(Exit::Good);
+        }
+        let wanted = self.what.wanted();
+        let selection = Selection::new(&wanted.what, wanted.namespace.as_deref(), &catalog.resources(row.number)?)?;
+        let is_in = |life: &Life| revisions.iter().any(|of| (life.first..=life.last).contains(of));
+        let (mut names, mut found, mut in_namespace) = (ByName::default(), false, wanted.namespace.is_none());
+        names.ask(&selection);
+        catalog.each_object::<Error>(row.number, &wanted, |object| {
+            if object.lives.iter().any(is_in) {
+                found = true;
+                in_namespace |= Key::new(&object.key).object().is_some_and(|of| of.namespace.is_some());
+                names.find(&selection, &object.key);
+            }
+            Ok(())
+        })?;
+        let mut exit = names.note("neither backup holds");
+        // the Namespace itself, or else whatever is in it
+        let namespace = wanted.namespace.unwrap_or_default();
+        for what in [vec![format!("namespaces/{namespace}")], Vec::new()] {
+            if in_namespace {
+                break;
+            }
+            let within = Some(namespace.clone()).filter(|_| what.is_empty());
+            let wanted = Wanted { what, namespace: within, ..Wanted::default() };
+            catalog.each_object::<Error>(row.number, &wanted, |object| {
+                in_namespace |= object.lives.iter().any(is_in);
+                Ok(())
+            })?;
+        }
+        let nothing = match (in_namespace, &wanted.range) {
+            (false, _) => Some(format!("a namespace {namespace}")),
+            (true, Some(_)) if !found && selection.names().is_empty() => Some(self.what.words()),
+            _ => None,
+        };
+        if let Some(what) = nothing {
+            Failure::from(Error::not_found(format!("neither backup holds {what}"))).say();
+            exit = Exit::Content;
         }
         Ok(exit)
     }

@@ -6,10 +6,11 @@ use etcdsnap::{
     bytes::shell,
     catalog::{Catalog, Object, Version, Wanted, words},
     k8s::{Key, Resources},
+    select::Selection,
 };
 use serde::Serialize;
 
-use super::common::{Db, Had, Of, Row, What, below, display, doubts, each, minute, one_file};
+use super::common::{ByName, Db, Had, Of, Row, What, below, display, doubts, each, minute, one_file};
 use crate::{
     args::ReportFormat,
     failure::{Exit, Failure},
@@ -101,10 +102,13 @@ impl Find {
             let error = Error::usage("name what to find: KIND/NAME, KIND, -n, --prefix, --key, -l, --image or --uid");
             return Err(error.hinted("etcdsnap catalog find deploy/web -n shop").into());
         }
-        let mut items = Vec::new();
+        let (mut items, mut names) = (Vec::new(), ByName::default());
         each(self.of.rows(&catalog)?, |row| {
             let objects = catalog.find(row.number, &wanted)?;
             let resources = catalog.resources(row.number)?;
+            let selection = Selection::new(&wanted.what, wanted.namespace.as_deref(), &resources)?;
+            names.ask(&selection);
+            objects.iter().for_each(|object| names.find(&selection, &object.key));
             let one = |object: Object| (row.clone(), one(&catalog, &row, &resources, &object), object);
             items.extend(objects.into_iter().map(one));
             Ok(())
@@ -134,7 +138,7 @@ impl Find {
                 }
             }
         }
-        Ok(doubts.note())
+        Ok(names.note("no backup in the catalog holds").max(doubts.note()))
     }
 }
 

@@ -1,5 +1,6 @@
 use clap::{Args, ValueEnum};
 use etcdsnap::{
+    Error,
     bytes::counted,
     catalog::{Growth, Series},
 };
@@ -26,7 +27,7 @@ Examples:
   etcdsnap catalog growth --by namespace
   etcdsnap catalog growth events,leases
 
-Exit status: 1 when not all backups could be searched")]
+Exit status: 1 when no backup holds what is named, or not all could be searched")]
 pub(crate) struct GrowthCommand {
     #[command(flatten)]
     what: What,
@@ -76,10 +77,11 @@ impl GrowthCommand {
             By::Kind => Growth::Kind,
             By::Namespace => Growth::Namespace,
         };
-        let mut items = Vec::new();
+        let (mut items, mut found) = (Vec::new(), false);
         for row in self.of.rows(&catalog)? {
             let holders = catalog.holders_of(row.number);
             let mut series = catalog.growth(row.number, by, &self.what.wanted())?;
+            found |= !series.is_empty();
             if self.output == ReportFormat::Json {
                 let times = holders.iter().map(|of| of.entry.newest.clone()).collect();
                 let revisions = holders.iter().filter_map(|of| of.entry.revision).collect();
@@ -114,7 +116,12 @@ impl GrowthCommand {
         if self.output == ReportFormat::Json {
             render::json(&mut session.out, &Document { items }, false)?;
         }
-        Ok(doubts(&catalog, &self.of)?.note())
+        let exit = doubts(&catalog, &self.of)?.note();
+        if self.what.selects() && !found {
+            let what = format!("no backup in the catalog holds {}", self.what.words());
+            return Err(Error::not_found(what.trim_end().to_owned()).into());
+        }
+        Ok(exit)
     }
 }
 

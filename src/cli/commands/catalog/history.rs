@@ -36,6 +36,13 @@ pub(crate) struct History {
 
 impl History {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
+        let is_named = !self.what.what.is_empty() || self.what.within.only().is_some();
+        if self.what.what.is_empty() && self.what.key.is_none() || is_named && self.what.key.is_some() {
+            return Err(Error::usage("name what to show: KIND/NAME with -n, or --key alone")
+                .hinted("etcdsnap catalog history deploy/web -n shop")
+                .into());
+        }
+        let prefix = self.what.folder()?;
         let catalog = self.db.open()?;
         let wanted = self.what.wanted();
         let rows = self.of.rows(&catalog)?;
@@ -90,6 +97,9 @@ impl History {
         }
         if let Some(key) = &self.what.key {
             call.extend(["--key".into(), key.into()]);
+        }
+        if let Some(prefix) = prefix {
+            call.extend(["--prefix".into(), prefix.into()]);
         }
         for other in others {
             call.extend(["--also".into(), other.clone()]);

@@ -26,6 +26,7 @@ use crate::{
 /// REVISION and KEYS include the log of a data directory. FILE SIZE is the size of the unpacked file. It may be larger than
 /// the db in it, whose size `verify` prints as SIZE. `-`: not known, because no key of a damaged file could be read.
 #[derive(Debug, Args)]
+#[command(after_help = "Exit status: 1 when there is no such cluster")]
 pub(crate) struct Ls {
     /// The format
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
@@ -87,7 +88,7 @@ impl Ls {
                 }
             }
         }
-        let holders = catalog.holders().iter().filter(|of| self.of.has(of.entry.identity.as_deref()));
+        let holders = self.of.holders(&catalog)?.into_iter();
         let unread = catalog.files().iter().filter_map(|(path, row)| Some((path, row.error.as_ref()?, row.missing)));
         match self.output {
             Format::Table => {
@@ -96,13 +97,12 @@ impl Ls {
                 for holder in holders.clone() {
                     let entry = &holder.entry;
                     let dash = || "-".to_owned();
-                    let was_read = entry.verdict != Verdict::Damaged || entry.keys.is_some_and(|keys| keys > 0);
                     columns.add([
                         minute(entry.time()),
                         since(entry.time()),
                         cluster(holder, &labels),
-                        entry.revision.filter(|_| was_read).map_or_else(dash, |of| of.to_string()),
-                        entry.keys.filter(|_| was_read).map_or_else(dash, |of| of.to_string()),
+                        entry.revision.map_or_else(dash, |of| of.to_string()),
+                        entry.keys.map_or_else(dash, |of| of.to_string()),
                         bytes(entry.size),
                         entry.verdict.to_string(),
                         holes.get(entry.id.as_str()).map_or_else(dash, |gap| {
@@ -144,7 +144,7 @@ fn holder_id(holder: &Holder) -> &str {
     &holder.entry.id
 }
 
-/// The rows that a backup is in; its identity alone where it is in none or in all branches.
+/// The lineage that a backup is in; its identity alone where it is in none or in all branches.
 pub(super) fn cluster(holder: &Holder, labels: &HashMap<u32, String>) -> String {
     match &holder.entry.lineages[..] {
         [one] => labels.get(one).cloned().unwrap_or_default(),

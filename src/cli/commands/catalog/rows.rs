@@ -4,9 +4,10 @@ use clap::Args;
 use etcdsnap::{
     Error,
     catalog::{BACKUPS, Catalog, Facts, Object, VERSIONS, Versions},
+    select::Selection,
 };
 
-use super::common::{Db, Had, Of, Row, What, doubts, each};
+use super::common::{ByName, Db, Had, Of, Row, Undecided, What, doubts, each, note_unread};
 use crate::{
     destination::{Destination, Out},
     failure::{Exit, Failure},
@@ -25,7 +26,8 @@ Examples:
   etcdsnap catalog rows --backups --to backups.parquet
   etcdsnap catalog rows pods -n shop --format csv
 
-Exit status: 1 when there is no such row, or not all backups could be searched")]
+Exit status: 1 when there is no such row, or not all backups could be searched; with --backups, when
+a file could not be read, or the branch of a backup is not known")]
 pub(crate) struct Rows {
     #[command(flatten)]
     what: What,
@@ -55,13 +57,16 @@ impl Rows {
         let wanted = self.had.wanted(&self.what);
         let mut out = self.destination.open(VERSIONS.to_vec())?;
         let stop = stop_at_signal();
-        let mut written = 0_usize;
+        let (mut written, mut names) = (0_usize, ByName::default());
         each(rows, |row| {
+            let selection = Selection::new(&wanted.what, wanted.namespace.as_deref(), &catalog.resources(row.number)?)?;
+            names.ask(&selection);
             let (mut objects, mut versions) = (Vec::new(), 0_usize);
             catalog.each_object(row.number, &wanted, |object| {
                 if stop.load(Ordering::SeqCst) {
                     return Err(Failure::from(Error::Interrupted));
                 }
+                names.find(&selection, &object.key);
                 versions = versions.saturating_add(object.lives.len());
                 let facts = catalog.facts_of(&object)?;
                 objects.push((object, facts));
@@ -79,24 +84,26 @@ impl Rows {
             return Err(Error::not_found(what.trim_end().to_owned()).into());
         }
         out.end(session)?;
-        Ok(doubts(&catalog, &self.of)?.note())
+        Ok(names.note("no backup in the catalog holds").max(doubts(&catalog, &self.of)?.note()))
     }
 
     /// Writes the table of backups.
     fn list(self, session: &mut Session) -> Result<Exit, Failure> {
         let catalog = self.db.open()?;
-        let labels = super::common::rows(&catalog);
+        let holders = self.of.holders(&catalog)?;
+        // Where all backups are damaged, none has a lineage.
+        let rows = self.of.rows(&catalog).unwrap_or_default();
         let mut out = self.destination.open(BACKUPS.to_vec())?;
         let mut backups = Vec::new();
-        for holder in catalog.holders().iter().filter(|of| self.of.has(of.entry.identity.as_deref())) {
-            let within = labels.iter().filter(|row| holder.entry.lineages.contains(&row.number));
+        for holder in &holders {
+            let within = rows.iter().filter(|row| holder.entry.lineages.contains(&row.number));
             let within: Vec<_> = within.map(|row| Some(row.label.as_str())).collect();
             let within = if within.is_empty() { vec![None] } else { within };
             backups.extend(within.into_iter().map(|row| catalog.backup_row(holder, row)));
         }
         out.rows(session, &backups.iter().collect::<Vec<_>>())?;
         out.end(session)?;
-        Ok(Exit::Good)
+        Ok(note_unread(&catalog).max(Undecided::of(&catalog, holders.into_iter()).note()))
     }
 }
 
