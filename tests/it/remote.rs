@@ -386,6 +386,40 @@ fn a_folder_of_a_bucket_is_added_to_a_catalog() {
 }
 
 #[test]
+fn doubt_and_another_etag_of_an_object_are_seen() {
+    let Some(bucket) = Bucket::new("doubt_and_another_etag_of_an_object_are_seen") else { return };
+    let db = bucket.dir.path().join("catalog.redb");
+    let catalog = |code: i32, args: &[&str]| {
+        let output = bucket.run(&[&["catalog"], args, &["--db", db.to_str().unwrap()]].concat());
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {output:?}");
+        text(&output.stdout)
+    };
+    catalog(0, &["add", "s3://backups/"]);
+    // Other content of the same size and time.
+    let modified = || fs::metadata(bucket.file("kube.db")).unwrap().modified().unwrap();
+    let (time, other) = (modified(), bucket.dir.path().join("other.db"));
+    let mut bytes = fs::read("fixtures/kube.db").unwrap();
+    bytes[300_000] ^= 1;
+    fs::write(&other, bytes).unwrap();
+    bucket.put("kube.db", &other);
+    fs::File::options().write(true).open(bucket.file("kube.db")).unwrap().set_modified(time).unwrap();
+    assert!(catalog(1, &["check", "--quick"]).contains("another ETag"));
+
+    bucket.put("kube.db", "fixtures/kube.db");
+    catalog(0, &["add", "s3://backups/"]);
+    let doubt = bucket.dir.path().join("doubt.json");
+    fs::write(&doubt, "{}").unwrap();
+    bucket.put("kube.db.etcdsnap.json", &doubt);
+    assert!(catalog(1, &["check", "--quick"]).contains("its NAME.etcdsnap.json"));
+    assert!(catalog(0, &["add", "s3://backups/"]).contains("0 good, 1 doubtful"));
+    // The list of a folder and the object itself tell the same.
+    for what in ["s3://backups/", URL] {
+        assert!(catalog(0, &["add", what]).contains("added 0 (0 B): 0 good, 0 doubtful, 0 damaged; 1 as they were"));
+    }
+    catalog(0, &["check", "--quick"]);
+}
+
+#[test]
 fn a_folder_of_a_bucket_is_verified() {
     let Some(bucket) = Bucket::new("a_folder_of_a_bucket_is_verified") else { return };
     let cut = bucket.dir.path().join("cut.db");
