@@ -39,6 +39,7 @@ impl Serialize for Members {
             keep: Option<&'m str>,
             entries: Option<&'m [Held]>,
             overruled: Option<Vec<Overruled<'m>>>,
+            damaged: Option<Vec<&'m str>>,
             #[serde(skip_serializing_if = "Option::is_none")]
             error: Option<&'m str>,
         }
@@ -60,6 +61,7 @@ impl Serialize for Members {
             keep: agreement.and_then(|of| path(of.keep)),
             entries: agreement.map(|of| of.held.as_slice()),
             overruled: agreement.map(overruled),
+            damaged: agreement.map(|of| of.damaged.iter().filter_map(|at| path(*at)).collect()),
             error: self.agreement.as_ref().err().map(String::as_str),
         }
         .serialize(serializer)

@@ -51,6 +51,8 @@ pub struct Agreement {
     pub held: Vec<Held>,
     /// For each other log that holds entries that are not in it: its place, and the first of them.
     pub overruled: Vec<(usize, u64)>,
+    /// The places of the logs that are damaged.
+    pub damaged: Vec<usize>,
 }
 
 impl Agreement {
@@ -75,7 +77,11 @@ impl Agreement {
         if distinct.len() < ids.len() {
             return Err("two of the logs are of one member".to_owned());
         }
-        let end = |log: &Log<'_>| log.entries().last().map_or((0, 0), |last| (last.term, last.index));
+        // A member that has just received a snapshot has no entries after it.
+        let end = |log: &Log<'_>| {
+            let last = log.entries().last().map_or((0, 0), |last| (last.term, last.index));
+            log.newest_snapshot().map_or(last, |snapshot| last.max((snapshot.term, snapshot.index)))
+        };
         let best = logs.iter().enumerate().max_by_key(|(at, (log, _))| (end(log), std::cmp::Reverse(*at)));
         let Some((keep, (best, damaged))) = best else { return Err("there is no log".to_owned()) };
         if *damaged {
@@ -85,11 +91,20 @@ impl Agreement {
         let votes = |(_, id): &(&(Log<'_>, bool), &(Id, Id))| voters.contains(&id.1);
         let here: Vec<_> = logs.iter().zip(&ids).filter(votes).map(|(log, _)| log).collect();
         let majority = (voters.len() / 2).saturating_add(1);
-        let missing = voters.len().saturating_sub(here.iter().filter(|(_, damaged)| !damaged).count());
         if here.len() < majority {
             return Err(format!("{} of {} voters are here, which is no majority", here.len(), voters.len()));
         }
+        // What is damaged and the voters that are missing may both have held what the others do not.
+        let whole = here.iter().filter(|(_, damaged)| !damaged).count();
+        let missing = voters.len().saturating_sub(whole);
+        if whole < majority {
+            return Err(format!("{whole} of {} voters have a whole log, which is no majority", voters.len()));
+        }
         let committed = logs.iter().map(|(log, _)| log.commit()).fold(committed, u64::max);
+        let (_, last) = end(best);
+        if committed > last {
+            return Err(format!("entry {committed} was committed, and the newest log ends at entry {last}"));
+        }
         let mut held: Vec<Held> = Vec::new();
         for entry in best.entries().iter().filter(|entry| entry.index > best.commit()) {
             let by = here.iter().filter(|(log, _)| holds(log, entry)).count();
@@ -109,15 +124,26 @@ impl Agreement {
             let other = log.entries().iter().find(|entry| !holds(best, entry))?;
             Some((at, other.index))
         });
-        Ok(Self { keep, voters: voters.len(), here: here.len(), held, overruled: overruled.collect() })
+        let damaged = logs.iter().enumerate().filter_map(|(at, (_, damaged))| damaged.then_some(at));
+        Ok(Self {
+            keep,
+            voters: voters.len(),
+            here: here.len(),
+            held,
+            overruled: overruled.collect(),
+            damaged: damaged.collect(),
+        })
     }
 
     /// The result in lines for people; `names` are the names of the logs.
     #[must_use]
     pub fn lines(&self, names: &[String]) -> Vec<String> {
-        let Self { keep, voters, here, held, overruled } = self;
+        let Self { keep, voters, here, held, overruled, damaged } = self;
         let name = |at: usize| names.get(at).map_or("", String::as_str);
         let mut lines = vec![format!("{here} of {voters} voters are here")];
+        lines.extend(
+            damaged.iter().map(|at| format!("{}: its log is damaged, and may have held more entries", name(*at))),
+        );
         lines.extend(held.iter().map(|held| held.line(*voters)));
         if held.is_empty() {
             lines.push("no entry is past the last commit on disk".to_owned());
@@ -130,12 +156,13 @@ impl Agreement {
         lines
     }
 
-    /// The last entry that was agreed on, when it is known of all whether they were; `None` when it is not.
+    /// The last entry that was agreed on, when it is known of all whether they were; `None` when it is not, or no entry
+    /// is past the commit of the log to keep.
     #[must_use]
     pub fn last_agreed(&self) -> Option<u64> {
         let open = self.held.iter().any(|held| held.agreed == Agreed::Open);
         let agreed = self.held.iter().rev().find(|held| held.agreed == Agreed::Yes);
-        let before = self.held.first().map_or(0, |first| first.first.saturating_sub(1));
+        let before = self.held.first()?.first.saturating_sub(1);
         (!open).then(|| agreed.map_or(before, |held| held.last))
     }
 }

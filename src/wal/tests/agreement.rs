@@ -42,6 +42,31 @@ fn what_a_majority_holds_was_agreed_on() {
     assert!(compared(&[a, b, c], &[0]).unwrap_err().contains("is damaged"));
 }
 
+/// A damaged log does not stand for its voter: what it lost may have been agreed on with a voter that is missing.
+#[test]
+fn a_damaged_log_is_no_vote() {
+    let [cut, whole, third] = [of(1, &[(1, 4..=6)], 5), of(2, &[(1, 4..=9)], 8), of(3, &[(1, 4..=9)], 9)];
+    let two = [cut.clone(), whole.clone()];
+    assert_eq!(compared(&two, &[0]).unwrap_err(), "1 of 3 voters have a whole log, which is no majority");
+    let all = compared(&[cut, whole, third], &[0]).unwrap();
+    assert_eq!((all.keep, all.here, all.last_agreed(), all.damaged.as_slice()), (1, 3, Some(9), &[0][..]));
+    let names = ["a", "b", "c"].map(str::to_owned);
+    assert_eq!(all.lines(&names)[1], "a: its log is damaged, and may have held more entries");
+}
+
+#[test]
+fn a_snapshot_that_was_just_received_is_the_end_of_its_log() {
+    let received = Writer::default().record(4, None).record(1, Some(&[8, 1, 16, 2]));
+    let received = received.snapshot(2, 12, &[8, 1, 8, 2, 8, 3]).state(2, 12).padded();
+    let behind = of(2, &[(1, 4..=9)], 7);
+    let all = compared(&[behind.clone(), received.clone()], &[]).unwrap();
+    assert_eq!((all.keep, all.held.as_slice(), all.overruled.as_slice()), (1, &[][..], &[][..]));
+    // what is known to be committed has to be in a log
+    let ahead = of(3, &[(1, 4..=9)], 12);
+    let why = compared(&[behind, ahead], &[]).unwrap_err();
+    assert_eq!(why, "entry 12 was committed, and the newest log ends at entry 9");
+}
+
 #[test]
 fn a_later_leader_overrules() {
     // the longer log is of a leader that nobody followed
