@@ -35,6 +35,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Failure> {
     let mut session = Session::new(&cli.global)?;
     let ended = cli.command.run(&mut session).and_then(|exit| {
         session.out.flush()?;
+        session.evidence.as_mut().map_or(Ok(()), Recorder::ended)?;
         Ok(exit)
     });
     if let Some(evidence) = &session.evidence {
@@ -106,6 +107,13 @@ impl Session {
     /// How a data directory is opened whose log is in `wal_dir` when not in `member/wal`.
     pub(crate) fn options_with(&self, wal_dir: Option<&Path>) -> Options {
         Options { wal_dir: wal_dir.map(Path::to_path_buf), ..self.options.clone() }
+    }
+
+    /// Records files that are read besides the backups, before they are read. Files of keys and tokens are not recorded:
+    /// a sum may give away a short secret.
+    pub(crate) fn reads(&mut self, files: &[impl AsRef<Path>]) -> Result<()> {
+        let evidence = self.evidence.as_mut();
+        evidence.map_or(Ok(()), |evidence| files.iter().try_for_each(|file| evidence.reads(file.as_ref())))
     }
 
     /// Records the files that were written.

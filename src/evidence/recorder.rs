@@ -12,7 +12,9 @@ use serde::Serialize;
 
 use super::chain::{Key, LONGEST, sum};
 use crate::{
-    Error, Result, document,
+    Error, Result,
+    bytes::file_name,
+    document,
     hash::{Sha256, hex},
     source::{Input, Part},
 };
@@ -30,6 +32,8 @@ pub struct Recorder {
     id: (u64, u64),
     start: Timestamp,
     inputs: Vec<InputFile>,
+    /// Files that are read besides the backups, with their places in `inputs`.
+    besides: Vec<(usize, PathBuf)>,
     outputs: Vec<OutputFile>,
     served: Option<Served>,
 }
@@ -69,6 +73,32 @@ struct InputFile {
     mtime: String,
     sha256_before: String,
     sha256_after: Option<String>,
+}
+
+impl InputFile {
+    fn of(part: &Part) -> Result<Self> {
+        Ok(Self {
+            id: part.id(),
+            path: part.name().to_owned(),
+            size: part.len(),
+            mtime: Timestamp::new(part.mtime().0, i32::try_from(part.mtime().1).unwrap_or(0))
+                .unwrap_or_default()
+                .to_string(),
+            sha256_before: hex(&part.digests(|_| {})?.file),
+            sha256_after: None,
+        })
+    }
+
+    /// Notes the file after it was read.
+    fn read(&mut self, part: &Part, sum: String) -> Result<()> {
+        let same = self.sha256_before == sum;
+        self.sha256_after = Some(sum);
+        if same {
+            return Ok(());
+        }
+        let what = "its SHA-256 differs from the one before".to_owned();
+        Err(Error::Changed { file: part.name().to_owned(), what, offset: None })
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -141,6 +171,7 @@ impl Recorder {
             id: (metadata.dev(), metadata.ino()),
             start: Timestamp::now(),
             inputs: Vec::new(),
+            besides: Vec::new(),
             outputs: Vec::new(),
             served: None,
         })
@@ -153,16 +184,7 @@ impl Recorder {
     pub fn opened(&mut self, input: &impl Input) -> Result<()> {
         self.is_outside(input)?;
         for part in input.files() {
-            self.inputs.push(InputFile {
-                id: part.id(),
-                path: part.name().to_owned(),
-                size: part.len(),
-                mtime: Timestamp::new(part.mtime().0, i32::try_from(part.mtime().1).unwrap_or(0))
-                    .unwrap_or_default()
-                    .to_string(),
-                sha256_before: hex(&part.digests(|_| {})?.file),
-                sha256_after: None,
-            });
+            self.inputs.push(InputFile::of(part)?);
         }
         Ok(())
     }
@@ -198,13 +220,40 @@ impl Recorder {
             // A file that was named twice is noted twice, and closed as often.
             let is_it = |input: &&mut InputFile| input.id == part.id() && input.sha256_after.is_none();
             if let Some(input) = self.inputs.iter_mut().find(is_it) {
-                let same = input.sha256_before == sum;
-                input.sha256_after = Some(sum);
-                if !same {
-                    let what = "its SHA-256 differs from the one before".to_owned();
-                    return Err(Error::Changed { file: part.name().to_owned(), what, offset: None });
-                }
+                input.read(part, sum)?;
             }
+        }
+        Ok(())
+    }
+
+    /// Records a file that is read besides the backups, before it is read.
+    ///
+    /// # Errors
+    /// When it cannot be read twice, or is the file of the records.
+    pub fn reads(&mut self, file: &Path) -> Result<()> {
+        let name = file_name(file);
+        let metadata = file.metadata().map_err(|source| Error::io(&name, "open", source))?;
+        if !metadata.is_file() {
+            let what = format!("{name}: not a file, and --evidence records the SHA-256 of what is read");
+            return Err(Error::usage(what).hinted("write its content to a file first"));
+        }
+        if (metadata.dev(), metadata.ino()) == self.id {
+            return Err(Error::usage(format!("{name}: the evidence would be written into the input")));
+        }
+        self.besides.push((self.inputs.len(), file.to_owned()));
+        self.inputs.push(InputFile::of(&Part::open(file)?)?);
+        Ok(())
+    }
+
+    /// Records the files that were read besides the backups, at the end of the run.
+    ///
+    /// # Errors
+    /// When one cannot be read, or was changed meanwhile.
+    pub fn ended(&mut self) -> Result<()> {
+        for (at, file) in &self.besides {
+            let part = Part::open(file)?;
+            let sum = hex(&part.digests(|_| {})?.file);
+            self.inputs.get_mut(*at).map_or(Ok(()), |input| input.read(&part, sum))?;
         }
         Ok(())
     }

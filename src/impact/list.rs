@@ -1,6 +1,11 @@
 //! What `kubectl get -o json|yaml` printed: a file, or the files of a folder.
 
-use std::{borrow::Cow, collections::BTreeSet, fs, path::Path};
+use std::{
+    borrow::Cow,
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use serde_json::Value;
 
@@ -22,23 +27,28 @@ fn is_list(path: &Path) -> bool {
     ["json", "yaml", "yml"].into_iter().any(ends)
 }
 
-/// Reads the objects of the file or folder at `path`, when it is one of kubectl's: a file that ends in .json, .yaml or
-/// .yml, or a folder of such files alone. `resources` has the names of kinds.
+/// The files of the file or folder at `path`, when it is one of kubectl's: a file that ends in .json, .yaml or .yml, or a
+/// folder of such files alone.
 ///
 /// # Errors
-/// When it cannot be read, or something else is in a file.
-pub fn read(path: &Path, resources: &Resources) -> Result<Option<Inventory<'static>>> {
+/// When the folder cannot be read.
+pub fn lists(path: &Path) -> Result<Option<Vec<PathBuf>>> {
     let mut files = vec![path.to_owned()];
     if path.is_dir() {
         let entries = fs::read_dir(path).map_err(fault(path, "read"))?;
         files = entries.map(|entry| Ok(entry.map_err(fault(path, "read"))?.path())).collect::<Result<_>>()?;
         files.sort();
     }
-    if files.is_empty() || !files.iter().all(|file| is_list(file)) {
-        return Ok(None);
-    }
+    Ok(Some(files).filter(|files| !files.is_empty() && files.iter().all(|file| is_list(file))))
+}
+
+/// Reads the objects of `files`, the lists of the file or folder at `path`. `resources` has the names of kinds.
+///
+/// # Errors
+/// When one cannot be read, or something else is in it.
+pub fn read(path: &Path, files: &[PathBuf], resources: &Resources) -> Result<Inventory<'static>> {
     let mut all = Inventory::named(file_name(path));
-    for file in &files {
+    for file in files {
         let bytes = fs::read(file).map_err(fault(file, "read"))?;
         let refused = |why: String| Error::not_found(format!("{}: {why}", file_name(file)));
         for document in parse(&bytes).map_err(|error| refused(format!("neither YAML nor JSON: {error}")))? {
@@ -49,7 +59,7 @@ pub fn read(path: &Path, resources: &Resources) -> Result<Option<Inventory<'stat
         let what = format!("{}: no object with a name is in it", all.name);
         return Err(Error::not_found(what).hinted("`kubectl get KIND,KIND -A -o json` prints a list"));
     }
-    Ok(Some(all))
+    Ok(all)
 }
 
 fn add(all: &mut Inventory<'static>, document: &Value, resources: &Resources) -> Result<(), String> {

@@ -20,7 +20,7 @@ use serde::Serialize;
 pub use self::{
     danger::{Danger, Rule, Subject},
     inventory::{Id, Inventory},
-    list::read,
+    list::{lists, read},
 };
 use crate::{Error, Result};
 use kinds::LEASE;

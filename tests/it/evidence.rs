@@ -54,6 +54,35 @@ fn a_file_that_is_named_twice_is_noted_twice() {
     assert!(inputs.iter().all(|input| input["sha256After"] == input["sha256Before"]), "{text}");
 }
 
+/// What is read and written besides the backups.
+#[test]
+fn every_file_is_recorded() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let (log, list, audit, metrics, rows, verdict) =
+        (at("evidence.ndjson"), at("now.json"), at("audit.log"), at("metrics.prom"), at("rows.csv"), at("verdict"));
+    let pod = r#"{"apiVersion":"v1","kind":"Pod","metadata":{"name":"web","namespace":"shop","uid":"u"}}"#;
+    fs::write(&list, pod).unwrap();
+    fs::write(&audit, "{}\n").unwrap();
+    let kube = "fixtures/kube.db";
+    let runs: [(&[&str], &str, &str); 4] = [
+        (&["impact", kube, "--against", &list, "--force"], "inputs", &list),
+        (&["timeline", kube, "--audit-log", &audit], "inputs", &audit),
+        (&["verify", kube, "--metrics", &metrics], "outputs", &metrics),
+        (&["rows", kube, "--to", &rows, "--verdict", &verdict], "outputs", &verdict),
+    ];
+    for (args, list, file) in runs {
+        let (code, said) = run(&[args, &["--evidence", &log]].concat());
+        assert!(code < 2, "{args:?}: {said}");
+        let text = fs::read_to_string(&log).unwrap();
+        let record: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+        let sums: &[&str] = if list == "inputs" { &["sha256Before", "sha256After"] } else { &["sha256"] };
+        let want = sum(&fs::read(file).unwrap());
+        let is_it = |entry: &&Value| sums.iter().all(|name| entry[name] == want.as_str());
+        assert_eq!(record[list].as_array().unwrap().iter().filter(is_it).count(), 1, "{args:?}: {record}");
+    }
+}
+
 #[test]
 fn it_is_written_into_no_backup_and_no_device() {
     let dir = tempfile::tempdir().unwrap();

@@ -142,6 +142,7 @@ impl History {
         let requests = match self.audit.files.as_slice() {
             [] => Requests::default(),
             files => {
+                session.reads(files)?;
                 let (requests, doubt) = self.audit.read(&wanted(&joined, &found), files)?;
                 exit = exit.max(doubt);
                 requests

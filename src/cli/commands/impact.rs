@@ -4,7 +4,7 @@ use clap::Args;
 use etcdsnap::{
     bytes::counted,
     error::Call,
-    impact::{Impact, Inventory, read},
+    impact::{Impact, Inventory, lists, read},
     objects::{At, Cluster},
 };
 
@@ -64,8 +64,10 @@ impl ImpactCommand {
         let snapshot = session.load(&source, &self.log.load())?;
         let cluster = Cluster::open(&snapshot, ring.clone(), At::Last)?.named(source.name());
         let backup = Inventory::of(&cluster);
-        let exit = match read(&self.against, &cluster.resources)? {
-            Some(list) => {
+        let exit = match lists(&self.against)? {
+            Some(files) => {
+                session.reads(&files)?;
+                let list = read(&self.against, &files, &cluster.resources)?;
                 let name = printable(list.name.clone());
                 say!("note: {name}: taken for all objects of the kinds that are in it");
                 self.show(session, &Impact::of(&backup, &list, self.force)?)?

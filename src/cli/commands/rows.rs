@@ -116,7 +116,9 @@ impl Rows {
         let written = match &self.verdict {
             None => Ok(()),
             Some(path) if is_stdin(path) => session.out.write_all(lines.as_bytes()).map_err(Failure::from),
-            Some(path) => replace(path, 0o644, lines.as_bytes()).map_err(Failure::from),
+            Some(path) => replace(path, 0o644, lines.as_bytes())
+                .and_then(|()| session.wrote(self.verdict.as_slice()))
+                .map_err(Failure::from),
         };
         match (ended, written) {
             (Ok(exit), Ok(())) => Ok(exit),

@@ -181,6 +181,7 @@ impl Timeline {
                         Ok(())
                     },
                 );
+                session.reads(files)?;
                 self.audit.read(&wanted, files)?
             }
         };

@@ -109,6 +109,7 @@ impl Verify {
         }
         let together = backups.compared();
         self.write_metrics(&together)?;
+        session.wrote(self.metrics.as_slice())?;
         match self.output {
             Format::Table => {
                 table(session, &together.reports)?;

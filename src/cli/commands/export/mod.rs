@@ -197,6 +197,7 @@ impl Export {
         go_on()?;
         let written = folder.publish(report.doubt(&arguments()).as_ref())?;
         session.wrote(std::slice::from_ref(&written.manifest))?;
+        session.wrote(written.doubt.as_slice())?;
         let outcome = Outcome { exporter: &exporter, tally: &tally, secrets: &secrets };
         let printed = match self.summary {
             ReportFormat::Text => text::folder(&mut session.out, &outcome, &written).map_err(Failure::from),

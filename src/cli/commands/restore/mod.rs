@@ -106,6 +106,7 @@ impl Restore {
         let load = self.reach.load(&source)?;
         let load = agreement.map_or(load, |agreement| agreement.decide(&load));
         let facts = Facts::gather(&source, &load, &carry)?;
+        session.reads(self.whose.file().map(|(file, _)| file).as_slice())?;
         let chosen = match self.place.to_snapshot {
             None => Some(self.whose.choose(&facts.state, &self.snapshot, &self.place)?),
             Some(_) => None,

@@ -64,7 +64,7 @@ impl WhoseArgs {
     }
 
     /// The file that describes the member.
-    fn file(&self) -> Option<(&Path, Form)> {
+    pub(super) fn file(&self) -> Option<(&Path, Form)> {
         let config = || Some((self.from_config.as_deref()?, Form::Config));
         self.from_manifest.as_deref().map(|file| (file, Form::Pod)).or_else(config)
     }
