@@ -99,6 +99,9 @@ pub fn check(file: &Path, anchors: &[String], key: Option<&Key>) -> Result<Check
         missing.retain(|anchor| *anchor != sum);
         before = Some(sum);
     }
+    if number == 0 {
+        checked.fault(None, "empty: it holds no record, or all were removed".to_owned());
+    }
     for anchor in missing {
         let what =
             format!("no record has the SHA-256 {anchor}: records were removed at the end, or the chain was rewritten");

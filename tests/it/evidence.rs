@@ -156,6 +156,8 @@ fn what_is_done_to_the_records_is_found() {
         (whole[..whole.len() - 5].to_owned(), &[], "line 4: cut off, or not a record"),
         (whole.clone(), &["--evidence-key", &other], "line 1: the HMAC is not"),
         (String::new(), &anchored, "no record has the SHA-256"),
+        (String::new(), &[], "empty: it holds no record"),
+        (String::new(), &keyed, "empty: it holds no record"),
     ] {
         fs::write(&log, &text).unwrap();
         let (code, said) = check(&log, args);
