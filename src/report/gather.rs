@@ -62,7 +62,7 @@ impl Report {
             findings: findings.collect(),
             minutes: changes.minutes,
             changes: changes.last.into_iter().map(printed).collect(),
-            notes: notes(analysis),
+            notes: notes(analysis).into_iter().chain(changes.note).collect(),
         }
     }
 }

@@ -129,6 +129,15 @@ fn a_file_that_is_moved_stays_readable() {
     assert_eq!((code, said.as_str()), (Some(0), ""));
 }
 
+/// The page would be a verdict on what is there no more. What changes while it is printed does not matter.
+#[test]
+fn a_page_is_written_after_the_last_look_at_the_file() {
+    let (_dir, file) = copy();
+    let child = start(&file, &["report", "--html", "-"]);
+    change_and_set_back(&file);
+    assert_eq!(finish(child), (Some(0), String::new()));
+}
+
 /// As the files of a running etcd: read while they change, they look damaged.
 #[test]
 fn what_changes_is_not_called_damaged() {

@@ -75,11 +75,12 @@ impl ReportCommand {
         let cluster = Cluster::open(&snapshot, ring, At::Last)?;
         let report = Report::of(&checked, &analysis, Changes::of(&cluster, &mask), &cluster, &mask);
         let page = report.html();
+        // No page is written of a file that changed while it was read.
+        let exit = session.close(&source, &analysis.findings)?.max(note_left_out(source.name(), &analysis));
         match to {
             Some(to) => self.write(session, to, &page)?,
             None => session.out.write_all(&page)?,
         }
-        let exit = note_left_out(source.name(), &analysis).max(session.close(&source, &analysis.findings)?);
         if checked.verdict() != Some(Verdict::Damaged) {
             return Ok(exit);
         }
