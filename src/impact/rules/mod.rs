@@ -18,10 +18,12 @@ use super::{
 use sides::Sides;
 
 /// The kinds of NOW that a rule compares with.
-const KINDS: [(Rule, &str); 22] = [
+const KINDS: [(Rule, &str); 27] = [
     (Rule::ApiserviceBackend, API_SERVICE),
+    (Rule::ApiserviceBackend, NODE),
     (Rule::BootstrapToken, SECRET),
     (Rule::CaBundle, API_SERVICE),
+    (Rule::CaBundle, DEFINITION),
     (Rule::CaBundle, MUTATING),
     (Rule::CaBundle, VALIDATING),
     (Rule::Certificate, SECRET),
@@ -30,6 +32,7 @@ const KINDS: [(Rule, &str); 22] = [
     (Rule::LeaderLease, LEASE),
     (Rule::LoadBalancer, SERVICE),
     (Rule::NodeGone, NODE),
+    (Rule::NodeJoined, NODE),
     (Rule::NodePort, SERVICE),
     (Rule::SecretBack, SECRET),
     (Rule::SecretOlder, SECRET),
@@ -38,8 +41,10 @@ const KINDS: [(Rule, &str); 22] = [
     (Rule::VolumeAttached, ATTACHMENT),
     (Rule::VolumeClaim, VOLUME),
     (Rule::VolumeDeleted, VOLUME),
+    (Rule::VolumeUnowned, VOLUME),
     (Rule::WebhookBackend, DEFINITION),
     (Rule::WebhookBackend, MUTATING),
+    (Rule::WebhookBackend, NODE),
     (Rule::WebhookBackend, VALIDATING),
 ];
 

@@ -95,6 +95,16 @@ fn a_list_is_all_that_there_is_of_its_kinds() {
         assert_eq!(found["onlyNamespace"].as_str(), alone.then_some("shop"), "{found}");
         let judged = |code: &str| !found["notJudged"].as_array().unwrap().iter().any(|of| of["code"] == code);
         assert!(judged("secret-older") && !judged("crd-version"), "{found}");
+        for (code, missing) in [
+            ("apiservice-backend", "node"),
+            ("ca-bundle", "customresourcedefinition.apiextensions.k8s.io"),
+            ("node-joined", "node"),
+            ("volume-unowned", "persistentvolume"),
+            ("webhook-backend", "node"),
+        ] {
+            let is_it = |of: &Value| of["code"] == code && of["missing"] == missing;
+            assert!(found["notJudged"].as_array().unwrap().iter().any(is_it), "{code}: {found}");
+        }
         assert_eq!(found["kinds"]["configmap"].is_null(), !alone, "{found}");
         assert_eq!(codes(&found), BTreeSet::new(), "{found}");
     }
