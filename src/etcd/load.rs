@@ -47,7 +47,7 @@ impl<'a> Snapshot<'a> {
             read = Some(log);
         } else if load.to_index.is_some() {
             let what = format!("{}: there is no log to read up to an entry", source.name());
-            let hint = Some("only a data directory has one".to_owned());
+            let hint = Some("name the data directory, which has one; `restore` also takes a log with --wal".to_owned());
             return Err(Error::usage(what).hinted_if(hint));
         }
         if let Some(to) = load.to_revision {

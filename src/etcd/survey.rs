@@ -38,7 +38,7 @@ pub struct Survey<'a> {
     pub total_key: u64,
     /// Items in all buckets (`totalKey` up to etcd 3.5).
     pub total_records: u64,
-    /// Bytes in use: the high-water mark times the page size (`totalSize`).
+    /// Size of the db by its meta page: the high-water mark times the page size (`totalSize`).
     pub total_size: u64,
     /// The live keys.
     pub live: NewestByKey<'a>,

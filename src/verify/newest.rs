@@ -25,9 +25,9 @@ pub(super) struct Order {
     pub(super) newest_good: Vec<usize>,
 }
 
-/// Orders `reports`, newest content first: by the times inside, then by the revisions. Where one backup continues from another of its identity, it is the newer one,
-/// whatever a wrong clock wrote; `continues` decides that for two places, the later backup first, and is called only
-/// where times and revisions contradict each other.
+/// Orders `reports`, newest content first: by the times inside, then by the revisions. Where one backup continues from
+/// another of its identity, it is the newer one, whatever a wrong clock wrote; `continues` decides that for two places,
+/// the later backup first, and is called only where times and revisions contradict each other.
 pub(super) fn newest_first(reports: &[&Report], mut continues: impl FnMut(usize, usize) -> bool) -> Order {
     let mut order: Vec<_> = (0..reports.len()).collect();
     let revision = |at: usize| reports.get(at).and_then(|report| report.last_revision());
