@@ -1,12 +1,12 @@
 //! The top-level buckets of a file.
 
-use super::walk::{Bucket, Root, Walk};
+use super::walk::{Bucket, Walk};
 use crate::{Code, Finding, Findings};
 
 impl<'a> Walk<'a> {
     /// The top-level buckets, in key order.
     pub fn buckets(&mut self, findings: &mut Findings) -> Vec<Bucket<'a>> {
-        let root = Bucket { name: b"", root: Root::Page(self.db().meta().root), sequence: 0, offset: 0 };
+        let root = self.root();
         let mut buckets = Vec::new();
         let fold = self.fold(
             Some(&root),
@@ -22,8 +22,7 @@ impl<'a> Walk<'a> {
                 findings.push(Finding::error(Code::RootKey, what).page(page.0).at(item.offset).key(item.key));
                 continue;
             }
-            let offset = item.offset.saturating_add(item.key.len() as u64);
-            match Bucket::read(item.key, item.value, offset) {
+            match Bucket::of(item) {
                 Ok(bucket) => buckets.push(bucket),
                 Err(finding) => findings.push(finding.page(page.0)),
             }

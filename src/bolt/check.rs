@@ -4,7 +4,7 @@ use super::{
     db::Db,
     freelist::Freelist,
     layout::PageId,
-    leaf::{Item, Leaf},
+    leaf::Leaf,
     pages::PageSet,
     usage::{Usage, Use},
     walk::{Bucket, Root, Walk},
@@ -65,7 +65,7 @@ impl<'a> Walk<'a> {
             // Without a copy of what was met: a file may hold millions of these.
             let mut items = Vec::new();
             let leaf = Leaf::read(page, &mut items, findings);
-            leaf.items.iter().filter(|item| item.bucket).for_each(|item| take(inner(item), findings));
+            leaf.items.iter().filter(|item| item.bucket).for_each(|item| take(Bucket::of(item), findings));
             return buckets;
         }
         let fold = self.fold(
@@ -73,18 +73,13 @@ impl<'a> Walk<'a> {
             || (),
             Vec::new,
             |(), found: &mut Vec<_>, leaf| {
-                found.extend(leaf.items.iter().filter(|item| item.bucket).map(inner));
+                found.extend(leaf.items.iter().filter(|item| item.bucket).map(Bucket::of));
             },
         );
         fold.parts.iter().flatten().for_each(|inner| take(inner.clone(), findings));
         self.enter(fold, findings);
         buckets
     }
-}
-
-/// The bucket of an item that is one.
-fn inner<'a>(item: &Item<'a>) -> Result<Bucket<'a>, Finding> {
-    Bucket::read(item.key, item.value, item.offset.saturating_add(item.key.len() as u64))
 }
 
 impl Db<'_> {

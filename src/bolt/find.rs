@@ -18,8 +18,7 @@ impl<'a> Walk<'a> {
         let mut bucket = self.root();
         for name in path {
             let item = self.get(&bucket, name, findings).filter(|item| item.bucket)?;
-            let offset = item.offset.saturating_add(item.key.len() as u64);
-            match Bucket::read(item.key, item.value, offset) {
+            match Bucket::of(&item) {
                 Ok(inner) => bucket = inner,
                 Err(finding) => {
                     findings.push(finding);

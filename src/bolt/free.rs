@@ -25,6 +25,37 @@ impl Db<'_> {
     }
 }
 
+/// A part of a run of pages, for one core to search.
+#[derive(Debug, Clone, Copy)]
+pub struct FreeChunk<'a> {
+    /// Where it begins in the file, in bytes.
+    pub offset: usize,
+    /// The bytes, and some of the next chunk of the run: what begins in this one may end there.
+    pub bytes: &'a [u8],
+    /// The length without those.
+    pub own: usize,
+}
+
+impl<'a> Db<'a> {
+    /// Cuts `runs` of pages into chunks of `length` bytes, each with `overlap` more.
+    #[must_use]
+    pub fn chunks(&self, runs: &[Range<u64>], length: usize, overlap: usize) -> Vec<FreeChunk<'a>> {
+        let (page_size, image) = (self.page_size(), self.image());
+        let at = |page: u64| usize::try_from(page.saturating_mul(page_size)).unwrap_or(usize::MAX).min(image.len());
+        let mut chunks = Vec::new();
+        for run in runs {
+            let (mut offset, end) = (at(run.start), at(run.end));
+            while offset < end {
+                let stop = offset.saturating_add(length.max(1)).min(end);
+                let bytes = image.get(offset..stop.saturating_add(overlap).min(end)).unwrap_or_default();
+                chunks.push(FreeChunk { offset, bytes, own: stop.saturating_sub(offset) });
+                offset = stop;
+            }
+        }
+        chunks
+    }
+}
+
 /// Runs of the pages that no tree of the file leads to.
 #[must_use]
 pub fn free_runs(db: &Db<'_>, findings: &mut Findings) -> Vec<Range<u64>> {

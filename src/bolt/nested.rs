@@ -71,8 +71,7 @@ impl<'a> Walk<'a> {
                 let items = Leaf::read(page, &mut items, findings).items;
                 step(Visit { page, inline: false, depth, bucket, items });
                 for item in items.iter().filter(|item| item.bucket) {
-                    let offset = item.offset.saturating_add(item.key.len() as u64);
-                    match Bucket::read(item.key, item.value, offset) {
+                    match Bucket::of(item) {
                         Err(finding) => findings.push(finding.page(page.id.0)),
                         Ok(Bucket { root: Root::Inline(page), .. }) => {
                             let items = Leaf::read(page, &mut inner, findings).items;

@@ -10,7 +10,7 @@ use super::{
 use crate::{Code, Finding, Findings};
 
 /// Trees deeper than this are not followed; bbolt's have a handful of levels.
-const MAX_DEPTH: usize = 64;
+pub const MAX_DEPTH: usize = 64;
 
 /// Where a bucket's tree begins.
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +35,14 @@ pub struct Bucket<'a> {
 }
 
 impl<'a> Bucket<'a> {
+    /// The bucket of an item of a leaf.
+    ///
+    /// # Errors
+    /// As [`Bucket::read`].
+    pub fn of(item: &Item<'a>) -> Result<Self, Finding> {
+        Self::read(item.key, item.value, item.offset.saturating_add(item.key.len() as u64))
+    }
+
     /// The bucket of an item of a leaf ([`super::Item`]): its key, its value, and where in the file the value begins.
     ///
     /// # Errors

@@ -6,13 +6,11 @@ use serde::Serialize;
 use super::{Revision, State, stored::missing_bucket};
 use crate::{
     Code, Error, Finding, Findings, Result,
-    bolt::{Branch, Bucket, Child, Db, Item, Kind, Leaf, Page, PageHeader, PageId, Root},
+    bolt::{Branch, Bucket, Child, Db, Item, Kind, Leaf, MAX_DEPTH, Page, PageHeader, PageId, Root},
     bytes::window,
     source::Ranges,
 };
 
-/// Trees deeper than this are not followed.
-const MAX_DEPTH: usize = 64;
 /// Bytes of a page with its overflow pages that are read at most: etcd's largest request is 1.5 MiB by default.
 const LONGEST: u64 = 64 << 20;
 
@@ -221,8 +219,7 @@ impl Owned {
         let mut found = None;
         self.items(ranges, |items| {
             if let Some(item) = items.iter().find(|item| item.bucket && item.key == name) {
-                let offset = item.offset.saturating_add(item.key.len() as u64);
-                found = Some(Bucket::read(item.key, item.value, offset)?);
+                found = Some(Bucket::of(item)?);
             }
             Ok(())
         })?;

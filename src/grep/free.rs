@@ -4,7 +4,12 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::pattern::Pattern;
-use crate::{Findings, bolt::free_runs, etcd::Snapshot, k8s::Mask};
+use crate::{
+    Findings,
+    bolt::{FreeChunk, free_runs},
+    etcd::Snapshot,
+    k8s::Mask,
+};
 
 /// Bytes that one core searches at a time.
 const CHUNK: usize = 1 << 20;
@@ -33,20 +38,8 @@ pub struct FreeHit {
 #[must_use]
 pub fn search_free(snapshot: &Snapshot<'_>, pattern: &Pattern, mask: &Mask, findings: &mut Findings) -> Vec<FreeHit> {
     let db = snapshot.db();
-    let (image, page_size) = (db.image(), db.page_size());
-    let at = |page: u64| usize::try_from(page.saturating_mul(page_size)).unwrap_or(usize::MAX).min(image.len());
-    let mut chunks = Vec::new();
-    for run in free_runs(db, findings) {
-        let (mut start, end) = (at(run.start), at(run.end));
-        while start < end {
-            let stop = start.saturating_add(CHUNK).min(end);
-            chunks.push((start, stop, stop.saturating_add(OVERLAP).min(end)));
-            start = stop;
-        }
-    }
-    let of_chunk = |(start, stop, end): &(usize, usize, usize)| {
-        let bytes = image.get(*start..*end).unwrap_or_default();
-        let own = stop.saturating_sub(*start);
+    let page_size = db.page_size();
+    let of_chunk = |FreeChunk { offset: start, bytes, own }: FreeChunk<'_>| {
         let hit = |(from, to): (usize, usize)| {
             let offset = start.saturating_add(from) as u64;
             let masked = mask.bytes(bytes.get(from..to).unwrap_or_default());
@@ -60,5 +53,5 @@ pub fn search_free(snapshot: &Snapshot<'_>, pattern: &Pattern, mask: &Mask, find
         let places = pattern.places(bytes).filter(|(from, to)| from < to).take_while(|(from, _)| *from < own);
         places.map(hit).collect::<Vec<_>>()
     };
-    chunks.par_iter().flat_map_iter(of_chunk).collect()
+    db.chunks(&free_runs(db, findings), CHUNK, OVERLAP).into_par_iter().flat_map_iter(of_chunk).collect()
 }

@@ -8,11 +8,8 @@ use crate::bolt::{
     layout::{Kind, Page},
     leaf::Item,
     pages::PageSet,
-    walk::Root,
+    walk::{MAX_DEPTH, Root},
 };
-
-/// Trees deeper than this are not followed.
-const MAX_DEPTH: usize = 64;
 
 /// A part of a tree, which holds all keys that are `low` or greater and less than `high`; `None` is no bound.
 #[derive(Debug, Clone, Copy)]

@@ -33,8 +33,7 @@ pub(super) fn leaf(
             columns.row(&mut session.out, row(number, bucket, item, |finding| wrong.push(finding.page(page.id.0))))?;
             continue;
         }
-        let at = item.offset.saturating_add(item.key.len() as u64);
-        let read = Bucket::read(item.key, item.value, at);
+        let read = Bucket::of(item);
         let what = match &read {
             Ok(Bucket { root: Root::Page(id), .. }) => format!("bucket, root page {id}"),
             Ok(Bucket { root: Root::Inline(page), .. }) => {
