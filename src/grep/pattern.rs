@@ -65,7 +65,7 @@ impl Pattern {
 
     /// Whether a string in a stored value may match.
     #[must_use]
-    pub fn may_be_in(&self, value: &[u8], is_secret: bool) -> bool {
+    pub(super) fn may_be_in(&self, value: &[u8], is_secret: bool) -> bool {
         let Some(begins) = &self.begins else { return true };
         let has_escapes = || memchr::memchr(b'\\', value).is_some();
         match Stored::new(value) {

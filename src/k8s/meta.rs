@@ -31,6 +31,14 @@ impl Moment {
         Some(moment).filter(|moment| *moment != Self { seconds: -62_135_596_800, nanos: 0 })
     }
 
+    /// Nanoseconds since 1970; `None` for what is no time: 0, or less.
+    #[must_use]
+    pub(crate) fn of_nanos(nanos: i64) -> Option<Self> {
+        const SECOND: i64 = 1_000_000_000;
+        let rest = i32::try_from(nanos % SECOND).unwrap_or_default();
+        (nanos > 0).then_some(Self { seconds: nanos / SECOND, nanos: rest })
+    }
+
     /// The moment as text with milliseconds; the rest is cut off.
     #[must_use]
     pub fn millis(&self) -> String {

@@ -184,15 +184,6 @@ impl<'a> Seal<'a> {
     pub fn payload(&self) -> &'a [u8] {
         self.rest.get(self.name.len().saturating_add(1)..).unwrap_or_default()
     }
-
-    /// The id that the KMS plugin gave to its own key, which only kms v2 stores (`EncryptedObject.keyID`).
-    #[must_use]
-    pub fn kms_key_id(&self) -> Option<&'a [u8]> {
-        if self.provider != Provider::KmsV2 {
-            return None;
-        }
-        field(self.payload(), 2).ok()??.bytes().ok()
-    }
 }
 
 #[cfg(test)]
@@ -215,15 +206,12 @@ mod tests {
     #[test]
     fn encrypted_values_are_named() {
         let seal = |value| match Stored::new(value) {
-            Ok(Stored::Encrypted(seal)) => (seal.provider, seal.name, seal.payload(), seal.kms_key_id()),
+            Ok(Stored::Encrypted(seal)) => (seal.provider, seal.name, seal.payload()),
             other => panic!("{other:?}"),
         };
-        assert_eq!(
-            seal(b"k8s:enc:aescbc:v1:key1:\x01:\x02"),
-            (Provider::AesCbc, &b"key1"[..], &b"\x01:\x02"[..], None)
-        );
+        assert_eq!(seal(b"k8s:enc:aescbc:v1:key1:\x01:\x02"), (Provider::AesCbc, &b"key1"[..], &b"\x01:\x02"[..]));
         let kms = seal(b"k8s:enc:kms:v2:plug:\x12\x02id");
-        assert_eq!((kms.0, kms.1, kms.3), (Provider::KmsV2, &b"plug"[..], Some(&b"id"[..])));
+        assert_eq!((kms.0, kms.1), (Provider::KmsV2, &b"plug"[..]));
         assert_eq!(seal(b"k8s:enc:new:v9:k:x").0, Provider::Other);
     }
 

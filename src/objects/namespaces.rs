@@ -39,7 +39,7 @@ impl<'a> Cluster<'a> {
 
     /// The existing namespaces, when `name` is none of them; else `None`.
     #[must_use]
-    pub fn no_namespace(&self, name: &str) -> Option<NoNamespace> {
+    fn no_namespace(&self, name: &str) -> Option<NoNamespace> {
         let there = self.namespaces();
         let absent = !there.contains(name);
         absent.then(|| NoNamespace {

@@ -10,7 +10,7 @@ use crate::{
     Error, Result,
     bytes::is_hostile,
     etcd::{State, boot::Minor},
-    hash::hex,
+    hash::{hex, random},
     publish::now,
 };
 
@@ -25,10 +25,7 @@ pub const DEFAULT_TOKEN: &str = "etcd-cluster";
 /// # Errors
 /// When the system gives no random bytes.
 pub fn fresh_token() -> Result<String> {
-    let mut random = [0; 8];
-    let made = rustix::rand::getrandom(&mut random[..], rustix::rand::GetRandomFlags::empty());
-    made.map_err(|errno| Error::io("getrandom(2)".to_owned(), "ask", errno.into()))?;
-    Ok(format!("etcdsnap-{}-{}", now(), hex(&random)))
+    Ok(format!("etcdsnap-{}-{}", now(), hex(&random::<8>()?)))
 }
 
 /// The source of the member's identity.

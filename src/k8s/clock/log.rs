@@ -15,10 +15,9 @@ pub(super) fn times<'a>(at: i64, record: &LogRecord<'a>) -> Vec<Times<'a>> {
     match record.request.as_ref().map(|request| &request.op) {
         Some(Op::Put(put)) => written.extend(of_value(at, put.key, put.value)),
         Some(Op::Txn(txn)) => of_txn(at, *txn, &mut written),
-        Some(Op::V2(request)) if request.time > 0 => {
-            let nanos = i32::try_from(request.time % 1_000_000_000).unwrap_or_default();
-            let time = Moment { seconds: request.time / 1_000_000_000, nanos };
-            written.push(Times::stamped(at, request.path, Some(time)));
+        Some(Op::V2(request)) => {
+            let time = Moment::of_nanos(request.time);
+            written.extend(time.map(|time| Times::stamped(at, request.path, Some(time))));
         }
         _ => {}
     }

@@ -120,10 +120,7 @@ fn time(request: &Request<'_>) -> Option<Moment> {
     match &request.op {
         Op::Put(put) => stored::time(put.value),
         Op::Txn(txn) => newest(*txn),
-        Op::V2(request) if request.time > 0 => {
-            let nanos = i32::try_from(request.time % 1_000_000_000).unwrap_or_default();
-            Some(Moment { seconds: request.time / 1_000_000_000, nanos })
-        }
+        Op::V2(request) => Moment::of_nanos(request.time),
         _ => None,
     }
 }
