@@ -10,13 +10,22 @@ use super::{
     error::{Undecodable, Unknown},
     json_read,
     path::Path,
-    table::{Field, Message, Shape, Table, Type},
+    stored::Envelope,
+    table::{Field, Message, Shape, Table, Type, table},
     value::{Map, Value, text},
     what::{MANAGED_FIELDS, ManagedFields, What, Without},
 };
 use crate::proto::{self, Reader, Wire};
 
 type Entries<'a> = Vec<(Cow<'a, str>, Value<'a>)>;
+
+impl Envelope<'_> {
+    /// Whether an object of the kind may hold JSON besides its managedFields, whose texts have escapes.
+    pub(crate) fn may_hold_json(&self) -> bool {
+        let table = table();
+        table.kind(self.api_version, self.kind).is_some_and(|kind| table.may_hold_json(kind.message))
+    }
+}
 
 pub(super) struct Decoder {
     table: &'static Table,

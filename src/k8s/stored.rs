@@ -1,6 +1,5 @@
 //! The form of a stored value, by its first bytes: one keyspace may have all forms, and nothing else records them.
 
-use super::{special::field, table::table};
 use crate::proto::{Malformed, Reader};
 
 /// The bytes before a protobuf value (`serializer/protobuf`).
@@ -57,12 +56,6 @@ pub struct Envelope<'a> {
 }
 
 impl<'a> Envelope<'a> {
-    /// Whether an object of the kind may hold JSON besides its managedFields, whose texts have escapes.
-    pub(crate) fn may_hold_json(&self) -> bool {
-        let table = table();
-        table.kind(self.api_version, self.kind).is_some_and(|kind| table.may_hold_json(kind.message))
-    }
-
     /// API version and kind of the protobuf value that `bytes` begin with, which may end before the value does.
     #[must_use]
     pub fn type_at(bytes: &'a [u8]) -> Option<(&'a str, &'a str)> {

@@ -5,6 +5,7 @@
 //! still the same ([`download`]).
 
 mod download;
+mod kind;
 mod place;
 mod refusal;
 mod stores;

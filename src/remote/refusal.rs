@@ -2,7 +2,7 @@
 
 use std::{env, io};
 
-use super::place::Kind;
+use super::kind::Kind;
 use crate::Error;
 
 /// The most characters of a server's answer that are shown.

@@ -17,7 +17,8 @@ use tokio::{
 
 use super::{
     download::{Download, is_strong},
-    place::{Kind, Place},
+    kind::Kind,
+    place::Place,
     refusal::{changed, refusal},
 };
 use crate::{

@@ -35,8 +35,7 @@ impl<'a> RootOf<'a> {
         let mut buckets = Vec::new();
         carve.tree(Root::Page(page), |part| {
             for item in part.leaf.iter().flat_map(|(_, items)| *items).filter(|item| item.bucket) {
-                let offset = item.offset.saturating_add(item.key.len() as u64);
-                buckets.extend(Bucket::read(item.key, item.value, offset));
+                buckets.extend(Bucket::of(item));
             }
         });
         let key = buckets.iter().find(|bucket: &&Bucket<'_>| bucket.name == b"key")?;

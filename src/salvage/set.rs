@@ -198,8 +198,7 @@ impl Found {
         let page = u32::try_from(scrap.page.id.0.saturating_sub(first)).unwrap_or(u32::MAX);
         for item in &items {
             if item.bucket {
-                let offset = item.offset.saturating_add(item.key.len() as u64);
-                match Bucket::read(item.key, item.value, offset) {
+                match Bucket::of(item) {
                     Ok(bucket) if bucket.name == b"key" => {
                         self.roots.push(scrap.page.id);
                         if let Root::Inline(inline) = bucket.root {

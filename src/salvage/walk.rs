@@ -113,8 +113,7 @@ pub(super) fn leaves(carve: &Carve<'_>, set: &Set, cover: &Cover) -> Vec<Run> {
         let page = scrap.page.id;
         let run = |(first, last, places): (usize, usize, Vec<u32>)| Run { page, first, last, places: places.into() };
         for item in items.iter().filter(|item| item.bucket && item.key == b"key") {
-            let offset = item.offset.saturating_add(item.key.len() as u64);
-            if let Ok(Bucket { root: Root::Inline(page), .. }) = Bucket::read(item.key, item.value, offset) {
+            if let Ok(Bucket { root: Root::Inline(page), .. }) = Bucket::of(item) {
                 let mut inner = Vec::new();
                 if Scrap::inline(page).items(&mut inner) {
                     runs.extend(leaf(set, &inner, cover).map(run));

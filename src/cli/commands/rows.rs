@@ -46,9 +46,9 @@ Examples:
   aws s3 cp s3://bucket/key - | etcdsnap rows - --format ndjson
   etcdsnap rows backup.db --dataset rows/ --verdict -
 
-Exit status: 0 all rows are written; 1 a backup is damaged or no backup, a value cannot be read, or what was asked for is
-not found; 2 wrong usage, or FILE exists; 3 could not be read or written, or changed meanwhile: only then it makes sense
-to try again")]
+Exit status: 0 all rows are written; 1 a backup is damaged or no backup, a value cannot be read, or
+what was asked for is not found; 2 wrong usage, or FILE exists; 3 could not be read or written, or
+changed meanwhile: only then it makes sense to try again")]
 pub(crate) struct Rows {
     /// The backup
     snapshot: PathBuf,

@@ -58,9 +58,9 @@ Examples:
   etcdsnap export backup.db deploy/web -n shop --rev 4711 --to - | kubectl apply --server-side -f -
   etcdsnap export backup.db secrets -n shop --to ./shop --reveal --encryption-config keys.yaml
 
-Exit status: 1 when an object that was named is not there, when an object cannot be read (one that no
-key opens: if it was named, or with --reveal), when every object is left out, or when the backup is
-damaged")]
+Exit status: 1 when an object that was named is not there, when an object cannot be read (one that
+no key opens: if it was named, or with --reveal), when every object is left out, or when the backup
+is damaged")]
 pub(crate) struct Export {
     /// The backup
     snapshot: PathBuf,
