@@ -68,6 +68,9 @@ pub(crate) fn parse(text: &[u8]) -> Result<Vec<Value>, serde_saphyr::Error> {
             max_documents: most,
             max_events: most.saturating_mul(3),
             max_nodes: most,
+            // what is inside of an anchor is kept for it, once for each anchor around it
+            max_recorded_anchor_events: most,
+            max_recorded_anchor_bytes: most,
             max_total_scalar_bytes: most,
         },
     };
@@ -143,5 +146,13 @@ mod tests {
         assert_eq!(text, format!("{{\"b\":1,\"a\":\"ff\",{}}}", stamp()));
         let text = serde_json::to_string(&Document::of_all(&[1, 2])).unwrap();
         assert_eq!(text, format!("{{\"items\":[1,2],{}}}", stamp()));
+    }
+
+    /// What is inside of anchors would be kept for each of them: memory by the square of the text.
+    #[test]
+    fn anchors_within_anchors_do_not_pile_up() {
+        let nested = |depth: usize| format!("{}1{}", "a: &b {".repeat(depth), "}".repeat(depth));
+        assert!(parse(nested(5).as_bytes()).is_ok());
+        assert!(parse(nested(150).as_bytes()).is_err());
     }
 }

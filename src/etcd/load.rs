@@ -3,6 +3,7 @@
 use super::{
     Load, Snapshot,
     replay::{read_log, replay},
+    stored::missing_buckets,
 };
 use crate::{
     Code, Error, Finding, Findings, Result,
@@ -27,7 +28,15 @@ impl<'a> Snapshot<'a> {
     /// As [`Snapshot::load`].
     pub fn load_with_log(source: &'a Source, load: &Load) -> Result<(Self, Option<Log<'a>>)> {
         let damaged = |finding| source.damaged(finding);
-        let (mut snapshot, mut read) = (Self::open(source.db().image()).map_err(damaged)?, None);
+        let open = |part: &'a Part| {
+            let mut snapshot = Self::open(part.image()).map_err(damaged)?;
+            if !snapshot.findings.damaged() {
+                let missing = missing_buckets(snapshot.bucket_names());
+                snapshot.findings.push_all(missing);
+            }
+            Ok::<_, Error>(snapshot)
+        };
+        let (mut snapshot, mut read) = (open(source.db())?, None);
         if !source.wal().is_empty() {
             let mut findings = Findings::default();
             let log = read_log(source, &mut findings);
@@ -35,7 +44,7 @@ impl<'a> Snapshot<'a> {
                 if source.kind() == BackupKind::DataDir
                     && let Some(received) = snapshot.received(source, &log, &mut findings)
                 {
-                    snapshot = Self::open(received.image()).map_err(damaged)?;
+                    snapshot = open(received)?;
                     snapshot.received = Some(received);
                 }
                 snapshot.findings.append(findings);

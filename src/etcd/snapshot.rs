@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Keyspace, Record, Replayed, Retraced, Revision, State, replay::Edits, stored::missing_buckets};
+use super::{Keyspace, Record, Replayed, Retraced, Revision, State, replay::Edits};
 use crate::{
     Finding, Findings,
     bolt::{Bucket, Db, Leaf, Walk},
@@ -79,9 +79,6 @@ impl<'a> Snapshot<'a> {
             }
             walk.enter(fold, &mut findings);
             buckets.push((bucket, Some(contents)));
-        }
-        if !findings.damaged() {
-            findings.push_all(missing_buckets(buckets.iter().map(|(bucket, _)| bucket.name)));
         }
         state.settle();
         keyspace.finished = state.meta.finished_compact_rev;

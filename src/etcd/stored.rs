@@ -11,8 +11,9 @@ pub const BUCKETS: [&str; 10] =
     ["alarm", "auth", "authRoles", "authUsers", "cluster", "key", "lease", "members", "members_removed", "meta"];
 
 /// Findings about the buckets that are not among `names`.
-pub(super) fn missing_buckets<'n>(names: impl Iterator<Item = &'n [u8]> + Clone) -> Vec<Finding> {
-    let is_missing = |bucket: &&str| names.clone().all(|name| name != bucket.as_bytes());
+pub(super) fn missing_buckets<'n>(names: impl Iterator<Item = &'n [u8]>) -> Vec<Finding> {
+    let names: Vec<_> = names.collect();
+    let is_missing = |bucket: &&str| !names.contains(&bucket.as_bytes());
     if is_missing(&"key") {
         return vec![missing_bucket("key")];
     }

@@ -65,7 +65,7 @@ fn members_of_one_cluster_are_compared_in_json_too() {
     let reports = documents(&[&m1, &m2, "fixtures/small.db"]);
     let want = json!({
         "clusterID": "d5f73955b98acb26", "paths": [m1, m2], "voters": 2, "compared": 2, "keep": m1, "entries": [],
-        "overruled": [],
+        "overruled": [], "damaged": [],
     });
     let compared: Vec<_> = reports.iter().filter(|report| report["kind"] == "data directory").collect();
     assert_eq!(compared.iter().map(|report| &report["agreement"]).collect::<Vec<_>>(), [&want, &want]);
