@@ -418,13 +418,26 @@ pub(crate) fn revision_at(at: Time, snapshot: &Snapshot<'_>, ring: &Ring) -> Res
     Ok(dated.revision())
 }
 
-/// Whether an object has the labels that are asked for, on either side.
-pub(crate) fn is_labelled(labels: &Option<LabelSelector>, diff: &Diff<'_, '_>, pair: &Pair<'_>) -> bool {
-    let has = |labels| {
-        let sides = [(pair.old, diff.old), (pair.new, diff.new)];
-        sides.iter().any(|(kv, side)| kv.is_some_and(|kv| side.is_labelled(&kv, labels)))
-    };
-    labels.as_ref().is_none_or(has)
+/// Whether an object has the labels that are asked for, on either side; `None` when that is not known, because a side
+/// cannot be read, or both are missing.
+pub(crate) fn is_labelled(labels: &Option<LabelSelector>, diff: &Diff<'_, '_>, pair: &Pair<'_>) -> Option<bool> {
+    let Some(labels) = labels else { return Some(true) };
+    let has = [(pair.old, diff.old), (pair.new, diff.new)].map(|(kv, side)| kv.map(|kv| side.is_labelled(&kv, labels)));
+    match has {
+        [Some(Some(true)), _] | [_, Some(Some(true))] => Some(true),
+        [Some(None), _] | [_, Some(None)] | [None, None] => None,
+        _ => Some(false),
+    }
+}
+
+/// The note about objects or changes that were left out because their labels are not known.
+pub(crate) fn unknown_labels(count: u64, what: &str) -> Option<String> {
+    (count > 0).then(|| {
+        let count = counted(count, what);
+        format!(
+            "for {count}, the labels cannot be read: what has the labels of -l may be missing here; --encryption-config and --kms-keys open what is encrypted"
+        )
+    })
 }
 
 /// The format of a command that reports in sentences.

@@ -90,9 +90,13 @@ impl<'a> Cluster<'a> {
         }
     }
 
-    /// Whether the object in a stored value has the labels; `false` when it cannot be decoded.
+    /// Whether the object in a stored value has the labels; `None` when it cannot be decoded. A value that is no object
+    /// has none.
     #[must_use]
-    pub fn is_labelled(&self, kv: &KeyValue<'a>, labels: &LabelSelector) -> bool {
-        self.object(kv).is_ok_and(|object| labels.matches(object.metadata()))
+    pub fn is_labelled(&self, kv: &KeyValue<'a>, labels: &LabelSelector) -> Option<bool> {
+        match self.object(kv) {
+            Ok(object) => Some(labels.matches(object.metadata())),
+            Err(_) => Key::new(kv.key).object().is_none().then_some(false),
+        }
     }
 }

@@ -174,8 +174,14 @@ fn what_is_asked_for_and_what_is_not() {
     assert_eq!((&secrets["added"], &secrets["notComparable"]), (&json!(3), &json!(1)));
     let (out, _, _) = diff(&[BEFORE, AFTER, "-l", "env=prod", "--name-only"]);
     assert_eq!(out, "~ namespace/pay\n");
-    let (out, err, exit) = diff(&[BEFORE, AFTER, "-l", "no=such"]);
+    let (out, err, exit) = diff(&[&[BEFORE, AFTER, "-l", "no=such"], &CONFIG[..]].concat());
     assert!(exit == 0 && err.is_empty() && out.contains("0 added"), "{out}{err}");
+    // what cannot be read may have the labels
+    let (out, _, exit) = diff(&[BEFORE, AFTER, "secret", "-n", "shop", "-l", "no=such"]);
+    assert!(exit == 1 && out.contains("note: for 4 objects, the labels cannot be read"), "{out}");
+    let found = document(&[BEFORE, AFTER, "secret", "-n", "shop", "-l", "no=such"]);
+    let is_told = |note: &Value| note.as_str().unwrap().starts_with("for 4 objects, the labels cannot be read");
+    assert!(found["notes"].as_array().unwrap().iter().any(is_told), "{found}");
     assert_eq!(diff(&[BEFORE, AFTER, "-l", "a in"]).2, 2);
     let (_, err, exit) = diff(&[BEFORE, AFTER, "nosuchkind"]);
     assert!(exit == 1 && err.contains("no kind \"nosuchkind\""), "{err}");

@@ -226,6 +226,12 @@ fn a_timeline_tells_every_change_and_leaves_out_the_noise() {
     let managers = only(&["--manager", "kubectl-patch,kubectl-label"], 6);
     assert!(managers.len() == 4 && managers.iter().all(|name| name != "-"), "{managers:?}");
     assert_eq!(run(&["timeline", FILE, "--verb", "patch"]).2, 2);
+    // what cannot be read may have the labels
+    let labelled = ["timeline", FILE, "secret", "-n", "shop", "-l", "no=such"];
+    let (_, err, exit) = run(&labelled);
+    assert!(exit == 1 && err.contains("note: for 4 changes, the labels cannot be read"), "{err}");
+    let (_, err, exit) = run(&[&labelled[..], &["--encryption-config", "fixtures/kube-later.yaml"]].concat());
+    assert!(exit == 0 && !err.contains("labels"), "{err}");
 }
 
 /// Where the backup cannot know what changed, or nothing can be in what was asked for, there is no empty table.

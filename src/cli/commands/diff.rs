@@ -2,11 +2,12 @@ use std::{
     ffi::OsString,
     io::Write as _,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
 
 use super::object::note_namespace;
 use crate::{
-    args::{InNamespace, Keys, LogArgs, Masking, etcd_prefix, is_labelled, revision_at},
+    args::{InNamespace, Keys, LogArgs, Masking, etcd_prefix, is_labelled, revision_at, unknown_labels},
     failure::{Exit, Failure},
     render::{self, Columns, printable},
     session::Session,
@@ -215,7 +216,14 @@ impl Compare {
             managed_fields: ManagedFields::Keep,
         };
         let (relation, mut tally) = (Relation::of(from, to), Tally::default());
-        let wanted = |pair: &Pair<'_>| selection.matches(pair.key()) && is_labelled(&self.selector, &diff, pair);
+        let unknown = AtomicU64::new(0);
+        let wanted = |pair: &Pair<'_>| {
+            selection.matches(pair.key())
+                && is_labelled(&self.selector, &diff, pair).unwrap_or_else(|| {
+                    unknown.fetch_add(1, Relaxed);
+                    false
+                })
+        };
         let mut document = matches!(self.output, Output::Json | Output::Yaml)
             .then(|| Document::new(self.output == Output::Yaml, self.stat, self.name_only));
         match (&mut document, self.output) {
@@ -259,7 +267,9 @@ impl Compare {
             ));
         }
         notes.extend(self.diff_filter.and_then(DiffFilter::note));
-        let unsure = relation.from.doubt.is_some() || relation.to.doubt.is_some();
+        let unknown = unknown_labels(unknown.into_inner(), "object");
+        let unsure = unknown.is_some() || relation.from.doubt.is_some() || relation.to.doubt.is_some();
+        notes.extend(unknown);
         let least = if unsure { Exit::Content } else { absent };
         match (document, self.output) {
             (Some(document), _) => {

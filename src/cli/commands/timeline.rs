@@ -15,7 +15,7 @@ use etcdsnap::{
 
 use super::object::{never_there, note_deletions, note_namespace};
 use crate::{
-    args::{AuditArgs, InNamespace, Keys, LogArgs, Masking, etcd_prefix, is_labelled},
+    args::{AuditArgs, InNamespace, Keys, LogArgs, Masking, etcd_prefix, is_labelled, unknown_labels},
     failure::{Exit, Failure},
     render::{self, printable},
     session::{Session, is_whole},
@@ -53,8 +53,8 @@ which program wrote it. VERB `put`: only a log shows the write, and nothing show
 existed
 
 Exit status: 1 when what was named has no revision here, the period is compacted, it is not certain
-which revisions a time means, the backup is damaged, the audit log has no events or cannot be read
-in full, or older entries of the log are left out")]
+which revisions a time means, the backup is damaged, labels cannot be read, the audit log has no
+events or cannot be read in full, or older entries of the log are left out")]
 pub(crate) struct Timeline {
     /// The backup
     snapshot: PathBuf,
@@ -204,14 +204,19 @@ impl Timeline {
             headers.into_iter().filter(|of| audited || !["USER", "FROM", "KNOWN"].contains(of)).collect();
         let mut lines =
             if self.no_headers || !table { render::Columns::bare() } else { render::Columns::new(&headers) };
-        let (mut left_out, mut any, mut deletes) = (0_u64, false, false);
+        let (mut left_out, mut unlabelled, mut any, mut deletes) = (0_u64, 0_u64, false, false);
         let make = |wave: Vec<Change<'_>>| {
             let (mut rows, mut text, mut quiet, mut deletes) = (Vec::new(), String::new(), 0_u64, false);
+            let mut unlabelled = 0_u64;
             for change in wave {
                 let revision = change.record.revision.main;
                 let is_asked = self.verb.is_empty() || self.verb.contains(&change.verb());
-                if !is_asked || !period.may_hold(revision, clock) || !is_labelled(&self.selector, &diff, &change.pair())
-                {
+                if !is_asked || !period.may_hold(revision, clock) {
+                    continue;
+                }
+                let is_labelled = is_labelled(&self.selector, &diff, &change.pair());
+                if is_labelled != Some(true) {
+                    unlabelled = unlabelled.saturating_add(is_labelled.is_none().into());
                     continue;
                 }
                 let mut detail = Detail::new(change, &diff, clock.gap(revision), false);
@@ -236,7 +241,7 @@ impl Timeline {
                     text.extend([stamped(detail.members()).to_json().as_str(), "\n"]);
                 }
             }
-            (rows, text, quiet, deletes)
+            (rows, text, quiet, unlabelled, deletes)
         };
         ordered(
             |give| {
@@ -247,9 +252,10 @@ impl Timeline {
                 let _: Result<(), ()> = changes(&snapshot, &mut again, |key| selection.matches(key), give);
             },
             make,
-            |(rows, text, quiet, deleted)| {
+            |(rows, text, quiet, unknown, deleted)| {
                 deletes |= deleted;
                 left_out = left_out.saturating_add(quiet);
+                unlabelled = unlabelled.saturating_add(unknown);
                 any |= quiet > 0 || !rows.is_empty() || !text.is_empty();
                 rows.into_iter().try_for_each(|row| lines.row(&mut session.out, row))?;
                 session.out.write_all(text.as_bytes())
@@ -262,12 +268,15 @@ impl Timeline {
         if left_out > 0 {
             say!("note: {} left out, such as renewals of Leases; --all shows them", counted(left_out, "change"));
         }
+        let unlabelled = unknown_labels(unlabelled, "change");
+        unlabelled.iter().for_each(|note| say!("note: {note}"));
         if cluster.view.head == 0 {
             return Err(Error::not_found("the backup holds no keys").into());
         }
         let exit = session.close(&source, cluster.findings())?;
         let exit = if self.log.load().wal && !is_whole(&source, &snapshot) { exit.max(Exit::Content) } else { exit };
         let exit = exit.max(doubt).max(unknown);
+        let exit = if unlabelled.is_some() { exit.max(Exit::Content) } else { exit };
         // it may have been deleted since
         Ok(if any { exit } else { exit.max(absent) })
     }
