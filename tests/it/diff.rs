@@ -185,6 +185,16 @@ fn what_is_asked_for_and_what_is_not() {
     assert_eq!(diff(&[BEFORE, AFTER, "-l", "a in"]).2, 2);
     let (_, err, exit) = diff(&[BEFORE, AFTER, "nosuchkind"]);
     assert!(exit == 1 && err.contains("no kind \"nosuchkind\""), "{err}");
+    // what was named is on neither side
+    let (_, err, exit) = diff(&[BEFORE, AFTER, "deploy/wbe", "-n", "shop", "-o", "json"]);
+    assert!(
+        exit == 1 && err.starts_with("error: neither side holds deploy/wbe\nhint: did you mean deploy/web"),
+        "{err}"
+    );
+    let (out, err, _) = diff(&[BEFORE, AFTER, "svc/web", "svc/nosuch", "-n", "shop"]);
+    assert!(out.contains("~ service/web") && err.contains("neither side holds svc/nosuch"), "{out}{err}");
+    let (_, err, exit) = diff(&[BEFORE, AFTER, "ingress/web", "pod/db-0", "-n", "shop", "--diff-filter=M"]);
+    assert!(!err.contains("neither side") && exit == 0, "{err}");
 }
 
 #[test]

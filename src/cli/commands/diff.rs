@@ -5,7 +5,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
 
-use super::object::note_namespace;
+use super::object::{note_namespace, on_neither_side};
 use crate::{
     args::{InNamespace, Keys, LogArgs, Masking, etcd_prefix, is_labelled, revision_at, unknown_labels},
     failure::{Exit, Failure},
@@ -48,8 +48,8 @@ Examples:
   etcdsnap diff backup.db --rev 1200..1300
   etcdsnap diff monday.db tuesday.db -o json --encryption-config encryption.yaml | jq '.changed[].name'
 
-Exit status: 0 when nothing differs; 1 when something does or could not be compared, a backup is
-damaged, or a namespace or time is not certain")]
+Exit status: 0 when nothing differs; 1 when something does or could not be compared, what was named
+is on neither side, a backup is damaged, or a namespace or time is not certain")]
 pub(crate) struct Compare {
     /// The older backup
     #[arg(value_name = "A")]
@@ -200,6 +200,7 @@ impl Compare {
             let what = "-o patch goes without --stat and --name-only".to_owned();
             return Err(Error::usage(what).into());
         }
+        let absent = absent.max(on_neither_side(&query, &selection, from, to));
         let (mask, whole) = (self.masking.mask()?, !self.selects(what));
         let ignore = Ignore {
             all: self.all,

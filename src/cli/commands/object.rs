@@ -8,7 +8,7 @@ use etcdsnap::{
     etcd::KeyValue,
     k8s::{ManagedFields, Newest, Object, Undecodable, key_for_messages},
     objects::{Cluster, Found, NoNamespace, Query},
-    select::Selection,
+    select::{Name, Selection},
 };
 
 use super::unknown::UnknownFields;
@@ -100,11 +100,30 @@ pub(super) fn never_there(
     keys: Vec<&[u8]>,
     newest: Option<&Cluster<'_>>,
 ) -> Exit {
+    say_missing(query, selection, keys, newest, |of| format!("no revision of {} found", of.name))
+}
+
+/// Reports what was named and is in neither of two states.
+pub(super) fn on_neither_side(query: &Query, selection: &Selection, from: &Cluster<'_>, to: &Cluster<'_>) -> Exit {
+    if selection.names().is_empty() {
+        return Exit::Good;
+    }
+    let keys = from.view.keys().chain(to.view.keys()).collect();
+    say_missing(query, selection, keys, Some(to), |of| format!("neither side holds {}/{}", of.kind, of.name))
+}
+
+/// Reports what was named and is under none of the keys, in the words of `what`.
+fn say_missing(
+    query: &Query,
+    selection: &Selection,
+    keys: Vec<&[u8]>,
+    newest: Option<&Cluster<'_>>,
+    what: impl Fn(&Name) -> String,
+) -> Exit {
     let (_, missing) = selection.arrange(keys, |key| key);
     for missing in &missing {
-        let name = printable(missing.name.clone());
         let hint = newest.and_then(|of| near(query, &missing.kind, &missing.name, of));
-        Failure::from(Error::not_found(format!("no revision of {name} found")).hinted_if(hint)).say();
+        Failure::from(Error::not_found(printable(what(missing))).hinted_if(hint)).say();
     }
     if missing.is_empty() { Exit::Good } else { Exit::Content }
 }
