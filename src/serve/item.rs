@@ -28,7 +28,7 @@ pub(super) struct Writer<'w> {
     pub(super) clock: Clock,
 }
 
-/// A decoded object, or what is shown instead.
+/// A decoded and masked object, or what is shown instead.
 pub(super) struct Item<'a> {
     object: Object<'a>,
     /// The object in the version that is served, where that is not the stored one.
@@ -57,12 +57,19 @@ impl Item<'_> {
 }
 
 impl Writer<'_> {
-    /// Decodes an object of the resource; `None` for a key of something else.
+    /// Decodes an object of the resource, and masks what is secret in it; `None` for a key of something else.
     pub(super) fn item(&self, kv: &KeyValue<'static>) -> Option<Item<'static>> {
         let key = Key::new(kv.key);
         let parts = key.object().filter(|parts| self.served.has(parts))?;
         match self.decoded(kv) {
-            Ok((object, converted)) => Some(Item { object, converted, readable: true }),
+            Ok((mut object, mut converted)) => {
+                // before anything is selected: what a selector finds must not tell what is masked
+                if self.mask.object(&key, &mut object) && converted.is_some() {
+                    // it was converted before anything was masked
+                    converted = convert::to_v1(&object.value, self.state.release).ok();
+                }
+                Some(Item { object, converted, readable: true })
+            }
             Err(why) => {
                 let mut metadata = Map::default();
                 let why = Value::Str(Cow::Owned(why));
@@ -92,12 +99,7 @@ impl Writer<'_> {
     }
 
     /// Appends an object in the form of the answer.
-    pub(super) fn write(&self, out: &mut Vec<u8>, kv: &KeyValue<'_>, mut item: Item<'_>) {
-        let key = Key::new(kv.key);
-        if item.readable && self.mask.object(&key, &mut item.object) && item.converted.is_some() {
-            // it was converted before anything was masked
-            item.converted = convert::to_v1(&item.object.value, self.state.release).ok();
-        }
+    pub(super) fn write(&self, out: &mut Vec<u8>, item: Item<'_>) {
         match self.form {
             Form::Object => json::compact(out, &self.converted(item)),
             Form::Metadata => metadata(out, item.shown()),

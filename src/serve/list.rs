@@ -138,7 +138,7 @@ impl Listing {
                     continue;
                 }
                 out.extend_from_slice(if self.written == 0 { &wrap.first } else { &wrap.open });
-                writer.write(out, &kv, item);
+                writer.write(out, item);
                 out.extend_from_slice(&wrap.close);
                 self.written = self.written.saturating_add(1);
             }
@@ -288,10 +288,10 @@ pub(super) fn get(
         out.extend_from_slice(b",\"metadata\":{\"resourceVersion\":");
         text(&mut out, &kv.mod_revision.to_string());
         out.extend_from_slice(b"},\"rows\":[");
-        writer.write(&mut out, &kv, item);
+        writer.write(&mut out, item);
         out.extend_from_slice(b"]}");
     } else {
-        writer.write(&mut out, &kv, item);
+        writer.write(&mut out, item);
     }
     out.push(b'\n');
     Ok(Answer::json(200, out))

@@ -277,7 +277,7 @@ fn event(
             format!(",\"metadata\":{{\"resourceVersion\":\"{}\"}},\"rows\":[", kv.mod_revision).as_bytes(),
         );
     }
-    writer.write(out, kv, item);
+    writer.write(out, item);
     out.extend_from_slice(if is_table { b"]}}\n" } else { b"}\n" });
 }
 

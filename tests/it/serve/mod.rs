@@ -271,6 +271,10 @@ fn what_was_stored_encrypted_is_masked_in_every_form() {
             "/registry/deployments/shop/web",
             r#"{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web","namespace":"shop"},"spec":{"replicas":7171,"selector":{"matchLabels":{"app":"hunter2"}}}}"#,
         ),
+        (
+            "/registry/pods/shop/web",
+            r#"{"apiVersion":"v1","kind":"Pod","metadata":{"name":"web","namespace":"shop","labels":{"app":"web"}},"spec":{"nodeName":"hunter2"}}"#,
+        ),
     ];
     let values = values
         .map(|(at, plain)| (at.as_bytes(), [&b"k8s:enc:aesgcm:v1:1:"[..], &seal(&key, at, plain.as_bytes())].concat()));
@@ -301,6 +305,19 @@ fn what_was_stored_encrypted_is_masked_in_every_form() {
         let (masked, revealed) = (masked.ask(path, accept), revealed.ask(path, accept));
         assert!(masked.code == code && masked.body.contains("masked") && !tells(&masked.body), "{path}: {masked:?}");
         assert!(revealed.code == 200 && tells(&revealed.body), "{path}: {revealed:?}");
+    }
+    // nor can it be guessed with a selector
+    for (query, of_masked) in [
+        ("fieldSelector=spec.nodeName%3Dhunter2", false),
+        ("fieldSelector=metadata.name%3Dweb,metadata.namespace%3Dshop", true),
+        ("labelSelector=app%3Dweb", true),
+    ] {
+        for watch in ["", "&watch=1&timeoutSeconds=1"] {
+            let path = format!("/api/v1/pods?{query}{watch}");
+            let [masked, revealed] =
+                [&masked, &revealed].map(|serving| serving.ask(&path, json).body.contains("\"name\":\"web\""));
+            assert_eq!([masked, revealed], [of_masked, true], "{path}");
+        }
     }
 }
 
