@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::{log::Log, raft::Entry};
+use crate::Finding;
 
 /// Entries of consecutive numbers that compare in the same way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -29,11 +30,19 @@ pub struct LogDiff {
 
 /// What `wal --diff -o json` prints.
 #[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct LogDiffDocument<'d> {
     a: &'d str,
     b: &'d str,
+    /// Whether no entry that both hold differs.
     same: bool,
+    /// The number of entries that only the first holds.
+    only_a: u64,
+    /// The number of entries that only the second holds.
+    only_b: u64,
     spans: &'d [Span],
+    /// What is wrong with either: an entry may be missing for it.
+    findings: Vec<&'d Finding>,
 }
 
 impl LogDiff {
@@ -62,10 +71,15 @@ impl LogDiff {
         }
     }
 
-    /// What `wal --diff -o json` prints; `a` and `b` are the names of the logs.
+    /// What `wal --diff -o json` prints; `a` and `b` are the names of the logs, and `findings` those about both.
     #[must_use]
-    pub fn document<'d>(&'d self, a: &'d str, b: &'d str) -> LogDiffDocument<'d> {
-        LogDiffDocument { a, b, same: self.is_same(), spans: &self.spans }
+    pub fn document<'d>(&'d self, a: &'d str, b: &'d str, findings: Vec<&'d Finding>) -> LogDiffDocument<'d> {
+        let count = |is_of: fn(&Span) -> bool| {
+            let entries = |span: &Span| span.last.saturating_sub(span.first).saturating_add(1);
+            self.spans.iter().filter(|span| is_of(span)).fold(0_u64, |sum, span| sum.saturating_add(entries(span)))
+        };
+        let (only_a, only_b) = (count(|span| span.b.is_none()), count(|span| span.a.is_none()));
+        LogDiffDocument { a, b, same: self.is_same(), only_a, only_b, spans: &self.spans, findings }
     }
 
     /// Whether the two hold the same, wherever both hold something.

@@ -477,6 +477,26 @@ fn a_comparison_in_json_has_each_key_once() {
     assert_eq!((&document["same"], &document["spans"][0]["last"]), (&json!(true), &json!(3)));
 }
 
+/// Where one log ends early, no entry differs; that it is torn is told.
+#[test]
+fn a_comparison_tells_of_a_torn_end_and_takes_no_filters() {
+    let (whole, torn) = (data_dir(), data_dir());
+    let log = torn.path().join("datadir-3.6/member/wal").join(FIRST);
+    fs::File::options().write(true).open(log).unwrap().set_len(0xcd60 + 48).unwrap();
+    let [a, b] = [&whole, &torn].map(|dir| dir.path().to_str().unwrap());
+    let compared = |more: &[&str]| etcdsnap([&["wal", a, "--diff", b], more].concat());
+    let output = compared(&["-o", "json"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(0) && said.contains(": the log's end is torn: "), "{said}");
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let counts = [&document["same"], &document["onlyA"], &document["onlyB"]];
+    assert_eq!(counts, [&json!(true), &json!(7), &json!(0)], "{document}");
+    assert_eq!(document["findings"].as_array().unwrap().len(), 1, "{document}");
+    for flags in [&["--from-index", "195"][..], &["--type", "put"], &["--raw", "-o", "json"], &["--no-headers"]] {
+        assert_eq!(compared(flags).status.code(), Some(2), "{flags:?}");
+    }
+}
+
 /// A record's time is not before those of the records ahead of it, whatever times its object holds.
 #[test]
 fn an_old_time_in_a_late_record_does_not_turn_the_time_back() {

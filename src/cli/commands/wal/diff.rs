@@ -4,10 +4,12 @@ use std::{io::Write as _, path::Path};
 
 use etcdsnap::{
     Findings,
+    error::Severity,
     source::{Options, RaftFiles, RaftKind},
     wal::{Log, LogDiff, Segment, Span},
 };
 
+use super::{close, say_finding};
 use crate::{
     args::Format,
     failure::{Exit, Failure},
@@ -33,16 +35,17 @@ pub(super) fn run(
     if output == Format::Table {
         table(session, &[(&a, &log_a), (&b, &log_b)], &diff)?;
     } else {
-        render::json(&mut session.out, &diff.document(a.name(), b.name()), output == Format::Ndjson)?;
+        let found = findings.iter().flat_map(Findings::list).collect();
+        render::json(&mut session.out, &diff.document(a.name(), b.name(), found), output == Format::Ndjson)?;
     }
-    session.intact(&a)?;
-    session.intact(&b)?;
-    let damaged = [&a, &b].into_iter().zip(&findings).filter(|(_, findings)| findings.damaged());
-    let damaged: Vec<_> = damaged.map(|(files, _)| printable(files.name().to_owned())).collect();
-    for name in &damaged {
-        say!("{name}: damaged; what is compared is what could be read");
+    session.out.flush()?;
+    let mut exit = if diff.is_same() { Exit::Good } else { Exit::Content };
+    for (files, findings) in [&a, &b].into_iter().zip(&findings) {
+        let worth = findings.list().iter().filter(|finding| finding.severity > Severity::Info);
+        worth.for_each(|finding| say_finding(finding, files.name()));
+        exit = exit.max(close(session, files, findings)?);
     }
-    Ok(if diff.is_same() && damaged.is_empty() { Exit::Good } else { Exit::Content })
+    Ok(exit)
 }
 
 fn table(session: &mut Session, logs: &[(&RaftFiles, &Log<'_>); 2], diff: &LogDiff) -> Result<(), Failure> {

@@ -52,16 +52,21 @@ Examples:
   etcdsnap wal /var/lib/etcd -o ndjson | jq -c 'select(.overwritten or .committed == false)'
   etcdsnap wal /mnt/m1/etcd --diff /mnt/m2/etcd
 
-Exit status: 1 when the log is damaged, or with --diff differs; a torn end is no damage")]
+Exit status: 1 when a log is damaged, or with --diff an entry that both logs hold differs; a torn end
+is no damage")]
 pub(crate) struct Wal {
     /// The data directory, folder or file
     #[arg(value_name = "PATH")]
     path: PathBuf,
     /// Compare with the log of another member, entry by entry, instead of listing records
-    #[arg(long, value_name = "PATH")]
+    ///
+    /// Logs begin and end at different entries. An entry that only one of the two logs holds is listed, and is no
+    /// difference: the exit status is 0, and `same` in JSON is true, if no entry that both hold differs. `onlyA` and
+    /// `onlyB` count the entries that only one holds.
+    #[arg(long, value_name = "PATH", conflicts_with_all = LISTING)]
     diff: Option<PathBuf>,
     /// Only the last N of the records
-    #[arg(long, value_name = "N", conflicts_with = "diff")]
+    #[arg(long, value_name = "N")]
     tail: Option<usize>,
     /// Print no lines before the table, and no line of headers
     #[arg(long)]
@@ -79,6 +84,9 @@ pub(crate) struct Wal {
     #[command(flatten)]
     log: LogDir,
 }
+
+/// The flags for the list of records, which --diff does not print.
+const LISTING: [&str; 8] = ["tail", "no_headers", "raw", "from_index", "to_index", "term", "types", "prefix"];
 
 impl Wal {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
@@ -148,6 +156,13 @@ fn close(session: &mut Session, files: &RaftFiles, findings: &Findings) -> Resul
     Ok(Exit::Content)
 }
 
+/// Prints a finding about the log that is called `name`.
+fn say_finding(finding: &Finding, name: &str) {
+    let file = printable(finding.file.as_deref().unwrap_or(name).to_owned());
+    say!("{}: {file}: {}", finding.severity, finding.bare());
+    finding.hint.iter().for_each(|hint| say!("    hint: {hint}"));
+}
+
 /// Prints records as they come, and findings between them.
 struct Printer<'w> {
     output: Format,
@@ -184,11 +199,7 @@ impl<'w> Printer<'w> {
             // on a terminal it comes between the records
             self.lines.flush(&mut session.out)?;
             session.out.flush()?;
-            let file = printable(finding.file.as_deref().unwrap_or(self.name).to_owned());
-            say!("{}: {file}: {}", finding.severity, finding.bare());
-            if let Some(hint) = &finding.hint {
-                say!("    hint: {hint}");
-            }
+            say_finding(finding, self.name);
         }
         Ok(())
     }
