@@ -4,6 +4,8 @@
 //! request to delete, a removal of fields only, the binding of a pod or a re-encryption: then the newest entry is
 //! older.
 
+use std::fmt;
+
 use super::{Field, Path, Step, fields};
 use crate::k8s::{Gap, Meta, Moment, Object, Value};
 
@@ -17,6 +19,13 @@ pub struct Writer {
     pub manager: String,
     /// Whether it is known by ownership only: no time shows it, but it alone owns what was changed.
     pub by_ownership: bool,
+}
+
+impl fmt::Display for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let how = if self.by_ownership { " (by ownership)" } else { "" };
+        write!(f, "{}{how}", self.manager)
+    }
 }
 
 /// The writer of a version, by the times of its entries and those of the version before it.

@@ -19,13 +19,17 @@ const LOOKED_AT: usize = 5000;
 /// The most bars of the chart.
 const BARS: usize = 120;
 
+/// A change in the list: revision, time, verb, object, namespace, program, and how much later than the time it was written
+/// at most. Time and program are as `timeline` prints them.
+pub type Listed = (i64, String, String, String, String, String, String);
+
 /// What changed in the time that the backup holds.
 #[derive(Debug, Default)]
 pub struct Changes {
     /// A minute, and how much was created, updated and deleted in it; several minutes together where there are many.
     pub minutes: Vec<(String, u64, u64, u64)>,
-    /// The last changes, the newest first: revision, time, verb, object, namespace, program.
-    pub last: Vec<(i64, String, String, String, String, String)>,
+    /// The last changes, the newest first.
+    pub last: Vec<Listed>,
     /// What is not listed.
     pub note: Option<String>,
 }
@@ -104,9 +108,9 @@ impl Changes {
             let name = detail.name();
             let kind = name.split_once('/').map_or("", |(kind, _)| kind);
             let name = hidden.map_or_else(|| name.clone(), |hidden| format!("{kind}/{hidden}"));
-            let manager = detail.writer.as_ref().map_or("-", |writer| &writer.manager).to_owned();
-            let time = detail.gap.after.map_or_else(|| "-".to_owned(), |after| after.to_string());
-            Some((revision, time, detail.verb().to_owned(), name, namespace, manager))
+            let manager = detail.writer.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
+            let [time, within] = detail.gap.cells();
+            Some((revision, time, detail.verb().to_owned(), name, namespace, manager, within))
         };
         let beyond = all > last.len() as u64;
         let mut last: Vec<_> = last.into_iter().rev().filter_map(row).take(LISTED.saturating_add(1)).collect();

@@ -1,7 +1,7 @@
 //! The parts of the report, put together.
 
 use super::{
-    Changes, Part, Report, Sum,
+    Changes, Listed, Part, Report, Sum,
     names::{shown, shown_key},
 };
 use crate::{
@@ -42,9 +42,9 @@ impl Report {
             let hint = finding.hint.as_ref().map(ToString::to_string).unwrap_or_default();
             [finding.severity.to_string(), finding.code.to_string(), finding.to_string(), hint].map(printable)
         });
-        let printed = |(revision, time, verb, object, namespace, program)| {
-            let [time, verb, object, namespace, program] = [time, verb, object, namespace, program].map(printable);
-            (revision, time, verb, object, namespace, program)
+        let printed = |(revision, time, verb, object, namespace, program, within): Listed| {
+            let [verb, object, namespace, program] = [verb, object, namespace, program].map(printable);
+            (revision, time, verb, object, namespace, program, within)
         };
         let verdict = checked.verdict().map_or_else(|| "unread".to_owned(), |verdict| verdict.to_string());
         let words = checked.in_words();

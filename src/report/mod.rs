@@ -17,7 +17,7 @@ mod page;
 
 use serde::Serialize;
 
-pub use changes::Changes;
+pub use changes::{Changes, Listed};
 
 use crate::analyze::Top;
 
@@ -45,8 +45,8 @@ pub struct Report {
     pub findings: Vec<[String; 4]>,
     /// A minute, and how much was created, updated and deleted in it.
     pub minutes: Vec<(String, u64, u64, u64)>,
-    /// The last changes, the newest first: revision, time, verb, object, namespace, program.
-    pub changes: Vec<(i64, String, String, String, String, String)>,
+    /// The last changes, the newest first.
+    pub changes: Vec<Listed>,
     /// What is to be said besides.
     pub notes: Vec<String>,
 }

@@ -240,5 +240,5 @@
     }
     at("chart").append(picture);
   }
-  table("changes", [["revision", "count"], ["time"], ["verb"], ["object"], ["namespace"], ["program"]], data.changes, 100);
+  table("changes", [["revision", "count"], ["time"], ["verb"], ["object"], ["namespace"], ["program"], ["within"]], data.changes, 100);
 })();

@@ -10,6 +10,12 @@ use crate::hash::Sha256;
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
+const CHANGES: &str = r#"<div id="chart"></div><div id="changes"></div>
+<p class="dim">A change was written at the time, or at most so much later as within says; the
+chart counts it at the time. The program is the one that named
+itself in metadata.managedFields. By ownership: no time shows which program wrote, but only this program owns the fields that
+changed. -: not certain.</p>"#;
+
 impl Report {
     /// The page. Its policy lets no script run and no style apply but its own, and nothing be loaded; the data is text
     /// that the script reads.
@@ -27,7 +33,7 @@ impl Report {
             ("By namespace", r#"<div id="namespaces"></div>"#),
             ("Biggest values", r#"<div id="biggest"></div>"#),
             ("Most revisions", r#"<div id="most"></div>"#),
-            ("Changes", r#"<div id="chart"></div><div id="changes"></div>"#),
+            ("Changes", CHANGES),
             ("Findings", r#"<div id="findings"></div>"#),
         ];
         let mut page = Vec::new();

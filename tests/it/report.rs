@@ -38,6 +38,11 @@ fn the_page_shows_what_the_commands_print() {
     assert_eq!(pods.map(|group| group["keys"].as_u64().unwrap()).sum::<u64>(), 7);
     assert!(report["changes"].as_array().unwrap().iter().any(|change| change[3] == "deployment.apps/web"), "{report}");
     assert!(!report["minutes"].as_array().unwrap().is_empty());
+    // what is not certain of a change is told as in the timeline
+    let report = data(&page(dir.path(), "fixtures/kube-later.db", &[]));
+    let change = |revision| report["changes"].as_array().unwrap().iter().find(|change| change[0] == revision).unwrap();
+    let (of, late) = (change(500), change(505));
+    assert_eq!((&of[5], &of[6], &late[6]), (&json!("kubectl (by ownership)"), &json!("+2.9s"), &json!("+61.0s")));
     let path = dir.path().join("report.html");
     let again = etcdsnap(["report", "fixtures/kube.db", "--html", path.to_str().unwrap()]);
     assert!(again.status.code() == Some(2) && String::from_utf8_lossy(&again.stderr).contains("--overwrite"));

@@ -297,11 +297,7 @@ fn row(detail: &Detail<'_, '_>, audited: bool) -> Vec<String> {
         _ => String::new(),
     };
     let namespace = of.map_or("", |of| &of.namespace);
-    let manager = match &detail.writer {
-        Some(writer) if writer.by_ownership => format!("{} (by ownership)", writer.manager),
-        Some(writer) => writer.manager.clone(),
-        None => "-".to_owned(),
-    };
+    let manager = detail.writer.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
     let mut row = vec![
         detail.revision(),
         after,

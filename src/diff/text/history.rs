@@ -158,8 +158,7 @@ fn head(detail: &Detail<'_, '_>) -> Vec<Line> {
     };
     let [after, width] = detail.gap.cells();
     let by = match &detail.writer {
-        Some(writer) if writer.by_ownership => format!(" by {} (by ownership)", writer.manager),
-        Some(writer) => format!(" by {}", writer.manager),
+        Some(writer) => format!(" by {writer}"),
         None if verb == Verb::Delete => String::new(),
         None => " by -".to_owned(),
     };
