@@ -248,7 +248,8 @@ impl Catalog {
         Ok(found)
     }
 
-    /// Calls `each` with the objects that [`Catalog::find`] returns, in key order.
+    /// Calls `each` with the objects that [`Catalog::find`] returns, in key order. Returns the number of those of which it
+    /// is not known whether they have what is asked for: no key opened them when they were added.
     ///
     /// # Errors
     /// As [`Catalog::find`], and the errors of `each`.
@@ -257,7 +258,7 @@ impl Catalog {
         lineage: u32,
         query: &Wanted,
         mut each: impl FnMut(Object) -> Result<(), E>,
-    ) -> Result<(), E> {
+    ) -> Result<u64, E> {
         let resources = self.resources(lineage)?;
         let selection = Selection::new(&query.what, query.namespace.as_deref(), &resources)?;
         let selection = selection.within(query.range.clone());
@@ -266,13 +267,20 @@ impl Catalog {
             None => self.ranges(lineage, &selection, query.namespace.as_deref(), &resources),
             Some(_) => Vec::new(),
         };
-        let (mut found, mut known, mut failed) = (false, HashMap::new(), None);
+        let (mut found, mut known, mut failed, mut sealed) = (false, HashMap::new(), None, 0_u64);
         for ranges in [below, vec![query.range.clone().unwrap_or(Range::ALL)]] {
+            sealed = 0;
             for range in ranges {
                 let walked = self.each(lineage, &range, |key, versions| {
-                    if selection.matches(key) && self.has(query, &versions, &mut known)? {
-                        found = true;
-                        failed = each(self.object(lineage, key, versions)).err();
+                    if selection.matches(key) {
+                        match self.has(query, &versions, &mut known)? {
+                            Some(true) => {
+                                found = true;
+                                failed = each(self.object(lineage, key, versions)).err();
+                            }
+                            Some(false) => {}
+                            None => sealed = sealed.saturating_add(1),
+                        }
                     }
                     // The caller's error ends the walk, and is returned in place of this.
                     if failed.is_some() { Err(Error::Interrupted) } else { Ok(()) }
@@ -286,7 +294,7 @@ impl Catalog {
                 break;
             }
         }
-        Ok(())
+        Ok(sealed)
     }
 
     /// The keys below the kinds of a selection; those of the named objects alone, where they follow from the names.
@@ -318,16 +326,21 @@ impl Catalog {
         ranges
     }
 
-    /// Whether one of the versions has the labels, the image and the uid that are asked for.
-    fn has(&self, query: &Wanted, versions: &[Version], known: &mut HashMap<u64, bool>) -> Result<bool> {
+    /// Whether one of the versions has the labels, the image and the uid that are asked for; `None` when none is known to
+    /// have them, and no key opened one.
+    fn has(&self, query: &Wanted, versions: &[Version], known: &mut HashMap<u64, bool>) -> Result<Option<bool>> {
+        let unless_sealed = versions.iter().all(|of| of.content.is_some()).then_some(false);
         if let Some(uid) = &query.uid {
             let uid = facts::uid(uid);
-            if uid.is_none() || !versions.iter().any(|of| of.uid == uid) {
-                return Ok(false);
+            if uid.is_none() {
+                return Ok(Some(false));
+            }
+            if !versions.iter().any(|of| of.uid == uid) {
+                return Ok(unless_sealed);
             }
         }
         if query.labels.is_none() && query.image.is_none() {
-            return Ok(true);
+            return Ok(Some(true));
         }
         for version in versions.iter().filter(|of| of.uid.is_some() || of.facts != 0) {
             let has = match known.get(&version.facts) {
@@ -342,10 +355,10 @@ impl Catalog {
                 }
             };
             if has {
-                return Ok(true);
+                return Ok(Some(true));
             }
         }
-        Ok(false)
+        Ok(unless_sealed)
     }
 
     fn object(&self, lineage: u32, key: &[u8], versions: Vec<Version>) -> Object {

@@ -228,11 +228,14 @@ fn encrypted_values_are_opened_whenever_there_is_a_key() {
     assert!(sealed(&bench) > 0);
     let none = bench.run(["find", "secrets", "-l", "app=none"]);
     assert_eq!(none.status.code(), Some(1));
+    let is_told = |output: &std::process::Output| String::from_utf8_lossy(&output.stderr).contains(" encrypted object");
+    assert!(is_told(&none));
     // The file is as it was, so it is read again only where it is new to the catalog.
     fs::rename(bench.backup("encrypted.db"), bench.backup("moved.db")).unwrap();
     let keys = ["--encryption-config", "fixtures/encryption.yaml"];
     bench.says(0, ["add", folder.to_str().unwrap()].iter().chain(&keys));
     assert_eq!(sealed(&bench), 0);
+    assert!(!is_told(&bench.run(["find", "secrets", "-l", "app=none"])));
     let found = bench.json(0, &["find", "secrets", "-n", "shop"]);
     let versions: Vec<_> = found["items"].as_array().unwrap().iter().map(|of| &of["versions"][0]).collect();
     assert!(versions.iter().all(|of| of["sealed"] == false && of["uid"].is_string()), "{versions:?}");

@@ -322,6 +322,19 @@ pub(super) fn note_unread(catalog: &Catalog) -> Exit {
     Exit::Content
 }
 
+/// Reports that objects may be missing in an answer, as no key opened them when they were added.
+pub(super) fn note_sealed(count: u64) -> Exit {
+    if count == 0 {
+        return Exit::Good;
+    }
+    say!(
+        "note: the answer may be incomplete: labels, images and uid are not known of {}",
+        counted(count, "encrypted object")
+    );
+    say!("hint: `etcdsnap catalog add --encryption-config FILE` opens them in backups that are new to the catalog");
+    Exit::Content
+}
+
 /// The number of files that may be backups and could not be read.
 fn unread(catalog: &Catalog) -> usize {
     catalog.files().iter().filter(|(_, row)| row.error.is_some() && !row.missing).count()

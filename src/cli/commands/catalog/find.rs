@@ -10,7 +10,7 @@ use etcdsnap::{
 };
 use serde::Serialize;
 
-use super::common::{ByName, Db, Had, Of, Row, What, below, display, doubts, each, minute, one_file};
+use super::common::{ByName, Db, Had, Of, Row, What, below, display, doubts, each, minute, note_sealed, one_file};
 use crate::{
     args::ReportFormat,
     failure::{Exit, Failure},
@@ -31,7 +31,7 @@ Examples:
   etcdsnap catalog find --image nginx:1.29
   etcdsnap catalog find --uid 0f1d8c0e-7d0b-4e1b-9d0a-0123456789ab
 
-Exit status: 1 when no backup holds it, or not all could be searched")]
+Exit status: 1 when no backup holds it, or not all could be searched or decrypted")]
 pub(crate) struct Find {
     #[command(flatten)]
     what: What,
@@ -102,9 +102,14 @@ impl Find {
             let error = Error::usage("name what to find: KIND/NAME, KIND, -n, --prefix, --key, -l, --image or --uid");
             return Err(error.hinted("etcdsnap catalog find deploy/web -n shop").into());
         }
-        let (mut items, mut names) = (Vec::new(), ByName::default());
+        let (mut items, mut names, mut sealed) = (Vec::new(), ByName::default(), 0_u64);
         each(self.of.rows(&catalog)?, |row| {
-            let objects = catalog.find(row.number, &wanted)?;
+            let mut objects = Vec::new();
+            let unknown = catalog.each_object::<Error>(row.number, &wanted, |object| {
+                objects.push(object);
+                Ok(())
+            })?;
+            sealed = sealed.saturating_add(unknown);
             let resources = catalog.resources(row.number)?;
             let selection = Selection::new(&wanted.what, wanted.namespace.as_deref(), &resources)?;
             names.ask(&selection);
@@ -114,6 +119,8 @@ impl Find {
             Ok(())
         })?;
         let doubts = doubts(&catalog, &self.of)?;
+        // a uid is of one object
+        let sealed = note_sealed(if wanted.uid.is_some() && !items.is_empty() { 0 } else { sealed });
         if items.is_empty() {
             let what = format!("no backup in the catalog holds {}", self.what.words());
             let hint = match doubts.what() {
@@ -138,7 +145,7 @@ impl Find {
                 }
             }
         }
-        Ok(names.note("no backup in the catalog holds").max(doubts.note()))
+        Ok(names.note("no backup in the catalog holds").max(doubts.note()).max(sealed))
     }
 }
 

@@ -7,7 +7,7 @@ use etcdsnap::{
     select::Selection,
 };
 
-use super::common::{ByName, Db, Had, Of, Row, Undecided, What, doubts, each, note_unread};
+use super::common::{ByName, Db, Had, Of, Row, Undecided, What, doubts, each, note_sealed, note_unread};
 use crate::{
     destination::{Destination, Out},
     failure::{Exit, Failure},
@@ -26,8 +26,8 @@ Examples:
   etcdsnap catalog rows --backups --to backups.parquet
   etcdsnap catalog rows pods -n shop --format csv
 
-Exit status: 1 when there is no such row, or not all backups could be searched; with --backups, when
-a file could not be read, or the branch of a backup is not known")]
+Exit status: 1 when there is no such row, or not all backups could be searched or decrypted; with
+--backups, when a file could not be read, or the branch of a backup is not known")]
 pub(crate) struct Rows {
     #[command(flatten)]
     what: What,
@@ -57,12 +57,12 @@ impl Rows {
         let wanted = self.had.wanted(&self.what);
         let mut out = self.destination.open(VERSIONS.to_vec())?;
         let stop = stop_at_signal();
-        let (mut written, mut names) = (0_usize, ByName::default());
+        let (mut written, mut names, mut sealed) = (0_usize, ByName::default(), 0_u64);
         each(rows, |row| {
             let selection = Selection::new(&wanted.what, wanted.namespace.as_deref(), &catalog.resources(row.number)?)?;
             names.ask(&selection);
             let (mut objects, mut versions) = (Vec::new(), 0_usize);
-            catalog.each_object(row.number, &wanted, |object| {
+            let unknown = catalog.each_object(row.number, &wanted, |object| {
                 if stop.load(Ordering::SeqCst) {
                     return Err(Failure::from(Error::Interrupted));
                 }
@@ -76,15 +76,17 @@ impl Rows {
                 }
                 Ok(())
             })?;
+            sealed = sealed.saturating_add(unknown);
             written = written.saturating_add(versions);
             write(session, &catalog, &row, &objects, &mut out)
         })?;
+        let sealed = note_sealed(sealed);
         if written == 0 {
             let what = format!("no backup in the catalog holds {}", self.what.words());
             return Err(Error::not_found(what.trim_end().to_owned()).into());
         }
         out.end(session)?;
-        Ok(names.note("no backup in the catalog holds").max(doubts(&catalog, &self.of)?.note()))
+        Ok(names.note("no backup in the catalog holds").max(doubts(&catalog, &self.of)?.note()).max(sealed))
     }
 
     /// Writes the table of backups.
