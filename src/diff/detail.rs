@@ -191,7 +191,7 @@ pub fn history<'a, E>(
         let (record, Some(backup)) = (stored.record, joined.backups.get(stored.backup)) else { continue };
         let diff = Diff { old: backup, new: backup, ignore, mask, raw: false, managed_fields: ManagedFields::Keep };
         let (change, main) = (chain.link(record), record.revision.main);
-        if let Some(last) = last.filter(|last| change.is_another(last)) {
+        if let Some(last) = last.filter(|last| change.is_another(last) && !joined.is_left_out(last.revision.main)) {
             each(&Occurrence::Deleted(last.revision.main, record.kv.create_revision))?;
         }
         let mut detail = Detail::new(change, &diff, joined.gap(main), joined.is_compacted(main));
@@ -199,9 +199,9 @@ pub fn history<'a, E>(
         each(&Occurrence::Change(Box::new(detail)))?;
         last = Some(record);
     }
-    let newest = joined.backups.iter().max_by_key(|backup| backup.view.head);
-    if let (Some(last), Some(newest)) = (last.filter(|last| !last.tombstone), newest)
+    if let (Some(last), Some(newest)) = (last.filter(|last| !last.tombstone), joined.newest())
         && newest.view.get(last.kv.key).is_none()
+        && !joined.is_left_out(last.revision.main)
         // what cannot be read of it may have the key
         && !newest.findings().damaged()
     {

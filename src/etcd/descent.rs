@@ -1,6 +1,16 @@
 //! Whether one keyspace continues from another, or both were written after a restore from an older one.
 
-use super::{NewestByKey, Snapshot};
+use super::{AddedRecords, Keyspace, NewestByKey, Record, Snapshot};
+use crate::Findings;
+
+/// A restore with a higher revision (`--bump-revision`), by the empty record that it leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bump {
+    /// The revision of the newest record before it: the restored state is of this revision or a later one.
+    pub kept: i64,
+    /// The revision that it was raised to.
+    pub revision: i64,
+}
 
 impl Snapshot<'_> {
     /// Whether this keyspace continues from the last state of `older`: its records of that time are those of `older`.
@@ -11,10 +21,31 @@ impl Snapshot<'_> {
         (end <= head).then(|| self.newest_until(end).agrees_with(&older.newest_until(end)))?
     }
 
-    /// The newest record of each key up to the revision `end`.
+    /// The restores with a higher revision that this keyspace went through, in order.
+    #[must_use]
+    pub fn bumps(&self) -> Vec<Bump> {
+        let (mut bumps, mut kept) = (Vec::new(), 0);
+        if !self.records(<[u8]>::is_empty).iter().any(Record::is_bump) {
+            return bumps;
+        }
+        // What cannot be read was reported when it was loaded.
+        let _: Result<(), ()> = self.each_record(&mut Findings::default(), |record| {
+            let revision = record.revision.main;
+            if record.is_bump() {
+                bumps.push(Bump { kept, revision });
+            }
+            kept = revision;
+            Ok(())
+        });
+        bumps
+    }
+
+    /// The newest record of each key up to the revision `end`, without what only a log holds of compacted revisions:
+    /// of some keys it may not show the newest.
     fn newest_until(&self, end: i64) -> NewestByKey<'_> {
-        let until = |record: &super::Record<'_>| record.revision.main <= end && !record.is_bump();
-        self.keyspace.newest(&self.fresh_walk(), || (), |(), record| until(record)).shared
+        let until = |record: &Record<'_>| record.revision.main <= end && !record.is_bump();
+        let keyspace = Keyspace { earlier: AddedRecords::default(), ..self.keyspace };
+        keyspace.newest(&self.fresh_walk(), || (), |(), record| until(record)).shared
     }
 }
 

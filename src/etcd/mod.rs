@@ -57,6 +57,7 @@ pub use bootstrap::{Bootstrap, SnapFile, V2};
 pub use chain::Newest;
 pub use compaction::Compaction;
 pub use depth::Depth;
+pub use descent::Bump;
 pub use glance::Glance;
 pub(crate) use hashkv::Covered;
 pub use hashkv::HashKv;

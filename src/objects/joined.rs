@@ -1,11 +1,11 @@
 //! Several backups of one cluster, and the records of a key in all of them.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, iter};
 
 use super::{Cluster, Query};
 use crate::{
     Error, Result,
-    etcd::{Record, Revision},
+    etcd::{Bump, Record, Revision},
     k8s::Gap,
     select::Selection,
 };
@@ -15,7 +15,12 @@ use crate::{
 pub struct Joined<'c, 'a> {
     /// The backups, in the order they were given.
     pub backups: &'c [Cluster<'a>],
+    /// The restores with a higher revision that the newest of several went through.
+    bumps: Vec<Bump>,
 }
+
+/// What to do where a restore lies between two backups.
+const ALONE: &str = "show the history of each backup alone";
 
 /// A record, and the backups that hold it.
 #[derive(Debug, Clone)]
@@ -32,7 +37,23 @@ pub struct Stored<'a> {
 pub type Records<'a> = BTreeMap<&'a [u8], Vec<Stored<'a>>>;
 
 impl<'c, 'a> Joined<'c, 'a> {
-    /// Joins backups of one cluster, which is checked by the uid of kube-system.
+    /// Joins backups, in any order.
+    #[must_use]
+    pub fn new(backups: &'c [Cluster<'a>]) -> Self {
+        let mut joined = Self { backups, bumps: Vec::new() };
+        if let Some(newest) = joined.newest().filter(|_| backups.len() > 1) {
+            joined.bumps = newest.snapshot.bumps();
+        }
+        joined
+    }
+
+    /// The backup with the highest revision.
+    #[must_use]
+    pub fn newest(&self) -> Option<&'c Cluster<'a>> {
+        self.backups.iter().max_by_key(|backup| backup.view.head)
+    }
+
+    /// Checks by the uid of kube-system that the backups are of one cluster.
     fn check(&self) -> Result<()> {
         let known = |backup: &'c Cluster<'a>| Some((backup.name, backup.identity()?));
         let identities: Vec<_> = self.backups.iter().filter_map(known).collect();
@@ -59,7 +80,8 @@ impl<'c, 'a> Joined<'c, 'a> {
     ///
     /// # Errors
     /// When two backups are not of one cluster, or it was restored between them: a record of one must be in the other
-    /// too, if that holds its revision.
+    /// too, if that holds its revision; the later one must continue from the earlier one; and a key's records must
+    /// follow one from the other.
     pub fn records(&self, wanted: impl Fn(&[u8]) -> bool + Sync) -> Result<Records<'a>> {
         self.check()?;
         let mut found: BTreeMap<&[u8], BTreeMap<Revision, Stored<'a>>> = BTreeMap::new();
@@ -81,6 +103,18 @@ impl<'c, 'a> Joined<'c, 'a> {
             };
             if let Some((at, _)) = self.backups.iter().enumerate().find(lacks) {
                 return Err(self.restored(stored.backup, at, stored.record.revision));
+            }
+        }
+        if !found.is_empty() {
+            self.check_descent()?;
+        }
+        for records in found.values() {
+            let mut pairs = records.values().zip(records.values().skip(1));
+            let is_broken = |(old, new): &(&Stored<'_>, &Stored<'_>)| {
+                !new.held.iter().any(|at| old.held.contains(at)) && contradicts(&old.record, &new.record)
+            };
+            if let Some((old, new)) = pairs.find(is_broken) {
+                return Err(self.restored(old.backup, new.backup, new.record.revision));
             }
         }
         Ok(found.into_iter().map(|(key, records)| (key, records.into_values().collect())).collect())
@@ -111,12 +145,95 @@ impl<'c, 'a> Joined<'c, 'a> {
         self.backups.iter().all(|backup| revision < backup.window().0)
     }
 
+    /// Checks that each backup continues from the one before it. Of a damaged one that is not known.
+    fn check_descent(&self) -> Result<()> {
+        let mut whole: Vec<_> = self.backups.iter().filter(|backup| !backup.findings().damaged()).collect();
+        whole.sort_by_key(|backup| backup.view.head);
+        for (older, newer) in whole.iter().zip(whole.iter().skip(1)) {
+            let differs = |a: &Cluster<'a>, b: &Cluster<'a>| a.snapshot.continues(b.snapshot) == Some(false);
+            if differs(newer, older) || differs(older, newer) {
+                let what = format!(
+                    "{} does not continue from {}: the cluster was restored in between",
+                    newer.name, older.name
+                );
+                return Err(Error::not_found(what).hinted(ALONE));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a restore with a higher revision may have left out a write of this revision: the newest backup holds
+    /// nothing that is as new from before that restore.
+    #[must_use]
+    pub fn is_left_out(&self, revision: i64) -> bool {
+        self.bumps.iter().any(|bump| bump.kept < revision && revision < bump.revision)
+    }
+
+    /// The keys of which it is not known whether they were deleted: a restore may have left them out.
+    #[must_use]
+    pub fn unsure<'f>(&self, found: &'f Records<'a>) -> Vec<&'f [u8]> {
+        let is_gone = |old: &Record<'_>, new: Option<&Stored<'_>>| match new {
+            Some(new) => !new.record.tombstone && new.record.kv.create_revision > old.revision.main,
+            None => self.newest().is_some_and(|newest| newest.view.get(old.kv.key).is_none()),
+        };
+        let is_unsure = |records: &[Stored<'_>]| {
+            let next = records.iter().skip(1).map(Some).chain(iter::once(None));
+            let mut pairs = records.iter().map(|stored| &stored.record).zip(next);
+            pairs.any(|(old, new)| !old.tombstone && self.is_left_out(old.revision.main) && is_gone(old, new))
+        };
+        found.iter().filter(|(_, records)| is_unsure(records)).map(|(key, _)| *key).collect()
+    }
+
     fn restored(&self, one: usize, other: usize, revision: Revision) -> Error {
         let name = |at: usize| self.backups.get(at).map_or("", |backup| backup.name);
         let (one, other) = (name(one), name(other));
         Error::not_found(format!(
             "{one} and {other} differ at revision {revision}: the cluster was restored in between"
         ))
-        .hinted("show the history of each backup alone")
+        .hinted(ALONE)
+    }
+}
+
+/// Whether `new` cannot be the next record of the key of `old`, whatever is missing between them.
+fn contradicts(old: &Record<'_>, new: &Record<'_>) -> bool {
+    let (a, b) = (&old.kv, &new.kv);
+    if new.tombstone || old.tombstone {
+        return !new.tombstone && (1..=old.revision.main).contains(&b.create_revision);
+    }
+    // of what a log alone shows, the version may not be known
+    let known = a.version > 0 && b.version > 0;
+    known
+        && b.create_revision <= old.revision.main
+        && (a.create_revision != b.create_revision || b.version <= a.version)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::etcd::KeyValue;
+
+    fn record(main: i64, create_revision: i64, version: i64) -> Record<'static> {
+        let kv = KeyValue { key: b"k", create_revision, mod_revision: main, version, ..KeyValue::default() };
+        let revision = Revision { main, sub: 0 };
+        Record { revision, tombstone: version == 0, kv, bucket_key: &[], message: &[], offset: 0 }
+    }
+
+    #[test]
+    fn records_of_two_branches_contradict_each_other() {
+        let deleted = record(460, 0, 0);
+        assert!(contradicts(&deleted, &record(503, 263, 2)));
+        assert!(!contradicts(&deleted, &record(503, 461, 2)));
+        assert!(!contradicts(&deleted, &record(503, 0, 0)));
+        let put = record(20, 10, 3);
+        for (next, want) in [
+            (record(30, 10, 4), false),
+            (record(30, 10, 3), true),
+            (record(30, 12, 4), true),
+            (record(30, 25, 1), false),
+            (record(30, 0, 0), false),
+            (record(30, 10, -1), false),
+        ] {
+            assert_eq!(contradicts(&put, &next), want, "{next:?}");
+        }
     }
 }

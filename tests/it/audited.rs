@@ -204,7 +204,7 @@ fn the_audit_log_of_a_real_api_server_agrees() {
     let source = Source::open(&file, &Options::default()).unwrap();
     let snapshot = Snapshot::load(&source, &Load::default()).unwrap();
     let backups = [Cluster::open(&snapshot, Ring::default(), At::Last).unwrap()];
-    let joined = Joined { backups: &backups };
+    let joined = Joined::new(&backups);
     let mut seen = Seen::default();
     let ignore = Ignore { all: true, status: true, events: true, paths: Vec::new() };
     for records in joined.records(|_| true).unwrap().values() {

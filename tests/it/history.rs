@@ -119,6 +119,39 @@ fn backups_are_joined_only_where_they_are_of_one_line() {
     assert!(exit == 1 && err.contains("differ at revision 3.0: the cluster was restored"), "{err}");
 }
 
+/// A restore to an older state with a higher revision: what it took back is not said to be part of its history.
+#[test]
+fn backups_before_and_after_a_restore_are_not_joined() {
+    let dir = tempfile::tempdir().unwrap();
+    let to = |name: &str| dir.path().join(name).display().to_string();
+    let back = |file: &str, revision: &str, to: &str| {
+        let (_, err, exit) =
+            run(&["restore", file, "--to-revision", revision, "--bump-revision", "auto", "--to-snapshot", to]);
+        assert_eq!(exit, 0, "{err}");
+    };
+    let kube = to("kube.db");
+    back(FILE, "463", &kube);
+    for files in [[FILE, &kube], [&kube, FILE]] {
+        // also where the object itself has the same records in both
+        for object in [["configmap/notes", "pay"], ["configmap/kube-root-ca.crt", "shop"]] {
+            let (out, err, exit) = run(&["history", files[0], object[0], "-n", object[1], "--also", files[1]]);
+            let restored = format!("{kube} does not continue from {FILE}: the cluster was restored in between");
+            assert!(exit == 1 && out.is_empty() && err.contains(&restored), "{out}{err}");
+        }
+    }
+    assert!(run(&["history", &kube, "configmap/notes", "-n", "pay"]).0.contains("holds no revision in full"));
+
+    // No key was changed since that the restored backup holds, and so it may have been deleted there.
+    let small = to("small.db");
+    back("fixtures/small.db", "6", &small);
+    let joined = |key: &str| run(&["history", "fixtures/small.db", "--key", key, "--also", &small]);
+    let (out, err, exit) = joined("/b");
+    assert!(exit == 1 && out.contains("+ revision 7 ") && !out.contains("deleted"), "{out}{err}");
+    assert!(err.contains("note: /b: the cluster was restored in between, with a higher revision"), "{err}");
+    let (_, err, exit) = joined("/a/1");
+    assert!(exit == 0 && !err.contains("restored"), "{err}");
+}
+
 /// The log of a data directory asks for a compaction that its db has not made: nothing is lost yet.
 #[test]
 fn what_the_log_alone_has_compacted_is_there() {

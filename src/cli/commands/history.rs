@@ -24,7 +24,7 @@ use crate::{
 /// A backup holds every change since its last compaction. Of the time before, it holds only the newest state of each
 /// key. Kubernetes compacts every 5 minutes: a normal backup goes back 5 to 10 minutes. The first line names this
 /// window. --also adds more backups of the same cluster, so that the window is longer; a count shows writes that are in
-/// none of the backups. For a data directory, revisions that are only in its log are added if they are certain; a note
+/// none of the backups. Backups from before and after a restore to an older state are not joined. For a data directory, revisions that are only in its log are added if they are certain; a note
 /// names them.
 ///
 /// etcd records no times. Kubernetes' objects hold some times (creation, managedFields, deletion requests, the Leases
@@ -49,8 +49,9 @@ Examples:
 TIME, or at most N seconds later. `by -`: it is not certain which program wrote it. The whole object
 at a revision: etcdsnap get SNAPSHOT KIND/NAME -n NAMESPACE -o yaml --rev N
 
-Exit status: 1 when no revision of the object is found, or when it is not certain what older entries
-of a data directory's log changed in it")]
+Exit status: 1 when no revision of the object is found, when the cluster was restored between two of
+the backups, or when it is not certain what a restore, or older entries of a data directory's log,
+changed in it")]
 pub(crate) struct History {
     /// The backup
     snapshot: PathBuf,
@@ -100,7 +101,7 @@ impl History {
         }
         let range = self.key.as_ref().map(|key| Range::key(key.as_bytes().to_vec())).or(self.prefix);
         let query = Query { what: self.what, namespace: self.within.only(), range };
-        let joined = Joined { backups: &backups };
+        let joined = Joined::new(&backups);
         let selection = joined.select(&query)?;
         if self.key.is_none() && selection.names().is_empty() {
             let error = Error::usage("history takes an object: KIND/NAME");
@@ -138,6 +139,13 @@ impl History {
                 say!("hint: {}", printable(call.that("lists the entries that may have changed it").to_string()));
             }
             exit = if unsure.is_empty() { exit } else { Exit::Content };
+        }
+        for key in joined.unsure(&found) {
+            let key = printable(String::from_utf8_lossy(&mask.key(key)).into_owned());
+            say!(
+                "note: {key}: the cluster was restored in between, with a higher revision: it is not certain whether the key was deleted, or was not in the restored backup"
+            );
+            exit = Exit::Content;
         }
         let requests = match self.audit.files.as_slice() {
             [] => Requests::default(),

@@ -63,6 +63,9 @@ pub fn history_lines<E>(
 pub fn window(backup: &Cluster<'_>) -> String {
     let time = |revision| backup.clock().gap(revision).in_brackets();
     let (first, last) = backup.window();
+    if last < first {
+        return "no revision in full".to_owned();
+    }
     format!("the revisions {first}{} to {last}{}", time(first), time(last))
 }
 
