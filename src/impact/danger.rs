@@ -81,7 +81,7 @@ rules! {
         "A Service gets back another node port than it has now."
         "Change what uses the node port outside the cluster, or the Service."
     Revision "revision"
-        "The cluster has newer revisions than the backup. Clients that watch from one of them get no events and no error."
+        "The cluster has newer revisions than the backup, or other ones since a restore. Clients that watch from one of them miss events and get no error."
         "Raise the revision: etcdsnap restore --bump-revision auto."
     SecretBack "secret-back"
         "A Secret comes back that was deleted since. A credential that was revoked may be valid again."

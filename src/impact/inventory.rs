@@ -12,7 +12,7 @@ use serde::{Serialize, Serializer};
 
 use super::kinds::{NAMESPACE, Needed, needed, part_of};
 use crate::{
-    etcd::KeyValue,
+    etcd::{KeyValue, Snapshot},
     k8s::{Key, Meta, Moment, Ring, SealName, Stored, Value, is_bootstrap, is_encrypted, kind_in, resource_of},
     objects::Cluster,
 };
@@ -89,6 +89,8 @@ pub struct Inventory<'a> {
     pub(super) unread: u64,
     /// Whether it has all kinds: a list of kubectl may not.
     pub(super) whole: bool,
+    /// The snapshot, where it is one.
+    pub(super) snapshot: Option<&'a Snapshot<'a>>,
     ring: Ring,
     objects: BTreeMap<Id<'a>, Known<'a>>,
     kinds: BTreeSet<Arc<str>>,
@@ -157,6 +159,7 @@ impl<'a> Inventory<'a> {
             time: cluster.now(),
             identity: cluster.identity(),
             whole: true,
+            snapshot: Some(cluster.snapshot),
             ring: cluster.ring.clone(),
             ..Self::default()
         };

@@ -90,6 +90,7 @@ pub(super) fn not_judged<'i>(backup: &'i Inventory<'i>, now: &'i Inventory<'i>) 
     let of_snapshots = [
         (Rule::BootstrapData, "bootstrap data", backup.bootstrap.is_empty()),
         (Rule::EncryptionKey, "encrypted value", backup.sealed.is_empty()),
+        (Rule::Revision, "newer revision", now.revision > backup.revision),
     ];
     all.extend(of_snapshots.into_iter().filter(|(.., none)| !now.whole && !none).map(|(rule, what, _)| (rule, what)));
     all

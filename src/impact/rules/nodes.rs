@@ -35,5 +35,20 @@ pub(super) fn leases(sides: Sides<'_>) -> Vec<Subject<'_>> {
 
 pub(super) fn revision(sides: Sides<'_>) -> Vec<Subject<'_>> {
     let (then, now) = (sides.backup.revision, sides.now.revision);
-    if now > then { vec![Subject::other(then_and_now(&then.to_string(), &now.to_string()))] } else { Vec::new() }
+    let both = then_and_now(&then.to_string(), &now.to_string());
+    if now > then {
+        vec![Subject::other(both)]
+    } else if is_of_another_branch(sides) {
+        vec![Subject::other(format!("{both}: the cluster was restored in between"))]
+    } else {
+        Vec::new()
+    }
+}
+
+/// Whether the backup holds other records than the cluster now under the revisions of clients that watch. Who asks for
+/// what the backup has compacted gets an error.
+fn is_of_another_branch(sides: Sides<'_>) -> bool {
+    let Some((backup, now)) = sides.backup.snapshot.zip(sides.now.snapshot) else { return false };
+    let next = sides.now.revision.saturating_add(1);
+    next >= backup.keyspace.compacted() && backup.continues(now) == Some(false)
 }

@@ -73,6 +73,27 @@ fn another_cluster_and_an_older_backup_are_refused() {
     assert!(err.contains("no object has the same uid in both"), "{err}");
 }
 
+/// A backup of a branch that has reached the revisions of the cluster now, with other records.
+#[test]
+fn revisions_of_another_branch_are_dangerous() {
+    let dir = TempDir::new().unwrap();
+    let restored = |bump: &str, revision: &str| {
+        let to = dir.path().join(format!("{bump}-{revision}.db")).display().to_string();
+        let flags = ["--to-revision", revision, "--bump-revision", bump, "--to-snapshot", &to];
+        let output = etcdsnap([&["restore", "fixtures/kube.db"], &flags[..]].concat());
+        assert!(output.status.success(), "{output:?}");
+        to
+    };
+    let found = impact(1, &[&restored("56", "400"), "--against", "fixtures/kube.db"]);
+    let want = "456 in the backup, 455 now: the cluster was restored in between";
+    assert_eq!(objects(&found, "revision"), [want], "{found}");
+    // all revisions of now are compacted there, or are those of the backup
+    for backup in [restored("57", "400"), restored("10", "455")] {
+        let found = impact(0, &[&backup, "--against", "fixtures/kube.db"]);
+        assert_eq!(codes(&found), BTreeSet::new(), "{found}");
+    }
+}
+
 #[test]
 fn a_list_is_all_that_there_is_of_its_kinds() {
     let dir = TempDir::new().unwrap();
