@@ -51,6 +51,8 @@ pub(super) struct Known<'a> {
     pub(super) stored: Option<(&'a [u8], &'a [u8])>,
     /// The part of the content that the rules look at; none when there is none, or it could not be read.
     pub(super) part: Option<Value<'static>>,
+    /// Whether the rules look at the content, and it is encrypted and no key opens it.
+    pub(super) sealed: bool,
 }
 
 impl Known<'_> {
@@ -143,8 +145,13 @@ impl<'a> Entry<'a> {
             _ => None,
         };
         let part = object.and_then(Result::ok).map(|object| part_of(&kind, &object.value));
-        let known =
-            Known { uid: uid.unwrap_or_default(), revision: kv.mod_revision, stored: Some((kv.key, kv.value)), part };
+        let known = Known {
+            uid: uid.unwrap_or_default(),
+            revision: kv.mod_revision,
+            stored: Some((kv.key, kv.value)),
+            part,
+            sealed: matches!(failed, Some(Failed::Sealed)),
+        };
         Some(Self { kind, namespace: namespace.into(), name: name.into(), known, failed })
     }
 }

@@ -46,7 +46,8 @@ pub(super) enum Needed {
 pub(super) fn needed(kind: &str, namespace: &str, name: &str) -> Needed {
     match kind {
         POD | LEASE | VOLUME | ATTACHMENT => Needed::Outline,
-        SECRET | SERVICE | DEFINITION | API_SERVICE | MUTATING | VALIDATING => Needed::All,
+        // that of a ServiceAccount for the uid, which an encrypted one does not show
+        SECRET | ACCOUNT | SERVICE | DEFINITION | API_SERVICE | MUTATING | VALIDATING => Needed::All,
         CONFIG_MAP if AUTHORITIES.contains(&(namespace, name)) => Needed::All,
         _ => Needed::Nothing,
     }

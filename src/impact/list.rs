@@ -91,6 +91,7 @@ fn add(all: &mut Inventory<'static>, document: &Value, resources: &Resources) ->
         revision: text("/metadata/resourceVersion").parse().unwrap_or_default(),
         stored: None,
         part,
+        sealed: false,
     };
     all.add(Entry { kind, namespace: namespace.into(), name: name.into(), known, failed: None });
     Ok(())

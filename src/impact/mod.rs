@@ -58,6 +58,8 @@ pub struct NotJudged {
     pub code: Rule,
     /// The kind that NOW has no object of, or what else is missing.
     pub missing: &'static str,
+    /// Whether objects of the kind are there, but encrypted, and no key opens them.
+    pub encrypted: bool,
 }
 
 /// What happens to the objects of a kind.
@@ -81,7 +83,6 @@ impl<'i> Impact<'i> {
         if !force {
             check(backup, now)?;
         }
-        let missing = rules::not_judged(backup, now).into_iter();
         Ok(Self {
             backup: &backup.name,
             backup_revision: backup.revision,
@@ -89,7 +90,7 @@ impl<'i> Impact<'i> {
             now_revision: now.revision,
             kinds: counts(backup, now),
             dangers: rules::dangers(backup, now),
-            not_judged: missing.map(|(code, missing)| NotJudged { code, missing }).collect(),
+            not_judged: rules::not_judged(backup, now),
             only_namespace: list::only_namespace(backup, now),
             sealed: backup.unopened.saturating_add(now.unopened),
             unread: backup.unread.saturating_add(now.unread),

@@ -99,7 +99,12 @@ impl ImpactCommand {
         session.out.flush()?;
         let now = printable(impact.now.to_owned());
         for rule in &impact.not_judged {
-            say!("note: {} could not be judged: no {} is in {now}", rule.code.code(), rule.missing);
+            let why = if rule.encrypted {
+                format!("no key opens an encrypted {}", rule.missing)
+            } else {
+                format!("no {} is in {now}", rule.missing)
+            };
+            say!("note: {} could not be judged: {why}", rule.code.code());
         }
         if let Some(namespace) = &impact.only_namespace {
             let namespace = printable(namespace.clone());
@@ -145,7 +150,8 @@ fn print(session: &mut Session, impact: &Impact<'_>) -> Result<(), Failure> {
         writeln!(out, "  {}", danger.remedy)?;
     }
     if impact.dangers.is_empty() {
-        writeln!(out, "\nno danger found")?;
+        let judged = if impact.is_safe() { "" } else { " in what could be judged" };
+        writeln!(out, "\nno danger found{judged}")?;
     }
     Ok(())
 }

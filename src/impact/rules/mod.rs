@@ -8,11 +8,12 @@ mod sides;
 mod volumes;
 
 use super::{
+    NotJudged,
     danger::{Danger, Rule, Subject},
     inventory::Inventory,
     kinds::{
-        ACCOUNT, API_SERVICE, ATTACHMENT, CONFIG_MAP, DEFINITION, LEASE, MUTATING, NODE, SECRET, SERVICE, VALIDATING,
-        VOLUME,
+        ACCOUNT, API_SERVICE, ATTACHMENT, CONFIG_MAP, DEFINITION, LEASE, MUTATING, NODE, POD, SECRET, SERVICE,
+        VALIDATING, VOLUME,
     },
 };
 use sides::Sides;
@@ -47,6 +48,10 @@ const KINDS: [(Rule, &str); 27] = [
     (Rule::WebhookBackend, NODE),
     (Rule::WebhookBackend, VALIDATING),
 ];
+
+/// The kinds of what calls a backend, which is a Service and its pods.
+const CALLERS: [(Rule, &[&str]); 2] =
+    [(Rule::ApiserviceBackend, &[API_SERVICE]), (Rule::WebhookBackend, &[DEFINITION, MUTATING, VALIDATING])];
 
 /// Applies all rules.
 pub(super) fn dangers<'i>(backup: &'i Inventory<'i>, now: &'i Inventory<'i>) -> Vec<Danger<'i>> {
@@ -83,8 +88,9 @@ fn found(rule: Rule, sides: Sides<'_>) -> Vec<Subject<'_>> {
     }
 }
 
-/// The rules that could not be applied: a list does not have what they compare with, and the backup does.
-pub(super) fn not_judged<'i>(backup: &'i Inventory<'i>, now: &'i Inventory<'i>) -> Vec<(Rule, &'static str)> {
+/// The rules that could not be applied: a list does not have what they compare with, and the backup does; or it is
+/// encrypted, and no key opens it.
+pub(super) fn not_judged<'i>(backup: &'i Inventory<'i>, now: &'i Inventory<'i>) -> Vec<NotJudged> {
     let by_kind = |(_, kind): &(Rule, &'static str)| !now.has(kind) && backup.each(kind).next().is_some();
     let mut all: Vec<_> = KINDS.into_iter().filter(by_kind).collect();
     let of_snapshots = [
@@ -93,5 +99,28 @@ pub(super) fn not_judged<'i>(backup: &'i Inventory<'i>, now: &'i Inventory<'i>) 
         (Rule::Revision, "newer revision", now.revision > backup.revision),
     ];
     all.extend(of_snapshots.into_iter().filter(|(.., none)| !now.whole && !none).map(|(rule, what, _)| (rule, what)));
+    let of = |encrypted| move |(code, missing)| NotJudged { code, missing, encrypted };
+    all.into_iter().map(of(false)).chain(sealed(Sides { backup, now }).into_iter().map(of(true))).collect()
+}
+
+/// The rules that encrypted objects prevent. What is stored alike on both sides has not changed.
+fn sealed(sides: Sides<'_>) -> Vec<(Rule, &'static str)> {
+    let Sides { backup, now } = sides;
+    let differs = |kind: &'static str| {
+        let then = backup.each(kind).any(|(id, known)| known.sealed && sides.is_changed(id, known));
+        let since = |id, known| backup.get(id).is_none_or(|then| !backup.is_unchanged(then, now, known));
+        now.has(kind) && (then || now.each(kind).any(|(id, known)| known.sealed && since(id, known)))
+    };
+    let mut all: Vec<_> = KINDS.into_iter().filter(|(_, kind)| differs(kind)).collect();
+    for (rule, callers) in CALLERS {
+        let mut of_callers = callers.iter().flat_map(|kind| backup.each(kind)).peekable();
+        if of_callers.peek().is_none() {
+            continue;
+        }
+        let is_changed = of_callers.any(|(id, known)| sides.is_changed(id, known));
+        let is_sealed =
+            |kind: &&'static str| differs(kind) || is_changed && backup.each(kind).any(|(_, known)| known.sealed);
+        all.extend([SERVICE, POD].into_iter().filter(is_sealed).map(|kind| (rule, kind)));
+    }
     all
 }

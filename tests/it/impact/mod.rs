@@ -5,10 +5,10 @@ mod made;
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::common::etcdsnap;
+use crate::common::{etcdsnap, made::image};
 
 #[track_caller]
 fn run(code: i32, args: &[&str]) -> (String, String) {
@@ -137,6 +137,43 @@ fn a_list_is_all_that_there_is_of_its_kinds() {
     fs::write(dir.path().join("other"), "").unwrap();
     let output = etcdsnap(["impact", "fixtures/kube.db", "--against", &at(dir.path())]);
     assert!(!String::from_utf8_lossy(&output.stderr).contains("taken for"), "{output:?}");
+}
+
+/// Of what no key opens nothing is known, unless it is stored alike on both sides.
+#[test]
+fn rules_that_encrypted_objects_prevent_are_not_judged() {
+    let dir = TempDir::new().unwrap();
+    let at = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kube-system", "uid": "u"}});
+    let object = |kind: &str, name: &str| {
+        let metadata = json!({"name": name, "namespace": "kube-system", "uid": name, "resourceVersion": "1"});
+        json!({"apiVersion": "v1", "kind": kind, "metadata": metadata})
+    };
+    let sealed = |last: &str| format!("k8s:enc:aescbc:v1:lost:0123456789abcdef0123456789abcd{last}").into_bytes();
+    for (name, last) in [("backup.db", "ef"), ("other.db", "00")] {
+        let image = image(&[
+            (b"/registry/namespaces/kube-system", namespace.to_string().into_bytes()),
+            (b"/registry/services/specs/kube-system/lb", sealed(last)),
+            (b"/registry/configmaps/kube-system/kube-root-ca.crt", sealed(last)),
+            (b"/registry/serviceaccounts/kube-system/a", sealed(last)),
+        ]);
+        fs::write(at(name), image).unwrap();
+    }
+    let objects =
+        [namespace, object("Service", "x"), object("ConfigMap", "kube-root-ca.crt"), object("ServiceAccount", "a")];
+    fs::write(at("now.json"), made::list(&objects)).unwrap();
+    for (now, dangers) in [("now.json", &[][..]), ("other.db", &["revision"])] {
+        let args = [&at("backup.db"), "--against", &at(now), "--force"];
+        let found = impact(1, &args);
+        let not_judged = found["notJudged"].as_array().unwrap().iter().filter(|of| of["encrypted"] == true);
+        let not_judged: Vec<_> = not_judged.map(|of| of["code"].as_str().unwrap()).collect();
+        assert_eq!(not_judged, ["cluster-ca", "load-balancer", "node-port", "serviceaccount-uid"], "{found}");
+        assert_eq!(codes(&found), dangers.iter().copied().collect(), "{found}");
+        let (out, err) = run(1, &args);
+        assert_eq!(out.ends_with("\nno danger found in what could be judged\n"), dangers.is_empty(), "{out}");
+        assert!(err.contains("note: load-balancer could not be judged: no key opens an encrypted service\n"), "{err}");
+    }
+    run(0, &[&at("backup.db"), "--against", &at("backup.db")]);
 }
 
 #[test]
