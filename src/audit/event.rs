@@ -17,6 +17,8 @@ const MOST: usize = 16;
 pub struct Request {
     /// Its id in the log.
     pub audit_id: String,
+    /// The path and the query.
+    pub(super) uri: String,
     /// The verb: `patch`, with the subresource as `patch status`.
     pub verb: String,
     /// The user.
@@ -162,7 +164,8 @@ impl Event<'_> {
 
     /// The revision that the object had before the request, if that was a condition.
     pub(super) fn before(&self) -> Option<i64> {
-        self.object_ref.resource_version.parse().ok().filter(|_| self.verb == "update")
+        let revision = self.object_ref.resource_version.parse().ok();
+        revision.filter(|revision| *revision > 0 && self.verb == "update")
     }
 
     /// The times between which it was running.
@@ -178,6 +181,7 @@ impl Event<'_> {
         let verb = if subresource.is_empty() { cut(&self.verb) } else { cut(&format!("{} {subresource}", self.verb)) };
         Some(Request {
             audit_id: cut(&self.audit_id),
+            uri: cut(&self.request_uri),
             verb,
             user: cut(&self.user.username),
             impersonated: self.impersonated_user.as_ref().map(|user| cut(&user.username)),
@@ -187,6 +191,13 @@ impl Event<'_> {
             received,
             completed,
         })
+    }
+}
+
+impl Request {
+    /// Whether it deleted all objects of a kind.
+    pub(super) fn is_of_collection(&self) -> bool {
+        self.verb.starts_with("deletecollection")
     }
 }
 

@@ -8,7 +8,7 @@
 //! The log is read once, as a stream, and only what may have made one of the wanted changes is kept. How much is certain
 //! depends on the log's level:
 //!
-//! - *exact*: the answer holds the change's revision (RequestResponse), or the request names the revision before it;
+//! - *exact*: the answer of one request, at the time of the change, holds its revision (RequestResponse);
 //! - *by time and object*: one request about the object, of the right verb, was running when the change was written;
 //! - *by time and kind*: a request about a collection, or for a name that the server makes, was;
 //! - *unsure*: several were, or one that may have made several changes.

@@ -71,7 +71,7 @@ pub fn read(files: &[impl AsRef<Path>], wanted: &Wanted) -> Result<(Requests, Co
             |window: Window| parse(&window, wanted),
             |(found, more)| {
                 coverage.join(&more);
-                found.iter().for_each(|(at, how, request)| collected.add(*at, *how, request));
+                found.into_iter().for_each(|(matches, request)| collected.add(&matches, &request));
                 Ok(())
             },
         );
@@ -134,7 +134,7 @@ fn windows(mut input: impl Read, give: &mut dyn FnMut(Window) -> bool) -> io::Re
 }
 
 /// What is found in some lines.
-fn parse(window: &Window, wanted: &Wanted) -> (Vec<(usize, Match, Request)>, Coverage) {
+fn parse(window: &Window, wanted: &Wanted) -> (Vec<(Vec<(usize, Match)>, Request)>, Coverage) {
     let (mut found, mut coverage) = (Vec::new(), Coverage { broken: window.too_long, ..Coverage::default() });
     let (is_cut, mut last_is_broken) = (!window.lines.ends_with(b"\n"), false);
     for line in window.lines.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()) {
@@ -150,10 +150,8 @@ fn parse(window: &Window, wanted: &Wanted) -> (Vec<(usize, Match, Request)>, Cov
         coverage.join(&Coverage { events: 1, times, ..Coverage::default() });
         if event.is_write() {
             let matches = wanted.matches(&event);
-            if !matches.is_empty()
-                && let Some(request) = event.request()
-            {
-                found.extend(matches.into_iter().map(|(at, how)| (at, how, request.clone())));
+            if !matches.is_empty() {
+                found.extend(event.request().map(|request| (matches, request)));
             }
         }
     }

@@ -1,6 +1,9 @@
 //! The requests that made the changes.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use super::{
     event::Request,
@@ -8,7 +11,7 @@ use super::{
 };
 use crate::{
     etcd::Revision,
-    k8s::{Map, Value},
+    k8s::{Map, Moment, Value},
 };
 
 /// The most candidates that are kept of a change.
@@ -17,13 +20,13 @@ const MOST: usize = 4;
 /// How certain it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Known {
-    /// The log holds the revision.
+    /// The log holds the revision, and the times agree.
     Exact,
     /// It is the only request about the object at the time.
     TimeAndObject,
     /// It is the only request about such objects at the time.
     TimeAndKind,
-    /// It is one of several requests, or one that may have made another change.
+    /// It is one of several requests, or one that may have made another change or none.
     Unsure,
 }
 
@@ -51,10 +54,33 @@ pub struct Answer {
     pub more: u64,
 }
 
+/// Which request it is. Clients choose the id in the log, and some logs have none.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Identity {
+    audit_id: String,
+    user: String,
+    impersonated: Option<String>,
+    verb: String,
+    uri: String,
+    received: Moment,
+    /// Its place in the log, where it has no id.
+    place: u64,
+}
+
+/// A request that may have made a change.
+#[derive(Debug)]
+struct Candidate {
+    how: Match,
+    identity: Identity,
+    request: Request,
+    /// All changes that it may have made.
+    places: Arc<[usize]>,
+}
+
 /// Candidates of a change.
 #[derive(Debug, Default)]
 struct Candidates {
-    found: Vec<(Match, Request)>,
+    found: Vec<Candidate>,
     more: u64,
 }
 
@@ -64,87 +90,118 @@ pub struct Requests(HashMap<Revision, Answer>);
 
 /// The candidates while the log is read.
 #[derive(Debug)]
-pub(super) struct Collected(Vec<Candidates>);
+pub(super) struct Collected {
+    changes: Vec<Candidates>,
+    requests: u64,
+}
 
 impl Collected {
     pub(super) fn new(wanted: &Wanted) -> Self {
-        Self(wanted.changes.iter().map(|_| Candidates::default()).collect())
+        Self { changes: wanted.changes.iter().map(|_| Candidates::default()).collect(), requests: 0 }
     }
 
-    pub(super) fn add(&mut self, at: usize, how: Match, request: &Request) {
-        let Some(candidates) = self.0.get_mut(at) else { return };
-        let rank = |how: Match| match how {
-            Match::Exact => 0,
-            Match::Object => 1,
-            Match::Kind => 2,
-        };
-        // several stages, or one log twice
-        if candidates.found.iter().any(|(_, known)| known.audit_id == request.audit_id) {
-            return;
-        }
-        candidates.found.push((how, request.clone()));
-        candidates.found.sort_by_key(|(how, request)| (rank(*how), request.completed));
-        if candidates.found.len() > MOST {
-            candidates.found.pop();
-            candidates.more = candidates.more.saturating_add(1);
+    /// Adds a request to the changes that it may have made.
+    pub(super) fn add(&mut self, matches: &[(usize, Match)], request: &Request) {
+        self.requests = self.requests.saturating_add(1);
+        let identity = Identity::of(request, self.requests);
+        let places: Arc<[usize]> = matches.iter().map(|(at, _)| *at).collect();
+        for (at, how) in matches {
+            if let Some(candidates) = self.changes.get_mut(*at) {
+                candidates.add(*how, &identity, request, &places);
+            }
         }
     }
 
     /// Decides for each change.
     pub(super) fn decided(self, wanted: &Wanted) -> Requests {
         // one request makes one change of an object
-        let mut exact = HashSet::new();
-        let mut uses: HashMap<String, u64> = HashMap::new();
-        for candidates in &self.0 {
-            if let Some((Match::Exact, request)) = candidates.found.first() {
-                exact.insert(request.audit_id.clone());
-                continue;
-            }
-            for (how, request) in &candidates.found {
-                // a collection has many objects
-                if *how == Match::Object || !request.verb.starts_with("deletecollection") {
-                    let count = uses.entry(request.audit_id.clone()).or_default();
-                    *count = count.saturating_add(1);
+        let named = self.changes.iter().filter_map(Candidates::exact).flatten();
+        let exact: HashSet<_> = named.map(|candidate| &candidate.identity).collect();
+        let makes_one = |candidate: &Candidate| {
+            let open = |at: &&usize| self.changes.get(**at).is_some_and(|change| change.exact().is_none());
+            // a collection has many objects
+            candidate.request.is_of_collection() || candidate.places.iter().filter(open).take(2).count() < 2
+        };
+        let answers = self.changes.iter().zip(&wanted.changes).filter_map(|(candidates, change)| {
+            let (known, chosen, more) = match candidates.exact() {
+                Some([one]) => (Known::Exact, vec![one], 0),
+                // one may have changed nothing, or be of an earlier life of the cluster
+                Some(named) => {
+                    // those that were dropped are no nearer than those that are kept
+                    let more = if named.len() < candidates.found.len() { 0 } else { candidates.more };
+                    (Known::Unsure, named.iter().collect(), more)
                 }
-            }
-        }
-        let mut answers = HashMap::new();
-        for (candidates, change) in self.0.into_iter().zip(&wanted.changes) {
-            let answer = match candidates.found.first() {
-                Some((Match::Exact, first)) => {
-                    // what changes nothing answers with the revision of a change that was before
-                    let first = first.clone();
-                    let overlap = candidates.found.iter().skip(1);
-                    let overlap =
-                        overlap.filter(|(how, other)| *how == Match::Exact && other.received < first.completed);
-                    let others: Vec<_> = overlap.map(|(_, other)| other.clone()).collect();
-                    let known = if others.is_empty() { Known::Exact } else { Known::Unsure };
-                    Answer { known, requests: std::iter::once(first).chain(others).collect(), more: 0 }
+                None => {
+                    let (known, chosen) = candidates.likely(&exact, makes_one)?;
+                    (known, chosen, candidates.more)
                 }
-                Some(_) => {
-                    let left = candidates.found.into_iter().filter(|(_, request)| !exact.contains(&request.audit_id));
-                    let mut left: Vec<_> = left.collect();
-                    if left.iter().any(|(how, _)| *how == Match::Object) {
-                        left.retain(|(how, _)| *how == Match::Object);
-                    }
-                    let known = match left.as_slice() {
-                        [] => continue,
-                        [(_, one)] if uses.get(&one.audit_id).is_some_and(|uses| *uses > 1) => Known::Unsure,
-                        [(Match::Object, _)] if candidates.more == 0 => Known::TimeAndObject,
-                        [_] if candidates.more == 0 => Known::TimeAndKind,
-                        _ => Known::Unsure,
-                    };
-                    Answer {
-                        known,
-                        requests: left.into_iter().map(|(_, request)| request).collect(),
-                        more: candidates.more,
-                    }
-                }
-                None => continue,
             };
-            answers.insert(change.revision, answer);
+            let requests = chosen.into_iter().map(|candidate| candidate.request.clone()).collect();
+            Some((change.revision, Answer { known, requests, more }))
+        });
+        Requests(answers.collect())
+    }
+}
+
+impl Identity {
+    fn of(request: &Request, place: u64) -> Self {
+        Self {
+            audit_id: request.audit_id.clone(),
+            user: request.user.clone(),
+            impersonated: request.impersonated.clone(),
+            verb: request.verb.clone(),
+            uri: request.uri.clone(),
+            received: request.received,
+            place: if request.audit_id.is_empty() { place } else { 0 },
         }
-        Requests(answers)
+    }
+}
+
+impl Candidates {
+    fn add(&mut self, how: Match, identity: &Identity, request: &Request, places: &Arc<[usize]>) {
+        // one log twice, or at two levels
+        match self.found.iter_mut().find(|known| known.identity == *identity) {
+            Some(known) => known.how = known.how.min(how),
+            None => {
+                let (identity, request, places) = (identity.clone(), request.clone(), Arc::clone(places));
+                self.found.push(Candidate { how, identity, request, places });
+            }
+        }
+        self.found.sort_by_key(|candidate| (candidate.how, candidate.request.completed));
+        if self.found.len() > MOST {
+            self.found.pop();
+            self.more = self.more.saturating_add(1);
+        }
+    }
+
+    /// Those whose answer holds the revision: the ones at the time of the change, or else near it.
+    fn exact(&self) -> Option<&[Candidate]> {
+        let how = self.found.first()?.how;
+        if !matches!(how, Match::Exact | Match::Near) {
+            return None;
+        }
+        self.found.chunk_by(|a, b| a.how == b.how).next()
+    }
+
+    /// Those that are found by time, without the requests whose changes are known.
+    fn likely(
+        &self,
+        exact: &HashSet<&Identity>,
+        makes_one: impl Fn(&Candidate) -> bool,
+    ) -> Option<(Known, Vec<&Candidate>)> {
+        let mut left: Vec<_> = self.found.iter().filter(|of| !exact.contains(&of.identity)).collect();
+        if left.iter().any(|of| matches!(of.how, Match::Before | Match::Object)) {
+            left.retain(|of| of.how != Match::Kind);
+        }
+        let known = match left.as_slice() {
+            [] if self.more == 0 => return None,
+            [one] if self.more == 0 && makes_one(one) => match one.how {
+                Match::Exact | Match::Near | Match::Before | Match::Object => Known::TimeAndObject,
+                Match::Kind => Known::TimeAndKind,
+            },
+            _ => Known::Unsure,
+        };
+        Some((known, left))
     }
 }
 

@@ -32,10 +32,15 @@ pub(super) struct Change {
     group: String,
 }
 
-/// How a request may belong to a change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How a request may belong to a change, the nearest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Match {
+    /// The answer holds the revision.
     Exact,
+    /// The same, but the change was written shortly before or after the request.
+    Near,
+    /// The request names the revision before. It may have changed nothing.
+    Before,
     Object,
     Kind,
 }
@@ -49,6 +54,9 @@ pub struct Wanted {
     /// By resource and namespace.
     kinds: HashMap<(String, String), Vec<usize>>,
 }
+
+/// How far the clocks of the API servers may be apart where the log names the revision, in nanoseconds.
+const SLACK: i128 = 10_000_000_000;
 
 /// Resources that are served by more than one group.
 const SEVERAL: [&str; 7] =
@@ -73,9 +81,10 @@ impl Wanted {
         let (resource, namespace, name) = (event.object_ref.resource.as_ref(), event.namespace(), event.name());
         // a Namespace is in itself
         let namespace = if resource == "namespaces" { "" } else { namespace };
+        let (revision, before) = (event.revision(), event.before());
         let to = |of: &Change| {
             let is_group = of.group == event.object_ref.api_group || SEVERAL.contains(&resource);
-            is_group && of.may_be_by(event) && of.is_in(times)
+            is_group && of.may_be_by(event) && of.is_within(times, 0)
         };
         let all = |places: Option<&Vec<usize>>, how: Match| {
             let places = places.into_iter().flatten();
@@ -87,21 +96,26 @@ impl Wanted {
             return all(self.kinds.get(&(resource.to_owned(), namespace.to_owned())), Match::Kind);
         }
         let places = self.objects.get(&(resource.to_owned(), namespace.to_owned(), name.to_owned()));
-        let (revision, before) = (event.revision(), event.before());
-        let is_exact = |of: &Change| {
-            revision == Some(of.revision.main)
-                || revision.is_none()
-                    && before.is_some()
-                    && before == of.before
-                    && matches!(of.act, Act::Update | Act::Put)
-        };
-        let exact = places.into_iter().flatten().copied().find(|at| self.changes.get(*at).is_some_and(is_exact));
-        match exact {
-            Some(at) => vec![(at, Match::Exact)],
-            // the answer names another revision: of a change that is not wanted, or of none
-            None if revision.is_some() && event.verb != "delete" => Vec::new(),
-            None => all(places, Match::Object),
+        let here = || places.into_iter().flatten().filter_map(|at| Some((*at, self.changes.get(*at)?)));
+        // an earlier life of the cluster had the same revisions
+        let exact = here().find(|(_, of)| revision == Some(of.revision.main) && of.is_within(times, SLACK));
+        if let Some((at, of)) = exact {
+            return vec![(at, if of.is_within(times, 0) { Match::Exact } else { Match::Near })];
         }
+        // the answer names another revision: of a change that is not wanted, or of none
+        if revision.is_some() && event.verb != "delete" {
+            return Vec::new();
+        }
+        // what names the revision before made the change after it, or none
+        let next = here().find(|(_, of)| before.is_some() && of.updated() == before && to(of));
+        if let Some((at, _)) = next {
+            return vec![(at, Match::Before)];
+        }
+        let mut found = all(places, Match::Object);
+        if before.is_some() {
+            found.retain(|(at, _)| self.changes.get(*at).is_none_or(|of| of.updated().is_none()));
+        }
+        found
     }
 }
 
@@ -122,7 +136,16 @@ impl Change {
         }
     }
 
-    fn is_in(&self, (received, completed): (Moment, Moment)) -> bool {
-        self.gap.after.is_none_or(|after| after <= completed) && self.gap.before.is_none_or(|before| before >= received)
+    /// The revision that an update certainly followed.
+    fn updated(&self) -> Option<i64> {
+        self.before.filter(|_| self.act == Act::Update)
+    }
+
+    /// Whether it was written while a request was running, or at most `slack` nanoseconds before or after that.
+    fn is_within(&self, (received, completed): (Moment, Moment), slack: i128) -> bool {
+        let from = received.nanoseconds().saturating_sub(slack);
+        let to = completed.nanoseconds().saturating_add(slack);
+        self.gap.after.is_none_or(|after| after.nanoseconds() <= to)
+            && self.gap.before.is_none_or(|before| before.nanoseconds() >= from)
     }
 }

@@ -127,3 +127,100 @@ fn a_log_that_is_cut_or_garbled_is_read_as_far_as_it_can_be() {
     assert_eq!(timeline(&log).2, 1);
     assert_eq!(timeline(&dir.path().join("nothing")).2, 3);
 }
+
+const LATER: &str = "fixtures/kube-later.db";
+
+/// A request about an object of the namespace shop, which ran for 10 ms from a second of 2026-11-21 11:06 on.
+fn ask(verb: &str, user: &str, object: &str, second: &str, more: &Value) -> Value {
+    let (resource, name) = object.split_once('/').unwrap();
+    let mut event = json!({
+        "auditID": format!("{user} {second}"), "stage": "ResponseComplete", "requestURI": "/api/v1/x", "verb": verb,
+        "user": {"username": user}, "objectRef": {"resource": resource, "namespace": "shop", "name": name},
+        "responseStatus": {"code": 200}, "requestReceivedTimestamp": format!("2026-11-21T11:06:{second}00Z"),
+        "stageTimestamp": format!("2026-11-21T11:06:{second}10Z"),
+    });
+    if resource == "ingresses" {
+        event["objectRef"]["apiGroup"] = json!("networking.k8s.io");
+    }
+    for (pointer, value) in more.as_object().unwrap() {
+        let (parent, member) = pointer.rsplit_once('/').unwrap();
+        event.pointer_mut(parent).unwrap()[member] = value.clone();
+    }
+    event
+}
+
+/// Who requested the last of these changes: `alice or bob, unsure`.
+fn asked(what: &[&str], events: &[Value]) -> String {
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("audit.log");
+    fs::write(&log, events.iter().map(|event| format!("{event}\n")).collect::<String>()).unwrap();
+    let args = ["-n", "shop", "-o", "ndjson", "--audit-log", log.to_str().unwrap()];
+    let output = etcdsnap([&["timeline", LATER], what, &args].concat());
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let last: Value = serde_json::from_str(lines.lines().last().unwrap()).unwrap();
+    let Some(requests) = last["request"]["requests"].as_array() else { return "nobody".to_owned() };
+    let users: Vec<_> = requests.iter().map(|request| request["user"].as_str().unwrap()).collect();
+    format!("{}, {}", users.join(" or "), last["request"]["known"].as_str().unwrap())
+}
+
+#[test]
+fn the_revision_alone_accuses_nobody() {
+    let answered = |user: &str, second: &str, more: Value| {
+        let mut event = ask("patch", user, "services/web", second, &more);
+        event["responseObject"] = json!({"metadata": {"name": "web", "resourceVersion": "503"}});
+        event
+    };
+    let bob = || answered("bob", "46.5", json!({}));
+    // of an earlier life of the cluster
+    let mallory = answered(
+        "mallory",
+        "30.0",
+        json!({"/requestReceivedTimestamp": "2025-01-01T11:06:30.000Z", "/stageTimestamp": "2025-01-01T11:06:30.010Z"}),
+    );
+    assert_eq!(asked(&["svc/web"], &[mallory.clone(), bob()]), "bob, exact");
+    assert_eq!(asked(&["svc/web"], &[mallory]), "nobody");
+    // clocks that differ by a few seconds
+    let early = answered("eve", "41.0", json!({}));
+    assert_eq!(asked(&["svc/web"], std::slice::from_ref(&early)), "eve, exact");
+    assert_eq!(asked(&["svc/web"], &[early, bob()]), "bob, exact");
+    assert_eq!(asked(&["svc/web"], &[bob(), answered("eve", "50.0", json!({}))]), "bob or eve, unsure");
+}
+
+#[test]
+fn an_update_that_names_the_revision_before_may_have_changed_nothing() {
+    let update = |second: &str, before: &str| {
+        ask("update", "alice", "services/web", second, &json!({"/objectRef/resourceVersion": before}))
+    };
+    let bob = || ask("patch", "bob", "services/web", "46.5", &json!({}));
+    for (events, want) in [
+        (vec![update("30.0", "263"), bob()], "bob, by time and object"),
+        (vec![update("46.1", "263"), bob()], "alice or bob, unsure"),
+        (vec![update("46.1", "262"), bob()], "bob, by time and object"),
+        (vec![update("46.1", "263")], "alice, by time and object"),
+    ] {
+        assert_eq!(asked(&["svc/web"], &events), want);
+    }
+}
+
+#[test]
+fn the_clients_id_hides_no_request() {
+    let request = |verb: &str, user: &str, id: &str, second: &str| {
+        ask(verb, user, "ingresses/web", second, &json!({"/auditID": id}))
+    };
+    for id in ["X", ""] {
+        let both = [request("delete", "alice", id, "46.4"), request("delete", "mallory", id, "46.5")];
+        assert_eq!(asked(&["ingress/web"], &both), "alice or mallory, unsure");
+        let answer = json!({"metadata": {"name": "web", "resourceVersion": "503"}});
+        let patch =
+            ask("patch", "mallory", "services/web", "46.4", &json!({"/auditID": id, "/responseObject": answer}));
+        let events = [patch, request("delete", "mallory", id, "46.5"), request("patch", "alice", "Y", "46.6")];
+        let what = ["services,ingresses", "--verb", "delete"];
+        assert_eq!(asked(&what, &events), "mallory or alice, unsure");
+    }
+    let twice = [request("delete", "alice", "X", "46.4"), request("delete", "alice", "X", "46.4")];
+    assert_eq!(asked(&["ingress/web"], &twice), "alice, by time and object");
+    // candidates that are not kept may be the user's, too
+    let mut many: Vec<_> = (0..9).map(|n| request("delete", "eve", &n.to_string(), "46.4")).collect();
+    many.push(request("delete", "mallory", "X", "46.5"));
+    assert_eq!(asked(&["ingress/web", "--user", "mallory"], &many), "eve or eve or eve or eve, unsure");
+}

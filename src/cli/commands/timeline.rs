@@ -33,8 +33,8 @@ use crate::{
 /// and it does not name a person. `-`: not certain which program. etcd stores no program or user with a delete.
 ///
 /// With --audit-log, USER is the user who requested the change, and FROM the address that the request came from. KNOWN
-/// shows how certain this is. `exact`: the log holds the revision. `by time and object`: it was found by the time and
-/// the object. `unsure`: it may be one of several requests.
+/// shows how certain this is. `exact`: the log holds the revision. `by time and object`: only this request about the
+/// object was running at that time. `unsure`: it may be one of several requests, or none of them.
 ///
 /// Left out by default, but counted: renewals of Leases, data that API servers write for themselves, and writes that
 /// changed only managedFields, resourceVersion or generation.
@@ -94,7 +94,7 @@ pub(crate) struct Timeline {
     output: Output,
     #[command(flatten)]
     audit: AuditArgs,
-    /// Only changes that this user requested, by the audit log; may be given more than once
+    /// Only changes that this user requested, or may have requested, by the audit log; may be given more than once
     #[arg(long, value_name = "NAME", value_delimiter = ',', requires = "audit_log")]
     user: Vec<String>,
     #[command(flatten)]
@@ -223,7 +223,8 @@ impl Timeline {
                 detail.request = requests.of(change.record.revision).cloned();
                 let asked = |user: &String| {
                     let of = detail.request.iter().flat_map(|answer| &answer.requests);
-                    of.into_iter().any(|of| of.user == *user || of.impersonated.as_ref() == Some(user))
+                    let is_more = detail.request.as_ref().is_some_and(|answer| answer.more > 0);
+                    is_more || of.into_iter().any(|of| of.user == *user || of.impersonated.as_ref() == Some(user))
                 };
                 if !self.user.is_empty() && !self.user.iter().any(asked) {
                     continue;
