@@ -117,8 +117,49 @@ struct Metadata<'l> {
     resource_version: Cow<'l, str>,
 }
 
+/// Whether a request changed nothing, as a dry run does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum DryRun {
+    No,
+    Perhaps,
+    Yes,
+}
+
+/// The request's body, which a log of the level `Request` or more holds.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Body<'l> {
+    #[serde(borrow, default)]
+    request_object: Option<Options<'l>>,
+}
+
+/// The options of a deletion, or an eviction.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Options<'l> {
+    #[serde(borrow, default)]
+    dry_run: Option<Vec<Cow<'l, str>>>,
+    #[serde(borrow, default)]
+    delete_options: Option<DeleteOptions<'l>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct DeleteOptions<'l> {
+    #[serde(borrow, default)]
+    dry_run: Option<Vec<Cow<'l, str>>>,
+}
+
+impl Options<'_> {
+    fn is_dry(&self) -> bool {
+        let of_eviction = self.delete_options.as_ref().and_then(|options| options.dry_run.as_ref());
+        let mut lists = self.dry_run.iter().chain(of_eviction);
+        lists.any(|list| !list.is_empty())
+    }
+}
+
 impl Event<'_> {
-    /// Whether it is the end of a request that changed something.
+    /// Whether it is the end of a request that changed something, if it was no dry run.
     pub(super) fn is_write(&self) -> bool {
         let writes = matches!(self.verb.as_ref(), "create" | "update" | "patch" | "delete" | "deletecollection");
         // these make nothing that is stored
@@ -126,14 +167,34 @@ impl Event<'_> {
             self.object_ref.subresource.as_ref(),
             "exec" | "attach" | "portforward" | "proxy" | "token" | "log"
         );
-        let query = self.request_uri.split_once('?').map_or("", |(_, query)| query);
-        let is_dry = query.split('&').any(|part| part.starts_with("dryRun="));
         writes
             && !talks
-            && !is_dry
             && self.stage == "ResponseComplete"
             && (200..300).contains(&self.response_status.code)
             && !self.object_ref.resource.is_empty()
+    }
+
+    /// Whether it was a dry run; `line` is the whole event.
+    pub(super) fn dry_run(&self, line: &[u8]) -> DryRun {
+        let query = self.request_uri.split_once('?').map_or("", |(_, query)| query);
+        // the API server takes no other value, and leaves out a parameter with a semicolon
+        let asked = query.split('&').any(|part| part == "dryRun=All");
+        let is_eviction = self.object_ref.subresource == "eviction";
+        if !is_eviction && !self.is_deletion() {
+            return if asked { DryRun::Yes } else { DryRun::No };
+        }
+        match serde_json::from_slice::<Body<'_>>(line) {
+            Ok(Body { request_object: Some(options) }) if options.is_dry() => DryRun::Yes,
+            _ if asked && is_eviction => DryRun::Yes,
+            Ok(Body { request_object: Some(_) }) => DryRun::No,
+            // where a deletion has a body, the query is not read
+            Ok(Body { request_object: None }) if !asked => DryRun::No,
+            _ => DryRun::Perhaps,
+        }
+    }
+
+    fn is_deletion(&self) -> bool {
+        matches!(self.verb.as_ref(), "delete" | "deletecollection")
     }
 
     /// Whether the answer was that an object was created (201).

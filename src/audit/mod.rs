@@ -11,7 +11,7 @@
 //! - *exact*: the answer of one request, at the time of the change, holds its revision (RequestResponse);
 //! - *by time and object*: one request about the object, of the right verb, was running when the change was written;
 //! - *by time and kind*: a request about a collection, or for a name that the server makes, was;
-//! - *unsure*: several were, or one that may have made several changes.
+//! - *unsure*: several were, or one that may have made another change, or that may have been a dry run.
 //!
 //! Mirrors `apis/audit/v1` of `k8s.io/apiserver`.
 

@@ -10,7 +10,7 @@ use flate2::bufread::MultiGzDecoder;
 use memchr::memrchr;
 
 use super::{
-    event::{Event, Request},
+    event::{DryRun, Event, Request},
     requests::{Collected, Requests},
     wanted::{Match, Wanted},
 };
@@ -149,8 +149,13 @@ fn parse(window: &Window, wanted: &Wanted) -> (Vec<(Vec<(usize, Match)>, Request
         let times = event.times();
         coverage.join(&Coverage { events: 1, times, ..Coverage::default() });
         if event.is_write() {
-            let matches = wanted.matches(&event);
+            let mut matches = wanted.matches(&event);
             if !matches.is_empty() {
+                match event.dry_run(line) {
+                    DryRun::No => {}
+                    DryRun::Perhaps => matches.iter_mut().for_each(|(_, how)| *how = how.if_not_dry()),
+                    DryRun::Yes => continue,
+                }
                 found.extend(event.request().map(|request| (matches, request)));
             }
         }

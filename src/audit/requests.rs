@@ -198,6 +198,7 @@ impl Candidates {
             [one] if self.more == 0 && makes_one(one) => match one.how {
                 Match::Exact | Match::Near | Match::Before | Match::Object => Known::TimeAndObject,
                 Match::Kind => Known::TimeAndKind,
+                Match::Dry => Known::Unsure,
             },
             _ => Known::Unsure,
         };

@@ -42,7 +42,19 @@ pub(super) enum Match {
     /// The request names the revision before. It may have changed nothing.
     Before,
     Object,
+    /// It may have been a dry run.
+    Dry,
     Kind,
+}
+
+impl Match {
+    /// The match of a request that may have been a dry run.
+    pub(super) fn if_not_dry(self) -> Self {
+        match self {
+            Self::Exact | Self::Near => self,
+            Self::Before | Self::Object | Self::Dry | Self::Kind => Self::Dry,
+        }
+    }
 }
 
 /// The changes whose requests are looked for.

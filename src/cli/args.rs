@@ -320,8 +320,9 @@ pub(crate) struct AuditArgs {
     /// Name the request that made each change, from the API server's audit log (JSON lines, also in gzip)
     ///
     /// `exact`: the answer in the audit log names the revision (level RequestResponse), and the times agree. `by time
-    /// and object`: only this request about the object was running when the change was written. `unsure`: it may be one of
-    /// several requests, or none of them.
+    /// and object`: only this request about the object was running when the change was written. At the level Metadata,
+    /// the log does not show whether a delete was a dry run. `unsure`: it may be one of several requests, or none of
+    /// them.
     #[arg(id = "audit_log", long = "audit-log", value_name = "FILE", num_args = 1..)]
     pub(crate) files: Vec<PathBuf>,
 }

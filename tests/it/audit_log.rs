@@ -224,3 +224,28 @@ fn the_clients_id_hides_no_request() {
     many.push(request("delete", "mallory", "X", "46.5"));
     assert_eq!(asked(&["ingress/web", "--user", "mallory"], &many), "eve or eve or eve or eve, unsure");
 }
+
+#[test]
+fn a_dry_run_deletes_nothing() {
+    let uri = "/requestURI";
+    let dry = json!({"kind": "DeleteOptions", "dryRun": ["All"]});
+    let wet = json!({"kind": "DeleteOptions", "dryRun": null});
+    let eviction = json!({"kind": "Eviction", "deleteOptions": {"dryRun": ["All"]}});
+    let time = "mallory, by time and object";
+    for (more, want) in [
+        (json!({"/requestObject": dry}), "nobody"),
+        (json!({"/requestObject": wet}), time),
+        (json!({"/requestObject": wet, uri: "/x?dryRun=All"}), time),
+        (json!({uri: "/x?dryRun=All"}), "mallory, unsure"),
+        (json!({uri: "/x?dryRun=All;"}), time),
+        (json!({"/verb": "patch", uri: "/x?force=true&dryRun=All"}), "nobody"),
+        (json!({"/verb": "patch", "/requestObject": [{"op": "add"}]}), time),
+        (json!({"/verb": "create", "/objectRef/subresource": "eviction", "/requestObject": eviction}), "nobody"),
+    ] {
+        assert_eq!(
+            asked(&["ingress/web"], &[ask("delete", "mallory", "ingresses/web", "46.5", &more)]),
+            want,
+            "{more}"
+        );
+    }
+}
