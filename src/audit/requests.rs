@@ -122,7 +122,8 @@ impl Collected {
             // a collection has many objects
             candidate.request.is_of_collection() || candidate.places.iter().filter(open).take(2).count() < 2
         };
-        let answers = self.changes.iter().zip(&wanted.changes).filter_map(|(candidates, change)| {
+        let asked = self.changes.iter().zip(&wanted.changes).filter(|(_, change)| change.is_asked);
+        let answers = asked.filter_map(|(candidates, change)| {
             let (known, chosen, more) = match candidates.exact() {
                 Some([one]) => (Known::Exact, vec![one], 0),
                 // one may have changed nothing, or be of an earlier life of the cluster
@@ -132,7 +133,7 @@ impl Collected {
                     (Known::Unsure, named.iter().collect(), more)
                 }
                 None => {
-                    let (known, chosen) = candidates.likely(&exact, makes_one)?;
+                    let (known, chosen) = candidates.likely(&exact, makes_one, wanted.is_part)?;
                     (known, chosen, candidates.more)
                 }
             };
@@ -188,6 +189,7 @@ impl Candidates {
         &self,
         exact: &HashSet<&Identity>,
         makes_one: impl Fn(&Candidate) -> bool,
+        is_part: bool,
     ) -> Option<(Known, Vec<&Candidate>)> {
         let mut left: Vec<_> = self.found.iter().filter(|of| !exact.contains(&of.identity)).collect();
         if left.iter().any(|of| matches!(of.how, Match::Before | Match::Object)) {
@@ -197,8 +199,8 @@ impl Candidates {
             [] if self.more == 0 => return None,
             [one] if self.more == 0 && makes_one(one) => match one.how {
                 Match::Exact | Match::Near | Match::Before | Match::Object => Known::TimeAndObject,
-                Match::Kind => Known::TimeAndKind,
-                Match::Dry => Known::Unsure,
+                Match::Kind if one.request.is_of_collection() || !is_part => Known::TimeAndKind,
+                Match::Kind | Match::Dry => Known::Unsure,
             },
             _ => Known::Unsure,
         };

@@ -25,6 +25,7 @@ pub enum Act {
 #[derive(Debug, Clone)]
 pub(super) struct Change {
     pub(super) revision: Revision,
+    pub(super) is_asked: bool,
     act: Act,
     /// The revision of the object before.
     before: Option<i64>,
@@ -61,6 +62,8 @@ impl Match {
 #[derive(Debug, Default)]
 pub struct Wanted {
     pub(super) changes: Vec<Change>,
+    /// Whether of a kind only some objects are looked for.
+    pub(super) is_part: bool,
     /// By resource, namespace and name.
     objects: HashMap<(String, String, String), Vec<usize>>,
     /// By resource and namespace.
@@ -75,13 +78,21 @@ const SEVERAL: [&str; 7] =
     ["events", "ingresses", "networkpolicies", "deployments", "daemonsets", "replicasets", "podsecuritypolicies"];
 
 impl Wanted {
+    /// No changes. `is_part` says that of a kind in a namespace not all objects' changes will be added: so it is not
+    /// known which of them a request made that names no object.
+    #[must_use]
+    pub fn new(is_part: bool) -> Self {
+        Self { is_part, ..Self::default() }
+    }
+
     /// Adds the change of `key` at `revision`, which was written in `gap`; `before` is the revision of its value before.
-    /// Keys that are no objects' are left out.
-    pub fn add(&mut self, key: &[u8], revision: Revision, act: Act, before: Option<i64>, gap: Gap) {
+    /// A change that is not asked for gets no answer, but a request may have made it instead of another. Keys that are
+    /// no objects' are left out.
+    pub fn add(&mut self, key: &[u8], revision: Revision, act: Act, before: Option<i64>, gap: Gap, is_asked: bool) {
         let Key::Object(object) = Key::new(key) else { return };
         let at = self.changes.len();
         let group = object.group.as_deref().unwrap_or_default().to_owned();
-        self.changes.push(Change { revision, act, before, gap, group });
+        self.changes.push(Change { revision, is_asked, act, before, gap, group });
         let (resource, namespace) = (object.resource.to_string(), object.namespace.unwrap_or_default().to_owned());
         self.objects.entry((resource.clone(), namespace.clone(), object.name.to_owned())).or_default().push(at);
         self.kinds.entry((resource, namespace)).or_default().push(at);

@@ -148,8 +148,8 @@ impl Occurrence<'_, '_> {
 }
 
 impl Change<'_> {
-    /// Adds it to those whose requests are looked for; it was written in `gap`.
-    pub fn want(&self, gap: Gap, wanted: &mut Wanted) {
+    /// Adds it to those whose requests are looked for; it was written in `gap`. See [`Wanted::add`] for `is_asked`.
+    pub fn want(&self, gap: Gap, is_asked: bool, wanted: &mut Wanted) {
         let act = match self.verb() {
             Verb::Create => Act::Create,
             Verb::Update => Act::Update,
@@ -157,18 +157,18 @@ impl Change<'_> {
             Verb::Put => Act::Put,
         };
         let before = self.old.filter(|_| self.missing == 0).map(|old| old.mod_revision);
-        wanted.add(self.key(), self.record.revision, act, before, gap);
+        wanted.add(self.key(), self.record.revision, act, before, gap, is_asked);
     }
 }
 
 /// The changes of the keys that were `found`, to look for their requests.
 #[must_use]
 pub fn wanted(joined: &Joined<'_, '_>, found: &Records<'_>) -> Wanted {
-    let mut wanted = Wanted::default();
+    let mut wanted = Wanted::new(true);
     for records in found.values() {
         let mut chain = Chain::default();
         for stored in records {
-            chain.link(stored.record).want(joined.gap(stored.record.revision.main), &mut wanted);
+            chain.link(stored.record).want(joined.gap(stored.record.revision.main), true, &mut wanted);
         }
     }
     wanted

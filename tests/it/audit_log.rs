@@ -249,3 +249,20 @@ fn a_dry_run_deletes_nothing() {
         );
     }
 }
+
+#[test]
+fn what_is_left_out_makes_nothing_more_certain() {
+    let patch = [ask("patch", "alice", "pods/db-1", "20.5", &json!({}))];
+    for more in [&["--since", "467", "--until", "467"][..], &["--verb", "delete"]] {
+        assert_eq!(asked(&[&["pod/db-1"], more].concat(), &patch), "alice, unsure");
+    }
+    // five others hide the patch from the update, but it may have made it nevertheless
+    let bind =
+        |n: i32| ask("create", "eve", "pods/db-1", &format!("20.{n}"), &json!({"/objectRef/subresource": "binding"}));
+    let many: Vec<_> = (0..5).map(bind).chain(patch.clone()).collect();
+    assert_eq!(asked(&["pod/db-1", "--verb", "delete"], &many), "alice, unsure");
+    // a name that the server made may be that of another secret
+    let create = [ask("create", "alice", "secrets/", "26.0", &json!({"/responseStatus/code": 201}))];
+    assert_eq!(asked(&["secrets", "--until", "478"], &create), "alice, by time and kind");
+    assert_eq!(asked(&["secret/later-cbc"], &create), "alice, unsure");
+}

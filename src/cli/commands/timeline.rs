@@ -167,7 +167,7 @@ impl Timeline {
         let (requests, doubt) = match self.audit.files.as_slice() {
             [] => (Requests::default(), Exit::Good),
             files => {
-                let mut wanted = Wanted::default();
+                let mut wanted = Wanted::new(query.names_objects());
                 let mut again = Findings::default();
                 // The cluster's findings are the same, and nothing fails.
                 let _: Result<(), ()> = changes(
@@ -175,9 +175,10 @@ impl Timeline {
                     &mut again,
                     |key| selection.matches(key),
                     |wave| {
-                        let in_period = |change: &&Change<'_>| period.may_hold(change.record.revision.main, clock);
-                        for change in wave.iter().filter(in_period) {
-                            change.want(clock.gap(change.record.revision.main), &mut wanted);
+                        // a request that may have made a change of the period may have made one outside it instead
+                        for change in &wave {
+                            let revision = change.record.revision.main;
+                            change.want(clock.gap(revision), period.may_hold(revision, clock), &mut wanted);
                         }
                         Ok(())
                     },
