@@ -175,3 +175,14 @@ impl<'a> Danger<'a> {
         (!objects.is_empty()).then(|| Self { code, meaning: code.meaning(), remedy: code.remedy(), objects })
     }
 }
+
+/// A rule that could not be applied.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct NotJudged {
+    /// The rule.
+    pub code: Rule,
+    /// The kind that NOW has no object of, or what else is missing.
+    pub missing: &'static str,
+    /// Whether objects of the kind are there, but encrypted, and no key opens them.
+    pub encrypted: bool,
+}

@@ -18,7 +18,7 @@ use std::{cmp::Ordering, collections::BTreeMap};
 use serde::Serialize;
 
 pub use self::{
-    danger::{Danger, Rule, Subject},
+    danger::{Danger, NotJudged, Rule, Subject},
     inventory::{Id, Inventory},
     list::{lists, read},
 };
@@ -49,17 +49,6 @@ pub struct Impact<'i> {
     pub sealed: u64,
     /// Number of objects that the rules look at and that could not be read for another reason.
     pub unread: u64,
-}
-
-/// A rule that could not be applied.
-#[derive(Debug, Clone, Copy, Serialize)]
-pub struct NotJudged {
-    /// The rule.
-    pub code: Rule,
-    /// The kind that NOW has no object of, or what else is missing.
-    pub missing: &'static str,
-    /// Whether objects of the kind are there, but encrypted, and no key opens them.
-    pub encrypted: bool,
 }
 
 /// What happens to the objects of a kind.

@@ -8,8 +8,7 @@ mod sides;
 mod volumes;
 
 use super::{
-    NotJudged,
-    danger::{Danger, Rule, Subject},
+    danger::{Danger, NotJudged, Rule, Subject},
     inventory::Inventory,
     kinds::{
         ACCOUNT, API_SERVICE, ATTACHMENT, CONFIG_MAP, DEFINITION, LEASE, MUTATING, NODE, POD, SECRET, SERVICE,

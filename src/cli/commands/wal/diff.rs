@@ -9,7 +9,7 @@ use etcdsnap::{
     wal::{Log, LogDiff, Segment, Span},
 };
 
-use super::{close, say_finding};
+use super::findings::{close, say_finding};
 use crate::{
     args::Format,
     failure::{Exit, Failure},

@@ -2,6 +2,7 @@
 
 mod diff;
 mod filter;
+mod findings;
 mod head;
 mod line;
 
@@ -13,11 +14,14 @@ use etcdsnap::{
     error::Severity,
     etcd::{LogFilter, LogItem, LogRecords},
     k8s::{Clock, Describer, Description, Resources},
-    source::{RaftFiles, RaftKind},
+    source::RaftKind,
     wal::{Log, Segment, Summary},
 };
 
-use self::filter::Filter;
+use self::{
+    filter::Filter,
+    findings::{close, say_finding},
+};
 use crate::{
     args::{Format, LogDir, Masking},
     failure::{Exit, Failure},
@@ -140,27 +144,6 @@ impl Wal {
         printer.end(session, &findings)?;
         close(session, &files, &findings)
     }
-}
-
-fn close(session: &mut Session, files: &RaftFiles, findings: &Findings) -> Result<Exit, Failure> {
-    session.intact(files)?;
-    let all = findings.counts().fold(0, |all: u64, (.., n)| all.saturating_add(n));
-    let more = all.saturating_sub(findings.list().len() as u64);
-    if more > 0 {
-        say!("{}: {more} more findings", printable(files.name().to_owned()));
-    }
-    if !findings.damaged() {
-        return Ok(Exit::Good);
-    }
-    say!("{}: damaged; the output holds what could be read", printable(files.name().to_owned()));
-    Ok(Exit::Content)
-}
-
-/// Prints a finding about the log that is called `name`.
-fn say_finding(finding: &Finding, name: &str) {
-    let file = printable(finding.file.as_deref().unwrap_or(name).to_owned());
-    say!("{}: {file}: {}", finding.severity, finding.bare());
-    finding.hint.iter().for_each(|hint| say!("    hint: {hint}"));
 }
 
 /// Prints records as they come, and findings between them.
