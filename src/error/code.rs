@@ -139,7 +139,7 @@ codes! {
     LogGap = "log-gap",
     /// Entries of the log are left out of the restored data.
     LogNotApplied = "log-not-applied",
-    /// The log may be of another member, or of an earlier life of this one: the last entry in the db has another term in the log; as an error: the db was restored, and the log knows of no restore.
+    /// The log may be of another member, or of an earlier life of this one: the last entry in the db has another term in the log, or its last entries write other changes than the db holds; as an error: the log is of a member that is not in the backup, or the db was restored, and the log knows of no restore.
     LogOfAnother = "log-of-another",
     /// Entries of the log are past the last commit on disk; etcd may have acknowledged these writes to clients.
     LogPastCommit = "log-past-commit",

@@ -1,13 +1,14 @@
 //! A backup as etcd would start on it: the db, and the entries of its log that the db does not hold.
 
 use super::{
-    Load, Snapshot,
+    Load, Replayed, Snapshot,
+    log_of_another::{earlier_life, log_of_stranger},
     replay::{read_log, replay},
     stored::missing_buckets,
 };
 use crate::{
     Code, Error, Finding, Findings, Result,
-    error::Call,
+    error::{Call, Severity},
     source::{BackupKind, Part, Source},
     wal::Log,
 };
@@ -40,6 +41,7 @@ impl<'a> Snapshot<'a> {
         if !source.wal().is_empty() {
             let mut findings = Findings::default();
             let log = read_log(source, &mut findings);
+            let mut stranger = None;
             if load.wal {
                 if source.kind() == BackupKind::DataDir
                     && let Some(received) = snapshot.received(source, &log, &mut findings)
@@ -47,12 +49,25 @@ impl<'a> Snapshot<'a> {
                     snapshot = open(received)?;
                     snapshot.received = Some(received);
                 }
+                stranger = log_of_stranger(&snapshot, source, &log);
                 snapshot.findings.append(findings);
                 if source.log_name().is_some() {
                     snapshot.check_log_match(source, &log)?;
                 }
             }
-            snapshot.log = Some(replay(&mut snapshot, source, &log, load)?);
+            snapshot.log = Some(match stranger {
+                Some(stranger) if stranger.severity == Severity::Error => {
+                    let finding = earlier_life(&snapshot, source, &log).unwrap_or(stranger);
+                    snapshot.without_log(source, finding, load)?
+                }
+                doubt => {
+                    let replayed = replay(&mut snapshot, source, &log, load)?;
+                    if snapshot.findings.list().iter().all(|finding| finding.code != Code::LogOfAnother) {
+                        snapshot.findings.push_all(doubt);
+                    }
+                    replayed
+                }
+            });
             read = Some(log);
         } else if load.to_index.is_some() {
             let what = format!("{}: there is no log to read up to an entry", source.name());
@@ -73,6 +88,17 @@ impl<'a> Snapshot<'a> {
             }
         }
         Ok((snapshot, read))
+    }
+
+    /// The result of a replay that applies nothing, because of `finding`.
+    fn without_log(&mut self, source: &Source, finding: Finding, load: &Load) -> Result<Replayed> {
+        // An entry that is asked for by its index would be one of that log.
+        if load.to_index.is_some() {
+            return Err(source.damaged(finding));
+        }
+        self.findings.push(finding);
+        let from = self.state.meta.consistent_index.unwrap_or(0);
+        Ok(Replayed { from, index: from, ..Replayed::default() })
     }
 
     /// The db that replaces this one when etcd starts: where a snapshot from the leader is ahead of it, the one that

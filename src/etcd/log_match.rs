@@ -2,7 +2,7 @@
 //! may have the same ids, and a member that a later leader overruled has the ids of the cluster: so the entries that
 //! both should hold are compared, too.
 
-use super::{Snapshot, boot::known_term, log_overlap::Overlap};
+use super::{Snapshot, boot::known_term, log_overlap::Overlap, retrace};
 use crate::{
     Error, Result,
     bytes::{counted_are, excerpt},
@@ -13,7 +13,7 @@ use crate::{
 
 /// The number of puts without a trace in the db that prove a difference: fewer may have been refused, or deleted and
 /// compacted since.
-const ENOUGH: usize = 8;
+pub(super) const ENOUGH: usize = 8;
 
 const OTHER: &str = "the log belongs to another cluster, to this cluster before a restore, or to a member whose entries a later leader replaced: use the log of another member, or the backup without a log";
 
@@ -49,7 +49,9 @@ impl<'a> Snapshot<'a> {
         }
         let (before, after) = entries.split_at(entries.partition_point(|entry| entry.index <= index));
         self.check_terms(log, index, before, after).or_else(|what| no(what, OTHER))?;
-        self.check_members(log, before).or_else(|what| no(what, OTHER))?;
+        // Entries before a gap were replaced by a snapshot from the leader; they need not have been committed.
+        let before = retrace::before(entries, index);
+        self.check_members(log, index, before).or_else(|what| no(what, OTHER))?;
         let head = self.head().map_err(|finding| source.damaged(finding))?;
         let overlap = Overlap::of(self, before, head);
         if let Some((entry, key, revision)) = overlap.differs {
@@ -94,26 +96,25 @@ impl<'a> Snapshot<'a> {
     }
 
     /// Checks the members: the backup has to know the member of the log, and those that were added before.
-    fn check_members(&self, log: &Log<'_>, before: &[Entry<'_>]) -> Result<(), String> {
+    fn check_members(&self, log: &Log<'_>, index: u64, before: &[Entry<'_>]) -> Result<(), String> {
         let state = &self.state;
         if state.members.is_empty() {
             return Ok(());
         }
-        let added = |entry: &Entry<'_>| match entry.kind {
-            EntryKind::ConfChange => {
-                let change = entry.conf_change().ok()?;
-                let adds = matches!(change.kind, ConfChangeKind::AddNode | ConfChangeKind::AddLearner);
-                adds.then_some(change.node_id)
-            }
-            _ => None,
-        };
         let known = |id: Id| state.member(id).is_some() || state.removed.contains(&id);
         let own = log.metadata().map(|metadata| metadata.node_id);
-        let later = |id| log.entries().iter().skip(before.len()).any(|entry| added(entry) == Some(id));
+        let later = |id| log.entries().iter().any(|entry| entry.index > index && added(entry) == Some(id));
         let stranger = own.filter(|id| !known(*id) && !later(*id));
         match stranger.or_else(|| before.iter().filter_map(added).find(|id| !known(*id))) {
             Some(id) => Err(format!("the log names member {id:x}, which is not in the backup")),
             None => Ok(()),
         }
     }
+}
+
+/// The member that `entry` adds, if etcd did not refuse the addition.
+pub(super) fn added(entry: &Entry<'_>) -> Option<Id> {
+    let change = entry.conf_change().ok().filter(|_| entry.kind == EntryKind::ConfChange)?;
+    let adds = matches!(change.kind, ConfChangeKind::AddNode | ConfChangeKind::AddLearner);
+    adds.then_some(change.node_id)
 }

@@ -1,22 +1,76 @@
 //! Checks whether the log beside a db is of another member, or of the same member before a restore.
 
-use super::{Request, Snapshot, State, boot::known_term, request::Op};
+use super::{
+    Request, Snapshot, State,
+    boot::known_term,
+    log_match::{ENOUGH, added},
+    log_overlap::Overlap,
+    request::Op,
+    retrace::before,
+};
 use crate::{
     Code, Finding,
-    snap::Snap,
+    bytes::excerpt,
+    document::Id,
+    snap::{Snap, V2Store},
     source::Source,
     wal::{Entry, EntryKind, Log},
 };
 
+/// The number of the db's last entries whose changes are compared.
+const COMPARED: usize = 1024;
+
+const HINT: &str = "db and log are of different members, or one is from before a restore; --no-wal leaves out the log";
+
 /// Contradiction between `log` and the db of `snapshot` that shows that the two do not belong together.
-pub(super) fn log_of_another(snapshot: &Snapshot<'_>, source: &Source, log: &Log<'_>) -> Option<Finding> {
-    earlier_life(snapshot, source, log).or_else(|| other_term(log, &snapshot.state))
+pub(super) fn log_of_another<'a>(snapshot: &Snapshot<'a>, source: &Source, log: &Log<'a>) -> Option<Finding> {
+    let earlier = earlier_life(snapshot, source, log).or_else(|| other_term(log, &snapshot.state));
+    earlier.or_else(|| other_changes(snapshot, log))
+}
+
+/// Finding that neither the db of `snapshot` nor a `.snap` file lists the member that wrote `log`. It is an error where
+/// nothing speaks for the log: etcd, too, cannot start on the two.
+///
+/// A member that joins a cluster gets the entries before its own addition first: those add members that the db lists.
+pub(crate) fn log_of_stranger(snapshot: &Snapshot<'_>, source: &Source, log: &Log<'_>) -> Option<Finding> {
+    let state = &snapshot.state;
+    let index = state.meta.consistent_index.filter(|index| *index > 0)?;
+    let own = log.metadata()?.node_id;
+    let listed = |id: Id| state.member(id).is_some() || state.removed.contains(&id);
+    if state.members.is_empty() || listed(own) {
+        return None;
+    }
+    // `etcdctl snapshot restore` of 3.4 writes the new members into the `.snap` file only.
+    let snaps = source.snaps().iter().filter_map(|part| Snap::decode(part.bytes()).ok());
+    let stores: Vec<_> = snaps.filter_map(|snap| V2Store::decode(&snap.store).ok()).collect();
+    let known = |id: Id| {
+        let stored = |store: &V2Store| store.removed.contains(&id) || store.members.iter().any(|of| of.id == id);
+        listed(id) || stores.iter().any(stored)
+    };
+    let earlier: Vec<Id> = before(log.entries(), index).iter().filter_map(added).collect();
+    let joins = || log.entries().iter().any(|entry| entry.index > index && added(entry) == Some(own));
+    let is_of_cluster = earlier.iter().any(|id| known(*id));
+    if known(own) || (is_of_cluster && !earlier.contains(&own)) || (earlier.is_empty() && joins()) {
+        return None;
+    }
+    let what = format!("the log is of member {own:x}, which is not in the backup");
+    // Of a damaged db a member may be lost.
+    let finding = if is_of_cluster || snapshot.findings.damaged() {
+        Finding::warning(Code::LogOfAnother, what).hint(HINT)
+    } else {
+        Finding::error(Code::LogOfAnother, format!("{what}: its entries are not applied"))
+            .hint("find the log of this member (etcd's --wal-dir), or leave out the log with --no-wal")
+    };
+    Some(match log.entries().first() {
+        Some(first) => finding.file(log.file(first.segment)),
+        None => finding,
+    })
 }
 
 /// Finding that the db is a restored one, and that the log, which begins with entry 1, has no record of a restore. A
 /// restore writes the `.snap` file and the log's record of it together, after the log's first entries, which add the
 /// members; without a restore, each entry makes one revision at most.
-fn earlier_life(snapshot: &Snapshot<'_>, source: &Source, log: &Log<'_>) -> Option<Finding> {
+pub(super) fn earlier_life(snapshot: &Snapshot<'_>, source: &Source, log: &Log<'_>) -> Option<Finding> {
     let first = log.entries().first().filter(|entry| entry.index == 1)?;
     let adds = |entry: &&Entry<'_>| entry.kind == EntryKind::ConfChange;
     let added = log.entries().iter().take_while(adds).count() as u64;
@@ -60,8 +114,29 @@ fn other_term(log: &Log<'_>, state: &State) -> Option<Finding> {
     let what =
         format!("entry {index}, the last in the db, has term {} in the log, but term {term} in the db", entry.term);
     let finding = Finding::warning(Code::LogOfAnother, what).file(log.file(entry.segment)).at(entry.offset);
-    Some(
-        finding
-            .hint("db and log are of different members, or one is from before a restore; --no-wal leaves out the log"),
-    )
+    Some(finding.hint(HINT))
+}
+
+/// Finding that the last entries that the db holds write something else than it holds. It is only a doubt: a db that was
+/// edited shows the same.
+fn other_changes<'a>(snapshot: &Snapshot<'a>, log: &Log<'a>) -> Option<Finding> {
+    let index = snapshot.state.meta.consistent_index?;
+    if snapshot.findings.damaged() {
+        return None;
+    }
+    let entries = before(log.entries(), index);
+    let entries = entries.get(entries.len().saturating_sub(COMPARED)..)?;
+    let (last, head) = (entries.last()?, snapshot.head().ok()?);
+    let overlap = Overlap::of(snapshot, entries, head);
+    let what = if let Some((entry, key, revision)) = &overlap.differs {
+        let key = excerpt(key);
+        format!(
+            "entry {entry} of the log puts {key}, but revision {revision}, which should be this change, is another one"
+        )
+    } else if overlap.found == 0 && overlap.puts >= ENOUGH && head > snapshot.keyspace.compacted() {
+        format!("none of the {} values that the log's entries up to {index} put is in the db", overlap.puts)
+    } else {
+        return None;
+    };
+    Some(Finding::warning(Code::LogOfAnother, what).file(log.file(last.segment)).hint(HINT))
 }

@@ -74,7 +74,12 @@ impl Overlap {
         let refusable = state.auth.enabled
             || !state.alarms.is_empty()
             || requests.iter().any(|(_, op)| {
-                matches!(op, Op::Auth(AuthOp::Enable) | Op::Alarm { action: AlarmAction::Activate, .. })
+                // One that ends here was active before.
+                matches!(
+                    op,
+                    Op::Auth(AuthOp::Enable | AuthOp::Disable)
+                        | Op::Alarm { action: AlarmAction::Activate | AlarmAction::Deactivate, .. }
+                )
             });
         let writes: Vec<_> = requests.into_iter().filter_map(|(entry, op)| Some((entry, Write::of(op)?))).collect();
         let first = head.saturating_sub(i64::try_from(writes.len()).unwrap_or(i64::MAX)).saturating_add(1);

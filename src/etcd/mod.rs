@@ -64,6 +64,7 @@ pub use hashkv::HashKv;
 pub use keyspace::{Keyspace, Scan};
 pub use kv_text::{KvFormat, KvPrinter};
 pub use log_filter::{LogFilter, LogType};
+pub(crate) use log_of_another::log_of_stranger;
 pub(crate) use log_overlap::Overlap;
 pub use log_record::{LogItem, LogRecord, LogRecords};
 pub use newest::NewestByKey;

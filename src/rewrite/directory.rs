@@ -6,9 +6,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::log::unusable;
 use crate::{
     Error, Result,
-    etcd::{Load, Snapshot},
+    error::Severity,
+    etcd::{Load, Snapshot, log_of_stranger},
     publish::{DirLock, Owner, Place, Run, Watch, copy, fault, has_journal, real, recover},
     source::{BackupKind, Part, Source, member_dir},
     wal::Log,
@@ -107,15 +109,18 @@ impl<'s> Directory<'s> {
         Ok(directory)
     }
 
-    /// Checks that a log that was named separately continues from the db, as far as that can be known.
+    /// Checks that the log is of a member of the db, and that one that was named separately continues from the db, as
+    /// far as that can be known.
     ///
     /// # Errors
     /// Why it does not.
     pub(super) fn check_log(&self, log: &Log<'s>) -> Result<()> {
-        if !self.apart {
-            return Ok(());
-        }
         let db = Snapshot::load(self.source, &Load { wal: false, ..Load::default() })?;
+        if !self.apart {
+            let stranger = log_of_stranger(&db, self.source, log);
+            let stranger = stranger.filter(|finding| finding.severity == Severity::Error);
+            return stranger.map_or(Ok(()), |finding| Err(unusable(self.source, finding)));
+        }
         // A db that has applied no entry yet fits any log.
         if db.state.meta.consistent_index.unwrap_or(0) == 0 { Ok(()) } else { db.check_log_match(self.source, log) }
     }

@@ -119,7 +119,8 @@ fn config_map(name: i64, revision: i64) -> Vec<u8> {
 fn write(dir: &Path, revisions: i64) {
     let small = fs::read("fixtures/small.db").unwrap();
     let mut buckets = targets::items(&small[..small.len() - 32], usize::MAX, usize::MAX);
-    let mut log = Segment::first();
+    // of the member that small.db lists
+    let mut log = Segment::of(0x58c4_b94f_4d2a_9fd9);
     let records = buckets.get_mut(&b"key"[..]).unwrap();
     records.clear();
     for n in 0..revisions {

@@ -97,7 +97,7 @@ fn no_entry_follows_the_last_number() {
     places.into_iter().for_each(|at| bytes[at + 16..at + 24].fill(0xff));
     fs::write(&db, bytes).unwrap();
     let before = Writer::new().varint(1, u64::MAX - 1).varint(2, 1).finish();
-    let log = Segment::first().state(1, u64::MAX).record(5, &before).entry(0, 1, u64::MAX, b"");
+    let log = Segment::of(0x6df2_061c_1688_ed78).state(1, u64::MAX).record(5, &before).entry(0, 1, u64::MAX, b"");
     fs::write(data.join("member/wal").join(FIRST), &log.bytes).unwrap();
     let said = refused(1, &["--data-dir", path(&data), "--to", path(&to), "--peer-urls", "http://127.0.0.1:1"]);
     assert!(said.contains("last that a log can number") && !to.exists(), "{said}");

@@ -7,7 +7,10 @@ use std::{
     process::Command,
 };
 
-use crate::common::{Etcd, Peers, etcdsnap, eventually, log::Segment};
+use crate::common::{
+    Etcd, Peers, etcdsnap, eventually,
+    log::{FIRST, Segment, request},
+};
 use etcdsnap::proto::Writer;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -242,6 +245,103 @@ fn a_broken_snap_file_is_passed_over() {
     assert_eq!(report["startsOn"]["3.6"]["ok"], true);
     let etcd = Etcd::start_on(&peers, "36", Some(&data), &[]).unwrap();
     assert!(newest.with_extension("snap.broken").exists(), "{}", etcd.log());
+}
+
+const OWN: u64 = 0x6df2_061c_1688_ed78;
+
+/// A log of member `id` that adds `added`, and puts keys at the entries from `first` to 190; the fixture's db holds the
+/// entries up to 182.
+fn log_of(id: u64, added: Option<u64>, first: u64) -> Vec<u8> {
+    let mut log = Segment::of(id);
+    if let Some(added) = added {
+        let context = format!(r#"{{"id":{added},"peerURLs":["http://10.9.9.9:2380"]}}"#);
+        log = log.entry(1, 1, 1, &Writer::new().varint(1, 1).varint(3, added).bytes(4, context.as_bytes()).finish());
+    } else {
+        log = log.record(5, &Writer::new().varint(1, 179).varint(2, 2).finish());
+    }
+    let from = if added.is_some() { 2 } else { 180 };
+    let put = |index| request(4, Writer::new().bytes(1, format!("/foreign/{index}").as_bytes()).bytes(2, b"v"));
+    let entries = (from..=190).map(|index| (index, if index < first { Vec::new() } else { put(index) }));
+    entries.fold(log, |log, (index, data)| log.entry(0, 2, index, &data)).state(2, 190).bytes
+}
+
+/// No peers are needed: the log is of a cluster that has nothing to do with the db's.
+#[test]
+fn the_log_of_a_foreign_member_is_not_applied() {
+    let home = TempDir::new().unwrap();
+    let fixture = fs::File::open("fixtures/datadir-3.6.tar.gz").unwrap();
+    tar::Archive::new(flate2::read::GzDecoder::new(fixture)).unpack(home.path()).unwrap();
+    let [data, apart, to] = ["datadir-3.6", "apart", "to"].map(|name| home.path().join(name));
+    fs::create_dir(&apart).unwrap();
+    let [dir, wal_dir, to] = [&data, &apart, &to].map(|path| path.to_str().unwrap());
+    let in_place = data.join("member/wal").join(FIRST);
+    let own = fs::read(&in_place).unwrap();
+    // from its first entry, and without it
+    for log in [log_of(0x1234, Some(0x1234), 183), log_of(0x1234, None, 183)] {
+        fs::write(&in_place, &log).unwrap();
+        let report = verify(&data);
+        let found = &report["findings"].as_array().unwrap().iter().find(|found| found["code"] == "log-of-another");
+        assert!(found.is_some_and(|found| found["severity"] == "error"), "{report}");
+        assert!(!report.to_string().contains("log-unapplied"), "{report}");
+        fs::write(&in_place, &own).unwrap();
+        fs::write(apart.join(FIRST), &log).unwrap();
+        let restored = format!("restore {dir} --to-snapshot {to}");
+        let alone = format!("force-new-cluster --data-dir {dir} --to {to} --peer-urls http://10.9.9.9:1");
+        for (line, is_apart) in [
+            (format!("kv {dir} /foreign --prefix --wal-dir {wal_dir}"), true),
+            (format!("kv {dir} /foreign --prefix"), false),
+            (format!("status {dir}"), false),
+            (format!("hashkv {dir}"), false),
+            (format!("members {dir}"), false),
+            (format!("timeline {dir}"), false),
+            (format!("grep /foreign/185 {dir}"), false),
+            (format!("history {dir} --key /foreign/185"), false),
+            (format!("defrag {dir} --to {to}"), false),
+            (restored.clone(), false),
+            (alone, false),
+        ] {
+            fs::write(&in_place, if is_apart { &own } else { &log }).unwrap();
+            let output = etcdsnap(line.split_whitespace());
+            let [out, said] = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+            // grep: no match in what could be read
+            let code = if line.starts_with("grep") { 3 } else { 1 };
+            assert_eq!(output.status.code(), Some(code), "{line}: {out} {said}");
+            assert!(!out.contains("/foreign") && !std::path::Path::new(to).exists(), "{line}: {out}");
+            assert!((out + &said).contains("the log is of member 1234, which is not in the backup"), "{line}: {said}");
+        }
+        assert!(etcdsnap((restored + " --no-wal").split_whitespace()).status.success());
+        fs::remove_file(to).unwrap();
+    }
+}
+
+/// What may also be seen on a directory that is in order is only a doubt, or nothing.
+#[test]
+fn a_log_that_may_be_the_members_own_is_applied() {
+    let home = TempDir::new().unwrap();
+    let fixture = fs::File::open("fixtures/datadir-3.6.tar.gz").unwrap();
+    tar::Archive::new(flate2::read::GzDecoder::new(fixture)).unpack(home.path()).unwrap();
+    let data = home.path().join("datadir-3.6");
+    for (what, log, doubt) in [
+        ("a member that joins, before its own addition", log_of(0x1234, Some(OWN), 183), None),
+        (
+            "other entries than the db holds",
+            log_of(OWN, Some(OWN), 170),
+            Some("entry 182 of the log puts /foreign/182, but"),
+        ),
+        ("its own", log_of(OWN, Some(OWN), 183), None),
+    ] {
+        fs::write(data.join("member/wal").join(FIRST), log).unwrap();
+        let report = verify(&data);
+        let mut all = report["findings"].as_array().unwrap().iter();
+        let found = all.find(|found| found["code"] == "log-of-another");
+        assert_eq!(found.is_some(), doubt.is_some(), "{what}: {report}");
+        for (found, doubt) in found.iter().zip(doubt) {
+            assert_eq!(found["severity"], "warning", "{what}");
+            assert!(found.to_string().contains(doubt), "{what}: {found}");
+        }
+        let shown = etcdsnap(["kv", data.to_str().unwrap(), "/foreign/185", "--print-value-only"]);
+        assert_eq!(String::from_utf8(shown.stdout).unwrap(), "v\n", "{what}");
+    }
 }
 
 /// The log of `old` in the place of that of `data`.

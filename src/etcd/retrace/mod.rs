@@ -112,7 +112,7 @@ impl<'a> Snapshot<'a> {
 }
 
 /// The entries up to `last`, without those before a gap.
-fn before<'e, 'a>(entries: &'e [Entry<'a>], last: u64) -> &'e [Entry<'a>] {
+pub(super) fn before<'e, 'a>(entries: &'e [Entry<'a>], last: u64) -> &'e [Entry<'a>] {
     let until = entries.partition_point(|entry| entry.index <= last);
     let entries = entries.get(..until).unwrap_or_default();
     let mut next = last.checked_add(1);

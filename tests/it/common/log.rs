@@ -17,7 +17,12 @@ pub struct Segment {
 impl Segment {
     /// The head of a log of member 0x1234 of cluster 0x5678.
     pub fn first() -> Self {
-        let metadata = Writer::new().varint(1, 0x1234).varint(2, 0x5678).finish();
+        Self::of(0x1234)
+    }
+
+    /// The head of a log of this member.
+    pub fn of(member: u64) -> Self {
+        let metadata = Writer::new().varint(1, member).varint(2, 0x5678).finish();
         Self::default().record(4, &[]).record(1, &metadata).record(5, &[8, 0, 16, 0])
     }
 
