@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    Error, Result,
+    Code, Error, Result,
     document::Id,
     etcd::{Load, Range, Snapshot, Uncommitted},
     k8s::{Ring, identity},
@@ -39,8 +39,8 @@ struct Voter {
 
 impl Past {
     /// What `others` show about the cluster of `backup`; `None` without others. A backup is a lower bound only, as is the
-    /// directory of one member of several, which may have died before the others, and one that is damaged or has neither
-    /// kube-system nor a member in common with `backup`.
+    /// directory of one member of several, which may have died before the others, and one that is damaged, has a torn log or
+    /// has neither kube-system nor a member in common with `backup`.
     ///
     /// # Errors
     /// When one of them is of another cluster, by the uid of kube-system, or cannot be read.
@@ -93,7 +93,10 @@ impl Known {
         });
         let view = snapshot.view(None, &Range::ALL)?;
         let damaged = view.findings.damaged();
-        let log = log.filter(|_| !damaged);
+        // What a torn log has lost may have been committed, and another's log tells nothing about this cluster's end.
+        let unsure = |code| matches!(code, Code::WalTorn | Code::LogOfAnother);
+        let unsure = view.findings.counts().any(|(code, ..)| unsure(code));
+        let log = log.filter(|_| !damaged && !unsure);
         let members = snapshot.state.members.iter().map(|member| member.id).collect();
         Ok(Self { revision: view.head, identity: identity(&view, &Ring::default()), members, log, damaged })
     }

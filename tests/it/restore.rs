@@ -162,6 +162,43 @@ fn a_bump_goes_behind_the_end_that_a_dead_member_knows() {
     assert_eq!(past("fixtures/kube.db", &[]), (1_000_000_455, true));
 }
 
+/// What a torn log has lost may have been committed.
+#[test]
+fn a_torn_log_is_not_the_end() {
+    let home = tempfile::tempdir().unwrap();
+    let archive = fs::File::open("fixtures/datadir-3.6.tar.gz").unwrap();
+    tar::Archive::new(flate2::read::GzDecoder::new(archive)).unpack(home.path()).unwrap();
+    let dead = home.path().join("datadir-3.6");
+    let wal = dead.join("member/wal/0000000000000000-0000000000000000.wal");
+    let bytes = fs::read(&wal).unwrap();
+    let end = bytes.iter().rposition(|byte| *byte != 0).unwrap();
+    let dead = dead.to_str().unwrap();
+    let plan = || {
+        json(&[
+            "restore",
+            dead,
+            "--uncommitted",
+            "keep",
+            "--bump-revision",
+            "auto",
+            "--past",
+            dead,
+            "--member",
+            "m1",
+            "--data-dir",
+            "d",
+            "--dry-run",
+        ])["plan"]
+            .clone()
+    };
+    let guesses = |plan: &Value| codes(plan, "carried").contains(&"bump-guess".to_owned());
+    assert!(!guesses(&plan()));
+    fs::write(&wal, &bytes[..end - 8]).unwrap();
+    assert!(good(&["verify", dead]).contains("wal-torn"));
+    let torn = plan();
+    assert!(guesses(&torn) && torn["newRevision"].as_i64() > Some(1_000_000_000), "{torn}");
+}
+
 #[test]
 fn a_backup_of_another_cluster_says_nothing_about_revisions() {
     let (_dir, to) = place();

@@ -66,9 +66,9 @@ pub(super) struct Revisions {
     ///
     /// A dead member is named by its data directory. Only with --bump-revision. A backup does not show how many
     /// revisions followed it, so `auto` adds 1,000,000,000 to the highest known revision. The data directories of most
-    /// of the voters, with their logs, show the last revision: then `auto` adds only 20 %. They must be undamaged, and
-    /// of this cluster: with the same uid of kube-system, or with a member that both list. A backup with another uid
-    /// of kube-system is refused.
+    /// of the voters, with their logs, show the last revision: then `auto` adds only 20 %. They must be undamaged, with
+    /// logs that are not torn, and of this cluster: with the same uid of kube-system, or with a member that both list.
+    /// A backup with another uid of kube-system is refused.
     #[arg(long, value_name = "SNAPSHOT")]
     pub(super) past: Vec<PathBuf>,
     /// Remove the history before REV
