@@ -83,6 +83,8 @@ codes! {
     DoubtUnknown = "doubt-unknown",
     /// A downgrade of the cluster is in progress; a restore keeps it.
     Downgrade = "downgrade",
+    /// No key begins with a prefix that a restore is to remove.
+    DropKey = "drop-key",
     /// The keys and values of a page are not where bbolt writes them: back to back, after the elements.
     ElementLayout = "element-layout",
     /// An element of a page reaches outside the page.

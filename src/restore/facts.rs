@@ -56,6 +56,8 @@ pub struct Facts<'a> {
     pub kubernetes: bool,
     /// The keys that are to be dropped, in order.
     pub dropped: Vec<Vec<u8>>,
+    /// The prefixes of keys to drop that no live key begins with.
+    pub unmatched: Vec<Vec<u8>>,
     /// How the log was replayed.
     pub log: Option<Replayed>,
 }
@@ -77,6 +79,7 @@ impl<'a> Facts<'a> {
             snapshot.check_revision(cut, head)?;
         }
         let edited = snapshot.edited().map(|name| (name, snapshot.items(name).into_iter().collect())).collect();
+        let (dropped, unmatched) = dropped(&snapshot, cut, carry)?;
         let of_kubernetes = |key: &[u8]| [&b"/registry/"[..], b"/kubernetes.io/"].iter().any(|p| key.starts_with(p));
         Ok(Self {
             source: source.name().to_owned(),
@@ -99,7 +102,8 @@ impl<'a> Facts<'a> {
             compacted: snapshot.keyspace.compacted(),
             compaction_pending: snapshot.keyspace.compaction_pending(),
             kubernetes: newest.iter().any(|record| of_kubernetes(record.kv.key)),
-            dropped: dropped(&snapshot, cut, carry)?,
+            dropped,
+            unmatched,
             log: snapshot.log,
             state: snapshot.state,
         })
@@ -153,13 +157,19 @@ fn orphans(snapshot: &Snapshot<'_>, cut: i64) -> Result<usize> {
     Ok(view.iter().filter(|kv| gone(kv.lease)).count())
 }
 
-/// The live keys that are to be dropped.
-fn dropped(snapshot: &Snapshot<'_>, cut: Option<i64>, carry: &Carry) -> Result<Vec<Vec<u8>>> {
+/// The live keys that are to be dropped, and the prefixes that none of the live keys begins with.
+fn dropped(snapshot: &Snapshot<'_>, cut: Option<i64>, carry: &Carry) -> Result<(Vec<Vec<u8>>, Vec<Vec<u8>>)> {
     if !carry.drop_leases && carry.drop_keys.is_empty() {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), Vec::new()));
     }
     let view = snapshot.view(cut, &Range::ALL)?;
-    let prefixed = |key: &[u8]| carry.drop_keys.iter().any(|prefix| key.starts_with(prefix));
-    let gone = view.iter().filter(|kv| (carry.drop_leases && kv.lease != 0) || prefixed(kv.key));
-    Ok(gone.map(|kv| kv.key.to_vec()).collect())
+    let mut unmatched = carry.drop_keys.clone();
+    let mut gone = Vec::new();
+    for kv in view.iter() {
+        unmatched.retain(|prefix| !kv.key.starts_with(prefix));
+        if (carry.drop_leases && kv.lease != 0) || carry.drop_keys.iter().any(|prefix| kv.key.starts_with(prefix)) {
+            gone.push(kv.key.to_vec());
+        }
+    }
+    Ok((gone, unmatched))
 }

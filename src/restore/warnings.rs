@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     Code, Finding,
-    bytes::counted,
+    bytes::{counted, excerpt},
     error::Severity,
     etcd::{boot::too_many_learners, state::AlarmKind},
 };
@@ -112,6 +112,11 @@ fn of_state(facts: &Facts<'_>, wanted: &Wanted, plan: &Plan<'_>, findings: &mut 
             }
         };
         findings.push(Finding::info(Code::Leases, what).hint("--drop-leases removes them and their keys"));
+    }
+    for prefix in &facts.unmatched {
+        let what = format!("--drop-key {}: no key begins with that", excerpt(prefix));
+        let hint = "nothing was removed for it: `etcdsnap kv SNAPSHOT PREFIX --prefix --keys-only` lists keys";
+        findings.push(Finding::warning(Code::DropKey, what).hint(hint));
     }
     let dropped = !plan.changes.deleted.is_empty() || wanted.carry.drop_auth;
     if dropped && !plan.changes.defrag {

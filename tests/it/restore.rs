@@ -244,6 +244,17 @@ fn dropped_keys_are_deleted_in_one_revision() {
 }
 
 #[test]
+fn a_prefix_that_no_key_begins_with_is_told() {
+    let plan = plan(&["--drop-key", "/many/2", "--drop-key", "/nothere"]);
+    let warnings = plan["warnings"].as_array().unwrap().iter().filter(|warning| warning["code"] == "drop-key");
+    let warnings: Vec<_> = warnings.map(|warning| warning["what"].as_str().unwrap()).collect();
+    assert_eq!(warnings, ["--drop-key /nothere: no key begins with that"]);
+    let (_dir, to) = place();
+    let shown = good(&["restore", "fixtures/etcd-3.6.db", "--to-snapshot", &to, "--drop-key", "/nothere"]);
+    assert!(shown.contains("--drop-key /nothere: no key begins with that"), "{shown}");
+}
+
+#[test]
 fn a_fresh_db_holds_the_same() {
     for file in ["etcd-3.4.db", "etcd-3.7.db", "kube.db", "pages-64k.db", "three-members.db"] {
         let file = format!("fixtures/{file}");

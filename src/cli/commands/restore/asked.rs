@@ -94,7 +94,7 @@ pub(super) struct CarryArgs {
     /// Remove the leases and the keys bound to them
     #[arg(long, hide_short_help = true)]
     pub(super) drop_leases: bool,
-    /// Remove the keys that begin with PREFIX
+    /// Remove the keys that begin with PREFIX; a warning tells when there are none
     #[arg(long, value_name = "PREFIX", value_parser = prefix, hide_short_help = true)]
     pub(super) drop_key: Vec<String>,
     /// End a downgrade that is in progress
