@@ -25,7 +25,7 @@ use self::{
 use crate::{
     args::{Format, LogDir, Masking},
     failure::{Exit, Failure},
-    render::{self, printable},
+    render,
     session::Session,
 };
 
