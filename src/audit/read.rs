@@ -133,8 +133,11 @@ fn windows(mut input: impl Read, give: &mut dyn FnMut(Window) -> bool) -> io::Re
     }
 }
 
+/// A request, and the changes that it may have made, by their places.
+type Suspect = (Vec<(usize, Match)>, Request);
+
 /// What is found in some lines.
-fn parse(window: &Window, wanted: &Wanted) -> (Vec<(Vec<(usize, Match)>, Request)>, Coverage) {
+fn parse(window: &Window, wanted: &Wanted) -> (Vec<Suspect>, Coverage) {
     let (mut found, mut coverage) = (Vec::new(), Coverage { broken: window.too_long, ..Coverage::default() });
     let (is_cut, mut last_is_broken) = (!window.lines.ends_with(b"\n"), false);
     for line in window.lines.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()) {

@@ -157,10 +157,12 @@ fn orphans(snapshot: &Snapshot<'_>, cut: i64) -> Result<usize> {
     Ok(view.iter().filter(|kv| gone(kv.lease)).count())
 }
 
+type Keys = Vec<Vec<u8>>;
+
 /// The live keys that are to be dropped, and the prefixes that none of the live keys begins with.
-fn dropped(snapshot: &Snapshot<'_>, cut: Option<i64>, carry: &Carry) -> Result<(Vec<Vec<u8>>, Vec<Vec<u8>>)> {
+fn dropped(snapshot: &Snapshot<'_>, cut: Option<i64>, carry: &Carry) -> Result<(Keys, Keys)> {
     if !carry.drop_leases && carry.drop_keys.is_empty() {
-        return Ok((Vec::new(), Vec::new()));
+        return Ok((Keys::new(), Keys::new()));
     }
     let view = snapshot.view(cut, &Range::ALL)?;
     let mut unmatched = carry.drop_keys.clone();
