@@ -312,9 +312,7 @@ pub fn a_member_with_its_log_elsewhere(root: &Path) {
 /// A data directory whose log is ahead of its db; of its last segment without what is only set aside.
 pub fn a_log_that_is_ahead(root: &Path) {
     a_file(root);
-    let mut tar = Command::new("tar");
-    assert!(tar.args(["xzf", "fixtures/datadir-3.6.tar.gz", "-C"]).arg(root).status().unwrap().success());
-    let wal = root.join("datadir-3.6/member/wal");
+    let wal = crate::common::unpacked(root).join("member/wal");
     fs::remove_file(wal.join("0.tmp")).unwrap();
     let segment = wal.join("0000000000000000-0000000000000000.wal");
     let bytes = fs::read(&segment).unwrap();

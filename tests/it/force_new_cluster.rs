@@ -15,6 +15,7 @@ use crate::common::{
     served::{ours, shown_as_served, theirs},
     traffic::Traffic,
     tree::Tree,
+    unpacked,
 };
 use etcdsnap::{
     Findings,
@@ -89,8 +90,7 @@ fn refused(code: i32, args: &[&str]) -> String {
 fn no_entry_follows_the_last_number() {
     let home = TempDir::new().unwrap();
     let (data, to) = (home.path().join("datadir-3.6"), home.path().join("to"));
-    let fixture = fs::File::open("fixtures/datadir-3.6.tar.gz").unwrap();
-    tar::Archive::new(flate2::read::GzDecoder::new(fixture)).unpack(home.path()).unwrap();
+    unpacked(home.path());
     let (db, key) = (data.join("member/snap/db"), b"consistent_index");
     let mut bytes = fs::read(&db).unwrap();
     let places: Vec<_> = (0..bytes.len() - 24).filter(|at| &bytes[*at..at + 16] == key).collect();
@@ -350,9 +350,7 @@ fn whom_only_raft_knows_votes_no_more() {
 /// A real directory of one member, and its folder.
 fn one() -> (TempDir, PathBuf) {
     let home = TempDir::new().unwrap();
-    let fixture = File::open("fixtures/datadir-3.6.tar.gz").unwrap();
-    tar::Archive::new(flate2::read::GzDecoder::new(fixture)).unpack(home.path()).unwrap();
-    let data = home.path().join("datadir-3.6");
+    let data = unpacked(home.path());
     // without most of the zeros at its end
     File::options().write(true).open(data.join("member/wal").join(FIRST)).unwrap().set_len(60_000).unwrap();
     (home, data)

@@ -13,11 +13,7 @@ fn run_in(dir: &Path, args: &[&str]) -> (i32, String, String) {
 /// A data directory, `m1`, whose log holds 14 entries that the db does not.
 fn data_dir() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
-    let archive = fs::File::open("fixtures/datadir-3.6.tar.gz").unwrap();
-    tar::Archive::new(flate2::read::GzDecoder::new(archive)).unpack(dir.path()).unwrap();
-    let inner = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path());
-    let inner = inner.into_iter().find(|path| path.join("member").is_dir()).unwrap();
-    fs::rename(inner, dir.path().join("m1")).unwrap();
+    fs::rename(crate::common::unpacked(dir.path()), dir.path().join("m1")).unwrap();
     dir
 }
 

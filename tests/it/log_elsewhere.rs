@@ -13,9 +13,7 @@ use crate::common::etcdsnap;
 /// The data directory of an etcd 3.6 in `data`, its log in `data/member/wal`, or in `log` when that is `apart`.
 fn unpacked(apart: bool) -> (TempDir, PathBuf, PathBuf) {
     let home = TempDir::new().unwrap();
-    let fixture = fs::File::open("fixtures/datadir-3.6.tar.gz").unwrap();
-    tar::Archive::new(flate2::read::GzDecoder::new(fixture)).unpack(home.path()).unwrap();
-    let (data, log) = (home.path().join("datadir-3.6"), home.path().join("log"));
+    let (data, log) = (crate::common::unpacked(home.path()), home.path().join("log"));
     if apart {
         fs::rename(data.join("member/wal"), &log).unwrap();
     }

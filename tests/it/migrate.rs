@@ -15,6 +15,7 @@ use crate::common::{
     served::{ours, theirs},
     traffic::Traffic,
     tree::{Tree, can_run},
+    unpacked,
 };
 use etcdsnap::etcd::Snapshot;
 use serde_json::{Value, json};
@@ -178,13 +179,6 @@ fn three_members_go_down_together() {
     }
     members[2].ctl(&["put", "more", "x"]);
     assert_eq!(members[1].ctl(&["get", "more", "--print-value-only"]), "x\n");
-}
-
-/// A directory whose log is ahead of its db.
-fn unpacked(folder: &Path) -> PathBuf {
-    let tar = Command::new("tar").args(["xzf", "fixtures/datadir-3.6.tar.gz", "-C"]).arg(folder).status();
-    assert!(tar.unwrap().success());
-    folder.join("datadir-3.6")
 }
 
 #[test]

@@ -37,9 +37,7 @@ impl Job {
 /// A stopped member's directory, `dir` in a folder.
 fn member() -> TempDir {
     let home = TempDir::new().unwrap();
-    let fixture = fs::File::open("fixtures/datadir-3.6.tar.gz").unwrap();
-    tar::Archive::new(flate2::read::GzDecoder::new(fixture)).unpack(home.path()).unwrap();
-    fs::rename(home.path().join("datadir-3.6"), home.path().join("dir")).unwrap();
+    fs::rename(crate::common::unpacked(home.path()), home.path().join("dir")).unwrap();
     home
 }
 

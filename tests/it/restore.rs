@@ -166,9 +166,7 @@ fn a_bump_goes_behind_the_end_that_a_dead_member_knows() {
 #[test]
 fn a_torn_log_is_not_the_end() {
     let home = tempfile::tempdir().unwrap();
-    let archive = fs::File::open("fixtures/datadir-3.6.tar.gz").unwrap();
-    tar::Archive::new(flate2::read::GzDecoder::new(archive)).unpack(home.path()).unwrap();
-    let dead = home.path().join("datadir-3.6");
+    let dead = crate::common::unpacked(home.path());
     let wal = dead.join("member/wal/0000000000000000-0000000000000000.wal");
     let bytes = fs::read(&wal).unwrap();
     let end = bytes.iter().rposition(|byte| *byte != 0).unwrap();
@@ -269,9 +267,7 @@ fn a_fresh_db_holds_the_same() {
 
 /// A data directory whose log is ahead of its db, in `dir`.
 fn data_dir(dir: &TempDir) -> String {
-    let tar = ["xzf", "fixtures/datadir-3.6.tar.gz", "-C", dir.path().to_str().unwrap()];
-    assert!(Command::new("tar").args(tar).status().unwrap().success());
-    dir.path().join("datadir-3.6").display().to_string()
+    crate::common::unpacked(dir.path()).display().to_string()
 }
 
 #[test]

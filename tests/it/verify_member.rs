@@ -10,6 +10,7 @@ use std::{
 use crate::common::{
     Etcd, Peers, etcdsnap, eventually,
     log::{FIRST, Segment, request},
+    unpacked,
 };
 use etcdsnap::proto::Writer;
 use serde_json::Value;
@@ -190,9 +191,7 @@ fn members_that_only_the_db_lists() {
 #[test]
 fn a_log_that_has_lost_its_beginning() {
     let home = TempDir::new().unwrap();
-    let fixture = fs::File::open("fixtures/datadir-3.6.tar.gz").unwrap();
-    tar::Archive::new(flate2::read::GzDecoder::new(fixture)).unpack(home.path()).unwrap();
-    let data = home.path().join("datadir-3.6");
+    let data = unpacked(home.path());
     snaps(&data).iter().for_each(|snap| fs::remove_file(snap).unwrap());
     fs::remove_dir_all(data.join("member/wal")).unwrap();
     fs::create_dir(data.join("member/wal")).unwrap();
@@ -269,8 +268,7 @@ fn log_of(id: u64, added: Option<u64>, first: u64) -> Vec<u8> {
 #[test]
 fn the_log_of_a_foreign_member_is_not_applied() {
     let home = TempDir::new().unwrap();
-    let fixture = fs::File::open("fixtures/datadir-3.6.tar.gz").unwrap();
-    tar::Archive::new(flate2::read::GzDecoder::new(fixture)).unpack(home.path()).unwrap();
+    unpacked(home.path());
     let [data, apart, to] = ["datadir-3.6", "apart", "to"].map(|name| home.path().join(name));
     fs::create_dir(&apart).unwrap();
     let [dir, wal_dir, to] = [&data, &apart, &to].map(|path| path.to_str().unwrap());
@@ -318,9 +316,7 @@ fn the_log_of_a_foreign_member_is_not_applied() {
 #[test]
 fn a_log_that_may_be_the_members_own_is_applied() {
     let home = TempDir::new().unwrap();
-    let fixture = fs::File::open("fixtures/datadir-3.6.tar.gz").unwrap();
-    tar::Archive::new(flate2::read::GzDecoder::new(fixture)).unpack(home.path()).unwrap();
-    let data = home.path().join("datadir-3.6");
+    let data = unpacked(home.path());
     for (what, log, doubt) in [
         ("a member that joins, before its own addition", log_of(0x1234, Some(OWN), 183), None),
         (
@@ -369,8 +365,7 @@ fn of_another_life(data: &Path, what: &str) {
 #[test]
 fn a_restored_db_beside_the_log_of_an_earlier_life() {
     let home = TempDir::new().unwrap();
-    let fixture = fs::File::open("fixtures/datadir-3.6.tar.gz").unwrap();
-    tar::Archive::new(flate2::read::GzDecoder::new(fixture)).unpack(home.path()).unwrap();
+    unpacked(home.path());
     let [data, log] = ["data", "log"].map(|name| home.path().join(name));
     let [to, log] = [&data, &log].map(|path| path.to_str().unwrap());
     crate::common::restore(["fixtures/etcd-3.6.db", "--member", "m1", "--data-dir", to, "--wal-dir", log]);

@@ -12,6 +12,7 @@ use std::{
 use crate::common::{
     Etcd, Peers, etcdsnap,
     log::{FIRST, Segment, request},
+    unpacked,
 };
 use etcdsnap::proto::Writer;
 use serde_json::{Value, json};
@@ -286,9 +287,7 @@ fn damage_is_told_at_its_place_and_takes_nothing_else_with_it() {
 /// The fixture, unpacked; its log without most of the zeros at its end.
 fn data_dir() -> TempDir {
     let dir = tempfile::tempdir().unwrap();
-    let fixture = fs::File::open("fixtures/datadir-3.6.tar.gz").unwrap();
-    tar::Archive::new(flate2::read::GzDecoder::new(fixture)).unpack(dir.path()).unwrap();
-    let log = dir.path().join("datadir-3.6/member/wal").join(FIRST);
+    let log = unpacked(dir.path()).join("member/wal").join(FIRST);
     fs::File::options().write(true).open(log).unwrap().set_len(60_000).unwrap();
     dir
 }

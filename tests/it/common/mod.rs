@@ -136,6 +136,13 @@ pub fn restore(args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// Unpacks the data directory of the fixtures, whose log is ahead of its db, into `folder`.
+pub fn unpacked(folder: &Path) -> PathBuf {
+    let fixture = File::open("fixtures/datadir-3.6.tar.gz").unwrap();
+    tar::Archive::new(flate2::read::GzDecoder::new(fixture)).unpack(folder).unwrap();
+    folder.join("datadir-3.6")
+}
+
 /// Where the first leaf of the `key` bucket begins: a revision's mark is after its elements.
 pub fn key_leaf(image: &[u8]) -> usize {
     let is_leaf = |at: &usize| {

@@ -17,6 +17,7 @@ use crate::common::{
     Peers, etcdsnap,
     gateway::{Gateway, b64},
     log::FIRST,
+    unpacked,
 };
 
 const BIG: &str = "/registry/backups/of-another";
@@ -179,9 +180,7 @@ fn a_bucket_that_is_gone_is_named() {
 #[test]
 fn a_damaged_log_proves_nothing() {
     let dir = tempfile::tempdir().unwrap();
-    let fixture = fs::File::open("fixtures/datadir-3.6.tar.gz").unwrap();
-    tar::Archive::new(flate2::read::GzDecoder::new(fixture)).unpack(dir.path()).unwrap();
-    let data = dir.path().join("datadir-3.6");
+    let data = unpacked(dir.path());
     let segment = data.join("member/wal").join(FIRST);
     let whole = fs::read(&segment).unwrap();
     let last = whole.windows(6).rposition(|window| window == b"/late/").unwrap();

@@ -8,7 +8,7 @@ use std::{
 use etcdsnap::bolt::Db;
 
 use super::{content, model::Model, pages};
-use crate::common::{Peers, killed, random::Random};
+use crate::common::{Peers, killed, random::Random, unpacked};
 
 /// A real backup.
 pub struct Base {
@@ -47,9 +47,7 @@ pub fn all() -> Vec<Base> {
         Base { name, version, password, member: None, image: trimmed(bytes) }
     };
     let dir = tempfile::tempdir().unwrap();
-    let fixture = fs::File::open("fixtures/datadir-3.6.tar.gz").unwrap();
-    tar::Archive::new(flate2::read::GzDecoder::new(fixture)).unpack(dir.path()).unwrap();
-    let data = dir.path().join("datadir-3.6");
+    let data = unpacked(dir.path());
     let image = trimmed(fs::read(data.join("member/snap/db")).unwrap());
     vec![
         snapshot("etcd-3.4.db", "34", Some("secret")),
