@@ -23,8 +23,8 @@ pub fn agreement(members: &[&Source]) -> Result<Agreement> {
     let voters = state.members.iter().filter(|member| !member.is_learner).map(|member| member.id).collect();
     // A db holds nothing that was not committed.
     let agreement = Agreement::of(&logs, state.meta.consistent_index.unwrap_or(0), &voters);
-    let damaged: Vec<_> = members.iter().zip(&logs).filter(|(_, (_, damaged))| *damaged).collect();
-    let damaged = damaged.first().map(|(member, _)| format!("the log of {} is damaged", member.name()));
+    let damaged = members.iter().zip(&logs).find(|(_, (_, damaged))| *damaged);
+    let damaged = damaged.map(|(member, _)| format!("the log of {} is damaged", member.name()));
     agreement.map_err(|what| refused(what).hinted_if(damaged))
 }
 

@@ -101,11 +101,10 @@ impl<'a> Snapshot<'a> {
         if state.members.is_empty() {
             return Ok(());
         }
-        let known = |id: Id| state.member(id).is_some() || state.removed.contains(&id);
         let own = log.metadata().map(|metadata| metadata.node_id);
         let later = |id| log.entries().iter().any(|entry| entry.index > index && added(entry) == Some(id));
-        let stranger = own.filter(|id| !known(*id) && !later(*id));
-        match stranger.or_else(|| before.iter().filter_map(added).find(|id| !known(*id))) {
+        let stranger = own.filter(|id| !state.has_listed(*id) && !later(*id));
+        match stranger.or_else(|| before.iter().filter_map(added).find(|id| !state.has_listed(*id))) {
             Some(id) => Err(format!("the log names member {id:x}, which is not in the backup")),
             None => Ok(()),
         }

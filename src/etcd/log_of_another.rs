@@ -36,8 +36,7 @@ pub(crate) fn log_of_stranger(snapshot: &Snapshot<'_>, source: &Source, log: &Lo
     let state = &snapshot.state;
     let index = state.meta.consistent_index.filter(|index| *index > 0)?;
     let own = log.metadata()?.node_id;
-    let listed = |id: Id| state.member(id).is_some() || state.removed.contains(&id);
-    if state.members.is_empty() || listed(own) {
+    if state.members.is_empty() || state.has_listed(own) {
         return None;
     }
     // `etcdctl snapshot restore` of 3.4 writes the new members into the `.snap` file only.
@@ -45,7 +44,7 @@ pub(crate) fn log_of_stranger(snapshot: &Snapshot<'_>, source: &Source, log: &Lo
     let stores: Vec<_> = snaps.filter_map(|snap| V2Store::decode(&snap.store).ok()).collect();
     let known = |id: Id| {
         let stored = |store: &V2Store| store.removed.contains(&id) || store.members.iter().any(|of| of.id == id);
-        listed(id) || stores.iter().any(stored)
+        state.has_listed(id) || stores.iter().any(stored)
     };
     let earlier: Vec<Id> = before(log.entries(), index).iter().filter_map(added).collect();
     let joins = || log.entries().iter().any(|entry| entry.index > index && added(entry) == Some(own));

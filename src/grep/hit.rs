@@ -15,7 +15,7 @@ pub struct Found {
     /// The revision that wrote the value.
     pub revision: i64,
     /// Whether that revision deleted the key.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(skip_serializing_if = "crate::document::is_false")]
     pub deleted: bool,
     /// The matches, in the order of the object's fields.
     pub hits: Vec<Hit>,

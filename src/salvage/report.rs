@@ -9,7 +9,7 @@ use super::{
     entry::Entry,
     judge::Verdict,
     log::{self, FromLog, Keys as Written},
-    salvaged::{Other, Salvage},
+    salvaged::{Other, Salvage, Trailer},
 };
 use crate::{error::Next, k8s::Key};
 
@@ -65,18 +65,6 @@ pub struct Report {
     /// The commands that come next.
     #[serde(flatten)]
     pub next: Next,
-}
-
-/// The SHA-256 that `snapshot save` appends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Trailer {
-    /// It is that of the file.
-    Matches,
-    /// It is another one.
-    Differs,
-    /// There is none, as in each db in use.
-    Absent,
 }
 
 /// The file that was written.
@@ -290,15 +278,17 @@ impl Report {
             missing: gap.missing,
         });
         let pages = carve.range();
+        let trailer = salvage.trailer();
         Self {
             source: source.to_owned(),
             page_size: carve.page_size(),
             base: carve.base(),
             complete: salvage.is_complete()
+                && trailer != Trailer::Differs
                 && buckets.iter().all(BucketFrom::is_whole)
                 && log.is_none_or(|(log, _)| log.left | log.differ | log.newer == 0),
-            trailer: if salvage.trailer.is_some() { Trailer::Matches } else { Trailer::Absent },
-            trailer_differs: false,
+            trailer,
+            trailer_differs: trailer == Trailer::Differs,
             doubts: Vec::new(),
             others: salvage.others.iter().take(LISTED).copied().collect(),
             pages: PagesRead {

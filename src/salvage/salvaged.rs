@@ -96,13 +96,25 @@ pub struct Salvage<'a> {
     /// Whether entries of the log are lost, or not added: then later revisions than all that were found may be missing.
     pub(super) log_is_lost: bool,
     /// The trailer, which shows that the end is not lost.
-    pub(super) trailer: Option<[u8; 32]>,
+    trailer: Option<[u8; 32]>,
     /// The file.
     source: &'a Source,
     /// Where another thread leaves its sum.
     sum: Option<&'a Sum>,
     /// Its sum, where no other thread computes it.
     own_sum: Sum,
+}
+
+/// The SHA-256 that `snapshot save` appends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Trailer {
+    /// It is that of the file.
+    Matches,
+    /// It is another one.
+    Differs,
+    /// There is none, as in each db in use.
+    Absent,
 }
 
 /// The SHA-256 of what is before the trailer of a file; nothing where that cannot be read.
@@ -264,17 +276,18 @@ impl<'a> Salvage<'a> {
             || judged.missing_below > 0
             || !self.has_all_pages()
             || set.entries.iter().any(is_hit);
-        !damaged && !self.trailer_differs()
+        !damaged && self.trailer() != Trailer::Differs
     }
 
-    /// Whether the SHA-256 is not the one in the trailer. Reads the whole file, where nobody else does.
+    /// Compares the trailer, if there is one. Reads the whole file, where nobody else does.
     #[must_use]
-    pub fn trailer_differs(&self) -> bool {
-        let sum = || match self.sum {
+    pub fn trailer(&self) -> Trailer {
+        let Some(trailer) = self.trailer else { return Trailer::Absent };
+        let sum = match self.sum {
             Some(sum) => *sum.wait(),
             None => *self.own_sum.get_or_init(|| self.source.db().digests(|_| ()).ok().map(|digests| digests.image)),
         };
-        self.trailer.is_some_and(|trailer| sum() != Some(trailer))
+        if sum == Some(trailer) { Trailer::Matches } else { Trailer::Differs }
     }
 
     /// Whether no page is lost that could hold something.

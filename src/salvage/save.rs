@@ -14,8 +14,8 @@ use super::{
     entry::Entry,
     judge::Verdict,
     log::{self, Fit},
-    report::{BucketFrom, LISTED, Report, Saved, Trailer},
-    salvaged::{Options, Other, Salvage, Sum},
+    report::{BucketFrom, LISTED, Report, Saved},
+    salvaged::{Options, Other, Salvage, Sum, Trailer},
 };
 use crate::{
     Error, Findings, Result,
@@ -126,9 +126,6 @@ pub fn save(source: &Source, job: &Job, watch: Watch<'_>) -> Result<Report> {
     let digests = digests?;
     source.intact()?;
     watch.check()?;
-    if report.trailer == Trailer::Matches && source.db().trailer() != Some(digests.image) {
-        (report.trailer, report.trailer_differs, report.complete) = (Trailer::Differs, true, false);
-    }
     report.doubts = Doubt::about(source).map(|doubt| doubt.what).collect();
     report.complete &= report.doubts.is_empty();
     saved.file = job.to.display().to_string();

@@ -24,8 +24,8 @@ use crate::{
 /// A backup holds every change since its last compaction. Of the time before, it holds only the newest state of each
 /// key. Kubernetes compacts every 5 minutes: a normal backup goes back 5 to 10 minutes. The first line names this
 /// window. --also adds more backups of the same cluster, so that the window is longer; a count shows writes that are in
-/// none of the backups. Backups from before and after a restore to an older state are not joined. For a data directory, revisions that are only in its log are added if they are certain; a note
-/// names them.
+/// none of the backups. Backups from before and after a restore to an older state are not joined. For a data directory,
+/// revisions that are only in its log are added if they are certain; a note names them.
 ///
 /// etcd records no times. Kubernetes' objects hold some times (creation, managedFields, deletion requests, the Leases
 /// that nodes renew). `TIME +N s` means: written between TIME and N seconds after TIME, if the clocks of the API

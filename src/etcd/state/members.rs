@@ -21,7 +21,7 @@ pub struct Member {
     #[serde(rename = "peerURLs", deserialize_with = "nullable")]
     pub peer_urls: Vec<String>,
     /// Whether the member is a learner, which does not vote.
-    #[serde(rename = "isLearner", skip_serializing_if = "std::ops::Not::not")]
+    #[serde(rename = "isLearner", skip_serializing_if = "crate::document::is_false")]
     pub is_learner: bool,
     /// The name; empty until the member has started for the first time.
     #[serde(skip_serializing_if = "String::is_empty")]

@@ -109,4 +109,10 @@ impl State {
     pub fn member(&self, id: Id) -> Option<&Member> {
         self.members.iter().find(|member| member.id == id)
     }
+
+    /// Whether the member with this id is in the cluster, or was removed from it.
+    #[must_use]
+    pub fn has_listed(&self, id: Id) -> bool {
+        self.member(id).is_some() || self.removed.contains(&id)
+    }
 }

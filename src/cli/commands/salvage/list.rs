@@ -7,7 +7,7 @@ use etcdsnap::{
     bytes::escape,
     etcd::Range,
     k8s::Resources,
-    salvage::{Options, Row, Verdict, read},
+    salvage::{Options, Row, Trailer, Verdict, read},
     select::Selection,
 };
 
@@ -112,7 +112,7 @@ impl Listing {
         if exit == Exit::Content {
             say!("note: there is no such record; without --key, --prefix and --verdict all records are listed");
         }
-        if salvage.trailer_differs() {
+        if salvage.trailer() == Trailer::Differs {
             say!("warning: the SHA-256 differs from the trailer, so {UNPROVED}");
             return Ok(exit.max(Exit::Content));
         }
