@@ -189,8 +189,8 @@ impl Part {
         end_of_image(self.stamp.size) != self.stamp.size
     }
 
-    /// Reads the whole file once for its SHA-256, where that is not known yet, and reports the hashed bytes to `progress`. One thread reads
-    /// ahead while this one hashes.
+    /// Reads the whole file once for its SHA-256, unless [`Part::is_summed`], and reports the hashed bytes to `progress`.
+    /// One thread reads ahead while this one hashes.
     ///
     /// # Errors
     /// When the file cannot be read, or ends before it should.
@@ -200,6 +200,11 @@ impl Part {
             return Ok(known);
         }
         self.digests_when(progress, |_| true)
+    }
+
+    /// Whether the file's SHA-256 was computed while it was written.
+    pub(crate) fn is_summed(&self) -> bool {
+        self.known.is_some()
     }
 
     /// Computes [`Part::digests`] of a file that is still being written: before reading up to an offset it calls

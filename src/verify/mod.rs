@@ -73,7 +73,7 @@ pub fn verify_and<'s, T: Send>(
     })
 }
 
-/// Runs all checks but the SHA-256, which [`Report::conclude`] adds, on all threads but the one that computes it.
+/// Runs all checks but the SHA-256, which [`Report::conclude`] adds, on all threads but the one that computes it, if any.
 pub(crate) fn check(source: &Source, load: &Load) -> Result<Report> {
     check_and(source, load, |_, _| ()).map(|(report, _)| report)
 }
@@ -83,7 +83,8 @@ fn check_and<'s, T: Send>(
     load: &Load,
     look: impl FnOnce(&Snapshot<'s>, &Survey<'s>) -> T + Send,
 ) -> Result<(Report, Option<T>)> {
-    let threads = rayon::current_num_threads().saturating_sub(1).max(1);
+    let summing = usize::from(!source.db().is_summed());
+    let threads = rayon::current_num_threads().saturating_sub(summing).max(1);
     match rayon::ThreadPoolBuilder::new().num_threads(threads).build() {
         Ok(pool) => pool.install(|| checked(source, load, look)),
         Err(_) => checked(source, load, look),
