@@ -6,11 +6,11 @@ use etcdsnap::{
     audit::{Requests, Wanted},
     bytes::counted,
     diff::{Change, Detail, Diff, Difference, Ignore, Verb, changes, stamped},
-    etcd::Range,
-    k8s::ManagedFields,
+    etcd::{Range, Snapshot},
+    k8s::{Clock, ManagedFields},
     objects::{At, Cluster, Period, Point, Query, Time},
     ordered::ordered,
-    select::LabelSelector,
+    select::{LabelSelector, Selection},
 };
 
 use super::object::{never_there, note_deletions, note_namespace};
@@ -130,6 +130,80 @@ fn verb(text: &str) -> Result<Verb, String> {
 /// Changed paths that are named in a line.
 const PATHS: usize = 4;
 
+/// The changes that are asked for, and the form of their lines.
+struct Asked<'t> {
+    verbs: &'t [Verb],
+    managers: &'t [String],
+    users: &'t [String],
+    labels: &'t Option<LabelSelector>,
+    period: Period,
+    requests: Requests,
+    clock: &'t Clock,
+    table: bool,
+    audited: bool,
+}
+
+/// The lines of some changes, and what was counted among these changes.
+#[derive(Default)]
+struct Lines {
+    rows: Vec<Vec<String>>,
+    text: String,
+    /// Changes that are left out by default.
+    quiet: u64,
+    /// Changes of objects whose labels cannot be read.
+    unlabelled: u64,
+    deletes: bool,
+}
+
+impl Asked<'_> {
+    fn lines<'a>(&self, wave: Vec<Change<'a>>, diff: &Diff<'_, 'a>) -> Lines {
+        let mut lines = Lines::default();
+        for change in wave {
+            let revision = change.record.revision.main;
+            let is_verb = self.verbs.is_empty() || self.verbs.contains(&change.verb());
+            if !is_verb || !self.period.may_hold(revision, self.clock) {
+                continue;
+            }
+            let is_labelled = is_labelled(self.labels, diff, &change.pair());
+            if is_labelled != Some(true) {
+                lines.unlabelled = lines.unlabelled.saturating_add(is_labelled.is_none().into());
+                continue;
+            }
+            let mut detail = Detail::new(change, diff, self.clock.gap(revision), false);
+            detail.request = self.requests.of(change.record.revision).cloned();
+            if !self.may_be_of_user(&detail) || !self.is_of_manager(&detail) {
+                continue;
+            }
+            if detail.is_quiet() {
+                lines.quiet = lines.quiet.saturating_add(1);
+            } else if self.table {
+                lines.deletes |= detail.change.verb() == Verb::Delete;
+                lines.rows.push(row(&detail, self.audited));
+            } else {
+                lines.text.extend([stamped(detail.members()).to_json().as_str(), "\n"]);
+            }
+        }
+        lines
+    }
+
+    /// Whether one of the users requested the change, or may have requested it.
+    fn may_be_of_user(&self, detail: &Detail<'_, '_>) -> bool {
+        let is_by = |user: &String| {
+            detail.request.as_ref().is_some_and(|answer| {
+                let mut named = answer.requests.iter();
+                answer.more > 0 || named.any(|of| of.user == *user || of.impersonated.as_ref() == Some(user))
+            })
+        };
+        self.users.is_empty() || self.users.iter().any(is_by)
+    }
+
+    /// Whether one of the programs certainly wrote the change.
+    fn is_of_manager(&self, detail: &Detail<'_, '_>) -> bool {
+        let by = detail.writer.as_ref().map(|writer| &writer.manager);
+        self.managers.is_empty() || by.is_some_and(|by| self.managers.contains(by))
+    }
+}
+
 impl Timeline {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
         let source = session.open(&self.snapshot, &self.log.dir)?;
@@ -140,20 +214,8 @@ impl Timeline {
         let selection = cluster.select_former(&query)?;
         let absent = note_namespace(&[&cluster], query.namespace.as_deref());
         let period = Period { since: self.since, until: self.until };
-        let ignore = Ignore { all: self.all, status: true, events: true, paths: Vec::new() };
-        // what was ignored is not in the table
-        let table = self.output == Output::Table;
-        let managed_fields = if table && !self.all { ManagedFields::Names } else { ManagedFields::Keep };
-        let diff = Diff { old: &cluster, new: &cluster, ignore: &ignore, mask: &mask, raw: false, managed_fields };
         period.check(clock, window).map_err(|error| session.without(&source, cluster.findings(), error))?;
-        let first = window.0;
-        let since = clock.gap(first).in_brackets();
-        let name = printable(source.name().to_owned());
-        if cluster.findings().damaged() {
-            say!("note: {name} is damaged: of the changes from revision {first}{since} on some may be missing");
-        } else {
-            say!("note: {name} holds every change from revision {first}{since} on");
-        }
+        note_window(&printable(source.name().to_owned()), &cluster);
         let mut unknown = Exit::Good;
         if !selection.names().is_empty() {
             let records = snapshot.records(|key| selection.matches(key));
@@ -164,88 +226,36 @@ impl Timeline {
             }
         }
 
+        let audited = !self.audit.files.is_empty();
         let (requests, doubt) = match self.audit.files.as_slice() {
             [] => (Requests::default(), Exit::Good),
             files => {
-                let mut wanted = Wanted::new(query.names_objects());
-                let mut again = Findings::default();
-                // The cluster's findings are the same, and nothing fails.
-                let _: Result<(), ()> = changes(
-                    &snapshot,
-                    &mut again,
-                    |key| selection.matches(key),
-                    |wave| {
-                        // a request that may have made a change of the period may have made one outside it instead
-                        for change in &wave {
-                            let revision = change.record.revision.main;
-                            change.want(clock.gap(revision), period.may_hold(revision, clock), &mut wanted);
-                        }
-                        Ok(())
-                    },
-                );
+                let wanted = wanted(&snapshot, Wanted::new(query.names_objects()), &selection, &period, clock);
                 session.reads(files)?;
                 self.audit.read(&wanted, files)?
             }
         };
-        let audited = !self.audit.files.is_empty();
-
-        let headers = [
-            "REVISION",
-            "TIME",
-            "WITHIN",
-            "VERB",
-            "OBJECT",
-            "NAMESPACE",
-            "MANAGER",
-            "USER",
-            "FROM",
-            "KNOWN",
-            "CHANGED",
-        ];
+        let table = self.output == Output::Table;
+        let asked = Asked {
+            verbs: &self.verb,
+            managers: &self.manager,
+            users: &self.user,
+            labels: &self.selector,
+            period,
+            requests,
+            clock,
+            table,
+            audited,
+        };
+        let ignore = Ignore { all: self.all, status: true, events: true, paths: Vec::new() };
+        // what was ignored is not in the table
+        let managed_fields = if table && !self.all { ManagedFields::Names } else { ManagedFields::Keep };
+        let diff = Diff { old: &cluster, new: &cluster, ignore: &ignore, mask: &mask, raw: false, managed_fields };
         let headers: Vec<_> =
-            headers.into_iter().filter(|of| audited || !["USER", "FROM", "KNOWN"].contains(of)).collect();
-        let mut lines =
+            HEADERS.into_iter().filter(|of| audited || !["USER", "FROM", "KNOWN"].contains(of)).collect();
+        let mut columns =
             if self.no_headers || !table { render::Columns::bare() } else { render::Columns::new(&headers) };
         let (mut left_out, mut unlabelled, mut any, mut deletes) = (0_u64, 0_u64, false, false);
-        let make = |wave: Vec<Change<'_>>| {
-            let (mut rows, mut text, mut quiet, mut deletes) = (Vec::new(), String::new(), 0_u64, false);
-            let mut unlabelled = 0_u64;
-            for change in wave {
-                let revision = change.record.revision.main;
-                let is_asked = self.verb.is_empty() || self.verb.contains(&change.verb());
-                if !is_asked || !period.may_hold(revision, clock) {
-                    continue;
-                }
-                let is_labelled = is_labelled(&self.selector, &diff, &change.pair());
-                if is_labelled != Some(true) {
-                    unlabelled = unlabelled.saturating_add(is_labelled.is_none().into());
-                    continue;
-                }
-                let mut detail = Detail::new(change, &diff, clock.gap(revision), false);
-                detail.request = requests.of(change.record.revision).cloned();
-                let asked = |user: &String| {
-                    let of = detail.request.iter().flat_map(|answer| &answer.requests);
-                    let is_more = detail.request.as_ref().is_some_and(|answer| answer.more > 0);
-                    is_more || of.into_iter().any(|of| of.user == *user || of.impersonated.as_ref() == Some(user))
-                };
-                if !self.user.is_empty() && !self.user.iter().any(asked) {
-                    continue;
-                }
-                let by = detail.writer.as_ref().map(|writer| &writer.manager);
-                if !self.manager.is_empty() && by.is_none_or(|by| !self.manager.contains(by)) {
-                    continue;
-                }
-                if detail.is_quiet() {
-                    quiet = quiet.saturating_add(1);
-                } else if table {
-                    deletes |= detail.change.verb() == Verb::Delete;
-                    rows.push(row(&detail, audited));
-                } else {
-                    text.extend([stamped(detail.members()).to_json().as_str(), "\n"]);
-                }
-            }
-            (rows, text, quiet, unlabelled, deletes)
-        };
         ordered(
             |give| {
                 let give = |wave| if give(wave) { Ok(()) } else { Err(()) };
@@ -254,17 +264,17 @@ impl Timeline {
                 // Ends early when nothing more is wanted.
                 let _: Result<(), ()> = changes(&snapshot, &mut again, |key| selection.matches(key), give);
             },
-            make,
-            |(rows, text, quiet, unknown, deleted)| {
-                deletes |= deleted;
-                left_out = left_out.saturating_add(quiet);
-                unlabelled = unlabelled.saturating_add(unknown);
-                any |= quiet > 0 || !rows.is_empty() || !text.is_empty();
-                rows.into_iter().try_for_each(|row| lines.row(&mut session.out, row))?;
-                session.out.write_all(text.as_bytes())
+            |wave| asked.lines(wave, &diff),
+            |lines| {
+                deletes |= lines.deletes;
+                left_out = left_out.saturating_add(lines.quiet);
+                unlabelled = unlabelled.saturating_add(lines.unlabelled);
+                any |= lines.quiet > 0 || !lines.rows.is_empty() || !lines.text.is_empty();
+                lines.rows.into_iter().try_for_each(|row| columns.row(&mut session.out, row))?;
+                session.out.write_all(lines.text.as_bytes())
             },
         )?;
-        lines.finish(&mut session.out)?;
+        columns.finish(&mut session.out)?;
         if deletes && !audited {
             note_deletions();
         }
@@ -283,6 +293,45 @@ impl Timeline {
         // it may have been deleted since
         Ok(if any { exit } else { exit.max(absent) })
     }
+}
+
+const HEADERS: [&str; 11] =
+    ["REVISION", "TIME", "WITHIN", "VERB", "OBJECT", "NAMESPACE", "MANAGER", "USER", "FROM", "KNOWN", "CHANGED"];
+
+/// Notes from which revision on the backup holds the changes.
+fn note_window(name: &str, cluster: &Cluster<'_>) {
+    let first = cluster.window().0;
+    let since = cluster.clock().gap(first).in_brackets();
+    if cluster.findings().damaged() {
+        say!("note: {name} is damaged: of the changes from revision {first}{since} on some may be missing");
+    } else {
+        say!("note: {name} holds every change from revision {first}{since} on");
+    }
+}
+
+/// The changes that an audit log is searched for.
+fn wanted(
+    snapshot: &Snapshot<'_>,
+    mut wanted: Wanted,
+    selection: &Selection,
+    period: &Period,
+    clock: &Clock,
+) -> Wanted {
+    // The cluster's findings are the same, and nothing fails.
+    let _: Result<(), ()> = changes(
+        snapshot,
+        &mut Findings::default(),
+        |key| selection.matches(key),
+        |wave| {
+            // a request that may have made a change of the period may have made one outside it instead
+            for change in &wave {
+                let revision = change.record.revision.main;
+                change.want(clock.gap(revision), period.may_hold(revision, clock), &mut wanted);
+            }
+            Ok(())
+        },
+    );
+    wanted
 }
 
 fn row(detail: &Detail<'_, '_>, audited: bool) -> Vec<String> {

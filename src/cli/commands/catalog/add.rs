@@ -9,10 +9,11 @@ use std::{
 use clap::Args;
 use etcdsnap::{
     Error,
-    catalog::{Added, Stamp, Writer},
+    catalog::{Added, Checked, Stamp, Writer},
     error::Fault,
     etcd::Load,
-    source::{Candidate, Candidates, DoubtFile, is_stdin, is_url, part_of, without_secrets},
+    k8s::Ring,
+    source::{Candidate, Candidates, DoubtFile, Options, is_stdin, is_url, part_of, without_secrets},
     verify::Verdict,
 };
 use serde::Serialize;
@@ -145,123 +146,27 @@ impl Add {
             return Err(Error::usage("--name is the name of one backup").hinted("name one file, or -").into());
         }
         let path = self.db.path()?;
-        let mut writer = if fresh { Writer::fresh(&path)? } else { Writer::open(&path)? };
-        let ring = self.keys.ring()?;
-        let (mut document, mut exit) = (Document::default(), Exit::Good);
-        let mut todo = VecDeque::new();
-        let listed: HashMap<&Path, Stamp> = files
-            .iter()
-            .filter_map(|file| Some((file.path.as_path(), Stamp::of_object(file.stat.as_ref()?))))
-            .collect();
-        for Candidate { path: file, in_folder, stat } in &files {
-            let name = match &self.name {
-                Some(name) => PathBuf::from(name),
-                None => full_name(file)?,
-            };
-            if writer.is_own(&name) {
-                continue;
-            }
-            let now = match stat {
-                Some(stat) => {
-                    let doubts = DoubtFile::names(file).into_iter();
-                    let doubts = doubts.filter_map(|name| listed.get(Path::new(&name)).copied());
-                    Some(Stamp::of_object(stat).beside(doubts))
-                }
-                None if is_stdin(file) => None,
-                None => stamp(file, &options).ok(),
-            };
-            // what a person named is not looked for again
-            let stamp = now.filter(|_| self.name.is_none());
-            let keys = self.keys.are_given();
-            match stamp.map_or(Ok(None), |stamp| writer.known(&name, stamp, keys))? {
-                Some(known) => document.unchanged = document.unchanged.saturating_add(known),
-                None => {
-                    let size = now.map_or(0, |stamp| stamp.size);
-                    let (file, in_folder) = (file.clone(), *in_folder);
-                    todo.push_back(Todo { file, name, archive: None, in_folder, stamp, size });
-                }
-            }
-        }
+        let writer = if fresh { Writer::fresh(&path)? } else { Writer::open(&path)? };
+        let mut adding = Adding { writer, ring: self.keys.ring()?, document: Document::default(), exit: Exit::Good };
+        let mut todo = self.changed(&files, &mut adding, &options)?;
         let all = todo.iter().fold(0_u64, |sum, of| sum.saturating_add(of.size));
         let (progress, mut done) = (Progress::new("catalog", session.wants_progress()), 0_u64);
         while let Some(first) = todo.pop_front() {
             if stop.load(Ordering::Relaxed) {
-                document.interrupted = true;
+                adding.document.interrupted = true;
                 break;
             }
             let group = together(first, &mut todo);
-            let opened = session.open_all(group.iter().map(|one| one.file.as_path()), &options);
-            let good: Vec<_> = opened.iter().filter_map(|source| source.as_ref().ok()).collect();
-            let checked = match &good[..] {
-                [one] => {
-                    let step = |read| progress.update(done.saturating_add(read), all);
-                    vec![writer.check(one, &Load::default(), ring.clone(), step)]
-                }
-                several => writer.check_all(several, &Load::default(), &ring),
-            };
-            let (mut checked, mut parts) = (checked.into_iter(), Vec::new());
-            for (one, source) in group.iter().zip(&opened) {
-                let Todo { name, archive, in_folder, stamp, size, .. } = one;
-                let archive = archive.as_deref();
-                done = done.saturating_add(*size);
-                let checked = match source {
-                    Ok(source) => {
-                        let Some(checked) = checked.next() else { break };
-                        match session.intact(source) {
-                            Ok(()) => checked,
-                            Err(Failure::Error(error)) => checked.and(Err(error)),
-                            Err(failure) => return Err(failure),
-                        }
-                    }
-                    Err(Error::Several { found, .. }) if archive.is_none() && stamp.is_some() => {
-                        writer.archive(name, *stamp, found)?;
-                        parts.extend(found.iter().map(|part| one.part(part)));
-                        continue;
-                    }
-                    Err(error) => {
-                        let noise = *in_folder && matches!(error, Error::Foreign { may_be_one: false, .. });
-                        writer.failed(name, *stamp, archive, error, !noise)?;
-                        match noise {
-                            true => document.no_backups = document.no_backups.saturating_add(1),
-                            false => exit = exit.max(failed(&mut document, name, error)),
-                        }
-                        continue;
-                    }
-                };
-                match checked {
-                    Ok(checked) => {
-                        let Added { entry, known, was_worse } = writer.add(checked, name, *stamp, archive)?;
-                        if entry.verdict == Verdict::Damaged {
-                            exit = exit.max(Exit::Content);
-                        }
-                        document.added.push(One { file: name.display().to_string(), known, was_worse, entry });
-                    }
-                    Err(error) => {
-                        writer.failed(name, *stamp, archive, &error, true)?;
-                        exit = exit.max(failed(&mut document, name, &error));
-                    }
-                }
-            }
+            let parts =
+                adding.group(&group, session, &options, |read| progress.update(done.saturating_add(read), all))?;
             parts.into_iter().rev().for_each(|part| todo.push_front(part));
+            done = group.iter().fold(done, |done, one| done.saturating_add(one.size));
             progress.update(done, all);
         }
-        let named: HashSet<&Path> = files.iter().map(|file| file.path.as_path()).collect();
-        for path in &self.path {
-            if document.interrupted {
-                break;
-            }
-            let gone = match is_url(path) {
-                // One that could not be listed is among the files itself.
-                true if path.as_os_str().as_encoded_bytes().ends_with(b"/") && !named.contains(path.as_path()) => {
-                    writer.mark_missing(path, |name| !named.contains(name))?
-                }
-                true => 0,
-                false => writer.mark_missing(&full_name(path)?, |name| {
-                    fs::symlink_metadata(name).is_err_and(|e| e.kind() == io::ErrorKind::NotFound)
-                })?,
-            };
-            document.newly_missing = document.newly_missing.saturating_add(gone);
+        if !adding.document.interrupted {
+            adding.mark_missing(&self.path, &files)?;
         }
+        let Adding { writer, document, exit, .. } = adding;
         if writer.finish()? {
             session.wrote(&[path])?;
         }
@@ -271,9 +176,143 @@ impl Add {
         }
         if document.interrupted {
             say!("interrupted: what was added is kept; the next `catalog add` continues with the rest");
-            exit = Exit::System;
+            return Ok(Exit::System);
         }
         Ok(exit)
+    }
+
+    /// The files that are not in the catalog as they are now; the others are counted.
+    fn changed(&self, files: &[Candidate], adding: &mut Adding, options: &Options) -> Result<VecDeque<Todo>, Failure> {
+        let listed: HashMap<&Path, Stamp> = files
+            .iter()
+            .filter_map(|file| Some((file.path.as_path(), Stamp::of_object(file.stat.as_ref()?))))
+            .collect();
+        let mut todo = VecDeque::new();
+        for Candidate { path: file, in_folder, stat } in files {
+            let name = match &self.name {
+                Some(name) => PathBuf::from(name),
+                None => full_name(file)?,
+            };
+            if adding.writer.is_own(&name) {
+                continue;
+            }
+            let now = match stat {
+                Some(stat) => {
+                    let doubts = DoubtFile::names(file).into_iter();
+                    let doubts = doubts.filter_map(|name| listed.get(Path::new(&name)).copied());
+                    Some(Stamp::of_object(stat).beside(doubts))
+                }
+                None if is_stdin(file) => None,
+                None => stamp(file, options).ok(),
+            };
+            // what a person named is not looked for again
+            let stamp = now.filter(|_| self.name.is_none());
+            let keys = self.keys.are_given();
+            match stamp.map_or(Ok(None), |stamp| adding.writer.known(&name, stamp, keys))? {
+                Some(known) => adding.document.unchanged = adding.document.unchanged.saturating_add(known),
+                None => {
+                    let size = now.map_or(0, |stamp| stamp.size);
+                    let (file, in_folder) = (file.clone(), *in_folder);
+                    todo.push_back(Todo { file, name, archive: None, in_folder, stamp, size });
+                }
+            }
+        }
+        Ok(todo)
+    }
+}
+
+/// Backups that are being added.
+struct Adding {
+    writer: Writer,
+    ring: Ring,
+    document: Document,
+    exit: Exit,
+}
+
+impl Adding {
+    /// Reads some files at the same time and adds them. Returns the backups in those that are archives of several. `step`
+    /// gets the number of bytes that were read, if there is one file.
+    fn group(
+        &mut self,
+        group: &[Todo],
+        session: &mut Session,
+        options: &Options,
+        step: impl Fn(u64),
+    ) -> Result<Vec<Todo>, Failure> {
+        let opened = session.open_all(group.iter().map(|one| one.file.as_path()), options);
+        let good: Vec<_> = opened.iter().filter_map(|source| source.as_ref().ok()).collect();
+        let checked = match &good[..] {
+            [one] => vec![self.writer.check(one, &Load::default(), self.ring.clone(), step)],
+            several => self.writer.check_all(several, &Load::default(), &self.ring),
+        };
+        let (mut checked, mut parts) = (checked.into_iter(), Vec::new());
+        for (one, source) in group.iter().zip(&opened) {
+            match source {
+                Ok(source) => {
+                    let Some(checked) = checked.next() else { break };
+                    let checked = match session.intact(source) {
+                        Ok(()) => checked,
+                        Err(Failure::Error(error)) => checked.and(Err(error)),
+                        Err(failure) => return Err(failure),
+                    };
+                    self.add(one, checked)?;
+                }
+                Err(Error::Several { found, .. }) if one.archive.is_none() && one.stamp.is_some() => {
+                    self.writer.archive(&one.name, one.stamp, found)?;
+                    parts.extend(found.iter().map(|part| one.part(part)));
+                }
+                Err(error) if one.in_folder && matches!(error, Error::Foreign { may_be_one: false, .. }) => {
+                    self.writer.failed(&one.name, one.stamp, one.archive.as_deref(), error, false)?;
+                    self.document.no_backups = self.document.no_backups.saturating_add(1);
+                }
+                Err(error) => self.failed(one, error)?,
+            }
+        }
+        Ok(parts)
+    }
+
+    fn add(&mut self, one: &Todo, checked: Result<Checked, Error>) -> Result<(), Error> {
+        let checked = match checked {
+            Ok(checked) => checked,
+            Err(error) => return self.failed(one, &error),
+        };
+        let Added { entry, known, was_worse } =
+            self.writer.add(checked, &one.name, one.stamp, one.archive.as_deref())?;
+        if entry.verdict == Verdict::Damaged {
+            self.exit = self.exit.max(Exit::Content);
+        }
+        self.document.added.push(One { file: one.name.display().to_string(), known, was_worse, entry });
+        Ok(())
+    }
+
+    /// Notes a file that could not be added.
+    fn failed(&mut self, one: &Todo, error: &Error) -> Result<(), Error> {
+        self.writer.failed(&one.name, one.stamp, one.archive.as_deref(), error, true)?;
+        self.document.failed.push(Failed { file: one.name.display().to_string(), error: error.to_string() });
+        self.exit = self.exit.max(match error.fault() {
+            Fault::System => Exit::System,
+            Fault::Content | Fault::Caller => Exit::Content,
+        });
+        Ok(())
+    }
+
+    /// Marks what was below `paths` and is no longer there. `files` are those that are there now.
+    fn mark_missing(&mut self, paths: &[PathBuf], files: &[Candidate]) -> Result<(), Error> {
+        let named: HashSet<&Path> = files.iter().map(|file| file.path.as_path()).collect();
+        for path in paths {
+            let gone = match is_url(path) {
+                // One that could not be listed is among the files itself.
+                true if path.as_os_str().as_encoded_bytes().ends_with(b"/") && !named.contains(path.as_path()) => {
+                    self.writer.mark_missing(path, |name| !named.contains(name))?
+                }
+                true => 0,
+                false => self.writer.mark_missing(&full_name(path)?, |name| {
+                    fs::symlink_metadata(name).is_err_and(|e| e.kind() == io::ErrorKind::NotFound)
+                })?,
+            };
+            self.document.newly_missing = self.document.newly_missing.saturating_add(gone);
+        }
+        Ok(())
     }
 }
 
@@ -301,15 +340,6 @@ fn together(first: Todo, todo: &mut VecDeque<Todo>) -> Vec<Todo> {
         group.extend(todo.pop_front());
     }
     group
-}
-
-/// Notes a file that could not be added.
-fn failed(document: &mut Document, name: &Path, error: &Error) -> Exit {
-    document.failed.push(Failed { file: name.display().to_string(), error: error.to_string() });
-    match error.fault() {
-        Fault::System => Exit::System,
-        Fault::Content | Fault::Caller => Exit::Content,
-    }
 }
 
 fn text(session: &mut Session, document: &Document) -> Result<(), Failure> {

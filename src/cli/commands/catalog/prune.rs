@@ -11,6 +11,7 @@ use etcdsnap::{
     bytes::one_line,
     catalog::{Catalog, Fate, Holder, Keep, Stamp, Writer},
     hash::hex,
+    k8s::Moment,
     source::{Options, Source, is_url},
 };
 use serde::Serialize;
@@ -167,91 +168,121 @@ impl Prune {
         let mut listed: Vec<_> = catalog.holders().iter().filter(|of| is_counted(of) && within(of)).collect();
         listed.sort_by_cached_key(|of| (of.entry.identity.clone(), cluster(of, &labels)));
         let listed: Vec<_> = listed.into_iter().map(|of| (of, reasons(&branches, of))).collect();
-        let mut writer = self.yes.then(|| Writer::open(&self.db.path()?)).transpose()?;
+
+        let mut exit = Exit::Good;
+        let mut items = Vec::new();
+        let mut removal = self.yes.then(|| Removal::new(&self.db, &catalog)).transpose()?;
+        if let Some(removal) = &mut removal {
+            let loses = |branch: &Branch<'_>| listed.iter().any(|(of, why)| why.is_empty() && branch.has(of));
+            let touched = branches.iter().filter(|branch| wanted.contains(&branch.row.number) || loses(branch));
+            exit = removal.refuse(touched, &session.options_with(None));
+        }
         let archived: HashSet<_> =
             catalog.files().iter().filter(|(_, row)| row.archive.is_some()).map(|(path, _)| path).collect();
-        let (mut items, mut exit) = (Vec::new(), Exit::Good);
-        // What is kept has to be good now, not only when it was added.
-        let (mut refused, mut read) = (HashSet::new(), HashMap::new());
-        for branch in branches.iter().filter(|_| self.yes) {
-            let loses = |(of, why): &(&Holder, Vec<_>)| why.is_empty() && branch.has(of);
-            if !wanted.contains(&branch.row.number) && !listed.iter().any(loses) {
-                continue;
-            }
-            let fault = |newest: &&Holder| {
-                let check = || not_as_it_was(newest, &session.options_with(None));
-                read.entry(newest.entry.id.clone()).or_insert_with(check).clone()
-            };
-            if let Some(why) = branch.newest.iter().find_map(fault) {
-                Failure::from(Error::refused(format!("{}: nothing is removed: {why}", branch.row.label))).say();
-                exit = Exit::Content;
-                refused.insert(branch.row.number);
-            }
-        }
         for (holder, why) in &listed {
-            let is_refused = holder.entry.lineages.iter().any(|number| refused.contains(number));
             for file in &holder.files {
-                // only files on disk are removed
-                let elsewhere = match archived.contains(file) {
-                    true => Some("kept: in an archive"),
-                    false => is_url(file).then_some("kept: in an object store"),
-                };
-                let mut done = match elsewhere {
+                let fate = match &mut removal {
                     _ if !why.is_empty() => format!("kept: {}", why.join(", ")),
-                    Some(kept) => kept.to_owned(),
-                    None => "to be removed".to_owned(),
-                };
-                if let (Some(writer), true, None, false) = (&mut writer, why.is_empty(), elsewhere, is_refused) {
-                    done = match removed(&catalog, file) {
-                        Ok(()) => {
-                            writer.forget(file)?;
-                            "removed".to_owned()
-                        }
+                    // only files on disk are removed
+                    _ if archived.contains(file) => "kept: in an archive".to_owned(),
+                    _ if is_url(file) => "kept: in an object store".to_owned(),
+                    Some(removal) if !removal.is_refused(holder) => match removal.remove(file)? {
+                        Ok(()) => "removed".to_owned(),
                         Err(why) => {
                             exit = exit.max(Exit::Content);
                             format!("not removed: {why}")
                         }
-                    };
-                }
+                    },
+                    _ => TO_BE_REMOVED.to_owned(),
+                };
                 items.push(One {
                     cluster: holder.entry.identity.clone().unwrap_or_default(),
                     label: cluster(holder, &labels),
                     rows: holder.entry.lineages.iter().filter_map(|of| labels.get(of).cloned()).collect(),
                     time: holder.entry.newest.clone(),
                     file: file.display().to_string(),
-                    fate: done,
+                    fate,
                 });
             }
         }
-        if let Some(writer) = writer {
-            writer.finish()?;
+        if let Some(removal) = removal {
+            removal.writer.finish()?;
         }
         exit = exit.max(Undecided::of(&catalog, listed.iter().map(|(of, _)| *of)).note());
-        let may_be = |identity: Option<&str>| identity.is_none() || self.of.has(identity);
-        let others = catalog.holders().iter().filter(|of| of.there && !is_counted(of));
-        let left = others.filter(|of| may_be(of.entry.identity.as_deref())).count();
+        let document = Document { items, removed: self.yes };
         match self.output {
-            ReportFormat::Json => render::json(&mut session.out, &Document { items, removed: self.yes }, false)?,
+            ReportFormat::Json => render::json(&mut session.out, &document, false)?,
             ReportFormat::Text => {
-                let mut columns = render::Columns::new(&["CLUSTER", "NEWEST", "FATE", "FILE"]);
-                for one in &items {
-                    let time = one.time.as_deref().and_then(etcdsnap::k8s::Moment::parse);
-                    columns.add([one.label.clone(), minute(time), one.fate.clone(), display(one.file.as_ref())]);
-                }
-                columns.finish(&mut session.out)?;
-                if left > 0 {
-                    writeln!(
-                        session.out,
-                        "{left} more that are damaged, doubtful or of no known cluster are not touched"
-                    )?;
-                }
-                if !self.yes && items.iter().any(|one| one.fate == "to be removed") {
-                    say!("nothing was removed; --yes removes the files that are listed as \"to be removed\"");
-                }
+                let may_be = |identity: Option<&str>| identity.is_none() || self.of.has(identity);
+                let others = catalog.holders().iter().filter(|of| of.there && !is_counted(of));
+                let left = others.filter(|of| may_be(of.entry.identity.as_deref())).count();
+                text(session, &document, left)?;
             }
         }
         Ok(exit)
     }
+}
+
+const TO_BE_REMOVED: &str = "to be removed";
+
+/// Removes files. What is kept has to be good now, not only when it was added.
+struct Removal<'c> {
+    catalog: &'c Catalog,
+    writer: Writer,
+    /// The branches of which nothing is removed.
+    refused: HashSet<u32>,
+}
+
+impl<'c> Removal<'c> {
+    fn new(db: &Db, catalog: &'c Catalog) -> Result<Self, Failure> {
+        Ok(Self { catalog, writer: Writer::open(&db.path()?)?, refused: HashSet::new() })
+    }
+
+    /// Reads the newest backups of these branches again. Nothing is removed of a branch where one is not good now.
+    fn refuse<'b>(&mut self, branches: impl Iterator<Item = &'b Branch<'b>>, options: &Options) -> Exit {
+        let (mut read, mut exit) = (HashMap::new(), Exit::Good);
+        for branch in branches {
+            let fault = |newest: &&'b Holder| {
+                read.entry(&newest.entry.id).or_insert_with(|| not_as_it_was(newest, options)).clone()
+            };
+            if let Some(why) = branch.newest.iter().find_map(fault) {
+                Failure::from(Error::refused(format!("{}: nothing is removed: {why}", branch.row.label))).say();
+                exit = Exit::Content;
+                self.refused.insert(branch.row.number);
+            }
+        }
+        exit
+    }
+
+    fn is_refused(&self, holder: &Holder) -> bool {
+        holder.entry.lineages.iter().any(|number| self.refused.contains(number))
+    }
+
+    /// Removes a file that is as it was, and its row in the catalog; or says why it does not.
+    fn remove(&mut self, file: &PathBuf) -> Result<Result<(), String>, Error> {
+        let removed = removed(self.catalog, file);
+        if removed.is_ok() {
+            self.writer.forget(file)?;
+        }
+        Ok(removed)
+    }
+}
+
+/// `left` is the number of backups that are not counted.
+fn text(session: &mut Session, document: &Document, left: usize) -> Result<(), Failure> {
+    let mut columns = render::Columns::new(&["CLUSTER", "NEWEST", "FATE", "FILE"]);
+    for one in &document.items {
+        let time = one.time.as_deref().and_then(Moment::parse);
+        columns.add([one.label.clone(), minute(time), one.fate.clone(), display(one.file.as_ref())]);
+    }
+    columns.finish(&mut session.out)?;
+    if left > 0 {
+        writeln!(session.out, "{left} more that are damaged, doubtful or of no known cluster are not touched")?;
+    }
+    if !document.removed && document.items.iter().any(|one| one.fate == TO_BE_REMOVED) {
+        say!("nothing was removed; --yes removes the files that are listed as \"{TO_BE_REMOVED}\"");
+    }
+    Ok(())
 }
 
 /// Why a backup is not certain to be as it was when it was added.
