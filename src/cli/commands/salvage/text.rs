@@ -17,7 +17,26 @@ pub(super) const UNPROVED: &str =
     "a byte of any value may be wrong; proved shows only that no later revision is missing";
 
 pub(super) fn report(out: &mut impl Write, report: &Report) -> io::Result<()> {
-    let Report { pages, root, records, revisions, keys, .. } = report;
+    input(out, report)?;
+    tree(out, report)?;
+    let Some(found) = report.revisions.first.zip(report.revisions.last) else { return Ok(()) };
+    records(out, report, found)?;
+    log(out, report)?;
+    keys(out, report)?;
+    for bucket in report.buckets.iter().filter(|bucket| !bucket.is_whole()) {
+        writeln!(out, "bucket {}: {}", bucket.name, bucket.in_words())?;
+    }
+    if let Some(saved) = &report.written {
+        let file = render::printable(saved.file.clone());
+        let keys = counted(saved.keys, "key");
+        writeln!(out, "{file}: {keys} at revision {}, sha256 {}", saved.revision, saved.sha256)?;
+    }
+    report.next.0.iter().try_for_each(|line| writeln!(out, "next: {line}"))
+}
+
+/// The file, and what makes its content doubtful.
+fn input(out: &mut impl Write, report: &Report) -> io::Result<()> {
+    let pages = &report.pages;
     let source = render::printable(report.source.clone());
     writeln!(
         out,
@@ -37,6 +56,12 @@ pub(super) fn report(out: &mut impl Write, report: &Report) -> io::Result<()> {
     for doubt in &report.doubts {
         writeln!(out, "doubt: {}", render::printable(doubt.clone()))?;
     }
+    Ok(())
+}
+
+/// The root that was found, other dbs in the file, and why nothing is proved by pages.
+fn tree(out: &mut impl Write, report: &Report) -> io::Result<()> {
+    let Report { root, records, .. } = report;
     match root.page {
         None => writeln!(out, "root: none was found")?,
         Some(page) => {
@@ -81,7 +106,12 @@ pub(super) fn report(out: &mut impl Write, report: &Report) -> io::Result<()> {
     } else if root.mixed && report.others.is_empty() {
         writeln!(out, "mixed: the pages are of different times, as in a copy of a db in use: nothing is proved")?;
     }
-    let Some((first, last)) = revisions.first.zip(revisions.last) else { return Ok(()) };
+    Ok(())
+}
+
+/// The records between the `first` and the `last` revision, and what is missing of them.
+fn records(out: &mut impl Write, report: &Report, (first, last): (i64, i64)) -> io::Result<()> {
+    let Report { records, revisions, .. } = report;
     writeln!(
         out,
         "records: {} found, {} of them on pages outside of the tree; {} copies, {} conflicts",
@@ -111,6 +141,11 @@ pub(super) fn report(out: &mut impl Write, report: &Report) -> io::Result<()> {
         let why = "this file is no snapshot, and a copy of a db in use may end inside a transaction";
         writeln!(out, "  changes of the last transaction, {last}, may be lost: {why}")?;
     }
+    Ok(())
+}
+
+/// What the log added.
+fn log(out: &mut impl Write, report: &Report) -> io::Result<()> {
     if let Some(log) = &report.log {
         let left = if log.left > 0 { format!("; {} left out", log.left) } else { String::new() };
         let (applied, from, index) = (log.applied, log.from, log.index);
@@ -132,6 +167,12 @@ pub(super) fn report(out: &mut impl Write, report: &Report) -> io::Result<()> {
         writeln!(out, "log: damaged, later changes may be lost: {}", render::printable(wrong.clone()))?;
     }
     more(out, report.log_damage.len().saturating_sub(SHOWN))?;
+    Ok(())
+}
+
+/// The keys by certainty, and the kinds of those that are not proved.
+fn keys(out: &mut impl Write, report: &Report) -> io::Result<()> {
+    let keys = &report.keys;
     writeln!(
         out,
         "keys: {} proved, {} likely, {} conflicting, {} deleted",
@@ -149,15 +190,7 @@ pub(super) fn report(out: &mut impl Write, report: &Report) -> io::Result<()> {
         writeln!(out, "{}", render::printable(line))?;
     }
     more(out, report.kinds.len().saturating_sub(SHOWN))?;
-    for bucket in report.buckets.iter().filter(|bucket| !bucket.is_whole()) {
-        writeln!(out, "bucket {}: {}", bucket.name, bucket.in_words())?;
-    }
-    if let Some(saved) = &report.written {
-        let file = render::printable(saved.file.clone());
-        let keys = counted(saved.keys, "key");
-        writeln!(out, "{file}: {keys} at revision {}, sha256 {}", saved.revision, saved.sha256)?;
-    }
-    report.next.0.iter().try_for_each(|line| writeln!(out, "next: {line}"))
+    Ok(())
 }
 
 fn more(out: &mut impl Write, n: usize) -> io::Result<()> {
