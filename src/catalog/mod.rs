@@ -36,7 +36,7 @@ pub use facts::Facts;
 pub use file::SCHEMA;
 pub use growth::{Growth, Series};
 pub use lives::{Change, Holder, Life, Object};
-pub use open::{Catalog, Wanted, words};
+pub use open::{Catalog, Wanted, kind_of, words};
 pub use retention::{Fate, Keep};
 pub use schedule::{Gap, gaps};
 pub use table::{BACKUPS, BackupRow, Backups, VERSIONS, VersionRow, Versions};

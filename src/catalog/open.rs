@@ -420,13 +420,24 @@ pub struct Wanted {
 #[must_use]
 pub fn words(resources: &Resources, key: &[u8]) -> String {
     let parsed = Key::new(key);
-    let Some(object) = parsed.object() else { return format!("--key {}", crate::bytes::escape(key)) };
+    match (parsed.object(), kind_of(resources, key)) {
+        (Some(object), Some(kind)) => {
+            let namespace = object.namespace.map(|namespace| format!(" -n {namespace}")).unwrap_or_default();
+            format!("{kind}/{}{namespace}", object.name)
+        }
+        _ => format!("--key {}", crate::bytes::escape(key)),
+    }
+}
+
+/// The kind of the object under a key, as kubectl takes it: `deployment.apps`; `None` where the key is of no object.
+#[must_use]
+pub fn kind_of(resources: &Resources, key: &[u8]) -> Option<String> {
+    let parsed = Key::new(key);
+    let object = parsed.object()?;
     let group = object.group.as_deref().unwrap_or_default();
-    let kind = match resources.get(group, &object.resource) {
+    Some(match resources.get(group, &object.resource) {
         Some(resource) => resource.kind_name(),
         None if group.is_empty() => object.resource.to_string(),
         None => format!("{}.{group}", object.resource),
-    };
-    let namespace = object.namespace.map(|namespace| format!(" -n {namespace}")).unwrap_or_default();
-    format!("{kind}/{}{namespace}", object.name)
+    })
 }

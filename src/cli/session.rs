@@ -239,7 +239,7 @@ impl Session {
         note_log(source, load, &snapshot);
         let (keyspace, name) = (snapshot.keyspace, source.name());
         match &snapshot.retraced {
-            Some(of) => note_retraced(name, of),
+            Some(of) => note_retraced(source, of),
             None if keyspace.dropped() < keyspace.compacted() => {
                 let at = keyspace.compacted();
                 say!("note: {name}: records compacted at revision {at} are shown from its log");
@@ -248,7 +248,7 @@ impl Session {
                 say!(
                     "note: {name}: its log is not used for compacted revisions: it does not fit the db, or etcd may have refused some of its requests"
                 );
-                say!("hint: {}", Call::new("etcdsnap wal").arg(name).that("lists its entries"));
+                say!("hint: {}", Call::new("etcdsnap wal").arg(source.word()).that("lists its entries"));
             }
             None => {}
         }
@@ -338,7 +338,8 @@ pub(crate) fn note_doubt(of: &str, doubt: Option<String>) -> Exit {
 }
 
 /// Prints which compacted revisions are shown from a log, and what of it is not certain.
-fn note_retraced(name: &str, of: &Retraced<'_>) {
+fn note_retraced(source: &Source, of: &Retraced<'_>) {
+    let name = source.name();
     let Retraced { first, last, unsure, until, partial, .. } = of;
     if first <= last {
         say!(
@@ -351,7 +352,7 @@ fn note_retraced(name: &str, of: &Retraced<'_>) {
     }
     if *unsure > 0 {
         say!("note: {name}: it is not certain what {unsure} older entries of its log changed; they are not shown");
-        let call = Call::new("etcdsnap wal").arg(name).option("--to-index", Some(until.to_string()));
+        let call = Call::new("etcdsnap wal").arg(source.word()).option("--to-index", Some(until.to_string()));
         say!("hint: {}", call.that("lists them"));
     }
 }

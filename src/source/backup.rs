@@ -1,6 +1,7 @@
 //! An open backup with all its parts.
 
 use std::{
+    ffi::OsStr,
     fs::File,
     path::{Path, PathBuf},
 };
@@ -9,7 +10,7 @@ use super::{
     BackupKind, DoubtFile, Input, Options, Origin, Part, RaftFiles, Wrapping, input, is_stdin,
     kept::{Kept, Spool},
 };
-use crate::{Code, Error, Finding, Result};
+use crate::{Code, Error, Finding, Result, bytes::file_name};
 
 /// An open backup.
 #[derive(Debug)]
@@ -89,6 +90,14 @@ impl Source {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.origin.display
+    }
+
+    /// The source as a word of a command line: its path in the system's bytes, or its name where it is a part of a file
+    /// or the object at a URL.
+    #[must_use]
+    pub fn word(&self) -> &OsStr {
+        let Origin { path, display } = &self.origin;
+        if *display == file_name(path) { path.as_os_str() } else { display.as_ref() }
     }
 
     /// Path of the source, or of the outermost layer around it.

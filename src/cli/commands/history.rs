@@ -134,7 +134,7 @@ impl History {
             let is_unsure = |key: &[u8]| snapshot.retraced.as_ref().is_none_or(|of| of.is_unsure(key));
             let unsure: Vec<_> = found.keys().filter(|key| is_unsure(key)).collect();
             for key in unsure.iter().filter(|key| *mask.key(key) == ****key).take(3) {
-                let call = Call::new("etcdsnap wal").arg(source.name());
+                let call = Call::new("etcdsnap wal").arg(source.word());
                 let call = call.option("--prefix", Some(OsStr::from_bytes(key)));
                 say!("hint: {}", printable(call.that("lists the entries that may have changed it").to_string()));
             }
@@ -177,9 +177,10 @@ impl History {
 /// Other places where a revision that was not found may be.
 fn elsewhere(sources: &[Source], within: bool) -> String {
     let within = if within { "without -n, all namespaces are searched; " } else { "" };
-    let log = sources.iter().find(|source| !source.wal().is_empty());
-    let log = log.map_or("a data directory's log".to_owned(), |source| source.name().to_owned());
-    format!(
-        "{within}--also SNAPSHOT adds another backup of the cluster; `etcdsnap wal` shows {log}, which may reach further back"
-    )
+    let wal = Call::new("etcdsnap wal");
+    let log = match sources.iter().find(|source| !source.wal().is_empty()) {
+        None => wal.that("shows a data directory's log"),
+        Some(source) => wal.arg(source.word()).that("shows its log"),
+    };
+    format!("{within}--also SNAPSHOT adds another backup of the cluster; {log}, which may reach further back")
 }

@@ -16,7 +16,7 @@ use etcdsnap::{
 };
 
 use super::Bench;
-use crate::common::random::Random;
+use crate::common::{made, random::Random};
 
 /// Everything that the catalog at a path answers, as text.
 fn answers(path: &Path) -> Result<String, String> {
@@ -192,4 +192,29 @@ fn many_small_files_that_are_no_snapshots_are_passed_over() {
     assert!(text.contains("added 1 ") && text.contains("3000 other files"), "{text}");
     assert_eq!(bench.json(0, &["ls"])["unread"].as_array().unwrap().len(), 0);
     assert!(fs::metadata(bench.db()).unwrap().len() < 1 << 20);
+}
+
+#[test]
+fn the_line_that_brings_back_is_safe_in_a_shell() {
+    let bench = Bench::new();
+    let value = br#"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"x","namespace":"shop","uid":"1"}}"#;
+    let keys: [&[u8]; 4] = [
+        b"/registry/configmaps/shop/$(touch made)",
+        b"/registry/configmaps/shop/a;touch made",
+        b"/registry/configmaps/shop/it's & touch made",
+        b"/other/`touch made`",
+    ];
+    made::snapshot(&bench.backup("a b.db"), &keys.map(|key| (key, value.to_vec())));
+    bench.add(0);
+    let found = bench.json(0, &["find", "--prefix", "/"]);
+    let items = found["items"].as_array().unwrap();
+    assert_eq!(items.len(), keys.len(), "{found}");
+    for (n, item) in items.iter().enumerate() {
+        let line = item["bringBack"].as_str().unwrap();
+        let program = env!("CARGO_BIN_EXE_etcdsnap");
+        let line = line.replacen("etcdsnap", program, 1).replace("--to DIR", &format!("--to back{n}"));
+        let ran = Command::new("sh").args(["-c", &line]).current_dir(bench.folder()).output().unwrap();
+        assert!(ran.status.success(), "{line}: {ran:?}");
+        assert!(!bench.backup("made").exists(), "{line}");
+    }
 }

@@ -3,8 +3,8 @@ use std::{ffi::OsStr, io::Write as _, os::unix::ffi::OsStrExt as _, path::Path};
 use clap::Args;
 use etcdsnap::{
     Error,
-    bytes::shell,
-    catalog::{Catalog, Object, Version, Wanted, words},
+    catalog::{Catalog, Object, Version, Wanted, kind_of, words},
+    error::Call,
     k8s::{Key, Resources},
     select::Selection,
 };
@@ -200,23 +200,23 @@ fn one(catalog: &Catalog, row: &Row, resources: &Resources, object: &Object) -> 
         to: seen(catalog, row, life.last, End::Last),
     };
     let words = words(resources, &object.key);
-    let is_secret = Key::new(&object.key).object().is_some_and(|of| of.resource == "secrets");
     // The newest file that is still there.
     let there = object.lives.iter().rev().find_map(|life| {
         let heads = catalog.lineages().get(&row.number)?.heads.iter().rev();
         let mut heads = heads.filter(|head| (life.first..=life.last).contains(*head));
         heads.find_map(|head| catalog.holder(row.number, *head).filter(|holder| holder.there))
     });
-    let bring_back =
-        there.and_then(|holder| holder.files.first()).map(|path| below(path)).map(|path| {
-            match Key::new(&object.key).object() {
-                Some(_) => {
-                    let reveal = if is_secret { " --reveal" } else { "" };
-                    format!("etcdsnap export {} {words}{reveal} --to DIR", shell(path))
-                }
-                None => format!("etcdsnap kv {} {}", shell(path), shell(OsStr::from_bytes(&object.key))),
+    let bring_back = there.and_then(|holder| holder.files.first()).map(|path| below(path)).map(|path| {
+        match (Key::new(&object.key).object(), kind_of(resources, &object.key)) {
+            (Some(of), Some(kind)) => {
+                let call = Call::new("etcdsnap export").arg(path).arg(format!("{kind}/{}", of.name));
+                let call = call.option("-n", of.namespace);
+                let call = if of.resource == "secrets" { call.arg("--reveal") } else { call };
+                call.args(["--to", "DIR"]).to_string()
             }
-        });
+            _ => Call::new("etcdsnap kv").arg(path).arg(OsStr::from_bytes(&object.key)).to_string(),
+        }
+    });
     One {
         cluster: row.identity.clone(),
         row: row.label.clone(),
