@@ -66,6 +66,12 @@ pub struct Exporter<'v, 'a> {
 }
 
 impl<'v, 'a> Exporter<'v, 'a> {
+    /// The cluster that it exports from.
+    #[must_use]
+    pub fn cluster(&self) -> &'v Cluster<'a> {
+        self.cluster
+    }
+
     /// An exporter of the objects of `cluster`; `mask` hides secrets.
     #[must_use]
     pub fn new(cluster: &'v Cluster<'a>, wanted: Wanted, mask: Mask) -> Self {

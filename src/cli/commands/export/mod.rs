@@ -8,10 +8,11 @@ use etcdsnap::{
     bytes::escape,
     document::TOOL,
     error::Call,
-    etcd::KeyValue,
+    etcd::{KeyValue, Load},
     export::{Exporter, Folder, Stage, Tally, Wanted, Why, look, sort},
     k8s::Mask,
     objects::{Cluster, Form, Found},
+    source::Source,
 };
 
 use self::text::{Outcome, Secrets};
@@ -135,53 +136,32 @@ impl Export {
             exporter.add_needs(&mut objects);
         }
         sort(&mut objects);
-        let (mut tally, mut secrets) = (Tally::default(), Secrets::default());
         let form = if self.output == Output::Yaml { Form::Yaml } else { Form::Json };
-        if streams {
-            let before: &[u8] = if form == Form::Yaml { b"---\n" } else { b"" };
-            let progress = session.progress(&source);
-            let streamed = exporter.stream(
-                (&objects, form),
-                (&source, &load),
-                &mut tally,
-                |kv, made| {
-                    secrets.note(&exporter, kv, &made);
-                    let Ok(made) = made else { return Ok(()) };
-                    session.out.write_all(before)?;
-                    Ok::<_, Failure>(session.out.write_all(&made.text)?)
-                },
-                |stage| {
-                    if let Stage::Verifying { done, all } = stage {
-                        progress.update(done, all);
-                    }
-                    Ok(())
-                },
-            );
-            drop(progress);
-            text::stream(&Outcome { exporter: &exporter, tally: &tally, secrets: &secrets });
-            let report = streamed.map_err(|failure| session.without(&source, cluster.findings(), failure))?;
-            tally.check().map_err(|error| session.without(&source, &report.findings, error))?;
-            let closed = session.close(&source, &report.findings)?;
-            if report.doubt(&[]).is_some() {
-                say!("note: the objects were printed before the verification of the backup ended");
-            }
-            return Ok(exit.max(read(&tally)).max(closed));
-        }
+        let job = Job { exporter: &exporter, objects: &objects, form, source: &source, load: &load };
+        let done = if streams { job.stream(session)? } else { self.fill(&job, session)? };
+        Ok(exit.max(done))
+    }
+
+    /// Writes the objects into a folder, which is there when all of them are in it.
+    fn fill(&self, job: &Job<'_, '_>, session: &mut Session) -> Result<Exit, Failure> {
+        let Job { exporter, objects, form, source, load } = *job;
+        let cluster = exporter.cluster();
         let about = format!("{} at revision {}, by {TOOL}", source.name(), cluster.view.revision);
-        let (stop, mut progress) = (stop_at_signal(), session.progress(&source));
+        let (stop, mut progress) = (stop_at_signal(), session.progress(source));
         let go_on = || if stop.load(Relaxed) { Err(Error::Interrupted) } else { Ok(()) };
         let (mut folder, mut verifying) = (Folder::create(&self.to, &about)?, false);
+        let (mut tally, mut secrets) = (Tally::default(), Secrets::default());
         let report = exporter.fill(
             &mut folder,
-            (&objects, form),
-            (&source, &load),
+            (objects, form),
+            (source, load),
             &mut tally,
-            |kv, made| secrets.note(&exporter, kv, made),
+            |kv, made| secrets.note(exporter, kv, made),
             |stage| {
                 if let Stage::Verifying { .. } = stage
                     && !std::mem::replace(&mut verifying, true)
                 {
-                    progress = session.progress(&source);
+                    progress = session.progress(source);
                 }
                 let (Stage::Writing { done, all } | Stage::Verifying { done, all }) = stage;
                 progress.update(done, all);
@@ -190,15 +170,15 @@ impl Export {
         );
         drop(progress);
         let report = match report {
-            Err(error) if tally.exported == 0 => return Err(session.without(&source, cluster.findings(), error)),
+            Err(error) if tally.exported == 0 => return Err(session.without(source, cluster.findings(), error)),
             report => report?,
         };
-        let exit = exit.max(session.close(&source, &report.findings)?);
+        let exit = session.close(source, &report.findings)?;
         go_on()?;
         let written = folder.publish(report.doubt(&arguments()).as_ref())?;
         session.wrote(std::slice::from_ref(&written.manifest))?;
         session.wrote(written.doubt.as_slice())?;
-        let outcome = Outcome { exporter: &exporter, tally: &tally, secrets: &secrets };
+        let outcome = Outcome { exporter, tally: &tally, secrets: &secrets };
         let printed = match self.summary {
             ReportFormat::Text => text::folder(&mut session.out, &outcome, &written).map_err(Failure::from),
             ReportFormat::Json => json(&mut session.out, &exporter.document(&tally, &written), false),
@@ -209,9 +189,7 @@ impl Export {
         printed?;
         Ok(exit.max(read(&tally)))
     }
-}
 
-impl Export {
     /// Reports that a Namespace which is named is exported without the objects in it, and how to export these.
     fn note_namespace(&self, named: &[KeyValue<'_>], cluster: &Cluster<'_>) -> Result<(), Failure> {
         for object in named {
@@ -228,6 +206,51 @@ impl Export {
             return Ok(());
         }
         Ok(())
+    }
+}
+
+/// What is exported, and from where.
+struct Job<'j, 'a> {
+    exporter: &'j Exporter<'j, 'a>,
+    objects: &'j [KeyValue<'a>],
+    form: Form,
+    source: &'j Source,
+    load: &'j Load,
+}
+
+impl Job<'_, '_> {
+    /// Prints the objects, and verifies the backup at the same time.
+    fn stream(&self, session: &mut Session) -> Result<Exit, Failure> {
+        let Self { exporter, objects, form, source, load } = *self;
+        let (mut tally, mut secrets) = (Tally::default(), Secrets::default());
+        let before: &[u8] = if form == Form::Yaml { b"---\n" } else { b"" };
+        let progress = session.progress(source);
+        let streamed = exporter.stream(
+            (objects, form),
+            (source, load),
+            &mut tally,
+            |kv, made| {
+                secrets.note(exporter, kv, &made);
+                let Ok(made) = made else { return Ok(()) };
+                session.out.write_all(before)?;
+                Ok::<_, Failure>(session.out.write_all(&made.text)?)
+            },
+            |stage| {
+                if let Stage::Verifying { done, all } = stage {
+                    progress.update(done, all);
+                }
+                Ok(())
+            },
+        );
+        drop(progress);
+        text::stream(&Outcome { exporter, tally: &tally, secrets: &secrets });
+        let report = streamed.map_err(|failure| session.without(source, exporter.cluster().findings(), failure))?;
+        tally.check().map_err(|error| session.without(source, &report.findings, error))?;
+        let closed = session.close(source, &report.findings)?;
+        if report.doubt(&[]).is_some() {
+            say!("note: the objects were printed before the verification of the backup ended");
+        }
+        Ok(read(&tally).max(closed))
     }
 }
 
