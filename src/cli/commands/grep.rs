@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 use etcdsnap::{
     Findings,
     bytes::counted,
-    document::stamp,
+    document::Document,
     etcd::{KeyValue, Range, Record, Snapshot},
     grep::{Found, FreeHit, Pattern, Place, Search, Words, search_free},
     k8s::Undecodable,
@@ -276,9 +276,8 @@ impl Grep {
     /// Appends what was found in one value.
     fn print(&self, text: &mut String, found: &Found) {
         if self.output == Output::Ndjson {
-            let json = serde_json::to_string(found).unwrap_or_default();
-            let json = json.strip_suffix('}').unwrap_or(&json);
-            return text.extend([json, ",", &stamp(), "}\n"]);
+            let json = serde_json::to_string(&Document::new(found)).unwrap_or_default();
+            return text.extend([&json, "\n"]);
         }
         let mut name = if found.kind.is_empty() {
             printable(found.name.clone())
@@ -315,8 +314,7 @@ impl Grep {
         }
         for hit in hits {
             if self.output == Output::Ndjson {
-                let json = serde_json::to_string(hit)?;
-                writeln!(session.out, "{},{}}}", json.strip_suffix('}').unwrap_or(&json), stamp())?;
+                writeln!(session.out, "{}", serde_json::to_string(&Document::new(hit))?)?;
             } else {
                 let text = printable(hit.text.clone());
                 writeln!(session.out, "free page {} (at offset {:#x}): {text}", hit.page, hit.offset)?;
