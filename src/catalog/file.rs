@@ -31,6 +31,9 @@ use crate::{
 pub const SCHEMA: u32 = 1;
 
 const MAGIC: &[u8; 16] = b"etcdsnap catalog";
+
+/// The first bytes of a database of redb.
+const DATABASE: &[u8; 9] = b"redb\x1a\x0a\xa9\x0d\x0a";
 /// Length of what follows the database.
 const TRAILER: usize = 32;
 
@@ -86,15 +89,23 @@ impl Image {
     }
 }
 
-/// Checks what follows the database, and returns the length of that.
-fn check(path: &Path, bytes: &[u8]) -> Result<u64> {
-    let Some((database, trailer)) = bytes.split_last_chunk::<TRAILER>() else {
-        return Err(damaged(path, "it is too short"));
-    };
-    if !trailer.starts_with(MAGIC) {
-        return Err(damaged(path, "its end is missing, or it is no catalog"));
+/// Checks that a new catalog may take the place of the file at `path`: a catalog that this program can read, also a damaged
+/// one.
+pub(super) fn may_be_replaced(path: &Path) -> Result<()> {
+    if fs::metadata(path).map_or(true, |metadata| metadata.is_file() && metadata.len() == 0) {
+        return Ok(());
     }
-    let (schema, sum) = (u32_le(trailer, 16).unwrap_or_default(), u32_le(trailer, 20).unwrap_or_default());
+    trailer(path, Part::open(path)?.bytes()).map(drop)
+}
+
+/// The database, and what follows it, which is cut off in a damaged catalog.
+fn trailer<'b>(path: &Path, bytes: &'b [u8]) -> Result<Option<(&'b [u8], &'b [u8; TRAILER])>> {
+    let split = bytes.split_last_chunk().filter(|(_, trailer)| trailer.starts_with(MAGIC));
+    if split.is_none() && !bytes.starts_with(DATABASE) {
+        let what = format!("{}: this file is no catalog", path.display());
+        return Err(Error::refused(what).hinted("name another --db, or move the file away"));
+    }
+    let schema = split.and_then(|(_, trailer)| u32_le(trailer, 16)).unwrap_or_default();
     if schema > SCHEMA {
         let what = format!(
             "{}: the catalog has the schema {schema}, and this etcdsnap knows those up to {SCHEMA}",
@@ -102,6 +113,13 @@ fn check(path: &Path, bytes: &[u8]) -> Result<u64> {
         );
         return Err(Error::refused(what).hinted("use the etcdsnap that wrote it, or a newer one; or name another --db"));
     }
+    Ok(split)
+}
+
+/// Checks what follows the database, and returns the length of that.
+fn check(path: &Path, bytes: &[u8]) -> Result<u64> {
+    let Some((database, trailer)) = trailer(path, bytes)? else { return Err(damaged(path, "its end is missing")) };
+    let (schema, sum) = (u32_le(trailer, 16).unwrap_or_default(), u32_le(trailer, 20).unwrap_or_default());
     let len = u64_le(trailer, 24).unwrap_or_default();
     if len != database.len() as u64 || schema != SCHEMA {
         return Err(damaged(path, "its length is not what was written"));

@@ -70,6 +70,8 @@ pub struct Writer {
     db: Option<Database>,
     changed: bool,
     published: Instant,
+    /// Whether another catalog is there, which is replaced at the end.
+    replaces: bool,
     _lock: DirLock,
 }
 
@@ -103,8 +105,10 @@ impl Writer {
     /// Begins an empty catalog, which takes the place of the one at `path` when it is finished; that may be damaged.
     ///
     /// # Errors
-    /// When another process changes a catalog in that folder, or the system refuses.
+    /// When another process changes a catalog in that folder, the file at `path` is no catalog or one of a newer schema, or
+    /// the system refuses.
     pub fn fresh(path: &Path) -> Result<Self> {
+        file::may_be_replaced(path)?;
         Self::begin_at(path, false)
     }
 
@@ -115,7 +119,7 @@ impl Writer {
             make_dir(parent, 0o700)?;
         }
         let lock = DirLock::take([parent]).map_err(|error| match error {
-            Error::Usage { .. } => {
+            Error::Busy { .. } => {
                 let what = format!("{}: another etcdsnap is adding to the catalog", path.display());
                 Error::usage(what)
                     .hinted("wait until it ends; `catalog ls` and the other commands that only read work now")
@@ -134,6 +138,7 @@ impl Writer {
             db: None,
             changed: !goes_on,
             published: Instant::now(),
+            replaces: !goes_on && path.exists(),
             _lock: lock,
         };
         writer.begin()?;
@@ -397,12 +402,18 @@ impl Writer {
 
     fn changed(&mut self) -> Result<()> {
         self.changed = true;
-        if self.published.elapsed() >= PUBLISHED {
+        if self.published.elapsed() >= PUBLISHED && !self.replaces {
             self.publish()?;
             Image::open(&self.path)?.copy(&self.work)?;
             self.begin()?;
         }
         Ok(())
+    }
+
+    /// Whether another catalog is there, which is replaced at the end.
+    #[must_use]
+    pub fn replaces(&self) -> bool {
+        self.replaces
     }
 
     /// Puts the catalog in its place. `false` where nothing had changed.

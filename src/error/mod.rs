@@ -99,6 +99,12 @@ pub enum Error {
         /// What to type instead.
         hint: Advice,
     },
+    /// Another run of this program is writing there.
+    #[error("{folder}: another etcdsnap is writing there")]
+    Busy {
+        /// The folder that the other run has locked.
+        folder: String,
+    },
     /// The call makes no sense, or is not precise enough.
     #[error("{what}")]
     Usage {
@@ -157,7 +163,7 @@ impl Error {
             Self::Foreign { .. } | Self::Damaged { .. } | Self::Refused { .. } | Self::NotFound { .. } => {
                 Fault::Content
             }
-            Self::Several { .. } | Self::Usage { .. } => Fault::Caller,
+            Self::Several { .. } | Self::Usage { .. } | Self::Busy { .. } => Fault::Caller,
         }
     }
 
@@ -168,7 +174,9 @@ impl Error {
             Self::Foreign { hint, .. } | Self::Several { hint, .. } => Some(hint.clone()),
             Self::Damaged { finding, .. } => finding.hint.clone(),
             Self::Refused { hint, .. } | Self::NotFound { hint, .. } | Self::Usage { hint, .. } => hint.clone(),
-            Self::Io { .. } | Self::Changed { .. } | Self::Interrupted => self.hint().map(Advice::from),
+            Self::Io { .. } | Self::Changed { .. } | Self::Interrupted | Self::Busy { .. } => {
+                self.hint().map(Advice::from)
+            }
         }
     }
 
@@ -180,6 +188,7 @@ impl Error {
                 Some("there is no space left in that file system: make room, and run it again")
             }
             Self::Io { .. } | Self::Interrupted => None,
+            Self::Busy { .. } => Some("wait until it ends"),
             Self::Changed { .. } => Some("copy the file to where nothing writes to it, and read the copy"),
             Self::Foreign { hint, .. } | Self::Several { hint, .. } => Some(hint),
             Self::Damaged { finding, .. } => finding.hint.as_deref(),

@@ -50,7 +50,7 @@ impl DirLock {
 
 /// The error that another run writes into `folder`.
 pub(super) fn busy(folder: &Path) -> Error {
-    Error::usage(format!("{}: another etcdsnap is writing there", folder.display())).hinted("wait until it ends")
+    Error::Busy { folder: folder.display().to_string() }
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@ use std::{
     fs::{self, File},
     io::{self, Write as _},
     path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
 };
 
 use super::{
@@ -18,6 +20,10 @@ use crate::{
     Error, Result,
     publish::{Draft, Run, create, fault, sync_dir, target},
 };
+
+/// The longest wait for another run that writes the same file of a dataset.
+const PATIENCE: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Bytes that are gathered before they are written.
 const BUFFER: usize = 1 << 20;
@@ -48,7 +54,7 @@ impl Files {
     /// When it cannot be written.
     pub fn new(to: Target, overwrite: bool, format: Format, with_object: bool) -> Result<Self> {
         let target = match to {
-            Target::File(to) => Target::File(free(&to, overwrite)?),
+            Target::File(to) => Target::File(free(&to, overwrite).map_err(|error| again(&to, error))?),
             Target::Dataset(dir) if dir.exists() && !dir.is_dir() => {
                 return Err(Error::usage(format!("{}: it is no folder", dir.display())).hinted("name a folder"));
             }
@@ -63,11 +69,19 @@ impl Files {
     /// When they cannot be written.
     pub fn rows(&mut self, header: &Header, rows: &[Row<'_>]) -> Result<()> {
         if self.draft.is_none() {
-            let to = match &self.target {
+            let file = match &self.target {
                 Target::File(to) => to.clone(),
-                Target::Dataset(dir) => target(&dataset::file(dir, header, self.format))?,
+                Target::Dataset(dir) => dataset::file(dir, header, self.format),
             };
-            self.draft = Some(Sink::create(&to, self.format, columns(self.with_object))?);
+            let begun = Instant::now();
+            let sink = || Sink::create(&target(&file)?, self.format, columns(self.with_object));
+            self.draft = Some(loop {
+                match sink() {
+                    // Another run writes the same rows, of a copy of the backup.
+                    Err(Error::Busy { .. }) if begun.elapsed() < PATIENCE => thread::sleep(PAUSE),
+                    sink => break sink.map_err(|error| again(&file, error))?,
+                }
+            });
         }
         self.draft.as_mut().map_or(Ok(()), |sink| sink.rows(&lines(header, rows)))
     }
@@ -106,7 +120,10 @@ impl Files {
         match (&self.target, self.draft.take()) {
             (Target::Dataset(_), _) => Ok(None),
             (Target::File(_), Some(sink)) => sink.publish().map(Some),
-            (Target::File(to), None) => Sink::create(to, self.format, columns(self.with_object))?.publish().map(Some),
+            (Target::File(to), None) => {
+                let sink = Sink::create(to, self.format, columns(self.with_object));
+                sink.map_err(|error| again(to, error))?.publish().map(Some)
+            }
         }
     }
 }
@@ -122,6 +139,17 @@ fn free(to: &Path, overwrite: bool) -> Result<PathBuf> {
         return Err(Error::usage(what).hinted("--overwrite replaces it"));
     }
     Ok(file)
+}
+
+/// Another run at the same file is an error of the system: this one may be tried again.
+fn again(to: &Path, error: Error) -> Error {
+    match error {
+        Error::Busy { .. } => {
+            let other = io::Error::new(io::ErrorKind::ResourceBusy, "another etcdsnap is writing the same file");
+            fault(to, "write")(other)
+        }
+        error => error,
+    }
 }
 
 /// One file of a table that is being written. What is not published leaves nothing.
@@ -147,15 +175,12 @@ impl<T: Table> Sink<T> {
     /// # Errors
     /// When it cannot be written.
     pub fn new(to: &Path, overwrite: bool, format: Format, columns: Vec<Column<T>>) -> Result<Self> {
-        Self::create(&free(to, overwrite)?, format, columns)
+        let sink = free(to, overwrite).and_then(|file| Self::create(&file, format, columns));
+        sink.map_err(|error| again(to, error))
     }
 
     fn create(to: &Path, format: Format, columns: Vec<Column<T>>) -> Result<Self> {
-        let draft = Draft::create(to, Run::Rows).map_err(|error| match error {
-            // Another run is at the same file; this one may be tried again.
-            Error::Usage { what, .. } => fault(to, "write")(io::Error::new(io::ErrorKind::ResourceBusy, what)),
-            error => error,
-        })?;
+        let draft = Draft::create(to, Run::Rows)?;
         let path = draft.path();
         let file = create(&path)?;
         let encoder = format.encoder(columns).map_err(fault(to, "write"))?;

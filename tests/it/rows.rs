@@ -432,3 +432,49 @@ fn values_and_keys_of_any_bytes_have_rows() {
         ("pods", "a", "opaque", &Value::Null)
     );
 }
+
+/// Workers that have copies of one backup write one file, one after the other.
+#[test]
+fn several_runs_write_the_same_file_of_a_dataset() {
+    let dir = tempfile::tempdir().unwrap();
+    let set = dir.path().join("set");
+    let children: Vec<_> = (0..6)
+        .map(|n| {
+            let copy = dir.path().join(format!("{n}.db"));
+            fs::copy("fixtures/kube.db", &copy).unwrap();
+            let mut call = Command::new(env!("CARGO_BIN_EXE_etcdsnap"));
+            call.arg("rows").arg(copy).arg("--dataset").arg(&set).stdin(Stdio::null()).stderr(Stdio::piped());
+            call.spawn().unwrap()
+        })
+        .collect();
+    for child in children {
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    }
+    let file = |path: &Path| fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
+    let cluster = file(&set);
+    let date = file(&cluster[0]);
+    assert_eq!((cluster.len(), date.len(), file(&date[0]).len()), (1, 1, 1));
+}
+
+/// There is a verdict also where the rows could not be written.
+#[test]
+fn a_failure_to_write_has_a_verdict() {
+    let dir = tempfile::tempdir().unwrap();
+    let (verdict, there) = (dir.path().join("verdict"), dir.path().join("there.csv"));
+    fs::write(&there, "").unwrap();
+    let judged = |args: &[&str], out: Stdio, exit: i32| {
+        let mut call = Command::new(env!("CARGO_BIN_EXE_etcdsnap"));
+        call.args(["rows", "fixtures/kube.db"]).args(args).arg("--verdict").arg(&verdict).stdin(Stdio::null());
+        let status = call.stdout(out).stderr(Stdio::null()).status().unwrap();
+        assert_eq!(status.code(), Some(exit), "{args:?}");
+        let line: Value = serde_json::from_str(&fs::read_to_string(&verdict).unwrap()).unwrap();
+        fs::remove_file(&verdict).unwrap();
+        assert_eq!((line["exit"].as_i64(), line["rows"].as_i64()), (Some(exit.into()), Some(0)), "{line}");
+        assert!(line["verdict"].is_null() && line["findings"][0]["what"].is_string(), "{line}");
+    };
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    judged(&[], full.into(), 3);
+    judged(&["--to", there.to_str().unwrap()], Stdio::null(), 2);
+    judged(&["--to", "rows.xlsx"], Stdio::null(), 2);
+}

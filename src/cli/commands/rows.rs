@@ -1,6 +1,6 @@
 use std::{
     ffi::OsString,
-    io::Write as _,
+    io::{self, Write as _},
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering::SeqCst},
     time::Instant,
@@ -102,7 +102,17 @@ impl Rows {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
         let (snapshots, what) = self.words()?;
         one_stdin(&snapshots)?;
-        let out = self.out()?;
+        let out = match self.out() {
+            Ok(out) => out,
+            Err(error) => {
+                let failed = |snapshot: &PathBuf| Judged::failed(&file_name(snapshot), &error, 0.0);
+                let judged: Vec<_> = snapshots.iter().map(failed).collect();
+                if self.verdict.as_deref().is_some_and(|path| !is_stdin(path)) {
+                    self.judge(session, &judged)?;
+                }
+                return Err(error.into());
+            }
+        };
         let query = Query { what, namespace: self.within.only(), range: None };
         let unknown = UnknownFields::default();
         let mut job =
@@ -112,20 +122,25 @@ impl Rows {
             let (exit, printed) = (failure.exit() as u8, matches!(job.out, Out::Stdout(_)));
             job.judged.iter_mut().for_each(|judged| judged.cut_short(exit, printed));
         }
-        let lines: String = job.judged.iter().map(Judged::line).collect();
-        let written = match &self.verdict {
-            None => Ok(()),
-            Some(path) if is_stdin(path) => session.out.write_all(lines.as_bytes()).map_err(Failure::from),
-            Some(path) => replace(path, 0o644, lines.as_bytes())
-                .and_then(|()| session.wrote(self.verdict.as_slice()))
-                .map_err(Failure::from),
-        };
-        match (ended, written) {
+        match (ended, self.judge(session, &job.judged)) {
             (Ok(exit), Ok(())) => Ok(exit),
             (Ok(_), Err(failure)) => Err(failure),
             (Err(failure), written) => {
                 written.err().iter().for_each(Failure::say);
                 Err(failure)
+            }
+        }
+    }
+
+    /// Writes the verdicts.
+    fn judge(&self, session: &mut Session, judged: &[Judged]) -> Result<(), Failure> {
+        let lines: String = judged.iter().map(Judged::line).collect();
+        match &self.verdict {
+            None => Ok(()),
+            Some(path) if is_stdin(path) => Ok(session.out.write_all(lines.as_bytes())?),
+            Some(path) => {
+                replace(path, 0o644, lines.as_bytes())?;
+                Ok(session.wrote(self.verdict.as_slice())?)
             }
         }
     }
@@ -190,7 +205,14 @@ impl Rows {
                     worst = worst.max(error.fault().into());
                     Failure::from(error).say();
                 }
-                Err(failure) => return Err(failure),
+                Err(failure) => {
+                    if let Failure::Output(error) = &failure {
+                        let error = Error::io("the output", "write", io::Error::new(error.kind(), error.to_string()));
+                        let seconds = begun.elapsed().as_secs_f64();
+                        job.judged.push(Judged::failed(&file_name(snapshot), &error, seconds));
+                    }
+                    return Err(failure);
+                }
             }
         }
         let rows: u64 = job.judged.iter().map(Judged::rows).sum();

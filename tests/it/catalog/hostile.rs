@@ -218,3 +218,42 @@ fn the_line_that_brings_back_is_safe_in_a_shell() {
         assert!(!bench.backup("made").exists(), "{line}");
     }
 }
+
+/// `rebuild` replaces a catalog by a whole one, and nothing else.
+#[test]
+fn a_rebuild_replaces_only_a_catalog_and_only_by_backups() {
+    let (bench, bytes, _) = made();
+    let kept = |args: &[&str], exit: i32, words: &str| {
+        let before = fs::read(bench.db()).unwrap();
+        let output = bench.run(args);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(exit) && said.contains(words), "{said}");
+        assert_eq!(fs::read(bench.db()).unwrap(), before, "{args:?}");
+    };
+    let (folder, empty) = (bench.folder(), bench.folder().join("empty"));
+    fs::create_dir(&empty).unwrap();
+    let folder = folder.to_str().unwrap();
+    kept(&["rebuild", empty.to_str().unwrap()], 1, "nothing was added; the old catalog is kept");
+    kept(&["rebuild", folder, "/no/such/folder"], 3, "/no/such/folder");
+    let newer = {
+        let mut bytes = bytes.clone();
+        let at = bytes.len() - 16;
+        bytes[at] = 0xff;
+        bytes
+    };
+    for (content, words) in
+        [(fs::read("fixtures/kube.db").unwrap(), "no catalog"), (b"hello".to_vec(), "no catalog"), (newer, "schema")]
+    {
+        fs::write(bench.db(), content).unwrap();
+        kept(&["rebuild", folder], 1, words);
+        kept(&["ls"], 1, words);
+        kept(&["add", folder], 1, words);
+    }
+    // its start or its end is enough
+    for damaged in [&bytes[..bytes.len() / 2], &[&[0; 4096], &bytes[4096..]].concat()] {
+        fs::write(bench.db(), damaged).unwrap();
+        kept(&["ls"], 1, "the catalog is damaged");
+        assert_eq!(bench.run(["rebuild", folder]).status.code(), Some(0));
+        assert_eq!(bench.run(["ls"]).status.code(), Some(0));
+    }
+}

@@ -65,7 +65,8 @@ pub(crate) struct Add {
 
 /// Make the catalog again from the backups, after it was damaged
 ///
-/// Adds the backups to a new catalog, which replaces the old one at the end.
+/// Adds the backups to a new catalog, which replaces the old one at the end. The old one stays if nothing was added, a
+/// PATH does not exist, or you press ^C.
 #[derive(Debug, Args)]
 pub(crate) struct Rebuild {
     #[command(flatten)]
@@ -145,6 +146,11 @@ impl Add {
         if self.name.is_some() && (files.len() != 1 || self.path.iter().any(|path| path.is_dir())) {
             return Err(Error::usage("--name is the name of one backup").hinted("name one file, or -").into());
         }
+        if let Some(path) =
+            self.path.iter().filter(|path| fresh && !is_url(path) && !is_stdin(path)).find(|path| !path.exists())
+        {
+            return Err(Error::io(path.display().to_string(), "read", io::ErrorKind::NotFound.into()).into());
+        }
         let path = self.db.path()?;
         let writer = if fresh { Writer::fresh(&path)? } else { Writer::open(&path)? };
         let mut adding = Adding { writer, ring: self.keys.ring()?, document: Document::default(), exit: Exit::Good };
@@ -167,12 +173,20 @@ impl Add {
             adding.mark_missing(&self.path, &files)?;
         }
         let Adding { writer, document, exit, .. } = adding;
-        if writer.finish()? {
+        let keeps_old = writer.replaces() && (document.interrupted || document.added.is_empty());
+        if !keeps_old && writer.finish()? {
             session.wrote(&[path])?;
         }
         match self.output {
             ReportFormat::Json => json(&mut session.out, &document, false)?,
             ReportFormat::Text => text(session, &document)?,
+        }
+        if keeps_old && !document.interrupted {
+            return Err(Error::refused("nothing was added; the old catalog is kept").into());
+        }
+        if keeps_old {
+            say!("interrupted: the old catalog is kept");
+            return Ok(Exit::System);
         }
         if document.interrupted {
             say!("interrupted: what was added is kept; the next `catalog add` continues with the rest");
