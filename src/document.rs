@@ -1,6 +1,7 @@
 //! JSON documents: the fields of a value, then the version of their shape and the tool that wrote them.
 //!
-//! A value defines beside its own type how it is written (`impl Serialize`); nothing else decides names or order of fields.
+//! A value defines beside its own type how it is written (`impl Serialize`); nothing else decides names or order of
+//! fields.
 
 use std::fmt;
 
@@ -49,8 +50,8 @@ pub fn stamp() -> String {
     format!("\"schemaVersion\":{SCHEMA_VERSION},\"tool\":\"{TOOL}\"")
 }
 
-/// Parses the documents of a YAML or JSON text, as people write and Kubernetes prints them. An error has its place, but no
-/// text, which may be secret.
+/// Parses the documents of a YAML or JSON text, as people write and Kubernetes prints them. An error has its place, but
+/// no text, which may be secret.
 ///
 /// # Errors
 /// When the text is neither, or when it would grow by its aliases.
@@ -77,8 +78,8 @@ pub(crate) fn parse(text: &[u8]) -> Result<Vec<Value>, serde_saphyr::Error> {
     serde_saphyr::from_slice_multiple_with_options(text, options)
 }
 
-/// An id of a member, cluster or lease as etcd prints it (`types.ID`): lowercase hex without padding. JSON readers round
-/// numbers beyond 2^53, so documents have ids in this form too.
+/// An id of a member, cluster or lease as etcd prints it (`types.ID`): lowercase hex without padding. JSON readers
+/// round numbers beyond 2^53, so documents have ids in this form too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Id(pub u64);
 

@@ -30,7 +30,7 @@
 //! | what a restore would do to a cluster | [`impact::Impact`] |
 //! | objects for another cluster | [`export::Exporter`] |
 //! | rows for other engines | [`rows::read`], [`rows::Row`], [`rows::COLUMNS`] |
-//! | a read-only Kubernetes API on it, and etcd's API (feature `serve`) | `serve::Backup`, `serve::Etcd`, `serve::Server` |
+//! | a read-only Kubernetes API and etcd's API (feature `serve`) | `serve::Backup`, `serve::Etcd`, `serve::Server` |
 //! | many backups | `catalog::Catalog`, with the feature `catalog` |
 //! | backups in object stores, by their URLs | `remote::Stores`, with the feature `remote` |
 //! | a data directory for an etcd | [`restore::Plan`], [`rewrite::Alone`], [`rewrite::Migrate`] |
@@ -57,23 +57,23 @@
 //! [`verify::Report`], which the command line prints. Damage that is found on the way is a [`Finding`], and the command
 //! continues; what makes the answer impossible is an [`Error`].
 //!
-//! A command about objects opens an [`objects::Cluster`]: the state at a revision, the keys to what is encrypted, the names
-//! of its resources. `diff` walks two of them side by side ([`diff::Diff::each`]); `history` and `timeline` read
+//! A command about objects opens an [`objects::Cluster`]: the state at a revision, the keys to what is encrypted, the
+//! names of its resources. `diff` walks two of them side by side ([`diff::Diff::each`]); `history` and `timeline` read
 //! changes from the records of one ([`diff::changes`]).
 //!
 //! `export` turns the objects of the same state into what another cluster accepts ([`export::Exporter::object`]), in
 //! the order in which they can be applied, and writes them as one folder ([`export::Folder`]).
 //!
-//! `serve` answers the requests of Kubernetes clients from such a state (`serve::Backup`): each object is decoded when it
-//! is asked for, and a long list is written in pieces as the client takes them. `serve::Etcd` does the same for etcd's clients,
-//! and keeps what they write in memory. It and `remote`, which opens what a URL names, are the rooms with
-//! network code.
+//! `serve` answers the requests of Kubernetes clients from such a state (`serve::Backup`): each object is decoded when
+//! it is asked for, and a long list is written in pieces as the client takes them. `serve::Etcd` does the same for
+//! etcd's clients, and keeps what they write in memory. It and `remote`, which opens what a URL names, are the rooms
+//! with network code.
 //!
 //! `restore` starts with `verify`, too: [`restore::Facts`] of the snapshot and [`restore::Wanted`] make a
-//! [`restore::Plan`]; [`restore::apply`] copies the db into a staging folder and runs the same checks over the copy, writes
-//! what changes ([`etcd::rewrite`]), the member's log ([`wal::Writer`]) and its [`snap::Snap`], reads all of it back, and
-//! renames it into place ([`publish::MemberDirs`]). `rewrite` changes a few files of a member's own directory in the same
-//! way: [`rewrite::Alone`] for `force-new-cluster`, [`rewrite::Migrate`] for `migrate`.
+//! [`restore::Plan`]; [`restore::apply`] copies the db into a staging folder and runs the same checks over the copy,
+//! writes what changes ([`etcd::rewrite`]), the member's log ([`wal::Writer`]) and its [`snap::Snap`], reads all of it
+//! back, and renames it into place ([`publish::MemberDirs`]). `rewrite` changes a few files of a member's own directory
+//! in the same way: [`rewrite::Alone`] for `force-new-cluster`, [`rewrite::Migrate`] for `migrate`.
 
 #![deny(clippy::print_stderr, clippy::print_stdout)]
 

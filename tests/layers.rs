@@ -1,5 +1,5 @@
-//! The order of the rooms. A room may name only the rooms that the table gives it; reading the table is reading the house.
-//! Within a room the files have an order, too: none names another that names it, itself or through others.
+//! The order of the rooms. A room may name only the rooms that the table gives it; reading the table is reading the
+//! house. Within a room the files have an order, too: none names another that names it, itself or through others.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
@@ -7,6 +7,8 @@
 mod circles;
 #[path = "layers/tokens.rs"]
 mod tokens;
+#[path = "layers/width.rs"]
+mod width;
 
 use std::{
     collections::BTreeSet,
@@ -114,8 +116,8 @@ fn faults(file: &Path, text: &str) -> Vec<String> {
     faults
 }
 
-/// Everything named in the crate's root: the first step of each path that begins with `crate` or `krate`, or with as many
-/// `super` as the place is deep. Modules that are written inside a file add to its depth.
+/// Everything named in the crate's root: the first step of each path that begins with `crate` or `krate`, or with as
+/// many `super` as the place is deep. Modules that are written inside a file add to its depth.
 fn names(tokens: &[String], depth: usize, krate: Option<&str>) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     let mut inner: Vec<usize> = Vec::new(); // at which brace depth each module written in this file was opened

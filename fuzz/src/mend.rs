@@ -8,7 +8,8 @@ use etcdsnap::{hash::Crc32cWriter, proto};
 const MAGIC: [u8; 4] = 0xED0C_DAED_u32.to_le_bytes();
 const SUMMED: Range<usize> = 16..72;
 
-/// Both metas of a db get the checksum of what they hold: the first one, and every one that is a page's length after it.
+/// Both metas of a db get the checksum of what they hold: the first one, and every one that is a page's length after
+/// it.
 pub fn db(bytes: &mut [u8]) {
     meta(bytes, 0);
     (10..=16).for_each(|shift| meta(bytes, 1 << shift));

@@ -8,8 +8,9 @@
 //!       └─ free            pages that no tree leads to
 //! ```
 //!
-//! One pass over the pages counts bytes and keeps for each key its newest record and the sums of its records; one pass over that table decodes the metadata of each live object and adds up the groups. Bytes
-//! of a record are those of its revision and its message, as the leaf holds them.
+//! One pass over the pages counts bytes and keeps for each key its newest record and the sums of its records; one pass
+//! over that table decodes the metadata of each live object and adds up the groups. Bytes of a record are those of its
+//! revision and its message, as the leaf holds them.
 
 #![deny(clippy::arithmetic_side_effects)]
 

@@ -5,8 +5,8 @@
 //! log, line by line ─> Event ──────┴─> candidates of each change ─> Requests
 //! ```
 //!
-//! The log is read once, as a stream, and only what may have made one of the wanted changes is kept. How much is certain
-//! depends on the log's level:
+//! The log is read once, as a stream, and only what may have made one of the wanted changes is kept. How much is
+//! certain depends on the log's level:
 //!
 //! - *exact*: the answer of one request, at the time of the change, holds its revision (RequestResponse);
 //! - *by time and object*: one request about the object, of the right verb, was running when the change was written;

@@ -85,9 +85,9 @@ impl Wanted {
         Self { is_part, ..Self::default() }
     }
 
-    /// Adds the change of `key` at `revision`, which was written in `gap`; `before` is the revision of its value before.
-    /// A change that is not asked for gets no answer, but a request may have made it instead of another. Keys that are
-    /// no objects' are left out.
+    /// Adds the change of `key` at `revision`, which was written in `gap`; `before` is the revision of its value
+    /// before. A change that is not asked for gets no answer, but a request may have made it instead of another. Keys
+    /// that are no objects' are left out.
     pub fn add(&mut self, key: &[u8], revision: Revision, act: Act, before: Option<i64>, gap: Gap, is_asked: bool) {
         let Key::Object(object) = Key::new(key) else { return };
         let at = self.changes.len();

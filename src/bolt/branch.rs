@@ -53,8 +53,8 @@ pub struct Branch<'s, 'a> {
 }
 
 impl<'s, 'a> Branch<'s, 'a> {
-    /// Reads `page` as a branch, by itself, as [`super::Leaf::read`] does a leaf: the keys together are no longer than the
-    /// page. `children` is scratch space, to be used again for the next page.
+    /// Reads `page` as a branch, by itself, as [`super::Leaf::read`] does a leaf: the keys together are no longer than
+    /// the page. `children` is scratch space, to be used again for the next page.
     pub fn read(page: Page<'a>, children: &'s mut Vec<Child<'a>>, findings: &mut Findings) -> Self {
         children.clear();
         let mut previous = None;

@@ -104,8 +104,8 @@ impl Db<'_> {
 
     /// Compares the freelist with `met`, the pages that the trees of all buckets reach.
     ///
-    /// Without a freelist on disk every page that was not met is free, and nothing can be wrong. When `findings` already
-    /// hold damage, pages below it were not met, and unreachable pages are not reported.
+    /// Without a freelist on disk every page that was not met is free, and nothing can be wrong. When `findings`
+    /// already hold damage, pages below it were not met, and unreachable pages are not reported.
     pub fn check_pages(&self, met: &PageSet, findings: &mut Findings) {
         let whole = !findings.damaged();
         let freelist = match Freelist::read(self) {

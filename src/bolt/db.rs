@@ -36,9 +36,9 @@ impl<'a> Db<'a> {
         Ok(Self { image, metas: [first, second], meta, current })
     }
 
-    /// Opens the same with `meta` in place of those in the file, for a file of which none holds: pages can then be read by
-    /// number, and trees from whichever root the caller has found. [`Db::check_metas`] reports what is wrong with the file's
-    /// own.
+    /// Opens the same with `meta` in place of those in the file, for a file of which none holds: pages can then be read
+    /// by number, and trees from whichever root the caller has found. [`Db::check_metas`] reports what is wrong with
+    /// the file's own.
     ///
     /// # Errors
     /// When no bbolt has pages of that size.

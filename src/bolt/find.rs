@@ -31,8 +31,8 @@ impl<'a> Walk<'a> {
 
     /// The item of `bucket` with this key, which may be a bucket itself.
     ///
-    /// Where it is not at the place that the branches lead to, all leaves are read before it counts as missing: in a broken
-    /// tree it may be at another.
+    /// Where it is not at the place that the branches lead to, all leaves are read before it counts as missing: in a
+    /// broken tree it may be at another.
     pub fn get(&self, bucket: &Bucket<'a>, key: &[u8], findings: &mut Findings) -> Option<Item<'a>> {
         let mut on_the_way = Findings::default();
         let found =

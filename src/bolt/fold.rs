@@ -69,7 +69,8 @@ impl<'a> Walk<'a> {
         Fold::join(together, done, findings, met)
     }
 
-    /// Adds the pages that `fold` met to those of the walk and its findings to `findings`; returns what its parts shared.
+    /// Adds the pages that `fold` met to those of the walk and its findings to `findings`; returns what its parts
+    /// shared.
     pub fn enter<S, T>(&mut self, fold: Fold<S, T>, findings: &mut Findings) -> S {
         self.met = fold.met;
         findings.append(fold.findings);
@@ -89,9 +90,9 @@ impl<'a> Walk<'a> {
         self.leaves_from(bucket, None, findings, step)
     }
 
-    /// Visits the leaves of `bucket` in key order, until `step` fails, from the one that holds the first key that is `from`
-    /// or greater: smaller keys may precede it there. Only the pages on the way to these leaves are read, so nothing is
-    /// said about others.
+    /// Visits the leaves of `bucket` in key order, until `step` fails, from the one that holds the first key that is
+    /// `from` or greater: smaller keys may precede it there. Only the pages on the way to these leaves are read, so
+    /// nothing is said about others.
     ///
     /// # Errors
     /// What `step` returns.

@@ -67,8 +67,8 @@ impl<'a> Bounds<'a> {
 }
 
 impl<'s, 'a> Leaf<'s, 'a> {
-    /// Reads `page` as a leaf, by itself: keys that its place in a tree does not allow are not found. Elements that do not
-    /// hold are left out and reported. `items` is scratch space, to be used again for the next page.
+    /// Reads `page` as a leaf, by itself: keys that its place in a tree does not allow are not found. Elements that do
+    /// not hold are left out and reported. `items` is scratch space, to be used again for the next page.
     pub fn read(page: Page<'a>, items: &'s mut Vec<Item<'a>>, findings: &mut Findings) -> Self {
         read(page, Bounds::default(), items, findings)
     }

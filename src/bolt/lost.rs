@@ -9,8 +9,8 @@ use super::{
 };
 use crate::Findings;
 
-/// Opens a file with pages of `page_size` bytes, with the root bucket at `root`, or where the metas that do not hold have
-/// it; else the pages can be read by number only ([`Db::has_root`]).
+/// Opens a file with pages of `page_size` bytes, with the root bucket at `root`, or where the metas that do not hold
+/// have it; else the pages can be read by number only ([`Db::has_root`]).
 ///
 /// # Errors
 /// When no bbolt has pages of that size.

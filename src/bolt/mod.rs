@@ -13,8 +13,8 @@
 //! size of the file: no page is visited twice, and no page's items may be longer than the page.
 //!
 //! Below that is the raw layer, for a look at single pages: [`Db::page`], [`Db::raw_page`], [`PageHeader`],
-//! [`BranchElement`], [`LeafElement`], [`Leaf::read`], [`Branch::read`], [`Bucket::read`]. [`Usage`] shows what each page
-//! is used for. [`Db::assume`] opens a file of which no meta holds.
+//! [`BranchElement`], [`LeafElement`], [`Leaf::read`], [`Branch::read`], [`Bucket::read`]. [`Usage`] shows what each
+//! page is used for. [`Db::assume`] opens a file of which no meta holds.
 //!
 //! [`Writer`] writes trees of new pages after those of a file, or into a fresh one; no page that can be reached is
 //! written to, and a meta page comes last.

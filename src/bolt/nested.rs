@@ -32,11 +32,11 @@ pub(super) struct Visit<'s, 'a> {
 }
 
 impl<'a> Walk<'a> {
-    /// Visits every page of `root` and of the buckets in it, whose list is returned. Inline buckets are not in the list;
-    /// bbolt writes no bucket into one.
+    /// Visits every page of `root` and of the buckets in it, whose list is returned. Inline buckets are not in the
+    /// list; bbolt writes no bucket into one.
     ///
-    /// The pages are added to those that the walk has met, so that no page is visited twice. Nothing is recursive, and the
-    /// list is no longer than the file has pages.
+    /// The pages are added to those that the walk has met, so that no page is visited twice. Nothing is recursive, and
+    /// the list is no longer than the file has pages.
     pub(super) fn each_page(
         &mut self,
         root: &Bucket<'a>,

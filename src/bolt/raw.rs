@@ -28,8 +28,8 @@ impl<'a> Db<'a> {
         (!rest.is_empty()).then(|| (offset, rest.get(..len).unwrap_or(rest)))
     }
 
-    /// The page at the place of `id`; `None` when the file has fewer than the 16 bytes of a header there. It may be after
-    /// the high-water mark.
+    /// The page at the place of `id`; `None` when the file has fewer than the 16 bytes of a header there. It may be
+    /// after the high-water mark.
     #[must_use]
     pub fn raw_page(&self, id: PageId) -> Option<RawPage<'a>> {
         let (offset, bytes) = self.physical_page(id)?;

@@ -27,8 +27,8 @@ pub enum Use {
 /// What each page is used for, by the trees of all buckets and the freelist.
 #[derive(Debug)]
 pub struct Usage<'a> {
-    /// Four bytes a page: [`META`], [`FREELIST`], [`LISTED`], or [`FIRST`] and the number of a bucket; with [`OVERFLOW`]
-    /// for the overflow pages of a page.
+    /// Four bytes a page: [`META`], [`FREELIST`], [`LISTED`], or [`FIRST`] and the number of a bucket; with
+    /// [`OVERFLOW`] for the overflow pages of a page.
     owners: Vec<u32>,
     buckets: Vec<Nested<'a>>,
     /// Whether a page that nothing leads to is free.
@@ -124,8 +124,8 @@ impl<'a> Usage<'a> {
         before.take(if is_one(id) { usize::MAX } else { 0 }).find(|id| !is_one(*id))
     }
 
-    /// How many of the `overflow` pages after page `id` are its own; of a page that no tree leads to, how many are neither
-    /// used for anything else nor overwritten by another page.
+    /// How many of the `overflow` pages after page `id` are its own; of a page that no tree leads to, how many are
+    /// neither used for anything else nor overwritten by another page.
     #[must_use]
     pub fn together(&self, db: &Db<'a>, id: PageId, overflow: u32) -> u64 {
         let used = self.of_page(id);
@@ -139,8 +139,8 @@ impl<'a> Usage<'a> {
         after.take_while(|id| is_own(*id)).fold(0, |n, _| n.saturating_add(1))
     }
 
-    /// The names from the outermost bucket to the one with this number, of the innermost `limit` levels; none for the root
-    /// bucket.
+    /// The names from the outermost bucket to the one with this number, of the innermost `limit` levels; none for the
+    /// root bucket.
     #[must_use]
     pub fn path(&self, bucket: usize, limit: usize) -> Vec<&'a [u8]> {
         let mut names = Vec::new();

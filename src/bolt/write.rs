@@ -3,8 +3,8 @@
 //! There are three things to write, and one way to do it:
 //!
 //! - *replace a small bucket*: a tree of all that it is to hold;
-//! - *append ascending records at the right edge* of a bucket: a tree that goes on from the pages on that edge, and keeps
-//!   all others;
+//! - *append ascending records at the right edge* of a bucket: a tree that goes on from the pages on that edge, and
+//!   keeps all others;
 //! - *bulk-load a fresh file*: a tree of each bucket, from page 2 on.
 //!
 //! Pages are filled as etcd has bbolt fill them, nine tenths and two items at least, and written in the order of their

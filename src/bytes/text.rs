@@ -55,8 +55,8 @@ pub fn excerpt(data: &[u8]) -> String {
     }
 }
 
-/// The part `shown` of a text of `whole` bytes that is too long to show: dots where something is left out, and the length.
-/// `range` is where the part is.
+/// The part `shown` of a text of `whole` bytes that is too long to show: dots where something is left out, and the
+/// length. `range` is where the part is.
 #[must_use]
 pub fn abridged(shown: &str, range: Range<usize>, whole: usize) -> String {
     let dots = |left_out| if left_out { "..." } else { "" };
@@ -120,8 +120,8 @@ pub fn readable_but(bytes: &[u8], kept: &[char]) -> String {
 /// A character that could change what a terminal shows around it: controls, bidirectional marks, line separators.
 #[must_use]
 pub fn is_hostile(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    let is_mark = matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{feff}');
+    c.is_control() || is_mark || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
 }
 
 /// A number and its noun: `1 entry`, `2 entries`.

@@ -117,8 +117,8 @@ fn name_stdin(word: &mut OsString) {
     }
 }
 
-/// Flags without a value may have one, as Go's have: `--no-headers=true`. With `=false` the flag, and each before it, is
-/// left out.
+/// Flags without a value may have one, as Go's have: `--no-headers=true`. With `=false` the flag, and each before it,
+/// is left out.
 fn go_booleans(commands: &[&Command], args: &mut Vec<OsString>, from: usize) {
     let mut kept: Vec<OsString> = args.drain(from.min(args.len())..).collect();
     let mut ended = false;
@@ -328,7 +328,8 @@ fn words(args: &[OsString], from: usize, takes_value: impl Fn(&Flag<'_>) -> bool
     found
 }
 
-/// Whether a word can only be a SNAPSHOT: a file that there is and that no KIND is called, or what is written as a path.
+/// Whether a word can only be a SNAPSHOT: a file that there is and that no KIND is called, or what is written as a
+/// path.
 fn is_file(word: &OsString, rest: Rest) -> bool {
     let path = Path::new(word);
     let is_path = is_path(word) && (rest == Rest::Kinds || !path.is_absolute());

@@ -176,8 +176,8 @@ fn hidden(field: Field<'_>) -> Field<'static> {
     Field { path: Path(path), old: masked(field.old), new: masked(field.new) }
 }
 
-/// Both objects as they are stored, where they differ ([`differing`]); `None` when their decrypted bytes are equal. A value that is encrypted on one
-/// side is secret on both.
+/// Both objects as they are stored, where they differ ([`differing`]); `None` when their decrypted bytes are equal. A
+/// value that is encrypted on one side is secret on both.
 pub(super) fn objects<'a>(
     diff: &Diff<'_, 'a>,
     old: &KeyValue<'a>,

@@ -201,8 +201,8 @@ impl Serialize for Advice {
     }
 }
 
-/// The steps that follow a command. In JSON they are two fields of the document: `next` has each as text, `commands` the
-/// words of each command in them.
+/// The steps that follow a command. In JSON they are two fields of the document: `next` has each as text, `commands`
+/// the words of each command in them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Next(pub Vec<Advice>);
 

@@ -29,8 +29,8 @@ pub fn agreement(members: &[&Source]) -> Result<Agreement> {
 }
 
 impl Agreement {
-    /// How the member to keep is read: with the entries past its own commit that were agreed on, as far as it is proven.
-    /// Where `load` decides that itself, it is `load`.
+    /// How the member to keep is read: with the entries past its own commit that were agreed on, as far as it is
+    /// proven. Where `load` decides that itself, it is `load`.
     #[must_use]
     pub fn decide(&self, load: &Load) -> Load {
         if load.uncommitted.is_some() || load.to_index.is_some() || load.to_revision.is_some() {

@@ -76,7 +76,8 @@ pub enum Role<'b> {
     Member(&'b Bootstrap),
 }
 
-/// Whether each of [`JUDGED`] starts on a backend with the state `state`. A newer etcd that wrote it follows, not judged.
+/// Whether each of [`JUDGED`] starts on a backend with the state `state`. A newer etcd that wrote it follows, not
+/// judged.
 #[must_use]
 pub fn starts_on(state: &State, role: Role<'_>) -> Vec<(Minor, Startup)> {
     let judged = JUDGED.iter().map(|etcd| (*etcd, start(*etcd, state, role)));

@@ -42,8 +42,8 @@ pub(crate) struct Covered<'a> {
 }
 
 impl Covered<'_> {
-    /// Whether `record` is covered: after the compacted revision every record is, before it those that a compaction at the
-    /// revision of the sum would keep.
+    /// Whether `record` is covered: after the compacted revision every record is, before it those that a compaction at
+    /// the revision of the sum would keep.
     #[inline]
     pub(crate) fn covers(&self, record: &Record<'_>) -> bool {
         let (main, compacted) = (record.revision.main, self.compacted);

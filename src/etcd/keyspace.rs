@@ -69,8 +69,8 @@ impl<'a> Keyspace<'a> {
     /// Visits every record on all cores: each part of the bucket begins with `init` and takes its records in revision
     /// order through `step`; before a leaf's records, `leaf` sees the leaf. The last part holds the records of the log.
     ///
-    /// Records that cannot be decoded are left out and reported. The earlier records are a part of their own, the first:
-    /// where there are some, the parts are not in revision order.
+    /// Records that cannot be decoded are left out and reported. The earlier records are a part of their own, the
+    /// first: where there are some, the parts are not in revision order.
     pub fn scan<S: Sync, T: Send>(
         &self,
         walk: &Walk<'a>,

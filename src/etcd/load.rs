@@ -17,8 +17,8 @@ impl<'a> Snapshot<'a> {
     /// Opens the backup in `source`, with its log as `load` asks for.
     ///
     /// # Errors
-    /// When the db cannot be opened, or the log does not reach the revision or entry of `load`. All other findings are in
-    /// [`Snapshot::findings`].
+    /// When the db cannot be opened, or the log does not reach the revision or entry of `load`. All other findings are
+    /// in [`Snapshot::findings`].
     pub fn load(source: &'a Source, load: &Load) -> Result<Self> {
         Ok(Self::load_with_log(source, load)?.0)
     }

@@ -116,8 +116,8 @@ fn other_term(log: &Log<'_>, state: &State) -> Option<Finding> {
     Some(finding.hint(HINT))
 }
 
-/// Finding that the last entries that the db holds write something else than it holds. It is only a doubt: a db that was
-/// edited shows the same.
+/// Finding that the last entries that the db holds write something else than it holds. It is only a doubt: a db that
+/// was edited shows the same.
 fn other_changes<'a>(snapshot: &Snapshot<'a>, log: &Log<'a>) -> Option<Finding> {
     let index = snapshot.state.meta.consistent_index?;
     if snapshot.findings.damaged() {

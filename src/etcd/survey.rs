@@ -135,8 +135,8 @@ impl<'a> Part<'a> {
     }
 }
 
-/// Finding about two neighbouring records: above the revision `dropped` the revisions have no gap, and the revision of a
-/// bump, which is not above it, has no other record.
+/// Finding about two neighbouring records: above the revision `dropped` the revisions have no gap, and the revision of
+/// a bump, which is not above it, has no other record.
 fn gap(dropped: i64, before: &Record<'_>, next: &Record<'_>) -> Option<Finding> {
     let (a, b) = (before.revision, next.revision);
     let fault =

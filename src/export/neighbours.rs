@@ -71,7 +71,8 @@ impl<'v, 'a> Neighbours<'v, 'a> {
 
     /// The time since which the Namespace of an object is being deleted, if it is.
     pub(super) fn ends_since<'s>(&'s self, key: &'s ObjectKey<'_>) -> Option<&'s str> {
-        // the keys live as long as the backup, and a map of them can only be asked with a shorter life through a reborrow
+        // the keys live as long as the backup, and a map of them can only be asked with a shorter life through a
+        // reborrow
         let ending: &HashMap<(&str, &str), String> = &self.ending;
         ending.get(&(key.prefix, key.namespace?)).map(String::as_str)
     }

@@ -1,5 +1,5 @@
-//! Fields of a custom resource that its definition does not have. An API server drops them when it reads the object, and
-//! kubectl refuses to apply them (`apiextensions-apiserver/pkg/apiserver/schema/pruning`).
+//! Fields of a custom resource that its definition does not have. An API server drops them when it reads the object,
+//! and kubectl refuses to apply them (`apiextensions-apiserver/pkg/apiserver/schema/pruning`).
 
 use std::collections::HashMap;
 

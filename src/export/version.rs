@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! custom resources   the stored version if its definition serves it, else the storage version, else the first in
-//!                    discovery; conversion None means that only apiVersion differs. A webhook's conversion is not known.
+//!                    discovery; conversion None means that only apiVersion differs. A webhook's conversion is not
+//!                    known.
 //! built-in kinds     the stored version if it is stable, else the newest stable one that has the object's fields
 //! ```
 //!

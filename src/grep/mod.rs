@@ -5,9 +5,9 @@
 //! free pages   ─> bytes ─> FreeHit
 //! ```
 //!
-//! A pattern that begins with text, as most do, is looked for in the stored bytes first, and only a value that has it is
-//! decoded: protobuf stores strings as they are. What is stored otherwise (times, numbers, encrypted values, JSON with
-//! escapes, also within protobuf) is always decoded, so the prefilter never loses a match.
+//! A pattern that begins with text, as most do, is looked for in the stored bytes first, and only a value that has it
+//! is decoded: protobuf stores strings as they are. What is stored otherwise (times, numbers, encrypted values, JSON
+//! with escapes, also within protobuf) is always decoded, so the prefilter never loses a match.
 
 #![deny(clippy::arithmetic_side_effects)]
 

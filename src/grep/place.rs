@@ -5,8 +5,8 @@ use crate::{Error, Result};
 /// The most parts of a place.
 const MOST: usize = 60;
 
-/// A path in an object: names, `*` for one name, `**` for any number of them. Lists count for nothing: the fields of their
-/// items follow the list's name. What is below the place belongs to it.
+/// A path in an object: names, `*` for one name, `**` for any number of them. Lists count for nothing: the fields of
+/// their items follow the list's name. What is below the place belongs to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place(Vec<Part>);
 

@@ -27,8 +27,8 @@ fn is_list(path: &Path) -> bool {
     ["json", "yaml", "yml"].into_iter().any(ends)
 }
 
-/// The files of the file or folder at `path`, when it is one of kubectl's: a file that ends in .json, .yaml or .yml, or a
-/// folder of such files alone.
+/// The files of the file or folder at `path`, when it is one of kubectl's: a file that ends in .json, .yaml or .yml, or
+/// a folder of such files alone.
 ///
 /// # Errors
 /// When the folder cannot be read.

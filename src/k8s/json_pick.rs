@@ -60,8 +60,8 @@ impl<'a> Parser<'a, '_> {
         }
     }
 
-    /// Goes to the value of the member `name` of the object here, and returns whether there is one. What is after the member
-    /// is not read.
+    /// Goes to the value of the member `name` of the object here, and returns whether there is one. What is after the
+    /// member is not read.
     pub(super) fn enter(&mut self, name: &str, depth: u32) -> Result<bool, Undecodable> {
         self.space();
         if self.peek() != Some(b'{') {

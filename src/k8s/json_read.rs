@@ -134,8 +134,8 @@ impl<'a, 'b> Parser<'a, 'b> {
         self.members_until(depth, |parser, name, depth| each(parser, name, depth).map(|()| false)).map(drop)
     }
 
-    /// As [`Parser::members`], up to the first member for which `each` returns true: the rest is not read. Returns whether
-    /// there is one.
+    /// As [`Parser::members`], up to the first member for which `each` returns true: the rest is not read. Returns
+    /// whether there is one.
     #[inline]
     pub(super) fn members_until(
         &mut self,

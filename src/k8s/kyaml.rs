@@ -1,5 +1,5 @@
-//! [`Value`]s as KYAML, byte for byte as `kubectl -o kyaml` prints them: a form of YAML in which every text is quoted, and
-//! indentation has no meaning (`sigs.k8s.io/yaml/kyaml`).
+//! [`Value`]s as KYAML, byte for byte as `kubectl -o kyaml` prints them: a form of YAML in which every text is quoted,
+//! and indentation has no meaning (`sigs.k8s.io/yaml/kyaml`).
 //!
 //! One difference: kubectl reads the JSON back as YAML first, and fails on some control characters that JSON may hold.
 

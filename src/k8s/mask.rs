@@ -169,8 +169,8 @@ impl Mask {
         self.key.is_some() && (Secrecy::of(key, object) != Secrecy::Nothing || refers_to_token(object))
     }
 
-    /// Whether a sum of a stored value would help to guess a secret: one that is stored in clear text. `object` is what the
-    /// value holds, if it can be read.
+    /// Whether a sum of a stored value would help to guess a secret: one that is stored in clear text. `object` is what
+    /// the value holds, if it can be read.
     #[must_use]
     pub fn hides_value(&self, key: &Key<'_>, value: &[u8], object: Option<&Object<'_>>) -> bool {
         if self.key.is_none() || super::is_encrypted(value) {

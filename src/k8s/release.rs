@@ -52,8 +52,8 @@ impl Release {
         self.0
     }
 
-    /// The release of the API server that wrote last, as far as is known: the newest that left a trace, or whose kubelet
-    /// runs, as no kubelet may be newer than its API server. `None` if there is no trace of any.
+    /// The release of the API server that wrote last, as far as is known: the newest that left a trace, or whose
+    /// kubelet runs, as no kubelet may be newer than its API server. `None` if there is no trace of any.
     #[must_use]
     pub fn of(view: &View<'_>) -> Option<Self> {
         let traces: Vec<_> = view.par_keys().filter(|key| Self::is_told_by(key)).collect();

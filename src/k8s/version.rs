@@ -13,8 +13,8 @@ pub struct ApiVersion {
     pub stored: bool,
 }
 
-/// `version.CompareKubeAwareVersionStrings`, first in discovery first: `v2`, `v1`, `v1beta2`, `v1beta1`, `v1alpha1`, then
-/// the rest by name.
+/// `version.CompareKubeAwareVersionStrings`, first in discovery first: `v2`, `v1`, `v1beta2`, `v1beta1`, `v1alpha1`,
+/// then the rest by name.
 #[must_use]
 pub fn precedence(version: &str) -> (Reverse<u8>, Reverse<u64>, Reverse<u64>, &str) {
     let parse = || {

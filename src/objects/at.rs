@@ -149,8 +149,8 @@ impl Period {
     /// ([`super::Cluster::window`]).
     ///
     /// # Errors
-    /// When it ends before it begins; it has a time, and none is known; it counts back from the newest time, which is not
-    /// certain; or it is before or after the window.
+    /// When it ends before it begins; it has a time, and none is known; it counts back from the newest time, which is
+    /// not certain; or it is before or after the window.
     pub fn check(&self, clock: &Clock, (first, last): (i64, i64)) -> Result<()> {
         for point in [self.since, self.until] {
             if let Some(Point::Time(time)) = point {

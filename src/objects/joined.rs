@@ -120,8 +120,8 @@ impl<'c, 'a> Joined<'c, 'a> {
         Ok(found.into_iter().map(|(key, records)| (key, records.into_values().collect())).collect())
     }
 
-    /// The names of the backups that are not known to be of the cluster of the others: they hold no Namespace kube-system,
-    /// and none of the records found that another holds too.
+    /// The names of the backups that are not known to be of the cluster of the others: they hold no Namespace
+    /// kube-system, and none of the records found that another holds too.
     #[must_use]
     pub fn strangers(&self, found: &Records<'_>) -> Vec<&'a str> {
         if self.backups.len() < 2 {

@@ -1,5 +1,5 @@
-//! Columns of text as kubectl aligns them: `printers.GetNewTabWriter`, Go's text/tabwriter with cells at least 6 wide, 3
-//! blanks between them, and widths that never shrink again.
+//! Columns of text as kubectl aligns them: `printers.GetNewTabWriter`, Go's text/tabwriter with cells at least 6 wide,
+//! 3 blanks between them, and widths that never shrink again.
 
 const MIN_WIDTH: usize = 6;
 const PADDING: usize = 3;

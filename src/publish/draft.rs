@@ -52,8 +52,8 @@ impl Draft {
         Ok(Move { from: staging_of(to, run)?.join("new"), to: to.to_owned() })
     }
 
-    /// Begins what becomes `to`, an absolute path without links: nothing is there, or an empty folder that is replaced by
-    /// a folder.
+    /// Begins what becomes `to`, an absolute path without links: nothing is there, or an empty folder that is replaced
+    /// by a folder.
     ///
     /// # Errors
     /// When it cannot be staged, or another run is at it.
@@ -132,7 +132,8 @@ pub fn replace(to: &Path, mode: u32, bytes: &[u8]) -> Result<()> {
     draft.replace()
 }
 
-/// The path without links of a file that is written or replaced; what a killed run has left of its work on it is removed.
+/// The path without links of a file that is written or replaced; what a killed run has left of its work on it is
+/// removed.
 ///
 /// # Errors
 /// When it cannot be written, or is something else than a file.

@@ -195,7 +195,8 @@ impl Journal {
         Ok(Some(journal))
     }
 
-    /// Cleans up after a run that was killed: finishes the renames when the one that decides was done, else undoes them.
+    /// Cleans up after a run that was killed: finishes the renames when the one that decides was done, else undoes
+    /// them.
     pub(super) fn recover(&self, folder: &Path, run: Run) -> Result<()> {
         let zone = Zone::of(folder, &self.also, run);
         let check = |step: &Step| match [&step.from, &step.to].into_iter().find(|path| !zone.holds(path)) {

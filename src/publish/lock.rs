@@ -1,7 +1,7 @@
 //! The right to write a data directory: one run at a time has it, whatever it does there.
 //!
-//! A staging folder is locked as well, but there are several places for one: in the directory, beside it, in `member/snap`
-//! and in the log's folder. What all writers of a directory have in common is the directory itself.
+//! A staging folder is locked as well, but there are several places for one: in the directory, beside it, in
+//! `member/snap` and in the log's folder. What all writers of a directory have in common is the directory itself.
 
 use std::{
     fs::{File, TryLockError},
@@ -20,7 +20,8 @@ pub struct DirLock {
 }
 
 impl DirLock {
-    /// Locks those of `folders` that exist; where one does not, who creates it is decided by the staging folder beside it.
+    /// Locks those of `folders` that exist; where one does not, who creates it is decided by the staging folder beside
+    /// it.
     ///
     /// # Errors
     /// When another run has locked one of them, or the system refuses.

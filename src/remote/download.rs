@@ -71,8 +71,8 @@ impl Download {
         }
     }
 
-    /// Asks for the bytes that are missing, under the condition that the object is still the same. `why` is what ended the
-    /// last connection.
+    /// Asks for the bytes that are missing, under the condition that the object is still the same. `why` is what ended
+    /// the last connection.
     fn resume(&mut self, mut why: Error) -> Result<(), Error> {
         let etag = self.meta.e_tag.as_ref().filter(|etag| is_strong(etag));
         let dated = self.meta.last_modified.timestamp() != 0;

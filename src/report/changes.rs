@@ -19,8 +19,8 @@ const LOOKED_AT: usize = 5000;
 /// The most bars of the chart.
 const BARS: usize = 120;
 
-/// A change in the list: revision, time, verb, object, namespace, program, and how much later than the time it was written
-/// at most. Time and program are as `timeline` prints them.
+/// A change in the list: revision, time, verb, object, namespace, program, and how much later than the time it was
+/// written at most. Time and program are as `timeline` prints them.
 pub type Listed = (i64, String, String, String, String, String, String);
 
 /// What changed in the time that the backup holds.

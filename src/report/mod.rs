@@ -6,7 +6,8 @@
 //! diff::changes  ──┘
 //! ```
 //!
-//! Names of Secrets and of Events about them, and whatever is masked elsewhere, are masked; values are not in it at all.
+//! Names of Secrets and of Events about them, and whatever is masked elsewhere, are masked; values are not in it at
+//! all.
 
 #![deny(clippy::arithmetic_side_effects)]
 

@@ -17,8 +17,8 @@ use crate::{
     verify::{Report, verify},
 };
 
-/// Writes a new db as a plan with `defrag` asks for, as [`write`], and takes its SHA-256 on the way; returns the report on
-/// the backup, the file, the sum, and the db's size.
+/// Writes a new db as a plan with `defrag` asks for, as [`write`], and takes its SHA-256 on the way; returns the report
+/// on the backup, the file, the sum, and the db's size.
 pub(super) fn write_summed(
     source: &Source,
     plan: &Plan<'_>,

@@ -1,5 +1,5 @@
-//! A smaller copy of a snapshot: a new db without free pages, as etcd's `defrag` makes one, and without the history that a
-//! compaction removes.
+//! A smaller copy of a snapshot: a new db without free pages, as etcd's `defrag` makes one, and without the history
+//! that a compaction removes.
 
 use std::fmt::Write as _;
 

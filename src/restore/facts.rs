@@ -137,8 +137,8 @@ pub fn known_beyond(source: &Source, load: &Load) -> Result<Option<i64>> {
     (*load != whole).then(|| highest_revision(source)).transpose()
 }
 
-/// The number of entries that a db lacks which was named alone, and that the log of its data directory holds: those that
-/// etcd applies when it starts, and those past the last commit on disk.
+/// The number of entries that a db lacks which was named alone, and that the log of its data directory holds: those
+/// that etcd applies when it starts, and those past the last commit on disk.
 ///
 /// # Errors
 /// When the data directory cannot be opened, or its log not be read.

@@ -17,7 +17,8 @@ pub struct Past {
     pub revision: i64,
     /// Whether the old cluster handed out none after it: the logs of most of its voters were read.
     pub is_end: bool,
-    /// The damaged ones among the backups, with the highest revision that could be read: each may have held higher ones.
+    /// The damaged ones among the backups, with the highest revision that could be read: each may have held higher
+    /// ones.
     pub damaged: Vec<(String, i64)>,
 }
 
@@ -38,9 +39,9 @@ struct Voter {
 }
 
 impl Past {
-    /// What `others` show about the cluster of `backup`; `None` without others. A backup is a lower bound only, as is the
-    /// directory of one member of several, which may have died before the others, and one that is damaged, has a torn log or
-    /// has neither kube-system nor a member in common with `backup`.
+    /// What `others` show about the cluster of `backup`; `None` without others. A backup is a lower bound only, as is
+    /// the directory of one member of several, which may have died before the others, and one that is damaged, has a
+    /// torn log or has neither kube-system nor a member in common with `backup`.
     ///
     /// # Errors
     /// When one of them is of another cluster, by the uid of kube-system, or cannot be read.

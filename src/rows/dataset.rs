@@ -5,8 +5,8 @@
 //!             the identity                              of the newest time   beginning of the SHA-256
 //! ```
 //!
-//! The name is made of the backup's content: a run that is repeated writes the same file again. The SHA-256 is that of the
-//! db; where a log adds to it, the last entry follows: `0d9a1ef5c2b0f8c1-226.parquet`.
+//! The name is made of the backup's content: a run that is repeated writes the same file again. The SHA-256 is that of
+//! the db; where a log adds to it, the last entry follows: `0d9a1ef5c2b0f8c1-226.parquet`.
 
 use std::path::{Path, PathBuf};
 

@@ -15,8 +15,8 @@ const POD_SPECS: [&[&str]; 4] = [
 /// Lists of containers in the spec of a pod.
 const CONTAINERS: [&str; 3] = ["initContainers", "containers", "ephemeralContainers"];
 
-/// The images of containers and of image volumes in an object, each once, in order: those of a pod, or of the template of
-/// its pods.
+/// The images of containers and of image volumes in an object, each once, in order: those of a pod, or of the template
+/// of its pods.
 pub(super) fn images<'a>(object: &mut Object<'a>) -> Vec<Cow<'a, str>> {
     let mut images = Vec::new();
     for path in POD_SPECS {

@@ -19,7 +19,8 @@ pub type Pair<'a> = (Cow<'a, str>, Cow<'a, str>);
 /// A live key. What is secret is masked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row<'a> {
-    /// The key of etcd; one that is not UTF-8, or has a `\x` itself, has `\xNN` for such bytes and `\\` for a backslash.
+    /// The key of etcd; one that is not UTF-8, or has a `\x` itself, has `\xNN` for such bytes and `\\` for a
+    /// backslash.
     pub key: Cow<'a, str>,
     /// The API group; empty for the core group. `None` for a key that is no object's.
     pub group: Option<Cow<'a, str>>,

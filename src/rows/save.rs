@@ -47,8 +47,8 @@ pub struct Files {
 }
 
 impl Files {
-    /// Looks whether the target can be written. A file that is there is replaced when `overwrite` is set; one of a dataset
-    /// always, for it is of the same backup.
+    /// Looks whether the target can be written. A file that is there is replaced when `overwrite` is set; one of a
+    /// dataset always, for it is of the same backup.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -97,7 +97,8 @@ impl Files {
         }
     }
 
-    /// Removes from a dataset the file that an earlier run made of a backup which has no rows now, and returns its path.
+    /// Removes from a dataset the file that an earlier run made of a backup which has no rows now, and returns its
+    /// path.
     ///
     /// # Errors
     /// When that failed.

@@ -80,8 +80,8 @@ impl Judged {
         }
     }
 
-    /// Notes that the run ended with the status `exit` before all was written: a backup without a file has no rows then,
-    /// unless they were `printed`.
+    /// Notes that the run ended with the status `exit` before all was written: a backup without a file has no rows
+    /// then, unless they were `printed`.
     pub fn cut_short(&mut self, exit: u8, printed: bool) {
         if self.file.is_some() {
             return;

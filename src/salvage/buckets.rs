@@ -70,8 +70,8 @@ pub(super) fn compaction_of(buckets: &[Small]) -> i64 {
     meta.map_or(-1, |small| State::default().with_bucket(small.name, &small.items).meta.compacted())
 }
 
-/// The bucket `meta` with a compaction at `revision`, finished. No log continues from a state of which something is missing:
-/// unless `continues`, it does not say which entry it holds.
+/// The bucket `meta` with a compaction at `revision`, finished. No log continues from a state of which something is
+/// missing: unless `continues`, it does not say which entry it holds.
 #[must_use]
 pub(super) fn compacted_at(mut meta: Items, revision: i64, continues: bool) -> Items {
     let dropped: &[&[u8]] = &[b"finishedCompactRev", b"scheduledCompactRev", b"consistent_index", b"term"];

@@ -1,15 +1,17 @@
 //! Which pages may be of the latest tree, where its root is lost or nothing names it.
 //!
-//! A branch of the latest tree names pages that are as it has them: each begins with the key that the branch has for it,
-//! ends before the next one, and holds nothing that was removed; all its children are of one level. Most older branches
-//! do not, for their pages were written again. A leaf of the latest tree is named by such a branch, unless that is lost.
+//! A branch of the latest tree names pages that are as it has them: each begins with the key that the branch has for
+//! it, ends before the next one, and holds nothing that was removed; all its children are of one level. Most older
+//! branches do not, for their pages were written again. A leaf of the latest tree is named by such a branch, unless
+//! that is lost.
 //!
 //! So a record up to the last compaction was removed where both are so:
 //!
 //! - such a branch covers its place with a leaf that lacks it, and another such branch names that branch;
 //! - no leaf that such a branch names holds it, and no such branch covers its place with a page that is lost.
 //!
-//! The lowest branches count only where another one names them: what took the place of one that nothing names may be lost.
+//! The lowest branches count only where another one names them: what took the place of one that nothing names may be
+//! lost.
 
 use std::{collections::HashMap, ops::Range};
 

@@ -1,8 +1,8 @@
 //! What pages prove about records that they do not hold.
 //!
-//! Records are appended in the order of their revisions, and only a compaction removes some. So a leaf that holds `a` and
-//! `c`, one after the other, was written after `b` between them; if it lacks `b`, a compaction had removed `b`, whatever
-//! the age of the leaf. And nothing else was ever between `a` and `c` that is still needed.
+//! Records are appended in the order of their revisions, and only a compaction removes some. So a leaf that holds `a`
+//! and `c`, one after the other, was written after `b` between them; if it lacks `b`, a compaction had removed `b`,
+//! whatever the age of the leaf. And nothing else was ever between `a` and `c` that is still needed.
 
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering::Relaxed};
 

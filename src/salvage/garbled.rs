@@ -1,5 +1,5 @@
-//! Values that may not be what was written: parts of a page may have been overwritten inside a value, where the page and
-//! the record keep their form.
+//! Values that may not be what was written: parts of a page may have been overwritten inside a value, where the page
+//! and the record keep their form.
 
 use rayon::prelude::*;
 

@@ -4,8 +4,9 @@
 //!
 //! - it is in the keyspace when the tree reaches it, or when it is newer than the last compaction, which is all that
 //!   removes records;
-//! - nothing newer is missing when every revision after it is there, and the last transaction is whole. Below the last compaction nothing has to be: that
-//!   has left the newest record of each key and no other, so what is left there is the newest.
+//! - nothing newer is missing when every revision after it is there, and the last transaction is whole. Below the last
+//!   compaction nothing has to be: that has left the newest record of each key and no other, so what is left there is
+//!   the newest.
 //!
 //! What is not proved is *likely*.
 
@@ -203,7 +204,8 @@ impl Judged {
         doubted
     }
 
-    /// Counts the revisions up to the compaction between `before` and the record after it, if records may be missing there.
+    /// Counts the revisions up to the compaction between `before` and the record after it, if records may be missing
+    /// there.
     fn count_below(&mut self, before: Option<&Entry>, after: i64, compacted: i64, horizon: &Horizon) {
         if before.map_or(horizon.begins, |before| before.linked) {
             return;

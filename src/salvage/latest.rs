@@ -1,9 +1,9 @@
 //! Whether a tree is the latest one. Only then does it delete: what it does not reach outside of its holes is not live.
 //!
-//! Pages of an older tree were given away since, to other leaves and branches, so that what it does not reach may be live.
-//! The older tree gives itself away: there is a record after its last one, a leaf that lacks what it reaches, or a root
-//! with a later entry of the log. A tree without a meta must be whole, too. All others are a source of records like any
-//! page.
+//! Pages of an older tree were given away since, to other leaves and branches, so that what it does not reach may be
+//! live. The older tree gives itself away: there is a record after its last one, a leaf that lacks what it reaches, or
+//! a root with a later entry of the log. A tree without a meta must be whole, too. All others are a source of records
+//! like any page.
 
 use super::{
     cover::Cover,
@@ -14,8 +14,8 @@ use super::{
 };
 use crate::bolt::Root;
 
-/// Whether nothing shows that the tree of the best root is older than other pages; `head` is the last revision of a state
-/// that a log continues.
+/// Whether nothing shows that the tree of the best root is older than other pages; `head` is the last revision of a
+/// state that a log continues.
 pub(super) fn is_latest(set: &Set, roots: &[RootOf<'_>], walked: &Walked, head: Option<i64>) -> bool {
     let Some((root, others)) = roots.split_first() else { return false };
     let Some(last) = set.entries.last() else { return true };
@@ -31,8 +31,8 @@ pub(super) fn is_latest(set: &Set, roots: &[RootOf<'_>], walked: &Walked, head: 
     head.is_some() || (reaches != Some(false) && !others.iter().any(replaced))
 }
 
-/// Adds to `cover` what the tree of `root`, which is the latest one, proves of the records that it does not reach. `saved`:
-/// the file is a snapshot, and has its end.
+/// Adds to `cover` what the tree of `root`, which is the latest one, proves of the records that it does not reach.
+/// `saved`: the file is a snapshot, and has its end.
 pub(super) fn delete(
     set: &Set,
     root: &RootOf<'_>,

@@ -1,7 +1,8 @@
-//! What branches prove: the leaf that begins with `a` holds all up to `c`, where `a` and `c` are neighbours in a branch.
+//! What branches prove: the leaf that begins with `a` holds all up to `c`, where `a` and `c` are neighbours in a
+//! branch.
 //!
-//! So when the last record of that leaf is `b`, then `c` follows `b` at once. Only the leaf that was the last of the tree
-//! may have grown since, and that shows: revisions are missing then.
+//! So when the last record of that leaf is `b`, then `c` follows `b` at once. Only the leaf that was the last of the
+//! tree may have grown since, and that shows: revisions are missing then.
 
 use std::collections::{HashMap, HashSet};
 

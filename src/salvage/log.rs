@@ -1,11 +1,12 @@
 //! The member's log on top: the entries that the db lost.
 //!
 //! A log is applied to a state of which both the last entry and the last revision are known: what a root bucket and the
-//! right edge of its tree hold. Records that are newer are left to the log. The newest such state comes first, if nothing
-//! in it is missing; else, where the log begins with the first entry of all, the log alone; else what there is.
+//! right edge of its tree hold. Records that are newer are left to the log. The newest such state comes first, if
+//! nothing in it is missing; else, where the log begins with the first entry of all, the log alone; else what there is.
 //!
-//! A root bucket may name an old tree: then its last entry and its last revision do not belong together, and the log would
-//! be applied to another state than the one it continues from. So the two are compared with the entries of the log.
+//! A root bucket may name an old tree: then its last entry and its last revision do not belong together, and the log
+//! would be applied to another state than the one it continues from. So the two are compared with the entries of the
+//! log.
 
 use std::{collections::HashMap, fs::File, path::Path};
 
@@ -118,8 +119,8 @@ fn fit(salvage: &mut Salvage<'_>, log: &Log<'_>) -> Fit {
     Fit::Continues
 }
 
-/// Whether the tree of `root` may be the state after the entry `index`: its last revisions are what the entries up to there
-/// write, and the revision after them is not.
+/// Whether the tree of `root` may be the state after the entry `index`: its last revisions are what the entries up to
+/// there write, and the revision after them is not.
 fn is_pair(salvage: &Salvage<'_>, root: &RootOf<'_>, index: u64, log: &Log<'_>) -> bool {
     let Some(head) = root.head.map(|head| head.main) else { return false };
     let records = |first: i64| {
@@ -160,8 +161,8 @@ fn contradicted(roots: &[RootOf<'_>]) -> Vec<bool> {
     contradicted
 }
 
-/// Applies the log of `source` to the db in `file`, which is at `path` and holds the state of `salvage`. Returns what it
-/// added, the last revision, the keys that it wrote, with whether it deleted them, and what is wrong with the log.
+/// Applies the log of `source` to the db in `file`, which is at `path` and holds the state of `salvage`. Returns what
+/// it added, the last revision, the keys that it wrote, with whether it deleted them, and what is wrong with the log.
 pub(super) fn apply(
     source: &Source,
     salvage: &Salvage<'_>,

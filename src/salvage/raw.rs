@@ -1,7 +1,9 @@
 //! Records on pages whose header or elements are overwritten: found by their form alone.
 //!
 //! ```text
-//! main, 8 bytes | _ | sub, 8 bytes | t, of a tombstone | KeyValue: 0a key, 10 create, 18 mod, 20 version, 2a value, 30 lease
+//! main, 8 bytes | _ | sub, 8 bytes | t, of a tombstone | KeyValue
+//!
+//! KeyValue: 0a key, 10 create, 18 mod, 20 version, 2a value, 30 lease
 //! ```
 //!
 //! The key of the next record begins with a zero byte, which no field begins with: so the end is known, too.
@@ -64,7 +66,8 @@ fn item(bytes: &[u8], at: usize, start: u64) -> Option<(Item<'_>, usize)> {
         }
         (last, len) = (field.number, field.end);
     }
-    // Where there is no value, what follows has to show that there was none: the next key, or the zeros at a page's end.
+    // Where there is no value, what follows has to show that there was none: the next key, or the zeros at a page's
+    // end.
     let ends = last >= VALUE || middle > end || rest.get(len).is_none_or(|byte| *byte == 0);
     let value = rest.get(..len).filter(|value| ends && !value.is_empty())?;
     let offset = start.saturating_add(at as u64);

@@ -26,7 +26,8 @@ pub struct Report {
     pub page_size: u32,
     /// Where page 0 is.
     pub base: i64,
-    /// Whether every live key is proved, every small bucket is whole, nothing is missing, and the trailer does not differ.
+    /// Whether every live key is proved, every small bucket is whole, nothing is missing, and the trailer does not
+    /// differ.
     pub complete: bool,
     /// The trailer. Where it differs or is absent, nothing shows whether a byte of a value is wrong.
     pub trailer: Trailer,
@@ -155,8 +156,8 @@ pub struct Revisions {
     pub last: Option<i64>,
     /// The last compaction, -1 for none.
     pub compacted: i64,
-    /// How many are missing after the compaction, up to the last: at most as many transactions are lost. `None` where no
-    /// compaction is known.
+    /// How many are missing after the compaction, up to the last: at most as many transactions are lost. `None` where
+    /// no compaction is known.
     pub missing: Option<u64>,
     /// Revisions up to the compaction of which records may be missing, too: at most as many keys are lost there.
     pub missing_below: Option<u64>,

@@ -84,8 +84,8 @@ impl<'a> RootOf<'a> {
         Some((items, whole))
     }
 
-    /// How new it is: by its last revision, its compaction, its last entry of the log, and whether the compaction, which
-    /// adds none of the others, is finished.
+    /// How new it is: by its last revision, its compaction, its last entry of the log, and whether the compaction,
+    /// which adds none of the others, is finished.
     pub(super) fn age(&self) -> impl Ord + use<> {
         (self.head, self.scheduled, self.consistent_index, self.finished)
     }

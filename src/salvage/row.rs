@@ -44,7 +44,8 @@ impl<'a> Salvage<'a> {
         self.set.entries.iter().enumerate().map(|(at, entry)| self.row(at, entry))
     }
 
-    /// The names of resources, with those that the CustomResourceDefinitions among the records define, in whatever state.
+    /// The names of resources, with those that the CustomResourceDefinitions among the records define, in whatever
+    /// state.
     #[must_use]
     pub fn resources(&self) -> Resources {
         let (mut resources, ring) = (Resources::default(), Ring::default());

@@ -228,7 +228,8 @@ impl<'a> Salvage<'a> {
         self.judged = judged;
     }
 
-    /// Goes back to the state of the root bucket at `page`, whose last revision is `head`; without one, to the beginning.
+    /// Goes back to the state of the root bucket at `page`, whose last revision is `head`; without one, to the
+    /// beginning.
     pub(super) fn settle_on(&mut self, page: Option<PageId>, head: i64) {
         self.set.entries.append(&mut self.beyond);
         match page {
@@ -259,8 +260,8 @@ impl<'a> Salvage<'a> {
         }
     }
 
-    /// Whether the newest root bucket is surely that of the file although no valid meta names it: its tree is whole, and
-    /// no page is lost that could hold something newer.
+    /// Whether the newest root bucket is surely that of the file although no valid meta names it: its tree is whole,
+    /// and no page is lost that could hold something newer.
     fn is_accounted_for(&self) -> bool {
         let (meta, end) = (self.carve.meta(), self.carve.range().end);
         let ends = meta.map_or(self.trailer.is_some(), |meta| meta.high_water.0 <= end);
@@ -320,9 +321,10 @@ impl<'a> Salvage<'a> {
     }
 }
 
-/// Whether the last of the records, which are in order, may be in the middle of its transaction: the page that it is on may be
-/// newer than the pages before, and the page that follows it be lost. That is so where other transactions have several
-/// records: with puts, or with deletions only, as those of a lease that expires, where the last record is a deletion.
+/// Whether the last of the records, which are in order, may be in the middle of its transaction: the page that it is on
+/// may be newer than the pages before, and the page that follows it be lost. That is so where other transactions have
+/// several records: with puts, or with deletions only, as those of a lease that expires, where the last record is a
+/// deletion.
 fn may_lack_its_end(entries: &[Entry]) -> bool {
     let Some(last) = entries.iter().rev().find(|entry| !entry.removed) else { return false };
     let (before, after) = (entries.iter(), entries.iter().skip(1));

@@ -58,8 +58,8 @@ pub struct Job {
 }
 
 impl Job {
-    /// Checks that the file can be made, and is not inside `source`, and cleans up what a killed run has left of its work
-    /// on the file; returns its path without links.
+    /// Checks that the file can be made, and is not inside `source`, and cleans up what a killed run has left of its
+    /// work on the file; returns its path without links.
     fn look(&self, source: &Source) -> Result<PathBuf> {
         let to = std::path::absolute(&self.to).map_err(fault(&self.to, "look at"))?;
         check_names(&to)?;

@@ -91,9 +91,9 @@ impl Set {
         self.entries.last().map(|entry| entry.revision)
     }
 
-    /// Takes away records whose revision is far above all others, unless a tree holds them: its last revision is `head`. No
-    /// etcd has written them. Those above [`HIGHEST`] no tree excuses: etcd fails at the next put, for the revision
-    /// overflows. Returns how many.
+    /// Takes away records whose revision is far above all others, unless a tree holds them: its last revision is
+    /// `head`. No etcd has written them. Those above [`HIGHEST`] no tree excuses: etcd fails at the next put, for the
+    /// revision overflows. Returns how many.
     pub(super) fn drop_far(&mut self, head: i64) -> u64 {
         let mut last = head.max(0);
         let is_near = |entry: &&Entry| {
@@ -129,7 +129,8 @@ impl Set {
                 kept.copies = kept.copies.saturating_add(1);
                 copies = copies.saturating_add(1);
             } else if next.erased != kept.erased {
-                // One of the two has lost a page. The page of the other shows that it is whole, the pages after it nothing.
+                // One of the two has lost a page. The page of the other shows that it is whole, the pages after it
+                // nothing.
                 let other = if kept.erased { std::mem::replace(kept, *next) } else { *next };
                 if other.torn && !is_on_one_page(kept) && !std::mem::replace(&mut kept.differs, true) {
                     conflicts = conflicts.saturating_add(1);

@@ -24,8 +24,8 @@ pub struct Walked {
     pub leaves: u64,
 }
 
-/// What a tree shows between its leaves, which counts only where the tree is the latest one: the last record before, the
-/// first after, and whether it follows at once.
+/// What a tree shows between its leaves, which counts only where the tree is the latest one: the last record before,
+/// the first after, and whether it follows at once.
 pub(super) type Seams = Vec<(usize, usize, bool)>;
 
 /// Walks the tree of `bucket`: marks the records that it reaches.
@@ -127,8 +127,8 @@ pub(super) fn leaves(carve: &Carve<'_>, set: &Set, cover: &Cover) -> Vec<Run> {
     parts.into_iter().flatten().collect()
 }
 
-/// Adds what a leaf proves, if all its keys are revisions. Returns its first, its last and all of its records, if the first
-/// and the last are known.
+/// Adds what a leaf proves, if all its keys are revisions. Returns its first, its last and all of its records, if the
+/// first and the last are known.
 fn leaf(set: &Set, items: &[Item<'_>], cover: &Cover) -> Option<(usize, usize, Vec<u32>)> {
     let revisions: Option<Vec<_>> = items.iter().map(|item| revision(item.key).filter(|_| !item.bucket)).collect();
     let (mut first, mut last, mut at_once, mut from, mut places) = (None, None, false, 0, Vec::new());

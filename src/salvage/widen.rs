@@ -1,11 +1,11 @@
-//! What branches prove of removed records: a leaf begins with `a`, and its branch has `c` after `a`. Then the leaf held all
-//! between these two, and what it lacks at its end was removed, whatever the age of the branch.
+//! What branches prove of removed records: a leaf begins with `a`, and its branch has `c` after `a`. Then the leaf held
+//! all between these two, and what it lacks at its end was removed, whatever the age of the branch.
 //!
-//! Only the page that the branch names counts. It may have been written again with the same first record and another end,
-//! after leaves were merged and split: then what it lacks is in another leaf, which is newer. That a leaf is not the newest
-//! of its records shows when something in it was removed, for a compaction leaves no page as it was that it removes
-//! something from. A leaf of which nothing was removed may be newer, unless all of it is between the end and `c`: then it
-//! was removed with the rest.
+//! Only the page that the branch names counts. It may have been written again with the same first record and another
+//! end, after leaves were merged and split: then what it lacks is in another leaf, which is newer. That a leaf is not
+//! the newest of its records shows when something in it was removed, for a compaction leaves no page as it was that it
+//! removes something from. A leaf of which nothing was removed may be newer, unless all of it is between the end and
+//! `c`: then it was removed with the rest.
 
 use std::collections::HashMap;
 

@@ -216,8 +216,8 @@ fn registered(cluster: &Cluster<'_>) -> Registered {
     registered
 }
 
-/// The first readable object of each resource, by group and plural name. Where the key does not show the group, the object
-/// does.
+/// The first readable object of each resource, by group and plural name. Where the key does not show the group, the
+/// object does.
 fn samples(cluster: &Cluster<'_>) -> BTreeMap<(String, String), Sample> {
     let (mut samples, mut seen) = (BTreeMap::new(), HashSet::new());
     for kv in cluster.view.iter() {

@@ -1,5 +1,5 @@
-//! HorizontalPodAutoscalers of `autoscaling/v2` as `autoscaling/v1` (`pkg/apis/autoscaling/v1/conversion.go`): what v1 has no
-//! field for is in annotations, as JSON.
+//! HorizontalPodAutoscalers of `autoscaling/v2` as `autoscaling/v1` (`pkg/apis/autoscaling/v1/conversion.go`): what v1
+//! has no field for is in annotations, as JSON.
 
 use std::borrow::Cow;
 

@@ -112,8 +112,8 @@ impl Listing {
         Self { backup: Arc::clone(backup), state, target, options, form, clock, ranges, written, next }
     }
 
-    /// Appends objects to `out`, each in its wrap, until there are enough for a piece; returns whether these were the last
-    /// ones.
+    /// Appends objects to `out`, each in its wrap, until there are enough for a piece; returns whether these were the
+    /// last ones.
     pub(super) fn fill(&mut self, out: &mut Vec<u8>, wrap: &Wrap) -> bool {
         let writer = Writer {
             state: &self.state,

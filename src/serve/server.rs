@@ -58,9 +58,9 @@ pub struct Server {
 }
 
 impl Server {
-    /// Listens on `address` for `count` backups: on this port and those after it, or, for port 0, on ports that the system
-    /// chooses. Without `access` the address has to be loopback, and the path of each URL begins with a secret, which only
-    /// the kubeconfig has.
+    /// Listens on `address` for `count` backups: on this port and those after it, or, for port 0, on ports that the
+    /// system chooses. Without `access` the address has to be loopback, and the path of each URL begins with a secret,
+    /// which only the kubeconfig has.
     ///
     /// # Errors
     /// When the address cannot be listened on, or must not.

@@ -3,8 +3,8 @@
 use super::document::api_version;
 use crate::k8s::{Release, Value, precedence};
 
-/// The deprecated versions of built-in kinds: group, version, kind, the minor releases that deprecate and remove it, and
-/// what to use instead (`.ci/deprecated.sh`).
+/// The deprecated versions of built-in kinds: group, version, kind, the minor releases that deprecate and remove it,
+/// and what to use instead (`.ci/deprecated.sh`).
 static DEPRECATED: &str = include_str!("deprecated.txt");
 
 /// The header's name.

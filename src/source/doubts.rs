@@ -1,5 +1,5 @@
-//! The files that record doubt about a backup: `NAME.etcdsnap.json` beside the backup NAME, or beside the folder `member`
-//! that holds it; on disk, or in the same archive. `publish::Doubt` is what is in them.
+//! The files that record doubt about a backup: `NAME.etcdsnap.json` beside the backup NAME, or beside the folder
+//! `member` that holds it; on disk, or in the same archive. `publish::Doubt` is what is in them.
 
 use std::{
     collections::HashSet,

@@ -32,8 +32,8 @@ pub struct Candidates {
 impl Candidates {
     /// Expands `named` for a command on many backups: a folder is replaced by the files and data directories in it,
     /// sorted by name. With `recursive` its subfolders are searched too, each once. A data directory is one backup.
-    /// What cannot be listed or looked at is kept, so that opening it reports why. A URL that ends in `/` is a folder in a
-    /// store.
+    /// What cannot be listed or looked at is kept, so that opening it reports why. A URL that ends in `/` is a folder
+    /// in a store.
     #[must_use]
     pub fn of(named: &[PathBuf], recursive: bool, options: &Options) -> Self {
         let mut candidates = Self::default();

@@ -15,8 +15,8 @@ use crate::{
 /// The name of standard input.
 pub(super) const STDIN: &str = "-";
 
-/// The name of an input: `PATH`, `-` for standard input, the URL of an object in a store, or `OUTER:INNER` for a file or
-/// folder in a container or folder.
+/// The name of an input: `PATH`, `-` for standard input, the URL of an object in a store, or `OUTER:INNER` for a file
+/// or folder in a container or folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Locator {
     outer: PathBuf,
@@ -25,8 +25,8 @@ pub struct Locator {
 }
 
 impl Locator {
-    /// Parses a name. Standard input comes first; then a file of exactly that name, with its colons; then URLs; then the
-    /// longest `OUTER` that exists.
+    /// Parses a name. Standard input comes first; then a file of exactly that name, with its colons; then URLs; then
+    /// the longest `OUTER` that exists.
     ///
     /// # Errors
     /// [`Error::Io`] when no such file exists.

@@ -13,8 +13,8 @@
 //!                          ─> else: foreign names the format
 //! ```
 //!
-//! Files are read through memory maps with a guard (`map`): [`Source::intact`] reports a file that shrank or could not be
-//! read meanwhile; every command calls it before it reports success.
+//! Files are read through memory maps with a guard (`map`): [`Source::intact`] reports a file that shrank or could not
+//! be read meanwhile; every command calls it before it reports success.
 
 mod backup;
 mod content;

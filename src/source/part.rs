@@ -189,8 +189,8 @@ impl Part {
         end_of_image(self.stamp.size) != self.stamp.size
     }
 
-    /// Reads the whole file once for its SHA-256, unless [`Part::is_summed`], and reports the hashed bytes to `progress`.
-    /// One thread reads ahead while this one hashes.
+    /// Reads the whole file once for its SHA-256, unless [`Part::is_summed`], and reports the hashed bytes to
+    /// `progress`. One thread reads ahead while this one hashes.
     ///
     /// # Errors
     /// When the file cannot be read, or ends before it should.
@@ -386,8 +386,8 @@ impl Part {
     }
 }
 
-/// The length of what is before the trailer of a file, if it has one. Pages are multiples of 512 bytes, so 32 more bytes are
-/// a trailer (`etcdutl/snapshot.hasChecksum`).
+/// The length of what is before the trailer of a file, if it has one. Pages are multiples of 512 bytes, so 32 more
+/// bytes are a trailer (`etcdutl/snapshot.hasChecksum`).
 pub(super) fn end_of_image(size: u64) -> u64 {
     if size % 512 == 32 { size - 32 } else { size }
 }

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Part, stamp::Stamp};
 
-/// The archive that was decompressed last, for the next backup in it: the backups in an archive are opened one by one. A
-/// clone has the same one.
+/// The archive that was decompressed last, for the next backup in it: the backups in an archive are opened one by one.
+/// A clone has the same one.
 #[derive(Debug, Clone, Default)]
 pub struct Recent(Arc<Mutex<Option<(Stamp, Part)>>>);
 

@@ -18,10 +18,12 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Whether objects lie beside others in folders, so that one may be about another.
     fn has_folders(&self, scheme: &str) -> bool;
 
-    /// Opens the object at `url`. The errors of the reader are those of the system, or a [`crate::Error`] in a [`std::io::Error`].
+    /// Opens the object at `url`. The errors of the reader are those of the system, or a [`crate::Error`] in a
+    /// [`std::io::Error`].
     ///
     /// # Errors
-    /// [`crate::Error::Io`]: of the kind `NotFound` when there is no such object, `PermissionDenied` when the store refuses.
+    /// [`crate::Error::Io`]: of the kind `NotFound` when there is no such object, `PermissionDenied` when the store
+    /// refuses.
     fn open(&self, url: &str) -> Result<Object>;
 
     /// What the store reports of the object at `url`, without its content.

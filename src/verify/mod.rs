@@ -73,7 +73,8 @@ pub fn verify_and<'s, T: Send>(
     })
 }
 
-/// Runs all checks but the SHA-256, which [`Report::conclude`] adds, on all threads but the one that computes it, if any.
+/// Runs all checks but the SHA-256, which [`Report::conclude`] adds, on all threads but the one that computes it, if
+/// any.
 pub(crate) fn check(source: &Source, load: &Load) -> Result<Report> {
     check_and(source, load, |_, _| ()).map(|(report, _)| report)
 }

@@ -33,8 +33,8 @@ pub struct Status {
     pub kind: BackupKind,
     /// The SHA-256 trailer.
     pub trailer: Trailer,
-    /// Bytes of the db's file, unpacked: more than `total_size` where space at the end is not in use, less where the file
-    /// was cut off.
+    /// Bytes of the db's file, unpacked: more than `total_size` where space at the end is not in use, less where the
+    /// file was cut off.
     pub file_size: u64,
     /// Records of all revisions that are kept, tombstones too.
     pub total_records: u64,

@@ -18,8 +18,8 @@ use crate::{
     source::{BackupKind, Candidate, Options, Source},
 };
 
-/// The backups that are kept open until all are compared; more are opened again where that is needed. A data directory is
-/// always kept open.
+/// The backups that are kept open until all are compared; more are opened again where that is needed. A data directory
+/// is always kept open.
 const OPEN: usize = 64;
 
 /// Backups that are verified one after the other, to be compared in the end.
@@ -53,8 +53,8 @@ pub struct Together<'o> {
     fault: Option<Fault>,
 }
 
-/// The command that saves what is left in the file at `path`, which could not be opened as a db; none if no pages of one
-/// are found in it.
+/// The command that saves what is left in the file at `path`, which could not be opened as a db; none if no pages of
+/// one are found in it.
 #[must_use]
 pub fn salvaging(path: &Path, options: &Options) -> Option<Call> {
     has_pages(path, options).then(|| salvage(path))

@@ -1,9 +1,9 @@
-//! The logs of several members of one cluster, compared: what a majority holds was agreed on, or may have been, whatever
-//! commit the hard states on disk have; what no majority can hold never was.
+//! The logs of several members of one cluster, compared: what a majority holds was agreed on, or may have been,
+//! whatever commit the hard states on disk have; what no majority can hold never was.
 //!
 //! Of two logs the one whose last entry has the higher term, or with the same term the higher index, would be elected
-//! (`raft.isUpToDate`): every entry that was agreed on is in it, when a majority of the voters is there. An entry of the
-//! same index and term is the same in both, and so is all before it.
+//! (`raft.isUpToDate`): every entry that was agreed on is in it, when a majority of the voters is there. An entry of
+//! the same index and term is the same in both, and so is all before it.
 
 use std::collections::BTreeSet;
 

@@ -15,8 +15,8 @@ use crate::{
 /// The name of a log's first segment.
 pub const FIRST_SEGMENT: &str = "0000000000000000-0000000000000000.wal";
 
-/// Writes a segment that holds `pieces` one after the other to the new file `path`, and syncs it. [`SEGMENT_SIZE`] bytes
-/// are allocated, as etcd does ahead of the records.
+/// Writes a segment that holds `pieces` one after the other to the new file `path`, and syncs it. [`SEGMENT_SIZE`]
+/// bytes are allocated, as etcd does ahead of the records.
 ///
 /// # Errors
 /// When it cannot be written.

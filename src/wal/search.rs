@@ -2,8 +2,8 @@
 
 use super::layout::{FRAME, RawRecord};
 
-/// All frames of a segment together may ask for so many times its length: those of a whole log ask for it once, and each
-/// that is damaged once more for what it claims.
+/// All frames of a segment together may ask for so many times its length: those of a whole log ask for it once, and
+/// each that is damaged once more for what it claims.
 const TIMES: usize = 16;
 
 /// Looks for the next two frames of a segment whose checksums fit each other: 32 bits that garbage does not have.

@@ -1,5 +1,5 @@
-//! `--audit-log` with the log of a real kube-apiserver whose policy has the level `Metadata`, as most have: no object and no
-//! revision is in it.
+//! `--audit-log` with the log of a real kube-apiserver whose policy has the level `Metadata`, as most have: no object
+//! and no revision is in it.
 
 use std::{thread::sleep, time::Duration};
 
@@ -61,8 +61,8 @@ fn a_log_without_answers_is_joined_by_time_and_object() {
         let found = requests.iter().find(|request| request["auditID"] == event["auditID"]).unwrap_or_else(|| {
             panic!("{change}: not by {event}");
         });
-        // without an answer in the log nothing is exact: the next request about the object may be the one, or one that is
-        // not in the log yet
+        // without an answer in the log nothing is exact: the next request about the object may be the one, or one that
+        // is not in the log yet
         match request["known"].as_str().unwrap() {
             "by time and object" => {
                 assert_eq!(requests.len(), 1, "{change}");

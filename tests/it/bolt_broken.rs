@@ -1,5 +1,5 @@
-//! `bolt` on broken files, and on those without a valid meta page: what can be read is printed, and nothing is missed that
-//! bbolt finds.
+//! `bolt` on broken files, and on those without a valid meta page: what can be read is printed, and nothing is missed
+//! that bbolt finds.
 
 use std::{fs, path::Path, process::Command};
 

@@ -1,7 +1,7 @@
 //! Promise 2 for raft's log: a record that is broken in any way is reported at its place, and no other record is lost.
 //!
-//! Each record of a real log is cut, flipped, swapped with the next, given an absurd length, overwritten with zeros; each
-//! of these logs is read as `wal`, `verify` and `get` read it, and some of them a real etcd is started on.
+//! Each record of a real log is cut, flipped, swapped with the next, given an absurd length, overwritten with zeros;
+//! each of these logs is read as `wal`, `verify` and `get` read it, and some of them a real etcd is started on.
 
 use std::{collections::BTreeMap, fs, io::Read as _, ops::Range, path::PathBuf, process::Command, thread};
 

@@ -93,7 +93,8 @@ fn one_of_several_is_picked() {
     assert_eq!(run(&["status", &format!("{}:y.db", folder.path().display())]).0, 0);
 }
 
-/// Linux takes any bytes for a name. Those that are no text are shown escaped, and may be typed so where they are inside.
+/// Linux takes any bytes for a name. Those that are no text are shown escaped, and may be typed so where they are
+/// inside.
 #[test]
 fn names_need_not_be_text() {
     let dir = tempfile::tempdir().unwrap();

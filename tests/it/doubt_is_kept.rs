@@ -180,8 +180,8 @@ fn a_doubt_file_that_cannot_be_read_is_doubt() {
     assert!(found(dir, "good").contains(&"made-in-doubt".to_owned()));
 }
 
-/// What of a damaged db can be read is written afresh: a tree with a hole in it would stop etcd. That records are missing
-/// is still seen.
+/// What of a damaged db can be read is written afresh: a tree with a hole in it would stop etcd. That records are
+/// missing is still seen.
 #[test]
 fn what_is_restored_of_a_damaged_db_is_whole() {
     let dir = tempfile::tempdir().unwrap();

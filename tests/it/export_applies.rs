@@ -17,8 +17,8 @@ use crate::common::{
 };
 use serde_json::{Value, json};
 
-/// So long controllers get: the garbage collector takes seconds for an owner that it does not know, a Pod on a node that
-/// is not there 40 seconds. `.ci/export_stays.sh` waits longer.
+/// So long controllers get: the garbage collector takes seconds for an owner that it does not know, a Pod on a node
+/// that is not there 40 seconds. `.ci/export_stays.sh` waits longer.
 fn stays() -> Duration {
     let named = std::env::var("ETCDSNAP_STAYS").ok();
     Duration::from_secs(named.map_or(75, |seconds| seconds.parse().unwrap()))

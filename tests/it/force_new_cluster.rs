@@ -1,5 +1,5 @@
-//! `force-new-cluster`: a real etcd starts alone on what is left of one of three members that were killed, with all that
-//! its own `--force-new-cluster` finds there on another copy; it takes writes, and members.
+//! `force-new-cluster`: a real etcd starts alone on what is left of one of three members that were killed, with all
+//! that its own `--force-new-cluster` finds there on another copy; it takes writes, and members.
 
 use std::{
     fs::{self, File},
@@ -322,8 +322,8 @@ fn cluster_id(metadata: &[u8]) -> u64 {
     panic!("no cluster")
 }
 
-/// Raft knows somebody whom the db does not, and the db another: etcd refuses to remove the one, and 3.6 panics over the
-/// other.
+/// Raft knows somebody whom the db does not, and the db another: etcd refuses to remove the one, and 3.6 panics over
+/// the other.
 #[test]
 fn whom_only_raft_knows_votes_no_more() {
     let Some(peers) = Peers::find("whom_only_raft_knows_votes_no_more") else { return };

@@ -79,7 +79,8 @@ fn more_backups_make_it_longer() {
     assert!(exit == 1 && err.contains("are not of the same cluster"), "{err}");
 }
 
-/// One backup, then a deletion and a compaction, then another; and a third of a cluster that was restored from the first.
+/// One backup, then a deletion and a compaction, then another; and a third of a cluster that was restored from the
+/// first.
 #[test]
 fn backups_are_joined_only_where_they_are_of_one_line() {
     let Some(peers) = Peers::find("backups_are_joined_only_where_they_are_of_one_line") else { return };
@@ -461,7 +462,8 @@ fn the_clock_agrees_with_the_api_server() {
     }
 }
 
-/// Of a custom resource whose definition was deleted, the older records have the names, and where these are gone the keys.
+/// Of a custom resource whose definition was deleted, the older records have the names, and where these are gone the
+/// keys.
 #[test]
 fn a_kind_whose_definition_was_deleted_is_known() {
     let Some(peers) = Peers::find("a_kind_whose_definition_was_deleted_is_known") else { return };

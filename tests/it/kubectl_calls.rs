@@ -94,8 +94,8 @@ fn is_age(cell: &str) -> bool {
         && cell.chars().all(|c| c.is_ascii_digit() || "smhdy".contains(c))
 }
 
-/// What a program prints besides its answer, without our hints; of the API server's warnings only what kubectl prints of
-/// both.
+/// What a program prints besides its answer, without our hints; of the API server's warnings only what kubectl prints
+/// of both.
 fn said(output: &Output, own: bool) -> String {
     let text = String::from_utf8_lossy(&output.stderr);
     let left_out = |line: &&str| line.starts_with("hint: ") || own && line.starts_with("Warning: ");
@@ -146,8 +146,8 @@ fn compare(calls: &[Call], server: &Apiserver<'_>, snapshot: &str) -> (Vec<Strin
     (wrong.into_inner().unwrap(), answers.into_inner().unwrap())
 }
 
-/// The lines of what `describe` prints that count: the pods of a node and the sums of what they ask for, and the sizes of
-/// a Secret's values.
+/// The lines of what `describe` prints that count: the pods of a node and the sums of what they ask for, and the sizes
+/// of a Secret's values.
 fn counted(output: &Output) -> Vec<Vec<String>> {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let counts = |cells: &Vec<String>| cells.iter().any(|cell| cell.ends_with("%)") || cell.ends_with(" bytes"));

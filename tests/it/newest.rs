@@ -19,8 +19,8 @@ fn image(fixture: &str) -> Vec<u8> {
     image
 }
 
-/// A copy of a backup in `dir` whose Leases with `lease` in their keys were renewed in 2099, with a trailer that matches.
-/// Records that the later backup still holds stay as they are.
+/// A copy of a backup in `dir` whose Leases with `lease` in their keys were renewed in 2099, with a trailer that
+/// matches. Records that the later backup still holds stay as they are.
 fn renewed_in_2099(lease: &[u8], dir: &Path) -> String {
     let (mut image, later) = (image("fixtures/kube.db"), image(LATER));
     let kept: HashSet<_> =

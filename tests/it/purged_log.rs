@@ -1,5 +1,5 @@
-//! What a compaction removed, out of a log whose first entries are gone, or that begins after a restore: each change that
-//! is shown is one that a real etcd made, at its revision, and what is not certain is not shown.
+//! What a compaction removed, out of a log whose first entries are gone, or that begins after a restore: each change
+//! that is shown is one that a real etcd made, at its revision, and what is not certain is not shown.
 
 use std::{collections::BTreeMap, convert::Infallible, path::Path};
 

@@ -1,5 +1,5 @@
-//! The feature `remote`: backups by their URLs, from a real S3 server on this machine, through a proxy that counts, cuts
-//! and waits.
+//! The feature `remote`: backups by their URLs, from a real S3 server on this machine, through a proxy that counts,
+//! cuts and waits.
 
 use std::{
     fs,

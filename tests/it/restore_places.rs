@@ -105,7 +105,8 @@ fn a_mount_point() {
     }
 }
 
-/// What is mounted in a member is moved aside with it, and comes back with the next boot: etcd would replay the old log.
+/// What is mounted in a member is moved aside with it, and comes back with the next boot: etcd would replay the old
+/// log.
 #[test]
 fn a_mount_point_in_the_member() {
     let dir = with_a_member();

@@ -1,5 +1,5 @@
-//! A data directory that was not closed, restored with its log: a real etcd serves of it what it serves when it starts on a
-//! copy of the directory itself.
+//! A data directory that was not closed, restored with its log: a real etcd serves of it what it serves when it starts
+//! on a copy of the directory itself.
 
 use std::{
     collections::BTreeSet,
@@ -223,8 +223,8 @@ fn members_are_those_of_the_log() {
     assert!(!Path::new("never-made").exists());
 }
 
-/// Of three each restores what it has heard to be committed, and that is what was served once; what the one that leads then
-/// has besides, they agree on.
+/// Of three each restores what it has heard to be committed, and that is what was served once; what the one that leads
+/// then has besides, they agree on.
 #[test]
 fn of_three_members_that_were_killed() {
     let Some(peers) = peers("of_three_members_that_were_killed") else { return };

@@ -1,5 +1,5 @@
-//! A snapshot, rolled forward by a log that reaches further, or cut at an earlier revision: a real etcd serves of it what the
-//! live one served when it was there.
+//! A snapshot, rolled forward by a log that reaches further, or cut at an earlier revision: a real etcd serves of it
+//! what the live one served when it was there.
 
 use std::{
     fs,
@@ -327,7 +327,8 @@ fn by_the_log_of_a_leader_that_was_overruled() {
     }
 }
 
-/// The members' logs together say what one alone does not: which of them to keep, and that its last entry was agreed on.
+/// The members' logs together say what one alone does not: which of them to keep, and that its last entry was agreed
+/// on.
 fn together(dir: &Path, overruled: &Path, agreed: [&Path; 2]) {
     let all = [overruled, agreed[0], agreed[1]].map(|data| data.display().to_string());
     let verified = etcdsnap(["verify"].into_iter().chain(all.iter().map(String::as_str)));

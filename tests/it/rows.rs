@@ -1,4 +1,5 @@
-//! `rows`: every key is a row, in every format; what is secret, damaged or cannot be read never passes as something else.
+//! `rows`: every key is a row, in every format; what is secret, damaged or cannot be read never passes as something
+//! else.
 
 use std::{
     collections::BTreeMap,

@@ -1,5 +1,5 @@
-//! Promise 4: every object as kubectl shows it. A real kube-apiserver serves the Kubernetes fixture and more; what kubectl
-//! prints for each resource is compared with what a snapshot of its etcd holds.
+//! Promise 4: every object as kubectl shows it. A real kube-apiserver serves the Kubernetes fixture and more; what
+//! kubectl prints for each resource is compared with what a snapshot of its etcd holds.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

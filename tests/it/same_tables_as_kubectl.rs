@@ -2,8 +2,8 @@
 
 use crate::common::{Etcd, Peers, apiserver::Apiserver, etcdsnap};
 
-/// Columns by type and path, none of which has members in Go's random order. A filter in a filter is no path there either;
-/// after it there are no columns.
+/// Columns by type and path, none of which has members in Go's random order. A filter in a filter is no path there
+/// either; after it there are no columns.
 const COLUMNS: &[(&str, &str)] = &[
     ("string", ".spec.text"),
     ("string", ".spec.whole"),

@@ -14,8 +14,8 @@ use serde_json::Value;
 
 const KUBE: &str = "fixtures/kube.db";
 
-/// Runs `etcdsnap ARGS` with a pipe as its standard input, from which it gets `bytes`. A run that is refused does not read
-/// all of them.
+/// Runs `etcdsnap ARGS` with a pipe as its standard input, from which it gets `bytes`. A run that is refused does not
+/// read all of them.
 fn piped(args: &[&str], bytes: &[u8]) -> Output {
     fed(args, bytes).0
 }

@@ -1,7 +1,8 @@
-//! Circles between the files of a room: a file names an item of a sibling that names the first, itself or through others.
+//! Circles between the files of a room: a file names an item of a sibling that names the first, itself or through
+//! others.
 //!
-//! An item belongs to the file that defines it: `use super::X` is an arrow to the file from which `mod.rs` re-exports X.
-//! That re-export itself is no arrow. Test modules do not count.
+//! An item belongs to the file that defines it: `use super::X` is an arrow to the file from which `mod.rs` re-exports
+//! X. That re-export itself is no arrow. Test modules do not count.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

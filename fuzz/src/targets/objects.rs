@@ -1,5 +1,5 @@
-//! One object among those of a cluster: tables, describe, export, differences, history. The first byte says which object
-//! of kube.db the rest of the input replaces, and at the next revision.
+//! One object among those of a cluster: tables, describe, export, differences, history. The first byte says which
+//! object of kube.db the rest of the input replaces, and at the next revision.
 
 use std::{convert::Infallible, sync::OnceLock};
 

@@ -74,7 +74,8 @@ impl<'a> Carve<'a> {
         [0, 1].map(|id| self.offset(PageId(id)).map_or(Err(MetaFault::Missing), |at| Meta::read(self.bytes, at)))
     }
 
-    /// The meta that counts: the valid one with the higher transaction, if its page size is the one that the pages have.
+    /// The meta that counts: the valid one with the higher transaction, if its page size is the one that the pages
+    /// have.
     #[must_use]
     pub fn meta(&self) -> Option<Meta> {
         let valid = self.metas().into_iter().flatten().filter(|meta| meta.page_size == self.page_size);

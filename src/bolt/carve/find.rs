@@ -33,9 +33,9 @@ impl<'a> Carve<'a> {
         Self::find_all(bytes, page_size, scan).into_iter().next().map(|(carve, _)| carve)
     }
 
-    /// The files whose pages are in `bytes`, with the pages that show where page 0 is, most first. With `scan`, pages may
-    /// begin at any sector, and there may be several files, or pieces of one; else page 0 is at the start. `page_size` is
-    /// given or found.
+    /// The files whose pages are in `bytes`, with the pages that show where page 0 is, most first. With `scan`, pages
+    /// may begin at any sector, and there may be several files, or pieces of one; else page 0 is at the start.
+    /// `page_size` is given or found.
     #[must_use]
     pub fn find_all(bytes: &'a [u8], page_size: Option<u32>, scan: bool) -> Vec<(Self, Votes)> {
         let mut votes: HashMap<(u32, i64), Votes> = HashMap::new();

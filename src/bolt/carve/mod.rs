@@ -1,8 +1,8 @@
 //! Pages without a tree: every page of a file that still looks like one is read, whether a tree reaches it or not.
 //!
 //! A page is recognised by its place: it carries its own number, so `base + number * page size` is where it begins. The
-//! page size, and where page 0 would be, are what most pages agree on ([`Carve::find`]). The file may lack its metas, its
-//! start or its end, or lie somewhere inside a larger one.
+//! page size, and where page 0 would be, are what most pages agree on ([`Carve::find`]). The file may lack its metas,
+//! its start or its end, or lie somewhere inside a larger one.
 //!
 //! ```text
 //! Carve::find     page size and place of page 0

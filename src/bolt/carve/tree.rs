@@ -61,8 +61,8 @@ impl<'a> Carve<'a> {
         }
     }
 
-    /// The last key of the tree from `root`: only the pages on its right edge are read. `None` unless they are whole; no
-    /// key where the tree is empty.
+    /// The last key of the tree from `root`: only the pages on its right edge are read. `None` unless they are whole;
+    /// no key where the tree is empty.
     #[must_use]
     pub fn last_key(&self, root: Root<'a>) -> Option<Option<&'a [u8]>> {
         let all = self.range();

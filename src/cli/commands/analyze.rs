@@ -22,8 +22,8 @@ use crate::{
 /// its size. LIVE, OLD and TOMBSTONES are bytes in the file, of keys and values; MANAGED-FIELDS and LAST-APPLIED are
 /// parts of LIVE. With a second, later backup, the growth of each group is printed first, in bytes and per hour.
 ///
-/// For a data directory, only the db is counted. If its log has entries that are not in the db yet, a note reports this, and
-/// the exit status is 1. Sizes after a defragmentation are estimates.
+/// For a data directory, only the db is counted. If its log has entries that are not in the db yet, a note reports
+/// this, and the exit status is 1. Sizes after a defragmentation are estimates.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

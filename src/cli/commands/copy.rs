@@ -32,8 +32,8 @@ pub(super) fn make<T>(
     copy(&job, Watch { stop: &stop, progress: &|done, all| progress.update(done, all) })
 }
 
-/// Prints what `command` has made: `lines` of what is at a path, or the `document` with the steps after it. `checks` are
-/// what to check before the file is used.
+/// Prints what `command` has made: `lines` of what is at a path, or the `document` with the steps after it. `checks`
+/// are what to check before the file is used.
 pub(super) fn report<D: Serialize>(
     session: &mut Session,
     source: &Source,

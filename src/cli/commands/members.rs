@@ -19,8 +19,8 @@ use crate::{
 
 /// List members, removed members, alarms, users and roles
 ///
-/// The members are printed as by `etcdctl member list`, the permissions of a role as by `etcdctl role get`. The id of the
-/// cluster is not shown, because a snapshot does not hold it.
+/// The members are printed as by `etcdctl member list`, the permissions of a role as by `etcdctl role get`. The id of
+/// the cluster is not shown, because a snapshot does not hold it.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -25,11 +25,11 @@ use crate::{
 /// keys that are not of Kubernetes. ConfigMaps, environment variables and annotations are kept unless --also names
 /// them. The report lists what was replaced and what was kept, and ends with what to check before you share the file.
 ///
-/// With --also names, names of objects and namespaces are replaced by other words, in keys and wherever they are a whole
-/// word in a text. Equal names stay equal, so that references match. Kept are names that Kubernetes itself uses
+/// With --also names, names of objects and namespaces are replaced by other words, in keys and wherever they are a
+/// whole word in a text. Equal names stay equal, so that references match. Kept are names that Kubernetes itself uses
 /// (kube-system, kube-proxy, default, admin, ...), names of labels and of other keys, and words in fields that hold no
-/// names of objects: apiVersion, kind, group, version, type, resources, verbs, uid. Such fields of a custom resource are
-/// kept, too.
+/// names of objects: apiVersion, kind, group, version, type, resources, verbs, uid. Such fields of a custom resource
+/// are kept, too.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

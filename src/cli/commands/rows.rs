@@ -62,8 +62,9 @@ pub(crate) struct Rows {
     /// The folder for a file of each backup, DIR/cluster=ID/date=DATE/SHA16.FORMAT; the same backup again replaces its
     /// file, also with another selection
     ///
-    /// SHA16 is the beginning of the SHA-256 of the db; the last entry of the log follows, where the backup has one. Where
-    /// a backup has no rows, because it is damaged or none of its keys are selected, an older file of it is removed.
+    /// SHA16 is the beginning of the SHA-256 of the db; the last entry of the log follows, where the backup has one.
+    /// Where a backup has no rows, because it is damaged or none of its keys are selected, an older file of it is
+    /// removed.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["to", "overwrite"])]
     dataset: Option<PathBuf>,
     /// Write to FILE the verdict on each backup, one JSON document a line, also when a backup fails; - for stdout

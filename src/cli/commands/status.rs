@@ -24,11 +24,11 @@ use crate::{
 /// Show what a backup is, and how much is in it
 ///
 /// A list for one backup, a table for several. The fields are those of `etcdutl snapshot status`, the kind of file, and
-/// whether it has a trailer. For a data directory, REVISION and KEYS include the entries of the log that etcd applies when
-/// it starts; LOG names these entries, and the last revision of the db alone. HASH, RECORDS and SIZE are of the db alone.
-/// For a file that was cut off, SIZE is both: the size of the file, and that of the db. Identity is the uid of the
-/// namespace kube-system: it names the cluster. Newest time is the newest time in an object: the backup was taken then or
-/// later.
+/// whether it has a trailer. For a data directory, REVISION and KEYS include the entries of the log that etcd applies
+/// when it starts; LOG names these entries, and the last revision of the db alone. HASH, RECORDS and SIZE are of the db
+/// alone. For a file that was cut off, SIZE is both: the size of the file, and that of the db. Identity is the uid of
+/// the namespace kube-system: it names the cluster. Newest time is the newest time in an object: the backup was taken
+/// then or later.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -53,8 +53,8 @@ pub(crate) struct Status {
     check: bool,
     /// Read only the pages that hold the last revision and the versions: for large files, and for URLs
     ///
-    /// A few hundred kilobytes are read, of a URL by range requests. Nothing is checked but that the file is as long as its
-    /// db. Hash, keys, records, newest time and identity are not known then. The file must not be compressed.
+    /// A few hundred kilobytes are read, of a URL by range requests. Nothing is checked but that the file is as long as
+    /// its db. Hash, keys, records, newest time and identity are not known then. The file must not be compressed.
     #[arg(long, conflicts_with = "check")]
     quick: bool,
     #[command(flatten)]

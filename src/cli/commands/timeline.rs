@@ -34,8 +34,8 @@ use crate::{
 ///
 /// With --audit-log, USER is the user who requested the change, and FROM the address that the request came from. KNOWN
 /// shows how certain this is. `exact`: the log holds the revision. `by time and object`: only this request about the
-/// object was running at that time; for a delete, the log may not show that it was a dry run. `unsure`: it may be one of
-/// several requests, or none of them.
+/// object was running at that time; for a delete, the log may not show that it was a dry run. `unsure`: it may be one
+/// of several requests, or none of them.
 ///
 /// Left out by default, but counted: renewals of Leases, data that API servers write for themselves, and writes that
 /// changed only managedFields, resourceVersion or generation.

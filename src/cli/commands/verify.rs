@@ -33,11 +33,11 @@ use crate::{
 /// that etcd applies when it starts on a data directory. SIZE is that of the db; for a file that was cut off, both
 /// sizes are printed: that of the file, and that of the db.
 ///
-/// A folder means the files in it, with -r also the files in the folders below; an archive means all backups in it. A file that is certainly no backup,
-/// such as a list of checksums, is reported, but does not change the exit status. The newer of two backups of one
-/// cluster is the one that continues the history of the other. If the histories do not show this, the one with the
-/// newer time in its objects is the newer backup. A time is ignored when other clocks of the cluster contradict it.
-/// Backups that name no cluster count as one cluster; a note tells where they may be of several.
+/// A folder means the files in it, with -r also the files in the folders below; an archive means all backups in it. A
+/// file that is certainly no backup, such as a list of checksums, is reported, but does not change the exit status. The
+/// newer of two backups of one cluster is the one that continues the history of the other. If the histories do not show
+/// this, the one with the newer time in its objects is the newer backup. A time is ignored when other clocks of the
+/// cluster contradict it. Backups that name no cluster count as one cluster; a note tells where they may be of several.
 ///
 /// For a data directory it also checks how db, log and `.snap` files fit, and where their member lists differ. For
 /// several directories of one cluster it compares the logs, and prints which directory to keep, and which entries were

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Log ─> which entries count ─> Named: their keys, leases ─> Found: the same in the db
-//!                                                             └─> Applier: entry by entry ─> AddedRecords, State, Edits
+//!                                                            └─> Applier: entry by entry ─> AddedRecords, State, Edits
 //! ```
 //!
 //! `apply` keys and alarms · `txn` transactions · `leases` · `rights` permissions · `auth` users and roles · `members`

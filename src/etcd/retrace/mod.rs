@@ -1,17 +1,17 @@
-//! What the entries did that the db holds: the records that a compaction has removed from the db since, and that the log
-//! can still show, although it does not begin with the first entry.
+//! What the entries did that the db holds: the records that a compaction has removed from the db since, and that the
+//! log can still show, although it does not begin with the first entry.
 //!
 //! An entry has no revision, and it does not say what it did. So the entries are followed backwards, from the last one,
 //! whose state is the db's:
 //!
 //! ```text
-//! entries     95 put a   96 if a is of 40 put a   97 if b is of 0 put b   98 delete c      the db: b of 43, compacted at 44
-//! revisions   40 <------ 40 or 41? <------------- 43 <------------------- 44 or nothing? <- the last is 44
+//! entries    95 put a  96 if a is of 40 put a  97 if b is of 0 put b  98 delete c    the db: b of 43, compacted at 44
+//! revisions  40 <----- 40 or 41? <------------ 43 <------------------ 44 or nothing? <- the last is 44
 //! ```
 //!
 //! Where an entry may have had several results, each is followed as a way of its own. A way is dropped where it
-//! contradicts a record in the db, or a condition of an earlier entry: *if b still has revision 43* shows, where it holds,
-//! that an entry before has put b at 43. What all ways have in common is certain.
+//! contradicts a record in the db, or a condition of an earlier entry: *if b still has revision 43* shows, where it
+//! holds, that an entry before has put b at 43. What all ways have in common is certain.
 //!
 //! `known` states of a key · `step` what an entry may do · `ground` the db · `way` one entry back · `search` all ways ·
 //! `records` what is found.

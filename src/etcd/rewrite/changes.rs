@@ -111,8 +111,8 @@ impl Changes<'_> {
         Ok(())
     }
 
-    /// As [`Changes::write_fresh`], and takes the SHA-256 of the db on the way; returns it with the db's size. The file is
-    /// written from its first byte to its last: first it is found out where all is going to be.
+    /// As [`Changes::write_fresh`], and takes the SHA-256 of the db on the way; returns it with the db's size. The file
+    /// is written from its first byte to its last: first it is found out where all is going to be.
     ///
     /// # Errors
     /// As [`Changes::write_fresh`].

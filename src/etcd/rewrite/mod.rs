@@ -1,11 +1,11 @@
 //! Writing a db.
 //!
 //! ```text
-//! DbWriter::over     an existing db: one more transaction, whose pages come after all others; no page that can be reached
-//!                    is overwritten
+//! DbWriter::over     an existing db: one more transaction, whose pages come after all others; no page that can be
+//!                    reached is overwritten
 //! DbWriter::fresh    an empty file: page size, buckets and records, without free pages
-//! DbWriter::stream   the same from the first byte to the last, so that it can be summed on the way; DbWriter::dry finds
-//!                    out before what the metas will hold
+//! DbWriter::stream   an empty file, written from the first byte to the last, so that it can be summed on the way;
+//!                    DbWriter::dry finds out before what the metas will hold
 //! Changes            what is changed in a snapshot, written in one of the two ways
 //! ```
 

@@ -75,7 +75,8 @@ impl Role {
         self.permissions.clone()
     }
 
-    /// The keys that the role may read, and those that it may write, as `etcdctl role get` prints them; keys are escaped.
+    /// The keys that the role may read, and those that it may write, as `etcdctl role get` prints them; keys are
+    /// escaped.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
         let all = self.granted();

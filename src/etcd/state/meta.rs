@@ -43,8 +43,8 @@ pub struct ConfState {
     pub auto_leave: Option<bool>,
 }
 
-/// The revision of the later compaction, or -1 for none: the scheduled one when it was not finished, because etcd finishes
-/// it as soon as it starts (`mvcc.restore`).
+/// The revision of the later compaction, or -1 for none: the scheduled one when it was not finished, because etcd
+/// finishes it as soon as it starts (`mvcc.restore`).
 pub(crate) fn compacted(finished: Option<Revision>, scheduled: Option<Revision>) -> i64 {
     finished.max(scheduled).map_or(-1, |revision| revision.main)
 }

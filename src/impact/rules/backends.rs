@@ -59,7 +59,8 @@ fn lost_backend<'i>(
     is_new.then(|| format!("{why}: service/{name} -n {namespace}"))
 }
 
-/// What of a backend is missing in `of`: the Service, any pod that it selects, or the Nodes of these pods in `machines`.
+/// What of a backend is missing in `of`: the Service, any pod that it selects, or the Nodes of these pods in
+/// `machines`.
 fn missing<'i>(
     of: &'i Inventory<'i>,
     machines: &'i Inventory<'i>,

@@ -9,8 +9,8 @@
 //!     at T or before                                 T         at T or later
 //! ```
 //!
-//! So a time is a lower bound for its revision and all later ones. A time that is new in version 8 is an upper bound for
-//! the revision of version 7 and all earlier ones. For its own revision it is one with [`LONGEST_REQUEST`] added.
+//! So a time is a lower bound for its revision and all later ones. A time that is new in version 8 is an upper bound
+//! for the revision of version 7 and all earlier ones. For its own revision it is one with [`LONGEST_REQUEST`] added.
 
 mod log;
 mod points;
@@ -63,9 +63,9 @@ impl Gap {
 }
 
 impl Clock {
-    /// The clock of a keyspace. Reads all records. A machine whose clock is wrong does not set it: a Lease's time counts
-    /// where the API server's own time in the same record agrees, and times that would have to run backwards are left out,
-    /// as few as possible.
+    /// The clock of a keyspace. Reads all records. A machine whose clock is wrong does not set it: a Lease's time
+    /// counts where the API server's own time in the same record agrees, and times that would have to run backwards are
+    /// left out, as few as possible.
     #[must_use]
     pub fn of(snapshot: &Snapshot<'_>, ring: &Ring) -> Self {
         let hasher = DefaultHashBuilder::default();

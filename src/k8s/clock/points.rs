@@ -59,8 +59,8 @@ impl<'a> Times<'a> {
     }
 }
 
-/// Times at the end of a keyspace that may be of a wrong clock: of a single key, and more than an hour after all others,
-/// although Leases are renewed there every few seconds. Nothing later shows whether they are right.
+/// Times at the end of a keyspace that may be of a wrong clock: of a single key, and more than an hour after all
+/// others, although Leases are renewed there every few seconds. Nothing later shows whether they are right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unsure {
     /// The first revision with such a time.
@@ -91,8 +91,8 @@ pub(super) struct Point<'a> {
 /// Times, and a hash of their key.
 pub(super) type Hashed<'a> = (u64, Times<'a>);
 
-/// The points of records, in order of their revisions, in which `parts` hold the records' times. A record with the times
-/// of its previous version has none.
+/// The points of records, in order of their revisions, in which `parts` hold the records' times. A record with the
+/// times of its previous version has none.
 pub(super) fn points<'a>(parts: &[Vec<Hashed<'a>>]) -> Vec<Point<'a>> {
     // Each core takes some of the keys.
     let shards = rayon::current_num_threads() as u64;

@@ -42,8 +42,8 @@ pub(super) fn consistent(points: Vec<Point<'_>>) -> Vec<Point<'_>> {
 }
 
 /// The number of points without those at the end that are of a single key and more than [`LONE`] seconds after all
-/// others; their times rise. Only where Leases of other keys are renewed does such a silence show a wrong clock, or that
-/// the cluster was down: which of them, is not known, unless only the clock of a Lease's holder gives the times.
+/// others; their times rise. Only where Leases of other keys are renewed does such a silence show a wrong clock, or
+/// that the cluster was down: which of them, is not known, unless only the clock of a Lease's holder gives the times.
 pub(super) fn without_lone_end(points: &[Point<'_>], leases: &Leases<'_>) -> (usize, Option<Unsure>) {
     let all = (points.len(), None);
     let Some(last) = points.last() else { return all };

@@ -43,8 +43,8 @@ pub struct Redactor {
 }
 
 impl Redactor {
-    /// A redactor with a random key for names; `also` is replaced besides secrets. `known` are the names that are replaced
-    /// where `also` has names.
+    /// A redactor with a random key for names; `also` is replaced besides secrets. `known` are the names that are
+    /// replaced where `also` has names.
     ///
     /// # Errors
     /// When the system gives no random bytes.

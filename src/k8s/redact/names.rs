@@ -1,8 +1,8 @@
-//! Names of objects and namespaces, replaced by other words of the same length, wherever they are: the same word by the same
-//! one, so that what refers to an object still does.
+//! Names of objects and namespaces, replaced by other words of the same length, wherever they are: the same word by the
+//! same one, so that what refers to an object still does.
 //!
-//! A name is replaced word by word: `web-1.shop` is `web-1` and `shop`. Two words never become one, else two objects would
-//! have the same key.
+//! A name is replaced word by word: `web-1.shop` is `web-1` and `shop`. Two words never become one, else two objects
+//! would have the same key.
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
@@ -175,8 +175,8 @@ impl KnownNames {
 pub(super) struct Names(HashMap<Box<[u8]>, Box<[u8]>>);
 
 impl Names {
-    /// Other words, random without `key`. The second number is that of the words for which no other was found: those of one
-    /// letter, where there are many.
+    /// Other words, random without `key`. The second number is that of the words for which no other was found: those of
+    /// one letter, where there are many.
     pub(super) fn new(key: &[u8], known: &KnownNames) -> (Self, u64) {
         let (mut names, mut used, mut without) = (HashMap::new(), HashSet::new(), 0_u64);
         for word in &known.0 {

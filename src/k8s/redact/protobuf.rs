@@ -176,7 +176,8 @@ impl Walk<'_> {
     }
 }
 
-/// The names of the fields of an OAuth client (`oauth.openshift.io/v1`) that are messages or no secrets; any other is one.
+/// The names of the fields of an OAuth client (`oauth.openshift.io/v1`) that are messages or no secrets; any other is
+/// one.
 fn oauth_field(number: u32) -> &'static str {
     if number == 7 { "scopeRestrictions" } else { "secret" }
 }

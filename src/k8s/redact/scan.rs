@@ -1,6 +1,7 @@
 //! Secrets that show by their form, wherever they are: private keys, signed tokens, names of tokens.
 //!
-//! Only letters, digits and the other signs of base64 are replaced, so that quotes and escapes of JSON stay as they are.
+//! Only letters, digits and the other signs of base64 are replaced, so that quotes and escapes of JSON stay as they
+//! are.
 
 use super::{
     fill::{self, Form, HASHED, is_base64_byte},

@@ -162,8 +162,8 @@ impl Ring {
         decode_opened(self.open(etcd_key, value)?, What { managed_fields, without, ..What::default() })
     }
 
-    /// As [`Ring::object`], with no more than the type, `metadata` without `managedFields` and, if `spec` is wanted, the
-    /// second field of the object, where the rest need not be read, as in protobuf.
+    /// As [`Ring::object`], with no more than the type, `metadata` without `managedFields` and, if `spec` is wanted,
+    /// the second field of the object, where the rest need not be read, as in protobuf.
     ///
     /// # Errors
     /// As [`Ring::object`].

@@ -314,8 +314,8 @@ mod tests {
 
     use super::*;
 
-    /// go-yaml's `yaml_emitter_write_plain_scalar`, `..._single_quoted_scalar` and `..._literal_scalar`, a character at a
-    /// time.
+    /// go-yaml's `yaml_emitter_write_plain_scalar`, `..._single_quoted_scalar` and `..._literal_scalar`, a character at
+    /// a time.
     fn by_character(emitter: &mut Emitter<'_>, text: &str, quoted: bool, literal: bool) {
         let (mut spaces, mut breaks) = (false, literal);
         let last = text.len().saturating_sub(1);

@@ -1,5 +1,5 @@
-//! Mount points in a folder that is to be renamed: the kernel refuses to rename one, and what is mounted below a folder is
-//! moved with it until the next boot, when it is mounted at its old path again.
+//! Mount points in a folder that is to be renamed: the kernel refuses to rename one, and what is mounted below a folder
+//! is moved with it until the next boot, when it is mounted at its old path again.
 
 use std::{
     fs, io,

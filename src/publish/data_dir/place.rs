@@ -208,7 +208,8 @@ fn is_log(folder: &Path) -> Result<bool> {
     Ok(contents(folder)?.iter().any(|path| path.extension().is_some_and(|extension| extension == "wal")))
 }
 
-/// What is in the folder, apart from a file system's `lost+found` and a staging folder; nothing when there is no folder.
+/// What is in the folder, apart from a file system's `lost+found` and a staging folder; nothing when there is no
+/// folder.
 pub(super) fn contents(folder: &Path) -> Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(folder) {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),

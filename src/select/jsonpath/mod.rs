@@ -1,9 +1,9 @@
 //! kubectl's `-o jsonpath=TEMPLATE`, parsed, applied and printed as by client-go's `util/jsonpath`.
 //!
 //! A template is text with expressions in braces: `{.a.b}` fields, `{['a.b']}` the same, `{.a[0]}`, `{.a[1:-1:2]}`,
-//! `{.a[*]}` elements, `{.a.*}` all members, `{..a}` at any depth, `{.a['b','c']}` several, `{.a[?(@.b=="c")]}` those of a
-//! list that pass (one comparison by `==`, `!=`, `<`, `<=`, `>`, `>=`, or the mere presence; no `&&`, as in kubectl),
-//! `{range .a[*]}...{end}`, `{"quoted\n"}`, `{@}` and `{$}` the object itself.
+//! `{.a[*]}` elements, `{.a.*}` all members, `{..a}` at any depth, `{.a['b','c']}` several, `{.a[?(@.b=="c")]}` those
+//! of a list that pass (one comparison by `==`, `!=`, `<`, `<=`, `>`, `>=`, or the mere presence; no `&&`, as in
+//! kubectl), `{range .a[*]}...{end}`, `{"quoted\n"}`, `{@}` and `{$}` the object itself.
 //!
 //! Two differences from Go: members are in the order of their names, where Go's maps have no order, and nesting is
 //! bounded.

@@ -7,8 +7,8 @@
 //! ```
 //!
 //! `proto` is generated from etcd's own files. Revisions, transactions, watches and leases are those of
-//! `go.etcd.io/etcd/server/v3` 3.6. Without an overlay nothing can be written; with one, writes are kept in memory, and the
-//! file is only read.
+//! `go.etcd.io/etcd/server/v3` 3.6. Without an overlay nothing can be written; with one, writes are kept in memory, and
+//! the file is only read.
 
 mod auth;
 mod check;
@@ -82,7 +82,8 @@ impl std::fmt::Debug for Etcd {
 }
 
 impl Etcd {
-    /// Serves a backup, its values opened with the keys in `ring`; with an `overlay` of so many bytes, writes are taken.
+    /// Serves a backup, its values opened with the keys in `ring`; with an `overlay` of so many bytes, writes are
+    /// taken.
     #[must_use]
     pub fn new(
         source: &'static Source,

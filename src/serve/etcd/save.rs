@@ -39,8 +39,8 @@ pub fn saved_path(to: &Path) -> Result<PathBuf> {
 }
 
 impl Etcd {
-    /// Writes the state with what was written to it as the snapshot `to`, a path from [`saved_path`], all or nothing, and
-    /// reads it back; `doubt` is what is known against the backup.
+    /// Writes the state with what was written to it as the snapshot `to`, a path from [`saved_path`], all or nothing,
+    /// and reads it back; `doubt` is what is known against the backup.
     ///
     /// # Errors
     /// Any error; then there is no file.

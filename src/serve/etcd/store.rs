@@ -1,8 +1,8 @@
 //! The keys with their revisions, in memory: those of the file, and those that the overlay adds (`mvcc.store`,
 //! `mvcc.treeIndex`).
 //!
-//! Values of the file stay in the file: a version of a key has the place of its record, which is decoded when it is asked
-//! for.
+//! Values of the file stay in the file: a version of a key has the place of its record, which is decoded when it is
+//! asked for.
 
 use std::{collections::BTreeMap, ops::Bound};
 

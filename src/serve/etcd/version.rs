@@ -61,8 +61,8 @@ pub(super) fn put_cost(key: &[u8], value: &[u8]) -> u64 {
     OVERHEAD.saturating_add(key.len() as u64).saturating_add(value.len() as u64)
 }
 
-/// Removes the versions of a key that no state from `revision` on needs (`keyIndex.compact`): a deletion at the revision
-/// itself is kept.
+/// Removes the versions of a key that no state from `revision` on needs (`keyIndex.compact`): a deletion at the
+/// revision itself is kept.
 pub(super) fn compact(versions: &mut Vec<Version>, revision: i64) {
     let after = versions.partition_point(|version| version.revision.main <= revision);
     let Some(last) = after.checked_sub(1) else { return };

@@ -1,7 +1,7 @@
 //! The service `Watch` (`v3rpc/watch.go`): one stream has any number of watchers.
 //!
-//! A stream sends the changes of one revision in one message for each watcher, in order, and answers a request for progress
-//! when all its watchers have sent everything up to the revision that it names.
+//! A stream sends the changes of one revision in one message for each watcher, in order, and answers a request for
+//! progress when all its watchers have sent everything up to the revision that it names.
 
 use std::{
     collections::BTreeMap,

@@ -1,7 +1,8 @@
 //! OpenAPI: what `kubectl explain` shows and client-side validation goes by.
 //!
-//! Of v3 there is a document for each version of a group; of v2 one of everything. Schemas of built-in kinds are those of an
-//! API server 1.36 (`schemas.json.xz`, which `.ci/openapi.sh` makes); those of custom kinds are in their definitions.
+//! Of v3 there is a document for each version of a group; of v2 one of everything. Schemas of built-in kinds are those
+//! of an API server 1.36 (`schemas.json.xz`, which `.ci/openapi.sh` makes); those of custom kinds are in their
+//! definitions.
 
 mod gnostic;
 pub(super) mod v2;

@@ -12,9 +12,9 @@ use crate::{
 /// One of several backups, with its name.
 pub(super) type Member<'s, 'a> = (&'s str, &'s Snapshot<'a>);
 
-/// Checks that no two of `members` are of different clusters, by the uid of kube-system. All are compared with the first one
-/// that has this uid. Returns the pairs of which nothing shows that they are of one cluster: neither that uid, nor a member
-/// that both list.
+/// Checks that no two of `members` are of different clusters, by the uid of kube-system. All are compared with the
+/// first one that has this uid. Returns the pairs of which nothing shows that they are of one cluster: neither that
+/// uid, nor a member that both list.
 ///
 /// # Errors
 /// When they are of different clusters.

@@ -1,7 +1,8 @@
 //! HashKV of several members of one cluster, and where they differ.
 //!
-//! The sums are of the highest revision that all of them hold, as if all were compacted as far as the one that is compacted
-//! furthest: two members need not be compacted at the same revision, and the sums of `etcdutl hashkv` differ then.
+//! The sums are of the highest revision that all of them hold, as if all were compacted as far as the one that is
+//! compacted furthest: two members need not be compacted at the same revision, and the sums of `etcdutl hashkv` differ
+//! then.
 //!
 //! ```text
 //! a.db   compacted 100 ------------------------------ 190

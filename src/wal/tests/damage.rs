@@ -196,7 +196,9 @@ fn frames_that_overlap_do_not_end_more_than_their_segment() {
 
 proptest! {
     #[test]
-    fn any_bytes_are_read_without_a_crash(files in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..600), 0..3)) {
+    fn any_bytes_are_read_without_a_crash(
+        files in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..600), 0..3),
+    ) {
         let files: Vec<_> = files.iter().map(|file| (NAME, &file[..])).collect();
         let (log, findings) = read(&files);
         prop_assert!(!findings.list().is_empty() || log.metadata().is_some());

@@ -1,5 +1,5 @@
-//! Snapshots of a real cluster, a kube-apiserver on an etcd, which changes, and is compacted: every question against what
-//! etcd itself answered. `.ci/series.sh` takes 28 of them; the test fewer.
+//! Snapshots of a real cluster, a kube-apiserver on an etcd, which changes, and is compacted: every question against
+//! what etcd itself answered. `.ci/series.sh` takes 28 of them; the test fewer.
 
 use std::{collections::BTreeSet, fs, path::Path};
 

@@ -1,4 +1,5 @@
-//! Catalogs that are damaged, of a newer version, or written by two at once; runs that are killed; folders of other files.
+//! Catalogs that are damaged, of a newer version, or written by two at once; runs that are killed; folders of other
+//! files.
 
 use std::{
     fs,
@@ -85,8 +86,8 @@ fn a_damaged_catalog_is_an_error_with_the_way_out() {
     assert_eq!(without_key(&answers(&bench.db()).unwrap()), without_key(&right));
 }
 
-/// The sum is made right again, so that redb and the rows see the damage: whatever comes of it, no panic, and no row that
-/// is not as it was written.
+/// The sum is made right again, so that redb and the rows see the damage: whatever comes of it, no panic, and no row
+/// that is not as it was written.
 #[test]
 fn pages_that_lie_do_not_end_in_a_panic() {
     let (bench, bytes, right) = made();

@@ -27,8 +27,8 @@ impl fmt::Debug for Entry {
     }
 }
 
-/// All that lies in a folder, by relative path. The time in a name is left out: what was set aside is numbered in the order
-/// in which it was, whether that was within one second or not.
+/// All that lies in a folder, by relative path. The time in a name is left out: what was set aside is numbered in the
+/// order in which it was, whether that was within one second or not.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tree(pub BTreeMap<String, Entry>);
 

@@ -1,4 +1,5 @@
-//! Each danger, made on a real cluster: a backup, changes, the report; then the restore, to see that the report was true.
+//! Each danger, made on a real cluster: a backup, changes, the report; then the restore, to see that the report was
+//! true.
 
 use std::{collections::BTreeSet, fs};
 

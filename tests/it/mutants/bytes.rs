@@ -58,7 +58,8 @@ fn get(bytes: &[u8], at: usize, len: usize) -> u64 {
     u64::from_le_bytes(value)
 }
 
-/// Changes a db by what its bytes mean: a page's header, an element, a meta, a whole page. Its length stays but for a cut.
+/// Changes a db by what its bytes mean: a page's header, an element, a meta, a whole page. Its length stays but for a
+/// cut.
 pub fn db(bytes: &mut Vec<u8>, random: &mut Random) {
     let size = usize::try_from(get(bytes, 24, 4)).unwrap_or(0).clamp(1024, 65536);
     let pages = bytes.len() / size;

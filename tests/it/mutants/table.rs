@@ -14,7 +14,8 @@ use crate::{common::Peers, targets};
 /// How many there are: as many as in the survey that the table follows.
 const KINDS: usize = 468;
 
-/// The damaged files. Whole pages, the fields of their headers and of their elements, cuts, and for the rest single bits.
+/// The damaged files. Whole pages, the fields of their headers and of their elements, cuts, and for the rest single
+/// bits.
 fn damaged() -> Vec<Vec<u8>> {
     let good = fs::read("fixtures/etcd-3.6.db").unwrap();
     let mut all = Vec::new();

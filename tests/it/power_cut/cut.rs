@@ -3,8 +3,8 @@
 //! ```text
 //! content   lasts after a sync of the file; before that any of it may be there, whatever the names are (Lag)
 //! modes     last after a sync of the inode; before that each may be there or not
-//! names     last after a sync of the folder; before that some of them may be there, those of one folder in their order.
-//!           A rename between two folders is there in both or in none, and after what came before it in both
+//! names     last after a sync of the folder; before that some of them may be there, those of one folder in their
+//!           order. A rename between two folders is there in both or in none, and after what came before it in both
 //! ```
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -119,8 +119,8 @@ fn losses(trace: &Trace, open: &[usize]) -> HashSet<BTreeSet<usize>> {
     losses
 }
 
-/// All that may be there after the run was cut off at each moment, each with one way to come to it. `check` is shown what
-/// has a name, once for each difference.
+/// All that may be there after the run was cut off at each moment, each with one way to come to it. `check` is shown
+/// what has a name, once for each difference.
 pub fn each(trace: &Trace, mut check: impl FnMut(&Cut, &Disk)) -> Counts {
     let (mut counts, mut seen, mut contents) = (Counts::default(), HashSet::new(), Contents::default());
     for at in 0..=trace.events.len() {

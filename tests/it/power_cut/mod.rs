@@ -1,6 +1,7 @@
-//! Promise 3, when the power goes: what a run does to a folder is followed by its system calls, and every moment of it is
-//! a power cut. Whatever the disk may hold then ([`cut`]), nothing in it is half done: what was there is there, or all that
-//! was wanted is, or a journal lets the next run put it right. The next run is tried, and the power goes in it as well.
+//! Promise 3, when the power goes: what a run does to a folder is followed by its system calls, and every moment of it
+//! is a power cut. Whatever the disk may hold then ([`cut`]), nothing in it is half done: what was there is there, or
+//! all that was wanted is, or a journal lets the next run put it right. The next run is tried, and the power goes in it
+//! as well.
 
 mod cut;
 mod disk;

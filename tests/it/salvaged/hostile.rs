@@ -199,7 +199,8 @@ fn a_damaged_log_proves_nothing() {
     assert!(report["complete"] == false && report["logDamage"][0].as_str().unwrap().contains("checksum"), "{report}");
 }
 
-/// An etcd would panic over a member that is no JSON: what cannot be read is left out, with a word, and the result is good.
+/// An etcd would panic over a member that is no JSON: what cannot be read is left out, with a word, and the result is
+/// good.
 #[test]
 fn what_cannot_be_read_in_a_small_bucket_is_left_out() {
     let dir = tempfile::tempdir().unwrap();
@@ -224,8 +225,8 @@ fn what_cannot_be_read_in_a_small_bucket_is_left_out() {
     assert!(restored.status.code() < Some(2), "{}", String::from_utf8_lossy(&restored.stderr));
 }
 
-/// Records in free pages that are newer than all others, one of them as new as can be; etcd starts all the same, and takes
-/// a put. An old root has one of these pages as its whole tree.
+/// Records in free pages that are newer than all others, one of them as new as can be; etcd starts all the same, and
+/// takes a put. An old root has one of these pages as its whole tree.
 #[test]
 fn the_highest_revision_is_no_use() {
     let Some(peers) = Peers::find("the_highest_revision_is_no_use") else { return };

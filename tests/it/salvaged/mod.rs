@@ -210,8 +210,8 @@ fn a_copy_of_a_db_that_was_being_written_is_saved() {
     }
 }
 
-/// What a copy of a db in use may be: its last leaf is newer than the rest, and was split inside a transaction. Such a file
-/// is whole to every reader.
+/// What a copy of a db in use may be: its last leaf is newer than the rest, and was split inside a transaction. Such a
+/// file is whole to every reader.
 #[test]
 fn a_transaction_without_its_end_proves_nothing() {
     let Some(peers) = Peers::find("a_transaction_without_its_end_proves_nothing") else { return };

@@ -19,8 +19,8 @@ fn printed(command: &mut Command) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// The objects that the informers of client-go hold, and the kinds of OpenAPI v2 as it reads them; those that the API server
-/// made when it started are left out.
+/// The objects that the informers of client-go hold, and the kinds of OpenAPI v2 as it reads them; those that the API
+/// server made when it started are left out.
 fn held(informers: &Path, kubeconfig: &Path) -> BTreeSet<String> {
     let lines = printed(Command::new(informers).arg("-kubeconfig").arg(kubeconfig));
     let is_stored = |line: &&str| {

@@ -1,5 +1,6 @@
 //! What Headlamp 0.45 asks for, by its source: its frontend's requests (`clusterApi.ts`, `apiDiscovery.tsx`,
-//! `useKubeObjectList.ts`, `KubeObject.ts`, `event.ts`), which its backend hands on, and the backend's own (`multiplexer.go`).
+//! `useKubeObjectList.ts`, `KubeObject.ts`, `event.ts`), which its backend hands on, and the backend's own
+//! (`multiplexer.go`).
 
 use serde_json::{Value, json};
 

@@ -109,7 +109,8 @@ fn differing(of: &str, mut ours: Value, theirs: &Value, wrong: &mut Vec<String>)
     }
 }
 
-/// Whether both have printed the same document, in whatever order of names; revisions of lists count from another state.
+/// Whether both have printed the same document, in whatever order of names; revisions of lists count from another
+/// state.
 fn is_same_json(ours: &Output, theirs: &Output) -> bool {
     let document = |output: &Output| {
         let mut value = serde_json::from_slice::<Value>(&output.stdout).ok()?;
@@ -125,7 +126,8 @@ fn is_same_json(ours: &Output, theirs: &Output) -> bool {
     ours.is_some() && ours == theirs
 }
 
-/// Compares what `serve` and a kube-apiserver answer of a backup whose values are encrypted, both with its configuration.
+/// Compares what `serve` and a kube-apiserver answer of a backup whose values are encrypted, both with its
+/// configuration.
 #[track_caller]
 fn same_with_keys(peers: &Peers, fixture: &str, keys: &str, own: &'static str) {
     let path = |name: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name).display().to_string();

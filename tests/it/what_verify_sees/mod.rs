@@ -1,7 +1,8 @@
 //! What `verify` sees of damage, and what nobody can see without a trailer: `docs/damage.md`.
 //!
 //! Each kind of damage is done to real backups of each etcd version, with all checksums computed again. Where `verify`
-//! finds nothing, a real etcd starts on the backup, and what it serves is compared with what it serves of the whole one.
+//! finds nothing, a real etcd starts on the backup, and what it serves is compared with what it serves of the whole
+//! one.
 //!
 //! A run checks the counts in `docs/damage.md`, and starts an etcd on a sample. `UPDATE_DOCS=1` starts an etcd on
 //! everything that `verify` calls good, and writes the page. `ETCDSNAP_ROUNDS=50` looks at as many rounds of other
@@ -136,8 +137,8 @@ fn what_is_called_good_starts_and_is_served() {
     assert!(asked > 0 || !only.is_empty());
 }
 
-/// What each etcd reads of the small buckets at its start (`schema`, `membership`, `lease`, `auth`): a value that stops it
-/// is damage.
+/// What each etcd reads of the small buckets at its start (`schema`, `membership`, `lease`, `auth`): a value that stops
+/// it is damage.
 #[test]
 fn values_on_which_no_etcd_starts_are_seen() {
     let peers = Peers::find("values_on_which_no_etcd_starts_are_seen");

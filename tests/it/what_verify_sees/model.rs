@@ -116,7 +116,8 @@ impl Model {
         self.buckets[&b"meta"[..]].get(&b"finishedCompactRev"[..]).map_or(-1, |of| revision_of(of).0.main)
     }
 
-    /// The places of the records for which `wanted` is true: the revision, whether it is a tombstone, the key-value pair.
+    /// The places of the records for which `wanted` is true: the revision, whether it is a tombstone, the key-value
+    /// pair.
     pub fn records(&self, wanted: impl Fn(Revision, bool, &Put) -> bool) -> Vec<Vec<u8>> {
         let is_wanted = |(at, message): &(&Vec<u8>, &Vec<u8>)| {
             let (revision, tombstone) = revision_of(at);

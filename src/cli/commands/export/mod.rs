@@ -38,17 +38,17 @@ use crate::{
 /// If you name an object or a namespace, it is exported even when it was being deleted.
 ///
 /// Objects get a version that a cluster serves by default. A custom resource gets the storage version of its
-/// CustomResourceDefinition when its own version is no longer served; with a conversion webhook it is left out. A built-in
-/// kind gets its stable version when that has the same fields, and is left out otherwise.
+/// CustomResourceDefinition when its own version is no longer served; with a conversion webhook it is left out. A
+/// built-in kind gets its stable version when that has the same fields, and is left out otherwise.
 ///
 /// `needs` lists what the exported objects refer to and the export does not contain: Namespaces,
-/// CustomResourceDefinitions, classes, volumes, ConfigMaps, Secrets, ServiceAccounts, roles, Services. References inside
-/// custom resources are not known.
+/// CustomResourceDefinitions, classes, volumes, ConfigMaps, Secrets, ServiceAccounts, roles, Services. References
+/// inside custom resources are not known.
 ///
 /// DIR is complete, or it is not written. It holds files that are numbered in the order to apply them, and the file
 /// MANIFEST, which lists what was changed, needed and left out, and why (`sha256sum -c MANIFEST` checks the files).
-/// When the backup is damaged, everything that can be read is exported, and DIR.etcdsnap.json describes the damage. With
-/// --to -, the objects are printed while the backup is verified: stderr and the exit status show the damage, but a
+/// When the backup is damaged, everything that can be read is exported, and DIR.etcdsnap.json describes the damage.
+/// With --to -, the objects are printed while the backup is verified: stderr and the exit status show the damage, but a
 /// program that reads the objects has them already.
 #[derive(Debug, Args)]
 #[command(after_help = "\

@@ -49,7 +49,8 @@ impl Reach {
         Ok(source)
     }
 
-    /// Checks that a db which is named alone holds all that its data directory does, unless it is wanted without its log.
+    /// Checks that a db which is named alone holds all that its data directory does, unless it is wanted without its
+    /// log.
     pub(super) fn check_alone(&self, source: &Source) -> Result<()> {
         let Some(dir) = source.part_of().filter(|_| !self.log.no_wal) else { return Ok(()) };
         let (name, of) = (source.name(), file_name(dir));
