@@ -45,13 +45,13 @@ pub struct Analysis {
     pub path: String,
     /// All bytes of the file.
     pub bytes: Space,
-    /// The size of a page.
+    /// The size of a page, in bytes.
     pub page_size: u64,
-    /// Leaves of the bucket `key`.
+    /// Number of leaves of the bucket `key`.
     pub leaves: u64,
-    /// Those of them that are less than half full.
+    /// Number of leaves of the bucket `key` that are less than half full.
     pub half_empty_leaves: u64,
-    /// The last revision.
+    /// The last revision of the keyspace.
     pub revision: i64,
     /// The revision that the keyspace was compacted at; 0 without one.
     pub compact_revision: i64,

@@ -12,21 +12,21 @@ use crate::{etcd::KeyValue, k8s::Weights};
 pub struct Group {
     /// The group.
     pub name: String,
-    /// Live keys.
+    /// Number of live keys.
     pub keys: u64,
     /// Bytes of the live keys themselves.
     pub key_bytes: u64,
-    /// Bytes of their values.
+    /// Bytes of the live keys' values.
     pub value_bytes: u64,
     /// Bytes of the live records.
     pub live: u64,
-    /// Records that a compaction removes, without tombstones.
+    /// Number of records that a compaction removes, without tombstones.
     pub old_records: u64,
-    /// Their bytes.
+    /// Bytes of the records that a compaction removes.
     pub old: u64,
-    /// Tombstones.
+    /// Number of tombstones.
     pub tombstone_records: u64,
-    /// Their bytes.
+    /// Bytes of the tombstones.
     pub tombstones: u64,
     /// Bytes of managedFields in the live values.
     pub managed_fields: u64,

@@ -15,7 +15,7 @@ const MOST: usize = 16;
 /// A request that changed something.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
-    /// Its id in the log.
+    /// The request's id in the audit log (`auditID`).
     pub audit_id: String,
     /// The path and the query.
     pub(super) uri: String,
@@ -31,9 +31,9 @@ pub struct Request {
     pub source_ips: Vec<String>,
     /// The program, by its own word.
     pub user_agent: String,
-    /// When it was received, and when its answer was complete.
+    /// The time at which the API server received the request.
     pub received: Moment,
-    /// See [`Request::received`].
+    /// The time at which the answer was complete.
     pub completed: Moment,
 }
 
@@ -159,7 +159,7 @@ impl Options<'_> {
 }
 
 impl Event<'_> {
-    /// Whether it is the end of a request that changed something, if it was no dry run.
+    /// Whether the event is the end of a request that changed something, if it was no dry run.
     pub(super) fn is_write(&self) -> bool {
         let writes = matches!(self.verb.as_ref(), "create" | "update" | "patch" | "delete" | "deletecollection");
         // these make nothing that is stored
@@ -174,7 +174,7 @@ impl Event<'_> {
             && !self.object_ref.resource.is_empty()
     }
 
-    /// Whether it was a dry run; `line` is the whole event.
+    /// Whether the request was a dry run; `line` is the whole event.
     pub(super) fn dry_run(&self, line: &[u8]) -> DryRun {
         let query = self.request_uri.split_once('?').map_or("", |(_, query)| query);
         // the API server takes no other value, and leaves out a parameter with a semicolon
@@ -256,7 +256,7 @@ impl Event<'_> {
 }
 
 impl Request {
-    /// Whether it deleted all objects of a kind.
+    /// Whether the request deleted all objects of a kind.
     pub(super) fn is_of_collection(&self) -> bool {
         self.verb.starts_with("deletecollection")
     }

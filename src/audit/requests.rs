@@ -17,16 +17,16 @@ use crate::{
 /// The most candidates that are kept of a change.
 const MOST: usize = 4;
 
-/// How certain it is.
+/// How certain the request of a change is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Known {
-    /// The log holds the revision, and the times agree.
+    /// The log holds the revision of the change, and the times agree.
     Exact,
-    /// It is the only request about the object at the time.
+    /// The request is the only one about the object at the time of the change.
     TimeAndObject,
-    /// It is the only request about such objects at the time.
+    /// The request is the only one about objects of the kind at the time of the change.
     TimeAndKind,
-    /// It is one of several requests, or one that may have made another change or none.
+    /// The request is one of several, or may have made another change or none.
     Unsure,
 }
 

@@ -11,13 +11,13 @@ use crate::{
 /// What was done to an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Act {
-    /// It was made.
+    /// The object was created.
     Create,
-    /// It was changed.
+    /// The object was changed.
     Update,
-    /// It was made or changed.
+    /// The object was created or changed.
     Put,
-    /// It was removed.
+    /// The object was deleted.
     Delete,
 }
 
@@ -38,12 +38,12 @@ pub(super) struct Change {
 pub(super) enum Match {
     /// The answer holds the revision.
     Exact,
-    /// The same, but the change was written shortly before or after the request.
+    /// The answer holds the revision, but the change was written shortly before or after the request.
     Near,
     /// The request names the revision before. It may have changed nothing.
     Before,
     Object,
-    /// It may have been a dry run.
+    /// The request may have been a dry run.
     Dry,
     Kind,
 }

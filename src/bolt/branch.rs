@@ -9,7 +9,7 @@ use crate::{Code, Finding, Findings};
 /// One element of a branch: the lower bound of the keys below a page.
 #[derive(Debug, Clone, Copy)]
 pub struct Child<'a> {
-    /// Its number in the branch.
+    /// The element's number in the branch.
     pub index: usize,
     /// The bound; the first one of a tree may be below all keys that are there.
     pub key: &'a [u8],
@@ -48,7 +48,7 @@ pub(super) fn fault(page: &Page<'_>, index: usize, code: Code, what: String) -> 
 pub struct Branch<'s, 'a> {
     /// The page.
     pub page: Page<'a>,
-    /// Its elements.
+    /// The elements of the branch.
     pub children: &'s [Child<'a>],
 }
 

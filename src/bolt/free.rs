@@ -28,7 +28,7 @@ impl Db<'_> {
 /// A part of a run of pages, for one core to search.
 #[derive(Debug, Clone, Copy)]
 pub struct FreeChunk<'a> {
-    /// Where it begins in the file, in bytes.
+    /// Offset of the chunk in the file, in bytes.
     pub offset: usize,
     /// The bytes, and some of the next chunk of the run: what begins in this one may end there.
     pub bytes: &'a [u8],

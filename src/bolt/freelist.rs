@@ -13,9 +13,9 @@ pub enum Freelist<'a> {
     NotPersisted,
     /// Kept on these pages.
     Persisted {
-        /// Its page.
+        /// The first page of the freelist.
         page: PageId,
-        /// How many further pages it covers.
+        /// Number of overflow pages of the freelist.
         overflow: u32,
         /// The free page numbers, as little-endian `u64`s.
         ids: &'a [u8],

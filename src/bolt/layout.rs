@@ -61,7 +61,7 @@ impl Kind {
 /// The first 16 bytes of a page (`common.Page`), unchecked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PageHeader {
-    /// Its number; in a sound page, its place in the file.
+    /// The page's number; in a sound page, its place in the file.
     pub id: u64,
     /// The bits that [`PageHeader::kind`] reads.
     pub flags: u16,
@@ -102,11 +102,11 @@ impl PageHeader {
 /// A page whose header holds: all its bytes are in the file, its number is its own, its kind is known.
 #[derive(Debug, Clone, Copy)]
 pub struct Page<'a> {
-    /// Its number; 0 for an inline bucket's page, which has none.
+    /// The page's number; 0 for an inline bucket's page, which has none.
     pub id: PageId,
-    /// Where it begins in the file, in bytes.
+    /// Offset of the page in the file, in bytes.
     pub offset: u64,
-    /// What it is.
+    /// What the page holds: a branch, a leaf, a meta, a freelist.
     pub kind: Kind,
     /// The number of elements by its header.
     pub count: u16,
@@ -119,7 +119,7 @@ pub struct Page<'a> {
 /// `common.branchPageElement`, unchecked: a lower bound for the keys of a child page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BranchElement {
-    /// Where its key begins, in bytes from the element's own place.
+    /// Offset of the element's key, in bytes from the start of the element.
     pub pos: u32,
     /// Bytes of the key.
     pub ksize: u32,
@@ -135,7 +135,7 @@ impl BranchElement {
         Some(Self { pos: u32_le(page, at)?, ksize: u32_le(page, next(4)?)?, child: PageId(u64_le(page, next(8)?)?) })
     }
 
-    /// Its key, when the element is at `at` of the bytes of `page`; `None` when the key is outside of them.
+    /// The element's key, when the element is at `at` of the bytes of `page`; `None` when the key is outside of them.
     #[must_use]
     pub fn key<'p>(&self, page: &'p [u8], at: usize) -> Option<&'p [u8]> {
         let start = at.checked_add(self.pos as usize)?;
@@ -152,7 +152,7 @@ impl BranchElement {
 pub struct LeafElement {
     /// The bits that [`LeafElement::is_bucket`] reads.
     pub flags: u32,
-    /// Where its key begins, in bytes from the element's own place.
+    /// Offset of the element's key, in bytes from the start of the element.
     pub pos: u32,
     /// Bytes of the key.
     pub ksize: u32,

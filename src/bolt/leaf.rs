@@ -23,7 +23,7 @@ pub struct Item<'a> {
 pub struct Leaf<'s, 'a> {
     /// The page.
     pub page: Page<'a>,
-    /// Its items.
+    /// The items of the leaf.
     pub items: &'s [Item<'a>],
     /// All keys and values in order, key before value, when they are where bbolt writes them: back to back after the
     /// elements.

@@ -43,9 +43,9 @@ pub enum MetaFault {
     BigEndian,
     /// Another version than 2.
     Version(u32),
-    /// Its checksum (FNV-1a 64) is not the one computed.
+    /// The checksum in the meta (FNV-1a 64) is not the one computed.
     Checksum {
-        /// The one in the file.
+        /// The checksum in the file.
         stored: u64,
         /// The one its bytes have.
         computed: u64,

@@ -21,7 +21,7 @@ pub struct Nested<'a> {
 pub(super) struct Visit<'s, 'a> {
     /// The page: a branch, a leaf, or that of an inline bucket.
     pub(super) page: Page<'a>,
-    /// Whether it is the page of an inline bucket, which is in a leaf of `bucket`, or the whole of it.
+    /// Whether the page is that of an inline bucket, which is in a leaf of `bucket`, or the whole of it.
     pub(super) inline: bool,
     /// How many branches are above it in its bucket.
     pub(super) depth: u64,

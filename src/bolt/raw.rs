@@ -10,9 +10,9 @@ use super::{
 pub struct RawPage<'a> {
     /// The number of the place.
     pub id: PageId,
-    /// Where it begins in the file, in bytes.
+    /// Offset of the place in the file, in bytes.
     pub offset: u64,
-    /// What its first bytes are when they are a header; `header.id` may be another number.
+    /// The first bytes of the place, read as a page header; `header.id` may be another number.
     pub header: PageHeader,
     /// The bytes of the page and of the overflow pages that the header claims, as far as the file has them.
     pub bytes: &'a [u8],

@@ -32,7 +32,7 @@ pub struct Stats {
     pub leaf_inuse: u64,
     /// Buckets, this one included.
     pub buckets: u64,
-    /// Those of them that are inline.
+    /// Number of the buckets that are inline.
     pub inline_buckets: u64,
     /// Bytes of the inline buckets' pages; they are in `leaf_inuse`, too.
     pub inline_inuse: u64,

@@ -12,15 +12,15 @@ use crate::Findings;
 /// What a page is used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Use {
-    /// It is a meta page.
+    /// A meta page.
     Meta,
-    /// It holds the freelist.
+    /// A page of the freelist.
     Freelist,
-    /// It is in the tree of the bucket with this number ([`Usage::path`]).
+    /// A page in the tree of the bucket with this number ([`Usage::path`]).
     Bucket(usize),
-    /// It is free: what it holds is left from an older transaction, or was never written.
+    /// A free page: what it holds is left from an older transaction, or was never written.
     Free,
-    /// No tree that can be read leads to it, and it is not known to be free.
+    /// A page that is not known to be free, and that no readable tree leads to.
     Unknown,
 }
 
@@ -44,11 +44,11 @@ const OVERFLOW: u32 = 1 << 31;
 /// A row of the list of pages.
 #[derive(Debug, Clone, Copy)]
 pub struct Listed {
-    /// Its number.
+    /// The page's number.
     pub id: PageId,
-    /// Its header, unchecked.
+    /// The page's header, unchecked.
     pub header: PageHeader,
-    /// What it is used for.
+    /// What the page is used for.
     pub used: Use,
 }
 

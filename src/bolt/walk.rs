@@ -26,11 +26,11 @@ pub enum Root<'a> {
 pub struct Bucket<'a> {
     /// The name, as stored.
     pub name: &'a [u8],
-    /// Where its tree begins.
+    /// The root of the bucket's tree.
     pub root: Root<'a>,
-    /// Its counter; etcd never uses it.
+    /// The bucket's counter; etcd never uses it.
     pub sequence: u64,
-    /// Byte offset of its header in the file.
+    /// Offset of the bucket's header in the file, in bytes.
     pub offset: u64,
 }
 

@@ -24,7 +24,7 @@ pub struct Detail<'a, 'm> {
     pub gap: Gap,
     /// The program that wrote it; `None` where that is not certain.
     pub writer: Option<Writer>,
-    /// Whether it is the newest of its key before the compaction: what it changed is not known.
+    /// Whether the change is the newest of its key before the compaction: what it changed is not known.
     pub compacted: bool,
     /// The request that made it, where an audit log was read and holds it.
     pub request: Option<Answer>,

@@ -73,7 +73,7 @@ pub struct Relation<'a> {
     pub from: About<'a>,
     /// The new side.
     pub to: About<'a>,
-    /// Whether they are two states of one backup.
+    /// Whether both sides are states of one backup.
     pub one: bool,
     /// Whether the side with the higher revision continues from the other one; `None` where the times decide.
     pub continues: Option<bool>,

@@ -17,7 +17,7 @@ const TIED: i64 = 120;
 pub struct Writer {
     /// The name (`managedFields[].manager`).
     pub manager: String,
-    /// Whether it is known by ownership only: no time shows it, but it alone owns what was changed.
+    /// Whether the program is known by ownership only: no time shows it, but it alone owns what was changed.
     pub by_ownership: bool,
 }
 

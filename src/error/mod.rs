@@ -58,11 +58,11 @@ pub enum Error {
     Foreign {
         /// The file as the user named it.
         file: String,
-        /// What it is.
+        /// What the file is, in words.
         what: String,
         /// What to do instead.
         hint: Advice,
-        /// Whether it may be a backup all the same, or what is left of one: empty, encrypted, of no known format.
+        /// Whether the file may be a backup all the same, or what is left of one: empty, encrypted, of no known format.
         may_be_one: bool,
     },
     /// An etcd backup that is too damaged to be opened at all.
@@ -92,7 +92,7 @@ pub enum Error {
     /// The input holds several backups, and none of them was named.
     #[error("{what}")]
     Several {
-        /// What it holds, in a list.
+        /// The input as the user named it, and a list of the backups in it.
         what: String,
         /// The names of the backups inside.
         found: Vec<String>,
@@ -380,7 +380,7 @@ impl Findings {
         }
     }
 
-    /// Those that were kept, in the order they were seen.
+    /// The findings that were kept, in the order they were seen.
     #[must_use]
     pub fn list(&self) -> &[Finding] {
         &self.list

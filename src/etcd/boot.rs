@@ -53,7 +53,7 @@ pub(super) fn known_term(state: &State) -> Option<u64> {
 /// Whether a release line starts, and why (not).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Startup {
-    /// Whether it starts; `None` for one that is not judged.
+    /// Whether the release line starts; `None` for one that is not judged.
     pub ok: Option<bool>,
     /// Why it does not start, or a remark.
     pub why: String,

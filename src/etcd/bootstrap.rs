@@ -31,7 +31,7 @@ pub struct Bootstrap {
     pub db: Vec<Id>,
     /// The ids of the member and the cluster that the log belongs to.
     pub metadata: Option<Metadata>,
-    /// The last hard state.
+    /// The last hard state in the log.
     pub hard_state: Option<HardState>,
     /// The first and the last entry of the log, by index.
     pub entries: Option<(u64, u64)>,

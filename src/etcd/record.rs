@@ -88,9 +88,9 @@ pub(super) fn is_bump(revision: Revision, tombstone: bool, message: &[u8]) -> bo
 /// A record: the change of one key by one revision.
 #[derive(Debug, Clone, Copy)]
 pub struct Record<'a> {
-    /// Its revision.
+    /// The revision of the record.
     pub revision: Revision,
-    /// Whether it deletes the key; only the key is set in `kv` then.
+    /// Whether the record deletes its key; `kv` has only the key then.
     pub tombstone: bool,
     /// The key-value pair that was written.
     pub kv: KeyValue<'a>,

@@ -48,10 +48,10 @@ pub struct Who {
     pub group: String,
     /// `deployments`.
     pub resource: String,
-    /// Its namespace; empty for cluster-scoped objects.
+    /// The object's namespace; empty for cluster-scoped objects.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub namespace: String,
-    /// Its name, masked where it is secret.
+    /// The object's name, masked where it is secret.
     pub name: String,
 }
 

@@ -30,7 +30,7 @@ pub struct FreeHit {
     pub offset: u64,
     /// The match with some bytes around it; a mask of the match unless secrets are revealed.
     pub text: String,
-    /// Whether it is masked.
+    /// Whether the text is masked.
     pub masked: bool,
 }
 

@@ -31,6 +31,6 @@ pub struct Hit {
     pub line: usize,
     /// The line; a mask where it is secret.
     pub text: String,
-    /// Whether it is masked.
+    /// Whether the text is masked.
     pub masked: bool,
 }

@@ -19,7 +19,7 @@ macro_rules! rules {
             /// All rules, in the order of their codes.
             pub const ALL: &'static [Self] = &[$(Self::$name),+];
 
-            /// Its code, which never changes.
+            /// The code of the rule, which never changes.
             #[must_use]
             pub fn code(self) -> &'static str {
                 match self { $(Self::$name => $code),+ }
@@ -165,7 +165,7 @@ pub struct Danger<'a> {
     pub meaning: &'static str,
     /// What to do.
     pub remedy: &'static str,
-    /// What it is about, at least one.
+    /// The objects that the danger is about, at least one.
     pub objects: Vec<Subject<'a>>,
 }
 

@@ -73,7 +73,7 @@ impl Known<'_> {
 /// The objects of a cluster at one time.
 #[derive(Debug, Default)]
 pub struct Inventory<'a> {
-    /// Its source, as it was named.
+    /// The source of the inventory, as the user named it.
     pub name: String,
     /// The last revision; of a list of kubectl the highest that is in it.
     pub revision: i64,
@@ -89,7 +89,7 @@ pub struct Inventory<'a> {
     pub(super) unopened: u64,
     /// Number of objects that the rules look at and that could not be read for another reason.
     pub(super) unread: u64,
-    /// Whether it has all kinds: a list of kubectl may not.
+    /// Whether the inventory has all kinds: a list of kubectl may not.
     pub(super) whole: bool,
     /// The snapshot, where it is one.
     pub(super) snapshot: Option<&'a Snapshot<'a>>,

@@ -35,7 +35,7 @@ pub struct Impact<'i> {
     pub backup_revision: i64,
     /// The cluster now, as it was named.
     pub now: &'i str,
-    /// Its revision; of a list of kubectl the highest that is in it.
+    /// The last revision of the cluster now; of a list of kubectl the highest that is in it.
     pub now_revision: i64,
     /// Counts by kind, of the kinds that change.
     pub kinds: BTreeMap<String, Counts>,

@@ -150,7 +150,7 @@ impl Mask {
         Self { key: None, base64: false }
     }
 
-    /// Whether it hides nothing.
+    /// Whether the mask hides nothing.
     #[must_use]
     pub fn reveals(&self) -> bool {
         self.key.is_none()

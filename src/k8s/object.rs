@@ -28,7 +28,7 @@ pub struct Object<'a> {
     pub known: bool,
     /// The fields of the value that the table of kinds does not have.
     pub unknown: Vec<Unknown>,
-    /// Whether it was stored encrypted.
+    /// Whether the object was stored encrypted.
     pub encrypted: bool,
 }
 

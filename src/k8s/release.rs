@@ -46,7 +46,7 @@ impl Release {
         Self(minor)
     }
 
-    /// Its minor version: 36.
+    /// The minor version of the release: 36.
     #[must_use]
     pub const fn minor(self) -> u8 {
         self.0

@@ -20,7 +20,7 @@ pub enum Summary<'a> {
     Object {
         /// `pod`, `deployment.apps`.
         kind: String,
-        /// Its metadata.
+        /// The object's metadata.
         meta: Meta<'a>,
     },
     /// An encrypted object, known by its key only.

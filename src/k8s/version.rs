@@ -9,7 +9,7 @@ pub struct ApiVersion {
     pub name: Cow<'static, str>,
     /// Whether an API server serves it. For a built-in kind: some release does.
     pub served: bool,
-    /// Whether it is the one that objects are stored in. False for built-in kinds: theirs depends on the release.
+    /// Whether objects are stored in this version. False for built-in kinds: theirs depends on the release.
     pub stored: bool,
 }
 

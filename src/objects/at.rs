@@ -10,7 +10,7 @@ use crate::{
 /// A state of a backup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum At {
-    /// The last state.
+    /// The last state in the backup.
     #[default]
     Last,
     /// The state at a revision.

@@ -12,7 +12,7 @@ use crate::{
 /// The objects of one kind, which go into one table.
 #[derive(Debug, Clone)]
 pub struct Listing<'f, 'a> {
-    /// Their kind.
+    /// The kind of the objects.
     pub resource: Resource,
     /// The objects, in the order they were found.
     pub found: Vec<&'f KeyValue<'a>>,

@@ -78,7 +78,7 @@ impl From<usize> for Cell {
 /// One column of a table (`metav1.TableColumnDefinition`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
-    /// Its header, in the spelling of the API.
+    /// The column's header, in the spelling of the API.
     pub name: Cow<'static, str>,
     /// The type of its cells.
     pub kind: ColumnType,
@@ -91,7 +91,7 @@ pub struct Column {
 }
 
 impl Column {
-    /// Whether it holds the object's name; kubectl writes the kind before it when there are several kinds.
+    /// Whether the column holds the object's name; kubectl writes the kind before it when there are several kinds.
     #[must_use]
     pub fn is_name(&self) -> bool {
         self.format == "name" && self.kind == ColumnType::String
@@ -130,7 +130,7 @@ impl ColumnType {
         Self::NAMES.iter().find(|(have, _)| *have == name).map(|(_, kind)| *kind)
     }
 
-    /// Its name in the API.
+    /// The name of the type in the API.
     #[must_use]
     pub fn name(self) -> &'static str {
         Self::NAMES.iter().find(|(_, kind)| *kind == self).map_or("string", |(name, _)| name)

@@ -32,7 +32,7 @@ pub struct Step {
     /// What is renamed.
     #[serde(with = "json_path")]
     pub from: PathBuf,
-    /// Its new path.
+    /// The new path of what is renamed.
     #[serde(with = "json_path")]
     pub to: PathBuf,
     /// Whether the two change places, so that there is always one at `to`.

@@ -57,7 +57,7 @@ pub struct Report {
 pub struct Part {
     /// `live`.
     pub name: &'static str,
-    /// Its bytes.
+    /// Bytes of the part.
     pub bytes: u64,
 }
 

@@ -26,7 +26,7 @@ pub struct NewMember {
     /// The member's peer URLs, sorted.
     #[serde(rename = "peerURLs")]
     pub peer_urls: Vec<String>,
-    /// Whether it does not vote.
+    /// Whether the member is a learner, which does not vote.
     pub is_learner: bool,
 }
 
@@ -51,7 +51,7 @@ pub struct NewCluster {
     pub id: Id,
     /// The token that distinguishes clusters with the same URLs (`--initial-cluster-token`).
     pub token: String,
-    /// Its members, ascending by id: the order of raft's first entries.
+    /// The members, ascending by id: the order of raft's first entries.
     pub members: Vec<NewMember>,
 }
 

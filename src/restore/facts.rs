@@ -20,9 +20,9 @@ pub struct Facts<'a> {
     pub load: Load,
     /// The db of the backup, or the one that etcd uses instead.
     pub db: &'a Part,
-    /// Its length in bytes, up to the high-water mark.
+    /// The db's length in bytes, up to the high-water mark.
     pub total_size: u64,
-    /// Bytes of it that are in use, where the whole file was read.
+    /// Bytes of the db that are in use, where the whole file was read.
     pub in_use: Option<u64>,
     /// The state of its small buckets, changed by its log.
     pub state: State,
@@ -52,7 +52,7 @@ pub struct Facts<'a> {
     pub compacted: i64,
     /// Whether that compaction was begun and not finished.
     pub compaction_pending: bool,
-    /// Whether it looks like the keyspace of a Kubernetes cluster.
+    /// Whether the keyspace looks like that of a Kubernetes cluster.
     pub kubernetes: bool,
     /// The keys that are to be dropped, in order.
     pub dropped: Vec<Vec<u8>>,

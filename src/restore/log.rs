@@ -9,7 +9,7 @@ use crate::{Code, Error, Finding, Result, bytes::counted_are, etcd::Uncommitted,
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FromLog {
-    /// Its name, when it was named separately from the backup.
+    /// The name of the log, when it was named separately from the backup.
     pub name: Option<String>,
     /// The number of its entries that are applied.
     pub entries: u64,

@@ -22,11 +22,11 @@ pub struct Plan<'a> {
     /// What kind of backup it is.
     #[serde(serialize_with = "display")]
     pub kind: BackupKind,
-    /// Its length in bytes, up to the high-water mark.
+    /// The db's length in bytes, up to the high-water mark.
     pub total_size: u64,
-    /// Bytes of it that are in use, where the whole file was read.
+    /// Bytes of the db that are in use, where the whole file was read.
     pub in_use: Option<u64>,
-    /// Its storage version.
+    /// The storage version of the db.
     pub version: Option<String>,
     /// The last revision in it.
     pub revision: i64,

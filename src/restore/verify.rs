@@ -21,7 +21,7 @@ use crate::{
 pub struct Restored {
     /// The status hash.
     pub hash: u32,
-    /// The last revision.
+    /// The last revision in the restored db.
     pub revision: i64,
     /// Live keys.
     pub total_key: u64,

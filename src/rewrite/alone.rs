@@ -54,15 +54,15 @@ pub struct Alone {
     /// The members that are removed.
     #[serde(serialize_with = "all_listed")]
     pub removed: Vec<Member>,
-    /// The last revision.
+    /// The last revision in the member's directory.
     pub revision: i64,
     /// The db's length in bytes, up to the high-water mark.
     pub total_size: u64,
-    /// Its storage version.
+    /// The storage version of the db.
     pub version: Option<String>,
     /// The alarms that its members raised.
     pub alarms: Vec<Alarmed>,
-    /// Whether they are disarmed.
+    /// Whether the alarms are disarmed.
     pub disarm_alarms: bool,
     /// The revision that etcd compacts at when it starts.
     pub compact_to: Option<i64>,

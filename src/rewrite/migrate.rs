@@ -46,9 +46,9 @@ pub struct Migrate {
     pub revision: i64,
     /// The db's length in bytes, up to the high-water mark.
     pub total_size: u64,
-    /// Its storage version.
+    /// The storage version of the db.
     pub from: String,
-    /// Its new storage version.
+    /// The storage version that the db gets.
     #[serde(serialize_with = "text")]
     pub to: Minor,
     /// The cluster's version, old and new, when that has to change.

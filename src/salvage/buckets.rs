@@ -20,18 +20,18 @@ pub enum From {
     Made,
 }
 
-/// A small bucket.
+/// A small bucket, with its items.
 #[derive(Debug, Clone)]
 pub struct Small {
-    /// Its name.
+    /// The name of the bucket.
     pub name: &'static str,
-    /// Where it comes from.
+    /// The tree or the page that the bucket was read from.
     pub from: From,
-    /// The page of the root bucket that it is in.
+    /// The page of the root bucket that names this bucket.
     pub page: Option<u64>,
-    /// Whether items of it are missing, or cannot be read.
+    /// Whether items of the bucket are missing, or cannot be read.
     pub partial: bool,
-    /// Its items.
+    /// Keys and values of the bucket.
     pub items: Items,
 }
 

@@ -15,29 +15,29 @@ pub(super) const NO_KEY: u32 = u32::MAX;
 pub struct Entry {
     /// The revision.
     pub revision: Revision,
-    /// Where its key in the bucket begins.
+    /// Offset of the record's key in the bucket, in bytes from the start of the file.
     pub at: u64,
-    /// Bytes of its value.
+    /// Length of the value in bytes.
     pub len: u32,
     /// The page, counted from the first of the file.
     pub page: u32,
-    /// The key that it changes, by number.
+    /// The number of the key that the record changes.
     pub key: u32,
-    /// How many equal copies there are.
+    /// Number of equal copies.
     pub copies: u32,
-    /// Whether it deletes the key.
+    /// Whether the record deletes its key.
     pub tombstone: bool,
-    /// Whether the best tree reaches it.
+    /// Whether the best tree reaches the record.
     pub reached: bool,
-    /// Whether it was removed by a compaction: a page that covers its place lacks it.
+    /// Whether a compaction removed the record: a page that covers its place lacks it.
     pub removed: bool,
-    /// Whether nothing is missing between it and the next one that was not removed.
+    /// Whether nothing is missing between this record and the next one that was not removed.
     pub linked: bool,
-    /// Whether there are copies that differ.
+    /// Whether copies of the record differ.
     pub differs: bool,
-    /// Whether a page that holds the end of its value may have been erased, or its page is broken.
+    /// Whether the record's page is broken, or a page that holds the end of its value may have been erased.
     pub erased: bool,
-    /// Whether something else in its leaf is broken: what hit that may have hit its value or not.
+    /// Whether something else in the record's leaf is broken; the value may have been damaged with it.
     pub torn: bool,
 }
 
@@ -58,13 +58,13 @@ impl Entry {
         if self.tombstone { 18 } else { 17 }
     }
 
-    /// Where its value ends.
+    /// Offset of the end of the value, in bytes from the start of the file.
     #[must_use]
     pub fn end(&self) -> u64 {
         self.at.saturating_add(self.key_len()).saturating_add(self.len.into())
     }
 
-    /// Its key in the bucket and its value, as stored in `bytes`.
+    /// The record's key in the bucket and its value, as stored in `bytes`.
     #[must_use]
     pub fn stored<'a>(&self, bytes: &'a [u8]) -> (&'a [u8], &'a [u8]) {
         let value = self.at.saturating_add(self.key_len());
@@ -79,7 +79,7 @@ impl Entry {
         Record::decode(&Item { key, value, bucket: false, offset: self.at }).ok()
     }
 
-    /// What it writes.
+    /// The key-value pair that the record writes.
     #[must_use]
     pub fn kv<'a>(&self, bytes: &'a [u8]) -> KeyValue<'a> {
         KeyValue::decode(self.stored(bytes).1).unwrap_or_default()

@@ -19,55 +19,56 @@ use crate::etcd::Revision;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Default)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
-    /// It is the value of its key.
+    /// The value is the current one of its key.
     Proved,
-    /// It is the newest of its key that is there, but a later change may be lost.
+    /// The record is the newest of its key that was found, but a later change may be lost.
     #[default]
     Likely,
-    /// A newer one is there.
+    /// A newer record of the key was found.
     Superseded,
-    /// It deletes its key, or its key was deleted later.
+    /// The record deletes its key, or the key was deleted later.
     Deleted,
-    /// It is the newest of its key, and copies of it differ.
+    /// The record is the newest of its key, and copies of the record differ.
     Conflicting,
 }
 
-/// Why.
+/// The reason for a verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Default)]
 #[serde(rename_all = "kebab-case")]
 pub enum Rule {
-    /// The tree reaches it, and no later revision is missing.
+    /// The tree reaches the record, and no later revision is missing.
     Reachable,
-    /// No tree reaches it, but it is newer than the last compaction, and no later revision is missing.
+    /// No tree reaches the record, but it is newer than the last compaction, and no later revision is missing.
     Dense,
-    /// Later revisions are missing.
+    /// Revisions after the record are missing.
     Gap,
-    /// Later revisions than all that were found may be lost.
+    /// Revisions after the last one that was found may be lost.
     Open,
     /// The last transaction may lack its end.
     Unfinished,
-    /// Pages of the file are of different times.
+    /// Pages of the file were written at different times.
     Mixed,
-    /// No tree reaches it, so a compaction may have removed it.
+    /// No tree reaches the record, so a compaction may have removed it.
     #[default]
     Stale,
-    /// Its page is broken, or the end of its value is erased.
+    /// The record's page is broken, or the end of its value is erased.
     Erased,
-    /// Its value has a form of Kubernetes, and is broken in it.
+    /// The record's value begins as a value of Kubernetes does, and is broken after that.
     Garbled,
-    /// The file is damaged, and its value is on several pages and has no form: nothing shows whether it is whole.
+    /// The file is damaged, and the record's value is on several pages and has no known form: nothing shows whether it
+    /// is whole.
     Formless,
-    /// A newer record of the key is there.
+    /// A newer record of the key was found.
     Newer,
-    /// It is a deletion.
+    /// The record is a deletion.
     Tombstone,
     /// The key was deleted later.
     DeletedLater,
-    /// A compaction removed it: its key was deleted, or its later value is lost.
+    /// A compaction removed the record: its key was deleted, or its later value is lost.
     Compacted,
     /// Copies of the revision differ.
     Differs,
-    /// It holds no key: `restore` wrote it to raise the revision.
+    /// The record has no key: `restore` wrote it to raise the revision.
     Bump,
 }
 
@@ -88,29 +89,30 @@ pub struct Horizon {
     pub mixed: bool,
 }
 
-/// Revisions that are missing.
+/// A gap between two revisions of the records that were found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Gap {
-    /// The last one before.
+    /// The last revision before the gap.
     pub after: Revision,
-    /// The first one after.
+    /// The first revision after the gap.
     pub before: Revision,
-    /// How many transactions are surely missing; 0 where only the end of the one before may be.
+    /// Number of transactions that are surely missing; 0 where only the end of the transaction before the gap may be
+    /// missing.
     pub missing: u64,
 }
 
-/// The judgement.
+/// The verdicts on all records, and what is missing among them.
 #[derive(Debug, Default)]
 pub struct Judged {
-    /// For each record.
+    /// The verdict on each record and the reason, in the order of the records.
     pub verdicts: Vec<(Verdict, Rule)>,
-    /// The newest record of each key, by its place.
+    /// The place of the newest record of each key.
     pub newest: Vec<u32>,
-    /// What is missing, in order.
+    /// The gaps between revisions, in order.
     pub gaps: Vec<Gap>,
-    /// Transactions that are missing after the compaction.
+    /// Number of transactions that are missing after the compaction.
     pub missing: u64,
-    /// Revisions up to the compaction of which records may be missing.
+    /// Number of revisions up to the compaction of which records may be missing.
     pub missing_below: u64,
 }
 

@@ -15,9 +15,9 @@ pub(super) const LEVELS: usize = 8;
 /// A branch over records.
 #[derive(Debug)]
 pub(super) struct Branch {
-    /// Its page.
+    /// The number of the branch page.
     pub page: PageId,
-    /// Its children: where the first record of each is, or would be, and the page.
+    /// The children of the branch: where the first record of each is, or would be, and the child's page.
     pub children: Vec<(Result<usize, usize>, PageId)>,
 }
 

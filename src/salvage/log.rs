@@ -57,11 +57,11 @@ pub(super) fn log(source: &Source) -> Option<(Log<'_>, Findings)> {
 /// Whether the log is added, or why not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fit {
-    /// It continues from the state that was gone back to.
+    /// The log continues from the state that was gone back to.
     Continues,
-    /// The db holds all of it.
+    /// The db holds all of the log.
     Held,
-    /// It is not added, for this reason.
+    /// The log is not added, for this reason.
     No(&'static str),
 }
 

@@ -22,16 +22,16 @@ pub(super) const LISTED: usize = 100;
 pub struct Report {
     /// The input, as the user named it.
     pub source: String,
-    /// Bytes in a page.
+    /// Size of a page, in bytes.
     pub page_size: u32,
-    /// Where page 0 is.
+    /// Offset of page 0 in the input, in bytes; negative where the input lacks its start.
     pub base: i64,
     /// Whether every live key is proved, every small bucket is whole, nothing is missing, and the trailer does not
     /// differ.
     pub complete: bool,
     /// The trailer. Where it differs or is absent, nothing shows whether a byte of a value is wrong.
     pub trailer: Trailer,
-    /// Whether it differs.
+    /// Whether the trailer differs from the SHA-256 of the file.
     pub trailer_differs: bool,
     /// The doubts that are recorded about the input.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -39,13 +39,13 @@ pub struct Report {
     /// Other dbs that are in the file, or other pieces of the same, the first hundred: none of them is read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub others: Vec<Other>,
-    /// The pages.
+    /// The pages of the db, counted.
     pub pages: PagesRead,
-    /// The root bucket that decided.
+    /// The root bucket whose tree decides which records are current.
     pub root: Root,
-    /// The records.
+    /// The records that were found, counted.
     pub records: Records,
-    /// The revisions.
+    /// The range of revisions that was found, and what is missing in it.
     pub revisions: Revisions,
     /// The keys, by the verdict on the newest record of each.
     pub keys: Keys,
@@ -71,17 +71,17 @@ pub struct Report {
 /// The file that was written.
 #[derive(Debug, Clone, Serialize)]
 pub struct Saved {
-    /// The file.
+    /// The path of the file.
     pub file: String,
-    /// The last revision.
+    /// The last revision in the file.
     pub revision: i64,
-    /// The compaction, -1 for none.
+    /// The revision of the last compaction, -1 for none.
     pub compacted: i64,
-    /// Live keys.
+    /// Number of live keys in the file.
     pub keys: u64,
-    /// Records.
+    /// Number of records in the file.
     pub records: u64,
-    /// Bytes, with the trailer.
+    /// Size of the file in bytes, with the trailer.
     pub size: u64,
     /// SHA-256 of the file.
     pub sha256: String,
@@ -93,15 +93,15 @@ pub struct Saved {
 /// Pages, counted.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct PagesRead {
-    /// All that the file has room for.
+    /// Number of pages that the file has room for.
     pub total: u64,
-    /// Leaves with records.
+    /// Number of leaf pages that hold records.
     pub leaves: u64,
-    /// Branches.
+    /// Number of branch pages.
     pub branches: u64,
-    /// All others.
+    /// Number of pages that are neither a leaf with records nor a branch.
     pub other: u64,
-    /// Leaves that the tree reaches.
+    /// Number of leaf pages that the tree reaches.
     pub reachable: u64,
 }
 
@@ -111,38 +111,39 @@ pub struct PagesRead {
 pub struct Root {
     /// `meta` when a valid meta names it, `page` when it was found without one.
     pub from: Option<&'static str>,
-    /// Its page.
+    /// The number of the root bucket's page.
     pub page: Option<u64>,
-    /// Whether its tree is taken for the latest one; else it proves nothing, and its pages are read as all others.
+    /// Whether the tree below the root bucket is taken for the latest one; if not, it proves nothing, and its pages are
+    /// read as all others.
     pub latest: bool,
-    /// Whether its tree has no hole.
+    /// Whether the tree below the root bucket has no hole.
     pub whole: bool,
     /// How many parts of the tree are missing.
     pub holes: u64,
-    /// The last entry of the log that it includes.
+    /// The last entry of the log that the tree includes (`meta/consistent_index`).
     pub consistent_index: Option<u64>,
-    /// Whether the pages are of different times.
+    /// Whether the pages of the file were written at different times, as in a copy of a db in use.
     pub mixed: bool,
 }
 
 /// Records, counted.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Records {
-    /// All, equal copies once.
+    /// Number of records that were found; equal copies count once.
     pub found: u64,
-    /// Those that the tree reaches.
+    /// Number of records that the tree reaches.
     pub reachable: u64,
-    /// Those of other pages.
+    /// Number of records on pages that the tree does not reach.
     pub unreachable: u64,
-    /// Equal copies that were merged.
+    /// Number of equal copies that were merged.
     pub copies: u64,
-    /// Revisions whose copies differ.
+    /// Number of revisions whose copies differ.
     pub conflicts: u64,
-    /// Those that are left out: their revision is far above all others, and no etcd has written it.
+    /// Number of records that are left out: their revision is far above all others, and no etcd has written it.
     pub far: u64,
-    /// Those of the log.
+    /// Number of records that were added from the log.
     pub log: u64,
-    /// Deletions.
+    /// Number of records that are deletions.
     pub tombstones: u64,
 }
 
@@ -150,35 +151,35 @@ pub struct Records {
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Revisions {
-    /// The first one that is there.
+    /// The lowest revision of a record that was found.
     pub first: Option<i64>,
-    /// The last.
+    /// The highest revision of a record that was found.
     pub last: Option<i64>,
-    /// The last compaction, -1 for none.
+    /// The revision of the last compaction, -1 for none.
     pub compacted: i64,
-    /// How many are missing after the compaction, up to the last: at most as many transactions are lost. `None` where
-    /// no compaction is known.
+    /// Number of revisions that are missing between the compaction and the last revision: at most as many transactions
+    /// are lost. `None` where no compaction is known.
     pub missing: Option<u64>,
-    /// Revisions up to the compaction of which records may be missing, too: at most as many keys are lost there.
+    /// Number of revisions up to the compaction of which records may be missing: at most as many keys are lost there.
     pub missing_below: Option<u64>,
-    /// Whether later ones may be lost, too.
+    /// Whether revisions after the last one that was found may be lost.
     pub open: bool,
     /// Whether the end of the last transaction may be lost.
     pub unfinished: bool,
-    /// What is missing, the first hundred.
+    /// The gaps between revisions, the first hundred.
     pub gaps: Vec<GapRange>,
-    /// How many gaps there are.
+    /// Number of gaps, also of those that are not listed.
     pub gap_count: usize,
 }
 
-/// A gap.
+/// A gap between two revisions.
 #[derive(Debug, Clone, Serialize)]
 pub struct GapRange {
-    /// The revision before.
+    /// The last revision before the gap.
     pub after: String,
-    /// The revision after.
+    /// The first revision after the gap.
     pub before: String,
-    /// How many are missing; 0 where only the end of the one before may be.
+    /// Number of missing revisions; 0 where only the end of the transaction before the gap may be missing.
     pub missing: u64,
 }
 
@@ -190,13 +191,14 @@ impl BucketFrom {
         Self { name, from: *from, page: *page, items: items.len(), partial: *partial }
     }
 
-    /// Whether it holds all that it held last. Each etcd makes each of them.
+    /// Whether the bucket is read from the latest tree, with all of its items. Every etcd creates each of the small
+    /// buckets.
     #[must_use]
     pub fn is_whole(&self) -> bool {
         self.from == From::Tree && !self.partial
     }
 
-    /// Where it comes from, in words.
+    /// The place that the bucket comes from, in words.
     #[must_use]
     pub fn in_words(&self) -> String {
         match (self.from, self.page) {
@@ -213,18 +215,18 @@ impl BucketFrom {
     }
 }
 
-/// Keys, counted.
+/// Keys, counted by the verdict on their newest record.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 pub struct Keys {
-    /// Proved.
+    /// Number of keys whose value is proved.
     pub proved: u64,
-    /// Likely.
+    /// Number of keys whose value is likely.
     pub likely: u64,
-    /// Those whose newest record has copies that differ.
+    /// Number of keys whose newest record has copies that differ.
     pub conflicting: u64,
-    /// Deleted.
+    /// Number of keys that are deleted.
     pub deleted: u64,
-    /// Those that are written.
+    /// Number of keys that are written to the new file.
     pub written: u64,
 }
 
@@ -243,18 +245,18 @@ pub struct KindHit {
     pub conflicting: u64,
 }
 
-/// A small bucket.
+/// The place that a small bucket was read from.
 #[derive(Debug, Clone, Serialize)]
 pub struct BucketFrom {
-    /// Its name.
+    /// The name of the bucket: `meta`, `members`, `lease`.
     pub name: &'static str,
-    /// Where it comes from.
+    /// The tree or the page that the bucket was read from.
     pub from: From,
     /// The page of the root bucket that it was in.
     pub page: Option<u64>,
-    /// How many items it has.
+    /// Number of items that were read.
     pub items: usize,
-    /// Whether items of it are missing, or cannot be read.
+    /// Whether items of the bucket are missing, or cannot be read.
     #[serde(skip_serializing_if = "crate::document::is_false")]
     pub partial: bool,
 }

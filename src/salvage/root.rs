@@ -8,11 +8,11 @@ use crate::{
 /// A root bucket.
 #[derive(Debug, Clone)]
 pub struct RootOf<'a> {
-    /// Its page.
+    /// The number of the root bucket's page.
     pub page: PageId,
-    /// Whether the valid meta names it.
+    /// Whether the valid meta names this page.
     pub of_meta: bool,
-    /// Its buckets, by name.
+    /// The buckets in the root bucket, by name.
     pub buckets: Vec<Bucket<'a>>,
     /// Whether the bucket `meta` is whole.
     pub has_meta: bool,

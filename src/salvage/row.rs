@@ -13,28 +13,28 @@ use crate::{
     k8s::{Key, ObjectKey, Resource, Resources, Ring},
 };
 
-/// A record that is there.
+/// A record that was found.
 #[derive(Debug, Clone, Copy)]
 pub struct Row<'a> {
-    /// Its revision.
+    /// The revision of the record.
     pub revision: Revision,
-    /// Whether it deletes the key.
+    /// Whether the record deletes its key.
     pub tombstone: bool,
-    /// What it writes.
+    /// The key-value pair that the record writes.
     pub kv: KeyValue<'a>,
-    /// Where its key in the bucket begins in the file.
+    /// Offset of the record's key in the bucket, in bytes from the start of the file.
     pub offset: u64,
-    /// The page.
+    /// The number of the page that the record is on.
     pub page: u64,
-    /// `tree` or `unreachable`.
+    /// `tree` where the tree reaches the record, else `unreachable`.
     pub origin: &'static str,
-    /// How many equal copies there are.
+    /// Number of equal copies.
     pub copies: u32,
-    /// The verdict.
+    /// The verdict on the record.
     pub verdict: Verdict,
-    /// Why.
+    /// The reason for the verdict.
     pub rule: Rule,
-    /// The newest record of its key.
+    /// The newest record of the same key.
     pub newest: Revision,
 }
 

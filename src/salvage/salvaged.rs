@@ -41,18 +41,18 @@ const MOST_FILES: usize = 4;
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Other {
-    /// Where its page 0 is, or would be; negative where the file lacks its start.
+    /// Offset of the other db's page 0 in the file, in bytes; negative where the file lacks the start of that db.
     pub base: i64,
-    /// How many of its pages were found.
+    /// Number of the other db's pages that were found.
     pub pages: u64,
-    /// The lowest number of these.
+    /// The lowest page number among the pages found.
     pub first_page: u64,
-    /// The highest.
+    /// The highest page number among the pages found.
     pub last_page: u64,
-    /// Where the first of these is.
+    /// Offset of the page with the lowest number in the file, in bytes.
     pub offset: u64,
-    /// Whether it has none of the page numbers of the db that is read: then it may be a piece of the same db, which the
-    /// file system keeps in several places.
+    /// Whether the other db has none of the page numbers of the db that is read. If so, both may be pieces of one db,
+    /// which the file system keeps in several places.
     pub piece: bool,
 }
 
@@ -73,35 +73,35 @@ impl Other {
 /// A broken db, read and judged.
 #[derive(Debug)]
 pub struct Salvage<'a> {
-    /// Its pages.
+    /// The pages of the db, in the bytes of the file.
     pub carve: Carve<'a>,
-    /// Its records.
+    /// The records that were found on the pages.
     pub set: Set,
-    /// Its root buckets, best first.
+    /// The root buckets that were found, best first.
     pub roots: Vec<RootOf<'a>>,
     /// Records that are newer than the state to which the log is added: the log has them, too.
     pub beyond: Vec<Entry>,
-    /// What the walk over the tree of the best one has seen.
+    /// What the walk over the tree of the best root bucket has seen.
     pub walked: Walked,
-    /// Whether this tree is the latest one: nothing shows a later state.
+    /// Whether the tree of the best root bucket is the latest one: nothing shows a later state.
     pub latest: bool,
-    /// What is known of the whole.
+    /// What is known of the whole keyspace.
     pub horizon: Horizon,
-    /// How many records were dropped: their revision is far above all others.
+    /// Number of records that were dropped: their revision is far above all others.
     pub far: u64,
     /// Other dbs in the file, or other pieces of the same.
     pub others: Vec<Other>,
-    /// The judgement.
+    /// The verdict on each record, and the gaps between the revisions.
     pub judged: Judged,
     /// Whether entries of the log are lost, or not added: then later revisions than all that were found may be missing.
     pub(super) log_is_lost: bool,
-    /// The trailer, which shows that the end is not lost.
+    /// The SHA-256 at the end of the file. Where it is there, the end of the file is not lost.
     trailer: Option<[u8; 32]>,
-    /// The file.
+    /// The file that is read.
     source: &'a Source,
-    /// Where another thread leaves its sum.
+    /// The place where another thread leaves the SHA-256 of the file.
     sum: Option<&'a Sum>,
-    /// Its sum, where no other thread computes it.
+    /// The SHA-256 of the file, where no other thread computes it.
     own_sum: Sum,
 }
 
@@ -109,11 +109,11 @@ pub struct Salvage<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Trailer {
-    /// It is that of the file.
+    /// The trailer is the SHA-256 of what is before it.
     Matches,
-    /// It is another one.
+    /// The trailer is another SHA-256.
     Differs,
-    /// There is none, as in each db in use.
+    /// The file has no trailer, as no db in use has one.
     Absent,
 }
 

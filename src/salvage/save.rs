@@ -35,10 +35,10 @@ const WINDOW: usize = 128 << 10;
 /// Which values are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Only {
-    /// Those that are proved or likely.
+    /// Values that are proved or likely.
     #[default]
     Likely,
-    /// Those that are proved.
+    /// Values that are proved.
     Proved,
 }
 

@@ -92,11 +92,11 @@ fn reach(set: &mut Set, at: usize, item: &Item<'_>, carve: &Carve<'_>, page: &Pa
 /// A leaf that is whole, with the places of its records.
 #[derive(Debug, Clone)]
 pub(super) struct Run {
-    /// Its page.
+    /// The number of the leaf's page.
     pub page: PageId,
-    /// Its first record.
+    /// The place of the leaf's first record.
     pub first: usize,
-    /// Its last record.
+    /// The place of the leaf's last record.
     pub last: usize,
     /// All of its records.
     pub places: Box<[u32]>,

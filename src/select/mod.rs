@@ -41,9 +41,9 @@ pub struct Selection {
 /// A selected kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kind {
-    /// Its API group; empty for the core group.
+    /// The API group of the kind; empty for the core group.
     pub group: String,
-    /// Its plural name.
+    /// The plural name of the kind.
     pub plural: String,
     /// The requested API version, if any.
     pub version: Option<String>,
@@ -52,9 +52,9 @@ pub struct Kind {
 /// An object that is selected by its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Name {
-    /// Its kind, as it was typed.
+    /// The object's kind, as it was typed.
     pub kind: String,
-    /// Its name.
+    /// The object's name.
     pub name: String,
     /// The indexes in [`Selection::kinds`] of the kinds that the word names.
     kinds: Vec<usize>,

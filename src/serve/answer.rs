@@ -12,7 +12,7 @@ pub struct Answer {
     pub headers: Vec<(&'static str, String)>,
     /// What is sent.
     pub content: Content,
-    /// Whether it is the events of a watch, a line each: they can also be sent over a WebSocket.
+    /// Whether the content is the events of a watch, a line each: they can also be sent over a WebSocket.
     pub is_watch: bool,
 }
 

@@ -12,9 +12,9 @@ use crate::{Error, Result, k8s::Value};
 /// A context: a backup, and where it is served.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Context {
-    /// Its name.
+    /// The name of the context.
     pub name: String,
-    /// Where its API is.
+    /// The address of the served API.
     pub endpoint: Endpoint,
 }
 
@@ -89,7 +89,7 @@ impl KubeconfigFile {
         Ok(created)
     }
 
-    /// Where it is.
+    /// The path of the kubeconfig file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.0

@@ -41,16 +41,16 @@ pub struct Snap {
 /// A member, as the v2store has it (`membership.RaftAttributes`).
 #[derive(Debug, Clone, Copy)]
 pub struct StoreMember<'a> {
-    /// Its id.
+    /// The id of the member.
     pub id: Id,
     /// Where the others reach it.
     pub peer_urls: &'a [String],
-    /// Whether it does not vote.
+    /// Whether the member is a learner, which does not vote.
     pub is_learner: bool,
 }
 
 impl Snap {
-    /// Its file's name.
+    /// The name of the `.snap` file.
     #[must_use]
     pub fn file_name(&self) -> String {
         format!("{:016x}-{:016x}.snap", self.term, self.index)

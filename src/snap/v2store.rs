@@ -24,24 +24,24 @@ pub struct V2Store {
 /// A member (`membership.RaftAttributes` and `Attributes`).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct V2Member {
-    /// Its id.
+    /// The id of the member.
     pub id: Id,
-    /// Its name; empty until it has started.
+    /// The name of the member; empty until it has started.
     pub name: String,
-    /// Where the others reach it.
+    /// The URLs at which the other members reach it.
     pub peer_urls: Vec<String>,
-    /// Where clients reach it.
+    /// The URLs at which clients reach it.
     pub client_urls: Vec<String>,
-    /// Whether it does not vote.
+    /// Whether the member is a learner, which does not vote.
     pub is_learner: bool,
 }
 
 /// A key of the v2 API, or an empty folder of keys.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct V2Key {
-    /// With the store's own prefix: `/1/a`.
+    /// The path of the key, with the store's own prefix: `/1/a`.
     pub path: String,
-    /// Its value; `None` for a folder.
+    /// The value of the key; `None` for a folder.
     pub value: Option<String>,
 }
 

@@ -12,7 +12,7 @@ use super::{Locator, Options, Stat, datadir, is_data_dir, is_stdin, is_url, snif
 /// A file or data directory that may be a backup.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Candidate {
-    /// Its path.
+    /// The path of the file or directory.
     pub path: PathBuf,
     /// Whether the user named not this file but its folder.
     pub in_folder: bool,

@@ -47,9 +47,9 @@ pub trait Store: fmt::Debug + Send + Sync {
 
 /// An object that is being read.
 pub struct Object {
-    /// Its length in bytes.
+    /// The object's length in bytes.
     pub size: u64,
-    /// Its content.
+    /// The object's content.
     pub content: Box<dyn Read>,
 }
 

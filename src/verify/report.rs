@@ -97,7 +97,8 @@ pub struct Report {
     pub starts_on: Vec<(Minor, Startup)>,
     /// Why there is no verdict: `not a snapshot`, `not read`.
     pub unread: Option<&'static str>,
-    /// Whether it is the newest good one of its cluster, among those it was compared with ([`super::Together`]).
+    /// Whether the backup is the newest good one of its cluster, among those it was compared with
+    /// ([`super::Together`]).
     pub newest_good: bool,
     /// The members that it lists, those that were removed too.
     pub(super) listed: BTreeSet<Id>,

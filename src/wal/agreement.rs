@@ -27,14 +27,14 @@ pub enum Agreed {
 /// Entries that the same number of members hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Held {
-    /// The first of them.
+    /// The index of the first entry.
     pub first: u64,
-    /// The last of them.
+    /// The index of the last entry.
     pub last: u64,
     /// The number of voters that hold them.
     #[serde(rename = "heldBy")]
     pub by: usize,
-    /// Whether they were agreed on.
+    /// Whether the entries were agreed on.
     pub agreed: Agreed,
 }
 
@@ -47,7 +47,7 @@ pub struct Agreement {
     pub voters: usize,
     /// The number of them whose logs were compared.
     pub here: usize,
-    /// Its entries past its own commit, in order.
+    /// The entries of the log to keep that are past its own commit, in order.
     pub held: Vec<Held>,
     /// For each other log that holds entries that are not in it: its place, and the first of them.
     pub overruled: Vec<(usize, u64)>,

@@ -9,9 +9,9 @@ use crate::Finding;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Span {
-    /// The first index.
+    /// The index of the first entry.
     pub first: u64,
-    /// The last index.
+    /// The index of the last entry.
     pub last: u64,
     /// The term in the first log; `None` when that lacks them. Of what is the same in both, the last one's.
     pub a: Option<u64>,

@@ -35,7 +35,7 @@ impl ConfChangeKind {
 /// A change of the members (`raftpb.ConfChange`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConfChange<'a> {
-    /// What it does.
+    /// What is done to the member: it is added, removed, updated, or added as a learner.
     pub kind: ConfChangeKind,
     /// To whom.
     pub node_id: Id,
@@ -83,7 +83,7 @@ impl<'a> ConfChange<'a> {
 pub struct ConfChangeV2<'a> {
     /// How it is to be made (`ConfChangeTransition`): 0 for raft to choose.
     pub transition: u64,
-    /// What it does, to whom.
+    /// What is done to each member.
     pub changes: Vec<(ConfChangeKind, Id)>,
     /// The members as JSON, if at all.
     pub context: &'a [u8],

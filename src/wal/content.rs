@@ -49,7 +49,7 @@ pub struct Snapshot<'a> {
     pub conf_state: Option<&'a [u8]>,
     /// Which segment holds the record; [`super::Log::file`] names it.
     pub segment: usize,
-    /// Where its frame begins in that file.
+    /// Offset of the record's frame in that file, in bytes.
     pub offset: u64,
 }
 

@@ -26,7 +26,7 @@ impl<'a> Log<'a> {
         self.metadata
     }
 
-    /// The last hard state.
+    /// The last hard state in the log.
     #[must_use]
     pub fn hard_state(&self) -> Option<HardState> {
         self.hard_state
@@ -38,7 +38,7 @@ impl<'a> Log<'a> {
         &self.snapshots
     }
 
-    /// Those that count for etcd: it knows them to be committed (`ValidSnapshotEntries`).
+    /// The snapshots that count for etcd: it knows them to be committed (`ValidSnapshotEntries`).
     pub fn valid_snapshots(&self) -> impl DoubleEndedIterator<Item = &Snapshot<'a>> {
         self.snapshots.iter().filter(|snapshot| snapshot.index <= self.commit())
     }

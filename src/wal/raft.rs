@@ -113,17 +113,17 @@ pub enum EntryKind {
 /// One entry of raft's log (`raftpb.Entry`), borrowed from the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry<'a> {
-    /// Its place in raft's log, from 1.
+    /// The entry's index in raft's log, from 1.
     pub index: u64,
     /// The leader's term that it was proposed in.
     pub term: u64,
-    /// What its data are.
+    /// What the data of the entry are.
     pub kind: EntryKind,
     /// What is to be done.
     pub data: &'a [u8],
     /// Which segment holds it; [`super::Log::file`] names it.
     pub segment: usize,
-    /// Where its frame begins in that file.
+    /// Offset of the entry's frame in that file, in bytes.
     pub offset: u64,
 }
 

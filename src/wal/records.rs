@@ -12,9 +12,9 @@ use crate::{Code, Finding, Findings, bytes::window, error::Severity, source::Seg
 pub struct Record<'a> {
     /// Which of the segments it is in.
     pub segment: usize,
-    /// Where its frame begins in that file.
+    /// Offset of the record's frame in that file, in bytes.
     pub offset: u64,
-    /// What it holds.
+    /// The type of the record.
     pub kind: RecordKind,
     /// The running checksum after it.
     pub crc: u32,
@@ -27,7 +27,7 @@ pub struct Record<'a> {
 /// Where the log ends: the place at which another record would go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tail {
-    /// The last segment.
+    /// The number of the last segment.
     pub segment: usize,
     /// The end of its last record, in bytes.
     pub offset: u64,
@@ -94,8 +94,8 @@ impl<'s, 'a> Records<'s, 'a> {
         }
     }
 
-    /// Its position; after the last record, the end of the log. A torn log ends at the torn place, and what follows
-    /// is cut off.
+    /// The position of the reader; after the last record, the end of the log. A torn log ends at the torn place, and
+    /// what follows is cut off.
     #[must_use]
     pub fn tail(&self) -> Tail {
         self.torn.unwrap_or(Tail { segment: self.current, offset: self.at as u64, crc: self.crc })

@@ -8,9 +8,9 @@ use crate::{
 /// One file of the log.
 #[derive(Debug, Clone, Copy)]
 pub struct Segment<'a> {
-    /// Its name, with or without folders before it.
+    /// The file's name, with or without folders before it.
     pub name: &'a str,
-    /// Its bytes, with the zeros at the end or without.
+    /// The file's bytes, with the zeros at the end or without.
     pub bytes: &'a [u8],
 }
 

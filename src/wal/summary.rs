@@ -13,12 +13,12 @@ use crate::{document::Id, source::RaftFiles};
 pub struct Summary<'f> {
     /// The log as the user named it.
     pub path: &'f str,
-    /// Its segments, by name.
+    /// The segments of the log, by name.
     pub segments: Vec<SegmentFile<'f>>,
     /// Whose log it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Metadata>,
-    /// The last hard state.
+    /// The last hard state in the log.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hard_state: Option<HardState>,
     /// The entries that raft has.
@@ -33,7 +33,7 @@ pub struct Summary<'f> {
     pub conf_state_index: Option<u64>,
     /// The ids that vote at the commit, if the log has them.
     pub voters: Option<BTreeSet<Id>>,
-    /// The same ids as hex.
+    /// The ids in `voters`, as hex.
     pub voters_hex: Option<Vec<Id>>,
 }
 
@@ -42,7 +42,7 @@ pub struct Summary<'f> {
 pub struct SegmentFile<'f> {
     /// The file.
     pub file: &'f str,
-    /// Its length, in bytes.
+    /// The segment's length in bytes.
     pub size: u64,
 }
 

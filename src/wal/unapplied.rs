@@ -5,11 +5,11 @@ use super::{log::Log, raft::Entry};
 /// The entries that the db does not hold yet, by what becomes of them.
 #[derive(Debug, Clone, Copy)]
 pub struct Pending<'l, 'a> {
-    /// Those that etcd applies after a start.
+    /// The entries that etcd applies when it starts.
     pub sure: &'l [Entry<'a>],
-    /// Those after them.
+    /// The entries after those. The other members decide whether they are applied.
     pub unsure: &'l [Entry<'a>],
-    /// How many nothing leads to.
+    /// Number of entries that nothing leads to: entries before them are missing.
     pub lost: usize,
 }
 
@@ -28,11 +28,11 @@ impl Pending<'_, '_> {
 /// The entries that the db does not hold yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Unapplied {
-    /// Those that etcd applies after a start: they count.
+    /// Number of entries that etcd applies when it starts.
     pub applied_at_start: u64,
-    /// Those after them. The other members decide; a client may have got the answer that they are written.
+    /// Number of entries after those. The other members decide; a client may have got the answer that they are written.
     pub past_commit: u64,
-    /// Those that nothing leads to: entries before them are missing.
+    /// Number of entries that nothing leads to: entries before them are missing.
     pub after_gap: u64,
 }
 

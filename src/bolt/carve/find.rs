@@ -18,11 +18,11 @@ const MOST: usize = 1 << 16;
 /// The pages that show where page 0 of a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Votes {
-    /// How many they are.
+    /// Number of the pages.
     pub pages: u64,
-    /// The lowest number of them.
+    /// The lowest page number.
     pub first: u64,
-    /// The highest.
+    /// The highest page number.
     pub last: u64,
 }
 

@@ -14,9 +14,9 @@ use crate::bolt::{
 /// A part of a tree, which holds all keys that are `low` or greater and less than `high`; `None` is no bound.
 #[derive(Debug, Clone, Copy)]
 pub struct Part<'s, 'a> {
-    /// The first key.
+    /// The lower bound: the part has no smaller key.
     pub low: Option<&'a [u8]>,
-    /// The first key after it.
+    /// The upper bound: the first key after the part.
     pub high: Option<&'a [u8]>,
     /// The leaf with its items; `None` for a hole.
     pub leaf: Option<(Page<'a>, &'s [Item<'a>])>,

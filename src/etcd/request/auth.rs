@@ -99,7 +99,7 @@ pub enum AuthOp<'a> {
     RoleRevokePermission {
         /// Name of the role.
         role: &'a [u8],
-        /// The first key.
+        /// The first key of the range.
         key: &'a [u8],
         /// The first key after the range; empty for the one key, a zero byte for no end.
         range_end: &'a [u8],

@@ -13,7 +13,7 @@ const MAX_DEPTH: u32 = 100;
 /// `etcdserverpb.RangeRequest`: which keys are read. How the answer is sorted and limited does not matter for the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RangeRead<'a> {
-    /// The first key.
+    /// The first key of the range.
     pub key: &'a [u8],
     /// The end, as [`Range::new`] takes it.
     pub range_end: &'a [u8],
@@ -41,7 +41,7 @@ pub struct Put<'a> {
 /// `etcdserverpb.DeleteRangeRequest`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct DeleteRange<'a> {
-    /// The first key.
+    /// The first key of the range.
     pub key: &'a [u8],
     /// The end, as [`Range::new`] takes it.
     pub range_end: &'a [u8],
@@ -78,7 +78,7 @@ pub struct Compare<'a> {
     pub result: CompareResult,
     /// The attribute of the key that is compared, and the given value.
     pub target: CompareTarget<'a>,
-    /// The first key.
+    /// The first key of the range.
     pub key: &'a [u8],
     /// The end, as [`Range::new`] takes it: the condition has to hold for all keys.
     pub range_end: &'a [u8],

@@ -52,7 +52,7 @@ pub struct Permission {
     /// The kind of access.
     #[serde(rename = "permType")]
     pub kind: PermissionKind,
-    /// The first key.
+    /// The first key of the range.
     #[serde(serialize_with = "base64")]
     pub key: Vec<u8>,
     /// The end, as [`Range::new`] takes it.

@@ -8,7 +8,7 @@ use crate::{document::Id, snap::V2Member};
 /// A member as Go writes `etcdserverpb.Member`: empty fields are left out.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct ListedMember<'m> {
-    /// Its id.
+    /// The id of the member.
     #[serde(rename = "ID", serialize_with = "Id::number")]
     pub id: Id,
     /// The name; empty until the member has started.

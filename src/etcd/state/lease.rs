@@ -10,7 +10,7 @@ use crate::{
 /// A lease. The time of its expiry is not stored: etcd grants it again when it starts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Lease {
-    /// Its id.
+    /// The id of the lease.
     pub id: i64,
     /// The time to live that was granted, in seconds.
     pub ttl: i64,

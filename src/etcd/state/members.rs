@@ -14,7 +14,7 @@ use crate::{
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct Member {
-    /// Its id.
+    /// The id of the member.
     #[serde(serialize_with = "Id::number")]
     pub id: Id,
     /// The peer URLs.

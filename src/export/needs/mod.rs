@@ -39,7 +39,7 @@ struct Naming<'a> {
 /// An object that exported objects need and that is not exported.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Need {
-    /// Its key of etcd.
+    /// The key in etcd of the object that is needed.
     pub key: Vec<u8>,
     /// The key of the first object that needs it.
     pub by: Vec<u8>,

@@ -11,7 +11,7 @@ use crate::{
 /// A reference to another object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reference {
-    /// Its key of etcd.
+    /// The key in etcd of the other object.
     pub key: Vec<u8>,
     /// Whether the object requires it. An optional one counts only where the backup holds it.
     pub must: bool,

@@ -2,7 +2,7 @@
 
 use super::super::inventory::{Id, Inventory, Known};
 
-/// Both sides.
+/// The backup and the cluster now, which the rules compare.
 #[derive(Clone, Copy)]
 pub(super) struct Sides<'i> {
     pub(super) backup: &'i Inventory<'i>,

@@ -31,9 +31,9 @@ use crate::{
 pub struct Description<'a> {
     /// The segment that it is in.
     pub file: &'a str,
-    /// Byte offset of its frame in that file.
+    /// Byte offset of the record's frame in that file.
     pub offset: u64,
-    /// Its type ([`LogRecord::type_name`]).
+    /// The record's type ([`LogRecord::type_name`]).
     #[serde(rename = "type")]
     pub type_name: &'static str,
     /// The running checksum after it, 8 hex digits.
@@ -80,7 +80,7 @@ pub struct Description<'a> {
     /// The other content of the record.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content: Option<Map<String, Value>>,
-    /// Its bytes in base64, if they are wanted; nothing in them is masked.
+    /// The record's bytes in base64, if they are wanted; nothing in them is masked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<String>,
 }

@@ -15,7 +15,7 @@ use crate::{
 /// One member in the staging.
 #[derive(Debug)]
 pub struct MemberDir<'a> {
-    /// Where it goes.
+    /// The destination of the member.
     pub place: &'a Place,
     /// The folder of its db and `.snap` files.
     pub snap: PathBuf,
@@ -41,7 +41,7 @@ impl<'a> MemberDir<'a> {
         Ok(Self { place, data, snap, wal, wal_staging })
     }
 
-    /// Its db.
+    /// The path of the member's db in the staging folder.
     #[must_use]
     pub(crate) fn db(&self) -> PathBuf {
         self.snap.join("db")

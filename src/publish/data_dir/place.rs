@@ -19,9 +19,9 @@ use crate::{
 pub struct Place {
     /// The member's name.
     pub member: String,
-    /// Its data directory.
+    /// The member's data directory.
     pub data_dir: PathBuf,
-    /// Where its log goes instead of `member/wal`.
+    /// The folder of the member's log, where that is not `member/wal`.
     pub wal_dir: Option<PathBuf>,
 }
 

@@ -64,7 +64,7 @@ impl Format {
         }
     }
 
-    /// Whether it is text, which a terminal can show.
+    /// Whether the format is text, which a terminal can show.
     #[must_use]
     pub fn is_text(self) -> bool {
         matches!(self, Self::Ndjson | Self::Csv)

@@ -34,9 +34,9 @@ pub(super) struct Watcher {
     no_delete: bool,
     prev_kv: bool,
     pub(super) fragment: bool,
-    /// Whether it wants to be told of progress.
+    /// Whether the client wants reports of progress.
     pub(super) progress: bool,
-    /// Whether it has sent nothing since it was last asked about progress.
+    /// Whether the watcher has sent nothing since it was last asked about progress.
     pub(super) quiet: bool,
     /// Whether the whole history from the start on is needed.
     fresh: bool,
@@ -46,9 +46,9 @@ pub(super) struct Watcher {
 pub(super) enum Next {
     /// The events, and the revision of the header.
     Events(Vec<Event>, i64),
-    /// It cannot continue: what it needs was compacted at this revision.
+    /// The watcher cannot continue: what it needs was compacted at this revision.
     Compacted(i64),
-    /// It has sent everything up to the revision that was asked for.
+    /// The watcher has sent everything up to the revision that was asked for.
     Done,
 }
 

@@ -42,7 +42,7 @@ pub struct OtherRecord {
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Held {
-    /// Whether it deletes the key.
+    /// Whether the record deletes its key.
     pub deleted: bool,
     /// The number of times that the key was written since it was created.
     pub version: i64,

@@ -51,11 +51,11 @@ pub struct HashKvs {
 pub struct OfFile {
     /// The backup, as it was named.
     pub file: String,
-    /// The CRC-32C.
+    /// The CRC-32C that `hashkv` prints for the backup.
     pub hash: u32,
-    /// Its last revision.
+    /// The last revision in the backup.
     pub last_revision: i64,
-    /// Its own compacted revision, or -1.
+    /// The revision that the backup itself was compacted at, or -1.
     pub own_compact_revision: i64,
     /// Findings about it.
     #[serde(skip)]
