@@ -189,7 +189,7 @@ impl Part {
         end_of_image(self.stamp.size) != self.stamp.size
     }
 
-    /// Reads the whole file once for its SHA-256, unless [`Part::is_summed`], and reports the hashed bytes to
+    /// Reads the whole file once for its SHA-256, unless `Part::is_summed`, and reports the hashed bytes to
     /// `progress`. One thread reads ahead while this one hashes.
     ///
     /// # Errors
