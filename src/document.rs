@@ -2,6 +2,9 @@
 //!
 //! A value defines beside its own type how it is written (`impl Serialize`); nothing else decides names or order of
 //! fields.
+//!
+//! Also here, because every room needs them: [`Id`], an id as etcd prints it, and the parser of YAML and JSON that
+//! people write, with its limits.
 
 use std::fmt;
 
@@ -11,7 +14,7 @@ use serde_json::Value;
 /// The version of the documents' shape. It only ever grows: fields are added, none is renamed or removed.
 pub const SCHEMA_VERSION: u32 = 1;
 
-/// What writes them: name and version.
+/// Name and version of the program that writes the documents.
 pub const TOOL: &str = concat!("etcdsnap ", env!("CARGO_PKG_VERSION"));
 
 /// A value with the stamp of a document at its end.
@@ -84,7 +87,7 @@ pub(crate) fn parse(text: &[u8]) -> Result<Vec<Value>, serde_saphyr::Error> {
 pub struct Id(pub u64);
 
 impl Id {
-    /// No member: whom one voted for that voted for nobody.
+    /// The id 0: no member, or no vote.
     pub const NONE: Self = Self(0);
 
     /// Reads lowercase hex without padding, as Go's `%x` writes it.

@@ -1,4 +1,10 @@
-//! Reading input without ever indexing it: every access names an offset and a length, and returns `None` outside.
+//! Bytes: reading input, and showing text from it.
+//!
+//! Input is read without ever indexing it: every access names an offset, or an offset and a length, and returns `None`
+//! outside ([`window`], [`u64_le`]).
+//!
+//! `quote` Go's and the shell's quoting · `size` numbers of bytes for people · `text` text from the input that a
+//! terminal can show ([`printable`]), shortened text, counted nouns.
 
 mod quote;
 mod size;

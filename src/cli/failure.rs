@@ -29,7 +29,8 @@ use crate::{other_flags, other_words, render::printable};
 pub(crate) enum Exit {
     /// Success.
     Good = 0,
-    /// The content is damaged, differs, or was not found.
+    /// What the input holds is the reason: it is damaged, two sides differ, what was asked for is not in it, or it does
+    /// not allow what was asked for.
     Content = 1,
     /// Wrong usage.
     Caller = 2,

@@ -48,7 +48,7 @@ pub struct Report {
     pub minutes: Vec<(String, u64, u64, u64)>,
     /// The last changes, the newest first.
     pub changes: Vec<Listed>,
-    /// What is to be said besides.
+    /// Notes to the reader, such as how many changes are not listed; each is a sentence.
     pub notes: Vec<String>,
 }
 

@@ -300,7 +300,7 @@ fn tops(
     Ok(columns.finish(&mut session.out)?)
 }
 
-/// What is known besides.
+/// Lines after the tables: what maintenance gives back, keys with a lease, encryption.
 fn facts(of: &Analysis) -> Columns {
     let mut columns = Columns::bare();
     let mut add = |name: &str, text: String| columns.add([name.to_owned(), text]);
