@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Serialize, Serializer, ser::SerializeStruct as _};
 
 use super::{entry::Entry, facts::uid_text, version::Version};
+use crate::verify::Verdict;
 
 /// A backup and the files that it is in.
 #[derive(Debug, Clone)]
@@ -22,6 +23,24 @@ impl Holder {
     #[must_use]
     pub fn file(&self) -> String {
         self.files.first().map_or_else(|| "(no file)".to_owned(), |file| file.display().to_string())
+    }
+
+    /// Whether it may be restored from without doubt.
+    #[must_use]
+    pub fn is_good(&self) -> bool {
+        self.entry.verdict == Verdict::Good
+    }
+
+    /// Whether it is in several branches of a cluster, and later than the point where they part; `all` are the backups
+    /// in the catalog. It is of one of them, and nothing that it holds shows of which.
+    #[must_use]
+    pub fn is_undecided(&self, all: &[Self]) -> bool {
+        let rows = &self.entry.lineages;
+        rows.len() > 1
+            && all.iter().filter(|of| of.entry.revision < self.entry.revision).any(|earlier| {
+                let is_in = |row: &u32| earlier.entry.lineages.contains(row);
+                rows.iter().any(is_in) && !rows.iter().all(is_in)
+            })
     }
 }
 

@@ -16,6 +16,7 @@
 
 #![deny(clippy::arithmetic_side_effects)]
 
+mod branch;
 mod chain;
 mod entry;
 mod facts;
@@ -31,6 +32,7 @@ mod table;
 mod version;
 mod writer;
 
+pub use branch::{Branch, Labels};
 pub use entry::{Entry, FileRow, Lineage, Stamp};
 pub use facts::Facts;
 pub use file::SCHEMA;

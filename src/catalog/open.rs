@@ -164,16 +164,10 @@ impl Catalog {
         heads.iter().filter_map(|head| self.holder(lineage, *head)).collect()
     }
 
-    /// Whether a backup is in several branches of a cluster, and later than the point where they part. The backup is of
-    /// one of them, and nothing that it holds shows of which.
+    /// As [`Holder::is_undecided`].
     #[must_use]
     pub fn is_undecided(&self, holder: &Holder) -> bool {
-        let rows = &holder.entry.lineages;
-        rows.len() > 1
-            && self.holders.iter().filter(|of| of.entry.revision < holder.entry.revision).any(|earlier| {
-                let is_in = |row: &u32| earlier.entry.lineages.contains(row);
-                rows.iter().any(is_in) && !rows.iter().all(is_in)
-            })
+        holder.is_undecided(&self.holders)
     }
 
     /// The resources of a lineage: those of Kubernetes, and those that its backups define.

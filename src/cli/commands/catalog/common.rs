@@ -1,7 +1,7 @@
 //! What the commands about a catalog share.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     path::{Path, PathBuf},
 };
 
@@ -9,7 +9,7 @@ use clap::Args;
 use etcdsnap::{
     Error, Result,
     bytes::{counted, file_name},
-    catalog::{Catalog, Holder, Stamp, Wanted},
+    catalog::{Branch, Catalog, Holder, Stamp, Wanted},
     etcd::Range,
     k8s::Moment,
     objects::Time,
@@ -60,39 +60,6 @@ pub(super) struct Of {
     cluster: Option<String>,
 }
 
-/// A lineage with the name that it is printed by.
-#[derive(Debug, Clone)]
-pub(super) struct Row {
-    pub(super) number: u32,
-    pub(super) identity: Option<String>,
-    /// The start of the identity; of several lineages of one cluster with `/1`, `/2`, in the order of their revisions.
-    pub(super) label: String,
-}
-
-/// The lineages of a catalog, in the order of their labels.
-pub(super) fn rows(catalog: &Catalog) -> Vec<Row> {
-    let mut clusters: BTreeMap<Option<&str>, Vec<(&[i64], u32)>> = BTreeMap::new();
-    for (number, lineage) in catalog.lineages() {
-        clusters.entry(lineage.identity.as_deref()).or_default().push((&lineage.heads, *number));
-    }
-    let mut rows = Vec::new();
-    for (identity, mut lineages) in clusters {
-        lineages.sort_unstable();
-        let several = lineages.len() > 1;
-        for (at, (_, number)) in lineages.into_iter().enumerate() {
-            let branch = if several { format!("/{}", at.saturating_add(1)) } else { String::new() };
-            let label = format!("{}{branch}", short(identity));
-            rows.push(Row { number, identity: identity.map(str::to_owned), label });
-        }
-    }
-    rows
-}
-
-/// The start of an identity.
-pub(super) fn short(identity: Option<&str>) -> String {
-    identity.map_or_else(|| "-".to_owned(), |identity| printable(identity.chars().take(8).collect()))
-}
-
 impl Of {
     /// Whether an identity is asked for.
     pub(super) fn has(&self, identity: Option<&str>) -> bool {
@@ -101,11 +68,11 @@ impl Of {
     }
 
     /// The lineages that are asked for.
-    pub(super) fn rows(&self, catalog: &Catalog) -> Result<Vec<Row>> {
-        let rows = rows(catalog);
+    pub(super) fn rows(&self, catalog: &Catalog) -> Result<Vec<Branch>> {
+        let rows = Branch::all(catalog);
         let branch = self.cluster.as_deref().filter(|id| id.contains('/'));
         let wanted =
-            |row: &Row| self.has(row.identity.as_deref()) && branch.is_none_or(|id| row.label.ends_with(tail(id)));
+            |row: &Branch| self.has(row.identity.as_deref()) && branch.is_none_or(|id| row.label.ends_with(tail(id)));
         let found: Vec<_> = rows.iter().filter(|row| wanted(row)).cloned().collect();
         if found.is_empty() {
             return Err(self
@@ -127,7 +94,7 @@ impl Of {
         let rows = self.rows(catalog).unwrap_or_default();
         let is_branch = self.cluster.as_ref().is_some_and(|id| id.contains('/'));
         let wanted = |of: &&Holder| {
-            rows.iter().any(|row| of.entry.lineages.contains(&row.number))
+            rows.iter().any(|row| row.has(of))
                 || (self.has(of.entry.identity.as_deref()) && (of.entry.lineages.is_empty() || !is_branch))
         };
         let found: Vec<_> = catalog.holders().iter().filter(wanted).collect();
@@ -138,7 +105,7 @@ impl Of {
     }
 
     /// The one lineage that is asked for.
-    pub(super) fn row(&self, catalog: &Catalog) -> Result<Row> {
+    pub(super) fn row(&self, catalog: &Catalog) -> Result<Branch> {
         let rows = self.rows(catalog)?;
         match &rows[..] {
             [row] => Ok(row.clone()),
@@ -153,7 +120,7 @@ impl Of {
 
 /// Calls `search` with each of the lineages. A kind that is unknown is an error only if no lineage knows it: another
 /// cluster may define it.
-pub(super) fn each(rows: Vec<Row>, mut search: impl FnMut(Row) -> Result<(), Failure>) -> Result<(), Failure> {
+pub(super) fn each(rows: Vec<Branch>, mut search: impl FnMut(Branch) -> Result<(), Failure>) -> Result<(), Failure> {
     let (mut searched, mut unknown) = (false, None);
     for row in rows {
         match search(row) {
@@ -343,7 +310,7 @@ fn unread(catalog: &Catalog) -> usize {
 /// What is not known of the clusters that are asked for; of what is not searched, also what is of no known one.
 pub(super) fn doubts(catalog: &Catalog, of: &Of) -> Result<Doubts> {
     let rows = of.rows(catalog)?;
-    let is_in = |holder: &&Holder| rows.iter().any(|row| holder.entry.lineages.contains(&row.number));
+    let is_in = |holder: &&Holder| rows.iter().any(|row| row.has(holder));
     let undecided = Undecided::of(catalog, catalog.holders().iter().filter(is_in));
     let damaged = catalog.holders().iter().filter(|holder| holder.there && holder.entry.verdict == Verdict::Damaged);
     let may_be = |identity: Option<&str>| identity.is_none() || of.has(identity);

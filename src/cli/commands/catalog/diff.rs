@@ -4,13 +4,13 @@ use clap::Args;
 use etcdsnap::{
     Error,
     bytes::shell,
-    catalog::{Catalog, Change, Life, Wanted, words},
+    catalog::{Branch, Catalog, Change, Life, Wanted, words},
     k8s::Key,
     select::Selection,
 };
 use serde::Serialize;
 
-use super::common::{ByName, Db, Of, Row, What, file, minute, named, rows};
+use super::common::{ByName, Db, Of, What, file, minute, named};
 use crate::{
     args::{Cli, ReportFormat},
     failure::{Exit, Failure},
@@ -85,9 +85,9 @@ impl Diff {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
         let catalog = self.db.open()?;
         let (from, to) = (named(&catalog, &self.of, &self.a)?, named(&catalog, &self.of, &self.b)?);
-        let common = |row: &Row| [from, to].iter().all(|of| of.entry.lineages.contains(&row.number));
+        let common = |row: &Branch| [from, to].iter().all(|of| row.has(of));
         let Some(row) = self.of.rows(&catalog)?.into_iter().find(common) else {
-            let why = match rows(&catalog).iter().any(common) {
+            let why = match Branch::all(&catalog).iter().any(common) {
                 true => "they are not of the cluster or branch that --cluster names",
                 false => "they are of two clusters or two branches, or one is damaged",
             };
@@ -169,7 +169,7 @@ impl Diff {
 
 impl Diff {
     /// Reports what is asked for and neither of the two backups holds.
-    fn absent(&self, catalog: &Catalog, row: &Row, revisions: [i64; 2]) -> Result<Exit, Failure> {
+    fn absent(&self, catalog: &Catalog, row: &Branch, revisions: [i64; 2]) -> Result<Exit, Failure> {
         if !self.what.selects() {
             return Ok(Exit::Good);
         }

@@ -3,14 +3,14 @@ use std::{ffi::OsStr, io::Write as _, os::unix::ffi::OsStrExt as _, path::Path};
 use clap::Args;
 use etcdsnap::{
     Error,
-    catalog::{Catalog, Object, Version, Wanted, kind_of, words},
+    catalog::{Branch, Catalog, Object, Version, Wanted, kind_of, words},
     error::Call,
     k8s::{Key, Resources},
     select::Selection,
 };
 use serde::Serialize;
 
-use super::common::{ByName, Db, Had, Of, Row, What, below, display, doubts, each, minute, note_sealed, one_file};
+use super::common::{ByName, Db, Had, Of, What, below, display, doubts, each, minute, note_sealed, one_file};
 use crate::{
     args::ReportFormat,
     failure::{Exit, Failure},
@@ -161,7 +161,7 @@ enum End {
 
 impl End {
     /// The file that is named, of those at `head`, and the others; a file that is there, if any is.
-    fn of<'c>(self, catalog: &'c Catalog, row: &Row, head: i64) -> Option<(Named<'c>, Vec<Named<'c>>)> {
+    fn of<'c>(self, catalog: &'c Catalog, row: &Branch, head: i64) -> Option<(Named<'c>, Vec<Named<'c>>)> {
         let mut files = catalog.files_at(row.number, head);
         let is_there = files.first()?.1;
         let at = match self {
@@ -181,7 +181,7 @@ fn shown((path, there): Named<'_>) -> String {
     if there { display(path) } else { format!("{} (missing)", display(path)) }
 }
 
-fn seen(catalog: &Catalog, row: &Row, head: i64, end: End) -> Seen {
+fn seen(catalog: &Catalog, row: &Branch, head: i64, end: End) -> Seen {
     let holder = catalog.holder(row.number, head);
     let files = catalog.files_at(row.number, head);
     Seen {
@@ -192,7 +192,7 @@ fn seen(catalog: &Catalog, row: &Row, head: i64, end: End) -> Seen {
     }
 }
 
-fn one(catalog: &Catalog, row: &Row, resources: &Resources, object: &Object) -> One {
+fn one(catalog: &Catalog, row: &Branch, resources: &Resources, object: &Object) -> One {
     let held = |(at, life): (usize, &etcdsnap::catalog::Life)| Held {
         version: life.version.clone(),
         unseen: object.unseen(at),
@@ -230,7 +230,7 @@ fn one(catalog: &Catalog, row: &Row, resources: &Resources, object: &Object) -> 
     }
 }
 
-fn text(session: &mut Session, catalog: &Catalog, row: &Row, one: &One, object: &Object) -> Result<(), Failure> {
+fn text(session: &mut Session, catalog: &Catalog, row: &Branch, one: &One, object: &Object) -> Result<(), Failure> {
     let name = |head: i64, end: End| match end.of(catalog, row, head) {
         Some((file, _)) => shown(file),
         None => catalog.holder(row.number, head).map_or_else(|| format!("revision {head}"), one_file),

@@ -1,14 +1,14 @@
-use std::{collections::HashMap, io::Write as _};
+use std::io::Write as _;
 
 use clap::Args;
 use etcdsnap::{
     Error,
-    catalog::{Catalog, Holder},
+    catalog::{Branch, Catalog, Holder, Labels},
 };
 
 use super::{
-    common::{Db, Of, Undecided, file, minute, rows, since},
-    ls::{One, is_good},
+    common::{Db, Of, Undecided, file, minute, since},
+    ls::One,
 };
 use crate::{
     args::Format,
@@ -73,11 +73,11 @@ impl Which {
     ) -> Result<Exit, Failure> {
         let catalog = self.db.open()?;
         let wanted = self.of.rows(&catalog)?;
-        let labels: HashMap<u32, String> = rows(&catalog).into_iter().map(|row| (row.number, row.label)).collect();
+        let labels = Labels::of(&Branch::all(&catalog));
         let (mut exit, mut items) = (Exit::Good, Vec::new());
         for row in &wanted {
             let mut holders = of_row(&catalog, row.number);
-            holders.retain(|holder| holder.there && (!self.good || is_good(holder)));
+            holders.retain(|holder| holder.there && (!self.good || holder.is_good()));
             match pick(&holders) {
                 Some(holder) => items.push((row, holder)),
                 None => {

@@ -1,13 +1,10 @@
 use std::{collections::HashMap, io::Write as _};
 
 use clap::Args;
-use etcdsnap::{
-    catalog::{Entry, Gap, Holder, gaps},
-    verify::Verdict,
-};
+use etcdsnap::catalog::{Branch, Entry, Gap, Holder, Labels, gaps};
 use serde::Serialize;
 
-use super::common::{Db, Of, Undecided, age, file, minute, rows, short, since};
+use super::common::{Db, Of, Undecided, age, file, minute, since};
 use crate::{
     args::Format,
     failure::{Exit, Failure},
@@ -65,18 +62,17 @@ struct Unread {
 }
 
 impl<'c> One<'c> {
-    pub(super) fn new(holder: &'c Holder, labels: &HashMap<u32, String>, gap: Option<&'c Gap>) -> Self {
-        let rows = holder.entry.lineages.iter().filter_map(|of| labels.get(of).cloned()).collect();
+    pub(super) fn new(holder: &'c Holder, labels: &Labels, gap: Option<&'c Gap>) -> Self {
         let files = holder.files.iter().map(|file| file.display().to_string()).collect();
-        Self { files, missing: !holder.there, rows, gap, entry: &holder.entry }
+        Self { files, missing: !holder.there, rows: labels.all(holder), gap, entry: &holder.entry }
     }
 }
 
 impl Ls {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
         let catalog = self.db.open()?;
-        let rows = rows(&catalog);
-        let labels: HashMap<u32, String> = rows.iter().map(|row| (row.number, row.label.clone())).collect();
+        let rows = Branch::all(&catalog);
+        let labels = Labels::of(&rows);
         let mut holes: HashMap<&str, Gap> = HashMap::new();
         for row in &rows {
             let holders: Vec<_> =
@@ -100,7 +96,7 @@ impl Ls {
                     columns.add([
                         minute(entry.time()),
                         since(entry.time()),
-                        cluster(holder, &labels),
+                        labels.one(holder),
                         entry.revision.map_or_else(dash, |of| of.to_string()),
                         entry.keys.map_or_else(dash, |of| of.to_string()),
                         bytes(entry.size),
@@ -142,17 +138,4 @@ impl Ls {
 
 fn holder_id(holder: &Holder) -> &str {
     &holder.entry.id
-}
-
-/// The lineage that a backup is in; its identity alone where it is in none or in all branches.
-pub(super) fn cluster(holder: &Holder, labels: &HashMap<u32, String>) -> String {
-    match &holder.entry.lineages[..] {
-        [one] => labels.get(one).cloned().unwrap_or_default(),
-        _ => short(holder.entry.identity.as_deref()),
-    }
-}
-
-/// Whether a backup may be restored from without doubt.
-pub(super) fn is_good(holder: &Holder) -> bool {
-    holder.entry.verdict == Verdict::Good
 }

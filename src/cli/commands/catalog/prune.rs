@@ -9,17 +9,14 @@ use clap::Args;
 use etcdsnap::{
     Error,
     bytes::one_line,
-    catalog::{Catalog, Fate, Holder, Keep, Stamp, Writer},
+    catalog::{Branch, Catalog, Fate, Holder, Keep, Labels, Stamp, Writer},
     hash::hex,
     k8s::Moment,
     source::{Options, Source, is_url},
 };
 use serde::Serialize;
 
-use super::{
-    common::{Db, Of, Row, Undecided, display, minute, rows},
-    ls::{cluster, is_good},
-};
+use super::common::{Db, Of, Undecided, display, minute};
 use crate::{
     args::ReportFormat,
     failure::{Exit, Failure},
@@ -91,18 +88,18 @@ struct One {
 }
 
 /// A branch of the history of a cluster, or the whole of it, and what is kept of its good backups.
-struct Branch<'c> {
-    row: Row,
+struct Counted<'c> {
+    row: Branch,
     /// Why, by the ids of the backups.
     kept: HashMap<&'c str, Vec<&'static str>>,
     /// The newest of all, and the newest that is certainly of this branch.
     newest: Vec<&'c Holder>,
 }
 
-impl<'c> Branch<'c> {
-    fn of(catalog: &'c Catalog, row: Row, keep: Keep) -> Self {
+impl<'c> Counted<'c> {
+    fn of(catalog: &'c Catalog, row: Branch, keep: Keep) -> Self {
         let mut branch = Self { row, kept: HashMap::new(), newest: Vec::new() };
-        let all: Vec<&Holder> = catalog.holders().iter().filter(|of| is_counted(of) && branch.has(of)).collect();
+        let all: Vec<&Holder> = catalog.holders().iter().filter(|of| is_counted(of) && branch.row.has(of)).collect();
         let certain: Vec<&Holder> = all.iter().copied().filter(|of| !catalog.is_undecided(of)).collect();
         // One that may be of another branch must not take the place of one that is certainly of this branch.
         for holders in [all, certain] {
@@ -116,10 +113,6 @@ impl<'c> Branch<'c> {
         }
         branch
     }
-
-    fn has(&self, holder: &Holder) -> bool {
-        holder.entry.lineages.contains(&self.row.number)
-    }
 }
 
 /// Adds reasons, each once.
@@ -132,7 +125,7 @@ fn add(reasons: &mut Vec<&'static str>, more: &[&'static str]) {
 }
 
 /// Why a backup is kept, in any of the branches that it is in; nothing where it may be removed.
-fn reasons(branches: &[Branch<'_>], holder: &Holder) -> Vec<&'static str> {
+fn reasons(branches: &[Counted<'_>], holder: &Holder) -> Vec<&'static str> {
     let mut all = Vec::new();
     for why in branches.iter().filter_map(|branch| branch.kept.get(holder.entry.id.as_str())) {
         add(&mut all, why);
@@ -142,7 +135,7 @@ fn reasons(branches: &[Branch<'_>], holder: &Holder) -> Vec<&'static str> {
 
 /// Whether a backup is counted, and may be removed.
 fn is_counted(holder: &Holder) -> bool {
-    holder.there && is_good(holder) && holder.entry.identity.is_some() && !holder.entry.lineages.is_empty()
+    holder.there && holder.is_good() && holder.entry.identity.is_some() && !holder.entry.lineages.is_empty()
 }
 
 impl Prune {
@@ -160,20 +153,20 @@ impl Prune {
         }
         let catalog = self.db.open()?;
         let wanted: HashSet<u32> = self.of.rows(&catalog)?.into_iter().map(|row| row.number).collect();
-        let rows = rows(&catalog);
-        let labels: HashMap<u32, String> = rows.iter().map(|row| (row.number, row.label.clone())).collect();
+        let rows = Branch::all(&catalog);
+        let labels = Labels::of(&rows);
         // A backup from before a fork is kept for a branch that --cluster does not name, too.
-        let branches: Vec<_> = rows.into_iter().map(|row| Branch::of(&catalog, row, keep)).collect();
+        let branches: Vec<_> = rows.into_iter().map(|row| Counted::of(&catalog, row, keep)).collect();
         let within = |of: &Holder| of.entry.lineages.iter().any(|number| wanted.contains(number));
         let mut listed: Vec<_> = catalog.holders().iter().filter(|of| is_counted(of) && within(of)).collect();
-        listed.sort_by_cached_key(|of| (of.entry.identity.clone(), cluster(of, &labels)));
+        listed.sort_by_cached_key(|of| (of.entry.identity.clone(), labels.one(of)));
         let listed: Vec<_> = listed.into_iter().map(|of| (of, reasons(&branches, of))).collect();
 
         let mut exit = Exit::Good;
         let mut items = Vec::new();
         let mut removal = self.yes.then(|| Removal::new(&self.db, &catalog)).transpose()?;
         if let Some(removal) = &mut removal {
-            let loses = |branch: &Branch<'_>| listed.iter().any(|(of, why)| why.is_empty() && branch.has(of));
+            let loses = |branch: &Counted<'_>| listed.iter().any(|(of, why)| why.is_empty() && branch.row.has(of));
             let touched = branches.iter().filter(|branch| wanted.contains(&branch.row.number) || loses(branch));
             exit = removal.refuse(touched, &session.options_with(None));
         }
@@ -197,8 +190,8 @@ impl Prune {
                 };
                 items.push(One {
                     cluster: holder.entry.identity.clone().unwrap_or_default(),
-                    label: cluster(holder, &labels),
-                    rows: holder.entry.lineages.iter().filter_map(|of| labels.get(of).cloned()).collect(),
+                    label: labels.one(holder),
+                    rows: labels.all(holder),
                     time: holder.entry.newest.clone(),
                     file: file.display().to_string(),
                     fate,
@@ -239,7 +232,7 @@ impl<'c> Removal<'c> {
     }
 
     /// Reads the newest backups of these branches again. Nothing is removed of a branch where one is not good now.
-    fn refuse<'b>(&mut self, branches: impl Iterator<Item = &'b Branch<'b>>, options: &Options) -> Exit {
+    fn refuse<'b>(&mut self, branches: impl Iterator<Item = &'b Counted<'b>>, options: &Options) -> Exit {
         let (mut read, mut exit) = (HashMap::new(), Exit::Good);
         for branch in branches {
             let fault = |newest: &&'b Holder| {

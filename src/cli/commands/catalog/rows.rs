@@ -3,11 +3,11 @@ use std::sync::atomic::Ordering;
 use clap::Args;
 use etcdsnap::{
     Error,
-    catalog::{BACKUPS, Catalog, Facts, Object, VERSIONS, Versions},
+    catalog::{BACKUPS, Branch, Catalog, Facts, Object, VERSIONS, Versions},
     select::Selection,
 };
 
-use super::common::{ByName, Db, Had, Of, Row, Undecided, What, doubts, each, note_sealed, note_unread};
+use super::common::{ByName, Db, Had, Of, Undecided, What, doubts, each, note_sealed, note_unread};
 use crate::{
     destination::{Destination, Out},
     failure::{Exit, Failure},
@@ -98,7 +98,7 @@ impl Rows {
         let mut out = self.destination.open(BACKUPS.to_vec())?;
         let mut backups = Vec::new();
         for holder in &holders {
-            let within = rows.iter().filter(|row| holder.entry.lineages.contains(&row.number));
+            let within = rows.iter().filter(|row| row.has(holder));
             let within: Vec<_> = within.map(|row| Some(row.label.as_str())).collect();
             let within = if within.is_empty() { vec![None] } else { within };
             backups.extend(within.into_iter().map(|row| catalog.backup_row(holder, row)));
@@ -113,7 +113,7 @@ impl Rows {
 fn write(
     session: &mut Session,
     catalog: &Catalog,
-    row: &Row,
+    row: &Branch,
     objects: &[(Object, Vec<Facts>)],
     out: &mut Out<Versions>,
 ) -> Result<(), Failure> {
