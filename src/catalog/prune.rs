@@ -113,8 +113,16 @@ pub fn is_counted(holder: &Holder) -> bool {
 pub struct Refused {
     /// The branch.
     pub branch: Branch,
-    /// Why not, with the file.
+    /// Why not: with the file.
     pub why: String,
+    /// Why not: what is wrong with its newest backup.
+    short: &'static str,
+}
+
+impl Refused {
+    fn fate(&self) -> FileFate {
+        FileFate::NotRemoved(format!("the newest of {} {}", self.branch.label, self.short))
+    }
 }
 
 /// What was done.
@@ -204,8 +212,8 @@ impl<'c> Plan<'c> {
                     let read = holder.files.first().map(|file| Ok((file.as_path(), read(file)?))).transpose()?;
                     known.insert(id, not_as_it_was(holder, read));
                 }
-                if let Some(Some(why)) = known.get(id) {
-                    refused.push(Refused { branch: branch.clone(), why: why.clone() });
+                if let Some(Some((short, why))) = known.get(id) {
+                    refused.push(Refused { branch: branch.clone(), why: why.clone(), short });
                     break;
                 }
             }
@@ -234,7 +242,7 @@ impl<'c> Plan<'c> {
         let mut failed = None;
         for planned in self.files.iter_mut().filter(|of| of.fate == FileFate::ToBeRemoved) {
             planned.fate = match refused.iter().find(|of| of.branch.has(planned.holder)) {
-                Some(_) => FileFate::ToBeRemoved,
+                Some(refused) => refused.fate(),
                 None if failed.is_some() => FileFate::NotRemoved("the catalog could not be written".to_owned()),
                 None => match remove(planned.file, planned.stamp) {
                     Ok(()) => {
@@ -270,13 +278,21 @@ pub fn sum_without_doubt(source: &Source) -> Result<String> {
     Ok(hex(&source.db().digests(|_| {})?.file))
 }
 
-/// Why a newest backup is not certain to be as it was when it was added. `read` is what reading its file again gave.
-fn not_as_it_was(holder: &Holder, read: Option<(&Path, Result<String>)>) -> Option<String> {
-    let Some((file, sum)) = read else { return Some("the newest has no file".to_owned()) };
+/// Why a newest backup is not certain to be as it was when it was added: in a few words, and with its file. `read` is what
+/// reading its file again gave.
+fn not_as_it_was(holder: &Holder, read: Option<(&Path, Result<String>)>) -> Option<(&'static str, String)> {
+    let Some((file, sum)) = read else { return Some(("has no file", "the newest has no file".to_owned())) };
+    let file = file.display();
     match sum {
         Ok(sum) if Some(&sum) == holder.entry.sha256.as_ref() => None,
-        Ok(_) => Some(format!("the newest, {}, has changed since it was added", file.display())),
-        Err(error) => Some(format!("the newest, {}, is not certain to be good: {error}", file.display())),
+        Ok(_) => {
+            let short = "has changed since it was added";
+            Some((short, format!("the newest, {file}, {short}")))
+        }
+        Err(error) => {
+            let short = "is not certain to be good";
+            Some((short, format!("the newest, {file}, {short}: {error}")))
+        }
     }
 }
 
@@ -411,5 +427,18 @@ mod tests {
         let holders = [backup("one1", &[1]), backup("one2", &[1]), backup("two3", &[2])];
         let refused = plan(&holders, &[1, 2], LAST, &[1]).refused(|_| Ok::<_, Error>(Ok("another".to_owned())));
         assert_eq!(why(&refused.unwrap()), ["31cfb609/1: the newest, /one2, has changed since it was added"]);
+    }
+
+    #[test]
+    fn files_of_a_refused_branch_are_not_removed() {
+        let holders = [backup("both1", &[1, 2]), backup("one2", &[1]), backup("two3", &[2])];
+        let all = plan(&holders, &[1, 2], LAST, &[1]);
+        let refused = all.refused(|file| match file.ends_with("two3") {
+            true => Ok(Err(Error::refused("no"))),
+            false => as_it_was(file),
+        });
+        let (files, failed) = all.removed(&refused.unwrap(), |_| panic!("nothing was removed"));
+        let want = "/both1 not removed: the newest of 31cfb609/2 is not certain to be good";
+        assert_eq!((fates(&files)[0].as_str(), failed.is_none()), (want, true));
     }
 }

@@ -328,6 +328,34 @@ fn prune_keeps_what_it_says_and_acts_only_when_told() {
 }
 
 #[test]
+fn prune_says_why_a_file_was_not_removed() {
+    let bench = Bench::with(&["kube.db", "kube-later.db", "encrypted.db"]);
+    fs::copy("fixtures/kube.db", bench.backup("changed.db")).unwrap();
+    bench.add(0);
+    let prune = ["prune", "--keep-last", "1", "--yes"];
+    let fate = |document: &Value, of: &str| {
+        let items = document["items"].as_array().unwrap();
+        items.iter().find(|item| name(&item["file"]) == of).unwrap()["fate"].as_str().unwrap().to_owned()
+    };
+    fs::File::options().append(true).open(bench.backup("kube-later.db")).unwrap().set_len(1 << 20).unwrap();
+    let refused = bench.json(1, &prune);
+    let why = "not removed: the newest of 31cfb609 ";
+    assert!(fate(&refused, "kube.db").starts_with(why) && fate(&refused, "changed.db").starts_with(why), "{refused}");
+    assert_eq!(refused["removed"], false, "no file was");
+    assert!(bench.says(1, prune).contains(why));
+    assert!(bench.backup("kube.db").exists());
+    // Of two copies, one has changed.
+    fs::copy("fixtures/kube-later.db", bench.backup("kube-later.db")).unwrap();
+    bench.add(0);
+    fs::File::options().append(true).open(bench.backup("changed.db")).unwrap().set_len(1 << 20).unwrap();
+    let done = bench.json(1, &prune);
+    assert_eq!(fate(&done, "changed.db"), "not removed: it has changed since it was added");
+    assert_eq!((fate(&done, "kube.db").as_str(), &done["removed"]), ("removed", &Value::from(true)));
+    let rest = bench.json(0, &["prune", "--keep-last", "1", "--yes", "--cluster", "75ebd617"]);
+    assert_eq!((fate(&rest, "encrypted.db").as_str(), &rest["removed"]), ("kept: newest, last", &Value::from(false)));
+}
+
+#[test]
 fn what_is_in_no_backup_is_named() {
     let bench = Bench::with(&["kube.db", "kube-later.db"]);
     bench.add(0);

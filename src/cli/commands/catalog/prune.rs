@@ -66,6 +66,7 @@ pub(crate) struct Prune {
 #[derive(Debug, Serialize)]
 struct Document {
     items: Vec<One>,
+    /// Whether a file was removed.
     removed: bool,
 }
 
@@ -116,7 +117,8 @@ impl Prune {
         exit = exit.max(undecided.note());
         let labels = Labels::of(&Branch::all(&catalog));
         let items = files.iter().map(|planned| One::of(planned, &labels)).collect();
-        let document = Document { items, removed: self.yes };
+        let removed = files.iter().any(|planned| planned.fate == FileFate::Removed);
+        let document = Document { items, removed };
         match self.output {
             ReportFormat::Json => render::json(&mut session.out, &document, false)?,
             ReportFormat::Text => {
@@ -142,6 +144,7 @@ impl Prune {
             return Err(error.into());
         }
         let is_left = |of: &Planned<'_>| matches!(of.fate, FileFate::NotRemoved(_));
+        // The newest may be bad where nothing was to be removed.
         let all = refused.is_empty() && !files.iter().any(is_left);
         Ok((files, if all { Exit::Good } else { Exit::Content }))
     }
@@ -170,7 +173,7 @@ fn text(session: &mut Session, document: &Document, left: usize) -> Result<(), F
         writeln!(session.out, "{left} more that are damaged, doubtful or of no known cluster are not touched")?;
     }
     let to_be_removed = FileFate::ToBeRemoved.to_string();
-    if !document.removed && document.items.iter().any(|one| one.fate == to_be_removed) {
+    if document.items.iter().any(|one| one.fate == to_be_removed) {
         say!("nothing was removed; --yes removes the files that are listed as \"{to_be_removed}\"");
     }
     Ok(())
