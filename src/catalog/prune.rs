@@ -441,4 +441,40 @@ mod tests {
         let want = "/both1 not removed: the newest of 31cfb609/2 is not certain to be good";
         assert_eq!((fates(&files)[0].as_str(), failed.is_none()), (want, true));
     }
+
+    /// Backups of one branch in files of a folder, of which the last is kept.
+    fn on_disk(folder: &Path) -> (Vec<Holder>, Vec<(PathBuf, FileRow)>) {
+        let (mut holders, mut rows) = (Vec::new(), Vec::new());
+        for id in ["a1", "b2", "c3"] {
+            let file = folder.join(id);
+            fs::write(&file, id).unwrap();
+            rows.push((file.clone(), FileRow { stamp: Some(Stamp::of(&file).unwrap()), ..FileRow::default() }));
+            holders.push(Holder { files: vec![file], ..backup(id, &[1]) });
+        }
+        (holders, rows)
+    }
+
+    #[test]
+    fn nothing_more_is_removed_after_an_error_of_the_catalog() {
+        let dir = tempfile::tempdir().unwrap();
+        let (holders, rows) = on_disk(dir.path());
+        let all = Plan::of(&holders, &rows, branches(&[1]), LAST, &branches(&[1]));
+        let (files, failed) = all.removed(&[], |_| Err(Error::refused("full")));
+        let left = FileFate::NotRemoved("the catalog could not be written".to_owned());
+        assert_eq!([&files[0].fate, &files[1].fate], [&FileFate::Removed, &left]);
+        assert_eq!(failed.unwrap().to_string(), "full");
+        assert!(!dir.path().join("a1").exists() && dir.path().join("b2").exists());
+    }
+
+    #[test]
+    fn what_was_removed_is_known_where_the_catalog_cannot_be_published() {
+        let dir = tempfile::tempdir().unwrap();
+        let (holders, rows) = on_disk(dir.path());
+        let state = dir.path().join("state");
+        let writer = Writer::open(&state.join("catalog.redb")).unwrap();
+        fs::remove_dir_all(&state).unwrap();
+        let done = Plan::of(&holders, &rows, branches(&[1]), LAST, &branches(&[1])).apply(&[], writer);
+        assert!(matches!(done.error, Some(Error::Io { .. })) && !done.wrote, "{:?}", done.error);
+        assert_eq!(done.files.iter().filter(|of| of.fate == FileFate::Removed).count(), 2);
+    }
 }

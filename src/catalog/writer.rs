@@ -167,7 +167,7 @@ impl Writer {
     }
 
     fn db(&self) -> Result<&Database> {
-        self.db.as_ref().ok_or_else(|| Error::refused("the catalog is closed"))
+        self.db.as_ref().ok_or_else(closed)
     }
 
     /// One transaction.
@@ -430,13 +430,13 @@ impl Writer {
 
     fn publish(&mut self) -> Result<()> {
         let path = &self.path;
-        if let Some(mut db) = self.db.take() {
-            caught(path, || {
-                db.begin_write().map_err(|e| broken(path, e))?.commit().map_err(|e| broken(path, e))?;
-                db.compact().map_err(|e| broken(path, e))?;
-                db.close().map_err(|e| broken(path, e))
-            })?;
-        }
+        // Closed by an error, the copy may not be complete.
+        let mut db = self.db.take().ok_or_else(closed)?;
+        caught(path, || {
+            db.begin_write().map_err(|e| broken(path, e))?.commit().map_err(|e| broken(path, e))?;
+            db.compact().map_err(|e| broken(path, e))?;
+            db.close().map_err(|e| broken(path, e))
+        })?;
         file::publish(&self.work, path)?;
         (self.changed, self.published) = (false, Instant::now());
         Ok(())
@@ -675,6 +675,11 @@ fn entry(source: &Source, report: &Report, state: Option<&State<'_>>, verdict: V
         sealed: state.map_or(0, State::sealed),
     }
     .of_what_was_read()
+}
+
+/// The error of a catalog after one that closed it.
+fn closed() -> Error {
+    Error::refused("the catalog is closed")
 }
 
 /// The report as it is kept: with its first findings.

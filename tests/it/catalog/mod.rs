@@ -8,8 +8,10 @@ mod series;
 use std::{
     ffi::OsStr,
     fs,
+    io::{Read as _, Write as _},
     path::{Path, PathBuf},
-    process::Output,
+    process::{Command, Output, Stdio},
+    time::{Duration, Instant},
 };
 
 use serde_json::Value;
@@ -353,6 +355,63 @@ fn prune_says_why_a_file_was_not_removed() {
     assert_eq!((fate(&done, "kube.db").as_str(), &done["removed"]), ("removed", &Value::from(true)));
     let rest = bench.json(0, &["prune", "--keep-last", "1", "--yes", "--cluster", "75ebd617"]);
     assert_eq!((fate(&rest, "encrypted.db").as_str(), &rest["removed"]), ("kept: newest, last", &Value::from(false)));
+}
+
+/// Runs a command, and calls `change` when it is about to print its first message on stderr.
+fn at_the_first_message(mut command: Command, change: impl FnOnce()) -> Output {
+    let (mut reader, mut writer) = std::io::pipe().unwrap();
+    // A full pipe stops it.
+    rustix::io::ioctl_fionbio(&writer, true).unwrap();
+    let mut full = 0;
+    for size in [4096, 1] {
+        while let Ok(n) = writer.write(&vec![b'.'; size]) {
+            full += n;
+        }
+    }
+    rustix::io::ioctl_fionbio(&writer, false).unwrap();
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(writer).spawn().unwrap();
+    drop(command);
+    let call = || {
+        std::thread::sleep(Duration::from_millis(20));
+        fs::read_to_string(format!("/proc/{}/syscall", child.id())).unwrap()
+    };
+    let stops = |call: &String| call.split(' ').nth(1) == Some("0x2");
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !(stops(&call()) && stops(&call())) {
+        assert!(Instant::now() < deadline, "it prints no message");
+    }
+    change();
+    let mut said = Vec::new();
+    reader.read_to_end(&mut said).unwrap();
+    let mut output = child.wait_with_output().unwrap();
+    output.stderr = said.split_off(full);
+    output
+}
+
+#[test]
+fn prune_prints_what_it_removed_when_the_catalog_cannot_be_written() {
+    let bench = Bench::with(&["kube.db", "kube-later.db", "encrypted.db"]);
+    fs::copy("fixtures/kube.db", bench.backup("copy.db")).unwrap();
+    bench.add(0);
+    // The newest of another cluster is not what it was, which is printed before anything is removed.
+    fs::remove_file(bench.backup("encrypted.db")).unwrap();
+    let before = fs::read(bench.db()).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_etcdsnap"));
+    command.args(["catalog", "prune", "--keep-last", "1", "--yes", "--db"]).arg(bench.db());
+    let (state, away) = (bench.home.path().join("state"), bench.home.path().join("away"));
+    let output = at_the_first_message(command, || fs::rename(&state, &away).unwrap());
+    let (text, said) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert_eq!(output.status.code(), Some(3), "{text}{said}");
+    for file in ["copy.db", "kube.db"] {
+        assert!(!bench.backup(file).exists());
+        assert!(text.lines().any(|line| line.ends_with(file) && line.contains("  removed  ")), "{text}");
+    }
+    let [.., note, error] = said.lines().collect::<Vec<_>>()[..] else { panic!("{said}") };
+    assert!(note.starts_with("note: the catalog may still list files that were removed"), "{said}");
+    assert!(error.starts_with("error: ") && error.contains("catalog.redb") && error.contains("No such file"), "{said}");
+    fs::rename(&away, &state).unwrap();
+    assert_eq!(fs::read(bench.db()).unwrap(), before, "the catalog is as it was");
+    assert!(bench.add(0).contains("3 missing now"));
 }
 
 #[test]

@@ -3,7 +3,7 @@ use std::{io::Write as _, path::Path};
 use clap::Args;
 use etcdsnap::{
     Error,
-    catalog::{Branch, FileFate, Keep, Labels, Plan, Planned, Pruned, Writer, is_counted, sum_without_doubt},
+    catalog::{Branch, Catalog, FileFate, Keep, Labels, Plan, Planned, Pruned, Writer, is_counted, sum_without_doubt},
     k8s::Moment,
     source::{Options, Source},
 };
@@ -110,44 +110,58 @@ impl Prune {
         let catalog = self.db.open()?;
         let plan = Plan::new(&catalog, keep, &self.of.rows(&catalog)?);
         let undecided = Undecided::of(&catalog, plan.holders());
-        let (files, mut exit) = match self.yes {
+        let (done, exit) = match self.yes {
             true => self.apply(plan, session)?,
-            false => (plan.files().to_vec(), Exit::Good),
+            false => (Pruned { files: plan.files().to_vec(), wrote: false, error: None }, Exit::Good),
         };
-        exit = exit.max(undecided.note());
-        let labels = Labels::of(&Branch::all(&catalog));
-        let items = files.iter().map(|planned| One::of(planned, &labels)).collect();
-        let removed = files.iter().any(|planned| planned.fate == FileFate::Removed);
-        let document = Document { items, removed };
-        match self.output {
-            ReportFormat::Json => render::json(&mut session.out, &document, false)?,
-            ReportFormat::Text => {
-                let may_be = |identity: Option<&str>| identity.is_none() || self.of.has(identity);
-                let others = catalog.holders().iter().filter(|of| of.there && !is_counted(of));
-                let left = others.filter(|of| may_be(of.entry.identity.as_deref())).count();
-                text(session, &document, left)?;
-            }
+        let exit = exit.max(undecided.note());
+        let printed = self.print(&catalog, &done.files, session);
+        let Some(error) = done.error else { return printed.map(|()| exit) };
+        // Before the error, which is the one that the run ends with.
+        if let Err(failure) = printed.and_then(|()| Ok(session.out.flush()?)) {
+            failure.say();
         }
-        Ok(exit)
+        if done.files.iter().any(is_removed) {
+            say!(
+                "note: the catalog may still list files that were removed; `etcdsnap catalog add` marks them as missing"
+            );
+        }
+        Err(error.into())
     }
 
     /// Removes what may be removed. The exit status shows whether all of it was.
-    fn apply<'c>(&self, plan: Plan<'c>, session: &mut Session) -> Result<(Vec<Planned<'c>>, Exit), Failure> {
+    fn apply<'c>(&self, plan: Plan<'c>, session: &mut Session) -> Result<(Pruned<'c>, Exit), Failure> {
         let writer = Writer::open(&self.db.path()?)?;
         let options = session.options_with(None);
         let refused = plan.refused(|file| read_again(file, &options))?;
         for of in &refused {
             Failure::from(Error::refused(format!("{}: nothing is removed: {}", of.branch.label, of.why))).say();
         }
-        let Pruned { files, error, .. } = plan.apply(&refused, writer);
-        if let Some(error) = error {
-            return Err(error.into());
-        }
+        let done = plan.apply(&refused, writer);
         let is_left = |of: &Planned<'_>| matches!(of.fate, FileFate::NotRemoved(_));
         // The newest may be bad where nothing was to be removed.
-        let all = refused.is_empty() && !files.iter().any(is_left);
-        Ok((files, if all { Exit::Good } else { Exit::Content }))
+        let all = refused.is_empty() && !done.files.iter().any(is_left);
+        Ok((done, if all { Exit::Good } else { Exit::Content }))
     }
+
+    fn print(&self, catalog: &Catalog, files: &[Planned<'_>], session: &mut Session) -> Result<(), Failure> {
+        let labels = Labels::of(&Branch::all(catalog));
+        let items = files.iter().map(|planned| One::of(planned, &labels)).collect();
+        let document = Document { items, removed: files.iter().any(is_removed) };
+        match self.output {
+            ReportFormat::Json => Ok(render::json(&mut session.out, &document, false)?),
+            ReportFormat::Text => {
+                let may_be = |identity: Option<&str>| identity.is_none() || self.of.has(identity);
+                let others = catalog.holders().iter().filter(|of| of.there && !is_counted(of));
+                let left = others.filter(|of| may_be(of.entry.identity.as_deref())).count();
+                text(session, &document, left)
+            }
+        }
+    }
+}
+
+fn is_removed(planned: &Planned<'_>) -> bool {
+    planned.fate == FileFate::Removed
 }
 
 /// The SHA-256 of a backup now.
