@@ -69,6 +69,8 @@ pub struct Writer {
     key: Vec<u8>,
     db: Option<Database>,
     changed: bool,
+    /// Whether the catalog was put in its place.
+    wrote: bool,
     published: Instant,
     /// Whether another catalog is there, which is replaced at the end.
     replaces: bool,
@@ -137,6 +139,7 @@ impl Writer {
             key: Vec::new(),
             db: None,
             changed: !goes_on,
+            wrote: false,
             published: Instant::now(),
             replaces: !goes_on && path.exists(),
             _lock: lock,
@@ -416,16 +419,15 @@ impl Writer {
         self.replaces
     }
 
-    /// Puts the catalog in its place. `false` where nothing had changed.
+    /// Puts the catalog in its place. `false` where it was not written since the writer was opened, as nothing had changed.
     ///
     /// # Errors
     /// When it cannot be written; then the catalog is as it was.
     pub fn finish(mut self) -> Result<bool> {
-        if !self.changed {
-            return Ok(false);
+        if self.changed {
+            self.publish()?;
         }
-        self.publish()?;
-        Ok(true)
+        Ok(self.wrote)
     }
 
     fn publish(&mut self) -> Result<()> {
@@ -438,7 +440,7 @@ impl Writer {
             db.close().map_err(|e| broken(path, e))
         })?;
         file::publish(&self.work, path)?;
-        (self.changed, self.published) = (false, Instant::now());
+        (self.changed, self.wrote, self.published) = (false, true, Instant::now());
         Ok(())
     }
 

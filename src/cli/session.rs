@@ -176,7 +176,7 @@ impl Session {
     }
 
     /// Records an input that was opened.
-    fn opened(&mut self, input: &impl Input) -> Result<()> {
+    pub(crate) fn opened(&mut self, input: &impl Input) -> Result<()> {
         self.evidence.as_mut().map_or(Ok(()), |evidence| evidence.opened(input))
     }
 

@@ -415,6 +415,42 @@ fn prune_prints_what_it_removed_when_the_catalog_cannot_be_written() {
 }
 
 #[test]
+fn prune_records_what_it_reads_again_and_the_catalog() {
+    let bench = Bench::with(&["kube.db", "kube-later.db", "encrypted.db"]);
+    bench.add(0);
+    let log = bench.home.path().join("evidence.ndjson");
+    let prune = |code: i32, log: &Path, more: &[&str]| {
+        let evidence = ["--evidence", log.to_str().unwrap()];
+        bench.says(code, [&["prune", "--keep-last", "1"], more, &evidence].concat());
+        let text = fs::read_to_string(log).unwrap();
+        let record: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+        let files = |list: &str, sum: &str| -> Vec<_> {
+            let files = record[list].as_array().unwrap().iter().filter(|of| of["path"] != "stdout");
+            files.map(|of| (name(&of["path"]).to_owned(), of[sum].as_str().unwrap().to_owned())).collect()
+        };
+        assert_eq!(files("inputs", "sha256Before"), files("inputs", "sha256After"));
+        (files("inputs", "sha256After"), files("outputs", "sha256"))
+    };
+    let sum = |file: &Path| {
+        let mut sum = etcdsnap::hash::Sha256::default();
+        sum.update(&fs::read(file).unwrap());
+        (file.file_name().unwrap().to_str().unwrap().to_owned(), etcdsnap::hash::hex(&sum.finish()))
+    };
+    assert_eq!(prune(0, &log, &[]), (vec![], vec![]));
+    let newest = vec![sum(&bench.backup("kube-later.db")), sum(&bench.backup("encrypted.db"))];
+    let (inputs, outputs) = prune(0, &log, &["--yes"]);
+    assert!(!bench.backup("kube.db").exists());
+    assert_eq!((&inputs, outputs), (&newest, vec![sum(&bench.db())]));
+    assert_eq!(prune(0, &log, &["--yes"]), (newest, vec![]), "the catalog is not written again");
+    // What is read is recorded where it has changed, too.
+    fs::copy("fixtures/kube.db", bench.backup("kube.db")).unwrap();
+    bench.add(0);
+    fs::copy("fixtures/etcd-3.6.db", bench.backup("kube-later.db")).unwrap();
+    let (inputs, outputs) = prune(1, &log, &["--yes"]);
+    assert_eq!((&inputs[0], outputs), (&sum(&bench.backup("kube-later.db")), vec![]));
+}
+
+#[test]
 fn what_is_in_no_backup_is_named() {
     let bench = Bench::with(&["kube.db", "kube-later.db"]);
     bench.add(0);

@@ -131,13 +131,19 @@ impl Prune {
 
     /// Removes what may be removed. The exit status shows whether all of it was.
     fn apply<'c>(&self, plan: Plan<'c>, session: &mut Session) -> Result<(Pruned<'c>, Exit), Failure> {
-        let writer = Writer::open(&self.db.path()?)?;
+        let path = self.db.path()?;
+        let writer = Writer::open(&path)?;
         let options = session.options_with(None);
-        let refused = plan.refused(|file| read_again(file, &options))?;
+        let refused = plan.refused(|file| read_again(file, &options, session))?;
         for of in &refused {
             Failure::from(Error::refused(format!("{}: nothing is removed: {}", of.branch.label, of.why))).say();
         }
-        let done = plan.apply(&refused, writer);
+        let mut done = plan.apply(&refused, writer);
+        if done.wrote
+            && let Err(error) = session.wrote(&[path])
+        {
+            done.error.get_or_insert(error);
+        }
         let is_left = |of: &Planned<'_>| matches!(of.fate, FileFate::NotRemoved(_));
         // The newest may be bad where nothing was to be removed.
         let all = refused.is_empty() && !done.files.iter().any(is_left);
@@ -164,15 +170,19 @@ fn is_removed(planned: &Planned<'_>) -> bool {
     planned.fate == FileFate::Removed
 }
 
-/// The SHA-256 of a backup now.
-fn read_again(file: &Path, options: &Options) -> Result<Result<String, Error>, Failure> {
-    let check = || {
-        let source = Source::open(file, options)?;
-        let sum = sum_without_doubt(&source)?;
-        source.intact()?;
-        Ok(sum)
+/// The SHA-256 of a backup now. A run that cannot be recorded removes nothing: that is the outer error.
+fn read_again(file: &Path, options: &Options, session: &mut Session) -> Result<Result<String, Error>, Failure> {
+    let source = match Source::open(file, options) {
+        Ok(source) => source,
+        Err(error) => return Ok(Err(error)),
     };
-    Ok(check())
+    session.opened(&source)?;
+    let sum = sum_without_doubt(&source);
+    match session.intact(&source) {
+        Ok(()) => Ok(sum),
+        Err(Failure::Error(error)) => Ok(sum.and(Err(error))),
+        Err(failure) => Err(failure),
+    }
 }
 
 /// `left` is the number of backups that are not counted.
