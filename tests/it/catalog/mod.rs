@@ -1,6 +1,7 @@
 //! Many backups: what is in which, which are good, which are kept.
 
 mod archives;
+mod brought_back;
 mod cluster;
 mod hostile;
 mod series;
@@ -131,7 +132,7 @@ fn backups_are_added_once_and_questions_answered() {
     assert_eq!(revisions, [404, 501]);
     assert_eq!(found["notIndexed"], 2);
     let line = found["items"][0]["bringBack"].as_str().unwrap();
-    assert!(line.contains("kube-later.db deployment.apps/web -n shop --to DIR"), "{line}");
+    assert!(line.contains("kube-later.db deployment.apps/web -n shop --all --to DIR"), "{line}");
 
     // The Ingress is gone in the later one.
     let gone = bench.says(1, ["find", "ing", "-n", "shop", "--cluster", "31cfb609"]);

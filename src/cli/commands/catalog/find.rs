@@ -7,6 +7,7 @@ use etcdsnap::{
     error::Call,
     k8s::{Key, Resources},
     select::Selection,
+    source::is_stdin,
 };
 use serde::Serialize;
 
@@ -23,6 +24,10 @@ use crate::{
 /// Select objects by name, kind, a prefix of keys, one key, labels, an image or the uid. Every backup that is or was in
 /// the catalog is searched, but not damaged ones. Some writes are in no backup, because a later write replaced them
 /// before the next backup: their number is printed.
+///
+/// The line that brings an object back is for the newest version of which a file is there. It has --all, because `export`
+/// leaves out what a cluster makes by itself, as the Pods of a Deployment: these may not need to be brought back. For an
+/// encrypted object it has --encryption-config. Replace DIR, and FILE by the configuration with the keys.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -68,6 +73,8 @@ struct One {
     in_newest: bool,
     versions: Vec<Held>,
     bring_back: Option<String>,
+    /// The revision of the version that the line brings back.
+    bring_back_revision: Option<i64>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -200,23 +207,13 @@ fn one(catalog: &Catalog, row: &Branch, resources: &Resources, object: &Object) 
         to: seen(catalog, row, life.last, End::Last),
     };
     let words = words(resources, &object.key);
-    // The newest file that is still there.
-    let there = object.lives.iter().rev().find_map(|life| {
-        let heads = catalog.lineages().get(&row.number)?.heads.iter().rev();
-        let mut heads = heads.filter(|head| (life.first..=life.last).contains(*head));
-        heads.find_map(|head| catalog.holder(row.number, *head).filter(|holder| holder.there))
-    });
-    let bring_back = there.and_then(|holder| holder.files.first()).map(|path| below(path)).map(|path| {
-        match (Key::new(&object.key).object(), kind_of(resources, &object.key)) {
-            (Some(of), Some(kind)) => {
-                let call = Call::new("etcdsnap export").arg(path).arg(format!("{kind}/{}", of.name));
-                let call = call.option("-n", of.namespace);
-                let call = if of.resource == "secrets" { call.arg("--reveal") } else { call };
-                call.args(["--to", "DIR"]).to_string()
-            }
-            _ => Call::new("etcdsnap kv").arg(path).arg(OsStr::from_bytes(&object.key)).to_string(),
+    let source = source(catalog, row, object);
+    let (bring_back, bring_back_revision) = match source {
+        Some((version, path)) => {
+            (Some(bring_back(path, resources, &object.key, version).to_string()), Some(version.mod_revision))
         }
-    });
+        None => (None, None),
+    };
     One {
         cluster: row.identity.clone(),
         row: row.label.clone(),
@@ -227,6 +224,50 @@ fn one(catalog: &Catalog, row: &Branch, resources: &Resources, object: &Object) 
         in_newest: object.is_there(),
         versions: object.lives.iter().enumerate().map(held).collect(),
         bring_back,
+        bring_back_revision,
+    }
+}
+
+/// The newest version of which a file is still there, and that file: of the files with the same state, one of a good
+/// backup if there is any. What came from standard input is in no file.
+fn source<'c, 'o>(catalog: &'c Catalog, row: &Branch, object: &'o Object) -> Option<(&'o Version, &'c Path)> {
+    let heads = &catalog.lineages().get(&row.number)?.heads;
+    object.lives.iter().rev().find_map(|life| {
+        let mut heads = heads.iter().rev().filter(|head| (life.first..=life.last).contains(*head));
+        let path = heads.find_map(|head| {
+            let files = catalog.files_at(row.number, *head).into_iter();
+            let files: Vec<_> = files.filter(|(path, there)| *there && !is_stdin(path)).map(|(path, _)| path).collect();
+            let best = catalog.holder(row.number, *head);
+            let is_best = |path: &&&Path| best.is_some_and(|best| best.files.iter().any(|of| of == **path));
+            files.iter().find(is_best).or(files.first()).copied()
+        })?;
+        Some((&life.version, path))
+    })
+}
+
+/// The command that writes a version of an object, which is in the backup at `path`.
+fn bring_back(path: &Path, resources: &Resources, key: &[u8], version: &Version) -> Call {
+    let path = below(path);
+    let parsed = Key::new(key);
+    let (Some(of), Some(kind)) = (parsed.object(), kind_of(resources, key)) else {
+        return Call::new("etcdsnap kv").arg(path).arg(OsStr::from_bytes(key));
+    };
+    let is_encrypted = version.content != Some(version.stored);
+    let call = Call::new("etcdsnap export").arg(path).arg(format!("{kind}/{}", of.name)).option("-n", of.namespace);
+    let call = call.arg("--all");
+    let call = if is_encrypted || of.resource == "secrets" { call.arg("--reveal") } else { call };
+    let call = call.option("--encryption-config", is_encrypted.then_some("FILE"));
+    call.args(["--to", "DIR"])
+}
+
+/// The reason why there is no line that brings an object back.
+fn why_not(catalog: &Catalog, row: &Branch, object: &Object) -> &'static str {
+    let heads = catalog.lineages().get(&row.number).map(|of| of.heads.as_slice()).unwrap_or_default();
+    let is_held = |head: &&i64| object.lives.iter().any(|life| (life.first..=life.last).contains(*head));
+    let mut files = heads.iter().filter(is_held).flat_map(|head| catalog.files_at(row.number, *head));
+    match files.any(|(path, _)| is_stdin(path)) {
+        true => "cannot be brought back: it was read from standard input, and no file that holds it is known",
+        false => "all of these files are missing",
     }
 }
 
@@ -294,7 +335,13 @@ fn text(session: &mut Session, catalog: &Catalog, row: &Branch, one: &One, objec
     columns.finish(&mut session.out)?;
     match &one.bring_back {
         Some(line) => writeln!(session.out, "  bring it back: {}", printable(line.clone()))?,
-        None => writeln!(session.out, "  all of these files are missing")?,
+        None => writeln!(session.out, "  {}", why_not(catalog, row, object))?,
+    }
+    let last = object.lives.last().map(|life| life.version.mod_revision);
+    if let (Some(back), Some(last)) = (one.bring_back_revision, last)
+        && back != last
+    {
+        writeln!(session.out, "                 revision {back}, not the last seen {last}")?;
     }
     Ok(())
 }
