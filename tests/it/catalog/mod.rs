@@ -5,6 +5,7 @@ mod brought_back;
 mod cluster;
 mod hostile;
 mod series;
+mod words;
 
 use std::{
     ffi::OsStr,

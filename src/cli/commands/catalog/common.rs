@@ -180,9 +180,39 @@ impl What {
 
     /// The words that were typed.
     pub(super) fn words(&self) -> String {
+        self.words_with(Vec::new())
+    }
+
+    /// The words that were typed, with those of `filters`.
+    pub(super) fn words_with(&self, mut filters: Vec<String>) -> String {
         let key = self.key.iter().chain(&self.prefix).cloned();
+        let mut names: Vec<_> = self.what.iter().cloned().chain(key).collect();
         let within = self.within.only().map(|namespace| format!("-n {namespace}"));
-        printable(self.what.iter().cloned().chain(key).chain(within).collect::<Vec<_>>().join(" "))
+        if names.is_empty() {
+            names.push("an object".to_owned());
+            filters.splice(0..0, within);
+        } else {
+            names.extend(within);
+        }
+        printable(format!("{}{}", names.join(" "), with(&filters)))
+    }
+}
+
+/// The words of filters, after those of what they are applied to.
+pub(super) fn with(filters: &[String]) -> String {
+    if filters.is_empty() { String::new() } else { printable(format!(" with {}", filters.join(" "))) }
+}
+
+/// A selector of labels, and its text.
+#[derive(Debug, Clone)]
+struct Labels {
+    text: String,
+    selector: LabelSelector,
+}
+
+impl Labels {
+    fn parse(text: &str) -> Result<Self> {
+        Ok(Self { text: text.to_owned(), selector: LabelSelector::parse(text)? })
     }
 }
 
@@ -190,8 +220,8 @@ impl What {
 #[derive(Debug, Args)]
 pub(super) struct Had {
     /// Only objects that had these labels at some time, as `kubectl get -l` takes them
-    #[arg(short = 'l', long = "selector", value_name = "LABELS", value_parser = LabelSelector::parse)]
-    labels: Option<LabelSelector>,
+    #[arg(short = 'l', long = "selector", value_name = "LABELS", value_parser = Labels::parse)]
+    labels: Option<Labels>,
     /// Only objects that used an image with this in its name
     #[arg(long, value_name = "IMAGE")]
     image: Option<String>,
@@ -200,7 +230,14 @@ pub(super) struct Had {
 impl Had {
     /// What is asked for, of the objects in `what`.
     pub(super) fn wanted(&self, what: &What) -> Wanted {
-        Wanted { labels: self.labels.clone(), image: self.image.clone(), ..what.wanted() }
+        let labels = self.labels.as_ref().map(|labels| labels.selector.clone());
+        Wanted { labels, image: self.image.clone(), ..what.wanted() }
+    }
+
+    /// The words that were typed.
+    pub(super) fn words(&self) -> Vec<String> {
+        let labels = self.labels.as_ref().map(|labels| format!("-l {}", labels.text));
+        labels.into_iter().chain(self.image.as_ref().map(|image| format!("--image {image}"))).collect()
     }
 }
 
@@ -225,11 +262,11 @@ impl ByName {
         }
     }
 
-    /// Reports those that are not found: that `holder` does not hold them.
-    pub(super) fn note(&self, holder: &str) -> Exit {
+    /// Reports those that are not found: that `holder` does not hold them with what `filters` ask for.
+    pub(super) fn note(&self, holder: &str, filters: &[String]) -> Exit {
         let mut exit = Exit::Good;
         for name in self.asked.difference(&self.found) {
-            Failure::from(Error::not_found(format!("{holder} {}", printable(name.clone())))).say();
+            Failure::from(Error::not_found(format!("{holder} {}{}", printable(name.clone()), with(filters)))).say();
             exit = Exit::Content;
         }
         exit

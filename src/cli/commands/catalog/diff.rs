@@ -186,7 +186,7 @@ impl Diff {
             }
             Ok(())
         })?;
-        let mut exit = names.note("neither backup holds");
+        let mut exit = names.note("neither backup holds", &[]);
         // the Namespace itself, or else whatever is in it
         let namespace = wanted.namespace.unwrap_or_default();
         for what in [vec![format!("namespaces/{namespace}")], Vec::new()] {

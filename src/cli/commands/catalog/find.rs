@@ -101,6 +101,8 @@ struct Held {
 impl Find {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
         let catalog = self.db.open()?;
+        let uid = self.uid.as_ref().map(|uid| format!("--uid {uid}"));
+        let filters: Vec<_> = self.had.words().into_iter().chain(uid).collect();
         let wanted = Wanted { uid: self.uid, ..self.had.wanted(&self.what) };
         if wanted.what.is_empty()
             && (&wanted.range, &wanted.labels, &wanted.image, &wanted.uid, &wanted.namespace)
@@ -129,14 +131,14 @@ impl Find {
         // a uid is of one object
         let sealed = note_sealed(if wanted.uid.is_some() && !items.is_empty() { 0 } else { sealed });
         if items.is_empty() {
-            let what = format!("no backup in the catalog holds {}", self.what.words());
+            let what = format!("no backup in the catalog holds {}", self.what.words_with(filters));
             let hint = match doubts.what() {
                 None => "an object that was created and deleted between two backups is in neither of them".to_owned(),
                 Some(what) => {
                     format!("not searched: {what}; `etcdsnap salvage FILE --list` lists what is in a damaged backup")
                 }
             };
-            return Err(Error::not_found(what.trim_end().to_owned()).hinted(hint).into());
+            return Err(Error::not_found(what).hinted(hint).into());
         }
         match self.output {
             ReportFormat::Json => {
@@ -152,7 +154,7 @@ impl Find {
                 }
             }
         }
-        Ok(names.note("no backup in the catalog holds").max(doubts.note()).max(sealed))
+        Ok(names.note("no backup in the catalog holds", &filters).max(doubts.note()).max(sealed))
     }
 }
 

@@ -119,7 +119,7 @@ impl GrowthCommand {
         let exit = doubts(&catalog, &self.of)?.note();
         if self.what.selects() && !found {
             let what = format!("no backup in the catalog holds {}", self.what.words());
-            return Err(Error::not_found(what.trim_end().to_owned()).into());
+            return Err(Error::not_found(what).into());
         }
         Ok(exit)
     }

@@ -82,11 +82,14 @@ impl Rows {
         })?;
         let sealed = note_sealed(sealed);
         if written == 0 {
-            let what = format!("no backup in the catalog holds {}", self.what.words());
-            return Err(Error::not_found(what.trim_end().to_owned()).into());
+            let what = format!("no backup in the catalog holds {}", self.what.words_with(self.had.words()));
+            return Err(Error::not_found(what).into());
         }
         out.end(session)?;
-        Ok(names.note("no backup in the catalog holds").max(doubts(&catalog, &self.of)?.note()).max(sealed))
+        Ok(names
+            .note("no backup in the catalog holds", &self.had.words())
+            .max(doubts(&catalog, &self.of)?.note())
+            .max(sealed))
     }
 
     /// Writes the table of backups.

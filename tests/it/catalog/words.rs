@@ -1,0 +1,33 @@
+//! The sentences of `catalog` about what was not found.
+
+use super::Bench;
+
+/// What a call prints to stderr; it has to end with 1.
+#[track_caller]
+fn error(bench: &Bench, args: &[&str]) -> String {
+    let output = bench.run(args);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[test]
+fn what_is_not_found_is_named_with_its_filters() {
+    let bench = Bench::with(&["kube.db"]);
+    bench.add(0);
+    for (args, what) in [
+        (&["find", "--image", "none:1"][..], "an object with --image none:1"),
+        (&["find", "-l", "a=b"], "an object with -l a=b"),
+        (&["find", "--uid", "1"], "an object with --uid 1"),
+        (&["rows", "-n", "none", "--image", "none:1"], "an object with -n none --image none:1"),
+        (&["find", "configmaps", "-n", "shop", "--image", "none:1"], "configmaps -n shop with --image none:1"),
+        (&["find", "configmaps", "-l", "a=b", "--image", "none:1"], "configmaps with -l a=b --image none:1"),
+        (&["find", "deploy/none"], "deploy/none"),
+        (&["growth", "-n", "none"], "an object with -n none"),
+    ] {
+        let said = error(&bench, args);
+        assert!(said.contains(&format!("error: no backup in the catalog holds {what}\n")), "{args:?}: {said}");
+    }
+    let output = bench.run(["find", "deploy/web", "pod/none", "-l", "app=web"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("pod/none with -l app=web\n"), "{said}");
+}
