@@ -31,7 +31,7 @@ impl Catalog {
     /// # Errors
     /// When the catalog is damaged, or there is no such kind.
     pub fn growth(&self, lineage: u32, by: Growth, query: &Wanted) -> Result<Vec<Series>> {
-        let selection = Selection::new(&query.what, query.namespace.as_deref(), &self.resources(lineage)?)?;
+        let selection = Selection::in_catalog(&query.what, query.namespace.as_deref(), &self.resources(lineage)?)?;
         let heads = self.lineages().get(&lineage).map(|of| of.heads.clone()).unwrap_or_default();
         let mut all: HashMap<String, Series> = HashMap::new();
         self.each(lineage, query.range.as_ref().unwrap_or(&Range::ALL), |key, versions| {

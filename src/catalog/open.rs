@@ -254,7 +254,7 @@ impl Catalog {
         mut each: impl FnMut(Object) -> Result<(), E>,
     ) -> Result<u64, E> {
         let resources = self.resources(lineage)?;
-        let selection = Selection::new(&query.what, query.namespace.as_deref(), &resources)?;
+        let selection = Selection::in_catalog(&query.what, query.namespace.as_deref(), &resources)?;
         let selection = selection.within(query.range.clone());
         // An object that is named is below its kind; only one that was stored otherwise needs a look at all keys.
         let below = match &query.range {
@@ -373,7 +373,7 @@ impl Catalog {
     /// # Errors
     /// When the catalog is damaged.
     pub fn changes(&self, lineage: u32, from: i64, to: i64, query: &Wanted) -> Result<Vec<Change>> {
-        let selection = Selection::new(&query.what, query.namespace.as_deref(), &self.resources(lineage)?)?;
+        let selection = Selection::in_catalog(&query.what, query.namespace.as_deref(), &self.resources(lineage)?)?;
         let mut changes = Vec::new();
         self.each(lineage, query.range.as_ref().unwrap_or(&Range::ALL), |key, versions| {
             let (old, new) = (chain::at(&versions, from), chain::at(&versions, to));

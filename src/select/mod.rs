@@ -38,6 +38,24 @@ pub struct Selection {
     range: Option<Range<'static>>,
 }
 
+/// The words of an error about a kind that is not known.
+struct Unknown {
+    /// That nothing defines it.
+    defined: &'static str,
+    /// What to do where no kind with a like name is known.
+    hint: &'static str,
+}
+
+/// In one backup.
+const IN_BACKUP: Unknown =
+    Unknown { defined: "the snapshot defines none", hint: "without a KIND, `get` lists everything in the backup" };
+
+/// In the backups of a catalog.
+const IN_CATALOG: Unknown = Unknown {
+    defined: "no backup in the catalog defines it",
+    hint: "`etcdsnap catalog growth` lists the kinds in the backups",
+};
+
 /// A selected kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kind {
@@ -67,9 +85,21 @@ impl Selection {
     /// # Errors
     /// When there is no such kind, or a word is neither a kind nor a name.
     pub fn new(words: &[String], namespace: Option<&str>, resources: &Resources) -> Result<Self> {
+        Self::parse(words, namespace, resources, &IN_BACKUP)
+    }
+
+    /// As [`Selection::new`], for the resources of many backups.
+    ///
+    /// # Errors
+    /// As [`Selection::new`].
+    pub fn in_catalog(words: &[String], namespace: Option<&str>, resources: &Resources) -> Result<Self> {
+        Self::parse(words, namespace, resources, &IN_CATALOG)
+    }
+
+    fn parse(words: &[String], namespace: Option<&str>, resources: &Resources, unknown: &Unknown) -> Result<Self> {
         let mut selection = Self { namespace: namespace.map(str::to_owned), ..Self::default() };
         for (kind, name) in pairs(words)? {
-            let kinds = selection.add(kind, resources)?;
+            let kinds = selection.add(kind, resources, unknown)?;
             if let Some(name) = name {
                 selection.by_name.entry(name.to_owned()).or_default().push(selection.names.len());
                 selection.names.push(Name { kind: kind.to_owned(), name: name.to_owned(), kinds });
@@ -79,19 +109,16 @@ impl Selection {
     }
 
     /// Adds a kind, and returns the indexes of the kinds that it names.
-    fn add(&mut self, kind: &str, resources: &Resources) -> Result<Vec<usize>> {
+    fn add(&mut self, kind: &str, resources: &Resources, unknown: &Unknown) -> Result<Vec<usize>> {
         if matches!(kind, "componentstatuses" | "componentstatus" | "cs") {
             let what = "ComponentStatuses are not stored: an API server computes them for each request";
             return Err(Error::not_found(what));
         }
         let meant = resources.meant(kind);
         if meant.is_empty() {
-            return Err(Error::not_found(format!("no kind {kind:?} is known, and the snapshot defines none")).hinted(
-                resources.nearest(kind).map_or_else(
-                    || "without a KIND, `get` lists everything in the backup".to_owned(),
-                    |near| format!("did you mean {near}?"),
-                ),
-            ));
+            let near = resources.nearest(kind).map(|near| format!("did you mean {near}?"));
+            let what = format!("no kind {kind:?} is known, and {}", unknown.defined);
+            return Err(Error::not_found(what).hinted(near.unwrap_or_else(|| unknown.hint.to_owned())));
         }
         let place = |(resource, version): (&Resource, Option<&str>)| {
             let (group, plural) = (resource.group.to_string(), resource.plural.to_string());

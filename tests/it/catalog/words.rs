@@ -31,3 +31,15 @@ fn what_is_not_found_is_named_with_its_filters() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.contains("pod/none with -l app=web\n"), "{said}");
 }
+
+#[test]
+fn a_kind_that_is_not_known_is_in_no_backup() {
+    let bench = Bench::with(&["kube.db", "encrypted.db"]);
+    bench.add(0);
+    for command in ["find", "growth", "rows", "history"] {
+        let said = error(&bench, &[command, "nokind"]);
+        assert!(said.contains("no kind \"nokind\" is known, and no backup in the catalog defines it\n"), "{said}");
+        assert!(said.contains("hint: `etcdsnap catalog growth` lists the kinds in the backups\n"), "{said}");
+        assert!(error(&bench, &[command, "deploymnets"]).contains("did you mean deployments?"), "{command}");
+    }
+}

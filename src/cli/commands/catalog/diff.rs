@@ -174,7 +174,8 @@ impl Diff {
             return Ok(Exit::Good);
         }
         let wanted = self.what.wanted();
-        let selection = Selection::new(&wanted.what, wanted.namespace.as_deref(), &catalog.resources(row.number)?)?;
+        let selection =
+            Selection::in_catalog(&wanted.what, wanted.namespace.as_deref(), &catalog.resources(row.number)?)?;
         let is_in = |life: &Life| revisions.iter().any(|of| (life.first..=life.last).contains(of));
         let (mut names, mut found, mut in_namespace) = (ByName::default(), false, wanted.namespace.is_none());
         names.ask(&selection);

@@ -120,7 +120,7 @@ impl Find {
             })?;
             sealed = sealed.saturating_add(unknown);
             let resources = catalog.resources(row.number)?;
-            let selection = Selection::new(&wanted.what, wanted.namespace.as_deref(), &resources)?;
+            let selection = Selection::in_catalog(&wanted.what, wanted.namespace.as_deref(), &resources)?;
             names.ask(&selection);
             objects.iter().for_each(|object| names.find(&selection, &object.key));
             let one = |object: Object| (row.clone(), one(&catalog, &row, &resources, &object), object);

@@ -7,7 +7,7 @@ use etcdsnap::{
 use serde::Serialize;
 use std::io::Write as _;
 
-use super::common::{Db, Of, What, doubts, minute};
+use super::common::{Db, Of, What, doubts, each, minute};
 use crate::{
     args::ReportFormat,
     failure::{Exit, Failure},
@@ -78,7 +78,7 @@ impl GrowthCommand {
             By::Namespace => Growth::Namespace,
         };
         let (mut items, mut found) = (Vec::new(), false);
-        for row in self.of.rows(&catalog)? {
+        each(self.of.rows(&catalog)?, |row| {
             let holders = catalog.holders_of(row.number);
             let mut series = catalog.growth(row.number, by, &self.what.wanted())?;
             found |= !series.is_empty();
@@ -86,7 +86,7 @@ impl GrowthCommand {
                 let times = holders.iter().map(|of| of.entry.newest.clone()).collect();
                 let revisions = holders.iter().filter_map(|of| of.entry.revision).collect();
                 items.push(One { row: row.label, times, revisions, series });
-                continue;
+                return Ok(());
             }
             series.truncate(self.top);
             let time = |of: Option<&&etcdsnap::catalog::Holder>| minute(of.and_then(|of| of.entry.time()));
@@ -111,8 +111,8 @@ impl GrowthCommand {
                     chart(&series.bytes),
                 ]);
             }
-            columns.finish(&mut session.out)?;
-        }
+            Ok(columns.finish(&mut session.out)?)
+        })?;
         if self.output == ReportFormat::Json {
             render::json(&mut session.out, &Document { items }, false)?;
         }

@@ -1,7 +1,7 @@
 use clap::Args;
 use etcdsnap::Error;
 
-use super::common::{Db, Of, What, doubts};
+use super::common::{Db, Of, What, doubts, each};
 use crate::{
     args::{Cli, ReportFormat},
     failure::{Exit, Failure},
@@ -47,13 +47,13 @@ impl History {
         let wanted = self.what.wanted();
         let rows = self.of.rows(&catalog)?;
         let mut holding = Vec::new();
-        for row in rows {
-            match catalog.find(row.number, &wanted) {
-                Ok(objects) if !objects.is_empty() => holding.push((row, objects)),
-                Ok(_) | Err(Error::NotFound { .. }) => {}
-                Err(error) => return Err(error.into()),
+        each(rows, |row| {
+            let objects = catalog.find(row.number, &wanted)?;
+            if !objects.is_empty() {
+                holding.push((row, objects));
             }
-        }
+            Ok(())
+        })?;
         let (row, objects) = match &holding[..] {
             [one] => one,
             [] => {

@@ -59,7 +59,8 @@ impl Rows {
         let stop = stop_at_signal();
         let (mut written, mut names, mut sealed) = (0_usize, ByName::default(), 0_u64);
         each(rows, |row| {
-            let selection = Selection::new(&wanted.what, wanted.namespace.as_deref(), &catalog.resources(row.number)?)?;
+            let selection =
+                Selection::in_catalog(&wanted.what, wanted.namespace.as_deref(), &catalog.resources(row.number)?)?;
             names.ask(&selection);
             let (mut objects, mut versions) = (Vec::new(), 0_usize);
             let unknown = catalog.each_object(row.number, &wanted, |object| {
