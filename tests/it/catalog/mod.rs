@@ -234,7 +234,7 @@ fn encrypted_values_are_opened_whenever_there_is_a_key() {
     assert_eq!(none.status.code(), Some(1));
     let is_told = |output: &std::process::Output| String::from_utf8_lossy(&output.stderr).contains(" encrypted object");
     assert!(is_told(&none));
-    // The file is as it was, so it is read again only where it is new to the catalog.
+    // Its name does not matter.
     fs::rename(bench.backup("encrypted.db"), bench.backup("moved.db")).unwrap();
     let keys = ["--encryption-config", "fixtures/encryption.yaml"];
     bench.says(0, ["add", folder.to_str().unwrap()].iter().chain(&keys));

@@ -43,3 +43,16 @@ fn a_kind_that_is_not_known_is_in_no_backup() {
         assert!(error(&bench, &[command, "deploymnets"]).contains("did you mean deployments?"), "{command}");
     }
 }
+
+#[test]
+fn known_backups_are_opened_with_keys_as_the_hint_says() {
+    let bench = Bench::with(&["encrypted.db"]);
+    bench.add(0);
+    let said = error(&bench, &["find", "secrets", "-l", "app=none"]);
+    let hint = "`etcdsnap catalog add FOLDER --encryption-config FILE` reads backups with such objects again";
+    assert!(said.contains(hint), "{said}");
+    let folder = bench.folder();
+    bench.says(0, ["add", folder.to_str().unwrap(), "--encryption-config", "fixtures/encryption.yaml"]);
+    let said = error(&bench, &["find", "secrets", "-l", "app=none"]);
+    assert!(!said.contains("encrypted object"), "{said}");
+}

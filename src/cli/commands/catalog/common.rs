@@ -335,7 +335,9 @@ pub(super) fn note_sealed(count: u64) -> Exit {
         "note: the answer may be incomplete: labels, images and uid are not known of {}",
         counted(count, "encrypted object")
     );
-    say!("hint: `etcdsnap catalog add --encryption-config FILE` opens them in backups that are new to the catalog");
+    say!(
+        "hint: `etcdsnap catalog add FOLDER --encryption-config FILE` reads backups with such objects again, and opens them"
+    );
     Exit::Content
 }
 
