@@ -56,3 +56,13 @@ fn known_backups_are_opened_with_keys_as_the_hint_says() {
     let said = error(&bench, &["find", "secrets", "-l", "app=none"]);
     assert!(!said.contains("encrypted object"), "{said}");
 }
+
+#[test]
+fn the_help_names_a_column_that_there_is() {
+    let bench = Bench::with(&["kube.db"]);
+    bench.add(0);
+    let help = bench.says(0, ["rows", "--help"]);
+    let row = bench.says(0, ["rows"]);
+    assert!(help.contains("`value_hmac`") && row.contains("\"value_hmac\":"), "{help}");
+    assert!(!help.contains("value_hash"), "{help}");
+}

@@ -17,7 +17,7 @@ use crate::{
 /// Write a row for each version of each key, for other engines: with the first and the last backup that holds it
 ///
 /// A version that is in 28 backups is one row, so this is much smaller than the rows of 28 backups. The columns are in
-/// docs/rows.md. The catalog holds no values: `value_hash` is equal for equal values, and its key is only in the
+/// docs/rows.md. The catalog holds no values: `value_hmac` is equal for equal values, and its key is only in the
 /// catalog. The catalog does not hold the objects of damaged backups; --backups lists these backups, too.
 #[derive(Debug, Args)]
 #[command(after_help = "\
