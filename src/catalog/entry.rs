@@ -162,6 +162,11 @@ pub struct FileRow {
 }
 
 impl FileRow {
+    /// Whether nothing is known but that it could not be read.
+    pub(super) fn is_only_an_error(&self) -> bool {
+        self.error.is_some() && self.snapshot.is_none() && self.parts.is_empty() && self.archive.is_none()
+    }
+
     /// The file on the disk of the row of `name`: itself, or the archive that it is in.
     #[must_use]
     pub fn on_disk<'n>(&self, name: &'n Path) -> &'n Path {

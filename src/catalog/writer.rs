@@ -365,6 +365,33 @@ impl Writer {
         Ok(())
     }
 
+    /// Notes that there is no file `name`, and returns whether the catalog knows that only now. A name of which it knows
+    /// nothing else is forgotten.
+    ///
+    /// # Errors
+    /// When the catalog cannot be read or written.
+    pub fn absent(&mut self, name: &Path) -> Result<bool> {
+        match self.without_others(name, &[])? {
+            Some(row) if row.is_only_an_error() && row.stamp.is_none() => self.forget(name).map(|()| false),
+            Some(row) if row.stamp.is_some() && !row.missing => {
+                self.put_file(name, &FileRow { missing: true, ..row }).map(|()| true)
+            }
+            _ => Ok(false),
+        }
+    }
+
+    /// Forgets the names of which only an error is known, and which are not backups now: `is_none` decides. Files that are
+    /// marked as missing stay.
+    ///
+    /// # Errors
+    /// When the catalog cannot be read or written.
+    pub fn forget_failed(&mut self, is_none: impl Fn(&Path) -> bool) -> Result<()> {
+        let files: Vec<(Vec<u8>, FileRow)> = self.read(FILES, |rows| rows.all())?;
+        let failed = files.into_iter().filter(|(_, row)| row.is_only_an_error() && !row.missing);
+        let names = failed.map(|(name, _)| PathBuf::from(std::ffi::OsStr::from_bytes(&name)));
+        names.filter(|name| is_none(name)).try_for_each(|name| self.forget(&name))
+    }
+
     fn put_file(&mut self, name: &Path, row: &FileRow) -> Result<()> {
         self.write(|tx, path| {
             let mut table = tx.open_table(FILES).map_err(|e| broken(path, e))?;

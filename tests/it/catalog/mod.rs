@@ -4,6 +4,7 @@ mod archives;
 mod brought_back;
 mod cluster;
 mod hostile;
+mod recorded;
 mod series;
 mod words;
 

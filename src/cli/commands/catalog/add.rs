@@ -171,6 +171,7 @@ impl Add {
         }
         if !adding.document.interrupted {
             adding.mark_missing(&self.path, &files)?;
+            adding.forget_unread(&self.path, &files)?;
         }
         let Adding { writer, document, exit, .. } = adding;
         let keeps_old = writer.replaces() && (document.interrupted || document.added.is_empty());
@@ -301,7 +302,18 @@ impl Adding {
 
     /// Notes a file that could not be added.
     fn failed(&mut self, one: &Todo, error: &Error) -> Result<(), Error> {
-        self.writer.failed(&one.name, one.stamp, one.archive.as_deref(), error, true)?;
+        match error {
+            // a mistyped path is no backup that is not searched; a link without its file may be one
+            Error::Io { source, .. }
+                if source.kind() == io::ErrorKind::NotFound
+                    && one.archive.is_none()
+                    && (is_url(&one.file) || is_gone(&one.file)) =>
+            {
+                let gone = self.writer.absent(&one.name)?;
+                self.document.newly_missing = self.document.newly_missing.saturating_add(gone.into());
+            }
+            _ => self.writer.failed(&one.name, one.stamp, one.archive.as_deref(), error, true)?,
+        }
         self.document.failed.push(Failed { file: one.name.display().to_string(), error: error.to_string() });
         self.exit = self.exit.max(match error.fault() {
             Fault::System => Exit::System,
@@ -320,14 +332,28 @@ impl Adding {
                     self.writer.mark_missing(path, |name| !named.contains(name))?
                 }
                 true => 0,
-                false => self.writer.mark_missing(&full_name(path)?, |name| {
-                    fs::symlink_metadata(name).is_err_and(|e| e.kind() == io::ErrorKind::NotFound)
-                })?,
+                false => self.writer.mark_missing(&full_name(path)?, is_gone)?,
             };
             self.document.newly_missing = self.document.newly_missing.saturating_add(gone);
         }
         Ok(())
     }
+
+    /// Forgets what could not be read, and is not among the `files` now: a folder that can be listed again, and a name of
+    /// which nothing else was known and that is gone.
+    fn forget_unread(&mut self, paths: &[PathBuf], files: &[Candidate]) -> Result<(), Error> {
+        let named = paths.iter().map(|path| full_name(path)).collect::<Result<HashSet<_>, _>>()?;
+        let read = files.iter().map(|file| full_name(&file.path)).collect::<Result<HashSet<_>, _>>()?;
+        self.writer.forget_failed(|name| {
+            let is_below = || (name.is_dir() || is_gone(name)) && name.ancestors().any(|folder| named.contains(folder));
+            !read.contains(name) && (named.contains(name) || is_below())
+        })
+    }
+}
+
+/// Whether nothing has this name.
+fn is_gone(name: &Path) -> bool {
+    fs::symlink_metadata(name).is_err_and(|e| e.kind() == io::ErrorKind::NotFound)
 }
 
 /// The name of a file in the catalog: its absolute path, or its URL.

@@ -1,0 +1,53 @@
+//! What `catalog` records of files that are not there, and of those that the disk changed.
+
+use std::fs;
+
+use super::Bench;
+
+/// The names of the files that could not be read, as `ls` lists them.
+fn unread(bench: &Bench) -> Vec<String> {
+    let ls = bench.json(0, &["ls"]);
+    ls["unread"].as_array().unwrap().iter().map(|of| super::name(&of["file"]).to_owned()).collect()
+}
+
+#[test]
+fn a_mistyped_path_is_not_recorded() {
+    let bench = Bench::with(&["kube.db"]);
+    bench.add(0);
+    let wrong = bench.folder().join("nosuchfolder");
+    let text = bench.says(3, ["add".as_ref(), wrong.as_os_str()]);
+    assert!(text.contains("not added: ") && text.contains("1 not added"), "{text}");
+    assert!(unread(&bench).is_empty());
+    bench.says(0, ["find", "deploy/web", "-n", "shop"]);
+    // what a link names may be a backup
+    std::os::unix::fs::symlink("nothing.db", bench.backup("link.db")).unwrap();
+    bench.add(3);
+    assert_eq!(unread(&bench), ["link.db"]);
+    fs::remove_file(bench.backup("link.db")).unwrap();
+    bench.add(0);
+    assert!(unread(&bench).is_empty());
+    // of a file that is known, it is recorded that it is missing
+    let file = bench.backup("kube.db");
+    fs::remove_file(&file).unwrap();
+    let text = bench.says(3, ["add".as_ref(), file.as_os_str()]);
+    assert!(text.contains("; 1 missing now"), "{text}");
+    let ls = bench.says(0, ["ls"]);
+    assert!(ls.contains("kube.db (missing)"), "{ls}");
+    assert!(unread(&bench).is_empty());
+}
+
+#[test]
+fn what_could_not_be_listed_is_forgotten_when_it_is() {
+    let bench = Bench::with(&["kube.db"]);
+    // a name that is a file now, and a folder later
+    let sub = bench.folder().join("sub");
+    fs::write(&sub, b"").unwrap();
+    bench.add(1);
+    assert_eq!(unread(&bench), ["sub"]);
+    fs::remove_file(&sub).unwrap();
+    fs::create_dir(&sub).unwrap();
+    fs::copy("fixtures/kube-later.db", sub.join("later.db")).unwrap();
+    bench.add(0);
+    assert!(unread(&bench).is_empty());
+    bench.says(0, ["find", "deploy/web", "-n", "shop"]);
+}
