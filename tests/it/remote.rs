@@ -383,6 +383,15 @@ fn a_folder_of_a_bucket_is_added_to_a_catalog() {
     let output = run(proxy.port, "wrong", &["catalog", "add", "s3://backups/", "-o", "json", "--db", db]);
     let json: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((output.status.code(), &json["newlyMissing"]), (Some(3), &Value::from(0)), "{json}");
+    // A wrong prefix is no folder to a store: nothing is listed.
+    let output = catalog(&["add", "s3://backups/none/"]);
+    let said = text(&output.stderr);
+    assert!(
+        output.status.success() && said.contains("note: s3://backups/none/: this folder holds no objects"),
+        "{said}"
+    );
+    let output = catalog(&["add", "s3://backups/a/"]);
+    assert!(!text(&output.stderr).contains("no objects"), "{output:?}");
     // That it could not be listed is forgotten when it is.
     assert_eq!(catalog(&["find", "deploy/web", "-n", "shop"]).status.code(), Some(1));
     assert_eq!(add("s3://backups/").0, 0);

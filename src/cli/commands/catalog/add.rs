@@ -151,6 +151,7 @@ impl Add {
         {
             return Err(Error::io(path.display().to_string(), "read", io::ErrorKind::NotFound.into()).into());
         }
+        self.path.iter().filter(|path| is_url(path)).try_for_each(|path| note_empty(path, &files))?;
         let path = self.db.path()?;
         let writer = if fresh { Writer::fresh(&path)? } else { Writer::open(&path)? };
         let mut adding = Adding { writer, ring: self.keys.ring()?, document: Document::default(), exit: Exit::Good };
@@ -354,6 +355,16 @@ impl Adding {
 /// Whether nothing has this name.
 fn is_gone(name: &Path) -> bool {
     fs::symlink_metadata(name).is_err_and(|e| e.kind() == io::ErrorKind::NotFound)
+}
+
+/// Reports a folder in a store that has no objects: its name may be mistyped, as a store knows only names of objects.
+fn note_empty(folder: &Path, files: &[Candidate]) -> Result<(), Error> {
+    let name = full_name(folder)?.to_string_lossy().into_owned();
+    let is_below = |file: &Candidate| file.path == folder || file.path.to_string_lossy().starts_with(&name);
+    if name.ends_with('/') && !files.iter().any(is_below) {
+        say!("note: {}: this folder holds no objects", printable(name));
+    }
+    Ok(())
 }
 
 /// The name of a file in the catalog: its absolute path, or its URL.
