@@ -104,6 +104,12 @@ impl Stamp {
         Ok(stamp)
     }
 
+    /// Whether it is that of no file, so that the file is read again.
+    #[must_use]
+    pub fn is_forgotten(self) -> bool {
+        self == Self::default()
+    }
+
     /// The stamp with those of the files that record doubt about the backup: a later one is a change, too.
     #[must_use]
     pub fn beside(self, doubts: impl IntoIterator<Item = Self>) -> Self {

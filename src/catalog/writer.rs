@@ -365,6 +365,18 @@ impl Writer {
         Ok(())
     }
 
+    /// Forgets the stamp of a file, if it is still `was`: [`Writer::known`] does not know the file any more.
+    ///
+    /// # Errors
+    /// When the catalog cannot be read or written.
+    pub fn forget_stamp(&mut self, name: &Path, was: Stamp) -> Result<()> {
+        let row: Option<FileRow> = self.read(FILES, |rows| rows.json(name.as_os_str().as_bytes()))?;
+        match row.filter(|row| row.stamp == Some(was)) {
+            Some(row) => self.put_file(name, &FileRow { stamp: Some(Stamp::default()), ..row }),
+            None => Ok(()),
+        }
+    }
+
     /// Notes that there is no file `name`, and returns whether the catalog knows that only now. A name of which it knows
     /// nothing else is forgotten.
     ///

@@ -51,3 +51,45 @@ fn what_could_not_be_listed_is_forgotten_when_it_is() {
     assert!(unread(&bench).is_empty());
     bench.says(0, ["find", "deploy/web", "-n", "shop"]);
 }
+
+#[test]
+fn a_file_that_the_disk_changed_is_read_again() {
+    let bench = Bench::with(&["kube.db", "kube-later.db"]);
+    bench.add(0);
+    let path = bench.backup("kube-later.db");
+    let time = fs::metadata(&path).unwrap().modified().unwrap();
+    let mut bytes = fs::read(&path).unwrap();
+    let at = bytes.len() / 2;
+    bytes[at] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    fs::File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
+    // another process is writing the catalog
+    let lock = fs::File::open(bench.db().parent().unwrap()).unwrap();
+    lock.lock().unwrap();
+    let locked = bench.run(["check"]);
+    lock.unlock().unwrap();
+    let said = String::from_utf8(locked.stderr).unwrap();
+    assert_eq!(locked.status.code(), Some(1));
+    assert!(said.contains("note: what is bad is not recorded in the catalog: "), "{said}");
+    assert!(bench.add(0).contains("; 2 as they were"), "nothing was recorded");
+
+    let check = bench.run(["check"]);
+    assert_eq!(check.status.code(), Some(1));
+    assert!(String::from_utf8(check.stdout).unwrap().contains("kube-later.db: bad"));
+    let said = String::from_utf8(check.stderr).unwrap();
+    let hint = format!(
+        "hint: `etcdsnap catalog add {} --db {}` reads what is bad again",
+        path.display(),
+        bench.db().display()
+    );
+    assert!(said.contains(&hint), "{said}");
+    // it is still bad until it is added, also for what reads no file
+    for args in [&["check"][..], &["check", "--quick"]] {
+        assert!(bench.says(1, args).contains("kube-later.db: bad"));
+    }
+    let text = bench.add(1);
+    assert!(text.contains("added 1 (") && text.contains("1 damaged; 1 as they were"), "{text}");
+    let last = bench.json(0, &["last", "--good"]);
+    assert_eq!(super::name(&last["items"][0]["files"][0]), "kube.db");
+    bench.says(0, ["check"]);
+}

@@ -7,13 +7,14 @@ use clap::Args;
 use etcdsnap::{
     Error,
     bytes::counted,
-    catalog::{Holder, Stamp},
+    catalog::{Holder, Stamp, Writer},
+    error::Call,
     hash::hex,
     source::is_url,
 };
 use serde::Serialize;
 
-use super::common::{Db, display, stamp};
+use super::common::{Db, below, display, stamp};
 use crate::{
     args::ReportFormat,
     failure::{Exit, Failure},
@@ -25,6 +26,9 @@ use crate::{
 ///
 /// Every file is read again, and its SHA-256 is compared with the one in the catalog: a disk can change the content of
 /// a file although nobody has written to it. --quick compares only size and time, and the ETag of an object in a store.
+///
+/// A file that the disk has changed is noted as such in the catalog: the next `catalog add` reads it again, although its
+/// time is the same, and records what is wrong with it.
 #[derive(Debug, Args)]
 #[command(after_help = "Exit status: 1 when a file is not as it was, 3 when one could not be read")]
 pub(crate) struct Check {
@@ -58,14 +62,15 @@ impl Check {
             catalog.files().iter().filter_map(|(_, row)| row.stamp).fold(0_u64, |sum, of| sum.saturating_add(of.size));
         let (progress, mut done) = (Progress::new("catalog", session.wants_progress()), 0_u64);
         let options = session.options_with(None);
-        let (mut items, mut exit) = (Vec::new(), Exit::Good);
+        let (mut items, mut exit, mut bad) = (Vec::new(), Exit::Good, Vec::new());
         for (path, row) in catalog.files() {
             let Some(was) = row.stamp.filter(|_| row.parts.is_empty()) else { continue };
             let (state, why) = match stamp(row.on_disk(path), &options) {
                 Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => ("missing", None),
                 Err(error) => ("unreadable", Some(error.to_string())),
-                Ok(now) => match difference(was, now, is_url(path)) {
+                Ok(now) => match difference(was, now, is_url(path)).filter(|_| !was.is_forgotten()) {
                     Some(why) => ("changed", Some(why.to_owned())),
+                    None if self.quick && was.is_forgotten() => ("bad", Some(FOUND_BEFORE.to_owned())),
                     None if self.quick || row.error.is_some() => ("as it was", None),
                     None => {
                         let holder = catalog.holders().iter().find(|of| Some(&of.entry.id) == row.snapshot.as_ref());
@@ -79,7 +84,18 @@ impl Check {
                 "unreadable" => Exit::System,
                 _ => Exit::Content,
             });
+            if state == "bad" {
+                bad.push((path.as_path(), row.on_disk(path), was));
+            }
             items.push(One { file: path.display().to_string(), state, why });
+        }
+        let found: Vec<_> =
+            bad.iter().filter(|(.., was)| !was.is_forgotten()).map(|(path, _, was)| (*path, *was)).collect();
+        if !found.is_empty() {
+            match self.record(&found, session) {
+                Err(Failure::Error(error)) => say!("note: what is bad is not recorded in the catalog: {error}"),
+                recorded => recorded?,
+            }
         }
         match self.output {
             ReportFormat::Json => render::json(&mut session.out, &Document { items }, false)?,
@@ -92,14 +108,36 @@ impl Check {
                 let how = if self.quick { " by size and time" } else { "" };
                 let of = counted(items.len(), "file");
                 writeln!(session.out, "{good} of {of} unchanged{how}")?;
-                if exit != Exit::Good {
+                if !bad.is_empty() {
+                    let files = bad.iter().take(MOST).map(|(_, file, _)| below(file));
+                    let call = Call::new("etcdsnap catalog add").args(files).option("--db", self.db.named());
+                    let others = if bad.len() > MOST { ", and so on," } else { "" };
+                    say!("hint: `{call}`{others} reads what is bad again, and records what is wrong with it");
+                } else if exit != Exit::Good {
                     say!("hint: `etcdsnap catalog add` brings the catalog up to date with what is there now");
                 }
             }
         }
         Ok(exit)
     }
+
+    /// Makes the catalog forget the stamps of files, so that the next `catalog add` reads them.
+    fn record(&self, found: &[(&Path, Stamp)], session: &mut Session) -> Result<(), Failure> {
+        let path = self.db.path()?;
+        let mut writer = Writer::open(&path)?;
+        found.iter().try_for_each(|(name, was)| writer.forget_stamp(name, *was))?;
+        if writer.finish()? {
+            session.wrote(&[path])?;
+        }
+        Ok(())
+    }
 }
+
+/// The most files that a hint names.
+const MOST: usize = 4;
+
+/// Why a file is bad that is not read now.
+const FOUND_BEFORE: &str = "an earlier check found that its content has changed, and it was not added again since";
 
 /// What shows that a file, or an object in a store, was written to. The inode of a file does not: one that was restored
 /// with its time, as by rsync, has another.

@@ -47,6 +47,11 @@ impl Db {
         Ok(state.join("etcdsnap/catalog.redb"))
     }
 
+    /// Its path, where it was named.
+    pub(super) fn named(&self) -> Option<&Path> {
+        self.db.as_deref()
+    }
+
     pub(super) fn open(&self) -> Result<Catalog> {
         Catalog::open(&self.path()?)
     }
