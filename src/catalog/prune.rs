@@ -177,6 +177,8 @@ impl<'c> Plan<'c> {
                 // only files on disk are removed
                 [] if row.is_some_and(|row| row.archive.is_some()) => FileFate::Kept(vec!["in an archive"]),
                 [] if is_url(file) => FileFate::Kept(vec!["in an object store"]),
+                // at the name that was given to it there may be no file
+                [] if row.is_some_and(|row| row.stamp.is_none()) => FileFate::Kept(vec!["added from a pipe"]),
                 [] => FileFate::ToBeRemoved,
             };
             Planned { holder, file, fate, stamp: row.and_then(|row| row.stamp) }
@@ -209,7 +211,8 @@ impl<'c> Plan<'c> {
             for holder in newest {
                 let id = holder.entry.id.as_str();
                 if !known.contains_key(id) {
-                    let read = holder.files.first().map(|file| Ok((file.as_path(), read(file)?))).transpose()?;
+                    let on_disk = holder.files.iter().find(|file| file.exists());
+                    let read = on_disk.or(holder.files.first()).map(|file| Ok((file.as_path(), read(file)?))).transpose()?;
                     known.insert(id, not_as_it_was(holder, read));
                 }
                 if let Some(Some((short, why))) = known.get(id) {

@@ -8,6 +8,10 @@ use std::{
     os::unix::ffi::OsStrExt as _,
 };
 
+use ruzstd::decoding::errors::{
+    DecodeBlockContentError, DecodeBufferError, DecompressBlockError, ExecuteSequencesError, FrameDecoderError,
+};
+
 use super::{
     DoubtFile, Options, SegmentName, Wrapping,
     datadir::DataDir,
@@ -108,9 +112,17 @@ enum Broken {
 }
 
 fn damaged(origin: &Origin, wrapping: Wrapping, error: &io::Error) -> Error {
+    if let Some(error) = incomplete(origin, error) {
+        return error;
+    }
     if error.kind() == io::ErrorKind::OutOfMemory {
         let what = format!("{}: its {wrapping} needs more memory than there is, or than 128 MiB", origin.display);
-        return Error::usage(what).hinted("unpack it by hand");
+        return Error::usage(what).hinted(match wrapping {
+            Wrapping::Zstd => {
+                "unpack it by hand: zstd -d --long=31 FILE, with --patch-from=BEFORE if it is a difference"
+            }
+            _ => "unpack it by hand",
+        });
     }
     let what = format!("the {wrapping} around it is damaged: {error}");
     let finding = Finding::error(Code::Container, what).hint("it was cut short or changed: use another copy of it");
@@ -303,6 +315,37 @@ impl Seek for Headers<'_> {
     }
 }
 
+/// Error for a Zstandard frame that cannot be decompressed without another file; `None` where that is not the problem.
+fn incomplete(origin: &Origin, error: &io::Error) -> Option<Error> {
+    let (what, hint) = match error.get_ref()?.downcast_ref()? {
+        FrameDecoderError::DictNotProvided { dict_id } => (
+            format!("zstd that was compressed with the dictionary {dict_id}"),
+            "unpack it by hand: zstd -d -D DICTIONARY FILE",
+        ),
+        // The header of such a frame is that of any other. A changed byte can lead to the same error.
+        FrameDecoderError::FailedToReadBlockBody(DecodeBlockContentError::DecompressBlockError(
+            DecompressBlockError::ExecuteSequencesError(ExecuteSequencesError::DecodebufferError(
+                DecodeBufferError::NotEnoughBytesInDictionary { .. },
+            )),
+        )) => (
+            "zstd that needs the bytes of another file: it may be a difference that `zstd --patch-from` made"
+                .to_owned(),
+            "bring it back with the snapshot before it: deploy/keep.sh get STORE N FILE, or zstd -d --long=31 \
+             --patch-from=BEFORE FILE; if it is no difference, it is damaged: use another copy of it",
+        ),
+        _ => return None,
+    };
+    Some(Error::Foreign { file: origin.display.clone(), what, hint: hint.to_owned().into(), may_be_one: true })
+}
+
+/// Error of a Zstandard frame. What is too large for the limit is not damaged.
+fn in_frame(error: FrameDecoderError) -> io::Error {
+    match error {
+        FrameDecoderError::WindowSizeTooBig { .. } => io::Error::new(io::ErrorKind::OutOfMemory, error),
+        error => io::Error::other(error),
+    }
+}
+
 /// Zstandard frames in sequence.
 struct ZstdFrames<'a> {
     rest: &'a [u8],
@@ -321,8 +364,7 @@ impl Read for ZstdFrames<'_> {
                 None => match skippable(self.rest) {
                     Some(rest) => self.rest = rest,
                     None => {
-                        self.frame =
-                            Some(ruzstd::decoding::StreamingDecoder::new(self.rest).map_err(io::Error::other)?);
+                        self.frame = Some(ruzstd::decoding::StreamingDecoder::new(self.rest).map_err(in_frame)?);
                     }
                 },
             }

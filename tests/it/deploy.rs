@@ -70,6 +70,75 @@ fn kept_snapshots_come_back_and_damage_is_found() {
     );
 }
 
+/// Runs `keep.sh` on a store, with a catalog beside it.
+fn keep(store: &Path, args: &[&str]) -> (Option<i32>, String, String) {
+    in_catalog(Command::new(format!("{HERE}/deploy/keep.sh")).arg(args[0]).arg(store).args(&args[1..]), store)
+}
+
+/// Runs `etcdsnap` with the catalog of a store.
+fn beside(store: &Path, args: &[&str]) -> (Option<i32>, String, String) {
+    in_catalog(Command::new(env!("CARGO_BIN_EXE_etcdsnap")).args(args), store)
+}
+
+fn in_catalog(call: &mut Command, store: &Path) -> (Option<i32>, String, String) {
+    call.env("PATH", path()).env("XDG_STATE_HOME", store.parent().unwrap()).env("KEEP_WHOLE", "2").current_dir(HERE);
+    let output = call.output().unwrap();
+    let [out, said] = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    (output.status.code(), out, said)
+}
+
+#[test]
+fn kept_snapshots_are_in_the_catalog() {
+    if Command::new("zstd").arg("-V").output().is_err() {
+        return skipped("kept_snapshots_are_in_the_catalog", "no zstd");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let store = dir.path().join("store");
+    let files = ["kube.db", "kube-later.db", "encrypted.db"];
+    for file in &files {
+        let (code, _, said) = keep(&store, &["add", &format!("fixtures/{file}")]);
+        assert_eq!(code, Some(0), "{said}");
+    }
+    let (code, out, said) = keep(&store, &["catalog"]);
+    assert!(
+        code == Some(0) && out.matches("added 1 ").count() == 3 && out.matches("1 good").count() == 3,
+        "{out}{said}"
+    );
+    let listed: Value = serde_json::from_str(&beside(&store, &["catalog", "ls", "-o", "json"]).1).unwrap();
+    for (n, file) in (1..).zip(&files) {
+        let name = Value::from(format!("{}/{n}/{file}", store.display()));
+        let mut items = listed["items"].as_array().unwrap().iter();
+        let item = items.find(|item| item["files"].as_array().unwrap().contains(&name)).unwrap();
+        assert!(item["verdict"] == "good" && item["missing"] == false, "{item}");
+    }
+    let (code, found, _) = beside(&store, &["catalog", "find", "deploy/web", "-n", "shop"]);
+    assert!(code == Some(0) && found.contains("/1/kube.db") && found.contains("/2/kube-later.db"), "{found}");
+    // only what is new is added
+    assert_eq!(keep(&store, &["catalog"]), (Some(0), String::new(), String::new()));
+    keep(&store, &["add", "fixtures/kube.db"]);
+    let (code, out, said) = keep(&store, &["catalog"]);
+    assert!(code == Some(0) && out.matches("added 1 ").count() == 1, "{out}{said}");
+    // prune leaves them alone, and reads the newest where it is a file
+    let folder = dir.path().join("folder");
+    fs::create_dir(&folder).unwrap();
+    for file in ["kube.db", "kube-later.db"] {
+        fs::copy(format!("fixtures/{file}"), folder.join(file)).unwrap();
+    }
+    beside(&store, &["catalog", "add", folder.to_str().unwrap()]);
+    let (code, out, said) = beside(&store, &["catalog", "prune", "--keep-last", "1", "--yes", "--cluster", "31cfb609"]);
+    assert!(code == Some(0) && out.matches("kept: added from a pipe").count() == 2, "{out}{said}");
+    assert_eq!(below(&folder, ""), [folder.join("kube-later.db")]);
+    // a difference is no damaged backup
+    let (_, out, _) = beside(&store, &["catalog", "add", store.to_str().unwrap()]);
+    let differences = out.matches(".zst: not an etcd snapshot: zstd that needs the bytes of another file: it may be");
+    assert!(
+        differences.count() == 2 && out.contains(" 0 damaged; 2 not added") && !out.contains("is damaged"),
+        "{out}"
+    );
+    let (code, out, _) = beside(&store, &["verify", store.to_str().unwrap()]);
+    assert!(code == Some(1) && out.matches("hint: bring it back with the snapshot before it").count() == 2, "{out}");
+}
+
 /// Snapshots of their own content, 3 of 30 damaged, and a list of them.
 fn fleet(dir: &Path) -> (PathBuf, Vec<PathBuf>) {
     let files: Vec<_> = (0..30).map(|n| dir.join(format!("backup {n}.db"))).collect();
