@@ -14,6 +14,7 @@ set -euo pipefail
 usage() { sed -n '2,7s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 fail() { echo "keep.sh: $*" >&2; exit 1; }
 sum() { sha256sum < "$1" | cut -d ' ' -f 1; }
+number() { [[ $1 =~ ^[0-9]{1,6}$ ]] && ((10#$1 >= 1 && 10#$1 <= $(count))) && n=$((10#$1)); }
 name() { printf '%s/%06d' "$store" "$1"; }
 count() { find "$store" -maxdepth 1 -name '[0-9]*.sum' | wc -l; }
 is_whole() { [ $((($1 - 1) % every)) = 0 ]; }
@@ -107,17 +108,18 @@ catalog() { # ARG...
 
 [ $# -ge 2 ] || usage
 command=$1 store=$2
+[ "$command" = add ] || [ -d "$store" ] || fail "$store: there is no such store"
 case $command in
   add) [ $# = 3 ] || usage; add "$3" ;;
   check) n=$(count); walk "$n" 1; echo "$n snapshots are as they were" ;;
   get)
     [ $# = 4 ] || usage
-    [ "$3" -ge 1 ] && [ "$3" -le "$(count)" ] || fail "there is no snapshot $3"
+    number "$3" || fail "there is no snapshot $3 in $store: it has $(count)"
     [ "$4" = - ] || [ "$4" = /dev/stdout ] || [ ! -e "$4" ] || fail "$4 exists"
-    walk "$3" "$(whole_before "$3")"
+    walk "$n" "$(whole_before "$n")"
     case $4 in - | /dev/stdout) cat "$found" ;; *) cp "$found" "$4" ;; esac
     ;;
   catalog) catalog "${@:3}" ;;
-  ls) for file in "$store"/[0-9]*.sum; do echo "$((10#$(basename "$file" .sum))) $(cat "$file")"; done ;;
+  ls) for ((n = 1; n <= $(count); n++)); do echo "$n $(cat "$(name "$n").sum")"; done ;;
   *) usage ;;
 esac

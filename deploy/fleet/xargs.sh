@@ -19,4 +19,4 @@ one() { # SNAPSHOT
   [ "$exit" -le 1 ]
 }
 export -f one
-tr '\n' '\0' | xargs -0 -r -n 1 -P "${3:-$(nproc)}" bash -c 'one "$0"'
+LC_ALL=C sed '/^[[:space:]]*$/d' | tr '\n' '\0' | xargs -0 -r -n 1 -P "${3:-$(nproc)}" bash -c 'one "$0"'

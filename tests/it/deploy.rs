@@ -139,6 +139,29 @@ fn kept_snapshots_are_in_the_catalog() {
     assert!(code == Some(1) && out.matches("hint: bring it back with the snapshot before it").count() == 2, "{out}");
 }
 
+#[test]
+fn keep_says_what_is_not_there() {
+    if Command::new("zstd").arg("-V").output().is_err() {
+        return skipped("keep_says_what_is_not_there", "no zstd");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let (store, file) = (dir.path().join("store"), dir.path().join("file"));
+    for args in [&["ls"][..], &["check"], &["catalog"], &["get", "1", "-"]] {
+        let said = format!("keep.sh: {}: there is no such store\n", store.display());
+        assert_eq!(keep(&store, args), (Some(1), String::new(), said));
+    }
+    keep(&store, &["add", "fixtures/kube.db"]);
+    for n in ["abc", "0", "2", "-1", ""] {
+        let said = format!("keep.sh: there is no snapshot {n} in {}: it has 1\n", store.display());
+        assert_eq!(keep(&store, &["get", n, file.to_str().unwrap()]), (Some(1), String::new(), said));
+    }
+    let to = |to: &str| {
+        let mut get = Command::new(format!("{HERE}/deploy/keep.sh"));
+        get.args(["get".as_ref(), store.as_os_str(), "1".as_ref(), to.as_ref()]).output().unwrap().stdout
+    };
+    assert!(["-", "/dev/stdout"].map(to).iter().all(|out| *out == fs::read("fixtures/kube.db").unwrap()));
+}
+
 /// Snapshots of their own content, 3 of 30 damaged, and a list of them.
 fn fleet(dir: &Path) -> (PathBuf, Vec<PathBuf>) {
     let files: Vec<_> = (0..30).map(|n| dir.join(format!("backup {n}.db"))).collect();
@@ -153,7 +176,7 @@ fn fleet(dir: &Path) -> (PathBuf, Vec<PathBuf>) {
     }
     let list = dir.join("list");
     let names: Vec<_> = files.iter().map(|file| file.to_str().unwrap()).collect();
-    fs::write(&list, names.join("\n") + "\n").unwrap();
+    fs::write(&list, names.join("\n") + "\n\n \n").unwrap();
     (list, files)
 }
 
