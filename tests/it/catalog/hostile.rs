@@ -164,9 +164,9 @@ fn a_killed_run_leaves_the_catalog_whole() {
         command
     };
     let mut random = Random::seeded(3);
-    for n in 0..10 {
+    for n in 0..30 {
         let mut child = add().spawn().unwrap();
-        thread::sleep(Duration::from_millis((random.next() % (1 + 40 * n)) as u64));
+        thread::sleep(Duration::from_millis((random.next() % (1 + 13 * n)) as u64));
         let _ = child.kill();
         child.wait().unwrap();
         if bench.db().exists() {
