@@ -4,7 +4,7 @@ use std::{
     env,
     ffi::OsString,
     fs,
-    io::Write as _,
+    io::{Read as _, Write as _},
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -13,6 +13,7 @@ use std::{
 
 use etcdsnap::rows::Format;
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 use crate::common::{Etcd, Peers, apiserver::Apiserver, eventually, made, skipped};
 
@@ -298,4 +299,63 @@ fn an_api_server_takes_the_manifests() {
         let output = server.try_kubectl(&args, "");
         assert!(output.status.success(), "{}: {}", file.display(), String::from_utf8_lossy(&output.stderr));
     }
+}
+
+/// `.ci/krew.sh` makes of two programs what `kubectl krew install` takes.
+#[test]
+fn the_manifest_of_krew_names_the_archives_and_their_sums() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    fs::create_dir(at(".ci")).unwrap();
+    fs::create_dir(at("dist")).unwrap();
+    for file in [".ci/krew.sh", "LICENSE-APACHE", "LICENSE-MIT"] {
+        fs::copy(Path::new(HERE).join(file), at(file)).unwrap();
+    }
+    let targets = ["x86_64-unknown-linux-musl", "aarch64-unknown-linux-musl"];
+    for target in targets {
+        let program = at(&format!("dist/etcdsnap-1.2.3-{target}"));
+        fs::write(&program, target).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let made = |url: &str, targets: &[&str]| {
+        let mut krew = Command::new(at(".ci/krew.sh"));
+        krew.arg("1.2.3").args(targets).env("RELEASE_URL", url).env_remove("SOURCE_DATE_EPOCH");
+        krew.output().unwrap().status.success()
+    };
+    assert!(made("https://host/v1.2.3", &targets));
+    let manifest = fs::read_to_string(at("dist/snapshot.yaml")).unwrap();
+    let fields = [
+        "apiVersion: krew.googlecontainertools.github.com/v1alpha2\nkind: Plugin\nmetadata:\n  name: snapshot\nspec:\n",
+        "\n  version: v1.2.3\n",
+        "\n  homepage: https://host/v1.2.3\n",
+        "\n  shortDescription: ",
+        "\n  description: |\n    ",
+    ];
+    assert!(fields.iter().all(|field| manifest.contains(field)), "{manifest}");
+    let mut platforms = String::new();
+    for (arch, target) in ["amd64", "arm64"].into_iter().zip(targets) {
+        let archive = fs::read(at(&format!("dist/kubectl-snapshot-1.2.3-{arch}.tar.gz"))).unwrap();
+        let sum: String = Sha256::digest(&archive).iter().map(|byte| format!("{byte:02x}")).collect();
+        platforms += &format!(
+            "  - selector: {{matchLabels: {{os: linux, arch: {arch}}}}}\n    \
+             uri: https://host/v1.2.3/kubectl-snapshot-1.2.3-{arch}.tar.gz\n    sha256: {sum}\n    bin: kubectl-snapshot\n"
+        );
+        let mut names = Vec::new();
+        for entry in tar::Archive::new(flate2::read::GzDecoder::new(&archive[..])).entries().unwrap() {
+            let mut entry = entry.unwrap();
+            let name = entry.path().unwrap().display().to_string();
+            if name == "kubectl-snapshot" {
+                let mut program = String::new();
+                entry.read_to_string(&mut program).unwrap();
+                assert_eq!((program.as_str(), entry.header().mode().unwrap()), (target, 0o755));
+            }
+            names.push(name);
+        }
+        names.sort();
+        assert_eq!(names, ["LICENSE-APACHE", "LICENSE-MIT", "kubectl-snapshot"]);
+    }
+    assert_eq!(manifest.split_once("\n  platforms:\n").unwrap().1, platforms);
+    // the same again, byte for byte; not for a machine that krew has no name for
+    assert!(made("https://host/v1.2.3", &targets) && fs::read_to_string(at("dist/snapshot.yaml")).unwrap() == manifest);
+    assert!(!made("https://host/v1.2.3", &["riscv64gc-unknown-linux-musl"]));
 }
