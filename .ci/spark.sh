@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs deploy/fleet/spark_rows.py on a Spark of two executors on this machine, kills one of them in the middle, and compares what
 # it wrote with what deploy/fleet/xargs.sh writes: the same files, byte for byte, and a verdict for each snapshot, also for the three
-# that are damaged. A second run changes no file. Needs a JDK of version 17 or newer; a minute, after the download of Spark (400 MB).
+# that are damaged. A second run changes no file. The rows that come to Spark as record batches (--arrow) are the same ones, by their
+# number and a hash that DuckDB makes of all columns of both. Needs a JDK of version 17 or newer; a minute, after the download of Spark (400 MB).
 #   .ci/spark.sh PROGRAM
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -28,11 +29,11 @@ exec "$program" "\$@"
 END
 chmod +x "$work/slow"
 
-spark() { # PROGRAM DATASET VERDICTS
+spark() { # PROGRAM DATASET VERDICTS [--arrow]
   ETCDSNAP=$1 PYSPARK_PYTHON=$engines/bin/python SPARK_LOCAL_IP=127.0.0.1 "$engines/bin/spark-submit" \
     --master 'local-cluster[2,1,1024]' --conf spark.driver.bindAddress=127.0.0.1 --conf spark.driver.host=127.0.0.1 \
     --conf spark.ui.enabled=false --conf spark.task.maxFailures=8 --conf "spark.local.dir=$work/spark" \
-    --conf "spark.executorEnv.ETCDSNAP=$1" deploy/fleet/spark_rows.py "$work/$2" "$work/$3" "$work/list" \
+    --conf "spark.executorEnv.ETCDSNAP=$1" deploy/fleet/spark_rows.py "${@:4}" "$work/$2" "$work/$3" "$work/list" \
     > "$work/said" 2> "$work/log"
 }
 
@@ -73,4 +74,25 @@ fi
 before=$(sums "$work/rows")
 spark "$program" rows verdicts || { tail -30 "$work/log"; exit 1; }
 [ "$before" = "$(sums "$work/rows")" ] || { echo "the second run wrote other files" >&2; exit 1; }
+
+spark "$program" arrow arrow-verdicts --arrow || { tail -30 "$work/log"; exit 1; }
+diff <(verdicts "$work/want-verdicts") <(verdicts "$work/arrow-verdicts")
+# The number of rows and their hash, of each folder.
+same=$("$engines/bin/python" - "$work/want" "$work/arrow" << 'END'
+import sys
+import duckdb
+
+files = "read_parquet('{}/**/*.parquet', hive_partitioning={}, hive_types_autocast=false)"
+names = duckdb.sql("DESCRIBE SELECT * FROM " + files.format(sys.argv[1], "false")).fetchall()
+names = ", ".join(f'"{name}"' for name, *_ in names)
+for folder, partitions in zip(sys.argv[1:], ("false", "true")):
+    rows = f"SELECT to_json(row)::VARCHAR AS one FROM (SELECT {names} FROM {files.format(folder, partitions)}) AS row"
+    print(*duckdb.sql(f"SELECT count(*), md5(string_agg(one, chr(10) ORDER BY one)) FROM ({rows})").fetchall()[0])
+END
+)
+if [ "$(sort -u <<< "$same" | wc -l)" != 1 ] || [[ $same == "0 "* ]]; then
+  printf 'the rows by mapInArrow are not those of xargs.sh:\n%s\n' "$same" >&2
+  exit 1
+fi
+echo "${same%%$'\n'*}: number and hash of the rows, from Parquet and by mapInArrow"
 echo "$(wc -l < "$work/list") snapshots, 3 damaged: executor $killed was killed, and the rows are those of xargs.sh"
