@@ -212,7 +212,8 @@ impl<'c> Plan<'c> {
                 let id = holder.entry.id.as_str();
                 if !known.contains_key(id) {
                     let on_disk = holder.files.iter().find(|file| file.exists());
-                    let read = on_disk.or(holder.files.first()).map(|file| Ok((file.as_path(), read(file)?))).transpose()?;
+                    let read =
+                        on_disk.or(holder.files.first()).map(|file| Ok((file.as_path(), read(file)?))).transpose()?;
                     known.insert(id, not_as_it_was(holder, read));
                 }
                 if let Some(Some((short, why))) = known.get(id) {
