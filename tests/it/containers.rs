@@ -74,13 +74,13 @@ fn zstd_that_needs_another_file_is_not_damaged() {
     // zstd --patch-from=BEFORE, of the numbers to 200, and these again with a line more
     let difference =
         b"\x28\xb5\x2f\xfd\x64\xb6\x01\x55\x00\x00\x10\x78\x0a\x01\x00\xb1\x6e\x55\x02\x08\xa4\x5b\x52\x2c";
-    let (code, _, said) = status(&write(dir.path(), "difference.zst", difference));
+    let (code, _, said) = status(write(dir.path(), "difference.zst", difference));
     assert!(code == 1 && said.contains("it may be a difference that `zstd --patch-from` made\nhint: "), "{said}");
     assert!(!said.contains("zstd around it is damaged"), "{said}");
     // with a dictionary that has the id 7; and a window of 256 MiB
-    let (code, _, said) = status(&write(dir.path(), "with.zst", b"\x28\xb5\x2f\xfd\x21\x07\x01\x09\x00\x00x"));
+    let (code, _, said) = status(write(dir.path(), "with.zst", b"\x28\xb5\x2f\xfd\x21\x07\x01\x09\x00\x00x"));
     assert!(code == 1 && said.contains("with the dictionary 7\nhint: unpack it by hand: zstd -d -D"), "{said}");
-    let (code, _, said) = status(&write(dir.path(), "large.zst", b"\x28\xb5\x2f\xfd\x00\x90\x09\x00\x00x"));
+    let (code, _, said) = status(write(dir.path(), "large.zst", b"\x28\xb5\x2f\xfd\x00\x90\x09\x00\x00x"));
     assert!(
         code == 2 && said.contains("more memory than there is, or than 128 MiB\nhint: unpack it by hand"),
         "{said}"
