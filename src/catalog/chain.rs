@@ -1,7 +1,7 @@
 //! How a backup joins a lineage, key by key: whether it continues what is known, and what that changes.
 //!
-//! `heads` are the last revisions of the backups of a lineage, ascending, `head` that of the backup that is added, `seen`
-//! the version of the key in it, `runs` the versions of the key that are known.
+//! `heads` are the last revisions of the backups of a lineage, ascending, `head` that of the backup that is added,
+//! `seen` the version of the key in it, `runs` the versions of the key that are known.
 
 use super::version::{OPEN, Version};
 

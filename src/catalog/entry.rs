@@ -53,7 +53,8 @@ impl Entry {
         Moment::parse(self.newest.as_deref()?)
     }
 
-    /// Without the numbers of a damaged backup of which no key could be read: it may have keys, and so another revision.
+    /// Without the numbers of a damaged backup of which no key could be read: it may have keys, and so another
+    /// revision.
     pub(super) fn of_what_was_read(self) -> Self {
         match self.verdict == Verdict::Damaged && self.keys == Some(0) {
             true => Self { revision: None, keys: None, ..self },

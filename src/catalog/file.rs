@@ -89,8 +89,8 @@ impl Image {
     }
 }
 
-/// Checks that a new catalog may take the place of the file at `path`: a catalog that this program can read, also a damaged
-/// one.
+/// Checks that a new catalog may take the place of the file at `path`: a catalog that this program can read, also a
+/// damaged one.
 pub(super) fn may_be_replaced(path: &Path) -> Result<()> {
     if fs::metadata(path).map_or(true, |metadata| metadata.is_file() && metadata.len() == 0) {
         return Ok(());

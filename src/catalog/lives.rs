@@ -87,8 +87,8 @@ impl Object {
         self.last_seen() == Some(self.newest)
     }
 
-    /// Number of writes between the version at `at` and the one before it that no backup holds; `None` where the key was
-    /// deleted in between.
+    /// Number of writes between the version at `at` and the one before it that no backup holds; `None` where the key
+    /// was deleted in between.
     #[must_use]
     pub fn unseen(&self, at: usize) -> Option<i64> {
         let life = self.lives.get(at)?;

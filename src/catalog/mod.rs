@@ -7,12 +7,12 @@
 //! Catalog::open ─> entries, files, objects ─> find, differences, growth, retention, rows for other engines
 //! ```
 //!
-//! A version of a key is live over one stretch of revisions, so the row is the same in whatever order backups are added,
-//! and a key that did not change costs no write. Backups of one cluster form a [`Lineage`]; a cluster that was restored
-//! and went on from there has more than one, and the backups from before are in each.
+//! A version of a key is live over one stretch of revisions, so the row is the same in whatever order backups are
+//! added, and a key that did not change costs no write. Backups of one cluster form a [`Lineage`]; a cluster that was
+//! restored and went on from there has more than one, and the backups from before are in each.
 //!
-//! A catalog file is never written in place: a writer works on a copy and renames it over the file when it is complete, so
-//! a reader beside it sees a whole catalog, the old one or the new one. `docs/catalog.md` has the layout.
+//! A catalog file is never written in place: a writer works on a copy and renames it over the file when it is complete,
+//! so a reader beside it sees a whole catalog, the old one or the new one. `docs/catalog.md` has the layout.
 
 #![deny(clippy::arithmetic_side_effects)]
 

@@ -139,8 +139,8 @@ impl Catalog {
             .min_by_key(|of| (!of.there, of.entry.verdict != Verdict::Good))
     }
 
-    /// The files of all backups of a lineage whose last revision is `head`: copies of one, and those of several members.
-    /// Those that are there come first, each with `true`; in the order of their paths.
+    /// The files of all backups of a lineage whose last revision is `head`: copies of one, and those of several
+    /// members. Those that are there come first, each with `true`; in the order of their paths.
     #[must_use]
     pub fn files_at(&self, lineage: u32, head: i64) -> Vec<(&Path, bool)> {
         let holders = self.holders.iter().filter(|of| of.entry.lineages.contains(&lineage));
@@ -242,8 +242,8 @@ impl Catalog {
         Ok(found)
     }
 
-    /// Calls `each` with the objects that [`Catalog::find`] returns, in key order. Returns the number of those of which it
-    /// is not known whether they have what is asked for: no key opened them when they were added.
+    /// Calls `each` with the objects that [`Catalog::find`] returns, in key order. Returns the number of those of which
+    /// it is not known whether they have what is asked for: no key opened them when they were added.
     ///
     /// # Errors
     /// As [`Catalog::find`], and the errors of `each`.
@@ -320,8 +320,8 @@ impl Catalog {
         ranges
     }
 
-    /// Whether one of the versions has the labels, the image and the uid that are asked for; `None` when none is known to
-    /// have them, and no key opened one.
+    /// Whether one of the versions has the labels, the image and the uid that are asked for; `None` when none is known
+    /// to have them, and no key opened one.
     fn has(&self, query: &Wanted, versions: &[Version], known: &mut HashMap<u64, bool>) -> Result<Option<bool>> {
         let unless_sealed = versions.iter().all(|of| of.content.is_some()).then_some(false);
         if let Some(uid) = &query.uid {

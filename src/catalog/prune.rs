@@ -198,8 +198,9 @@ impl<'c> Plan<'c> {
         &self.files
     }
 
-    /// The branches of which nothing is removed, because a backup that has to be good is not certain to be so now. `read`
-    /// reads a file again and gives its [`sum_without_doubt`]; an error that it returns around that ends the search.
+    /// The branches of which nothing is removed, because a backup that has to be good is not certain to be so now.
+    /// `read` reads a file again and gives its [`sum_without_doubt`]; an error that it returns around that ends the
+    /// search.
     ///
     /// # Errors
     /// Those of `read`.
@@ -225,8 +226,8 @@ impl<'c> Plan<'c> {
         Ok(refused)
     }
 
-    /// Removes what may be removed, but for the files of branches that are `refused`, and their rows in the catalog. After
-    /// an error of the catalog no more files are removed.
+    /// Removes what may be removed, but for the files of branches that are `refused`, and their rows in the catalog.
+    /// After an error of the catalog no more files are removed.
     #[must_use]
     pub fn apply(self, refused: &[Refused], mut writer: Writer) -> Pruned<'c> {
         let (files, failed) = self.removed(refused, |file| writer.forget(file));
@@ -270,8 +271,8 @@ fn reasons(branches: &[Counted<'_>], holder: &Holder) -> Vec<&'static str> {
     all
 }
 
-/// The SHA-256 of a backup that is open, as the catalog has it. The caller checks with [`Source::intact`] that it did not
-/// change meanwhile.
+/// The SHA-256 of a backup that is open, as the catalog has it. The caller checks with [`Source::intact`] that it did
+/// not change meanwhile.
 ///
 /// # Errors
 /// When it cannot be read, or there is doubt recorded about it.
@@ -282,8 +283,8 @@ pub fn sum_without_doubt(source: &Source) -> Result<String> {
     Ok(hex(&source.db().digests(|_| {})?.file))
 }
 
-/// Why a newest backup is not certain to be as it was when it was added: in a few words, and with its file. `read` is what
-/// reading its file again gave.
+/// Why a newest backup is not certain to be as it was when it was added: in a few words, and with its file. `read` is
+/// what reading its file again gave.
 fn not_as_it_was(holder: &Holder, read: Option<(&Path, Result<String>)>) -> Option<(&'static str, String)> {
     let Some((file, sum)) = read else { return Some(("has no file", "the newest has no file".to_owned())) };
     let file = file.display();

@@ -98,8 +98,8 @@ impl Writer {
     /// Opens the catalog at `path` to change it, or makes one.
     ///
     /// # Errors
-    /// When another process changes a catalog in that folder, the catalog is damaged or of a newer schema, or the system
-    /// refuses.
+    /// When another process changes a catalog in that folder, the catalog is damaged or of a newer schema, or the
+    /// system refuses.
     pub fn open(path: &Path) -> Result<Self> {
         Self::begin_at(path, path.exists())
     }
@@ -107,8 +107,8 @@ impl Writer {
     /// Begins an empty catalog, which takes the place of the one at `path` when it is finished; that may be damaged.
     ///
     /// # Errors
-    /// When another process changes a catalog in that folder, the file at `path` is no catalog or one of a newer schema, or
-    /// the system refuses.
+    /// When another process changes a catalog in that folder, the file at `path` is no catalog or one of a newer
+    /// schema, or the system refuses.
     pub fn fresh(path: &Path) -> Result<Self> {
         file::may_be_replaced(path)?;
         Self::begin_at(path, false)
@@ -229,8 +229,8 @@ impl Writer {
         Ok(Some(of.parts.len() as u64))
     }
 
-    /// Whether a file needs not be read again. What could not be read may be readable now, and is reported again where it is
-    /// not.
+    /// Whether a file needs not be read again. What could not be read may be readable now, and is reported again where
+    /// it is not.
     fn is_read(&self, row: &FileRow, keys: bool) -> Result<bool> {
         let Some(id) = &row.snapshot else { return Ok(false) };
         if !keys {
@@ -240,8 +240,8 @@ impl Writer {
         Ok(entry.is_some_and(|entry| entry.sealed == 0))
     }
 
-    /// Notes an archive of several backups, which are added by their own names ([`part_of`]) after it. Those that were in it
-    /// and are not any more are marked as missing.
+    /// Notes an archive of several backups, which are added by their own names ([`part_of`]) after it. Those that were
+    /// in it and are not any more are marked as missing.
     ///
     /// # Errors
     /// When the catalog cannot be read or written.
@@ -291,8 +291,8 @@ impl Writer {
         sources.par_iter().map(|source| self.check(source, load, ring.clone(), |_| {})).collect()
     }
 
-    /// Adds a backup under `name`, an absolute path unless a person chose it, or one of [`part_of`] the `archive`. `stamp` is
-    /// from before the file was opened.
+    /// Adds a backup under `name`, an absolute path unless a person chose it, or one of [`part_of`] the `archive`.
+    /// `stamp` is from before the file was opened.
     ///
     /// # Errors
     /// When the catalog cannot be read or written.
@@ -377,8 +377,8 @@ impl Writer {
         }
     }
 
-    /// Notes that there is no file `name`, and returns whether the catalog knows that only now. A name of which it knows
-    /// nothing else is forgotten.
+    /// Notes that there is no file `name`, and returns whether the catalog knows that only now. A name of which it
+    /// knows nothing else is forgotten.
     ///
     /// # Errors
     /// When the catalog cannot be read or written.
@@ -392,8 +392,8 @@ impl Writer {
         }
     }
 
-    /// Forgets the names of which only an error is known, and which are not backups now: `is_none` decides. Files that are
-    /// marked as missing stay.
+    /// Forgets the names of which only an error is known, and which are not backups now: `is_none` decides. Files that
+    /// are marked as missing stay.
     ///
     /// # Errors
     /// When the catalog cannot be read or written.
@@ -458,7 +458,8 @@ impl Writer {
         self.replaces
     }
 
-    /// Puts the catalog in its place. `false` where it was not written since the writer was opened, as nothing had changed.
+    /// Puts the catalog in its place. `false` where it was not written since the writer was opened, as nothing had
+    /// changed.
     ///
     /// # Errors
     /// When it cannot be written; then the catalog is as it was.

@@ -94,8 +94,8 @@ impl Session {
         }
     }
 
-    /// How inputs are opened that are `named` together: with the log of the data directory among them in the folder that
-    /// `log` names.
+    /// How inputs are opened that are `named` together: with the log of the data directory among them in the folder
+    /// that `log` names.
     ///
     /// # Errors
     /// When there is no segment in that folder, or not one data directory in `named`, whose log it would be.
@@ -109,8 +109,8 @@ impl Session {
         Options { wal_dir: wal_dir.map(Path::to_path_buf), ..self.options.clone() }
     }
 
-    /// Records files that are read besides the backups, before they are read. Files of keys and tokens are not recorded:
-    /// a sum may give away a short secret.
+    /// Records files that are read besides the backups, before they are read. Files of keys and tokens are not
+    /// recorded: a sum may give away a short secret.
     pub(crate) fn reads(&mut self, files: &[impl AsRef<Path>]) -> Result<()> {
         let evidence = self.evidence.as_mut();
         evidence.map_or(Ok(()), |evidence| files.iter().try_for_each(|file| evidence.reads(file.as_ref())))

@@ -51,8 +51,8 @@ pub struct Read {
 /// No row is handed on before the backup is checked; of a damaged one none, unless [`Reading::force`] is set.
 ///
 /// # Errors
-/// Errors of the system, of `take`, and of a log that does not reach the end that [`Reading::load`] asks for. That a backup
-/// is damaged is in the report, and what it lacks in [`Read::missing`].
+/// Errors of the system, of `take`, and of a log that does not reach the end that [`Reading::load`] asks for. That a
+/// backup is damaged is in the report, and what it lacks in [`Read::missing`].
 pub fn read<E: From<Error>>(
     source: &Source,
     ring: Ring,

@@ -246,8 +246,8 @@ struct Adding {
 }
 
 impl Adding {
-    /// Reads some files at the same time and adds them. Returns the backups in those that are archives of several. `step`
-    /// gets the number of bytes that were read, if there is one file.
+    /// Reads some files at the same time and adds them. Returns the backups in those that are archives of several.
+    /// `step` gets the number of bytes that were read, if there is one file.
     fn group(
         &mut self,
         group: &[Todo],
@@ -340,8 +340,8 @@ impl Adding {
         Ok(())
     }
 
-    /// Forgets what could not be read, and is not among the `files` now: a folder that can be listed again, and a name of
-    /// which nothing else was known and that is gone.
+    /// Forgets what could not be read, and is not among the `files` now: a folder that can be listed again, and a name
+    /// of which nothing else was known and that is gone.
     fn forget_unread(&mut self, paths: &[PathBuf], files: &[Candidate]) -> Result<(), Error> {
         let named = paths.iter().map(|path| full_name(path)).collect::<Result<HashSet<_>, _>>()?;
         let read = files.iter().map(|file| full_name(&file.path)).collect::<Result<HashSet<_>, _>>()?;

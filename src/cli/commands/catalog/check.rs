@@ -27,8 +27,8 @@ use crate::{
 /// Every file is read again, and its SHA-256 is compared with the one in the catalog: a disk can change the content of
 /// a file although nobody has written to it. --quick compares only size and time, and the ETag of an object in a store.
 ///
-/// A file that the disk has changed is noted as such in the catalog: the next `catalog add` reads it again, although its
-/// time is the same, and records what is wrong with it.
+/// A file that the disk has changed is noted as such in the catalog: the next `catalog add` reads it again, although
+/// its time is the same, and records what is wrong with it.
 #[derive(Debug, Args)]
 #[command(after_help = "Exit status: 1 when a file is not as it was, 3 when one could not be read")]
 pub(crate) struct Check {

@@ -25,9 +25,9 @@ use crate::{
 /// the catalog is searched, but not damaged ones. Some writes are in no backup, because a later write replaced them
 /// before the next backup: their number is printed.
 ///
-/// The line that brings an object back is for the newest version of which a file is there. It has --all, because `export`
-/// leaves out what a cluster makes by itself, as the Pods of a Deployment: these may not need to be brought back. For an
-/// encrypted object it has --encryption-config. Replace DIR, and FILE by the configuration with the keys.
+/// The line that brings an object back is for the newest version of which a file is there. It has --all, because
+/// `export` leaves out what a cluster makes by itself, as the Pods of a Deployment: these may not need to be brought
+/// back. For an encrypted object it has --encryption-config. Replace DIR, and FILE by the configuration with the keys.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -161,7 +161,8 @@ impl Find {
 /// The number of other files with the same state that are named.
 const MOST: usize = 4;
 
-/// Which of several files with the same state is named: the first or the last by its path, for paths have dates in them.
+/// Which of several files with the same state is named: the first or the last by its path, for paths have dates in
+/// them.
 #[derive(Debug, Clone, Copy)]
 enum End {
     First,

@@ -15,13 +15,14 @@ use crate::{
 /// List the backups in the catalog, oldest content first
 ///
 /// NEWEST is the newest time in the backup, AGE counts from that time to now. CLUSTER is the start of the identity of
-/// the cluster; `/1` and `/2` after it are branches of the history, which begin when a cluster is restored. The identity
-/// is the uid of the Namespace kube-system. `-` is the identity of backups without this Namespace: `-/1` and `-/2` are
-/// histories that do not fit together, of one such cluster or of several. A note names the places where the usual
-/// interval between two backups is exceeded. Files without a readable backup come last.
+/// the cluster; `/1` and `/2` after it are branches of the history, which begin when a cluster is restored. The
+/// identity is the uid of the Namespace kube-system. `-` is the identity of backups without this Namespace: `-/1` and
+/// `-/2` are histories that do not fit together, of one such cluster or of several. A note names the places where the
+/// usual interval between two backups is exceeded. Files without a readable backup come last.
 ///
-/// REVISION and KEYS include the log of a data directory. FILE SIZE is the size of the unpacked file. It may be larger than
-/// the db in it, whose size `verify` prints as SIZE. `-`: not known, because no key of a damaged file could be read.
+/// REVISION and KEYS include the log of a data directory. FILE SIZE is the size of the unpacked file. It may be larger
+/// than the db in it, whose size `verify` prints as SIZE. `-`: not known, because no key of a damaged file could be
+/// read.
 #[derive(Debug, Args)]
 #[command(after_help = "Exit status: 1 when there is no such cluster")]
 pub(crate) struct Ls {
