@@ -63,6 +63,7 @@ pub use ranges::Ranges;
 pub use recent::Recent;
 pub use segment::SegmentName;
 pub use small::read_small;
+pub use sniff::is_gone;
 pub use store::{Listing, Object, Remote, Stat, Store};
 pub use url::{stat, stat_doubts};
 pub use wrapping::Wrapping;

@@ -90,7 +90,8 @@ pub(super) fn sniffed(path: &Path) -> io::Result<Option<Sniffed>> {
     Ok(Some(sniff(head.get(..n).unwrap_or_default())))
 }
 
-/// Whether what was listed in a folder is not there any more, as a link without its file still is.
-pub(super) fn is_gone(path: &Path) -> bool {
+/// Whether nothing has this name any more, as a link without its file still has.
+#[must_use]
+pub fn is_gone(path: &Path) -> bool {
     path.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
 }

@@ -1,6 +1,5 @@
 use std::{
     collections::{HashMap, HashSet, VecDeque},
-    fs,
     io::{self, Write as _},
     path::{Path, PathBuf},
     sync::atomic::Ordering,
@@ -13,7 +12,7 @@ use etcdsnap::{
     error::Fault,
     etcd::Load,
     k8s::Ring,
-    source::{Candidate, Candidates, DoubtFile, Options, is_stdin, is_url, part_of, without_secrets},
+    source::{Candidate, Candidates, DoubtFile, Options, is_gone, is_stdin, is_url, part_of, without_secrets},
     verify::Verdict,
 };
 use serde::Serialize;
@@ -183,18 +182,15 @@ impl Add {
             ReportFormat::Json => json(&mut session.out, &document, false)?,
             ReportFormat::Text => text(session, &document)?,
         }
-        if keeps_old && !document.interrupted {
-            return Err(Error::refused("nothing was added; the old catalog is kept").into());
+        match (document.interrupted, keeps_old) {
+            (true, true) => say!("interrupted: the old catalog is kept"),
+            (true, false) => {
+                say!("interrupted: what was added is kept; the next `catalog add` continues with the rest");
+            }
+            (false, true) => return Err(Error::refused("nothing was added; the old catalog is kept").into()),
+            (false, false) => return Ok(exit),
         }
-        if keeps_old {
-            say!("interrupted: the old catalog is kept");
-            return Ok(Exit::System);
-        }
-        if document.interrupted {
-            say!("interrupted: what was added is kept; the next `catalog add` continues with the rest");
-            return Ok(Exit::System);
-        }
-        Ok(exit)
+        Ok(Exit::System)
     }
 
     /// The files that are not in the catalog as they are now; the others are counted.
@@ -350,11 +346,6 @@ impl Adding {
             !read.contains(name) && (named.contains(name) || is_below())
         })
     }
-}
-
-/// Whether nothing has this name.
-fn is_gone(name: &Path) -> bool {
-    fs::symlink_metadata(name).is_err_and(|e| e.kind() == io::ErrorKind::NotFound)
 }
 
 /// Reports a folder in a store that has no objects: its name may be mistyped, as a store knows only names of objects.
