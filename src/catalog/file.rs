@@ -34,6 +34,7 @@ const MAGIC: &[u8; 16] = b"etcdsnap catalog";
 
 /// The first bytes of a database of redb.
 const DATABASE: &[u8; 9] = b"redb\x1a\x0a\xa9\x0d\x0a";
+
 /// Length of what follows the database.
 const TRAILER: usize = 32;
 

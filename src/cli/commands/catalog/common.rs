@@ -210,12 +210,12 @@ pub(super) fn with(filters: &[String]) -> String {
 
 /// A selector of labels, and its text.
 #[derive(Debug, Clone)]
-struct Labels {
+struct Selector {
     text: String,
     selector: LabelSelector,
 }
 
-impl Labels {
+impl Selector {
     fn parse(text: &str) -> Result<Self> {
         Ok(Self { text: text.to_owned(), selector: LabelSelector::parse(text)? })
     }
@@ -225,8 +225,8 @@ impl Labels {
 #[derive(Debug, Args)]
 pub(super) struct Had {
     /// Only objects that had these labels at some time, as `kubectl get -l` takes them
-    #[arg(short = 'l', long = "selector", value_name = "LABELS", value_parser = Labels::parse)]
-    labels: Option<Labels>,
+    #[arg(short = 'l', long = "selector", value_name = "LABELS", value_parser = Selector::parse)]
+    labels: Option<Selector>,
     /// Only objects that used an image with this in its name
     #[arg(long, value_name = "IMAGE")]
     image: Option<String>,

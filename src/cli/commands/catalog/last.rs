@@ -76,7 +76,7 @@ impl Which {
         let labels = Labels::of(&Branch::all(&catalog));
         let (mut exit, mut items) = (Exit::Good, Vec::new());
         for row in &wanted {
-            let mut holders = of_row(&catalog, row.number);
+            let mut holders = of_branch(&catalog, row);
             holders.retain(|holder| holder.there && (!self.good || holder.is_good()));
             match pick(&holders) {
                 Some(holder) => items.push((row, holder)),
@@ -116,10 +116,9 @@ impl Which {
     }
 }
 
-/// All backups of a lineage in the order of their revisions: of several of one revision, each.
-fn of_row(catalog: &Catalog, number: u32) -> Vec<&Holder> {
-    let mut holders: Vec<_> =
-        catalog.holders().iter().filter(|holder| holder.entry.lineages.contains(&number)).collect();
+/// All backups of a branch in the order of their revisions: of several of one revision, each.
+fn of_branch<'c>(catalog: &'c Catalog, branch: &Branch) -> Vec<&'c Holder> {
+    let mut holders: Vec<_> = catalog.holders().iter().filter(|holder| branch.has(holder)).collect();
     holders.sort_by_key(|holder| holder.entry.revision);
     holders
 }
