@@ -26,10 +26,19 @@ fn path() -> OsString {
     env::join_paths([program].into_iter().chain(env::split_paths(&rest))).unwrap()
 }
 
+/// Whether there is no zstd, which `keep.sh` calls; then the test `name` is skipped.
+fn lacks_zstd(name: &str) -> bool {
+    let lacks = Command::new("zstd").arg("-V").output().is_err();
+    if lacks {
+        skipped(name, "no zstd");
+    }
+    lacks
+}
+
 #[test]
 fn kept_snapshots_come_back_and_damage_is_found() {
-    if Command::new("zstd").arg("-V").output().is_err() {
-        return skipped("kept_snapshots_come_back_and_damage_is_found", "no zstd");
+    if lacks_zstd("kept_snapshots_come_back_and_damage_is_found") {
+        return;
     }
     let dir = tempfile::tempdir().unwrap();
     let store = dir.path().join("store");
@@ -90,8 +99,8 @@ fn in_catalog(call: &mut Command, store: &Path) -> (Option<i32>, String, String)
 
 #[test]
 fn kept_snapshots_are_in_the_catalog() {
-    if Command::new("zstd").arg("-V").output().is_err() {
-        return skipped("kept_snapshots_are_in_the_catalog", "no zstd");
+    if lacks_zstd("kept_snapshots_are_in_the_catalog") {
+        return;
     }
     let dir = tempfile::tempdir().unwrap();
     let store = dir.path().join("store");
@@ -142,8 +151,8 @@ fn kept_snapshots_are_in_the_catalog() {
 
 #[test]
 fn keep_says_what_is_not_there() {
-    if Command::new("zstd").arg("-V").output().is_err() {
-        return skipped("keep_says_what_is_not_there", "no zstd");
+    if lacks_zstd("keep_says_what_is_not_there") {
+        return;
     }
     let dir = tempfile::tempdir().unwrap();
     let (store, file) = (dir.path().join("store"), dir.path().join("file"));

@@ -191,12 +191,7 @@ fn a_cluster_that_changes_is_told_as_etcd_told_it() {
     assert!(removed.iter().all(|of| name(&of["file"]) != first_forked.0 && name(&of["file"]) != last.0));
     // Is each still what it was? A bit is not.
     assert!(bench.says(0, ["check", "--quick"]).contains("files unchanged"));
-    let file = folder.join(&taken[5].0);
-    let (mut bytes, time) = (fs::read(&file).unwrap(), fs::metadata(&file).unwrap().modified().unwrap());
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 4;
-    fs::write(&file, bytes).unwrap();
-    fs::File::options().write(true).open(&file).unwrap().set_modified(time).unwrap();
+    super::rot(&folder.join(&taken[5].0));
     assert!(bench.says(1, ["check"]).contains(&format!("{}: bad", taken[5].0)));
 }
 

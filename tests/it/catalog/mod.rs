@@ -273,6 +273,15 @@ fn no_value_and_no_plain_hash_of_one_is_in_the_file() {
     assert!(contains(b"/registry/secrets/"), "but its key is");
 }
 
+/// Changes one byte of a file, and sets its time back: what a disk does.
+pub fn rot(path: &Path) {
+    let (mut bytes, time) = (fs::read(path).unwrap(), fs::metadata(path).unwrap().modified().unwrap());
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(path, bytes).unwrap();
+    fs::File::options().write(true).open(path).unwrap().set_modified(time).unwrap();
+}
+
 #[test]
 fn files_that_change_vanish_or_rot_are_noticed() {
     let bench = Bench::with(&["kube.db", "kube-later.db", "encrypted.db", "etcd-3.6.db"]);
@@ -280,14 +289,7 @@ fn files_that_change_vanish_or_rot_are_noticed() {
     assert!(bench.says(0, ["check"]).starts_with("4 of 4 files unchanged"));
     fs::remove_file(bench.backup("kube.db")).unwrap();
     fs::write(bench.backup("etcd-3.6.db"), fs::read("fixtures/etcd-3.7.db").unwrap()).unwrap();
-    // One byte, and the time set back: what a disk does.
-    let path = bench.backup("encrypted.db");
-    let time = fs::metadata(&path).unwrap().modified().unwrap();
-    let mut bytes = fs::read(&path).unwrap();
-    let at = bytes.len() / 2;
-    bytes[at] ^= 1;
-    fs::write(&path, bytes).unwrap();
-    fs::File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
+    rot(&bench.backup("encrypted.db"));
     assert!(!bench.says(1, ["check", "--quick"]).contains("bad"));
     let text = bench.says(1, ["check"]);
     assert!(text.contains("encrypted.db: bad") && text.contains("kube.db: missing"), "{text}");

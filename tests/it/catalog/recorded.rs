@@ -57,12 +57,7 @@ fn a_file_that_the_disk_changed_is_read_again() {
     let bench = Bench::with(&["kube.db", "kube-later.db"]);
     bench.add(0);
     let path = bench.backup("kube-later.db");
-    let time = fs::metadata(&path).unwrap().modified().unwrap();
-    let mut bytes = fs::read(&path).unwrap();
-    let at = bytes.len() / 2;
-    bytes[at] ^= 1;
-    fs::write(&path, bytes).unwrap();
-    fs::File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
+    super::rot(&path);
     // another process is writing the catalog
     let lock = fs::File::open(bench.db().parent().unwrap()).unwrap();
     lock.lock().unwrap();
