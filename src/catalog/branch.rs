@@ -17,18 +17,22 @@ pub struct Branch {
 }
 
 impl Branch {
-    /// The branches in a catalog, in the order of their identities and revisions.
+    /// The branches in a catalog, in the order of their identities and revisions, and then of the ids of their backups:
+    /// the same whatever was added first.
     #[must_use]
     pub fn all(catalog: &Catalog) -> Vec<Self> {
-        let mut clusters: BTreeMap<Option<&str>, Vec<(&[i64], u32)>> = BTreeMap::new();
+        let mut clusters: BTreeMap<Option<&str>, Vec<_>> = BTreeMap::new();
         for (number, lineage) in catalog.lineages() {
-            clusters.entry(lineage.identity.as_deref()).or_default().push((&lineage.heads, *number));
+            let has = |holder: &&Holder| holder.entry.lineages.contains(number);
+            let mut ids: Vec<_> = catalog.holders().iter().filter(has).map(|of| of.entry.id.as_str()).collect();
+            ids.sort_unstable();
+            clusters.entry(lineage.identity.as_deref()).or_default().push((&lineage.heads, ids, *number));
         }
         let mut branches = Vec::new();
         for (identity, mut lineages) in clusters {
             lineages.sort_unstable();
             let several = lineages.len() > 1;
-            for (at, (_, number)) in lineages.into_iter().enumerate() {
+            for (at, (.., number)) in lineages.into_iter().enumerate() {
                 let branch = if several { format!("/{}", at.saturating_add(1)) } else { String::new() };
                 let label = format!("{}{branch}", short(identity));
                 branches.push(Self { number, identity: identity.map(str::to_owned), label });

@@ -3,36 +3,87 @@
 //! `heads` are the last revisions of the backups of a lineage, ascending, `head` that of the backup that is added,
 //! `seen` the version of the key in it, `runs` the versions of the key that are known.
 
+use std::collections::BTreeSet;
+
 use super::version::{OPEN, Version};
 
-/// The highest revision up to which the lineage may hold the same history as the backup, by what is known of one key:
-/// the backups with a greater last revision contradict it. [`i64::MAX`] where nothing does.
+/// The backups of a lineage that contradict one that is added: all whose last revision is from `first` to `last`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Conflict {
+    first: i64,
+    last: i64,
+}
+
+impl Conflict {
+    /// Whether a backup is one of them, by its last revision.
+    pub(super) fn has(&self, head: i64) -> bool {
+        (self.first..=self.last).contains(&head)
+    }
+
+    /// Those that are in one of the two.
+    pub(super) fn with(self, other: Option<Self>) -> Self {
+        other.map_or(self, |of| Self { first: self.first.min(of.first), last: self.last.max(of.last) })
+    }
+}
+
+/// The backups that contradict the new one, by what is known of one key.
 ///
-/// A version is live from its revision to the next change of its key, in every backup from in between.
-pub(super) fn bound(heads: &[i64], runs: &[Version], seen: Option<&Version>, head: i64) -> i64 {
-    let mut bound = i64::MAX;
-    // The first backup from `at` on, if it is one up to `to`, contradicts.
-    let mut contradicts = |at: i64, to: i64| {
-        let first = heads.get(heads.partition_point(|have| *have < at)).filter(|have| **have <= to);
-        bound = first.map_or(bound, |first| bound.min(first.saturating_sub(1)));
+/// The states of a lineage can each follow the one before, and what can follow a state can follow all before it. So of
+/// the backups before the new one the last ones contradict it, and of those after it the first ones.
+pub(super) fn conflict(heads: &[i64], runs: &[Version], seen: Option<&Version>, head: i64) -> Option<Conflict> {
+    let (before, after) = heads.split_at(heads.partition_point(|have| *have < head));
+    let can_precede = |have: &i64| can_follow(seen, at(runs, *have), *have);
+    let before = match before.last().is_none_or(can_precede) {
+        true => &[],
+        false => before.get(before.partition_point(can_precede)..).unwrap_or_default(),
     };
-    if let Some(seen) = seen {
-        match runs.iter().find(|run| run.mod_revision == seen.mod_revision) {
-            Some(run) if run.is_same(seen) => {
-                if run.last != OPEN {
-                    contradicts(run.last.saturating_add(1), head);
-                }
-            }
-            Some(_) => contradicts(seen.mod_revision, i64::MAX),
-            None => contradicts(seen.mod_revision, head),
-        }
+    // One of the same revision, and the next.
+    let contradicts = |have: &i64| match at(runs, *have) {
+        known if *have == head => !is_same(seen, known),
+        known => !can_follow(known, seen, head),
+    };
+    let after = match after.first().is_some_and(contradicts) || after.get(1).is_some_and(contradicts) {
+        false => &[],
+        true => after.get(..after.partition_point(|have| *have == head || contradicts(have))).unwrap_or_default(),
+    };
+    let ends = |part: &[i64]| Some(Conflict { first: *part.first()?, last: *part.last()? });
+    match (ends(before), ends(after)) {
+        (Some(before), after) => Some(before.with(after)),
+        (None, after) => after,
     }
-    for run in runs {
-        if seen.is_none_or(|seen| seen.mod_revision != run.mod_revision) && run.mod_revision <= head {
-            contradicts(head, run.last);
-        }
+}
+
+/// Of which lineages a part is one of its own together with a backup that is added: those of which `parts` holds the
+/// backups that do not contradict it, unless all of these are in another part. `true`: it contradicts none, and joins.
+///
+/// So the lineages are all the longest rows of backups of which each can follow the one before, in whatever order they
+/// are added.
+pub(super) fn forks<Id: Ord>(parts: &[(BTreeSet<Id>, bool)]) -> Vec<usize> {
+    let is_within = |(at, part): (usize, &BTreeSet<Id>)| {
+        parts.iter().enumerate().any(|(other, (all, joins))| {
+            let is_first = *joins || all.len() > part.len() || other < at;
+            other != at && is_first && part.is_subset(all)
+        })
+    };
+    let parts = parts.iter().enumerate().filter(|(_, (part, joins))| !joins && !part.is_empty());
+    parts.filter(|(at, (part, _))| !is_within((*at, part))).map(|(at, _)| at).collect()
+}
+
+/// Whether the state `later` of a key can follow `earlier`, its state at the revision `head`.
+fn can_follow(later: Option<&Version>, earlier: Option<&Version>, head: i64) -> bool {
+    match later {
+        Some(later) if later.mod_revision <= head => is_same(Some(later), earlier),
+        Some(later) => later.generation().can_follow(earlier.map(Version::generation), head),
+        None => true,
     }
-    bound
+}
+
+fn is_same(one: Option<&Version>, other: Option<&Version>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => one.is_same(other),
+        (None, None) => true,
+        _ => false,
+    }
 }
 
 /// The versions of a key after a backup joined a lineage that it does not contradict; `None` where nothing changes.
@@ -70,15 +121,21 @@ pub(super) fn merged(newest: Option<i64>, runs: &[Version], seen: Option<&Versio
     changed.then_some(after)
 }
 
-/// The versions of a key in those backups of a lineage whose last revision is `head` or lower; `head` is one of them.
-pub(super) fn until(runs: &[Version], head: i64) -> Vec<Version> {
-    let before = runs.iter().filter(|run| run.mod_revision <= head);
-    before.map(|run| Version { last: if run.last >= head { OPEN } else { run.last }, ..run.clone() }).collect()
+/// The versions of a key in those backups of a lineage whose last revisions are `heads`.
+pub(super) fn within(runs: &[Version], heads: &[i64]) -> Vec<Version> {
+    let last = |run: &Version| {
+        let until = heads.partition_point(|head| *head <= run.last);
+        heads.get(..until)?.last().copied().filter(|last| run.mod_revision <= *last)
+    };
+    let newest = heads.last().copied();
+    let held = runs.iter().filter_map(|run| Some((run, last(run)?)));
+    held.map(|(run, last)| Version { last: if Some(last) == newest { OPEN } else { last }, ..run.clone() }).collect()
 }
 
 /// The version of a key in the backup whose last revision is `head`.
 pub(super) fn at(runs: &[Version], head: i64) -> Option<&Version> {
-    runs.iter().rev().find(|run| run.mod_revision <= head).filter(|run| head <= run.last)
+    let before = runs.partition_point(|run| run.mod_revision <= head);
+    runs.get(before.checked_sub(1)?).filter(|run| head <= run.last)
 }
 
 #[cfg(test)]
@@ -107,6 +164,7 @@ mod tests {
     #[derive(Debug, Clone, Default)]
     struct Known {
         heads: Vec<i64>,
+        ids: BTreeSet<(i64, String)>,
         rows: Rows,
     }
 
@@ -117,6 +175,7 @@ mod tests {
             keys.dedup();
             keys
         };
+        let id = format!("{:?}", state.iter().map(|(key, of)| (key, of.mod_revision, of.stored)).collect::<Vec<_>>());
         let join = |known: &mut Known| {
             for key in keys(known) {
                 let runs = known.rows.get(&key).cloned().unwrap_or_default();
@@ -127,33 +186,34 @@ mod tests {
             if let Err(at) = known.heads.binary_search(&head) {
                 known.heads.insert(at, head);
             }
+            known.ids.insert((head, id.clone()));
         };
-        let (mut joined, mut best) = (false, (0, i64::MIN, 0));
-        for (at, known) in all.iter_mut().enumerate() {
+        let conflict = |known: &Known| {
             let of = |key: &u8| known.rows.get(key).map_or(&[][..], Vec::as_slice);
-            let bound = keys(known).iter().map(|key| bound(&known.heads, of(key), state.get(key), head)).min();
-            let bound = bound.unwrap_or(i64::MAX);
-            if bound == i64::MAX {
-                join(known);
-                joined = true;
-            } else {
-                let shared = known.heads.partition_point(|have| *have <= bound);
-                if shared > best.0 {
-                    best = (shared, known.heads[shared - 1], at);
-                }
-            }
+            let all = keys(known).into_iter().map(|key| conflict(&known.heads, of(&key), state.get(&key), head));
+            all.flatten().reduce(|a, b| a.with(Some(b)))
+        };
+        let conflicts: Vec<_> = all.iter().map(conflict).collect();
+        let part = |(known, conflict): (&Known, &Option<Conflict>)| {
+            let has = |(at, _): &&(i64, String)| conflict.is_none_or(|conflict| !conflict.has(*at));
+            (known.ids.iter().filter(has).cloned().collect(), conflict.is_none())
+        };
+        let parts: Vec<_> = all.iter().zip(&conflicts).map(part).collect();
+        let mut new: Vec<Known> = Vec::new();
+        for at in forks(&parts) {
+            let (from, ids) = (&all[at], parts[at].0.clone());
+            let mut heads: Vec<i64> = ids.iter().map(|(head, _)| *head).collect();
+            heads.dedup();
+            let mut rows: Rows = from.rows.iter().map(|(key, runs)| (*key, within(runs, &heads))).collect();
+            rows.retain(|_, runs| !runs.is_empty());
+            new.push(Known { heads, ids, rows });
         }
-        if !joined {
-            let mut fork = Known::default();
-            if best.0 > 0 {
-                let from = &all[best.2];
-                fork.heads = from.heads[..best.0].to_vec();
-                fork.rows = from.rows.iter().map(|(key, runs)| (*key, until(runs, best.1))).collect();
-                fork.rows.retain(|_, runs| !runs.is_empty());
-            }
-            join(&mut fork);
-            all.push(fork);
+        all.iter_mut().zip(&conflicts).filter(|(_, conflict)| conflict.is_none()).for_each(|(known, _)| join(known));
+        if new.is_empty() && conflicts.iter().all(Option::is_some) {
+            new.push(Known::default());
         }
+        new.iter_mut().for_each(join);
+        all.extend(new);
     }
 
     fn dump(all: &[Known]) -> Vec<Lineage> {
@@ -176,10 +236,15 @@ mod tests {
         let mut taken = Vec::new();
         for (key, value, backup) in steps {
             revision += 1;
-            if value % 4 == 0 && state.contains_key(key) {
-                state.remove(key);
-            } else {
-                state.insert(*key, version(revision, *value, OPEN));
+            match state.get(key) {
+                Some(_) if value % 4 == 0 => drop(state.remove(key)),
+                old => {
+                    let mut new = version(revision, *value, OPEN);
+                    if let Some(old) = old {
+                        (new.create_revision, new.version) = (old.create_revision, old.version + 1);
+                    }
+                    state.insert(*key, new);
+                }
             }
             if *backup {
                 taken.push((revision, state.clone()));
@@ -198,14 +263,20 @@ mod tests {
         all
     }
 
+    fn shuffled(mut backups: Vec<(i64, State)>, seed: u64) -> Vec<(i64, State)> {
+        let mut random = seed;
+        backups.sort_by_cached_key(|_| {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            random >> 20
+        });
+        backups
+    }
+
     proptest! {
         #[test]
         fn the_order_of_adding_is_of_no_matter(steps in steps(), seed in any::<u64>()) {
             let backups = play(start(), 1, &steps);
-            let mut shuffled = backups.clone();
-            let mut random = seed;
-            shuffled.sort_by_cached_key(|_| { random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1); random >> 20 });
-            let (in_order, shuffled) = (all_of(&backups), all_of(&shuffled));
+            let (in_order, shuffled) = (all_of(&backups), all_of(&shuffled(backups.clone(), seed)));
             prop_assert_eq!(dump(&in_order), dump(&shuffled));
             prop_assert!(in_order.len() <= 1);
             for known in &in_order {
@@ -213,6 +284,27 @@ mod tests {
                     for key in known.rows.keys() {
                         let have = at(&known.rows[key], *head).map(|version| (version.mod_revision, version.stored));
                         prop_assert_eq!(have, state.get(key).map(|version| (version.mod_revision, version.stored)));
+                    }
+                }
+            }
+        }
+
+        #[test]
+        fn branches_of_which_little_is_known_are_the_same_in_any_order(
+            before in steps(), one in steps(), other in steps(), seed in any::<u64>()
+        ) {
+            let base = play(start(), 1, &[&before[..], &[(100, 1, true)]].concat());
+            let (revision, state) = base.last().unwrap().clone();
+            let sides = [play(state.clone(), revision, &one), play(state, revision, &other)];
+            let backups: Vec<_> = base.into_iter().chain(sides.into_iter().flatten()).collect();
+            let all = all_of(&backups);
+            prop_assert_eq!(dump(&all), dump(&all_of(&shuffled(backups, seed))));
+            for known in &all {
+                for runs in known.rows.values() {
+                    let states = known.heads.iter().map(|head| (*head, at(runs, *head)));
+                    let states: Vec<_> = states.collect();
+                    for pair in states.windows(2) {
+                        prop_assert!(can_follow(pair[1].1, pair[0].1, pair[0].0), "{:?}", pair);
                     }
                 }
             }
@@ -230,11 +322,7 @@ mod tests {
             backups.extend(side(1, &one));
             let first = backups.len();
             backups.extend(side(3, &other));
-            let mut order: Vec<usize> = (0..backups.len()).collect();
-            let mut random = seed;
-            order.sort_by_cached_key(|_| { random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1); random >> 20 });
-            let shuffled: Vec<_> = order.iter().map(|at| backups[*at].clone()).collect();
-            let (in_order, shuffled) = (all_of(&backups), all_of(&shuffled));
+            let (in_order, shuffled) = (all_of(&backups), all_of(&shuffled(backups, seed)));
             prop_assert_eq!(in_order.len(), 2, "{:?}", first);
             prop_assert_eq!(dump(&in_order), dump(&shuffled));
         }

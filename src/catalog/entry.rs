@@ -32,6 +32,9 @@ pub struct Entry {
     pub revision: Option<i64>,
     /// The revision up to which it is compacted.
     pub compacted: Option<i64>,
+    /// The revision that the newest restore with `--bump-revision` raised it to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bump: Option<i64>,
     /// Live keys.
     pub keys: Option<u64>,
     /// Size of the unpacked db in bytes.

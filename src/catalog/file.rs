@@ -27,8 +27,8 @@ use crate::{
     source::Part,
 };
 
-/// The version of the layout. A file with a greater one is not read.
-pub const SCHEMA: u32 = 1;
+/// The version of the layout. A file with another one is not read: 1 held branches that contradict each other as one.
+pub const SCHEMA: u32 = 2;
 
 const MAGIC: &[u8; 16] = b"etcdsnap catalog";
 
@@ -40,9 +40,11 @@ const TRAILER: usize = 32;
 
 /// The error of a catalog whose content is not what was written.
 pub(super) fn damaged(path: &Path, why: impl std::fmt::Display) -> Error {
-    let path = path.to_path_buf();
-    Error::refused(format!("{}: the catalog is damaged: {why}", path.display()))
-        .hinted(format!("rebuild it from the backups: etcdsnap catalog rebuild FOLDER... --db {}", shell(&path)))
+    Error::refused(format!("{}: the catalog is damaged: {why}", path.display())).hinted(rebuild(path))
+}
+
+fn rebuild(path: &Path) -> String {
+    format!("rebuild it from the backups: etcdsnap catalog rebuild FOLDER... --db {}", shell(path))
 }
 
 /// The error of redb on a file whose sum was right.
@@ -122,11 +124,15 @@ fn check(path: &Path, bytes: &[u8]) -> Result<u64> {
     let Some((database, trailer)) = trailer(path, bytes)? else { return Err(damaged(path, "its end is missing")) };
     let (schema, sum) = (u32_le(trailer, 16).unwrap_or_default(), u32_le(trailer, 20).unwrap_or_default());
     let len = u64_le(trailer, 24).unwrap_or_default();
-    if len != database.len() as u64 || schema != SCHEMA {
+    if len != database.len() as u64 {
         return Err(damaged(path, "its length is not what was written"));
     }
     if Crc32c::of(database).sum() != sum {
         return Err(damaged(path, "its checksum is wrong"));
+    }
+    if schema != SCHEMA {
+        let what = format!("{}: the catalog has the schema {schema}, of an earlier etcdsnap", path.display());
+        return Err(Error::refused(what).hinted(rebuild(path)));
     }
     Ok(len)
 }

@@ -93,10 +93,19 @@ impl Object {
     pub fn unseen(&self, at: usize) -> Option<i64> {
         let life = self.lives.get(at)?;
         let Some(before) = at.checked_sub(1).and_then(|at| self.lives.get(at)) else {
-            return Some(life.version.version.saturating_sub(1));
+            return Some(life.version.version.saturating_sub(1).max(0));
         };
         let same = before.version.create_revision == life.version.create_revision;
-        same.then(|| life.version.version.saturating_sub(before.version.version).saturating_sub(1))
+        same.then(|| life.version.version.saturating_sub(before.version.version).saturating_sub(1).max(0))
+    }
+
+    /// Of `bumps`, ascending, the last between the version at `at` and the one before it: the cluster was restored in
+    /// between, perhaps from an older backup.
+    #[must_use]
+    pub fn bump_before(&self, at: usize, bumps: &[i64]) -> Option<i64> {
+        let (life, before) = (self.lives.get(at)?, self.lives.get(at.checked_sub(1)?)?);
+        let until = bumps.get(..bumps.partition_point(|bump| *bump <= life.version.mod_revision))?;
+        until.last().copied().filter(|bump| *bump > before.last)
     }
 }
 

@@ -164,6 +164,16 @@ impl Catalog {
         heads.iter().filter_map(|head| self.holder(lineage, *head)).collect()
     }
 
+    /// The revisions that restores with `--bump-revision` raised a lineage to, ascending.
+    #[must_use]
+    pub fn bumps(&self, lineage: u32) -> Vec<i64> {
+        let holders = self.holders.iter().filter(|of| of.entry.lineages.contains(&lineage));
+        let mut bumps: Vec<_> = holders.filter_map(|of| of.entry.bump).collect();
+        bumps.sort_unstable();
+        bumps.dedup();
+        bumps
+    }
+
     /// As [`Holder::is_undecided`].
     #[must_use]
     pub fn is_undecided(&self, holder: &Holder) -> bool {

@@ -330,6 +330,7 @@ mod tests {
             identity: Some("31cfb609-0000".to_owned()),
             revision: Some(revision),
             compacted: None,
+            bump: None,
             keys: None,
             size: 1,
             newest: Some(format!("2026-11-01T{revision:02}:00:00Z")),

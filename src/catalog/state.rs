@@ -24,6 +24,8 @@ pub(super) struct Seen<'a> {
 pub(super) struct State<'a> {
     pub(super) head: i64,
     pub(super) compacted: i64,
+    /// The revision that the newest restore with `--bump-revision` raised it to.
+    pub(super) bump: Option<i64>,
     /// The identity of the cluster.
     pub(super) identity: Option<String>,
     /// In key order. Keys that are a secret themselves, as the names of OAuth tokens, are not among them.
@@ -40,13 +42,13 @@ fn mac(key: &[u8], value: &[u8]) -> Half {
 impl<'a> State<'a> {
     /// Reads it. Values are hashed with `key`, and opened with `ring` and the keys in the backup itself.
     pub(super) fn of(snapshot: &Snapshot<'a>, survey: &Survey<'a>, key: &[u8], mut ring: Ring) -> Self {
-        let mut live: Vec<KeyValue<'a>> = Vec::new();
+        let (mut live, mut bump): (Vec<KeyValue<'a>>, _) = (Vec::new(), None);
         survey.live.for_each_live(|newest| {
             let kv = newest.kv();
             let secret = matches!(key_for_messages(kv.key), std::borrow::Cow::Owned(_));
-            // The record of a bump has no key.
-            let is_bump = kv.key.is_empty() && kv.version == 0;
-            if !(secret || is_bump) {
+            if newest.is_bump() {
+                bump = Some(newest.revision.main);
+            } else if !secret {
                 live.push(kv);
             }
         });
@@ -81,7 +83,8 @@ impl<'a> State<'a> {
             Some(uid).filter(|uid| !uid.is_empty())
         });
         let newest = survey.recent.back().map_or_else(Default::default, |record| record.revision);
-        Self { head: snapshot.keyspace.head(newest), compacted: snapshot.keyspace.compacted(), identity, seen, ring }
+        let (head, compacted) = (snapshot.keyspace.head(newest), snapshot.keyspace.compacted());
+        Self { head, compacted, bump, identity, seen, ring }
     }
 
     /// The prefixes of the keys of objects.

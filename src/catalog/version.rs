@@ -1,6 +1,9 @@
 //! One version of a key, and the row that holds all versions of it.
 
-use crate::proto::{Reader, Writer};
+use crate::{
+    etcd::Generation,
+    proto::{Reader, Writer},
+};
 
 /// [`Version::last`] of a version that the newest backup of the lineage holds.
 pub(super) const OPEN: i64 = i64::MAX;
@@ -36,6 +39,12 @@ impl Version {
     pub(super) fn is_same(&self, other: &Self) -> bool {
         let record = |of: &Self| (of.mod_revision, of.create_revision, of.version, of.size, of.stored);
         record(self) == record(other)
+    }
+
+    /// The numbers that etcd keeps of the key.
+    pub(super) fn generation(&self) -> Generation {
+        let Self { create_revision, mod_revision, version, .. } = *self;
+        Generation { create_revision, mod_revision, version }
     }
 
     /// Takes what only the other knows: the content of a value that was opened there.

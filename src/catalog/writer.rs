@@ -1,7 +1,7 @@
 //! Adding backups to a catalog.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     fs,
     ops::ControlFlow,
     os::unix::ffi::OsStrExt as _,
@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use redb::{Database, Durability, WriteTransaction};
 
 use super::{
-    chain,
+    chain::{self, Conflict},
     entry::{Entry, FileRow, Lineage, Stamp},
     facts::Facts,
     file::{self, Image, SCHEMA, broken, caught},
@@ -38,6 +38,10 @@ use crate::{
 
 /// What is complete is put in the place of the catalog so often.
 const PUBLISHED: Duration = Duration::from_secs(60);
+
+/// The most lineages of one cluster. It has more only where a great many of its backups are of several branches, and
+/// nothing that they hold shows of which: then new backups get one lineage, with the most backups that they can follow.
+const LINEAGES_OF_ONE: usize = 64;
 
 /// The most findings of a report that are kept.
 const FINDINGS: usize = 100;
@@ -86,8 +90,8 @@ struct Row<'a> {
 
 /// The comparison of a backup with a lineage.
 struct Compared<'a> {
-    /// As [`chain::bound`].
-    bound: i64,
+    /// The backups that contradict it.
+    conflict: Option<Conflict>,
     /// Whether they have a record in common.
     shared: bool,
     /// What joining it changes.
@@ -488,48 +492,77 @@ impl Writer {
     fn index(&self, state: &State<'_>) -> Result<Vec<u32>> {
         let all: Vec<(Vec<u8>, Lineage)> = self.read(LINEAGES, |rows| rows.all())?;
         let number = |key: &[u8]| key.try_into().map(u32::from_be_bytes).unwrap_or_default();
-        let next = all.last().map_or(1, |(key, _)| number(key).saturating_add(1));
+        let mut next = all.last().map_or(1, |(key, _)| number(key).saturating_add(1));
         let prefixes = state.prefixes();
-        let mut joined = Vec::new();
-        let mut best: Option<(usize, u32, Lineage)> = None;
+        let (mut joined, mut others) = (Vec::new(), Vec::new());
         for (key, lineage) in all.into_iter().filter(|(_, lineage)| lineage.identity == state.identity) {
             let compared = self.compare(number(&key), &lineage.heads, state)?;
             // Without an identity only a common record shows that it is the same cluster.
             if state.identity.is_none() && !compared.shared {
                 continue;
             }
-            if compared.bound == i64::MAX {
-                self.join(number(&key), lineage, compared.rows, state, &prefixes)?;
-                joined.push(number(&key));
-            } else {
-                let shared = lineage.heads.partition_point(|head| *head <= compared.bound);
-                if shared > best.as_ref().map_or(0, |(most, ..)| *most) {
-                    best = Some((shared, number(&key), lineage));
+            match compared.conflict {
+                None => {
+                    self.join(number(&key), lineage, compared.rows, state, &prefixes)?;
+                    joined.push(number(&key));
                 }
+                Some(conflict) => others.push((number(&key), lineage, conflict)),
             }
         }
-        if joined.is_empty() {
-            let mut lineage = Lineage { identity: state.identity.clone(), ..Lineage::default() };
-            if let Some((shared, from, of)) = best {
-                lineage = of;
-                lineage.heads.truncate(shared);
-                self.fork(from, next, &lineage)?;
-            }
+        let mut new = self.forks(&joined, others)?;
+        if joined.is_empty() && new.is_empty() {
+            new.push((0, Lineage { identity: state.identity.clone(), ..Lineage::default() }));
+        }
+        for (from, lineage) in new {
+            self.fork(from, next, &lineage)?;
             let compared = self.compare(next, &lineage.heads, state)?;
             self.join(next, lineage, compared.rows, state, &prefixes)?;
             joined.push(next);
+            next = next.saturating_add(1);
         }
         Ok(joined)
+    }
+
+    /// The parts of lineages with which a backup begins new ones, each with the number of the lineage that it is a part
+    /// of: `joined` are those that it is in already, `others` contradict it.
+    fn forks(&self, joined: &[u32], others: Vec<(u32, Lineage, Conflict)>) -> Result<Vec<(u32, Lineage)>> {
+        if others.is_empty() {
+            return Ok(Vec::new());
+        }
+        let entries: Vec<(Vec<u8>, Entry)> = self.read(SNAPSHOTS, |rows| rows.all())?;
+        let part = |number: u32, conflict: Option<&Conflict>| -> BTreeSet<&str> {
+            let is_in = |entry: &&Entry| {
+                let head = entry.revision.filter(|head| conflict.is_none_or(|conflict| !conflict.has(*head)));
+                head.is_some() && entry.lineages.contains(&number)
+            };
+            entries.iter().map(|(_, entry)| entry).filter(is_in).map(|entry| entry.id.as_str()).collect()
+        };
+        let mut parts: Vec<_> =
+            others.iter().map(|(number, _, conflict)| (part(*number, Some(conflict)), false)).collect();
+        parts.extend(joined.iter().map(|number| (part(*number, None), true)));
+        let mut forks = chain::forks(&parts);
+        if parts.len().saturating_add(forks.len()) > LINEAGES_OF_ONE {
+            let longest = forks.into_iter().max_by_key(|at| parts.get(*at).map_or(0, |(part, _)| part.len()));
+            forks = longest.filter(|_| joined.is_empty()).into_iter().collect();
+        }
+        let others = others.into_iter().enumerate().filter(|(at, _)| forks.contains(at));
+        let kept = |(number, mut lineage, conflict): (u32, Lineage, Conflict)| {
+            lineage.heads.retain(|head| !conflict.has(*head));
+            (number, lineage)
+        };
+        Ok(others.map(|(_, other)| kept(other)).collect())
     }
 
     /// Compares a state with what is known of a lineage.
     fn compare<'a>(&self, number: u32, heads: &[i64], state: &State<'a>) -> Result<Compared<'a>> {
         let prefix = number.to_be_bytes();
         let newest = heads.last().copied();
-        let mut compared = Compared { bound: i64::MAX, shared: false, rows: Vec::new() };
+        let mut compared = Compared { conflict: None, shared: false, rows: Vec::new() };
         let mut take = |key: &[u8], runs: &[Version], seen: Option<&Seen<'a>>| {
             let version = seen.map(|seen| &seen.version);
-            compared.bound = compared.bound.min(chain::bound(heads, runs, version, state.head));
+            if let Some(conflict) = chain::conflict(heads, runs, version, state.head) {
+                compared.conflict = Some(conflict.with(compared.conflict));
+            }
             let known = version.and_then(|seen| runs.iter().find(|run| run.mod_revision == seen.mod_revision));
             compared.shared |= version.is_some_and(|seen| known.is_some_and(|known| known.is_same(seen)));
             if let Some(versions) = chain::merged(newest, runs, version, state.head) {
@@ -596,9 +629,11 @@ impl Writer {
         })
     }
 
-    /// Begins the lineage `to` with the part of `from` that `lineage` names by its heads.
+    /// Begins the lineage `to` with the part of `from` that `lineage` names by its heads; with none where it has none.
     fn fork(&self, from: u32, to: u32, lineage: &Lineage) -> Result<()> {
-        let Some(head) = lineage.heads.last().copied() else { return Ok(()) };
+        if lineage.heads.is_empty() {
+            return Ok(());
+        }
         let (old, new) = (from.to_be_bytes(), to.to_be_bytes());
         self.write(|tx, path| {
             for definition in [OBJECTS, DEFINITIONS] {
@@ -609,7 +644,7 @@ impl Writer {
                         let row = match redb::TableHandle::name(&definition) {
                             "objects" => {
                                 let runs = version::decode(row).ok_or_else(|| rows.damaged())?;
-                                let runs = chain::until(&runs, head);
+                                let runs = chain::within(&runs, &lineage.heads);
                                 if runs.is_empty() {
                                     return Ok(ControlFlow::Continue(()));
                                 }
@@ -624,12 +659,12 @@ impl Writer {
             }
             let mut table = tx.open_table(LINEAGES).map_err(|e| broken(path, e))?;
             put_json(path, &LINEAGES, &mut table, &new, lineage)?;
-            // The backups from before the fork belong to both.
+            // What contradicts neither belongs to both.
             let entries: Vec<(Vec<u8>, Entry)> = self.read(SNAPSHOTS, |rows| rows.all())?;
             let mut table = tx.open_table(SNAPSHOTS).map_err(|e| broken(path, e))?;
             for (id, mut entry) in entries {
-                let is_before = entry.revision.is_some_and(|revision| revision <= head);
-                if entry.lineages.contains(&from) && is_before {
+                let is_kept = entry.revision.is_some_and(|head| lineage.heads.binary_search(&head).is_ok());
+                if entry.lineages.contains(&from) && is_kept {
                     entry.lineages.push(to);
                     put_json(path, &SNAPSHOTS, &mut table, &id, &entry)?;
                 }
@@ -709,6 +744,7 @@ fn entry(source: &Source, report: &Report, state: Option<&State<'_>>, verdict: V
         identity: state.and_then(|state| state.identity.clone()).or_else(|| report.portrait.identity.clone()),
         revision: state.map(|state| state.head),
         compacted: state.map(|state| state.compacted),
+        bump: state.and_then(|state| state.bump),
         keys: state.map(|state| state.seen.len() as u64),
         size: source.db().len(),
         newest: report.portrait.newest.time.map(|newest| newest.to_string()),

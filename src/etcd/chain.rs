@@ -67,7 +67,7 @@ impl<'a> Newest<'a> {
     }
 
     /// As [`Record::is_bump`].
-    pub(super) fn is_bump(&self) -> bool {
+    pub(crate) fn is_bump(&self) -> bool {
         is_bump(self.revision, self.tombstone, self.message)
     }
 

@@ -127,17 +127,23 @@ fn pages_that_lie_do_not_end_in_a_panic() {
 }
 
 #[test]
-fn a_newer_schema_is_refused_by_its_name() {
+fn another_schema_is_refused_by_its_name() {
     let (bench, mut bytes, _) = made();
     let at = bytes.len() - 16;
-    bytes[at..at + 4].copy_from_slice(&(SCHEMA + 1).to_le_bytes());
-    fs::write(bench.db(), &bytes).unwrap();
-    for args in [vec!["ls"], vec!["add", "fixtures"]] {
-        let output = bench.run(&args);
-        let text = String::from_utf8(output.stderr).unwrap();
-        assert!(output.status.code() == Some(1) && text.contains("has the schema 2"), "{text}");
+    for (schema, way_out) in [(SCHEMA + 1, "or a newer one"), (SCHEMA - 1, "etcdsnap catalog rebuild FOLDER")] {
+        bytes[at..at + 4].copy_from_slice(&schema.to_le_bytes());
+        fs::write(bench.db(), &bytes).unwrap();
+        for args in [vec!["ls"], vec!["add", "fixtures"]] {
+            let output = bench.run(&args);
+            let text = String::from_utf8(output.stderr).unwrap();
+            assert!(output.status.code() == Some(1) && text.contains(&format!("has the schema {schema}")), "{text}");
+            assert!(text.contains(way_out), "{text}");
+        }
+        assert_eq!(fs::read(bench.db()).unwrap(), bytes, "nothing was changed");
     }
-    assert_eq!(fs::read(bench.db()).unwrap(), bytes, "nothing was changed");
+    // The older one is made again.
+    bench.run(["rebuild".as_ref(), bench.folder().as_os_str()]);
+    assert_eq!(bench.json(0, &["ls"])["items"].as_array().unwrap().len(), 3);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Many backups: what is in which, which are good, which are kept.
 
 mod archives;
+mod branches;
 mod brought_back;
 mod cluster;
 mod hostile;

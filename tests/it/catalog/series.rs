@@ -99,15 +99,16 @@ fn object(kind: &str, version: &str, name: &str, n: usize, side: &str, round: us
         "spec": {"containers": [{"name": "c", "image": format!("shop/web:{round}")}]}})
 }
 
-fn kube_system() -> Value {
+pub(super) fn kube_system() -> Value {
     json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kube-system",
         "uid": "11111111-0000-4000-8000-000000000000", "creationTimestamp": "2026-11-01T00:00:00Z"}})
 }
 
 /// An etcd that goes on from a backup, without a bump.
-fn restored<'a>(peers: &'a Peers, bench: &Bench, from: &str, to: &str) -> Etcd<'a> {
+pub(super) fn restored<'a>(peers: &'a Peers, bench: &Bench, from: &str, to: &str, flags: &[&str]) -> Etcd<'a> {
     let (snapshot, data) = (bench.backup(from), bench.folder().parent().unwrap().join(to));
-    peers.ask("etcdutl36", ["snapshot", "restore", snapshot.to_str().unwrap(), "--data-dir", data.to_str().unwrap()]);
+    let args = ["snapshot", "restore", snapshot.to_str().unwrap(), "--data-dir", data.to_str().unwrap()];
+    peers.ask("etcdutl36", args.iter().chain(flags));
     Etcd::start_on(peers, "36", Some(&data), &[]).unwrap()
 }
 
@@ -123,8 +124,8 @@ fn a_backup_that_may_be_of_either_branch_is_named() {
     etcd.store("namespaces/kube-system", &kube_system());
     put(&etcd, "base", "base.db");
     drop(etcd);
-    put(&restored(&peers, &bench, "base.db", "a"), "a", "a.db");
-    let etcd = restored(&peers, &bench, "base.db", "b");
+    put(&restored(&peers, &bench, "base.db", "a", &[]), "a", "a.db");
+    let etcd = restored(&peers, &bench, "base.db", "b", &[]);
     put(&etcd, "b", "b.db");
     bench.add(0);
     assert_eq!(bench.json(0, &["last"])["items"].as_array().unwrap().len(), 2);
@@ -168,7 +169,7 @@ fn every_question_has_the_answer_that_history_gives() {
     }
     drop(main);
     // The cluster is restored from the 14th, without a bump, and goes on from there.
-    let etcd = restored(&peers, &bench, "s14.db", "restored");
+    let etcd = restored(&peers, &bench, "s14.db", "restored", &[]);
     let mut fork = Cluster { etcd, random: Random::seeded(8), round: 14 };
     let mut forked: Vec<Taken> = Vec::new();
     for n in 1..=4 {

@@ -376,7 +376,9 @@ impl Undecided {
         let Some((first, others)) = self.0.split_first() else { return Exit::Good };
         let more = if others.is_empty() { String::new() } else { format!(" and {} more", others.len()) };
         say!("note: counted to several branches of one cluster, and not known of which: {first}{more}");
-        say!("hint: every key that differed between the branches was written again before the backup was taken");
+        say!(
+            "hint: every key that differed between the branches was written again, or deleted, before the backup was taken"
+        );
         Exit::Content
     }
 }

@@ -94,6 +94,8 @@ struct Held {
     version: Version,
     /// Writes before it that no backup holds; none where the object was deleted in between.
     unseen: Option<i64>,
+    /// The revision that a restore with --bump-revision raised the cluster to, after the version before.
+    raised_to: Option<i64>,
     from: Seen,
     to: Seen,
 }
@@ -123,7 +125,8 @@ impl Find {
             let selection = Selection::in_catalog(&wanted.what, wanted.namespace.as_deref(), &resources)?;
             names.ask(&selection);
             objects.iter().for_each(|object| names.find(&selection, &object.key));
-            let one = |object: Object| (row.clone(), one(&catalog, &row, &resources, &object), object);
+            let bumps = catalog.bumps(row.number);
+            let one = |object: Object| (row.clone(), one(&catalog, &row, &resources, &object, &bumps), object);
             items.extend(objects.into_iter().map(one));
             Ok(())
         })?;
@@ -202,10 +205,11 @@ fn seen(catalog: &Catalog, row: &Branch, head: i64, end: End) -> Seen {
     }
 }
 
-fn one(catalog: &Catalog, row: &Branch, resources: &Resources, object: &Object) -> One {
+fn one(catalog: &Catalog, row: &Branch, resources: &Resources, object: &Object, bumps: &[i64]) -> One {
     let held = |(at, life): (usize, &etcdsnap::catalog::Life)| Held {
         version: life.version.clone(),
         unseen: object.unseen(at),
+        raised_to: object.bump_before(at, bumps),
         from: seen(catalog, row, life.first, End::First),
         to: seen(catalog, row, life.last, End::Last),
     };
@@ -313,18 +317,26 @@ fn text(session: &mut Session, catalog: &Catalog, row: &Branch, one: &One, objec
     }
     let mut columns = Columns::new(&["  REVISION", "WRITE", "SIZE", "IN", "NOTE"]).right(&[0, 1, 2]);
     let mut before: Option<&Version> = None;
-    for (at, life) in object.lives.iter().enumerate() {
+    for (at, (life, held)) in object.lives.iter().zip(&one.versions).enumerate() {
         let version = &life.version;
         let (first, last) = (name(life.first, End::First), name(life.last, End::Last));
         let within = if first == last { first } else { format!("{first} to {last}") };
-        let note = match (object.unseen(at), before) {
-            (None, _) => "deleted and made again before it".to_owned(),
-            (Some(_), Some(before)) if before.content.is_some() && before.content == version.content => {
-                "the same value written again".to_owned()
+        let is_same = before.is_some_and(|of| of.content.is_some() && of.content == version.content);
+        let note = match object.unseen(at) {
+            None if held.raised_to.is_some() => "made again".to_owned(),
+            None => "deleted and made again before it".to_owned(),
+            Some(0) if is_same => "the same value written again".to_owned(),
+            Some(0) => String::new(),
+            Some(n) => {
+                let writes =
+                    if n == 1 { "1 write before it is".to_owned() } else { format!("{n} writes before it are") };
+                format!("{writes} in no backup{}", if is_same { "; the value is the same" } else { "" })
             }
-            (Some(0), _) => String::new(),
-            (Some(1), _) => "1 write before it is in no backup".to_owned(),
-            (Some(n), _) => format!("{n} writes before it are in no backup"),
+        };
+        let note = match held.raised_to {
+            Some(bump) if note.is_empty() => format!("after a restore that raised the revision to {bump}"),
+            Some(bump) => format!("{note}, after a restore that raised the revision to {bump}"),
+            None => note,
         };
         columns.add([
             format!("  {}", version.mod_revision),
