@@ -90,6 +90,9 @@ impl<'a, 'm> Detail<'a, 'm> {
         if self.change.missing > 0 {
             members.push(("missing".into(), Value::Int(self.change.missing)));
         }
+        if self.change.may_miss {
+            members.push(("mayMiss".into(), Value::Bool(true)));
+        }
         for (name, moment) in [("after", self.gap.after), ("before", self.gap.before)] {
             members.extend(moment.map(|moment| (name.into(), Value::Str(moment.millis().into()))));
         }
@@ -156,7 +159,7 @@ impl Change<'_> {
             Verb::Delete => Act::Delete,
             Verb::Put => Act::Put,
         };
-        let before = self.old.filter(|_| self.missing == 0).map(|old| old.mod_revision);
+        let before = self.old.filter(|_| self.missing == 0 && !self.may_miss).map(|old| old.mod_revision);
         wanted.add(self.key(), self.record.revision, act, before, gap, is_asked);
     }
 }
@@ -166,12 +169,29 @@ impl Change<'_> {
 pub fn wanted(joined: &Joined<'_, '_>, found: &Records<'_>) -> Wanted {
     let mut wanted = Wanted::new(true);
     for records in found.values() {
-        let mut chain = Chain::default();
+        let (mut chain, mut last) = (Chain::default(), None);
         for stored in records {
-            chain.link(stored.record).want(joined.gap(stored.record.revision.main), true, &mut wanted);
+            linked(joined, &mut chain, last, stored).want(joined.gap(stored.record.revision.main), true, &mut wanted);
+            last = Some(stored);
         }
     }
     wanted
+}
+
+/// The change by a record of several backups; `last` is the record before it.
+fn linked<'a>(
+    joined: &Joined<'_, 'a>,
+    chain: &mut Chain<'a>,
+    last: Option<&Stored<'a>>,
+    stored: &Stored<'a>,
+) -> Change<'a> {
+    let change = chain.link(stored.record);
+    let is_apart = |last: &Stored<'_>| {
+        let (first, end) = (last.record.revision.main, stored.record.revision.main);
+        !stored.is_held_with(last) && !joined.holds_all(first.saturating_add(1), end.saturating_sub(1))
+    };
+    let may_miss = stored.record.tombstone && change.old.is_some() && last.is_some_and(is_apart);
+    Change { may_miss, ..change }
 }
 
 /// Calls `each` with the events in the history of one key, in order.
@@ -186,18 +206,18 @@ pub fn history<'a, E>(
     requests: &Requests,
     mut each: impl FnMut(&Occurrence<'a, '_>) -> Result<(), E>,
 ) -> Result<(), E> {
-    let (mut chain, mut last): (_, Option<Record<'_>>) = (Chain::default(), None);
+    let (mut chain, mut before, mut last): (_, _, Option<Record<'_>>) = (Chain::default(), None, None);
     for stored in records {
         let (record, Some(backup)) = (stored.record, joined.backups.get(stored.backup)) else { continue };
         let diff = Diff { old: backup, new: backup, ignore, mask, raw: false, managed_fields: ManagedFields::Keep };
-        let (change, main) = (chain.link(record), record.revision.main);
+        let (change, main) = (linked(joined, &mut chain, before, stored), record.revision.main);
         if let Some(last) = last.filter(|last| change.is_another(last) && !joined.is_left_out(last.revision.main)) {
             each(&Occurrence::Deleted(last.revision.main, record.kv.create_revision))?;
         }
         let mut detail = Detail::new(change, &diff, joined.gap(main), joined.is_compacted(main));
         detail.request = requests.of(record.revision).cloned();
         each(&Occurrence::Change(Box::new(detail)))?;
-        last = Some(record);
+        (before, last) = (Some(stored), Some(record));
     }
     if let (Some(last), Some(newest)) = (last.filter(|last| !last.tombstone), joined.newest())
         && newest.view.get(last.kv.key).is_none()

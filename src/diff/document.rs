@@ -69,7 +69,8 @@ impl<'a> Document<'a> {
         Ok(())
     }
 
-    /// Writes the end: changes outside the keys, the counts, whether both sides are of one cluster, and `notes`.
+    /// Writes the end: changes outside the keys, the counts, whether both sides are of one cluster and branches of it,
+    /// and `notes`.
     ///
     /// # Errors
     /// Errors of `out`.
@@ -79,7 +80,7 @@ impl<'a> Document<'a> {
         diff: &Diff<'_, 'a>,
         changes: &[StateChange],
         tally: &Tally,
-        (same_cluster, notes): (Option<bool>, &[String]),
+        (same_cluster, branches, notes): (Option<bool>, bool, &[String]),
     ) -> io::Result<()> {
         if !self.stat {
             self.close(out)?;
@@ -108,6 +109,7 @@ impl<'a> Document<'a> {
             self.member(out, "stat", Value::List(rows))?;
         }
         self.member(out, "sameCluster", same_cluster.map_or(Value::Null, Value::Bool))?;
+        self.member(out, "branches", Value::Bool(branches))?;
         self.member(out, "notes", Value::List(notes.iter().map(|note| text(note)).collect()))?;
         self.last(out, "summary", object(tally.members()))
     }

@@ -50,6 +50,8 @@ pub struct Change<'a> {
     pub old: Option<KeyValue<'a>>,
     /// Number of writes in between that are not known because they were compacted.
     pub missing: i64,
+    /// Whether there may be more of them: no backup holds both records, and a deletion has no version to count by.
+    pub may_miss: bool,
 }
 
 impl<'a> Change<'a> {
@@ -108,14 +110,14 @@ impl<'a> Chain<'a> {
             }
         };
         if record.tombstone {
-            return Change { record, old, missing: 0 };
+            return Change { record, old, missing: 0, may_miss: false };
         }
         // A record of an earlier generation is not the one before: its deletion is missing.
         let old = old.filter(|old| is_of_generation(&record.kv, old));
         let before = record.kv.version.saturating_sub(1);
         // of what the log alone shows, each version is there
         let missing = old.map_or(before, |old| if old.version > 0 { before.saturating_sub(old.version) } else { 0 });
-        Change { record, old, missing: missing.max(0) }
+        Change { record, old, missing: missing.max(0), may_miss: false }
     }
 }
 

@@ -31,7 +31,10 @@ mod writer;
 
 use std::{
     cmp::Ordering,
-    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
 };
 
 use rayon::prelude::*;
@@ -45,7 +48,7 @@ pub use history::{Chain, Change, Verb, changes};
 pub use history_document::history_document;
 pub use ignore::{Ignore, Reason};
 pub use members::{Members, stamped};
-pub use pair::{Diff, Pair};
+pub use pair::{Common, Diff, Pair};
 pub use relation::{About, Newer, Relation};
 pub use state::{StateChange, states};
 pub use tally::{Counts, Tally};
@@ -64,7 +67,7 @@ const PIECES: usize = 64;
 
 impl<'a> Diff<'_, 'a> {
     /// Compares the pairs that `wanted` accepts, and calls `each` with the differences in key order, until that fails.
-    /// Returns whether the two have a record in common: the same key, value and revisions.
+    /// Returns what the two have in common.
     ///
     /// # Errors
     /// Errors of `each`.
@@ -72,14 +75,19 @@ impl<'a> Diff<'_, 'a> {
         &self,
         wanted: impl Fn(&Pair<'a>) -> bool + Sync,
         mut each: impl FnMut(Pair<'a>, Entry<'a>) -> Result<(), E>,
-    ) -> Result<bool, E> {
-        let related = AtomicBool::new(false);
+    ) -> Result<Common<'a>, E> {
+        let (related, apart) = (AtomicBool::new(false), Mutex::new(None));
+        let (from, to) = (self.old.view.revision, self.new.view.revision);
         let differs = |(old, new): (Option<&Newest<'a>>, Option<&Newest<'a>>)| {
             if old.zip(new).is_some_and(|(old, new)| old.is_same(new)) {
                 related.store(true, Relaxed);
                 return None;
             }
             let pair = Pair { old: old.map(Newest::kv), new: new.map(Newest::kv) };
+            if !pair.is_of_one_history(from, to) {
+                let mut first = apart.lock().unwrap_or_else(PoisonError::into_inner);
+                *first = first.into_iter().chain([pair.key()]).min();
+            }
             let is_equal = pair.old.zip(pair.new).is_some_and(|(old, new)| old.value == new.value);
             (!is_equal && wanted(&pair)).then_some(pair)
         };
@@ -102,7 +110,8 @@ impl<'a> Diff<'_, 'a> {
             }
         }
         self.hand_on(&mut wave, &mut each)?;
-        Ok(related.into_inner())
+        let apart = apart.into_inner().unwrap_or_else(PoisonError::into_inner);
+        Ok(Common { related: related.into_inner(), apart })
     }
 
     /// Compares a pair; `None` when the content is equal and only its stored form differs.

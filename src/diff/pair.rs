@@ -1,8 +1,10 @@
 //! Pairs of values that are compared.
 
+use std::cmp::Ordering;
+
 use super::ignore::Ignore;
 use crate::{
-    etcd::KeyValue,
+    etcd::{Generation, KeyValue},
     k8s::{ManagedFields, Mask},
     objects::Cluster,
 };
@@ -28,10 +30,33 @@ impl<'a> Pair<'a> {
         self.old.or(self.new).map_or(&[], |kv| kv.key)
     }
 
+    /// Whether one history can have the old state at the revision `from`, and the new one at `to`.
+    pub(super) fn is_of_one_history(&self, from: i64, to: i64) -> bool {
+        let (old, new) = (self.old.map(|kv| kv.generation()), self.new.map(|kv| kv.generation()));
+        // The same record has the same value.
+        let is_same = old.is_some() && old == new;
+        let follows = |later: Option<Generation>, earlier, head| later.is_none_or(|of| of.can_follow(earlier, head));
+        match from.cmp(&to) {
+            _ if is_same => self.old == self.new,
+            Ordering::Less => follows(new, old, from),
+            Ordering::Equal => old == new,
+            Ordering::Greater => follows(old, new, to),
+        }
+    }
+
     pub(super) fn bytes(&self) -> usize {
         let len = |kv: Option<KeyValue<'_>>| kv.map_or(0, |kv| kv.value.len());
         len(self.old).saturating_add(len(self.new))
     }
+}
+
+/// What two states have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Common<'a> {
+    /// Whether they have a record in common: the same key, value and revisions.
+    pub related: bool,
+    /// The first key of which no history has both states: neither continues from the other.
+    pub apart: Option<&'a [u8]>,
 }
 
 /// A comparison of two states.

@@ -2,10 +2,10 @@
 
 use std::{cmp::Ordering, ptr};
 
-use super::Tally;
+use super::{Common, Tally};
 use crate::{
-    bytes::counted,
-    k8s::{Moment, Newest},
+    bytes::{counted, escape},
+    k8s::{Moment, Newest, key_for_messages},
     objects::Cluster,
 };
 
@@ -88,7 +88,7 @@ impl<'a> Relation<'a> {
         let others = a.identity.as_ref().zip(b.identity.as_ref()).is_some_and(|(a, b)| a != b);
         let agree = a.newest.zip(b.newest).is_some_and(|(x, y)| x.cmp(&y) == a.head.cmp(&b.head));
         let continues = match a.head.cmp(&b.head) {
-            _ if one || others || agree => None,
+            _ if one || others || agree || a.damaged || b.damaged => None,
             Ordering::Less => to.snapshot.continues(from.snapshot),
             Ordering::Equal => None,
             Ordering::Greater => from.snapshot.continues(to.snapshot),
@@ -118,22 +118,30 @@ impl<'a> Relation<'a> {
         }
     }
 
-    /// Whether both are of one cluster; `None` where it is not known. `related`: they have a record in common.
+    /// Whether both are of one cluster; `None` where it is not known.
     #[must_use]
-    pub fn same_cluster(&self, related: bool) -> Option<bool> {
+    pub fn same_cluster(&self, common: &Common<'_>) -> Option<bool> {
         match (&self.from.identity, &self.to.identity) {
             _ if self.one => Some(true),
             (Some(from), Some(to)) => Some(from == to),
-            _ => related.then_some(true),
+            _ => common.related.then_some(true),
         }
+    }
+
+    /// Whether the key of [`Common::apart`] shows that the cluster was restored in between: the two are states of one
+    /// cluster, and both are whole.
+    #[must_use]
+    pub fn are_branches(&self, common: &Common<'_>) -> bool {
+        let whole = !self.from.damaged && !self.to.damaged;
+        !self.one && whole && common.apart.is_some() && self.same_cluster(common) == Some(true)
     }
 
     /// Notes for the reader of the differences.
     #[must_use]
-    pub fn notes(&self, related: bool, tally: &Tally) -> Vec<String> {
+    pub fn notes(&self, common: &Common<'_>, tally: &Tally) -> Vec<String> {
         let mut notes = Vec::new();
         let (from, to) = (&self.from, &self.to);
-        match (self.same_cluster(related), &from.identity, &to.identity) {
+        match (self.same_cluster(common), &from.identity, &to.identity) {
             (Some(true), ..) => {}
             (_, Some(a), Some(b)) => notes.push(format!(
                 "not the same cluster: kube-system has the uid {a} in {} and {b} in {}",
@@ -146,11 +154,17 @@ impl<'a> Relation<'a> {
                 "only one of the two holds a Namespace kube-system: they may be of different clusters".to_owned(),
             ),
         }
+        if let Some(key) = common.apart.filter(|_| self.are_branches(common)) {
+            notes.push(format!(
+                "neither continues from the other, as {} shows: the cluster was restored in between from an older backup, or one of the two was changed, as by redact or salvage",
+                escape(&key_for_messages(key))
+            ));
+        }
         for side in [from, to] {
             notes.extend(side.doubt.as_ref().map(|doubt| format!("{}: {doubt}", side.name)));
         }
         let (older, newer) = if self.newer() == Newer::From { (to, from) } else { (from, to) };
-        if !self.one && newer.compacted > older.head && self.same_cluster(related) == Some(true) {
+        if !self.one && newer.compacted > older.head && self.same_cluster(common) == Some(true) {
             notes.push(format!(
                 "objects that were created and deleted between the revisions {} and {} are in neither backup: {} is compacted up to there",
                 older.head, newer.compacted, newer.name

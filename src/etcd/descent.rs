@@ -13,12 +13,39 @@ pub struct Bump {
 }
 
 impl Snapshot<'_> {
-    /// Whether this keyspace continues from the last state of `older`: its records of that time are those of `older`.
-    /// `None` where they have no record in common, or `older` is not older. Reads all records of both once.
+    /// Whether this keyspace continues from the last state of `older`: its records of that time are those of `older`,
+    /// all of them where it is not compacted since, and each later one can follow what `older` has of its key. `None`
+    /// where nothing connects the two, or `older` is not older. Reads all records of both once; neither is damaged.
     #[must_use]
     pub fn continues(&self, older: &Self) -> Option<bool> {
         let (end, head) = (older.head().ok()?, self.head().ok()?);
-        (end <= head).then(|| self.newest_until(end).agrees_with(&older.newest_until(end)))?
+        if end > head {
+            return None;
+        }
+        let (before, known) = (self.newest_until(end), older.newest_until(end));
+        let agrees = before.agrees_with(&known);
+        let lacks = self.keyspace.compacted() <= end && known.agrees_with(&before) == Some(false);
+        if lacks || agrees == Some(false) {
+            return Some(false);
+        }
+        let follows = self.follows(&known, end);
+        if follows == Some(false) { Some(false) } else { agrees.or(follows) }
+    }
+
+    /// Whether each record after the revision `end` can follow what `known` has of its key, the newest up to there.
+    /// `None` where none is of a key that was live.
+    fn follows(&self, known: &NewestByKey<'_>, end: i64) -> Option<bool> {
+        let mut common = false;
+        let followed = self.each_record_from(end.saturating_add(1), &mut Findings::default(), |record| {
+            let (is_put, written) = (!record.tombstone && !record.is_bump(), record.kv.generation());
+            if is_put && written.version > 0 {
+                let earlier = known.live_record(record.kv.key).map(|newest| newest.kv().generation());
+                common |= written.create_revision <= end;
+                return if written.can_follow(earlier, end) { Ok(()) } else { Err(()) };
+            }
+            Ok(())
+        });
+        if followed.is_err() { Some(false) } else { common.then_some(true) }
     }
 
     /// The restores with a higher revision that this keyspace went through, in order.

@@ -120,9 +120,14 @@ impl<'a> NewestByKey<'a> {
         breaks.iter().for_each(|found| findings.push(found.finding(depth, image)));
     }
 
-    /// The revision of the newest record of `key`, if it does not delete it.
+    /// The newest record of `key`, if it does not delete it.
+    pub(super) fn live_record(&self, key: &[u8]) -> Option<Newest<'a>> {
+        self.find(key).filter(|known| !known.tombstone)
+    }
+
+    /// The revision of that record.
     pub(super) fn live(&self, key: &[u8]) -> Option<Revision> {
-        self.find(key).filter(|known| !known.tombstone).map(|known| known.revision)
+        self.live_record(key).map(|known| known.revision)
     }
 
     /// The live keys' records, in no order.

@@ -33,6 +33,14 @@ pub struct Stored<'a> {
     held: Vec<usize>,
 }
 
+impl Stored<'_> {
+    /// Whether a backup holds both records.
+    #[must_use]
+    pub fn is_held_with(&self, other: &Self) -> bool {
+        self.held.iter().any(|at| other.held.contains(at))
+    }
+}
+
 /// Records by key, in the order of their revisions.
 pub type Records<'a> = BTreeMap<&'a [u8], Vec<Stored<'a>>>;
 
@@ -111,7 +119,7 @@ impl<'c, 'a> Joined<'c, 'a> {
         for records in found.values() {
             let mut pairs = records.values().zip(records.values().skip(1));
             let is_broken = |(old, new): &(&Stored<'_>, &Stored<'_>)| {
-                !new.held.iter().any(|at| old.held.contains(at)) && contradicts(&old.record, &new.record)
+                !new.is_held_with(old) && contradicts(&old.record, &new.record)
             };
             if let Some((old, new)) = pairs.find(is_broken) {
                 return Err(self.restored(old.backup, new.backup, new.record.revision));
@@ -143,6 +151,18 @@ impl<'c, 'a> Joined<'c, 'a> {
     #[must_use]
     pub fn is_compacted(&self, revision: i64) -> bool {
         self.backups.iter().all(|backup| revision < backup.window().0)
+    }
+
+    /// Whether the backups together hold all of the revisions from `first` to `last`.
+    #[must_use]
+    pub fn holds_all(&self, first: i64, last: i64) -> bool {
+        let mut windows: Vec<_> = self.backups.iter().map(|backup| backup.window()).collect();
+        windows.sort_unstable();
+        let next = windows.into_iter().fold(first, |next, (from, to)| match from <= next {
+            true => next.max(to.saturating_add(1)),
+            false => next,
+        });
+        next > last
     }
 
     /// Checks that each backup continues from the one before it. Of a damaged one that is not known.
@@ -196,15 +216,8 @@ impl<'c, 'a> Joined<'c, 'a> {
 
 /// Whether `new` cannot be the next record of the key of `old`, whatever is missing between them.
 fn contradicts(old: &Record<'_>, new: &Record<'_>) -> bool {
-    let (a, b) = (&old.kv, &new.kv);
-    if new.tombstone || old.tombstone {
-        return !new.tombstone && (1..=old.revision.main).contains(&b.create_revision);
-    }
-    // of what a log alone shows, the version may not be known
-    let known = a.version > 0 && b.version > 0;
-    known
-        && b.create_revision <= old.revision.main
-        && (a.create_revision != b.create_revision || b.version <= a.version)
+    let earlier = (!old.tombstone).then(|| old.kv.generation());
+    !new.tombstone && !new.kv.generation().can_follow(earlier, old.revision.main)
 }
 
 #[cfg(test)]
@@ -231,6 +244,8 @@ mod tests {
             (record(30, 12, 4), true),
             (record(30, 25, 1), false),
             (record(30, 0, 0), false),
+            (record(30, 10, 14), true),
+            (record(30, 21, 1), true),
             (record(30, 10, -1), false),
         ] {
             assert_eq!(contradicts(&put, &next), want, "{next:?}");

@@ -509,3 +509,32 @@ fn a_kind_whose_definition_was_deleted_is_known() {
     let (out, err, exit) = run(&["timeline", &save("compacted.db"), "gadgets.shop.example", "-o", "ndjson"]);
     assert!(exit < 2 && out.lines().count() == 1 && out.contains(r#""verb":"delete""#), "{out}{err}");
 }
+
+/// The deletion is the newest record of the second backup, and all before it is compacted there.
+#[test]
+fn writes_that_no_backup_holds_before_a_deletion_are_not_denied() {
+    let Some(peers) = Peers::find("writes_that_no_backup_holds_before_a_deletion_are_not_denied") else { return };
+    let (etcd, dir) = (Etcd::start(&peers, "36"), tempfile::tempdir().unwrap());
+    let save = |name: &str| {
+        let path = dir.path().join(name).to_str().unwrap().to_owned();
+        etcd.ctl(&["snapshot", "save", &path]);
+        path
+    };
+    let put = |values: [&str; 2]| values.iter().for_each(|value| drop(etcd.ctl(&["put", "/registry/k", value])));
+    put(["1", "2"]);
+    let early = save("early.db");
+    put(["3", "4"]);
+    let whole = save("whole.db");
+    let deleted = etcd.ctl(&["del", "/registry/k", "-w", "json"]);
+    let revision = serde_json::from_str::<Value>(&deleted).unwrap()["header"]["revision"].as_i64().unwrap();
+    etcd.ctl(&["compact", &revision.to_string()]);
+    let late = save("late.db");
+    let said = "writes before it may be missing: no backup holds both";
+    for (also, is_said) in [(&early, true), (&whole, false)] {
+        let (out, err, _) = run(&["history", &late, "--also", also, "--key", "/registry/k"]);
+        assert!(out.contains("   delete"), "{out}{err}");
+        assert_eq!(out.contains(said), is_said, "{out}");
+    }
+    let (out, ..) = run(&["history", &whole, "--key", "/registry/k"]);
+    assert!(!out.contains(said), "{out}");
+}

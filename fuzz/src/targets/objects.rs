@@ -106,7 +106,7 @@ fn compared<'a>(snapshot: &'a Snapshot<'a>, old: &Cluster<'a>, new: &Cluster<'a>
     let relation = Relation::of(old, new);
     let (mut tally, mut out, mut document) = (Tally::default(), Vec::new(), Document::new(false, false, false));
     document.head(&mut out, &relation).unwrap();
-    let related = diff.each(
+    let common = diff.each(
         |_| true,
         |pair, entry| {
             tally.count(&entry);
@@ -114,10 +114,11 @@ fn compared<'a>(snapshot: &'a Snapshot<'a>, old: &Cluster<'a>, new: &Cluster<'a>
             document.entry(&mut out, pair, &entry)
         },
     );
-    let related = related.unwrap();
-    let (notes, same) = (relation.notes(related, &tally), relation.same_cluster(related));
+    let common = common.unwrap();
+    let (notes, same) = (relation.notes(&common, &tally), relation.same_cluster(&common));
+    let branches = relation.are_branches(&common);
     let states = diff.states(&relation, &mut tally);
-    document.finish(&mut out, &diff, &states, &tally, (same, &notes)).unwrap();
+    document.finish(&mut out, &diff, &states, &tally, (same, branches, &notes)).unwrap();
     parsed(&out);
     let detail = Diff { old: new, new, ..diff };
     let ended: Result<(), Infallible> = changes(

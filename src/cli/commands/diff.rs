@@ -237,7 +237,7 @@ impl Compare {
         }
         let mut unpatched = 0_u64;
         let mut listed = false;
-        let related = diff.each(wanted, |pair, entry| {
+        let common = diff.each(wanted, |pair, entry| {
             tally.count(&entry);
             if self.diff_filter.is_some_and(|filter| !filter.takes(&entry.difference)) {
                 return Ok(());
@@ -257,7 +257,7 @@ impl Compare {
         let mut changes = if whole && !self.raw { diff.states(&relation, &mut tally) } else { Vec::new() };
         changes.retain(|change| self.diff_filter.is_none_or(|filter| filter.takes_state(change)));
         let exit = if listed || !changes.is_empty() { Exit::Content } else { Exit::Good };
-        let mut notes = relation.notes(related, &tally);
+        let mut notes = relation.notes(&common, &tally);
         if tally.not_comparable > 0 {
             let open = if tally.sealed { ": --encryption-config and --kms-keys open what is encrypted" } else { "" };
             notes.push(format!("{} could not be compared{open}", counted(tally.not_comparable, "object")));
@@ -274,8 +274,8 @@ impl Compare {
         let least = if unsure { Exit::Content } else { absent };
         match (document, self.output) {
             (Some(document), _) => {
-                let same_cluster = relation.same_cluster(related);
-                document.finish(&mut session.out, &diff, &changes, &tally, (same_cluster, &notes))?;
+                let (same_cluster, branches) = (relation.same_cluster(&common), relation.are_branches(&common));
+                document.finish(&mut session.out, &diff, &changes, &tally, (same_cluster, branches, &notes))?;
             }
             (None, Output::Text) => {
                 let details = !self.stat && !self.name_only;

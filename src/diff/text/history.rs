@@ -171,6 +171,8 @@ fn head(detail: &Detail<'_, '_>) -> Vec<Line> {
         let was = if n == 1 { "was" } else { "were" };
         Line::plain(format!("    {} before it {was} compacted", counted(n, "write")))
     });
+    let may_miss = "    writes before it may be missing: no backup holds both the write above and this deletion";
+    let may_miss = detail.change.may_miss.then(|| Line::plain(may_miss.to_owned()));
     let request = detail.request.iter().flat_map(asked);
-    [Line::signed("", sign, &text)].into_iter().chain(missing).chain(request).collect()
+    [Line::signed("", sign, &text)].into_iter().chain(missing).chain(may_miss).chain(request).collect()
 }

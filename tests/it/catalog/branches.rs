@@ -6,7 +6,7 @@ use super::{
     Bench,
     series::{kube_system, restored, same_in_any_order},
 };
-use crate::common::{Etcd, Peers};
+use crate::common::{Etcd, Peers, etcdsnap};
 
 /// Puts each key, compacts at the last revision, and takes a snapshot.
 fn round(etcd: &Etcd<'_>, bench: &Bench, keys: &[&str], value: &str, name: &str) {
@@ -61,6 +61,33 @@ fn branches_that_have_no_revision_in_common_are_told_apart() {
     bench.says(0, ["prune", "--keep-last", "1", "--yes"]);
     let there = |name: &str| bench.backup(name).exists();
     assert_eq!(["base.db", "a1.db", "a2.db", "b1.db", "b2.db"].map(there), [false, false, true, false, true]);
+}
+
+#[test]
+fn diff_says_that_two_backups_are_of_branches() {
+    let Some(peers) = Peers::find("diff_says_that_two_backups_are_of_branches") else { return };
+    let bench = branches(&peers, &[]);
+    let diff = |from: &str, to: &str, words: &[&str]| {
+        let (from, to) = (bench.backup(from), bench.backup(to));
+        let args = ["diff", from.to_str().unwrap(), to.to_str().unwrap()];
+        let output = etcdsnap(args.iter().chain(words));
+        assert_eq!(output.stderr, b"");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    for (from, to, is_one) in [
+        ("base.db", "a1.db", true),
+        ("a2.db", "a1.db", true),
+        ("base.db", "b2.db", true),
+        ("b1.db", "b2.db", true),
+        ("a2.db", "b1.db", false),
+        ("b2.db", "a1.db", false),
+    ] {
+        let text = diff(from, to, &[]);
+        assert_eq!(text.contains("it continues from the last revision of"), is_one, "{text}");
+        assert_eq!(text.contains("note: neither continues from the other, as /registry/"), !is_one, "{text}");
+        let document: serde_json::Value = serde_json::from_str(&diff(from, to, &["-o", "json"])).unwrap();
+        assert_eq!(document["branches"], !is_one);
+    }
 }
 
 #[test]
