@@ -91,7 +91,7 @@ impl fmt::Display for Why {
         f.pad(match self {
             Self::Unreadable => "cannot be read",
             Self::Encrypted => "encrypted, and no key opens it: --encryption-config with --reveal exports it",
-            Self::Secret => "secret: --reveal exports it",
+            Self::Secret => "secret, or stored encrypted: --reveal exports it",
             Self::Owned => "made by a controller for its owner",
             Self::Made => "made by every cluster itself",
             Self::Running => "made by components that run in the cluster",

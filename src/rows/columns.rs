@@ -63,8 +63,12 @@ pub const COLUMNS: [Column<Keys>; 28] = [
     ),
     Column::new("kind", Of::Text(|of| of.row.kind.as_deref()), "the kind"),
     Column::new("uid", Of::Text(|of| of.row.uid.as_deref()), "the uid"),
-    Column::required("owners", Of::Owners(|of| &of.row.owners), "metadata.ownerReferences"),
-    Column::required("labels", Of::Map(|of| &of.row.labels), "metadata.labels"),
+    Column::required(
+        "owners",
+        Of::Owners(|of| &of.row.owners),
+        "metadata.ownerReferences; none of a value that is not opened",
+    ),
+    Column::required("labels", Of::Map(|of| &of.row.labels), "metadata.labels; none of a value that is not opened"),
     Column::new("created", Of::Time(|of| of.row.created), "metadata.creationTimestamp"),
     Column::required(
         "create_revision",
@@ -83,10 +87,14 @@ pub const COLUMNS: [Column<Keys>; 28] = [
     Column::new(
         "encrypted_by",
         Of::Text(|of| of.row.encrypted_by.as_deref()),
-        "what encrypts the value, such as `aescbc (key key1)`; without the key, what is inside is null",
+        "what encrypts the value, such as `aescbc (key key1)`; without the key `kind` and what else is inside are null, and its lists are empty",
     ),
     Column::new("node", Of::Text(|of| of.row.node.as_deref()), "the node that a pod is on"),
-    Column::required("images", Of::Texts(|of| &of.row.images), "the images of a pod or of its template, each once"),
+    Column::required(
+        "images",
+        Of::Texts(|of| &of.row.images),
+        "the images of a pod or of its template, each once; none of a value that is not opened",
+    ),
     Column::new("error", Of::Text(|of| of.row.error.as_deref()), "why the value cannot be read"),
     Column::new(
         OBJECT,

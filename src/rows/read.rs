@@ -7,7 +7,7 @@ use crate::{
     Error, Result,
     etcd::{Load, Snapshot, View},
     k8s::{Mask, Ring},
-    objects::{Cluster, Query},
+    objects::{Cluster, NoNamespace, Query},
     ordered::ordered_items,
     source::Source,
     verify::{Report, Verdict, verify_and},
@@ -110,6 +110,14 @@ where
     if let Some((kind, name)) = found.missing.first() {
         let what = format!("{}: no {kind} {name} at revision {}", source.name(), cluster.view.revision);
         return Err(Stop::Failed(Error::not_found(what)));
+    }
+    if let Some(name) = &reading.query.namespace
+        && found.objects.is_empty()
+        && let Some(absent) = NoNamespace::in_all(&[&cluster], name)
+    {
+        let what = format!("{}: no namespace {name} at revision {}", source.name(), cluster.view.revision);
+        let hint = absent.nearest.map(|near| format!("did you mean -n {near}?"));
+        return Err(Stop::Failed(Error::not_found(what).hinted_if(hint)));
     }
     let make = |window: Vec<_>| -> Vec<Row<'_>> {
         window.iter().map(|kv| Row::of(&cluster, kv, reading.mask, reading.with_object)).collect()

@@ -64,6 +64,8 @@ pub struct Row<'a> {
     pub object: Option<String>,
     /// The reason why the value cannot be read; `None` for a value that is only encrypted, or no object by its key.
     pub error: Option<String>,
+    /// Whether the value is encrypted and no key opened it. No column.
+    pub sealed: bool,
     /// Fields of [`Row::object`] that are not known. No column.
     pub unknown: Vec<Unknown>,
 }
@@ -101,7 +103,7 @@ impl<'a> Row<'a> {
                     row.whole(cluster, kv, &key, mask);
                 }
             }
-            Err(Undecodable::Encrypted(_)) => {}
+            Err(Undecodable::Encrypted(_)) => row.sealed = true,
             Err(Undecodable::Opaque(_)) if key.object().is_none() => {}
             Err(why) => row.error = Some(why.to_string()),
         }
@@ -138,6 +140,7 @@ impl<'a> Row<'a> {
             images: Vec::new(),
             object: None,
             error: None,
+            sealed: false,
             unknown: Vec::new(),
         }
     }

@@ -89,7 +89,7 @@ fn a_folder_in_the_order_that_applies() {
     let all = good(&["get", KUBE, "--no-headers"]).0.lines().count();
     assert_eq!(told + 29, all);
     assert!(manifest.starts_with("# fixtures/kube.db at revision 455, by etcdsnap "), "{manifest}");
-    assert!(manifest.contains("# secrets shop/plain-secret: secret: --reveal exports it\n"));
+    assert!(manifest.contains("# secrets shop/plain-secret: secret, or stored encrypted: --reveal exports it\n"));
     if can_run("sha256sum", &["--version"], "a_folder_in_the_order_that_applies") {
         let check =
             || Command::new("sha256sum").args(["--strict", "-c", "MANIFEST"]).current_dir(&to).output().unwrap();
@@ -116,7 +116,11 @@ fn one_stream() {
     // the Namespace goes along, and what was left out is said
     let (all, err) = good(&["export", KUBE, "-n", "shop", "--to", "-"]);
     assert!(all.starts_with("---\napiVersion: v1\nkind: Namespace\n"), "{all}");
-    assert!(err.contains("1 secret: --reveal exports it\n") && err.contains("secrets shop/plain-secret\n"), "{err}");
+    assert!(
+        err.contains("1 secret, or stored encrypted: --reveal exports it\n")
+            && err.contains("secrets shop/plain-secret\n"),
+        "{err}"
+    );
     // selectors select
     let (some, _) =
         good(&["export", KUBE, "pvc", "-l", "app=db", "--field-selector", "metadata.name=data-db-1", "--to", "-"]);

@@ -131,7 +131,7 @@ fn secrets_are_needed_and_only_revealed_on_demand() {
         (files(&to(name)), needs.split_once("# left out:").map_or(needs.clone(), |(needs, _)| needs.to_owned()), said)
     };
     let held = "in the backup: --with-deps exports it";
-    let secret = "in the backup: secret: --reveal exports it";
+    let secret = "in the backup: secret, or stored encrypted: --reveal exports it";
     let absent = "not in the backup";
     let lines = |needs: &[(&str, &str, &str)]| -> String {
         needs.iter().map(|(what, by, why)| format!("# {what}: needed by {by}: {why}\n")).collect()

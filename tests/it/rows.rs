@@ -14,7 +14,7 @@ use etcdsnap::{
     etcd::{Load, Range, Snapshot},
     source::{self, Source},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::common::{etcdsnap, made};
 
@@ -318,7 +318,8 @@ fn a_backup_without_rows_has_no_file_in_a_dataset() {
         lines(&printed(&args, exit)).remove(0)
     };
     for (with, without, exit) in [
-        (&["fixtures/kube.db"][..], &["fixtures/kube.db", "-n", "nosuch"][..], 0),
+        (&["fixtures/kube.db"][..], &["fixtures/kube.db", "secrets", "-n", "kube-public"][..], 0),
+        (&["fixtures/kube.db"], &["fixtures/kube.db", "-n", "nosuch"], 1),
         (&["fixtures/kube.db"], &["fixtures/kube.db", "pod/nosuch"], 1),
         (&[flipped, "--force"], &[flipped], 1),
     ] {
@@ -478,4 +479,22 @@ fn a_failure_to_write_has_a_verdict() {
     judged(&[], full.into(), 3);
     judged(&["--to", there.to_str().unwrap()], Stdio::null(), 2);
     judged(&["--to", "rows.xlsx"], Stdio::null(), 2);
+}
+
+#[test]
+fn what_is_not_opened_and_what_is_not_there_is_said() {
+    let rows = |args: &[&str]| {
+        let output = etcdsnap(["rows"].iter().chain(args));
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (text(output.stdout), text(output.stderr), output.status.code().unwrap())
+    };
+    let (out, err, exit) = rows(&["fixtures/encrypted.db", "deploy/web", "-n", "shop"]);
+    assert!(exit == 0 && err.contains("1 encrypted value could not be opened: owners, labels"), "{err}");
+    let row: Value = serde_json::from_str(&out).unwrap();
+    assert!(row["kind"].is_null() && row["encrypted_by"].is_string() && row["labels"] == json!({}), "{row}");
+    let (out, err, exit) = rows(&["fixtures/kube.db", "secrets", "-n", "shopp"]);
+    assert_eq!((out.as_str(), exit), ("", 1));
+    assert!(err.contains("no namespace shopp at revision 455") && err.contains("did you mean -n shop?"), "{err}");
+    let (_, err, exit) = rows(&["fixtures/kube.db", "ingressclasses", "-n", "shop"]);
+    assert_eq!((err.as_str(), exit), ("", 0));
 }

@@ -9,7 +9,7 @@ use std::{
 use clap::Args;
 use etcdsnap::{
     Error,
-    bytes::{escape, file_name, shell},
+    bytes::{counted, escape, file_name, shell},
     error::Fault,
     k8s::{Mask, Ring},
     objects::Query,
@@ -33,8 +33,8 @@ use crate::{
 ///
 /// Each row has the columns of docs/rows.md: kind, namespace and name of the object, its revisions, owners, labels and
 /// images, the encryption of its value, and its backup and cluster. Each backup is checked as `verify` does before its
-/// first row is written; a damaged one has no rows unless --force is given. Secrets have no value_hash, and secrets are
-/// masked as in all other commands.
+/// first row is written; a damaged one has no rows unless --force is given. Secrets in clear text have no value_hash, and
+/// secrets are masked as in all other commands. What is in an encrypted value is not known without its key.
 ///
 /// FILE is complete, or it is not made: it is written under another name and renamed at the end. If one of several
 /// backups is damaged, its rows are left out. After an error of the system, no FILE is left.
@@ -249,6 +249,7 @@ impl Rows {
         let ring: Ring = self.keys.ring()?;
         let (progress, size) = (session.progress(&source), source.db().len());
         let Job { query, mask, out, stop, unknown, .. } = &mut *job;
+        let mut sealed = 0_u64;
         let load = self.log.load();
         let reading = Reading { query, load: &load, mask, with_object: self.with_object, force: self.force };
         let done = read(
@@ -261,6 +262,7 @@ impl Rows {
                     return Err(Failure::from(Error::Interrupted));
                 }
                 for row in rows {
+                    sealed = sealed.saturating_add(row.sealed.into());
                     note(row, unknown);
                 }
                 write(session, out, header, rows)
@@ -268,6 +270,13 @@ impl Rows {
         )?;
         session.intact(&source)?;
         let exit = self.report(source.name(), &done);
+        if sealed > 0 {
+            say!(
+                "note: {}: {} could not be opened: owners, labels, images and all else inside are not in the rows; --encryption-config opens what is encrypted",
+                printable(source.name().to_owned()),
+                counted(sealed, "encrypted value")
+            );
+        }
         let file = match out {
             Out::Files(files) if done.rows > 0 => files.end_backup()?,
             Out::Files(files) => {
