@@ -108,12 +108,6 @@ impl Stamp {
         Ok(stamp)
     }
 
-    /// Whether it is that of no file, so that the file is read again.
-    #[must_use]
-    pub fn is_forgotten(self) -> bool {
-        self == Self::default()
-    }
-
     /// The stamp with those of the files that record doubt about the backup: a later one is a change, too.
     #[must_use]
     pub fn beside(self, doubts: impl IntoIterator<Item = Self>) -> Self {
@@ -163,6 +157,9 @@ pub struct FileRow {
     /// Whether it was gone when it was last looked for.
     #[serde(default)]
     pub missing: bool,
+    /// Whether another content was found in it than [`FileRow::snapshot`] names: it is to be read again.
+    #[serde(default)]
+    pub changed: bool,
     /// The names of the backups in it, where it is an archive of several; each has a row of its own, `ARCHIVE:NAME`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<String>,

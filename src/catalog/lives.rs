@@ -12,10 +12,12 @@ use crate::verify::Verdict;
 pub struct Holder {
     /// The backup.
     pub entry: Entry,
-    /// Its files: those that are there first.
+    /// Its files: those that are there first, then those that have another content since.
     pub files: Vec<PathBuf>,
-    /// Whether the first of them was there when the catalog was last brought up to date.
+    /// Whether the first of them was there, and as it was, when it was last looked at.
     pub there: bool,
+    /// Whether it was found to have another content since.
+    pub changed: bool,
 }
 
 impl Holder {

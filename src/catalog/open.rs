@@ -70,24 +70,21 @@ impl Catalog {
         self.lineages = lineages.into_iter().map(|(key, lineage)| (number(key), lineage)).collect();
         let files: Vec<(Vec<u8>, FileRow)> = self.read(FILES, |rows| rows.all())?;
         self.files = files.into_iter().map(|(name, row)| (PathBuf::from(OsStr::from_bytes(&name)), row)).collect();
-        let mut paths: HashMap<&str, Vec<PathBuf>> = HashMap::new();
-        // Files that are there first.
-        for missing in [false, true] {
-            for (name, row) in self.files.iter().filter(|(_, row)| row.missing == missing) {
-                if let Some(id) = &row.snapshot {
-                    paths.entry(id).or_default().push(name.clone());
-                }
+        let mut paths: HashMap<&str, Vec<(bool, bool, PathBuf)>> = HashMap::new();
+        for (name, row) in &self.files {
+            if let Some(id) = &row.snapshot {
+                paths.entry(id).or_default().push((row.missing, row.changed, name.clone()));
             }
         }
-        let gone: std::collections::HashSet<PathBuf> =
-            self.files.iter().filter(|(_, row)| row.missing).map(|(name, _)| name.clone()).collect();
         let entries: Vec<(Vec<u8>, Entry)> = self.read(SNAPSHOTS, |rows| rows.all())?;
         let mut holders: Vec<Holder> = Vec::new();
         for (_, entry) in entries {
             let entry = entry.of_what_was_read();
-            let files = paths.remove(entry.id.as_str()).unwrap_or_default();
-            let there = files.first().is_some_and(|file| !gone.contains(file));
-            holders.push(Holder { entry, files, there });
+            let mut files = paths.remove(entry.id.as_str()).unwrap_or_default();
+            files.sort();
+            let (missing, changed) = files.first().map_or((true, false), |(missing, changed, _)| (*missing, *changed));
+            let files = files.into_iter().map(|(.., file)| file).collect();
+            holders.push(Holder { entry, files, there: !missing && !changed, changed: !missing && changed });
         }
         holders.sort_by_cached_key(|holder| {
             (holder.entry.time(), holder.entry.revision, holder.files.first().cloned(), holder.entry.id.clone())
@@ -150,11 +147,11 @@ impl Catalog {
         files
     }
 
-    /// Whether a file was there when the catalog was last brought up to date.
+    /// Whether a file was there, and as it was, when it was last looked at.
     fn is_there(&self, file: &Path) -> bool {
         // in the order of their bytes
         let at = self.files.binary_search_by(|(path, _)| path.as_os_str().cmp(file.as_os_str()));
-        at.ok().and_then(|at| self.files.get(at)).is_some_and(|(_, row)| !row.missing)
+        at.ok().and_then(|at| self.files.get(at)).is_some_and(|(_, row)| !row.missing && !row.changed)
     }
 
     /// The backups of a lineage, in the order of their revisions.

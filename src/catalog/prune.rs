@@ -115,13 +115,16 @@ pub struct Refused {
     pub branch: Branch,
     /// Why not: with the file.
     pub why: String,
-    /// Why not: what is wrong with its newest backup.
+    /// Why not: which backup, and what is wrong with it.
+    which: &'static str,
     short: &'static str,
+    /// The file of that, if it was found now to have another content.
+    changed: Option<PathBuf>,
 }
 
 impl Refused {
     fn fate(&self) -> FileFate {
-        FileFate::NotRemoved(format!("the newest of {} {}", self.branch.label, self.short))
+        FileFate::NotRemoved(format!("{} of {} {}", self.which, self.branch.label, self.short))
     }
 }
 
@@ -145,6 +148,8 @@ pub struct Plan<'c> {
     /// The good backups of these, by their labels, and the reasons to keep them.
     backups: Vec<(&'c Holder, Vec<&'static str>)>,
     files: Vec<Planned<'c>>,
+    /// Good backups whose file was found to have another content: what is there now is not known.
+    changed: Vec<&'c Holder>,
 }
 
 impl<'c> Plan<'c> {
@@ -184,7 +189,8 @@ impl<'c> Plan<'c> {
             Planned { holder, file, fate, stamp: row.and_then(|row| row.stamp) }
         };
         let files = backups.iter().flat_map(|(of, why)| of.files.iter().map(|path| file(of, why, path))).collect();
-        Self { branches, wanted, backups, files }
+        let changed = holders.iter().filter(|of| of.changed && of.is_good()).collect();
+        Self { branches, wanted, backups, files, changed }
     }
 
     /// The good backups of the branches that are asked for.
@@ -209,6 +215,11 @@ impl<'c> Plan<'c> {
         let is_touched = |of: &Branch| self.wanted.contains(&of.number) || loses(of);
         let (mut known, mut refused) = (HashMap::new(), Vec::new());
         for Counted { branch, newest, .. } in self.branches.iter().filter(|of| is_touched(&of.branch)) {
+            if let Some(file) = self.changed.iter().find(|of| branch.has(of)).and_then(|of| of.files.first()) {
+                let why = format!("{} {CHANGED}: `etcdsnap catalog add` reads it again", file.display());
+                refused.push(Refused { branch: branch.clone(), why, which: "a backup", short: CHANGED, changed: None });
+                continue;
+            }
             for holder in newest {
                 let id = holder.entry.id.as_str();
                 if !known.contains_key(id) {
@@ -217,8 +228,9 @@ impl<'c> Plan<'c> {
                         on_disk.or(holder.files.first()).map(|file| Ok((file.as_path(), read(file)?))).transpose()?;
                     known.insert(id, not_as_it_was(holder, read));
                 }
-                if let Some(Some((short, why))) = known.get(id) {
-                    refused.push(Refused { branch: branch.clone(), why: why.clone(), short });
+                if let Some(Some((short, why, changed))) = known.get(id) {
+                    let (why, changed) = (why.clone(), changed.clone());
+                    refused.push(Refused { branch: branch.clone(), why, which: "the newest", short, changed });
                     break;
                 }
             }
@@ -226,11 +238,19 @@ impl<'c> Plan<'c> {
         Ok(refused)
     }
 
-    /// Removes what may be removed, but for the files of branches that are `refused`, and their rows in the catalog.
-    /// After an error of the catalog no more files are removed.
+    /// Removes what may be removed, but for the files of branches that are `refused`, and their rows in the catalog. A
+    /// file that was found to have changed is noted there. After an error of the catalog no more files are removed.
     #[must_use]
     pub fn apply(self, refused: &[Refused], mut writer: Writer) -> Pruned<'c> {
-        let (files, failed) = self.removed(refused, |file| writer.forget(file));
+        let stamps: Vec<_> = self.files.iter().map(|of| (of.file, of.stamp)).collect();
+        let (files, mut failed) = self.removed(refused, |file| writer.forget(file));
+        let left = files.iter().filter(|of| of.fate == FileFate::NotRemoved(format!("it {CHANGED}"))).map(|of| of.file);
+        for file in refused.iter().filter_map(|of| of.changed.as_deref()).chain(left) {
+            let was = stamps.iter().find(|(of, _)| *of == file).and_then(|(_, stamp)| *stamp);
+            if let Some(was) = was.filter(|_| failed.is_none()) {
+                failed = writer.mark_changed(file, was).err();
+            }
+        }
         let (wrote, error) = match writer.finish() {
             Ok(wrote) => (wrote, failed),
             Err(error) => (false, Some(failed.unwrap_or(error))),
@@ -283,29 +303,32 @@ pub fn sum_without_doubt(source: &Source) -> Result<String> {
     Ok(hex(&source.db().digests(|_| {})?.file))
 }
 
-/// Why a newest backup is not certain to be as it was when it was added: in a few words, and with its file. `read` is
-/// what reading its file again gave.
-fn not_as_it_was(holder: &Holder, read: Option<(&Path, Result<String>)>) -> Option<(&'static str, String)> {
-    let Some((file, sum)) = read else { return Some(("has no file", "the newest has no file".to_owned())) };
-    let file = file.display();
+/// Why a newest backup is not certain to be as it was when it was added: in a few words, and with its file; the file,
+/// too, if it has another content. `read` is what reading its file again gave.
+fn not_as_it_was(
+    holder: &Holder,
+    read: Option<(&Path, Result<String>)>,
+) -> Option<(&'static str, String, Option<PathBuf>)> {
+    let Some((file, sum)) = read else { return Some(("has no file", "the newest has no file".to_owned(), None)) };
+    let name = file.display();
     match sum {
         Ok(sum) if Some(&sum) == holder.entry.sha256.as_ref() => None,
-        Ok(_) => {
-            let short = "has changed since it was added";
-            Some((short, format!("the newest, {file}, {short}")))
-        }
+        Ok(_) => Some((CHANGED, format!("the newest, {name}, {CHANGED}"), Some(file.to_owned()))),
         Err(error) => {
             let short = "is not certain to be good";
-            Some((short, format!("the newest, {file}, {short}: {error}")))
+            Some((short, format!("the newest, {name}, {short}: {error}"), None))
         }
     }
 }
+
+/// What is wrong with a file that is not as it was.
+const CHANGED: &str = "has changed since it was added";
 
 /// Removes a file that is as it was.
 fn remove(file: &Path, was: Option<Stamp>) -> Result<(), String> {
     let now = Stamp::of(file).map_err(|e| e.to_string())?;
     if was != Some(now) {
-        return Err("it has changed since it was added".to_owned());
+        return Err(format!("it {CHANGED}"));
     }
     if !file.symlink_metadata().is_ok_and(|metadata| metadata.is_file()) {
         return Err("only regular files are removed".to_owned());
@@ -338,7 +361,7 @@ mod tests {
             finding: None,
             sealed: 0,
         };
-        Holder { entry, files: vec![PathBuf::from(format!("/{id}"))], there: true }
+        Holder { entry, files: vec![PathBuf::from(format!("/{id}"))], there: true, changed: false }
     }
 
     fn branches(numbers: &[u32]) -> Vec<Branch> {

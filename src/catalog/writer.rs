@@ -218,7 +218,7 @@ impl Writer {
     pub fn known(&self, path: &Path, stamp: Stamp, keys: bool) -> Result<Option<u64>> {
         let row = |name: &Path| {
             let row: Option<FileRow> = self.read(FILES, |rows| rows.json(name.as_os_str().as_bytes()))?;
-            Ok::<_, Error>(row.filter(|row| row.stamp == Some(stamp) && !row.missing))
+            Ok::<_, Error>(row.filter(|row| row.stamp == Some(stamp) && !row.missing && !row.changed))
         };
         let Some(of) = row(path)? else { return Ok(None) };
         if of.parts.is_empty() {
@@ -369,14 +369,15 @@ impl Writer {
         Ok(())
     }
 
-    /// Forgets the stamp of a file, if it is still `was`: [`Writer::known`] does not know the file any more.
+    /// Notes that a file whose stamp was `was` has another content now: [`Writer::known`] does not know the file any
+    /// more.
     ///
     /// # Errors
     /// When the catalog cannot be read or written.
-    pub fn forget_stamp(&mut self, name: &Path, was: Stamp) -> Result<()> {
+    pub fn mark_changed(&mut self, name: &Path, was: Stamp) -> Result<()> {
         let row: Option<FileRow> = self.read(FILES, |rows| rows.json(name.as_os_str().as_bytes()))?;
-        match row.filter(|row| row.stamp == Some(was)) {
-            Some(row) => self.put_file(name, &FileRow { stamp: Some(Stamp::default()), ..row }),
+        match row.filter(|row| row.stamp == Some(was) && !row.changed) {
+            Some(row) => self.put_file(name, &FileRow { changed: true, ..row }),
             None => Ok(()),
         }
     }

@@ -65,7 +65,7 @@ fn a_file_that_the_disk_changed_is_read_again() {
     lock.unlock().unwrap();
     let said = String::from_utf8(locked.stderr).unwrap();
     assert_eq!(locked.status.code(), Some(1));
-    assert!(said.contains("note: what is bad is not recorded in the catalog: "), "{said}");
+    assert!(said.contains("note: what has changed is not recorded in the catalog: "), "{said}");
     assert!(bench.add(0).contains("; 2 as they were"), "nothing was recorded");
 
     let check = bench.run(["check"]);
@@ -78,6 +78,9 @@ fn a_file_that_the_disk_changed_is_read_again() {
         bench.db().display()
     );
     assert!(said.contains(&hint), "{said}");
+    let listed = bench.says(0, ["ls"]);
+    assert!(listed.contains("kube-later.db (changed)") && !listed.contains("kube.db (changed)"), "{listed}");
+    assert_eq!(super::name(&bench.json(0, &["last", "--good"])["items"][0]["files"][0]), "kube.db");
     // it is still bad until it is added, also for what reads no file
     for args in [&["check"][..], &["check", "--quick"]] {
         assert!(bench.says(1, args).contains("kube-later.db: bad"));

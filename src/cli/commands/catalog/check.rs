@@ -62,15 +62,15 @@ impl Check {
             catalog.files().iter().filter_map(|(_, row)| row.stamp).fold(0_u64, |sum, of| sum.saturating_add(of.size));
         let (progress, mut done) = (Progress::new("catalog", session.wants_progress()), 0_u64);
         let options = session.options_with(None);
-        let (mut items, mut exit, mut bad) = (Vec::new(), Exit::Good, Vec::new());
+        let (mut items, mut exit, mut bad, mut found) = (Vec::new(), Exit::Good, Vec::new(), Vec::new());
         for (path, row) in catalog.files() {
             let Some(was) = row.stamp.filter(|_| row.parts.is_empty()) else { continue };
             let (state, why) = match stamp(row.on_disk(path), &options) {
                 Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => ("missing", None),
                 Err(error) => ("unreadable", Some(error.to_string())),
-                Ok(now) => match difference(was, now, is_url(path)).filter(|_| !was.is_forgotten()) {
+                Ok(now) => match difference(was, now, is_url(path)) {
                     Some(why) => ("changed", Some(why.to_owned())),
-                    None if self.quick && was.is_forgotten() => ("bad", Some(FOUND_BEFORE.to_owned())),
+                    None if self.quick && row.changed => ("bad", Some(FOUND_BEFORE.to_owned())),
                     None if self.quick || row.error.is_some() => ("as it was", None),
                     None => {
                         let holder = catalog.holders().iter().find(|of| Some(&of.entry.id) == row.snapshot.as_ref());
@@ -84,16 +84,17 @@ impl Check {
                 "unreadable" => Exit::System,
                 _ => Exit::Content,
             });
+            if matches!(state, "bad" | "changed") && !row.changed {
+                found.push((path.as_path(), was));
+            }
             if state == "bad" {
-                bad.push((path.as_path(), row.on_disk(path), was));
+                bad.push(row.on_disk(path));
             }
             items.push(One { file: path.display().to_string(), state, why });
         }
-        let found: Vec<_> =
-            bad.iter().filter(|(.., was)| !was.is_forgotten()).map(|(path, _, was)| (*path, *was)).collect();
         if !found.is_empty() {
             match self.record(&found, session) {
-                Err(Failure::Error(error)) => say!("note: what is bad is not recorded in the catalog: {error}"),
+                Err(Failure::Error(error)) => say!("note: what has changed is not recorded in the catalog: {error}"),
                 recorded => recorded?,
             }
         }
@@ -109,7 +110,7 @@ impl Check {
                 let of = counted(items.len(), "file");
                 writeln!(session.out, "{good} of {of} unchanged{how}")?;
                 if !bad.is_empty() {
-                    let files = bad.iter().take(MOST).map(|(_, file, _)| below(file));
+                    let files = bad.iter().take(MOST).map(|file| below(file));
                     let call = Call::new("etcdsnap catalog add").args(files).option("--db", self.db.named());
                     let others = if bad.len() > MOST { ", and so on," } else { "" };
                     say!("hint: `{call}`{others} reads what is bad again, and records what is wrong with it");
@@ -121,11 +122,11 @@ impl Check {
         Ok(exit)
     }
 
-    /// Makes the catalog forget the stamps of files, so that the next `catalog add` reads them.
+    /// Notes in the catalog which files have changed, so that the next `catalog add` reads them.
     fn record(&self, found: &[(&Path, Stamp)], session: &mut Session) -> Result<(), Failure> {
         let path = self.db.path()?;
         let mut writer = Writer::open(&path)?;
-        found.iter().try_for_each(|(name, was)| writer.forget_stamp(name, *was))?;
+        found.iter().try_for_each(|(name, was)| writer.mark_changed(name, *was))?;
         if writer.finish()? {
             session.wrote(&[path])?;
         }

@@ -457,8 +457,9 @@ pub(super) fn below(path: &Path) -> PathBuf {
 pub(super) fn one_file(holder: &Holder) -> String {
     match holder.files.first() {
         Some(path) if holder.there => display(path),
+        Some(path) if holder.changed => format!("{} (changed)", display(path)),
         Some(path) => format!("{} (missing)", display(path)),
-        None => "(removed)".to_owned(),
+        None => "(removed or replaced)".to_owned(),
     }
 }
 

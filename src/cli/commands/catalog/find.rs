@@ -191,7 +191,7 @@ type Named<'c> = (&'c Path, bool);
 
 /// A file for a line.
 fn shown((path, there): Named<'_>) -> String {
-    if there { display(path) } else { format!("{} (missing)", display(path)) }
+    if there { display(path) } else { format!("{} (missing or changed)", display(path)) }
 }
 
 fn seen(catalog: &Catalog, row: &Branch, head: i64, end: End) -> Seen {

@@ -48,6 +48,7 @@ struct Document<'c> {
 pub(super) struct One<'c> {
     pub(super) files: Vec<String>,
     missing: bool,
+    changed: bool,
     rows: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     gap: Option<&'c Gap>,
@@ -65,7 +66,8 @@ struct Unread {
 impl<'c> One<'c> {
     pub(super) fn new(holder: &'c Holder, labels: &Labels, gap: Option<&'c Gap>) -> Self {
         let files = holder.files.iter().map(|file| file.display().to_string()).collect();
-        Self { files, missing: !holder.there, rows: labels.all(holder), gap, entry: &holder.entry }
+        let (missing, changed) = (!holder.there && !holder.changed, holder.changed);
+        Self { files, missing, changed, rows: labels.all(holder), gap, entry: &holder.entry }
     }
 }
 
