@@ -115,6 +115,8 @@ struct Metadata<'l> {
     namespace: Cow<'l, str>,
     #[serde(borrow, default)]
     resource_version: Cow<'l, str>,
+    #[serde(borrow, default)]
+    deletion_timestamp: Option<Cow<'l, str>>,
 }
 
 /// Whether a request changed nothing, as a dry run does.
@@ -159,7 +161,12 @@ impl Options<'_> {
 }
 
 impl Event<'_> {
-    /// Whether the event is the end of a request that changed something, if it was no dry run.
+    /// Whether the line is an event at all, and not another JSON object.
+    pub(super) fn is_event(&self) -> bool {
+        !self.stage.is_empty() && self.times().is_some()
+    }
+
+    /// Whether the event is the end of a request that changed something, if it was no dry run and has not failed.
     pub(super) fn is_write(&self) -> bool {
         let writes = matches!(self.verb.as_ref(), "create" | "update" | "patch" | "delete" | "deletecollection");
         // these make nothing that is stored
@@ -167,11 +174,13 @@ impl Event<'_> {
             self.object_ref.subresource.as_ref(),
             "exec" | "attach" | "portforward" | "proxy" | "token" | "log"
         );
-        writes
-            && !talks
-            && self.stage == "ResponseComplete"
-            && (200..300).contains(&self.response_status.code)
-            && !self.object_ref.resource.is_empty()
+        let is_done = self.stage == "ResponseComplete" && (200..300).contains(&self.response_status.code);
+        writes && !talks && (is_done || self.has_failed()) && !self.object_ref.resource.is_empty()
+    }
+
+    /// Whether the server failed or gave up: the change may have been written nevertheless, as after a timeout.
+    pub(super) fn has_failed(&self) -> bool {
+        self.stage == "Panic" || self.stage == "ResponseComplete" && (500..600).contains(&self.response_status.code)
     }
 
     /// Whether the request was a dry run; `line` is the whole event.
@@ -191,6 +200,11 @@ impl Event<'_> {
             Ok(Body { request_object: None }) if !asked => DryRun::No,
             _ => DryRun::Perhaps,
         }
+    }
+
+    /// Whether the answer is an object that is being deleted.
+    pub(super) fn is_being_deleted(&self) -> bool {
+        self.response_object.as_ref().is_some_and(|response| response.metadata.deletion_timestamp.is_some())
     }
 
     fn is_deletion(&self) -> bool {

@@ -6,15 +6,15 @@ use std::{
     path::Path,
 };
 
-use flate2::bufread::MultiGzDecoder;
 use memchr::memrchr;
 
 use super::{
+    cover::Cover,
     event::{DryRun, Event, Request},
     requests::{Collected, Requests},
     wanted::{Match, Wanted},
 };
-use crate::{Error, Result, bytes::file_name, k8s::Moment, ordered::ordered};
+use crate::{Error, Result, bytes::file_name, k8s::Moment, ordered::ordered, source::Gzip};
 
 /// Bytes that one core reads at a time; a line may be longer.
 const WINDOW: usize = 1 << 20;
@@ -31,6 +31,8 @@ pub struct Coverage {
     pub broken: u64,
     /// Whether the end of a file is cut.
     pub cut: bool,
+    /// Whether that is a gzip file.
+    pub cut_gzip: bool,
     /// The times of the first and the last event.
     pub times: Option<(Moment, Moment)>,
 }
@@ -40,6 +42,7 @@ impl Coverage {
         self.events = self.events.saturating_add(other.events);
         self.broken = self.broken.saturating_add(other.broken);
         self.cut |= other.cut;
+        self.cut_gzip |= other.cut_gzip;
         self.times = match (self.times, other.times) {
             (Some((a, b)), Some((c, d))) => Some((a.min(c), b.max(d))),
             (a, b) => a.or(b),
@@ -52,14 +55,14 @@ impl Coverage {
 /// # Errors
 /// When a file cannot be read.
 pub fn read(files: &[impl AsRef<Path>], wanted: &Wanted) -> Result<(Requests, Coverage)> {
-    let (mut collected, mut coverage) = (Collected::new(wanted), Coverage::default());
+    let (mut collected, mut all, mut times) = (Collected::new(wanted), Coverage::default(), Vec::new());
     for path in files {
         let path = path.as_ref();
         let wrong = |source| Error::io(file_name(path), "read", source);
         let mut input = BufReader::with_capacity(1 << 16, File::open(path).map_err(wrong)?);
         let is_gzip = input.fill_buf().map_err(wrong)?.starts_with(&[0x1f, 0x8b]);
-        let input: Box<dyn Read + Send> = if is_gzip { Box::new(MultiGzDecoder::new(input)) } else { Box::new(input) };
-        let failed = std::sync::Mutex::new(None);
+        let input: Box<dyn Read + Send> = if is_gzip { Box::new(Gzip::new(input)) } else { Box::new(input) };
+        let (failed, mut coverage) = (std::sync::Mutex::new(None), Coverage::default());
         let done: std::result::Result<(), ()> = ordered(
             |give| {
                 if let Err(error) = windows(input, give)
@@ -79,12 +82,14 @@ pub fn read(files: &[impl AsRef<Path>], wanted: &Wanted) -> Result<(Requests, Co
         let _ = done;
         match failed.into_inner().ok().flatten() {
             // the end of a gzip file is missing
-            Some(error) if is_gzip && error.kind() == io::ErrorKind::UnexpectedEof => coverage.cut = true,
+            Some(error) if is_gzip && error.kind() == io::ErrorKind::UnexpectedEof => coverage.cut_gzip = true,
             Some(error) => return Err(wrong(error)),
             None => {}
         }
+        times.extend(coverage.times);
+        all.join(&coverage);
     }
-    Ok((collected.decided(wanted), coverage))
+    Ok((collected.decided(wanted, &Cover::of(times)), all))
 }
 
 /// Whole lines, and how many were left out after them.
@@ -143,27 +148,42 @@ fn parse(window: &Window, wanted: &Wanted) -> (Vec<Suspect>, Coverage) {
     for line in window.lines.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()) {
         // serde takes a list for a struct, too
         let is_object = line.trim_ascii_start().starts_with(b"{");
-        let Some(event) = serde_json::from_slice::<Event<'_>>(line).ok().filter(|_| is_object) else {
-            coverage.broken = coverage.broken.saturating_add(1);
-            last_is_broken = true;
-            continue;
-        };
-        last_is_broken = false;
-        let times = event.times();
-        coverage.join(&Coverage { events: 1, times, ..Coverage::default() });
-        if event.is_write() {
-            let mut matches = wanted.matches(&event);
-            if !matches.is_empty() {
-                match event.dry_run(line) {
-                    DryRun::No => {}
-                    DryRun::Perhaps => matches.iter_mut().for_each(|(_, how)| *how = how.if_not_dry()),
-                    DryRun::Yes => continue,
-                }
-                found.extend(event.request().map(|request| (matches, request)));
-            }
-        }
+        last_is_broken = !is_object
+            || !add(line, wanted, &mut found, &mut coverage) && !add_list(line, wanted, &mut found, &mut coverage);
+        coverage.broken = coverage.broken.saturating_add(last_is_broken.into());
     }
     // a last line that can be read is whole
     coverage.cut = is_cut && last_is_broken;
     (found, coverage)
+}
+
+/// Adds the event in a line; `false` where it holds none.
+fn add(line: &[u8], wanted: &Wanted, found: &mut Vec<Suspect>, coverage: &mut Coverage) -> bool {
+    let Some(event) = serde_json::from_slice::<Event<'_>>(line).ok().filter(Event::is_event) else { return false };
+    coverage.join(&Coverage { events: 1, times: event.times(), ..Coverage::default() });
+    if !event.is_write() {
+        return true;
+    }
+    let mut matches = wanted.matches(&event);
+    let dry_run = if matches.is_empty() { DryRun::Yes } else { event.dry_run(line) };
+    if dry_run != DryRun::Yes {
+        if dry_run == DryRun::Perhaps || event.has_failed() {
+            matches.iter_mut().for_each(|(_, how)| *how = how.perhaps());
+        }
+        found.extend(event.request().map(|request| (matches, request)));
+    }
+    true
+}
+
+/// The form of a batch, as a webhook gets one: the kind `EventList`.
+#[derive(serde::Deserialize)]
+struct List {
+    items: Vec<serde_json::Value>,
+}
+
+/// Adds the events of a list in a line; `false` where it is none, or holds something else.
+fn add_list(line: &[u8], wanted: &Wanted, found: &mut Vec<Suspect>, coverage: &mut Coverage) -> bool {
+    let Ok(List { items }) = serde_json::from_slice(line) else { return false };
+    let each = items.iter().map(|item| add(item.to_string().as_bytes(), wanted, found, coverage));
+    each.fold(true, |all, one| all && one)
 }

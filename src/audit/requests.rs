@@ -6,6 +6,7 @@ use std::{
 };
 
 use super::{
+    cover::Cover,
     event::Request,
     wanted::{Match, Wanted},
 };
@@ -86,7 +87,10 @@ struct Candidates {
 
 /// The requests of the wanted changes.
 #[derive(Debug, Default)]
-pub struct Requests(HashMap<Revision, Answer>);
+pub struct Requests {
+    answers: HashMap<Revision, Answer>,
+    uncovered: usize,
+}
 
 /// The candidates while the log is read.
 #[derive(Debug)]
@@ -112,8 +116,9 @@ impl Collected {
         }
     }
 
-    /// Decides for each change.
-    pub(super) fn decided(self, wanted: &Wanted) -> Requests {
+    /// Decides for each change; the log covers the times `cover`.
+    pub(super) fn decided(self, wanted: &Wanted, cover: &Cover) -> Requests {
+        let mut uncovered = 0_usize;
         // one request makes one change of an object
         let named = self.changes.iter().filter_map(Candidates::exact).flatten();
         let exact: HashSet<_> = named.map(|candidate| &candidate.identity).collect();
@@ -137,10 +142,20 @@ impl Collected {
                     (known, chosen, candidates.more)
                 }
             };
+            let is_covered = match (known, chosen.as_slice()) {
+                (Known::Unsure, _) => true,
+                // A request that changes nothing is answered with the revision, too, but only after the one that made
+                // the change.
+                (Known::Exact, [one]) => change.is_proved() || change.is_covered(cover, Some(one.request.completed)),
+                _ => change.is_covered(cover, None),
+            };
+            uncovered = uncovered.saturating_add((!is_covered).into());
+            let known = if is_covered { known } else { Known::Unsure };
             let requests = chosen.into_iter().map(|candidate| candidate.request.clone()).collect();
             Some((change.revision, Answer { known, requests, more }))
         });
-        Requests(answers.collect())
+        let answers = answers.collect();
+        Requests { answers, uncovered }
     }
 }
 
@@ -200,7 +215,7 @@ impl Candidates {
             [one] if self.more == 0 && makes_one(one) => match one.how {
                 Match::Exact | Match::Near | Match::Before | Match::Object => Known::TimeAndObject,
                 Match::Kind if one.request.is_of_collection() || !is_part => Known::TimeAndKind,
-                Match::Kind | Match::Dry => Known::Unsure,
+                Match::Kind | Match::Perhaps => Known::Unsure,
             },
             _ => Known::Unsure,
         };
@@ -212,13 +227,19 @@ impl Requests {
     /// The request of the change at `revision`.
     #[must_use]
     pub fn of(&self, revision: Revision) -> Option<&Answer> {
-        self.0.get(&revision)
+        self.answers.get(&revision)
+    }
+
+    /// Number of changes that are unsure only because the log does not cover the time in which they were written.
+    #[must_use]
+    pub fn uncovered(&self) -> usize {
+        self.uncovered
     }
 
     /// Number of changes of which it is known so.
     #[must_use]
     pub fn count(&self, known: Known) -> usize {
-        self.0.values().filter(|answer| answer.known == known).count()
+        self.answers.values().filter(|answer| answer.known == known).count()
     }
 }
 

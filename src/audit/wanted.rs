@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::event::Event;
+use super::{cover::Cover, event::Event};
 use crate::{
     etcd::Revision,
     k8s::{Gap, Key, Moment},
@@ -43,17 +43,17 @@ pub(super) enum Match {
     /// The request names the revision before. It may have changed nothing.
     Before,
     Object,
-    /// The request may have been a dry run.
-    Dry,
+    /// The request may have changed nothing: it may have been a dry run, or has failed.
+    Perhaps,
     Kind,
 }
 
 impl Match {
-    /// The match of a request that may have been a dry run.
-    pub(super) fn if_not_dry(self) -> Self {
+    /// The match of a request that may have changed nothing.
+    pub(super) fn perhaps(self) -> Self {
         match self {
             Self::Exact | Self::Near => self,
-            Self::Before | Self::Object | Self::Dry | Self::Kind => Self::Dry,
+            Self::Before | Self::Object | Self::Perhaps | Self::Kind => Self::Perhaps,
         }
     }
 }
@@ -121,7 +121,9 @@ impl Wanted {
         let places = self.objects.get(&(resource.to_owned(), namespace.to_owned(), name.to_owned()));
         let here = || places.into_iter().flatten().filter_map(|at| Some((*at, self.changes.get(*at)?)));
         // an earlier life of the cluster had the same revisions
-        let exact = here().find(|(_, of)| revision == Some(of.revision.main) && of.is_within(times, SLACK));
+        let exact = here().find(|(_, of)| {
+            revision == Some(of.revision.main) && of.is_answered_by(event) && of.is_within(times, SLACK)
+        });
         if let Some((at, of)) = exact {
             return vec![(at, if of.is_within(times, 0) { Match::Exact } else { Match::Near })];
         }
@@ -135,6 +137,11 @@ impl Wanted {
             return vec![(at, Match::Before)];
         }
         let mut found = all(places, Match::Object);
+        if let Some(revision) = revision {
+            // a deletion made no change before the one that its answer holds
+            let is_after = |of: &Change| of.revision.main > revision;
+            found.retain(|(at, _)| self.changes.get(*at).is_some_and(is_after));
+        }
         if before.is_some() {
             found.retain(|(at, _)| self.changes.get(*at).is_none_or(|of| of.updated().is_none()));
         }
@@ -157,6 +164,25 @@ impl Change {
             (Act::Delete, _) => true,
             _ => false,
         }
+    }
+
+    /// Whether an answer with the revision of the change is the answer of the request that made it. A deletion may be
+    /// answered with the object as it was before: with the revision of an update that another request made.
+    fn is_answered_by(&self, event: &Event<'_>) -> bool {
+        let is_update = matches!(self.act, Act::Update | Act::Put);
+        self.may_be_by(event) && !(is_update && event.verb == "delete" && !event.is_being_deleted())
+    }
+
+    /// Whether the log covers the time in which another request may have made the change: from the state before it to
+    /// `until`, or the state after it.
+    pub(super) fn is_covered(&self, cover: &Cover, until: Option<Moment>) -> bool {
+        let until = [self.gap.before, until].into_iter().flatten().min();
+        self.gap.after.zip(until).is_some_and(|(after, until)| cover.holds(after, until))
+    }
+
+    /// Whether a request whose answer has the revision is certainly the one: no other is answered so, whenever it was.
+    pub(super) fn is_proved(&self) -> bool {
+        matches!(self.act, Act::Create | Act::Delete)
     }
 
     /// The revision that an update certainly followed.

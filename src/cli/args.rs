@@ -322,7 +322,7 @@ pub(crate) struct AuditArgs {
     /// `exact`: the answer in the audit log names the revision (level RequestResponse), and the times agree. `by time
     /// and object`: only this request about the object was running when the change was written. At the level Metadata,
     /// the log does not show whether a delete was a dry run. `unsure`: it may be one of several requests, or none of
-    /// them.
+    /// them, as where the log does not cover the time of the change; then the exit status is 1.
     #[arg(id = "audit_log", long = "audit-log", value_name = "FILE", num_args = 1..)]
     pub(crate) files: Vec<PathBuf>,
 }
@@ -343,12 +343,21 @@ impl AuditArgs {
             ),
             None => say!("note: the audit log holds no events"),
         }
-        if coverage.broken > 0 || coverage.cut {
+        if requests.uncovered() > 0 {
+            say!(
+                "note: the audit log does not cover all of the time in which these may have been written, and they are unsure: {}",
+                counted(requests.uncovered(), "change")
+            );
+        }
+        if coverage.broken > 0 {
             let cut = if coverage.cut { "; it ends in the middle of a line" } else { "" };
             say!("note: {} of the audit log cannot be read{cut}", counted(coverage.broken, "line"));
-            return Ok((requests, Exit::Content));
         }
-        Ok((requests, if coverage.events == 0 { Exit::Content } else { Exit::Good }))
+        if coverage.cut_gzip {
+            say!("note: the audit log is cut: a gzip file ends before its end; the events until then were read");
+        }
+        let is_whole = coverage.broken == 0 && !coverage.cut_gzip && coverage.events > 0;
+        Ok((requests, if is_whole && unsure == 0 { Exit::Good } else { Exit::Content }))
     }
 }
 

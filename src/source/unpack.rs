@@ -16,6 +16,7 @@ use super::{
     DoubtFile, Options, SegmentName, Wrapping,
     datadir::DataDir,
     foreign,
+    gzip::Gzip,
     locator::Origin,
     part::Part,
     pick::pick_one,
@@ -55,7 +56,7 @@ pub(super) fn unpack(
 ) -> Result<Unpacked> {
     let (mut layer, name) = (Layer::new(origin, wrapping, options), &origin.display);
     let part = match wrapping {
-        Wrapping::Gzip => layer.file(name, flate2::bufread::MultiGzDecoder::new(bytes))?,
+        Wrapping::Gzip => layer.file(name, Gzip::new(bytes))?,
         Wrapping::Bzip2 => layer.file(name, bzip2::bufread::MultiBzDecoder::new(bytes))?,
         Wrapping::Xz => layer.file(name, lzma_rust2::XzReader::new_mem_limit(bytes, true, MAX_DICTIONARY))?,
         Wrapping::Zstd => layer.file(name, ZstdFrames { rest: bytes, frame: None })?,

@@ -53,6 +53,7 @@ fn every_wrapping_comes_off() {
     let files = [
         ("a.gz", gzip(&db)),
         ("two-members", [gzip(first), gzip(second)].concat()),
+        ("padded.gz", [gzip(&db), vec![0; 10_240]].concat()),
         ("c.bz2", bzip2.finish().unwrap()),
         ("d.zst", zstd.clone()),
         ("two-frames", [zstd, vec![0x50, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3]].concat()),

@@ -33,8 +33,8 @@ use crate::{
 ///
 /// Each row has the columns of docs/rows.md: kind, namespace and name of the object, its revisions, owners, labels and
 /// images, the encryption of its value, and its backup and cluster. Each backup is checked as `verify` does before its
-/// first row is written; a damaged one has no rows unless --force is given. Secrets in clear text have no value_hash, and
-/// secrets are masked as in all other commands. What is in an encrypted value is not known without its key.
+/// first row is written; a damaged one has no rows unless --force is given. Secrets in clear text have no value_hash,
+/// and secrets are masked as in all other commands. What is in an encrypted value is not known without its key.
 ///
 /// FILE is complete, or it is not made: it is written under another name and renamed at the end. If one of several
 /// backups is damaged, its rows are left out. After an error of the system, no FILE is left.

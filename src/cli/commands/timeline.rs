@@ -152,6 +152,8 @@ struct Lines {
     quiet: u64,
     /// Changes of objects whose labels cannot be read.
     unlabelled: u64,
+    /// Changes of which no request is known, where a user is asked for.
+    unasked: u64,
     deletes: bool,
 }
 
@@ -171,7 +173,11 @@ impl Asked<'_> {
             }
             let mut detail = Detail::new(change, diff, self.clock.gap(revision), false);
             detail.request = self.requests.of(change.record.revision).cloned();
-            if !self.may_be_of_user(&detail) || !self.is_of_manager(&detail) {
+            if !self.is_of_manager(&detail) {
+                continue;
+            }
+            if !self.may_be_of_user(&detail) {
+                lines.unasked = lines.unasked.saturating_add(detail.request.is_none().into());
                 continue;
             }
             if detail.is_quiet() {
@@ -255,7 +261,7 @@ impl Timeline {
             HEADERS.into_iter().filter(|of| audited || !["USER", "FROM", "KNOWN"].contains(of)).collect();
         let mut columns =
             if self.no_headers || !table { render::Columns::bare() } else { render::Columns::new(&headers) };
-        let (mut left_out, mut unlabelled, mut any, mut deletes) = (0_u64, 0_u64, false, false);
+        let (mut left_out, mut unlabelled, mut unasked, mut any, mut deletes) = (0_u64, 0_u64, 0_u64, false, false);
         ordered(
             |give| {
                 let give = |wave| if give(wave) { Ok(()) } else { Err(()) };
@@ -269,6 +275,7 @@ impl Timeline {
                 deletes |= lines.deletes;
                 left_out = left_out.saturating_add(lines.quiet);
                 unlabelled = unlabelled.saturating_add(lines.unlabelled);
+                unasked = unasked.saturating_add(lines.unasked);
                 any |= lines.quiet > 0 || !lines.rows.is_empty() || !lines.text.is_empty();
                 lines.rows.into_iter().try_for_each(|row| columns.row(&mut session.out, row))?;
                 session.out.write_all(lines.text.as_bytes())
@@ -281,6 +288,12 @@ impl Timeline {
         if left_out > 0 {
             say!("note: {} left out, such as renewals of Leases; --all shows them", counted(left_out, "change"));
         }
+        if unasked > 0 {
+            say!(
+                "note: {} left out of which the audit log has no request: the user may have requested them",
+                counted(unasked, "change")
+            );
+        }
         let unlabelled = unknown_labels(unlabelled, "change");
         unlabelled.iter().for_each(|note| say!("note: {note}"));
         if cluster.view.head == 0 {
@@ -289,7 +302,7 @@ impl Timeline {
         let exit = session.close(&source, cluster.findings())?;
         let exit = if self.log.load().wal && !is_whole(&source, &snapshot) { exit.max(Exit::Content) } else { exit };
         let exit = exit.max(doubt).max(unknown);
-        let exit = if unlabelled.is_some() { exit.max(Exit::Content) } else { exit };
+        let exit = if unlabelled.is_some() || unasked > 0 { exit.max(Exit::Content) } else { exit };
         // it may have been deleted since
         Ok(if any { exit } else { exit.max(absent) })
     }
