@@ -7,7 +7,7 @@ use std::{
 };
 
 use etcdsnap::{
-    Error, Findings, Result,
+    Code, Error, Finding, Findings, Result,
     bytes::counted_are,
     error::{Advice, Call, Severity},
     etcd::{Load, Retraced, Snapshot},
@@ -262,10 +262,14 @@ impl Session {
         Ok(input.intact()?)
     }
 
-    /// Ends the reading of one input: checks that it did not change, and prints its findings.
+    /// Ends the reading of one input: checks that it did not change, and prints its findings. The exit status also shows
+    /// that what was read may not be what the member had: the log is missing, or may be of another one.
     pub(crate) fn close(&mut self, source: &Source, findings: &Findings) -> Result<Exit, Failure> {
         self.intact(source)?;
-        Ok(print_findings(source.name(), findings))
+        let is_unsure = |of: &Finding| matches!(of.code, Code::NoLog | Code::LogOfAnother);
+        let is_unsure = source.notes().iter().chain(findings.list()).any(is_unsure);
+        let exit = print_findings(source.name(), findings);
+        Ok(if is_unsure { exit.max(Exit::Content) } else { exit })
     }
 
     /// Ends the reading of one input that holds nothing of what was asked for. What is wrong with it may be why.

@@ -53,11 +53,18 @@ impl<'a> Snapshot<'a> {
         let before = retrace::before(entries, index);
         self.check_members(log, index, before).or_else(|what| no(what, OTHER))?;
         let head = self.head().map_err(|finding| source.damaged(finding))?;
-        let overlap = Overlap::of(self, before, head);
+        let overlap = Overlap::of(self, before, log.replaced(), head);
         if let Some((entry, key, revision)) = overlap.differs {
             let key = excerpt(&key);
             let what = format!(
                 "entry {entry} of the log puts {key}, but revision {revision}, which should be this change, is a different one"
+            );
+            return no(what, OTHER);
+        }
+        if let Some((entry, key)) = overlap.lacks {
+            let what = format!(
+                "entry {entry} of the log is the last that puts {}, and the backup does not hold that value",
+                excerpt(&key)
             );
             return no(what, OTHER);
         }

@@ -126,12 +126,14 @@ fn other_changes<'a>(snapshot: &Snapshot<'a>, log: &Log<'a>) -> Option<Finding> 
     let entries = before(log.entries(), index);
     let entries = entries.get(entries.len().saturating_sub(COMPARED)..)?;
     let (last, head) = (entries.last()?, snapshot.head().ok()?);
-    let overlap = Overlap::of(snapshot, entries, head);
+    let overlap = Overlap::of(snapshot, entries, log.replaced(), head);
     let what = if let Some((entry, key, revision)) = &overlap.differs {
         let key = excerpt(key);
         format!(
             "entry {entry} of the log puts {key}, but revision {revision}, which should be this change, is another one"
         )
+    } else if let Some((entry, key)) = &overlap.lacks {
+        format!("entry {entry} of the log is the last that puts {}, and the db does not hold that value", excerpt(key))
     } else if overlap.found == 0 && overlap.puts >= ENOUGH && head > snapshot.keyspace.compacted() {
         format!("none of the {} values that the log's entries up to {index} put is in the db", overlap.puts)
     } else {

@@ -8,7 +8,7 @@
 //!
 //! Several alignments may fit for a while, because whether a transaction wrote anything is not in the log.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::{
     Record, Request, Snapshot, State,
@@ -20,6 +20,8 @@ use crate::{Findings, wal::Entry};
 const ALIGNMENTS: usize = 16;
 /// The number of a revision's changes that are compared.
 const CHANGES: usize = 16;
+/// The most deleted ranges that are remembered.
+const RANGES: usize = 256;
 
 /// Changes of one revision of the db.
 struct Written<'a> {
@@ -48,12 +50,16 @@ pub(crate) struct Overlap {
     pub(super) unfound: usize,
     /// An entry that puts a value into a key, and the revision of the db that should be that.
     pub(crate) differs: Option<(u64, Vec<u8>, i64)>,
+    /// An entry that puts a value into a key that no later entry writes, and that has another value in the db, or is
+    /// not there.
+    pub(super) lacks: Option<(u64, Vec<u8>)>,
 }
 
 impl Overlap {
-    /// Compares `entries`, up to the last one that `db` holds, with its last revision `head`.
-    pub(super) fn of<'a>(db: &Snapshot<'a>, entries: &[Entry<'a>], head: i64) -> Self {
-        Self::between(entries, &db.state, (head, db.keyspace.compacted()), |first, each| {
+    /// Compares `entries`, up to the last one that `db` holds, with its last revision `head`; `replaced` are those that
+    /// were overwritten in the log: the db may hold what they wrote.
+    pub(super) fn of<'a>(db: &Snapshot<'a>, entries: &[Entry<'a>], replaced: &[Entry<'a>], head: i64) -> Self {
+        Self::between(entries, replaced, &db.state, (head, db.keyspace.compacted()), |first, each| {
             // Records that cannot be read are reported by the check of the backup.
             let _: Result<(), ()> = db.each_record_from(first, &mut Findings::default(), |record| {
                 each(record);
@@ -66,11 +72,26 @@ impl Overlap {
     /// the records that `records` passes on from a revision, in order.
     pub(crate) fn between<'a>(
         entries: &[Entry<'a>],
+        replaced: &[Entry<'a>],
         state: &State,
         (head, compacted): (i64, i64),
         records: impl FnOnce(i64, &mut dyn FnMut(Record<'a>)),
     ) -> Self {
-        let requests: Vec<_> = entries.iter().filter_map(|entry| Some((entry, Request::of(entry).ok()??.op))).collect();
+        let span = entries.first().zip(entries.last()).map(|(first, last)| first.index..=last.index);
+        let replaced: Vec<_> =
+            replaced.iter().filter(|entry| span.as_ref().is_some_and(|span| span.contains(&entry.index))).collect();
+        let mut all: Vec<_> = entries.iter().collect();
+        all.extend(&replaced);
+        // One that was overwritten came before the one in its place.
+        all.sort_by_key(|entry| (entry.index, entry.segment, entry.offset));
+        let doubtful: HashSet<u64> = replaced.iter().map(|entry| entry.index).collect();
+        let (mut requests, mut unread) = (Vec::new(), false);
+        for entry in all {
+            match Request::of(entry) {
+                Ok(request) => requests.extend(request.map(|request| (entry, request.op))),
+                Err(_) => unread = true,
+            }
+        }
         let refusable = state.auth.enabled
             || !state.alarms.is_empty()
             || requests.iter().any(|(_, op)| {
@@ -85,12 +106,15 @@ impl Overlap {
         let first = head.saturating_sub(i64::try_from(writes.len()).unwrap_or(i64::MAX)).saturating_add(1);
         let mut written = Vec::new();
         records(first, &mut |record| add(&mut written, record));
-        let mut overlap = Self::default();
+        let is_certain =
+            |entry: &Entry<'_>, write: &Write<'_>| !refusable && write.is_certain() && !doubtful.contains(&entry.index);
+        let lacks = if unread { None } else { lacks(&writes, &written, is_certain) };
+        let mut overlap = Self { lacks, ..Self::default() };
         let mut left = BTreeSet::from([written.len()]);
         for (entry, write) in writes.iter().rev() {
-            let puts = write.puts();
+            let puts = write.puts() && !doubtful.contains(&entry.index);
             overlap.puts = overlap.puts.saturating_add(usize::from(puts));
-            let certain = !refusable && write.is_certain();
+            let certain = is_certain(entry, write);
             let mut next = BTreeSet::new();
             for left in left {
                 let Some(at) = left.checked_sub(1).and_then(|last| written.get(last)) else {
@@ -134,6 +158,48 @@ impl Overlap {
         let write = |entry: &Entry<'a>| Write::of(Request::of(entry).ok()??.op);
         entries.iter().filter_map(write).any(|write| write.makes(&written))
     }
+}
+
+/// The last entry that certainly puts a value into a key which no later entry may write or delete, where the db has
+/// another value or none: also where all before its last revision is compacted, a live key is there.
+fn lacks<'a>(
+    writes: &[(&Entry<'a>, Write<'a>)],
+    written: &[Written<'a>],
+    is_certain: impl Fn(&Entry<'a>, &Write<'a>) -> bool,
+) -> Option<(u64, Vec<u8>)> {
+    // Of a revision with more changes, not all are known.
+    let is_whole = |revision: &Written<'_>| revision.records.len() < CHANGES;
+    if !written.iter().all(is_whole) {
+        return None;
+    }
+    let records = written.iter().flat_map(|revision| &revision.records);
+    let newest: HashMap<&[u8], &Record<'a>> = records.map(|record| (record.kv.key, record)).collect();
+    let (mut keys, mut ranges) = (HashSet::new(), Vec::new());
+    for (entry, write) in writes.iter().rev() {
+        if let Write::Put(put) = write
+            && is_certain(entry, write)
+            && !keys.contains(put.key)
+            && !ranges.iter().any(|range: &DeleteRange<'_>| range.range().contains(put.key))
+            && !newest.get(put.key).is_some_and(|record| is_put(put, record))
+        {
+            return Some((entry.index, put.key.to_vec()));
+        }
+        match write {
+            Write::Put(put) => drop(keys.insert(put.key)),
+            Write::Delete(delete) => ranges.push(*delete),
+            Write::Txn(txn) => each(*txn, &mut |step| match step {
+                RequestOp::Put(put) => drop(keys.insert(put.key)),
+                RequestOp::DeleteRange(delete) => ranges.push(*delete),
+                _ => {}
+            }),
+            // A put without a lease takes the key from the one that it was bound to.
+            Write::Revoke => {}
+        }
+        if ranges.len() > RANGES {
+            return None;
+        }
+    }
+    None
 }
 
 fn add<'a>(all: &mut Vec<Written<'a>>, record: Record<'a>) {
@@ -197,6 +263,16 @@ impl<'a> Write<'a> {
 
 fn is_put(put: &Put<'_>, record: &Record<'_>) -> bool {
     !record.tombstone && put.key == record.kv.key && (put.ignore_value || put.value == record.kv.value)
+}
+
+/// Calls `take` with the steps of the transaction, and of nested ones.
+fn each<'a>(txn: Txn<'a>, take: &mut dyn FnMut(&RequestOp<'a>)) {
+    for step in txn.success().chain(txn.failure()) {
+        match step {
+            RequestOp::Txn(inner) => each(inner, take),
+            step => take(&step),
+        }
+    }
 }
 
 /// Whether `wanted` is true for a step of the transaction, or for one of a nested transaction.

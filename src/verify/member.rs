@@ -13,7 +13,7 @@ use crate::{
 pub(super) fn check(snapshot: &Snapshot<'_>, member: &Bootstrap, revision: i64) -> Vec<Finding> {
     let mut findings = vec![identity(snapshot, member)];
     findings.extend(not_in_db(snapshot, revision));
-    findings.extend(fit(snapshot, member));
+    findings.extend(begin(snapshot, member));
     findings.extend(snaps(member));
     findings.extend(members(snapshot, member));
     findings
@@ -62,13 +62,10 @@ fn not_in_db(snapshot: &Snapshot<'_>, revision: i64) -> Vec<Finding> {
     findings
 }
 
-/// Whether db and log are of one time.
-fn fit(snapshot: &Snapshot<'_>, member: &Bootstrap) -> Option<Finding> {
-    let (index, last) = (snapshot.log?.from, member.last_index());
-    if index > last {
-        let what = format!("the db holds the entries up to {index}, but the log ends at {last}");
-        let hint = "db and log were copied at different times: etcd would accept no write until its log reaches this entry; restore with --no-wal makes a member from the db alone";
-        return Some(Finding::error(Code::DbAhead, what).hint(hint));
+/// Whether the log begins where the db or a snapshot ends; one that ends before the db is a finding of the replay.
+fn begin(snapshot: &Snapshot<'_>, member: &Bootstrap) -> Option<Finding> {
+    if snapshot.log?.from > member.last_index() {
+        return None;
     }
     let (first, _) = member.entries.filter(|_| !member.whole && member.snap.is_none() && member.record.is_none())?;
     let what = format!("the log begins with entry {first}, and no snapshot holds the entries before it");

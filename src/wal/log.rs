@@ -15,7 +15,7 @@ pub struct Log<'a> {
     pub(super) hard_state: Option<HardState>,
     pub(super) snapshots: Vec<Snapshot<'a>>,
     pub(super) entries: Vec<Entry<'a>>,
-    pub(super) overwritten: u64,
+    pub(super) replaced: Vec<Entry<'a>>,
     pub(super) tail: Tail,
 }
 
@@ -56,10 +56,17 @@ impl<'a> Log<'a> {
         &self.entries
     }
 
-    /// How many entries a new leader's have overwritten.
+    /// The entries that later ones have overwritten, in the order in which that happened: those of a new leader, or of
+    /// the start with `--force-new-cluster`, which also replaces what was applied, and not recorded as committed.
+    #[must_use]
+    pub fn replaced(&self) -> &[Entry<'a>] {
+        &self.replaced
+    }
+
+    /// How many entries later ones have overwritten.
     #[must_use]
     pub fn overwritten(&self) -> u64 {
-        self.overwritten
+        self.replaced.len() as u64
     }
 
     /// The name of the segment of this number.
@@ -82,7 +89,6 @@ impl<'a> Log<'a> {
 
     /// Forgets the entries from the one at `keep` on.
     pub(super) fn cut(&mut self, keep: usize) {
-        self.overwritten = self.overwritten.saturating_add(self.entries.len().saturating_sub(keep) as u64);
-        self.entries.truncate(keep);
+        self.replaced.extend(self.entries.drain(keep.min(self.entries.len())..));
     }
 }

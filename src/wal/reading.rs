@@ -23,7 +23,7 @@ impl<'a> Log<'a> {
             hard_state: None,
             snapshots: Vec::new(),
             entries: Vec::new(),
-            overwritten: 0,
+            replaced: Vec::new(),
             tail: records.tail(),
         };
         let name = segments.first().and_then(|segment| SegmentName::parse(segment.name));

@@ -5,10 +5,12 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
+    thread::sleep,
+    time::Duration,
 };
 
 use crate::common::{
-    Etcd, Peers, etcdsnap, eventually,
+    Etcd, Peers, etcdsnap, eventually, free_ports,
     log::{FIRST, Segment, request},
     unpacked,
 };
@@ -217,14 +219,86 @@ fn a_db_and_a_log_that_do_not_fit() {
     fs::copy(db(&one), db(&data)).unwrap();
     let report = verify(&data);
     assert_eq!((codes(&report), &report["verdict"]), (vec!["db-ahead"], &"damaged".into()), "{report}");
+    for line in ["status", "kv", "hashkv", "timeline", "members"] {
+        let args = [line, data.to_str().unwrap(), "/key", "--prefix"];
+        let output = etcdsnap(&args[..if line == "kv" { 4 } else { 2 }]);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(1) && said.contains("but the log ends at"), "{line}: {said}");
+        assert!(
+            etcdsnap([&args[..if line == "kv" { 4 } else { 2 }], &["--no-wal"]].concat()).status.success(),
+            "{line}"
+        );
+    }
     // two starts: the same entries are of a later term
     written(&peers, "36", &other, 0);
     written(&peers, "36", &other, 30);
     fs::copy(db(&one), db(&other)).unwrap();
     let report = verify(&other);
     assert!(codes(&report).contains(&"log-of-another"), "{report}");
+    // Data commands show that the answer is not certain.
+    let count =
+        |data: &Path| etcdsnap(["kv", data.to_str().unwrap(), "/key", "--prefix", "--count-only"]).status.code();
+    assert_eq!(count(&other), Some(1));
     fs::remove_dir_all(other.join("member/wal")).unwrap();
     assert!(codes(&verify(&other)).contains(&"no-log"));
+    assert_eq!(count(&other), Some(1));
+    assert_eq!(count(&one), Some(0));
+}
+
+/// Compacted at its last revision, a db holds of its past only the live keys.
+#[test]
+fn a_log_of_another_life_is_found_where_the_db_is_compacted() {
+    let Some(peers) = Peers::find("a_log_of_another_life_is_found_where_the_db_is_compacted") else { return };
+    let homes = [(); 3].map(|()| TempDir::new().unwrap());
+    let data = homes[0].path().join("data");
+    written(&peers, "36", &data, 3);
+    let lives = [&homes[1], &homes[2]].map(|home| copy(&data, home));
+    for (life, (data, puts)) in ["one", "other"].iter().zip(lives.iter().zip([8, 12])) {
+        let etcd = Etcd::start_on(&peers, "36", Some(data), &[]).unwrap();
+        let mut revision = 0;
+        for i in 0..puts {
+            let put = etcd.ctl(&["put", &format!("/{life}/{}", i % 5), life, "-w", "json"]);
+            revision = serde_json::from_str::<Value>(&put).unwrap()["header"]["revision"].as_i64().unwrap();
+        }
+        etcd.ctl(&["compact", "--physical", &revision.to_string()]);
+        etcd.stop();
+        assert_eq!(verify(data)["verdict"], "good", "{life}");
+    }
+    let [one, other] = &lives;
+    fs::copy(one.join("member/snap/db"), other.join("member/snap/db")).unwrap();
+    let report = verify(other);
+    assert!(codes(&report).contains(&"log-of-another"), "{report}");
+    assert!(report.to_string().contains("is the last that puts /other/"), "{report}");
+    let (db, wal) = (one.join("member/snap/db"), other.join("member/wal"));
+    let to = homes[0].path().join("to.db");
+    let args = ["restore", db.to_str().unwrap(), "--wal", wal.to_str().unwrap(), "--to-snapshot", to.to_str().unwrap()];
+    let output = etcdsnap(args);
+    assert!(output.status.code() == Some(1) && !to.exists(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// With --force-new-cluster, etcd discards the entries past the last commit on disk, also those that it had applied.
+#[test]
+fn a_member_that_was_forced_into_a_new_cluster_has_its_own_log() {
+    let Some(peers) = Peers::find("a_member_that_was_forced_into_a_new_cluster_has_its_own_log") else { return };
+    for version in ["34", "36"] {
+        let (home, ports) = (TempDir::new().unwrap(), [(); 3].map(|()| free_ports()));
+        let members = Etcd::three_at(&peers, version, home.path(), ports, &[]);
+        for i in 0..10 {
+            members[0].ctl(&["put", &format!("/key/{i}"), "value"]);
+        }
+        // The db is written every 100 ms, what is committed with the next entry only.
+        sleep(Duration::from_millis(500));
+        members.into_iter().for_each(|member| drop(member.kill()));
+        let data = home.path().join("m1");
+        let mut etcd = Etcd::spawn(&peers, version, "m1", Some(&data), ports[0], &["--force-new-cluster"]);
+        assert!(etcd.wait(), "{}", etcd.log());
+        for i in 0..3 {
+            etcd.ctl(&["put", &format!("/after/{i}"), "value"]);
+        }
+        etcd.stop();
+        let report = verify(&data);
+        assert!(!codes(&report).contains(&"log-of-another"), "{version}: {report}");
+    }
 }
 
 #[test]

@@ -42,6 +42,8 @@ use crate::{
     wal::{Entry, Log, Segment},
 };
 
+const AHEAD: &str = "db and log were copied at different times: etcd would accept no write until its log reaches this entry; --no-wal shows the db alone, and restore --no-wal makes a member from it";
+
 /// The log of a data directory.
 pub(crate) fn read_log<'a>(source: &'a Source, findings: &mut Findings) -> Log<'a> {
     let segments: Vec<_> = source.wal().iter().map(Segment::from).collect();
@@ -64,6 +66,12 @@ pub(super) fn replay<'a>(
     }
     let another = log_of_another(snapshot, source, log);
     snapshot.findings.push_all(another);
+    let recorded = log.newest_snapshot().map_or(0, |record| record.index);
+    let last = log.entries().last().map_or(0, |entry| entry.index).max(recorded);
+    if consistent_index > last {
+        let what = format!("the db holds the entries up to {consistent_index}, but the log ends at {last}");
+        snapshot.findings.push(Finding::error(Code::DbAhead, what).hint(AHEAD));
+    }
     if pending.lost > 0 {
         let what =
             format!("{} of the log cannot be reached: entries before are missing", counted(pending.lost, "entry"));
