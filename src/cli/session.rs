@@ -7,7 +7,7 @@ use std::{
 };
 
 use etcdsnap::{
-    Code, Error, Finding, Findings, Result,
+    Code, Error, Findings, Result,
     bytes::counted_are,
     error::{Advice, Call, Severity},
     etcd::{Load, Retraced, Snapshot},
@@ -262,14 +262,13 @@ impl Session {
         Ok(input.intact()?)
     }
 
-    /// Ends the reading of one input: checks that it did not change, and prints its findings. The exit status also shows
-    /// that what was read may not be what the member had: the log is missing, or may be of another one.
+    /// Ends the reading of one input: checks that it did not change, and prints its findings. The exit status also
+    /// shows that writes which only a log held are missing.
     pub(crate) fn close(&mut self, source: &Source, findings: &Findings) -> Result<Exit, Failure> {
         self.intact(source)?;
-        let is_unsure = |of: &Finding| matches!(of.code, Code::NoLog | Code::LogOfAnother);
-        let is_unsure = source.notes().iter().chain(findings.list()).any(is_unsure);
         let exit = print_findings(source.name(), findings);
-        Ok(if is_unsure { exit.max(Exit::Content) } else { exit })
+        let lacks_log = source.notes().iter().any(|note| note.code == Code::NoLog);
+        Ok(if lacks_log { exit.max(Exit::Content) } else { exit })
     }
 
     /// Ends the reading of one input that holds nothing of what was asked for. What is wrong with it may be why.
@@ -460,6 +459,10 @@ fn print_findings(name: &str, findings: &Findings) -> Exit {
         say!("{name}: {} more findings; `etcdsnap verify` lists them", all.saturating_sub(SHOWN as u64));
     }
     if !findings.damaged() {
+        if findings.mixed() {
+            say!("{name}: the output may mix the data of two members; --no-wal shows the db alone");
+            return Exit::Content;
+        }
         return Exit::Good;
     }
     say!("{name}: damaged; the output holds what could be read");

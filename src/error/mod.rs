@@ -402,4 +402,10 @@ impl Findings {
     pub fn damaged(&self) -> bool {
         self.count(Severity::Error) > 0
     }
+
+    /// Whether what was read may be of two members, or of two lives of one.
+    #[must_use]
+    pub fn mixed(&self) -> bool {
+        self.counts.iter().any(|((code, _), n)| *code == Code::LogOfAnother && *n > 0)
+    }
 }

@@ -315,6 +315,10 @@ impl Rows {
                 Exit::Content
             }
             _ if read.unreadable > 0 || read.missing.is_some() => Exit::Content,
+            Some(Verdict::Doubtful) if read.report.findings.mixed() => {
+                say!("warning: {name}: the rows may mix the data of two members; `etcdsnap verify` lists the reasons");
+                Exit::Content
+            }
             Some(Verdict::Doubtful) => {
                 say!("note: {name} is doubtful; `etcdsnap verify` lists the reasons");
                 Exit::Good

@@ -225,8 +225,9 @@ impl Serve {
             session.wrote(std::slice::from_ref(&to))?;
             say!("note: {}: saved at revision {}", escape(to.as_os_str().as_encoded_bytes()), etcd.revision());
         }
-        let damaged = backups.iter().any(|backup| backup.findings().damaged());
-        Ok(if damaged { Exit::Content } else { Exit::Good })
+        let mut findings = backups.iter().map(|backup| backup.findings());
+        let is_wrong = findings.any(|findings| findings.damaged() || findings.mixed());
+        Ok(if is_wrong { Exit::Content } else { Exit::Good })
     }
 
     /// What is known against the backup, before anything is written that is saved with it.
