@@ -68,10 +68,36 @@ impl Catalog {
 }
 
 impl Series {
+    /// The place of the first backup with the largest increase of the bytes since the one before; `None` where they
+    /// never increase.
+    #[must_use]
+    pub fn largest_step(&self) -> Option<usize> {
+        let pairs = self.bytes.iter().zip(self.bytes.iter().skip(1)).enumerate();
+        let steps = pairs.filter_map(|(at, (a, b))| Some((b.checked_sub(*a).filter(|step| *step > 0)?, at)));
+        let largest = steps.max_by_key(|(step, at)| (*step, std::cmp::Reverse(*at)));
+        largest.map(|(_, at)| at.saturating_add(1))
+    }
+
     /// Bytes in the newest backup less those in the oldest.
     #[must_use]
     pub fn grown(&self) -> i128 {
         let of = |count: Option<&u64>| count.map_or(0, |count| i128::from(*count));
         of(self.bytes.last()).saturating_sub(of(self.bytes.first()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_largest_step_is_the_first_of_its_size() {
+        let step = |bytes: &[u64]| {
+            let series = Series { name: String::new(), keys: Vec::new(), bytes: bytes.to_vec() };
+            series.largest_step()
+        };
+        assert_eq!(step(&[1, 5, 9, 4, 8]), Some(1));
+        assert_eq!(step(&[0, 1, 900]), Some(2));
+        assert_eq!((step(&[9, 9, 3]), step(&[]), step(&[u64::MAX])), (None, None, None));
     }
 }

@@ -485,6 +485,9 @@ fn what_is_in_no_backup_is_named() {
         assert!(says(1, &[command, "deploy/web", "deploy/nothing"], nothing).contains("web"));
     }
     says(1, &["growth", "deploy/nothing"], nothing);
+    let growth = bench.says(0, ["growth", "secrets,nodes"]);
+    let secrets = growth.lines().find(|line| line.starts_with("secrets ")).unwrap_or_default();
+    assert!(secrets.contains("  2026-11-21 11:06Z  "), "{growth}");
     for command in [&["ls"][..], &["rows", "--backups"], &["prune", "--keep-last", "1"]] {
         says(1, &[command, &["--cluster", "nonexistent"]].concat(), "no cluster nonexistent is in the catalog");
     }

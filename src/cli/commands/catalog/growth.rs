@@ -17,9 +17,9 @@ use crate::{
 
 /// Show what grew: the size of the values of each kind or namespace, from backup to backup
 ///
-/// The kind that grew most comes first. CHART has one bar for each backup, or one for several backups when there are
-/// more than 40. The highest bar of a line is the largest size in this line. Old revisions and free pages are not
-/// counted.
+/// The kind that grew most comes first. LARGEST STEP is the time of the backup with the largest increase since the one
+/// before. CHART has one bar for each backup, or one for several backups when there are more than 40. The highest bar
+/// of a line is the largest size in this line. Old revisions and free pages are not counted.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -93,8 +93,8 @@ impl GrowthCommand {
             let (first, last) = (time(holders.first()), time(holders.last()));
             writeln!(session.out, "cluster {}: {}, {first} to {last}", row.label, counted(holders.len(), "backup"))?;
             let name = if self.by == By::Kind { "KIND" } else { "NAMESPACE" };
-            let mut columns =
-                Columns::new(&[name, "KEYS", "NOW", "BYTES", "NOW", "GROWN", "CHART"]).right(&[1, 2, 3, 4, 5]);
+            let mut columns = Columns::new(&[name, "KEYS", "NOW", "BYTES", "NOW", "GROWN", "LARGEST STEP", "CHART"])
+                .right(&[1, 2, 3, 4, 5]);
             for series in series {
                 let of = |counts: &[u64], last: bool| {
                     if last { counts.last() } else { counts.first() }.copied().unwrap_or_default()
@@ -108,6 +108,7 @@ impl GrowthCommand {
                     bytes(of(&series.bytes, false)),
                     bytes(of(&series.bytes, true)),
                     format!("{}{}", if grown < 0 { "-" } else { "+" }, bytes(size)),
+                    series.largest_step().map_or_else(|| "-".to_owned(), |at| time(holders.get(at))),
                     chart(&series.bytes),
                 ]);
             }
