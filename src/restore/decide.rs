@@ -72,9 +72,16 @@ impl<'a> Plan<'a> {
     }
 }
 
+/// The highest revision to which it is raised: half of what etcd can count is left. etcdutl takes any number, and a
+/// cluster at its last revision can write no more, and cannot be brought back to a lower one under its clients.
+const HIGHEST: i64 = 1 << 62;
+
 /// Decides about the records that are added to `key` and the compaction; returns the last revision then.
 fn revisions(facts: &Facts<'_>, wanted: &Wanted, changes: &mut Changes<'_>) -> Result<i64> {
-    let too_high = || usage("the revision would be higher than etcd can count", "take a smaller --bump-revision");
+    let too_high = || {
+        let what = format!("the revision would be higher than {HIGHEST}: etcd could run out of revisions");
+        usage(what, &format!("take a smaller --bump-revision: auto adds {GUESS} if the last revision is not known"))
+    };
     let mut head = facts.head;
     if !facts.dropped.is_empty() {
         head = head.checked_add(1).ok_or_else(too_high)?;
@@ -105,7 +112,7 @@ fn revisions(facts: &Facts<'_>, wanted: &Wanted, changes: &mut Changes<'_>) -> R
             }
         },
     };
-    let to = head.checked_add_unsigned(by).filter(|to| *to < i64::MAX).ok_or_else(too_high)?;
+    let to = head.checked_add_unsigned(by).filter(|to| *to <= HIGHEST).ok_or_else(too_high)?;
     if by == 0 {
         return Err(usage("--bump-revision 0 changes nothing", "leave it out, or use auto"));
     }

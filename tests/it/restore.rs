@@ -76,7 +76,9 @@ fn what_does_not_fit_is_refused() {
         (&["--member", "m1", "--learner", "m1"], 2, "nobody would vote"),
         (&["--member", "m1", "--compact", "1000"], 2, "future revision"),
         (&["--member", "m1", "--compact", "100"], 2, "has been compacted"),
-        (&["--member", "m1", "--bump-revision", "9223372036854775807"], 2, "higher than etcd can count"),
+        (&["--member", "m1", "--bump-revision", "18446744073709551615"], 2, "would be higher than 4611686018427387904"),
+        (&["--member", "m1", "--bump-revision", "9223372036854775000"], 2, "would be higher than 4611686018427387904"),
+        (&["--member", "m1", "--bump-revision", "4611686018427387732"], 2, "auto adds 1000000000"),
         (&["--member", "m1", "--mark-compacted"], 2, "--bump-revision"),
         (&["--member", "m1", "--owner", "no-such-user"], 2, "no user \"no-such-user\""),
     ] {
@@ -103,6 +105,8 @@ fn the_plan_says_which_etcd_starts() {
 fn a_bump_goes_behind_all_that_is_known() {
     assert_eq!(plan(&[])["newRevision"], 173);
     assert_eq!(plan(&["--bump-revision", "1000"])["newRevision"], 1173);
+    let most = plan(&["--bump-revision", "4611686018427387731"]);
+    assert_eq!(most["newRevision"], 1_u64 << 62);
     let guess = plan(&["--bump-revision", "auto"]);
     assert_eq!(guess["newRevision"], 1_000_000_173);
     assert!(codes(&guess, "carried").contains(&"bump-guess".to_owned()));

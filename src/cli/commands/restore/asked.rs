@@ -56,7 +56,7 @@ pub(super) struct Where {
 pub(super) struct Revisions {
     /// Raise the revision by N, or (auto) past every known one
     ///
-    /// All earlier revisions are marked as compacted.
+    /// All earlier revisions are marked as compacted. The new revision is 4611686018427387904 (2^62) at most.
     #[arg(long, value_name = "N|auto", value_parser = Bump::from_str)]
     pub(super) bump_revision: Option<Bump>,
     /// Has no effect of its own: --bump-revision includes it. For command lines of etcdutl, which needs both
