@@ -170,13 +170,18 @@ impl Agreement {
 impl Held {
     fn line(&self, voters: usize) -> String {
         let Self { first, last, by, agreed } = *self;
-        let which = if first == last { format!("entry {first} is") } else { format!("entries {first} to {last} are") };
-        let agreed = match agreed {
-            Agreed::Yes => "agreed",
-            Agreed::No => "never agreed on",
-            Agreed::Open => "the members that are missing decide",
+        let which = if first == last {
+            format!("entry {first} is")
+        } else {
+            format!("each of the entries {first} to {last} is")
         };
-        format!("{which} on {by} of {voters} members: {agreed}")
+        let agreed = match agreed {
+            Agreed::Yes if by > voters / 2 => "a majority, so committed",
+            Agreed::Yes => "but committed, as one of the members recorded",
+            Agreed::No => "no majority can have had it, so never committed",
+            Agreed::Open => "only the missing members can show whether it was committed",
+        };
+        format!("{which} in the logs of {by} of {voters} voters: {agreed}")
     }
 }
 

@@ -42,6 +42,29 @@ fn what_a_majority_holds_was_agreed_on() {
     assert!(compared(&[a, b, c], &[0]).unwrap_err().contains("is damaged"));
 }
 
+/// Each line says what is known of the entry, and why.
+#[test]
+fn the_lines_say_what_was_committed() {
+    let [a, b, c] = [of(1, &[(1, 4..=9)], 6), of(2, &[(1, 4..=7)], 5), of(3, &[(1, 4..=6)], 5)];
+    let lines = |logs: &[Vec<u8>], committed: u64| {
+        let names: Vec<_> = logs.iter().map(|log| [(NAME, log.as_slice())]).collect();
+        let logs: Vec<_> = names.iter().map(|files| (read(files).0, false)).collect();
+        let all = Agreement::of(&logs, committed, &BTreeSet::new()).unwrap();
+        all.lines(&["a", "b", "c"].map(str::to_owned))[1..=2].join("\n")
+    };
+    assert_eq!(
+        lines(&[a.clone(), b.clone(), c.clone()], 0),
+        "entry 7 is in the logs of 2 of 3 voters: a majority, so committed\n\
+         each of the entries 8 to 9 is in the logs of 1 of 3 voters: no majority can have had it, so never committed"
+    );
+    assert_eq!(
+        lines(&[a, c], 7),
+        "entry 7 is in the logs of 1 of 3 voters: but committed, as one of the members recorded\n\
+         each of the entries 8 to 9 is in the logs of 1 of 3 voters: only the missing members can show whether it was \
+         committed"
+    );
+}
+
 /// A damaged log does not stand for its voter: what it lost may have been agreed on with a voter that is missing.
 #[test]
 fn a_damaged_log_is_no_vote() {
