@@ -179,6 +179,8 @@ codes! {
     NotFound = "not-found",
     /// The input does not hold exactly one snapshot.
     NotOneSnapshot = "not-one-snapshot",
+    /// One member's directory is restored, of a cluster with more than two voters; writes that the others acknowledged may be missing.
+    OneOfSeveral = "one-of-several",
     /// Keys reference leases that had expired or were revoked by the last revision of the db.
     Orphans = "orphans",
     /// A page is beyond the end of the file.

@@ -76,9 +76,19 @@ impl FromLog {
     }
 }
 
-/// Adds the warnings about the log.
-pub(super) fn warnings(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
+/// Adds the warnings about the log; `compared` where the logs of several members were.
+pub(super) fn warnings(facts: &Facts<'_>, compared: bool, findings: &mut Vec<Finding>) {
     let Some(log) = facts.log else { return };
+    // What two voters have acknowledged is in the logs of both. An end that was named is a decision.
+    let voters = facts.state.members.iter().filter(|member| !member.is_learner).count();
+    let named = facts.load.to_index.is_some() || facts.load.to_revision.is_some();
+    if voters > 2 && !compared && !named {
+        let what = format!(
+            "the data are those of one member, and the cluster has {voters} voters: writes that the others acknowledged may be missing"
+        );
+        let hint = "if their directories can be read, name them too (`etcdsnap restore DIR1 DIR2 DIR3`): their logs show what was committed";
+        findings.push(Finding::warning(Code::OneOfSeveral, what).hint(hint));
+    }
     if log.uncommitted > 0 {
         let what = format!("{} restored", counted_are(log.uncommitted, "entry", " past the last commit on disk"));
         findings.push(Finding::warning(Code::Uncommitted, what).hint("other members that still run may not have them"));

@@ -28,6 +28,8 @@ pub struct Wanted {
     pub for_etcd: Option<Minor>,
     /// The etcd that is started on it, as far as known.
     pub runs: Option<Minor>,
+    /// Whether the logs of several members were compared.
+    pub compared: bool,
 }
 
 impl Wanted {

@@ -20,7 +20,7 @@ pub(super) fn all(facts: &Facts<'_>, wanted: &Wanted, plan: &Plan<'_>) -> Vec<Fi
     of_alarms(facts, wanted, &mut findings);
     of_state(facts, wanted, plan, &mut findings);
     of_revisions(facts, wanted, plan, &mut findings);
-    log::warnings(facts, &mut findings);
+    log::warnings(facts, wanted.compared, &mut findings);
     findings
 }
 

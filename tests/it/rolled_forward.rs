@@ -348,7 +348,16 @@ fn together(dir: &Path, overruled: &Path, agreed: [&Path; 2]) {
     assert_eq!((&agreement["keep"], &agreement["overruled"][0]["path"]), (&json!(all[kept + 1]), &json!(all[0])));
     // alone it is undecided
     refused(&all[kept + 1], "past the last commit on disk");
+    let is_warned = |done: &Value| {
+        done["plan"]["warnings"].as_array().unwrap().iter().any(|warning| warning["code"] == "one-of-several")
+    };
+    let alone = restored(&format!("{} --uncommitted keep", all[kept + 1]), &dir.join("alone"));
+    assert!(is_warned(&alone), "{alone}");
+    let end = &alone["plan"]["log"]["toIndex"];
+    let at = restored(&format!("{} --uncommitted keep --to-index {end}", all[kept + 1]), &dir.join("at"));
+    assert!(!is_warned(&at), "{at}");
     let done = restored(&all.join(" "), &dir.join("together"));
+    assert!(!is_warned(&done), "{done}");
     assert_eq!((&done["plan"]["source"], &done["plan"]["log"]["leftOut"]), (&json!(all[kept + 1]), &json!(0)));
     let to = dir.join("together");
     let has = |key: &str| etcdsnap(["kv", to.to_str().unwrap(), key]).status.success();

@@ -105,6 +105,7 @@ impl Alias {
             defrag: false,
             for_etcd: None,
             runs: None,
+            compared: false,
         };
         let plan = Plan::make(&Facts::gather(&source, &Load::default(), &wanted.carry)?, &wanted).map_err(caller)?;
         let wal_dir: Option<&Path> = self.wal_dir.as_deref();

@@ -104,7 +104,7 @@ impl Restore {
         };
         let carry = self.carry.carry();
         let load = self.reach.load(&source)?;
-        let load = agreement.map_or(load, |agreement| agreement.decide(&load));
+        let load = agreement.as_ref().map_or(load, |agreement| agreement.decide(&load));
         let facts = Facts::gather(&source, &load, &carry)?;
         session.reads(self.whose.file().map(|(file, _)| file).as_slice())?;
         let chosen = match self.place.to_snapshot {
@@ -123,6 +123,7 @@ impl Restore {
             defrag: self.revisions.defrag,
             for_etcd: self.carry.for_etcd,
             runs: chosen.as_ref().and_then(|chosen| chosen.runs),
+            compared: agreement.is_some(),
         };
         let to = self.target(destination, &wanted.members)?;
         let plan = Plan::make(&facts, &wanted)?;
