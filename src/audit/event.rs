@@ -115,8 +115,6 @@ struct Metadata<'l> {
     namespace: Cow<'l, str>,
     #[serde(borrow, default)]
     resource_version: Cow<'l, str>,
-    #[serde(borrow, default)]
-    deletion_timestamp: Option<Cow<'l, str>>,
 }
 
 /// Whether a request changed nothing, as a dry run does.
@@ -202,12 +200,7 @@ impl Event<'_> {
         }
     }
 
-    /// Whether the answer is an object that is being deleted.
-    pub(super) fn is_being_deleted(&self) -> bool {
-        self.response_object.as_ref().is_some_and(|response| response.metadata.deletion_timestamp.is_some())
-    }
-
-    fn is_deletion(&self) -> bool {
+    pub(super) fn is_deletion(&self) -> bool {
         matches!(self.verb.as_ref(), "delete" | "deletecollection")
     }
 

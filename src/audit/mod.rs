@@ -27,4 +27,4 @@ mod wanted;
 pub use event::Request;
 pub use read::{Coverage, read};
 pub use requests::{Answer, Known, Requests};
-pub use wanted::{Act, Wanted};
+pub use wanted::{Act, Deletion, Wanted};

@@ -14,11 +14,22 @@ pub enum Act {
     /// The object was created.
     Create,
     /// The object was changed.
-    Update,
+    Update(Deletion),
     /// The object was created or changed.
-    Put,
+    Put(Deletion),
     /// The object was deleted.
     Delete,
+}
+
+/// Whether the deletion of an object is requested after a change (`metadata.deletionTimestamp`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deletion {
+    /// It is not.
+    No,
+    /// It is, by this change.
+    ByThis,
+    /// It is since an earlier change, or nothing shows whether it is.
+    Perhaps,
 }
 
 /// A change that is looked for.
@@ -112,7 +123,8 @@ impl Wanted {
         let all = |places: Option<&Vec<usize>>, how: Match| {
             let places = places.into_iter().flatten();
             let changes = places.filter_map(|at| Some((*at, self.changes.get(*at)?)));
-            let found: Vec<_> = changes.filter(|(_, of)| to(of)).map(|(at, _)| (at, how)).collect();
+            let found: Vec<_> =
+                changes.filter(|(_, of)| to(of)).map(|(at, of)| (at, of.match_of(event, how))).collect();
             found
         };
         if name.is_empty() {
@@ -139,7 +151,7 @@ impl Wanted {
         let mut found = all(places, Match::Object);
         if let Some(revision) = revision {
             // a deletion made no change before the one that its answer holds
-            let is_after = |of: &Change| of.revision.main > revision;
+            let is_after = |of: &Change| of.revision.main >= revision;
             found.retain(|(at, _)| self.changes.get(*at).is_some_and(is_after));
         }
         if before.is_some() {
@@ -156,9 +168,11 @@ impl Change {
             (Act::Create, "create") => of_object,
             // `kubectl apply --server-side` makes what is not there, and is answered so
             (Act::Create, "patch" | "update") => of_object && event.has_created(),
-            // a binding; and a deletion that waits only sets its time
-            (Act::Update, "create") => !of_object,
-            (Act::Update | Act::Put, _) => true,
+            // a deletion that waits only sets its time
+            (Act::Update(deletion) | Act::Put(deletion), "delete" | "deletecollection") => deletion != Deletion::No,
+            // a binding
+            (Act::Update(_), "create") => !of_object,
+            (Act::Update(_) | Act::Put(_), _) => true,
             // who removes the last finalizer deletes; so does an eviction
             (Act::Delete, "create") => event.object_ref.subresource == "eviction",
             (Act::Delete, _) => true,
@@ -166,11 +180,19 @@ impl Change {
         }
     }
 
+    /// The match of a request about it of which the log has no answer with its revision.
+    fn match_of(&self, event: &Event<'_>, how: Match) -> Match {
+        // who deletes again changes the finalizers at most
+        let is_again = matches!(self.act, Act::Update(Deletion::Perhaps) | Act::Put(Deletion::Perhaps));
+        if is_again && event.is_deletion() { how.perhaps() } else { how }
+    }
+
     /// Whether an answer with the revision of the change is the answer of the request that made it. A deletion may be
-    /// answered with the object as it was before: with the revision of an update that another request made.
+    /// answered with the object as it was before: with the revision of an update that another request made. So is a
+    /// second one, which only waits.
     fn is_answered_by(&self, event: &Event<'_>) -> bool {
-        let is_update = matches!(self.act, Act::Update | Act::Put);
-        self.may_be_by(event) && !(is_update && event.verb == "delete" && !event.is_being_deleted())
+        let is_by_this = !matches!(self.act, Act::Update(of) | Act::Put(of) if of != Deletion::ByThis);
+        self.may_be_by(event) && (is_by_this || event.verb != "delete")
     }
 
     /// Whether the log covers the time in which another request may have made the change: from the state before it to
@@ -187,7 +209,7 @@ impl Change {
 
     /// The revision that an update certainly followed.
     fn updated(&self) -> Option<i64> {
-        self.before.filter(|_| self.act == Act::Update)
+        self.before.filter(|_| matches!(self.act, Act::Update(_)))
     }
 
     /// Whether it was written while a request was running, or at most `slack` nanoseconds before or after that.

@@ -6,10 +6,10 @@ use super::{
     writer::{Stamped, writer_alone, writer_of_change, writer_of_creation},
 };
 use crate::{
-    audit::{Act, Answer, Requests, Wanted},
+    audit::{Act, Answer, Deletion, Requests, Wanted},
     bytes::escape,
     etcd::{KeyValue, Record},
-    k8s::{Gap, ManagedFields, Mask, Value},
+    k8s::{Gap, ManagedFields, Mask, Meta, Moment, Ring, Value},
     objects::{Joined, Records, Stored},
 };
 
@@ -152,15 +152,30 @@ impl Occurrence<'_, '_> {
 
 impl Change<'_> {
     /// Adds it to those whose requests are looked for; it was written in `gap`. See [`Wanted::add`] for `is_asked`.
-    pub fn want(&self, gap: Gap, is_asked: bool, wanted: &mut Wanted) {
+    pub fn want(&self, ring: &Ring, gap: Gap, is_asked: bool, wanted: &mut Wanted) {
         let act = match self.verb() {
             Verb::Create => Act::Create,
-            Verb::Update => Act::Update,
+            Verb::Update => Act::Update(self.deletion(ring)),
             Verb::Delete => Act::Delete,
-            Verb::Put => Act::Put,
+            Verb::Put => Act::Put(self.deletion(ring)),
         };
         let before = self.old.filter(|_| self.missing == 0 && !self.may_miss).map(|old| old.mod_revision);
         wanted.add(self.key(), self.record.revision, act, before, gap, is_asked);
+    }
+
+    /// Whether the object's deletion is requested after the change.
+    fn deletion(&self, ring: &Ring) -> Deletion {
+        let requested = |kv: &KeyValue<'_>| -> Option<Option<Moment>> {
+            let value = ring.open(kv.key, kv.value).ok()?;
+            let meta = Meta::read_times(&value).ok()?;
+            Some(meta.deleted)
+        };
+        let before = || self.old.as_ref().filter(|_| self.missing == 0).and_then(requested);
+        match requested(&self.record.kv) {
+            Some(None) => Deletion::No,
+            Some(Some(_)) if before() == Some(None) => Deletion::ByThis,
+            _ => Deletion::Perhaps,
+        }
     }
 }
 
@@ -171,7 +186,10 @@ pub fn wanted(joined: &Joined<'_, '_>, found: &Records<'_>) -> Wanted {
     for records in found.values() {
         let (mut chain, mut last) = (Chain::default(), None);
         for stored in records {
-            linked(joined, &mut chain, last, stored).want(joined.gap(stored.record.revision.main), true, &mut wanted);
+            let (change, gap) = (linked(joined, &mut chain, last, stored), joined.gap(stored.record.revision.main));
+            if let Some(backup) = joined.backups.get(stored.backup) {
+                change.want(&backup.ring, gap, true, &mut wanted);
+            }
             last = Some(stored);
         }
     }

@@ -302,7 +302,23 @@ fn who_deletes_an_object_has_not_updated_it_before() {
     assert_eq!(asked(&["svc/web"], &[patch(), delete("46.6")]), "bob, exact");
     assert_eq!(asked(&["svc/web"], &[patch(), delete("50.0")]), "bob, exact");
     assert_eq!(asked(&["svc/web"], &[delete("50.0")]), "nobody");
-    assert_eq!(asked(&["svc/web"], &[answered("delete", "mallory", "46.5", deleting)]), "mallory, exact");
+    // The backup has an object that nobody is deleting, whatever the answer holds.
+    assert_eq!(asked(&["svc/web"], &[answered("delete", "mallory", "46.5", deleting)]), "nobody");
+    let of_pod = |user: &str, second: &str, revision: &str| {
+        let answer = json!({"metadata": {"name": "once", "resourceVersion": revision}});
+        ask("delete", user, "pods/once", second, &json!({"/responseObject": answer}))
+    };
+    // The update that sets the deletion's time, and the deletion.
+    let both = [of_pod("alice", "21.5", "470"), of_pod("kubelet", "21.8", "471")];
+    assert_eq!(asked(&["pod/once", "--since", "470", "--until", "470"], &both), "alice, exact");
+    assert_eq!(asked(&["pod/once", "--verb", "delete"], &both), "kubelet, exact");
+    // At the level Metadata: an update that sets no such time was not made by a deletion.
+    let last = ask("delete", "mallory", "services/web", "50.0", &json!({}));
+    assert_eq!(asked(&["svc/web"], std::slice::from_ref(&last)), "nobody");
+    assert_eq!(
+        asked(&["svc/web"], &[ask("patch", "bob", "services/web", "46.5", &json!({})), last]),
+        "bob, by time and object"
+    );
 }
 
 #[test]

@@ -17,6 +17,7 @@ mod analyze;
 mod audit_log;
 mod audited;
 mod audited_metadata;
+mod audited_without_effect;
 mod bolt;
 mod bolt_broken;
 mod bounded_growth;

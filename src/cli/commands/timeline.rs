@@ -236,7 +236,7 @@ impl Timeline {
         let (requests, doubt) = match self.audit.files.as_slice() {
             [] => (Requests::default(), Exit::Good),
             files => {
-                let wanted = wanted(&snapshot, Wanted::new(query.names_objects()), &selection, &period, clock);
+                let wanted = wanted(&snapshot, &cluster, Wanted::new(query.names_objects()), &selection, &period);
                 session.reads(files)?;
                 self.audit.read(&wanted, files)?
             }
@@ -325,11 +325,12 @@ fn note_window(name: &str, cluster: &Cluster<'_>) {
 /// The changes that an audit log is searched for.
 fn wanted(
     snapshot: &Snapshot<'_>,
+    cluster: &Cluster<'_>,
     mut wanted: Wanted,
     selection: &Selection,
     period: &Period,
-    clock: &Clock,
 ) -> Wanted {
+    let clock = cluster.clock();
     // The cluster's findings are the same, and nothing fails.
     let _: Result<(), ()> = changes(
         snapshot,
@@ -339,7 +340,7 @@ fn wanted(
             // a request that may have made a change of the period may have made one outside it instead
             for change in &wave {
                 let revision = change.record.revision.main;
-                change.want(clock.gap(revision), period.may_hold(revision, clock), &mut wanted);
+                change.want(&cluster.ring, clock.gap(revision), period.may_hold(revision, clock), &mut wanted);
             }
             Ok(())
         },
