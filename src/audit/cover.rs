@@ -6,7 +6,7 @@ use crate::k8s::Moment;
 /// are one log that was rotated; between others, files are missing.
 const ROTATED: i128 = 60_000_000_000;
 
-/// The times of the first and the last event of each file, those that are one log as one; ascending.
+/// The times at which the first and the last event of each file were written, those that are one log as one; ascending.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Cover(Vec<(Moment, Moment)>);
 
@@ -26,9 +26,9 @@ impl Cover {
         Self(cover)
     }
 
-    /// Whether it covers all of the time from `first` to `last`, to the second: objects have no finer times.
+    /// Whether it covers all of the time from `first` to `last`.
     pub(super) fn holds(&self, first: Moment, last: Moment) -> bool {
-        self.0.iter().any(|(from, to)| from.seconds <= first.seconds && last.seconds <= to.seconds)
+        self.0.iter().any(|(from, to)| *from <= first && last <= *to)
     }
 }
 
@@ -42,8 +42,9 @@ mod tests {
         let cover = Cover::of(vec![(at(10, 30), at(20, 0)), (at(30, 0), at(40, 0)), (at(1, 0), at(10, 0))]);
         assert!(cover.holds(at(1, 0), at(20, 0)) && cover.holds(at(9, 0), at(11, 0)));
         assert!(!cover.holds(at(0, 59), at(2, 0)) && !cover.holds(at(19, 0), at(31, 0)));
-        let within = |text: &str| Moment::parse(&format!("2026-11-21T02:{text}Z")).unwrap();
-        assert!(cover.holds(at(35, 0), within("40:00.999999999")));
-        assert!(!cover.holds(at(35, 0), at(40, 1)) && !Cover::default().holds(at(1, 0), at(1, 0)));
+        let after = |moment: Moment| moment.plus(1000);
+        assert!(cover.holds(after(at(30, 0)), at(40, 0)) && !Cover::default().holds(at(1, 0), at(1, 0)));
+        assert!(!cover.holds(at(35, 0), after(at(40, 0))));
+        assert!(!Cover::of(vec![(after(at(1, 0)), at(2, 0))]).holds(at(1, 0), at(1, 30)));
     }
 }

@@ -33,7 +33,7 @@ pub struct Coverage {
     pub cut: bool,
     /// Whether that is a gzip file.
     pub cut_gzip: bool,
-    /// The times of the first and the last event.
+    /// The times at which the first and the last event were written.
     pub times: Option<(Moment, Moment)>,
 }
 
@@ -160,7 +160,9 @@ fn parse(window: &Window, wanted: &Wanted) -> (Vec<Suspect>, Coverage) {
 /// Adds the event in a line; `false` where it holds none.
 fn add(line: &[u8], wanted: &Wanted, found: &mut Vec<Suspect>, coverage: &mut Coverage) -> bool {
     let Some(event) = serde_json::from_slice::<Event<'_>>(line).ok().filter(Event::is_event) else { return false };
-    coverage.join(&Coverage { events: 1, times: event.times(), ..Coverage::default() });
+    // a watch that ends after the log begins was received long before
+    let times = event.times().map(|(_, written)| (written, written));
+    coverage.join(&Coverage { events: 1, times, ..Coverage::default() });
     if !event.is_write() {
         return true;
     }

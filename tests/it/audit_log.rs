@@ -37,6 +37,15 @@ fn event(change: &Value, id: &str, user: &str, full: bool) -> Value {
     event
 }
 
+/// The lines of these events in a log of the whole day.
+fn always(events: &[Value]) -> String {
+    let ends = ["00:00:00", "23:59:59"].map(|time| {
+        let time = format!("2026-11-21T{time}Z");
+        json!({"stage": "ResponseComplete", "verb": "get", "requestReceivedTimestamp": time, "stageTimestamp": time})
+    });
+    ends.iter().chain(events).map(|event| format!("{event}\n")).collect()
+}
+
 /// A ConfigMap's change that has both bounds.
 fn change() -> Value {
     let output = etcdsnap(["timeline", FILE, "configmaps", "-n", "shop", "-o", "ndjson"]);
@@ -54,7 +63,7 @@ fn a_request_is_exact_by_its_revision_and_else_known_by_its_time() {
     let (dir, change) = (tempfile::tempdir().unwrap(), change());
     let log = dir.path().join("audit.log");
     let asked = |events: &[Value]| {
-        fs::write(&log, events.iter().map(|event| format!("{event}\n")).collect::<String>()).unwrap();
+        fs::write(&log, always(events)).unwrap();
         let (changes, said, code) = timeline(&log);
         let request = of(&changes, &change).clone();
         assert_eq!(code, i32::from(request["known"] == "unsure"), "{said}");
@@ -170,12 +179,7 @@ fn ask(verb: &str, user: &str, object: &str, second: &str, more: &Value) -> Valu
 fn asked(what: &[&str], events: &[Value]) -> String {
     let dir = tempfile::tempdir().unwrap();
     let log = dir.path().join("audit.log");
-    // all the time, something is asked for
-    let hours = [10, 12].map(|hour| {
-        let time = format!("2026-11-21T{hour}:00:00Z");
-        json!({"stage": "ResponseComplete", "verb": "get", "requestReceivedTimestamp": time, "stageTimestamp": time})
-    });
-    fs::write(&log, hours.iter().chain(events).map(|event| format!("{event}\n")).collect::<String>()).unwrap();
+    fs::write(&log, always(events)).unwrap();
     let args = ["-n", "shop", "-o", "ndjson", "--audit-log", log.to_str().unwrap()];
     let output = etcdsnap([&["timeline", LATER], what, &args].concat());
     let lines = String::from_utf8(output.stdout).unwrap();
@@ -356,6 +360,11 @@ fn what_the_log_does_not_cover_is_not_certain() {
     let (unsure, said, code) = known(&[tick("51.0"), late.clone()], &[]);
     assert_eq!((unsure.as_str(), code), ("unsure", Some(1)), "{said}");
     assert!(said.contains("does not cover all of the time in which these may have been written"), "{said}");
+    // A watch that began long before the log's first line.
+    let watch = json!({"/requestReceivedTimestamp": "2026-11-21T10:56:00Z"});
+    let watch = ask("watch", "node", "services/web", "51.0", &watch);
+    let (unsure, said, code) = known(&[watch, late.clone()], &[]);
+    assert_eq!((unsure.as_str(), code), ("unsure", Some(1)), "{said}");
     // What nobody is known to have requested may be of the user that is asked for.
     let (_, said, code) = known(&[tick("01.0"), tick("59.0")], &["--user", "alice"]);
     assert!(code == Some(1) && said.contains("1 change left out of which the audit log has no request"), "{said}");
