@@ -186,6 +186,6 @@ struct List {
 /// Adds the events of a list in a line; `false` where it is none, or holds something else.
 fn add_list(line: &[u8], wanted: &Wanted, found: &mut Vec<Suspect>, coverage: &mut Coverage) -> bool {
     let Ok(List { items }) = serde_json::from_slice(line) else { return false };
-    let each = items.iter().map(|item| add(item.to_string().as_bytes(), wanted, found, coverage));
-    each.fold(true, |all, one| all && one)
+    let events = items.iter().filter(|item| add(item.to_string().as_bytes(), wanted, found, coverage)).count();
+    events == items.len()
 }

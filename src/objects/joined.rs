@@ -156,7 +156,7 @@ impl<'c, 'a> Joined<'c, 'a> {
     /// Whether the backups together hold all of the revisions from `first` to `last`.
     #[must_use]
     pub fn holds_all(&self, first: i64, last: i64) -> bool {
-        let mut windows: Vec<_> = self.backups.iter().map(|backup| backup.window()).collect();
+        let mut windows: Vec<_> = self.backups.iter().map(Cluster::window).collect();
         windows.sort_unstable();
         let next = windows.into_iter().fold(first, |next, (from, to)| match from <= next {
             true => next.max(to.saturating_add(1)),
