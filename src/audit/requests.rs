@@ -127,10 +127,20 @@ impl Collected {
             // a collection has many objects
             candidate.request.is_of_collection() || candidate.places.iter().filter(open).take(2).count() < 2
         };
-        let asked = self.changes.iter().zip(&wanted.changes).filter(|(_, change)| change.is_asked);
-        let answers = asked.filter_map(|(candidates, change)| {
+        let likely = |candidates| Candidates::likely(candidates, &exact, &makes_one, wanted.is_part);
+        // those that made another change than one whose revision is in an answer
+        let all = || self.changes.iter().zip(&wanted.changes);
+        let others = all().filter(|(of, change)| of.exact().is_none() && change.is_covered(cover, None));
+        let made = others.filter_map(|(of, _)| likely(of).filter(|(known, _)| *known == Known::TimeAndObject));
+        let made: HashSet<_> = made.flat_map(|(_, chosen)| chosen).map(|of| &of.identity).collect();
+        let answers = all().filter(|(_, change)| change.is_asked).filter_map(|(candidates, change)| {
             let (known, chosen, more) = match candidates.exact() {
-                Some([one]) => (Known::Exact, vec![one], 0),
+                Some([one]) if change.is_proved() => (Known::Exact, vec![one], 0),
+                Some([one]) => {
+                    let chosen = candidates.instead_of(one, &made);
+                    let is_alone = chosen.len() == 1 && candidates.more == 0;
+                    (if is_alone { Known::Exact } else { Known::Unsure }, chosen, candidates.more)
+                }
                 // one may have changed nothing, or be of an earlier life of the cluster
                 Some(named) => {
                     // those that were dropped are no nearer than those that are kept
@@ -138,7 +148,7 @@ impl Collected {
                     (Known::Unsure, named.iter().collect(), more)
                 }
                 None => {
-                    let (known, chosen) = candidates.likely(&exact, makes_one, wanted.is_part)?;
+                    let (known, chosen) = likely(candidates)?;
                     (known, chosen, candidates.more)
                 }
             };
@@ -197,6 +207,12 @@ impl Candidates {
             return None;
         }
         self.found.chunk_by(|a, b| a.how == b.how).next()
+    }
+
+    /// One whose answer holds the revision, and those without an answer that may have made the change before it.
+    fn instead_of<'c>(&'c self, exact: &'c Candidate, made: &HashSet<&Identity>) -> Vec<&'c Candidate> {
+        let no_answer = |of: &&Candidate| !matches!(of.how, Match::Exact | Match::Near) && !made.contains(&of.identity);
+        std::iter::once(exact).chain(self.found.iter().filter(no_answer)).collect()
     }
 
     /// Those that are found by time, without the requests whose changes are known.

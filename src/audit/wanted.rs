@@ -21,14 +21,14 @@ pub enum Act {
     Delete,
 }
 
-/// Whether the deletion of an object is requested after a change (`metadata.deletionTimestamp`).
+/// Whether a request to delete an object made an update of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Deletion {
-    /// It is not.
+    /// It did not: the object is not being deleted, or its deletion is as it was.
     No,
-    /// It is, by this change.
-    ByThis,
-    /// It is since an earlier change, or nothing shows whether it is.
+    /// It did: the update sets `metadata.deletionTimestamp`.
+    Yes,
+    /// Nothing shows whether it did, or who deletes the object a second time may have.
     Perhaps,
 }
 
@@ -81,7 +81,8 @@ pub struct Wanted {
     kinds: HashMap<(String, String), Vec<usize>>,
 }
 
-/// How far the clocks of the API servers may be apart where the log names the revision, in nanoseconds.
+/// How far the clocks of the API servers may be apart where the log names the revision, and how long after a failure a
+/// change may be written, in nanoseconds.
 const SLACK: i128 = 10_000_000_000;
 
 /// Resources that are served by more than one group.
@@ -116,9 +117,11 @@ impl Wanted {
         // a Namespace is in itself
         let namespace = if resource == "namespaces" { "" } else { namespace };
         let (revision, before) = (event.revision(), event.before());
+        // what etcd does after the API server gave up
+        let late = if event.has_failed() { SLACK } else { 0 };
         let to = |of: &Change| {
             let is_group = of.group == event.object_ref.api_group || SEVERAL.contains(&resource);
-            is_group && of.may_be_by(event) && of.is_within(times, 0)
+            is_group && of.may_be_by(event) && of.is_within(times, [0, late])
         };
         let all = |places: Option<&Vec<usize>>, how: Match| {
             let places = places.into_iter().flatten();
@@ -134,10 +137,10 @@ impl Wanted {
         let here = || places.into_iter().flatten().filter_map(|at| Some((*at, self.changes.get(*at)?)));
         // an earlier life of the cluster had the same revisions
         let exact = here().find(|(_, of)| {
-            revision == Some(of.revision.main) && of.is_answered_by(event) && of.is_within(times, SLACK)
+            revision == Some(of.revision.main) && of.is_answered_by(event) && of.is_within(times, [SLACK; 2])
         });
         if let Some((at, of)) = exact {
-            return vec![(at, if of.is_within(times, 0) { Match::Exact } else { Match::Near })];
+            return vec![(at, if of.is_within(times, [0; 2]) { Match::Exact } else { Match::Near })];
         }
         // the answer names another revision: of a change that is not wanted, or of none
         if revision.is_some() && event.verb != "delete" {
@@ -167,7 +170,7 @@ impl Change {
         match (self.act, event.verb.as_ref()) {
             (Act::Create, "create") => of_object,
             // `kubectl apply --server-side` makes what is not there, and is answered so
-            (Act::Create, "patch" | "update") => of_object && event.has_created(),
+            (Act::Create, "patch" | "update") => of_object && (event.has_created() || event.has_failed()),
             // a deletion that waits only sets its time
             (Act::Update(deletion) | Act::Put(deletion), "delete" | "deletecollection") => deletion != Deletion::No,
             // a binding
@@ -191,7 +194,7 @@ impl Change {
     /// answered with the object as it was before: with the revision of an update that another request made. So is a
     /// second one, which only waits.
     fn is_answered_by(&self, event: &Event<'_>) -> bool {
-        let is_by_this = !matches!(self.act, Act::Update(of) | Act::Put(of) if of != Deletion::ByThis);
+        let is_by_this = !matches!(self.act, Act::Update(of) | Act::Put(of) if of != Deletion::Yes);
         self.may_be_by(event) && (is_by_this || event.verb != "delete")
     }
 
@@ -212,10 +215,10 @@ impl Change {
         self.before.filter(|_| matches!(self.act, Act::Update(_)))
     }
 
-    /// Whether it was written while a request was running, or at most `slack` nanoseconds before or after that.
-    fn is_within(&self, (received, completed): (Moment, Moment), slack: i128) -> bool {
-        let from = received.nanoseconds().saturating_sub(slack);
-        let to = completed.nanoseconds().saturating_add(slack);
+    /// Whether it was written while a request was running, or at most so many nanoseconds before it and after it.
+    fn is_within(&self, (received, completed): (Moment, Moment), [before, after]: [i128; 2]) -> bool {
+        let from = received.nanoseconds().saturating_sub(before);
+        let to = completed.nanoseconds().saturating_add(after);
         self.gap.after.is_none_or(|after| after.nanoseconds() <= to)
             && self.gap.before.is_none_or(|before| before.nanoseconds() >= from)
     }

@@ -150,7 +150,7 @@ impl Occurrence<'_, '_> {
     }
 }
 
-impl Change<'_> {
+impl<'a> Change<'a> {
     /// Adds it to those whose requests are looked for; it was written in `gap`. See [`Wanted::add`] for `is_asked`.
     pub fn want(&self, ring: &Ring, gap: Gap, is_asked: bool, wanted: &mut Wanted) {
         let act = match self.verb() {
@@ -163,7 +163,7 @@ impl Change<'_> {
         wanted.add(self.key(), self.record.revision, act, before, gap, is_asked);
     }
 
-    /// Whether the object's deletion is requested after the change.
+    /// Whether a request to delete the object made the change.
     fn deletion(&self, ring: &Ring) -> Deletion {
         let requested = |kv: &KeyValue<'_>| -> Option<Option<Moment>> {
             let value = ring.open(kv.key, kv.value).ok()?;
@@ -173,9 +173,19 @@ impl Change<'_> {
         let before = || self.old.as_ref().filter(|_| self.missing == 0).and_then(requested);
         match requested(&self.record.kv) {
             Some(None) => Deletion::No,
-            Some(Some(_)) if before() == Some(None) => Deletion::ByThis,
+            Some(Some(_)) if before() == Some(None) => Deletion::Yes,
+            Some(Some(_)) if self.keeps_deletion(ring) == Some(true) => Deletion::No,
             _ => Deletion::Perhaps,
         }
+    }
+
+    /// Whether the change leaves what a request to delete writes.
+    fn keeps_deletion(&self, ring: &Ring) -> Option<bool> {
+        let read = |kv: &KeyValue<'a>| ring.object_with(kv.key, kv.value, ManagedFields::Names).ok();
+        let old = read(self.old.as_ref().filter(|_| self.missing == 0)?)?;
+        let new = read(&self.record.kv)?;
+        let is_kept = |name| old.value.at(&["metadata", name]) == new.value.at(&["metadata", name]);
+        Some(["deletionTimestamp", "deletionGracePeriodSeconds", "finalizers"].into_iter().all(is_kept))
     }
 }
 

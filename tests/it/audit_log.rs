@@ -336,6 +336,16 @@ fn what_failed_may_have_been_written() {
     assert_eq!(asked(&["svc/web"], &[failed("eve", 500, "Panic"), done()]), "bob or eve, unsure");
     assert_eq!(asked(&["svc/web"], &[failed("eve", 504, end)]), "eve, unsure");
     assert_eq!(asked(&["svc/web"], &[failed("eve", 409, end), done()]), "bob, by time and object");
+    // Who tries again changes nothing, and is answered with the revision.
+    let answer = json!({"/responseObject": {"metadata": {"name": "web", "resourceVersion": "503"}}});
+    let again = || ask("patch", "bob", "services/web", "47.5", &answer);
+    assert_eq!(asked(&["svc/web"], &[failed("eve", 504, end), again()]), "bob or eve, unsure");
+    assert_eq!(asked(&["svc/web"], &[failed("eve", 409, end), again()]), "bob, exact");
+    // etcd may write after the answer, and what is not there may have been applied.
+    for (verb, second) in [("create", "37.0"), ("patch", "39.0")] {
+        let create = ask(verb, "eve", "secrets/later-box", second, &json!({"/responseStatus/code": 504}));
+        assert_eq!(asked(&["secret/later-box"], &[create]), "eve, unsure");
+    }
 }
 
 #[test]

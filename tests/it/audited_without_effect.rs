@@ -14,6 +14,10 @@ use crate::common::{
 
 const KEPT: &str =
     r#"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"kept","finalizers":["example.com/kept"]}}"#;
+const POD: &str = r#"{"apiVersion":"v1","kind":"Pod","metadata":{"name":"bound"},
+"spec":{"containers":[{"name":"main","image":"registry.example/main:1"}]}}"#;
+const BINDING: &str =
+    r#"{"apiVersion":"v1","kind":"Binding","metadata":{"name":"bound"},"target":{"kind":"Node","name":"n"}}"#;
 
 /// Who is named for the changes of an object with these events: `update by alice or bob, unsure`.
 fn named(snapshot: &str, what: &str, events: &[Value]) -> Vec<String> {
@@ -49,8 +53,12 @@ fn a_request_without_effect_is_not_named() {
     by("alice", &["delete", "configmap", "kept", "--wait=false"], "");
     by("bob", &["patch", "configmap", "kept", "--type", "merge", "-p", r#"{"data":{"a":"1"}}"#], "");
     by("mallory", &["delete", "configmap", "kept", "--wait=false"], "");
+    by("alice", &["create", "-f", "-"], POD);
+    by("carol", &["create", "--raw", "/api/v1/namespaces/default/pods/bound/binding", "-f", "-"], BINDING);
+    by("mallory", &["patch", "pod", "bound", "-p", "{}"], "");
     let is_about = |event: &Value, name: &str| event["objectRef"]["name"] == name;
-    eventually("the log is written", || server.audit_log().iter().filter(|event| is_about(event, "kept")).count() == 4);
+    let count = |name: &str| server.audit_log().iter().filter(|event| is_about(event, name)).count();
+    eventually("the log is written", || count("kept") == 4 && count("bound") == 3);
     let snapshot = dir.path().join("backup.db");
     let snapshot = snapshot.to_str().unwrap();
     etcd.ctl(&["snapshot", "save", snapshot]);
@@ -62,6 +70,9 @@ fn a_request_without_effect_is_not_named() {
     let all = ["create by alice, exact", "update by alice, exact", "update by bob, exact"];
     assert_eq!(named(snapshot, "configmap/kept", &log), all);
     let without: Vec<_> = log.iter().filter(|event| event["impersonatedUser"]["username"] != "bob").cloned().collect();
-    let lacking = ["create by alice, exact", "update by alice, exact", "update by mallory, unsure"];
+    let lacking = ["create by alice, exact", "update by alice, exact", "update by , nobody"];
     assert_eq!(named(snapshot, "configmap/kept", &without), lacking);
+    // a binding is answered without a revision, and what changes nothing after it with that of the binding
+    let bound = ["create by alice, exact", "update by mallory or carol, unsure"];
+    assert_eq!(named(snapshot, "pod/bound", &log), bound);
 }
