@@ -164,7 +164,8 @@ impl<'a> Relation<'a> {
             notes.extend(side.doubt.as_ref().map(|doubt| format!("{}: {doubt}", side.name)));
         }
         let (older, newer) = if self.newer() == Newer::From { (to, from) } else { (from, to) };
-        if !self.one && newer.compacted > older.head && self.same_cluster(common) == Some(true) {
+        let is_gap = newer.compacted > older.head && !self.are_branches(common);
+        if !self.one && is_gap && self.same_cluster(common) == Some(true) {
             notes.push(format!(
                 "objects that were created and deleted between the revisions {} and {} are in neither backup: {} is compacted up to there",
                 older.head, newer.compacted, newer.name
