@@ -322,7 +322,8 @@ pub(crate) struct AuditArgs {
     /// `exact`: the answer in the audit log names the revision (level RequestResponse), and the times agree. `by time
     /// and object`: only this request about the object was running when the change was written. At the level Metadata,
     /// the log does not show whether a delete was a dry run. `unsure`: it may be one of several requests, or none of
-    /// them, as where the log does not cover the time of the change; then the exit status is 1.
+    /// them, as where the log does not cover the time of the change; then the exit status is 1. Give the logs of all
+    /// API servers: a request that is only in the log of another server is not seen.
     #[arg(id = "audit_log", long = "audit-log", value_name = "FILE", num_args = 1..)]
     pub(crate) files: Vec<PathBuf>,
 }

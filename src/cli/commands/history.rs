@@ -50,8 +50,8 @@ TIME, or at most N seconds later. `by -`: it is not certain which program wrote 
 at a revision: etcdsnap get SNAPSHOT KIND/NAME -n NAMESPACE -o yaml --rev N
 
 Exit status: 1 when no revision of the object is found, when the cluster was restored between two of
-the backups, or when it is not certain what a restore, or older entries of a data directory's log,
-changed in it")]
+the backups, when it is not certain what a restore, or older entries of a data directory's log,
+changed in it, when the audit log has no events or is not whole, or when a request in it is unsure")]
 pub(crate) struct History {
     /// The backup
     snapshot: PathBuf,

@@ -54,8 +54,8 @@ which program wrote it. VERB `put`: only a log shows the write, and nothing show
 existed
 
 Exit status: 1 when what was named has no revision here, the period is compacted, it is not certain
-which revisions a time means, the backup is damaged, labels cannot be read, the audit log has no
-events or cannot be read in full, or older entries of the log are left out")]
+which revisions a time means, the backup is damaged, labels cannot be read, older entries of the log
+are left out, the audit log has no events or is not whole, a request is unsure, or --user misses one")]
 pub(crate) struct Timeline {
     /// The backup
     snapshot: PathBuf,
