@@ -161,7 +161,7 @@ impl Options<'_> {
 impl Event<'_> {
     /// Whether the line is an event at all, and not another JSON object.
     pub(super) fn is_event(&self) -> bool {
-        !self.stage.is_empty() && self.times().is_some()
+        !self.stage.is_empty() && !self.verb.is_empty() && self.times().is_some()
     }
 
     /// Whether the event is the end of a request that changed something, if it was no dry run and has not failed.

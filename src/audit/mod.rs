@@ -25,6 +25,6 @@ mod requests;
 mod wanted;
 
 pub use event::Request;
-pub use read::{Coverage, read};
+pub use read::{Coverage, Stopped, read};
 pub use requests::{Answer, Known, Requests};
 pub use wanted::{Act, Deletion, Wanted};

@@ -23,7 +23,7 @@ const WINDOW: usize = 1 << 20;
 const LONGEST: usize = 8 << 20;
 
 /// How much of a log was read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Coverage {
     /// Lines that hold an event.
     pub events: u64,
@@ -31,10 +31,23 @@ pub struct Coverage {
     pub broken: u64,
     /// Whether the end of a file is cut.
     pub cut: bool,
-    /// Whether that is a gzip file.
-    pub cut_gzip: bool,
+    /// The gzip files that could not be read to their end.
+    pub stopped: Vec<Stopped>,
     /// The times at which the first and the last event were written.
     pub times: Option<(Moment, Moment)>,
+}
+
+/// A gzip file of which only a part could be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stopped {
+    /// The name of the file.
+    pub file: String,
+    /// Whether the rest is missing; else it is damaged, and what was read may be wrong, too.
+    pub is_cut: bool,
+    /// The number of events that were read.
+    pub events: u64,
+    /// The time of the last event that was read.
+    pub until: Option<Moment>,
 }
 
 impl Coverage {
@@ -42,7 +55,7 @@ impl Coverage {
         self.events = self.events.saturating_add(other.events);
         self.broken = self.broken.saturating_add(other.broken);
         self.cut |= other.cut;
-        self.cut_gzip |= other.cut_gzip;
+        self.stopped.extend_from_slice(&other.stopped);
         self.times = match (self.times, other.times) {
             (Some((a, b)), Some((c, d))) => Some((a.min(c), b.max(d))),
             (a, b) => a.or(b),
@@ -81,8 +94,12 @@ pub fn read(files: &[impl AsRef<Path>], wanted: &Wanted) -> Result<(Requests, Co
         // nothing that is taken fails
         let _ = done;
         match failed.into_inner().ok().flatten() {
-            // the end of a gzip file is missing
-            Some(error) if is_gzip && error.kind() == io::ErrorKind::UnexpectedEof => coverage.cut_gzip = true,
+            // not of the system: the content is no whole gzip file
+            Some(error) if is_gzip && error.raw_os_error().is_none() => {
+                let is_cut = error.kind() == io::ErrorKind::UnexpectedEof;
+                let (events, until) = (coverage.events, coverage.times.map(|(_, last)| last));
+                coverage.stopped.push(Stopped { file: file_name(path), is_cut, events, until });
+            }
             Some(error) => return Err(wrong(error)),
             None => {}
         }

@@ -9,7 +9,7 @@ use std::{
 use clap::{Args, Parser, ValueEnum, value_parser};
 use etcdsnap::{
     Error, Result,
-    audit::{self, Known, Requests, Wanted},
+    audit::{self, Known, Requests, Stopped, Wanted},
     bytes::{counted, file_name},
     diff::{Diff, Pair},
     etcd::{self, Load, Range, Snapshot},
@@ -19,7 +19,11 @@ use etcdsnap::{
     source::{is_data_dir, is_log_dir},
 };
 
-use crate::{commands::Command, failure::Exit, render::ColorWhen};
+use crate::{
+    commands::Command,
+    failure::Exit,
+    render::{ColorWhen, printable},
+};
 
 /// Open any etcd backup offline: verify it, see what is inside.
 ///
@@ -354,10 +358,15 @@ impl AuditArgs {
             let cut = if coverage.cut { "; it ends in the middle of a line" } else { "" };
             say!("note: {} of the audit log cannot be read{cut}", counted(coverage.broken, "line"));
         }
-        if coverage.cut_gzip {
-            say!("note: the audit log is cut: a gzip file ends before its end; the events until then were read");
+        for Stopped { file, is_cut, events, until } in &coverage.stopped {
+            let (file, read) = (printable(file.clone()), counted(*events, "event"));
+            let until = until.map(|until| format!(", until {}", until.millis())).unwrap_or_default();
+            match is_cut {
+                true => say!("note: {file}: the gzip file ends early; read of it: {read}{until}"),
+                false => say!("note: {file}: the gzip file is damaged; read of it, and perhaps wrong: {read}{until}"),
+            }
         }
-        let is_whole = coverage.broken == 0 && !coverage.cut_gzip && coverage.events > 0;
+        let is_whole = coverage.broken == 0 && coverage.stopped.is_empty() && coverage.events > 0;
         Ok((requests, if is_whole && unsure == 0 { Exit::Good } else { Exit::Content }))
     }
 }

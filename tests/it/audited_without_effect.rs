@@ -32,8 +32,9 @@ fn named(snapshot: &str, what: &str, events: &[Value]) -> Vec<String> {
         let requests = change["request"]["requests"].as_array().map(Vec::as_slice).unwrap_or_default();
         let user = |of: &Value| of["impersonatedUser"].as_str().or(of["user"].as_str()).unwrap().to_owned();
         let users = requests.iter().map(user).collect::<Vec<_>>().join(" or ");
-        let known = change["request"]["known"].as_str().unwrap_or("nobody");
-        format!("{} by {users}, {known}", change["verb"].as_str().unwrap())
+        let users =
+            change["request"]["known"].as_str().map_or("nobody".to_owned(), |known| format!("{users}, {known}"));
+        format!("{} by {users}", change["verb"].as_str().unwrap())
     };
     lines.lines().map(line).collect()
 }
@@ -70,7 +71,7 @@ fn a_request_without_effect_is_not_named() {
     let all = ["create by alice, exact", "update by alice, exact", "update by bob, exact"];
     assert_eq!(named(snapshot, "configmap/kept", &log), all);
     let without: Vec<_> = log.iter().filter(|event| event["impersonatedUser"]["username"] != "bob").cloned().collect();
-    let lacking = ["create by alice, exact", "update by alice, exact", "update by , nobody"];
+    let lacking = ["create by alice, exact", "update by alice, exact", "update by nobody"];
     assert_eq!(named(snapshot, "configmap/kept", &without), lacking);
     // a binding is answered without a revision, and what changes nothing after it with that of the binding
     let bound = ["create by alice, exact", "update by mallory or carol, unsure"];
