@@ -176,9 +176,10 @@ impl Event<'_> {
         writes && !talks && (is_done || self.has_failed()) && !self.object_ref.resource.is_empty()
     }
 
-    /// Whether the server failed or gave up: the change may have been written nevertheless, as after a timeout.
+    /// Whether the server failed, gave up, or nothing shows what it answered: the change may have been written
+    /// nevertheless, as after a timeout.
     pub(super) fn has_failed(&self) -> bool {
-        self.stage == "Panic" || self.stage == "ResponseComplete" && (500..600).contains(&self.response_status.code)
+        self.stage == "Panic" || self.stage == "ResponseComplete" && !(1..500).contains(&self.response_status.code)
     }
 
     /// Whether the request was a dry run; `line` is the whole event.

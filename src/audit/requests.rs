@@ -127,7 +127,7 @@ impl Collected {
             // a collection has many objects
             candidate.request.is_of_collection() || candidate.places.iter().filter(open).take(2).count() < 2
         };
-        let likely = |candidates| Candidates::likely(candidates, &exact, &makes_one, wanted.is_part);
+        let likely = |candidates| Candidates::likely(candidates, &exact, makes_one, wanted.is_part);
         // those that made another change than one whose revision is in an answer
         let all = || self.changes.iter().zip(&wanted.changes);
         let others = all().filter(|(of, change)| of.exact().is_none() && change.is_covered(cover, None));

@@ -344,6 +344,7 @@ fn what_failed_may_have_been_written() {
     assert_eq!(asked(&["svc/web"], &[failed("eve", 504, end), done()]), "bob or eve, unsure");
     assert_eq!(asked(&["svc/web"], &[failed("eve", 500, "Panic"), done()]), "bob or eve, unsure");
     assert_eq!(asked(&["svc/web"], &[failed("eve", 504, end)]), "eve, unsure");
+    assert_eq!(asked(&["svc/web"], &[failed("eve", 0, end)]), "eve, unsure");
     assert_eq!(asked(&["svc/web"], &[failed("eve", 409, end), done()]), "bob, by time and object");
     // Who tries again changes nothing, and is answered with the revision.
     let answer = json!({"/responseObject": {"metadata": {"name": "web", "resourceVersion": "503"}}});
