@@ -57,7 +57,10 @@ impl<'a> Snapshot<'a> {
         let entries = before(log.entries(), last);
         let doubtful = self.findings.list().iter().any(|finding| finding.code == Code::LogOfAnother);
         let refused = self.state.auth.enabled || !self.state.alarms.is_empty();
-        if entries.is_empty() || doubtful || refused {
+        // What the db holds may be of entries that were overwritten.
+        let reach = |of: &Entry<'_>| entries.first().is_some_and(|first| of.index >= first.index) && of.index <= last;
+        let overwritten = log.replaced().iter().any(reach);
+        if entries.is_empty() || doubtful || refused || overwritten {
             return Ok(self);
         }
         let mut writer = AddedWriter::new(source.spool());
