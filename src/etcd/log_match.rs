@@ -5,15 +5,11 @@
 use super::{Snapshot, boot::known_term, log_overlap::Overlap, retrace};
 use crate::{
     Error, Result,
-    bytes::{counted_are, excerpt},
+    bytes::counted_are,
     document::Id,
     source::Source,
     wal::{ConfChangeKind, Entry, EntryKind, Log},
 };
-
-/// The number of puts without a trace in the db that prove a difference: fewer may have been refused, or deleted and
-/// compacted since.
-pub(super) const ENOUGH: usize = 8;
 
 const OTHER: &str = "the log belongs to another cluster, to this cluster before a restore, or to a member whose entries a later leader replaced: use the log of another member, or the backup without a log";
 
@@ -47,41 +43,32 @@ impl<'a> Snapshot<'a> {
             let what = format!("it holds the entries up to {index}, and the log ends at {}", last.index);
             return no(what, "the log is older than the backup, or another cluster's");
         }
-        let (before, after) = entries.split_at(entries.partition_point(|entry| entry.index <= index));
-        self.check_terms(log, index, before, after).or_else(|what| no(what, OTHER))?;
-        // Entries before a gap were replaced by a snapshot from the leader; they need not have been committed.
-        let before = retrace::before(entries, index);
-        self.check_members(log, index, before).or_else(|what| no(what, OTHER))?;
-        let head = self.head().map_err(|finding| source.damaged(finding))?;
-        let overlap = Overlap::of(self, before, log.replaced(), head);
-        if let Some((entry, key, revision)) = overlap.differs {
-            let key = excerpt(&key);
-            let what = format!(
-                "entry {entry} of the log puts {key}, but revision {revision}, which should be this change, is a different one"
-            );
-            return no(what, OTHER);
-        }
-        if let Some((entry, key)) = overlap.lacks {
-            let what = format!(
-                "entry {entry} of the log is the last that puts {}, and the backup does not hold that value",
-                excerpt(&key)
-            );
-            return no(what, OTHER);
-        }
-        let unfound = overlap.unfound;
-        if overlap.found == 0 && overlap.puts >= ENOUGH {
-            let what =
-                format!("none of the {} values that earlier entries of the log put is in the backup", overlap.puts);
-            return no(what, OTHER);
-        }
-        if unfound >= ENOUGH && unfound > overlap.found.saturating_mul(4) {
-            let what = format!(
-                "{unfound} of the {} values that earlier entries of the log put are not in the backup",
-                overlap.puts
-            );
+        if let Some(what) = self.contradicted(source, log, true)? {
             return no(what, OTHER);
         }
         Ok(())
+    }
+
+    /// Why `log` did not write this db, as far as the two show it: by the terms, with `members` by the members, and by
+    /// the entries that both hold.
+    ///
+    /// # Errors
+    /// When the newest records of the db cannot be reached.
+    pub(super) fn contradicted(&self, source: &Source, log: &Log<'a>, members: bool) -> Result<Option<String>> {
+        let index = self.state.meta.consistent_index.unwrap_or(0);
+        let entries = log.entries();
+        let (before, after) = entries.split_at(entries.partition_point(|entry| entry.index <= index));
+        if let Err(what) = self.check_terms(log, index, before, after) {
+            return Ok(Some(what));
+        }
+        // Entries before a gap were replaced by a snapshot from the leader; they need not have been committed.
+        let before = retrace::before(entries, index);
+        if members && let Err(what) = self.check_members(log, index, before) {
+            return Ok(Some(what));
+        }
+        let head = self.head().map_err(|finding| source.damaged(finding))?;
+        let overlap = Overlap::of(self, log, before, head);
+        Ok(overlap.contradiction().or_else(|| overlap.most_unfound()))
     }
 
     /// Checks the terms: they never decrease, and the last entry that the db holds has the same term in both.

@@ -1,16 +1,10 @@
 //! Checks whether the log beside a db is of another member, or of the same member before a restore.
 
 use super::{
-    Request, Snapshot, State,
-    boot::known_term,
-    log_match::{ENOUGH, added},
-    log_overlap::Overlap,
-    request::Op,
-    retrace::before,
+    Request, Snapshot, State, boot::known_term, log_match::added, log_overlap::Overlap, request::Op, retrace::before,
 };
 use crate::{
     Code, Finding,
-    bytes::excerpt,
     document::Id,
     snap::{Snap, V2Store},
     source::Source,
@@ -25,7 +19,21 @@ const HINT: &str = "db and log are of different members, or one is from before a
 /// Contradiction between `log` and the db of `snapshot` that shows that the two do not belong together.
 pub(super) fn log_of_another<'a>(snapshot: &Snapshot<'a>, source: &Source, log: &Log<'a>) -> Option<Finding> {
     let earlier = earlier_life(snapshot, source, log).or_else(|| other_term(log, &snapshot.state));
-    earlier.or_else(|| other_changes(snapshot, log))
+    earlier.or_else(|| other_changes(snapshot, log)).or_else(|| log_named_wrongly(snapshot, source, log))
+}
+
+/// Finding that the log in a folder that the user named does not fit as well as one has to that is named to `restore`.
+fn log_named_wrongly<'a>(snapshot: &Snapshot<'a>, source: &Source, log: &Log<'a>) -> Option<Finding> {
+    if !source.log_is_elsewhere() || snapshot.findings.damaged() {
+        return None;
+    }
+    // What cannot be read of the db is reported by the check of it.
+    let what = snapshot.contradicted(source, log, false).ok()??;
+    let finding = Finding::warning(Code::LogOfAnother, what).hint(HINT);
+    Some(match log.entries().first() {
+        Some(first) => finding.file(log.file(first.segment)),
+        None => finding,
+    })
 }
 
 /// Finding that neither the db of `snapshot` nor a `.snap` file lists the member that wrote `log`. It is an error where
@@ -108,6 +116,9 @@ fn may_be_migrated(log: &Log<'_>) -> bool {
 /// doubt.
 fn other_term(log: &Log<'_>, state: &State) -> Option<Finding> {
     let (index, term) = (state.meta.consistent_index?, known_term(state)?);
+    if log.replaced().iter().any(|entry| (entry.index, entry.term) == (index, term)) {
+        return None;
+    }
     let at = log.entries().binary_search_by_key(&index, |entry| entry.index).ok()?;
     let entry = log.entries().get(at).filter(|entry| entry.term != term)?;
     let what =
@@ -126,18 +137,6 @@ fn other_changes<'a>(snapshot: &Snapshot<'a>, log: &Log<'a>) -> Option<Finding> 
     let entries = before(log.entries(), index);
     let entries = entries.get(entries.len().saturating_sub(COMPARED)..)?;
     let (last, head) = (entries.last()?, snapshot.head().ok()?);
-    let overlap = Overlap::of(snapshot, entries, log.replaced(), head);
-    let what = if let Some((entry, key, revision)) = &overlap.differs {
-        let key = excerpt(key);
-        format!(
-            "entry {entry} of the log puts {key}, but revision {revision}, which should be this change, is another one"
-        )
-    } else if let Some((entry, key)) = &overlap.lacks {
-        format!("entry {entry} of the log is the last that puts {}, and the db does not hold that value", excerpt(key))
-    } else if overlap.found == 0 && overlap.puts >= ENOUGH && head > snapshot.keyspace.compacted() {
-        format!("none of the {} values that the log's entries up to {index} put is in the db", overlap.puts)
-    } else {
-        return None;
-    };
+    let what = Overlap::of(snapshot, log, entries, head).contradiction()?;
     Some(Finding::warning(Code::LogOfAnother, what).file(log.file(last.segment)).hint(HINT))
 }

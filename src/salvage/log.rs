@@ -135,7 +135,7 @@ fn is_pair(salvage: &Salvage<'_>, root: &RootOf<'_>, index: u64, log: &Log<'_>) 
         state = state.with_bucket(name, &root.items(&salvage.carve, name).unwrap_or_default().0);
     }
     let compacted = root.compacted();
-    let overlap = Overlap::between(before, log.replaced(), &state, (head, compacted), |first, each| {
+    let overlap = Overlap::between((log, before), &state, (head, compacted), |first, each| {
         records(first).take_while(|record| record.revision.main <= head).for_each(each);
     });
     let next = head.saturating_add(1);

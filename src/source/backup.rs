@@ -77,6 +77,12 @@ impl Source {
         self.log.as_ref().map(RaftFiles::name)
     }
 
+    /// Whether the user named the folder of the data directory's log.
+    #[must_use]
+    pub fn log_is_elsewhere(&self) -> bool {
+        self.kind == BackupKind::DataDir && self.log.is_none() && self.options.wal_dir.is_some()
+    }
+
     /// Error for the damage in `finding`; or for a change while the source was read, as the files of a running etcd
     /// change, which makes them look damaged.
     #[must_use]

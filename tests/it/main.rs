@@ -54,6 +54,7 @@ mod kubectl_calls;
 mod kubectl_flags;
 mod log_beside;
 mod log_elsewhere;
+mod log_of_another;
 mod masked;
 mod members;
 mod migrate;
