@@ -1,6 +1,7 @@
 //! One run: the output, the inputs that were opened, and the messages about them at the end.
 
 use std::{
+    cell::Cell,
     io::{self, BufWriter, IsTerminal as _, StdoutLock, Write as _},
     path::{Path, PathBuf},
     sync::{Arc, atomic::AtomicBool},
@@ -59,6 +60,8 @@ pub(crate) struct Session {
     tmp_named: bool,
     stdin_named: bool,
     progress: bool,
+    /// Whether the user left out the log.
+    no_wal: Cell<bool>,
     evidence: Option<Recorder>,
     evidence_key: Option<PathBuf>,
 }
@@ -77,7 +80,8 @@ impl Session {
         let out = Screen::new(out, terminal).with_color(global.color.allows(terminal));
         let tmp_named = global.tmp_dir.is_some();
         let evidence_key = global.evidence_key.clone();
-        Ok(Self { out, options, tmp_named, stdin_named: false, progress: global.progress, evidence, evidence_key })
+        let (stdin_named, progress, no_wal) = (false, global.progress, Cell::new(false));
+        Ok(Self { out, options, tmp_named, stdin_named, progress, no_wal, evidence, evidence_key })
     }
 
     /// The key of the HMACs in evidence.
@@ -229,6 +233,7 @@ impl Session {
     /// not.
     pub(crate) fn load<'s>(&self, source: &'s Source, load: &Load) -> Result<Snapshot<'s>> {
         let snapshot = Snapshot::load(source, load)?;
+        self.no_wal.set(!load.wal);
         note_log(source, load, &snapshot);
         Ok(snapshot)
     }
@@ -236,6 +241,7 @@ impl Session {
     /// As [`Session::load`], with the compacted records where the log still holds all of them.
     pub(crate) fn load_whole<'s>(&self, source: &'s Source, load: &Load) -> Result<Snapshot<'s>> {
         let snapshot = Snapshot::load_whole(source, load)?;
+        self.no_wal.set(!load.wal);
         note_log(source, load, &snapshot);
         let (keyspace, name) = (snapshot.keyspace, source.name());
         match &snapshot.retraced {
@@ -267,7 +273,7 @@ impl Session {
     pub(crate) fn close(&mut self, source: &Source, findings: &Findings) -> Result<Exit, Failure> {
         self.intact(source)?;
         let exit = print_findings(source.name(), findings);
-        let lacks_log = source.notes().iter().any(|note| note.code == Code::NoLog);
+        let lacks_log = !self.no_wal.get() && source.notes().iter().any(|note| note.code == Code::NoLog);
         Ok(if lacks_log { exit.max(Exit::Content) } else { exit })
     }
 

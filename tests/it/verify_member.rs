@@ -242,6 +242,8 @@ fn a_db_and_a_log_that_do_not_fit() {
     fs::remove_dir_all(other.join("member/wal")).unwrap();
     assert!(codes(&verify(&other)).contains(&"no-log"));
     assert_eq!(count(&other), Some(1));
+    let db = etcdsnap(["kv", other.to_str().unwrap(), "/key", "--prefix", "--count-only", "--no-wal"]);
+    assert!(db.status.success(), "the log was not asked for");
     assert_eq!(count(&one), Some(0));
 }
 

@@ -177,7 +177,8 @@ impl Asked<'_> {
                 continue;
             }
             if !self.may_be_of_user(&detail) {
-                lines.unasked = lines.unasked.saturating_add(detail.request.is_none().into());
+                let is_unasked = detail.request.is_none() && !detail.is_quiet();
+                lines.unasked = lines.unasked.saturating_add(is_unasked.into());
                 continue;
             }
             if detail.is_quiet() {
