@@ -222,11 +222,15 @@ fn one_member_with_a_db_from_its_leader() {
         copy(&killed, &data);
         let snap = data.join("member/snap");
         let names = std::fs::read_dir(&snap).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-        // etcd takes a file only if its log has the record that is written after the file
-        let records = etcdsnap(["wal", data.to_str().unwrap(), "--type", "snapshot", "-o", "ndjson"]).stdout;
-        let records = serde_json::Deserializer::from_slice(&records).into_iter::<Value>();
+        // etcd takes a file only if its log has the record that is written after the file, and the commit of its entry
+        let records = |of: &str| -> Vec<Value> {
+            let records = etcdsnap(["wal", data.to_str().unwrap(), "--type", of, "-o", "ndjson"]).stdout;
+            serde_json::Deserializer::from_slice(&records).into_iter().map(Result::unwrap).collect()
+        };
+        let commit = records("state").last().unwrap()["content"]["commit"].as_u64().unwrap();
+        let logged = records("snapshot").into_iter().map(|record| record["index"].as_u64().unwrap());
         let logged: Vec<_> =
-            records.map(|record| format!("{:016x}.snap", record.unwrap()["index"].as_u64().unwrap())).collect();
+            logged.filter(|index| *index <= commit).map(|index| format!("{index:016x}.snap")).collect();
         let newest = names.filter(|name| logged.iter().any(|end| name.ends_with(end))).max().unwrap();
         let index = newest.trim_end_matches(".snap").rsplit('-').next().unwrap();
         std::fs::rename(snap.join("db"), snap.join(format!("{index}.snap.db"))).unwrap();
