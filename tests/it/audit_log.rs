@@ -391,3 +391,16 @@ fn what_the_log_does_not_cover_is_not_certain() {
     let (_, said, code) = known(&[tick("01.0"), late], &["--user", "bob"]);
     assert!(code == Some(0) && !said.contains("left out"), "{said}");
 }
+
+#[test]
+fn the_exit_status_is_of_the_changes_that_are_printed() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("audit.log");
+    let both = ["alice", "bob"].map(|user| ask("patch", user, "services/web", "46.5", &json!({})));
+    fs::write(&log, always(&both)).unwrap();
+    for (words, code) in [(&["svc/web"][..], 1), (&["svc/web", "--verb", "create"], 0)] {
+        let args = ["-n", "shop", "--audit-log", log.to_str().unwrap()];
+        let output = etcdsnap([&["timeline", LATER], words, &args].concat());
+        assert_eq!(output.status.code(), Some(code), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+}

@@ -3,7 +3,7 @@ use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _, path::PathBuf};
 use clap::Args;
 use etcdsnap::{
     Error,
-    audit::Requests,
+    audit::{Known, Requests},
     diff::{Ignore, history_document, history_lines, wanted, window},
     error::Call,
     etcd::Range,
@@ -153,6 +153,7 @@ impl History {
                 session.reads(files)?;
                 let (requests, doubt) = self.audit.read(&wanted(&joined, &found), files)?;
                 exit = exit.max(doubt);
+                exit = exit.max(if requests.count(Known::Unsure) > 0 { Exit::Content } else { Exit::Good });
                 requests
             }
         };

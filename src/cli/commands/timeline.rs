@@ -3,7 +3,7 @@ use std::{io::Write as _, path::PathBuf};
 use clap::{Args, ValueEnum};
 use etcdsnap::{
     Error, Findings,
-    audit::{Requests, Wanted},
+    audit::{Known, Requests, Wanted},
     bytes::counted,
     diff::{Change, Detail, Diff, Difference, Ignore, Verb, changes, stamped},
     etcd::{Range, Snapshot},
@@ -154,6 +154,8 @@ struct Lines {
     unlabelled: u64,
     /// Changes of which no request is known, where a user is asked for.
     unasked: u64,
+    /// Whether the request of a change that is printed is unsure.
+    unsure: bool,
     deletes: bool,
 }
 
@@ -181,6 +183,8 @@ impl Asked<'_> {
                 lines.unasked = lines.unasked.saturating_add(is_unasked.into());
                 continue;
             }
+            let is_unsure = detail.request.as_ref().is_some_and(|answer| answer.known == Known::Unsure);
+            lines.unsure |= is_unsure && !detail.is_quiet();
             if detail.is_quiet() {
                 lines.quiet = lines.quiet.saturating_add(1);
             } else if self.table {
@@ -262,7 +266,8 @@ impl Timeline {
             HEADERS.into_iter().filter(|of| audited || !["USER", "FROM", "KNOWN"].contains(of)).collect();
         let mut columns =
             if self.no_headers || !table { render::Columns::bare() } else { render::Columns::new(&headers) };
-        let (mut left_out, mut unlabelled, mut unasked, mut any, mut deletes) = (0_u64, 0_u64, 0_u64, false, false);
+        let (mut left_out, mut unlabelled, mut unasked) = (0_u64, 0_u64, 0_u64);
+        let (mut any, mut deletes, mut unsure) = (false, false, false);
         ordered(
             |give| {
                 let give = |wave| if give(wave) { Ok(()) } else { Err(()) };
@@ -274,6 +279,7 @@ impl Timeline {
             |wave| asked.lines(wave, &diff),
             |lines| {
                 deletes |= lines.deletes;
+                unsure |= lines.unsure;
                 left_out = left_out.saturating_add(lines.quiet);
                 unlabelled = unlabelled.saturating_add(lines.unlabelled);
                 unasked = unasked.saturating_add(lines.unasked);
@@ -303,7 +309,7 @@ impl Timeline {
         let exit = session.close(&source, cluster.findings())?;
         let exit = if self.log.load().wal && !is_whole(&source, &snapshot) { exit.max(Exit::Content) } else { exit };
         let exit = exit.max(doubt).max(unknown);
-        let exit = if unlabelled.is_some() || unasked > 0 { exit.max(Exit::Content) } else { exit };
+        let exit = if unlabelled.is_some() || unasked > 0 || unsure { exit.max(Exit::Content) } else { exit };
         // it may have been deleted since
         Ok(if any { exit } else { exit.max(absent) })
     }
