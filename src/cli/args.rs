@@ -333,8 +333,8 @@ pub(crate) struct AuditArgs {
 }
 
 impl AuditArgs {
-    /// Reads the log, and prints what of it cannot be read, which the exit status shows. That the request of a change is
-    /// unsure is for the caller to show.
+    /// Reads the log, and prints what of it cannot be read, which the exit status shows. That the request of a change
+    /// is unsure is for the caller to show.
     pub(crate) fn read(&self, wanted: &Wanted, files: &[PathBuf]) -> Result<(Requests, Exit)> {
         let (requests, coverage) = audit::read(files, wanted)?;
         let [exact, unsure] = [Known::Exact, Known::Unsure].map(|known| requests.count(known));
