@@ -165,10 +165,21 @@ pub fn eventually(what: &str, so: impl Fn() -> bool) {
     }
 }
 
-/// Two ports that are free now. Somebody may take them before they are used, so whoever asks has to try again.
+/// Two ports that are free now. Somebody may take them before they are used, so whoever asks has to try again. Those of
+/// the last calls are not given again: the members of one cluster ask for theirs one after the other.
 pub fn free_ports() -> [u16; 2] {
-    let held = [(); 2].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
-    held.map(|listener| listener.local_addr().unwrap().port())
+    static GIVEN: Mutex<Vec<u16>> = Mutex::new(Vec::new());
+    let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
+    loop {
+        let held = [(); 2].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
+        let ports = held.map(|listener| listener.local_addr().unwrap().port());
+        if !ports.iter().any(|port| given.contains(port)) {
+            let old = given.len().saturating_sub(100);
+            given.drain(..old);
+            given.extend(ports);
+            return ports;
+        }
+    }
 }
 
 /// A real etcd that runs: one member on ports of its own. It is killed when this is dropped.
