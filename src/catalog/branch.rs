@@ -23,8 +23,7 @@ impl Branch {
     pub fn all(catalog: &Catalog) -> Vec<Self> {
         let mut clusters: BTreeMap<Option<&str>, Vec<_>> = BTreeMap::new();
         for (number, lineage) in catalog.lineages() {
-            let has = |holder: &&Holder| holder.entry.lineages.contains(number);
-            let mut ids: Vec<_> = catalog.holders().iter().filter(has).map(|of| of.entry.id.as_str()).collect();
+            let mut ids: Vec<_> = catalog.within(*number).map(|of| of.entry.id.as_str()).collect();
             ids.sort_unstable();
             clusters.entry(lineage.identity.as_deref()).or_default().push((&lineage.heads, ids, *number));
         }

@@ -127,11 +127,15 @@ impl Catalog {
         self.read(REPORTS, |rows| rows.json(id.as_bytes()))
     }
 
+    /// The backups of a lineage, oldest content first.
+    pub(super) fn within(&self, lineage: u32) -> impl Iterator<Item = &Holder> {
+        self.holders.iter().filter(move |of| of.entry.lineages.contains(&lineage))
+    }
+
     /// The backup of a lineage whose last revision is `head`: of several, a good one, and one whose file is there.
     #[must_use]
     pub fn holder(&self, lineage: u32, head: i64) -> Option<&Holder> {
-        let holders = self.holders.iter().filter(|of| of.entry.lineages.contains(&lineage));
-        holders
+        self.within(lineage)
             .filter(|of| of.entry.revision == Some(head))
             .min_by_key(|of| (!of.there, of.entry.verdict != Verdict::Good))
     }
@@ -140,8 +144,7 @@ impl Catalog {
     /// members. Those that are there come first, each with `true`; in the order of their paths.
     #[must_use]
     pub fn files_at(&self, lineage: u32, head: i64) -> Vec<(&Path, bool)> {
-        let holders = self.holders.iter().filter(|of| of.entry.lineages.contains(&lineage));
-        let files = holders.filter(|of| of.entry.revision == Some(head)).flat_map(|of| &of.files);
+        let files = self.within(lineage).filter(|of| of.entry.revision == Some(head)).flat_map(|of| &of.files);
         let mut files: Vec<_> = files.map(|file| (file.as_path(), self.is_there(file))).collect();
         files.sort_unstable_by_key(|(file, there)| (!there, file.as_os_str()));
         files
@@ -164,8 +167,7 @@ impl Catalog {
     /// The revisions that restores with `--bump-revision` raised a lineage to, ascending.
     #[must_use]
     pub fn bumps(&self, lineage: u32) -> Vec<i64> {
-        let holders = self.holders.iter().filter(|of| of.entry.lineages.contains(&lineage));
-        let mut bumps: Vec<_> = holders.filter_map(|of| of.entry.bump).collect();
+        let mut bumps: Vec<_> = self.within(lineage).filter_map(|of| of.entry.bump).collect();
         bumps.sort_unstable();
         bumps.dedup();
         bumps

@@ -242,13 +242,14 @@ impl<'c> Plan<'c> {
     /// file that was found to have changed is noted there. After an error of the catalog no more files are removed.
     #[must_use]
     pub fn apply(self, refused: &[Refused], mut writer: Writer) -> Pruned<'c> {
-        let stamps: Vec<_> = self.files.iter().map(|of| (of.file, of.stamp)).collect();
         let (files, mut failed) = self.removed(refused, |file| writer.forget(file));
-        let left = files.iter().filter(|of| of.fate == FileFate::NotRemoved(format!("it {CHANGED}"))).map(|of| of.file);
-        for file in refused.iter().filter_map(|of| of.changed.as_deref()).chain(left) {
-            let was = stamps.iter().find(|(of, _)| *of == file).and_then(|(_, stamp)| *stamp);
-            if let Some(was) = was.filter(|_| failed.is_none()) {
-                failed = writer.mark_changed(file, was).err();
+        let left = FileFate::NotRemoved(format!("it {CHANGED}"));
+        let is_changed = |of: &&Planned<'_>| {
+            of.fate == left || refused.iter().any(|refused| refused.changed.as_deref() == Some(of.file))
+        };
+        for changed in files.iter().filter(is_changed) {
+            if let Some(was) = changed.stamp.filter(|_| failed.is_none()) {
+                failed = writer.mark_changed(changed.file, was).err();
             }
         }
         let (wrote, error) = match writer.finish() {

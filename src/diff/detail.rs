@@ -8,7 +8,7 @@ use super::{
 use crate::{
     audit::{Act, Answer, Deletion, Requests, Wanted},
     bytes::escape,
-    etcd::{KeyValue, Record},
+    etcd::KeyValue,
     k8s::{Gap, ManagedFields, Mask, Meta, Moment, Ring, Value},
     objects::{Joined, Records, Stored},
 };
@@ -234,20 +234,22 @@ pub fn history<'a, E>(
     requests: &Requests,
     mut each: impl FnMut(&Occurrence<'a, '_>) -> Result<(), E>,
 ) -> Result<(), E> {
-    let (mut chain, mut before, mut last): (_, _, Option<Record<'_>>) = (Chain::default(), None, None);
+    let (mut chain, mut last): (_, Option<&Stored<'_>>) = (Chain::default(), None);
     for stored in records {
         let (record, Some(backup)) = (stored.record, joined.backups.get(stored.backup)) else { continue };
         let diff = Diff { old: backup, new: backup, ignore, mask, raw: false, managed_fields: ManagedFields::Keep };
-        let (change, main) = (linked(joined, &mut chain, before, stored), record.revision.main);
-        if let Some(last) = last.filter(|last| change.is_another(last) && !joined.is_left_out(last.revision.main)) {
+        let (change, main) = (linked(joined, &mut chain, last, stored), record.revision.main);
+        let before = last.map(|last| last.record);
+        if let Some(last) = before.filter(|last| change.is_another(last) && !joined.is_left_out(last.revision.main)) {
             each(&Occurrence::Deleted(last.revision.main, record.kv.create_revision))?;
         }
         let mut detail = Detail::new(change, &diff, joined.gap(main), joined.is_compacted(main));
         detail.request = requests.of(record.revision).cloned();
         each(&Occurrence::Change(Box::new(detail)))?;
-        (before, last) = (Some(stored), Some(record));
+        last = Some(stored);
     }
-    if let (Some(last), Some(newest)) = (last.filter(|last| !last.tombstone), joined.newest())
+    let last = last.map(|last| last.record).filter(|last| !last.tombstone);
+    if let (Some(last), Some(newest)) = (last, joined.newest())
         && newest.view.get(last.kv.key).is_none()
         && !joined.is_left_out(last.revision.main)
         // what cannot be read of it may have the key

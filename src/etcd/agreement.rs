@@ -33,7 +33,7 @@ impl Agreement {
     /// proven. Where `load` decides that itself, it is `load`.
     #[must_use]
     pub fn decide(&self, load: &Load) -> Load {
-        if load.uncommitted.is_some() || load.to_index.is_some() || load.to_revision.is_some() {
+        if load.uncommitted.is_some() || load.has_end() {
             return *load;
         }
         let is = |agreed| self.held.iter().any(|held| held.agreed == agreed);

@@ -48,10 +48,8 @@ pub(super) struct Writers<'a>(pub(super) Vec<(Entry<'a>, Write<'a>, bool)>);
 impl<'a> Writers<'a> {
     /// `entries` of `log`, up to the last one that the db holds, and those that they have overwritten.
     pub(super) fn of(log: &Log<'a>, entries: &[Entry<'a>], state: &State) -> (Self, Doubts) {
-        let range = entries.first().map_or(0, |first| first.index)..=entries.last().map_or(0, |last| last.index);
-        let overwritten = log.replaced().iter().filter(|entry| range.contains(&entry.index));
         let mut all: Vec<_> = entries.iter().map(|entry| (entry, true)).collect();
-        all.extend(overwritten.map(|entry| (entry, false)));
+        all.extend(log.replaced_among(entries).map(|entry| (entry, false)));
         all.sort_by_key(|(entry, _)| (entry.segment, entry.offset));
         let (mut requests, mut unread) = (Vec::new(), false);
         for (entry, kept) in all {

@@ -19,6 +19,13 @@ pub struct Load {
     pub may_be_past: bool,
 }
 
+impl Load {
+    /// Whether the user named the entry or the revision after which nothing is applied.
+    pub(crate) fn has_end(&self) -> bool {
+        self.to_index.is_some() || self.to_revision.is_some()
+    }
+}
+
 impl Default for Load {
     fn default() -> Self {
         Self { wal: true, uncommitted: None, to_index: None, to_revision: None, may_be_past: false }

@@ -51,8 +51,7 @@ impl FromLog {
         };
         let (load, unsure) = (&facts.load, log.unapplied.past_commit);
         // An entry or revision that was named, and reached, is a decision too.
-        let named = load.to_index.is_some() || load.to_revision.is_some();
-        if unsure > 0 && load.uncommitted.is_none() && !named {
+        if unsure > 0 && load.uncommitted.is_none() && !load.has_end() {
             let what = format!(
                 "{}: {} past the last commit on disk: etcd may have acknowledged such a write to a client",
                 facts.source,
@@ -81,8 +80,7 @@ pub(super) fn warnings(facts: &Facts<'_>, compared: bool, findings: &mut Vec<Fin
     let Some(log) = facts.log else { return };
     // What two voters have acknowledged is in the logs of both. An end that was named is a decision.
     let voters = facts.state.members.iter().filter(|member| !member.is_learner).count();
-    let named = facts.load.to_index.is_some() || facts.load.to_revision.is_some();
-    if voters > 2 && !compared && !named {
+    if voters > 2 && !compared && !facts.load.has_end() {
         let what = format!(
             "the data are those of one member, and the cluster has {voters} voters: writes that the others acknowledged may be missing"
         );

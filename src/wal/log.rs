@@ -63,6 +63,12 @@ impl<'a> Log<'a> {
         &self.replaced
     }
 
+    /// Those that had the indexes of `entries`, which follow one another.
+    pub(crate) fn replaced_among(&self, entries: &[Entry<'_>]) -> impl Iterator<Item = &Entry<'a>> {
+        let indexes = entries.first().zip(entries.last()).map(|(first, last)| first.index..=last.index);
+        self.replaced.iter().filter(move |entry| indexes.as_ref().is_some_and(|of| of.contains(&entry.index)))
+    }
+
     /// How many entries later ones have overwritten.
     #[must_use]
     pub fn overwritten(&self) -> u64 {

@@ -58,8 +58,7 @@ impl<'a> Snapshot<'a> {
         let doubtful = self.findings.list().iter().any(|finding| finding.code == Code::LogOfAnother);
         let refused = self.state.auth.enabled || !self.state.alarms.is_empty();
         // What the db holds may be of entries that were overwritten.
-        let reach = |of: &Entry<'_>| entries.first().is_some_and(|first| of.index >= first.index) && of.index <= last;
-        let overwritten = log.replaced().iter().any(reach);
+        let overwritten = log.replaced_among(entries).next().is_some();
         if entries.is_empty() || doubtful || refused || overwritten {
             return Ok(self);
         }
