@@ -11,9 +11,10 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::common::{
-    Etcd, Peers, etcdsnap, eventually, free_ports,
+    Etcd, Peers, etcdsnap, free_ports,
     gateway::{Gateway, b64},
     killed::copy,
+    settled,
     traffic::Traffic,
 };
 
@@ -43,15 +44,6 @@ fn compact(etcd: &Etcd<'_>) {
     etcd.ctl(&["compact", &head, "--physical"]);
 }
 
-/// Waits until the db has all of the log.
-fn settle(etcd: &Etcd<'_>) {
-    eventually("the db has what the log has", || {
-        let output = etcdsnap(["status", etcd.data_dir().to_str().unwrap(), "-o", "json"]);
-        let status: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
-        status["log"]["entries"] == 0
-    });
-}
-
 /// Two lives of one member, with the same ids, terms and indexes: a data directory for each.
 fn lives(peers: &Peers, write: fn(&Gateway, &str, &str), same_keys: bool) -> [(TempDir, PathBuf); 2] {
     let ports = free_ports();
@@ -62,7 +54,7 @@ fn lives(peers: &Peers, write: fn(&Gateway, &str, &str), same_keys: bool) -> [(T
         let key = |n| if same_keys { format!("key{n:02}") } else { format!("{life}{n:02}") };
         (0..12).for_each(|n| write(&gateway, &key(n), life));
         compact(&etcd);
-        settle(&etcd);
+        settled(etcd.data_dir());
         if life == "two" {
             (20..24).for_each(|n| write(&gateway, &key(n), life));
         }
@@ -122,11 +114,9 @@ fn a_db_ahead_of_its_log() {
     (0..5).for_each(|n| put(&gateway, &format!("early{n}"), "v"));
     let home = TempDir::new().unwrap();
     let early = home.path().join("early");
-    etcd.signal("-STOP");
-    copy(etcd.data_dir(), &early);
-    etcd.signal("-CONT");
+    etcd.copied(&early);
     (0..20).for_each(|n| put(&gateway, &format!("late{n}"), "v"));
-    settle(&etcd);
+    settled(etcd.data_dir());
     let (_home, data) = etcd.kill();
     fs::copy(data.join("member/snap/db"), early.join("member/snap/db")).unwrap();
     assert_eq!(codes(&early, &[]), ["db-ahead"]);
@@ -147,9 +137,7 @@ fn the_own_log_of_a_member_fits_after_any_traffic() {
             std::thread::sleep(std::time::Duration::from_millis(300));
             let home = TempDir::new().unwrap();
             let at = home.path().join("at");
-            etcd.signal("-STOP");
-            copy(etcd.data_dir(), &at);
-            etcd.signal("-CONT");
+            etcd.copied(&at);
             assert!(!codes(&at, &[]).contains(&"log-of-another".to_owned()), "etcd {version}, round {round}");
         }
     }
@@ -165,15 +153,13 @@ fn a_log_of_transactions_that_failed() {
     (0..1100).for_each(|n| create(&gateway, &format!("lock{}", n % 12), &format!("later{n}")));
     // What failed alone does not make etcd write its db.
     etcd.ctl(&["lease", "grant", "1000"]);
-    settle(&etcd);
+    settled(etcd.data_dir());
     let home = TempDir::new().unwrap();
     let at = home.path().join("at");
-    etcd.signal("-STOP");
-    copy(etcd.data_dir(), &at);
-    etcd.signal("-CONT");
+    etcd.copied(&at);
     assert_eq!(codes(&at, &[]), [""; 0]);
     compact(&etcd);
-    settle(&etcd);
+    settled(etcd.data_dir());
     let (_home, data) = etcd.kill();
     assert_eq!(codes(&data, &[]), [""; 0], "compacted");
 }
@@ -193,7 +179,7 @@ fn a_log_of_puts_that_an_alarm_refused() {
         assert!(refused.is_err(), "{refused:?}");
     }
     etcd.ctl(&["snapshot", "save", saved.to_str().unwrap()]);
-    settle(&etcd);
+    settled(etcd.data_dir());
     let (_home, data) = etcd.kill();
     assert_eq!(codes(&data, &[]), ["alarm"]);
     let [saved, wal] = [data.join("saved.db"), data.join("member/wal")].map(|path| path.display().to_string());

@@ -211,9 +211,7 @@ fn by_a_log_that_does_not_fit() {
     let etcd = Etcd::start(&peers, "36");
     let gateway = Gateway::new(&etcd.endpoint);
     (0..20).for_each(|n| put(&gateway, &format!("first{n}"), "first"));
-    etcd.signal("-STOP");
-    copy(etcd.data_dir(), &dir.join("early"));
-    etcd.signal("-CONT");
+    etcd.copied(&dir.join("early"));
     let early = save(&etcd, dir, "early.db");
     // more than a segment of the log
     let megabyte = "v".repeat(1 << 20);

@@ -78,9 +78,7 @@ fn one_member_that_was_stopped_for_the_copy() {
                 scope.spawn(|| write_on(&gateway, &stop, &AtomicU64::new(0)));
                 let mut traffic = Traffic::new(seed, gateway.clone());
                 (0..80).for_each(|_| traffic.step());
-                etcd.signal("-STOP");
-                copy(etcd.data_dir(), &data);
-                etcd.signal("-CONT");
+                etcd.copied(&data);
                 stop.store(true, SeqCst);
             });
             drop(etcd);

@@ -165,6 +165,15 @@ pub fn eventually(what: &str, so: impl Fn() -> bool) {
     }
 }
 
+/// Waits until the db of the data directory of an etcd that runs has all of the log.
+pub fn settled(data: &Path) {
+    eventually("the db has what the log has", || {
+        let output = etcdsnap(["status", data.to_str().unwrap(), "-o", "json"]);
+        let status: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        status["log"]["entries"] == 0
+    });
+}
+
 /// Two ports that are free now. Somebody may take them before they are used, so whoever asks has to try again. Those of
 /// the last calls are not given again: the members of one cluster ask for theirs one after the other.
 pub fn free_ports() -> [u16; 2] {
@@ -338,6 +347,13 @@ impl<'a> Etcd<'a> {
     /// Sends it a signal, such as `-STOP`.
     pub fn signal(&self, signal: &str) {
         assert!(Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap().success());
+    }
+
+    /// Copies its data directory to `to`, as it is at one moment.
+    pub fn copied(&self, to: &Path) {
+        self.signal("-STOP");
+        killed::copy(&self.data_dir, to);
+        self.signal("-CONT");
     }
 
     /// Its data directory.
