@@ -1,17 +1,24 @@
 //! Texts that YAML 1.1 would read as another type (`resolve.go`).
 
+use std::borrow::Cow;
+
 /// Whether a plain scalar of this text is read back as text.
 pub(super) fn is_text(text: &str) -> bool {
     let Some(first) = text.bytes().next() else { return false };
     match first {
         b'y' | b'Y' | b'n' | b'N' | b't' | b'T' | b'f' | b'F' | b'o' | b'O' | b'~' => !is_word(text),
         b'.' => !(is_word(text) || underscores_part_digits(text) && is_float(&text.replace('_', ""))),
-        b'0'..=b'9' | b'+' | b'-' => {
-            let plain = text.replace('_', "");
+        b'0'..=b'9' | b'+' | b'-' if text.bytes().all(is_of_numbers) => {
+            let plain = if text.contains('_') { text.replace('_', "").into() } else { Cow::Borrowed(text) };
             !(is_word(text) || is_base_60(text) || is_timestamp(text) || is_integer(&plain) || is_float(&plain))
         }
         _ => true,
     }
+}
+
+/// Whether a number, a time or `-.inf` may have the byte.
+fn is_of_numbers(b: u8) -> bool {
+    b.is_ascii_hexdigit() || b"_.:+-,xXoOtTZ iInNfF".contains(&b)
 }
 
 #[rustfmt::skip]

@@ -14,7 +14,7 @@ pub(super) enum Style {
 }
 
 /// Properties of a text that decide its style (`yaml_emitter_analyze_scalar`).
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Analysis {
     pub(super) multiline: bool,
     plain: bool,
@@ -31,41 +31,49 @@ impl Analysis {
         if text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.bytes().all(word) {
             return Self { multiline: false, plain: true, single: true, block: true };
         }
+        Self::scan(text, inert)
+    }
+
+    /// Scans all characters; `inert` is the length of a run, not at the start of the text, that changes nothing.
+    fn scan(text: &str, inert: impl Fn(&str) -> usize) -> Self {
         let mut indicators = text.starts_with("---") || text.starts_with("...");
         let (mut breaks, mut special, mut edge_space, mut edge_break) = (false, false, false, false);
         let (mut trailing_space, mut break_space, mut space_break) = (false, false, false);
         let (mut after_space, mut after_break, mut after_blank) = (false, false, true);
-        let mut chars = text.char_indices().peekable();
-        while let Some((i, c)) = chars.next() {
-            if c.is_ascii_alphanumeric() {
-                while chars.next_if(|(_, c)| c.is_ascii_alphanumeric()).is_some() {}
+        let mut rest = text;
+        while let Some((c, after)) = first(rest) {
+            let at_start = rest.len() == text.len();
+            let run = if at_start { 0 } else { inert(rest) };
+            if let Some((_, after)) = rest.split_at_checked(run).filter(|_| run > 0) {
                 (after_space, after_break, after_blank) = (false, false, false);
+                rest = after;
                 continue;
             }
-            let next = chars.peek().map(|(_, c)| *c);
+            let next = after.chars().next();
             let before_blank = next.is_none_or(is_blank);
             indicators |= match c {
-                '#' if i > 0 => after_blank,
+                '#' if !at_start => after_blank,
                 '#' | ',' | '[' | ']' | '{' | '}' | '&' | '*' | '!' | '|' | '>' | '\'' | '"' | '%' | '@' | '`' => {
-                    i == 0
+                    at_start
                 }
-                '?' | '-' => i == 0 && before_blank,
+                '?' | '-' => at_start && before_blank,
                 ':' => before_blank,
                 _ => false,
             };
             special |= !is_printable(c);
             if c == ' ' {
-                edge_space |= i == 0;
+                edge_space |= at_start;
                 trailing_space |= next.is_none();
                 break_space |= after_break;
             } else if is_break(c) {
                 breaks = true;
-                edge_break |= i == 0 || next.is_none();
+                edge_break |= at_start || next.is_none();
                 space_break |= after_space;
             }
             after_space = c == ' ';
             after_break = is_break(c);
             after_blank = is_blank(c) || is_break(c) || c == '\0';
+            rest = after;
         }
         let quoted = space_break || special;
         let plain = !(edge_space || edge_break || trailing_space || break_space || quoted || breaks || indicators);
@@ -74,7 +82,7 @@ impl Analysis {
 
     /// `encoder.stringv`, then `yaml_emitter_select_scalar_style`.
     fn style(&self, text: &str, key: bool) -> Style {
-        let mut style = if text.contains('\n') {
+        let mut style = if self.multiline && text.contains('\n') {
             Style::Literal
         } else if resolve::is_text(text) {
             Style::Plain
@@ -292,7 +300,28 @@ fn first(text: &str) -> Option<(char, &str)> {
 
 /// Length of the ASCII word that a text begins with: nothing in it is a space, a break or a single quote.
 fn word(text: &str) -> usize {
-    text.bytes().take_while(|b| b.is_ascii_graphic() && *b != b'\'').count()
+    leading(text, |b| b.is_ascii_graphic() & (b != b'\''))
+}
+
+/// Length of the words at the start of `text`, and of the spaces between them, that do not decide about the style of
+/// the scalar whose rest it is.
+fn inert(text: &str) -> usize {
+    if text.starts_with(' ') {
+        return 0;
+    }
+    let run = leading(text, |b| (b' '..=b'~').contains(&b) & (b != b'#') & (b != b':'));
+    text.get(..run).map_or(0, |run| run.trim_ascii_end().len())
+}
+
+/// Length of what `text` begins with that is `inert`, which is true of ASCII characters only.
+fn leading(text: &str, inert: impl Fn(u8) -> bool) -> usize {
+    const BLOCK: usize = 16;
+    let (blocks, _) = text.as_bytes().as_chunks::<BLOCK>();
+    // a block is looked at as a whole, without a branch for each byte
+    let whole = blocks.iter().take_while(|block| block.iter().fold(true, |all, b| all & inert(*b))).count();
+    let start = whole.saturating_mul(BLOCK);
+    let rest = text.as_bytes().get(start..).unwrap_or_default();
+    start.saturating_add(rest.iter().take_while(|b| inert(**b)).count())
 }
 
 fn is_blank(c: char) -> bool {
@@ -350,6 +379,15 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn texts_are_analysed_as_by_character(
+            text in "([a-z:,'\"#?!.-]{1,40}|[ \t]{1,3}|[\n\r]|[\u{85}\u{2028}é日\u{7f}\0\u{1F600}]){1,12}",
+        ) {
+            let word = |text: &str| text.bytes().all(|b| b.is_ascii_lowercase() || matches!(b, b'-' | b'.'));
+            prop_assume!(!word(&text) || !text.starts_with(|c: char| c.is_ascii_lowercase()));
+            prop_assert_eq!(Analysis::of(&text), Analysis::scan(&text, |_| 0));
+        }
+
         #[test]
         fn words_are_written_as_characters_are(
             text in "([a-z:'\"#-]{1,9}|[ ]{1,3}|[\n\r\t]|[\u{85}\u{a0}\u{2028}é日\u{7f}\u{1F600}]|[a-z ]{60,90}){0,40}",
