@@ -39,6 +39,13 @@ impl Content {
         self.map.iter().for_each(|map| map.will_be_read());
     }
 
+    /// Up to `len` bytes of the map at an offset, which are in memory now; `None` where that is not possible.
+    pub(super) fn in_memory(&self, at: u64, len: usize) -> Option<&[u8]> {
+        let at = usize::try_from(at).ok()?;
+        let bytes = self.bytes().get(at..at.checked_add(len)?)?;
+        self.map.as_ref().is_some_and(|map| map.read_ahead(at, len)).then_some(bytes)
+    }
+
     /// The file, while it is open.
     pub(super) fn file(&self) -> Option<&File> {
         self.file.as_deref()

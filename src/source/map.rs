@@ -106,6 +106,12 @@ impl Map {
         let _ = self.map.advise(Advice::PopulateRead);
     }
 
+    /// Maps some of it at once, and reads it from the disk where that is needed. Whether that was possible: a kernel
+    /// before Linux 5.14 cannot.
+    pub(super) fn read_ahead(&self, at: usize, len: usize) -> bool {
+        self.map.advise_range(Advice::PopulateRead, at, len).is_ok()
+    }
+
     /// The file is going to be closed.
     pub(super) fn forget_file(&self) {
         self.guard.fd.store(NO_FILE, SeqCst);

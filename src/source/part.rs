@@ -16,8 +16,10 @@ use super::{
 };
 use crate::{Error, Result, bytes::file_name, hash::Sha256};
 
-/// Size of the windows that are hashed: they fit the cache, and a file that was cut is noticed.
+/// Size of the windows that are read to be hashed: they fit the cache, and a file that was cut is noticed.
 const WINDOW: usize = 128 * 1024;
+/// Size of the windows that are hashed where they are mapped.
+const MAPPED: usize = 1 << 20;
 /// Size of one copying step: small enough that copying can be stopped.
 const COPIED: usize = 8 << 20;
 /// Number of windows that are read ahead.
@@ -35,6 +37,14 @@ pub struct Part {
     pub(crate) own: bool,
     /// The sums, where they were computed while the file was made.
     known: Option<Digests>,
+}
+
+/// Bytes that are hashed next.
+enum Window<'p> {
+    /// Where they are mapped.
+    Mapped(&'p [u8]),
+    /// A copy.
+    Read(Vec<u8>),
 }
 
 /// SHA-256 sums of a file.
@@ -190,7 +200,8 @@ impl Part {
     }
 
     /// Reads the whole file once for its SHA-256, unless `Part::is_summed`, and reports the hashed bytes to
-    /// `progress`. One thread reads ahead while this one hashes.
+    /// `progress`. One thread reads ahead while this one hashes: into the map where the kernel can, which copies
+    /// nothing.
     ///
     /// # Errors
     /// When the file cannot be read, or ends before it should.
@@ -213,7 +224,7 @@ impl Part {
     /// # Errors
     /// As [`Part::digests`]; [`Error::Interrupted`] when `ready` returned `false`.
     pub fn digests_when(&self, progress: impl Fn(u64), ready: impl Fn(u64) -> bool + Sync) -> Result<Digests> {
-        let (full, windows) = mpsc::sync_channel::<Result<Vec<u8>>>(WINDOWS);
+        let (full, windows) = mpsc::sync_channel::<Result<Window<'_>>>(WINDOWS);
         let (back, empty) = mpsc::channel();
         std::thread::scope(|scope| {
             let ready = &ready;
@@ -225,11 +236,17 @@ impl Part {
                 if at == end {
                     image = Some(sha.clone());
                 }
-                sha.update(&window);
-                at += window.len() as u64;
+                let bytes = match &window {
+                    Window::Mapped(bytes) => bytes,
+                    Window::Read(bytes) => &**bytes,
+                };
+                sha.update(bytes);
+                at += bytes.len() as u64;
                 progress(at);
-                // The reader may have ended.
-                let _ = back.send(window);
+                if let Window::Read(window) = window {
+                    // The reader may have ended.
+                    let _ = back.send(window);
+                }
             }
             let image = image.unwrap_or_else(|| sha.clone()).finish();
             Ok(Digests { image, file: sha.finish() })
@@ -237,32 +254,37 @@ impl Part {
     }
 
     /// Sends the file window by window, cut where the trailer begins, until it ends, fails, or the receiver is gone.
-    fn read_ahead(
-        &self,
-        full: &SyncSender<Result<Vec<u8>>>,
+    fn read_ahead<'p>(
+        &'p self,
+        full: &SyncSender<Result<Window<'p>>>,
         empty: &Receiver<Vec<u8>>,
         ready: &(impl Fn(u64) -> bool + Sync),
     ) {
         let (len, end, mut at) = (self.stamp.size, self.image().len() as u64, 0);
         while at < len {
             let until = if at < end { end } else { len };
-            let want = usize::try_from(until - at).unwrap_or(WINDOW).min(WINDOW);
+            let want = usize::try_from(until - at).unwrap_or(MAPPED).min(MAPPED);
             if !ready(at + want as u64) {
                 // The receiver is gone: there is nobody to report an error to.
                 let _ = full.send(Err(Error::Interrupted));
                 return;
             }
-            let mut window = empty.try_recv().unwrap_or_default();
-            window.resize(want, 0);
-            let sent = match self.content.read_at(&mut window, at) {
-                Ok(0) => Err(self.changed(format!("it ended at {at} of {len} bytes"), Some(at))),
-                Ok(n) => {
-                    window.truncate(n);
-                    at += n as u64;
-                    Ok(window)
+            let sent = if let Some(bytes) = self.content.in_memory(at, want) {
+                at += want as u64;
+                Ok(Window::Mapped(bytes))
+            } else {
+                let mut window = empty.try_recv().unwrap_or_default();
+                window.resize(want.min(WINDOW), 0);
+                match self.content.read_at(&mut window, at) {
+                    Ok(0) => Err(self.changed(format!("it ended at {at} of {len} bytes"), Some(at))),
+                    Ok(n) => {
+                        window.truncate(n);
+                        at += n as u64;
+                        Ok(Window::Read(window))
+                    }
+                    Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+                    Err(e) => Err(self.fault("read", Some(at), e)),
                 }
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-                Err(e) => Err(self.fault("read", Some(at), e)),
             };
             let failed = sent.is_err();
             if full.send(sent).is_err() || failed {
