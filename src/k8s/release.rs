@@ -1,7 +1,5 @@
 //! The release of Kubernetes that wrote a backup: an empty field is printed by one release and left out by another.
 
-use rayon::prelude::*;
-
 use super::{
     special::field,
     stored::{Envelope, Stored},
@@ -53,10 +51,10 @@ impl Release {
     }
 
     /// The release of the API server that wrote last, as far as is known: the newest that left a trace, or whose
-    /// kubelet runs, as no kubelet may be newer than its API server. `None` if there is no trace of any.
+    /// kubelet runs, as no kubelet may be newer than its API server. `traces` are the keys of [`Release::is_told_by`], in
+    /// order. `None` if there is no trace of any.
     #[must_use]
-    pub fn of(view: &View<'_>) -> Option<Self> {
-        let traces: Vec<_> = view.par_keys().filter(|key| Self::is_told_by(key)).collect();
+    pub(crate) fn of(view: &View<'_>, traces: &[&[u8]]) -> Option<Self> {
         let nodes = traces.iter().filter(|key| is_node(key)).take(NODES).filter_map(|key| view.get(key));
         nodes.filter_map(|kv| kubelet(&kv)).chain(traces.iter().filter_map(|key| started(key))).max()
     }

@@ -59,8 +59,10 @@ impl<'a> Cluster<'a> {
     /// The cluster whose keys are in `view`, a state of `snapshot`.
     #[must_use]
     pub fn of(snapshot: &'a Snapshot<'a>, mut ring: Ring, view: View<'a>) -> Self {
-        ring.learn(view.matching(Ring::is_told_by));
-        let Found { prefixes, definitions } = Found::among(&view);
+        if !ring.is_empty() {
+            ring.learn(view.matching(Ring::is_told_by));
+        }
+        let Found { prefixes, definitions, releases } = Found::among(&view);
         let mut resources = Resources::default();
         for kv in definitions.into_iter().filter_map(|key| view.get(key)) {
             if let Ok(object) = ring.object(kv.key, kv.value)
@@ -69,7 +71,7 @@ impl<'a> Cluster<'a> {
                 resources.add(resource);
             }
         }
-        let release = Release::of(&view).unwrap_or_default();
+        let release = Release::of(&view, &releases).unwrap_or_default();
         Self { name: "", snapshot, view, ring, resources, release, prefixes, clock: OnceLock::new() }
     }
 
@@ -182,15 +184,18 @@ struct Found<'a> {
     prefixes: BTreeSet<&'a str>,
     /// The keys of CustomResourceDefinitions, in order.
     definitions: Vec<&'a [u8]>,
+    /// The keys that show the release, in order.
+    releases: Vec<&'a [u8]>,
 }
 
 impl<'a> Found<'a> {
-    /// Parses all keys, on all cores.
+    /// Parses all keys, on all cores, in one pass: the keys are spread over the file, and reading each takes longest.
     fn among(view: &View<'a>) -> Self {
         let parts = view.par_keys().fold(Self::default, Self::with);
         parts.reduce(Self::default, |mut a, mut b| {
             a.prefixes.append(&mut b.prefixes);
             a.definitions.append(&mut b.definitions);
+            a.releases.append(&mut b.releases);
             a
         })
     }
@@ -202,6 +207,7 @@ impl<'a> Found<'a> {
                 self.definitions.push(key);
             }
         }
+        self.releases.extend(Some(key).filter(|key| Release::is_told_by(key)));
         self
     }
 }
