@@ -11,8 +11,7 @@ use rayon::prelude::*;
 use crate::{
     Error, Result,
     bytes::is_hostile,
-    hash::{Sha256, hex},
-    publish::{Doubt, Draft, Run, create, fault, make_dir},
+    publish::{Doubt, Draft, Run, create, create_in, fault, make_dir},
 };
 
 /// The comments at the end of MANIFEST, in the order of its sections.
@@ -53,8 +52,18 @@ struct Notes {
 pub struct Folder {
     to: PathBuf,
     draft: Draft,
+    dir: File,
     manifest: BufWriter<File>,
     notes: Vec<Notes>,
+}
+
+/// A file of the folder.
+#[derive(Debug)]
+pub(super) struct NewFile {
+    pub(super) name: String,
+    pub(super) text: Vec<u8>,
+    /// SHA-256 of the text, as hex.
+    pub(super) sum: String,
 }
 
 /// The result of a finished export.
@@ -79,6 +88,7 @@ impl Folder {
         let draft = Draft::create(&to, Run::Export)?;
         let new = draft.path();
         make_dir(&new, 0o700)?;
+        let dir = File::open(&new).map_err(fault(&new, "open"))?;
         let mut manifest = BufWriter::new(create(&new.join("MANIFEST"))?);
         writeln!(manifest, "# {}", one_line(about)).map_err(fault(&new, "write"))?;
         let notes = |of: Note| {
@@ -86,26 +96,21 @@ impl Folder {
             Ok(Notes { of, any: false, file: BufWriter::new(create(&path)?), path })
         };
         let notes = Note::ALL.into_iter().map(notes).collect::<Result<_>>()?;
-        Ok(Self { to, draft, manifest, notes })
+        Ok(Self { to, draft, dir, manifest, notes })
     }
 
     /// Writes files, on all cores, and notes their sums in this order.
     ///
     /// # Errors
     /// When one cannot be written.
-    pub(crate) fn write(&mut self, files: &[(String, Vec<u8>)]) -> Result<()> {
+    pub(super) fn write(&mut self, files: &[NewFile]) -> Result<()> {
         let new = self.draft.path();
-        let write = |(name, bytes): &(String, Vec<u8>)| {
-            let path = new.join(name);
-            let mut file = create(&path)?;
-            file.write_all(bytes).map_err(fault(&path, "write"))?;
-            let mut sum = Sha256::default();
-            sum.update(bytes);
-            Ok(hex(&sum.finish()))
-        };
-        let sums = files.par_iter().map(write).collect::<Result<Vec<_>>>()?;
-        for ((name, _), sum) in files.iter().zip(sums) {
-            writeln!(self.manifest, "{sum}  {name}").map_err(fault(&new, "write"))?;
+        files.par_iter().try_for_each(|NewFile { name, text, .. }| {
+            let mut file = create_in(&self.dir, &new, name)?;
+            file.write_all(text).map_err(|e| fault(&new.join(name), "write")(e))
+        })?;
+        for NewFile { name, sum, .. } in files {
+            writeln!(self.manifest, "{sum}  {name}").map_err(|e| fault(&new, "write")(e))?;
         }
         Ok(())
     }

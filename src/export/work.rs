@@ -7,10 +7,14 @@ use std::{
     time::Duration,
 };
 
-use super::{Change, Exported, Exporter, Folder, LeftOut, Need, Needs, Reference, Why, file_name, folder::Note};
+use super::{
+    Change, Exported, Exporter, Folder, LeftOut, Need, Needs, Reference, Why, file_name,
+    folder::{NewFile, Note},
+};
 use crate::{
     Error, Result,
     etcd::{KeyValue, Load},
+    hash::{Sha256, hex},
     k8s::Unknown,
     objects::Form,
     ordered::ordered_items,
@@ -31,6 +35,8 @@ pub struct Made {
     pub changes: Vec<Change>,
     /// The other objects that the object refers to.
     needs: Vec<Reference>,
+    /// SHA-256 of the text as hex, for MANIFEST; empty where there is none.
+    sum: String,
 }
 
 impl Made {
@@ -39,7 +45,13 @@ impl Made {
         let name = [object.kind().to_lowercase(), object.namespace().to_owned(), object.name().to_owned()];
         let mut text = Vec::new();
         form.item(&mut text, &object.value);
-        Self { name, text, unknown: object.unknown, changes, needs }
+        Self { name, text, unknown: object.unknown, changes, needs, sum: String::new() }
+    }
+
+    fn summed(self) -> Self {
+        let mut sum = Sha256::default();
+        sum.update(&self.text);
+        Self { sum: hex(&sum.finish()), ..self }
     }
 }
 
@@ -154,12 +166,16 @@ impl<'a> Exporter<'_, 'a> {
         tally: &mut Tally<'a>,
         mut each: impl FnMut(&KeyValue<'a>, Result<Made, LeftOut>) -> Result<(), E>,
     ) -> Result<(), E> {
-        self.windows(found, form, |window| {
-            window.into_iter().try_for_each(|(kv, mut made)| {
-                tally.count(kv.key, &mut made);
-                each(&kv, made)
-            })
-        })?;
+        self.windows(
+            found,
+            |exported| Made::new(exported, form),
+            |window| {
+                window.into_iter().try_for_each(|(kv, mut made)| {
+                    tally.count(kv.key, &mut made);
+                    each(&kv, made)
+                })
+            },
+        )?;
         tally.needs = std::mem::take(&mut tally.named).list(|key, must| self.lack(key, must));
         Ok(())
     }
@@ -198,28 +214,33 @@ impl<'a> Exporter<'_, 'a> {
             let ending = if form == Form::Yaml { "yaml" } else { "json" };
             let all = found.iter().fold(0, |all: u64, kv| all.saturating_add(kv.value.len() as u64));
             let mut done = 0_u64;
-            self.windows(found, form, |window| {
-                let mut files = Vec::with_capacity(window.len());
-                for (kv, mut made) in window {
-                    tally.count(kv.key, &mut made);
-                    each(&kv, &made);
-                    done = done.saturating_add(kv.value.len() as u64);
-                    match made {
-                        Ok(Made { name, text, changes, .. }) => {
-                            for change in changes {
-                                folder.note(Note::Changed, &format!("{}: {change}", self.called(kv.key)))?;
+            self.windows(
+                found,
+                |exported| Made::new(exported, form).summed(),
+                |window| {
+                    let mut files = Vec::with_capacity(window.len());
+                    for (kv, mut made) in window {
+                        tally.count(kv.key, &mut made);
+                        each(&kv, &made);
+                        done = done.saturating_add(kv.value.len() as u64);
+                        match made {
+                            Ok(Made { name, text, sum, changes, .. }) => {
+                                for change in changes {
+                                    folder.note(Note::Changed, &format!("{}: {change}", self.called(kv.key)))?;
+                                }
+                                let name = name.each_ref().map(String::as_str);
+                                let name = file_name(tally.exported as usize, width, &name, ending);
+                                files.push(NewFile { name, text, sum });
                             }
-                            let name = name.each_ref().map(String::as_str);
-                            files.push((file_name(tally.exported as usize, width, &name, ending), text));
-                        }
-                        Err(left_out) => {
-                            folder.note(Note::LeftOut, &format!("{}: {left_out}", self.called(kv.key)))?;
+                            Err(left_out) => {
+                                folder.note(Note::LeftOut, &format!("{}: {left_out}", self.called(kv.key)))?;
+                            }
                         }
                     }
-                }
-                folder.write(&files)?;
-                watch(Stage::Writing { done, all })
-            })?;
+                    folder.write(&files)?;
+                    watch(Stage::Writing { done, all })
+                },
+            )?;
             tally.check()?;
             tally.needs = std::mem::take(&mut tally.named).list(|key, must| self.lack(key, must));
             tally.needs.iter().try_for_each(|need| folder.note(Note::Needs, &self.describe(need)))
@@ -229,10 +250,10 @@ impl<'a> Exporter<'_, 'a> {
     fn windows<E>(
         &self,
         found: &[KeyValue<'a>],
-        form: Form,
+        make: impl Fn(Exported<'_>) -> Made + Sync,
         each: impl FnMut(Vec<(KeyValue<'a>, Result<Made, LeftOut>)>) -> Result<(), E>,
     ) -> Result<(), E> {
-        let make = |kv: &KeyValue<'a>| (*kv, self.object(kv).map(|object| Made::new(object, form)));
+        let make = |kv: &KeyValue<'a>| (*kv, self.object(kv).map(&make));
         ordered_items(
             found.iter(),
             |kv| kv.value.len().saturating_add(kv.key.len()),

@@ -8,6 +8,7 @@ use std::{
 };
 
 use jiff::Timestamp;
+use rustix::fs::{Mode, OFlags};
 
 use super::watch::Watch;
 use crate::{
@@ -28,6 +29,16 @@ pub fn fault(path: &Path, doing: &'static str) -> impl Fn(io::Error) -> Error {
 pub fn create(path: &Path) -> Result<File> {
     let options = || File::options().read(true).write(true).create_new(true).mode(0o600).open(path);
     options().map_err(fault(path, "make"))
+}
+
+/// As [`create`], for the file `name` in the open folder `dir`, which is at `path`.
+///
+/// # Errors
+/// As [`create`].
+pub(crate) fn create_in(dir: &File, path: &Path, name: &str) -> Result<File> {
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+    let file = rustix::fs::openat(dir, name, flags, Mode::RUSR | Mode::WUSR);
+    file.map(File::from).map_err(|e| fault(&path.join(name), "make")(e.into()))
 }
 
 /// Creates the folder `path`, and what is missing above it.

@@ -31,6 +31,7 @@ mod zone;
 
 pub(crate) use data_dir::start_command;
 pub use data_dir::{Destination, MemberDir, MemberDirs, Place, check_names, real};
+pub(crate) use disk::create_in;
 pub use disk::{check_room, copy, create, fault, free_name, make_dir, now, sync_dir};
 pub use doubt::Doubt;
 pub(crate) use draft::target;

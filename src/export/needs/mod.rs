@@ -10,11 +10,9 @@
 mod fields;
 mod references;
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    fmt,
-};
+use std::fmt;
 
+use hashbrown::{HashMap, HashSet};
 use rayon::prelude::*;
 
 pub use self::references::Reference;
@@ -25,7 +23,7 @@ use crate::k8s::ObjectKey;
 /// The references of an export's objects, and which of them are exported.
 #[derive(Debug, Default)]
 pub struct Needs<'a> {
-    named: BTreeMap<Vec<u8>, Naming<'a>>,
+    named: HashMap<Vec<u8>, Naming<'a>>,
     exported: HashSet<&'a [u8]>,
 }
 
@@ -84,7 +82,9 @@ impl<'a> Needs<'a> {
 
     /// The needed objects that are not exported, in key order; `lack` returns the reason, or `None` to leave one out.
     pub(super) fn list(&self, lack: impl Fn(&[u8], bool) -> Option<Lack> + Sync) -> Vec<Need> {
-        let lacking: Vec<_> = self.named.iter().filter(|(key, _)| !self.exported.contains(key.as_slice())).collect();
+        let mut lacking: Vec<_> =
+            self.named.iter().filter(|(key, _)| !self.exported.contains(key.as_slice())).collect();
+        lacking.sort_unstable_by_key(|(key, _)| *key);
         let need = |(key, naming): (&Vec<u8>, &Naming<'a>)| {
             let lack = lack(key, naming.must)?;
             Some(Need { key: key.clone(), by: naming.by.to_vec(), count: naming.count, lack })
