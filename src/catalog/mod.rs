@@ -18,10 +18,13 @@
 
 mod branch;
 mod chain;
+mod checked;
 mod entry;
 mod facts;
 mod file;
+mod file_rows;
 mod growth;
+mod index;
 mod lives;
 mod open;
 mod prune;
@@ -34,6 +37,7 @@ mod version;
 mod writer;
 
 pub use branch::{Branch, Labels};
+pub use checked::{Added, Checked};
 pub use entry::{Entry, FileRow, Lineage, Stamp};
 pub use facts::Facts;
 pub use file::SCHEMA;
@@ -45,4 +49,4 @@ pub use retention::{Fate, Keep};
 pub use schedule::{Gap, gaps};
 pub use table::{BACKUPS, BackupRow, Backups, VERSIONS, VersionRow, Versions};
 pub use version::{Half, Version};
-pub use writer::{Added, Checked, Writer};
+pub use writer::Writer;
