@@ -9,7 +9,7 @@ use clap::Args;
 use etcdsnap::{
     Error, Result,
     bytes::{counted, file_name},
-    catalog::{Branch, Catalog, Holder, Stamp, Wanted},
+    catalog::{Branch, Catalog, Holder, Scope, Stamp, Wanted},
     etcd::Range,
     k8s::Moment,
     objects::Time,
@@ -66,60 +66,8 @@ pub(super) struct Of {
 }
 
 impl Of {
-    /// Whether an identity is asked for.
-    pub(super) fn has(&self, identity: Option<&str>) -> bool {
-        let wanted = self.cluster.as_deref().map(|id| id.split('/').next().unwrap_or_default());
-        wanted.is_none_or(|wanted| identity.unwrap_or("-").starts_with(wanted))
-    }
-
-    /// The lineages that are asked for.
-    pub(super) fn rows(&self, catalog: &Catalog) -> Result<Vec<Branch>> {
-        let rows = Branch::all(catalog);
-        let branch = self.cluster.as_deref().filter(|id| id.contains('/'));
-        let wanted =
-            |row: &Branch| self.has(row.identity.as_deref()) && branch.is_none_or(|id| row.label.ends_with(tail(id)));
-        let found: Vec<_> = rows.iter().filter(|row| wanted(row)).cloned().collect();
-        if found.is_empty() {
-            return Err(self
-                .none()
-                .unwrap_or_else(|| Error::not_found("the catalog holds no backup that is not damaged")));
-        }
-        Ok(found)
-    }
-
-    /// The error of a cluster that is asked for and not in the catalog.
-    fn none(&self) -> Option<Error> {
-        let id = self.cluster.as_ref()?;
-        let error = Error::not_found(format!("no cluster {id} is in the catalog"));
-        Some(error.hinted("`etcdsnap catalog ls` lists the clusters"))
-    }
-
-    /// The backups that are asked for, also those that are damaged, and so of no lineage.
-    pub(super) fn holders<'c>(&self, catalog: &'c Catalog) -> Result<Vec<&'c Holder>> {
-        let rows = self.rows(catalog).unwrap_or_default();
-        let is_branch = self.cluster.as_ref().is_some_and(|id| id.contains('/'));
-        let wanted = |of: &&Holder| {
-            rows.iter().any(|row| row.has(of))
-                || (self.has(of.entry.identity.as_deref()) && (of.entry.lineages.is_empty() || !is_branch))
-        };
-        let found: Vec<_> = catalog.holders().iter().filter(wanted).collect();
-        match self.none().filter(|_| found.is_empty()) {
-            Some(error) => Err(error),
-            None => Ok(found),
-        }
-    }
-
-    /// The one lineage that is asked for.
-    pub(super) fn row(&self, catalog: &Catalog) -> Result<Branch> {
-        let rows = self.rows(catalog)?;
-        match &rows[..] {
-            [row] => Ok(row.clone()),
-            rows => {
-                let labels: Vec<_> = rows.iter().map(|row| row.label.as_str()).collect();
-                let what = format!("the catalog holds several: {}", labels.join(", "));
-                Err(Error::usage(what).hinted("name one with --cluster ID"))
-            }
-        }
+    pub(super) fn scope(&self) -> Scope {
+        Scope::new(self.cluster.clone())
     }
 }
 
@@ -138,11 +86,6 @@ pub(super) fn each(rows: Vec<Branch>, mut search: impl FnMut(Branch) -> Result<(
         Some(error) if !searched => Err(error.into()),
         _ => Ok(()),
     }
-}
-
-/// The branch in the label of a lineage: `/2`.
-fn tail(id: &str) -> &str {
-    id.rsplit_once('/').map_or(id, |(start, _)| id.get(start.len()..).unwrap_or_default())
 }
 
 /// Objects that are asked for.
@@ -352,13 +295,12 @@ fn unread(catalog: &Catalog) -> usize {
 }
 
 /// What is not known of the clusters that are asked for; of what is not searched, also what is of no known one.
-pub(super) fn doubts(catalog: &Catalog, of: &Of) -> Result<Doubts> {
-    let rows = of.rows(catalog)?;
+pub(super) fn doubts(catalog: &Catalog, scope: &Scope) -> Result<Doubts> {
+    let rows = scope.branches(catalog)?;
     let is_in = |holder: &&Holder| rows.iter().any(|row| row.has(holder));
     let undecided = Undecided::of(catalog, catalog.holders().iter().filter(is_in));
     let damaged = catalog.holders().iter().filter(|holder| holder.there && holder.entry.verdict == Verdict::Damaged);
-    let may_be = |identity: Option<&str>| identity.is_none() || of.has(identity);
-    let damaged = damaged.filter(|holder| may_be(holder.entry.identity.as_deref())).count();
+    let damaged = damaged.filter(|holder| scope.may_have(holder.entry.identity.as_deref())).count();
     Ok(Doubts { damaged, unread: unread(catalog), undecided })
 }
 
@@ -384,7 +326,7 @@ impl Undecided {
 }
 
 /// The backup that a person names by its path, the name of its file or a time.
-pub(super) fn named<'c>(catalog: &'c Catalog, of: &Of, name: &str) -> Result<&'c Holder> {
+pub(super) fn named<'c>(catalog: &'c Catalog, scope: &Scope, name: &str) -> Result<&'c Holder> {
     let path = std::path::absolute(name).unwrap_or_default();
     let is =
         |file: &PathBuf| file == &path || file.as_os_str() == name || file.file_name().is_some_and(|of| of == name);
@@ -401,7 +343,7 @@ pub(super) fn named<'c>(catalog: &'c Catalog, of: &Of, name: &str) -> Result<&'c
         return Err(Error::not_found(format!("{name}: neither the name of a backup in the catalog nor a time"))
             .hinted("`etcdsnap catalog ls` lists the backups"));
     };
-    let row = of.row(catalog)?;
+    let row = scope.branch(catalog)?;
     let holders = catalog.holders_of(row.number);
     let newest = holders.iter().filter_map(|holder| holder.entry.time()).max();
     let moment = match time {

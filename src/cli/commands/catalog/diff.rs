@@ -84,9 +84,10 @@ struct One {
 impl Diff {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
         let catalog = self.db.open()?;
-        let (from, to) = (named(&catalog, &self.of, &self.a)?, named(&catalog, &self.of, &self.b)?);
+        let scope = self.of.scope();
+        let (from, to) = (named(&catalog, &scope, &self.a)?, named(&catalog, &scope, &self.b)?);
         let common = |row: &Branch| [from, to].iter().all(|of| row.has(of));
-        let Some(row) = self.of.rows(&catalog)?.into_iter().find(common) else {
+        let Some(row) = scope.branches(&catalog)?.into_iter().find(common) else {
             let why = match Branch::all(&catalog).iter().any(common) {
                 true => "they are not of the cluster or branch that --cluster names",
                 false => "they are of two clusters or two branches, or one is damaged",

@@ -114,7 +114,7 @@ impl Find {
             return Err(error.hinted("etcdsnap catalog find deploy/web -n shop").into());
         }
         let (mut items, mut names, mut sealed) = (Vec::new(), ByName::default(), 0_u64);
-        each(self.of.rows(&catalog)?, |row| {
+        each(self.of.scope().branches(&catalog)?, |row| {
             let mut objects = Vec::new();
             let unknown = catalog.each_object::<Error>(row.number, &wanted, |object| {
                 objects.push(object);
@@ -130,7 +130,7 @@ impl Find {
             items.extend(objects.into_iter().map(one));
             Ok(())
         })?;
-        let doubts = doubts(&catalog, &self.of)?;
+        let doubts = doubts(&catalog, &self.of.scope())?;
         // a uid is of one object
         let sealed = note_sealed(if wanted.uid.is_some() && !items.is_empty() { 0 } else { sealed });
         if items.is_empty() {

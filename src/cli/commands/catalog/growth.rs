@@ -78,7 +78,7 @@ impl GrowthCommand {
             By::Namespace => Growth::Namespace,
         };
         let (mut items, mut found) = (Vec::new(), false);
-        each(self.of.rows(&catalog)?, |row| {
+        each(self.of.scope().branches(&catalog)?, |row| {
             let holders = catalog.holders_of(row.number);
             let mut series = catalog.growth(row.number, by, &self.what.wanted())?;
             found |= !series.is_empty();
@@ -117,7 +117,7 @@ impl GrowthCommand {
         if self.output == ReportFormat::Json {
             render::json(&mut session.out, &Document { items }, false)?;
         }
-        let exit = doubts(&catalog, &self.of)?.note();
+        let exit = doubts(&catalog, &self.of.scope())?.note();
         if self.what.selects() && !found {
             let what = format!("no backup in the catalog holds {}", self.what.words());
             return Err(Error::not_found(what).into());

@@ -45,7 +45,7 @@ impl History {
         let prefix = self.what.folder()?;
         let catalog = self.db.open()?;
         let wanted = self.what.wanted();
-        let rows = self.of.rows(&catalog)?;
+        let rows = self.of.scope().branches(&catalog)?;
         let mut holding = Vec::new();
         each(rows, |row| {
             let objects = catalog.find(row.number, &wanted)?;
@@ -78,7 +78,7 @@ impl History {
                 _ => {}
             }
         }
-        let mut exit = doubts(&catalog, &self.of)?.note();
+        let mut exit = doubts(&catalog, &self.of.scope())?.note();
         // Those were removed on purpose, or replaced: the answer is all that the backups of now hold.
         if removed > 0 {
             say!("note: backups that may have held more revisions of it, and were removed or replaced: {removed}");

@@ -72,7 +72,7 @@ impl Which {
         pick: impl for<'h, 'c> Fn(&'h [&'c Holder]) -> Option<&'c Holder>,
     ) -> Result<Exit, Failure> {
         let catalog = self.db.open()?;
-        let wanted = self.of.rows(&catalog)?;
+        let wanted = self.of.scope().branches(&catalog)?;
         let labels = Labels::of(&Branch::all(&catalog));
         let (mut exit, mut items) = (Exit::Good, Vec::new());
         for row in &wanted {

@@ -87,7 +87,7 @@ impl Ls {
                 }
             }
         }
-        let holders = self.of.holders(&catalog)?.into_iter();
+        let holders = self.of.scope().holders(&catalog)?.into_iter();
         let unread = catalog.files().iter().filter_map(|(path, row)| Some((path, row.error.as_ref()?, row.missing)));
         match self.output {
             Format::Table => {

@@ -108,7 +108,7 @@ impl Prune {
             return Err(error.hinted("etcdsnap catalog prune --keep-last 28").into());
         }
         let catalog = self.db.open()?;
-        let plan = Plan::new(&catalog, keep, &self.of.rows(&catalog)?);
+        let plan = Plan::new(&catalog, keep, &self.of.scope().branches(&catalog)?);
         let undecided = Undecided::of(&catalog, plan.holders());
         let (done, exit) = match self.yes {
             true => self.apply(plan, session)?,
@@ -157,9 +157,9 @@ impl Prune {
         match self.output {
             ReportFormat::Json => Ok(render::json(&mut session.out, &document, false)?),
             ReportFormat::Text => {
-                let may_be = |identity: Option<&str>| identity.is_none() || self.of.has(identity);
+                let scope = self.of.scope();
                 let others = catalog.holders().iter().filter(|of| of.there && !is_counted(of));
-                let left = others.filter(|of| may_be(of.entry.identity.as_deref())).count();
+                let left = others.filter(|of| scope.may_have(of.entry.identity.as_deref())).count();
                 text(session, &document, left)
             }
         }

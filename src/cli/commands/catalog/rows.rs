@@ -53,7 +53,7 @@ impl Rows {
             return self.list(session);
         }
         let catalog = self.db.open()?;
-        let rows = self.of.rows(&catalog)?;
+        let rows = self.of.scope().branches(&catalog)?;
         let wanted = self.had.wanted(&self.what);
         let mut out = self.destination.open(VERSIONS.to_vec())?;
         let stop = stop_at_signal();
@@ -89,16 +89,16 @@ impl Rows {
         out.end(session)?;
         Ok(names
             .note("no backup in the catalog holds", &self.had.words())
-            .max(doubts(&catalog, &self.of)?.note())
+            .max(doubts(&catalog, &self.of.scope())?.note())
             .max(sealed))
     }
 
     /// Writes the table of backups.
     fn list(self, session: &mut Session) -> Result<Exit, Failure> {
         let catalog = self.db.open()?;
-        let holders = self.of.holders(&catalog)?;
+        let holders = self.of.scope().holders(&catalog)?;
         // Where all backups are damaged, none has a lineage.
-        let rows = self.of.rows(&catalog).unwrap_or_default();
+        let rows = self.of.scope().branches(&catalog).unwrap_or_default();
         let mut out = self.destination.open(BACKUPS.to_vec())?;
         let mut backups = Vec::new();
         for holder in &holders {
