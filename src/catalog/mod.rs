@@ -32,6 +32,7 @@ mod retention;
 mod rows;
 mod schedule;
 mod scope;
+mod search;
 mod state;
 mod table;
 mod version;
@@ -49,6 +50,7 @@ pub use prune::{FileFate, Plan, Planned, Pruned, Refused, is_counted, sum_withou
 pub use retention::{Fate, Keep};
 pub use schedule::{Gap, gaps};
 pub use scope::Scope;
+pub use search::{ByName, Searched};
 pub use table::{BACKUPS, BackupRow, Backups, VERSIONS, VersionRow, Versions};
 pub use version::{Half, Version};
 pub use writer::Writer;

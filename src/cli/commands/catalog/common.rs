@@ -1,19 +1,16 @@
 //! What the commands about a catalog share.
 
-use std::{
-    collections::BTreeSet,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use etcdsnap::{
     Error, Result,
     bytes::{counted, file_name},
-    catalog::{Branch, Catalog, Holder, Scope, Stamp, Wanted},
+    catalog::{ByName, Catalog, Holder, Scope, Stamp, Wanted},
     etcd::Range,
     k8s::Moment,
     objects::Time,
-    select::{LabelSelector, Selection},
+    select::LabelSelector,
     source::{Options, is_url, stat, stat_doubts},
     verify::Verdict,
 };
@@ -68,23 +65,6 @@ pub(super) struct Of {
 impl Of {
     pub(super) fn scope(&self) -> Scope {
         Scope::new(self.cluster.clone())
-    }
-}
-
-/// Calls `search` with each of the lineages. A kind that is unknown is an error only if no lineage knows it: another
-/// cluster may define it.
-pub(super) fn each(rows: Vec<Branch>, mut search: impl FnMut(Branch) -> Result<(), Failure>) -> Result<(), Failure> {
-    let (mut searched, mut unknown) = (false, None);
-    for row in rows {
-        match search(row) {
-            Ok(()) => searched = true,
-            Err(Failure::Error(error @ Error::NotFound { .. })) => unknown = unknown.or(Some(error)),
-            Err(failure) => return Err(failure),
-        }
-    }
-    match unknown {
-        Some(error) if !searched => Err(error.into()),
-        _ => Ok(()),
     }
 }
 
@@ -147,7 +127,7 @@ impl What {
 }
 
 /// The words of filters, after those of what they are applied to.
-pub(super) fn with(filters: &[String]) -> String {
+fn with(filters: &[String]) -> String {
     if filters.is_empty() { String::new() } else { printable(format!(" with {}", filters.join(" "))) }
 }
 
@@ -189,36 +169,14 @@ impl Had {
     }
 }
 
-/// Objects that are asked for by their names, and which of them are found.
-#[derive(Debug, Default)]
-pub(super) struct ByName {
-    asked: BTreeSet<String>,
-    found: BTreeSet<String>,
-}
-
-impl ByName {
-    /// Takes the names of a selection, which is that of one lineage.
-    pub(super) fn ask(&mut self, selection: &Selection) {
-        self.asked.extend(selection.names().iter().map(|of| format!("{}/{}", of.kind, of.name)));
+/// Reports the named objects that are not found: that `holder` does not hold them with what `filters` ask for.
+pub(super) fn note_missing(names: &ByName, holder: &str, filters: &[String]) -> Exit {
+    let mut exit = Exit::Good;
+    for name in names.missing() {
+        Failure::from(Error::not_found(format!("{holder} {}{}", printable(name.to_owned()), with(filters)))).say();
+        exit = Exit::Content;
     }
-
-    /// Notes that there is the object at `key`.
-    pub(super) fn find(&mut self, selection: &Selection, key: &[u8]) {
-        if !selection.names().is_empty() {
-            let names = selection.places(key).into_iter().filter_map(|at| selection.names().get(at));
-            self.found.extend(names.map(|of| format!("{}/{}", of.kind, of.name)));
-        }
-    }
-
-    /// Reports those that are not found: that `holder` does not hold them with what `filters` ask for.
-    pub(super) fn note(&self, holder: &str, filters: &[String]) -> Exit {
-        let mut exit = Exit::Good;
-        for name in self.asked.difference(&self.found) {
-            Failure::from(Error::not_found(format!("{holder} {}{}", printable(name.clone()), with(filters)))).say();
-            exit = Exit::Content;
-        }
-        exit
-    }
+    exit
 }
 
 /// What the system, or a store, reports of a file now.

@@ -4,13 +4,13 @@ use clap::Args;
 use etcdsnap::{
     Error,
     bytes::shell,
-    catalog::{Branch, Catalog, Change, Life, Wanted, words},
+    catalog::{Branch, ByName, Catalog, Change, Life, Wanted, words},
     k8s::Key,
     select::Selection,
 };
 use serde::Serialize;
 
-use super::common::{ByName, Db, Of, What, file, minute, named};
+use super::common::{Db, Of, What, file, minute, named, note_missing};
 use crate::{
     args::{Cli, ReportFormat},
     failure::{Exit, Failure},
@@ -188,7 +188,7 @@ impl Diff {
             }
             Ok(())
         })?;
-        let mut exit = names.note("neither backup holds", &[]);
+        let mut exit = note_missing(&names, "neither backup holds", &[]);
         // the Namespace itself, or else whatever is in it
         let namespace = wanted.namespace.unwrap_or_default();
         for what in [vec![format!("namespaces/{namespace}")], Vec::new()] {

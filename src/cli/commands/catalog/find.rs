@@ -3,15 +3,14 @@ use std::{ffi::OsStr, io::Write as _, os::unix::ffi::OsStrExt as _, path::Path};
 use clap::Args;
 use etcdsnap::{
     Error,
-    catalog::{Branch, Catalog, Object, Version, Wanted, kind_of, words},
+    catalog::{Branch, ByName, Catalog, Object, Searched, Version, Wanted, kind_of, words},
     error::Call,
     k8s::{Key, Resources},
-    select::Selection,
     source::is_stdin,
 };
 use serde::Serialize;
 
-use super::common::{ByName, Db, Had, Of, What, below, display, doubts, each, minute, note_sealed, one_file};
+use super::common::{Db, Had, Of, What, below, display, doubts, minute, note_missing, note_sealed, one_file};
 use crate::{
     args::ReportFormat,
     failure::{Exit, Failure},
@@ -114,23 +113,21 @@ impl Find {
             return Err(error.hinted("etcdsnap catalog find deploy/web -n shop").into());
         }
         let (mut items, mut names, mut sealed) = (Vec::new(), ByName::default(), 0_u64);
-        each(self.of.scope().branches(&catalog)?, |row| {
+        let scope = self.of.scope();
+        for Searched { branch: row, resources, selection } in scope.search(&catalog, &wanted)? {
             let mut objects = Vec::new();
             let unknown = catalog.each_object::<Error>(row.number, &wanted, |object| {
                 objects.push(object);
                 Ok(())
             })?;
             sealed = sealed.saturating_add(unknown);
-            let resources = catalog.resources(row.number)?;
-            let selection = Selection::in_catalog(&wanted.what, wanted.namespace.as_deref(), &resources)?;
             names.ask(&selection);
             objects.iter().for_each(|object| names.find(&selection, &object.key));
             let bumps = catalog.bumps(row.number);
             let one = |object: Object| (row.clone(), one(&catalog, &row, &resources, &object, &bumps), object);
             items.extend(objects.into_iter().map(one));
-            Ok(())
-        })?;
-        let doubts = doubts(&catalog, &self.of.scope())?;
+        }
+        let doubts = doubts(&catalog, &scope)?;
         // a uid is of one object
         let sealed = note_sealed(if wanted.uid.is_some() && !items.is_empty() { 0 } else { sealed });
         if items.is_empty() {
@@ -157,7 +154,7 @@ impl Find {
                 }
             }
         }
-        Ok(names.note("no backup in the catalog holds", &filters).max(doubts.note()).max(sealed))
+        Ok(note_missing(&names, "no backup in the catalog holds", &filters).max(doubts.note()).max(sealed))
     }
 }
 

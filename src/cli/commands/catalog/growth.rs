@@ -2,12 +2,12 @@ use clap::{Args, ValueEnum};
 use etcdsnap::{
     Error,
     bytes::counted,
-    catalog::{Growth, Series},
+    catalog::{Growth, Searched, Series},
 };
 use serde::Serialize;
 use std::io::Write as _;
 
-use super::common::{Db, Of, What, doubts, each, minute};
+use super::common::{Db, Of, What, doubts, minute};
 use crate::{
     args::ReportFormat,
     failure::{Exit, Failure},
@@ -78,15 +78,16 @@ impl GrowthCommand {
             By::Namespace => Growth::Namespace,
         };
         let (mut items, mut found) = (Vec::new(), false);
-        each(self.of.scope().branches(&catalog)?, |row| {
+        let (scope, wanted) = (self.of.scope(), self.what.wanted());
+        for Searched { branch: row, .. } in scope.search(&catalog, &wanted)? {
             let holders = catalog.holders_of(row.number);
-            let mut series = catalog.growth(row.number, by, &self.what.wanted())?;
+            let mut series = catalog.growth(row.number, by, &wanted)?;
             found |= !series.is_empty();
             if self.output == ReportFormat::Json {
                 let times = holders.iter().map(|of| of.entry.newest.clone()).collect();
                 let revisions = holders.iter().filter_map(|of| of.entry.revision).collect();
                 items.push(One { row: row.label, times, revisions, series });
-                return Ok(());
+                continue;
             }
             series.truncate(self.top);
             let time = |of: Option<&&etcdsnap::catalog::Holder>| minute(of.and_then(|of| of.entry.time()));
@@ -112,12 +113,12 @@ impl GrowthCommand {
                     chart(&series.bytes),
                 ]);
             }
-            Ok(columns.finish(&mut session.out)?)
-        })?;
+            columns.finish(&mut session.out)?;
+        }
         if self.output == ReportFormat::Json {
             render::json(&mut session.out, &Document { items }, false)?;
         }
-        let exit = doubts(&catalog, &self.of.scope())?.note();
+        let exit = doubts(&catalog, &scope)?.note();
         if self.what.selects() && !found {
             let what = format!("no backup in the catalog holds {}", self.what.words());
             return Err(Error::not_found(what).into());

@@ -1,7 +1,7 @@
 use clap::Args;
-use etcdsnap::Error;
+use etcdsnap::{Error, catalog::Searched};
 
-use super::common::{Db, Of, What, doubts, each};
+use super::common::{Db, Of, What, doubts};
 use crate::{
     args::{Cli, ReportFormat},
     failure::{Exit, Failure},
@@ -45,15 +45,14 @@ impl History {
         let prefix = self.what.folder()?;
         let catalog = self.db.open()?;
         let wanted = self.what.wanted();
-        let rows = self.of.scope().branches(&catalog)?;
+        let scope = self.of.scope();
         let mut holding = Vec::new();
-        each(rows, |row| {
+        for Searched { branch: row, .. } in scope.search(&catalog, &wanted)? {
             let objects = catalog.find(row.number, &wanted)?;
             if !objects.is_empty() {
                 holding.push((row, objects));
             }
-            Ok(())
-        })?;
+        }
         let (row, objects) = match &holding[..] {
             [one] => one,
             [] => {
@@ -78,7 +77,7 @@ impl History {
                 _ => {}
             }
         }
-        let mut exit = doubts(&catalog, &self.of.scope())?.note();
+        let mut exit = doubts(&catalog, &scope)?.note();
         // Those were removed on purpose, or replaced: the answer is all that the backups of now hold.
         if removed > 0 {
             say!("note: backups that may have held more revisions of it, and were removed or replaced: {removed}");

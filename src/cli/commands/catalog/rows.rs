@@ -3,11 +3,10 @@ use std::sync::atomic::Ordering;
 use clap::Args;
 use etcdsnap::{
     Error,
-    catalog::{BACKUPS, Branch, Catalog, Facts, Object, VERSIONS, Versions},
-    select::Selection,
+    catalog::{BACKUPS, Branch, ByName, Catalog, Facts, Object, Searched, VERSIONS, Versions},
 };
 
-use super::common::{ByName, Db, Had, Of, Undecided, What, doubts, each, note_sealed, note_unread};
+use super::common::{Db, Had, Of, Undecided, What, doubts, note_missing, note_sealed, note_unread};
 use crate::{
     destination::{Destination, Out},
     failure::{Exit, Failure},
@@ -53,14 +52,13 @@ impl Rows {
             return self.list(session);
         }
         let catalog = self.db.open()?;
-        let rows = self.of.scope().branches(&catalog)?;
+        let scope = self.of.scope();
         let wanted = self.had.wanted(&self.what);
+        let searched = scope.search(&catalog, &wanted)?;
         let mut out = self.destination.open(VERSIONS.to_vec())?;
         let stop = stop_at_signal();
         let (mut written, mut names, mut sealed) = (0_usize, ByName::default(), 0_u64);
-        each(rows, |row| {
-            let selection =
-                Selection::in_catalog(&wanted.what, wanted.namespace.as_deref(), &catalog.resources(row.number)?)?;
+        for Searched { branch: row, selection, .. } in searched {
             names.ask(&selection);
             let (mut objects, mut versions) = (Vec::new(), 0_usize);
             let unknown = catalog.each_object(row.number, &wanted, |object| {
@@ -79,17 +77,16 @@ impl Rows {
             })?;
             sealed = sealed.saturating_add(unknown);
             written = written.saturating_add(versions);
-            write(session, &catalog, &row, &objects, &mut out)
-        })?;
+            write(session, &catalog, &row, &objects, &mut out)?;
+        }
         let sealed = note_sealed(sealed);
         if written == 0 {
             let what = format!("no backup in the catalog holds {}", self.what.words_with(self.had.words()));
             return Err(Error::not_found(what).into());
         }
         out.end(session)?;
-        Ok(names
-            .note("no backup in the catalog holds", &self.had.words())
-            .max(doubts(&catalog, &self.of.scope())?.note())
+        Ok(note_missing(&names, "no backup in the catalog holds", &self.had.words())
+            .max(doubts(&catalog, &scope)?.note())
             .max(sealed))
     }
 
