@@ -19,6 +19,7 @@
 mod branch;
 mod chain;
 mod checked;
+mod doubts;
 mod entry;
 mod facts;
 mod file;
@@ -40,6 +41,7 @@ mod writer;
 
 pub use branch::{Branch, Labels};
 pub use checked::{Added, Checked};
+pub use doubts::Doubts;
 pub use entry::{Entry, FileRow, Lineage, Stamp};
 pub use facts::Facts;
 pub use file::SCHEMA;

@@ -173,12 +173,6 @@ impl Catalog {
         bumps
     }
 
-    /// As [`Holder::is_undecided`].
-    #[must_use]
-    pub fn is_undecided(&self, holder: &Holder) -> bool {
-        holder.is_undecided(&self.holders)
-    }
-
     /// The resources of a lineage: those of Kubernetes, and those that its backups define.
     ///
     /// # Errors

@@ -6,13 +6,12 @@ use clap::Args;
 use etcdsnap::{
     Error, Result,
     bytes::{counted, file_name},
-    catalog::{ByName, Catalog, Holder, Scope, Stamp, Wanted},
+    catalog::{ByName, Catalog, Doubts, Holder, Scope, Stamp, Wanted},
     etcd::Range,
     k8s::Moment,
     objects::Time,
     select::LabelSelector,
     source::{Options, is_url, stat, stat_doubts},
-    verify::Verdict,
 };
 use jiff::Timestamp;
 
@@ -188,42 +187,25 @@ pub(super) fn stamp(file: &Path, options: &Options) -> Result<Stamp> {
     Stamp::of(file).map_err(|e| Error::io(file_name(file), "look at", e))
 }
 
-/// What an answer about the objects in backups does not know.
-pub(super) struct Doubts {
-    /// Damaged backups whose file is there.
-    damaged: usize,
-    /// Files that may be backups and could not be read.
-    unread: usize,
-    /// Backups that may be of another branch.
-    undecided: Undecided,
+/// What is not searched; none where all is.
+pub(super) fn not_searched(doubts: &Doubts<'_>) -> Option<String> {
+    let kinds = [(doubts.damaged, "damaged backup"), (doubts.unread, "unreadable file")];
+    let counts: Vec<_> = kinds.into_iter().filter(|(n, _)| *n > 0).map(|(n, kind)| counted(n, kind)).collect();
+    (!counts.is_empty()).then(|| counts.join(" and "))
 }
 
-impl Doubts {
-    /// The number of files that are not searched.
-    pub(super) fn not_searched(&self) -> usize {
-        self.damaged.saturating_add(self.unread)
-    }
-
-    /// What is not searched; none where all is.
-    pub(super) fn what(&self) -> Option<String> {
-        let kinds = [(self.damaged, "damaged backup"), (self.unread, "unreadable file")];
-        let counts: Vec<_> = kinds.into_iter().filter(|(n, _)| *n > 0).map(|(n, kind)| counted(n, kind)).collect();
-        (!counts.is_empty()).then(|| counts.join(" and "))
-    }
-
-    /// Prints that an answer may be incomplete, which the exit status shows too.
-    pub(super) fn note(&self) -> Exit {
-        let exit = self.undecided.note();
-        let Some(what) = self.what() else { return exit };
-        say!("note: the answer may be incomplete: not searched: {what}");
-        say!("hint: `etcdsnap catalog ls` lists them");
-        Exit::Content
-    }
+/// Prints that an answer may be incomplete, which the exit status shows too.
+pub(super) fn note_doubts(doubts: &Doubts<'_>) -> Exit {
+    let exit = note_undecided(&doubts.undecided);
+    let Some(what) = not_searched(doubts) else { return exit };
+    say!("note: the answer may be incomplete: not searched: {what}");
+    say!("hint: `etcdsnap catalog ls` lists them");
+    Exit::Content
 }
 
 /// Prints that files are not listed because they cannot be read, which the exit status shows too.
 pub(super) fn note_unread(catalog: &Catalog) -> Exit {
-    let unread = unread(catalog);
+    let unread = catalog.unread();
     if unread == 0 {
         return Exit::Good;
     }
@@ -247,40 +229,16 @@ pub(super) fn note_sealed(count: u64) -> Exit {
     Exit::Content
 }
 
-/// The number of files that may be backups and could not be read.
-fn unread(catalog: &Catalog) -> usize {
-    catalog.files().iter().filter(|(_, row)| row.error.is_some() && !row.missing).count()
-}
-
-/// What is not known of the clusters that are asked for; of what is not searched, also what is of no known one.
-pub(super) fn doubts(catalog: &Catalog, scope: &Scope) -> Result<Doubts> {
-    let rows = scope.branches(catalog)?;
-    let is_in = |holder: &&Holder| rows.iter().any(|row| row.has(holder));
-    let undecided = Undecided::of(catalog, catalog.holders().iter().filter(is_in));
-    let damaged = catalog.holders().iter().filter(|holder| holder.there && holder.entry.verdict == Verdict::Damaged);
-    let damaged = damaged.filter(|holder| scope.may_have(holder.entry.identity.as_deref())).count();
-    Ok(Doubts { damaged, unread: unread(catalog), undecided })
-}
-
-/// The files of backups that may be of another branch than the one that they are counted to.
-pub(super) struct Undecided(Vec<String>);
-
-impl Undecided {
-    /// Those among `holders`.
-    pub(super) fn of<'c>(catalog: &Catalog, holders: impl Iterator<Item = &'c Holder>) -> Self {
-        Self(holders.filter(|holder| catalog.is_undecided(holder)).map(one_file).collect())
-    }
-
-    /// Prints that they may be, which the exit status shows too.
-    pub(super) fn note(&self) -> Exit {
-        let Some((first, others)) = self.0.split_first() else { return Exit::Good };
-        let more = if others.is_empty() { String::new() } else { format!(" and {} more", others.len()) };
-        say!("note: counted to several branches of one cluster, and not known of which: {first}{more}");
-        say!(
-            "hint: every key that differed between the branches was written again, or deleted, before the backup was taken"
-        );
-        Exit::Content
-    }
+/// Prints which backups may be of another branch than the one that they are counted to. The exit status shows it too.
+pub(super) fn note_undecided(undecided: &[&Holder]) -> Exit {
+    let Some((first, others)) = undecided.split_first() else { return Exit::Good };
+    let first = one_file(first);
+    let more = if others.is_empty() { String::new() } else { format!(" and {} more", others.len()) };
+    say!("note: counted to several branches of one cluster, and not known of which: {first}{more}");
+    say!(
+        "hint: every key that differed between the branches was written again, or deleted, before the backup was taken"
+    );
+    Exit::Content
 }
 
 /// The backup that a person names by its path, the name of its file or a time.

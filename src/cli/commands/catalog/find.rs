@@ -10,7 +10,9 @@ use etcdsnap::{
 };
 use serde::Serialize;
 
-use super::common::{Db, Had, Of, What, below, display, doubts, minute, note_missing, note_sealed, one_file};
+use super::common::{
+    Db, Had, Of, What, below, display, minute, not_searched, note_doubts, note_missing, note_sealed, one_file,
+};
 use crate::{
     args::ReportFormat,
     failure::{Exit, Failure},
@@ -127,12 +129,12 @@ impl Find {
             let one = |object: Object| (row.clone(), one(&catalog, &row, &resources, &object, &bumps), object);
             items.extend(objects.into_iter().map(one));
         }
-        let doubts = doubts(&catalog, &scope)?;
+        let doubts = catalog.doubts(&scope)?;
         // a uid is of one object
         let sealed = note_sealed(if wanted.uid.is_some() && !items.is_empty() { 0 } else { sealed });
         if items.is_empty() {
             let what = format!("no backup in the catalog holds {}", self.what.words_with(filters));
-            let hint = match doubts.what() {
+            let hint = match not_searched(&doubts) {
                 None => "an object that was created and deleted between two backups is in neither of them".to_owned(),
                 Some(what) => {
                     format!("not searched: {what}; `etcdsnap salvage FILE --list` lists what is in a damaged backup")
@@ -154,7 +156,7 @@ impl Find {
                 }
             }
         }
-        Ok(note_missing(&names, "no backup in the catalog holds", &filters).max(doubts.note()).max(sealed))
+        Ok(note_missing(&names, "no backup in the catalog holds", &filters).max(note_doubts(&doubts)).max(sealed))
     }
 }
 

@@ -7,7 +7,7 @@ use etcdsnap::{
 use serde::Serialize;
 use std::io::Write as _;
 
-use super::common::{Db, Of, What, doubts, minute};
+use super::common::{Db, Of, What, minute, note_doubts};
 use crate::{
     args::ReportFormat,
     failure::{Exit, Failure},
@@ -118,7 +118,7 @@ impl GrowthCommand {
         if self.output == ReportFormat::Json {
             render::json(&mut session.out, &Document { items }, false)?;
         }
-        let exit = doubts(&catalog, &scope)?.note();
+        let exit = note_doubts(&catalog.doubts(&scope)?);
         if self.what.selects() && !found {
             let what = format!("no backup in the catalog holds {}", self.what.words());
             return Err(Error::not_found(what).into());

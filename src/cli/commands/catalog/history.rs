@@ -1,7 +1,7 @@
 use clap::Args;
 use etcdsnap::{Error, catalog::Searched};
 
-use super::common::{Db, Of, What, doubts};
+use super::common::{Db, Of, What, note_doubts};
 use crate::{
     args::{Cli, ReportFormat},
     failure::{Exit, Failure},
@@ -77,7 +77,7 @@ impl History {
                 _ => {}
             }
         }
-        let mut exit = doubts(&catalog, &scope)?.note();
+        let mut exit = note_doubts(&catalog.doubts(&scope)?);
         // Those were removed on purpose, or replaced: the answer is all that the backups of now hold.
         if removed > 0 {
             say!("note: backups that may have held more revisions of it, and were removed or replaced: {removed}");

@@ -7,7 +7,7 @@ use etcdsnap::{
 };
 
 use super::{
-    common::{Db, Of, Undecided, file, minute, since},
+    common::{Db, Of, file, minute, note_undecided, since},
     ls::One,
 };
 use crate::{
@@ -88,7 +88,7 @@ impl Which {
                 }
             }
         }
-        exit = exit.max(Undecided::of(&catalog, items.iter().map(|(_, holder)| *holder)).note());
+        exit = exit.max(note_undecided(&catalog.undecided(items.iter().map(|(_, holder)| *holder))));
         match self.output {
             Format::Table => {
                 for (row, holder) in items {

@@ -4,7 +4,7 @@ use clap::Args;
 use etcdsnap::catalog::{Branch, Entry, Gap, Holder, Labels, gaps};
 use serde::Serialize;
 
-use super::common::{Db, Of, Undecided, age, file, minute, since};
+use super::common::{Db, Of, age, file, minute, note_undecided, since};
 use crate::{
     args::Format,
     failure::{Exit, Failure},
@@ -112,7 +112,7 @@ impl Ls {
                 }
                 columns.finish(&mut session.out)?;
                 // Such a backup is listed without a branch, so the list is not wrong.
-                let _ = Undecided::of(&catalog, holders).note();
+                let _ = note_undecided(&catalog.undecided(holders));
                 for (_, error, missing) in unread {
                     let error = error.lines().next().unwrap_or_default().to_owned();
                     let missing = if missing { " (missing)" } else { "" };

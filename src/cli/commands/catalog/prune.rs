@@ -9,7 +9,7 @@ use etcdsnap::{
 };
 use serde::Serialize;
 
-use super::common::{Db, Of, Undecided, display, minute};
+use super::common::{Db, Of, display, minute, note_undecided};
 use crate::{
     args::ReportFormat,
     failure::{Exit, Failure},
@@ -109,12 +109,12 @@ impl Prune {
         }
         let catalog = self.db.open()?;
         let plan = Plan::new(&catalog, keep, &self.of.scope().branches(&catalog)?);
-        let undecided = Undecided::of(&catalog, plan.holders());
+        let undecided = catalog.undecided(plan.holders());
         let (done, exit) = match self.yes {
             true => self.apply(plan, session)?,
             false => (Pruned { files: plan.files().to_vec(), wrote: false, error: None }, Exit::Good),
         };
-        let exit = exit.max(undecided.note());
+        let exit = exit.max(note_undecided(&undecided));
         let printed = self.print(&catalog, &done.files, session);
         let Some(error) = done.error else { return printed.map(|()| exit) };
         // Before the error, which is the one that the run ends with.

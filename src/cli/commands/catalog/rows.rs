@@ -6,7 +6,7 @@ use etcdsnap::{
     catalog::{BACKUPS, Branch, ByName, Catalog, Facts, Object, Searched, VERSIONS, Versions},
 };
 
-use super::common::{Db, Had, Of, Undecided, What, doubts, note_missing, note_sealed, note_unread};
+use super::common::{Db, Had, Of, What, note_doubts, note_missing, note_sealed, note_undecided, note_unread};
 use crate::{
     destination::{Destination, Out},
     failure::{Exit, Failure},
@@ -86,7 +86,7 @@ impl Rows {
         }
         out.end(session)?;
         Ok(note_missing(&names, "no backup in the catalog holds", &self.had.words())
-            .max(doubts(&catalog, &scope)?.note())
+            .max(note_doubts(&catalog.doubts(&scope)?))
             .max(sealed))
     }
 
@@ -106,7 +106,7 @@ impl Rows {
         }
         out.rows(session, &backups.iter().collect::<Vec<_>>())?;
         out.end(session)?;
-        Ok(note_unread(&catalog).max(Undecided::of(&catalog, holders.into_iter()).note()))
+        Ok(note_unread(&catalog).max(note_undecided(&catalog.undecided(holders))))
     }
 }
 
