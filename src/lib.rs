@@ -45,7 +45,7 @@
 //!  branches from its end: checks, selection and printing, a cluster's objects, differences
 //!      salvage, evidence, analyze, grep    verify ─> restore, rewrite    select ─> print
 //!      select ─> objects, audit ─> diff    verify, objects ─> export, rows    objects, print ─> serve
-//!      verify, select, rows ─> catalog    verify, analyze, diff ─> report    objects ─> impact
+//!      verify, objects, rows ─> catalog    verify, analyze, diff ─> report    objects ─> impact
 //!      remote: the stores of `source`
 //! ```
 //!

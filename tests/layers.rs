@@ -54,7 +54,7 @@ const BRANCHES: &[(&str, &[&str])] = &[
     ("report", &["verify", "analyze", "objects", "diff"]),
     ("restore", &["verify"]),
     ("rewrite", &["verify"]),
-    ("catalog", &["verify", "select", "rows"]),
+    ("catalog", &["verify", "select", "objects", "rows"]),
 ];
 
 /// The one place where the compiler's promises are replaced by ours.

@@ -10,9 +10,11 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    Error, Result,
+    bytes::file_name,
     hash::Sha256,
     k8s::Moment,
-    source::{DoubtFile, Stat},
+    source::{DoubtFile, Options, Stat, is_url, stat, stat_doubts},
     verify::Verdict,
 };
 
@@ -123,6 +125,18 @@ impl Stamp {
             sum.update(&inode.to_le_bytes());
         }
         Self { doubts: Some(start(sum)), ..self }
+    }
+
+    /// The stamp of a file now, or of an object in a store with those that record doubt about it.
+    ///
+    /// # Errors
+    /// When the system, or the store, refuses.
+    pub fn now(file: &Path, options: &Options) -> Result<Self> {
+        if is_url(file) {
+            let stamp = Self::of_object(&stat(file, options)?);
+            return Ok(stamp.beside(stat_doubts(file, options)?.iter().map(Self::of_object)));
+        }
+        Self::of(file).map_err(|e| Error::io(file_name(file), "look at", e))
     }
 
     /// The stamp of an object in a store, without the objects that record doubt about it.

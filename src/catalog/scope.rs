@@ -1,7 +1,9 @@
 //! The clusters and branches that a question is about.
 
+use std::path::PathBuf;
+
 use super::{branch::Branch, lives::Holder, open::Catalog};
-use crate::{Error, Result};
+use crate::{Error, Result, objects::Time};
 
 /// The clusters that a question is about: all in the catalog, or those that an id names.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -77,6 +79,41 @@ impl Scope {
             Some(error) => Err(error),
             None => Ok(found),
         }
+    }
+
+    /// The backup that a person names by its path, the name of its file, or a time: then the newest backup of the one
+    /// branch that is not later, where a time such as `-1d` counts back from the newest time in the branch.
+    ///
+    /// # Errors
+    /// When there is no such backup, several have the name, or a time is given and there are several branches.
+    pub fn backup<'c>(&self, catalog: &'c Catalog, name: &str) -> Result<&'c Holder> {
+        let path = std::path::absolute(name).unwrap_or_default();
+        let is =
+            |file: &PathBuf| file == &path || file.as_os_str() == name || file.file_name().is_some_and(|of| of == name);
+        let mut found = catalog.holders().iter().filter(|holder| holder.files.iter().any(is));
+        match (found.next(), found.next()) {
+            (Some(one), None) => return Ok(one),
+            (Some(_), Some(_)) => {
+                let what = format!("{name}: more than one backup has this name");
+                return Err(Error::usage(what).hinted("name it by its whole path"));
+            }
+            _ => {}
+        }
+        let Some(time) = Time::parse(name) else {
+            return Err(Error::not_found(format!("{name}: neither the name of a backup in the catalog nor a time"))
+                .hinted("`etcdsnap catalog ls` lists the backups"));
+        };
+        let branch = self.branch(catalog)?;
+        let holders = catalog.holders_of(branch.number);
+        let newest = holders.iter().filter_map(|holder| holder.entry.time()).max();
+        let until = match time {
+            Time::At(moment) => Some(moment),
+            Time::Back(nanos) => newest.map(|newest| newest.plus(nanos.saturating_neg())),
+        };
+        let taken = holders.into_iter().filter(|holder| holder.entry.time().is_some_and(|time| Some(time) <= until));
+        taken
+            .max_by_key(|holder| holder.entry.time())
+            .ok_or_else(|| Error::not_found(format!("no backup of {} is from {name} or before", branch.label)))
     }
 
     /// The error of an id of which nothing is in the catalog.

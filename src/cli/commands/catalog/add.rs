@@ -17,7 +17,7 @@ use etcdsnap::{
 };
 use serde::Serialize;
 
-use super::common::{Db, display, stamp};
+use super::common::{Db, display};
 use crate::{
     args::{Keys, ReportFormat},
     failure::{Exit, Failure},
@@ -215,7 +215,7 @@ impl Add {
                     Some(Stamp::of_object(stat).beside(doubts))
                 }
                 None if is_stdin(file) => None,
-                None => stamp(file, options).ok(),
+                None => Stamp::now(file, options).ok(),
             };
             // what a person named is not looked for again
             let stamp = now.filter(|_| self.name.is_none());

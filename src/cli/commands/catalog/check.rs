@@ -14,7 +14,7 @@ use etcdsnap::{
 };
 use serde::Serialize;
 
-use super::common::{Db, below, display, stamp};
+use super::common::{Db, below, display};
 use crate::{
     args::ReportFormat,
     failure::{Exit, Failure},
@@ -65,7 +65,7 @@ impl Check {
         let (mut items, mut exit, mut bad, mut found) = (Vec::new(), Exit::Good, Vec::new(), Vec::new());
         for (path, row) in catalog.files() {
             let Some(was) = row.stamp.filter(|_| row.parts.is_empty()) else { continue };
-            let (state, why) = match stamp(row.on_disk(path), &options) {
+            let (state, why) = match Stamp::now(row.on_disk(path), &options) {
                 Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => ("missing", None),
                 Err(error) => ("unreadable", Some(error.to_string())),
                 Ok(now) => match difference(was, now, is_url(path)) {

@@ -5,18 +5,16 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use etcdsnap::{
     Error, Result,
-    bytes::{counted, file_name},
-    catalog::{ByName, Catalog, Doubts, Holder, Scope, Stamp, Wanted},
+    bytes::counted,
+    catalog::{ByName, Catalog, Doubts, Holder, Scope, Wanted},
     etcd::Range,
     k8s::Moment,
-    objects::Time,
     select::LabelSelector,
-    source::{Options, is_url, stat, stat_doubts},
 };
 use jiff::Timestamp;
 
 use crate::{
-    args::{InNamespace, time},
+    args::InNamespace,
     failure::{Exit, Failure},
     render::printable,
 };
@@ -178,15 +176,6 @@ pub(super) fn note_missing(names: &ByName, holder: &str, filters: &[String]) -> 
     exit
 }
 
-/// What the system, or a store, reports of a file now.
-pub(super) fn stamp(file: &Path, options: &Options) -> Result<Stamp> {
-    if is_url(file) {
-        let stamp = Stamp::of_object(&stat(file, options)?);
-        return Ok(stamp.beside(stat_doubts(file, options)?.iter().map(Stamp::of_object)));
-    }
-    Stamp::of(file).map_err(|e| Error::io(file_name(file), "look at", e))
-}
-
 /// What is not searched; none where all is.
 pub(super) fn not_searched(doubts: &Doubts<'_>) -> Option<String> {
     let kinds = [(doubts.damaged, "damaged backup"), (doubts.unread, "unreadable file")];
@@ -239,43 +228,6 @@ pub(super) fn note_undecided(undecided: &[&Holder]) -> Exit {
         "hint: every key that differed between the branches was written again, or deleted, before the backup was taken"
     );
     Exit::Content
-}
-
-/// The backup that a person names by its path, the name of its file or a time.
-pub(super) fn named<'c>(catalog: &'c Catalog, scope: &Scope, name: &str) -> Result<&'c Holder> {
-    let path = std::path::absolute(name).unwrap_or_default();
-    let is =
-        |file: &PathBuf| file == &path || file.as_os_str() == name || file.file_name().is_some_and(|of| of == name);
-    let mut found = catalog.holders().iter().filter(|holder| holder.files.iter().any(is));
-    match (found.next(), found.next()) {
-        (Some(one), None) => return Ok(one),
-        (Some(_), Some(_)) => {
-            let what = format!("{name}: more than one backup has this name");
-            return Err(Error::usage(what).hinted("name it by its whole path"));
-        }
-        _ => {}
-    }
-    let Ok(time) = time(name) else {
-        return Err(Error::not_found(format!("{name}: neither the name of a backup in the catalog nor a time"))
-            .hinted("`etcdsnap catalog ls` lists the backups"));
-    };
-    let row = scope.branch(catalog)?;
-    let holders = catalog.holders_of(row.number);
-    let newest = holders.iter().filter_map(|holder| holder.entry.time()).max();
-    let moment = match time {
-        Time::At(moment) => Some(moment),
-        Time::Back(nanos) => newest.map(|newest| before(newest, nanos)),
-    };
-    let taken = holders.into_iter().filter(|holder| holder.entry.time().is_some_and(|time| Some(time) <= moment));
-    taken
-        .max_by_key(|holder| holder.entry.time())
-        .ok_or_else(|| Error::not_found(format!("no backup of {} is from {name} or before", row.label)))
-}
-
-fn before(newest: Moment, nanos: i64) -> Moment {
-    let all = newest.nanoseconds().saturating_sub(nanos.into());
-    let seconds = i64::try_from(all.div_euclid(1_000_000_000)).unwrap_or_default();
-    Moment { seconds, nanos: i32::try_from(all.rem_euclid(1_000_000_000)).unwrap_or_default() }
 }
 
 /// A time for a table: to the minute.

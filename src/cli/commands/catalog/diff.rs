@@ -10,7 +10,7 @@ use etcdsnap::{
 };
 use serde::Serialize;
 
-use super::common::{Db, Of, What, file, minute, named, note_missing};
+use super::common::{Db, Of, What, file, minute, note_missing};
 use crate::{
     args::{Cli, ReportFormat},
     failure::{Exit, Failure},
@@ -85,7 +85,7 @@ impl Diff {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
         let catalog = self.db.open()?;
         let scope = self.of.scope();
-        let (from, to) = (named(&catalog, &scope, &self.a)?, named(&catalog, &scope, &self.b)?);
+        let (from, to) = (scope.backup(&catalog, &self.a)?, scope.backup(&catalog, &self.b)?);
         let common = |row: &Branch| [from, to].iter().all(|of| row.has(of));
         let Some(row) = scope.branches(&catalog)?.into_iter().find(common) else {
             let why = match Branch::all(&catalog).iter().any(common) {
