@@ -16,6 +16,7 @@
 
 #![deny(clippy::arithmetic_side_effects)]
 
+mod add;
 mod branch;
 mod chain;
 mod checked;
@@ -28,7 +29,9 @@ mod growth;
 mod index;
 mod lives;
 mod open;
+mod opener;
 mod prune;
+mod queue;
 mod retention;
 mod rows;
 mod schedule;
@@ -39,6 +42,7 @@ mod table;
 mod version;
 mod writer;
 
+pub use add::{AddReport, AddedFile, Addition, FailedFile};
 pub use branch::{Branch, Labels};
 pub use checked::{Added, Checked};
 pub use doubts::Doubts;
@@ -48,6 +52,7 @@ pub use file::SCHEMA;
 pub use growth::{Growth, Series};
 pub use lives::{Change, Holder, Life, Object};
 pub use open::{Catalog, Wanted, kind_of, words};
+pub use opener::Opener;
 pub use prune::{FileFate, Plan, Planned, Pruned, Refused, is_counted, sum_without_doubt};
 pub use retention::{Fate, Keep};
 pub use schedule::{Gap, gaps};

@@ -7,6 +7,7 @@ mod growth;
 mod history;
 mod last;
 mod ls;
+mod opener;
 mod prune;
 mod rows;
 
