@@ -239,7 +239,7 @@ impl Adding<'_> {
         all: u64,
     ) -> Result<Vec<Queued>, O::Failure> {
         let paths: Vec<_> = group.iter().map(|one| one.path.as_path()).collect();
-        let opened = opener.open(&paths, self.options);
+        let opened = opener.open_all(&paths, self.options);
         let good: Vec<_> = opened.iter().filter_map(|source| source.as_ref().ok()).collect();
         let checked = match &good[..] {
             [one] => {

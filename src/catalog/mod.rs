@@ -19,6 +19,7 @@
 mod add;
 mod branch;
 mod chain;
+mod check;
 mod checked;
 mod doubts;
 mod entry;
@@ -44,6 +45,7 @@ mod writer;
 
 pub use add::{AddReport, AddedFile, Addition, FailedFile};
 pub use branch::{Branch, Labels};
+pub use check::{CheckReport, CheckedFile, FileState};
 pub use checked::{Added, Checked};
 pub use doubts::Doubts;
 pub use entry::{Entry, FileRow, Lineage, Stamp};

@@ -12,8 +12,14 @@ pub trait Opener {
     /// Why a run ends at once.
     type Failure: From<Error>;
 
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// As [`Source::open`].
+    fn open(&mut self, file: &Path, options: &Options) -> Result<Source>;
+
     /// Opens files, at the same time where there are several. The results are in the same order.
-    fn open(&mut self, files: &[&Path], options: &Options) -> Vec<Result<Source>>;
+    fn open_all(&mut self, files: &[&Path], options: &Options) -> Vec<Result<Source>>;
 
     /// Ends the reading of a backup: the inner result is [`crate::source::Input::intact`].
     ///

@@ -47,7 +47,11 @@ impl<'s> Files<'s> {
 impl Opener for Files<'_> {
     type Failure = Failure;
 
-    fn open(&mut self, files: &[&Path], options: &Options) -> Vec<Result<Source>> {
+    fn open(&mut self, file: &Path, options: &Options) -> Result<Source> {
+        self.session.open_quietly(file, options)
+    }
+
+    fn open_all(&mut self, files: &[&Path], options: &Options) -> Vec<Result<Source>> {
         self.session.open_all(files.iter().copied(), options)
     }
 
