@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Catalog, chain, open::Wanted};
+use super::{Catalog, chain, wanted::Wanted};
 use crate::{Result, etcd::Range, k8s::Key, select::Selection};
 
 /// What is counted together.

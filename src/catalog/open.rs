@@ -18,11 +18,12 @@ use super::{
     lives::{Change, Holder, Life, Object},
     rows::{DEFINITIONS, Definition, FACTS, FILES, LINEAGES, OBJECTS, REPORTS, Rows, SNAPSHOTS, after},
     version::{self, Version},
+    wanted::Wanted,
 };
 use crate::{
     Error, Result,
     etcd::Range,
-    k8s::{Key, Resource, Resources, Value, decode},
+    k8s::{Resource, Resources, Value, decode},
     select::{LabelSelector, Selection},
     verify::Verdict,
 };
@@ -394,47 +395,4 @@ fn is_labelled(labels: &LabelSelector, facts: &Facts) -> bool {
     let map: Vec<_> = facts.labels.iter().map(|(name, value)| (name.as_str().into(), Value::str(value))).collect();
     let labelled = vec![("labels".into(), Value::Object(crate::k8s::Map::from_unsorted(map)))];
     labels.matches(Some(&crate::k8s::Map::from_unsorted(labelled)))
-}
-
-/// What is asked for; every part that is given has to hold, and that of one version is enough.
-#[derive(Debug, Clone, Default)]
-pub struct Wanted {
-    /// `KIND/NAME` and so on, as [`Selection::new`] takes it.
-    pub what: Vec<String>,
-    /// Only this namespace.
-    pub namespace: Option<String>,
-    /// Only keys in this range.
-    pub range: Option<Range<'static>>,
-    /// Labels that it had.
-    pub labels: Option<LabelSelector>,
-    /// A part of the name of an image that it had.
-    pub image: Option<String>,
-    /// `metadata.uid`.
-    pub uid: Option<String>,
-}
-
-/// The words for an object under a key: `deployment.apps/web -n shop`, or the key itself.
-#[must_use]
-pub fn words(resources: &Resources, key: &[u8]) -> String {
-    let parsed = Key::new(key);
-    match (parsed.object(), kind_of(resources, key)) {
-        (Some(object), Some(kind)) => {
-            let namespace = object.namespace.map(|namespace| format!(" -n {namespace}")).unwrap_or_default();
-            format!("{kind}/{}{namespace}", object.name)
-        }
-        _ => format!("--key {}", crate::bytes::escape(key)),
-    }
-}
-
-/// The kind of the object under a key, as kubectl takes it: `deployment.apps`; `None` where the key is of no object.
-#[must_use]
-pub fn kind_of(resources: &Resources, key: &[u8]) -> Option<String> {
-    let parsed = Key::new(key);
-    let object = parsed.object()?;
-    let group = object.group.as_deref().unwrap_or_default();
-    Some(match resources.get(group, &object.resource) {
-        Some(resource) => resource.kind_name(),
-        None if group.is_empty() => object.resource.to_string(),
-        None => format!("{}.{group}", object.resource),
-    })
 }

@@ -2,11 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{
-    branch::Branch,
-    open::{Catalog, Wanted},
-    scope::Scope,
-};
+use super::{branch::Branch, open::Catalog, scope::Scope, wanted::Wanted};
 use crate::{Error, Result, k8s::Resources, select::Selection};
 
 /// A branch that is searched for objects.
