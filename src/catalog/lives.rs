@@ -1,6 +1,6 @@
 //! Answers about objects: their versions, and the backups that hold them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Serialize, Serializer, ser::SerializeStruct as _};
 
@@ -25,6 +25,12 @@ impl Holder {
     #[must_use]
     pub fn file(&self) -> String {
         self.files.first().map_or_else(|| "(no file)".to_owned(), |file| file.display().to_string())
+    }
+
+    /// A file of it that was there, and as it was, when it was last looked at.
+    #[must_use]
+    pub fn file_there(&self) -> Option<&Path> {
+        self.files.first().filter(|_| self.there).map(PathBuf::as_path)
     }
 
     /// Whether it may be restored from without doubt.
@@ -133,6 +139,18 @@ impl Change {
             (Some(old), Some(new)) if old.create_revision != new.create_revision => '!',
             (Some(old), Some(new)) if old.content.is_some() && old.content == new.content => '=',
             _ => '~',
+        }
+    }
+
+    /// The [`Change::sign`] as a word.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self.sign() {
+            '+' => "added",
+            '-' => "removed",
+            '!' => "replaced",
+            '=' => "rewritten",
+            _ => "changed",
         }
     }
 }

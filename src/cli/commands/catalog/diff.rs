@@ -3,12 +3,8 @@ use std::io::Write as _;
 use clap::Args;
 use etcdsnap::{
     Error,
-    bytes::shell,
-    catalog::{Branch, ByName, Catalog, Change, Life, Wanted, words},
-    k8s::Key,
-    select::Selection,
+    catalog::{BackupPair, Comparison, Holder},
 };
-use serde::Serialize;
 
 use super::common::{Db, Of, What, file, minute, note_missing};
 use crate::{
@@ -55,181 +51,73 @@ pub(crate) struct Diff {
     db: Db,
 }
 
-#[derive(Debug, Serialize)]
-struct Document<'c> {
-    row: &'c str,
-    from: Side,
-    to: Side,
-    changes: Vec<One>,
-    ignored: usize,
-}
-
-#[derive(Debug, Serialize)]
-struct Side {
-    file: String,
-    time: Option<String>,
-    revision: i64,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct One {
-    change: &'static str,
-    object: String,
-    key: String,
-    old: Option<etcdsnap::catalog::Version>,
-    new: Option<etcdsnap::catalog::Version>,
-}
-
 impl Diff {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
         let catalog = self.db.open()?;
-        let scope = self.of.scope();
-        let (from, to) = (scope.backup(&catalog, &self.a)?, scope.backup(&catalog, &self.b)?);
-        let common = |row: &Branch| [from, to].iter().all(|of| row.has(of));
-        let Some(row) = scope.branches(&catalog)?.into_iter().find(common) else {
-            let why = match Branch::all(&catalog).iter().any(common) {
-                true => "they are not of the cluster or branch that --cluster names",
-                false => "they are of two clusters or two branches, or one is damaged",
-            };
-            let what = format!("{} and {} cannot be compared in the catalog: {why}", self.a, self.b);
-            let hint = match (from.files.first(), to.files.first()) {
-                (Some(a), Some(b)) => format!("`etcdsnap diff {} {}` compares them as they are", shell(a), shell(b)),
-                _ => "`etcdsnap catalog ls` lists them".to_owned(),
-            };
-            return Err(Error::not_found(what).hinted(hint).into());
-        };
-        let revision = |of: &etcdsnap::catalog::Holder| of.entry.revision.unwrap_or_default();
-        let absent = self.absent(&catalog, &row, [revision(from), revision(to)])?;
+        let pair = BackupPair::new(&catalog, &self.of.scope(), &self.a, &self.b)?;
+        let absent = self.note_absent(&pair)?;
         if self.fields {
-            let there = |holder: &etcdsnap::catalog::Holder| {
-                let gone = || Error::not_found(format!("the file {} is missing", holder.file()));
-                holder.files.first().filter(|_| holder.there).cloned().ok_or_else(gone)
-            };
-            let mut call = vec!["etcdsnap".into(), "diff".into(), there(from)?.into(), there(to)?.into()];
-            call.extend(self.what.what.iter().map(Into::into));
-            if let Some(namespace) = self.what.within.only() {
-                call.extend(["-n".into(), namespace.into()]);
-            }
-            if let Some(prefix) = self.what.folder()? {
-                call.extend(["--prefix".into(), prefix.into()]);
-            }
-            if self.all {
-                call.push("--all".into());
-            }
-            return Ok(absent.max(Cli::call(call)?.command.run(session)?));
+            return Ok(absent.max(self.open_both(&pair, session)?));
         }
-        let mut changes = catalog.changes(row.number, revision(from), revision(to), &self.what.wanted())?;
-        let all = changes.len();
-        if !self.all {
-            changes.retain(|change| !is_noise(change));
-        }
-        let ignored = all.saturating_sub(changes.len());
-        let resources = catalog.resources(row.number)?;
-        let exit = if changes.is_empty() { absent } else { Exit::Content };
+        let comparison = pair.compare(&self.what.wanted(), self.all)?;
         match self.output {
-            ReportFormat::Json => {
-                let side = |of: &etcdsnap::catalog::Holder| Side {
-                    file: of.file(),
-                    time: of.entry.newest.clone(),
-                    revision: revision(of),
-                };
-                let changes = changes.into_iter().map(|change| One {
-                    change: name(change.sign()),
-                    object: words(&resources, &change.key),
-                    key: String::from_utf8_lossy(&change.key).into_owned(),
-                    old: change.old,
-                    new: change.new,
-                });
-                let (from, to) = (side(from), side(to));
-                let document = Document { row: &row.label, from, to, changes: changes.collect(), ignored };
-                render::json(&mut session.out, &document, false)?;
-            }
-            ReportFormat::Text => {
-                for (sign, of) in [("from", from), ("to  ", to)] {
-                    let (time, revision) = (minute(of.entry.time()), revision(of));
-                    writeln!(session.out, "{sign} {}  {time}, revision {revision}", file(of))?;
-                }
-                for change in &changes {
-                    let sign = change.sign();
-                    let text = format!("{sign} {}", printable(words(&resources, &change.key)));
-                    session.out.colored(Color::of_sign(sign), &text)?;
-                    writeln!(session.out)?;
-                }
-                if ignored > 0 {
-                    writeln!(session.out, "{ignored} Events, Leases and keys of API servers: --all lists them")?;
-                }
-                if changes.is_empty() {
-                    writeln!(session.out, "no other difference")?;
-                }
-            }
+            ReportFormat::Json => render::json(&mut session.out, &comparison, false)?,
+            ReportFormat::Text => text(&pair, &comparison, session)?,
         }
-        Ok(exit)
+        Ok(if comparison.changes.is_empty() { absent } else { Exit::Content })
     }
-}
 
-impl Diff {
-    /// Reports what is asked for and neither of the two backups holds.
-    fn absent(&self, catalog: &Catalog, row: &Branch, revisions: [i64; 2]) -> Result<Exit, Failure> {
-        if !self.what.selects() {
-            return Ok(Exit::Good);
-        }
-        let wanted = self.what.wanted();
-        let selection =
-            Selection::in_catalog(&wanted.what, wanted.namespace.as_deref(), &catalog.resources(row.number)?)?;
-        let is_in = |life: &Life| revisions.iter().any(|of| (life.first..=life.last).contains(of));
-        let (mut names, mut found, mut in_namespace) = (ByName::default(), false, wanted.namespace.is_none());
-        names.ask(&selection);
-        catalog.each_object::<Error>(row.number, &wanted, |object| {
-            if object.lives.iter().any(is_in) {
-                found = true;
-                in_namespace |= Key::new(&object.key).object().is_some_and(|of| of.namespace.is_some());
-                names.find(&selection, &object.key);
-            }
-            Ok(())
-        })?;
-        let mut exit = note_missing(&names, "neither backup holds", &[]);
-        // the Namespace itself, or else whatever is in it
-        let namespace = wanted.namespace.unwrap_or_default();
-        for what in [vec![format!("namespaces/{namespace}")], Vec::new()] {
-            if in_namespace {
-                break;
-            }
-            let within = Some(namespace.clone()).filter(|_| what.is_empty());
-            let wanted = Wanted { what, namespace: within, ..Wanted::default() };
-            catalog.each_object::<Error>(row.number, &wanted, |object| {
-                in_namespace |= object.lives.iter().any(is_in);
-                Ok(())
-            })?;
-        }
-        let nothing = match (in_namespace, &wanted.range) {
-            (false, _) => Some(format!("a namespace {namespace}")),
-            (true, Some(_)) if !found && selection.names().is_empty() => Some(self.what.words()),
-            _ => None,
+    /// Calls `diff` with the two backups.
+    fn open_both(&self, pair: &BackupPair<'_>, session: &mut Session) -> Result<Exit, Failure> {
+        let there = |holder: &Holder| {
+            let gone = || Error::not_found(format!("the file {} is missing", holder.file()));
+            holder.file_there().map(Into::into).ok_or_else(gone)
         };
-        if let Some(what) = nothing {
-            Failure::from(Error::not_found(format!("neither backup holds {what}"))).say();
-            exit = Exit::Content;
+        let mut call = vec!["etcdsnap".into(), "diff".into(), there(pair.from)?, there(pair.to)?];
+        call.extend(self.what.what.iter().map(Into::into));
+        if let Some(namespace) = self.what.within.only() {
+            call.extend(["-n".into(), namespace.into()]);
         }
-        Ok(exit)
+        if let Some(prefix) = self.what.folder()? {
+            call.extend(["--prefix".into(), prefix.into()]);
+        }
+        if self.all {
+            call.push("--all".into());
+        }
+        Cli::call(call)?.command.run(session)
+    }
+
+    /// Reports what is asked for and neither of the two backups holds.
+    fn note_absent(&self, pair: &BackupPair<'_>) -> Result<Exit, Failure> {
+        let absent = pair.absent(&self.what.wanted())?;
+        let exit = note_missing(&absent.names, "neither backup holds", &[]);
+        let nothing = match absent.namespace {
+            Some(namespace) => format!("a namespace {namespace}"),
+            None if absent.is_range_empty => self.what.words(),
+            None => return Ok(exit),
+        };
+        Failure::from(Error::not_found(format!("neither backup holds {nothing}"))).say();
+        Ok(Exit::Content)
     }
 }
 
-fn name(sign: char) -> &'static str {
-    match sign {
-        '+' => "added",
-        '-' => "removed",
-        '!' => "replaced",
-        '=' => "rewritten",
-        _ => "changed",
+fn text(pair: &BackupPair<'_>, comparison: &Comparison<'_>, session: &mut Session) -> Result<(), Failure> {
+    let out = &mut session.out;
+    for (sign, of, revision) in
+        [("from", pair.from, comparison.from.revision), ("to  ", pair.to, comparison.to.revision)]
+    {
+        writeln!(out, "{sign} {}  {}, revision {revision}", file(of), minute(of.entry.time()))?;
     }
-}
-
-/// Whether it changes all the time.
-fn is_noise(change: &Change) -> bool {
-    match Key::new(&change.key) {
-        Key::Object(object) => matches!(&*object.resource, "events" | "leases"),
-        Key::Other => false,
-        key => key.is_no_object(),
+    for change in &comparison.changes {
+        let text = format!("{} {}", change.sign, printable(change.object.clone()));
+        out.colored(Color::of_sign(change.sign), &text)?;
+        writeln!(out)?;
     }
+    if comparison.ignored > 0 {
+        writeln!(out, "{} Events, Leases and keys of API servers: --all lists them", comparison.ignored)?;
+    }
+    if comparison.changes.is_empty() {
+        writeln!(out, "no other difference")?;
+    }
+    Ok(())
 }
