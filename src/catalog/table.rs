@@ -1,9 +1,14 @@
 //! The catalog as two tables for other engines: every version of every key, and the backups. `docs/rows.md` lists the
 //! columns.
 
-use std::{borrow::Cow, path::Path};
+use std::{
+    borrow::Cow,
+    collections::HashSet,
+    path::{Path, PathBuf},
+};
 
 use super::{
+    branch::Branch,
     entry::Entry,
     facts::{Facts, uid_text},
     lives::{Holder, Life, Object},
@@ -172,14 +177,23 @@ impl Catalog {
         object.lives.iter().map(|life| self.facts(&life.version)).collect()
     }
 
-    /// The row of a backup in a lineage that is printed as `label`, if it is in one.
+    /// The rows of backups: one for each of `branches` that it is in, or one without a branch.
     #[must_use]
-    pub fn backup_row<'a>(&self, holder: &'a Holder, label: Option<&'a str>) -> BackupRow<'a> {
-        let missing: std::collections::HashSet<&Path> =
+    pub fn backup_rows<'a>(&self, holders: &[&'a Holder], branches: &'a [Branch]) -> Vec<BackupRow<'a>> {
+        let missing: HashSet<&Path> =
             self.files().iter().filter(|(_, row)| row.missing).map(|(path, _)| path.as_path()).collect();
-        let (gone, there) = holder.files.iter().partition::<Vec<_>, _>(|file| missing.contains(file.as_path()));
-        let texts = |files: Vec<&std::path::PathBuf>| files.into_iter().map(|file| Cow::Owned(text(file))).collect();
-        BackupRow { entry: &holder.entry, lineage: label, there: texts(there), gone: texts(gone) }
+        let texts = |files: Vec<&PathBuf>| files.into_iter().map(|file| Cow::Owned(text(file))).collect();
+        let mut rows = Vec::new();
+        for holder in holders {
+            let (gone, there) = holder.files.iter().partition::<Vec<_>, _>(|file| missing.contains(file.as_path()));
+            let row = BackupRow { entry: &holder.entry, lineage: None, there: texts(there), gone: texts(gone) };
+            let mut within = branches.iter().filter(|branch| branch.has(holder)).peekable();
+            if within.peek().is_none() {
+                rows.push(row.clone());
+            }
+            rows.extend(within.map(|branch| BackupRow { lineage: Some(branch.label.as_str()), ..row.clone() }));
+        }
+        rows
     }
 }
 

@@ -97,13 +97,7 @@ impl Rows {
         // Where all backups are damaged, none has a lineage.
         let rows = self.of.scope().branches(&catalog).unwrap_or_default();
         let mut out = self.destination.open(BACKUPS.to_vec())?;
-        let mut backups = Vec::new();
-        for holder in &holders {
-            let within = rows.iter().filter(|row| row.has(holder));
-            let within: Vec<_> = within.map(|row| Some(row.label.as_str())).collect();
-            let within = if within.is_empty() { vec![None] } else { within };
-            backups.extend(within.into_iter().map(|row| catalog.backup_row(holder, row)));
-        }
+        let backups = catalog.backup_rows(&holders, &rows);
         out.rows(session, &backups.iter().collect::<Vec<_>>())?;
         out.end(session)?;
         Ok(note_unread(&catalog).max(note_undecided(&catalog.undecided(holders))))
