@@ -1,5 +1,5 @@
 use clap::Args;
-use etcdsnap::{Error, catalog::Searched};
+use etcdsnap::Error;
 
 use super::common::{Db, Of, What, note_doubts};
 use crate::{
@@ -44,52 +44,34 @@ impl History {
         }
         let prefix = self.what.folder()?;
         let catalog = self.db.open()?;
-        let wanted = self.what.wanted();
         let scope = self.of.scope();
-        let mut holding = Vec::new();
-        for Searched { branch: row, .. } in scope.search(&catalog, &wanted)? {
-            let objects = catalog.find(row.number, &wanted)?;
-            if !objects.is_empty() {
-                holding.push((row, objects));
-            }
-        }
-        let (row, objects) = match &holding[..] {
+        let sources = catalog.history_sources(&scope, &self.what.wanted())?;
+        let sources = match &sources[..] {
             [one] => one,
             [] => {
                 let what = format!("no backup in the catalog holds {}", self.what.words());
                 return Err(Error::not_found(what).into());
             }
             several => {
-                let labels: Vec<_> = several.iter().map(|(row, _)| row.label.as_str()).collect();
+                let labels: Vec<_> = several.iter().map(|of| of.branch.label.as_str()).collect();
                 let what = format!("{} is in several: {}", self.what.words(), labels.join(", "));
                 return Err(Error::usage(what).hinted("name one with --cluster ID").into());
             }
         };
-        // A backup from after the deletion may still hold the revisions before it.
-        let first = objects.iter().filter_map(etcdsnap::catalog::Object::first_seen).min().unwrap_or_default();
-        let (mut files, mut gone, mut removed) = (Vec::new(), 0_usize, 0_usize);
-        for holder in catalog.holders_of(row.number) {
-            let reaches = holder.entry.revision.is_some_and(|revision| revision >= first);
-            match holder.files.first().filter(|_| holder.there) {
-                Some(file) if reaches => files.push(file.clone().into_os_string()),
-                None if reaches && holder.files.is_empty() => removed = removed.saturating_add(1),
-                None if reaches => gone = gone.saturating_add(1),
-                _ => {}
-            }
-        }
         let mut exit = note_doubts(&catalog.doubts(&scope)?);
         // Those were removed on purpose, or replaced: the answer is all that the backups of now hold.
-        if removed > 0 {
+        if sources.removed > 0 {
+            let removed = sources.removed;
             say!("note: backups that may have held more revisions of it, and were removed or replaced: {removed}");
         }
-        if gone > 0 {
-            say!("note: missing backups that may hold more revisions of it: {gone}");
+        if sources.missing > 0 {
+            say!("note: missing backups that may hold more revisions of it: {}", sources.missing);
             exit = Exit::Content;
         }
-        let Some((newest, others)) = files.split_last() else {
+        let Some((newest, others)) = sources.files.split_last() else {
             return Err(Error::not_found("the files of all backups that hold it are missing").into());
         };
-        let mut call = vec!["etcdsnap".into(), "history".into(), newest.clone()];
+        let mut call = vec!["etcdsnap".into(), "history".into(), newest.into()];
         call.extend(self.what.what.iter().map(Into::into));
         if let Some(namespace) = self.what.within.only() {
             call.extend(["-n".into(), namespace.into()]);
@@ -101,7 +83,7 @@ impl History {
             call.extend(["--prefix".into(), prefix.into()]);
         }
         for other in others {
-            call.extend(["--also".into(), other.clone()]);
+            call.extend(["--also".into(), other.into()]);
         }
         if self.all {
             call.push("--all".into());
