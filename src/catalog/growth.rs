@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::{Catalog, chain, wanted::Wanted};
+use serde::Serialize;
+
+use super::{chain, lives::Holder, open::Catalog, scope::Scope, search::Searched, wanted::Wanted};
 use crate::{Result, etcd::Range, k8s::Key, select::Selection};
 
 /// What is counted together.
@@ -15,7 +17,7 @@ pub enum Growth {
 }
 
 /// Counts of a kind or namespace in each backup of a lineage.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Series {
     /// The kind as `PLURAL.GROUP`, or the namespace; `-` for keys that are no objects, or in no namespace.
     pub name: String,
@@ -25,16 +27,53 @@ pub struct Series {
     pub bytes: Vec<u64>,
 }
 
+/// The backups of a branch, and what grew in them.
+#[derive(Debug, Clone, Serialize)]
+pub struct BranchGrowth<'c> {
+    /// The label of the branch.
+    pub row: String,
+    /// The newest time in each backup.
+    pub times: Vec<Option<&'c str>>,
+    /// The last revision of each.
+    pub revisions: Vec<i64>,
+    /// The counts, the kind or namespace that grew most first.
+    pub series: Vec<Series>,
+    /// The backups, in the order of their revisions.
+    #[serde(skip)]
+    pub holders: Vec<&'c Holder>,
+}
+
 impl Catalog {
-    /// The counts of a lineage, the one that grew most first.
+    /// What grew in each branch of `scope`, of the objects that are `wanted`: kinds, names, namespace and range.
     ///
     /// # Errors
-    /// When the catalog is damaged, or there is no such kind.
-    pub fn growth(&self, lineage: u32, by: Growth, query: &Wanted) -> Result<Vec<Series>> {
-        let selection = Selection::in_catalog(&query.what, query.namespace.as_deref(), &self.resources(lineage)?)?;
+    /// As [`Scope::search`], and when the catalog is damaged.
+    pub fn growth(&self, scope: &Scope, by: Growth, wanted: &Wanted) -> Result<Vec<BranchGrowth<'_>>> {
+        let mut all = Vec::new();
+        for Searched { branch, selection, .. } in scope.search(self, wanted)? {
+            let holders = self.holders_of(branch.number);
+            all.push(BranchGrowth {
+                times: holders.iter().map(|of| of.entry.newest.as_deref()).collect(),
+                revisions: holders.iter().filter_map(|of| of.entry.revision).collect(),
+                series: self.series(branch.number, by, &selection, wanted.range.as_ref())?,
+                row: branch.label,
+                holders,
+            });
+        }
+        Ok(all)
+    }
+
+    /// The counts of a lineage, the one that grew most first.
+    fn series(
+        &self,
+        lineage: u32,
+        by: Growth,
+        selection: &Selection,
+        range: Option<&Range<'static>>,
+    ) -> Result<Vec<Series>> {
         let heads = self.lineages().get(&lineage).map(|of| of.heads.clone()).unwrap_or_default();
         let mut all: HashMap<String, Series> = HashMap::new();
-        self.each(lineage, query.range.as_ref().unwrap_or(&Range::ALL), |key, versions| {
+        self.each(lineage, range.unwrap_or(&Range::ALL), |key, versions| {
             if !selection.matches(key) {
                 return Ok(());
             }

@@ -57,7 +57,7 @@ pub use entry::{Entry, FileRow, Lineage, Stamp};
 pub use facts::Facts;
 pub use file::SCHEMA;
 pub use find::{BackupAt, BringBack, FoundObject, FoundObjects, FoundVersion};
-pub use growth::{Growth, Series};
+pub use growth::{BranchGrowth, Growth, Series};
 pub use history::HistorySources;
 pub use lives::{Change, Holder, Life, Object};
 pub use open::Catalog;

@@ -82,11 +82,6 @@ pub(super) struct What {
 }
 
 impl What {
-    /// Whether not all objects are asked for.
-    pub(super) fn selects(&self) -> bool {
-        !self.what.is_empty() || self.within.only().is_some() || self.prefix.is_some() || self.key.is_some()
-    }
-
     pub(super) fn wanted(&self) -> Wanted {
         let key = self.key.as_ref().map(|key| Range::key(key.clone().into_bytes()));
         let range = key.or_else(|| self.prefix.as_ref().map(|prefix| Range::prefix(prefix.clone().into_bytes())));

@@ -2,7 +2,7 @@ use clap::{Args, ValueEnum};
 use etcdsnap::{
     Error,
     bytes::counted,
-    catalog::{Growth, Searched, Series},
+    catalog::{BranchGrowth, Growth, Holder},
 };
 use serde::Serialize;
 use std::io::Write as _;
@@ -55,16 +55,8 @@ enum By {
 }
 
 #[derive(Debug, Serialize)]
-struct Document {
-    items: Vec<One>,
-}
-
-#[derive(Debug, Serialize)]
-struct One {
-    row: String,
-    times: Vec<Option<String>>,
-    revisions: Vec<i64>,
-    series: Vec<Series>,
+struct Document<'c> {
+    items: Vec<BranchGrowth<'c>>,
 }
 
 /// The most bars of a chart.
@@ -77,53 +69,46 @@ impl GrowthCommand {
             By::Kind => Growth::Kind,
             By::Namespace => Growth::Namespace,
         };
-        let (mut items, mut found) = (Vec::new(), false);
         let (scope, wanted) = (self.of.scope(), self.what.wanted());
-        for Searched { branch: row, .. } in scope.search(&catalog, &wanted)? {
-            let holders = catalog.holders_of(row.number);
-            let mut series = catalog.growth(row.number, by, &wanted)?;
-            found |= !series.is_empty();
-            if self.output == ReportFormat::Json {
-                let times = holders.iter().map(|of| of.entry.newest.clone()).collect();
-                let revisions = holders.iter().filter_map(|of| of.entry.revision).collect();
-                items.push(One { row: row.label, times, revisions, series });
-                continue;
-            }
-            series.truncate(self.top);
-            let time = |of: Option<&&etcdsnap::catalog::Holder>| minute(of.and_then(|of| of.entry.time()));
-            let (first, last) = (time(holders.first()), time(holders.last()));
-            writeln!(session.out, "cluster {}: {}, {first} to {last}", row.label, counted(holders.len(), "backup"))?;
-            let name = if self.by == By::Kind { "KIND" } else { "NAMESPACE" };
-            let mut columns = Columns::new(&[name, "KEYS", "NOW", "BYTES", "NOW", "GROWN", "LARGEST STEP", "CHART"])
-                .right(&[1, 2, 3, 4, 5]);
-            for series in series {
-                let of = |counts: &[u64], last: bool| {
-                    if last { counts.last() } else { counts.first() }.copied().unwrap_or_default()
-                };
-                let grown = series.grown();
-                let size = u64::try_from(grown.unsigned_abs()).unwrap_or(u64::MAX);
-                columns.add([
-                    series.name.clone(),
-                    of(&series.keys, false).to_string(),
-                    of(&series.keys, true).to_string(),
-                    bytes(of(&series.bytes, false)),
-                    bytes(of(&series.bytes, true)),
-                    format!("{}{}", if grown < 0 { "-" } else { "+" }, bytes(size)),
-                    series.largest_step().map_or_else(|| "-".to_owned(), |at| time(holders.get(at))),
-                    chart(&series.bytes),
-                ]);
-            }
-            columns.finish(&mut session.out)?;
-        }
-        if self.output == ReportFormat::Json {
-            render::json(&mut session.out, &Document { items }, false)?;
+        let items = catalog.growth(&scope, by, &wanted)?;
+        let found = items.iter().any(|of| !of.series.is_empty());
+        match self.output {
+            ReportFormat::Json => render::json(&mut session.out, &Document { items }, false)?,
+            ReportFormat::Text => items.iter().try_for_each(|of| self.text(of, session))?,
         }
         let exit = note_doubts(&catalog.doubts(&scope)?);
-        if self.what.selects() && !found {
+        if !wanted.is_empty() && !found {
             let what = format!("no backup in the catalog holds {}", self.what.words());
             return Err(Error::not_found(what).into());
         }
         Ok(exit)
+    }
+
+    fn text(&self, of: &BranchGrowth<'_>, session: &mut Session) -> Result<(), Failure> {
+        let holders = &of.holders;
+        let time = |of: Option<&&Holder>| minute(of.and_then(|of| of.entry.time()));
+        let (first, last) = (time(holders.first()), time(holders.last()));
+        writeln!(session.out, "cluster {}: {}, {first} to {last}", of.row, counted(holders.len(), "backup"))?;
+        let name = if self.by == By::Kind { "KIND" } else { "NAMESPACE" };
+        let mut columns = Columns::new(&[name, "KEYS", "NOW", "BYTES", "NOW", "GROWN", "LARGEST STEP", "CHART"])
+            .right(&[1, 2, 3, 4, 5]);
+        for series in of.series.iter().take(self.top) {
+            let ends = |counts: &[u64]| [counts.first(), counts.last()].map(|of| of.copied().unwrap_or_default());
+            let ([keys, keys_now], [size, size_now]) = (ends(&series.keys), ends(&series.bytes));
+            let grown = series.grown();
+            let change = u64::try_from(grown.unsigned_abs()).unwrap_or(u64::MAX);
+            columns.add([
+                series.name.clone(),
+                keys.to_string(),
+                keys_now.to_string(),
+                bytes(size),
+                bytes(size_now),
+                format!("{}{}", if grown < 0 { "-" } else { "+" }, bytes(change)),
+                series.largest_step().map_or_else(|| "-".to_owned(), |at| time(holders.get(at))),
+                chart(&series.bytes),
+            ]);
+        }
+        Ok(columns.finish(&mut session.out)?)
     }
 }
 
