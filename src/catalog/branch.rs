@@ -40,6 +40,16 @@ impl Branch {
         branches
     }
 
+    /// Its backups of which a file was there when it was last looked at, in the order of their revisions: of several of
+    /// one revision, each. With `good`, only those that are good.
+    #[must_use]
+    pub fn holders_there<'c>(&self, catalog: &'c Catalog, good: bool) -> Vec<&'c Holder> {
+        let mut holders: Vec<_> =
+            catalog.within(self.number).filter(|of| of.there && (!good || of.is_good())).collect();
+        holders.sort_by_key(|of| of.entry.revision);
+        holders
+    }
+
     /// Whether a backup is in it.
     #[must_use]
     pub fn has(&self, holder: &Holder) -> bool {

@@ -3,13 +3,10 @@ use std::io::Write as _;
 use clap::Args;
 use etcdsnap::{
     Error,
-    catalog::{Branch, Catalog, Holder, Labels},
+    catalog::{Branch, Holder, Labels, ListedBackup},
 };
 
-use super::{
-    common::{Db, Of, file, minute, note_undecided, since},
-    ls::One,
-};
+use super::common::{Db, Of, file, minute, note_undecided, since};
 use crate::{
     args::Format,
     failure::{Exit, Failure},
@@ -76,9 +73,7 @@ impl Which {
         let labels = Labels::of(&Branch::all(&catalog));
         let (mut exit, mut items) = (Exit::Good, Vec::new());
         for row in &wanted {
-            let mut holders = of_branch(&catalog, row);
-            holders.retain(|holder| holder.there && (!self.good || holder.is_good()));
-            match pick(&holders) {
+            match pick(&row.holders_there(&catalog, self.good)) {
                 Some(holder) => items.push((row, holder)),
                 None => {
                     let good = if self.good { " good" } else { "" };
@@ -108,17 +103,10 @@ impl Which {
                 }
             }
             Format::Json | Format::Ndjson => {
-                let items: Vec<_> = items.into_iter().map(|(_, holder)| One::new(holder, &labels, None)).collect();
+                let items: Vec<_> = items.into_iter().map(|(_, holder)| ListedBackup::new(holder, &labels)).collect();
                 render::documents(&mut session.out, &items, false, self.output == Format::Ndjson)?;
             }
         }
         Ok(exit)
     }
-}
-
-/// All backups of a branch in the order of their revisions: of several of one revision, each.
-fn of_branch<'c>(catalog: &'c Catalog, branch: &Branch) -> Vec<&'c Holder> {
-    let mut holders: Vec<_> = catalog.holders().iter().filter(|holder| branch.has(holder)).collect();
-    holders.sort_by_key(|holder| holder.entry.revision);
-    holders
 }
