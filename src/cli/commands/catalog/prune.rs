@@ -65,13 +65,13 @@ pub(crate) struct Prune {
 
 #[derive(Debug, Serialize)]
 struct Document {
-    items: Vec<One>,
+    items: Vec<PlannedFile>,
     /// Whether a file was removed.
     removed: bool,
 }
 
 #[derive(Debug, Clone, Serialize)]
-struct One {
+struct PlannedFile {
     cluster: String,
     #[serde(skip)]
     label: String,
@@ -81,7 +81,7 @@ struct One {
     fate: String,
 }
 
-impl One {
+impl PlannedFile {
     fn of(Planned { holder, file, fate, .. }: &Planned<'_>, labels: &Labels) -> Self {
         Self {
             cluster: holder.entry.identity.clone().unwrap_or_default(),
@@ -152,7 +152,7 @@ impl Prune {
 
     fn print(&self, catalog: &Catalog, files: &[Planned<'_>], session: &mut Session) -> Result<(), Failure> {
         let labels = Labels::of(&Branch::all(catalog));
-        let items = files.iter().map(|planned| One::of(planned, &labels)).collect();
+        let items = files.iter().map(|planned| PlannedFile::of(planned, &labels)).collect();
         let document = Document { items, removed: files.iter().any(is_removed) };
         match self.output {
             ReportFormat::Json => Ok(render::json(&mut session.out, &document, false)?),
