@@ -45,6 +45,7 @@ mod search;
 mod state;
 mod table;
 mod version;
+mod version_rows;
 mod wanted;
 mod writer;
 
@@ -71,5 +72,6 @@ pub use scope::Scope;
 pub use search::{ByName, Searched};
 pub use table::{BACKUPS, BackupRow, Backups, VERSIONS, VersionRow, Versions};
 pub use version::{Half, Version};
+pub use version_rows::{VersionRows, VersionsFound};
 pub use wanted::{Wanted, kind_of, words};
 pub use writer::Writer;

@@ -145,8 +145,12 @@ fn text(path: &Path) -> String {
 
 impl Catalog {
     /// The rows of one object of a lineage that is printed as `label`; `facts` are those of [`Catalog::facts_of`].
-    #[must_use]
-    pub fn version_rows<'a>(&'a self, label: &'a str, object: &'a Object, facts: &'a [Facts]) -> Vec<VersionRow<'a>> {
+    pub(super) fn version_rows<'a>(
+        &'a self,
+        label: &'a str,
+        object: &'a Object,
+        facts: &'a [Facts],
+    ) -> Vec<VersionRow<'a>> {
         let key = Key::new(&object.key);
         let of = key.object();
         let lineage = self.lineages().get(&object.lineage);
@@ -170,10 +174,7 @@ impl Catalog {
     }
 
     /// The labels and images of each version of an object.
-    ///
-    /// # Errors
-    /// When the catalog is damaged.
-    pub fn facts_of(&self, object: &Object) -> Result<Vec<Facts>> {
+    pub(super) fn facts_of(&self, object: &Object) -> Result<Vec<Facts>> {
         object.lives.iter().map(|life| self.facts(&life.version)).collect()
     }
 

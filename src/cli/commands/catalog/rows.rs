@@ -1,14 +1,12 @@
-use std::sync::atomic::Ordering;
-
 use clap::Args;
 use etcdsnap::{
     Error,
-    catalog::{BACKUPS, Branch, ByName, Catalog, Facts, Object, Searched, VERSIONS, Versions},
+    catalog::{BACKUPS, VERSIONS, VersionRows},
 };
 
 use super::common::{Db, Had, Of, What, note_doubts, note_missing, note_sealed, note_undecided, note_unread};
 use crate::{
-    destination::{Destination, Out},
+    destination::Destination,
     failure::{Exit, Failure},
     session::{Session, stop_at_signal},
 };
@@ -43,9 +41,6 @@ pub(crate) struct Rows {
     db: Db,
 }
 
-/// Rows that are written at once.
-const BATCH: usize = 1024;
-
 impl Rows {
     pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
         if self.backups {
@@ -54,38 +49,16 @@ impl Rows {
         let catalog = self.db.open()?;
         let scope = self.of.scope();
         let wanted = self.had.wanted(&self.what);
-        let searched = scope.search(&catalog, &wanted)?;
+        let versions = VersionRows::new(&catalog, &scope, &wanted)?;
         let mut out = self.destination.open(VERSIONS.to_vec())?;
-        let stop = stop_at_signal();
-        let (mut written, mut names, mut sealed) = (0_usize, ByName::default(), 0_u64);
-        for Searched { branch: row, selection, .. } in searched {
-            names.ask(&selection);
-            let (mut objects, mut versions) = (Vec::new(), 0_usize);
-            let unknown = catalog.each_object(row.number, &wanted, |object| {
-                if stop.load(Ordering::SeqCst) {
-                    return Err(Failure::from(Error::Interrupted));
-                }
-                names.find(&selection, &object.key);
-                versions = versions.saturating_add(object.lives.len());
-                let facts = catalog.facts_of(&object)?;
-                objects.push((object, facts));
-                if versions >= BATCH {
-                    written = written.saturating_add(std::mem::take(&mut versions));
-                    write(session, &catalog, &row, &std::mem::take(&mut objects), &mut out)?;
-                }
-                Ok(())
-            })?;
-            sealed = sealed.saturating_add(unknown);
-            written = written.saturating_add(versions);
-            write(session, &catalog, &row, &objects, &mut out)?;
-        }
-        let sealed = note_sealed(sealed);
-        if written == 0 {
+        let found = versions.each(&stop_at_signal(), |rows| out.rows(session, &rows.iter().collect::<Vec<_>>()))?;
+        let sealed = note_sealed(found.sealed);
+        if found.rows == 0 {
             let what = format!("no backup in the catalog holds {}", self.what.words_with(self.had.words()));
             return Err(Error::not_found(what).into());
         }
         out.end(session)?;
-        Ok(note_missing(&names, "no backup in the catalog holds", &self.had.words())
+        Ok(note_missing(&found.names, "no backup in the catalog holds", &self.had.words())
             .max(note_doubts(&catalog.doubts(&scope)?))
             .max(sealed))
     }
@@ -102,17 +75,4 @@ impl Rows {
         out.end(session)?;
         Ok(note_unread(&catalog).max(note_undecided(&catalog.undecided(holders))))
     }
-}
-
-/// Writes the versions of some objects.
-fn write(
-    session: &mut Session,
-    catalog: &Catalog,
-    row: &Branch,
-    objects: &[(Object, Vec<Facts>)],
-    out: &mut Out<Versions>,
-) -> Result<(), Failure> {
-    let rows = objects.iter().map(|(object, facts)| catalog.version_rows(&row.label, object, facts));
-    let rows: Vec<_> = rows.flatten().collect();
-    out.rows(session, &rows.iter().collect::<Vec<_>>())
 }
