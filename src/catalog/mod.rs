@@ -66,7 +66,7 @@ pub use listing::{ListedBackup, Listing, UnreadFile};
 pub use lives::{Change, Holder, Life, Object};
 pub use open::Catalog;
 pub use opener::Opener;
-pub use plan::{FileFate, Plan, Planned, is_counted};
+pub use plan::{FileFate, Plan, Planned};
 pub use prune::{Pruned, Refused, sum_without_doubt};
 pub use retention::{Fate, Keep};
 pub use schedule::{Gap, gaps};

@@ -12,6 +12,7 @@ use super::{
     lives::Holder,
     open::Catalog,
     retention::{Fate, Keep},
+    scope::Scope,
 };
 use crate::source::is_url;
 
@@ -91,8 +92,7 @@ fn add(reasons: &mut Vec<&'static str>, more: &[&'static str]) {
 }
 
 /// Whether a backup is counted, and may be removed: it is there, good, and of a known branch of a known cluster.
-#[must_use]
-pub fn is_counted(holder: &Holder) -> bool {
+fn is_counted(holder: &Holder) -> bool {
     holder.there && holder.is_good() && holder.entry.identity.is_some() && !holder.entry.lineages.is_empty()
 }
 
@@ -159,6 +159,16 @@ impl<'c> Plan<'c> {
     #[must_use]
     pub fn files(&self) -> &[Planned<'c>] {
         &self.files
+    }
+}
+
+impl Catalog {
+    /// Number of backups that no plan for `scope` touches: damaged and doubtful ones, and those of no known cluster,
+    /// which may be of these clusters.
+    #[must_use]
+    pub fn not_counted(&self, scope: &Scope) -> usize {
+        let others = self.holders().iter().filter(|of| of.there && !is_counted(of));
+        others.filter(|of| scope.may_have(of.entry.identity.as_deref())).count()
     }
 }
 

@@ -3,7 +3,7 @@ use std::{io::Write as _, path::Path};
 use clap::Args;
 use etcdsnap::{
     Error,
-    catalog::{Branch, Catalog, FileFate, Keep, Labels, Plan, Planned, Pruned, Writer, is_counted, sum_without_doubt},
+    catalog::{Branch, Catalog, FileFate, Keep, Labels, Plan, Planned, Pruned, Writer, sum_without_doubt},
     k8s::Moment,
     source::{Options, Source},
 };
@@ -156,12 +156,7 @@ impl Prune {
         let document = Document { items, removed: files.iter().any(is_removed) };
         match self.output {
             ReportFormat::Json => Ok(render::json(&mut session.out, &document, false)?),
-            ReportFormat::Text => {
-                let scope = self.of.scope();
-                let others = catalog.holders().iter().filter(|of| of.there && !is_counted(of));
-                let left = others.filter(|of| scope.may_have(of.entry.identity.as_deref())).count();
-                text(session, &document, left)
-            }
+            ReportFormat::Text => text(session, &document, catalog.not_counted(&self.of.scope())),
         }
     }
 }
