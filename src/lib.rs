@@ -31,7 +31,7 @@
 //! | objects for another cluster | [`export::Exporter`] |
 //! | rows for other engines | [`rows::read`], [`rows::Row`], [`rows::COLUMNS`] |
 //! | a read-only Kubernetes API and etcd's API (feature `serve`) | `serve::Backup`, `serve::Etcd`, `serve::Server` |
-//! | many backups | `catalog::Catalog`, with the feature `catalog` |
+//! | many backups | `catalog::Catalog`, `catalog::Scope`, `catalog::Addition`, with the feature `catalog` |
 //! | backups in object stores, by their URLs | `remote::Stores`, with the feature `remote` |
 //! | a data directory for an etcd | [`restore::Plan`], [`rewrite::Alone`], [`rewrite::Migrate`] |
 //! | records of runs, and the check of their chain | [`evidence::Recorder`], [`evidence::check`] |

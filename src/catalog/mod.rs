@@ -1,10 +1,13 @@
 //! An index over many backups: which hold what, from when to when, and how good each is.
 //!
 //! ```text
-//! Writer::add ─> verify (kept whole) ─> State: every live key with the hash of its value
-//!                                   ─> chain: does it continue what is known, or is it a fork?
-//!                                   ─> one row a key: its versions, each with the last backup that holds it
-//! Catalog::open ─> entries, files, objects ─> find, differences, growth, retention, rows for other engines
+//! Addition::run  ─> the files that changed, opened by the caller's Opener ─> Writer::check, Writer::add
+//! Writer::check  ─> verify (kept whole) ─> State: every live key with the hash of its value
+//! Writer::add    ─> chain: does it continue what is known, or is it a fork?
+//!                ─> one row a key: its versions, each with the last backup that holds it
+//! Catalog::open  ─> entries, files, objects
+//! Scope::search  ─> the branches to ask ─> Catalog::found, growth, history_sources, VersionRows
+//! Scope::backup  ─> BackupPair: what differs     Plan: what may be removed     CheckReport: what changed on disk
 //! ```
 //!
 //! A version of a key is live over one stretch of revisions, so the row is the same in whatever order backups are
