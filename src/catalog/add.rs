@@ -331,3 +331,81 @@ impl Adding<'_> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::{
+        catalog::{Catalog, CheckReport, FileState, Scope, Wanted},
+        source::Source,
+    };
+
+    /// Opens files, and keeps no record.
+    #[derive(Default)]
+    struct Plain {
+        stopped: bool,
+    }
+
+    impl Opener for Plain {
+        type Failure = Error;
+
+        fn open(&mut self, file: &Path, options: &Options) -> Result<Source> {
+            Source::open(file, options)
+        }
+
+        fn open_all(&mut self, files: &[&Path], options: &Options) -> Vec<Result<Source>> {
+            files.iter().map(|file| Source::open(file, options)).collect()
+        }
+
+        fn close(&mut self, source: &Source) -> Result<Result<()>> {
+            Ok(source.intact())
+        }
+
+        fn progress(&self, _: u64, _: u64) {}
+
+        fn is_stopped(&self) -> bool {
+            self.stopped
+        }
+    }
+
+    #[test]
+    fn a_folder_is_added_searched_and_checked() {
+        let dir = tempfile::tempdir().unwrap();
+        let (folder, db) = (dir.path().join("backups"), dir.path().join("state/catalog.redb"));
+        fs::create_dir(&folder).unwrap();
+        let (kube, damaged) = (folder.join("kube.db"), folder.join("damaged.db"));
+        fs::copy("fixtures/kube.db", &kube).unwrap();
+        fs::write(&damaged, &fs::read("fixtures/kube.db").unwrap()[..40_000]).unwrap();
+        fs::write(folder.join("notes.txt"), "hello").unwrap();
+        let paths = [folder];
+        let add = |stopped: bool| {
+            let addition = Addition::new(&paths, None, Options::default()).unwrap();
+            addition.run(Writer::open(&db).unwrap(), None, &mut Plain { stopped }).unwrap()
+        };
+        let stopped = add(true);
+        assert!(stopped.interrupted && stopped.added.is_empty() && !stopped.keeps_old);
+        let report = add(false);
+        let counts = [Verdict::Good, Verdict::Doubtful, Verdict::Damaged].map(|verdict| report.count(verdict));
+        assert_eq!((counts, report.failed.len(), report.no_backups), ([1, 0, 1], 0, 1));
+        let again = add(false);
+        assert_eq!((again.added.len(), again.unchanged, again.wrote), (0, 2, false));
+
+        let catalog = Catalog::open(&db).unwrap();
+        let wanted = Wanted { what: vec!["deploy/web".to_owned()], ..Wanted::default() };
+        let found = catalog.found(&Scope::default(), &wanted).unwrap();
+        assert_eq!(
+            found.objects.iter().map(|of| of.object.as_str()).collect::<Vec<_>>(),
+            ["deployment.apps/web -n shop"]
+        );
+        assert_eq!(found.objects[0].bring_back.as_ref().unwrap().file, kube);
+        assert_eq!(catalog.doubts(&Scope::default()).unwrap().damaged, 1);
+
+        fs::remove_file(&kube).unwrap();
+        let check = CheckReport::new(&catalog, false, &Options::default(), &mut Plain::default()).unwrap();
+        let states: Vec<_> = check.files.iter().map(|of| of.state).collect();
+        assert_eq!((&states[..], check.has_news()), (&[FileState::AsItWas, FileState::Missing][..], false));
+        assert_eq!(add(false).newly_missing, 1);
+    }
+}
