@@ -67,8 +67,8 @@ impl Writer {
         sources.par_iter().map(|source| self.check(source, load, ring.clone(), |_| {})).collect()
     }
 
-    /// Adds a backup under `name`, an absolute path unless a person chose it, or one of [`part_of`] the `archive`.
-    /// `stamp` is from before the file was opened.
+    /// Adds a backup under `name`, an absolute path unless a person chose it, or one of [`crate::source::part_of`] the
+    /// `archive`. `stamp` is from before the file was opened.
     ///
     /// # Errors
     /// When the catalog cannot be read or written.
