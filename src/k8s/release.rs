@@ -51,8 +51,8 @@ impl Release {
     }
 
     /// The release of the API server that wrote last, as far as is known: the newest that left a trace, or whose
-    /// kubelet runs, as no kubelet may be newer than its API server. `traces` are the keys of [`Release::is_told_by`], in
-    /// order. `None` if there is no trace of any.
+    /// kubelet runs, as no kubelet may be newer than its API server. `traces` are the keys of [`Release::is_told_by`]
+    /// in order. `None` if there is no trace of any.
     #[must_use]
     pub(crate) fn of(view: &View<'_>, traces: &[&[u8]]) -> Option<Self> {
         let nodes = traces.iter().filter(|key| is_node(key)).take(NODES).filter_map(|key| view.get(key));
