@@ -36,7 +36,7 @@ use crate::{
     bytes::counted,
     error::Fault,
     etcd::{Bootstrap, Load, Snapshot, Survey, boot, state::AlarmKind},
-    k8s::Portrait,
+    k8s::ClusterInfo,
     publish::Doubt,
     source::{BackupKind, Source},
 };
@@ -116,7 +116,7 @@ fn checked<'s, T>(
     report.log = LogAhead::of(&snapshot, &survey);
     report.hash = Some(survey.hash);
     report.version = snapshot.state.meta.storage_version.clone();
-    report.portrait = Portrait::of(&survey);
+    report.portrait = ClusterInfo::of(&survey);
     report.listed = hashkvs::listed(&snapshot.state);
     for (key, values) in &report.portrait.sealed {
         let what = format!("encrypted by {key}: {}", counted(values, "value"));

@@ -20,7 +20,7 @@ use crate::{
         boot::{Minor, Startup},
     },
     hash::hex,
-    k8s::Portrait,
+    k8s::ClusterInfo,
     publish::Doubt,
     source::{BackupKind, Digests, Input as _, Source},
 };
@@ -86,7 +86,7 @@ pub struct Report {
     /// The storage version.
     pub version: Option<String>,
     /// Identity of the cluster, by its keyspace.
-    pub portrait: Portrait,
+    pub portrait: ClusterInfo,
     /// The member, by its log and `.snap` files.
     pub member: Option<Bootstrap>,
     /// The logs of this and other members of its cluster compared, when several were verified.
@@ -122,7 +122,7 @@ impl Report {
             log: None,
             in_use: None,
             version: None,
-            portrait: Portrait::default(),
+            portrait: ClusterInfo::default(),
             member: None,
             agreement: None,
             findings: Findings::default(),

@@ -9,7 +9,7 @@ use crate::{
     Findings,
     error::Severity,
     etcd::{Snapshot, Survey},
-    k8s::Portrait,
+    k8s::ClusterInfo,
     source::{BackupKind, Digests, Source},
 };
 
@@ -81,7 +81,7 @@ impl Status {
     #[must_use]
     pub fn of(source: &Source, snapshot: &Snapshot<'_>, digests: Option<&Digests>) -> Self {
         let survey = snapshot.survey();
-        let portrait = Portrait::of(&survey);
+        let info = ClusterInfo::of(&survey);
         Self {
             hash: survey.hash,
             revision: survey.revision,
@@ -95,10 +95,10 @@ impl Status {
             total_records: survey.total_records,
             hash_hex: format!("{:x}", survey.hash),
             compact_revision: snapshot.keyspace.compacted(),
-            newest_time: portrait.newest.time.map(|newest| newest.to_string()),
-            newest_doubt: portrait.newest.doubt(),
-            identity: portrait.identity,
-            encryption: portrait.sealed,
+            newest_time: info.newest.time.map(|newest| newest.to_string()),
+            newest_doubt: info.newest.doubt(),
+            identity: info.identity,
+            encryption: info.sealed,
             damaged: survey.findings.count(Severity::Error) > 0,
             log: LogAhead::of(snapshot, &survey),
             findings: survey.findings,

@@ -7,7 +7,7 @@ use etcdsnap::{
     bolt::{Bucket, Db, Kind, Leaf, Meta, PageId, Tree, Usage, Walk, Writer},
     diff::changes,
     etcd::{KeyValue, Load, Range, Snapshot, boot},
-    k8s::{Clock, Portrait, Ring},
+    k8s::{Clock, ClusterInfo, Ring},
     source::{Options, Source},
     verify::{Report, Status, Verdict, verify},
 };
@@ -144,7 +144,7 @@ pub fn read_state(snapshot: &Snapshot<'_>) {
     }
     let clock = Clock::of(snapshot, &Ring::default());
     assert!(clock.gap(survey.revision).width().is_none_or(|width| width >= 0));
-    let _ = Portrait::of(&survey);
+    let _ = ClusterInfo::of(&survey);
     let _ = boot::starts_on(&snapshot.state, boot::Role::Restored);
     findings.list().iter().for_each(|finding| assert!(finding.to_string().len() < 4000, "a finding of pages"));
 }

@@ -8,7 +8,7 @@ use etcdsnap::{
     diff::{Detail, Diff, Document, Ignore, Relation, Tally, changes},
     etcd::{Revision, Snapshot},
     export::{Exporter, Tally as Exported, Wanted, sort},
-    k8s::{Key, ManagedFields, Mask, Portrait, Ring, Value},
+    k8s::{ClusterInfo, Key, ManagedFields, Mask, Ring, Value},
     objects::{At, Cluster, Events, Family, Form, Query},
     print::{Clock, Listing},
     proto::Writer,
@@ -73,7 +73,7 @@ pub fn run(data: &[u8]) {
     listed(&new);
     compared(&snapshot, &old, &new);
     exported(&new);
-    let _ = (Portrait::of(&snapshot.survey()), new.identity(), new.newest(), new.now());
+    let _ = (ClusterInfo::of(&snapshot.survey()), new.identity(), new.newest(), new.now());
 }
 
 /// `get`, `describe`.

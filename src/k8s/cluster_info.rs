@@ -13,7 +13,7 @@ use crate::etcd::{Survey, View};
 
 /// The facts that are recognised in a keyspace.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Portrait {
+pub struct ClusterInfo {
     /// The identity: the uid of the Namespace `kube-system`.
     pub identity: Option<String>,
     /// The newest time in the newest records that no clock in them contradicts: creation, a change, a Lease's renewal,
@@ -69,30 +69,30 @@ pub fn is_identity_key(key: &[u8]) -> bool {
 
 const KUBE_SYSTEM: &[u8] = b"/namespaces/kube-system";
 
-impl Portrait {
+impl ClusterInfo {
     /// Collects the facts from the result of one pass over the records.
     #[must_use]
     pub fn of(survey: &Survey<'_>) -> Self {
-        let mut portrait = Self { newest: Newest::of(&survey.recent, &Ring::default()), ..Self::default() };
+        let mut info = Self { newest: Newest::of(&survey.recent, &Ring::default()), ..Self::default() };
         let mut best: Option<&[u8]> = None;
         survey.live.for_each_live(|newest| {
-            portrait.installer = portrait.installer.or_else(|| Installer::of(newest.key));
+            info.installer = info.installer.or_else(|| Installer::of(newest.key));
             let value = newest.kv().value;
             if is_encrypted(value) {
                 if let Ok(Stored::Encrypted(seal)) = Stored::new(value) {
-                    let count = portrait.sealed.entry(SealName::from(&seal).to_string()).or_default();
+                    let count = info.sealed.entry(SealName::from(&seal).to_string()).or_default();
                     *count = count.saturating_add(1);
                 }
             } else if newest.key.ends_with(KUBE_SYSTEM) && best.is_none_or(|key| newest.key < key) {
                 // Of several prefixes the first in key order counts, whatever order they are shown in.
                 if let Ok(meta) = Meta::read(value) {
                     best = Some(newest.key);
-                    portrait.identity = Some(meta.uid.into_owned()).filter(|uid| !uid.is_empty());
+                    info.identity = Some(meta.uid.into_owned()).filter(|uid| !uid.is_empty());
                 }
             }
         });
-        portrait.join_names();
-        portrait
+        info.join_names();
+        info
     }
 
     /// Counts a value whose key's name may be longer with those that have the shorter name: such a value is one of a
