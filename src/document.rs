@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 /// The version of the documents' shape. It only ever grows: fields are added, none is renamed or removed.
-pub const SCHEMA_VERSION: u32 = 1;
+pub(crate) const SCHEMA_VERSION: u32 = 1;
 
 /// Name and version of the program that writes the documents.
 pub const TOOL: &str = concat!("etcdsnap ", env!("CARGO_PKG_VERSION"));

@@ -24,7 +24,7 @@ impl Crc32c {
 
     /// The sum of these bytes followed by those of `next`. Costs microseconds: join chunks, not records.
     #[must_use]
-    pub fn join(self, next: Self) -> Self {
+    pub(crate) fn join(self, next: Self) -> Self {
         match (self.len, next.len) {
             (_, 0) => self,
             (0, _) => next,
@@ -55,7 +55,7 @@ impl Default for Crc32cWriter {
 impl Crc32cWriter {
     /// Goes on from the sum of bytes that came before (Go's `crc32.Update`, etcd's `pkg/crc.New`).
     ///
-    /// How many those were is not known: the result is good for its sum, not for [`Crc32c::join`].
+    /// How many those were is not known: the result is good for its sum alone.
     #[inline]
     #[must_use]
     pub fn continue_from(sum: u32) -> Self {
@@ -129,7 +129,7 @@ pub fn hex(bytes: &[u8]) -> String {
 
 /// HMAC-SHA-256 of `parts` in sequence (Go's `crypto/hmac`, RFC 2104).
 #[must_use]
-pub fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
+pub(crate) fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
     let sum = |parts: &[&[u8]]| {
         let mut sha = Sha256::default();
         parts.iter().for_each(|part| sha.update(part));

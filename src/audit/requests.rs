@@ -290,7 +290,7 @@ impl Answer {
 
     /// As a JSON object.
     #[must_use]
-    pub fn value(&self) -> Value<'static> {
+    pub(crate) fn value(&self) -> Value<'static> {
         let text = |text: &str| Value::Str(text.to_owned().into());
         let list = |list: &[String]| Value::List(list.iter().map(|item| text(item)).collect());
         let object = |members: Vec<(&'static str, Value<'static>)>| {

@@ -106,7 +106,7 @@ impl Db<'_> {
     ///
     /// Without a freelist on disk every page that was not met is free, and nothing can be wrong. When `findings`
     /// already hold damage, pages below it were not met, and unreachable pages are not reported.
-    pub fn check_pages(&self, met: &PageSet, findings: &mut Findings) {
+    pub(crate) fn check_pages(&self, met: &PageSet, findings: &mut Findings) {
         let whole = !findings.damaged();
         let freelist = match Freelist::read(self) {
             Ok(freelist) => freelist,

@@ -96,7 +96,7 @@ impl<'a> Walk<'a> {
     ///
     /// # Errors
     /// What `step` returns.
-    pub fn seek<E>(
+    pub(crate) fn seek<E>(
         &self,
         bucket: &Bucket<'a>,
         from: &[u8],

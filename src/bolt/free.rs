@@ -8,7 +8,7 @@ use crate::Findings;
 impl Db<'_> {
     /// Runs of the file's pages that are not `met`, and hold no freelist; those after the high-water mark too.
     #[must_use]
-    pub fn runs_without(&self, met: &PageSet) -> Vec<Range<u64>> {
+    pub(crate) fn runs_without(&self, met: &PageSet) -> Vec<Range<u64>> {
         let all = (self.image().len() as u64).checked_div(self.page_size()).unwrap_or_default();
         let list = match Freelist::read(self) {
             Ok(Freelist::Persisted { page, overflow, .. }) => page.0..=page.0.saturating_add(overflow.into()),
@@ -27,7 +27,7 @@ impl Db<'_> {
 
 /// A part of a run of pages, for one core to search.
 #[derive(Debug, Clone, Copy)]
-pub struct FreeChunk<'a> {
+pub(crate) struct FreeChunk<'a> {
     /// Offset of the chunk in the file, in bytes.
     pub offset: usize,
     /// The bytes, and some of the next chunk of the run: what begins in this one may end there.
@@ -39,7 +39,7 @@ pub struct FreeChunk<'a> {
 impl<'a> Db<'a> {
     /// Cuts `runs` of pages into chunks of `length` bytes, each with `overlap` more.
     #[must_use]
-    pub fn chunks(&self, runs: &[Range<u64>], length: usize, overlap: usize) -> Vec<FreeChunk<'a>> {
+    pub(crate) fn chunks(&self, runs: &[Range<u64>], length: usize, overlap: usize) -> Vec<FreeChunk<'a>> {
         let (page_size, image) = (self.page_size(), self.image());
         let at = |page: u64| usize::try_from(page.saturating_mul(page_size)).unwrap_or(usize::MAX).min(image.len());
         let mut chunks = Vec::new();
@@ -58,7 +58,7 @@ impl<'a> Db<'a> {
 
 /// Runs of the pages that no tree of the file leads to.
 #[must_use]
-pub fn free_runs(db: &Db<'_>, findings: &mut Findings) -> Vec<Range<u64>> {
+pub(crate) fn free_runs(db: &Db<'_>, findings: &mut Findings) -> Vec<Range<u64>> {
     let mut walk = Walk::new(db.clone());
     for bucket in walk.buckets(findings) {
         let fold = walk.fold(Some(&bucket), || (), || (), |(), (), _| {});

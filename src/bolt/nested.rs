@@ -9,7 +9,7 @@ use crate::Findings;
 
 /// A bucket with a tree of its own, and the one that it is in.
 #[derive(Debug, Clone, Copy)]
-pub struct Nested<'a> {
+pub(crate) struct Nested<'a> {
     /// The bucket.
     pub bucket: Bucket<'a>,
     /// The number of the bucket around it, in the same list; `None` for the first.

@@ -40,13 +40,7 @@ impl PageSet {
 
     /// How many pages are in the set.
     #[must_use]
-    pub fn len(&self) -> u64 {
+    pub(crate) fn len(&self) -> u64 {
         self.0.iter().map(|word| u64::from(word.load(Relaxed).count_ones())).fold(0, u64::saturating_add)
-    }
-
-    /// Whether no page is in the set.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.iter().all(|word| word.load(Relaxed) == 0)
     }
 }

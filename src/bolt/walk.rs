@@ -10,7 +10,7 @@ use super::{
 use crate::{Code, Finding, Findings};
 
 /// Trees deeper than this are not followed; bbolt's have a handful of levels.
-pub const MAX_DEPTH: usize = 64;
+pub(crate) const MAX_DEPTH: usize = 64;
 
 /// Where a bucket's tree begins.
 #[derive(Debug, Clone, Copy)]
@@ -98,7 +98,7 @@ impl<'a> Walk<'a> {
 
     /// The pages that were met.
     #[must_use]
-    pub fn met(&self) -> &PageSet {
+    pub(crate) fn met(&self) -> &PageSet {
         &self.met
     }
 

@@ -117,7 +117,7 @@ impl<W: Write> Writer<W> {
     }
 
     /// A writer that writes nothing to `out`: it finds out which pages [`Writer::new`] would write.
-    pub fn dry(out: W, page_size: u32, first: PageId) -> Self {
+    pub(crate) fn dry(out: W, page_size: u32, first: PageId) -> Self {
         Self { dry: true, ..Self::new(out, page_size, first) }
     }
 
@@ -141,7 +141,7 @@ impl<W: Write> Writer<W> {
     ///
     /// # Errors
     /// As [`Writer::push`].
-    pub fn push_inline(&mut self, tree: &mut Tree, name: &[u8], page: &[u8]) -> io::Result<()> {
+    pub(crate) fn push_inline(&mut self, tree: &mut Tree, name: &[u8], page: &[u8]) -> io::Result<()> {
         let header = BucketHeader { root: PageId(0), sequence: 0 }.encode();
         self.item(tree, 1, name, &[&header, page].concat())
     }
@@ -149,7 +149,7 @@ impl<W: Write> Writer<W> {
     /// The content of a bucket as a page inside its header, where it is small enough: a leaf of a quarter of a page
     /// (`Bucket.inlineable`).
     #[must_use]
-    pub fn inline(&self, tree: &Tree) -> Option<Vec<u8>> {
+    pub(crate) fn inline(&self, tree: &Tree) -> Option<Vec<u8>> {
         let empty = Level::default();
         let level = match tree.levels.as_slice() {
             [] => &empty,
@@ -249,7 +249,7 @@ impl<W: Write> Writer<W> {
     ///
     /// # Errors
     /// What is wrong with one of those pages.
-    pub fn resume<'a>(db: &Db<'a>, bucket: &Bucket<'a>) -> Result<Tree, Finding> {
+    pub(crate) fn resume<'a>(db: &Db<'a>, bucket: &Bucket<'a>) -> Result<Tree, Finding> {
         let mut levels = Vec::new();
         let (mut findings, mut children, mut items) = (Findings::default(), Vec::new(), Vec::new());
         let walk = Walk::new(db.clone());

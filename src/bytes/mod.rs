@@ -1,7 +1,7 @@
 //! Bytes: reading input, and showing text from it.
 //!
 //! Input is read without ever indexing it: every access names an offset, or an offset and a length, and returns `None`
-//! outside ([`window`], [`u64_le`]).
+//! outside (`window`, `u64_le`).
 //!
 //! `quote` Go's and the shell's quoting · `size` numbers of bytes for people · `text` text from the input that a
 //! terminal can show ([`printable`]), shortened text, counted nouns.
@@ -12,15 +12,13 @@ mod text;
 
 pub use quote::{is_printable, quote, shell, write_quoted};
 pub use size::size;
-pub use text::{
-    abridged, counted, counted_are, escape, excerpt, file_name, go_json, is_hostile, one_line, printable, readable,
-    readable_but,
-};
+pub(crate) use text::{abridged, go_json, one_line};
+pub use text::{counted, counted_are, escape, excerpt, file_name, is_hostile, printable, readable, readable_but};
 
 /// The `len` bytes at `at`, or `None` when they are not all there.
 #[inline]
 #[must_use]
-pub fn window(data: &[u8], at: u64, len: u64) -> Option<&[u8]> {
+pub(crate) fn window(data: &[u8], at: u64, len: u64) -> Option<&[u8]> {
     let start = usize::try_from(at).ok()?;
     let end = start.checked_add(usize::try_from(len).ok()?)?;
     data.get(start..end)
@@ -34,28 +32,28 @@ fn array<const N: usize>(data: &[u8], at: usize) -> Option<[u8; N]> {
 /// The little-endian `u16` at `at`.
 #[inline]
 #[must_use]
-pub fn u16_le(data: &[u8], at: usize) -> Option<u16> {
+pub(crate) fn u16_le(data: &[u8], at: usize) -> Option<u16> {
     array(data, at).map(u16::from_le_bytes)
 }
 
 /// The little-endian `u32` at `at`.
 #[inline]
 #[must_use]
-pub fn u32_le(data: &[u8], at: usize) -> Option<u32> {
+pub(crate) fn u32_le(data: &[u8], at: usize) -> Option<u32> {
     array(data, at).map(u32::from_le_bytes)
 }
 
 /// The little-endian `u64` at `at`.
 #[inline]
 #[must_use]
-pub fn u64_le(data: &[u8], at: usize) -> Option<u64> {
+pub(crate) fn u64_le(data: &[u8], at: usize) -> Option<u64> {
     array(data, at).map(u64::from_le_bytes)
 }
 
 /// The big-endian `u64` at `at`; etcd's own integers are stored this way round.
 #[inline]
 #[must_use]
-pub fn u64_be(data: &[u8], at: usize) -> Option<u64> {
+pub(crate) fn u64_be(data: &[u8], at: usize) -> Option<u64> {
     array(data, at).map(u64::from_be_bytes)
 }
 

@@ -41,7 +41,7 @@ pub fn file_name(name: impl AsRef<OsStr>) -> String {
 
 /// Untrusted text as one line: as it is, or by [`escape`] where it has a character that changes the text around it.
 #[must_use]
-pub fn one_line(text: &str) -> Cow<'_, str> {
+pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
     if text.chars().any(is_hostile) { Cow::Owned(escape(text.as_bytes())) } else { Cow::Borrowed(text) }
 }
 
@@ -58,7 +58,7 @@ pub fn excerpt(data: &[u8]) -> String {
 /// The part `shown` of a text of `whole` bytes that is too long to show: dots where something is left out, and the
 /// length. `range` is where the part is.
 #[must_use]
-pub fn abridged(shown: &str, range: Range<usize>, whole: usize) -> String {
+pub(crate) fn abridged(shown: &str, range: Range<usize>, whole: usize) -> String {
     let dots = |left_out| if left_out { "..." } else { "" };
     format!("{}{shown}{} ({whole} bytes)", dots(range.start > 0), dots(range.end < whole))
 }
@@ -66,7 +66,7 @@ pub fn abridged(shown: &str, range: Range<usize>, whole: usize) -> String {
 /// JSON with the characters escaped that Go's `encoding/json` escapes beyond what JSON asks for. All of them are in
 /// strings only.
 #[must_use]
-pub fn go_json(json: &str) -> String {
+pub(crate) fn go_json(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for c in json.chars() {
         match c {

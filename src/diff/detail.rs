@@ -138,7 +138,7 @@ pub enum Occurrence<'a, 'm> {
 impl Occurrence<'_, '_> {
     /// The members of a JSON object.
     #[must_use]
-    pub fn members(&self) -> Members {
+    pub(crate) fn members(&self) -> Members {
         match self {
             Self::Change(detail) => detail.members(),
             Self::Deleted(after, before) => vec![

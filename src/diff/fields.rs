@@ -95,7 +95,7 @@ const MAX_PATHS: usize = 4 << 20;
 
 /// All fields that differ, in the order of the values; when their paths exceed the limit, only the top-level members.
 #[must_use]
-pub fn fields<'v>(old: &Value<'v>, new: &Value<'v>) -> Vec<Field<'v>> {
+pub(crate) fn fields<'v>(old: &Value<'v>, new: &Value<'v>) -> Vec<Field<'v>> {
     let mut fields = Fields { path: Path::default(), found: Vec::new(), left: MAX_PATHS };
     fields.compare(Some(old), Some(new));
     if fields.left > 0 {

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// The members of a JSON object, in no order.
-pub type Members = Vec<(Cow<'static, str>, Value<'static>)>;
+pub(crate) type Members = Vec<(Cow<'static, str>, Value<'static>)>;
 
 /// A document of these members, stamped with the version of its shape and the tool that wrote it.
 #[must_use]
@@ -45,7 +45,7 @@ impl Ref {
 impl Entry<'_> {
     /// The members of a difference: the object, and what differs.
     #[must_use]
-    pub fn members(&self) -> Members {
+    pub(crate) fn members(&self) -> Members {
         let mut members = self.newest().map(Ref::members).unwrap_or_default();
         if let (Some(old), Some(new)) = (&self.old, &self.new) {
             members.push(("oldModRevision".into(), Value::Int(old.mod_revision)));
@@ -80,7 +80,7 @@ impl Entry<'_> {
 impl StateChange {
     /// The members of a change outside the keys, with old and new values.
     #[must_use]
-    pub fn members(&self) -> Members {
+    pub(crate) fn members(&self) -> Members {
         let mut members: Members =
             vec![("what".into(), Value::str(self.what)), ("id".into(), Value::Str(self.id.clone().into()))];
         members.extend(self.old.clone().map(|old| ("old".into(), old)));
@@ -92,7 +92,7 @@ impl StateChange {
 impl Counts {
     /// The members of a tally.
     #[must_use]
-    pub fn members(&self) -> Members {
+    pub(crate) fn members(&self) -> Members {
         [
             ("added", self.added),
             ("removed", self.removed),

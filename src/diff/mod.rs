@@ -42,15 +42,18 @@ use rayon::prelude::*;
 pub use detail::{Detail, Occurrence, history, wanted};
 pub use document::Document;
 pub use entry::{Difference, Entry, Ref};
-pub use fields::{Field, Path, Step, fields};
+pub(crate) use fields::fields;
+pub use fields::{Field, Path, Step};
 pub use filter::DiffFilter;
 pub use history::{Chain, Change, Verb, changes};
 pub use history_document::history_document;
 pub use ignore::{Ignore, Reason};
-pub use members::{Members, stamped};
+pub(crate) use members::Members;
+pub use members::stamped;
 pub use pair::{Common, Diff, Pair};
-pub use relation::{About, Newer, Relation};
-pub use state::{StateChange, states};
+pub(crate) use relation::Newer;
+pub use relation::{About, Relation};
+pub use state::StateChange;
 pub use tally::{Counts, Tally};
 pub use text::{Line, history_lines, window};
 pub use writer::Writer;
@@ -116,7 +119,7 @@ impl<'a> Diff<'_, 'a> {
 
     /// Compares a pair; `None` when the content is equal and only its stored form differs.
     #[must_use]
-    pub fn entry(&self, pair: &Pair<'a>) -> Option<Entry<'a>> {
+    pub(crate) fn entry(&self, pair: &Pair<'a>) -> Option<Entry<'a>> {
         entry::compare(self, pair, |_, _| ())
     }
 

@@ -11,7 +11,7 @@ use crate::{
 
 /// The newer of two states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Newer {
+pub(crate) enum Newer {
     /// The old side.
     From,
     /// The new side.
@@ -104,7 +104,7 @@ impl<'a> Relation<'a> {
 
     /// The newer side: by the revision where one continues from the other, else by the newest time inside.
     #[must_use]
-    pub fn newer(&self) -> Newer {
+    pub(crate) fn newer(&self) -> Newer {
         let order = match (self.from.newest, self.to.newest) {
             _ if self.one => self.from.revision.cmp(&self.to.revision),
             _ if self.continues == Some(true) => self.from.head.cmp(&self.to.head),

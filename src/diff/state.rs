@@ -44,7 +44,7 @@ impl Diff<'_, '_> {
 /// Compares the small buckets of two backends, in the order of [`StateChange::what`]'s list. Fields that always differ
 /// (consistent index, term) are left out. A password is a mask of its hash, and so are names of tokens in permissions.
 #[must_use]
-pub fn states(old: &Snapshot<'_>, new: &Snapshot<'_>, mask: &Mask) -> Vec<StateChange> {
+pub(crate) fn states(old: &Snapshot<'_>, new: &Snapshot<'_>, mask: &Mask) -> Vec<StateChange> {
     let (mut old, mut new) = (entries(old, mask), entries(new, mask));
     let ids: Vec<_> = old.keys().chain(new.keys().filter(|id| !old.contains_key(*id))).cloned().collect();
     let mut changes: Vec<_> = ids

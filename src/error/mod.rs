@@ -252,7 +252,7 @@ pub struct Finding {
 impl Finding {
     /// A finding of `severity`; add its place with the methods below.
     #[must_use]
-    pub fn new(severity: Severity, code: Code, what: impl Into<String>) -> Self {
+    pub(crate) fn new(severity: Severity, code: Code, what: impl Into<String>) -> Self {
         Self { code, severity, what: what.into(), file: None, offset: None, page: None, key: None, hint: None }
     }
 
@@ -264,13 +264,13 @@ impl Finding {
 
     /// Doubt.
     #[must_use]
-    pub fn warning(code: Code, what: impl Into<String>) -> Self {
+    pub(crate) fn warning(code: Code, what: impl Into<String>) -> Self {
         Self::new(Severity::Warning, code, what)
     }
 
     /// A remark.
     #[must_use]
-    pub fn info(code: Code, what: impl Into<String>) -> Self {
+    pub(crate) fn info(code: Code, what: impl Into<String>) -> Self {
         Self::new(Severity::Info, code, what)
     }
 
@@ -310,7 +310,7 @@ impl Finding {
 
     /// With the file it is in.
     #[must_use]
-    pub fn file(mut self, file: impl Into<String>) -> Self {
+    pub(crate) fn file(mut self, file: impl Into<String>) -> Self {
         self.file = Some(file.into());
         self
     }
@@ -357,7 +357,7 @@ impl Findings {
     }
 
     /// Adds those that there are.
-    pub fn push_all(&mut self, findings: impl IntoIterator<Item = Finding>) {
+    pub(crate) fn push_all(&mut self, findings: impl IntoIterator<Item = Finding>) {
         findings.into_iter().for_each(|finding| self.push(finding));
     }
 

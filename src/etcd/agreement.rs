@@ -56,6 +56,6 @@ fn read(member: &Source) -> (Log<'_>, bool) {
 
 /// Whose log the data directory `source` has.
 #[must_use]
-pub fn whose_log(source: &Source) -> Option<Metadata> {
+pub(crate) fn whose_log(source: &Source) -> Option<Metadata> {
     read_log(source, &mut Findings::default()).metadata()
 }

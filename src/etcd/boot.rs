@@ -63,7 +63,7 @@ pub struct Startup {
 ///
 /// # Errors
 /// Errors of the serializer.
-pub fn by_version<S: Serializer>(starts_on: &[(Minor, Startup)], serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn by_version<S: Serializer>(starts_on: &[(Minor, Startup)], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_map(starts_on.iter().map(|(etcd, startup)| (etcd.to_string(), startup)))
 }
 
@@ -186,7 +186,7 @@ fn stopped_by_files(etcd: Minor, state: &State, member: &Bootstrap) -> Option<St
 
 /// The etcd versions that start, for people.
 #[must_use]
-pub fn starting(starts_on: &[(Minor, Startup)]) -> String {
+pub(crate) fn starting(starts_on: &[(Minor, Startup)]) -> String {
     let of = |ok: Option<bool>| starts_on.iter().filter(move |(_, startup)| startup.ok == ok).map(|(etcd, _)| etcd);
     let starts: Vec<_> = of(Some(true)).map(Minor::to_string).collect();
     let starts = if starts.is_empty() { "none".to_owned() } else { format!("etcd {}", starts.join(" ")) };

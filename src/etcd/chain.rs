@@ -42,7 +42,7 @@ impl PartId {
 
 /// One key's newest record: 56 bytes; everything else is read again from the record when needed.
 #[derive(Debug, Clone, Copy)]
-pub struct Newest<'a> {
+pub(crate) struct Newest<'a> {
     /// The key.
     pub key: &'a [u8],
     /// The revision that wrote it.

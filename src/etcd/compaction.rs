@@ -4,7 +4,7 @@ use super::{Record, Snapshot, newest::NewestByKey};
 
 /// A compaction at a revision, which decides which records are kept.
 #[derive(Debug)]
-pub struct Compaction<'a> {
+pub(crate) struct Compaction<'a> {
     at: i64,
     newest: NewestByKey<'a>,
 }

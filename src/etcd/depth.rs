@@ -12,7 +12,8 @@ pub struct Depth {
 
 impl Depth {
     /// Of a db that was never compacted.
-    pub const NONE: Self = Self { finished: -1, dropped: -1 };
+    #[cfg(test)]
+    pub(crate) const NONE: Self = Self { finished: -1, dropped: -1 };
     /// Of records by themselves: any may be a bump, and none contradicts a compaction.
     pub const UNKNOWN: Self = Self { finished: -1, dropped: i64::MAX };
 }

@@ -5,7 +5,7 @@ use crate::Findings;
 
 /// A restore with a higher revision (`--bump-revision`), by the empty record that it leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bump {
+pub(crate) struct Bump {
     /// The revision of the newest record before it: the restored state is of this revision or a later one.
     pub kept: i64,
     /// The revision that it was raised to.
@@ -17,7 +17,7 @@ impl Snapshot<'_> {
     /// all of them where it is not compacted since, and each later one can follow what `older` has of its key. `None`
     /// where nothing connects the two, or `older` is not older. Reads all records of both once; neither is damaged.
     #[must_use]
-    pub fn continues(&self, older: &Self) -> Option<bool> {
+    pub(crate) fn continues(&self, older: &Self) -> Option<bool> {
         let (end, head) = (older.head().ok()?, self.head().ok()?);
         if end > head {
             return None;
@@ -50,7 +50,7 @@ impl Snapshot<'_> {
 
     /// The restores with a higher revision that this keyspace went through, in order.
     #[must_use]
-    pub fn bumps(&self) -> Vec<Bump> {
+    pub(crate) fn bumps(&self) -> Vec<Bump> {
         let (mut bumps, mut kept) = (Vec::new(), 0);
         if !self.records(<[u8]>::is_empty).iter().any(Record::is_bump) {
             return bumps;

@@ -10,7 +10,7 @@ use super::KeyValue;
 ///          create_revision        ...         mod_revision                                   head
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Generation {
+pub(crate) struct Generation {
     /// The main revision that created the key.
     pub create_revision: i64,
     /// The main revision that wrote it last.
@@ -25,7 +25,7 @@ impl Generation {
     ///
     /// Numbers that cannot be true are not judged: a record of which only a log tells may have the version 0.
     #[must_use]
-    pub fn can_follow(self, earlier: Option<Self>, head: i64) -> bool {
+    pub(crate) fn can_follow(self, earlier: Option<Self>, head: i64) -> bool {
         let is_odd = |of: Self| of.version < 1;
         if is_odd(self) || earlier.is_some_and(is_odd) {
             return true;
@@ -47,7 +47,7 @@ impl Generation {
 impl KeyValue<'_> {
     /// The numbers of the key.
     #[must_use]
-    pub fn generation(&self) -> Generation {
+    pub(crate) fn generation(&self) -> Generation {
         let Self { create_revision, mod_revision, version, .. } = *self;
         Generation { create_revision, mod_revision, version }
     }

@@ -10,25 +10,25 @@ use crate::{
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Keyspace<'a> {
     /// The `key` bucket; `None` when the file has none.
-    pub bucket: Option<Bucket<'a>>,
+    pub(crate) bucket: Option<Bucket<'a>>,
     /// The records of the log, after those of the bucket, that the db does not hold yet.
-    pub log_records: AddedRecords<'a>,
+    pub(crate) log_records: AddedRecords<'a>,
     /// Records that only a log still holds, because a compaction has removed them from the bucket.
-    pub earlier: AddedRecords<'a>,
+    pub(crate) earlier: AddedRecords<'a>,
     /// The first revision from which on these and the bucket hold every record.
-    pub earlier_from: Option<i64>,
+    pub(crate) earlier_from: Option<i64>,
     /// `meta/finishedCompactRev`: records below are gone, but for the newest of each key.
-    pub finished: Option<Revision>,
+    pub(crate) finished: Option<Revision>,
     /// `meta/scheduledCompactRev`: a compaction that may be half done when it is ahead of `finished`.
-    pub scheduled: Option<Revision>,
+    pub(crate) scheduled: Option<Revision>,
     /// Compacted revision of the db alone, without its log.
-    pub begun: Option<Revision>,
+    pub(crate) begun: Option<Revision>,
 }
 
 impl<'a> Keyspace<'a> {
     /// How far the db is compacted.
     #[must_use]
-    pub fn depth(&self) -> Depth {
+    pub(crate) fn depth(&self) -> Depth {
         Depth { finished: self.finished.map_or(-1, |revision| revision.main), dropped: self.dropped() }
     }
 
@@ -50,19 +50,19 @@ impl<'a> Keyspace<'a> {
 
     /// Whether a compaction was started and not finished.
     #[must_use]
-    pub fn compaction_pending(&self) -> bool {
+    pub(crate) fn compaction_pending(&self) -> bool {
         self.scheduled > self.finished
     }
 
     /// The current revision of a backend whose last record is at `last` (`mvcc.restore`).
     #[must_use]
-    pub fn head(&self, last: Revision) -> i64 {
+    pub(crate) fn head(&self, last: Revision) -> i64 {
         last.main.max(self.compacted()).max(1)
     }
 
     /// Keyspace of the db alone, without its log.
     #[must_use]
-    pub fn without_log(self) -> Self {
+    pub(crate) fn without_log(self) -> Self {
         Self { log_records: AddedRecords::default(), ..self }
     }
 
@@ -71,7 +71,7 @@ impl<'a> Keyspace<'a> {
     ///
     /// Records that cannot be decoded are left out and reported. The earlier records are a part of their own, the
     /// first: where there are some, the parts are not in revision order.
-    pub fn scan<S: Sync, T: Send>(
+    pub(crate) fn scan<S: Sync, T: Send>(
         &self,
         walk: &Walk<'a>,
         shared: impl Fn() -> S,
@@ -136,13 +136,13 @@ impl<'a> Keyspace<'a> {
 
 /// Result of a scan of all records.
 #[derive(Debug)]
-pub struct Scan<S, T> {
+pub(crate) struct Scan<S, T> {
     /// The context that all parts shared.
-    pub shared: S,
+    pub(crate) shared: S,
     /// The parts, in revision order.
-    pub parts: Vec<T>,
+    pub(crate) parts: Vec<T>,
     /// Findings about the pages, then about the records on them, in revision order.
     pub findings: Findings,
     /// The pages visited, including those that the walk had visited before.
-    pub met: PageSet,
+    pub(crate) met: PageSet,
 }

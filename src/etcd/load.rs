@@ -27,7 +27,7 @@ impl<'a> Snapshot<'a> {
     ///
     /// # Errors
     /// As [`Snapshot::load`].
-    pub fn load_with_log(source: &'a Source, load: &Load) -> Result<(Self, Option<Log<'a>>)> {
+    pub(crate) fn load_with_log(source: &'a Source, load: &Load) -> Result<(Self, Option<Log<'a>>)> {
         let damaged = |finding| source.damaged(finding);
         let open = |part: &'a Part| {
             let mut snapshot = Self::open(part.image()).map_err(damaged)?;

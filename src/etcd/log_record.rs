@@ -33,7 +33,7 @@ pub struct LogRecord<'a> {
 impl<'a> LogRecord<'a> {
     /// Classifies `record`, a record of `log`.
     #[must_use]
-    pub fn of(record: Record<'a>, log: &Log<'a>) -> Self {
+    pub(crate) fn of(record: Record<'a>, log: &Log<'a>) -> Self {
         let mut this = Self {
             record,
             file: log.file(record.segment),

@@ -8,7 +8,7 @@
 //!
 //! [`Snapshot::load`] reads the small buckets into a [`State`] and leaves `key` in the file; entries of a data
 //! directory's log that the db does not hold become changes of the state and the keyspace's [`AddedRecords`]
-//! (`replay`). [`Keyspace`] visits all records: in revision order on all cores ([`Keyspace::scan`]), or as the state at
+//! (`replay`). [`Keyspace`] visits all records: in revision order on all cores (`Keyspace::scan`), or as the state at
 //! a revision in key order ([`View`]). [`rewrite`] writes a db.
 //!
 //! Mirrors `server/storage/schema` and `server/storage/mvcc` of `go.etcd.io/etcd`.
@@ -55,23 +55,24 @@ mod view;
 mod whole;
 
 pub use added::AddedRecords;
-pub use agreement::{agreement, whose_log};
+pub use agreement::agreement;
+pub(crate) use agreement::whose_log;
 pub use bootstrap::{Bootstrap, SnapFile, V2};
-pub use chain::Newest;
-pub use compaction::Compaction;
+pub(crate) use chain::Newest;
+pub(crate) use compaction::Compaction;
 pub use depth::Depth;
-pub use descent::Bump;
-pub use generation::Generation;
+pub(crate) use descent::Bump;
+pub(crate) use generation::Generation;
 pub use glance::Glance;
 pub(crate) use hashkv::Covered;
 pub use hashkv::HashKv;
-pub use keyspace::{Keyspace, Scan};
+pub use keyspace::Keyspace;
 pub use kv_text::{KvFormat, KvPrinter};
 pub use log_filter::{LogFilter, LogType};
 pub(crate) use log_of_another::log_of_stranger;
 pub(crate) use log_overlap::Overlap;
 pub use log_record::{LogItem, LogRecord, LogRecords};
-pub use newest::NewestByKey;
+pub(crate) use newest::NewestByKey;
 pub(crate) use options::Compacted;
 pub use options::{Compact, Load, Uncommitted};
 pub use range::Range;
@@ -84,7 +85,8 @@ pub use revision::Revision;
 pub use snap_files::{SnapFiles, SnapFormat, SnapshotFile};
 pub use snapshot::Snapshot;
 pub use state::State;
-pub use stored::{BUCKETS, Stored, bucket_of};
+pub(crate) use stored::BUCKETS;
+pub use stored::{Stored, bucket_of};
 pub use survey::Survey;
-pub use urls::peer_urls;
+pub(crate) use urls::peer_urls;
 pub use view::View;

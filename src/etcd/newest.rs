@@ -22,7 +22,7 @@ const START: usize = 4;
 
 /// The newest record of each key among those that were offered, in any order.
 #[derive(Debug)]
-pub struct NewestByKey<'a> {
+pub(crate) struct NewestByKey<'a> {
     hasher: DefaultHashBuilder,
     /// The number of parts of the scan that link their records.
     parts: AtomicU16,

@@ -73,7 +73,7 @@ impl<'k> Range<'k> {
 
     /// The first key that the range may hold.
     #[must_use]
-    pub fn start(&self) -> &[u8] {
+    pub(crate) fn start(&self) -> &[u8] {
         &self.start
     }
 
@@ -86,7 +86,7 @@ impl<'k> Range<'k> {
     /// Whether `key` is greater than all keys in the range.
     #[inline]
     #[must_use]
-    pub fn is_before(&self, key: &[u8]) -> bool {
+    pub(crate) fn is_before(&self, key: &[u8]) -> bool {
         match &self.end {
             End::One => key > &*self.start,
             End::Before(end) => key >= &**end,
@@ -109,7 +109,7 @@ impl<'k> Range<'k> {
 
     /// Whether a key may be in this range and in `other`.
     #[must_use]
-    pub fn meets(&self, other: &Range<'_>) -> bool {
+    pub(crate) fn meets(&self, other: &Range<'_>) -> bool {
         let start = self.start.as_ref().max(&other.start);
         self.contains(start) && other.contains(start)
     }

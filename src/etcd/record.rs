@@ -108,7 +108,7 @@ impl<'a> Record<'a> {
     /// # Errors
     /// A finding about the revision or the value.
     #[inline]
-    pub fn decode(item: &Item<'a>) -> Result<Self, Finding> {
+    pub(crate) fn decode(item: &Item<'a>) -> Result<Self, Finding> {
         if item.bucket {
             let what = "a record has bbolt's bucket flag, so etcd cannot read its value";
             return Err(Finding::error(Code::NestedBucket, what).at(item.offset).key(item.key));

@@ -23,7 +23,7 @@ pub struct Snapshot<'a> {
     /// Result of the replay of a data directory's log; `None` where there is no log, or it was left out.
     pub log: Option<Replayed>,
     /// The db that was opened, where that is not the source's own: the one that the leader sent.
-    pub received: Option<&'a Part>,
+    pub(crate) received: Option<&'a Part>,
     /// What the log shows of compacted revisions; [`Snapshot::load_whole`] alone asks it.
     pub retraced: Option<Retraced<'a>>,
     /// Changes of the small buckets by the log.

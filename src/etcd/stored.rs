@@ -7,7 +7,7 @@ use super::{
 use crate::{Code, Finding, bolt::Item};
 
 /// The buckets that every etcd makes when it starts.
-pub const BUCKETS: [&str; 10] =
+pub(crate) const BUCKETS: [&str; 10] =
     ["alarm", "auth", "authRoles", "authUsers", "cluster", "key", "lease", "members", "members_removed", "meta"];
 
 /// Findings about the buckets that are not among `names`.

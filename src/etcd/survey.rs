@@ -41,11 +41,11 @@ pub struct Survey<'a> {
     /// Size of the db by its meta page: the high-water mark times the page size (`totalSize`).
     pub total_size: u64,
     /// The live keys.
-    pub live: NewestByKey<'a>,
+    pub(crate) live: NewestByKey<'a>,
     /// The newest records, oldest first.
-    pub recent: VecDeque<Record<'a>>,
+    pub(crate) recent: VecDeque<Record<'a>>,
     /// Pages that the trees reach, the two metas included.
-    pub pages_met: u64,
+    pub(crate) pages_met: u64,
     /// Findings about the file: [`Snapshot::findings`], then those about the records, then those about the freelist.
     pub findings: Findings,
 }

@@ -6,7 +6,7 @@ use crate::{Error, Result};
 ///
 /// # Errors
 /// etcd's error for an invalid URL.
-pub fn peer_urls<'a>(urls: impl Iterator<Item = &'a str>) -> Result<Vec<String>> {
+pub(crate) fn peer_urls<'a>(urls: impl Iterator<Item = &'a str>) -> Result<Vec<String>> {
     let mut urls = urls.map(|url| peer_url(url.trim())).collect::<Result<Vec<_>>>()?;
     if urls.is_empty() {
         return Err(Error::usage("no valid URLs given"));

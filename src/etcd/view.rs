@@ -17,7 +17,7 @@ pub struct View<'a> {
     pub revision: i64,
     /// The last revision of the whole keyspace.
     pub head: i64,
-    /// The newest records of the whole keyspace, oldest first, as in [`super::Survey::recent`].
+    /// The newest records of the whole keyspace, oldest first, as in `Survey::recent`.
     pub recent: VecDeque<Record<'a>>,
     /// Findings about the backup, as far as it was read for this: [`Snapshot::findings`], then those about the records.
     pub findings: Findings,

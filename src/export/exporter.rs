@@ -42,7 +42,7 @@ pub struct Exported<'a> {
 
 /// The name of an object, with its resource and namespace.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Who {
+pub(crate) struct Who {
     /// `apps`; empty for the core group.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub group: String,
@@ -142,7 +142,7 @@ impl<'v, 'a> Exporter<'v, 'a> {
 
     /// The resource, namespace and name of the object under a key of etcd; the key as the name when it is no object's.
     #[must_use]
-    pub fn who(&self, etcd_key: &[u8]) -> Who {
+    pub(crate) fn who(&self, etcd_key: &[u8]) -> Who {
         let key = Key::new(etcd_key);
         let Some(object) = key.object() else { return Who { name: escape(etcd_key), ..Who::default() } };
         Who {

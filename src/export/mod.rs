@@ -32,10 +32,11 @@ mod work;
 
 pub use change::Change;
 pub use document::Document;
-pub use exporter::{Exported, Exporter, Wanted, Who};
+pub use exporter::{Exported, Exporter, Wanted};
 pub use folder::{Folder, Written, look};
 pub use left_out::{LeftOut, Why};
-pub use name::file_name;
-pub use needs::{Lack, Need, Needs, Reference};
+pub(crate) use name::file_name;
+pub(crate) use needs::Needs;
+pub use needs::{Lack, Need, Reference};
 pub use order::sort;
 pub use work::{Made, Stage, Tally};

@@ -6,7 +6,7 @@ const MAX_STEM: usize = 200;
 /// A file name, `0012-deployment-shop-web.yaml`: the `number` in the order of applying, with `width` digits, then the
 /// name of the object, in which all but letters, digits, `-` and `.` becomes `_`.
 #[must_use]
-pub fn file_name(number: usize, width: usize, parts: &[&str], ending: &str) -> String {
+pub(crate) fn file_name(number: usize, width: usize, parts: &[&str], ending: &str) -> String {
     let parts: Vec<_> = parts.iter().copied().filter(|part| !part.is_empty()).collect();
     let plain = |c: char| if c.is_ascii_alphanumeric() || c == '-' || c == '.' { c } else { '_' };
     let stem: String = parts.join("-").chars().map(plain).take(MAX_STEM).collect();

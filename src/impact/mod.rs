@@ -17,11 +17,9 @@ use std::{cmp::Ordering, collections::BTreeMap};
 
 use serde::Serialize;
 
-pub use self::{
-    danger::{Danger, NotJudged, Rule, Subject},
-    inventory::{Id, Inventory},
-    list::{lists, read},
-};
+pub use self::danger::{Danger, NotJudged, Rule, Subject};
+pub use self::inventory::{Id, Inventory};
+pub use self::list::{lists, read};
 use crate::{Error, Result};
 use kinds::LEASE;
 

@@ -52,7 +52,7 @@ impl Installer {
 
 /// The identity of a keyspace: the uid of the Namespace `kube-system`, of the first of several prefixes in key order.
 #[must_use]
-pub fn identity(view: &View<'_>, ring: &Ring) -> Option<String> {
+pub(crate) fn identity(view: &View<'_>, ring: &Ring) -> Option<String> {
     view.keys().filter(|key| key.ends_with(KUBE_SYSTEM)).find_map(|key| {
         let kv = view.get(key)?;
         let opened = ring.open(kv.key, kv.value).ok()?;
@@ -63,7 +63,7 @@ pub fn identity(view: &View<'_>, ring: &Ring) -> Option<String> {
 
 /// Whether the identity is read from the value of this key.
 #[must_use]
-pub fn is_identity_key(key: &[u8]) -> bool {
+pub(crate) fn is_identity_key(key: &[u8]) -> bool {
     key.ends_with(KUBE_SYSTEM)
 }
 

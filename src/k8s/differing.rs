@@ -25,7 +25,7 @@ use crate::proto::{Malformed, Reader};
 ///
 /// # Errors
 /// As [`decode`](super::decode), for what differs.
-pub fn differing<'v>(
+pub(crate) fn differing<'v>(
     old: Cow<'v, [u8]>,
     new: Cow<'v, [u8]>,
     managed_fields: ManagedFields,

@@ -13,7 +13,7 @@ pub fn write(out: &mut Vec<u8>, value: &Value<'_>) {
 }
 
 /// Appends the value as it is in a document at level `depth`, with no newline at its end (`renderNode`).
-pub fn node(out: &mut Vec<u8>, value: &Value<'_>, depth: usize) {
+pub(crate) fn node(out: &mut Vec<u8>, value: &Value<'_>, depth: usize) {
     let deeper = depth.saturating_add(1);
     match value {
         Value::Str(text) => quoted(out, text, deeper, false),

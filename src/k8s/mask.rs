@@ -70,7 +70,7 @@ impl Secrecy {
 
 /// Whether k3s and RKE2 store the bootstrap data of their servers under a key.
 #[must_use]
-pub fn is_bootstrap(etcd_key: &[u8]) -> bool {
+pub(crate) fn is_bootstrap(etcd_key: &[u8]) -> bool {
     matches!(Key::new(etcd_key), Key::Bootstrap(_))
 }
 
@@ -165,14 +165,14 @@ impl Mask {
 
     /// Whether something is secret in an object, and to be masked.
     #[must_use]
-    pub fn hides(&self, key: &Key<'_>, object: &Object<'_>) -> bool {
+    pub(crate) fn hides(&self, key: &Key<'_>, object: &Object<'_>) -> bool {
         self.key.is_some() && (Secrecy::of(key, object) != Secrecy::Nothing || refers_to_token(object))
     }
 
     /// Whether a sum of a stored value would help to guess a secret: one that is stored in clear text. `object` is what
     /// the value holds, if it can be read.
     #[must_use]
-    pub fn hides_value(&self, key: &Key<'_>, value: &[u8], object: Option<&Object<'_>>) -> bool {
+    pub(crate) fn hides_value(&self, key: &Key<'_>, value: &[u8], object: Option<&Object<'_>>) -> bool {
         if self.key.is_none() || super::is_encrypted(value) {
             return false;
         }
@@ -203,7 +203,7 @@ impl Mask {
 
     /// Masks an object's name, where it is a secret itself.
     #[must_use]
-    pub fn name<'k>(&self, key: &ObjectKey<'k>) -> Cow<'k, str> {
+    pub(crate) fn name<'k>(&self, key: &ObjectKey<'k>) -> Cow<'k, str> {
         if is_secret_name(key) { self.text(key.name) } else { Cow::Borrowed(key.name) }
     }
 

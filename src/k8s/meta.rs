@@ -156,14 +156,14 @@ pub struct Meta<'a> {
 impl<'a> Meta<'a> {
     /// The newest time set by an API server: of the creation, of managedFields, of a request to delete it.
     #[must_use]
-    pub fn stamped(&self) -> Option<Moment> {
+    pub(crate) fn stamped(&self) -> Option<Moment> {
         self.created.max(self.managed).max(self.deleted)
     }
 
     /// The newest time in the object, without those that are in the future by design, such as a deletion's deadline or
     /// a certificate's end.
     #[must_use]
-    pub fn newest(&self) -> Option<Moment> {
+    pub(crate) fn newest(&self) -> Option<Moment> {
         self.stamped().max(self.client)
     }
 
@@ -179,7 +179,7 @@ impl<'a> Meta<'a> {
     ///
     /// # Errors
     /// As [`decode`].
-    pub fn read_times(value: &'a [u8]) -> Result<Self, Undecodable> {
+    pub(crate) fn read_times(value: &'a [u8]) -> Result<Self, Undecodable> {
         Self::read_part(value, Part::Times)
     }
 

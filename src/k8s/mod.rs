@@ -1,6 +1,6 @@
 //! Kubernetes objects: from the bytes of one stored value to an object as kubectl prints it.
 //!
-//! The API server stores an object under `/registry/RESOURCE[/NAMESPACE]/NAME` in one of four forms ([`Stored`]):
+//! The API server stores an object under `/registry/RESOURCE[/NAMESPACE]/NAME` in one of four forms (`Stored`):
 //! protobuf in an envelope that names the kind, JSON, CBOR, or one of these encrypted, which a [`Ring`] of keys opens.
 //! All of them become one tree of [`Value`]s, which [`json`] and [`yaml`] write as kubectl does.
 //!
@@ -55,28 +55,35 @@ pub mod yaml;
 
 pub use api_path::ApiPath;
 pub use clock::{Clock, Gap, Unsure};
-pub use cluster_info::{ClusterInfo, Installer, identity, is_identity_key};
+pub use cluster_info::{ClusterInfo, Installer};
+pub(crate) use cluster_info::{identity, is_identity_key};
 pub use describe::{Describer, Description};
-pub use differing::differing;
+pub(crate) use differing::differing;
 pub use error::{SealName, Undecodable, Unknown, Unopened};
 pub use gofmt::sprint;
 pub use key::{Key, ObjectKey};
-pub use mask::{Mask, is_bootstrap, key_for_messages};
+pub(crate) use mask::is_bootstrap;
+pub use mask::{Mask, key_for_messages};
 pub use meta::{Meta, Moment, Owner};
 pub use nearest::nearest;
 pub use newest::Newest;
 pub use object::{Object, decode};
 pub use promotion::Promotion;
-pub use redact::{Also, Counts, Hidden, KnownNames, Redactor};
+pub use redact::{Also, Counts};
+pub(crate) use redact::{KnownNames, Redactor};
 pub use release::Release;
 pub use resource::Resource;
 pub use resources::Resources;
-pub use seal::{Ring, is_encrypted};
-pub use stored::{Envelope, Provider, Seal, Stored};
+pub use seal::Ring;
+pub(crate) use seal::is_encrypted;
+pub(crate) use stored::{Envelope, Stored};
+pub use stored::{Provider, Seal};
 pub use summary::Summary;
 pub(crate) use summary::{kind_in, kind_of, resource_of};
 pub use unknown_fields::UnknownFields;
 pub use value::{Map, Value};
-pub use version::{ApiVersion, precedence};
-pub use weights::Weights;
+pub use version::ApiVersion;
+#[cfg(feature = "serve")]
+pub(crate) use version::precedence;
+pub(crate) use weights::Weights;
 pub use what::ManagedFields;

@@ -25,7 +25,7 @@ pub struct Newest {
 impl Newest {
     /// Finds it in `records`, oldest first.
     #[must_use]
-    pub fn of<'r, 'a: 'r>(records: impl IntoIterator<Item = &'r Record<'a>>, ring: &Ring) -> Self {
+    pub(crate) fn of<'r, 'a: 'r>(records: impl IntoIterator<Item = &'r Record<'a>>, ring: &Ring) -> Self {
         let records: Vec<_> = records.into_iter().collect();
         let clock = Clock::of_records(records.iter().copied(), ring);
         let latest = clock.newest().map(|sure| sure.seconds.saturating_add(SLACK));

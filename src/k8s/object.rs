@@ -138,7 +138,7 @@ impl<'a> Object<'a> {
     }
 
     /// As [`Object::as_served`], by the API server of a release.
-    pub fn as_served_by(&mut self, release: Release, mod_revision: i64) {
+    pub(crate) fn as_served_by(&mut self, release: Release, mod_revision: i64) {
         let claims = self.kind() == "StatefulSet" && self.api_version().starts_with("apps/");
         let job = self.kind() == "Job" && self.api_version().starts_with("batch/");
         let volume = self.api_version() == "v1" && matches!(self.kind(), "PersistentVolume" | "PersistentVolumeClaim");

@@ -61,7 +61,7 @@ impl Release {
 
     /// Whether [`Release::of`] uses this key.
     #[must_use]
-    pub fn is_told_by(key: &[u8]) -> bool {
+    pub(crate) fn is_told_by(key: &[u8]) -> bool {
         match directory(key) {
             Some(b"minions") => true,
             Some(b"apiservices" | b"clusterroles") => started(key).is_some(),

@@ -46,7 +46,7 @@ impl Resource {
 
     /// The version for a client that names none: of those that are served, the first in discovery.
     #[must_use]
-    pub fn preferred(&self) -> Option<&ApiVersion> {
+    pub(crate) fn preferred(&self) -> Option<&ApiVersion> {
         self.versions.iter().find(|version| version.served)
     }
 

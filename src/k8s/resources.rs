@@ -34,7 +34,7 @@ impl Default for Resources {
 impl Resources {
     /// Adds a resource; of two with the same full name the later is kept. Custom ones are in the order of discovery: by
     /// group.
-    pub fn add(&mut self, resource: Resource) {
+    pub(crate) fn add(&mut self, resource: Resource) {
         let name = |resource: &Resource| (resource.group.clone(), resource.plural.clone());
         if let Some(have) = self.place(&resource.group, &resource.plural).and_then(|place| self.all.get_mut(place)) {
             *have = resource;

@@ -11,7 +11,7 @@ pub(super) const ENCRYPTED: &[u8] = b"k8s:enc:";
 
 /// The form of one value.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Stored<'a> {
+pub(crate) enum Stored<'a> {
     /// Protobuf: built-in kinds, normally.
     Protobuf(Envelope<'a>),
     /// JSON: custom resources, and their definitions.
@@ -29,7 +29,7 @@ impl<'a> Stored<'a> {
     ///
     /// # Errors
     /// When a protobuf value's envelope is broken.
-    pub fn new(value: &'a [u8]) -> Result<Self, Malformed> {
+    pub(crate) fn new(value: &'a [u8]) -> Result<Self, Malformed> {
         if let Some(envelope) = value.strip_prefix(PROTOBUF) {
             return Envelope::read(envelope).map(Self::Protobuf);
         }
@@ -46,7 +46,7 @@ impl<'a> Stored<'a> {
 
 /// The envelope of an object, with its kind (`runtime.Unknown`).
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Envelope<'a> {
+pub(crate) struct Envelope<'a> {
     /// `apps/v1`.
     pub api_version: &'a str,
     /// `Deployment`.
@@ -58,7 +58,7 @@ pub struct Envelope<'a> {
 impl<'a> Envelope<'a> {
     /// API version and kind of the protobuf value that `bytes` begin with, which may end before the value does.
     #[must_use]
-    pub fn type_at(bytes: &'a [u8]) -> Option<(&'a str, &'a str)> {
+    pub(crate) fn type_at(bytes: &'a [u8]) -> Option<(&'a str, &'a str)> {
         let type_meta = bytes.strip_prefix(PROTOBUF)?.strip_prefix(b"\x0a")?;
         let (len, type_meta) = type_meta.split_first()?;
         // the length is one byte, as is that of every type
@@ -118,7 +118,7 @@ pub enum Provider {
 impl Provider {
     /// The provider's name in an EncryptionConfiguration.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::AesCbc => "aescbc",
             Self::AesGcm => "aesgcm",
@@ -161,7 +161,7 @@ impl<'a> Seal<'a> {
     /// the names of local keys and of kms v1 plugins, but not of kms v2 (`ValidateEncryptionConfiguration`). Of 1,000
     /// ciphertexts after a name without `:` one begins so, too.
     #[must_use]
-    pub fn longer_name(&self) -> Option<&'a [u8]> {
+    pub(crate) fn longer_name(&self) -> Option<&'a [u8]> {
         if self.provider == Provider::KmsV2 {
             return None;
         }
@@ -174,7 +174,7 @@ impl<'a> Seal<'a> {
 
     /// The ciphertext, if the key's name has no `:`.
     #[must_use]
-    pub fn payload(&self) -> &'a [u8] {
+    pub(crate) fn payload(&self) -> &'a [u8] {
         self.rest.get(self.name.len().saturating_add(1)..).unwrap_or_default()
     }
 }

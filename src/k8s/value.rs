@@ -33,7 +33,7 @@ pub struct Map<'a>(Vec<(Cow<'a, str>, Value<'a>)>);
 impl<'a> Value<'a> {
     /// Text that lives as long as the program or the input.
     #[must_use]
-    pub fn str(text: &'a str) -> Self {
+    pub(crate) fn str(text: &'a str) -> Self {
         Self::Str(Cow::Borrowed(text))
     }
 
@@ -136,7 +136,7 @@ impl<'a> Value<'a> {
 impl<'a> Map<'a> {
     /// An empty map with room for `n`.
     #[must_use]
-    pub fn with_capacity(n: usize) -> Self {
+    pub(crate) fn with_capacity(n: usize) -> Self {
         Self(Vec::with_capacity(n))
     }
 
@@ -162,7 +162,7 @@ impl<'a> Map<'a> {
     }
 
     /// Sets the value of a name, and replaces one that is there.
-    pub fn insert(&mut self, name: impl Into<Cow<'a, str>>, value: Value<'a>) {
+    pub(crate) fn insert(&mut self, name: impl Into<Cow<'a, str>>, value: Value<'a>) {
         let name = name.into();
         match self.position(&name) {
             Ok(at) => {
@@ -203,7 +203,7 @@ impl<'a> Map<'a> {
 
     /// The entries, in order of their names.
     #[must_use]
-    pub fn into_entries(self) -> Vec<(Cow<'a, str>, Value<'a>)> {
+    pub(crate) fn into_entries(self) -> Vec<(Cow<'a, str>, Value<'a>)> {
         self.0
     }
 

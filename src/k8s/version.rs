@@ -16,7 +16,7 @@ pub struct ApiVersion {
 /// `version.CompareKubeAwareVersionStrings`, first in discovery first: `v2`, `v1`, `v1beta2`, `v1beta1`, `v1alpha1`,
 /// then the rest by name.
 #[must_use]
-pub fn precedence(version: &str) -> (Reverse<u8>, Reverse<u64>, Reverse<u64>, &str) {
+pub(crate) fn precedence(version: &str) -> (Reverse<u8>, Reverse<u64>, Reverse<u64>, &str) {
     let parse = || {
         let rest = version.strip_prefix('v')?;
         let split = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());

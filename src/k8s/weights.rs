@@ -18,7 +18,7 @@ const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// Bytes of parts of an object, as they are stored, and who wrote it last.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Weights<'a> {
+pub(crate) struct Weights<'a> {
     /// Bytes of `metadata.managedFields`.
     pub managed_fields: u64,
     /// Bytes of the annotation with the manifest of `kubectl apply`.
@@ -34,7 +34,7 @@ impl<'a> Weights<'a> {
     ///
     /// # Errors
     /// As [`decode`].
-    pub fn of(value: &'a [u8], label: Option<&str>) -> Result<Self, Undecodable> {
+    pub(crate) fn of(value: &'a [u8], label: Option<&str>) -> Result<Self, Undecodable> {
         match Stored::new(value)? {
             Stored::Protobuf(envelope) => Ok(Self::protobuf(envelope.raw, label)?),
             Stored::Json(text) => Self::json(text, label),

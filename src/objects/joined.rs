@@ -36,13 +36,13 @@ pub struct Stored<'a> {
 impl Stored<'_> {
     /// Whether a backup holds both records.
     #[must_use]
-    pub fn is_held_with(&self, other: &Self) -> bool {
+    pub(crate) fn is_held_with(&self, other: &Self) -> bool {
         self.held.iter().any(|at| other.held.contains(at))
     }
 }
 
 /// Records by key, in the order of their revisions.
-pub type Records<'a> = BTreeMap<&'a [u8], Vec<Stored<'a>>>;
+pub(crate) type Records<'a> = BTreeMap<&'a [u8], Vec<Stored<'a>>>;
 
 impl<'c, 'a> Joined<'c, 'a> {
     /// Joins backups, in any order.
@@ -57,7 +57,7 @@ impl<'c, 'a> Joined<'c, 'a> {
 
     /// The backup with the highest revision.
     #[must_use]
-    pub fn newest(&self) -> Option<&'c Cluster<'a>> {
+    pub(crate) fn newest(&self) -> Option<&'c Cluster<'a>> {
         self.backups.iter().max_by_key(|backup| backup.view.head)
     }
 
@@ -142,20 +142,20 @@ impl<'c, 'a> Joined<'c, 'a> {
 
     /// The time when a revision was written, by the clock with the narrowest bounds.
     #[must_use]
-    pub fn gap(&self, revision: i64) -> Gap {
+    pub(crate) fn gap(&self, revision: i64) -> Gap {
         let gaps = self.backups.iter().map(|backup| backup.clock().gap(revision));
         gaps.min_by_key(|gap| (gap.after.is_none(), gap.width().unwrap_or(i128::MAX))).unwrap_or_default()
     }
 
     /// Whether every backup has compacted a revision: then only the newest record of each key is left up to it.
     #[must_use]
-    pub fn is_compacted(&self, revision: i64) -> bool {
+    pub(crate) fn is_compacted(&self, revision: i64) -> bool {
         self.backups.iter().all(|backup| revision < backup.window().0)
     }
 
     /// Whether the backups together hold all of the revisions from `first` to `last`.
     #[must_use]
-    pub fn holds_all(&self, first: i64, last: i64) -> bool {
+    pub(crate) fn holds_all(&self, first: i64, last: i64) -> bool {
         let mut windows: Vec<_> = self.backups.iter().map(Cluster::window).collect();
         windows.sort_unstable();
         let next = windows.into_iter().fold(first, |next, (from, to)| match from <= next {
@@ -185,7 +185,7 @@ impl<'c, 'a> Joined<'c, 'a> {
     /// Whether a restore with a higher revision may have left out a write of this revision: the newest backup holds
     /// nothing that is as new from before that restore.
     #[must_use]
-    pub fn is_left_out(&self, revision: i64) -> bool {
+    pub(crate) fn is_left_out(&self, revision: i64) -> bool {
         self.bumps.iter().any(|bump| bump.kept < revision && revision < bump.revision)
     }
 

@@ -33,12 +33,6 @@ impl Picker {
         Ok(Self { labels, fields: FieldSelector::parse(fields)?, selects, sort, unseen })
     }
 
-    /// Whether the picker may leave objects out.
-    #[must_use]
-    pub fn selects(&self) -> bool {
-        self.selects
-    }
-
     /// The labels that an object must have, and that none of those that were tested has.
     #[must_use]
     pub fn unseen_labels(&self) -> &[String] {

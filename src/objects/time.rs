@@ -53,7 +53,7 @@ impl Time {
 
     /// The moment, by a backup's clock; `None` when it is relative to the newest time and there is none.
     #[must_use]
-    pub fn moment(self, clock: &Clock) -> Option<Moment> {
+    pub(crate) fn moment(self, clock: &Clock) -> Option<Moment> {
         match self {
             Self::At(moment) => Some(moment),
             Self::Back(nanos) => Some(clock.newest()?.plus(nanos.checked_neg()?)),

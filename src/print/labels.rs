@@ -5,7 +5,7 @@ use crate::k8s::{Map, Value};
 
 /// `labels.FormatLabels`: `a=b,c=d`, or `<none>`. Go sorts the pairs as text, so that `a-b=` comes before `a=`.
 #[must_use]
-pub fn format_labels(labels: Option<&Map<'_>>) -> String {
+pub(crate) fn format_labels(labels: Option<&Map<'_>>) -> String {
     let labels = labels.into_iter().flatten();
     let mut pairs: Vec<_> =
         labels.map(|(name, value)| format!("{name}={}", value.as_str().unwrap_or_default())).collect();

@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt};
 use crate::k8s::{Value, sprint};
 
 /// The cells of one object, one for each of its table's columns.
-pub type Row = Vec<Cell>;
+pub(crate) type Row = Vec<Cell>;
 
 /// One value of a row. An API server writes it as JSON, and kubectl prints that as text.
 #[derive(Debug, Clone, PartialEq)]
@@ -93,7 +93,7 @@ pub struct Column {
 impl Column {
     /// Whether the column holds the object's name; kubectl writes the kind before it when there are several kinds.
     #[must_use]
-    pub fn is_name(&self) -> bool {
+    pub(crate) fn is_name(&self) -> bool {
         self.format == "name" && self.kind == ColumnType::String
     }
 }

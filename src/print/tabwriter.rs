@@ -7,7 +7,7 @@ const PADDING: usize = 3;
 /// Aligns the cells of `text`, which end in tabs. A column is as wide as the widest of its cells in
 /// consecutive lines; the last cell of a line belongs to no column.
 #[must_use]
-pub fn align(text: &str) -> String {
+pub(crate) fn align(text: &str) -> String {
     let mut columns = Widths::default();
     let mut lines: Vec<Vec<&str>> = Vec::new();
     for line in text.split_terminator(['\n', '\x0c']) {

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Makes an [`Error::Io`] for `path` out of what the system reported.
-pub fn fault(path: &Path, doing: &'static str) -> impl Fn(io::Error) -> Error {
+pub(crate) fn fault(path: &Path, doing: &'static str) -> impl Fn(io::Error) -> Error {
     let file = path.display().to_string();
     move |source| Error::io(file.clone(), doing, source)
 }
@@ -26,7 +26,7 @@ pub fn fault(path: &Path, doing: &'static str) -> impl Fn(io::Error) -> Error {
 ///
 /// # Errors
 /// When it exists, or cannot be created.
-pub fn create(path: &Path) -> Result<File> {
+pub(crate) fn create(path: &Path) -> Result<File> {
     let options = || File::options().read(true).write(true).create_new(true).mode(0o600).open(path);
     options().map_err(fault(path, "make"))
 }
@@ -45,7 +45,7 @@ pub(crate) fn create_in(dir: &File, path: &Path, name: &str) -> Result<File> {
 ///
 /// # Errors
 /// When it cannot be created.
-pub fn make_dir(path: &Path, mode: u32) -> Result<()> {
+pub(crate) fn make_dir(path: &Path, mode: u32) -> Result<()> {
     fs::DirBuilder::new().mode(mode).recursive(true).create(path).map_err(fault(path, "make"))
 }
 
@@ -53,7 +53,7 @@ pub fn make_dir(path: &Path, mode: u32) -> Result<()> {
 ///
 /// # Errors
 /// When it cannot be synced.
-pub fn sync_dir(path: &Path) -> Result<()> {
+pub(crate) fn sync_dir(path: &Path) -> Result<()> {
     File::open(path).and_then(|dir| dir.sync_all()).map_err(fault(path, "sync"))
 }
 
@@ -61,7 +61,7 @@ pub fn sync_dir(path: &Path) -> Result<()> {
 ///
 /// # Errors
 /// When they do not.
-pub fn check_room(file: &File, path: &Path, need: u64) -> Result<()> {
+pub(crate) fn check_room(file: &File, path: &Path, need: u64) -> Result<()> {
     let free = free_space(file).map_err(fault(path, "look for free space at"))?;
     if free >= need {
         return Ok(());
@@ -80,7 +80,7 @@ pub(super) fn no_room(path: &Path, need: u64, free: u64) -> Error {
 ///
 /// # Errors
 /// When it cannot be read or written, or was stopped.
-pub fn copy(part: &Part, path: &Path, watch: Watch<'_>) -> Result<(File, bool)> {
+pub(crate) fn copy(part: &Part, path: &Path, watch: Watch<'_>) -> Result<(File, bool)> {
     let file = create(path)?;
     let shared = part.clone_to(&file);
     if !shared {
@@ -93,13 +93,13 @@ pub fn copy(part: &Part, path: &Path, watch: Watch<'_>) -> Result<(File, bool)> 
 
 /// The current time, UTC, as it is used in file names: `20261121T020405Z`.
 #[must_use]
-pub fn now() -> String {
+pub(crate) fn now() -> String {
     Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string()
 }
 
 /// The path, with a number appended when it exists: two runs may end in the same second.
 #[must_use]
-pub fn free_name(path: PathBuf) -> PathBuf {
+pub(crate) fn free_name(path: PathBuf) -> PathBuf {
     let numbered = |n: u32| {
         let mut name = path.clone().into_os_string();
         name.push(format!("-{n}"));

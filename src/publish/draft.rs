@@ -25,7 +25,7 @@ use crate::{Error, Result};
 
 /// A file or folder that is being written; dropping it before it is published leaves nothing.
 #[derive(Debug)]
-pub struct Draft {
+pub(crate) struct Draft {
     to: PathBuf,
     staging: Staging,
 }
@@ -40,7 +40,7 @@ impl Draft {
     ///
     /// # Errors
     /// Why that is not possible, such as another run that is at it.
-    pub fn recover(to: &Path, run: Run) -> Result<()> {
+    pub(crate) fn recover(to: &Path, run: Run) -> Result<()> {
         recover_in(&staging_of(to, run)?, run)
     }
 

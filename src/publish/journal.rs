@@ -28,7 +28,7 @@ const MAX_LEN: u64 = 16 << 20;
 
 /// One rename.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Step {
+pub(crate) struct Step {
     /// What is renamed.
     #[serde(with = "json_path")]
     pub from: PathBuf,
@@ -125,7 +125,7 @@ fn inode(path: &Path) -> io::Result<u64> {
 
 /// The renames of a run.
 #[derive(Debug, Default, Clone, Serialize, Deserialize)]
-pub struct Journal {
+pub(crate) struct Journal {
     /// Renames in order. The last one decides: when it was done, the run counts as done.
     pub steps: Vec<Step>,
     /// Renames after that, which tidy up.

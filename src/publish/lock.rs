@@ -15,7 +15,7 @@ use crate::{Error, Result};
 
 /// Locked data directories and folders of logs; dropping it unlocks them.
 #[derive(Debug)]
-pub struct DirLock {
+pub(crate) struct DirLock {
     _folders: Vec<File>,
 }
 
@@ -25,7 +25,7 @@ impl DirLock {
     ///
     /// # Errors
     /// When another run has locked one of them, or the system refuses.
-    pub fn take<'p>(folders: impl IntoIterator<Item = &'p Path>) -> Result<Self> {
+    pub(crate) fn take<'p>(folders: impl IntoIterator<Item = &'p Path>) -> Result<Self> {
         let (mut locked, mut ids) = (Vec::new(), Vec::new());
         for folder in folders {
             let file = match File::open(folder) {

@@ -64,7 +64,7 @@ fn id_of(name: &str, file: &str, what: &str) -> Result<u32> {
 ///
 /// # Errors
 /// When one of them cannot be set.
-pub fn settle(path: &Path, mode: u32, owner: Option<Owner>) -> Result<()> {
+pub(crate) fn settle(path: &Path, mode: u32, owner: Option<Owner>) -> Result<()> {
     let is_dir = path.is_dir();
     settle_one(path, if is_dir { mode } else { mode & 0o666 }, owner)?;
     if is_dir {
@@ -80,7 +80,7 @@ pub fn settle(path: &Path, mode: u32, owner: Option<Owner>) -> Result<()> {
 ///
 /// # Errors
 /// When one of them cannot be set.
-pub fn settle_one(path: &Path, mode: u32, owner: Option<Owner>) -> Result<()> {
+pub(crate) fn settle_one(path: &Path, mode: u32, owner: Option<Owner>) -> Result<()> {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(fault(path, "change the mode of"))?;
     let Some(Owner { user, group }) = owner else { return Ok(()) };
     lchown(path, user, group).map_err(fault(path, "change the owner of"))

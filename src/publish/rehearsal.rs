@@ -82,7 +82,7 @@ pub(crate) enum Blocks<'p> {
 impl Room {
     /// Whether it is not enough for sure.
     #[must_use]
-    pub fn lacks(&self) -> bool {
+    pub(crate) fn lacks(&self) -> bool {
         self.free < self.needed && !self.may_share
     }
 }

@@ -28,7 +28,7 @@ use crate::{Error, Result};
 
 /// A locked staging folder; dropping it removes the folder, and what had to be created above it.
 #[derive(Debug)]
-pub struct Staging {
+pub(crate) struct Staging {
     root: PathBuf,
     lock: File,
     /// Folders that had to be created for it, outermost first.
@@ -53,7 +53,7 @@ pub(super) fn recover_in(folder: &Path, run: Run) -> Result<()> {
 
 /// Whether a killed run has left a journal in the folder `destination`.
 #[must_use]
-pub fn has_journal(destination: &Path, run: Run) -> bool {
+pub(crate) fn has_journal(destination: &Path, run: Run) -> bool {
     journal::is_in(&run.inside(destination))
 }
 

@@ -10,4 +10,4 @@ mod place;
 mod refusal;
 mod stores;
 
-pub use stores::{Progress, Stores};
+pub use stores::Stores;

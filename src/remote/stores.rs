@@ -32,7 +32,7 @@ const ANSWER: Duration = Duration::from_secs(60);
 const LIST: Duration = Duration::from_secs(600);
 
 /// Makes, for the download of a name, what is told the bytes that are there and all that there will be.
-pub type Progress = Box<dyn Fn(&str) -> Box<dyn Fn(u64, u64)> + Send + Sync>;
+pub(crate) type Progress = Box<dyn Fn(&str) -> Box<dyn Fn(u64, u64)> + Send + Sync>;
 
 /// Object stores by their URLs.
 pub struct Stores {

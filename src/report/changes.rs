@@ -21,7 +21,7 @@ const BARS: usize = 120;
 
 /// A change in the list: revision, time, verb, object, namespace, program, and how much later than the time it was
 /// written at most. Time and program are as `timeline` prints them.
-pub type Listed = (i64, String, String, String, String, String, String);
+pub(crate) type Listed = (i64, String, String, String, String, String, String);
 
 /// What changed in the time that the backup holds.
 #[derive(Debug, Default)]

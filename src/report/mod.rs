@@ -18,7 +18,8 @@ mod page;
 
 use serde::Serialize;
 
-pub use changes::{Changes, Listed};
+pub use changes::Changes;
+pub(crate) use changes::Listed;
 
 use crate::analyze::Top;
 

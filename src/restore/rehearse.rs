@@ -33,7 +33,7 @@ impl Job {
     ///
     /// # Errors
     /// When the destination cannot be looked at.
-    pub fn rehearse(&self, plan: &Plan<'_>) -> Result<Rehearsal> {
+    pub(crate) fn rehearse(&self, plan: &Plan<'_>) -> Result<Rehearsal> {
         let to = &self.to;
         let mut rehearsal = Rehearsal { renames: to.renames(FIRST_SEGMENT)?, ..Rehearsal::default() };
         let db = add_db(&mut rehearsal, plan, &to.folder)?;
@@ -56,7 +56,7 @@ impl SaveJob {
     ///
     /// # Errors
     /// When the file cannot be made, or its folder not be looked at.
-    pub fn rehearse(&self, plan: &Plan<'_>) -> Result<Rehearsal> {
+    pub(crate) fn rehearse(&self, plan: &Plan<'_>) -> Result<Rehearsal> {
         let to = self.look()?;
         let renames = vec![Draft::rename(&to, Run::Restore)?];
         let mut rehearsal = Rehearsal { renames, ..Rehearsal::default() };

@@ -51,7 +51,7 @@ impl SaveJob {
     ///
     /// # Errors
     /// Why not.
-    pub fn look(&self) -> Result<PathBuf> {
+    pub(crate) fn look(&self) -> Result<PathBuf> {
         let to = self.path()?;
         if to.exists() {
             let what = format!("{}: there is a file or folder of this name already", to.display());
@@ -65,7 +65,7 @@ impl SaveJob {
 ///
 /// # Errors
 /// Any error; then there is no file.
-pub fn save(source: &Source, plan: &Plan<'_>, job: &SaveJob, watch: Watch<'_>) -> Result<Done> {
+pub(crate) fn save(source: &Source, plan: &Plan<'_>, job: &SaveJob, watch: Watch<'_>) -> Result<Done> {
     let to = job.look()?;
     let draft = Draft::create(&to, Run::Restore)?;
     let path = draft.path();

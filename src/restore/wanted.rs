@@ -35,7 +35,7 @@ pub struct Wanted {
 impl Wanted {
     /// A new db of the backup's own members, without free pages, and without the history before `compact`.
     #[must_use]
-    pub fn copy(compact: Option<Compact>) -> Self {
+    pub(crate) fn copy(compact: Option<Compact>) -> Self {
         Self { compact, defrag: true, ..Self::default() }
     }
 }
@@ -62,7 +62,7 @@ pub struct Carry {
 pub enum Bump {
     /// By this number.
     By(u64),
-    /// Beyond everything that is known, by a fifth where the end of the old cluster is known, else by [`GUESS`].
+    /// Beyond everything that is known, by a fifth where the end of the old cluster is known, else by a billion.
     Auto,
 }
 
@@ -78,4 +78,4 @@ impl FromStr for Bump {
 }
 
 /// The size of an automatic bump when the end is not known; OpenShift uses the same.
-pub const GUESS: u64 = 1_000_000_000;
+pub(crate) const GUESS: u64 = 1_000_000_000;

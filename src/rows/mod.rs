@@ -23,9 +23,9 @@ pub use columns::{COLUMNS, Keys, Line, columns, lines};
 pub use encode::{Encoder, Format};
 pub use header::Header;
 pub use read::{Read, Reading, read};
+pub use row::Row;
 #[cfg(feature = "catalog")]
-pub(crate) use row::key_text;
-pub use row::{Pair, Row};
+pub(crate) use row::{Pair, key_text};
 pub use save::{Files, Sink, Target};
 pub use table::{Column, Of, Table};
 pub use verdict::Judged;

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// A text by its name.
-pub type Pair<'a> = (Cow<'a, str>, Cow<'a, str>);
+pub(crate) type Pair<'a> = (Cow<'a, str>, Cow<'a, str>);
 
 /// A live key. What is secret is masked.
 #[derive(Debug, Clone, PartialEq)]
@@ -87,7 +87,7 @@ const WITH_PODS: [&str; 10] = [
 impl<'a> Row<'a> {
     /// The row of a live key of `cluster`.
     #[must_use]
-    pub fn of(cluster: &Cluster<'a>, kv: &KeyValue<'a>, mask: &Mask, with_object: bool) -> Self {
+    pub(crate) fn of(cluster: &Cluster<'a>, kv: &KeyValue<'a>, mask: &Mask, with_object: bool) -> Self {
         let key = Key::new(kv.key);
         let resource = key.object().map(|key| key.resource.as_ref()).unwrap_or_default();
         let object = cluster.ring.outline(kv.key, kv.value, WITH_PODS.contains(&resource));

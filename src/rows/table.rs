@@ -88,13 +88,13 @@ impl<T: Table> Of<T> {
 impl<T: Table> Column<T> {
     /// A column that may be null.
     #[must_use]
-    pub const fn new(name: &'static str, of: Of<T>, meaning: &'static str) -> Self {
+    pub(crate) const fn new(name: &'static str, of: Of<T>, meaning: &'static str) -> Self {
         Self { name, required: false, of, meaning }
     }
 
     /// A column with a value in each row.
     #[must_use]
-    pub const fn required(name: &'static str, of: Of<T>, meaning: &'static str) -> Self {
+    pub(crate) const fn required(name: &'static str, of: Of<T>, meaning: &'static str) -> Self {
         Self { name, required: true, of, meaning }
     }
 }

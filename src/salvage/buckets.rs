@@ -22,7 +22,7 @@ pub enum From {
 
 /// A small bucket, with its items.
 #[derive(Debug, Clone)]
-pub struct Small {
+pub(crate) struct Small {
     /// The name of the bucket.
     pub name: &'static str,
     /// The tree or the page that the bucket was read from.

@@ -12,39 +12,39 @@ pub(super) const NO_KEY: u32 = u32::MAX;
 
 /// A record that was found: 48 bytes, for there may be millions. Its content is read again where it is needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Entry {
+pub(crate) struct Entry {
     /// The revision.
     pub revision: Revision,
     /// Offset of the record's key in the bucket, in bytes from the start of the file.
-    pub at: u64,
+    pub(crate) at: u64,
     /// Length of the value in bytes.
-    pub len: u32,
+    pub(crate) len: u32,
     /// The page, counted from the first of the file.
     pub page: u32,
     /// The number of the key that the record changes.
-    pub key: u32,
+    pub(crate) key: u32,
     /// Number of equal copies.
-    pub copies: u32,
+    pub(crate) copies: u32,
     /// Whether the record deletes its key.
-    pub tombstone: bool,
+    pub(crate) tombstone: bool,
     /// Whether the best tree reaches the record.
-    pub reached: bool,
+    pub(crate) reached: bool,
     /// Whether a compaction removed the record: a page that covers its place lacks it.
-    pub removed: bool,
+    pub(crate) removed: bool,
     /// Whether nothing is missing between this record and the next one that was not removed.
-    pub linked: bool,
+    pub(crate) linked: bool,
     /// Whether copies of the record differ.
-    pub differs: bool,
+    pub(crate) differs: bool,
     /// Whether the record's page is broken, or a page that holds the end of its value may have been erased.
-    pub erased: bool,
+    pub(crate) erased: bool,
     /// Whether something else in the record's leaf is broken; the value may have been damaged with it.
-    pub torn: bool,
+    pub(crate) torn: bool,
 }
 
 impl Entry {
     /// The record of an item, if it has the form of one.
     #[must_use]
-    pub fn of(item: &Item<'_>) -> Option<Self> {
+    pub(crate) fn of(item: &Item<'_>) -> Option<Self> {
         let record = Record::decode(item).ok()?;
         let sound = !item.bucket && is_strict(item.value) && record.check(crate::etcd::Depth::UNKNOWN).is_none();
         let len = u32::try_from(item.value.len()).ok()?;
@@ -60,13 +60,13 @@ impl Entry {
 
     /// Offset of the end of the value, in bytes from the start of the file.
     #[must_use]
-    pub fn end(&self) -> u64 {
+    pub(crate) fn end(&self) -> u64 {
         self.at.saturating_add(self.key_len()).saturating_add(self.len.into())
     }
 
     /// The record's key in the bucket and its value, as stored in `bytes`.
     #[must_use]
-    pub fn stored<'a>(&self, bytes: &'a [u8]) -> (&'a [u8], &'a [u8]) {
+    pub(crate) fn stored<'a>(&self, bytes: &'a [u8]) -> (&'a [u8], &'a [u8]) {
         let value = self.at.saturating_add(self.key_len());
         let key = window(bytes, self.at, self.key_len()).unwrap_or_default();
         (key, window(bytes, value, self.len.into()).unwrap_or_default())
@@ -81,7 +81,7 @@ impl Entry {
 
     /// The key-value pair that the record writes.
     #[must_use]
-    pub fn kv<'a>(&self, bytes: &'a [u8]) -> KeyValue<'a> {
+    pub(crate) fn kv<'a>(&self, bytes: &'a [u8]) -> KeyValue<'a> {
         KeyValue::decode(self.stored(bytes).1).unwrap_or_default()
     }
 }

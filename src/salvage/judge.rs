@@ -74,58 +74,58 @@ pub enum Rule {
 
 /// What is known of the whole keyspace.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Horizon {
+pub(crate) struct Horizon {
     /// The last compaction that was finished, -1 for none; `None` where that is not known.
-    pub finished: Option<i64>,
+    pub(crate) finished: Option<i64>,
     /// The last compaction that was started, or -1.
-    pub scheduled: i64,
+    pub(crate) scheduled: i64,
     /// Whether nothing can be missing before the first record that was found.
-    pub begins: bool,
+    pub(crate) begins: bool,
     /// Whether nothing can be missing after the last record that was found.
-    pub closed: bool,
+    pub(crate) closed: bool,
     /// Whether the last transaction may lack its end, as in a copy of a db in use.
-    pub unfinished: bool,
+    pub(crate) unfinished: bool,
     /// Whether pages are of different times, as in a copy of a db in use.
-    pub mixed: bool,
+    pub(crate) mixed: bool,
 }
 
 /// A gap between two revisions of the records that were found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Gap {
+pub(crate) struct Gap {
     /// The last revision before the gap.
-    pub after: Revision,
+    pub(crate) after: Revision,
     /// The first revision after the gap.
-    pub before: Revision,
+    pub(crate) before: Revision,
     /// Number of transactions that are surely missing; 0 where only the end of the transaction before the gap may be
     /// missing.
-    pub missing: u64,
+    pub(crate) missing: u64,
 }
 
 /// The verdicts on all records, and what is missing among them.
 #[derive(Debug, Default)]
-pub struct Judged {
+pub(crate) struct Judged {
     /// The verdict on each record and the reason, in the order of the records.
-    pub verdicts: Vec<(Verdict, Rule)>,
+    pub(crate) verdicts: Vec<(Verdict, Rule)>,
     /// The place of the newest record of each key.
-    pub newest: Vec<u32>,
+    pub(crate) newest: Vec<u32>,
     /// The gaps between revisions, in order.
-    pub gaps: Vec<Gap>,
+    pub(crate) gaps: Vec<Gap>,
     /// Number of transactions that are missing after the compaction.
-    pub missing: u64,
+    pub(crate) missing: u64,
     /// Number of revisions up to the compaction of which records may be missing.
-    pub missing_below: u64,
+    pub(crate) missing_below: u64,
 }
 
 impl Judged {
     /// The verdict on the record at `at`.
     #[must_use]
-    pub fn verdict(&self, at: usize) -> (Verdict, Rule) {
+    pub(crate) fn verdict(&self, at: usize) -> (Verdict, Rule) {
         self.verdicts.get(at).copied().unwrap_or_default()
     }
 
     /// The place of the newest record of `entry`'s key.
     #[must_use]
-    pub fn newest(&self, entry: &Entry) -> Option<usize> {
+    pub(crate) fn newest(&self, entry: &Entry) -> Option<usize> {
         self.newest.get(entry.key as usize).map(|at| *at as usize)
     }
 }
@@ -147,7 +147,7 @@ fn last_transaction(entries: &[Entry]) -> usize {
 
 /// Judges `entries`, which are in order and change the keys from 0 to `keys`.
 #[must_use]
-pub fn judge(entries: &[Entry], keys: u32, horizon: &Horizon) -> Judged {
+pub(crate) fn judge(entries: &[Entry], keys: u32, horizon: &Horizon) -> Judged {
     let mut newest = vec![0_u32; keys as usize];
     for (at, entry) in (0_u32..).zip(entries) {
         if let Some(newest) = newest.get_mut(entry.key as usize) {

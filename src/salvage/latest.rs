@@ -62,8 +62,9 @@ pub(super) fn delete(
 
 #[cfg(test)]
 mod tests {
+    use super::super::entry::Entry;
     use super::*;
-    use crate::{bolt::PageId, etcd::Revision, salvage::Entry};
+    use crate::{bolt::PageId, etcd::Revision};
 
     fn root(of_meta: bool, index: u64) -> RootOf<'static> {
         RootOf {

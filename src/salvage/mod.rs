@@ -31,14 +31,10 @@ mod tests;
 mod walk;
 mod widen;
 
-pub use buckets::{From, Small};
-pub use entry::Entry;
-pub use judge::{Gap, Horizon, Judged, Rule, Verdict, judge};
+pub use buckets::From;
+pub use judge::{Rule, Verdict};
 pub use log::FromLog;
 pub use report::{Report, Saved};
-pub use root::RootOf;
 pub use row::Row;
 pub use salvaged::{Options, Other, Salvage, Trailer};
 pub use save::{Job, Only, read, save};
-pub use set::{Pages, Set};
-pub use walk::Walked;

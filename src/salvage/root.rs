@@ -7,31 +7,31 @@ use crate::{
 
 /// A root bucket.
 #[derive(Debug, Clone)]
-pub struct RootOf<'a> {
+pub(crate) struct RootOf<'a> {
     /// The number of the root bucket's page.
     pub page: PageId,
     /// Whether the valid meta names this page.
-    pub of_meta: bool,
+    pub(crate) of_meta: bool,
     /// The buckets in the root bucket, by name.
-    pub buckets: Vec<Bucket<'a>>,
+    pub(crate) buckets: Vec<Bucket<'a>>,
     /// Whether the bucket `meta` is whole.
-    pub has_meta: bool,
+    pub(crate) has_meta: bool,
     /// `meta/consistent_index`.
-    pub consistent_index: Option<u64>,
+    pub(crate) consistent_index: Option<u64>,
     /// `meta/term`.
-    pub term: Option<u64>,
+    pub(crate) term: Option<u64>,
     /// `meta/finishedCompactRev`.
-    pub finished: Option<Revision>,
+    pub(crate) finished: Option<Revision>,
     /// `meta/scheduledCompactRev`.
-    pub scheduled: Option<Revision>,
+    pub(crate) scheduled: Option<Revision>,
     /// The last revision of its bucket `key`, if the pages on the way there are whole.
-    pub head: Option<Revision>,
+    pub(crate) head: Option<Revision>,
 }
 
 impl<'a> RootOf<'a> {
     /// The root bucket at `page`, if it has a bucket `key`.
     #[must_use]
-    pub fn read(carve: &Carve<'a>, page: PageId, of_meta: bool) -> Option<Self> {
+    pub(crate) fn read(carve: &Carve<'a>, page: PageId, of_meta: bool) -> Option<Self> {
         let mut buckets = Vec::new();
         carve.tree(Root::Page(page), |part| {
             for item in part.leaf.iter().flat_map(|(_, items)| *items).filter(|item| item.bucket) {
@@ -63,19 +63,19 @@ impl<'a> RootOf<'a> {
 
     /// The revision that it is compacted at, or -1.
     #[must_use]
-    pub fn compacted(&self) -> i64 {
+    pub(crate) fn compacted(&self) -> i64 {
         compacted(self.finished, self.scheduled)
     }
 
     /// The bucket `name`.
     #[must_use]
-    pub fn bucket(&self, name: &str) -> Option<&Bucket<'a>> {
+    pub(crate) fn bucket(&self, name: &str) -> Option<&Bucket<'a>> {
         self.buckets.iter().find(|bucket| bucket.name == name.as_bytes())
     }
 
     /// The items of the small bucket `name`, and whether all are there.
     #[must_use]
-    pub fn items(&self, carve: &Carve<'a>, name: &str) -> Option<(Items, bool)> {
+    pub(crate) fn items(&self, carve: &Carve<'a>, name: &str) -> Option<(Items, bool)> {
         let (mut items, mut whole) = (Items::new(), true);
         carve.tree(self.bucket(name)?.root, |part| match part.leaf {
             Some((_, of)) => items.extend(of.iter().map(|item| (item.key.to_vec(), item.value.to_vec()))),

@@ -74,25 +74,25 @@ impl Other {
 #[derive(Debug)]
 pub struct Salvage<'a> {
     /// The pages of the db, in the bytes of the file.
-    pub carve: Carve<'a>,
+    pub(crate) carve: Carve<'a>,
     /// The records that were found on the pages.
-    pub set: Set,
+    pub(crate) set: Set,
     /// The root buckets that were found, best first.
-    pub roots: Vec<RootOf<'a>>,
+    pub(crate) roots: Vec<RootOf<'a>>,
     /// Records that are newer than the state to which the log is added: the log has them, too.
-    pub beyond: Vec<Entry>,
+    pub(crate) beyond: Vec<Entry>,
     /// What the walk over the tree of the best root bucket has seen.
-    pub walked: Walked,
+    pub(crate) walked: Walked,
     /// Whether the tree of the best root bucket is the latest one: nothing shows a later state.
-    pub latest: bool,
+    pub(crate) latest: bool,
     /// What is known of the whole keyspace.
-    pub horizon: Horizon,
+    pub(crate) horizon: Horizon,
     /// Number of records that were dropped: their revision is far above all others.
-    pub far: u64,
+    pub(crate) far: u64,
     /// Other dbs in the file, or other pieces of the same.
-    pub others: Vec<Other>,
+    pub(crate) others: Vec<Other>,
     /// The verdict on each record, and the gaps between the revisions.
-    pub judged: Judged,
+    pub(crate) judged: Judged,
     /// Whether entries of the log are lost, or not added: then later revisions than all that were found may be missing.
     pub(super) log_is_lost: bool,
     /// The SHA-256 at the end of the file. Where it is there, the end of the file is not lost.
@@ -299,14 +299,14 @@ impl<'a> Salvage<'a> {
 
     /// The last revision that is known: of a record, or of a compaction.
     #[must_use]
-    pub fn head(&self) -> i64 {
+    pub(crate) fn head(&self) -> i64 {
         let last = self.set.entries.last().map_or(1, |entry| entry.revision.main);
         last.max(self.compacted())
     }
 
     /// The last compaction, of all root buckets; -1 for none.
     #[must_use]
-    pub fn compacted(&self) -> i64 {
+    pub(crate) fn compacted(&self) -> i64 {
         self.roots.iter().map(RootOf::compacted).max().unwrap_or(-1)
     }
 

@@ -22,32 +22,32 @@ const FAR: i64 = 1 << 32;
 
 /// What the pages of a file hold.
 #[derive(Debug, Default)]
-pub struct Set {
+pub(crate) struct Set {
     /// The records, by revision.
-    pub entries: Vec<Entry>,
+    pub(crate) entries: Vec<Entry>,
     /// How many keys they change.
-    pub keys: u32,
+    pub(crate) keys: u32,
     /// How many equal copies were merged.
-    pub copies: u64,
+    pub(crate) copies: u64,
     /// How many revisions have copies that differ.
-    pub conflicts: u64,
+    pub(crate) conflicts: u64,
     /// The pages that are lost: the first of each run, and how many.
-    pub lost: Vec<(PageId, u64)>,
+    pub(crate) lost: Vec<(PageId, u64)>,
     /// Pages that may be the root of a root bucket, by number.
-    pub roots: Vec<PageId>,
+    pub(crate) roots: Vec<PageId>,
     /// How many pages were found.
-    pub pages: Pages,
+    pub(crate) pages: Pages,
 }
 
 /// Pages, counted.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Pages {
+pub(crate) struct Pages {
     /// Leaves that hold records.
-    pub leaves: u64,
+    pub(crate) leaves: u64,
     /// Branches.
-    pub branches: u64,
+    pub(crate) branches: u64,
     /// All others that carry their number.
-    pub other: u64,
+    pub(crate) other: u64,
 }
 
 #[derive(Default)]
@@ -60,7 +60,7 @@ struct Found {
 impl Set {
     /// Reads every page.
     #[must_use]
-    pub fn collect(carve: &Carve<'_>) -> Self {
+    pub(crate) fn collect(carve: &Carve<'_>) -> Self {
         let first = carve.range().start;
         let known = Known::new(carve);
         let found = carve.pages(Found::default, |found, scrap| {
@@ -87,7 +87,7 @@ impl Set {
 
     /// The last revision.
     #[must_use]
-    pub fn last(&self) -> Option<Revision> {
+    pub(crate) fn last(&self) -> Option<Revision> {
         self.entries.last().map(|entry| entry.revision)
     }
 
@@ -145,7 +145,7 @@ impl Set {
     }
 
     /// Numbers the keys, when it is decided which copy of each record counts.
-    pub fn number(&mut self, bytes: &[u8]) {
+    pub(crate) fn number(&mut self, bytes: &[u8]) {
         let hasher = DefaultHashBuilder::default();
         let mut table: HashTable<(u32, u32)> = HashTable::new();
         let mut keys = 0_u32;
@@ -171,7 +171,7 @@ impl Set {
     }
 
     /// The place of a revision among the records.
-    pub fn find(&self, revision: Revision) -> Result<usize, usize> {
+    pub(crate) fn find(&self, revision: Revision) -> Result<usize, usize> {
         self.entries.binary_search_by_key(&revision, |entry| entry.revision)
     }
 }

@@ -2,7 +2,15 @@
 
 #![allow(clippy::arithmetic_side_effects)]
 
-use super::{Entry, Gap, Horizon, Judged, RootOf, Rule, Set, Verdict, Walked, cover::Cover, judge, latest};
+use super::{
+    cover::Cover,
+    entry::Entry,
+    judge::{Gap, Horizon, Judged, Rule, Verdict, judge},
+    latest,
+    root::RootOf,
+    set::Set,
+    walk::Walked,
+};
 use crate::{bolt::PageId, etcd::Revision};
 
 const SURE: Horizon =

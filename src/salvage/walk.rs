@@ -11,17 +11,17 @@ use crate::{
 
 /// What the walk over the best tree has seen.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Walked {
+pub(crate) struct Walked {
     /// The last revision; `None` where the tree's end is missing.
-    pub head: Option<Revision>,
+    pub(crate) head: Option<Revision>,
     /// Whether the tree's start is there.
-    pub begins: bool,
+    pub(crate) begins: bool,
     /// The place of the first record, if the tree's start is there.
-    pub first: Option<usize>,
+    pub(crate) first: Option<usize>,
     /// How many parts of the tree are missing.
-    pub holes: u64,
+    pub(crate) holes: u64,
     /// How many leaves were reached.
-    pub leaves: u64,
+    pub(crate) leaves: u64,
 }
 
 /// What a tree shows between its leaves, which counts only where the tree is the latest one: the last record before,
@@ -95,11 +95,11 @@ pub(super) struct Run {
     /// The number of the leaf's page.
     pub page: PageId,
     /// The place of the leaf's first record.
-    pub first: usize,
+    pub(crate) first: usize,
     /// The place of the leaf's last record.
-    pub last: usize,
+    pub(crate) last: usize,
     /// All of its records.
-    pub places: Box<[u32]>,
+    pub(crate) places: Box<[u32]>,
 }
 
 /// Adds what all leaves that are whole prove, stale ones too. Returns these, by page.

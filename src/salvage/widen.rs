@@ -152,8 +152,8 @@ fn ends(branches: &[Branch]) -> HashMap<PageId, usize> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::entry::Entry;
     use super::*;
-    use crate::salvage::Entry;
 
     fn removed(branches: &[Branch], runs: &[(u64, usize, usize)], records: usize) -> Vec<usize> {
         let run = |(page, first, last): &(u64, usize, usize)| {

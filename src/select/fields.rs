@@ -57,12 +57,6 @@ impl FieldSelector {
         self.terms.iter().find(|term| term.equal && term.field == field).map(|term| term.value.as_str())
     }
 
-    /// Whether everything is selected.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.terms.is_empty()
-    }
-
     /// The first field that an API server does not support for an object of this form, of which only `apiVersion` and
     /// `kind` count. A custom kind supports more: those that its definition selects.
     #[must_use]

@@ -139,7 +139,7 @@ impl Selection {
 
     /// The selected kinds, in the requested order; empty for every key.
     #[must_use]
-    pub fn kinds(&self) -> &[Kind] {
+    pub(crate) fn kinds(&self) -> &[Kind] {
         &self.kinds
     }
 

@@ -36,7 +36,7 @@ enum Key {
 
 impl SortKey {
     /// The key of an object that has no such field, or cannot be read.
-    pub const MISSING: Self = Self(Key::Missing);
+    pub(crate) const MISSING: Self = Self(Key::Missing);
 }
 
 impl SortBy {

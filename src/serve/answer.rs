@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// An answer: what HTTP needs of it.
-pub struct Answer {
+pub(crate) struct Answer {
     /// The status, such as 200.
     pub code: u16,
     /// The media type of the content.
@@ -17,7 +17,7 @@ pub struct Answer {
 }
 
 /// The content of an answer.
-pub enum Content {
+pub(crate) enum Content {
     /// All of it.
     Whole(Vec<u8>),
     /// Pieces, each made when the client has taken the one before.
@@ -25,13 +25,13 @@ pub enum Content {
 }
 
 /// Content that is made piece by piece.
-pub trait Pieces: Send {
+pub(crate) trait Pieces: Send {
     /// Makes the next piece.
     fn next(&mut self) -> Step;
 }
 
 /// What [`Pieces::next`] made.
-pub enum Step {
+pub(crate) enum Step {
     /// A piece, which may be empty, and there is more.
     Piece(Vec<u8>),
     /// The last piece.

@@ -23,7 +23,7 @@ use super::{
 
 /// The Kubernetes API of one backup.
 #[derive(Debug, Clone)]
-pub struct Api {
+pub(crate) struct Api {
     backup: Arc<Backup>,
     /// `127.0.0.1:8001`, which discovery repeats.
     address: String,
@@ -32,19 +32,13 @@ pub struct Api {
 impl Api {
     /// Answers for `backup` at an address.
     #[must_use]
-    pub fn new(backup: Arc<Backup>, address: String) -> Self {
+    pub(crate) fn new(backup: Arc<Backup>, address: String) -> Self {
         Self { backup, address }
-    }
-
-    /// The backup that is served.
-    #[must_use]
-    pub fn backup(&self) -> &Backup {
-        &self.backup
     }
 
     /// Answers a request. May take a while: objects are decoded, and a state that is asked for the first time is read.
     #[must_use]
-    pub fn answer(&self, request: &Request) -> Answer {
+    pub(crate) fn answer(&self, request: &Request) -> Answer {
         let answer = self.route(request).unwrap_or_else(Answer::from);
         let Content::Pieces(mut pieces) = answer.content else {
             return match self.backup.intact() {

@@ -63,7 +63,7 @@ impl Backup {
     ///
     /// # Errors
     /// [`crate::Error::Changed`].
-    pub fn intact(&self) -> Result<()> {
+    pub(crate) fn intact(&self) -> Result<()> {
         self.source.intact()
     }
 

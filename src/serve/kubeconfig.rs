@@ -38,7 +38,7 @@ pub struct Credentials {
 
 /// The text of a kubeconfig with these contexts, the first one current.
 #[must_use]
-pub fn kubeconfig(contexts: &[Context], credentials: Option<&Credentials>) -> String {
+pub(crate) fn kubeconfig(contexts: &[Context], credentials: Option<&Credentials>) -> String {
     let text = |text: &str| Value::str(text).to_json();
     let mut out = String::from("apiVersion: v1\nkind: Config\nclusters:\n");
     for Context { name, endpoint } in contexts {

@@ -42,11 +42,8 @@ mod watch;
 mod websocket;
 
 pub use access::Access;
-pub use answer::{Answer, Content, Pieces, Step};
-pub use api::Api;
 pub use backup::Backup;
 pub use etcd::{Etcd, saved_path};
-pub use kubeconfig::{Context, Credentials, Endpoint, KubeconfigFile, kubeconfig};
-pub use request::Request;
+pub use kubeconfig::{Context, Credentials, Endpoint, KubeconfigFile};
 pub use server::Server;
 pub use tally::{Answered, Log};

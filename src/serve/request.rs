@@ -2,7 +2,7 @@
 
 /// One request.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Request {
+pub(crate) struct Request {
     /// `GET`.
     pub method: String,
     /// The parts of the path, decoded, from `api` or `apis` on.
@@ -21,7 +21,7 @@ impl Request {
     /// A `GET` of a path with its query, such as `/api/v1/pods?limit=1`. `None` when it is no path: a byte that is not
     /// UTF-8 after decoding, `.` or `..` as a part, or a `%` without two digits.
     #[must_use]
-    pub fn get(path_and_query: &str) -> Option<Self> {
+    pub(crate) fn get(path_and_query: &str) -> Option<Self> {
         let (path, query) = path_and_query.split_once('?').unwrap_or((path_and_query, ""));
         let path: Vec<String> = path.split('/').filter(|part| !part.is_empty()).map(decoded).collect::<Option<_>>()?;
         if path.iter().any(|part| part == "." || part == ".." || part.contains('/')) {
@@ -38,7 +38,7 @@ impl Request {
 
     /// The first value of this name in the query.
     #[must_use]
-    pub fn value(&self, name: &str) -> Option<&str> {
+    pub(crate) fn value(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(have, _)| have == name).map(|(_, value)| value.as_str())
     }
 }

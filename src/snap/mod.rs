@@ -11,7 +11,7 @@
 mod choice;
 mod v2store;
 
-pub use choice::taken;
+pub(crate) use choice::taken;
 pub use v2store::{V2Key, V2Member, V2Store};
 
 use std::{fmt::Write as _, io::Write as _, path::Path};
@@ -52,7 +52,7 @@ pub struct StoreMember<'a> {
 impl Snap {
     /// The name of the `.snap` file.
     #[must_use]
-    pub fn file_name(&self) -> String {
+    pub(crate) fn file_name(&self) -> String {
         format!("{:016x}-{:016x}.snap", self.term, self.index)
     }
 
@@ -111,7 +111,7 @@ impl Snap {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn write(&self, path: &Path) -> crate::Result<()> {
+    pub(crate) fn write(&self, path: &Path) -> crate::Result<()> {
         let mut file = create(path)?;
         file.write_all(&self.encode()).map_err(fault(path, "write"))?;
         file.sync_all().map_err(fault(path, "sync"))

@@ -39,7 +39,7 @@ impl Source {
     ///
     /// # Errors
     /// When it cannot be mapped.
-    pub fn copy(&self, file: File) -> Result<Self> {
+    pub(crate) fn copy(&self, file: File) -> Result<Self> {
         Ok(Self {
             origin: self.origin.clone(),
             kind: self.kind,
@@ -146,7 +146,7 @@ impl Source {
 
     /// The `.snap` files of a data directory, by name.
     #[must_use]
-    pub fn snaps(&self) -> &[Part] {
+    pub(crate) fn snaps(&self) -> &[Part] {
         &self.snaps
     }
 
@@ -158,14 +158,14 @@ impl Source {
 
     /// The dbs that a data directory has received from a leader, by name.
     #[must_use]
-    pub fn snap_dbs(&self) -> &[Part] {
+    pub(crate) fn snap_dbs(&self) -> &[Part] {
         &self.snap_dbs
     }
 
     /// The db that a data directory has received from the leader with the snapshot at the entry `index`, and that has
     /// not yet replaced its own db: `<index>.snap.db`.
     #[must_use]
-    pub fn snap_db(&self, index: u64) -> Option<&Part> {
+    pub(crate) fn snap_db(&self, index: u64) -> Option<&Part> {
         let name = format!("{index:016x}.snap.db");
         self.snap_dbs.iter().find(|part| part.name().rsplit('/').next() == Some(&name))
     }

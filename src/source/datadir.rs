@@ -22,7 +22,7 @@ pub(super) struct DataDir {
 
 /// The folder that holds `snap` and `wal`: `DIR/member`, or DIR itself when it is `member`.
 #[must_use]
-pub fn member_dir(dir: &Path) -> Option<PathBuf> {
+pub(crate) fn member_dir(dir: &Path) -> Option<PathBuf> {
     [dir.join("member"), dir.to_owned()].into_iter().find(|dir| dir.join("snap").join("db").is_file())
 }
 

@@ -273,7 +273,7 @@ pub(super) fn nameless(dir: &Path) -> io::Result<File> {
 ///
 /// # Errors
 /// The system's error.
-pub fn free_space(file: &File) -> io::Result<u64> {
+pub(crate) fn free_space(file: &File) -> io::Result<u64> {
     let stat = rustix::fs::fstatvfs(file)?;
     Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
 }

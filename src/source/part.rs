@@ -98,7 +98,7 @@ impl Part {
     ///
     /// # Errors
     /// When the file cannot be opened, or is not a regular file.
-    pub fn open(path: &Path) -> Result<Self> {
+    pub(crate) fn open(path: &Path) -> Result<Self> {
         let fault = |doing, source| Error::io(file_name(path), doing, source);
         let metadata = path.metadata().map_err(|e| fault("open", e))?;
         let regular = |metadata: &std::fs::Metadata| {
@@ -172,13 +172,13 @@ impl Part {
 
     /// Identity of the file: device and inode.
     #[must_use]
-    pub fn id(&self) -> (u64, u64) {
+    pub(crate) fn id(&self) -> (u64, u64) {
         self.stamp.id
     }
 
     /// Time of the last write: seconds and nanoseconds since 1970.
     #[must_use]
-    pub fn mtime(&self) -> (i64, i64) {
+    pub(crate) fn mtime(&self) -> (i64, i64) {
         self.stamp.mtime
     }
 
@@ -223,7 +223,7 @@ impl Part {
     ///
     /// # Errors
     /// As [`Part::digests`]; [`Error::Interrupted`] when `ready` returned `false`.
-    pub fn digests_when(&self, progress: impl Fn(u64), ready: impl Fn(u64) -> bool + Sync) -> Result<Digests> {
+    pub(crate) fn digests_when(&self, progress: impl Fn(u64), ready: impl Fn(u64) -> bool + Sync) -> Result<Digests> {
         let (full, windows) = mpsc::sync_channel::<Result<Window<'_>>>(WINDOWS);
         let (back, empty) = mpsc::channel();
         std::thread::scope(|scope| {
@@ -295,7 +295,7 @@ impl Part {
 
     /// Links an unpacked file, which has no name yet, at `path`: then nothing has to be copied.
     #[must_use]
-    pub fn link_to(&self, path: &Path) -> bool {
+    pub(crate) fn link_to(&self, path: &Path) -> bool {
         use std::os::fd::AsRawFd as _;
         let Some(file) = self.content.file() else { return false };
         let itself = format!("/proc/self/fd/{}", file.as_raw_fd());
@@ -305,7 +305,7 @@ impl Part {
 
     /// Makes `to` share this file's blocks, where the file system supports it.
     #[must_use]
-    pub fn clone_to(&self, to: &File) -> bool {
+    pub(crate) fn clone_to(&self, to: &File) -> bool {
         self.content.file().is_some_and(|file| rustix::fs::ioctl_ficlone(to, file).is_ok())
     }
 
@@ -314,7 +314,7 @@ impl Part {
     ///
     /// # Errors
     /// When one of the two files cannot be read or written, or this one ends before it should; [`Error::Interrupted`].
-    pub fn copy_to(&self, to: &File, to_name: &str, progress: impl Fn(u64) -> bool) -> Result<()> {
+    pub(crate) fn copy_to(&self, to: &File, to_name: &str, progress: impl Fn(u64) -> bool) -> Result<()> {
         let len = self.stamp.size;
         let unwritable = |source| Error::io(to_name, "write", source);
         let (mut at, mut open) = (0, self.content.file());
@@ -359,7 +359,7 @@ impl Part {
 
     /// Whether a running etcd holds it.
     #[must_use]
-    pub fn is_locked(&self) -> bool {
+    pub(crate) fn is_locked(&self) -> bool {
         self.content.is_locked()
     }
 

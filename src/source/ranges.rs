@@ -66,25 +66,19 @@ impl Ranges {
 
     /// The name, for messages.
     #[must_use]
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
     /// Bytes of the file.
     #[must_use]
-    pub fn len(&self) -> u64 {
+    pub(crate) fn len(&self) -> u64 {
         self.len
-    }
-
-    /// Whether the file is empty.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
     }
 
     /// Bytes before the trailer, if the file has one by its length.
     #[must_use]
-    pub fn end_of_image(&self) -> u64 {
+    pub(crate) fn end_of_image(&self) -> u64 {
         end_of_image(self.len)
     }
 
@@ -92,7 +86,7 @@ impl Ranges {
     ///
     /// # Errors
     /// When the file is none: a compressed one, too.
-    pub fn head(&self) -> Result<Vec<u8>> {
+    pub(crate) fn head(&self) -> Result<Vec<u8>> {
         let head = self.read(0, HEAD as u64)?;
         match sniff(&head) {
             Sniffed::Bbolt => Ok(head),
@@ -108,7 +102,7 @@ impl Ranges {
     ///
     /// # Errors
     /// [`Error::Changed`] where the file is another one than when it was opened.
-    pub fn read(&self, at: u64, len: u64) -> Result<Vec<u8>> {
+    pub(crate) fn read(&self, at: u64, len: u64) -> Result<Vec<u8>> {
         let end = at.saturating_add(len).min(self.len);
         let len = end.saturating_sub(at);
         if len == 0 {

@@ -10,7 +10,7 @@ use std::{
 ///
 /// # Errors
 /// The system's; when it is no regular file, or longer.
-pub fn read_small(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+pub(crate) fn read_small(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     // Before it is opened, because to open a pipe is to wait for its writer.
     if !path.metadata()?.is_file() {
         return Err(io::Error::other("not a file"));

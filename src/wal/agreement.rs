@@ -61,7 +61,7 @@ impl Agreement {
     ///
     /// # Errors
     /// Why they cannot be compared.
-    pub fn of(logs: &[(Log<'_>, bool)], committed: u64, voters: &BTreeSet<Id>) -> Result<Self, String> {
+    pub(crate) fn of(logs: &[(Log<'_>, bool)], committed: u64, voters: &BTreeSet<Id>) -> Result<Self, String> {
         let ids: Vec<_> =
             logs.iter().map(|(log, _)| log.metadata().map(|whose| (whose.cluster_id, whose.node_id))).collect();
         let Some(ids) = ids.into_iter().collect::<Option<Vec<_>>>() else {
@@ -159,7 +159,7 @@ impl Agreement {
     /// The last entry that was agreed on, when it is known of all whether they were; `None` when it is not, or no entry
     /// is past the commit of the log to keep.
     #[must_use]
-    pub fn last_agreed(&self) -> Option<u64> {
+    pub(crate) fn last_agreed(&self) -> Option<u64> {
         let open = self.held.iter().any(|held| held.agreed == Agreed::Open);
         let agreed = self.held.iter().rev().find(|held| held.agreed == Agreed::Yes);
         let before = self.held.first()?.first.saturating_sub(1);

@@ -48,7 +48,7 @@ impl<'a> ConfChange<'a> {
     ///
     /// # Errors
     /// [`Malformed`], with the place in the message.
-    pub fn decode(message: &'a [u8]) -> Result<Self, Malformed> {
+    pub(crate) fn decode(message: &'a [u8]) -> Result<Self, Malformed> {
         let mut reader = Reader::new(message);
         let mut change = Self { kind: ConfChangeKind::AddNode, node_id: Id::NONE, context: &[] };
         while let Some(field) = reader.next_field()? {
@@ -64,7 +64,7 @@ impl<'a> ConfChange<'a> {
 
     /// Encodes it.
     #[must_use]
-    pub fn encode(&self) -> Vec<u8> {
+    pub(crate) fn encode(&self) -> Vec<u8> {
         let kind = match self.kind {
             ConfChangeKind::AddNode => 0,
             ConfChangeKind::RemoveNode => 1,
@@ -80,7 +80,7 @@ impl<'a> ConfChange<'a> {
 
 /// Several changes at once (`raftpb.ConfChangeV2`). No etcd proposes one, and none continues after one.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct ConfChangeV2<'a> {
+pub(crate) struct ConfChangeV2<'a> {
     /// How it is to be made (`ConfChangeTransition`): 0 for raft to choose.
     pub transition: u64,
     /// What is done to each member.
@@ -94,7 +94,7 @@ impl<'a> ConfChangeV2<'a> {
     ///
     /// # Errors
     /// [`Malformed`], with the place in the message.
-    pub fn decode(message: &'a [u8]) -> Result<Self, Malformed> {
+    pub(crate) fn decode(message: &'a [u8]) -> Result<Self, Malformed> {
         let (mut reader, mut all) = (Reader::new(message), Self::default());
         while let Some(field) = reader.next_field()? {
             match field.number {

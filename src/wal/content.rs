@@ -56,7 +56,7 @@ pub struct Snapshot<'a> {
 impl Snapshot<'_> {
     /// Who voted there, if the log has it.
     #[must_use]
-    pub fn voters(&self) -> Option<ConfState> {
+    pub(crate) fn voters(&self) -> Option<ConfState> {
         ConfState::decode(self.conf_state?).ok()
     }
 }

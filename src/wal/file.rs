@@ -13,14 +13,14 @@ use crate::{
 };
 
 /// The name of a log's first segment.
-pub const FIRST_SEGMENT: &str = "0000000000000000-0000000000000000.wal";
+pub(crate) const FIRST_SEGMENT: &str = "0000000000000000-0000000000000000.wal";
 
 /// Writes a segment that holds `pieces` one after the other to the new file `path`, and syncs it. [`SEGMENT_SIZE`]
 /// bytes are allocated, as etcd does ahead of the records.
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn write_segment(path: &Path, pieces: &[&[u8]]) -> Result<()> {
+pub(crate) fn write_segment(path: &Path, pieces: &[&[u8]]) -> Result<()> {
     let mut file = create(path)?;
     allocate(&file)
         .and_then(|()| pieces.iter().try_for_each(|piece| file.write_all(piece)))

@@ -179,7 +179,7 @@ impl ConfState {
     ///
     /// # Errors
     /// [`Malformed`], with the place in the message.
-    pub fn decode(message: &[u8]) -> Result<Self, Malformed> {
+    pub(crate) fn decode(message: &[u8]) -> Result<Self, Malformed> {
         let (mut reader, mut state) = (Reader::new(message), Self::default());
         while let Some(field) = reader.next_field()? {
             let ids = match field.number {
@@ -204,7 +204,7 @@ impl ConfState {
 
     /// Encodes it.
     #[must_use]
-    pub fn encode(&self) -> Vec<u8> {
+    pub(crate) fn encode(&self) -> Vec<u8> {
         let ids = [(1, &self.voters), (2, &self.learners), (3, &self.voters_outgoing), (4, &self.learners_next)];
         let ids = ids.into_iter().flat_map(|(number, ids)| ids.iter().map(move |id| (number, *id)));
         let message = ids.fold(Writer::new(), |message, (number, id)| message.varint(number, id.0));

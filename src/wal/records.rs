@@ -38,7 +38,7 @@ pub struct Tail {
 impl Tail {
     /// Whether a record follows, which etcd cuts off.
     #[must_use]
-    pub fn is_before(&self, record: &Record<'_>) -> bool {
+    pub(crate) fn is_before(&self, record: &Record<'_>) -> bool {
         (self.segment, self.offset) <= (record.segment, record.offset)
     }
 }

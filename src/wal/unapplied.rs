@@ -4,7 +4,7 @@ use super::{log::Log, raft::Entry};
 
 /// The entries that the db does not hold yet, by what becomes of them.
 #[derive(Debug, Clone, Copy)]
-pub struct Pending<'l, 'a> {
+pub(crate) struct Pending<'l, 'a> {
     /// The entries that etcd applies when it starts.
     pub sure: &'l [Entry<'a>],
     /// The entries after those. The other members decide whether they are applied.
@@ -16,7 +16,7 @@ pub struct Pending<'l, 'a> {
 impl Pending<'_, '_> {
     /// How many there are.
     #[must_use]
-    pub fn counts(&self) -> Unapplied {
+    pub(crate) fn counts(&self) -> Unapplied {
         Unapplied {
             applied_at_start: self.sure.len() as u64,
             past_commit: self.unsure.len() as u64,
@@ -53,7 +53,7 @@ impl<'a> Log<'a> {
     /// Among several it takes part in what the others agree on; only what it knew to be committed is sure, and that
     /// is all that it had applied, too: a hard state is not written for its commit alone.
     #[must_use]
-    pub fn pending(&self, consistent_index: u64, voters: usize) -> Pending<'_, 'a> {
+    pub(crate) fn pending(&self, consistent_index: u64, voters: usize) -> Pending<'_, 'a> {
         let new = self.entries().partition_point(|entry| entry.index <= consistent_index);
         let new = self.entries().get(new..).unwrap_or_default();
         let mut last = Some(consistent_index);

@@ -8,7 +8,7 @@ use super::{
 use crate::proto;
 
 /// The length that etcd allocates for a segment ahead of its records (`SegmentSizeBytes`), in bytes.
-pub const SEGMENT_SIZE: u64 = 64_000_000;
+pub(crate) const SEGMENT_SIZE: u64 = 64_000_000;
 
 /// Writes the records of a segment, chaining their checksums.
 #[derive(Debug)]

@@ -23,25 +23,25 @@ pub struct Carve<'a> {
 impl<'a> Carve<'a> {
     /// The pages of a file in which none was found: page 0 is at the start, and `page_size` is 4096 unless it is known.
     #[must_use]
-    pub fn new(bytes: &'a [u8], page_size: Option<u32>) -> Self {
+    pub(crate) fn new(bytes: &'a [u8], page_size: Option<u32>) -> Self {
         Self { bytes, page_size: page_size.unwrap_or(4096), base: 0 }
     }
 
     /// The bytes.
     #[must_use]
-    pub fn bytes(&self) -> &'a [u8] {
+    pub(crate) fn bytes(&self) -> &'a [u8] {
         self.bytes
     }
 
     /// Bytes in a page.
     #[must_use]
-    pub fn page_size(&self) -> u32 {
+    pub(crate) fn page_size(&self) -> u32 {
         self.page_size
     }
 
     /// The offset of page 0; negative where the file lacks its start.
     #[must_use]
-    pub fn base(&self) -> i64 {
+    pub(crate) fn base(&self) -> i64 {
         self.base
     }
 
@@ -90,7 +90,11 @@ impl<'a> Carve<'a> {
 
     /// Visits every page on all cores: each part begins with `init` and takes its pages in order through `step`. The
     /// parts are returned in the order of the file.
-    pub fn pages<T: Send>(&self, init: impl Fn() -> T + Sync, step: impl Fn(&mut T, &Scrap<'a>) + Sync) -> Vec<T> {
+    pub(crate) fn pages<T: Send>(
+        &self,
+        init: impl Fn() -> T + Sync,
+        step: impl Fn(&mut T, &Scrap<'a>) + Sync,
+    ) -> Vec<T> {
         let all = self.range();
         let parts = all.end.saturating_sub(all.start).div_ceil(AT_ONCE);
         let part = |n: u64| {

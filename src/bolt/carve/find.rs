@@ -17,17 +17,17 @@ const MOST: usize = 1 << 16;
 
 /// The pages that show where page 0 of a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Votes {
+pub(crate) struct Votes {
     /// Number of the pages.
-    pub pages: u64,
+    pub(crate) pages: u64,
     /// The lowest page number.
-    pub first: u64,
+    pub(crate) first: u64,
     /// The highest page number.
-    pub last: u64,
+    pub(crate) last: u64,
 }
 
 impl<'a> Carve<'a> {
-    /// The file whose pages are in `bytes`, as [`Carve::find_all`] finds it: the one with most pages.
+    /// The file whose pages are in `bytes`; of several, the one with most pages.
     #[must_use]
     pub fn find(bytes: &'a [u8], page_size: Option<u32>, scan: bool) -> Option<Self> {
         Self::find_all(bytes, page_size, scan).into_iter().next().map(|(carve, _)| carve)
@@ -37,7 +37,7 @@ impl<'a> Carve<'a> {
     /// may begin at any sector, and there may be several files, or pieces of one; else page 0 is at the start.
     /// `page_size` is given or found.
     #[must_use]
-    pub fn find_all(bytes: &'a [u8], page_size: Option<u32>, scan: bool) -> Vec<(Self, Votes)> {
+    pub(crate) fn find_all(bytes: &'a [u8], page_size: Option<u32>, scan: bool) -> Vec<(Self, Votes)> {
         let mut votes: HashMap<(u32, i64), Votes> = HashMap::new();
         let step = if scan { SECTOR } else { PAGE };
         for at in (0..bytes.len()).step_by(step) {

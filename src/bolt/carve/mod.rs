@@ -21,7 +21,7 @@ mod scrap;
 mod tree;
 
 pub use file::Carve;
-pub use find::Votes;
-pub use known::Known;
+pub(crate) use find::Votes;
+pub(crate) use known::Known;
 pub use scrap::Scrap;
 pub use tree::Part;

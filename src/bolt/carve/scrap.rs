@@ -20,7 +20,7 @@ pub struct Scrap<'a> {
     /// The page; the bytes are those that are left.
     pub page: Page<'a>,
     /// Whether bytes of it are missing.
-    pub cut: bool,
+    pub(crate) cut: bool,
     /// The size of a page.
     page_size: u64,
 }
@@ -44,7 +44,7 @@ impl<'a> Scrap<'a> {
 
     /// The page of an inline bucket.
     #[must_use]
-    pub fn inline(page: Page<'a>) -> Self {
+    pub(crate) fn inline(page: Page<'a>) -> Self {
         Self { page, cut: false, page_size: u64::MAX }
     }
 
@@ -56,7 +56,7 @@ impl<'a> Scrap<'a> {
 
     /// The children of a branch with their keys; `None` unless the page is as bbolt writes it.
     #[must_use]
-    pub fn children(&self) -> Option<Vec<(&'a [u8], PageId)>> {
+    pub(crate) fn children(&self) -> Option<Vec<(&'a [u8], PageId)>> {
         let Page { bytes, count, .. } = self.page;
         let mut children: Vec<(&[u8], PageId)> = Vec::new();
         for index in 0..usize::from(count) {
@@ -73,7 +73,7 @@ impl<'a> Scrap<'a> {
 
     /// Whether nothing but zeros follows the last of its `items`: bbolt writes no other.
     #[must_use]
-    pub fn ends_with(&self, items: &[Item<'a>]) -> bool {
+    pub(crate) fn ends_with(&self, items: &[Item<'a>]) -> bool {
         let end = items.last().map_or(self.page.offset, |item| {
             item.offset.saturating_add(item.key.len() as u64).saturating_add(item.value.len() as u64)
         });

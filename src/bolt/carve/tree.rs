@@ -15,9 +15,9 @@ use crate::bolt::{
 #[derive(Debug, Clone, Copy)]
 pub struct Part<'s, 'a> {
     /// The lower bound: the part has no smaller key.
-    pub low: Option<&'a [u8]>,
+    pub(crate) low: Option<&'a [u8]>,
     /// The upper bound: the first key after the part.
-    pub high: Option<&'a [u8]>,
+    pub(crate) high: Option<&'a [u8]>,
     /// The leaf with its items; `None` for a hole.
     pub leaf: Option<(Page<'a>, &'s [Item<'a>])>,
 }

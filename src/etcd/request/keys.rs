@@ -58,7 +58,7 @@ pub struct Txn<'a> {
 
 /// One step of a transaction (`etcdserverpb.RequestOp`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RequestOp<'a> {
+pub(crate) enum RequestOp<'a> {
     /// 1: read keys.
     Range(RangeRead<'a>),
     /// 2: write a key.
@@ -73,7 +73,7 @@ pub enum RequestOp<'a> {
 
 /// A condition of a transaction on some keys (`etcdserverpb.Compare`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Compare<'a> {
+pub(crate) struct Compare<'a> {
     /// The comparison of the stored value with the given one that has to hold.
     pub result: CompareResult,
     /// The attribute of the key that is compared, and the given value.
@@ -86,7 +86,7 @@ pub struct Compare<'a> {
 
 /// `etcdserverpb.Compare_CompareResult`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CompareResult {
+pub(crate) enum CompareResult {
     /// 0: equal.
     Equal,
     /// 1: greater.
@@ -101,7 +101,7 @@ pub enum CompareResult {
 
 /// `etcdserverpb.Compare_CompareTarget`, with the given value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CompareTarget<'a> {
+pub(crate) enum CompareTarget<'a> {
     /// 0: the key's version, the number of times it was written since its creation.
     Version(i64),
     /// 1: the revision that created the key; 0 when it does not exist.

@@ -15,7 +15,8 @@ mod keys;
 mod v2;
 
 pub use auth::AuthOp;
-pub use keys::{Compare, CompareResult, CompareTarget, DeleteRange, Put, RangeRead, RequestOp, Txn};
+pub(crate) use keys::{Compare, CompareResult, CompareTarget, RequestOp};
+pub use keys::{DeleteRange, Put, RangeRead, Txn};
 pub use v2::{V2Method, V2Request};
 
 use self::fields::{checkpoints, numbers, strings};

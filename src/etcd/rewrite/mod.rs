@@ -14,4 +14,4 @@ mod stream;
 mod writer;
 
 pub use changes::{Changes, Rewrite};
-pub use writer::{DbWriter, Items, Unwritten};
+pub(crate) use writer::{DbWriter, Items, Unwritten};

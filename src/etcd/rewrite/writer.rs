@@ -14,14 +14,14 @@ use crate::{
 };
 
 /// Items of a small bucket, in key order.
-pub type Items = Vec<(Vec<u8>, Vec<u8>)>;
+pub(crate) type Items = Vec<(Vec<u8>, Vec<u8>)>;
 
 /// Bytes of output that are written at once.
 const BUFFER: usize = 1 << 20;
 
 /// Why a db could not be written.
 #[derive(Debug)]
-pub enum Unwritten {
+pub(crate) enum Unwritten {
     /// An error of the db that is read.
     Damaged(Finding),
     /// An error of the file that is written.
@@ -47,7 +47,7 @@ impl Unwritten {
 }
 
 /// Writes a db bucket by bucket; nothing takes effect before the end, which writes the metas.
-pub struct DbWriter<'f, 'a> {
+pub(crate) struct DbWriter<'f, 'a> {
     out: Out<'f>,
     pages: Writer<Box<dyn Write + 'f>>,
     written: BTreeMap<Vec<u8>, Content>,

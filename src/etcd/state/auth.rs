@@ -107,7 +107,7 @@ impl Permission {
 impl Permission {
     /// The keys that the permission is for.
     #[must_use]
-    pub fn range(&self) -> Range<'_> {
+    pub(crate) fn range(&self) -> Range<'_> {
         Range::new(&self.key, &self.range_end)
     }
 }

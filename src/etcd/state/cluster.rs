@@ -27,7 +27,7 @@ pub struct Downgrade {
 impl Downgrade {
     /// The JSON that the backend stores.
     #[must_use]
-    pub fn json(&self) -> Vec<u8> {
+    pub(crate) fn json(&self) -> Vec<u8> {
         // A struct of a string and a bool can always be written.
         serde_json::to_vec(self).unwrap_or_default()
     }

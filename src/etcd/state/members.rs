@@ -58,13 +58,13 @@ impl Member {
 
     /// The member's key in the bucket.
     #[must_use]
-    pub fn key(&self) -> Vec<u8> {
+    pub(crate) fn key(&self) -> Vec<u8> {
         self.id.to_string().into_bytes()
     }
 
     /// The member as JSON, as in the backend and in raft's conf changes.
     #[must_use]
-    pub fn json(&self) -> Vec<u8> {
+    pub(crate) fn json(&self) -> Vec<u8> {
         // A struct of numbers and strings can always be written.
         go_json(&serde_json::to_string(self).unwrap_or_default()).into_bytes()
     }
@@ -78,7 +78,7 @@ impl Member {
 
 /// The id of the cluster of these members (`RaftCluster.genID`), whose ids are ascending.
 #[must_use]
-pub fn cluster_id(members: impl Iterator<Item = Id>) -> Id {
+pub(crate) fn cluster_id(members: impl Iterator<Item = Id>) -> Id {
     let sha = members.fold(Sha1::new(), |sha, id| sha.chain_update(id.0.to_be_bytes())).finalize();
     Id(sha.first_chunk().map_or(0, |first| u64::from_be_bytes(*first)))
 }

@@ -52,7 +52,7 @@ pub(crate) fn compacted(finished: Option<Revision>, scheduled: Option<Revision>)
 impl Meta {
     /// The revision that the backend is compacted at, or -1.
     #[must_use]
-    pub fn compacted(&self) -> i64 {
+    pub(crate) fn compacted(&self) -> i64 {
         compacted(self.finished_compact_rev, self.scheduled_compact_rev)
     }
 

@@ -17,7 +17,8 @@ pub use auth::{Auth, Permission, PermissionKind, Role, User};
 pub use cluster::{Cluster, Downgrade};
 pub use document::ListedMember;
 pub use lease::Lease;
-pub use members::{Member, cluster_id};
+pub use members::Member;
+pub(crate) use members::cluster_id;
 pub(crate) use meta::compacted;
 pub use meta::{ConfState, Meta};
 pub(super) use values::text;
@@ -70,7 +71,7 @@ impl State {
 
     /// Whether an item of `bucket`, one of the small ones, can be read. What etcd ignores can be.
     #[must_use]
-    pub fn is_readable(bucket: &str, key: &[u8], value: &[u8]) -> bool {
+    pub(crate) fn is_readable(bucket: &str, key: &[u8], value: &[u8]) -> bool {
         let item = Item { key, value, bucket: false, offset: 0 };
         !Self::default().take(bucket.as_bytes(), &item).is_err_and(|finding| finding.severity == Severity::Error)
     }
@@ -78,7 +79,7 @@ impl State {
     /// This state with `bucket` holding these items and nothing else; it is one of the small ones. Items that cannot be
     /// read are left out, as they are when the bucket is loaded.
     #[must_use]
-    pub fn with_bucket(mut self, bucket: &str, items: &[(Vec<u8>, Vec<u8>)]) -> Self {
+    pub(crate) fn with_bucket(mut self, bucket: &str, items: &[(Vec<u8>, Vec<u8>)]) -> Self {
         match bucket {
             "meta" => self.meta = Meta::default(),
             "members" => self.members.clear(),
@@ -112,7 +113,7 @@ impl State {
 
     /// Whether the member with this id is in the cluster, or was removed from it.
     #[must_use]
-    pub fn has_listed(&self, id: Id) -> bool {
+    pub(crate) fn has_listed(&self, id: Id) -> bool {
         self.member(id).is_some() || self.removed.contains(&id)
     }
 }

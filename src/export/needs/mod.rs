@@ -22,7 +22,7 @@ use crate::k8s::ObjectKey;
 
 /// The references of an export's objects, and which of them are exported.
 #[derive(Debug, Default)]
-pub struct Needs<'a> {
+pub(crate) struct Needs<'a> {
     named: HashMap<Vec<u8>, Naming<'a>>,
     exported: HashSet<&'a [u8]>,
 }

@@ -86,7 +86,7 @@ impl Clock {
 
     /// The clock of a few records, in order of their revisions.
     #[must_use]
-    pub fn of_records<'a, R: Borrow<Record<'a>>>(records: impl IntoIterator<Item = R>, ring: &Ring) -> Self {
+    pub(crate) fn of_records<'a, R: Borrow<Record<'a>>>(records: impl IntoIterator<Item = R>, ring: &Ring) -> Self {
         Self::from_times(records.into_iter().filter_map(|record| Times::of(record.borrow(), ring)))
     }
 

@@ -74,7 +74,7 @@ pub struct Description<'a> {
     /// The user who made it, where auth was enabled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
-    /// The request ([`Describer::op`]).
+    /// The request, by the name of its operation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request: Option<Map<String, Value>>,
     /// The other content of the record.

@@ -18,7 +18,7 @@ use crate::{
 impl Describer {
     /// The fields of a request, without its name: `{"key": ..., "value": ...}`.
     #[must_use]
-    pub fn op(&self, op: &Op<'_>) -> Map<String, Value> {
+    pub(crate) fn op(&self, op: &Op<'_>) -> Map<String, Value> {
         let tree = Tree::default();
         match op {
             Op::Range(range) => self.range_read(range),

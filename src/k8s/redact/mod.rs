@@ -21,11 +21,8 @@ mod what;
 use std::sync::{Mutex, PoisonError};
 
 use self::{fill::Form, names::Names, policy::Policy, visit::Visit, walk::Kinds};
-pub use self::{
-    names::KnownNames,
-    policy::Also,
-    what::{Counts, Hidden},
-};
+pub(crate) use self::{names::KnownNames, what::Hidden};
+pub use self::{policy::Also, what::Counts};
 use super::{key::Key, mask, stored::Stored};
 use crate::{
     Result,
@@ -35,7 +32,7 @@ use crate::{
 
 /// Replaces secrets. One for all records of a run: a name that is a secret is replaced by the same one everywhere.
 #[derive(Debug)]
-pub struct Redactor {
+pub(crate) struct Redactor {
     key: [u8; 32],
     also: Also,
     names: Names,
@@ -48,7 +45,7 @@ impl Redactor {
     ///
     /// # Errors
     /// When the system gives no random bytes.
-    pub fn new(also: Also, known: &KnownNames) -> Result<Self> {
+    pub(crate) fn new(also: Also, known: &KnownNames) -> Result<Self> {
         Ok(Self::with_key(random::<32>()?, also, known))
     }
 
@@ -59,7 +56,7 @@ impl Redactor {
 
     /// What was replaced so far.
     #[must_use]
-    pub fn counts(&self) -> Counts {
+    pub(crate) fn counts(&self) -> Counts {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -69,7 +66,7 @@ impl Redactor {
 
     /// The `mvccpb.KeyValue` in `message` without secrets, of the same length; `None` when there are none in it.
     #[must_use]
-    pub fn record(&self, message: &[u8]) -> Option<Vec<u8>> {
+    pub(crate) fn record(&self, message: &[u8]) -> Option<Vec<u8>> {
         let mut counts = Counts::default();
         let redacted = self.key_value(message, &mut counts);
         self.count(&counts);
@@ -209,7 +206,7 @@ impl Redactor {
 
     /// The `authpb.User` in `message` without the hash of its password.
     #[must_use]
-    pub fn user(&self, message: &[u8]) -> Vec<u8> {
+    pub(crate) fn user(&self, message: &[u8]) -> Vec<u8> {
         let (mut reader, mut new, mut counts) = (Reader::new(message), message.to_vec(), Counts::default());
         while let Ok(Some(field)) = reader.next_field() {
             if let (2, Wire::Len(hash)) = (field.number, field.wire) {

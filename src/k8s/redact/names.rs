@@ -144,11 +144,11 @@ fn words(text: &[u8]) -> Vec<Range<usize>> {
 
 /// The names in the keys of a keyspace.
 #[derive(Debug, Default)]
-pub struct KnownNames(BTreeSet<Box<[u8]>>);
+pub(crate) struct KnownNames(BTreeSet<Box<[u8]>>);
 
 impl KnownNames {
     /// Adds the namespace and the name in a key of etcd.
-    pub fn learn(&mut self, etcd_key: &[u8]) {
+    pub(crate) fn learn(&mut self, etcd_key: &[u8]) {
         let Key::Object(object) = Key::new(etcd_key) else { return };
         self.add(object.namespace.unwrap_or_default());
         let name = match object.resource.as_ref() {

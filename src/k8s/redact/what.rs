@@ -9,7 +9,7 @@ use crate::bytes::counted;
 /// What was replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Hidden {
+pub(crate) enum Hidden {
     /// A value in the data of a Secret.
     SecretData,
     /// An annotation that repeats the data of a Secret, a ConfigMap or an environment variable.
@@ -43,7 +43,7 @@ pub enum Hidden {
 impl Hidden {
     /// How many of what, for people: `1 annotation with such values`.
     #[must_use]
-    pub fn counted(self, n: u64) -> String {
+    pub(crate) fn counted(self, n: u64) -> String {
         let (one, rest) = match self {
             Self::SecretData => ("value", " in Secrets"),
             Self::Repeated => ("annotation", " with such values"),
@@ -101,19 +101,19 @@ impl Counts {
     }
 
     /// What was replaced, how often, and the bytes.
-    pub fn each(&self) -> impl Iterator<Item = (Hidden, u64, u64)> + '_ {
+    pub(crate) fn each(&self) -> impl Iterator<Item = (Hidden, u64, u64)> + '_ {
         self.all.iter().map(|(what, (n, bytes))| (*what, *n, *bytes))
     }
 
     /// The number of values of keys that are not of Kubernetes, which are kept.
     #[must_use]
-    pub fn kept_not_of_kubernetes(&self) -> u64 {
+    pub(crate) fn kept_not_of_kubernetes(&self) -> u64 {
         self.not_kubernetes
     }
 
     /// The number of names that are kept, because no other of the same length was found.
     #[must_use]
-    pub fn kept_names(&self) -> u64 {
+    pub(crate) fn kept_names(&self) -> u64 {
         self.names
     }
 }

@@ -82,7 +82,7 @@ impl Ring {
 
     /// Whether [`Ring::learn`] uses the record of this key.
     #[must_use]
-    pub fn is_told_by(key: &[u8]) -> bool {
+    pub(crate) fn is_told_by(key: &[u8]) -> bool {
         holds_configuration(key)
     }
 
@@ -205,7 +205,7 @@ impl Ring {
 
 /// Whether a value is stored encrypted (`identity.encryptedPrefix`).
 #[must_use]
-pub fn is_encrypted(value: &[u8]) -> bool {
+pub(crate) fn is_encrypted(value: &[u8]) -> bool {
     value.starts_with(ENCRYPTED)
 }
 

@@ -28,7 +28,7 @@ impl Destination {
     ///
     /// # Errors
     /// As [`recover`].
-    pub fn recover(&self) -> Result<()> {
+    pub(crate) fn recover(&self) -> Result<()> {
         let _lock = self.lock()?;
         self.clean_up()
     }
@@ -50,7 +50,7 @@ impl Destination {
     ///
     /// # Errors
     /// Why not.
-    pub fn look(&self) -> Result<()> {
+    pub(crate) fn look(&self) -> Result<()> {
         self.look_apart()?;
         self.places.iter().try_for_each(|place| place.look(self.keep_old))
     }

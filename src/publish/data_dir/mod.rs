@@ -16,5 +16,5 @@ mod steps;
 pub use destination::Destination;
 pub use member_dir::MemberDir;
 pub use member_dirs::MemberDirs;
-pub(crate) use place::start_command;
-pub use place::{Place, check_names, real};
+pub use place::Place;
+pub(crate) use place::{check_names, real, start_command};

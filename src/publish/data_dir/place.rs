@@ -161,7 +161,7 @@ const MAX_NAME: usize = 230;
 ///
 /// # Errors
 /// What is wrong with one of them.
-pub fn check_names(path: &Path) -> Result<()> {
+pub(crate) fn check_names(path: &Path) -> Result<()> {
     for dir in path.ancestors().take_while(|dir| !dir.exists()) {
         if dir.is_symlink() {
             let what = format!("{}: a symbolic link that leads nowhere", dir.display());
@@ -183,7 +183,7 @@ pub fn check_names(path: &Path) -> Result<()> {
 ///
 /// # Errors
 /// When it is not UTF-8, or leads through a missing folder by `..`.
-pub fn real(path: &Path) -> Result<PathBuf> {
+pub(crate) fn real(path: &Path) -> Result<PathBuf> {
     if path.to_str().is_none() {
         return Err(usage(format!("{}: a name that is not UTF-8", path.display()), "name another one"));
     }

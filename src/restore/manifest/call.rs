@@ -13,7 +13,7 @@ use crate::bytes::excerpt;
 ///
 /// Each is as etcd gets it, from its flags or, where a flag is not given, from `ETCD_...` variables.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Manifest {
+pub(crate) struct Manifest {
     /// `--name`.
     pub name: String,
     /// `--initial-cluster`. When kubeadm made the member, it names those that were there by then: the first member's

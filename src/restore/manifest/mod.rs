@@ -18,7 +18,7 @@ use std::{
 
 use serde_json::Value;
 
-pub use self::call::Manifest;
+pub(crate) use self::call::Manifest;
 use self::{
     call::{Call, image},
     documents::{BY_FLAGS, Refusal, documents, list, objects, text},

@@ -6,7 +6,7 @@ use crate::k8s::{Value, sprint};
 
 /// One result of an expression (a `reflect.Value` in Go).
 #[derive(Debug, Clone)]
-pub enum Found<'v> {
+pub(crate) enum Found<'v> {
     /// A value in the object.
     In(&'v Value<'v>),
     /// A value from the template itself: text, a number, or a byte of a text ([`Value::UInt`]).

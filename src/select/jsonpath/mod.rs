@@ -20,7 +20,7 @@ mod relaxed;
 mod tests;
 
 pub use error::{EvalError, SyntaxError};
-pub use found::Found;
+pub(crate) use found::Found;
 pub(super) use quote::unquote;
 pub(super) use relaxed::template as relaxed_template;
 
@@ -63,14 +63,14 @@ impl JsonPath {
     ///
     /// # Errors
     /// When the template does not fit.
-    pub fn find_results<'v>(&'v self, data: &'v Value<'v>) -> Result<Vec<Vec<Found<'v>>>, EvalError> {
+    pub(crate) fn find_results<'v>(&'v self, data: &'v Value<'v>) -> Result<Vec<Vec<Found<'v>>>, EvalError> {
         Evaluator::new(&self.nodes, self.allow_missing_keys, data).find()
     }
 
     /// Appends the output of the template for `data` (`JSONPath.Execute`).
     ///
     /// # Errors
-    /// As [`JsonPath::find_results`].
+    /// When the template does not fit.
     pub fn execute(&self, out: &mut Vec<u8>, data: &Value<'_>) -> Result<(), EvalError> {
         for results in self.find_results(data)? {
             self.print(out, &results);

@@ -33,7 +33,7 @@ impl LabelSelector {
     }
 
     /// The labels that an object must have to be selected.
-    pub fn required(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn required(&self) -> impl Iterator<Item = &str> {
         self.0.iter().filter(|requirement| !requirement.matches(None)).map(|requirement| requirement.key.as_str())
     }
 

@@ -115,7 +115,7 @@ impl Etcd {
 
     /// Whether something was written.
     #[must_use]
-    pub fn is_changed(&self) -> bool {
+    pub(crate) fn is_changed(&self) -> bool {
         let store = self.store();
         store.head != store.file_head
             || store.lessor.is_changed()
