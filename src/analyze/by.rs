@@ -6,6 +6,7 @@ use crate::k8s::{Key, Mask, Weights};
 
 /// What keys are grouped by.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum By {
     /// The kind, as `deployments.apps`.
     Kind,

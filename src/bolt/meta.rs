@@ -34,6 +34,7 @@ pub struct Meta {
 
 /// Why a meta does not count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum MetaFault {
     /// The file ends before it.
     Missing,

@@ -7,6 +7,7 @@ use crate::k8s::{Key, ObjectKey};
 
 /// The reason why a difference is ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Reason {
     /// `metadata.managedFields`.
     ManagedFields,

@@ -63,6 +63,7 @@ const CONTROLLERS: &[&str] = &[
 
 /// The kind of reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Why {
     /// The object cannot be read.
     Unreadable,

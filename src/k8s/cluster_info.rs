@@ -27,6 +27,7 @@ pub struct ClusterInfo {
 
 /// An installer of Kubernetes that leaves a trace in the keyspace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Installer {
     /// kubeadm: its ConfigMap `kubeadm-config`.
     Kubeadm,

@@ -7,6 +7,7 @@ use crate::proto::{Field, Malformed, Wire};
 
 /// Error that keeps a value from being shown as an object.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Undecodable {
     /// The protobuf is broken.
     #[error("broken protobuf: {0}")]
@@ -62,6 +63,7 @@ impl Undecodable {
 
 /// Reason why the keys of a [`super::Ring`] do not decrypt a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Unopened {
     /// The configuration has no such key for the resource.
     #[error("the encryption configuration has no such key for {}", .resource.as_deref().unwrap_or("any resource"))]

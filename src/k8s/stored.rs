@@ -100,6 +100,7 @@ impl<'a> Envelope<'a> {
 
 /// The provider that encrypted a value (`k8s.io/apiserver/pkg/storage/value/encrypt`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Provider {
     /// AES-CBC with PKCS#7 padding.
     AesCbc,

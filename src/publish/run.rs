@@ -9,6 +9,7 @@ use std::{
 
 /// The kind of a run: it names the staging folder, and the run in messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Run {
     /// `restore`, and what rewrites a member's own directory.
     Restore,

@@ -35,6 +35,7 @@ pub enum Verdict {
 /// The reason for a verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Default)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Rule {
     /// The tree reaches the record, and no later revision is missing.
     Reachable,

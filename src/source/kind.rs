@@ -6,6 +6,7 @@ use serde::{Serialize, Serializer};
 
 /// The kind of a backup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum BackupKind {
     /// A db with a trailer, from `snapshot save`.
     Saved,

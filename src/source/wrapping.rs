@@ -4,6 +4,7 @@ use std::fmt;
 
 /// A layer around the backup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Wrapping {
     /// gzip, one or several members.
     Gzip,

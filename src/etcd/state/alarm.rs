@@ -20,6 +20,7 @@ pub struct Alarm {
 
 /// `etcdserverpb.AlarmType`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum AlarmKind {
     /// 0, which no alarm in a backend has.
     None,

@@ -49,6 +49,7 @@ pub struct Need {
 
 /// The reason why a needed object is not exported.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Lack {
     /// The backup holds it, and it was not selected.
     NotSelected,

@@ -2,6 +2,7 @@
 
 /// Error in the text of a template (`jsonpath.Parse`).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum SyntaxError {
     /// A brace that is not closed.
     #[error("unclosed action")]
@@ -49,6 +50,7 @@ fn unicode(c: char) -> String {
 
 /// Error when a template is applied to an object (`JSONPath.FindResults`).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum EvalError {
     /// No object has the field, and missing ones are not allowed.
     #[error("{0} is not found")]
