@@ -1,7 +1,7 @@
-//! JSON documents: the fields of a value, then the version of their shape and the tool that wrote them.
+//! JSON documents: the fields of a value, then the version of their shape and the tool that wrote them ([`Document`]).
 //!
 //! A value defines beside its own type how it is written (`impl Serialize`); nothing else decides names or order of
-//! fields.
+//! fields. Where the version and the tool come first, the value has them as its field ([`Stamp`]).
 //!
 //! Also here, because every room needs them: [`Id`], an id as etcd prints it, and the parser of YAML and JSON that
 //! people write, with its limits.
@@ -17,14 +17,27 @@ pub(crate) const SCHEMA_VERSION: u32 = 1;
 /// Name and version of the program that writes the documents.
 pub const TOOL: &str = concat!("etcdsnap ", env!("CARGO_PKG_VERSION"));
 
+/// The version of a document's shape, and the tool that wrote it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Stamp {
+    schema_version: u32,
+    tool: &'static str,
+}
+
+impl Default for Stamp {
+    fn default() -> Self {
+        Self { schema_version: SCHEMA_VERSION, tool: TOOL }
+    }
+}
+
 /// A value with the stamp of a document at its end.
 #[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
 pub struct Document<T> {
     #[serde(flatten)]
     value: T,
-    schema_version: u32,
-    tool: &'static str,
+    #[serde(flatten)]
+    stamp: Stamp,
 }
 
 /// Several values of one kind: `{"items": [...]}`.
@@ -36,7 +49,7 @@ pub struct Items<'a, T> {
 impl<T: Serialize> Document<T> {
     /// The document of `value`, which is written as a JSON object.
     pub fn new(value: T) -> Self {
-        Self { value, schema_version: SCHEMA_VERSION, tool: TOOL }
+        Self { value, stamp: Stamp::default() }
     }
 }
 

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::chain::{Key, LONGEST, sum, unsigned};
-use crate::{Error, Result, document};
+use crate::{Error, Result, document::Stamp};
 
 /// The members of a record that are checked.
 #[derive(Deserialize)]
@@ -24,8 +24,8 @@ struct Record {
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Checked {
-    schema_version: u32,
-    tool: &'static str,
+    #[serde(flatten)]
+    stamp: Stamp,
     /// The file as the user named it.
     pub file: String,
     /// Number of records.
@@ -79,8 +79,7 @@ pub fn check(file: &Path, anchors: &[String], key: Option<&Key>) -> Result<Check
     if !Path::metadata(file).map_err(fault("open"))?.is_file() {
         return Err(Error::usage(format!("{name}: not a file")));
     }
-    let (schema_version, tool) = (document::SCHEMA_VERSION, document::TOOL);
-    let mut checked = Checked { schema_version, tool, file: name.clone(), key: key.is_some(), ..Checked::default() };
+    let mut checked = Checked { file: name.clone(), key: key.is_some(), ..Checked::default() };
     let mut missing: Vec<_> = anchors.iter().map(|anchor| anchor.to_ascii_lowercase()).collect();
     let (mut file, mut before, mut number) = (BufReader::new(File::open(file).map_err(fault("open"))?), None, 0_u64);
     loop {

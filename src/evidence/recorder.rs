@@ -14,7 +14,7 @@ use super::chain::{Key, LONGEST, sum};
 use crate::{
     Error, Result,
     bytes::file_name,
-    document,
+    document::Stamp,
     hash::{Sha256, hex},
     source::{Input, Part},
 };
@@ -104,8 +104,8 @@ impl InputFile {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Record<'a> {
-    schema_version: u32,
-    tool: &'static str,
+    #[serde(flatten)]
+    stamp: Stamp,
     tool_sha256: Option<String>,
     argv: &'a [String],
     host: Option<String>,
@@ -283,8 +283,7 @@ impl Recorder {
         let sha256 = hex(&printed.sum.clone().finish());
         let stdout = OutputFile { path: "stdout".to_owned(), size: printed.size, sha256 };
         let record = Record {
-            schema_version: document::SCHEMA_VERSION,
-            tool: document::TOOL,
+            stamp: Stamp::default(),
             tool_sha256: own_sum().ok(),
             argv: arguments,
             host: fs::read_to_string("/proc/sys/kernel/hostname").ok().map(|name| name.trim().to_owned()),

@@ -11,6 +11,7 @@ use super::disk::{create, fault};
 use crate::{
     Code, Finding, Result,
     bytes::one_line,
+    document::Stamp,
     source::{DoubtFile, Source},
 };
 
@@ -18,10 +19,9 @@ use crate::{
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Doubt {
-    /// The version of this document's shape.
-    pub schema_version: u32,
     /// What made it.
-    pub tool: String,
+    #[serde(flatten, skip_deserializing)]
+    pub stamp: Stamp,
     /// When, UTC.
     pub made: String,
     /// The backup, as the user named it.

@@ -21,7 +21,7 @@ use crate::{
     Error, Findings, Result,
     bolt::{Db, Tree},
     bytes::{counted, counted_are},
-    document::{SCHEMA_VERSION, TOOL},
+    document::Stamp,
     error::{Call, Severity},
     etcd::{Snapshot, Uncommitted, rewrite::DbWriter},
     hash::{Sha256, hex},
@@ -245,8 +245,7 @@ fn finish(file: &File, path: &Path, records: u64, head: i64) -> Result<Saved> {
 /// The file beside the result. The gravest finding is the first: other commands print that one alone.
 fn doubt(report: &Report, job: &Job, sha256: &[u8; 32]) -> Doubt {
     Doubt {
-        schema_version: SCHEMA_VERSION,
-        tool: TOOL.to_owned(),
+        stamp: Stamp::default(),
         made: Timestamp::now().to_string(),
         source: report.source.clone(),
         sha256: hex(sha256),

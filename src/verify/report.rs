@@ -13,7 +13,7 @@ use super::{
 use crate::{
     Code, Finding, Findings,
     bytes::counted,
-    document::{Id, SCHEMA_VERSION, TOOL},
+    document::{Id, Stamp},
     error::Severity,
     etcd::{
         Bootstrap,
@@ -215,8 +215,7 @@ impl Report {
         let verdict = self.verdict().filter(|verdict| *verdict != Verdict::Good)?;
         let findings = self.findings.list().iter().filter(|finding| finding.severity > Severity::Info);
         Some(Doubt {
-            schema_version: SCHEMA_VERSION,
-            tool: TOOL.to_owned(),
+            stamp: Stamp::default(),
             made: Timestamp::now().to_string(),
             source: self.path.clone(),
             sha256: self.sha256.map(|sum| hex(&sum)).unwrap_or_default(),
