@@ -1,12 +1,16 @@
 //! JSON documents: the fields of a value, then the version of their shape and the tool that wrote them ([`Document`]).
 //!
 //! A value defines beside its own type how it is written (`impl Serialize`); nothing else decides names or order of
-//! fields. Where the version and the tool come first, the value has them as its field ([`Stamp`]).
+//! fields. Where the version and the tool come first, the value has them as its field ([`Stamp`]). A document that is
+//! too large for memory is written in parts ([`begin`], [`end`]), and its list between them.
 //!
 //! Also here, because every room needs them: [`Id`], an id as etcd prints it, and the parser of YAML and JSON that
 //! people write, with its limits.
 
-use std::fmt;
+use std::{
+    fmt,
+    io::{self, Write},
+};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
@@ -60,10 +64,23 @@ impl<'a, T: Serialize> Document<Items<'a, T>> {
     }
 }
 
-/// The last fields of a document that is written piece by piece: `"schemaVersion":1,"tool":"etcdsnap 0.1.0"`.
-#[must_use]
-pub fn stamp() -> String {
-    format!("\"schemaVersion\":{SCHEMA_VERSION},\"tool\":\"{TOOL}\"")
+/// Writes the first members of a document that is too large for memory: `head`, left open at its end.
+///
+/// # Errors
+/// Errors of `out`.
+pub fn begin(out: &mut impl Write, head: &impl Serialize) -> io::Result<()> {
+    let head = serde_json::to_vec(head)?;
+    out.write_all(head.strip_suffix(b"}").unwrap_or(&head))
+}
+
+/// Writes the last members of such a document: `rest`, and the stamp.
+///
+/// # Errors
+/// Errors of `out`.
+pub fn end(out: &mut impl Write, rest: impl Serialize) -> io::Result<()> {
+    let rest = serde_json::to_vec(&Document::new(rest))?;
+    out.write_all(rest.strip_prefix(b"{").unwrap_or(&rest))?;
+    out.write_all(b"\n")
 }
 
 /// Parses the documents of a YAML or JSON text, as people write and Kubernetes prints them. An error has its place, but
@@ -158,11 +175,18 @@ mod tests {
 
     #[test]
     fn the_stamp_comes_last() {
+        let stamp = format!(r#""schemaVersion":1,"tool":"{TOOL}"}}"#);
         let value = serde_json::json!({"b": 1, "a": Id(255)});
         let text = serde_json::to_string(&Document::new(&value)).unwrap();
-        assert_eq!(text, format!("{{\"b\":1,\"a\":\"ff\",{}}}", stamp()));
+        assert_eq!(text, format!(r#"{{"b":1,"a":"ff",{stamp}"#));
         let text = serde_json::to_string(&Document::of_all(&[1, 2])).unwrap();
-        assert_eq!(text, format!("{{\"items\":[1,2],{}}}", stamp()));
+        assert_eq!(text, format!(r#"{{"items":[1,2],{stamp}"#));
+        let mut parts = Vec::new();
+        begin(&mut parts, &value).unwrap();
+        parts.extend_from_slice(b",\"list\":[],");
+        end(&mut parts, serde_json::json!({"c": 2})).unwrap();
+        let want = format!(r#"{{"b":1,"a":"ff","list":[],"c":2,{stamp}"#) + "\n";
+        assert_eq!(String::from_utf8(parts).unwrap(), want);
     }
 
     /// What is inside of anchors would be kept for each of them: memory by the square of the text.

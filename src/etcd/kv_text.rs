@@ -2,10 +2,15 @@
 
 use std::io::{self, Write};
 
-use base64::{Engine as _, engine::general_purpose::STANDARD, write::EncoderWriter};
+use base64::{display::Base64Display, engine::general_purpose::STANDARD};
+use serde::{Serialize, Serializer};
 
 use super::{KeyValue, View};
-use crate::{bytes::quote, document, ordered::ordered_items};
+use crate::{
+    bytes::quote,
+    document::{self, Document, is_false},
+    ordered::ordered_items,
+};
 
 /// Format in which keys and values are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +49,9 @@ impl KvPrinter {
             KvFormat::Simple => writeln!(out, "{n}"),
             KvFormat::Fields => writeln!(out, "\"Revision\" : {head}\n\"More\" : false\n\"Count\" : {n}"),
             KvFormat::Json | KvFormat::Ndjson => {
-                writeln!(out, "{{\"header\":{{\"revision\":{head}}},\"count\":{n},{}}}", document::stamp())
+                document::begin(out, &Head::of(view))?;
+                out.write_all(b",")?;
+                document::end(out, Rest { more: false, count: Some(n) })
             }
         }
     }
@@ -57,7 +64,7 @@ impl KvPrinter {
         match self.format {
             KvFormat::Simple | KvFormat::Ndjson => Ok(()),
             KvFormat::Fields => writeln!(out, "\"Revision\" : {}", view.head),
-            KvFormat::Json => write!(out, "{{\"header\":{{\"revision\":{}}}", view.head),
+            KvFormat::Json => document::begin(out, &Head::of(view)),
         }
     }
 
@@ -94,12 +101,11 @@ impl KvPrinter {
             }
             KvFormat::Json => {
                 out.write_all(if first { b",\"kvs\":[" } else { b"," })?;
-                json(out, kv, values)?;
-                out.write_all(b"}")
+                Ok(serde_json::to_writer(out, &Item::of(kv, values))?)
             }
             KvFormat::Ndjson => {
-                json(out, kv, values)?;
-                writeln!(out, ",{}}}", document::stamp())
+                serde_json::to_writer(&mut *out, &Document::new(Item::of(kv, values)))?;
+                out.write_all(b"\n")
             }
         }
     }
@@ -122,32 +128,70 @@ impl KvPrinter {
             KvFormat::Simple | KvFormat::Ndjson => Ok(()),
             KvFormat::Fields => writeln!(out, "\"More\" : {more}\n\"Count\" : {}", view.len()),
             KvFormat::Json => {
-                if !view.is_empty() {
-                    out.write_all(b"]")?;
-                }
-                if more {
-                    out.write_all(b",\"more\":true")?;
-                }
-                if !view.is_empty() {
-                    write!(out, ",\"count\":{}", view.len())?;
-                }
-                writeln!(out, ",{}}}", document::stamp())
+                // Go leaves out what is empty
+                out.write_all(if view.is_empty() { b"," } else { b"]," })?;
+                document::end(out, Rest { more, count: Some(view.len()).filter(|n| *n > 0) })
             }
         }
     }
 }
 
-/// An object of `mvccpb.KeyValue`'s fields as etcdctl writes it, open at its end.
-fn json(out: &mut impl Write, kv: &KeyValue<'_>, value: bool) -> io::Result<()> {
-    write!(out, "{{\"key\":\"{}\",\"create_revision\":{}", STANDARD.encode(kv.key), kv.create_revision)?;
-    write!(out, ",\"mod_revision\":{},\"version\":{}", kv.mod_revision, kv.version)?;
-    if value && !kv.value.is_empty() {
-        out.write_all(b",\"value\":\"")?;
-        let mut encoder = EncoderWriter::new(&mut *out, &STANDARD);
-        encoder.write_all(kv.value)?;
-        encoder.finish()?;
-        drop(encoder);
-        out.write_all(b"\"")?;
+/// The members of etcdctl's answer before its keys (`etcdserverpb.RangeResponse`).
+#[derive(Serialize)]
+struct Head {
+    header: Header,
+}
+
+#[derive(Serialize)]
+struct Header {
+    revision: i64,
+}
+
+impl Head {
+    fn of(view: &View<'_>) -> Self {
+        Self { header: Header { revision: view.head } }
     }
-    if kv.lease != 0 { write!(out, ",\"lease\":{}", kv.lease) } else { Ok(()) }
+}
+
+/// The members after its keys.
+#[derive(Serialize)]
+struct Rest {
+    #[serde(skip_serializing_if = "is_false")]
+    more: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    count: Option<usize>,
+}
+
+/// A key as etcdctl writes it (`mvccpb.KeyValue`).
+#[derive(Serialize)]
+struct Item<'a> {
+    key: Base64<'a>,
+    create_revision: i64,
+    mod_revision: i64,
+    version: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<Base64<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lease: Option<i64>,
+}
+
+impl<'a> Item<'a> {
+    fn of(kv: &KeyValue<'a>, value: bool) -> Self {
+        Self {
+            key: Base64(kv.key),
+            create_revision: kv.create_revision,
+            mod_revision: kv.mod_revision,
+            version: kv.version,
+            value: Some(Base64(kv.value)).filter(|of| value && !of.0.is_empty()),
+            lease: Some(kv.lease).filter(|lease| *lease != 0),
+        }
+    }
+}
+
+struct Base64<'a>(&'a [u8]);
+
+impl Serialize for Base64<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&Base64Display::new(self.0, &STANDARD))
+    }
 }

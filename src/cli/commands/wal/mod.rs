@@ -17,6 +17,7 @@ use etcdsnap::{
     source::RaftKind,
     wal::{Log, Segment, Summary},
 };
+use serde::Serialize;
 
 use self::{
     filter::Filter,
@@ -158,6 +159,12 @@ struct Printer<'w> {
     times: bool,
 }
 
+/// The members of the JSON document after its records.
+#[derive(Serialize)]
+struct Rest<'f> {
+    findings: &'f [Finding],
+}
+
 impl<'w> Printer<'w> {
     fn new(output: Format, no_headers: bool, name: &'w str) -> Self {
         let without = no_headers || output != Format::Table;
@@ -169,8 +176,8 @@ impl<'w> Printer<'w> {
         match self.output {
             Format::Table if self.headers => head::text(&mut session.out, log)?,
             Format::Json => {
-                let head = serde_json::to_string(log)?;
-                write!(session.out, "{},\n\"records\":[", head.strip_suffix('}').unwrap_or(&head))?;
+                document::begin(&mut session.out, log)?;
+                session.out.write_all(b",\n\"records\":[")?;
             }
             Format::Table | Format::Ndjson => {}
         }
@@ -213,8 +220,8 @@ impl<'w> Printer<'w> {
                 }
             }
             Format::Json => {
-                let findings = serde_json::to_string(findings.list())?;
-                writeln!(session.out, "\n],\n\"findings\":{findings},{}}}", document::stamp())?;
+                session.out.write_all(b"\n],\n")?;
+                document::end(&mut session.out, Rest { findings: findings.list() })?;
             }
             Format::Ndjson => {}
         }
