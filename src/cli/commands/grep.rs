@@ -17,7 +17,7 @@ use super::object::{missing, note_namespace, unreadable};
 use crate::{
     args::{InNamespace, Keys, LogArgs, Masking, When, etcd_prefix},
     failure::{Exit, Failure},
-    render::printable,
+    render::{self, printable},
     session::Session,
 };
 
@@ -314,7 +314,7 @@ impl Grep {
         }
         for hit in hits {
             if self.output == Output::Ndjson {
-                writeln!(session.out, "{}", serde_json::to_string(&Document::new(hit))?)?;
+                render::json(&mut session.out, hit, true)?;
             } else {
                 let text = printable(hit.text.clone());
                 writeln!(session.out, "free page {} (at offset {:#x}): {text}", hit.page, hit.offset)?;

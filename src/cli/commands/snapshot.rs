@@ -2,6 +2,7 @@ use std::{io::Write as _, path::PathBuf};
 
 use clap::{Args, Subcommand};
 use etcdsnap::{Code, Error, bytes::file_name, error::Severity, etcd::Load};
+use serde::Serialize;
 
 use super::restore;
 use crate::{
@@ -100,15 +101,24 @@ impl Status {
             WriteOut::Simple => writeln!(out, "{}", cells.join(", "))?,
             WriteOut::Fields => printer.fields(out)?,
             WriteOut::Table => printer.table(out)?,
-            // Go's field order, and nothing that etcdutl does not print.
-            WriteOut::Json => writeln!(
-                out,
-                "{{\"hash\":{},\"revision\":{revision},\"totalKey\":{keys},\"totalSize\":{size},\"version\":{}}}",
-                survey.hash,
-                serde_json::Value::String(version)
-            )?,
+            WriteOut::Json => {
+                let status =
+                    StatusJson { hash: survey.hash, revision, total_key: keys, total_size: size, version: &version };
+                writeln!(out, "{}", serde_json::to_string(&status)?)?;
+            }
         }
         session.intact(&source)?;
         Ok(Exit::Good)
     }
+}
+
+/// The status as etcdutl writes it, in Go's field order and with no member besides (`snapshot.Status`).
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct StatusJson<'v> {
+    hash: u32,
+    revision: i64,
+    total_key: u64,
+    total_size: u64,
+    version: &'v str,
 }
