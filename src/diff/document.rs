@@ -3,13 +3,12 @@
 use std::io::{self, Write};
 
 use super::{
-    Difference, Entry, Members, Pair, Reason, Ref, Relation, StateChange, Tally, members::object, pair::Diff,
+    Difference, Entry, Members, Pair, Reason, Ref, Relation, StateChange, Tally,
+    members::{object, stamp},
+    pair::Diff,
     relation::About,
 };
-use crate::{
-    document::{SCHEMA_VERSION, TOOL},
-    k8s::{Map, Value, json, yaml},
-};
+use crate::k8s::{Map, Value, json, yaml};
 
 /// A writer of a document of differences. Changed objects are written as they are found; the others are kept, by
 /// reference only, until the end, where each kind of difference has its list.
@@ -41,8 +40,7 @@ impl<'a> Document<'a> {
         if !self.yaml {
             writeln!(out, "{{")?;
         }
-        self.member(out, "schemaVersion", Value::Int(SCHEMA_VERSION.into()))?;
-        self.member(out, "tool", Value::str(TOOL))?;
+        stamp().into_iter().try_for_each(|(name, value)| self.member(out, name, value))?;
         self.member(out, "from", side(&relation.from))?;
         self.member(out, "to", side(&relation.to))?;
         self.member(out, "newer", relation.newer().name().map_or(Value::Null, Value::str))?;

@@ -15,9 +15,13 @@ pub(crate) type Members = Vec<(Cow<'static, str>, Value<'static>)>;
 /// A document of these members, stamped with the version of its shape and the tool that wrote it.
 #[must_use]
 pub fn stamped(mut members: Members) -> Value<'static> {
-    members.push(("schemaVersion".into(), Value::Int(SCHEMA_VERSION.into())));
-    members.push(("tool".into(), Value::str(TOOL)));
+    members.extend(stamp().map(|(name, value)| (name.into(), value)));
     object(members)
+}
+
+/// The members of [`crate::document::Stamp`], for documents that are JSON or YAML.
+pub(super) fn stamp() -> [(&'static str, Value<'static>); 2] {
+    [("schemaVersion", Value::Int(SCHEMA_VERSION.into())), ("tool", Value::str(TOOL))]
 }
 
 pub(super) fn object(members: Members) -> Value<'static> {
