@@ -5,7 +5,7 @@ use serde::Serialize;
 /// The matches in one value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Found {
+pub struct ValueHits {
     /// `deployment.apps`; empty for a key that is no object.
     pub kind: String,
     /// The namespace; empty for none.

@@ -19,7 +19,7 @@ mod search;
 mod walk;
 
 pub use free::{FreeHit, search_free};
-pub use hit::{Found, Hit};
+pub use hit::{Hit, ValueHits};
 pub use pattern::{Pattern, Words};
 pub use place::Place;
 pub use search::Search;

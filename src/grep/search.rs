@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 
 use super::{
-    hit::{Found, Hit},
+    hit::{Hit, ValueHits},
     pattern::Pattern,
     place::Place,
     walk::{Walk, at, text},
@@ -37,7 +37,7 @@ impl Search<'_> {
     ///
     /// # Errors
     /// When the value cannot be read, and so was not searched.
-    pub fn value(&self, kv: &KeyValue<'_>) -> Result<Option<Found>, Undecodable> {
+    pub fn value(&self, kv: &KeyValue<'_>) -> Result<Option<ValueHits>, Undecodable> {
         let key = Key::new(kv.key);
         if self.keys {
             return Ok(self.pattern.is_in(kv.key).then(|| {
@@ -59,7 +59,7 @@ impl Search<'_> {
         }
     }
 
-    fn object(&self, key: &Key<'_>, kv: &KeyValue<'_>, mut object: Object<'_>) -> Option<Found> {
+    fn object(&self, key: &Key<'_>, kv: &KeyValue<'_>, mut object: Object<'_>) -> Option<ValueHits> {
         decode_data(&mut object);
         let matches = Walk::matches(self.pattern, self.place, &object.value);
         if matches.is_empty() {
@@ -80,7 +80,7 @@ impl Search<'_> {
     }
 
     /// The value of a key that is no object.
-    fn bytes(&self, key: &Key<'_>, kv: &KeyValue<'_>) -> Option<Found> {
+    fn bytes(&self, key: &Key<'_>, kv: &KeyValue<'_>) -> Option<ValueHits> {
         let value = Value::Bytes(Cow::Borrowed(kv.value));
         let matches = Walk::matches(self.pattern, None, &value);
         let masked = self.mask.value(kv.key, kv.value);
@@ -96,7 +96,7 @@ impl Search<'_> {
         (!hits.is_empty()).then(|| self.found(key, kv, None, hits))
     }
 
-    fn found(&self, key: &Key<'_>, kv: &KeyValue<'_>, object: Option<&Object<'_>>, hits: Vec<Hit>) -> Found {
+    fn found(&self, key: &Key<'_>, kv: &KeyValue<'_>, object: Option<&Object<'_>>, hits: Vec<Hit>) -> ValueHits {
         let meta = object.map(|object| Meta::tree(&object.value)).unwrap_or_default();
         let (kind, namespace, name) = match key.object() {
             Some(of) => {
@@ -105,7 +105,7 @@ impl Search<'_> {
             }
             None => (String::new(), String::new(), String::from_utf8_lossy(kv.key)),
         };
-        Found { kind, namespace, name: name.into_owned(), revision: kv.mod_revision, deleted: false, hits }
+        ValueHits { kind, namespace, name: name.into_owned(), revision: kv.mod_revision, deleted: false, hits }
     }
 }
 

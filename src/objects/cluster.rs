@@ -62,7 +62,7 @@ impl<'a> Cluster<'a> {
         if !ring.is_empty() {
             ring.learn(view.matching(Ring::is_told_by));
         }
-        let Found { prefixes, definitions, releases } = Found::among(&view);
+        let FromKeys { prefixes, definitions, releases } = FromKeys::among(&view);
         let mut resources = Resources::default();
         for kv in definitions.into_iter().filter_map(|key| view.get(key)) {
             if let Ok(object) = ring.object(kv.key, kv.value)
@@ -179,7 +179,7 @@ impl<'a> Cluster<'a> {
 
 /// What the keys alone say.
 #[derive(Debug, Default)]
-struct Found<'a> {
+struct FromKeys<'a> {
     /// Prefix of the keys of objects.
     prefixes: BTreeSet<&'a str>,
     /// The keys of CustomResourceDefinitions, in order.
@@ -188,7 +188,7 @@ struct Found<'a> {
     releases: Vec<&'a [u8]>,
 }
 
-impl<'a> Found<'a> {
+impl<'a> FromKeys<'a> {
     /// Parses all keys, on all cores, in one pass: the keys are spread over the file, and reading each takes longest.
     fn among(view: &View<'a>) -> Self {
         let parts = view.par_keys().fold(Self::default, Self::with);

@@ -4,7 +4,7 @@
 use super::{Cell, Clock, Column, ColumnType, Row, fields::Fields};
 use crate::{
     k8s::{Moment, Value},
-    select::jsonpath::{EvalError, Found, JsonPath},
+    select::jsonpath::{EvalError, Evaluated, JsonPath},
 };
 
 /// The columns of a custom resource after its name. A column of an unknown type has no cells.
@@ -59,10 +59,10 @@ fn cell(kind: ColumnType, path: &JsonPath, object: &Value<'_>, clock: Clock) -> 
     };
     match (kind, first) {
         (_, None) => Cell::Null,
-        (ColumnType::String, Some(Found::In(Value::Null))) => path.print_results(&[Found::Nothing]).into(),
+        (ColumnType::String, Some(Evaluated::In(Value::Null))) => path.print_results(&[Evaluated::Nothing]).into(),
         (ColumnType::String, Some(found)) => path.print_results(&[found]).into(),
-        (_, Some(Found::In(value))) => typed(kind, value, clock),
-        (_, Some(Found::Made(_) | Found::Nothing)) => Cell::Null,
+        (_, Some(Evaluated::In(value))) => typed(kind, value, clock),
+        (_, Some(Evaluated::Made(_) | Evaluated::Nothing)) => Cell::Null,
     }
 }
 

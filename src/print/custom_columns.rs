@@ -3,7 +3,7 @@
 use crate::{
     Error, Result,
     k8s::Value,
-    select::jsonpath::{Found, JsonPath},
+    select::jsonpath::{Evaluated, JsonPath},
 };
 
 /// Columns chosen by the user (`CustomColumnsPrinter`).
@@ -72,7 +72,7 @@ impl CustomColumns {
 }
 
 /// The text with terminal control sequences escaped (`printers.EscapeTerminal`).
-fn escape(found: &Found<'_>) -> String {
+fn escape(found: &Evaluated<'_>) -> String {
     found.text().replace('\x1b', "^[").replace('\r', "\\r")
 }
 

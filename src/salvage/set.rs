@@ -51,7 +51,7 @@ pub(crate) struct Pages {
 }
 
 #[derive(Default)]
-struct Found {
+struct FromPages {
     entries: Vec<Entry>,
     roots: Vec<PageId>,
     pages: Pages,
@@ -63,7 +63,7 @@ impl Set {
     pub(crate) fn collect(carve: &Carve<'_>) -> Self {
         let first = carve.range().start;
         let known = Known::new(carve);
-        let found = carve.pages(Found::default, |found, scrap| {
+        let found = carve.pages(FromPages::default, |found, scrap| {
             if found.take(scrap, first) {
                 known.add(scrap);
             }
@@ -176,7 +176,7 @@ impl Set {
     }
 }
 
-impl Found {
+impl FromPages {
     /// Takes what is on a page. Returns whether the page is whole.
     fn take(&mut self, scrap: &Scrap<'_>, first: u64) -> bool {
         let mut items = Vec::new();

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fs};
 
 use etcdsnap::{
     etcd::{Load, Snapshot},
-    grep::{Found, Pattern, Place, Search, Words},
+    grep::{Pattern, Place, Search, ValueHits, Words},
     k8s::{Mask, Ring, Value},
     objects::{At, Cluster},
     proto::Writer,
@@ -40,7 +40,7 @@ fn every_string_is_found() {
         let snapshot = Snapshot::load(&source, &Load::default()).unwrap();
         let cluster = Cluster::open(&snapshot, Ring::default(), At::Last).unwrap();
         let mask = Mask::reveal();
-        let search = |pattern: &Pattern, place: Option<&Place>| -> Vec<Found> {
+        let search = |pattern: &Pattern, place: Option<&Place>| -> Vec<ValueHits> {
             let search =
                 Search { pattern, place, keys: false, ring: &cluster.ring, resources: &cluster.resources, mask: &mask };
             cluster.view.iter().filter_map(|kv| search.value(&kv).ok().flatten()).collect()

@@ -6,7 +6,7 @@ use etcdsnap::{
     bytes::counted,
     document::Document,
     etcd::{KeyValue, Range, Record, Snapshot},
-    grep::{Found, FreeHit, Pattern, Place, Search, Words, search_free},
+    grep::{FreeHit, Pattern, Place, Search, ValueHits, Words, search_free},
     k8s::Undecodable,
     objects::{At, Cluster, Query},
     ordered::{WINDOW, ordered, ordered_items},
@@ -245,7 +245,7 @@ impl Grep {
                     searched = searched.saturating_add(1);
                     if let Some(of) = of {
                         found = found.saturating_add(1);
-                        self.print(&mut text, &Found { deleted, ..of });
+                        self.print(&mut text, &ValueHits { deleted, ..of });
                     }
                 }
                 Err(why) => wrong.push((kv.key.to_vec(), why)),
@@ -274,7 +274,7 @@ impl Grep {
     }
 
     /// Appends what was found in one value.
-    fn print(&self, text: &mut String, found: &Found) {
+    fn print(&self, text: &mut String, found: &ValueHits) {
         if self.output == Output::Ndjson {
             let json = serde_json::to_string(&Document::new(found)).unwrap_or_default();
             return text.extend([&json, "\n"]);

@@ -2,7 +2,7 @@
 
 use std::{cell::Cell, collections::BTreeMap, ops::Bound};
 
-use super::{edits::Edits, named::Found};
+use super::{edits::Edits, named::NamedInDb};
 use crate::{
     Findings,
     etcd::{
@@ -51,7 +51,7 @@ pub(super) struct Applier<'a> {
     pub(super) edits: Edits,
     pub(super) log_records: AddedWriter,
     pub(super) leases: BTreeMap<i64, Lease>,
-    pub(super) found: Found<'a>,
+    pub(super) found: NamedInDb<'a>,
     pub(super) revision: i64,
     pub(super) compacted: i64,
     pub(super) findings: Findings,
@@ -62,7 +62,7 @@ pub(super) struct Applier<'a> {
 }
 
 impl<'a> Applier<'a> {
-    pub(super) fn new(snapshot: &Snapshot<'a>, found: Found<'a>, spool: Spool) -> Self {
+    pub(super) fn new(snapshot: &Snapshot<'a>, found: NamedInDb<'a>, spool: Spool) -> Self {
         let users = snapshot.items("authUsers").into_iter();
         let mut state = snapshot.state.clone();
         let mut edits = Edits::default();

@@ -1,8 +1,8 @@
 //! Entries of a data directory's log that its db does not hold, applied to the db's state as etcd does when it starts.
 //!
 //! ```text
-//! Log ─> which entries count ─> Named: their keys, leases ─> Found: the same in the db
-//!                                                            └─> Applier: entry by entry ─> AddedRecords, State, Edits
+//! Log ─> which entries count ─> NamedInLog: their keys, leases ─> NamedInDb: the same in the db
+//!                                                                 └─> Applier: entry by entry ─> AddedRecords, State, Edits
 //! ```
 //!
 //! `apply` keys and alarms · `txn` transactions · `leases` · `rights` permissions · `auth` users and roles · `members`
@@ -27,7 +27,7 @@ mod txn;
 pub use replayed::Replayed;
 pub(super) use {context::context, edits::Edits};
 
-use self::{applier::Applier, named::Named};
+use self::{applier::Applier, named::NamedInLog};
 use super::{
     Load, Request, Snapshot, State, Uncommitted,
     added::AddedRecords,
@@ -146,7 +146,7 @@ fn apply<'a>(
 ) -> Result<Option<Halt<'a>>> {
     let requests = || entries.iter().filter_map(|(_, request)| request.as_ref());
     let auth = snapshot.state.auth.enabled || requests().any(|request| request.op == Op::Auth(AuthOp::Enable));
-    let mut named = Named::default();
+    let mut named = NamedInLog::default();
     requests().for_each(|request| named.add(&request.op, auth));
     let mut applier = Applier::new(snapshot, named.find(snapshot), source.spool());
     let (mut halt, mut last) = (None, None);

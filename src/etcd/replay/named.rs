@@ -12,7 +12,7 @@ use crate::etcd::{
 
 /// The keys and leases that the log names.
 #[derive(Debug, Default)]
-pub(super) struct Named<'a> {
+pub(super) struct NamedInLog<'a> {
     keys: HashSet<&'a [u8]>,
     ranges: Vec<Range<'a>>,
     leases: BTreeSet<i64>,
@@ -20,7 +20,7 @@ pub(super) struct Named<'a> {
 
 /// The named keys that the db holds.
 #[derive(Debug, Default)]
-pub(super) struct Found<'a> {
+pub(super) struct NamedInDb<'a> {
     /// The live keys.
     pub(super) keys: BTreeMap<&'a [u8], KeyValue<'a>>,
     /// The keys that are attached to the named leases.
@@ -29,7 +29,7 @@ pub(super) struct Found<'a> {
     pub(super) last: Revision,
 }
 
-impl<'a> Named<'a> {
+impl<'a> NamedInLog<'a> {
     /// Adds the keys and leases that `op` names; with `auth`, also those that the check of its permissions needs.
     pub(super) fn add(&mut self, op: &Op<'a>, auth: bool) {
         match op {
@@ -75,7 +75,7 @@ impl<'a> Named<'a> {
 
     /// Finds all of them in `snapshot`, in one pass over its records; in two when leases are named: the keys of a lease
     /// are known only when their newest records are.
-    pub(super) fn find(mut self, snapshot: &Snapshot<'a>) -> Found<'a> {
+    pub(super) fn find(mut self, snapshot: &Snapshot<'a>) -> NamedInDb<'a> {
         let (keyspace, walk) = (snapshot.keyspace, snapshot.fresh_walk());
         let ranges: RangeSet<'_> = self.ranges.into_iter().collect();
         let holds = |keys: &HashSet<&[u8]>, key: &[u8]| ranges.contains(key) || keys.contains(key);
@@ -100,7 +100,7 @@ impl<'a> Named<'a> {
             *last = record.revision.max(*last);
             holds(&self.keys, record.kv.key) && !record.is_bump()
         });
-        let mut found = Found { last: scan.parts.into_iter().max().unwrap_or_default(), ..Found::default() };
+        let mut found = NamedInDb { last: scan.parts.into_iter().max().unwrap_or_default(), ..NamedInDb::default() };
         found.attached = self.leases.iter().map(|id| (*id, BTreeSet::new())).collect();
         for newest in scan.shared.into_live() {
             let kv = newest.kv();

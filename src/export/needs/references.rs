@@ -24,7 +24,7 @@ const DEFINITIONS: &str = "apiextensions.k8s.io/customresourcedefinitions";
 pub(in crate::export) fn references(cluster: &Cluster<'_>, key: &ObjectKey<'_>, object: &Value<'_>) -> Vec<Reference> {
     // objects of OpenShift's own API server refer to those of the other one
     let prefix = if key.prefix == "/openshift.io" { "/kubernetes.io" } else { key.prefix };
-    let mut found = Found { prefix, namespace: key.namespace.unwrap_or_default(), references: Vec::new() };
+    let mut found = References { prefix, namespace: key.namespace.unwrap_or_default(), references: Vec::new() };
     if let Some(namespace) = key.namespace {
         found.add("namespaces", "", namespace, true);
     }
@@ -80,13 +80,13 @@ pub(in crate::export) fn pod_spec(kind: &str) -> Option<&'static [&'static str]>
 }
 
 /// The references of one object.
-struct Found<'k> {
+struct References<'k> {
     prefix: &'k str,
     namespace: &'k str,
     references: Vec<Reference>,
 }
 
-impl Found<'_> {
+impl References<'_> {
     /// Adds the object of this name, in the namespace if `stored` ends with a slash.
     fn add(&mut self, stored: &str, namespace: &str, name: &str, must: bool) {
         if name.is_empty() || name.contains('/') || namespace.contains('/') {

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, cmp::Ordering};
 
-use super::{error::EvalError, found::Found};
+use super::{error::EvalError, evaluated::Evaluated};
 use crate::k8s::Value;
 
 /// The kinds of values that can be compared (`basicKind`).
@@ -14,9 +14,9 @@ enum Basic<'f> {
     Text(Cow<'f, str>),
 }
 
-fn basic<'f>(found: &'f Found<'_>) -> Result<Basic<'f>, EvalError> {
+fn basic<'f>(found: &'f Evaluated<'_>) -> Result<Basic<'f>, EvalError> {
     Ok(match (found, found.value()) {
-        (Found::Made(Value::UInt(byte)), _) => Basic::Uint(*byte),
+        (Evaluated::Made(Value::UInt(byte)), _) => Basic::Uint(*byte),
         (_, Some(Value::Bool(b))) => Basic::Bool(*b),
         (_, Some(Value::Int(n))) => Basic::Int(*n),
         (_, Some(Value::UInt(n))) => Basic::Float(*n as f64),
@@ -27,7 +27,7 @@ fn basic<'f>(found: &'f Found<'_>) -> Result<Basic<'f>, EvalError> {
 }
 
 /// Whether `left operator right` holds (`evalFilter`, and `template.Equal` and its siblings).
-pub(super) fn compare(left: &Found<'_>, operator: &str, right: &Found<'_>) -> Result<bool, EvalError> {
+pub(super) fn compare(left: &Evaluated<'_>, operator: &str, right: &Evaluated<'_>) -> Result<bool, EvalError> {
     if !matches!(operator, "==" | "!=" | "<" | "<=" | ">" | ">=") {
         return Err(EvalError::Operator(operator.to_owned()));
     }

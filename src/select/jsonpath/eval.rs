@@ -3,7 +3,7 @@
 use super::{
     compare::compare,
     error::EvalError,
-    found::Found,
+    evaluated::Evaluated,
     node::{Node, Param},
 };
 use crate::k8s::Value;
@@ -19,10 +19,10 @@ struct Fault {
     some: bool,
 }
 
-type Walked<'v> = Result<Vec<Found<'v>>, Fault>;
+type Walked<'v> = Result<Vec<Evaluated<'v>>, Fault>;
 
 /// Fails as Go does where it returns its input beside the error.
-fn fail<T>(why: EvalError, input: &[Found<'_>]) -> Result<T, Fault> {
+fn fail<T>(why: EvalError, input: &[Evaluated<'_>]) -> Result<T, Fault> {
     Err(Fault { why, some: !input.is_empty() })
 }
 
@@ -56,14 +56,14 @@ impl<'v> Evaluator<'v> {
         }
     }
 
-    pub(super) fn find(mut self) -> Result<Vec<Vec<Found<'v>>>, EvalError> {
+    pub(super) fn find(mut self) -> Result<Vec<Vec<Evaluated<'v>>>, EvalError> {
         let mut results = Vec::new();
-        self.results(0, Found::In(self.data), &mut results).map_err(|fault| fault.why)?;
+        self.results(0, Evaluated::In(self.data), &mut results).map_err(|fault| fault.why)?;
         Ok(results)
     }
 
     /// `FindResults`, of the nodes from `from` on.
-    fn results(&mut self, from: usize, data: Found<'v>, out: &mut Vec<Vec<Found<'v>>>) -> Result<(), Fault> {
+    fn results(&mut self, from: usize, data: Evaluated<'v>, out: &mut Vec<Vec<Evaluated<'v>>>) -> Result<(), Fault> {
         if self.in_range > DEPTH {
             return fail(EvalError::Deep, &[]);
         }
@@ -86,10 +86,10 @@ impl<'v> Evaluator<'v> {
             self.in_range = self.in_range.saturating_add(1);
             if results.is_empty() {
                 // evaluated nevertheless, to find the end
-                self.results(next, Found::Nothing, &mut Vec::new())?;
+                self.results(next, Evaluated::Nothing, &mut Vec::new())?;
             }
             for found in results {
-                let found = if found.is_null() { Found::Nothing } else { found };
+                let found = if found.is_null() { Evaluated::Nothing } else { found };
                 self.results(next, found, out)?;
             }
             self.in_range = self.in_range.saturating_sub(1);
@@ -113,12 +113,12 @@ impl<'v> Evaluator<'v> {
         Ok(())
     }
 
-    fn walk(&mut self, input: &[Found<'v>], node: &'v Node) -> Walked<'v> {
+    fn walk(&mut self, input: &[Evaluated<'v>], node: &'v Node) -> Walked<'v> {
         self.spend(input.len())?;
         match node {
             Node::List(nodes) => self.list(input, nodes),
-            Node::Text(text) => Ok(vec![Found::Made(Value::str(text))]),
-            Node::Literal(value) => Ok(input.iter().map(|_| Found::Made(value.clone())).collect()),
+            Node::Text(text) => Ok(vec![Evaluated::Made(Value::str(text))]),
+            Node::Literal(value) => Ok(input.iter().map(|_| Evaluated::Made(value.clone())).collect()),
             Node::Field(name) => self.field(input, name),
             Node::Array(params) => self.array(input, params),
             Node::Filter { left, right, operator } => self.filter(input, left, operator, right),
@@ -149,12 +149,12 @@ impl<'v> Evaluator<'v> {
         }
     }
 
-    fn list(&mut self, input: &[Found<'v>], nodes: &'v [Node]) -> Walked<'v> {
+    fn list(&mut self, input: &[Evaluated<'v>], nodes: &'v [Node]) -> Walked<'v> {
         let Some((first, rest)) = nodes.split_first() else { return Ok(input.to_vec()) };
         rest.iter().try_fold(self.walk(input, first)?, |found, node| self.walk(&found, node))
     }
 
-    fn identifier(&mut self, input: &[Found<'v>], name: &str) -> Walked<'v> {
+    fn identifier(&mut self, input: &[Evaluated<'v>], name: &str) -> Walked<'v> {
         match name {
             "range" => {
                 self.begin_range = self.begin_range.saturating_add(1);
@@ -169,10 +169,10 @@ impl<'v> Evaluator<'v> {
         }
     }
 
-    fn field(&self, input: &[Found<'v>], name: &str) -> Walked<'v> {
-        let member = |found: &Found<'v>| match found {
-            Found::In(value) => value.get(name).map(Found::In),
-            Found::Made(_) | Found::Nothing => None,
+    fn field(&self, input: &[Evaluated<'v>], name: &str) -> Walked<'v> {
+        let member = |found: &Evaluated<'v>| match found {
+            Evaluated::In(value) => value.get(name).map(Evaluated::In),
+            Evaluated::Made(_) | Evaluated::Nothing => None,
         };
         let out: Vec<_> = input.iter().filter_map(member).collect();
         if out.is_empty() && !input.is_empty() && !self.allow_missing_keys {
@@ -181,16 +181,16 @@ impl<'v> Evaluator<'v> {
         Ok(out)
     }
 
-    fn filter(&mut self, input: &[Found<'v>], left: &'v [Node], operator: &str, right: &'v [Node]) -> Walked<'v> {
+    fn filter(&mut self, input: &[Evaluated<'v>], left: &'v [Node], operator: &str, right: &'v [Node]) -> Walked<'v> {
         let mut out = Vec::new();
         for found in input {
-            let Found::In(Value::List(list)) = found else {
+            let Evaluated::In(Value::List(list)) = found else {
                 let what =
-                    if matches!(found, Found::Nothing) { "<invalid reflect.Value>".into() } else { found.text() };
+                    if matches!(found, Evaluated::Nothing) { "<invalid reflect.Value>".into() } else { found.text() };
                 return fail(EvalError::NotFilterable(what.into_owned()), input);
             };
             for element in list {
-                let element = [Found::In(element)];
+                let element = [Evaluated::In(element)];
                 let lefts = self.list(&element, left);
                 if let Err(Fault { why: EvalError::Many, .. }) = lefts {
                     return lefts;
@@ -214,12 +214,12 @@ impl<'v> Evaluator<'v> {
     }
 
     /// `evalArray`; where Go would panic on an index of nothing, the result is empty.
-    fn array(&mut self, input: &[Found<'v>], params: &[Param; 3]) -> Walked<'v> {
+    fn array(&mut self, input: &[Evaluated<'v>], params: &[Param; 3]) -> Walked<'v> {
         let mut out = Vec::new();
         for found in input {
             let list = match found {
-                Found::In(Value::List(list)) => list,
-                Found::Nothing => continue,
+                Evaluated::In(Value::List(list)) => list,
+                Evaluated::Nothing => continue,
                 found if found.is_null() => continue,
                 found => return fail(EvalError::NotArray(found.go_type()), input),
             };
@@ -228,7 +228,7 @@ impl<'v> Evaluator<'v> {
                     let index = |n: i64| usize::try_from(n).unwrap_or(usize::MAX);
                     let part = list.get(index(start)..index(end)).unwrap_or_default();
                     self.spend(part.len().div_ceil(index(step)))?;
-                    out.extend(part.iter().step_by(index(step)).map(Found::In));
+                    out.extend(part.iter().step_by(index(step)).map(Evaluated::In));
                 }
                 // Go evaluates no further list then
                 Ok(None) => return Ok(out),
@@ -239,7 +239,7 @@ impl<'v> Evaluator<'v> {
     }
 
     /// `evalRecursive`: every value with members, parents first. The depth is bounded by that of the decoded object.
-    fn recursive(&mut self, input: &[Found<'v>], out: &mut Vec<Found<'v>>) -> Result<(), Fault> {
+    fn recursive(&mut self, input: &[Evaluated<'v>], out: &mut Vec<Evaluated<'v>>) -> Result<(), Fault> {
         for found in input {
             self.spend(found.size())?;
             let members = found.members();
@@ -264,7 +264,7 @@ fn count(nodes: &[Node]) -> usize {
 }
 
 /// The one value of a side of a comparison, if there is any.
-fn one<'v>(found: Walked<'v>, input: &[Found<'v>]) -> Result<Option<Found<'v>>, Fault> {
+fn one<'v>(found: Walked<'v>, input: &[Evaluated<'v>]) -> Result<Option<Evaluated<'v>>, Fault> {
     match found {
         Ok(found) if found.len() > 1 => fail(EvalError::Several, input),
         Ok(found) => Ok(found.into_iter().next()),

@@ -11,7 +11,7 @@
 mod compare;
 mod error;
 mod eval;
-mod found;
+mod evaluated;
 mod node;
 mod parser;
 mod quote;
@@ -20,7 +20,7 @@ mod relaxed;
 mod tests;
 
 pub use error::{EvalError, SyntaxError};
-pub(crate) use found::Found;
+pub(crate) use evaluated::Evaluated;
 pub(super) use quote::unquote;
 pub(super) use relaxed::template as relaxed_template;
 
@@ -63,7 +63,7 @@ impl JsonPath {
     ///
     /// # Errors
     /// When the template does not fit.
-    pub(crate) fn find_results<'v>(&'v self, data: &'v Value<'v>) -> Result<Vec<Vec<Found<'v>>>, EvalError> {
+    pub(crate) fn find_results<'v>(&'v self, data: &'v Value<'v>) -> Result<Vec<Vec<Evaluated<'v>>>, EvalError> {
         Evaluator::new(&self.nodes, self.allow_missing_keys, data).find()
     }
 
@@ -80,13 +80,13 @@ impl JsonPath {
 
     /// The results as text (`JSONPath.PrintResults`).
     #[must_use]
-    pub(crate) fn print_results(&self, results: &[Found<'_>]) -> String {
+    pub(crate) fn print_results(&self, results: &[Evaluated<'_>]) -> String {
         let mut out = Vec::new();
         self.print(&mut out, results);
         String::from_utf8_lossy(&out).into_owned()
     }
 
-    fn print(&self, out: &mut Vec<u8>, results: &[Found<'_>]) {
+    fn print(&self, out: &mut Vec<u8>, results: &[Evaluated<'_>]) {
         if self.output_json {
             let list = results.iter().map(|found| found.value().cloned().unwrap_or_default()).collect();
             json::pretty(out, &Value::List(list), 0);

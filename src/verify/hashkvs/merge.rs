@@ -62,7 +62,7 @@ type Side<'s, 'a> = (&'s Snapshot<'a>, &'s Covered<'a>);
 
 /// What was found.
 #[derive(Debug, Default)]
-pub(super) struct Found {
+pub(super) struct Differing {
     /// The first revision whose records differ.
     pub(super) first: Option<i64>,
     /// Its records that differ.
@@ -74,7 +74,7 @@ pub(super) struct Found {
 }
 
 /// Compares two backups; `None` where their records are equal.
-pub(super) fn compare(a: Side<'_, '_>, b: Side<'_, '_>) -> Option<Found> {
+pub(super) fn compare(a: Side<'_, '_>, b: Side<'_, '_>) -> Option<Differing> {
     thread::scope(|scope| {
         let (to_a, from_a) = sync_channel(AHEAD);
         let (to_b, from_b) = sync_channel(AHEAD);
@@ -128,8 +128,8 @@ impl<'a> Records<'a> {
     }
 }
 
-fn merge<'a, 'b>(a: &mut Records<'a>, b: &mut Records<'b>) -> Option<Found> {
-    let mut found = Found::default();
+fn merge<'a, 'b>(a: &mut Records<'a>, b: &mut Records<'b>) -> Option<Differing> {
+    let mut found = Differing::default();
     let (mut keys_of_a, mut keys_of_b): (HashSet<&'a [u8]>, HashSet<&'b [u8]>) = Default::default();
     while let Some(revision) = [&a.next, &b.next].into_iter().flatten().map(|record| record.revision).min() {
         let (x, y) = (a.take(revision), b.take(revision));
@@ -161,7 +161,7 @@ fn merge<'a, 'b>(a: &mut Records<'a>, b: &mut Records<'b>) -> Option<Found> {
     found.first.map(|_| found)
 }
 
-impl Found {
+impl Differing {
     fn list(&mut self, revision: Revision, of: Option<&Record<'_>>, and: Option<&Record<'_>>) {
         let Some(key) = of.or(and).map(|record| record.kv.key) else { return };
         if self.records.len() >= LISTED {

@@ -6,7 +6,7 @@ use crate::k8s::{Value, sprint};
 
 /// One result of an expression (a `reflect.Value` in Go).
 #[derive(Debug, Clone)]
-pub(crate) enum Found<'v> {
+pub(crate) enum Evaluated<'v> {
     /// A value in the object.
     In(&'v Value<'v>),
     /// A value from the template itself: text, a number, or a byte of a text ([`Value::UInt`]).
@@ -15,7 +15,7 @@ pub(crate) enum Found<'v> {
     Nothing,
 }
 
-impl<'v> Found<'v> {
+impl<'v> Evaluated<'v> {
     /// The value, if there is one.
     #[must_use]
     pub(crate) fn value(&self) -> Option<&Value<'v>> {
@@ -58,7 +58,7 @@ impl<'v> Found<'v> {
         }
     }
 
-    /// The number of [`Found::members`].
+    /// The number of [`Evaluated::members`].
     pub(super) fn size(&self) -> usize {
         match self {
             Self::In(Value::List(list)) => list.len(),
