@@ -69,7 +69,7 @@
 //! etcd's clients, and keeps what they write in memory. It and `remote`, which opens what a URL names, are the rooms
 //! with network code.
 //!
-//! `restore` starts with `verify`, too: [`restore::Facts`] of the snapshot and [`restore::Wanted`] make a
+//! `restore` starts with `verify`, too: [`restore::Facts`] of the snapshot and [`restore::Options`] make a
 //! [`restore::Plan`]; [`restore::apply`] copies the db into a staging folder and runs the same checks over the copy,
 //! writes what changes ([`etcd::rewrite`]), the member's log ([`wal::Writer`]) and its [`snap::Snap`], reads all of it
 //! back, and renames it into place ([`publish::MemberDirs`]). `rewrite` changes a few files of a member's own directory

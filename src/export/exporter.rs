@@ -20,7 +20,7 @@ use crate::{
 
 /// Options to export what is left out by default.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Wanted {
+pub struct Options {
     /// Exports also what every cluster creates itself, what is only temporary, and what no cluster serves by default.
     pub all: bool,
     /// Exports also Secrets, and objects that were stored encrypted.
@@ -59,7 +59,7 @@ pub(crate) struct Who {
 #[derive(Debug)]
 pub struct Exporter<'v, 'a> {
     pub(super) cluster: &'v Cluster<'a>,
-    wanted: Wanted,
+    wanted: Options,
     mask: Mask,
     neighbours: Neighbours<'v, 'a>,
     named: Named<'a>,
@@ -74,7 +74,7 @@ impl<'v, 'a> Exporter<'v, 'a> {
 
     /// An exporter of the objects of `cluster`; `mask` hides secrets.
     #[must_use]
-    pub fn new(cluster: &'v Cluster<'a>, wanted: Wanted, mask: Mask) -> Self {
+    pub fn new(cluster: &'v Cluster<'a>, wanted: Options, mask: Mask) -> Self {
         Self { cluster, wanted, mask, neighbours: Neighbours::of(cluster), named: Named::default() }
     }
 

@@ -32,7 +32,7 @@ mod work;
 
 pub use change::Change;
 pub use document::Document;
-pub use exporter::{Exported, Exporter, Wanted};
+pub use exporter::{Exported, Exporter, Options};
 pub use folder::{Folder, Written, look};
 pub use left_out::{LeftOut, Why};
 pub(crate) use name::file_name;

@@ -7,9 +7,9 @@ use super::{
     value::{Map, Value},
 };
 
-/// The part of a value that is wanted.
+/// The part of a value that is picked.
 #[derive(Debug)]
-pub(super) enum Wanted {
+pub(super) enum Picked {
     /// All of it.
     All,
     /// Of an object these members, and this part of each; of another value all.
@@ -19,7 +19,7 @@ pub(super) enum Wanted {
 }
 
 /// Decodes a part of the one value in `data`. What is wrong in the rest is found too.
-pub(super) fn pick<'a>(data: &'a [u8], wanted: &Wanted) -> Result<Value<'a>, Undecodable> {
+pub(super) fn pick<'a>(data: &'a [u8], wanted: &Picked) -> Result<Value<'a>, Undecodable> {
     let mut budget = Budget::default();
     let mut parser = Parser::new(data, &mut budget);
     let value = parser.pick(wanted, 0)?;
@@ -28,10 +28,10 @@ pub(super) fn pick<'a>(data: &'a [u8], wanted: &Wanted) -> Result<Value<'a>, Und
 }
 
 impl<'a> Parser<'a, '_> {
-    fn pick(&mut self, wanted: &Wanted, depth: u32) -> Result<Value<'a>, Undecodable> {
+    fn pick(&mut self, wanted: &Picked, depth: u32) -> Result<Value<'a>, Undecodable> {
         self.space();
         match (wanted, self.peek()) {
-            (Wanted::Members(members), Some(b'{')) => {
+            (Picked::Members(members), Some(b'{')) => {
                 let mut map = Map::default();
                 self.members(depth, |parser, name, depth| {
                     match members.iter().find(|(wanted, _)| *wanted == name) {
@@ -47,7 +47,7 @@ impl<'a> Parser<'a, '_> {
                 map.sort();
                 Ok(Value::Object(map))
             }
-            (Wanted::Items(wanted), Some(b'[')) => {
+            (Picked::Items(wanted), Some(b'[')) => {
                 let mut list = Vec::new();
                 self.items(depth, |parser, depth| {
                     parser.budget.item(list.len())?;
@@ -110,11 +110,11 @@ mod tests {
 
     #[test]
     fn a_part_is_that_of_the_whole() {
-        static WANTED: Wanted = Wanted::Members(&[
-            ("a", Wanted::All),
-            ("b", Wanted::Items(&Wanted::Members(&[("c", Wanted::All)]))),
-            ("d", Wanted::Members(&[])),
-            ("e", Wanted::Members(&[])),
+        static WANTED: Picked = Picked::Members(&[
+            ("a", Picked::All),
+            ("b", Picked::Items(&Picked::Members(&[("c", Picked::All)]))),
+            ("d", Picked::Members(&[])),
+            ("e", Picked::Members(&[])),
         ]);
         let text =
             br#" {"x":{"a":[1,"\"}\u00e9",{}]},"a":{"x":1},"b":[{"c":1,"x":"]"},2,{}],"d":{"x":[]},"e":7,"a":[3]} "#;
@@ -129,10 +129,10 @@ mod tests {
         {
             let whole = super::super::json_read::parse(bad.as_bytes());
             assert!(whole.is_err());
-            assert_eq!(pick(bad.as_bytes(), &Wanted::Members(&[])), whole, "{bad}");
+            assert_eq!(pick(bad.as_bytes(), &Picked::Members(&[])), whole, "{bad}");
         }
         let deep = format!(r#"{{"x":{}}}"#, "[".repeat(100_000));
-        assert_eq!(pick(deep.as_bytes(), &Wanted::Members(&[])), Err(Undecodable::Deep));
+        assert_eq!(pick(deep.as_bytes(), &Picked::Members(&[])), Err(Undecodable::Deep));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::{
     decode,
     error::{SealName, Undecodable},
     gofmt,
-    json_pick::{Wanted, pick},
+    json_pick::{Picked, pick},
     special::{field, timestamp},
     stored::{Envelope, Stored},
     value::{Value, text},
@@ -83,30 +83,30 @@ impl std::fmt::Display for Moment {
 }
 
 /// The type of an object.
-static TYPE: Wanted = Wanted::Members(&[("apiVersion", Wanted::All), ("kind", Wanted::All)]);
+static TYPE: Picked = Picked::Members(&[("apiVersion", Picked::All), ("kind", Picked::All)]);
 
 /// What [`Meta::tree`] reads of an object.
-static METADATA: Wanted = Wanted::Members(&[
-    ("apiVersion", Wanted::All),
-    ("kind", Wanted::All),
+static METADATA: Picked = Picked::Members(&[
+    ("apiVersion", Picked::All),
+    ("kind", Picked::All),
     (
         "metadata",
-        Wanted::Members(&[
-            ("namespace", Wanted::All),
-            ("name", Wanted::All),
-            ("uid", Wanted::All),
-            ("ownerReferences", Wanted::All),
-            ("creationTimestamp", Wanted::All),
-            ("deletionTimestamp", Wanted::All),
-            ("deletionGracePeriodSeconds", Wanted::All),
-            ("managedFields", Wanted::Items(&Wanted::Members(&[("time", Wanted::All)]))),
+        Picked::Members(&[
+            ("namespace", Picked::All),
+            ("name", Picked::All),
+            ("uid", Picked::All),
+            ("ownerReferences", Picked::All),
+            ("creationTimestamp", Picked::All),
+            ("deletionTimestamp", Picked::All),
+            ("deletionGracePeriodSeconds", Picked::All),
+            ("managedFields", Picked::Items(&Picked::Members(&[("time", Picked::All)]))),
         ]),
     ),
-    ("spec", Wanted::Members(&[("acquireTime", Wanted::All), ("renewTime", Wanted::All), ("pingTime", Wanted::All)])),
-    ("firstTimestamp", Wanted::All),
-    ("lastTimestamp", Wanted::All),
-    ("eventTime", Wanted::All),
-    ("series", Wanted::All),
+    ("spec", Picked::Members(&[("acquireTime", Picked::All), ("renewTime", Picked::All), ("pingTime", Picked::All)])),
+    ("firstTimestamp", Picked::All),
+    ("lastTimestamp", Picked::All),
+    ("eventTime", Picked::All),
+    ("series", Picked::All),
 ]);
 
 /// The part of an object's metadata that is read.

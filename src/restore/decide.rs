@@ -6,9 +6,9 @@ use super::{
     cluster::NewMember,
     facts::Facts,
     log::FromLog,
+    options::{Bump, Carry, GUESS, Options},
     past::Past,
     plan::Plan,
-    wanted::{Bump, Carry, GUESS, Wanted},
     warnings,
 };
 use crate::{
@@ -31,7 +31,7 @@ impl<'a> Plan<'a> {
     ///
     /// # Errors
     /// When that is not possible with this snapshot.
-    pub fn make(facts: &Facts<'a>, wanted: &Wanted) -> Result<Self> {
+    pub fn make(facts: &Facts<'a>, wanted: &Options) -> Result<Self> {
         let log = FromLog::decide(facts)?;
         let members: Vec<&NewMember> = match &wanted.cluster {
             Some(cluster) => wanted.members.iter().map(|name| cluster.member(name)).collect::<Result<_>>()?,
@@ -77,7 +77,7 @@ impl<'a> Plan<'a> {
 const HIGHEST: i64 = 1 << 62;
 
 /// Decides about the records that are added to `key` and the compaction; returns the last revision then.
-fn revisions(facts: &Facts<'_>, wanted: &Wanted, changes: &mut Changes<'_>) -> Result<i64> {
+fn revisions(facts: &Facts<'_>, wanted: &Options, changes: &mut Changes<'_>) -> Result<i64> {
     let too_high = || {
         let what = format!("the revision would be higher than {HIGHEST}: etcd could run out of revisions");
         usage(what, &format!("take a smaller --bump-revision: auto adds {GUESS} if the last revision is not known"))
@@ -121,14 +121,14 @@ fn revisions(facts: &Facts<'_>, wanted: &Wanted, changes: &mut Changes<'_>) -> R
 }
 
 /// Whether the result is the state after an entry of the log, and nothing is left out of it or added.
-fn is_of_an_entry(facts: &Facts<'_>, wanted: &Wanted) -> bool {
+fn is_of_an_entry(facts: &Facts<'_>, wanted: &Options) -> bool {
     let Carry { disarm_alarms, reset_auth, drop_auth, drop_leases, .. } = wanted.carry;
     let changed = disarm_alarms || reset_auth || drop_auth || drop_leases || wanted.bump.is_some();
     !changed && facts.cut.is_none() && facts.dropped.is_empty()
 }
 
 /// Decides about the small buckets.
-fn buckets(facts: &Facts<'_>, wanted: &Wanted, changes: &mut Changes<'_>) {
+fn buckets(facts: &Facts<'_>, wanted: &Options, changes: &mut Changes<'_>) {
     changes.buckets.clone_from(&facts.edited);
     let mut meta = facts.meta.clone();
     let mut put = |key: &str, value: &[u8]| meta.insert(key.as_bytes().to_vec(), value.to_vec());

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::{Done, Facts, Plan, SaveJob, Wanted, save};
+use super::{Done, Facts, Options, Plan, SaveJob, save};
 use crate::{
     Code, Finding, Result,
     bytes::{counted, size},
@@ -40,7 +40,7 @@ pub fn defrag<'a>(
 ) -> Result<Defragged<'a>> {
     job.recover()?;
     job.look()?;
-    let wanted = Wanted::copy(compact);
+    let wanted = Options::copy(compact);
     let facts = Facts::gather(source, load, &wanted.carry)?;
     let plan = Plan::make(&facts, &wanted)?;
     let compacted = plan.changes.compact_to.unwrap_or(facts.compacted);

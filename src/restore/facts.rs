@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::wanted::Carry;
+use super::options::Carry;
 use crate::{
     Result,
     etcd::{AddedRecords, Load, Range, Replayed, Snapshot, State, Uncommitted, boot::Minor, rewrite::Items},

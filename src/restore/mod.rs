@@ -3,7 +3,7 @@
 //! ```text
 //! Whose           which member: by the snapshot, a manifest or flags
 //! NewCluster      its cluster: ids from URLs and token
-//! Wanted, Facts   what is wanted, and what the snapshot holds
+//! Options, Facts   what is wanted, and what the snapshot holds
 //! Plan            what is going to be done, pure; it can be printed and thrown away
 //! apply           the db copied into the staging, summed there, verified and changed, what the log adds appended;
 //!                 log and .snap written; everything synced, read back, and published
@@ -26,6 +26,7 @@ mod lines;
 mod log;
 mod manifest;
 mod member;
+mod options;
 mod past;
 mod plan;
 mod redact;
@@ -35,7 +36,6 @@ mod steps;
 mod target;
 mod trust;
 mod verify;
-mod wanted;
 mod warnings;
 mod whose;
 
@@ -46,6 +46,7 @@ pub use document::Document;
 pub use facts::{Facts, known_beyond, left_beside};
 pub use log::FromLog;
 pub use manifest::Form;
+pub use options::{Bump, Carry, Options};
 pub use past::Past;
 pub use plan::Plan;
 pub use redact::{Redacted, redact};
@@ -56,5 +57,4 @@ pub use steps::StartedBy;
 pub use target::Target;
 pub use trust::Trust;
 pub use verify::Restored;
-pub use wanted::{Bump, Carry, Wanted};
 pub use whose::{Chosen, DEFAULT_TOKEN, NotChosen, Whose, fresh_token};

@@ -4,7 +4,7 @@ use std::{convert::Infallible, path::Path};
 
 use serde::Serialize;
 
-use super::{Done, Facts, Plan, SaveJob, Wanted, save};
+use super::{Done, Facts, Options, Plan, SaveJob, save};
 use crate::{
     Findings, Result,
     bytes::{counted, size},
@@ -51,7 +51,7 @@ pub fn redact(source: &Source, load: &Load, also: Also, job: &SaveJob, watch: Wa
         });
     }
     let redactor = Redactor::new(also, &names)?;
-    let wanted = Wanted::copy(None);
+    let wanted = Options::copy(None);
     let facts = Facts::gather(source, load, &wanted.carry)?;
     let mut plan = Plan::make(&facts, &wanted)?;
     plan.changes.rewrite = Some(&redactor);

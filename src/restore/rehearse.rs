@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{apply::Job, facts::Facts, plan::Plan, save::SaveJob, wanted::Wanted};
+use super::{apply::Job, facts::Facts, options::Options, plan::Plan, save::SaveJob};
 use crate::{
     Result,
     publish::{Blocks, Draft, Rehearsal, Run},
@@ -19,7 +19,7 @@ use crate::{
 pub fn rehearse<'a>(
     source: &Source,
     facts: Facts<'a>,
-    wanted: &Wanted,
+    wanted: &Options,
     progress: impl Fn(u64),
 ) -> Result<(Plan<'a>, Report)> {
     let report = verify(source, &facts.load, progress)?;

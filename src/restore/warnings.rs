@@ -3,8 +3,8 @@
 use super::{
     facts::Facts,
     log,
+    options::{Bump, GUESS, Options},
     plan::Plan,
-    wanted::{Bump, GUESS, Wanted},
 };
 use crate::{
     Code, Finding,
@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// All warnings about a plan, and notes on what it keeps.
-pub(super) fn all(facts: &Facts<'_>, wanted: &Wanted, plan: &Plan<'_>) -> Vec<Finding> {
+pub(super) fn all(facts: &Facts<'_>, wanted: &Options, plan: &Plan<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     of_members(facts, plan, &mut findings);
     of_alarms(facts, wanted, &mut findings);
@@ -66,7 +66,7 @@ fn of_members(facts: &Facts<'_>, plan: &Plan<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-fn of_alarms(facts: &Facts<'_>, wanted: &Wanted, findings: &mut Vec<Finding>) {
+fn of_alarms(facts: &Facts<'_>, wanted: &Options, findings: &mut Vec<Finding>) {
     let in_use = facts.in_use.map_or(String::new(), |used| format!(", {used} of them in use"));
     for alarm in &facts.state.alarms {
         let member = alarm.member;
@@ -92,7 +92,7 @@ fn of_alarms(facts: &Facts<'_>, wanted: &Wanted, findings: &mut Vec<Finding>) {
     }
 }
 
-fn of_state(facts: &Facts<'_>, wanted: &Wanted, plan: &Plan<'_>, findings: &mut Vec<Finding>) {
+fn of_state(facts: &Facts<'_>, wanted: &Options, plan: &Plan<'_>, findings: &mut Vec<Finding>) {
     if plan.state.auth.enabled {
         let what = format!("auth stays on, with {} and all passwords", counted(plan.state.auth.users.len(), "user"));
         findings.push(
@@ -157,7 +157,7 @@ fn of_state(facts: &Facts<'_>, wanted: &Wanted, plan: &Plan<'_>, findings: &mut 
     }
 }
 
-fn of_revisions(facts: &Facts<'_>, wanted: &Wanted, plan: &Plan<'_>, findings: &mut Vec<Finding>) {
+fn of_revisions(facts: &Facts<'_>, wanted: &Options, plan: &Plan<'_>, findings: &mut Vec<Finding>) {
     if let Some(cut) = facts.cut {
         let last = facts.db_head;
         let what = format!(

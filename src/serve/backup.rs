@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{
     catalog::{Catalog, Served},
-    options::Wanted,
+    options::ResourceVersionMatch,
     status::Refusal,
 };
 use crate::{
@@ -80,15 +80,15 @@ impl Backup {
     }
 
     /// The state that a request asks for. Another one than that which is served is read from the file once, and kept.
-    pub(super) fn state(&self, wanted: Wanted) -> Result<Arc<Cluster<'static>>, Refusal> {
+    pub(super) fn state(&self, wanted: ResourceVersionMatch) -> Result<Arc<Cluster<'static>>, Refusal> {
         let head = self.revision();
         let revision = match wanted {
-            Wanted::NotOlderThan(revision) | Wanted::Exact(revision) if revision > head => {
+            ResourceVersionMatch::NotOlderThan(revision) | ResourceVersionMatch::Exact(revision) if revision > head => {
                 return Err(Refusal::too_large(revision, head));
             }
-            Wanted::NotOlderThan(_) => return Ok(Arc::clone(&self.now)),
-            Wanted::Exact(revision) if revision == head => return Ok(Arc::clone(&self.now)),
-            Wanted::Exact(revision) => revision,
+            ResourceVersionMatch::NotOlderThan(_) => return Ok(Arc::clone(&self.now)),
+            ResourceVersionMatch::Exact(revision) if revision == head => return Ok(Arc::clone(&self.now)),
+            ResourceVersionMatch::Exact(revision) => revision,
         };
         // one file scan at a time
         let mut states = self.states.lock().unwrap_or_else(PoisonError::into_inner);

@@ -7,7 +7,7 @@ use crate::select::{FieldSelector, LabelSelector};
 
 /// Which state is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wanted {
+pub(super) enum ResourceVersionMatch {
     /// The state that is served, which must not be older than this revision.
     NotOlderThan(i64),
     /// The state at this revision.
@@ -33,7 +33,7 @@ pub(super) struct Options {
     pub(super) limit: usize,
     /// The key of the first object, where a list is continued.
     pub(super) start: Option<Vec<u8>>,
-    pub(super) wanted: Wanted,
+    pub(super) wanted: ResourceVersionMatch,
     pub(super) include: Include,
     pub(super) watch: bool,
     /// The revision after which a watch begins; 0 for all that is there.
@@ -56,7 +56,7 @@ impl Options {
         let given = revision.filter(|revision| *revision != 0);
         let watch = request.value("watch").is_some_and(|watch| !matches!(watch, "false" | "0"));
         let mut wanted = match (text("resourceVersionMatch"), given) {
-            ("Exact", Some(revision)) => Wanted::Exact(revision),
+            ("Exact", Some(revision)) => ResourceVersionMatch::Exact(revision),
             ("Exact", None) => {
                 let why = "resourceVersionMatch \"Exact\" is forbidden for resourceVersion \"0\"";
                 return Err(Refusal::bad_request(why));
@@ -65,10 +65,10 @@ impl Options {
                 let why = "resourceVersionMatch is forbidden unless resourceVersion is provided";
                 return Err(Refusal::bad_request(why));
             }
-            ("NotOlderThan", given) => Wanted::NotOlderThan(given.unwrap_or_default()),
+            ("NotOlderThan", given) => ResourceVersionMatch::NotOlderThan(given.unwrap_or_default()),
             // as of old, a list in pieces is of exactly this revision
-            ("", Some(revision)) if limit > 0 => Wanted::Exact(revision),
-            ("", given) => Wanted::NotOlderThan(given.unwrap_or_default()),
+            ("", Some(revision)) if limit > 0 => ResourceVersionMatch::Exact(revision),
+            ("", given) => ResourceVersionMatch::NotOlderThan(given.unwrap_or_default()),
             (other, _) => {
                 return Err(Refusal::bad_request(format!("resourceVersionMatch {other:?}: Exact or NotOlderThan")));
             }
@@ -78,7 +78,7 @@ impl Options {
             let (revision, key) = read_token(token).ok_or_else(|| {
                 Refusal::bad_request("continue key is not valid: it is not one that this server has given")
             })?;
-            (wanted, start) = (Wanted::Exact(revision), Some(key));
+            (wanted, start) = (ResourceVersionMatch::Exact(revision), Some(key));
         }
         let include = match text("includeObject") {
             "None" => Include::None,
@@ -121,19 +121,19 @@ mod tests {
     #[test]
     fn states_are_named_as_for_an_api_server() {
         for (query, want) in [
-            ("", Wanted::NotOlderThan(0)),
-            ("resourceVersion=0", Wanted::NotOlderThan(0)),
-            ("resourceVersion=7", Wanted::NotOlderThan(7)),
-            ("resourceVersion=7&limit=5", Wanted::Exact(7)),
-            ("resourceVersion=7&resourceVersionMatch=Exact", Wanted::Exact(7)),
-            ("resourceVersion=7&resourceVersionMatch=NotOlderThan&limit=5", Wanted::NotOlderThan(7)),
+            ("", ResourceVersionMatch::NotOlderThan(0)),
+            ("resourceVersion=0", ResourceVersionMatch::NotOlderThan(0)),
+            ("resourceVersion=7", ResourceVersionMatch::NotOlderThan(7)),
+            ("resourceVersion=7&limit=5", ResourceVersionMatch::Exact(7)),
+            ("resourceVersion=7&resourceVersionMatch=Exact", ResourceVersionMatch::Exact(7)),
+            ("resourceVersion=7&resourceVersionMatch=NotOlderThan&limit=5", ResourceVersionMatch::NotOlderThan(7)),
         ] {
             assert_eq!(options(query).unwrap().wanted, want, "{query}");
         }
         let continued = options(&format!("continue={}", token(12, b"/registry/pods/a b/\xff"))).unwrap();
         assert_eq!(
             (continued.wanted, continued.start.unwrap()),
-            (Wanted::Exact(12), b"/registry/pods/a b/\xff".to_vec())
+            (ResourceVersionMatch::Exact(12), b"/registry/pods/a b/\xff".to_vec())
         );
     }
 

@@ -12,7 +12,7 @@ use super::{
     backup::Backup,
     item::{Item, Writer},
     list::{Listing, Target, Wrap, table},
-    options::{Options, Wanted},
+    options::{Options, ResourceVersionMatch},
     request::Request,
     status::Refusal,
 };
@@ -86,7 +86,7 @@ pub(super) fn watch(
         request.value("timeoutSeconds").and_then(|seconds| seconds.parse().ok()).filter(|seconds| *seconds > 0);
     let (now, held) = (Instant::now(), Duration::from_secs(seconds.unwrap_or(HELD).min(LONGEST)));
     // a state that is not older
-    let state = backup.state(Wanted::NotOlderThan(options.since))?;
+    let state = backup.state(ResourceVersionMatch::NotOlderThan(options.since))?;
     let clock = Backup::clock(&state);
     let options = Options { limit: 0, start: None, ..options };
     let stage = if initial || options.since == 0 {
@@ -215,7 +215,7 @@ impl Watch {
                 Some(before) => *before,
                 // only where it counts: such a state is read from the file
                 None if record.tombstone || !self.options.all => {
-                    let state = self.backup.state(Wanted::Exact(changes.since))?;
+                    let state = self.backup.state(ResourceVersionMatch::Exact(changes.since))?;
                     state.view.get(record.kv.key)
                 }
                 None => None,

@@ -7,7 +7,7 @@ use etcdsnap::{
     Findings,
     diff::{Detail, Diff, Document, Ignore, Relation, Tally, changes},
     etcd::{Revision, Snapshot},
-    export::{Exporter, Tally as Exported, Wanted, sort},
+    export::{Exporter, Options, Tally as Exported, sort},
     k8s::{ClusterInfo, Key, ManagedFields, Mask, Ring, Value},
     objects::{At, Cluster, Events, Family, Form, Query},
     print::{Clock, Listing},
@@ -144,7 +144,7 @@ fn exported(cluster: &Cluster<'_>) {
     let Ok(found) = cluster.find(&Query::default()) else { return };
     let mut objects = found.objects;
     sort(&mut objects);
-    for wanted in [Wanted::default(), Wanted { all: true, reveal: true, exact: false }] {
+    for wanted in [Options::default(), Options { all: true, reveal: true, exact: false }] {
         let exporter = Exporter::new(cluster, wanted, Mask::reveal()).naming(&objects, None);
         let objects: Vec<_> = objects.iter().filter(|kv| kv.mod_revision == cluster.view.head).copied().collect();
         let mut tally = Exported::default();

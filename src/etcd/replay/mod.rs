@@ -1,8 +1,9 @@
 //! Entries of a data directory's log that its db does not hold, applied to the db's state as etcd does when it starts.
 //!
 //! ```text
-//! Log ─> which entries count ─> NamedInLog: their keys, leases ─> NamedInDb: the same in the db
-//!                                                                 └─> Applier: entry by entry ─> AddedRecords, State, Edits
+//! Log ─> which entries count ─> NamedInLog: their keys, leases ─> NamedInDb: the same in the db ─┐
+//!   ┌────────────────────────────────────────────────────────────────────────────────────────────┘
+//!   └─> Applier: entry by entry ─> AddedRecords, State, Edits
 //! ```
 //!
 //! `apply` keys and alarms · `txn` transactions · `leases` · `rights` permissions · `auth` users and roles · `members`

@@ -9,7 +9,7 @@ use etcdsnap::{
     document::TOOL,
     error::Call,
     etcd::{KeyValue, Load},
-    export::{Exporter, Folder, Stage, Tally, Wanted, Why, look, sort},
+    export::{Exporter, Folder, Options, Stage, Tally, Why, look, sort},
     k8s::Mask,
     objects::{Cluster, Form, Found},
     source::Source,
@@ -129,7 +129,7 @@ impl Export {
         if !selection.names().is_empty() {
             self.note_namespace(&objects, &cluster)?;
         }
-        let wanted = Wanted { all: self.all, reveal: self.reveal, exact: self.exact };
+        let wanted = Options { all: self.all, reveal: self.reveal, exact: self.exact };
         let named = if selection.names().is_empty() { &[] } else { &*objects };
         let exporter = Exporter::new(&cluster, wanted, mask).naming(named, self.which.namespace.as_deref());
         if self.with_deps {

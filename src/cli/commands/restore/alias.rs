@@ -7,7 +7,7 @@ use etcdsnap::{
     etcd::Load,
     publish::{Destination, Place, Run, recover},
     restore::{
-        Bump, Carry, DEFAULT_TOKEN, Facts, Job, NewCluster, Plan, Restored, Target, Trust, Wanted, check_advertised,
+        Bump, Carry, DEFAULT_TOKEN, Facts, Job, NewCluster, Options, Plan, Restored, Target, Trust, check_advertised,
     },
 };
 
@@ -94,7 +94,7 @@ impl Alias {
             let hint = Some("`etcdsnap restore` takes it: this alias does as etcdutl does".to_owned());
             return Err(Error::refused(what).hinted_if(hint).into());
         }
-        let wanted = Wanted {
+        let wanted = Options {
             cluster: Some(cluster),
             members: vec![self.name.clone()],
             carry: Carry::default(),

@@ -15,7 +15,7 @@ use clap::Args;
 use etcdsnap::{
     Error, Result,
     publish::{Destination, Owner, Place, Watch},
-    restore::{Document, Done, Facts, Job, Plan, SaveJob, StartedBy, Target, Wanted, known_beyond, rehearse},
+    restore::{Document, Done, Facts, Job, Options, Plan, SaveJob, StartedBy, Target, known_beyond, rehearse},
     source::Source,
 };
 use reach::Reach;
@@ -112,7 +112,7 @@ impl Restore {
             Some(_) => None,
         };
         let past = self.revisions.past(session, &source)?;
-        let wanted = Wanted {
+        let wanted = Options {
             cluster: chosen.as_ref().map(|chosen| chosen.cluster.clone()),
             members: chosen.as_ref().map(|chosen| chosen.members.clone()).unwrap_or_default(),
             carry,

@@ -7,7 +7,7 @@ use crate::etcd::{Compact, boot::Minor};
 
 /// Options of a restore.
 #[derive(Debug, Clone, Default)]
-pub struct Wanted {
+pub struct Options {
     /// The cluster that the members are of; `None` keeps the backup's own members, as a snapshot does.
     pub cluster: Option<NewCluster>,
     /// The members whose directories are made, by name.
@@ -32,7 +32,7 @@ pub struct Wanted {
     pub compared: bool,
 }
 
-impl Wanted {
+impl Options {
     /// A new db of the backup's own members, without free pages, and without the history before `compact`.
     #[must_use]
     pub(crate) fn copy(compact: Option<Compact>) -> Self {
