@@ -34,7 +34,7 @@ pub enum Deletion {
 
 /// A change that is looked for.
 #[derive(Debug, Clone)]
-pub(super) struct Change {
+pub(super) struct WantedChange {
     pub(super) revision: Revision,
     pub(super) is_asked: bool,
     act: Act,
@@ -72,7 +72,7 @@ impl Match {
 /// The changes whose requests are looked for.
 #[derive(Debug, Default)]
 pub struct Wanted {
-    pub(super) changes: Vec<Change>,
+    pub(super) changes: Vec<WantedChange>,
     /// Whether of a kind only some objects are looked for.
     pub(super) is_part: bool,
     /// By resource, namespace and name.
@@ -104,7 +104,7 @@ impl Wanted {
         let Key::Object(object) = Key::new(key) else { return };
         let at = self.changes.len();
         let group = object.group.as_deref().unwrap_or_default().to_owned();
-        self.changes.push(Change { revision, is_asked, act, before, gap, group });
+        self.changes.push(WantedChange { revision, is_asked, act, before, gap, group });
         let (resource, namespace) = (object.resource.to_string(), object.namespace.unwrap_or_default().to_owned());
         self.objects.entry((resource.clone(), namespace.clone(), object.name.to_owned())).or_default().push(at);
         self.kinds.entry((resource, namespace)).or_default().push(at);
@@ -119,7 +119,7 @@ impl Wanted {
         let (revision, before) = (event.revision(), event.before());
         // what etcd does after the API server gave up
         let late = if event.has_failed() { SLACK } else { 0 };
-        let to = |of: &Change| {
+        let to = |of: &WantedChange| {
             let is_group = of.group == event.object_ref.api_group || SEVERAL.contains(&resource);
             is_group && of.may_be_by(event) && of.is_within(times, [0, late])
         };
@@ -154,7 +154,7 @@ impl Wanted {
         let mut found = all(places, Match::Object);
         if let Some(revision) = revision {
             // a deletion made no change before the one that its answer holds
-            let is_after = |of: &Change| of.revision.main >= revision;
+            let is_after = |of: &WantedChange| of.revision.main >= revision;
             found.retain(|(at, _)| self.changes.get(*at).is_some_and(is_after));
         }
         if before.is_some() {
@@ -164,7 +164,7 @@ impl Wanted {
     }
 }
 
-impl Change {
+impl WantedChange {
     fn may_be_by(&self, event: &Event<'_>) -> bool {
         let of_object = event.object_ref.subresource.is_empty();
         match (self.act, event.verb.as_ref()) {

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use serde::{Serialize, Serializer};
 
 use super::{
-    change::Change,
+    change::PlannedChange,
     directory::Directory,
     log::{self, unusable},
     log_start::LogStart,
@@ -251,7 +251,7 @@ fn load<'s>(
     }
 }
 
-impl Change for Alone {
+impl PlannedChange for Alone {
     fn load(&self) -> Load {
         self.load
     }

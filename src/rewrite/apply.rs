@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    change::Change,
+    change::PlannedChange,
     directory::{Directory, Way, copy_part},
 };
 use crate::{
@@ -49,7 +49,7 @@ impl Rewritten {
 /// What went wrong; then everything is as it was.
 pub fn apply(
     directory: &Directory<'_>,
-    change: &impl Change,
+    change: &impl PlannedChange,
     way: &Way,
     force: bool,
     arguments: Vec<String>,
@@ -71,7 +71,7 @@ pub fn apply(
 ///
 /// # Errors
 /// Why they are not.
-pub fn judge(report: &Report, change: &impl Change, force: bool) -> Result<()> {
+pub fn judge(report: &Report, change: &impl PlannedChange, force: bool) -> Result<()> {
     if force {
         return Ok(());
     }
@@ -93,14 +93,14 @@ pub fn judge(report: &Report, change: &impl Change, force: bool) -> Result<()> {
 ///
 /// # Errors
 /// When it cannot be read.
-pub fn served(source: &Source, change: &impl Change) -> Result<(i64, u64)> {
+pub fn served(source: &Source, change: &impl PlannedChange) -> Result<(i64, u64)> {
     let snapshot = Snapshot::load(source, &change.load())?;
     Ok((snapshot.head().map_err(|finding| source.damaged(finding))?, snapshot.survey().live.count_live()))
 }
 
 fn copy(
     directory: &Directory<'_>,
-    change: &impl Change,
+    change: &impl PlannedChange,
     place: &Place,
     arguments: Vec<String>,
     report: Report,
@@ -123,7 +123,7 @@ fn copy(
 fn fill(
     dir: &MemberDir<'_>,
     directory: &Directory<'_>,
-    change: &impl Change,
+    change: &impl PlannedChange,
     watch: Watch<'_>,
 ) -> Result<Vec<PathBuf>> {
     let source = directory.source;
@@ -152,7 +152,12 @@ fn fill(
     Ok(files)
 }
 
-fn in_place(directory: &Directory<'_>, change: &impl Change, report: Report, watch: Watch<'_>) -> Result<Rewritten> {
+fn in_place(
+    directory: &Directory<'_>,
+    change: &impl PlannedChange,
+    report: Report,
+    watch: Watch<'_>,
+) -> Result<Rewritten> {
     let source = directory.source;
     let _lock = directory.lock_as_opened()?;
     let files = change.files(directory)?;

@@ -6,7 +6,7 @@ use super::directory::Directory;
 use crate::{Result, error::Next, etcd::Load, publish::Watch, source::Source};
 
 /// A change of a directory, planned.
-pub trait Change {
+pub trait PlannedChange {
     /// How far the log is applied.
     fn load(&self) -> Load;
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::{Change, Rewritten};
+use super::{PlannedChange, Rewritten};
 use crate::{
     error::Next,
     verify::{Checked, Report},
@@ -30,7 +30,7 @@ struct Done<'r> {
     next: &'r Next,
 }
 
-impl<'r, P: Change + Serialize> Document<'r, P> {
+impl<'r, P: PlannedChange + Serialize> Document<'r, P> {
     /// The document of a `plan` for the directory of `report`.
     pub fn planned(plan: &'r P, report: &'r Report) -> Self {
         Self { dry_run: true, plan, source: report.checked(), done: None }

@@ -12,7 +12,7 @@ use std::{
 use serde::Serialize;
 
 use super::{
-    change::Change,
+    change::PlannedChange,
     directory::{Directory, copy_part},
     log,
     log_start::{LogStart, beyond, check_applicable},
@@ -208,7 +208,7 @@ fn is_db(file: &Path) -> bool {
     file.file_name().is_some_and(|name| name == "db")
 }
 
-impl Change for Migrate {
+impl PlannedChange for Migrate {
     fn load(&self) -> Load {
         Load::default()
     }

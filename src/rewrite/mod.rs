@@ -8,7 +8,7 @@
 //!             └ in place: each file staged beside the old one, exchanged with it, and the old one kept
 //! ```
 //!
-//! A plan implements [`Change`]; nothing is written before it was printed.
+//! A plan implements [`PlannedChange`]; nothing is written before it was printed.
 
 mod alone;
 mod apply;
@@ -24,7 +24,7 @@ mod voters;
 
 pub use alone::{Alone, LogEnd};
 pub use apply::{Rewritten, apply, judge, served};
-pub use change::Change;
+pub use change::PlannedChange;
 pub use directory::{Directory, Way};
 pub use document::Document;
 pub use migrate::Migrate;

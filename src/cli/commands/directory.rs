@@ -7,7 +7,7 @@ use etcdsnap::{
     Result,
     bytes::counted,
     publish::{Place, Watch},
-    rewrite::{Change, Directory, Document, Rewritten, Way, apply, judge, served},
+    rewrite::{Directory, Document, PlannedChange, Rewritten, Way, apply, judge, served},
     source::Source,
     verify::verify,
 };
@@ -68,7 +68,7 @@ impl DirectoryArgs {
         &self,
         session: &mut Session,
         directory: &Directory<'_>,
-        plan: &(impl Change + Serialize),
+        plan: &(impl PlannedChange + Serialize),
         force: bool,
     ) -> Result<Exit, Failure> {
         let source = directory.source;
@@ -123,7 +123,7 @@ impl DirectoryArgs {
         &self,
         out: &mut impl Write,
         directory: &Directory<'_>,
-        plan: &(impl Change + Serialize),
+        plan: &(impl PlannedChange + Serialize),
         way: &Way,
     ) -> Result<(), Failure> {
         match way {
@@ -141,7 +141,7 @@ impl DirectoryArgs {
         &self,
         session: &mut Session,
         source: &Source,
-        plan: &(impl Change + Serialize),
+        plan: &(impl PlannedChange + Serialize),
         done: &Rewritten,
     ) -> Result<(), Failure> {
         let data_dir = self.to.as_ref().unwrap_or(&self.data_dir);

@@ -42,7 +42,7 @@ use crate::{
 };
 
 /// An entry that may change keys.
-struct Change<'a> {
+struct LogStep<'a> {
     entry: Entry<'a>,
     step: Step<'a>,
 }
@@ -86,7 +86,7 @@ impl<'a> Snapshot<'a> {
             let step = Step::of(&op);
             leases.add(changes.len(), &op, step.as_ref());
             named.extend(step.iter().flat_map(Step::keys));
-            changes.extend(step.map(|step| Change { entry: *entry, step }));
+            changes.extend(step.map(|step| LogStep { entry: *entry, step }));
         }
         let (mut ground, keys) = Ground::new(self, &named, changes.len(), leases);
         ground.find_puts(changes.iter().map(|change| &change.step).enumerate(), &keys);

@@ -16,7 +16,7 @@ const KEPT_BYTES: u64 = 16 << 20;
 
 /// A change of one key.
 #[derive(Debug, Clone)]
-pub(super) struct Change {
+pub(super) struct KeyChange {
     pub(super) key: Bytes,
     /// The key and its value; of a deletion, its key and revision.
     pub(super) kv: Arc<mvccpb::KeyValue>,
@@ -29,7 +29,7 @@ pub(super) struct Change {
 #[derive(Debug, Clone)]
 pub(super) struct Revised {
     pub(super) revision: i64,
-    pub(super) changes: Arc<[Change]>,
+    pub(super) changes: Arc<[KeyChange]>,
 }
 
 impl Revised {

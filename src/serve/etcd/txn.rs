@@ -8,7 +8,7 @@ use tonic::Status;
 use super::{
     error::{key_not_found, lease_not_found, no_space},
     header,
-    log::{Change, Revised},
+    log::{KeyChange, Revised},
     proto::{
         etcdserverpb::{
             Compare, DeleteRangeRequest, DeleteRangeResponse, PutRequest, PutResponse, RequestOp, ResponseHeader,
@@ -28,7 +28,7 @@ use crate::etcd::{Range, Revision, request};
 struct Writing {
     /// The revision before it.
     begin: i64,
-    changes: Vec<Change>,
+    changes: Vec<KeyChange>,
 }
 
 /// Which branch is taken, of a transaction and of those in it.
@@ -228,7 +228,7 @@ impl Store {
         self.used = self.used.saturating_add(put_cost(&key, &kv.value));
         let version = Version { revision, tombstone: false, data: Data::Memory(Arc::clone(&kv)) };
         let before_it = self.push(&key, version);
-        writing.changes.push(Change { key, kv, deleted: false, before: before_it });
+        writing.changes.push(KeyChange { key, kv, deleted: false, before: before_it });
         PutResponse { header: header(main), prev_kv: before.filter(|_| request.prev_kv) }
     }
 
@@ -256,7 +256,7 @@ impl Store {
         self.used = self.used.saturating_add(put_cost(key, b""));
         let before = self.push(key, Version { revision, tombstone: true, data: Data::Deleted });
         let kv = mvccpb::KeyValue { key: key.clone(), mod_revision: revision.main, ..Default::default() };
-        writing.changes.push(Change { key: key.clone(), kv: Arc::new(kv), deleted: true, before });
+        writing.changes.push(KeyChange { key: key.clone(), kv: Arc::new(kv), deleted: true, before });
     }
 
     /// Adds a version; returns that of the revision before, when the key was there.

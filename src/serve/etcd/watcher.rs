@@ -4,7 +4,7 @@ use hyper::body::Bytes;
 
 use super::{
     Etcd,
-    log::{Change, Revised},
+    log::{KeyChange, Revised},
     proto::{
         etcdserverpb::{WatchCreateRequest, watch_create_request::FilterType},
         mvccpb::{Event, event::EventType},
@@ -108,7 +108,7 @@ impl Watcher {
     }
 
     fn of_log(&self, store: &Store, revised: &Revised) -> Vec<Event> {
-        let event = |change: &Change| {
+        let event = |change: &KeyChange| {
             // as etcd: none for a key that is created, even where the same transaction deleted it
             let created = !change.deleted && change.kv.create_revision == change.kv.mod_revision;
             let prev_kv = change.before.as_ref().filter(|_| self.prev_kv && !created);
