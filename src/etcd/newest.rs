@@ -32,19 +32,19 @@ pub(crate) struct NewestByKey<'a> {
 /// The keys of one table, and their chains.
 #[derive(Debug, Default)]
 struct Shard<'a> {
-    table: HashTable<Known<'a>>,
+    table: HashTable<Slot<'a>>,
     chains: Chains<'a>,
 }
 
 /// A key's newest record, and the hash of the key: a table that grows would have to read all keys again for it, which
 /// are spread over the file.
 #[derive(Debug)]
-struct Known<'a> {
+struct Slot<'a> {
     hash: u64,
     newest: Newest<'a>,
 }
 
-impl Known<'_> {
+impl Slot<'_> {
     fn is_of(&self, hash: u64, key: &[u8]) -> bool {
         self.hash == hash && self.newest.key == key
     }
@@ -79,7 +79,7 @@ impl<'a> NewestByKey<'a> {
                     known.newest = newest;
                 }
             })
-            .or_insert(Known { hash, newest });
+            .or_insert(Slot { hash, newest });
     }
 
     /// As [`NewestByKey::offer`], and links the record with those of its key: each part of a scan offers its records in
@@ -103,7 +103,7 @@ impl<'a> NewestByKey<'a> {
             }
             Entry::Vacant(place) => {
                 let chain = chains.first(record, newest.part, depth);
-                place.insert(Known { hash, newest: Newest { chain, ..newest } });
+                place.insert(Slot { hash, newest: Newest { chain, ..newest } });
             }
         }
     }

@@ -42,7 +42,7 @@ impl fmt::Display for Id<'_> {
 
 /// What is known about an object.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Known<'a> {
+pub(super) struct KnownObject<'a> {
     /// Empty when the object could not be read.
     pub(super) uid: Cow<'a, str>,
     /// The revision that wrote it.
@@ -55,7 +55,7 @@ pub(super) struct Known<'a> {
     pub(super) sealed: bool,
 }
 
-impl Known<'_> {
+impl KnownObject<'_> {
     pub(super) fn at(&self, path: &[&str]) -> Option<&Value<'static>> {
         self.part.as_ref()?.at(path)
     }
@@ -94,7 +94,7 @@ pub struct Inventory<'a> {
     /// The snapshot, where it is one.
     pub(super) snapshot: Option<&'a Snapshot<'a>>,
     ring: Ring,
-    objects: BTreeMap<Id<'a>, Known<'a>>,
+    objects: BTreeMap<Id<'a>, KnownObject<'a>>,
     kinds: BTreeSet<Arc<str>>,
 }
 
@@ -104,7 +104,7 @@ pub(super) struct Entry<'a> {
     pub(super) kind: String,
     pub(super) namespace: Cow<'a, str>,
     pub(super) name: Cow<'a, str>,
-    pub(super) known: Known<'a>,
+    pub(super) known: KnownObject<'a>,
     /// Why the content could not be read, where the rules look at it.
     pub(super) failed: Option<Failed>,
 }
@@ -145,7 +145,7 @@ impl<'a> Entry<'a> {
             _ => None,
         };
         let part = object.and_then(Result::ok).map(|object| part_of(&kind, &object.value));
-        let known = Known {
+        let known = KnownObject {
             uid: uid.unwrap_or_default(),
             revision: kv.mod_revision,
             stored: Some((kv.key, kv.value)),
@@ -218,7 +218,7 @@ impl<'a> Inventory<'a> {
     }
 
     /// Whether an object is the same here and in `other`: nothing has written another content since.
-    pub(super) fn is_unchanged(&self, here: &Known<'_>, other: &Self, there: &Known<'_>) -> bool {
+    pub(super) fn is_unchanged(&self, here: &KnownObject<'_>, other: &Self, there: &KnownObject<'_>) -> bool {
         if here.uid != there.uid {
             return false;
         }
@@ -232,24 +232,24 @@ impl<'a> Inventory<'a> {
         }
     }
 
-    pub(super) fn all(&self) -> impl Iterator<Item = (&Id<'a>, &Known<'a>)> {
+    pub(super) fn all(&self) -> impl Iterator<Item = (&Id<'a>, &KnownObject<'a>)> {
         self.objects.iter()
     }
 
-    pub(super) fn get<'s>(&'s self, id: &Id<'s>) -> Option<&'s Known<'s>> {
+    pub(super) fn get<'s>(&'s self, id: &Id<'s>) -> Option<&'s KnownObject<'s>> {
         // the map of longer-lived keys serves as one of keys that live as long as `id`
-        let objects: &'s BTreeMap<Id<'s>, Known<'s>> = &self.objects;
+        let objects: &'s BTreeMap<Id<'s>, KnownObject<'s>> = &self.objects;
         objects.get(id)
     }
 
     /// The object of this kind, namespace and name.
-    pub(super) fn find<'s>(&'s self, kind: &str, namespace: &'s str, name: &'s str) -> Option<&'s Known<'s>> {
+    pub(super) fn find<'s>(&'s self, kind: &str, namespace: &'s str, name: &'s str) -> Option<&'s KnownObject<'s>> {
         let kind = self.kinds.get(kind)?.clone();
         self.get(&Id { kind, namespace: Cow::Borrowed(namespace), name: Cow::Borrowed(name) })
     }
 
     /// The objects of a kind.
-    pub(super) fn each(&self, kind: &'static str) -> impl Iterator<Item = (&Id<'a>, &Known<'a>)> {
+    pub(super) fn each(&self, kind: &'static str) -> impl Iterator<Item = (&Id<'a>, &KnownObject<'a>)> {
         let first = Id { kind: kind.into(), namespace: Cow::Borrowed(""), name: Cow::Borrowed("") };
         self.objects.range(first..).take_while(move |(id, _)| &*id.kind == kind)
     }

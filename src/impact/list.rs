@@ -10,7 +10,7 @@ use std::{
 use serde_json::Value;
 
 use super::{
-    inventory::{Entry, Inventory, Known},
+    inventory::{Entry, Inventory, KnownObject},
     kinds::{Needed, needed, part_of},
 };
 use crate::{
@@ -86,7 +86,7 @@ fn add(all: &mut Inventory<'static>, document: &Value, resources: &Resources) ->
             Some(part_of(&kind, &decode(object.as_bytes()).map_err(|why| format!("{kind}/{name}: {why}"))?.value))
         }
     };
-    let known = Known {
+    let known = KnownObject {
         uid: Cow::Owned(text("/metadata/uid")),
         revision: text("/metadata/resourceVersion").parse().unwrap_or_default(),
         stored: None,

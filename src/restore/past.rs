@@ -23,7 +23,7 @@ pub struct Past {
 }
 
 /// What one backup shows about the old cluster.
-struct Known {
+struct FromBackup {
     revision: i64,
     identity: Option<String>,
     members: BTreeSet<Id>,
@@ -49,8 +49,8 @@ impl Past {
         if others.is_empty() {
             return Ok(None);
         }
-        let own = Known::of(backup)?;
-        let known = others.iter().map(Known::of).collect::<Result<Vec<_>>>()?;
+        let own = FromBackup::of(backup)?;
+        let known = others.iter().map(FromBackup::of).collect::<Result<Vec<_>>>()?;
         let stranger = others.iter().zip(&known).find_map(|(source, known)| {
             let (a, b) = own.identity.as_ref().zip(known.identity.as_ref())?;
             (a != b).then(|| {
@@ -64,7 +64,7 @@ impl Past {
             return Err(error);
         }
         let all = || known.iter().chain([&own]);
-        let of_it = |known: &&Known| own.is_of_one_cluster(known);
+        let of_it = |known: &&FromBackup| own.is_of_one_cluster(known);
         let logs = || all().filter(of_it).filter_map(|known| Some((known.revision, known.log.as_ref()?)));
         let end = logs().filter(|(_, log)| is_majority(log, logs().map(|(_, other)| other))).map(|_| ());
         let read = logs().map(|(revision, _)| revision).max();
@@ -82,7 +82,7 @@ fn is_majority<'l>(log: &Voter, logs: impl Iterator<Item = &'l Voter>) -> bool {
     of_it.map(|other| other.id).collect::<BTreeSet<_>>().len() > log.voters.len() / 2
 }
 
-impl Known {
+impl FromBackup {
     fn of(source: &Source) -> Result<Self> {
         let load = Load { uncommitted: Some(Uncommitted::Keep), ..Load::default() };
         let (snapshot, log) = Snapshot::load_with_log(source, &load)?;

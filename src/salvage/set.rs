@@ -12,7 +12,7 @@ use super::{
 use crate::{
     bolt::{
         Bucket, Kind, PageId, Root,
-        carve::{Carve, Known, Scrap},
+        carve::{Carve, Scrap, WholePages},
     },
     etcd::Revision,
 };
@@ -62,7 +62,7 @@ impl Set {
     #[must_use]
     pub(crate) fn collect(carve: &Carve<'_>) -> Self {
         let first = carve.range().start;
-        let known = Known::new(carve);
+        let known = WholePages::new(carve);
         let found = carve.pages(FromPages::default, |found, scrap| {
             if found.take(scrap, first) {
                 known.add(scrap);

@@ -7,7 +7,7 @@
 //! ```text
 //! Carve::find     page size and place of page 0
 //! Carve::pages    every page, on all cores; free and stale ones too
-//! Known           pages that are accounted for, and those that are lost
+//! WholePages      pages that are accounted for, and those that are lost
 //! Scrap::items    items of a leaf, and whether the page is whole
 //! Carve::tree     a tree from any root: the leaves that are whole, and the holes between them
 //! ```
@@ -16,12 +16,12 @@
 
 mod file;
 mod find;
-mod known;
 mod scrap;
 mod tree;
+mod whole_pages;
 
 pub use file::Carve;
 pub(crate) use find::Votes;
-pub(crate) use known::Known;
 pub use scrap::Scrap;
 pub use tree::Part;
+pub(crate) use whole_pages::WholePages;

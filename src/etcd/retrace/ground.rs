@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, ops::Bound};
 use hashbrown::{HashMap, HashSet};
 
 use super::{
-    known::Known,
+    key_state::KeyState,
     step::{Effect, Leases, Step},
 };
 use crate::etcd::{Range, Record, Revision, Snapshot};
@@ -38,7 +38,7 @@ impl<'a> Ground<'a> {
         named: &HashSet<&'a [u8]>,
         writes: usize,
         leases: Leases<'a>,
-    ) -> (Self, Vec<Known<'a>>) {
+    ) -> (Self, Vec<KeyState<'a>>) {
         let (keyspace, walk) = (snapshot.keyspace.without_log(), snapshot.fresh_walk());
         let newest = snapshot.fresh_walk();
         let last = keyspace.bucket.as_ref().and_then(|bucket| newest.last_leaf(bucket).ok());
@@ -60,18 +60,18 @@ impl<'a> Ground<'a> {
             keys.sort_unstable();
             keys.into_iter().enumerate().map(|(id, key)| (key, id)).collect()
         };
-        let mut states = vec![Known::ABSENT; keys.len()];
+        let mut states = vec![KeyState::ABSENT; keys.len()];
         for newest in scan.shared.into_live() {
             let kv = newest.kv();
             if let Some(state) = keys.get(kv.key).and_then(|id| states.get_mut(*id)) {
-                *state = Known::of(&kv);
+                *state = KeyState::of(&kv);
             }
         }
         (Self { keys, records, head, dropped: keyspace.dropped(), leases, first_puts: HashMap::new() }, states)
     }
 
     /// Finds the first entry that puts the value that a key has in the db.
-    pub(super) fn find_puts<'s>(&mut self, steps: impl Iterator<Item = (usize, &'s Step<'a>)>, states: &[Known<'a>])
+    pub(super) fn find_puts<'s>(&mut self, steps: impl Iterator<Item = (usize, &'s Step<'a>)>, states: &[KeyState<'a>])
     where
         'a: 's,
     {

@@ -13,11 +13,11 @@
 //! contradicts a record in the db, or a condition of an earlier entry: *if b still has revision 43* shows, where it
 //! holds, that an entry before has put b at 43. What all ways have in common is certain.
 //!
-//! `known` states of a key · `step` what an entry may do · `ground` the db · `way` one entry back · `search` all ways ·
-//! `records` what is found.
+//! `key_state` what is known of a key · `step` what an entry may do · `ground` the db · `way` one entry back ·
+//! `search` all ways · `records` what is found.
 
 mod ground;
-mod known;
+mod key_state;
 mod records;
 mod retraced;
 mod search;

@@ -6,7 +6,7 @@ use hashbrown::HashMap;
 
 use super::{
     ground::Ground,
-    known::Known,
+    key_state::KeyState,
     step::Step,
     way::{Base, Did, Way},
 };
@@ -31,7 +31,7 @@ pub(super) struct Search<'g, 'a> {
 
 impl<'g, 'a> Search<'g, 'a> {
     /// Begins after the last entry, with the last states of the keys.
-    pub(super) fn new(ground: &'g Ground<'a>, keys: Vec<Known<'a>>, entries: usize) -> Self {
+    pub(super) fn new(ground: &'g Ground<'a>, keys: Vec<KeyState<'a>>, entries: usize) -> Self {
         let base = Base { keys, due: HashMap::new(), stale: HashMap::new() };
         Self { ground, base, ways: vec![Way::new(ground.head)], did: Vec::new(), decided: entries, work: 0 }
     }

@@ -6,7 +6,7 @@ use hashbrown::HashMap;
 
 use super::{
     ground::{Ground, KeyId},
-    known::{Known, Live},
+    key_state::{KeyState, Live},
     step::{Effect, Step},
 };
 use crate::etcd::{
@@ -43,7 +43,7 @@ pub(super) struct Did<'a> {
 #[derive(Debug)]
 pub(super) struct Base<'a> {
     /// The states of the keys.
-    pub(super) keys: Vec<Known<'a>>,
+    pub(super) keys: Vec<KeyState<'a>>,
     /// The keys that were written at a revision that is not reached yet.
     pub(super) due: HashMap<i64, Vec<KeyId>>,
     /// The revisions that requests compared in vain with that of a key, since the key's next write.
@@ -56,7 +56,7 @@ pub(super) struct Way<'a> {
     /// The revision of the store.
     pub(super) revision: i64,
     /// What differs from the base.
-    pub(super) keys: HashMap<KeyId, Known<'a>>,
+    pub(super) keys: HashMap<KeyId, KeyState<'a>>,
     pub(super) due: HashMap<i64, Vec<KeyId>>,
     pub(super) stale: HashMap<KeyId, Vec<i64>>,
     /// What the entries did that are not in the base, the last first.
@@ -111,8 +111,8 @@ impl<'a> Way<'a> {
         ground.first_puts(at).iter().any(last)
     }
 
-    pub(super) fn known(&self, id: KeyId, base: &Base<'a>) -> Known<'a> {
-        self.keys.get(&id).or_else(|| base.keys.get(id)).copied().unwrap_or(Known::ABSENT)
+    pub(super) fn known(&self, id: KeyId, base: &Base<'a>) -> KeyState<'a> {
+        self.keys.get(&id).or_else(|| base.keys.get(id)).copied().unwrap_or(KeyState::ABSENT)
     }
 
     /// Notes that the key did not have this revision; `false` where so many in a row are not to be believed: a client
@@ -168,7 +168,7 @@ impl<'a> Way<'a> {
             if !self.known(id, base).absent {
                 return None;
             }
-            way.keys.insert(id, Known::ABSENT);
+            way.keys.insert(id, KeyState::ABSENT);
         }
         Some(way)
     }
@@ -182,7 +182,7 @@ impl<'a> Way<'a> {
                 if !self.known(id, base).absent {
                     return None;
                 }
-                way.keys.insert(id, Known::live(attached));
+                way.keys.insert(id, KeyState::live(attached));
             }
             return Some(way);
         }
@@ -190,7 +190,7 @@ impl<'a> Way<'a> {
             let after = self.known(id, base);
             if after.absent {
                 let live = after.live.map_or(attached, |_| Live::default());
-                way.keys.insert(id, Known { absent: true, live: Some(live) });
+                way.keys.insert(id, KeyState { absent: true, live: Some(live) });
             }
         }
         Some(way)
@@ -201,7 +201,7 @@ impl<'a> Way<'a> {
         for id in ground.leases.keys(lease).iter().filter_map(|key| ground.id(key)) {
             let after = self.known(id, base);
             if after.live.is_some_and(|live| live.lease == Some(lease)) {
-                let left = Known { live: None, ..after };
+                let left = KeyState { live: None, ..after };
                 left.is_possible().then(|| way.keys.insert(id, left))?;
             }
         }
@@ -210,11 +210,11 @@ impl<'a> Way<'a> {
 }
 
 /// The state of a key before a deletion.
-fn before_deletion<'a>(existed: Option<bool>) -> Known<'a> {
+fn before_deletion<'a>(existed: Option<bool>) -> KeyState<'a> {
     match existed {
-        Some(true) => Known::live(Live::default()),
-        Some(false) => Known::ABSENT,
-        None => Known::anything(),
+        Some(true) => KeyState::live(Live::default()),
+        Some(false) => KeyState::ABSENT,
+        None => KeyState::anything(),
     }
 }
 
@@ -291,7 +291,7 @@ impl<'a> Back<'_, 'a> {
         let mut way = self.way.clone();
         for effect in effects {
             let id = self.ground.id(effect.key()).filter(|_| matches!(effect, Effect::Delete { .. }))?;
-            self.way.known(id, self.base).absent.then(|| way.keys.insert(id, Known::ABSENT))?;
+            self.way.known(id, self.base).absent.then(|| way.keys.insert(id, KeyState::ABSENT))?;
         }
         self.compare(&mut way)?;
         Some(way)
@@ -361,14 +361,14 @@ fn writes(effect: &Effect<'_>, record: &Record<'_>) -> bool {
 }
 
 /// The state of a key before a put that made a record with this version of this creation.
-fn before_put<'a>(revision: i64, create_revision: Option<i64>, version: Option<i64>) -> Known<'a> {
+fn before_put<'a>(revision: i64, create_revision: Option<i64>, version: Option<i64>) -> KeyState<'a> {
     match (create_revision, version) {
-        (_, Some(1)) => Known::ABSENT,
-        (Some(create), _) if create == revision => Known::ABSENT,
-        (None, None) => Known::anything(),
+        (_, Some(1)) => KeyState::ABSENT,
+        (Some(create), _) if create == revision => KeyState::ABSENT,
+        (None, None) => KeyState::anything(),
         (create_revision, version) => {
             let version = version.map(|version| version.saturating_sub(1));
-            Known::live(Live { create_revision, version, ..Live::default() })
+            KeyState::live(Live { create_revision, version, ..Live::default() })
         }
     }
 }

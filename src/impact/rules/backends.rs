@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{
     super::{
         danger::Subject,
-        inventory::{Id, Inventory, Known},
+        inventory::{Id, Inventory, KnownObject},
         kinds::{API_SERVICE, DEFINITION, MUTATING, NODE, POD, SERVICE, VALIDATING},
     },
     sides::Sides,
@@ -13,7 +13,7 @@ use super::{
 use crate::k8s::Value;
 
 /// The configurations of clients in an object that calls webhooks: of those that may not fail, or of all.
-fn clients<'i>(known: &'i Known<'_>, all: bool) -> Vec<(&'i str, &'i Value<'static>)> {
+fn clients<'i>(known: &'i KnownObject<'_>, all: bool) -> Vec<(&'i str, &'i Value<'static>)> {
     let conversion = known.at(&["spec", "conversion", "webhook", "clientConfig"]).map(|client| ("", client));
     let fails = |hook: &&Value<'_>| hook.get("failurePolicy").and_then(Value::as_str) != Some("Ignore");
     let hooks = known.list(&["webhooks"]).iter().filter(|hook| all || fails(hook)).filter_map(|hook| {
@@ -46,7 +46,7 @@ pub(super) fn api_services(sides: Sides<'_>) -> Vec<Subject<'_>> {
 fn lost_backend<'i>(
     sides: Sides<'i>,
     id: &Id<'i>,
-    known: &'i Known<'i>,
+    known: &'i KnownObject<'i>,
     service: &'i Value<'static>,
 ) -> Option<String> {
     let text = |name: &str| service.get(name).and_then(Value::as_str).unwrap_or_default();
@@ -72,7 +72,7 @@ fn missing<'i>(
     };
     let selector =
         service.at(&["spec", "selector"]).and_then(Value::as_object).filter(|selector| !selector.is_empty())?;
-    let selects = |pod: &Known<'_>| {
+    let selects = |pod: &KnownObject<'_>| {
         let label = |name: &str| pod.at(&["metadata", "labels"])?.get(name);
         selector.iter().all(|(name, value)| label(name) == Some(value))
     };
@@ -80,7 +80,7 @@ fn missing<'i>(
     if pods.peek().is_none() {
         return of.has(POD).then_some("no pod");
     }
-    let on_a_node = |pod: &'i Known<'i>| machines.find(NODE, "", pod.text(&["spec", "nodeName"])).is_some();
+    let on_a_node = |pod: &'i KnownObject<'i>| machines.find(NODE, "", pod.text(&["spec", "nodeName"])).is_some();
     let any = !machines.has(NODE) || pods.any(|(_, pod)| on_a_node(pod));
     (!any).then_some("its pods are on no Node that is there now")
 }
@@ -110,7 +110,7 @@ pub(super) fn ca_bundles(sides: Sides<'_>) -> Vec<Subject<'_>> {
 pub(super) fn definitions(sides: Sides<'_>) -> Vec<Subject<'_>> {
     let mut all = Vec::new();
     for (id, then, now) in sides.both(DEFINITION) {
-        let versions = |known: &'_ Known<'_>| -> BTreeSet<String> {
+        let versions = |known: &'_ KnownObject<'_>| -> BTreeSet<String> {
             known.list(&["versions"]).iter().filter_map(|name| name.as_str().map(str::to_owned)).collect()
         };
         let lost: Vec<_> = versions(now).difference(&versions(then)).cloned().collect();

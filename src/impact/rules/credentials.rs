@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{
     super::{
         danger::Subject,
-        inventory::{Id, Inventory, Known},
+        inventory::{Id, Inventory, KnownObject},
         kinds::{ACCOUNT, CONFIG_MAP, SECRET},
     },
     sides::Sides,
@@ -16,7 +16,7 @@ const TLS: &str = "kubernetes.io/tls";
 /// The releases of Helm are no credentials, and each change of one makes another.
 const HELM: &str = "helm.sh/release.v1";
 
-fn type_of<'i>(known: &'i Known<'_>) -> &'i str {
+fn type_of<'i>(known: &'i KnownObject<'_>) -> &'i str {
     known.text(&["type"])
 }
 
@@ -81,7 +81,9 @@ pub(super) fn account_keys(sides: Sides<'_>) -> Vec<Subject<'_>> {
 }
 
 pub(super) fn accounts(sides: Sides<'_>) -> Vec<Subject<'_>> {
-    let again = |then: &Known<'_>, now: &Known<'_>| !then.uid.is_empty() && !now.uid.is_empty() && then.uid != now.uid;
+    let again = |then: &KnownObject<'_>, now: &KnownObject<'_>| {
+        !then.uid.is_empty() && !now.uid.is_empty() && then.uid != now.uid
+    };
     sides.both(ACCOUNT).filter(|(_, then, now)| again(then, now)).map(|(id, ..)| Subject::plain(id)).collect()
 }
 

@@ -3,17 +3,17 @@
 use std::collections::BTreeMap;
 
 use super::{
-    super::{danger::Subject, inventory::Known, kinds::SERVICE},
+    super::{danger::Subject, inventory::KnownObject, kinds::SERVICE},
     sides::{Sides, then_and_now},
 };
 use crate::k8s::Value;
 
-fn is_balancer(known: &Known<'_>) -> bool {
+fn is_balancer(known: &KnownObject<'_>) -> bool {
     known.text(&["spec", "type"]) == "LoadBalancer"
 }
 
 /// The addresses of a load balancer.
-fn addresses(known: &Known<'_>) -> String {
+fn addresses(known: &KnownObject<'_>) -> String {
     let ingress = known.list(&["status", "loadBalancer", "ingress"]).iter();
     let address = |of: &Value<'_>| ["ip", "hostname"].iter().find_map(|name| of.get(name)?.as_str().map(str::to_owned));
     ingress.filter_map(address).collect::<Vec<_>>().join(" ")
@@ -27,7 +27,7 @@ pub(super) fn load_balancers(sides: Sides<'_>) -> Vec<Subject<'_>> {
     let mut all: Vec<_> = back.chain(made).collect();
     for (id, then, now) in sides.both(SERVICE).filter(|(_, then, now)| then.uid == now.uid) {
         let (a, b) = (addresses(then), addresses(now));
-        let kind = |known: &Known<'_>| if is_balancer(known) { "a load balancer" } else { "none" };
+        let kind = |known: &KnownObject<'_>| if is_balancer(known) { "a load balancer" } else { "none" };
         if is_balancer(then) != is_balancer(now) {
             all.push(Subject::new(id, &[then_and_now(kind(then), kind(now))]));
         } else if is_balancer(then) && a != b {
@@ -38,7 +38,7 @@ pub(super) fn load_balancers(sides: Sides<'_>) -> Vec<Subject<'_>> {
 }
 
 /// The node ports of a Service by its own ports and protocols.
-fn ports<'i>(known: &'i Known<'_>) -> BTreeMap<(i64, &'i str), i64> {
+fn ports<'i>(known: &'i KnownObject<'_>) -> BTreeMap<(i64, &'i str), i64> {
     let number = |of: &Value<'_>, name: &str| match of.get(name) {
         Some(Value::Int(port)) => Some(*port),
         _ => None,

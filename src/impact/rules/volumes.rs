@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{
     super::{
         danger::Subject,
-        inventory::{Id, Inventory, Known},
+        inventory::{Id, Inventory, KnownObject},
         kinds::{ATTACHMENT, VOLUME},
     },
     sides::{Sides, then_and_now},
@@ -25,17 +25,17 @@ const DISKS: [(&str, &str); 9] = [
 ];
 
 /// The name of the disk, empty when it is not known.
-fn disk<'i>(known: &'i Known<'_>) -> &'i str {
+fn disk<'i>(known: &'i KnownObject<'_>) -> &'i str {
     DISKS.iter().map(|(source, name)| known.text(&["spec", source, name])).find(|disk| !disk.is_empty()).unwrap_or("")
 }
 
 /// The claim as NAMESPACE/NAME, empty when there is none.
-fn claim(known: &Known<'_>) -> String {
+fn claim(known: &KnownObject<'_>) -> String {
     let part = |name: &str| known.text(&["spec", "claimRef", name]);
     if part("name").is_empty() { String::new() } else { format!("{}/{}", part("namespace"), part("name")) }
 }
 
-fn subject<'i>((id, known): (&Id<'i>, &Known<'_>)) -> Subject<'i> {
+fn subject<'i>((id, known): (&Id<'i>, &KnownObject<'_>)) -> Subject<'i> {
     let named = |what: &str, text: &str| if text.is_empty() { String::new() } else { format!("{what} {text}") };
     let policy = known.text(&["spec", "persistentVolumeReclaimPolicy"]);
     let details = [named("claim", &claim(known)), named("reclaim policy", policy), named("disk", disk(known))];
@@ -43,8 +43,8 @@ fn subject<'i>((id, known): (&Id<'i>, &Known<'_>)) -> Subject<'i> {
 }
 
 /// Whether a volume of the same name has the same disk: then only the object was made again.
-fn has_disk<'i>(inventory: &'i Inventory<'i>, id: &Id<'i>, known: &Known<'_>) -> bool {
-    let source = |of: &Known<'_>| DISKS.iter().find_map(|(source, _)| of.at(&["spec", source]).cloned());
+fn has_disk<'i>(inventory: &'i Inventory<'i>, id: &Id<'i>, known: &KnownObject<'_>) -> bool {
+    let source = |of: &KnownObject<'_>| DISKS.iter().find_map(|(source, _)| of.at(&["spec", source]).cloned());
     source(known).is_some_and(|disk| inventory.get(id).and_then(source) == Some(disk))
 }
 
@@ -59,7 +59,7 @@ pub(super) fn unowned(sides: Sides<'_>) -> Vec<Subject<'_>> {
 pub(super) fn claims(sides: Sides<'_>) -> Vec<Subject<'_>> {
     let mut all = Vec::new();
     for (id, then, now) in sides.both(VOLUME) {
-        let owner = |known: &Known<'_>| (claim(known), known.text(&["spec", "claimRef", "uid"]).to_owned());
+        let owner = |known: &KnownObject<'_>| (claim(known), known.text(&["spec", "claimRef", "uid"]).to_owned());
         let (a, b) = (owner(then), owner(now));
         if !b.0.is_empty() && a != b {
             let again = if a.0 == b.0 { "made again since" } else { "" };

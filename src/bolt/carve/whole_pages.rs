@@ -5,14 +5,14 @@ use crate::bolt::{layout::PageId, pages::PageSet};
 
 /// Pages that are whole, with those that they cover; the others are lost, or what is left of a freed page.
 #[derive(Debug)]
-pub(crate) struct Known {
+pub(crate) struct WholePages {
     first: u64,
     end: u64,
     page_size: u64,
     pages: PageSet,
 }
 
-impl Known {
+impl WholePages {
     /// None of the pages of `carve`.
     #[must_use]
     pub(crate) fn new(carve: &Carve<'_>) -> Self {

@@ -7,7 +7,7 @@ use crate::etcd::{
 
 /// The states in which a key may be: it does not exist, or it exists with what is known of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Known<'a> {
+pub(super) struct KeyState<'a> {
     /// Whether the key may not exist.
     pub(super) absent: bool,
     /// What is known if it exists; `None` when it cannot exist.
@@ -24,7 +24,7 @@ pub(super) struct Live<'a> {
     pub(super) lease: Option<i64>,
 }
 
-impl<'a> Known<'a> {
+impl<'a> KeyState<'a> {
     pub(super) const ABSENT: Self = Self { absent: true, live: None };
 
     /// Any state.
@@ -123,17 +123,17 @@ mod tests {
     #[test]
     fn a_condition_shows_what_a_key_was() {
         let created = compare(CompareResult::Equal, CompareTarget::Create(0));
-        assert_eq!(Known::anything().given(&created, true), Known::ABSENT);
-        assert_eq!(Known::anything().given(&created, false), Known::live(Live::default()));
-        let at = |revision| Known::live(Live { mod_revision: Some(revision), ..Live::default() });
+        assert_eq!(KeyState::anything().given(&created, true), KeyState::ABSENT);
+        assert_eq!(KeyState::anything().given(&created, false), KeyState::live(Live::default()));
+        let at = |revision| KeyState::live(Live { mod_revision: Some(revision), ..Live::default() });
         let seven = compare(CompareResult::Equal, CompareTarget::Mod(7));
-        assert_eq!(Known::anything().given(&seven, true), at(7));
+        assert_eq!(KeyState::anything().given(&seven, true), at(7));
         assert!(!at(8).given(&seven, true).is_possible() && at(7).surely(&seven));
         assert_eq!(at(8).given(&seven, false), at(8));
         // a key without a value is neither less nor greater than one
         let value = compare(CompareResult::NotEqual, CompareTarget::Value(b"v"));
-        assert_eq!(Known::ABSENT.given(&value, true), Known { absent: false, live: None });
+        assert_eq!(KeyState::ABSENT.given(&value, true), KeyState { absent: false, live: None });
         let unknown = compare(CompareResult::Unknown(9), CompareTarget::Version(1));
-        assert!(Known::anything().surely(&unknown));
+        assert!(KeyState::anything().surely(&unknown));
     }
 }
