@@ -6,8 +6,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rayon::prelude::*;
-
 use crate::{
     Error, Result,
     bytes::is_hostile,
@@ -105,7 +103,7 @@ impl Folder {
     /// When one cannot be written.
     pub(super) fn write(&mut self, files: &[NewFile]) -> Result<()> {
         let new = self.draft.path();
-        files.par_iter().try_for_each(|NewFile { name, text, .. }| {
+        files.iter().try_for_each(|NewFile { name, text, .. }| {
             let mut file = create_in(&self.dir, &new, name)?;
             file.write_all(text).map_err(|e| fault(&new.join(name), "write")(e))
         })?;

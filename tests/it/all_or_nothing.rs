@@ -143,7 +143,7 @@ impl Scene {
         // strace does one thing to a name.
         let always = |call: &Call| format!("inject={}:", call.name);
         calls.retain(|call| !self.always.as_ref().is_some_and(|inject| inject.starts_with(&always(call))));
-        let by_one = [" force-new-cluster ", " migrate "].iter().any(|command| self.line.contains(command));
+        let by_one = [" force-new-cluster ", " migrate ", " export "].iter().any(|command| self.line.contains(command));
         assert!(calls.len() > 20 && (by_one || calls.iter().any(|call| !call.of_main)), "{calls:?}");
         calls
     }
