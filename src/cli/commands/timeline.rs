@@ -1,4 +1,9 @@
-use std::{io::Write as _, path::PathBuf};
+use std::{
+    io::Write as _,
+    path::PathBuf,
+    sync::mpsc::{self, Receiver},
+    thread,
+};
 
 use clap::{Args, ValueEnum};
 use etcdsnap::{
@@ -11,6 +16,7 @@ use etcdsnap::{
     objects::{At, Cluster, Period, Point, Query, Time},
     ordered::ordered,
     select::{LabelSelector, Selection},
+    source::Source,
 };
 
 use super::object::{never_there, note_deletions, note_namespace};
@@ -216,24 +222,49 @@ impl Asked<'_> {
 }
 
 impl Timeline {
-    pub(super) fn run(self, session: &mut Session) -> Result<Exit, Failure> {
+    pub(super) fn run(mut self, session: &mut Session) -> Result<Exit, Failure> {
         let source = session.open(&self.snapshot, &self.log.dir)?;
         let snapshot = session.load_whole(&source, &self.log.load())?;
         let cluster = Cluster::open(&snapshot, self.keys.ring()?, At::Last)?;
-        let (mask, clock, window) = (self.masking.mask()?, cluster.clock(), cluster.window());
-        let query = Query { what: self.what, namespace: self.within.only(), range: self.prefix };
+        let what = std::mem::take(&mut self.what);
+        let query = Query { what, namespace: self.within.only(), range: self.prefix.take() };
         let selection = cluster.select_former(&query)?;
-        let absent = note_namespace(&[&cluster], query.namespace.as_deref());
+        let (give, waves) = mpsc::sync_channel(1);
+        let (cluster, selection) = (&cluster, &selection);
+        thread::scope(|threads| {
+            // The states before the first change are found while other cores read the times.
+            threads.spawn(move || {
+                // The cluster's findings are the same.
+                let mut again = Findings::default();
+                let wanted = |key: &[u8]| selection.matches(key);
+                // Ends early when nothing more is wanted.
+                let _ = changes(cluster.snapshot, &mut again, wanted, |wave| give.send(wave));
+            });
+            self.print(session, (&source, cluster), (&query, selection), waves)
+        })
+    }
+
+    /// Prints the changes of `waves` that are asked for.
+    fn print<'a>(
+        self,
+        session: &mut Session,
+        (source, cluster): (&Source, &Cluster<'a>),
+        (query, selection): (&Query, &Selection),
+        waves: Receiver<Vec<Change<'a>>>,
+    ) -> Result<Exit, Failure> {
+        let snapshot = cluster.snapshot;
+        let (mask, clock, window) = (self.masking.mask()?, cluster.clock(), cluster.window());
+        let absent = note_namespace(&[cluster], query.namespace.as_deref());
         let period = Period { since: self.since, until: self.until };
-        period.check(clock, window).map_err(|error| session.without(&source, cluster.findings(), error))?;
-        note_window(&printable(source.name().to_owned()), &cluster);
+        period.check(clock, window).map_err(|error| session.without(source, cluster.findings(), error))?;
+        note_window(&printable(source.name().to_owned()), cluster);
         let mut unknown = Exit::Good;
         if !selection.names().is_empty() {
             let records = snapshot.records(|key| selection.matches(key));
             unknown =
-                never_there(&query, &selection, records.iter().map(|record| record.kv.key).collect(), Some(&cluster));
+                never_there(query, selection, records.iter().map(|record| record.kv.key).collect(), Some(cluster));
             if records.is_empty() {
-                return Ok(unknown.max(session.close(&source, cluster.findings())?));
+                return Ok(unknown.max(session.close(source, cluster.findings())?));
             }
         }
 
@@ -241,7 +272,7 @@ impl Timeline {
         let (requests, doubt) = match self.audit.files.as_slice() {
             [] => (Requests::default(), Exit::Good),
             files => {
-                let wanted = wanted(&snapshot, &cluster, Wanted::new(query.names_objects()), &selection, &period);
+                let wanted = wanted(snapshot, cluster, Wanted::new(query.names_objects()), selection, &period);
                 session.reads(files)?;
                 self.audit.read(&wanted, files)?
             }
@@ -261,7 +292,7 @@ impl Timeline {
         let ignore = Ignore { all: self.all, status: true, events: true, paths: Vec::new() };
         // what was ignored is not in the table
         let managed_fields = if table && !self.all { ManagedFields::Names } else { ManagedFields::Keep };
-        let diff = Diff { old: &cluster, new: &cluster, ignore: &ignore, mask: &mask, raw: false, managed_fields };
+        let diff = Diff { old: cluster, new: cluster, ignore: &ignore, mask: &mask, raw: false, managed_fields };
         let headers: Vec<_> =
             HEADERS.into_iter().filter(|of| audited || !["USER", "FROM", "KNOWN"].contains(of)).collect();
         let mut columns =
@@ -270,11 +301,7 @@ impl Timeline {
         let (mut any, mut deletes, mut unsure) = (false, false, false);
         ordered(
             |give| {
-                let give = |wave| if give(wave) { Ok(()) } else { Err(()) };
-                // The cluster's findings are the same.
-                let mut again = Findings::default();
-                // Ends early when nothing more is wanted.
-                let _: Result<(), ()> = changes(&snapshot, &mut again, |key| selection.matches(key), give);
+                waves.into_iter().all(give);
             },
             |wave| asked.lines(wave, &diff),
             |lines| {
@@ -306,8 +333,8 @@ impl Timeline {
         if cluster.view.head == 0 {
             return Err(Error::not_found("the backup holds no keys").into());
         }
-        let exit = session.close(&source, cluster.findings())?;
-        let exit = if self.log.load().wal && !is_whole(&source, &snapshot) { exit.max(Exit::Content) } else { exit };
+        let exit = session.close(source, cluster.findings())?;
+        let exit = if self.log.load().wal && !is_whole(source, snapshot) { exit.max(Exit::Content) } else { exit };
         let exit = exit.max(doubt).max(unknown);
         let exit = if unlabelled.is_some() || unasked > 0 || unsure { exit.max(Exit::Content) } else { exit };
         // it may have been deleted since
