@@ -20,6 +20,10 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, FromArgMatches as _};
 use etcdsnap::{bytes::file_name, source::ignore_file_size_signal};
 
+#[cfg(feature = "jemalloc")]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     ignore_file_size_signal();
     let mut command = args::Cli::command();
