@@ -2,7 +2,7 @@
 //!
 //! A connection is opened for a URL that the user named, and for nothing else: [`Stores::new`] opens none. What a store
 //! sends is read once, in order. After a dropped connection the rest is asked for under the condition that the object
-//! is still the same ([`download`]).
+//! is still the same (`download`).
 
 mod download;
 mod kind;
