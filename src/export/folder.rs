@@ -55,15 +55,6 @@ pub struct Folder {
     notes: Vec<Notes>,
 }
 
-/// A file of the folder.
-#[derive(Debug)]
-pub(super) struct NewFile {
-    pub(super) name: String,
-    pub(super) text: Vec<u8>,
-    /// SHA-256 of the text, as hex.
-    pub(super) sum: String,
-}
-
 /// The result of a finished export.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Written {
@@ -97,20 +88,15 @@ impl Folder {
         Ok(Self { to, draft, dir, manifest, notes })
     }
 
-    /// Writes files, on all cores, and notes their sums in this order.
+    /// Writes a file, and notes its SHA-256, `sum` as hex.
     ///
     /// # Errors
-    /// When one cannot be written.
-    pub(super) fn write(&mut self, files: &[NewFile]) -> Result<()> {
+    /// When it cannot be written.
+    pub(super) fn write(&mut self, name: &str, text: &[u8], sum: &str) -> Result<()> {
         let new = self.draft.path();
-        files.iter().try_for_each(|NewFile { name, text, .. }| {
-            let mut file = create_in(&self.dir, &new, name)?;
-            file.write_all(text).map_err(|e| fault(&new.join(name), "write")(e))
-        })?;
-        for NewFile { name, sum, .. } in files {
-            writeln!(self.manifest, "{sum}  {name}").map_err(|e| fault(&new, "write")(e))?;
-        }
-        Ok(())
+        let mut file = create_in(&self.dir, &new, name)?;
+        file.write_all(text).map_err(|e| fault(&new.join(name), "write")(e))?;
+        writeln!(self.manifest, "{sum}  {name}").map_err(|e| fault(&new, "write")(e))
     }
 
     /// Adds a line to a section.

@@ -7,10 +7,7 @@ use std::{
     time::Duration,
 };
 
-use super::{
-    Change, Exported, Exporter, Folder, LeftOut, Need, Needs, Reference, Why, file_name,
-    folder::{NewFile, Note},
-};
+use super::{Change, Exported, Exporter, Folder, LeftOut, Need, Needs, Reference, Why, file_name, folder::Note};
 use crate::{
     Error, Result,
     etcd::{KeyValue, Load},
@@ -218,7 +215,6 @@ impl<'a> Exporter<'_, 'a> {
                 found,
                 |exported| Made::new(exported, form).summed(),
                 |window| {
-                    let mut files = Vec::with_capacity(window.len());
                     for (kv, mut made) in window {
                         tally.count(kv.key, &mut made);
                         each(&kv, &made);
@@ -230,14 +226,13 @@ impl<'a> Exporter<'_, 'a> {
                                 }
                                 let name = name.each_ref().map(String::as_str);
                                 let name = file_name(tally.exported as usize, width, &name, ending);
-                                files.push(NewFile { name, text, sum });
+                                folder.write(&name, &text, &sum)?;
                             }
                             Err(left_out) => {
                                 folder.note(Note::LeftOut, &format!("{}: {left_out}", self.called(kv.key)))?;
                             }
                         }
                     }
-                    folder.write(&files)?;
                     watch(Stage::Writing { done, all })
                 },
             )?;

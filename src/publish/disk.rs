@@ -3,12 +3,12 @@
 use std::{
     fs::{self, File},
     io,
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    os::{fd::AsFd, unix::fs::DirBuilderExt as _},
     path::{Path, PathBuf},
 };
 
 use jiff::Timestamp;
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{CWD, Mode, OFlags};
 
 use super::watch::Watch;
 use crate::{
@@ -27,8 +27,7 @@ pub(crate) fn fault(path: &Path, doing: &'static str) -> impl Fn(io::Error) -> E
 /// # Errors
 /// When it exists, or cannot be created.
 pub(crate) fn create(path: &Path) -> Result<File> {
-    let options = || File::options().read(true).write(true).create_new(true).mode(0o600).open(path);
-    options().map_err(fault(path, "make"))
+    new_file(CWD, path).map_err(fault(path, "make"))
 }
 
 /// As [`create`], for the file `name` in the open folder `dir`, which is at `path`.
@@ -36,9 +35,13 @@ pub(crate) fn create(path: &Path) -> Result<File> {
 /// # Errors
 /// As [`create`].
 pub(crate) fn create_in(dir: &File, path: &Path, name: &str) -> Result<File> {
+    new_file(dir, Path::new(name)).map_err(|e| fault(&path.join(name), "make")(e))
+}
+
+fn new_file(dir: impl AsFd, path: &Path) -> io::Result<File> {
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-    let file = rustix::fs::openat(dir, name, flags, Mode::RUSR | Mode::WUSR);
-    file.map(File::from).map_err(|e| fault(&path.join(name), "make")(e.into()))
+    let open = || rustix::fs::openat(&dir, path, flags, Mode::RUSR | Mode::WUSR);
+    Ok(rustix::io::retry_on_intr(open)?.into())
 }
 
 /// Creates the folder `path`, and what is missing above it.
