@@ -33,12 +33,6 @@ impl Content {
         self.map.as_ref().map(|map| map.bytes()).unwrap_or_default()
     }
 
-    /// Maps all of it at once.
-    #[cfg(feature = "catalog")]
-    pub(super) fn will_be_read(&self) {
-        self.map.iter().for_each(|map| map.will_be_read());
-    }
-
     /// Up to `len` bytes of the map at an offset, which are in memory now; `None` where that is not possible.
     pub(super) fn in_memory(&self, at: u64, len: usize) -> Option<&[u8]> {
         let at = usize::try_from(at).ok()?;

@@ -99,13 +99,6 @@ impl Map {
         &self.map
     }
 
-    /// Maps all of it at once, where the kernel can.
-    #[cfg(feature = "catalog")]
-    pub(super) fn will_be_read(&self) {
-        // Only advice.
-        let _ = self.map.advise(Advice::PopulateRead);
-    }
-
     /// Maps some of it at once, and reads it from the disk where that is needed. Whether that was possible: a kernel
     /// before Linux 5.14 cannot.
     pub(super) fn read_ahead(&self, at: usize, len: usize) -> bool {

@@ -155,7 +155,8 @@ impl Part {
     /// Maps all of it at once, which takes less time than page by page.
     #[cfg(feature = "catalog")]
     pub(crate) fn will_be_read(&self) {
-        self.content.will_be_read();
+        // Only advice.
+        let _ = self.content.in_memory(0, self.bytes().len());
     }
 
     /// Length of the file in bytes.
