@@ -59,9 +59,8 @@ impl<'a> Cluster<'a> {
     /// The cluster whose keys are in `view`, a state of `snapshot`.
     #[must_use]
     pub fn of(snapshot: &'a Snapshot<'a>, mut ring: Ring, view: View<'a>) -> Self {
-        if !ring.is_empty() {
-            ring.learn(view.matching(Ring::is_told_by));
-        }
+        // looked for only if the ring has keys to open them
+        ring.learn(std::iter::once_with(|| view.matching(Ring::is_told_by)).flatten());
         let FromKeys { prefixes, definitions, releases } = FromKeys::among(&view);
         let mut resources = Resources::default();
         for kv in definitions.into_iter().filter_map(|key| view.get(key)) {
