@@ -11,7 +11,7 @@ use super::{
     version::Version,
     wanted::{Wanted, words},
 };
-use crate::{Error, Result, bytes::shell, k8s::Key, select::Selection};
+use crate::{Error, Result, bytes::shell, k8s::Key};
 
 /// Two backups of one branch.
 #[derive(Debug)]
@@ -117,8 +117,7 @@ impl<'c> BackupPair<'c> {
         if wanted.is_empty() {
             return Ok(absent);
         }
-        let resources = self.catalog.resources(self.branch.number)?;
-        let selection = Selection::in_catalog(&wanted.what, wanted.namespace.as_deref(), &resources)?;
+        let (_, selection) = self.catalog.select(self.branch.number, wanted)?;
         absent.names.ask(&selection);
         let (mut found, mut in_namespace) = (false, false);
         self.each_held(wanted, |object| {

@@ -194,7 +194,7 @@ impl<'c> BringBack<'c> {
 
 /// The last revisions of the backups of a branch that hold a version, ascending.
 fn heads_of<'c>(catalog: &'c Catalog, branch: &Branch, life: &Life) -> impl DoubleEndedIterator<Item = i64> + use<'c> {
-    let heads = catalog.lineages().get(&branch.number).map(|of| of.heads.as_slice()).unwrap_or_default();
+    let heads = catalog.heads(branch.number);
     let (first, last) = (life.first, life.last);
     heads.iter().copied().filter(move |head| (first..=last).contains(head))
 }
@@ -216,7 +216,7 @@ impl<'c> FoundObject<'c> {
             before = Some(version);
         }
         let last = object.last_seen().unwrap_or_default();
-        let heads = catalog.lineages().get(&branch.number).map(|of| of.heads.as_slice()).unwrap_or_default();
+        let heads = catalog.heads(branch.number);
         let after = heads.iter().find(|head| **head > last);
         let mut held = object.lives.iter().flat_map(|life| heads_of(catalog, branch, life));
         let is_piped = |head| catalog.files_at(branch.number, head).iter().any(|(path, _)| is_stdin(path));
@@ -246,7 +246,8 @@ impl Catalog {
         for Searched { branch, resources, selection } in scope.search(self, wanted)? {
             found.names.ask(&selection);
             let bumps = self.bumps(branch.number);
-            let sealed = self.each_object::<crate::Error>(branch.number, wanted, |object| {
+            let selected = (&resources, &selection);
+            let sealed = self.each_selected::<crate::Error>(branch.number, wanted, selected, |object| {
                 found.names.find(&selection, &object.key);
                 found.objects.push(FoundObject::of(self, &branch, &resources, &object, &bumps));
                 Ok(())

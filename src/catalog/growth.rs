@@ -71,7 +71,7 @@ impl Catalog {
         selection: &Selection,
         range: Option<&Range<'static>>,
     ) -> Result<Vec<Series>> {
-        let heads = self.lineages().get(&lineage).map(|of| of.heads.clone()).unwrap_or_default();
+        let heads = self.heads(lineage);
         let mut all: HashMap<String, Series> = HashMap::new();
         self.each(lineage, range.unwrap_or(&Range::ALL), |key, versions| {
             if !selection.matches(key) {

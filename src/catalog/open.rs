@@ -158,10 +158,15 @@ impl Catalog {
         at.ok().and_then(|at| self.files.get(at)).is_some_and(|(_, row)| !row.missing && !row.changed)
     }
 
+    /// The last revisions of the backups of a lineage, ascending.
+    pub(super) fn heads(&self, lineage: u32) -> &[i64] {
+        self.lineages.get(&lineage).map(|of| of.heads.as_slice()).unwrap_or_default()
+    }
+
     /// The backups of a lineage, in the order of their revisions.
     #[must_use]
     pub fn holders_of(&self, lineage: u32) -> Vec<&Holder> {
-        let heads = self.lineages.get(&lineage).map(|of| of.heads.as_slice()).unwrap_or_default();
+        let heads = self.heads(lineage);
         heads.iter().filter_map(|head| self.holder(lineage, *head)).collect()
     }
 
@@ -255,14 +260,36 @@ impl Catalog {
         &self,
         lineage: u32,
         query: &Wanted,
-        mut each: impl FnMut(Object) -> Result<(), E>,
+        each: impl FnMut(Object) -> Result<(), E>,
     ) -> Result<u64, E> {
+        let (resources, selection) = self.select(lineage, query)?;
+        self.each_selected(lineage, query, (&resources, &selection), each)
+    }
+
+    /// The resources of a lineage, and the kinds and names in these that a query asks for.
+    ///
+    /// # Errors
+    /// As [`Catalog::find`].
+    pub(super) fn select(&self, lineage: u32, query: &Wanted) -> Result<(Resources, Selection)> {
         let resources = self.resources(lineage)?;
         let selection = Selection::in_catalog(&query.what, query.namespace.as_deref(), &resources)?;
-        let selection = selection.within(query.range.clone());
+        Ok((resources, selection.within(query.range.clone())))
+    }
+
+    /// As [`Catalog::each_object`], with what [`Catalog::select`] returned.
+    ///
+    /// # Errors
+    /// As [`Catalog::each_object`].
+    pub(super) fn each_selected<E: From<Error>>(
+        &self,
+        lineage: u32,
+        query: &Wanted,
+        (resources, selection): (&Resources, &Selection),
+        mut each: impl FnMut(Object) -> Result<(), E>,
+    ) -> Result<u64, E> {
         // An object that is named is below its kind; only one that was stored otherwise needs a look at all keys.
         let below = match &query.range {
-            None => self.ranges(lineage, &selection, query.namespace.as_deref(), &resources),
+            None => self.ranges(lineage, selection, query.namespace.as_deref(), resources),
             Some(_) => Vec::new(),
         };
         let (mut found, mut known, mut failed, mut sealed) = (false, HashMap::new(), None, 0_u64);
@@ -360,7 +387,7 @@ impl Catalog {
     }
 
     fn object(&self, lineage: u32, key: &[u8], versions: Vec<Version>) -> Object {
-        let heads = self.lineages.get(&lineage).map(|of| of.heads.as_slice()).unwrap_or_default();
+        let heads = self.heads(lineage);
         let newest = heads.last().copied().unwrap_or_default();
         let life = |version: Version| {
             // A version is in every backup from in between: the first whose revision reaches it.
@@ -377,7 +404,7 @@ impl Catalog {
     /// # Errors
     /// When the catalog is damaged.
     pub fn changes(&self, lineage: u32, from: i64, to: i64, query: &Wanted) -> Result<Vec<Change>> {
-        let selection = Selection::in_catalog(&query.what, query.namespace.as_deref(), &self.resources(lineage)?)?;
+        let (_, selection) = self.select(lineage, query)?;
         let mut changes = Vec::new();
         self.each(lineage, query.range.as_ref().unwrap_or(&Range::ALL), |key, versions| {
             let (old, new) = (chain::at(&versions, from), chain::at(&versions, to));

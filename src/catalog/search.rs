@@ -25,9 +25,8 @@ impl Scope {
     pub fn search(&self, catalog: &Catalog, wanted: &Wanted) -> Result<Vec<Searched>> {
         let (mut searched, mut unknown) = (Vec::new(), None);
         for branch in self.branches(catalog)? {
-            let resources = catalog.resources(branch.number)?;
-            match Selection::in_catalog(&wanted.what, wanted.namespace.as_deref(), &resources) {
-                Ok(selection) => searched.push(Searched { branch, resources, selection }),
+            match catalog.select(branch.number, wanted) {
+                Ok((resources, selection)) => searched.push(Searched { branch, resources, selection }),
                 Err(error @ Error::NotFound { .. }) => unknown = unknown.or(Some(error)),
                 Err(error) => return Err(error),
             }

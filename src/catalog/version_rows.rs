@@ -54,7 +54,7 @@ impl<'c> VersionRows<'c> {
         mut each: impl FnMut(&[VersionRow<'_>]) -> Result<(), E>,
     ) -> Result<VersionsFound, E> {
         let mut found = VersionsFound::default();
-        for Searched { branch, selection, .. } in &self.searched {
+        for Searched { branch, resources, selection } in &self.searched {
             found.names.ask(selection);
             let mut hand_on = |objects: &[(Object, Vec<Facts>)]| {
                 let rows =
@@ -62,7 +62,8 @@ impl<'c> VersionRows<'c> {
                 each(&rows.flatten().collect::<Vec<_>>())
             };
             let (mut objects, mut versions) = (Vec::new(), 0_usize);
-            let sealed = self.catalog.each_object(branch.number, self.wanted, |object| {
+            let selected = (resources, selection);
+            let sealed = self.catalog.each_selected(branch.number, self.wanted, selected, |object| {
                 if stop.load(Ordering::SeqCst) {
                     return Err(E::from(Error::Interrupted));
                 }
